@@ -1,0 +1,24 @@
+/**
+ * A cursor is `<epoch>-<seq in base 36, eleven digits>`: opaque to clients, at most 40 characters, and within one epoch
+ * plain string order is log order. Eleven base-36 digits hold every integer up to 2^53.
+ */
+const SEQ_DIGITS = 11;
+const PATTERN = /^([0-9a-z]{1,16})-([0-9a-z]{11})$/;
+
+export interface CursorPosition {
+  epoch: string;
+  seq: number;
+}
+
+export function formatCursor(epoch: string, seq: number): string {
+  return `${epoch}-${seq.toString(36).padStart(SEQ_DIGITS, '0')}`;
+}
+
+/** The position a cursor names, or undefined when it was not made by `formatCursor`. Never throws. */
+export function parseCursor(cursor: unknown): CursorPosition | undefined {
+  if (typeof cursor !== 'string') return undefined;
+  const match = PATTERN.exec(cursor);
+  if (!match?.[1] || !match[2]) return undefined;
+  const seq = Number.parseInt(match[2], 36);
+  return Number.isSafeInteger(seq) ? { epoch: match[1], seq } : undefined;
+}

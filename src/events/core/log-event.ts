@@ -1,0 +1,72 @@
+/** Event types that clients receive, as named in the public contract. */
+export const EVENT_TYPES = [
+  'tvl_change',
+  'price_change',
+  'protocol_update',
+  'liquidation',
+  'governance',
+  'emission',
+  'alert',
+  'points_change',
+  'chain_reorg',
+  'onchain_event',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/**
+ * Rows of the log that no client receives: `tick` is the clock of the log's readers (one every 10 s); a baseline is the
+ * first value of a key, which readers of published values (hot cache, history) need and subscribers do not.
+ */
+export const INTERNAL_TYPES = ['tick', 'tvl_baseline', 'price_baseline'] as const;
+export type InternalType = (typeof INTERNAL_TYPES)[number];
+
+export type LogType = EventType | InternalType;
+
+const internal: ReadonlySet<string> = new Set(INTERNAL_TYPES);
+
+/** Whether a row of the log is an event that a client may receive. */
+export function isDelivered(event: LogEvent): event is LogEvent & { type: EventType } {
+  return !internal.has(event.type);
+}
+
+/**
+ * One row of the event log inside the process. Times are Unix milliseconds, money is US dollars, `moved` a fraction.
+ * Fields that a type does not have are null.
+ */
+export interface LogEvent {
+  /** Dense position in the log: no holes, never decreases. */
+  readonly seq: number;
+  /** The log's epoch; with `seq` it makes the cursor. */
+  readonly epoch: string;
+  readonly type: LogType;
+  readonly protocol: string | null;
+  readonly chain: string | null;
+  readonly token: string | null;
+  /** Last published value before this event; null for baselines and events without a number. */
+  readonly previous: number | null;
+  readonly current: number | null;
+  /** Largest step whose reference the value left; 0 when it left none (thresholds below the smallest step). */
+  readonly moved: number | null;
+  /** Sum of published values over the protocol's real chains at publication. */
+  readonly protocolTvl: number | null;
+  readonly name: string | null;
+  readonly category: string | null;
+  readonly symbol: string | null;
+  readonly volume24h: number | null;
+  readonly marketCap: number | null;
+  /** `protocol_update`: {updateType, changes}; other types: their payload. */
+  readonly data: Readonly<Record<string, unknown>> | null;
+  readonly source: string;
+  /** The writer's confidence, 0 to 1; clients see the effective one (core/confidence.ts). */
+  readonly confidence: number;
+  readonly tags: readonly string[];
+  readonly observedAt: number;
+  /** When the trigger noted the change, inside the writer's transaction. */
+  readonly capturedAt: number;
+  /** When the sequencer numbered it. */
+  readonly loggedAt: number;
+  /** The user whom this row is for; null: everyone. Rows with an owner reach that user only. */
+  readonly owner: string | null;
+  readonly correlationId: string | null;
+  readonly traceParent: string | null;
+}

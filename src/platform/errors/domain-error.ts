@@ -1,0 +1,93 @@
+/**
+ * Every error a client can see, by its stable code. `status` is the HTTP answer, `retryable` says whether the same
+ * request may succeed later unchanged. The README table is checked against this one by a test.
+ */
+export const ERROR_CODES = {
+  invalid_request: { status: 400, title: 'The request is not valid', retryable: false },
+  missing_api_key: { status: 401, title: 'An API key is required', retryable: false },
+  invalid_api_key: { status: 401, title: 'The API key is not valid', retryable: false },
+  api_key_expired: { status: 401, title: 'The API key has expired', retryable: false },
+  forbidden: { status: 403, title: 'Not allowed', retryable: false },
+  not_found: { status: 404, title: 'Not found', retryable: false },
+  conflict: { status: 409, title: 'Conflict', retryable: false },
+  payload_too_large: { status: 413, title: 'The request body is too large', retryable: false },
+  limit_exceeded: { status: 422, title: 'A limit was exceeded', retryable: false },
+  rate_limited: { status: 429, title: 'Too many requests', retryable: true },
+  connection_limit: { status: 429, title: 'Too many connections', retryable: true },
+  server_draining: { status: 503, title: 'The server is draining', retryable: true },
+  unavailable: { status: 503, title: 'Temporarily unavailable', retryable: true },
+  internal_error: { status: 500, title: 'Internal error', retryable: true },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** One fault of the input: `pointer` is a JSON pointer into the request body or `?name` for a query parameter. */
+export interface InputFault {
+  pointer: string;
+  code: string;
+  detail: string;
+}
+
+export interface DomainErrorOptions {
+  /** What was wrong with the input, one entry per fault. */
+  errors?: readonly InputFault[];
+  /** Milliseconds after which a retry makes sense; becomes Retry-After. */
+  retryAfterMs?: number;
+  /** The first field at fault, for socket answers. */
+  field?: string;
+  cause?: unknown;
+}
+
+/** The only error type that modules throw on purpose. `message` is shown to the client: it says what to do about it. */
+export class DomainError extends Error {
+  override readonly name = 'DomainError';
+  readonly errors: readonly InputFault[] | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly field: string | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: DomainErrorOptions = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.errors = options.errors;
+    this.retryAfterMs = options.retryAfterMs;
+    this.field = options.field;
+  }
+
+  get status(): number {
+    return ERROR_CODES[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+
+  /** The shape of an error on a socket: acknowledgements, `error` messages, `connect_error` data. */
+  toSocket(): SocketError {
+    return {
+      code: this.code,
+      message: this.message,
+      retryable: this.retryable,
+      ...(this.field === undefined ? {} : { field: this.field }),
+      ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
+    };
+  }
+}
+
+export interface SocketError {
+  code: string;
+  message: string;
+  retryable: boolean;
+  field?: string;
+  retryAfterMs?: number;
+}
+
+/** Anything thrown, as a DomainError. Unknown errors keep their cause for the log and tell the client nothing. */
+export function asDomainError(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  return new DomainError('internal_error', 'The server met an unexpected error; the request id names it in the log.', {
+    cause: error,
+  });
+}

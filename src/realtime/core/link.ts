@@ -1,0 +1,35 @@
+import type { EncodedEvent } from './encoded-event.js';
+
+export type TransportName = 'socketio' | 'websocket' | 'sse';
+
+/** Why the server ends a connection; transports map it to their close code. */
+export type CloseReason =
+  | 'malformed'
+  | 'too_large'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'slow_consumer'
+  | 'limit_exceeded'
+  | 'server_draining'
+  | 'revoked'
+  | 'replaced'
+  | 'idle';
+
+/**
+ * What the core needs from a transport, one per connection. Everything is synchronous and in order: what was handed over
+ * first reaches the client first. A link never throws; after its connection has ended it drops what it gets.
+ */
+export interface ClientLink {
+  readonly transport: TransportName;
+  /**
+   * One event of the log. `channels` are the names under which this connection asked for it, first asked first; plain
+   * WebSocket puts them into the frame, the others ignore them.
+   */
+  sendEvent(event: EncodedEvent, channels: readonly string[], merged?: number): void;
+  /** A message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … */
+  sendMessage(name: string, body: Readonly<Record<string, unknown>>): void;
+  /** Bytes accepted but not yet taken by the network. */
+  bufferedBytes(): number;
+  /** Ends the connection; the last message tells the reason and the cursor to come back with. */
+  close(reason: CloseReason, cursor: string, message?: string): void;
+}

@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * One project per suite. Every suite but `unit` gets a PostgreSQL cluster of its own from test/support/global-setup.ts;
+ * each test file clones its own database from the migrated template, so files run side by side.
+ */
+const suite = (name: string, include: string, extra: object = {}) => ({
+  extends: true as const,
+  test: { name, include: [include], globalSetup: ['./test/support/global-setup.ts'], testTimeout: 30_000, hookTimeout: 60_000, ...extra },
+});
+
+export default defineConfig({
+  test: {
+    setupFiles: ['./test/support/setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/**/*.spec.ts', 'src/main.ts', 'src/**/*.dto.ts', 'src/**/*.entity.ts'],
+      reporter: ['text-summary', 'json-summary', 'json'],
+      thresholds: { lines: 90 },
+    },
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['src/**/*.spec.ts'] } },
+      suite('integration', 'test/integration/**/*.test.ts'),
+      suite('e2e', 'test/e2e/**/*.test.ts'),
+      suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 180_000 }),
+      suite('browser', 'test/browser/**/*.test.ts', { testTimeout: 60_000 }),
+    ],
+  },
+});
