@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { extname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** Files of other packages that the page loads, by the name under which it asks for them. */
+const VENDOR: Readonly<Record<string, readonly [specifier: string, file: string]>> = {
+  'vendor/socket.io.js': ['socket.io/package.json', 'client-dist/socket.io.esm.min.js'],
+  'vendor/uplot.js': ['uplot/package.json', 'dist/uPlot.esm.js'],
+  'vendor/uplot.css': ['uplot/package.json', 'dist/uPlot.min.css'],
+};
+
+export interface ConsoleFile {
+  readonly contentType: string;
+  readonly body: Buffer;
+  readonly gzipped: Buffer;
+}
+
+/** Everything the page consists of, held in memory (under 400 kB), so that no request ever becomes a path on disk. */
+export interface ConsoleFiles {
+  /** Digest of all files. It is part of their addresses, so browsers keep them for a year and an upgrade is seen at once. */
+  readonly version: string;
+  readonly page: ConsoleFile;
+  /** By name, `app.js`, `vendor/uplot.js`. */
+  readonly assets: ReadonlyMap<string, ConsoleFile>;
+}
+
+export function readConsoleFiles(): ConsoleFiles {
+  const sources = new Map([...ownSources(), ...vendorSources()]);
+  const digest = createHash('sha256');
+  for (const [name, body] of sources) digest.update(name).update('\0').update(body);
+  const version = digest.digest('hex').slice(0, 12);
+  const page = (sources.get('index.html') ?? Buffer.alloc(0))
+    .toString()
+    .replaceAll('{{assets}}', `/console/${version}`);
+  sources.delete('index.html');
+  return {
+    version,
+    page: consoleFile('index.html', Buffer.from(page)),
+    assets: new Map([...sources].map(([name, body]) => [name, consoleFile(name, body)])),
+  };
+}
+
+function ownSources(): [string, Buffer][] {
+  const folder = join(import.meta.dirname, 'static');
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => extname(name) in CONTENT_TYPES)
+    .sort()
+    .map((name) => [name, readFileSync(join(folder, name))]);
+}
+
+function vendorSources(): [string, Buffer][] {
+  const { resolve } = createRequire(import.meta.url);
+  return Object.entries(VENDOR).map(([name, [specifier, file]]) => {
+    const text = readFileSync(join(resolve(specifier), '..', file), 'utf8');
+    // Source maps are not served: without this line browsers with open developer tools would ask for them.
+    return [name, Buffer.from(text.replace(/^\/\/# sourceMappingURL=.*$/m, ''))];
+  });
+}
+
+function consoleFile(name: string, body: Buffer): ConsoleFile {
+  return { contentType: CONTENT_TYPES[extname(name)] ?? 'application/octet-stream', body, gzipped: gzipSync(body) };
+}
