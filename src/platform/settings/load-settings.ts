@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { loadEnvFile } from 'node:process';
+import { parseEnv } from 'node:util';
+import { parseSettings, type Settings } from './settings.js';
+
+/**
+ * The settings of this process: the environment, completed by `file` where one exists. What the environment says wins.
+ */
+export function loadSettings(file = '.env'): Settings {
+  const names = namesIn(file);
+  if (names.length > 0) loadEnvFile(file);
+  return parseSettings(process.env, names);
+}
+
+function namesIn(file: string): string[] {
+  try {
+    return Object.keys(parseEnv(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+/** One setting: how its text becomes a value, what holds when it is not given, and how it is explained. */
+export interface Setting<T> {
+  /** The value of a given text; throws an Error whose message completes "expected …". */
+  parse: (text: string) => T;
+  fallback: T;
+  /** What the number or text is: `port`, `hours`, `URL`, … */
+  unit: string;
+  /** One sentence: what the setting does, and what an empty or zero value means. */
+  doc: string;
+  /** The default as the documentation shows it, where it is not the fallback itself. */
+  shown?: string;
+  /** Secret values are never repeated, not even in the message that refuses them. */
+  secret?: boolean;
+}
+
+type Documented = Omit<Setting<unknown>, 'parse' | 'fallback'>;
+
+export function required<T>(parse: (text: string) => T, fallback: T, documented: Documented): Setting<T> {
+  return { parse, fallback, ...documented };
+}
+
+export function optional<T>(parse: (text: string) => T, documented: Documented): Setting<T | undefined> {
+  return { parse, fallback: undefined, shown: 'unset', ...documented };
+}
+
+export function text(input: string): string {
+  return input;
+}
+
+export function flag(input: string): boolean {
+  const value = input.toLowerCase();
+  if (['true', '1', 'yes', 'on'].includes(value)) return true;
+  if (['false', '0', 'no', 'off'].includes(value)) return false;
+  throw new Error('expected true or false');
+}
+
+/** A finite decimal number within the bounds, both included. */
+export function number(min: number, max = Number.MAX_SAFE_INTEGER): (input: string) => number {
+  return (input) => {
+    const value = /^\d+(\.\d+)?$/.test(input) ? Number(input) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new Error(`expected a number ${range(min, max)}`);
+    return value;
+  };
+}
+
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (input: string) => number {
+  return (input) => {
+    const value = /^\d+$/.test(input) ? Number(input) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new Error(`expected a whole number ${range(min, max)}`);
+    return value;
+  };
+}
+
+function range(min: number, max: number): string {
+  return max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+}
+
+export function oneOf<const T extends string>(...allowed: readonly T[]): (input: string) => T {
+  return (input) => {
+    const found = allowed.find((value) => value === input);
+    if (found === undefined) throw new Error(`expected one of ${allowed.join(', ')}`);
+    return found;
+  };
+}
+
+/** Comma-separated values, spaces around them ignored. */
+export function list<T>(item: (input: string) => T): (input: string) => readonly T[] {
+  return (input) => input.split(',').map((part) => item(part.trim()));
+}
+
+export function url(...protocols: readonly string[]): (input: string) => string {
+  return (input) => {
+    const expected = `expected a URL that starts with ${protocols.map((p) => `${p}://`).join(' or ')}`;
+    if (!URL.canParse(input)) throw new Error(expected);
+    if (!protocols.includes(new URL(input).protocol.slice(0, -1))) throw new Error(expected);
+    return input;
+  };
+}
+
+export function pattern(form: RegExp, expected: string): (input: string) => string {
+  return (input) => {
+    if (!form.test(input)) throw new Error(`expected ${expected}`);
+    return input;
+  };
+}
+
+/** An address block in CIDR form, e.g. `10.0.0.0/8`; a bare address is a block of one. */
+export function addressBlock(input: string): string {
+  if (!/^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(input)) throw new Error('expected address blocks such as 10.0.0.0/8');
+  return input;
+}
+
+/** A number per tier; a tier that is not named keeps its default. */
+export interface PerTier {
+  readonly free: number;
+  readonly pro: number;
+  readonly enterprise: number;
+}
+
+export function perTier(defaults: PerTier, doc: string): Setting<PerTier> {
+  const shown = `free=${defaults.free},pro=${defaults.pro},enterprise=${defaults.enterprise}`;
+  return {
+    parse: (input) => ({ ...defaults, ...tierNumbers(input) }),
+    fallback: defaults,
+    unit: 'per tier',
+    shown,
+    doc,
+  };
+}
+
+function tierNumbers(input: string): Record<string, number> {
+  const entries = input.split(',').map((part): [string, number] => {
+    const match = /^\s*(free|pro|enterprise)\s*=\s*(\d{1,9})\s*$/.exec(part);
+    if (!match?.[1]) throw new Error('expected tier=number pairs such as free=5,pro=50,enterprise=1000 (0: no limit)');
+    return [match[1], Number(match[2])];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,172 @@
+import {
+  addressBlock,
+  flag,
+  integer,
+  list,
+  number,
+  oneOf,
+  optional,
+  pattern,
+  perTier,
+  required,
+  text,
+  url,
+} from './setting.js';
+
+/**
+ * Every setting of the product, by the name of its environment variable. Adding a line here is all it takes: the value
+ * appears in `Settings` under the same name in camelCase, in `--help`, and a test asks for it in `.env.example`.
+ */
+export const SETTINGS = {
+  ROLE: required(oneOf('all', 'gateway', 'worker'), 'all', {
+    unit: 'all | gateway | worker',
+    doc: 'What this process does: client connections and REST (gateway), sequencer and jobs (worker), or both.',
+  }),
+  PORT: required(integer(0, 65_535), 8080, {
+    unit: 'port',
+    doc: 'HTTP, Socket.IO, plain WebSocket, SSE and console, all on one port. 0: any free port.',
+  }),
+  HOST: required(text, '0.0.0.0', { unit: 'address', doc: 'Address to listen on.' }),
+  PUBLIC_URL: optional(url('http', 'https'), {
+    unit: 'URL',
+    shown: 'http://localhost:PORT',
+    doc: 'Address under which people reach the service; used in links.',
+  }),
+  TLS_CERT: optional(text, { unit: 'file', doc: 'Certificate chain in PEM form; with TLS_KEY the port speaks TLS.' }),
+  TLS_KEY: optional(text, { unit: 'file', doc: 'Private key in PEM form that belongs to TLS_CERT.' }),
+  TRUST_PROXY: required(integer(0, 32), 0, {
+    unit: 'proxies',
+    doc: 'Number of proxies in front whose X-Forwarded-For is believed. 0: none.',
+  }),
+  CORS_ORIGINS: required(list(text), ['*'], {
+    unit: 'origins',
+    shown: '*',
+    doc: 'Origins, comma-separated, whose pages may call the service. *: any (keys are never cookies).',
+  }),
+  DATABASE_URL: optional(url('postgres', 'postgresql'), {
+    unit: 'URL',
+    secret: true,
+    doc: 'PostgreSQL 15 or newer. Unset: an embedded PostgreSQL runs under DATA_DIR and ends with the process.',
+  }),
+  DATABASE_POOL: required(integer(2, 200), 10, {
+    unit: 'connections',
+    doc: 'Most pooled connections of one process to PostgreSQL; a few dedicated ones come on top.',
+  }),
+  MIGRATE_ON_START: optional(flag, {
+    unit: 'true | false',
+    shown: 'true if the database is embedded',
+    doc: 'Bring the schema up to date before serving. false: `npm run migrate` does it.',
+  }),
+  DATA_DIR: required(text, '.data', {
+    unit: 'directory',
+    doc: 'Embedded database and generated secrets. Its file database.url holds the embedded connection string.',
+  }),
+  REDIS_URL: optional(url('redis', 'rediss'), {
+    unit: 'URL',
+    secret: true,
+    doc: 'Shared broker, cache and queues of several processes. Unset: one process is the whole deployment.',
+  }),
+  REDIS_HOST: optional(text, {
+    unit: 'host',
+    doc: 'With REDIS_PORT, REDIS_PASSWORD and REDIS_DB another way to write REDIS_URL.',
+  }),
+  REDIS_PORT: optional(integer(1, 65_535), { unit: 'port', shown: '6379', doc: 'See REDIS_HOST.' }),
+  REDIS_PASSWORD: optional(text, { unit: 'text', secret: true, doc: 'See REDIS_HOST.' }),
+  REDIS_DB: optional(integer(0, 1_000_000), { unit: 'number', shown: '0', doc: 'See REDIS_HOST.' }),
+  KEY_PREFIX: required(pattern(/^[\w:.-]{0,64}$/, 'letters, digits and _ : . -'), '', {
+    unit: 'text',
+    shown: 'unset',
+    doc: 'Put before every Redis key and channel, so that deployments can share a server.',
+  }),
+  SOURCE: optional(list(oneOf('sample', 'defillama', 'none')), {
+    unit: 'sample | defillama | none',
+    shown: 'sample if the database is embedded, else none',
+    doc: 'Where data comes from, comma-separated, beside the ingest API and SQL writers.',
+  }),
+  SAMPLE_SPEED: required(number(0.01, 100_000), 60, {
+    unit: 'recorded seconds per second',
+    doc: 'How fast the sample source replays its recordings.',
+  }),
+  EVENT_RETENTION_HOURS: required(number(1, 87_600), 72, {
+    unit: 'hours',
+    doc: 'How far back a cursor can resume; EVENT_RETENTION_GB may end it earlier.',
+  }),
+  EVENT_RETENTION_GB: required(number(0.1, 100_000), 20, { unit: 'GB', doc: 'Most disk space of the event log.' }),
+  HISTORY_RAW_DAYS: required(number(1, 3_650), 30, {
+    unit: 'days',
+    doc: 'How long every published value is kept; after that hourly and daily ones only.',
+  }),
+  FLUSH_MS: required(number(0, 1_000), 5, {
+    unit: 'ms',
+    doc: 'Events for one client are collected this long into one write. 0: every turn of the event loop.',
+  }),
+  DRAIN_SECONDS: required(number(0, 3_600), 20, { unit: 's', doc: 'Window of a graceful stop.' }),
+  BOOTSTRAP_ADMIN_KEY: optional(pattern(/^rta_[A-Za-z0-9]+_[A-Za-z0-9_-]+$/, 'a key of the form rta_<id>_<secret>'), {
+    unit: 'API key',
+    secret: true,
+    shown: 'generated under DATA_DIR if the database is embedded',
+    doc: 'This key exists with role admin and tier enterprise.',
+  }),
+  SECRETS_KEY: optional(text, {
+    unit: 'text',
+    secret: true,
+    shown: 'generated under DATA_DIR if the database is embedded',
+    doc: 'Encrypts secrets stored in the database.',
+  }),
+  JWT_SECRET: optional(text, {
+    unit: 'text',
+    secret: true,
+    doc: 'Accept tokens signed with this secret (HS256) beside API keys.',
+  }),
+  JWKS_URL: optional(url('http', 'https'), {
+    unit: 'URL',
+    doc: 'Accept tokens signed with a key of this set beside API keys.',
+  }),
+  COMPAT_ANONYMOUS: required(flag, false, {
+    unit: 'true | false',
+    doc: 'Serve the DefiLlama-shaped routes without a key, in the limits of the free tier.',
+  }),
+  LIMIT_CONNECTIONS: perTier({ free: 5, pro: 50, enterprise: 1_000 }, 'Open connections of a key. 0: no limit.'),
+  LIMIT_MESSAGES: perTier({ free: 100, pro: 1_000, enterprise: 10_000 }, 'Client messages per minute. 0: no limit.'),
+  LIMIT_API_REQUESTS: perTier({ free: 60, pro: 600, enterprise: 6_000 }, 'API requests per minute. 0: no limit.'),
+  LIMIT_ALERT_RULES: perTier({ free: 5, pro: 100, enterprise: 1_000 }, 'Alert rules of a user. 0: no limit.'),
+  LIMIT_SUBSCRIPTION_CHANGES: perTier(
+    { free: 10, pro: 60, enterprise: 600 },
+    'Subscription changes per minute and connection. 0: no limit.',
+  ),
+  LIMIT_CONNECTS_PER_ADDRESS: perTier(
+    { free: 100, pro: 1_000, enterprise: 10_000 },
+    'New connections per minute and address. 0: no limit.',
+  ),
+  SMTP_URL: optional(url('smtp', 'smtps'), {
+    unit: 'URL',
+    secret: true,
+    doc: 'Mail server. Unset: mails are written as files under DATA_DIR/mail.',
+  }),
+  MAIL_FROM: optional(text, { unit: 'address', doc: 'Sender of mails.' }),
+  VAPID_PUBLIC_KEY: optional(text, { unit: 'text', shown: 'generated', doc: 'Web Push key pair, public half.' }),
+  VAPID_PRIVATE_KEY: optional(text, {
+    unit: 'text',
+    secret: true,
+    shown: 'generated',
+    doc: 'Web Push key pair, private half.',
+  }),
+  FCM_SERVICE_ACCOUNT: optional(text, { unit: 'file', doc: 'Service account for Firebase Cloud Messaging.' }),
+  EGRESS_ALLOW: required(list(addressBlock), [], {
+    unit: 'CIDRs',
+    shown: 'unset',
+    doc: 'Private address blocks, comma-separated, that webhooks may nevertheless reach.',
+  }),
+  VERIFY_TARGETS: required(flag, true, {
+    unit: 'true | false',
+    doc: 'Webhook and mail targets must prove themselves before they are used.',
+  }),
+  LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
+    unit: 'fatal | error | warn | info | debug | trace | silent',
+    doc: 'The least important log lines that are still written.',
+  }),
+  REGION: optional(text, { unit: 'text', doc: 'Shown with each connection, to tell deployments apart.' }),
+  OTLP_URL: optional(url('http', 'https'), { unit: 'URL', doc: 'Collector that receives traces.' }),
+};
+
+export type SettingName = keyof typeof SETTINGS;

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadSettings } from './load-settings.js';
+import { SETTINGS } from './settings-table.js';
+import { parseSettings, SettingsError } from './settings.js';
+
+function faultsOf(env: Record<string, string>, names: string[] = []): readonly string[] {
+  try {
+    parseSettings(env, names);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('parseSettings', () => {
+  it('gives every documented default to an empty environment', () => {
+    const settings = parseSettings({});
+    expect(settings).toMatchObject({
+      port: 8080,
+      host: '0.0.0.0',
+      dataDir: '.data',
+      flushMs: 5,
+      drainSeconds: 20,
+      sampleSpeed: 60,
+    });
+    expect(settings.limitConnections).toEqual({ free: 5, pro: 50, enterprise: 1000 });
+    expect(settings.corsOrigins).toEqual(['*']);
+  });
+
+  it('runs the sample source and migrates by itself only with the embedded database', () => {
+    const embedded = parseSettings({});
+    expect([embedded.embedded, embedded.migrate, embedded.sources]).toEqual([true, true, ['sample']]);
+    const external = parseSettings({ DATABASE_URL: 'postgres://db/rta' });
+    expect([external.embedded, external.migrate, external.sources]).toEqual([false, false, []]);
+    expect(parseSettings({ SOURCE: 'none' }).sources).toEqual([]);
+    expect(parseSettings({ SOURCE: 'defillama, sample, sample' }).sources).toEqual(['defillama', 'sample']);
+  });
+
+  it('lists every fault at once, with the variable and the bad value', () => {
+    const faults = faultsOf({
+      PORT: '70000',
+      FLUSH_MS: '-1',
+      DATABASE_URL: 'mysql://db',
+      SOURCE: 'sample,moon',
+      VERIFY_TARGETS: 'perhaps',
+      LIMIT_CONNECTIONS: 'gold=7',
+      EGRESS_ALLOW: 'localhost',
+      LOG_LEVEL: 'loud',
+    });
+    expect(faults).toHaveLength(8);
+    expect(faults).toContain('PORT=70000: expected a whole number from 0 to 65535');
+    expect(faults).toContain('LOG_LEVEL=loud: expected one of fatal, error, warn, info, debug, trace, silent');
+  });
+
+  it('never repeats a secret value, and shows a long one in part only', () => {
+    const faults = faultsOf({
+      BOOTSTRAP_ADMIN_KEY: 'hunter2',
+      DATABASE_URL: 'x://u:hunter2@h',
+      PORT: 'x'.repeat(10_000),
+    });
+    expect(faults.join()).not.toContain('hunter2');
+    expect(faults.join().length).toBeLessThan(800);
+  });
+
+  it('refuses names in the settings file that it does not know', () => {
+    expect(faultsOf({}, ['PORT', 'SAMPLE_SPED'])).toEqual(['SAMPLE_SPED: no such setting (in .env)']);
+  });
+
+  it('builds the Redis address from its parts, and prefers REDIS_URL', () => {
+    const parts = { REDIS_HOST: 'cache', REDIS_PORT: '7000', REDIS_PASSWORD: 'p@ss', REDIS_DB: '2' };
+    expect(parseSettings(parts).redisUrl).toBe('redis://:p%40ss@cache:7000/2');
+    expect(parseSettings({ ...parts, REDIS_URL: 'redis://other' }).redisUrl).toBe('redis://other');
+    expect(parseSettings({ REDIS_HOST: 'cache' }).redisUrl).toBe('redis://cache:6379/0');
+  });
+
+  it('refuses a role that needs company without Redis, half a TLS pair, and none beside a source', () => {
+    expect(faultsOf({ ROLE: 'gateway' })[0]).toMatch(/^ROLE=gateway: .*REDIS_URL/);
+    expect(faultsOf({ ROLE: 'gateway', REDIS_URL: 'redis://cache' })).toEqual([]);
+    expect(faultsOf({ TLS_CERT: 'a.pem' })[0]).toMatch(/^TLS_CERT and TLS_KEY/);
+    expect(faultsOf({ SOURCE: 'none,sample' })[0]).toMatch(/none cannot/);
+  });
+
+  it('changes only the tiers that a limit names', () => {
+    expect(parseSettings({ LIMIT_MESSAGES: 'free=0, enterprise=7' }).limitMessages).toEqual({
+      free: 0,
+      pro: 1000,
+      enterprise: 7,
+    });
+  });
+
+  it('answers any text with a value or a listed fault, never with another error', () => {
+    const environment = fc.dictionary(fc.constantFrom(...Object.keys(SETTINGS)), fc.string());
+    fc.assert(fc.property(environment, (env) => faultsOf(env).every((fault) => fault.length > 0)));
+  });
+});
+
+describe('loadSettings', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'settings-'));
+  afterEach(() => {
+    rmSync(directory, { recursive: true, force: true });
+    delete process.env['REGION'];
+  });
+
+  it('completes the environment from the file, which must not hold unknown names', () => {
+    const file = join(directory, '.env');
+    writeFileSync(file, 'REGION=eu-1\n');
+    expect(loadSettings(file).region).toBe('eu-1');
+    writeFileSync(file, 'REGIN=eu-1\n');
+    expect(() => loadSettings(file)).toThrow('REGIN: no such setting');
+  });
+
+  it('does without a file', () => {
+    expect(loadSettings(join(directory, 'absent')).port).toBe(8080);
+  });
+});

@@ -1,0 +1,100 @@
+import { SETTINGS } from './settings-table.js';
+import type { Setting } from './setting.js';
+
+type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
+  : Lowercase<S>;
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+
+/** The table's values under camelCase names: `DATABASE_URL` is `databaseUrl`. */
+export type SettingValues = {
+  readonly [Name in keyof typeof SETTINGS as CamelCase<Name>]: ValueOf<(typeof SETTINGS)[Name]>;
+};
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+// The table is the only source of the properties: the class takes their types from it instead of repeating them.
+const Values = class {
+  constructor(values: SettingValues) {
+    Object.assign(this, values);
+  }
+} as new (values: SettingValues) => SettingValues;
+
+/** All settings of the process, parsed and checked. Nothing else in the product reads the environment. */
+export class Settings extends Values {
+  /** No DATABASE_URL: the process brings its own PostgreSQL. */
+  get embedded(): boolean {
+    return this.databaseUrl === undefined;
+  }
+
+  get migrate(): boolean {
+    return this.migrateOnStart ?? this.embedded;
+  }
+
+  /** The data sources to run, `none` and repetitions removed. */
+  get sources(): readonly ('sample' | 'defillama')[] {
+    const chosen = new Set(this.source ?? (this.embedded ? ['sample' as const] : []));
+    return [...chosen].filter((name) => name !== 'none');
+  }
+}
+
+/** Why the process cannot start: every fault of the settings, one per line. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+
+  constructor(readonly faults: readonly string[]) {
+    super(['The settings are not valid:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
+  }
+}
+
+/**
+ * The settings of an environment, or one SettingsError that lists every fault. Empty values count as not given.
+ * `fileNames` are the names found in a settings file: there, unlike in the environment, an unknown name is a fault.
+ */
+export function parseSettings(env: Environment, fileNames: readonly string[] = []): Settings {
+  const faults = fileNames.filter((name) => !(name in SETTINGS)).map((name) => `${name}: no such setting (in .env)`);
+  const values = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => [
+    camelCase(name),
+    parseOne(name, setting, env[name]?.trim() ?? '', faults),
+  ]);
+  const parsed: SettingValues = Object.fromEntries(values);
+  const complete = { ...parsed, redisUrl: parsed.redisUrl ?? redisUrlFromParts(parsed) };
+  faults.push(...contradictions(complete));
+  if (faults.length > 0) throw new SettingsError(faults);
+  return new Settings(complete);
+}
+
+function parseOne(name: string, setting: Setting<unknown>, given: string, faults: string[]): unknown {
+  if (given === '') return setting.fallback;
+  try {
+    return setting.parse(given);
+  } catch (error) {
+    const shown = setting.secret ? '(hidden)' : given.slice(0, 200);
+    faults.push(`${name}=${shown}: ${error instanceof Error ? error.message : String(error)}`);
+    return setting.fallback;
+  }
+}
+
+function contradictions(values: SettingValues): string[] {
+  const faults: string[] = [];
+  if (values.role !== 'all' && values.redisUrl === undefined) {
+    faults.push(`ROLE=${values.role}: several processes share their work through Redis, so REDIS_URL must be set`);
+  }
+  if ((values.tlsCert === undefined) !== (values.tlsKey === undefined)) {
+    faults.push('TLS_CERT and TLS_KEY: one is set and the other is not');
+  }
+  if (values.source?.includes('none') && values.source.length > 1) {
+    faults.push(`SOURCE=${values.source.join(',')}: none cannot be combined with others`);
+  }
+  return faults;
+}
+
+function redisUrlFromParts(values: SettingValues): string | undefined {
+  if (values.redisHost === undefined) return undefined;
+  const password = values.redisPassword === undefined ? '' : `:${encodeURIComponent(values.redisPassword)}@`;
+  return `redis://${password}${values.redisHost}:${values.redisPort ?? 6379}/${values.redisDb ?? 0}`;
+}
+
+function camelCase(name: string): string {
+  return name.toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
