@@ -1,0 +1,31 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { APP_ROLE, withOptions } from './connection-options.js';
+import { Database, type DatabaseOptions } from './database.js';
+
+/** Connections of the TypeORM part: entities are users, keys and audit, none of them on a hot path. */
+const ENTITY_POOL_SIZE = 4;
+
+/** The database for everyone: `Database` for plain SQL, TypeORM repositories for the entities that modules register. */
+@Global()
+@Module({})
+export class DatabaseModule {
+  static with(options: DatabaseOptions): DynamicModule {
+    return {
+      module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRoot({
+          type: 'postgres',
+          url: withOptions(options.url, `-c role=${APP_ROLE}`),
+          applicationName: 'defi-realtime-entities',
+          autoLoadEntities: true,
+          installExtensions: false,
+          retryAttempts: 0,
+          extra: { max: ENTITY_POOL_SIZE, connectionTimeoutMillis: 5_000 },
+        }),
+      ],
+      providers: [{ provide: Database, useFactory: () => new Database(options) }],
+      exports: [Database],
+    };
+  }
+}

@@ -1,0 +1,72 @@
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { migrations } from '../../../migrations/index.js';
+import { APP_ROLE, withOptions } from './connection-options.js';
+
+/** Where the names of the applied migrations stand. */
+export const MIGRATIONS_TABLE = 'schema_migrations';
+/** Of PostgreSQL, as `server_version_num` counts. */
+const OLDEST_SERVER = 150_000;
+/** Any number, the same in every process: whoever holds it migrates. */
+const MIGRATION_LOCK = 7_253_001;
+
+/** The data source that migrates: it knows the migrations and no entities, and acts as the login role of the address. */
+export function migrationSource(url: string): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url: withOptions(url, '-c client_min_messages=warning'),
+    applicationName: 'defi-realtime-migrate',
+    migrations,
+    migrationsTableName: MIGRATIONS_TABLE,
+    migrationsTransactionMode: 'each',
+    installExtensions: false,
+    extra: { max: 1 },
+  });
+}
+
+/**
+ * Brings the schema up to date and returns the names of the migrations it ran. Several processes may call it at once:
+ * one migrates, the others wait and find nothing left to do.
+ */
+export async function migrateDatabase(url: string): Promise<string[]> {
+  const guard = new pg.Client({ connectionString: url });
+  guard.on('error', () => undefined);
+  await guard.connect();
+  try {
+    await refuseOldServer(guard);
+    await guard.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    return await runMigrations(url);
+  } finally {
+    await guard.end();
+  }
+}
+
+async function runMigrations(url: string): Promise<string[]> {
+  const source = await migrationSource(url).initialize();
+  try {
+    const ran = await source.runMigrations();
+    const roles: unknown[] = await source.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [APP_ROLE]);
+    if (roles.length > 0) await source.query(`GRANT SELECT ON ${MIGRATIONS_TABLE} TO ${APP_ROLE}`);
+    return ran.map((migration) => migration.name);
+  } finally {
+    await source.destroy();
+  }
+}
+
+async function refuseOldServer(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ number: number; version: string }>(
+    `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version`,
+  );
+  const server = rows[0];
+  if (server && server.number < OLDEST_SERVER) {
+    throw new Error(`The database server is PostgreSQL ${server.version}; version 15 or newer is needed.`);
+  }
+}
+
+/** Names of the migrations that this build has and the database has not. */
+export async function pendingMigrations(query: (text: string) => Promise<{ name: string }[]>): Promise<string[]> {
+  const [table] = await query(`SELECT to_regclass('${MIGRATIONS_TABLE}')::text AS name`);
+  const applied = table?.name ? await query(`SELECT name FROM ${MIGRATIONS_TABLE}`) : [];
+  const names = new Set(applied.map((row) => row.name));
+  return migrations.map((migration) => migration.name).filter((name) => !names.has(name));
+}
