@@ -1,0 +1,63 @@
+/**
+ * What the tests need beyond npm: a browser, a foreign Socket.IO client, and a PostgreSQL older than the embedded one.
+ * Looks first, and only asks apt for what is missing.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync } from 'node:fs';
+
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** The suites that need a tool, how to see that it is there, and the Debian packages that bring it. */
+const TOOLS = [
+  {
+    name: 'Chromium',
+    suites: ['browser'],
+    packages: ['chromium'],
+    present: () => BROWSERS.some((path) => existsSync(path)),
+  },
+  {
+    name: 'the Socket.IO client of Python',
+    suites: ['e2e'],
+    packages: ['python3-socketio', 'python3-aiohttp', 'python3-requests', 'python3-websocket'],
+    present: () => succeeds('/usr/bin/python3', ['-c', 'import socketio, aiohttp, requests, websocket']),
+  },
+  {
+    name: 'a PostgreSQL server from Debian (15 or newer)',
+    suites: ['integration', 'e2e', 'fault'],
+    packages: ['postgresql-15'],
+    present: () => globSync('/usr/lib/postgresql/{15,16,17,18}/bin/postgres').length > 0,
+  },
+];
+
+function succeeds(command, args, stdio = 'ignore') {
+  return spawnSync(command, args, { stdio, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0;
+}
+
+/** Installs what the named suites miss; returns a sentence for people when it cannot, undefined when all is there. */
+export function installTools(suites) {
+  const missing = TOOLS.filter((tool) => tool.suites.some((suite) => suites.includes(suite)) && !tool.present());
+  if (missing.length === 0) return undefined;
+
+  const packages = missing.flatMap((tool) => tool.packages);
+  const names = missing.map((tool) => tool.name).join(', ');
+  const byHand = `The tests need ${names}. Install it first, on Debian: apt-get install ${packages.join(' ')}`;
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return byHand;
+
+  console.log(`Installing ${packages.join(' ')}`);
+  const install = () =>
+    succeeds(
+      'apt-get',
+      ['install', '-y', '-q', '--no-install-recommends', ...packages],
+      ['ignore', 'ignore', 'inherit'],
+    );
+  // The package lists of a fresh image are empty or old: refresh them only when the install failed without.
+  const installed = install() || (succeeds('apt-get', ['update', '-q']) && install());
+  const left = missing.filter((tool) => !tool.present());
+  return installed && left.length === 0 ? undefined : `${byHand} (apt-get was tried and did not bring it)`;
+}
+
+if (import.meta.main) {
+  const problem = installTools(['unit', 'integration', 'e2e', 'fault', 'browser']);
+  if (problem) console.error(problem);
+  process.exitCode = problem ? 1 : 0;
+}
