@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+
+/**
+ * Every REST route of the OpenAPI document gets the same hostile inputs. Whatever a route does with them, the answer is a
+ * documented one: never 5xx, always problem+json when it is an error, never a word of SQL or of the server's inside.
+ */
+let app: TestApp;
+let routes: { method: string; path: string }[];
+
+const STRINGS = [
+  "'; DROP TABLE protocols; --",
+  '<script>alert(1)</script>',
+  '../../../../etc/passwd',
+  '%00',
+  '\u0000',
+  '‮𝕬',
+  'a'.repeat(5_000),
+  'NaN',
+  'Infinity',
+  '-1',
+  '1e309',
+  '{}',
+  '[object Object]',
+];
+
+const deep = (levels: number): unknown => {
+  let value: unknown = 1;
+  for (let level = 0; level < levels; level += 1) value = { a: value };
+  return value;
+};
+
+const BODIES: [string, string | Buffer, string][] = [
+  ['nothing', '', 'application/json'],
+  ['not JSON', '{"items": [', 'application/json'],
+  ['a number', '42', 'application/json'],
+  ['null', 'null', 'application/json'],
+  ['an array', '[1,2,3]', 'application/json'],
+  ['a string', '"text"', 'application/json'],
+  ['unknown fields', '{"no_such_field": 1, "__proto__": {"admin": true}, "constructor": {"prototype": {}}}', 'application/json'],
+  ['wrong types', '{"items": "no", "name": {}, "role": 7, "message": [], "type": {}, "userId": [], "filter": 3}', 'application/json'],
+  ['not a number', '{"items": [{"protocol": "p", "chain": "c", "tvl": NaN}]}', 'application/json'],
+  ['infinity', '{"items": [{"protocol": "p", "chain": "c", "tvl": 1e999, "token": "t", "price": 1e999}]}', 'application/json'],
+  ['negative', '{"items": [{"protocol": "p", "chain": "c", "tvl": -1, "token": "t", "price": -1}]}', 'application/json'],
+  ['SQL in strings', JSON.stringify({ items: [{ protocol: STRINGS[0], chain: STRINGS[0], tvl: 1 }], name: STRINGS[0] }), 'application/json'],
+  ['too deep', JSON.stringify(deep(3_000)), 'application/json'],
+  ['too long', JSON.stringify({ name: 'x'.repeat(300_000), items: [] }), 'application/json'],
+  ['binary', Buffer.from([0xff, 0xfe, 0x00, 0x01, 0x80]), 'application/octet-stream'],
+  ['binary said to be JSON', Buffer.from([0xff, 0xfe, 0x00, 0x01, 0x80]), 'application/json'],
+  ['an unknown charset', '{}', 'application/json; charset=klingon'],
+  ['a form', 'a=1&b=2', 'application/x-www-form-urlencoded'],
+];
+
+beforeAll(async () => {
+  app = await createTestApp({ LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0' });
+  const document = (await (await fetch(`${app.url}/openapi.json`)).json()) as { paths: Record<string, Record<string, unknown>> };
+  routes = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })));
+});
+
+afterAll(async () => {
+  await app?.close();
+});
+
+interface Answer {
+  status: number;
+  type: string;
+  text: string;
+}
+
+async function send(method: string, path: string, body?: string | Buffer, contentType?: string): Promise<Answer> {
+  const answer = await fetch(`${app.url}${path}`, {
+    method,
+    headers: {
+      Authorization: `Bearer ${app.adminKey}`,
+      ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
+    },
+    ...(body === undefined ? {} : { body: body as BodyInit }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const type = answer.headers.get('content-type') ?? '';
+  if (type.includes('text/event-stream')) {
+    await answer.body?.cancel();
+    return { status: answer.status, type, text: '' };
+  }
+  return { status: answer.status, type, text: await answer.text() };
+}
+
+function faultOf(answer: Answer): string | undefined {
+  if (answer.status >= 500) return `answered ${answer.status}: ${answer.text.slice(0, 300)}`;
+  if (answer.status < 400) return undefined;
+  if (!answer.type.includes('application/problem+json')) return `answered ${answer.status} as ${answer.type}`;
+  const problem = JSON.parse(answer.text) as Record<string, unknown>;
+  for (const field of ['type', 'title', 'status', 'detail', 'code']) {
+    if (problem[field] === undefined) return `answered a problem without ${field}`;
+  }
+  if (/at .*\.[jt]s:\d+|syntax error at|relation "|node_modules/.test(answer.text)) return `leaked its inside: ${answer.text.slice(0, 300)}`;
+  return undefined;
+}
+
+const fill = (path: string, value: string): string => path.replaceAll(/\{[^}]+\}/g, encodeURIComponent(value));
+
+describe('hostile input', () => {
+  test('the document names the routes that the product promises', () => {
+    expect(routes.length).toBeGreaterThan(30);
+  });
+
+  test('bodies of every bad class get a documented error on every route that takes one', async () => {
+    const faults: string[] = [];
+    for (const { method, path } of routes.filter((route) => ['POST', 'PUT', 'PATCH', 'DELETE'].includes(route.method))) {
+      for (const [what, body, type] of BODIES) {
+        const fault = faultOf(await send(method, fill(path, 'nobody'), body, type));
+        if (fault !== undefined) faults.push(`${method} ${path} with ${what}: ${fault}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('path parameters of every bad class get a documented error', async () => {
+    const faults: string[] = [];
+    for (const { method, path } of routes.filter((route) => route.path.includes('{'))) {
+      for (const value of STRINGS) {
+        const fault = faultOf(await send(method, fill(path, value), method === 'GET' ? undefined : '{}', 'application/json'));
+        if (fault !== undefined) faults.push(`${method} ${path} with ${JSON.stringify(value.slice(0, 40))}: ${fault}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('query parameters of every bad class get a documented error', async () => {
+    const names = ['limit', 'cursor', 'since', 'from', 'to', 'interval', 'types', 'chain', 'protocol', 'token', 'threshold', 'window', 'q', 'sort', 'exact', 'unknown'];
+    const faults: string[] = [];
+    for (const { method, path } of routes.filter((route) => route.method === 'GET')) {
+      for (const name of names) {
+        for (const value of STRINGS) {
+          const fault = faultOf(await send(method, `${fill(path, 'nobody')}?${name}=${encodeURIComponent(value)}`));
+          if (fault !== undefined) faults.push(`${method} ${path}?${name}=${JSON.stringify(value.slice(0, 40))}: ${fault}`);
+        }
+      }
+      for (const query of ['limit=10&limit=20', 'limit[a]=1', 'filter[a][b]=c', '%', '&&&===']) {
+        const fault = faultOf(await send(method, `${fill(path, 'nobody')}?${query}`));
+        if (fault !== undefined) faults.push(`${method} ${path}?${query}: ${fault}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  }, 120_000);
+
+  test('after all of it the server is healthy and the tables are there', async () => {
+    expect((await fetch(`${app.url}/health/ready`)).status).toBe(200);
+    expect((await app.db.pool.query('SELECT count(*) FROM protocols')).rowCount).toBe(1);
+  });
+});

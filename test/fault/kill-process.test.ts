@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AppProcess, freePort } from '../support/app-process.js';
+import { RecordedWriter, seeded } from '../support/recorded-writer.js';
+import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+
+const KEY = `rta_faultadmin_${'k'.repeat(43)}`;
+const KILLS = process.env['TEST_LONG'] ? 60 : 20;
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
+
+let db: TestDatabase;
+let app: AppProcess;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  app = new AppProcess(await freePort(), {
+    DATABASE_URL: db.url,
+    BOOTSTRAP_ADMIN_KEY: KEY,
+    SECRETS_KEY: 'fault-test-secrets-key-of-32-bytes',
+    MIGRATE_ON_START: 'false',
+  });
+  await app.start();
+});
+
+afterAll(async () => {
+  await app?.end('SIGKILL');
+  await db?.drop();
+});
+
+test(`invariants 1, 2 and 4: killed with -9 ${KILLS} times under 500 changes a second, every client has every event once and in order (seed ${seed})`, async () => {
+  const random = seeded(seed);
+  const writer = new RecordedWriter(db.pool, 'kill', 200, random);
+  await writer.insertBaselines();
+
+  const clients: ResumingClient[] = [
+    new SocketIoClient(app.url, KEY, [{ type: 'tvl_changes' }, { type: 'protocol', protocol: 'kill-1' }]),
+    new WebSocketClient(app.url, KEY, { channels: ['events:tvl'] }),
+    new SseClient(app.url, KEY, 'channels=events:tvl'),
+  ];
+  for (const client of clients) client.connect();
+  await waitFor(() => clients.every((client) => client.position !== undefined), 10_000);
+
+  writer.start(600);
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 150 + random() * 700));
+    await app.end('SIGKILL');
+    await app.start();
+  }
+  await writer.stop();
+
+  const expected = writer.expected();
+  const total = [...expected.values()].reduce((sum, list) => sum + list.length, 0);
+  expect(total).toBeGreaterThan(KILLS * 200);
+  await waitFor(() => clients.every((client) => client.events.length >= total), 30_000).catch(() => {});
+  for (const client of clients) {
+    const name = client.constructor.name;
+    expect(client.refusals, name).toEqual([]);
+    expect(client.reconnects, name).toBeGreaterThan(KILLS / 2);
+    expect(new Set(client.events.map((event) => event.cursor)).size, `${name} cursors`).toBe(client.events.length);
+    const got = new Map<string, { previous: number | null; current: number | null }[]>();
+    for (const key of expected.keys()) got.set(key, []);
+    for (const event of client.events) got.get(event.key)?.push({ previous: event.previous, current: event.current });
+    expect(Object.fromEntries(got), name).toEqual(Object.fromEntries(expected));
+  }
+  for (const client of clients) client.close();
+});

@@ -1,0 +1,236 @@
+import { io, type Socket } from 'socket.io-client';
+import { WebSocket } from 'ws';
+import { EventSource } from 'eventsource';
+
+/** One event as a client keeps it: enough to compare with what writers committed. */
+export interface SeenEvent {
+  cursor: string;
+  type: string;
+  key: string;
+  previous: number | null;
+  current: number | null;
+}
+
+type Body = Record<string, unknown>;
+
+const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+
+function seen(type: string, body: Body, cursor: unknown): SeenEvent {
+  return {
+    cursor: String(cursor),
+    type,
+    key:
+      body['token'] === undefined || body['token'] === null
+        ? `${String(body['protocol'])}:${String(body['chain'])}`
+        : String(body['token']),
+    previous: number(body['previousTvl'] ?? body['previousPrice']),
+    current: number(body['currentTvl'] ?? body['currentPrice']),
+  };
+}
+
+/**
+ * A client that follows the resume rules of the contract and nothing else: its position is the newest cursor it saw; while
+ * a replay has not been answered the position stays where it was, and what came meanwhile is kept only once it is answered.
+ */
+export abstract class ResumingClient {
+  readonly events: SeenEvent[] = [];
+  position: string | undefined;
+  reconnects = 0;
+  readonly refusals: string[] = [];
+  private pending: SeenEvent[] | undefined;
+
+  abstract connect(): void;
+  /** Cuts the connection without a goodbye. */
+  abstract drop(): void;
+  abstract close(): void;
+
+  protected beginReplay(): void {
+    this.pending = [];
+  }
+
+  protected answered(cursor: unknown, recovered: unknown, reason?: unknown): void {
+    if (this.position !== undefined && recovered !== true) this.refusals.push(String(reason));
+    const pending = this.pending ?? [];
+    this.pending = undefined;
+    for (const event of pending) this.keep(event);
+    this.advance(cursor);
+  }
+
+  protected take(event: SeenEvent): void {
+    if (this.pending) this.pending.push(event);
+    else this.keep(event);
+  }
+
+  protected heartbeat(cursor: unknown): void {
+    if (!this.pending) this.advance(cursor);
+  }
+
+  private keep(event: SeenEvent): void {
+    this.events.push(event);
+    this.advance(event.cursor);
+  }
+
+  private advance(cursor: unknown): void {
+    if (typeof cursor === 'string' && (this.position === undefined || cursor > this.position)) this.position = cursor;
+  }
+}
+
+export class SocketIoClient extends ResumingClient {
+  private socket: Socket | undefined;
+
+  /** `bodies` are subscribe bodies; they go out as one array, so that their replays are merged. */
+  constructor(
+    private readonly url: string,
+    private readonly apiKey: string,
+    private readonly bodies: Body[],
+  ) {
+    super();
+  }
+
+  connect(): void {
+    const socket = io(`${this.url}/v1/realtime`, {
+      auth: (give) => give({ apiKey: this.apiKey, ...(this.position === undefined ? {} : { since: this.position }) }),
+      transports: ['websocket'],
+      forceNew: true,
+      reconnectionDelay: 50,
+      reconnectionDelayMax: 200,
+    });
+    this.socket = socket;
+    socket.on('connect', () => {
+      this.reconnects += 1;
+      this.beginReplay();
+      const since = this.position === undefined ? {} : { since: this.position };
+      const answer = (body: Body): void => {
+        if (body['ok'] !== true) this.refusals.push(JSON.stringify(body));
+        else this.answered(body['cursor'], body['recovered'], body['reason']);
+      };
+      socket.emit(
+        'subscribe',
+        this.bodies.map((body) => ({ ...body, ...since })),
+        answer,
+      );
+    });
+    socket.on('connect_error', () => {
+      if (!socket.active) setTimeout(() => socket.connect(), 100);
+    });
+    socket.on('disconnect', (reason) => {
+      if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 50);
+    });
+    for (const type of ['tvl_change', 'price_change', 'protocol_update']) {
+      socket.on(type, (body: Body) => this.take(seen(type, body, body['cursor'])));
+    }
+    socket.on('heartbeat', (body: Body) => this.heartbeat(body['cursor']));
+  }
+
+  drop(): void {
+    this.socket?.io.engine?.close();
+  }
+
+  close(): void {
+    this.socket?.disconnect();
+  }
+}
+
+const WS_TYPES: Record<string, string> = {
+  tvl_update: 'tvl_change',
+  price_update: 'price_change',
+  protocol_update: 'protocol_update',
+};
+
+export class WebSocketClient extends ResumingClient {
+  private socket: WebSocket | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly apiKey: string,
+    private readonly subscription: { channels: string[]; filters?: Body },
+  ) {
+    super();
+  }
+
+  connect(): void {
+    const socket = new WebSocket(`${this.url.replace('http', 'ws')}/ws?apiKey=${this.apiKey}`);
+    this.socket = socket;
+    socket.on('open', () => {
+      this.reconnects += 1;
+      this.beginReplay();
+      const since = this.position === undefined ? {} : { since: this.position };
+      socket.send(JSON.stringify({ type: 'subscribe', ...this.subscription, ...since }));
+    });
+    socket.on('message', (data) => {
+      if (this.socket === socket) this.receive(JSON.parse(data.toString()) as Body);
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      if (!this.closed && this.socket === socket) setTimeout(() => this.connect(), 100);
+    });
+  }
+
+  private receive(message: Body): void {
+    const type = String(message['type']);
+    const event = WS_TYPES[type];
+    if (event) this.take(seen(event, message['data'] as Body, message['cursor']));
+    else if (type === 'heartbeat') this.heartbeat(message['cursor']);
+    else if (type === 'subscription_result' || type === 'subscription_confirmed') {
+      this.answered(message['cursor'], message['recovered'], message['reason']);
+    } else if (type === 'error') this.refusals.push(JSON.stringify(message));
+  }
+
+  drop(): void {
+    this.socket?.terminate();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.socket?.terminate();
+  }
+}
+
+export class SseClient extends ResumingClient {
+  private source: EventSource | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly apiKey: string,
+    private readonly query: string,
+  ) {
+    super();
+  }
+
+  /** Reconnects by hand with `since`, as a client in another language would; browsers do it through Last-Event-ID. */
+  connect(): void {
+    const since = this.position === undefined ? '' : `&since=${this.position}`;
+    const source = new EventSource(`${this.url}/v1/stream?${this.query}&apiKey=${this.apiKey}${since}`);
+    this.source = source;
+    this.beginReplay();
+    const body = (event: MessageEvent): Body => JSON.parse(String(event.data)) as Body;
+    source.addEventListener('ready', (event) => {
+      this.reconnects += 1;
+      this.answered(body(event)['cursor'], body(event)['recovered'], body(event)['reason']);
+    });
+    for (const type of ['tvl_change', 'price_change', 'protocol_update']) {
+      source.addEventListener(type, (event) => {
+        if (this.source === source) this.take(seen(type, body(event), event.lastEventId));
+      });
+    }
+    source.addEventListener('heartbeat', (event) => this.heartbeat(event.lastEventId));
+    source.onerror = () => {
+      if (this.source !== source) return;
+      this.drop();
+    };
+  }
+
+  drop(): void {
+    const source = this.source;
+    this.source = undefined;
+    source?.close();
+    if (!this.closed) setTimeout(() => this.connect(), 100);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.source?.close();
+  }
+}
