@@ -1,0 +1,65 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startMark } from './process-identity.js';
+
+interface Owner {
+  pid: number;
+  /** `startMark` of that process. */
+  started: string;
+}
+
+/**
+ * Takes a data directory for this process and returns the release. A directory belongs to a living process only: what a
+ * killed one left behind is taken over. Throws one sentence when the owner lives.
+ */
+export function takeDirectory(directory: string): () => void {
+  const file = join(directory, 'owner.json');
+  const mine = JSON.stringify({ pid: process.pid, started: startMark(process.pid) ?? '' } satisfies Owner);
+  for (;;) {
+    try {
+      writeFileSync(file, mine, { flag: 'wx', mode: 0o600 });
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    refuseLivingOwner(directory, read(file));
+    removeDead(directory, file);
+  }
+}
+
+/** Moves the dead owner's file away; if a quicker process replaced it meanwhile, that one is the owner. */
+function removeDead(directory: string, file: string): void {
+  const aside = `${file}.${process.pid}`;
+  try {
+    renameSync(file, aside);
+  } catch {
+    return;
+  }
+  const owner = read(aside);
+  if (isLiving(owner)) renameSync(aside, file);
+  else rmSync(aside, { force: true });
+  refuseLivingOwner(directory, owner);
+}
+
+function refuseLivingOwner(directory: string, owner: Owner | undefined): void {
+  if (!isLiving(owner)) return;
+  throw new Error(
+    `Process ${owner.pid} already uses ${directory}: stop it first, or start this one with a DATA_DIR of its own ` +
+      '(or with DATABASE_URL, to share a database).',
+  );
+}
+
+function isLiving(owner: Owner | undefined): owner is Owner {
+  return owner !== undefined && startMark(owner.pid) === owner.started;
+}
+
+/** The owner on file; undefined when the file is gone or was cut short by a crash. */
+function read(file: string): Owner | undefined {
+  try {
+    const owner = JSON.parse(readFileSync(file, 'utf8')) as Partial<Owner>;
+    if (typeof owner.pid !== 'number' || typeof owner.started !== 'string') return undefined;
+    return { pid: owner.pid, started: owner.started };
+  } catch {
+    return undefined;
+  }
+}

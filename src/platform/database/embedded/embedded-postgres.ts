@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+import { takeDirectory } from './directory-owner.js';
+import { freePort } from './free-port.js';
+import { GuardedServer } from './guarded-server.js';
+import { stopOrphan } from './orphan-server.js';
+import { embeddedBinaries } from './postgres-binaries.js';
+import {
+  clusterExists,
+  clusterVersion,
+  createCluster,
+  programVersion,
+  resetPassword,
+  SUPERUSER,
+  type PostgresCluster,
+} from './postgres-cluster.js';
+import type { ServerOptions } from './postgres-server.js';
+import { chooseAccount } from './server-account.js';
+
+const DATABASE = 'defi';
+/** Longest address of a Unix socket that every system takes, without the file's own name. */
+const SOCKET_DIRECTORY_BYTES = 80;
+const LOG_LIMIT_BYTES = 10_000_000;
+
+/** Memory for a small machine that the application shares; durable commits; tables of a queue and of hot rows. */
+const PARAMETERS: Readonly<Record<string, string>> = {
+  shared_buffers: '256MB',
+  max_connections: '100',
+  synchronous_commit: 'on',
+  wal_compression: 'on',
+  max_wal_size: '2GB',
+  checkpoint_timeout: '15min',
+  autovacuum_naptime: '10s',
+  random_page_cost: '1.1',
+  jit: 'off',
+  TimeZone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: 'off',
+  log_line_prefix: '%m [%p] ',
+};
+
+/** The PostgreSQL that the process brings along. */
+export interface EmbeddedPostgres {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts PostgreSQL under `dataDir`, creating the database the first time, and writes its address to `database.url`. A
+ * server that a killed process left behind is stopped first. If the server dies while this process lives it is started
+ * again; `onFailure` hears when that did not help. Throws one sentence when another living process uses the directory.
+ */
+export async function startEmbeddedPostgres(
+  dataDir: string,
+  onFailure: (error: Error) => void = () => undefined,
+): Promise<EmbeddedPostgres> {
+  const home = resolve(dataDir);
+  mkdirSync(home, { recursive: true, mode: 0o755 });
+  const release = takeDirectory(home);
+  try {
+    const cluster = await prepareCluster(home);
+    const guarded = new GuardedServer(cluster, await serverOptions(home), onFailure);
+    await guarded.start();
+    const url = address(guarded.port, readAddress(home)?.password ?? '');
+    await createDatabase(url);
+    writeSecret(join(home, 'database.url'), `${url}\n`);
+    return { url, stop: () => guarded.stop().finally(release) };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** The cluster of the directory, created or taken over from whoever was killed; nothing runs on it afterwards. */
+async function prepareCluster(home: string): Promise<PostgresCluster> {
+  const binaries = await embeddedBinaries();
+  const directory = join(home, 'postgres');
+  const cluster = { binaries, directory, account: chooseAccount(binaries.postgres, home) };
+  if (!clusterExists(cluster)) {
+    const password = newPassword();
+    await createCluster(cluster, password);
+    writeSecret(join(home, 'database.url'), address(0, password));
+    return cluster;
+  }
+  await stopOrphan(directory);
+  const [files, programs] = [clusterVersion(cluster), await programVersion(cluster)];
+  if (files !== programs) {
+    throw new Error(
+      `${directory} was written by PostgreSQL ${files} and this build brings ${programs}: dump it with the old build ` +
+        'and load it with this one, or start with a new DATA_DIR.',
+    );
+  }
+  if (readAddress(home) === undefined) {
+    const password = newPassword();
+    await resetPassword(cluster, password);
+    writeSecret(join(home, 'database.url'), address(0, password));
+  }
+  return cluster;
+}
+
+async function serverOptions(home: string): Promise<ServerOptions> {
+  const logFile = join(home, 'postgres.log');
+  if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) renameSync(logFile, `${logFile}.1`);
+  return {
+    port: await freePort(Number(readAddress(home)?.port ?? 0)),
+    socketDirectory: Buffer.byteLength(home) <= SOCKET_DIRECTORY_BYTES ? home : '',
+    logFile,
+    parameters: PARAMETERS,
+  };
+}
+
+async function createDatabase(url: string): Promise<void> {
+  const maintenance = new URL(url);
+  maintenance.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: maintenance.href });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+  } finally {
+    await client.end();
+  }
+}
+
+function newPassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+function address(port: number, password: string): string {
+  return `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${DATABASE}`;
+}
+
+/** What the last start wrote: it holds the password, and the port that is kept if it is still free. */
+function readAddress(home: string): URL | undefined {
+  try {
+    const found = new URL(readFileSync(join(home, 'database.url'), 'utf8').trim());
+    return found.password === '' ? undefined : found;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces the file in one step, so that a reader or a crash never meets half of it. */
+function writeSecret(file: string, content: string): void {
+  const unfinished = `${file}.new`;
+  rmSync(unfinished, { force: true });
+  writeFileSync(unfinished, content, { mode: 0o600 });
+  renameSync(unfinished, file);
+}

@@ -1,0 +1,122 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readPostmaster } from './postmaster-file.js';
+import type { PostgresCluster } from './postgres-cluster.js';
+import { commandLine, handOver, identity } from './server-account.js';
+
+export interface ServerOptions {
+  readonly port: number;
+  /** Where the Unix socket goes; empty: none. */
+  readonly socketDirectory: string;
+  /** File that the server's messages are appended to. */
+  readonly logFile: string;
+  /** Server parameters of postgresql.conf by name. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** A start takes 30 ms, a recovery after a crash seconds; more is a failure. */
+const START_TIMEOUT_MS = 60_000;
+/** A fast shutdown writes what is dirty; after this the server is told to stop without that and recovers next time. */
+const STOP_TIMEOUT_MS = 20_000;
+
+/**
+ * Starts the server and ends it when the standard input closes, which the kernel does even when the owner is killed with
+ * SIGKILL. Ends with the server's exit code.
+ */
+const WATCHER = `
+exec 3<&0 </dev/null
+"$@" 3<&- & server=$!
+( read -r _ <&3; kill -INT "$server" ) 2>/dev/null & watch=$!
+exec 3<&-
+wait "$server"; code=$?
+kill "$watch" 2>/dev/null
+exit "$code"`;
+
+/** A running PostgreSQL server that does not outlive this process. */
+export class PostgresServer {
+  private stopping = false;
+
+  private constructor(
+    private readonly cluster: PostgresCluster,
+    private readonly watcher: ChildProcess,
+  ) {}
+
+  /** Resolves when the server takes connections; rejects with the last lines of its log when it ends instead. */
+  static async start(cluster: PostgresCluster, options: ServerOptions): Promise<PostgresServer> {
+    const logStart = statSync(options.logFile, { throwIfNoEntry: false })?.size ?? 0;
+    const server = new PostgresServer(cluster, launch(cluster, options));
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (readPostmaster(cluster.directory)?.ready !== true) {
+      if (server.ended) throw new Error(`PostgreSQL did not start: ${logSince(options.logFile, logStart)}`);
+      if (Date.now() > deadline) {
+        await server.stop();
+        throw new Error(`PostgreSQL did not start within ${START_TIMEOUT_MS / 1000} s; see ${options.logFile}.`);
+      }
+      await sleep(5);
+    }
+    return server;
+  }
+
+  get ended(): boolean {
+    return this.watcher.exitCode !== null || this.watcher.signalCode !== null;
+  }
+
+  /** Calls `listener` once if the server ends without `stop` having been called. */
+  onUnexpectedEnd(listener: () => void): void {
+    this.watcher.once('exit', () => {
+      if (!this.stopping) listener();
+    });
+  }
+
+  /** Ends all sessions and stops the server. Safe to call twice. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    if (this.ended) return;
+    const exit = once(this.watcher, 'exit');
+    this.watcher.ref();
+    const postmaster = readPostmaster(this.cluster.directory);
+    this.watcher.stdin?.end();
+    const impatience = setTimeout(() => {
+      if (postmaster) process.kill(postmaster.pid, 'SIGQUIT');
+    }, STOP_TIMEOUT_MS);
+    await exit;
+    clearTimeout(impatience);
+  }
+}
+
+function launch(cluster: PostgresCluster, options: ServerOptions): ChildProcess {
+  const parameters = {
+    listen_addresses: '127.0.0.1',
+    port: String(options.port),
+    unix_socket_directories: options.socketDirectory,
+    logging_collector: 'off',
+    ...options.parameters,
+  };
+  const args = Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const [command, words] = commandLine(cluster.account, cluster.binaries.postgres, ['-D', cluster.directory, ...args]);
+  mkdirSync(dirname(options.logFile), { recursive: true });
+  const log = openSync(options.logFile, 'a', 0o600);
+  if (options.socketDirectory !== '') handOver(cluster.account, options.socketDirectory);
+  // Detached: Ctrl-C in a terminal goes to the whole process group, and the application drains with its database.
+  const watcher = spawn('sh', ['-c', WATCHER, 'sh', command, ...words], {
+    cwd: dirname(cluster.directory),
+    detached: true,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+    stdio: ['pipe', log, log],
+    ...identity(cluster.account),
+  });
+  closeSync(log);
+  watcher.stdin?.on('error', () => undefined);
+  watcher.unref();
+  return watcher;
+}
+
+/** What the server said since then, shortened to its complaints. */
+function logSince(file: string, offset: number): string {
+  const lines = readFileSync(file).subarray(offset).toString('utf8').trim().split('\n');
+  const complaints = lines.filter((line) => /FATAL|ERROR|PANIC|HINT|not found|cannot/.test(line));
+  return (complaints.length > 0 ? complaints : lines).slice(-5).join('\n') || `see ${file}`;
+}

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isAlive } from './process-identity.js';
+
+/** What a server says about itself in its data directory. */
+export interface Postmaster {
+  readonly pid: number;
+  readonly port: number;
+  /** It takes connections. */
+  readonly ready: boolean;
+}
+
+const LINE = { pid: 0, port: 3, status: 7 } as const;
+
+export function postmasterFile(directory: string): string {
+  return join(directory, 'postmaster.pid');
+}
+
+/** The living server of a data directory; undefined when none runs, whatever a file left behind says. */
+export function readPostmaster(directory: string): Postmaster | undefined {
+  let lines: string[];
+  try {
+    lines = readFileSync(postmasterFile(directory), 'utf8').split('\n');
+  } catch {
+    return undefined;
+  }
+  const pid = Number(lines[LINE.pid]);
+  if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined;
+  return { pid, port: Number(lines[LINE.port]), ready: lines[LINE.status]?.trim() === 'ready' };
+}

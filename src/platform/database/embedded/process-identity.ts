@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** The process exists and has not ended: a zombie has. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  return procStat(pid)?.[0] !== 'Z';
+}
+
+/**
+ * When the process started, in whatever unit the system has; with the pid it names one process for good, because pids
+ * are used again. Undefined when it does not run.
+ */
+export function startMark(pid: number): string | undefined {
+  const stat = procStat(pid);
+  if (stat) return stat[19];
+  try {
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: 'pipe' }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The words of /proc/<pid>/stat that follow the program's name: state first, start time at 19. */
+function procStat(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}

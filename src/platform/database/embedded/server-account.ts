@@ -1,0 +1,55 @@
+import { execFileSync, type SpawnOptions } from 'node:child_process';
+import { chownSync } from 'node:fs';
+
+/**
+ * Under whom server programs run. PostgreSQL refuses to run as root, so root needs another account; any other user runs
+ * them directly.
+ */
+export interface ServerAccount {
+  /** Words put before the program. */
+  readonly prefix: readonly string[];
+  /** The account to switch to; undefined: none. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+/** Inside this namespace root's files belong to user 1000, which is also who the server is: no file changes hands. */
+const USER_NAMESPACE = ['unshare', '--user', '--map-user=1000', '--map-group=1000'];
+/** `nobody` on every common Linux. */
+const NOBODY = { uid: 65_534, gid: 65_534 };
+
+/** The account under which `program` works with files in `directory`; throws one sentence when there is none. */
+export function chooseAccount(program: string, directory: string): ServerAccount {
+  if (process.getuid?.() !== 0) return { prefix: [] };
+  const candidates: ServerAccount[] = [{ prefix: USER_NAMESPACE }, { prefix: [], user: NOBODY }];
+  const account = candidates.find((candidate) => works(candidate, program, directory));
+  if (account) return account;
+  throw new Error(
+    'PostgreSQL refuses to run as root, user namespaces are not available, and the user nobody cannot enter ' +
+      `${directory}: start as another user, or move DATA_DIR to a directory that everyone may enter.`,
+  );
+}
+
+function works(account: ServerAccount, program: string, directory: string): boolean {
+  try {
+    const [command, args] = commandLine(account, program, ['--version']);
+    execFileSync(command, args, { stdio: 'ignore', cwd: directory, timeout: 10_000, ...identity(account) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function commandLine(account: ServerAccount, program: string, args: readonly string[]): [string, string[]] {
+  const [command = program, ...rest] = [...account.prefix, program, ...args];
+  return [command, rest];
+}
+
+/** Spawn options that make a child run as the account. */
+export function identity(account: ServerAccount): Pick<SpawnOptions, 'uid' | 'gid'> {
+  return account.user ?? {};
+}
+
+/** Makes a file or directory belong to the account. */
+export function handOver(account: ServerAccount, path: string): void {
+  if (account.user) chownSync(path, account.user.uid, account.user.gid);
+}
