@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { AppProcess, freePort } from '../../support/app-process.js';
+
+export interface BenchAppOptions {
+  /** Settings on top of the bench's own: no source, no limits, warnings only. */
+  readonly env?: Record<string, string>;
+}
+
+export interface BenchApp {
+  readonly url: string;
+  readonly port: number;
+  /** Role admin, tier enterprise. */
+  readonly adminKey: string;
+  readonly databaseUrl: string;
+  readonly databaseVersion: string;
+  readonly dataDir: string;
+  readonly pid: number;
+  /** The embedded PostgreSQL's first process; its backends are its children. */
+  readonly databasePid: number;
+  stop(): Promise<void>;
+}
+
+export async function startBenchApp(options: BenchAppOptions): Promise<BenchApp> {
+  if (!existsSync(join(import.meta.dirname, '../../../dist/src/main.js')))
+    throw new Error('Build first: npm run build');
+  const dataDir = mkdtempSync(join(tmpdir(), 'defi-realtime-bench-'));
+  const port = await freePort();
+  const adminKey = `rta_${randomBytes(8).toString('hex')}_${randomBytes(24).toString('hex')}`;
+  const unlimited = 'free=0,pro=0,enterprise=0';
+  const app = new AppProcess(port, {
+    DATA_DIR: dataDir,
+    BOOTSTRAP_ADMIN_KEY: adminKey,
+    LIMIT_CONNECTIONS: unlimited,
+    LIMIT_MESSAGES: unlimited,
+    LIMIT_API_REQUESTS: unlimited,
+    LIMIT_SUBSCRIPTION_CHANGES: unlimited,
+    LIMIT_CONNECTS_PER_ADDRESS: unlimited,
+    ...options.env,
+  });
+  const stop = async (): Promise<void> => {
+    await app.end('SIGTERM');
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    await app.start();
+    const databaseUrl = options.env?.['DATABASE_URL'] ?? readFileSync(join(dataDir, 'database.url'), 'utf8').trim();
+    return {
+      url: app.url,
+      port,
+      adminKey,
+      databaseUrl,
+      databaseVersion: await serverVersion(databaseUrl),
+      dataDir,
+      pid: app.pid,
+      databasePid: embeddedPid(dataDir),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function serverVersion(url: string): Promise<string> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
+    return rows[0]?.version ?? 'unknown';
+  } finally {
+    await client.end();
+  }
+}
+
+function embeddedPid(dataDir: string): number {
+  const [file] = globSync(join(dataDir, '**/postmaster.pid'));
+  return file ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0;
+}

@@ -1,0 +1,128 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { arch, cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { startBenchApp, type BenchApp, type BenchAppOptions } from './bench-app.js';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+export type Figures = Record<string, unknown>;
+
+/** What a bench exports: `run` measures and returns the figures that the last line prints. */
+export interface Bench {
+  run(context: BenchContext): Promise<Figures>;
+}
+
+/** What every bench gets: the app as a process of its own, client processes, progress, and an end that leaves nothing behind. */
+export class BenchContext {
+  readonly name: string;
+  /** A smaller run that ends within 60 s. */
+  readonly quick: boolean;
+  private readonly silent: boolean;
+  private readonly cleanUps: (() => Promise<void>)[] = [];
+  private readonly versions: Record<string, string> = {
+    node: process.versions.node,
+    'defi-realtime': packageVersion(join(ROOT, 'package.json')),
+    'socket.io': packageVersion(join(ROOT, 'node_modules/socket.io/package.json')),
+    ws: packageVersion(join(ROOT, 'node_modules/ws/package.json')),
+  };
+
+  constructor(options: { name: string; quick: boolean; silent: boolean }) {
+    this.name = options.name;
+    this.quick = options.quick;
+    this.silent = options.silent;
+  }
+
+  /** Progress for people. */
+  log(text: string): void {
+    if (!this.silent) console.log(text);
+  }
+
+  /** Columns are taken from the first row. */
+  table(rows: readonly Record<string, string | number>[]): void {
+    const names = Object.keys(rows[0] ?? {});
+    const lines = [names, ...rows.map((row) => names.map((name) => cell(row[name])))];
+    const widths = names.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+    for (const line of lines)
+      this.log(`  ${line.map((text, column) => text.padStart(widths[column] ?? 0)).join('  ')}`);
+  }
+
+  /** Adds the version of a part or a peer to the last line. */
+  noteVersion(part: string, version: string): void {
+    this.versions[part] = version;
+  }
+
+  /** Runs at the end of the bench, also after a failure; the newest first. */
+  atEnd(work: () => Promise<void>): void {
+    this.cleanUps.push(work);
+  }
+
+  /** The built app with an embedded PostgreSQL in a folder of its own, ready to serve. */
+  async startApp(options: BenchAppOptions = {}): Promise<BenchApp> {
+    const app = await startBenchApp(options);
+    this.atEnd(() => app.stop());
+    this.noteVersion('postgresql', app.databaseVersion);
+    return app;
+  }
+
+  /** A process of our own: `file` is a module under test/bench/support, `task` its first message. */
+  startProcess(file: string, task: unknown): ChildProcess {
+    const child = fork(join(import.meta.dirname, file), {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.atEnd(async () => {
+      child.kill('SIGKILL');
+    });
+    child.send(task as object);
+    return child;
+  }
+
+  async cleanUp(): Promise<void> {
+    for (const work of this.cleanUps.splice(0).reverse()) {
+      await work().catch((error: unknown) => console.error('clean-up failed', error));
+    }
+  }
+
+  /** The last line: everything that is needed to compare this run with another. */
+  print(figures: Figures): void {
+    const machine = {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      memory_gb: Math.round(totalmem() / 2 ** 30),
+      os: `linux ${release()} ${arch()}`,
+    };
+    const head = {
+      bench: this.name,
+      at: new Date().toISOString(),
+      quick: this.quick,
+      machine,
+      versions: this.versions,
+    };
+    console.log(JSON.stringify({ ...head, ...figures }));
+  }
+}
+
+/** Resolves with the next message of a child whose `type` is as named; rejects when the child ends before. */
+export function nextMessage<T>(child: ChildProcess, type: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: unknown): void => {
+      if ((message as { type?: string }).type !== type) return;
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      resolve(message as T);
+    };
+    const onExit = (code: number | null): void => reject(new Error(`a process of the bench ended with ${code}`));
+    child.on('message', onMessage);
+    child.once('exit', onExit);
+  });
+}
+
+function packageVersion(path: string): string {
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
+function cell(value: string | number | undefined): string {
+  if (typeof value !== 'number') return value ?? '';
+  return Number.isInteger(value) ? value.toLocaleString('en-US') : value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+}
