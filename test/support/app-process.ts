@@ -16,6 +16,11 @@ export class AppProcess {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** 0 while it does not run. */
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
   /** Starts it and waits until it is ready to serve. */
   async start(): Promise<void> {
     this.output = '';
