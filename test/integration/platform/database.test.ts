@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Database } from '../../../src/platform/database/database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+describe('Database', () => {
+  let test: TestDatabase;
+  let database: Database;
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    await test.pool.query('CREATE TABLE notes (id bigint PRIMARY KEY, note text); GRANT ALL ON notes TO rta_app');
+    database = new Database({ url: test.url, poolSize: 4 });
+  });
+
+  afterAll(async () => {
+    await database.onApplicationShutdown();
+    await test.drop();
+  });
+
+  it('speaks as the application role, pooled and dedicated', async () => {
+    expect(await database.one('SELECT current_user AS role')).toEqual({ role: 'rta_app' });
+    const client = await database.connect('-c idle_in_transaction_session_timeout=500');
+    const { rows } = await client.query(
+      `SELECT current_user AS role, current_setting('idle_in_transaction_session_timeout') AS patience`,
+    );
+    await client.end();
+    expect(rows).toEqual([{ role: 'rta_app', patience: '500ms' }]);
+  });
+
+  it('keeps the options that the address already has', async () => {
+    const address = new URL(test.url);
+    address.searchParams.set('options', '-c work_mem=12MB');
+    const other = new Database({ url: address.href, poolSize: 2 });
+    expect(await other.one(`SELECT current_user AS role, current_setting('work_mem') AS memory`)).toEqual({
+      role: 'rta_app',
+      memory: '12MB',
+    });
+    await other.onApplicationShutdown();
+  });
+
+  it('gives whole numbers for int8 and undefined for no row', async () => {
+    expect(await database.one('SELECT 9007199254740991::bigint AS n')).toEqual({ n: Number.MAX_SAFE_INTEGER });
+    expect(await database.one('SELECT 1 WHERE false')).toBeUndefined();
+  });
+
+  it('commits what a transaction did, and rolls back what threw', async () => {
+    await database.transaction((tx) => tx.query(`INSERT INTO notes VALUES (1, 'kept')`));
+    const failing = database.transaction(async (tx) => {
+      await tx.query(`INSERT INTO notes VALUES (2, 'lost')`);
+      throw new Error('second thoughts');
+    });
+    await expect(failing).rejects.toThrow('second thoughts');
+    expect(await database.query('SELECT id, note FROM notes')).toEqual([{ id: 1, note: 'kept' }]);
+  });
+
+  it('survives the loss of its connections, idle and in use', async () => {
+    const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'defi-realtime'`;
+    const inUse = database.transaction(async (tx) => {
+      await tx.query('SELECT 1');
+      await test.pool.query(kill);
+      await tx.query('SELECT 1');
+    });
+    await expect(inUse).rejects.toThrow(/terminat/i);
+    await test.pool.query(kill);
+    expect(await waitFor(() => database.one('SELECT 1 AS one'))).toEqual({ one: 1 });
+  });
+});

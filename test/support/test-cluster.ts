@@ -1,0 +1,63 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { embeddedBinaries, type PostgresBinaries } from '../../src/platform/database/embedded/postgres-binaries.js';
+import { createCluster, SUPERUSER } from '../../src/platform/database/embedded/postgres-cluster.js';
+import { PostgresServer } from '../../src/platform/database/embedded/postgres-server.js';
+import { chooseAccount } from '../../src/platform/database/embedded/server-account.js';
+
+/** The migrated database that every test database is a copy of. */
+export const TEMPLATE = 'template_defi';
+
+const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
+const PASSWORD = 'test';
+
+/** Fast and forgetful: a test database need not survive a power cut. */
+const PARAMETERS = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  max_connections: '300',
+  shared_buffers: '256MB',
+  max_wal_size: '4GB',
+  autovacuum_naptime: '10s',
+  jit: 'off',
+  TimeZone: 'UTC',
+};
+
+/** Why tests against PostgreSQL 15 cannot run here; undefined when they can. */
+export const NO_POSTGRES_15 = existsSync(join(DEBIAN_15, 'postgres'))
+  ? undefined
+  : 'PostgreSQL 15 is not installed: apt-get install postgresql-15';
+
+export interface TestCluster {
+  /** Address of a database of the cluster, as its superuser. */
+  address(database: string): string;
+  stop(): Promise<void>;
+}
+
+/** Starts a cluster of its own for tests; it ends with this process at the latest. */
+export async function startTestCluster(version: '18' | '15' = '18'): Promise<TestCluster> {
+  if (version === '15' && NO_POSTGRES_15) throw new Error(NO_POSTGRES_15);
+  const home = mkdtempSync(join(tmpdir(), 'defi-test-'));
+  const binaries: PostgresBinaries =
+    version === '15'
+      ? { initdb: join(DEBIAN_15, 'initdb'), postgres: join(DEBIAN_15, 'postgres') }
+      : await embeddedBinaries();
+  const cluster = { binaries, directory: join(home, 'postgres'), account: chooseAccount(binaries.postgres, home) };
+  await createCluster(cluster, PASSWORD);
+  const port = await freePort();
+  const server = await PostgresServer.start(cluster, {
+    port,
+    socketDirectory: '',
+    logFile: join(home, 'postgres.log'),
+    parameters: PARAMETERS,
+  });
+  return {
+    address: (database) => `postgresql://${SUPERUSER}:${PASSWORD}@127.0.0.1:${port}/${database}`,
+    stop: async () => {
+      await server.stop();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}

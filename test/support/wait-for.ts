@@ -1,0 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Resolves with what `probe` gives once that is neither undefined, null, false nor an error; fails with the last reason
+ * after the timeout. For what happens soon, but nobody announces.
+ */
+export async function waitFor<T>(
+  probe: () => T | Promise<T>,
+  options: { timeoutMs?: number; everyMs?: number; what?: string } = {},
+): Promise<NonNullable<Exclude<T, false>>> {
+  const { timeoutMs = 10_000, everyMs = 10, what = 'the awaited condition' } = options;
+  const deadline = Date.now() + timeoutMs;
+  let reason: unknown;
+  do {
+    try {
+      const value = await probe();
+      if (value !== undefined && value !== null && value !== false) return value as NonNullable<Exclude<T, false>>;
+      reason = value;
+    } catch (error) {
+      reason = error;
+    }
+    await sleep(everyMs);
+  } while (Date.now() < deadline);
+  throw new Error(`${what} did not come within ${timeoutMs} ms; last: ${String(reason)}`, { cause: reason });
+}
