@@ -1,4 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { totalOverChains } from '../core/names.js';
 import type { Metric } from '../hot-cache/published-value.js';
 
 /** Changes in percent (10 is 10 %); null where there is no reference that old, or it was zero. */
@@ -8,11 +11,119 @@ export interface Changes {
   change7d: number | null;
 }
 
-/** What every key was worth 1 h, 24 h and 7 d ago, refreshed every minute, so that changes can be told without a query. */
+/** Values 1 h, 24 h and 7 d ago, in this order. */
+type References = readonly (number | null)[];
+
+interface ReferenceRow {
+  metric: Metric;
+  subject: string;
+  chain: string;
+  value_1h: number | null;
+  value_24h: number | null;
+  value_7d: number | null;
+}
+
+const HOUR_MS = 3_600_000;
+const WINDOWS_MS = [HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS];
+const REFRESH_MS = 60_000;
+const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
+
+/**
+ * What every key was worth 1 h, 24 h and 7 d ago, the last value at or before then. Read with one statement a minute, so
+ * that the changes of any key can be told without a query; a reference is at most that much too old.
+ */
 @Injectable()
-export class ChangeReferences {
-  /** `chain` null with `tvl`: the protocol's total. Prices ignore it. */
-  changes(_metric: Metric, _subject: string, _chain: string | null, _current: number): Changes {
-    return { change1h: null, change24h: null, change7d: null };
+export class ChangeReferences implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(ChangeReferences.name);
+  private chains = new Map<string, Map<string, References>>();
+  private totals = new Map<string, References>();
+  private prices = new Map<string, References>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  /** `chain` null with `tvl`: the protocol's total over real chains. Prices ignore it. */
+  changes(metric: Metric, subject: string, chain: string | null, current: number): Changes {
+    const references = this.references(metric, subject, chain);
+    if (!references) return NO_CHANGES;
+    const [hour, day, week] = references;
+    return {
+      change1h: percentChange(hour, current),
+      change24h: percentChange(day, current),
+      change7d: percentChange(week, current),
+    };
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.refresh();
+    this.timer = setInterval(() => void this.refreshOrKeep(), REFRESH_MS);
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Reads all references again; also wanted after history was filled in bulk. */
+  async refresh(): Promise<void> {
+    const now = this.clock.now();
+    const rows = await this.database.query<ReferenceRow>(
+      AS_OF,
+      WINDOWS_MS.map((window) => now - window),
+    );
+    const chains = new Map<string, Map<string, References>>();
+    const prices = new Map<string, References>();
+    for (const row of rows) {
+      const references = [row.value_1h, row.value_24h, row.value_7d];
+      if (row.metric === 'price') prices.set(row.subject, references);
+      else chains.set(row.subject, (chains.get(row.subject) ?? new Map()).set(row.chain, references));
+    }
+    this.chains = chains;
+    this.prices = prices;
+    this.totals = new Map([...chains].map(([protocol, parts]) => [protocol, totalReferences(parts)]));
+  }
+
+  private references(metric: Metric, subject: string, chain: string | null): References | undefined {
+    if (metric === 'price') return this.prices.get(subject);
+    return chain === null ? this.totals.get(subject) : this.chains.get(subject)?.get(chain);
+  }
+
+  private async refreshOrKeep(): Promise<void> {
+    try {
+      await this.refresh();
+    } catch (error) {
+      this.logger.warn({ reason: String(error) }, 'change references not refreshed; the last ones stay');
+    }
   }
 }
+
+/** Null without a reference, and from zero. */
+export function percentChange(reference: number | null | undefined, current: number): number | null {
+  if (reference === null || reference === undefined || reference === 0) return null;
+  return Number((((current - reference) / reference) * 100).toPrecision(10));
+}
+
+/** What the protocol's total was: of the chains that had a value then. */
+function totalReferences(parts: ReadonlyMap<string, References>): References {
+  return WINDOWS_MS.map((_, window) => {
+    const then = [...parts].flatMap(([chain, references]): [string, number][] => {
+      const value = references[window];
+      return typeof value === 'number' ? [[chain, value]] : [];
+    });
+    return totalOverChains(then) ?? null;
+  });
+}
+
+/** From the points; where those are no longer kept, the last hourly close that was complete by then. */
+const asOf = (time: string) => `coalesce(
+  (SELECT p.value FROM metric_points p WHERE p.series_id = s.id AND p.at <= to_timestamp(${time}::float8 / 1000)
+   ORDER BY p.at DESC, p.seq DESC LIMIT 1),
+  (SELECT h.close FROM metric_hourly h WHERE h.series_id = s.id AND h.bucket <= to_timestamp(${time}::float8 / 1000)
+   AND h.closed_at <= to_timestamp(${time}::float8 / 1000) ORDER BY h.bucket DESC LIMIT 1))`;
+
+const AS_OF = `
+SELECT s.metric, s.subject, s.chain, ${asOf('$1')} AS value_1h, ${asOf('$2')} AS value_24h, ${asOf('$3')} AS value_7d
+FROM metric_series s`;

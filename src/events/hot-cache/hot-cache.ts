@@ -1,14 +1,13 @@
-import type { ProtocolMeta, PublishedValue } from './published-value.js';
-
-/** What `tvl:{protocol}` holds: the total and its parts. */
-export interface ProtocolTvl {
-  readonly protocol: string;
-  readonly tvl: number | null;
-  readonly chains: readonly PublishedValue[];
-}
+import { Counter } from 'prom-client';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { PublishedState } from './published-state.js';
+import type { ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
 
 /** Plain JSON, whatever the key. */
 export type CachedValue = PublishedValue | ProtocolTvl | ProtocolMeta;
+
+/** How long an entry stays that nobody publishes or reads through. */
+export const CACHE_TTL_MS = 3_600_000;
 
 /** The keys that other programs may read in a shared cache too. */
 export const cacheKeys = {
@@ -17,8 +16,36 @@ export const cacheKeys = {
   protocolMeta: (slug: string) => `protocol:${slug}:meta`,
 };
 
-/** Published values by key, refreshed with every publication; an entry nobody touched for an hour leaves. */
+/**
+ * Published values by key. Every publication refreshes its keys; an entry that nobody published or read through for an
+ * hour leaves. A miss is answered from the published state, which knows every key, and the entry kept for another hour.
+ */
 export abstract class HotCache {
-  /** One answer per key, in order; undefined for what is published nowhere. Misses are read through and kept. */
-  abstract getMany(keys: readonly string[]): Promise<(CachedValue | undefined)[]>;
+  private readonly hits: Counter;
+  private readonly misses: Counter;
+
+  constructor(
+    protected readonly published: PublishedState,
+    metrics: Metrics,
+  ) {
+    const registers = [metrics.registry];
+    this.hits = new Counter({ name: 'cache_hits_total', help: 'Keys that the hot cache held.', registers });
+    this.misses = new Counter({ name: 'cache_misses_total', help: 'Keys that the hot cache did not hold.', registers });
+  }
+
+  /** One answer per key, in order; undefined for what was never published. */
+  async getMany(keys: readonly string[]): Promise<(CachedValue | undefined)[]> {
+    const held = await this.read(keys);
+    const missed = keys.filter((_, index) => held[index] === undefined);
+    this.hits.inc(keys.length - missed.length);
+    if (missed.length === 0) return held;
+    this.misses.inc(missed.length);
+    await this.keep(missed.filter((key) => this.published.lookUp(key) !== undefined));
+    return held.map((value, index) => value ?? this.published.lookUp(keys[index] ?? ''));
+  }
+
+  protected abstract read(keys: readonly string[]): Promise<(CachedValue | undefined)[]>;
+
+  /** Takes the keys' published values into the cache, for another hour. */
+  protected abstract keep(keys: readonly string[]): Promise<void>;
 }

@@ -1,35 +1,160 @@
-import { Injectable } from '@nestjs/common';
-import type { Metric, ProtocolMeta, PublishedValue } from './published-value.js';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import type { LogEvent } from '../core/log-event.js';
+import { EventFeed } from '../feed/event-feed.js';
+import { PublishedBook } from './published-book.js';
+import { PublishedStore } from './published-store.js';
+import type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
+
+const RETRY_MS = 1_000;
+/** The feed starts at the log's head; loading ends there too, so that this is only reached while the log stands still. */
+const CATCH_UP_MS = 2_000;
 
 /**
  * The last published value of every key, in this process's memory. Maintained synchronously from the event feed: whoever
- * reads `feed.position` and then this state in one turn sees exactly the values at that position.
+ * reads `feed.position` and then this state in one turn sees exactly the values at that position. A new epoch loads
+ * everything again, because a restored database may have gone back.
  */
 @Injectable()
-export class PublishedState {
-  tvl(_protocol: string, _chain: string): PublishedValue | undefined {
-    return undefined;
+export class PublishedState implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(PublishedState.name);
+  private readonly unsubscribe: (() => void)[];
+  private book = new PublishedBook();
+  /** What arrived since loading began, to be applied on top of what is loaded. */
+  private arrived: LogEvent[] | undefined;
+  private loading: Promise<void> = Promise.resolve();
+  private stopped = false;
+  private loaded = 0;
+
+  constructor(
+    private readonly feed: EventFeed,
+    private readonly store: PublishedStore,
+    private readonly clock: Clock,
+  ) {
+    this.unsubscribe = [feed.subscribe((batch) => this.receive(batch)), feed.onEpochChange(() => void this.reload())];
+  }
+
+  tvl(protocol: string, chain: string): PublishedValue | undefined {
+    return this.book.tvl(protocol, chain);
   }
 
   /** Every chain of a protocol, pseudo chains included. */
-  tvlOf(_protocol: string): PublishedValue[] {
-    return [];
+  tvlOf(protocol: string): PublishedValue[] {
+    return this.book.tvlOf(protocol);
   }
 
   /** The protocol's total over real chains; undefined when it has no value. */
-  protocolTvl(_protocol: string): number | undefined {
-    return undefined;
+  protocolTvl(protocol: string): number | undefined {
+    return this.book.protocolTvl(protocol);
   }
 
-  price(_token: string): PublishedValue | undefined {
-    return undefined;
+  price(token: string): PublishedValue | undefined {
+    return this.book.price(token);
   }
 
-  protocol(_slug: string): ProtocolMeta | undefined {
-    return undefined;
+  protocol(slug: string): ProtocolMeta | undefined {
+    return this.book.protocol(slug);
   }
 
-  *all(_metric: Metric): Iterable<PublishedValue> {}
+  all(metric: Metric): Iterable<PublishedValue> {
+    return this.book.all(metric);
+  }
 
-  *protocols(): Iterable<ProtocolMeta> {}
+  protocols(): Iterable<ProtocolMeta> {
+    return this.book.protocols();
+  }
+
+  /** Slugs that have at least one value, whether or not the protocol is described. */
+  valuedProtocols(): Iterable<string> {
+    return this.book.valuedProtocols();
+  }
+
+  /** When everything was last loaded, Unix milliseconds; 0 before. */
+  get loadedAt(): number {
+    return this.loaded;
+  }
+
+  /** What a key of the hot cache holds, see `cacheKeys`. */
+  lookUp(key: string): PublishedValue | ProtocolTvl | ProtocolMeta | undefined {
+    const colon = key.indexOf(':');
+    const subject = key.slice(colon + 1);
+    switch (key.slice(0, colon)) {
+      case 'price':
+        return this.price(subject);
+      case 'protocol':
+        return subject.endsWith(':meta') ? this.protocol(subject.slice(0, -5)) : undefined;
+      case 'tvl':
+        return this.tvlByKey(subject);
+      default:
+        return undefined;
+    }
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.reload();
+  }
+
+  onApplicationShutdown(): void {
+    this.stopped = true;
+    for (const end of this.unsubscribe) end();
+  }
+
+  /** Loads everything again; resolves when it is in use. One load at a time, tried until it succeeds. */
+  reload(): Promise<void> {
+    this.loading = this.loading.then(() => this.loadUntilDone());
+    return this.loading;
+  }
+
+  private tvlByKey(subject: string): PublishedValue | ProtocolTvl | undefined {
+    const chains = this.tvlOf(subject);
+    if (chains.length > 0) return { protocol: subject, tvl: this.protocolTvl(subject) ?? null, chains };
+    const colon = subject.lastIndexOf(':');
+    return colon < 0 ? undefined : this.tvl(subject.slice(0, colon), subject.slice(colon + 1));
+  }
+
+  private receive(batch: readonly LogEvent[]): void {
+    for (const event of batch) this.book.apply(event);
+    if (this.arrived) for (const event of batch) this.arrived.push(event);
+  }
+
+  private async loadUntilDone(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        return await this.loadOnce();
+      } catch (error) {
+        this.logger.warn({ reason: String(error) }, 'published state not loaded; trying again');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      }
+    }
+  }
+
+  private async loadOnce(): Promise<void> {
+    const arrived: LogEvent[] = [];
+    this.arrived = arrived;
+    try {
+      const { book, seq } = await this.store.load();
+      await this.feedReaches(seq);
+      for (const event of arrived) book.apply(event);
+      this.book = book;
+      this.loaded = this.clock.now();
+    } finally {
+      this.arrived = undefined;
+    }
+  }
+
+  /** What was loaded may be ahead of the feed; it is used once the feed is there, so that it is never from the future. */
+  private feedReaches(seq: number): Promise<void> {
+    if (this.feed.position >= seq) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        unsubscribe();
+        resolve();
+      };
+      const timer = setTimeout(done, CATCH_UP_MS);
+      const unsubscribe = this.feed.subscribe(() => {
+        if (this.feed.position >= seq) done();
+      });
+    });
+  }
 }

@@ -14,7 +14,7 @@ export interface PublishedValue {
   readonly name: string | null;
   readonly category: string | null;
   readonly source: string;
-  /** The writer's confidence; clients are shown the effective one. */
+  /** Effective, as the event that published the value told it. */
   readonly confidence: number;
   readonly tags: readonly string[];
   /** Unix milliseconds. */
@@ -33,4 +33,11 @@ export interface ProtocolMeta {
   readonly chains: readonly string[];
   readonly url: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** A protocol's total over real chains, and its parts, pseudo chains included. */
+export interface ProtocolTvl {
+  readonly protocol: string;
+  readonly tvl: number | null;
+  readonly chains: readonly PublishedValue[];
 }

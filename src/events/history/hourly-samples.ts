@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+
+/**
+ * One point per key and hour with the row's value, so that every hour of every key is in the aggregates, also when
+ * nothing was published, and so that moves inside the dead band show at that grain.
+ */
+@Injectable()
+export class HourlySamples {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Samples the hour of `now` (Unix milliseconds) unless some process already has. Answers the number of points. Within
+   * the first minute the sample speaks of the full hour; a later one, after a stop, of the moment it is taken.
+   */
+  async take(now: number): Promise<number> {
+    const hour = now - (now % 3_600_000);
+    const at = now - hour < 60_000 ? hour : now;
+    return await this.database.transaction(async (tx) => {
+      const claimed = await tx.query(CLAIM_HOUR, [hour]);
+      if (claimed.rowCount === 0) return 0;
+      await tx.query(ADD_SERIES);
+      const { rowCount } = await tx.query(ADD_SAMPLES, [at]);
+      return rowCount ?? 0;
+    });
+  }
+}
+
+const CLAIM_HOUR = `
+INSERT INTO history_sampled_hours (hour) VALUES (to_timestamp($1::float8 / 1000)) ON CONFLICT DO NOTHING`;
+
+const ROWS = `
+SELECT 'tvl' AS metric, protocol AS subject, chain, tvl AS value FROM protocol_tvl
+UNION ALL SELECT 'price', token, '', price FROM token_prices`;
+
+const ADD_SERIES = `
+INSERT INTO metric_series (metric, subject, chain)
+SELECT metric, subject, chain FROM (${ROWS}) r
+WHERE NOT EXISTS (SELECT FROM metric_series s WHERE (s.metric, s.subject, s.chain) = (r.metric, r.subject, r.chain))
+ON CONFLICT DO NOTHING`;
+
+const ADD_SAMPLES = `
+WITH sampled AS (
+  INSERT INTO metric_points (series_id, at, seq, value)
+  SELECT s.id, to_timestamp($1::float8 / 1000), 0, r.value
+  FROM (${ROWS}) r JOIN metric_series s USING (metric, subject, chain)
+  ON CONFLICT (series_id, at, seq) DO NOTHING
+  RETURNING series_id, at
+)
+INSERT INTO history_dirty (series_id, bucket) SELECT series_id, date_trunc('hour', at, 'UTC') FROM sampled`;

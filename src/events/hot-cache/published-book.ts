@@ -1,0 +1,138 @@
+import type { LogEvent } from '../core/log-event.js';
+import { totalOverChains } from '../core/names.js';
+import { publishedChange, publishedValue } from './published-change.js';
+import type { Metric, ProtocolMeta, PublishedValue } from './published-value.js';
+
+interface ProtocolEntry {
+  chains: Map<string, PublishedValue>;
+  /** Sum over real chains, taken again only after a chain has changed. */
+  total: number | undefined;
+  stale: boolean;
+}
+
+/**
+ * The last published value of every key as a plain data structure. Applying the same event twice, or one older than what
+ * is held, changes nothing, so a loaded projection and the log may overlap.
+ */
+export class PublishedBook {
+  private readonly tvls = new Map<string, ProtocolEntry>();
+  private readonly prices = new Map<string, PublishedValue>();
+  private readonly metas = new Map<string, ProtocolMeta>();
+
+  tvl(protocol: string, chain: string): PublishedValue | undefined {
+    return this.tvls.get(protocol)?.chains.get(chain);
+  }
+
+  tvlOf(protocol: string): PublishedValue[] {
+    return [...(this.tvls.get(protocol)?.chains.values() ?? [])];
+  }
+
+  protocolTvl(protocol: string): number | undefined {
+    const entry = this.tvls.get(protocol);
+    if (entry?.stale) {
+      entry.total = totalOverChains([...entry.chains].map(([chain, held]) => [chain, held.value]));
+      entry.stale = false;
+    }
+    return entry?.total;
+  }
+
+  price(token: string): PublishedValue | undefined {
+    return this.prices.get(token);
+  }
+
+  protocol(slug: string): ProtocolMeta | undefined {
+    return this.metas.get(slug);
+  }
+
+  protocols(): IterableIterator<ProtocolMeta> {
+    return this.metas.values();
+  }
+
+  /** Slugs that have at least one value, described or not. */
+  valuedProtocols(): IterableIterator<string> {
+    return this.tvls.keys();
+  }
+
+  *all(metric: Metric): Iterable<PublishedValue> {
+    if (metric === 'price') yield* this.prices.values();
+    else for (const entry of this.tvls.values()) yield* entry.chains.values();
+  }
+
+  apply(event: LogEvent): void {
+    if (event.type === 'protocol_update') return this.applyUpdate(event);
+    const change = publishedChange(event);
+    if (change) this.put(publishedValue(change, event));
+  }
+
+  put(value: PublishedValue): void {
+    if (value.metric === 'price') {
+      const { token } = value;
+      if (token !== null && !isNewer(this.prices.get(token), value)) this.prices.set(token, value);
+      return;
+    }
+    const { protocol, chain } = value;
+    if (protocol === null || chain === null) return;
+    let entry = this.tvls.get(protocol);
+    if (!entry) this.tvls.set(protocol, (entry = { chains: new Map(), total: undefined, stale: true }));
+    if (isNewer(entry.chains.get(chain), value)) return;
+    entry.chains.set(chain, this.describe(protocol, value));
+    entry.stale = true;
+  }
+
+  putMeta(meta: ProtocolMeta): void {
+    this.metas.set(meta.slug, meta);
+    const entry = this.tvls.get(meta.slug);
+    if (!entry) return;
+    for (const [chain, value] of entry.chains) entry.chains.set(chain, this.describe(meta.slug, value));
+  }
+
+  /** Values carry what is known of their protocol now, not what was known when they were published. */
+  private describe(protocol: string, value: PublishedValue): PublishedValue {
+    const meta = this.metas.get(protocol);
+    if (!meta) return value;
+    const { name, category, symbol } = meta;
+    if (value.name === name && value.category === category && value.symbol === symbol) return value;
+    return { ...value, name, category, symbol };
+  }
+
+  private applyUpdate(event: LogEvent): void {
+    const slug = event.protocol;
+    if (slug === null) return;
+    const held = this.metas.get(slug);
+    const meta: Record<string, unknown> = {
+      url: null,
+      chains: [],
+      metadata: {},
+      ...held,
+      slug,
+      name: event.name ?? held?.name ?? slug,
+      symbol: event.symbol ?? held?.symbol ?? null,
+      category: event.category ?? held?.category ?? null,
+    };
+    const changes = event.data?.['changes'];
+    for (const change of Array.isArray(changes) ? changes : []) {
+      const { field, currentValue } = Object(change);
+      if (typeof field === 'string') meta[field] = currentValue ?? null;
+    }
+    this.putMeta(protocolMeta(meta));
+  }
+}
+
+/** A description from a database row or an event: whatever is not of the right type is left out. */
+export function protocolMeta(row: Readonly<Record<string, unknown>>): ProtocolMeta {
+  const text = (value: unknown) => (typeof value === 'string' ? value : null);
+  const { slug, name, symbol, category, chains, url, metadata } = row;
+  return {
+    slug: text(slug) ?? '',
+    name: text(name) ?? text(slug) ?? '',
+    symbol: text(symbol),
+    category: text(category),
+    chains: Array.isArray(chains) ? chains.filter((chain) => typeof chain === 'string') : [],
+    url: text(url),
+    metadata: metadata !== null && typeof metadata === 'object' && !Array.isArray(metadata) ? { ...metadata } : {},
+  };
+}
+
+function isNewer(held: PublishedValue | undefined, than: PublishedValue): boolean {
+  return held !== undefined && held.seq > than.seq;
+}

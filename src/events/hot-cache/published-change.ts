@@ -1,0 +1,56 @@
+import { effectiveConfidence } from '../core/confidence.js';
+import { formatCursor } from '../core/cursor.js';
+import type { LogEvent } from '../core/log-event.js';
+import { changeRatio } from '../core/payload.js';
+import type { Metric, PublishedValue } from './published-value.js';
+
+/** The key and value that an event of the log publishes. */
+export interface PublishedChange {
+  metric: Metric;
+  /** A protocol, or a token. */
+  subject: string;
+  /** Part of the key for TVL; empty for prices, whose chain is only a property. */
+  chain: string;
+  value: number;
+}
+
+/** What an event publishes; undefined for events that publish no value. */
+export function publishedChange(event: LogEvent): PublishedChange | undefined {
+  const { type, protocol, chain, token, current } = event;
+  if (current === null) return undefined;
+  if ((type === 'tvl_change' || type === 'tvl_baseline') && protocol !== null && chain !== null) {
+    return { metric: 'tvl', subject: protocol, chain, value: current };
+  }
+  if ((type === 'price_change' || type === 'price_baseline') && token !== null) {
+    return { metric: 'price', subject: token, chain: '', value: current };
+  }
+  return undefined;
+}
+
+export function publishedValue(change: PublishedChange, event: LogEvent): PublishedValue {
+  const tvl = change.metric === 'tvl';
+  return {
+    metric: change.metric,
+    protocol: tvl ? change.subject : null,
+    chain: event.chain,
+    token: tvl ? null : change.subject,
+    value: change.value,
+    volume24h: event.volume24h,
+    marketCap: event.marketCap,
+    symbol: event.symbol,
+    name: event.name,
+    category: event.category,
+    source: event.source,
+    confidence: publishedConfidence(event),
+    tags: event.tags,
+    observedAt: event.observedAt,
+    seq: event.seq,
+    cursor: formatCursor(event.epoch, event.seq),
+  };
+}
+
+/** The confidence in the event's own words, so that event, snapshot and look-up agree. */
+export function publishedConfidence(event: LogEvent): number {
+  const age = event.loggedAt - event.observedAt;
+  return effectiveConfidence(event.confidence, age, changeRatio(event.previous, event.current));
+}

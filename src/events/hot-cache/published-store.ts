@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { EventLog } from '../capture/event-log.js';
+import { formatCursor } from '../core/cursor.js';
+import { PublishedBook, protocolMeta } from './published-book.js';
+import type { Metric } from './published-value.js';
+
+interface ValueRow {
+  metric: Metric;
+  subject: string;
+  chain: string;
+  token_chain: string | null;
+  value: number;
+  seq: number;
+  observed_at: number;
+  source: string;
+  confidence: number;
+  tags: string[];
+  symbol: string | null;
+  volume_24h: number | null;
+  market_cap: number | null;
+}
+
+const PAGE = 10_000;
+/** The log reader whose position the table `published_values` has. */
+export const HISTORY_READER = 'history';
+
+/** The published state as the database knows it: the projection, and the part of the log that it does not hold yet. */
+@Injectable()
+export class PublishedStore {
+  constructor(
+    private readonly database: Database,
+    private readonly log: EventLog,
+  ) {}
+
+  /**
+   * A new book, and the position it is at. The projection is read after its position and may be ahead of it; the book
+   * ignores what it already has.
+   */
+  async load(): Promise<{ book: PublishedBook; seq: number }> {
+    const book = new PublishedBook();
+    const { epoch, firstSeq } = await this.log.bounds();
+    const reader = await this.database.one<{ seq: number }>('SELECT seq FROM log_readers WHERE name = $1', [
+      HISTORY_READER,
+    ]);
+    const protocols = await this.database.query(
+      'SELECT slug, name, symbol, category, chains, url, metadata FROM protocols',
+    );
+    for (const row of protocols) book.putMeta(protocolMeta(row));
+    for (const row of await this.database.query<ValueRow>(VALUES)) {
+      const tvl = row.metric === 'tvl';
+      book.put({
+        metric: row.metric,
+        protocol: tvl ? row.subject : null,
+        chain: tvl ? row.chain : row.token_chain,
+        token: tvl ? null : row.subject,
+        value: row.value,
+        volume24h: row.volume_24h,
+        marketCap: row.market_cap,
+        symbol: row.symbol,
+        name: null,
+        category: null,
+        source: row.source,
+        confidence: row.confidence,
+        tags: row.tags,
+        observedAt: row.observed_at,
+        seq: row.seq,
+        cursor: formatCursor(epoch, row.seq),
+      });
+    }
+    const seq = await this.applyLog(book, Math.max(reader?.seq ?? 0, firstSeq - 1));
+    return { book, seq };
+  }
+
+  private async applyLog(book: PublishedBook, after: number): Promise<number> {
+    let seq = after;
+    for (;;) {
+      const events = await this.log.read(seq, PAGE);
+      for (const event of events) book.apply(event);
+      seq = events.at(-1)?.seq ?? seq;
+      if (events.length < PAGE) return seq;
+    }
+  }
+}
+
+const VALUES = `
+SELECT metric, subject, chain, token_chain, value, seq, extract(epoch FROM observed_at)::float8 * 1000 AS observed_at,
+       source, confidence, tags, symbol, volume_24h, market_cap
+FROM published_values`;
