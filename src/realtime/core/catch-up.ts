@@ -1,0 +1,206 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { formatCursor, isDelivered, parseCursor, type LogEvent, type PublishedValue } from '../../events/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { Session } from './session.js';
+import type { SessionHost } from './session-host.js';
+import { collectSnapshot, snapshotItem, type SnapshotSummary } from './snapshot.js';
+import type { Subscription } from './subscription.js';
+
+/** How the answer to a `subscribe` with `since` ends. */
+export interface Recovery {
+  recovered?: boolean;
+  reason?: 'cursor_expired' | 'replay_limit';
+  /** Messages sent between the call and its answer. */
+  replayed?: number;
+  snapshot?: SnapshotSummary;
+}
+
+/** How often a replay looks whether a full link has drained, ms. */
+const DRAIN_POLL_MS = 5;
+
+/**
+ * Brings one session from a position in the past to the live one. While it runs the session gets nothing live: it reads
+ * the log itself, from memory where possible, and ends in the same turn in which it has read all that the hub has routed.
+ * So nothing is missed, nothing is sent twice, and the order is the log's.
+ */
+export class CatchUp {
+  /** Where the hub stood when the subscriptions were registered: what is older was live for older subscriptions only. */
+  private readonly registeredAt: number;
+  private readonly epoch: string;
+  private readonly deadline: number;
+  private position: number;
+  private sent = 0;
+  /** The client's position until the answer. */
+  readonly cursor: string;
+
+  constructor(
+    private readonly session: Session,
+    private readonly host: SessionHost,
+    private readonly asked: readonly Subscription[],
+    private readonly since: string | undefined,
+    private readonly snapshotOf: readonly Subscription[],
+    /** Takes back what was subscribed; called before the older subscriptions go on. */
+    private readonly onFailure: () => void,
+  ) {
+    this.registeredAt = host.position;
+    this.position = host.position;
+    this.epoch = host.epoch;
+    this.deadline = host.now() + host.limits.replayMs;
+    const given = parseCursor(since);
+    this.cursor = given?.epoch === host.epoch && since ? since : formatCursor(host.epoch, host.position);
+  }
+
+  async run(): Promise<Recovery> {
+    try {
+      const result: Recovery = this.since === undefined ? {} : await this.recover(this.since);
+      if (this.snapshotOf.length > 0) result.snapshot = await this.sendSnapshot();
+      await this.whenLive(() => {
+        this.session.goLive();
+        if (this.session.mode === 'latest') this.sent += this.session.flushLatest();
+      });
+      if (result.recovered === undefined) return result;
+      this.host.observer.replayed(result.recovered ? 'recovered' : (result.reason ?? 'failed'), this.sent);
+      return { ...result, replayed: this.sent };
+    } catch (error) {
+      this.host.observer.replayed('failed', this.sent);
+      await this.abandon();
+      throw new DomainError('unavailable', 'The event log cannot be read now; subscribe again in a moment.', {
+        retryAfterMs: 1_000,
+        cause: error,
+      });
+    }
+  }
+
+  /** Sends what the asked subscriptions missed up to the registration. */
+  private async recover(since: string): Promise<Recovery> {
+    const from = await this.startOf(since);
+    if (from === undefined || this.host.epoch !== this.epoch) return { recovered: false, reason: 'cursor_expired' };
+    const end = this.registeredAt;
+    if (from < end) {
+      this.position = from;
+      const stopped = await this.read(end, (event) => this.missedNames(event, from), true);
+      if (stopped) {
+        this.position = end;
+        return { recovered: false, reason: stopped };
+      }
+    }
+    if (from > end) this.session.knownTo = from;
+    for (const one of this.asked) one.coveredFrom = from > end ? from : Math.min(one.coveredFrom, from);
+    return { recovered: true };
+  }
+
+  /** The seq a cursor names, when everything after it can still be read. */
+  private async startOf(since: string): Promise<number | undefined> {
+    const given = parseCursor(since);
+    if (given?.epoch !== this.host.epoch) return undefined;
+    if (given.seq === this.registeredAt) return given.seq;
+    if (given.seq < this.registeredAt && this.host.recent.recent(given.seq, 1) !== undefined) return given.seq;
+    const { epoch, firstSeq, headSeq } = await this.host.stored.bounds();
+    // A cursor ahead of this process comes from another one that is further; ahead of the log it is from elsewhere.
+    return epoch === given.epoch && given.seq >= firstSeq - 1 && given.seq <= headSeq ? given.seq : undefined;
+  }
+
+  /** Names for an event that was already routed: only where no older subscription of this connection sent it then. */
+  private missedNames(event: LogEvent, from: number): readonly string[] {
+    if (event.seq <= from) return [];
+    const missed = this.asked.filter((subscription) => this.session.reaches(subscription, event));
+    if (missed.length === 0 || this.session.namesFor(event).length > 0) return [];
+    return missed.length === 1 && missed[0] ? missed[0].names : [...new Set(missed.flatMap(({ names }) => names))];
+  }
+
+  /**
+   * Sends what the hub has routed meanwhile, to all subscriptions alike, until nothing is left, and does `then` in the
+   * very turn in which that is so.
+   */
+  private async whenLive(then: () => void): Promise<void> {
+    while (!this.isOver && this.position < this.host.position) {
+      const stopped = await this.read(this.host.position, (event) => this.session.namesFor(event), false);
+      if (stopped) throw new Error(`The log has no event after ${this.position}`);
+    }
+    then();
+  }
+
+  /** The client has left, or its log has. */
+  private get isOver(): boolean {
+    return this.session.ended || this.host.epoch !== this.epoch;
+  }
+
+  /** Reads on to `end`; the reason when it may not, or cannot, be read. */
+  private async read(
+    end: number,
+    namesOf: (event: LogEvent) => readonly string[],
+    bounded: boolean,
+  ): Promise<Recovery['reason']> {
+    const { limits, encoder } = this.host;
+    while (this.position < end) {
+      const batch = await this.next();
+      if (this.isOver) return bounded ? 'cursor_expired' : undefined;
+      if (batch[0]?.seq !== this.position + 1) return 'cursor_expired';
+      for (const event of batch) {
+        if (event.seq > end) break;
+        this.position = event.seq;
+        const names = isDelivered(event) ? namesOf(event) : [];
+        if (names.length === 0) continue;
+        if (bounded && this.sent >= limits.replayEvents) return 'replay_limit';
+        this.session.deliver(encoder.of(event), names);
+        this.sent++;
+      }
+      if (bounded && this.host.now() > this.deadline) return 'replay_limit';
+      if (await this.linkHasRoom()) continue;
+      if (bounded) return 'replay_limit';
+      this.session.close('slow_consumer');
+    }
+    return undefined;
+  }
+
+  private async next(): Promise<readonly LogEvent[]> {
+    const { recent, stored, limits } = this.host;
+    const inMemory = recent.recent(this.position, limits.replayChunk);
+    if (inMemory !== undefined) return inMemory;
+    return stored.read(this.position, limits.replayChunk);
+  }
+
+  /** Lets other connections have their turn, and waits while the client has not taken what it got. */
+  private async linkHasRoom(): Promise<boolean> {
+    if (this.position < this.host.position) await nextTurn();
+    const until = Math.max(this.deadline, this.host.now() + this.host.limits.slowGraceMs);
+    while (!this.session.ended && this.session.link.bufferedBytes() > this.host.limits.softMarkBytes) {
+      if (this.host.now() > until) return false;
+      await sleep(DRAIN_POLL_MS);
+    }
+    return true;
+  }
+
+  /** The values at one position of the log, taken in one turn; what changes while they are sent follows as events. */
+  private async sendSnapshot(): Promise<SnapshotSummary> {
+    const { limits, published } = this.host;
+    const summary: SnapshotSummary = { items: 0, parts: 0, cursor: this.cursor };
+    const taken: [Subscription, PublishedValue[]][] = [];
+    await this.whenLive(() => {
+      summary.cursor = formatCursor(this.host.epoch, this.host.position);
+      for (const one of this.snapshotOf) taken.push([one, collectSnapshot(published, one.filter)]);
+    });
+    for (const [{ id }, values] of taken) {
+      const parts = Math.max(1, Math.ceil(values.length / limits.snapshotPart));
+      for (let part = 1; part <= parts && !this.isOver; part++) {
+        const items = values.slice((part - 1) * limits.snapshotPart, part * limits.snapshotPart).map(snapshotItem);
+        this.session.link.sendMessage('snapshot', { subscriptionId: id, items, cursor: summary.cursor, part, parts });
+        if (parts > 1 && !(await this.linkHasRoom())) this.session.close('slow_consumer');
+      }
+      summary.items += values.length;
+      summary.parts += parts;
+    }
+    return summary;
+  }
+
+  /** The log cannot be read: older subscriptions must not lose what was held back, so the connection goes on or ends. */
+  private async abandon(): Promise<void> {
+    this.position = Math.max(this.position, this.registeredAt);
+    this.onFailure();
+    try {
+      await this.whenLive(() => this.session.goLive());
+    } catch {
+      this.session.close('server_draining', 'The event log cannot be read now; connect again with your cursor.');
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  EVENT_TYPES,
+  normaliseChain,
+  normaliseToken,
+  parseChannel,
+  roundToStep,
+  type EventType,
+} from '../../events/index.js';
+import type { Input } from './input.js';
+import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
+
+/** The names of one dialect for the fields of a filter. */
+export interface FilterNames {
+  readonly protocols: string;
+  readonly chains: string;
+  readonly tokens: string;
+  readonly types: string;
+}
+
+/** Clients may write a type as the event's name or as the plain WebSocket message that carries it. */
+const EVENT_TYPE_ALIASES: Readonly<Record<string, EventType>> = {
+  tvl_update: 'tvl_change',
+  price_update: 'price_change',
+};
+const HIGHEST_VALUE = Number.MAX_VALUE;
+const HIGHEST_THRESHOLD = 1_000;
+
+/** A filter as clients mean it: aliases resolved, lists sorted and without repetition, the threshold a step. */
+export function readFilter(input: Input, names: FilterNames): SubscriptionFilter {
+  const protocols = input.names(names.protocols)?.map((slug) => slug.trim().toLowerCase());
+  const chains = input.names(names.chains)?.map(normaliseChain);
+  const tokens = input.names(names.tokens)?.map(normaliseToken);
+  const types = input.names(names.types)?.map((type, index) => eventType(input, `${names.types}/${index}`, type));
+  const threshold = input.number('threshold', 0, HIGHEST_THRESHOLD);
+  const minValue = input.number('minValue', 0, HIGHEST_VALUE);
+  const maxValue = input.number('maxValue', 0, HIGHEST_VALUE);
+  if (minValue !== undefined && maxValue !== undefined && minValue > maxValue) {
+    throw input.fault('maxValue', 'must not be below minValue');
+  }
+  return {
+    ...(protocols ? { protocols: distinct(protocols) } : {}),
+    ...(chains ? { chains: distinct(chains) } : {}),
+    ...(tokens ? { tokens: distinct(tokens) } : {}),
+    ...(types ? { types: distinct(types) } : {}),
+    ...(threshold === undefined ? {} : { threshold: roundToStep(threshold) }),
+    ...(minValue === undefined ? {} : { minValue }),
+    ...(maxValue === undefined ? {} : { maxValue }),
+  };
+}
+
+/** The subscription that a channel's name and a filter make together; undefined for a name that is no channel. */
+export function channelRequest(channel: string, filter: SubscriptionFilter): SubscriptionRequest | undefined {
+  const selection = parseChannel(channel);
+  if (!selection) return undefined;
+  const { types, protocol, chain, token } = selection;
+  const about = {
+    ...(protocol === undefined ? {} : { protocol: [protocol.toLowerCase()] }),
+    ...(chain === undefined ? {} : { chain: [normaliseChain(chain)] }),
+    ...(token === undefined ? {} : { token: [normaliseToken(token)] }),
+  };
+  return { type: 'channel', channel, filter: { ...filter, types: narrowed(types, filter.types) }, about };
+}
+
+function narrowed(types: readonly EventType[], asked: readonly EventType[] | undefined): readonly EventType[] {
+  return asked === undefined ? types : types.filter((type) => asked.includes(type));
+}
+
+function eventType(input: Input, field: string, name: string): EventType {
+  const type = Object.hasOwn(EVENT_TYPE_ALIASES, name)
+    ? EVENT_TYPE_ALIASES[name]
+    : EVENT_TYPES.find((known) => known === name);
+  if (type === undefined) throw input.fault(field, `is not an event type; known: ${EVENT_TYPES.join(', ')}`);
+  return type;
+}
+
+function distinct<T extends string>(values: readonly T[]): readonly T[] {
+  return [...new Set(values)].sort();
+}

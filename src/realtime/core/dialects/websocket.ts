@@ -1,0 +1,60 @@
+import type { EncodedEvent } from '../encoded-event.js';
+
+/** The names of the plain WebSocket dialect where they differ from the event's own. */
+const UPDATE_NAMES: Readonly<Record<string, string>> = { tvl_change: 'tvl_update', price_change: 'price_update' };
+
+export function updateName(eventType: string): string {
+  return UPDATE_NAMES[eventType] ?? eventType;
+}
+
+/** The text of an update: contract fields plus aliases in `data`, times in Unix milliseconds. */
+export function websocketText(event: EncodedEvent, channels: readonly string[], merged?: number): string {
+  const rest = event.frame('websocket.rest', restOfUpdate);
+  const names = channels.length === 1 ? `[${JSON.stringify(channels[0])}]` : JSON.stringify(channels);
+  const count = merged === undefined ? '' : `,"merged":${merged}`;
+  return `{"type":"${updateName(event.name)}","channel":${JSON.stringify(channels[0] ?? null)},"channels":${names}${count},${rest}`;
+}
+
+/** What an update says to every connection alike; only the channels' names differ between them. */
+function restOfUpdate(event: EncodedEvent): string {
+  const timestamp = event.event.observedAt;
+  const { cursor } = event;
+  return JSON.stringify({ cursor, data: { ...event.payload, timestamp, ...aliases(event) }, timestamp }).slice(1);
+}
+
+/** The names under which the protocol's published examples read the same values. */
+function aliases(event: EncodedEvent): Readonly<Record<string, unknown>> {
+  const { type, protocol, token, current } = event.event;
+  const { change24h } = event;
+  if (type === 'tvl_change') return { protocolId: protocol, tvl: current, change24h };
+  if (type === 'price_change') return { coin: token, tokenId: token, price: current, change24h };
+  return protocol === null ? {} : { protocolId: protocol };
+}
+
+/**
+ * A message that is not an event, as one flat object. Times that the core writes as ISO 8601 are Unix milliseconds here,
+ * and what a message says beside `type`, `id`, `cursor` and `timestamp` keeps its place.
+ */
+export function websocketMessage(name: string, body: Readonly<Record<string, unknown>>): string {
+  if (name === 'error') return JSON.stringify({ type: name, error: body });
+  if (name === 'system_announcement') return announcement(body);
+  return JSON.stringify({ type: name, ...inMilliseconds(body) });
+}
+
+function announcement(body: Readonly<Record<string, unknown>>): string {
+  const { timestamp } = inMilliseconds(body);
+  return JSON.stringify({ type: 'system_announcement', data: { message: body['message'] }, timestamp });
+}
+
+function inMilliseconds(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { timestamp, items } = body;
+  return {
+    ...body,
+    ...(typeof timestamp === 'string' ? { timestamp: Date.parse(timestamp) } : {}),
+    ...(Array.isArray(items) ? { items: items.map(inMillisecondsIfObject) } : {}),
+  };
+}
+
+function inMillisecondsIfObject(item: unknown): unknown {
+  return typeof item === 'object' && item !== null ? inMilliseconds(item as Readonly<Record<string, unknown>>) : item;
+}

@@ -1,0 +1,90 @@
+import { eventPayload, formatCursor, type EventPayload, type EventType, type LogEvent } from '../../events/index.js';
+
+/** Where the percent changes of the plain WebSocket aliases come from; synchronous, so that encoding never waits. */
+export interface ChangeSource {
+  changes(
+    metric: 'tvl' | 'price',
+    subject: string,
+    chain: string | null,
+    current: number,
+  ): { change1h: number | null; change24h: number | null; change7d: number | null };
+}
+
+/** A row of the log that clients may receive. */
+export type DeliveredEvent = LogEvent & { type: EventType };
+
+/**
+ * One event of the log on its way to many clients. Payload, JSON text and every dialect's frame are made at most once,
+ * by the first connection that needs them, and shared by all others.
+ */
+export class EncodedEvent {
+  private madePayload: EventPayload | undefined;
+  private madeText: string | undefined;
+  private readonly frames = new Map<string, unknown>();
+  readonly cursor: string;
+
+  constructor(
+    readonly event: DeliveredEvent,
+    private readonly references?: ChangeSource,
+  ) {
+    this.cursor = formatCursor(event.epoch, event.seq);
+  }
+
+  get seq(): number {
+    return this.event.seq;
+  }
+
+  /** The event's name on Socket.IO and SSE. */
+  get name(): EventType {
+    return this.event.type;
+  }
+
+  /** The fields of the public contract, times as ISO 8601. */
+  get payload(): EventPayload {
+    return (this.madePayload ??= eventPayload(this.event));
+  }
+
+  /** `payload` as JSON. */
+  get text(): string {
+    return (this.madeText ??= JSON.stringify(this.payload));
+  }
+
+  /** `text` with how many events this one stands for, in `latest` mode. */
+  textMerged(merged: number | undefined): string {
+    return merged === undefined ? this.text : `${this.text.slice(0, -1)},"merged":${merged}}`;
+  }
+
+  /** Percent over the last 24 hours at the event's value; null when it is unknown or the event has no such value. */
+  get change24h(): number | null {
+    const { type, protocol, token, chain, current } = this.event;
+    if (!this.references || current === null) return null;
+    if (type === 'tvl_change' && protocol) return this.references.changes('tvl', protocol, chain, current).change24h;
+    if (type === 'price_change' && token) return this.references.changes('price', token, null, current).change24h;
+    return null;
+  }
+
+  /** A dialect's frame: built by the first who asks under this key. */
+  frame<T>(key: string, build: (event: EncodedEvent) => T): T {
+    const known = this.frames.get(key);
+    if (known !== undefined) return known as T;
+    const made = build(this);
+    this.frames.set(key, made);
+    return made;
+  }
+}
+
+/** Gives every log event its one EncodedEvent, so that live delivery and replays from memory share frames. */
+export class EventEncoder {
+  private readonly known = new WeakMap<LogEvent, EncodedEvent>();
+
+  constructor(private readonly references?: ChangeSource) {}
+
+  of(event: DeliveredEvent): EncodedEvent {
+    let encoded = this.known.get(event);
+    if (!encoded) {
+      encoded = new EncodedEvent(event, this.references);
+      this.known.set(event, encoded);
+    }
+    return encoded;
+  }
+}

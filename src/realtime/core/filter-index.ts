@@ -1,0 +1,169 @@
+import { STEPS, type EventType, type LogEvent } from '../../events/index.js';
+import { matchesFields, stepIndex, type Filter } from './filter.js';
+import type { Dimension, Subscription } from './subscription.js';
+
+/** All subscriptions with equal filters. An event is compared with a group once, however many members it has. */
+export class Group {
+  readonly members: Subscription[] = [];
+  /** Where the index holds the group, so that leaving costs its own keys only. */
+  readonly places: Place[] = [];
+
+  constructor(readonly filter: Filter) {}
+}
+
+interface Place {
+  readonly group: Group;
+  readonly list: Place[];
+  at: number;
+  /** Forgets the list's bucket when the list was its last. */
+  readonly vacate: () => void;
+}
+
+/** Groups that share one key, by the step they wait for: an event that moved n steps reads the lists 0 to n. */
+class Bucket {
+  readonly steps: Place[][] = Array.from({ length: STEPS.length + 1 }, () => []);
+  size = 0;
+}
+
+/**
+ * The dimensions that tell groups apart per event type, the most telling first. A group is filed under the first one its
+ * filter names; filters that name none are read for every event of the type.
+ */
+const DIMENSIONS_OF: Readonly<Record<EventType, readonly Dimension[]>> = {
+  tvl_change: ['protocol', 'chain'],
+  price_change: ['token', 'chain'],
+  protocol_update: ['protocol'],
+  liquidation: ['protocol', 'token', 'chain'],
+  governance: ['protocol', 'token', 'chain'],
+  emission: ['protocol', 'token', 'chain'],
+  alert: ['protocol', 'token', 'chain'],
+  points_change: ['chain'],
+  chain_reorg: ['chain'],
+  onchain_event: ['chain'],
+};
+
+/** Groups of one event type. */
+class TypeIndex {
+  private readonly byValue = new Map<string, Bucket>();
+  /** Groups filed under a dimension that still match events without it. */
+  private readonly absent = new Map<Dimension, Bucket>();
+  private readonly rest = new Bucket();
+
+  constructor(private readonly dimensions: readonly Dimension[]) {}
+
+  add(group: Group): void {
+    const { filter } = group;
+    const dimension = this.dimensions.find((name) => filter[name] !== undefined);
+    if (dimension === undefined) {
+      this.place(group, this.rest, () => {});
+      return;
+    }
+    for (const value of filter[dimension] ?? []) this.file(group, this.byValue, `${dimension}:${value}`);
+    if (!filter.required.has(dimension)) this.file(group, this.absent, dimension);
+  }
+
+  private file<K>(group: Group, map: Map<K, Bucket>, key: K): void {
+    let bucket = map.get(key);
+    if (!bucket) map.set(key, (bucket = new Bucket()));
+    const filed = bucket;
+    this.place(group, filed, () => {
+      if (filed.size === 0) map.delete(key);
+    });
+  }
+
+  private place(group: Group, bucket: Bucket, forget: () => void): void {
+    const list = bucket.steps[group.filter.stepIndex];
+    if (!list) return;
+    bucket.size++;
+    const vacate = () => {
+      bucket.size--;
+      forget();
+    };
+    const place: Place = { group, list, at: list.length, vacate };
+    list.push(place);
+    group.places.push(place);
+  }
+
+  collect(event: LogEvent, moved: number, into: Group[]): void {
+    read(this.rest, event, moved, into);
+    for (const dimension of this.dimensions) {
+      const value = event[dimension];
+      const bucket = value === null ? this.absent.get(dimension) : this.byValue.get(`${dimension}:${value}`);
+      if (bucket) read(bucket, event, moved, into);
+    }
+  }
+}
+
+function read(bucket: Bucket, event: LogEvent, moved: number, into: Group[]): void {
+  for (let step = 0; step <= moved; step++) {
+    const list = bucket.steps[step];
+    if (!list) return;
+    for (const place of list) if (matchesFields(place.group.filter, event)) into.push(place.group);
+  }
+}
+
+/**
+ * Finds the groups an event belongs to. The cost is that of the groups filed under the event's own protocol, token or
+ * chain, not of all groups, and never of the number of subscribers. Adding and removing costs the filter's own keys.
+ */
+export class FilterIndex {
+  private readonly groups = new Map<string, Group>();
+  private readonly types = new Map<string, TypeIndex>();
+  private readonly found: Group[] = [];
+
+  get size(): number {
+    return this.groups.size;
+  }
+
+  add(subscription: Subscription): void {
+    const { filter } = subscription;
+    let group = this.groups.get(filter.key);
+    if (!group) {
+      group = new Group(filter);
+      this.groups.set(filter.key, group);
+      for (const type of filter.types) this.typeIndex(type).add(group);
+    }
+    subscription.group = group;
+    subscription.memberIndex = group.members.length;
+    group.members.push(subscription);
+  }
+
+  remove(subscription: Subscription): void {
+    const { group } = subscription;
+    if (!group) return;
+    const last = group.members.pop();
+    if (last && last !== subscription) {
+      group.members[subscription.memberIndex] = last;
+      last.memberIndex = subscription.memberIndex;
+    }
+    subscription.group = undefined;
+    subscription.memberIndex = -1;
+    if (group.members.length === 0) this.drop(group);
+  }
+
+  /** The groups that match, each once. The array is reused by the next call. */
+  match(event: LogEvent): readonly Group[] {
+    this.found.length = 0;
+    const moved = event.moved === null ? STEPS.length : stepIndex(event.moved);
+    this.types.get(event.type)?.collect(event, moved, this.found);
+    return this.found;
+  }
+
+  private drop(group: Group): void {
+    this.groups.delete(group.filter.key);
+    for (const place of group.places) {
+      const last = place.list.pop();
+      if (last && last !== place) {
+        place.list[place.at] = last;
+        last.at = place.at;
+      }
+      place.vacate();
+    }
+  }
+
+  private typeIndex(type: EventType): TypeIndex {
+    let index = this.types.get(type);
+    if (!index) this.types.set(type, (index = new TypeIndex(DIMENSIONS_OF[type])));
+    return index;
+  }
+}

@@ -1,0 +1,141 @@
+import { EVENT_TYPES, STEPS, type EventType, type LogEvent } from '../../events/index.js';
+import type { Dimension, SubscriptionRequest } from './subscription.js';
+
+const DIMENSIONS: readonly Dimension[] = ['protocol', 'chain', 'token'];
+/** A filter's list may be large; a Set keeps a match at one look-up. */
+type Values = ReadonlySet<string>;
+
+/** A subscription's conditions, ready to be compared with events. Equal filters have equal keys and share one group. */
+export interface Filter {
+  readonly key: string;
+  readonly types: readonly EventType[];
+  readonly protocol: Values | undefined;
+  readonly chain: Values | undefined;
+  readonly token: Values | undefined;
+  /** Dimensions that the event must have; the others are passed by when the event lacks them. */
+  readonly required: ReadonlySet<Dimension>;
+  /** 0: no threshold; n: the n-th step. */
+  readonly stepIndex: number;
+  readonly minValue: number | undefined;
+  readonly maxValue: number | undefined;
+  /** Rows of every owner. */
+  readonly all: boolean;
+}
+
+/** What each type of subscription selects before `eventTypes` narrows it. Channels say so themselves. */
+const TYPES_OF: Readonly<Record<SubscriptionRequest['type'], readonly EventType[]>> = {
+  protocol: ['tvl_change', 'protocol_update', 'liquidation', 'governance', 'emission'],
+  tvl_changes: ['tvl_change'],
+  price_changes: ['price_change'],
+  protocol_updates: ['protocol_update', 'liquidation', 'governance', 'emission'],
+  alerts: ['alert'],
+  onchain: ['onchain_event', 'points_change', 'chain_reorg'],
+  channel: EVENT_TYPES,
+  announcements: [],
+  query: [],
+};
+
+/** The place of a step among the steps, from 1; 0 for "no step". Tolerant as the steps themselves: 1e-9. */
+export function stepIndex(fraction: number | null | undefined): number {
+  if (fraction === null || fraction === undefined) return 0;
+  let index = 0;
+  for (const step of STEPS) if (step <= fraction + 1e-9) index++;
+  return index;
+}
+
+export function compileFilter(request: SubscriptionRequest): Filter {
+  const asked = request.filter.types;
+  const base = request.selects ?? TYPES_OF[request.type];
+  const types = asked === undefined ? base : base.filter((type) => asked.includes(type));
+  const required = new Set<Dimension>();
+  const values: Partial<Record<Dimension, Values>> = {};
+  for (const dimension of DIMENSIONS) {
+    const about = request.about?.[dimension];
+    const listed = request.filter[`${dimension}s`];
+    if (about !== undefined) required.add(dimension);
+    const both = about && listed ? about.filter((value) => listed.includes(value)) : (about ?? listed);
+    if (both !== undefined) values[dimension] = new Set(both);
+  }
+  const filter = {
+    types: [...types].sort(),
+    protocol: values.protocol,
+    chain: values.chain,
+    token: values.token,
+    required,
+    stepIndex: stepIndex(request.filter.threshold),
+    minValue: request.filter.minValue,
+    maxValue: request.filter.maxValue,
+    all: request.all === true,
+  };
+  return { key: keyOf(filter), ...filter };
+}
+
+function keyOf(filter: Omit<Filter, 'key'>): string {
+  const list = (values: Values | undefined) => (values ? [...values].sort() : null);
+  return JSON.stringify([
+    filter.types,
+    list(filter.protocol),
+    list(filter.chain),
+    list(filter.token),
+    [...filter.required].sort(),
+    filter.stepIndex,
+    filter.minValue ?? null,
+    filter.maxValue ?? null,
+    filter.all,
+  ]);
+}
+
+function passes(values: Values | undefined, value: string | null, required: boolean): boolean {
+  if (value === null) return !required;
+  return values === undefined || values.has(value);
+}
+
+/** A range matches when the value before or after is inside, so a client sees a key leave. */
+function inRange(filter: Filter, event: LogEvent): boolean {
+  if (filter.minValue === undefined && filter.maxValue === undefined) return true;
+  if (event.previous === null && event.current === null) return true;
+  return isInside(filter, event.previous) || isInside(filter, event.current);
+}
+
+function isInside({ minValue, maxValue }: Filter, value: number | null): boolean {
+  if (value === null) return false;
+  return (minValue === undefined || value >= minValue) && (maxValue === undefined || value <= maxValue);
+}
+
+/** Everything but type, owner and threshold: what the index leaves to check. */
+export function matchesFields(filter: Filter, event: LogEvent): boolean {
+  return (
+    passes(filter.protocol, event.protocol, filter.required.has('protocol')) &&
+    passes(filter.chain, event.chain, filter.required.has('chain')) &&
+    passes(filter.token, event.token, filter.required.has('token')) &&
+    inRange(filter, event)
+  );
+}
+
+function passesThreshold(filter: Filter, event: LogEvent): boolean {
+  return filter.stepIndex === 0 || event.moved === null || stepIndex(event.moved) >= filter.stepIndex;
+}
+
+/**
+ * Whether an event belongs to a filter. Stateless: the same answer live, in replay and on every pod. Ownership is not
+ * looked at here (`mayReceive`).
+ */
+export function matches(filter: Filter, event: LogEvent): boolean {
+  return (
+    (filter.types as readonly string[]).includes(event.type) &&
+    passesThreshold(filter, event) &&
+    matchesFields(filter, event)
+  );
+}
+
+/** Why an event does not belong to a filter: the names of the conditions that fail. Empty: it does. */
+export function mismatches(filter: Filter, event: LogEvent): string[] {
+  const failed: string[] = [];
+  if (!(filter.types as readonly string[]).includes(event.type)) failed.push('eventTypes');
+  if (!passesThreshold(filter, event)) failed.push('threshold');
+  for (const dimension of DIMENSIONS) {
+    if (!passes(filter[dimension], event[dimension], filter.required.has(dimension))) failed.push(`${dimension}s`);
+  }
+  if (!inRange(filter, event)) failed.push('range');
+  return failed;
+}

@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto';
+import { formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
+import { EventEncoder, type DeliveredEvent } from './encoded-event.js';
+import { FilterIndex } from './filter-index.js';
+import { HeartbeatWheel } from './heartbeat-wheel.js';
+import type { ClientLink, CloseReason } from './link.js';
+import { REALTIME_LIMITS, type RealtimeLimits } from './realtime-limits.js';
+import { Session } from './session.js';
+import type { SessionHost } from './session-host.js';
+import type { SessionIdentity } from './session-identity.js';
+import { SessionRegistry, type Audience } from './session-registry.js';
+import { SlowConsumerLadder } from './slow-consumer-ladder.js';
+import type { PublishedValues } from './snapshot.js';
+import { SILENT_OBSERVER, type RealtimeObserver, type RecentEvents, type StoredEvents } from './sources.js';
+import type { Subscription } from './subscription.js';
+
+export interface HubParts {
+  recent: RecentEvents;
+  stored: StoredEvents;
+  published: PublishedValues;
+  encoder?: EventEncoder;
+  observer?: RealtimeObserver;
+  limits?: Partial<RealtimeLimits>;
+  now?: () => number;
+}
+
+/**
+ * All connections of this process, whatever their transport. It gets the log's events in order and hands each to every
+ * connection that asked for it, once.
+ */
+export class RealtimeHub implements SessionHost {
+  readonly recent: RecentEvents;
+  readonly stored: StoredEvents;
+  readonly published: PublishedValues;
+  readonly encoder: EventEncoder;
+  readonly observer: RealtimeObserver;
+  readonly limits: RealtimeLimits;
+  readonly now: () => number;
+  readonly sessions = new SessionRegistry();
+
+  private readonly index = new FilterIndex();
+  private readonly wheel: HeartbeatWheel;
+  private readonly ladder: SlowConsumerLadder;
+  private readonly latest = new Set<Session>();
+  /** The sessions the event at hand reaches; one array for all events. */
+  private readonly touched: Session[] = [];
+  private currentEpoch: string;
+  private currentPosition: number;
+  private subscribed = 0;
+  /** Set while the log cannot be followed; heartbeats say so. */
+  stale = false;
+
+  constructor(parts: HubParts) {
+    this.recent = parts.recent;
+    this.stored = parts.stored;
+    this.published = parts.published;
+    this.encoder = parts.encoder ?? new EventEncoder();
+    this.observer = parts.observer ?? SILENT_OBSERVER;
+    this.limits = { ...REALTIME_LIMITS, ...parts.limits };
+    this.now = parts.now ?? Date.now;
+    this.currentEpoch = parts.recent.epoch;
+    this.currentPosition = parts.recent.position;
+    this.wheel = new HeartbeatWheel(this.limits.heartbeatMs, this.now());
+    this.ladder = new SlowConsumerLadder(this.limits, this.observer);
+  }
+
+  get epoch(): string {
+    return this.currentEpoch;
+  }
+
+  get position(): number {
+    return this.currentPosition;
+  }
+
+  /** Distinct filters. */
+  get groupCount(): number {
+    return this.index.size;
+  }
+
+  get subscriptionCount(): number {
+    return this.subscribed;
+  }
+
+  get cursor(): string {
+    return formatCursor(this.currentEpoch, this.currentPosition);
+  }
+
+  /** A client has been let in: it is told its connection, position and limits first. */
+  open(link: ClientLink, identity: SessionIdentity): Session {
+    const session = new Session(identity.connectionId ?? randomUUID(), link, identity, this);
+    this.sessions.add(session);
+    this.wheel.add(session);
+    link.sendMessage('connected', {
+      connectionId: session.id,
+      cursor: this.cursor,
+      limits: { ...identity.caller.limits },
+    });
+    return session;
+  }
+
+  /** The log's next events, in order and without a hole. */
+  deliver(batch: readonly LogEvent[]): void {
+    for (const event of batch) {
+      if (event.epoch !== this.currentEpoch) this.startEpoch(event.epoch, event.seq - 1);
+      this.currentPosition = event.seq;
+      if (!isDelivered(event)) continue;
+      const reached = event.owner === null ? this.route(event) : this.routeOwned(event, event.owner);
+      this.observer.routed(event, reached);
+    }
+  }
+
+  /** The log began anew (restored, replaced): old cursors mean nothing any more. Clients are told with `resync`. */
+  startEpoch(epoch: string, position: number): void {
+    if (epoch === this.currentEpoch) return;
+    this.currentEpoch = epoch;
+    this.currentPosition = position;
+    for (const session of this.sessions.all()) {
+      session.startOver(position);
+      session.link.sendMessage('resync', { cursor: this.cursor, reason: 'cursor_expired' });
+    }
+  }
+
+  /** The one clock of all connections; called several times a second. */
+  beat(now: number): void {
+    for (const session of this.wheel.due(now)) this.attend(session, now);
+    for (const session of this.latest) session.flushIfDue(now);
+    this.ladder.climb(now);
+    for (const session of this.sessions.expired(now)) session.close('revoked', 'The API key has expired.');
+  }
+
+  /** Says something to everyone, a user or a room, on this process. The number of connections told. */
+  announce(audience: Audience, message: string): number {
+    const body = { eventType: 'system_announcement', message, timestamp: new Date(this.now()).toISOString() };
+    const told = this.sessions.audience(audience);
+    for (const session of told) session.link.sendMessage('system_announcement', body);
+    return told.length;
+  }
+
+  /** Ends every connection of a key. */
+  endKey(keyId: string, message: string): number {
+    const ended = this.sessions.ofKey(keyId);
+    for (const session of ended) session.close('revoked', message);
+    return ended.length;
+  }
+
+  closeAll(reason: CloseReason, message?: string): void {
+    for (const session of this.sessions.all()) session.close(reason, message);
+  }
+
+  register(subscription: Subscription): void {
+    this.subscribed++;
+    this.index.add(subscription);
+    if (subscription.filter.all) this.sessions.addOverseer(subscription.session);
+  }
+
+  unregister(subscription: Subscription): void {
+    this.subscribed--;
+    this.index.remove(subscription);
+  }
+
+  watch(session: Session): void {
+    this.ladder.watch(session);
+  }
+
+  modeChanged(session: Session): void {
+    if (session.mode === 'latest' && !session.ended) this.latest.add(session);
+    else this.latest.delete(session);
+  }
+
+  forget(session: Session): void {
+    this.sessions.remove(session);
+    this.wheel.remove(session);
+    this.latest.delete(session);
+  }
+
+  private route(event: DeliveredEvent): number {
+    for (const group of this.index.match(event)) {
+      for (const subscription of group.members) {
+        if (subscription.session.hit(subscription, event)) this.touched.push(subscription.session);
+      }
+    }
+    return this.deliverTouched(event);
+  }
+
+  /** Rows with an owner never go through the index: few connections may see them, however many asked. */
+  private routeOwned(event: DeliveredEvent, owner: string): number {
+    for (const session of this.sessions.mayReceive(owner)) {
+      for (const subscription of session.subscriptions.values()) {
+        if (session.reaches(subscription, event) && session.hit(subscription, event)) this.touched.push(session);
+      }
+    }
+    return this.deliverTouched(event);
+  }
+
+  private deliverTouched(event: DeliveredEvent): number {
+    const reached = this.touched.length;
+    if (reached === 0) return 0;
+    const encoded = this.encoder.of(event);
+    for (const session of this.touched) session.deliverMarked(encoded);
+    this.touched.length = 0;
+    return reached;
+  }
+
+  private attend(session: Session, now: number): void {
+    if (session.subscriptions.size === 0 && now - session.lastActivity > this.limits.idleMs) {
+      session.close('idle', 'Nothing was subscribed and nothing said for a while.');
+      return;
+    }
+    session.link.sendMessage('heartbeat', {
+      cursor: session.cursor,
+      timestamp: new Date(now).toISOString(),
+      ...(this.stale ? { stale: true } : {}),
+    });
+  }
+}

@@ -1,0 +1,98 @@
+import { DomainError } from '../../platform/errors/domain-error.js';
+
+/** A list longer than this is refused; several subscriptions hold more. */
+export const LIST_LIMIT = 500;
+/** No protocol, chain, token or channel name is longer. */
+const NAME_LIMIT = 160;
+
+export function invalid(field: string, detail: string): DomainError {
+  return new DomainError('invalid_request', field === '' ? detail : `${field} ${detail}`, {
+    field,
+    errors: [{ pointer: field, code: 'invalid', detail }],
+  });
+}
+
+/**
+ * Reads a hostile object field by field. Every reader gives the value, undefined when the field is absent, or throws
+ * `invalid_request` that names the field. Fields nobody knows are refused: a misspelt filter must not mean "everything".
+ */
+export class Input {
+  private constructor(
+    private readonly values: ReadonlyMap<string, unknown>,
+    private readonly path: string,
+  ) {}
+
+  static of(value: unknown, known: readonly string[], path = ''): Input {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw invalid(path.slice(0, -1), path === '' ? 'A message is one JSON object.' : 'must be an object');
+    }
+    const values = new Map(Object.entries(value));
+    for (const name of values.keys()) {
+      if (!known.includes(name))
+        throw invalid(path + name.slice(0, 64), `is not known here; known: ${known.join(', ')}`);
+    }
+    return new Input(values, path);
+  }
+
+  has(name: string): boolean {
+    return this.values.get(name) !== undefined;
+  }
+
+  text(name: string, maxLength = NAME_LIMIT): string | undefined {
+    const value = this.values.get(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string' || value === '' || value.length > maxLength) {
+      throw this.fault(name, `must be a text of 1 to ${maxLength} characters`);
+    }
+    return value;
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
+    const value = this.values.get(name);
+    if (value === undefined) return undefined;
+    const found = values.find((candidate) => candidate === value);
+    if (found === undefined) throw this.fault(name, `must be one of ${values.join(', ')}`);
+    return found;
+  }
+
+  number(name: string, min: number, max: number): number | undefined {
+    const value = this.values.get(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'number' || !(value >= min && value <= max)) {
+      throw this.fault(name, `must be a number from ${min} to ${max}`);
+    }
+    return value;
+  }
+
+  flag(name: string): boolean | undefined {
+    const value = this.values.get(name);
+    if (value === undefined || typeof value === 'boolean') return value;
+    throw this.fault(name, 'must be true or false');
+  }
+
+  /** A list of names: text without control characters. */
+  names(name: string): readonly string[] | undefined {
+    const value = this.values.get(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value) || value.length === 0 || value.length > LIST_LIMIT) {
+      throw this.fault(name, `must be a list of 1 to ${LIST_LIMIT} names`);
+    }
+    return value.map((entry: unknown, index) => {
+      if (typeof entry === 'string' && isName(entry)) return entry;
+      throw this.fault(`${name}/${index}`, `must be a name of 1 to ${NAME_LIMIT} characters`);
+    });
+  }
+
+  object(name: string, known: readonly string[]): Input | undefined {
+    const value = this.values.get(name);
+    return value === undefined ? undefined : Input.of(value, known, `${this.path}${name}.`);
+  }
+
+  fault(name: string, detail: string): DomainError {
+    return invalid(this.path + name, detail);
+  }
+}
+
+function isName(text: string): boolean {
+  return text.trim() !== '' && text.length <= NAME_LIMIT && !/\p{Cc}/u.test(text);
+}

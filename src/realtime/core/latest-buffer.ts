@@ -1,0 +1,75 @@
+import type { LogEvent } from '../../events/index.js';
+import type { EncodedEvent } from './encoded-event.js';
+
+interface Pending {
+  encoded: EncodedEvent;
+  names: readonly string[];
+  merged: number;
+}
+
+/**
+ * What two events must share so that the newer one says everything: a level of the same thing. Events that are not
+ * levels never replace each other.
+ */
+function keyOf(event: LogEvent): string {
+  if (event.type === 'tvl_change') return `tvl:${event.protocol}:${event.chain}`;
+  if (event.type === 'price_change') return `price:${event.token}`;
+  return `seq:${event.seq}`;
+}
+
+/**
+ * The newest event per key of one connection in `latest` mode. Everything waits for the connection's interval and leaves
+ * in log order, so the cursor of what was sent last is always a position to resume from.
+ */
+export class LatestBuffer {
+  private readonly pending = new Map<string, Pending>();
+  private dueAt: number;
+
+  constructor(
+    private interval: number,
+    now: number,
+  ) {
+    this.dueAt = now + interval;
+  }
+
+  get size(): number {
+    return this.pending.size;
+  }
+
+  get intervalMs(): number {
+    return this.interval;
+  }
+
+  setInterval(interval: number, now: number): void {
+    this.interval = interval;
+    this.dueAt = Math.min(this.dueAt, now + interval);
+  }
+
+  isDue(now: number): boolean {
+    return now >= this.dueAt;
+  }
+
+  add(encoded: EncodedEvent, names: readonly string[]): void {
+    const key = keyOf(encoded.event);
+    const known = this.pending.get(key);
+    if (!known) {
+      this.pending.set(key, { encoded, names, merged: 1 });
+      return;
+    }
+    known.merged++;
+    if (encoded.seq > known.encoded.seq) {
+      known.encoded = encoded;
+      known.names = names;
+    }
+  }
+
+  /** Hands out what waits, in log order, and starts the next interval. */
+  flush(now: number, send: (encoded: EncodedEvent, names: readonly string[], merged: number) => void): number {
+    this.dueAt = now + this.interval;
+    if (this.pending.size === 0) return 0;
+    const entries = [...this.pending.values()].sort((a, b) => a.encoded.seq - b.encoded.seq);
+    this.pending.clear();
+    for (const { encoded, names, merged } of entries) send(encoded, names, merged);
+    return entries.length;
+  }
+}

@@ -1,0 +1,154 @@
+import { parseCursor } from '../../events/index.js';
+import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { Input } from './input.js';
+import { LATEST_INTERVAL } from './realtime-limits.js';
+import type { SubscribeOptions } from './session.js';
+import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
+
+export const MESSAGE_TYPES = [
+  'authenticate',
+  'ping',
+  'subscribe',
+  'unsubscribe',
+  'update_filters',
+  'subscriptions',
+  'stats',
+] as const;
+type MessageType = (typeof MESSAGE_TYPES)[number];
+export type MessageId = string | number;
+
+/** A channel of a list, in the client's spelling; without a request the name is no channel. */
+export interface NamedChannel {
+  readonly channel: string;
+  readonly request: SubscriptionRequest | undefined;
+}
+
+/** What a client of the plain WebSocket dialect may say. */
+export type ClientMessage = { readonly id?: MessageId } & (
+  | { readonly type: 'authenticate'; readonly apiKey: string }
+  | { readonly type: 'ping' | 'subscriptions' | 'stats' }
+  | {
+      readonly type: 'subscribe';
+      readonly channels: readonly NamedChannel[];
+      readonly filter: SubscriptionFilter;
+      readonly options: SubscribeOptions;
+    }
+  /** Without channels it means all of them. */
+  | { readonly type: 'unsubscribe'; readonly channels?: readonly string[] }
+  | {
+      readonly type: 'update_filters';
+      readonly channels?: readonly string[];
+      readonly filter: SubscriptionFilter;
+      readonly options: Pick<SubscribeOptions, 'mode' | 'intervalMs'>;
+    }
+);
+
+const ENVELOPE = ['type', 'action', 'id'];
+const FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
+  authenticate: ['apiKey'],
+  ping: [],
+  subscribe: ['channels', 'filters', 'since', 'snapshot', 'mode', 'intervalMs'],
+  unsubscribe: ['channels'],
+  update_filters: ['channels', 'filters', 'mode', 'intervalMs'],
+  subscriptions: [],
+  stats: [],
+};
+const FILTER_NAMES: FilterNames = {
+  protocols: 'protocolIds',
+  chains: 'chains',
+  tokens: 'tokenIds',
+  types: 'eventTypes',
+};
+const FILTER_FIELDS = [...Object.values(FILTER_NAMES), 'minValue', 'maxValue', 'threshold'];
+const ID_LIMIT = 128;
+/** Keys are short; signed tokens are not. */
+const SECRET_LIMIT = 8_192;
+
+/** The `id` of anything a client may send, so that also a refusal can carry it. Never throws. */
+export function messageId(value: unknown): MessageId | undefined {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
+  const { id } = value;
+  if (typeof id === 'string') return id.length <= ID_LIMIT ? id : undefined;
+  return typeof id === 'number' && Number.isFinite(id) ? id : undefined;
+}
+
+/** A parsed JSON value as a message, or `invalid_request` that names the first field at fault. */
+export function parseMessage(value: unknown): ClientMessage {
+  const type = messageType(value);
+  const input = Input.of(value, [...ENVELOPE, ...FIELDS[type]]);
+  const id = messageId(value);
+  if (input.has('id') && id === undefined)
+    throw input.fault('id', `must be a number or at most ${ID_LIMIT} characters`);
+  return { ...(id === undefined ? {} : { id }), ...bodyOf(type, input) };
+}
+
+/** Both dialects: `type` and `action` name the same thing. */
+function messageType(value: unknown): MessageType {
+  const envelope = Input.of(value, typeof value === 'object' && value !== null ? Object.keys(value) : []);
+  const type = envelope.oneOf('type', MESSAGE_TYPES);
+  const action = envelope.oneOf('action', MESSAGE_TYPES);
+  const named = type ?? action;
+  if (named === undefined) throw envelope.fault('type', `must be one of ${MESSAGE_TYPES.join(', ')}`);
+  if (type !== undefined && action !== undefined && type !== action) {
+    throw envelope.fault('action', 'must not differ from type; one of the two is enough');
+  }
+  return named;
+}
+
+function bodyOf(type: MessageType, input: Input): ClientMessage {
+  switch (type) {
+    case 'authenticate':
+      return { type, apiKey: required(input, 'apiKey', input.text('apiKey', SECRET_LIMIT)) };
+    case 'ping':
+    case 'subscriptions':
+    case 'stats':
+      return { type };
+    case 'subscribe': {
+      const filter = filterOf(input);
+      const channels = required(input, 'channels', channelsOf(input));
+      return { type, channels: channels.map((channel) => named(channel, filter)), filter, options: readOptions(input) };
+    }
+    case 'unsubscribe':
+      return { type, channels: channelsOf(input) };
+    case 'update_filters':
+      required(input, 'filters', input.object('filters', FILTER_FIELDS));
+      return { type, channels: channelsOf(input), filter: filterOf(input), options: readMode(input) };
+  }
+}
+
+function named(channel: string, filter: SubscriptionFilter): NamedChannel {
+  return { channel, request: channelRequest(channel, filter) };
+}
+
+function channelsOf(input: Input): readonly string[] | undefined {
+  const names = input.names('channels');
+  return names && [...new Set(names)];
+}
+
+function filterOf(input: Input): SubscriptionFilter {
+  const filters = input.object('filters', FILTER_FIELDS);
+  return filters ? readFilter(filters, FILTER_NAMES) : {};
+}
+
+/** The options that every transport's `subscribe` has. */
+export function readOptions(input: Input): SubscribeOptions {
+  const since = input.text('since', 40);
+  if (since !== undefined && !parseCursor(since)) throw input.fault('since', 'must be a cursor this service has sent');
+  const snapshot = input.flag('snapshot');
+  return {
+    ...(since === undefined ? {} : { since }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...readMode(input),
+  };
+}
+
+function readMode(input: Input): Pick<SubscribeOptions, 'mode' | 'intervalMs'> {
+  const mode = input.oneOf('mode', ['all', 'latest']);
+  const intervalMs = input.number('intervalMs', LATEST_INTERVAL.min, LATEST_INTERVAL.max);
+  return { ...(mode === undefined ? {} : { mode }), ...(intervalMs === undefined ? {} : { intervalMs }) };
+}
+
+function required<T>(input: Input, name: string, value: T | undefined): T {
+  if (value === undefined) throw input.fault(name, 'is required');
+  return value;
+}

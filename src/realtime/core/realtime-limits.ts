@@ -1,0 +1,43 @@
+/** What one connection may cost. Tests shrink the numbers; the product runs with these. */
+export interface RealtimeLimits {
+  /** Time between two heartbeats of one connection, ms. */
+  heartbeatMs: number;
+  /** Bytes waiting for the network at which a connection is switched to `latest`. */
+  softMarkBytes: number;
+  /** Bytes waiting at which a slow connection is closed. */
+  hardMarkBytes: number;
+  /** How long a connection may stay above the soft mark before it is closed, ms. */
+  slowGraceMs: number;
+  /** Events and time one replay may take. */
+  replayEvents: number;
+  replayMs: number;
+  /** Events a replay reads at once; between two reads other connections get their turn. */
+  replayChunk: number;
+  /** Items per `snapshot` message. */
+  snapshotPart: number;
+  subscriptionsPerConnection: number;
+  /** Changes of one connection that may wait for a replay to end. */
+  waitingChanges: number;
+  /** A connection without subscriptions that says nothing for this long is closed, ms. */
+  idleMs: number;
+  /** Keys that `latest` may hold for one connection. */
+  latestKeys: number;
+}
+
+export const REALTIME_LIMITS: RealtimeLimits = {
+  heartbeatMs: 15_000,
+  softMarkBytes: 256 * 1024,
+  hardMarkBytes: 1024 * 1024,
+  slowGraceMs: 10_000,
+  replayEvents: 100_000,
+  replayMs: 30_000,
+  replayChunk: 500,
+  snapshotPart: 500,
+  subscriptionsPerConnection: 1_000,
+  waitingChanges: 100,
+  idleMs: 600_000,
+  latestKeys: 50_000,
+};
+
+/** Bounds of `intervalMs`, and what `latest` uses when the client names none. */
+export const LATEST_INTERVAL = { min: 100, max: 60_000, default: 1_000 } as const;

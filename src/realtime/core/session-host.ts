@@ -1,0 +1,27 @@
+import type { EventEncoder } from './encoded-event.js';
+import type { RealtimeLimits } from './realtime-limits.js';
+import type { Session } from './session.js';
+import type { PublishedValues } from './snapshot.js';
+import type { RealtimeObserver, RecentEvents, StoredEvents } from './sources.js';
+import type { Subscription } from './subscription.js';
+
+/** What the hub offers to its sessions. */
+export interface SessionHost {
+  readonly limits: RealtimeLimits;
+  readonly epoch: string;
+  /** Newest seq that has been routed to live sessions. */
+  readonly position: number;
+  readonly recent: RecentEvents;
+  readonly stored: StoredEvents;
+  readonly published: PublishedValues;
+  readonly encoder: EventEncoder;
+  readonly observer: RealtimeObserver;
+  now(): number;
+  /** The subscription takes part in routing from now on. */
+  register(subscription: Subscription): void;
+  unregister(subscription: Subscription): void;
+  /** Bytes went to the session's link: look at it at the next beat. */
+  watch(session: Session): void;
+  modeChanged(session: Session): void;
+  forget(session: Session): void;
+}

@@ -1,0 +1,102 @@
+import type { Session } from './session.js';
+
+/** Whom an announcement is for. A room is a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`. */
+export type Audience = { to: 'everyone' } | { to: 'user'; userId: string } | { to: 'room'; room: string };
+
+/** The connections of this process by id, user and key. */
+export class SessionRegistry {
+  private readonly byId = new Map<string, Session>();
+  private readonly byUser = new Map<string, Set<Session>>();
+  private readonly byKey = new Map<string, Set<Session>>();
+  /** Admins who asked for the rows of every owner. */
+  private readonly overseers = new Set<Session>();
+  private readonly expiring = new Set<Session>();
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  get(id: string): Session | undefined {
+    return this.byId.get(id);
+  }
+
+  all(): Session[] {
+    return [...this.byId.values()];
+  }
+
+  ofUser(userId: string): Session[] {
+    return [...(this.byUser.get(userId) ?? [])];
+  }
+
+  ofKey(keyId: string): Session[] {
+    return [...(this.byKey.get(keyId) ?? [])];
+  }
+
+  countBy(transport: string): number {
+    let count = 0;
+    for (const session of this.byId.values()) if (session.link.transport === transport) count++;
+    return count;
+  }
+
+  add(session: Session): void {
+    const { caller } = session.identity;
+    this.byId.set(session.id, session);
+    enter(this.byUser, caller.userId, session);
+    enter(this.byKey, caller.keyId, session);
+    if (caller.expiresAt !== undefined) this.expiring.add(session);
+  }
+
+  remove(session: Session): void {
+    const { caller } = session.identity;
+    if (this.byId.get(session.id) === session) this.byId.delete(session.id);
+    leave(this.byUser, caller.userId, session);
+    leave(this.byKey, caller.keyId, session);
+    this.overseers.delete(session);
+    this.expiring.delete(session);
+  }
+
+  addOverseer(session: Session): void {
+    this.overseers.add(session);
+  }
+
+  /** Who may receive a row of this owner. */
+  *mayReceive(owner: string): Iterable<Session> {
+    const own = this.byUser.get(owner);
+    if (own) yield* own;
+    for (const session of this.overseers) if (!own?.has(session)) yield session;
+  }
+
+  audience(audience: Audience): Session[] {
+    if (audience.to === 'user') return this.ofUser(audience.userId);
+    if (audience.to === 'everyone') return this.all();
+    return this.all().filter((session) => isIn(session, audience.room));
+  }
+
+  expired(now: number): Session[] {
+    if (this.expiring.size === 0) return [];
+    return [...this.expiring].filter(({ identity }) => (identity.caller.expiresAt ?? Infinity) <= now);
+  }
+}
+
+function isIn(session: Session, room: string): boolean {
+  for (const { request } of session.subscriptions.values()) {
+    if (request.channel === room || request.type === room) return true;
+    for (const protocol of request.about?.protocol ?? []) {
+      if (room === `protocol:${protocol}`) return true;
+      if (request.filter.chains?.some((chain) => room === `protocol:${protocol}:${chain}`)) return true;
+    }
+  }
+  return false;
+}
+
+function enter(map: Map<string, Set<Session>>, key: string, session: Session): void {
+  const known = map.get(key);
+  if (known) known.add(session);
+  else map.set(key, new Set([session]));
+}
+
+function leave(map: Map<string, Set<Session>>, key: string, session: Session): void {
+  const known = map.get(key);
+  known?.delete(session);
+  if (known?.size === 0) map.delete(key);
+}

@@ -1,0 +1,293 @@
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { formatCursor, type LogEvent } from '../../events/index.js';
+import { CatchUp, type Recovery } from './catch-up.js';
+import type { EncodedEvent } from './encoded-event.js';
+import { matches } from './filter.js';
+import { LatestBuffer } from './latest-buffer.js';
+import type { ClientLink, CloseReason } from './link.js';
+import { LATEST_INTERVAL } from './realtime-limits.js';
+import type { SessionHost } from './session-host.js';
+import type { ConnectionInfo, SessionIdentity } from './session-identity.js';
+import { SubscriptionBook, type SubscriptionSelector } from './subscription-book.js';
+import type { Subscription, SubscriptionInfo, SubscriptionRequest } from './subscription.js';
+
+export type DeliveryMode = 'all' | 'latest';
+
+export interface SubscribeOptions {
+  /** Continue after this cursor: what was missed comes before the answer. */
+  since?: string;
+  /** Send the published values that match, joined with live events without a hole. */
+  snapshot?: boolean;
+  /** Belongs to the connection; the last call wins. */
+  mode?: DeliveryMode;
+  intervalMs?: number;
+}
+
+export interface SubscribeAnswer extends Recovery {
+  subscriptions: SubscriptionInfo[];
+  cursor: string;
+}
+
+export interface UnsubscribeAnswer {
+  removed: SubscriptionInfo[];
+  cursor: string;
+}
+
+/** One connection: its subscriptions, its position in the log, and how it takes events. */
+export class Session {
+  readonly connectedAt: number;
+  lastActivity: number;
+  mode: DeliveryMode = 'all';
+  ended = false;
+  /** The client has seen the log up to here, possibly from a process that is ahead of this one. */
+  knownTo = 0;
+  /** Above the soft mark since then; 0: not slow. */
+  slowSince = 0;
+  /** Whether the hub already has it on its list of links to look at. */
+  watched = false;
+
+  private readonly book: SubscriptionBook;
+  private latest: LatestBuffer | undefined;
+  private catchUp: CatchUp | undefined;
+  /** Everything up to here has left the latest buffer. */
+  private flushedTo: number;
+  private changes: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+  // What matched the event that is being routed; no allocation while one subscription matches.
+  private markedSeq = -1;
+  private firstHit: Subscription | undefined;
+  private readonly moreHits: Subscription[] = [];
+
+  constructor(
+    readonly id: string,
+    readonly link: ClientLink,
+    readonly identity: SessionIdentity,
+    private readonly host: SessionHost,
+  ) {
+    this.connectedAt = host.now();
+    this.lastActivity = this.connectedAt;
+    this.flushedTo = host.position;
+    this.book = new SubscriptionBook(this, host);
+  }
+
+  get subscriptions(): ReadonlyMap<string, Subscription> {
+    return this.book.byId;
+  }
+
+  get isCatchingUp(): boolean {
+    return this.catchUp !== undefined;
+  }
+
+  /** The position a client may continue from: everything before it has been handed to the link. */
+  get cursor(): string {
+    if (this.catchUp) return this.catchUp.cursor;
+    const seq = this.latest && this.latest.size > 0 ? this.flushedTo : this.host.position;
+    return formatCursor(this.host.epoch, Math.max(seq, this.knownTo));
+  }
+
+  /**
+   * Adds subscriptions as one change. With `since` the answer comes after everything that was missed; changes of one
+   * connection happen in the order in which they were asked for.
+   */
+  subscribe(requests: readonly SubscriptionRequest[], options: SubscribeOptions = {}): Promise<SubscribeAnswer> {
+    return this.inOrder(() => this.add(requests, options));
+  }
+
+  /** Removes every subscription the selector names. */
+  unsubscribe(selector: SubscriptionSelector): Promise<UnsubscribeAnswer> {
+    return this.inOrder(() => {
+      const removed = this.book.remove(selector).map((subscription) => subscription.describe());
+      return { removed, cursor: this.cursor };
+    });
+  }
+
+  /** Replaces the filters of the subscriptions the selector names; they keep their ids. Applies to events from now on. */
+  updateFilters(
+    selector: SubscriptionSelector,
+    filter: SubscriptionRequest['filter'],
+    options: Pick<SubscribeOptions, 'mode' | 'intervalMs'> = {},
+  ): Promise<SubscribeAnswer> {
+    return this.inOrder(() => {
+      const updated = this.book.update(selector, filter);
+      this.setMode(options);
+      return { subscriptions: updated.map((subscription) => subscription.describe()), cursor: this.cursor };
+    });
+  }
+
+  list(): SubscriptionInfo[] {
+    return [...this.book.byId.values()].map((subscription) => subscription.describe());
+  }
+
+  info(): ConnectionInfo {
+    const { caller, address, userAgent, region } = this.identity;
+    return {
+      connectionId: this.id,
+      userId: caller.userId,
+      keyId: caller.keyId,
+      connectedAt: new Date(this.connectedAt).toISOString(),
+      lastActivity: new Date(this.lastActivity).toISOString(),
+      transport: this.link.transport,
+      metadata: { userAgent: userAgent ?? null, ipAddress: address, region: region ?? null },
+      subscriptions: this.book.byId.size,
+    };
+  }
+
+  /** The client said something. */
+  touch(): void {
+    this.lastActivity = this.host.now();
+  }
+
+  /** Ends the connection and tells why; the cursor goes along. */
+  close(reason: CloseReason, message?: string): void {
+    if (this.ended) return;
+    const cursor = this.cursor;
+    this.end();
+    this.link.close(reason, cursor, message);
+  }
+
+  /** The connection is gone: transports call it when their socket ended, for whatever reason. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.book.clear();
+    this.host.forget(this);
+  }
+
+  /** Notes that `event` matches one of the session's subscriptions. True the first time: the caller then keeps the session. */
+  hit(subscription: Subscription, event: LogEvent): boolean {
+    if (this.catchUp !== undefined || subscription.coveredFrom >= event.seq) return false;
+    if (this.markedSeq === event.seq) {
+      this.moreHits.push(subscription);
+      return false;
+    }
+    this.markedSeq = event.seq;
+    this.firstHit = subscription;
+    return true;
+  }
+
+  /** Sends the event that was just marked, once, under all names that matched. */
+  deliverMarked(encoded: EncodedEvent): void {
+    const { firstHit, moreHits } = this;
+    if (!firstHit) return;
+    let names = firstHit.names;
+    if (moreHits.length > 0) {
+      names = namesOf([firstHit, ...moreHits]);
+      moreHits.length = 0;
+    }
+    this.deliver(encoded, names);
+  }
+
+  /** Hands one event over: at once, or to the buffer of `latest`. */
+  deliver(encoded: EncodedEvent, names: readonly string[]): void {
+    if (this.latest) {
+      this.latest.add(encoded, names);
+      return;
+    }
+    this.link.sendEvent(encoded, names);
+    this.host.watch(this);
+  }
+
+  /** The names of this session's subscriptions that a missed or live event reaches; empty: none. */
+  namesFor(event: LogEvent, among: Iterable<Subscription> = this.book.byId.values()): readonly string[] {
+    const hits: Subscription[] = [];
+    for (const subscription of among) {
+      if (subscription.coveredFrom < event.seq && this.reaches(subscription, event)) hits.push(subscription);
+    }
+    return hits.length === 1 && hits[0] ? hits[0].names : namesOf(hits);
+  }
+
+  /** Whether the subscription matches the event and its client may see it. Rows with an owner reach that user only. */
+  reaches(subscription: Subscription, event: LogEvent): boolean {
+    const { caller } = this.identity;
+    if (event.owner !== null && event.owner !== caller.userId && !subscription.filter.all) return false;
+    return matches(subscription.filter, event);
+  }
+
+  /** In `latest` mode: sends what waits when the interval is over and the link has room. */
+  flushIfDue(now: number): void {
+    if (!this.latest || this.catchUp || !this.latest.isDue(now)) return;
+    if (this.latest.size > this.host.limits.latestKeys) return this.close('slow_consumer');
+    if (this.link.bufferedBytes() < this.host.limits.softMarkBytes) this.flushLatest();
+  }
+
+  /** Sends what waits now; the number of messages. */
+  flushLatest(): number {
+    this.flushedTo = this.host.position;
+    if (!this.latest) return 0;
+    const sent = this.latest.flush(this.host.now(), (encoded, names, merged) => {
+      this.link.sendEvent(encoded, names, merged);
+    });
+    if (sent > 0) this.host.watch(this);
+    return sent;
+  }
+
+  setMode({ mode, intervalMs }: Pick<SubscribeOptions, 'mode' | 'intervalMs'>): void {
+    const wanted = mode ?? this.mode;
+    if (wanted === 'all') {
+      this.flushLatest();
+      this.latest = undefined;
+    } else if (this.latest) {
+      if (intervalMs !== undefined) this.latest.setInterval(intervalMs, this.host.now());
+    } else {
+      this.latest = new LatestBuffer(intervalMs ?? LATEST_INTERVAL.default, this.host.now());
+      this.flushedTo = this.host.position;
+    }
+    this.mode = wanted;
+    this.slowSince = 0;
+    this.host.modeChanged(this);
+  }
+
+  /** The log began anew: nothing before this moment can be resumed from. */
+  startOver(position: number): void {
+    this.flushLatest();
+    for (const subscription of this.book.byId.values()) subscription.coveredFrom = position;
+    this.flushedTo = position;
+    this.knownTo = 0;
+  }
+
+  private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
+    const { all, fresh } = this.book.add(requests);
+    this.setMode(options);
+    const asked = [...new Set(all)];
+    const snapshotOf = asked.filter(
+      (one) => options.snapshot === true || requests[all.indexOf(one)]?.snapshot === true,
+    );
+    let recovery: Recovery = {};
+    if (options.since !== undefined || snapshotOf.length > 0) {
+      this.catchUp = new CatchUp(this, this.host, asked, options.since, snapshotOf, () => this.book.drop(fresh));
+      recovery = await this.catchUp.run();
+    }
+    return { subscriptions: asked.map((one) => one.describe()), cursor: this.cursor, ...recovery };
+  }
+
+  /** Called by the catch-up in the same turn in which it reaches the live position. */
+  goLive(): void {
+    this.catchUp = undefined;
+  }
+
+  private inOrder<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.ended) return Promise.reject(new DomainError('unavailable', 'The connection has ended.'));
+    if (this.waiting >= this.host.limits.waitingChanges) {
+      return Promise.reject(new DomainError('rate_limited', 'Too many changes wait for a replay of this connection.'));
+    }
+    const isFirst = this.waiting++ === 0;
+    const run = async () => {
+      try {
+        if (this.ended) throw new DomainError('unavailable', 'The connection has ended.');
+        return await work();
+      } finally {
+        this.waiting--;
+      }
+    };
+    const done = isFirst ? run() : this.changes.then(run, run);
+    this.changes = done.catch(() => {});
+    return done;
+  }
+}
+
+/** First subscribed first, each name once. */
+function namesOf(hits: Subscription[]): readonly string[] {
+  if (hits.length === 0) return [];
+  const ordered = hits.sort((a, b) => a.order - b.order);
+  return [...new Set(ordered.flatMap((subscription) => subscription.names))];
+}

@@ -1,0 +1,62 @@
+import type { RealtimeLimits } from './realtime-limits.js';
+import type { Session } from './session.js';
+import type { RealtimeObserver } from './sources.js';
+
+/**
+ * What happens to connections that read more slowly than they are written to: switched to `latest` and told, then closed
+ * with their cursor. Only links that were written to are looked at, and only between batches: a burst that the network
+ * takes within one beat is not slowness.
+ */
+export class SlowConsumerLadder {
+  private watched: Session[] = [];
+
+  constructor(
+    private readonly limits: RealtimeLimits,
+    private readonly observer: RealtimeObserver,
+  ) {}
+
+  watch(session: Session): void {
+    if (session.watched) return;
+    session.watched = true;
+    this.watched.push(session);
+  }
+
+  climb(now: number): void {
+    const looked = this.watched;
+    this.watched = [];
+    for (const session of looked) {
+      session.watched = false;
+      if (!session.ended && this.isStillSlow(session, now)) this.watch(session);
+    }
+  }
+
+  private isStillSlow(session: Session, now: number): boolean {
+    const waiting = session.link.bufferedBytes();
+    if (waiting <= this.limits.softMarkBytes) {
+      session.slowSince = 0;
+      return false;
+    }
+    if (session.isCatchingUp) return true;
+    if (session.slowSince === 0) {
+      this.slowDown(session, now);
+      return true;
+    }
+    // Nothing was added since the switch, so what waits now has waited for a whole beat at least.
+    const isFull = waiting > this.limits.hardMarkBytes && now - session.slowSince >= this.limits.slowGraceMs / 10;
+    if (isFull || now - session.slowSince >= this.limits.slowGraceMs) {
+      this.observer.slowConsumer('closed');
+      session.close('slow_consumer');
+      return false;
+    }
+    return true;
+  }
+
+  private slowDown(session: Session, now: number): void {
+    if (session.mode === 'all') {
+      session.setMode({ mode: 'latest' });
+      session.link.sendMessage('slow_consumer', { mode: 'latest' });
+      this.observer.slowConsumer('latest');
+    }
+    session.slowSince = now;
+  }
+}

@@ -1,0 +1,68 @@
+import type { PublishedValue } from '../../events/index.js';
+import type { Filter } from './filter.js';
+
+/** The last published value of every key, exact at the stream's position. */
+export interface PublishedValues {
+  tvlOf(protocol: string): readonly PublishedValue[];
+  price(token: string): PublishedValue | undefined;
+  all(metric: 'tvl' | 'price'): Iterable<PublishedValue>;
+}
+
+/** What the answer says about the snapshot that came before it. */
+export interface SnapshotSummary {
+  items: number;
+  parts: number;
+  /** The position of the values; everything after it comes as events. */
+  cursor: string;
+}
+
+/** The values a filter selects: those whose next change it would match, threshold aside. */
+export function collectSnapshot(published: PublishedValues, filter: Filter): PublishedValue[] {
+  const items: PublishedValue[] = [];
+  if (filter.types.includes('tvl_change')) {
+    for (const value of tvls(published, filter)) if (selects(filter, value)) items.push(value);
+  }
+  if (filter.types.includes('price_change')) {
+    for (const value of prices(published, filter)) if (selects(filter, value)) items.push(value);
+  }
+  return items;
+}
+
+function* tvls(published: PublishedValues, { protocol, required }: Filter): Iterable<PublishedValue> {
+  if (required.has('token')) return;
+  if (protocol === undefined) yield* published.all('tvl');
+  else for (const slug of protocol) yield* published.tvlOf(slug);
+}
+
+function* prices(published: PublishedValues, { token, required }: Filter): Iterable<PublishedValue> {
+  if (required.has('protocol')) return;
+  if (token === undefined) yield* published.all('price');
+  else {
+    for (const id of token) {
+      const value = published.price(id);
+      if (value) yield value;
+    }
+  }
+}
+
+function selects({ chain, required, minValue, maxValue }: Filter, value: PublishedValue): boolean {
+  if (value.chain === null ? required.has('chain') : chain !== undefined && !chain.has(value.chain)) return false;
+  return (minValue === undefined || value.value >= minValue) && (maxValue === undefined || value.value <= maxValue);
+}
+
+/** A published value as a `snapshot` item: the fields of the event that would carry it. */
+export function snapshotItem(value: PublishedValue): Readonly<Record<string, unknown>> {
+  const common = {
+    timestamp: new Date(value.observedAt).toISOString(),
+    source: value.source,
+    confidence: value.confidence,
+    tags: value.tags,
+    cursor: value.cursor,
+  };
+  if (value.metric === 'tvl') {
+    const { protocol, name, category, chain } = value;
+    return { metric: 'tvl', protocol, name, category, chain, tvl: value.value, ...common };
+  }
+  const { token, symbol, chain, volume24h, marketCap } = value;
+  return { metric: 'price', token, symbol, chain, price: value.value, volume24h, marketCap, ...common };
+}

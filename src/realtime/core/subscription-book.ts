@@ -1,0 +1,143 @@
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { compileFilter } from './filter.js';
+import type { Session } from './session.js';
+import type { SessionHost } from './session-host.js';
+import {
+  Subscription,
+  type SubscriptionFilter,
+  type SubscriptionRequest,
+  type SubscriptionType,
+} from './subscription.js';
+
+/** Which subscriptions a change is about: what it names must agree, what it leaves out is not looked at. */
+export interface SubscriptionSelector {
+  id?: string;
+  type?: SubscriptionType;
+  /** Channel names as the client wrote them. */
+  channels?: readonly string[];
+  protocols?: readonly string[];
+  chains?: readonly string[];
+  tokens?: readonly string[];
+  /** A step. */
+  threshold?: number;
+}
+
+/** The subscriptions of one session: what it may have, each only once, and their names for unsubscribing. */
+export class SubscriptionBook {
+  readonly byId = new Map<string, Subscription>();
+  private readonly byIdentity = new Map<string, Subscription>();
+  private asked = 0;
+
+  constructor(
+    private readonly session: Session,
+    private readonly host: SessionHost,
+  ) {}
+
+  /** All or nothing; `all` has one entry per request. A subscription that is already there is returned as it is. */
+  add(requests: readonly SubscriptionRequest[]): { all: Subscription[]; fresh: Subscription[] } {
+    for (const request of requests) this.check(request);
+    if (this.byId.size + requests.length > this.host.limits.subscriptionsPerConnection) {
+      throw new DomainError(
+        'limit_exceeded',
+        `A connection may hold ${this.host.limits.subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
+      );
+    }
+    const fresh: Subscription[] = [];
+    const all = requests.map((request) => {
+      const made = this.make(request);
+      const known = this.byIdentity.get(identityOf(made));
+      if (known) return known;
+      this.enter(made);
+      fresh.push(made);
+      return made;
+    });
+    return { all, fresh };
+  }
+
+  remove(selector: SubscriptionSelector): Subscription[] {
+    const named = this.select(selector);
+    this.drop(named);
+    return named;
+  }
+
+  update(selector: SubscriptionSelector, filter: SubscriptionFilter): Subscription[] {
+    const named = this.select(selector);
+    if (named.length === 0) throw new DomainError('not_found', 'No subscription of this connection matches.');
+    const changed = named.map((old) => this.make({ ...old.request, filter }, old));
+    this.drop(named);
+    return changed.map((subscription) => {
+      const known = this.byIdentity.get(identityOf(subscription));
+      if (!known) this.enter(subscription);
+      return known ?? subscription;
+    });
+  }
+
+  drop(subscriptions: readonly Subscription[]): void {
+    for (const subscription of subscriptions) {
+      if (!this.byId.delete(subscription.id)) continue;
+      this.byIdentity.delete(identityOf(subscription));
+      this.host.unregister(subscription);
+    }
+  }
+
+  clear(): void {
+    this.drop([...this.byId.values()]);
+  }
+
+  private make(request: SubscriptionRequest, old?: Subscription): Subscription {
+    const order = old?.order ?? ++this.asked;
+    const id = old?.id ?? `s${order}`;
+    return new Subscription(
+      this.session,
+      id,
+      order,
+      request,
+      compileFilter(request),
+      this.host.now(),
+      this.host.position,
+    );
+  }
+
+  private enter(subscription: Subscription): void {
+    this.byId.set(subscription.id, subscription);
+    this.byIdentity.set(identityOf(subscription), subscription);
+    this.host.register(subscription);
+  }
+
+  private check({ type, all }: SubscriptionRequest): void {
+    const { caller } = this.session.identity;
+    if (type === 'query') throw new DomainError('invalid_request', 'live queries are not available', { field: 'type' });
+    if (caller.subscriptionTypes && !caller.subscriptionTypes.includes(type)) {
+      throw new DomainError('forbidden', `This key may not subscribe to ${type}.`, { field: 'type' });
+    }
+    if (all === true && caller.role !== 'admin') {
+      throw new DomainError('forbidden', 'Only admins may see the events of every owner.', { field: 'all' });
+    }
+  }
+
+  private select(selector: SubscriptionSelector): Subscription[] {
+    return [...this.byId.values()].filter((subscription) => isNamed(subscription, selector));
+  }
+}
+
+/** Two requests with the same identity are one subscription. */
+function identityOf({ request, filter }: Subscription): string {
+  return `${request.type} ${request.channel ?? ''} ${filter.key}`;
+}
+
+function isNamed({ id, request, filter }: Subscription, selector: SubscriptionSelector): boolean {
+  const { channels } = selector;
+  return (
+    (selector.id === undefined || selector.id === id) &&
+    (selector.type === undefined || selector.type === request.type) &&
+    (channels === undefined || (request.channel !== undefined && channels.includes(request.channel))) &&
+    holds(filter.protocol, selector.protocols) &&
+    holds(filter.chain, selector.chains) &&
+    holds(filter.token, selector.tokens) &&
+    (selector.threshold === undefined || selector.threshold === (request.filter.threshold ?? 0))
+  );
+}
+
+function holds(values: ReadonlySet<string> | undefined, named: readonly string[] | undefined): boolean {
+  return named === undefined || (values !== undefined && named.every((value) => values.has(value)));
+}
