@@ -1,0 +1,98 @@
+import { EXAMPLE_ERROR, EXAMPLE_LIMITS } from './common.schemas.js';
+import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
+import { choice, closed, flag, integer, list, oneOf, ref, text } from './schema.js';
+import type { MessageDescription, Schema } from './schema.js';
+
+const cursor = ref('Cursor');
+const CONNECTION_ID = '6f1c1f0e-7d0b-4a86-8f0e-0f6f4b6a2f11';
+
+/** How the transports differ in what is not an event: the kind of timestamp and of a snapshot's items. */
+export interface ControlDialect {
+  readonly timestamp: Schema;
+  readonly exampleTimestamp: string | number;
+  readonly snapshotItem: Schema;
+}
+
+export const ISO_CONTROL: ControlDialect = {
+  timestamp: ref('IsoTime'),
+  exampleTimestamp: EXAMPLE_TIME,
+  snapshotItem: ref('SnapshotItem'),
+};
+
+export const MILLISECONDS_CONTROL: ControlDialect = {
+  timestamp: ref('UnixMilliseconds'),
+  exampleTimestamp: EXAMPLE_MILLISECONDS,
+  snapshotItem: ref('SnapshotItemMilliseconds'),
+};
+
+/** Messages that are not events of the log and look alike on every transport. */
+export function controlMessages(dialect: ControlDialect): MessageDescription[] {
+  return [
+    {
+      name: 'connected',
+      summary: 'First message of every connection. `cursor` is the newest position at this moment.',
+      payload: closed({ connectionId: text('id of the connection'), cursor, limits: ref('Limits') }),
+      example: { connectionId: CONNECTION_ID, cursor: EXAMPLE_CURSOR, limits: EXAMPLE_LIMITS },
+    },
+    {
+      name: 'heartbeat',
+      summary: 'Every 15 s. Everything that matches up to `cursor` was sent, so silence means nothing happened.',
+      payload: closed(
+        { cursor, timestamp: dialect.timestamp, stale: flag('the server does not hear from its database now') },
+        ['stale'],
+      ),
+      example: { cursor: EXAMPLE_CURSOR, timestamp: dialect.exampleTimestamp },
+    },
+    {
+      name: 'snapshot',
+      summary: 'The published values that match a subscription made with `snapshot: true`, in one or more parts.',
+      payload: closed({
+        subscriptionId: text('subscription it belongs to'),
+        items: list(dialect.snapshotItem),
+        cursor,
+        part: integer('from 1', { minimum: 1 }),
+        parts: integer('how many there are', { minimum: 1 }),
+      }),
+      example: { subscriptionId: 's1', items: [], cursor: EXAMPLE_CURSOR, part: 1, parts: 1 },
+    },
+    {
+      name: 'slow_consumer',
+      summary:
+        'You read too slowly: now in mode `latest`, or about to be disconnected with the cursor to come back with.',
+      payload: oneOf(closed({ mode: choice(['latest']) }), closed({ cursor })),
+      example: { mode: 'latest' },
+    },
+    {
+      name: 'server_draining',
+      summary: 'This server is going away. Connect again after `reconnectAfterMs`, with the cursor.',
+      payload: closed({ reconnectAfterMs: integer('milliseconds', { minimum: 0 }), cursor }),
+      example: { reconnectAfterMs: 1_500, cursor: EXAMPLE_CURSOR },
+    },
+  ];
+}
+
+/** On Socket.IO and SSE; plain WebSocket wraps it. */
+export const ANNOUNCEMENT: MessageDescription = {
+  name: 'system_announcement',
+  summary: 'An operator speaks to everyone, to a user, or to a room.',
+  payload: closed({ message: text('one sentence or more for people'), timestamp: ref('IsoTime') }),
+  example: { message: 'Maintenance in 10 minutes', timestamp: EXAMPLE_TIME },
+};
+
+/** The body of an `error`; the last one before the server ends a connection names the cursor to come back with. */
+export const ERROR_BODY: MessageDescription = {
+  name: 'error',
+  summary: 'Something was refused. `code` is stable; `cursor` is there when the connection ends.',
+  payload: closed(
+    {
+      code: { $ref: '#/components/schemas/Error/properties/code' },
+      message: text('one sentence for people'),
+      field: text('the first field at fault'),
+      retryable: flag('whether the same request may succeed later unchanged'),
+      retryAfterMs: integer('milliseconds', { minimum: 0 }),
+      cursor,
+    },
+    ['field', 'retryAfterMs', 'cursor'],
+  ),
+  example: EXAMPLE_ERROR,
+};

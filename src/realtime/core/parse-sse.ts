@@ -1,0 +1,66 @@
+import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { Input, invalid } from './input.js';
+import { readOptions } from './parse-websocket.js';
+import type { SubscribeOptions } from './session.js';
+import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
+
+export interface StreamRequest {
+  readonly requests: readonly SubscriptionRequest[];
+  readonly options: SubscribeOptions;
+}
+
+const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', tokens: 'tokens', types: 'eventTypes' };
+const LISTS = ['channels', ...Object.values(FILTER_NAMES)];
+const NUMBERS = ['threshold', 'minValue', 'maxValue', 'intervalMs'];
+const TEXTS = ['since', 'mode'];
+const FLAGS = ['snapshot'];
+const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
+
+/**
+ * The query of an event stream as subscriptions. `lastEventId` is the browser's own memory of its position and wins over
+ * `since`, which stays in the address of a reconnecting EventSource for ever. Anything may stand in it, so what is no
+ * cursor is answered like an expired one instead of refusing a client that could not do better.
+ */
+export function parseStreamQuery(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
+  const input = Input.of(valuesOf(query), KNOWN);
+  const filter = readFilter(input, FILTER_NAMES);
+  const options = readOptions(input);
+  const channels = [...new Set(input.names('channels') ?? channelsFor(filter))];
+  return {
+    requests: channels.map((channel, index) => requestOf(channel, index, filter)),
+    options: lastEventId === undefined || lastEventId === '' ? options : { ...options, since: lastEventId },
+  };
+}
+
+/** Without channels a stream carries what its filters speak of, and without these everything that is public. */
+function channelsFor({ protocols, tokens }: SubscriptionFilter): readonly string[] {
+  if (protocols && !tokens) return ['events:tvl', 'events:protocols'];
+  if (tokens && !protocols) return ['events:prices'];
+  return ['events:tvl', 'events:prices', 'events:protocols'];
+}
+
+function requestOf(channel: string, index: number, filter: SubscriptionFilter): SubscriptionRequest {
+  const request = channelRequest(channel, filter);
+  if (!request) throw invalid(`channels/${index}`, 'is not a channel; see /asyncapi.yaml');
+  return request;
+}
+
+/** A query holds only text: lists are comma-separated or repeated, numbers and flags are written out. */
+function valuesOf(query: URLSearchParams): Record<string, unknown> {
+  const values: Record<string, unknown> = Object.create(null);
+  for (const name of new Set(query.keys())) {
+    if (name === 'apiKey') continue; // who asks has been settled before
+    const given = query.getAll(name);
+    values[name] = LISTS.includes(name) ? given.flatMap((text) => text.split(',')) : single(name, given);
+  }
+  return values;
+}
+
+function single(name: string, given: readonly string[]): unknown {
+  const [text = ''] = given;
+  if (given.length > 1) throw invalid(name, 'may be given once');
+  if (NUMBERS.includes(name)) return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) ? Number(text) : text;
+  if (FLAGS.includes(name))
+    return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
+  return text;
+}

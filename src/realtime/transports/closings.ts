@@ -1,0 +1,35 @@
+import { ERROR_CODES, type ErrorCode } from '../../platform/errors/domain-error.js';
+import type { CloseReason } from '../core/link.js';
+
+interface Closing {
+  /** The WebSocket close code. */
+  readonly closeCode: number;
+  /** The code of the `error` message sent before it. */
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly retryable: boolean;
+}
+
+const closing = (closeCode: number, code: ErrorCode, text: string, retryable?: boolean): Closing => ({
+  closeCode,
+  code,
+  text,
+  retryable: retryable ?? ERROR_CODES[code].retryable,
+});
+
+const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
+  malformed: closing(4400, 'invalid_request', 'Too many messages could not be understood; see /asyncapi.yaml.'),
+  too_large: closing(1009, 'payload_too_large', 'A message may have at most 64 KiB.'),
+  unauthenticated: closing(4401, 'missing_api_key', 'Give ?apiKey=… or send authenticate within 10 s.'),
+  revoked: closing(4401, 'invalid_api_key', 'The key was revoked or has expired.'),
+  forbidden: closing(4403, 'forbidden', 'This is not allowed here.'),
+  slow_consumer: closing(4408, 'rate_limited', 'The connection was read too slowly; come back with the cursor.', true),
+  limit_exceeded: closing(4429, 'rate_limited', 'A limit was exceeded for too long.'),
+  server_draining: closing(1001, 'server_draining', 'This server is going away; connect again.'),
+  replaced: closing(1001, 'conflict', 'The connection was ended by its owner.', true),
+  idle: closing(1001, 'unavailable', 'The connection was idle.', true),
+};
+
+export function closingOf(reason: CloseReason): Closing {
+  return CLOSINGS[reason];
+}

@@ -1,0 +1,18 @@
+/** Where an upgrade request belongs, by its path. */
+export type UpgradeTarget = 'websocket' | 'socketio' | 'unknown';
+
+const WEBSOCKET_PATHS: ReadonlySet<string> = new Set(['/', '/ws', '/v1/realtime', '/v2/realtime']);
+
+/** `url` is the request line's target as the client wrote it: anything, also something that is no address at all. */
+export function upgradeTarget(url: string | undefined): UpgradeTarget {
+  const path = /^[^?#]*/.exec(url ?? '')?.[0] ?? '';
+  if (path === '/socket.io' || path.startsWith('/socket.io/')) return 'socketio';
+  const withoutSlash = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  return WEBSOCKET_PATHS.has(withoutSlash) ? 'websocket' : 'unknown';
+}
+
+/** The `apiKey` of an address's query, if there is exactly something to read. */
+export function apiKeyOf(url: string | undefined): string | undefined {
+  const query = (url ?? '').split('?', 2)[1];
+  return query === undefined ? undefined : (new URLSearchParams(query).get('apiKey') ?? undefined);
+}
