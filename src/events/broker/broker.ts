@@ -1,0 +1,15 @@
+import type { LogEvent } from '../core/log-event.js';
+
+export type BatchListener = (batch: readonly LogEvent[]) => void;
+
+/**
+ * Carries batches of the log from the sequencer to every pod. It may lose, repeat or reorder them: the log is the truth
+ * and each pod's EventFeed reads from it what did not arrive.
+ */
+export abstract class Broker {
+  /** Resolves when the batch has been handed over; rejects when it could not be, and nobody is worse off than late. */
+  abstract publish(batch: readonly LogEvent[]): Promise<void>;
+  /** Returns the function that ends the subscription. */
+  abstract subscribe(listener: BatchListener): () => void;
+  abstract close(): Promise<void>;
+}

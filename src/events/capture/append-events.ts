@@ -1,0 +1,55 @@
+import type { ClientBase } from 'pg';
+import type { LogType } from '../core/log-event.js';
+
+/** An event that no trigger makes: alerts, liquidations, on-chain events, ticks. Absent fields are null in the log. */
+export interface NewEvent {
+  type: LogType;
+  protocol?: string | null;
+  chain?: string | null;
+  token?: string | null;
+  previous?: number | null;
+  current?: number | null;
+  symbol?: string | null;
+  data?: Readonly<Record<string, unknown>> | null;
+  source?: string;
+  /** 0 to 1; default 1. */
+  confidence?: number;
+  tags?: readonly string[];
+  /** Unix milliseconds; default now. */
+  observedAt?: number;
+  /** The only user who may see it; absent or null: everyone. */
+  owner?: string | null;
+  /** Default: `rta.correlation_id` and `rta.trace_parent` of the transaction. */
+  correlationId?: string | null;
+  traceParent?: string | null;
+}
+
+/** More rows than this go out in several statements, so that no parameter grows beyond a few MB. */
+const ROWS_PER_STATEMENT = 5_000;
+
+/**
+ * Puts events into the outbox inside the caller's transaction: they are in the log exactly once if it commits and never
+ * if it rolls back. Order per caller is kept. Ring `Sequencer.ring()` after the commit to spare the poll's wait.
+ */
+export async function appendEvents(tx: ClientBase, events: readonly NewEvent[]): Promise<void> {
+  for (let from = 0; from < events.length; from += ROWS_PER_STATEMENT) {
+    const rows = events.slice(from, from + ROWS_PER_STATEMENT).map((event) => ({
+      type: event.type,
+      protocol: event.protocol,
+      chain: event.chain,
+      token: event.token,
+      previous: event.previous,
+      current: event.current,
+      symbol: event.symbol,
+      data: event.data,
+      source: event.source,
+      confidence: event.confidence,
+      tags: event.tags,
+      observed_at: event.observedAt === undefined ? undefined : new Date(event.observedAt).toISOString(),
+      owner: event.owner,
+      correlation_id: event.correlationId,
+      trace_parent: event.traceParent,
+    }));
+    await tx.query('SELECT append_events($1::jsonb)', [JSON.stringify(rows)]);
+  }
+}

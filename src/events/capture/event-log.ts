@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import type { QueryResultRow } from 'pg';
+import { Database } from '../../platform/database/database.js';
+import type { LogEvent, LogType } from '../core/log-event.js';
+import { logEvent, type LogRow } from './log-row.js';
+
+const SETTLED_POLL_MS = 2;
+
+/** Narrows a read of the log; conditions hold together. Absent fields do not restrict. */
+export interface LogFilter {
+  types?: readonly LogType[];
+  protocol?: string;
+  chain?: string;
+  token?: string;
+  /** A user: rows for everyone and that user's own. null: rows for everyone only. Absent: all rows. */
+  owner?: string | null;
+}
+
+export interface LogBounds {
+  epoch: string;
+  /** Oldest row kept; headSeq + 1 when the log is empty. */
+  firstSeq: number;
+  /** Newest row. */
+  headSeq: number;
+  /** The newest row when this epoch began: rows up to here belong to earlier epochs. */
+  epochStartSeq: number;
+}
+
+/** Reads of the event log. Positions are exclusive: `read(seq)` starts with the row after it. */
+@Injectable()
+export class EventLog {
+  constructor(private readonly database: Database) {}
+
+  /** Up to `limit` rows after a position, in log order. Fewer than `limit` means that the log has no more right now. */
+  async read(afterSeq: number, limit: number, filter: LogFilter = {}): Promise<LogEvent[]> {
+    const { rows } = await this.database.pool.query<LogRow>({
+      text: 'SELECT * FROM read_event_log($1, $2, $3, $4, $5, $6, $7, $8)',
+      values: [
+        afterSeq,
+        limit,
+        filter.types ?? null,
+        filter.protocol ?? null,
+        filter.chain ?? null,
+        filter.token ?? null,
+        filter.owner !== undefined,
+        filter.owner ?? null,
+      ],
+      rowMode: 'array',
+    });
+    return rows.map(logEvent);
+  }
+
+  async bounds(): Promise<LogBounds> {
+    const bounds = await this.database.one<LogBounds & QueryResultRow>(
+      `SELECT epoch, first_seq AS "firstSeq", head_seq AS "headSeq", epoch_start_seq AS "epochStartSeq"
+       FROM event_log_bounds()`,
+    );
+    if (bounds === undefined) throw new Error('The event log has no head row; the database is not migrated.');
+    return bounds;
+  }
+
+  /**
+   * Tells the database how far this pod has read. A log that ends before it has stepped back (restored, failed over
+   * with loss): the database then starts a new epoch, so that no cursor of the lost tail can be mistaken for a new one.
+   */
+  async reportPosition(epoch: string, seq: number): Promise<void> {
+    await this.database.query('SELECT report_log_position($1, $2)', [epoch, seq]);
+  }
+
+  /**
+   * Resolves with the log's head once everything that the given committed transaction put into the outbox is in the
+   * log: reading from a state at least that new shows the transaction's changes. Undefined when `timeoutMs` passed first.
+   * @param transaction `pg_current_xact_id()::text`, asked inside the transaction
+   */
+  async settled(transaction: string, timeoutMs: number): Promise<LogBounds | undefined> {
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      const waiting = await this.database.one<{ waiting: boolean }>(
+        'SELECT EXISTS (SELECT FROM change_outbox WHERE txid = $1::text::xid8) AS waiting',
+        [transaction],
+      );
+      if (waiting?.waiting === false) return this.bounds();
+      if (Date.now() >= until) return undefined;
+      await sleep(SETTLED_POLL_MS);
+    }
+  }
+
+  /** Seconds since the oldest change that waits for the sequencer was made; 0 when none waits. */
+  async outboxAge(): Promise<number> {
+    const row = await this.database.one<{ age: number }>(
+      `SELECT coalesce((SELECT extract(epoch FROM clock_timestamp() - captured_at)::float8 FROM change_outbox
+                        ORDER BY txid, id LIMIT 1), 0) AS age`,
+    );
+    return row?.age ?? 0;
+  }
+}

@@ -1,0 +1,75 @@
+import { EVENT_TYPES, INTERNAL_TYPES, type LogEvent, type LogType } from '../core/log-event.js';
+
+const KNOWN_TYPES: ReadonlyMap<string, LogType> = new Map([...EVENT_TYPES, ...INTERNAL_TYPES].map((t) => [t, t]));
+
+/**
+ * The columns of one log row as the server sends them, in the order of LOG_COLUMNS. Rows come as arrays and times as
+ * milliseconds: a third of the parsing time of objects with Dates.
+ */
+export type LogRow = [
+  seq: number,
+  epoch: string,
+  type: string,
+  protocol: string | null,
+  chain: string | null,
+  token: string | null,
+  previous: number | null,
+  current: number | null,
+  moved: number | null,
+  protocolTvl: number | null,
+  name: string | null,
+  category: string | null,
+  symbol: string | null,
+  volume24h: number | null,
+  marketCap: number | null,
+  data: Record<string, unknown> | null,
+  source: string,
+  confidence: number,
+  tags: string[] | null,
+  observedAt: number,
+  capturedAt: number,
+  loggedAt: number,
+  owner: string | null,
+  correlationId: string | null,
+  traceParent: string | null,
+];
+
+/** Milliseconds as double precision, and no empty arrays to parse: `sequencer_step` returns the same columns. */
+export const LOG_COLUMNS = `seq::float8, epoch, type, protocol, chain, token, previous, current, moved, protocol_tvl,
+  name, category, symbol, volume_24h, market_cap, data, source, confidence, nullif(tags, '{}'),
+  extract(epoch FROM observed_at)::float8 * 1000, extract(epoch FROM captured_at)::float8 * 1000,
+  extract(epoch FROM logged_at)::float8 * 1000, owner, correlation_id, trace_parent`;
+
+const NO_TAGS: readonly string[] = [];
+
+export function logEvent(row: LogRow): LogEvent {
+  const type = KNOWN_TYPES.get(row[2]);
+  if (type === undefined) throw new Error(`The event log holds a row of the unknown type '${row[2]}' at ${row[0]}.`);
+  return {
+    seq: row[0],
+    epoch: row[1],
+    type,
+    protocol: row[3],
+    chain: row[4],
+    token: row[5],
+    previous: row[6],
+    current: row[7],
+    moved: row[8],
+    protocolTvl: row[9],
+    name: row[10],
+    category: row[11],
+    symbol: row[12],
+    volume24h: row[13],
+    marketCap: row[14],
+    data: row[15],
+    source: row[16],
+    confidence: row[17],
+    tags: row[18] ?? NO_TAGS,
+    observedAt: Math.round(row[19]),
+    capturedAt: Math.round(row[20]),
+    loggedAt: Math.round(row[21]),
+    owner: row[22],
+    correlationId: row[23],
+    traceParent: row[24],
+  };
+}

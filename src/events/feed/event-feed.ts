@@ -1,0 +1,243 @@
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Gauge } from 'prom-client';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { Broker } from '../broker/broker.js';
+import { EventLog, type LogBounds } from '../capture/event-log.js';
+import { formatCursor } from '../core/cursor.js';
+import type { LogEvent } from '../core/log-event.js';
+import { Ring } from './ring.js';
+
+/** Newest events kept in memory, about 600 bytes each. */
+const RING_SIZE = 50_000;
+/** Without a batch for this long the feed looks into the log itself. */
+const POLL_MS = 200;
+/** Between attempts while the database is away. */
+const RETRY_MS = 1_000;
+const READ_LIMIT = 5_000;
+
+/** Where the feed's events come from: the broker; the log itself while the broker is silent; nowhere. */
+export type FeedState = 'broker' | 'log' | 'away';
+
+/**
+ * One per process: the gap-free, ordered stream of the log inside this pod. The broker brings batches early, in any
+ * shape; what is missing between them is read from the log before anything later is handed on.
+ */
+@Injectable()
+export class EventFeed implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(EventFeed.name);
+  private readonly ring = new Ring(RING_SIZE);
+  private readonly listeners = new Set<(batch: readonly LogEvent[]) => void>();
+  private readonly epochListeners = new Set<(epoch: string) => void>();
+  private currentEpoch = '';
+  private seq = 0;
+  private started: Promise<void> | undefined;
+  private stopped = false;
+  private unsubscribe: (() => void) | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private catchingUp: Promise<void> | undefined;
+  /** Set when something arrived that only the log can explain while a catch-up was already under way. */
+  private again = false;
+  private lastBatchAt = 0;
+  private currentState: FeedState = 'away';
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly broker: Broker,
+    metrics: Metrics,
+  ) {
+    const value: Record<FeedState, number> = { broker: 1, log: 0.5, away: 0 };
+    const state = (): number => value[this.currentState];
+    new Gauge({
+      name: 'ws_listener_status',
+      help: "Where this pod's event stream comes from: 1 the broker, 0.5 the log itself, 0 nowhere",
+      registers: [metrics.registry],
+      collect() {
+        this.set(state());
+      },
+    });
+  }
+
+  /** The log's epoch as of `position`. */
+  get epoch(): string {
+    return this.currentEpoch;
+  }
+
+  /** Newest seq handed to listeners. */
+  get position(): number {
+    return this.seq;
+  }
+
+  get state(): FeedState {
+    return this.currentState;
+  }
+
+  /** The position as a client may hold it. */
+  cursor(): string {
+    return formatCursor(this.currentEpoch, this.seq);
+  }
+
+  /**
+   * Listeners are called synchronously with contiguous batches, internal rows included; `position` is then already the
+   * batch's last. A listener that throws is logged and does not hurt the others. Returns the function that ends it.
+   */
+  subscribe(listener: (batch: readonly LogEvent[]) => void): () => void {
+    const entry = (batch: readonly LogEvent[]): void => listener(batch);
+    this.listeners.add(entry);
+    return () => this.listeners.delete(entry);
+  }
+
+  /** Called before the first event of a new epoch; cursors of the old one have expired. */
+  onEpochChange(listener: (epoch: string) => void): () => void {
+    const entry = (epoch: string): void => listener(epoch);
+    this.epochListeners.add(entry);
+    return () => this.epochListeners.delete(entry);
+  }
+
+  /** Up to `limit` events after a position from memory; undefined when memory does not reach back: read EventLog. */
+  recent(afterSeq: number, limit: number): readonly LogEvent[] | undefined {
+    return this.ring.after(afterSeq, limit, this.seq);
+  }
+
+  /** Starts at the newest row. Callable by everyone who needs `epoch` and `position`; only the first call works. */
+  start(): Promise<void> {
+    this.started ??= this.begin();
+    return this.started;
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.unsubscribe?.();
+    clearTimeout(this.timer);
+    await this.catchingUp;
+  }
+
+  private async begin(): Promise<void> {
+    const bounds = await this.log.bounds();
+    this.currentEpoch = bounds.epoch;
+    this.seq = bounds.headSeq;
+    this.currentState = 'log';
+    this.unsubscribe = this.broker.subscribe((batch) => this.receive(batch));
+    this.schedulePoll(POLL_MS);
+  }
+
+  private receive(batch: readonly LogEvent[]): void {
+    if (this.stopped) return;
+    const fresh = batch.filter((event) => event.seq > this.seq || event.epoch !== this.currentEpoch);
+    const contiguous = fresh.every(
+      (event, index) => event.epoch === this.currentEpoch && event.seq === this.seq + 1 + index,
+    );
+    this.lastBatchAt = Date.now();
+    this.currentState = 'broker';
+    if (contiguous) this.deliver(fresh);
+    else void this.catchUp();
+  }
+
+  /** Reads from the log until nothing is missing. One at a time; a call in between adds one more round. */
+  private catchUp(): Promise<void> {
+    this.again = true;
+    this.catchingUp ??= this.catchUpRounds().finally(() => (this.catchingUp = undefined));
+    return this.catchingUp;
+  }
+
+  private async catchUpRounds(): Promise<void> {
+    try {
+      while (this.again && !this.stopped) {
+        this.again = false;
+        const bounds = await this.log.bounds();
+        await this.adopt(bounds);
+        while (this.seq < bounds.headSeq && !this.stopped) await this.readOn(bounds);
+      }
+      if (this.currentState === 'away') this.stateIs('log');
+    } catch (error) {
+      this.stateIs('away', error);
+    }
+  }
+
+  private async readOn(bounds: LogBounds): Promise<void> {
+    // Rows older than the log keeps are gone: listeners go on with the oldest row there is.
+    if (this.seq + 1 < bounds.firstSeq) {
+      this.logger.warn({ from: this.seq, to: bounds.firstSeq - 1 }, 'event log no longer holds what this pod missed');
+      this.ring.clear();
+      this.seq = bounds.firstSeq - 1;
+    }
+    const from = this.seq;
+    const events = await this.log.read(from, READ_LIMIT);
+    // The broker may have brought the same rows while the log was read.
+    const fresh = events.filter((event) => event.seq > this.seq);
+    if (events.length === 0 && this.seq === from) throw new Error(`The event log has no row after ${from}.`);
+    this.deliver(fresh);
+  }
+
+  /** Compares what this pod knows with the log: another epoch is taken over, a log that stepped back is told so. */
+  private async adopt(bounds: LogBounds): Promise<void> {
+    if (bounds.epoch === this.currentEpoch) {
+      if (bounds.headSeq < this.seq) {
+        await this.log.reportPosition(this.currentEpoch, this.seq);
+        this.again = true;
+      }
+      return;
+    }
+    // Rows up to the start of the epoch still belong to the old one and are handed on first, if they are missing here.
+    if (this.seq < bounds.epochStartSeq) return;
+    this.seq = bounds.epochStartSeq;
+    this.changeEpoch(bounds.epoch);
+  }
+
+  private changeEpoch(epoch: string): void {
+    this.logger.warn({ from: this.currentEpoch, to: epoch, seq: this.seq }, 'event log began a new epoch');
+    this.currentEpoch = epoch;
+    this.ring.clear();
+    for (const listener of this.epochListeners) this.guarded(() => listener(epoch));
+  }
+
+  private deliver(events: readonly LogEvent[]): void {
+    let rest = events;
+    while (rest[0] !== undefined) {
+      const epoch = rest[0].epoch;
+      if (epoch !== this.currentEpoch) this.changeEpoch(epoch);
+      const end = rest.findIndex((event) => event.epoch !== epoch);
+      const batch = end === -1 ? rest : rest.slice(0, end);
+      rest = end === -1 ? [] : rest.slice(end);
+      for (const event of batch) this.ring.push(event);
+      this.seq = batch.at(-1)?.seq ?? this.seq;
+      for (const listener of this.listeners) this.guarded(() => listener(batch));
+    }
+  }
+
+  private guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.logger.error({ err: error }, 'a listener of the event feed failed');
+    }
+  }
+
+  private schedulePoll(delay: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.poll(), delay);
+    this.timer.unref();
+  }
+
+  private async poll(): Promise<void> {
+    if (Date.now() - this.lastBatchAt >= POLL_MS) {
+      if (this.currentState === 'broker') this.currentState = 'log';
+      await this.catchUp();
+    }
+    this.schedulePoll(this.currentState === 'away' ? RETRY_MS : POLL_MS);
+  }
+
+  private stateIs(state: FeedState, error?: unknown): void {
+    if (this.currentState === state) return;
+    this.currentState = state;
+    if (error === undefined) this.logger.log('event feed is back');
+    else this.logger.warn({ err: error }, 'event feed cannot read the log; it tries again every second');
+  }
+}

@@ -1,0 +1,15 @@
+export * from './core/channels.js';
+export * from './core/confidence.js';
+export * from './core/cursor.js';
+export * from './core/event-id.js';
+export * from './core/log-event.js';
+export * from './core/names.js';
+export * from './core/payload.js';
+export * from './core/steps.js';
+export { Broker, type BatchListener } from './broker/broker.js';
+export { MemoryBroker } from './broker/memory-broker.js';
+export { EventLog, type LogBounds, type LogFilter } from './capture/event-log.js';
+export { EventFeed } from './feed/event-feed.js';
+export { LogReader } from './feed/log-reader.js';
+export { appendEvents, type NewEvent } from './capture/append-events.js';
+export { Sequencer } from './capture/sequencer.js';
