@@ -25,6 +25,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   private loading: Promise<void> = Promise.resolve();
   private stopped = false;
   private loaded = 0;
+  private position = 0;
 
   constructor(
     private readonly feed: EventFeed,
@@ -113,6 +114,10 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private receive(batch: readonly LogEvent[]): void {
+    const first = batch[0]?.seq ?? 0;
+    // The log no longer held what this pod missed: only the database knows those values.
+    if (first > this.position + 1 && this.position > 0) void this.reload();
+    this.position = batch.at(-1)?.seq ?? this.position;
     for (const event of batch) this.book.apply(event);
     if (this.arrived) for (const event of batch) this.arrived.push(event);
   }

@@ -1,0 +1,75 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Gauge } from 'prom-client';
+import { Clock } from '../../platform/clock/clock.js';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { HourlySamples } from './hourly-samples.js';
+import { RawPartitions } from './raw-partitions.js';
+import { Rollups } from './rollups.js';
+
+/** Aggregates are at most about this much older than the points. */
+const ROUND_MS = 2_000;
+const PARTITIONS_EVERY_MS = 3_600_000;
+
+/** What has to be done again and again: aggregates, hourly samples, partitions. Safe in several processes at once. */
+@Injectable()
+export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(HistoryJobs.name);
+  private readonly stopping = new AbortController();
+  private readonly lastRound: Gauge;
+  private running: Promise<void> | undefined;
+  private sampledHour = 0;
+  private partitionsAt = 0;
+
+  constructor(
+    private readonly rollups: Rollups,
+    private readonly samples: HourlySamples,
+    private readonly partitions: RawPartitions,
+    private readonly clock: Clock,
+    metrics: Metrics,
+  ) {
+    this.lastRound = new Gauge({
+      name: 'history_jobs_last_success_seconds',
+      help: 'Unix time at which aggregates, samples and partitions were last all up to date.',
+      registers: [metrics.registry],
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.loop();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  /** One round of everything that is due. */
+  async round(): Promise<void> {
+    const now = this.clock.now();
+    if (now - this.partitionsAt >= PARTITIONS_EVERY_MS) {
+      await this.partitions.prepare(now);
+      await this.partitions.retire(now);
+      this.partitionsAt = now;
+    }
+    const hour = now - (now % 3_600_000);
+    if (hour !== this.sampledHour) {
+      await this.samples.take(now);
+      this.sampledHour = hour;
+    }
+    await this.rollups.run();
+    this.lastRound.set(now / 1000);
+  }
+
+  private async loop(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        await this.round();
+      } catch (error) {
+        this.logger.warn({ reason: String(error) }, 'history jobs failed; trying again');
+      }
+      await sleep(ROUND_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+}
