@@ -74,7 +74,7 @@ async function send(method: string, path: string, body?: string | Buffer, conten
       Authorization: `Bearer ${app.adminKey}`,
       ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
     },
-    ...(body === undefined ? {} : { body: body as BodyInit }),
+    ...(body === undefined ? {} : { body: body as string }),
     signal: AbortSignal.timeout(10_000),
   });
   const type = answer.headers.get('content-type') ?? '';

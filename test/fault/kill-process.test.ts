@@ -39,7 +39,7 @@ test(`invariants 1, 2 and 4: killed with -9 ${KILLS} times under 500 changes a s
     new SseClient(app.url, KEY, 'channels=events:tvl'),
   ];
   for (const client of clients) client.connect();
-  await waitFor(() => clients.every((client) => client.position !== undefined), 10_000);
+  await waitFor(() => clients.every((client) => client.position !== undefined), { timeoutMs: 10_000 });
 
   writer.start(600);
   for (let kill = 0; kill < KILLS; kill += 1) {
@@ -52,7 +52,7 @@ test(`invariants 1, 2 and 4: killed with -9 ${KILLS} times under 500 changes a s
   const expected = writer.expected();
   const total = [...expected.values()].reduce((sum, list) => sum + list.length, 0);
   expect(total).toBeGreaterThan(KILLS * 200);
-  await waitFor(() => clients.every((client) => client.events.length >= total), 30_000).catch(() => {});
+  await waitFor(() => clients.every((client) => client.events.length >= total), { timeoutMs: 30_000 }).catch(() => {});
   for (const client of clients) {
     const name = client.constructor.name;
     expect(client.refusals, name).toEqual([]);
