@@ -139,7 +139,8 @@ export class CatchUp {
       for (const event of batch) {
         if (event.seq > end) break;
         this.position = event.seq;
-        const names = isDelivered(event) ? namesOf(event) : [];
+        if (!isDelivered(event)) continue;
+        const names = namesOf(event);
         if (names.length === 0) continue;
         if (bounded && this.sent >= limits.replayEvents) return 'replay_limit';
         this.session.deliver(encoder.of(event), names);

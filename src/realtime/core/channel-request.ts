@@ -58,11 +58,7 @@ export function channelRequest(channel: string, filter: SubscriptionFilter): Sub
     ...(chain === undefined ? {} : { chain: [normaliseChain(chain)] }),
     ...(token === undefined ? {} : { token: [normaliseToken(token)] }),
   };
-  return { type: 'channel', channel, filter: { ...filter, types: narrowed(types, filter.types) }, about };
-}
-
-function narrowed(types: readonly EventType[], asked: readonly EventType[] | undefined): readonly EventType[] {
-  return asked === undefined ? types : types.filter((type) => asked.includes(type));
+  return { type: 'channel', channel, filter, selects: types, about };
 }
 
 function eventType(input: Input, field: string, name: string): EventType {

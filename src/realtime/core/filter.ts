@@ -27,7 +27,7 @@ const TYPES_OF: Readonly<Record<SubscriptionRequest['type'], readonly EventType[
   protocol: ['tvl_change', 'protocol_update', 'liquidation', 'governance', 'emission'],
   tvl_changes: ['tvl_change'],
   price_changes: ['price_change'],
-  protocol_updates: ['protocol_update', 'liquidation', 'governance', 'emission'],
+  protocol_updates: ['protocol_update'],
   alerts: ['alert'],
   onchain: ['onchain_event', 'points_change', 'chain_reorg'],
   channel: EVENT_TYPES,

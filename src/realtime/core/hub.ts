@@ -130,7 +130,7 @@ export class RealtimeHub implements SessionHost {
 
   /** Says something to everyone, a user or a room, on this process. The number of connections told. */
   announce(audience: Audience, message: string): number {
-    const body = { eventType: 'system_announcement', message, timestamp: new Date(this.now()).toISOString() };
+    const body = { message, timestamp: new Date(this.now()).toISOString() };
     const told = this.sessions.audience(audience);
     for (const session of told) session.link.sendMessage('system_announcement', body);
     return told.length;

@@ -1,4 +1,3 @@
-import { parseCursor } from '../../events/index.js';
 import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
 import { Input } from './input.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
@@ -132,8 +131,8 @@ function filterOf(input: Input): SubscriptionFilter {
 
 /** The options that every transport's `subscribe` has. */
 export function readOptions(input: Input): SubscribeOptions {
+  // Cursors are opaque: a text that names no position of this log is answered `cursor_expired`, not refused.
   const since = input.text('since', 40);
-  if (since !== undefined && !parseCursor(since)) throw input.fault('since', 'must be a cursor this service has sent');
   const snapshot = input.flag('snapshot');
   return {
     ...(since === undefined ? {} : { since }),
@@ -142,7 +141,7 @@ export function readOptions(input: Input): SubscribeOptions {
   };
 }
 
-function readMode(input: Input): Pick<SubscribeOptions, 'mode' | 'intervalMs'> {
+export function readMode(input: Input): Pick<SubscribeOptions, 'mode' | 'intervalMs'> {
   const mode = input.oneOf('mode', ['all', 'latest']);
   const intervalMs = input.number('intervalMs', LATEST_INTERVAL.min, LATEST_INTERVAL.max);
   return { ...(mode === undefined ? {} : { mode }), ...(intervalMs === undefined ? {} : { intervalMs }) };

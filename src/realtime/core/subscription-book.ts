@@ -63,7 +63,7 @@ export class SubscriptionBook {
   update(selector: SubscriptionSelector, filter: SubscriptionFilter): Subscription[] {
     const named = this.select(selector);
     if (named.length === 0) throw new DomainError('not_found', 'No subscription of this connection matches.');
-    const changed = named.map((old) => this.make({ ...old.request, filter }, old));
+    const changed = named.map((old) => this.make(refiltered(old.request, filter), old));
     this.drop(named);
     return changed.map((subscription) => {
       const known = this.byIdentity.get(identityOf(subscription));
@@ -139,5 +139,13 @@ function isNamed({ id, request, filter }: Subscription, selector: SubscriptionSe
 }
 
 function holds(values: ReadonlySet<string> | undefined, named: readonly string[] | undefined): boolean {
-  return named === undefined || (values !== undefined && named.every((value) => values.has(value)));
+  if (named === undefined) return true;
+  return values !== undefined && values.size === named.length && named.every((value) => values.has(value));
+}
+
+/** The same subscription with other filters. Protocols given to a `protocol` subscription become what it is about. */
+function refiltered(request: SubscriptionRequest, filter: SubscriptionFilter): SubscriptionRequest {
+  if (request.type !== 'protocol' || filter.protocols === undefined) return { ...request, filter };
+  const { protocols, ...rest } = filter;
+  return { ...request, filter: rest, about: { protocol: protocols } };
 }

@@ -1,0 +1,132 @@
+import { normaliseChain, normaliseToken } from '../../events/index.js';
+import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { Input, invalid } from './input.js';
+import { readMode, readOptions } from './parse-websocket.js';
+import type { SubscribeOptions } from './session.js';
+import type { SubscriptionSelector } from './subscription-book.js';
+import {
+  SUBSCRIPTION_TYPES,
+  type SubscriptionFilter,
+  type SubscriptionRequest,
+  type SubscriptionType,
+} from './subscription.js';
+
+const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', tokens: 'tokens', types: 'eventTypes' };
+const FILTER_FIELDS = [
+  ...['protocol', 'chain', 'token'],
+  ...Object.values(FILTER_NAMES),
+  ...['threshold', 'minValue', 'maxValue'],
+];
+const BODY_FIELDS = [
+  ...['type', 'channel', 'all', 'query'],
+  ...FILTER_FIELDS,
+  ...['since', 'snapshot', 'mode', 'intervalMs'],
+];
+const UPDATE_FIELDS = ['id', 'type', 'channel', 'filters', 'mode', 'intervalMs', ...FILTER_FIELDS];
+/** Bodies of one call: they become one change with one replay. */
+const BODY_LIMIT = 100;
+
+export interface SubscribeCall {
+  requests: SubscriptionRequest[];
+  options: SubscribeOptions;
+}
+
+/** The argument of `subscribe` on Socket.IO: one body, or an array of them. */
+export function parseSubscribe(argument: unknown): SubscribeCall {
+  const bodies: readonly unknown[] = Array.isArray(argument) ? argument : [argument];
+  if (bodies.length === 0 || bodies.length > BODY_LIMIT) {
+    throw invalid('', `subscribe takes one body or an array of 1 to ${BODY_LIMIT}.`);
+  }
+  const options: SubscribeOptions = {};
+  const requests = bodies.map((body) => {
+    const input = Input.of(body, BODY_FIELDS);
+    const { since, snapshot, ...mode } = readOptions(input);
+    if (since !== undefined && options.since !== undefined && since !== options.since) {
+      throw input.fault('since', 'must be the same in all bodies of one call');
+    }
+    Object.assign(options, mode, since === undefined ? {} : { since });
+    return { ...requestOf(input), ...(snapshot === undefined ? {} : { snapshot }) };
+  });
+  return { requests, options };
+}
+
+function requestOf(input: Input): SubscriptionRequest {
+  const type = input.oneOf('type', SUBSCRIPTION_TYPES);
+  if (type === undefined) throw input.fault('type', `must be one of ${SUBSCRIPTION_TYPES.join(', ')}`);
+  if (input.has('query') && type !== 'query') throw input.fault('query', 'goes with type query only');
+  if (input.has('channel') && type !== 'channel') throw input.fault('channel', 'goes with type channel only');
+  const filter = filterOf(input);
+  const request = type === 'channel' ? ofChannel(input, filter) : ofType(input, type, filter);
+  return input.flag('all') === true ? { ...request, all: true } : request;
+}
+
+function ofChannel(input: Input, filter: SubscriptionFilter): SubscriptionRequest {
+  const request = channelRequest(input.text('channel') ?? '', filter);
+  if (!request) throw input.fault('channel', 'must name a channel, such as events:prices or events:protocol:aave-v3');
+  return request;
+}
+
+/** For `protocol` the named protocols are what it is about, not only a filter. */
+function ofType(input: Input, type: SubscriptionType, filter: SubscriptionFilter): SubscriptionRequest {
+  if (type !== 'protocol') return { type, filter };
+  const { protocols, ...rest } = filter;
+  if (!protocols) throw input.fault('protocol', 'is required for type protocol');
+  return { type, filter: rest, about: { protocol: protocols } };
+}
+
+/** One value or many, both written as clients like. */
+function filterOf(input: Input): SubscriptionFilter {
+  const filter = readFilter(input, FILTER_NAMES);
+  return {
+    ...filter,
+    ...merged('protocols', filter.protocols, input.text('protocol'), (slug) => slug.trim().toLowerCase()),
+    ...merged('chains', filter.chains, input.text('chain'), normaliseChain),
+    ...merged('tokens', filter.tokens, input.text('token'), normaliseToken),
+  };
+}
+
+function merged(
+  name: 'protocols' | 'chains' | 'tokens',
+  many: readonly string[] | undefined,
+  one: string | undefined,
+  normalise: (value: string) => string,
+): SubscriptionFilter {
+  return one === undefined ? {} : { [name]: [...new Set([...(many ?? []), normalise(one)])].sort() };
+}
+
+/** The argument of `unsubscribe`: `{id}`, or a body; what it does not name is not looked at. */
+export function parseSelector(argument: unknown): SubscriptionSelector {
+  const input = Input.of(argument, ['id', ...BODY_FIELDS]);
+  const { protocols, chains, tokens, threshold } = filterOf(input);
+  return {
+    ...named(input),
+    ...(protocols === undefined ? {} : { protocols }),
+    ...(chains === undefined ? {} : { chains }),
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(threshold === undefined ? {} : { threshold }),
+  };
+}
+
+export interface UpdateCall {
+  selector: SubscriptionSelector;
+  filter: SubscriptionFilter;
+  options: Pick<SubscribeOptions, 'mode' | 'intervalMs'>;
+}
+
+/** The argument of `update_filters`: which subscriptions, and the filters that replace theirs. */
+export function parseUpdate(argument: unknown): UpdateCall {
+  const input = Input.of(argument, UPDATE_FIELDS);
+  const filters = input.object('filters', FILTER_FIELDS) ?? input;
+  return { selector: named(input), filter: filterOf(filters), options: readMode(input) };
+}
+
+function named(input: Input): SubscriptionSelector {
+  const id = input.text('id');
+  const type = input.oneOf('type', SUBSCRIPTION_TYPES);
+  const channel = input.text('channel');
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(type === undefined ? {} : { type }),
+    ...(channel === undefined ? {} : { channels: [channel] }),
+  };
+}
