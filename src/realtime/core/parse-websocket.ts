@@ -23,28 +23,30 @@ export interface NamedChannel {
 }
 
 /** What a client of the plain WebSocket dialect may say. */
-export type ClientMessage = { readonly id?: MessageId } & (
-  | { readonly type: 'authenticate'; readonly apiKey: string }
-  | { readonly type: 'ping' | 'subscriptions' | 'stats' }
-  | {
-      readonly type: 'subscribe';
-      readonly channels: readonly NamedChannel[];
-      readonly filter: SubscriptionFilter;
-      readonly options: SubscribeOptions;
-    }
-  /** Without channels it means all of them. */
-  | { readonly type: 'unsubscribe'; readonly channels?: readonly string[] }
-  | {
-      readonly type: 'update_filters';
-      readonly channels?: readonly string[];
-      readonly filter: SubscriptionFilter;
-      readonly options: Pick<SubscribeOptions, 'mode' | 'intervalMs'>;
-    }
-);
+export type ClientMessage = { readonly id?: MessageId } &
+  /** `since` only says that the client comes back: it may then exceed its connection limit for a while. */
+  (
+    | { readonly type: 'authenticate'; readonly apiKey: string; readonly since?: string }
+    | { readonly type: 'ping' | 'subscriptions' | 'stats' }
+    | {
+        readonly type: 'subscribe';
+        readonly channels: readonly NamedChannel[];
+        readonly filter: SubscriptionFilter;
+        readonly options: SubscribeOptions;
+      }
+    /** Without channels it means all of them. */
+    | { readonly type: 'unsubscribe'; readonly channels?: readonly string[] }
+    | {
+        readonly type: 'update_filters';
+        readonly channels?: readonly string[];
+        readonly filter: SubscriptionFilter;
+        readonly options: Pick<SubscribeOptions, 'mode' | 'intervalMs'>;
+      }
+  );
 
 const ENVELOPE = ['type', 'action', 'id'];
 const FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
-  authenticate: ['apiKey'],
+  authenticate: ['apiKey', 'since'],
   ping: [],
   subscribe: ['channels', 'filters', 'since', 'snapshot', 'mode', 'intervalMs'],
   unsubscribe: ['channels'],
@@ -97,7 +99,11 @@ function messageType(value: unknown): MessageType {
 function bodyOf(type: MessageType, input: Input): ClientMessage {
   switch (type) {
     case 'authenticate':
-      return { type, apiKey: required(input, 'apiKey', input.text('apiKey', SECRET_LIMIT)) };
+      return {
+        type,
+        apiKey: required(input, 'apiKey', input.text('apiKey', SECRET_LIMIT)),
+        since: input.text('since', 40),
+      };
     case 'ping':
     case 'subscriptions':
     case 'stats':

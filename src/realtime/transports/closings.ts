@@ -33,3 +33,18 @@ const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
 export function closingOf(reason: CloseReason): Closing {
   return CLOSINGS[reason];
 }
+
+/** Refusals of a connection that never became a session. 1013 is "try again later". */
+const REFUSALS: Partial<Record<ErrorCode, number>> = {
+  missing_api_key: 4401,
+  invalid_api_key: 4401,
+  api_key_expired: 4401,
+  forbidden: 4403,
+  connection_limit: 4429,
+  rate_limited: 4429,
+  server_draining: 1001,
+};
+
+export function closeCodeOf(code: ErrorCode): number {
+  return REFUSALS[code] ?? 1013;
+}

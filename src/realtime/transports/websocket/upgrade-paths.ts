@@ -10,9 +10,3 @@ export function upgradeTarget(url: string | undefined): UpgradeTarget {
   const withoutSlash = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   return WEBSOCKET_PATHS.has(withoutSlash) ? 'websocket' : 'unknown';
 }
-
-/** The `apiKey` of an address's query, if there is exactly something to read. */
-export function apiKeyOf(url: string | undefined): string | undefined {
-  const query = (url ?? '').split('?', 2)[1];
-  return query === undefined ? undefined : (new URLSearchParams(query).get('apiKey') ?? undefined);
-}

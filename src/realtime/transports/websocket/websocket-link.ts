@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
+import type { DomainError } from '../../../platform/errors/domain-error.js';
+import type { MessageId } from '../../core/parse-websocket.js';
 import type { EncodedEvent } from '../../core/encoded-event.js';
 import { websocketMessage, websocketText } from '../../core/dialects/websocket.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
 import type { BatchedWriter, WriteBatches } from '../write-batches.js';
-import { closingOf } from '../closings.js';
+import { closeCodeOf, closingOf } from '../closings.js';
 import { textFrame } from './text-frame.js';
 
 /**
@@ -38,6 +40,12 @@ export class WebSocketLink implements ClientLink, BatchedWriter {
     if (this.isOpen) this.stream.write(textFrame(websocketMessage(name, body)));
   }
 
+  /** The answer to a message; `id` is the message's own. */
+  answer(name: string, id: MessageId | undefined, body: Readonly<Record<string, unknown>>): void {
+    if (this.isOpen)
+      this.stream.write(textFrame(JSON.stringify({ type: name, ...(id === undefined ? {} : { id }), ...body })));
+  }
+
   bufferedBytes(): number {
     return this.stream.writableLength;
   }
@@ -50,13 +58,21 @@ export class WebSocketLink implements ClientLink, BatchedWriter {
   close(reason: CloseReason, cursor: string, message?: string): void {
     if (!this.isOpen) return;
     const { closeCode, code, text, retryable } = closingOf(reason);
-    const error = { code, message: message ?? text, retryable };
-    const position = cursor === '' ? {} : { cursor };
-    this.stream.write(textFrame(JSON.stringify({ type: 'error', error, ...position })));
+    this.answer('error', undefined, {
+      error: { code, message: message ?? text, retryable },
+      ...(cursor === '' ? {} : { cursor }),
+    });
     this.socket.close(closeCode, reason);
   }
 
-  private get isOpen(): boolean {
+  /** Ends a connection that never became a session. */
+  fail(error: DomainError): void {
+    if (!this.isOpen) return;
+    this.answer('error', undefined, { error: error.toSocket() });
+    this.socket.close(closeCodeOf(error.code), error.code);
+  }
+
+  get isOpen(): boolean {
     return this.socket.readyState === WebSocket.OPEN;
   }
 }

@@ -1,0 +1,67 @@
+import { Controller, Get, Head, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { Public } from '../../../access/index.js';
+import { StreamService } from './stream.service.js';
+
+@ApiTags('realtime')
+@Controller('v1/stream')
+export class StreamController {
+  constructor(private readonly streams: StreamService) {}
+
+  /** Whether the address exists; a stream is not opened for it. Stands first: Express answers HEAD with GET. */
+  @Head()
+  @Public()
+  describe(@Res() response: Response): void {
+    response.type('text/event-stream').end();
+  }
+
+  /**
+   * Events as they happen, over one HTTP answer that does not end (Server-Sent Events).
+   *
+   * @remarks
+   * `event:` is the event's name, `data:` its JSON, `id:` its cursor. First `connected`, then what was missed if
+   * `Last-Event-ID` or `since` is given, then `ready {cursor, recovered?, replayed?}`, then live events. The messages are
+   * described in /asyncapi.yaml. The key comes as `Authorization: Bearer …` or, for EventSource, as `?apiKey=`.
+   */
+  @Get()
+  @Public()
+  @ApiOperation({ operationId: 'stream' })
+  @ApiProduces('text/event-stream')
+  @ApiQuery({
+    name: 'channels',
+    required: false,
+    description: 'Channel names, comma-separated.',
+    example: 'events:tvl,events:prices',
+  })
+  @ApiQuery({ name: 'protocols', required: false, description: 'Protocol slugs, comma-separated.' })
+  @ApiQuery({ name: 'tokens', required: false, description: 'Token ids, comma-separated.' })
+  @ApiQuery({ name: 'chains', required: false, description: 'Chains, comma-separated.' })
+  @ApiQuery({ name: 'eventTypes', required: false, description: 'Event types, comma-separated.' })
+  @ApiQuery({
+    name: 'threshold',
+    required: false,
+    type: Number,
+    description: 'Smallest move, a fraction: 0.05 is 5 %.',
+  })
+  @ApiQuery({ name: 'minValue', required: false, type: Number, description: 'US dollars.' })
+  @ApiQuery({ name: 'maxValue', required: false, type: Number, description: 'US dollars.' })
+  @ApiQuery({ name: 'since', required: false, description: 'Cursor to continue after; Last-Event-ID wins over it.' })
+  @ApiQuery({
+    name: 'snapshot',
+    required: false,
+    type: Boolean,
+    description: 'Send the published values that match first.',
+  })
+  @ApiQuery({ name: 'mode', required: false, enum: ['all', 'latest'] })
+  @ApiQuery({
+    name: 'intervalMs',
+    required: false,
+    type: Number,
+    description: 'Interval of mode latest, 100 to 60000 ms.',
+  })
+  @ApiQuery({ name: 'apiKey', required: false, description: 'Where no header can be sent. Cut from every log.' })
+  async stream(@Req() request: Request, @Res() response: Response): Promise<void> {
+    await this.streams.stream(request, response);
+  }
+}

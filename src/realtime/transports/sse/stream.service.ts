@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { Caller } from '../../../access/index.js';
+import { asDomainError } from '../../../platform/errors/domain-error.js';
+import { clientAddress } from '../../../platform/http/client-address.js';
+import { Settings } from '../../../platform/settings/settings.js';
+import { RealtimeHub } from '../../core/hub.js';
+import { parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
+import type { Session } from '../../core/session.js';
+import { Admission } from '../admission.js';
+import { bearerOf, queryOf, userAgentOf } from '../request-parts.js';
+import { WriteBatches } from '../write-batches.js';
+import { SseLink } from './sse-link.js';
+
+/** How long a browser waits before it connects again, ms. */
+const RETRY_MS = 3_000;
+const HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store, no-transform',
+  'X-Accel-Buffering': 'no',
+};
+
+/** Event streams over HTTP: what is wrong is said before the stream begins, as for every other request. */
+@Injectable()
+export class StreamService implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('EventStream');
+  private readonly open = new Set<SseLink>();
+
+  constructor(
+    private readonly hub: RealtimeHub,
+    private readonly admission: Admission,
+    private readonly batches: WriteBatches,
+    private readonly settings: Settings,
+  ) {}
+
+  beforeApplicationShutdown(): void {
+    this.admission.drain();
+    for (const link of this.open) link.close('server_draining', '');
+  }
+
+  /** Answers the request with a stream that lasts until either side ends it; resolves when it has begun. */
+  async stream(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const query = queryOf(request.url);
+    const wanted = parseStreamQuery(query, headerOf(request, 'last-event-id'));
+    const connectionId = randomUUID();
+    const address = clientAddress(request, this.settings.trustProxy);
+    const secret = bearerOf(request) ?? query.get('apiKey') ?? undefined;
+    const resuming = wanted.options.since !== undefined;
+    const caller = await this.admission.admit({ secret, transport: 'sse', address }, connectionId, resuming);
+    if (response.destroyed) return this.admission.leave(caller, connectionId);
+    response.once('close', () => this.admission.leave(caller, connectionId));
+    const userAgent = userAgentOf(request);
+    this.begin(response, { caller, connectionId, address, userAgent, region: this.settings.region }, wanted);
+  }
+
+  private begin(response: ServerResponse, identity: StreamIdentity, wanted: StreamRequest): void {
+    response.writeHead(200, HEADERS);
+    response.write(`retry: ${RETRY_MS}\n\n`);
+    const link = new SseLink(response, this.batches);
+    const session = this.hub.open(link, identity);
+    this.open.add(link);
+    response.once('close', () => {
+      this.open.delete(link);
+      session.end();
+    });
+    void this.follow(session, link, wanted);
+  }
+
+  private async follow(session: Session, link: SseLink, { requests, options }: StreamRequest): Promise<void> {
+    try {
+      const { cursor, recovered, reason, replayed, snapshot } = await session.subscribe(requests, options);
+      link.sendMessage('ready', { cursor, recovered, reason, replayed, snapshot });
+    } catch (caught) {
+      const error = asDomainError(caught);
+      if (error.code === 'internal_error') {
+        this.logger.error({ err: error.cause, connectionId: session.id }, 'A stream could not begin');
+      }
+      link.fail(error);
+    }
+  }
+}
+
+interface StreamIdentity {
+  caller: Caller;
+  connectionId: string;
+  address: string;
+  userAgent: string | undefined;
+  region: string | undefined;
+}
+
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}

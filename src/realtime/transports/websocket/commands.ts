@@ -1,0 +1,126 @@
+import { isShortChannel } from '../../../events/index.js';
+import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
+import { channelRequest } from '../../core/channel-request.js';
+import type { ClientMessage, NamedChannel } from '../../core/parse-websocket.js';
+import type { Session, SubscribeAnswer } from '../../core/session.js';
+import type { Subscription, SubscriptionRequest } from '../../core/subscription.js';
+import { filterAnswer, subscriptionAnswer } from './answers.js';
+import type { WebSocketLink } from './websocket-link.js';
+
+type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
+type Command = Exclude<ClientMessage, { type: 'authenticate' }>;
+
+/** Carries out one message of an authenticated client and answers it. Throws what the client did wrong. */
+export async function runCommand(message: Command, session: Session, link: WebSocketLink, now: number): Promise<void> {
+  switch (message.type) {
+    case 'ping':
+      return link.answer('pong', message.id, { timestamp: now });
+    case 'subscribe':
+      return subscribe(message as Of<'subscribe'>, session, link, now);
+    case 'unsubscribe':
+      return unsubscribe(message as Of<'unsubscribe'>, session, link);
+    case 'update_filters':
+      return updateFilters(message as Of<'update_filters'>, session, link);
+    case 'subscriptions': {
+      const subscriptions = [...session.subscriptions.values()].map(subscriptionAnswer);
+      return link.answer('subscriptions', message.id, { subscriptions, cursor: session.cursor });
+    }
+    case 'stats':
+      return link.answer('stats', message.id, statsOf(session, link));
+  }
+}
+
+async function subscribe(message: Of<'subscribe'>, session: Session, link: WebSocketLink, now: number): Promise<void> {
+  const { id, channels, filter, options } = message;
+  const requests = channels.flatMap(({ request }) => request ?? []);
+  const older = [...session.subscriptions.values()];
+  const answer: SubscribeAnswer =
+    requests.length > 0 ? await session.subscribe(requests, options) : { subscriptions: [], cursor: session.cursor };
+  await forgetReplaced(session, older, answer);
+  const { subscriptions, ...position } = answer;
+  const idOf = new Map(subscriptions.map((subscription) => [subscription.channel, subscription.id]));
+  const full = channels
+    .filter(({ channel, request }) => request && !isShortChannel(channel))
+    .map(({ channel }) => channel);
+  const others = channels.filter(({ channel }) => !full.includes(channel));
+  if (others.length > 0) {
+    const results = others.map((named) => subscribedResult(named, idOf.get(named.channel)));
+    link.answer('subscription_result', id, { results, ...position });
+  }
+  if (full.length > 0) {
+    const subscriptionIds = full.map((channel) => idOf.get(channel));
+    const subscription = { channels: full, filters: filterAnswer(filter), subscribedAt: now, subscriptionIds };
+    link.answer('subscription_confirmed', id, { subscription, ...position });
+  }
+}
+
+/** A channel subscribed again replaces its filters: the newer subscription was added first, so nothing falls between. */
+async function forgetReplaced(
+  session: Session,
+  older: readonly Subscription[],
+  answer: SubscribeAnswer,
+): Promise<void> {
+  const stays = new Set(answer.subscriptions.map(({ id }) => id));
+  const channels = new Set(answer.subscriptions.map(({ channel }) => channel));
+  for (const { id, request } of older) {
+    if (request.channel !== undefined && channels.has(request.channel) && !stays.has(id))
+      await session.unsubscribe({ id });
+  }
+}
+
+function subscribedResult(
+  { channel, request }: NamedChannel,
+  id: string | undefined,
+): Readonly<Record<string, unknown>> {
+  if (request) return { channel, status: 'subscribed', subscriptionId: id };
+  return { channel, status: 'error', error: noChannel(channel) };
+}
+
+function noChannel(channel: string): SocketError {
+  const message = `${channel} is not a channel; see /asyncapi.yaml.`;
+  return new DomainError('invalid_request', message, { field: 'channels' }).toSocket();
+}
+
+async function unsubscribe({ id, channels }: Of<'unsubscribe'>, session: Session, link: WebSocketLink): Promise<void> {
+  const { removed, cursor } = await session.unsubscribe(channels ? { channels } : {});
+  const gone = removed.flatMap(({ channel }) => channel ?? []);
+  const results = (channels ?? gone).map((channel) => ({
+    channel,
+    status: gone.includes(channel) ? 'unsubscribed' : 'not_subscribed',
+  }));
+  link.answer('unsubscription_result', id, { results, cursor });
+}
+
+async function updateFilters(message: Of<'update_filters'>, session: Session, link: WebSocketLink): Promise<void> {
+  const { id, channels, filter, options } = message;
+  const changed = requestsFor(session, channels, message);
+  for (const request of changed) {
+    if (request.channel !== undefined)
+      await session.updateFilters({ channels: [request.channel] }, request.filter, options);
+  }
+  link.answer('filters_updated', id, {
+    channels: changed.flatMap(({ channel }) => channel ?? []),
+    filters: filterAnswer(filter),
+    cursor: session.cursor,
+  });
+}
+
+/** What the named channels, or all, are with their new filters: a channel keeps its own event types and subject. */
+function requestsFor(
+  session: Session,
+  channels: readonly string[] | undefined,
+  { filter }: Of<'update_filters'>,
+): readonly SubscriptionRequest[] {
+  const held = [...session.subscriptions.values()].flatMap(({ request }) => request.channel ?? []);
+  const unknown = channels?.find((channel) => !held.includes(channel));
+  if (unknown !== undefined) {
+    throw new DomainError('not_found', `${unknown} is not subscribed.`, { field: 'channels' });
+  }
+  return (channels ?? held).flatMap((channel) => channelRequest(channel, filter) ?? []);
+}
+
+function statsOf(session: Session, link: WebSocketLink): Readonly<Record<string, unknown>> {
+  const { connectionId, transport, connectedAt, lastActivity, subscriptions } = session.info();
+  const connection = { connectionId, transport, connectedAt, lastActivity, subscriptions, mode: session.mode };
+  return { connection: { ...connection, bufferedBytes: link.bufferedBytes() }, cursor: session.cursor };
+}

@@ -1,0 +1,18 @@
+import { Injectable } from '@nestjs/common';
+import { UsageLimits } from '../../../access/index.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { Settings } from '../../../platform/settings/settings.js';
+import { RealtimeHub } from '../../core/hub.js';
+import { Admission } from '../admission.js';
+
+/** What every plain WebSocket connection shares with the others. */
+@Injectable()
+export class ConnectionParts {
+  constructor(
+    readonly hub: RealtimeHub,
+    readonly admission: Admission,
+    readonly limits: UsageLimits,
+    readonly clock: Clock,
+    readonly settings: Settings,
+  ) {}
+}
