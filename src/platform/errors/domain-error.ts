@@ -1,3 +1,5 @@
+import { isConnectionLoss } from './connection-loss.js';
+
 /**
  * Every error a client can see, by its stable code. `status` is the HTTP answer, `retryable` says whether the same
  * request may succeed later unchanged. The README table is checked against this one by a test.
@@ -84,9 +86,18 @@ export interface SocketError {
   retryAfterMs?: number;
 }
 
+/** How soon a client may come back after the database was found away: a restart takes about this long. */
+const DATABASE_AWAY_MS = 1_000;
+
 /** Anything thrown, as a DomainError. Unknown errors keep their cause for the log and tell the client nothing. */
 export function asDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
+  if (isConnectionLoss(error)) {
+    return new DomainError('unavailable', 'The database does not answer at the moment; try again shortly.', {
+      retryAfterMs: DATABASE_AWAY_MS,
+      cause: error,
+    });
+  }
   return new DomainError('internal_error', 'The server met an unexpected error; the request id names it in the log.', {
     cause: error,
   });

@@ -1,7 +1,8 @@
 import { Global, Module } from '@nestjs/common';
+import { MetricsController } from './metrics.controller.js';
 import { Metrics } from './metrics.js';
 
-/** Metrics for everyone. */
+/** Metrics for everyone, and `/metrics`. */
 @Global()
-@Module({ providers: [Metrics], exports: [Metrics] })
+@Module({ controllers: [MetricsController], providers: [Metrics], exports: [Metrics] })
 export class MetricsModule {}

@@ -1,0 +1,31 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ConsoleModule } from './console/index.js';
+import { ClockModule } from './platform/clock/clock.module.js';
+import { DatabaseModule } from './platform/database/database.module.js';
+import { HealthModule } from './platform/health/health.module.js';
+import { HttpModule } from './platform/http/http.module.js';
+import { LoggingModule } from './platform/logging/logging.module.js';
+import { MetricsModule } from './platform/metrics/metrics.module.js';
+import { SettingsModule } from './platform/settings/settings.module.js';
+import type { Settings } from './platform/settings/settings.js';
+
+/** The whole product, composed: technology first, then the features in the order in which they may import each other. */
+@Module({})
+export class AppModule {
+  /** `databaseUrl` is the address of the database in use, embedded or not. */
+  static with(settings: Settings, databaseUrl: string): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        SettingsModule.with(settings),
+        ClockModule,
+        HttpModule,
+        LoggingModule.with(settings),
+        MetricsModule,
+        DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
+        HealthModule,
+        ConsoleModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,37 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import helmet from 'helmet';
+import { Logger } from 'nestjs-pino';
+import { HttpErrorFilter } from './platform/errors/http-error.filter.js';
+import { serveApiDocument } from './platform/http/api-document.js';
+import { proxyWarning } from './platform/http/proxy-warning.js';
+import { requestIds } from './platform/http/request-id.js';
+import { RequestContext } from './platform/http/request-context.js';
+import { securityHeaders } from './platform/http/security-headers.js';
+import { RequestValidationPipe } from './platform/http/validation.pipe.js';
+import { httpDurations } from './platform/metrics/http-durations.js';
+import { Metrics } from './platform/metrics/metrics.js';
+import { Settings } from './platform/settings/settings.js';
+
+/** 10,000 ingest items of 800 bytes. Larger loads are streamed as NDJSON, which is not read into memory. */
+const BODY_LIMIT_BYTES = 8_000_000;
+
+/** Everything around the modules: what every request passes, in order. Used by the start and by tests alike. */
+export function setUp(app: NestExpressApplication): NestExpressApplication {
+  const settings = app.get(Settings);
+  app.useLogger(app.get(Logger));
+  app.set('trust proxy', settings.trustProxy);
+  app.use(requestIds(app.get(RequestContext)));
+  app.use(httpDurations(app.get(Metrics)));
+  app.use(proxyWarning(settings.trustProxy));
+  app.use(helmet(securityHeaders(settings)));
+  app.enableCors({
+    origin: settings.corsOrigins.includes('*') ? '*' : [...settings.corsOrigins],
+    exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'ETag'],
+    maxAge: 600,
+  });
+  app.useBodyParser('json', { limit: BODY_LIMIT_BYTES });
+  app.useGlobalPipes(new RequestValidationPipe());
+  app.useGlobalFilters(new HttpErrorFilter());
+  serveApiDocument(app);
+  return app;
+}

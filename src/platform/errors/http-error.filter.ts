@@ -1,0 +1,30 @@
+import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { problemOf, requestError } from './problem.js';
+
+/** Answers every failed request with problem+json, and logs what the client is not told. */
+@Catch()
+export class HttpErrorFilter implements ExceptionFilter {
+  private readonly logger = new Logger('HTTP');
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    // Gateways answer through their own filter.
+    if (host.getType() !== 'http') throw thrown;
+    const request = host.switchToHttp().getRequest<Request>();
+    const response = host.switchToHttp().getResponse<Response>();
+    const error = requestError(thrown);
+    if (error.status >= 500) this.logger.error({ code: error.code, err: error.cause ?? error }, 'request failed');
+    if (response.headersSent) {
+      // Half an answer is out: only a broken connection tells the client that the rest is missing.
+      response.destroy();
+      return;
+    }
+    if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1_000)));
+    else if (error.status === 503) response.set('Retry-After', '1');
+    if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
+    response
+      .status(error.status)
+      .type('application/problem+json')
+      .send(JSON.stringify(problemOf(error, request.path)));
+  }
+}

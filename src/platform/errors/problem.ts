@@ -1,0 +1,64 @@
+import { HttpException } from '@nestjs/common';
+import { asDomainError, DomainError, ERROR_CODES, type ErrorCode, type InputFault } from './domain-error.js';
+
+/** The body of every refused request, RFC 9457. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  /** Path of the request; without its query, which may hold a key. */
+  instance: string;
+  code: string;
+  errors?: readonly InputFault[];
+}
+
+export function problemOf(error: DomainError, path: string): Problem {
+  return {
+    type: `urn:defi-realtime:error:${error.code}`,
+    title: ERROR_CODES[error.code].title,
+    status: error.status,
+    detail: error.message,
+    instance: path,
+    code: error.code,
+    ...(error.errors === undefined ? {} : { errors: error.errors }),
+  };
+}
+
+/** HTTP statuses of errors that frameworks raise, as this product's codes. Other 4xx are `invalid_request`. */
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  401: 'missing_api_key',
+  403: 'forbidden',
+  404: 'not_found',
+  409: 'conflict',
+  413: 'payload_too_large',
+  422: 'limit_exceeded',
+  429: 'rate_limited',
+  503: 'unavailable',
+};
+
+/** What the body parser reports, by its `type`, in words that say what to do. */
+const BODY_FAULTS: Readonly<Record<string, string>> = {
+  'entity.parse.failed': 'The request body is not valid JSON.',
+  'entity.too.large': 'The request body is larger than this route takes; send it in parts.',
+  'encoding.unsupported': 'The content encoding is not supported; use gzip, deflate, br or none.',
+  'charset.unsupported': 'The charset is not supported; send UTF-8.',
+  'request.size.invalid': 'The body is not as long as Content-Length says.',
+};
+
+/** Anything that ended a request, as a DomainError: the product's own, Nest's, the body parser's, and the unexpected. */
+export function requestError(thrown: unknown): DomainError {
+  if (!(thrown instanceof HttpException)) return asDomainError(thrown);
+  if (thrown.cause instanceof URIError) return fromStatus(400, 'The address is not validly encoded.', thrown);
+  return fromStatus(thrown.getStatus(), BODY_FAULTS[typeOf(thrown.cause)] ?? thrown.message, thrown);
+}
+
+function fromStatus(status: number, message: string, cause: unknown): DomainError {
+  if (status >= 500 && status !== 503) return asDomainError(cause);
+  return new DomainError(CODE_OF_STATUS[status] ?? 'invalid_request', message, { cause });
+}
+
+/** The `type` of an error of the body parser. */
+function typeOf(cause: unknown): string {
+  return cause instanceof Error && 'type' in cause ? String(cause.type) : '';
+}

@@ -1,0 +1,60 @@
+import { Injectable, ServiceUnavailableException } from '@nestjs/common';
+import { HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
+import { Database } from '../database/database.js';
+import { pendingMigrations } from '../database/migrate-database.js';
+import { Readiness } from './readiness.js';
+
+/** A probe must answer while balancers still wait for it. */
+const TIMEOUT_MS = 2_000;
+
+/** What must hold before this process is sent clients. */
+@Injectable()
+export class HealthChecks {
+  /** Migrations are only ever added by a deployment: once complete, they stay complete for this process. */
+  private migrated = false;
+
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly database: Database,
+    private readonly readiness: Readiness,
+  ) {}
+
+  async ready(): Promise<HealthCheckResult> {
+    try {
+      return await this.health.check([
+        () => this.databaseAnswers(),
+        () => this.schemaIsCurrent(),
+        () => this.wantsWork(),
+      ]);
+    } catch (error) {
+      if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
+      throw error;
+    }
+  }
+
+  private databaseAnswers() {
+    return this.indicators
+      .check('database')
+      .attempt(async () => void (await this.database.query('SELECT 1')))
+      .withTimeout(TIMEOUT_MS);
+  }
+
+  private schemaIsCurrent() {
+    return this.indicators
+      .check('migrations')
+      .attempt(async () => {
+        if (this.migrated) return;
+        const pending = await pendingMigrations((text) => this.database.query(text));
+        if (pending.length > 0)
+          throw new Error(`${pending.length} migrations are pending; npm run migrate applies them`);
+        this.migrated = true;
+      })
+      .withTimeout(TIMEOUT_MS);
+  }
+
+  private wantsWork() {
+    const session = this.indicators.check('draining');
+    return this.readiness.draining ? session.down('the process is shutting down') : session.up();
+  }
+}

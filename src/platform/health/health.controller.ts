@@ -1,0 +1,27 @@
+import { Controller, Get, Res, VERSION_NEUTRAL } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { HealthCheckResult } from '@nestjs/terminus';
+import type { Response } from 'express';
+import { Public } from '../http/public.js';
+import { HealthChecks } from './health-checks.js';
+
+@ApiExcludeController()
+@Public()
+@Controller({ path: 'health', version: VERSION_NEUTRAL })
+export class HealthController {
+  constructor(private readonly checks: HealthChecks) {}
+
+  /** The process runs and its event loop turns. */
+  @Get('live')
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** The process can do useful work and wants some. */
+  @Get('ready')
+  async ready(@Res({ passthrough: true }) response: Response): Promise<HealthCheckResult> {
+    const result = await this.checks.ready();
+    if (result.status === 'error') response.status(503).set('Retry-After', '1');
+    return result;
+  }
+}

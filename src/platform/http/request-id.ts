@@ -1,0 +1,16 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestContext } from './request-context.js';
+
+/** What a client may choose as its request's id: it ends up in logs, headers and events. */
+const SANE_ID = /^[\w.:-]{1,100}$/;
+
+/** Gives every request its id, from `X-Request-Id` where that is sane, and answers with it. */
+export function requestIds(context: RequestContext) {
+  return (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
+    const given = request.headers['x-request-id'];
+    const id = typeof given === 'string' && SANE_ID.test(given) ? given : randomUUID();
+    response.setHeader('X-Request-Id', id);
+    context.run(id, next);
+  };
+}

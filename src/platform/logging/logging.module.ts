@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { LoggerModule, type Params } from 'nestjs-pino';
+import pino, { type DestinationStream, type LevelWithSilent } from 'pino';
+import pretty from 'pino-pretty';
+import { clientAddress } from '../http/client-address.js';
+import { RequestContext } from '../http/request-context.js';
+import type { Settings } from '../settings/settings.js';
+import { redact, SECRET_FIELDS } from './redaction.js';
+
+/** Asked for by machines every few seconds; their lines would drown the others. */
+const QUIET_PATHS = /^\/(?:health|metrics|console|docs|favicon)/;
+
+/** Structured logs on standard output: one JSON object per line, or readable text on a terminal. */
+@Module({})
+export class LoggingModule {
+  static with(settings: Settings, destination: DestinationStream = standardOutput()): DynamicModule {
+    return {
+      module: LoggingModule,
+      imports: [
+        LoggerModule.forRootAsync({
+          inject: [RequestContext],
+          useFactory: (context: RequestContext) => loggerParams(settings, context, destination),
+        }),
+      ],
+    };
+  }
+}
+
+function standardOutput(): DestinationStream {
+  return process.stdout.isTTY
+    ? pretty({ ignore: 'pid,hostname,req,res', translateTime: 'SYS:HH:MM:ss.l', sync: true })
+    : pino.destination(1);
+}
+
+function loggerParams(settings: Settings, context: RequestContext, destination: DestinationStream): Params {
+  const options = {
+    level: settings.logLevel,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: SECRET_FIELDS, censor: '***' },
+    hooks: { streamWrite: redact },
+    // Every line of a request carries its id, also lines that are written far from the request's own logger.
+    mixin: () => {
+      const correlationId = context.correlationId();
+      return correlationId === undefined ? {} : { correlationId };
+    },
+    quietReqLogger: true,
+    customAttributeKeys: { reqId: 'requestId' },
+    genReqId: (_request: IncomingMessage, response: ServerResponse) => String(response.getHeader('x-request-id')),
+    autoLogging: { ignore: (request: IncomingMessage) => QUIET_PATHS.test(request.url ?? '') },
+    customLogLevel: requestLevel,
+    customSuccessMessage: () => 'request answered',
+    customErrorMessage: () => 'request failed',
+    serializers: {
+      req: (request: { method: string; url: string; raw: IncomingMessage }) => ({
+        method: request.method,
+        url: request.url,
+        address: clientAddress(request.raw, settings.trustProxy),
+      }),
+      res: (response: { statusCode: number }) => ({ status: response.statusCode }),
+    },
+  };
+  return { pinoHttp: [options, destination] };
+}
+
+/** Reads are many and unremarkable; what changes something or fails is worth a line. */
+function requestLevel(request: IncomingMessage, response: ServerResponse, error?: Error): LevelWithSilent {
+  if (error || response.statusCode >= 500) return 'error';
+  if (response.statusCode >= 400) return 'info';
+  return request.method === 'GET' || request.method === 'HEAD' ? 'debug' : 'info';
+}

@@ -1,0 +1,90 @@
+import type { AddressInfo } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from '../../src/app.module.js';
+import { setUp } from '../../src/app.setup.js';
+import { parseSettings, type Environment } from '../../src/platform/settings/settings.js';
+import { createTestDatabase, type TestDatabase } from './test-database.js';
+
+/** The key with which every test application begins. */
+const ADMIN_KEY = 'rta_testadmin_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG';
+
+export interface TestKeyOptions {
+  role?: 'reader' | 'writer' | 'admin';
+  tier?: 'free' | 'pro' | 'enterprise';
+  userId?: string;
+  /** Further fields of POST /v1/admin/api-keys. */
+  [field: string]: unknown;
+}
+
+export interface TestApp {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly port: number;
+  readonly nest: NestExpressApplication;
+  readonly db: TestDatabase;
+  readonly adminKey: string;
+  /** Makes a key over the API: reader of tier enterprise and user `tester` unless told otherwise. */
+  key(options?: TestKeyOptions): Promise<string>;
+  /** Stops the application and drops its database, unless that was brought along. */
+  close(): Promise<void>;
+}
+
+export interface TestAppOptions {
+  /** Environment variables over the tests' own. */
+  settings?: Environment;
+  /** A database to run on, which is then not dropped. */
+  db?: TestDatabase;
+}
+
+/** The whole application on a free port, with a database of its own. */
+export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const db = options.db ?? (await createTestDatabase());
+  const settings = parseSettings({
+    PORT: '0',
+    HOST: '127.0.0.1',
+    SOURCE: 'none',
+    LOG_LEVEL: 'silent',
+    DRAIN_SECONDS: '0',
+    BOOTSTRAP_ADMIN_KEY: ADMIN_KEY,
+    SECRETS_KEY: 'only-for-tests',
+    ...options.settings,
+    DATABASE_URL: db.url,
+  });
+  const nest = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, db.url), {
+    bufferLogs: true,
+    abortOnError: false,
+    forceCloseConnections: true,
+  });
+  try {
+    await setUp(nest).listen(settings.port, settings.host);
+  } catch (error) {
+    await nest.close();
+    throw error;
+  }
+  const { port } = nest.getHttpServer().address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    port,
+    nest,
+    db,
+    adminKey: settings.bootstrapAdminKey ?? ADMIN_KEY,
+    key: (fields = {}) => createKey(url, settings.bootstrapAdminKey ?? ADMIN_KEY, fields),
+    close: async () => {
+      await nest.close();
+      if (!options.db) await db.drop();
+    },
+  };
+}
+
+async function createKey(url: string, adminKey: string, fields: TestKeyOptions): Promise<string> {
+  const answer = await fetch(`${url}/v1/admin/api-keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ userId: 'tester', role: 'reader', tier: 'enterprise', ...fields }),
+  });
+  if (!answer.ok) throw new Error(`no key: ${answer.status} ${await answer.text()}`);
+  const { key } = (await answer.json()) as { key: string };
+  return key;
+}
