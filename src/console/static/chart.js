@@ -1,0 +1,212 @@
+import uPlot from './vendor/uplot.js';
+import { byId, el, segmented, setText } from './dom.js';
+import { chainName, direction, moment, money, percent, price } from './format.js';
+import { largestChains, totalOf } from './store.js';
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** The value of one protocol or token over time: history from the server, then every published change as it comes. */
+export class Chart {
+  #plotNode = byId('plot');
+  #messageNode = byId('plot-message');
+  #subject;
+  #hours = 24;
+  #data = [[], []];
+  #plot;
+  #abort = new AbortController();
+
+  constructor(api, store) {
+    this.api = api;
+    this.store = store;
+    segmented(byId('ranges'), 'hours', (hours) => {
+      this.#hours = Number(hours);
+      void this.#load();
+    });
+    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#plotNode);
+  }
+
+  get subject() {
+    return this.#subject;
+  }
+
+  show(subject) {
+    this.#subject = subject;
+    this.describe();
+    void this.#load();
+  }
+
+  /** Colours live in the canvas: after a change of scheme it is drawn anew. */
+  repaint() {
+    if (this.#data[0].length > 0) this.#draw();
+  }
+
+  /** A change that was just published; `value` is the subject's total. */
+  append(at, value) {
+    const [times, values] = this.#data;
+    if (!this.#plot) return;
+    if (times.length > 0 && at <= times.at(-1)) values[values.length - 1] = value;
+    else {
+      times.push(at);
+      values.push(value);
+      while (times.length > 2 && times[0] < at - this.#hours * 3600) {
+        times.shift();
+        values.shift();
+      }
+    }
+    this.#plot.setData(this.#data);
+    if (this.#plot.cursor.idx === null || this.#plot.cursor.idx === undefined) this.#read(null);
+    this.describe();
+  }
+
+  /** Name, category and chains from the published state. */
+  describe() {
+    const { metric, id } = this.#subject;
+    const known = this.store.subject(metric, id);
+    setText(byId('chart-title'), known?.name ?? id);
+    const chains = metric === 'tvl' && known ? largestChains(known, 6) : [];
+    const kind = metric === 'tvl' ? 'Total value locked' : 'Price';
+    setText(byId('chart-detail'), [kind, known?.category].filter(Boolean).join('  ·  '));
+    if (known && this.#data[0].length === 0) setText(byId('chart-value'), this.#format(this.store.valueOf(known)));
+    const total = known && metric === 'tvl' ? totalOf(known) : 0;
+    byId('chains').replaceChildren(
+      ...chains.map(([chain, { value }]) =>
+        el(
+          'li',
+          {},
+          el('span', { class: 'muted' }, `${chainName(chain)} `),
+          el('b', {}, money(value)),
+          el(
+            'span',
+            { class: 'muted' },
+            total > 0 && chains.length > 1 ? ` ${((value / total) * 100).toFixed(0)} %` : '',
+          ),
+        ),
+      ),
+    );
+  }
+
+  async #load() {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    this.#data = [[], []];
+    this.#destroy();
+    for (const id of ['chart-change', 'chart-when']) setText(byId(id), ' ');
+    setText(this.#messageNode, 'Loading …');
+    this.describe();
+    try {
+      const data = await this.api.history(this.#subject, this.#hours, signal);
+      if (signal.aborted) return;
+      this.#data = data;
+      if (data[0].length < 2) return setText(this.#messageNode, 'No history yet. Changes are drawn as they come.');
+      setText(this.#messageNode, '');
+      this.#draw();
+    } catch (error) {
+      if (!signal.aborted) setText(this.#messageNode, `The history could not be read: ${error.message}`);
+    }
+  }
+
+  #destroy() {
+    this.#plot?.destroy();
+    this.#plot = undefined;
+  }
+
+  #draw() {
+    this.#destroy();
+    const [, values] = this.#data;
+    const stroke = color(values.at(-1) >= values[0] ? '--up' : '--down');
+    const axis = { stroke: color('--ink-3'), font: `12px ${color('--sans')}`, ticks: { show: false } };
+    this.#plot = new uPlot(
+      {
+        ...this.#size(),
+        legend: { show: false },
+        padding: [10, 6, 0, 0],
+        cursor: { y: false, points: { size: 9, fill: stroke, stroke: color('--surface'), width: 2 } },
+        series: [{}, { stroke, width: 2, fill: (plot) => wash(plot, stroke), points: { show: false } }],
+        scales: { y: { range: (_plot, low, high) => padded(low, high) } },
+        axes: [
+          { ...axis, grid: { show: false }, space: 84, values: timeLabels(this.#hours) },
+          {
+            ...axis,
+            size: 70,
+            space: 52,
+            grid: { stroke: color('--line'), width: 1 },
+            values: (_plot, splits) => axisLabels(splits, this.#subject.metric),
+          },
+        ],
+        hooks: { setCursor: [({ cursor }) => this.#read(cursor.idx ?? null)] },
+      },
+      this.#data,
+      this.#plotNode,
+    );
+    this.#read(null);
+  }
+
+  /** The figures above the plot: of the point under the pointer, else of now. */
+  #read(index) {
+    const [times, values] = this.#data;
+    if (values.length === 0) return;
+    const at = index ?? values.length - 1;
+    const first = values[0];
+    const change = first > 0 ? (values[at] / first - 1) * 100 : null;
+    setText(byId('chart-value'), this.#format(values[at]));
+    setText(byId('chart-change'), percent(change));
+    byId('chart-change').className = `change ${direction(change)}`;
+    const span = { 24: '24 hours', 168: '7 days', 720: '30 days' }[this.#hours];
+    setText(byId('chart-when'), index === null ? `in ${span}` : moment(times[at] * 1000));
+    if (index !== null) return;
+    const low = this.#format(Math.min(...values));
+    const high = this.#format(Math.max(...values));
+    this.#plotNode.setAttribute(
+      'aria-label',
+      `${byId('chart-title').textContent} over ${span}: now ${this.#format(values.at(-1))}, low ${low}, high ${high}`,
+    );
+  }
+
+  #format(value) {
+    return this.#subject.metric === 'tvl' ? money(value) : price(value);
+  }
+
+  #size() {
+    return { width: this.#plotNode.clientWidth, height: this.#plotNode.clientHeight };
+  }
+}
+
+/** Room above and below; a flat line stands in the middle. */
+function padded(low, high) {
+  if (low === null || high === null) return [0, 1];
+  const space = (high - low || Math.abs(high) * 0.01 || 1) * 0.12;
+  return [low - space, high + space];
+}
+
+function wash({ ctx, bbox }, stroke) {
+  const gradient = ctx.createLinearGradient(0, bbox.top, 0, bbox.top + bbox.height);
+  gradient.addColorStop(0, `${stroke}33`);
+  gradient.addColorStop(1, `${stroke}00`);
+  return gradient;
+}
+
+function timeLabels(hours) {
+  const format = new Intl.DateTimeFormat(
+    'en-GB',
+    hours <= 24 ? { hour: '2-digit', minute: '2-digit' } : { day: 'numeric', month: 'short' },
+  );
+  return (_plot, splits) => splits.map((at) => format.format(at * 1000));
+}
+
+/** As many places as keep neighbouring labels apart. */
+function axisLabels(splits, metric) {
+  const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
+  const largest = Math.max(...splits.map(Math.abs));
+  const [unit, suffix] = [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'K'],
+  ].find(([size]) => largest >= size && (metric === 'tvl' || size > 1e3)) ?? [1, ''];
+  const places = Math.max(0, Math.min(10, Math.ceil(-Math.log10(step / unit) - 1e-9)));
+  return splits.map(
+    (value) =>
+      `$${(value / unit).toLocaleString('en-US', { minimumFractionDigits: places, maximumFractionDigits: places })}${suffix}`,
+  );
+}

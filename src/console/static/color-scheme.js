@@ -1,0 +1,20 @@
+import { byId } from './dom.js';
+
+const NAME = 'defi-realtime-scheme';
+const dark = matchMedia('(prefers-color-scheme: dark)');
+
+/** Follows the system until the reader chooses. */
+export function startColorScheme(changed) {
+  const apply = () => {
+    const scheme = localStorage.getItem(NAME) ?? (dark.matches ? 'dark' : 'light');
+    document.documentElement.dataset.scheme = scheme;
+    byId('theme').setAttribute('aria-label', `Use the ${scheme === 'dark' ? 'light' : 'dark'} scheme`);
+    changed();
+  };
+  byId('theme').addEventListener('click', () => {
+    localStorage.setItem(NAME, document.documentElement.dataset.scheme === 'dark' ? 'light' : 'dark');
+    apply();
+  });
+  dark.addEventListener('change', apply);
+  apply();
+}

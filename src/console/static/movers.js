@@ -1,0 +1,76 @@
+import { byId, el, segmented } from './dom.js';
+import { direction, money, percent, price } from './format.js';
+
+const REFRESH_MS = 30_000;
+const ROWS = 8;
+
+/** What rose and what fell most, side by side; read again every half minute while the page is seen. */
+export class Movers {
+  #root = byId('movers');
+  #metric = 'tvl';
+  #window = '24h';
+  #abort = new AbortController();
+  #timer;
+
+  constructor(api, choose) {
+    this.api = api;
+    this.choose = choose;
+    segmented(byId('mover-metric'), 'metric', (metric) => this.#show({ metric }));
+    segmented(byId('mover-window'), 'window', (window) => this.#show({ window }));
+    this.#message('Loading …');
+  }
+
+  start() {
+    void this.#load();
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => document.hidden || this.#load(), REFRESH_MS);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+  }
+
+  #show({ metric = this.#metric, window = this.#window }) {
+    this.#metric = metric;
+    this.#window = window;
+    void this.#load();
+  }
+
+  async #load() {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    try {
+      const movers = await this.api.movers(this.#metric, this.#window, signal);
+      if (signal.aborted) return;
+      if (movers.length === 0) return this.#message(`Nothing moved in the last ${this.#window}.`);
+      const rose = movers.filter(({ change }) => change > 0).sort((a, b) => b.change - a.change);
+      const fell = movers.filter(({ change }) => change < 0).sort((a, b) => a.change - b.change);
+      this.#root.replaceChildren(this.#table('Rose most', rose), this.#table('Fell most', fell));
+    } catch (error) {
+      if (!signal.aborted) this.#message(`The moves could not be read: ${error.message}`);
+    }
+  }
+
+  #table(caption, rows) {
+    const body = el('tbody');
+    for (const { metric, id, name, value, change } of rows.slice(0, ROWS)) {
+      const subject = { metric, id };
+      body.append(
+        el(
+          'tr',
+          {},
+          el('td', {}, el('button', { class: 'link', type: 'button', onclick: () => this.choose(subject) }, name)),
+          el('td', {}, metric === 'tvl' ? money(value) : price(value)),
+          el('td', { class: direction(change) }, percent(change)),
+        ),
+      );
+    }
+    return el('table', {}, el('caption', {}, caption), body);
+  }
+
+  #message(text) {
+    this.#root.replaceChildren(el('p', { class: 'empty' }, text));
+  }
+}

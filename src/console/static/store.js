@@ -1,0 +1,100 @@
+const PSEUDO = new Set(['staking', 'pool2', 'borrowed', 'vesting', 'treasury', 'owntokens', 'offers']);
+
+/**
+ * The published state as this page knows it: a snapshot, then every change after it. Cursors compare as strings, so a value
+ * is only ever replaced by a newer one, in whatever order a snapshot and live changes arrive.
+ */
+export class Store {
+  protocols = new Map();
+  tokens = new Map();
+
+  /** An item of a snapshot, or an event; both carry the same names. */
+  apply(item) {
+    if (item.token && (item.price !== undefined || item.currentPrice !== undefined)) this.#price(item);
+    else if (item.protocol && (item.tvl !== undefined || item.currentTvl !== undefined)) this.#tvl(item);
+  }
+
+  #tvl(item) {
+    let protocol = this.protocols.get(item.protocol);
+    if (!protocol) {
+      protocol = { metric: 'tvl', id: item.protocol, name: item.protocol, category: '', chains: new Map() };
+      this.protocols.set(item.protocol, protocol);
+    }
+    protocol.name = item.name ?? protocol.name;
+    protocol.category = item.category ?? protocol.category;
+    const known = protocol.chains.get(item.chain);
+    if (known && known.cursor > item.cursor) return;
+    protocol.chains.set(item.chain, { value: item.currentTvl ?? item.tvl, cursor: item.cursor });
+  }
+
+  #price(item) {
+    const known = this.tokens.get(item.token);
+    if (known && known.cursor > item.cursor) return;
+    this.tokens.set(item.token, {
+      metric: 'price',
+      id: item.token,
+      name: item.symbol ? item.symbol.toUpperCase() : item.token,
+      category: item.token,
+      value: item.currentPrice ?? item.price,
+      cursor: item.cursor,
+    });
+  }
+
+  subject(metric, id) {
+    return metric === 'tvl' ? this.protocols.get(id) : this.tokens.get(id);
+  }
+
+  valueOf(subject) {
+    return subject.metric === 'tvl' ? totalOf(subject) : subject.value;
+  }
+
+  largestProtocol() {
+    let largest;
+    for (const protocol of this.protocols.values()) {
+      if (!largest || totalOf(protocol) > totalOf(largest)) largest = protocol;
+    }
+    return largest;
+  }
+
+  totals() {
+    let tvl = 0;
+    const chains = new Set();
+    for (const protocol of this.protocols.values()) {
+      tvl += totalOf(protocol);
+      for (const chain of protocol.chains.keys()) if (isReal(chain)) chains.add(chain);
+    }
+    return { tvl, protocols: this.protocols.size, chains: chains.size, tokens: this.tokens.size };
+  }
+
+  /** Names that begin with the words rank before names that contain them; the larger first. */
+  search(text, limit = 8) {
+    const words = text.trim().toLowerCase();
+    if (!words) return [];
+    const ranked = [];
+    for (const subject of [...this.protocols.values(), ...this.tokens.values()]) {
+      const place = Math.min(...[subject.name, subject.id].map((name) => rank(name.toLowerCase(), words)));
+      if (place < 3) ranked.push({ subject, place, size: subject.metric === 'tvl' ? totalOf(subject) : Infinity });
+    }
+    ranked.sort((a, b) => a.place - b.place || b.size - a.size);
+    return ranked.slice(0, limit).map(({ subject }) => subject);
+  }
+}
+
+const rank = (name, words) => (name === words ? 0 : name.startsWith(words) ? 1 : name.includes(words) ? 2 : 3);
+const isReal = (chain) => chain !== 'all' && !PSEUDO.has(chain);
+
+/** The sum over real chains; `all` counts for a protocol that has no other. */
+export function totalOf(protocol) {
+  let sum = 0;
+  let real = false;
+  for (const [chain, { value }] of protocol.chains) {
+    if (!isReal(chain)) continue;
+    real = true;
+    sum += value;
+  }
+  return real ? sum : (protocol.chains.get('all')?.value ?? 0);
+}
+
+export function largestChains(protocol, limit) {
+  return [...protocol.chains].sort(([, a], [, b]) => b.value - a.value).slice(0, limit);
+}

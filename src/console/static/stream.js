@@ -1,0 +1,151 @@
+import { io } from './vendor/socket.io.js';
+
+const EVENTS = [
+  'tvl_change',
+  'price_change',
+  'protocol_update',
+  'liquidation',
+  'governance',
+  'emission',
+  'points_change',
+  'chain_reorg',
+  'onchain_event',
+];
+const WANTED = [{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'protocol_updates' }];
+/** Heartbeats come every 15 s: after two missed ones the figures on the page can no longer be called live. */
+const SILENCE_MS = 35_000;
+
+/**
+ * The connection: a snapshot first, then every change; after an interruption it continues from the newest cursor it saw, so
+ * nothing is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `resumed`, `refused`, `announcement`.
+ */
+export class Stream extends EventTarget {
+  state = 'waiting';
+  cursor = '';
+  reconnects = 0;
+  recovered = 0;
+  heartbeatAt = 0;
+  /** Server clock minus ours, in milliseconds. */
+  clockOffset = 0;
+  #socket;
+  #live = false;
+  #wait;
+  #timer;
+
+  connect(key) {
+    this.#socket = io('/v1/realtime', { auth: { apiKey: key }, transports: ['websocket', 'polling'] });
+    const socket = this.#socket;
+    socket.on('connect', () => this.#subscribe());
+    socket.on('disconnect', (reason) => this.#lost(reason));
+    socket.on('connect_error', (error) => this.#refused(error));
+    socket.on('snapshot', ({ items }) => this.#fire('snapshot', items));
+    socket.on('heartbeat', (beat) => this.#heartbeat(beat));
+    socket.on('server_draining', ({ reconnectAfterMs }) => (this.#wait = reconnectAfterMs));
+    socket.on('slow_consumer', ({ mode }) => mode && this.#setState('live', 'thinned'));
+    socket.on('system_announcement', ({ message }) => this.#fire('announcement', message));
+    for (const name of EVENTS) socket.on(name, (event) => this.#event(name, event));
+    this.#timer = setInterval(() => this.#checkSilence(), 1_000);
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.#socket?.disconnect();
+  }
+
+  async #subscribe() {
+    this.#live = false;
+    const since = this.cursor || undefined;
+    const answer = await this.#ask(since ? { since } : { snapshot: true });
+    if (!answer) return;
+    if (since) {
+      this.reconnects += 1;
+      // What was missed can no longer be replayed: start over from a snapshot.
+      if (answer.recovered === false) await this.#ask({ snapshot: true });
+      else this.recovered += answer.replayed ?? 0;
+      this.#fire('resumed', { recovered: answer.recovered !== false, replayed: answer.replayed ?? 0 });
+    }
+    this.#advance(answer.cursor);
+    this.#live = true;
+    this.heartbeatAt = Date.now();
+    this.#setState('live');
+    this.#fire('ready');
+    void this.#compareClocks();
+  }
+
+  async #ask(options) {
+    try {
+      const answer = await this.#socket.timeout(60_000).emitWithAck(
+        'subscribe',
+        WANTED.map((body) => ({ ...body, ...options })),
+      );
+      if (answer.ok) return answer;
+      this.#fire('refused', answer.error);
+    } catch {
+      // The connection went away while asking; the next one asks again.
+    }
+    return undefined;
+  }
+
+  async #compareClocks() {
+    const sent = Date.now();
+    try {
+      const answer = await this.#socket.timeout(5_000).emitWithAck('ping', {});
+      const server = new Date(answer.timestamp).getTime();
+      if (Number.isFinite(server)) this.clockOffset = server - (sent + Date.now()) / 2;
+    } catch {
+      // Without an answer the clocks are taken as equal.
+    }
+  }
+
+  #event(name, event) {
+    this.#advance(event.cursor);
+    this.#fire('change', { name, event, live: this.#live });
+  }
+
+  #heartbeat({ cursor, stale }) {
+    this.heartbeatAt = Date.now();
+    if (!this.#live) return;
+    this.#advance(cursor);
+    this.#setState(stale ? 'stale' : 'live');
+  }
+
+  #advance(cursor) {
+    if (cursor && cursor > this.cursor) this.cursor = cursor;
+  }
+
+  #lost(reason) {
+    this.#live = false;
+    this.#setState('waiting');
+    // Socket.IO comes back by itself unless the server ended the connection; then it is ours to call.
+    if (reason !== 'io server disconnect') return;
+    setTimeout(() => this.#socket.connect(), this.#wait ?? 500 + Math.random() * 500);
+    this.#wait = undefined;
+  }
+
+  #refused(error) {
+    const { code = error.message, retryable = true, retryAfterMs } = error.data ?? {};
+    if (!error.data || retryable) {
+      this.#setState('waiting');
+      // A refusal in the namespace is final for Socket.IO: without this it would not try again.
+      if (error.data) setTimeout(() => this.#socket.connect(), retryAfterMs ?? 3_000);
+      return;
+    }
+    this.close();
+    this.#setState('refused');
+    this.#fire('refused', { code, message: error.data.message });
+  }
+
+  #checkSilence() {
+    if (this.#live && Date.now() - this.heartbeatAt > SILENCE_MS) this.#setState('stale');
+  }
+
+  #setState(state, note = '') {
+    if (this.state === state && !note) return;
+    this.state = state;
+    this.#fire('state', note);
+  }
+
+  #fire(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
