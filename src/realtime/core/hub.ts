@@ -137,9 +137,9 @@ export class RealtimeHub implements SessionHost {
   }
 
   /** Ends every connection of a key. */
-  endKey(keyId: string, message: string): number {
+  endKey(keyId: string, reason: CloseReason, message: string): number {
     const ended = this.sessions.ofKey(keyId);
-    for (const session of ended) session.close('revoked', message);
+    for (const session of ended) session.close(reason, message);
     return ended.length;
   }
 

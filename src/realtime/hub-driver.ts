@@ -1,0 +1,62 @@
+import {
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { AccessEvents, type EndReason } from '../access/index.js';
+import { EventFeed } from '../events/index.js';
+import { Clock } from '../platform/clock/clock.js';
+import { RealtimeHub } from './core/hub.js';
+import { Admission } from './transports/admission.js';
+
+/** How often the hub looks after its connections, ms: the finest interval of `latest`. */
+const BEAT_MS = 100;
+
+const FAREWELLS: Readonly<Record<EndReason, string>> = {
+  revoked: 'The API key was revoked.',
+  expired: 'The API key has expired.',
+  changed: 'The API key has other rights or limits now; connect again.',
+};
+
+/** Connects the hub with what drives it: time, the end of keys, and the end of the process. */
+@Injectable()
+export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+  private readonly ends: (() => void)[] = [];
+
+  constructor(
+    private readonly hub: RealtimeHub,
+    private readonly feed: EventFeed,
+    private readonly accessEvents: AccessEvents,
+    private readonly admission: Admission,
+    private readonly clock: Clock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.ends.push(
+      this.accessEvents.onEnded((keyId, reason) => {
+        this.hub.endKey(keyId, reason === 'changed' ? 'replaced' : 'revoked', FAREWELLS[reason]);
+      }),
+      this.accessEvents.onOverstayed((connectionId) => {
+        this.hub.sessions.get(connectionId)?.close('limit_exceeded', 'The key holds more connections than it may.');
+      }),
+    );
+    this.timer = setInterval(() => this.beat(), BEAT_MS);
+  }
+
+  beforeApplicationShutdown(): void {
+    this.admission.drain();
+    this.hub.closeAll('server_draining');
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+    for (const end of this.ends) end();
+  }
+
+  private beat(): void {
+    this.hub.stale = this.feed.state === 'away';
+    this.hub.beat(this.clock.now());
+  }
+}

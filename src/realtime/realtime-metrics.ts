@@ -1,0 +1,111 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { LogEvent } from '../events/index.js';
+import { Clock } from '../platform/clock/clock.js';
+import { Metrics } from '../platform/metrics/metrics.js';
+import type { RealtimeHub } from './core/hub.js';
+import type { TransportName } from './core/link.js';
+import type { RealtimeObserver } from './core/sources.js';
+
+const TRANSPORTS: readonly TransportName[] = ['socketio', 'websocket', 'sse'];
+/** Seconds; the product's target is a p99 below 0.1. */
+const LATENCY_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15];
+
+/** What operators see of the connections of this process. */
+@Injectable()
+export class RealtimeMetrics implements RealtimeObserver {
+  private readonly routedEvents: Counter;
+  private readonly filteredEvents: Counter;
+  private readonly latency: Histogram;
+  private readonly slowConsumers: Counter<'step'>;
+  private readonly replays: Counter<'outcome'>;
+  private readonly replayedEvents: Counter;
+
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly clock: Clock,
+  ) {
+    const registers = [metrics.registry];
+    this.routedEvents = new Counter({
+      name: 'ws_event_routed_total',
+      help: 'Events handed to connections: one event for three connections counts three',
+      registers,
+    });
+    this.filteredEvents = new Counter({
+      name: 'ws_event_filtered_total',
+      help: 'Events that no connection of this process asked for',
+      registers,
+    });
+    this.latency = new Histogram({
+      name: 'event_commit_to_delivery_seconds',
+      help: 'From the change being captured in the database to the event being handed to the connections; FLUSH_MS not included',
+      buckets: LATENCY_BUCKETS,
+      registers,
+    });
+    this.slowConsumers = new Counter({
+      name: 'ws_slow_consumers_total',
+      help: 'Connections that read too slowly, by what was done: latest, closed',
+      labelNames: ['step'],
+      registers,
+    });
+    this.replays = new Counter({
+      name: 'ws_replays_total',
+      help: 'Subscriptions that continued from a cursor, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.replayedEvents = new Counter({
+      name: 'ws_replayed_events_total',
+      help: 'Events sent by replays',
+      registers,
+    });
+  }
+
+  /** Gauges that are read from the hub when they are asked for. */
+  observe(hub: RealtimeHub): void {
+    const registers = [this.metrics.registry];
+    new Gauge({
+      name: 'ws_connections',
+      help: 'Open connections by transport',
+      labelNames: ['transport'],
+      registers,
+      collect() {
+        for (const transport of TRANSPORTS) this.set({ transport }, hub.sessions.countBy(transport));
+      },
+    });
+    new Gauge({
+      name: 'ws_subscription_count',
+      help: 'Subscriptions of all open connections',
+      registers,
+      collect() {
+        this.set(hub.subscriptionCount);
+      },
+    });
+    new Gauge({
+      name: 'ws_filter_groups',
+      help: 'Distinct filters among the subscriptions; what an event is compared with',
+      registers,
+      collect() {
+        this.set(hub.groupCount);
+      },
+    });
+  }
+
+  routed(event: LogEvent, connections: number): void {
+    if (connections === 0) {
+      this.filteredEvents.inc();
+      return;
+    }
+    this.routedEvents.inc(connections);
+    this.latency.observe(Math.max(0, this.clock.now() - event.capturedAt) / 1_000);
+  }
+
+  replayed(outcome: 'recovered' | 'cursor_expired' | 'replay_limit' | 'failed', events: number): void {
+    this.replays.inc({ outcome });
+    this.replayedEvents.inc(events);
+  }
+
+  slowConsumer(step: 'latest' | 'closed'): void {
+    this.slowConsumers.inc({ step });
+  }
+}

@@ -1,0 +1,69 @@
+import { DomainError } from '../../../platform/errors/domain-error.js';
+import { parseSelector, parseSubscribe, parseUpdate } from '../../core/parse-subscribe.js';
+import type { Session } from '../../core/session.js';
+
+type Answer = Readonly<Record<string, unknown>>;
+
+/** One event that clients may send. */
+export interface ClientCommand {
+  /** The event that carries the answer when the client gave no callback. */
+  readonly answeredBy: string;
+  /** Whether it counts against the limit of subscription changes. */
+  readonly changes: boolean;
+  run(session: Session, argument: unknown, now: number): Answer | Promise<Answer>;
+}
+
+const subscribe: ClientCommand = {
+  answeredBy: 'subscribed',
+  changes: true,
+  async run(session, argument) {
+    const { requests, options } = parseSubscribe(argument);
+    const { subscriptions, ...rest } = await session.subscribe(requests, options);
+    const [subscription] = subscriptions;
+    return Array.isArray(argument) ? { subscriptions, ...rest } : { subscription, ...rest };
+  },
+};
+
+const unsubscribe: ClientCommand = {
+  answeredBy: 'unsubscribed',
+  changes: true,
+  async run(session, argument) {
+    return { ...(await session.unsubscribe(parseSelector(argument))) };
+  },
+};
+
+const updateFilters: ClientCommand = {
+  answeredBy: 'filters_updated',
+  changes: true,
+  async run(session, argument) {
+    const { selector, filter, options } = parseUpdate(argument);
+    return { ...(await session.updateFilters(selector, filter, options)) };
+  },
+};
+
+const subscriptions: ClientCommand = {
+  answeredBy: 'subscriptions',
+  changes: false,
+  run: (session) => ({ subscriptions: session.list(), mode: session.mode, cursor: session.cursor }),
+};
+
+const ping: ClientCommand = {
+  answeredBy: 'pong',
+  changes: false,
+  run: (session, _, now) => ({ timestamp: new Date(now).toISOString(), cursor: session.cursor }),
+};
+
+const COMMANDS: ReadonlyMap<unknown, ClientCommand> = new Map([
+  ['subscribe', subscribe],
+  ['unsubscribe', unsubscribe],
+  ['update_filters', updateFilters],
+  ['subscriptions', subscriptions],
+  ['ping', ping],
+]);
+
+/** The command behind an event's name; anything may stand there. */
+export function commandOf(name: unknown): ClientCommand {
+  const command = COMMANDS.get(name);
+  if (command) return command;
+  throw new DomainError('invalid_request', `Unknown event; known are: ${[...COMMANDS.keys()].join(', ')}.`);
+}

@@ -1,0 +1,30 @@
+import type { Socket } from 'socket.io';
+import { secretFromHandshake, type Credentials } from '../../../access/index.js';
+import type { DomainError } from '../../../platform/errors/domain-error.js';
+import { clientAddress } from '../../../platform/http/client-address.js';
+
+/** What a client showed when it connected: `auth.apiKey`, else the header, else the query. */
+export function credentialsOf(socket: Socket, trustedProxies: number): Credentials {
+  const address = clientAddress(socket.request, trustedProxies);
+  return { secret: secretFromHandshake(socket.handshake), transport: 'socketio', address };
+}
+
+/** Whether the client says that it continues: it gets some room above the connection limit. */
+export function isResuming({ handshake }: Socket): boolean {
+  const since: unknown = handshake.auth['since'];
+  return typeof since === 'string' && since !== '';
+}
+
+export function userAgentOf({ handshake }: Socket): string | undefined {
+  return handshake.headers['user-agent']?.slice(0, 512);
+}
+
+/** A refusal as socket.io-client shows it: `connect_error` with the code as message and everything else in `data`. */
+export class Refusal extends Error {
+  readonly data: ReturnType<DomainError['toSocket']>;
+
+  constructor(error: DomainError) {
+    super(error.code);
+    this.data = error.toSocket();
+  }
+}

@@ -1,0 +1,88 @@
+import { Logger } from '@nestjs/common';
+import type { UsageLimits } from '../../../access/index.js';
+import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
+import type { Session } from '../../core/session.js';
+import { Budget } from '../websocket/budget.js';
+import { commandOf, type ClientCommand } from './client-commands.js';
+import type { SocketIoLink } from './socketio-link.js';
+
+/** Refused messages of one minute after which a client that does not slow down is sent away. */
+const REFUSED_PER_MINUTE = 1_000;
+const MINUTE_MS = 60_000;
+/** Messages that may wait for their limit check. */
+const WAITING_LIMIT = 2_000;
+
+type Callback = (answer: unknown) => void;
+
+/**
+ * Answers what one client says: by its callback, or by an event when it gave none. Messages begin in the order in which
+ * they came; one that waits for a replay does not hold up those after it.
+ */
+export class SocketConnection {
+  private static readonly logger = new Logger('SocketIo');
+  private readonly refused = new Budget(REFUSED_PER_MINUTE, MINUTE_MS);
+  private turn: Promise<void> = Promise.resolve();
+  private waiting = 0;
+
+  constructor(
+    private readonly link: SocketIoLink,
+    private readonly session: Session,
+    private readonly limits: UsageLimits,
+  ) {}
+
+  /** Any event of the client, known or not. */
+  readonly receive = (name: unknown, ...args: unknown[]): void => {
+    if (this.session.ended) return;
+    if (this.waiting >= WAITING_LIMIT) return this.session.close('limit_exceeded');
+    this.waiting++;
+    this.turn = this.turn.then(() => this.begin(name, args));
+  };
+
+  private async begin(name: unknown, args: unknown[]): Promise<void> {
+    this.waiting--;
+    if (this.session.ended) return;
+    this.session.touch();
+    const last = args.at(-1);
+    const callback = typeof last === 'function' ? (args.pop() as Callback) : undefined;
+    try {
+      const command = await this.admit(name);
+      if (args.length > 1) throw new DomainError('invalid_request', 'An event takes one argument and a callback.');
+      void this.run(command, args[0], callback);
+    } catch (error) {
+      this.refuse(asDomainError(error), callback);
+    }
+  }
+
+  private async admit(name: unknown): Promise<ClientCommand> {
+    const { caller } = this.session.identity;
+    if (!(await this.limits.message(caller))) {
+      throw new DomainError('rate_limited', `More than ${caller.limits.messages} messages in a minute.`);
+    }
+    const command = commandOf(name);
+    if (command.changes && !(await this.limits.subscriptionChange(caller, this.session.id))) {
+      const allowed = caller.limits.subscriptionChanges;
+      throw new DomainError('rate_limited', `More than ${allowed} subscription changes in a minute; send an array.`);
+    }
+    return command;
+  }
+
+  private async run(command: ClientCommand, argument: unknown, callback: Callback | undefined): Promise<void> {
+    try {
+      const answer = await command.run(this.session, argument, Date.now());
+      if (callback) this.link.acknowledge(callback, { ok: true, ...answer });
+      else this.link.sendMessage(command.answeredBy, answer);
+    } catch (error) {
+      this.refuse(asDomainError(error), callback);
+    }
+  }
+
+  private refuse(error: DomainError, callback: Callback | undefined): void {
+    if (this.session.ended) return;
+    if (error.code === 'internal_error') {
+      SocketConnection.logger.error({ err: error.cause, connectionId: this.session.id }, 'A message was not answered');
+    }
+    if (callback) this.link.acknowledge(callback, { ok: false, error: error.toSocket() });
+    else this.link.sendMessage('error', { ...error.toSocket() });
+    if (error.code === 'rate_limited' && this.refused.isExceededBy(Date.now())) this.session.close('limit_exceeded');
+  }
+}

@@ -1,0 +1,32 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import type { ServerOptions } from 'socket.io';
+import type { Settings } from '../../../platform/settings/settings.js';
+
+/** The largest frame a client may send, bytes; a larger one ends its connection. */
+const FRAME_BYTES = 64 * 1024;
+
+/** Socket.IO on the application's own port, with the product's options. */
+export class SocketIoAdapter extends IoAdapter {
+  constructor(
+    app: INestApplicationContext,
+    private readonly settings: Settings,
+  ) {
+    super(app);
+  }
+
+  override createIOServer(port: number, options?: ServerOptions): unknown {
+    const { corsOrigins } = this.settings;
+    const own: Partial<ServerOptions> = {
+      maxHttpBufferSize: FRAME_BYTES,
+      // A connection that has joined no namespace by then is closed.
+      connectTimeout: 10_000,
+      // Frames are shared by all sockets; compression would make one per socket.
+      perMessageDeflate: false,
+      // Upgrades under other paths belong to the plain WebSocket API.
+      destroyUpgrade: false,
+      cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },
+    };
+    return super.createIOServer(port, Object.assign({}, options, own));
+  }
+}

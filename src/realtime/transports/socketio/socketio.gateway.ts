@@ -1,0 +1,87 @@
+import { Logger } from '@nestjs/common';
+import { WebSocketGateway, type OnGatewayInit } from '@nestjs/websockets';
+import type { Namespace, Server, Socket } from 'socket.io';
+import { UsageLimits, type Caller } from '../../../access/index.js';
+import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
+import { Settings } from '../../../platform/settings/settings.js';
+import { RealtimeHub } from '../../core/hub.js';
+import { Admission } from '../admission.js';
+import { WriteBatches } from '../write-batches.js';
+import { credentialsOf, isResuming, Refusal, userAgentOf } from './handshake.js';
+import { SocketConnection } from './socket-connection.js';
+import { SocketIoLink } from './socketio-link.js';
+
+/** Two names of the same service. */
+const NAMESPACES = ['/v1/realtime', '/v2/realtime'];
+
+/**
+ * The entry of Socket.IO clients. It only attaches to the namespaces: every event of a client, known or not, is answered
+ * by `SocketConnection`, which Nest's message handlers could not do.
+ */
+@WebSocketGateway()
+export class SocketIoGateway implements OnGatewayInit<Server> {
+  private readonly logger = new Logger(SocketIoGateway.name);
+
+  constructor(
+    private readonly hub: RealtimeHub,
+    private readonly admission: Admission,
+    private readonly limits: UsageLimits,
+    private readonly batches: WriteBatches,
+    private readonly settings: Settings,
+  ) {}
+
+  afterInit(server: Server): void {
+    // The default namespace always exists; nobody is let in there.
+    server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
+    for (const name of NAMESPACES) this.attach(server.of(name));
+  }
+
+  private attach(namespace: Namespace): void {
+    namespace.use((socket, next) => {
+      this.admit(socket).then(
+        () => next(),
+        (error: unknown) => next(this.refusal(error)),
+      );
+    });
+    namespace.on('connection', (socket) => this.open(socket));
+  }
+
+  /** Lets a client in, and makes sure that it is counted for as long as its connection lasts, whatever happens to it. */
+  private async admit(socket: Socket): Promise<void> {
+    const caller = await this.admission.admit(
+      credentialsOf(socket, this.settings.trustProxy),
+      socket.id,
+      isResuming(socket),
+    );
+    const leave = () => {
+      socket.conn.off('close', leave);
+      this.admission.leave(caller, socket.id);
+    };
+    if (socket.conn.readyState !== 'open') return leave();
+    socket.conn.on('close', leave);
+    socket.data = { caller, leave };
+  }
+
+  private open(socket: Socket): void {
+    const { caller, leave } = socket.data as { caller: Caller; leave: () => void };
+    const link = new SocketIoLink(socket, this.batches);
+    const session = this.hub.open(link, {
+      caller,
+      connectionId: socket.id,
+      address: credentialsOf(socket, this.settings.trustProxy).address,
+      userAgent: userAgentOf(socket),
+      region: this.settings.region,
+    });
+    socket.onAny(new SocketConnection(link, session, this.limits).receive);
+    socket.on('disconnect', () => {
+      session.end();
+      leave();
+    });
+  }
+
+  private refusal(error: unknown): Refusal {
+    const known = asDomainError(error);
+    if (known.code === 'internal_error') this.logger.error({ err: error }, 'A connection could not be opened');
+    return new Refusal(known);
+  }
+}
