@@ -1,0 +1,142 @@
+/**
+ * Partitions of six hours, reads, and positions of durable readers. DDL needs the owner of the tables: the maintenance
+ * function runs as the migration's role, and does nothing but what its name says.
+ */
+export const createLog = `
+CREATE TABLE event_log_default PARTITION OF event_log DEFAULT;
+CREATE UNIQUE INDEX event_log_default_seq ON event_log_default (seq);
+
+CREATE FUNCTION add_log_partition(starts timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  part text := to_char(starts AT TIME ZONE 'UTC', '"event_log_"YYYYMMDD"_"HH24');
+  ends timestamptz := starts + interval '6 hours';
+BEGIN
+  EXECUTE format('CREATE TABLE %I (LIKE event_log INCLUDING ALL)', part);
+  EXECUTE format('CREATE UNIQUE INDEX %I ON %I (seq)', part || '_seq', part);
+  -- Rows that came while the partition was missing: the net caught them.
+  EXECUTE format('WITH caught AS (DELETE FROM event_log_default WHERE logged_at >= %L AND logged_at < %L RETURNING *)
+    INSERT INTO %I SELECT * FROM caught', starts, ends, part);
+  EXECUTE format('ALTER TABLE event_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, starts, ends);
+END $$;
+
+/* Makes partitions for the next 30 hours and drops whole partitions that are older than keep_hours or above keep_bytes
+   in sum, oldest first, but none that a durable reader has not read to its end. A partition that is in use right now is
+   left for the next call: nobody waits for this function longer than its lock_timeout. */
+CREATE FUNCTION maintain_event_log(keep_hours double precision, keep_bytes bigint, OUT made integer, OUT dropped integer,
+  OUT held_by text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp
+SET lock_timeout = '200ms'
+SET timezone = 'UTC'
+AS $$
+DECLARE
+  first_start timestamptz := date_bin('6 hours', clock_timestamp(), '2000-01-01');
+  starts timestamptz;
+  part record;
+  total numeric;
+  last_seq bigint;
+  reader record;
+BEGIN
+  made := 0;
+  dropped := 0;
+  FOR starts IN SELECT generate_series(first_start, first_start + interval '30 hours', interval '6 hours') LOOP
+    IF to_regclass(to_char(starts, '"event_log_"YYYYMMDD"_"HH24')) IS NULL THEN
+      BEGIN
+        PERFORM add_log_partition(starts);
+        made := made + 1;
+      EXCEPTION WHEN lock_not_available OR duplicate_table THEN
+        NULL;
+      END;
+    END IF;
+  END LOOP;
+
+  SELECT sum(pg_total_relation_size(inhrelid)) INTO total FROM pg_inherits WHERE inhparent = 'event_log'::regclass;
+  SELECT r.name, r.seq INTO reader FROM log_readers r ORDER BY r.seq LIMIT 1;
+  FOR part IN
+    SELECT c.oid, c.relname AS name, pg_total_relation_size(c.oid) AS bytes,
+      to_timestamp(right(c.relname, 11) || ':00+00', 'YYYYMMDD_HH24:MITZH') + interval '6 hours' AS ends
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'event_log'::regclass AND c.relname ~ '^event_log_[0-9]{8}_[0-9]{2}$'
+    ORDER BY c.relname
+  LOOP
+    EXIT WHEN part.ends > first_start; -- never the one being written
+    EXIT WHEN part.ends >= clock_timestamp() - keep_hours * interval '1 hour' AND total <= keep_bytes;
+    EXECUTE format('SELECT max(seq) FROM %I', part.name) INTO last_seq;
+    IF last_seq > reader.seq THEN
+      held_by := reader.name;
+      EXIT;
+    END IF;
+    BEGIN
+      -- The head's lower bound must outlive the rows.
+      UPDATE log_head SET seq = greatest(seq, last_seq) WHERE seq < last_seq;
+      EXECUTE format('DROP TABLE %I', part.name);
+      dropped := dropped + 1;
+      total := total - part.bytes;
+    EXCEPTION WHEN lock_not_available THEN
+      EXIT; -- the log is dropped from its old end only
+    END;
+  END LOOP;
+END $$;
+
+CREATE FUNCTION event_log_bounds(OUT epoch text, OUT epoch_start_seq bigint, OUT first_seq bigint, OUT head_seq bigint)
+LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+  SELECT h.epoch, h.epoch_start_seq,
+    coalesce((SELECT seq FROM event_log ORDER BY seq LIMIT 1), greatest(h.seq, 0) + 1),
+    greatest(h.seq, (SELECT seq FROM event_log ORDER BY seq DESC LIMIT 1))
+  FROM log_head h
+$$;
+
+/* Two plans: seq is dense, so a read without conditions asks for a range of exactly that many numbers; with conditions
+   the partitions' indexes are merged until enough rows matched. Neither ever sorts or reads a partition as a whole. */
+CREATE FUNCTION read_event_log(after bigint, most integer, of_types text[], of_protocol text, of_chain text, of_token text,
+  by_owner boolean, of_owner text)
+RETURNS TABLE (seq double precision, epoch text, type text, protocol text, chain text, token text,
+  previous double precision, current double precision, moved double precision, protocol_tvl double precision,
+  name text, category text, symbol text, volume_24h double precision, market_cap double precision, data jsonb,
+  source text, confidence real, tags text[], observed_at double precision, captured_at double precision,
+  logged_at double precision, owner text, correlation_id text, trace_parent text)
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+  IF of_types IS NULL AND of_protocol IS NULL AND of_chain IS NULL AND of_token IS NULL AND NOT by_owner THEN
+    -- The first row may be far behind the position when older ones were dropped.
+    after := greatest(after, (SELECT l.seq - 1 FROM event_log l ORDER BY l.seq LIMIT 1));
+    RETURN QUERY SELECT $COLUMNS FROM event_log l WHERE l.seq > after AND l.seq <= after + most ORDER BY l.seq;
+  ELSE
+    RETURN QUERY SELECT $COLUMNS FROM event_log l
+    WHERE l.seq > after
+      AND (of_types IS NULL OR l.type = ANY (of_types)) AND (of_protocol IS NULL OR l.protocol = of_protocol)
+      AND (of_chain IS NULL OR l.chain = of_chain) AND (of_token IS NULL OR l.token = of_token)
+      AND (NOT by_owner OR l.owner IS NULL OR l.owner = of_owner)
+    ORDER BY l.seq LIMIT most;
+  END IF;
+END $$;
+
+-- The position of a reader, locked until the end of the transaction; null while another session has it.
+CREATE FUNCTION lock_log_reader(reader text, at_newest boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  position bigint;
+BEGIN
+  SELECT r.seq INTO position FROM log_readers r WHERE r.name = reader FOR UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    RETURN position;
+  END IF;
+  INSERT INTO log_readers (name, epoch, seq)
+  SELECT reader, b.epoch, CASE WHEN at_newest THEN b.head_seq ELSE b.first_seq - 1 END FROM event_log_bounds() b
+  WHERE NOT EXISTS (SELECT FROM log_readers r WHERE r.name = reader)
+  ON CONFLICT (name) DO NOTHING RETURNING seq INTO position;
+  RETURN position;
+END $$;
+
+SELECT maintain_event_log(1e6, 9e18::bigint);
+`.replaceAll(
+  '$COLUMNS',
+  `l.seq::float8, l.epoch, l.type, l.protocol, l.chain, l.token, l.previous, l.current, l.moved, l.protocol_tvl, l.name,
+      l.category, l.symbol, l.volume_24h, l.market_cap, l.data, l.source, l.confidence, nullif(l.tags, '{}'),
+      extract(epoch FROM l.observed_at)::float8 * 1000, extract(epoch FROM l.captured_at)::float8 * 1000,
+      extract(epoch FROM l.logged_at)::float8 * 1000, l.owner, l.correlation_id, l.trace_parent`,
+);

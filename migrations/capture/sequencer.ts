@@ -1,0 +1,185 @@
+/**
+ * The step of the one sequencer, and its lease.
+ *
+ * Fence. The head row is locked FOR KEY SHARE instead of being updated: with an old snapshot open somewhere, every
+ * update leaves a version that nobody may remove and that each later step has to walk past. See the figure at the fence.
+ * So the numbers that change with every step, the newest seq and the saved snapshot, live in settings of the leader's
+ * session: transactional like a row (a failed step takes them back), known to nobody else, gone with the session.
+ *
+ * Claim. Rows leave the outbox when they are numbered, so each is numbered exactly once; they are found by a saved
+ * snapshot, so dead index entries of earlier rows are never walked, however long a transaction elsewhere keeps them:
+ * (1) Every row visible in the saved snapshot has been claimed. A row not visible in it was written by a transaction
+ *     that was in flight then (xip) or began later (>= xmax): these are the candidates, nothing is missed.
+ * (2) The snapshot becomes a newer one, taken before the claim, only when the claim found fewer rows than its limit and
+ *     so took all that were visible then, which keeps (1).
+ * (3) Two changes of a key are serialised by its row lock, so the later one has the larger id and is not visible before
+ *     the earlier one: batches are in order per key, and ORDER BY id is order inside a batch.
+ * A new session has no saved snapshot and looks at all rows once.
+ */
+export const createSequencer = `
+CREATE FUNCTION is_real_chain(chain text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT split_part(chain, '-', -1) NOT IN ('staking', 'pool2', 'borrowed', 'vesting', 'treasury', 'offers', 'owntokens',
+    'doublecounted', 'liquidstaking', 'dcandlsoverlap', 'masterchef') AND chain <> 'all'
+$$;
+COMMENT ON FUNCTION is_real_chain IS 'Whether a chain counts towards the total of a protocol: neither all nor a pseudo chain.';
+
+CREATE FUNCTION sequencer_step(leader text, epoch_of_lease bigint, most integer)
+RETURNS TABLE (seq double precision, epoch text, type text, protocol text, chain text, token text,
+  previous double precision, current double precision, moved double precision, protocol_tvl double precision,
+  name text, category text, symbol text, volume_24h double precision, market_cap double precision, data jsonb,
+  source text, confidence real, tags text[], observed_at double precision, captured_at double precision,
+  logged_at double precision, owner text, correlation_id text, trace_parent text)
+LANGUAGE plpgsql
+-- A plan made while the tables are empty would read them as a whole for ever after.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+  -- '1:1:' is older than every transaction: everything is a candidate.
+  saved pg_snapshot := coalesce(nullif(current_setting('rta.saved_snapshot', true), ''), '1:1:')::pg_snapshot;
+  newer pg_snapshot := pg_current_snapshot();
+  head bigint := nullif(current_setting('rta.head_seq', true), '')::bigint;
+  head_epoch text;
+  numbered bigint;
+  now_logged timestamptz;
+BEGIN
+  IF NOT EXISTS (SELECT FROM change_outbox WHERE txid >= pg_snapshot_xmax(saved))
+    AND NOT EXISTS (SELECT FROM change_outbox WHERE txid = ANY (ARRAY(SELECT pg_snapshot_xip(saved)))) THEN
+    PERFORM set_config('rta.saved_snapshot', newer::text, false);
+    RETURN;
+  END IF;
+
+  SELECT h.epoch INTO head_epoch FROM log_head h WHERE h.owner = leader AND h.lease_epoch = epoch_of_lease FOR KEY SHARE;
+  IF NOT FOUND OR head IS NULL THEN
+    RAISE EXCEPTION 'not the leader of the event log' USING ERRCODE = 'RT001';
+  END IF;
+
+  now_logged := clock_timestamp();
+  RETURN QUERY
+  WITH candidates AS (
+    SELECT o.ctid AS at, o.id FROM change_outbox o WHERE o.txid >= pg_snapshot_xmax(saved)
+    UNION ALL
+    SELECT o.ctid, o.id FROM change_outbox o WHERE o.txid = ANY (ARRAY(SELECT pg_snapshot_xip(saved)))
+    ORDER BY id LIMIT most
+  ), claimed AS (
+    DELETE FROM change_outbox o WHERE o.ctid = ANY (ARRAY(SELECT at FROM candidates)) RETURNING o.*
+  ), total AS (
+    -- Published values as this statement sees them; a row that was never updated has published what it holds.
+    SELECT t.protocol, coalesce(sum(coalesce(t.published_value, t.tvl)) FILTER (WHERE is_real_chain(t.chain)),
+                                sum(coalesce(t.published_value, t.tvl)) FILTER (WHERE t.chain = 'all')) AS value
+    FROM protocol_tvl t
+    WHERE t.protocol = ANY (ARRAY(SELECT DISTINCT c.protocol FROM claimed c WHERE c.type IN ('tvl_change', 'tvl_baseline')))
+    GROUP BY t.protocol
+  ), listed AS (
+    SELECT p.slug, p.name, p.category FROM protocols p WHERE p.slug = ANY (ARRAY(SELECT DISTINCT c.protocol FROM claimed c))
+  ), written AS (
+    INSERT INTO event_log (seq, epoch, type, protocol, chain, token, previous, current, moved, protocol_tvl, name, category,
+      symbol, volume_24h, market_cap, data, source, confidence, tags, observed_at, captured_at, logged_at, owner,
+      correlation_id, trace_parent)
+    SELECT head + row_number() OVER (ORDER BY c.id), head_epoch, c.type, c.protocol, c.chain, c.token, c.previous, c.current,
+      c.moved, CASE WHEN c.type IN ('tvl_change', 'tvl_baseline') THEN total.value END, listed.name, listed.category, c.symbol,
+      c.volume_24h, c.market_cap, c.data, c.source, c.confidence, c.tags, c.observed_at, c.captured_at, now_logged, c.owner,
+      c.correlation_id, c.trace_parent
+    FROM claimed c LEFT JOIN total ON total.protocol = c.protocol LEFT JOIN listed ON listed.slug = c.protocol
+    ORDER BY c.id
+    RETURNING event_log.*
+  )
+  SELECT w.seq::float8, w.epoch, w.type, w.protocol, w.chain, w.token, w.previous, w.current, w.moved, w.protocol_tvl,
+    w.name, w.category, w.symbol, w.volume_24h, w.market_cap, w.data, w.source, w.confidence, nullif(w.tags, '{}'),
+    extract(epoch FROM w.observed_at)::float8 * 1000, extract(epoch FROM w.captured_at)::float8 * 1000,
+    extract(epoch FROM w.logged_at)::float8 * 1000, w.owner, w.correlation_id, w.trace_parent
+  FROM written w;
+  GET DIAGNOSTICS numbered = ROW_COUNT;
+
+  PERFORM set_config('rta.head_seq', (head + numbered)::text, false);
+  IF numbered < most THEN
+    PERFORM set_config('rta.saved_snapshot', newer::text, false);
+  END IF;
+END $$;
+COMMENT ON FUNCTION sequencer_step IS 'Numbers what waits in the outbox and moves it into the log; returns the rows in order.';
+
+-- Which history of which database this is: a restored copy or a promoted standby differs.
+CREATE FUNCTION current_timeline() RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+$$;
+CREATE FUNCTION random_epoch() RETURNS text LANGUAGE sql VOLATILE AS $$
+  SELECT left(replace(gen_random_uuid()::text, '-', ''), 10)
+$$;
+INSERT INTO log_head (epoch, system_identifier, timeline)
+  SELECT random_epoch(), system_identifier::text, current_timeline() FROM pg_control_system();
+
+CREATE FUNCTION newest_seq() RETURNS bigint LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+  SELECT greatest((SELECT seq FROM log_head), (SELECT seq FROM event_log ORDER BY seq DESC LIMIT 1))
+$$;
+
+CREATE FUNCTION new_log_epoch() RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  name text;
+BEGIN
+  PERFORM FROM log_head FOR UPDATE; -- waits for a step under way: no row of the old epoch comes after the new one
+  UPDATE log_head SET epoch = random_epoch(), epoch_start_seq = newest_seq(), seq = newest_seq(), timeline = current_timeline(),
+    system_identifier = (SELECT system_identifier::text FROM pg_control_system()) RETURNING epoch INTO name;
+  UPDATE log_readers SET seq = newest_seq() WHERE seq > newest_seq();
+  RETURN name;
+END $$;
+COMMENT ON FUNCTION new_log_epoch IS
+  'Ends the validity of all cursors. To be called after a restore; the sequencer does it by itself where it can tell.';
+
+CREATE FUNCTION report_log_position(of_epoch text, of_seq bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  PERFORM FROM log_head WHERE epoch = of_epoch FOR UPDATE;
+  IF NOT FOUND OR newest_seq() >= of_seq THEN
+    RETURN false;
+  END IF;
+  PERFORM new_log_epoch();
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION report_log_position IS 'A pod has seen this position: a log that ends before it has stepped back.';
+
+-- Returns the epoch of the lease, or null while somebody else holds it. To be called on the connection that will step.
+CREATE FUNCTION acquire_log_lease(candidate text, lease_ms integer, known_epoch text, known_seq bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  before log_head;
+  granted bigint;
+BEGIN
+  SELECT * INTO before FROM log_head;
+  IF before.lease_until > clock_timestamp() AND before.owner <> candidate THEN
+    RETURN NULL;
+  END IF;
+  -- A frozen leader may hold the head row in a statement whose answer it does not take; its session ends here.
+  PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE pid = before.leader_pid AND backend_start = before.leader_started_at AND pid <> pg_backend_pid();
+  UPDATE log_head SET owner = candidate, lease_epoch = lease_epoch + 1, leader_pid = pg_backend_pid(),
+    lease_until = clock_timestamp() + lease_ms * interval '1 ms', seq = newest_seq(),
+    leader_started_at = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
+  WHERE lease_epoch = before.lease_epoch RETURNING lease_epoch INTO granted;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  IF before.timeline <> current_timeline()
+    OR before.system_identifier <> (SELECT system_identifier::text FROM pg_control_system())
+    OR before.epoch = known_epoch AND newest_seq() < known_seq THEN
+    PERFORM new_log_epoch();
+  END IF;
+  PERFORM set_config('rta.head_seq', newest_seq()::text, false), set_config('rta.saved_snapshot', '', false);
+  RETURN granted;
+END $$;
+
+CREATE FUNCTION renew_log_lease(holder text, epoch_of_lease bigint, lease_ms integer) RETURNS boolean LANGUAGE sql AS $$
+  WITH renewed AS (
+    UPDATE log_head SET lease_until = clock_timestamp() + lease_ms * interval '1 ms'
+    WHERE owner = holder AND lease_epoch = epoch_of_lease AND lease_until > '-infinity' RETURNING 1
+  ) SELECT EXISTS (SELECT FROM renewed)
+$$;
+
+CREATE FUNCTION release_log_lease(holder text, epoch_of_lease bigint) RETURNS boolean LANGUAGE sql AS $$
+  WITH released AS (
+    UPDATE log_head SET lease_until = '-infinity', owner = NULL, leader_pid = NULL, leader_started_at = NULL
+    WHERE owner = holder AND lease_epoch = epoch_of_lease RETURNING 1
+  ) SELECT EXISTS (SELECT FROM released)
+$$;
+`;
