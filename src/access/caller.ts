@@ -8,6 +8,19 @@ export type Tier = (typeof TIERS)[number];
 export const TRANSPORTS = ['socketio', 'websocket', 'sse', 'rest'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
+/** What a key can be restricted to subscribing. */
+export const SUBSCRIPTION_TYPES = [
+  'protocol',
+  'tvl_changes',
+  'price_changes',
+  'protocol_updates',
+  'alerts',
+  'onchain',
+  'channel',
+  'announcements',
+  'query',
+] as const;
+
 /** What one key may use; 0 means no limit. Per minute unless the name says otherwise. */
 export interface Limits {
   connections: number;

@@ -1,0 +1,43 @@
+import { Injectable, Logger } from '@nestjs/common';
+
+/** `changed`: role, tier, limits or restrictions are other ones now; the client may come back. */
+export type EndReason = 'revoked' | 'expired' | 'changed';
+
+/** Tells the transports which connections must leave, within 5 s of the cause, whoever caused it. */
+@Injectable()
+export class AccessEvents {
+  private readonly logger = new Logger(AccessEvents.name);
+  private readonly endedListeners = new Set<(keyId: string, reason: EndReason) => void>();
+  private readonly overstayedListeners = new Set<(connectionId: string) => void>();
+
+  /**
+   * All connections of a key must leave. Told again every 2 s while some of them are still open. Not told for signed
+   * tokens: these end at the `expiresAt` of their caller.
+   */
+  onEnded(listener: (keyId: string, reason: EndReason) => void): () => void {
+    this.endedListeners.add(listener);
+    return () => this.endedListeners.delete(listener);
+  }
+
+  /** A connection that was let in beyond the limit to resume has used up its 60 s. */
+  onOverstayed(listener: (connectionId: string) => void): () => void {
+    this.overstayedListeners.add(listener);
+    return () => this.overstayedListeners.delete(listener);
+  }
+
+  ended(keyId: string, reason: EndReason): void {
+    for (const listener of this.endedListeners) this.tell(() => listener(keyId, reason));
+  }
+
+  overstayed(connectionId: string): void {
+    for (const listener of this.overstayedListeners) this.tell(() => listener(connectionId));
+  }
+
+  private tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.logger.error({ err: error }, 'a listener of access events failed');
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** One line of the audit trail. Rows are only ever added: the database refuses everything else. */
+@Entity('audit_log')
+export class AuditEntryEntity {
+  @PrimaryColumn({ type: 'bigint', insert: false })
+  id!: string;
+
+  @Column({ type: 'timestamptz', insert: false })
+  at!: Date;
+
+  @Column({ type: 'text' })
+  actor!: string;
+
+  @Column({ type: 'text' })
+  action!: string;
+
+  @Column({ type: 'text', nullable: true })
+  subject!: string | null;
+
+  @Column({ type: 'text' })
+  outcome!: 'ok' | 'refused';
+
+  @Column({ type: 'jsonb', nullable: true })
+  detail!: object | null;
+
+  @Column({ type: 'text', nullable: true })
+  address!: string | null;
+
+  @Column({ name: 'request_id', type: 'text', nullable: true })
+  requestId!: string | null;
+}

@@ -1,0 +1,95 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { addressGroup } from '../limits/address-group.js';
+import { Audit } from './audit.js';
+
+/** Repeats of one refusal are collected this long into one entry. */
+const WINDOW_MS = 60_000;
+/** Kinds of refusals told apart in one window; the rest is counted together. */
+const MOST_KINDS = 50;
+
+export interface Refusal {
+  code: string;
+  /** Only of keys that exist: invented ids would make every refusal one of its own kind. */
+  keyId?: string;
+  address: string;
+  transport: string;
+  /** What was asked for, where the key was good and the role was not. */
+  route?: string;
+}
+
+interface Kind {
+  refusal: Refusal;
+  repeats: number;
+}
+
+/**
+ * Audits refused uses of keys so that a flood cannot fill the disk: the first of a kind (code, key, address) is written
+ * at once, repeats within the minute become one entry with their number. At most 102 entries a minute (about 30 MB a
+ * day), whatever comes in.
+ */
+@Injectable()
+export class Refusals implements OnApplicationShutdown {
+  private readonly logger = new Logger(Refusals.name);
+  private readonly kinds = new Map<string, Kind>();
+  private windowEnds = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly audit: Audit,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Never fails: a refusal is a refusal, also when the trail cannot be written. */
+  async note(refusal: Refusal): Promise<void> {
+    if (this.clock.now() >= this.windowEnds) await this.flush();
+    const kind = this.kindOf(refusal);
+    if (kind.repeats++ === 0) await this.write(kind.refusal, {});
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.flush();
+  }
+
+  private kindOf(refusal: Refusal): Kind {
+    const group = addressGroup(refusal.address);
+    const name = [refusal.code, refusal.keyId, group, refusal.transport, refusal.route].join('\n');
+    const known = this.kinds.get(name);
+    if (known !== undefined) return known;
+    const overflow = this.kinds.size >= MOST_KINDS;
+    const kind = { refusal: overflow ? { ...refusal, keyId: undefined, address: 'many' } : refusal, repeats: 0 };
+    return this.keep(overflow ? 'overflow' : name, kind);
+  }
+
+  private keep(name: string, kind: Kind): Kind {
+    const kept = this.kinds.get(name) ?? kind;
+    this.kinds.set(name, kept);
+    return kept;
+  }
+
+  private async flush(): Promise<void> {
+    clearTimeout(this.timer);
+    const ended = [...this.kinds.values()];
+    this.kinds.clear();
+    this.windowEnds = this.clock.now() + WINDOW_MS;
+    this.timer = setTimeout(() => void this.flush(), WINDOW_MS).unref();
+    const repeated = ended.filter((kind) => kind.repeats > 1);
+    for (const kind of repeated) await this.write(kind.refusal, { repeats: kind.repeats - 1 });
+    if (ended.length === 0) clearTimeout(this.timer);
+  }
+
+  private async write(refusal: Refusal, detail: { repeats?: number }): Promise<void> {
+    const { code, keyId, address, transport, route } = refusal;
+    const entry = {
+      actor: keyId === undefined ? 'unknown' : `key:${keyId}`,
+      action: 'access.refused',
+      outcome: 'refused' as const,
+      detail: { code, transport, ...(route === undefined ? {} : { route }), ...detail },
+      address,
+      ...(keyId === undefined ? {} : { subject: keyId }),
+    };
+    await this.audit.record(entry).catch((error: unknown) => {
+      this.logger.warn({ err: error, code }, 'a refused key use could not be audited');
+    });
+  }
+}

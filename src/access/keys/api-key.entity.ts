@@ -1,0 +1,58 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Limits, Role, Tier, Transport } from '../caller.js';
+
+/** One API key, without its secret: only a hash of it exists. */
+@Entity('api_keys')
+export class ApiKeyEntity {
+  @PrimaryColumn({ type: 'text' })
+  id!: string;
+
+  /** Order of creation; lists page by it. */
+  @Column({ type: 'bigint', insert: false, update: false })
+  position!: string;
+
+  @Column({ name: 'secret_hash', type: 'bytea', update: false })
+  secretHash!: Buffer;
+
+  @Column({ name: 'user_id', type: 'text', update: false })
+  userId!: string;
+
+  @Column({ type: 'text' })
+  name!: string;
+
+  @Column({ type: 'text' })
+  role!: Role;
+
+  @Column({ type: 'text' })
+  tier!: Tier;
+
+  @Column({ name: 'subscription_types', type: 'text', array: true, nullable: true })
+  subscriptionTypes!: string[] | null;
+
+  @Column({ type: 'text', array: true, nullable: true })
+  transports!: Transport[] | null;
+
+  /** Replaces single limits of the tier. */
+  @Column({ type: 'jsonb' })
+  limits!: Partial<Limits>;
+
+  @Column({ name: 'created_at', type: 'timestamptz', insert: false, update: false })
+  createdAt!: Date;
+
+  @Column({ name: 'created_by', type: 'text', update: false })
+  createdBy!: string;
+
+  @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
+  expiresAt!: Date | null;
+
+  @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
+  revokedAt!: Date | null;
+
+  /** The key that took over from this one. */
+  @Column({ name: 'rotated_to', type: 'text', nullable: true })
+  rotatedTo!: string | null;
+
+  /** Hash of creator and Idempotency-Key, so that a repeated request cannot create a second key. */
+  @Column({ name: 'creation_hash', type: 'bytea', update: false, nullable: true, select: false })
+  creationHash!: Buffer | null;
+}

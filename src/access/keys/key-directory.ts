@@ -1,0 +1,104 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { In, Repository } from 'typeorm';
+import { Clock } from '../../platform/clock/clock.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { ApiKeyEntity } from './api-key.entity.js';
+import { ExpiringCache } from './expiring-cache.js';
+import { KeyChanges } from './key-changes.js';
+
+/** How old an answer may be. A change made by this process counts at once, one made elsewhere after this time. */
+const REMEMBERED_MS = 2_000;
+const MOST_KNOWN = 10_000;
+const MOST_UNKNOWN = 10_000;
+const MOST_WAITING = 10_000;
+const BATCH = 1_000;
+
+interface Waiter {
+  promise: Promise<ApiKeyEntity | undefined>;
+  resolve: (key: ApiKeyEntity | undefined) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Keys by id, from memory where possible. Everyone who waits for a look-up waits for the same one: ids are read in
+ * batches, one statement at a time. So a flood of invented keys takes one connection, never the pool, and a valid key
+ * that arrives amid the flood waits for two statements at most until the queue is full.
+ */
+@Injectable()
+export class KeyDirectory {
+  private readonly known = new ExpiringCache<string, ApiKeyEntity>(MOST_KNOWN, REMEMBERED_MS);
+  // Apart from the known ones, so that a flood of invented ids cannot push these out.
+  private readonly unknown = new ExpiringCache<string, true>(MOST_UNKNOWN, REMEMBERED_MS);
+  private readonly waiting = new Map<string, Waiter>();
+  private readonly changedWhileReading = new Set<string>();
+  private reading = false;
+
+  constructor(
+    @InjectRepository(ApiKeyEntity) private readonly keys: Repository<ApiKeyEntity>,
+    private readonly clock: Clock,
+    changes: KeyChanges,
+  ) {
+    changes.onChange((id) => this.forget(id));
+  }
+
+  find(id: string): Promise<ApiKeyEntity | undefined> {
+    const now = this.clock.now();
+    const key = this.known.get(id, now);
+    if (key !== undefined) return Promise.resolve(key);
+    if (this.unknown.get(id, now)) return Promise.resolve(undefined);
+    return this.waiting.get(id)?.promise ?? this.read(id);
+  }
+
+  private forget(id: string): void {
+    this.known.delete(id);
+    this.unknown.delete(id);
+    this.changedWhileReading.add(id);
+  }
+
+  private read(id: string): Promise<ApiKeyEntity | undefined> {
+    if (this.waiting.size >= MOST_WAITING) {
+      return Promise.reject(
+        new DomainError('unavailable', 'Too many keys are being checked; try again.', { retryAfterMs: 1_000 }),
+      );
+    }
+    const waiter = Promise.withResolvers<ApiKeyEntity | undefined>();
+    this.waiting.set(id, waiter);
+    if (!this.reading) void this.readAll();
+    return waiter.promise;
+  }
+
+  private async readAll(): Promise<void> {
+    this.reading = true;
+    while (this.waiting.size > 0) {
+      const batch = [...this.waiting].slice(0, BATCH);
+      for (const [id] of batch) this.waiting.delete(id);
+      this.changedWhileReading.clear();
+      await this.answer(batch);
+    }
+    this.reading = false;
+  }
+
+  private async answer(batch: [string, Waiter][]): Promise<void> {
+    try {
+      const found = await this.keys.findBy({ id: In(batch.map(([id]) => id)) });
+      const byId = new Map(found.map((key) => [key.id, key]));
+      for (const [id, waiter] of batch) {
+        this.remember(id, byId.get(id));
+        waiter.resolve(byId.get(id));
+      }
+    } catch (cause) {
+      const error = new DomainError('unavailable', 'Keys cannot be checked at the moment.', {
+        retryAfterMs: 2_000,
+        cause,
+      });
+      for (const [, waiter] of batch) waiter.reject(error);
+    }
+  }
+
+  private remember(id: string, key: ApiKeyEntity | undefined): void {
+    if (this.changedWhileReading.has(id)) return;
+    if (key === undefined) this.unknown.set(id, true, this.clock.now());
+    else this.known.set(id, key, this.clock.now());
+  }
+}

@@ -1,0 +1,78 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { In, Repository } from 'typeorm';
+import { Clock } from '../../platform/clock/clock.js';
+import { AccessEvents, type EndReason } from '../access-events.js';
+import { Connections } from '../limits/connections.js';
+import { ApiKeyEntity } from './api-key.entity.js';
+import { Callers, sameRights } from './callers.js';
+import { KeyChanges } from './key-changes.js';
+
+const POLL_MS = 2_000;
+const BATCH = 1_000;
+
+/**
+ * Notices that a key with open connections was revoked, has expired or was changed: at once when this process did it,
+ * within 2 s when another process, the command line or plain SQL did. It asks for the state of exactly the keys in use,
+ * so it needs no change log and cannot miss a transaction that commits late.
+ */
+@Injectable()
+export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(KeyWatch.name);
+  private timer: NodeJS.Timeout | undefined;
+  private polling: Promise<void> | undefined;
+
+  constructor(
+    @InjectRepository(ApiKeyEntity) private readonly keys: Repository<ApiKeyEntity>,
+    private readonly connections: Connections,
+    private readonly callers: Callers,
+    private readonly events: AccessEvents,
+    private readonly clock: Clock,
+    changes: KeyChanges,
+  ) {
+    changes.onChange((id) => void this.check([id]));
+  }
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => this.poll(), POLL_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.polling;
+  }
+
+  /** Looks at every key in use; a poll that takes long is not overtaken by the next. */
+  private poll(): void {
+    for (const connectionId of this.connections.overstayed()) this.events.overstayed(connectionId);
+    this.polling ??= this.checkAll().finally(() => (this.polling = undefined));
+  }
+
+  private async checkAll(): Promise<void> {
+    const ids = this.connections.keyIds().filter((id) => !id.startsWith('jwt:'));
+    for (let from = 0; from < ids.length; from += BATCH) await this.check(ids.slice(from, from + BATCH));
+  }
+
+  private async check(ids: readonly string[]): Promise<void> {
+    const inUse = ids.filter((id) => this.connections.count(id) > 0);
+    if (inUse.length === 0) return;
+    try {
+      const found = new Map((await this.keys.findBy({ id: In(inUse) })).map((key) => [key.id, key]));
+      for (const id of inUse) this.judge(id, found.get(id));
+    } catch (error) {
+      this.logger.warn({ err: error }, 'keys in use could not be checked');
+    }
+  }
+
+  private judge(id: string, key: ApiKeyEntity | undefined): void {
+    const reason = this.endOf(id, key);
+    if (reason !== undefined) this.events.ended(id, reason);
+  }
+
+  private endOf(id: string, key: ApiKeyEntity | undefined): EndReason | undefined {
+    if (key === undefined || key.revokedAt !== null) return 'revoked';
+    if (key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now()) return 'expired';
+    const now = this.callers.of(key);
+    return [...this.connections.callersOf(id)].every((caller) => sameRights(caller, now)) ? undefined : 'changed';
+  }
+}

@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import type { Caller } from '../caller.js';
+
+/** How long a key may hold more connections than its limit, when they come back to resume. */
+const GRACE_MS = 60_000;
+
+interface Opened {
+  caller: Caller;
+  /** Set on connections beyond the limit: Unix milliseconds until which they may stay. */
+  graceUntil?: number;
+}
+
+/** The open connections of this process, by key. */
+@Injectable()
+export class Connections {
+  private readonly byKey = new Map<string, Map<string, Opened>>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /**
+   * Counts a connection, or says no. One that comes back to resume may go up to twice the limit for 60 s: after a cut
+   * the server may not have noticed yet that the old ones are gone.
+   */
+  open(caller: Caller, connectionId: string, resuming: boolean): boolean {
+    const limit = caller.limits.connections;
+    const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened>();
+    const beyond = limit > 0 && !open.has(connectionId) && open.size >= limit;
+    if (beyond && (!resuming || open.size >= 2 * limit)) return false;
+    open.set(connectionId, beyond ? { caller, graceUntil: this.clock.now() + GRACE_MS } : { caller });
+    this.byKey.set(caller.keyId, open);
+    return true;
+  }
+
+  close(keyId: string, connectionId: string): void {
+    const open = this.byKey.get(keyId);
+    open?.delete(connectionId);
+    if (open?.size === 0) this.byKey.delete(keyId);
+  }
+
+  count(keyId: string): number {
+    return this.byKey.get(keyId)?.size ?? 0;
+  }
+
+  get total(): number {
+    let total = 0;
+    for (const open of this.byKey.values()) total += open.size;
+    return total;
+  }
+
+  keyIds(): string[] {
+    return [...this.byKey.keys()];
+  }
+
+  /** The callers of a key's connections: several after the key was changed. */
+  callersOf(keyId: string): Set<Caller> {
+    return new Set([...(this.byKey.get(keyId)?.values() ?? [])].map((opened) => opened.caller));
+  }
+
+  /** Connections whose grace is over while their key is still beyond its limit, the newest first. */
+  overstayed(): string[] {
+    return [...this.byKey.values()].flatMap((open) => this.overstayedOf(open));
+  }
+
+  private overstayedOf(open: Map<string, Opened>): string[] {
+    const now = this.clock.now();
+    const late = [...open].filter(([, { graceUntil }]) => graceUntil !== undefined && graceUntil <= now).reverse();
+    const limit = late[0]?.[1].caller.limits.connections ?? 0;
+    return late.slice(0, Math.max(open.size - limit, 0)).map(([id]) => id);
+  }
+}
