@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import type { NestApplicationOptions } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
 import { Logger } from 'nestjs-pino';
@@ -14,6 +16,15 @@ import { Settings } from './platform/settings/settings.js';
 
 /** 10,000 ingest items of 800 bytes. Larger loads are streamed as NDJSON, which is not read into memory. */
 const BODY_LIMIT_BYTES = 8_000_000;
+
+/** Options of the application itself. Without forced closing one open event stream would keep a stopping process alive. */
+export function serverOptions({ tlsCert, tlsKey }: Settings): NestApplicationOptions {
+  const tls =
+    tlsCert === undefined || tlsKey === undefined
+      ? undefined
+      : { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
+  return { bufferLogs: true, abortOnError: false, forceCloseConnections: true, ...(tls && { httpsOptions: tls }) };
+}
 
 /** Everything around the modules: what every request passes, in order. Used by the start and by tests alike. */
 export function setUp(app: NestExpressApplication): NestExpressApplication {

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from '../../src/app.module.js';
-import { setUp } from '../../src/app.setup.js';
+import { serverOptions, setUp } from '../../src/app.setup.js';
 import { parseSettings, type Environment } from '../../src/platform/settings/settings.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
@@ -51,11 +51,10 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     ...options.settings,
     DATABASE_URL: db.url,
   });
-  const nest = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, db.url), {
-    bufferLogs: true,
-    abortOnError: false,
-    forceCloseConnections: true,
-  });
+  const nest = await NestFactory.create<NestExpressApplication>(
+    AppModule.with(settings, db.url),
+    serverOptions(settings),
+  );
   try {
     await setUp(nest).listen(settings.port, settings.host);
   } catch (error) {

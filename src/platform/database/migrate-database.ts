@@ -41,6 +41,19 @@ export async function migrateDatabase(url: string): Promise<string[]> {
   }
 }
 
+/** What `migrateDatabase` would run. */
+export async function unmigrated(url: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await refuseOldServer(client);
+    return await pendingMigrations(async (text) => (await client.query<{ name: string }>(text)).rows);
+  } finally {
+    await client.end();
+  }
+}
+
 async function runMigrations(url: string): Promise<string[]> {
   const source = await migrationSource(url).initialize();
   try {

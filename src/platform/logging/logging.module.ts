@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Module, type DynamicModule } from '@nestjs/common';
-import { LoggerModule, type Params } from 'nestjs-pino';
+import { Module, type DynamicModule, type LoggerService } from '@nestjs/common';
+import { Logger, LoggerModule, PinoLogger, type Params } from 'nestjs-pino';
 import pino, { type DestinationStream, type LevelWithSilent } from 'pino';
 import pretty from 'pino-pretty';
 import { clientAddress } from '../http/client-address.js';
@@ -27,6 +27,12 @@ export class LoggingModule {
   }
 }
 
+/** The same logs before there is an application: connecting, migrating, and why that failed. */
+export function earlyLogger(settings: Settings): LoggerService {
+  const params = loggerParams(settings, new RequestContext(), standardOutput());
+  return new Logger(new PinoLogger(params), params);
+}
+
 function standardOutput(): DestinationStream {
   return process.stdout.isTTY
     ? pretty({ ignore: 'pid,hostname,req,res', translateTime: 'SYS:HH:MM:ss.l', sync: true })
@@ -36,10 +42,11 @@ function standardOutput(): DestinationStream {
 function loggerParams(settings: Settings, context: RequestContext, destination: DestinationStream): Params {
   const options = {
     level: settings.logLevel,
+    base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: SECRET_FIELDS, censor: '***' },
-    hooks: { streamWrite: redact },
+    hooks: { streamWrite: redact, logMethod: withoutFrameworkChatter },
     // Every line of a request carries its id, also lines that are written far from the request's own logger.
     mixin: () => {
       const correlationId = context.correlationId();
@@ -62,6 +69,23 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
     },
   };
   return { pinoHttp: [options, destination] };
+}
+
+/** Pino's number for the level. */
+const INFO = 30;
+/** One line per module and route at every start: worth nothing to an operator. */
+const CHATTER = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+
+function withoutFrameworkChatter(
+  this: pino.Logger,
+  args: Parameters<pino.LogFn>,
+  method: pino.LogFn,
+  level: number,
+): void {
+  const [fields] = args as unknown[];
+  const context = typeof fields === 'object' && fields !== null && 'context' in fields ? fields.context : undefined;
+  if (level <= INFO && CHATTER.has(String(context))) return;
+  method.apply(this, args);
 }
 
 /** Reads are many and unremarkable; what changes something or fails is worth a line. */

@@ -1,0 +1,9 @@
+import { migrationSource } from './platform/database/migrate-database.js';
+import { loadSettings } from './platform/settings/load-settings.js';
+
+const { databaseUrl } = loadSettings();
+if (databaseUrl === undefined)
+  throw new Error('Set DATABASE_URL; while the service runs, its embedded one is in DATA_DIR/database.url.');
+
+/** For the TypeORM command line: `typeorm -d dist/src/data-source.js migration:show`. */
+export default migrationSource(databaseUrl);

@@ -1,0 +1,39 @@
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from './app.module.js';
+import { serverOptions, setUp } from './app.setup.js';
+import { openDatabase } from './platform/database/open-database.js';
+import { Readiness } from './platform/health/readiness.js';
+import { localUrl } from './platform/http/local-url.js';
+import { helpText } from './platform/process/help-text.js';
+import { earlyLogger } from './platform/logging/logging.module.js';
+import { ProcessLifetime } from './platform/process/process-lifetime.js';
+import { refuseUnsupported } from './platform/process/start-failure.js';
+import { startMessage } from './platform/process/start-message.js';
+import { loadSettings } from './platform/settings/load-settings.js';
+
+async function start(lifetime: ProcessLifetime): Promise<void> {
+  const settings = loadSettings();
+  refuseUnsupported(settings);
+  Logger.overrideLogger(earlyLogger(settings));
+  lifetime.limitEnd((settings.drainSeconds + 10) * 1_000);
+  const database = await openDatabase(settings, (error) => void lifetime.fail(error));
+  lifetime.onEnd(() => database.close());
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.with(settings, database.url),
+    serverOptions(settings),
+  );
+  lifetime.onEnd(() => app.close());
+  await setUp(app).listen(settings.port, settings.host);
+  lifetime.onEnd(async () => app.get(Readiness).beginDrain());
+  const url = localUrl(app.getHttpServer(), settings.tlsCert !== undefined);
+  process.stdout.write(startMessage({ url, database: database.description }, process.stdout.isTTY));
+}
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(helpText());
+} else {
+  const lifetime = new ProcessLifetime();
+  await start(lifetime).catch((error: unknown) => lifetime.fail(error));
+}

@@ -1,0 +1,73 @@
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { isConnectionLoss } from '../errors/connection-loss.js';
+import type { Settings } from '../settings/settings.js';
+import { withoutPassword } from './connection-options.js';
+import { startEmbeddedPostgres } from './embedded/embedded-postgres.js';
+import { migrateDatabase, unmigrated } from './migrate-database.js';
+import { ProcessLock } from './process-lock.js';
+
+/** How long a start waits for a database that is itself still starting. */
+const PATIENCE_MS = 30_000;
+
+/** The database that the process works on, reachable and migrated. */
+export interface OpenedDatabase {
+  readonly url: string;
+  /** Where it is, for people; without the password. */
+  readonly description: string;
+  close(): Promise<void>;
+}
+
+/** Starts or reaches the database, makes sure that this process is alone on it, and brings the schema up to date. */
+export async function openDatabase(settings: Settings, onFailure: (error: Error) => void): Promise<OpenedDatabase> {
+  const server = await reach(settings, onFailure);
+  try {
+    const lock = await whenReachable(() => ProcessLock.take(server.url));
+    await prepareSchema(server.url, settings.migrate);
+    return { ...server, close: () => lock.release().finally(() => server.close()) };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+async function reach(settings: Settings, onFailure: (error: Error) => void): Promise<OpenedDatabase> {
+  if (settings.databaseUrl !== undefined) {
+    const url = settings.databaseUrl;
+    return { url, description: withoutPassword(url), close: async () => undefined };
+  }
+  const embedded = await startEmbeddedPostgres(settings.dataDir, onFailure);
+  const home = resolve(settings.dataDir);
+  const description = `embedded PostgreSQL in ${home}; its address is in ${join(home, 'database.url')}`;
+  return { url: embedded.url, description, close: () => embedded.stop() };
+}
+
+async function prepareSchema(url: string, migrate: boolean): Promise<void> {
+  if (migrate) {
+    const ran = await migrateDatabase(url);
+    if (ran.length > 0) new Logger('Database').log({ migrations: ran }, 'schema brought up to date');
+    return;
+  }
+  const pending = await unmigrated(url);
+  if (pending.length > 0) {
+    throw new Error(
+      `The database lacks ${pending.length} migrations of this version: run \`npm run migrate\`, or set MIGRATE_ON_START=true.`,
+    );
+  }
+}
+
+/** Repeats `work` while the database is away, up to the patience of a start. */
+async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isConnectionLoss(error) || Date.now() > deadline) throw error;
+      if (attempt === 1)
+        new Logger('Database').warn({ waitingSeconds: PATIENCE_MS / 1_000 }, 'the database does not answer yet');
+      await sleep(500);
+    }
+  }
+}

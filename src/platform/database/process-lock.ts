@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import pg from 'pg';
+
+/** Any number, the same in every process: whoever holds it is the one process of this database. */
+const LOCK = 7_253_002;
+/** A process that just ended may still be on the server's books for a moment. */
+const PATIENCE_MS = 5_000;
+const RETRY_MS = 250;
+
+/**
+ * Keeps a second process off a database that is not shared through Redis. The lock lives as long as a connection, so a
+ * killed process does not hold it; after a loss of the connection it is taken again.
+ */
+export class ProcessLock {
+  private readonly logger = new Logger('Database');
+  private released = false;
+
+  private constructor(
+    private readonly url: string,
+    private client: pg.Client,
+  ) {
+    this.watch(client);
+  }
+
+  /** Throws one sentence if another process keeps holding the lock. */
+  static async take(url: string): Promise<ProcessLock> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const client = await tryLock(url);
+      if (client) return new ProcessLock(url, client);
+      if (Date.now() > deadline) {
+        throw new Error(
+          'Another process already works on this database; several processes need Redis to share it (REDIS_URL).',
+        );
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+
+  async release(): Promise<void> {
+    this.released = true;
+    await this.client.end();
+  }
+
+  private watch(client: pg.Client): void {
+    client.once('end', () => {
+      if (!this.released) void this.retake();
+    });
+  }
+
+  private async retake(): Promise<void> {
+    while (!this.released) {
+      const client = await tryLock(this.url).catch(() => undefined);
+      if (client) {
+        this.client = client;
+        this.watch(client);
+        return;
+      }
+      this.logger.warn({ retryMs: RETRY_MS * 4 }, 'the lock on the database was lost and is not free yet');
+      await sleep(RETRY_MS * 4, undefined, { ref: false });
+    }
+  }
+}
+
+/** A connection that holds the lock, or undefined while another one does. */
+async function tryLock(url: string): Promise<pg.Client | undefined> {
+  const client = new pg.Client({ connectionString: url, application_name: 'defi-realtime-lock', keepAlive: true });
+  client.on('error', () => undefined);
+  await client.connect();
+  const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [LOCK]);
+  if (rows[0]?.taken) return client;
+  await client.end();
+  return undefined;
+}

@@ -1,0 +1,31 @@
+import { SETTINGS } from '../settings/settings-table.js';
+import type { Setting } from '../settings/setting.js';
+
+const WIDTH = 100;
+const INDENT = '      ';
+
+/** What `--help` prints: how to run it, and every setting with unit, default and meaning. */
+export function helpText(): string {
+  const settings = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => {
+    const shown = setting.shown ?? String(setting.fallback);
+    return [`  ${name}  (${setting.unit}; default: ${shown})`, ...wrapped(setting.doc)].join('\n');
+  });
+  return `Usage: npm start            run the service
+       npm run migrate      bring the database schema up to date
+       npm run apikey       manage API keys
+
+Settings are environment variables, or lines of a file .env in the working directory:
+
+${settings.join('\n')}
+`;
+}
+
+function wrapped(text: string): string[] {
+  const lines = [INDENT];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line.length + word.length > WIDTH) lines.push(`${INDENT}${word} `);
+    else lines[lines.length - 1] = `${line}${word} `;
+  }
+  return lines.map((line) => line.trimEnd());
+}

@@ -1,0 +1,38 @@
+/** What a person wants to know once the service listens. */
+export interface StartFacts {
+  /** Address of the service as seen from this machine. */
+  url: string;
+  database: string;
+  /** The admin key, if it was made by this very start. */
+  newAdminKey?: string;
+  /** Where the admin key is kept. */
+  adminKeyFile?: string;
+}
+
+/**
+ * The start's last words, written straight to standard output: the log would cut the key out. On a terminal a small
+ * table, else one JSON line per fact, like the log's.
+ */
+export function startMessage(facts: StartFacts, terminal: boolean): string {
+  const lines = Object.entries(described(facts));
+  if (terminal) {
+    const width = Math.max(...lines.map(([name]) => name.length));
+    const table = lines.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`);
+    return `\ndefi-realtime is listening\n\n${table.join('\n')}\n\n`;
+  }
+  const time = new Date().toISOString();
+  return lines.map(([name, text]) => `${JSON.stringify({ level: 'info', time, msg: name, value: text })}\n`).join('');
+}
+
+function described(facts: StartFacts): Record<string, string> {
+  const key = facts.newAdminKey === undefined ? '' : `#key=${facts.newAdminKey}`;
+  const sockets = facts.url.replace(/^http/, 'ws');
+  return {
+    Console: `${facts.url}/${key}`,
+    ...(facts.adminKeyFile === undefined ? {} : { 'Admin key': `in ${facts.adminKeyFile}` }),
+    'API docs': `${facts.url}/docs`,
+    Sockets: `Socket.IO ${facts.url}/v1/realtime, WebSocket ${sockets}/ws, SSE ${facts.url}/v1/stream`,
+    Database: facts.database,
+    Stop: 'Ctrl-C or SIGTERM',
+  };
+}
