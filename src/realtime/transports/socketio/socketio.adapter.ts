@@ -1,6 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
-import type { ServerOptions } from 'socket.io';
+import type { Server, ServerOptions } from 'socket.io';
 import type { Settings } from '../../../platform/settings/settings.js';
 
 /** The largest frame a client may send, bytes; a larger one ends its connection. */
@@ -15,7 +15,7 @@ export class SocketIoAdapter extends IoAdapter {
     super(app);
   }
 
-  override createIOServer(port: number, options?: ServerOptions): unknown {
+  override createIOServer(port: number, options?: ServerOptions): Server {
     const { corsOrigins } = this.settings;
     const own: Partial<ServerOptions> = {
       maxHttpBufferSize: FRAME_BYTES,
