@@ -16,18 +16,22 @@ export class Api {
   /** The series of a subject as two parallel lists: Unix seconds, values. */
   async history({ metric, id }, hours, signal) {
     const base = metric === 'tvl' ? '/v1/tvl' : '/v1/prices';
-    const body = await this.get(
-      `${base}/${encodeURIComponent(id)}/history`,
-      { from: `now-${hours}h`, limit: 1000 },
-      signal,
-    );
-    const points = (body.data ?? []).map((point) => [Date.parse(point.timestamp) / 1000, point.value]);
-    points.sort((a, b) => a[0] - b[0]);
-    return [points.map(([at]) => at), points.map(([, value]) => value)];
+    const query = { from: `now-${hours}h`, limit: 10_000 };
+    const { data } = await this.get(`${base}/${encodeURIComponent(id)}/history`, query, signal);
+    return [data.map(({ time }) => Date.parse(time) / 1000), data.map(({ value }) => value)];
   }
 
-  async movers(metric, window, signal) {
-    const body = await this.get('/v1/movers', { metric, window, limit: 16 }, signal);
-    return body.data ?? [];
+  /** The biggest moves in one direction, `up` or `down`. */
+  async movers(metric, window, direction, limit, signal) {
+    // The largest relative moves are those of the smallest protocols, of which nobody has heard.
+    const minValue = metric === 'tvl' ? 1_000_000 : undefined;
+    const { data } = await this.get('/v1/movers', { metric, window, direction, minValue, limit }, signal);
+    return data.map((mover) => ({
+      metric,
+      id: metric === 'tvl' ? mover.protocol : mover.token,
+      name: metric === 'tvl' ? (mover.name ?? mover.protocol) : (mover.symbol?.toUpperCase() ?? mover.token),
+      value: mover.value,
+      change: mover.changePercent,
+    }));
   }
 }

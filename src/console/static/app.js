@@ -26,18 +26,19 @@ function subjectOfAddress() {
   return id && (metric === 'tvl' || metric === 'price') ? { metric, id } : undefined;
 }
 
+function showDesk(shown) {
+  byId('gate').hidden = shown;
+  for (const id of ['desk', 'search', 'leave']) byId(id).hidden = !shown;
+}
+
 function showGate(reason = '') {
-  byId('desk').hidden = true;
-  byId('gate').hidden = false;
-  byId('leave').hidden = true;
+  showDesk(false);
   setText(byId('key-error'), reason);
   byId('key-input').focus();
 }
 
 function openDesk(key) {
-  byId('gate').hidden = true;
-  byId('desk').hidden = false;
-  byId('leave').hidden = false;
+  showDesk(true);
 
   const api = new Api(key);
   const store = new Store();

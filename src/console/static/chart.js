@@ -120,21 +120,26 @@ export class Chart {
       {
         ...this.#size(),
         legend: { show: false },
-        padding: [10, 6, 0, 0],
+        padding: [10, 4, 0, 0],
         cursor: { y: false, points: { size: 9, fill: stroke, stroke: color('--surface'), width: 2 } },
         series: [{}, { stroke, width: 2, fill: (plot) => wash(plot, stroke), points: { show: false } }],
         scales: { y: { range: (_plot, low, high) => padded(low, high) } },
         axes: [
-          { ...axis, grid: { show: false }, space: 84, values: timeLabels(this.#hours) },
+          { ...axis, grid: { show: false }, size: 28, gap: 8, space: 84, values: timeLabels(this.#hours) },
           {
             ...axis,
-            size: 70,
-            space: 52,
+            side: 1,
+            size: 62,
+            gap: 8,
+            space: 40,
             grid: { stroke: color('--line'), width: 1 },
             values: (_plot, splits) => axisLabels(splits, this.#subject.metric),
           },
         ],
-        hooks: { setCursor: [({ cursor }) => this.#read(cursor.idx ?? null)] },
+        hooks: {
+          draw: [(plot) => markNow(plot, stroke)],
+          setCursor: [({ cursor }) => this.#read(cursor.idx ?? null)],
+        },
       },
       this.#data,
       this.#plotNode,
@@ -184,6 +189,20 @@ function wash({ ctx, bbox }, stroke) {
   gradient.addColorStop(0, `${stroke}33`);
   gradient.addColorStop(1, `${stroke}00`);
   return gradient;
+}
+
+/** A dot on the newest value. */
+function markNow(plot, stroke) {
+  const [times, values] = plot.data;
+  const { ctx } = plot;
+  const ratio = window.devicePixelRatio || 1;
+  const [x, y] = [plot.valToPos(times.at(-1), 'x', true), plot.valToPos(values.at(-1), 'y', true)];
+  ctx.save();
+  ctx.fillStyle = stroke;
+  ctx.beginPath();
+  ctx.arc(x, y, 4 * ratio, 0, 2 * Math.PI);
+  ctx.fill();
+  ctx.restore();
 }
 
 function timeLabels(hours) {

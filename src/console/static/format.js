@@ -29,9 +29,7 @@ export function percent(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'new';
   const magnitude = Math.abs(value);
   const text =
-    magnitude >= 1000
-      ? Math.round(magnitude).toLocaleString('en-US')
-      : magnitude.toFixed(magnitude >= 100 ? 1 : 2);
+    magnitude >= 1000 ? Math.round(magnitude).toLocaleString('en-US') : magnitude.toFixed(magnitude >= 100 ? 1 : 2);
   return `${direction(value) === 'up' ? '▲' : direction(value) === 'down' ? '▼' : '·'} ${text} %`;
 }
 

@@ -2,7 +2,7 @@ import { byId, el, segmented } from './dom.js';
 import { direction, money, percent, price } from './format.js';
 
 const REFRESH_MS = 30_000;
-const ROWS = 8;
+const ROWS = 7;
 
 /** What rose and what fell most, side by side; read again every half minute while the page is seen. */
 export class Movers {
@@ -42,12 +42,12 @@ export class Movers {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     try {
-      const movers = await this.api.movers(this.#metric, this.#window, signal);
+      const [rose, fell] = await Promise.all(
+        ['up', 'down'].map((way) => this.api.movers(this.#metric, this.#window, way, ROWS, signal)),
+      );
       if (signal.aborted) return;
-      if (movers.length === 0) return this.#message(`Nothing moved in the last ${this.#window}.`);
-      const rose = movers.filter(({ change }) => change > 0).sort((a, b) => b.change - a.change);
-      const fell = movers.filter(({ change }) => change < 0).sort((a, b) => a.change - b.change);
-      this.#root.replaceChildren(this.#table('Rose most', rose), this.#table('Fell most', fell));
+      if (rose.length + fell.length === 0) this.#message(`Nothing moved in the last ${this.#window}.`);
+      else this.#root.replaceChildren(this.#table('Rose most', rose), this.#table('Fell most', fell));
     } catch (error) {
       if (!signal.aborted) this.#message(`The moves could not be read: ${error.message}`);
     }
@@ -55,7 +55,7 @@ export class Movers {
 
   #table(caption, rows) {
     const body = el('tbody');
-    for (const { metric, id, name, value, change } of rows.slice(0, ROWS)) {
+    for (const { metric, id, name, value, change } of rows) {
       const subject = { metric, id };
       body.append(
         el(
