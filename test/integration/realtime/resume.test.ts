@@ -1,0 +1,297 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatCursor, type LogEvent } from '../../../src/events/index.js';
+import { compileFilter, matches } from '../../../src/realtime/core/filter.js';
+import { RealtimeHub } from '../../../src/realtime/core/hub.js';
+import type { Session } from '../../../src/realtime/core/session.js';
+import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
+import { caller, EPOCH, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/realtime-parts.js';
+
+const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
+const FILTERS: SubscriptionRequest[] = [
+  { type: 'tvl_changes', filter: {} },
+  { type: 'tvl_changes', filter: { threshold: 0.05 } },
+  { type: 'price_changes', filter: {} },
+  ...protocols.map((slug): SubscriptionRequest => ({ type: 'protocol', filter: {}, about: { protocol: [slug] } })),
+];
+
+const change: fc.Arbitrary<Partial<LogEvent>> = fc.oneof(
+  fc.record({ protocol: fc.constantFrom(...protocols), moved: fc.constantFrom(0.01, 0.05, 0.2) }),
+  fc.constant({ type: 'price_change', protocol: null, chain: null, token: 'bitcoin' } as const),
+  fc.constant({ type: 'tick', protocol: null, chain: null } as const),
+);
+const batch = fc.array(change, { minLength: 1, maxLength: 6 });
+
+function startHub(ringSize: number, replayChunk: number) {
+  const log = new MemoryLog(ringSize);
+  const hub = new RealtimeHub({ recent: log, stored: log, published: NOTHING_PUBLISHED, limits: { replayChunk } });
+  log.subscribe((events) => hub.deliver(events));
+  const open = (): { link: RecordingLink; session: Session } => {
+    const link = new RecordingLink();
+    return { link, session: hub.open(link, { caller: caller(), address: '127.0.0.1' }) };
+  };
+  return { log, hub, open };
+}
+
+const wanted = (log: MemoryLog, requests: readonly SubscriptionRequest[], after: number): number[] =>
+  log.events
+    .filter((event) => event.seq > after && requests.some((request) => matches(compileFilter(request), event)))
+    .map(({ seq }) => seq);
+
+describe('resume', () => {
+  it('invariant 4: whatever the interleaving of log, replay and disconnects, a client sees each event once, in order', async () => {
+    const act = fc.oneof(
+      { weight: 4, arbitrary: batch.map((events) => ({ kind: 'log', events }) as const) },
+      { weight: 2, arbitrary: fc.constant({ kind: 'cut' } as const) },
+      { weight: 2, arbitrary: fc.constant({ kind: 'turn' } as const) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(act, { minLength: 5, maxLength: 60 }),
+        fc.uniqueArray(fc.constantFrom(...FILTERS), { minLength: 1, maxLength: 3 }),
+        fc.constantFrom(0, 5, 1_000),
+        fc.constantFrom(1, 3, 500),
+        fc.infiniteStream(fc.record({ turns: fc.nat(2), events: fc.oneof(fc.constant([]), batch) })),
+        async (acts, requests, ringSize, replayChunk, during) => {
+          const { log, open } = startHub(ringSize, replayChunk);
+          log.pause = async () => {
+            const { turns, events } = during.next().value;
+            if (events.length > 0 && log.position < 300) log.append(...events);
+            for (let turn = 0; turn < turns; turn++) await nextTurn();
+          };
+          const seen: number[] = [];
+          let since = formatCursor(EPOCH, 0);
+          let position = since;
+          let client = open();
+          let taken = 0;
+          let answer = client.session.subscribe(requests, { since });
+          // The client keeps what comes: in one merged replay every cursor is a position to go on from.
+          const take = () => {
+            for (const { seq, cursor } of client.link.events.slice(taken)) {
+              seen.push(seq);
+              position = cursor;
+            }
+            taken = client.link.events.length;
+          };
+          for (const one of acts) {
+            if (one.kind === 'log') log.append(...one.events);
+            else if (one.kind === 'turn') await nextTurn();
+            else {
+              take();
+              client.session.end();
+              await answer.catch(() => {});
+              since = position;
+              client = open();
+              taken = 0;
+              answer = client.session.subscribe(requests, { since });
+            }
+          }
+          expect((await answer).recovered).toBe(true);
+          take();
+          expect(seen).toEqual(wanted(log, requests, 0));
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('sends nothing twice on one connection when subscriptions come one by one, each with its own cursor', async () => {
+    const act = fc.oneof(
+      { weight: 3, arbitrary: batch.map((events) => ({ kind: 'log', events }) as const) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: fc.constant('subscribe' as const),
+          which: fc.nat(FILTERS.length - 1),
+          back: fc.nat(30),
+        }),
+      },
+      { weight: 1, arbitrary: fc.constant({ kind: 'turn' } as const) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        batch,
+        fc.array(act, { minLength: 3, maxLength: 40 }),
+        fc.constantFrom(0, 4, 1_000),
+        async (first, acts, ringSize) => {
+          const { log, open } = startHub(ringSize, 2);
+          log.pause = () => nextTurn();
+          log.append(...first);
+          const { link, session } = open();
+          const asked: { request: SubscriptionRequest; from: number }[] = [];
+          const answers: Promise<unknown>[] = [];
+          for (const one of acts) {
+            if (one.kind === 'log') log.append(...one.events);
+            else if (one.kind === 'turn') await nextTurn();
+            else {
+              const from = Math.max(0, log.position - one.back);
+              const request = FILTERS[one.which] ?? FILTERS[0]!;
+              asked.push({ request, from });
+              answers.push(session.subscribe([request], { since: formatCursor(EPOCH, from) }));
+            }
+          }
+          await Promise.all(answers);
+          const expected = log.events
+            .filter((event) =>
+              asked.some(({ request, from }) => event.seq > from && matches(compileFilter(request), event)),
+            )
+            .map(({ seq }) => seq);
+          expect(link.seqs.toSorted((a, b) => a - b)).toEqual(expected);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('keeps live events back while it replays and answers after the last missed one', async () => {
+    const { log, open } = startHub(0, 2);
+    log.append({}, {}, {}, {});
+    log.pause = async () => {
+      if (log.position < 8) log.append({});
+    };
+    const { link, session } = open();
+    const answer = await session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 1) });
+    expect(answer).toMatchObject({ recovered: true, replayed: link.events.length });
+    expect(link.seqs).toEqual([2, 3, 4, 5, 6, 7, 8].slice(0, link.events.length));
+    expect(link.seqs.at(-1)).toBe(log.position);
+    expect(answer.cursor).toBe(formatCursor(EPOCH, log.position));
+  });
+
+  it('reports since as the position until the answer, heartbeats included', async () => {
+    const { log, hub, open } = startHub(0, 1);
+    log.append({}, {}, {});
+    const { link, session } = open();
+    const since = formatCursor(EPOCH, 1);
+    log.pause = async () => hub.beat(Date.now() + 60_000);
+    await session.subscribe([{ type: 'tvl_changes', filter: {} }], { since });
+    expect(link.named('heartbeat').length).toBeGreaterThan(0);
+    expect(new Set(link.named('heartbeat').map(({ cursor }) => cursor))).toEqual(new Set([since]));
+    hub.beat(Date.now() + 120_000);
+    expect(link.named('heartbeat').at(-1)).toMatchObject({ cursor: formatCursor(EPOCH, 3) });
+  });
+
+  it.each([
+    ['of another epoch', 'e0-00000000001'],
+    ['that is no cursor', 'yesterday'],
+    ['older than the log keeps', formatCursor(EPOCH, 1)],
+    ['ahead of the log', formatCursor(EPOCH, 9_000)],
+  ])('answers cursor_expired for a cursor %s, and the subscription is live', async (_, since) => {
+    const { log, open } = startHub(0, 10);
+    log.append({}, {}, {}, {}, {});
+    log.firstSeq = 4;
+    const { link, session } = open();
+    const answer = await session.subscribe([{ type: 'tvl_changes', filter: {} }], { since });
+    expect(answer).toMatchObject({ recovered: false, reason: 'cursor_expired', replayed: 0 });
+    expect(link.seqs).toEqual([]);
+    log.append({});
+    expect(link.seqs).toEqual([6]);
+  });
+
+  it('sends nothing twice to a client that comes from a process further ahead', async () => {
+    const { log, open } = startHub(0, 10);
+    log.append({}, {});
+    const ahead = { epoch: EPOCH, firstSeq: 1, headSeq: 4 };
+    log.bounds = async () => ahead;
+    const { link, session } = open();
+    const answer = await session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 4) });
+    expect(answer).toMatchObject({ recovered: true, replayed: 0, cursor: formatCursor(EPOCH, 4) });
+    log.append({}, {}, {});
+    expect(link.seqs).toEqual([5]);
+  });
+
+  it('stops at the limit of a replay, says so, and goes on live without a hole for older subscriptions', async () => {
+    const log = new MemoryLog(0);
+    const hub = new RealtimeHub({
+      recent: log,
+      stored: log,
+      published: NOTHING_PUBLISHED,
+      limits: { replayChunk: 2, replayEvents: 3 },
+    });
+    log.subscribe((events) => hub.deliver(events));
+    const link = new RecordingLink();
+    const session = hub.open(link, { caller: caller(), address: '127.0.0.1' });
+    const price = { type: 'price_change', protocol: null, token: 'bitcoin' } as const;
+    log.append({}, {}, {}, {}, {}, {});
+    await session.subscribe([{ type: 'price_changes', filter: {} }]);
+    log.pause = async () => {
+      if (log.position === 6) log.append(price, {});
+    };
+    const answer = await session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 0) });
+    expect(answer).toMatchObject({ recovered: false, reason: 'replay_limit' });
+    expect(link.seqs).toEqual([1, 2, 3, 7, 8]);
+    log.append({});
+    expect(link.seqs.at(-1)).toBe(9);
+  });
+
+  it('takes the subscription back when the log cannot be read, and older ones lose nothing', async () => {
+    const { log, open } = startHub(3, 10);
+    log.append({}, {}, {}, {}, {}, {});
+    const { link, session } = open();
+    await session.subscribe([{ type: 'price_changes', filter: {} }]);
+    log.pause = async () => {
+      log.append({ type: 'price_change', token: 'bitcoin' });
+      throw new Error('connection refused');
+    };
+    const failing = session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 0) });
+    await expect(failing).rejects.toMatchObject({ code: 'unavailable' });
+    expect(session.list()).toHaveLength(1);
+    expect(link.seqs).toEqual([7]);
+    log.append({}, { type: 'price_change', token: 'bitcoin' });
+    expect(link.seqs).toEqual([7, 9]);
+  });
+
+  it('ends its reads when the client leaves in the middle', async () => {
+    const { log, open } = startHub(0, 1);
+    log.append(...Array.from({ length: 50 }, () => ({})));
+    const { session } = open();
+    log.pause = () => nextTurn();
+    const answer = session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 0) });
+    await nextTurn();
+    session.end();
+    await answer;
+    expect(log.reads).toBeLessThan(5);
+  });
+
+  it('waits while the client has not taken what it got', async () => {
+    const { log, open } = startHub(0, 5);
+    log.append(...Array.from({ length: 20 }, () => ({})));
+    const { link, session } = open();
+    link.buffered = 10_000_000;
+    const answer = session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 0) });
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    expect(link.seqs).toHaveLength(5);
+    link.buffered = 0;
+    await answer;
+    expect(link.seqs).toHaveLength(20);
+  });
+
+  it('does changes of one connection in the order in which they were asked for', async () => {
+    const { log, open } = startHub(0, 1);
+    log.append({}, {}, {});
+    log.pause = () => nextTurn();
+    const { link, session } = open();
+    const first = session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 0) });
+    const second = session.unsubscribe({ type: 'tvl_changes' });
+    const third = session.subscribe([{ type: 'price_changes', filter: {} }]);
+    expect((await first).replayed).toBe(3);
+    expect((await second).removed).toMatchObject([{ id: 's1', type: 'tvl_changes' }]);
+    await third;
+    log.append({}, { type: 'price_change', token: 'bitcoin' });
+    expect(link.seqs).toEqual([1, 2, 3, 5]);
+  });
+
+  it('tells every connection with resync that the log began anew, and old cursors have expired', async () => {
+    const { log, hub, open } = startHub(100, 10);
+    const { link, session } = open();
+    await session.subscribe([{ type: 'tvl_changes', filter: {} }]);
+    log.append({});
+    log.epoch = 'e2';
+    log.append({});
+    expect(link.named('resync')).toEqual([{ cursor: formatCursor('e2', 1), reason: 'cursor_expired' }]);
+    expect(link.events.map(({ cursor }) => cursor)).toEqual([formatCursor('e1', 1), formatCursor('e2', 2)]);
+    expect(hub.cursor).toBe(formatCursor('e2', 2));
+    const again = await session.subscribe([{ type: 'price_changes', filter: {} }], { since: formatCursor('e1', 1) });
+    expect(again).toMatchObject({ recovered: false, reason: 'cursor_expired' });
+  });
+});
