@@ -44,6 +44,27 @@ export abstract class HotCache {
     return held.map((value, index) => value ?? this.published.lookUp(keys[index] ?? ''));
   }
 
+  /** Prices of tokens, in order. */
+  async prices(tokens: readonly string[]): Promise<(PublishedValue | undefined)[]> {
+    const values = await this.getMany(tokens.map(cacheKeys.price));
+    return values.map((value) => (value && 'metric' in value ? value : undefined));
+  }
+
+  async protocolTvl(protocol: string): Promise<ProtocolTvl | undefined> {
+    const [value] = await this.getMany([cacheKeys.tvl(protocol)]);
+    return value && 'tvl' in value ? value : undefined;
+  }
+
+  async tvl(protocol: string, chain: string): Promise<PublishedValue | undefined> {
+    const [value] = await this.getMany([cacheKeys.tvl(protocol, chain)]);
+    return value && 'metric' in value ? value : undefined;
+  }
+
+  async protocolMeta(slug: string): Promise<ProtocolMeta | undefined> {
+    const [value] = await this.getMany([cacheKeys.protocolMeta(slug)]);
+    return value && 'slug' in value ? value : undefined;
+  }
+
   protected abstract read(keys: readonly string[]): Promise<(CachedValue | undefined)[]>;
 
   /** Takes the keys' published values into the cache, for another hour. */

@@ -84,6 +84,6 @@ export class PublishedStore {
 }
 
 const VALUES = `
-SELECT metric, subject, chain, token_chain, value, seq, extract(epoch FROM observed_at)::float8 * 1000 AS observed_at,
+SELECT metric, subject, chain, token_chain, value, seq, (extract(epoch FROM observed_at) * 1000)::float8 AS observed_at,
        source, confidence, tags, symbol, volume_24h, market_cap
 FROM published_values`;

@@ -1,0 +1,157 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { LogEvent } from '../core/log-event.js';
+import { PublishedBook, protocolMeta } from './published-book.js';
+
+const NOW = Date.UTC(2026, 10, 20);
+
+function logEvent(fields: Partial<LogEvent>): LogEvent {
+  return {
+    seq: 1,
+    epoch: 'e1',
+    type: 'tvl_change',
+    protocol: null,
+    chain: null,
+    token: null,
+    previous: null,
+    current: null,
+    moved: null,
+    protocolTvl: null,
+    name: null,
+    category: null,
+    symbol: null,
+    volume24h: null,
+    marketCap: null,
+    data: null,
+    source: 'test',
+    confidence: 1,
+    tags: [],
+    observedAt: NOW,
+    capturedAt: NOW,
+    loggedAt: NOW,
+    owner: null,
+    correlationId: null,
+    traceParent: null,
+    ...fields,
+  };
+}
+
+const value = fc.double({ min: 0, max: 1e12, noNaN: true });
+const change = fc.oneof(
+  fc.record({
+    type: fc.constantFrom('tvl_change' as const, 'tvl_baseline' as const),
+    protocol: fc.constantFrom('aave', 'lido'),
+    chain: fc.constantFrom('ethereum', 'polygon', 'all', 'staking'),
+    current: value,
+  }),
+  fc.record({
+    type: fc.constantFrom('price_change' as const, 'price_baseline' as const),
+    token: fc.constantFrom('bitcoin', 'ethereum:0xab'),
+    current: value,
+  }),
+  fc.record({ type: fc.constant('tick' as const) }),
+  fc.record({ type: fc.constant('liquidation' as const), protocol: fc.constant('aave'), current: value }),
+);
+const log = fc
+  .array(change, { maxLength: 60 })
+  .map((changes) => changes.map((fields, index) => logEvent({ ...fields, seq: index + 1 })));
+
+/** The definition: the last value of each key, in log order. */
+function naive(events: readonly LogEvent[]): Map<string, number> {
+  const values = new Map<string, number>();
+  for (const { type, protocol, chain, token, current } of events) {
+    if (type.startsWith('tvl_')) values.set(`${protocol} ${chain}`, current!);
+    if (type.startsWith('price_')) values.set(`${token}`, current!);
+  }
+  return values;
+}
+
+function held(book: PublishedBook): Map<string, number> {
+  return new Map([
+    ...[...book.all('tvl')].map((entry): [string, number] => [`${entry.protocol} ${entry.chain}`, entry.value]),
+    ...[...book.all('price')].map((entry): [string, number] => [`${entry.token}`, entry.value]),
+  ]);
+}
+
+describe('the published book', () => {
+  test('equals a naive replay of the log', () => {
+    fc.assert(
+      fc.property(log, (events) => {
+        const book = new PublishedBook();
+        for (const event of events) book.apply(event);
+        expect(held(book)).toEqual(naive(events));
+      }),
+    );
+  });
+
+  test('is the same when a loaded part and the log overlap in any way', () => {
+    fc.assert(
+      fc.property(log, fc.nat(60), fc.nat(60), (events, loaded, from) => {
+        const book = new PublishedBook();
+        for (const event of events.slice(0, loaded)) book.apply(event);
+        for (const event of events.slice(Math.min(loaded, from))) book.apply(event);
+        expect(held(book)).toEqual(naive(events));
+      }),
+    );
+  });
+
+  test('totals always equal the sum taken anew', () => {
+    fc.assert(
+      fc.property(log, (events) => {
+        const book = new PublishedBook();
+        for (const event of events) {
+          book.apply(event);
+          const parts = book.tvlOf('aave');
+          const real = parts.filter((part) => ['ethereum', 'polygon'].includes(part.chain!));
+          const all = parts.find((part) => part.chain === 'all')?.value;
+          const total = real.length > 0 ? real.reduce((sum, part) => sum + part.value, 0) : all;
+          expect(book.protocolTvl('aave')).toBe(total);
+        }
+      }),
+    );
+  });
+
+  test('values carry the newest description of their protocol', () => {
+    const book = new PublishedBook();
+    book.apply(logEvent({ seq: 1, protocol: 'aave', chain: 'ethereum', current: 5, name: 'Old' }));
+    book.putMeta(protocolMeta({ slug: 'aave', name: 'Aave', category: 'Lending', chains: ['ethereum'] }));
+    expect(book.tvl('aave', 'ethereum')).toMatchObject({ value: 5, name: 'Aave', category: 'Lending' });
+    const changes = [
+      { field: 'name', previousValue: 'Aave', currentValue: 'Aave V3' },
+      { field: 'symbol', previousValue: null, currentValue: 'AAVE' },
+      { field: 'chains', previousValue: [], currentValue: ['ethereum', 'base'] },
+      { field: 'metadata', previousValue: {}, currentValue: { status: 'live' } },
+    ];
+    book.apply(logEvent({ seq: 2, type: 'protocol_update', protocol: 'aave', data: { changes } }));
+    expect(book.tvl('aave', 'ethereum')).toMatchObject({ name: 'Aave V3', symbol: 'AAVE', category: 'Lending' });
+    expect(book.protocol('aave')).toEqual({
+      slug: 'aave',
+      name: 'Aave V3',
+      symbol: 'AAVE',
+      category: 'Lending',
+      chains: ['ethereum', 'base'],
+      url: null,
+      metadata: { status: 'live' },
+    });
+    book.apply(logEvent({ seq: 3, protocol: 'aave', chain: 'base', current: 1, name: 'Older' }));
+    expect(book.tvl('aave', 'base')).toMatchObject({ name: 'Aave V3' });
+  });
+
+  test('an update that takes a field away leaves it empty', () => {
+    const book = new PublishedBook();
+    book.putMeta(protocolMeta({ slug: 'aave', name: 'Aave', category: 'Lending', symbol: 'AAVE' }));
+    const changes = [{ field: 'category', previousValue: 'Lending', currentValue: null }];
+    book.apply(logEvent({ type: 'protocol_update', protocol: 'aave', symbol: 'AAVE', data: { changes } }));
+    expect(book.protocol('aave')).toMatchObject({ category: null, symbol: 'AAVE' });
+  });
+
+  test('updates of any shape do no harm', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (changes) => {
+        const book = new PublishedBook();
+        book.apply(logEvent({ type: 'protocol_update', protocol: 'p', data: { changes } }));
+        expect(book.protocol('p')).toMatchObject({ slug: expect.any(String), chains: expect.any(Array) });
+      }),
+    );
+  });
+});

@@ -1,0 +1,111 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Gauge } from 'prom-client';
+import { Database } from '../../platform/database/database.js';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { PublishedState } from './published-state.js';
+
+type ReferenceRow = [subject: string, chain: string, published: number];
+
+const PAGE = 1_000;
+const EVERY_MS = 3_000;
+/** A change needs this long from the row into the state; only what still differs then, unchanged, is a difference. */
+const SETTLE_MS = 500;
+
+/**
+ * Compares the published state with what the rows say they last published, and loads the state again when they differ:
+ * after any fault the state is right, and known to be, within five seconds.
+ */
+@Injectable()
+export class StateReconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(StateReconciler.name);
+  private readonly differing: Gauge;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly published: PublishedState,
+    metrics: Metrics,
+  ) {
+    this.differing = new Gauge({
+      name: 'published_state_differences',
+      help: 'Keys whose published value in memory was not the one their row last published, at the last comparison.',
+      registers: [metrics.registry],
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.loop();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  /** The number of keys that differ. More than none: everything is loaded again before the answer. */
+  async compare(): Promise<number> {
+    const suspects = await this.suspects();
+    if (suspects.size > 0) await sleep(SETTLE_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    const still = suspects.size === 0 ? suspects : await this.suspects();
+    const differences = [...still].filter(([key, pair]) => suspects.get(key) === pair).length;
+    this.differing.set(differences);
+    if (differences > 0) {
+      this.logger.error({ differences }, 'published state differed from the rows; loading it again');
+      await this.published.reload();
+    }
+    return differences;
+  }
+
+  /** Keys that differ, with both values: a pair that changes in between is on its way, not wrong. */
+  private async suspects(): Promise<Map<string, string>> {
+    const suspects = new Map<string, string>();
+    const note = (key: string, held: number | undefined, published: number) => {
+      if (held !== published) suspects.set(key, `${held} ${published}`);
+    };
+    for await (const [protocol, chain, published] of this.rows(TVLS, ['', ''])) {
+      note(`tvl ${protocol} ${chain}`, this.published.tvl(protocol, chain)?.value, published);
+    }
+    for await (const [token, , published] of this.rows(PRICES, [''])) {
+      note(`price ${token}`, this.published.price(token)?.value, published);
+    }
+    return suspects;
+  }
+
+  /** In small pages: reading thousands of rows at once would hold up this process's events for milliseconds. */
+  private async *rows(text: string, start: readonly string[]): AsyncGenerator<ReferenceRow> {
+    let after = start;
+    for (;;) {
+      const { rows } = await this.database.pool.query<ReferenceRow>({
+        text,
+        values: [...after, PAGE],
+        rowMode: 'array',
+      });
+      yield* rows;
+      const last = rows.at(-1);
+      if (rows.length < PAGE || last === undefined) return;
+      after = [last[0], last[1]].slice(0, start.length);
+    }
+  }
+
+  private async loop(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.compare();
+      } catch (error) {
+        this.logger.warn({ reason: String(error) }, 'published state not compared');
+      }
+    }
+  }
+}
+
+const TVLS = `
+SELECT protocol, chain, coalesce(published_value, tvl) FROM protocol_tvl
+WHERE protocol >= $1 AND (protocol, chain) > ($1, $2) ORDER BY protocol, chain LIMIT $3`;
+
+const PRICES = `
+SELECT token, '', coalesce(published_value, price) FROM token_prices WHERE token > $1 ORDER BY token LIMIT $2`;

@@ -1,0 +1,73 @@
+import { Injectable } from '@nestjs/common';
+import { roleIncludes, type Caller } from '../../access/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { EventLog, type LogBounds, type LogFilter } from '../capture/event-log.js';
+import { formatCursor, parseCursor } from '../core/cursor.js';
+import { EVENT_TYPES, isDelivered, type EventType } from '../core/log-event.js';
+import { normaliseChain, normaliseToken } from '../core/names.js';
+import { eventPayload } from '../core/payload.js';
+import type { EventsAnswer, EventsQuery } from './events.dto.js';
+import { invalidCursor } from './page-cursor.js';
+import { commaList } from './query-values.js';
+
+/** The event log for those who poll. */
+@Injectable()
+export class EventLookups {
+  constructor(private readonly log: EventLog) {}
+
+  async read(query: EventsQuery, caller: Caller): Promise<EventsAnswer> {
+    const filter = this.filter(query, caller);
+    const bounds = await this.log.bounds();
+    const after = position(query, bounds);
+    const rows = await this.log.read(after, query.limit + 1, filter);
+    const events = rows.slice(0, query.limit);
+    const more = rows.length > query.limit;
+    // Nothing else matched up to the head as it was before the read.
+    const end = more ? (events.at(-1)?.seq ?? after) : Math.max(events.at(-1)?.seq ?? after, bounds.headSeq);
+    return {
+      data: events.filter(isDelivered).map(eventPayload),
+      page: { next_cursor: formatCursor(bounds.epoch, end), has_more: more },
+    };
+  }
+
+  private filter({ types, protocol, chain, token, all }: EventsQuery, caller: Caller): LogFilter {
+    const everyones = all && roleIncludes(caller.role, 'admin');
+    if (all && !everyones) throw new DomainError('forbidden', 'Only admins may ask for all users with all=true.');
+    return {
+      types: types === undefined ? EVENT_TYPES : eventTypes(types),
+      ...(protocol === undefined ? {} : { protocol }),
+      ...(chain === undefined ? {} : { chain: normaliseChain(chain) }),
+      ...(token === undefined ? {} : { token: normaliseToken(token) }),
+      ...(everyones ? {} : { owner: caller.userId }),
+    };
+  }
+}
+
+const KNOWN: ReadonlyMap<string, EventType> = new Map([
+  ...EVENT_TYPES.map((type): [string, EventType] => [type, type]),
+  ['tvl_update', 'tvl_change'],
+  ['price_update', 'price_change'],
+]);
+
+function eventTypes(list: string): EventType[] {
+  return commaList(list).map((name) => {
+    const type = KNOWN.get(name);
+    if (type !== undefined) return type;
+    const detail = `types must be some of ${EVENT_TYPES.join(', ')}`;
+    const errors = [{ pointer: '?types', code: 'unknown_type', detail }];
+    throw new DomainError('invalid_request', detail, { field: 'types', errors });
+  });
+}
+
+/** The exclusive start; a position that the log no longer has, or never had, is told instead of skipped over. */
+function position({ since, cursor }: EventsQuery, { epoch, firstSeq, headSeq }: LogBounds): number {
+  const given = cursor ?? since;
+  const pointer = cursor === undefined ? '?since' : '?cursor';
+  if (given === undefined) return firstSeq - 1;
+  const parsed = parseCursor(given);
+  if (!parsed) throw invalidCursor('it is not a cursor of the event log', 'invalid_cursor', pointer);
+  if (parsed.epoch !== epoch || parsed.seq > headSeq || parsed.seq < firstSeq - 1) {
+    throw invalidCursor('the log no longer reaches back to it', 'cursor_expired', pointer);
+  }
+  return parsed.seq;
+}

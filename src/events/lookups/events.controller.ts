@@ -1,0 +1,24 @@
+import { Controller, Get, Query, UseInterceptors } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
+import { CsvInterceptor } from './csv.interceptor.js';
+import { EventLookups } from './event-lookups.js';
+import { EventsAnswer, EventsQuery } from './events.dto.js';
+
+@ApiTags('events')
+@Roles('reader')
+@Controller('v1/events')
+export class EventsController {
+  constructor(private readonly events: EventLookups) {}
+
+  /**
+   * The event log, in order.
+   * @remarks Poll with the `next_cursor` of the last answer: nothing is missed, nothing comes twice. A cursor that the log
+   * no longer reaches back to is refused with the code `cursor_expired`; take the current values and start again.
+   */
+  @Get()
+  @UseInterceptors(CsvInterceptor)
+  read(@Query() query: EventsQuery, @CurrentCaller() caller: Caller): Promise<EventsAnswer> {
+    return this.events.read(query, caller);
+  }
+}

@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { HistorySeries, type BucketRow, type RawRow, type Slice } from '../history/history-series.js';
+import type { Metric } from '../hot-cache/published-value.js';
+import type { HistoryAnswer, HistoryBucketRow, HistoryQuery, HistoryRow } from './history.dto.js';
+import { decodePageCursor, encodePageCursor } from './page-cursor.js';
+import { intervalFor, parseTime } from './time-range.js';
+import { notFound } from './value-lookups.js';
+
+const DAY_MS = 86_400_000;
+
+/** Charts: a key's stored history at the asked or fitting grain, in pages. */
+@Injectable()
+export class HistoryLookups {
+  constructor(
+    private readonly series: HistorySeries,
+    private readonly clock: Clock,
+  ) {}
+
+  /** `chain` null with `tvl`: the protocol's total over real chains. */
+  async read(metric: Metric, subject: string, chain: string | null, query: HistoryQuery): Promise<HistoryAnswer> {
+    const series = await this.series.find(metric, subject, chain);
+    if (!series) throw notFound('recorded history of it');
+    const { limit, cursor, ...asked } = query;
+    const scope = [metric, subject, chain, asked];
+    // Relative times are those of the first page; the cursor carries them, so that later pages do not slide.
+    const [at, seq, pageFrom, pageTo] = decodePageCursor(scope, cursor, ['number', 'number', 'number', 'number']) ?? [];
+    const range = this.range(query);
+    const from = inRange(pageFrom) ?? range.from;
+    const to = inRange(pageTo) ?? range.to;
+    const interval = query.interval ?? intervalFor(to - from);
+    const position = inRange(at);
+    const slice: Slice = {
+      from,
+      to,
+      limit: limit + 1,
+      ...(position === undefined ? {} : { after: { at: position, seq: Number.isSafeInteger(seq) ? Number(seq) : 0 } }),
+    };
+    const rows =
+      interval === 'raw' ? await this.series.raw(series, slice) : await this.series.buckets(interval, series, slice);
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    const lastSeq = last && 'seq' in last ? last.seq : 0;
+    return {
+      data: page.map((row) => ('open' in row ? bucketAnswer(row) : rawAnswer(row))),
+      page: {
+        next_cursor: last ? encodePageCursor(scope, [last.at, lastSeq, from, to]) : null,
+        has_more: last !== undefined,
+      },
+      meta: { from: isoTime(from), to: isoTime(to), interval, chains: series.chains },
+    };
+  }
+
+  private range(query: HistoryQuery): { from: number; to: number } {
+    const now = this.clock.now();
+    const to = timeOf('to', query.to, now) ?? now;
+    const usual = { raw: DAY_MS, '1h': 7 * DAY_MS, '1d': 90 * DAY_MS }[query.interval ?? 'raw'];
+    const from = timeOf('from', query.from, now) ?? to - usual;
+    if (from >= to) throw badTime('from', 'from must be before to');
+    return { from, to };
+  }
+}
+
+function timeOf(field: string, text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined;
+  const time = parseTime(text, now);
+  if (inRange(time) === undefined) throw badTime(field, `${field} must be an ISO 8601 time or now-<number><m|h|d|w>`);
+  return time;
+}
+
+/** Times and positions that the database can hold. */
+function inRange(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value <= 253_402_300_799_000 ? value : undefined;
+}
+
+function badTime(field: string, detail: string): DomainError {
+  return new DomainError('invalid_request', detail, {
+    field,
+    errors: [{ pointer: `?${field}`, code: 'invalid_time', detail }],
+  });
+}
+
+function rawAnswer({ at, value }: RawRow): HistoryRow {
+  return { time: isoTime(at), value };
+}
+
+function bucketAnswer({ at, open, high, low, close, average, samples }: BucketRow): HistoryBucketRow {
+  return { time: isoTime(at), value: close, open, high, low, average, samples };
+}
+
+function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}

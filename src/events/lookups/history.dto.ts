@@ -1,0 +1,95 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+import { PageInfo } from './list.dto.js';
+import { IsDigits, IsPlainText } from './query-values.js';
+import { INTERVALS, type Interval } from './time-range.js';
+
+export class HistoryQuery {
+  /**
+   * Start, included: ISO 8601, or relative to now (`now-30d`; m, h, d, w).
+   * @example now-7d
+   */
+  @IsOptional()
+  @IsPlainText(40)
+  from?: string;
+
+  /**
+   * End, excluded.
+   * @example now
+   */
+  @IsOptional()
+  @IsPlainText(40)
+  to?: string;
+
+  /** Every value, or hours or days. Without it: raw up to 2 days, hours up to 90, else days. */
+  @IsOptional()
+  @ApiProperty({ enum: INTERVALS, required: false })
+  @IsIn(INTERVALS)
+  interval?: Interval;
+
+  /** Most rows of the answer. */
+  @IsDigits(1, 10_000, 1_000)
+  limit: number = 1_000;
+
+  /** `page.next_cursor` of the page before; with the same other parameters. */
+  @IsOptional()
+  @IsPlainText(1_024)
+  cursor?: string;
+}
+
+export class HistoryRow {
+  /**
+   * The value's time, or the start of the hour or day; ISO 8601 UTC.
+   * @example 2026-11-20T10:00:00.000Z
+   */
+  time!: string;
+
+  /**
+   * US dollars; of an hour or day: its last value.
+   * @example 2750000000
+   */
+  value!: number;
+}
+
+export class HistoryBucketRow extends HistoryRow {
+  /** First value. */
+  open!: number;
+
+  /** Null for a total over several chains: their highs need not fall together. */
+  high!: number | null;
+
+  /** Null for a total over several chains. */
+  low!: number | null;
+
+  /** Mean of the recorded values; null for a total over several chains. */
+  average!: number | null;
+
+  /** How many values were recorded. */
+  samples!: number;
+}
+
+export class HistoryMeta {
+  /** ISO 8601 UTC; included. */
+  from!: string;
+
+  /** ISO 8601 UTC; excluded. */
+  to!: string;
+
+  @ApiProperty({ enum: INTERVALS })
+  interval!: Interval;
+
+  /**
+   * Series that were added up.
+   * @example ["ethereum", "arbitrum"]
+   */
+  chains!: string[];
+}
+
+export class HistoryAnswer {
+  /** Oldest first; `open` to `samples` with hours and days. */
+  data!: (HistoryRow | HistoryBucketRow)[];
+
+  page!: PageInfo;
+
+  meta!: HistoryMeta;
+}

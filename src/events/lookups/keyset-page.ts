@@ -1,0 +1,51 @@
+/** An entry of a list by what it is sorted by; ids are unique. Entries without rank come last, whatever the order. */
+export interface Ranked<T> {
+  readonly item: T;
+  readonly rank: number | string | null;
+  readonly id: string;
+}
+
+export interface Position {
+  readonly rank: number | string | null;
+  readonly id: string;
+}
+
+export interface KeysetPage<T> {
+  readonly items: readonly T[];
+  /** Where the next page starts after; undefined on the last page. */
+  readonly next: Position | undefined;
+}
+
+export type Order = 'asc' | 'desc';
+
+/** The entries behind `after`, in order. Positions survive changes of the list: nothing before `after` shows up again. */
+export function keysetPage<T>(
+  entries: readonly Ranked<T>[],
+  order: Order,
+  limit: number,
+  after?: Position,
+): KeysetPage<T> {
+  const compare = (a: Position, b: Position) => compareRanks(a.rank, b.rank, order) || compareText(a.id, b.id);
+  const rest = after === undefined ? [...entries] : entries.filter((entry) => compare(entry, after) > 0);
+  rest.sort(compare);
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    items: page.map((entry) => entry.item),
+    next: rest.length > limit && last !== undefined ? { rank: last.rank, id: last.id } : undefined,
+  };
+}
+
+function compareRanks(a: Position['rank'], b: Position['rank'], order: Order): number {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  if (b === null) return -1;
+  const ascending = typeof a === 'number' && typeof b === 'number' ? a - b : compareText(String(a), String(b));
+  return order === 'asc' ? ascending : -ascending;
+}
+
+/** By code unit, not by locale: the same on every machine. */
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,43 @@
+import { IsOptional } from 'class-validator';
+import { IsDigits, IsPlainText } from './query-values.js';
+
+/** What every list takes. */
+export class ListQuery {
+  /**
+   * Most rows of the answer.
+   * @example 20
+   */
+  @IsDigits(1, 1_000, 100)
+  limit: number = 100;
+
+  /** `page.next_cursor` of the page before; with the same other parameters. */
+  @IsOptional()
+  @IsPlainText(1_024)
+  cursor?: string;
+}
+
+export class PageInfo {
+  /** Give it as `cursor` to get the next page; null on the last one. */
+  next_cursor!: string | null;
+
+  /**
+   * Whether there are more rows.
+   * @example true
+   */
+  has_more!: boolean;
+}
+
+/** Changes against the value at or before the time, in percent; null where there is none that old. */
+export class ChangesAnswer {
+  /** @example 0.42 */
+  change1h!: number | null;
+
+  /** @example -1.73 */
+  change24h!: number | null;
+
+  /** @example 10.5 */
+  change7d!: number | null;
+}
+
+/** For routes without query parameters: any is refused. */
+export class NoQuery {}

@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { toCsv } from './csv.js';
+import { keysetPage, type Order, type Position, type Ranked } from './keyset-page.js';
+import { decodePageCursor, encodePageCursor } from './page-cursor.js';
+import { intervalFor, parseTime } from './time-range.js';
+
+const entries = fc
+  .array(fc.record({ rank: fc.option(fc.oneof(fc.integer({ min: 0, max: 5 })), { nil: null }) }), { maxLength: 40 })
+  .map((rows) => rows.map(({ rank }, index): Ranked<string> => ({ item: `i${index}`, rank, id: `i${index}` })));
+
+function walk(list: Ranked<string>[], order: Order, limit: number): string[] {
+  const seen: string[] = [];
+  let after: Position | undefined;
+  do {
+    const { items, next } = keysetPage(list, order, limit, after);
+    seen.push(...items);
+    after = next;
+  } while (after);
+  return seen;
+}
+
+describe('keyset pages', () => {
+  test('walking them gives every entry once, in order, ties by id, entries without rank last', () => {
+    fc.assert(
+      fc.property(
+        entries,
+        fc.constantFrom<Order>('asc', 'desc'),
+        fc.integer({ min: 1, max: 7 }),
+        (list, order, limit) => {
+          const weight = ({ rank }: Ranked<string>) =>
+            typeof rank === 'number' ? (order === 'asc' ? rank : -rank) : Number.POSITIVE_INFINITY;
+          const expected = [...list].sort((a, b) => {
+            if (weight(a) !== weight(b)) return weight(a) - weight(b);
+            return a.id < b.id ? -1 : 1;
+          });
+          expect(walk(list, order, limit)).toEqual(expected.map((entry) => entry.item));
+        },
+      ),
+    );
+  });
+
+  test('text ranks sort by text', () => {
+    const list = ['b', 'a', 'c'].map((rank): Ranked<string> => ({ item: rank, rank, id: rank }));
+    expect(walk(list, 'asc', 2)).toEqual(['a', 'b', 'c']);
+    expect(walk(list, 'desc', 2)).toEqual(['c', 'b', 'a']);
+  });
+});
+
+describe('page cursors', () => {
+  test('give back what was put in', () => {
+    fc.assert(
+      fc.property(
+        fc.string(),
+        fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+        fc.string(),
+        (scope, rank, id) => {
+          const cursor = encodePageCursor(scope, [rank, id]);
+          const [rankBack, idBack] = decodePageCursor(scope, cursor, ['number', 'string'])!;
+          expect(Object.is(rankBack, -0) ? 0 : rankBack).toBe(Object.is(rank, -0) ? 0 : rank);
+          expect(idBack).toBe(id);
+        },
+      ),
+    );
+  });
+
+  test('none asked for is none', () => {
+    expect(decodePageCursor('list', undefined, ['string'])).toBeUndefined();
+  });
+
+  test.each([
+    ['of another list', encodePageCursor('other', ['a'])],
+    ['with other types', encodePageCursor('list', [1])],
+    ['with too many parts', encodePageCursor('list', ['a', 'b'])],
+    ['that is no JSON', Buffer.from('{').toString('base64url')],
+    ['that is no list', Buffer.from('{"a":1}').toString('base64url')],
+    ['that is empty', ''],
+    ['with characters of other alphabets', '++//=='],
+    ['that is endless', 'A'.repeat(5_000)],
+  ])('a cursor %s is refused as invalid input', (_, cursor) => {
+    const decode = () => decodePageCursor('list', cursor, ['string']);
+    expect(decode).toThrow(DomainError);
+    expect(decode).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'cursor' }));
+  });
+
+  test('no text at all brings down the decoder', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.base64String()), (cursor) => {
+        try {
+          decodePageCursor('list', cursor, ['string']);
+        } catch (error) {
+          expect(error).toBeInstanceOf(DomainError);
+        }
+      }),
+    );
+  });
+});
+
+describe('times', () => {
+  const now = Date.UTC(2026, 10, 20, 12);
+
+  test.each([
+    ['now', now],
+    ['now-24h', now - 86_400_000],
+    ['now-90m', now - 5_400_000],
+    ['now-2w', now - 1_209_600_000],
+    ['2026-11-20', Date.UTC(2026, 10, 20)],
+    ['2026-11-20T10:00Z', Date.UTC(2026, 10, 20, 10)],
+    ['2026-11-20T10:00:00.500+02:00', Date.UTC(2026, 10, 20, 8, 0, 0, 500)],
+  ])('%s is understood', (text, expected) => {
+    expect(parseTime(text, now)).toBe(expected);
+  });
+
+  test.each([
+    '',
+    'yesterday',
+    'now-',
+    'now-1y',
+    'now+1h',
+    '1700000000',
+    '2026-13-45',
+    '20 Nov 2026',
+    '2026-11-20T10:00',
+  ])('%j is not a time', (text) => {
+    expect(parseTime(text, now)).toBeUndefined();
+  });
+
+  test('the grain follows the span', () => {
+    const day = 86_400_000;
+    expect([1, 2, 3, 90, 91].map((days) => intervalFor(days * day))).toEqual(['raw', 'raw', '1h', '1h', '1d']);
+  });
+});
+
+describe('CSV', () => {
+  test('quotes what needs it, joins lists, leaves empty what is null', () => {
+    const rows = [
+      { name: 'a,b', chains: ['x', 'y'], tvl: 1.5, none: null },
+      { name: 'say "hi"\nthere', chains: [], tvl: -2, extra: { a: 1 } },
+    ];
+    expect(toCsv(rows)).toBe(
+      'name,chains,tvl,none,extra\r\n"a,b",x|y,1.5,,\r\n"say ""hi""\nthere",,-2,,"{""a"":1}"\r\n',
+    );
+  });
+
+  test.each(['=1+1', '+1', '-cmd', '@SUM(A1)', '\tx', '\rx'])('%j cannot run as a formula', (name) => {
+    expect(toCsv([{ name }])).toContain(`'${name}`);
+  });
+
+  test('no rows are an empty header', () => {
+    expect(toCsv([])).toBe('\r\n');
+  });
+});

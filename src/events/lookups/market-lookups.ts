@@ -1,0 +1,116 @@
+import { Injectable } from '@nestjs/common';
+import { isRealChain, normaliseChain } from '../core/names.js';
+import { ChangeReferences } from '../history/change-references.js';
+import { PublishedState } from '../hot-cache/published-state.js';
+import type { PublishedValue } from '../hot-cache/published-value.js';
+import type { Position, Ranked } from './keyset-page.js';
+import type { ListQuery } from './list.dto.js';
+import type {
+  ChainAnswer,
+  ChainsAnswer,
+  MoverAnswer,
+  MoversAnswer,
+  MoversQuery,
+  TokensAnswer,
+  TokensQuery,
+} from './markets.dto.js';
+import { pagedList } from './paged-list.js';
+import { changeOver } from './protocol-lookups.js';
+import { ValueLookups } from './value-lookups.js';
+
+/** Chains, tokens and the biggest moves; from memory. */
+@Injectable()
+export class MarketLookups {
+  constructor(
+    private readonly published: PublishedState,
+    private readonly references: ChangeReferences,
+    private readonly values: ValueLookups,
+  ) {}
+
+  /** Largest first. */
+  chains({ limit, cursor }: ListQuery): ChainsAnswer {
+    const chains = new Map<string, ChainAnswer>();
+    for (const { chain, value } of this.published.all('tvl')) {
+      if (chain === null || !isRealChain(chain)) continue;
+      const held = chains.get(chain) ?? { chain, tvl: 0, protocols: 0 };
+      chains.set(chain, { chain, tvl: held.tvl + value, protocols: held.protocols + 1 });
+    }
+    const ranked = [...chains.values()].map((item) => ({ item, rank: item.tvl, id: item.chain }));
+    const request = { scope: 'chains', order: 'desc', limit, cursor, rankedBy: 'number' } as const;
+    return pagedList(ranked, request, (item) => item);
+  }
+
+  tokens({ limit, cursor, ...query }: TokensQuery): TokensAnswer {
+    const scope = ['tokens', query];
+    const rankedBy = query.sort === 'token' ? 'string' : 'number';
+    const order = query.order ?? (rankedBy === 'string' ? 'asc' : 'desc');
+    const request = { scope, order, limit, cursor, rankedBy } as const;
+    return pagedList(this.rankedTokens(query), request, (value) => this.values.priceAnswer(value));
+  }
+
+  movers({ metric = 'tvl', window = '24h', direction = 'any', minValue = 0, limit }: MoversQuery): MoversAnswer {
+    const moves: MoverAnswer[] = [];
+    for (const candidate of metric === 'tvl' ? this.protocols() : this.prices()) {
+      if (candidate.value < minValue) continue;
+      const changes = this.references.changes(
+        metric,
+        candidate.protocol ?? candidate.token ?? '',
+        null,
+        candidate.value,
+      );
+      const changePercent = changeOver(window, changes);
+      if (changePercent === null || changePercent === 0) continue;
+      if (direction !== 'any' && changePercent > 0 !== (direction === 'up')) continue;
+      moves.push({ metric, ...candidate, ...changes, changePercent });
+    }
+    moves.sort((a, b) => Math.abs(b.changePercent) - Math.abs(a.changePercent));
+    return { data: moves.slice(0, limit), page: { next_cursor: null, has_more: moves.length > limit } };
+  }
+
+  private rankedTokens({ q, chain, sort, window }: Omit<TokensQuery, 'limit' | 'cursor'>): Ranked<PublishedValue>[] {
+    const text = q?.toLowerCase();
+    const on = chain === undefined ? undefined : normaliseChain(chain);
+    const ranked: Ranked<PublishedValue>[] = [];
+    for (const item of this.published.all('price')) {
+      const token = item.token ?? '';
+      if (on !== undefined && item.chain !== on) continue;
+      if (text !== undefined && !token.includes(text) && !item.symbol?.toLowerCase().includes(text)) continue;
+      ranked.push({ item, id: token, rank: this.rankOf(item, sort, window) });
+    }
+    return ranked;
+  }
+
+  private rankOf(item: PublishedValue, sort: TokensQuery['sort'], window: TokensQuery['window']): Position['rank'] {
+    switch (sort) {
+      case 'token':
+        return item.token;
+      case 'price':
+        return item.value;
+      case 'volume':
+        return item.volume24h;
+      case 'change':
+        return changeOver(window ?? '24h', this.references.changes('price', item.token ?? '', null, item.value));
+      case 'market_cap':
+      case undefined:
+        return item.marketCap;
+    }
+  }
+
+  private *protocols(): Iterable<Candidate> {
+    for (const protocol of this.published.valuedProtocols()) {
+      const value = this.published.protocolTvl(protocol);
+      if (value === undefined) continue;
+      const meta = this.published.protocol(protocol);
+      const { name = null, symbol = null, category = null } = meta ?? {};
+      yield { protocol, token: null, name, symbol, category, value };
+    }
+  }
+
+  private *prices(): Iterable<Candidate> {
+    for (const { token, symbol, value } of this.published.all('price')) {
+      yield { protocol: null, token, name: null, symbol, category: null, value };
+    }
+  }
+}
+
+type Candidate = Pick<MoverAnswer, 'protocol' | 'token' | 'name' | 'symbol' | 'category' | 'value'>;

@@ -1,0 +1,137 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+import type { Metric } from '../hot-cache/published-value.js';
+import type { Order } from './keyset-page.js';
+import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
+import { PriceAnswer } from './prices.dto.js';
+import { ORDERS, WINDOWS, type Window } from './protocols.dto.js';
+import { IsAmount, IsDigits, IsPlainText } from './query-values.js';
+
+export class ChainAnswer {
+  /** @example ethereum */
+  chain!: string;
+
+  /** US dollars: sum of the published values of all protocols on it. */
+  tvl!: number;
+
+  /**
+   * Protocols with a value on it.
+   * @example 1061
+   */
+  protocols!: number;
+}
+
+export class ChainsAnswer {
+  data!: ChainAnswer[];
+
+  page!: PageInfo;
+}
+
+export const TOKEN_SORTS = ['market_cap', 'volume', 'price', 'change', 'token'] as const;
+export type TokenSort = (typeof TOKEN_SORTS)[number];
+
+export class TokensQuery extends ListQuery {
+  /**
+   * Part of the token or its symbol.
+   * @example btc
+   */
+  @IsOptional()
+  @IsPlainText(100)
+  q?: string;
+
+  /** @example ethereum */
+  @IsOptional()
+  @IsPlainText(100)
+  chain?: string;
+
+  @IsOptional()
+  @ApiProperty({ enum: TOKEN_SORTS, default: 'market_cap', required: false })
+  @IsIn(TOKEN_SORTS)
+  sort?: TokenSort;
+
+  /** Default: `token` ascending, numbers descending. Tokens without the number come last. */
+  @IsOptional()
+  @ApiProperty({ enum: ORDERS, required: false })
+  @IsIn(ORDERS)
+  order?: Order;
+
+  /** Of which change `sort=change` speaks. */
+  @IsOptional()
+  @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
+  @IsIn(WINDOWS)
+  window?: Window;
+}
+
+export class TokensAnswer {
+  data!: PriceAnswer[];
+
+  page!: PageInfo;
+}
+
+export const METRICS: readonly Metric[] = ['tvl', 'price'];
+export const DIRECTIONS = ['up', 'down', 'any'] as const;
+export type Direction = (typeof DIRECTIONS)[number];
+
+export class MoversQuery {
+  /** TVL of protocols, or prices of tokens. */
+  @IsOptional()
+  @ApiProperty({ enum: METRICS, default: 'tvl', required: false })
+  @IsIn(METRICS)
+  metric?: Metric;
+
+  @IsOptional()
+  @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
+  @IsIn(WINDOWS)
+  window?: Window;
+
+  @IsOptional()
+  @ApiProperty({ enum: DIRECTIONS, default: 'any', required: false })
+  @IsIn(DIRECTIONS)
+  direction?: Direction;
+
+  /**
+   * Leave out what is worth less, US dollars: the largest relative moves are those of the smallest.
+   * @example 1000000
+   */
+  @IsAmount()
+  minValue?: number;
+
+  /** Most rows of the answer. */
+  @IsDigits(1, 100, 10)
+  limit: number = 10;
+}
+
+export class MoverAnswer extends ChangesAnswer {
+  @ApiProperty({ enum: METRICS })
+  metric!: Metric;
+
+  /** @example uniswap-v3 */
+  protocol!: string | null;
+
+  /** @example bitcoin */
+  token!: string | null;
+
+  /** @example Uniswap V3 */
+  name!: string | null;
+
+  /** @example UNI */
+  symbol!: string | null;
+
+  /** @example Dexs */
+  category!: string | null;
+
+  /** US dollars. */
+  value!: number;
+
+  /**
+   * Over the window asked for, percent.
+   * @example -12.5
+   */
+  changePercent!: number;
+}
+
+export class MoversAnswer {
+  data!: MoverAnswer[];
+
+  page!: PageInfo;
+}

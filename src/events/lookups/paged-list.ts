@@ -1,0 +1,31 @@
+import { keysetPage, type Order, type Ranked } from './keyset-page.js';
+import type { PageInfo } from './list.dto.js';
+import { decodePageCursor, encodePageCursor } from './page-cursor.js';
+
+export interface PageRequest {
+  /** Names the list and everything that selects or sorts its rows. */
+  scope: unknown;
+  order: Order;
+  limit: number;
+  cursor: string | undefined;
+  /** What the entries are ranked by. */
+  rankedBy: 'number' | 'string';
+}
+
+/** One page of a list that lies in memory, in the shape of every list's answer. */
+export function pagedList<T, A>(
+  entries: readonly Ranked<T>[],
+  { scope, order, limit, cursor, rankedBy }: PageRequest,
+  answer: (item: T) => A,
+): { data: A[]; page: PageInfo } {
+  const [rank, id] = decodePageCursor(scope, cursor, [rankedBy, 'string']) ?? [];
+  const after = typeof id === 'string' ? { rank: rank ?? null, id } : undefined;
+  const { items, next } = keysetPage(entries, order, limit, after);
+  return {
+    data: items.map(answer),
+    page: {
+      next_cursor: next === undefined ? null : encodePageCursor(scope, [next.rank, next.id]),
+      has_more: next !== undefined,
+    },
+  };
+}

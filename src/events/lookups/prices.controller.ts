@@ -1,0 +1,33 @@
+import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Roles } from '../../access/index.js';
+import { normaliseToken } from '../core/names.js';
+import { CsvInterceptor } from './csv.interceptor.js';
+import { HistoryAnswer, HistoryQuery } from './history.dto.js';
+import { HistoryLookups } from './history-lookups.js';
+import { PricesAnswer, TokenParams, TokensParams } from './prices.dto.js';
+import { ExactQuery } from './tvl.dto.js';
+import { ValueLookups } from './value-lookups.js';
+
+@ApiTags('prices')
+@Roles('reader')
+@Controller('v1/prices')
+@UseInterceptors(CsvInterceptor)
+export class PricesController {
+  constructor(
+    private readonly values: ValueLookups,
+    private readonly histories: HistoryLookups,
+  ) {}
+
+  /** Price history of a token. */
+  @Get(':token/history')
+  history(@Param() { token }: TokenParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
+    return this.histories.read('price', normaliseToken(token), null, query);
+  }
+
+  /** Last published prices of one or more tokens. */
+  @Get(':tokens')
+  prices(@Param() { tokens }: TokensParams, @Query() { exact }: ExactQuery): Promise<PricesAnswer> {
+    return this.values.prices(tokens, exact);
+  }
+}

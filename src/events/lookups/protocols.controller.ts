@@ -1,0 +1,28 @@
+import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Roles } from '../../access/index.js';
+import { CsvInterceptor } from './csv.interceptor.js';
+import { NoQuery } from './list.dto.js';
+import { ProtocolLookups } from './protocol-lookups.js';
+import { ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery } from './protocols.dto.js';
+import { ProtocolParams } from './tvl.dto.js';
+
+@ApiTags('protocols')
+@Roles('reader')
+@Controller('v1/protocols')
+export class ProtocolsController {
+  constructor(private readonly protocols: ProtocolLookups) {}
+
+  /** Protocols: searched, filtered, sorted, in pages. */
+  @Get()
+  @UseInterceptors(CsvInterceptor)
+  list(@Query() query: ProtocolsQuery): ProtocolsAnswer {
+    return this.protocols.list(query);
+  }
+
+  /** One protocol: description, total, each chain. */
+  @Get(':protocol')
+  one(@Param() { protocol }: ProtocolParams, @Query() _query: NoQuery): Promise<ProtocolDetailAnswer> {
+    return this.protocols.one(protocol);
+  }
+}

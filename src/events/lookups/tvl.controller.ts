@@ -1,0 +1,48 @@
+import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Roles } from '../../access/index.js';
+import { CsvInterceptor } from './csv.interceptor.js';
+import { HistoryAnswer, HistoryQuery } from './history.dto.js';
+import { HistoryLookups } from './history-lookups.js';
+import { normaliseChain } from '../core/names.js';
+import { ChainTvlAnswer, ExactQuery, ProtocolChainParams, ProtocolParams, ProtocolTvlAnswer } from './tvl.dto.js';
+import { ValueLookups } from './value-lookups.js';
+
+@ApiTags('tvl')
+@Roles('reader')
+@Controller('v1/tvl')
+export class TvlController {
+  constructor(
+    private readonly values: ValueLookups,
+    private readonly histories: HistoryLookups,
+  ) {}
+
+  /** TVL history of a protocol over all its real chains. */
+  @Get(':protocol/history')
+  @UseInterceptors(CsvInterceptor)
+  protocolHistory(@Param() { protocol }: ProtocolParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
+    return this.histories.read('tvl', protocol, null, query);
+  }
+
+  /** TVL history of a protocol on one chain. */
+  @Get(':protocol/:chain/history')
+  @UseInterceptors(CsvInterceptor)
+  chainHistory(
+    @Param() { protocol, chain }: ProtocolChainParams,
+    @Query() query: HistoryQuery,
+  ): Promise<HistoryAnswer> {
+    return this.histories.read('tvl', protocol, normaliseChain(chain), query);
+  }
+
+  /** Last published TVL of a protocol: its total over real chains, and each chain. */
+  @Get(':protocol')
+  protocol(@Param() { protocol }: ProtocolParams, @Query() { exact }: ExactQuery): Promise<ProtocolTvlAnswer> {
+    return this.values.protocolTvl(protocol, exact);
+  }
+
+  /** Last published TVL of a protocol on one chain. */
+  @Get(':protocol/:chain')
+  chain(@Param() { protocol, chain }: ProtocolChainParams, @Query() { exact }: ExactQuery): Promise<ChainTvlAnswer> {
+    return this.values.chainTvl(protocol, chain, exact);
+  }
+}

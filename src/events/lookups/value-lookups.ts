@@ -1,0 +1,122 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { isRealChain, normaliseChain, normaliseToken, totalOverChains } from '../core/names.js';
+import { ChangeReferences } from '../history/change-references.js';
+import { HotCache } from '../hot-cache/hot-cache.js';
+import type { PublishedValue } from '../hot-cache/published-value.js';
+import { ExactRows } from './exact-rows.js';
+import type { PriceAnswer, PricesAnswer } from './prices.dto.js';
+import { commaList } from './query-values.js';
+import type { ChainTvlAnswer, ProtocolTvlAnswer } from './tvl.dto.js';
+
+const MOST_TOKENS = 100;
+
+/** Single values: published ones from the hot cache, exact ones from the rows. */
+@Injectable()
+export class ValueLookups {
+  constructor(
+    private readonly cache: HotCache,
+    private readonly exactRows: ExactRows,
+    private readonly references: ChangeReferences,
+  ) {}
+
+  async protocolTvl(protocol: string, exact: boolean): Promise<ProtocolTvlAnswer> {
+    const values = exact ? await this.exactRows.tvls(protocol) : (await this.cache.protocolTvl(protocol))?.chains;
+    const [first] = values ?? [];
+    if (!values || !first) throw notFound('TVL of this protocol');
+    const total = totalOverChains(values.map((value) => [value.chain ?? '', value.value]));
+    const isCounted = countedAmong(values);
+    const counted = total === undefined ? values : values.filter(isCounted);
+    const newest = counted.reduce((held, value) => (value.seq > held.seq ? value : held));
+    return {
+      protocol,
+      name: first.name,
+      category: first.category,
+      symbol: first.symbol,
+      tvl: total ?? null,
+      ...this.references.changes('tvl', protocol, null, total ?? 0),
+      confidence: Math.min(...counted.map((value) => value.confidence)),
+      observedAt: isoTime(Math.max(...counted.map((value) => value.observedAt))),
+      cursor: newest.cursor,
+      chains: values.map((value) => this.chainAnswer(value, isCounted(value))),
+    };
+  }
+
+  async chainTvl(protocol: string, chain: string, exact: boolean): Promise<ChainTvlAnswer> {
+    const name = normaliseChain(chain);
+    const value = exact
+      ? (await this.exactRows.tvls(protocol)).find((row) => row.chain === name)
+      : await this.cache.tvl(protocol, name);
+    if (!value) throw notFound('TVL of this protocol on this chain');
+    const all = exact ? undefined : await this.cache.protocolTvl(protocol);
+    return this.chainAnswer(value, countedAmong(all?.chains ?? [value])(value));
+  }
+
+  async prices(list: string, exact: boolean): Promise<PricesAnswer> {
+    const tokens = [...new Set(commaList(list).map(normaliseToken))];
+    if (tokens.length === 0) throw notFound('price without a token');
+    if (tokens.length > MOST_TOKENS) {
+      throw new DomainError('limit_exceeded', `At most ${MOST_TOKENS} tokens per request; ask in several.`, {
+        field: 'tokens',
+      });
+    }
+    const values = exact ? await this.exactPrices(tokens) : await this.cache.prices(tokens);
+    const data = values.flatMap((value) => (value ? [this.priceAnswer(value)] : []));
+    if (data.length === 0) throw notFound('price of these tokens');
+    return { data, missing: tokens.filter((_, index) => values[index] === undefined) };
+  }
+
+  chainAnswer(value: PublishedValue, counted: boolean): ChainTvlAnswer {
+    const { protocol, chain } = value;
+    return {
+      protocol: protocol ?? '',
+      chain: chain ?? '',
+      name: value.name,
+      category: value.category,
+      tvl: value.value,
+      ...this.references.changes('tvl', protocol ?? '', chain, value.value),
+      counted,
+      source: value.source,
+      confidence: value.confidence,
+      tags: [...value.tags],
+      observedAt: isoTime(value.observedAt),
+      cursor: value.cursor,
+    };
+  }
+
+  priceAnswer(value: PublishedValue): PriceAnswer {
+    return {
+      token: value.token ?? '',
+      symbol: value.symbol,
+      chain: value.chain,
+      price: value.value,
+      ...this.references.changes('price', value.token ?? '', null, value.value),
+      volume24h: value.volume24h,
+      marketCap: value.marketCap,
+      source: value.source,
+      confidence: value.confidence,
+      tags: [...value.tags],
+      observedAt: isoTime(value.observedAt),
+      cursor: value.cursor,
+    };
+  }
+
+  private async exactPrices(tokens: readonly string[]): Promise<(PublishedValue | undefined)[]> {
+    const rows = await this.exactRows.prices(tokens);
+    return tokens.map((token) => rows.get(token));
+  }
+}
+
+/** Which of a protocol's values make its total: the real chains, or `all` where there is none. */
+export function countedAmong(values: readonly PublishedValue[]): (value: PublishedValue) => boolean {
+  const real = values.some((value) => isRealChain(value.chain ?? ''));
+  return ({ chain }) => (real ? isRealChain(chain ?? '') : chain === 'all');
+}
+
+export function notFound(what: string): DomainError {
+  return new DomainError('not_found', `There is no ${what}.`);
+}
+
+function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}
