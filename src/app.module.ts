@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { AccessModule } from './access/index.js';
 import { ConsoleModule } from './console/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
@@ -24,6 +25,7 @@ export class AppModule {
         MetricsModule,
         DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
         HealthModule,
+        AccessModule,
         ConsoleModule,
       ],
     };
