@@ -1,6 +1,6 @@
 import { EXAMPLE_ERROR, EXAMPLE_LIMITS } from './common.schemas.js';
 import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
-import { choice, closed, flag, integer, list, oneOf, ref, text } from './schema.js';
+import { choice, closed, constant, flag, integer, list, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Schema } from './schema.js';
 
 const cursor = ref('Cursor');
@@ -65,8 +65,14 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
     {
       name: 'server_draining',
       summary: 'This server is going away. Connect again after `reconnectAfterMs`, with the cursor.',
-      payload: closed({ reconnectAfterMs: integer('milliseconds', { minimum: 0 }), cursor }),
+      payload: closed({ reconnectAfterMs: integer('milliseconds', { minimum: 0 }), cursor }, ['cursor']),
       example: { reconnectAfterMs: 1_500, cursor: EXAMPLE_CURSOR },
+    },
+    {
+      name: 'resync',
+      summary: 'The log began anew: older cursors mean nothing any more, take a snapshot. You stay subscribed.',
+      payload: closed({ cursor, reason: choice(['cursor_expired']) }),
+      example: { cursor: EXAMPLE_CURSOR, reason: 'cursor_expired' },
     },
   ];
 }
@@ -75,8 +81,12 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
 export const ANNOUNCEMENT: MessageDescription = {
   name: 'system_announcement',
   summary: 'An operator speaks to everyone, to a user, or to a room.',
-  payload: closed({ message: text('one sentence or more for people'), timestamp: ref('IsoTime') }),
-  example: { message: 'Maintenance in 10 minutes', timestamp: EXAMPLE_TIME },
+  payload: closed({
+    eventType: constant('system_announcement'),
+    message: text('one sentence or more for people'),
+    timestamp: ref('IsoTime'),
+  }),
+  example: { eventType: 'system_announcement', message: 'Maintenance in 10 minutes', timestamp: EXAMPLE_TIME },
 };
 
 /** The body of an `error`; the last one before the server ends a connection names the cursor to come back with. */

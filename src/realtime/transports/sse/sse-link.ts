@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { EncodedEvent } from '../../core/encoded-event.js';
 import { sseBlock, sseMessage } from '../../core/dialects/sse.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
-import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
+import type { DomainError } from '../../../platform/errors/domain-error.js';
 import type { BatchedWriter, WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';
 
@@ -50,18 +50,21 @@ export class SseLink implements ClientLink, BatchedWriter {
   }
 
   close(reason: CloseReason, cursor: string, message?: string): void {
+    const position = cursor === '' ? {} : { cursor };
+    if (reason === 'slow_consumer') return this.end('slow_consumer', position);
+    if (reason === 'server_draining') return this.end('server_draining', { reconnectAfterMs: 0, ...position });
     const { code, text, retryable } = closingOf(reason);
-    this.end({ code, message: message ?? text, retryable }, cursor);
+    this.end('error', { code, message: message ?? text, retryable, ...position });
   }
 
-  /** Ends the stream with an `error` event. */
+  /** Ends a stream that could not begin. */
   fail(error: DomainError): void {
-    this.end(error.toSocket(), '');
+    this.end('error', { ...error.toSocket() });
   }
 
-  private end(error: SocketError, cursor: string): void {
+  private end(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.isOpen) return;
-    this.response.write(sseMessage('error', cursor === '' ? { ...error } : { ...error, cursor }));
+    this.response.write(sseMessage(name, body));
     this.response.end();
   }
 

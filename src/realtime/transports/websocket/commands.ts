@@ -1,9 +1,8 @@
 import { isShortChannel } from '../../../events/index.js';
 import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
-import { channelRequest } from '../../core/channel-request.js';
 import type { ClientMessage, NamedChannel } from '../../core/parse-websocket.js';
 import type { Session, SubscribeAnswer } from '../../core/session.js';
-import type { Subscription, SubscriptionRequest } from '../../core/subscription.js';
+import type { Subscription } from '../../core/subscription.js';
 import { filterAnswer, subscriptionAnswer } from './answers.js';
 import type { WebSocketLink } from './websocket-link.js';
 
@@ -93,30 +92,12 @@ async function unsubscribe({ id, channels }: Of<'unsubscribe'>, session: Session
 
 async function updateFilters(message: Of<'update_filters'>, session: Session, link: WebSocketLink): Promise<void> {
   const { id, channels, filter, options } = message;
-  const changed = requestsFor(session, channels, message);
-  for (const request of changed) {
-    if (request.channel !== undefined)
-      await session.updateFilters({ channels: [request.channel] }, request.filter, options);
-  }
-  link.answer('filters_updated', id, {
-    channels: changed.flatMap(({ channel }) => channel ?? []),
-    filters: filterAnswer(filter),
-    cursor: session.cursor,
-  });
-}
-
-/** What the named channels, or all, are with their new filters: a channel keeps its own event types and subject. */
-function requestsFor(
-  session: Session,
-  channels: readonly string[] | undefined,
-  { filter }: Of<'update_filters'>,
-): readonly SubscriptionRequest[] {
   const held = [...session.subscriptions.values()].flatMap(({ request }) => request.channel ?? []);
   const unknown = channels?.find((channel) => !held.includes(channel));
-  if (unknown !== undefined) {
-    throw new DomainError('not_found', `${unknown} is not subscribed.`, { field: 'channels' });
-  }
-  return (channels ?? held).flatMap((channel) => channelRequest(channel, filter) ?? []);
+  if (unknown !== undefined) throw new DomainError('not_found', `${unknown} is not subscribed.`, { field: 'channels' });
+  const { subscriptions, cursor } = await session.updateFilters(channels ? { channels } : {}, filter, options);
+  const updated = subscriptions.flatMap(({ channel }) => channel ?? []);
+  link.answer('filters_updated', id, { channels: updated, filters: filterAnswer(filter), cursor });
 }
 
 function statsOf(session: Session, link: WebSocketLink): Readonly<Record<string, unknown>> {

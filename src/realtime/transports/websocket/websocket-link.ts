@@ -57,12 +57,8 @@ export class WebSocketLink implements ClientLink, BatchedWriter {
 
   close(reason: CloseReason, cursor: string, message?: string): void {
     if (!this.isOpen) return;
-    const { closeCode, code, text, retryable } = closingOf(reason);
-    this.answer('error', undefined, {
-      error: { code, message: message ?? text, retryable },
-      ...(cursor === '' ? {} : { cursor }),
-    });
-    this.socket.close(closeCode, reason);
+    this.sayGoodbye(reason, cursor, message);
+    this.socket.close(closingOf(reason).closeCode, reason);
   }
 
   /** Ends a connection that never became a session. */
@@ -70,6 +66,14 @@ export class WebSocketLink implements ClientLink, BatchedWriter {
     if (!this.isOpen) return;
     this.answer('error', undefined, { error: error.toSocket() });
     this.socket.close(closeCodeOf(error.code), error.code);
+  }
+
+  private sayGoodbye(reason: CloseReason, cursor: string, message: string | undefined): void {
+    const position = cursor === '' ? {} : { cursor };
+    if (reason === 'slow_consumer') return this.sendMessage('slow_consumer', position);
+    if (reason === 'server_draining') return this.sendMessage('server_draining', { reconnectAfterMs: 0, ...position });
+    const { code, text, retryable } = closingOf(reason);
+    this.answer('error', undefined, { error: { code, message: message ?? text, retryable }, ...position });
   }
 
   get isOpen(): boolean {

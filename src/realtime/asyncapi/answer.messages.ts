@@ -1,0 +1,261 @@
+import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
+import { EXAMPLE_ERROR } from './common.schemas.js';
+import { EVENT_TYPES } from '../../events/index.js';
+import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
+import { choice, closed, constant, flag, integer, list, number, oneOf, ref, text } from './schema.js';
+import type { MessageDescription, Properties, Schema } from './schema.js';
+
+const cursor = ref('Cursor');
+const strings = list({ type: 'string' });
+
+/** How a `subscribe` with `since` or `snapshot` ended; part of its answer on every transport. */
+export const RECOVERY: Properties = {
+  recovered: flag('true: everything missed came before this answer'),
+  reason: choice(['cursor_expired', 'replay_limit'], 'why not recovered: take a snapshot'),
+  replayed: integer('messages sent before this answer', { minimum: 0 }),
+  snapshot: closed({
+    items: integer('values sent', { minimum: 0 }),
+    parts: integer('messages they came in', { minimum: 0 }),
+    cursor,
+  }),
+};
+export const RECOVERY_FIELDS = Object.keys(RECOVERY);
+
+const filterFields: Properties = {
+  chains: strings,
+  eventTypes: list(choice(EVENT_TYPES)),
+  threshold: number('the step that is really used', { minimum: 0 }),
+  minValue: number('US dollars'),
+  maxValue: number('US dollars'),
+};
+
+/** Schemas of answers, by name. */
+export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
+  Subscription: closed(
+    {
+      id: text('id of the subscription in its connection'),
+      type: choice(SUBSCRIPTION_TYPES),
+      channel: text('the name as the client wrote it'),
+      protocols: strings,
+      tokens: strings,
+      ...filterFields,
+      all: flag('rows of every owner'),
+    },
+    ['channel', 'protocols', 'tokens', ...Object.keys(filterFields), 'all'],
+  ),
+  WebSocketFilterAnswer: closed({ protocolIds: strings, tokenIds: strings, ...filterFields }, [
+    'protocolIds',
+    'tokenIds',
+    ...Object.keys(filterFields),
+  ]),
+};
+
+const subscribedFields: Properties = {
+  subscription: ref('Subscription'),
+  subscriptions: list(ref('Subscription')),
+  cursor,
+  ...RECOVERY,
+};
+const EXAMPLE_SUBSCRIPTION = { id: 's1', type: 'tvl_changes', threshold: 0.05 };
+
+interface SocketIoAnswer {
+  /** The client's event, and the event that carries the answer when the client gave no callback. */
+  readonly to: string;
+  readonly event: string;
+  readonly body: Properties;
+  readonly optional?: readonly string[];
+  readonly example: Readonly<Record<string, unknown>>;
+}
+
+const socketIoAnswers: readonly SocketIoAnswer[] = [
+  {
+    to: 'subscribe',
+    event: 'subscribed',
+    body: subscribedFields,
+    optional: ['subscription', 'subscriptions', ...RECOVERY_FIELDS],
+    example: { subscription: EXAMPLE_SUBSCRIPTION, cursor: EXAMPLE_CURSOR, recovered: true, replayed: 12 },
+  },
+  {
+    to: 'unsubscribe',
+    event: 'unsubscribed',
+    body: { removed: list(ref('Subscription')), cursor },
+    example: { removed: [EXAMPLE_SUBSCRIPTION], cursor: EXAMPLE_CURSOR },
+  },
+  {
+    to: 'update_filters',
+    event: 'filters_updated',
+    body: { subscriptions: list(ref('Subscription')), cursor },
+    example: { subscriptions: [EXAMPLE_SUBSCRIPTION], cursor: EXAMPLE_CURSOR },
+  },
+  {
+    to: 'subscriptions',
+    event: 'subscriptions',
+    body: { subscriptions: list(ref('Subscription')), mode: choice(['all', 'latest']), cursor },
+    example: { subscriptions: [], mode: 'all', cursor: EXAMPLE_CURSOR },
+  },
+  {
+    to: 'ping',
+    event: 'pong',
+    body: { timestamp: ref('IsoTime'), cursor },
+    example: { timestamp: EXAMPLE_TIME, cursor: EXAMPLE_CURSOR },
+  },
+];
+
+/** Answers on Socket.IO: `<event>.ack` is what a callback gets; without one the answer comes as an event, errors as `error`. */
+export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.flatMap((answer) => [
+  {
+    name: `${answer.to}.ack`,
+    summary: `What the callback of \`${answer.to}\` gets.`,
+    payload: oneOf(
+      closed({ ok: constant(true), ...answer.body }, answer.optional),
+      closed({ ok: constant(false), error: ref('Error') }),
+    ),
+    example: { ok: true, ...answer.example },
+  },
+  {
+    name: answer.event,
+    summary: `Answers \`${answer.to}\` when it came without a callback.`,
+    payload: closed(answer.body, answer.optional),
+    example: answer.example,
+  },
+]);
+
+const status = (...values: string[]): Schema => choice(values);
+const channel = text('the name as the client wrote it');
+
+interface WebSocketAnswer {
+  readonly name: string;
+  readonly summary: string;
+  readonly body: Properties;
+  readonly optional?: readonly string[];
+  readonly example: Readonly<Record<string, unknown>>;
+}
+
+const webSocketAnswers: readonly WebSocketAnswer[] = [
+  {
+    name: 'authenticated',
+    summary: 'The key is good.',
+    body: { tier: choice(['free', 'pro', 'enterprise']), role: choice(['reader', 'writer', 'admin']), cursor },
+    example: { tier: 'pro', role: 'reader', cursor: EXAMPLE_CURSOR },
+  },
+  {
+    name: 'pong',
+    summary: 'Answer to `ping`.',
+    body: { timestamp: ref('UnixMilliseconds') },
+    example: { timestamp: EXAMPLE_MILLISECONDS },
+  },
+  {
+    name: 'subscription_result',
+    summary: 'Answer to `subscribe` for short names, and for names that are no channel.',
+    body: {
+      results: list(
+        closed({ channel, status: status('subscribed', 'error'), subscriptionId: text('id'), error: ref('Error') }, [
+          'subscriptionId',
+          'error',
+        ]),
+      ),
+      cursor,
+      ...RECOVERY,
+    },
+    optional: RECOVERY_FIELDS,
+    example: { results: [{ channel: 'prices', status: 'subscribed', subscriptionId: 's1' }], cursor: EXAMPLE_CURSOR },
+  },
+  {
+    name: 'subscription_confirmed',
+    summary: 'Answer to `subscribe` for `events:*` names.',
+    body: {
+      subscription: closed({
+        channels: strings,
+        filters: ref('WebSocketFilterAnswer'),
+        subscribedAt: ref('UnixMilliseconds'),
+        subscriptionIds: strings,
+      }),
+      cursor,
+      ...RECOVERY,
+    },
+    optional: RECOVERY_FIELDS,
+    example: {
+      subscription: {
+        channels: ['events:prices', 'events:protocol:uniswap-v3'],
+        filters: { tokenIds: ['ethereum'], chains: ['ethereum', 'polygon'] },
+        subscribedAt: EXAMPLE_MILLISECONDS,
+        subscriptionIds: ['s1', 's2'],
+      },
+      cursor: EXAMPLE_CURSOR,
+    },
+  },
+  {
+    name: 'unsubscription_result',
+    summary: 'Answer to `unsubscribe`.',
+    body: { results: list(closed({ channel, status: status('unsubscribed', 'not_subscribed') })), cursor },
+    example: { results: [{ channel: 'prices', status: 'unsubscribed' }], cursor: EXAMPLE_CURSOR },
+  },
+  {
+    name: 'filters_updated',
+    summary: 'Answer to `update_filters`.',
+    body: { channels: strings, filters: ref('WebSocketFilterAnswer'), cursor },
+    example: { channels: ['events:prices'], filters: { tokenIds: ['ethereum'] }, cursor: EXAMPLE_CURSOR },
+  },
+  {
+    name: 'subscriptions',
+    summary: 'Answer to `subscriptions`.',
+    body: {
+      subscriptions: list(
+        closed({
+          subscriptionId: text('id'),
+          channel,
+          filters: ref('WebSocketFilterAnswer'),
+          subscribedAt: ref('UnixMilliseconds'),
+        }),
+      ),
+      cursor,
+    },
+    example: { subscriptions: [], cursor: EXAMPLE_CURSOR },
+  },
+  {
+    name: 'stats',
+    summary: 'Answer to `stats`.',
+    body: {
+      connection: closed({
+        connectionId: text('id of the connection'),
+        transport: constant('websocket'),
+        connectedAt: ref('IsoTime'),
+        lastActivity: ref('IsoTime'),
+        subscriptions: integer('how many', { minimum: 0 }),
+        mode: choice(['all', 'latest']),
+        bufferedBytes: integer('bytes that wait for the network', { minimum: 0 }),
+      }),
+      cursor,
+    },
+    example: {
+      connection: {
+        connectionId: '6f1c1f0e-7d0b-4a86-8f0e-0f6f4b6a2f11',
+        transport: 'websocket',
+        connectedAt: '2026-11-20T12:00:00.000Z',
+        lastActivity: '2026-11-20T12:00:00.000Z',
+        subscriptions: 2,
+        mode: 'all',
+        bufferedBytes: 0,
+      },
+      cursor: EXAMPLE_CURSOR,
+    },
+  },
+  {
+    name: 'error',
+    summary: 'A message was refused (with its `id`), or the connection ends (with the `cursor` to come back with).',
+    body: { error: ref('Error'), cursor },
+    optional: ['cursor'],
+    example: { id: 7, error: EXAMPLE_ERROR },
+  },
+];
+
+/** What the plain WebSocket API answers. */
+export const WEB_SOCKET_ANSWERS: readonly MessageDescription[] = webSocketAnswers.map((answer) => ({
+  name: answer.name,
+  summary: answer.summary,
+  payload: closed({ type: constant(answer.name), id: ref('MessageId'), ...answer.body }, [
+    'id',
+    ...(answer.optional ?? []),
+  ]),
+  example: { type: answer.name, ...answer.example },
+}));

@@ -1,0 +1,149 @@
+import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
+import { MESSAGE_TYPES } from '../core/parse-websocket.js';
+import { EVENT_TYPES } from '../../events/index.js';
+import { choice, closed, flag, integer, list, number, oneOf, ref, text } from './schema.js';
+import type { MessageDescription, Properties, Schema } from './schema.js';
+
+const names = (description: string): Schema =>
+  list({ type: 'string', minLength: 1, maxLength: 160 }, { description, minItems: 1, maxItems: 500 });
+
+const values: Properties = {
+  eventTypes: list(choice([...EVENT_TYPES, 'tvl_update', 'price_update']), { minItems: 1 }),
+  threshold: number('smallest move, a fraction: 0.05 is 5 %; rounded down to a step, the answer says to which', {
+    minimum: 0,
+    maximum: 1_000,
+  }),
+  minValue: number('US dollars; matches when the value before or after is inside', { minimum: 0 }),
+  maxValue: number('US dollars', { minimum: 0 }),
+};
+
+const mode: Properties = {
+  mode: choice(['all', 'latest'], 'belongs to the connection; `latest`: the newest event per key and interval'),
+  intervalMs: integer('interval of `latest`', { minimum: 100, maximum: 60_000 }),
+};
+
+const options: Properties = {
+  since: { ...ref('Cursor') },
+  snapshot: flag('send the published values that match first'),
+  ...mode,
+};
+
+const webSocketFilters: Schema = closed(
+  { protocolIds: names('protocol slugs'), tokenIds: names('token ids'), chains: names('chains'), ...values },
+  ['protocolIds', 'tokenIds', 'chains', ...Object.keys(values)],
+);
+
+const socketFilters: Properties = {
+  protocol: text('one protocol slug'),
+  protocols: names('protocol slugs'),
+  chain: text('one chain'),
+  chains: names('chains'),
+  token: text('one token id'),
+  tokens: names('token ids'),
+  ...values,
+};
+
+const optional = (properties: Properties): string[] => Object.keys(properties);
+
+const subscribeBody: Schema = closed(
+  {
+    type: choice(SUBSCRIPTION_TYPES),
+    channel: text('a channel, with type `channel`'),
+    all: flag('admins: rows of every owner'),
+    ...socketFilters,
+    ...options,
+  },
+  ['channel', 'all', ...optional(socketFilters), ...optional(options)],
+);
+
+const selector: Properties = {
+  id: text('id of a subscription'),
+  type: choice(SUBSCRIPTION_TYPES),
+  channel: text('a channel'),
+};
+
+/** Schemas of what clients send, by name. */
+export const CLIENT_SCHEMAS: Readonly<Record<string, Schema>> = {
+  WebSocketFilters: webSocketFilters,
+  SubscribeBody: subscribeBody,
+};
+
+/** What a client emits on Socket.IO; every event may have an acknowledgement. */
+export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
+  {
+    name: 'subscribe',
+    summary: 'One body, or several that become one change with one merged replay.',
+    payload: oneOf(ref('SubscribeBody'), list(ref('SubscribeBody'), { minItems: 1, maxItems: 100 })),
+    example: { type: 'protocol', protocol: 'uniswap-v3', chain: 'ethereum' },
+  },
+  {
+    name: 'unsubscribe',
+    summary: 'Removes every subscription that the body names; what it leaves out is not looked at.',
+    payload: closed({ ...selector, ...socketFilters }, [...optional(selector), ...optional(socketFilters)]),
+    example: { type: 'protocol', protocol: 'uniswap-v3' },
+  },
+  {
+    name: 'update_filters',
+    summary: 'Replaces the filters of the named subscriptions; they keep their ids.',
+    payload: closed(
+      { ...selector, ...mode, ...socketFilters, filters: closed(socketFilters, optional(socketFilters)) },
+      [...optional(selector), ...optional(mode), ...optional(socketFilters), 'filters'],
+    ),
+    example: { id: 's1', threshold: 0.1 },
+  },
+  { name: 'subscriptions', summary: 'Asks for the subscriptions of the connection.', payload: {}, example: {} },
+  { name: 'ping', summary: 'Asks for a sign of life.', payload: {}, example: {} },
+];
+
+interface WebSocketRequest {
+  readonly summary: string;
+  readonly body: Properties;
+  readonly optional?: readonly string[];
+  readonly example: Readonly<Record<string, unknown>>;
+}
+
+const channels = names(
+  'channels: events:prices, events:tvl, events:token:{token}, …, or prices, tvl, alerts, onchain, protocols',
+);
+const filters = ref('WebSocketFilters');
+
+const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest>> = {
+  authenticate: {
+    summary: 'Shows the key, where the address does not. Messages sent right after it wait for it.',
+    body: { apiKey: text('API key or signed token', { maxLength: 8_192 }), since: ref('Cursor') },
+    optional: ['since'],
+    example: { apiKey: 'rta_…' },
+  },
+  ping: { summary: 'Asks for a sign of life.', body: {}, example: {} },
+  subscribe: {
+    summary: 'Subscribes to channels. A channel subscribed again replaces its filters.',
+    body: { channels, filters, ...options },
+    optional: ['filters', ...optional(options)],
+    example: {
+      channels: ['prices', 'protocols', 'alerts'],
+      filters: { protocolIds: ['uniswap-v3', 'aave-v3'], tokenIds: ['ethereum', 'bitcoin'], minValue: 1000 },
+    },
+  },
+  unsubscribe: {
+    summary: 'Leaves channels; without `channels` all of them.',
+    body: { channels },
+    optional: ['channels'],
+    example: { channels: ['prices'] },
+  },
+  update_filters: {
+    summary: 'Replaces the filters of channels; without `channels` of all.',
+    body: { channels, filters, ...mode },
+    optional: ['channels', ...optional(mode)],
+    example: { channels: ['events:prices'], filters: { tokenIds: ['ethereum'] } },
+  },
+  subscriptions: { summary: 'Asks for the subscriptions of the connection.', body: {}, example: {} },
+  stats: { summary: 'Asks how the connection is doing.', body: {}, example: {} },
+};
+
+/** What a client sends on plain WebSocket, in both dialects: the name stands in `type` or in `action`. */
+export const WEB_SOCKET_CLIENT: readonly MessageDescription[] = MESSAGE_TYPES.map((name) => {
+  const { summary, body, optional: maybe = [], example } = REQUESTS[name];
+  const dialect = (field: 'type' | 'action'): Schema =>
+    closed({ [field]: { const: name }, id: ref('MessageId'), ...body }, ['id', ...maybe]);
+  return { name, summary, payload: oneOf(dialect('type'), dialect('action')), example: { type: name, ...example } };
+});

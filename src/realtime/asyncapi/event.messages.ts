@@ -1,0 +1,90 @@
+import { EVENT_TYPES } from '../../events/index.js';
+import { EVENT_SHAPES } from './event.shapes.js';
+import {
+  eventBody,
+  eventExample,
+  EXAMPLE_CURSOR,
+  EXAMPLE_MILLISECONDS,
+  webSocketData,
+  webSocketDataExample,
+  webSocketName,
+} from './event.schemas.js';
+import { closed, constant, integer, list, nullable, number, ref, text } from './schema.js';
+import type { MessageDescription, Schema } from './schema.js';
+
+/** Events of the log on Socket.IO and SSE. */
+export const EVENT_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((type) => ({
+  name: type,
+  summary: EVENT_SHAPES[type].summary,
+  payload: eventBody(type),
+  example: eventExample(type),
+}));
+
+const updateEnvelope = {
+  channel: text('the first name you subscribed that matches'),
+  channels: list({ type: 'string' }, { description: 'all names that match', minItems: 1 }),
+  merged: integer('mode `latest` only: how many events of this key the message stands for', { minimum: 1 }),
+  cursor: ref('Cursor'),
+};
+
+/** Events of the log on plain WebSocket. */
+export const UPDATE_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((type) => ({
+  name: webSocketName(type),
+  summary: EVENT_SHAPES[type].summary,
+  payload: closed(
+    {
+      type: constant(webSocketName(type)),
+      ...updateEnvelope,
+      data: webSocketData(type),
+      timestamp: ref('UnixMilliseconds'),
+    },
+    ['merged'],
+  ),
+  example: {
+    type: webSocketName(type),
+    channel: 'prices',
+    channels: ['prices'],
+    cursor: EXAMPLE_CURSOR,
+    data: webSocketDataExample(type),
+    timestamp: EXAMPLE_MILLISECONDS,
+  },
+}));
+
+function snapshotItem(timestamp: Schema): Schema {
+  const provenance = {
+    timestamp,
+    source: text('who wrote the value'),
+    confidence: number('0 to 1', { minimum: 0, maximum: 1 }),
+    tags: list({ type: 'string' }),
+    cursor: ref('Cursor'),
+  };
+  return {
+    oneOf: [
+      closed({
+        metric: constant('tvl'),
+        protocol: ref('ProtocolId'),
+        name: nullable(text('display name')),
+        category: nullable(text('category')),
+        chain: ref('ChainId'),
+        tvl: number('US dollars'),
+        ...provenance,
+      }),
+      closed({
+        metric: constant('price'),
+        token: ref('TokenId'),
+        symbol: nullable(text('ticker symbol')),
+        chain: nullable(text('chain, when the token has one')),
+        price: number('US dollars'),
+        volume24h: nullable(number('US dollars')),
+        marketCap: nullable(number('US dollars')),
+        ...provenance,
+      }),
+    ],
+  };
+}
+
+/** Items of a snapshot: the last published values, each with the cursor of the event that published it. */
+export const SNAPSHOT_SCHEMAS: Readonly<Record<string, Schema>> = {
+  SnapshotItem: snapshotItem(ref('IsoTime')),
+  SnapshotItemMilliseconds: snapshotItem(ref('UnixMilliseconds')),
+};

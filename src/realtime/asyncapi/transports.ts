@@ -1,0 +1,102 @@
+import { ANSWER_SCHEMAS, RECOVERY, RECOVERY_FIELDS, SOCKET_IO_ANSWERS, WEB_SOCKET_ANSWERS } from './answer.messages.js';
+import { CLIENT_SCHEMAS, SOCKET_IO_CLIENT, WEB_SOCKET_CLIENT } from './client.messages.js';
+import { COMMON_SCHEMAS } from './common.schemas.js';
+import { ANNOUNCEMENT, controlMessages, ERROR_BODY, ISO_CONTROL, MILLISECONDS_CONTROL } from './control.messages.js';
+import { EVENT_MESSAGES, SNAPSHOT_SCHEMAS, UPDATE_MESSAGES } from './event.messages.js';
+import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS } from './event.schemas.js';
+import { closed, constant, ref, text } from './schema.js';
+import type { MessageDescription, Schema } from './schema.js';
+
+export interface TransportDescription {
+  readonly key: 'socketio' | 'websocket' | 'sse';
+  readonly addresses: readonly string[];
+  readonly title: string;
+  readonly description: string;
+  /** What the server sends, and what it understands. */
+  readonly sends: readonly MessageDescription[];
+  readonly receives: readonly MessageDescription[];
+}
+
+export const SCHEMAS: Readonly<Record<string, Schema>> = {
+  ...COMMON_SCHEMAS,
+  ...SNAPSHOT_SCHEMAS,
+  ...CLIENT_SCHEMAS,
+  ...ANSWER_SCHEMAS,
+};
+
+const READY: MessageDescription = {
+  name: 'ready',
+  summary: 'The replay is over, live events follow. Its `id` is the cursor, as that of every event and heartbeat.',
+  payload: closed({ cursor: ref('Cursor'), ...RECOVERY }, RECOVERY_FIELDS),
+  example: { cursor: EXAMPLE_CURSOR, recovered: true, replayed: 12 },
+};
+
+/** A message that has the same body on every transport, as plain WebSocket wraps it. */
+function typed({ name, summary, payload, example }: MessageDescription): MessageDescription {
+  const alternatives = payload['oneOf'];
+  const wrapped = Array.isArray(alternatives)
+    ? { oneOf: alternatives.map((alternative: Schema) => withType(name, alternative)) }
+    : withType(name, payload);
+  return { name, summary, payload: wrapped, example: { type: name, ...(example as object) } };
+}
+
+function withType(name: string, schema: Schema): Schema {
+  const properties = { type: constant(name), ...(schema['properties'] as object) };
+  return { ...schema, properties, required: ['type', ...((schema['required'] as string[] | undefined) ?? [])] };
+}
+
+const WEB_SOCKET_ANNOUNCEMENT: MessageDescription = {
+  ...ANNOUNCEMENT,
+  payload: closed({
+    type: constant('system_announcement'),
+    data: closed({ message: text('one sentence or more for people') }),
+    timestamp: ref('UnixMilliseconds'),
+  }),
+  example: {
+    type: 'system_announcement',
+    data: { message: 'Maintenance in 10 minutes' },
+    timestamp: EXAMPLE_MILLISECONDS,
+  },
+};
+
+export const TRANSPORTS: readonly TransportDescription[] = [
+  {
+    key: 'socketio',
+    addresses: ['/v1/realtime', '/v2/realtime'],
+    title: 'Socket.IO',
+    description:
+      'Namespaces of a Socket.IO 4 server at /socket.io; both are the same service. The key is `auth.apiKey`, an ' +
+      'Authorization header or the handshake query `apiKey`. Names are event names, payloads their one argument; ' +
+      '`<event>.ack` is what the callback of a client event gets.',
+    sends: [...controlMessages(ISO_CONTROL), ANNOUNCEMENT, ERROR_BODY, ...SOCKET_IO_ANSWERS, ...EVENT_MESSAGES],
+    receives: SOCKET_IO_CLIENT,
+  },
+  {
+    key: 'websocket',
+    addresses: ['/', '/ws', '/v1/realtime', '/v2/realtime'],
+    title: 'Plain WebSocket',
+    description:
+      'JSON text messages. The key is `?apiKey=`, an Authorization header or an `authenticate` message within 10 s. ' +
+      'The upgrade is always accepted; refusals come as `error` and a close code: 4400 binary or too many malformed ' +
+      'messages, 1009 over 64 KiB, 4401 no or bad key, 4403 not allowed, 4408 slow consumer, 4429 limit exceeded, ' +
+      '1001 draining.',
+    sends: [
+      ...controlMessages(MILLISECONDS_CONTROL).map(typed),
+      WEB_SOCKET_ANNOUNCEMENT,
+      ...WEB_SOCKET_ANSWERS,
+      ...UPDATE_MESSAGES,
+    ],
+    receives: WEB_SOCKET_CLIENT,
+  },
+  {
+    key: 'sse',
+    addresses: ['/v1/stream'],
+    title: 'Server-Sent Events',
+    description:
+      '`event:` is the name, `data:` the payload as JSON, `id:` the cursor of events, heartbeats and `ready`, so ' +
+      '`Last-Event-ID` resumes by itself. What is wrong with a request is answered before the stream begins, as ' +
+      'application/problem+json.',
+    sends: [...controlMessages(ISO_CONTROL), READY, ANNOUNCEMENT, ERROR_BODY, ...EVENT_MESSAGES],
+    receives: [],
+  },
+];
