@@ -56,7 +56,7 @@ export class CatchUp {
       if (this.snapshotOf.length > 0) result.snapshot = await this.sendSnapshot();
       await this.whenLive(() => {
         this.session.goLive();
-        if (this.session.mode === 'latest') this.sent += this.session.flushLatest();
+        if (this.session.mode === 'latest') this.sent = this.session.flushLatest();
       });
       if (result.recovered === undefined) return result;
       this.host.observer.replayed(result.recovered ? 'recovered' : (result.reason ?? 'failed'), this.sent);

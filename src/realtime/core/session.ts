@@ -222,6 +222,7 @@ export class Session {
   }
 
   setMode({ mode, intervalMs }: Pick<SubscribeOptions, 'mode' | 'intervalMs'>): void {
+    if (mode === undefined && intervalMs === undefined) return;
     const wanted = mode ?? this.mode;
     if (wanted === 'all') {
       this.flushLatest();

@@ -1,0 +1,426 @@
+import { describe, expect, it } from 'vitest';
+import { formatCursor, type PublishedValue } from '../../../src/events/index.js';
+import { RealtimeHub, type HubParts } from '../../../src/realtime/core/hub.js';
+import { parseSelector, parseSubscribe, parseUpdate } from '../../../src/realtime/core/parse-subscribe.js';
+import type { PublishedValues } from '../../../src/realtime/core/snapshot.js';
+import { caller, EPOCH, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/realtime-parts.js';
+
+const PRICE = { type: 'price_change', protocol: null, chain: null, token: 'bitcoin' } as const;
+
+function start(parts: Partial<HubParts> = {}) {
+  const clock = { now: 1_000_000 };
+  const log = new MemoryLog(10_000);
+  const told: string[] = [];
+  const hub = new RealtimeHub({
+    recent: log,
+    stored: log,
+    published: NOTHING_PUBLISHED,
+    now: () => clock.now,
+    observer: { routed: () => {}, replayed: (outcome) => told.push(outcome), slowConsumer: (step) => told.push(step) },
+    ...parts,
+  });
+  log.subscribe((events) => hub.deliver(events));
+  const open = (as = caller()) => {
+    const link = new RecordingLink();
+    const session = hub.open(link, { caller: as, address: '127.0.0.1', userAgent: 'test' });
+    /** As a Socket.IO client would say it. */
+    const subscribe = (body: unknown) => {
+      const { requests, options } = parseSubscribe(body);
+      return session.subscribe(requests, options);
+    };
+    return { link, session, subscribe };
+  };
+  const pass = (ms: number) => {
+    for (let step = 0; step < ms; step += 100) hub.beat((clock.now += 100));
+  };
+  return { hub, log, clock, told, open, pass };
+}
+
+describe('subscriptions', () => {
+  it('sends an event that matches several subscriptions once, under all their names, first subscribed first', async () => {
+    const { log, open } = start();
+    const { link, subscribe } = open();
+    await subscribe([
+      { type: 'channel', channel: 'events:tvl' },
+      { type: 'channel', channel: 'events:protocol:aave-v3' },
+      { type: 'channel', channel: 'tvl', protocols: ['lido'] },
+    ]);
+    log.append({}, { protocol: 'lido' }, PRICE);
+    expect(link.events.map(({ seq, channels }) => [seq, channels])).toEqual([
+      [1, ['events:tvl', 'events:protocol:aave-v3']],
+      [2, ['events:tvl', 'tvl']],
+    ]);
+  });
+
+  it('lets filters bind only events that have the field, and names demand it', async () => {
+    const { log, open } = start();
+    const filtered = open();
+    const named = open();
+    await filtered.subscribe([
+      { type: 'price_changes', protocols: ['lido'], chains: ['base'] },
+      { type: 'protocol_updates', chain: 'base', threshold: 0.5, minValue: 5 },
+    ]);
+    await named.subscribe({ type: 'channel', channel: 'events:chain:base' });
+    const update = { type: 'protocol_update', chain: null, previous: null, current: null, moved: null } as const;
+    log.append(PRICE, update, { ...PRICE, chain: 'base' });
+    expect(filtered.link.seqs).toEqual([1, 2, 3]);
+    expect(named.link.seqs).toEqual([3]);
+  });
+
+  it('rounds a threshold down to a step, says which, and matches what moved that far', async () => {
+    const { log, open } = start();
+    const { link, subscribe } = open();
+    const answer = await subscribe({ type: 'tvl_changes', threshold: 0.07 });
+    expect(answer.subscriptions).toEqual([{ id: 's1', type: 'tvl_changes', threshold: 0.05 }]);
+    log.append({ moved: 0.02 }, { moved: 0.05 }, { moved: 0.2 }, { moved: 0 });
+    expect(link.seqs).toEqual([2, 3]);
+  });
+
+  it('lets a client see a value leave its range', async () => {
+    const { log, open } = start();
+    const { link, subscribe } = open();
+    await subscribe({ type: 'tvl_changes', minValue: 100, maxValue: 200 });
+    log.append(
+      { previous: 50, current: 90 },
+      { previous: 90, current: 150 },
+      { previous: 150, current: 250 },
+      { previous: 250, current: 300 },
+    );
+    expect(link.seqs).toEqual([2, 3]);
+  });
+
+  it('understands aliases of chains and tokens and both names of event types', async () => {
+    const { log, open } = start();
+    const { link, subscribe } = open();
+    const answer = await subscribe([
+      { type: 'tvl_changes', chain: 'Binance' },
+      { type: 'price_changes', token: 'coingecko:Bitcoin', eventTypes: ['price_update'] },
+    ]);
+    expect(answer.subscriptions).toMatchObject([
+      { chains: ['bsc'] },
+      { tokens: ['bitcoin'], eventTypes: ['price_change'] },
+    ]);
+    log.append({ chain: 'bsc' }, PRICE);
+    expect(link.seqs).toEqual([1, 2]);
+  });
+
+  it('keeps one of the same subscription, and removes all that an unsubscribe matches', async () => {
+    const { log, open } = start();
+    const { link, session, subscribe } = open();
+    const first = await subscribe({ type: 'protocol', protocol: 'aave-v3', chain: 'ethereum' });
+    const second = await subscribe({ type: 'protocol', protocol: 'AAVE-v3', chains: ['eth'] });
+    expect(second.subscriptions[0]?.id).toBe(first.subscriptions[0]?.id);
+    await subscribe([
+      { type: 'protocol', protocol: 'aave-v3', chain: 'base' },
+      { type: 'protocol', protocol: 'lido' },
+    ]);
+    const { removed } = await session.unsubscribe(parseSelector({ type: 'protocol', protocol: 'aave-v3' }));
+    expect(removed).toHaveLength(2);
+    log.append({}, { protocol: 'lido' });
+    expect(link.seqs).toEqual([2]);
+    await session.unsubscribe(parseSelector({ id: session.list()[0]?.id }));
+    expect(session.list()).toEqual([]);
+  });
+
+  it('replaces filters from now on and keeps the id and the type of what is filtered', async () => {
+    const { log, open } = start();
+    const { link, session, subscribe } = open();
+    await subscribe([
+      { type: 'channel', channel: 'events:tvl' },
+      { type: 'protocol', protocol: 'lido' },
+    ]);
+    const update = parseUpdate({ channel: 'events:tvl', filters: { protocols: ['uniswap-v3'] } });
+    const answer = await session.updateFilters(update.selector, update.filter);
+    expect(answer.subscriptions).toEqual([
+      { id: 's1', type: 'channel', channel: 'events:tvl', protocols: ['uniswap-v3'] },
+    ]);
+    const other = parseUpdate({ id: 's2', protocol: 'aave-v3' });
+    await session.updateFilters(other.selector, other.filter);
+    log.append({}, { protocol: 'uniswap-v3' }, { protocol: 'lido' }, PRICE);
+    expect(link.seqs).toEqual([1, 2]);
+    await expect(session.updateFilters({ id: 'nope' }, {})).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('is all or nothing: one refused body of an array leaves nothing behind', async () => {
+    const { open } = start({ limits: { subscriptionsPerConnection: 2 } });
+    const { session, subscribe } = open(caller({ subscriptionTypes: ['tvl_changes'] }));
+    await expect(subscribe([{ type: 'tvl_changes' }, { type: 'alerts' }])).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(subscribe({ type: 'query', query: {} })).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(
+      subscribe([0.01, 0.02, 0.05].map((threshold) => ({ type: 'tvl_changes', threshold }))),
+    ).rejects.toMatchObject({ code: 'limit_exceeded' });
+    expect(session.list()).toEqual([]);
+  });
+
+  it('shows rows with an owner to that user only, and to admins who ask for all', async () => {
+    const { log, open } = start();
+    const [owner, other, admin, plain] = [
+      open(caller({ userId: 'owner' })),
+      open(caller({ userId: 'other' })),
+      open(caller({ userId: 'root', role: 'admin' })),
+      open(caller({ userId: 'root2', role: 'admin' })),
+    ] as const;
+    for (const { subscribe } of [owner, other, plain]) await subscribe({ type: 'alerts' });
+    await admin.subscribe({ type: 'alerts', all: true });
+    await expect(other.subscribe({ type: 'alerts', all: true })).rejects.toMatchObject({ code: 'forbidden' });
+    const alert = { type: 'alert', owner: 'owner' } as const;
+    log.append(alert);
+    expect([owner, other, admin, plain].map(({ link }) => link.seqs)).toEqual([[1], [], [1], []]);
+    const late = open(caller({ userId: 'other' }));
+    const answer = await late.subscribe({ type: 'alerts', since: formatCursor(EPOCH, 0) });
+    expect(answer).toMatchObject({ recovered: true, replayed: 0 });
+  });
+});
+
+describe('latest', () => {
+  it('sends at most one event per key and interval, the newest, in log order, with how many it stands for', async () => {
+    const { log, open, pass } = start();
+    const { link, subscribe } = open();
+    await subscribe([{ type: 'tvl_changes', mode: 'latest', intervalMs: 500 }, { type: 'price_changes' }]);
+    log.append({}, PRICE, {}, { chain: 'base' }, {});
+    expect(link.events).toEqual([]);
+    pass(500);
+    expect(link.events.map(({ seq, merged }) => [seq, merged])).toEqual([
+      [2, 1],
+      [4, 1],
+      [5, 3],
+    ]);
+    log.append({});
+    pass(400);
+    expect(link.seqs).toHaveLength(3);
+    pass(100);
+    expect(link.seqs.at(-1)).toBe(6);
+  });
+
+  it('never merges events that are no levels', async () => {
+    const { log, open, pass } = start();
+    const { link, subscribe } = open();
+    await subscribe({ type: 'channel', channel: 'events:liquidations', mode: 'latest' });
+    log.append({ type: 'liquidation' }, { type: 'liquidation' });
+    pass(1_000);
+    expect(link.seqs).toEqual([1, 2]);
+  });
+
+  it('has no cursor beyond what waits, replays the newest per key, and ends with what waits when it is left', async () => {
+    const { hub, log, open, pass } = start();
+    const { link, session, subscribe } = open();
+    log.append({}, {}, { chain: 'base' });
+    const answer = await subscribe({
+      type: 'tvl_changes',
+      mode: 'latest',
+      intervalMs: 60_000,
+      since: formatCursor(EPOCH, 0),
+    });
+    expect(answer).toMatchObject({ recovered: true, replayed: 2, cursor: hub.cursor });
+    expect(link.events.map(({ seq, merged }) => [seq, merged])).toEqual([
+      [2, 2],
+      [3, 1],
+    ]);
+    log.append({});
+    pass(15_000);
+    expect(link.named('heartbeat')).toMatchObject([{ cursor: formatCursor(EPOCH, 3) }]);
+    session.setMode({ mode: 'all' });
+    expect(link.seqs).toEqual([2, 3, 4]);
+    log.append({});
+    expect(link.seqs).toEqual([2, 3, 4, 5]);
+  });
+});
+
+describe('connections', () => {
+  it('are told their id, position and limits first, and the position every 15 s', async () => {
+    const { hub, log, open, pass } = start();
+    log.append({});
+    const { link, session } = open();
+    expect(link.messages).toEqual([
+      { name: 'connected', body: { connectionId: session.id, cursor: hub.cursor, limits: caller().limits } },
+    ]);
+    log.append({}, {});
+    pass(45_000);
+    const beats = link.named('heartbeat');
+    expect(beats).toHaveLength(3);
+    expect(beats[0]).toEqual({ cursor: formatCursor(EPOCH, 3), timestamp: expect.stringMatching(/^\d{4}-.*Z$/) });
+    hub.stale = true;
+    pass(15_000);
+    expect(link.named('heartbeat')[3]).toMatchObject({ stale: true });
+  });
+
+  it('that read too slowly are switched to latest and told, then closed with their cursor; others notice nothing', async () => {
+    const { hub, log, told, open, pass } = start();
+    const slow = open();
+    const fast = open();
+    for (const { subscribe } of [slow, fast]) await subscribe({ type: 'tvl_changes' });
+    slow.link.buffered = 300_000;
+    log.append({});
+    pass(100);
+    expect(slow.link.named('slow_consumer')).toEqual([{ mode: 'latest' }]);
+    log.append({}, {});
+    pass(5_000);
+    expect(slow.link.seqs).toEqual([1]);
+    pass(10_000);
+    expect(slow.link.closed).toEqual({ reason: 'slow_consumer', cursor: formatCursor(EPOCH, 1) });
+    expect(told).toEqual(['latest', 'closed']);
+    expect(fast.link.seqs).toEqual([1, 2, 3]);
+    expect(hub.sessions.size).toBe(1);
+    expect(hub.subscriptionCount).toBe(1);
+  });
+
+  it('that catch up again after the switch stay, and get what waited', async () => {
+    const { log, open, pass } = start();
+    const { link, session, subscribe } = open();
+    await subscribe({ type: 'tvl_changes' });
+    link.buffered = 300_000;
+    log.append({});
+    pass(200);
+    log.append({}, {});
+    link.buffered = 0;
+    pass(20_000);
+    expect(link.closed).toBeUndefined();
+    expect(link.events).toMatchObject([{ seq: 1 }, { seq: 3, merged: 2 }]);
+    expect(session.mode).toBe('latest');
+  });
+
+  it('above the hard mark are closed soon', async () => {
+    const { log, open, pass } = start();
+    const { link, subscribe } = open();
+    await subscribe({ type: 'tvl_changes' });
+    link.buffered = 2_000_000;
+    log.append({});
+    pass(2_000);
+    expect(link.closed?.reason).toBe('slow_consumer');
+  });
+
+  it('end with their key, when it expires or is revoked, and after long silence without subscriptions', async () => {
+    const { hub, clock, open, pass } = start();
+    const expiring = open(caller({ keyId: 'k1', expiresAt: clock.now + 5_000 }));
+    const revoked = open(caller({ keyId: 'k2' }));
+    const silent = open(caller({ keyId: 'k3' }));
+    const subscribed = open(caller({ keyId: 'k4' }));
+    await subscribed.subscribe({ type: 'tvl_changes' });
+    pass(4_900);
+    expect(expiring.link.closed).toBeUndefined();
+    pass(200);
+    expect(expiring.link.closed?.reason).toBe('revoked');
+    expect(hub.endKey('k2', 'revoked', 'revoked')).toBe(1);
+    expect(revoked.link.closed?.reason).toBe('revoked');
+    pass(700_000);
+    expect(silent.link.closed?.reason).toBe('idle');
+    expect(subscribed.link.closed).toBeUndefined();
+    await expect(revoked.subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it('can be told something together, by user, or by room', async () => {
+    const { hub, open } = start();
+    const [a, b, c] = [
+      open(caller({ userId: 'a' })),
+      open(caller({ userId: 'b' })),
+      open(caller({ userId: 'b' })),
+    ] as const;
+    await a.subscribe({ type: 'protocol', protocol: 'lido', chain: 'ethereum' });
+    await b.subscribe({ type: 'channel', channel: 'events:tvl' });
+    expect(hub.announce({ to: 'everyone' }, 'hello')).toBe(3);
+    expect(hub.announce({ to: 'user', userId: 'b' }, 'hello b')).toBe(2);
+    expect(hub.announce({ to: 'room', room: 'protocol:lido' }, 'lido')).toBe(1);
+    expect(hub.announce({ to: 'room', room: 'protocol:lido:ethereum' }, 'lido on ethereum')).toBe(1);
+    expect(hub.announce({ to: 'room', room: 'events:tvl' }, 'tvl')).toBe(1);
+    expect(hub.announce({ to: 'room', room: 'nowhere' }, 'nobody')).toBe(0);
+    const heard = (link: RecordingLink) => link.named('system_announcement').map(({ message }) => message);
+    expect(heard(a.link)).toEqual(['hello', 'lido', 'lido on ethereum']);
+    expect(heard(b.link)).toEqual(['hello', 'hello b', 'tvl']);
+    expect(heard(c.link)).toEqual(['hello', 'hello b']);
+  });
+
+  it('show who they are', () => {
+    const { open } = start();
+    expect(open().session.info()).toMatchObject({
+      userId: 'user-1',
+      keyId: 'key-1',
+      transport: 'socketio',
+      metadata: { userAgent: 'test', ipAddress: '127.0.0.1', region: null },
+      subscriptions: 0,
+    });
+  });
+});
+
+describe('snapshot', () => {
+  const valueOf = (fields: Partial<PublishedValue>): PublishedValue => ({
+    metric: 'tvl',
+    protocol: 'aave-v3',
+    chain: 'ethereum',
+    token: null,
+    value: 100,
+    volume24h: null,
+    marketCap: null,
+    symbol: null,
+    name: 'Aave V3',
+    category: null,
+    source: 'test',
+    confidence: 1,
+    tags: [],
+    observedAt: 1_700_000_000_000,
+    seq: 1,
+    cursor: formatCursor(EPOCH, 1),
+    ...fields,
+  });
+  const tvls = [valueOf({}), valueOf({ protocol: 'lido', value: 5 }), valueOf({ chain: 'base', value: 7 })];
+  const bitcoin = valueOf({ metric: 'price', protocol: null, chain: null, token: 'bitcoin', value: 67_000 });
+  const published: PublishedValues = {
+    tvlOf: (slug) => tvls.filter(({ protocol }) => protocol === slug),
+    price: (token) => (token === 'bitcoin' ? bitcoin : undefined),
+    all: (metric) => (metric === 'tvl' ? tvls : [bitcoin]),
+  };
+  const itemsOf = (link: RecordingLink) =>
+    link
+      .named('snapshot')
+      .flatMap(({ items }) =>
+        (items as { chain: string; tvl?: number; price?: number }[]).map((item) => item.tvl ?? item.price),
+      );
+
+  it('comes in parts before live events, with the position it is exact at', async () => {
+    const { hub, log, open } = start({ published, limits: { snapshotPart: 2 } });
+    log.append({});
+    const { link, subscribe } = open();
+    const answer = await subscribe({ type: 'tvl_changes', snapshot: true });
+    expect(answer.snapshot).toEqual({ items: 3, parts: 2, cursor: hub.cursor });
+    expect(
+      link.named('snapshot').map(({ subscriptionId, part, parts, cursor }) => [subscriptionId, part, parts, cursor]),
+    ).toEqual([
+      ['s1', 1, 2, hub.cursor],
+      ['s1', 2, 2, hub.cursor],
+    ]);
+    expect(itemsOf(link)).toEqual([100, 5, 7]);
+  });
+
+  it('holds what the filter selects and nothing else', async () => {
+    const { open } = start({ published });
+    const { link, subscribe } = open();
+    await subscribe([
+      { type: 'protocol', protocol: 'aave-v3', chain: 'base', snapshot: true },
+      { type: 'tvl_changes' },
+      { type: 'price_changes', token: 'bitcoin', snapshot: true },
+    ]);
+    expect(itemsOf(link)).toEqual([7, 67_000]);
+    expect(link.named('snapshot')).toHaveLength(2);
+  });
+
+  it('is followed by what changed while its parts were sent', async () => {
+    const { log, open } = start({ published, limits: { snapshotPart: 1 } });
+    const { link, subscribe } = open();
+    link.buffered = 10_000_000;
+    const answer = subscribe({ type: 'tvl_changes', snapshot: true });
+    await new Promise(setImmediate);
+    log.append({}, {});
+    expect(link.seqs).toEqual([]);
+    link.buffered = 0;
+    await answer;
+    expect(link.seqs).toEqual([1, 2]);
+  });
+
+  it('comes after the replay when both are asked for', async () => {
+    const { log, open } = start({ published });
+    log.append({}, {});
+    const { link, subscribe } = open();
+    const answer = await subscribe({ type: 'tvl_changes', snapshot: true, since: formatCursor(EPOCH, 1) });
+    expect(answer).toMatchObject({ recovered: true, replayed: 1, snapshot: { cursor: formatCursor(EPOCH, 2) } });
+    expect(link.seqs).toEqual([2]);
+  });
+});
