@@ -5,6 +5,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import type { Metric } from '../hot-cache/published-value.js';
+import { ChangeReferences } from './change-references.js';
 import { BUCKET_COLUMNS, lockRollups, OF_POINTS, recomputeDays, REPLACE_BUCKET } from './rollups.js';
 
 /** One value of the past. For prices `chain` is null and `subject` the token, else a protocol and one of its chains. */
@@ -26,14 +27,17 @@ const CHUNK = 16_384;
  */
 @Injectable()
 export class HistoryBackfill {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly references: ChangeReferences,
+  ) {}
 
   /**
    * All or nothing; a point given again replaces the earlier one. Points from before the kept raw history replace their
    * hour's aggregate. Answers how many points were written.
    */
   async insert(points: Iterable<HistoryPoint> | AsyncIterable<HistoryPoint>): Promise<number> {
-    return await this.database.transaction(async (tx) => {
+    const written = await this.database.transaction(async (tx) => {
       await tx.query('SET LOCAL statement_timeout = 0');
       await tx.query(`SET LOCAL work_mem = '64MB'`);
       await tx.query(STAGE);
@@ -44,6 +48,8 @@ export class HistoryBackfill {
       await tx.query('ANALYZE history_given');
       return await this.spread(tx);
     });
+    await this.references.refresh();
+    return written;
   }
 
   private async spread(tx: PoolClient): Promise<number> {

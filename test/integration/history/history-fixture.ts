@@ -1,0 +1,98 @@
+import { Clock } from '../../../src/platform/clock/clock.js';
+import { Database } from '../../../src/platform/database/database.js';
+import { Metrics } from '../../../src/platform/metrics/metrics.js';
+import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
+import { EventLog } from '../../../src/events/capture/event-log.js';
+import type { LogEvent } from '../../../src/events/core/log-event.js';
+import { EventFeed } from '../../../src/events/feed/event-feed.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
+
+/** A clock that stands where it is put. */
+export class StoppedClock extends Clock {
+  constructor(public time: number) {
+    super();
+  }
+
+  override now(): number {
+    return this.time;
+  }
+}
+
+/** The parts that history is built on, on a database of their own. */
+export interface HistoryFixture {
+  test: TestDatabase;
+  database: Database;
+  metrics: Metrics;
+  log: EventLog;
+  feed: EventFeed;
+  close(): Promise<void>;
+}
+
+export async function historyFixture(): Promise<HistoryFixture> {
+  const test = await createTestDatabase();
+  const database = new Database({ url: test.url, poolSize: 5 });
+  const metrics = new Metrics();
+  const log = new EventLog(database);
+  const feed = new EventFeed(log, new MemoryBroker(), metrics);
+  return {
+    test,
+    database,
+    metrics,
+    log,
+    feed,
+    close: async () => {
+      await feed.stop();
+      await database.onApplicationShutdown();
+      await test.drop();
+    },
+  };
+}
+
+/** Moves the outbox into the log in order, without the sequencer's lease and totals. */
+export async function sequence({ pool }: TestDatabase): Promise<void> {
+  await pool.query(`
+    WITH claimed AS (DELETE FROM change_outbox RETURNING *)
+    INSERT INTO event_log (seq, epoch, type, protocol, chain, token, previous, current, moved, name, category, symbol,
+      volume_24h, market_cap, data, source, confidence, tags, observed_at, captured_at, logged_at, owner)
+    SELECT newest_seq() + row_number() OVER (ORDER BY c.id), head.epoch, c.type, c.protocol, c.chain, c.token, c.previous,
+      c.current, c.moved, p.name, p.category, c.symbol, c.volume_24h, c.market_cap, c.data, c.source, c.confidence,
+      c.tags, c.observed_at, c.captured_at, clock_timestamp(), c.owner
+    FROM claimed c LEFT JOIN protocols p ON p.slug = c.protocol CROSS JOIN log_head head`);
+}
+
+let seq = 0;
+
+export function tvlEvent(fields: Partial<LogEvent>): LogEvent {
+  const at = fields.observedAt ?? Date.now();
+  return {
+    seq: ++seq,
+    epoch: 'e1',
+    type: 'tvl_change',
+    protocol: 'aave',
+    chain: 'ethereum',
+    token: null,
+    previous: null,
+    current: 1,
+    moved: null,
+    protocolTvl: null,
+    name: null,
+    category: null,
+    symbol: null,
+    volume24h: null,
+    marketCap: null,
+    data: null,
+    source: 'test',
+    confidence: 1,
+    tags: [],
+    observedAt: at,
+    capturedAt: at,
+    loggedAt: at,
+    owner: null,
+    correlationId: null,
+    traceParent: null,
+    ...fields,
+  };
+}

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HistoryStore } from '../../../src/events/history/history-store.js';
+import { HistoryWriter } from '../../../src/events/history/history-writer.js';
+import { waitFor } from '../../support/wait-for.js';
+import { HOUR_MS, historyFixture, sequence, tvlEvent, type HistoryFixture } from './history-fixture.js';
+
+let fixture: HistoryFixture;
+
+beforeEach(async () => {
+  fixture = await historyFixture();
+  await fixture.feed.start();
+});
+afterEach(() => fixture.close());
+
+const newWriter = () => new HistoryWriter(fixture.database, fixture.log, fixture.feed, new HistoryStore());
+
+async function rows<T>(sql: string): Promise<T[]> {
+  return (await fixture.test.pool.query(sql)).rows as T[];
+}
+
+const POINTS = `SELECT subject, value, p.seq FROM metric_points p JOIN metric_series s ON s.id = p.series_id ORDER BY p.seq`;
+
+/** Fails a statement of the writer as a lost connection would: after the points, before the position. */
+class FailingStore extends HistoryStore {
+  failures = 3;
+
+  override async write(...parameters: Parameters<HistoryStore['write']>): Promise<void> {
+    await super.write(...parameters);
+    if (this.failures-- > 0) throw new Error('connection terminated unexpectedly');
+  }
+}
+
+describe('the history writer', () => {
+  test('records every published value once, baselines included, and the projection of the newest', async () => {
+    const { pool } = fixture.test;
+    await pool.query(`INSERT INTO protocols (slug, name, symbol) VALUES ('aave', 'Aave', 'AAVE')`);
+    await pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl, source, tags) VALUES ('aave', 'ethereum', 100, 's', '{a,b}')`,
+    );
+    await pool.query(
+      `INSERT INTO token_prices (token, symbol, chain, price, market_cap) VALUES ('bitcoin', 'BTC', 'bitcoin', 5, 1000)`,
+    );
+    await pool.query(`UPDATE protocol_tvl SET tvl = 100.5`);
+    await pool.query(`UPDATE protocol_tvl SET tvl = 110`);
+    await sequence(fixture.test);
+    const writer = newWriter();
+    writer.onApplicationBootstrap();
+    await waitFor(async () => (await rows(POINTS)).length === 3);
+    await writer.beforeApplicationShutdown();
+    expect(await rows(POINTS)).toMatchObject([
+      { subject: 'aave', value: 100 },
+      { subject: 'bitcoin', value: 5 },
+      { subject: 'aave', value: 110 },
+    ]);
+    expect(await rows('SELECT * FROM published_values ORDER BY subject')).toMatchObject([
+      { metric: 'tvl', subject: 'aave', chain: 'ethereum', value: 110, source: 's', tags: ['a', 'b'], confidence: 1 },
+      { metric: 'price', subject: 'bitcoin', chain: '', token_chain: 'bitcoin', symbol: 'BTC', market_cap: 1000 },
+    ]);
+    expect(await rows(`SELECT seq FROM log_readers WHERE name = 'history'`)).toEqual(
+      await rows('SELECT max(seq) AS seq FROM event_log'),
+    );
+  });
+
+  test('neither loses nor doubles a point when it fails between points and position', async () => {
+    const { pool } = fixture.test;
+    await pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 300) n`,
+    );
+    await sequence(fixture.test);
+    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, new FailingStore());
+    writer.onApplicationBootstrap();
+    await waitFor(async () => (await rows(POINTS)).length === 300, { timeoutMs: 20_000 });
+    await writer.beforeApplicationShutdown();
+    expect(await rows(POINTS)).toHaveLength(300);
+    expect(await rows('SELECT * FROM history_dirty')).toHaveLength(300);
+  });
+
+  test('two processes and lost connections at any moment still give each value once', async () => {
+    const { pool } = fixture.test;
+    const writers = [newWriter(), newWriter()];
+    for (const writer of writers) writer.onApplicationBootstrap();
+    for (let round = 0; round < 8; round++) {
+      await pool.query(
+        `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'r${round}-' || n, 'ethereum', n FROM generate_series(1, 100) n`,
+      );
+      await sequence(fixture.test);
+      await pool.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'defi-realtime' AND random() < 0.7`,
+      );
+    }
+    await waitFor(async () => (await rows(POINTS)).length >= 800, { timeoutMs: 20_000 });
+    for (const writer of writers) await writer.beforeApplicationShutdown();
+    expect(await rows(POINTS)).toHaveLength(800);
+    expect(await rows('SELECT DISTINCT seq FROM metric_points')).toHaveLength(800);
+  });
+
+  test('an older event never replaces a newer published value', async () => {
+    const writer = newWriter();
+    await fixture.database.transaction((tx) => writer.write(tx, [tvlEvent({ seq: 900, current: 2 })]));
+    await fixture.database.transaction((tx) => writer.write(tx, [tvlEvent({ seq: 899, current: 1 })]));
+    expect(await rows('SELECT value, seq FROM published_values')).toEqual([{ value: 2, seq: 900 }]);
+  });
+
+  test('values of several instants in one batch are all kept, also with one time', async () => {
+    const writer = newWriter();
+    const observedAt = Date.now();
+    const batch = [1, 2, 3].map((current, index) => tvlEvent({ seq: 50 + index, current, observedAt }));
+    await fixture.database.transaction((tx) => writer.write(tx, batch));
+    expect((await rows<{ value: number }>(POINTS)).map((row) => row.value)).toEqual([1, 2, 3]);
+    expect(await rows('SELECT value FROM published_values')).toEqual([{ value: 3 }]);
+  });
+
+  test('a value said to be of the future is recorded when it was logged', async () => {
+    const writer = newWriter();
+    const loggedAt = Date.now();
+    const ahead = { observedAt: loggedAt + 1_000 * 24 * HOUR_MS, loggedAt };
+    await fixture.database.transaction((tx) => writer.write(tx, [tvlEvent(ahead)]));
+    const [point] = await rows<{ at: Date }>('SELECT at FROM metric_points');
+    expect(point?.at.getTime()).toBe(loggedAt);
+  });
+
+  test('events that publish nothing leave no trace', async () => {
+    const writer = newWriter();
+    const events = [tvlEvent({ type: 'tick', current: null }), tvlEvent({ type: 'liquidation', current: 5 })];
+    await fixture.database.transaction((tx) => writer.write(tx, events));
+    expect(await rows('SELECT FROM metric_series')).toEqual([]);
+  });
+});
