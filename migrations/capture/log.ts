@@ -137,6 +137,6 @@ SELECT maintain_event_log(1e6, 9e18::bigint);
   '$COLUMNS',
   `l.seq::float8, l.epoch, l.type, l.protocol, l.chain, l.token, l.previous, l.current, l.moved, l.protocol_tvl, l.name,
       l.category, l.symbol, l.volume_24h, l.market_cap, l.data, l.source, l.confidence, nullif(l.tags, '{}'),
-      extract(epoch FROM l.observed_at)::float8 * 1000, extract(epoch FROM l.captured_at)::float8 * 1000,
-      extract(epoch FROM l.logged_at)::float8 * 1000, l.owner, l.correlation_id, l.trace_parent`,
+      date_part('epoch', l.observed_at) * 1000, date_part('epoch', l.captured_at) * 1000,
+      date_part('epoch', l.logged_at) * 1000, l.owner, l.correlation_id, l.trace_parent`,
 );

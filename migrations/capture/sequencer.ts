@@ -30,9 +30,11 @@ RETURNS TABLE (seq double precision, epoch text, type text, protocol text, chain
   source text, confidence real, tags text[], observed_at double precision, captured_at double precision,
   logged_at double precision, owner text, correlation_id text, trace_parent text)
 LANGUAGE plpgsql
--- A plan made while the tables are empty would read them as a whole for ever after.
+-- The plan is made once, perhaps while the tables are empty, and its estimates are guesses for ever after: it must not
+-- read a table as a whole, nor join a batch with itself row by row.
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET enable_nestloop = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -88,8 +90,8 @@ BEGIN
   )
   SELECT w.seq::float8, w.epoch, w.type, w.protocol, w.chain, w.token, w.previous, w.current, w.moved, w.protocol_tvl,
     w.name, w.category, w.symbol, w.volume_24h, w.market_cap, w.data, w.source, w.confidence, nullif(w.tags, '{}'),
-    extract(epoch FROM w.observed_at)::float8 * 1000, extract(epoch FROM w.captured_at)::float8 * 1000,
-    extract(epoch FROM w.logged_at)::float8 * 1000, w.owner, w.correlation_id, w.trace_parent
+    date_part('epoch', w.observed_at) * 1000, date_part('epoch', w.captured_at) * 1000,
+    date_part('epoch', w.logged_at) * 1000, w.owner, w.correlation_id, w.trace_parent
   FROM written w;
   GET DIAGNOSTICS numbered = ROW_COUNT;
 

@@ -9,8 +9,8 @@ export * from './core/steps.js';
 export { Broker, type BatchListener } from './broker/broker.js';
 export { MemoryBroker } from './broker/memory-broker.js';
 export { EventLog, type LogBounds, type LogFilter } from './capture/event-log.js';
-export { EventFeed } from './feed/event-feed.js';
-export { LogReader } from './feed/log-reader.js';
+export { EventFeed, type FeedState } from './feed/event-feed.js';
+export { LogReader, type LogReaderOptions } from './feed/log-reader.js';
 export { appendEvents, type NewEvent } from './capture/append-events.js';
 export { Sequencer } from './capture/sequencer.js';
 export { ChangeReferences, type Changes } from './history/change-references.js';
@@ -19,3 +19,4 @@ export { cacheKeys, HotCache, type CachedValue } from './hot-cache/hot-cache.js'
 export { MemoryHotCache } from './hot-cache/memory-hot-cache.js';
 export { PublishedState } from './hot-cache/published-state.js';
 export type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './hot-cache/published-value.js';
+export { EventsModule } from './events.module.js';

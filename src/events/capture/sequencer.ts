@@ -1,7 +1,175 @@
-import { Injectable } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { Settings } from '../../platform/settings/settings.js';
+import { Broker } from '../broker/broker.js';
+import type { LogEvent } from '../core/log-event.js';
+import { EventFeed } from '../feed/event-feed.js';
+import { Doorbell } from './doorbell.js';
+import { LeaderSession } from './leader-session.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { SequencerMetrics } from './sequencer-metrics.js';
 
+/** Most events of one step: about 80 ms of work. */
+const STEP_LIMIT = 5_000;
+/** Between two looks into the outbox, while something came in the last second and otherwise. */
+const BUSY_POLL_MS = 2;
+const QUIET_POLL_MS = 5;
+const BUSY_FOR_MS = 1_000;
+/** A process that is not the leader looks this often whether the lease is free. */
+const CANDIDATE_POLL_MS = 200;
+const RETRY_MS = 500;
+const TICK_MS = 10_000;
+const MAINTENANCE_MS = 60_000;
+const GIGABYTE = 1e9;
+
+/**
+ * Moves committed changes from the outbox into the log and hands them to the broker. Runs in every process that may
+ * lead; one of them leads at a time, held by a lease in the database.
+ */
 @Injectable()
-export class Sequencer {
-  /** Tells the leader of this process that something was just committed: it looks now instead of after its poll. */
-  ring(): void {}
+export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Sequencer.name);
+  private readonly owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
+  private readonly doorbell = new Doorbell();
+  private running: Promise<void> | undefined;
+  private stopped = false;
+  private session: LeaderSession | undefined;
+  private nextTickAt = 0;
+  private nextMaintenanceAt = 0;
+  private brokerAway = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly broker: Broker,
+    private readonly feed: EventFeed,
+    private readonly settings: Settings,
+    private readonly metrics: SequencerMetrics,
+  ) {}
+
+  get leading(): boolean {
+    return this.session !== undefined;
+  }
+
+  /** Tells the leader, if it is in this process, that something was just committed: it looks now instead of later. */
+  ring(): void {
+    this.doorbell.ring();
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.settings.role !== 'gateway') this.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Ends after the step in hand and gives the lease back. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.doorbell.ring();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    await this.feed.start().catch(() => undefined);
+    while (!this.stopped) {
+      try {
+        const known = { epoch: this.feed.epoch, seq: this.feed.position };
+        this.session = await LeaderSession.acquire(this.database, this.owner, known);
+        if (this.session === undefined) await this.doorbell.wait(CANDIDATE_POLL_MS, this.stopping);
+        else await this.lead(this.session);
+      } catch (error) {
+        this.logger.warn({ err: error }, 'sequencer lost its session; it tries again');
+        if (!this.stopped) await this.doorbell.wait(RETRY_MS, this.stopping);
+      } finally {
+        this.session = undefined;
+        this.metrics.leader.set(0);
+      }
+    }
+  }
+
+  private readonly stopping = (): boolean => this.stopped;
+
+  private async lead(session: LeaderSession): Promise<void> {
+    let lost = false;
+    const keeper = new LeaseKeeper({
+      url: this.database.url,
+      owner: session.owner,
+      leaseEpoch: session.leaseEpoch,
+      onLost: () => {
+        lost = true;
+        this.doorbell.ring();
+      },
+    });
+    this.logger.log({ lease: session.leaseEpoch }, 'leading the event log');
+    this.metrics.leader.set(1);
+    this.nextTickAt = 0;
+    this.nextMaintenanceAt = 0;
+    try {
+      while (!lost && !this.stopped && (await this.turn(session, keeper)));
+      if (this.stopped) await session.release();
+      else this.logger.warn({ lease: session.leaseEpoch }, 'another process leads the event log');
+    } finally {
+      await keeper.stop();
+      await session.end();
+    }
+  }
+
+  private lastEventAt = 0;
+
+  /** One look into the outbox. False: deposed. */
+  private async turn(session: LeaderSession, keeper: LeaseKeeper): Promise<boolean> {
+    const now = Date.now();
+    keeper.sign(now);
+    if (now >= this.nextTickAt) {
+      this.nextTickAt = now + TICK_MS;
+      await session.tick();
+    }
+    if (now >= this.nextMaintenanceAt) {
+      this.nextMaintenanceAt = now + MAINTENANCE_MS;
+      void this.maintain();
+    }
+    const batch = await session.step(STEP_LIMIT);
+    if (batch === undefined) return false;
+    if (batch.length > 0) {
+      this.lastEventAt = now;
+      this.metrics.numbered(batch);
+      await this.publish(batch);
+    }
+    if (batch.length < STEP_LIMIT) {
+      await this.doorbell.wait(now - this.lastEventAt < BUSY_FOR_MS ? BUSY_POLL_MS : QUIET_POLL_MS, this.stopping);
+    }
+    return true;
+  }
+
+  /** A broker that is away costs latency only: pods then read the log themselves. */
+  private async publish(batch: readonly LogEvent[]): Promise<void> {
+    try {
+      await this.broker.publish(batch);
+      if (this.brokerAway) this.logger.log('broker is back');
+      this.brokerAway = false;
+    } catch (error) {
+      if (!this.brokerAway) this.logger.warn({ err: error }, 'broker does not take events; pods follow the log');
+      this.brokerAway = true;
+    }
+  }
+
+  private async maintain(): Promise<void> {
+    try {
+      const done = await this.database.one<{ made: number; dropped: number; held_by: string | null }>(
+        'SELECT made, dropped, held_by FROM maintain_event_log($1, $2)',
+        [this.settings.eventRetentionHours, Math.round(this.settings.eventRetentionGb * GIGABYTE)],
+      );
+      if (done?.held_by) this.logger.warn({ reader: done.held_by }, 'a reader holds back the end of the event log');
+      else if (done && done.made + done.dropped > 0) this.logger.log({ ...done }, 'event log partitions changed');
+    } catch (error) {
+      this.logger.warn({ err: error }, 'event log partitions could not be maintained; tried again in a minute');
+    }
+  }
 }

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Database } from '../../platform/database/database.js';
+import { Doorbell } from '../capture/doorbell.js';
 import type { EventLog } from '../capture/event-log.js';
 import type { LogEvent } from '../core/log-event.js';
 import type { EventFeed } from './event-feed.js';
@@ -42,9 +42,10 @@ export class LogReader {
   private readonly logger = new Logger(LogReader.name);
   private readonly batchSize: number;
   private readonly minIntervalMs: number;
-  private readonly stopping = new AbortController();
+  private readonly doorbell = new Doorbell();
+  private readonly pace = new Doorbell();
   private running: Promise<void> | undefined;
-  private wake: (() => void) | undefined;
+  private stopped = false;
   private failures = 0;
   /** Batches of this size are tried; halved after a failure until the event at fault stands alone. */
   private size: number;
@@ -66,19 +67,23 @@ export class LogReader {
 
   /** Resolves when the batch in hand has been committed or given up. */
   async stop(): Promise<void> {
-    this.stopping.abort();
-    this.wake?.();
+    this.stopped = true;
+    this.doorbell.ring();
+    this.pace.ring();
     await this.running;
   }
 
+  private readonly stopping = (): boolean => this.stopped;
+
   private async loop(): Promise<void> {
-    const unsubscribe = this.feed.subscribe(() => this.wake?.());
-    while (!this.stopping.signal.aborted) {
+    const unsubscribe = this.feed.subscribe(() => this.doorbell.ring());
+    while (!this.stopped) {
       const startedAt = performance.now();
       const pause = await this.turnOrRetryPause();
-      const rest = this.minIntervalMs - (performance.now() - startedAt);
-      if (pause === 'wait') await this.idle(IDLE_MS);
-      await this.pause(Math.max(typeof pause === 'number' ? pause : 0, rest));
+      if (pause === 'wait') await this.doorbell.wait(IDLE_MS, this.stopping);
+      const least = this.minIntervalMs - (performance.now() - startedAt);
+      const rest = Math.max(pause === 'wait' ? 0 : pause, least);
+      if (rest > 0) await this.pace.wait(rest, this.stopping);
     }
     unsubscribe();
   }
@@ -153,21 +158,6 @@ export class LogReader {
       to.epoch,
       to.seq,
     ]);
-  }
-
-  private idle(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (this.stopping.signal.aborted) this.wake();
-    });
-  }
-
-  private async pause(ms: number): Promise<void> {
-    if (ms > 0) await sleep(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 }
 

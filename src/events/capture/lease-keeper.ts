@@ -1,0 +1,50 @@
+import { Worker } from 'node:worker_threads';
+import { APP_ROLE, withOptions } from '../../platform/database/connection-options.js';
+
+/** How long a lease holds without renewal: a crashed leader is replaced after this. */
+export const LEASE_MS = 1_000;
+const RENEW_MS = 300;
+const SILENCE_MS = 30_000;
+
+/** Keeps one lease alive until it is stopped or lost. */
+export class LeaseKeeper {
+  private readonly worker: Worker;
+  private lastSign = 0;
+  private stopped = false;
+
+  constructor(lease: { url: string; owner: string; leaseEpoch: number; onLost: () => void }) {
+    // Beside this file in either form: TypeScript under the test runner, JavaScript when built.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    this.worker = new Worker(new URL(`./lease-worker.${extension}`, import.meta.url), {
+      name: 'log-lease',
+      execArgv: [],
+      workerData: {
+        url: withOptions(lease.url, `-c role=${APP_ROLE}`),
+        owner: lease.owner,
+        leaseEpoch: lease.leaseEpoch,
+        leaseMs: LEASE_MS,
+        renewMs: RENEW_MS,
+        silenceMs: SILENCE_MS,
+      },
+    });
+    const lost = (): void => {
+      if (!this.stopped) lease.onLost();
+    };
+    this.worker.on('message', lost);
+    this.worker.on('error', lost);
+    this.worker.unref();
+  }
+
+  /** To be called often by the loop that the lease is for; costs nothing most times. */
+  sign(now: number): void {
+    if (now - this.lastSign < 1_000) return;
+    this.lastSign = now;
+    this.worker.postMessage('alive');
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.worker.postMessage('end');
+    await this.worker.terminate();
+  }
+}

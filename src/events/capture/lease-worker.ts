@@ -1,0 +1,70 @@
+/**
+ * Renews the sequencer's lease from a thread of its own, so that a busy main loop does not cost it. Runs as it stands
+ * under Node's type stripping too: erasable syntax, and no import of the product's own files.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import pg from 'pg';
+
+interface LeaseWork {
+  url: string;
+  owner: string;
+  leaseEpoch: number;
+  leaseMs: number;
+  renewMs: number;
+  /** The main thread says at least this often that it is alive; a hung one must not keep the lease for ever. */
+  silenceMs: number;
+}
+
+const work: LeaseWork = workerData;
+let heardAt = Date.now();
+let ended = false;
+let client: pg.Client | undefined;
+
+parentPort?.on('message', (message: 'alive' | 'end') => {
+  heardAt = Date.now();
+  if (message === 'end') ended = true;
+});
+
+async function connected(): Promise<pg.Client> {
+  if (client !== undefined) return client;
+  const fresh = new pg.Client({
+    connectionString: work.url,
+    application_name: 'defi-realtime-lease',
+    connectionTimeoutMillis: work.leaseMs,
+    query_timeout: work.leaseMs,
+    keepAlive: true,
+  });
+  fresh.on('error', () => (client = undefined));
+  await fresh.connect();
+  client = fresh;
+  return fresh;
+}
+
+/** Whether the lease is still ours; a database that does not answer says nothing about that. */
+async function renew(): Promise<boolean> {
+  try {
+    const session = await connected();
+    const result = await session.query<{ held: boolean }>('SELECT renew_log_lease($1, $2, $3) AS held', [
+      work.owner,
+      work.leaseEpoch,
+      work.leaseMs,
+    ]);
+    return result.rows[0]?.held === true;
+  } catch {
+    const broken = client;
+    client = undefined;
+    void broken?.end().catch(() => undefined);
+    return true;
+  }
+}
+
+while (!ended) {
+  if (Date.now() - heardAt > work.silenceMs || !(await renew())) {
+    parentPort?.postMessage('lost');
+    break;
+  }
+  await sleep(work.renewMs);
+}
+await client?.end().catch(() => undefined);
+parentPort?.close();

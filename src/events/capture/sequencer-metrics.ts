@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import type { LogEvent } from '../core/log-event.js';
+import { EventLog } from './event-log.js';
+
+/** What can be seen of the sequencer from outside. */
+@Injectable()
+export class SequencerMetrics {
+  /** 1 in the process that leads. */
+  readonly leader: Gauge;
+  private readonly lag: Histogram;
+  private readonly events: Counter<'type'>;
+
+  constructor(metrics: Metrics, log: EventLog) {
+    const registers = [metrics.registry];
+    this.leader = new Gauge({ name: 'sequencer_leader', help: '1 while this process numbers the events', registers });
+    this.lag = new Histogram({
+      name: 'event_log_lag_seconds',
+      help: 'From the change inside its transaction to its number in the log; the oldest change of each batch',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+      registers,
+    });
+    this.events = new Counter({
+      name: 'event_log_events_total',
+      help: 'Events numbered by this process',
+      labelNames: ['type'],
+      registers,
+    });
+    new Gauge({
+      name: 'outbox_age_seconds',
+      help: 'Age of the oldest change that waits for its number; NaN while the database is away',
+      registers,
+      async collect() {
+        this.set(await log.outboxAge().catch(() => Number.NaN));
+      },
+    });
+  }
+
+  numbered(batch: readonly LogEvent[]): void {
+    const counts = new Map<string, number>();
+    let oldest = Infinity;
+    for (const event of batch) {
+      counts.set(event.type, (counts.get(event.type) ?? 0) + 1);
+      if (event.capturedAt < oldest) oldest = event.capturedAt;
+    }
+    for (const [type, count] of counts) this.events.inc({ type }, count);
+    const newest = batch.at(-1);
+    if (newest) this.lag.observe(Math.max(0, newest.loggedAt - oldest) / 1000);
+  }
+}

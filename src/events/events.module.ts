@@ -1,0 +1,15 @@
+import { Global, Module } from '@nestjs/common';
+import { Broker } from './broker/broker.js';
+import { MemoryBroker } from './broker/memory-broker.js';
+import { EventLog } from './capture/event-log.js';
+import { SequencerMetrics } from './capture/sequencer-metrics.js';
+import { Sequencer } from './capture/sequencer.js';
+import { EventFeed } from './feed/event-feed.js';
+
+/** The log and what follows it. Everything else of the product reads events through these. */
+@Global()
+@Module({
+  providers: [{ provide: Broker, useClass: MemoryBroker }, EventLog, EventFeed, Sequencer, SequencerMetrics],
+  exports: [Broker, EventLog, EventFeed, Sequencer],
+})
+export class EventsModule {}
