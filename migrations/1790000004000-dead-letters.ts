@@ -1,0 +1,39 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** What readers of the log could not handle, and where the sample source stands in its recordings. */
+export class DeadLetters1790000004000 implements MigrationInterface {
+  readonly name = 'DeadLetters1790000004000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE dead_letters (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        reader text NOT NULL CHECK (length(reader) BETWEEN 1 AND 128),
+        epoch text NOT NULL,
+        seq bigint NOT NULL,
+        event jsonb NOT NULL,
+        reason text NOT NULL CHECK (length(reason) <= 2000),
+        failures integer NOT NULL CHECK (failures > 0),
+        first_failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        last_failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        UNIQUE (reader, epoch, seq)
+      );
+      COMMENT ON TABLE dead_letters IS
+        'Events that a reader of the log gave up on, with the reason and how often it failed. Kept until retried or discarded.';
+      GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters TO rta_app;
+
+      CREATE TABLE sample_playback (
+        one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+        played_seconds double precision NOT NULL CHECK (played_seconds >= 0 AND played_seconds <= 1e15),
+        history_filled boolean NOT NULL DEFAULT false,
+        updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+      ) WITH (fillfactor = 10);
+      COMMENT ON TABLE sample_playback IS 'How many recorded seconds the sample source has played; it goes on from there.';
+      GRANT SELECT, INSERT, UPDATE ON sample_playback TO rta_app;
+    `);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE sample_playback, dead_letters');
+  }
+}

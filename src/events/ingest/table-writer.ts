@@ -1,0 +1,145 @@
+import type { ClientBase } from 'pg';
+
+/** One observed TVL. Times are Unix milliseconds. */
+export interface TvlRow {
+  protocol: string;
+  chain: string;
+  tvl: number;
+  source: string;
+  confidence: number;
+  tags: readonly string[];
+  observedAt: number;
+}
+
+/** One observed price. A null symbol or chain leaves the stored one. */
+export interface PriceRow {
+  token: string;
+  symbol: string | null;
+  chain: string | null;
+  price: number;
+  volume24h: number | null;
+  marketCap: number | null;
+  source: string;
+  confidence: number;
+  tags: readonly string[];
+  observedAt: number;
+}
+
+/** One protocol. Null fields leave what is stored. */
+export interface ProtocolRow {
+  slug: string;
+  name: string;
+  symbol: string | null;
+  category: string | null;
+  chains: readonly string[] | null;
+  url: string | null;
+  metadata: Readonly<Record<string, unknown>> | null;
+}
+
+export const tvlKey = (row: { protocol: string; chain: string }): string => `${row.protocol}\n${row.chain}`;
+
+/** From here on the transaction may do what any SQL writer may, and no more. */
+export async function becomeWriter(tx: ClientBase, correlationId?: string): Promise<void> {
+  await tx.query('SET LOCAL ROLE rta_writer');
+  if (correlationId !== undefined) await tx.query(`SELECT set_config('rta.correlation_id', $1, true)`, [correlationId]);
+}
+
+/**
+ * One upsert statement for all rows. Keys are taken in one order everywhere, so that writers never deadlock. Returns the
+ * keys (`tvlKey`) that were written; the others are older than what is stored. No key twice in `rows`.
+ */
+export async function writeTvl(tx: ClientBase, rows: readonly TvlRow[]): Promise<string[]> {
+  const sorted = sortedBy(rows, tvlKey);
+  const result = await tx.query<{ protocol: string; chain: string }>(UPSERT_TVL, [
+    sorted.map((row) => row.protocol),
+    sorted.map((row) => row.chain),
+    sorted.map((row) => row.tvl),
+    ...observationColumns(sorted),
+  ]);
+  return result.rows.map(tvlKey);
+}
+
+/** As `writeTvl`; the keys are tokens. */
+export async function writePrices(tx: ClientBase, rows: readonly PriceRow[]): Promise<string[]> {
+  const sorted = sortedBy(rows, (row) => row.token);
+  const result = await tx.query<{ token: string }>(UPSERT_PRICES, [
+    sorted.map((row) => row.token),
+    sorted.map((row) => row.symbol),
+    sorted.map((row) => row.chain),
+    sorted.map((row) => row.price),
+    sorted.map((row) => row.volume24h),
+    sorted.map((row) => row.marketCap),
+    ...observationColumns(sorted),
+  ]);
+  return result.rows.map((row) => row.token);
+}
+
+/** As `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched. */
+export async function writeProtocols(tx: ClientBase, rows: readonly ProtocolRow[]): Promise<string[]> {
+  const sorted = sortedBy(rows, (row) => row.slug);
+  await tx.query(UPSERT_PROTOCOLS, [
+    sorted.map((row) => row.slug),
+    sorted.map((row) => row.name),
+    sorted.map((row) => row.symbol),
+    sorted.map((row) => row.category),
+    sorted.map((row) => (row.chains === null ? null : arrayText(row.chains))),
+    sorted.map((row) => row.url),
+    sorted.map((row) => (row.metadata === null ? null : JSON.stringify(row.metadata))),
+  ]);
+  return sorted.map((row) => row.slug);
+}
+
+function observationColumns(rows: readonly (TvlRow | PriceRow)[]): unknown[] {
+  return [
+    rows.map((row) => row.source),
+    rows.map((row) => row.confidence),
+    rows.map((row) => arrayText(row.tags)),
+    rows.map((row) => row.observedAt / 1000),
+  ];
+}
+
+function sortedBy<T>(rows: readonly T[], key: (row: T) => string): T[] {
+  return [...rows].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** PostgreSQL's text form of a text[], for parameters that are arrays of arrays of different lengths. */
+function arrayText(items: readonly string[]): string {
+  return `{${items.map((item) => `"${item.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
+}
+
+const UPSERT_TVL = `
+INSERT INTO protocol_tvl AS t (protocol, chain, tvl, source, confidence, tags, observed_at)
+SELECT u.protocol, u.chain, u.tvl, u.source, u.confidence, u.tags::text[], to_timestamp(u.observed_at)
+FROM unnest($1::text[], $2::text[], $3::float8[], $4::text[], $5::real[], $6::text[], $7::float8[])
+  AS u (protocol, chain, tvl, source, confidence, tags, observed_at)
+ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, source = excluded.source,
+  confidence = excluded.confidence, tags = excluded.tags, observed_at = excluded.observed_at
+WHERE t.observed_at <= excluded.observed_at
+RETURNING t.protocol, t.chain`;
+
+const UPSERT_PRICES = `
+INSERT INTO token_prices AS t (token, symbol, chain, price, volume_24h, market_cap, source, confidence, tags, observed_at)
+SELECT u.token, u.symbol, u.chain, u.price, u.volume_24h, u.market_cap, u.source, u.confidence, u.tags::text[],
+  to_timestamp(u.observed_at)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::float8[], $7::text[], $8::real[],
+  $9::text[], $10::float8[])
+  AS u (token, symbol, chain, price, volume_24h, market_cap, source, confidence, tags, observed_at)
+ON CONFLICT (token) DO UPDATE SET symbol = coalesce(excluded.symbol, t.symbol),
+  chain = coalesce(excluded.chain, t.chain), price = excluded.price, volume_24h = excluded.volume_24h,
+  market_cap = excluded.market_cap, source = excluded.source, confidence = excluded.confidence, tags = excluded.tags,
+  observed_at = excluded.observed_at
+WHERE t.observed_at <= excluded.observed_at
+RETURNING t.token`;
+
+const UPSERT_PROTOCOLS = `
+INSERT INTO protocols AS t (slug, name, symbol, category, chains, url, metadata)
+SELECT u.slug, u.name, coalesce(u.symbol, p.symbol), coalesce(u.category, p.category),
+  coalesce(u.chains::text[], p.chains, '{}'), coalesce(u.url, p.url), coalesce(u.metadata::jsonb, p.metadata, '{}')
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+  AS u (slug, name, symbol, category, chains, url, metadata)
+LEFT JOIN protocols p USING (slug)
+ORDER BY u.slug COLLATE "C"
+ON CONFLICT (slug) DO UPDATE SET name = excluded.name, symbol = excluded.symbol, category = excluded.category,
+  chains = excluded.chains, url = excluded.url, metadata = excluded.metadata, updated_at = now()
+WHERE (t.name, t.symbol, t.category, t.chains, t.url, t.metadata)
+  IS DISTINCT FROM (excluded.name, excluded.symbol, excluded.category, excluded.chains, excluded.url, excluded.metadata)`;

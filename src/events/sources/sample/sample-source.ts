@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { Clock } from '../../../platform/clock/clock.js';
+import { Database } from '../../../platform/database/database.js';
+import { Settings } from '../../../platform/settings/settings.js';
+import { ChangeReferences } from '../../history/change-references.js';
+import { HistoryBackfill } from '../../history/history-backfill.js';
+import {
+  becomeWriter,
+  writePrices,
+  writeProtocols,
+  writeTvl,
+  type PriceRow,
+  type TvlRow,
+} from '../../ingest/table-writer.js';
+import { SourceFeed } from '../source-feed.js';
+import { sampleHistory } from './sample-history.js';
+import { loadSamplePack, type SamplePack } from './sample-pack.js';
+import { SamplePlayer } from './sample-player.js';
+
+/** Writes go out in batches this far apart. */
+const BATCH_MS = 250;
+/** A longer pause (frozen process, database away) is not made up for: that would be a jump. */
+const LONGEST_STEP_MS = 2_000;
+
+/**
+ * Plays the recordings shipped with the project into the watched tables, as an ordinary writer. It goes on where it
+ * stopped: the position is stored with every batch, in the same transaction.
+ */
+@Injectable()
+export class SampleSource extends SourceFeed {
+  readonly name = 'sample';
+  private readonly logger = new Logger(SampleSource.name);
+
+  constructor(
+    private readonly database: Database,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly backfill: HistoryBackfill,
+    private readonly references: ChangeReferences,
+  ) {
+    super();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const pack = await loadSamplePack();
+    const stored = await this.stored();
+    const player = new SamplePlayer(pack, stored?.played_seconds ?? 0);
+    if (stored === undefined) await this.begin(pack, player);
+    const filled = stored?.history_filled ? Promise.resolve() : this.fillHistory(pack, player.played);
+    try {
+      await this.play(player, signal);
+    } finally {
+      await filled;
+    }
+  }
+
+  private async stored(): Promise<{ played_seconds: number; history_filled: boolean } | undefined> {
+    return this.database.one('SELECT played_seconds, history_filled FROM sample_playback');
+  }
+
+  /** The first start: every key with its first value, and the position, or nothing. */
+  private async begin(pack: SamplePack, player: SamplePlayer): Promise<void> {
+    const now = this.clock.now();
+    await this.database.transaction(async (tx) => {
+      await becomeWriter(tx);
+      await writeProtocols(tx, pack.protocols);
+      await this.write(tx, player.all(now), player.played);
+    });
+    this.logger.log({ protocols: pack.protocols.length, tokens: pack.prices.length }, 'sample data loaded');
+  }
+
+  private async play(player: SamplePlayer, signal: AbortSignal): Promise<void> {
+    let playedAt = this.clock.now();
+    while (!signal.aborted) {
+      await sleep(BATCH_MS, undefined, { signal }).catch(() => undefined);
+      const now = this.clock.now();
+      const elapsed = Math.min(Math.max(0, now - playedAt), LONGEST_STEP_MS);
+      playedAt = now;
+      const due = player.advance((elapsed / 1000) * this.settings.sampleSpeed, now);
+      if (due.tvl.length + due.prices.length === 0) continue;
+      await this.database.transaction(async (tx) => {
+        await becomeWriter(tx);
+        await this.write(tx, due, player.played);
+      });
+    }
+  }
+
+  private async write(tx: PoolClient, due: { tvl: TvlRow[]; prices: PriceRow[] }, played: number): Promise<void> {
+    if (due.tvl.length > 0) await writeTvl(tx, due.tvl);
+    if (due.prices.length > 0) await writePrices(tx, due.prices);
+    await tx.query('SET LOCAL ROLE rta_app');
+    await tx.query(
+      `INSERT INTO sample_playback (played_seconds) VALUES ($1)
+       ON CONFLICT (one_row) DO UPDATE SET played_seconds = excluded.played_seconds, updated_at = clock_timestamp()`,
+      [played],
+    );
+  }
+
+  /** Beside the play, which need not wait for it. What fails is tried again at the next start. */
+  private async fillHistory(pack: SamplePack, played: number): Promise<void> {
+    try {
+      const points = await this.backfill.insert(sampleHistory(pack, played, this.clock.now()));
+      await this.database.query('UPDATE sample_playback SET history_filled = true');
+      await this.references.refresh();
+      this.logger.log({ points }, 'sample history filled');
+    } catch (error) {
+      this.logger.error({ err: error }, 'sample history not filled');
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/** What a track shows at one moment. */
+export interface Reading {
+  /** Counts the recorded points passed since the beginning of time: it changes exactly when a point is passed. */
+  ordinal: number;
+  /** Value of the recorded point passed last. */
+  recorded: number;
+  /** The value now: between two points for an interpolated track, else `recorded`. */
+  value: number;
+}
+
+export interface TrackOptions {
+  /** Seconds after the first point, ascending, the first 0. */
+  times: readonly number[];
+  values: readonly number[];
+  /** Whether there is a straight line between two points, or the last one holds. */
+  interpolated: boolean;
+  /** Seconds of this track per second of play; a day's prices and a second's ticks move at different paces. */
+  pace: number;
+  /** Where in the track the play begins, in seconds. */
+  phase: number;
+}
+
+/**
+ * A recording played forward, then backward, then forward, for ever: no end and no jump. A pure function of the play's
+ * position, so whoever knows that goes on where another stopped.
+ */
+export class Track {
+  private readonly length: number;
+  private readonly last: number;
+
+  constructor(private readonly options: TrackOptions) {
+    this.last = options.times.length - 1;
+    this.length = options.times[this.last] ?? 0;
+    if (options.values.length !== options.times.length || options.times[0] !== 0 || !(this.length > 0)) {
+      throw new Error('A track needs as many times as values, at least two, beginning at 0.');
+    }
+  }
+
+  /** `played` seconds after the beginning of the play, which may be before it. */
+  at(played: number): Reading {
+    return this.read(this.options.phase + played * this.options.pace);
+  }
+
+  /** What was shown `seconds` before the moment `played`, when time passed in the track at `pace` until then. */
+  before(played: number, seconds: number, pace: number): Reading {
+    return this.read(this.options.phase + played * this.options.pace - seconds * pace);
+  }
+
+  /** How many seconds before `played` each recorded point was passed, the latest first, at most `longest` of them. */
+  *passings(played: number, pace: number, longest: number): Generator<{ ago: number; value: number }> {
+    const here = this.options.phase + played * this.options.pace;
+    let { ordinal } = this.read(here);
+    for (;;) {
+      const ago = (here - this.place(ordinal)) / pace;
+      if (ago > longest) return;
+      yield { ago, value: this.valueAt(ordinal) };
+      ordinal--;
+    }
+  }
+
+  private read(place: number): Reading {
+    const { times, values, interpolated } = this.options;
+    const round = Math.floor(place / (2 * this.length));
+    const inRound = place - round * 2 * this.length;
+    const forward = inRound <= this.length;
+    const position = forward ? inRound : 2 * this.length - inRound;
+    const below = lastAtOrBefore(times, position);
+    const from = times[below] ?? 0;
+    const passed = forward || position === from ? below : below + 1;
+    const ordinal = round * 2 * this.last + (forward ? passed : 2 * this.last - passed);
+    const recorded = values[passed] ?? 0;
+    if (!interpolated || below === this.last) return { ordinal, recorded, value: recorded };
+    const share = (position - from) / ((times[below + 1] ?? from) - from);
+    const start = values[below] ?? 0;
+    return { ordinal, recorded, value: start + ((values[below + 1] ?? start) - start) * share };
+  }
+
+  /** Where on the unfolded way the point with this ordinal lies. */
+  private place(ordinal: number): number {
+    const round = Math.floor(ordinal / (2 * this.last));
+    const step = ordinal - round * 2 * this.last;
+    const time = this.options.times[this.indexOf(step)] ?? 0;
+    return round * 2 * this.length + (step <= this.last ? time : 2 * this.length - time);
+  }
+
+  private valueAt(ordinal: number): number {
+    const round = Math.floor(ordinal / (2 * this.last));
+    return this.options.values[this.indexOf(ordinal - round * 2 * this.last)] ?? 0;
+  }
+
+  private indexOf(step: number): number {
+    return step <= this.last ? step : 2 * this.last - step;
+  }
+}
+
+function lastAtOrBefore(times: readonly number[], position: number): number {
+  let low = 0;
+  let high = times.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((times[middle] ?? 0) <= position) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import type { SourceFeed } from './source-feed.js';
+
+/** First key of the advisory locks of the sources; the second is the source's name. */
+const LOCK_SPACE = 0x736f7572;
+const RESTART_FIRST_MS = 1_000;
+const RESTART_LONGEST_MS = 30_000;
+
+/**
+ * Runs the chosen sources, each in one process at a time however many share the database: the process holds a session
+ * lock of the database, and another takes over within seconds of its end. A source that fails is started again.
+ */
+export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(SourceRunner.name);
+  private readonly stopping = new AbortController();
+  private running: Promise<void>[] = [];
+
+  constructor(
+    private readonly database: Database,
+    private readonly feeds: readonly SourceFeed[],
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.running = this.feeds.map((feed) => this.keepRunning(feed));
+  }
+
+  /** Sources end before anything they write to. */
+  async onModuleDestroy(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.running);
+  }
+
+  private async keepRunning(feed: SourceFeed): Promise<void> {
+    let pause = RESTART_FIRST_MS;
+    while (!this.stopping.signal.aborted) {
+      const startedAt = performance.now();
+      try {
+        await this.runAlone(feed);
+      } catch (error) {
+        this.logger.warn({ err: error, source: feed.name }, 'source failed; it is started again');
+      }
+      pause = performance.now() - startedAt > RESTART_LONGEST_MS ? RESTART_FIRST_MS : pause * 2;
+      await sleep(Math.min(pause, RESTART_LONGEST_MS), undefined, { signal: this.stopping.signal }).catch(
+        () => undefined,
+      );
+    }
+  }
+
+  /** Runs the feed while this process holds its lock; returns at once when another one does. */
+  private async runAlone(feed: SourceFeed): Promise<void> {
+    const holder = await this.database.connect();
+    const lost = new AbortController();
+    holder.once('end', () => lost.abort());
+    try {
+      const { rows } = await holder.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1, hashtext($2)) AS held', [
+        LOCK_SPACE,
+        feed.name,
+      ]);
+      if (rows[0]?.held === true) await feed.run(AbortSignal.any([this.stopping.signal, lost.signal]));
+    } finally {
+      await holder.end().catch(() => undefined);
+    }
+  }
+}
