@@ -2,12 +2,21 @@ import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/index.js';
 import { ChangeReferences, EventFeed, EventLog, EventsModule, PublishedState } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
+import { AsyncApiController } from './asyncapi/asyncapi.controller.js';
 import { EventEncoder } from './core/encoded-event.js';
 import { RealtimeHub } from './core/hub.js';
 import { HubDriver } from './hub-driver.js';
+import { Announcements } from './management/announcements.js';
+import { ConnectionDirectory } from './management/connection-directory.js';
+import { ConnectionsController } from './management/connections.controller.js';
+import { OperationsController } from './management/operations.controller.js';
 import { RealtimeMetrics } from './realtime-metrics.js';
 import { Admission } from './transports/admission.js';
+import { StreamController } from './transports/sse/stream.controller.js';
+import { StreamService } from './transports/sse/stream.service.js';
 import { SocketIoGateway } from './transports/socketio/socketio.gateway.js';
+import { ConnectionParts } from './transports/websocket/connection-parts.js';
+import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 import { WriteBatches } from './transports/write-batches.js';
 
 /** The hub follows the feed from the very turn in which it was made, so that no event falls between the two. */
@@ -37,6 +46,7 @@ async function startHub(
 /** Delivery to clients: one hub, three transports. */
 @Module({
   imports: [AccessModule, EventsModule],
+  controllers: [StreamController, ConnectionsController, OperationsController, AsyncApiController],
   providers: [
     RealtimeMetrics,
     {
@@ -48,6 +58,11 @@ async function startHub(
     WriteBatches,
     Admission,
     SocketIoGateway,
+    ConnectionParts,
+    WebSocketTransport,
+    StreamService,
+    ConnectionDirectory,
+    Announcements,
   ],
   exports: [RealtimeHub],
 })

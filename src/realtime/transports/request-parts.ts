@@ -7,10 +7,6 @@ export function queryOf(url: string | undefined): URLSearchParams {
   return new URLSearchParams(/\?([^#]*)/.exec(url ?? '')?.[1] ?? '');
 }
 
-export function bearerOf(request: IncomingMessage): string | undefined {
-  return /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-}
-
 export function userAgentOf(request: IncomingMessage): string | undefined {
   return request.headers['user-agent']?.slice(0, USER_AGENT_LIMIT);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
-import type { Caller } from '../../../access/index.js';
+import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { asDomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
 import { Settings } from '../../../platform/settings/settings.js';
@@ -9,7 +9,7 @@ import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
 import type { Session } from '../../core/session.js';
 import { Admission } from '../admission.js';
-import { bearerOf, queryOf, userAgentOf } from '../request-parts.js';
+import { queryOf, userAgentOf } from '../request-parts.js';
 import { WriteBatches } from '../write-batches.js';
 import { SseLink } from './sse-link.js';
 
@@ -45,7 +45,7 @@ export class StreamService implements BeforeApplicationShutdown {
     const wanted = parseStreamQuery(query, headerOf(request, 'last-event-id'));
     const connectionId = randomUUID();
     const address = clientAddress(request, this.settings.trustProxy);
-    const secret = bearerOf(request) ?? query.get('apiKey') ?? undefined;
+    const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
     const resuming = wanted.options.since !== undefined;
     const caller = await this.admission.admit({ secret, transport: 'sse', address }, connectionId, resuming);
     if (response.destroyed) return this.admission.leave(caller, connectionId);

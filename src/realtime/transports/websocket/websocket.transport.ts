@@ -4,10 +4,11 @@ import type { Duplex } from 'node:stream';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import { secretFromRequest } from '../../../access/index.js';
 import { parseCursor } from '../../../events/index.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
-import { bearerOf, queryOf, userAgentOf } from '../request-parts.js';
+import { queryOf, userAgentOf } from '../request-parts.js';
 import { WriteBatches } from '../write-batches.js';
 import { ConnectionParts } from './connection-parts.js';
 import { upgradeTarget } from './upgrade-paths.js';
@@ -77,7 +78,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     const refusal = this.refusalOf(request);
     if (refusal) return link.fail(refusal);
     const query = queryOf(request.url);
-    const secret = query.get('apiKey') ?? bearerOf(request);
+    const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
     if (secret) void connection.enter(secret, parseCursor(query.get('since')) !== undefined);
   }
 

@@ -1,0 +1,78 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
+import { ConnectionDirectory } from './connection-directory.js';
+import { Connection, ConnectionListQuery, ConnectionPage, ConnectionParams } from './connections.dto.js';
+import {
+  NewSubscription,
+  RemovedSubscriptions,
+  SubscriptionChange,
+  SubscriptionPage,
+  SubscriptionsAnswer,
+  SubscriptionSelection,
+} from './subscriptions.dto.js';
+
+@ApiTags('realtime')
+@Roles('reader')
+@Controller('v1/realtime/connections')
+export class ConnectionsController {
+  constructor(private readonly connections: ConnectionDirectory) {}
+
+  /** Open connections: your own, for admins all. */
+  @Get()
+  list(@CurrentCaller() caller: Caller, @Query() query: ConnectionListQuery): ConnectionPage {
+    return this.connections.list(caller, query);
+  }
+
+  /**
+   * One connection.
+   * @throws {404} There is no such connection, or it belongs to somebody else.
+   */
+  @Get(':id')
+  get(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Connection {
+    return this.connections.get(caller, id);
+  }
+
+  /** Ends a connection; its client gets an `error` and the cursor to come back with. */
+  @Delete(':id')
+  @HttpCode(204)
+  disconnect(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): void {
+    this.connections.disconnect(caller, id);
+  }
+
+  /** Subscriptions of a connection. */
+  @Get(':id/subscriptions')
+  subscriptions(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): SubscriptionPage {
+    return this.connections.subscriptions(caller, id);
+  }
+
+  /** Adds a subscription to a connection, as its client could. The answer comes after the replay, if one was asked for. */
+  @Post(':id/subscriptions')
+  subscribe(
+    @CurrentCaller() caller: Caller,
+    @Param() { id }: ConnectionParams,
+    @Body() body: NewSubscription,
+  ): Promise<SubscriptionsAnswer> {
+    return this.connections.subscribe(caller, id, body);
+  }
+
+  /** Replaces the filters of the selected subscriptions. */
+  @Patch(':id/subscriptions')
+  update(
+    @CurrentCaller() caller: Caller,
+    @Param() { id }: ConnectionParams,
+    @Body() body: SubscriptionChange,
+  ): Promise<SubscriptionsAnswer> {
+    return this.connections.update(caller, id, body);
+  }
+
+  /** Removes the selected subscriptions; without a selection all. */
+  @Delete(':id/subscriptions')
+  unsubscribe(
+    @CurrentCaller() caller: Caller,
+    @Param() { id }: ConnectionParams,
+    @Query() selection: SubscriptionSelection,
+  ): Promise<RemovedSubscriptions> {
+    return this.connections.unsubscribe(caller, id, selection);
+  }
+}

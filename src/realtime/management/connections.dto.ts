@@ -1,0 +1,117 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+
+export class ConnectionListQuery {
+  /**
+   * Most connections of the answer.
+   * @example 100
+   */
+  @ApiProperty({ type: 'integer', required: false, default: 100 })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  limit: number = 100;
+
+  /** `page.next_cursor` of the page before. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 200)
+  cursor?: string;
+
+  /** Only connections of this user; others than your own need role admin. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  userId?: string;
+}
+
+export class ConnectionParams {
+  /** Id of the connection, as `connected` told it. */
+  @IsString()
+  @Length(1, 200)
+  id!: string;
+}
+
+export class ConnectionMetadata {
+  /** @example "Mozilla/5.0" */
+  userAgent!: string | null;
+
+  /** @example "203.0.113.7" */
+  ipAddress!: string;
+
+  /** Region of the server that holds the connection. */
+  region!: string | null;
+}
+
+export class Connection {
+  /** @example "6f1c1f0e-7d0b-4a86-8f0e-0f6f4b6a2f11" */
+  connectionId!: string;
+
+  userId!: string;
+
+  /** Key that opened it. */
+  keyId!: string;
+
+  /** @example "2026-11-20T12:00:00.000Z" */
+  connectedAt!: string;
+
+  /** When the client last said something. */
+  lastActivity!: string;
+
+  /**
+   * socketio, websocket or sse.
+   * @example "websocket"
+   */
+  transport!: string;
+
+  metadata!: ConnectionMetadata;
+
+  /** How many it has. */
+  @ApiProperty({ type: 'integer' })
+  subscriptions!: number;
+}
+
+export class Page {
+  /** Give it as `cursor` to get the next page; null on the last one. */
+  next_cursor!: string | null;
+
+  has_more!: boolean;
+}
+
+export class ConnectionPage {
+  data!: Connection[];
+  page!: Page;
+}
+
+export class ConnectionStats {
+  @ApiProperty({ type: 'integer' })
+  total!: number;
+
+  @ApiProperty({ type: 'integer' })
+  socketio!: number;
+
+  @ApiProperty({ type: 'integer' })
+  websocket!: number;
+
+  @ApiProperty({ type: 'integer' })
+  sse!: number;
+}
+
+export class SubscriptionStats {
+  /** Open connections: your own, for admins all of this process. */
+  connections!: ConnectionStats;
+
+  /** Subscriptions of these connections. */
+  @ApiProperty({ type: 'integer' })
+  subscriptions!: number;
+
+  /** Subscriptions by type; channels by their names. */
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' } })
+  byName!: Record<string, number>;
+
+  /** Newest position handed to clients. */
+  cursor!: string;
+}

@@ -1,0 +1,92 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsOptional, IsString, IsUUID, Length } from 'class-validator';
+import { SubscriptionDto } from './subscriptions.dto.js';
+
+export class ExplainQuery {
+  /** Connection to explain. */
+  @IsString()
+  @Length(1, 200)
+  connection!: string;
+
+  /** The event, by its cursor; or give `eventId`. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 40)
+  cursor?: string;
+
+  /** The event, by its id; or give `cursor`. */
+  @IsOptional()
+  @IsUUID('all')
+  eventId?: string;
+}
+
+export class SubscriptionVerdict {
+  subscription!: SubscriptionDto;
+
+  /** Whether this subscription takes the event. */
+  matches!: boolean;
+
+  /**
+   * First condition that fails: `subscribed_later`, `owner`, `eventTypes`, `threshold`, `protocols`, `chains`, `tokens`,
+   * `range`; null when none does.
+   * @example "threshold"
+   */
+  failed!: string | null;
+
+  /**
+   * What the condition wanted and what the event has.
+   * @example "threshold 0.05, the event moved 0.01"
+   */
+  detail!: string | null;
+}
+
+export class Explanation {
+  connectionId!: string;
+  eventId!: string;
+  cursor!: string;
+
+  /** @example "tvl_change" */
+  eventType!: string;
+
+  /** Whether the event reaches the connection. */
+  reaches!: boolean;
+
+  /**
+   * The one sentence.
+   * @example "2 of 3 subscriptions match; the event is sent once."
+   */
+  summary!: string;
+
+  subscriptions!: SubscriptionVerdict[];
+}
+
+export class NewAnnouncement {
+  /**
+   * What to say.
+   * @example "Maintenance in 10 minutes"
+   */
+  @IsString()
+  @Length(1, 2_000)
+  message!: string;
+
+  /** Only to this user. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  userId?: string;
+
+  /**
+   * Only to connections in this room: a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`.
+   * @example "protocol:uniswap-v3"
+   */
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  room?: string;
+}
+
+export class AnnouncementResult {
+  /** Connections that were told. */
+  @ApiProperty({ type: 'integer' })
+  delivered!: number;
+}
