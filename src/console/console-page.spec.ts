@@ -1,0 +1,109 @@
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import express from 'express';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { consolePage } from './console-page.js';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
+describe('the console page', () => {
+  let server: Server;
+
+  beforeAll(async () => {
+    const app = express().use(consolePage());
+    app.use((_request, response) => void response.status(404).end('next'));
+    server = createServer(app);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const { port } = server.address() as AddressInfo;
+      const sent = request({ host: '127.0.0.1', port, path, headers, agent: false }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
+        );
+      });
+      sent.on('error', reject).end();
+    });
+
+  const addresses = async (): Promise<string[]> => {
+    const { body } = await get('/');
+    return [...body.toString().matchAll(/(?:href|src)="(\/console\/[^"]+)"/g)].map(([, address = '']) => address);
+  };
+
+  it('is asked for anew each time and allows no script, style or frame but its own', async () => {
+    const { status, headers, body } = await get('/');
+    expect(status).toBe(200);
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(headers['cache-control']).toBe('no-cache');
+    expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+    expect(body.toString()).not.toMatch(/<script(?![^>]+src=)|<style|\s(?:style|on[a-z]+)="|https?:\/\//);
+  });
+
+  it('answers 304 to a browser that has this version', async () => {
+    const { headers } = await get('/');
+    const again = await get('/', { 'if-none-match': headers.etag ?? '' });
+    expect(again.status).toBe(304);
+    expect(again.body).toHaveLength(0);
+  });
+
+  it('names only files that exist, each to be kept for a year', async () => {
+    const named = await addresses();
+    expect(named.length).toBeGreaterThan(5);
+    for (const address of named) {
+      const { status, headers } = await get(address);
+      expect({ address, status, cache: headers['cache-control'] }).toEqual({
+        address,
+        status: 200,
+        cache: 'public, max-age=31536000, immutable',
+      });
+    }
+  });
+
+  it('serves every module that another one imports', async () => {
+    const [app = ''] = (await addresses()).filter((address) => address.endsWith('/app.js'));
+    const seen = new Set<string>();
+    const follow = async (address: string): Promise<void> => {
+      if (seen.has(address)) return;
+      seen.add(address);
+      const { status, body } = await get(address);
+      expect({ address, status }).toEqual({ address, status: 200 });
+      for (const [, target = ''] of body.toString().matchAll(/^import [^;]*?'(\.[^']+)';$/gms)) {
+        await follow(new URL(target, `http://host${address}`).pathname);
+      }
+    };
+    await follow(app);
+    expect([...seen].map((address) => address.split('/').slice(3).join('/'))).toContain('vendor/socket.io.js');
+  });
+
+  it('does not let a page of an older version keep a newer file', async () => {
+    const { status, headers } = await get('/console/000000000000/app.js');
+    expect(status).toBe(200);
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  it('compresses for those who can read it', async () => {
+    const [app = ''] = (await addresses()).filter((address) => address.endsWith('/app.js'));
+    const plain = await get(app);
+    const small = await get(app, { 'accept-encoding': 'gzip' });
+    expect(small.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(small.body).equals(plain.body)).toBe(true);
+  });
+
+  it.each(['/console/app.js', '/console/000000000000/../index.js', '/console/000000000000/index.html', '/consoles'])(
+    'leaves %s to the other routes',
+    async (path) => {
+      const { status, body } = await get(path);
+      expect([status, body.toString()]).toEqual([404, 'next']);
+    },
+  );
+});
