@@ -5,10 +5,14 @@ import { EventLog } from './capture/event-log.js';
 import { SequencerMetrics } from './capture/sequencer-metrics.js';
 import { Sequencer } from './capture/sequencer.js';
 import { EventFeed } from './feed/event-feed.js';
+import { HistoryModule } from './history/history.module.js';
+import { HotCacheModule } from './hot-cache/hot-cache.module.js';
+import { LookupsModule } from './lookups/lookups.module.js';
 
 /** The log and what follows it. Everything else of the product reads events through these. */
 @Global()
 @Module({
+  imports: [HotCacheModule, HistoryModule, LookupsModule],
   providers: [{ provide: Broker, useClass: MemoryBroker }, EventLog, EventFeed, Sequencer, SequencerMetrics],
   exports: [Broker, EventLog, EventFeed, Sequencer],
 })

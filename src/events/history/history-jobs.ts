@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Gauge } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
+import { Settings } from '../../platform/settings/settings.js';
 import { HourlySamples } from './hourly-samples.js';
 import { RawPartitions } from './raw-partitions.js';
 import { Rollups } from './rollups.js';
@@ -26,6 +27,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly samples: HourlySamples,
     private readonly partitions: RawPartitions,
     private readonly clock: Clock,
+    private readonly settings: Settings,
     metrics: Metrics,
   ) {
     this.lastRound = new Gauge({
@@ -36,7 +38,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   onApplicationBootstrap(): void {
-    this.running = this.loop();
+    if (this.settings.role !== 'gateway') this.running = this.loop();
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
+import { Settings } from '../../platform/settings/settings.js';
 import { EventLog } from '../capture/event-log.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventFeed } from '../feed/event-feed.js';
@@ -25,6 +26,7 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
     log: EventLog,
     feed: EventFeed,
     private readonly store: HistoryStore,
+    private readonly settings: Settings,
   ) {
     this.reader = new LogReader(database, log, feed, {
       name: HISTORY_READER,
@@ -34,7 +36,7 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   onApplicationBootstrap(): void {
-    this.reader.start();
+    if (this.settings.role !== 'gateway') this.reader.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -1,6 +1,8 @@
+import { Logger } from '@nestjs/common';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
+import { parseSettings, type Settings } from '../../../src/platform/settings/settings.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import { EventLog } from '../../../src/events/capture/event-log.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
@@ -28,10 +30,12 @@ export interface HistoryFixture {
   metrics: Metrics;
   log: EventLog;
   feed: EventFeed;
+  settings: Settings;
   close(): Promise<void>;
 }
 
 export async function historyFixture(): Promise<HistoryFixture> {
+  Logger.overrideLogger(false);
   const test = await createTestDatabase();
   const database = new Database({ url: test.url, poolSize: 5 });
   const metrics = new Metrics();
@@ -43,6 +47,7 @@ export async function historyFixture(): Promise<HistoryFixture> {
     metrics,
     log,
     feed,
+    settings: parseSettings({ DATABASE_URL: test.url, SECRETS_KEY: 'only-for-tests' }),
     close: async () => {
       await feed.stop();
       await database.onApplicationShutdown();

@@ -12,7 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-const newWriter = () => new HistoryWriter(fixture.database, fixture.log, fixture.feed, new HistoryStore());
+const newWriter = () =>
+  new HistoryWriter(fixture.database, fixture.log, fixture.feed, new HistoryStore(), fixture.settings);
 
 async function rows<T>(sql: string): Promise<T[]> {
   return (await fixture.test.pool.query(sql)).rows as T[];
@@ -67,7 +68,7 @@ describe('the history writer', () => {
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 300) n`,
     );
     await sequence(fixture.test);
-    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, new FailingStore());
+    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, new FailingStore(), fixture.settings);
     writer.onApplicationBootstrap();
     await waitFor(async () => (await rows(POINTS)).length === 300, { timeoutMs: 20_000 });
     await writer.beforeApplicationShutdown();

@@ -1,0 +1,26 @@
+import { Global, Module } from '@nestjs/common';
+import { HistoryBackfill } from './history-backfill.js';
+import { HistoryJobs } from './history-jobs.js';
+import { HistorySeries } from './history-series.js';
+import { HistoryStore } from './history-store.js';
+import { HistoryWriter } from './history-writer.js';
+import { HourlySamples } from './hourly-samples.js';
+import { RawPartitions } from './raw-partitions.js';
+import { Rollups } from './rollups.js';
+
+/** Everything that was ever published, as points and aggregates. */
+@Global()
+@Module({
+  providers: [
+    HistoryStore,
+    HistoryWriter,
+    HistoryBackfill,
+    HistorySeries,
+    HistoryJobs,
+    HourlySamples,
+    RawPartitions,
+    Rollups,
+  ],
+  exports: [HistoryBackfill, HistorySeries],
+})
+export class HistoryModule {}
