@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { EVENT_TYPES } from '../../src/events/index.js';
+import { asyncApiDocument } from '../../src/realtime/asyncapi/document.js';
+import { TRANSPORTS } from '../../src/realtime/asyncapi/transports.js';
+import { faultsOf } from '../support/asyncapi-validator.js';
+
+interface Part {
+  [key: string]: Part;
+}
+const document = asyncApiDocument('example.org', true, '1.0.0') as unknown as Part;
+
+function resolve(ref: string): unknown {
+  return ref
+    .slice(2)
+    .split('/')
+    .reduce<Part | undefined>((part, key) => part?.[key], document);
+}
+
+function refsIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const own = '$ref' in value && typeof value.$ref === 'string' ? [value.$ref] : [];
+  return [...own, ...Object.values(value).flatMap(refsIn)];
+}
+
+describe('the AsyncAPI document', () => {
+  it('has only references that lead somewhere', () => {
+    const lost = [...new Set(refsIn(document))].filter((ref) => resolve(ref) === undefined);
+    expect(lost).toEqual([]);
+  });
+
+  it('describes every event type on every transport', () => {
+    for (const { key, sends } of TRANSPORTS) {
+      const names = new Set(sends.map(({ name }) => name));
+      const wanted = EVENT_TYPES.map((type) =>
+        key === 'websocket' ? type.replace(/^(tvl|price)_change$/, '$1_update') : type,
+      );
+      expect(wanted.filter((name) => !names.has(name))).toEqual([]);
+    }
+  });
+
+  it('names every message once per transport and direction', () => {
+    for (const { sends, receives } of TRANSPORTS) {
+      for (const messages of [sends, receives]) {
+        const names = messages.map(({ name }) => name);
+        expect(new Set(names).size).toBe(names.length);
+      }
+    }
+  });
+
+  const examples = TRANSPORTS.flatMap(({ key, sends, receives }) => [
+    ...sends.map((message) => ({ key, from: 'server' as const, ...message })),
+    ...receives.map((message) => ({ key, from: 'client' as const, ...message })),
+  ]);
+  it.each(examples)('has a valid example of $key $from $name', ({ key, from, name, example }) => {
+    expect(faultsOf(key, name, example, from)).toEqual([]);
+  });
+
+  it('is closed: an unknown field is a fault', () => {
+    expect(faultsOf('websocket', 'pong', { type: 'pong', timestamp: 1, surprise: true })).toHaveLength(1);
+    expect(faultsOf('sse', 'ready', { cursor: 'e-1', surprise: true })).toHaveLength(1);
+  });
+
+  it('does not know a message that is not described', () => {
+    expect(faultsOf('sse', 'nonsense', {})).toEqual(['sse server message nonsense is not described']);
+  });
+});
