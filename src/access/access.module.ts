@@ -1,13 +1,24 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { ApiKeyAdmin } from './admin/api-key-admin.js';
+import { ApiKeysController } from './admin/api-keys.controller.js';
+import { AuditController } from './admin/audit.controller.js';
+import { AuditTrail } from './admin/audit-trail.js';
+import { MeController } from './admin/me.controller.js';
+import { SystemController } from './admin/system.controller.js';
+import { SystemFacts } from './admin/system-facts.js';
+import { ThresholdsController } from './admin/thresholds.controller.js';
+import { Thresholds } from './admin/thresholds.js';
 import { AccessEvents } from './access-events.js';
 import { AccessService } from './access.service.js';
 import { AuditEntryEntity } from './audit/audit-entry.entity.js';
 import { Audit } from './audit/audit.js';
 import { Refusals } from './audit/refusals.js';
 import { AccessGuard } from './guard/access.guard.js';
+import { AdminKey } from './keys/admin-key.js';
 import { ApiKeyEntity } from './keys/api-key.entity.js';
+import { ApiKeys } from './keys/api-keys.js';
 import { Callers } from './keys/callers.js';
 import { KeyChanges } from './keys/key-changes.js';
 import { KeyDirectory } from './keys/key-directory.js';
@@ -20,13 +31,15 @@ import { TierLimits } from './limits/tier-limits.js';
 import { UsageLimits } from './limits/usage-limits.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
 
-const KEYS = [Callers, KeyChanges, KeyDirectory, KeyWatch, TokenVerifier];
+const KEYS = [AdminKey, ApiKeys, Callers, KeyChanges, KeyDirectory, KeyWatch, TokenVerifier];
+const ADMINISTRATION = [ApiKeyAdmin, AuditTrail, SystemFacts, Thresholds];
 const LIMITS = [Connections, MinuteCounters, RequestLimits, TierLimits, UsageLimits];
 
 /** Who may do what, how much of it, and the trail of it. Global, because every other module asks. */
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([UserEntity, ApiKeyEntity, AuditEntryEntity])],
+  controllers: [ApiKeysController, AuditController, MeController, SystemController, ThresholdsController],
   providers: [
     AccessService,
     AccessEvents,
@@ -34,8 +47,9 @@ const LIMITS = [Connections, MinuteCounters, RequestLimits, TierLimits, UsageLim
     Refusals,
     ...KEYS,
     ...LIMITS,
+    ...ADMINISTRATION,
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [AccessService, AccessEvents, Audit, UsageLimits],
+  exports: [AccessService, AccessEvents, AdminKey, Audit, SystemFacts, UsageLimits],
 })
 export class AccessModule {}

@@ -1,6 +1,8 @@
 export * from './caller.js';
 export { AccessEvents, type EndReason } from './access-events.js';
 export { AccessModule } from './access.module.js';
+export { AdminKey } from './keys/admin-key.js';
+export { SystemFacts } from './admin/system-facts.js';
 export { AccessService } from './access.service.js';
 export { Audit, type AuditRecord } from './audit/audit.js';
 export { secretFromHandshake, secretFromHeaders, secretFromRequest, type RequestParts } from './credentials.js';

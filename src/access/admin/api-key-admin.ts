@@ -1,0 +1,140 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { Repository } from 'typeorm';
+import { Clock } from '../../platform/clock/clock.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { Caller, Limits } from '../caller.js';
+import { ApiKeyEntity } from '../keys/api-key.entity.js';
+import { ApiKeys, type CreatedKey, type Creation, type KeyRights } from '../keys/api-keys.js';
+import type {
+  ChangeKeyBody,
+  CreatedKeyView,
+  CreateKeyBody,
+  KeyLimits,
+  KeyState,
+  KeyView,
+  ListKeysQuery,
+  RotateKeyBody,
+} from './api-key.dto.js';
+import { RecentAnswers } from './recent-answers.js';
+import { PAGE_ROWS, pageOf, type Paged } from './page.js';
+
+const STATE_SQL: Record<KeyState, string> = {
+  active: 'k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)',
+  expired: 'k.revoked_at IS NULL AND k.expires_at <= :now',
+  revoked: 'k.revoked_at IS NOT NULL',
+};
+
+/** The keys as administrators see and change them. */
+@Injectable()
+export class ApiKeyAdmin {
+  private readonly recent = new RecentAnswers<CreatedKeyView>();
+
+  constructor(
+    private readonly apiKeys: ApiKeys,
+    @InjectRepository(ApiKeyEntity) private readonly keys: Repository<ApiKeyEntity>,
+    private readonly clock: Clock,
+  ) {}
+
+  create(body: CreateKeyBody, caller: Caller, idempotencyKey: string | undefined): Promise<CreatedKeyView> {
+    const { userId, ...given } = body;
+    const defaults = { name: '', role: 'reader', tier: 'free', expiresAt: null } as const;
+    const rights = { ...defaults, subscriptionTypes: null, transports: null, limits: {}, ...this.rightsOf(given) };
+    const creation = creationOf(caller, 'create', idempotencyKey);
+    return this.once(creation, body, () => this.apiKeys.create({ ...rights, userId }, creation));
+  }
+
+  rotate(id: string, body: RotateKeyBody, caller: Caller, idempotencyKey?: string): Promise<CreatedKeyView> {
+    const creation = creationOf(caller, `rotate ${id}`, idempotencyKey);
+    return this.once(creation, body, () => this.apiKeys.rotate(id, body.overlapSeconds ?? 0, creation));
+  }
+
+  async list(query: ListKeysQuery): Promise<Paged<KeyView>> {
+    const limit = query.limit ?? PAGE_ROWS;
+    const { userId, role, tier, cursor } = query;
+    const rows = this.keys
+      .createQueryBuilder('k')
+      .orderBy('k.position', 'DESC')
+      .take(limit + 1);
+    if (cursor !== undefined) rows.andWhere('k.position < :cursor', { cursor });
+    if (userId !== undefined) rows.andWhere('k.user_id = :userId', { userId });
+    if (role !== undefined) rows.andWhere('k.role = :role', { role });
+    if (tier !== undefined) rows.andWhere('k.tier = :tier', { tier });
+    if (query.state !== undefined) rows.andWhere(STATE_SQL[query.state], { now: new Date(this.clock.now()) });
+    return pageOf(
+      await rows.getMany(),
+      limit,
+      (key) => key.position,
+      (key) => this.view(key),
+    );
+  }
+
+  async get(id: string): Promise<KeyView> {
+    return this.view(await this.apiKeys.get(id));
+  }
+
+  async change(id: string, body: ChangeKeyBody): Promise<KeyView> {
+    return this.view(await this.apiKeys.change(id, this.rightsOf(body)));
+  }
+
+  revoke(id: string): Promise<void> {
+    return this.apiKeys.revoke(id);
+  }
+
+  private once(creation: Creation, body: object, make: () => Promise<CreatedKey>): Promise<CreatedKeyView> {
+    const answer = async (): Promise<CreatedKeyView> => {
+      const { key, text } = await make();
+      return Object.assign(this.view(key), { key: text });
+    };
+    if (creation.idempotencyKey === undefined) return answer();
+    const name = JSON.stringify([creation.actor, creation.idempotencyKey]);
+    return this.recent.once(name, JSON.stringify(body), this.clock.now(), answer);
+  }
+
+  private rightsOf({ expiresAt, limits, ...rest }: ChangeKeyBody): Partial<KeyRights> {
+    const end = typeof expiresAt === 'string' ? new Date(expiresAt) : expiresAt;
+    if (end instanceof Date && !(end.getTime() > this.clock.now())) {
+      throw new DomainError('invalid_request', 'expiresAt must be in the future.', {
+        errors: [{ pointer: '/expiresAt', code: 'in_past', detail: 'expiresAt must be in the future.' }],
+        field: 'expiresAt',
+      });
+    }
+    return { ...rest, ...(end === undefined ? {} : { expiresAt: end }), ...(limits && { limits: plain(limits) }) };
+  }
+
+  private view(key: ApiKeyEntity): KeyView {
+    const { id, userId, name, role, tier, subscriptionTypes, transports, limits, createdBy, rotatedTo } = key;
+    return {
+      id,
+      userId,
+      name,
+      role,
+      tier,
+      state: this.stateOf(key),
+      subscriptionTypes,
+      transports,
+      limits,
+      createdAt: key.createdAt.toISOString(),
+      createdBy,
+      expiresAt: key.expiresAt?.toISOString() ?? null,
+      revokedAt: key.revokedAt?.toISOString() ?? null,
+      rotatedTo,
+    };
+  }
+
+  private stateOf(key: ApiKeyEntity): KeyState {
+    if (key.revokedAt !== null) return 'revoked';
+    return key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now() ? 'expired' : 'active';
+  }
+}
+
+/** Without the prototype of its DTO class, and without fields that were not given. */
+function plain(limits: KeyLimits): Partial<Limits> {
+  return Object.fromEntries(Object.entries(limits));
+}
+
+/** One Idempotency-Key means one thing per route. */
+function creationOf(caller: Caller, route: string, idempotencyKey: string | undefined): Creation {
+  const actor = `key:${caller.keyId}`;
+  return idempotencyKey === undefined ? { actor } : { actor, idempotencyKey: `${route} ${idempotencyKey}` };
+}

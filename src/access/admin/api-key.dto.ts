@@ -1,0 +1,226 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { ApiProperty, PartialType } from '@nestjs/swagger';
+import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
+import { PageInfo, PageQuery } from './page.dto.js';
+
+/** No control characters: these texts are shown, logged and stored. */
+const PRINTABLE = /^\P{Cc}*$/u;
+/** Unlike IsOptional it does not let null through. */
+const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
+const MOST = 1_000_000_000;
+/** Longest overlap of a rotation: 30 days. */
+const LONGEST_OVERLAP_SECONDS = 2_592_000;
+
+/** Limits of one key in place of its tier's; 0 is no limit. */
+export class KeyLimits {
+  /** Open connections. */
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(MOST)
+  connections?: number;
+
+  /** Client messages per minute. */
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(MOST)
+  messages?: number;
+
+  /** API requests per minute. */
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(MOST)
+  apiRequests?: number;
+
+  /** Alert rules of the user. */
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(MOST)
+  alertRules?: number;
+
+  /** Subscription changes per minute and connection. */
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(MOST)
+  subscriptionChanges?: number;
+
+  /** New connections per minute and address. */
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(MOST)
+  connectsPerAddress?: number;
+}
+
+/** What of a key can be changed. */
+export class KeyRightsBody {
+  /** For people; up to 200 characters. */
+  @IfGiven()
+  @IsString()
+  @MaxLength(200)
+  @Matches(PRINTABLE)
+  name?: string;
+
+  @ApiProperty({ enum: ROLES, required: false, default: 'reader' })
+  @IfGiven()
+  @IsIn(ROLES)
+  role?: Role;
+
+  @ApiProperty({ enum: TIERS, required: false, default: 'free' })
+  @IfGiven()
+  @IsIn(TIERS)
+  tier?: Tier;
+
+  /** When it ends, ISO 8601 with time zone, before the year 10000. null: never. */
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  @Matches(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, {
+    message: 'expiresAt must be a time such as 2027-01-31T12:00:00Z',
+  })
+  expiresAt?: string | null;
+
+  /** The only subscription types it may use. null: all. */
+  @ApiProperty({ enum: SUBSCRIPTION_TYPES, isArray: true, nullable: true, required: false })
+  @IsOptional()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(SUBSCRIPTION_TYPES.length)
+  @ArrayUnique()
+  @IsIn(SUBSCRIPTION_TYPES, { each: true })
+  subscriptionTypes?: string[] | null;
+
+  /** The only transports it may use. null: all. */
+  @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true, required: false })
+  @IsOptional()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(TRANSPORTS.length)
+  @ArrayUnique()
+  @IsIn(TRANSPORTS, { each: true })
+  transports?: Transport[] | null;
+
+  @ApiProperty({ type: KeyLimits, required: false })
+  @IfGiven()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => KeyLimits)
+  limits?: KeyLimits;
+}
+
+export class ChangeKeyBody extends PartialType(KeyRightsBody) {}
+
+export class CreateKeyBody extends KeyRightsBody {
+  /** Who owns the key and everything made with it; 1 to 255 characters. */
+  @IsString()
+  @Length(1, 255)
+  @Matches(PRINTABLE)
+  userId!: string;
+}
+
+export class RotateKeyBody {
+  /** How long the old key stays valid, in seconds; 0 ends it at once. */
+  @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: LONGEST_OVERLAP_SECONDS })
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(LONGEST_OVERLAP_SECONDS)
+  overlapSeconds?: number;
+}
+
+const STATES = ['active', 'expired', 'revoked'] as const;
+export type KeyState = (typeof STATES)[number];
+
+export class ListKeysQuery extends PageQuery {
+  /** Keys of one user. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  @Matches(PRINTABLE)
+  userId?: string;
+
+  @ApiProperty({ enum: ROLES, required: false })
+  @IsOptional()
+  @IsIn(ROLES)
+  role?: Role;
+
+  @ApiProperty({ enum: TIERS, required: false })
+  @IsOptional()
+  @IsIn(TIERS)
+  tier?: Tier;
+
+  @ApiProperty({ enum: STATES, required: false })
+  @IsOptional()
+  @IsIn(STATES)
+  state?: KeyState;
+}
+
+/** A key as it is shown: never with its secret. */
+export class KeyView {
+  id!: string;
+  userId!: string;
+  name!: string;
+
+  @ApiProperty({ enum: ROLES })
+  role!: Role;
+
+  @ApiProperty({ enum: TIERS })
+  tier!: Tier;
+
+  @ApiProperty({ enum: STATES })
+  state!: KeyState;
+
+  @ApiProperty({ enum: SUBSCRIPTION_TYPES, isArray: true, nullable: true })
+  subscriptionTypes!: string[] | null;
+
+  @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true })
+  transports!: Transport[] | null;
+
+  /** In place of the tier's. */
+  limits!: KeyLimits;
+  createdAt!: string;
+  createdBy!: string;
+
+  @ApiProperty({ type: String, nullable: true })
+  expiresAt!: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  revokedAt!: string | null;
+
+  /** Id of the key that took over. */
+  @ApiProperty({ type: String, nullable: true })
+  rotatedTo!: string | null;
+}
+
+export class CreatedKeyView extends KeyView {
+  /** The key itself. It is shown this once and stored nowhere. */
+  key!: string;
+}
+
+export class KeyPage {
+  data!: KeyView[];
+  page!: PageInfo;
+}

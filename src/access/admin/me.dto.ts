@@ -1,0 +1,38 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { ROLES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
+import { KeyLimits } from './api-key.dto.js';
+
+export class UsageView {
+  /** Open connections of the key. */
+  connections!: number;
+  /** Client messages in the current minute. */
+  messages!: number;
+  /** API requests in the current minute, this one included. */
+  apiRequests!: number;
+}
+
+/** The caller, as the server sees it. */
+export class MeView {
+  userId!: string;
+  keyId!: string;
+
+  @ApiProperty({ enum: ROLES })
+  role!: Role;
+
+  @ApiProperty({ enum: TIERS })
+  tier!: Tier;
+
+  /** When the key or token ends. */
+  @ApiProperty({ type: String, nullable: true })
+  expiresAt!: string | null;
+
+  @ApiProperty({ type: String, isArray: true, nullable: true })
+  subscriptionTypes!: readonly string[] | null;
+
+  @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true })
+  transports!: readonly Transport[] | null;
+
+  /** 0: no limit. */
+  limits!: KeyLimits;
+  used!: UsageView;
+}

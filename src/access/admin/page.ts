@@ -1,0 +1,21 @@
+import type { PageInfo } from './page.dto.js';
+
+export const PAGE_ROWS = 100;
+
+export interface Paged<T> {
+  data: T[];
+  page: PageInfo;
+}
+
+/** A page out of one row more than it shows; `position` of the last shown row is where the next one begins. */
+export function pageOf<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  position: (row: Row) => string,
+  show: (row: Row) => T,
+): Paged<T> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return { data: shown.map(show), page: { next_cursor: more ? position(last) : null, has_more: more } };
+}

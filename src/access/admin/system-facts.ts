@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Injectable, Logger } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { SETTINGS } from '../../platform/settings/settings-table.js';
+import { Settings } from '../../platform/settings/settings.js';
+import type { Setting } from '../../platform/settings/setting.js';
+import { Connections } from '../limits/connections.js';
+
+/** Something worth knowing about the running system; it must not contain secrets. */
+export type Fact = () => unknown;
+
+/** A fact that takes longer is reported as unavailable: the overview must answer when parts of the system do not. */
+const PATIENCE_MS = 2_000;
+
+/** What /v1/admin/system shows. Modules add their part once, when they start. */
+@Injectable()
+export class SystemFacts {
+  private readonly logger = new Logger(SystemFacts.name);
+  private readonly facts = new Map<string, Fact>();
+  private readonly startedAt: number;
+
+  constructor(
+    private readonly clock: Clock,
+    settings: Settings,
+    database: Database,
+    connections: Connections,
+  ) {
+    this.startedAt = clock.now();
+    this.add('process', () => this.process());
+    this.add('settings', () => shownSettings(settings));
+    this.add('database', () => databaseFacts(database));
+    this.add('connections', () => ({ open: connections.total, keys: connections.keyIds().length }));
+  }
+
+  /** `name` becomes a field of the answer; the last one to add it wins. */
+  add(name: string, fact: Fact): void {
+    this.facts.set(name, fact);
+  }
+
+  async all(): Promise<Record<string, unknown>> {
+    const entries = [...this.facts].map(async ([name, fact]) => [name, await this.ask(name, fact)] as const);
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  private async ask(name: string, fact: Fact): Promise<unknown> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error('took too long')), PATIENCE_MS);
+    try {
+      return await Promise.race([Promise.resolve().then(fact), promise]);
+    } catch (error) {
+      this.logger.warn({ err: error, fact: name }, 'a part of the system overview is unavailable');
+      return { status: 'unavailable' };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private process(): object {
+    return {
+      version: productVersion(),
+      node: process.version,
+      startedAt: new Date(this.startedAt).toISOString(),
+      uptimeSeconds: Math.floor((this.clock.now() - this.startedAt) / 1_000),
+      memoryBytes: process.memoryUsage.rss(),
+    };
+  }
+}
+
+async function databaseFacts(database: Database): Promise<object> {
+  const [server, migrations] = await Promise.all([
+    database.one<{ version: string; bytes: number }>(
+      `SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes`,
+    ),
+    database.query<{ name: string }>('SELECT name FROM schema_migrations ORDER BY timestamp'),
+  ]);
+  const { totalCount, idleCount, waitingCount } = database.pool;
+  return {
+    ...server,
+    migrations: migrations.map((row) => row.name),
+    pool: { open: totalCount, idle: idleCount, waiting: waitingCount },
+  };
+}
+
+/** Every setting by its name; of secret ones only whether they are set. */
+function shownSettings(settings: Settings): Record<string, unknown> {
+  const values = new Map<string, unknown>(Object.entries(settings));
+  const shown = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]): [string, unknown] => {
+    const value = values.get(name.toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
+    return [name, setting.secret ? { set: value !== undefined } : (value ?? null)];
+  });
+  return Object.fromEntries(shown);
+}
+
+/** Of package.json, which stands above both src/ and dist/src/. */
+function productVersion(): string {
+  for (let folder = import.meta.dirname; folder !== join(folder, '..'); folder = join(folder, '..')) {
+    try {
+      const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+      return version;
+    } catch {
+      continue;
+    }
+  }
+  return 'unknown';
+}

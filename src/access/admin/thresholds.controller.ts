@@ -1,0 +1,36 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { Audited } from '../audit/audited.interceptor.js';
+import { Roles } from '../guard/roles.decorator.js';
+import { ThresholdBody, ThresholdList, ThresholdParams, ThresholdView } from './threshold.dto.js';
+import { Thresholds } from './thresholds.js';
+
+@ApiTags('Administration')
+@ApiBearerAuth()
+@Roles('admin')
+@Controller('v1/admin/thresholds')
+export class ThresholdsController {
+  constructor(private readonly thresholds: Thresholds) {}
+
+  /** Lists what a value must move by to be published. */
+  @Get()
+  @Audited('threshold.list')
+  list(): Promise<ThresholdList> {
+    return this.thresholds.list();
+  }
+
+  /** Sets a threshold. Keys that are now outside their band are published at once. */
+  @Put(':metric/:subject')
+  @Audited('threshold.put')
+  put(@Param() params: ThresholdParams, @Body() body: ThresholdBody): Promise<ThresholdView> {
+    return this.thresholds.put(params, body);
+  }
+
+  /** Removes a threshold; its keys follow the next wider one. */
+  @Delete(':metric/:subject')
+  @HttpCode(204)
+  @Audited('threshold.delete')
+  remove(@Param() params: ThresholdParams): Promise<void> {
+    return this.thresholds.remove(params);
+  }
+}

@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { ThresholdBody, ThresholdList, ThresholdParams, ThresholdView } from './threshold.dto.js';
+
+const COLUMNS = `metric, subject, min_change_ratio AS "minChangeRatio", min_change_absolute AS "minChangeAbsolute"`;
+/** A change waits for writers and re-judges every key of its metric, so it may take as long as they do. */
+const LOCK_TIMEOUT = '20s';
+/** PostgreSQL: the text or number is not one that the table takes; and: waited too long for a lock. */
+const CHECK_VIOLATION = '23514';
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** How far values must move to become events. Changes hold for statements that start after them. */
+@Injectable()
+export class Thresholds {
+  constructor(private readonly database: Database) {}
+
+  async list(): Promise<ThresholdList> {
+    return { data: await this.database.query<ThresholdView>(`SELECT ${COLUMNS} FROM change_thresholds ORDER BY 1, 2`) };
+  }
+
+  async put({ metric, subject }: ThresholdParams, body: ThresholdBody): Promise<ThresholdView> {
+    const [row] = await this.run(
+      `INSERT INTO change_thresholds (metric, subject, min_change_ratio, min_change_absolute) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (metric, subject) DO UPDATE
+       SET min_change_ratio = excluded.min_change_ratio, min_change_absolute = excluded.min_change_absolute
+       RETURNING ${COLUMNS}`,
+      [metric, subject, body.minChangeRatio, body.minChangeAbsolute ?? 0],
+    );
+    if (!row) throw new DomainError('not_found', 'There is no such threshold.');
+    return row;
+  }
+
+  /** Without its own threshold a key follows `*`, and without that the built-in one. */
+  async remove({ metric, subject }: ThresholdParams): Promise<void> {
+    const statement = `DELETE FROM change_thresholds WHERE metric = $1 AND subject = $2 RETURNING ${COLUMNS}`;
+    const [row] = await this.run(statement, [metric, subject]);
+    if (!row) throw new DomainError('not_found', 'There is no such threshold.');
+  }
+
+  private async run(text: string, values: unknown[]): Promise<ThresholdView[]> {
+    try {
+      return await this.database.transaction(async (tx) => {
+        await tx.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+        return (await tx.query<ThresholdView>(text, values)).rows;
+      });
+    } catch (error) {
+      throw refusalOf(error);
+    }
+  }
+}
+
+function refusalOf(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === CHECK_VIOLATION) {
+    return new DomainError('invalid_request', 'The subject is not a name that protocols or tokens can have.', {
+      field: 'subject',
+      cause: error,
+    });
+  }
+  if (code === LOCK_NOT_AVAILABLE) {
+    return new DomainError('unavailable', 'Writers kept the tables busy; try again.', {
+      retryAfterMs: 5_000,
+      cause: error,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataSource } from 'typeorm';
+import { Clock } from '../../platform/clock/clock.js';
+import { APP_ROLE, withOptions } from '../../platform/database/connection-options.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { RequestContext } from '../../platform/http/request-context.js';
+import type { Settings } from '../../platform/settings/settings.js';
+import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
+import { Audit } from '../audit/audit.js';
+import { ApiKeyEntity } from '../keys/api-key.entity.js';
+import { ApiKeys } from '../keys/api-keys.js';
+import { KeyChanges } from '../keys/key-changes.js';
+import { UserEntity } from '../keys/user.entity.js';
+import { HELP, parseArguments, UsageError, type Command } from './arguments.js';
+import { listKeys } from './list-keys.js';
+
+/** Where the command writes: results to `out`, everything said about them to `err`. */
+export interface Output {
+  out(line: string): void;
+  err(line: string): void;
+}
+
+const ACTOR = 'cli';
+
+/** Runs `npm run apikey -- …` and returns the exit code: 0 done, 1 refused or failed, 2 not understood. */
+export async function runApiKeyCommand(
+  args: readonly string[],
+  settings: () => Settings,
+  output: Output,
+): Promise<number> {
+  try {
+    const command = parseArguments(args, new Clock().now());
+    if (command.name === 'help') output.out(HELP);
+    else await runOnDatabase(command, settings(), output);
+    return 0;
+  } catch (error) {
+    output.err(error instanceof Error ? error.message : String(error));
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function runOnDatabase(command: Command, settings: Settings, output: Output): Promise<void> {
+  const source = await connect(settings);
+  try {
+    const audit = new Audit(source.getRepository(AuditEntryEntity), new RequestContext());
+    await run(command, new ApiKeys(source, new Clock(), new KeyChanges()), source, audit, output);
+  } finally {
+    await source.destroy();
+  }
+}
+
+async function run(command: Command, keys: ApiKeys, source: DataSource, audit: Audit, output: Output): Promise<void> {
+  const action = `api_key.${command.name}`;
+  const subject = 'id' in command ? { subject: command.id } : {};
+  try {
+    const made = await perform(command, keys, source, output);
+    await audit.record({ actor: ACTOR, action, outcome: 'ok', ...subject, ...(made && { subject: made }) });
+  } catch (error) {
+    const code = error instanceof DomainError ? error.code : 'internal_error';
+    await audit.record({ actor: ACTOR, action, outcome: 'refused', ...subject, detail: { code } });
+    throw error;
+  }
+}
+
+/** Returns the id of the key that was made, if any. */
+async function perform(
+  command: Command,
+  keys: ApiKeys,
+  source: DataSource,
+  output: Output,
+): Promise<string | undefined> {
+  if (command.name === 'list') {
+    for (const line of await listKeys(source, command)) output.out(line);
+  } else if (command.name === 'revoke') {
+    await keys.revoke(command.id);
+    output.err(`Key ${command.id} is revoked; its connections end within 5 s.`);
+  } else if (command.name !== 'help') {
+    const made =
+      command.name === 'create'
+        ? await keys.create(command.key, { actor: ACTOR })
+        : await keys.rotate(command.id, command.overlapSeconds, { actor: ACTOR });
+    output.err(`Key ${made.key.id} of user ${made.key.userId} (${made.key.role}, ${made.key.tier}). Shown this once:`);
+    output.out(made.text);
+    return made.key.id;
+  }
+  return undefined;
+}
+
+async function connect(settings: Settings): Promise<DataSource> {
+  const url = settings.databaseUrl ?? (await embeddedUrl(settings.dataDir));
+  const source = new DataSource({
+    type: 'postgres',
+    url: withOptions(url, `-c role=${APP_ROLE}`),
+    applicationName: 'defi-realtime-apikey',
+    entities: [UserEntity, ApiKeyEntity, AuditEntryEntity],
+    installExtensions: false,
+    extra: { max: 1, connectionTimeoutMillis: 5_000 },
+  });
+  try {
+    return await source.initialize();
+  } catch (cause) {
+    const reason = cause instanceof Error && cause.message !== '' ? ` (${cause.message})` : '';
+    const message =
+      settings.databaseUrl === undefined ? NOT_RUNNING : `The database of DATABASE_URL cannot be reached${reason}.`;
+    throw new Error(message, { cause });
+  }
+}
+
+const NOT_RUNNING =
+  'The embedded database is not running: start the server with `npm start` and run this in another terminal, or set DATABASE_URL.';
+
+async function embeddedUrl(dataDir: string): Promise<string> {
+  try {
+    return (await readFile(join(dataDir, 'database.url'), 'utf8')).trim();
+  } catch (cause) {
+    throw new Error(NOT_RUNNING, { cause });
+  }
+}

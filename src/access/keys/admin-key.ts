@@ -1,0 +1,100 @@
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Settings } from '../../platform/settings/settings.js';
+import { ApiKeyEntity } from './api-key.entity.js';
+import { formatApiKey, hashSecret, newApiKey, parseApiKey, secretMatches, type ApiKeyParts } from './api-key-text.js';
+import { UserEntity } from './user.entity.js';
+
+const ADMIN_USER = 'admin';
+/** Shorter secrets are accepted from the settings, with a warning. */
+const SHORT_SECRET = 24;
+
+/**
+ * The key of the first administrator exists: the one of BOOTSTRAP_ADMIN_KEY, or, with an embedded database and none
+ * given, one that is made once and kept in DATA_DIR/admin.key, readable by its owner only.
+ */
+@Injectable()
+export class AdminKey implements OnModuleInit {
+  /** The key, if this start made it: shown once in the start message. */
+  newAdminKey: string | undefined;
+  /** Where the generated key is kept. */
+  adminKeyFile: string | undefined;
+  private readonly logger = new Logger(AdminKey.name);
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly source: DataSource,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const given = this.settings.bootstrapAdminKey;
+    if (given !== undefined) await this.ensureGiven(given);
+    else if (this.settings.embedded) await this.ensureGenerated(resolve(this.settings.dataDir, 'admin.key'));
+  }
+
+  private async ensureGiven(given: string): Promise<void> {
+    const parts = parseApiKey(given);
+    if (!parts) throw new Error('BOOTSTRAP_ADMIN_KEY: the id may have 64 characters and the secret 128.');
+    if (parts.secret.length < SHORT_SECRET)
+      this.logger.warn({ characters: SHORT_SECRET }, 'BOOTSTRAP_ADMIN_KEY is short');
+    const key = await this.ensure(parts);
+    if (!secretMatches(parts.secret, key.secretHash)) {
+      throw new Error('BOOTSTRAP_ADMIN_KEY: a key with this id and another secret exists; choose another id.');
+    }
+    if (isOver(key)) this.logger.warn({ keyId: key.id }, 'BOOTSTRAP_ADMIN_KEY has been revoked; set another one');
+  }
+
+  private async ensureGenerated(file: string): Promise<void> {
+    this.adminKeyFile = file;
+    const kept = parseApiKey(await contentOf(file));
+    if (kept && !isOver(await this.ensure(kept))) return;
+    const made = newApiKey();
+    await this.ensure(made);
+    await writePrivate(file, formatApiKey(made));
+    this.newAdminKey = formatApiKey(made);
+  }
+
+  private async ensure({ id, secret }: ApiKeyParts): Promise<ApiKeyEntity> {
+    const row = {
+      id,
+      secretHash: hashSecret(secret),
+      userId: ADMIN_USER,
+      name: 'first administrator',
+      createdBy: 'system',
+    };
+    const rights = { role: 'admin' as const, tier: 'enterprise' as const, limits: {} };
+    return this.source.transaction(async (manager) => {
+      await manager.createQueryBuilder().insert().into(UserEntity).values({ id: ADMIN_USER }).orIgnore().execute();
+      const insert = manager
+        .createQueryBuilder()
+        .insert()
+        .into(ApiKeyEntity)
+        .values({ ...row, ...rights });
+      await insert.orIgnore().updateEntity(false).execute();
+      await manager.update(ApiKeyEntity, { id, secretHash: row.secretHash }, { role: rights.role, tier: rights.tier });
+      return manager.findOneByOrFail(ApiKeyEntity, { id });
+    });
+  }
+}
+
+function isOver(key: ApiKeyEntity): boolean {
+  return key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt.getTime() <= Date.now());
+}
+
+async function contentOf(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+async function writePrivate(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${text}\n`, { mode: 0o600 });
+  // The mode above holds for new files only.
+  await chmod(file, 0o600);
+}

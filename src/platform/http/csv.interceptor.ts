@@ -1,0 +1,27 @@
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { map, type Observable } from 'rxjs';
+import { toCsv } from './csv.js';
+
+interface Page {
+  data: readonly object[];
+  page?: { next_cursor: string | null };
+}
+
+/** Gives a list as CSV to who prefers `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
+@Injectable()
+export class CsvInterceptor implements NestInterceptor<Page, Page | string> {
+  intercept(context: ExecutionContext, next: CallHandler<Page>): Observable<Page | string> {
+    const http = context.switchToHttp();
+    const response = http.getResponse<Response>();
+    response.vary('Accept');
+    if (http.getRequest<Request>().accepts(['json', 'csv']) !== 'csv') return next.handle();
+    return next.handle().pipe(
+      map(({ data, page }) => {
+        response.type('text/csv; charset=utf-8');
+        if (page?.next_cursor) response.setHeader('X-Next-Cursor', page.next_cursor);
+        return toCsv(data);
+      }),
+    );
+  }
+}
