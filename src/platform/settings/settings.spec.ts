@@ -95,7 +95,7 @@ describe('parseSettings', () => {
 
   it('answers any text with a value or a listed fault, never with another error', () => {
     const environment = fc.dictionary(fc.constantFrom(...Object.keys(SETTINGS)), fc.string());
-    fc.assert(fc.property(environment, (env) => faultsOf(env).every((fault) => fault.length > 0)));
+    fc.assert(fc.property(environment, (env) => expect(faultsOf(env)).not.toContain('')));
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { takeDirectory } from './directory-owner.js';
@@ -84,6 +84,8 @@ async function prepareCluster(home: string): Promise<PostgresCluster> {
     writeSecret(join(home, 'database.url'), address(0, password));
     return cluster;
   }
+  // A copied or restored directory is often open to others, which the server refuses.
+  chmodSync(directory, 0o700);
   await stopOrphan(directory);
   const [files, programs] = [clusterVersion(cluster), await programVersion(cluster)];
   if (files !== programs) {

@@ -13,11 +13,11 @@ export function isAlive(pid: number): boolean {
 
 /**
  * When the process started, in whatever unit the system has; with the pid it names one process for good, because pids
- * are used again. Undefined when it does not run.
+ * are used again. Undefined when it has ended.
  */
 export function startMark(pid: number): string | undefined {
   const stat = procStat(pid);
-  if (stat) return stat[19];
+  if (stat) return stat[0] === 'Z' ? undefined : stat[19];
   try {
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: 'pipe' }).trim();
   } catch {

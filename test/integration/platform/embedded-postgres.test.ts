@@ -1,0 +1,195 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startEmbeddedPostgres } from '../../../src/platform/database/embedded/embedded-postgres.js';
+import { readPostmaster } from '../../../src/platform/database/embedded/postmaster-file.js';
+import { isAlive } from '../../../src/platform/database/embedded/process-identity.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const OWNER = join(import.meta.dirname, 'embedded-owner.mjs');
+
+describe('the embedded PostgreSQL', () => {
+  const root = mkdtempSync(join(tmpdir(), 'embedded-'));
+  const prepared = join(root, 'prepared');
+  const owners: ChildProcess[] = [];
+  let tests = 0;
+  let home: string;
+
+  /** A database directory as a clean stop leaves it, with a note in it: made once, copied for each test. */
+  beforeAll(async () => {
+    const database = await startEmbeddedPostgres(prepared);
+    await query(database.url, `CREATE TABLE notes AS SELECT 'kept' AS note`);
+    await database.stop();
+  });
+
+  beforeEach(() => {
+    home = join(root, `test-${(tests += 1)}`);
+    cpSync(prepared, home, { recursive: true });
+  });
+
+  afterEach(() => {
+    for (const owner of owners.splice(0)) owner.kill('SIGKILL');
+  });
+
+  afterAll(async () => {
+    await waitFor(() => serversIn(root).length === 0, { what: 'the end of all servers' });
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  /** Another process that owns `directory`, and what it says when it has started. */
+  async function owner(directory = home): Promise<{ process: ChildProcess; said: string }> {
+    const child = spawn(process.execPath, [OWNER, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+    owners.push(child);
+    const [line] = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])) as [Buffer];
+    return { process: child, said: line.toString().trim() };
+  }
+
+  function serverOf(directory: string): number {
+    return readPostmaster(join(directory, 'postgres'))?.pid ?? Number.NaN;
+  }
+
+  function serversIn(directory: string): number[] {
+    return Array.from({ length: tests }, (_, index) => serverOf(join(directory, `test-${index + 1}`))).filter(isAlive);
+  }
+
+  /** The note is still there, so it is the same database. */
+  async function expectUsable(url: string): Promise<void> {
+    expect(await query(url, 'SELECT note FROM notes')).toEqual([{ note: 'kept' }]);
+  }
+
+  it('keeps its address between starts, readable by its owner alone', async () => {
+    const database = await startEmbeddedPostgres(home);
+    await expectUsable(database.url);
+    expect(readFileSync(join(home, 'database.url'), 'utf8')).toBe(`${database.url}\n`);
+    expect(statSync(join(home, 'database.url')).mode & 0o777).toBe(0o600);
+    await database.stop();
+    const again = await startEmbeddedPostgres(home);
+    expect(again.url).toBe(database.url);
+    await again.stop();
+  });
+
+  it('asks for its password', async () => {
+    const database = await startEmbeddedPostgres(home);
+    const wrong = new URL(database.url);
+    wrong.password = 'guessed';
+    await expect(query(wrong.href, 'SELECT 1')).rejects.toThrow('password authentication failed');
+    await database.stop();
+  });
+
+  it('refuses a second process with one sentence that names the first', async () => {
+    const first = await owner();
+    await expect(startEmbeddedPostgres(home)).rejects.toThrow(`Process ${first.process.pid} already uses ${home}`);
+    await expectUsable(first.said);
+  });
+
+  it('ends when its owner is killed with SIGKILL, and starts again with what was committed', async () => {
+    const killed = await owner();
+    await query(killed.said, 'CREATE TABLE committed (id int)');
+    const server = serverOf(home);
+    killed.process.kill('SIGKILL');
+    await waitFor(() => !isAlive(server), { what: 'the end of the server' });
+    const database = await startEmbeddedPostgres(home);
+    await expectUsable(database.url);
+    expect(await query(database.url, 'SELECT * FROM committed')).toEqual([]);
+    await database.stop();
+  });
+
+  it('stops the orphan that is left when owner and watcher are killed at once', async () => {
+    const killed = await owner();
+    const orphan = serverOf(home);
+    killed.process.kill('SIGSTOP');
+    const watchers = descendants(killed.process.pid ?? 0).filter((pid) => !/postgres:? /.test(commandOf(pid)));
+    for (const pid of watchers) process.kill(pid, 'SIGKILL');
+    killed.process.kill('SIGKILL');
+    await once(killed.process, 'exit');
+    expect(isAlive(orphan)).toBe(true);
+    const database = await startEmbeddedPostgres(home);
+    expect(isAlive(orphan)).toBe(false);
+    await expectUsable(database.url);
+    await database.stop();
+  });
+
+  it('is not held up by the pid file of a killed server, even if the pid is now another process', async () => {
+    const killed = await owner();
+    const server = serverOf(home);
+    killed.process.kill('SIGSTOP');
+    process.kill(server, 'SIGKILL');
+    killed.process.kill('SIGKILL');
+    await waitFor(() => !isAlive(server));
+    const file = join(home, 'postgres/postmaster.pid');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\d+/, String(process.pid)));
+    const database = await startEmbeddedPostgres(home);
+    await expectUsable(database.url);
+    await database.stop();
+  });
+
+  it('is started again on the same address when the server alone is killed', async () => {
+    const database = await startEmbeddedPostgres(home);
+    const server = serverOf(home);
+    process.kill(server, 'SIGKILL');
+    await waitFor(() => serverOf(home) !== server && serverOf(home) > 0);
+    await waitFor(() => query(database.url, 'SELECT 1'));
+    await expectUsable(database.url);
+    await database.stop();
+  });
+
+  it('gets a new password when the file with the old one is lost', async () => {
+    rmSync(join(home, 'database.url'));
+    const database = await startEmbeddedPostgres(home);
+    await expectUsable(database.url);
+    await database.stop();
+  });
+
+  it('begins anew after a creation that was interrupted', async () => {
+    const fresh = join(root, `test-${(tests += 1)}`);
+    mkdirSync(join(fresh, 'postgres.new'), { recursive: true });
+    writeFileSync(join(fresh, 'postgres.new/half'), 'written');
+    const database = await startEmbeddedPostgres(fresh);
+    expect(await query(database.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await database.stop();
+  });
+
+  it('works in a directory that only its owner may enter, also as root', async () => {
+    const closed = join(root, 'closed');
+    mkdirSync(closed);
+    chmodSync(closed, 0o700);
+    cpSync(prepared, join(closed, 'data'), { recursive: true });
+    const database = await startEmbeddedPostgres(join(closed, 'data'));
+    await expectUsable(database.url);
+    await database.stop();
+  });
+
+  it('refuses files of another major version, and says what to do', async () => {
+    writeFileSync(join(home, 'postgres/PG_VERSION'), '12\n');
+    await expect(startEmbeddedPostgres(home)).rejects.toThrow(/written by PostgreSQL 12 .* dump it/);
+    expect(statSync(join(home, 'owner.json'), { throwIfNoEntry: false })).toBeUndefined();
+  });
+});
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as unknown[];
+  } finally {
+    await client.end();
+  }
+}
+
+function descendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
+function commandOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+}
