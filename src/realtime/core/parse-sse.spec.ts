@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { parseStreamQuery } from './parse-sse.js';
+
+const parse = (query: string, lastEventId?: string) => parseStreamQuery(new URLSearchParams(query), lastEventId);
+const channels = (query: string) => parse(query).requests.map(({ channel }) => channel);
+
+describe('parseStreamQuery', () => {
+  it('reads lists that are comma-separated or repeated', () => {
+    const { requests } = parse(
+      'channels=events:tvl,events:prices&protocols=Aave-V3&protocols=curve&chains=xdai&threshold=5e-2',
+    );
+    expect(requests).toMatchObject([{ channel: 'events:tvl' }, { channel: 'events:prices' }]);
+    expect(requests[0]?.filter).toEqual({ protocols: ['aave-v3', 'curve'], chains: ['gnosis'], threshold: 0.05 });
+  });
+
+  it('without channels carries what the filters speak of', () => {
+    expect(channels('')).toEqual(['events:tvl', 'events:prices', 'events:protocols']);
+    expect(channels('tokens=bitcoin')).toEqual(['events:prices']);
+    expect(channels('protocols=curve')).toEqual(['events:tvl', 'events:protocols']);
+    expect(channels('protocols=curve&tokens=bitcoin')).toHaveLength(3);
+  });
+
+  it('lets Last-Event-ID win over since, also when it is no cursor', () => {
+    const since = 'ab-00000000001';
+    expect(parse(`since=${since}`).options).toEqual({ since });
+    expect(parse(`since=${since}`, 'ab-00000000002').options).toEqual({ since: 'ab-00000000002' });
+    expect(parse('', 'rubbish').options).toEqual({ since: 'rubbish' });
+    expect(parse('', '').options).toEqual({});
+  });
+
+  it('does not look at the key', () => {
+    expect(parse('apiKey=rta_x&snapshot=true&mode=latest&intervalMs=500').options).toEqual({
+      snapshot: true,
+      mode: 'latest',
+      intervalMs: 500,
+    });
+  });
+
+  it.each([
+    ['nonsense=1', 'nonsense'],
+    ['channels=', 'channels/0'],
+    ['channels=nonsense', 'channels/0'],
+    ['threshold=NaN', 'threshold'],
+    ['threshold=0x10', 'threshold'],
+    ['threshold=', 'threshold'],
+    ['threshold=1&threshold=2', 'threshold'],
+    ['minValue=Infinity', 'minValue'],
+    ['minValue=-1', 'minValue'],
+    ['snapshot=maybe', 'snapshot'],
+    ['mode=fast', 'mode'],
+    ['__proto__=1', '__proto__'],
+    [`tokens=${'x'.repeat(161)}`, 'tokens/0'],
+  ])('refuses %s and names the parameter', (query, field) => {
+    expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field }));
+  });
+});

@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { messageId, parseMessage } from './parse-websocket.js';
+
+function faultOf(value: unknown): { code: string; field: string | undefined } {
+  try {
+    parseMessage(value);
+  } catch (error) {
+    if (error instanceof DomainError) return { code: error.code, field: error.field };
+    throw error;
+  }
+  throw new Error(`${JSON.stringify(value)} was accepted`);
+}
+
+describe('parseMessage', () => {
+  it('reads both dialects alike', () => {
+    const body = { channels: ['prices'], filters: { tokenIds: ['bitcoin'] } };
+    const { type: _, ...first } = parseMessage({ type: 'subscribe', ...body });
+    const { type: __, ...second } = parseMessage({ action: 'subscribe', ...body });
+    expect(first).toEqual(second);
+    expect(parseMessage({ type: 'ping', action: 'ping' })).toEqual({ type: 'ping' });
+  });
+
+  it('normalises filters: aliases, case, order, repetition, both names of a type, the step of a threshold', () => {
+    const filters = {
+      chains: ['Binance', 'bsc', 'ethereum'],
+      tokenIds: ['coingecko:Bitcoin', 'ETHEREUM:0xAB'],
+      protocolIds: ['Uniswap-V3'],
+      eventTypes: ['price_update', 'price_change'],
+      threshold: 0.07,
+      minValue: 0,
+    };
+    expect(parseMessage({ type: 'subscribe', channels: ['prices'], filters })).toMatchObject({
+      filter: {
+        chains: ['bsc', 'ethereum'],
+        tokens: ['bitcoin', 'ethereum:0xab'],
+        protocols: ['uniswap-v3'],
+        types: ['price_change'],
+        threshold: 0.05,
+        minValue: 0,
+      },
+    });
+  });
+
+  it('keeps a name that is no channel, without a request', () => {
+    const message = parseMessage({ type: 'subscribe', channels: ['tvl', 'nonsense', 'tvl'] });
+    expect(message).toMatchObject({ channels: [{ channel: 'tvl' }, { channel: 'nonsense', request: undefined }] });
+  });
+
+  it.each([
+    ['no object', 5, undefined],
+    ['a list', [], undefined],
+    ['null', null, undefined],
+    ['nothing named', {}, 'type'],
+    ['an unknown type', { type: 'explode' }, 'type'],
+    ['a type that is no text', { type: {} }, 'type'],
+    ['two different names', { type: 'ping', action: 'stats' }, 'action'],
+    ['an unknown field', { type: 'ping', surprise: 1 }, 'surprise'],
+    ['a prototype', JSON.parse('{"type":"ping","__proto__":{"a":1}}'), '__proto__'],
+    ['an id that is an object', { type: 'ping', id: {} }, 'id'],
+    ['an endless id', { type: 'ping', id: 'x'.repeat(129) }, 'id'],
+    ['no key', { type: 'authenticate' }, 'apiKey'],
+    ['a key that is a number', { type: 'authenticate', apiKey: 5 }, 'apiKey'],
+    ['no channels', { type: 'subscribe' }, 'channels'],
+    ['empty channels', { type: 'subscribe', channels: [] }, 'channels'],
+    ['too many channels', { type: 'subscribe', channels: Array.from({ length: 501 }, (_, i) => `c${i}`) }, 'channels'],
+    ['a channel that is an object', { type: 'subscribe', channels: [{}] }, 'channels/0'],
+    ['an endless channel', { type: 'subscribe', channels: ['x'.repeat(161)] }, 'channels/0'],
+    ['a control character', { type: 'subscribe', channels: ['tvl\n'] }, 'channels/0'],
+    ['filters that are a list', { type: 'subscribe', channels: ['tvl'], filters: [] }, 'filters'],
+    ['an unknown filter', { type: 'subscribe', channels: ['tvl'], filters: { token: 'x' } }, 'filters.token'],
+    ['a negative threshold', { type: 'subscribe', channels: ['tvl'], filters: { threshold: -1 } }, 'filters.threshold'],
+    ['a threshold as text', { type: 'subscribe', channels: ['tvl'], filters: { threshold: '1' } }, 'filters.threshold'],
+    ['NaN', { type: 'subscribe', channels: ['tvl'], filters: { minValue: Number.NaN } }, 'filters.minValue'],
+    ['infinity', { type: 'subscribe', channels: ['tvl'], filters: { maxValue: Infinity } }, 'filters.maxValue'],
+    [
+      'an empty range',
+      { type: 'subscribe', channels: ['tvl'], filters: { minValue: 2, maxValue: 1 } },
+      'filters.maxValue',
+    ],
+    [
+      'an unknown event type',
+      { type: 'subscribe', channels: ['tvl'], filters: { eventTypes: ['x'] } },
+      'filters.eventTypes/0',
+    ],
+    ['a wrong mode', { type: 'subscribe', channels: ['tvl'], mode: 'fast' }, 'mode'],
+    ['a wrong interval', { type: 'subscribe', channels: ['tvl'], intervalMs: 1 }, 'intervalMs'],
+    ['a snapshot that is a text', { type: 'subscribe', channels: ['tvl'], snapshot: 'yes' }, 'snapshot'],
+    ['no filters', { type: 'update_filters' }, 'filters'],
+  ])('refuses %s and names the field', (_, value, field) => {
+    expect(faultOf(value)).toEqual({ code: 'invalid_request', field: field ?? '' });
+  });
+
+  it('never throws anything but invalid_request, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.jsonValue(), fc.object({ key: fc.constantFrom('type', 'action', 'channels', 'filters', 'id') })),
+        (value) => {
+          try {
+            parseMessage(value);
+          } catch (error) {
+            expect(error).toBeInstanceOf(DomainError);
+            expect(error).toMatchObject({ code: 'invalid_request' });
+          }
+          messageId(value);
+        },
+      ),
+    );
+  });
+});
+
+describe('messageId', () => {
+  it('gives back what an answer can carry', () => {
+    expect([
+      messageId({ id: 'a' }),
+      messageId({ id: 0 }),
+      messageId({ id: {} }),
+      messageId(null),
+      messageId('id'),
+    ]).toEqual(['a', 0, undefined, undefined, undefined]);
+  });
+});

@@ -1,0 +1,31 @@
+import { once } from 'node:events';
+import fc from 'fast-check';
+import { Receiver } from 'ws';
+import { describe, expect, it } from 'vitest';
+import { textFrame } from './text-frame.js';
+
+/** What a client's parser makes of the frame. */
+async function read(frame: Buffer): Promise<string> {
+  const receiver = new Receiver({ isServer: false });
+  const received = once(receiver, 'message');
+  receiver.write(frame);
+  const [data, isBinary] = (await received) as [Buffer, boolean];
+  expect(isBinary).toBe(false);
+  return data.toString('utf8');
+}
+
+describe('textFrame', () => {
+  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])('carries %d bytes', async (length) => {
+    const text = 'x'.repeat(length);
+    expect(await read(textFrame(text))).toBe(text);
+  });
+
+  it('carries any text', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'grapheme', maxLength: 200 }), async (text) => {
+        expect(await read(textFrame(text))).toBe(text);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
