@@ -2,7 +2,8 @@
  * The step of the one sequencer, and its lease.
  *
  * Fence. The head row is locked FOR KEY SHARE instead of being updated: with an old snapshot open somewhere, every
- * update leaves a version that nobody may remove and that each later step has to walk past. See the figure at the fence.
+ * update leaves a version that nobody may remove and that each later step has to walk past. Measured beside one open
+ * snapshot: the lock 0.08 ms however long it lasts; an update 0.2 ms at first, 0.8 ms after 21,000 steps and growing.
  * So the numbers that change with every step, the newest seq and the saved snapshot, live in settings of the leader's
  * session: transactional like a row (a failed step takes them back), known to nobody else, gone with the session.
  *

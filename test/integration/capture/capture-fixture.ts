@@ -1,0 +1,89 @@
+import type { Broker } from '../../../src/events/broker/broker.js';
+import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
+import { EventLog } from '../../../src/events/capture/event-log.js';
+import { SequencerMetrics } from '../../../src/events/capture/sequencer-metrics.js';
+import { Sequencer } from '../../../src/events/capture/sequencer.js';
+import type { LogEvent } from '../../../src/events/core/log-event.js';
+import { EventFeed } from '../../../src/events/feed/event-feed.js';
+import { Database } from '../../../src/platform/database/database.js';
+import { Metrics } from '../../../src/platform/metrics/metrics.js';
+import { parseSettings } from '../../../src/platform/settings/settings.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+/** The parts of one process: a log, a feed, and a sequencer that runs once it is started. */
+export interface Pod {
+  database: Database;
+  log: EventLog;
+  feed: EventFeed;
+  sequencer: Sequencer;
+  metrics: Metrics;
+  close(): Promise<void>;
+}
+
+export function createPod(url: string, broker: Broker = new MemoryBroker()): Pod {
+  const database = new Database({ url, poolSize: 6 });
+  const metrics = new Metrics();
+  const log = new EventLog(database);
+  const feed = new EventFeed(log, broker, metrics);
+  const settings = parseSettings({ DATABASE_URL: url, SECRETS_KEY: 'only-for-tests' });
+  const sequencer = new Sequencer(database, broker, feed, settings, new SequencerMetrics(metrics, log));
+  return {
+    database,
+    log,
+    feed,
+    sequencer,
+    metrics,
+    close: async () => {
+      await sequencer.beforeApplicationShutdown();
+      await feed.onApplicationShutdown();
+      await database.onApplicationShutdown();
+    },
+  };
+}
+
+/** A database and the numbering of what its triggers noted, step by step and without a running sequencer. */
+export interface Capture {
+  db: TestDatabase;
+  query<T extends object>(text: string, values?: unknown[]): Promise<T[]>;
+  /** Moves everything that waits into the log and returns the events, ticks left out. */
+  events(): Promise<LogEvent[]>;
+  close(): Promise<void>;
+}
+
+export async function createCapture(): Promise<Capture> {
+  const db = await createTestDatabase();
+  const database = new Database({ url: db.url, poolSize: 2 });
+  const log = new EventLog(database);
+  const leader = await database.connect();
+  const { rows } = await leader.query<{ lease: number }>(
+    `SELECT acquire_log_lease('test', 600000, NULL, NULL) AS lease`,
+  );
+  let read = 0;
+  return {
+    db,
+    query: async <T extends object>(text: string, values?: unknown[]) => (await db.pool.query<T>(text, values)).rows,
+    events: async () => {
+      await leader.query('SELECT count(*) FROM sequencer_step($1, $2, 100000)', ['test', rows[0]?.lease]);
+      const events = await log.read(read, 100_000);
+      read = events.at(-1)?.seq ?? read;
+      return events.filter((event) => event.type !== 'tick');
+    },
+    close: async () => {
+      await leader.end();
+      await database.onApplicationShutdown();
+      await db.drop();
+    },
+  };
+}
+
+/** Resolves when nothing waits in the outbox and the feed has everything. */
+export async function settle(pod: Pod, timeoutMs = 20_000): Promise<void> {
+  await waitFor(
+    async () => {
+      const [row] = await pod.database.query<{ n: number }>('SELECT count(*)::int AS n FROM change_outbox');
+      return row?.n === 0 && pod.feed.position === (await pod.log.bounds()).headSeq;
+    },
+    { timeoutMs, what: 'an empty outbox' },
+  );
+}

@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Broker, type BatchListener } from '../../../src/events/broker/broker.js';
+import type { LogEvent } from '../../../src/events/core/log-event.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+import { createPod, type Pod } from './capture-fixture.js';
+
+type Fate = 'pass' | 'drop' | 'twice' | 'late' | 'halves';
+
+/** A broker that does with each batch what it is told. */
+class UnreliableBroker extends Broker {
+  fates: Fate[] = [];
+  private readonly listeners = new Set<BatchListener>();
+  private held: (readonly LogEvent[])[] = [];
+
+  override publish(batch: readonly LogEvent[]): Promise<void> {
+    const fate = this.fates.shift() ?? 'pass';
+    if (fate === 'drop') return Promise.reject(new Error('the broker is away'));
+    if (fate === 'late') {
+      this.held.push(batch);
+      return Promise.resolve();
+    }
+    const half = Math.ceil(batch.length / 2);
+    const out = fate === 'halves' ? [batch.slice(half), batch.slice(0, half)] : [batch, ...this.held.splice(0)];
+    if (fate === 'twice') out.push(batch);
+    for (const one of out) for (const listener of this.listeners) listener(one);
+    return Promise.resolve();
+  }
+
+  override subscribe(listener: BatchListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+describe('invariant 3: a pod reads what it missed from the log before it goes on', () => {
+  let db: TestDatabase;
+  let pod: Pod;
+  const broker = new UnreliableBroker();
+  const seen: LogEvent[] = [];
+  const errors: number[] = [];
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    pod = createPod(db.url, broker);
+    await pod.feed.start();
+    pod.feed.subscribe(() => {
+      errors.push(1);
+      throw new Error('a listener of a test fails on purpose');
+    });
+    pod.feed.subscribe((batch) => {
+      expect(pod.feed.position).toBe(batch.at(-1)?.seq);
+      seen.push(...batch);
+    });
+    pod.sequencer.start();
+  });
+
+  afterAll(async () => {
+    await pod.close();
+    await db.drop();
+  });
+
+  it('without hole or repetition, whatever the broker does', async () => {
+    const fate = fc.constantFrom<Fate>('pass', 'drop', 'twice', 'late', 'halves');
+    let written = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fate, { maxLength: 12 }), async (fates) => {
+        broker.fates = [...fates];
+        for (let n = 0; n < 12; n++) {
+          await db.pool.query(
+            `SELECT append_events(jsonb_agg(jsonb_build_object('type', 'governance'))) FROM generate_series(1, $1)`,
+            [1 + (n % 3)],
+          );
+          written += 1 + (n % 3);
+        }
+        await waitFor(() => seen.filter((event) => event.type === 'governance').length >= written, {
+          what: 'all events',
+        });
+        expect(seen.map((event) => event.seq)).toEqual(seen.map((_, index) => 1 + index));
+      }),
+      { numRuns: 20 },
+    );
+    expect(errors.length).toBeGreaterThan(0);
+  });
+
+  it('follows the log while the broker is silent, and says so', async () => {
+    broker.fates = Array.from({ length: 1_000 }, () => 'drop' as const);
+    const before = pod.feed.position;
+    await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
+    await waitFor(() => pod.feed.position > before);
+    expect(pod.feed.state).toBe('log');
+    expect(await pod.metrics.registry.getSingleMetricAsString('ws_listener_status')).toMatch(/ 0\.5$/m);
+    broker.fates = [];
+  });
+
+  it('keeps the newest events in memory', async () => {
+    const { position } = pod.feed;
+    expect(pod.feed.recent(position - 5, 3)?.map((event) => event.seq)).toEqual([
+      position - 4,
+      position - 3,
+      position - 2,
+    ]);
+    expect(pod.feed.recent(position, 10)).toEqual([]);
+    expect(pod.feed.recent(-1, 10)).toBeUndefined();
+    expect(pod.feed.cursor()).toBe(`${pod.feed.epoch}-${position.toString(36).padStart(11, '0')}`);
+  });
+
+  it('resolves settled once a transaction is in the log', async () => {
+    const client = await db.pool.connect();
+    await client.query('BEGIN');
+    await client.query(`SELECT append_events('[{"type": "emission"}]')`);
+    const { rows } = await client.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+    await client.query('COMMIT');
+    client.release();
+    pod.sequencer.ring();
+    const bounds = await pod.log.settled(rows[0]?.id ?? '', 5_000);
+    const [last] = await pod.log.read((bounds?.headSeq ?? 0) - 1, 1);
+    expect(['emission', 'tick']).toContain(last?.type);
+    await expect(pod.log.outboxAge()).resolves.toBeGreaterThanOrEqual(0);
+  });
+});

@@ -1,0 +1,153 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCapture, type Capture } from './capture-fixture.js';
+
+let capture: Capture;
+beforeAll(async () => {
+  capture = await createCapture();
+  await capture.query(`INSERT INTO protocols (slug, name) VALUES ('uniswap', 'Uniswap')`);
+  await capture.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('uniswap', 'ethereum', 1)`);
+  await capture.query(`INSERT INTO token_prices (token, price) VALUES ('bitcoin', 1)`);
+  await capture.events();
+});
+afterAll(() => capture.close());
+
+describe('values that make no sense are refused for SQL writers too', () => {
+  it.each([
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'b', 'NaN')`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'b', 'Infinity')`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'b', -1)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'b', 1e301)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'b', 1e-310)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'Ethereum', 1)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'two words', 1)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', '', 1)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a b', 'b', 1)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES (repeat('a', 129), 'b', 1)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl, confidence) VALUES ('a', 'b', 1, 1.1)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl, confidence) VALUES ('a', 'b', 1, 'NaN')`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at) VALUES ('a', 'b', 1, 'infinity')`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl, tags) VALUES ('a', 'b', 1, ARRAY[NULL])`,
+    `INSERT INTO token_prices (token, price) VALUES ('Bitcoin', 1)`,
+    `INSERT INTO token_prices (token, price) VALUES ('a', 'NaN')`,
+    `INSERT INTO token_prices (token, price, volume_24h) VALUES ('a', 1, -1)`,
+    `INSERT INTO token_prices (token, price, market_cap) VALUES ('a', 1, 'Infinity')`,
+    `INSERT INTO protocols (slug, name) VALUES ('a b', 'x')`,
+    `INSERT INTO protocols (slug, name, chains) VALUES ('a', 'x', '{Ethereum}')`,
+    `INSERT INTO protocols (slug, name, metadata) VALUES ('a', 'x', '[]')`,
+    `UPDATE protocol_tvl SET tvl = 'NaN'`,
+    `UPDATE protocol_tvl SET tvl = -5`,
+  ])('%s', async (sql) => {
+    await expect(capture.query(sql)).rejects.toMatchObject({ code: '23514' });
+    expect(await capture.events()).toEqual([]);
+  });
+
+  it('lets the smallest and the largest amounts through all arithmetic', async () => {
+    await capture.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'extreme', 'c' || n, 1e300 FROM generate_series(1, 50) n`,
+    );
+    for (const tvl of ['1e-300', '2e-300', '0', '1e300', '1e-300']) {
+      await capture.query(`UPDATE protocol_tvl SET tvl = ${tvl} WHERE protocol = 'extreme'`);
+    }
+    expect(await capture.events()).toHaveLength(300);
+  });
+});
+
+describe('key columns', () => {
+  it.each([
+    `UPDATE protocols SET slug = 'other'`,
+    `UPDATE protocol_tvl SET chain = 'other' WHERE protocol = 'uniswap'`,
+    `UPDATE token_prices SET token = 'other'`,
+  ])('cannot be updated: %s', async (sql) => {
+    await expect(capture.query(sql)).rejects.toMatchObject({ code: '23001', message: /key columns of \w+ cannot be/ });
+  });
+
+  it('may be written with the value they have', async () => {
+    await capture.query(`UPDATE protocols SET slug = slug; UPDATE token_prices SET token = 'bitcoin'`);
+    expect(await capture.events()).toEqual([]);
+  });
+});
+
+describe('protocol updates', () => {
+  const update = async (assignment: string): Promise<unknown> => {
+    await capture.query(`UPDATE protocols SET ${assignment} WHERE slug = 'uniswap'`);
+    return (await capture.events()).map((event) => event.data);
+  };
+
+  it.each([
+    [`chains = '{ethereum}'`, 'chain_added', 'chains', [], ['ethereum']],
+    [`category = 'Dexes'`, 'category', 'category', null, 'Dexes'],
+    [`url = 'https://uniswap.org'`, 'metadata', 'url', null, 'https://uniswap.org'],
+    [`metadata = '{"status": "paused"}'`, 'status', 'metadata', {}, { status: 'paused' }],
+    [`chains = '{}'`, 'chain_removed', 'chains', ['ethereum'], []],
+  ])('%s is %s', async (assignment, updateType, field, previousValue, currentValue) => {
+    expect(await update(assignment)).toEqual([{ updateType, changes: [{ field, previousValue, currentValue }] }]);
+  });
+
+  it('name the first kind that applies and every field', async () => {
+    expect(await update(`category = 'Bridge', chains = '{bsc}', name = 'Uni'`)).toMatchObject([
+      { updateType: 'category', changes: [{ field: 'name' }, { field: 'category' }, { field: 'chains' }] },
+    ]);
+  });
+
+  it('are silent when only updated_at or nothing changes', async () => {
+    expect(await update('updated_at = now(), name = name')).toEqual([]);
+  });
+});
+
+describe('roles', () => {
+  const as = async (role: string, sql: string): Promise<unknown> => {
+    const client = new pg.Client({ connectionString: capture.db.url });
+    await client.connect();
+    try {
+      await client.query(`SET ROLE ${role}`);
+      return (await client.query(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+
+  it.each([
+    `INSERT INTO protocols (slug, name) VALUES ('aave', 'Aave') ON CONFLICT (slug) DO UPDATE SET name = excluded.name`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('uniswap', 'ethereum', 7)
+       ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = excluded.observed_at`,
+    `UPDATE token_prices SET price = 5, volume_24h = 1 WHERE token = 'bitcoin'`,
+    `INSERT INTO change_thresholds VALUES ('tvl', 'aave', 0.5)`,
+  ])('a writer may: %s', async (sql) => {
+    await expect(as('rta_writer', sql)).resolves.toEqual([]);
+  });
+
+  it.each([
+    'DELETE FROM protocols',
+    'DELETE FROM protocol_tvl',
+    'TRUNCATE token_prices',
+    'UPDATE protocol_tvl SET published_value = 1',
+    'UPDATE token_prices SET publications = 9',
+    'INSERT INTO protocol_tvl (protocol, chain, tvl, min_change_ratio) VALUES (1, 2, 3, 4)',
+    `INSERT INTO change_outbox (type) VALUES ('tick')`,
+    `SELECT append_events('[]')`,
+    'SELECT * FROM event_log',
+    'SELECT new_log_epoch()',
+  ])('a writer may not: %s', async (sql) => {
+    await expect(as('rta_writer', sql)).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('a reader sees the products and the log without rows that have an owner', async () => {
+    await capture.query(`SELECT append_events('[{"type": "alert", "owner": "someone"}, {"type": "liquidation"}]')`);
+    await capture.events();
+    await expect(as('rta_reader', 'SELECT * FROM protocol_tvl')).resolves.not.toEqual([]);
+    await expect(
+      as('rta_reader', `SELECT type FROM delivered_events WHERE type IN ('alert', 'liquidation')`),
+    ).resolves.toEqual([{ type: 'liquidation' }]);
+    for (const sql of ['SELECT * FROM event_log', 'SELECT * FROM log_readers', 'UPDATE protocols SET name = name']) {
+      await expect(as('rta_reader', sql)).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+
+  it.each(['DROP TABLE event_log', 'DELETE FROM event_log', 'UPDATE event_log SET seq = 1', 'DELETE FROM protocols'])(
+    'the application may not: %s',
+    async (sql) => {
+      await expect(as('rta_app', sql)).rejects.toMatchObject({ code: '42501' });
+    },
+  );
+});
