@@ -1,6 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccessModule } from './access/index.js';
 import { ConsoleModule } from './console/index.js';
+import { EventsModule } from './events/index.js';
+import { RealtimeModule } from './realtime/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
@@ -26,6 +28,8 @@ export class AppModule {
         DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
         HealthModule,
         AccessModule,
+        EventsModule,
+        RealtimeModule,
         ConsoleModule,
       ],
     };
