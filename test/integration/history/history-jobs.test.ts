@@ -1,0 +1,180 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ChangeReferences } from '../../../src/events/history/change-references.js';
+import { HistoryBackfill } from '../../../src/events/history/history-backfill.js';
+import { HistoryJobs } from '../../../src/events/history/history-jobs.js';
+import { HistoryStore } from '../../../src/events/history/history-store.js';
+import { HourlySamples } from '../../../src/events/history/hourly-samples.js';
+import { RawPartitions } from '../../../src/events/history/raw-partitions.js';
+import { Rollups } from '../../../src/events/history/rollups.js';
+import { waitFor } from '../../support/wait-for.js';
+import { DAY_MS, HOUR_MS, historyFixture, StoppedClock, type HistoryFixture } from './history-fixture.js';
+
+let fixture: HistoryFixture;
+const NOW = Date.now();
+const HOUR = NOW - (NOW % HOUR_MS);
+
+beforeEach(async () => {
+  fixture = await historyFixture();
+});
+afterEach(() => fixture.close());
+
+async function rows<T>(sql: string): Promise<T[]> {
+  return (await fixture.test.pool.query(sql)).rows as T[];
+}
+
+const MILLIS = '(extract(epoch FROM at) * 1000)::float8';
+
+async function addRows(): Promise<void> {
+  const { pool } = fixture.test;
+  await pool.query(
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 100), ('aave', 'all', 7)`,
+  );
+  await pool.query(`INSERT INTO token_prices (token, price) VALUES ('bitcoin', 5)`);
+}
+
+describe('hourly samples', () => {
+  test('give every key one point per hour with the value of its row, however often they are taken', async () => {
+    await addRows();
+    const samples = new HourlySamples(fixture.database);
+    expect(await samples.take(HOUR + 1_000)).toBe(3);
+    await fixture.test.pool.query(`UPDATE protocol_tvl SET tvl = 100.5 WHERE chain = 'ethereum'`);
+    expect(await Promise.all([samples.take(HOUR + 2_000), samples.take(HOUR + 3_000)])).toEqual([0, 0]);
+    expect(await samples.take(HOUR + HOUR_MS + 500)).toBe(3);
+    expect(
+      await rows(`SELECT ${MILLIS} AS at, value FROM metric_points JOIN metric_series ON id = series_id
+                  WHERE chain = 'ethereum' ORDER BY at`),
+    ).toEqual([
+      { at: HOUR, value: 100 },
+      { at: HOUR + HOUR_MS, value: 100.5 },
+    ]);
+    expect(await rows('SELECT DISTINCT metric, subject, chain FROM metric_series')).toHaveLength(3);
+  });
+
+  test('taken late, after a stop, they speak of the moment they are taken', async () => {
+    await addRows();
+    await new HourlySamples(fixture.database).take(HOUR + 40 * 60_000);
+    expect(await rows(`SELECT DISTINCT ${MILLIS} AS at FROM metric_points`)).toEqual([{ at: HOUR + 40 * 60_000 }]);
+  });
+});
+
+describe('partitions of raw history', () => {
+  const partitions = () => new RawPartitions(fixture.database, fixture.settings);
+  const names = async () =>
+    (
+      await rows<{ name: string }>(`SELECT inhrelid::regclass::text AS name FROM pg_inherits
+      WHERE inhparent = 'metric_points'::regclass ORDER BY 1`)
+    ).map((row) => row.name);
+
+  async function addPoint(at: number, value = 1): Promise<void> {
+    const point = { metric: 'tvl' as const, subject: 'aave', chain: 'ethereum', at, value, seq: at };
+    await fixture.database.transaction((tx) => new HistoryStore().write(tx, [point]));
+  }
+
+  test('are made ahead, in several processes at once', async () => {
+    const before = await names();
+    await Promise.all([partitions().prepare(NOW + 60 * DAY_MS), partitions().prepare(NOW + 60 * DAY_MS)]);
+    expect((await names()).length).toBeGreaterThanOrEqual(before.length + 8);
+    await addPoint(NOW + 70 * DAY_MS);
+  });
+
+  test('are dropped by whole weeks after HISTORY_RAW_DAYS; the aggregates stay', async () => {
+    await addPoint(NOW - 29 * DAY_MS);
+    await addPoint(NOW);
+    const rollups = new Rollups(fixture.database, fixture.metrics);
+    await rollups.run();
+    await partitions().prepare(NOW + 100 * DAY_MS);
+    expect(await partitions().retire(NOW)).toBeLessThanOrEqual(1);
+    expect(await rows('SELECT FROM metric_points')).toHaveLength(2);
+    const shorter = new RawPartitions(fixture.database, Object.assign(fixture.settings, { historyRawDays: 8 }));
+    expect(await shorter.retire(NOW)).toBeGreaterThanOrEqual(2);
+    expect(await rows('SELECT FROM metric_points')).toHaveLength(1);
+    expect(await rows('SELECT FROM metric_hourly')).toHaveLength(2);
+    expect(await rows('SELECT FROM metric_daily')).toHaveLength(2);
+  });
+
+  test('stay while a point of theirs waits for its aggregate', async () => {
+    const rollups = new Rollups(fixture.database, fixture.metrics);
+    await addPoint(NOW - 29 * DAY_MS);
+    const soon = new RawPartitions(fixture.database, Object.assign(fixture.settings, { historyRawDays: 1 }));
+    expect(await soon.retire(NOW)).toBe(0);
+    await rollups.run();
+    expect(await soon.retire(NOW)).toBeGreaterThan(0);
+    await addPoint(NOW - 29 * DAY_MS, 9);
+    await rollups.run();
+    expect(await rows('SELECT high, samples FROM metric_hourly')).toEqual([{ high: 9, samples: 2 }]);
+  });
+});
+
+describe('the jobs', () => {
+  test('sample, aggregate and go on after a failure', async () => {
+    await addRows();
+    const clock = new StoppedClock(NOW);
+    class Failing extends Rollups {
+      failures = 1;
+      override run(): Promise<boolean> {
+        if (this.failures-- > 0) return Promise.reject(new Error('once'));
+        return super.run();
+      }
+    }
+    const jobs = new HistoryJobs(
+      new Failing(fixture.database, fixture.metrics),
+      new HourlySamples(fixture.database),
+      new RawPartitions(fixture.database, fixture.settings),
+      clock,
+      fixture.settings,
+      fixture.metrics,
+    );
+    jobs.onApplicationBootstrap();
+    await waitFor(async () => (await rows('SELECT FROM metric_daily')).length === 3);
+    await jobs.beforeApplicationShutdown();
+    expect(await fixture.metrics.registry.getSingleMetricAsString('history_jobs_last_success_seconds')).toContain(
+      String(NOW / 1000),
+    );
+  });
+});
+
+describe('change references', () => {
+  test('are the last value at or before each window; totals add up the chains that there were', async () => {
+    const references = new ChangeReferences(fixture.database, new StoppedClock(NOW));
+    const backfill = new HistoryBackfill(fixture.database, references);
+    const tvl = (chain: string, ageMs: number, value: number) => {
+      return { metric: 'tvl' as const, subject: 'aave', chain, at: NOW - ageMs, value };
+    };
+    await backfill.insert([
+      tvl('ethereum', 8 * DAY_MS, 50),
+      tvl('ethereum', 2 * DAY_MS, 80),
+      tvl('ethereum', DAY_MS, 100),
+      tvl('ethereum', DAY_MS - 1_000, 999),
+      tvl('ethereum', HOUR_MS, 200),
+      tvl('polygon', 25 * HOUR_MS, 100),
+      tvl('staking', 30 * DAY_MS, 5_000),
+      { metric: 'price', subject: 'bitcoin', chain: null, at: NOW - 2 * HOUR_MS, value: 4 },
+      { metric: 'price', subject: 'zero', chain: null, at: NOW - 2 * HOUR_MS, value: 0 },
+    ]);
+    expect(references.changes('tvl', 'aave', 'ethereum', 150)).toEqual({ change1h: -25, change24h: 50, change7d: 200 });
+    expect(references.changes('tvl', 'aave', null, 300)).toEqual({ change1h: 0, change24h: 50, change7d: 500 });
+    expect(references.changes('price', 'bitcoin', null, 5)).toEqual({ change1h: 25, change24h: null, change7d: null });
+    expect(references.changes('price', 'zero', null, 5)).toEqual({ change1h: null, change24h: null, change7d: null });
+    expect(references.changes('tvl', 'nobody', null, 5)).toEqual({ change1h: null, change24h: null, change7d: null });
+  });
+
+  test('come from the hours where the points are gone', async () => {
+    const references = new ChangeReferences(fixture.database, new StoppedClock(NOW));
+    const at = NOW - 400 * DAY_MS;
+    await new HistoryBackfill(fixture.database, references).insert([
+      { metric: 'price', subject: 'bitcoin', chain: null, at, value: 4 },
+    ]);
+    expect(references.changes('price', 'bitcoin', null, 5)).toEqual({ change1h: 25, change24h: 25, change7d: 25 });
+  });
+});
+
+test('the migration can be taken back and made again', async () => {
+  const { History1790000002000 } = await import('../../../migrations/1790000002000-history.js');
+  const migration = new History1790000002000();
+  const runner = { query: (sql: string) => fixture.test.pool.query(sql) };
+  await migration.down(runner as never);
+  expect(await rows(`SELECT FROM pg_tables WHERE tablename LIKE 'metric%' OR tablename LIKE 'history%'`)).toEqual([]);
+  await migration.up(runner as never);
+  await addRows();
+  expect(await new HourlySamples(fixture.database).take(NOW)).toBe(3);
+});
