@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => capture.close());
 
 const UPSERT = `INSERT INTO protocol_tvl (protocol, chain, tvl)
-  SELECT 'p' || n, 'ethereum', 100 + $1 FROM generate_series(1, 1000) n ORDER BY 1
+  SELECT 'p' || n, 'ethereum', 100 + $1::float8 FROM generate_series(1, 1000) n ORDER BY 1
   ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl`;
 
 describe('a changed threshold', () => {
