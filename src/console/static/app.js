@@ -62,8 +62,10 @@ function openDesk(key) {
   stream.addEventListener('resumed', ({ detail }) => figures.resumed(detail));
   stream.addEventListener('announcement', ({ detail }) => announce(detail));
   stream.addEventListener('snapshot', ({ detail }) => detail.forEach((item) => store.apply(item)));
-  stream.addEventListener('ready', () => {
+  stream.addEventListener('ready', ({ detail: { fresh } }) => {
     figures.show();
+    // After a resume everything on the page already holds: the replay went through the same hands as live changes.
+    if (!fresh) return;
     movers.start();
     const first = chart.subject ?? subjectOfAddress() ?? store.largestProtocol();
     if (first) chart.show(first);

@@ -1,6 +1,13 @@
 import { byId, setText } from './dom.js';
 import { age, count, milliseconds, money } from './format.js';
 
+const NOTES = {
+  thinned: 'Live, thinned out',
+  connection_limit: 'All connections of this key are in use',
+  rate_limited: 'Too many attempts, waiting',
+  server_draining: 'Server restarts, waiting',
+};
+
 const STATES = {
   waiting: 'Connecting',
   live: 'Live',
@@ -30,12 +37,12 @@ export class Figures {
     const { state, reconnects, cursor } = this.stream;
     node.dataset.state = state;
     const again = state === 'waiting' && (reconnects > 0 || cursor !== '');
-    setText(node.lastElementChild, note === 'thinned' ? 'Live, thinned out' : again ? 'Reconnecting' : STATES[state]);
+    setText(node.lastElementChild, NOTES[note] ?? (again ? 'Reconnecting' : STATES[state]));
   }
 
   resumed({ recovered, replayed }) {
     const missed = replayed === 1 ? '1 missed change' : `${count(replayed)} missed changes`;
-    setText(byId('resume'), recovered ? `Resumed, ${missed} replayed` : 'Away too long, started over');
+    setText(byId('resume'), recovered !== false ? `Resumed, ${missed} replayed` : 'Away too long, started over');
   }
 
   show() {

@@ -29,11 +29,18 @@ export class Stream extends EventTarget {
   clockOffset = 0;
   #socket;
   #live = false;
+  #open = true;
+  /** Ids of events that came before the answer. */
+  #early = new Set();
   #wait;
   #timer;
 
   connect(key) {
-    this.#socket = io('/v1/realtime', { auth: { apiKey: key }, transports: ['websocket', 'polling'] });
+    this.#socket = io('/v1/realtime', {
+      auth: { apiKey: key },
+      transports: ['websocket', 'polling'],
+      tryAllTransports: true,
+    });
     const socket = this.#socket;
     socket.on('connect', () => this.#subscribe());
     socket.on('disconnect', (reason) => this.#lost(reason));
@@ -48,6 +55,7 @@ export class Stream extends EventTarget {
   }
 
   close() {
+    this.#open = false;
     clearInterval(this.#timer);
     this.#socket?.disconnect();
   }
@@ -59,16 +67,18 @@ export class Stream extends EventTarget {
     if (!answer) return;
     if (since) {
       this.reconnects += 1;
-      // What was missed can no longer be replayed: start over from a snapshot.
-      if (answer.recovered === false) await this.#ask({ snapshot: true });
-      else this.recovered += answer.replayed ?? 0;
-      this.#fire('resumed', { recovered: answer.recovered !== false, replayed: answer.replayed ?? 0 });
+      this.recovered += answer.replayed ?? 0;
+      this.#fire('resumed', { recovered: answer.recovered, replayed: answer.replayed ?? 0 });
     }
+    const fresh = !since || answer.recovered === false;
+    // What was missed can no longer be replayed: start over from a snapshot.
+    if (since && fresh) await this.#ask({ snapshot: true });
     this.#advance(answer.cursor);
+    this.#early.clear();
     this.#live = true;
     this.heartbeatAt = Date.now();
     this.#setState('live');
-    this.#fire('ready');
+    this.#fire('ready', { fresh });
     void this.#compareClocks();
   }
 
@@ -79,7 +89,7 @@ export class Stream extends EventTarget {
         WANTED.map((body) => ({ ...body, ...options })),
       );
       if (answer.ok) return answer;
-      this.#fire('refused', answer.error);
+      this.#retryOrLeave(answer.error, () => void this.#subscribe());
     } catch {
       // The connection went away while asking; the next one asks again.
     }
@@ -97,8 +107,14 @@ export class Stream extends EventTarget {
     }
   }
 
+  /**
+   * Until the answer to `subscribe` the position stays where it was, so a replay that is cut off comes again from its
+   * beginning: what was already shown of it is known by its id.
+   */
   #event(name, event) {
-    this.#advance(event.cursor);
+    if (this.#live) this.#advance(event.cursor);
+    else if (this.#early.has(event.eventId)) return;
+    else this.#early.add(event.eventId);
     this.#fire('change', { name, event, live: this.#live });
   }
 
@@ -118,21 +134,26 @@ export class Stream extends EventTarget {
     this.#setState('waiting');
     // Socket.IO comes back by itself unless the server ended the connection; then it is ours to call.
     if (reason !== 'io server disconnect') return;
-    setTimeout(() => this.#socket.connect(), this.#wait ?? 500 + Math.random() * 500);
+    setTimeout(() => this.#open && this.#socket.connect(), this.#wait ?? 500 + Math.random() * 500);
     this.#wait = undefined;
   }
 
   #refused(error) {
-    const { code = error.message, retryable = true, retryAfterMs } = error.data ?? {};
-    if (!error.data || retryable) {
-      this.#setState('waiting');
-      // A refusal in the namespace is final for Socket.IO: without this it would not try again.
-      if (error.data) setTimeout(() => this.#socket.connect(), retryAfterMs ?? 3_000);
+    // Without data the server was not reached, and Socket.IO tries again by itself.
+    if (!error.data) this.#setState('waiting');
+    // A refusal in the namespace is final for Socket.IO: trying again is ours.
+    else this.#retryOrLeave({ code: error.message, ...error.data }, () => this.#socket.connect());
+  }
+
+  #retryOrLeave({ code, message, retryable, retryAfterMs = 3_000 }, retry) {
+    if (retryable) {
+      this.#setState('waiting', code);
+      setTimeout(() => this.#open && retry(), retryAfterMs);
       return;
     }
     this.close();
     this.#setState('refused');
-    this.#fire('refused', { code, message: error.data.message });
+    this.#fire('refused', { code, message });
   }
 
   #checkSilence() {
