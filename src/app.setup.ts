@@ -13,6 +13,7 @@ import { RequestValidationPipe } from './platform/http/validation.pipe.js';
 import { httpDurations } from './platform/metrics/http-durations.js';
 import { Metrics } from './platform/metrics/metrics.js';
 import { Settings } from './platform/settings/settings.js';
+import { SocketIoAdapter } from './realtime/index.js';
 
 /** 10,000 ingest items of 800 bytes. Larger loads are streamed as NDJSON, which is not read into memory. */
 const BODY_LIMIT_BYTES = 8_000_000;
@@ -41,6 +42,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
     maxAge: 600,
   });
   app.useBodyParser('json', { limit: BODY_LIMIT_BYTES });
+  app.useWebSocketAdapter(new SocketIoAdapter(app, settings));
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new HttpErrorFilter());
   serveApiDocument(app);

@@ -56,9 +56,7 @@ function invalidRequest(errors: readonly ValidationError[], root: string): Domai
 }
 
 function faultsOf(error: ValidationError, prefix: string): InputFault[] {
-  const pointer = `${prefix}${String(error.property ?? '')
-    .replaceAll('~', '~0')
-    .replaceAll('/', '~1')}`;
+  const pointer = `${prefix}${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
   const own = Object.entries(error.constraints ?? {}).map(([constraint, text]): InputFault => {
     const unknown = constraint === 'whitelistValidation';
     return {
