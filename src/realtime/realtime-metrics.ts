@@ -62,33 +62,35 @@ export class RealtimeMetrics implements RealtimeObserver {
   }
 
   /** Gauges that are read from the hub when they are asked for. */
-  observe(hub: RealtimeHub): void {
+  observe(hub: RealtimeHub): readonly Gauge<string>[] {
     const registers = [this.metrics.registry];
-    new Gauge({
-      name: 'ws_connections',
-      help: 'Open connections by transport',
-      labelNames: ['transport'],
-      registers,
-      collect() {
-        for (const transport of TRANSPORTS) this.set({ transport }, hub.sessions.countBy(transport));
-      },
-    });
-    new Gauge({
-      name: 'ws_subscription_count',
-      help: 'Subscriptions of all open connections',
-      registers,
-      collect() {
-        this.set(hub.subscriptionCount);
-      },
-    });
-    new Gauge({
-      name: 'ws_filter_groups',
-      help: 'Distinct filters among the subscriptions; what an event is compared with',
-      registers,
-      collect() {
-        this.set(hub.groupCount);
-      },
-    });
+    return [
+      new Gauge({
+        name: 'ws_connections',
+        help: 'Open connections by transport',
+        labelNames: ['transport'],
+        registers,
+        collect() {
+          for (const transport of TRANSPORTS) this.set({ transport }, hub.sessions.countBy(transport));
+        },
+      }),
+      new Gauge({
+        name: 'ws_subscription_count',
+        help: 'Subscriptions of all open connections',
+        registers,
+        collect() {
+          this.set(hub.subscriptionCount);
+        },
+      }),
+      new Gauge({
+        name: 'ws_filter_groups',
+        help: 'Distinct filters among the subscriptions; what an event is compared with',
+        registers,
+        collect() {
+          this.set(hub.groupCount);
+        },
+      }),
+    ];
   }
 
   routed(event: LogEvent, connections: number): void {

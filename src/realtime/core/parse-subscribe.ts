@@ -13,15 +13,16 @@ import {
 
 const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', tokens: 'tokens', types: 'eventTypes' };
 const FILTER_FIELDS = [
-  ...['protocol', 'chain', 'token'],
+  'protocol',
+  'chain',
+  'token',
   ...Object.values(FILTER_NAMES),
-  ...['threshold', 'minValue', 'maxValue'],
+  'threshold',
+  'minValue',
+  'maxValue',
 ];
-const BODY_FIELDS = [
-  ...['type', 'channel', 'all', 'query'],
-  ...FILTER_FIELDS,
-  ...['since', 'snapshot', 'mode', 'intervalMs'],
-];
+const OPTION_FIELDS = ['since', 'snapshot', 'mode', 'intervalMs'];
+const BODY_FIELDS = ['type', 'channel', 'all', 'query', ...FILTER_FIELDS, ...OPTION_FIELDS];
 const UPDATE_FIELDS = ['id', 'type', 'channel', 'filters', 'mode', 'intervalMs', ...FILTER_FIELDS];
 /** Bodies of one call: they become one change with one replay. */
 const BODY_LIMIT = 100;

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { STEPS, type EventType, type LogEvent } from '../../../src/events/index.js';
 import { compileFilter, matches } from '../../../src/realtime/core/filter.js';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatCursor, type LogEvent } from '../../../src/events/index.js';
 import { compileFilter, matches } from '../../../src/realtime/core/filter.js';

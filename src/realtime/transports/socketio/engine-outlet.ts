@@ -16,8 +16,9 @@ type Connection = Socket['conn'];
 
 /** What this file uses of engine.io and ws beyond their typed interface. */
 interface Internals {
-  writeBuffer: { data?: unknown; options?: { wsPreEncodedFrame?: Buffer } }[];
-  write(data: string, options?: { wsPreEncodedFrame: Buffer }): void;
+  writeBuffer: { data?: unknown; options?: { wsPreEncodedFrame?: readonly Buffer[] } }[];
+  /** `wsPreEncodedFrame` is what goes to the network as it is: one buffer, or header and payload. */
+  write(data: string, options?: { wsPreEncodedFrame: readonly Buffer[] }): void;
   transport: {
     name: string;
     perMessageDeflate: unknown;
@@ -47,7 +48,7 @@ export class EngineOutlet {
     const [only] = packets;
     const frame = packets.length === 1 && only ? only.frame : Buffer.concat(packets.map((packet) => packet.frame));
     // A packet without data: an engine that ignored the frame would send an empty message, hence the check above.
-    this.engine.write('', { wsPreEncodedFrame: frame });
+    this.engine.write('', { wsPreEncodedFrame: [frame] });
   }
 
   /** Bytes that the network has not taken: the engine's queue and the socket's own. */

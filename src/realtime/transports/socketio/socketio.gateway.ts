@@ -37,29 +37,28 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   }
 
   private attach(namespace: Namespace): void {
-    namespace.use((socket, next) => {
-      this.admit(socket).then(
-        () => next(),
-        (error: unknown) => next(this.refusal(error)),
-      );
-    });
+    namespace.use((socket, next) => void this.admit(socket).then(next));
     namespace.on('connection', (socket) => this.open(socket));
   }
 
-  /** Lets a client in, and makes sure that it is counted for as long as its connection lasts, whatever happens to it. */
-  private async admit(socket: Socket): Promise<void> {
-    const caller = await this.admission.admit(
-      credentialsOf(socket, this.settings.trustProxy),
-      socket.id,
-      isResuming(socket),
-    );
-    const leave = () => {
-      socket.conn.off('close', leave);
-      this.admission.leave(caller, socket.id);
-    };
-    if (socket.conn.readyState !== 'open') return leave();
-    socket.conn.on('close', leave);
-    socket.data = { caller, leave };
+  /** Lets a client in, or says why not. It is counted for as long as its connection lasts, whatever happens to it. */
+  private async admit(socket: Socket): Promise<Refusal | undefined> {
+    try {
+      const credentials = credentialsOf(socket, this.settings.trustProxy);
+      const caller = await this.admission.admit(credentials, socket.id, isResuming(socket));
+      let inside = true;
+      const leave = () => {
+        if (inside) this.admission.leave(caller, socket.id);
+        inside = false;
+        socket.conn.off('close', leave);
+      };
+      socket.data = { caller, leave };
+      if (socket.conn.readyState === 'open') socket.conn.on('close', leave);
+      else leave();
+      return undefined;
+    } catch (error) {
+      return this.refusal(error);
+    }
   }
 
   private open(socket: Socket): void {

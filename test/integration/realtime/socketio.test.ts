@@ -1,0 +1,397 @@
+import { connect as connectTcp } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { formatCursor } from '../../../src/events/index.js';
+import { EPOCH } from '../../support/realtime-parts.js';
+import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
+import { waitFor } from '../../support/wait-for.js';
+
+let server: SocketIoServer;
+
+beforeEach(async () => {
+  server = await startSocketIoServer();
+});
+
+afterEach(async () => {
+  await server.close();
+});
+
+const since = (seq: number) => formatCursor(EPOCH, seq);
+
+describe('connecting', () => {
+  it.each([
+    ['auth.apiKey', { auth: { apiKey: KEY } }],
+    ['the Authorization header', { auth: {}, extraHeaders: { authorization: `Bearer ${KEY}` } }],
+    ['the handshake query', { auth: {}, query: { apiKey: KEY } }],
+  ])('takes the key from %s and greets with id, cursor and limits', async (_, options) => {
+    server.log.append({});
+    const socket = server.connect(options);
+    const greeting = await next(socket, 'connected');
+    expect(greeting).toMatchObject({ connectionId: socket.id, cursor: since(1), limits: { connections: 0 } });
+    expect(server.hub.sessions.get(String(socket.id))?.info().metadata.ipAddress).toBe('127.0.0.1');
+  });
+
+  it('serves /v2/realtime as the same service', async () => {
+    const socket = server.connect({}, '/v2/realtime');
+    await next(socket, 'connected');
+    await socket.emitWithAck('subscribe', { type: 'tvl_changes' });
+    const event = next(socket, 'tvl_change');
+    server.log.append({});
+    expect(await event).toMatchObject({ cursor: since(1) });
+  });
+
+  it.each([
+    ['no key', { auth: {} }, 'missing_api_key'],
+    ['another key', { auth: { apiKey: 'rta_no_such' } }, 'invalid_api_key'],
+    ['a key that is no text', { auth: { apiKey: { $gt: '' } } }, 'missing_api_key'],
+  ])('refuses %s with a code and whether to retry', async (_, options, code) => {
+    const error = await next<Error & { data: unknown }>(server.connect(options), 'connect_error');
+    expect(error.message).toBe(code);
+    expect(error.data).toMatchObject({ code, retryable: false, message: expect.any(String) });
+  });
+
+  it('refuses connections beyond the limit, and counts nobody who has left', async () => {
+    server.allowance.connections = 1;
+    const first = server.connect();
+    await next(first, 'connected');
+    const error = await next<Error & { data: unknown }>(server.connect({ reconnection: false }), 'connect_error');
+    expect(error.data).toMatchObject({ code: 'connection_limit', retryable: true, retryAfterMs: expect.any(Number) });
+    first.disconnect();
+    await waitFor(() => server.hub.sessions.size === 0);
+    server.allowance.open.clear();
+    await next(server.connect(), 'connected');
+    expect(server.allowance.open.size).toBe(1);
+  });
+
+  it('lets nobody into the default namespace', async () => {
+    const error = await next<Error>(server.connect({}, '/'), 'connect_error');
+    expect(error.message).toBe('not_found');
+  });
+});
+
+describe('client events', () => {
+  it('are answered by the callback, or by an event without one', async () => {
+    const socket = server.connect();
+    const answer = await socket.emitWithAck('subscribe', { type: 'tvl_changes', threshold: 0.06 });
+    expect(answer).toEqual({
+      ok: true,
+      subscription: { id: 's1', type: 'tvl_changes', threshold: 0.05 },
+      cursor: since(0),
+    });
+    const [subscribed, listed, pong, filters, unsubscribed, error] = [
+      next(socket, 'subscribed'),
+      next(socket, 'subscriptions'),
+      next(socket, 'pong'),
+      next(socket, 'filters_updated'),
+      next(socket, 'unsubscribed'),
+      next(socket, 'error'),
+    ];
+    socket.emit('subscribe', { type: 'price_changes' });
+    socket.emit('subscriptions');
+    socket.emit('ping');
+    socket.emit('update_filters', { id: 's1', threshold: 0.2 });
+    socket.emit('unsubscribe', { type: 'price_changes' });
+    socket.emit('subscribe', { type: 'nonsense' });
+    expect(await subscribed).toMatchObject({ subscription: { id: 's2', type: 'price_changes' } });
+    expect(await listed).toMatchObject({ subscriptions: [{ id: 's1' }, { id: 's2' }], mode: 'all' });
+    expect(await pong).toMatchObject({ timestamp: expect.stringMatching(/Z$/), cursor: since(0) });
+    expect(await filters).toMatchObject({ subscriptions: [{ id: 's1', threshold: 0.2 }] });
+    expect(await unsubscribed).toMatchObject({ removed: [{ id: 's2' }] });
+    expect(await error).toMatchObject({ code: 'invalid_request', field: 'type', retryable: false });
+  });
+
+  it('begin in the order they came, also when a replay holds one of them up', async () => {
+    server.log.append({}, {}, {});
+    const socket = server.connect();
+    const seen: unknown[] = [];
+    socket.on('tvl_change', ({ cursor }) => seen.push(cursor));
+    const first = socket.emitWithAck('subscribe', { type: 'tvl_changes', since: since(0) }).then((answer) => {
+      seen.push('answer');
+      return answer;
+    });
+    const ping = socket.emitWithAck('ping');
+    const last = socket.emitWithAck('unsubscribe', { type: 'tvl_changes' });
+    expect(await first).toMatchObject({ ok: true, recovered: true, replayed: 3 });
+    expect(await ping).toMatchObject({ ok: true });
+    expect(await last).toMatchObject({ ok: true, removed: [{ id: 's1' }] });
+    expect(seen).toEqual([since(1), since(2), since(3), 'answer']);
+  });
+
+  it('take an array as one change with one merged replay', async () => {
+    server.log.append({}, { type: 'price_change', protocol: null, token: 'bitcoin' }, {});
+    const socket = server.connect();
+    const seen: unknown[] = [];
+    socket.onAny((name, { cursor }) => {
+      if (name !== 'connected') seen.push([name, cursor]);
+    });
+    const bodies = ['tvl_changes', 'price_changes'].map((type) => ({ type, since: since(0) }));
+    expect(await socket.emitWithAck('subscribe', bodies)).toMatchObject({
+      ok: true,
+      subscriptions: [{ type: 'tvl_changes' }, { type: 'price_changes' }],
+      replayed: 3,
+    });
+    expect(seen).toEqual([
+      ['tvl_change', since(1)],
+      ['price_change', since(2)],
+      ['tvl_change', since(3)],
+    ]);
+  });
+
+  const deep = () => {
+    let value: unknown = 1;
+    for (let level = 0; level < 1_000; level++) value = [value];
+    return value;
+  };
+  const hostile: [string, unknown[]][] = [
+    ['nothing', []],
+    ['null', [null]],
+    ['a text', ['tvl_changes']],
+    ['a number', [7]],
+    ['an empty object', [{}]],
+    ['an empty array', [[]]],
+    ['a huge array', [Array.from({ length: 5_000 }, () => 0)]],
+    ['an array of wrong things', [[{ type: 'tvl_changes' }, 5]]],
+    ['a type that is a list', [{ type: ['tvl_changes'] }]],
+    ['an unknown type', [{ type: 'everything' }]],
+    ['a name of the prototype as type', [{ type: 'constructor' }]],
+    ['unknown fields', [{ type: 'tvl_changes', treshold: 0.05 }]],
+    ['a prototype as field', [JSON.parse('{"type":"tvl_changes","__proto__":{"admin":true}}')]],
+    ['NaN', [{ type: 'tvl_changes', threshold: Number.NaN }]],
+    ['infinity', [{ type: 'tvl_changes', minValue: Number.POSITIVE_INFINITY }]],
+    ['a negative threshold', [{ type: 'tvl_changes', threshold: -0.1 }]],
+    ['a threshold as text', [{ type: 'tvl_changes', threshold: '0.05' }]],
+    ['a range the wrong way round', [{ type: 'tvl_changes', minValue: 5, maxValue: 1 }]],
+    ['a text that is too long', [{ type: 'protocol', protocol: 'x'.repeat(1_000) }]],
+    ['too many values', [{ type: 'protocol', protocols: Array.from({ length: 501 }, (_, i) => `p${i}`) }]],
+    ['a list of wrong things', [{ type: 'tvl_changes', chains: [{}] }]],
+    ['too deep', [{ type: 'tvl_changes', chains: deep() }]],
+    ['binary', [Buffer.from([1, 2, 3])]],
+    ['binary inside', [{ type: 'tvl_changes', protocol: Buffer.from([1, 2, 3]) }]],
+    ['no protocol', [{ type: 'protocol' }]],
+    ['an unknown channel', [{ type: 'channel', channel: 'events:secrets' }]],
+    ['a channel with a script in it', [{ type: 'channel', channel: 'events:token:<script>alert(1)</script>\u0000 x' }]],
+    ['a cursor that is no text', [{ type: 'tvl_changes', since: 12 }]],
+    ['a cursor that is too long', [{ type: 'tvl_changes', since: 'x'.repeat(50) }]],
+    [
+      'two cursors',
+      [
+        [
+          { type: 'tvl_changes', since: 'a' },
+          { type: 'alerts', since: 'b' },
+        ],
+      ],
+    ],
+    ['an unknown mode', [{ type: 'tvl_changes', mode: 'fast' }]],
+    ['an interval out of bounds', [{ type: 'tvl_changes', mode: 'latest', intervalMs: 1 }]],
+    ['a snapshot that is no flag', [{ type: 'tvl_changes', snapshot: 'yes' }]],
+    ['a live query', [{ type: 'query', query: {} }]],
+    ['several arguments', [{ type: 'tvl_changes' }, { type: 'alerts' }]],
+  ];
+
+  it.each(hostile)('survive %s: the documented error, and the connection stays', async (_, args) => {
+    const socket = server.connect({ transports: ['websocket'] });
+    const answer = await socket.timeout(5_000).emitWithAck('subscribe', ...args);
+    expect(answer).toMatchObject({ ok: false, error: { code: 'invalid_request', retryable: false } });
+    expect(answer.error.message.length).toBeLessThan(1_000);
+    expect(await socket.emitWithAck('subscriptions')).toMatchObject({ ok: true, subscriptions: [] });
+  });
+
+  it('treat SQL and HTML in names as names', async () => {
+    const socket = server.connect();
+    const names = ["'; drop table protocols; --", '<b>lido</b>'];
+    expect(await socket.emitWithAck('subscribe', { type: 'protocol', protocols: names })).toMatchObject({
+      ok: true,
+      subscription: { protocols: [names[0], names[1]] },
+    });
+  });
+
+  it.each(['no_such_event', 'error', 'message', '__proto__', 'constructor', 'hasOwnProperty', ''])(
+    'answer the unknown event %j too',
+    async (name) => {
+      const socket = server.connect();
+      expect(await socket.timeout(5_000).emitWithAck(name, {})).toMatchObject({
+        ok: false,
+        error: { code: 'invalid_request' },
+      });
+      const error = next(socket, 'error');
+      socket.emit(name, {});
+      expect(await error).toMatchObject({ code: 'invalid_request' });
+    },
+  );
+
+  it('are refused above the limit of the tier, and a client that does not stop is sent away', async () => {
+    server.allowance.messages = 3;
+    const socket = server.connect({ transports: ['websocket'] });
+    await next(socket, 'connected');
+    const errors: { code: string }[] = [];
+    socket.on('error', (error) => errors.push(error));
+    const ended = next<string>(socket, 'disconnect');
+    for (let i = 0; i < 10_000; i++) socket.emit('ping');
+    expect(await ended).toBe('io server disconnect');
+    expect(errors[0]).toMatchObject({ code: 'rate_limited', retryable: true });
+    expect(errors.at(-1)).toMatchObject({ cursor: since(0) });
+    expect(errors.length).toBeLessThan(2_000);
+    await waitFor(() => server.hub.sessions.size === 0);
+  });
+
+  it('that change subscriptions have their own limit', async () => {
+    server.allowance.changes = 1;
+    const socket = server.connect();
+    expect(await socket.emitWithAck('subscribe', { type: 'tvl_changes' })).toMatchObject({ ok: true });
+    expect(await socket.emitWithAck('subscribe', { type: 'alerts' })).toMatchObject({
+      ok: false,
+      error: { code: 'rate_limited' },
+    });
+    expect(await socket.emitWithAck('ping')).toMatchObject({ ok: true });
+  });
+});
+
+describe('frames', () => {
+  it('over 64 KiB end their connection and nobody else', async () => {
+    const other = server.connect();
+    await next(other, 'connected');
+    for (const transports of [['websocket'], ['polling']]) {
+      const socket = server.connect({ transports, reconnection: false });
+      await next(socket, 'connected');
+      const ended = next<string>(socket, 'disconnect');
+      socket.emit('subscribe', { type: 'x'.repeat(10_000_000) });
+      expect(await ended).toMatch(/transport/);
+    }
+    expect(await other.emitWithAck('ping')).toMatchObject({ ok: true });
+  });
+
+  it.each([
+    '4{"not":"socket.io"}',
+    '42/v1/realtime,not json',
+    '49',
+    '451-/v1/realtime,["subscribe"]',
+    '\u0000\u0001',
+    '4'.repeat(1_000),
+  ])('that are no packets (%j) end their connection at most', async (frame) => {
+    const raw = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    raw.on('error', () => {});
+    raw.on('open', () => raw.send(`40/v1/realtime,${JSON.stringify({ apiKey: KEY })}`));
+    await waitFor(() => server.hub.sessions.size === 1);
+    raw.send(frame);
+    raw.send(Buffer.from([0xff, 0x00]));
+    raw.terminate();
+    const other = server.connect();
+    await next(other, 'connected');
+  });
+
+  it('reach clients that poll, upgrade or start on WebSocket in the same order as answers', async () => {
+    const clients = [['polling'], ['polling', 'websocket'], ['websocket']].map((transports) => {
+      const socket = server.connect({ transports });
+      const seen: unknown[] = [];
+      socket.on('tvl_change', ({ cursor }) => seen.push(cursor));
+      return { socket, seen };
+    });
+    for (const { socket } of clients) await socket.emitWithAck('subscribe', { type: 'tvl_changes' });
+    for (let round = 0; round < 40; round++) {
+      server.log.append({}, {}, {});
+      const pongs = await Promise.all(clients.map(({ socket }) => socket.emitWithAck('ping')));
+      for (const [index, { seen }] of clients.entries()) expect(seen.at(-1)).toBe(pongs[index].cursor);
+    }
+    for (const { seen } of clients) expect(seen).toEqual(Array.from({ length: 120 }, (_, i) => since(i + 1)));
+  });
+
+  it('are the same bytes for one namespace, whatever else shares the connection', async () => {
+    const one = server.connect({ transports: ['websocket'], forceNew: false });
+    const two = server.connect({ transports: ['websocket'], forceNew: false }, '/v2/realtime');
+    const seen = [one, two].map((socket) => {
+      const cursors: unknown[] = [];
+      socket.on('tvl_change', ({ cursor }) => cursors.push(cursor));
+      return cursors;
+    });
+    await Promise.all([one, two].map((socket) => socket.emitWithAck('subscribe', { type: 'tvl_changes' })));
+    server.log.append({}, {});
+    await waitFor(() => seen.every((cursors) => cursors.length === 2));
+    expect(seen[0]).toEqual(seen[1]);
+  });
+});
+
+describe('leaving', () => {
+  it('by revocation tells why and does not come back by itself', async () => {
+    const socket = server.connect();
+    await next(socket, 'connected');
+    const [error, reason] = [next(socket, 'error'), next<string>(socket, 'disconnect')];
+    server.hub.endKey('key-1', 'revoked', 'The API key was revoked.');
+    expect(await error).toMatchObject({
+      code: 'invalid_api_key',
+      message: 'The API key was revoked.',
+      cursor: since(0),
+    });
+    expect(await reason).toBe('io server disconnect');
+  });
+
+  it('because the server drains gives the cursor, and the library comes back by itself', async () => {
+    const socket = server.connect({ reconnectionDelay: 20 });
+    await next(socket, 'connected');
+    server.log.append({});
+    const drained = next(socket, 'server_draining');
+    const again = next(socket, 'connected');
+    server.hub.closeAll('server_draining');
+    expect(await drained).toEqual({ reconnectAfterMs: expect.any(Number), cursor: since(1) });
+    await again;
+  });
+
+  it('in the middle of a replay ends it and leaves nothing behind', async () => {
+    server.log.append(...Array.from({ length: 5_000 }, () => ({})));
+    const socket = server.connect();
+    await next(socket, 'connected');
+    socket.emit('subscribe', { type: 'tvl_changes', since: since(0) });
+    await next(socket, 'tvl_change');
+    socket.disconnect();
+    await waitFor(() => server.hub.sessions.size === 0 && server.allowance.open.size === 0);
+    expect(server.hub.subscriptionCount).toBe(0);
+    expect(server.hub.groupCount).toBe(0);
+  });
+
+  it('while the handshake is still answered leaves no connection counted', async () => {
+    const target = new URL(server.url);
+    for (let i = 0; i < 20; i++) {
+      const raw = new WebSocket(`ws://${target.host}/socket.io/?EIO=4&transport=websocket`);
+      raw.on('error', () => {});
+      raw.on('open', () => {
+        raw.send(`40/v1/realtime,${JSON.stringify({ apiKey: KEY })}`);
+        if (i % 2) raw.terminate();
+        else setImmediate(() => raw.terminate());
+      });
+    }
+    const silent = connectTcp(Number(target.port), target.hostname);
+    await sleep(200);
+    await waitFor(() => server.allowance.open.size === 0 && server.hub.sessions.size === 0);
+    silent.destroy();
+  });
+});
+
+describe('slow readers', () => {
+  it('are switched to latest, told, then cut with their cursor; the others get everything meanwhile', async () => {
+    const fast = server.connect({ transports: ['websocket'] });
+    let received = 0;
+    fast.on('tvl_change', () => received++);
+    await fast.emitWithAck('subscribe', { type: 'tvl_changes' });
+    const raw = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    raw.on('error', () => {});
+    raw.on('open', () => raw.send(`40/v1/realtime,${JSON.stringify({ apiKey: KEY })}`));
+    await waitFor(() => server.hub.sessions.size === 2);
+    raw.send('42/v1/realtime,["subscribe",{"type":"tvl_changes"}]');
+    await waitFor(() => server.hub.subscriptionCount === 2);
+    raw.pause();
+    let now = Date.now();
+    let sent = 0;
+    await waitFor(
+      async () => {
+        server.log.append(...Array.from({ length: 500 }, () => ({ name: 'x'.repeat(2_000) })));
+        sent += 500;
+        await sleep(5);
+        server.hub.beat((now += 500));
+        return server.hub.sessions.size === 1;
+      },
+      { timeoutMs: 20_000 },
+    );
+    raw.terminate();
+    await waitFor(() => received === sent);
+  });
+});
