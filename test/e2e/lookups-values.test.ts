@@ -1,0 +1,268 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HistoryBackfill } from '../../src/events/index.js';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const HOUR = Date.now() - (Date.now() % HOUR_MS);
+const TODAY = Date.now() - (Date.now() % DAY_MS);
+
+let app: TestApp;
+let key: string;
+
+beforeAll(async () => {
+  app = await createTestApp();
+  key = await app.key();
+  const { pool } = app.db;
+  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains) VALUES
+    ('uniswap-v3', 'Uniswap V3', 'UNI', 'Dexs', '{ethereum,arbitrum}')`);
+  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl, source, tags) VALUES
+    ('uniswap-v3', 'ethereum', 3000, 'test', '{a}'), ('uniswap-v3', 'bsc', 1000, 'test', '{}'),
+    ('uniswap-v3', 'staking', 500, 'test', '{}'), ('binance-cex', 'all', 9000, 'test', '{}')`);
+  await pool.query(`INSERT INTO token_prices (token, symbol, chain, price, volume_24h, market_cap, confidence) VALUES
+    ('bitcoin', 'BTC', NULL, 100, 10, 1000, 0.9), ('ethereum:0xabcdef', 'USDX', 'ethereum', 1, NULL, NULL, 1)`);
+  await app.nest
+    .get(HistoryBackfill)
+    .insert([
+      ...hours('uniswap-v3', 'ethereum', 48, (age) => 2_000 + age),
+      ...hours('uniswap-v3', 'bsc', 24, () => 1_000),
+      ...hours('uniswap-v3', 'staking', 48, () => 500),
+    ]);
+  await waitFor(async () => (await get('/v1/prices/ethereum:0xabcdef')).status === 200);
+});
+afterAll(() => app?.close());
+
+/** One point per full hour, the newest an hour ago. */
+function hours(subject: string, chain: string, count: number, value: (ageHours: number) => number) {
+  return Array.from({ length: count }, (_, index) => {
+    const age = count - index;
+    return { metric: 'tvl' as const, subject, chain, at: HOUR - age * HOUR_MS, value: value(age) };
+  });
+}
+
+interface Answer {
+  status: number;
+  headers: Headers;
+  body: any; // eslint-disable-line typescript/no-explicit-any -- answers of many shapes, judged by the tests
+}
+
+async function get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const answer = await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}`, ...headers } });
+  const text = await answer.text();
+  const json = (answer.headers.get('content-type') ?? '').includes('json');
+  return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text };
+}
+
+describe('TVL', () => {
+  test('of a protocol is the sum over real chains, with every chain', async () => {
+    const { status, body } = await get('/v1/tvl/uniswap-v3');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      protocol: 'uniswap-v3',
+      name: 'Uniswap V3',
+      symbol: 'UNI',
+      category: 'Dexs',
+      tvl: 4000,
+      confidence: 1,
+      cursor: expect.stringMatching(/^[0-9a-z]+-[0-9a-z]{11}$/),
+      observedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    });
+    expect(body.chains.map(({ chain, tvl, counted }: Answer['body']) => [chain, tvl, counted]).sort()).toEqual([
+      ['bsc', 1000, true],
+      ['ethereum', 3000, true],
+      ['staking', 500, false],
+    ]);
+  });
+
+  test('of a protocol known only as a whole counts that', async () => {
+    const { body } = await get('/v1/tvl/binance-cex');
+    expect(body).toMatchObject({ tvl: 9000, name: null, chains: [{ chain: 'all', counted: true }] });
+  });
+
+  test('of one chain, also under its other names', async () => {
+    const { body } = await get('/v1/tvl/uniswap-v3/bsc');
+    expect(body).toMatchObject({ chain: 'bsc', tvl: 1000, counted: true, source: 'test' });
+    expect((await get('/v1/tvl/uniswap-v3/Binance')).body).toEqual(body);
+  });
+
+  test('has changes in percent against the last value at or before', async () => {
+    const { body } = await get('/v1/tvl/uniswap-v3/ethereum');
+    expect(body.change24h).toBeCloseTo(((3000 - 2025) / 2025) * 100, 0);
+    expect(body.change7d).toBeNull();
+  });
+
+  test('exact=true reads the row inside the dead band', async () => {
+    await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 1001 WHERE chain = 'bsc'`);
+    expect((await get('/v1/tvl/uniswap-v3/bsc')).body.tvl).toBe(1000);
+    expect((await get('/v1/tvl/uniswap-v3/bsc?exact=true')).body).toMatchObject({ tvl: 1001, counted: true });
+    expect((await get('/v1/tvl/uniswap-v3?exact=true')).body.tvl).toBe(4001);
+  });
+
+  test('follows a publishing change, and its cursor moves', async () => {
+    const before = (await get('/v1/tvl/uniswap-v3/ethereum')).body;
+    await app.db.pool.query(`UPDATE protocol_tvl SET tvl = tvl * 1.5 WHERE chain = 'ethereum'`);
+    const after = await waitFor(async () => {
+      const { body } = await get('/v1/tvl/uniswap-v3/ethereum');
+      return body.tvl === 4500 && body;
+    });
+    expect(after.cursor > before.cursor).toBe(true);
+    expect((await get('/v1/tvl/uniswap-v3')).body.tvl).toBe(5500);
+  });
+
+  test.each(['/v1/tvl/nobody', '/v1/tvl/uniswap-v3/solana', '/v1/tvl/nobody?exact=true', '/v1/tvl/nobody/history'])(
+    '%s is not found',
+    async (path) => {
+      const { status, headers, body } = await get(path);
+      expect(status).toBe(404);
+      expect(headers.get('content-type')).toContain('application/problem+json');
+      expect(body.code).toBe('not_found');
+    },
+  );
+});
+
+describe('prices', () => {
+  test('of several tokens come in the order asked for, each once, with what is missing', async () => {
+    const { body } = await get('/v1/prices/Ethereum:0xABCDEF,nothing,coingecko:bitcoin,bitcoin');
+    expect(body.data).toMatchObject([
+      { token: 'ethereum:0xabcdef', symbol: 'USDX', chain: 'ethereum', price: 1, marketCap: null },
+      { token: 'bitcoin', symbol: 'BTC', price: 100, volume24h: 10, marketCap: 1000, confidence: 0.9 },
+    ]);
+    expect(body.missing).toEqual(['nothing']);
+  });
+
+  test('exact=true reads the rows', async () => {
+    await app.db.pool.query(`UPDATE token_prices SET price = 100.01 WHERE token = 'bitcoin'`);
+    expect((await get('/v1/prices/bitcoin?exact=true')).body.data).toMatchObject([{ price: 100.01 }]);
+    expect((await get('/v1/prices/bitcoin')).body.data).toMatchObject([{ price: 100 }]);
+  });
+
+  test('of unknown tokens are not found; of too many, refused', async () => {
+    expect((await get('/v1/prices/nothing')).status).toBe(404);
+    expect((await get('/v1/prices/,')).status).toBe(404);
+    const many = Array.from({ length: 101 }, (_, index) => `t${index}`).join(',');
+    expect((await get(`/v1/prices/${many}`)).body).toMatchObject({ status: 422, code: 'limit_exceeded' });
+  });
+
+  test('as CSV', async () => {
+    const { headers, body } = await get('/v1/prices/bitcoin', { accept: 'text/csv' });
+    expect(headers.get('content-type')).toContain('text/csv');
+    expect(body.split('\r\n')[0]).toContain('token,');
+    expect(body.split('\r\n')[1]).toMatch(/bitcoin/);
+  });
+
+  test('history of a token', async () => {
+    const rows = await waitFor(async () => {
+      const { body } = await get('/v1/prices/coingecko:bitcoin/history?interval=raw');
+      return body.data?.length > 0 && body.data;
+    });
+    expect(rows[0]).toEqual({ time: expect.any(String), value: 100 });
+  });
+});
+
+describe('history', () => {
+  const from = new Date(HOUR - 48 * HOUR_MS).toISOString();
+  const to = new Date(HOUR).toISOString();
+  const range = `from=${from}&to=${to}`;
+
+  test('by the hour: first, highest, lowest, last value and mean of one chain', async () => {
+    const { body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h`);
+    expect(body.meta).toEqual({ from, to, interval: '1h', chains: ['ethereum'] });
+    expect(body.data).toHaveLength(48);
+    expect(body.data[0]).toEqual({
+      time: from,
+      value: 2048,
+      open: 2048,
+      high: 2048,
+      low: 2048,
+      average: 2048,
+      samples: 1,
+    });
+  });
+
+  test('of a protocol is at any time the sum of what each real chain was worth', async () => {
+    const { body } = await get(`/v1/tvl/uniswap-v3/history?${range}&interval=1h`);
+    expect(body.meta.chains).toEqual(['bsc', 'ethereum']);
+    expect(body.data).toHaveLength(48);
+    expect(body.data[0]).toMatchObject({ time: from, value: 2048, high: null, average: null });
+    expect(body.data[23].value).toBe(2025);
+    expect(body.data[24].value).toBe(2024 + 1000);
+    const raw = await get(`/v1/tvl/uniswap-v3/history?${range}&interval=raw`);
+    expect(raw.body.data.map((row: Answer['body']) => row.value)).toEqual(
+      body.data.map((row: Answer['body']) => row.value),
+    );
+  });
+
+  test('by the day adds no levels over time', async () => {
+    const { body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?from=now-10d&interval=1d`);
+    const yesterday = body.data.find((row: Answer['body']) => row.time === new Date(TODAY - DAY_MS).toISOString());
+    expect(yesterday.high).toBeLessThan(2_100);
+    expect(yesterday.samples).toBe(24);
+    expect((await get('/v1/tvl/uniswap-v3/history?from=now-10d&interval=1d')).body.data.at(-1).value).toBeGreaterThan(
+      0,
+    );
+  });
+
+  test.each(['raw', '1h'])('pages of %s walk the same rows once', async (interval) => {
+    for (const of of ['uniswap-v3', 'uniswap-v3/ethereum']) {
+      const path = `/v1/tvl/${of}/history?from=now-3d&to=${to}&interval=${interval}`;
+      const whole = (await get(`${path}&limit=1000`)).body.data;
+      const walked: unknown[] = [];
+      let cursor = '';
+      for (;;) {
+        const { body } = await get(`${path}&limit=7${cursor}`);
+        walked.push(...body.data);
+        if (!body.page.has_more) break;
+        cursor = `&cursor=${body.page.next_cursor}`;
+      }
+      expect(walked).toEqual(whole);
+      expect(walked).toHaveLength(48);
+    }
+  });
+
+  test('without an interval chooses the grain by the span', async () => {
+    const interval = async (query: string) => (await get(`/v1/tvl/uniswap-v3/history?${query}`)).body.meta.interval;
+    expect(await interval('from=now-1d')).toBe('raw');
+    expect(await interval('from=now-30d')).toBe('1h');
+    expect(await interval('from=now-1w&to=now')).toBe('1h');
+    expect(await interval('from=now-300d')).toBe('1d');
+    expect(await interval('')).toBe('raw');
+  });
+
+  test('as CSV, the next page in a header', async () => {
+    const { headers, body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=2`, {
+      accept: 'text/csv',
+    });
+    expect(body).toBe(
+      `time,value,open,high,low,average,samples\r\n${from},2048,2048,2048,2048,2048,1\r\n` +
+        `${new Date(HOUR - 47 * HOUR_MS).toISOString()},2047,2047,2047,2047,2047,1\r\n`,
+    );
+    expect(headers.get('x-next-cursor')).toMatch(/^[\w-]+$/);
+  });
+
+  test.each([
+    'from=yesterday',
+    'to=1700000000',
+    'from=now&to=now-1h',
+    'from=9999-12-31T23:59:59Z',
+    'interval=5m',
+    'limit=0',
+    'limit=10001',
+    'limit=1e3',
+    'cursor=abc',
+    'from=now-1d&from=now-2d',
+    'unknown=1',
+    'from=0000-01-01',
+  ])('%s is refused', async (query) => {
+    const { status, body } = await get(`/v1/tvl/uniswap-v3/history?${query}`);
+    expect([status, body.code]).toEqual([400, 'invalid_request']);
+    expect(body.errors[0].pointer).toMatch(/^\?/);
+  });
+
+  test('a cursor of another chart is refused', async () => {
+    const first = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=1`);
+    const cursor = first.body.page.next_cursor;
+    const other = await get(`/v1/tvl/uniswap-v3/bsc/history?${range}&interval=1h&limit=1&cursor=${cursor}`);
+    expect(other.body).toMatchObject({ status: 400, errors: [{ pointer: '?cursor', code: 'invalid_cursor' }] });
+  });
+});
