@@ -1,4 +1,5 @@
 export * from './caller.js';
+export { IdempotencyKey } from './admin/idempotency-key.decorator.js';
 export { AccessEvents, type EndReason } from './access-events.js';
 export { AccessModule } from './access.module.js';
 export { AdminKey } from './keys/admin-key.js';

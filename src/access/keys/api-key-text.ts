@@ -22,6 +22,11 @@ export function parseApiKey(text: string): ApiKeyParts | undefined {
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
+/** Whether a text can be the id of a key; anything else need not be looked up. */
+export function isKeyId(text: string): boolean {
+  return /^[A-Za-z0-9]{1,64}$/.test(text);
+}
+
 /**
  * One round of SHA-256, without salt or work factor: those slow down guessing of secrets that people choose. A secret of
  * 256 random bits cannot be guessed at any speed, and the hash is on the way of every request (about 1 µs; bcrypt would

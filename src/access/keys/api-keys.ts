@@ -5,7 +5,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Limits, Role, Tier, Transport } from '../caller.js';
 import { ApiKeyEntity } from './api-key.entity.js';
-import { formatApiKey, hashSecret, newApiKey } from './api-key-text.js';
+import { formatApiKey, hashSecret, isKeyId, newApiKey } from './api-key-text.js';
 import { KeyChanges } from './key-changes.js';
 import { UserEntity } from './user.entity.js';
 
@@ -55,7 +55,7 @@ export class ApiKeys {
   }
 
   async get(id: string): Promise<ApiKeyEntity> {
-    const key = await this.source.getRepository(ApiKeyEntity).findOneBy({ id });
+    const key = isKeyId(id) ? await this.source.getRepository(ApiKeyEntity).findOneBy({ id }) : null;
     if (key === null) throw new DomainError('not_found', 'There is no such key.');
     return key;
   }
@@ -84,8 +84,8 @@ export class ApiKeys {
   async rotate(id: string, overlapSeconds: number, creation: Creation): Promise<CreatedKey> {
     await this.refuseRepeated(creation);
     const created = await this.source.transaction(async (manager) => {
-      const old = await manager.findOne(ApiKeyEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
-      if (old === null) throw new DomainError('not_found', 'There is no such key.');
+      await this.get(id);
+      const old = await manager.findOneOrFail(ApiKeyEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
       this.refuseEnded(old);
       const successor = await insertKey(manager, old, creation);
       await manager.update(ApiKeyEntity, { id }, this.endOfRotated(old, overlapSeconds, successor.key.id));

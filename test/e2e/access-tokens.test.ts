@@ -1,0 +1,165 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTPayload } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+
+const SECRET = 'a shared secret of sufficient length for HS256';
+let app: TestApp;
+let keys: { publicKey: CryptoKey; privateKey: CryptoKey };
+let issuer: Server;
+let fetched = 0;
+let away = false;
+
+beforeAll(async () => {
+  keys = await generateKeyPair('ES256');
+  const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'ES256' };
+  issuer = createServer((_, response) => {
+    fetched++;
+    response.statusCode = away ? 500 : 200;
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
+  });
+  await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
+  const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
+  app = await createTestApp({ settings: { JWT_SECRET: SECRET, JWKS_URL: jwks, LIMIT_API_REQUESTS: 'free=0' } });
+});
+afterAll(async () => {
+  await app.close();
+  issuer.close();
+});
+
+const me = async (token: string) => {
+  const answer = await fetch(`${app.url}/v1/me`, { headers: { authorization: `Bearer ${token}` } });
+  // oxlint-disable-next-line typescript/no-explicit-any -- judged by the tests
+  return (await answer.json()) as any;
+};
+const seconds = (from: number) => Math.floor(Date.now() / 1000) + from;
+const sign = (claims: JWTPayload, options: { exp?: number | null; secret?: string } = {}) => {
+  const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256' });
+  if (options.exp !== null) token.setExpirationTime(options.exp ?? seconds(60));
+  return token.sign(new TextEncoder().encode(options.secret ?? SECRET));
+};
+
+describe('signed tokens', () => {
+  it('name user, role and tier; userId goes before sub; the rest has defaults', async () => {
+    const full = await me(await sign({ userId: 'ann', sub: 's1', role: 'writer', tier: 'pro' }));
+    expect(full).toMatchObject({
+      userId: 'ann',
+      keyId: 'jwt:s1',
+      role: 'writer',
+      tier: 'pro',
+      limits: { connections: 50 },
+    });
+    expect(Date.parse(full.expiresAt)).toBeGreaterThan(Date.now());
+    expect(await me(await sign({ sub: 'bob' }))).toMatchObject({
+      userId: 'bob',
+      keyId: 'jwt:bob',
+      role: 'reader',
+      tier: 'free',
+    });
+  });
+
+  it('are accepted from the key set, whose keys are fetched once', async () => {
+    for (let n = 0; n < 5; n++) {
+      const token = await new SignJWT({ sub: `user${n}`, role: 'admin' })
+        .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+        .setExpirationTime('1m')
+        .sign(keys.privateKey);
+      expect((await me(token)).role).toBe('admin');
+    }
+    expect(fetched).toBe(1);
+  });
+
+  it('may be 30 s late, not more', async () => {
+    expect((await me(await sign({ sub: 'late' }, { exp: seconds(-20) }))).userId).toBe('late');
+    expect((await me(await sign({ sub: 'late' }, { exp: seconds(-40) }))).code).toBe('api_key_expired');
+    expect((await me(await sign({ sub: 'early', nbf: seconds(20) }))).userId).toBe('early');
+    expect((await me(await sign({ sub: 'early', nbf: seconds(60) }))).code).toBe('invalid_api_key');
+  });
+
+  it.each<[string, () => Promise<string> | string]>([
+    ['no signature', () => new UnsecuredJWT({ sub: 'x', role: 'admin' }).setExpirationTime('1m').encode()],
+    ['another secret', () => sign({ sub: 'x' }, { secret: 'some other secret of length enough' })],
+    ['no expiry', () => sign({ sub: 'x' }, { exp: null })],
+    ['no user', () => sign({ role: 'admin' })],
+    ['an empty user', () => sign({ sub: '' })],
+    ['a user that is too long', () => sign({ sub: 'x'.repeat(256) })],
+    ['a user with control characters', () => sign({ sub: 'a\u0000b' })],
+    ['a user that is a number', () => sign({ userId: 7, sub: 'x' })],
+    ['an unknown role', () => sign({ sub: 'x', role: 'root' })],
+    ['an unknown tier', () => sign({ sub: 'x', tier: 'gold' })],
+    ['a null role', () => sign({ sub: 'x', role: null })],
+    [
+      'a changed payload',
+      async () => {
+        const [head, , signature] = (await sign({ sub: 'x' })).split('.');
+        const payload = Buffer.from(JSON.stringify({ sub: 'x', role: 'admin', exp: seconds(60) })).toString(
+          'base64url',
+        );
+        return `${head}.${payload}.${signature}`;
+      },
+    ],
+    [
+      'HS512 with the right secret',
+      () =>
+        new SignJWT({ sub: 'x' })
+          .setProtectedHeader({ alg: 'HS512' })
+          .setExpirationTime('1m')
+          .sign(new TextEncoder().encode(SECRET.padEnd(64, '.'))),
+    ],
+    [
+      'the public key as shared secret',
+      async () =>
+        new SignJWT({ sub: 'x' })
+          .setProtectedHeader({ alg: 'HS256', kid: 'one' })
+          .setExpirationTime('1m')
+          .sign(new TextEncoder().encode(await exportSPKI(keys.publicKey))),
+    ],
+    [
+      'a key of its own in the header',
+      async () => {
+        const own = await generateKeyPair('ES256');
+        return new SignJWT({ sub: 'x' })
+          .setProtectedHeader({ alg: 'ES256', jwk: await exportJWK(own.publicKey) })
+          .setExpirationTime('1m')
+          .sign(own.privateKey);
+      },
+    ],
+    [
+      'an unknown key id',
+      () =>
+        new SignJWT({ sub: 'x' })
+          .setProtectedHeader({ alg: 'ES256', kid: 'two' })
+          .setExpirationTime('1m')
+          .sign(keys.privateKey),
+    ],
+    [
+      'an unknown critical header',
+      () => `${Buffer.from('{"alg":"HS256","crit":["x"],"x":1}').toString('base64url')}.e30.AAAA`,
+    ],
+    ['a header that is no JSON', () => 'AAAA.AAAA.AAAA'],
+    ['empty parts', () => 'a..'],
+  ])('with %s are refused', async (_, make) => {
+    expect(await me(await make())).toMatchObject({ status: 401, code: 'invalid_api_key' });
+  });
+});
+
+it('answers 503 while the key set cannot be read, and refuses tokens where none are set up', async () => {
+  away = true;
+  const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
+  const other = await createTestApp({ settings: { JWKS_URL: jwks } });
+  const plain = await createTestApp();
+  try {
+    const token = await new SignJWT({ sub: 'x' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .setExpirationTime('1m')
+      .sign(keys.privateKey);
+    const at = (url: string) => fetch(`${url}/v1/me`, { headers: { authorization: `Bearer ${token}` } });
+    const unavailable = await at(other.url);
+    expect([unavailable.status, unavailable.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await (await at(plain.url)).json()).toMatchObject({ code: 'invalid_api_key' });
+  } finally {
+    await other.close();
+    await plain.close();
+  }
+});
