@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AdminKey } from './access/index.js';
 import { AppModule } from './app.module.js';
 import { serverOptions, setUp } from './app.setup.js';
 import { openDatabase } from './platform/database/open-database.js';
@@ -10,7 +11,7 @@ import { helpText } from './platform/process/help-text.js';
 import { earlyLogger } from './platform/logging/logging.module.js';
 import { ProcessLifetime } from './platform/process/process-lifetime.js';
 import { refuseUnsupported } from './platform/process/start-failure.js';
-import { startMessage } from './platform/process/start-message.js';
+import { announce } from './platform/process/start-message.js';
 import { loadSettings } from './platform/settings/load-settings.js';
 
 async function start(lifetime: ProcessLifetime): Promise<void> {
@@ -28,7 +29,8 @@ async function start(lifetime: ProcessLifetime): Promise<void> {
   await setUp(app).listen(settings.port, settings.host);
   lifetime.onEnd(async () => app.get(Readiness).beginDrain());
   const url = localUrl(app.getHttpServer(), settings.tlsCert !== undefined);
-  process.stdout.write(startMessage({ url, database: database.description }, process.stdout.isTTY));
+  const { newAdminKey, adminKeyFile } = app.get(AdminKey);
+  announce({ url, database: database.description, newAdminKey, adminKeyFile });
 }
 
 if (process.argv.includes('--help')) {

@@ -35,7 +35,7 @@ export function earlyLogger(settings: Settings): LoggerService {
 
 function standardOutput(): DestinationStream {
   return process.stdout.isTTY
-    ? pretty({ ignore: 'pid,hostname,req,res', translateTime: 'SYS:HH:MM:ss.l', sync: true })
+    ? pretty({ singleLine: true, translateTime: 'SYS:HH:MM:ss.l', sync: true })
     : pino.destination(1);
 }
 

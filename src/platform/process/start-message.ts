@@ -4,15 +4,17 @@ export interface StartFacts {
   url: string;
   database: string;
   /** The admin key, if it was made by this very start. */
-  newAdminKey?: string;
+  newAdminKey?: string | undefined;
   /** Where the admin key is kept. */
-  adminKeyFile?: string;
+  adminKeyFile?: string | undefined;
 }
 
-/**
- * The start's last words, written straight to standard output: the log would cut the key out. On a terminal a small
- * table, else one JSON line per fact, like the log's.
- */
+/** The start's last words, written straight to standard output: the log would cut the key out. */
+export function announce(facts: StartFacts): void {
+  process.stdout.write(startMessage(facts, process.stdout.isTTY));
+}
+
+/** On a terminal a small table, else one JSON line per fact, like the log's. */
 export function startMessage(facts: StartFacts, terminal: boolean): string {
   const lines = Object.entries(described(facts));
   if (terminal) {

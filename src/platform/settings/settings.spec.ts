@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadSettings } from './load-settings.js';
@@ -116,5 +117,24 @@ describe('loadSettings', () => {
 
   it('does without a file', () => {
     expect(loadSettings(join(directory, 'absent')).port).toBe(8080);
+  });
+});
+
+describe('.env.example', () => {
+  const lines = readFileSync(join(import.meta.dirname, '../../../.env.example'), 'utf8').split('\n');
+
+  it.each(Object.entries(SETTINGS).map(([name, setting]) => ({ name, setting })))(
+    'explains $name with its unit and default',
+    ({ name, setting }) => {
+      const at = lines.findIndex((line) => line.replace(/^# /, '').startsWith(`${name}=`));
+      const shown = setting.shown ?? String(setting.fallback);
+      expect(lines.slice(at - 2, at)).toEqual([`# ${setting.doc}`, `# Unit: ${setting.unit}. Default: ${shown}.`]);
+    },
+  );
+
+  it('holds settings that parse, and no others', () => {
+    const given = parseEnv(lines.join('\n'));
+    expect(faultsOf(given as Record<string, string>, Object.keys(given))).toEqual([]);
+    expect(parseSettings(given)).toEqual(parseSettings({}));
   });
 });
