@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What readers of the log could not handle, and where the sample source stands in its recordings. */
+/** What readers of the log could not handle, where the sample source stands, and which event posts were seen. */
 export class DeadLetters1790000004000 implements MigrationInterface {
   readonly name = 'DeadLetters1790000004000';
 
@@ -30,10 +30,21 @@ export class DeadLetters1790000004000 implements MigrationInterface {
       ) WITH (fillfactor = 10);
       COMMENT ON TABLE sample_playback IS 'How many recorded seconds the sample source has played; it goes on from there.';
       GRANT SELECT, INSERT, UPDATE ON sample_playback TO rta_app;
+
+      CREATE TABLE posted_events (
+        user_id text,
+        idempotency_key text CHECK (length(idempotency_key) <= 200),
+        body_hash text NOT NULL,
+        posted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        PRIMARY KEY (user_id, idempotency_key)
+      );
+      CREATE INDEX posted_events_age ON posted_events (posted_at);
+      COMMENT ON TABLE posted_events IS 'Idempotency keys of posted events, kept for a day: a repeated post adds no event.';
+      GRANT SELECT, INSERT, DELETE ON posted_events TO rta_app;
     `);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE sample_playback, dead_letters');
+    await runner.query('DROP TABLE posted_events, sample_playback, dead_letters');
   }
 }

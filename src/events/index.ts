@@ -20,3 +20,4 @@ export { MemoryHotCache } from './hot-cache/memory-hot-cache.js';
 export { PublishedState } from './hot-cache/published-state.js';
 export type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './hot-cache/published-value.js';
 export { EventsModule } from './events.module.js';
+export { DeadLetters, type DeadLetter, type DeadLetterHandler } from './dead-letters/dead-letters.js';

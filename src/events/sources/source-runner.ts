@@ -7,6 +7,8 @@ import type { SourceFeed } from './source-feed.js';
 const LOCK_SPACE = 0x736f7572;
 const RESTART_FIRST_MS = 1_000;
 const RESTART_LONGEST_MS = 30_000;
+/** How soon another process notices that the one that ran a source has ended. */
+const TAKE_OVER_MS = 2_000;
 
 /**
  * Runs the chosen sources, each in one process at a time however many share the database: the process holds a session
@@ -33,18 +35,18 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async keepRunning(feed: SourceFeed): Promise<void> {
-    let pause = RESTART_FIRST_MS;
+    let failures = 0;
     while (!this.stopping.signal.aborted) {
-      const startedAt = performance.now();
       try {
         await this.runAlone(feed);
+        failures = 0;
       } catch (error) {
-        this.logger.warn({ err: error, source: feed.name }, 'source failed; it is started again');
+        failures++;
+        this.logger.warn({ err: error, source: feed.name, failures }, 'source failed; it is started again');
       }
-      pause = performance.now() - startedAt > RESTART_LONGEST_MS ? RESTART_FIRST_MS : pause * 2;
-      await sleep(Math.min(pause, RESTART_LONGEST_MS), undefined, { signal: this.stopping.signal }).catch(
-        () => undefined,
-      );
+      const pause =
+        failures === 0 ? TAKE_OVER_MS : Math.min(RESTART_FIRST_MS * 2 ** (failures - 1), RESTART_LONGEST_MS);
+      await sleep(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 

@@ -1,0 +1,38 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { Roles } from '../../access/index.js';
+import { DeadLetters, type DeadLetterPage } from './dead-letters.js';
+import { DeadLetterParams, DeadLettersQuery } from './dead-letters.dto.js';
+
+const DEFAULT_PAGE = 100;
+
+@ApiTags('admin')
+@ApiBearerAuth()
+@Controller('v1/admin/dead-letters')
+@Roles('admin')
+export class DeadLettersController {
+  constructor(private readonly letters: DeadLetters) {}
+
+  /** Events that a reader of the log gave up on: why, how often it failed, and the event itself. Newest first. */
+  @Get()
+  list(@Query() { limit = DEFAULT_PAGE, cursor, reader }: DeadLettersQuery): Promise<DeadLetterPage> {
+    return this.letters.list({ limit, ...(cursor === undefined ? {} : { cursor }), ...(reader && { reader }) });
+  }
+
+  /**
+   * Handles the event again. 204: done, the letter is gone. 409: it failed again, the letter stays with the new reason,
+   * or its reader does not run in this process.
+   */
+  @Post(':id/retry')
+  @HttpCode(204)
+  retry(@Param() { id }: DeadLetterParams): Promise<void> {
+    return this.letters.retry(id);
+  }
+
+  /** Discards a letter. */
+  @Delete(':id')
+  @HttpCode(204)
+  discard(@Param() { id }: DeadLetterParams): Promise<void> {
+    return this.letters.discard(id);
+  }
+}

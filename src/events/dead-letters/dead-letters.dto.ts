@@ -1,0 +1,31 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { Type } from 'class-transformer';
+
+export class DeadLettersQuery {
+  /** Most letters of a page. */
+  @IsOptional()
+  @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, default: 100, required: false })
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  limit?: number;
+
+  /** `next_cursor` of the page before. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  cursor?: string;
+
+  /** Letters of this reader of the log only. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  reader?: string;
+}
+
+export class DeadLetterParams {
+  @Matches(/^[1-9]\d{0,17}$/, { message: 'id must be the id of a dead letter' })
+  id!: string;
+}

@@ -1,0 +1,136 @@
+import { Injectable } from '@nestjs/common';
+import type { ClientBase, PoolClient } from 'pg';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { LogEvent } from '../core/log-event.js';
+
+/** An event that a reader of the log gave up on. Times are ISO 8601. */
+export interface DeadLetter {
+  id: string;
+  reader: string;
+  reason: string;
+  /** How often handling it failed, retries included. */
+  failures: number;
+  firstFailedAt: string;
+  lastFailedAt: string;
+  event: LogEvent;
+}
+
+export interface DeadLetterPage {
+  data: DeadLetter[];
+  page: { next_cursor: string | null; has_more: boolean };
+}
+
+/** Does a reader's work for one event again; effects in `tx` happen only if the letter leaves the list with them. */
+export type DeadLetterHandler = (tx: PoolClient, event: LogEvent) => Promise<void>;
+
+const LONGEST_REASON = 2_000;
+
+/** Events that readers of the log could not handle: kept with the reason until they are retried or discarded. */
+@Injectable()
+export class DeadLetters {
+  private readonly handlers = new Map<string, DeadLetterHandler>();
+
+  constructor(private readonly database: Database) {}
+
+  /** Says how letters of this reader are handled again. Without it they can only be discarded. */
+  onRetry(reader: string, handler: DeadLetterHandler): void {
+    this.handlers.set(reader, handler);
+  }
+
+  /** Notes the event in the transaction that moves the reader past it. The same event again counts on. */
+  async record(tx: ClientBase, reader: string, event: LogEvent, error: unknown, failures = 1): Promise<void> {
+    await tx.query(
+      `INSERT INTO dead_letters AS d (reader, epoch, seq, event, reason, failures) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (reader, epoch, seq) DO UPDATE SET reason = excluded.reason,
+         failures = d.failures + excluded.failures, last_failed_at = clock_timestamp()`,
+      [reader, event.epoch, event.seq, JSON.stringify(event), reasonOf(error), failures],
+    );
+  }
+
+  /** Newest first. `cursor` is the `next_cursor` of the page before. */
+  async list(options: { limit: number; cursor?: string; reader?: string }): Promise<DeadLetterPage> {
+    const before = options.cursor === undefined ? null : letterId(options.cursor);
+    if (before === undefined) throw new DomainError('invalid_request', 'This cursor is not one of this list.');
+    const rows = await this.database.query<DeadLetterRow>(
+      `SELECT ${COLUMNS} FROM dead_letters
+       WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR reader = $2) ORDER BY id DESC LIMIT $3`,
+      [before, options.reader ?? null, options.limit + 1],
+    );
+    const data = rows.slice(0, options.limit).map(deadLetter);
+    const more = rows.length > options.limit;
+    return { data, page: { next_cursor: more ? (data.at(-1)?.id ?? null) : null, has_more: more } };
+  }
+
+  /** Handles the event again. It leaves the list with the handler's effects, or stays with the new reason. */
+  async retry(id: string): Promise<void> {
+    try {
+      await this.database.transaction(async (tx) => {
+        const letter = await this.take(tx, id);
+        const handler = this.handlers.get(letter.reader);
+        if (handler === undefined) {
+          throw new DomainError('conflict', `No reader ${letter.reader} runs in this process; retry where it runs.`);
+        }
+        await handler(tx, letter.event).catch((error: unknown) => {
+          throw new RetryFailed(error);
+        });
+      });
+    } catch (error) {
+      if (!(error instanceof RetryFailed)) throw error;
+      const reason = reasonOf(error.cause);
+      await this.database.query(
+        `UPDATE dead_letters SET reason = $2, failures = failures + 1, last_failed_at = clock_timestamp() WHERE id = $1`,
+        [id, reason],
+      );
+      throw new DomainError('conflict', `It failed again: ${reason.slice(0, 300)}`, { cause: error.cause });
+    }
+  }
+
+  /** Removes a letter whose event need not be handled any more. */
+  async discard(id: string): Promise<void> {
+    await this.database.transaction((tx) => this.take(tx, id));
+  }
+
+  /** The letter, removed if the transaction commits. */
+  private async take(tx: PoolClient, id: string): Promise<DeadLetter> {
+    const { rows } = await tx.query<DeadLetterRow>(`DELETE FROM dead_letters WHERE id = $1 RETURNING ${COLUMNS}`, [
+      letterId(id) ?? null,
+    ]);
+    if (rows[0] === undefined) throw new DomainError('not_found', 'There is no dead letter with this id.');
+    return deadLetter(rows[0]);
+  }
+}
+
+class RetryFailed extends Error {
+  constructor(cause: unknown) {
+    super('retry failed', { cause });
+  }
+}
+
+interface DeadLetterRow {
+  id: string;
+  reader: string;
+  reason: string;
+  failures: number;
+  first_failed_at: Date;
+  last_failed_at: Date;
+  event: LogEvent;
+}
+
+const COLUMNS = 'id::text, reader, reason, failures, first_failed_at, last_failed_at, event';
+
+function deadLetter(row: DeadLetterRow): DeadLetter {
+  const { id, reader, reason, failures, event } = row;
+  const firstFailedAt = row.first_failed_at.toISOString();
+  return { id, reader, reason, failures, firstFailedAt, lastFailedAt: row.last_failed_at.toISOString(), event };
+}
+
+function letterId(text: string): string | undefined {
+  return /^[1-9]\d{0,17}$/.test(text) ? text : undefined;
+}
+
+/** What an operator needs to know; NUL is the one character that PostgreSQL cannot store. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.replaceAll('\0', '').slice(0, LONGEST_REASON);
+}

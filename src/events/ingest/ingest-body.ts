@@ -1,0 +1,95 @@
+import type { Request } from 'express';
+import { DomainError } from '../../platform/errors/domain-error.js';
+
+/** Items of one JSON request. */
+export const MOST_ITEMS = 10_000;
+/** Lines of a stream that are written with one statement. */
+const BATCH_LINES = 5_000;
+/** Bytes of one line; also bounds what a line without end can take up. */
+const LONGEST_LINE = 64 * 1024;
+const NEWLINE = 0x0a;
+
+/**
+ * The items of a request, in batches: the `items` of a JSON body at once, or the lines of an `application/x-ndjson` body as
+ * they come in, never more than a batch in memory.
+ */
+export async function* itemBatches(request: Request): AsyncGenerator<readonly unknown[]> {
+  if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
+    if (request.body === undefined) throw invalid('A stream must not be compressed (Content-Encoding).');
+  }
+  if (request.is('application/x-ndjson')) yield* lineBatches(request);
+  else yield itemsOf(request.body);
+}
+
+function itemsOf(body: unknown): readonly unknown[] {
+  if (typeof body !== 'object' || body === null) {
+    throw invalid('Send {"items": […]} as application/json, or one item a line as application/x-ndjson.');
+  }
+  const items: unknown = 'items' in body ? body.items : undefined;
+  const others = Object.keys(body).filter((field) => field !== 'items');
+  if (!Array.isArray(items) || others.length > 0) {
+    throw invalid('The body must be {"items": […]} and nothing else.', '/items');
+  }
+  if (items.length > MOST_ITEMS) {
+    throw new DomainError(
+      'limit_exceeded',
+      `${items.length} items; at most ${MOST_ITEMS} fit into one request. Split it, or stream application/x-ndjson.`,
+    );
+  }
+  return items;
+}
+
+async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
+  let batch: unknown[] = [];
+  for await (const line of lines(stream)) {
+    batch.push(parsed(line));
+    if (batch.length === BATCH_LINES) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Lines that hold something, by bytes: a chunk may end inside a character. */
+export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of stream) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      const line = text(
+        rest.length === 0 ? chunk.subarray(from, end) : Buffer.concat([rest, chunk.subarray(from, end)]),
+      );
+      rest = Buffer.alloc(0);
+      from = end + 1;
+      if (line !== '') yield line;
+    }
+    rest = Buffer.concat([rest, chunk.subarray(from)]);
+    if (rest.length > LONGEST_LINE) text(rest);
+  }
+  const last = text(rest);
+  if (last !== '') yield last;
+}
+
+function text(line: Buffer): string {
+  if (line.length > LONGEST_LINE) {
+    throw new DomainError(
+      'payload_too_large',
+      `A line has more than ${LONGEST_LINE} bytes; one item stands on one line.`,
+    );
+  }
+  return line.toString('utf8').trim();
+}
+
+/** What is not JSON becomes an item that no kind takes, so only this line is rejected. */
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function invalid(message: string, pointer = ''): DomainError {
+  return new DomainError('invalid_request', message, { errors: [{ pointer, code: 'invalid_body', detail: message }] });
+}

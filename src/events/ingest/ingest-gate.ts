@@ -1,0 +1,53 @@
+import { statfs } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { Settings } from '../../platform/settings/settings.js';
+import { EventLog } from '../capture/event-log.js';
+
+/** Older changes than this wait only when the sequencer is away or far behind; writing more would make that worse. */
+const OLDEST_CHANGE_S = 10;
+/** Room that PostgreSQL needs to go on at all: WAL segments, a checkpoint. */
+const LEAST_FREE_BYTES = 256 * 1024 * 1024;
+/** One look serves all requests of this time. */
+const CHECKED_MS = 500;
+const RETRY_AFTER_MS = 5_000;
+
+/** Refuses writes while what was written before is not getting through, or the embedded database's disk is nearly full. */
+@Injectable()
+export class IngestGate {
+  private checkedAt = Number.NEGATIVE_INFINITY;
+  private fault: string | undefined;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Throws `unavailable` when a write must wait. */
+  async check(): Promise<void> {
+    const now = this.clock.now();
+    if (Math.abs(now - this.checkedAt) >= CHECKED_MS) {
+      this.fault = await this.look();
+      this.checkedAt = now;
+    }
+    if (this.fault !== undefined) throw new DomainError('unavailable', this.fault, { retryAfterMs: RETRY_AFTER_MS });
+  }
+
+  private async look(): Promise<string | undefined> {
+    const age = await this.log.outboxAge();
+    if (age > OLDEST_CHANGE_S)
+      return `The event log is ${Math.round(age)} s behind; write again when it has caught up.`;
+    return (await this.freeBytes()) < LEAST_FREE_BYTES
+      ? 'The disk is nearly full; make room, then write again.'
+      : undefined;
+  }
+
+  /** Only the disk of the embedded database can be seen from here; another server answers with its own error. */
+  protected async freeBytes(): Promise<number> {
+    if (!this.settings.embedded) return Number.POSITIVE_INFINITY;
+    const { bavail, bsize } = await statfs(this.settings.dataDir);
+    return bavail * bsize;
+  }
+}

@@ -1,0 +1,55 @@
+import { Controller, HttpCode, Post, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
+import { Roles } from '../../access/index.js';
+import { itemBatches } from './ingest-body.js';
+import { IngestAnswer, PriceItems, ProtocolItems, TvlItems } from './ingest.dto.js';
+import { IngestGate } from './ingest-gate.js';
+import { IngestService, type IngestResult } from './ingest.service.js';
+import { PRICE_ITEMS, PROTOCOL_ITEMS, TVL_ITEMS } from './item-kinds.js';
+
+@ApiTags('ingest')
+@ApiBearerAuth()
+@ApiConsumes('application/json', 'application/x-ndjson')
+@Controller('v1/ingest')
+@Roles('writer')
+export class IngestController {
+  constructor(
+    private readonly gate: IngestGate,
+    private readonly service: IngestService,
+  ) {}
+
+  /**
+   * Writes observed TVL values.
+   * @remarks Up to 10,000 items, or one item a line without limit as `application/x-ndjson`. Each item is accepted or
+   * rejected alone. `cursor` is a log position after everything this request published: give it as `at_least`.
+   */
+  @Post('tvl')
+  @HttpCode(200)
+  @ApiBody({ type: TvlItems })
+  @ApiOkResponse({ type: IngestAnswer })
+  async tvl(@Req() request: Request): Promise<IngestResult> {
+    await this.gate.check();
+    return this.service.ingest(TVL_ITEMS, itemBatches(request));
+  }
+
+  /** Writes observed token prices; otherwise as for TVL. */
+  @Post('prices')
+  @HttpCode(200)
+  @ApiBody({ type: PriceItems })
+  @ApiOkResponse({ type: IngestAnswer })
+  async prices(@Req() request: Request): Promise<IngestResult> {
+    await this.gate.check();
+    return this.service.ingest(PRICE_ITEMS, itemBatches(request));
+  }
+
+  /** Lists or changes protocols; fields that are absent or null stay as they are. Otherwise as for TVL. */
+  @Post('protocols')
+  @HttpCode(200)
+  @ApiBody({ type: ProtocolItems })
+  @ApiOkResponse({ type: IngestAnswer })
+  async protocols(@Req() request: Request): Promise<IngestResult> {
+    await this.gate.check();
+    return this.service.ingest(PROTOCOL_ITEMS, itemBatches(request));
+  }
+}

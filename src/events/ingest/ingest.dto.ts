@@ -1,0 +1,168 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+
+// Descriptions of the bodies for the API document. Items are checked one by one (item-kinds.ts), not by a pipe: one bad
+// item must not spoil the others, and 10,000 class instances a request would cost more than the write.
+
+abstract class ObservedItem {
+  /**
+   * Where the value comes from.
+   * @example my-adapter
+   */
+  @ApiProperty({ default: 'ingest', maxLength: 128, required: false })
+  source?: string;
+
+  /** The writer's confidence. */
+  @ApiProperty({ minimum: 0, maximum: 1, default: 1, required: false })
+  confidence?: number;
+
+  @ApiProperty({ type: [String], maxItems: 32, required: false })
+  tags?: string[];
+
+  /** When it was observed, ISO 8601 with zone or Unix milliseconds; default now. Older than what is stored: `stale`. */
+  @ApiProperty({
+    oneOf: [{ type: 'string', format: 'date-time' }, { type: 'integer' }],
+    example: '2026-01-02T03:04:05.678Z',
+    required: false,
+  })
+  observedAt?: string | number;
+}
+
+export class TvlItem extends ObservedItem {
+  /** @example uniswap-v3 */
+  @ApiProperty({ maxLength: 128 })
+  protocol!: string;
+
+  /**
+   * Aliases are resolved: `Binance` is `bsc`. `all` for a source that knows only the total.
+   * @example ethereum
+   */
+  @ApiProperty({ maxLength: 64 })
+  chain!: string;
+
+  /**
+   * US dollars.
+   * @example 2750000000
+   */
+  @ApiProperty({ minimum: 0 })
+  tvl!: number;
+}
+
+export class PriceItem extends ObservedItem {
+  /**
+   * CoinGecko id or `chain:address`.
+   * @example bitcoin
+   */
+  @ApiProperty({ maxLength: 128 })
+  token!: string;
+
+  /** @example BTC */
+  @ApiProperty({ maxLength: 64, required: false })
+  symbol?: string;
+
+  @ApiProperty({ maxLength: 64, required: false })
+  chain?: string;
+
+  /**
+   * US dollars.
+   * @example 97000.5
+   */
+  @ApiProperty({ minimum: 0 })
+  price!: number;
+
+  /** US dollars. */
+  @ApiProperty({ minimum: 0, required: false })
+  volume24h?: number;
+
+  /** US dollars. */
+  @ApiProperty({ minimum: 0, required: false })
+  marketCap?: number;
+}
+
+export class ProtocolItem {
+  /** @example uniswap-v3 */
+  @ApiProperty({ maxLength: 128 })
+  slug!: string;
+
+  /** @example Uniswap V3 */
+  @ApiProperty({ maxLength: 256 })
+  name!: string;
+
+  @ApiProperty({ maxLength: 64, required: false })
+  symbol?: string;
+
+  /** @example Dexs */
+  @ApiProperty({ maxLength: 128, required: false })
+  category?: string;
+
+  /** Replaces the stored list. */
+  @ApiProperty({ type: [String], maxItems: 1_024, required: false })
+  chains?: string[];
+
+  @ApiProperty({ maxLength: 2_048, required: false })
+  url?: string;
+
+  /** Replaces what is stored; at most 32,768 characters of JSON, 16 levels. */
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
+  metadata?: Record<string, unknown>;
+}
+
+export class TvlItems {
+  @ApiProperty({ type: [TvlItem], maxItems: 10_000 })
+  items!: TvlItem[];
+}
+
+export class PriceItems {
+  @ApiProperty({ type: [PriceItem], maxItems: 10_000 })
+  items!: PriceItem[];
+}
+
+export class ProtocolItems {
+  @ApiProperty({ type: [ProtocolItem], maxItems: 10_000 })
+  items!: ProtocolItem[];
+}
+
+export class RejectedItem {
+  /** Place of the item in the request, from 0. */
+  @ApiProperty({ type: 'integer' })
+  index!: number;
+
+  /**
+   * `superseded`: a later item has the same key. `stale`: a newer value is stored. `in_future`: more than 5 min ahead.
+   * @example stale
+   */
+  @ApiProperty({
+    enum: [
+      'required',
+      'invalid_type',
+      'invalid_format',
+      'out_of_range',
+      'too_long',
+      'too_deep',
+      'unknown_field',
+      'superseded',
+      'stale',
+      'in_future',
+    ],
+  })
+  code!: string;
+
+  @ApiProperty()
+  detail!: string;
+}
+
+export class IngestAnswer {
+  @ApiProperty({ type: 'integer' })
+  accepted!: number;
+
+  /** In order of the items; a stream lists the first 10,000. */
+  @ApiProperty({ type: [RejectedItem] })
+  rejected!: RejectedItem[];
+
+  /** How many were rejected, listed or not. */
+  @ApiProperty({ type: 'integer' })
+  rejectedCount!: number;
+
+  /** A log position that no publication of this request comes after; null when the log is more than 10 s behind. */
+  @ApiProperty({ type: String, nullable: true })
+  cursor!: string | null;
+}

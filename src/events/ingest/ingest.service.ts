@@ -1,0 +1,165 @@
+import { Injectable } from '@nestjs/common';
+import { Counter } from 'prom-client';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { RequestContext } from '../../platform/http/request-context.js';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { PublicationWait } from './publication-wait.js';
+import { BadItem, type ItemFault } from './item-fields.js';
+import type { ItemKind } from './item-kinds.js';
+import { becomeWriter } from './table-writer.js';
+
+export interface Rejection extends ItemFault {
+  /** Place of the item in the request, from 0; in a stream its line, blank lines not counted. */
+  index: number;
+}
+
+interface BatchResult {
+  accepted: number;
+  rejected: Rejection[];
+  /** The newest transaction that wrote something; its publications precede the answer's cursor. */
+  transaction: string | undefined;
+}
+
+export interface IngestResult {
+  accepted: number;
+  /** The first `MOST_LISTED`, in order of the items. */
+  rejected: Rejection[];
+  rejectedCount: number;
+  /** A position of the log that no publication of this request comes after; null when the log is more than 10 s behind. */
+  cursor: string | null;
+}
+
+interface Numbered<Row> {
+  index: number;
+  row: Row;
+}
+
+/** A stream has no end; what it is answered must have one. */
+const MOST_LISTED = 10_000;
+/** Deadlocks with other writers (those who take keys in another order) are repeated this often. */
+const ATTEMPTS = 3;
+
+/** Writes items into the watched tables: each is checked alone, the good ones of a batch go out in one statement. */
+@Injectable()
+export class IngestService {
+  private readonly items: Counter<'outcome'>;
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly context: RequestContext,
+    private readonly publications: PublicationWait,
+    metrics: Metrics,
+  ) {
+    this.items = new Counter({
+      name: 'ingest_items_total',
+      help: 'Items given to the ingest API, by outcome (accepted, rejected).',
+      labelNames: ['outcome'],
+      registers: [metrics.registry],
+    });
+  }
+
+  /** Reads batches one after the other: a stream is not read faster than the database takes it. */
+  async ingest<Row>(kind: ItemKind<Row>, batches: AsyncIterable<readonly unknown[]>): Promise<IngestResult> {
+    const result: IngestResult = { accepted: 0, rejected: [], rejectedCount: 0, cursor: null };
+    let transaction: string | undefined;
+    let from = 0;
+    for await (const items of batches) {
+      const batch = await this.ingestBatch(kind, items, from);
+      from += items.length;
+      result.accepted += batch.accepted;
+      result.rejected.push(...batch.rejected.slice(0, MOST_LISTED - result.rejected.length));
+      result.rejectedCount += batch.rejected.length;
+      transaction = batch.transaction ?? transaction;
+    }
+    return { ...result, cursor: await this.publications.cursorAfter(transaction) };
+  }
+
+  private async ingestBatch<Row>(kind: ItemKind<Row>, items: readonly unknown[], from: number): Promise<BatchResult> {
+    const now = this.clock.now();
+    const rejected: Rejection[] = [];
+    const byKey = new Map<string, Numbered<Row>>();
+    for (const [place, item] of items.entries()) {
+      const index = from + place;
+      const row = readOr(kind, item, now, (fault) => rejected.push({ index, ...fault }));
+      if (row === undefined) continue;
+      const key = kind.key(row);
+      const earlier = byKey.get(key);
+      if (earlier) rejected.push({ index: earlier.index, ...SUPERSEDED });
+      byKey.set(key, { index, row });
+    }
+    const written = await this.write(kind, [...byKey.values()]);
+    rejected.push(...written.rejected);
+    this.items.inc({ outcome: 'accepted' }, written.accepted);
+    this.items.inc({ outcome: 'rejected' }, rejected.length);
+    return { ...written, rejected: rejected.sort((a, b) => a.index - b.index) };
+  }
+
+  /** A row that only the database can refuse (a CHECK of its own locale) must not spoil the others: halves are tried. */
+  private async write<Row>(kind: ItemKind<Row>, rows: readonly Numbered<Row>[]): Promise<BatchResult> {
+    if (rows.length === 0) return { accepted: 0, rejected: [], transaction: undefined };
+    try {
+      return await this.writeAll(kind, rows);
+    } catch (error) {
+      if (!/^2[23]/.test(sqlState(error))) throw error;
+      const [only] = rows;
+      if (rows.length === 1 && only) {
+        return { accepted: 0, rejected: [{ index: only.index, ...REFUSED }], transaction: undefined };
+      }
+      const middle = Math.ceil(rows.length / 2);
+      const first = await this.write(kind, rows.slice(0, middle));
+      const second = await this.write(kind, rows.slice(middle));
+      return {
+        accepted: first.accepted + second.accepted,
+        rejected: [...first.rejected, ...second.rejected],
+        transaction: second.transaction ?? first.transaction,
+      };
+    }
+  }
+
+  private async writeAll<Row>(kind: ItemKind<Row>, rows: readonly Numbered<Row>[], attempt = 1): Promise<BatchResult> {
+    try {
+      return await this.database.transaction(async (tx) => {
+        await becomeWriter(tx, this.context.correlationId());
+        const written = new Set(
+          await kind.write(
+            tx,
+            rows.map(({ row }) => row),
+          ),
+        );
+        const stale = rows.filter(({ row }) => !written.has(kind.key(row)));
+        const { rows: ids } = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+        const rejected = stale.map(({ index }) => ({ index, ...STALE }));
+        return { accepted: written.size, rejected, transaction: ids[0]?.id };
+      });
+    } catch (error) {
+      if (sqlState(error) !== DEADLOCK || attempt === ATTEMPTS) throw error;
+      return this.writeAll(kind, rows, attempt + 1);
+    }
+  }
+}
+
+const DEADLOCK = '40P01';
+const SUPERSEDED: ItemFault = { code: 'superseded', detail: 'a later item of this request has the same key' };
+const STALE: ItemFault = { code: 'stale', detail: 'a newer observation of this key is stored' };
+const REFUSED: ItemFault = { code: 'invalid_format', detail: 'the database does not take this item: check its texts' };
+
+function readOr<Row>(
+  kind: ItemKind<Row>,
+  item: unknown,
+  now: number,
+  reject: (fault: ItemFault) => void,
+): Row | undefined {
+  try {
+    return kind.read(item, now);
+  } catch (error) {
+    if (!(error instanceof BadItem)) throw error;
+    reject({ code: error.code, detail: error.detail });
+    return undefined;
+  }
+}
+
+function sqlState(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}

@@ -1,0 +1,143 @@
+/** One fault of one item; `code` is stable, `detail` says what would be right. */
+export interface ItemFault {
+  code: string;
+  detail: string;
+}
+
+/** Thrown by the readers below; becomes one rejection, never an HTTP error. */
+export class BadItem extends Error implements ItemFault {
+  constructor(
+    readonly code: string,
+    readonly detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+export type Item = Readonly<Record<string, unknown>>;
+
+/** How far ahead of this server's clock an observation may be. */
+const FUTURE_MS = 300_000;
+const EARLIEST_MS = 0;
+const MOST_TAGS = 32;
+const LONGEST_TAG = 64;
+const LONGEST_SOURCE = 128;
+/** ISO 8601 with a zone; without one the meaning would depend on where the server stands. */
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+// oxlint-disable-next-line no-control-regex -- these are what must not be stored
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** The item as an object with known fields only. */
+export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new BadItem('invalid_type', 'an item must be a JSON object');
+  }
+  for (const field of Object.keys(value)) {
+    if (!fields.has(field)) {
+      const known = [...fields].join(', ');
+      throw new BadItem('unknown_field', `there is no field ${shown(field)}; known are ${known}`);
+    }
+  }
+  return value as Item;
+}
+
+/** A text without control characters; undefined when absent or null. */
+export function text(item: Item, field: string, longest: number): string | undefined {
+  const value = item[field];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string') throw new BadItem('invalid_type', `${field} must be a string`);
+  if (value.length > longest) throw new BadItem('too_long', `${field} must have at most ${longest} characters`);
+  if (CONTROL.test(value) || !value.isWellFormed()) {
+    throw new BadItem('invalid_format', `${field} must not contain control characters or broken Unicode`);
+  }
+  return value;
+}
+
+/** A key: text that is there, without white space. */
+export function word(item: Item, field: string, longest: number, spelling = (name: string): string => name): string {
+  const value = text(item, field, longest);
+  if (value === undefined) throw new BadItem('required', `${field} is required`);
+  return wordOf(value, field, longest, spelling);
+}
+
+export function wordOf(value: string, field: string, longest: number, spelling: (name: string) => string): string {
+  const name = spelling(value.trim());
+  if (name === '' || name.length > longest || /\s/.test(name)) {
+    throw new BadItem('invalid_format', `${field} must have 1 to ${longest} characters and no white space`);
+  }
+  return name;
+}
+
+/** An amount in US dollars: finite, not negative, in the range that the database keeps. */
+export function amount(item: Item, ...names: readonly string[]): number | undefined {
+  const field = names.find((name) => item[name] !== undefined && item[name] !== null);
+  if (field === undefined) return undefined;
+  const value = item[field];
+  if (typeof value !== 'number') throw new BadItem('invalid_type', `${field} must be a number`);
+  if (value === 0) return 0;
+  if (!(value >= 1e-300 && value <= 1e300)) {
+    throw new BadItem('out_of_range', `${field} must be 0 or between 1e-300 and 1e300`);
+  }
+  return value;
+}
+
+export function requiredAmount(item: Item, field: string): number {
+  const value = amount(item, field);
+  if (value === undefined) throw new BadItem('required', `${field} is required`);
+  return value;
+}
+
+/** What every observation may say about itself. */
+export interface Observation {
+  source: string;
+  confidence: number;
+  tags: readonly string[];
+  observedAt: number;
+}
+
+export const OBSERVATION_FIELDS = ['source', 'confidence', 'tags', 'observedAt', 'observed_at'] as const;
+
+export function observation(item: Item, now: number, source: string): Observation {
+  return {
+    source: text(item, 'source', LONGEST_SOURCE) ?? source,
+    confidence: confidence(item['confidence']),
+    tags: tags(item['tags']),
+    observedAt: observedAt(item['observedAt'] ?? item['observed_at'], now),
+  };
+}
+
+function confidence(value: unknown): number {
+  if (value === undefined || value === null) return 1;
+  if (typeof value !== 'number') throw new BadItem('invalid_type', 'confidence must be a number');
+  if (!(value >= 0 && value <= 1)) throw new BadItem('out_of_range', 'confidence must be between 0 and 1');
+  return value;
+}
+
+function tags(value: unknown): readonly string[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value) || value.length > MOST_TAGS) {
+    throw new BadItem('invalid_type', `tags must be a list of at most ${MOST_TAGS} strings`);
+  }
+  return value.map((tag: unknown) => {
+    const name = text({ tag }, 'tag', LONGEST_TAG);
+    if (name === undefined || name === '') throw new BadItem('invalid_format', 'a tag must not be empty');
+    return name;
+  });
+}
+
+function observedAt(value: unknown, now: number): number {
+  if (value === undefined || value === null) return now;
+  const at = typeof value === 'string' && ISO_TIME.test(value) ? Date.parse(value) : value;
+  if (typeof at !== 'number' || !(at >= EARLIEST_MS)) {
+    throw new BadItem('invalid_format', 'observedAt must be ISO 8601 with a zone, or Unix milliseconds');
+  }
+  if (at > now + FUTURE_MS) {
+    throw new BadItem('in_future', `observedAt is more than ${FUTURE_MS / 60_000} minutes ahead of the server's clock`);
+  }
+  return at;
+}
+
+/** What a client sent, short enough for an answer. */
+export function shown(value: string): string {
+  return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
+}

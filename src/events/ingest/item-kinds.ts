@@ -1,0 +1,150 @@
+import type { PoolClient } from 'pg';
+import { normaliseChain, normaliseToken } from '../core/names.js';
+import {
+  amount,
+  BadItem,
+  itemOf,
+  OBSERVATION_FIELDS,
+  observation,
+  requiredAmount,
+  text,
+  word,
+  wordOf,
+} from './item-fields.js';
+import {
+  tvlKey,
+  writePrices,
+  writeProtocols,
+  writeTvl,
+  type PriceRow,
+  type ProtocolRow,
+  type TvlRow,
+} from './table-writer.js';
+
+/** What one ingest route takes: how an item is read, which key it has, and how rows are written. */
+export interface ItemKind<Row> {
+  /** The row of an item; throws BadItem. */
+  read(value: unknown, now: number): Row;
+  key(row: Row): string;
+  /** Writes rows without a key twice; returns the keys that were not older than what is stored. */
+  write(tx: PoolClient, rows: readonly Row[]): Promise<readonly string[]>;
+}
+
+const SOURCE = 'ingest';
+const LONGEST_KEY = 128;
+const LONGEST_CHAIN = 64;
+const MOST_CHAINS = 1_024;
+/** Half of what the database takes: its text form of JSON has more spaces. */
+const LONGEST_OBJECT = 32_768;
+/** Deeper objects help nobody, and some readers of JSON recurse. */
+const DEEPEST_OBJECT = 16;
+/** What PostgreSQL's jsonb cannot hold, as JSON.stringify writes it: NUL and lone surrogates. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+
+const TVL_FIELDS = new Set(['protocol', 'chain', 'tvl', ...OBSERVATION_FIELDS]);
+
+export const TVL_ITEMS: ItemKind<TvlRow> = {
+  read(value, now) {
+    const item = itemOf(value, TVL_FIELDS);
+    return {
+      protocol: word(item, 'protocol', LONGEST_KEY),
+      chain: word(item, 'chain', LONGEST_CHAIN, normaliseChain),
+      tvl: requiredAmount(item, 'tvl'),
+      ...observation(item, now, SOURCE),
+    };
+  },
+  key: tvlKey,
+  write: writeTvl,
+};
+
+const PRICE_FIELDS = new Set([
+  'token',
+  'symbol',
+  'chain',
+  'price',
+  'volume24h',
+  'volume_24h',
+  'marketCap',
+  'market_cap',
+  ...OBSERVATION_FIELDS,
+]);
+
+export const PRICE_ITEMS: ItemKind<PriceRow> = {
+  read(value, now) {
+    const item = itemOf(value, PRICE_FIELDS);
+    const chain = text(item, 'chain', LONGEST_CHAIN);
+    return {
+      token: word(item, 'token', LONGEST_KEY, normaliseToken),
+      symbol: text(item, 'symbol', 64) ?? null,
+      chain: chain === undefined ? null : wordOf(chain, 'chain', LONGEST_CHAIN, normaliseChain),
+      price: requiredAmount(item, 'price'),
+      volume24h: amount(item, 'volume24h', 'volume_24h') ?? null,
+      marketCap: amount(item, 'marketCap', 'market_cap') ?? null,
+      ...observation(item, now, SOURCE),
+    };
+  },
+  key: (row) => row.token,
+  write: writePrices,
+};
+
+const PROTOCOL_FIELDS = new Set(['slug', 'name', 'symbol', 'category', 'chains', 'url', 'metadata']);
+
+export const PROTOCOL_ITEMS: ItemKind<ProtocolRow> = {
+  read(value) {
+    const item = itemOf(value, PROTOCOL_FIELDS);
+    const name = text(item, 'name', 256)?.trim();
+    if (name === undefined || name === '') throw new BadItem('required', 'name is required');
+    return {
+      slug: word(item, 'slug', LONGEST_KEY),
+      name,
+      symbol: text(item, 'symbol', 64) ?? null,
+      category: text(item, 'category', 128) ?? null,
+      chains: chains(item['chains']),
+      url: text(item, 'url', 2_048) ?? null,
+      metadata: metadata(item['metadata']),
+    };
+  },
+  key: (row) => row.slug,
+  write: writeProtocols,
+};
+
+function chains(value: unknown): readonly string[] | null {
+  if (value === undefined || value === null) return null;
+  if (!Array.isArray(value) || value.length > MOST_CHAINS) {
+    throw new BadItem('invalid_type', `chains must be a list of at most ${MOST_CHAINS} strings`);
+  }
+  return [...new Set(value.map((chain: unknown) => word({ chains: chain }, 'chains', LONGEST_CHAIN, normaliseChain)))];
+}
+
+function metadata(value: unknown): Record<string, unknown> | null {
+  return value === undefined || value === null ? null : freeFormObject(value, 'metadata');
+}
+
+/** An object whose fields are the writer's own: bounded in depth and size, and storable. */
+export function freeFormObject(value: unknown, field: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new BadItem('invalid_type', `${field} must be an object`);
+  }
+  if (depthOf(value) > DEEPEST_OBJECT) {
+    throw new BadItem('too_deep', `${field} must be nested at most ${DEEPEST_OBJECT} levels`);
+  }
+  const json = JSON.stringify(value);
+  if (json.length > LONGEST_OBJECT) {
+    throw new BadItem('too_long', `${field} must have at most ${LONGEST_OBJECT} characters of JSON`);
+  }
+  if (UNSTORABLE.test(json)) {
+    throw new BadItem('invalid_format', `${field} must not contain NUL characters or broken Unicode`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/** Levels of nesting, without recursion: depth is what a hostile body has too much of. */
+function depthOf(value: unknown): number {
+  let depth = 0;
+  let level = [value];
+  while (level.length > 0 && depth <= DEEPEST_OBJECT + 1) {
+    level = level.flatMap((entry) => (typeof entry === 'object' && entry !== null ? Object.values(entry) : []));
+    depth++;
+  }
+  return depth;
+}

@@ -1,0 +1,65 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsArray, IsIn, IsNumber, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+
+export const POSTED_TYPES = ['liquidation', 'governance', 'emission'] as const;
+export type PostedType = (typeof POSTED_TYPES)[number];
+
+export class PostedEvent {
+  @ApiProperty({ enum: POSTED_TYPES })
+  @IsIn(POSTED_TYPES)
+  eventType!: PostedType;
+
+  /** @example aave-v3 */
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  protocol?: string;
+
+  /** @example ethereum */
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  chain?: string;
+
+  /** @example weth */
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  token?: string;
+
+  /** What happened, as the writer tells it: at most 16 levels and 32,768 characters of JSON. */
+  @ApiProperty({ type: 'object', additionalProperties: true, example: { amountUsd: 125000, borrower: '0x…' } })
+  @IsObject()
+  data!: object;
+
+  /** @example my-adapter */
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  source?: string;
+
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  confidence?: number;
+
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  tags?: string[];
+
+  /** When it happened, ISO 8601 with zone or Unix milliseconds; default now. */
+  @ApiPropertyOptional({ oneOf: [{ type: 'string', format: 'date-time' }, { type: 'integer' }] })
+  @IsOptional()
+  observedAt?: string | number;
+}
+
+export class PostedEventAnswer {
+  /** False: a post with the same Idempotency-Key and body has added the event before. */
+  created!: boolean;
+
+  /** A log position that the event does not come after; null when the log is more than 10 s behind. */
+  @ApiProperty({ type: String, nullable: true })
+  cursor!: string | null;
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { RequestContext } from '../../platform/http/request-context.js';
+import { appendEvents, type NewEvent } from '../capture/append-events.js';
+import { normaliseChain, normaliseToken } from '../core/names.js';
+import { BadItem, type Item, observation, text, word } from './item-fields.js';
+import { freeFormObject } from './item-kinds.js';
+import { PublicationWait } from './publication-wait.js';
+import type { PostedEvent, PostedEventAnswer } from './posted-event.dto.js';
+
+/** Who posts, and the key under which a repetition is recognised for a day. */
+export interface Post {
+  userId: string;
+  idempotencyKey: string | undefined;
+}
+
+/** Adds events that no table shows: liquidations, governance, emissions. */
+@Injectable()
+export class PostedEvents {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly context: RequestContext,
+    private readonly publications: PublicationWait,
+  ) {}
+
+  async add(body: PostedEvent, post: Post): Promise<PostedEventAnswer> {
+    const event = { ...this.read(body), correlationId: this.context.correlationId() ?? null };
+    const transaction = await this.database.transaction(async (tx) => {
+      if (post.idempotencyKey !== undefined && !(await claim(tx, post.userId, post.idempotencyKey, body)))
+        return undefined;
+      await appendEvents(tx, [event]);
+      const { rows } = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+      return rows[0]?.id;
+    });
+    return { created: transaction !== undefined, cursor: await this.publications.cursorAfter(transaction) };
+  }
+
+  /** The same rules as for ingested items; here a fault is the answer to the whole request. */
+  private read(body: PostedEvent): NewEvent {
+    const item: Item = Object.fromEntries(Object.entries(body));
+    try {
+      return {
+        type: body.eventType,
+        protocol: text(item, 'protocol', 128) === undefined ? null : word(item, 'protocol', 128),
+        chain: text(item, 'chain', 64) === undefined ? null : word(item, 'chain', 64, normaliseChain),
+        token: text(item, 'token', 128) === undefined ? null : word(item, 'token', 128, normaliseToken),
+        data: freeFormObject(body.data, 'data'),
+        ...observation(item, this.clock.now(), 'api'),
+      };
+    } catch (error) {
+      if (!(error instanceof BadItem)) throw error;
+      throw new DomainError('invalid_request', error.detail, {
+        errors: [{ pointer: '', code: error.code, detail: error.detail }],
+      });
+    }
+  }
+}
+
+/** Whether this key is new. A key seen with another body is a mistake of the client. */
+async function claim(tx: PoolClient, userId: string, key: string, body: PostedEvent): Promise<boolean> {
+  const hash = createHash('sha256').update(JSON.stringify(body)).digest('base64url');
+  await tx.query(`DELETE FROM posted_events WHERE posted_at < clock_timestamp() - interval '1 day'`);
+  const claimed = await tx.query(
+    'INSERT INTO posted_events (user_id, idempotency_key, body_hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+    [userId, key, hash],
+  );
+  if (claimed.rowCount === 1) return true;
+  const { rows } = await tx.query<{ body_hash: string }>(
+    'SELECT body_hash FROM posted_events WHERE user_id = $1 AND idempotency_key = $2',
+    [userId, key],
+  );
+  if (rows[0]?.body_hash === hash) return false;
+  throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another one.');
+}

@@ -1,0 +1,24 @@
+import { Injectable } from '@nestjs/common';
+import { EventLog } from '../capture/event-log.js';
+import { Sequencer } from '../capture/sequencer.js';
+import { formatCursor } from '../core/cursor.js';
+
+/** As old as the outbox may get before writes are refused. */
+const LONGEST_WAIT_MS = 10_000;
+
+/** Turns a committed transaction into the position of the log that all its publications are at or before. */
+@Injectable()
+export class PublicationWait {
+  constructor(
+    private readonly log: EventLog,
+    private readonly sequencer: Sequencer,
+  ) {}
+
+  /** The cursor, or null when the log did not get that far in 10 s. Without a transaction: where the log is now. */
+  async cursorAfter(transaction: string | undefined): Promise<string | null> {
+    if (transaction !== undefined) this.sequencer.ring();
+    const bounds =
+      transaction === undefined ? await this.log.bounds() : await this.log.settled(transaction, LONGEST_WAIT_MS);
+    return bounds === undefined ? null : formatCursor(bounds.epoch, bounds.headSeq);
+  }
+}

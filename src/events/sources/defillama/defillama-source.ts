@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
+import { Counter } from 'prom-client';
+import { Clock } from '../../../platform/clock/clock.js';
+import { Database } from '../../../platform/database/database.js';
+import { Metrics } from '../../../platform/metrics/metrics.js';
+import { becomeWriter, writePrices, writeProtocols, writeTvl } from '../../ingest/table-writer.js';
+import { SourceFeed } from '../source-feed.js';
+import { HttpFetcher } from './http-fetcher.js';
+import { readChains, readPrices, readProtocols } from './llama-shapes.js';
+
+/** Where the API is and how often it is asked. Tests put their own server here. */
+export class LlamaEndpoints {
+  api = 'https://api.llama.fi';
+  coins = 'https://coins.llama.fi';
+  /** TVL changes about once an hour there; an unchanged answer costs a 304. */
+  tvlEveryMs = 300_000;
+  pricesEveryMs = 60_000;
+  fetcher = new HttpFetcher();
+}
+
+/** Tokens priced beside the protocols' own: what everybody asks for. */
+const ALWAYS = ['bitcoin', 'ethereum', 'tether', 'usd-coin', 'dai', 'wrapped-bitcoin', 'solana', 'binancecoin'];
+const MOST_TOKENS = 500;
+/** Coins of one address: below every proxy's limit for its length. */
+const COINS_PER_REQUEST = 100;
+const ROWS_PER_STATEMENT = 5_000;
+
+type Outcome = 'written' | 'unchanged' | 'failed';
+
+/**
+ * Polls DefiLlama's public API. A failed poll changes nothing and the next one comes as planned; how often that happens is in
+ * the metrics and the log.
+ */
+@Injectable()
+export class DefillamaSource extends SourceFeed {
+  readonly name = 'defillama';
+  private readonly logger = new Logger(DefillamaSource.name);
+  private readonly polls: Counter<'resource' | 'outcome'>;
+  private tokens: readonly string[] = ALWAYS;
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly endpoints: LlamaEndpoints,
+    metrics: Metrics,
+  ) {
+    super();
+    this.polls = new Counter({
+      name: 'source_polls_total',
+      help: 'Polls of the DefiLlama API by resource and outcome (written, unchanged, failed).',
+      labelNames: ['resource', 'outcome'],
+      registers: [metrics.registry],
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { tvlEveryMs, pricesEveryMs } = this.endpoints;
+    await this.poll('protocols', signal, () => this.pollProtocols(signal));
+    await Promise.all([
+      this.every(tvlEveryMs, signal, () => this.poll('protocols', signal, () => this.pollProtocols(signal))),
+      this.every(tvlEveryMs, signal, () => this.poll('chains', signal, () => this.pollChains(signal)), true),
+      this.every(pricesEveryMs, signal, () => this.poll('prices', signal, () => this.pollPrices(signal)), true),
+    ]);
+  }
+
+  private async every(ms: number, signal: AbortSignal, work: () => Promise<void>, atOnce = false): Promise<void> {
+    if (atOnce) await work();
+    while (!signal.aborted) {
+      // A tenth of jitter, so that many deployments do not ask in the same second.
+      await sleep(ms * (0.95 + Math.random() * 0.1), undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) await work();
+    }
+  }
+
+  private async poll(resource: string, signal: AbortSignal, work: () => Promise<Outcome>): Promise<void> {
+    try {
+      this.polls.inc({ resource, outcome: await work() });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.polls.inc({ resource, outcome: 'failed' satisfies Outcome });
+      this.logger.warn({ resource, reason: String(error) }, 'poll of DefiLlama failed; the next one comes as planned');
+    }
+  }
+
+  private async pollProtocols(signal: AbortSignal): Promise<Outcome> {
+    return this.use(`${this.endpoints.api}/protocols`, signal, async (body) => {
+      const { protocols, tvl, tokens } = readProtocols(body, this.clock.now());
+      this.tokens = [...new Set([...ALWAYS, ...tokens])].slice(0, MOST_TOKENS);
+      for (const rows of chunks(protocols.rows)) await this.write((tx) => writeProtocols(tx, rows));
+      for (const rows of chunks(tvl.rows)) await this.write((tx) => writeTvl(tx, rows));
+      this.logger.log(
+        { protocols: protocols.rows.length, tvl: tvl.rows.length, skipped: protocols.skipped },
+        'protocols read from DefiLlama',
+      );
+    });
+  }
+
+  /** Nothing of it is stored: chains without any TVL of ours show a spelling that the alias table lacks. */
+  private async pollChains(signal: AbortSignal): Promise<Outcome> {
+    return this.use(`${this.endpoints.api}/v2/chains`, signal, async (body) => {
+      const chains = readChains(body);
+      const unknown = await this.database.query<{ chain: string }>(
+        `SELECT chain FROM unnest($1::text[]) AS chain
+         WHERE NOT EXISTS (SELECT FROM protocol_tvl t WHERE t.chain = chain.chain) LIMIT 20`,
+        [chains],
+      );
+      this.logger.debug({ chains: chains.length, withoutTvl: unknown.map(({ chain }) => chain) }, 'chains read');
+    });
+  }
+
+  private async pollPrices(signal: AbortSignal): Promise<Outcome> {
+    let outcome: Outcome = 'unchanged';
+    for (const tokens of chunks(this.tokens, COINS_PER_REQUEST)) {
+      const coins = tokens.map((token) => (token.includes(':') ? token : `coingecko:${token}`)).map(encodeURIComponent);
+      const address = `${this.endpoints.coins}/prices/current/${coins.join(',')}`;
+      const one = await this.use(address, signal, async (body) => {
+        const { rows } = readPrices(body, this.clock.now());
+        await this.write((tx) => writePrices(tx, rows));
+      });
+      if (one === 'written') outcome = one;
+    }
+    return outcome;
+  }
+
+  /** Reads a resource and gives it to `work`. An answer that could not be used is asked for again in full. */
+  private async use(address: string, signal: AbortSignal, work: (body: unknown) => Promise<void>): Promise<Outcome> {
+    const body = await this.endpoints.fetcher.get(address, signal);
+    if (body === undefined) return 'unchanged';
+    try {
+      await work(body);
+    } catch (error) {
+      this.endpoints.fetcher.forget(address);
+      throw error;
+    }
+    return 'written';
+  }
+
+  private async write(work: (tx: Parameters<typeof becomeWriter>[0]) => Promise<unknown>): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await becomeWriter(tx);
+      await work(tx);
+    });
+  }
+}
+
+function chunks<T>(items: readonly T[], size = ROWS_PER_STATEMENT): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,168 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  handleWhen,
+  type CircuitBreakerPolicy,
+} from 'cockatiel';
+import { Agent, request, type Dispatcher } from 'undici';
+
+export interface HttpFetcherOptions {
+  /** Most bytes of a body after decoding. */
+  maxBytes: number;
+  /** Longest time for a whole answer, first byte to last: a body that trickles counts too. */
+  timeoutMs: number;
+  /** Attempts of one `get`. */
+  attempts: number;
+  /** Pause before the second attempt; doubles, with jitter. */
+  retryMs: number;
+  /** Failed `get`s in a row after which none is tried for a while. */
+  breakAfter: number;
+  breakMs: number;
+}
+
+export const FETCHER_DEFAULTS: HttpFetcherOptions = {
+  maxBytes: 64 * 1024 * 1024,
+  timeoutMs: 30_000,
+  attempts: 3,
+  retryMs: 1_000,
+  breakAfter: 4,
+  breakMs: 60_000,
+};
+
+/** A longer Retry-After than this is obeyed by giving up until the next poll. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+/** Why a resource could not be read. `retryable`: the same request may succeed in a moment. */
+export class FetchError extends Error {
+  constructor(
+    message: string,
+    readonly retryable: boolean,
+    readonly retryAfterMs?: number,
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+/**
+ * Reads JSON resources that change now and then: asks only for what is newer than the last answer, bounded in time and
+ * size, repeats what may pass, and leaves a host alone that keeps failing. Redirects are not followed.
+ */
+export class HttpFetcher {
+  private readonly options: HttpFetcherOptions;
+  private readonly breaker: CircuitBreakerPolicy;
+  private readonly dispatcher: Dispatcher;
+  private readonly etags = new Map<string, string>();
+
+  constructor(options: Partial<HttpFetcherOptions> = {}) {
+    this.options = { ...FETCHER_DEFAULTS, ...options };
+    const { breakAfter, breakMs, timeoutMs } = this.options;
+    this.breaker = circuitBreaker(
+      handleWhen((error) => error instanceof FetchError),
+      { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) },
+    );
+    this.dispatcher = new Agent({ connect: { timeout: timeoutMs }, connections: 4 });
+  }
+
+  /** The resource as parsed JSON; undefined when it is what the last successful `get` of this address gave. */
+  async get(address: string, signal: AbortSignal): Promise<unknown> {
+    try {
+      return await this.breaker.execute(() => this.getPatiently(address, signal));
+    } catch (error) {
+      if (error instanceof BrokenCircuitError)
+        throw new FetchError(`${hostOf(address)} keeps failing; left alone`, false);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.dispatcher.destroy();
+  }
+
+  /** Forgets that an answer was seen, so that the next `get` brings it again: for answers that could not be used. */
+  forget(address: string): void {
+    this.etags.delete(address);
+  }
+
+  private async getPatiently(address: string, signal: AbortSignal): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.getOnce(address, signal);
+      } catch (error) {
+        const failure = asFetchError(error, address);
+        if (signal.aborted || !failure.retryable || attempt >= this.options.attempts) throw failure;
+        const backOff = this.options.retryMs * 2 ** (attempt - 1) * (0.5 + Math.random());
+        if ((failure.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) throw failure;
+        await sleep(Math.max(backOff, failure.retryAfterMs ?? 0), undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private async getOnce(address: string, signal: AbortSignal): Promise<unknown> {
+    const etag = this.etags.get(address);
+    const { statusCode, headers, body } = await request(address, {
+      dispatcher: this.dispatcher,
+      headers: { accept: 'application/json', ...(etag === undefined ? {} : { 'if-none-match': etag }) },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
+    });
+    try {
+      if (statusCode === 304) return undefined;
+      if (statusCode !== 200) throw refused(statusCode, headers['retry-after']);
+      if (!/\bjson\b/i.test(String(headers['content-type'] ?? '')))
+        throw new FetchError('the answer is not JSON', false);
+      const parsed: unknown = parse(await this.read(body));
+      if (typeof headers['etag'] === 'string') this.etags.set(address, headers['etag']);
+      else this.etags.delete(address);
+      return parsed;
+    } finally {
+      // A body that is not read to its end would hold its connection.
+      body.destroy();
+    }
+  }
+
+  private async read(body: AsyncIterable<Buffer>): Promise<string> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > this.options.maxBytes) {
+        throw new FetchError(`the answer has more than ${this.options.maxBytes} bytes`, false);
+      }
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+}
+
+/** Cut off halfway is the likely reason, so a second attempt is worth it. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FetchError('the answer is not valid JSON', true, undefined, error);
+  }
+}
+
+function refused(status: number, retryAfter: string | string[] | undefined): FetchError {
+  const passing = status === 429 || status === 408 || status >= 500;
+  return new FetchError(`the server answered ${status}`, passing, retryAfterMs(retryAfter));
+}
+
+function retryAfterMs(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+}
+
+function asFetchError(error: unknown, address: string): FetchError {
+  if (error instanceof FetchError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new FetchError(`${hostOf(address)}: ${reason}`, true, undefined, error);
+}
+
+function hostOf(address: string): string {
+  return new URL(address).host;
+}

@@ -1,0 +1,192 @@
+import { isPseudoChain, normaliseChain, normaliseToken } from '../../core/names.js';
+import type { PriceRow, ProtocolRow, TvlRow } from '../../ingest/table-writer.js';
+
+/** What one answer of the API gave: rows that can be written, and how many entries could not be used. */
+export interface Reading<Row> {
+  rows: Row[];
+  skipped: number;
+}
+
+export interface ProtocolsReading {
+  protocols: Reading<ProtocolRow>;
+  tvl: Reading<TvlRow>;
+  /** CoinGecko ids of the protocols' own tokens, those with the most TVL first. */
+  tokens: string[];
+}
+
+const SOURCE = 'defillama';
+/** Wider than anything the API ever reported (1e11), narrow enough to catch a wrong unit. */
+const MOST_USD = 1e15;
+// oxlint-disable-next-line no-control-regex -- these are what must not be stored
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]+/g;
+
+/** The answer's shape is not the one this was written for. */
+export class ChangedShape extends Error {}
+
+/**
+ * `GET /protocols`. Entries without a usable name are skipped; of entries with one slug (names do repeat) the one with more
+ * TVL is taken; TVL that is null, negative or absurd is no value; pseudo chains (`staking`, `Ethereum-borrowed`) and nulls
+ * in `chainTvls` are left out; without any real chain the total goes to chain `all`, or to the only chain.
+ */
+export function readProtocols(body: unknown, observedAt: number): ProtocolsReading {
+  if (!Array.isArray(body)) throw new ChangedShape('/protocols is not a list');
+  const bySlug = new Map<string, LlamaProtocol>();
+  let skipped = 0;
+  for (const entry of body as unknown[]) {
+    const protocol = protocolOf(entry);
+    if (protocol === undefined) {
+      skipped++;
+      continue;
+    }
+    const known = bySlug.get(protocol.row.slug);
+    if (known !== undefined) skipped++;
+    if (known === undefined || protocol.total > known.total) bySlug.set(protocol.row.slug, protocol);
+  }
+  if (body.length > 0 && bySlug.size === 0) throw new ChangedShape('/protocols has no usable entry');
+  const kept = [...bySlug.values()];
+  const tvl = kept.flatMap(({ row, chains }) => {
+    return [...chains].map(([chain, value]) => tvlRow(row.slug, chain, value, observedAt));
+  });
+  const ranked = [...kept].sort((a, b) => b.total - a.total);
+  return {
+    protocols: { rows: kept.map(({ row }) => row), skipped },
+    tvl: { rows: tvl, skipped: kept.filter(({ chains }) => chains.size === 0).length },
+    tokens: [...new Set(ranked.flatMap(({ geckoId }) => (geckoId === undefined ? [] : [geckoId])))],
+  };
+}
+
+interface LlamaProtocol {
+  row: ProtocolRow;
+  chains: Map<string, number>;
+  total: number;
+  geckoId: string | undefined;
+}
+
+function protocolOf(entry: unknown): LlamaProtocol | undefined {
+  if (!isRecord(entry)) return undefined;
+  const name = text(entry['name'], 256);
+  const slug = slugOf(entry['slug']) ?? (name === undefined ? undefined : slugOf(slugFromName(name)));
+  if (name === undefined || slug === undefined) return undefined;
+  const listed = (Array.isArray(entry['chains']) ? entry['chains'] : [])
+    .map((chain: unknown) => chainOf(chain))
+    .filter((chain) => chain !== undefined);
+  const chains = [...new Set(listed)];
+  const values = chainValues(entry['chainTvls']);
+  const total = usd(entry['tvl']);
+  if (values.size === 0 && total !== undefined) values.set(chains.length === 1 ? (chains[0] ?? 'all') : 'all', total);
+  const gecko = text(entry['gecko_id'], 128);
+  return {
+    row: {
+      slug,
+      name,
+      symbol: symbolOf(entry['symbol']),
+      category: text(entry['category'], 128) ?? null,
+      chains,
+      url: text(entry['url'], 2_048) ?? null,
+      metadata: null,
+    },
+    chains: values,
+    total: total ?? 0,
+    geckoId: gecko !== undefined && /^[a-z0-9][a-z0-9._-]*$/i.test(gecko) ? normaliseToken(gecko) : undefined,
+  };
+}
+
+function chainValues(given: unknown): Map<string, number> {
+  const values = new Map<string, number>();
+  for (const [key, entry] of isRecord(given) ? Object.entries(given) : []) {
+    const chain = chainOf(key);
+    // The detail route has objects here, the list numbers.
+    const value = usd(isRecord(entry) ? entry['tvl'] : entry);
+    if (chain === undefined || chain === 'all' || isPseudoChain(chain) || value === undefined) continue;
+    // Two names of one chain (`Binance`, `BSC`) are one value, not two.
+    values.set(chain, Math.max(value, values.get(chain) ?? 0));
+  }
+  return values;
+}
+
+/** `GET /v2/chains`: the names of the chains that hold something. */
+export function readChains(body: unknown): string[] {
+  if (!Array.isArray(body)) throw new ChangedShape('/v2/chains is not a list');
+  const chains = (body as unknown[]).flatMap((entry) => {
+    const chain = isRecord(entry) && usd(entry['tvl']) !== undefined ? chainOf(entry['name']) : undefined;
+    return chain === undefined ? [] : [chain];
+  });
+  return [...new Set(chains)];
+}
+
+/** `GET /prices/current/{coins}`: seconds, per-coin times, an optional confidence. */
+export function readPrices(body: unknown, now: number): Reading<PriceRow> {
+  const coins = isRecord(body) ? body['coins'] : undefined;
+  if (!isRecord(coins)) throw new ChangedShape('/prices/current has no coins');
+  const rows = new Map<string, PriceRow>();
+  let skipped = 0;
+  for (const [key, coin] of Object.entries(coins)) {
+    const row = priceRow(key, coin, now);
+    if (row === undefined) skipped++;
+    else rows.set(row.token, row);
+  }
+  return { rows: [...rows.values()], skipped };
+}
+
+function priceRow(key: string, coin: unknown, now: number): PriceRow | undefined {
+  if (!isRecord(coin)) return undefined;
+  const price = usd(coin['price']);
+  const token = normaliseToken(key);
+  if (price === undefined || token === '' || token.length > 128 || /\s/.test(token)) return undefined;
+  const seconds = coin['timestamp'];
+  const confidence = coin['confidence'];
+  return {
+    token,
+    symbol: symbolOf(coin['symbol']),
+    chain: token.includes(':') ? token.slice(0, token.indexOf(':')) : null,
+    price,
+    volume24h: null,
+    marketCap: null,
+    source: SOURCE,
+    confidence: typeof confidence === 'number' && confidence >= 0 && confidence <= 1 ? confidence : 1,
+    tags: [],
+    observedAt: typeof seconds === 'number' && seconds > 0 ? Math.min(seconds * 1000, now) : now,
+  };
+}
+
+function tvlRow(protocol: string, chain: string, tvl: number, observedAt: number): TvlRow {
+  return { protocol, chain, tvl, source: SOURCE, confidence: 1, tags: [], observedAt };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function usd(value: unknown): number | undefined {
+  if (typeof value !== 'number' || !(value >= 0 && value <= MOST_USD)) return undefined;
+  // Dust below what the tables keep.
+  return value < 1e-300 ? 0 : value;
+}
+
+function text(value: unknown, longest: number): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const clean = value.toWellFormed().replaceAll(CONTROL, ' ').trim();
+  return clean === '' || clean.length > longest ? undefined : clean;
+}
+
+/** `-` is what the API writes for a protocol without a token. */
+function symbolOf(value: unknown): string | null {
+  const symbol = text(value, 64);
+  return symbol === undefined || symbol === '-' ? null : symbol;
+}
+
+function slugOf(value: unknown): string | undefined {
+  const slug = text(value, 128);
+  return slug === undefined || /\s/.test(slug) ? undefined : slug;
+}
+
+/** As the API makes its own slugs. */
+function slugFromName(name: string): string {
+  return name.toLowerCase().replaceAll(/\s+/g, '-').replaceAll("'", '');
+}
+
+function chainOf(value: unknown): string | undefined {
+  const name = text(value, 64);
+  const chain = name === undefined ? '' : normaliseChain(name);
+  return chain === '' || chain.length > 64 ? undefined : chain;
+}

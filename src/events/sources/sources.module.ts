@@ -1,0 +1,34 @@
+import { Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { Settings } from '../../platform/settings/settings.js';
+import { DefillamaSource, LlamaEndpoints } from './defillama/defillama-source.js';
+import { SampleSource } from './sample/sample-source.js';
+import { SourceRunner } from './source-runner.js';
+
+/** The sources that SOURCE names, run in processes that do work (ROLE all or worker). */
+@Module({
+  providers: [
+    LlamaEndpoints,
+    SampleSource,
+    DefillamaSource,
+    {
+      provide: SourceRunner,
+      inject: [Database, Settings, SampleSource, DefillamaSource],
+      useFactory: (database: Database, settings: Settings, sample: SampleSource, defillama: DefillamaSource) => {
+        const feeds = { sample, defillama };
+        const chosen = settings.role === 'gateway' ? [] : settings.sources;
+        return new SourceRunner(
+          database,
+          chosen.map((name) => feeds[name]),
+        );
+      },
+    },
+  ],
+})
+export class SourcesModule implements OnApplicationShutdown {
+  constructor(private readonly endpoints: LlamaEndpoints) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.endpoints.fetcher.close();
+  }
+}
