@@ -63,6 +63,7 @@ export class Chart {
     const { metric, id } = this.#subject;
     const known = this.store.subject(metric, id);
     setText(byId('chart-title'), known?.name ?? id);
+    document.title = `${known?.name ?? id} · defi-realtime`;
     const chains = metric === 'tvl' && known ? largestChains(known, 6) : [];
     const kind = metric === 'tvl' ? 'Total value locked' : 'Price';
     setText(byId('chart-detail'), [kind, known?.category].filter(Boolean).join('  ·  '));

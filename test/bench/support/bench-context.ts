@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { arch, cpus, release, totalmem } from 'node:os';
+import { arch, cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { startBenchApp, type BenchApp, type BenchAppOptions } from './bench-app.js';
 
@@ -19,6 +19,8 @@ export class BenchContext {
   /** A smaller run that ends within 60 s. */
   readonly quick: boolean;
   private readonly silent: boolean;
+  /** What the machine was busy with before: figures of a run beside other work are no figures. */
+  private readonly loadBefore = loadavg()[0] ?? 0;
   private readonly cleanUps: (() => Promise<void>)[] = [];
   private readonly versions: Record<string, string> = {
     node: process.versions.node,
@@ -31,6 +33,8 @@ export class BenchContext {
     this.name = options.name;
     this.quick = options.quick;
     this.silent = options.silent;
+    if (this.loadBefore > 1)
+      this.log(`This machine is busy (load ${this.loadBefore.toFixed(1)}): expect worse figures`);
   }
 
   /** Progress for people. */
@@ -90,6 +94,7 @@ export class BenchContext {
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,
       memory_gb: Math.round(totalmem() / 2 ** 30),
+      load_before: this.loadBefore,
       os: `linux ${release()} ${arch()}`,
     };
     const head = {
