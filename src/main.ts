@@ -5,7 +5,6 @@ import { AdminKey } from './access/index.js';
 import { AppModule } from './app.module.js';
 import { serverOptions, setUp } from './app.setup.js';
 import { openDatabase } from './platform/database/open-database.js';
-import { Readiness } from './platform/health/readiness.js';
 import { localUrl } from './platform/http/local-url.js';
 import { helpText } from './platform/process/help-text.js';
 import { earlyLogger } from './platform/logging/logging.module.js';
@@ -27,7 +26,6 @@ async function start(lifetime: ProcessLifetime): Promise<void> {
   );
   lifetime.onEnd(() => app.close());
   await setUp(app).listen(settings.port, settings.host);
-  lifetime.onEnd(async () => app.get(Readiness).beginDrain());
   const url = localUrl(app.getHttpServer(), settings.tlsCert !== undefined);
   const { newAdminKey, adminKeyFile } = app.get(AdminKey);
   announce({ url, database: database.description, newAdminKey, adminKeyFile });

@@ -96,7 +96,11 @@ describe('parseSettings', () => {
 
   it('answers any text with a value or a listed fault, never with another error', () => {
     const environment = fc.dictionary(fc.constantFrom(...Object.keys(SETTINGS)), fc.string());
-    fc.assert(fc.property(environment, (env) => expect(faultsOf(env)).not.toContain('')));
+    fc.assert(
+      fc.property(environment, (env) => {
+        expect(faultsOf(env)).not.toContain('');
+      }),
+    );
   });
 });
 

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BadRequestException, NotFoundException } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
+import { isConnectionLoss } from './connection-loss.js';
+import { asDomainError, DomainError, ERROR_CODES } from './domain-error.js';
+import { problemOf, requestError } from './problem.js';
+
+const withCode = (code: string): Error => Object.assign(new Error('driver text'), { code });
+
+describe('the error codes', () => {
+  const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+
+  it.each(Object.entries(ERROR_CODES))('%s stands in the README with its status', (code, { status }) => {
+    const row = readme.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${code}\``));
+    expect(row).toContain(String(status));
+  });
+});
+
+describe('asDomainError', () => {
+  it('keeps what it is, and hides what nobody expected', () => {
+    const own = new DomainError('conflict', 'taken');
+    expect(asDomainError(own)).toBe(own);
+    const hidden = asDomainError(new Error('password=hunter2'));
+    expect(hidden).toMatchObject({ code: 'internal_error', status: 500, cause: expect.any(Error) });
+    expect(JSON.stringify(hidden.toSocket())).not.toContain('hunter2');
+  });
+
+  it.each(['ECONNREFUSED', '57P01', '57014', '53300', '08006'])('takes %s for a database that is away', (code) => {
+    expect(asDomainError(withCode(code))).toMatchObject({ code: 'unavailable', retryable: true, retryAfterMs: 1000 });
+  });
+
+  it('recognises a lost connection without code, and behind another error', () => {
+    expect(isConnectionLoss(new Error('Connection terminated unexpectedly'))).toBe(true);
+    expect(isConnectionLoss(new Error('query failed', { cause: withCode('ECONNRESET') }))).toBe(true);
+    expect(isConnectionLoss(withCode('23505'))).toBe(false);
+    expect(isConnectionLoss('ECONNRESET')).toBe(false);
+  });
+});
+
+describe('requestError', () => {
+  it("gives the framework's errors codes of the table", () => {
+    expect(requestError(new NotFoundException('Cannot GET /x'))).toMatchObject({
+      code: 'not_found',
+      message: 'Cannot GET /x',
+    });
+    const parser = Object.assign(new SyntaxError('Unexpected token at 7'), { type: 'entity.parse.failed' });
+    expect(requestError(new BadRequestException('Unexpected token at 7', { cause: parser })).message).toBe(
+      'The request body is not valid JSON.',
+    );
+    expect(requestError(new Error('surprise')).code).toBe('internal_error');
+  });
+});
+
+describe('problemOf', () => {
+  it('lists the faults of the input', () => {
+    const errors = [{ pointer: '/a', code: 'is_int', detail: 'a must be an integer number' }];
+    expect(problemOf(new DomainError('invalid_request', 'bad', { errors }), '/v1/x')).toEqual({
+      type: 'urn:defi-realtime:error:invalid_request',
+      title: 'The request is not valid',
+      status: 400,
+      detail: 'bad',
+      instance: '/v1/x',
+      code: 'invalid_request',
+      errors,
+    });
+  });
+});

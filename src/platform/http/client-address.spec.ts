@@ -1,0 +1,32 @@
+import type { IncomingMessage } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { clientAddress } from './client-address.js';
+
+function request(remoteAddress: string | undefined, forwarded?: string | string[]): IncomingMessage {
+  const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
+  return { socket: { remoteAddress }, headers } as unknown as IncomingMessage;
+}
+
+describe('clientAddress', () => {
+  it('believes no header when no proxy is trusted', () => {
+    expect(clientAddress(request('10.0.0.1', '1.1.1.1'), 0)).toBe('10.0.0.1');
+  });
+
+  it('counts proxies from the right, so that what a client wrote itself is not believed', () => {
+    expect(clientAddress(request('10.0.0.1', 'forged, 1.1.1.1'), 1)).toBe('1.1.1.1');
+    expect(clientAddress(request('10.0.0.1', 'forged, 1.1.1.1, 10.0.0.2'), 2)).toBe('1.1.1.1');
+    expect(clientAddress(request('10.0.0.1', ['forged', '1.1.1.1']), 1)).toBe('1.1.1.1');
+  });
+
+  it('takes the direct address when the header is missing, empty or absurd', () => {
+    expect(clientAddress(request('10.0.0.1'), 1)).toBe('10.0.0.1');
+    expect(clientAddress(request('10.0.0.1', ' , '), 1)).toBe('10.0.0.1');
+    expect(clientAddress(request('10.0.0.1', 'x'.repeat(9_000)), 1)).toBe('10.0.0.1');
+    expect(clientAddress(request(undefined), 0)).toBe('unknown');
+  });
+
+  it('writes IPv4 addresses the same on dual-stack sockets', () => {
+    expect(clientAddress(request('::ffff:10.0.0.1'), 0)).toBe('10.0.0.1');
+    expect(clientAddress(request('2001:db8::1'), 0)).toBe('2001:db8::1');
+  });
+});

@@ -1,0 +1,93 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Max, ValidateNested } from 'class-validator';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { DomainError } from '../errors/domain-error.js';
+import { isDeeperThan, RequestValidationPipe } from './validation.pipe.js';
+
+class Inner {
+  @IsInt()
+  @Max(10)
+  count!: number;
+}
+
+class Outer {
+  @IsString()
+  name!: string;
+
+  @IsOptional()
+  @ValidateNested({ each: true })
+  @Type(() => Inner)
+  'odd/na~me'?: Inner[];
+}
+
+const pipe = new RequestValidationPipe();
+const check = (value: unknown, type: 'body' | 'query' = 'body'): Promise<unknown> =>
+  pipe.transform(value, { type, metatype: Outer });
+
+async function refusal(value: unknown, type: 'body' | 'query' = 'body'): Promise<DomainError> {
+  return check(value, type).then(
+    () => expect.fail('was accepted'),
+    (error: DomainError) => error,
+  );
+}
+
+const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
+
+describe('RequestValidationPipe', () => {
+  it('gives an instance of the class, without converting values', async () => {
+    expect(await check({ name: 'x' })).toBeInstanceOf(Outer);
+    expect((await refusal({ name: 7 })).errors).toEqual([
+      { pointer: '/name', code: 'is_string', detail: 'name must be a string' },
+    ]);
+  });
+
+  it('names every fault by JSON pointer, through lists and odd names', async () => {
+    const error = await refusal({ name: 'x', 'odd/na~me': [{ count: 1 }, { count: 99 }] });
+    expect(error.errors).toEqual([
+      { pointer: '/odd~1na~0me/1/count', code: 'max', detail: 'count must not be greater than 10' },
+    ]);
+    expect(error).toMatchObject({ code: 'invalid_request', field: 'odd~1na~0me/1/count' });
+  });
+
+  it('names query parameters with a question mark', async () => {
+    expect((await refusal({}, 'query')).errors?.[0]?.pointer).toBe('?name');
+  });
+
+  it('says which fields it does not know', async () => {
+    expect((await refusal({ name: 'x', nmae: 'y' })).errors).toEqual([
+      { pointer: '/nmae', code: 'unknown_field', detail: 'There is no field nmae; remove it.' },
+    ]);
+  });
+
+  it('answers a flood of faults with a short list', async () => {
+    const flood = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`f${i}${'x'.repeat(500)}`, i]));
+    const error = await refusal({ name: 'x', ...flood });
+    expect(error.errors).toHaveLength(50);
+    expect(JSON.stringify(error.errors).length).toBeLessThan(50_000);
+  });
+
+  it.each([null, undefined, [], [[]], 'text', 7, true])('refuses %j where an object is needed', async (value) => {
+    expect((await refusal(value)).code).toBe('invalid_request');
+  });
+
+  it('refuses what is nested too deep instead of running out of stack', async () => {
+    const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`) as unknown;
+    expect((await refusal({ name: deep })).message).toMatch(/nested deeper than 32/);
+  });
+
+  it('does not let a body reach a prototype', async () => {
+    await check(JSON.parse('{"name":"x","__proto__":{"admin":true}}')).catch(() => undefined);
+    expect(({} as { admin?: boolean }).admin).toBeUndefined();
+  });
+});
+
+describe('isDeeperThan', () => {
+  it('counts levels of objects and lists', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 60 }), (depth, limit) => {
+        expect(isDeeperThan(nested(depth), limit)).toBe(depth > limit);
+      }),
+    );
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { parseSettings } from '../settings/settings.js';
+import { SETTINGS } from '../settings/settings-table.js';
+import { helpText } from './help-text.js';
+import { refuseUnsupported, startFailure } from './start-failure.js';
+import { startMessage } from './start-message.js';
+
+const facts = { url: 'http://localhost:8080', database: 'embedded PostgreSQL in /data' };
+
+describe('startMessage', () => {
+  it('tells a person where everything is, and the new key once, ready to click', () => {
+    const text = startMessage({ ...facts, newAdminKey: 'rta_a_b', adminKeyFile: '/data/admin.key' }, true);
+    expect(text).toContain('http://localhost:8080/#key=rta_a_b\n');
+    expect(text).toContain('/data/admin.key');
+    expect(text).toContain('http://localhost:8080/docs');
+    expect(text).toContain('ws://localhost:8080/ws');
+    expect(text).toContain('Ctrl-C');
+    expect(startMessage(facts, true)).not.toContain('#key');
+  });
+
+  it('is one JSON object per line where no terminal is', () => {
+    const lines = startMessage(facts, false)
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { msg: string });
+    expect(lines.map((line) => line.msg)).toEqual(['Console', 'API docs', 'Sockets', 'Database', 'Stop']);
+  });
+});
+
+describe('helpText', () => {
+  it('shows every setting, in lines that fit a terminal', () => {
+    const text = helpText();
+    for (const name of Object.keys(SETTINGS)) expect(text).toContain(`  ${name}  (`);
+    const longest = Math.max(
+      ...text
+        .split('\n')
+        .filter((line) => line.startsWith('      '))
+        .map((line) => line.length),
+    );
+    expect(longest).toBeLessThanOrEqual(110);
+  });
+});
+
+describe('startFailure', () => {
+  it('says in words what to do about a taken port', () => {
+    const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE', syscall: 'listen', port: 8080 });
+    expect(startFailure(taken)).toBe(
+      'Cannot start: Port 8080 is taken by another program: stop that one, or set PORT to another number.\n',
+    );
+    expect(startFailure(new Error('no room'))).toBe('Cannot start: no room\n');
+    expect(startFailure('odd')).toBe('Cannot start: odd\n');
+  });
+
+  it('refuses to pretend that it scales out', () => {
+    expect(() => refuseUnsupported(parseSettings({ REDIS_URL: 'redis://cache' }))).toThrow(/not in this build/);
+    expect(() => refuseUnsupported(parseSettings({}))).not.toThrow();
+  });
+});
