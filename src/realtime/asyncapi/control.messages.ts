@@ -1,6 +1,6 @@
 import { EXAMPLE_ERROR, EXAMPLE_LIMITS } from './common.schemas.js';
 import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
-import { choice, closed, constant, flag, integer, list, oneOf, ref, text } from './schema.js';
+import { choice, closed, flag, integer, list, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Schema } from './schema.js';
 
 const cursor = ref('Cursor');
@@ -82,11 +82,10 @@ export const ANNOUNCEMENT: MessageDescription = {
   name: 'system_announcement',
   summary: 'An operator speaks to everyone, to a user, or to a room.',
   payload: closed({
-    eventType: constant('system_announcement'),
     message: text('one sentence or more for people'),
     timestamp: ref('IsoTime'),
   }),
-  example: { eventType: 'system_announcement', message: 'Maintenance in 10 minutes', timestamp: EXAMPLE_TIME },
+  example: { message: 'Maintenance in 10 minutes', timestamp: EXAMPLE_TIME },
 };
 
 /** The body of an `error`; the last one before the server ends a connection names the cursor to come back with. */

@@ -2,6 +2,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { compileFilter } from './filter.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
+import { assertMaySubscribe } from './subscription-rights.js';
 import {
   Subscription,
   type SubscriptionFilter,
@@ -35,7 +36,7 @@ export class SubscriptionBook {
 
   /** All or nothing; `all` has one entry per request. A subscription that is already there is returned as it is. */
   add(requests: readonly SubscriptionRequest[]): { all: Subscription[]; fresh: Subscription[] } {
-    for (const request of requests) this.check(request);
+    for (const request of requests) assertMaySubscribe(this.session.identity.caller, request);
     if (this.byId.size + requests.length > this.host.limits.subscriptionsPerConnection) {
       throw new DomainError(
         'limit_exceeded',
@@ -102,17 +103,6 @@ export class SubscriptionBook {
     this.byId.set(subscription.id, subscription);
     this.byIdentity.set(identityOf(subscription), subscription);
     this.host.register(subscription);
-  }
-
-  private check({ type, all }: SubscriptionRequest): void {
-    const { caller } = this.session.identity;
-    if (type === 'query') throw new DomainError('invalid_request', 'live queries are not available', { field: 'type' });
-    if (caller.subscriptionTypes && !caller.subscriptionTypes.includes(type)) {
-      throw new DomainError('forbidden', `This key may not subscribe to ${type}.`, { field: 'type' });
-    }
-    if (all === true && caller.role !== 'admin') {
-      throw new DomainError('forbidden', 'Only admins may see the events of every owner.', { field: 'all' });
-    }
   }
 
   private select(selector: SubscriptionSelector): Subscription[] {

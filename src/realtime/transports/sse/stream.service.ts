@@ -8,6 +8,7 @@ import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
 import type { Session } from '../../core/session.js';
+import { assertMaySubscribe } from '../../core/subscription-rights.js';
 import { Admission } from '../admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
 import { WriteBatches } from '../write-batches.js';
@@ -48,8 +49,10 @@ export class StreamService implements BeforeApplicationShutdown {
     const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
     const resuming = wanted.options.since !== undefined;
     const caller = await this.admission.admit({ secret, transport: 'sse', address }, connectionId, resuming);
-    if (response.destroyed) return this.admission.leave(caller, connectionId);
-    response.once('close', () => this.admission.leave(caller, connectionId));
+    const leave = () => this.admission.leave(caller, connectionId);
+    if (response.destroyed) return leave();
+    response.once('close', leave);
+    for (const one of wanted.requests) assertMaySubscribe(caller, one);
     const userAgent = userAgentOf(request);
     this.begin(response, { caller, connectionId, address, userAgent, region: this.settings.region }, wanted);
   }

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 import fc from 'fast-check';
-import { Receiver } from 'ws';
+import * as ws from 'ws';
 import { describe, expect, it } from 'vitest';
 import { textFrame } from './text-frame.js';
+
+// The published types do not know the receiver that every `ws` client reads with.
+const { Receiver } = ws as unknown as { Receiver: new (options: { isServer: boolean }) => Writable };
 
 /** What a client's parser makes of the frame. */
 async function read(frame: Buffer): Promise<string> {
