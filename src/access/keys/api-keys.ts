@@ -83,8 +83,8 @@ export class ApiKeys {
    */
   async rotate(id: string, overlapSeconds: number, creation: Creation): Promise<CreatedKey> {
     await this.refuseRepeated(creation);
+    await this.get(id);
     const created = await this.source.transaction(async (manager) => {
-      await this.get(id);
       const old = await manager.findOneOrFail(ApiKeyEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
       this.refuseEnded(old);
       const successor = await insertKey(manager, old, creation);

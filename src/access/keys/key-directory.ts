@@ -21,7 +21,7 @@ interface Waiter {
 }
 
 /**
- * Keys by id, from memory where possible. Everyone who waits for a look-up waits for the same one: ids are read in
+ * Keys by id, from memory where possible. Everyone who waits for a key waits for the same look-up: ids are read in
  * batches, one statement at a time. So a flood of invented keys takes one connection, never the pool, and a valid key
  * that arrives amid the flood waits for two statements at most until the queue is full.
  */
@@ -32,7 +32,7 @@ export class KeyDirectory {
   private readonly unknown = new ExpiringCache<string, true>(MOST_UNKNOWN, REMEMBERED_MS);
   private readonly waiting = new Map<string, Waiter>();
   private readonly changedWhileReading = new Set<string>();
-  private reading = false;
+  private beingRead: ReadonlyMap<string, Waiter> | undefined;
 
   constructor(
     @InjectRepository(ApiKeyEntity) private readonly keys: Repository<ApiKeyEntity>,
@@ -47,13 +47,18 @@ export class KeyDirectory {
     const key = this.known.get(id, now);
     if (key !== undefined) return Promise.resolve(key);
     if (this.unknown.get(id, now)) return Promise.resolve(undefined);
-    return this.waiting.get(id)?.promise ?? this.read(id);
+    return (this.underWay(id) ?? this.waiting.get(id))?.promise ?? this.read(id);
   }
 
   private forget(id: string): void {
     this.known.delete(id);
     this.unknown.delete(id);
     this.changedWhileReading.add(id);
+  }
+
+  /** The look-up that is being done right now, unless the key was changed since it began. */
+  private underWay(id: string): Waiter | undefined {
+    return this.changedWhileReading.has(id) ? undefined : this.beingRead?.get(id);
   }
 
   private read(id: string): Promise<ApiKeyEntity | undefined> {
@@ -64,24 +69,24 @@ export class KeyDirectory {
     }
     const waiter = Promise.withResolvers<ApiKeyEntity | undefined>();
     this.waiting.set(id, waiter);
-    if (!this.reading) void this.readAll();
+    if (this.beingRead === undefined) void this.readAll();
     return waiter.promise;
   }
 
   private async readAll(): Promise<void> {
-    this.reading = true;
     while (this.waiting.size > 0) {
-      const batch = [...this.waiting].slice(0, BATCH);
-      for (const [id] of batch) this.waiting.delete(id);
+      const batch = new Map([...this.waiting].slice(0, BATCH));
+      for (const id of batch.keys()) this.waiting.delete(id);
       this.changedWhileReading.clear();
+      this.beingRead = batch;
       await this.answer(batch);
     }
-    this.reading = false;
+    this.beingRead = undefined;
   }
 
-  private async answer(batch: [string, Waiter][]): Promise<void> {
+  private async answer(batch: ReadonlyMap<string, Waiter>): Promise<void> {
     try {
-      const found = await this.keys.findBy({ id: In(batch.map(([id]) => id)) });
+      const found = await this.keys.findBy({ id: In([...batch.keys()]) });
       const byId = new Map(found.map((key) => [key.id, key]));
       for (const [id, waiter] of batch) {
         this.remember(id, byId.get(id));
@@ -92,7 +97,7 @@ export class KeyDirectory {
         retryAfterMs: 2_000,
         cause,
       });
-      for (const [, waiter] of batch) waiter.reject(error);
+      for (const waiter of batch.values()) waiter.reject(error);
     }
   }
 

@@ -96,14 +96,20 @@ export class TokenVerifier {
   }
 
   private callerOf(claims: JWTPayload): Caller {
-    const userId = claims['userId'] ?? claims.sub;
-    const role = ROLES.find((name) => name === (claims['role'] ?? 'reader'));
-    const tier = TIERS.find((name) => name === (claims['tier'] ?? 'free'));
+    const { userId = claims.sub, role: roleName = 'reader', tier: tierName = 'free', exp = 0 } = claims;
+    const role = ROLES.find((name) => name === roleName);
+    const tier = TIERS.find((name) => name === tierName);
     if (typeof userId !== 'string' || !isUserId(userId) || role === undefined || tier === undefined) {
       throw invalid('Its claims need userId (or sub), and role and tier must be known ones.');
     }
-    const expiresAt = ((claims.exp ?? 0) + SKEW_SECONDS) * 1_000;
-    return { userId, keyId: `jwt:${claims.sub ?? userId}`, role, tier, limits: this.tiers.of(tier), expiresAt };
+    return {
+      userId,
+      keyId: `jwt:${claims.sub ?? userId}`,
+      role,
+      tier,
+      limits: this.tiers.of(tier),
+      expiresAt: exp * 1_000,
+    };
   }
 }
 

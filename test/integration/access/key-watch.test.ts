@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AccessEvents, AccessService, UsageLimits, type Caller } from '../../../src/access/index.js';
+import { KeyDirectory } from '../../../src/access/keys/key-directory.js';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { waitFor } from '../../support/wait-for.js';
+
+let app: TestApp;
+let access: AccessService;
+let limits: UsageLimits;
+const ended: [string, string][] = [];
+
+beforeAll(async () => {
+  app = await createTestApp();
+  access = app.nest.get(AccessService);
+  limits = app.nest.get(UsageLimits);
+  app.nest.get(AccessEvents).onEnded((keyId, reason) => ended.push([keyId, reason]));
+});
+afterAll(() => app.close());
+
+/** A key with one open connection. */
+async function connected(id: string): Promise<Caller> {
+  const caller = await access.authenticate({ secret: await app.key(), transport: 'websocket', address: '192.0.2.1' });
+  await limits.openConnection(caller, id, { resuming: false });
+  return caller;
+}
+const told = (keyId: string, reason: string) =>
+  waitFor(() => ended.some(([id, why]) => id === keyId && why === reason), { timeoutMs: 5_000 });
+
+describe('a key in use', () => {
+  it.each([
+    ['revoked', 'UPDATE api_keys SET revoked_at = now() WHERE id = $1'],
+    ['expired', 'UPDATE api_keys SET expires_at = now() WHERE id = $1'],
+    ['changed', `UPDATE api_keys SET role = 'writer' WHERE id = $1`],
+    ['changed', `UPDATE api_keys SET limits = '{"messages": 1}' WHERE id = $1`],
+  ])('that was %s by SQL is reported within 5 s', async (reason, change) => {
+    const { keyId } = await connected(`sql ${change}`);
+    await app.db.pool.query(change, [keyId]);
+    await told(keyId, reason);
+  });
+
+  it('that was deleted counts as revoked', async () => {
+    const { keyId } = await connected('deleted');
+    await app.db.pool.query('DELETE FROM api_keys WHERE id = $1', [keyId]);
+    await told(keyId, 'revoked');
+  });
+
+  it('that was changed over the API is reported at once, and is no longer once its connections are gone', async () => {
+    const caller = await connected('api');
+    const headers = { authorization: `Bearer ${app.adminKey}` };
+    await fetch(`${app.url}/v1/admin/api-keys/${caller.keyId}`, { method: 'DELETE', headers });
+    await waitFor(() => ended.some(([id]) => id === caller.keyId), { timeoutMs: 1_000 });
+    limits.closeConnection(caller, 'api');
+  });
+
+  it('that only got another name or expiry is not reported', async () => {
+    const { keyId } = await connected('quiet');
+    const { keyId: other } = await connected('witness');
+    await app.db.pool.query(`UPDATE api_keys SET name = 'x', expires_at = now() + interval '1 h' WHERE id = $1`, [
+      keyId,
+    ]);
+    await app.db.pool.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [other]);
+    await told(other, 'revoked');
+    expect(ended.filter(([id]) => id === keyId)).toEqual([]);
+  });
+
+  it('may lose a listener, and survives one that throws', async () => {
+    const events = app.nest.get(AccessEvents);
+    const seen: string[] = [];
+    const stop = events.onEnded(() => {
+      throw new Error('boom');
+    });
+    const stopOther = events.onEnded((id) => seen.push(id));
+    events.ended('x', 'revoked');
+    stop();
+    stopOther();
+    events.ended('y', 'revoked');
+    expect(seen).toEqual(['x']);
+  });
+});
+
+describe('looking keys up', () => {
+  it('reads a key once for everyone who asks, and batches floods of unknown ones', async () => {
+    const directory = app.nest.get(KeyDirectory);
+    const key = await app.key();
+    const id = key.split('_')[1]!;
+    const found = await Promise.all(Array.from({ length: 500 }, () => directory.find(id)));
+    expect(new Set(found).size).toBe(1);
+    expect(found[0]?.id).toBe(id);
+    await Promise.all(Array.from({ length: 5_000 }, (_, n) => directory.find(`ghost${n}`)));
+    const pooled = await app.db.pool.query(
+      `SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'defi-realtime-entities'`,
+    );
+    expect(pooled.rows[0].n).toBeLessThanOrEqual(4);
+  });
+
+  it('refuses what exceeds the queue instead of letting it grow, and recovers', async () => {
+    const directory = app.nest.get(KeyDirectory);
+    const flood = await Promise.allSettled(Array.from({ length: 13_000 }, (_, n) => directory.find(`flood${n}`)));
+    const refused = flood.filter((result) => result.status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every((result) => result.reason.code === 'unavailable')).toBe(true);
+    expect(await directory.find('testadmin')).toBeDefined();
+  });
+});
