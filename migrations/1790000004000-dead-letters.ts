@@ -25,6 +25,7 @@ export class DeadLetters1790000004000 implements MigrationInterface {
       CREATE TABLE sample_playback (
         one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
         played_seconds double precision NOT NULL CHECK (played_seconds >= 0 AND played_seconds <= 1e15),
+        begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         history_filled boolean NOT NULL DEFAULT false,
         updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
       ) WITH (fillfactor = 10);

@@ -21,6 +21,8 @@ import { SamplePlayer } from './sample-player.js';
 
 /** Writes go out in batches this far apart. */
 const BATCH_MS = 250;
+/** So many that a fill takes few transactions, so few that a stop or the history's own writer need not wait for long. */
+const POINTS_PER_INSERT = 30_000;
 /** A longer pause (frozen process, database away) is not made up for: that would be a jump. */
 const LONGEST_STEP_MS = 2_000;
 
@@ -48,7 +50,7 @@ export class SampleSource extends SourceFeed {
     const stored = await this.stored();
     const player = new SamplePlayer(pack, stored?.played_seconds ?? 0);
     if (stored === undefined) await this.begin(pack, player);
-    const filled = stored?.history_filled ? Promise.resolve() : this.fillHistory(pack, player.played);
+    const filled = this.fillHistory(pack, signal);
     try {
       await this.play(player, signal);
     } finally {
@@ -56,8 +58,8 @@ export class SampleSource extends SourceFeed {
     }
   }
 
-  private async stored(): Promise<{ played_seconds: number; history_filled: boolean } | undefined> {
-    return this.database.one('SELECT played_seconds, history_filled FROM sample_playback');
+  private async stored(): Promise<{ played_seconds: number } | undefined> {
+    return this.database.one('SELECT played_seconds FROM sample_playback');
   }
 
   /** The first start: every key with its first value, and the position, or nothing. */
@@ -98,15 +100,37 @@ export class SampleSource extends SourceFeed {
     );
   }
 
-  /** Beside the play, which need not wait for it. What fails is tried again at the next start. */
-  private async fillHistory(pack: SamplePack, played: number): Promise<void> {
+  /**
+   * Beside the play, which need not wait for it. Always the same points, ending where the play began: a fill that was cut
+   * short is done again at the next start.
+   */
+  private async fillHistory(pack: SamplePack, signal: AbortSignal): Promise<void> {
     try {
-      const points = await this.backfill.insert(sampleHistory(pack, played, this.clock.now()));
+      const wanted = await this.database.one<{ begun_at: number }>(
+        `SELECT extract(epoch FROM begun_at)::float8 * 1000 AS begun_at FROM sample_playback WHERE NOT history_filled`,
+      );
+      if (wanted === undefined) return;
+      for (const points of slices(sampleHistory(pack, wanted.begun_at), POINTS_PER_INSERT)) {
+        if (signal.aborted) return;
+        await this.backfill.insert(points);
+      }
       await this.database.query('UPDATE sample_playback SET history_filled = true');
       await this.references.refresh();
-      this.logger.log({ points }, 'sample history filled');
+      this.logger.log('sample history filled');
     } catch (error) {
       this.logger.error({ err: error }, 'sample history not filled');
     }
   }
+}
+
+function* slices<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let slice: T[] = [];
+  for (const item of items) {
+    slice.push(item);
+    if (slice.length === size) {
+      yield slice;
+      slice = [];
+    }
+  }
+  if (slice.length > 0) yield slice;
 }

@@ -41,20 +41,18 @@ export class Track {
     return this.read(this.options.phase + played * this.options.pace);
   }
 
-  /** What was shown `seconds` before the moment `played`, when time passed in the track at `pace` until then. */
-  before(played: number, seconds: number, pace: number): Reading {
-    return this.read(this.options.phase + played * this.options.pace - seconds * pace);
+  /** What was shown `seconds` before the play began, when time passed in the track at `pace` until then. */
+  before(seconds: number, pace: number): Reading {
+    return this.read(this.options.phase - seconds * pace);
   }
 
-  /** How many seconds before `played` each recorded point was passed, the latest first, at most `longest` of them. */
-  *passings(played: number, pace: number, longest: number): Generator<{ ago: number; value: number }> {
-    const here = this.options.phase + played * this.options.pace;
-    let { ordinal } = this.read(here);
-    for (;;) {
+  /** The points passed before the play began: how many seconds before, at most `longest`, the latest first. */
+  *passings(pace: number, longest: number): Generator<{ ago: number; value: number }> {
+    const here = this.options.phase;
+    for (let { ordinal } = this.read(here); ; ordinal--) {
       const ago = (here - this.place(ordinal)) / pace;
       if (ago > longest) return;
       yield { ago, value: this.valueAt(ordinal) };
-      ordinal--;
     }
   }
 
