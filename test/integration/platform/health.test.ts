@@ -1,0 +1,74 @@
+import pg from 'pg';
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import { Readiness } from '../../../src/platform/health/readiness.js';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { createTestDatabase } from '../../support/test-database.js';
+
+describe('/health', () => {
+  let app: TestApp;
+
+  afterEach(() => app.close());
+
+  async function ready(): Promise<{ status: number; body: Record<string, unknown> }> {
+    const answer = await fetch(`${app.url}/health/ready`);
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  }
+
+  it('is ready with its parts named, without a key', async () => {
+    app = await createTestApp();
+    expect(await ready()).toMatchObject({
+      status: 200,
+      body: {
+        status: 'ok',
+        details: { database: { status: 'up' }, migrations: { status: 'up' }, draining: { status: 'up' } },
+      },
+    });
+  });
+
+  it('is not ready while it drains, but alive', async () => {
+    app = await createTestApp();
+    app.nest.get(Readiness).beginDrain();
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: { status: 'error', error: { draining: { status: 'down' } } },
+    });
+    expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
+  });
+
+  it('is not ready while a migration is pending', async () => {
+    const db = await createTestDatabase();
+    const { rows } = await db.pool.query('DELETE FROM schema_migrations WHERE id = 1 RETURNING *');
+    app = await createTestApp({ db });
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: { error: { migrations: { status: 'down', message: expect.stringContaining('npm run migrate') } } },
+    });
+    await db.pool.query(
+      'INSERT INTO schema_migrations SELECT * FROM jsonb_populate_record(NULL::schema_migrations, $1)',
+      [JSON.stringify(rows[0])],
+    );
+    expect((await ready()).status).toBe(200);
+    await app.close();
+    await db.drop();
+    app = await createTestApp();
+  });
+
+  it('is not ready while the database is away, says when to ask again, and comes back', async () => {
+    app = await createTestApp();
+    const name = new URL(app.db.url).pathname.slice(1);
+    await onCluster(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await onCluster(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+    const answer = await fetch(`${app.url}/health/ready`);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(await answer.json()).toMatchObject({ error: { database: { status: 'down' } } });
+    await onCluster(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await expect.poll(async () => (await ready()).status, { timeout: 10_000 }).toBe(200);
+  });
+});
+
+async function onCluster(sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject('clusterUrl') });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}

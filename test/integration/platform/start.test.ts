@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const MAIN = join(import.meta.dirname, '../../../dist/src/main.js');
+const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');
+
+/** The built product as a process, with everything it says. */
+class Run {
+  readonly child: ChildProcess;
+  output = '';
+
+  constructor(env: Record<string, string>, script = MAIN, args: string[] = []) {
+    this.child = spawn(process.execPath, [script, ...args], {
+      cwd: tmpdir(),
+      env: { PATH: process.env['PATH'] ?? '', HOST: '127.0.0.1', PORT: '0', SOURCE: 'none', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    }
+  }
+
+  /** The value of a line of the start message. */
+  async fact(name: string): Promise<string> {
+    const form = new RegExp(`"msg":"${name}","value":"([^"]*)"`);
+    return waitFor(() => form.exec(this.output)?.[1], { timeoutMs: 60_000, what: `${name} in ${this.output}` });
+  }
+
+  async end(): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'close');
+    return this.child.exitCode;
+  }
+}
+
+/** Starts from nothing take under 2 s on an idle machine; these run beside other suites. */
+const PATIENCE = 120_000;
+
+describe('the process', { timeout: PATIENCE }, () => {
+  const root = mkdtempSync(join(tmpdir(), 'start-'));
+  const runs: Run[] = [];
+  let blocker: Server | undefined;
+
+  function run(env: Record<string, string> = {}, script = MAIN, args: string[] = []): Run {
+    const started = new Run(env, script, args);
+    runs.push(started);
+    return started;
+  }
+
+  afterEach(async () => {
+    for (const { child } of runs.splice(0)) {
+      if (child.exitCode === null) child.kill('SIGKILL');
+    }
+    blocker?.close();
+  });
+
+  afterAll(() => rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+
+  it('starts from nothing, says where everything is, and ends in order on SIGTERM', async () => {
+    const home = join(root, 'fresh');
+    const first = run({ DATA_DIR: home });
+    const console = await first.fact('Console');
+    const key = /#key=(rta_\w+_[\w-]+)$/.exec(console)?.[1] ?? '';
+    expect(readFileSync(join(home, 'admin.key'), 'utf8').trim()).toBe(key);
+    const ready = await fetch(new URL('/health/ready', console));
+    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ok' }]);
+    first.child.kill('SIGTERM');
+    expect(await first.end()).toBe(0);
+    expect(existsSync(join(home, 'postgres/postmaster.pid'))).toBe(false);
+
+    const second = run({ DATA_DIR: home });
+    expect(await second.fact('Console')).not.toContain('#key');
+    second.child.kill('SIGINT');
+    expect(await second.end()).toBe(0);
+    expect(second.output).not.toMatch(/"level":"(?:error|fatal|warn)"/);
+  });
+
+  it('refuses a second process on its directory, and on its database, with one sentence', async () => {
+    const home = join(root, 'shared');
+    const first = run({ DATA_DIR: home });
+    await first.fact('Console');
+    const sameDirectory = run({ DATA_DIR: home });
+    expect(await sameDirectory.end()).toBe(1);
+    expect(sameDirectory.output).toMatch(/^Cannot start: Process \d+ already uses .*\n$/);
+    const url = readFileSync(join(home, 'database.url'), 'utf8').trim();
+    const sameDatabase = run({ DATABASE_URL: url, DATA_DIR: join(root, 'unused') });
+    expect(await sameDatabase.end()).toBe(1);
+    expect(sameDatabase.output).toMatch(/^Cannot start: Another process already works on this database;.*\n$/);
+  });
+
+  it('ends its event streams instead of waiting for them', async () => {
+    const started = run({ DATA_DIR: join(root, 'streams') });
+    const console = await started.fact('Console');
+    const key = /#key=(.*)$/.exec(console)?.[1] ?? '';
+    const stream = await fetch(new URL(`/v1/stream?channels=events:tvl&apiKey=${key}`, console));
+    expect(stream.status).toBe(200);
+    started.child.kill('SIGTERM');
+    await stream.text().catch(() => undefined);
+    expect(await started.end()).toBe(0);
+    expect(started.output.replaceAll(`#key=${key}`, '')).not.toContain(key);
+  });
+
+  it('does not start with bad settings, and lists all of them', async () => {
+    const bad = run({ PORT: 'eighty', FLUSH_MS: '-1', ROLE: 'gateway' });
+    expect(await bad.end()).toBe(1);
+    expect(bad.output).toBe(
+      [
+        'Cannot start: The settings are not valid:',
+        '  PORT=eighty: expected a whole number from 0 to 65535',
+        '  FLUSH_MS=-1: expected a number from 0 to 1000',
+        '  ROLE=gateway: several processes share their work through Redis, so REDIS_URL must be set',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('says that its port is taken', async () => {
+    blocker = createServer().listen(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    const { port } = blocker.address() as AddressInfo;
+    const late = run({ DATA_DIR: join(root, 'late'), PORT: String(port) });
+    expect(await late.end()).toBe(1);
+    expect(late.output).toContain(`Cannot start: Port ${port} is taken by another program`);
+  });
+
+  it('asks for migrations instead of running on an old schema, and migrates on request', async () => {
+    const db = await createTestDatabase({ empty: true });
+    const env = { DATABASE_URL: db.url };
+    const early = run(env);
+    expect(await early.end()).toBe(1);
+    expect(early.output).toMatch(/^Cannot start: The database lacks \d+ migrations .*npm run migrate/);
+    const migrated = run(env, MIGRATE);
+    expect([await migrated.end(), migrated.output]).toEqual([0, expect.stringMatching(/^Applied Capture\d+, /)]);
+    const again = run(env, MIGRATE);
+    expect([await again.end(), again.output]).toEqual([0, 'The schema is up to date.\n']);
+    const ready = run({ ...env, DATA_DIR: join(root, 'external') });
+    await ready.fact('Console');
+    ready.child.kill('SIGTERM');
+    expect(await ready.end()).toBe(0);
+    await db.drop();
+  });
+
+  it('explains its settings with --help', async () => {
+    const help = run({}, MAIN, ['--help']);
+    expect(await help.end()).toBe(0);
+    expect(help.output).toContain('DATABASE_URL  (URL; default: unset)');
+  });
+});
