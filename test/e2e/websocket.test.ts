@@ -254,7 +254,7 @@ describe('subscriptions', () => {
     expect(seen.reduce((sum, { merged }) => sum + Number(merged), 0)).toBe(3);
   });
 
-  it('a slide of 20 % in small steps reaches a 5 % subscriber four times', async () => {
+  it('a slide of 20 % in events of 1 % reaches a 5 % subscriber four times', async () => {
     await market.tvl('slide', 'ethereum', 1_000_000);
     const client = await connect();
     const filters = { protocolIds: ['slide'], threshold: 0.05 };
@@ -263,8 +263,8 @@ describe('subscriptions', () => {
       { type: 'subscribe', channels: ['tvl'], filters: { protocolIds: ['slide'] } },
       'subscription_result',
     );
-    for (let step = 1; step <= 20; step++) await market.tvl('slide', 'ethereum', 1_000_000 - step * 10_000);
-    await waitFor(() => client.named('tvl_update').length === 20);
+    for (let step = 1; step <= 22; step++) await market.tvl('slide', 'ethereum', 1_000_000 * 0.99 ** step);
+    await waitFor(() => client.named('tvl_update').length === 22);
     const crossing = client.named('tvl_update').filter(({ channels }) => (channels as string[]).includes('events:tvl'));
     expect(crossing).toHaveLength(4);
   });

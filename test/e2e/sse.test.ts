@@ -1,0 +1,249 @@
+import { request as httpRequest } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { StreamClient } from '../support/event-stream.js';
+import { MarketWriter } from '../support/market-writer.js';
+import { waitFor } from '../support/wait-for.js';
+
+let app: TestApp;
+let key: string;
+let market: MarketWriter;
+const clients: StreamClient[] = [];
+
+beforeAll(async () => {
+  app = await createTestApp();
+  key = await app.key();
+  market = new MarketWriter(app.db.pool);
+});
+
+afterAll(() => app.close());
+
+afterEach(() => {
+  const faults = clients.flatMap((client) => client.faults);
+  for (const client of clients.splice(0)) client.close();
+  expect(faults).toEqual([]);
+});
+
+async function open(query: string): Promise<StreamClient> {
+  const client = await StreamClient.ready(app.url, `${query}&apiKey=${key}`);
+  clients.push(client);
+  return client;
+}
+
+/** The raw answer, as curl -N shows it, until `enough` is content with the text. */
+function raw(query: string, headers: Record<string, string>, enough: (text: string) => boolean) {
+  return new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
+    const request = httpRequest(`${app.url}/v1/stream?${query}`, { headers }, (answer) => {
+      let text = '';
+      const done = () => {
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
+        request.destroy();
+      };
+      answer.on('data', (chunk: Buffer) => {
+        text += chunk.toString('utf8');
+        if (enough(text)) done();
+      });
+      answer.on('end', done);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+describe('an event stream', () => {
+  it('looks as the standard wants: retry, connected, ready, no buffering', async () => {
+    const answer = await raw('channels=events:tvl', { authorization: `Bearer ${key}` }, (text) =>
+      text.includes('event: ready'),
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    expect(answer.headers['x-request-id']).toBeTypeOf('string');
+    expect(answer.text).toMatch(
+      /^retry: \d+\n\nevent: connected\ndata: \{.*\}\n\nevent: ready\nid: \S+\ndata: \{.*\}\n\n$/,
+    );
+  });
+
+  it('carries a plain SQL update, named and numbered as on Socket.IO', async () => {
+    await market.protocol('sse-protocol', 'SSE Protocol', 'Lending');
+    await market.tvl('sse-protocol', 'ethereum', 1_000);
+    const client = await open('channels=events:tvl,events:prices&protocols=sse-protocol&tokens=none');
+    await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 1100 WHERE protocol = 'sse-protocol'`);
+    const { body, lastEventId } = await client.next('tvl_change');
+    expect(body).toMatchObject({
+      eventType: 'tvl_change',
+      protocol: 'sse-protocol',
+      chain: 'ethereum',
+      previousTvl: 1_000,
+      currentTvl: 1_100,
+      changePercent: 10,
+      moved: 0.1,
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*\.\d{3}Z$/),
+    });
+    expect(lastEventId).toBe(body['cursor']);
+  });
+
+  it('filters by token, chain, threshold and range', async () => {
+    for (const token of ['sse-a', 'sse-b']) await market.price(token, 100, 'gnosis');
+    const client = await open('channels=events:prices&tokens=sse-a&chains=xdai&threshold=0.1&minValue=50&maxValue=150');
+    await market.price('sse-b', 120, 'gnosis');
+    await market.price('sse-a', 102, 'gnosis');
+    await market.price('sse-a', 120, 'gnosis');
+    const { body } = await client.next('price_change');
+    expect(body).toMatchObject({ token: 'sse-a', currentPrice: 120 });
+    expect(client.named('price_change')).toHaveLength(1);
+  });
+
+  it('sends a snapshot between connected and ready', async () => {
+    await market.price('sse-snap', 7);
+    const client = await waitFor(async () => {
+      const opened = await open('channels=events:prices&tokens=sse-snap&snapshot=true');
+      return (opened.named('snapshot')[0]?.body['items'] as unknown[]).length === 1 && opened;
+    });
+    expect(client.events.map(({ name }) => name)).toEqual(['connected', 'snapshot', 'ready']);
+    expect(client.events[1]?.lastEventId).toBe('');
+  });
+
+  it('a slide of 20 % in events of 1 % reaches a 5 % subscriber four times', async () => {
+    await market.tvl('sse-slide', 'ethereum', 1_000_000);
+    const every = await open('protocols=sse-slide');
+    const client = await open('protocols=sse-slide&threshold=0.05');
+    for (let step = 1; step <= 22; step++) await market.tvl('sse-slide', 'ethereum', 1_000_000 * 0.99 ** step);
+    await every.next('tvl_change', 22);
+    await client.next('tvl_change', 4);
+    expect(client.named('tvl_change')).toHaveLength(4);
+  });
+
+  it('tells what operators say', async () => {
+    const client = await open('channels=events:alerts');
+    const answer = await fetch(`${app.url}/v1/realtime/announcements`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ message: 'Maintenance\n\nevent: forged' }),
+    });
+    expect(answer.status).toBe(202);
+    expect((await client.next('system_announcement')).body['message']).toBe('Maintenance\n\nevent: forged');
+    expect(client.named('forged')).toEqual([]);
+  });
+});
+
+describe('resume', () => {
+  it('Last-Event-ID continues where the client was, and wins over since', async () => {
+    await market.price('sse-resume', 100);
+    const first = await open('tokens=sse-resume');
+    await market.price('sse-resume', 110);
+    const { lastEventId } = await first.next('price_change');
+    first.close();
+    await market.price('sse-resume', 120);
+    await market.price('sse-resume', 130);
+    await waitFor(async () => (await logged()) === 3);
+    const old = String(first.named('connected')[0]?.body['cursor']);
+    const headers = { authorization: `Bearer ${key}`, 'last-event-id': lastEventId };
+    const answer = await raw(`tokens=sse-resume&since=${old}`, headers, (text) => text.includes('event: ready'));
+    const prices = [...answer.text.matchAll(/"currentPrice":(\d+)/g)].map(([, price]) => price);
+    expect(prices).toEqual(['120', '130']);
+    expect(answer.text).toContain('"recovered":true,"replayed":2');
+    const again = await raw(`tokens=sse-resume&since=${old}`, { authorization: `Bearer ${key}` }, (text) =>
+      text.includes('event: ready'),
+    );
+    expect([...again.text.matchAll(/"currentPrice":(\d+)/g)].map(([, price]) => price)).toEqual(['110', '120', '130']);
+  });
+
+  it('answers rubbish in Last-Event-ID like an expired cursor', async () => {
+    const headers = { authorization: `Bearer ${key}`, 'last-event-id': 'rubbish' };
+    const answer = await raw('', headers, (text) => text.includes('event: ready'));
+    expect(answer.text).toContain('"recovered":false,"reason":"cursor_expired"');
+  });
+
+  async function logged(): Promise<number> {
+    const { rows } = await app.db.pool.query<{ n: string }>(
+      `SELECT count(*) AS n FROM event_log WHERE token = 'sse-resume' AND type = 'price_change'`,
+    );
+    return Number(rows[0]?.n);
+  }
+});
+
+describe('what is wrong is said before the stream begins', () => {
+  it.each([
+    ['no key', 'channels=events:tvl', '', 401, 'missing_api_key'],
+    ['a wrong key', 'channels=events:tvl', 'rta_wrong_key', 401, 'invalid_api_key'],
+    ['an unknown channel', 'channels=nonsense', 'good', 400, 'invalid_request'],
+    ['an unknown parameter', 'protocol=x', 'good', 400, 'invalid_request'],
+    ['a negative threshold', 'threshold=-1', 'good', 400, 'invalid_request'],
+    ['no number', 'minValue=NaN', 'good', 400, 'invalid_request'],
+    ['a script', 'channels=%3Cscript%3Ealert(1)%3C/script%3E', 'good', 400, 'invalid_request'],
+    ['a wrong mode', "mode='; DROP TABLE event_log; --", 'good', 400, 'invalid_request'],
+  ])('%s', async (_, query, given, status, code) => {
+    const secret = given === 'good' ? key : given;
+    const headers: Record<string, string> = secret === '' ? {} : { authorization: `Bearer ${secret}` };
+    const answer = await fetch(`${app.url}/v1/stream?${query}`, { headers });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(await answer.json()).toMatchObject({ status, code });
+  });
+
+  it('a key that may not use this transport', async () => {
+    const narrow = await app.key({ transports: ['websocket'] });
+    const answer = await fetch(`${app.url}/v1/stream`, { headers: { authorization: `Bearer ${narrow}` } });
+    expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'forbidden' }]);
+  });
+
+  it('a key that may not subscribe to channels', async () => {
+    const narrow = await app.key({ subscriptionTypes: ['alerts'] });
+    const answer = await fetch(`${app.url}/v1/stream`, { headers: { authorization: `Bearer ${narrow}` } });
+    expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'forbidden' }]);
+  });
+
+  it('a stream too many', async () => {
+    const narrow = await app.key({ tier: 'free', userId: 'crowd' });
+    const opened = await Promise.all(Array.from({ length: 5 }, () => StreamClient.ready(app.url, `apiKey=${narrow}`)));
+    clients.push(...opened);
+    const answer = await fetch(`${app.url}/v1/stream?apiKey=${narrow}`);
+    expect([answer.status, await answer.json()]).toMatchObject([429, { code: 'connection_limit' }]);
+    expect(answer.headers.get('retry-after')).toBeTruthy();
+    opened[0]?.close();
+    await waitFor(async () => {
+      const next = new StreamClient(app.url, `apiKey=${narrow}`);
+      clients.push(next);
+      await waitFor(() => next.named('ready').length > 0 || next.refused !== undefined);
+      return next.refused === undefined;
+    });
+  });
+
+  it('HEAD does not open a stream', async () => {
+    const answer = await fetch(`${app.url}/v1/stream?apiKey=${key}`, { method: 'HEAD' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain('text/event-stream');
+  });
+});
+
+describe('the end', () => {
+  it('comes with an error event when the key is revoked', async () => {
+    const answer = await fetch(`${app.url}/v1/admin/api-keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ userId: 'short', role: 'reader', tier: 'pro' }),
+    });
+    const made = (await answer.json()) as { id: string; key: string };
+    const client = await StreamClient.ready(app.url, `apiKey=${made.key}`);
+    clients.push(client);
+    await fetch(`${app.url}/v1/admin/api-keys/${made.id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${app.adminKey}` },
+    });
+    expect((await client.next('error')).body).toMatchObject({ code: 'invalid_api_key' });
+  });
+
+  it('an open stream does not hold up a stop', async () => {
+    const other = await createTestApp();
+    const client = new StreamClient(other.url, `apiKey=${await other.key()}`);
+    clients.push(client);
+    await client.next('ready');
+    await other.close();
+    expect(client.named('server_draining')).toHaveLength(1);
+    client.close();
+  });
+});

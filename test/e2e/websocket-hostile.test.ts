@@ -1,0 +1,307 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { PlainClient, type Message } from '../support/plain-client.js';
+import { waitFor } from '../support/wait-for.js';
+
+let app: TestApp;
+let key: string;
+const clients: PlainClient[] = [];
+
+beforeAll(async () => {
+  app = await createTestApp({ settings: { CORS_ORIGINS: 'https://good.example' } });
+  key = await app.key();
+});
+
+afterAll(() => app.close());
+
+afterEach(async () => {
+  const faults = clients.flatMap((client) => client.faults);
+  for (const client of clients.splice(0)) client.socket.terminate();
+  expect(faults).toEqual([]);
+});
+
+function use(client: PlainClient): PlainClient {
+  clients.push(client);
+  return client;
+}
+
+const connect = async (apiKey = key): Promise<PlainClient> => use(await PlainClient.connect(app.url, apiKey));
+
+/** The first line of the answer to an upgrade request that is no WebSocket client's. */
+async function upgrade(path: string, more = ''): Promise<string> {
+  const socket = connectTcp(app.port, '127.0.0.1');
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`,
+  );
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return data.toString('latin1').split('\r\n')[0] ?? '';
+}
+
+describe('upgrades', () => {
+  it.each(['/', '/ws', '/ws/', '/v1/realtime', '/v2/realtime?apiKey=x'])(
+    '%s is the plain WebSocket API',
+    async (path) => {
+      expect(await upgrade(path)).toBe('HTTP/1.1 101 Switching Protocols');
+    },
+  );
+
+  it.each(['/nothing', '/v1/stream', '/ws/deeper', '/socket.iox'])('%s is answered and ended', async (path) => {
+    expect(await upgrade(path)).toBe('HTTP/1.1 404 Not Found');
+  });
+
+  it('a WebSocket client of an unknown path is told 404', async () => {
+    const socket = new WebSocket(`${app.url.replace('http', 'ws')}/nothing`);
+    const [error] = (await once(socket, 'error')) as [Error];
+    expect(error.message).toContain('404');
+  });
+});
+
+describe('who may come in', () => {
+  it.each([
+    [
+      'a wrong key in the address',
+      () => new PlainClient(`${app.url}/ws?apiKey=rta_wrong_key`),
+      'invalid_api_key',
+      4401,
+    ],
+    [
+      'a page of another origin',
+      () => new PlainClient(`${app.url}/ws?apiKey=${key}`, { origin: 'https://evil.example' }),
+      'forbidden',
+      4403,
+    ],
+  ])('%s is told and closed', async (_, open, code, closeCode) => {
+    const client = use(open());
+    expect(await client.next('error')).toMatchObject({ error: { code } });
+    expect((await client.closed).code).toBe(closeCode);
+    expect(client.named('connected')).toEqual([]);
+  });
+
+  it('a page of a listed origin and a key in the header', async () => {
+    const options = { origin: 'https://good.example', headers: { authorization: `Bearer ${key}` } };
+    await use(new PlainClient(`${app.url}/ws`, options)).next('connected');
+  });
+
+  it('a wrong key in the message', async () => {
+    const client = await use(new PlainClient(`${app.url}/ws`)).opened();
+    client.send({ type: 'authenticate', apiKey: 'rta_wrong_key' });
+    client.send({ type: 'subscribe', channels: ['tvl'] });
+    expect((await client.closed).code).toBe(4401);
+    expect(client.messages.map(({ type }) => type)).toEqual(['error']);
+  });
+
+  it('messages before authenticate are refused, those right after it wait', async () => {
+    const client = await use(new PlainClient(`${app.url}/ws`)).opened();
+    client.send({ type: 'ping', id: 1 });
+    client.send({ type: 'authenticate', apiKey: key, id: 2 });
+    for (let id = 3; id < 100; id++) client.send({ type: 'ping', id });
+    await waitFor(() => client.named('pong').length === 97);
+    expect(client.messages[0]).toMatchObject({ type: 'error', id: 1, error: { code: 'missing_api_key' } });
+    expect(client.messages[1]).toMatchObject({ type: 'connected' });
+    expect(client.messages[2]).toMatchObject({ type: 'authenticated', id: 2, role: 'reader', tier: 'enterprise' });
+    expect(client.named('pong').map(({ id }) => id)).toEqual(Array.from({ length: 97 }, (_, index) => index + 3));
+  });
+
+  it('authenticate again with the same key is confirmed, with another refused', async () => {
+    const client = await connect();
+    expect(await client.ask({ type: 'authenticate', apiKey: key }, 'authenticated')).toMatchObject({ role: 'reader' });
+    const other = await app.key({ userId: 'other' });
+    expect(await client.ask({ type: 'authenticate', apiKey: other }, 'error')).toMatchObject({
+      error: { code: 'conflict' },
+    });
+    expect(await client.ask({ type: 'authenticate', apiKey: 'x' }, 'error')).toMatchObject({
+      error: { code: 'invalid_api_key' },
+    });
+    await client.ask({ type: 'ping' }, 'pong');
+  });
+
+  it('a key that may not use this transport', async () => {
+    const narrow = await app.key({ transports: ['sse'] });
+    const client = use(new PlainClient(`${app.url}/ws?apiKey=${narrow}`));
+    expect((await client.closed).code).toBe(4403);
+  });
+
+  it('a connection too many', async () => {
+    const free = await app.key({ tier: 'free', userId: 'crowd' });
+    const held = await Promise.all(Array.from({ length: 5 }, () => connect(free)));
+    const client = use(new PlainClient(`${app.url}/ws?apiKey=${free}`));
+    expect(await client.next('error')).toMatchObject({ error: { code: 'connection_limit', retryable: true } });
+    expect((await client.closed).code).toBe(4429);
+    const resuming = use(
+      new PlainClient(`${app.url}/ws?apiKey=${free}&since=${String(held[0]!.messages[0]!['cursor'])}`),
+    );
+    await resuming.next('connected');
+  });
+
+  it('leaves when the key is revoked', async () => {
+    const made = await admin<{ id: string; key: string }>('POST', '/v1/admin/api-keys', {
+      userId: 'gone',
+      role: 'reader',
+      tier: 'pro',
+    });
+    const client = await connect(made.key);
+    await admin('DELETE', `/v1/admin/api-keys/${made.id}`);
+    expect(await client.next('error')).toMatchObject({
+      error: { code: 'invalid_api_key' },
+      cursor: expect.any(String),
+    });
+    expect((await client.closed).code).toBe(4401);
+  });
+});
+
+describe('bad messages', () => {
+  const bad: [string, string][] = [
+    ['no JSON', '{"type":'],
+    ['nothing', ''],
+    ['a number', '5'],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['nested too deep', '['.repeat(30_000)],
+    ['an unknown type', '{"type":"explode"}'],
+    ['an unknown field', '{"type":"ping","x":1}'],
+    ['a missing field', '{"type":"subscribe"}'],
+    ['a wrong type', '{"type":"subscribe","channels":"tvl"}'],
+    [
+      'a too long list',
+      JSON.stringify({ type: 'subscribe', channels: Array.from({ length: 600 }, (_, i) => `c${i}`) }),
+    ],
+    ['a too long name', JSON.stringify({ type: 'subscribe', channels: ['x'.repeat(1000)] })],
+    ['NaN', '{"type":"subscribe","channels":["tvl"],"filters":{"threshold":NaN}}'],
+    ['an infinite number', '{"type":"subscribe","channels":["tvl"],"filters":{"minValue":1e999}}'],
+    ['a negative number', '{"type":"subscribe","channels":["tvl"],"filters":{"threshold":-1}}'],
+    ['a prototype', '{"type":"ping","__proto__":{"x":1}}'],
+    ['a constructor as type', '{"type":"constructor"}'],
+  ];
+
+  it('get an error each, and the connection stays', async () => {
+    const client = await connect();
+    for (const [name, text] of bad) {
+      client.socket.send(text);
+      const { error } = await client.next('error');
+      expect({ name, error }).toMatchObject({ name, error: { code: 'invalid_request', retryable: false } });
+    }
+    await client.ask({ type: 'ping' }, 'pong');
+  });
+
+  it('with SQL, HTML and unicode in names are names like any other', async () => {
+    const client = await connect();
+    for (const text of [
+      "'; DROP TABLE event_log; --",
+      '<script>alert(1)</script>',
+      '🦄'.repeat(20),
+      '../../etc/passwd',
+    ]) {
+      const answer = await client.ask(
+        { type: 'subscribe', channels: [text, 'events:tvl'], filters: { protocolIds: [text] } },
+        'subscription_result',
+      );
+      expect(answer['results']).toMatchObject([{ channel: text, status: 'error' }]);
+    }
+    await client.ask({ type: 'ping' }, 'pong');
+  });
+
+  it('the 21st in a minute closes with 4400', async () => {
+    const client = await connect();
+    for (let count = 0; count < 21; count++) client.socket.send('no JSON');
+    expect((await client.closed).code).toBe(4400);
+    expect(client.named('error').filter(({ cursor }) => cursor === undefined)).toHaveLength(21);
+    expect(client.messages.at(-1)).toMatchObject({ type: 'error', cursor: expect.any(String) });
+  });
+
+  it('a binary frame closes with 4400', async () => {
+    const client = await connect();
+    client.socket.send(Buffer.from('{"type":"ping"}'));
+    expect(await client.next('error')).toMatchObject({ error: { code: 'invalid_request' } });
+    expect((await client.closed).code).toBe(4400);
+  });
+
+  it.each([64 * 1024 + 1, 10 * 1024 * 1024])('a frame of %d bytes closes with 1009', async (size) => {
+    const client = await connect();
+    client.socket.send('x'.repeat(size));
+    expect((await client.closed).code).toBe(1009);
+  });
+
+  it('a frame of exactly 64 KiB is read', async () => {
+    const client = await connect();
+    client.socket.send(JSON.stringify({ type: 'ping', id: 'x' }).padEnd(64 * 1024));
+    expect(await client.next('pong')).toMatchObject({ id: 'x' });
+  });
+
+  it('text that is no UTF-8 closes with 1007', async () => {
+    const client = await connect();
+    client.socket.send(Buffer.from([0xff, 0xfe]), { binary: false });
+    expect((await client.closed).code).toBe(1007);
+  });
+});
+
+describe('floods', () => {
+  it('10,000 messages at once end with 4429 and cost nobody else anything', async () => {
+    const bystander = await connect(await app.key({ userId: 'bystander' }));
+    const flooder = await connect(await app.key({ tier: 'free', userId: 'flooder' }));
+    for (let count = 0; count < 10_000; count++) flooder.socket.send('{"type":"ping"}');
+    expect((await flooder.closed).code).toBe(4429);
+    expect(flooder.named('pong').length).toBeLessThanOrEqual(100);
+    await bystander.ask({ type: 'ping' }, 'pong');
+  });
+
+  it('messages over the limit are refused and the connection stays', async () => {
+    const client = await connect(await app.key({ tier: 'free', userId: 'talker' }));
+    for (let id = 0; id < 120; id++) client.send({ type: 'ping', id });
+    await waitFor(() => client.named('pong').length + client.named('error').length === 120);
+    expect(client.named('pong').length).toBeLessThanOrEqual(100);
+    expect(client.named('error').every(({ error }) => (error as Message)['code'] === 'rate_limited')).toBe(true);
+    expect(client.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it('subscription changes over the limit are refused', async () => {
+    const client = await connect(await app.key({ tier: 'free', userId: 'changer' }));
+    for (let count = 0; count < 11; count++) client.send({ type: 'subscribe', channels: ['tvl'] });
+    expect(await client.next('error')).toMatchObject({ error: { code: 'rate_limited' } });
+    await client.ask({ type: 'subscriptions' }, 'subscriptions');
+  });
+
+  it('a client that does not read is closed with its cursor and costs nobody else anything', async () => {
+    const reader = await connect();
+    await reader.ask({ type: 'subscribe', channels: ['prices'] }, 'subscription_result');
+    const stalled = await connect();
+    await stalled.ask({ type: 'subscribe', channels: ['prices'] }, 'subscription_result');
+    stalled.socket.pause();
+    const tokens = 2_000;
+    await app.db.pool.query(
+      `INSERT INTO token_prices (token, price) SELECT 'stall-' || g, 1 FROM generate_series(1, ${tokens}) g`,
+    );
+    let writes = 0;
+    const connections = async () => (await admin<{ data: Message[] }>('GET', '/v1/realtime/connections')).data;
+    const stalledId = stalled.messages[0]!['connectionId'];
+    await waitFor(
+      async () => {
+        writes++;
+        await app.db.pool.query(`UPDATE token_prices SET price = price * 1.1 WHERE token LIKE 'stall-%'`);
+        return !(await connections()).some(({ connectionId }) => connectionId === stalledId);
+      },
+      { timeoutMs: 25_000, everyMs: 50 },
+    );
+    // The reader shares this process's only thread with the server, so it may be slow too: then it is told how many
+    // events a message stands for.
+    const read = () => reader.named('price_update').reduce((sum, { merged }) => sum + Number(merged ?? 1), 0);
+    await waitFor(() => read() === writes * tokens, { timeoutMs: 20_000 });
+    stalled.socket.resume();
+    await stalled.next('slow_consumer');
+  });
+});
+
+async function admin<T>(method: string, path: string, body?: object): Promise<T> {
+  const answer = await fetch(app.url + path, {
+    method,
+    headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${answer.status} ${text}`);
+  return (text === '' ? undefined : JSON.parse(text)) as T;
+}
