@@ -47,7 +47,7 @@ export class LogReader {
   private running: Promise<void> | undefined;
   private stopped = false;
   private failures = 0;
-  /** Batches of this size are tried; halved after a failure until the event at fault stands alone. */
+  /** Batches of this size are tried: a quarter after each failure, until the event at fault stands alone. */
   private size: number;
 
   constructor(
@@ -88,18 +88,21 @@ export class LogReader {
     unsubscribe();
   }
 
+  /** One turn; what to wait for after it. */
   private async turnOrRetryPause(): Promise<number | 'wait'> {
     try {
       const turn = await this.turn();
       this.failures = 0;
-      if (turn === 'full') return 0;
-      return 'wait';
+      return turn === 'full' ? 0 : 'wait';
     } catch (error) {
+      this.logger.warn({ err: error, reader: this.options.name, batch: this.size }, 'log reader failed');
+      const transient = isTransient(error);
+      if (!transient && this.size > 1) {
+        this.size = Math.max(1, Math.floor(this.size / 4));
+        return 0;
+      }
       this.failures++;
-      const alone = this.size === 1;
-      this.logger.warn({ err: error, reader: this.options.name, attempt: this.failures }, 'log reader failed');
-      if (!isTransient(error)) this.size = Math.max(1, Math.floor(this.size / 4));
-      if (!isTransient(error) && alone && this.failures >= EVENT_ATTEMPTS) return this.giveUp(error);
+      if (!transient && this.failures >= EVENT_ATTEMPTS) return this.giveUp(error);
       return Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(this.failures, 10));
     }
   }

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { LogEvent } from '../../../src/events/core/log-event.js';
+import { LogReader, type LogReaderOptions } from '../../../src/events/feed/log-reader.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+import { createPod, settle, type Pod } from './capture-fixture.js';
+
+let db: TestDatabase;
+let pod: Pod;
+let run = 0;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  pod = createPod(db.url);
+  await pod.feed.start();
+  pod.sequencer.start();
+  await db.pool.query('CREATE TABLE effects (reader text, seq bigint); GRANT ALL ON effects TO rta_app');
+});
+
+afterAll(async () => {
+  await pod.close();
+  await db.drop();
+});
+
+beforeEach(async () => {
+  run++;
+  await append(30);
+  await settle(pod);
+});
+
+const append = (count: number): Promise<unknown> =>
+  db.pool.query(
+    `SELECT append_events(jsonb_agg(jsonb_build_object('type', 'governance'))) FROM generate_series(1, $1)`,
+    [count],
+  );
+
+const writeEffects: LogReaderOptions['handle'] = async (tx, batch) => {
+  await tx.query(`INSERT INTO effects SELECT $1, unnest($2::bigint[])`, [`r${run}`, batch.map((event) => event.seq)]);
+};
+
+const reader = (options: Partial<LogReaderOptions> = {}): LogReader =>
+  new LogReader(pod.database, pod.log, pod.feed, {
+    name: `r${run}`,
+    batchSize: 8,
+    minIntervalMs: 0,
+    handle: writeEffects,
+    ...options,
+  });
+
+const effects = async (): Promise<number[]> =>
+  (
+    await pod.database.query<{ seq: number }>('SELECT seq FROM effects WHERE reader = $1 ORDER BY seq', [`r${run}`])
+  ).map(({ seq }) => seq);
+
+const upTo = (seq: number, from = 1): number[] => Array.from({ length: seq - from + 1 }, (_, index) => from + index);
+
+const caughtUp = async (head: number): Promise<unknown> =>
+  waitFor(async () => {
+    const [row] = await pod.database.query<{ seq: number }>('SELECT seq FROM log_readers WHERE name = $1', [`r${run}`]);
+    return (row?.seq ?? 0) >= head;
+  });
+
+describe('a durable reader', () => {
+  it('sees every event once, goes on where it stopped, and two of one name share the work', async () => {
+    const first = reader();
+    first.start();
+    const { headSeq } = await pod.log.bounds();
+    await caughtUp(headSeq);
+    await first.stop();
+    await append(50);
+    const pair = [reader(), reader()];
+    for (const one of pair) one.start();
+    await settle(pod);
+    const { headSeq: last } = await pod.log.bounds();
+    await caughtUp(last);
+    await Promise.all(pair.map((one) => one.stop()));
+    const seen = await effects();
+    expect(seen).toEqual(upTo(seen.at(-1) ?? 0));
+  });
+
+  it('starts behind the newest event when told so', async () => {
+    const one = reader({ startAt: 'newest' });
+    one.start();
+    await caughtUp(1);
+    const from = (await pod.log.bounds()).headSeq + 1;
+    await append(3);
+    await caughtUp(from + 2);
+    await one.stop();
+    expect((await effects()).length).toBeGreaterThanOrEqual(3);
+    expect((await effects())[0]).toBeGreaterThan(30);
+  });
+
+  it('repeats a batch that failed, with its effects once', async () => {
+    let failures = 0;
+    const one = reader({
+      handle: async (tx, batch) => {
+        await writeEffects(tx, batch);
+        if (failures++ < 2) throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
+      },
+    });
+    one.start();
+    const { headSeq } = await pod.log.bounds();
+    await caughtUp(headSeq);
+    await one.stop();
+    const seen = await effects();
+    expect(seen).toEqual(upTo(seen.at(-1) ?? 0));
+  });
+
+  it('hands an event that always fails to the dead letters and goes on behind it', async () => {
+    const { headSeq } = await pod.log.bounds();
+    const poison = headSeq - 3;
+    const dead: [number, number][] = [];
+    const one = reader({
+      handle: async (tx, batch) => {
+        await writeEffects(tx, batch);
+        if (batch.some((event) => event.seq === poison)) throw new Error('this event cannot be handled');
+      },
+      deadLetter: (_tx, event: LogEvent, error, attempts) => {
+        dead.push([event.seq, attempts]);
+        expect(error).toMatchObject({ message: 'this event cannot be handled' });
+        return Promise.resolve();
+      },
+    });
+    one.start();
+    await caughtUp(headSeq);
+    await one.stop();
+    const seen = await effects();
+    expect(seen).toEqual(upTo(seen.at(-1) ?? 0).filter((seq) => seq !== poison));
+    expect(dead).toEqual([[poison, expect.any(Number)]]);
+  });
+});
