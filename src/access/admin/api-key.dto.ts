@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -26,52 +27,42 @@ import { PageInfo, PageQuery } from './page.dto.js';
 const PRINTABLE = /^\P{Cc}*$/u;
 /** Unlike IsOptional it does not let null through. */
 const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
-const MOST = 1_000_000_000;
+/** A whole number that may be left out; 0 is no limit. */
+const LimitNumber = (): PropertyDecorator =>
+  applyDecorators(
+    IfGiven(),
+    IsInt(),
+    Min(0),
+    Max(1_000_000_000),
+    ApiProperty({ type: 'integer', required: false, minimum: 0 }),
+  );
 /** Longest overlap of a rotation: 30 days. */
 const LONGEST_OVERLAP_SECONDS = 2_592_000;
 
 /** Limits of one key in place of its tier's; 0 is no limit. */
 export class KeyLimits {
   /** Open connections. */
-  @IfGiven()
-  @IsInt()
-  @Min(0)
-  @Max(MOST)
+  @LimitNumber()
   connections?: number;
 
   /** Client messages per minute. */
-  @IfGiven()
-  @IsInt()
-  @Min(0)
-  @Max(MOST)
+  @LimitNumber()
   messages?: number;
 
   /** API requests per minute. */
-  @IfGiven()
-  @IsInt()
-  @Min(0)
-  @Max(MOST)
+  @LimitNumber()
   apiRequests?: number;
 
   /** Alert rules of the user. */
-  @IfGiven()
-  @IsInt()
-  @Min(0)
-  @Max(MOST)
+  @LimitNumber()
   alertRules?: number;
 
   /** Subscription changes per minute and connection. */
-  @IfGiven()
-  @IsInt()
-  @Min(0)
-  @Max(MOST)
+  @LimitNumber()
   subscriptionChanges?: number;
 
   /** New connections per minute and address. */
-  @IfGiven()
-  @IsInt()
-  @Min(0)
-  @Max(MOST)
+  @LimitNumber()
   connectsPerAddress?: number;
 }
 

@@ -88,7 +88,8 @@ describe('the audit trail', () => {
     const broken = new Audit(source.getRepository(AuditEntryEntity), new RequestContext());
     broken.record = () => Promise.reject(new Error('disk full'));
     const refusals = new Refusals(broken, new Clock());
-    await refusals.note({ code: 'forbidden', keyId: 'k', route: 'GET /x', address: '192.0.2.9', transport: 'rest' });
+    const refusal = { code: 'forbidden', keyId: 'k', route: 'GET /x', address: '192.0.2.9', transport: 'rest' };
+    await expect(refusals.note(refusal)).resolves.toBeUndefined();
     await refusals.onApplicationShutdown();
   });
 });
