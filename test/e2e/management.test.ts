@@ -1,0 +1,285 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { StreamClient } from '../support/event-stream.js';
+import { MarketWriter } from '../support/market-writer.js';
+import { PlainClient, type Message } from '../support/plain-client.js';
+import { waitFor } from '../support/wait-for.js';
+
+type Answer = { status: number; body: Record<string, unknown> };
+
+let app: TestApp;
+let market: MarketWriter;
+let alice: string;
+let bob: string;
+const clients: (PlainClient | StreamClient)[] = [];
+
+beforeAll(async () => {
+  app = await createTestApp();
+  market = new MarketWriter(app.db.pool);
+  [alice, bob] = await Promise.all([app.key({ userId: 'alice' }), app.key({ userId: 'bob' })]);
+});
+
+afterAll(() => app.close());
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await waitFor(async () => idsOf(await call(app.adminKey, 'GET', '/connections')).length === 0, {
+    what: 'an empty house',
+  });
+});
+
+async function call(key: string, method: string, path: string, body?: unknown): Promise<Answer> {
+  const answer = await fetch(`${app.url}/v1/realtime${path}`, {
+    method,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  return { status: answer.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+}
+
+async function connect(key: string): Promise<{ client: PlainClient; id: string }> {
+  const client = await PlainClient.connect(app.url, key);
+  clients.push(client);
+  return { client, id: String(client.messages[0]?.['connectionId']) };
+}
+
+const idsOf = ({ body }: Answer): unknown[] => (body['data'] as Message[]).map(({ connectionId }) => connectionId);
+
+describe('connections', () => {
+  it('shows everything about a connection to its user', async () => {
+    const { id } = await connect(alice);
+    const { status, body } = await call(alice, 'GET', `/connections/${id}`);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      connectionId: id,
+      userId: 'alice',
+      keyId: expect.any(String),
+      connectedAt: expect.stringMatching(/Z$/),
+      lastActivity: expect.stringMatching(/Z$/),
+      transport: 'websocket',
+      metadata: { userAgent: null, ipAddress: '127.0.0.1', region: null },
+      subscriptions: 0,
+    });
+  });
+
+  it('are listed in pages, those of others only for admins', async () => {
+    const own = await Promise.all(Array.from({ length: 3 }, () => connect(alice)));
+    const { id: foreign } = await connect(bob);
+    const stream = await StreamClient.ready(app.url, `apiKey=${bob}`);
+    clients.push(stream);
+    const first = await call(alice, 'GET', '/connections?limit=2');
+    const { next_cursor, has_more } = first.body['page'] as { next_cursor: string; has_more: boolean };
+    expect(has_more).toBe(true);
+    const second = await call(alice, 'GET', `/connections?limit=2&cursor=${next_cursor}`);
+    expect(second.body['page']).toEqual({ next_cursor: null, has_more: false });
+    expect([...idsOf(first), ...idsOf(second)].sort()).toEqual(own.map(({ id }) => id).sort());
+    expect(idsOf(await call(app.adminKey, 'GET', '/connections'))).toContain(foreign);
+    const bobs = await call(app.adminKey, 'GET', '/connections?userId=bob');
+    expect((bobs.body['data'] as Message[]).map(({ transport }) => transport).sort()).toEqual(['sse', 'websocket']);
+    expect(idsOf(await call(alice, 'GET', '/connections?userId=bob'))).toEqual([]);
+  });
+
+  it('of others do not exist', async () => {
+    const { id } = await connect(bob);
+    const body = { type: 'tvl_changes' };
+    const answers = await Promise.all([
+      call(alice, 'GET', `/connections/${id}`),
+      call(alice, 'DELETE', `/connections/${id}`),
+      call(alice, 'GET', `/connections/${id}/subscriptions`),
+      call(alice, 'POST', `/connections/${id}/subscriptions`, body),
+      call(alice, 'PATCH', `/connections/${id}/subscriptions`, {}),
+      call(alice, 'DELETE', `/connections/${id}/subscriptions`),
+      call(alice, 'GET', `/explain?connection=${id}&cursor=x-00000000001`),
+      call(alice, 'GET', '/connections/nobody'),
+    ]);
+    expect(answers.map(({ status, body }) => `${status} ${String(body['code'])}`)).toEqual(
+      answers.map(() => '404 not_found'),
+    );
+  });
+
+  it('are ended on request, and told', async () => {
+    const { client, id } = await connect(alice);
+    expect((await call(alice, 'DELETE', `/connections/${id}`)).status).toBe(204);
+    expect(await client.next('error')).toMatchObject({ error: { retryable: true }, cursor: expect.any(String) });
+    await client.closed;
+    expect((await call(alice, 'GET', `/connections/${id}`)).status).toBe(404);
+  });
+
+  it.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1.5', 'cursor=', 'nonsense=1'])('refuses ?%s', async (query) => {
+    const { status, body } = await call(alice, 'GET', `/connections?${query}`);
+    expect([status, body['code']]).toEqual([400, 'invalid_request']);
+  });
+});
+
+describe('subscriptions', () => {
+  it('are added, listed, changed and removed from outside, and take effect', async () => {
+    await market.price('managed-coin', 100);
+    const { client, id } = await connect(alice);
+    const path = `/connections/${id}/subscriptions`;
+    const added = await call(alice, 'POST', path, { type: 'price_changes', tokens: ['Managed-Coin'], threshold: 0.07 });
+    expect(added).toMatchObject({
+      status: 201,
+      body: { subscriptions: [{ type: 'price_changes', tokens: ['managed-coin'], threshold: 0.05 }] },
+    });
+    await market.price('managed-coin', 110);
+    expect(await client.next('price_update')).toMatchObject({ channel: 'price_changes', data: { price: 110 } });
+    const changed = await call(alice, 'PATCH', path, {
+      type: 'price_changes',
+      tokens: ['managed-coin'],
+      threshold: 0.5,
+    });
+    expect(changed).toMatchObject({ status: 200, body: { subscriptions: [{ threshold: 0.5 }] } });
+    expect(await call(alice, 'GET', path)).toMatchObject({
+      body: { data: [{ threshold: 0.5 }], page: { has_more: false } },
+    });
+    await market.price('managed-coin', 121);
+    const removed = await call(alice, 'DELETE', `${path}?type=price_changes`);
+    expect(removed).toMatchObject({ status: 200, body: { removed: [{ type: 'price_changes' }] } });
+    expect((await call(alice, 'GET', path)).body['data']).toEqual([]);
+    expect(client.named('price_update')).toHaveLength(1);
+  });
+
+  it('of a channel keep their name', async () => {
+    const { id } = await connect(alice);
+    const path = `/connections/${id}/subscriptions`;
+    await call(alice, 'POST', path, { type: 'channel', channel: 'events:chain:bsc' });
+    expect((await call(alice, 'GET', path)).body['data']).toMatchObject([
+      { type: 'channel', channel: 'events:chain:bsc' },
+    ]);
+    expect((await call(alice, 'DELETE', `${path}?channel=events:chain:bsc`)).body['removed']).toHaveLength(1);
+  });
+
+  it.each([
+    ['nothing', {}],
+    ['an unknown type', { type: 'everything' }],
+    ['an unknown field', { type: 'tvl_changes', x: 1 }],
+    ['a wrong type', { type: 'tvl_changes', threshold: 'high' }],
+    ['a negative number', { type: 'tvl_changes', minValue: -1 }],
+    ['a list of objects', { type: 'tvl_changes', protocols: [{}] }],
+    ['no channel', { type: 'channel', channel: 'nonsense' }],
+    ['a too long list', { type: 'tvl_changes', protocols: Array.from({ length: 501 }, (_, i) => `p${i}`) }],
+  ])('refuse %s', async (_, body) => {
+    const { id } = await connect(alice);
+    const answer = await call(alice, 'POST', `/connections/${id}/subscriptions`, body);
+    expect([answer.status, answer.body['code']]).toEqual([400, 'invalid_request']);
+  });
+
+  it('of every owner are for admins', async () => {
+    const { id } = await connect(alice);
+    const answer = await call(alice, 'POST', `/connections/${id}/subscriptions`, { type: 'alerts', all: true });
+    expect([answer.status, answer.body['code']]).toEqual([403, 'forbidden']);
+  });
+
+  it('are counted: own for users, all for admins', async () => {
+    const { client } = await connect(alice);
+    await client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');
+    const { client: other } = await connect(bob);
+    await other.ask({ type: 'subscribe', channels: ['tvl'] }, 'subscription_result');
+    expect((await call(alice, 'GET', '/subscription-stats')).body).toMatchObject({
+      connections: { total: 1, websocket: 1, socketio: 0, sse: 0 },
+      subscriptions: 2,
+      byName: { tvl: 1, prices: 1 },
+    });
+    expect((await call(app.adminKey, 'GET', '/subscription-stats')).body).toMatchObject({
+      connections: { total: 2 },
+      byName: { tvl: 2, prices: 1 },
+    });
+  });
+});
+
+describe('explain', () => {
+  it('names the first failing condition of each subscription, by cursor and by event id', async () => {
+    await market.tvl('explained', 'ethereum', 1_000);
+    const { client, id } = await connect(alice);
+    const subscribe = (channel: string, filters: object) =>
+      client.ask({ type: 'subscribe', channels: [channel], filters }, 'subscription_confirmed');
+    await subscribe('events:tvl', {});
+    await subscribe('events:prices', {});
+    await subscribe('events:protocol:other', {});
+    await subscribe('events:protocol:explained', { threshold: 0.5 });
+    await subscribe('events:chain:ethereum', { chains: ['base'] });
+    await subscribe('events:chain:ethereum:tvl', { minValue: 5_000 });
+    await market.tvl('explained', 'ethereum', 1_100);
+    const { cursor, data } = await client.next('tvl_update');
+    await client.ask({ type: 'subscribe', channels: ['tvl'] }, 'subscription_result');
+    const { status, body } = await call(alice, 'GET', `/explain?connection=${id}&cursor=${String(cursor)}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ connectionId: id, cursor, eventType: 'tvl_change', reaches: true });
+    const verdicts = (body['subscriptions'] as Message[]).map(({ failed }) => failed);
+    expect(verdicts).toEqual([null, 'eventTypes', 'protocols', 'threshold', 'chains', 'range', 'subscribed_later']);
+    const { eventId } = data as { eventId: string };
+    expect((await call(alice, 'GET', `/explain?connection=${id}&eventId=${eventId}`)).body).toEqual(body);
+  });
+
+  it('agrees with what was sent', async () => {
+    const { client, id } = await connect(alice);
+    const { cursor } = await client.ask({ type: 'subscribe', channels: ['alerts'] }, 'subscription_result');
+    await market.price('explained-coin', 1);
+    await market.price('explained-coin', 2);
+    const event = await waitFor(async () => {
+      const { data } = (await (
+        await fetch(`${app.url}/v1/events?since=${String(cursor)}`, { headers: { authorization: `Bearer ${alice}` } })
+      ).json()) as { data: { cursor: string }[] };
+      return data[0];
+    });
+    const { body } = await call(alice, 'GET', `/explain?connection=${id}&cursor=${event.cursor}`);
+    expect(body).toMatchObject({ reaches: false, summary: 'None of 1 subscriptions matches.' });
+    expect(client.named('price_update')).toEqual([]);
+  });
+
+  it.each([
+    ['neither cursor nor id', '', 400],
+    ['both', '&cursor=a-00000000001&eventId=019a9a3e-5c00-7000-8000-000000000001', 400],
+    ['no cursor at all', '&cursor=rubbish', 404],
+    ['a cursor of another log', '&cursor=zzzz-00000000001', 404],
+    ['an id that is none', '&eventId=rubbish', 400],
+    ['an id of nothing', '&eventId=019a9a3e-5c00-7000-8000-000000000001', 404],
+  ])('answers %s', async (_, query, status) => {
+    const { id } = await connect(alice);
+    expect((await call(alice, 'GET', `/explain?connection=${id}${query}`)).status).toBe(status);
+  });
+});
+
+describe('announcements', () => {
+  it('reach everyone, a user, or a room, and are audited', async () => {
+    const [one, two] = await Promise.all([connect(alice), connect(bob)]);
+    await one.client.ask({ type: 'subscribe', channels: ['events:protocol:aave-v3'] }, 'subscription_confirmed');
+    const say = async (body: object) => (await call(app.adminKey, 'POST', '/announcements', body)).body['delivered'];
+    expect(await say({ message: 'all' })).toBe(2);
+    expect(await say({ message: 'to bob', userId: 'bob' })).toBe(1);
+    expect(await say({ message: 'to the room', room: 'events:protocol:aave-v3' })).toBe(1);
+    expect(await say({ message: 'to the protocol', room: 'protocol:aave-v3' })).toBe(1);
+    expect(await say({ message: 'to nobody', userId: 'nobody' })).toBe(0);
+    await two.client.next('system_announcement');
+    await two.client.next('system_announcement');
+    const heard = (client: PlainClient) =>
+      client.named('system_announcement').map(({ data }) => (data as { message: string }).message);
+    await waitFor(() => heard(one.client).length === 3);
+    expect(heard(one.client)).toEqual(['all', 'to the room', 'to the protocol']);
+    expect(heard(two.client)).toEqual(['all', 'to bob']);
+    const { rows } = await app.db.pool.query(`SELECT 1 FROM audit_log WHERE action = 'announcement.send'`);
+    expect(rows).toHaveLength(5);
+  });
+
+  it('are for admins only, and say something to one audience', async () => {
+    expect((await call(alice, 'POST', '/announcements', { message: 'x' })).status).toBe(403);
+    for (const body of [
+      {},
+      { message: '' },
+      { message: 'x'.repeat(2_001) },
+      { message: 'x', userId: 'a', room: 'b' },
+    ]) {
+      expect((await call(app.adminKey, 'POST', '/announcements', body)).status).toBe(400);
+    }
+  });
+});
+
+describe('the description of the realtime messages', () => {
+  it('is served as YAML without a key', async () => {
+    const answer = await fetch(`${app.url}/asyncapi.yaml`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
+    expect(await answer.text()).toMatch(/^asyncapi: 3\.0\.0\n/);
+  });
+});
