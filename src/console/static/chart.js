@@ -158,7 +158,7 @@ export class Chart {
     setText(byId('chart-value'), this.#format(values[at]));
     setText(byId('chart-change'), percent(change));
     byId('chart-change').className = `change ${direction(change)}`;
-    const span = { 24: '24 hours', 168: '7 days', 720: '30 days' }[this.#hours];
+    const span = { 1: '1 hour', 24: '24 hours', 168: '7 days', 720: '30 days' }[this.#hours];
     setText(byId('chart-when'), index === null ? `in ${span}` : moment(times[at] * 1000));
     if (index !== null) return;
     const low = this.#format(Math.min(...values));

@@ -96,14 +96,21 @@ export class Stream extends EventTarget {
     return undefined;
   }
 
+  /** The answer that was back fastest tells most: its two ways can differ least. */
   async #compareClocks() {
-    const sent = Date.now();
-    try {
-      const answer = await this.#socket.timeout(5_000).emitWithAck('ping', {});
-      const server = new Date(answer.timestamp).getTime();
-      if (Number.isFinite(server)) this.clockOffset = server - (sent + Date.now()) / 2;
-    } catch {
-      // Without an answer the clocks are taken as equal.
+    let fastest = Infinity;
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      const sent = Date.now();
+      try {
+        const { timestamp } = await this.#socket.timeout(5_000).emitWithAck('ping', {});
+        const took = Date.now() - sent;
+        if (!(took < fastest)) continue;
+        fastest = took;
+        this.clockOffset = new Date(timestamp).getTime() - (sent + took / 2) || 0;
+      } catch {
+        return;
+      }
     }
   }
 
