@@ -62,7 +62,7 @@ export class RealtimeMetrics implements RealtimeObserver {
   }
 
   /** Gauges that are read from the hub when they are asked for. */
-  observe(hub: RealtimeHub): readonly Gauge<string>[] {
+  observe(hub: RealtimeHub): readonly Gauge[] {
     const registers = [this.metrics.registry];
     return [
       new Gauge({

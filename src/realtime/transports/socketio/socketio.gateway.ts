@@ -37,7 +37,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   }
 
   private attach(namespace: Namespace): void {
-    namespace.use((socket, next) => void this.admit(socket).then(next));
+    namespace.use(async (socket, next) => next(await this.admit(socket)));
     namespace.on('connection', (socket) => this.open(socket));
   }
 

@@ -1,0 +1,202 @@
+import { io, type Socket } from 'socket.io-client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { next } from '../support/socketio-server.js';
+import { waitFor } from '../support/wait-for.js';
+
+let app: TestApp;
+let apiKey: string;
+const open: Socket[] = [];
+
+beforeAll(async () => {
+  app = await createTestApp();
+  apiKey = await app.key();
+});
+
+afterEach(() => {
+  for (const socket of open.splice(0)) socket.disconnect();
+});
+
+afterAll(async () => {
+  await app?.close();
+});
+
+/** As printed: the library's defaults, polling first, then an upgrade. */
+function connect(path = '/v1/realtime'): Socket {
+  const socket = io(`${app.url}${path}`, { auth: { apiKey }, forceNew: true });
+  open.push(socket);
+  return socket;
+}
+
+/** A writer's plain SQL, each statement committed by itself. */
+async function write(protocol: string, chain: string, ...tvls: number[]): Promise<void> {
+  await app.db.pool.query('INSERT INTO protocols (slug, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [protocol]);
+  for (const tvl of tvls) {
+    await app.db.pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, $2, $3)
+       ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = now()`,
+      [protocol, chain, tvl],
+    );
+  }
+}
+
+type TvlChange = { protocol: string; currentTvl: number; previousTvl: number; changePercent: number; cursor: string };
+
+/** Everything a socket sees of one protocol. */
+function follow(socket: Socket, protocol: string): TvlChange[] {
+  const seen: TvlChange[] = [];
+  socket.on('tvl_change', (event: TvlChange) => {
+    if (event.protocol === protocol) seen.push(event);
+  });
+  return seen;
+}
+
+describe('the printed snippets', () => {
+  it.each(['/v1/realtime', '/v2/realtime'])('receive on %s a change made by plain SQL, polling first', async (path) => {
+    const protocol = `uniswap-v3${path.slice(1, 3)}`;
+    await write(protocol, 'ethereum', 2500);
+    const socket = connect(path);
+    socket.emit('subscribe', { type: 'protocol', protocol, chain: 'ethereum' });
+    socket.emit('subscribe', { type: 'tvl_changes', threshold: 0.05 });
+    await waitFor(() => socket.io.engine?.transport.name === 'websocket');
+    await waitFor(async () => (await socket.emitWithAck('subscriptions')).subscriptions.length === 2);
+    const seen = follow(socket, protocol);
+    await app.db.pool.query('UPDATE protocol_tvl SET tvl = 2750, observed_at = now() WHERE protocol = $1', [protocol]);
+    await waitFor(() => seen.length > 0);
+    expect(seen).toEqual([
+      expect.objectContaining({
+        eventType: 'tvl_change',
+        protocol,
+        chain: 'ethereum',
+        previousTvl: 2500,
+        currentTvl: 2750,
+        changePercent: 10,
+        changeAbsolute: 250,
+        protocolTvl: 2750,
+        timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/),
+        eventId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
+      }),
+    ]);
+    socket.emit('unsubscribe', { type: 'protocol', protocol });
+    expect(await next(socket, 'unsubscribed')).toMatchObject({ removed: [{ type: 'protocol' }] });
+  });
+
+  it('receive a price change', async () => {
+    const socket = connect();
+    const price = next(socket, 'price_change');
+    await socket.emitWithAck('subscribe', { type: 'price_changes', token: 'bitcoin' });
+    const upsert = `INSERT INTO token_prices (token, symbol, price) VALUES ('bitcoin', 'BTC', $1)
+                    ON CONFLICT (token) DO UPDATE SET price = excluded.price, observed_at = now()`;
+    await app.db.pool.query(upsert, [67_000]);
+    await app.db.pool.query(upsert, [68_000]);
+    expect(await price).toMatchObject({ token: 'bitcoin', symbol: 'BTC', previousPrice: 67_000, currentPrice: 68_000 });
+  });
+});
+
+describe('thresholds', () => {
+  it('a slide of 20 % in steps of 1 % reaches a 5 % subscriber four times, live and in replay alike', async () => {
+    const protocol = 'sliding';
+    await write(protocol, 'ethereum', 1_000);
+    const socket = connect();
+    const live = follow(socket, protocol);
+    const { cursor } = await socket.emitWithAck('subscribe', { type: 'tvl_changes', threshold: 0.05 });
+    const all = connect();
+    const every = follow(all, protocol);
+    await all.emitWithAck('subscribe', { type: 'protocol', protocol });
+    const slide = Array.from({ length: 22 }, (_, step) => 1_000 * 0.99 ** (step + 1));
+    await write(protocol, 'ethereum', ...slide);
+    await waitFor(() => every.length === 22);
+    await waitFor(() => live.length === 4);
+    const again = connect();
+    const replayed = follow(again, protocol);
+    const answer = await again.emitWithAck('subscribe', { type: 'tvl_changes', threshold: 0.05, since: cursor });
+    expect(answer).toMatchObject({ ok: true, recovered: true, replayed: 4 });
+    expect(replayed).toEqual(live);
+  });
+});
+
+describe('snapshots', () => {
+  it('give the published values and go on with changes', async () => {
+    await write('snapped', 'ethereum', 100, 200);
+    await write('snapped', 'base', 50);
+    const socket = connect();
+    const seen = follow(socket, 'snapped');
+    const snapshot = next(socket, 'snapshot');
+    const ready = await waitFor(async () => (await fetch(`${app.url}/health/ready`)).ok);
+    expect(ready).toBe(true);
+    const answer = await socket.emitWithAck('subscribe', { type: 'protocol', protocol: 'snapped', snapshot: true });
+    expect(answer).toMatchObject({ ok: true, snapshot: { parts: 1 } });
+    const { items } = (await snapshot) as { items: { chain: string; tvl: number }[] };
+    await write('snapped', 'ethereum', 400);
+    await waitFor(() => seen.some(({ currentTvl }) => currentTvl === 400));
+    const known = new Map(items.map(({ chain, tvl }) => [chain, tvl]));
+    for (const { previousTvl, currentTvl } of seen) {
+      expect(known.get('ethereum')).toBe(previousTvl);
+      known.set('ethereum', currentTvl);
+    }
+  });
+});
+
+describe('access', () => {
+  it('a revoked key takes its sockets along', async () => {
+    const created = await fetch(`${app.url}/v1/admin/api-keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ userId: 'leaver', role: 'reader', tier: 'free' }),
+    });
+    const { id, key } = (await created.json()) as { id: string; key: string };
+    const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey: key }, forceNew: true });
+    open.push(socket);
+    await next(socket, 'connected');
+    const ended = next<string>(socket, 'disconnect');
+    await fetch(`${app.url}/v1/admin/api-keys/${id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${app.adminKey}` },
+    });
+    expect(await ended).toBe('io server disconnect');
+    const refused = io(`${app.url}/v1/realtime`, { auth: { apiKey: key }, forceNew: true });
+    open.push(refused);
+    expect((await next<Error>(refused, 'connect_error')).message).toBe('invalid_api_key');
+  });
+
+  it('a key of tier free holds five connections, and may come back with since while they time out', async () => {
+    const key = await app.key({ tier: 'free', userId: 'limited' });
+    const connectAs = (auth: object) => {
+      const socket = io(`${app.url}/v1/realtime`, {
+        auth: { apiKey: key, ...auth },
+        forceNew: true,
+        reconnection: false,
+      });
+      open.push(socket);
+      return socket;
+    };
+    for (let i = 0; i < 5; i++) await next(connectAs({}), 'connected');
+    const error = await next<Error & { data: unknown }>(connectAs({}), 'connect_error');
+    expect(error.data).toMatchObject({ code: 'connection_limit', retryable: true });
+    await next(connectAs({ since: 'x-00000000001' }), 'connected');
+  });
+});
+
+describe('metrics', () => {
+  it('count connections, subscriptions, deliveries and their latency', async () => {
+    const socket = connect();
+    await socket.emitWithAck('subscribe', { type: 'protocol', protocol: 'metered' });
+    const seen = follow(socket, 'metered');
+    await write('metered', 'ethereum', 1, 2);
+    await waitFor(() => seen.length === 1);
+    const text = await (
+      await fetch(`${app.url}/metrics`, { headers: { authorization: `Bearer ${app.adminKey}` } })
+    ).text();
+    for (const name of [
+      'ws_connections{transport="socketio"} 1',
+      'ws_subscription_count 1',
+      'ws_filter_groups 1',
+      'ws_event_routed_total',
+      'ws_event_filtered_total',
+      'ws_listener_status',
+      'event_commit_to_delivery_seconds_count',
+    ]) {
+      expect(text).toContain(name);
+    }
+  });
+});
