@@ -15,6 +15,7 @@ const RETRY_MS = 250;
 export class ProcessLock {
   private readonly logger = new Logger('Database');
   private released = false;
+  private retaking: Promise<void> | undefined;
 
   private constructor(
     private readonly url: string,
@@ -40,12 +41,13 @@ export class ProcessLock {
 
   async release(): Promise<void> {
     this.released = true;
+    await this.retaking;
     await this.client.end();
   }
 
   private watch(client: pg.Client): void {
     client.once('end', () => {
-      if (!this.released) void this.retake();
+      if (!this.released) this.retaking = this.retake();
     });
   }
 
@@ -58,7 +60,7 @@ export class ProcessLock {
         return;
       }
       this.logger.warn({ retryMs: RETRY_MS * 4 }, 'the lock on the database was lost and is not free yet');
-      await sleep(RETRY_MS * 4, undefined, { ref: false });
+      await sleep(RETRY_MS * 4);
     }
   }
 }

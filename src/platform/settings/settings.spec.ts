@@ -5,6 +5,7 @@ import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadSettings } from './load-settings.js';
+import type { Setting } from './setting.js';
 import { SETTINGS } from './settings-table.js';
 import { parseSettings, SettingsError } from './settings.js';
 
@@ -127,9 +128,9 @@ describe('loadSettings', () => {
 describe('.env.example', () => {
   const lines = readFileSync(join(import.meta.dirname, '../../../.env.example'), 'utf8').split('\n');
 
-  it.each(Object.entries(SETTINGS).map(([name, setting]) => ({ name, setting })))(
+  it.each(Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => ({ name, setting })))(
     'explains $name with its unit and default',
-    ({ name, setting }) => {
+    ({ name, setting }: { name: string; setting: Setting<unknown> }) => {
       const at = lines.findIndex((line) => line.replace(/^# /, '').startsWith(`${name}=`));
       const shown = setting.shown ?? String(setting.fallback);
       expect(lines.slice(at - 2, at)).toEqual([`# ${setting.doc}`, `# Unit: ${setting.unit}. Default: ${shown}.`]);

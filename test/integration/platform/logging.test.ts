@@ -1,0 +1,105 @@
+import { Controller, Get, Module, Query } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Logger } from '@nestjs/common';
+import { Logger as PinoLogger } from 'nestjs-pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HttpErrorFilter } from '../../../src/platform/errors/http-error.filter.js';
+import { HttpModule } from '../../../src/platform/http/http.module.js';
+import { proxyWarning } from '../../../src/platform/http/proxy-warning.js';
+import { RequestContext } from '../../../src/platform/http/request-context.js';
+import { requestIds } from '../../../src/platform/http/request-id.js';
+import { LoggingModule } from '../../../src/platform/logging/logging.module.js';
+import { parseSettings } from '../../../src/platform/settings/settings.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const SECRET = 'rta_ab12_verySecretSecretSecret';
+
+@Controller()
+class Talkative {
+  private readonly logger = new Logger('Talkative');
+
+  @Get('work')
+  async work(@Query('later') later: string): Promise<string> {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    this.logger.log({ later, apiKey: SECRET, nested: { password: 'hunter2' } }, 'deep inside');
+    return 'done';
+  }
+
+  @Get('fail')
+  fail(): never {
+    throw new Error(`cannot use ${SECRET}`);
+  }
+}
+
+describe('the log', () => {
+  const lines: string[] = [];
+  let app: NestExpressApplication;
+  let url: string;
+
+  beforeAll(async () => {
+    const destination = { write: (line: string) => void lines.push(line) };
+    const logging = LoggingModule.with(parseSettings({ LOG_LEVEL: 'debug' }), destination);
+    @Module({ imports: [HttpModule, logging], controllers: [Talkative] })
+    class Root {}
+    app = await NestFactory.create<NestExpressApplication>(Root, { bufferLogs: true, abortOnError: false });
+    app.useLogger(app.get(PinoLogger));
+    app.use(requestIds(app.get(RequestContext)));
+    app.use(proxyWarning(0));
+    app.useGlobalFilters(new HttpErrorFilter());
+    await app.listen(0, '127.0.0.1');
+    url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  });
+
+  afterAll(() => app.close());
+
+  interface Line {
+    [field: string]: unknown;
+  }
+
+  /** Lines with that message, once there are any. */
+  const said = (msg: string): Promise<Line[]> =>
+    waitFor(() => {
+      const found = lines.map((line) => JSON.parse(line) as Line).filter((line) => line['msg'] === msg);
+      return found.length > 0 ? found : undefined;
+    });
+
+  it('puts the request id into every line of a request, also far from its handler', async () => {
+    await fetch(`${url}/work?later=1`, { headers: { 'x-request-id': 'trace-1' } });
+    const [inside] = await said('deep inside');
+    expect(inside).toMatchObject({ level: 'info', context: 'Talkative', correlationId: 'trace-1', later: '1' });
+    const [answered] = await said('request answered');
+    expect(answered).toMatchObject({ correlationId: 'trace-1', req: { method: 'GET', address: '127.0.0.1' } });
+  });
+
+  it('never holds a key, a password or a token', async () => {
+    await fetch(`${url}/work?later=${SECRET}&apiKey=plain-text`);
+    await fetch(`${url}/fail`, { headers: { authorization: `Bearer ${SECRET}` } });
+    expect((await said('request failed')).length).toBeGreaterThan(0);
+    expect(lines.join('')).not.toMatch(/verySecret|hunter2|plain-text/);
+  });
+
+  it('tells the reason of a failure that the client is not told', async () => {
+    const answer = await fetch(`${url}/fail`, { headers: { 'x-request-id': 'trace-2' } });
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).not.toContain('cannot use');
+    const line = await waitFor(async () =>
+      (await said('request failed')).find((l) => l['correlationId'] === 'trace-2'),
+    );
+    expect(line).toMatchObject({
+      level: 'error',
+      code: 'internal_error',
+      err: { stack: expect.stringContaining('fail') },
+    });
+  });
+
+  it('warns once about a proxy that it was not told of', async () => {
+    for (let i = 0; i < 3; i++) await fetch(`${url}/work`, { headers: { 'x-forwarded-for': '1.2.3.4' } });
+    const warnings = lines.filter((line) => line.includes('TRUST_PROXY is 0'));
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('leaves out what the framework says about itself', () => {
+    expect(lines.filter((line) => line.includes('RouterExplorer'))).toEqual([]);
+  });
+});

@@ -1,0 +1,44 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ProcessLock } from '../../../src/platform/database/process-lock.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const HOLDERS = `SELECT pid FROM pg_stat_activity WHERE application_name = 'defi-realtime-lock' AND datname = current_database()`;
+
+describe('ProcessLock', () => {
+  let db: TestDatabase;
+
+  beforeEach(async () => {
+    db = await createTestDatabase({ empty: true });
+  });
+
+  afterEach(() => db.drop());
+
+  it('keeps a second process off the database for as long as the first lives', async () => {
+    const first = await ProcessLock.take(db.url);
+    await expect(ProcessLock.take(db.url)).rejects.toThrow(/^Another process already works on this database;/);
+    await first.release();
+    const second = await ProcessLock.take(db.url);
+    await second.release();
+  });
+
+  it('waits for a process that is just ending', async () => {
+    const first = await ProcessLock.take(db.url);
+    const waiting = ProcessLock.take(db.url);
+    await first.release();
+    await (await waiting).release();
+    expect(await waitFor(async () => (await db.pool.query(HOLDERS)).rowCount === 0)).toBe(true);
+  });
+
+  it('is taken again after its connection was lost', async () => {
+    const lock = await ProcessLock.take(db.url);
+    const { rows } = await db.pool.query<{ pid: number }>(HOLDERS);
+    await db.pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+    await waitFor(async () => {
+      const held = await db.pool.query<{ pid: number }>(HOLDERS);
+      return held.rows.some((row) => row.pid !== rows[0]?.pid);
+    });
+    await lock.release();
+    expect(await waitFor(async () => (await db.pool.query(HOLDERS)).rowCount === 0)).toBe(true);
+  });
+});
