@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { channelsOf, isShortChannel, parseChannel } from './channels.js';
+import { parseEventId } from './event-id.js';
+import { EVENT_TYPES, type EventType, type LogEvent } from './log-event.js';
+import { eventPayload } from './payload.js';
+
+const at = Date.parse('2026-05-01T12:00:00.000Z');
+
+function event<T extends LogEvent['type']>(fields: Partial<LogEvent> & { type: T }): LogEvent & { type: T } {
+  return {
+    seq: 36,
+    epoch: 'abc',
+    protocol: null,
+    chain: null,
+    token: null,
+    previous: null,
+    current: null,
+    moved: null,
+    protocolTvl: null,
+    name: null,
+    category: null,
+    symbol: null,
+    volume24h: null,
+    marketCap: null,
+    data: null,
+    source: 'test',
+    confidence: 1,
+    tags: [],
+    observedAt: at,
+    capturedAt: at,
+    loggedAt: at,
+    owner: null,
+    correlationId: null,
+    traceParent: null,
+    ...fields,
+  };
+}
+
+describe('eventPayload', () => {
+  it('gives a TVL change in percent, with the common fields and nothing internal', () => {
+    const payload = eventPayload(
+      event({
+        type: 'tvl_change',
+        protocol: 'uniswap-v3',
+        chain: 'ethereum',
+        name: 'Uniswap V3',
+        category: 'Dexes',
+        previous: 2_500,
+        current: 2_750,
+        moved: 0.1,
+        protocolTvl: 4_000,
+        tags: ['dex'],
+        correlationId: 'c-1',
+        owner: 'someone',
+        traceParent: '00-1',
+      }),
+    );
+    expect(payload).toEqual({
+      eventId: expect.any(String),
+      cursor: 'abc-00000000010',
+      eventType: 'tvl_change',
+      timestamp: '2026-05-01T12:00:00.000Z',
+      source: 'test',
+      confidence: 1,
+      tags: ['dex'],
+      correlationId: 'c-1',
+      protocol: 'uniswap-v3',
+      name: 'Uniswap V3',
+      category: 'Dexes',
+      chain: 'ethereum',
+      previousTvl: 2_500,
+      currentTvl: 2_750,
+      changePercent: 10,
+      changeAbsolute: 250,
+      moved: 0.1,
+      protocolTvl: 4_000,
+    });
+    expect(parseEventId(payload.eventId)).toMatchObject({ loggedAt: at, seq: 36 });
+  });
+
+  it('has no percentage from zero, and no binary noise', () => {
+    expect(eventPayload(event({ type: 'price_change', token: 'x', previous: 0, current: 3 }))).toMatchObject({
+      changePercent: null,
+      changeAbsolute: 3,
+      previousPrice: 0,
+    });
+    expect(eventPayload(event({ type: 'price_change', token: 'x', previous: 0.1, current: 0.3 }))).toMatchObject({
+      changeAbsolute: 0.2,
+      changePercent: 200,
+    });
+  });
+
+  it('tells what changed of a protocol', () => {
+    const changes = [{ field: 'name', previousValue: 'A', currentValue: 'B' }];
+    expect(
+      eventPayload(event({ type: 'protocol_update', protocol: 'p', data: { updateType: 'metadata', changes } })),
+    ).toMatchObject({ protocol: 'p', updateType: 'metadata', changes });
+    expect(eventPayload(event({ type: 'protocol_update' }))).toMatchObject({ updateType: 'metadata', changes: [] });
+  });
+
+  it('nests the data of market events and leaves out subjects they do not have', () => {
+    const payload = eventPayload(event({ type: 'liquidation', protocol: 'aave', data: { amount: 7 } }));
+    expect(payload).toMatchObject({ protocol: 'aave', data: { amount: 7 } });
+    expect(payload).not.toHaveProperty('token');
+  });
+
+  it('spreads the data of alerts, which cannot replace common fields', () => {
+    expect(
+      eventPayload(
+        event({ type: 'alert', protocol: 'aave', data: { alertId: 'a', cursor: 'forged', source: 'forged' } }),
+      ),
+    ).toMatchObject({ alertId: 'a', cursor: 'abc-00000000010', source: 'test', protocol: 'aave' });
+  });
+
+  it.each(EVENT_TYPES)('serves %s', (type: EventType) => {
+    expect(eventPayload(event({ type }))).toMatchObject({ eventType: type });
+  });
+});
+
+describe('channels', () => {
+  it.each<[Partial<LogEvent> & { type: LogEvent['type'] }, string[]]>([
+    [
+      { type: 'tvl_change', protocol: 'p', chain: 'bsc' },
+      ['events:tvl', 'events:protocol:p', 'events:chain:bsc', 'events:chain:bsc:tvl'],
+    ],
+    [
+      { type: 'price_change', token: 'bsc:0x1', chain: 'bsc' },
+      ['events:prices', 'events:token:bsc:0x1', 'events:chain:bsc', 'events:chain:bsc:prices'],
+    ],
+    [{ type: 'price_change', token: 'btc' }, ['events:prices', 'events:token:btc']],
+    [{ type: 'protocol_update', protocol: 'p' }, ['events:protocols', 'events:protocol:p']],
+    [{ type: 'governance', protocol: 'p' }, ['events:governance', 'events:protocol:p']],
+    [{ type: 'alert', protocol: 'p' }, ['events:alerts']],
+    [{ type: 'chain_reorg', chain: 'bsc' }, ['events:onchain']],
+    [{ type: 'tick' }, []],
+    [{ type: 'tvl_baseline', protocol: 'p' }, []],
+  ])('of %o', (fields, expected) => {
+    expect(channelsOf(event(fields))).toEqual(expected);
+    for (const channel of expected) expect(parseChannel(channel)?.types).toContain(fields.type);
+  });
+
+  it('select one subject', () => {
+    expect(parseChannel('events:token:ethereum:0xabc')).toMatchObject({ token: 'ethereum:0xabc' });
+    expect(parseChannel('events:chain:bsc:prices')).toEqual({ types: ['price_change'], chain: 'bsc' });
+    expect(parseChannel('protocols')).toEqual({ types: ['tvl_change', 'protocol_update'] });
+  });
+
+  it.each([
+    '',
+    'events',
+    'events:token:',
+    'events:chain:a:b',
+    'events:chain:a:tvl:x',
+    'constructor',
+    'events:chain:a b',
+    `events:protocol:${'x'.repeat(129)}`,
+  ])('are not: %s', (name) => {
+    expect(parseChannel(name)).toBeUndefined();
+  });
+
+  it('have short names of their own', () => {
+    expect(['tvl', 'prices', 'events:tvl', 'toString'].map(isShortChannel)).toEqual([true, true, false, false]);
+  });
+});

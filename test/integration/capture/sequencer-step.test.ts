@@ -1,0 +1,167 @@
+import type { Client } from 'pg';
+import type { QueryRunner } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Capture1790000001000 } from '../../../migrations/1790000001000-capture.js';
+import { appendEvents } from '../../../src/events/capture/append-events.js';
+import { EventLog } from '../../../src/events/capture/event-log.js';
+import { Database } from '../../../src/platform/database/database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+
+let db: TestDatabase;
+let database: Database;
+let leader: Client;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  database = new Database({ url: db.url, poolSize: 3 });
+  leader = await database.connect();
+  await leader.query(`SELECT acquire_log_lease('test', 600000, NULL, NULL)`);
+});
+
+afterAll(async () => {
+  await leader.end();
+  await database.onApplicationShutdown();
+  await db.drop();
+});
+
+/** One step; the events' `correlation_id`, which the tests use as a name. */
+const step = async (limit = 100): Promise<string[]> => {
+  const { rows } = await leader.query<{ correlation_id: string }>(
+    `SELECT correlation_id FROM sequencer_step('test', (SELECT lease_epoch FROM log_head), $1)`,
+    [limit],
+  );
+  return rows.map((row) => row.correlation_id);
+};
+
+const INSERT = `INSERT INTO change_outbox (type, correlation_id) SELECT 'governance', unnest($1::text[])`;
+
+describe('a step', () => {
+  it('claims later what a transaction open during earlier steps commits', async () => {
+    const early = await db.pool.connect();
+    await early.query('BEGIN');
+    await early.query(INSERT, [['early 1']]);
+    await db.pool.query(INSERT, [['late']]);
+    expect(await step()).toEqual(['late']);
+    for (let n = 0; n < 3; n++) {
+      await db.pool.query(INSERT, [[`more ${n}`]]);
+      expect(await step()).toEqual([`more ${n}`]);
+      expect(await step()).toEqual([]);
+    }
+    await early.query(INSERT, [['early 2']]);
+    await early.query('COMMIT');
+    early.release();
+    expect(await step()).toEqual(['early 1', 'early 2']);
+    expect(await step()).toEqual([]);
+  });
+
+  it('goes through a pile in order of the outbox, page by page, whatever commits in between', async () => {
+    const early = await db.pool.connect();
+    await early.query('BEGIN');
+    await early.query(INSERT, [['first']]);
+    await db.pool.query(INSERT, [['a', 'b', 'c', 'd', 'e']]);
+    expect(await step(2)).toEqual(['a', 'b']);
+    await early.query('COMMIT');
+    early.release();
+    await db.pool.query(INSERT, [['f']]);
+    expect(await step(2)).toEqual(['first', 'c']);
+    expect(await step(2)).toEqual(['d', 'e']);
+    expect(await step(2)).toEqual(['f']);
+    expect(await step(2)).toEqual([]);
+  });
+
+  it('takes back everything when its transaction fails', async () => {
+    await db.pool.query(INSERT, [['kept']]);
+    await leader.query('BEGIN');
+    expect(await step()).toEqual(['kept']);
+    await leader.query('ROLLBACK');
+    expect(await step()).toEqual(['kept']);
+    const { rows } = await db.pool.query('SELECT count(*) = max(seq) AS dense FROM event_log');
+    expect(rows).toEqual([{ dense: true }]);
+  });
+
+  it('keeps to its indexes although its plan was made on empty tables', async () => {
+    for (let n = 0; n < 7; n++) await step();
+    const scans = async (): Promise<Record<string, number>> => {
+      await leader.query('SELECT pg_stat_force_next_flush()');
+      const { rows } = await db.pool.query<{ name: string; scans: number }>(
+        `SELECT relname AS name, seq_scan AS scans FROM pg_stat_user_tables
+         WHERE relname IN ('change_outbox', 'protocols', 'protocol_tvl')`,
+      );
+      return Object.fromEntries(rows.map((row) => [row.name, row.scans]));
+    };
+    await db.pool.query(`INSERT INTO protocols (slug, name) SELECT 'p' || n, 'P' FROM generate_series(1, 2000) n`);
+    await db.pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'bsc', n FROM generate_series(1, 2000) n`,
+    );
+    const before = await scans();
+    for (let n = 0; n < 8; n++) await step(500);
+    expect(await scans()).toEqual(before);
+  });
+
+  it('carries every field from appendEvents to the log', async () => {
+    const event = {
+      type: 'alert' as const,
+      protocol: 'aave',
+      chain: 'bsc',
+      token: 'bitcoin',
+      previous: 1,
+      current: 2.5,
+      symbol: 'AAVE',
+      data: { deep: { list: [1, 'two', null] } },
+      source: 'rules',
+      confidence: 0.5,
+      tags: ['a', 'b c'],
+      observedAt: 1_795_000_000_123,
+      owner: 'someone',
+      correlationId: 'c-1',
+      traceParent: '00-abc',
+    };
+    await database.transaction((tx) => appendEvents(tx, [event, { type: 'emission' }]));
+    await step();
+    const log = new EventLog(database);
+    const { headSeq } = await log.bounds();
+    const [first, second] = await log.read(headSeq - 2, 10);
+    expect(first).toMatchObject({ ...event, seq: headSeq - 1, moved: null });
+    expect(second).toMatchObject({
+      type: 'emission',
+      source: 'unknown',
+      confidence: 1,
+      tags: [],
+      data: null,
+      owner: null,
+    });
+    expect(Date.now() - (second?.observedAt ?? 0)).toBeLessThan(60_000);
+    const mine = await log.read(headSeq - 2, 10, { owner: 'someone' });
+    const others = await log.read(headSeq - 2, 10, { owner: 'another' });
+    expect([mine.length, others.length]).toEqual([2, 1]);
+  });
+
+  it('never gets an event that the log could not hold', async () => {
+    for (const event of [
+      { type: 'unheard_of' },
+      { type: 'alert', confidence: 2 },
+      { type: 'alert', observed_at: 'infinity' },
+    ]) {
+      await expect(db.pool.query('SELECT append_events($1)', [JSON.stringify([event])])).rejects.toMatchObject({
+        code: '23514',
+      });
+    }
+  });
+});
+
+describe('the migration', () => {
+  it('goes up, down and up again', async () => {
+    const empty = await createTestDatabase({ empty: true });
+    const runner = { query: (sql: string) => empty.pool.query(sql) } as unknown as QueryRunner;
+    const migration = new Capture1790000001000();
+    await migration.up(runner);
+    await migration.down(runner);
+    const left = await empty.pool.query(
+      `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace
+       UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace`,
+    );
+    expect(left.rows).toEqual([]);
+    await migration.up(runner);
+    await empty.drop();
+  });
+});
