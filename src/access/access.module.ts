@@ -14,6 +14,7 @@ import { AccessEvents } from './access-events.js';
 import { AccessService } from './access.service.js';
 import { AuditEntryEntity } from './audit/audit-entry.entity.js';
 import { Audit } from './audit/audit.js';
+import { ProcessAudit } from './audit/process-audit.js';
 import { Refusals } from './audit/refusals.js';
 import { AccessGuard } from './guard/access.guard.js';
 import { AdminKey } from './keys/admin-key.js';
@@ -44,6 +45,7 @@ const LIMITS = [Connections, MinuteCounters, RequestLimits, TierLimits, UsageLim
     AccessService,
     AccessEvents,
     Audit,
+    ProcessAudit,
     Refusals,
     ...KEYS,
     ...LIMITS,

@@ -47,8 +47,7 @@ export class ApiKeys {
   ) {}
 
   async create(wanted: NewKey, creation: Creation): Promise<CreatedKey> {
-    await this.refuseRepeated(creation);
-    return this.source.transaction(async (manager) => {
+    return this.once(creation, async (manager) => {
       await manager.createQueryBuilder().insert().into(UserEntity).values({ id: wanted.userId }).orIgnore().execute();
       return insertKey(manager, wanted, creation);
     });
@@ -82,9 +81,8 @@ export class ApiKeys {
    * expiry; with 0 it ends at once.
    */
   async rotate(id: string, overlapSeconds: number, creation: Creation): Promise<CreatedKey> {
-    await this.refuseRepeated(creation);
     await this.get(id);
-    const created = await this.source.transaction(async (manager) => {
+    const created = await this.once(creation, async (manager) => {
       const old = await manager.findOneOrFail(ApiKeyEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
       this.refuseEnded(old);
       const successor = await insertKey(manager, old, creation);
@@ -106,6 +104,18 @@ export class ApiKeys {
     const expired = key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now();
     if (key.revokedAt !== null || key.rotatedTo !== null || expired) {
       throw new DomainError('conflict', 'The key has been revoked or rotated or has expired; create another one.');
+    }
+  }
+
+  /** One transaction that makes one key, for one creation only once. */
+  private async once(creation: Creation, work: (tx: EntityManager) => Promise<CreatedKey>): Promise<CreatedKey> {
+    await this.refuseRepeated(creation);
+    try {
+      return await this.source.transaction(work);
+    } catch (error) {
+      // Another process may have been faster with the same creation.
+      await this.refuseRepeated(creation);
+      throw error;
     }
   }
 

@@ -1,0 +1,31 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Settings } from '../../platform/settings/settings.js';
+import { Audit } from './audit.js';
+
+/** Writes starts and stops of the process into the audit trail. */
+@Injectable()
+export class ProcessAudit implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(ProcessAudit.name);
+
+  constructor(
+    private readonly audit: Audit,
+    private readonly settings: Settings,
+  ) {}
+
+  onApplicationBootstrap(): Promise<void> {
+    return this.record('system.start', {});
+  }
+
+  /** Before the last phase, in which the database closes. */
+  beforeApplicationShutdown(signal?: string): Promise<void> {
+    return this.record('system.stop', signal === undefined ? {} : { signal });
+  }
+
+  private async record(action: string, more: { signal?: string }): Promise<void> {
+    const detail = { role: this.settings.role, pid: process.pid, node: process.version, ...more };
+    await this.audit.record({ actor: 'system', action, outcome: 'ok', detail }).catch((error: unknown) => {
+      // A stop because of a lost database must remain a stop.
+      this.logger.warn({ err: error, action }, 'the audit trail could not be written');
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AccessEvents, AccessService, SystemFacts, UsageLimits } from '../../../src/access/index.js';
+import { Connections } from '../../../src/access/limits/connections.js';
+import { Clock } from '../../../src/platform/clock/clock.js';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+let db: TestDatabase;
+let one: TestApp;
+let two: TestApp;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  [one, two] = await Promise.all([createTestApp({ db }), createTestApp({ db })]);
+});
+afterAll(async () => {
+  await Promise.all([one.close(), two.close()]);
+  await db.drop();
+});
+
+const headers = () => ({ authorization: `Bearer ${one.adminKey}`, 'content-type': 'application/json' });
+const create = (app: TestApp, idempotencyKey: string) =>
+  fetch(`${app.url}/v1/admin/api-keys`, {
+    method: 'POST',
+    headers: { ...headers(), 'idempotency-key': idempotencyKey },
+    body: JSON.stringify({ userId: 'twice' }),
+  });
+
+describe('two processes on one database', () => {
+  it('make no second key for a repeated Idempotency-Key', async () => {
+    const made = (await (await create(one, 'same')).json()) as { id: string };
+    const repeated = await create(two, 'same');
+    expect(repeated.status).toBe(409);
+    expect(await repeated.json()).toMatchObject({ code: 'conflict', detail: expect.stringContaining(made.id) });
+    const [racing, other] = await Promise.all([create(one, 'race'), create(two, 'race')]);
+    expect(new Set([racing.status, other.status])).toEqual(new Set([201, 409]));
+  });
+
+  it('refuse a key within 5 s that the other one revoked', async () => {
+    const key = await one.key();
+    const me = () => fetch(`${two.url}/v1/me`, { headers: { authorization: `Bearer ${key}` } });
+    expect((await me()).status).toBe(200);
+    await fetch(`${one.url}/v1/admin/api-keys/${key.split('_')[1]}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${one.adminKey}` },
+    });
+    await waitFor(async () => (await me()).status === 401, { timeoutMs: 5_000 });
+    expect((await me()).status).toBe(401);
+  });
+});
+
+describe('connections beyond the limit', () => {
+  it('are reported when their time to resume is over', async () => {
+    const limits = one.nest.get(UsageLimits);
+    const secret = await one.key({ limits: { connections: 1 } });
+    const caller = await one.nest.get(AccessService).authenticate({ secret, transport: 'sse', address: '192.0.2.1' });
+    const told: string[] = [];
+    const stop = one.nest.get(AccessEvents).onOverstayed((id) => told.push(id));
+    for (const id of ['first', 'second']) await limits.openConnection(caller, id, { resuming: true });
+    const clock = one.nest.get(Clock);
+    const real = clock.now.bind(clock);
+    clock.now = () => real() + 61_000;
+    try {
+      expect(await waitFor(() => told[0], { timeoutMs: 5_000 })).toBe('second');
+    } finally {
+      clock.now = real;
+      stop();
+      for (const id of ['first', 'second']) limits.closeConnection(caller, id);
+    }
+    expect(one.nest.get(Connections).count(caller.keyId)).toBe(0);
+  });
+});
+
+describe('the system overview', () => {
+  it('takes facts of other modules, and answers although one of them fails', async () => {
+    const facts = one.nest.get(SystemFacts);
+    facts.add('log', () => ({ headSeq: 7 }));
+    facts.add('broken', () => {
+      throw new Error('away');
+    });
+    const answer = await fetch(`${one.url}/v1/admin/system`, { headers: headers() });
+    expect(await answer.json()).toMatchObject({ log: { headSeq: 7 }, broken: { status: 'unavailable' } });
+  });
+});
+
+describe('the audit trail', () => {
+  it('tells when a process started and stopped', async () => {
+    const own = await createTestApp({ db });
+    const count = async (action: string) =>
+      (await db.pool.query('SELECT 1 FROM audit_log WHERE action = $1', [action])).rowCount ?? 0;
+    const before = await count('system.stop');
+    expect(await count('system.start')).toBeGreaterThanOrEqual(3);
+    await own.close();
+    expect(await count('system.stop')).toBe(before + 1);
+  });
+});
+
+describe('without its database', () => {
+  it('a process answers 503 for keys that it does not remember', async () => {
+    const own = await createTestApp();
+    try {
+      await own.db.pool.query(`ALTER TABLE api_keys RENAME TO gone`);
+      const answer = await fetch(`${own.url}/v1/me`, { headers: { authorization: 'Bearer rta_new_key' } });
+      expect(answer.status).toBe(503);
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await answer.json()).toMatchObject({ code: 'unavailable' });
+    } finally {
+      await own.close();
+    }
+  });
+});
