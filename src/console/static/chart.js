@@ -65,8 +65,8 @@ export class Chart {
     setText(byId('chart-title'), known?.name ?? id);
     document.title = `${known?.name ?? id} · defi-realtime`;
     const chains = metric === 'tvl' && known ? largestChains(known, 6) : [];
-    const kind = metric === 'tvl' ? 'Total value locked' : 'Price';
-    setText(byId('chart-detail'), [kind, known?.category].filter(Boolean).join('  ·  '));
+    const kind = metric === 'tvl' ? 'total value locked' : 'price';
+    setText(byId('chart-detail'), [known?.category, kind].filter(Boolean).join('  ·  '));
     if (known && this.#data[0].length === 0) setText(byId('chart-value'), this.#format(this.store.valueOf(known)));
     const total = known && metric === 'tvl' ? totalOf(known) : 0;
     byId('chains').replaceChildren(
