@@ -135,6 +135,7 @@ SELECT prepare_metric_points(now() + interval '14 days');
 REVOKE ALL ON FUNCTION prepare_metric_points(timestamptz), retire_metric_points(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION prepare_metric_points(timestamptz), retire_metric_points(timestamptz) TO rta_app;
 GRANT SELECT, INSERT, UPDATE ON metric_series, published_values, metric_points, metric_hourly, metric_daily TO rta_app;
+GRANT DELETE ON metric_hourly, metric_daily TO rta_app;
 GRANT SELECT, INSERT, DELETE ON history_dirty TO rta_app;
 GRANT SELECT, INSERT ON history_sampled_hours TO rta_app;
 GRANT SELECT ON history_state TO rta_app, rta_reader;

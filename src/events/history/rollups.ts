@@ -90,17 +90,14 @@ CROSS JOIN LATERAL (
 WHERE a.samples > 0 AND b.bucket >= (SELECT raw_from FROM history_state)
 ${REPLACE_BUCKET}`;
 
-/** Recomputes the days of the given hours: a relation with columns series_id and bucket. */
-export const recomputeDays = (hours: string) => `
+const RECOMPUTE_DAYS = `
 INSERT INTO metric_daily (${BUCKET_COLUMNS})
 SELECT b.series_id, b.day, a.*
 FROM (SELECT DISTINCT series_id, date_trunc('day', bucket, 'UTC') AS day
-      FROM ${hours}) b
+      FROM unnest($1::int[], $2::timestamptz[]) AS hours (series_id, bucket)) b
 CROSS JOIN LATERAL (
   SELECT ${OF_HOURS} FROM metric_hourly h
   WHERE h.series_id = b.series_id AND h.bucket >= b.day AND h.bucket < b.day + interval '24 hours'
 ) a
 WHERE a.samples > 0
 ${REPLACE_BUCKET}`;
-
-const RECOMPUTE_DAYS = recomputeDays('unnest($1::int[], $2::timestamptz[]) AS hours (series_id, bucket)');

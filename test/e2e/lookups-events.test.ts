@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EventFeed, EventLog, formatCursor } from '../../src/events/index.js';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+interface Event {
+  eventType: string;
+  cursor: string;
+  [field: string]: unknown;
+}
+
+interface Page {
+  data: Event[];
+  page: { next_cursor: string; has_more: boolean };
+}
+
+let app: TestApp;
+let alice: string;
+let bob: string;
+
+beforeAll(async () => {
+  app = await createTestApp();
+  alice = await app.key({ userId: 'alice' });
+  bob = await app.key({ userId: 'bob' });
+  const { pool } = app.db;
+  await pool.query(`INSERT INTO protocols (slug, name) VALUES ('aave', 'Aave')`);
+  await pool.query(
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 100), ('lido', 'bsc', 100)`,
+  );
+  await pool.query(`INSERT INTO token_prices (token, price) VALUES ('bitcoin', 100), ('base:0xab', 1)`);
+  for (let value = 110; value < 130; value += 10) {
+    await pool.query('UPDATE protocol_tvl SET tvl = $1', [value]);
+    await pool.query('UPDATE token_prices SET price = $1', [value]);
+  }
+  await pool.query(`SELECT append_events('[{"type": "alert", "owner": "alice", "data": {"ruleId": "r1"}}]')`);
+  await pool.query(`SELECT append_events('[{"type": "governance", "protocol": "aave", "data": {"proposal": 1}}]')`);
+  await waitFor(async () => (await read(alice, 'types=governance')).data.length === 1);
+});
+afterAll(() => app?.close());
+
+const request = (key: string, query: string) =>
+  fetch(`${app.url}/v1/events?${query}`, { headers: { authorization: `Bearer ${key}` } });
+
+async function read(key: string, query = ''): Promise<Page> {
+  return (await (await request(key, query)).json()) as Page;
+}
+
+const types = ({ data }: Page) => data.map((event) => event.eventType);
+
+describe('the event log over HTTP', () => {
+  test('gives the delivered events in order, with their cursors, and no internal rows', async () => {
+    const { data, page } = await read(alice);
+    expect(data[0]).toMatchObject({ eventType: 'protocol_update', updateType: 'listed', protocol: 'aave' });
+    expect(data.map((event) => event.cursor)).toEqual(data.map((event) => event.cursor).toSorted());
+    expect(new Set(types({ data, page }))).toEqual(
+      new Set(['protocol_update', 'tvl_change', 'price_change', 'alert', 'governance']),
+    );
+    expect(page.has_more).toBe(false);
+    const change = data.find((event) => event.eventType === 'tvl_change');
+    expect(change).toMatchObject({ previousTvl: 100, currentTvl: 110, changePercent: 10, moved: 0.1 });
+    expect(change).not.toHaveProperty('owner');
+    expect(change).not.toHaveProperty('seq');
+  });
+
+  test('pages give every event once', async () => {
+    const whole = (await read(alice)).data;
+    const walked: Event[] = [];
+    let since = '';
+    for (;;) {
+      const { data, page } = await read(alice, `limit=3${since}`);
+      walked.push(...data);
+      since = `&since=${page.next_cursor}`;
+      if (!page.has_more) break;
+    }
+    expect(walked).toEqual(whole);
+  });
+
+  test('polling with the last cursor gives what is new, also behind a filter that finds nothing', async () => {
+    const { page } = await read(alice, 'types=liquidation');
+    expect(page.next_cursor).toMatch(/^[0-9a-z]+-[0-9a-z]{11}$/);
+    await app.db.pool.query(
+      `SELECT append_events('[{"type": "liquidation", "protocol": "aave", "data": {"usd": 5}}]')`,
+    );
+    const next = await waitFor(async () => {
+      const answer = await read(alice, `types=liquidation&cursor=${page.next_cursor}`);
+      return answer.data.length > 0 && answer;
+    });
+    expect(next.data).toMatchObject([{ eventType: 'liquidation', protocol: 'aave', data: { usd: 5 } }]);
+    expect((await read(alice, `types=liquidation&since=${next.page.next_cursor}`)).data).toEqual([]);
+  });
+
+  test.each([
+    ['types=price_change,governance', (e: Event) => ['price_change', 'governance'].includes(e.eventType)],
+    ['types=tvl_update', (e: Event) => e.eventType === 'tvl_change'],
+    ['protocol=aave', (e: Event) => e['protocol'] === 'aave'],
+    ['chain=Binance', (e: Event) => e['chain'] === 'bsc'],
+    ['token=coingecko:Bitcoin', (e: Event) => e['token'] === 'bitcoin'],
+    ['token=Base:0xAB', (e: Event) => e['token'] === 'base:0xab'],
+  ])('%s selects', async (query, selects) => {
+    const all = (await read(alice)).data;
+    const { data } = await read(alice, query);
+    expect(data.length).toBeGreaterThan(0);
+    expect(data).toEqual(all.filter(selects));
+  });
+
+  test('what belongs to a user reaches that user only; admins see it when they ask for all', async () => {
+    expect((await read(alice, 'types=alert')).data).toMatchObject([{ eventType: 'alert', ruleId: 'r1' }]);
+    expect((await read(bob, 'types=alert')).data).toEqual([]);
+    expect((await read(app.adminKey, 'types=alert')).data).toEqual([]);
+    expect((await read(app.adminKey, 'types=alert&all=true')).data).toHaveLength(1);
+    const refused = await request(bob, 'types=alert&all=true');
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'forbidden']);
+  });
+
+  test('as CSV', async () => {
+    const answer = await fetch(`${app.url}/v1/events?types=price_change`, {
+      headers: { authorization: `Bearer ${alice}`, accept: 'text/csv' },
+    });
+    expect(answer.headers.get('x-next-cursor')).toBeTruthy();
+    expect((await answer.text()).split('\r\n').length).toBeGreaterThan(4);
+  });
+
+  test('a position that the log does not have is told, not skipped over', async () => {
+    const { epoch, headSeq } = await app.nest.get(EventLog).bounds();
+    expect(app.nest.get(EventFeed).epoch).toBe(epoch);
+    for (const [cursor, code] of [
+      [formatCursor('other', 1), 'cursor_expired'],
+      [formatCursor(epoch, headSeq + 1_000), 'cursor_expired'],
+      ['nonsense', 'invalid_cursor'],
+      [`${epoch}-zzzzzzzzzzzz`, 'invalid_cursor'],
+      ["'; DROP TABLE event_log; --", 'invalid_cursor'],
+    ]) {
+      const answer = await request(alice, `since=${encodeURIComponent(String(cursor))}`);
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toMatchObject({ code: 'invalid_request', errors: [{ pointer: '?since', code }] });
+    }
+  });
+
+  test.each([
+    'types=nothing',
+    'types=tick',
+    'types=',
+    'limit=0',
+    'limit=1001',
+    'all=1',
+    'all=TRUE',
+    'protocol=%00',
+    'seq=1',
+    'since=',
+  ])('%s is refused', async (query) => {
+    const answer = await request(alice, query);
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([400, 'invalid_request']);
+  });
+});

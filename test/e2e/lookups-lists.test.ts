@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HistoryBackfill } from '../../src/events/index.js';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const DAY_MS = 86_400_000;
+
+type Row = Record<string, unknown>;
+
+interface Page {
+  data: Row[];
+  page: { next_cursor: string | null; has_more: boolean };
+}
+
+let app: TestApp;
+let key: string;
+
+beforeAll(async () => {
+  app = await createTestApp();
+  key = await app.key();
+  const { pool } = app.db;
+  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains) VALUES
+    ('aave-v3', 'Aave V3', 'AAVE', 'Lending', '{ethereum}'), ('lido', 'Lido', 'LDO', 'Liquid Staking', '{ethereum}'),
+    ('pancake', 'PancakeSwap', 'CAKE', 'Dexs', '{bsc}'), ('quiet', '=Quiet', NULL, 'Lending', '{}')`);
+  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave-v3', 'ethereum', 300), ('aave-v3', 'base', 100),
+    ('aave-v3', 'borrowed', 900), ('lido', 'ethereum', 500), ('pancake', 'bsc', 200), ('nameless', 'all', 50)`);
+  await pool.query(`INSERT INTO token_prices (token, symbol, chain, price, volume_24h, market_cap) VALUES
+    ('bitcoin', 'BTC', 'bitcoin', 100, 5, 1000), ('ethereum', 'ETH', 'ethereum', 10, 7, 500),
+    ('base:0xab', 'USDX', 'base', 1, NULL, NULL)`);
+  const day = (metric: 'tvl' | 'price', subject: string, chain: string | null, value: number) => {
+    return { metric, subject, chain, at: Date.now() - DAY_MS, value };
+  };
+  await app.nest
+    .get(HistoryBackfill)
+    .insert([
+      day('tvl', 'aave-v3', 'ethereum', 100),
+      day('tvl', 'aave-v3', 'base', 100),
+      day('tvl', 'lido', 'ethereum', 1000),
+      day('tvl', 'pancake', 'bsc', 200),
+      day('price', 'bitcoin', null, 80),
+      day('price', 'ethereum', null, 20),
+    ]);
+  await waitFor(async () => (await get('/v1/tokens')).data.length === 3);
+});
+afterAll(() => app?.close());
+
+const request = (path: string, headers: Record<string, string> = {}) =>
+  fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}`, ...headers } });
+
+async function get(path: string): Promise<Page> {
+  return (await (await request(path)).json()) as Page;
+}
+
+async function column(path: string, name: string): Promise<unknown[]> {
+  return (await get(path)).data.map((row) => row[name]);
+}
+
+async function walk(path: string, name: string): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  let cursor = '';
+  for (;;) {
+    const { data, page } = await get(`${path}${path.includes('?') ? '&' : '?'}limit=2${cursor}`);
+    seen.push(...data.map((row) => row[name]));
+    expect(page.has_more).toBe(page.next_cursor !== null);
+    if (page.next_cursor === null) return seen;
+    cursor = `&cursor=${page.next_cursor}`;
+  }
+}
+
+describe('protocols', () => {
+  test('come largest first; those without value last', async () => {
+    const { data, page } = await get('/v1/protocols');
+    expect(data.map((row) => row['protocol'])).toEqual(['lido', 'aave-v3', 'pancake', 'nameless', 'quiet']);
+    expect(page).toEqual({ next_cursor: null, has_more: false });
+    expect(data[1]).toMatchObject({
+      protocol: 'aave-v3',
+      name: 'Aave V3',
+      symbol: 'AAVE',
+      category: 'Lending',
+      chains: ['ethereum'],
+      url: null,
+      tvl: 400,
+      change24h: 100,
+      change7d: null,
+    });
+    expect(data[3]).toMatchObject({ name: 'nameless', tvl: 50 });
+    expect(data[4]).toMatchObject({ tvl: null, change24h: null });
+  });
+
+  test.each([
+    ['sort=name', ['quiet', 'aave-v3', 'lido', 'nameless', 'pancake']],
+    ['sort=name&order=desc', ['pancake', 'nameless', 'lido', 'aave-v3', 'quiet']],
+    ['sort=tvl&order=asc', ['nameless', 'pancake', 'aave-v3', 'lido', 'quiet']],
+    ['sort=change', ['aave-v3', 'pancake', 'lido', 'nameless', 'quiet']],
+    ['sort=change&window=7d', ['aave-v3', 'lido', 'nameless', 'pancake', 'quiet']],
+    ['q=AaVe', ['aave-v3']],
+    ['q=cake', ['pancake']],
+    ['category=lending', ['aave-v3', 'quiet']],
+    ['chain=ethereum', ['lido', 'aave-v3']],
+    ['chain=Binance', ['pancake']],
+    ['chain=base', ['aave-v3']],
+    ['chain=nowhere', []],
+    ['q=a&category=Lending&chain=ethereum', ['aave-v3']],
+    ["q=' OR 1=1 --", []],
+  ])('%s', async (query, expected) => {
+    expect(await column(`/v1/protocols?${query}`, 'protocol')).toEqual(expected);
+    expect(await walk(`/v1/protocols?${query}`, 'protocol')).toEqual(expected);
+  });
+
+  test('pages stay in place while values change', async () => {
+    const first = await get('/v1/protocols?limit=2');
+    await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 10000 WHERE protocol = 'nameless'`);
+    await waitFor(async () => (await column('/v1/protocols', 'protocol'))[0] === 'nameless');
+    expect(await column(`/v1/protocols?limit=5&cursor=${first.page.next_cursor}`, 'protocol')).toEqual([
+      'pancake',
+      'quiet',
+    ]);
+    await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 50 WHERE protocol = 'nameless'`);
+    await waitFor(async () => (await column('/v1/protocols', 'protocol'))[0] === 'lido');
+  });
+
+  test('one, with its chains', async () => {
+    const protocol = (await (await request('/v1/protocols/aave-v3')).json()) as Row;
+    expect(protocol).toMatchObject({ protocol: 'aave-v3', tvl: 400, metadata: {} });
+    expect((protocol['tvls'] as Row[]).map((row) => [row['chain'], row['counted']]).sort()).toEqual([
+      ['base', true],
+      ['borrowed', false],
+      ['ethereum', true],
+    ]);
+    expect(await (await request('/v1/protocols/quiet')).json()).toMatchObject({ tvl: null, tvls: [] });
+    expect(await (await request('/v1/protocols/nameless')).json()).toMatchObject({ name: 'nameless', tvl: 50 });
+    expect((await request('/v1/protocols/nobody')).status).toBe(404);
+  });
+
+  test('changes of a description show', async () => {
+    await app.db.pool.query(`UPDATE protocols SET name = 'Lido Finance' WHERE slug = 'lido'`);
+    await waitFor(async () => (await column('/v1/protocols?q=finance', 'name'))[0] === 'Lido Finance');
+  });
+
+  test('as CSV, harmless for spreadsheets', async () => {
+    const answer = await request('/v1/protocols?category=lending', { accept: 'text/csv' });
+    expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8');
+    expect(answer.headers.get('vary')).toContain('Accept');
+    const [header, ...lines] = (await answer.text()).split('\r\n');
+    expect(header).toBe('protocol,name,symbol,category,chains,url,tvl,change1h,change24h,change7d');
+    expect(lines[1]).toBe("quiet,'=Quiet,,Lending,,,,,,");
+  });
+});
+
+describe('chains', () => {
+  test('add up what is real', async () => {
+    expect((await get('/v1/chains')).data).toEqual([
+      { chain: 'ethereum', tvl: 800, protocols: 2 },
+      { chain: 'bsc', tvl: 200, protocols: 1 },
+      { chain: 'base', tvl: 100, protocols: 1 },
+    ]);
+    expect(await walk('/v1/chains', 'chain')).toEqual(['ethereum', 'bsc', 'base']);
+  });
+});
+
+describe('tokens', () => {
+  test.each([
+    ['', ['bitcoin', 'ethereum', 'base:0xab']],
+    ['sort=token', ['base:0xab', 'bitcoin', 'ethereum']],
+    ['sort=price&order=asc', ['base:0xab', 'ethereum', 'bitcoin']],
+    ['sort=volume', ['ethereum', 'bitcoin', 'base:0xab']],
+    ['sort=change', ['bitcoin', 'ethereum', 'base:0xab']],
+    ['q=USD', ['base:0xab']],
+    ['chain=ethereum', ['ethereum']],
+  ])('%s', async (query, expected) => {
+    expect(await column(`/v1/tokens?${query}`, 'token')).toEqual(expected);
+    expect(await walk(`/v1/tokens?${query}`, 'token')).toEqual(expected);
+  });
+});
+
+describe('movers', () => {
+  test.each([
+    ['', ['aave-v3', 'lido']],
+    ['direction=up', ['aave-v3']],
+    ['direction=down', ['lido']],
+    ['minValue=450', ['lido']],
+    ['minValue=4.5e2', ['lido']],
+    ['window=7d', []],
+    ['limit=1', ['aave-v3']],
+  ])('of TVL: %s', async (query, expected) => {
+    expect(await column(`/v1/movers?${query}`, 'protocol')).toEqual(expected);
+  });
+
+  test('of prices, with all changes', async () => {
+    expect((await get('/v1/movers?metric=price&window=24h')).data).toMatchObject([
+      { metric: 'price', token: 'ethereum', symbol: 'ETH', value: 10, changePercent: -50, change24h: -50 },
+      { metric: 'price', token: 'bitcoin', value: 100, changePercent: 25 },
+    ]);
+  });
+});
+
+describe('input that is not right', () => {
+  test.each([
+    '/v1/protocols?sort=age',
+    '/v1/protocols?order=up',
+    '/v1/protocols?limit=1001',
+    '/v1/protocols?limit=-1',
+    '/v1/protocols?limit=NaN',
+    '/v1/protocols?limit=Infinity',
+    '/v1/protocols?limit=1.5',
+    '/v1/protocols?limit=',
+    '/v1/protocols?limit[gt]=1',
+    '/v1/protocols?q=',
+    `/v1/protocols?q=${'a'.repeat(101)}`,
+    '/v1/protocols?q=%00',
+    '/v1/protocols?q=a&q=b',
+    '/v1/protocols?cursor=W10',
+    '/v1/protocols?cursor=%ff',
+    '/v1/protocols?window=1y',
+    '/v1/protocols?toString=1',
+    '/v1/protocols/aave-v3?exact=true',
+    '/v1/chains?sort=tvl',
+    '/v1/tokens?sort=tvl',
+    '/v1/tokens?chain=%0a',
+    '/v1/movers?metric=volume',
+    '/v1/movers?direction=sideways',
+    '/v1/movers?limit=101',
+    '/v1/movers?minValue=-1',
+    '/v1/movers?minValue=1e999',
+    '/v1/movers?minValue=<script>',
+    '/v1/tvl/aave-v3?exact=yes',
+    '/v1/tvl/%00',
+    `/v1/tvl/${'a'.repeat(256)}`,
+    '/v1/prices/%0d%0a',
+    '/v1/prices/bitcoin?vs=eur',
+  ])('%s is refused with the field at fault', async (path) => {
+    const answer = await request(path);
+    const problem = (await answer.json()) as Row;
+    expect([answer.status, problem['code']]).toEqual([400, 'invalid_request']);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect((problem['errors'] as Row[])[0]).toMatchObject({
+      pointer: expect.stringMatching(/^[?:]/),
+      code: expect.stringMatching(/^[a-z_]+$/),
+      detail: expect.any(String),
+    });
+  });
+
+  test('names of the language itself mean nothing', async () => {
+    const plain = await get('/v1/chains');
+    expect(await get('/v1/chains?__proto__=1&constructor=1')).toEqual(plain);
+  });
+
+  test('broken percent encoding is refused', async () => {
+    expect((await request('/v1/tvl/%E0%A4%A')).status).toBe(400);
+  });
+
+  test.each([
+    '/v1/tvl/aave-v3',
+    '/v1/prices/bitcoin',
+    '/v1/protocols',
+    '/v1/chains',
+    '/v1/tokens',
+    '/v1/movers',
+    '/v1/events',
+  ])('%s needs a key', async (path) => {
+    const answer = await fetch(`${app.url}${path}`);
+    expect([answer.status, ((await answer.json()) as Row)['code']]).toEqual([401, 'missing_api_key']);
+  });
+});
