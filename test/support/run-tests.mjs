@@ -7,6 +7,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { printCoverageGaps } from './coverage-gaps.mjs';
 import { installTools } from './install-tools.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -203,6 +204,7 @@ async function main() {
   const bySuite = summarise(readJson(reportFile), existsSync(timesFile) ? readJson(timesFile) : {});
   rmSync(folder, { recursive: true });
   printTable(bySuite, wallSeconds);
+  if (complete) printCoverageGaps(ROOT);
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const sum of bySuite.values()) for (const key of Object.keys(total)) total[key] += sum[key];
   return total;
