@@ -71,12 +71,12 @@ describe('the sample source in the whole application', () => {
   });
 
   it('fills 30 days of history, so that changes of an hour, a day and a week are known', async () => {
-    await waitFor(async () => (await count('sample_playback WHERE history_filled')) === 1, { timeoutMs: 25_000 });
+    await waitFor(async () => (await count('sample_playback WHERE history_filled')) === 1, { timeoutMs: 80_000 });
     const { rows } = await app.db.pool.query<{ series: string; days: number }>(
       `SELECT count(DISTINCT series_id) AS series,
          extract(epoch FROM now() - min(at)) / 86400 AS days FROM metric_points`,
     );
     expect(Number(rows[0]?.series)).toBeGreaterThan(2_000);
     expect(Number(rows[0]?.days)).toBeGreaterThan(29);
-  });
+  }, 90_000);
 });

@@ -4,36 +4,53 @@ import type { PriceSeries, SamplePack, TvlSeries } from './sample-pack.js';
 const HOUR_S = 3_600;
 const HISTORY_S = 30 * 24 * HOUR_S;
 /** Protocols that get a point an hour; the others get one every half day beside the recorded ones. */
-const DENSE = 100;
+const DENSE = 50;
 const DENSE_STEP_S = HOUR_S;
 const SPARSE_STEP_S = 12 * HOUR_S;
-const PRICE_STEP_S = HOUR_S / 2;
+const PRICE_STEP_S = HOUR_S;
+/** What every change over an hour, a day and a week is compared with. */
+const REFERENCES_S = [HOUR_S, 24 * HOUR_S, 7 * 24 * HOUR_S];
 
 /**
  * The 30 days before the play began, as the recordings tell them: played backwards from there, a recorded second per
- * second, so what comes after joins without a jump. About 270,000 points.
+ * second, so what comes after joins without a jump. About 210,000 points.
  */
 export function* sampleHistory(pack: SamplePack, begunAt: number): Generator<HistoryPoint> {
   for (const [rank, series] of pack.tvl.entries()) yield* tvlHistory(series, begunAt, rank < DENSE);
   for (const series of pack.prices) yield* priceHistory(series, begunAt);
 }
 
+/** The few points of it that changes over an hour, a day and a week need. */
+export function* sampleReferences(pack: SamplePack, begunAt: number): Generator<HistoryPoint> {
+  for (const series of [...pack.tvl, ...pack.prices]) {
+    for (const ago of REFERENCES_S) {
+      const { value } = series.track.before(ago, series.historyPace);
+      yield 'token' in series ? pricePoint(series, begunAt, ago, value) : tvlPoint(series, begunAt, ago, value);
+    }
+  }
+}
+
 function* tvlHistory(series: TvlSeries, begunAt: number, dense: boolean): Generator<HistoryPoint> {
-  const { track, historyPace, protocol, chain } = series;
-  const point = (ago: number, value: number): HistoryPoint => {
-    return { metric: 'tvl', subject: protocol, chain, at: Math.round(begunAt - ago * 1000), value };
-  };
+  const { track, historyPace } = series;
   if (series.interpolated) {
-    for (const { ago, value } of track.passings(historyPace, HISTORY_S)) yield point(ago, value);
+    for (const { ago, value } of track.passings(historyPace, HISTORY_S)) yield tvlPoint(series, begunAt, ago, value);
   }
   const step = dense || !series.interpolated ? DENSE_STEP_S : SPARSE_STEP_S;
-  for (let ago = step; ago <= HISTORY_S; ago += step) yield point(ago, track.before(ago, historyPace).value);
+  for (let ago = step; ago <= HISTORY_S; ago += step) {
+    yield tvlPoint(series, begunAt, ago, track.before(ago, historyPace).value);
+  }
 }
 
 function* priceHistory(series: PriceSeries, begunAt: number): Generator<HistoryPoint> {
-  const { track, historyPace, token } = series;
   for (let ago = PRICE_STEP_S; ago <= HISTORY_S; ago += PRICE_STEP_S) {
-    const { value } = track.before(ago, historyPace);
-    yield { metric: 'price', subject: token, chain: null, at: Math.round(begunAt - ago * 1000), value };
+    yield pricePoint(series, begunAt, ago, series.track.before(ago, series.historyPace).value);
   }
+}
+
+function tvlPoint({ protocol, chain }: TvlSeries, begunAt: number, ago: number, value: number): HistoryPoint {
+  return { metric: 'tvl', subject: protocol, chain, at: Math.round(begunAt - ago * 1000), value };
+}
+
+function pricePoint({ token }: PriceSeries, begunAt: number, ago: number, value: number): HistoryPoint {
+  return { metric: 'price', subject: token, chain: null, at: Math.round(begunAt - ago * 1000), value };
 }

@@ -15,7 +15,7 @@ import {
   type TvlRow,
 } from '../../ingest/table-writer.js';
 import { SourceFeed } from '../source-feed.js';
-import { sampleHistory } from './sample-history.js';
+import { sampleHistory, sampleReferences } from './sample-history.js';
 import { loadSamplePack, type SamplePack } from './sample-pack.js';
 import { SamplePlayer } from './sample-player.js';
 
@@ -101,7 +101,7 @@ export class SampleSource extends SourceFeed {
   }
 
   /**
-   * Beside the play, which need not wait for it. Always the same points, ending where the play began: a fill that was cut
+   * Beside the play, which need not wait for it; first what movers and changes need. Always the same points, ending where the play began: a fill that was cut
    * short is done again at the next start.
    */
   private async fillHistory(pack: SamplePack, signal: AbortSignal): Promise<void> {
@@ -110,12 +110,13 @@ export class SampleSource extends SourceFeed {
         `SELECT extract(epoch FROM begun_at)::float8 * 1000 AS begun_at FROM sample_playback WHERE NOT history_filled`,
       );
       if (wanted === undefined) return;
+      await this.backfill.insert(sampleReferences(pack, wanted.begun_at));
+      await this.references.refresh();
       for (const points of slices(sampleHistory(pack, wanted.begun_at), POINTS_PER_INSERT)) {
         if (signal.aborted) return;
         await this.backfill.insert(points);
       }
       await this.database.query('UPDATE sample_playback SET history_filled = true');
-      await this.references.refresh();
       this.logger.log('sample history filled');
     } catch (error) {
       this.logger.error({ err: error }, 'sample history not filled');

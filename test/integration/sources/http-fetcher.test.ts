@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpFetcher, type HttpFetcherOptions } from '../../../src/events/sources/defillama/http-fetcher.js';
+import { json, startLlamaServer, type LlamaServer } from './llama-server.js';
+
+describe('reading a resource over HTTP', () => {
+  let server: LlamaServer;
+  let fetcher: HttpFetcher;
+
+  beforeEach(async () => {
+    server = await startLlamaServer(json({ ok: true }));
+  });
+
+  afterEach(async () => {
+    await fetcher.close();
+    await server.close();
+  });
+
+  const get = (options: Partial<HttpFetcherOptions> = {}): Promise<unknown> => {
+    fetcher = new HttpFetcher({ timeoutMs: 500, retryMs: 1, attempts: 3, breakAfter: 50, ...options });
+    return fetcher.get(`${server.url}/x`, new AbortController().signal);
+  };
+
+  it('gives the parsed body once, and nothing while the server says that it is the same', async () => {
+    server.answer = json({ n: 1 }, { etag: '"1"' });
+    expect(await get()).toEqual({ n: 1 });
+    server.answer = (_, response) => response.writeHead(304).end();
+    expect(await fetcher.get(`${server.url}/x`, new AbortController().signal)).toBeUndefined();
+    fetcher.forget(`${server.url}/x`);
+    server.answer = json({ n: 2 });
+    expect(await fetcher.get(`${server.url}/x`, new AbortController().signal)).toEqual({ n: 2 });
+    expect(server.requests).toEqual(['GET /x -', 'GET /x "1"', 'GET /x -']);
+  });
+
+  it.each([
+    [
+      'an error of the server',
+      (_: unknown, response: { writeHead(status: number): { end(): void } }) => response.writeHead(503).end(),
+    ],
+    ['a reset connection', (_: unknown, response: { destroy(): void }) => response.destroy()],
+    ['JSON that ends early', json('{"protocols": [1, 2')],
+  ])('tries again after %s', async (_, failure) => {
+    let failures = 0;
+    server.answer = (request, response) => {
+      if (failures++ < 2) (failure as typeof server.answer)(request, response);
+      else json({ ok: true })(request, response);
+    };
+    expect(await get()).toEqual({ ok: true });
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it('waits as long as a 429 asks for, but gives up at once when that is very long', async () => {
+    let first = true;
+    server.answer = (request, response) => {
+      if (first) response.writeHead(429, { 'retry-after': '0' }).end();
+      else json({ ok: true })(request, response);
+      first = false;
+    };
+    expect(await get()).toEqual({ ok: true });
+    await fetcher.close();
+    server.answer = (_, response) => response.writeHead(429, { 'retry-after': '86400' }).end();
+    await expect(get()).rejects.toThrow('429');
+    await fetcher.close();
+    server.answer = (_, response) =>
+      response.writeHead(429, { 'retry-after': new Date(Date.now() + 86_400_000).toUTCString() }).end();
+    await expect(get()).rejects.toThrow('429');
+    expect(server.requests).toHaveLength(4);
+  });
+
+  it.each([
+    ['another content type', json('<html>', { 'content-type': 'text/html' }), 'not JSON'],
+    [
+      'a redirect',
+      (_: unknown, response: { writeHead(...a: unknown[]): { end(): void } }) =>
+        response.writeHead(302, { location: '/y' }).end(),
+      '302',
+    ],
+    [
+      'a resource that is gone',
+      (_: unknown, response: { writeHead(status: number): { end(): void } }) => response.writeHead(404).end(),
+      '404',
+    ],
+    ['a body over the cap', json({ text: 'x'.repeat(5_000) }), 'more than 1000 bytes'],
+  ])('does not try again after %s', async (_, answer, message) => {
+    server.answer = answer as typeof server.answer;
+    await expect(get({ maxBytes: 1_000 })).rejects.toThrow(message);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('gives up on a server that does not answer, and on one that trickles', async () => {
+    server.answer = () => undefined;
+    await expect(get({ timeoutMs: 50, attempts: 2 })).rejects.toThrow(/timeout/i);
+    await fetcher.close();
+    server.answer = (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const drip = setInterval(() => response.write(' '), 10);
+      response.on('close', () => clearInterval(drip));
+    };
+    await expect(get({ timeoutMs: 100, attempts: 1 })).rejects.toThrow(/timeout/i);
+  });
+
+  it('leaves a server alone that keeps failing, and comes back to it', async () => {
+    server.answer = (_, response) => response.writeHead(500).end();
+    await expect(get({ attempts: 1, breakAfter: 2, breakMs: 100 })).rejects.toThrow('500');
+    const again = (): Promise<unknown> => fetcher.get(`${server.url}/x`, new AbortController().signal);
+    await expect(again()).rejects.toThrow('500');
+    await expect(again()).rejects.toThrow('left alone');
+    expect(server.requests).toHaveLength(2);
+    server.answer = json({ ok: true });
+    await expect.poll(again, { timeout: 5_000 }).toEqual({ ok: true });
+  });
+
+  it('stops at once when told to', async () => {
+    server.answer = () => undefined;
+    fetcher = new HttpFetcher({ timeoutMs: 60_000 });
+    const stop = new AbortController();
+    const answer = fetcher.get(`${server.url}/x`, stop.signal);
+    stop.abort();
+    await expect(answer).rejects.toThrow(/abort/i);
+  });
+});
