@@ -39,12 +39,12 @@ export class LeaseKeeper {
   sign(now: number): void {
     if (now - this.lastSign < 1_000) return;
     this.lastSign = now;
-    this.worker.postMessage('alive');
+    this.worker.postMessage('alive', []);
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    this.worker.postMessage('end');
+    this.worker.postMessage('end', []);
     await this.worker.terminate();
   }
 }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import pg from 'pg';
+import { Client } from 'pg';
 
 interface LeaseWork {
   url: string;
@@ -18,17 +18,17 @@ interface LeaseWork {
 
 const work: LeaseWork = workerData;
 let heardAt = Date.now();
-let ended = false;
-let client: pg.Client | undefined;
+const main = { ended: false };
+let client: Client | undefined;
 
 parentPort?.on('message', (message: 'alive' | 'end') => {
   heardAt = Date.now();
-  if (message === 'end') ended = true;
+  if (message === 'end') main.ended = true;
 });
 
-async function connected(): Promise<pg.Client> {
+async function connected(): Promise<Client> {
   if (client !== undefined) return client;
-  const fresh = new pg.Client({
+  const fresh = new Client({
     connectionString: work.url,
     application_name: 'defi-realtime-lease',
     connectionTimeoutMillis: work.leaseMs,
@@ -59,9 +59,9 @@ async function renew(): Promise<boolean> {
   }
 }
 
-while (!ended) {
+while (!main.ended) {
   if (Date.now() - heardAt > work.silenceMs || !(await renew())) {
-    parentPort?.postMessage('lost');
+    parentPort?.postMessage('lost', []);
     break;
   }
   await sleep(work.renewMs);

@@ -9,6 +9,8 @@ import { EventLog } from './event-log.js';
 export class SequencerMetrics {
   /** 1 in the process that leads. */
   readonly leader: Gauge;
+  /** Asks the database when it is read. */
+  readonly outboxAge: Gauge;
   private readonly lag: Histogram;
   private readonly events: Counter<'type'>;
 
@@ -27,7 +29,7 @@ export class SequencerMetrics {
       labelNames: ['type'],
       registers,
     });
-    new Gauge({
+    this.outboxAge = new Gauge({
       name: 'outbox_age_seconds',
       help: 'Age of the oldest change that waits for its number; NaN while the database is away',
       registers,

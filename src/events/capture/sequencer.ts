@@ -97,13 +97,13 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private readonly stopping = (): boolean => this.stopped;
 
   private async lead(session: LeaderSession): Promise<void> {
-    let lost = false;
+    const lost = new AbortController();
     const keeper = new LeaseKeeper({
       url: this.database.url,
       owner: session.owner,
       leaseEpoch: session.leaseEpoch,
       onLost: () => {
-        lost = true;
+        lost.abort();
         this.doorbell.ring();
       },
     });
@@ -112,7 +112,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.nextTickAt = 0;
     this.nextMaintenanceAt = 0;
     try {
-      while (!lost && !this.stopped && (await this.turn(session, keeper)));
+      while (!lost.signal.aborted && !this.stopped && (await this.turn(session, keeper)));
       if (this.stopped) await session.release();
       else this.logger.warn({ lease: session.leaseEpoch }, 'another process leads the event log');
     } finally {

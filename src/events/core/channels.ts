@@ -88,9 +88,7 @@ export function channelsOf(event: LogEvent): string[] {
     case 'points_change':
     case 'chain_reorg':
       return ['events:onchain'];
-    case 'tick':
-    case 'tvl_baseline':
-    case 'price_baseline':
+    default:
       return [];
   }
 }

@@ -151,10 +151,7 @@ export function eventPayload(event: LogEvent & { type: EventType }): EventPayloa
     case 'governance':
     case 'emission':
       return { ...base, eventType: event.type, ...subject(event), data: event.data ?? {} };
-    case 'alert':
-    case 'points_change':
-    case 'chain_reorg':
-    case 'onchain_event':
+    default:
       return { ...event.data, ...subject(event), ...base, eventType: event.type };
   }
 }

@@ -40,6 +40,9 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private lastBatchAt = 0;
   private currentState: FeedState = 'away';
 
+  /** Where the stream comes from, as a number. */
+  readonly status: Gauge;
+
   constructor(
     private readonly log: EventLog,
     private readonly broker: Broker,
@@ -47,7 +50,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   ) {
     const value: Record<FeedState, number> = { broker: 1, log: 0.5, away: 0 };
     const state = (): number => value[this.currentState];
-    new Gauge({
+    this.status = new Gauge({
       name: 'ws_listener_status',
       help: "Where this pod's event stream comes from: 1 the broker, 0.5 the log itself, 0 nowhere",
       registers: [metrics.registry],
