@@ -38,7 +38,8 @@ function expectExactly(client: SocketIoClient, expected: Map<string, Change[]>):
     seen.set(key, changes);
     changes.push({ previous, current });
   }
-  for (const [key, changes] of expected) expect(seen.get(key) ?? [], key).toEqual(changes);
+  for (const key of seen.keys()) if (!expected.has(key)) expected.set(key, []);
+  for (const [key, changes] of expected) expect({ key, changes: seen.get(key) ?? [] }).toEqual({ key, changes });
   const cursors = client.events.map(({ cursor }) => cursor);
   expect(cursors).toEqual([...new Set(cursors)].toSorted());
   expect(client.refusals).toEqual([]);

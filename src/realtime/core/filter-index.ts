@@ -15,6 +15,9 @@ interface Place {
   readonly group: Group;
   readonly list: Place[];
   at: number;
+  /** The group's range, here so that passing by a group whose range is elsewhere costs two comparisons. */
+  readonly min: number;
+  readonly max: number;
   /** Forgets the list's bucket when the list was its last. */
   readonly vacate: () => void;
 }
@@ -59,7 +62,7 @@ class TypeIndex {
       return;
     }
     for (const value of filter[dimension] ?? []) this.file(group, this.byValue, `${dimension}:${value}`);
-    if (!filter.required.has(dimension)) this.file(group, this.absent, dimension);
+    if (!filter.required[dimension]) this.file(group, this.absent, dimension);
   }
 
   private file<K>(group: Group, map: Map<K, Bucket>, key: K): void {
@@ -79,7 +82,8 @@ class TypeIndex {
       bucket.size--;
       forget();
     };
-    const place: Place = { group, list, at: list.length, vacate };
+    const { minValue: min = -Infinity, maxValue: max = Infinity } = group.filter;
+    const place: Place = { group, list, at: list.length, min, max, vacate };
     list.push(place);
     group.places.push(place);
   }
@@ -95,10 +99,17 @@ class TypeIndex {
 }
 
 function read(bucket: Bucket, event: LogEvent, moved: number, into: Group[]): void {
+  const low = Math.min(event.previous ?? Infinity, event.current ?? Infinity);
+  const high = Math.max(event.previous ?? -Infinity, event.current ?? -Infinity);
+  // Without a number low is above high, and no range binds.
+  const isRanged = low <= high;
   for (let step = 0; step <= moved; step++) {
     const list = bucket.steps[step];
     if (!list) return;
-    for (const place of list) if (matchesFields(place.group.filter, event)) into.push(place.group);
+    for (const place of list) {
+      if (isRanged && (place.max < low || place.min > high)) continue;
+      if (matchesFields(place.group.filter, event)) into.push(place.group);
+    }
   }
 }
 

@@ -13,7 +13,7 @@ export interface Filter {
   readonly chain: Values | undefined;
   readonly token: Values | undefined;
   /** Dimensions that the event must have; the others are passed by when the event lacks them. */
-  readonly required: ReadonlySet<Dimension>;
+  readonly required: Readonly<Record<Dimension, boolean>>;
   /** 0: no threshold; n: the n-th step. */
   readonly stepIndex: number;
   readonly minValue: number | undefined;
@@ -47,12 +47,12 @@ export function compileFilter(request: SubscriptionRequest): Filter {
   const asked = request.filter.types;
   const base = request.selects ?? TYPES_OF[request.type];
   const types = asked === undefined ? base : base.filter((type) => asked.includes(type));
-  const required = new Set<Dimension>();
+  const required: Record<Dimension, boolean> = { protocol: false, chain: false, token: false };
   const values: Partial<Record<Dimension, Values>> = {};
   for (const dimension of DIMENSIONS) {
     const about = request.about?.[dimension];
     const listed = request.filter[`${dimension}s`];
-    if (about !== undefined) required.add(dimension);
+    required[dimension] = about !== undefined;
     const both = about && listed ? about.filter((value) => listed.includes(value)) : (about ?? listed);
     if (both !== undefined) values[dimension] = new Set(both);
   }
@@ -77,7 +77,7 @@ function keyOf(filter: Omit<Filter, 'key'>): string {
     list(filter.protocol),
     list(filter.chain),
     list(filter.token),
-    [...filter.required].sort(),
+    DIMENSIONS.filter((dimension) => filter.required[dimension]),
     filter.stepIndex,
     filter.minValue ?? null,
     filter.maxValue ?? null,
@@ -105,9 +105,9 @@ function isInside({ minValue, maxValue }: Filter, value: number | null): boolean
 /** Everything but type, owner and threshold: what the index leaves to check. */
 export function matchesFields(filter: Filter, event: LogEvent): boolean {
   return (
-    passes(filter.protocol, event.protocol, filter.required.has('protocol')) &&
-    passes(filter.chain, event.chain, filter.required.has('chain')) &&
-    passes(filter.token, event.token, filter.required.has('token')) &&
+    passes(filter.protocol, event.protocol, filter.required.protocol) &&
+    passes(filter.chain, event.chain, filter.required.chain) &&
+    passes(filter.token, event.token, filter.required.token) &&
     inRange(filter, event)
   );
 }
@@ -134,7 +134,7 @@ export function mismatches(filter: Filter, event: LogEvent): string[] {
   if (!(filter.types as readonly string[]).includes(event.type)) failed.push('eventTypes');
   if (!passesThreshold(filter, event)) failed.push('threshold');
   for (const dimension of DIMENSIONS) {
-    if (!passes(filter[dimension], event[dimension], filter.required.has(dimension))) failed.push(`${dimension}s`);
+    if (!passes(filter[dimension], event[dimension], filter.required[dimension])) failed.push(`${dimension}s`);
   }
   if (!inRange(filter, event)) failed.push('range');
   return failed;

@@ -29,13 +29,13 @@ export function collectSnapshot(published: PublishedValues, filter: Filter): Pub
 }
 
 function* tvls(published: PublishedValues, { protocol, required }: Filter): Iterable<PublishedValue> {
-  if (required.has('token')) return;
+  if (required.token) return;
   if (protocol === undefined) yield* published.all('tvl');
   else for (const slug of protocol) yield* published.tvlOf(slug);
 }
 
 function* prices(published: PublishedValues, { token, required }: Filter): Iterable<PublishedValue> {
-  if (required.has('protocol')) return;
+  if (required.protocol) return;
   if (token === undefined) yield* published.all('price');
   else {
     for (const id of token) {
@@ -46,7 +46,7 @@ function* prices(published: PublishedValues, { token, required }: Filter): Itera
 }
 
 function selects({ chain, required, minValue, maxValue }: Filter, value: PublishedValue): boolean {
-  if (value.chain === null ? required.has('chain') : chain !== undefined && !chain.has(value.chain)) return false;
+  if (value.chain === null ? required.chain : chain !== undefined && !chain.has(value.chain)) return false;
   return (minValue === undefined || value.value >= minValue) && (maxValue === undefined || value.value <= maxValue);
 }
 

@@ -275,9 +275,10 @@ describe('frames', () => {
     await waitFor(() => server.hub.sessions.size === 1);
     raw.send(frame);
     raw.send(Buffer.from([0xff, 0x00]));
-    raw.terminate();
     const other = server.connect();
-    await next(other, 'connected');
+    expect(await other.emitWithAck('ping')).toMatchObject({ ok: true });
+    raw.terminate();
+    await waitFor(() => server.hub.sessions.size === 1);
   });
 
   it('reach clients that poll, upgrade or start on WebSocket in the same order as answers', async () => {
