@@ -37,12 +37,32 @@ const BODIES: [string, string | Buffer, string][] = [
   ['null', 'null', 'application/json'],
   ['an array', '[1,2,3]', 'application/json'],
   ['a string', '"text"', 'application/json'],
-  ['unknown fields', '{"no_such_field": 1, "__proto__": {"admin": true}, "constructor": {"prototype": {}}}', 'application/json'],
-  ['wrong types', '{"items": "no", "name": {}, "role": 7, "message": [], "type": {}, "userId": [], "filter": 3}', 'application/json'],
+  [
+    'unknown fields',
+    '{"no_such_field": 1, "__proto__": {"admin": true}, "constructor": {"prototype": {}}}',
+    'application/json',
+  ],
+  [
+    'wrong types',
+    '{"items": "no", "name": {}, "role": 7, "message": [], "type": {}, "userId": [], "filter": 3}',
+    'application/json',
+  ],
   ['not a number', '{"items": [{"protocol": "p", "chain": "c", "tvl": NaN}]}', 'application/json'],
-  ['infinity', '{"items": [{"protocol": "p", "chain": "c", "tvl": 1e999, "token": "t", "price": 1e999}]}', 'application/json'],
-  ['negative', '{"items": [{"protocol": "p", "chain": "c", "tvl": -1, "token": "t", "price": -1}]}', 'application/json'],
-  ['SQL in strings', JSON.stringify({ items: [{ protocol: STRINGS[0], chain: STRINGS[0], tvl: 1 }], name: STRINGS[0] }), 'application/json'],
+  [
+    'infinity',
+    '{"items": [{"protocol": "p", "chain": "c", "tvl": 1e999, "token": "t", "price": 1e999}]}',
+    'application/json',
+  ],
+  [
+    'negative',
+    '{"items": [{"protocol": "p", "chain": "c", "tvl": -1, "token": "t", "price": -1}]}',
+    'application/json',
+  ],
+  [
+    'SQL in strings',
+    JSON.stringify({ items: [{ protocol: STRINGS[0], chain: STRINGS[0], tvl: 1 }], name: STRINGS[0] }),
+    'application/json',
+  ],
   ['too deep', JSON.stringify(deep(3_000)), 'application/json'],
   ['too long', JSON.stringify({ name: 'x'.repeat(300_000), items: [] }), 'application/json'],
   ['binary', Buffer.from([0xff, 0xfe, 0x00, 0x01, 0x80]), 'application/octet-stream'],
@@ -53,8 +73,12 @@ const BODIES: [string, string | Buffer, string][] = [
 
 beforeAll(async () => {
   app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0' } });
-  const document = (await (await fetch(`${app.url}/openapi.json`)).json()) as { paths: Record<string, Record<string, unknown>> };
-  routes = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })));
+  const document = (await (await fetch(`${app.url}/openapi.json`)).json()) as {
+    paths: Record<string, Record<string, unknown>>;
+  };
+  routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
+  );
 });
 
 afterAll(async () => {
@@ -93,7 +117,8 @@ function faultOf(answer: Answer): string | undefined {
   for (const field of ['type', 'title', 'status', 'detail', 'code']) {
     if (problem[field] === undefined) return `answered a problem without ${field}`;
   }
-  if (/at .*\.[jt]s:\d+|syntax error at|relation "|node_modules/.test(answer.text)) return `leaked its inside: ${answer.text.slice(0, 300)}`;
+  if (/at .*\.[jt]s:\d+|syntax error at|relation "|node_modules/.test(answer.text))
+    return `leaked its inside: ${answer.text.slice(0, 300)}`;
   return undefined;
 }
 
@@ -106,7 +131,9 @@ describe('hostile input', () => {
 
   test('bodies of every bad class get a documented error on every route that takes one', async () => {
     const faults: string[] = [];
-    for (const { method, path } of routes.filter((route) => ['POST', 'PUT', 'PATCH', 'DELETE'].includes(route.method))) {
+    for (const { method, path } of routes.filter((route) =>
+      ['POST', 'PUT', 'PATCH', 'DELETE'].includes(route.method),
+    )) {
       for (const [what, body, type] of BODIES) {
         const fault = faultOf(await send(method, fill(path, 'nobody'), body, type));
         if (fault !== undefined) faults.push(`${method} ${path} with ${what}: ${fault}`);
@@ -119,7 +146,9 @@ describe('hostile input', () => {
     const faults: string[] = [];
     for (const { method, path } of routes.filter((route) => route.path.includes('{'))) {
       for (const value of STRINGS) {
-        const fault = faultOf(await send(method, fill(path, value), method === 'GET' ? undefined : '{}', 'application/json'));
+        const fault = faultOf(
+          await send(method, fill(path, value), method === 'GET' ? undefined : '{}', 'application/json'),
+        );
         if (fault !== undefined) faults.push(`${method} ${path} with ${JSON.stringify(value.slice(0, 40))}: ${fault}`);
       }
     }
@@ -127,13 +156,31 @@ describe('hostile input', () => {
   });
 
   test('query parameters of every bad class get a documented error', async () => {
-    const names = ['limit', 'cursor', 'since', 'from', 'to', 'interval', 'types', 'chain', 'protocol', 'token', 'threshold', 'window', 'q', 'sort', 'exact', 'unknown'];
+    const names = [
+      'limit',
+      'cursor',
+      'since',
+      'from',
+      'to',
+      'interval',
+      'types',
+      'chain',
+      'protocol',
+      'token',
+      'threshold',
+      'window',
+      'q',
+      'sort',
+      'exact',
+      'unknown',
+    ];
     const faults: string[] = [];
     for (const { method, path } of routes.filter((route) => route.method === 'GET')) {
       for (const name of names) {
         for (const value of STRINGS) {
           const fault = faultOf(await send(method, `${fill(path, 'nobody')}?${name}=${encodeURIComponent(value)}`));
-          if (fault !== undefined) faults.push(`${method} ${path}?${name}=${JSON.stringify(value.slice(0, 40))}: ${fault}`);
+          if (fault !== undefined)
+            faults.push(`${method} ${path}?${name}=${JSON.stringify(value.slice(0, 40))}: ${fault}`);
         }
       }
       for (const query of ['limit=10&limit=20', 'limit[a]=1', 'filter[a][b]=c', '%', '&&&===']) {

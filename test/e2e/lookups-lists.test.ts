@@ -122,10 +122,10 @@ describe('protocols', () => {
   test('one, with its chains', async () => {
     const protocol = (await (await request('/v1/protocols/aave-v3')).json()) as Row;
     expect(protocol).toMatchObject({ protocol: 'aave-v3', tvl: 400, metadata: {} });
-    expect((protocol['tvls'] as Row[]).map((row) => [row['chain'], row['counted']]).sort()).toEqual([
+    expect((protocol['tvls'] as Row[]).map((row) => [row['chain'], row['counted']])).toEqual([
+      ['ethereum', true],
       ['base', true],
       ['borrowed', false],
-      ['ethereum', true],
     ]);
     expect(await (await request('/v1/protocols/quiet')).json()).toMatchObject({ tvl: null, tvls: [] });
     expect(await (await request('/v1/protocols/nameless')).json()).toMatchObject({ name: 'nameless', tvl: 50 });
@@ -134,7 +134,11 @@ describe('protocols', () => {
 
   test('changes of a description show', async () => {
     await app.db.pool.query(`UPDATE protocols SET name = 'Lido Finance' WHERE slug = 'lido'`);
-    await waitFor(async () => (await column('/v1/protocols?q=finance', 'name'))[0] === 'Lido Finance');
+    const [found] = await waitFor(async () => {
+      const { data } = await get('/v1/protocols?q=finance');
+      return data.length > 0 && data;
+    });
+    expect(found).toMatchObject({ protocol: 'lido', name: 'Lido Finance' });
   });
 
   test('as CSV, harmless for spreadsheets', async () => {
@@ -212,7 +216,6 @@ describe('input that is not right', () => {
     '/v1/protocols?cursor=W10',
     '/v1/protocols?cursor=%ff',
     '/v1/protocols?window=1y',
-    '/v1/protocols?toString=1',
     '/v1/protocols/aave-v3?exact=true',
     '/v1/chains?sort=tvl',
     '/v1/tokens?sort=tvl',
@@ -242,7 +245,7 @@ describe('input that is not right', () => {
 
   test('names of the language itself mean nothing', async () => {
     const plain = await get('/v1/chains');
-    expect(await get('/v1/chains?__proto__=1&constructor=1')).toEqual(plain);
+    expect(await get('/v1/chains?__proto__=1&constructor=1&toString=1')).toEqual(plain);
   });
 
   test('broken percent encoding is refused', async () => {

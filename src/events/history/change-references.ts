@@ -103,7 +103,9 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
 /** Null without a reference, and from zero. */
 export function percentChange(reference: number | null | undefined, current: number): number | null {
   if (reference === null || reference === undefined || reference === 0) return null;
-  return Number((((current - reference) / reference) * 100).toPrecision(10));
+  const percent = ((current - reference) / reference) * 100;
+  // Eight decimals: binary noise is not information. Beyond 2^53 there are no decimals left to round.
+  return Math.abs(percent) < 1e7 ? Math.round(percent * 1e8) / 1e8 : percent;
 }
 
 /** What the protocol's total was: of the chains that had a value then. */

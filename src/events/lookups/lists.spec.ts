@@ -48,6 +48,15 @@ describe('keyset pages', () => {
   });
 });
 
+function outcome(work: () => unknown): string {
+  try {
+    work();
+    return 'accepted';
+  } catch (error) {
+    return error instanceof DomainError ? 'refused' : 'another error';
+  }
+}
+
 describe('page cursors', () => {
   test('give back what was put in', () => {
     fc.assert(
@@ -87,11 +96,7 @@ describe('page cursors', () => {
   test('no text at all brings down the decoder', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String()), (cursor) => {
-        try {
-          decodePageCursor('list', cursor, ['string']);
-        } catch (error) {
-          expect(error).toBeInstanceOf(DomainError);
-        }
+        expect(outcome(() => decodePageCursor('list', cursor, ['string']))).not.toBe('another error');
       }),
     );
   });

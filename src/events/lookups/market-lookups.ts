@@ -3,7 +3,7 @@ import { isRealChain, normaliseChain } from '../core/names.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { PublishedState } from '../hot-cache/published-state.js';
 import type { PublishedValue } from '../hot-cache/published-value.js';
-import type { Position, Ranked } from './keyset-page.js';
+import { keysetPage, type Position, type Ranked } from './keyset-page.js';
 import type { ListQuery } from './list.dto.js';
 import type {
   ChainAnswer,
@@ -49,22 +49,18 @@ export class MarketLookups {
   }
 
   movers({ metric = 'tvl', window = '24h', direction = 'any', minValue = 0, limit }: MoversQuery): MoversAnswer {
-    const moves: MoverAnswer[] = [];
+    const moves: Ranked<MoverAnswer>[] = [];
     for (const candidate of metric === 'tvl' ? this.protocols() : this.prices()) {
       if (candidate.value < minValue) continue;
-      const changes = this.references.changes(
-        metric,
-        candidate.protocol ?? candidate.token ?? '',
-        null,
-        candidate.value,
-      );
+      const id = candidate.protocol ?? candidate.token ?? '';
+      const changes = this.references.changes(metric, id, null, candidate.value);
       const changePercent = changeOver(window, changes);
       if (changePercent === null || changePercent === 0) continue;
       if (direction !== 'any' && changePercent > 0 !== (direction === 'up')) continue;
-      moves.push({ metric, ...candidate, ...changes, changePercent });
+      moves.push({ item: { metric, ...candidate, ...changes, changePercent }, rank: Math.abs(changePercent), id });
     }
-    moves.sort((a, b) => Math.abs(b.changePercent) - Math.abs(a.changePercent));
-    return { data: moves.slice(0, limit), page: { next_cursor: null, has_more: moves.length > limit } };
+    const { items, next } = keysetPage(moves, 'desc', limit);
+    return { data: [...items], page: { next_cursor: null, has_more: next !== undefined } };
   }
 
   private rankedTokens({ q, chain, sort, window }: Omit<TokensQuery, 'limit' | 'cursor'>): Ranked<PublishedValue>[] {
@@ -90,8 +86,7 @@ export class MarketLookups {
         return item.volume24h;
       case 'change':
         return changeOver(window ?? '24h', this.references.changes('price', item.token ?? '', null, item.value));
-      case 'market_cap':
-      case undefined:
+      default:
         return item.marketCap;
     }
   }

@@ -25,11 +25,11 @@ export class ProtocolLookups {
     const [meta, tvl] = await Promise.all([this.cache.protocolMeta(slug), this.cache.protocolTvl(slug)]);
     if (!meta && !tvl) throw notFound('protocol of this slug');
     const isCounted = countedAmong(tvl?.chains ?? []);
-    return {
-      ...this.answer(meta ?? undescribed(slug)),
+    const answer = this.answer(meta ?? undescribed(slug));
+    return Object.assign(answer, {
       metadata: { ...meta?.metadata },
       tvls: (tvl?.chains ?? []).map((value) => this.values.chainAnswer(value, isCounted(value))),
-    };
+    });
   }
 
   list(query: ProtocolsQuery): ProtocolsAnswer {

@@ -153,11 +153,16 @@ describe('the reconciler', () => {
     expect(await reconciler.compare()).toBe(0);
   });
 
-  test('runs by itself until it is stopped', async () => {
+  test('repairs by itself within seconds', async () => {
+    await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1)`);
     await state.onApplicationBootstrap();
+    const [event] = await fixture.log.read(0, 1);
+    Reflect.get(state, 'book').apply({ ...event, current: 77 });
     const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
     reconciler.onApplicationBootstrap();
+    await waitFor(() => state.tvl('a', 'c')?.value === 1);
     await reconciler.beforeApplicationShutdown();
+    expect(await reconciler.compare()).toBe(0);
   });
 });
 
