@@ -1,6 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -161,6 +171,26 @@ describe('the embedded PostgreSQL', () => {
     const database = await startEmbeddedPostgres(join(closed, 'data'));
     await expectUsable(database.url);
     await database.stop();
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('runs as nobody where root may not make user namespaces', async () => {
+    const fresh = join(root, `test-${(tests += 1)}`);
+    const path = process.env['PATH'];
+    const shellOnly = join(root, 'bin');
+    mkdirSync(shellOnly, { recursive: true });
+    symlinkSync('/bin/sh', join(shellOnly, 'sh'));
+    process.env['PATH'] = shellOnly;
+    try {
+      await expect(startEmbeddedPostgres(fresh)).rejects.toThrow(/user nobody cannot enter .*: start as another user/);
+      chmodSync(root, 0o755);
+      const database = await startEmbeddedPostgres(fresh);
+      expect(statSync(join(fresh, 'postgres')).uid).toBe(65_534);
+      expect(await query(database.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      await database.stop();
+    } finally {
+      process.env['PATH'] = path;
+      chmodSync(root, 0o700);
+    }
   });
 
   it('refuses files of another major version, and says what to do', async () => {

@@ -61,7 +61,7 @@ export async function startEmbeddedPostgres(
   const release = takeDirectory(home);
   try {
     const cluster = await prepareCluster(home);
-    const guarded = new GuardedServer(cluster, await serverOptions(home), onFailure);
+    const guarded = new GuardedServer(cluster, await serverOptions(home, cluster), onFailure);
     await guarded.start();
     const url = address(guarded.port, readAddress(home)?.password ?? '');
     await createDatabase(url);
@@ -102,12 +102,13 @@ async function prepareCluster(home: string): Promise<PostgresCluster> {
   return cluster;
 }
 
-async function serverOptions(home: string): Promise<ServerOptions> {
+async function serverOptions(home: string, cluster: PostgresCluster): Promise<ServerOptions> {
   const logFile = join(home, 'postgres.log');
   if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) renameSync(logFile, `${logFile}.1`);
   return {
     port: await freePort(Number(readAddress(home)?.port ?? 0)),
-    socketDirectory: Buffer.byteLength(home) <= SOCKET_DIRECTORY_BYTES ? home : '',
+    // Another account may write to its own directory only, and that one is closed to clients.
+    socketDirectory: Buffer.byteLength(home) <= SOCKET_DIRECTORY_BYTES && !cluster.account.user ? home : '',
     logFile,
     parameters: PARAMETERS,
   };

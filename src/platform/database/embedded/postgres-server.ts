@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readPostmaster } from './postmaster-file.js';
 import type { PostgresCluster } from './postgres-cluster.js';
-import { commandLine, handOver, identity } from './server-account.js';
+import { commandLine, identity } from './server-account.js';
 
 export interface ServerOptions {
   readonly port: number;
@@ -99,7 +99,6 @@ function launch(cluster: PostgresCluster, options: ServerOptions): ChildProcess 
   const [command, words] = commandLine(cluster.account, cluster.binaries.postgres, ['-D', cluster.directory, ...args]);
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a', 0o600);
-  if (options.socketDirectory !== '') handOver(cluster.account, options.socketDirectory);
   // Detached: Ctrl-C in a terminal goes to the whole process group, and the application drains with its database.
   const watcher = spawn('sh', ['-c', WATCHER, 'sh', command, ...words], {
     cwd: dirname(cluster.directory),

@@ -31,8 +31,9 @@ export function chooseAccount(program: string, directory: string): ServerAccount
 
 function works(account: ServerAccount, program: string, directory: string): boolean {
   try {
-    const [command, args] = commandLine(account, program, ['--version']);
-    execFileSync(command, args, { stdio: 'ignore', cwd: directory, timeout: 10_000, ...identity(account) });
+    // Entered by the account itself: a working directory given here would be entered before the account changes.
+    const [command, args] = commandLine(account, 'sh', ['-c', 'cd "$0" && exec "$1" --version', directory, program]);
+    execFileSync(command, args, { stdio: 'ignore', timeout: 10_000, ...identity(account) });
     return true;
   } catch {
     return false;
