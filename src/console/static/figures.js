@@ -53,6 +53,9 @@ export class Figures {
     setText(byId('total-chains'), count(chains));
     setText(byId('total-tokens'), count(tokens));
 
+    if (this.store.recorded && byId('resume').textContent === '')
+      setText(byId('resume'), 'Recorded data, played again');
+
     const now = Date.now();
     const { p50, p95 } = this.lags.percentiles(now);
     setText(byId('lag-p50'), milliseconds(p50));

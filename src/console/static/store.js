@@ -7,9 +7,12 @@ const PSEUDO = new Set(['staking', 'pool2', 'borrowed', 'vesting', 'treasury', '
 export class Store {
   protocols = new Map();
   tokens = new Map();
+  /** Whether the values are a recording that is played again, not today's. */
+  recorded = false;
 
   /** An item of a snapshot, or an event; both carry the same names. */
   apply(item) {
+    if (item.tags?.includes('sample')) this.recorded = true;
     if (item.token && (item.price !== undefined || item.currentPrice !== undefined)) this.#price(item);
     else if (item.protocol && (item.tvl !== undefined || item.currentTvl !== undefined)) this.#tvl(item);
   }
