@@ -107,6 +107,8 @@ export class HttpFetcher {
       headers: { accept: 'application/json', ...(etag === undefined ? {} : { 'if-none-match': etag }) },
       signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
     });
+    // Ending a body that is not read to its end is an error event on it, which nobody else listens to.
+    body.on('error', () => undefined);
     try {
       if (statusCode === 304) return undefined;
       if (statusCode !== 200) throw refused(statusCode, headers['retry-after']);

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+
+describe('the dead letters of an operator', () => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await createTestApp();
+    await app.db.pool.query(
+      `INSERT INTO dead_letters (reader, epoch, seq, event, reason, failures)
+       VALUES ('gone', 'e1', 1, '{"seq": 1, "type": "governance"}', 'Error: no', 5)`,
+    );
+  });
+
+  afterAll(() => app.close());
+
+  const call = (path: string, method = 'GET', key = app.adminKey): Promise<Response> =>
+    fetch(`${app.url}/v1/admin/dead-letters${path}`, { method, headers: { authorization: `Bearer ${key}` } });
+
+  it('are listed with the reason and the number of failures, retried and discarded', async () => {
+    const { data } = (await (await call('?limit=5&reader=gone')).json()) as { data: { id: string }[] };
+    expect(data).toMatchObject([{ reader: 'gone', reason: 'Error: no', failures: 5, event: { type: 'governance' } }]);
+    const id = data[0]?.id ?? '';
+    expect((await call(`/${id}/retry`, 'POST')).status).toBe(409);
+    expect((await call(`/${id}`, 'DELETE')).status).toBe(204);
+    expect((await call(`/${id}`, 'DELETE')).status).toBe(404);
+  });
+
+  it('are for admins only, and bad input is refused', async () => {
+    expect((await call('', 'GET', await app.key({ role: 'writer' }))).status).toBe(403);
+    expect((await call('?limit=0')).status).toBe(400);
+    expect((await call('?cursor=x')).status).toBe(400);
+    expect((await call('/x/retry', 'POST')).status).toBe(400);
+  });
+});
