@@ -39,7 +39,8 @@ describe('the console in a browser', () => {
   });
 
   const open = async (options: BrowserContextOptions = {}): Promise<Page> => {
-    const context = await browser.newContext({ viewport: SIZES[0] ?? null, ...options });
+    // Animations are drawn by the processor here, of which the app under test wants its share.
+    const context = await browser.newContext({ viewport: SIZES[0] ?? null, reducedMotion: 'reduce', ...options });
     const opened = await context.newPage();
     opened.setDefaultTimeout(15_000);
     pages.push(opened);
