@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional } from 'class-validator';
 import type { EventPayload } from '../core/payload.js';
 import { IsDigits, IsFlag, IsPlainText } from './query-values.js';
@@ -54,7 +55,8 @@ export class EventsPage {
 }
 
 export class EventsAnswer {
-  /** In log order. */
+  /** In log order; the fields of each type as in the AsyncAPI document. */
+  @ApiProperty({ type: 'array', items: { type: 'object', additionalProperties: true } })
   data!: EventPayload[];
 
   page!: EventsPage;

@@ -3,7 +3,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { HistorySeries, type BucketRow, type RawRow, type Slice } from '../history/history-series.js';
 import type { Metric } from '../hot-cache/published-value.js';
-import type { HistoryAnswer, HistoryBucketRow, HistoryQuery, HistoryRow } from './history.dto.js';
+import type { HistoryAnswer, HistoryQuery, HistoryRow } from './history.dto.js';
 import { decodePageCursor, encodePageCursor } from './page-cursor.js';
 import { intervalFor, parseTime } from './time-range.js';
 import { notFound } from './value-lookups.js';
@@ -85,7 +85,7 @@ function rawAnswer({ at, value }: RawRow): HistoryRow {
   return { time: isoTime(at), value };
 }
 
-function bucketAnswer({ at, open, high, low, close, average, samples }: BucketRow): HistoryBucketRow {
+function bucketAnswer({ at, open, high, low, close, average, samples }: BucketRow): HistoryRow {
   return { time: isoTime(at), value: close, open, high, low, average, samples };
 }
 

@@ -49,23 +49,21 @@ export class HistoryRow {
    * @example 2750000000
    */
   value!: number;
-}
 
-export class HistoryBucketRow extends HistoryRow {
-  /** First value. */
-  open!: number;
+  /** First value of an hour or day; this and what follows only there. */
+  open?: number;
 
   /** Null for a total over several chains: their highs need not fall together. */
-  high!: number | null;
+  high?: number | null;
 
   /** Null for a total over several chains. */
-  low!: number | null;
+  low?: number | null;
 
   /** Mean of the recorded values; null for a total over several chains. */
-  average!: number | null;
+  average?: number | null;
 
   /** How many values were recorded. */
-  samples!: number;
+  samples?: number;
 }
 
 export class HistoryMeta {
@@ -86,8 +84,8 @@ export class HistoryMeta {
 }
 
 export class HistoryAnswer {
-  /** Oldest first; `open` to `samples` with hours and days. */
-  data!: (HistoryRow | HistoryBucketRow)[];
+  /** Oldest first. */
+  data!: HistoryRow[];
 
   page!: PageInfo;
 
