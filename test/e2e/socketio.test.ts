@@ -184,9 +184,11 @@ describe('metrics', () => {
     const seen = follow(socket, 'metered');
     await write('metered', 'ethereum', 1, 2);
     await waitFor(() => seen.length === 1);
-    const text = await (
-      await fetch(`${app.url}/metrics`, { headers: { authorization: `Bearer ${app.adminKey}` } })
-    ).text();
+    const metrics = async () => (await fetch(`${app.url}/metrics`)).text();
+    const text = await waitFor(async () => {
+      const shown = await metrics();
+      return shown.includes('ws_connections{transport="socketio"} 1') && shown;
+    });
     for (const name of [
       'ws_connections{transport="socketio"} 1',
       'ws_subscription_count 1',

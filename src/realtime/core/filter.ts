@@ -43,9 +43,14 @@ export function stepIndex(fraction: number | null | undefined): number {
   return index;
 }
 
+/** The event types of a subscription before `eventTypes` narrows them. */
+export function selectedTypes(request: SubscriptionRequest): readonly EventType[] {
+  return request.selects ?? TYPES_OF[request.type];
+}
+
 export function compileFilter(request: SubscriptionRequest): Filter {
   const asked = request.filter.types;
-  const base = request.selects ?? TYPES_OF[request.type];
+  const base = selectedTypes(request);
   const types = asked === undefined ? base : base.filter((type) => asked.includes(type));
   const required: Record<Dimension, boolean> = { protocol: false, chain: false, token: false };
   const values: Partial<Record<Dimension, Values>> = {};

@@ -10,6 +10,7 @@ import type { SessionHost } from './session-host.js';
 import type { SessionIdentity } from './session-identity.js';
 import { SessionRegistry, type Audience } from './session-registry.js';
 import { SlowConsumerLadder } from './slow-consumer-ladder.js';
+import { SharedReads } from './shared-reads.js';
 import type { PublishedValues } from './snapshot.js';
 import { SILENT_OBSERVER, type RealtimeObserver, type RecentEvents, type StoredEvents } from './sources.js';
 import type { Subscription } from './subscription.js';
@@ -30,7 +31,7 @@ export interface HubParts {
  */
 export class RealtimeHub implements SessionHost {
   readonly recent: RecentEvents;
-  readonly stored: StoredEvents;
+  readonly stored: SharedReads;
   readonly published: PublishedValues;
   readonly encoder: EventEncoder;
   readonly observer: RealtimeObserver;
@@ -52,11 +53,11 @@ export class RealtimeHub implements SessionHost {
 
   constructor(parts: HubParts) {
     this.recent = parts.recent;
-    this.stored = parts.stored;
     this.published = parts.published;
     this.encoder = parts.encoder ?? new EventEncoder();
     this.observer = parts.observer ?? SILENT_OBSERVER;
     this.limits = { ...REALTIME_LIMITS, ...parts.limits };
+    this.stored = new SharedReads(parts.stored, this.limits.replayChunk);
     this.now = parts.now ?? Date.now;
     this.currentEpoch = parts.recent.epoch;
     this.currentPosition = parts.recent.position;
@@ -114,6 +115,7 @@ export class RealtimeHub implements SessionHost {
     if (epoch === this.currentEpoch) return;
     this.currentEpoch = epoch;
     this.currentPosition = position;
+    this.stored.clear();
     for (const session of this.sessions.all()) {
       session.startOver(position);
       session.link.sendMessage('resync', { cursor: this.cursor, reason: 'cursor_expired' });

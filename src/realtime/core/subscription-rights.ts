@@ -1,14 +1,26 @@
 import type { Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import type { SubscriptionRequest } from './subscription.js';
+import { selectedTypes } from './filter.js';
+import { SUBSCRIPTION_TYPES, type SubscriptionRequest } from './subscription.js';
 
 /** Throws what keeps this caller from this subscription. */
-export function assertMaySubscribe(caller: Caller, { type, all }: SubscriptionRequest): void {
+export function assertMaySubscribe(caller: Caller, request: SubscriptionRequest): void {
+  const { type, all } = request;
   if (type === 'query') throw new DomainError('invalid_request', 'live queries are not available', { field: 'type' });
-  if (caller.subscriptionTypes && !caller.subscriptionTypes.includes(type)) {
-    throw new DomainError('forbidden', `This key may not subscribe to ${type}.`, { field: 'type' });
+  if (caller.subscriptionTypes && !isCovered(request, caller.subscriptionTypes)) {
+    throw new DomainError('forbidden', `This key may not subscribe to ${request.channel ?? type}.`, { field: 'type' });
   }
   if (all === true && caller.role !== 'admin') {
     throw new DomainError('forbidden', 'Only admins may see the events of every owner.', { field: 'all' });
   }
+}
+
+/** A channel needs no right of its own when the types a key may use select all of its events anyway. */
+function isCovered(request: SubscriptionRequest, allowed: readonly string[]): boolean {
+  if (allowed.includes(request.type)) return true;
+  if (request.type !== 'channel') return false;
+  const isProtocol = request.about?.protocol !== undefined;
+  const covered = SUBSCRIPTION_TYPES.filter((type) => allowed.includes(type) && (type !== 'protocol' || isProtocol));
+  const events = new Set(covered.flatMap((type) => selectedTypes({ type, filter: {} })));
+  return selectedTypes(request).every((event) => events.has(event));
 }

@@ -253,6 +253,19 @@ describe('resume', () => {
     expect(log.reads).toBeLessThan(5);
   });
 
+  it('asks the log once for what many clients missed, wherever each of them stood', async () => {
+    const { log, open } = startHub(0, 100);
+    log.append(...Array.from({ length: 1_000 }, () => ({})));
+    const clients = Array.from({ length: 50 }, (_, index) => ({ ...open(), from: index * 20 }));
+    await Promise.all(
+      clients.map(({ session, from }) =>
+        session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, from) }),
+      ),
+    );
+    for (const { link, from } of clients) expect(link.seqs).toEqual(wanted(log, FILTERS.slice(0, 1), from));
+    expect(log.reads).toBe(10);
+  });
+
   it('waits while the client has not taken what it got', async () => {
     const { log, open } = startHub(0, 5);
     log.append(...Array.from({ length: 20 }, () => ({})));

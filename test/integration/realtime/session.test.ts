@@ -152,6 +152,26 @@ describe('subscriptions', () => {
     expect(session.list()).toEqual([]);
   });
 
+  it('lets a key that is restricted to some types use the channels that hold nothing else', async () => {
+    const { open } = start();
+    const { subscribe } = open(caller({ subscriptionTypes: ['tvl_changes', 'protocol'] }));
+    for (const channel of ['events:tvl', 'tvl', 'events:chain:base:tvl', 'events:protocol:lido']) {
+      expect((await subscribe({ type: 'channel', channel })).subscriptions).toMatchObject([{ channel }]);
+    }
+    for (const channel of [
+      'events:prices',
+      'events:chain:base',
+      'events:alerts',
+      'events:liquidations',
+      'events:protocols',
+    ]) {
+      await expect(subscribe({ type: 'channel', channel })).rejects.toMatchObject({ code: 'forbidden' });
+    }
+    const all = open(caller({ subscriptionTypes: ['channel'] }));
+    expect((await all.subscribe({ type: 'channel', channel: 'prices' })).subscriptions).toHaveLength(1);
+    await expect(all.subscribe({ type: 'price_changes' })).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
   it('shows rows with an owner to that user only, and to admins who ask for all', async () => {
     const { log, open } = start();
     const [owner, other, admin, plain] = [
