@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
-const pack = <T>(file: string): T => {
+const unpacked = (file: string): unknown => {
   const path = new URL(`../../src/events/sources/sample/${file}`, import.meta.url);
-  return JSON.parse(gunzipSync(readFileSync(path)).toString('utf8')) as T;
+  return JSON.parse(gunzipSync(readFileSync(path)).toString('utf8'));
 };
 
 describe('the sample source in the whole application', () => {
@@ -44,11 +44,11 @@ describe('the sample source in the whole application', () => {
   });
 
   it('writes nothing but recorded values, except where it says that it interpolated', async () => {
-    const tvl = pack<{
+    const tvl = unpacked('tvl.json.gz') as {
       snapshots: { protocols: [string, string, string, string[], string, number[]][] };
       minutes: { slug: string; values: number[] }[];
-    }>('tvl.json.gz');
-    const prices = pack<{ token: string; values: number[] }[]>('prices.json.gz');
+    };
+    const prices = unpacked('prices.json.gz') as { token: string; values: number[] }[];
     const recorded = new Map<string, Set<number>>([
       ...tvl.snapshots.protocols.map(([slug, , , , , values]) => [slug, new Set(values)] as const),
       ...tvl.minutes.map(({ slug, values }) => [slug, new Set(values)] as const),

@@ -21,7 +21,7 @@ class FullDiskGate extends IngestGate {
   }
 }
 
-describe('before a write', () => {
+describe('the gate before a write', () => {
   let db: TestDatabase;
   let database: Database;
   let log: EventLog;
@@ -38,7 +38,7 @@ describe('before a write', () => {
     await db.drop();
   });
 
-  it('it is refused while changes wait for more than 10 s, and let through when they are gone', async () => {
+  it('refuses while changes wait for more than 10 s, and lets through when they are gone', async () => {
     const gate = new IngestGate(log, parseSettings({ DATABASE_URL: db.url }), clock);
     await gate.check();
     await db.pool.query(
@@ -52,7 +52,7 @@ describe('before a write', () => {
     await gate.check();
   });
 
-  it('it is refused while the disk of the embedded database is nearly full', async () => {
+  it('refuses while the disk of the embedded database is nearly full', async () => {
     await expect(new FullDiskGate(log, parseSettings({}), clock).check()).rejects.toMatchObject({
       code: 'unavailable',
     });
@@ -60,8 +60,8 @@ describe('before a write', () => {
   });
 });
 
-describe('after a write', () => {
-  it('there is no cursor when the log does not get that far in time, else its head', async () => {
+describe('waiting for publications', () => {
+  it('gives no cursor when the log does not get that far in time, else its head', async () => {
     const bounds = { epoch: 'e1', firstSeq: 1, headSeq: 9, epochStartSeq: 0 };
     let rung = 0;
     const sequencer = { ring: () => rung++ } as unknown as Sequencer;

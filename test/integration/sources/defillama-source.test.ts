@@ -120,6 +120,7 @@ describe('the DefiLlama source', () => {
     start();
     await waitFor(async () => (await polls('failed')) > 1);
     await db.pool.query('GRANT INSERT, UPDATE, SELECT ON protocols, token_prices TO rta_writer');
-    await waitFor(async () => (await db.pool.query('SELECT 1 FROM protocols')).rowCount);
+    await waitFor(async () => (await db.pool.query('SELECT 1 FROM protocols')).rowCount !== 0);
+    expect((await db.pool.query(`SELECT 1 FROM protocols WHERE slug = 'plain-swap'`)).rowCount).toBe(1);
   });
 });

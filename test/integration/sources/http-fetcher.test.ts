@@ -41,7 +41,7 @@ describe('reading a resource over HTTP', () => {
   ])('tries again after %s', async (_, failure) => {
     let failures = 0;
     server.answer = (request, response) => {
-      if (failures++ < 2) (failure as typeof server.answer)(request, response);
+      if (failures++ < 2) failure(request, response);
       else json({ ok: true })(request, response);
     };
     expect(await get()).toEqual({ ok: true });
@@ -81,7 +81,7 @@ describe('reading a resource over HTTP', () => {
     ],
     ['a body over the cap', json({ text: 'x'.repeat(5_000) }), 'more than 1000 bytes'],
   ])('does not try again after %s', async (_, answer, message) => {
-    server.answer = answer as typeof server.answer;
+    server.answer = answer;
     await expect(get({ maxBytes: 1_000 })).rejects.toThrow(message);
     expect(server.requests).toHaveLength(1);
   });

@@ -4,7 +4,6 @@ import type { PoolClient } from 'pg';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Database } from '../../../platform/database/database.js';
 import { Settings } from '../../../platform/settings/settings.js';
-import { ChangeReferences } from '../../history/change-references.js';
 import { HistoryBackfill } from '../../history/history-backfill.js';
 import {
   becomeWriter,
@@ -40,7 +39,6 @@ export class SampleSource extends SourceFeed {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly backfill: HistoryBackfill,
-    private readonly references: ChangeReferences,
   ) {
     super();
   }
@@ -111,7 +109,6 @@ export class SampleSource extends SourceFeed {
       );
       if (wanted === undefined) return;
       await this.backfill.insert(sampleReferences(pack, wanted.begun_at));
-      await this.references.refresh();
       for (const points of slices(sampleHistory(pack, wanted.begun_at), POINTS_PER_INSERT)) {
         if (signal.aborted) return;
         await this.backfill.insert(points);
