@@ -8,8 +8,11 @@ import { HourlySamples } from './hourly-samples.js';
 import { RawPartitions } from './raw-partitions.js';
 import { Rollups } from './rollups.js';
 
-/** Aggregates are at most about this much older than the points. */
-const ROUND_MS = 2_000;
+/** Between rounds: twenty times as long as the last one took, so that this costs a twentieth of a core at most. */
+const REST_PER_WORK = 20;
+/** Aggregates are about this much older than the points: the least when little happens, the most under load. */
+const SHORTEST_REST_MS = 2_000;
+const LONGEST_REST_MS = 30_000;
 const PARTITIONS_EVERY_MS = 3_600_000;
 
 /** What has to be done again and again: aggregates, hourly samples, partitions. Safe in several processes at once. */
@@ -49,29 +52,35 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
   /** One round of everything that is due. */
   async round(): Promise<void> {
     const now = this.clock.now();
-    if (now - this.partitionsAt >= PARTITIONS_EVERY_MS) {
-      await this.partitions.prepare(now);
-      await this.partitions.retire(now);
-      this.partitionsAt = now;
-    }
+    const partitionsDue = now - this.partitionsAt >= PARTITIONS_EVERY_MS;
+    if (partitionsDue) await this.partitions.prepare(now);
     const hour = now - (now % 3_600_000);
     if (hour !== this.sampledHour) {
       await this.samples.take(now);
       this.sampledHour = hour;
     }
     await this.rollups.run();
+    if (partitionsDue) {
+      // Noted first: a drop that long queries hold up waits for the next hour instead of blocking others every round.
+      this.partitionsAt = now;
+      await this.partitions.retire(now);
+    }
     this.lastRound.set(now / 1000);
   }
 
   private async loop(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
+      const startedAt = performance.now();
       try {
         await this.round();
       } catch (error) {
         this.logger.warn({ reason: String(error) }, 'history jobs failed; trying again');
       }
-      await sleep(ROUND_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      const rest = REST_PER_WORK * (performance.now() - startedAt);
+      await sleep(Math.min(LONGEST_REST_MS, Math.max(SHORTEST_REST_MS, rest)), undefined, { signal, ref: false }).catch(
+        () => undefined,
+      );
     }
   }
 }
