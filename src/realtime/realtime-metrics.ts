@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { LogEvent } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
@@ -14,6 +14,7 @@ const LATENCY_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15,
 /** What operators see of the connections of this process. */
 @Injectable()
 export class RealtimeMetrics implements RealtimeObserver {
+  private readonly logger = new Logger(RealtimeMetrics.name);
   private readonly routedEvents: Counter;
   private readonly filteredEvents: Counter;
   private readonly latency: Histogram;
@@ -109,5 +110,9 @@ export class RealtimeMetrics implements RealtimeObserver {
 
   slowConsumer(step: 'latest' | 'closed'): void {
     this.slowConsumers.inc({ step });
+  }
+
+  failed(event: LogEvent, error: unknown): void {
+    this.logger.error({ err: error, seq: event.seq, type: event.type }, 'a row of the log cannot be shown to clients');
   }
 }

@@ -131,7 +131,7 @@ export class CatchUp {
     namesOf: (event: LogEvent) => readonly string[],
     bounded: boolean,
   ): Promise<Recovery['reason']> {
-    const { limits, encoder } = this.host;
+    const { limits } = this.host;
     while (this.position < end) {
       const batch = await this.next();
       if (this.isOver) return bounded ? 'cursor_expired' : undefined;
@@ -143,7 +143,9 @@ export class CatchUp {
         const names = namesOf(event);
         if (names.length === 0) continue;
         if (bounded && this.sent >= limits.replayEvents) return 'replay_limit';
-        this.session.deliver(encoder.of(event), names);
+        const encoded = this.host.encode(event);
+        if (!encoded) continue;
+        this.session.deliver(encoded, names);
         this.sent++;
       }
       if (bounded && this.host.now() > this.deadline) return 'replay_limit';

@@ -14,20 +14,22 @@ export interface ChangeSource {
 export type DeliveredEvent = LogEvent & { type: EventType };
 
 /**
- * One event of the log on its way to many clients. Payload, JSON text and every dialect's frame are made at most once,
- * by the first connection that needs them, and shared by all others.
+ * One event of the log on its way to many clients. JSON text and every dialect's frame are made at most once, by the
+ * first connection that needs them, and shared by all others.
  */
 export class EncodedEvent {
-  private madePayload: EventPayload | undefined;
   private madeText: string | undefined;
   private readonly frames = new Map<string, unknown>();
   readonly cursor: string;
+  /** The fields of the public contract, times as ISO 8601. Made at once: what cannot be shown fails here, not later. */
+  readonly payload: EventPayload;
 
   constructor(
     readonly event: DeliveredEvent,
     private readonly references?: ChangeSource,
   ) {
     this.cursor = formatCursor(event.epoch, event.seq);
+    this.payload = eventPayload(event);
   }
 
   get seq(): number {
@@ -37,11 +39,6 @@ export class EncodedEvent {
   /** The event's name on Socket.IO and SSE. */
   get name(): EventType {
     return this.event.type;
-  }
-
-  /** The fields of the public contract, times as ISO 8601. */
-  get payload(): EventPayload {
-    return (this.madePayload ??= eventPayload(this.event));
   }
 
   /** `payload` as JSON. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
-import { EventEncoder, type DeliveredEvent } from './encoded-event.js';
+import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './encoded-event.js';
 import { FilterIndex } from './filter-index.js';
 import { HeartbeatWheel } from './heartbeat-wheel.js';
 import type { ClientLink, CloseReason } from './link.js';
@@ -33,9 +33,9 @@ export class RealtimeHub implements SessionHost {
   readonly recent: RecentEvents;
   readonly stored: SharedReads;
   readonly published: PublishedValues;
-  readonly encoder: EventEncoder;
   readonly observer: RealtimeObserver;
   readonly limits: RealtimeLimits;
+  private readonly encoder: EventEncoder;
   readonly now: () => number;
   readonly sessions = new SessionRegistry();
 
@@ -149,6 +149,16 @@ export class RealtimeHub implements SessionHost {
     for (const session of this.sessions.all()) session.close(reason, message);
   }
 
+  /** The event ready to be sent; undefined, and reported, for a row that cannot be shown. It must not stop the others. */
+  encode(event: DeliveredEvent): EncodedEvent | undefined {
+    try {
+      return this.encoder.of(event);
+    } catch (error) {
+      this.observer.failed(event, error);
+      return undefined;
+    }
+  }
+
   register(subscription: Subscription): void {
     this.subscribed++;
     this.index.add(subscription);
@@ -197,10 +207,10 @@ export class RealtimeHub implements SessionHost {
   private deliverTouched(event: DeliveredEvent): number {
     const reached = this.touched.length;
     if (reached === 0) return 0;
-    const encoded = this.encoder.of(event);
-    for (const session of this.touched) session.deliverMarked(encoded);
+    const encoded = this.encode(event);
+    if (encoded) for (const session of this.touched) session.deliverMarked(encoded);
     this.touched.length = 0;
-    return reached;
+    return encoded ? reached : 0;
   }
 
   private attend(session: Session, now: number): void {

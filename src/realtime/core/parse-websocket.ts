@@ -115,7 +115,7 @@ function bodyOf(type: MessageType, input: Input): ClientMessage {
     }
     case 'unsubscribe':
       return { type, channels: channelsOf(input) };
-    case 'update_filters':
+    default:
       required(input, 'filters', input.object('filters', FILTER_FIELDS));
       return { type, channels: channelsOf(input), filter: filterOf(input), options: readMode(input) };
   }

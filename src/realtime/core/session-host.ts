@@ -1,4 +1,4 @@
-import type { EventEncoder } from './encoded-event.js';
+import type { DeliveredEvent, EncodedEvent } from './encoded-event.js';
 import type { RealtimeLimits } from './realtime-limits.js';
 import type { Session } from './session.js';
 import type { PublishedValues } from './snapshot.js';
@@ -14,9 +14,10 @@ export interface SessionHost {
   readonly recent: RecentEvents;
   readonly stored: StoredEvents;
   readonly published: PublishedValues;
-  readonly encoder: EventEncoder;
   readonly observer: RealtimeObserver;
   now(): number;
+  /** The event ready to be sent; undefined for a row that cannot be shown. */
+  encode(event: DeliveredEvent): EncodedEvent | undefined;
   /** The subscription takes part in routing from now on. */
   register(subscription: Subscription): void;
   unregister(subscription: Subscription): void;

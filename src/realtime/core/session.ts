@@ -162,6 +162,7 @@ export class Session {
     }
     this.markedSeq = event.seq;
     this.firstHit = subscription;
+    this.moreHits.length = 0;
     return true;
   }
 
@@ -172,7 +173,6 @@ export class Session {
     let names = firstHit.names;
     if (moreHits.length > 0) {
       names = namesOf([firstHit, ...moreHits]);
-      moreHits.length = 0;
     }
     this.deliver(encoded, names);
   }

@@ -39,10 +39,7 @@ export class SharedReads implements StoredEvents {
     const forget = () => {
       if (this.pages.get(start) === page) this.pages.delete(start);
     };
-    page.then((events) => {
-      if (events.length < this.pageSize) forget();
-      else this.trim();
-    }, forget);
+    page.then((events) => (events.length < this.pageSize ? forget() : this.trim()), forget);
     return page;
   }
 

@@ -22,6 +22,8 @@ export interface RealtimeObserver {
   routed(event: LogEvent, connections: number): void;
   replayed(outcome: 'recovered' | 'cursor_expired' | 'replay_limit' | 'failed', events: number): void;
   slowConsumer(step: 'latest' | 'closed'): void;
+  /** A row of the log could not be made into an event; it was left out. */
+  failed(event: LogEvent, error: unknown): void;
 }
 
-export const SILENT_OBSERVER: RealtimeObserver = { routed() {}, replayed() {}, slowConsumer() {} };
+export const SILENT_OBSERVER: RealtimeObserver = { routed() {}, replayed() {}, slowConsumer() {}, failed() {} };

@@ -16,7 +16,12 @@ function start(parts: Partial<HubParts> = {}) {
     stored: log,
     published: NOTHING_PUBLISHED,
     now: () => clock.now,
-    observer: { routed: () => {}, replayed: (outcome) => told.push(outcome), slowConsumer: (step) => told.push(step) },
+    observer: {
+      routed: () => {},
+      replayed: (outcome) => told.push(outcome),
+      slowConsumer: (step) => told.push(step),
+      failed: ({ seq }) => told.push(`failed ${seq}`),
+    },
     ...parts,
   });
   log.subscribe((events) => hub.deliver(events));
@@ -102,6 +107,21 @@ describe('subscriptions', () => {
     ]);
     log.append({ chain: 'bsc' }, PRICE);
     expect(link.seqs).toEqual([1, 2]);
+  });
+
+  it('leaves out a row that cannot be shown, reports it, and goes on with the others, live and in replay', async () => {
+    const { log, told, open } = start();
+    const live = open();
+    await live.subscribe([{ type: 'tvl_changes' }, { type: 'protocol', protocol: 'aave-v3' }]);
+    log.append({}, { observedAt: Number.NaN }, { protocol: 'lido' });
+    expect(live.link.events.map(({ seq, channels }) => [seq, channels])).toEqual([
+      [1, ['tvl_changes', 'protocol']],
+      [3, ['tvl_changes']],
+    ]);
+    const late = open();
+    const answer = await late.subscribe({ type: 'tvl_changes', since: formatCursor(EPOCH, 0) });
+    expect(answer).toMatchObject({ recovered: true, replayed: 2 });
+    expect(told).toEqual(['failed 2', 'failed 2', 'recovered']);
   });
 
   it('keeps one of the same subscription, and removes all that an unsubscribe matches', async () => {
