@@ -15,6 +15,9 @@
  *     so took all that were visible then, which keeps (1).
  * (3) Two changes of a key are serialised by its row lock, so the later one has the larger id and is not visible before
  *     the earlier one: batches are in order per key, and ORDER BY id is order inside a batch.
+ * (4) A full claim took the lowest ids, so what else its snapshot sees has larger ones. The next claims walk the index on
+ *     id from there and take only what that snapshot sees, until a claim is short; then (2) holds for that snapshot.
+ *     Without this every page of a pile would sort the whole rest of it.
  * A new session has no saved snapshot and looks at all rows once.
  */
 export const createSequencer = `
@@ -43,31 +46,57 @@ DECLARE
   -- '1:1:' is older than every transaction: everything is a candidate.
   saved pg_snapshot := coalesce(nullif(current_setting('rta.saved_snapshot', true), ''), '1:1:')::pg_snapshot;
   newer pg_snapshot := pg_current_snapshot();
+  -- Set while a pile is gone through page by page.
+  page_of pg_snapshot := nullif(current_setting('rta.page_snapshot', true), '')::pg_snapshot;
+  page_after bigint := nullif(current_setting('rta.page_after', true), '')::bigint;
   head bigint := nullif(current_setting('rta.head_seq', true), '')::bigint;
   head_epoch text;
-  numbered bigint;
+  chosen tid[];
+  last_id bigint;
   now_logged timestamptz;
 BEGIN
-  IF NOT EXISTS (SELECT FROM change_outbox WHERE txid >= pg_snapshot_xmax(saved))
-    AND NOT EXISTS (SELECT FROM change_outbox WHERE txid = ANY (ARRAY(SELECT pg_snapshot_xip(saved)))) THEN
-    PERFORM set_config('rta.saved_snapshot', newer::text, false);
-    RETURN;
+  IF page_of IS NOT NULL THEN
+    SELECT array_agg(at), max(id) INTO chosen, last_id FROM (
+      SELECT o.ctid AS at, o.id FROM change_outbox o
+      WHERE o.id > page_after AND pg_visible_in_snapshot(o.txid, page_of) ORDER BY o.id LIMIT most
+    ) AS candidate;
+    IF chosen IS NULL THEN
+      saved := page_of;
+      page_of := NULL;
+    END IF;
+  END IF;
+  IF page_of IS NULL THEN
+    SELECT array_agg(at), max(id) INTO chosen, last_id FROM (
+      SELECT o.ctid AS at, o.id FROM change_outbox o WHERE o.txid >= pg_snapshot_xmax(saved)
+      UNION ALL
+      SELECT o.ctid, o.id FROM change_outbox o WHERE o.txid = ANY (ARRAY(SELECT pg_snapshot_xip(saved)))
+      ORDER BY id LIMIT most
+    ) AS candidate;
   END IF;
 
-  SELECT h.epoch INTO head_epoch FROM log_head h WHERE h.owner = leader AND h.lease_epoch = epoch_of_lease FOR KEY SHARE;
-  IF NOT FOUND OR head IS NULL THEN
-    RAISE EXCEPTION 'not the leader of the event log' USING ERRCODE = 'RT001';
+  IF chosen IS NOT NULL THEN
+    SELECT h.epoch INTO head_epoch FROM log_head h
+    WHERE h.owner = leader AND h.lease_epoch = epoch_of_lease FOR KEY SHARE;
+    IF NOT FOUND OR head IS NULL THEN
+      RAISE EXCEPTION 'not the leader of the event log' USING ERRCODE = 'RT001';
+    END IF;
   END IF;
+  IF cardinality(chosen) = most THEN
+    PERFORM set_config('rta.page_snapshot', coalesce(page_of, newer)::text, false),
+      set_config('rta.page_after', last_id::text, false);
+  ELSE
+    PERFORM set_config('rta.saved_snapshot', coalesce(page_of, newer)::text, false),
+      set_config('rta.page_snapshot', '', false);
+  END IF;
+  IF chosen IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('rta.head_seq', (head + cardinality(chosen))::text, false);
 
   now_logged := clock_timestamp();
   RETURN QUERY
-  WITH candidates AS (
-    SELECT o.ctid AS at, o.id FROM change_outbox o WHERE o.txid >= pg_snapshot_xmax(saved)
-    UNION ALL
-    SELECT o.ctid, o.id FROM change_outbox o WHERE o.txid = ANY (ARRAY(SELECT pg_snapshot_xip(saved)))
-    ORDER BY id LIMIT most
-  ), claimed AS (
-    DELETE FROM change_outbox o WHERE o.ctid = ANY (ARRAY(SELECT at FROM candidates)) RETURNING o.*
+  WITH claimed AS (
+    DELETE FROM change_outbox o WHERE o.ctid = ANY (chosen) RETURNING o.*
   ), total AS (
     -- Published values as this statement sees them; a row that was never updated has published what it holds.
     SELECT t.protocol, coalesce(sum(coalesce(t.published_value, t.tvl)) FILTER (WHERE is_real_chain(t.chain)),
@@ -94,12 +123,6 @@ BEGIN
     date_part('epoch', w.observed_at) * 1000, date_part('epoch', w.captured_at) * 1000,
     date_part('epoch', w.logged_at) * 1000, w.owner, w.correlation_id, w.trace_parent
   FROM written w;
-  GET DIAGNOSTICS numbered = ROW_COUNT;
-
-  PERFORM set_config('rta.head_seq', (head + numbered)::text, false);
-  IF numbered < most THEN
-    PERFORM set_config('rta.saved_snapshot', newer::text, false);
-  END IF;
 END $$;
 COMMENT ON FUNCTION sequencer_step IS 'Numbers what waits in the outbox and moves it into the log; returns the rows in order.';
 
@@ -168,7 +191,8 @@ BEGIN
     OR before.epoch = known_epoch AND newest_seq() < known_seq THEN
     PERFORM new_log_epoch();
   END IF;
-  PERFORM set_config('rta.head_seq', newest_seq()::text, false), set_config('rta.saved_snapshot', '', false);
+  PERFORM set_config('rta.head_seq', newest_seq()::text, false), set_config('rta.saved_snapshot', '', false),
+    set_config('rta.page_snapshot', '', false);
   RETURN granted;
 END $$;
 

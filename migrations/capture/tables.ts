@@ -105,7 +105,7 @@ COMMENT ON TABLE retired_references IS 'What deleted rows had published: a row t
 -- The types of src/events/core/log-event.ts. A row that could not be numbered would stop the log for everyone, so
 -- everything is checked here, where only its writer fails.
 CREATE TABLE change_outbox (
-  id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+  id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
   txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   captured_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   type text NOT NULL CHECK (type IN ('tvl_change', 'price_change', 'protocol_update', 'liquidation', 'governance', 'emission',

@@ -36,6 +36,9 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private running: Promise<void> | undefined;
   private stopped = false;
   private session: LeaderSession | undefined;
+  /** The step after a full one, under way while that one is handed out. */
+  private ahead: Promise<LogEvent[] | undefined> | undefined;
+  private lastEventAt = 0;
   private nextTickAt = 0;
   private nextMaintenanceAt = 0;
   private brokerAway = false;
@@ -113,15 +116,15 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.nextMaintenanceAt = 0;
     try {
       while (!lost.signal.aborted && !this.stopped && (await this.turn(session, keeper)));
+      if (this.ahead) await this.publish((await this.ahead) ?? []);
       if (this.stopped) await session.release();
       else this.logger.warn({ lease: session.leaseEpoch }, 'another process leads the event log');
     } finally {
+      this.ahead = undefined;
       await keeper.stop();
       await session.end();
     }
   }
-
-  private lastEventAt = 0;
 
   /** One look into the outbox. False: deposed. */
   private async turn(session: LeaderSession, keeper: LeaseKeeper): Promise<boolean> {
@@ -135,8 +138,14 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       this.nextMaintenanceAt = now + MAINTENANCE_MS;
       void this.maintain();
     }
-    const batch = await session.step(STEP_LIMIT);
+    const batch = await (this.ahead ?? session.step(STEP_LIMIT));
+    this.ahead = undefined;
     if (batch === undefined) return false;
+    if (batch.length === STEP_LIMIT && !this.stopped) {
+      // There is more: the database works on it while this process hands out what it has.
+      this.ahead = session.step(STEP_LIMIT);
+      this.ahead.catch(() => undefined);
+    }
     if (batch.length > 0) {
       this.lastEventAt = now;
       this.metrics.numbered(batch);
@@ -150,6 +159,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
 
   /** A broker that is away costs latency only: pods then read the log themselves. */
   private async publish(batch: readonly LogEvent[]): Promise<void> {
+    if (batch.length === 0) return;
     try {
       await this.broker.publish(batch);
       if (this.brokerAway) this.logger.log('broker is back');

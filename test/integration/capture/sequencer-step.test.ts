@@ -63,9 +63,9 @@ describe('a step', () => {
     await early.query('COMMIT');
     early.release();
     await db.pool.query(INSERT, [['f']]);
-    expect(await step(2)).toEqual(['first', 'c']);
-    expect(await step(2)).toEqual(['d', 'e']);
-    expect(await step(2)).toEqual(['f']);
+    expect(await step(2)).toEqual(['c', 'd']);
+    expect(await step(2)).toEqual(['e']);
+    expect(await step(2)).toEqual(['first', 'f']);
     expect(await step(2)).toEqual([]);
   });
 
