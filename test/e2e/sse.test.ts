@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { admin } from '../support/admin-call.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { StreamClient } from '../support/event-stream.js';
 import { MarketWriter } from '../support/market-writer.js';
@@ -21,7 +22,7 @@ afterAll(() => app.close());
 afterEach(() => {
   const faults = clients.flatMap((client) => client.faults);
   for (const client of clients.splice(0)) client.close();
-  expect(faults).toEqual([]);
+  if (faults.length > 0) throw new Error(faults.join('\n'));
 });
 
 async function open(query: string): Promise<StreamClient> {
@@ -101,7 +102,7 @@ describe('an event stream', () => {
     await market.price('sse-snap', 7);
     const client = await waitFor(async () => {
       const opened = await open('channels=events:prices&tokens=sse-snap&snapshot=true');
-      return (opened.named('snapshot')[0]?.body['items'] as unknown[]).length === 1 && opened;
+      return (opened.named('snapshot')[0]!.body['items'] as unknown[]).length === 1 && opened;
     });
     expect(client.events.map(({ name }) => name)).toEqual(['connected', 'snapshot', 'ready']);
     expect(client.events[1]?.lastEventId).toBe('');
@@ -222,18 +223,11 @@ describe('what is wrong is said before the stream begins', () => {
 
 describe('the end', () => {
   it('comes with an error event when the key is revoked', async () => {
-    const answer = await fetch(`${app.url}/v1/admin/api-keys`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ userId: 'short', role: 'reader', tier: 'pro' }),
-    });
-    const made = (await answer.json()) as { id: string; key: string };
+    const fields = { userId: 'short', role: 'reader', tier: 'pro' };
+    const made = await admin<{ id: string; key: string }>(app, 'POST', '/v1/admin/api-keys', fields);
     const client = await StreamClient.ready(app.url, `apiKey=${made.key}`);
     clients.push(client);
-    await fetch(`${app.url}/v1/admin/api-keys/${made.id}`, {
-      method: 'DELETE',
-      headers: { authorization: `Bearer ${app.adminKey}` },
-    });
+    await admin(app, 'DELETE', `/v1/admin/api-keys/${made.id}`);
     expect((await client.next('error')).body).toMatchObject({ code: 'invalid_api_key' });
   });
 

@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { admin } from '../support/admin-call.js';
 import { PlainClient, type Message } from '../support/plain-client.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -20,7 +21,7 @@ afterAll(() => app.close());
 afterEach(async () => {
   const faults = clients.flatMap((client) => client.faults);
   for (const client of clients.splice(0)) client.socket.terminate();
-  expect(faults).toEqual([]);
+  if (faults.length > 0) throw new Error(faults.join('\n'));
 });
 
 function use(client: PlainClient): PlainClient {
@@ -84,7 +85,8 @@ describe('who may come in', () => {
 
   it('a page of a listed origin and a key in the header', async () => {
     const options = { origin: 'https://good.example', headers: { authorization: `Bearer ${key}` } };
-    await use(new PlainClient(`${app.url}/ws`, options)).next('connected');
+    const client = use(new PlainClient(`${app.url}/ws`, options));
+    expect(await client.next('connected')).toMatchObject({ limits: { connections: 1_000 } });
   });
 
   it('a wrong key in the message', async () => {
@@ -139,13 +141,13 @@ describe('who may come in', () => {
   });
 
   it('leaves when the key is revoked', async () => {
-    const made = await admin<{ id: string; key: string }>('POST', '/v1/admin/api-keys', {
+    const made = await admin<{ id: string; key: string }>(app, 'POST', '/v1/admin/api-keys', {
       userId: 'gone',
       role: 'reader',
       tier: 'pro',
     });
     const client = await connect(made.key);
-    await admin('DELETE', `/v1/admin/api-keys/${made.id}`);
+    await admin(app, 'DELETE', `/v1/admin/api-keys/${made.id}`);
     expect(await client.next('error')).toMatchObject({
       error: { code: 'invalid_api_key' },
       cursor: expect.any(String),
@@ -290,14 +292,3 @@ describe('floods', () => {
     expect(await stalled.closed).toEqual({ code: 4408, reason: 'slow_consumer' });
   });
 });
-
-async function admin<T>(method: string, path: string, body?: object): Promise<T> {
-  const answer = await fetch(app.url + path, {
-    method,
-    headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
-    ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${answer.status} ${text}`);
-  return (text === '' ? undefined : JSON.parse(text)) as T;
-}

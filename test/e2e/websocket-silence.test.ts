@@ -52,6 +52,6 @@ it('a half-open peer is asked for a sign of life and then given up; one that ans
   await alive.ask({ type: 'ping' }, 'pong');
   ahead += 31_000;
   await waitFor(() => dead.ended());
-  await alive.ask({ type: 'ping' }, 'pong');
+  expect(await alive.ask({ type: 'ping', id: 'still here' }, 'pong')).toMatchObject({ id: 'still here' });
   await alive.close();
 });

@@ -86,7 +86,7 @@ class TwoSubscriptions extends Wanderer {
     }
     if (type === 'error') this.refusals.push(JSON.stringify(error));
     if (type !== 'subscription_result' && type !== 'subscription_confirmed') return;
-    if (this.position !== undefined && recovered !== true) this.refusals.push(`${String(type)} not recovered`);
+    if (this.position !== undefined && recovered !== true) this.refusals.push(`${type} not recovered`);
     this.answers++;
     if (this.answers < 2) return;
     for (const one of this.pending) this.keep(one);
@@ -160,7 +160,7 @@ class LastEventId extends Wanderer {
 }
 
 async function write(until: () => boolean): Promise<void> {
-  for (let round = 0; !until(); round++) {
+  for (let round = 0; round < 200 || !until(); round++) {
     await app.db.pool.query(
       `UPDATE token_prices SET price = price * (CASE WHEN random() < 0.5 THEN 1.03 ELSE 0.985 END) WHERE random() < 0.5`,
     );
@@ -212,9 +212,9 @@ it('fifty cuts under load, also in the middle of a replay: nothing missing, noth
     const expected = rows.filter((row) => row.seq > starts[index]! && client.matches(row)).map(({ seq }) => seq);
     await waitFor(() => client.seen.length >= expected.length, { what: `client ${index} to catch up` });
     expect({ index, refusals: client.refusals }).toEqual({ index, refusals: [] });
-    expect(expected.length).toBeGreaterThan(100);
+    expect(expected.length).toBeGreaterThan(10);
     expect({ index, ...comparison(client.seen, expected) }).toEqual({ index, missing: [], surplus: [], twice: [] });
-    if (client.inOrder) expect(client.seen).toEqual(expected);
+    expect(client.inOrder ? client.seen : client.seen.toSorted((a, b) => a - b)).toEqual(expected);
     client.cut();
   }
 }, 120_000);

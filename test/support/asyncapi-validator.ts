@@ -6,7 +6,7 @@ type Transport = 'socketio' | 'websocket' | 'sse';
 
 const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, strictRequired: false });
 (addFormats as unknown as (target: Ajv) => void)(ajv);
-ajv.addSchema(asyncApiDocument('localhost:8080', false, '0') as object, 'asyncapi', false);
+ajv.addSchema(asyncApiDocument('localhost:8080', false, '0'), 'asyncapi', false);
 ajv.addVocabulary(['asyncapi', 'info', 'channels', 'operations', 'components', 'servers', 'defaultContentType']);
 
 const compiled = new Map<string, ValidateFunction | undefined>();

@@ -11,8 +11,21 @@ export interface StreamedEvent {
 }
 
 const NAMES = [
-  ...['connected', 'ready', 'heartbeat', 'snapshot', 'slow_consumer', 'server_draining', 'resync', 'error'],
-  ...['tvl_change', 'price_change', 'protocol_update', 'liquidation', 'governance', 'emission', 'system_announcement'],
+  'connected',
+  'ready',
+  'heartbeat',
+  'snapshot',
+  'slow_consumer',
+  'server_draining',
+  'resync',
+  'error',
+  'tvl_change',
+  'price_change',
+  'protocol_update',
+  'liquidation',
+  'governance',
+  'emission',
+  'system_announcement',
 ];
 
 /** A real EventSource that keeps what it gets and checks every message against the AsyncAPI document. */

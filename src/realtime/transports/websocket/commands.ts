@@ -15,11 +15,11 @@ export async function runCommand(message: Command, session: Session, link: WebSo
     case 'ping':
       return link.answer('pong', message.id, { timestamp: now });
     case 'subscribe':
-      return subscribe(message as Of<'subscribe'>, session, link, now);
+      return subscribe(message, session, link, now);
     case 'unsubscribe':
-      return unsubscribe(message as Of<'unsubscribe'>, session, link);
+      return unsubscribe(message, session, link);
     case 'update_filters':
-      return updateFilters(message as Of<'update_filters'>, session, link);
+      return updateFilters(message, session, link);
     case 'subscriptions': {
       const subscriptions = [...session.subscriptions.values()].map(subscriptionAnswer);
       return link.answer('subscriptions', message.id, { subscriptions, cursor: session.cursor });

@@ -11,8 +11,17 @@ describe('upgradeTarget', () => {
     expect(upgradeTarget(url)).toBe('socketio');
   });
 
-  it.each([undefined, '', '//ws', '/ws/x', '/WS', '/v3/realtime', '/socket.iox', '*', 'http://h/ws', '/%77s', '/../ws'])(
-    'knows nothing of %s',
-    (url) => expect(upgradeTarget(url)).toBe('unknown'),
-  );
+  it.each([
+    undefined,
+    '',
+    '//ws',
+    '/ws/x',
+    '/WS',
+    '/v3/realtime',
+    '/socket.iox',
+    '*',
+    'http://h/ws',
+    '/%77s',
+    '/../ws',
+  ])('knows nothing of %s', (url) => expect(upgradeTarget(url)).toBe('unknown'));
 });
