@@ -38,7 +38,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   app.use(helmet(securityHeaders(settings)));
   app.enableCors({
     origin: settings.corsOrigins.includes('*') ? '*' : [...settings.corsOrigins],
-    exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'ETag'],
+    exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'ETag', 'X-Next-Cursor'],
     maxAge: 600,
   });
   app.useBodyParser('json', { limit: BODY_LIMIT_BYTES });

@@ -1,7 +1,7 @@
 import { Controller, Get, Query, UseInterceptors } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
-import { CsvInterceptor } from './csv.interceptor.js';
+import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
 import { EventLookups } from './event-lookups.js';
 import { EventsAnswer, EventsQuery } from './events.dto.js';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { toCsv } from './csv.js';
+import { toCsv } from '../../platform/http/csv.js';
 import { keysetPage, type Order, type Position, type Ranked } from './keyset-page.js';
 import { decodePageCursor, encodePageCursor } from './page-cursor.js';
 import { intervalFor, parseTime } from './time-range.js';

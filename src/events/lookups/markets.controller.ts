@@ -1,7 +1,7 @@
 import { Controller, Get, Query, UseInterceptors } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
-import { CsvInterceptor } from './csv.interceptor.js';
+import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
 import { ListQuery } from './list.dto.js';
 import { MarketLookups } from './market-lookups.js';
 import { ChainsAnswer, MoversAnswer, MoversQuery, TokensAnswer, TokensQuery } from './markets.dto.js';

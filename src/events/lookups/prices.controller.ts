@@ -2,7 +2,7 @@ import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
 import { normaliseToken } from '../core/names.js';
-import { CsvInterceptor } from './csv.interceptor.js';
+import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
 import { HistoryAnswer, HistoryQuery } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
 import { PricesAnswer, TokenParams, TokensParams } from './prices.dto.js';

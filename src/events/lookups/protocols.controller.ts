@@ -1,7 +1,7 @@
 import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
-import { CsvInterceptor } from './csv.interceptor.js';
+import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
 import { NoQuery } from './list.dto.js';
 import { ProtocolLookups } from './protocol-lookups.js';
 import { ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery } from './protocols.dto.js';

@@ -163,9 +163,16 @@ export class SubscriptionDto {
   type!: string;
 
   channel?: string;
+  @ApiProperty({ type: String, isArray: true, required: false })
   protocols?: readonly string[];
+
+  @ApiProperty({ type: String, isArray: true, required: false })
   chains?: readonly string[];
+
+  @ApiProperty({ type: String, isArray: true, required: false })
   tokens?: readonly string[];
+
+  @ApiProperty({ type: String, isArray: true, required: false })
   eventTypes?: readonly string[];
 
   /** The step that is really used. */
