@@ -20,12 +20,12 @@ export async function run(context: BenchContext): Promise<Figures> {
   context.atEnd(() => client.end());
   const upserts = await measureUpserts(context, client);
   const drain = await measureDrain(context, client, context.quick ? 1 : 3);
-  const alone = await measureDetection(context, app.databaseUrl, context.quick ? 8 : 30, 'alone');
+  const alone = await measureDetection(context, app.databaseUrl, context.quick ? 6 : 30, 'alone');
 
   const holder = await connect(app.databaseUrl);
   await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
   await holder.query('SELECT count(*), pg_current_xact_id() FROM protocols');
-  const seconds = context.quick ? 12 : 300;
+  const seconds = context.quick ? 10 : 300;
   const beside = await measureDetection(context, app.databaseUrl, seconds, 'beside an open transaction');
   await holder.query('ROLLBACK');
   await holder.end();
@@ -61,7 +61,7 @@ async function measureUpserts(context: BenchContext, client: Client): Promise<Fi
 
   const shares = { 0: 0, 5: 20, 100: 1 } as const;
   const times = { bare: [] as number[], 0: [] as number[], 5: [] as number[], 100: [] as number[] };
-  const rounds = context.quick ? 7 : 21;
+  const rounds = context.quick ? 5 : 21;
   for (let index = 0; index < rounds; index++) {
     const from = (index % (ROWS / BATCH)) * (BATCH / 10);
     for (const share of [0, 5, 100] as const) {
