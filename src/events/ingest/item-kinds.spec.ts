@@ -27,7 +27,11 @@ describe.each(kinds)('a %s item', (_, kind, fields) => {
   };
 
   it('is either a row with a clean key or a rejection with a code, whatever it holds', () => {
-    fc.assert(fc.property(hostile, (item) => expect(outcome(item)).toMatch(/^(?:row \S+|rejected [a-z_]+)$/)));
+    fc.assert(
+      fc.property(hostile, (item) => {
+        expect(outcome(item)).toMatch(/^(?:row \S+|rejected [a-z_]+)$/);
+      }),
+    );
   });
 });
 
