@@ -36,10 +36,6 @@ export class LatestBuffer {
     return this.pending.size;
   }
 
-  get intervalMs(): number {
-    return this.interval;
-  }
-
   setInterval(interval: number, now: number): void {
     this.interval = interval;
     this.dueAt = Math.min(this.dueAt, now + interval);

@@ -141,6 +141,7 @@ export class Session {
   close(reason: CloseReason, message?: string): void {
     if (this.ended) return;
     const cursor = this.cursor;
+    if (reason === 'slow_consumer') this.host.observer.slowConsumer('closed');
     this.end();
     this.link.close(reason, cursor, message);
   }

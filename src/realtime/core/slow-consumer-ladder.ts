@@ -44,7 +44,6 @@ export class SlowConsumerLadder {
     // Nothing was added since the switch, so what waits now has waited for a whole beat at least.
     const isFull = waiting > this.limits.hardMarkBytes && now - session.slowSince >= this.limits.slowGraceMs / 10;
     if (isFull || now - session.slowSince >= this.limits.slowGraceMs) {
-      this.observer.slowConsumer('closed');
       session.close('slow_consumer');
       return false;
     }

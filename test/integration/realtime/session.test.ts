@@ -232,6 +232,20 @@ describe('latest', () => {
     expect(link.seqs.at(-1)).toBe(6);
   });
 
+  it('takes mode and interval of the last call, and may hold only so many keys', async () => {
+    const { log, open, pass } = start({ limits: { latestKeys: 2 } });
+    const { link, session, subscribe } = open();
+    await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 });
+    await subscribe({ type: 'price_changes', intervalMs: 200 });
+    log.append({}, PRICE);
+    pass(200);
+    expect(link.seqs).toEqual([1, 2]);
+    log.append({ protocol: 'a' }, { protocol: 'b' }, { protocol: 'c' });
+    pass(200);
+    expect(link.closed).toEqual({ reason: 'slow_consumer', cursor: formatCursor(EPOCH, 2) });
+    expect(session.ended).toBe(true);
+  });
+
   it('never merges events that are no levels', async () => {
     const { log, open, pass } = start();
     const { link, subscribe } = open();
