@@ -55,6 +55,14 @@ describe('upgrades', () => {
     expect(await upgrade(path)).toBe('HTTP/1.1 404 Not Found');
   });
 
+  it('to another protocol are passed over: the request is answered over HTTP/1.1', async () => {
+    const socket = connectTcp(app.port, '127.0.0.1');
+    socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+    const [data] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    expect(data.toString('latin1')).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
   it('a WebSocket client of an unknown path is told 404', async () => {
     const socket = new WebSocket(`${app.url.replace('http', 'ws')}/nothing`);
     const [error] = (await once(socket, 'error')) as [Error];
@@ -84,8 +92,8 @@ describe('who may come in', () => {
   });
 
   it('a page of a listed origin and a key in the header', async () => {
-    const options = { origin: 'https://good.example', headers: { authorization: `Bearer ${key}` } };
-    const client = use(new PlainClient(`${app.url}/ws`, options));
+    const headers = { authorization: `Bearer ${key}` };
+    const client = use(new PlainClient(`${app.url}/ws`, { origin: 'https://good.example', headers }));
     expect(await client.next('connected')).toMatchObject({ limits: { connections: 1_000 } });
   });
 
@@ -119,7 +127,6 @@ describe('who may come in', () => {
     expect(await client.ask({ type: 'authenticate', apiKey: 'x' }, 'error')).toMatchObject({
       error: { code: 'invalid_api_key' },
     });
-    await client.ask({ type: 'ping' }, 'pong');
   });
 
   it('a key that may not use this transport', async () => {
@@ -190,7 +197,7 @@ describe('bad messages', () => {
     await client.ask({ type: 'ping' }, 'pong');
   });
 
-  it('with SQL, HTML and unicode in names are names like any other', async () => {
+  it('with SQL, HTML and unicode in names are names', async () => {
     const client = await connect();
     for (const text of [
       "'; DROP TABLE event_log; --",
@@ -218,8 +225,8 @@ describe('bad messages', () => {
   it('a binary frame closes with 4400', async () => {
     const client = await connect();
     client.socket.send(Buffer.from('{"type":"ping"}'));
-    expect(await client.next('error')).toMatchObject({ error: { code: 'invalid_request' } });
     expect((await client.closed).code).toBe(4400);
+    expect(client.named('error')).toMatchObject([{ error: { code: 'invalid_request' } }]);
   });
 
   it.each([64 * 1024 + 1, 10 * 1024 * 1024])('a frame of %d bytes closes with 1009', async (size) => {
@@ -264,7 +271,6 @@ describe('floods', () => {
     const client = await connect(await app.key({ tier: 'free', userId: 'changer' }));
     for (let count = 0; count < 11; count++) client.send({ type: 'subscribe', channels: ['tvl'] });
     expect(await client.next('error')).toMatchObject({ error: { code: 'rate_limited' } });
-    await client.ask({ type: 'subscriptions' }, 'subscriptions');
   });
 
   it('a client that does not read is switched to latest, then closed, and told both; others get everything', async () => {

@@ -45,7 +45,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   ) {}
 
   onApplicationBootstrap(): void {
-    const server: Server = this.http.httpAdapter.getHttpServer();
+    const server: UpgradingServer = this.http.httpAdapter.getHttpServer();
+    server.shouldUpgradeCallback = isWebSocketUpgrade;
     server.on('upgrade', (request, stream, head) => this.upgrade(request, stream, head));
     this.timer = setInterval(() => this.lookAfterAll(), LOOK_AFTER_MS).unref();
   }
@@ -105,6 +106,14 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     const now = this.parts.clock.now();
     for (const connection of this.connections) connection.lookAfter(now);
   }
+}
+
+/** The server's own property, which the published types know as an option only. */
+type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
+
+/** Other protocols a client would rather speak (`curl --http2` offers h2c) are passed over: it is answered over HTTP/1.1. */
+function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 function refuseUpgrade(stream: Duplex): void {
