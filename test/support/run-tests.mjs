@@ -99,7 +99,7 @@ async function vitest(reportFile, timesFile) {
   const args = ['run', ...suites.flatMap((name) => ['--project', name]), '--passWithNoTests'];
   args.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`);
   args.push('--reporter=./test/support/file-times-reporter.mjs');
-  if (complete) args.push('--coverage.enabled');
+  if (complete) args.push('--coverage.enabled', '--coverage.reportOnFailure');
   const env = { ...environment, FILE_TIMES: timesFile };
   const child = spawn(join(BIN, 'vitest'), args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = new Promise((resolve) => {
