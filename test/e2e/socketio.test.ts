@@ -1,5 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { faultsOf } from '../support/asyncapi-validator.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { next } from '../support/socketio-server.js';
 import { waitFor } from '../support/wait-for.js';
@@ -7,6 +8,8 @@ import { waitFor } from '../support/wait-for.js';
 let app: TestApp;
 let apiKey: string;
 const open: Socket[] = [];
+/** What the AsyncAPI document does not allow of the frames that were seen. */
+const faults: string[] = [];
 
 beforeAll(async () => {
   app = await createTestApp();
@@ -15,6 +18,7 @@ beforeAll(async () => {
 
 afterEach(() => {
   for (const socket of open.splice(0)) socket.disconnect();
+  expect(faults.splice(0)).toEqual([]);
 });
 
 afterAll(async () => {
@@ -24,6 +28,7 @@ afterAll(async () => {
 /** As printed: the library's defaults, polling first, then an upgrade. */
 function connect(path = '/v1/realtime'): Socket {
   const socket = io(`${app.url}${path}`, { auth: { apiKey }, forceNew: true });
+  socket.onAny((name: string, body: unknown) => faults.push(...faultsOf('socketio', name, body)));
   open.push(socket);
   return socket;
 }

@@ -11,6 +11,7 @@ import { SocketIoAdapter } from '../../src/realtime/transports/socketio/socketio
 import { SocketIoGateway } from '../../src/realtime/transports/socketio/socketio.gateway.js';
 import { WriteBatches } from '../../src/realtime/transports/write-batches.js';
 import { AccessService, UsageLimits } from '../../src/access/index.js';
+import { faultsOf } from './asyncapi-validator.js';
 import { caller, MemoryLog, NOTHING_PUBLISHED } from './realtime-parts.js';
 
 export const KEY = 'rta_test_key';
@@ -28,6 +29,8 @@ export interface SocketIoServer {
   readonly hub: RealtimeHub;
   readonly log: MemoryLog;
   readonly allowance: Allowance;
+  /** What the AsyncAPI document does not allow of the frames that clients got. */
+  readonly faults: readonly string[];
   /** A client with the printed defaults; it is ended with the server. */
   connect(options?: Partial<ManagerOptions & SocketOptions>, namespace?: string): Socket;
   close(): Promise<void>;
@@ -77,13 +80,16 @@ export async function startSocketIoServer(
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   const sockets: Socket[] = [];
+  const faults: string[] = [];
   return {
     url,
     hub,
     log,
     allowance,
+    faults,
     connect: (options = {}, namespace = '/v1/realtime') => {
       const socket = io(`${url}${namespace}`, { auth: { apiKey: KEY }, forceNew: true, ...options });
+      socket.onAny((name: string, body: unknown) => faults.push(...faultsOf('socketio', name, body)));
       sockets.push(socket);
       return socket;
     },

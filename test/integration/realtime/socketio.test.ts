@@ -15,6 +15,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await server.close();
+  expect(server.faults).toEqual([]);
 });
 
 const since = (seq: number) => formatCursor(EPOCH, seq);
