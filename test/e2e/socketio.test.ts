@@ -1,5 +1,5 @@
 import { io, type Socket } from 'socket.io-client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
 import { faultsOf } from '../support/asyncapi-validator.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { next } from '../support/socketio-server.js';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterEach(() => {
   for (const socket of open.splice(0)) socket.disconnect();
-  expect(faults.splice(0)).toEqual([]);
+  assert.deepEqual(faults.splice(0), []);
 });
 
 afterAll(async () => {

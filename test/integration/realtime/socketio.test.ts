@@ -1,6 +1,6 @@
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, assert, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { formatCursor } from '../../../src/events/index.js';
 import { EPOCH } from '../../support/realtime-parts.js';
@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await server.close();
-  expect(server.faults).toEqual([]);
+  assert.deepEqual(server.faults, []);
 });
 
 const since = (seq: number) => formatCursor(EPOCH, seq);
