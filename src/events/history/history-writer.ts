@@ -4,6 +4,7 @@ import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { EventLog } from '../capture/event-log.js';
 import type { LogEvent } from '../core/log-event.js';
+import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { EventFeed } from '../feed/event-feed.js';
 import { LogReader } from '../feed/log-reader.js';
 import { publishedChange, publishedConfidence, type PublishedChange } from '../hot-cache/published-change.js';
@@ -27,12 +28,15 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
     feed: EventFeed,
     private readonly store: HistoryStore,
     private readonly settings: Settings,
+    letters: DeadLetters,
   ) {
     this.reader = new LogReader(database, log, feed, {
       name: HISTORY_READER,
       minIntervalMs: 100,
       handle: (tx, batch) => this.write(tx, batch),
+      deadLetter: (tx, event, error, attempts) => letters.record(tx, HISTORY_READER, event, error, attempts),
     });
+    letters.onRetry(HISTORY_READER, (tx, event) => this.write(tx, [event]));
   }
 
   onApplicationBootstrap(): void {

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { DeadLettersModule } from '../dead-letters/dead-letters.module.js';
 import { HistoryBackfill } from './history-backfill.js';
 import { HistoryJobs } from './history-jobs.js';
 import { HistorySeries } from './history-series.js';
@@ -11,6 +12,7 @@ import { Rollups } from './rollups.js';
 /** Everything that was ever published, as points and aggregates. */
 @Global()
 @Module({
+  imports: [DeadLettersModule],
   providers: [
     HistoryStore,
     HistoryWriter,

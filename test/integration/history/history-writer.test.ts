@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
 import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -13,7 +14,14 @@ beforeEach(async () => {
 afterEach(() => fixture.close());
 
 const newWriter = () =>
-  new HistoryWriter(fixture.database, fixture.log, fixture.feed, new HistoryStore(), fixture.settings);
+  new HistoryWriter(
+    fixture.database,
+    fixture.log,
+    fixture.feed,
+    new HistoryStore(),
+    fixture.settings,
+    new DeadLetters(fixture.database),
+  );
 
 async function rows<T>(sql: string): Promise<T[]> {
   return (await fixture.test.pool.query(sql)).rows as T[];
@@ -28,6 +36,18 @@ class FailingStore extends HistoryStore {
   override async write(...parameters: Parameters<HistoryStore['write']>): Promise<void> {
     await super.write(...parameters);
     if (this.failures-- > 0) throw new Error('connection terminated unexpectedly');
+  }
+}
+
+/** Refuses one value whatever happens. */
+class RefusingStore extends HistoryStore {
+  constructor(public refused: number) {
+    super();
+  }
+
+  override async write(...parameters: Parameters<HistoryStore['write']>): Promise<void> {
+    if (parameters[1].some((point) => point.value === this.refused)) throw new Error('never this one');
+    await super.write(...parameters);
   }
 }
 
@@ -68,7 +88,14 @@ describe('the history writer', () => {
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 300) n`,
     );
     await sequence(fixture.test);
-    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, new FailingStore(), fixture.settings);
+    const writer = new HistoryWriter(
+      fixture.database,
+      fixture.log,
+      fixture.feed,
+      new FailingStore(),
+      fixture.settings,
+      new DeadLetters(fixture.database),
+    );
     writer.onApplicationBootstrap();
     await waitFor(async () => (await rows(POINTS)).length === 300, { timeoutMs: 20_000 });
     await writer.beforeApplicationShutdown();
@@ -94,6 +121,26 @@ describe('the history writer', () => {
     for (const writer of writers) await writer.beforeApplicationShutdown();
     expect(await rows(POINTS)).toHaveLength(800);
     expect(await rows('SELECT DISTINCT seq FROM metric_points')).toHaveLength(800);
+  });
+
+  test('a value that can never be written becomes a dead letter, the ones behind it go on, and a retry writes it', async () => {
+    const { pool } = fixture.test;
+    await pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 20) n`,
+    );
+    await sequence(fixture.test);
+    const store = new RefusingStore(7);
+    const letters = new DeadLetters(fixture.database);
+    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, store, fixture.settings, letters);
+    writer.onApplicationBootstrap();
+    await waitFor(async () => (await rows(POINTS)).length === 19, { timeoutMs: 20_000 });
+    await writer.beforeApplicationShutdown();
+    const { data } = await letters.list({ limit: 10 });
+    expect(data).toMatchObject([{ reader: 'history', reason: expect.stringContaining('never this one'), failures: 5 }]);
+    store.refused = Number.NaN;
+    await letters.retry(data[0]!.id);
+    expect(await rows(POINTS)).toHaveLength(20);
+    expect((await letters.list({ limit: 10 })).data).toEqual([]);
   });
 
   test('an older event never replaces a newer published value', async () => {

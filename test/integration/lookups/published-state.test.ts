@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
+import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
 import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { cacheKeys } from '../../../src/events/hot-cache/hot-cache.js';
@@ -74,7 +75,14 @@ describe('the published state', () => {
   });
 
   test('is loaded from the projection and the part of the log behind it', async () => {
-    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, new HistoryStore(), fixture.settings);
+    const writer = new HistoryWriter(
+      fixture.database,
+      fixture.log,
+      fixture.feed,
+      new HistoryStore(),
+      fixture.settings,
+      new DeadLetters(fixture.database),
+    );
     await publish(`INSERT INTO protocols (slug, name) VALUES ('p1', 'One')`);
     await publish(MANY);
     writer.onApplicationBootstrap();
