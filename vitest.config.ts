@@ -6,7 +6,14 @@ import { defineConfig } from 'vitest/config';
  */
 const suite = (name: string, include: string, extra: object = {}) => ({
   extends: true as const,
-  test: { name, include: [include], globalSetup: ['./test/support/global-setup.ts'], testTimeout: 30_000, hookTimeout: 60_000, ...extra },
+  test: {
+    name,
+    include: [include],
+    globalSetup: ['./test/support/global-setup.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    ...extra,
+  },
 });
 
 export default defineConfig({

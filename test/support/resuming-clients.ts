@@ -1,6 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { EventSource } from 'eventsource';
+import { faultsOf } from './asyncapi-validator.js';
 
 /** One event as a client keeps it: enough to compare with what writers committed. */
 export interface SeenEvent {
@@ -15,14 +16,13 @@ type Body = Record<string, unknown>;
 
 const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 function seen(type: string, body: Body, cursor: unknown): SeenEvent {
   return {
-    cursor: String(cursor),
+    cursor: text(cursor),
     type,
-    key:
-      body['token'] === undefined || body['token'] === null
-        ? `${String(body['protocol'])}:${String(body['chain'])}`
-        : String(body['token']),
+    key: text(body['token']) || `${text(body['protocol'])}:${text(body['chain'])}`,
     previous: number(body['previousTvl'] ?? body['previousPrice']),
     current: number(body['currentTvl'] ?? body['currentPrice']),
   };
@@ -36,6 +36,7 @@ export abstract class ResumingClient {
   readonly events: SeenEvent[] = [];
   position: string | undefined;
   reconnects = 0;
+  /** Answers that were no success, and frames that the AsyncAPI document does not describe. */
   readonly refusals: string[] = [];
   private pending: SeenEvent[] | undefined;
 
@@ -63,6 +64,10 @@ export abstract class ResumingClient {
 
   protected heartbeat(cursor: unknown): void {
     if (!this.pending) this.advance(cursor);
+  }
+
+  protected check(transport: 'socketio' | 'websocket' | 'sse', name: string, body: unknown): void {
+    if (this.refusals.length < 10) this.refusals.push(...faultsOf(transport, name, body));
   }
 
   private keep(event: SeenEvent): void {
@@ -101,6 +106,7 @@ export class SocketIoClient extends ResumingClient {
       this.beginReplay();
       const since = this.position === undefined ? {} : { since: this.position };
       const answer = (body: Body): void => {
+        this.check('socketio', 'subscribe.ack', body);
         if (body['ok'] !== true) this.refusals.push(JSON.stringify(body));
         else this.answered(body['cursor'], body['recovered'], body['reason']);
       };
@@ -116,6 +122,7 @@ export class SocketIoClient extends ResumingClient {
     socket.on('disconnect', (reason) => {
       if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 50);
     });
+    socket.onAny((name: string, body: unknown) => this.check('socketio', name, body));
     for (const type of ['tvl_change', 'price_change', 'protocol_update']) {
       socket.on(type, (body: Body) => this.take(seen(type, body, body['cursor'])));
     }
@@ -159,7 +166,7 @@ export class WebSocketClient extends ResumingClient {
       socket.send(JSON.stringify({ type: 'subscribe', ...this.subscription, ...since }));
     });
     socket.on('message', (data) => {
-      if (this.socket === socket) this.receive(JSON.parse(data.toString()) as Body);
+      if (this.socket === socket) this.receive(JSON.parse((data as Buffer).toString('utf8')) as Body);
     });
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -168,7 +175,8 @@ export class WebSocketClient extends ResumingClient {
   }
 
   private receive(message: Body): void {
-    const type = String(message['type']);
+    const type = text(message['type']);
+    this.check('websocket', type, message);
     const event = WS_TYPES[type];
     if (event) this.take(seen(event, message['data'] as Body, message['cursor']));
     else if (type === 'heartbeat') this.heartbeat(message['cursor']);
@@ -205,10 +213,15 @@ export class SseClient extends ResumingClient {
     const source = new EventSource(`${this.url}/v1/stream?${this.query}&apiKey=${this.apiKey}${since}`);
     this.source = source;
     this.beginReplay();
-    const body = (event: MessageEvent): Body => JSON.parse(String(event.data)) as Body;
+    const body = (event: MessageEvent): Body => {
+      const parsed = JSON.parse(text(event.data)) as Body;
+      this.check('sse', event.type, parsed);
+      return parsed;
+    };
     source.addEventListener('ready', (event) => {
+      const { cursor, recovered, reason } = body(event);
       this.reconnects += 1;
-      this.answered(body(event)['cursor'], body(event)['recovered'], body(event)['reason']);
+      this.answered(cursor, recovered, reason);
     });
     for (const type of ['tvl_change', 'price_change', 'protocol_update']) {
       source.addEventListener(type, (event) => {
