@@ -129,6 +129,7 @@ describe('the embedded PostgreSQL', () => {
     killed.process.kill('SIGSTOP');
     process.kill(server, 'SIGKILL');
     killed.process.kill('SIGKILL');
+    await once(killed.process, 'exit');
     await waitFor(() => !isAlive(server));
     const file = join(home, 'postgres/postmaster.pid');
     writeFileSync(file, readFileSync(file, 'utf8').replace(/^\d+/, String(process.pid)));
