@@ -114,6 +114,19 @@ async function emptyOutbox(client: Client): Promise<void> {
   }
 }
 
+/** A steady state to measure from: the readers have caught up with the piles before, and their pages are on disk. */
+async function settle(client: Client): Promise<void> {
+  await emptyOutbox(client);
+  for (;;) {
+    const { rows } = await client.query<{ behind: boolean }>(
+      'SELECT EXISTS (SELECT FROM log_readers WHERE seq < newest_seq() - 100) AS behind',
+    );
+    if (!rows[0]?.behind) break;
+    await sleep(100);
+  }
+  await client.query('CHECKPOINT');
+}
+
 /** Events per second from the commit of one big transaction until the log has the last of them. */
 async function measureDrain(context: BenchContext, client: Client, rounds: number): Promise<number> {
   const rates: number[] = [];
@@ -144,7 +157,7 @@ async function measureDetection(context: BenchContext, url: string, seconds: num
   const client = await connect(url);
   await client.query(`INSERT INTO protocol_tvl (protocol, chain, tvl)
     SELECT 'detect' || n, 'ethereum', 1000 FROM generate_series(0, ${DETECT_KEYS - 1}) n ON CONFLICT DO NOTHING`);
-  await emptyOutbox(client);
+  await settle(client);
   const { rows: head } = await client.query<{ seq: string }>('SELECT newest_seq() AS seq');
   const committed = new Map<string, number>();
   const startedAt = performance.now();
