@@ -190,6 +190,12 @@ describe('movers', () => {
     expect(await column(`/v1/movers?${query}`, 'protocol')).toEqual(expected);
   });
 
+  test('come in pages that fit together', async () => {
+    const first = await get('/v1/movers?limit=1');
+    expect(first.page.has_more).toBe(true);
+    expect(await column(`/v1/movers?limit=1&cursor=${first.page.next_cursor}`, 'protocol')).toEqual(['lido']);
+  });
+
   test('of prices, with all changes', async () => {
     expect((await get('/v1/movers?metric=price&window=24h')).data).toMatchObject([
       { metric: 'price', token: 'ethereum', symbol: 'ETH', value: 10, changePercent: -50, change24h: -50 },

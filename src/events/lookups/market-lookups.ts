@@ -3,7 +3,7 @@ import { isRealChain, normaliseChain } from '../core/names.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { PublishedState } from '../hot-cache/published-state.js';
 import type { PublishedValue } from '../hot-cache/published-value.js';
-import { keysetPage, type Position, type Ranked } from './keyset-page.js';
+import type { Position, Ranked } from './keyset-page.js';
 import type { ListQuery } from './list.dto.js';
 import type {
   ChainAnswer,
@@ -48,7 +48,8 @@ export class MarketLookups {
     return pagedList(this.rankedTokens(query), request, (value) => this.values.priceAnswer(value));
   }
 
-  movers({ metric = 'tvl', window = '24h', direction = 'any', minValue = 0, limit }: MoversQuery): MoversAnswer {
+  movers({ limit, cursor, ...query }: MoversQuery): MoversAnswer {
+    const { metric = 'tvl', window = '24h', direction = 'any', minValue = 0 } = query;
     const moves: Ranked<MoverAnswer>[] = [];
     for (const candidate of metric === 'tvl' ? this.protocols() : this.prices()) {
       if (candidate.value < minValue) continue;
@@ -59,8 +60,8 @@ export class MarketLookups {
       if (direction !== 'any' && changePercent > 0 !== (direction === 'up')) continue;
       moves.push({ item: { metric, ...candidate, ...changes, changePercent }, rank: Math.abs(changePercent), id });
     }
-    const { items, next } = keysetPage(moves, 'desc', limit);
-    return { data: [...items], page: { next_cursor: null, has_more: next !== undefined } };
+    const request = { scope: ['movers', query], order: 'desc', limit, cursor, rankedBy: 'number' } as const;
+    return pagedList(moves, request, (mover) => mover);
   }
 
   private rankedTokens({ q, chain, sort, window }: Omit<TokensQuery, 'limit' | 'cursor'>): Ranked<PublishedValue>[] {

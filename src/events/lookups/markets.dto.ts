@@ -99,6 +99,11 @@ export class MoversQuery {
   /** Most rows of the answer. */
   @IsDigits(1, 100, 10)
   limit: number = 10;
+
+  /** `page.next_cursor` of the page before; with the same other parameters. Moves that change meanwhile may shift. */
+  @IsOptional()
+  @IsPlainText(1_024)
+  cursor?: string;
 }
 
 export class MoverAnswer extends ChangesAnswer {
