@@ -9,6 +9,7 @@ import { HealthModule } from './platform/health/health.module.js';
 import { HttpModule } from './platform/http/http.module.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
+import { RedisModule } from './platform/redis/redis.module.js';
 import { SettingsModule } from './platform/settings/settings.module.js';
 import type { Settings } from './platform/settings/settings.js';
 
@@ -26,6 +27,7 @@ export class AppModule {
         LoggingModule.with(settings),
         MetricsModule,
         DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
+        RedisModule,
         HealthModule,
         AccessModule,
         EventsModule,

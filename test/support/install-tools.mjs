@@ -1,6 +1,6 @@
 /**
- * What the tests need beyond npm: a browser, a foreign Socket.IO client, and a PostgreSQL older than the embedded one.
- * Looks first, and only asks apt for what is missing.
+ * What the tests need beyond npm: a browser, a foreign Socket.IO client, a PostgreSQL older than the embedded one, Redis,
+ * a balancer. Looks first, and only asks apt for what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
@@ -26,6 +26,18 @@ const TOOLS = [
     suites: ['integration', 'e2e', 'fault'],
     packages: ['postgresql-15'],
     present: () => globSync('/usr/lib/postgresql/{15,16,17,18}/bin/postgres').length > 0,
+  },
+  {
+    name: 'redis-server (7 or newer)',
+    suites: ['integration', 'e2e', 'fault'],
+    packages: ['redis-server'],
+    present: () => succeeds('redis-server', ['--version']),
+  },
+  {
+    name: 'nginx',
+    suites: ['e2e', 'fault'],
+    packages: ['nginx'],
+    present: () => succeeds('nginx', ['-v']) || succeeds('/usr/sbin/nginx', ['-v']),
   },
 ];
 

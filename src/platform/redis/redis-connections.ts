@@ -1,0 +1,158 @@
+import { Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Cluster } from 'ioredis';
+import { Gauge } from 'prom-client';
+import type { Metrics } from '../metrics/metrics.js';
+import type { Settings } from '../settings/settings.js';
+import { clusterClients, detectCluster, singleClients, type RedisClient } from './redis-options.js';
+
+/** Whether Redis answers; `off`: this deployment is one process and has none. */
+export type RedisState = 'up' | 'away' | 'off';
+
+/** A connection that does not answer for this long is opened anew: a frozen server looks like an open connection. */
+const WATCH_MS = 1_000;
+
+/**
+ * This process's two connections to Redis. They come back by themselves; while they are away commands fail at once, and
+ * every user of them has another way. Whoever keeps a client instead of asking each time compares it at every `up`: a
+ * server that was away at the start may turn out to be a cluster, which needs other clients.
+ */
+export class RedisConnections implements OnApplicationShutdown {
+  private readonly logger = new Logger('Redis');
+  private readonly listeners = new Set<(state: RedisState) => void>();
+  private clients: { commands: RedisClient; subscriber: RedisClient } | undefined;
+  private current: RedisState = 'off';
+  private lastError: unknown;
+  private watch: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  private constructor(
+    private readonly settings: Settings,
+    metrics: Metrics,
+  ) {
+    if (settings.redisUrl === undefined) return;
+    this.current = 'away';
+    const value = (): number => (this.current === 'up' ? 1 : 0);
+    new Gauge({
+      name: 'redis_state',
+      help: 'Whether Redis answers this process: 1 yes, 0 no and the process does without.',
+      registers: [metrics.registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+
+  /** Connects, where an address is set. A server that is away costs a second and is tried again for ever. */
+  static async open(settings: Settings, metrics: Metrics): Promise<RedisConnections> {
+    const connections = new RedisConnections(settings, metrics);
+    if (settings.redisUrl !== undefined) await connections.begin(settings.redisUrl);
+    return connections;
+  }
+
+  /** Whether REDIS_URL is set. */
+  get configured(): boolean {
+    return this.settings.redisUrl !== undefined;
+  }
+
+  get state(): RedisState {
+    return this.current;
+  }
+
+  /** Whether the server is a cluster: keys of one command or script must then share a slot. */
+  get clustered(): boolean {
+    return this.clients?.commands instanceof Cluster;
+  }
+
+  /** For everything but subscriptions. Throws where no Redis is configured. */
+  commands(): RedisClient {
+    return this.both().commands;
+  }
+
+  /** For subscriptions only. */
+  subscriber(): RedisClient {
+    return this.both().subscriber;
+  }
+
+  /** Calls the listener at every change of state. Returns the function that ends it. */
+  onState(listener: (state: RedisState) => void): () => void {
+    const entry = (state: RedisState): void => listener(state);
+    this.listeners.add(entry);
+    return () => this.listeners.delete(entry);
+  }
+
+  /** A key or channel as this deployment calls it. */
+  key(name: string): string {
+    return this.settings.keyPrefix + name;
+  }
+
+  onApplicationShutdown(): void {
+    this.closed = true;
+    clearInterval(this.watch);
+    this.end();
+  }
+
+  private both(): { commands: RedisClient; subscriber: RedisClient } {
+    if (this.clients === undefined) throw new Error('REDIS_URL is not set: this process has no Redis.');
+    return this.clients;
+  }
+
+  private async begin(url: string): Promise<void> {
+    const cluster = await detectCluster(url);
+    this.use(cluster === true ? clusterClients(url) : singleClients(url));
+    await this.firstAnswer();
+    this.watch = setInterval(() => void this.look(url), WATCH_MS);
+    this.watch.unref();
+  }
+
+  private use(clients: { commands: RedisClient; subscriber: RedisClient }): void {
+    this.end();
+    this.clients = clients;
+    for (const client of [clients.commands, clients.subscriber]) {
+      client.on('error', (error: unknown) => (this.lastError = error));
+      client.on('ready', () => this.assess());
+      client.on('close', () => this.assess());
+      client.on('end', () => this.assess());
+    }
+  }
+
+  /** Resolves when Redis answers, or when waiting longer would hold up the start. */
+  private firstAnswer(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        unsubscribe();
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        if (this.current === 'away') this.report();
+        done();
+      }, WATCH_MS);
+      const unsubscribe = this.onState((state) => state === 'up' && done());
+    });
+  }
+
+  private assess(): void {
+    if (this.closed || this.clients === undefined) return;
+    const { commands, subscriber } = this.clients;
+    const state = commands.status === 'ready' && subscriber.status === 'ready' ? 'up' : 'away';
+    if (state === this.current) return;
+    this.current = state;
+    this.report();
+    for (const listener of this.listeners) listener(state);
+  }
+
+  private report(): void {
+    if (this.current === 'up') this.logger.log({ cluster: this.clustered }, 'Redis answers');
+    else this.logger.warn({ reason: String(this.lastError ?? 'closed') }, 'Redis is away; going on without it');
+  }
+
+  /** Finds what no event tells: a server that hangs, and one that was away at the start and is a cluster. */
+  private async look(url: string): Promise<void> {
+    void url;
+  }
+
+  private end(): void {
+    this.clients?.commands.disconnect();
+    this.clients?.subscriber.disconnect();
+  }
+}

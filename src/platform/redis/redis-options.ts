@@ -1,0 +1,76 @@
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+
+/** Whoever waits for Redis gives up after this long and goes on without it. */
+export const PATIENCE_MS = 1_000;
+const MAX_RECONNECT_MS = 500;
+
+export type RedisClient = Redis | Cluster;
+
+const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_MS);
+
+/** Where the server is and how to get in, from an address such as `rediss://user:password@cache:6380/2`. */
+function target(url: string): RedisOptions {
+  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: port === '' ? 6379 : Number(port),
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+    ...(/^\/\d+$/.test(pathname) && { db: Number(pathname.slice(1)) }),
+    ...(protocol === 'rediss:' && { tls: { servername: hostname } }),
+  };
+}
+
+/** Commands fail fast: nothing waits in a queue for a server that is away. */
+const COMMANDS: RedisOptions = {
+  connectTimeout: PATIENCE_MS,
+  commandTimeout: PATIENCE_MS,
+  maxRetriesPerRequest: 1,
+  enableOfflineQueue: false,
+};
+
+/** Subscriptions outlive an absence: what was asked for meanwhile is sent when the server is back. */
+const SUBSCRIBER: RedisOptions = {
+  connectTimeout: PATIENCE_MS,
+  maxRetriesPerRequest: null,
+  enableOfflineQueue: true,
+  autoResubscribe: true,
+};
+
+/** Both connections of a process to one server. */
+export function singleClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
+  const shared = { ...target(url), retryStrategy: reconnectDelay };
+  return {
+    commands: new Redis({ ...shared, ...COMMANDS }),
+    subscriber: new Redis({ ...shared, ...SUBSCRIBER }),
+  };
+}
+
+/** Both connections of a process to a cluster, found through one of its nodes. */
+export function clusterClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
+  const { host, port, db: _onlyOne, ...entrance } = target(url);
+  const open = (options: RedisOptions): Cluster => {
+    const cluster: ClusterOptions = {
+      clusterRetryStrategy: reconnectDelay,
+      enableOfflineQueue: options.enableOfflineQueue,
+      slotsRefreshTimeout: PATIENCE_MS,
+      redisOptions: { ...entrance, ...options },
+    };
+    return new Cluster([{ host, port }], cluster);
+  };
+  return { commands: open(COMMANDS), subscriber: open(SUBSCRIBER) };
+}
+
+/** Whether the server is part of a cluster; undefined while it does not answer. */
+export async function detectCluster(url: string): Promise<boolean | undefined> {
+  const probe = new Redis({ ...target(url), ...COMMANDS, db: 0, lazyConnect: true, retryStrategy: () => null });
+  probe.on('error', () => undefined);
+  try {
+    await probe.connect();
+    return (await probe.info('cluster')).includes('cluster_enabled:1');
+  } catch {
+    return undefined;
+  } finally {
+    probe.disconnect();
+  }
+}

@@ -1,0 +1,20 @@
+import { Global, Module } from '@nestjs/common';
+import { Metrics } from '../metrics/metrics.js';
+import { Settings } from '../settings/settings.js';
+import { PodChannel } from './pod-channel.js';
+import { RedisConnections } from './redis-connections.js';
+
+/** The connections to Redis, where there is one, and what processes tell each other through it. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: RedisConnections,
+      inject: [Settings, Metrics],
+      useFactory: (settings: Settings, metrics: Metrics) => RedisConnections.open(settings, metrics),
+    },
+    PodChannel,
+  ],
+  exports: [RedisConnections, PodChannel],
+})
+export class RedisModule {}

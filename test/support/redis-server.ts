@@ -1,0 +1,98 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { waitFor } from './wait-for.js';
+
+const INSTALL = 'redis-server is not installed: apt-get install redis-server';
+
+/** A redis-server of its own for a test, on a free port, with nothing in it. */
+export interface TestRedis {
+  readonly url: string;
+  readonly port: number;
+  /** Ends the server as an operator would. `start` brings it back with the data it had. */
+  stop(): Promise<void>;
+  /** After `stop` or `kill`, on the same port. */
+  start(): Promise<void>;
+  restart(options?: { empty?: boolean }): Promise<void>;
+  /** SIGKILL: everything in it is gone. */
+  kill(): Promise<void>;
+  /** SIGSTOP and SIGCONT: connections stay open and nothing answers. */
+  pause(): void;
+  resume(): void;
+  /** What `redis-cli` would answer. */
+  call(command: string, ...args: string[]): Promise<unknown>;
+  /** Ends the server and removes its files. */
+  close(): Promise<void>;
+}
+
+/** Further options go to the server's command line, e.g. `['--cluster-enabled', 'yes']`. */
+export async function startRedis(options: readonly string[] = []): Promise<TestRedis> {
+  if (spawnSync('redis-server', ['--version']).status !== 0) throw new Error(INSTALL);
+  const port = await freePort();
+  const directory = mkdtempSync(join(tmpdir(), 'redis-test-'));
+  let server: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...options];
+    server = spawn('redis-server', args, { stdio: 'ignore' });
+    await waitFor(async () => (await call('PING')) === 'PONG', { what: `redis-server on port ${port}` });
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const ending = server;
+    server = undefined;
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    ending.kill('SIGCONT');
+    ending.kill(signal);
+    await once(ending, 'exit');
+  }
+
+  async function call(command: string, ...args: string[]): Promise<unknown> {
+    const client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return await client.call(command, ...args);
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  async function stop(): Promise<void> {
+    if (server === undefined) return;
+    await call('SAVE');
+    await end('SIGTERM');
+  }
+
+  function forget(): void {
+    rmSync(join(directory, 'dump.rdb'), { force: true });
+  }
+
+  await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    stop,
+    start,
+    call,
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
+    restart: async ({ empty = false } = {}) => {
+      await stop();
+      if (empty) forget();
+      await start();
+    },
+    kill: async () => {
+      await end('SIGKILL');
+      forget();
+    },
+    close: async () => {
+      await end('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
