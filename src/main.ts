@@ -9,13 +9,12 @@ import { localUrl } from './platform/http/local-url.js';
 import { helpText } from './platform/process/help-text.js';
 import { earlyLogger } from './platform/logging/logging.module.js';
 import { ProcessLifetime } from './platform/process/process-lifetime.js';
-import { refuseUnsupported } from './platform/process/start-failure.js';
 import { announce } from './platform/process/start-message.js';
 import { loadSettings } from './platform/settings/load-settings.js';
+import { Drain } from './realtime/index.js';
 
 async function start(lifetime: ProcessLifetime): Promise<void> {
   const settings = loadSettings();
-  refuseUnsupported(settings);
   Logger.overrideLogger(earlyLogger(settings));
   lifetime.limitEnd((settings.drainSeconds + 10) * 1_000);
   const database = await openDatabase(settings, (error) => void lifetime.fail(error));
@@ -25,6 +24,7 @@ async function start(lifetime: ProcessLifetime): Promise<void> {
     serverOptions(settings),
   );
   lifetime.onEnd(() => app.close());
+  lifetime.onEnd(() => app.get(Drain).run());
   await setUp(app).listen(settings.port, settings.host);
   const url = localUrl(app.getHttpServer(), settings.tlsCert !== undefined);
   const { newAdminKey, adminKeyFile } = app.get(AdminKey);

@@ -19,11 +19,12 @@ export interface OpenedDatabase {
   close(): Promise<void>;
 }
 
-/** Starts or reaches the database, makes sure that this process is alone on it, and brings the schema up to date. */
+/** Starts or reaches the database, makes sure that no process without Redis shares it, and brings the schema up to date. */
 export async function openDatabase(settings: Settings, onFailure: (error: Error) => void): Promise<OpenedDatabase> {
   const server = await reach(settings, onFailure);
   try {
-    const lock = await whenReachable(() => ProcessLock.take(server.url));
+    const company = settings.redisUrl === undefined ? 'alone' : 'shared';
+    const lock = await whenReachable(() => ProcessLock.take(server.url, company));
     await prepareSchema(server.url, settings.migrate);
     return { ...server, close: () => lock.release().finally(() => server.close()) };
   } catch (error) {

@@ -2,11 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 
-/** Any number, the same in every process: whoever holds it is the one process of this database. */
+/** Any number, the same in every process. */
 const LOCK = 7_253_002;
 /** A process that just ended may still be on the server's books for a moment. */
 const PATIENCE_MS = 5_000;
 const RETRY_MS = 250;
+
+/** `alone`: no other process works on the database. `shared`: others do, all of them through Redis. */
+export type Company = 'alone' | 'shared';
+
+const REFUSALS: Record<Company, string> = {
+  alone: 'Another process already works on this database; several processes need Redis to share it (REDIS_URL).',
+  shared: 'A process without Redis already works on this database; stop it, or give it the same REDIS_URL.',
+};
 
 /**
  * Keeps a second process off a database that is not shared through Redis. The lock lives as long as a connection, so a
@@ -19,22 +27,19 @@ export class ProcessLock {
 
   private constructor(
     private readonly url: string,
+    private readonly company: Company,
     private client: pg.Client,
   ) {
     this.watch(client);
   }
 
   /** Throws one sentence if another process keeps holding the lock. */
-  static async take(url: string): Promise<ProcessLock> {
+  static async take(url: string, company: Company = 'alone'): Promise<ProcessLock> {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
-      const client = await tryLock(url);
-      if (client) return new ProcessLock(url, client);
-      if (Date.now() > deadline) {
-        throw new Error(
-          'Another process already works on this database; several processes need Redis to share it (REDIS_URL).',
-        );
-      }
+      const client = await tryLock(url, company);
+      if (client) return new ProcessLock(url, company, client);
+      if (Date.now() > deadline) throw new Error(REFUSALS[company]);
       await sleep(RETRY_MS);
     }
   }
@@ -53,7 +58,7 @@ export class ProcessLock {
 
   private async retake(): Promise<void> {
     while (!this.released) {
-      const client = await tryLock(this.url).catch(() => undefined);
+      const client = await tryLock(this.url, this.company).catch(() => undefined);
       if (client) {
         this.client = client;
         this.watch(client);
@@ -66,11 +71,12 @@ export class ProcessLock {
 }
 
 /** A connection that holds the lock, or undefined while another one does. */
-async function tryLock(url: string): Promise<pg.Client | undefined> {
+async function tryLock(url: string, company: Company): Promise<pg.Client | undefined> {
   const client = new pg.Client({ connectionString: url, application_name: 'defi-realtime-lock', keepAlive: true });
   client.on('error', () => undefined);
   await client.connect();
-  const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [LOCK]);
+  const take = company === 'alone' ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared';
+  const { rows } = await client.query<{ taken: boolean }>(`SELECT ${take}($1) AS taken`, [LOCK]);
   if (rows[0]?.taken) return client;
   await client.end();
   return undefined;

@@ -2,6 +2,7 @@ import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
 import { Database } from '../database/database.js';
 import { pendingMigrations } from '../database/migrate-database.js';
+import { RedisConnections } from '../redis/redis-connections.js';
 import { Readiness } from './readiness.js';
 
 /** A probe must answer while balancers still wait for it. */
@@ -17,6 +18,7 @@ export class HealthChecks {
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly database: Database,
+    private readonly redis: RedisConnections,
     private readonly readiness: Readiness,
   ) {}
 
@@ -25,6 +27,7 @@ export class HealthChecks {
       return await this.health.check([
         () => this.databaseAnswers(),
         () => this.schemaIsCurrent(),
+        ...(this.redis.configured ? [() => this.redisAnswers()] : []),
         () => this.wantsWork(),
       ]);
     } catch (error) {
@@ -51,6 +54,12 @@ export class HealthChecks {
         this.migrated = true;
       })
       .withTimeout(TIMEOUT_MS);
+  }
+
+  /** Without Redis the process serves on, so it stays ready. */
+  private redisAnswers() {
+    const session = this.indicators.check('redis');
+    return this.redis.state === 'up' ? session.up() : session.degraded('Redis is away; the process goes on without it');
   }
 
   private wantsWork() {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseSettings } from '../settings/settings.js';
 import { SETTINGS } from '../settings/settings-table.js';
 import { helpText } from './help-text.js';
-import { refuseUnsupported, startFailure } from './start-failure.js';
+import { startFailure } from './start-failure.js';
 import { startMessage } from './start-message.js';
 
 const facts = { url: 'http://localhost:8080', database: 'embedded PostgreSQL in /data' };
@@ -49,10 +48,5 @@ describe('startFailure', () => {
     );
     expect(startFailure(new Error('no room'))).toBe('Cannot start: no room\n');
     expect(startFailure('odd')).toBe('Cannot start: odd\n');
-  });
-
-  it('refuses to pretend that it scales out', () => {
-    expect(() => refuseUnsupported(parseSettings({ REDIS_URL: 'redis://cache' }))).toThrow(/not in this build/);
-    expect(() => refuseUnsupported(parseSettings({}))).not.toThrow();
   });
 });

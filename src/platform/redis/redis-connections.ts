@@ -1,14 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Cluster } from 'ioredis';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Settings } from '../settings/settings.js';
-import { clusterClients, detectCluster, singleClients, type RedisClient } from './redis-options.js';
+import { clusterClients, detectCluster, PATIENCE_MS, singleClients, type RedisClient } from './redis-options.js';
 
 /** Whether Redis answers; `off`: this deployment is one process and has none. */
 export type RedisState = 'up' | 'away' | 'off';
 
-/** A connection that does not answer for this long is opened anew: a frozen server looks like an open connection. */
+/** How often the connections are asked for a sign of life: a frozen server looks like an open connection. */
 const WATCH_MS = 1_000;
 
 /**
@@ -23,6 +24,7 @@ export class RedisConnections implements OnApplicationShutdown {
   private current: RedisState = 'off';
   private lastError: unknown;
   private watch: NodeJS.Timeout | undefined;
+  private kindKnown = false;
   private closed = false;
 
   private constructor(
@@ -88,7 +90,8 @@ export class RedisConnections implements OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.closed = true;
     clearInterval(this.watch);
-    this.end();
+    this.clients?.commands.disconnect();
+    this.clients?.subscriber.disconnect();
   }
 
   private both(): { commands: RedisClient; subscriber: RedisClient } {
@@ -98,6 +101,7 @@ export class RedisConnections implements OnApplicationShutdown {
 
   private async begin(url: string): Promise<void> {
     const cluster = await detectCluster(url);
+    this.kindKnown = cluster !== undefined;
     this.use(cluster === true ? clusterClients(url) : singleClients(url));
     await this.firstAnswer();
     this.watch = setInterval(() => void this.look(url), WATCH_MS);
@@ -105,8 +109,10 @@ export class RedisConnections implements OnApplicationShutdown {
   }
 
   private use(clients: { commands: RedisClient; subscriber: RedisClient }): void {
-    this.end();
+    const former = this.clients;
     this.clients = clients;
+    former?.commands.disconnect();
+    former?.subscriber.disconnect();
     for (const client of [clients.commands, clients.subscriber]) {
       client.on('error', (error: unknown) => (this.lastError = error));
       client.on('ready', () => this.assess());
@@ -148,11 +154,24 @@ export class RedisConnections implements OnApplicationShutdown {
 
   /** Finds what no event tells: a server that hangs, and one that was away at the start and is a cluster. */
   private async look(url: string): Promise<void> {
-    void url;
+    const { commands, subscriber } = this.both();
+    await Promise.all([this.revive(commands), this.revive(subscriber)]);
+    if (this.kindKnown || this.closed) return;
+    const cluster = await detectCluster(url);
+    if (cluster === undefined || this.closed) return;
+    this.kindKnown = true;
+    if (cluster) this.use(clusterClients(url));
   }
 
-  private end(): void {
-    this.clients?.commands.disconnect();
-    this.clients?.subscriber.disconnect();
+  private async revive(client: RedisClient): Promise<void> {
+    if (client.status !== 'ready') return;
+    const answered = await Promise.race([
+      client.ping().then(
+        () => true,
+        () => false,
+      ),
+      sleep(PATIENCE_MS, false, { ref: false }),
+    ]);
+    if (!answered && client.status === 'ready' && !this.closed) client.disconnect(true);
   }
 }

@@ -22,6 +22,16 @@ describe('ProcessLock', () => {
     await second.release();
   });
 
+  it('lets processes share the database that do so through Redis, and only those', async () => {
+    const [first, second] = [await ProcessLock.take(db.url, 'shared'), await ProcessLock.take(db.url, 'shared')];
+    await expect(ProcessLock.take(db.url)).rejects.toThrow(/need Redis/);
+    await first.release();
+    await second.release();
+    const alone = await ProcessLock.take(db.url);
+    await expect(ProcessLock.take(db.url, 'shared')).rejects.toThrow(/^A process without Redis already works/);
+    await alone.release();
+  });
+
   it('waits for a process that is just ending', async () => {
     const first = await ProcessLock.take(db.url);
     const waiting = ProcessLock.take(db.url);
