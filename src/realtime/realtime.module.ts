@@ -5,6 +5,7 @@ import { Clock } from '../platform/clock/clock.js';
 import { AsyncApiController } from './asyncapi/asyncapi.controller.js';
 import { EventEncoder } from './core/encoded-event.js';
 import { RealtimeHub } from './core/hub.js';
+import { Drain } from './drain.js';
 import { HubDriver } from './hub-driver.js';
 import { Announcements } from './management/announcements.js';
 import { ConnectionDirectory } from './management/connection-directory.js';
@@ -61,9 +62,10 @@ async function startHub(
     ConnectionParts,
     WebSocketTransport,
     StreamService,
+    Drain,
     ConnectionDirectory,
     Announcements,
   ],
-  exports: [RealtimeHub],
+  exports: [RealtimeHub, Drain],
 })
 export class RealtimeModule {}

@@ -36,6 +36,8 @@ export abstract class ResumingClient {
   readonly events: SeenEvent[] = [];
   position: string | undefined;
   reconnects = 0;
+  /** The `reconnectAfterMs` of every `server_draining`. */
+  readonly farewells: number[] = [];
   /** Answers that were no success, and frames that the AsyncAPI document does not describe. */
   readonly refusals: string[] = [];
   private pending: SeenEvent[] | undefined;
@@ -64,6 +66,12 @@ export abstract class ResumingClient {
 
   protected heartbeat(cursor: unknown): void {
     if (!this.pending) this.advance(cursor);
+  }
+
+  /** A refused connection may say so: that is an invitation to come back. */
+  protected drained(body: Body): void {
+    if (typeof body['reconnectAfterMs'] === 'number') this.farewells.push(body['reconnectAfterMs']);
+    if (typeof body['cursor'] !== 'string') this.refusals.push('server_draining without a cursor');
   }
 
   protected check(transport: 'socketio' | 'websocket' | 'sse', name: string, body: unknown): void {
@@ -127,6 +135,7 @@ export class SocketIoClient extends ResumingClient {
       socket.on(type, (body: Body) => this.take(seen(type, body, body['cursor'])));
     }
     socket.on('heartbeat', (body: Body) => this.heartbeat(body['cursor']));
+    socket.on('server_draining', (body: Body) => this.drained(body));
   }
 
   drop(): void {
@@ -182,7 +191,10 @@ export class WebSocketClient extends ResumingClient {
     else if (type === 'heartbeat') this.heartbeat(message['cursor']);
     else if (type === 'subscription_result' || type === 'subscription_confirmed') {
       this.answered(message['cursor'], message['recovered'], message['reason']);
-    } else if (type === 'error') this.refusals.push(JSON.stringify(message));
+    } else if (type === 'server_draining') this.drained(message);
+    else if (type === 'error' && (message['error'] as Body)['code'] !== 'server_draining') {
+      this.refusals.push(JSON.stringify(message));
+    }
   }
 
   drop(): void {
@@ -228,6 +240,7 @@ export class SseClient extends ResumingClient {
         if (this.source === source) this.take(seen(type, body(event), event.lastEventId));
       });
     }
+    source.addEventListener('server_draining', (event) => this.drained(body(event)));
     source.addEventListener('heartbeat', (event) => this.heartbeat(event.lastEventId));
     source.onerror = () => {
       if (this.source !== source) return;

@@ -1,24 +1,48 @@
 import { Injectable } from '@nestjs/common';
 import { AccessService, UsageLimits, type Caller, type Credentials } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import type { HubDrain } from '../core/hub-drain.js';
+
+/** How soon somebody who came during a drain may try again: other processes serve already, a restart takes about this long. */
+const RETRY_MS = { from: 1_000, to: 3_000 } as const;
 
 /** The door of plain WebSocket and SSE: who may open a connection, and how many. */
 @Injectable()
 export class Admission {
-  isDraining = false;
+  private draining: HubDrain | 'closed' | undefined;
+  private present = 0;
 
   constructor(
     private readonly access: AccessService,
     private readonly limits: UsageLimits,
   ) {}
 
-  /** From now on nobody gets in; those inside are told by the drain. */
-  drain(): void {
-    this.isDraining = true;
+  get isDraining(): boolean {
+    return this.draining !== undefined;
+  }
+
+  /** Connections that have been let in and have not left. */
+  get inside(): number {
+    return this.present;
+  }
+
+  /** From now on nobody gets in; those inside are told by the drain, if there is time for one. */
+  drain(drain?: HubDrain): void {
+    this.draining ??= drain ?? 'closed';
   }
 
   refuseWhileDraining(): void {
-    if (this.isDraining) throw new DomainError('server_draining', 'This server is going away; connect again.');
+    if (this.isDraining) throw draining();
+  }
+
+  /** Whether the drain closed a connection of this caller before: he came back to the wrong door, through no fault of his. */
+  async wasSentAway(credentials: Credentials): Promise<boolean> {
+    if (this.draining === undefined || this.draining === 'closed') return false;
+    const drain = this.draining;
+    return this.access.authenticate(credentials).then(
+      ({ keyId }) => drain.hasSentAway(keyId),
+      () => false,
+    );
   }
 
   /** Counts the connection until `leave`. `resuming` connections get some room above the limit, for a short time. */
@@ -35,10 +59,12 @@ export class Admission {
         },
       );
     }
+    this.present++;
     return caller;
   }
 
   leave(caller: Caller, connectionId: string): void {
+    this.present--;
     this.limits.closeConnection(caller, connectionId);
   }
 
@@ -56,6 +82,12 @@ export class Admission {
       throw error;
     }
   }
+}
+
+/** A refusal of everybody who comes during a drain. */
+export function draining(): DomainError {
+  const retryAfterMs = Math.floor(RETRY_MS.from + Math.random() * (RETRY_MS.to - RETRY_MS.from));
+  return new DomainError('server_draining', 'This server is going away; connect again.', { retryAfterMs });
 }
 
 function tooManyConnects(): DomainError {

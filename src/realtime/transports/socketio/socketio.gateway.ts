@@ -43,8 +43,8 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
 
   /** Lets a client in, or says why not. It is counted for as long as its connection lasts, whatever happens to it. */
   private async admit(socket: Socket): Promise<Refusal | undefined> {
+    const credentials = credentialsOf(socket, this.settings.trustProxy);
     try {
-      const credentials = credentialsOf(socket, this.settings.trustProxy);
       const caller = await this.admission.admit(credentials, socket.id, isResuming(socket));
       let inside = true;
       const leave = () => {
@@ -57,6 +57,8 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
       else leave();
       return undefined;
     } catch (error) {
+      // A library that is told of a refusal gives up; one whose connection ends comes back until it finds a server.
+      if (await this.admission.wasSentAway(credentials)) socket.conn.close();
       return this.refusal(error);
     }
   }

@@ -51,6 +51,11 @@ export class WebSocketConnection {
     this.heardAt = this.openedAt;
   }
 
+  /** Whether it is one of the hub's sessions. */
+  get isKnown(): boolean {
+    return this.session !== undefined;
+  }
+
   /** Lets the client in with the key of its address or headers, before its first message is looked at. */
   async enter(secret: string, resuming: boolean): Promise<void> {
     this.working = true;

@@ -8,6 +8,7 @@ import { secretFromRequest } from '../../../access/index.js';
 import { parseCursor } from '../../../events/index.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
+import { draining } from '../admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
 import { WriteBatches } from '../write-batches.js';
 import { ConnectionParts } from './connection-parts.js';
@@ -57,6 +58,11 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     for (const connection of this.connections) connection.close('server_draining');
   }
 
+  /** Ends the connections that have not said who they are. */
+  dismissStrangers(): void {
+    for (const connection of this.connections) if (!connection.isKnown) connection.close('server_draining');
+  }
+
   /** Socket.IO's own engine answers its path; whatever nobody serves gets an answer and an end. */
   private upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const target = upgradeTarget(request.url);
@@ -89,9 +95,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     if (origin !== undefined && !corsOrigins.includes('*') && !corsOrigins.includes(origin)) {
       return new DomainError('forbidden', 'Pages of this origin may not connect.');
     }
-    return this.parts.admission.isDraining
-      ? new DomainError('server_draining', 'This server is going away; connect again.')
-      : undefined;
+    return this.parts.admission.isDraining ? draining() : undefined;
   }
 
   private originOf(request: IncomingMessage): ConnectionOrigin {

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
+import { Clock } from '../platform/clock/clock.js';
+import { Readiness } from '../platform/health/readiness.js';
+import { Settings } from '../platform/settings/settings.js';
+import { HubDrain } from './core/hub-drain.js';
+import { RealtimeHub } from './core/hub.js';
+import { Admission } from './transports/admission.js';
+import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
+
+/** How often connections whose time has come are closed, ms. */
+const SLICE_MS = 50;
+/** The part of DRAIN_SECONDS over which clients are sent away; the rest is for goodbyes and the end of everything else. */
+const SPREAD = 0.75;
+/** The part of DRAIN_SECONDS after which slow goodbyes are no longer waited for. */
+const PATIENCE = 0.85;
+
+/**
+ * The first part of a graceful stop: from its first moment the process is not ready and lets nobody in; the clients leave
+ * one after the other and are served until then. Ends early when nobody is left.
+ */
+@Injectable()
+export class Drain {
+  private readonly logger = new Logger(Drain.name);
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly hub: RealtimeHub,
+    private readonly admission: Admission,
+    private readonly websockets: WebSocketTransport,
+    private readonly readiness: Readiness,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Resolves when everybody has left, or the time for it is over. */
+  run(): Promise<void> {
+    this.running ??= this.empty();
+    return this.running;
+  }
+
+  private async empty(): Promise<void> {
+    const begun = this.clock.now();
+    const windowMs = this.settings.drainSeconds * 1_000;
+    const drain = new HubDrain(this.hub, begun + windowMs * SPREAD);
+    this.readiness.beginDrain();
+    this.admission.drain(drain);
+    this.websockets.dismissStrangers();
+    this.logger.log({ connections: this.hub.sessions.size }, 'draining: clients are sent away one after the other');
+    const latest = begun + windowMs * PATIENCE;
+    while (drain.step(this.clock.now()) > 0 || this.admission.inside > 0) {
+      if (this.clock.now() >= latest) break;
+      await sleep(SLICE_MS);
+    }
+    this.logger.log({ left: this.admission.inside, ms: this.clock.now() - begun }, 'drained');
+  }
+}

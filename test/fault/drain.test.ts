@@ -1,0 +1,178 @@
+import { io } from 'socket.io-client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { AppProcess, freePort } from '../support/app-process.js';
+import { RecordedWriter, seeded } from '../support/recorded-writer.js';
+import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { createTestApp } from '../support/create-test-app.js';
+import { waitFor } from '../support/wait-for.js';
+import { Drain } from '../../src/realtime/index.js';
+
+const KEY = `rta_drainadmin_${'k'.repeat(43)}`;
+const DRAIN_SECONDS = 4;
+const CLIENTS = 200;
+
+let db: TestDatabase;
+let app: AppProcess;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  app = new AppProcess(await freePort(), {
+    DATABASE_URL: db.url,
+    BOOTSTRAP_ADMIN_KEY: KEY,
+    SECRETS_KEY: 'fault-test-secrets-key-of-32-bytes',
+    MIGRATE_ON_START: 'false',
+    DRAIN_SECONDS: String(DRAIN_SECONDS),
+    LIMIT_CONNECTS_PER_ADDRESS: 'free=0,pro=0,enterprise=0',
+  });
+  await app.start();
+});
+
+afterAll(async () => {
+  await app?.end('SIGKILL');
+  await db?.drop();
+});
+
+function clientsOf(count: number): ResumingClient[] {
+  return Array.from({ length: count }, (_, n) => {
+    if (n % 3 === 0) return new SocketIoClient(app.url, KEY, [{ type: 'tvl_changes' }]);
+    if (n % 3 === 1) return new WebSocketClient(app.url, KEY, { channels: ['events:tvl'] });
+    return new SseClient(app.url, KEY, 'channels=events:tvl');
+  });
+}
+
+/** Stops the process as a deployment does; what `meanwhile` gives, the exit code, and the seconds it took. */
+async function stop<T>(meanwhile: () => Promise<T>): Promise<{ code: number | null; seconds: number; seen: T }> {
+  const begun = performance.now();
+  const ended = app.end('SIGTERM');
+  const seen = await meanwhile();
+  const code = await ended;
+  return { code, seconds: (performance.now() - begun) / 1_000, seen };
+}
+
+const ready = async (): Promise<number> => (await fetch(`${app.url}/health/ready`)).status;
+
+async function newKey(): Promise<string> {
+  const answer = await fetch(`${app.url}/v1/admin/api-keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ userId: 'newcomer', role: 'reader', tier: 'enterprise' }),
+  });
+  return ((await answer.json()) as { key: string }).key;
+}
+
+test(`${CLIENTS} clients of three transports lose and repeat nothing over two graceful restarts`, async () => {
+  const writer = new RecordedWriter(db.pool, 'drain', 50, seeded(7));
+  await writer.insertBaselines();
+  const clients = clientsOf(CLIENTS);
+  for (const client of clients) client.connect();
+  const snippet = io(`${app.url}/v1/realtime`, { auth: { apiKey: KEY }, forceNew: true });
+  let snippetConnections = 0;
+  snippet.on('connect', () => (snippetConnections += 1));
+  await waitFor(() => snippet.connected && clients.every((client) => client.position !== undefined), {
+    timeoutMs: 20_000,
+  });
+
+  writer.start(100);
+  for (let restart = 1; restart <= 2; restart += 1) {
+    const { code, seconds } = await stop(() => waitFor(async () => (await ready()) === 503));
+    expect(code).toBe(0);
+    expect(seconds).toBeLessThanOrEqual(DRAIN_SECONDS);
+    await app.start();
+    await waitFor(() => snippet.connected && clients.every((client) => client.reconnects > restart), {
+      timeoutMs: 20_000,
+    });
+  }
+  await writer.stop();
+
+  // The library of the printed snippet came back without a line of code.
+  expect(snippetConnections).toBe(3);
+  const expected = writer.expected();
+  const total = [...expected.values()].reduce((sum, list) => sum + list.length, 0);
+  expect(total).toBeGreaterThan(100);
+  await waitFor(() => clients.every((client) => client.events.length >= total), { timeoutMs: 20_000 }).catch(() => {});
+  for (const client of clients) {
+    const got = new Map([...expected.keys()].map((key) => [key, [] as object[]]));
+    for (const event of client.events) got.get(event.key)?.push({ previous: event.previous, current: event.current });
+    expect({ refusals: client.refusals, events: Object.fromEntries(got) }).toEqual({
+      refusals: [],
+      events: Object.fromEntries(expected),
+    });
+    // Told at once when to come back, and once more when the connection ends.
+    expect(client.farewells.length).toBeGreaterThanOrEqual(2);
+  }
+  const spread = clients.map((client) => client.farewells[0] ?? 0);
+  expect(Math.max(...spread) - Math.min(...spread)).toBeGreaterThan(DRAIN_SECONDS * 500);
+  expect(Math.max(...spread)).toBeLessThan(DRAIN_SECONDS * 1_000);
+  for (const client of clients) client.close();
+  snippet.disconnect();
+});
+
+test('who comes during a drain is refused with the time to come back', async () => {
+  const newcomer = await newKey();
+  const others = clientsOf(20);
+  for (const client of others) client.connect();
+  await waitFor(() => others.every((client) => client.position !== undefined));
+
+  const { code, seen } = await stop(async () => {
+    await waitFor(async () => (await ready()) === 503);
+    const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey: newcomer }, forceNew: true });
+    const refusal = new Promise<Error & { data?: object }>((resolve) => socket.once('connect_error', resolve));
+    const plain = new WebSocket(`${app.url.replace('http', 'ws')}/ws?apiKey=${newcomer}`);
+    const closed = new Promise<number>((resolve) => plain.once('close', resolve));
+    const stream = await fetch(`${app.url}/v1/stream?channels=events:tvl&apiKey=${newcomer}`);
+    const { message, data } = await refusal;
+    socket.disconnect();
+    return {
+      message,
+      data,
+      closeCode: await closed,
+      status: stream.status,
+      retryAfter: stream.headers.get('retry-after'),
+      problem: ((await stream.json()) as { code: string }).code,
+    };
+  });
+  expect(seen).toEqual({
+    message: 'server_draining',
+    data: {
+      code: 'server_draining',
+      message: expect.any(String),
+      retryable: true,
+      retryAfterMs: expect.any(Number),
+    },
+    closeCode: 1001,
+    status: 503,
+    retryAfter: expect.stringMatching(/^[1-3]$/),
+    problem: 'server_draining',
+  });
+  expect(code).toBe(0);
+  for (const client of others) client.close();
+});
+
+test('a process without connections does not wait for the window', async () => {
+  await app.start();
+  const { code, seconds } = await stop(async () => {});
+  expect(code).toBe(0);
+  expect(seconds).toBeLessThan(DRAIN_SECONDS / 2);
+});
+
+test('strangers are dismissed at once; those who are known are served until their time has come', async () => {
+  const inside = await createTestApp({ settings: { DRAIN_SECONDS: '2' } });
+  const address = `${inside.url.replace('http', 'ws')}/ws`;
+  const closed = (socket: WebSocket): Promise<number> => new Promise((resolve) => socket.once('close', resolve));
+  const [stranger, known] = [new WebSocket(address), new WebSocket(`${address}?apiKey=${inside.adminKey}`)];
+  const messages: { type: string; cursor?: string }[] = [];
+  known.on('message', (data) => messages.push(JSON.parse((data as Buffer).toString()) as { type: string }));
+  try {
+    await waitFor(() => messages.length > 0 && stranger.readyState === WebSocket.OPEN);
+    const ends = [closed(stranger), closed(known)];
+    const drain = inside.nest.get(Drain);
+    await Promise.all([drain.run(), drain.run()]);
+    expect(await Promise.all(ends)).toEqual([1001, 1001]);
+    expect(messages.map(({ type }) => type)).toEqual(['connected', 'server_draining', 'server_draining']);
+    expect(messages.at(-1)?.cursor).toBe(messages[0]?.cursor);
+  } finally {
+    await inside.close();
+  }
+});
