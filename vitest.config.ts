@@ -30,6 +30,7 @@ export default defineConfig({
     },
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.spec.ts'] } },
+      suite('contract', 'test/contract/**/*.test.ts'),
       suite('integration', 'test/integration/**/*.test.ts'),
       suite('e2e', 'test/e2e/**/*.test.ts'),
       suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 180_000 }),

@@ -25,16 +25,28 @@ import { KeyChanges } from './keys/key-changes.js';
 import { KeyDirectory } from './keys/key-directory.js';
 import { KeyWatch } from './keys/key-watch.js';
 import { UserEntity } from './keys/user.entity.js';
+import { ConnectionSlots } from './limits/connection-slots.js';
 import { Connections } from './limits/connections.js';
 import { MinuteCounters } from './limits/minute-counters.js';
+import { OverstayWatch } from './limits/overstay-watch.js';
 import { RequestLimits } from './limits/request-limits.js';
+import { SharedSlots } from './limits/shared-slots.js';
 import { TierLimits } from './limits/tier-limits.js';
 import { UsageLimits } from './limits/usage-limits.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
 
 const KEYS = [AdminKey, ApiKeys, Callers, KeyChanges, KeyDirectory, KeyWatch, TokenVerifier];
 const ADMINISTRATION = [ApiKeyAdmin, AuditTrail, SystemFacts, Thresholds];
-const LIMITS = [Connections, MinuteCounters, RequestLimits, TierLimits, UsageLimits];
+const LIMITS = [
+  Connections,
+  ConnectionSlots,
+  SharedSlots,
+  MinuteCounters,
+  OverstayWatch,
+  RequestLimits,
+  TierLimits,
+  UsageLimits,
+];
 
 /** Who may do what, how much of it, and the trail of it. Global, because every other module asks. */
 @Global()

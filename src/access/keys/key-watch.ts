@@ -44,7 +44,6 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** Looks at every key in use; a poll that takes long is not overtaken by the next. */
   private poll(): void {
-    for (const connectionId of this.connections.overstayed()) this.events.overstayed(connectionId);
     this.polling ??= this.checkAll().finally(() => (this.polling = undefined));
   }
 

@@ -11,6 +11,12 @@ interface Opened {
   graceUntil?: number;
 }
 
+export interface LateConnections {
+  keyId: string;
+  limit: number;
+  ids: string[];
+}
+
 /** The open connections of this process, by key. */
 @Injectable()
 export class Connections {
@@ -30,6 +36,22 @@ export class Connections {
     open.set(connectionId, beyond ? { caller, graceUntil: this.clock.now() + GRACE_MS } : { caller });
     this.byKey.set(caller.keyId, open);
     return true;
+  }
+
+  /** Counts a connection whatever the limit: who calls it has asked elsewhere, or is about to. */
+  enter(caller: Caller, connectionId: string): void {
+    const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened>();
+    this.byKey.set(caller.keyId, open.set(connectionId, { caller }));
+  }
+
+  /** The connection was let in beyond the limit. */
+  grace(keyId: string, connectionId: string): void {
+    const opened = this.byKey.get(keyId)?.get(connectionId);
+    if (opened) opened.graceUntil = this.clock.now() + GRACE_MS;
+  }
+
+  has(keyId: string, connectionId: string): boolean {
+    return this.byKey.get(keyId)?.has(connectionId) ?? false;
   }
 
   close(keyId: string, connectionId: string): void {
@@ -59,13 +81,18 @@ export class Connections {
 
   /** Connections whose grace is over while their key is still beyond its limit, the newest first. */
   overstayed(): string[] {
-    return [...this.byKey.values()].flatMap((open) => this.overstayedOf(open));
+    return this.late().flatMap(({ keyId, limit, ids }) => ids.slice(0, Math.max(this.count(keyId) - limit, 0)));
   }
 
-  private overstayedOf(open: Map<string, Opened>): string[] {
+  /** Connections whose grace is over, by key, the newest first. */
+  late(): LateConnections[] {
     const now = this.clock.now();
-    const late = [...open].filter(([, { graceUntil }]) => graceUntil !== undefined && graceUntil <= now).reverse();
-    const limit = late[0]?.[1].caller.limits.connections ?? 0;
-    return late.slice(0, Math.max(open.size - limit, 0)).map(([id]) => id);
+    const late: LateConnections[] = [];
+    for (const [keyId, open] of this.byKey) {
+      const over = [...open].filter(([, { graceUntil }]) => graceUntil !== undefined && graceUntil <= now).reverse();
+      const limit = over[0]?.[1].caller.limits.connections;
+      if (limit !== undefined) late.push({ keyId, limit, ids: over.map(([id]) => id) });
+    }
+    return late;
   }
 }

@@ -1,10 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { Gauge } from 'prom-client';
+import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { RedisConnections } from '../../platform/redis/redis-connections.js';
+import { Leases } from './leases.js';
 
 /** Length of the window in which things are counted. */
 export const WINDOW_SECONDS = 60;
 
 export type Counted = 'requests' | 'refusals' | 'messages' | 'subscription_changes' | 'connects';
+type Counters = Readonly<Record<Counted, RateLimiterAbstract>>;
 
 export interface Count {
   used: number;
@@ -13,31 +18,92 @@ export interface Count {
 }
 
 /**
- * What was used in the current minute. The only place that knows where it is counted: in this process. The counters do
+ * What was used in the current minute. The only place that knows where it is counted: in Redis for all processes, or in
+ * this process when there is no Redis or it does not answer; each process then allows the whole limit. The counters do
  * not know the limits, because these differ from key to key.
  */
 @Injectable()
 export class MinuteCounters {
-  private readonly counters: Record<Counted, RateLimiterMemory> = {
-    requests: counter(),
-    refusals: counter(),
-    messages: counter(),
-    subscription_changes: counter(),
-    connects: counter(),
+  private readonly local: Record<Counted, RateLimiterMemory> = {
+    requests: inMemory(),
+    refusals: inMemory(),
+    messages: inMemory(),
+    subscription_changes: inMemory(),
+    connects: inMemory(),
   };
+  private shared: { client: unknown; counters: Counters } | undefined;
+  private readonly leases = new Leases(
+    (who, uses) => this.count('messages', who, uses),
+    () => performance.now(),
+  );
+
+  readonly gauge: Gauge;
+
+  constructor(
+    private readonly redis: RedisConnections,
+    metrics: Metrics,
+  ) {
+    const isShared = (): boolean => redis.state === 'up';
+    this.gauge = new Gauge({
+      name: 'limits_shared',
+      help: 'Whether limits are counted over all processes: 1 yes, in Redis; 0 no, in this process alone',
+      registers: [metrics.registry],
+      collect() {
+        this.set(isShared() ? 1 : 0);
+      },
+    });
+  }
 
   /** Counts one more. */
-  async hit(what: Counted, who: string): Promise<Count> {
-    const state = await this.counters[what].penalty(who, 1);
-    return { used: state.consumedPoints, resetMs: state.msBeforeNext };
+  hit(what: Counted, who: string): Promise<Count> {
+    return this.count(what, who, 1);
+  }
+
+  /** Counts one message and says whether it is within the limit; with Redis from a slice that was taken before. */
+  message(who: string, limit: number): boolean | Promise<boolean> {
+    if (this.redis.state === 'up') return this.leases.spend(who, limit);
+    return this.count('messages', who, 1).then(({ used }) => used <= limit);
   }
 
   async used(what: Counted, who: string): Promise<number> {
-    const state = await this.counters[what].get(who);
-    return state?.consumedPoints ?? 0;
+    const state = await this.counters()[what].get(who);
+    const unused = what === 'messages' && this.redis.state === 'up' ? this.leases.unused(who) : 0;
+    return Math.max((state?.consumedPoints ?? 0) - unused, 0);
+  }
+
+  private async count(what: Counted, who: string, uses: number): Promise<Count> {
+    const state = await this.counters()[what].penalty(who, uses);
+    return { used: state.consumedPoints, resetMs: state.msBeforeNext };
+  }
+
+  private counters(): Counters {
+    if (this.redis.state !== 'up') return this.local;
+    const client = this.redis.commands();
+    if (this.shared?.client !== client) this.shared = { client, counters: this.sharedCounters(client) };
+    return this.shared.counters;
+  }
+
+  private sharedCounters(client: unknown): Counters {
+    const inRedis = (what: Counted): RateLimiterRedis =>
+      new RateLimiterRedis({
+        storeClient: client,
+        keyPrefix: this.redis.key(`limit:${what}`),
+        insuranceLimiter: this.local[what],
+        ...WINDOW,
+      });
+    return {
+      requests: inRedis('requests'),
+      refusals: inRedis('refusals'),
+      messages: inRedis('messages'),
+      connects: inRedis('connects'),
+      // Counted per connection, and a connection lives in one process: what is in memory is exact for all.
+      subscription_changes: this.local.subscription_changes,
+    };
   }
 }
 
-function counter(): RateLimiterMemory {
-  return new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: WINDOW_SECONDS });
+const WINDOW = { points: Number.MAX_SAFE_INTEGER, duration: WINDOW_SECONDS };
+
+function inMemory(): RateLimiterMemory {
+  return new RateLimiterMemory(WINDOW);
 }

@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { Metrics } from '../metrics/metrics.js';
 import { Settings } from '../settings/settings.js';
 import { PodChannel } from './pod-channel.js';
+import { Pods } from './pods.js';
 import { RedisConnections } from './redis-connections.js';
 
 /** The connections to Redis, where there is one, and what processes tell each other through it. */
@@ -14,7 +15,8 @@ import { RedisConnections } from './redis-connections.js';
       useFactory: (settings: Settings, metrics: Metrics) => RedisConnections.open(settings, metrics),
     },
     PodChannel,
+    Pods,
   ],
-  exports: [RedisConnections, PodChannel],
+  exports: [RedisConnections, PodChannel, Pods],
 })
 export class RedisModule {}

@@ -1,0 +1,130 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { Pods } from '../../platform/redis/pods.js';
+import type { Caller } from '../caller.js';
+import { Connections, type LateConnections } from './connections.js';
+import { SharedSlots } from './shared-slots.js';
+
+/** Counts that changed are written this often at most, ms. */
+const WRITE_MS = 50;
+/** Every count is written anew this often, ms; it would be forgotten after two minutes. */
+const REPEAT_MS = 30_000;
+
+/**
+ * The connections a key may hold, over all processes: asked for in Redis when one opens, told later when one closes.
+ * Without Redis each process allows the whole limit; when it comes back, every process tells what it has.
+ */
+@Injectable()
+export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+  private readonly logger = new Logger(ConnectionSlots.name);
+  /** Keys whose count in Redis may be another one than here. */
+  private readonly changed = new Set<string>();
+  private writing: NodeJS.Timeout | undefined;
+  private repeating: NodeJS.Timeout | undefined;
+  private unwatch: (() => void) | undefined;
+
+  constructor(
+    private readonly here: Connections,
+    private readonly shared: SharedSlots,
+    private readonly pods: Pods,
+  ) {}
+
+  onModuleInit(): void {
+    this.unwatch = this.pods.onLapse(() => this.writeAll());
+    this.repeating = setInterval(() => this.writeAll(), REPEAT_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.repeating);
+    this.unwatch?.();
+    await this.write();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.repeating);
+    clearTimeout(this.writing);
+  }
+
+  /** As `Connections.open`, over all processes. */
+  async open(caller: Caller, connectionId: string, resuming: boolean): Promise<boolean> {
+    const { keyId, limits } = caller;
+    if (!this.shared.isUp || limits.connections === 0 || this.here.has(keyId, connectionId)) {
+      const isOpen = this.here.open(caller, connectionId, resuming);
+      this.writeSoon(keyId);
+      return isOpen;
+    }
+    // Entered before asking, so that two that open at the same moment are both counted.
+    this.here.enter(caller, connectionId);
+    try {
+      return await this.openShared(caller, connectionId, resuming);
+    } catch (error) {
+      this.logger.debug({ reason: String(error) }, 'connections are counted in this process alone');
+      this.here.close(keyId, connectionId);
+      this.writeSoon(keyId);
+      return this.here.open(caller, connectionId, resuming);
+    }
+  }
+
+  close(keyId: string, connectionId: string): void {
+    this.here.close(keyId, connectionId);
+    this.writeSoon(keyId);
+  }
+
+  /** Open connections of a key. */
+  async count(keyId: string): Promise<number> {
+    const others = this.shared.isUp ? await this.shared.others(keyId).catch(() => 0) : 0;
+    return this.here.count(keyId) + others;
+  }
+
+  /** Connections of this process whose grace is over while their key is still beyond its limit. */
+  async overstayed(): Promise<string[]> {
+    if (!this.shared.isUp) return this.here.overstayed();
+    const ended = await Promise.all(this.here.late().map((late) => this.endedOf(late)));
+    return ended.flat();
+  }
+
+  private async openShared(caller: Caller, connectionId: string, resuming: boolean): Promise<boolean> {
+    const limit = caller.limits.connections;
+    const own = this.here.count(caller.keyId);
+    const total = await this.shared.take(caller.keyId, own, resuming ? 2 * limit : limit);
+    if (total === undefined) this.close(caller.keyId, connectionId);
+    else if (total > limit) this.here.grace(caller.keyId, connectionId);
+    return total !== undefined;
+  }
+
+  private async endedOf({ keyId, limit, ids }: LateConnections): Promise<string[]> {
+    try {
+      return ids.slice(0, await this.shared.giveUp(keyId, this.here.count(keyId), limit, ids.length));
+    } catch {
+      return ids.slice(0, Math.max(this.here.count(keyId) - limit, 0));
+    }
+  }
+
+  private writeAll(): void {
+    for (const keyId of this.here.keyIds()) this.changed.add(keyId);
+    this.writeSoon();
+  }
+
+  private writeSoon(keyId?: string): void {
+    if (!this.shared.isUp) return;
+    if (keyId !== undefined) this.changed.add(keyId);
+    this.writing ??= setTimeout(() => void this.write(), WRITE_MS);
+  }
+
+  private async write(): Promise<void> {
+    clearTimeout(this.writing);
+    this.writing = undefined;
+    if (this.changed.size === 0 || !this.shared.isUp) return;
+    const counts = new Map([...this.changed].map((keyId) => [keyId, this.here.count(keyId)]));
+    this.changed.clear();
+    await this.shared.write(counts).catch((error: unknown) => {
+      // The next lapse or repetition writes all of them.
+      this.logger.debug({ reason: String(error) }, 'could not tell how many connections are open here');
+    });
+  }
+}

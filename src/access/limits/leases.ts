@@ -1,0 +1,77 @@
+import type { Count } from './minute-counters.js';
+
+/** A process takes this part of a minute's budget at a time. */
+const SLICES = 20;
+const SWEEP_MS = 60_000;
+
+interface Lease {
+  /** Paid for in the shared count, not used yet. */
+  left: number;
+  /** When the minute of the shared count ends, ms. */
+  until: number;
+  /** Nothing is left to take in this minute. */
+  spent: boolean;
+  refill?: Promise<void>;
+}
+
+/**
+ * Lets a process spend a shared budget without asking for every use: it takes a twentieth of the minute's limit at a
+ * time and spends that in memory, so a key costs at most 21 round trips a minute and process. All processes together
+ * never allow more than the limit. They may allow less: what others took and did not use is lost for the minute, at most
+ * a twentieth of the limit (at least one use) for each other process.
+ */
+export class Leases {
+  private readonly leases = new Map<string, Lease>();
+  private swept: number;
+
+  /** `take` counts uses in the shared count. `now` in ms. */
+  constructor(
+    private readonly take: (who: string, uses: number) => Promise<Count>,
+    private readonly now: () => number,
+  ) {
+    this.swept = now();
+  }
+
+  /** Spends one use; at once unless the slice at hand is used up. */
+  spend(who: string, limit: number): boolean | Promise<boolean> {
+    const lease = this.current(who);
+    if (lease.left > 0) {
+      lease.left--;
+      return true;
+    }
+    return lease.spent ? false : this.refillAndSpend(lease, who, limit);
+  }
+
+  /** What this process holds of the shared count without having used it. */
+  unused(who: string): number {
+    const lease = this.leases.get(who);
+    return lease && lease.until > this.now() ? lease.left : 0;
+  }
+
+  private async refillAndSpend(lease: Lease, who: string, limit: number): Promise<boolean> {
+    await (lease.refill ??= this.refill(lease, who, limit).finally(() => delete lease.refill));
+    return this.spend(who, limit);
+  }
+
+  private async refill(lease: Lease, who: string, limit: number): Promise<void> {
+    const slice = Math.ceil(limit / SLICES);
+    const { used, resetMs } = await this.take(who, slice);
+    lease.left += Math.max(Math.min(slice, limit - (used - slice)), 0);
+    lease.spent = used >= limit;
+    lease.until = this.now() + Math.max(resetMs, 1);
+  }
+
+  private current(who: string): Lease {
+    const now = this.now();
+    if (now - this.swept > SWEEP_MS) this.sweep(now);
+    let lease = this.leases.get(who);
+    if (lease === undefined) this.leases.set(who, (lease = { left: 0, until: Infinity, spent: false }));
+    if (lease.until <= now) Object.assign(lease, { left: 0, until: Infinity, spent: false });
+    return lease;
+  }
+
+  private sweep(now: number): void {
+    this.swept = now;
+    for (const [who, lease] of this.leases) if (lease.until <= now && !lease.refill) this.leases.delete(who);
+  }
+}

@@ -1,0 +1,32 @@
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { AccessEvents } from '../access-events.js';
+import { ConnectionSlots } from './connection-slots.js';
+
+const POLL_MS = 2_000;
+
+/** Tells when a connection that was let in beyond the limit has used up its time. */
+@Injectable()
+export class OverstayWatch implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+  private polling: Promise<void> | undefined;
+
+  constructor(
+    private readonly slots: ConnectionSlots,
+    private readonly events: AccessEvents,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.polling ??= this.poll().finally(() => (this.polling = undefined));
+    }, POLL_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.polling;
+  }
+
+  private async poll(): Promise<void> {
+    for (const connectionId of await this.slots.overstayed()) this.events.overstayed(connectionId);
+  }
+}

@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { Pods, SILENCE_MS } from '../../platform/redis/pods.js';
+import { RedisConnections } from '../../platform/redis/redis-connections.js';
+
+/** A key's counts go when no process has said anything about it for this long; each repeats itself more often. */
+const KEPT_MS = 120_000;
+
+/** How many connections the key has in the other processes that are alive; forgets the others. */
+const OTHERS = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local others = 0
+local counts = redis.call('HGETALL', KEYS[2])
+for i = 1, #counts, 2 do
+  if counts[i] ~= ARGV[1] then
+    local seen = redis.call('ZSCORE', KEYS[1], counts[i])
+    if seen and now - seen <= ${SILENCE_MS} then others = others + tonumber(counts[i + 1])
+    else redis.call('HDEL', KEYS[2], counts[i]) end
+  end
+end
+`;
+/** ARGV: pod, its count with the new one, most there may be. The total, or -1 when it would be too many. */
+const TAKE = `${OTHERS}
+local total = others + tonumber(ARGV[2])
+if total > tonumber(ARGV[3]) then return -1 end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ${KEPT_MS})
+return total`;
+/** ARGV: pod, its count, limit, how many it could end. How many it has to end: two processes never end the same excess. */
+const GIVE_UP = `${OTHERS}
+local own = tonumber(ARGV[2])
+local ending = math.max(math.min(own + others - tonumber(ARGV[3]), tonumber(ARGV[4])), 0)
+redis.call('HSET', KEYS[2], ARGV[1], own - ending)
+return ending`;
+const COUNT = `${OTHERS}
+return others`;
+
+/**
+ * The connections of each key in Redis: one hash per key, in it the count of each process, written by that process
+ * alone and always in full, so that nothing can drift. What a silent process wrote does not count.
+ */
+@Injectable()
+export class SharedSlots {
+  constructor(
+    private readonly redis: RedisConnections,
+    private readonly pods: Pods,
+  ) {}
+
+  get isUp(): boolean {
+    return this.redis.state === 'up';
+  }
+
+  /** Writes `own` if all processes together have at most `most`, in one step; the total, or undefined when not. */
+  async take(keyId: string, own: number, most: number): Promise<number | undefined> {
+    const total = await this.run(TAKE, keyId, [own, most]);
+    return total < 0 ? undefined : total;
+  }
+
+  /** How many of `late` connections of this process have to end for the key to be within its limit. */
+  giveUp(keyId: string, own: number, limit: number, late: number): Promise<number> {
+    return this.run(GIVE_UP, keyId, [own, limit, late]);
+  }
+
+  /** Connections of the key in the other processes. */
+  others(keyId: string): Promise<number> {
+    return this.run(COUNT, keyId, []);
+  }
+
+  /** Writes what this process has, in one round trip. */
+  async write(counts: ReadonlyMap<string, number>): Promise<void> {
+    const pipeline = this.redis.commands().pipeline();
+    for (const [keyId, count] of counts) {
+      if (count > 0) pipeline.hset(this.keyOf(keyId), this.pods.id, count).pexpire(this.keyOf(keyId), KEPT_MS);
+      else pipeline.hdel(this.keyOf(keyId), this.pods.id);
+    }
+    await pipeline.exec();
+  }
+
+  private async run(script: string, keyId: string, values: readonly number[]): Promise<number> {
+    const keys = [this.pods.seenKey, this.keyOf(keyId)];
+    return Number(await this.redis.commands().eval(script, 2, ...keys, this.pods.id, ...values));
+  }
+
+  /** In the same slot of a cluster as the pods. */
+  private keyOf(keyId: string): string {
+    return this.redis.key(`{pods}:connections:${keyId}`);
+  }
+}

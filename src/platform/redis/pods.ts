@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { RedisConnections } from './redis-connections.js';
+
+const BEAT_MS = 1_000;
+/** A process that has not been heard of for this long counts as gone. By the clock of Redis, the same for all. */
+export const SILENCE_MS = 5_000;
+/** Whoever cleans up after a process has this long to notice that it is gone. */
+const REMEMBERED_MS = 3_600_000;
+
+/** KEYS: the pods. ARGV: pod, silence, how long a silent one is remembered. Gives whether it was silent, and who is there. */
+const BEAT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local before = redis.call('ZSCORE', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local lapsed = (not before or now - before > tonumber(ARGV[2])) and 1 or 0
+return {lapsed, redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[2], '+inf')}`;
+
+/** The processes of this deployment that are alive: each says so once a second. Without Redis there is this one alone. */
+@Injectable()
+export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+  /** Names this process among the others, for as long as it runs. */
+  readonly id = randomUUID();
+  private readonly logger = new Logger(Pods.name);
+  private readonly lapses = new Set<() => void>();
+  private present: readonly string[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private unwatch: (() => void) | undefined;
+  private leaving = false;
+
+  constructor(private readonly redis: RedisConnections) {}
+
+  /** The other processes that were heard of in the last 5 s; nobody while Redis is away. */
+  get others(): readonly string[] {
+    return this.redis.state === 'up' ? this.present : [];
+  }
+
+  /**
+   * The sorted set of pods, by when they were last heard of. Keys that one script uses with it begin with the same
+   * `{pods}`, so that a cluster keeps them together.
+   */
+  get seenKey(): string {
+    return this.redis.key('{pods}:seen');
+  }
+
+  /**
+   * Calls the listener when the others took this process for gone, or Redis came back empty: what it had said about
+   * itself may have been removed. Also called at the first beat.
+   */
+  onLapse(listener: () => void): () => void {
+    const entry = (): void => listener();
+    this.lapses.add(entry);
+    return () => this.lapses.delete(entry);
+  }
+
+  /** Before anything is served, so that the others never see something of an unknown process. */
+  async onModuleInit(): Promise<void> {
+    if (!this.redis.configured) return;
+    this.unwatch = this.redis.onState((state) => void (state === 'up' && this.beat()));
+    await this.beat();
+    this.timer = setInterval(() => void this.beat(), BEAT_MS);
+  }
+
+  /** The others need not wait for 5 s when it leaves in order. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.leaving = true;
+    clearInterval(this.timer);
+    if (this.redis.state !== 'up') return;
+    await this.redis
+      .commands()
+      .zrem(this.seenKey, this.id)
+      .catch((error: unknown) => this.logger.debug({ reason: String(error) }, 'left without saying so'));
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+    this.unwatch?.();
+  }
+
+  private async beat(): Promise<void> {
+    if (this.redis.state !== 'up' || this.leaving) return;
+    try {
+      const answer = await this.redis
+        .commands()
+        .eval(BEAT, 1, this.seenKey, this.id, String(SILENCE_MS), String(REMEMBERED_MS));
+      const [lapsed, present] = answer as [number, string[]];
+      this.present = present.filter((id) => id !== this.id);
+      if (lapsed === 1) for (const listener of this.lapses) listener();
+    } catch (error) {
+      this.logger.debug({ reason: String(error) }, 'could not tell the others that this process is alive');
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import type { Caller, Limits } from '../../src/access/index.js';
+import { ConnectionSlots } from '../../src/access/limits/connection-slots.js';
+import { Connections } from '../../src/access/limits/connections.js';
+import { MinuteCounters } from '../../src/access/limits/minute-counters.js';
+import { SharedSlots } from '../../src/access/limits/shared-slots.js';
+import { TierLimits } from '../../src/access/limits/tier-limits.js';
+import { UsageLimits } from '../../src/access/limits/usage-limits.js';
+import { Clock } from '../../src/platform/clock/clock.js';
+import { Metrics } from '../../src/platform/metrics/metrics.js';
+import { Pods } from '../../src/platform/redis/pods.js';
+import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
+import { parseSettings } from '../../src/platform/settings/settings.js';
+
+export class SetClock extends Clock {
+  time = 1_000_000;
+  override now(): number {
+    return this.time;
+  }
+}
+
+/** What one process counts with: in memory, or with the others on a Redis. */
+export interface LimiterParts {
+  limits: UsageLimits;
+  counters: MinuteCounters;
+  slots: ConnectionSlots;
+  here: Connections;
+  clock: SetClock;
+  redis: RedisConnections;
+  metrics: Metrics;
+  /** The process stops saying that it is alive, and says nothing else either. */
+  die(): void;
+  /** The process leaves in order. */
+  close(): Promise<void>;
+}
+
+const settings = (redisUrl?: string) =>
+  parseSettings({
+    LIMIT_CONNECTS_PER_ADDRESS: 'free=2',
+    SECRETS_KEY: 'only-for-tests',
+    DATABASE_URL: 'postgres://localhost/unused',
+    ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+  });
+const tiers = new TierLimits(settings());
+
+export async function limiterParts(redisUrl?: string): Promise<LimiterParts> {
+  const clock = new SetClock();
+  const metrics = new Metrics();
+  const redis = await RedisConnections.open(settings(redisUrl), metrics);
+  const pods = new Pods(redis);
+  const here = new Connections(clock);
+  const slots = new ConnectionSlots(here, new SharedSlots(redis, pods), pods);
+  const counters = new MinuteCounters(redis, metrics);
+  const limits = new UsageLimits(counters, slots, tiers);
+  slots.onModuleInit();
+  await pods.onModuleInit();
+  const die = (): void => {
+    slots.onApplicationShutdown();
+    pods.onApplicationShutdown();
+    redis.onApplicationShutdown();
+  };
+  const close = async (): Promise<void> => {
+    await slots.beforeApplicationShutdown();
+    await pods.beforeApplicationShutdown();
+    die();
+  };
+  return { limits, counters, slots, here, clock, redis, metrics, die, close };
+}
+
+/** A caller of the free tier. Keys are named by the test, because all tests count in one Redis. */
+export function limitedCaller(keyId: string, overrides: Partial<Limits> = {}): Caller {
+  return { userId: 'u', keyId, role: 'reader', tier: 'free', limits: tiers.of('free', overrides) };
+}
+
+/** How many of several uses are within the limit. */
+export async function granted(times: number, use: (n: number) => Promise<boolean>): Promise<number> {
+  let count = 0;
+  for (let n = 0; n < times; n++) count += Number(await use(n));
+  return count;
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { granted, limitedCaller, limiterParts, type LimiterParts } from './limiter-parts.js';
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.close());
+
+describe.each(['memory', 'redis'] as const)('limits counted in %s', (where) => {
+  let parts: LimiterParts;
+  let key: string;
+  beforeAll(async () => {
+    parts = await limiterParts(where === 'redis' ? redis.url : undefined);
+  });
+  afterAll(() => parts.close());
+  beforeEach(() => {
+    key = randomUUID();
+  });
+  const open = (id: string, connections: number, resuming = false) =>
+    parts.limits.openConnection(limitedCaller(key, { connections }), id, { resuming });
+
+  it.each([1, 3, 20, 100, 1_000])('allow exactly %i messages a minute of a key', async (messages) => {
+    const caller = limitedCaller(key, { messages });
+    expect(await granted(messages + 5, () => parts.limits.message(caller))).toBe(messages);
+    expect(await parts.limits.message(limitedCaller(randomUUID(), { messages }))).toBe(true);
+    expect((await parts.limits.used(caller)).messages).toBeGreaterThanOrEqual(messages);
+  });
+
+  it('allow exactly as many messages when they come all at once', async () => {
+    const caller = limitedCaller(key, { messages: 50 });
+    const answers = await Promise.all(Array.from({ length: 500 }, () => parts.limits.message(caller)));
+    expect(answers.filter(Boolean)).toHaveLength(50);
+  });
+
+  it('show what was used, not what was taken in advance', async () => {
+    const caller = limitedCaller(key, { messages: 1_000 });
+    await granted(7, () => parts.limits.message(caller));
+    expect((await parts.limits.used(caller)).messages).toBe(7);
+  });
+
+  it('count subscription changes by connection', async () => {
+    const caller = limitedCaller(key, { subscriptionChanges: 2 });
+    expect(await granted(4, () => parts.limits.subscriptionChange(caller, `${key}-1`))).toBe(2);
+    expect(await granted(4, () => parts.limits.subscriptionChange(caller, `${key}-2`))).toBe(2);
+  });
+
+  it('count connects by address, a /64 of IPv6 as one', async () => {
+    const caller = limitedCaller(key, { connectsPerAddress: 4 });
+    expect(await granted(5, () => parts.limits.connect('192.0.2.1'))).toBe(2);
+    expect(await granted(5, () => parts.limits.connect('2001:db8::1', caller))).toBe(4);
+    expect(await parts.limits.connect('2001:db8::2', caller)).toBe(false);
+  });
+
+  it('count requests and say when the minute is over', async () => {
+    const [first, second] = [await parts.counters.hit('requests', key), await parts.counters.hit('requests', key)];
+    expect([first.used, second.used]).toEqual([1, 2]);
+    expect(second.resetMs).toBeGreaterThan(0);
+    expect(second.resetMs).toBeLessThanOrEqual(60_000);
+    expect((await parts.limits.used(limitedCaller(key))).apiRequests).toBe(2);
+  });
+
+  it('take 0 as no limit', async () => {
+    const free = limitedCaller(key, { messages: 0, subscriptionChanges: 0, connectsPerAddress: 0, connections: 0 });
+    expect(await granted(300, () => parts.limits.message(free))).toBe(300);
+    expect(await granted(300, () => parts.limits.subscriptionChange(free, key))).toBe(300);
+    expect(await granted(300, () => parts.limits.connect('192.0.2.7', free))).toBe(300);
+    expect(await granted(300, (n) => parts.limits.openConnection(free, `c${n}`, { resuming: false }))).toBe(300);
+    for (let n = 0; n < 300; n++) parts.limits.closeConnection(free, `c${n}`);
+  });
+
+  it('hold connections by key, and give them back', async () => {
+    expect([await open('a', 2), await open('b', 2), await open('c', 2)]).toEqual([true, true, false]);
+    expect(await open('a', 2)).toBe(true);
+    const caller = limitedCaller(key);
+    expect((await parts.limits.used(caller)).connections).toBe(2);
+    parts.limits.closeConnection(caller, 'b');
+    parts.limits.closeConnection(caller, 'b');
+    expect(await open('c', 2)).toBe(true);
+    expect((await parts.limits.used(caller)).connections).toBe(2);
+  });
+
+  it('hold connections also when they open all at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => open(`c${n}`, 7)));
+    expect(answers.filter(Boolean)).toHaveLength(7);
+    expect((await parts.limits.used(limitedCaller(key))).connections).toBe(7);
+  });
+
+  it('let connections that resume go up to twice the limit, for 60 s', async () => {
+    for (const id of ['a', 'b']) await open(id, 2);
+    expect([await open('c', 2, true), await open('d', 2, true), await open('e', 2, true)]).toEqual([true, true, false]);
+    const caller = limitedCaller(key);
+    parts.clock.time += 59_999;
+    expect(await parts.slots.overstayed()).toEqual([]);
+    parts.clock.time += 1;
+    expect((await parts.slots.overstayed()).sort()).toEqual(['c', 'd']);
+    parts.limits.closeConnection(caller, 'a');
+    expect(await parts.slots.overstayed()).toHaveLength(1);
+    parts.limits.closeConnection(caller, 'b');
+    expect(await parts.slots.overstayed()).toEqual([]);
+  });
+});
