@@ -165,6 +165,11 @@ export const SETTINGS = {
     unit: 'fatal | error | warn | info | debug | trace | silent',
     doc: 'The least important log lines that are still written.',
   }),
+  POD_ID: optional(pattern(/^[A-Za-z0-9_-]{1,32}$/, 'up to 32 letters, digits, _ and -'), {
+    unit: 'name',
+    shown: 'random',
+    doc: 'Begins the Socket.IO session ids of this process, so that a balancer can route a session to it.',
+  }),
   REGION: optional(text, { unit: 'text', doc: 'Shown with each connection, to tell deployments apart.' }),
   OTLP_URL: optional(url('http', 'https'), { unit: 'URL', doc: 'Collector that receives traces.' }),
 };

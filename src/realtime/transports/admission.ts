@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AccessService, UsageLimits, type Caller, type Credentials } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { Settings } from '../../platform/settings/settings.js';
 import type { HubDrain } from '../core/hub-drain.js';
 
 /** How soon somebody who came during a drain may try again: other processes serve already, a restart takes about this long. */
@@ -15,10 +16,16 @@ export class Admission {
   constructor(
     private readonly access: AccessService,
     private readonly limits: UsageLimits,
+    private readonly settings: Settings,
   ) {}
 
   get isDraining(): boolean {
     return this.draining !== undefined;
+  }
+
+  /** Draining behind a balancer: a newcomer is not told but passed on to another process, and never notices. */
+  get isPassingOn(): boolean {
+    return this.isDraining && this.settings.trustProxy > 0;
   }
 
   /** Connections that have been let in and have not left. */

@@ -7,6 +7,7 @@ import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { Admission } from '../admission.js';
 import { WriteBatches } from '../write-batches.js';
+import { nameSessions, turnAwayNewSessions } from './engine-entry.js';
 import { credentialsOf, isResuming, Refusal, userAgentOf } from './handshake.js';
 import { SocketConnection } from './socket-connection.js';
 import { SocketIoLink } from './socketio-link.js';
@@ -31,6 +32,8 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   ) {}
 
   afterInit(server: Server): void {
+    nameSessions(server.engine, this.settings.podId);
+    turnAwayNewSessions(server.engine, () => this.admission.isPassingOn);
     // The default namespace always exists; nobody is let in there.
     server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
     for (const name of NAMESPACES) this.attach(server.of(name));

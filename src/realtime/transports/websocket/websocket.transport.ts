@@ -67,7 +67,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   private upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const target = upgradeTarget(request.url);
     if (target === 'socketio') return;
-    if (target === 'unknown') return refuseUpgrade(stream);
+    if (target === 'unknown') return refuseUpgrade(stream, '404 Not Found');
+    if (this.parts.admission.isPassingOn) return refuseUpgrade(stream, '503 Service Unavailable');
     this.sockets.handleUpgrade(request, stream, head, (socket) => this.open(socket, request, stream));
   }
 
@@ -120,9 +121,9 @@ function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-function refuseUpgrade(stream: Duplex): void {
+function refuseUpgrade(stream: Duplex, status: string): void {
   stream.on('error', ignore);
-  stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => stream.destroy());
+  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => stream.destroy());
 }
 
 /** The end of a connection is told by `close`; a network error says nothing more. */

@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'socket.io';
+
+type Engine = Server['engine'];
+
+/** Ends the pod's name in a session id; no name contains it. */
+const SEPARATOR = '.';
+const NAME_BYTES = 6;
+const SESSION_BYTES = 15;
+
+/**
+ * Session ids of the engine begin with the pod's name: all requests of one session must reach the process that has it,
+ * and so a balancer can route them by what every request says, without cookies and without looking at addresses.
+ */
+export function nameSessions(engine: Engine, podId: string = randomBytes(NAME_BYTES).toString('hex')): void {
+  engine.generateId = () => `${podId}${SEPARATOR}${randomBytes(SESSION_BYTES).toString('base64url')}`;
+}
+
+/** Answers new sessions, and only these, with 503 while `isClosed`, which a balancer takes for "ask another pod". */
+export function turnAwayNewSessions(engine: Engine, isClosed: () => boolean): void {
+  engine.use(
+    (request: IncomingMessage & { _query?: { sid?: unknown } }, response: ServerResponse, next: () => void) => {
+      if (request._query?.sid !== undefined || !isClosed()) return next();
+      response.writeHead(503, { 'Retry-After': '1' });
+      response.end();
+    },
+  );
+}

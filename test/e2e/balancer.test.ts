@@ -1,0 +1,132 @@
+import { request } from 'node:http';
+import { io, type Socket } from 'socket.io-client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
+import { waitFor } from '../support/wait-for.js';
+
+const apiKey = POD_KEY;
+let pods: TestPods;
+
+beforeAll(async () => {
+  pods = await startPods();
+});
+
+afterAll(async () => {
+  await pods?.stop();
+});
+
+/** The printed snippet, word for word but the host: it polls first. */
+function connect(): Socket {
+  return io(`${pods.url}/v1/realtime`, { auth: { apiKey }, forceNew: true });
+}
+
+const podOf = (socket: Socket): string | undefined => socket.io.engine?.id.split('.')[0];
+
+async function changeOneValue(protocol: string): Promise<void> {
+  await pods.db.pool.query(
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, 'ethereum', 1000000)
+     ON CONFLICT (protocol, chain) DO UPDATE SET tvl = protocol_tvl.tvl * 2`,
+    [protocol],
+  );
+}
+
+test('100 clients from one address connect by polling, upgrade, and stay on the pod of their session', async () => {
+  const refusals: string[] = [];
+  const transports: string[] = [];
+  const clients = Array.from({ length: 100 }, () => {
+    const socket = connect();
+    socket.on('connect_error', (error) => refusals.push(error.message));
+    socket.once('connect', () => transports.push(socket.io.engine.transport.name));
+    return socket;
+  });
+  try {
+    await waitFor(() => clients.every((socket) => socket.io.engine?.transport?.name === 'websocket'), {
+      timeoutMs: 20_000,
+    });
+    await waitFor(() => clients.every((socket) => socket.connected));
+    expect(refusals).toEqual([]);
+    expect(transports).toContain('polling');
+    const perPod = Map.groupBy(clients, podOf);
+    expect([...perPod.keys()].toSorted()).toEqual(['pod-1', 'pod-2', 'pod-3']);
+    for (const group of perPod.values()) expect(group.length).toBeGreaterThan(20);
+
+    const answers = await Promise.all(
+      clients.map((socket) => socket.timeout(5_000).emitWithAck('subscribe', { type: 'tvl_changes' })),
+    );
+    expect(answers.filter(({ ok }: { ok: boolean }) => ok)).toHaveLength(100);
+    const seen = new Map<Socket, string[]>(clients.map((socket) => [socket, []]));
+    for (const socket of clients) {
+      socket.on('tvl_change', ({ protocol }: { protocol: string }) => seen.get(socket)?.push(protocol));
+    }
+    await changeOneValue('everywhere');
+    await changeOneValue('everywhere');
+    await waitFor(() => [...seen.values()].every((protocols) => protocols.includes('everywhere')));
+  } finally {
+    for (const socket of clients) socket.disconnect();
+  }
+});
+
+test('a client that can only poll works through the balancer too', async () => {
+  const socket = io(`${pods.url}/v1/realtime`, { auth: { apiKey }, forceNew: true, transports: ['polling'] });
+  try {
+    await waitFor(() => socket.connected);
+    expect(await socket.timeout(5_000).emitWithAck('subscribe', { type: 'tvl_changes' })).toMatchObject({ ok: true });
+    const event = new Promise<{ protocol: string }>((resolve) => socket.once('tvl_change', resolve));
+    await changeOneValue('polled');
+    await changeOneValue('polled');
+    expect(await event).toMatchObject({ protocol: 'polled' });
+  } finally {
+    socket.disconnect();
+  }
+});
+
+test('an event stream leaves the balancer when it happens', async () => {
+  const answer = await fetch(`${pods.url}/v1/stream?channels=events:tvl`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const reader = (answer.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  const readUntil = async (part: string): Promise<void> => {
+    while (!text.includes(part)) text += (await reader.read()).value ?? '';
+  };
+  await readUntil('event: ready');
+  await changeOneValue('streamed');
+  await changeOneValue('streamed');
+  await readUntil('"protocol":"streamed"');
+  await reader.cancel();
+});
+
+test('the pods see the address of the client, and no client can make them see another', async () => {
+  const socket = new WebSocket(`${pods.url.replace('http', 'ws')}/ws?apiKey=${apiKey}`, {
+    localAddress: '127.0.0.9',
+    headers: { 'x-forwarded-for': '203.0.113.7' },
+  });
+  const connected = await new Promise<{ connectionId: string }>((resolve) => {
+    socket.once('message', (data) => resolve(JSON.parse((data as Buffer).toString()) as { connectionId: string }));
+  });
+  try {
+    const found = await waitFor(() => connectionInfo(connected.connectionId));
+    expect(found.metadata.ipAddress).toBe('127.0.0.9');
+  } finally {
+    socket.terminate();
+  }
+});
+
+/** Asked until a pod that knows the connection answers. */
+async function connectionInfo(id: string): Promise<{ metadata: { ipAddress: string } } | undefined> {
+  const answer = await fetch(`${pods.url}/v1/realtime/connections/${id}`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  return answer.ok ? ((await answer.json()) as { metadata: { ipAddress: string } }) : undefined;
+}
+
+test('what belongs to no session is answered by whoever is there', async () => {
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const path = '/socket.io/?EIO=4&transport=polling&sid=pod-9.gone';
+    request(`${pods.url}${path}`, (answer) => resolve(answer.resume().statusCode))
+      .on('error', reject)
+      .end();
+  });
+  expect(status).toBe(400);
+});
