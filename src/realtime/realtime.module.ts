@@ -11,6 +11,9 @@ import { Announcements } from './management/announcements.js';
 import { ConnectionDirectory } from './management/connection-directory.js';
 import { ConnectionsController } from './management/connections.controller.js';
 import { OperationsController } from './management/operations.controller.js';
+import { ConnectionRegistry } from './registry/connection-registry.js';
+import { RegistryCleaner } from './registry/registry-cleaner.js';
+import { RegistryStore } from './registry/registry-store.js';
 import { RealtimeMetrics } from './realtime-metrics.js';
 import { Admission } from './transports/admission.js';
 import { StreamController } from './transports/sse/stream.controller.js';
@@ -63,6 +66,9 @@ async function startHub(
     WebSocketTransport,
     StreamService,
     Drain,
+    RegistryStore,
+    ConnectionRegistry,
+    RegistryCleaner,
     ConnectionDirectory,
     Announcements,
   ],

@@ -25,11 +25,17 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local lapsed = (not before or now - before > tonumber(ARGV[2])) and 1 or 0
 return {lapsed, redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[2], '+inf')}`;
 
+/** KEYS: the pods. ARGV: for how long they have been silent, ms. */
+const SILENT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])`;
+
 /** The processes of this deployment that are alive: each says so once a second. Without Redis there is this one alone. */
 @Injectable()
 export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   /** Names this process among the others, for as long as it runs. */
-  readonly id = randomUUID();
+  readonly id: string = randomUUID();
   private readonly logger = new Logger(Pods.name);
   private readonly lapses = new Set<() => void>();
   private present: readonly string[] = [];
@@ -60,6 +66,17 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     const entry = (): void => listener();
     this.lapses.add(entry);
     return () => this.lapses.delete(entry);
+  }
+
+  /** Processes that have said nothing for at least so long and did not leave in order. */
+  async silentFor(ms: number): Promise<string[]> {
+    const answer = await this.redis.commands().eval(SILENT, 1, this.seenKey, String(ms));
+    return (answer as string[]).filter((id) => id !== this.id);
+  }
+
+  /** Somebody has cleaned up after a process. */
+  async forget(id: string): Promise<void> {
+    await this.redis.commands().zrem(this.seenKey, id);
   }
 
   /** Before anything is served, so that the others never see something of an unknown process. */

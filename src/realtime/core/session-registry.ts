@@ -1,3 +1,4 @@
+import { roomsOf } from './rooms.js';
 import type { Session } from './session.js';
 
 /** Whom an announcement is for. A room is a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`. */
@@ -69,24 +70,13 @@ export class SessionRegistry {
   audience(audience: Audience): Session[] {
     if (audience.to === 'user') return this.ofUser(audience.userId);
     if (audience.to === 'everyone') return this.all();
-    return this.all().filter((session) => isIn(session, audience.room));
+    return this.all().filter((session) => roomsOf(session).has(audience.room));
   }
 
   expired(now: number): Session[] {
     if (this.expiring.size === 0) return [];
     return [...this.expiring].filter(({ identity }) => (identity.caller.expiresAt ?? Infinity) <= now);
   }
-}
-
-function isIn(session: Session, room: string): boolean {
-  for (const { request } of session.subscriptions.values()) {
-    if (request.channel === room || request.type === room) return true;
-    for (const protocol of request.about?.protocol ?? []) {
-      if (room === `protocol:${protocol}`) return true;
-      if (request.filter.chains?.some((chain) => room === `protocol:${protocol}:${chain}`)) return true;
-    }
-  }
-  return false;
 }
 
 function enter(map: Map<string, Set<Session>>, key: string, session: Session): void {

@@ -1,0 +1,126 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { Pods } from '../../platform/redis/pods.js';
+import { RealtimeHub } from '../core/hub.js';
+import { roomsOf } from '../core/rooms.js';
+import type { Session } from '../core/session.js';
+import { RegistryStore, type Entry } from './registry-store.js';
+
+const TICK_MS = 1_000;
+/** A connection that says much is written anew this often at most, ms. */
+const ACTIVITY_MS = 2_000;
+/** Every connection is written anew this often, ms; it would be forgotten after a minute. */
+const REPEAT_MS = 20_000;
+/** Rooms of one connection that are shown; a client may name thousands of protocols and chains. */
+const MOST_ROOMS = 200;
+
+interface Written extends Entry {
+  at: number;
+  subscriptions: number;
+}
+
+/**
+ * Keeps the connections of this process in Redis for people and tools to see. It compares once a second what is open
+ * with what is written: nothing of it lies on the way of a connection or an event.
+ */
+@Injectable()
+export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+  private readonly logger = new Logger(ConnectionRegistry.name);
+  private readonly written = new Map<string, Written>();
+  private timer: NodeJS.Timeout | undefined;
+  private unwatch: (() => void) | undefined;
+  private working: Promise<void> | undefined;
+
+  constructor(
+    private readonly hub: RealtimeHub,
+    private readonly store: RegistryStore,
+    private readonly pods: Pods,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.unwatch = this.pods.onLapse(() => {
+      for (const one of this.written.values()) one.at = -Infinity;
+    });
+    this.timer = setInterval(() => {
+      this.working ??= this.tick().finally(() => (this.working = undefined));
+    }, TICK_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.unwatch?.();
+    clearInterval(this.timer);
+    await this.working;
+    if (this.store.isUp) await this.tell(() => this.remove([...this.written.values()]));
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  private async tick(): Promise<void> {
+    if (!this.store.isUp) return;
+    await this.tell(async () => {
+      await this.remove([...this.written.values()].filter(({ id }) => !this.hub.sessions.get(id)));
+      const now = performance.now();
+      await this.write(this.hub.sessions.all().filter((session) => this.isDue(session, now)));
+    });
+  }
+
+  private async tell(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.logger.debug({ reason: String(error) }, 'open connections could not be written to Redis');
+    }
+  }
+
+  private isDue(session: Session, now: number): boolean {
+    const written = this.written.get(session.id);
+    if (written === undefined || written.subscriptions !== session.subscriptions.size) return true;
+    const age = now - written.at;
+    return age > REPEAT_MS || (age > ACTIVITY_MS && session.lastActivity > this.hub.now() - age);
+  }
+
+  private async write(sessions: readonly Session[]): Promise<void> {
+    const at = performance.now();
+    const records = sessions.map((session) => ({
+      ...session.info(),
+      pod: this.pods.id,
+      rooms: [...roomsOf(session)].slice(0, MOST_ROOMS),
+    }));
+    await this.leaveRooms(records.map(({ connectionId, rooms }) => ({ id: connectionId, rooms })));
+    for (const { connectionId: id, userId, rooms, subscriptions } of records) {
+      // Noted before it is written: what arrived although the answer got lost is removed later, too.
+      this.written.set(id, { id, userId, rooms, subscriptions, at });
+    }
+    try {
+      await this.store.write(records);
+    } catch (error) {
+      for (const { connectionId } of records) this.writeAgain(connectionId);
+      throw error;
+    }
+  }
+
+  private writeAgain(id: string): void {
+    const one = this.written.get(id);
+    if (one) one.at = -Infinity;
+  }
+
+  private async leaveRooms(present: readonly { id: string; rooms: readonly string[] }[]): Promise<void> {
+    for (const { id, rooms } of present) {
+      const left = this.written.get(id)?.rooms.filter((room) => !rooms.includes(room)) ?? [];
+      if (left.length > 0) await this.store.leave(id, left);
+    }
+  }
+
+  private async remove(ended: readonly Written[]): Promise<void> {
+    if (ended.length === 0) return;
+    await this.store.remove(ended);
+    for (const { id } of ended) this.written.delete(id);
+  }
+}

@@ -1,0 +1,49 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Pods } from '../../platform/redis/pods.js';
+import { RegistryStore } from './registry-store.js';
+
+const LOOK_MS = 5_000;
+/** Longer than a stalled process is likely to be silent; if it comes back after all, it writes everything anew. */
+const SILENT_MS = 15_000;
+
+/**
+ * Removes what processes left behind that died: within 25 s, whichever process notices first. Two that clean at the same
+ * time do the same.
+ */
+@Injectable()
+export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(RegistryCleaner.name);
+  private timer: NodeJS.Timeout | undefined;
+  private working: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: RegistryStore,
+    private readonly pods: Pods,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.working ??= this.clean(SILENT_MS).finally(() => (this.working = undefined));
+    }, LOOK_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.working;
+  }
+
+  /** Removes what processes wrote that have been silent for so long, ms. */
+  async clean(silentMs: number): Promise<void> {
+    if (!this.store.isUp) return;
+    try {
+      for (const pod of await this.pods.silentFor(silentMs)) {
+        const entries = await this.store.writtenBy(pod);
+        await this.store.remove(entries, pod);
+        await this.pods.forget(pod);
+        this.logger.log({ pod, connections: entries.length }, 'removed what a process left in Redis');
+      }
+    } catch (error) {
+      this.logger.debug({ reason: String(error) }, 'could not look after processes that are gone');
+    }
+  }
+}

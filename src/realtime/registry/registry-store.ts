@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import { Pods } from '../../platform/redis/pods.js';
+import { RedisConnections } from '../../platform/redis/redis-connections.js';
+import type { ConnectionInfo } from '../core/session-identity.js';
+
+/** Everything is gone this long after the last process stopped repeating it, s. */
+const KEPT_SECONDS = 60;
+/** What a process wrote is known this long, for others to remove it, s. */
+const LIST_KEPT_SECONDS = 3_600;
+/** Commands that travel together. Between two batches other users of the connection get their turn. */
+const BATCH = 500;
+
+type Command = readonly [name: string, ...values: string[]];
+
+/** Where a connection is written: under its own id, with its user, and in these rooms. */
+export interface Entry {
+  readonly id: string;
+  readonly userId: string;
+  readonly rooms: readonly string[];
+}
+
+/** A connection as it is written. */
+export interface ConnectionRecord extends ConnectionInfo {
+  /** The process that holds it. */
+  pod: string;
+  rooms: readonly string[];
+}
+
+/**
+ * The keys of the connection registry: `connection:{id}` (JSON), the sets `user_connections:{userId}`, `room:{name}` and
+ * `ws:connections`, and per process what it wrote. For operators and their tools; no delivery depends on it.
+ */
+@Injectable()
+export class RegistryStore {
+  constructor(
+    private readonly redis: RedisConnections,
+    private readonly pods: Pods,
+  ) {}
+
+  get isUp(): boolean {
+    return this.redis.state === 'up';
+  }
+
+  /** Writes connections of this process, whole. */
+  async write(records: readonly ConnectionRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const commands = records.flatMap((record) => this.writing(record));
+    const all = this.redis.key('ws:connections');
+    const list = this.listOf(this.pods.id);
+    commands.push(['expire', all, String(KEPT_SECONDS)], ['expire', list, String(LIST_KEPT_SECONDS)]);
+    await this.send(commands);
+  }
+
+  /** Removes connections that a process wrote. */
+  async remove(entries: readonly Entry[], pod = this.pods.id): Promise<void> {
+    await this.send(entries.flatMap((entry) => this.removing(entry, pod)));
+  }
+
+  /** Takes a connection out of rooms; otherwise it stays as it is written. */
+  async leave(id: string, rooms: readonly string[]): Promise<void> {
+    await this.send(rooms.map((room): Command => ['srem', this.room(room), id]));
+  }
+
+  /** What a process wrote and did not remove. */
+  async writtenBy(pod: string): Promise<Entry[]> {
+    const list = await this.redis.commands().hgetall(this.listOf(pod));
+    return Object.entries(list).map(([id, text]) => entryOf(id, text));
+  }
+
+  private writing(record: ConnectionRecord): Command[] {
+    const { connectionId: id, userId, rooms } = record;
+    const sets = [this.user(userId), ...rooms.map((room) => this.room(room))];
+    return [
+      ['hset', this.listOf(this.pods.id), id, JSON.stringify({ userId, rooms })],
+      ['set', this.redis.key(`connection:${id}`), JSON.stringify(record), 'EX', String(KEPT_SECONDS)],
+      ['sadd', this.redis.key('ws:connections'), id],
+      ...sets.flatMap((set): Command[] => [
+        ['sadd', set, id],
+        ['expire', set, String(KEPT_SECONDS)],
+      ]),
+    ];
+  }
+
+  private removing({ id, userId, rooms }: Entry, pod: string): Command[] {
+    return [
+      ['del', this.redis.key(`connection:${id}`)],
+      ['srem', this.redis.key('ws:connections'), id],
+      ['srem', this.user(userId), id],
+      ...rooms.map((room): Command => ['srem', this.room(room), id]),
+      ['hdel', this.listOf(pod), id],
+    ];
+  }
+
+  /** The keys lie in many slots of a cluster, where commands cannot share a pipeline. */
+  private async send(commands: readonly Command[]): Promise<void> {
+    for (let from = 0; from < commands.length; from += BATCH) {
+      const batch = commands.slice(from, from + BATCH);
+      const client = this.redis.commands();
+      if (this.redis.clustered) await Promise.all(batch.map(([name, ...values]) => client.call(name, ...values)));
+      else throwFirst(await client.pipeline(batch.map((command) => [...command])).exec());
+    }
+  }
+
+  private user(userId: string): string {
+    return this.redis.key(`user_connections:${userId}`);
+  }
+
+  private room(name: string): string {
+    return this.redis.key(`room:${name}`);
+  }
+
+  private listOf(pod: string): string {
+    return this.redis.key(`pod_connections:${pod}`);
+  }
+}
+
+function throwFirst(answers: [error: Error | null, result: unknown][] | null): void {
+  const failed = answers?.find(([error]) => error !== null)?.[0];
+  if (failed) throw failed;
+}
+
+/** Somebody with redis-cli may have written anything. */
+function entryOf(id: string, text: string): Entry {
+  try {
+    const { userId, rooms } = Object(JSON.parse(text)) as Record<string, unknown>;
+    const names = Array.isArray(rooms) ? rooms.filter((room): room is string => typeof room === 'string') : [];
+    return { id, userId: typeof userId === 'string' ? userId : '', rooms: names };
+  } catch {
+    return { id, userId: '', rooms: [] };
+  }
+}
