@@ -1,6 +1,10 @@
 import type { LogEvent } from '../core/log-event.js';
 
-export type BatchListener = (batch: readonly LogEvent[]) => void;
+/**
+ * `through` is the newest seq that the batch stands for, where that is not its last row's: rows for a single user do not
+ * travel and are read from the log.
+ */
+export type BatchListener = (batch: readonly LogEvent[], through?: number) => void;
 
 /**
  * Carries batches of the log from the sequencer to every pod. It may lose, repeat or reorder them: the log is the truth

@@ -127,11 +127,11 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     this.currentEpoch = bounds.epoch;
     this.seq = bounds.headSeq;
     this.currentState = 'log';
-    this.unsubscribe = this.broker.subscribe((batch) => this.receive(batch));
+    this.unsubscribe = this.broker.subscribe((batch, through) => this.receive(batch, through));
     this.schedulePoll(POLL_MS);
   }
 
-  private receive(batch: readonly LogEvent[]): void {
+  private receive(batch: readonly LogEvent[], through = 0): void {
     if (this.stopped) return;
     const fresh = batch.filter((event) => event.seq > this.seq || event.epoch !== this.currentEpoch);
     const contiguous = fresh.every(
@@ -140,7 +140,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     this.lastBatchAt = Date.now();
     this.currentState = 'broker';
     if (contiguous) this.deliver(fresh);
-    else void this.catchUp();
+    if (!contiguous || this.seq < through) void this.catchUp();
   }
 
   /** Reads from the log until nothing is missing. One at a time; a call in between adds one more round. */

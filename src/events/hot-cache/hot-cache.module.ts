@@ -1,10 +1,31 @@
 import { Global, Module } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { RedisConnections } from '../../platform/redis/redis-connections.js';
+import { EventFeed } from '../feed/event-feed.js';
 import { ChangeReferences } from '../history/change-references.js';
+import { CacheRefresh } from './cache-refresh.js';
 import { HotCache } from './hot-cache.js';
 import { MemoryHotCache } from './memory-hot-cache.js';
 import { PublishedState } from './published-state.js';
 import { PublishedStore } from './published-store.js';
+import { RedisCacheStore } from './redis-cache-store.js';
+import { RedisHotCache } from './redis-hot-cache.js';
 import { StateReconciler } from './state-reconciler.js';
+
+/** Shared through Redis where there is one. */
+function hotCache(
+  published: PublishedState,
+  metrics: Metrics,
+  feed: EventFeed,
+  redis: RedisConnections,
+  store: RedisCacheStore,
+  refresh: CacheRefresh,
+  clock: Clock,
+): HotCache {
+  if (!redis.configured) return new MemoryHotCache(published, metrics, feed, clock);
+  return new RedisHotCache({ published, metrics, redis, store, feed, refresh });
+}
 
 /** What every process knows by heart: the published values, and what they are compared with. */
 @Global()
@@ -14,8 +35,14 @@ import { StateReconciler } from './state-reconciler.js';
     PublishedState,
     StateReconciler,
     ChangeReferences,
-    { provide: HotCache, useClass: MemoryHotCache },
+    CacheRefresh,
+    RedisCacheStore,
+    {
+      provide: HotCache,
+      inject: [PublishedState, Metrics, EventFeed, RedisConnections, RedisCacheStore, CacheRefresh, Clock],
+      useFactory: hotCache,
+    },
   ],
-  exports: [PublishedState, ChangeReferences, HotCache],
+  exports: [PublishedState, ChangeReferences, HotCache, CacheRefresh, RedisCacheStore],
 })
 export class HotCacheModule {}

@@ -19,6 +19,7 @@ const CATCH_UP_MS = 2_000;
 export class PublishedState implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(PublishedState.name);
   private readonly unsubscribe: (() => void)[];
+  private readonly loadedListeners = new Set<() => void>();
   private book = new PublishedBook();
   /** What arrived since loading began, to be applied on top of what is loaded. */
   private arrived: LogEvent[] | undefined;
@@ -73,6 +74,12 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   /** When everything was last loaded, Unix milliseconds; 0 before. */
   get loadedAt(): number {
     return this.loaded;
+  }
+
+  /** Calls the listener after every load: at the start, in a new epoch, after a difference. Returns what ends it. */
+  onLoaded(listener: () => void): () => void {
+    this.loadedListeners.add(listener);
+    return () => this.loadedListeners.delete(listener);
   }
 
   /** What a key of the hot cache holds, see `cacheKeys`. */
@@ -145,6 +152,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     } finally {
       this.arrived = undefined;
     }
+    for (const listener of this.loadedListeners) listener();
   }
 
   /** What was loaded may be ahead of the feed; it is used once the feed is there, so that it is never from the future. */

@@ -22,10 +22,12 @@ export class RedisConnections implements OnApplicationShutdown {
   private readonly listeners = new Set<(state: RedisState) => void>();
   private clients: { commands: RedisClient; subscriber: RedisClient } | undefined;
   private current: RedisState = 'off';
-  private lastError: unknown;
+  private lastError = 'closed';
   private watch: NodeJS.Timeout | undefined;
   private kindKnown = false;
   private closed = false;
+  /** Whether Redis answers; only where one is configured. */
+  readonly gauge: Gauge | undefined;
 
   private constructor(
     private readonly settings: Settings,
@@ -34,7 +36,7 @@ export class RedisConnections implements OnApplicationShutdown {
     if (settings.redisUrl === undefined) return;
     this.current = 'away';
     const value = (): number => (this.current === 'up' ? 1 : 0);
-    new Gauge({
+    this.gauge = new Gauge({
       name: 'redis_state',
       help: 'Whether Redis answers this process: 1 yes, 0 no and the process does without.',
       registers: [metrics.registry],
@@ -114,7 +116,7 @@ export class RedisConnections implements OnApplicationShutdown {
     former?.commands.disconnect();
     former?.subscriber.disconnect();
     for (const client of [clients.commands, clients.subscriber]) {
-      client.on('error', (error: unknown) => (this.lastError = error));
+      client.on('error', (error: unknown) => (this.lastError = String(error)));
       client.on('ready', () => this.assess());
       client.on('close', () => this.assess());
       client.on('end', () => this.assess());
@@ -149,7 +151,7 @@ export class RedisConnections implements OnApplicationShutdown {
 
   private report(): void {
     if (this.current === 'up') this.logger.log({ cluster: this.clustered }, 'Redis answers');
-    else this.logger.warn({ reason: String(this.lastError ?? 'closed') }, 'Redis is away; going on without it');
+    else this.logger.warn({ reason: this.lastError }, 'Redis is away; going on without it');
   }
 
   /** Finds what no event tells: a server that hangs, and one that was away at the start and is a cluster. */

@@ -3,6 +3,8 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 /** Whoever waits for Redis gives up after this long and goes on without it. */
 export const PATIENCE_MS = 1_000;
 const MAX_RECONNECT_MS = 500;
+/** How this product's connections appear in CLIENT LIST. */
+export const CONNECTION_NAME = 'defi-realtime';
 
 export type RedisClient = Redis | Cluster;
 
@@ -12,6 +14,7 @@ const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_R
 function target(url: string): RedisOptions {
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   return {
+    connectionName: CONNECTION_NAME,
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? 6379 : Number(port),
     ...(username !== '' && { username: decodeURIComponent(username) }),

@@ -1,0 +1,95 @@
+import { logEvent, type LogRow } from '../capture/log-row.js';
+import type { LogEvent } from '../core/log-event.js';
+
+/** A batch as it travels between processes. */
+export interface BatchMessage {
+  /** Rows for everyone. Rows with an owner do not travel: who misses their numbers reads them from the log. */
+  readonly batch: readonly LogEvent[];
+  /** The newest seq of the whole batch. */
+  readonly through: number;
+}
+
+/** Where every message of this sender begins, so that it knows its own without parsing them. */
+export function messageHead(sender: string): string {
+  return `{"by":${JSON.stringify(sender)},`;
+}
+
+export function encodeBatch(sender: string, batch: readonly LogEvent[]): string {
+  const rows = batch.filter((event) => event.owner === null).map(logRow);
+  return `${messageHead(sender)}"through":${batch.at(-1)?.seq ?? 0},"rows":${JSON.stringify(rows)}}`;
+}
+
+/** The batch of a message; undefined when it is not one: anybody with redis-cli may have sent it. */
+export function decodeBatch(text: string): BatchMessage | undefined {
+  try {
+    const { through, rows } = Object(JSON.parse(text)) as { through: unknown; rows: unknown };
+    if (!isSeq(through) || !Array.isArray(rows) || !rows.every(isLogRow)) return undefined;
+    return { batch: rows.map(logEvent), through };
+  } catch {
+    return undefined;
+  }
+}
+
+function logRow(event: LogEvent): LogRow {
+  return [
+    event.seq,
+    event.epoch,
+    event.type,
+    event.protocol,
+    event.chain,
+    event.token,
+    event.previous,
+    event.current,
+    event.moved,
+    event.protocolTvl,
+    event.name,
+    event.category,
+    event.symbol,
+    event.volume24h,
+    event.marketCap,
+    event.data,
+    event.source,
+    event.confidence,
+    event.tags.length > 0 ? [...event.tags] : null,
+    event.observedAt,
+    event.capturedAt,
+    event.loggedAt,
+    null,
+    event.correlationId,
+    event.traceParent,
+  ];
+}
+
+type Check = (value: unknown) => boolean;
+
+const isSeq = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const text: Check = (value) => typeof value === 'string';
+const number: Check = (value) => typeof value === 'number';
+const object: Check = (value) => typeof value === 'object' && !Array.isArray(value);
+const tags: Check = (value) => Array.isArray(value) && value.every(text);
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+
+/** One check per column of LogRow. */
+const COLUMNS: readonly Check[] = [
+  isSeq,
+  text,
+  text,
+  ...Array<Check>(3).fill(orNull(text)),
+  ...Array<Check>(4).fill(orNull(number)),
+  ...Array<Check>(3).fill(orNull(text)),
+  ...Array<Check>(2).fill(orNull(number)),
+  orNull(object),
+  text,
+  number,
+  orNull(tags),
+  ...Array<Check>(3).fill(number),
+  (owner) => owner === null,
+  ...Array<Check>(2).fill(orNull(text)),
+];
+
+function isLogRow(row: unknown): row is LogRow {
+  return Array.isArray(row) && row.length === COLUMNS.length && COLUMNS.every((fits, column) => fits(row[column]));
+}

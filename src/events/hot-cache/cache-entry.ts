@@ -1,0 +1,104 @@
+import { formatCursor, parseCursor } from '../core/cursor.js';
+import type { LogEvent } from '../core/log-event.js';
+import { cacheKeys, type CachedValue } from './hot-cache.js';
+import { PublishedBook } from './published-book.js';
+import { publishedChange, publishedValue } from './published-change.js';
+import type { PublishedState } from './published-state.js';
+import type { ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
+
+/** One key of a shared cache with its text. */
+export interface CacheEntry {
+  readonly key: string;
+  /** The value as JSON, led by `at`: the cursor of the position of the log at which the value was right. */
+  readonly text: string;
+}
+
+export function cacheEntry(key: string, value: CachedValue, epoch: string, seq: number): CacheEntry {
+  return { key, text: JSON.stringify({ at: formatCursor(epoch, seq), ...value }) };
+}
+
+/** What an entry says, or undefined when it is none: anybody with redis-cli may have written it. */
+export function readEntry(
+  key: string,
+  text: string,
+): { at: { epoch: string; seq: number }; value: CachedValue } | undefined {
+  try {
+    const { at: cursor, ...value } = Object(JSON.parse(text)) as Record<string, unknown>;
+    const at = parseCursor(cursor);
+    return at !== undefined && fits(key, value) ? { at, value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function fits(key: string, value: Fields | CachedValue): value is CachedValue {
+  const fields = value as Fields;
+  if (key.startsWith('price:')) return isValue(fields, 'price');
+  if (key.startsWith('tvl:')) return isValue(fields, 'tvl') || isTotal(fields);
+  return typeof fields['slug'] === 'string' && typeof fields['name'] === 'string' && Array.isArray(fields['chains']);
+}
+
+function isValue(fields: Fields, metric: string): boolean {
+  return fields['metric'] === metric && typeof fields['value'] === 'number' && typeof fields['cursor'] === 'string';
+}
+
+function isTotal(fields: Fields): boolean {
+  const { protocol, tvl, chains } = fields;
+  if (typeof protocol !== 'string' || !(tvl === null || typeof tvl === 'number') || !Array.isArray(chains))
+    return false;
+  return chains.every((chain: unknown) => isValue(Object(chain) as Fields, 'tvl'));
+}
+
+/** What the keys of a batch hold once it is published, told before the published state itself has the batch. */
+export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]): CacheEntry[] {
+  const last = batch.at(-1);
+  if (last === undefined) return [];
+  const values = new Map<string, CachedValue>();
+  const touched = new Map<string, Touched>();
+  for (const event of batch) {
+    if (event.owner !== null) continue;
+    const change = publishedChange(event);
+    if (change?.metric === 'price') values.set(cacheKeys.price(change.subject), publishedValue(change, event));
+    else note(touched, event);
+  }
+  const book = new PublishedBook();
+  for (const slug of touched.keys()) {
+    const meta = state.protocol(slug);
+    if (meta) book.putMeta(meta);
+    for (const value of state.tvlOf(slug)) book.put(value);
+  }
+  for (const event of batch) if (event.protocol !== null && touched.has(event.protocol)) book.apply(event);
+  for (const [slug, { chains, described }] of touched) {
+    const parts = book.tvlOf(slug);
+    const meta = described ? book.protocol(slug) : undefined;
+    if (meta) values.set(cacheKeys.protocolMeta(slug), meta satisfies ProtocolMeta);
+    if (parts.length > 0) values.set(cacheKeys.tvl(slug), total(slug, book.protocolTvl(slug), parts));
+    for (const part of parts) {
+      const chain = part.chain ?? '';
+      // A changed description is part of every value of its protocol.
+      if (described || chains.has(chain)) values.set(cacheKeys.tvl(slug, chain), part);
+    }
+  }
+  return [...values].map(([key, value]) => cacheEntry(key, value, last.epoch, last.seq));
+}
+
+interface Touched {
+  chains: Set<string>;
+  described: boolean;
+}
+
+function note(touched: Map<string, Touched>, event: LogEvent): void {
+  const change = publishedChange(event);
+  const described = event.type === 'protocol_update';
+  if (event.protocol === null || (change === undefined && !described)) return;
+  const entry = touched.get(event.protocol) ?? { chains: new Set(), described: false };
+  touched.set(event.protocol, entry);
+  entry.described ||= described;
+  if (change) entry.chains.add(change.chain);
+}
+
+function total(protocol: string, tvl: number | undefined, chains: readonly PublishedValue[]): ProtocolTvl {
+  return { protocol, tvl: tvl ?? null, chains };
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Gauge } from 'prom-client';
+import type { Metrics } from '../../platform/metrics/metrics.js';
+import type { RedisConnections } from '../../platform/redis/redis-connections.js';
+import type { EventFeed } from '../feed/event-feed.js';
+import { cacheEntry, entriesAfter, readEntry, type CacheEntry } from './cache-entry.js';
+import type { CacheRefresh } from './cache-refresh.js';
+import { cacheKeys, HotCache, type CachedValue } from './hot-cache.js';
+import type { PublishedState } from './published-state.js';
+import type { RedisCacheStore } from './redis-cache-store.js';
+
+/** Between two comparisons of the whole cache, done by one process at a time. */
+const EVERY_MS = 3_000;
+const PAGE = 500;
+/** After a failure look-ups leave Redis alone for this long: one that hangs costs the first of them a second, not all. */
+const REST_MS = 1_000;
+/** Which process compares: whoever holds this key. */
+const COMPARING = 'cache:comparing';
+
+export interface RedisHotCacheParts {
+  published: PublishedState;
+  metrics: Metrics;
+  redis: RedisConnections;
+  store: RedisCacheStore;
+  feed: EventFeed;
+  refresh: CacheRefresh;
+}
+
+/**
+ * The hot cache that all processes and other programs share. The broker refreshes it in the step that publishes; here it
+ * is read, filled at the start and whenever Redis comes back, and compared with the published state. While Redis is away
+ * the published state answers alone.
+ */
+export class RedisHotCache extends HotCache implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('HotCache');
+  private readonly id = randomUUID();
+  private readonly stopping = new AbortController();
+  private readonly unsubscribe: (() => void)[];
+  private readonly running: Promise<void>;
+  private readonly differing: Gauge;
+  private filling: Promise<void> = Promise.resolve();
+  private restUntil = 0;
+
+  constructor(private readonly parts: RedisHotCacheParts) {
+    super(parts.published, parts.metrics);
+    this.differing = new Gauge({
+      name: 'hot_cache_differences',
+      help: 'Keys of the shared cache that did not hold the published value, at the last comparison; they are mended.',
+      registers: [parts.metrics.registry],
+    });
+    parts.refresh.use((batch) => entriesAfter(parts.published, batch));
+    this.unsubscribe = [
+      parts.published.onLoaded(() => this.fill()),
+      parts.redis.onState((state) => state === 'up' && this.back()),
+    ];
+    this.running = this.loop();
+  }
+
+  /** Resolves when what was to be filled so far is filled, or Redis is away. */
+  filled(): Promise<void> {
+    return this.filling;
+  }
+
+  /**
+   * Compares every key with the published state and writes those that differ; `missing`: also those that are not there,
+   * which otherwise left by age. Returns how many differed.
+   */
+  async compare(missing: boolean): Promise<number> {
+    let differences = 0;
+    const keys = [...this.keys()];
+    for (let at = 0; at < keys.length && !this.stopping.signal.aborted; at += PAGE) {
+      differences += await this.comparePage(keys.slice(at, at + PAGE), missing);
+    }
+    return differences;
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    for (const end of this.unsubscribe) end();
+    await Promise.all([this.running, this.filling]);
+  }
+
+  protected override async read(keys: readonly string[]): Promise<(CachedValue | undefined)[]> {
+    const texts = await this.unlessResting(() => this.parts.store.read(keys));
+    return keys.map((key, index) => this.valid(key, texts?.[index] ?? null)?.value);
+  }
+
+  protected override async keep(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.unlessResting(() => this.parts.store.write(this.entries(keys), 'known'));
+  }
+
+  private async unlessResting<T>(call: () => Promise<T>): Promise<T | undefined> {
+    if (Date.now() < this.restUntil) return undefined;
+    try {
+      return await call();
+    } catch {
+      this.restUntil = Date.now() + REST_MS;
+      return undefined;
+    }
+  }
+
+  /** An entry of another epoch may hold a value that a restored database never had. */
+  private valid(key: string, text: string | null) {
+    const entry = text === null ? undefined : readEntry(key, text);
+    return entry?.at.epoch === this.parts.feed.epoch ? entry : undefined;
+  }
+
+  private back(): void {
+    this.restUntil = 0;
+    this.fill();
+  }
+
+  private fill(): void {
+    this.filling = this.filling.then(() => this.fillNow());
+  }
+
+  private async fillNow(): Promise<void> {
+    if (this.stopping.signal.aborted || this.published.loadedAt === 0) return;
+    try {
+      await this.compare(true);
+    } catch (error) {
+      this.logger.debug({ reason: String(error) }, 'shared cache not filled; it is when Redis is back');
+    }
+  }
+
+  private async comparePage(keys: readonly string[], missing: boolean): Promise<number> {
+    const { feed, store } = this.parts;
+    const { epoch, position } = feed;
+    const expected = this.entries(keys);
+    const texts = await store.read(expected.map((entry) => entry.key));
+    const wrong = expected.filter((entry, index) => {
+      const text = texts[index] ?? null;
+      if (text === null) return missing;
+      const held = this.valid(entry.key, text);
+      if (held === undefined) return true;
+      return held.at.epoch === epoch && held.at.seq <= position && body(text) !== body(entry.text);
+    });
+    if (wrong.length > 0) await store.write(wrong, 'known');
+    return wrong.length;
+  }
+
+  /** The published values of keys at the feed's position, read in one turn. */
+  private entries(keys: readonly string[]): CacheEntry[] {
+    const { epoch, position } = this.parts.feed;
+    return keys.flatMap((key) => {
+      const value = this.published.lookUp(key);
+      return value === undefined ? [] : [cacheEntry(key, value, epoch, position)];
+    });
+  }
+
+  private *keys(): Iterable<string> {
+    for (const { token } of this.published.all('price')) yield cacheKeys.price(token ?? '');
+    for (const { protocol, chain } of this.published.all('tvl')) yield cacheKeys.tvl(protocol ?? '', chain ?? '');
+    for (const slug of this.published.valuedProtocols()) yield cacheKeys.tvl(slug);
+    for (const { slug } of this.published.protocols()) yield cacheKeys.protocolMeta(slug);
+  }
+
+  private async loop(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        if (await this.itIsMyTurn()) this.differing.set(await this.compare(false));
+      } catch (error) {
+        this.logger.debug({ reason: String(error) }, 'shared cache not compared');
+      }
+    }
+  }
+
+  /** The process that compares goes on doing so; another takes over when it has gone. */
+  private async itIsMyTurn(): Promise<boolean> {
+    const { redis } = this.parts;
+    if (redis.state !== 'up' || this.published.loadedAt === 0) return false;
+    const [commands, key] = [redis.commands(), redis.key(COMPARING)];
+    if ((await commands.set(key, this.id, 'PX', EVERY_MS * 1.5, 'NX')) === 'OK') return true;
+    if ((await commands.get(key)) !== this.id) return false;
+    await commands.pexpire(key, EVERY_MS * 1.5);
+    return true;
+  }
+}
+
+/** The text without the position that leads it. */
+function body(text: string): string {
+  return text.slice(text.indexOf(','));
+}

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Broker } from '../../src/events/broker/broker.js';
+import { EVENT_TYPES, INTERNAL_TYPES, type LogEvent } from '../../src/events/core/log-event.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** What every broker must do. `here` publishes; `there` listens, in another process where the broker reaches one. */
+export interface BrokerPair {
+  here: Broker;
+  there: Broker;
+  close(): Promise<void>;
+}
+
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
+const text = maybe(fc.string({ unit: 'binary' }).filter((value) => value.isWellFormed()));
+const amount = maybe(fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0));
+const time = fc.integer({ min: 0, max: 4e12 });
+
+/** Any row that the log can hold; the seq comes from its place in the batch. */
+const row: fc.Arbitrary<LogEvent> = fc.record({
+  seq: fc.constant(0),
+  epoch: fc.constant('e1'),
+  type: fc.constantFrom(...EVENT_TYPES, ...INTERNAL_TYPES),
+  protocol: text,
+  chain: text,
+  token: text,
+  previous: amount,
+  current: amount,
+  moved: amount,
+  protocolTvl: amount,
+  name: text,
+  category: text,
+  symbol: text,
+  volume24h: amount,
+  marketCap: amount,
+  data: maybe(fc.constantFrom({ updateType: 'status', changes: [{ field: 'name' }] }, { deep: [null, 'é', 1e-9] })),
+  source: fc.string(),
+  confidence: fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0),
+  tags: fc.array(fc.string(), { maxLength: 3 }),
+  observedAt: time,
+  capturedAt: time,
+  loggedAt: time,
+  owner: fc.constant(null),
+  correlationId: text,
+  traceParent: text,
+});
+const rows = fc.array(row, { minLength: 1, maxLength: 20 });
+
+/** Rows numbered from a position on, as the log numbers them. */
+export function numbered(from: number, events: readonly LogEvent[]): LogEvent[] {
+  return events.map((event, index) => ({ ...event, seq: from + index }));
+}
+
+/** Some rows, the same at every call. */
+export function someRows(count: number, from = 1): LogEvent[] {
+  return numbered(from, fc.sample(row, { numRuns: count, seed: 7 }));
+}
+
+export function brokerContract(name: string, open: () => Promise<BrokerPair>): void {
+  describe(`${name} as a broker`, () => {
+    let pair: BrokerPair;
+    let heard: LogEvent[];
+
+    beforeEach(async () => {
+      pair = await open();
+      heard = [];
+      pair.there.subscribe((batch) => heard.push(...batch));
+    });
+
+    afterEach(() => pair.close());
+
+    it('brings batches whole and in order, whatever is in them', async () => {
+      let seq = 1;
+      await fc.assert(
+        fc.asyncProperty(rows, async (events) => {
+          heard.length = 0;
+          const batch = numbered(seq, events);
+          seq += batch.length;
+          await pair.here.publish(batch);
+          await waitFor(() => heard.length >= batch.length, { everyMs: 1 });
+          expect(heard).toEqual(batch);
+        }),
+        { numRuns: 50 },
+      );
+    });
+
+    it('brings each batch to every listener, and to one that is there twice, twice', async () => {
+      const twice: number[] = [];
+      const listener = (batch: readonly LogEvent[]) => void twice.push(batch.length);
+      pair.there.subscribe(listener);
+      const end = pair.there.subscribe(listener);
+      await pair.here.publish(someRows(3));
+      await waitFor(() => twice.length === 2);
+      end();
+      await pair.here.publish(someRows(2, 4));
+      await waitFor(() => heard.length === 5 && twice.length === 3);
+      expect(twice).toEqual([3, 3, 2]);
+    });
+
+    it('brings nothing after it was closed', async () => {
+      const [before, after] = [someRows(1), someRows(1, 2)];
+      await pair.here.publish(before);
+      await waitFor(() => heard.length === 1);
+      await pair.there.close();
+      await pair.here.publish(after);
+      expect(heard).toEqual(before);
+    });
+
+    it('tells listeners of its own process before the hand-over resolves', async () => {
+      const own: number[] = [];
+      pair.here.subscribe((batch) => own.push(...batch.map((event) => event.seq)));
+      await pair.here.publish(someRows(2));
+      expect(own).toEqual([1, 2]);
+    });
+  });
+}

@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cacheKeys, type HotCache } from '../../src/events/hot-cache/hot-cache.js';
+import type { PublishedState } from '../../src/events/hot-cache/published-state.js';
+import type { EventFeed } from '../../src/events/feed/event-feed.js';
+import { MarketWriter } from '../support/market-writer.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** A process with the cache under test, whose sequencer runs. */
+export interface CacheHost {
+  cache: HotCache;
+  state: PublishedState;
+  feed: EventFeed;
+  metric(name: string): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+export function hotCacheContract(name: string, open: (databaseUrl: string) => Promise<CacheHost>): void {
+  describe(`${name} as a hot cache`, () => {
+    let db: TestDatabase;
+    let market: MarketWriter;
+    let host: CacheHost;
+
+    beforeEach(async () => {
+      db = await createTestDatabase();
+      market = new MarketWriter(db.pool);
+      host = await open(db.url);
+    });
+
+    afterEach(async () => {
+      await host.close();
+      await db.drop();
+    });
+
+    it('answers by the keys of the contract, in order, and counts hits and misses', async () => {
+      await market.protocol('aave', 'Aave');
+      await market.tvl('aave', 'ethereum', 3);
+      await market.tvl('aave', 'base', 4);
+      await market.price('base:0xab', 2);
+      await waitFor(() => host.state.price('base:0xab') && host.state.protocolTvl('aave') === 7);
+      const keys = [
+        cacheKeys.tvl('aave', 'base'),
+        cacheKeys.price('nothing'),
+        cacheKeys.tvl('aave'),
+        cacheKeys.price('base:0xab'),
+        cacheKeys.protocolMeta('aave'),
+      ];
+      const before = await host.metric('cache_hits_total');
+      expect(await host.cache.getMany(keys)).toMatchObject([
+        { value: 4, chain: 'base' },
+        undefined,
+        { protocol: 'aave', tvl: 7, chains: [{ chain: 'ethereum' }, { chain: 'base' }] },
+        { value: 2, token: 'base:0xab' },
+        { slug: 'aave', name: 'Aave' },
+      ]);
+      expect((await host.metric('cache_hits_total')) ?? 0).toBeGreaterThan(before ?? 0);
+      expect(await host.metric('cache_misses_total')).toBeGreaterThanOrEqual(1);
+      const nonsense = ['', 'tvl', 'nonsense:x', 'protocol:aave', 'tvl:aave:', 'cache:comparing'];
+      expect(await host.cache.getMany(nonsense)).toEqual(nonsense.map(() => undefined));
+      expect(await host.cache.getMany([])).toEqual([]);
+    });
+
+    it('holds a value before anybody hears of the event that published it', async () => {
+      const answers: Promise<boolean>[] = [];
+      host.feed.subscribe((batch) => {
+        for (const { type, token, current } of batch) {
+          if (!type.startsWith('price_') || token === null) continue;
+          answers.push(host.cache.prices([token]).then(([price]) => (price?.value ?? 0) >= (current ?? 0)));
+        }
+      });
+      for (let value = 1; value <= 30; value++) await market.price('rising', value);
+      await waitFor(() => host.state.price('rising')?.value === 30);
+      expect(answers.length).toBeGreaterThanOrEqual(1);
+      expect(await Promise.all(answers)).not.toContain(false);
+    });
+
+    it('is equal to the published state, key by key', async () => {
+      await market.protocol('aave', 'Aave');
+      for (const chain of ['ethereum', 'base', 'staking']) await market.tvl('aave', chain, 10);
+      for (const chain of ['ethereum', 'staking']) await market.tvl('aave', chain, 20);
+      await db.pool.query(`UPDATE protocols SET category = 'Lending', symbol = 'AAVE'`);
+      await market.tvl('undescribed', 'all', 5);
+      await market.price('a', 1);
+      await waitFor(() => host.state.price('a') && host.state.protocol('aave')?.category === 'Lending');
+      const keys = ['price:a', 'tvl:aave', 'tvl:aave:base', 'tvl:aave:ethereum', 'tvl:aave:staking'];
+      keys.push('protocol:aave:meta', 'tvl:undescribed', 'tvl:undescribed:all');
+      expect(await host.cache.getMany(keys)).toEqual(keys.map((key) => host.state.lookUp(key)));
+      expect(await host.cache.tvl('aave', 'base')).toMatchObject({ value: 10, category: 'Lending', symbol: 'AAVE' });
+      expect(await host.cache.protocolTvl('aave')).toMatchObject({ tvl: 30 });
+      expect(await host.cache.protocolMeta('aave')).toMatchObject({ category: 'Lending' });
+    });
+  });
+}
