@@ -9,8 +9,11 @@ import { Drain } from './drain.js';
 import { HubDriver } from './hub-driver.js';
 import { Announcements } from './management/announcements.js';
 import { ConnectionDirectory } from './management/connection-directory.js';
+import { ConnectionQuestions } from './management/connection-questions.js';
 import { ConnectionsController } from './management/connections.controller.js';
+import { LocalConnections } from './management/local-connections.js';
 import { OperationsController } from './management/operations.controller.js';
+import { PodQuestions } from './management/pod-questions.js';
 import { ConnectionRegistry } from './registry/connection-registry.js';
 import { RegistryCleaner } from './registry/registry-cleaner.js';
 import { RegistryStore } from './registry/registry-store.js';
@@ -69,6 +72,9 @@ async function startHub(
     RegistryStore,
     ConnectionRegistry,
     RegistryCleaner,
+    PodQuestions,
+    LocalConnections,
+    ConnectionQuestions,
     ConnectionDirectory,
     Announcements,
   ],

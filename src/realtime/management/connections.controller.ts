@@ -20,7 +20,7 @@ export class ConnectionsController {
 
   /** Open connections: your own, for admins all. */
   @Get()
-  list(@CurrentCaller() caller: Caller, @Query() query: ConnectionListQuery): ConnectionPage {
+  list(@CurrentCaller() caller: Caller, @Query() query: ConnectionListQuery): Promise<ConnectionPage> {
     return this.connections.list(caller, query);
   }
 
@@ -29,20 +29,20 @@ export class ConnectionsController {
    * @throws {404} There is no such connection, or it belongs to somebody else.
    */
   @Get(':id')
-  get(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Connection {
+  get(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Promise<Connection> {
     return this.connections.get(caller, id);
   }
 
   /** Ends a connection; its client gets an `error` and the cursor to come back with. */
   @Delete(':id')
   @HttpCode(204)
-  disconnect(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): void {
-    this.connections.disconnect(caller, id);
+  disconnect(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Promise<void> {
+    return this.connections.disconnect(caller, id);
   }
 
   /** Subscriptions of a connection. */
   @Get(':id/subscriptions')
-  subscriptions(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): SubscriptionPage {
+  subscriptions(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Promise<SubscriptionPage> {
     return this.connections.subscriptions(caller, id);
   }
 

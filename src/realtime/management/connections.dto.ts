@@ -101,7 +101,7 @@ export class ConnectionStats {
 }
 
 export class SubscriptionStats {
-  /** Open connections: your own, for admins all of this process. */
+  /** Open connections: your own, for admins all; of every process that answers within a second. */
   connections!: ConnectionStats;
 
   /** Subscriptions of these connections. */

@@ -17,7 +17,7 @@ export class OperationsController {
 
   /** How many connections and subscriptions there are: your own, for admins all. */
   @Get('subscription-stats')
-  stats(@CurrentCaller() caller: Caller): SubscriptionStats {
+  stats(@CurrentCaller() caller: Caller): Promise<SubscriptionStats> {
     return this.connections.stats(caller);
   }
 

@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { ROLES, type Caller } from '../../access/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { PodMessage } from '../../platform/redis/pod-channel.js';
+import { LocalConnections, type Asker } from './local-connections.js';
+import { PodQuestions } from './pod-questions.js';
+
+type Body = Readonly<Record<string, unknown>>;
+type Operation = (connections: LocalConnections, asker: Asker, id: string, body: Body) => unknown;
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** What can be asked of the process that holds a connection. */
+const OPERATIONS = {
+  get: (connections, asker, id) => connections.get(asker, id),
+  disconnect: (connections, asker, id) => connections.disconnect(asker, id),
+  subscriptions: (connections, asker, id) => connections.subscriptions(asker, id),
+  subscribe: (connections, asker, id, body) => connections.subscribe(asker, id, body),
+  update: (connections, asker, id, body) => connections.update(asker, id, body),
+  unsubscribe: (connections, asker, id, body) => connections.unsubscribe(asker, id, body),
+  explain: (connections, asker, id, body) =>
+    connections.explain(asker, id, { cursor: text(body['cursor']), eventId: text(body['eventId']) }),
+} satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof OPERATIONS;
+
+/**
+ * Lets the process that holds a connection do something with it: this one, or another that is asked. The rules of who may
+ * see what are applied there, the same for both. Answers of several processes together are asked for with `gather`.
+ */
+@Injectable()
+export class ConnectionQuestions {
+  constructor(
+    private readonly connections: LocalConnections,
+    private readonly questions: PodQuestions,
+  ) {
+    questions.on('connection', (body) => this.answerOne(body));
+    questions.on('connections', (body) => {
+      const { asker, limit, after, userId } = body;
+      if (typeof limit !== 'number') return undefined;
+      const question = { limit, after: text(after) ?? '', userId: text(userId) };
+      return () => connections.list(askerOf(asker), question);
+    });
+    questions.on(
+      'stats',
+      ({ asker }) =>
+        () =>
+          connections.stats(askerOf(asker)),
+    );
+  }
+
+  /** Does it where the connection is; not_found when it is nowhere, unavailable when that cannot be said. */
+  async perform(operation: OperationName, caller: Caller, id: string, body: object = {}): Promise<unknown> {
+    const asker = { userId: caller.userId, role: caller.role };
+    if (this.connections.has(id)) return OPERATIONS[operation](this.connections, asker, id, { ...body });
+    const answer = await this.questions.askOne('connection', { operation, asker, id, body: { ...body } });
+    if (answer !== undefined) return answer;
+    throw new DomainError('not_found', 'There is no such connection, or it belongs to somebody else.');
+  }
+
+  /** What the other processes have. */
+  gather(topic: 'connections' | 'stats', caller: Caller, body: PodMessage = {}): Promise<unknown[]> {
+    return this.questions.askAll(topic, { ...body, asker: { userId: caller.userId, role: caller.role } });
+  }
+
+  private answerOne({ operation, asker, id, body }: PodMessage): (() => Promise<unknown>) | undefined {
+    if (typeof id !== 'string' || !isOperation(operation) || !this.connections.has(id)) return undefined;
+    const given = { ...Object(body) } as Body;
+    // An answer without a value would look like none.
+    return async () => (await OPERATIONS[operation](this.connections, askerOf(asker), id, given)) ?? {};
+  }
+}
+
+function isOperation(name: unknown): name is OperationName {
+  return typeof name === 'string' && Object.hasOwn(OPERATIONS, name);
+}
+
+/** Whoever sends something else may see nothing: no user has an empty name. */
+function askerOf(value: unknown): Asker {
+  const { userId, role } = Object(value) as Record<string, unknown>;
+  return { userId: text(userId) ?? '', role: ROLES.find((known) => known === role) ?? 'reader' };
+}

@@ -1,0 +1,148 @@
+import { Injectable } from '@nestjs/common';
+import { UsageLimits, type Caller } from '../../access/index.js';
+import { EventLog, eventId, isDelivered, parseCursor, parseEventId, type LogEvent } from '../../events/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { RealtimeHub } from '../core/hub.js';
+import { parseSelector, parseSubscribe, parseUpdate } from '../core/parse-subscribe.js';
+import type { Session } from '../core/session.js';
+import type { ConnectionInfo } from '../core/session-identity.js';
+import type { SubscriptionStats } from './connections.dto.js';
+import { explain } from './explanation.js';
+import type { ExplainQuery, Explanation } from './operations.dto.js';
+import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from './subscriptions.dto.js';
+
+/** Who asks, as far as it matters here. The question may have come from another process. */
+export type Asker = Pick<Caller, 'userId' | 'role'>;
+
+export type EventChoice = Pick<ExplainQuery, 'cursor' | 'eventId'>;
+
+export interface ListQuestion {
+  limit: number;
+  after: string;
+  userId: string | undefined;
+}
+
+/** What one process has of the figures. */
+export type StatsPart = Omit<SubscriptionStats, 'cursor'>;
+
+/** The connections of this process that somebody may see and change: his user's own, for admins all. */
+@Injectable()
+export class LocalConnections {
+  constructor(
+    private readonly hub: RealtimeHub,
+    private readonly log: EventLog,
+    private readonly limits: UsageLimits,
+  ) {}
+
+  has(id: string): boolean {
+    return this.hub.sessions.get(id) !== undefined;
+  }
+
+  /** The first connections whose id is greater than `after`, one more than `limit` if there are more, in order. */
+  list(asker: Asker, { limit, after, userId }: ListQuestion): ConnectionInfo[] {
+    return this.visibleTo(asker, userId)
+      .filter(({ id }) => id > after)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, limit + 1)
+      .map((session) => session.info());
+  }
+
+  get(asker: Asker, id: string): ConnectionInfo {
+    return this.find(asker, id).info();
+  }
+
+  disconnect(asker: Asker, id: string): void {
+    this.find(asker, id).close('replaced', 'The connection was ended through the API.');
+  }
+
+  subscriptions(asker: Asker, id: string): SubscriptionPage {
+    return { data: this.find(asker, id).list(), page: { next_cursor: null, has_more: false } };
+  }
+
+  async subscribe(asker: Asker, id: string, body: object): Promise<SubscriptionsAnswer> {
+    const session = await this.change(asker, id);
+    const { requests, options } = parseSubscribe({ ...body });
+    const { subscriptions, cursor, recovered, reason, replayed } = await session.subscribe(requests, options);
+    return { subscriptions, cursor, recovered, reason, replayed };
+  }
+
+  async update(asker: Asker, id: string, body: object): Promise<SubscriptionsAnswer> {
+    const session = await this.change(asker, id);
+    const { selector, filter, options } = parseUpdate({ ...body });
+    const { subscriptions, cursor } = await session.updateFilters(selector, filter, options);
+    return { subscriptions, cursor };
+  }
+
+  async unsubscribe(asker: Asker, id: string, selection: object): Promise<RemovedSubscriptions> {
+    const session = await this.change(asker, id);
+    return session.unsubscribe(parseSelector({ ...selection }));
+  }
+
+  stats(asker: Asker): StatsPart {
+    const sessions = this.visibleTo(asker, undefined);
+    const connections = { total: sessions.length, socketio: 0, websocket: 0, sse: 0 };
+    const byName: Record<string, number> = {};
+    let subscriptions = 0;
+    for (const session of sessions) {
+      connections[session.link.transport]++;
+      for (const { request } of session.subscriptions.values()) {
+        const name = request.channel ?? request.type;
+        byName[name] = (byName[name] ?? 0) + 1;
+        subscriptions++;
+      }
+    }
+    return { connections, subscriptions, byName };
+  }
+
+  async explain(asker: Asker, id: string, query: EventChoice): Promise<Explanation> {
+    const session = this.find(asker, id);
+    const event = await this.eventOf(query);
+    if (event.owner !== null && event.owner !== asker.userId && asker.role !== 'admin') throw noEvent();
+    return explain(session, event);
+  }
+
+  private async eventOf({ cursor, eventId: id }: EventChoice): Promise<LogEvent> {
+    if ((cursor === undefined) === (id === undefined)) {
+      throw new DomainError('invalid_request', 'Give either cursor or eventId.', { field: 'cursor' });
+    }
+    const byId = parseEventId(id);
+    const seq = byId?.seq ?? parseCursor(cursor)?.seq ?? 0;
+    if (seq < 1) throw noEvent();
+    const [event] = await this.log.read(seq - 1, 1);
+    const isIt =
+      id === undefined ? event?.epoch === parseCursor(cursor)?.epoch : event && eventId(event) === id.toLowerCase();
+    if (event?.seq !== seq || !isIt || !isDelivered(event)) throw noEvent();
+    return event;
+  }
+
+  private visibleTo(asker: Asker, userId: string | undefined): Session[] {
+    if (asker.role === 'admin')
+      return userId === undefined ? this.hub.sessions.all() : this.hub.sessions.ofUser(userId);
+    return userId === undefined || userId === asker.userId ? this.hub.sessions.ofUser(asker.userId) : [];
+  }
+
+  /** What belongs to others does not exist. */
+  private find(asker: Asker, id: string): Session {
+    const session = this.hub.sessions.get(id);
+    if (!session || (asker.role !== 'admin' && session.identity.caller.userId !== asker.userId)) {
+      throw new DomainError('not_found', 'There is no such connection, or it belongs to somebody else.');
+    }
+    return session;
+  }
+
+  private async change(asker: Asker, id: string): Promise<Session> {
+    const session = this.find(asker, id);
+    if (await this.limits.subscriptionChange(session.identity.caller, id)) return session;
+    throw new DomainError(
+      'rate_limited',
+      'Too many subscription changes of this connection; the limit is per minute.',
+      {
+        retryAfterMs: 60_000,
+      },
+    );
+  }
+}
+
+function noEvent(): DomainError {
+  return new DomainError('not_found', 'There is no such event in the log, or it is no longer kept.');
+}

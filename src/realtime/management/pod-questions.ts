@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { PodChannel, type PodMessage } from '../../platform/redis/pod-channel.js';
+import { Pods } from '../../platform/redis/pods.js';
+import { errorFrom, errorParts } from './pod-errors.js';
+
+/** A process that is alive answers within this time, or says that it is working on it. */
+const PATIENCE_MS = 1_000;
+/** Longer than the longest replay, which a subscription may begin with. */
+const WORK_MS = 40_000;
+
+/** Gives how to answer, or undefined when the question is not for this process. */
+type Answering = (body: PodMessage) => (() => unknown) | undefined;
+
+interface Asked {
+  readonly id: string;
+  /** Processes that may still answer, and whether they said that they are working on it. */
+  readonly waiting: Map<string, boolean>;
+  /** Some process could not be asked, or did not answer. */
+  isIncomplete: boolean;
+  readonly answers: unknown[];
+  timer: NodeJS.Timeout;
+  readonly settle: (answer: PodMessage) => void;
+  readonly finish: () => void;
+}
+
+/** Questions to the other processes, and answers to theirs. Each process that is alive is waited for, but not for long. */
+@Injectable()
+export class PodQuestions implements OnApplicationShutdown {
+  private readonly logger = new Logger(PodQuestions.name);
+  private readonly topics = new Map<string, Answering>();
+  private readonly asked = new Map<string, Asked>();
+
+  constructor(
+    private readonly channel: PodChannel,
+    private readonly pods: Pods,
+  ) {
+    channel.on('question', (body) => void this.answer(body));
+    channel.on('answer', (body) => this.settle(body));
+  }
+
+  /** How this process answers questions on a topic. */
+  on(topic: string, answering: Answering): void {
+    this.topics.set(topic, answering);
+  }
+
+  /** What the other processes answer; those that do not within a second are left out. */
+  async askAll(topic: string, body: PodMessage): Promise<unknown[]> {
+    const { promise, resolve } = Promise.withResolvers<unknown[]>();
+    const asked = this.open(
+      () => undefined,
+      () => resolve(asked.answers),
+    );
+    await this.send(asked, topic, body);
+    return promise;
+  }
+
+  /**
+   * What the one process answers that the question is for; undefined when no process is. Throws what that process threw,
+   * and unavailable when not every process could be asked.
+   */
+  async askOne(topic: string, body: PodMessage): Promise<unknown> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const asked = this.open(
+      ({ state, result, error }) => {
+        if (state === 'done') resolve(result);
+        else if (state === 'failed') reject(errorFrom(error));
+      },
+      () => (asked.isIncomplete ? reject(notAll()) : resolve(undefined)),
+    );
+    await this.send(asked, topic, body);
+    return promise;
+  }
+
+  onApplicationShutdown(): void {
+    for (const asked of this.asked.values()) {
+      asked.isIncomplete = true;
+      asked.finish();
+    }
+  }
+
+  private open(settle: (answer: PodMessage) => void, finished: () => void): Asked {
+    const id = randomUUID();
+    const finish = (): void => {
+      clearTimeout(asked.timer);
+      if (this.asked.delete(id)) finished();
+    };
+    const waiting = new Map(this.pods.others.map((pod) => [pod, false]));
+    const timer = setTimeout(() => this.leaveOutSilent(asked), PATIENCE_MS);
+    const asked: Asked = { id, waiting, isIncomplete: false, answers: [], timer, settle, finish };
+    this.asked.set(id, asked);
+    return asked;
+  }
+
+  private async send(asked: Asked, topic: string, body: PodMessage): Promise<void> {
+    const isSent = await this.channel.publish('question', { id: asked.id, from: this.pods.id, topic, body });
+    if (!isSent) asked.isIncomplete = true;
+    if (!isSent || asked.waiting.size === 0) asked.finish();
+  }
+
+  private leaveOutSilent(asked: Asked): void {
+    for (const [pod, isWorking] of asked.waiting) {
+      if (isWorking) continue;
+      asked.waiting.delete(pod);
+      asked.isIncomplete = true;
+    }
+    if (asked.waiting.size === 0) asked.finish();
+    else {
+      asked.timer = setTimeout(() => {
+        asked.isIncomplete = true;
+        asked.finish();
+      }, WORK_MS);
+    }
+  }
+
+  private async answer({ id, from, topic, body }: PodMessage): Promise<void> {
+    if (typeof id !== 'string' || typeof from !== 'string' || from === this.pods.id) return;
+    if (typeof topic !== 'string' || typeof body !== 'object' || body === null) return;
+    const say = (state: string, parts: PodMessage = {}): Promise<boolean> =>
+      this.channel.publish('answer', { id, to: from, pod: this.pods.id, state, ...parts });
+    try {
+      const work = this.topics.get(topic)?.({ ...body });
+      await say(work === undefined ? 'none' : 'working');
+      if (work !== undefined) await say('done', { result: await work() });
+    } catch (error) {
+      if (!(error instanceof DomainError)) this.logger.error({ err: error, topic }, 'a question could not be answered');
+      await say('failed', { error: errorParts(error) });
+    }
+  }
+
+  private settle(answer: PodMessage): void {
+    const { id, to, pod, state } = answer;
+    const asked = to === this.pods.id && typeof id === 'string' ? this.asked.get(id) : undefined;
+    if (asked === undefined || typeof pod !== 'string') return;
+    if (state === 'working') {
+      asked.waiting.set(pod, true);
+      return;
+    }
+    asked.waiting.delete(pod);
+    if (state === 'done') asked.answers.push(answer['result']);
+    asked.settle(answer);
+    if (asked.waiting.size === 0) asked.finish();
+  }
+}
+
+function notAll(): DomainError {
+  return new DomainError('unavailable', 'The process that may hold the connection does not answer; try again.', {
+    retryAfterMs: 5_000,
+  });
+}
