@@ -69,7 +69,8 @@ export class RedisCacheStore {
     if (keys.length === 0) return [];
     const commands = this.redis.commands();
     const names = keys.map((key) => this.redis.key(key));
-    if (this.redis.clustered) return Promise.all(names.map((name) => commands.get(name)));
+    // MGET, unlike GET, answers null for a key that somebody made into something else.
+    if (this.redis.clustered) return (await Promise.all(names.map((name) => commands.mget(name)))).flat();
     return commands.mget(names);
   }
 

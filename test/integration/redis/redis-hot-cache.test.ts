@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cacheEntry, readEntry, type CacheEntry } from '../../../src/events/hot-cache/cache-entry.js';
+import { MarketWriter } from '../../support/market-writer.js';
+import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+import { settle } from '../capture/capture-fixture.js';
+import { createRedisPod, type RedisPod } from './cache-pod.js';
+
+const META = { slug: 'p', name: 'P', symbol: null, category: null, chains: [], url: null, metadata: {} };
+const KEY = 'protocol:p:meta';
+
+describe('RedisHotCache', () => {
+  let redis: TestRedis;
+  let db: TestDatabase;
+  let market: MarketWriter;
+  let pod: RedisPod;
+
+  beforeEach(async () => {
+    [redis, db] = await Promise.all([startRedis(), createTestDatabase()]);
+    market = new MarketWriter(db.pool);
+    pod = await createRedisPod(db.url, redis.url);
+    pod.sequencer.start();
+  });
+
+  afterEach(async () => {
+    await pod.close();
+    await Promise.all([redis.close(), db.drop()]);
+  });
+
+  async function someMarket(): Promise<void> {
+    await market.protocol('aave', 'Aave');
+    for (const chain of ['ethereum', 'base', 'arbitrum']) await market.tvl('aave', chain, 10);
+    for (const token of ['a', 'b', 'c']) await market.price(token, 1);
+    await settle(pod);
+  }
+
+  const KEYS = [
+    'tvl:aave',
+    'tvl:aave:base',
+    'tvl:aave:ethereum',
+    'protocol:aave:meta',
+    'price:a',
+    'price:b',
+    'price:c',
+  ];
+  const heldIn = async (key: string) => readEntry(key, String(await redis.call('GET', key)))?.value;
+  const allEqual = async () => {
+    const held = await Promise.all(KEYS.map(heldIn));
+    return held.every((value, at) => JSON.stringify(value) === JSON.stringify(pod.state.lookUp(KEYS[at]!)));
+  };
+
+  it('keeps the newest value whatever order batches come in, and however often', async () => {
+    const entry = (seq: number): CacheEntry => cacheEntry(KEY, { ...META, name: `at ${seq}` }, 'e1', seq);
+    const order = fc.array(fc.integer({ min: 1, max: 2 ** 53 - 1 }), { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(order, async (seqs) => {
+        await redis.call('DEL', KEY);
+        for (const seq of seqs) await pod.store.write([entry(seq)], 'newer');
+        await Promise.all(seqs.map((seq) => pod.store.write([entry(seq)], 'newer')));
+        expect(await heldIn(KEY)).toMatchObject({ name: `at ${Math.max(...seqs)}` });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('lets only those who asked the log replace what belongs to another epoch', async () => {
+    const write = (epoch: string, seq: number, rule: 'newer' | 'known') =>
+      pod.store.write([cacheEntry(KEY, { ...META, name: `${epoch} ${seq}` }, epoch, seq)], rule);
+    await write('e1', 900, 'newer');
+    await write('e2', 5, 'newer');
+    expect(await heldIn(KEY)).toMatchObject({ name: 'e1 900' });
+    await write('e2', 5, 'known');
+    await write('e1', 901, 'newer');
+    expect(await heldIn(KEY)).toMatchObject({ name: 'e2 5' });
+    // What this process reads is of its own epoch, or what its published state says.
+    expect(await pod.cache.getMany([KEY])).toEqual([undefined]);
+  });
+
+  it('is right again after Redis came back empty, without a change and without a read', async () => {
+    await someMarket();
+    await waitFor(allEqual);
+    await redis.restart({ empty: true });
+    await waitFor(allEqual);
+    expect(await redis.call('PTTL', 'tvl:aave')).toBeGreaterThan(3_500_000);
+  });
+
+  it('answers from the published state while Redis is away, and takes up what changed meanwhile', async () => {
+    await someMarket();
+    await redis.stop();
+    await market.price('a', 2);
+    await settle(pod);
+    expect(await pod.cache.prices(['a', 'nothing'])).toMatchObject([{ value: 2 }, undefined]);
+    expect(await pod.metric('ws_listener_status')).toBeGreaterThan(0);
+    await redis.start();
+    await waitFor(async () => ((await heldIn('price:a')) as { value?: number } | undefined)?.value === 2);
+  });
+
+  it('does not let look-ups wait for a Redis that hangs', async () => {
+    await someMarket();
+    redis.pause();
+    const [first, ...others] = await Promise.all([1, 2, 3].map(() => pod.cache.prices(['a'])));
+    expect(first).toMatchObject([{ value: 1 }]);
+    expect(others).toEqual([first, first]);
+    redis.resume();
+    await waitFor(() => pod.redis.state === 'up');
+  });
+
+  it('finds and mends keys that somebody else changed, whatever they became', async () => {
+    await someMarket();
+    await waitFor(allEqual);
+    const at = `${pod.feed.epoch}-00000000001`;
+    await redis.call('SET', 'price:a', 'garbage');
+    await redis.call('SET', 'price:b', JSON.stringify({ at, metric: 'price', value: 666, cursor: at }));
+    await redis.call('DEL', 'tvl:aave');
+    await redis.call('LPUSH', 'tvl:aave', 'a list');
+    expect(await pod.cache.prices(['a', 'c'])).toMatchObject([{ value: 1 }, { value: 1 }]);
+    expect(await pod.cache.protocolTvl('aave')).toMatchObject({ tvl: 30 });
+    await waitFor(allEqual);
+    expect(await pod.cache.compare(false)).toBe(0);
+  });
+
+  it('reads through what left by age, for another hour, and does not bring back what nobody asks for', async () => {
+    await someMarket();
+    await waitFor(allEqual);
+    await redis.call('DEL', 'price:a', 'price:b');
+    expect(await pod.cache.compare(false)).toBe(0);
+    expect(await pod.cache.prices(['a'])).toMatchObject([{ value: 1 }]);
+    expect(await redis.call('PTTL', 'price:a')).toBeGreaterThan(3_500_000);
+    expect(await redis.call('EXISTS', 'price:b')).toBe(0);
+  });
+
+  it('leaves comparing to one process at a time', async () => {
+    const other = await createRedisPod(db.url, redis.url);
+    try {
+      const first = await waitFor(() => redis.call('GET', 'cache:comparing') as Promise<string | null>);
+      const left = async () => Number(await redis.call('PTTL', 'cache:comparing'));
+      await waitFor(async () => (await left()) < 3_000);
+      await waitFor(async () => (await left()) > 3_000);
+      expect(await redis.call('GET', 'cache:comparing')).toBe(first);
+    } finally {
+      await other.close();
+    }
+  });
+});
