@@ -15,6 +15,24 @@ export function isResuming({ handshake }: Socket): boolean {
   return typeof since === 'string' && since !== '';
 }
 
+/** What proves who a client is. */
+const SECRETS = new Set(['authorization', 'x-api-key', 'cookie', 'apiKey']);
+
+/**
+ * Once the client is let in nothing needs its secret any more, and processes that ask for its socket get the handshake.
+ * Headers and query are replaced, not emptied: another namespace of the same connection still needs them.
+ */
+export function forgetSecrets({ handshake }: Socket): void {
+  handshake.auth = {};
+  handshake.headers = withoutSecrets(handshake.headers);
+  handshake.query = withoutSecrets(handshake.query);
+  handshake.url = handshake.url.replace(/\?.*$/, '');
+}
+
+function withoutSecrets<T extends object>(values: T): T {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !SECRETS.has(name))) as T;
+}
+
 export function userAgentOf({ handshake }: Socket): string | undefined {
   return handshake.headers['user-agent']?.slice(0, 512);
 }

@@ -1,7 +1,9 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import type { Server, ServerOptions } from 'socket.io';
+import { RedisConnections } from '../../../platform/redis/redis-connections.js';
 import type { Settings } from '../../../platform/settings/settings.js';
+import { redisRooms } from './redis-rooms.js';
 
 /** The largest frame a client may send, bytes; a larger one ends its connection. */
 const FRAME_BYTES = 64 * 1024;
@@ -9,14 +11,14 @@ const FRAME_BYTES = 64 * 1024;
 /** Socket.IO on the application's own port, with the product's options. */
 export class SocketIoAdapter extends IoAdapter {
   constructor(
-    app: INestApplicationContext,
+    private readonly app: INestApplicationContext,
     private readonly settings: Settings,
   ) {
     super(app);
   }
 
   override createIOServer(port: number, options?: ServerOptions): Server {
-    const { corsOrigins } = this.settings;
+    const { corsOrigins, redisUrl } = this.settings;
     const own: Partial<ServerOptions> = {
       maxHttpBufferSize: FRAME_BYTES,
       // A connection that has joined no namespace by then is closed.
@@ -25,6 +27,7 @@ export class SocketIoAdapter extends IoAdapter {
       perMessageDeflate: false,
       // Upgrades under other paths belong to the plain WebSocket API.
       destroyUpgrade: false,
+      ...(redisUrl === undefined ? {} : { adapter: redisRooms(this.app.get(RedisConnections)) }),
       cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },
     };
     return super.createIOServer(port, Object.assign({}, options, own));

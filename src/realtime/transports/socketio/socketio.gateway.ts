@@ -8,7 +8,7 @@ import { RealtimeHub } from '../../core/hub.js';
 import { Admission } from '../admission.js';
 import { WriteBatches } from '../write-batches.js';
 import { nameSessions, turnAwayNewSessions } from './engine-entry.js';
-import { credentialsOf, isResuming, Refusal, userAgentOf } from './handshake.js';
+import { credentialsOf, forgetSecrets, isResuming, Refusal, userAgentOf } from './handshake.js';
 import { SocketConnection } from './socket-connection.js';
 import { SocketIoLink } from './socketio-link.js';
 
@@ -56,6 +56,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
         socket.conn.off('close', leave);
       };
       socket.data = { caller, leave };
+      forgetSecrets(socket);
       if (socket.conn.readyState === 'open') socket.conn.on('close', leave);
       else leave();
       return undefined;
@@ -76,6 +77,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
       userAgent: userAgentOf(socket),
       region: this.settings.region,
     });
+    void socket.join([`user:${caller.userId}`, `key:${caller.keyId}`]);
     socket.onAny(new SocketConnection(link, session, this.limits).receive);
     socket.on('disconnect', () => {
       session.end();
