@@ -96,3 +96,37 @@ export async function startRedis(options: readonly string[] = []): Promise<TestR
     },
   };
 }
+
+const SLOTS = 16_384;
+
+/** A Redis Cluster of masters, ready to take keys. */
+export async function startRedisCluster(
+  masters = 3,
+): Promise<{ url: string; nodes: TestRedis[]; close(): Promise<void> }> {
+  const nodes = await Promise.all(
+    Array.from({ length: masters }, () => startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
+  );
+  const close = async (): Promise<void> => void (await Promise.all(nodes.map((node) => node.close())));
+  try {
+    for (const [index, node] of nodes.entries()) {
+      const [from, next] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / masters));
+      await node.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String((next ?? SLOTS) - 1));
+      await node.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+    }
+    const [first, ...others] = nodes;
+    for (const node of others) await first?.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port));
+    await waitFor(
+      async () => {
+        const infos = await Promise.all(nodes.map((node) => node.call('CLUSTER', 'INFO')));
+        return infos.every(
+          (info) => String(info).includes('cluster_state:ok') && String(info).includes(`known_nodes:${masters}`),
+        );
+      },
+      { what: 'a cluster that is ok', timeoutMs: 20_000 },
+    );
+    return { url: nodes[0]?.url ?? '', nodes, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -38,6 +38,7 @@ for i, key in ipairs(KEYS) do
 end
 for i = 3 + #KEYS, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end
 return written`;
+const PUBLISH_ALL = `for i = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end`;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
 /** The hot cache's entries in Redis. Everything fails at once while Redis is away. */
@@ -60,8 +61,8 @@ export class RedisCacheStore {
       return;
     }
     await Promise.all(entries.map((entry) => this.run([entry], rule, [])));
-    const commands = this.redis.commands();
-    await Promise.all(named.map(([channel, text]) => commands.publish(channel, text)));
+    // A key sends the step to one node, always the same: messages that start at different nodes overtake each other.
+    if (named.length > 0) await this.redis.commands().eval(PUBLISH_ALL, 1, this.redis.key('log'), ...named.flat());
   }
 
   /** The texts of keys, in order; null for keys that are not held. One round trip. */
