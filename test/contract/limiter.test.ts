@@ -1,21 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { startRedis, startRedisCluster } from '../support/redis-server.js';
+import { waitFor } from '../support/wait-for.js';
 import { granted, limitedCaller, limiterParts, type LimiterParts } from './limiter-parts.js';
 
-let redis: TestRedis;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.close());
+/** Where the limits are counted: an address, or none for the process itself. */
+const places: Record<string, () => Promise<{ url: string; close(): Promise<void> } | undefined>> = {
+  memory: () => Promise.resolve(undefined),
+  redis: () => startRedis(),
+  'a Redis cluster': () => startRedisCluster(),
+};
 
-describe.each(['memory', 'redis'] as const)('limits counted in %s', (where) => {
+describe.each(Object.keys(places))('limits counted in %s', (where) => {
+  let redis: { url: string; close(): Promise<void> } | undefined;
   let parts: LimiterParts;
   let key: string;
   beforeAll(async () => {
-    parts = await limiterParts(where === 'redis' ? redis.url : undefined);
+    redis = await places[where]?.();
+    parts = await limiterParts(redis?.url);
+    await waitFor(() => parts.redis.state === (redis ? 'up' : 'off'));
   });
-  afterAll(() => parts.close());
+  afterAll(async () => {
+    await parts.close();
+    await redis?.close();
+  });
   beforeEach(() => {
     key = randomUUID();
   });

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Pods } from '../../../src/platform/redis/pods.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { ConnectionRegistry } from '../../../src/realtime/registry/connection-registry.js';
 import { RegistryCleaner } from '../../../src/realtime/registry/registry-cleaner.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { PlainClient } from '../../support/plain-client.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { startRedis, startRedisCluster, type TestRedis } from '../../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -117,5 +117,30 @@ describe('the connection registry', () => {
     await one.nest.get(RegistryCleaner).clean(60_000);
     expect(await members('room:r')).toEqual([]);
     expect(await redis.call('EXISTS', 't:pod_connections:ghost')).toBe(0);
+  });
+});
+
+describe('the connection registry on a Redis cluster', () => {
+  it('shows connections and forgets them', async () => {
+    const cluster = await startRedisCluster();
+    const app = await createTestApp({ db, settings: { REDIS_URL: cluster.url } });
+    onTestFinished(() => cluster.close());
+    onTestFinished(() => app.close());
+    const connections = app.nest.get(RedisConnections);
+    await waitFor(() => connections.state === 'up');
+    const client = await PlainClient.connect(app.url, key);
+    await client.ask({ type: 'subscribe', channels: ['events:protocol:aave-v3'] }, 'subscription_confirmed');
+    const ids = () =>
+      Promise.all(
+        ['ws:connections', 'user_connections:alice', 'room:protocol:aave-v3'].map((set) =>
+          connections.commands().smembers(set),
+        ),
+      );
+    const id = idOf(client);
+    await waitFor(async () => JSON.stringify(await ids()) === JSON.stringify([[id], [id], [id]]));
+    expect(await connections.commands().exists(`connection:${id}`)).toBe(1);
+    await client.close();
+    await waitFor(async () => JSON.stringify(await ids()) === '[[],[],[]]');
+    expect(await connections.commands().exists(`connection:${id}`)).toBe(0);
   });
 });
