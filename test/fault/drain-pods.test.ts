@@ -1,14 +1,16 @@
 import { io } from 'socket.io-client';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
 import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
 import { waitFor } from '../support/wait-for.js';
 
-const DRAIN_SECONDS = 3;
+const DRAIN_SECONDS = 5;
 const CLIENTS = 90;
 
 let pods: TestPods;
+/** What a test leaves to be ended, also when it failed. */
+const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
   pods = await startPods({ DRAIN_SECONDS: String(DRAIN_SECONDS) });
@@ -16,6 +18,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await pods?.stop();
+});
+
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
 });
 
 function clientsOf(count: number): ResumingClient[] {
@@ -30,14 +36,17 @@ test(`a rolling restart of three pods behind the balancer: ${CLIENTS} clients lo
   const writer = new RecordedWriter(pods.db.pool, 'roll', 50, seeded(11));
   await writer.insertBaselines();
   const clients = clientsOf(CLIENTS);
+  endings.push(() => clients.forEach((client) => client.close()));
   for (const client of clients) client.connect();
   const refused: string[] = [];
   const snippet = io(`${pods.url}/v1/realtime`, { auth: { apiKey: POD_KEY }, forceNew: true });
+  endings.push(() => snippet.disconnect());
   snippet.on('connect_error', ({ message }) => refused.push(message));
   await waitFor(() => snippet.connected && clients.every((client) => client.position !== undefined), {
     timeoutMs: 20_000,
   });
 
+  endings.push(() => writer.stop());
   writer.start(100);
   for (const pod of pods.pods) {
     const begun = performance.now();
@@ -63,6 +72,4 @@ test(`a rolling restart of three pods behind the balancer: ${CLIENTS} clients lo
   expect(clients.every((client) => client.farewells.length > 0)).toBe(true);
   await waitFor(() => snippet.connected);
   expect(refused).toEqual([]);
-  for (const client of clients) client.close();
-  snippet.disconnect();
 });
