@@ -15,13 +15,14 @@ export interface TestPods {
   stop(): Promise<void>;
 }
 
-export async function startPods(env: Record<string, string> = {}): Promise<TestPods> {
+/** `database` is one to run on, which ends with the pods. */
+export async function startPods(env: Record<string, string> = {}, database?: TestDatabase): Promise<TestPods> {
   const ending: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of ending.splice(0).toReversed()) await end();
   };
   try {
-    const db = await createTestDatabase();
+    const db = database ?? (await createTestDatabase());
     ending.push(() => db.drop());
     const redis = await startRedis();
     ending.push(() => redis.close());

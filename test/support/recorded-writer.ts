@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { waitFor } from './wait-for.js';
 
 /** A random generator whose seed can be printed and given back (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -63,13 +64,31 @@ export class RecordedWriter {
       const last = values.at(-1) ?? 1_000_000;
       chosen.set(slug, Math.max(1, last * (1 + (this.random() - 0.5) * 0.08)));
     }
-    await this.pool.query(
-      `UPDATE protocol_tvl p SET tvl = u.tvl, observed_at = clock_timestamp()
-         FROM unnest($1::text[], $2::float8[]) u(slug, tvl) WHERE p.protocol = u.slug AND p.chain = 'ethereum'`,
-      [[...chosen.keys()], [...chosen.values()]],
-    );
+    try {
+      await this.pool.query(
+        `UPDATE protocol_tvl p SET tvl = u.tvl, observed_at = clock_timestamp()
+           FROM unnest($1::text[], $2::float8[]) u(slug, tvl) WHERE p.protocol = u.slug AND p.chain = 'ethereum'`,
+        [[...chosen.keys()], [...chosen.values()]],
+      );
+    } catch {
+      if (!(await this.wasCommitted(chosen))) return;
+    }
     for (const [slug, tvl] of chosen) this.committed.get(`${slug}:ethereum`)?.push(tvl);
     this.changes += rows;
+  }
+
+  /** After a lost connection: nobody else writes these rows, so they tell whether the statement was committed. */
+  private async wasCommitted(chosen: ReadonlyMap<string, number>): Promise<boolean> {
+    const [first] = chosen;
+    return waitFor(
+      async () => {
+        const { rows } = await this.pool.query<{ tvl: number }>('SELECT tvl FROM protocol_tvl WHERE protocol = $1', [
+          first?.[0],
+        ]);
+        return { committed: rows[0]?.tvl === first?.[1] };
+      },
+      { timeoutMs: 30_000 },
+    ).then(({ committed }) => committed);
   }
 
   async stop(): Promise<void> {

@@ -74,6 +74,12 @@ export abstract class ResumingClient {
     if (typeof body['cursor'] !== 'string') this.refusals.push('server_draining without a cursor');
   }
 
+  /** What may be tried again is tried again, from the same position. */
+  protected refused(error: unknown): void {
+    if ((error as Body | undefined)?.['retryable'] === true) this.drop();
+    else this.refusals.push(JSON.stringify(error));
+  }
+
   protected check(transport: 'socketio' | 'websocket' | 'sse', name: string, body: unknown): void {
     if (this.refusals.length < 10) this.refusals.push(...faultsOf(transport, name, body));
   }
@@ -115,7 +121,7 @@ export class SocketIoClient extends ResumingClient {
       const since = this.position === undefined ? {} : { since: this.position };
       const answer = (body: Body): void => {
         this.check('socketio', 'subscribe.ack', body);
-        if (body['ok'] !== true) this.refusals.push(JSON.stringify(body));
+        if (body['ok'] !== true) this.refused(body['error']);
         else this.answered(body['cursor'], body['recovered'], body['reason']);
       };
       socket.emit(
@@ -193,7 +199,7 @@ export class WebSocketClient extends ResumingClient {
       this.answered(message['cursor'], message['recovered'], message['reason']);
     } else if (type === 'server_draining') this.drained(message);
     else if (type === 'error' && (message['error'] as Body)['code'] !== 'server_draining') {
-      this.refusals.push(JSON.stringify(message));
+      this.refused(message['error']);
     }
   }
 
