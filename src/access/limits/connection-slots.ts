@@ -26,7 +26,7 @@ export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown,
   private readonly changed = new Set<string>();
   private writing: NodeJS.Timeout | undefined;
   private repeating: NodeJS.Timeout | undefined;
-  private unwatch: (() => void) | undefined;
+  private readonly ends: (() => void)[] = [];
 
   constructor(
     private readonly here: Connections,
@@ -35,13 +35,17 @@ export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown,
   ) {}
 
   onModuleInit(): void {
-    this.unwatch = this.pods.onLapse(() => this.writeAll());
+    // What changed while Redis was away, and everything when it was emptied or this process was taken for gone.
+    this.ends.push(
+      this.shared.onUp(() => this.writeSoon()),
+      this.pods.onLapse(() => this.writeAll()),
+    );
     this.repeating = setInterval(() => this.writeAll(), REPEAT_MS);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     clearInterval(this.repeating);
-    this.unwatch?.();
+    for (const end of this.ends) end();
     await this.write();
   }
 
@@ -111,9 +115,8 @@ export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown,
   }
 
   private writeSoon(keyId?: string): void {
-    if (!this.shared.isUp) return;
-    if (keyId !== undefined) this.changed.add(keyId);
-    this.writing ??= setTimeout(() => void this.write(), WRITE_MS);
+    if (keyId !== undefined && this.shared.isConfigured) this.changed.add(keyId);
+    if (this.shared.isUp) this.writing ??= setTimeout(() => void this.write(), WRITE_MS);
   }
 
   private async write(): Promise<void> {
@@ -123,7 +126,7 @@ export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown,
     const counts = new Map([...this.changed].map((keyId) => [keyId, this.here.count(keyId)]));
     this.changed.clear();
     await this.shared.write(counts).catch((error: unknown) => {
-      // The next lapse or repetition writes all of them.
+      for (const keyId of counts.keys()) this.changed.add(keyId);
       this.logger.debug({ reason: String(error) }, 'could not tell how many connections are open here');
     });
   }

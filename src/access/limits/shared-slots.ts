@@ -50,6 +50,16 @@ export class SharedSlots {
     return this.redis.state === 'up';
   }
 
+  /** Whether there is any Redis, up or away. */
+  get isConfigured(): boolean {
+    return this.redis.configured;
+  }
+
+  /** Calls the listener whenever Redis answers again. Returns the function that ends it. */
+  onUp(listener: () => void): () => void {
+    return this.redis.onState((state) => state === 'up' && listener());
+  }
+
   /** Writes `own` if all processes together have at most `most`, in one step; the total, or undefined when not. */
   async take(keyId: string, own: number, most: number): Promise<number | undefined> {
     const total = await this.run(TAKE, keyId, [own, most]);
@@ -73,7 +83,8 @@ export class SharedSlots {
       if (count > 0) pipeline.hset(this.keyOf(keyId), this.pods.id, count).pexpire(this.keyOf(keyId), KEPT_MS);
       else pipeline.hdel(this.keyOf(keyId), this.pods.id);
     }
-    await pipeline.exec();
+    const failed = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];
+    if (failed) throw failed;
   }
 
   private async run(script: string, keyId: string, values: readonly number[]): Promise<number> {

@@ -120,4 +120,20 @@ describe('without its Redis', () => {
     const fresh = limitedCaller(randomUUID(), { messages: 4 });
     expect(await granted(8, (n) => turn([one, two], n).limits.message(fresh))).toBe(4);
   });
+
+  it('that hangs, each process goes on alone', async () => {
+    const [one] = (await processes(1)) as [LimiterParts];
+    const caller = limitedCaller(randomUUID(), { messages: 4, connections: 2, connectsPerAddress: 3 });
+    redis.pause();
+    try {
+      expect(await granted(6, () => one.limits.message(caller))).toBe(4);
+      expect(await granted(5, () => one.limits.connect('198.51.100.9', caller))).toBe(3);
+      expect(await granted(3, (n) => one.limits.openConnection(caller, `c${n}`, { resuming: false }))).toBe(2);
+    } finally {
+      redis.resume();
+    }
+    await waitFor(
+      async () => one.redis.state === 'up' && (await redis.call('HLEN', `{pods}:connections:${caller.keyId}`)) === 1,
+    );
+  });
 });
