@@ -67,10 +67,10 @@ DECLARE
   step integer;
 BEGIN
   IF NEW.published_value IS NULL THEN
-    -- First update of the row: its baseline was what it held until now.
+    -- First update of the row: its baseline was what it held until now. The writer's search path may be any.
     NEW.published_value := OLD.${m.value};
     NEW.step_references := array_fill(OLD.${m.value}, ARRAY[${STEPS.length}]);
-    SELECT ratio, absolute INTO NEW.min_change_ratio, NEW.min_change_absolute FROM threshold_of('${m.metric}', NEW.${m.subject});
+    SELECT ratio, absolute INTO NEW.min_change_ratio, NEW.min_change_absolute FROM public.threshold_of('${m.metric}', NEW.${m.subject});
     IF NOT (${outside(m.value)}) THEN
       RETURN NEW;
     END IF;

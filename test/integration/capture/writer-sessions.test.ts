@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createCapture, type Capture } from './capture-fixture.js';
+
+let capture: Capture;
+beforeAll(async () => {
+  capture = await createCapture();
+});
+afterAll(() => capture.close());
+
+it('a writer whose search path lacks the schema publishes as any other', async () => {
+  const writer = await capture.db.pool.connect();
+  try {
+    await writer.query(`SET ROLE rta_writer; SET search_path = ''`);
+    await writer.query(`INSERT INTO public.protocols (slug, name) VALUES ('aave', 'Aave')`);
+    await writer.query(`INSERT INTO public.protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'base', 100)`);
+    await writer.query(`INSERT INTO public.token_prices (token, price) VALUES ('bitcoin', 100)`);
+    await writer.query(`UPDATE public.protocol_tvl SET tvl = 110`);
+    await writer.query(`UPDATE public.token_prices SET price = 110`);
+    await writer.query(`UPDATE public.protocols SET category = 'Lending'`);
+    await writer.query(`UPDATE public.change_thresholds SET min_change_ratio = 0.3 WHERE metric = 'tvl'`);
+    await writer.query(`UPDATE public.protocol_tvl SET tvl = 120`);
+  } finally {
+    writer.release(true);
+  }
+  const events = await capture.events();
+  expect(events.filter(({ type }) => type.endsWith('change') || type === 'protocol_update').map((e) => e.type)).toEqual(
+    ['protocol_update', 'tvl_change', 'price_change', 'protocol_update'],
+  );
+});
