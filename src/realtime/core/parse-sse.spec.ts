@@ -51,6 +51,7 @@ describe('parseStreamQuery', () => {
     ['__proto__=1', '__proto__'],
     [`tokens=${'x'.repeat(161)}`, 'tokens/0'],
   ])('refuses %s and names the parameter', (query, field) => {
-    expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field }));
+    const errors = [expect.objectContaining({ pointer: `?${field}` })];
+    expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field, errors }));
   });
 });

@@ -1,3 +1,4 @@
+import { DomainError } from '../../platform/errors/domain-error.js';
 import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
 import { readOptions } from './parse-websocket.js';
@@ -22,6 +23,20 @@ const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
  * cursor is answered like an expired one instead of refusing a client that could not do better.
  */
 export function parseStreamQuery(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
+  try {
+    return streamRequest(query, lastEventId);
+  } catch (error) {
+    throw error instanceof DomainError ? ofParameter(error) : error;
+  }
+}
+
+/** The same fault, with the parameter's name where a body would have a pointer. */
+function ofParameter({ code, message, field, errors }: DomainError): DomainError {
+  const faults = errors?.map((fault) => ({ ...fault, pointer: `?${fault.pointer.slice(1)}` }));
+  return new DomainError(code, message, { field, errors: faults });
+}
+
+function streamRequest(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   const input = Input.of(valuesOf(query), KNOWN);
   const filter = readFilter(input, FILTER_NAMES);
   const options = readOptions(input);

@@ -98,7 +98,7 @@ describe('parseMessage', () => {
     ['a snapshot that is a text', { type: 'subscribe', channels: ['tvl'], snapshot: 'yes' }, 'snapshot'],
     ['no filters', { type: 'update_filters' }, 'filters'],
   ])('refuses %s and names the field', (_, value, field) => {
-    expect(faultOf(value)).toEqual({ code: 'invalid_request', field: field ?? '' });
+    expect(faultOf(value)).toEqual({ code: 'invalid_request', field });
   });
 
   it('never throws anything but invalid_request, whatever comes', () => {
