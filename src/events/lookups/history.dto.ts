@@ -21,7 +21,7 @@ export class HistoryQuery {
   @IsPlainText(40)
   to?: string;
 
-  /** Every value, or hours or days. Without it: raw up to 2 days, hours up to 90, else days. */
+  /** Every value, or hours or days. Without it: raw up to 2 days where it is kept, hours up to 90, else days. */
   @IsOptional()
   @ApiProperty({ enum: INTERVALS, required: false })
   @IsIn(INTERVALS)

@@ -133,7 +133,9 @@ describe('times', () => {
 
   test('the grain follows the span', () => {
     const day = 86_400_000;
-    expect([1, 2, 3, 90, 91].map((days) => intervalFor(days * day))).toEqual(['raw', 'raw', '1h', '1h', '1d']);
+    const grains = (rawKept: boolean) => [1, 2, 3, 90, 91].map((days) => intervalFor(days * day, rawKept));
+    expect(grains(true)).toEqual(['raw', 'raw', '1h', '1h', '1d']);
+    expect(grains(false)).toEqual(['1h', '1h', '1h', '1h', '1d']);
   });
 });
 
