@@ -187,6 +187,7 @@ describe('the console in a browser', () => {
     await page.locator('#state[data-state=live]').waitFor();
     await setTvl('aave-v3', 'ethereum', 23_000_000_000);
     await page.locator('#chains', { hasText: '$23.00B' }).waitFor();
+    expect(seen.complaints).toEqual([]);
   });
 
   it('takes a key that is pasted into the address of an open page', async () => {

@@ -78,7 +78,8 @@ export class Stream extends EventTarget {
     if (since && fresh) {
       // What was missed can no longer be replayed: start over from a snapshot.
       this.#forget();
-      return this.#subscribe();
+      await this.#subscribe();
+      return;
     }
     this.#advance(answer.cursor);
     this.#early.clear();
