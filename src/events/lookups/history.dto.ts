@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { PageInfo } from './list.dto.js';
+import { LONGEST_CURSOR } from './page-cursor.js';
 import { IsDigits, IsPlainText } from './query-values.js';
 import { INTERVALS, type Interval } from './time-range.js';
 
@@ -33,7 +34,7 @@ export class HistoryQuery {
 
   /** `page.next_cursor` of the page before; with the same other parameters. */
   @IsOptional()
-  @IsPlainText(1_024)
+  @IsPlainText(LONGEST_CURSOR)
   cursor?: string;
 }
 
