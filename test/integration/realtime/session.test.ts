@@ -438,7 +438,7 @@ describe('connections', () => {
     pass(4_900);
     expect(expiring.link.closed).toBeUndefined();
     pass(200);
-    expect(expiring.link.closed?.reason).toBe('revoked');
+    expect(expiring.link.closed?.reason).toBe('expired');
     expect(hub.endKey('k2', 'revoked', 'revoked')).toBe(1);
     expect(revoked.link.closed?.reason).toBe('revoked');
     pass(700_000);
