@@ -76,7 +76,7 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
     }
     broker.fates = ['drop', 'drop'];
     await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
-    await waitFor(() => seen.some(({ type }) => type === 'emission'), { timeoutMs: 5_000 });
+    await expect.poll(() => seen.map(({ type }) => type), { timeout: 5_000 }).toContain('emission');
     broker.fates = [];
   });
 
