@@ -124,8 +124,8 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
   ping: { summary: 'Asks for a sign of life.', body: {}, example: {} },
   subscribe: {
     summary: 'Subscribes to channels. A channel subscribed again replaces its filters.',
-    body: { channels, filters, ...options },
-    optional: ['filters', ...optional(options)],
+    body: { channels, filters, all: flag('admins: rows of every owner'), ...options },
+    optional: ['filters', 'all', ...optional(options)],
     example: {
       channels: ['prices', 'protocols', 'alerts'],
       filters: { protocolIds: ['uniswap-v3', 'aave-v3'], tokenIds: ['ethereum', 'bitcoin'], minValue: 1000 },

@@ -1,5 +1,5 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
 import { readOptions } from './parse-websocket.js';
 import type { SubscribeOptions } from './session.js';
@@ -14,7 +14,7 @@ const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', to
 const LISTS = ['channels', ...Object.values(FILTER_NAMES)];
 const NUMBERS = ['threshold', 'minValue', 'maxValue', 'intervalMs'];
 const TEXTS = ['since', 'mode'];
-const FLAGS = ['snapshot'];
+const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
 /**
@@ -42,7 +42,7 @@ function streamRequest(query: URLSearchParams, lastEventId: string | undefined):
   const options = readOptions(input);
   const channels = [...new Set(input.names('channels') ?? channelsFor(filter))];
   return {
-    requests: channels.map((channel, index) => requestOf(channel, index, filter)),
+    requests: channels.map((channel, index) => withOwners(requestOf(channel, index, filter), input.flag('all'))),
     options: lastEventId === undefined || lastEventId === '' ? options : { ...options, since: lastEventId },
   };
 }

@@ -1,5 +1,5 @@
 import { normaliseChain, normaliseToken } from '../../events/index.js';
-import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
 import { readMode, readOptions } from './parse-websocket.js';
 import type { SubscribeOptions } from './session.js';
@@ -58,7 +58,7 @@ function requestOf(input: Input): SubscriptionRequest {
   if (input.has('channel') && type !== 'channel') throw input.fault('channel', 'goes with type channel only');
   const filter = filterOf(input);
   const request = type === 'channel' ? ofChannel(input, filter) : ofType(input, type, filter);
-  return input.flag('all') === true ? { ...request, all: true } : request;
+  return withOwners(request, input.flag('all'));
 }
 
 function ofChannel(input: Input, filter: SubscriptionFilter): SubscriptionRequest {
