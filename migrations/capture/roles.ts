@@ -40,7 +40,7 @@ DECLARE
   routine regprocedure;
 BEGIN
   FOR routine IN SELECT oid::regprocedure FROM pg_proc
-    WHERE pronamespace = 'public'::regnamespace AND proowner = current_user::regrole
+    WHERE pronamespace = 'public'::regnamespace AND xmin = pg_current_xact_id()::xid -- of this migration, nobody else's
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
   END LOOP;
