@@ -32,6 +32,7 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['src/**/*.spec.ts'] } },
       suite('contract', 'test/contract/**/*.test.ts'),
       suite('integration', 'test/integration/**/*.test.ts'),
+      suite('postgres-15', 'test/postgres-15/**/*.test.ts'),
       suite('e2e', 'test/e2e/**/*.test.ts'),
       suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 180_000 }),
       suite('browser', 'test/browser/**/*.test.ts', { testTimeout: 60_000 }),

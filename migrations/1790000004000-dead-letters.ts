@@ -37,6 +37,7 @@ export class DeadLetters1790000004000 implements MigrationInterface {
         idempotency_key text CHECK (length(idempotency_key) <= 200),
         body_hash text NOT NULL,
         posted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
         PRIMARY KEY (user_id, idempotency_key)
       );
       CREATE INDEX posted_events_age ON posted_events (posted_at);

@@ -7,6 +7,7 @@ import { HttpErrorFilter } from './platform/errors/http-error.filter.js';
 import { serveApiDocument } from './platform/http/api-document.js';
 import { proxyWarning } from './platform/http/proxy-warning.js';
 import { requestIds } from './platform/http/request-id.js';
+import { readableAddresses } from './platform/http/readable-addresses.js';
 import { RequestContext } from './platform/http/request-context.js';
 import { securityHeaders } from './platform/http/security-headers.js';
 import { RequestValidationPipe } from './platform/http/validation.pipe.js';
@@ -32,6 +33,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   const settings = app.get(Settings);
   app.useLogger(app.get(Logger));
   app.set('trust proxy', settings.trustProxy);
+  readableAddresses(app.getHttpServer());
   app.use(requestIds(app.get(RequestContext)));
   app.use(httpDurations(app.get(Metrics)));
   app.use(proxyWarning(settings.trustProxy));

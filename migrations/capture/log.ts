@@ -87,8 +87,8 @@ LANGUAGE sql STABLE SET enable_seqscan = off AS $$
 $$;
 
 /* Two plans: seq is dense, so a read without conditions asks for a range of exactly that many numbers; with conditions
-   the partitions' indexes are merged until enough rows matched. Neither ever sorts or reads a partition as a whole. */
-CREATE FUNCTION read_event_log(after bigint, most integer, of_types text[], of_protocol text, of_chain text, of_token text,
+   the partitions' indexes are merged until enough rows matched or up_to is reached. Neither ever sorts. */
+CREATE FUNCTION read_event_log(after bigint, up_to bigint, most integer, of_types text[], of_protocol text, of_chain text, of_token text,
   by_owner boolean, of_owner text)
 RETURNS TABLE (seq double precision, epoch text, type text, protocol text, chain text, token text,
   previous double precision, current double precision, moved double precision, protocol_tvl double precision,
@@ -105,10 +105,11 @@ BEGIN
   IF of_types IS NULL AND of_protocol IS NULL AND of_chain IS NULL AND of_token IS NULL AND NOT by_owner THEN
     -- The first row may be far behind the position when older ones were dropped.
     after := greatest(after, (SELECT l.seq - 1 FROM event_log l ORDER BY l.seq LIMIT 1));
-    RETURN QUERY SELECT $COLUMNS FROM event_log l WHERE l.seq > after AND l.seq <= after + most ORDER BY l.seq;
+    RETURN QUERY SELECT $COLUMNS FROM event_log l
+    WHERE l.seq > after AND l.seq <= least(after + most, up_to) ORDER BY l.seq;
   ELSE
     RETURN QUERY SELECT $COLUMNS FROM event_log l
-    WHERE l.seq > after
+    WHERE l.seq > after AND l.seq <= up_to
       AND (of_types IS NULL OR l.type = ANY (of_types)) AND (of_protocol IS NULL OR l.protocol = of_protocol)
       AND (of_chain IS NULL OR l.chain = of_chain) AND (of_token IS NULL OR l.token = of_token)
       AND (NOT by_owner OR l.owner IS NULL OR l.owner = of_owner)

@@ -40,7 +40,7 @@ DECLARE
   routine regprocedure;
 BEGIN
   FOR routine IN SELECT oid::regprocedure FROM pg_proc
-    WHERE pronamespace = 'public'::regnamespace AND proowner = current_user::regrole
+    WHERE pronamespace = 'public'::regnamespace AND xmin = pg_current_xact_id()::xid -- of this migration, nobody else's
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
   END LOOP;
@@ -69,7 +69,7 @@ GRANT SELECT, INSERT ON event_log TO rta_app;
 GRANT SELECT, UPDATE ON log_head TO rta_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON log_readers TO rta_app;
 GRANT EXECUTE ON FUNCTION append_events(jsonb), sequencer_step(text, bigint, integer), event_log_bounds(),
-  read_event_log(bigint, integer, text[], text, text, text, boolean, text), report_log_position(text, bigint),
+  read_event_log(bigint, bigint, integer, text[], text, text, text, boolean, text), report_log_position(text, bigint),
   new_log_epoch(), lock_log_reader(text, boolean), acquire_log_lease(text, integer, text, bigint),
   renew_log_lease(text, bigint, integer), release_log_lease(text, bigint), maintain_event_log(double precision, bigint)
   TO rta_app;

@@ -84,7 +84,7 @@ INSERT INTO change_thresholds VALUES ('tvl', '*', 0.01, 0), ('price', '*', 0.001
 CREATE FUNCTION threshold_of(of_metric text, of_subject text, OUT ratio double precision, OUT absolute double precision)
 LANGUAGE sql STABLE AS $$
   SELECT min_change_ratio, min_change_absolute FROM (
-    SELECT subject, min_change_ratio, min_change_absolute FROM change_thresholds
+    SELECT subject, min_change_ratio, min_change_absolute FROM public.change_thresholds
     WHERE metric = of_metric AND subject IN (of_subject, '*')
     UNION ALL SELECT NULL, CASE of_metric WHEN 'tvl' THEN 0.01 ELSE 0.001 END, 0
   ) AS candidate

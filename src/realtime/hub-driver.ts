@@ -8,15 +8,16 @@ import { AccessEvents, type EndReason } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
 import { RealtimeHub } from './core/hub.js';
+import type { CloseReason } from './core/link.js';
 import { Admission } from './transports/admission.js';
 
 /** How often the hub looks after its connections, ms: the finest interval of `latest`. */
 const BEAT_MS = 100;
 
-const FAREWELLS: Readonly<Record<EndReason, string>> = {
-  revoked: 'The API key was revoked.',
-  expired: 'The API key has expired.',
-  changed: 'The API key has other rights or limits now; connect again.',
+const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
+  revoked: ['revoked', 'The API key was revoked.'],
+  expired: ['expired', 'The API key has expired.'],
+  changed: ['replaced', 'The API key has other rights or limits now; connect again.'],
 };
 
 /** Connects the hub with what drives it: time, the end of keys, and the end of the process. */
@@ -36,7 +37,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
   onApplicationBootstrap(): void {
     this.ends.push(
       this.accessEvents.onEnded((keyId, reason) => {
-        this.hub.endKey(keyId, reason === 'changed' ? 'replaced' : 'revoked', FAREWELLS[reason]);
+        this.hub.endKey(keyId, ...FAREWELLS[reason]);
       }),
       this.accessEvents.onOverstayed((connectionId) => {
         this.hub.sessions.get(connectionId)?.close('limit_exceeded', 'The key holds more connections than it may.');

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RealtimeHub } from '../../src/realtime/core/hub.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 import { launchBrowser, record, type PageRecord } from './browser-page.js';
@@ -157,6 +158,43 @@ describe('the console in a browser', () => {
     } finally {
       await proxy.close();
     }
+  });
+
+  it('draws a subject without history from the changes that come', async () => {
+    await app.db.pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('fresh', 'frsh', 1)`);
+    await connect(page);
+    await page.goto(`${app.url}/#price=fresh`);
+    await page.locator('#plot-message', { hasText: 'No history yet' }).waitFor();
+    for (const price of [2, 3]) {
+      await app.db.pool.query(`UPDATE token_prices SET price = $1, observed_at = now() WHERE token = 'fresh'`, [price]);
+      await tapeRow(page, `$${price}.00`).waitFor();
+    }
+    await page.locator('#plot canvas').waitFor();
+    expect(await page.locator('#plot-message').textContent()).toBe('');
+  });
+
+  it('goes on when the log begins anew under a name that sorts before the old one', async () => {
+    const hub = app.nest.get(RealtimeHub, { strict: false });
+    const { epoch } = hub;
+    hub.startEpoch('zzzzzzzzzz', hub.position);
+    await connect(page);
+    await page.locator('#cursor', { hasText: 'zzzzzzzzzz' }).waitFor();
+    await page.goto(`${app.url}/#tvl=aave-v3`);
+    // The next change carries the log's own name again: for the page, that is a new log.
+    await setTvl('aave-v3', 'ethereum', 22_000_000_000);
+    await tapeRow(page, '$22.00B').waitFor();
+    await page.locator('#cursor', { hasText: epoch }).waitFor();
+    await page.locator('#state[data-state=live]').waitFor();
+    await setTvl('aave-v3', 'ethereum', 23_000_000_000);
+    await page.locator('#chains', { hasText: '$23.00B' }).waitFor();
+    expect(seen.complaints).toEqual([]);
+  });
+
+  it('takes a key that is pasted into the address of an open page', async () => {
+    await page.goto(app.url);
+    await page.locator('#key-form').waitFor();
+    await connect(page);
+    expect(page.url()).not.toContain('rta_');
   });
 
   it('asks for another key and says why when one is refused', async () => {

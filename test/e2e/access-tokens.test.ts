@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { PlainClient } from '../support/plain-client.js';
 
 const SECRET = 'a shared secret of sufficient length for HS256';
 let app: TestApp;
@@ -41,6 +42,13 @@ const sign = (claims: JWTPayload, options: { exp?: number | null; secret?: strin
 };
 
 describe('signed tokens', () => {
+  it('end their connection when they expire, and say so', async () => {
+    const client = await PlainClient.connect(app.url, await sign({ sub: 'brief' }, { exp: seconds(2) }));
+    expect(await client.next('error')).toMatchObject({ error: { code: 'api_key_expired', retryable: false } });
+    expect(await client.closed).toMatchObject({ code: 4401, reason: 'expired' });
+    expect(client.faults).toEqual([]);
+  });
+
   it('name user, role and tier; userId goes before sub; the rest has defaults', async () => {
     const full = await me(await sign({ userId: 'ann', sub: 's1', role: 'writer', tier: 'pro' }));
     expect(full).toMatchObject({

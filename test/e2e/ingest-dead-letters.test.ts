@@ -17,6 +17,14 @@ describe('the dead letters of an operator', () => {
   const call = (path: string, method = 'GET', key = app.adminKey): Promise<Response> =>
     fetch(`${app.url}/v1/admin/dead-letters${path}`, { method, headers: { authorization: `Bearer ${key}` } });
 
+  it('are listed as CSV', async () => {
+    const answer = await fetch(`${app.url}/v1/admin/dead-letters`, {
+      headers: { authorization: `Bearer ${app.adminKey}`, accept: 'text/csv' },
+    });
+    expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8');
+    expect(await answer.text()).toMatch(/^id,reader,reason,.*\r\n\d+,gone,Error: no,5,/);
+  });
+
   it('are listed with the reason and the number of failures, retried and discarded', async () => {
     const { data } = (await (await call('?limit=5&reader=gone')).json()) as { data: { id: string }[] };
     expect(data).toMatchObject([{ reader: 'gone', reason: 'Error: no', failures: 5, event: { type: 'governance' } }]);

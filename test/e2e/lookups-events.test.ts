@@ -112,6 +112,18 @@ describe('the event log over HTTP', () => {
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'forbidden']);
   });
 
+  test('a rare event behind a long log is reached in bounded steps, none of which is skipped', async () => {
+    const { page } = await read(alice, 'types=emission');
+    const { pool } = app.db;
+    await pool.query(`INSERT INTO change_outbox (type) SELECT 'tick' FROM generate_series(1, 100001)`);
+    await pool.query(`SELECT append_events('[{"type": "emission", "protocol": "aave", "data": {}}]')`);
+    await waitFor(async () => (await pool.query('SELECT FROM change_outbox')).rowCount === 0);
+    const first = await read(alice, `types=emission&since=${page.next_cursor}`);
+    expect(first).toMatchObject({ data: [], page: { has_more: true } });
+    const second = await read(alice, `types=emission&since=${first.page.next_cursor}`);
+    expect([types(second), second.page.has_more]).toEqual([['emission'], false]);
+  });
+
   test('as CSV', async () => {
     const answer = await fetch(`${app.url}/v1/events?types=price_change`, {
       headers: { authorization: `Bearer ${alice}`, accept: 'text/csv' },

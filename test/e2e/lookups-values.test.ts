@@ -131,6 +131,16 @@ describe('prices', () => {
     expect(body.missing).toEqual(['nothing']);
   });
 
+  test('exact=true tells which chains count as the published values do', async () => {
+    await app.db.pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('mixed', 'all', 5), ('mixed', 'base', 4)`,
+    );
+    await waitFor(async () => (await get('/v1/tvl/mixed/base')).status === 200);
+    for (const exact of [false, true]) {
+      expect((await get(`/v1/tvl/mixed/all?exact=${exact}`)).body).toMatchObject({ tvl: 5, counted: false });
+    }
+  });
+
   test('exact=true reads the rows', async () => {
     await app.db.pool.query(`UPDATE token_prices SET price = 100.01 WHERE token = 'bitcoin'`);
     expect((await get('/v1/prices/bitcoin?exact=true')).body.data).toMatchObject([{ price: 100.01 }]);
@@ -161,6 +171,16 @@ describe('prices', () => {
 });
 
 describe('history', () => {
+  test('from before the kept raw values comes by the hour, however short the range', async () => {
+    const at = HOUR - 60 * DAY_MS;
+    await app.nest
+      .get(HistoryBackfill)
+      .insert([{ metric: 'tvl', subject: 'uniswap-v3', chain: 'ethereum', at: at + 60_000, value: 7 }]);
+    const range = `from=${new Date(at).toISOString()}&to=${new Date(at + 2 * HOUR_MS).toISOString()}`;
+    const { body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}`);
+    expect(body).toMatchObject({ data: [{ value: 7 }], meta: { interval: '1h' } });
+  });
+
   const from = new Date(HOUR - 48 * HOUR_MS).toISOString();
   const to = new Date(HOUR).toISOString();
   const range = `from=${from}&to=${to}`;

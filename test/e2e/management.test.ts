@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { StreamClient } from '../support/event-stream.js';
 import { MarketWriter } from '../support/market-writer.js';
@@ -283,6 +284,10 @@ describe('the description of the realtime messages', () => {
     const answer = await fetch(`${app.url}/asyncapi.yaml`);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
-    expect(await answer.text()).toMatch(/^asyncapi: 3\.0\.0\n/);
+    const text = await answer.text();
+    expect(text).toMatch(/^asyncapi: 3\.0\.0\n/);
+    const { servers } = parse(text) as { servers: Record<string, { host: string }> };
+    const hosts = Object.values(servers).map(({ host }) => host);
+    expect(new Set(hosts)).toEqual(new Set([new URL(app.url).host]));
   });
 });

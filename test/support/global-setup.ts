@@ -10,29 +10,37 @@ declare module 'vitest' {
   }
 }
 
-/** Suites that run side by side share one cluster; the last one stops it. */
+type Version = '15' | '18';
+
+/** Suites that run side by side on one version share a cluster; the last one stops it. */
 interface Shared {
   cluster: Promise<TestCluster>;
   users: number;
 }
-const globals = globalThis as { testCluster?: Shared };
+const globals = globalThis as { testClusters?: Map<Version, Shared> };
 
+/**
+ * The suite `postgres-15` runs on Debian's PostgreSQL 15, the others on the embedded 18, or all on 15 with
+ * `TEST_POSTGRES=15`.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const shared = (globals.testCluster ??= { cluster: migratedCluster(), users: 0 });
+  const version = project.name === 'postgres-15' || process.env['TEST_POSTGRES'] === '15' ? '15' : '18';
+  const clusters = (globals.testClusters ??= new Map());
+  const shared = clusters.get(version) ?? { cluster: migratedCluster(version), users: 0 };
+  clusters.set(version, shared);
   shared.users += 1;
   const cluster = await shared.cluster;
   project.provide('clusterUrl', cluster.address('postgres'));
   return async () => {
     shared.users -= 1;
     if (shared.users > 0) return;
-    delete globals.testCluster;
+    clusters.delete(version);
     await cluster.stop();
   };
 }
 
-/** `TEST_POSTGRES=15` runs everything on Debian's PostgreSQL 15 instead of the embedded one. */
-async function migratedCluster(): Promise<TestCluster> {
-  const cluster = await startTestCluster(process.env['TEST_POSTGRES'] === '15' ? '15' : '18');
+async function migratedCluster(version: Version): Promise<TestCluster> {
+  const cluster = await startTestCluster(version);
   const client = new pg.Client({ connectionString: cluster.address('postgres') });
   await client.connect();
   await client.query(`CREATE DATABASE ${TEMPLATE}`);

@@ -23,7 +23,7 @@ const TOOLS = [
   },
   {
     name: 'a PostgreSQL server from Debian (15 or newer)',
-    suites: ['integration', 'e2e', 'fault'],
+    suites: ['integration', 'postgres-15', 'e2e', 'fault'],
     packages: ['postgresql-15'],
     present: () => globSync('/usr/lib/postgresql/{15,16,17,18}/bin/postgres').length > 0,
   },

@@ -6,7 +6,7 @@ import { Figures } from './figures.js';
 import { LagWindow, RateWindow, loggedAt } from './lag.js';
 import { Movers } from './movers.js';
 import { startSearch } from './search.js';
-import { forgetKey, keepKey, takeKey } from './session.js';
+import { forgetKey, hasKey, keepKey, takeKey } from './session.js';
 import { Store } from './store.js';
 import { Stream } from './stream.js';
 import { Tape } from './tape.js';
@@ -61,6 +61,7 @@ function openDesk(key) {
   stream.addEventListener('state', ({ detail }) => figures.state(detail));
   stream.addEventListener('resumed', ({ detail }) => figures.resumed(detail));
   stream.addEventListener('announcement', ({ detail }) => announce(detail));
+  stream.addEventListener('restart', () => store.restart());
   stream.addEventListener('snapshot', ({ detail }) => detail.forEach((item) => store.apply(item)));
   stream.addEventListener('ready', ({ detail: { fresh } }) => {
     figures.show();
@@ -119,6 +120,9 @@ byId('key-form').addEventListener('submit', (event) => {
   // A fresh page: nothing of an earlier connection is left behind.
   location.reload();
 });
+
+// The printed address, pasted into a page that is already open, only changes what stands behind the #.
+window.addEventListener('hashchange', () => hasKey() && location.reload());
 
 startColorScheme(() => chart?.repaint());
 const key = takeKey();

@@ -12,6 +12,7 @@ export class Chart {
   #subject;
   #hours = 24;
   #data = [[], []];
+  #loaded = false;
   #plot;
   #abort = new AbortController();
 
@@ -43,7 +44,7 @@ export class Chart {
   /** A change that was just published; `value` is the subject's total. */
   append(at, value) {
     const [times, values] = this.#data;
-    if (!this.#plot) return;
+    if (!this.#loaded) return;
     if (times.length > 0 && at <= times.at(-1)) values[values.length - 1] = value;
     else {
       times.push(at);
@@ -53,8 +54,12 @@ export class Chart {
         values.shift();
       }
     }
-    this.#plot.setData(this.#data);
-    if (this.#plot.cursor.idx === null || this.#plot.cursor.idx === undefined) this.#read(null);
+    if (this.#plot) {
+      this.#plot.setData(this.#data);
+      if (this.#plot.cursor.idx === null || this.#plot.cursor.idx === undefined) this.#read(null);
+    } else {
+      this.#draw();
+    }
     this.describe();
   }
 
@@ -67,7 +72,7 @@ export class Chart {
     const chains = metric === 'tvl' && known ? largestChains(known, 6) : [];
     const kind = metric === 'tvl' ? 'total value locked' : 'price';
     setText(byId('chart-detail'), [known?.category, kind].filter(Boolean).join('  ·  '));
-    if (known && this.#data[0].length === 0) setText(byId('chart-value'), this.#format(this.store.valueOf(known)));
+    if (known && !this.#plot) setText(byId('chart-value'), this.#format(this.store.valueOf(known)));
     const total = known && metric === 'tvl' ? totalOf(known) : 0;
     byId('chains').replaceChildren(
       ...chains.map(([chain, { value }]) =>
@@ -91,6 +96,7 @@ export class Chart {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     this.#data = [[], []];
+    this.#loaded = false;
     this.#destroy();
     for (const id of ['chart-change', 'chart-when']) setText(byId(id), ' ');
     setText(this.#messageNode, 'Loading …');
@@ -99,8 +105,7 @@ export class Chart {
       const data = await this.api.history(this.#subject, this.#hours, signal);
       if (signal.aborted) return;
       this.#data = data;
-      if (data[0].length < 2) return setText(this.#messageNode, 'No history yet. Changes are drawn as they come.');
-      setText(this.#messageNode, '');
+      this.#loaded = true;
       this.#draw();
     } catch (error) {
       if (!signal.aborted) setText(this.#messageNode, `The history could not be read: ${error.message}`);
@@ -115,6 +120,9 @@ export class Chart {
   #draw() {
     this.#destroy();
     const [, values] = this.#data;
+    const isEmpty = values.length < 2;
+    setText(this.#messageNode, isEmpty ? 'No history yet. Changes are drawn as they come.' : '');
+    if (isEmpty) return;
     const stroke = color(values.at(-1) >= values[0] ? '--up' : '--down');
     const axis = { stroke: color('--ink-3'), font: `12px ${color('--sans')}`, ticks: { show: false } };
     this.#plot = new uPlot(

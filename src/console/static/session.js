@@ -16,5 +16,7 @@ export function takeKey() {
   return sessionStorage.getItem(NAME) ?? '';
 }
 
+/** Whether the address brings a key along. */
+export const hasKey = () => new URLSearchParams(location.hash.slice(1)).has('key');
 export const keepKey = (key) => sessionStorage.setItem(NAME, key);
 export const forgetKey = () => sessionStorage.removeItem(NAME);

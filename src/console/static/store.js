@@ -10,6 +10,12 @@ export class Store {
   /** Whether the values are a recording that is played again, not today's. */
   recorded = false;
 
+  /** Whatever comes next is newer than what is here; that stays until then. */
+  restart() {
+    for (const { chains } of this.protocols.values()) for (const known of chains.values()) known.cursor = '';
+    for (const token of this.tokens.values()) token.cursor = '';
+  }
+
   /** An item of a snapshot, or an event; both carry the same names. */
   apply(item) {
     if (item.tags?.includes('sample')) this.recorded = true;

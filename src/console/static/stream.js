@@ -17,7 +17,7 @@ const SILENCE_MS = 35_000;
 
 /**
  * The connection: a snapshot first, then every change; after an interruption it continues from the newest cursor it saw, so
- * nothing is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `resumed`, `refused`, `announcement`.
+ * nothing is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `restart`, `resumed`, `refused`, `announcement`.
  */
 export class Stream extends EventTarget {
   state = 'waiting';
@@ -47,6 +47,10 @@ export class Stream extends EventTarget {
     socket.on('connect_error', (error) => this.#refused(error));
     socket.on('snapshot', ({ items }) => this.#fire('snapshot', items));
     socket.on('heartbeat', (beat) => this.#heartbeat(beat));
+    socket.on('resync', () => {
+      this.#forget();
+      void this.#subscribe();
+    });
     socket.on('server_draining', ({ reconnectAfterMs }) => (this.#wait = reconnectAfterMs));
     socket.on('slow_consumer', ({ mode }) => mode && this.#setState('live', 'thinned'));
     socket.on('system_announcement', ({ message }) => this.#fire('announcement', message));
@@ -71,8 +75,12 @@ export class Stream extends EventTarget {
       this.#fire('resumed', { recovered: answer.recovered, replayed: answer.replayed ?? 0 });
     }
     const fresh = !since || answer.recovered === false;
-    // What was missed can no longer be replayed: start over from a snapshot.
-    if (since && fresh) await this.#ask({ snapshot: true });
+    if (since && fresh) {
+      // What was missed can no longer be replayed: start over from a snapshot.
+      this.#forget();
+      await this.#subscribe();
+      return;
+    }
     this.#advance(answer.cursor);
     this.#early.clear();
     this.#live = true;
@@ -130,6 +138,12 @@ export class Stream extends EventTarget {
     if (!this.#live) return;
     this.#advance(cursor);
     this.#setState(stale ? 'stale' : 'live');
+  }
+
+  /** The log may have begun anew: cursors of before say nothing about those that follow. */
+  #forget() {
+    this.cursor = '';
+    this.#fire('restart');
   }
 
   #advance(cursor) {

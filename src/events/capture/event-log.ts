@@ -15,6 +15,8 @@ export interface LogFilter {
   token?: string;
   /** A user: rows for everyone and that user's own. null: rows for everyone only. Absent: all rows. */
   owner?: string | null;
+  /** No row after this position; absent: to the end of the log. A rare event is else looked for through all of it. */
+  upTo?: number;
 }
 
 export interface LogBounds {
@@ -32,12 +34,13 @@ export interface LogBounds {
 export class EventLog {
   constructor(private readonly database: Database) {}
 
-  /** Up to `limit` rows after a position, in log order. Fewer than `limit` means that the log has no more right now. */
+  /** Up to `limit` rows after a position, in log order. Fewer than `limit` means that there is no more right now. */
   async read(afterSeq: number, limit: number, filter: LogFilter = {}): Promise<LogEvent[]> {
     const { rows } = await this.database.pool.query<LogRow>({
-      text: 'SELECT * FROM read_event_log($1, $2, $3, $4, $5, $6, $7, $8)',
+      text: 'SELECT * FROM read_event_log($1, $2, $3, $4, $5, $6, $7, $8, $9)',
       values: [
         afterSeq,
+        filter.upTo ?? Number.MAX_SAFE_INTEGER,
         limit,
         filter.types ?? null,
         filter.protocol ?? null,

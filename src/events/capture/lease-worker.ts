@@ -17,12 +17,12 @@ interface LeaseWork {
 }
 
 const work: LeaseWork = workerData;
-let heardAt = Date.now();
+let heardAt = performance.now();
 const main = { ended: false };
 let client: Client | undefined;
 
 parentPort?.on('message', (message: 'alive' | 'end') => {
-  heardAt = Date.now();
+  heardAt = performance.now();
   if (message === 'end') main.ended = true;
 });
 
@@ -60,7 +60,7 @@ async function renew(): Promise<boolean> {
 }
 
 while (!main.ended) {
-  if (Date.now() - heardAt > work.silenceMs || !(await renew())) {
+  if (performance.now() - heardAt > work.silenceMs || !(await renew())) {
     parentPort?.postMessage('lost', []);
     break;
   }

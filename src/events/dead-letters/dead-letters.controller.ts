@@ -1,6 +1,7 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Query, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
+import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
 import { DeadLetters, type DeadLetterPage } from './dead-letters.js';
 import { DeadLetterParams, DeadLettersQuery } from './dead-letters.dto.js';
 
@@ -15,6 +16,7 @@ export class DeadLettersController {
 
   /** Events that a reader of the log gave up on: why, how often it failed, and the event itself. Newest first. */
   @Get()
+  @UseInterceptors(CsvInterceptor)
   list(@Query() { limit = DEFAULT_PAGE, cursor, reader }: DeadLettersQuery): Promise<DeadLetterPage> {
     return this.letters.list({ limit, ...(cursor === undefined ? {} : { cursor }), ...(reader && { reader }) });
   }

@@ -37,6 +37,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private catchingUp: Promise<void> | undefined;
   /** Set when something arrived that only the log can explain while a catch-up was already under way. */
   private again = false;
+  /** On the clock that nobody sets. */
   private lastBatchAt = 0;
   private currentState: FeedState = 'away';
 
@@ -137,7 +138,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     const contiguous = fresh.every(
       (event, index) => event.epoch === this.currentEpoch && event.seq === this.seq + 1 + index,
     );
-    this.lastBatchAt = Date.now();
+    this.lastBatchAt = performance.now();
     this.currentState = 'broker';
     if (contiguous) this.deliver(fresh);
     if (!contiguous || this.seq < through) void this.catchUp();
@@ -230,7 +231,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async poll(): Promise<void> {
-    if (Date.now() - this.lastBatchAt >= POLL_MS) {
+    if (performance.now() - this.lastBatchAt >= POLL_MS) {
       if (this.currentState === 'broker') this.currentState = 'log';
       await this.catchUp();
     }

@@ -26,6 +26,8 @@ export interface LogReaderOptions {
 
 /** Attempts for one event on its own before it is a dead letter. */
 export const EVENT_ATTEMPTS = 5;
+/** A statement took too long, which fewer events may not. */
+const QUERY_CANCELED = '57014';
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
 /** The feed rings on every batch; this is the net for a process whose feed is away. */
@@ -97,7 +99,7 @@ export class LogReader {
     } catch (error) {
       this.logger.warn({ err: error, reader: this.options.name, batch: this.size }, 'log reader failed');
       const transient = isTransient(error);
-      if (!transient && this.size > 1) {
+      if (this.size > 1 && (!transient || codeOf(error) === QUERY_CANCELED)) {
         this.size = Math.max(1, Math.floor(this.size / 4));
         return 0;
       }
@@ -164,9 +166,13 @@ export class LogReader {
   }
 }
 
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}
+
 /** Errors that say nothing about the events: the database away, a deadlock, a lock or statement timeout, no resources. */
 function isTransient(error: unknown): boolean {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   if (/^(?:08|40|53|55|57|58)/.test(code)) return true;
   return /^E[A-Z]+$/.test(code) || (error instanceof Error && /connection|timeout/i.test(error.message));
 }

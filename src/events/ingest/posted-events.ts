@@ -30,14 +30,14 @@ export class PostedEvents {
 
   async add(body: PostedEvent, post: Post): Promise<PostedEventAnswer> {
     const event = { ...this.read(body), correlationId: this.context.correlationId() ?? null };
-    const transaction = await this.database.transaction(async (tx) => {
-      if (post.idempotencyKey !== undefined && !(await claim(tx, post.userId, post.idempotencyKey, body)))
-        return undefined;
+    const { created, transaction } = await this.database.transaction(async (tx) => {
+      const earlier = post.idempotencyKey && (await claim(tx, post.userId, post.idempotencyKey, body));
+      if (earlier) return { created: false, transaction: earlier };
       await appendEvents(tx, [event]);
       const { rows } = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
-      return rows[0]?.id;
+      return { created: true, transaction: rows[0]?.id };
     });
-    return { created: transaction !== undefined, cursor: await this.publications.cursorAfter(transaction) };
+    return { created, cursor: await this.publications.cursorAfter(transaction) };
   }
 
   /** The same rules as for ingested items; here a fault is the answer to the whole request. */
@@ -61,19 +61,22 @@ export class PostedEvents {
   }
 }
 
-/** Whether this key is new. A key seen with another body is a mistake of the client. */
-async function claim(tx: PoolClient, userId: string, key: string, body: PostedEvent): Promise<boolean> {
+/**
+ * Undefined for a new key, which is this transaction's from now on; else the transaction that added the event. A key seen
+ * with another body is a mistake of the client.
+ */
+async function claim(tx: PoolClient, userId: string, key: string, body: PostedEvent): Promise<string | undefined> {
   const hash = createHash('sha256').update(JSON.stringify(body)).digest('base64url');
   await tx.query(`DELETE FROM posted_events WHERE posted_at < clock_timestamp() - interval '1 day'`);
   const claimed = await tx.query(
     'INSERT INTO posted_events (user_id, idempotency_key, body_hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
     [userId, key, hash],
   );
-  if (claimed.rowCount === 1) return true;
-  const { rows } = await tx.query<{ body_hash: string }>(
-    'SELECT body_hash FROM posted_events WHERE user_id = $1 AND idempotency_key = $2',
+  if (claimed.rowCount === 1) return undefined;
+  const { rows } = await tx.query<{ body_hash: string; transaction: string }>(
+    'SELECT body_hash, transaction::text FROM posted_events WHERE user_id = $1 AND idempotency_key = $2',
     [userId, key],
   );
-  if (rows[0]?.body_hash === hash) return false;
+  if (rows[0]?.body_hash === hash) return rows[0].transaction;
   throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another one.');
 }

@@ -77,7 +77,7 @@ export async function writePrices(tx: ClientBase, rows: readonly PriceRow[]): Pr
 /** As `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched. */
 export async function writeProtocols(tx: ClientBase, rows: readonly ProtocolRow[]): Promise<string[]> {
   const sorted = sortedBy(rows, (row) => row.slug);
-  await tx.query(UPSERT_PROTOCOLS, [
+  const columns = [
     sorted.map((row) => row.slug),
     sorted.map((row) => row.name),
     sorted.map((row) => row.symbol),
@@ -85,7 +85,9 @@ export async function writeProtocols(tx: ClientBase, rows: readonly ProtocolRow[
     sorted.map((row) => (row.chains === null ? null : arrayText(row.chains))),
     sorted.map((row) => row.url),
     sorted.map((row) => (row.metadata === null ? null : JSON.stringify(row.metadata))),
-  ]);
+  ];
+  await tx.query(ADD_PROTOCOLS, columns);
+  await tx.query(CHANGE_PROTOCOLS, columns);
   return sorted.map((row) => row.slug);
 }
 
@@ -131,15 +133,25 @@ ON CONFLICT (token) DO UPDATE SET symbol = coalesce(excluded.symbol, t.symbol),
 WHERE t.observed_at <= excluded.observed_at
 RETURNING t.token`;
 
-const UPSERT_PROTOCOLS = `
-INSERT INTO protocols AS t (slug, name, symbol, category, chains, url, metadata)
-SELECT u.slug, u.name, coalesce(u.symbol, p.symbol), coalesce(u.category, p.category),
-  coalesce(u.chains::text[], p.chains, '{}'), coalesce(u.url, p.url), coalesce(u.metadata::jsonb, p.metadata, '{}')
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-  AS u (slug, name, symbol, category, chains, url, metadata)
-LEFT JOIN protocols p USING (slug)
-ORDER BY u.slug COLLATE "C"
-ON CONFLICT (slug) DO UPDATE SET name = excluded.name, symbol = excluded.symbol, category = excluded.category,
-  chains = excluded.chains, url = excluded.url, metadata = excluded.metadata, updated_at = now()
-WHERE (t.name, t.symbol, t.category, t.chains, t.url, t.metadata)
-  IS DISTINCT FROM (excluded.name, excluded.symbol, excluded.category, excluded.chains, excluded.url, excluded.metadata)`;
+const GIVEN_PROTOCOLS = `
+unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+  AS u (slug, name, symbol, category, chains, url, metadata)`;
+
+const ADD_PROTOCOLS = `
+INSERT INTO protocols (slug, name, symbol, category, chains, url, metadata)
+SELECT slug, name, symbol, category, coalesce(chains::text[], '{}'), url, coalesce(metadata::jsonb, '{}')
+FROM ${GIVEN_PROTOCOLS}
+ON CONFLICT (slug) DO NOTHING`;
+
+/** What the row shall be: of the row as it is when its lock is held, so that two writers keep what the other one gave. */
+const WANTED_PROTOCOL = `u.name, coalesce(u.symbol, t.symbol), coalesce(u.category, t.category),
+  coalesce(u.chains::text[], t.chains), coalesce(u.url, t.url), coalesce(u.metadata::jsonb, t.metadata)`;
+
+const CHANGE_PROTOCOLS = `
+WITH changed AS MATERIALIZED (
+  SELECT u.* FROM ${GIVEN_PROTOCOLS} JOIN protocols t ON t.slug = u.slug
+  WHERE (t.name, t.symbol, t.category, t.chains, t.url, t.metadata) IS DISTINCT FROM (${WANTED_PROTOCOL})
+  ORDER BY u.slug COLLATE "C" FOR UPDATE OF t
+)
+UPDATE protocols t SET (name, symbol, category, chains, url, metadata, updated_at) = ROW (${WANTED_PROTOCOL}, now())
+FROM changed u WHERE t.slug = u.slug`;

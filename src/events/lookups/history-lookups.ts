@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { Settings } from '../../platform/settings/settings.js';
 import { HistorySeries, type BucketRow, type RawRow, type Slice } from '../history/history-series.js';
 import type { Metric } from '../hot-cache/published-value.js';
 import type { HistoryAnswer, HistoryQuery, HistoryRow } from './history.dto.js';
@@ -16,6 +17,7 @@ export class HistoryLookups {
   constructor(
     private readonly series: HistorySeries,
     private readonly clock: Clock,
+    private readonly settings: Settings,
   ) {}
 
   /** `chain` null with `tvl`: the protocol's total over real chains. */
@@ -29,7 +31,7 @@ export class HistoryLookups {
     const range = this.range(query);
     const from = inRange(pageFrom) ?? range.from;
     const to = inRange(pageTo) ?? range.to;
-    const interval = query.interval ?? intervalFor(to - from);
+    const interval = query.interval ?? intervalFor(to - from, from >= this.rawFrom());
     const position = inRange(at);
     const slice: Slice = {
       from,
@@ -50,6 +52,10 @@ export class HistoryLookups {
       },
       meta: { from: isoTime(from), to: isoTime(to), interval, chains: series.chains },
     };
+  }
+
+  private rawFrom(): number {
+    return this.clock.now() - this.settings.historyRawDays * DAY_MS;
   }
 
   private range(query: HistoryQuery): { from: number; to: number } {

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { PageInfo } from './list.dto.js';
+import { LONGEST_CURSOR } from './page-cursor.js';
 import { IsDigits, IsPlainText } from './query-values.js';
 import { INTERVALS, type Interval } from './time-range.js';
 
@@ -21,7 +22,7 @@ export class HistoryQuery {
   @IsPlainText(40)
   to?: string;
 
-  /** Every value, or hours or days. Without it: raw up to 2 days, hours up to 90, else days. */
+  /** Every value, or hours or days. Without it: raw up to 2 days where it is kept, hours up to 90, else days. */
   @IsOptional()
   @ApiProperty({ enum: INTERVALS, required: false })
   @IsIn(INTERVALS)
@@ -33,7 +34,7 @@ export class HistoryQuery {
 
   /** `page.next_cursor` of the page before; with the same other parameters. */
   @IsOptional()
-  @IsPlainText(1_024)
+  @IsPlainText(LONGEST_CURSOR)
   cursor?: string;
 }
 

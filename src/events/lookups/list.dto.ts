@@ -1,4 +1,5 @@
 import { IsOptional } from 'class-validator';
+import { LONGEST_CURSOR } from './page-cursor.js';
 import { IsDigits, IsPlainText } from './query-values.js';
 
 /** What every list takes. */
@@ -12,7 +13,7 @@ export class ListQuery {
 
   /** `page.next_cursor` of the page before; with the same other parameters. */
   @IsOptional()
-  @IsPlainText(1_024)
+  @IsPlainText(LONGEST_CURSOR)
   cursor?: string;
 }
 

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { toCsv } from '../../platform/http/csv.js';
 import { keysetPage, type Order, type Position, type Ranked } from './keyset-page.js';
-import { decodePageCursor, encodePageCursor } from './page-cursor.js';
+import { pagedList } from './paged-list.js';
+import { decodePageCursor, encodePageCursor, LONGEST_CURSOR } from './page-cursor.js';
 import { intervalFor, parseTime } from './time-range.js';
 
 const entries = fc
@@ -74,6 +75,17 @@ describe('page cursors', () => {
     );
   });
 
+  test('of the longest names in any script are taken back', () => {
+    const [slug, name] = ['協'.repeat(128), '議'.repeat(256)];
+    const list = [slug, 'x'].map((id): Ranked<string> => ({ item: id, rank: name, id }));
+    const request = { scope: 'names', order: 'desc', limit: 1, rankedBy: 'string' } as const;
+    const first = pagedList(list, { ...request, cursor: undefined }, (item) => item);
+    const cursor = first.page.next_cursor ?? undefined;
+    const second = pagedList(list, { ...request, cursor }, (item) => item);
+    expect([...first.data, ...second.data].toSorted()).toEqual(['x', slug]);
+    expect(cursor?.length).toBeLessThanOrEqual(LONGEST_CURSOR);
+  });
+
   test('none asked for is none', () => {
     expect(decodePageCursor('list', undefined, ['string'])).toBeUndefined();
   });
@@ -86,7 +98,7 @@ describe('page cursors', () => {
     ['that is no list', Buffer.from('{"a":1}').toString('base64url')],
     ['that is empty', ''],
     ['with characters of other alphabets', '++//=='],
-    ['that is endless', 'A'.repeat(5_000)],
+    ['that is endless', 'A'.repeat(50_000)],
   ])('a cursor %s is refused as invalid input', (_, cursor) => {
     const decode = () => decodePageCursor('list', cursor, ['string']);
     expect(decode).toThrow(DomainError);
@@ -133,7 +145,9 @@ describe('times', () => {
 
   test('the grain follows the span', () => {
     const day = 86_400_000;
-    expect([1, 2, 3, 90, 91].map((days) => intervalFor(days * day))).toEqual(['raw', 'raw', '1h', '1h', '1d']);
+    const grains = (rawKept: boolean) => [1, 2, 3, 90, 91].map((days) => intervalFor(days * day, rawKept));
+    expect(grains(true)).toEqual(['raw', 'raw', '1h', '1h', '1d']);
+    expect(grains(false)).toEqual(['1h', '1h', '1h', '1h', '1d']);
   });
 });
 

@@ -5,6 +5,7 @@ import type { Order } from './keyset-page.js';
 import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
 import { PriceAnswer } from './prices.dto.js';
 import { ORDERS, WINDOWS, type Window } from './protocols.dto.js';
+import { LONGEST_CURSOR } from './page-cursor.js';
 import { IsAmount, IsDigits, IsPlainText } from './query-values.js';
 
 export class ChainAnswer {
@@ -102,7 +103,7 @@ export class MoversQuery {
 
   /** `page.next_cursor` of the page before; with the same other parameters. Moves that change meanwhile may shift. */
   @IsOptional()
-  @IsPlainText(1_024)
+  @IsPlainText(LONGEST_CURSOR)
   cursor?: string;
 }
 

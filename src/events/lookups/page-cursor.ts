@@ -4,7 +4,8 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 /** What a list's cursor remembers: the last row's sort value and its tie-break. */
 export type PagePosition = readonly (string | number | null)[];
 
-const LONGEST = 1_024;
+/** A slug and a name of the longest kind, in any script. */
+export const LONGEST_CURSOR = 4_096;
 
 /**
  * Cursors of paged lists: opaque to clients, base64url of a small JSON array whose first element names the list and its
@@ -38,7 +39,7 @@ export function invalidCursor(detail: string, code = 'invalid_cursor', pointer =
 }
 
 function parse(cursor: string): unknown[] {
-  if (cursor.length > LONGEST || !/^[\w-]+$/.test(cursor)) return [];
+  if (cursor.length > LONGEST_CURSOR || !/^[\w-]+$/.test(cursor)) return [];
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     return Array.isArray(parsed) ? parsed : [];

@@ -21,9 +21,9 @@ export class ValueLookups {
   ) {}
 
   async protocolTvl(protocol: string, exact: boolean): Promise<ProtocolTvlAnswer> {
-    const values = exact ? await this.exactRows.tvls(protocol) : (await this.cache.protocolTvl(protocol))?.chains;
-    const [first] = values ?? [];
-    if (!values || !first) throw notFound('TVL of this protocol');
+    const values = await this.tvls(protocol, exact);
+    const [first] = values;
+    if (!first) throw notFound('TVL of this protocol');
     const total = totalOverChains(values.map((value) => [value.chain ?? '', value.value]));
     const isCounted = countedAmong(values);
     const counted = total === undefined ? values : values.filter(isCounted);
@@ -44,12 +44,10 @@ export class ValueLookups {
 
   async chainTvl(protocol: string, chain: string, exact: boolean): Promise<ChainTvlAnswer> {
     const name = normaliseChain(chain);
-    const value = exact
-      ? (await this.exactRows.tvls(protocol)).find((row) => row.chain === name)
-      : await this.cache.tvl(protocol, name);
+    const values = await this.tvls(protocol, exact);
+    const value = values.find((held) => held.chain === name);
     if (!value) throw notFound('TVL of this protocol on this chain');
-    const all = exact ? undefined : await this.cache.protocolTvl(protocol);
-    return this.chainAnswer(value, countedAmong(all?.chains ?? [value])(value));
+    return this.chainAnswer(value, countedAmong(values)(value));
   }
 
   async prices(list: string, exact: boolean): Promise<PricesAnswer> {
@@ -99,6 +97,11 @@ export class ValueLookups {
       observedAt: isoTime(value.observedAt),
       cursor: value.cursor,
     };
+  }
+
+  /** Of all chains; empty when nothing is known. */
+  private async tvls(protocol: string, exact: boolean): Promise<readonly PublishedValue[]> {
+    return exact ? await this.exactRows.tvls(protocol) : ((await this.cache.protocolTvl(protocol))?.chains ?? []);
   }
 
   private async exactPrices(tokens: readonly string[]): Promise<(PublishedValue | undefined)[]> {

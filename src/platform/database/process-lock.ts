@@ -7,6 +7,8 @@ const LOCK = 7_253_002;
 /** A process that just ended may still be on the server's books for a moment. */
 const PATIENCE_MS = 5_000;
 const RETRY_MS = 250;
+/** A server that does not even answer must not hold up a stop. */
+const CONNECT_TIMEOUT_MS = 5_000;
 
 /** `alone`: no other process works on the database. `shared`: others do, all of them through Redis. */
 export type Company = 'alone' | 'shared';
@@ -57,14 +59,15 @@ export class ProcessLock {
   }
 
   private async retake(): Promise<void> {
+    this.logger.warn('the connection that holds the lock on the database was lost; taking it again');
     while (!this.released) {
       const client = await tryLock(this.url, this.company).catch(() => undefined);
       if (client) {
         this.client = client;
         this.watch(client);
+        this.logger.log('the lock on the database is held again');
         return;
       }
-      this.logger.warn({ retryMs: RETRY_MS * 4 }, 'the lock on the database was lost and is not free yet');
       await sleep(RETRY_MS * 4);
     }
   }
@@ -72,7 +75,12 @@ export class ProcessLock {
 
 /** A connection that holds the lock, or undefined while another one does. */
 async function tryLock(url: string, company: Company): Promise<pg.Client | undefined> {
-  const client = new pg.Client({ connectionString: url, application_name: 'defi-realtime-lock', keepAlive: true });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'defi-realtime-lock',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  });
   client.on('error', () => undefined);
   await client.connect();
   const take = company === 'alone' ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared';

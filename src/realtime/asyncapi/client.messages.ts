@@ -79,12 +79,19 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   {
     name: 'unsubscribe',
     summary: 'Removes every subscription that the body names; what it leaves out is not looked at.',
-    payload: closed({ ...selector, ...socketFilters }, [...optional(selector), ...optional(socketFilters)]),
+    payload: closed({ ...selector, all: flag('admins: those of every owner'), ...socketFilters }, [
+      ...optional(selector),
+      'all',
+      ...optional(socketFilters),
+    ]),
     example: { type: 'protocol', protocol: 'uniswap-v3' },
   },
   {
     name: 'update_filters',
-    summary: 'Replaces the filters of the named subscriptions; they keep their ids.',
+    summary:
+      'Replaces the filters of the named subscriptions; they keep their ids. Filters stand in `filters`, and everything ' +
+      'beside it selects as for `unsubscribe`; or, shorter, beside `id`, `type` and `channel`. `filters: {}` takes all ' +
+      'away. With `mode` or `intervalMs` alone filters stay.',
     payload: closed(
       { ...selector, ...mode, ...socketFilters, filters: closed(socketFilters, optional(socketFilters)) },
       [...optional(selector), ...optional(mode), ...optional(socketFilters), 'filters'],
@@ -117,8 +124,8 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
   ping: { summary: 'Asks for a sign of life.', body: {}, example: {} },
   subscribe: {
     summary: 'Subscribes to channels. A channel subscribed again replaces its filters.',
-    body: { channels, filters, ...options },
-    optional: ['filters', ...optional(options)],
+    body: { channels, filters, all: flag('admins: rows of every owner'), ...options },
+    optional: ['filters', 'all', ...optional(options)],
     example: {
       channels: ['prices', 'protocols', 'alerts'],
       filters: { protocolIds: ['uniswap-v3', 'aave-v3'], tokenIds: ['ethereum', 'bitcoin'], minValue: 1000 },

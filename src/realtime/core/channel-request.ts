@@ -61,6 +61,11 @@ export function channelRequest(channel: string, filter: SubscriptionFilter): Sub
   return { type: 'channel', channel, filter, selects: types, about };
 }
 
+/** With `all` an admin's subscription takes the rows of every owner. */
+export function withOwners(request: SubscriptionRequest, all: boolean | undefined): SubscriptionRequest {
+  return all === true ? { ...request, all } : request;
+}
+
 function eventType(input: Input, field: string, name: string): EventType {
   const type = Object.hasOwn(EVENT_TYPE_ALIASES, name)
     ? EVENT_TYPE_ALIASES[name]

@@ -1,5 +1,8 @@
 import { eventPayload, formatCursor, type EventPayload, type EventType, type LogEvent } from '../../events/index.js';
 
+/** Frames under names of clients' choice that one event keeps. Events stay in memory for resuming clients. */
+const KEPT_VARIANTS = 32;
+
 /** Where the percent changes of the plain WebSocket aliases come from; synchronous, so that encoding never waits. */
 export interface ChangeSource {
   changes(
@@ -20,6 +23,7 @@ export type DeliveredEvent = LogEvent & { type: EventType };
 export class EncodedEvent {
   private madeText: string | undefined;
   private readonly frames = new Map<string, unknown>();
+  private readonly variants = new Map<string, unknown>();
   readonly cursor: string;
   /** The fields of the public contract, times as ISO 8601. Made at once: what cannot be shown fails here, not later. */
   readonly payload: EventPayload;
@@ -62,11 +66,20 @@ export class EncodedEvent {
 
   /** A dialect's frame: built by the first who asks under this key. */
   frame<T>(key: string, build: (event: EncodedEvent) => T): T {
-    const known = this.frames.get(key);
+    return this.shared(this.frames, key, build, Infinity);
+  }
+
+  /** A frame that also depends on what the client said: as many as clients like, so only the first few are kept. */
+  variant<T>(key: string, build: (event: EncodedEvent) => T): T {
+    return this.shared(this.variants, key, build, KEPT_VARIANTS);
+  }
+
+  private shared<T>(made: Map<string, unknown>, key: string, build: (event: EncodedEvent) => T, room: number): T {
+    const known = made.get(key);
     if (known !== undefined) return known as T;
-    const made = build(this);
-    this.frames.set(key, made);
-    return made;
+    const frame = build(this);
+    if (made.size < room) made.set(key, frame);
+    return frame;
   }
 }
 

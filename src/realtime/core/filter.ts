@@ -48,10 +48,14 @@ export function selectedTypes(request: SubscriptionRequest): readonly EventType[
   return request.selects ?? TYPES_OF[request.type];
 }
 
+/** What `asked` leaves of them, in a fixed order. */
+export function narrowedTypes(request: SubscriptionRequest, asked: readonly EventType[] | undefined): EventType[] {
+  return selectedTypes(request)
+    .filter((type) => asked === undefined || asked.includes(type))
+    .sort();
+}
+
 export function compileFilter(request: SubscriptionRequest): Filter {
-  const asked = request.filter.types;
-  const base = selectedTypes(request);
-  const types = asked === undefined ? base : base.filter((type) => asked.includes(type));
   const required: Record<Dimension, boolean> = { protocol: false, chain: false, token: false };
   const values: Partial<Record<Dimension, Values>> = {};
   for (const dimension of DIMENSIONS) {
@@ -62,7 +66,7 @@ export function compileFilter(request: SubscriptionRequest): Filter {
     if (both !== undefined) values[dimension] = new Set(both);
   }
   const filter = {
-    types: [...types].sort(),
+    types: narrowedTypes(request, request.filter.types),
     protocol: values.protocol,
     chain: values.chain,
     token: values.token,

@@ -127,7 +127,7 @@ export class RealtimeHub implements SessionHost {
     for (const session of this.wheel.due(now)) this.attend(session, now);
     for (const session of this.latest) session.flushIfDue(now);
     this.ladder.climb(now);
-    for (const session of this.sessions.expired(now)) session.close('revoked', 'The API key has expired.');
+    for (const session of this.sessions.expired(now)) session.close('expired');
   }
 
   /** Says something to everyone, a user or a room, on this process. The number of connections told. */

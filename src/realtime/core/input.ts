@@ -6,9 +6,10 @@ export const LIST_LIMIT = 500;
 const NAME_LIMIT = 160;
 
 export function invalid(field: string, detail: string): DomainError {
-  return new DomainError('invalid_request', field === '' ? detail : `${field} ${detail}`, {
+  if (field === '') return new DomainError('invalid_request', detail);
+  return new DomainError('invalid_request', `${field} ${detail}`, {
     field,
-    errors: [{ pointer: field, code: 'invalid', detail }],
+    errors: [{ pointer: `/${field.replaceAll('.', '/')}`, code: 'invalid', detail }],
   });
 }
 
@@ -41,7 +42,7 @@ export class Input {
   text(name: string, maxLength = NAME_LIMIT): string | undefined {
     const value = this.values.get(name);
     if (value === undefined) return undefined;
-    if (typeof value !== 'string' || value === '' || value.length > maxLength) {
+    if (typeof value !== 'string' || !isText(value, maxLength)) {
       throw this.fault(name, `must be a text of 1 to ${maxLength} characters`);
     }
     return value;
@@ -70,7 +71,7 @@ export class Input {
     throw this.fault(name, 'must be true or false');
   }
 
-  /** A list of names: text without control characters. */
+  /** A list of names. */
   names(name: string): readonly string[] | undefined {
     const value = this.values.get(name);
     if (value === undefined) return undefined;
@@ -78,7 +79,7 @@ export class Input {
       throw this.fault(name, `must be a list of 1 to ${LIST_LIMIT} names`);
     }
     return value.map((entry: unknown, index) => {
-      if (typeof entry === 'string' && isName(entry)) return entry;
+      if (typeof entry === 'string' && isText(entry, NAME_LIMIT)) return entry;
       throw this.fault(`${name}/${index}`, `must be a name of 1 to ${NAME_LIMIT} characters`);
     });
   }
@@ -93,6 +94,7 @@ export class Input {
   }
 }
 
-function isName(text: string): boolean {
-  return text.trim() !== '' && text.length <= NAME_LIMIT && !/\p{Cc}/u.test(text);
+/** Not blank, no control characters. */
+function isText(text: string, maxLength: number): boolean {
+  return text.trim() !== '' && text.length <= maxLength && !/\p{Cc}/u.test(text);
 }

@@ -12,6 +12,7 @@ export type CloseReason =
   | 'limit_exceeded'
   | 'server_draining'
   | 'revoked'
+  | 'expired'
   | 'replaced'
   | 'idle';
 

@@ -28,6 +28,11 @@ describe('parseStreamQuery', () => {
     expect(parse('', '').options).toEqual({});
   });
 
+  it('takes the wish of an admin for the rows of every owner', () => {
+    expect(parse('channels=events:alerts&all=true').requests).toMatchObject([{ all: true }]);
+    expect(parse('channels=events:alerts').requests[0]).not.toHaveProperty('all');
+  });
+
   it('does not look at the key', () => {
     expect(parse('apiKey=rta_x&snapshot=true&mode=latest&intervalMs=500').options).toEqual({
       snapshot: true,
@@ -47,10 +52,12 @@ describe('parseStreamQuery', () => {
     ['minValue=Infinity', 'minValue'],
     ['minValue=-1', 'minValue'],
     ['snapshot=maybe', 'snapshot'],
+    ['all=maybe', 'all'],
     ['mode=fast', 'mode'],
     ['__proto__=1', '__proto__'],
     [`tokens=${'x'.repeat(161)}`, 'tokens/0'],
   ])('refuses %s and names the parameter', (query, field) => {
-    expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field }));
+    const errors = [expect.objectContaining({ pointer: `?${field}` })];
+    expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field, errors }));
   });
 });

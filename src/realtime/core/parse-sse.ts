@@ -1,4 +1,5 @@
-import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
 import { readOptions } from './parse-websocket.js';
 import type { SubscribeOptions } from './session.js';
@@ -13,7 +14,7 @@ const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', to
 const LISTS = ['channels', ...Object.values(FILTER_NAMES)];
 const NUMBERS = ['threshold', 'minValue', 'maxValue', 'intervalMs'];
 const TEXTS = ['since', 'mode'];
-const FLAGS = ['snapshot'];
+const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
 /**
@@ -22,12 +23,26 @@ const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
  * cursor is answered like an expired one instead of refusing a client that could not do better.
  */
 export function parseStreamQuery(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
+  try {
+    return streamRequest(query, lastEventId);
+  } catch (error) {
+    throw error instanceof DomainError ? ofParameter(error) : error;
+  }
+}
+
+/** The same fault, with the parameter's name where a body would have a pointer. */
+function ofParameter({ code, message, field, errors }: DomainError): DomainError {
+  const faults = errors?.map((fault) => ({ ...fault, pointer: `?${fault.pointer.slice(1)}` }));
+  return new DomainError(code, message, { field, errors: faults });
+}
+
+function streamRequest(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   const input = Input.of(valuesOf(query), KNOWN);
   const filter = readFilter(input, FILTER_NAMES);
   const options = readOptions(input);
   const channels = [...new Set(input.names('channels') ?? channelsFor(filter))];
   return {
-    requests: channels.map((channel, index) => requestOf(channel, index, filter)),
+    requests: channels.map((channel, index) => withOwners(requestOf(channel, index, filter), input.flag('all'))),
     options: lastEventId === undefined || lastEventId === '' ? options : { ...options, since: lastEventId },
   };
 }

@@ -1,5 +1,5 @@
 import { normaliseChain, normaliseToken } from '../../events/index.js';
-import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
 import { readMode, readOptions } from './parse-websocket.js';
 import type { SubscribeOptions } from './session.js';
@@ -58,7 +58,7 @@ function requestOf(input: Input): SubscriptionRequest {
   if (input.has('channel') && type !== 'channel') throw input.fault('channel', 'goes with type channel only');
   const filter = filterOf(input);
   const request = type === 'channel' ? ofChannel(input, filter) : ofType(input, type, filter);
-  return input.flag('all') === true ? { ...request, all: true } : request;
+  return withOwners(request, input.flag('all'));
 }
 
 function ofChannel(input: Input, filter: SubscriptionFilter): SubscriptionRequest {
@@ -98,27 +98,43 @@ function merged(
 /** The argument of `unsubscribe`: `{id}`, or a body; what it does not name is not looked at. */
 export function parseSelector(argument: unknown): SubscriptionSelector {
   const input = Input.of(argument, ['id', ...BODY_FIELDS]);
-  const { protocols, chains, tokens, threshold } = filterOf(input);
-  return {
-    ...named(input),
-    ...(protocols === undefined ? {} : { protocols }),
-    ...(chains === undefined ? {} : { chains }),
-    ...(tokens === undefined ? {} : { tokens }),
-    ...(threshold === undefined ? {} : { threshold }),
-  };
+  const all = input.flag('all');
+  return { ...named(input), ...filterOf(input), ...(all === undefined ? {} : { all }) };
 }
 
 export interface UpdateCall {
   selector: SubscriptionSelector;
-  filter: SubscriptionFilter;
+  /** Absent: only the connection's mode changes. */
+  filter?: SubscriptionFilter;
   options: Pick<SubscribeOptions, 'mode' | 'intervalMs'>;
 }
 
-/** The argument of `update_filters`: which subscriptions, and the filters that replace theirs. */
+/**
+ * The argument of `update_filters`. With `filters` everything beside it selects as for `unsubscribe`; without it the
+ * filters stand beside `id`, `type` and `channel`. That a message names no filter never means "take all away": `{}` does.
+ */
 export function parseUpdate(argument: unknown): UpdateCall {
   const input = Input.of(argument, UPDATE_FIELDS);
-  const filters = input.object('filters', FILTER_FIELDS) ?? input;
-  return { selector: named(input), filter: filterOf(filters), options: readMode(input) };
+  const options = readMode(input);
+  const filters = input.object('filters', FILTER_FIELDS);
+  const beside = filterOf(input);
+  if (filters) return { selector: { ...named(input), ...beside }, filter: filterOf(filters), options };
+  const { selector, filter } = asInSubscribe(named(input), beside);
+  if (Object.keys(filter).length > 0) return { selector, filter, options };
+  if (Object.keys(options).length > 0) return { selector, options };
+  throw input.fault('filters', 'is required; {} takes all filters away');
+}
+
+/** As in `subscribe`, the protocols beside type `protocol` say what the subscription is about, so they select it. */
+function asInSubscribe(
+  selector: SubscriptionSelector,
+  filter: SubscriptionFilter,
+): Pick<UpdateCall, 'selector'> & {
+  filter: SubscriptionFilter;
+} {
+  const { protocols, ...rest } = filter;
+  if (selector.type !== 'protocol' || selector.id !== undefined || !protocols) return { selector, filter };
+  return { selector: { ...selector, protocols }, filter: rest };
 }
 
 function named(input: Input): SubscriptionSelector {

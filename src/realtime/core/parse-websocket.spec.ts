@@ -52,6 +52,11 @@ describe('parseMessage', () => {
     });
   });
 
+  it('takes the wish of an admin for the rows of every owner', () => {
+    const message = parseMessage({ type: 'subscribe', channels: ['alerts', 'nonsense'], all: true });
+    expect(message).toMatchObject({ channels: [{ request: { all: true } }, { request: undefined }] });
+  });
+
   it('keeps a name that is no channel, without a request', () => {
     const message = parseMessage({ type: 'subscribe', channels: ['tvl', 'nonsense', 'tvl'] });
     expect(message).toMatchObject({ channels: [{ channel: 'tvl' }, { channel: 'nonsense', request: undefined }] });
@@ -98,7 +103,7 @@ describe('parseMessage', () => {
     ['a snapshot that is a text', { type: 'subscribe', channels: ['tvl'], snapshot: 'yes' }, 'snapshot'],
     ['no filters', { type: 'update_filters' }, 'filters'],
   ])('refuses %s and names the field', (_, value, field) => {
-    expect(faultOf(value)).toEqual({ code: 'invalid_request', field: field ?? '' });
+    expect(faultOf(value)).toEqual({ code: 'invalid_request', field });
   });
 
   it('never throws anything but invalid_request, whatever comes', () => {

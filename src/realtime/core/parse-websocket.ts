@@ -1,4 +1,4 @@
-import { channelRequest, readFilter, type FilterNames } from './channel-request.js';
+import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input } from './input.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
 import type { SubscribeOptions } from './session.js';
@@ -48,7 +48,7 @@ const ENVELOPE = ['type', 'action', 'id'];
 const FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
   authenticate: ['apiKey', 'since'],
   ping: [],
-  subscribe: ['channels', 'filters', 'since', 'snapshot', 'mode', 'intervalMs'],
+  subscribe: ['channels', 'filters', 'all', 'since', 'snapshot', 'mode', 'intervalMs'],
   unsubscribe: ['channels'],
   update_filters: ['channels', 'filters', 'mode', 'intervalMs'],
   subscriptions: [],
@@ -110,8 +110,14 @@ function bodyOf(type: MessageType, input: Input): ClientMessage {
       return { type };
     case 'subscribe': {
       const filter = filterOf(input);
+      const all = input.flag('all');
       const channels = required(input, 'channels', channelsOf(input));
-      return { type, channels: channels.map((channel) => named(channel, filter)), filter, options: readOptions(input) };
+      return {
+        type,
+        channels: channels.map((channel) => named(channel, filter, all)),
+        filter,
+        options: readOptions(input),
+      };
     }
     case 'unsubscribe':
       return { type, channels: channelsOf(input) };
@@ -121,8 +127,9 @@ function bodyOf(type: MessageType, input: Input): ClientMessage {
   }
 }
 
-function named(channel: string, filter: SubscriptionFilter): NamedChannel {
-  return { channel, request: channelRequest(channel, filter) };
+function named(channel: string, filter: SubscriptionFilter, all: boolean | undefined): NamedChannel {
+  const request = channelRequest(channel, filter);
+  return { channel, request: request && withOwners(request, all) };
 }
 
 function channelsOf(input: Input): readonly string[] | undefined {

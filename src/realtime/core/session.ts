@@ -101,14 +101,17 @@ export class Session {
     });
   }
 
-  /** Replaces the filters of the subscriptions the selector names; they keep their ids. Applies to events from now on. */
+  /**
+   * Replaces the filters of the subscriptions the selector names, from now on; they keep their ids. Without a filter
+   * only the mode changes.
+   */
   updateFilters(
     selector: SubscriptionSelector,
-    filter: SubscriptionRequest['filter'],
+    filter: SubscriptionRequest['filter'] | undefined,
     options: Pick<SubscribeOptions, 'mode' | 'intervalMs'> = {},
   ): Promise<SubscribeAnswer> {
     return this.inOrder(() => {
-      const updated = this.book.update(selector, filter);
+      const updated = filter ? this.book.update(selector, filter) : this.book.select(selector);
       this.setMode(options);
       return { subscriptions: updated.map((subscription) => subscription.describe()), cursor: this.cursor };
     });
@@ -252,7 +255,8 @@ export class Session {
     this.setMode(options);
     const asked = [...new Set(all)];
     const snapshotOf = asked.filter(
-      (one) => options.snapshot === true || requests[all.indexOf(one)]?.snapshot === true,
+      (one) =>
+        options.snapshot === true || requests.some(({ snapshot }, index) => snapshot === true && all[index] === one),
     );
     let recovery: Recovery = {};
     if (options.since !== undefined || snapshotOf.length > 0) {

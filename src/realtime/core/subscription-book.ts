@@ -1,5 +1,5 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { compileFilter } from './filter.js';
+import { compileFilter, narrowedTypes } from './filter.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import { assertMaySubscribe } from './subscription-rights.js';
@@ -11,16 +11,12 @@ import {
 } from './subscription.js';
 
 /** Which subscriptions a change is about: what it names must agree, what it leaves out is not looked at. */
-export interface SubscriptionSelector {
+export interface SubscriptionSelector extends SubscriptionFilter {
   id?: string;
   type?: SubscriptionType;
   /** Channel names as the client wrote them. */
   channels?: readonly string[];
-  protocols?: readonly string[];
-  chains?: readonly string[];
-  tokens?: readonly string[];
-  /** A step. */
-  threshold?: number;
+  all?: boolean;
 }
 
 /** The subscriptions of one session: what it may have, each only once, and their names for unsubscribing. */
@@ -66,11 +62,12 @@ export class SubscriptionBook {
     if (named.length === 0) throw new DomainError('not_found', 'No subscription of this connection matches.');
     const changed = named.map((old) => this.make(refiltered(old.request, filter), old));
     this.drop(named);
-    return changed.map((subscription) => {
+    const kept = changed.map((subscription) => {
       const known = this.byIdentity.get(identityOf(subscription));
       if (!known) this.enter(subscription);
       return known ?? subscription;
     });
+    return [...new Set(kept)];
   }
 
   drop(subscriptions: readonly Subscription[]): void {
@@ -105,7 +102,7 @@ export class SubscriptionBook {
     this.host.register(subscription);
   }
 
-  private select(selector: SubscriptionSelector): Subscription[] {
+  select(selector: SubscriptionSelector): Subscription[] {
     return [...this.byId.values()].filter((subscription) => isNamed(subscription, selector));
   }
 }
@@ -124,7 +121,11 @@ function isNamed({ id, request, filter }: Subscription, selector: SubscriptionSe
     holds(filter.protocol, selector.protocols) &&
     holds(filter.chain, selector.chains) &&
     holds(filter.token, selector.tokens) &&
-    (selector.threshold === undefined || selector.threshold === (request.filter.threshold ?? 0))
+    (selector.threshold === undefined || selector.threshold === (request.filter.threshold ?? 0)) &&
+    (selector.minValue === undefined || selector.minValue === filter.minValue) &&
+    (selector.maxValue === undefined || selector.maxValue === filter.maxValue) &&
+    (selector.all === undefined || selector.all === filter.all) &&
+    (selector.types === undefined || filter.types.join() === narrowedTypes(request, selector.types).join())
   );
 }
 

@@ -25,7 +25,7 @@ async function connected(id: string): Promise<Caller> {
 }
 const told = (keyId: string) => waitFor(() => ended.find(([id]) => id === keyId)?.[1], { timeoutMs: 5_000 });
 
-describe('a key in use', () => {
+describe.concurrent('a key in use', () => {
   it.each([
     ['revoked', 'UPDATE api_keys SET revoked_at = now() WHERE id = $1'],
     ['expired', 'UPDATE api_keys SET expires_at = now() WHERE id = $1'],

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Broker, type BatchListener } from '../../../src/events/broker/broker.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
@@ -64,6 +64,20 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
   afterAll(async () => {
     await pod.close();
     await db.drop();
+  });
+
+  it('within moments also when the clock of the machine was put back', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    try {
+      await db.pool.query(`SELECT append_events('[{"type": "liquidation"}]')`);
+      await waitFor(() => pod.feed.state === 'broker');
+    } finally {
+      vi.useRealTimers();
+    }
+    broker.fates = ['drop', 'drop'];
+    await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
+    await expect.poll(() => seen.map(({ type }) => type), { timeout: 5_000 }).toContain('emission');
+    broker.fates = [];
   });
 
   it('without hole or repetition, whatever the broker does', async () => {

@@ -61,6 +61,23 @@ const caughtUp = async (head: number): Promise<unknown> =>
   });
 
 describe('a durable reader', () => {
+  it('whose batch takes longer than a statement may tries a smaller one, and gives up no event for that', async () => {
+    const sizes: number[] = [];
+    const slow = reader({
+      handle: async (tx, batch) => {
+        sizes.push(batch.length);
+        if (batch.length > 2) throw Object.assign(new Error('canceling statement'), { code: '57014' });
+        await writeEffects(tx, batch);
+      },
+    });
+    slow.start();
+    const { headSeq } = await pod.log.bounds();
+    await caughtUp(headSeq);
+    await slow.stop();
+    expect(await effects()).toEqual(upTo(headSeq));
+    expect(sizes.slice(0, 2)).toEqual([8, 2]);
+  });
+
   it('sees every event once, goes on where it stopped, and two of one name share the work', async () => {
     const first = reader();
     first.start();

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 
@@ -46,6 +48,19 @@ describe('what every request passes', () => {
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ code: 'invalid_request' });
   });
+
+  it.each(['http://[', 'http://a:99999/x', '//['])(
+    'answers the unreadable target %s as every other',
+    async (target) => {
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+      socket.end(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      const answer = await text(socket);
+      expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+      expect(answer).toMatch(/^X-Request-Id: /m);
+      expect(answer).toMatch(/^Content-Type: application\/problem\+json/m);
+      expect(answer).not.toMatch(/express/i);
+    },
+  );
 
   it('keeps a sane request id and replaces any other', async () => {
     const sane = await fetch(`${app.url}/health/live`, { headers: { 'x-request-id': 'trace-7:a.b_c' } });

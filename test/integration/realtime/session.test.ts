@@ -161,6 +161,91 @@ describe('subscriptions', () => {
     await expect(session.updateFilters({ id: 'nope' }, {})).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  it.each<[string, object, string[]]>([
+    ['a range', { type: 'tvl_changes', minValue: 1e9 }, ['s2']],
+    ['the other end of a range', { type: 'tvl_changes', maxValue: 5 }, ['s3']],
+    ['event types', { type: 'protocol', eventTypes: ['tvl_update'] }, ['s5']],
+    ['event types that are all the type has', { type: 'tvl_changes', eventTypes: ['tvl_change'] }, ['s1', 's2', 's3']],
+    ['every owner', { type: 'alerts', all: true }, ['s7']],
+    ['less', { type: 'alerts' }, ['s6', 's7']],
+  ])('unsubscribes only what agrees with the body: %s', async (_, body, ids) => {
+    const { open } = start();
+    const { session, subscribe } = open(caller({ role: 'admin' }));
+    await subscribe([
+      { type: 'tvl_changes', minValue: 1e6 },
+      { type: 'tvl_changes', minValue: 1e9 },
+      { type: 'tvl_changes', maxValue: 5 },
+      { type: 'protocol', protocol: 'lido' },
+      { type: 'protocol', protocol: 'lido', eventTypes: ['tvl_change'] },
+      { type: 'alerts' },
+      { type: 'alerts', all: true },
+    ]);
+    const { removed } = await session.unsubscribe(parseSelector(body));
+    expect(removed.map(({ id }) => id)).toEqual(ids);
+  });
+
+  it('changes the mode alone without touching a filter', async () => {
+    const { open } = start();
+    const { session, subscribe } = open();
+    await subscribe({ type: 'tvl_changes', threshold: 0.05 });
+    const { selector, filter, options } = parseUpdate({ mode: 'latest', intervalMs: 500 });
+    const answer = await session.updateFilters(selector, filter, options);
+    expect(answer.subscriptions).toEqual([{ id: 's1', type: 'tvl_changes', threshold: 0.05 }]);
+    expect(session.mode).toBe('latest');
+  });
+
+  it('takes what stands beside type protocol, or beside filters, as the selection', async () => {
+    const { open } = start();
+    const { session, subscribe } = open();
+    await subscribe([
+      { type: 'protocol', protocol: 'lido' },
+      { type: 'protocol', protocol: 'aave-v3', chain: 'ethereum' },
+    ]);
+    const first = parseUpdate({ type: 'protocol', protocol: 'lido', threshold: 0.1 });
+    await session.updateFilters(first.selector, first.filter);
+    const second = parseUpdate({ type: 'protocol', chain: 'ethereum', filters: { chain: 'base' } });
+    await session.updateFilters(second.selector, second.filter);
+    expect(session.list()).toEqual([
+      { id: 's1', type: 'protocol', protocols: ['lido'], threshold: 0.1 },
+      { id: 's2', type: 'protocol', protocols: ['aave-v3'], chains: ['base'] },
+    ]);
+  });
+
+  it('names a subscription once when an update makes two of them the same', async () => {
+    const { open } = start();
+    const { session, subscribe } = open();
+    await subscribe([{ type: 'tvl_changes', threshold: 0.05 }, { type: 'tvl_changes' }]);
+    const { selector, filter } = parseUpdate({ type: 'tvl_changes', filters: {} });
+    const { subscriptions } = await session.updateFilters(selector, filter);
+    expect(subscriptions).toEqual([{ id: 's1', type: 'tvl_changes' }]);
+    expect(session.list()).toHaveLength(1);
+  });
+
+  it.each([{}, { id: 's1' }, { type: 'protocol', protocol: 'lido' }])(
+    'refuses an update that names no filter instead of taking all away: %j',
+    (body) => {
+      expect(() => parseUpdate(body)).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'filters' }));
+    },
+  );
+
+  it.each(['protocol', 'chain', 'token'])('refuses a blank or broken %s', (field) => {
+    for (const value of ['  ', 'a\u0000b', '']) {
+      expect(() => parseSubscribe({ type: 'protocol', protocol: 'lido', [field]: value })).toThrow(
+        expect.objectContaining({ code: 'invalid_request', field }),
+      );
+    }
+  });
+
+  it('points into the body as REST does', () => {
+    expect(() => parseUpdate({ id: 's1', filters: { chains: 5 } })).toThrow(
+      expect.objectContaining({ errors: [expect.objectContaining({ pointer: '/filters/chains' })] }),
+    );
+  });
+
+  it('names no field when the whole message is wrong', () => {
+    expect(() => parseSubscribe('tvl_changes')).toThrow(expect.objectContaining({ field: undefined }));
+  });
+
   it('is all or nothing: one refused body of an array leaves nothing behind', async () => {
     const { open } = start({ limits: { subscriptionsPerConnection: 2 } });
     const { session, subscribe } = open(caller({ subscriptionTypes: ['tvl_changes'] }));
@@ -353,7 +438,7 @@ describe('connections', () => {
     pass(4_900);
     expect(expiring.link.closed).toBeUndefined();
     pass(200);
-    expect(expiring.link.closed?.reason).toBe('revoked');
+    expect(expiring.link.closed?.reason).toBe('expired');
     expect(hub.endKey('k2', 'revoked', 'revoked')).toBe(1);
     expect(revoked.link.closed?.reason).toBe('revoked');
     pass(700_000);
@@ -454,6 +539,11 @@ describe('snapshot', () => {
     ]);
     expect(itemsOf(link)).toEqual([7, 67_000]);
     expect(link.named('snapshot')).toHaveLength(2);
+    await subscribe([
+      { type: 'tvl_changes', chain: 'base' },
+      { type: 'tvl_changes', chains: ['base'], snapshot: true },
+    ]);
+    expect(link.named('snapshot')).toHaveLength(3);
   });
 
   it('is followed by what changed while its parts were sent', async () => {

@@ -114,6 +114,24 @@ describe('the DefiLlama source', () => {
     await waitFor(async () => (await db.pool.query('SELECT 1 FROM token_prices')).rowCount === 3);
   });
 
+  it('prices the other tokens when the server refuses a request for some', async () => {
+    const many = Array.from({ length: 150 }, (_, n) => ({
+      name: `P${n}`,
+      chains: ['Base'],
+      tvl: 1,
+      gecko_id: `p${n}`,
+    }));
+    server.answer = (request, response) => {
+      const path = request.url ?? '';
+      if (path === '/protocols') json(many)(request, response);
+      else if (path.includes('bitcoin')) response.writeHead(400).end();
+      else json({ coins: { 'coingecko:p149': { price: 2 } } })(request, response);
+    };
+    start();
+    await waitFor(async () => (await db.pool.query('SELECT 1 FROM token_prices')).rowCount === 1);
+    expect(await polls('failed')).toBeGreaterThan(0);
+  });
+
   it('survives a database that refuses the rows', async () => {
     await db.pool.query('REVOKE INSERT ON protocols FROM rta_writer; REVOKE ALL ON token_prices FROM rta_writer');
     await db.pool.query('REVOKE INSERT (slug) ON protocols FROM rta_writer');

@@ -109,6 +109,26 @@ describe('reading a resource over HTTP', () => {
     await expect.poll(again, { timeout: 5_000 }).toEqual({ ok: true });
   });
 
+  it('leaves only the server alone that fails', async () => {
+    const healthy = await startLlamaServer(json({ ok: true }));
+    try {
+      server.answer = (_, response) => response.writeHead(500).end();
+      await expect(get({ attempts: 1, breakAfter: 1, breakMs: 60_000 })).rejects.toThrow('500');
+      expect(await fetcher.get(`${healthy.url}/x`, new AbortController().signal)).toEqual({ ok: true });
+    } finally {
+      await healthy.close();
+    }
+  });
+
+  it('remembers only the answers of the addresses asked last', async () => {
+    server.answer = json({ ok: true }, { etag: '"1"' });
+    await get();
+    for (let n = 0; n < 300; n++) await fetcher.get(`${server.url}/${n}`, new AbortController().signal);
+    await fetcher.get(`${server.url}/x`, new AbortController().signal);
+    await fetcher.get(`${server.url}/299`, new AbortController().signal);
+    expect(server.requests.slice(-2)).toEqual(['GET /x -', 'GET /299 "1"']);
+  });
+
   it('stops at once when told to', async () => {
     server.answer = () => undefined;
     fetcher = new HttpFetcher({ timeoutMs: 60_000 });

@@ -42,7 +42,7 @@ try:
         namespaces=["/v1/realtime"],
         auth={"apiKey": key},
         transports=[transport] if transport == "websocket" else ["polling", "websocket"],
-        wait_timeout=10,
+        wait_timeout=4,
     )
 except socketio.exceptions.ConnectionError as error:
     say("failed", str(error))

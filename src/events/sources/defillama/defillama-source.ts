@@ -60,7 +60,7 @@ export class DefillamaSource extends SourceFeed {
     await Promise.all([
       this.every(tvlEveryMs, signal, () => this.poll('protocols', signal, () => this.pollProtocols(signal))),
       this.every(tvlEveryMs, signal, () => this.poll('chains', signal, () => this.pollChains(signal)), true),
-      this.every(pricesEveryMs, signal, () => this.poll('prices', signal, () => this.pollPrices(signal)), true),
+      this.every(pricesEveryMs, signal, () => this.pollPrices(signal), true),
     ]);
   }
 
@@ -109,18 +109,18 @@ export class DefillamaSource extends SourceFeed {
     });
   }
 
-  private async pollPrices(signal: AbortSignal): Promise<Outcome> {
-    let outcome: Outcome = 'unchanged';
+  /** Each request is a poll of its own: one that is refused does not keep the other tokens without prices. */
+  private async pollPrices(signal: AbortSignal): Promise<void> {
     for (const tokens of chunks(this.tokens, COINS_PER_REQUEST)) {
       const coins = tokens.map((token) => (token.includes(':') ? token : `coingecko:${token}`)).map(encodeURIComponent);
       const address = `${this.endpoints.coins}/prices/current/${coins.join(',')}`;
-      const one = await this.use(address, signal, async (body) => {
-        const { rows } = readPrices(body, this.clock.now());
-        await this.write((tx) => writePrices(tx, rows));
-      });
-      if (one === 'written') outcome = one;
+      await this.poll('prices', signal, () =>
+        this.use(address, signal, async (body) => {
+          const { rows } = readPrices(body, this.clock.now());
+          await this.write((tx) => writePrices(tx, rows));
+        }),
+      );
     }
-    return outcome;
   }
 
   /** Reads a resource and gives it to `work`. An answer that could not be used is asked for again in full. */

@@ -33,6 +33,8 @@ export const FETCHER_DEFAULTS: HttpFetcherOptions = {
 
 /** A longer Retry-After than this is obeyed by giving up until the next poll. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
+/** Addresses change with the tokens that are asked for; those no longer used are forgotten. */
+const MOST_ETAGS = 100;
 
 /** Why a resource could not be read. `retryable`: the same request may succeed in a moment. */
 export class FetchError extends Error {
@@ -52,24 +54,21 @@ export class FetchError extends Error {
  */
 export class HttpFetcher {
   private readonly options: HttpFetcherOptions;
-  private readonly breaker: CircuitBreakerPolicy;
+  /** By host: one that fails does not keep the others from being asked. */
+  private readonly breakers = new Map<string, CircuitBreakerPolicy>();
   private readonly dispatcher: Dispatcher;
+  /** By address, the one asked longest ago first. */
   private readonly etags = new Map<string, string>();
 
   constructor(options: Partial<HttpFetcherOptions> = {}) {
     this.options = { ...FETCHER_DEFAULTS, ...options };
-    const { breakAfter, breakMs, timeoutMs } = this.options;
-    this.breaker = circuitBreaker(
-      handleWhen((error) => error instanceof FetchError),
-      { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) },
-    );
-    this.dispatcher = new Agent({ connect: { timeout: timeoutMs }, connections: 4 });
+    this.dispatcher = new Agent({ connect: { timeout: this.options.timeoutMs }, connections: 4 });
   }
 
   /** The resource as parsed JSON; undefined when it is what the last successful `get` of this address gave. */
   async get(address: string, signal: AbortSignal): Promise<unknown> {
     try {
-      return await this.breaker.execute(() => this.getPatiently(address, signal));
+      return await this.breakerOf(hostOf(address)).execute(() => this.getPatiently(address, signal));
     } catch (error) {
       if (error instanceof BrokenCircuitError)
         throw new FetchError(`${hostOf(address)} keeps failing; left alone`, false);
@@ -84,6 +83,18 @@ export class HttpFetcher {
   /** Forgets that an answer was seen, so that the next `get` brings it again: for answers that could not be used. */
   forget(address: string): void {
     this.etags.delete(address);
+  }
+
+  private breakerOf(host: string): CircuitBreakerPolicy {
+    const known = this.breakers.get(host);
+    if (known !== undefined) return known;
+    const { breakAfter, breakMs } = this.options;
+    const breaker = circuitBreaker(
+      handleWhen((error) => error instanceof FetchError),
+      { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) },
+    );
+    this.breakers.set(host, breaker);
+    return breaker;
   }
 
   private async getPatiently(address: string, signal: AbortSignal): Promise<unknown> {
@@ -115,13 +126,19 @@ export class HttpFetcher {
       if (!/\bjson\b/i.test(String(headers['content-type'] ?? '')))
         throw new FetchError('the answer is not JSON', false);
       const parsed: unknown = parse(await this.read(body));
-      if (typeof headers['etag'] === 'string') this.etags.set(address, headers['etag']);
-      else this.etags.delete(address);
+      this.remember(address, headers['etag']);
       return parsed;
     } finally {
       // A body that is not read to its end would hold its connection.
       body.destroy();
     }
+  }
+
+  private remember(address: string, etag: string | string[] | undefined): void {
+    this.etags.delete(address);
+    if (typeof etag === 'string') this.etags.set(address, etag);
+    const [oldest] = this.etags.keys();
+    if (this.etags.size > MOST_ETAGS && oldest !== undefined) this.etags.delete(oldest);
   }
 
   private async read(body: AsyncIterable<Buffer>): Promise<string> {

@@ -53,6 +53,7 @@ export class StreamController {
     type: Boolean,
     description: 'Send the published values that match first.',
   })
+  @ApiQuery({ name: 'all', required: false, type: Boolean, description: 'Admins: rows of every owner.' })
   @ApiQuery({ name: 'mode', required: false, enum: ['all', 'latest'] })
   @ApiQuery({
     name: 'intervalMs',

@@ -83,5 +83,5 @@ export class WebSocketLink implements ClientLink, BatchedWriter {
 
 function sharedFrame(event: EncodedEvent, channels: readonly string[]): Buffer {
   const names = channels.length === 1 ? channels[0] : channels.join('\n');
-  return event.frame(`websocket ${names}`, () => textFrame(websocketText(event, channels)));
+  return event.variant(`websocket ${names}`, () => textFrame(websocketText(event, channels)));
 }

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { migrateDatabase } from '../../../src/platform/database/migrate-database.js';
+import { createTestDatabase } from '../../support/test-database.js';
+
+it('functions that others keep in the database stay as open as they were; ours are for whom they are granted', async () => {
+  const db = await createTestDatabase({ empty: true });
+  try {
+    await db.pool.query(`CREATE FUNCTION of_others() RETURNS integer LANGUAGE sql AS 'SELECT 1'`);
+    await migrateDatabase(db.url);
+    const { rows } = await db.pool.query(
+      `SELECT proname FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) acl
+       WHERE pronamespace = 'public'::regnamespace AND acl.grantee = 0 AND prorettype <> 'trigger'::regtype`,
+    );
+    expect(rows).toEqual([{ proname: 'of_others' }]);
+  } finally {
+    await db.drop();
+  }
+});

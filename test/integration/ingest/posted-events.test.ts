@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseCursor } from '../../../src/events/core/cursor.js';
+import { PostedEvents } from '../../../src/events/ingest/posted-events.js';
+import { PublicationWait } from '../../../src/events/ingest/publication-wait.js';
+import { Clock } from '../../../src/platform/clock/clock.js';
+import { RequestContext } from '../../../src/platform/http/request-context.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createPod, type Pod } from '../capture/capture-fixture.js';
+
+let db: TestDatabase;
+let pod: Pod;
+beforeAll(async () => {
+  db = await createTestDatabase();
+  pod = createPod(db.url);
+});
+afterAll(async () => {
+  await pod.close();
+  await db.drop();
+});
+
+it('a repeated post answers with a position behind the event of the first, which may still wait for its number', async () => {
+  const posts = new PostedEvents(
+    pod.database,
+    new Clock(),
+    new RequestContext(),
+    new PublicationWait(pod.log, pod.sequencer),
+  );
+  const post = () =>
+    posts.add({ eventType: 'emission', protocol: 'aave', data: {} }, { userId: 'u', idempotencyKey: 'k' });
+  const first = post();
+  await expect.poll(async () => (await db.pool.query('SELECT FROM change_outbox')).rowCount).toBe(1);
+  const repeated = post();
+  pod.sequencer.start();
+  const answers = await Promise.all([first, repeated]);
+  expect(answers.map(({ created }) => created)).toEqual([true, false]);
+  const [event] = await pod.log.read(0, 1, { types: ['emission'] });
+  for (const { cursor } of answers) expect(parseCursor(cursor)?.seq).toBeGreaterThanOrEqual(event?.seq ?? Infinity);
+});

@@ -1,0 +1,74 @@
+import type { PoolClient } from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { becomeWriter, writeProtocols, type ProtocolRow } from '../../../src/events/ingest/table-writer.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db?.drop());
+
+const nothingGiven = { symbol: null, category: null, chains: null, url: null, metadata: null };
+
+async function asWriter(work: (tx: PoolClient) => Promise<void>): Promise<void> {
+  const tx = await db.pool.connect();
+  try {
+    await tx.query('BEGIN');
+    await becomeWriter(tx);
+    await work(tx);
+    await tx.query('COMMIT');
+  } finally {
+    tx.release();
+  }
+}
+
+/** Writes the second row while the transaction of the first is still open, and waits for both. */
+async function atOnce(first: ProtocolRow, second: ProtocolRow): Promise<void> {
+  let later = Promise.resolve();
+  await asWriter(async (tx) => {
+    await writeProtocols(tx, [first]);
+    later = asWriter(async (other) => void (await writeProtocols(other, [second])));
+    await waitFor(async () => {
+      const { rows } = await db.pool.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows[0]?.n === 1;
+    });
+  });
+  await later;
+}
+
+const stored = async (slug: string) =>
+  (await db.pool.query('SELECT category, chains, url, metadata FROM protocols WHERE slug = $1', [slug])).rows;
+
+it('two writers of one protocol at once keep what the other one gave', async () => {
+  await asWriter(async (tx) => void (await writeProtocols(tx, [{ ...nothingGiven, slug: 'aave', name: 'Aave' }])));
+  await atOnce(
+    { ...nothingGiven, slug: 'aave', name: 'Aave', category: 'Lending', chains: ['base'], metadata: { audits: 2 } },
+    { ...nothingGiven, slug: 'aave', name: 'Aave', url: 'https://aave.example' },
+  );
+  expect(await stored('aave')).toEqual([
+    { category: 'Lending', chains: ['base'], url: 'https://aave.example', metadata: { audits: 2 } },
+  ]);
+});
+
+it('two writers of one new protocol at once keep what the other one gave', async () => {
+  await atOnce(
+    { ...nothingGiven, slug: 'lido', name: 'Lido', category: 'Staking', chains: ['ethereum'], metadata: { audits: 1 } },
+    { ...nothingGiven, slug: 'lido', name: 'Lido', url: 'https://lido.example' },
+  );
+  expect(await stored('lido')).toEqual([
+    { category: 'Staking', chains: ['ethereum'], url: 'https://lido.example', metadata: { audits: 1 } },
+  ]);
+});
+
+it('a protocol written again as it stands is not touched', async () => {
+  const row = { ...nothingGiven, slug: 'curve', name: 'Curve', category: 'Dexs' };
+  await asWriter(async (tx) => void (await writeProtocols(tx, [row])));
+  const { rows: before } = await db.pool.query(`SELECT xmin::text, updated_at FROM protocols WHERE slug = 'curve'`);
+  await asWriter(async (tx) => void (await writeProtocols(tx, [{ ...row, category: null }])));
+  const { rows: after } = await db.pool.query(`SELECT xmin::text, updated_at FROM protocols WHERE slug = 'curve'`);
+  expect(after).toEqual(before);
+});
