@@ -24,7 +24,7 @@ async function start(lifetime: ProcessLifetime): Promise<void> {
     serverOptions(settings),
   );
   lifetime.onEnd(() => app.close());
-  lifetime.onEnd(() => app.get(Drain).run());
+  lifetime.onEnd((signal) => app.get(Drain).run(signal === 'SIGINT'));
   await setUp(app).listen(settings.port, settings.host);
   const url = localUrl(app.getHttpServer(), settings.tlsCert !== undefined);
   const { newAdminKey, adminKeyFile } = app.get(AdminKey);

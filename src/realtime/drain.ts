@@ -33,15 +33,17 @@ export class Drain {
     private readonly clock: Clock,
   ) {}
 
-  /** Resolves when everybody has left, or the time for it is over. */
-  run(): Promise<void> {
-    this.running ??= this.empty();
+  /**
+   * Resolves when everybody has left, or the time for it is over: DRAIN_SECONDS, but a second for somebody who waits at a
+   * terminal, where nothing takes over.
+   */
+  run(isInteractive = false): Promise<void> {
+    this.running ??= this.empty(Math.min(this.settings.drainSeconds, isInteractive ? 1 : Infinity) * 1_000);
     return this.running;
   }
 
-  private async empty(): Promise<void> {
+  private async empty(windowMs: number): Promise<void> {
     const begun = this.clock.now();
-    const windowMs = this.settings.drainSeconds * 1_000;
     const drain = new HubDrain(this.hub, begun + windowMs * SPREAD);
     this.readiness.beginDrain();
     this.admission.drain(drain);

@@ -29,7 +29,7 @@ const TOOLS = [
   },
   {
     name: 'redis-server (7 or newer)',
-    suites: ['integration', 'e2e', 'fault'],
+    suites: ['contract', 'integration', 'e2e', 'fault'],
     packages: ['redis-server'],
     present: () => succeeds('redis-server', ['--version']),
   },

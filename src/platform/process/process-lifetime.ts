@@ -6,13 +6,18 @@ const ECHO_MS = 1_000;
 /** A graceful end that takes longer than any drain window has hung. */
 const LONGEST_END_MS = 60_000;
 
+type Signal = 'SIGTERM' | 'SIGINT';
+
+/** One step of the end; knows the signal that asked for it, if one did. */
+type Ending = (signal?: Signal) => Promise<void>;
+
 /**
  * The end of the process. SIGTERM and SIGINT run what was registered with `onEnd`, last registered first, then exit 0; a
  * second signal exits at once. An error that nobody caught is logged and exits 1, because the state is unknown then.
  */
 export class ProcessLifetime {
   private readonly logger = new Logger('Process');
-  private readonly endings: (() => Promise<void>)[] = [];
+  private readonly endings: Ending[] = [];
   private endedAt: number | undefined;
   private longestEndMs = LONGEST_END_MS;
 
@@ -27,7 +32,7 @@ export class ProcessLifetime {
   }
 
   /** Runs `ending` when the process is about to end, before those that were registered earlier. */
-  onEnd(ending: () => Promise<void>): void {
+  onEnd(ending: Ending): void {
     this.endings.unshift(ending);
   }
 
@@ -43,13 +48,13 @@ export class ProcessLifetime {
   }
 
   /** Ends in order and exits. Called again while it runs, it does nothing. */
-  async end(exitCode: number): Promise<void> {
+  async end(exitCode: number, signal?: Signal): Promise<void> {
     if (this.endedAt !== undefined) return;
     this.endedAt = Date.now();
     setTimeout(() => process.exit(1), this.longestEndMs).unref();
     for (const ending of this.endings) {
       try {
-        await ending();
+        await ending(signal);
       } catch (error) {
         this.logger.error({ err: error }, 'a part did not end cleanly');
         exitCode ||= 1;
@@ -58,10 +63,10 @@ export class ProcessLifetime {
     process.exit(exitCode);
   }
 
-  private signalled(signal: 'SIGTERM' | 'SIGINT'): void {
+  private signalled(signal: Signal): void {
     if (this.endedAt === undefined) {
       this.logger.log({ signal }, 'stopping; a second signal stops at once');
-      void this.end(0);
+      void this.end(0, signal);
     } else if (Date.now() - this.endedAt > ECHO_MS) {
       process.exit(signal === 'SIGINT' ? 130 : 143);
     }

@@ -94,10 +94,11 @@ describe('the DefiLlama source', () => {
 
   it('asks for changes only, and writes what changed', async () => {
     start();
-    await waitFor(async () => (await polls('written')) > 0);
+    // Prices are asked for once the protocols, and their ETag, are in.
+    await waitFor(async () => (await db.pool.query('SELECT 1 FROM token_prices')).rowCount === 3);
     server.answer = (_, response) => response.writeHead(304).end();
+    await waitFor(() => server.requests.includes('GET /protocols "p1"'));
     await waitFor(async () => (await polls('unchanged')) > 1);
-    expect(server.requests).toContain('GET /protocols "p1"');
     server.answer = json([{ name: 'Plain Swap', slug: 'plain-swap', chains: ['Base'], tvl: 1_000 }], { etag: '"p2"' });
     await waitFor(async () => (await db.pool.query(`SELECT 1 FROM protocol_tvl WHERE chain = 'base'`)).rowCount === 1);
   });
