@@ -99,6 +99,7 @@ describe('the DefiLlama source', () => {
     server.answer = (_, response) => response.writeHead(304).end();
     await waitFor(() => server.requests.includes('GET /protocols "p1"'));
     await waitFor(async () => (await polls('unchanged')) > 1);
+    expect(await polls('failed')).toBe(0);
     server.answer = json([{ name: 'Plain Swap', slug: 'plain-swap', chains: ['Base'], tvl: 1_000 }], { etag: '"p2"' });
     await waitFor(async () => (await db.pool.query(`SELECT 1 FROM protocol_tvl WHERE chain = 'base'`)).rowCount === 1);
   });
