@@ -82,7 +82,7 @@ describe('the history writer', () => {
     );
   });
 
-  test('neither loses nor doubles a point when it fails between points and position', async () => {
+  test('invariant 6, for any reader: effects and position commit together, so a failure in between neither loses nor doubles', async () => {
     const { pool } = fixture.test;
     await pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 300) n`,
