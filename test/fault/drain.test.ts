@@ -1,7 +1,8 @@
 import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { AppProcess, freePort } from '../support/app-process.js';
+import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { AppProcess } from '../support/app-process.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
 import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';

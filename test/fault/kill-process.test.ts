@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AppProcess, freePort } from '../support/app-process.js';
+import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { AppProcess } from '../support/app-process.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
 import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './app-process.js';
+import { freePort } from '../../src/platform/database/embedded/free-port.js';
 import { waitFor } from './wait-for.js';
 
 const INSTALL = 'nginx is not installed: apt-get install nginx-light';

@@ -1,4 +1,5 @@
-import { AppProcess, freePort } from './app-process.js';
+import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { AppProcess } from './app-process.js';
 import { startNginx, type TestNginx } from './nginx.js';
 import { startRedis, type TestRedis } from './redis-server.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';

@@ -110,8 +110,7 @@ export const SETTINGS = {
   SECRETS_KEY: optional(text, {
     unit: 'text',
     secret: true,
-    shown: 'generated under DATA_DIR if the database is embedded',
-    doc: 'Encrypts secrets stored in the database.',
+    doc: 'Will encrypt secrets stored in the database; none are stored yet.',
   }),
   JWT_SECRET: optional(text, {
     unit: 'text',

@@ -3,7 +3,8 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { AppProcess, freePort } from '../../support/app-process.js';
+import { freePort } from '../../../src/platform/database/embedded/free-port.js';
+import { AppProcess } from '../../support/app-process.js';
 
 export interface BenchAppOptions {
   /** Settings on top of the bench's own: no source, no limits, warnings only. */
