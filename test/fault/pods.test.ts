@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrateDatabase } from '../../src/platform/database/migrate-database.js';
-import { valueTypes } from '../../src/platform/database/connection-options.js';
 import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
 import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
+import { openTestPool } from '../support/test-database.js';
 import { startTestCluster, type TestCluster } from '../support/test-cluster.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -22,9 +21,7 @@ beforeAll(async () => {
   cluster = await startTestCluster();
   const url = cluster.address('postgres');
   await migrateDatabase(url);
-  const pool = new pg.Pool({ connectionString: url, types: valueTypes });
-  pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  const pool = openTestPool(url);
   pods = await startPods({ DRAIN_SECONDS: '2' }, { url, pool, drop: () => pool.end() });
 });
 

@@ -19,9 +19,7 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
   await administer(`CREATE DATABASE ${name} TEMPLATE ${options.empty ? 'template0' : TEMPLATE}`);
   const address = new URL(inject('clusterUrl'));
   address.pathname = `/${name}`;
-  const pool = new pg.Pool({ connectionString: address.href, max: 10, types: valueTypes });
-  pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  const pool = openTestPool(address.href);
   return {
     url: address.href,
     pool,
@@ -30,6 +28,17 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
       await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
+}
+
+/**
+ * Connections that may be cut at any moment, by a fault or by the end of a cluster: what was asked on them fails, what is
+ * idle ends without a word.
+ */
+export function openTestPool(url: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max: 10, types: valueTypes });
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
 }
 
 /** Runs one statement on the cluster, outside any test database. */

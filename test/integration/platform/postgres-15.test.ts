@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import pg from 'pg';
+import type pg from 'pg';
 import { migrateDatabase } from '../../../src/platform/database/migrate-database.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { NO_POSTGRES_15, startTestCluster, type TestCluster } from '../../support/test-cluster.js';
+import { openTestPool } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 if (NO_POSTGRES_15) console.warn(`Skipped: ${NO_POSTGRES_15}`);
@@ -16,7 +17,7 @@ describe.skipIf(NO_POSTGRES_15)('on PostgreSQL 15', () => {
     cluster = await startTestCluster('15');
     const url = cluster.address('postgres');
     await migrateDatabase(url);
-    pool = new pg.Pool({ connectionString: url });
+    pool = openTestPool(url);
     app = await createTestApp({ db: { url, pool, drop: () => pool.end() } });
   });
 
