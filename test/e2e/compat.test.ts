@@ -132,7 +132,7 @@ describe('the DefiLlama-shaped routes', () => {
     ]);
     for (const spelling of ['Ethereum', 'ethereum', 'ETH']) {
       const { body } = await get(`/v2/historicalChainTvl/${spelling}`);
-      expect(withoutPresent(body).map((point: { tvl: number }) => point.tvl)).toEqual([200, 220, 230, 250, 260]);
+      expect(withoutPresent(body as { tvl: number }[]).map(({ tvl }) => tvl)).toEqual([200, 220, 230, 250, 260]);
       expect(body.at(-1).tvl).toBe(300);
     }
     const { body } = await get('/v2/historicalChainTvl');
