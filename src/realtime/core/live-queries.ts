@@ -1,5 +1,5 @@
 import type { Caller } from '../../access/index.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
+import { DomainError, type SocketError } from '../../platform/errors/domain-error.js';
 import type { Session } from './session.js';
 import type { SubscriptionSelector } from './subscription-book.js';
 import { assertMaySubscribe } from './subscription-rights.js';
@@ -16,6 +16,8 @@ export interface LiveQuerySink {
   send(name: 'query_result' | 'query_change', body: LiveQueryBody): void;
   /** The reader is behind: a change now would only wait. Ask again later, or start over with a result. */
   isBehind(): boolean;
+  /** The query can never be answered as it stands: the client is told with `error`, and the subscription ends. */
+  fail(error: SocketError): void;
 }
 
 export interface LiveQueryOptions {
@@ -25,6 +27,8 @@ export interface LiveQueryOptions {
 
 /** One live query of one connection. */
 export interface LiveQueryHandle {
+  /** The same for the same query and options, for whoever may see the same. */
+  readonly id: string;
   /** The result follows, then its changes. */
   start(sink: LiveQuerySink): void;
   close(): void;
@@ -48,75 +52,87 @@ const QUERIES_PER_CONNECTION = 20;
 export class LiveQueries {
   private runner: LiveQueryRunner | undefined;
   private readonly bySession = new Map<Session, OpenQuery[]>();
-  private opened = 0;
 
   serve(runner: LiveQueryRunner): void {
     this.runner = runner;
   }
 
-  /** All or nothing. Nothing is sent before `start`. */
-  open(session: Session, requests: readonly SubscriptionRequest[]): OpenQuery[] {
-    const opened: OpenQuery[] = [];
+  /**
+   * All or nothing; one entry per request. Nothing is sent before `start`. A query that the connection already follows is
+   * that one.
+   */
+  open(session: Session, requests: readonly SubscriptionRequest[]): { all: OpenQuery[]; fresh: OpenQuery[] } {
+    const fresh: OpenQuery[] = [];
     try {
-      for (const request of requests) opened.push(this.openOne(session, request));
+      const all = requests.map((request) => {
+        const made = this.make(session, request);
+        const known = this.of(session).find(({ info }) => info.id === made.info.id);
+        if (known) return known;
+        this.bySession.set(session, [...this.of(session), made]);
+        fresh.push(made);
+        return made;
+      });
+      return { all, fresh };
     } catch (error) {
-      this.close(session, opened);
+      this.close(session, fresh);
       throw error;
     }
-    return opened;
   }
 
   start(session: Session, queries: readonly OpenQuery[]): void {
-    for (const { info, handle } of queries) {
-      handle.start({
+    for (const query of queries) {
+      const { id } = query.info;
+      query.handle.start({
         send: (name, { cursor, ...body }) => {
-          session.link.sendMessage(name, { subscriptionId: info.id, ...body, cursor: older(cursor, session.cursor) });
+          session.link.sendMessage(name, { subscriptionId: id, ...body, cursor: older(cursor, session.cursor) });
         },
         isBehind: () => session.isBehind(),
+        fail: (error) => {
+          this.close(session, [query]);
+          session.link.sendMessage('error', { ...error, subscriptionId: id });
+        },
       });
     }
   }
 
   list(session: Session): SubscriptionInfo[] {
-    return (this.bySession.get(session) ?? []).map(({ info }) => info);
+    return this.of(session).map(({ info }) => info);
   }
 
   /** Of a selector only the id and the type can mean a query. */
   remove(session: Session, { id, type, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
     if (Object.values(rest).some((value) => value !== undefined)) return [];
-    const named = (this.bySession.get(session) ?? []).filter(
+    const named = this.of(session).filter(
       ({ info }) => (id === undefined || info.id === id) && (type === undefined || type === 'query'),
     );
     this.close(session, named);
     return named.map(({ info }) => info);
   }
 
-  close(session: Session, queries: readonly OpenQuery[] = this.bySession.get(session) ?? []): void {
-    const left = (this.bySession.get(session) ?? []).filter((query) => !queries.includes(query));
+  close(session: Session, queries: readonly OpenQuery[] = this.of(session)): void {
+    const left = this.of(session).filter((query) => !queries.includes(query));
     if (left.length > 0) this.bySession.set(session, left);
     else this.bySession.delete(session);
     for (const { handle } of queries) handle.close();
   }
 
-  private openOne(session: Session, request: SubscriptionRequest): OpenQuery {
+  private of(session: Session): readonly OpenQuery[] {
+    return this.bySession.get(session) ?? NONE;
+  }
+
+  private make(session: Session, request: SubscriptionRequest): OpenQuery {
     const { query, intervalMs } = request;
     assertMaySubscribe(session.identity.caller, request);
-    const held = this.bySession.get(session) ?? [];
-    if (held.length >= QUERIES_PER_CONNECTION) {
+    if (!this.runner) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
+    if (this.of(session).length >= QUERIES_PER_CONNECTION) {
       throw new DomainError('limit_exceeded', `A connection may hold ${QUERIES_PER_CONNECTION} live queries.`);
     }
-    if (!this.runner) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
     const handle = this.runner.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
-    const info: SubscriptionInfo = {
-      id: `q${++this.opened}`,
-      type: 'query',
-      ...(intervalMs !== undefined && { intervalMs }),
-    };
-    const opened = { info, handle };
-    this.bySession.set(session, [...held, opened]);
-    return opened;
+    return { handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
   }
 }
+
+const NONE: readonly OpenQuery[] = [];
 
 /** A client may continue from any cursor it sees, so a result never names a position its events have not reached. */
 function older(position: string, sent: string): string {

@@ -250,16 +250,16 @@ export class Session {
   private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
     const { queries } = this.host;
     const isQuery = ({ type }: SubscriptionRequest) => type === 'query';
-    const opened = queries.open(this, requests.filter(isQuery));
+    const { all, fresh } = queries.open(this, requests.filter(isQuery));
     try {
       const answer = await this.addEvents(
         requests.filter((request) => !isQuery(request)),
         options,
       );
-      queries.start(this, opened);
-      return { ...answer, subscriptions: [...answer.subscriptions, ...opened.map(({ info }) => info)] };
+      queries.start(this, fresh);
+      return { ...answer, subscriptions: [...answer.subscriptions, ...all.map(({ info }) => info)] };
     } catch (error) {
-      queries.close(this, opened);
+      queries.close(this, fresh);
       throw error;
     }
   }
