@@ -26,6 +26,8 @@ const NAMES = [
   'governance',
   'emission',
   'system_announcement',
+  'query_result',
+  'query_change',
 ];
 
 /** A real EventSource that keeps what it gets and checks every message against the AsyncAPI document. */
