@@ -137,6 +137,7 @@ describe('a live query', () => {
     expect(client.shows('tvl', 'protocol')).toEqual({ lido: 500 });
     await write('lido', 'ethereum', 10);
     await waitFor(() => client.shows('tvl', 'protocol')['aave'] === 100);
+    expect(client.shows('tvl', 'protocol')).toEqual({ aave: 100 });
   });
 
   it('is one for all who ask the same, and ends with the last of them', async () => {
@@ -150,7 +151,7 @@ describe('a live query', () => {
     expect(answer.removed).toMatchObject([{ id: ids[0], type: 'query' }]);
     expect(await clients[1]?.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [{ id: ids[0] }] });
     for (const client of clients) client.socket.disconnect();
-    await waitFor(async () => (await open()) === '0');
+    expect(await waitFor(async () => (await open()) === '0')).toBe(true);
   });
 
   it('joins events on one connection, which keep coming', async () => {
@@ -160,7 +161,8 @@ describe('a live query', () => {
     await client.socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'query', query: BY_CHAIN }]);
     await waitFor(() => client.results[0]);
     await write('aave', 'base', 55);
-    await waitFor(() => seen.length === 1 && client.changes.length === 1);
+    await waitFor(() => seen.length > 0 && client.changes.length > 0);
+    expect(seen).toMatchObject([{ protocol: 'aave', currentTvl: 55 }]);
     await write('aave', 'base', 50);
   });
 
