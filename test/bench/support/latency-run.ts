@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { insertBaselines } from './baselines.js';
 import type { BenchApp } from './bench-app.js';
 import { nextMessage, type BenchContext, type Figures } from './bench-context.js';
 import { CpuMeter } from './cpu-meter.js';
@@ -33,7 +33,7 @@ interface RoundFigures extends Verdict {
 export async function runLatency(context: BenchContext, plan: LatencyPlan): Promise<Figures> {
   const app = await context.startApp();
   const keys = keysOf(plan.keys);
-  await insertBaselines(app, keys);
+  await insertBaselines(app.databaseUrl, keys, BASELINE);
   const groups = plan.clientsOf(keys);
   const count = groups.reduce((sum, { filters }) => sum + filters.length, 0);
   const what = groups.map(({ filters, transport }) => `${filters.length.toLocaleString('en-US')} ${transport}`);
@@ -153,23 +153,4 @@ function report(context: BenchContext, plan: LatencyPlan, clients: number, resul
   ]);
   context.log(`cores used: ${shares.map(([name, share]) => `${name} ${share.toFixed(2)}`).join(', ')}\n`);
   return figures;
-}
-
-async function insertBaselines(app: BenchApp, keys: readonly Key[]): Promise<void> {
-  const client = new Client({ connectionString: app.databaseUrl });
-  await client.connect();
-  try {
-    const columns = [keys.map((k) => k.protocol), keys.map((k) => k.chain)];
-    await client.query(
-      `INSERT INTO protocols (slug, name, category, chains)
-       SELECT slug, 'Protocol ' || slug, 'Dexs', ARRAY[chain] FROM unnest($1::text[], $2::text[]) k(slug, chain)`,
-      columns,
-    );
-    await client.query(
-      `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT *, $3::float8 FROM unnest($1::text[], $2::text[])`,
-      [...columns, BASELINE],
-    );
-  } finally {
-    await client.end();
-  }
 }

@@ -29,6 +29,8 @@ export class RawClient implements MessageSink {
   count = 0;
   bytes = 0;
   isReady = false;
+  /** From the client's last message before it was ready, usually `subscribe`, until the answer, ms. */
+  answerMs = 0;
   /** Ended although nobody asked for it, and how. */
   ended: string | undefined;
   private readonly socket: Socket;
@@ -36,6 +38,7 @@ export class RawClient implements MessageSink {
   private response = '';
   private closing = false;
   private settle: ((problem?: string) => void) | undefined;
+  private askedAt = 0;
 
   constructor(
     readonly n: number,
@@ -89,9 +92,11 @@ export class RawClient implements MessageSink {
     if (message.includes('closed: ') && message.indexOf('closed: ') === 0) return this.end(message.toString());
     const { send = [], ready, refused } = this.settings.dialect.converse(this.n, message);
     for (const text of send) this.socket.write(clientFrame(text));
+    if (send.length > 0 && !this.isReady) this.askedAt = performance.now();
     if (refused !== undefined) this.end(refused);
     if (ready && !this.isReady) {
       this.isReady = true;
+      this.answerMs = performance.now() - this.askedAt;
       this.settled();
     }
   }

@@ -28,6 +28,8 @@ export type LoadCommand = { readonly id: number } & (
 export interface OpenAnswer {
   /** Milliseconds from the start of the connection until ready, of each that made it. */
   readonly ms: Float64Array;
+  /** Milliseconds from its last message until the answer that made it ready, of each. */
+  readonly answerMs: Float64Array;
   readonly problems: readonly string[];
 }
 export interface CountsAnswer {
@@ -48,12 +50,14 @@ process.once('message', (task: LoadTask) => {
   const samples = new Samples(task.sample);
   const settings = { host: task.host, port: task.port, dialect: dialectOf(task.dialect), samples };
 
-  const open = (n: number): Promise<{ ms: number } | { problem: string }> =>
+  const open = (n: number): Promise<Outcome> =>
     new Promise((resolve) => {
       const started = performance.now();
-      const settled = (problem?: string): void =>
-        resolve(problem === undefined ? { ms: performance.now() - started } : { problem });
-      clients.set(n, new RawClient(n, settings, settled));
+      const client = new RawClient(n, settings, (problem) => {
+        const ms = performance.now() - started;
+        resolve(problem === undefined ? { ms, answerMs: client.answerMs } : { problem });
+      });
+      clients.set(n, client);
     });
 
   const carryOut = async (command: LoadCommand): Promise<unknown> => {
@@ -88,7 +92,7 @@ process.once('message', (task: LoadTask) => {
   process.send?.({ type: 'ready' });
 });
 
-type Outcome = { ms: number } | { problem: string };
+type Outcome = { ms: number; answerMs: number } | { problem: string };
 
 async function openAll(
   { clients: numbers, atOnce, perSecond }: Extract<LoadCommand, { type: 'open' }>,
@@ -108,6 +112,7 @@ async function openAll(
   await Promise.all(Array.from({ length: Math.min(atOnce, numbers.length) }, lane));
   return {
     ms: Float64Array.from(outcomes.flatMap((outcome) => ('ms' in outcome ? outcome.ms : []))),
+    answerMs: Float64Array.from(outcomes.flatMap((outcome) => ('ms' in outcome ? outcome.answerMs : []))),
     problems: outcomes.flatMap((outcome) => ('problem' in outcome ? outcome.problem : [])),
   };
 }

@@ -25,6 +25,8 @@ export interface LoadCounts {
 export interface OpenedClients {
   /** Milliseconds from the start of a connection until its client was ready, sorted. */
   readonly ms: Float64Array;
+  /** Milliseconds from a client's last message, usually `subscribe`, until the answer that made it ready, sorted. */
+  readonly answerMs: Float64Array;
   /** What all of them took, seconds. */
   readonly seconds: number;
 }
@@ -81,7 +83,9 @@ export class RawLoad {
     const seconds = (performance.now() - started) / 1_000;
     const problems = answers.flatMap((answer) => answer.problems);
     if (problems.length > 0) throw new Error(`${problems.length} of ${count} clients did not get in: ${problems[0]}`);
-    return { ms: Float64Array.from(answers.flatMap(({ ms }) => [...ms])).sort(), seconds };
+    const sorted = (pick: (answer: OpenAnswer) => Float64Array): Float64Array =>
+      Float64Array.from(answers.flatMap((answer) => [...pick(answer)])).sort();
+    return { ms: sorted(({ ms }) => ms), answerMs: sorted(({ answerMs }) => answerMs), seconds };
   }
 
   async counts(): Promise<LoadCounts> {
