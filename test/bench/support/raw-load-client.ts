@@ -28,6 +28,8 @@ export class RawClient implements MessageSink {
   /** Deliveries since the last `reset`. */
   count = 0;
   bytes = 0;
+  /** When the last bytes came, Unix milliseconds. */
+  heardAt = 0;
   isReady = false;
   /** From the client's last message before it was ready, usually `subscribe`, until the answer, ms. */
   answerMs = 0;
@@ -114,6 +116,7 @@ export class RawClient implements MessageSink {
 
   private read(data: Buffer): boolean {
     this.bytes += data.length;
+    this.heardAt = performance.timeOrigin + performance.now();
     if (this.framing) this.framing.take(data);
     else this.readResponse(data);
     return true;

@@ -38,6 +38,8 @@ export interface CountsAnswer {
   readonly ended: number;
   readonly endings: readonly string[];
   readonly bytes: number;
+  /** When the last bytes came to any of them, Unix milliseconds. */
+  readonly heardAt: number;
   /** Parallel lists: client and its deliveries since the last reset. */
   readonly clients: Int32Array;
   readonly counts: Float64Array;
@@ -124,6 +126,7 @@ function countsOf(): CountsAnswer {
     ready: all.filter(({ isReady, ended }) => isReady && ended === undefined).length,
     ended: endings.length,
     endings: [...new Set(endings)].slice(0, 5),
+    heardAt: all.reduce((last, { heardAt }) => Math.max(last, heardAt), 0),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
     clients: Int32Array.from(all, ({ n }) => n),
     counts: Float64Array.from(all, ({ count }) => count),

@@ -18,6 +18,8 @@ export interface LoadCounts {
   /** Deliveries and bytes of all clients since the last reset. */
   readonly deliveries: number;
   readonly bytes: number;
+  /** When the last bytes came to any client, Unix milliseconds. */
+  readonly heardAt: number;
   /** Deliveries by client. */
   readonly byClient: Float64Array;
 }
@@ -98,6 +100,7 @@ export class RawLoad {
       ended: sum(({ ended }) => ended),
       endings: [...new Set(answers.flatMap(({ endings }) => endings))],
       deliveries: byClient.reduce((all, one) => all + one, 0),
+      heardAt: Math.max(...answers.map(({ heardAt }) => heardAt)),
       bytes: sum(({ bytes }) => bytes),
       byClient,
     };
