@@ -1,17 +1,77 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../platform/settings/settings.js';
+import { FrameRun } from './frame-run.js';
 
-/** Something that collects its writes until it is told to hand them to the network. */
-export interface BatchedWriter {
-  flushWrites(): void;
+/**
+ * A connection's side of shared writes. What it says is collected until the next flush; then everything goes to the
+ * network in one system call, from one buffer that all connections with the same frames share.
+ */
+export abstract class BatchedWriter {
+  private run: FrameRun | undefined;
+  private listed = false;
+
+  constructor(private readonly batches: WriteBatches) {}
+
+  /** Hands what was collected to the network: before anything that takes another way there. */
+  flush(): void {
+    const { run } = this;
+    if (run === undefined) return;
+    this.run = undefined;
+    this.write(run);
+  }
+
+  /** The flush it was listed for. */
+  flushListed(): void {
+    this.listed = false;
+    this.flush();
+  }
+
+  /** Collects a frame that others get too: the very same buffer. */
+  protected collect(frame: Buffer): void {
+    this.run = (this.run ?? this.batches.start).plus(frame);
+    this.enlist();
+  }
+
+  /** Collects a frame that only this connection gets. */
+  protected collectAlone(frame: Buffer): void {
+    this.run = (this.run ?? this.batches.start).plusOwn(frame);
+    this.enlist();
+  }
+
+  /** Writes a frame of this connection's own at once, together with what was collected before it. */
+  protected writeNow(frame: Buffer): void {
+    const run = (this.run ?? this.batches.start).plusOwn(frame);
+    this.run = undefined;
+    this.write(run);
+  }
+
+  /** Bytes that wait for the flush. */
+  protected get collectedBytes(): number {
+    return this.run === undefined ? 0 : this.run.bytes;
+  }
+
+  /** Gives the run to the network, or drops it when the connection has ended. */
+  protected abstract write(run: FrameRun): void;
+
+  private enlist(): void {
+    if (this.listed) return;
+    this.listed = true;
+    this.batches.add(this);
+  }
 }
 
 /**
- * One timer for the writes of all connections: whoever has something to say signs up, and at the next flush everything a
- * connection collected goes out in one system call. System calls, not bytes, are what a delivery costs.
+ * One timer for the writes of all connections: whoever has something to say signs up, and FLUSH_MS later everybody's frames
+ * go out, one system call per connection. System calls, not bytes, are what a delivery costs.
+ *
+ * Measured with 1,000 Socket.IO clients on one stream, 290-byte events, processor time of one core: one frame per
+ * connection and call 0.1 million deliveries/s; 40 per call, each connection joining its own 1.5 million. See
+ * test/bench/README.md for what sharing the joined buffer brings.
  */
 @Injectable()
 export class WriteBatches {
+  /** The run that those begin with who have collected nothing yet. */
+  start = FrameRun.empty();
   private waiting: BatchedWriter[] = [];
 
   constructor(private readonly settings: Settings) {}
@@ -26,6 +86,7 @@ export class WriteBatches {
   private readonly flush = (): void => {
     const writers = this.waiting;
     this.waiting = [];
-    for (const writer of writers) writer.flushWrites();
+    this.start = FrameRun.empty();
+    for (const writer of writers) writer.flushListed();
   };
 }
