@@ -7,10 +7,10 @@
  * their limit long before that of delivery. Peers' messages have the same length; Socket.IO encodes each once, as its rooms
  * do, the ws loop sends one text to each client, and the brokers get theirs from a publisher over TCP.
  */
-import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
 import { MOSQUITTO, NATS, startBroker, type BrokerKind } from './support/brokers.js';
+import { CLIENT_CORE, pin, SERVER_CORE } from './support/cores.js';
 import {
   MESSAGE_BYTES,
   type FanoutTask,
@@ -21,8 +21,6 @@ import { median, round } from './support/percentiles.js';
 import type { DialectOptions } from './support/raw-load-dialects.js';
 import { RawLoad } from './support/raw-load.js';
 
-const SERVER_CORE = 0;
-const CLIENT_CORE = 1;
 const SIZES = [1_000, 5_000];
 const ROUNDS = 3;
 /** How long one measurement should last, seconds; the first messages tell how many that takes. */
@@ -171,11 +169,6 @@ async function startLoad(context: BenchContext, port: number, dialect: DialectOp
   const load = await RawLoad.start(context, { port, dialect, processes: 1 });
   for (const pid of load.pids) pin(pid, CLIENT_CORE);
   return load;
-}
-
-/** All threads of a process on one core. */
-function pin(pid: number | undefined, core: number): void {
-  execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
 }
 
 async function measure(one: Contestant, clients: number): Promise<Measurement> {

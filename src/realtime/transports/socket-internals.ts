@@ -9,8 +9,8 @@ import type { Socket as NetSocket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Server, Socket } from 'socket.io';
-import type { WebSocket, WebSocketServer } from 'ws';
-import type { FrameRun } from './frame-run.js';
+import { WebSocket, type WebSocketServer } from 'ws';
+import { FrameRun } from './frame-run.js';
 import { frameText, textFrame } from './websocket/text-frame.js';
 
 /** Whether prepared frames go through as they are. */
@@ -25,10 +25,18 @@ interface EngineInternals {
   writeBuffer: { data?: unknown; options?: { wsPreEncodedFrame?: readonly Buffer[] } }[];
   /** `wsPreEncodedFrame` is what goes to the network as it is: one buffer, or header and payload. */
   write(data: string, options?: { wsPreEncodedFrame: readonly Buffer[] }): void;
-  transport: { name: string; perMessageDeflate: unknown; socket?: { bufferedAmount?: number; terminate?(): void } };
+  transport: {
+    name: string;
+    perMessageDeflate: unknown;
+    /** Under the WebSocket transport, the socket of `ws` and the network stream under it. */
+    socket?: { readyState: number; bufferedAmount: number; terminate(): void; _socket: Duplex };
+  };
 }
 
-/** Writes runs of prepared frames to one engine connection, in the engine's own order and never past its queue. */
+/**
+ * Writes runs of prepared frames to one engine connection. What the engine has sent is in the network stream in that very
+ * turn, so while nothing waits in its queue a run may follow there directly; else it waits behind the queue.
+ */
 export class EngineOutlet {
   private readonly engine: EngineInternals;
 
@@ -42,14 +50,16 @@ export class EngineOutlet {
   /** The whole run in one write, or packet by packet where the transport (long polling, compression) takes no frames. */
   write(run: FrameRun): void {
     if (this.connection.readyState !== 'open') return;
-    const { transport } = this.engine;
-    // A packet without data: an engine that ignored the frame would send an empty message, hence the proof.
-    if (this.proof.holds && transport.name === 'websocket' && !transport.perMessageDeflate) {
+    const { transport, writeBuffer } = this.engine;
+    if (!this.proof.holds || transport.name !== 'websocket' || transport.perMessageDeflate) {
+      // The engine puts its own message type in front.
+      for (const frame of run.frames()) this.engine.write(frameText(frame).slice(1));
+    } else if (writeBuffer.length > 0) {
+      // A packet without data: an engine that ignored the frame would send an empty message, hence the proof.
       this.engine.write('', { wsPreEncodedFrame: [run.buffer] });
-      return;
+    } else if (transport.socket?.readyState === WebSocket.OPEN) {
+      transport.socket._socket.write(run.buffer);
     }
-    // The engine puts its own message type in front.
-    for (const frame of run.frames()) this.engine.write(frameText(frame).slice(1));
   }
 
   /** Bytes that the network has not taken: the engine's queue and the socket's own. */
@@ -64,7 +74,7 @@ export class EngineOutlet {
   close(graceMs: number): void {
     this.connection.close();
     const cut = setTimeout(() => {
-      this.engine.transport.socket?.terminate?.();
+      this.engine.transport.socket?.terminate();
       this.connection.close(true);
     }, graceMs);
     cut.unref();
@@ -131,10 +141,11 @@ export async function proveEngineFrames(engine: Server['engine']): Promise<boole
     const twin = new Engine({ ...engine.opts, transports: ['websocket'] });
     twin.on('connection', (connection: Connection) => {
       wire.forget();
-      const internals = connection as unknown as EngineInternals;
-      internals.write('', { wsPreEncodedFrame: [FIRST] });
-      internals.write(OWN);
-      internals.write('', { wsPreEncodedFrame: [LAST] });
+      // The engine is still busy with its greeting: the first goes past it, the last waits behind its own packet.
+      const outlet = new EngineOutlet(connection, { holds: true });
+      outlet.write(FrameRun.empty().plus(FIRST));
+      (connection as unknown as EngineInternals).write(OWN);
+      outlet.write(FrameRun.empty().plus(LAST));
     });
     twin.handleUpgrade(upgradeRequest('/socket.io/?EIO=4&transport=websocket', wire), wire, Buffer.alloc(0));
     // The session begins once its id is made, and what waits for a write to end follows in later turns.

@@ -29,6 +29,8 @@ export interface HubServer {
   readonly hub: RealtimeHub;
   /** Numbers the events and hands them to the hub in one turn. */
   publish(events: readonly Partial<LogEvent>[]): void;
+  /** Connections that read too slowly so far, by what was done. */
+  slowConsumers(): Promise<{ latest: number; closed: number }>;
 }
 
 export async function startHubServer(env: Readonly<Record<string, string>> = {}): Promise<HubServer> {
@@ -45,7 +47,8 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
 
   const ring = new Ring(RING_SIZE);
   const clock = new Clock();
-  const metrics = new RealtimeMetrics(new Metrics(), clock);
+  const { registry } = new Metrics();
+  const metrics = new RealtimeMetrics({ registry }, clock);
   const log = {
     epoch: EPOCH,
     position: 0,
@@ -70,6 +73,11 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
       const batch = events.map((fields) => logEvent(++log.position, fields));
       for (const event of batch) ring.push(event);
       hub.deliver(batch);
+    },
+    async slowConsumers() {
+      const values = (await registry.getSingleMetric('ws_slow_consumers_total')?.get())?.values ?? [];
+      const countOf = (step: string): number => values.find(({ labels }) => labels['step'] === step)?.value ?? 0;
+      return { latest: countOf('latest'), closed: countOf('closed') };
     },
   };
 }
