@@ -8,7 +8,7 @@ import { RealtimeHub } from '../../core/hub.js';
 import { Admission } from '../admission.js';
 import { proveEngineFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';
-import { nameSessions, turnAwayNewSessions } from './engine-entry.js';
+import { keepLittleOfRequests, nameSessions, turnAwayNewSessions } from './engine-entry.js';
 import { credentialsOf, forgetSecrets, isResuming, Refusal, userAgentOf } from './handshake.js';
 import { SocketConnection } from './socket-connection.js';
 import { SocketIoLink } from './socketio-link.js';
@@ -37,6 +37,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   afterInit(server: Server): void {
     void this.prove(server);
     nameSessions(server.engine, this.settings.podId);
+    keepLittleOfRequests(server.engine);
     turnAwayNewSessions(server.engine, () => this.admission.isPassingOn);
     // The default namespace always exists; nobody is let in there.
     server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
