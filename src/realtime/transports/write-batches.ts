@@ -2,6 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../platform/settings/settings.js';
 import { FrameRun } from './frame-run.js';
 
+/** Bytes at which a connection does not wait for the flush: a burst begins to leave while it is still being routed. */
+const FULL_BYTES = 64 * 1024;
+
 /**
  * A connection's side of shared writes. What it says is collected until the next flush; then everything goes to the
  * network in one system call, from one buffer that all connections with the same frames share.
@@ -28,8 +31,10 @@ export abstract class BatchedWriter {
 
   /** Collects a frame that others get too: the very same buffer. */
   protected collect(frame: Buffer): void {
-    this.run = (this.run ?? this.batches.start).plus(frame);
-    this.enlist();
+    const run = (this.run ?? this.batches.start).plus(frame);
+    this.run = run;
+    if (run.bytes >= FULL_BYTES) this.flush();
+    else this.enlist();
   }
 
   /** Collects a frame that only this connection gets. */
@@ -61,8 +66,9 @@ export abstract class BatchedWriter {
 }
 
 /**
- * One timer for the writes of all connections: whoever has something to say signs up, and FLUSH_MS later everybody's frames
- * go out, one system call per connection. System calls, not bytes, are what a delivery costs.
+ * One timer for the writes of all connections: whoever has something to say signs up, and everybody's frames go out
+ * together, one system call per connection and FLUSH_MS. System calls, not bytes, are what a delivery costs. What comes
+ * after a pause goes out at once: waiting for company pays only while there is some.
  *
  * Measured with 1,000 Socket.IO clients on one stream, 290-byte events, processor time of one core: one frame per
  * connection and call 0.1 million deliveries/s; 40 per call, each connection joining its own 1.5 million. See
@@ -73,13 +79,16 @@ export class WriteBatches {
   /** The run that those begin with who have collected nothing yet. */
   start = FrameRun.empty();
   private waiting: BatchedWriter[] = [];
+  /** When the last flush was over, ms of the process. */
+  private flushedAt = -Infinity;
 
   constructor(private readonly settings: Settings) {}
 
   add(writer: BatchedWriter): void {
     this.waiting.push(writer);
     if (this.waiting.length > 1) return;
-    if (this.settings.flushMs > 0) setTimeout(this.flush, this.settings.flushMs);
+    const wait = this.flushedAt + this.settings.flushMs - performance.now();
+    if (wait > 0) setTimeout(this.flush, wait);
     else setImmediate(this.flush);
   }
 
@@ -88,5 +97,6 @@ export class WriteBatches {
     this.waiting = [];
     this.start = FrameRun.empty();
     for (const writer of writers) writer.flushListed();
+    this.flushedAt = performance.now();
   };
 }
