@@ -23,9 +23,10 @@ import { RawLoad } from './support/raw-load.js';
 
 const SIZES = [1_000, 5_000];
 const ROUNDS = 3;
-/** How long one measurement should last, seconds; the first messages tell how many that takes. */
+/** How long one measurement should last, seconds; messages before it warm up and tell how many that takes. */
 const LASTING = 1.5;
-/** Deliveries of the first, unmeasured messages. */
+const WARM_UP_SECONDS = 0.5;
+/** Deliveries of the very first messages. */
 const WARM_UP = 100_000;
 /** Deliveries of one measurement at most: what brokers must be able to hold while clients read. */
 const BROKER_DELIVERIES = 1_000_000;
@@ -174,9 +175,11 @@ async function startLoad(context: BenchContext, port: number, dialect: DialectOp
 async function measure(one: Contestant, clients: number): Promise<Measurement> {
   await one.load.open(clients);
   try {
-    const { rate } = await wave(one, clients, Math.ceil(WARM_UP / clients));
-    const deliveries = Math.min(one.most, Math.max(WARM_UP, rate * LASTING));
-    return await wave(one, clients, Math.ceil(deliveries / clients));
+    const events = (rate: number, seconds: number): number =>
+      Math.ceil(Math.min(one.most, Math.max(WARM_UP, rate * seconds)) / clients);
+    const first = await wave(one, clients, events(0, 0));
+    const warm = await wave(one, clients, events(first.rate, WARM_UP_SECONDS));
+    return await wave(one, clients, events(warm.rate, LASTING));
   } finally {
     await one.load.close();
   }

@@ -9,10 +9,10 @@ import { median, percentile, round } from './support/percentiles.js';
 import { RawLoad } from './support/raw-load.js';
 import { NUMBER_MARK, type SlowReport, type SlowRound } from './support/slow-server.js';
 
-const CLIENTS = 500;
+const CLIENTS = 200;
 const STALLED_SHARE = 0.01;
 /** Large events fill the network's own buffers, several MiB per connection, within seconds. */
-const EVENT_BYTES = 8_000;
+const EVENT_BYTES = 6_000;
 const PER_SECOND = 100;
 /** Every how many deliveries of a client one is timed. */
 const SAMPLED = 5;
@@ -28,8 +28,8 @@ interface Round {
 }
 
 export async function run(context: BenchContext): Promise<Figures> {
-  const rounds = context.quick ? 1 : 3;
-  const seconds = context.quick ? 20 : 25;
+  const rounds = context.quick ? 1 : 5;
+  const seconds = 20;
   const server = context.startProcess('slow-server.ts', {});
   const { port } = await nextMessage<{ port: number }>(server, 'ready');
   pin(server.pid, SERVER_CORE);

@@ -10,6 +10,8 @@ export class FrameRun {
   /** Continuations by their frame, where connections went different ways. */
   private others: Map<Buffer, FrameRun> | undefined;
   private joined: Buffer | undefined;
+  /** Whether more than one connection came here; only then the buffer is worth keeping. */
+  private isShared = false;
 
   private constructor(
     private readonly before: FrameRun | undefined,
@@ -28,8 +30,9 @@ export class FrameRun {
   /** This run and one frame that other connections get too. */
   plus(frame: Buffer): FrameRun {
     const { next } = this;
-    if (next !== undefined && next.frame === frame) return next;
-    return this.branch(frame);
+    if (next === undefined || next.frame !== frame) return this.branch(frame);
+    next.isShared = true;
+    return next;
   }
 
   /** This run and one frame that is for one connection only. */
@@ -37,9 +40,13 @@ export class FrameRun {
     return new FrameRun(this, frame, this.length + 1, this.bytes + frame.length);
   }
 
-  /** All frames, one after the other; made by the first who asks. */
+  /** All frames, one after the other; made for all by the first who asks. */
   get buffer(): Buffer {
-    return this.length === 1 ? this.frame : (this.joined ??= Buffer.concat(this.frames(), this.bytes));
+    if (this.length === 1) return this.frame;
+    if (this.joined !== undefined) return this.joined;
+    const joined = Buffer.concat(this.frames(), this.bytes);
+    if (this.isShared) this.joined = joined;
+    return joined;
   }
 
   frames(): Buffer[] {
@@ -57,7 +64,8 @@ export class FrameRun {
     const { next } = this;
     const known = this.others?.get(frame);
     const run = known ?? this.plusOwn(frame);
-    if (!known && next) {
+    if (known) known.isShared = true;
+    else if (next) {
       this.others ??= new Map([[next.frame, next]]);
       this.others.set(frame, run);
     }

@@ -31,16 +31,12 @@ export abstract class BatchedWriter {
 
   /** Collects a frame that others get too: the very same buffer. */
   protected collect(frame: Buffer): void {
-    const run = (this.run ?? this.batches.start).plus(frame);
-    this.run = run;
-    if (run.bytes >= FULL_BYTES) this.flush();
-    else this.enlist();
+    this.keep((this.run ?? this.batches.start).plus(frame));
   }
 
   /** Collects a frame that only this connection gets. */
   protected collectAlone(frame: Buffer): void {
-    this.run = (this.run ?? this.batches.start).plusOwn(frame);
-    this.enlist();
+    this.keep((this.run ?? this.batches.start).plusOwn(frame));
   }
 
   /** Writes a frame of this connection's own at once, together with what was collected before it. */
@@ -58,7 +54,9 @@ export abstract class BatchedWriter {
   /** Gives the run to the network, or drops it when the connection has ended. */
   protected abstract write(run: FrameRun): void;
 
-  private enlist(): void {
+  private keep(run: FrameRun): void {
+    this.run = run;
+    if (run.bytes >= FULL_BYTES) return this.flush();
     if (this.listed) return;
     this.listed = true;
     this.batches.add(this);
@@ -70,9 +68,11 @@ export abstract class BatchedWriter {
  * together, one system call per connection and FLUSH_MS. System calls, not bytes, are what a delivery costs. What comes
  * after a pause goes out at once: waiting for company pays only while there is some.
  *
- * Measured with 1,000 Socket.IO clients on one stream, 290-byte events, processor time of one core: one frame per
- * connection and call 0.1 million deliveries/s; 40 per call, each connection joining its own 1.5 million. See
- * test/bench/README.md for what sharing the joined buffer brings.
+ * What the profile says, 1,000 Socket.IO clients on one stream, 290-byte events, processor time of one core: one frame per
+ * connection and call costs 3.7 µs, of which the system call, with the kernel's own delivery to the reader, is 60 % and Node's
+ * stream around it a quarter. A hundred frames per call, joined for each connection, cost 0.65 µs each: copying, and looking
+ * up frames by a key made per delivery. Joined once for all connections, frames found by identity: 0.15 to 0.3 µs, half of it
+ * again the kernel copying, a sixth the loop over the sessions.
  */
 @Injectable()
 export class WriteBatches {
