@@ -8,7 +8,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { EncodedEvent, type DeliveredEvent } from '../../../src/realtime/core/encoded-event.js';
+import { sseBlock, sseMessage } from '../../../src/realtime/core/dialects/sse.js';
 import { PlainOutlet } from '../../../src/realtime/transports/socket-internals.js';
+import { SseLink } from '../../../src/realtime/transports/sse/sse-link.js';
 import { WebSocketLink } from '../../../src/realtime/transports/websocket/websocket-link.js';
 import { WriteBatches } from '../../../src/realtime/transports/write-batches.js';
 import { logEvent } from '../../support/realtime-parts.js';
@@ -92,6 +94,50 @@ describe.each([
       }),
       { numRuns: 8, endOnFailure: true },
     );
+  });
+});
+
+describe.each(['0', '5'])('an event stream, FLUSH_MS %s', (flushMs) => {
+  it('brings each connection exactly its own blocks, in the order in which they were handed over', async () => {
+    const batches = new WriteBatches(settings(flushMs));
+    const links: SseLink[] = [];
+    const http = createServer((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      response.flushHeaders();
+      links.push(new SseLink(response, batches));
+    });
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    try {
+      await fc.assert(
+        fc.asyncProperty(STEPS, async (steps) => {
+          links.length = 0;
+          const answers: Promise<string>[] = [];
+          for (let n = 0; n < 5; n++) {
+            const answer = await fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+            answers.push(answer.text());
+          }
+          const expected: string[][] = links.map(() => []);
+          for (const [seq, { kind, to }] of steps.entries()) {
+            const event = new EncodedEvent(logEvent(seq + 1) as DeliveredEvent);
+            for (const n of to) {
+              if (kind === 'event') links[n]?.sendEvent(event, []);
+              if (kind === 'message') links[n]?.sendMessage('snapshot', { part: seq });
+              if (kind === 'event') expected[n]?.push(sseBlock(event));
+              if (kind === 'message') expected[n]?.push(sseMessage('snapshot', { part: seq }));
+            }
+            if (kind === 'turn') await new Promise((resolve) => setImmediate(resolve));
+          }
+          for (const link of links) link.close('slow_consumer', 'last');
+          const goodbye = sseMessage('slow_consumer', { cursor: 'last' });
+          expect(await Promise.all(answers)).toEqual(expected.map((blocks) => blocks.join('') + goodbye));
+        }),
+        { numRuns: 8, endOnFailure: true },
+      );
+    } finally {
+      http.closeAllConnections();
+      http.close();
+    }
   });
 });
 
