@@ -13,6 +13,7 @@ export type {
   LiveQueryRunner,
   LiveQuerySink,
 } from './core/live-queries.js';
+export { SharedMessage } from './core/shared-message.js';
 export { Drain } from './drain.js';
 export { RealtimeModule } from './realtime.module.js';
 export { SocketIoAdapter } from './transports/socketio/socketio.adapter.js';

@@ -69,11 +69,11 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     const query = this.executor.parse(body);
     // Only events can belong to somebody; all other answers are the same for everyone.
     const scope = query.dataset === 'events' ? caller.userId : '';
-    const id = hashOf([query, intervalMs, scope]);
+    const id = `q${hashOf([query, intervalMs, scope])}`;
     let sink: LiveQuerySink | undefined;
     let isClosed = false;
     return {
-      id: `q${id}`,
+      id,
       start: (to) => {
         if (isClosed) return;
         sink = to;

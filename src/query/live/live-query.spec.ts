@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { LiveQuerySink } from '../../realtime/index.js';
+import type { LiveQuerySink, SharedMessage } from '../../realtime/index.js';
 import { keyed } from '../core/result-diff.js';
 import { LiveQuery } from './live-query.js';
 
 class Reader implements LiveQuerySink {
   readonly got: [string, object][] = [];
   behind = false;
-  send(name: string, body: object): void {
+  send({ name, body }: SharedMessage): void {
     this.got.push([name, body]);
   }
   isBehind(): boolean {
@@ -43,10 +43,14 @@ describe('a live query', () => {
     expect(runs.count).toBe(2);
     for (const { got } of readers) {
       expect(got).toEqual([
-        ['query_result', { rows: [{ _key: '["ethereum"]', chain: 'ethereum', tvl: 1 }], cursor: 'e-1' }],
+        [
+          'query_result',
+          { subscriptionId: 'q', rows: [{ _key: '["ethereum"]', chain: 'ethereum', tvl: 1 }], cursor: 'e-1' },
+        ],
         [
           'query_change',
           {
+            subscriptionId: 'q',
             added: [{ _key: '["base"]', chain: 'base', tvl: 1 }],
             changed: [{ _key: '["ethereum"]', chain: 'ethereum', tvl: 2 }],
             removed: [],

@@ -1,6 +1,6 @@
-import type { LiveQueryBody, LiveQuerySink } from '../../realtime/index.js';
+import { SharedMessage, type LiveQueryBody, type LiveQuerySink } from '../../realtime/index.js';
 import type { Dependencies } from '../core/dependencies.js';
-import { ResultImage, type KeyedRow } from '../core/result-diff.js';
+import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result-diff.js';
 
 /** One answer: its rows, and the position of the log that they show at least. */
 export interface LiveResult {
@@ -88,13 +88,20 @@ export class LiveQuery {
   sendResults(): void {
     const { shown } = this;
     if (!shown || this.waiting.size === 0) return;
-    const body: LiveQueryBody = { rows: shown.rows, cursor: shown.cursor };
+    const message = this.message('query_result', { rows: shown.rows, cursor: shown.cursor });
     for (const sink of this.waiting) {
       if (sink.isBehind()) continue;
       this.waiting.delete(sink);
       this.current.add(sink);
-      sink.send('query_result', body);
+      sink.send(message);
     }
+  }
+
+  private message(
+    name: 'query_result' | 'query_change',
+    body: Pick<LiveResult, 'cursor'> & (ResultDiff | LiveResult),
+  ): SharedMessage<LiveQueryBody> {
+    return new SharedMessage<LiveQueryBody>(name, { subscriptionId: this.id, ...body });
   }
 
   private show(result: LiveResult): void {
@@ -106,13 +113,14 @@ export class LiveQuery {
     this.sendResults();
   }
 
-  private sendChange(body: LiveQueryBody): void {
+  private sendChange(body: ResultDiff & { cursor: string }): void {
+    const message = this.message('query_change', body);
     for (const sink of this.current) {
       if (sink.isBehind()) {
         this.current.delete(sink);
         this.waiting.add(sink);
       } else {
-        sink.send('query_change', body);
+        sink.send(message);
       }
     }
   }

@@ -261,8 +261,8 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   {
     name: 'error',
     summary: 'A message was refused (with its `id`), or the connection ends (with the `cursor` to come back with).',
-    body: { error: ref('Error'), cursor },
-    optional: ['cursor'],
+    body: { error: ref('Error'), cursor, subscriptionId: text('the live query that cannot be answered and has ended') },
+    optional: ['cursor', 'subscriptionId'],
     example: { id: 7, error: EXAMPLE_ERROR },
   },
 ];

@@ -1,19 +1,20 @@
 import type { Caller } from '../../access/index.js';
 import { DomainError, type SocketError } from '../../platform/errors/domain-error.js';
 import type { Session } from './session.js';
+import type { SharedMessage } from './shared-message.js';
 import type { SubscriptionSelector } from './subscription-book.js';
 import { assertMaySubscribe } from './subscription-rights.js';
 import type { SubscriptionInfo, SubscriptionRequest } from './subscription.js';
 
-/** What a message says; `cursor` is the position of the log that it shows. */
-export interface LiveQueryBody extends Readonly<Record<string, unknown>> {
+/** What `query_result` and `query_change` say; `cursor` is the position of the log that they show. */
+export interface LiveQueryBody {
+  readonly subscriptionId: string;
   readonly cursor: string;
 }
 
 /** Where a live query's messages go. */
 export interface LiveQuerySink {
-  /** `query_result` or `query_change`; the subscription's id is added. */
-  send(name: 'query_result' | 'query_change', body: LiveQueryBody): void;
+  send(message: SharedMessage<LiveQueryBody>): void;
   /** The reader is behind: a change now would only wait. Ask again later, or start over with a result. */
   isBehind(): boolean;
   /** The query can never be answered as it stands: the client is told with `error`, and the subscription ends. */
@@ -83,9 +84,7 @@ export class LiveQueries {
     for (const query of queries) {
       const { id } = query.info;
       query.handle.start({
-        send: (name, { cursor, ...body }) => {
-          session.link.sendMessage(name, { subscriptionId: id, ...body, cursor: older(cursor, session.cursor) });
-        },
+        send: (message) => send(session, message),
         isBehind: () => session.isBehind(),
         fail: (error) => {
           this.close(session, [query]);
@@ -134,9 +133,15 @@ export class LiveQueries {
 
 const NONE: readonly OpenQuery[] = [];
 
-/** A client may continue from any cursor it sees, so a result never names a position its events have not reached. */
-function older(position: string, sent: string): string {
-  return position.slice(0, position.indexOf('-')) === sent.slice(0, sent.indexOf('-')) && position < sent
-    ? position
-    : sent;
+/**
+ * A client may continue from any cursor it sees, so a result never names a position that its events have not reached: to a
+ * connection that is behind the log it goes with the connection's own cursor.
+ */
+function send(session: Session, message: SharedMessage<LiveQueryBody>): void {
+  const { cursor } = message.body;
+  const sent = session.cursor;
+  const isAhead = cursor.slice(0, cursor.indexOf('-')) === sent.slice(0, sent.indexOf('-')) && cursor > sent;
+  if (isAhead) session.link.sendMessage(message.name, { ...message.body, cursor: sent });
+  else session.link.sendShared(message);
+  session.sent();
 }

@@ -194,6 +194,11 @@ export class Session {
     return matches(subscription.filter, event);
   }
 
+  /** Something that is no event went to the link. */
+  sent(): void {
+    if (!this.watched) this.host.watch(this);
+  }
+
   /** More than the soft mark waits to be sent. */
   isBehind(): boolean {
     return this.link.bufferedBytes() >= this.host.limits.softMarkBytes;
