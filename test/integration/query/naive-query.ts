@@ -224,7 +224,7 @@ function holds(tree: Tree, row: Row): boolean {
 }
 
 function like(text: string, pattern: string): boolean {
-  const source = [...pattern].map((c) =>
+  const source = Array.from(pattern).map((c) =>
     c === '%' ? '.*' : c === '_' ? '.' : c.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'),
   );
   return new RegExp(`^${source.join('')}$`, 'is').test(text);
