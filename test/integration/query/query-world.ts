@@ -7,6 +7,7 @@ const DAY = 86_400_000;
 /** Three days some days ago: whole days, hours and edges, and nothing that happens now falls into them. */
 export const FIRST_DAY = Math.floor(Date.now() / DAY) * DAY - 6 * DAY;
 const DAYS = 3;
+const LAST_MINUTE = 5 * 24 * 60;
 
 const points = fc
   .uniqueArray(
@@ -161,7 +162,8 @@ const time = fc
   })
   .map(({ from, minutes, aligned, bucket, fill }) => {
     const start = Math.floor(from / aligned) * aligned;
-    const end = start + Math.ceil(minutes / aligned) * aligned;
+    // Never up to now: what the test writes today is not part of the world.
+    const end = Math.min(start + Math.ceil(minutes / aligned) * aligned, LAST_MINUTE);
     return {
       from: new Date(FIRST_DAY + start * MINUTE).toISOString(),
       to: new Date(FIRST_DAY + end * MINUTE).toISOString(),
