@@ -188,7 +188,10 @@ export class WebSocketConnection {
 
   private report(error: DomainError): void {
     if (error.code !== 'internal_error') return;
-    WebSocketConnection.logger.error({ err: error.cause, connectionId: this.origin.id }, 'A message could not be answered');
+    WebSocketConnection.logger.error(
+      { err: error.cause, connectionId: this.origin.id },
+      'A message could not be answered',
+    );
   }
 }
 
