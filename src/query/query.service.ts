@@ -7,7 +7,6 @@ import { Metrics } from '../platform/metrics/metrics.js';
 import type { QueryAnswer, QueryPlan } from './query.dto.js';
 import type { Query } from './core/ast.js';
 import { groupPage } from './core/group-pages.js';
-import type { KeyValue } from './core/keyset.js';
 import { PageCursors, type PagePosition } from './core/page-cursor.js';
 import { isoTime } from './core/time.js';
 import { CachedRunner } from './cache/cached-runner.js';
@@ -67,7 +66,7 @@ export class QueryService implements OnModuleInit {
         : { rows: result.rows, next: result.next };
     return {
       rows,
-      next: next && this.cursors.encode(query, { position: next as (KeyValue | null)[], range: result.range }),
+      next: next && this.cursors.encode(query, { position: next, range: result.range }),
     };
   }
 

@@ -27,6 +27,8 @@ export class Admission {
   private readonly queues: Record<Class, Set<Waiting>> = { light: new Set(), heavy: new Set() };
   private readonly meanMs: Record<Class, number> = { light: 10, heavy: 300 };
   private readonly refused: Counter;
+  /** Queries that wait for a connection. */
+  readonly waiting: Gauge;
 
   constructor(
     private readonly pool: QueryPool,
@@ -38,7 +40,7 @@ export class Admission {
       registers: [metrics.registry],
     });
     const { queues } = this;
-    new Gauge({
+    this.waiting = new Gauge({
       name: 'query_waiting',
       help: 'Queries that wait for a connection.',
       registers: [metrics.registry],
