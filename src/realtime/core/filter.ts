@@ -99,6 +99,11 @@ function passes(values: Values | undefined, value: string | null, required: bool
   return values === undefined || values.has(value);
 }
 
+/** Whether the filter says nothing about the dimensions, but for the one given. */
+export function namesOnly(filter: Filter, dimension: Dimension | undefined): boolean {
+  return DIMENSIONS.every((name) => name === dimension || filter[name] === undefined);
+}
+
 /** A range matches when the value before or after is inside, so a client sees a key leave. */
 function inRange(filter: Filter, event: LogEvent): boolean {
   if (filter.minValue === undefined && filter.maxValue === undefined) return true;
