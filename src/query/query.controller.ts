@@ -16,8 +16,7 @@ import {
 } from './query.examples.js';
 import { QueryService } from './query.service.js';
 
-type Examples = Readonly<Record<string, { summary: string; value: unknown }>>;
-const examples = (of: Examples) => ({ 'application/problem+json': { examples: { ...of } } });
+const examples = (of: Readonly<Record<string, object>>) => ({ 'application/problem+json': { examples: { ...of } } });
 
 @ApiTags('query')
 @Roles('reader')
@@ -34,7 +33,7 @@ export class QueryController {
   @Post('advanced')
   @HttpCode(200)
   @ApiBody({ type: QueryRequest, examples: { ...REQUEST_EXAMPLES } })
-  @ApiOkResponse({ type: QueryAnswer, content: { 'application/json': { examples: { ...ANSWER_EXAMPLES } } } })
+  @ApiOkResponse({ type: QueryAnswer, content: { 'application/json': { examples: ANSWER_EXAMPLES } } })
   @ApiResponse({
     status: 400,
     description: 'Not a query; errors name the places.',

@@ -1,231 +1,319 @@
-import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { REQUEST_EXAMPLES } from '../../src/query/query.examples.js';
+import { HistoryBackfill } from '../../src/events/index.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
 interface Answer {
   status: number;
-  headers: Record<string, string | string[] | undefined>;
-  // oxlint-disable-next-line typescript/no-explicit-any -- answers are read and compared as a whole
-  body: any;
+  headers: Headers;
+  text: string;
+  body: {
+    data: Record<string, unknown>[];
+    page: { next_cursor: string | null; has_more: boolean };
+    meta: Record<string, unknown>;
+    explain?: Record<string, unknown>;
+    code?: string;
+    errors?: { pointer: string; code: string; detail: string }[];
+  };
 }
-
-/** As printed in the specification. */
-const PRINTED = {
-  filters: {
-    protocols: ['uniswap-v3', 'aave-v3'],
-    chains: ['ethereum', 'polygon'],
-    tvl_range: { min: 1_000_000, max: 10_000_000_000 },
-    change_24h: { min: -0.1, max: 0.1 },
-  },
-  aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }],
-  sort: { field: 'tvl', order: 'desc' },
-  limit: 100,
-};
 
 let app: TestApp;
 let key: string;
+/** Midnight two days ago: everything before it is closed. */
+const midnight = Math.floor(Date.now() / DAY_MS) * DAY_MS - 2 * DAY_MS;
+const iso = (at: number): string => new Date(at).toISOString();
 
 beforeAll(async () => {
-  app = await createTestApp();
+  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0' } });
   key = await app.key();
-  const { pool } = app.db;
-  await pool.query(
-    `INSERT INTO protocols (slug, name, category) VALUES ('uniswap-v3', 'Uniswap V3', 'Dexs'), ('aave-v3', 'Aave V3', 'Lending')`,
+  await app.db.pool.query(`INSERT INTO protocols (slug, name, category, chains) VALUES
+    ('aave-v3', 'Aave V3', 'Lending', '{ethereum,polygon}'), ('uniswap-v3', 'Uniswap V3', 'Dexs', '{ethereum}'),
+    ('lido', 'Lido', 'Liquid Staking', '{ethereum}')`);
+  await app.db.pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave-v3', 'ethereum', 3000000),
+    ('aave-v3', 'polygon', 1000000), ('aave-v3', 'borrowed', 9000000), ('uniswap-v3', 'ethereum', 5000000), ('lido', 'ethereum', 20000000),
+    ('total', 'all', 70)`);
+  await app.db.pool.query(
+    `INSERT INTO token_prices (token, symbol, chain, price) VALUES ('bitcoin', 'BTC', 'bitcoin', 100)`,
   );
-  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES
-    ('uniswap-v3', 'ethereum', 3e9), ('uniswap-v3', 'polygon', 2e8), ('uniswap-v3', 'base', 5e8),
-    ('aave-v3', 'ethereum', 9e9), ('aave-v3', 'polygon', 4e8), ('aave-v3', 'staking', 1e9), ('curve', 'ethereum', 2e9)`);
-  await pool.query(
-    `INSERT INTO token_prices (token, symbol, price, volume_24h, market_cap) VALUES ('bitcoin', 'BTC', 100000, 5e10, 2e12), ('dai', 'DAI', 1, 1e8, 5e9)`,
+  const point = (subject: string, chain: string, at: number, value: number) => ({
+    metric: 'tvl' as const,
+    subject,
+    chain,
+    at,
+    value,
+  });
+  await app.nest
+    .get(HistoryBackfill)
+    .insert([
+      point('aave-v3', 'ethereum', Date.now() - DAY_MS - HOUR_MS, 2_900_000),
+      point('aave-v3', 'polygon', Date.now() - DAY_MS - HOUR_MS, 1_000_000),
+      point('uniswap-v3', 'ethereum', midnight, 10),
+      point('uniswap-v3', 'ethereum', midnight + 600_000, 30),
+      point('aave-v3', 'ethereum', midnight + 60_000, 5),
+      point('aave-v3', 'ethereum', midnight + 2 * HOUR_MS, 7),
+    ]);
+  await waitFor(
+    async () =>
+      (await ask({ dataset: 'events', where: { field: 'event_type', op: 'eq', value: 'protocol_update' } })).body.data
+        .length === 3,
   );
-  await waitFor(async () => (await pool.query('SELECT FROM metric_series')).rowCount === 9);
-  // A day ago: aave on polygon was worth half, curve nothing is known of.
-  await pool.query(`INSERT INTO metric_points (series_id, at, value)
-    SELECT s.id, now() - interval '25 hours', CASE WHEN s.subject = 'aave-v3' AND s.chain = 'polygon' THEN 2e8 ELSE r.tvl * 1.05 END
-    FROM metric_series s JOIN protocol_tvl r ON r.protocol = s.subject AND r.chain = s.chain WHERE s.subject <> 'curve'`);
 });
 afterAll(() => app?.close());
 
-async function ask(
-  body: unknown,
-  { method = 'POST', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
-): Promise<Answer> {
+async function ask(body: unknown, headers: Record<string, string> = {}, method = 'POST'): Promise<Answer> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const request = httpRequest(`${app.url}/v1/query/advanced`, {
+  const init: RequestInit = {
     method,
-    headers: {
-      authorization: `Bearer ${key}`,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-      ...headers,
-    },
-  });
-  request.end(text);
-  const [answer] = (await once(request, 'response')) as [IncomingMessage];
-  const chunks = await answer.toArray();
-  const given = Buffer.concat(chunks as Buffer[]).toString('utf8');
-  const isJson = /json/.test(answer.headers['content-type'] ?? '');
-  return { status: answer.statusCode ?? 0, headers: answer.headers, body: isJson ? JSON.parse(given) : given };
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
+  };
+  const answer = await fetch(`${app.url}/v1/query/advanced`, { ...init, body: text });
+  const answered = await answer.text();
+  const isJson = answer.headers.get('content-type')?.includes('json');
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    text: answered,
+    body: isJson ? JSON.parse(answered) : undefined,
+  };
 }
 
-async function rows(body: unknown): Promise<Record<string, unknown>[]> {
-  const { status, body: answer } = await ask(body);
-  expect(answer).toMatchObject({ page: {} });
-  expect(status).toBe(200);
-  return answer.data;
-}
-
-describe('advanced queries', () => {
-  it('answer the printed request as it stands', async () => {
-    const { status, body } = await ask(PRINTED);
+describe('current rows', () => {
+  test('the flat form filters rows before it groups them, and counts those without history', async () => {
+    const { status, body } = await ask(REQUEST_EXAMPLES['filters']?.value);
     expect(status).toBe(200);
-    // aave on polygon has doubled, which is more than a tenth.
-    expect(body).toEqual({
-      data: [
-        { chain: 'ethereum', sum_tvl: 12e9 },
-        { chain: 'polygon', sum_tvl: 2e8 },
-      ],
-      page: { next_cursor: null, has_more: false },
-      meta: {
-        as_of: expect.stringMatching(/^\d{4}-.*Z$/),
-        took_ms: expect.any(Number),
-        cache: 'miss',
-        source: 'current',
-        cursor: expect.any(String),
-        excluded: 0,
+    expect(body.data).toEqual([
+      { chain: 'ethereum', sum_tvl: 3_000_000 },
+      { chain: 'polygon', sum_tvl: 1_000_000 },
+    ]);
+    // Uniswap's last value is of days ago, and far from what it is now: it is out, but not for want of history.
+    expect(body.meta).toMatchObject({ source: 'current', excluded: 0 });
+  });
+
+  test('pseudo chains count nowhere unless they are asked for', async () => {
+    const total = { aggregations: [{ field: 'tvl', operation: 'sum' }] };
+    expect((await ask(total)).body.data).toEqual([{ sum_tvl: 29_000_070 }]);
+    const named = { ...total, filters: { chains: ['borrowed'] } };
+    expect((await ask(named)).body.data).toEqual([{ sum_tvl: 9_000_000 }]);
+  });
+
+  test('trees of conditions, like, and not', async () => {
+    const { body } = await ask({
+      where: {
+        and: [
+          { field: 'name', op: 'like', value: '%V3' },
+          { not: { field: 'chain', op: 'eq', value: 'Polygon' } },
+          { field: 'tvl', op: 'lt', value: 9e6 },
+        ],
       },
     });
+    expect(body.data.map((row) => row['protocol'])).toEqual(['uniswap-v3', 'aave-v3']);
   });
 
-  it('count what only fails a range of changes for want of history', async () => {
-    const { body } = await ask({ filters: { chains: ['ethereum'], change_24h: { min: -1 } } });
-    expect(body.data.map((row: { protocol: string }) => row.protocol)).toEqual(['aave-v3', 'uniswap-v3']);
-    expect(body.meta.excluded).toBe(1);
-  });
-
-  it.each(Object.entries(REQUEST_EXAMPLES))('answer the documented example %s', async (_, { value }) => {
-    const { status, body } = await ask(value);
-    expect([status, body.code, body.errors]).toEqual([200, undefined, undefined]);
-  });
-
-  it('understand trees, and give missing values their due', async () => {
-    const where = {
-      and: [
-        { not: { field: 'category', op: 'eq', value: 'Dexs' } },
-        { field: 'chain', op: 'in', value: ['Ethereum', 'Binance'] },
-      ],
-    };
-    expect((await rows({ where })).map(({ protocol }) => protocol)).toEqual(['aave-v3', 'curve']);
-    expect(await rows({ where: { field: 'category', op: 'ne', value: 'Dexs' } })).toHaveLength(2);
-  });
-
-  it('read prices, protocols and the log', async () => {
-    expect((await rows({ dataset: 'prices', filters: { tokens: ['coingecko:Bitcoin'] } }))[0]).toMatchObject({
-      token: 'bitcoin',
-      price: 100_000,
-      volume_24h: 5e10,
-    });
-    expect((await rows({ dataset: 'protocols', filters: { categories: ['Lending'] } }))[0]).toMatchObject({
-      protocol: 'aave-v3',
-      tvl: 9.4e9,
-    });
-    expect(await rows({ dataset: 'events', filters: { protocols: ['aave-v3'] } })).toMatchObject([
-      { event_type: 'protocol_update' },
-    ]);
-  });
-
-  it('never show the rows of others', async () => {
-    await app.db.pool.query(`SELECT append_events('[{"type": "alert", "owner": "alice", "data": {"ruleId": "r1"}}]')`);
-    const alice = await app.key({ userId: 'alice' });
-    const alerts = { dataset: 'events', where: { field: 'event_type', op: 'eq', value: 'alert' } };
-    await waitFor(
-      async () => (await ask(alerts, { headers: { authorization: `Bearer ${alice}` } })).body.data.length === 1,
-    );
-    expect(await rows(alerts)).toEqual([]);
-  });
-
-  it('give pages that join, in a stable order, also where values tie', async () => {
-    await app.db.pool.query(
-      `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'many-' || i, 'solana', i % 7 FROM generate_series(1, 250) AS i`,
-    );
-    const query = { filters: { chains: ['solana'] }, sort: [{ field: 'tvl', order: 'desc' }], limit: 40 };
+  test('pages walk the whole set in order', async () => {
     const seen: unknown[] = [];
-    let cursor: string | undefined;
+    let cursor: string | null = null;
     do {
-      const { body } = await ask({ ...query, cursor });
-      seen.push(...body.data.map((row: { protocol: string }) => row.protocol));
-      expect(body.page.has_more).toBe(body.page.next_cursor !== null);
-      cursor = body.page.next_cursor ?? undefined;
-    } while (cursor !== undefined);
-    expect(seen).toHaveLength(250);
-    expect(new Set(seen).size).toBe(250);
-    const groups = {
-      filters: { chains: ['solana'] },
-      aggregations: [{ operation: 'count', group_by: 'protocol' }],
-      limit: 100,
+      const { body }: Answer = await ask({
+        limit: 2,
+        sort: { field: 'name', order: 'asc' },
+        ...(cursor && { cursor }),
+      });
+      seen.push(...body.data.map((row) => `${String(row['protocol'])} ${String(row['chain'])}`));
+      cursor = body.page.next_cursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(['aave-v3 ethereum', 'aave-v3 polygon', 'lido ethereum', 'uniswap-v3 ethereum', 'total all']);
+  });
+
+  test('groups walk in pages too, and having leaves some out', async () => {
+    const query = {
+      aggregations: [{ field: 'tvl', operation: 'max', group_by: ['protocol', 'chain'] }],
+      having: { field: 'max_tvl', op: 'gt', value: 1_000_000 },
+      limit: 2,
     };
-    const first = await ask(groups);
-    const second = await ask({ ...groups, cursor: first.body.page.next_cursor });
-    expect(second.body.data).toHaveLength(100);
-    expect(first.body.data).not.toEqual(expect.arrayContaining([second.body.data[0]]));
+    const first = await ask(query);
+    expect(first.body.data.map((row) => row['max_tvl'])).toEqual([20_000_000, 5_000_000]);
+    const second = await ask({ ...query, cursor: first.body.page.next_cursor });
+    expect(second.body.data.map((row) => row['max_tvl'])).toEqual([3_000_000]);
+    expect(second.body.page.has_more).toBe(false);
+  });
+});
+
+describe('levels over time', () => {
+  const time = { from: iso(midnight), to: iso(midnight + 4 * HOUR_MS), bucket: '1h' };
+  const sum = [{ field: 'tvl', operation: 'sum' }];
+
+  test('each series counts once per bucket, with its last value', async () => {
+    const { body } = await ask({ time, aggregations: sum });
+    expect(body.data).toEqual([
+      { time: iso(midnight), sum_tvl: 35 },
+      { time: iso(midnight + 2 * HOUR_MS), sum_tvl: 7 },
+    ]);
+    expect(body.meta['source']).toBe('hourly');
   });
 
-  it('explain instead of answering', async () => {
-    const { body } = await ask({
-      time: { from: 'now-30d', bucket: '1d' },
-      aggregations: [{ field: 'tvl', operation: 'sum' }],
-      explain: true,
-    });
-    expect(body).toMatchObject({
-      data: [],
-      explain: { source: expect.stringContaining('daily'), class: expect.any(String), percentiles: 'exact' },
-    });
+  test('previous carries each series on; null shows the gaps', async () => {
+    const previous = await ask({ time: { ...time, fill: 'previous' }, aggregations: sum });
+    expect(previous.body.data.map((row) => row['sum_tvl'])).toEqual([35, 35, 37, 37]);
+    const gaps = await ask({ time: { ...time, fill: 'null' }, aggregations: sum });
+    expect(gaps.body.data.map((row) => row['sum_tvl'])).toEqual([35, null, 7, null]);
   });
 
-  it('are known again: a hit, and 304 for whoever has it, by QUERY', async () => {
-    const query = { filters: { protocols: ['curve'] } };
-    const first = await ask(query, { method: 'QUERY' });
-    expect([first.status, first.body.meta.cache]).toEqual([200, 'miss']);
-    const again = await ask(query, { method: 'QUERY', headers: { 'if-none-match': String(first.headers['etag']) } });
-    expect([again.status, again.body]).toEqual([304, '']);
-    expect((await ask({ filters: { protocols: ['curve'], chains: [] } })).body.meta.cache).toBe('hit');
+  test('over_time reduces a series before series are put together', async () => {
+    const aggregations = ['avg', 'min', 'max'].map((overTime) => ({
+      field: 'tvl',
+      operation: 'sum',
+      over_time: overTime,
+      as: overTime,
+    }));
+    const { body } = await ask({ time: { ...time, bucket: '1d' }, aggregations });
+    expect(body.data).toEqual([{ time: iso(midnight), avg: 26, min: 15, max: 37 }]);
   });
 
-  it('know what was published before, whatever the cache holds', async () => {
-    const query = { filters: { protocols: ['curve'] } };
+  test('fine buckets and single values come from what was recorded', async () => {
+    const fine = await ask({ time: { ...time, bucket: '5m' }, aggregations: sum });
+    expect(fine.body.data.map((row) => row['sum_tvl'])).toEqual([15, 30, 7]);
+    const single = await ask({ filters: { protocols: ['uniswap-v3'] }, time: { from: time.from, to: time.to } });
+    expect(single.body.data.map((row) => row['tvl'])).toEqual([10, 30]);
+  });
+});
+
+describe('the answer', () => {
+  test('a change that ingest acknowledged is in the next answer, cached or not', async () => {
     const writer = await app.key({ role: 'writer' });
-    for (let tvl = 3e9; tvl < 4e9; tvl += 1e8) {
-      const answer = await fetch(`${app.url}/v1/ingest/tvl`, {
+    const query = { filters: { protocols: ['fresh'] }, aggregations: [{ field: 'tvl', operation: 'sum' }] };
+    for (let value = 1_000; value < 1_050; value += 1) {
+      const tvl = value * 1_000 * (1 + (value % 2));
+      const written = await fetch(`${app.url}/v1/ingest/tvl`, {
         method: 'POST',
         headers: { authorization: `Bearer ${writer}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ items: [{ protocol: 'curve', chain: 'ethereum', tvl }] }),
+        body: JSON.stringify({ items: [{ protocol: 'fresh', chain: 'ethereum', tvl }] }),
       });
-      const { cursor } = (await answer.json()) as { cursor: string };
-      expect((await rows({ ...query, at_least: cursor }))[0]?.['tvl']).toBe(tvl);
-      const series = {
-        ...query,
-        time: { from: 'now-1h' },
-        sort: { field: 'time', order: 'desc' },
-        limit: 1,
-        at_least: cursor,
-      };
-      expect((await rows(series))[0]?.['tvl']).toBe(tvl);
+      const { cursor } = (await written.json()) as { cursor: string };
+      expect((await ask({ ...query, at_least: cursor })).body.data).toEqual([{ sum_tvl: tvl }]);
+      expect((await ask({ ...query, at_least: cursor })).body.data).toEqual([{ sum_tvl: tvl }]);
     }
   });
 
-  it('come as CSV', async () => {
-    const { body, headers } = await ask(
-      { ...PRINTED, filters: { chains: ['base'] } },
-      { headers: { accept: 'text/csv' } },
-    );
-    expect(headers['content-type']).toContain('text/csv');
-    expect(String(body).trim().split(/\r?\n/)).toEqual(['chain,sum_tvl', 'base,500000000']);
+  test('QUERY answers 304 to who has the data; POST and CSV work as on lists', async () => {
+    const query = { filters: { protocols: ['lido'] } };
+    const first = await ask(query, {}, 'QUERY');
+    expect(first.status).toBe(200);
+    const etag = first.headers.get('etag') ?? '';
+    expect((await ask(query, { 'if-none-match': etag }, 'QUERY')).status).toBe(304);
+    expect((await ask(query, { 'if-none-match': etag })).status).toBe(200);
+    const csv = await ask(query, { accept: 'text/csv' });
+    expect(csv.text.split('\r\n')[1]).toMatch(/^lido,ethereum,20000000,/);
   });
 
-  it('need a key', async () => {
-    expect((await ask({}, { headers: { authorization: '' } })).body.code).toBe('missing_api_key');
+  test('every example of the document is answered', async () => {
+    for (const [name, { value }] of Object.entries(REQUEST_EXAMPLES)) {
+      expect([name, (await ask(value)).status]).toEqual([name, 200]);
+    }
+  });
+
+  test('events of others stay theirs', async () => {
+    await app.db.pool.query(
+      `INSERT INTO change_outbox (type, owner, data) VALUES ('alert', 'somebody', '{}'), ('alert', 'tester', '{}')`,
+    );
+    const alerts = { dataset: 'events', where: { field: 'event_type', op: 'eq', value: 'alert' } };
+    await waitFor(async () => (await ask(alerts)).body.data.length === 1);
+    expect((await ask({ ...alerts, aggregations: [{ operation: 'count' }] })).body.data).toEqual([{ count: 1 }]);
+  });
+});
+
+describe('bad queries', () => {
+  const deep = (levels: number): unknown =>
+    levels === 0 ? { field: 'tvl', op: 'gt', value: 1 } : { not: deep(levels - 1) };
+  const leaf = { field: 'tvl', op: 'gt', value: 1 };
+
+  test.each<[string, unknown, number, string, string]>([
+    ['no object', [], 400, '', 'invalid_type'],
+    ['not there yet', { dataset: 'points' }, 400, '/dataset', 'not_available'],
+    ['an unknown field', { where: { field: 'apy', op: 'eq', value: 1 } }, 400, '/where/field', 'unknown_field'],
+    [
+      'a field every object has',
+      { where: { field: 'constructor', op: 'eq', value: 1 } },
+      400,
+      '/where/field',
+      'unknown_field',
+    ],
+    ['an unknown member', { nope: 1 }, 400, '/nope', 'unknown_field'],
+    ['SQL as a field', { sort: { field: 'tvl; DROP TABLE protocols' } }, 400, '/sort/field', 'unknown_field'],
+    [
+      'SQL as a name',
+      { aggregations: [{ operation: 'count', as: '1"; --' }] },
+      400,
+      '/aggregations/0/as',
+      'invalid_name',
+    ],
+    ['SQL as a bucket', { time: { bucket: "1h' --" } }, 400, '/time/bucket', 'unknown_value'],
+    ['a zero byte', { filters: { protocols: ['a\u0000'] } }, 400, '/filters/protocols/0', 'invalid_type'],
+    ['text for a number', { where: { field: 'tvl', op: 'gt', value: '1' } }, 400, '/where/value', 'invalid_type'],
+    [
+      'history of what has none',
+      { filters: { change_24h: { min: 0 } }, time: {} },
+      400,
+      '/filters/change_24h',
+      'no_history',
+    ],
+    ['a foreign cursor', { cursor: 'abc.def' }, 400, '/cursor', 'invalid_cursor'],
+    ['a foreign position', { at_least: 'abc' }, 400, '/at_least', 'invalid_cursor'],
+    ['too deep', { where: deep(6) }, 422, '/where/not/not/not/not/not', 'too_deep'],
+    [
+      'a bomb',
+      `{"where":${'{"not":'.repeat(5_000)}{}${'}'.repeat(5_000)}}`,
+      422,
+      '/where/not/not/not/not/not',
+      'too_deep',
+    ],
+    [
+      'too many conditions',
+      { where: { and: Array.from({ length: 101 }, () => leaf) } },
+      422,
+      '/where/and',
+      'too_many_conditions',
+    ],
+    [
+      'too many values',
+      { filters: { protocols: Array.from({ length: 501 }, String) } },
+      422,
+      '/filters/protocols',
+      'too_many_values',
+    ],
+    [
+      'too many aggregates',
+      { aggregations: Array.from({ length: 13 }, () => ({ operation: 'count' })) },
+      422,
+      '/aggregations',
+      'too_many_aggregations',
+    ],
+    ['too long a page', { limit: 1_001 }, 422, '/limit', 'too_many_rows'],
+    [
+      'differing groups',
+      {
+        aggregations: [
+          { operation: 'count', group_by: 'chain' },
+          { operation: 'count', group_by: 'name', as: 'b' },
+        ],
+      },
+      422,
+      '/aggregations/1/group_by',
+      'differing_group_by',
+    ],
+  ])('%s', async (_, query, status, pointer, code) => {
+    const answer = await ask(query);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.body.errors?.[0]).toMatchObject({ pointer, code });
+  });
+
+  test('a cursor of another query is refused', async () => {
+    const { body } = await ask({ limit: 1 });
+    const other = await ask({ limit: 1, dataset: 'protocols', cursor: body.page.next_cursor });
+    expect(other.body.errors?.[0]).toMatchObject({ pointer: '/cursor', code: 'cursor_mismatch' });
   });
 });

@@ -17,8 +17,6 @@ export interface Field {
   readonly lookups?: number;
   /** Shown with a row, and of no other use. */
   readonly shownOnly?: boolean;
-  /** Orders rows and is never shown. */
-  readonly hidden?: boolean;
   /** Type of a bound value, where it is not the usual one of the field's type. */
   readonly bound?: string;
 }
@@ -149,7 +147,7 @@ const events: Dataset = {
   key: ['seq'],
   defaultSort: [{ field: 'seq', order: 'desc' }],
   fields: {
-    seq: column('number', 'r.seq', { shownOnly: true, hidden: true, bound: 'bigint' }),
+    seq: column('number', 'r.seq', { shownOnly: true, bound: 'bigint' }),
     cursor: column('text', 'r.cursor', { shownOnly: true }),
     event_type: column('text', 'r.type'),
     protocol: column('text', 'r.protocol', nullable),

@@ -68,7 +68,7 @@ export function currentRelation(
     ctes: [],
     from: dataset.from,
     where: conditions,
-    columns: fieldNames(dataset, (field) => field.hidden !== true).map((name) => ({
+    columns: fieldNames(dataset).map((name) => ({
       name,
       type: known(dataset, name).type,
     })),

@@ -27,7 +27,8 @@ export class Admission {
   private readonly queues: Record<Class, Set<Waiting>> = { light: new Set(), heavy: new Set() };
   private readonly meanMs: Record<Class, number> = { light: 10, heavy: 300 };
   private readonly refused: Counter;
-  private readonly waiting: Gauge;
+  /** Queries that wait for a connection. */
+  readonly waiting: Gauge;
 
   constructor(
     private readonly pool: QueryPool,
