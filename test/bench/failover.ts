@@ -25,6 +25,8 @@ interface Load {
 interface FaultRound {
   missing: number;
   repeated: number;
+  /** Clients that something went wrong for the first time, whatever it was: also a refusal, or another value. */
+  faulty_clients: number;
   /** The longest that any client waited for anything. */
   recover_ms: number;
   /** The longest that a change waited for its place in the log. */
@@ -69,7 +71,7 @@ async function* strikes(pods: TestPods, prefix: string, { clients, rate }: Load)
   const slugs = [...writer.committed.keys()].map((key) => key.split(':')[0] ?? '');
   const fleet = new Fleet(pods.url, POD_KEY, slugs, clients);
   const wait = new LongestWait(fleet);
-  let before = { missing: 0, repeated: 0 };
+  let before = { missing: 0, repeated: 0, faulty: 0 };
   try {
     await fleet.connect();
     for (const [name, fault] of Object.entries(POD_FAULTS)) {
@@ -83,14 +85,15 @@ async function* strikes(pods: TestPods, prefix: string, { clients, rate }: Load)
       await writer.stop();
       // What is missing now stays missing: later faults are not blamed for it.
       await fleet.complete(writer);
-      const { missing, repeated } = fleet.outcome(writer);
+      const { missing, repeated, faults } = fleet.outcome(writer);
       const figures = {
         missing: missing - before.missing,
         repeated: repeated - before.repeated,
+        faulty_clients: faults.length - before.faulty,
         recover_ms: Math.round(waited),
         log_stall_ms: await longestStall(pool, seq),
       };
-      before = { missing, repeated };
+      before = { missing, repeated, faulty: faults.length };
       yield [name, figures];
     }
   } finally {
@@ -101,10 +104,12 @@ async function* strikes(pods: TestPods, prefix: string, { clients, rate }: Load)
 
 /** What is wrong in any round counts; times are medians. */
 function together(rounds: readonly FaultRound[]): FaultRound {
-  const sum = (name: 'missing' | 'repeated'): number => rounds.reduce((total, round) => total + round[name], 0);
+  const sum = (name: 'missing' | 'repeated' | 'faulty_clients'): number =>
+    rounds.reduce((total, round) => total + round[name], 0);
   return {
     missing: sum('missing'),
     repeated: sum('repeated'),
+    faulty_clients: sum('faulty_clients'),
     recover_ms: median(rounds.map(({ recover_ms: ms }) => ms)),
     log_stall_ms: median(rounds.map(({ log_stall_ms: ms }) => ms)),
   };
