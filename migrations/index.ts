@@ -3,6 +3,7 @@ import { Capture1790000001000 } from './1790000001000-capture.js';
 import { History1790000002000 } from './1790000002000-history.js';
 import { DeadLetters1790000004000 } from './1790000004000-dead-letters.js';
 import { Access1790000003000 } from './1790000003000-access.js';
+import { Alerts1790000006000 } from './1790000006000-alerts.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -10,4 +11,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   History1790000002000,
   Access1790000003000,
   DeadLetters1790000004000,
+  Alerts1790000006000,
 ];
