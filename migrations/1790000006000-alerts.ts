@@ -126,7 +126,7 @@ CREATE TABLE alert_transitions (
 );
 CREATE INDEX alert_transitions_user ON alert_transitions (user_id, position);
 CREATE INDEX alert_transitions_rule ON alert_transitions (rule_id, position);
-CREATE INDEX alert_transitions_recent ON alert_transitions (rule_id, at);
+CREATE INDEX alert_transitions_recent ON alert_transitions (rule_id, instance_key, at);
 CREATE INDEX alert_transitions_at ON alert_transitions USING brin (at);
 COMMENT ON COLUMN alert_transitions.alert IS 'As its owner was told: the fields of the alert event, explanation included.';
 COMMENT ON COLUMN alert_transitions.outcome IS 'How it was told: number of messages, or why there were none.';
