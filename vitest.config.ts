@@ -10,8 +10,8 @@ const suite = (name: string, include: string, extra: object = {}) => ({
     name,
     include: [include],
     globalSetup: ['./test/support/global-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     ...extra,
   },
 });
@@ -34,8 +34,8 @@ export default defineConfig({
       suite('integration', 'test/integration/**/*.test.ts'),
       suite('postgres-15', 'test/postgres-15/**/*.test.ts'),
       suite('e2e', 'test/e2e/**/*.test.ts'),
-      suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 180_000 }),
-      suite('browser', 'test/browser/**/*.test.ts', { testTimeout: 60_000 }),
+      suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 300_000 }),
+      suite('browser', 'test/browser/**/*.test.ts', { testTimeout: 120_000 }),
     ],
   },
 });

@@ -2,6 +2,7 @@ import type { MigrationInterface } from 'typeorm';
 import { Capture1790000001000 } from './1790000001000-capture.js';
 import { History1790000002000 } from './1790000002000-history.js';
 import { DeadLetters1790000004000 } from './1790000004000-dead-letters.js';
+import { Queues1790000005000 } from './1790000005000-queues.js';
 import { Access1790000003000 } from './1790000003000-access.js';
 import { Alerts1790000006000 } from './1790000006000-alerts.js';
 
@@ -11,5 +12,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   History1790000002000,
   Access1790000003000,
   DeadLetters1790000004000,
+  Queues1790000005000,
   Alerts1790000006000,
 ];

@@ -9,7 +9,9 @@ import { HealthModule } from './platform/health/health.module.js';
 import { HttpModule } from './platform/http/http.module.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
+import { QueueModule } from './platform/queue/queue.module.js';
 import { RedisModule } from './platform/redis/redis.module.js';
+import { SecretsModule } from './platform/secrets/secrets.module.js';
 import { SettingsModule } from './platform/settings/settings.module.js';
 import type { Settings } from './platform/settings/settings.js';
 
@@ -28,6 +30,8 @@ export class AppModule {
         MetricsModule,
         DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
         RedisModule,
+        QueueModule,
+        SecretsModule,
         HealthModule,
         AccessModule,
         EventsModule,

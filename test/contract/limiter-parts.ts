@@ -36,7 +36,7 @@ export interface LimiterParts {
 const settings = (redisUrl?: string) =>
   parseSettings({
     LIMIT_CONNECTS_PER_ADDRESS: 'free=2',
-    SECRETS_KEY: 'only-for-tests',
+    SECRETS_KEY: 'a key that only tests use',
     DATABASE_URL: 'postgres://localhost/unused',
     ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
   });

@@ -170,7 +170,7 @@ describe('changing and ending keys', () => {
     for (const each of [key, rotated.body.key]) expect((await call('GET', '/v1/me', each)).body.userId).toBe('alice');
     await app.db.pool.query('UPDATE api_keys SET expires_at = now() WHERE id = $1', [id]);
     await expect
-      .poll(async () => (await call('GET', '/v1/me', key)).body.code, { timeout: 5000 })
+      .poll(async () => (await call('GET', '/v1/me', key)).body.code, { timeout: 20_000 })
       .toBe('api_key_expired');
     expect((await call('GET', '/v1/me', rotated.body.key)).status).toBe(200);
     expect((await call('POST', `/v1/admin/api-keys/${id}/rotate`, admin, {})).body.code).toBe('conflict');
@@ -450,7 +450,7 @@ describe('keys in requests', () => {
     expect((await call('GET', '/v1/me', key)).body.expiresAt).toBe('2099-01-01T00:00:00.000Z');
     await app.db.pool.query(`UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1`, [id]);
     await expect
-      .poll(async () => (await call('GET', '/v1/me', key)).body.code, { timeout: 5000 })
+      .poll(async () => (await call('GET', '/v1/me', key)).body.code, { timeout: 20_000 })
       .toBe('api_key_expired');
     expect(
       (await call('GET', '/v1/admin/api-keys?state=expired', admin)).body.data.map((k: { id: string }) => k.id),

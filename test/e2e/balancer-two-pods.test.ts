@@ -110,7 +110,7 @@ test.each([
   const message = `hello ${audience}`;
   const answer = await call(here, 'POST', '/v1/realtime/announcements', { message, ...body });
   expect(answer.status).toBe(202);
-  await waitFor(() => clients.every(({ heard }) => heard.some((text) => text.includes(message))), { timeoutMs: 5_000 });
+  await waitFor(() => clients.every(({ heard }) => heard.some((text) => text.includes(message))));
   expect(clients.map(({ heard }) => heard.length)).toEqual([1, 1, 1]);
   for (const client of clients) client.leave();
 });

@@ -47,7 +47,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     LOG_LEVEL: 'silent',
     DRAIN_SECONDS: '0',
     BOOTSTRAP_ADMIN_KEY: ADMIN_KEY,
-    SECRETS_KEY: 'only-for-tests',
+    SECRETS_KEY: 'a key that only tests use',
     ...options.settings,
     DATABASE_URL: db.url,
   });

@@ -41,7 +41,7 @@ export async function startNginx(podPorts: readonly [number, number, number]): P
   let said = '';
   server.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   try {
-    await waitFor(() => answers(server, port), { timeoutMs: 5_000 });
+    await waitFor(() => answers(server, port), { timeoutMs: 20_000 });
   } catch (error) {
     await end(server, folder);
     throw new Error(`nginx did not start:\n${said}`, { cause: error });

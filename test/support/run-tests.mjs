@@ -15,10 +15,10 @@ const BIN = join(ROOT, 'node_modules/.bin');
 const SUITES = ['unit', 'contract', 'integration', 'postgres-15', 'e2e', 'fault', 'browser'];
 const LONG = process.env.TEST_LONG === '1';
 /** All suites together should stay below this; a slower run is told, not failed, for machines differ. */
-const BUDGET_SECONDS = 420;
+const BUDGET_SECONDS = 900;
 /** After the report is written the run has this long to add up coverage and to end; afterwards it counts as hanging. */
 const EXIT_GRACE_MS = 60_000;
-const LIMIT_MS = (LONG ? 90 : 12) * 60_000;
+const LIMIT_MS = (LONG ? 240 : 45) * 60_000;
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !SUITES.includes(name));

@@ -33,6 +33,10 @@ export const NO_POSTGRES_15 = existsSync(join(DEBIAN_15, 'postgres'))
 export interface TestCluster {
   /** Address of a database of the cluster, as its superuser. */
   address(database: string): string;
+  /** Ends the server as an operator would; `begin` brings it back on the same port with all that was committed. */
+  end(): Promise<void>;
+  begin(): Promise<void>;
+  /** Ends the server and removes its files. */
   stop(): Promise<void>;
 }
 
@@ -47,14 +51,14 @@ export async function startTestCluster(version: '18' | '15' = '18'): Promise<Tes
   const cluster = { binaries, directory: join(home, 'postgres'), account: chooseAccount(binaries.postgres, home) };
   await createCluster(cluster, PASSWORD);
   const port = await freePort();
-  const server = await PostgresServer.start(cluster, {
-    port,
-    socketDirectory: '',
-    logFile: join(home, 'postgres.log'),
-    parameters: PARAMETERS,
-  });
+  const options = { port, socketDirectory: '', logFile: join(home, 'postgres.log'), parameters: PARAMETERS };
+  let server = await PostgresServer.start(cluster, options);
   return {
     address: (database) => `postgresql://${SUPERUSER}:${PASSWORD}@127.0.0.1:${port}/${database}`,
+    end: () => server.stop(),
+    begin: async () => {
+      server = await PostgresServer.start(cluster, options);
+    },
     stop: async () => {
       await server.stop();
       rmSync(home, { recursive: true, force: true });

@@ -8,7 +8,7 @@ export async function waitFor<T>(
   probe: () => T | Promise<T>,
   options: { timeoutMs?: number; everyMs?: number; what?: string } = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const { timeoutMs = 10_000, everyMs = 10, what = 'the awaited condition' } = options;
+  const { timeoutMs = 20_000, everyMs = 10, what = 'the awaited condition' } = options;
   const deadline = Date.now() + timeoutMs;
   let reason: unknown;
   do {

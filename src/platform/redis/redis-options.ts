@@ -40,6 +40,9 @@ const SUBSCRIBER: RedisOptions = {
   autoResubscribe: true,
 };
 
+/** Jobs wait for a server that is away. Longest silence, ms: a worker blocks its copy of the connection for up to 10 s. */
+const QUEUES: RedisOptions = { ...SUBSCRIBER, socketTimeout: 15_000 };
+
 /** Both connections of a process to one server. */
 export function singleClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
   const shared = { ...target(url), retryStrategy: reconnectDelay };
@@ -51,17 +54,24 @@ export function singleClients(url: string): { commands: RedisClient; subscriber:
 
 /** Both connections of a process to a cluster, found through one of its nodes. */
 export function clusterClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
+  return { commands: openCluster(url, COMMANDS), subscriber: openCluster(url, SUBSCRIBER) };
+}
+
+/** A connection for queues, which workers copy. */
+export function queueClient(url: string, cluster: boolean): RedisClient {
+  if (cluster) return openCluster(url, QUEUES);
+  return new Redis({ ...target(url), retryStrategy: reconnectDelay, ...QUEUES });
+}
+
+function openCluster(url: string, options: RedisOptions): Cluster {
   const { host, port, db: _onlyOne, ...entrance } = target(url);
-  const open = (options: RedisOptions): Cluster => {
-    const cluster: ClusterOptions = {
-      clusterRetryStrategy: reconnectDelay,
-      enableOfflineQueue: options.enableOfflineQueue,
-      slotsRefreshTimeout: PATIENCE_MS,
-      redisOptions: { ...entrance, ...options },
-    };
-    return new Cluster([{ host, port }], cluster);
+  const cluster: ClusterOptions = {
+    clusterRetryStrategy: reconnectDelay,
+    enableOfflineQueue: options.enableOfflineQueue,
+    slotsRefreshTimeout: PATIENCE_MS,
+    redisOptions: { ...entrance, ...options },
   };
-  return { commands: open(COMMANDS), subscriber: open(SUBSCRIBER) };
+  return new Cluster([{ host, port }], cluster);
 }
 
 /** Whether the server is part of a cluster; undefined while it does not answer. */

@@ -110,7 +110,8 @@ export const SETTINGS = {
   SECRETS_KEY: optional(text, {
     unit: 'text',
     secret: true,
-    doc: 'Will encrypt secrets stored in the database; none are stored yet.',
+    shown: 'generated under DATA_DIR if the database is embedded, else required',
+    doc: 'Encrypts secrets stored in the database. Comma-separated keys: the first seals, all open, so a new one goes in front.',
   }),
   JWT_SECRET: optional(text, {
     unit: 'text',

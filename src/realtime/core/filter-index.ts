@@ -1,5 +1,5 @@
 import { STEPS, type EventType, type LogEvent } from '../../events/index.js';
-import { matchesFields, stepIndex, type Filter } from './filter.js';
+import { hasRange, matchesFields, namesOnly, stepIndex, type Filter } from './filter.js';
 import type { Dimension, Subscription } from './subscription.js';
 
 /** All subscriptions with equal filters. An event is compared with a group once, however many members it has. */
@@ -13,19 +13,23 @@ export class Group {
 
 interface Place {
   readonly group: Group;
+  readonly bucket: Bucket;
   readonly list: Place[];
   at: number;
   /** The group's range, here so that passing by a group whose range is elsewhere costs two comparisons. */
   readonly min: number;
   readonly max: number;
-  /** Forgets the list's bucket when the list was its last. */
-  readonly vacate: () => void;
+  /** Being filed here says all that the filter asks for: nothing is left to check. */
+  readonly isExact: boolean;
 }
 
 /** Groups that share one key, by the step they wait for: an event that moved n steps reads the lists 0 to n. */
 class Bucket {
   readonly steps: Place[][] = Array.from({ length: STEPS.length + 1 }, () => []);
   size = 0;
+
+  /** `forget` is called when the last group has left. */
+  constructor(readonly forget: () => void) {}
 }
 
 /**
@@ -50,7 +54,7 @@ class TypeIndex {
   private readonly byValue = new Map<string, Bucket>();
   /** Groups filed under a dimension that still match events without it. */
   private readonly absent = new Map<Dimension, Bucket>();
-  private readonly rest = new Bucket();
+  private readonly rest = new Bucket(() => {});
 
   constructor(private readonly dimensions: readonly Dimension[]) {}
 
@@ -58,32 +62,23 @@ class TypeIndex {
     const { filter } = group;
     const dimension = this.dimensions.find((name) => filter[name] !== undefined);
     if (dimension === undefined) {
-      this.place(group, this.rest, () => {});
+      this.place(group, this.rest, undefined);
       return;
     }
-    for (const value of filter[dimension] ?? []) this.file(group, this.byValue, `${dimension}:${value}`);
-    if (!filter.required[dimension]) this.file(group, this.absent, dimension);
+    for (const value of filter[dimension] ?? []) {
+      this.place(group, bucketOf(this.byValue, `${dimension}:${value}`), dimension);
+    }
+    if (!filter.required[dimension]) this.place(group, bucketOf(this.absent, dimension), dimension);
   }
 
-  private file<K>(group: Group, map: Map<K, Bucket>, key: K): void {
-    let bucket = map.get(key);
-    if (!bucket) map.set(key, (bucket = new Bucket()));
-    const filed = bucket;
-    this.place(group, filed, () => {
-      if (filed.size === 0) map.delete(key);
-    });
-  }
-
-  private place(group: Group, bucket: Bucket, forget: () => void): void {
-    const list = bucket.steps[group.filter.stepIndex];
+  private place(group: Group, bucket: Bucket, dimension: Dimension | undefined): void {
+    const { filter } = group;
+    const list = bucket.steps[filter.stepIndex];
     if (!list) return;
     bucket.size++;
-    const vacate = () => {
-      bucket.size--;
-      forget();
-    };
-    const { minValue: min = -Infinity, maxValue: max = Infinity } = group.filter;
-    const place: Place = { group, list, at: list.length, min, max, vacate };
+    const { minValue: min = -Infinity, maxValue: max = Infinity } = filter;
+    const isExact = !hasRange(filter) && namesOnly(filter, dimension);
+    const place: Place = { group, bucket, list, at: list.length, min, max, isExact };
     list.push(place);
     group.places.push(place);
   }
@@ -98,6 +93,12 @@ class TypeIndex {
   }
 }
 
+function bucketOf<K>(map: Map<K, Bucket>, key: K): Bucket {
+  let bucket = map.get(key);
+  if (!bucket) map.set(key, (bucket = new Bucket(() => map.delete(key))));
+  return bucket;
+}
+
 function read(bucket: Bucket, event: LogEvent, moved: number, into: Group[]): void {
   const low = Math.min(event.previous ?? Infinity, event.current ?? Infinity);
   const high = Math.max(event.previous ?? -Infinity, event.current ?? -Infinity);
@@ -108,7 +109,7 @@ function read(bucket: Bucket, event: LogEvent, moved: number, into: Group[]): vo
     if (!list) return;
     for (const place of list) {
       if (isRanged && (place.max < low || place.min > high)) continue;
-      if (matchesFields(place.group.filter, event)) into.push(place.group);
+      if (place.isExact || matchesFields(place.group.filter, event)) into.push(place.group);
     }
   }
 }
@@ -168,7 +169,8 @@ export class FilterIndex {
         place.list[place.at] = last;
         last.at = place.at;
       }
-      place.vacate();
+      place.bucket.size--;
+      if (place.bucket.size === 0) place.bucket.forget();
     }
   }
 

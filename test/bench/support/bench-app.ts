@@ -35,6 +35,7 @@ export async function startBenchApp(options: BenchAppOptions): Promise<BenchApp>
   const app = new AppProcess(port, {
     DATA_DIR: dataDir,
     BOOTSTRAP_ADMIN_KEY: adminKey,
+    SECRETS_KEY: 'a key that only benches use',
     LIMIT_CONNECTIONS: unlimited,
     LIMIT_MESSAGES: unlimited,
     LIMIT_API_REQUESTS: unlimited,

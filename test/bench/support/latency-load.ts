@@ -1,12 +1,24 @@
+import type { DialectName } from './raw-load-dialects.js';
+
 export interface Key {
   readonly protocol: string;
   readonly chain: string;
 }
 
-/** A subscription, and the same filter once more as a plain function for the check. */
+/** A subscription, and what it must bring, in plain terms for the check. */
 export interface BenchFilter {
-  readonly subscribe: Record<string, unknown>;
-  matches(key: Key, moved: number): boolean;
+  readonly subscribe: Readonly<Record<string, unknown>>;
+  /** Places in the list of keys. */
+  readonly keys: readonly number[];
+  /** Smallest `moved`; 0: all. */
+  readonly threshold: number;
+}
+
+/** Clients of one transport; client `n` has filter `n`. */
+export interface BenchClients {
+  readonly transport: DialectName;
+  readonly processes: number;
+  readonly filters: readonly BenchFilter[];
 }
 
 const CHAINS = [
@@ -23,6 +35,8 @@ const CHAINS = [
 ];
 /** Moves relative to the baseline that each key goes through; every neighbour pair differs by at least 1 %. */
 const WALK = [1.015, 0.995, 1.03, 1.07, 1.04, 1.0, 1.12, 1.02, 0.98, 1.0];
+/** Shares no factor with the number of keys: popular keys do not change one right after the other. */
+const SCATTER = 1_237;
 
 export function keysOf(count: number): Key[] {
   return Array.from({ length: count }, (_, n) => ({
@@ -41,30 +55,63 @@ export function valuesOf(first: number, count: number, keys: number, baseline: n
 
 /** Of ten clients: one takes everything, four follow 20 protocols, two a chain, two large moves, one a single protocol. */
 export function mixedFilters(count: number, keys: readonly Key[]): BenchFilter[] {
+  const where = (matches: (key: Key) => boolean): number[] => keys.flatMap((key, n) => (matches(key) ? n : []));
   return Array.from({ length: count }, (_, n): BenchFilter => {
     const kind = n % 10;
-    if (kind === 0) return { subscribe: { type: 'tvl_changes' }, matches: () => true };
+    if (kind === 0) return { subscribe: { type: 'tvl_changes' }, keys: where(() => true), threshold: 0 };
     if (kind <= 4) {
-      const protocols = Array.from(
-        { length: 20 },
-        (_unused, i) => keys[(n * 7 + i * 31) % keys.length]?.protocol ?? '',
-      );
-      return {
-        subscribe: { type: 'tvl_changes', protocols },
-        matches: (key) => protocols.includes(key.protocol),
-      };
+      const followed = Array.from({ length: 20 }, (_unused, i) => (n * 7 + i * 31) % keys.length);
+      return follow(followed, keys, 'socketio');
     }
     if (kind <= 6) {
       const chain = CHAINS[n % CHAINS.length] ?? '';
-      return { subscribe: { type: 'tvl_changes', chain }, matches: (key) => key.chain === chain };
+      return { subscribe: { type: 'tvl_changes', chain }, keys: where((key) => key.chain === chain), threshold: 0 };
     }
     if (kind <= 8) {
-      return { subscribe: { type: 'tvl_changes', threshold: 0.05 }, matches: (_key, moved) => moved >= 0.05 };
+      return { subscribe: { type: 'tvl_changes', threshold: 0.05 }, keys: where(() => true), threshold: 0.05 };
     }
-    const { protocol = '', chain = '' } = keys[(n * 13) % keys.length] ?? {};
-    return {
-      subscribe: { type: 'protocol', protocol, chain },
-      matches: (key) => key.protocol === protocol && key.chain === chain,
-    };
+    const followed = (n * 13) % keys.length;
+    const { protocol = '', chain = '' } = keys[followed] ?? {};
+    return { subscribe: { type: 'protocol', protocol, chain }, keys: [followed], threshold: 0 };
   });
+}
+
+/** Each client follows ten different protocols, popular ones more often than others: the n-th has 1/n of the first's share. */
+export function followers(count: number, keys: readonly Key[], transport: DialectName, seed: number): BenchFilter[] {
+  const random = generator(seed);
+  const shares: number[] = [];
+  for (let rank = 1; rank <= keys.length; rank += 1) shares.push((shares.at(-1) ?? 0) + 1 / rank);
+  const pick = (): number => {
+    const wanted = random() * (shares.at(-1) ?? 0);
+    let [low, high] = [0, shares.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((shares[middle] ?? 0) < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return (low * SCATTER) % keys.length;
+  };
+  return Array.from({ length: count }, () => {
+    const followed = new Set<number>();
+    while (followed.size < 10) followed.add(pick());
+    return follow([...followed], keys, transport);
+  });
+}
+
+function follow(followed: readonly number[], keys: readonly Key[], transport: DialectName): BenchFilter {
+  const protocols = followed.map((key) => keys[key]?.protocol ?? '');
+  const subscribe =
+    transport === 'websocket'
+      ? { channels: ['tvl'], filters: { protocolIds: protocols } }
+      : { type: 'tvl_changes', protocols };
+  return { subscribe, keys: [...new Set(followed)], threshold: 0 };
+}
+
+/** Numbers from 0 to 1, the same in every run (a linear congruential generator with the constants of Numerical Recipes). */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
 }

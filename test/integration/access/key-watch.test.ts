@@ -23,7 +23,7 @@ async function connected(id: string): Promise<Caller> {
   await limits.openConnection(caller, id, { resuming: false });
   return caller;
 }
-const told = (keyId: string) => waitFor(() => ended.find(([id]) => id === keyId)?.[1], { timeoutMs: 5_000 });
+const told = (keyId: string) => waitFor(() => ended.find(([id]) => id === keyId)?.[1], { timeoutMs: 20_000 });
 
 describe.concurrent('a key in use', () => {
   it.each([

@@ -26,7 +26,7 @@ export function createPod(url: string, broker: Broker = new MemoryBroker()): Pod
   const metrics = new Metrics();
   const log = new EventLog(database);
   const feed = new EventFeed(log, broker, metrics);
-  const settings = parseSettings({ DATABASE_URL: url, SECRETS_KEY: 'only-for-tests' });
+  const settings = parseSettings({ DATABASE_URL: url, SECRETS_KEY: 'a key that only tests use' });
   const sequencer = new Sequencer(database, broker, feed, settings, new SequencerMetrics(metrics, log));
   return {
     database,

@@ -47,7 +47,7 @@ export async function historyFixture(): Promise<HistoryFixture> {
     metrics,
     log,
     feed,
-    settings: parseSettings({ DATABASE_URL: test.url, SECRETS_KEY: 'only-for-tests' }),
+    settings: parseSettings({ DATABASE_URL: test.url, SECRETS_KEY: 'a key that only tests use' }),
     close: async () => {
       await feed.stop();
       await database.onApplicationShutdown();

@@ -28,7 +28,9 @@ it('a repeated post answers with a position behind the event of the first, which
   const post = () =>
     posts.add({ eventType: 'emission', protocol: 'aave', data: {} }, { userId: 'u', idempotencyKey: 'k' });
   const first = post();
-  await expect.poll(async () => (await db.pool.query('SELECT FROM change_outbox')).rowCount).toBe(1);
+  await expect
+    .poll(async () => (await db.pool.query('SELECT FROM change_outbox')).rowCount, { timeout: 20_000 })
+    .toBe(1);
   const repeated = post();
   pod.sequencer.start();
   const answers = await Promise.all([first, repeated]);

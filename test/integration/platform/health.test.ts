@@ -63,7 +63,7 @@ describe('/health', () => {
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.json()).toMatchObject({ error: { database: { status: 'down' } } });
     await onCluster(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-    await expect.poll(async () => (await ready()).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await ready()).status, { timeout: 20_000 }).toBe(200);
   });
 });
 

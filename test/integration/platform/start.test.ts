@@ -131,7 +131,7 @@ describe('the process', { timeout: PATIENCE }, () => {
 
   it('asks for migrations instead of running on an old schema, and migrates on request', async () => {
     const db = await createTestDatabase({ empty: true });
-    const env = { DATABASE_URL: db.url };
+    const env = { DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' };
     const early = run(env);
     expect(await early.end()).toBe(1);
     expect(early.output).toMatch(/^Cannot start: The database lacks \d+ migrations .*npm run migrate/);

@@ -106,7 +106,7 @@ describe('reading a resource over HTTP', () => {
     await expect(again()).rejects.toThrow('left alone');
     expect(server.requests).toHaveLength(2);
     server.answer = json({ ok: true });
-    await expect.poll(again, { timeout: 5_000 }).toEqual({ ok: true });
+    await expect.poll(again, { timeout: 20_000 }).toEqual({ ok: true });
   });
 
   it('leaves only the server alone that fails', async () => {

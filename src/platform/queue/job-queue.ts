@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Queue, type BulkJobOptions, type IQueueBackend, type Job, type JobsOptions } from 'bullmq';
+import { isConnectionLoss } from '../errors/connection-loss.js';
+import { DomainError } from '../errors/domain-error.js';
+import type { QueueStore } from './queue-store.js';
+
+/** Whoever adds a job waits no longer than this, ms; each job of many adds to it. */
+const PATIENCE_MS = 1_000;
+const PATIENCE_PER_JOB_MS = 1;
+
+/** A finished job is gone at once, and its id is free again. A failed one is kept for a look, a day or the next 1,000. */
+const DEFAULTS: JobsOptions = {
+  attempts: 3,
+  backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
+  removeOnComplete: true,
+  removeOnFail: { age: 86_400, count: 1_000 },
+};
+
+/**
+ * BullMQ's queue, except that adding never waits long: while the queue is away it fails with `unavailable`. A job that
+ * was not acknowledged in time may nevertheless have been taken, so give a `jobId` to what must not be done twice.
+ */
+export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueBackend, object> {
+  constructor(
+    name: string,
+    private readonly store: QueueStore,
+  ) {
+    super(name, { connection: {}, defaultJobOptions: DEFAULTS }, store.backends);
+    // Losses are logged by the store, failures reach whoever asked.
+    this.on('error', () => undefined);
+  }
+
+  override add(name: string, data: T, options?: JobsOptions): Promise<Job<T, void>> {
+    return this.promptly(PATIENCE_MS, () => super.add(name, data, options));
+  }
+
+  override addBulk(jobs: { name: string; data: T; opts?: BulkJobOptions }[]): Promise<Job<T, void>[]> {
+    if (jobs.length === 0) return Promise.resolve([]);
+    return this.promptly(PATIENCE_MS + jobs.length * PATIENCE_PER_JOB_MS, () => super.addBulk(jobs));
+  }
+
+  /** How many jobs are in each state; undefined while the queue does not answer. */
+  async countByState(): Promise<Record<string, number> | undefined> {
+    try {
+      return await this.promptly(PATIENCE_MS, () => this.getJobCounts());
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Talks to the store anew. */
+  renew(): void {
+    const former = this.backend;
+    this.createBackend();
+    this.backend.on('error', (error) => this.emit('error', error));
+    void former.close().catch(() => undefined);
+  }
+
+  private async promptly<R>(patienceMs: number, work: () => Promise<R>): Promise<R> {
+    if (!this.store.reachable) throw away();
+    const patience = new AbortController();
+    try {
+      return await Promise.race([
+        work(),
+        sleep(patienceMs, undefined, { signal: patience.signal }).then(() => Promise.reject(away())),
+      ]);
+    } catch (error) {
+      throw isConnectionLoss(error) ? away(error) : error;
+    } finally {
+      patience.abort();
+    }
+  }
+}
+
+function away(cause?: unknown): DomainError {
+  return new DomainError('unavailable', 'Jobs cannot be queued at the moment; try again shortly.', {
+    retryAfterMs: PATIENCE_MS,
+    cause,
+  });
+}

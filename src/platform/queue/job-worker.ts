@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { Worker, type IQueueBackend, type Job, type JobProgress, type RateLimiterOptions } from 'bullmq';
+import type { QueueStore } from './queue-store.js';
+
+/** A job whose worker has not renewed its lock for so long is taken by another. */
+const LOCK_MS = 10_000;
+/** How often a worker looks for such jobs. */
+const STALLED_EVERY_MS = 5_000;
+/** A job that has outlived so many workers is more likely their cause of death. */
+const MOST_STALLS = 5;
+/** Between two attempts while the store is away or refuses. */
+const RETRY_MS = 500;
+/** A stop waits so long for running jobs; others then take what is left after LOCK_MS. */
+const CLOSE_MS = 8_000;
+
+export interface JobWorkerOptions {
+  /** Most jobs at once. Default: 1. */
+  concurrency?: number;
+  /** Most jobs (`max`) per time (`duration`, ms) over all processes. */
+  limiter?: RateLimiterOptions;
+}
+
+/** BullMQ's worker for handlers that give no result. A job is done at least once: handlers must bear a repetition. */
+export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProgress, object> {
+  constructor(
+    name: string,
+    handler: (job: Job<T>) => Promise<void>,
+    store: QueueStore,
+    options: JobWorkerOptions = {},
+  ) {
+    const timing = { lockDuration: LOCK_MS, stalledInterval: STALLED_EVERY_MS, maxStalledCount: MOST_STALLS };
+    super(
+      name,
+      (job: Job<T>) => handler(job),
+      { connection: {}, ...timing, runRetryDelay: RETRY_MS, ...options },
+      store.backends,
+    );
+    const logger = new Logger('Queues');
+    this.on('failed', (job, error) => {
+      logger.warn({ queue: name, jobId: job?.id, attempt: job?.attemptsMade, reason: String(error) }, 'job failed');
+    });
+    this.on('error', (error) => logger.debug({ queue: name, reason: String(error) }, 'worker met an error'));
+  }
+
+  /** Resolves when the running jobs are done, or have had long enough. */
+  async finish(): Promise<void> {
+    const patience = new AbortController();
+    const impatient = sleep(CLOSE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.close(), impatient]);
+    patience.abort();
+  }
+
+  /** Talks to the store anew; what runs is finished there. */
+  renew(): void {
+    const former = this.backend;
+    this.createBackend();
+    this.backend.on('error', (error) => this.emit('error', error));
+    void former.close().catch(() => undefined);
+  }
+
+  /** BullMQ asks again at once after a refusal (a full or read-only server); that must not become a busy loop. */
+  protected override async moveToActive(token: string, name?: string): Promise<Job<T, void>> {
+    try {
+      return await super.moveToActive(token, name);
+    } catch (error) {
+      if (!this.closing) await sleep(RETRY_MS);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { PgPool, PgQueryResult } from 'bullmq';
+import pg from 'pg';
+import { APP_ROLE, withOptions } from '../database/connection-options.js';
+import { isConnectionLoss } from '../errors/connection-loss.js';
+import type { StoreState } from './store-state.js';
+
+/** The schema of BullMQ's tables and functions. */
+export const QUEUE_SCHEMA = 'bullmq';
+const STATEMENT_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 1_000;
+
+/** BullMQ takes this code alone for a lost connection; what it was doing then, it repeats until it succeeds. */
+class DatabaseAway extends Error {
+  override readonly name = 'DatabaseAway';
+  readonly code = 'ECONNREFUSED';
+
+  constructor(cause: unknown) {
+    super(`ECONNREFUSED: the database does not answer (${String(cause)})`, { cause });
+  }
+}
+
+/** Connections for BullMQ: the role of the application in the schema of the queues. */
+export class QueuePool implements PgPool {
+  /** BullMQ looks here for `keepAlive`: only with it does it wait for notifications for longer than 10 s. */
+  readonly options = { keepAlive: true };
+  private readonly pool: pg.Pool;
+
+  constructor(
+    url: string,
+    size: number,
+    private readonly state: StoreState,
+  ) {
+    const options = `-c role=${APP_ROLE} -c search_path=${QUEUE_SCHEMA} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`;
+    this.pool = new pg.Pool({
+      connectionString: withOptions(url, options),
+      application_name: 'defi-realtime-queues',
+      max: size,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      idleTimeoutMillis: 60_000,
+      ...this.options,
+    });
+    this.pool.on('connect', (client) => client.on('error', (error) => this.state.lost(error)));
+    this.pool.on('error', () => undefined);
+  }
+
+  query(text: string, params: readonly unknown[] = []): Promise<PgQueryResult> {
+    return this.translated(() => this.pool.query(text, [...params]));
+  }
+
+  connect(): Promise<pg.PoolClient> {
+    return this.translated(() => this.pool.connect());
+  }
+
+  async end(): Promise<void> {
+    if (!this.pool.ended) await this.pool.end();
+  }
+
+  /** Nobody need listen: losses are told to the state. */
+  on(): this {
+    return this;
+  }
+
+  removeAllListeners(): this {
+    return this;
+  }
+
+  private async translated<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      const result = await work();
+      this.state.up();
+      return result;
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error;
+      this.state.lost(error);
+      throw new DatabaseAway(error);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { createRedisBackend } from 'bullmq';
+import { queueClient, type RedisClient } from '../redis/redis-options.js';
+import type { RedisConnections } from '../redis/redis-connections.js';
+import type { QueueStore, StoreBackendFactory } from './queue-store.js';
+import { StoreState } from './store-state.js';
+
+/**
+ * Jobs in Redis, over a connection of their own: BullMQ wants commands to wait for a server that is away instead of failing,
+ * and each worker blocks a copy of the connection.
+ */
+export class RedisQueueStore implements QueueStore {
+  readonly kind = 'redis';
+  private readonly state = new StoreState('redis');
+  private readonly replaced = new Set<() => void>();
+  private readonly unwatch: () => void;
+  private client: RedisClient;
+  private clustered: boolean;
+  private closed = false;
+
+  constructor(
+    private readonly redis: RedisConnections,
+    private readonly url: string,
+  ) {
+    this.clustered = redis.clustered;
+    this.client = this.open();
+    this.unwatch = redis.onState(() => this.followKind());
+  }
+
+  get reachable(): boolean {
+    return this.client.status === 'ready';
+  }
+
+  /** The queue's name stands in braces, so that a cluster keeps all keys of a queue together and spreads the queues. */
+  readonly backends: StoreBackendFactory = (name, options, needs) => {
+    const prefixed = { ...options, connection: this.client, prefix: this.redis.key(`{queue:${name}}`) };
+    return createRedisBackend(name, prefixed, needs);
+  };
+
+  onReplaced(listener: () => void): void {
+    this.replaced.add(listener);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.unwatch();
+    this.client.disconnect();
+  }
+
+  private open(): RedisClient {
+    const client = queueClient(this.url, this.clustered);
+    client.on('ready', () => this.state.up());
+    client.on('error', (error: unknown) => !this.closed && this.state.lost(error));
+    client.on('close', () => !this.closed && client === this.client && this.state.lost('connection closed'));
+    return client;
+  }
+
+  /** A server that was away at the start may turn out to be a cluster. */
+  private followKind(): void {
+    if (this.redis.clustered === this.clustered || this.closed) return;
+    this.clustered = this.redis.clustered;
+    const former = this.client;
+    this.client = this.open();
+    for (const listener of this.replaced) listener();
+    former.disconnect();
+  }
+}

@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DomainError } from '../errors/domain-error.js';
+import { SecretBox } from './secret-box.js';
+
+const box = new SecretBox(['the first key of this test']);
+const text = fc.string({ unit: 'grapheme' });
+
+describe('a secret box', () => {
+  it('opens what it sealed, whatever that is', () => {
+    fc.assert(fc.property(text, text, (plain, context) => box.open(box.seal(plain, context), context) === plain));
+  });
+
+  it('seals the same secret differently each time, without a trace of it', () => {
+    const sealed = [box.seal('hunter2-hunter2', 'a'), box.seal('hunter2-hunter2', 'a')];
+    expect(sealed[0]).not.toBe(sealed[1]);
+    expect(sealed.join()).not.toContain('hunter2');
+    expect(sealed[0]).toMatch(/^v1\.[\w-]{8}\.[\w-]+$/);
+  });
+
+  it('opens only with the context that it sealed for', () => {
+    expect(() => box.open(box.seal('secret', 'webhook:1'), 'webhook:2')).toThrow(DomainError);
+  });
+
+  it('refuses what was altered in any place, and what was never sealed', () => {
+    const sealed = box.seal('secret', 'a');
+    fc.assert(
+      fc.property(fc.nat(sealed.length - 1), fc.constantFrom('A', 'z', '-', '.', ''), (at, other) => {
+        const altered = sealed.slice(0, at) + other + sealed.slice(at + 1);
+        // The last character of base64url may carry bits that mean nothing.
+        fc.pre(Buffer.compare(contentOf(altered), contentOf(sealed)) !== 0 || altered.length < sealed.length);
+        expect(() => box.open(altered, 'a')).toThrow(DomainError);
+      }),
+    );
+    for (const nonsense of ['', 'v1', 'v1..', sealed.replace('v1', 'v2'), sealed.slice(0, 12)]) {
+      expect(() => box.open(nonsense, 'a')).toThrow(DomainError);
+    }
+  });
+
+  it('opens with every key of a rotation and seals with the first', () => {
+    const rotated = new SecretBox(['a newer key for this test', 'the first key of this test']);
+    const old = box.seal('secret', 'a');
+    expect(rotated.open(old, 'a')).toBe('secret');
+    expect(rotated.outdated(old)).toBe(true);
+    const renewed = rotated.seal('secret', 'a');
+    expect(rotated.outdated(renewed)).toBe(false);
+    expect(() => box.open(renewed, 'a')).toThrow(/SECRETS_KEY lacks the key/);
+  });
+});
+
+function contentOf(sealed: string): Buffer {
+  return Buffer.from(sealed.split('.').at(-1) ?? '', 'base64url');
+}

@@ -1,0 +1,81 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, type CipherGCMTypes } from 'node:crypto';
+import { DomainError } from '../errors/domain-error.js';
+
+const ALGORITHM: CipherGCMTypes = 'aes-256-gcm';
+const KEY_BYTES = 32;
+/** GCM's own size. Random ones are safe for 2^32 secrets of one key (NIST SP 800-38D, 8.3). */
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const PURPOSE = 'defi-realtime stored secrets';
+const VERSION = 'v1';
+
+interface SealingKey {
+  /** Says which key a secret was sealed with, and nothing about the key. */
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Encrypts secrets that are stored in the database: AES-256-GCM under keys derived from SECRETS_KEY. What is sealed opens
+ * only with the context it was sealed for (such as `webhook:<id>`), so that a row cannot be moved to another place.
+ */
+export class SecretBox {
+  private readonly keys: readonly [SealingKey, ...SealingKey[]];
+
+  /** The first key seals, all open. */
+  constructor(keyTexts: readonly [string, ...string[]]) {
+    const [first, ...others] = keyTexts;
+    this.keys = [deriveKey(first), ...others.map(deriveKey)];
+  }
+
+  /** As `v1.<key id>.<base64url of nonce, ciphertext and tag>`. Sealing twice gives two different texts. */
+  seal(plain: string, context: string): string {
+    const [key] = this.keys;
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv(ALGORITHM, key.bytes, nonce).setAAD(associated(key.id, context));
+    const sealed = Buffer.concat([nonce, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    return `${VERSION}.${key.id}.${sealed.toString('base64url')}`;
+  }
+
+  /** Throws when the text was altered, was sealed for another context, or its key is no longer in SECRETS_KEY. */
+  open(sealed: string, context: string): string {
+    const [version, id = '', content = ''] = sealed.split('.');
+    const key = version === VERSION ? this.keys.find((each) => each.id === id) : undefined;
+    if (!key) throw closed('SECRETS_KEY lacks the key that it was sealed with');
+    try {
+      return decrypt(key, Buffer.from(content, 'base64url'), context);
+    } catch (error) {
+      throw closed('it was altered, or belongs elsewhere', error);
+    }
+  }
+
+  /** Whether sealing it again would use another key: after a rotation. */
+  outdated(sealed: string): boolean {
+    return sealed.split('.')[1] !== this.keys[0].id;
+  }
+}
+
+function decrypt(key: SealingKey, content: Buffer, context: string): string {
+  const tagAt = content.length - TAG_BYTES;
+  const decipher = createDecipheriv(ALGORITHM, key.bytes, content.subarray(0, NONCE_BYTES), {
+    authTagLength: TAG_BYTES,
+  })
+    .setAAD(associated(key.id, context))
+    .setAuthTag(content.subarray(tagAt));
+  const plain = Buffer.concat([decipher.update(content.subarray(NONCE_BYTES, tagAt)), decipher.final()]);
+  return plain.toString('utf8');
+}
+
+function deriveKey(text: string): SealingKey {
+  const bytes = Buffer.from(hkdfSync('sha256', text, '', PURPOSE, KEY_BYTES));
+  const id = createHash('sha256').update('key id').update(bytes).digest('base64url').slice(0, 8);
+  return { id, bytes };
+}
+
+function associated(keyId: string, context: string): Buffer {
+  return Buffer.from(`${VERSION}.${keyId}.${context}`);
+}
+
+function closed(reason: string, cause?: unknown): DomainError {
+  return new DomainError('internal_error', `A stored secret cannot be opened: ${reason}.`, { cause });
+}

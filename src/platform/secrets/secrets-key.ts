@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Settings } from '../settings/settings.js';
+import { SecretBox } from './secret-box.js';
+
+const FILE = 'secrets.key';
+const SHORTEST_KEY = 16;
+const MAKE_ONE = '`openssl rand -base64 32` makes one';
+
+/**
+ * The box of SECRETS_KEY. With an embedded database and none given, of a key that is made once and kept in
+ * DATA_DIR/secrets.key, readable by its owner only.
+ */
+export async function openSecretBox(settings: Settings): Promise<SecretBox> {
+  const given = settings.secretsKey?.split(',').map((text) => text.trim());
+  if (given?.some((text) => text.length < SHORTEST_KEY)) {
+    throw new Error(`SECRETS_KEY: each key needs at least ${SHORTEST_KEY} characters; ${MAKE_ONE}.`);
+  }
+  const [first, ...others] = given ?? [];
+  if (first !== undefined) return new SecretBox([first, ...others]);
+  if (!settings.embedded) {
+    throw new Error(
+      `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; ${MAKE_ONE}.`,
+    );
+  }
+  return new SecretBox([await keptKey(resolve(settings.dataDir, FILE))]);
+}
+
+async function keptKey(file: string): Promise<string> {
+  await mkdir(dirname(file), { recursive: true });
+  const made = randomBytes(32).toString('base64');
+  try {
+    await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx' });
+    return made;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  await chmod(file, 0o600);
+  const kept = (await readFile(file, 'utf8')).trim();
+  // A new key would silently lock away what the old one sealed.
+  if (kept.length < SHORTEST_KEY)
+    throw new Error(`${file} is damaged: restore it, or delete it with the secrets in it.`);
+  return kept;
+}

@@ -1,0 +1,25 @@
+import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
+import { followers, type BenchFilter, type Key } from './latency-load.js';
+
+/** Steps of a threshold; the smallest matches every published change. */
+const THRESHOLDS = [0.01, 0.02, 0.05];
+
+/** The filter once more as the product's core takes it. */
+export interface DistinctFilter extends BenchFilter {
+  readonly request: SubscriptionRequest;
+}
+
+/** Ten protocols each by popularity, one of three thresholds, and a least value that no two have in common. */
+export function distinctFilters(count: number, keys: readonly Key[]): DistinctFilter[] {
+  return followers(count, keys, 'socketio', 3).map((filter, n) => {
+    const threshold = THRESHOLDS[n % THRESHOLDS.length] ?? 0;
+    const protocols = filter.keys.map((key) => keys[key]?.protocol ?? '');
+    const conditions = { protocols, threshold, minValue: n };
+    return {
+      ...filter,
+      threshold,
+      subscribe: { type: 'tvl_changes', ...conditions },
+      request: { type: 'tvl_changes', filter: conditions },
+    };
+  });
+}

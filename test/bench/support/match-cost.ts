@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import type * as FilterModule from '../../../src/realtime/core/filter.js';
+import type * as IndexModule from '../../../src/realtime/core/filter-index.js';
+import type { Session } from '../../../src/realtime/core/session.js';
+import type * as SubscriptionModule from '../../../src/realtime/core/subscription.js';
+import { logEvent } from '../../support/realtime-parts.js';
+import type { DistinctFilter } from './distinct-filters.js';
+import type { Key } from './latency-load.js';
+
+const BUILT = join(import.meta.dirname, '../../../dist/src/realtime/core');
+const EVENTS = 20_000;
+
+/**
+ * What it costs to find the filters an event belongs to, microseconds per event: by the product's index, and by asking every
+ * filter in turn, for which `scanned` events suffice. Fails when the two disagree.
+ */
+export async function timeMatching(
+  filters: readonly DistinctFilter[],
+  keys: readonly Key[],
+  scanned: number,
+): Promise<{ matchUs: number; scanUs: number }> {
+  const { compileFilter, matches } = (await import(join(BUILT, 'filter.js'))) as typeof FilterModule;
+  const { FilterIndex } = (await import(join(BUILT, 'filter-index.js'))) as typeof IndexModule;
+  const { Subscription } = (await import(join(BUILT, 'subscription.js'))) as typeof SubscriptionModule;
+  const compiled = filters.map(({ request }) => compileFilter(request));
+  const index = new FilterIndex();
+  const nobody = {} as Session;
+  for (const [n, filter] of compiled.entries()) {
+    index.add(
+      new Subscription(nobody, `s${n}`, n, filters[n]?.request ?? { type: 'tvl_changes', filter: {} }, filter, 0, 0),
+    );
+  }
+  const moves = [0.01, 0.02, 0.05, 0.1];
+  const events = Array.from({ length: EVENTS }, (_, n) =>
+    logEvent(n + 1, {
+      ...keys[(n * 7) % keys.length],
+      previous: 1_000_000,
+      current: 1_030_000,
+      moved: moves[n % moves.length] ?? 0,
+    }),
+  );
+  const some = events.slice(0, scanned);
+  // Also warms the code up.
+  const found = some.reduce((sum, event) => sum + index.match(event).length, 0);
+  const started = performance.now();
+  for (const event of events) index.match(event);
+  const indexed = performance.now();
+  let asked = 0;
+  for (const event of some) for (const filter of compiled) if (matches(filter, event)) asked += 1;
+  const ended = performance.now();
+  if (asked !== found) throw new Error(`the index found ${found} receivers, asking each filter ${asked}`);
+  return {
+    matchUs: ((indexed - started) / EVENTS) * 1_000,
+    scanUs: ((ended - indexed) / scanned) * 1_000,
+  };
+}

@@ -1,0 +1,174 @@
+import { connect, type Socket } from 'node:net';
+import type { Dialect } from './raw-load-dialects.js';
+import {
+  clientFrame,
+  EventStreamFraming,
+  WebSocketFraming,
+  type Framing,
+  type MessageSink,
+} from './raw-load-framing.js';
+import type { Samples } from './raw-load-samples.js';
+
+/** All clients of a process read into this one buffer: the kernel fills it and the client looks at it in the same turn. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024);
+/** Clients spread over this many loopback addresses, so that ports do not run out while closed ones wait. */
+const ADDRESSES = 16;
+const HEAD_LIMIT = 16 * 1024;
+
+export interface ClientSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly dialect: Dialect;
+  readonly samples: Samples;
+}
+
+/** One connection on a bare socket: speaks until it is ready, then counts. */
+export class RawClient implements MessageSink {
+  readonly head: number;
+  /** Deliveries since the last `reset`. */
+  count = 0;
+  bytes = 0;
+  /** When the last bytes came, Unix milliseconds. */
+  heardAt = 0;
+  isReady = false;
+  /** From the client's last message before it was ready, usually `subscribe`, until the answer, ms. */
+  answerMs = 0;
+  /** Ended although nobody asked for it, and how. */
+  ended: string | undefined;
+  private readonly socket: Socket;
+  private framing: Framing | undefined;
+  private response = '';
+  private closing = false;
+  private settle: ((problem?: string) => void) | undefined;
+  private askedAt = 0;
+
+  constructor(
+    readonly n: number,
+    private readonly settings: ClientSettings,
+    onSettled: (problem?: string) => void,
+  ) {
+    this.head = settings.dialect.head;
+    this.settle = onSettled;
+    this.socket = connect({
+      host: settings.host,
+      port: settings.port,
+      localAddress: `127.0.0.${1 + (n % ADDRESSES)}`,
+      noDelay: true,
+      onread: { buffer: READ_BUFFER, callback: (length, data) => this.read(data.subarray(0, length) as Buffer) },
+    });
+    this.socket.on('connect', () => this.socket.write(this.request()));
+    this.socket.on('error', (error) => this.end(error.message));
+    this.socket.on('close', () => this.end('the server closed the connection'));
+  }
+
+  /** Reads nothing from now on, as a client whose network stands still. */
+  stall(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Ends at once and leaves no port waiting. */
+  close(): void {
+    this.closing = true;
+    this.socket.resetAndDestroy();
+  }
+
+  delivery(data: Buffer, start: number, end: number): boolean {
+    const events = this.settings.dialect.events(data, start, end);
+    if (events === 0) return false;
+    if (this.settings.samples.wants(this.n, this.count)) return this.sample(data, start, end, events);
+    this.count += events;
+    return true;
+  }
+
+  message(message: Buffer): void {
+    const events = this.settings.dialect.events(message, 0, message.length);
+    if (events > 0) {
+      this.settings.samples.add(this.n, message, 0, message.length);
+      this.count += events;
+      return;
+    }
+    if (message.includes('closed: ') && message.indexOf('closed: ') === 0) return this.end(message.toString());
+    const { send = [], ready, refused } = this.settings.dialect.converse(this.n, message);
+    for (const text of send) this.socket.write(clientFrame(text));
+    if (send.length > 0 && !this.isReady) this.askedAt = performance.now();
+    if (refused !== undefined) this.end(refused);
+    if (ready && !this.isReady) {
+      this.isReady = true;
+      this.answerMs = performance.now() - this.askedAt;
+      this.settled();
+    }
+  }
+
+  answer(frame: Buffer): void {
+    this.socket.write(frame);
+  }
+
+  /** A delivery whose number is wanted; one of which not all has come yet comes again as a whole. */
+  private sample(data: Buffer, start: number, end: number, events: number): boolean {
+    if (!this.settings.samples.add(this.n, data, start, end)) return false;
+    this.count += events;
+    return true;
+  }
+
+  private read(data: Buffer): boolean {
+    this.bytes += data.length;
+    this.heardAt = performance.timeOrigin + performance.now();
+    if (this.framing) this.framing.take(data);
+    else this.readResponse(data);
+    return true;
+  }
+
+  private readResponse(data: Buffer): void {
+    this.response += data.toString('latin1');
+    const end = this.response.indexOf('\r\n\r\n');
+    if (end < 0) {
+      if (this.response.length > HEAD_LIMIT) this.end('no HTTP answer');
+      return;
+    }
+    const isStream = this.settings.dialect.framing === 'event-stream';
+    if (!this.response.startsWith(isStream ? 'HTTP/1.1 200' : 'HTTP/1.1 101')) return this.end(this.response);
+    this.framing = isStream ? new EventStreamFraming(this) : new WebSocketFraming(this);
+    const rest = Buffer.from(this.response.slice(end + 4), 'latin1');
+    this.response = '';
+    if (rest.length > 0) this.framing.take(rest);
+  }
+
+  private request(): string {
+    const { target, headers } = this.settings.dialect.request(this.n);
+    const upgrade =
+      this.settings.dialect.framing === 'websocket'
+        ? [
+            'Upgrade: websocket',
+            'Connection: Upgrade',
+            'Sec-WebSocket-Version: 13',
+            `Sec-WebSocket-Key: ${HANDSHAKE_KEY}`,
+          ]
+        : ['Accept: text/event-stream'];
+    const lines = [
+      `GET ${target} HTTP/1.1`,
+      `Host: ${this.settings.host}:${this.settings.port}`,
+      ...upgrade,
+      ...headers,
+    ];
+    return `${lines.join('\r\n')}\r\n\r\n`;
+  }
+
+  private end(problem: string): void {
+    if (this.closing || this.ended !== undefined) return;
+    this.ended = problem;
+    this.socket.destroy();
+    this.settled(problem);
+  }
+
+  private settled(problem?: string): void {
+    this.settle?.(problem);
+    this.settle = undefined;
+  }
+}
+
+/** Any 16 bytes: nobody here is behind a cache that the key would have to outwit. */
+const HANDSHAKE_KEY = Buffer.from('defi-realtime-ld').toString('base64');
