@@ -39,3 +39,11 @@ export interface HistoryNeed {
   /** How far back, in seconds; the last point before that is needed too. */
   readonly seconds: number;
 }
+
+/** A value from further ahead is taken as observed when it was logged; so does the stored history. */
+const LONGEST_AHEAD_MS = 300_000;
+
+/** When a row's value was observed, Unix ms, as the stored history has it. */
+export function observedTime({ observedAt, loggedAt }: MarketRow): number {
+  return observedAt > loggedAt + LONGEST_AHEAD_MS ? loggedAt : Math.max(0, observedAt);
+}

