@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AccessModule } from './access/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
+import { NotificationsModule } from './notifications/index.js';
 import { RealtimeModule } from './realtime/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
@@ -36,6 +37,7 @@ export class AppModule {
         AccessModule,
         EventsModule,
         RealtimeModule,
+        NotificationsModule,
         ConsoleModule,
       ],
     };
