@@ -18,9 +18,11 @@ CREATE TABLE alert_leases (
   shard smallint PRIMARY KEY REFERENCES alert_shards (shard),
   owner text,
   term bigint NOT NULL DEFAULT 0,
-  held_until timestamptz NOT NULL DEFAULT '-infinity'
+  held_until timestamptz NOT NULL DEFAULT '-infinity',
+  clock timestamptz
 );
 COMMENT ON COLUMN alert_leases.term IS 'Grows with every change of owner: what an earlier owner still writes is refused.';
+COMMENT ON COLUMN alert_leases.clock IS 'Time of the last tick of the log before the shard''s position.';
 
 CREATE TABLE alert_workers (
   owner text PRIMARY KEY,
@@ -134,7 +136,7 @@ COMMENT ON COLUMN alert_transitions.outcome IS 'How it was told: number of messa
 GRANT SELECT ON alert_shards TO rta_app;
 GRANT UPDATE (rules_revision) ON alert_shards TO rta_app;
 GRANT SELECT ON alert_leases TO rta_app;
-GRANT UPDATE (owner, term, held_until) ON alert_leases TO rta_app;
+GRANT UPDATE (owner, term, held_until, clock) ON alert_leases TO rta_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON alert_workers, alert_rules, alert_rule_state, alert_instances TO rta_app;
 GRANT SELECT, INSERT, DELETE ON alert_rule_edits, alert_rule_creations, alert_transitions TO rta_app;
 GRANT SELECT, INSERT ON alert_rule_versions TO rta_app;

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccessModule } from './access/index.js';
+import { AlertsModule } from './alerts/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
 import { NotificationsModule } from './notifications/index.js';
@@ -36,6 +37,7 @@ export class AppModule {
         HealthModule,
         AccessModule,
         EventsModule,
+        AlertsModule,
         RealtimeModule,
         NotificationsModule,
         ConsoleModule,

@@ -98,6 +98,9 @@ function publishedPoint(event: LogEvent): HistoryPoint[] {
 const time = (parameter: string): string => `to_timestamp(${parameter}::float8 / 1000)`;
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
+// Published values by their number, which tells even of those observed a little ahead; hourly samples by their time.
+const BEFORE = `seq <= $1 AND at <= ${time('$2')} + interval '5 minutes' AND (seq > 0 OR at <= ${time('$2')})`;
+
 // A key whose points are gone still has its last value, unless that is from behind the position.
 const LATEST = `
 SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at, v.volume_24h AS "volume24h",
@@ -106,11 +109,11 @@ FROM metric_series s LEFT JOIN published_values v USING (metric, subject, chain)
 CROSS JOIN LATERAL (
   SELECT r.value, r.at FROM (
     SELECT value, at, seq FROM metric_points
-    WHERE series_id = s.id AND seq <= $1 AND at <= ${time('$2')} ORDER BY at DESC, seq DESC LIMIT 2
+    WHERE series_id = s.id AND ${BEFORE} ORDER BY at DESC, seq DESC LIMIT 2
   ) r
   UNION ALL
   SELECT v.value, v.observed_at WHERE v.seq <= $1
-    AND NOT EXISTS (SELECT FROM metric_points WHERE series_id = s.id AND seq <= $1 AND at <= ${time('$2')})
+    AND NOT EXISTS (SELECT FROM metric_points WHERE series_id = s.id AND ${BEFORE})
 ) p
 ORDER BY s.id, p.at`;
 

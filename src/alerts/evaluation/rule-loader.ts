@@ -7,6 +7,8 @@ import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 export interface StoredRule {
   rule: Rule;
   saved: SavedState | undefined;
+  /** The rule that the memory is about, where that is not this version and was not switched off since. */
+  before?: Rule;
 }
 
 /** An edit of the rules as the evaluator takes it: the rule as it is by now, or that it is gone or not active. */
@@ -74,7 +76,24 @@ export class RuleLoader {
       ]),
     );
     for (const instance of instances) saved.get(instance.ruleId)?.instances.push(instance);
-    return rows.map((row) => ({ rule: ruleOf(row), saved: saved.get(row.rule_id) }));
+    const stored = rows.map((row): StoredRule => ({ rule: ruleOf(row), saved: saved.get(row.rule_id) }));
+    await this.withVersions(stored);
+    return stored;
+  }
+
+  /** Adds the versions that memories of edited rules speak of. */
+  private async withVersions(stored: readonly StoredRule[]): Promise<void> {
+    const edited = stored.filter(({ rule, saved }) => saved !== undefined && saved.rule.ruleVersion < rule.version);
+    if (edited.length === 0) return;
+    const rows = await this.database.query<{ id: string; rule: Rule }>(VERSIONS, [
+      edited.map(({ rule }) => rule.ruleId),
+      edited.map(({ saved }) => saved?.rule.ruleVersion ?? 0),
+    ]);
+    const before = new Map(rows.map(({ id, rule }) => [id, rule]));
+    for (const entry of edited) {
+      const version = before.get(entry.rule.ruleId);
+      if (version !== undefined) entry.before = { ...version, snoozedUntil: null };
+    }
   }
 }
 
@@ -93,3 +112,9 @@ const INSTANCE_MEMORY = `
 SELECT rule_id AS "ruleId", instance_key AS "instanceKey", leaves, phase,
        (extract(epoch FROM since) * 1000)::float8 AS since, told
 FROM alert_instances WHERE rule_id = ANY ($1::uuid[])`;
+
+const VERSIONS = `
+SELECT v.rule_id AS id, v.rule FROM unnest($1::uuid[], $2::int[]) AS known (rule_id, version)
+JOIN alert_rule_versions v USING (rule_id, version)
+WHERE NOT EXISTS (SELECT FROM alert_rule_versions o
+                  WHERE o.rule_id = v.rule_id AND o.version >= v.version AND o.rule -> 'isActive' = 'false')`;
