@@ -37,7 +37,6 @@ export class Evaluator {
   private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
   private readonly teller = new Teller(this.rules, this.leaves, this.instances);
   private readonly moved = this.matcher.numberMoved.bind(this.matcher);
-  private now = 0;
 
   constructor({ deadBand = defaultDeadBand, staleAfterMs = STALE_AFTER_MS }: EvaluatorOptions = {}) {
     this.deadBand = deadBand;
@@ -64,7 +63,6 @@ export class Evaluator {
    */
   seed(points: Iterable<HistoryPoint>, clock: number): void {
     this.market.clock = clock;
-    this.now = clock;
     this.market.seed(points);
   }
 
@@ -74,8 +72,8 @@ export class Evaluator {
   }
 
   /**
-   * Published values up to the position, by time, for rules that are added right after. A total's windows need the points
-   * of all chains of its protocol. Values that are held already do no harm. Causes no transition.
+   * Published values up to the position, in the order of the log, for rules that are added right after. A total's windows
+   * need the points of all chains of its protocol. Values that are held already do no harm. Causes no transition.
    */
   loadHistory(points: readonly HistoryPoint[]): void {
     this.market.loadHistory(points);
@@ -126,7 +124,6 @@ export class Evaluator {
     if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
     if (row.type === 'alert') return [];
     const at = row.loggedAt;
-    this.now = at;
     const isStale = at - row.observedAt > this.staleAfterMs;
     for (const series of this.market.apply(row, this.moved)) {
       for (const instance of this.teller.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
@@ -138,7 +135,6 @@ export class Evaluator {
   /** What a `tick` row does: references of windows move, `forSeconds` and throttles run out. */
   tick(time: number, isLate = false): Transition[] {
     const moment = { at: time, event: null, isStale: false, isLate };
-    this.now = time;
     this.market.tick(time, this.moved);
     for (const instance of this.teller.duePending(time)) this.matcher.touch(instance);
     const transitions = this.judge(moment);
@@ -158,7 +154,7 @@ export class Evaluator {
 
   private start(row: number): void {
     this.register.readMarket(row);
-    for (const instance of this.instances.firingRows(row)) this.teller.assume(instance, this.now);
+    for (const instance of this.instances.firingRows(row)) this.teller.assume(instance, this.clock);
   }
 
   private restore(row: number, { rule, instances }: SavedState): void {

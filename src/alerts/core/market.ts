@@ -57,7 +57,7 @@ export class Market {
     }
   }
 
-  /** Stored values by time, for the windows of the rules that are about to be added. */
+  /** Stored values in the order of the log, for the windows of the rules that are about to be added. */
   loadHistory(points: readonly HistoryPoint[]): void {
     const loaded = new Map<Series, { at: number; value: number }[]>();
     const note = (series: Series, at: number, value: number): void => {
@@ -75,7 +75,10 @@ export class Market {
       if (!countsInTotal(chain, known.keys())) continue;
       note(this.ensure('tvl', protocol, TOTAL, ''), at, totalOf(known));
     }
-    for (const [series, earlier] of loaded) (series.history ??= new ValueHistory()).prepend(earlier);
+    for (const [series, earlier] of loaded) {
+      earlier.sort((a, b) => a.at - b.at);
+      (series.history ??= new ValueHistory()).prepend(earlier);
+    }
   }
 
   /** Moves the clock: references of windows that became older give way to their successors. */

@@ -83,11 +83,11 @@ export class Teller {
   }
 
   /** Without telling: an instance of a rule that was just added already holds. */
-  assume(row: number, now: number): void {
+  assume(row: number, since: number): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
     if (!this.isHeld(rule, this.instances.held(row))) return;
-    table.setPhase(row, this.rules.forMs.get(rule) > 0 ? 'pending' : 'firing', now);
+    table.setPhase(row, this.rules.forMs.get(rule) > 0 ? 'pending' : 'firing', since);
   }
 
   /** Firing instances that may be told again now that an event of one of their series came. */
