@@ -112,10 +112,10 @@ const INSERT = `
     coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END),
     n.next_attempt_at, CASE WHEN held THEN n.expires_at ELSE n.due_at END, n.expires_at,
     CASE WHEN f.reason IS NOT NULL THEN now() END
-  FROM jsonb_to_recordset($1::jsonb) WITH ORDINALITY AS n(id uuid, user_id text, channel text, target text,
+  FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, user_id text, channel text, target text,
     target_key text, type text, data jsonb, template text, format text, priority text, digest boolean,
     collapse_key text, transition_id text, idempotency_key text, suppressed text, next_attempt_at timestamptz,
-    due_at timestamptz, expires_at timestamptz, ordinality)
+    due_at timestamptz, expires_at timestamptz)) WITH ORDINALITY AS n
   LEFT JOIN notification_targets t
     ON t.user_id = n.user_id AND t.channel = n.channel AND t.target_key = n.target_key::bytea
   CROSS JOIN LATERAL (SELECT coalesce(n.suppressed, CASE WHEN t.id IS NULL THEN 'unknown_target'

@@ -8,7 +8,8 @@ import { DeliveryWorker } from './delivery-worker.js';
 import { Lanes, type Job } from './lanes.js';
 
 /** Also the longest a retry, a quiet hour's end or a fresh proof waits for its job. */
-const EVERY_MS = 1_000;
+const EVERY_MS = 250;
+const RECOVER_EVERY_MS = 5_000;
 const BATCH = 1_000;
 /** A queued job that nobody finished by then is queued again; the queue knows what it still holds. */
 const REQUEUE_MS = 60_000;
@@ -27,6 +28,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
   private forgotAt = 0;
+  private recoveredAt = 0;
 
   constructor(
     private readonly database: Database,
@@ -47,12 +49,12 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   private async loop(): Promise<void> {
     // Without Redis this process is the only one: whatever is being sent, nobody is sending it any more.
-    let alone = this.settings.redisUrl === undefined;
+    let orphaned = this.settings.redisUrl === undefined;
     let failed = false;
     while (!this.stopping.signal.aborted) {
       try {
-        await this.recover(alone);
-        alone = false;
+        await this.recover(orphaned);
+        orphaned = false;
         while ((await this.sweep()) === BATCH && !this.stopping.signal.aborted);
         await this.forget();
         failed = false;
@@ -73,6 +75,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   /** Ends attempts whose worker has died. */
   private async recover(all: boolean): Promise<void> {
+    if (Date.now() - this.recoveredAt < RECOVER_EVERY_MS) return;
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string }>(
         `SELECT id FROM deliveries WHERE state = 'sending' AND (due_at <= now() OR $1) LIMIT $2 FOR UPDATE SKIP LOCKED`,
@@ -84,6 +87,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       await this.results.interrupt(tx, ids);
       await tx.query(`UPDATE deliveries SET due_at = now() WHERE id = ANY($1)`, [ids]);
     });
+    this.recoveredAt = Date.now();
   }
 
   private async deliverDirectly(jobs: readonly Job[]): Promise<void> {
