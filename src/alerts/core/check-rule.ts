@@ -6,9 +6,9 @@ import { RULE_LIMITS, type RuleDefinition, type RuleFinding, type Where } from '
 
 export interface RuleCheck {
   /** Contradictory, never true, out of range, not joinable. */
-  readonly errors: readonly RuleFinding[];
+  readonly errors: RuleFinding[];
   /** Works, but perhaps not as its owner thinks. */
-  readonly warnings: readonly RuleFinding[];
+  readonly warnings: RuleFinding[];
 }
 
 type CheckedRule = Omit<RuleDefinition, 'ruleId' | 'version'>;

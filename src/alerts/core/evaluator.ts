@@ -105,8 +105,9 @@ export class Evaluator {
       return;
     }
     const { seq } = this.rules.saved(row);
-    this.register.remove(row);
+    const scopes = this.register.remove(row);
     this.addRule(rule);
+    this.register.release(scopes);
     const anew = this.rules.row(rule.ruleId) ?? 0;
     this.rules.restore(anew, { ...this.rules.saved(anew), seq });
     this.rules.markDirty(anew);
@@ -115,7 +116,7 @@ export class Evaluator {
   /** False if the rule is not held. */
   removeRule(ruleId: string): boolean {
     const row = this.rules.row(ruleId);
-    if (row !== undefined) this.register.remove(row);
+    if (row !== undefined) this.register.release(this.register.remove(row));
     return row !== undefined;
   }
 

@@ -1,3 +1,4 @@
+import { isRealChain } from '../../events/index.js';
 import type { MarketRow } from './market-row.js';
 import { instanceKey, Variable, type WatchedEvent } from './watched.js';
 
@@ -15,7 +16,7 @@ export class EventScope {
   instanceOf({ protocol, chain, token }: MarketRow): string | undefined {
     const { variables } = this;
     if (variables & Variable.protocol && protocol === null) return undefined;
-    if (variables & Variable.chain && chain === null) return undefined;
+    if (variables & Variable.chain && (chain === null || !isRealChain(chain))) return undefined;
     if (variables & Variable.token && token === null) return undefined;
     return instanceKey(variables, protocol ?? '', chain ?? '', token ?? '');
   }

@@ -77,7 +77,8 @@ export class Matcher {
       const target = row ?? this.instances.obtain(rule, key);
       table.flip(target, bit);
       this.touch(target);
-    } else if (!holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);
+    }
+    if (!holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);
   }
 
   private holdsForTheMoment(leaf: number, key: string): void {

@@ -16,7 +16,7 @@ export interface ParsedConditions {
   readonly conditions: readonly Condition[];
   readonly where: Where | null;
   /** With errors, the rest is incomplete. */
-  readonly errors: readonly RuleFinding[];
+  readonly errors: RuleFinding[];
 }
 
 const FIELDS = [

@@ -34,20 +34,27 @@ export class RuleRegister {
     return row;
   }
 
-  remove(row: number): void {
+  /** Gives the scopes that the rule was in, to be released once nothing else is about to join them. */
+  remove(row: number): (Scope | EventScope)[] {
+    const left: (Scope | EventScope)[] = [];
     for (const leaf of this.leaves.of(row)) {
       const scope = this.leaves.scope(leaf);
-      if (scope instanceof EventScope) {
-        scope.leaves.delete(leaf);
-        this.events.release(scope);
-      } else if (scope) {
-        for (const point of turningPoints(this.leaves.test(leaf))) scope.thresholds.remove(point, leaf);
-        this.market.release(scope);
-      }
+      if (scope) left.push(scope);
+      if (scope instanceof EventScope) scope.leaves.delete(leaf);
+      else for (const point of turningPoints(this.leaves.test(leaf))) scope?.thresholds.remove(point, leaf);
       this.leaves.remove(leaf);
     }
     this.instances.removeAll(row);
     this.rules.remove(row);
+    return left;
+  }
+
+  /** Forgets those of the scopes that no condition is in. */
+  release(scopes: readonly (Scope | EventScope)[]): void {
+    for (const scope of scopes) {
+      if (scope instanceof EventScope) this.events.release(scope);
+      else this.market.release(scope);
+    }
   }
 
   /** Whether an edited rule watches for exactly the same. */
