@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { NotificationsModule } from '../notifications/index.js';
+import { BacktestController } from './backtest/backtest.controller.js';
+import { BacktestHistories } from './backtest/backtest-history.js';
+import { Backtests } from './backtest/backtests.js';
 import { AlertEvaluation } from './evaluation/alert-evaluation.js';
 import { AlertMetrics } from './evaluation/alert-metrics.js';
 import { DeadBands } from './evaluation/dead-bands.js';
@@ -42,7 +45,13 @@ const EVALUATION = [
 /** Rules of users over the event log: kept, evaluated, backtested, told. */
 @Module({
   imports: [NotificationsModule],
-  controllers: [RulesController, AlertHistoryController, PreferencesController, TemplatePreviewController],
-  providers: [...RULES, ...EVALUATION, AlertHistory],
+  controllers: [
+    BacktestController,
+    RulesController,
+    AlertHistoryController,
+    PreferencesController,
+    TemplatePreviewController,
+  ],
+  providers: [...RULES, ...EVALUATION, AlertHistory, Backtests, BacktestHistories],
 })
 export class AlertsModule {}

@@ -41,7 +41,7 @@ export function draftOf(
     conditions,
     where,
   };
-  const findings = checkRule(draft, deadBand === undefined ? {} : { deadBand });
+  const findings = checkRule(draft, deadBand);
   if (findings.errors.length > 0) throw faulty(findings.errors);
   return { draft, warnings: findings.warnings };
 }
