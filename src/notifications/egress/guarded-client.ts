@@ -91,7 +91,7 @@ export class GuardedClient implements OnApplicationShutdown {
     }
     const connector = this.policy.reachesPublic(address) ? this.publicConnector : this.exceptionConnector;
     connector(options, (error, socket) => {
-      if (socket === null) {
+      if (error !== null) {
         callback(error, null);
         return;
       }
