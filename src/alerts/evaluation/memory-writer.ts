@@ -7,10 +7,6 @@ export class MemoryChanges {
   private readonly instances = new Map<string, SavedInstance>();
   private readonly removed = new Map<string, Pick<SavedInstance, 'ruleId' | 'instanceKey'>>();
 
-  get empty(): boolean {
-    return this.rules.size === 0 && this.instances.size === 0 && this.removed.size === 0;
-  }
-
   add(changes: StateChanges): void {
     for (const rule of changes.rules) this.rules.set(rule.ruleId, rule);
     for (const gone of changes.removed) {

@@ -24,9 +24,8 @@ export interface ShardParts {
 const BATCH = 1_000;
 /** The event loop is given free after this long in one batch. */
 const LONGEST_TURN_MS = 10;
-/** Memory without transitions is committed this often, a position alone less so: a restart evaluates them again. */
-const MEMORY_EVERY_MS = 1_000;
-const POSITION_EVERY_MS = 5_000;
+/** What is evaluated without a transition is committed this often; a restart evaluates it again. */
+const COMMIT_EVERY_MS = 1_000;
 /** The feed rings on every batch; this is the net for a process whose feed is away. */
 const IDLE_MS = 500;
 /** Rows older than this are caught up with: what they fire says so. */
@@ -148,10 +147,9 @@ class Session {
   }
 
   /** Milliseconds until something must be committed, at most `most`. */
-  restMs(most = POSITION_EVERY_MS): number {
+  restMs(most = COMMIT_EVERY_MS): number {
     if (this.last === undefined) return most;
-    const every = this.memory.empty ? POSITION_EVERY_MS : MEMORY_EVERY_MS;
-    return Math.min(most, this.committedAt + every - performance.now());
+    return Math.min(most, this.committedAt + COMMIT_EVERY_MS - performance.now());
   }
 
   /** Takes the rules as they are by now; what was evaluated with the old ones is committed before. */

@@ -62,9 +62,9 @@ function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome }: Tran
 }
 
 const LIST = `
-SELECT position::text, rule_version, reason, at, evaluated_at, alert, outcome FROM alert_transitions
-WHERE user_id = $1 AND ($2::bigint IS NULL OR position < $2) AND ($3::uuid IS NULL OR rule_id = $3)
+SELECT position::text, rule_version, reason, at, evaluated_at, alert, outcome FROM alert_transitions t
+WHERE user_id = $1 AND ($2::bigint IS NULL OR t.position < $2) AND ($3::uuid IS NULL OR rule_id = $3)
   AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR alert ->> 'protocol' = $5)
   AND ($6::text IS NULL OR alert ->> 'token' = $6) AND ($7::timestamptz IS NULL OR at >= $7)
   AND ($8::timestamptz IS NULL OR at < $8)
-ORDER BY position DESC LIMIT $9`;
+ORDER BY t.position DESC LIMIT $9`;
