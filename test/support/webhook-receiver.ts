@@ -12,7 +12,7 @@ export interface ReceivedHook {
 
 export interface HookAnswer {
   status?: number;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | undefined>;
   body?: string;
   /** Answers nothing, ever. */
   silent?: boolean;

@@ -102,5 +102,7 @@ function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   // An IPv4 address inside an IPv6 one is judged as what it is.
   const plain = ipaddr.process(address);
-  return plain.range() === 'unicast' && !HOST_SERVICES.has(plain.toString());
+  if (plain.range() !== 'unicast' || HOST_SERVICES.has(plain.toString())) return false;
+  // The only block of global IPv6 addresses; what else counts as unicast may hide an IPv4 one, as ::127.0.0.1 does.
+  return plain.kind() === 'ipv4' || plain.match(ipaddr.parseCIDR('2000::/3'));
 }
