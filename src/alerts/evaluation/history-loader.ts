@@ -127,7 +127,7 @@ SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at
 FROM metric_series s CROSS JOIN LATERAL (
   SELECT value, at, seq FROM metric_points
   WHERE series_id = s.id AND at <= ${time('$3')} AND seq <= $4 AND at >= coalesce(
-    (SELECT max(at) FROM metric_points WHERE series_id = s.id AND at <= ${time('$2')}), ${time('$2')})
+    (SELECT max(at) FROM metric_points WHERE series_id = s.id AND at < ${time('$2')}), ${time('$2')})
   UNION ALL
   SELECT close, closed_at, 0 FROM metric_hourly
   WHERE series_id = s.id AND bucket >= ${time('$2')} - interval '1 hour'

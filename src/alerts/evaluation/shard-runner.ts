@@ -142,14 +142,14 @@ class Session {
   async turn(): Promise<boolean> {
     const batch = await this.parts.rows.after(this.evaluated.seq, BATCH);
     await this.evaluate(batch);
-    if (this.transitions.length > 0 || this.restMs() <= 0) await this.commit();
+    if (this.transitions.length > 0 || this.restMs() === 0) await this.commit();
     return batch.length >= BATCH;
   }
 
   /** Milliseconds until something must be committed, at most `most`. */
   restMs(most = COMMIT_EVERY_MS): number {
     if (this.last === undefined) return most;
-    return Math.min(most, this.committedAt + COMMIT_EVERY_MS - performance.now());
+    return Math.max(0, Math.min(most, this.committedAt + COMMIT_EVERY_MS - performance.now()));
   }
 
   /** Takes the rules as they are by now; what was evaluated with the old ones is committed before. */
