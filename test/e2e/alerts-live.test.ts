@@ -1,6 +1,5 @@
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Webhook } from 'standardwebhooks';
 import { editsApplied, shardsReady } from '../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MailServer } from '../support/mail-server.js';
@@ -65,7 +64,7 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   );
 
   const created = await owner.post('/v1/alerts/rules', SPEC_RULE);
-  expect(created.status, created.text).toBe(201);
+  expect(created).toMatchObject({ status: 201 });
   expect(created.body).toMatchObject({
     name: 'Uniswap TVL Alert',
     userId: 'owner',
@@ -81,13 +80,13 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   const patched = await owner.call('PATCH', `/v1/alerts/rules/${ruleId}`, {
     actions: [...SPEC_RULE.actions, { type: 'webhook', target: hooks.url() }],
   });
-  expect(patched.status, patched.text).toBe(200);
+  expect(patched).toMatchObject({ status: 200 });
 
   // The owner confirms the address by the link of the mail; the endpoint proves itself by its echo.
   const [confirmation] = await mail.to('user@example.com');
   const link = /https?:\/\/\S+/.exec(confirmation!.mail.text ?? '')![0];
   const page = await fetch(`${app.url}${new URL(link).pathname}${new URL(link).search}`, { method: 'POST' });
-  expect(page.ok, await page.text()).toBe(true);
+  expect(page).toMatchObject({ ok: true });
   await waitFor(
     async () =>
       (await owner.get(`/v1/alerts/rules/${ruleId}`)).body.actions.every(
@@ -142,8 +141,4 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   expect((await other.get('/v1/alerts/history')).body.data).toEqual([]);
   expect([...plain.faults, ...foreignPlain.faults]).toEqual([]);
   await Promise.all([plain.close(), foreignPlain.close()]);
-
-  const secret = await owner.post('/v1/notifications/webhook-secrets/rotate', { target: hooks.url() });
-  expect(secret.status, secret.text).toBeLessThan(300);
-  expect(Webhook).toBeTypeOf('function');
 });

@@ -31,7 +31,7 @@ const one = (ruleId: string, more = ''): string => `${PATH}/${ruleId}${more}`;
 describe('rules', () => {
   it('are created with defaults, read, listed, changed, replaced and deleted', async () => {
     const created = await alice.post(PATH, RULE);
-    expect(created.status, created.text).toBe(201);
+    expect(created).toMatchObject({ status: 201 });
     expect(created.body).toMatchObject({
       name: 'bitcoin high',
       description: null,
@@ -158,7 +158,7 @@ describe('rules', () => {
         { type: 'email', target: 'ann@EXAMPLE.com' },
       ],
     });
-    expect(made.status, made.text).toBe(201);
+    expect(made).toMatchObject({ status: 201 });
     expect(made.body.actions.map((action: { status: string }) => action.status)).toEqual(['active', 'active']);
     const refused = await alice.post(PATH, {
       ...RULE,
@@ -176,7 +176,7 @@ describe('rules', () => {
       name: 'too fine',
       conditions: [{ token: 'bitcoin', metric: 'price', operator: 'change_pct', threshold: 0.00001 }],
     });
-    expect(fine.status, fine.text).toBe(201);
+    expect(fine).toMatchObject({ status: 201 });
     expect(fine.body.warnings.length).toBeGreaterThan(0);
     expect(fine.body.warnings[0].pointer).toMatch(/^\/conditions\/0/);
   });
@@ -215,7 +215,7 @@ describe('faulty rules', () => {
   ];
   it.each(faulty)('with %s are refused, with the place', async (_, body, pointer) => {
     const answer = await alice.post(PATH, body);
-    expect(answer.status, answer.text).toBe(400);
+    expect(answer).toMatchObject({ status: 400 });
     expect(answer.body.code).toBe('invalid_request');
     expect(answer.body.errors[0].pointer).toMatch(pointer);
   });
@@ -259,7 +259,7 @@ describe("another user's", () => {
   it('deliveries cannot be read or sent again', async () => {
     const ruleId = await alice.rule({ ...RULE, actions: [{ type: 'webhook', target: 'http://127.0.0.1:9/hook' }] });
     const sent = await alice.post(one(ruleId, '/test'));
-    expect(sent.status, sent.text).toBe(200);
+    expect(sent).toMatchObject({ status: 200 });
     const [deliveryId] = sent.body.deliveries;
     expect((await alice.get(`/v1/notifications/deliveries/${deliveryId}`)).status).toBe(200);
     expect((await mallory.get(`/v1/notifications/deliveries/${deliveryId}`)).status).toBe(404);
@@ -269,7 +269,7 @@ describe("another user's", () => {
   it('preferences are not touched by the own ones', async () => {
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin' };
     const changed = await alice.call('PATCH', '/v1/alerts/preferences', { quietHours, channels: { push: false } });
-    expect(changed.status, changed.text).toBe(200);
+    expect(changed).toMatchObject({ status: 200 });
     expect(changed.body).toMatchObject({
       channels: { email: true, push: false },
       quietHours: { ...quietHours, allowCritical: true },
@@ -292,7 +292,7 @@ it('templates are previewed, and their faults are told', async () => {
     text: 'Now: {{ name }}',
     data: { name: 'my rule' },
   });
-  expect(shown.status, shown.text).toBe(200);
+  expect(shown).toMatchObject({ status: 200 });
   expect(shown.body.text).toContain('Now: my rule');
   expect((await alice.post('/v1/alerts/templates/preview', { text: '{% if %}' })).status).toBe(400);
 });

@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import { Settings } from '../../platform/settings/settings.js';
 import type { Lease } from './shard-store.js';
 
 /** A shard whose owner is silent for this long is taken over, milliseconds. */
-const LEASE_MS = 5_000;
+const LEASE_MS = 3_000;
 /** A process that has not been seen for this long takes no share. */
-const WORKER_MS = 10_000;
+const WORKER_MS = 5_000;
+
+const ALL_SHARDS = 4;
 
 /** Which process evaluates which shard: one at a time, each about as many as the others. By the database's clock. */
 @Injectable()
@@ -15,7 +18,15 @@ export class ShardLeases {
   /** This process. */
   readonly owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
 
-  constructor(private readonly database: Database) {}
+  /** Without Redis no second process works on the database: what another one held, it holds no more. */
+  private readonly alone: boolean;
+
+  constructor(
+    private readonly database: Database,
+    { redisUrl }: Settings,
+  ) {
+    this.alone = redisUrl === undefined;
+  }
 
   /**
    * Says that this process lives, renews what it holds, takes what is free and gives back what is more than its share.
@@ -24,7 +35,7 @@ export class ShardLeases {
   async renew(): Promise<Lease[]> {
     const share = await this.share();
     await this.database.query(RENEW, [this.owner, LEASE_MS]);
-    await this.database.query(TAKE, [this.owner, LEASE_MS, share]);
+    await this.database.query(TAKE, [this.owner, LEASE_MS, share, this.alone]);
     return this.database.query<Lease & { owner: string }>(HELD, [this.owner, share]);
   }
 
@@ -42,6 +53,7 @@ export class ShardLeases {
   }
 
   private async share(): Promise<number> {
+    if (this.alone) return ALL_SHARDS;
     const row = await this.database.one<{ share: number }>(SHARE, [this.owner, WORKER_MS]);
     return row?.share ?? 1;
   }
@@ -63,7 +75,8 @@ UPDATE alert_leases SET held_until = clock_timestamp() + $2::float8 * interval '
 const TAKE = `
 UPDATE alert_leases SET owner = $1, term = term + 1, held_until = clock_timestamp() + $2::float8 * interval '1 ms'
 WHERE shard IN (
-  SELECT shard FROM alert_leases WHERE owner IS NULL OR held_until < clock_timestamp()
+  SELECT shard FROM alert_leases
+  WHERE owner IS NULL OR held_until < clock_timestamp() OR ($4 AND owner <> $1)
   ORDER BY shard LIMIT greatest(0, $3 - (SELECT count(*) FROM alert_leases WHERE owner = $1))
   FOR UPDATE SKIP LOCKED)`;
 

@@ -35,9 +35,11 @@ function changesOf(
   base: UserPreferences,
 ): Partial<UserPreferences> {
   return {
-    ...(channels === undefined ? {} : { channels: { ...base.channels, ...channels } }),
-    ...(quietHours === undefined ? {} : { quietHours: quietHours && { allowCritical: true, ...quietHours } }),
-    ...(digest === undefined ? {} : { digest: digest && { at: '08:00', ...digest } }),
+    ...(channels === undefined ? {} : { channels: Object.assign({}, base.channels, channels) }),
+    ...(quietHours === undefined
+      ? {}
+      : { quietHours: quietHours && Object.assign({ allowCritical: true }, quietHours) }),
+    ...(digest === undefined ? {} : { digest: digest && Object.assign({ at: '08:00' }, digest) }),
     ...(unsubscribed === undefined ? {} : { unsubscribed }),
   };
 }

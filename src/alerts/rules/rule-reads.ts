@@ -58,7 +58,7 @@ export class RuleReads {
 
   /** The answer to a change. */
   async saved({ row, warnings }: SavedRuleRow): Promise<RuleView> {
-    return { ...viewOf(row, await this.statuses(row.user_id, [row])), warnings: [...warnings] };
+    return Object.assign(viewOf(row, await this.statuses(row.user_id, [row])), { warnings: [...warnings] });
   }
 
   /** What the rule was over time, newest first; also of a deleted one. */

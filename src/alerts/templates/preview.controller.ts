@@ -15,6 +15,6 @@ export class TemplatePreviewController {
   @Post('preview')
   @HttpCode(200)
   preview(@Body() body: PreviewBody, @CurrentCaller() { userId }: Caller): Promise<PreviewView> {
-    return this.templates.preview(userId, { ...body });
+    return this.templates.preview(userId, body);
   }
 }
