@@ -1,44 +1,63 @@
-type Numbers = Float64Array | Int32Array | Uint16Array;
+type Numbers = Float64Array | Int32Array;
 
-/**
- * A growing column of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and seconds of
- * garbage collection; as columns they are some hundred bytes each that the collector never looks at.
- */
-export class Column {
-  private constructor(private values: Numbers) {}
+const FIRST_ROWS = 8;
 
-  static float64(): Column {
-    return new Column(new Float64Array(64));
+/** Growing memory of numbers, 0 where nothing was set. */
+class Store {
+  constructor(private values: Numbers) {}
+
+  get(at: number): number {
+    return this.values[at] ?? 0;
   }
 
-  static int32(): Column {
-    return new Column(new Int32Array(64));
-  }
-
-  static uint16(): Column {
-    return new Column(new Uint16Array(64));
-  }
-
-  get(row: number): number {
-    return this.values[row] ?? 0;
-  }
-
-  set(row: number, value: number): void {
-    if (row >= this.values.length) this.grow(row + 1);
-    this.values[row] = value;
+  set(at: number, value: number): void {
+    if (at >= this.values.length) this.grow(at + 1);
+    this.values[at] = value;
   }
 
   private grow(needed: number): void {
-    const length = Math.max(needed, Math.ceil(this.values.length * 1.5));
+    const length = Math.max(needed, Math.ceil(this.values.length * 1.25));
     const { values } = this;
-    const grown =
-      values instanceof Float64Array
-        ? new Float64Array(length)
-        : values instanceof Int32Array
-          ? new Int32Array(length)
-          : new Uint16Array(length);
+    const grown = values instanceof Float64Array ? new Float64Array(length) : new Int32Array(length);
     grown.set(values);
     this.values = grown;
+  }
+}
+
+/**
+ * A growing column of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and seconds of
+ * garbage collection; as columns they are some hundred bytes each that the collector never looks at. Columns that are
+ * read together lie together in memory, because what such a table costs is cache misses.
+ */
+export class Column {
+  private constructor(
+    private readonly store: Store,
+    private readonly stride: number,
+    private readonly offset: number,
+  ) {}
+
+  static float64(): Column {
+    return new Column(new Store(new Float64Array(FIRST_ROWS)), 1, 0);
+  }
+
+  static int32(): Column {
+    return new Column(new Store(new Int32Array(FIRST_ROWS)), 1, 0);
+  }
+
+  /** As many columns as `next` is called for, at most `count`, that share their memory row by row. */
+  static sideBySide(kind: 'float64' | 'int32', count: number): { next: () => Column } {
+    const length = count * FIRST_ROWS;
+    const store = new Store(kind === 'float64' ? new Float64Array(length) : new Int32Array(length));
+    let offset = 0;
+    return { next: () => new Column(store, count, offset++) };
+  }
+
+  get(row: number): number {
+    return this.store.get(row * this.stride + this.offset);
+  }
+
+  set(row: number, value: number): void {
+    this.store.set(row * this.stride + this.offset, value);
   }
 }
 

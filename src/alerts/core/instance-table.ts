@@ -11,16 +11,18 @@ const PHASES: readonly Phase[] = ['ok', 'pending', 'firing'];
  * Rows are used again, and heaps may still point to them then: what comes out of a heap is a hint to look, no more.
  */
 export class InstanceTable {
-  readonly rule = Column.int32();
+  private readonly words = Column.sideBySide('int32', 6);
+  readonly rule = this.words.next();
   /** Conditions that hold, as bits. */
-  readonly held = Column.uint16();
+  readonly held = this.words.next();
   /** Conditions that hold for the moment of this event only. */
-  readonly momentary = Column.uint16();
-  readonly since = Column.float64();
+  readonly momentary = this.words.next();
   /** Conditions in whose series' repeat heap the instance waits. */
-  readonly waiting = Column.uint16();
-  private readonly phases = Column.uint16();
-  private readonly flags = Column.uint16();
+  readonly waiting = this.words.next();
+  private readonly phases = this.words.next();
+  private readonly flags = this.words.next();
+  /** Since when its phase lasts, Unix ms. */
+  readonly since = Column.float64();
   private readonly keys: string[] = [];
   private readonly numbers = new RowNumbers();
   private dirty: number[] = [];

@@ -5,14 +5,15 @@ import { Scope } from './scope.js';
 
 /** Every condition of every rule, a row each; those of one rule are chained. */
 export class LeafTable {
-  readonly rule = Column.int32();
+  private readonly words = Column.sideBySide('float64', 6);
+  readonly rule = this.words.next();
   /** Its bit in the rule's program. */
-  readonly bit = Column.int32();
-  private readonly next = Column.int32();
+  readonly bit = this.words.next();
+  private readonly comparison = this.words.next();
+  private readonly threshold = this.words.next();
+  private readonly slack = this.words.next();
+  private readonly next = this.words.next();
   private readonly first = Column.int32();
-  private readonly comparison = Column.uint16();
-  private readonly threshold = Column.float64();
-  private readonly slack = Column.float64();
   private readonly scopes: (Scope | EventScope | undefined)[] = [];
   private readonly numbers = new RowNumbers();
 

@@ -8,7 +8,7 @@ import { ValueHistory } from './value-history.js';
 import { countsInTotal } from './tvl-total.js';
 import { numberKey, TOTAL, type Measure, type WatchedNumber } from './watched.js';
 
-/** Called for every number that rules look at and that became another. */
+/** Called for every number that rules look at and that became another, and with the first event of its series. */
 export type MoveListener = (quantity: Quantity, before: number) => void;
 
 const NO_LISTENER: MoveListener = () => undefined;
@@ -148,12 +148,13 @@ export class Market {
   }
 
   private update(series: Series, value: number, at: number, listener: MoveListener): void {
+    const isFirst = Number.isNaN(series.observedAt);
     series.update(value, at);
     if (series.keepMs > 0) series.history?.forgetBefore(this.clock - series.keepMs);
     else series.history = undefined;
     for (const quantity of series.quantities) {
       const before = quantity.value;
-      if (quantity.refresh(this.clock)) listener(quantity, before);
+      if (quantity.refresh(this.clock) || isFirst) listener(quantity, before);
       this.noteNextMove(quantity);
     }
   }

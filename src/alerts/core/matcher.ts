@@ -59,7 +59,7 @@ export class Matcher {
 
   private valueMoved({ scope, member }: Membership, before: number, after: number): void {
     const key = scope.instances[member] ?? '';
-    scope.values.set(member, after);
+    scope.noteValue(member, after);
     const known = !Number.isNaN(before) && !Number.isNaN(after);
     const low = known ? Math.min(before, after) : -Infinity;
     const high = known ? Math.max(before, after) : Infinity;
@@ -77,6 +77,9 @@ export class Matcher {
       const target = row ?? this.instances.obtain(rule, key);
       table.flip(target, bit);
       this.touch(target);
+    } else if (row !== undefined && key !== '' && Number.isNaN(before)) {
+      // Perhaps the series is new: an instance that fires already must begin to wait for its events.
+      this.touch(row);
     }
     if (!holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);
   }

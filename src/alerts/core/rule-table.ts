@@ -10,17 +10,18 @@ const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved;
 
 /** What the evaluator keeps of each rule, a row each. Times are Unix ms. */
 export class RuleTable {
-  readonly variables = Column.uint16();
-  readonly forMs = Column.float64();
+  private readonly words = Column.sideBySide('float64', 10);
+  readonly variables = this.words.next();
+  readonly forMs = this.words.next();
   /** Row of the instance that holds the conditions without wildcard. */
-  readonly base = Column.int32();
-  readonly throttledUntil = Column.float64();
-  readonly suppressed = Column.int32();
-  private readonly versions = Column.int32();
-  private readonly seqs = Column.int32();
-  private readonly throttleMs = Column.float64();
-  private readonly snoozedUntil = Column.float64();
-  private readonly flags = Column.uint16();
+  readonly base = this.words.next();
+  readonly throttledUntil = this.words.next();
+  readonly suppressed = this.words.next();
+  private readonly flags = this.words.next();
+  private readonly snoozedUntil = this.words.next();
+  private readonly throttleMs = this.words.next();
+  private readonly seqs = this.words.next();
+  private readonly versions = this.words.next();
   private readonly programs: (Program | undefined)[] = [];
   private readonly ids: string[] = [];
   private readonly rows = new Map<string, number>();

@@ -14,15 +14,18 @@ export class Scope {
   readonly members: Quantity[] = [];
   /** Instance of each member. */
   readonly instances: string[] = [];
-  /** What each member is compared by, side by side: a new rule on a family looks at all of them. */
-  readonly values = Column.float64();
-  private readonly byInstance = new Map<string, Quantity>();
+  /** Of a family: what each member is compared by, side by side, because a new rule looks at all of them. */
+  private readonly values: Column | undefined;
+  private readonly byInstance: Map<string, Quantity> | undefined;
 
   constructor(
     readonly key: string,
     readonly watched: WatchedNumber,
   ) {
     this.variables = variablesOf(watched);
+    if (this.variables === 0) return;
+    this.values = Column.float64();
+    this.byInstance = new Map();
   }
 
   includes({ measure, protocol, chain, token }: Series): boolean {
@@ -40,17 +43,23 @@ export class Scope {
     const instance = instanceKey(this.variables, protocol, chain, token);
     const member = this.members.push(quantity) - 1;
     this.instances.push(instance);
-    this.byInstance.set(instance, quantity);
-    this.values.set(member, this.watched.absolute ? Math.abs(quantity.value) : quantity.value);
+    this.byInstance?.set(instance, quantity);
+    this.noteValue(member, this.watched.absolute ? Math.abs(quantity.value) : quantity.value);
     return member;
   }
 
+  noteValue(member: number, value: number): void {
+    this.values?.set(member, value);
+  }
+
   valueOf(member: number): number {
-    return this.values.get(member);
+    if (this.values) return this.values.get(member);
+    const value = this.members[member]?.value ?? NaN;
+    return this.watched.absolute ? Math.abs(value) : value;
   }
 
   /** The member that an instance of a rule is about; instances of conditions without wildcard have one for all. */
   quantityOf(instance: string): Quantity | undefined {
-    return this.variables === 0 ? this.members[0] : this.byInstance.get(instance);
+    return this.byInstance ? this.byInstance.get(instance) : this.members[0];
   }
 }

@@ -14,12 +14,14 @@ class SortedRun {
 
   /** The first entry not below `value`. */
   from(value: number): number {
-    return this.search((at) => this.valueAt(at) < value);
-  }
-
-  /** The first entry above `value`. */
-  after(value: number): number {
-    return this.search((at) => this.valueAt(at) <= value);
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.valueAt(middle) < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   insert(value: number, leaf: number): void {
@@ -66,23 +68,16 @@ class SortedRun {
     return difference === 0 ? this.leafAt(mine) > other.leafAt(theirs) : difference > 0;
   }
 
-  private valueAt(index: number): number {
+  valueAt(index: number): number {
     return this.values[index] ?? NaN;
   }
 
   private positionOf(value: number, leaf: number): number {
-    return this.search((at) => {
-      const here = this.valueAt(at);
-      return here < value || (here === value && this.leafAt(at) < leaf);
-    });
-  }
-
-  private search(isBefore: (at: number) => boolean): number {
-    let low = 0;
+    let low = this.from(value);
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (isBefore(middle)) low = middle + 1;
+      if (this.valueAt(middle) === value && this.leafAt(middle) < leaf) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -135,6 +130,5 @@ export class ThresholdList {
 }
 
 function visitRun(run: SortedRun, low: number, high: number, visitor: (leaf: number) => void): void {
-  const end = run.after(high);
-  for (let at = run.from(low); at < end; at += 1) visitor(run.leafAt(at));
+  for (let at = run.from(low); at < run.length && run.valueAt(at) <= high; at += 1) visitor(run.leafAt(at));
 }
