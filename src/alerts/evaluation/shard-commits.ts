@@ -7,7 +7,7 @@ import { Database } from '../../platform/database/database.js';
 import type { Transition } from '../core/index.js';
 import type { MemoryChanges } from './memory-writer.js';
 import { ShardMoved, ShardStore, type Lease } from './shard-store.js';
-import { TransitionWriter } from './transition-writer.js';
+import { TransitionWriter, type PreferencesByUser } from './transition-writer.js';
 
 /** What a shard's evaluator has made of the log and not committed yet. */
 export interface Uncommitted {
@@ -18,6 +18,8 @@ export interface Uncommitted {
   memory: MemoryChanges;
   transitions: readonly Transition[];
 }
+
+type Write = (tx: PoolClient, work: Uncommitted, preferences: PreferencesByUser) => Promise<string[]>;
 
 /** Name of the evaluator among the readers whose dead letters administrators see. */
 export const ALERTS_READER = 'alerts';
@@ -48,7 +50,10 @@ export class ShardCommits {
     for (let failures = 0; ; failures++) {
       try {
         const write = failures < ATTEMPTS ? this.together : this.oneByOne;
-        const ids = await this.database.transaction((tx) => this.move(tx, lease, from, work, write));
+        const preferences = await this.writer.preferencesFor(work.transitions);
+        const ids = await this.database.transaction((tx) =>
+          this.move(tx, lease, from, work, () => write(tx, work, preferences)),
+        );
         this.deliveries.announce(ids);
         if (work.transitions.length > 0) this.sequencer.ring();
         return;
@@ -67,24 +72,24 @@ export class ShardCommits {
     lease: Lease,
     from: number,
     work: Uncommitted,
-    write: (tx: PoolClient, work: Uncommitted) => Promise<string[]>,
+    write: () => Promise<string[]>,
   ): Promise<string[]> {
     if ((await this.store.lock(tx, lease, from, work.last.seq)) === 'done') return [];
-    const ids = await write(tx, work);
+    const ids = await write();
     await work.memory.write(tx);
     await this.store.move(tx, lease, { epoch: work.last.epoch, seq: work.last.seq, clock: work.clock });
     return ids;
   }
 
-  private readonly together = (tx: PoolClient, { transitions }: Uncommitted): Promise<string[]> =>
-    transitions.length === 0 ? Promise.resolve([]) : this.writer.write(tx, transitions);
+  private readonly together: Write = (tx, { transitions }, preferences) =>
+    transitions.length === 0 ? Promise.resolve([]) : this.writer.write(tx, transitions, preferences);
 
-  private readonly oneByOne = async (tx: PoolClient, { transitions, last }: Uncommitted): Promise<string[]> => {
+  private readonly oneByOne: Write = async (tx, { transitions, last }, preferences) => {
     const ids: string[] = [];
     for (const transition of transitions) {
       await tx.query('SAVEPOINT transition');
       try {
-        ids.push(...(await this.writer.write(tx, [transition])));
+        ids.push(...(await this.writer.write(tx, [transition], preferences)));
       } catch (error) {
         if (isTransient(error)) throw error;
         await tx.query('ROLLBACK TO SAVEPOINT transition');

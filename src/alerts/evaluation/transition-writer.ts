@@ -3,6 +3,7 @@ import type { PoolClient } from 'pg';
 import { appendEvents } from '../../events/index.js';
 import { DEFAULT_PREFERENCES, Deliveries, Preferences, type UserPreferences } from '../../notifications/index.js';
 import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
 import type { Condition, Transition, Where } from '../core/index.js';
 import { alertMessage } from '../messages/alert-message.js';
 import { FLAP_WINDOW_MS, FlapCounter } from '../messages/flapping.js';
@@ -10,6 +11,8 @@ import { flapKey, planMessages, type MessagePlan, type ToldTransition } from '..
 import { groupStorms, type Storm } from '../messages/storm.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
+
+export type PreferencesByUser = ReadonlyMap<string, UserPreferences>;
 
 type Planned = ToldTransition & MessagePlan;
 
@@ -21,17 +24,28 @@ type Planned = ToldTransition & MessagePlan;
 @Injectable()
 export class TransitionWriter {
   constructor(
+    private readonly database: Database,
     private readonly deliveries: Deliveries,
     private readonly preferences: Preferences,
     private readonly clock: Clock,
     private readonly metrics: AlertMetrics,
   ) {}
 
+  /** What the owners want to be told. Asked before the transaction: inside it a second connection might not be free. */
+  async preferencesFor(transitions: readonly Transition[]): Promise<PreferencesByUser> {
+    if (transitions.length === 0) return new Map();
+    const owners = await this.database.query<{ user_id: string }>(
+      'SELECT DISTINCT user_id FROM alert_rules WHERE rule_id = ANY ($1::uuid[])',
+      [transitions.map((transition) => transition.ruleId)],
+    );
+    return this.preferences.ofAll(owners.map((owner) => owner.user_id));
+  }
+
   /** Returns the ids of the deliveries, to be announced after the commit. */
-  async write(tx: PoolClient, transitions: readonly Transition[]): Promise<string[]> {
+  async write(tx: PoolClient, transitions: readonly Transition[], preferences: PreferencesByUser): Promise<string[]> {
     const told = await this.tellable(tx, transitions);
     if (told.length === 0) return [];
-    const plans = await this.plan(tx, told);
+    const plans = await this.plan(tx, told, preferences);
     const { single, storms } = groupStorms(plans.flatMap((plan) => plan.deliveries));
     const recorded = await record(tx, plans, storms);
     await appendEvents(tx, plans.filter((plan) => recorded.has(plan.alert.alertId)).map(eventOf));
@@ -59,12 +73,17 @@ export class TransitionWriter {
     });
   }
 
-  private async plan(tx: PoolClient, told: readonly ToldTransition[]): Promise<Planned[]> {
-    const users = [...new Set(told.map(({ rule }) => rule.userId))];
-    const [preferences, flaps] = [await this.preferences.ofAll(users), await flapsOf(tx, told)];
-    const of = (userId: string): UserPreferences => preferences.get(userId) ?? DEFAULT_PREFERENCES;
+  private async plan(
+    tx: PoolClient,
+    told: readonly ToldTransition[],
+    preferences: PreferencesByUser,
+  ): Promise<Planned[]> {
+    const flaps = await flapsOf(tx, told);
     const now = this.clock.now();
-    return told.map((entry) => ({ ...entry, ...planMessages(entry, of(entry.rule.userId), flaps, now) }));
+    return told.map((entry) => {
+      const wanted = preferences.get(entry.rule.userId) ?? DEFAULT_PREFERENCES;
+      return { ...entry, ...planMessages(entry, wanted, flaps, now) };
+    });
   }
 }
 
