@@ -6,6 +6,7 @@ import { MailServer } from '../support/mail-server.js';
 import { MarketWriter } from '../support/market-writer.js';
 import { PlainClient } from '../support/plain-client.js';
 import { RestCaller } from '../support/rest-caller.js';
+import { StreamClient } from '../support/event-stream.js';
 import { waitFor } from '../support/wait-for.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
@@ -38,12 +39,12 @@ afterAll(async () => {
 });
 
 /** Collects the alerts of a Socket.IO client that subscribed to them. */
-async function alertsOf(apiKey: string): Promise<Record<string, unknown>[]> {
+async function alertsOf(apiKey: string, since?: string): Promise<Record<string, unknown>[]> {
   const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey }, forceNew: true });
   sockets.push(socket);
   const seen: Record<string, unknown>[] = [];
   socket.on('alert', (event: Record<string, unknown>) => seen.push(event));
-  await socket.timeout(15_000).emitWithAck('subscribe', { type: 'alerts' });
+  await socket.timeout(15_000).emitWithAck('subscribe', { type: 'alerts', ...(since === undefined ? {} : { since }) });
   return seen;
 }
 
@@ -55,6 +56,11 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   await plain.ask({ type: 'subscribe', channels: ['alerts'] }, 'subscription_result');
   const foreignPlain = await PlainClient.connect(app.url, other.apiKey);
   await foreignPlain.ask({ type: 'subscribe', channels: ['alerts'] }, 'subscription_result');
+
+  const streams = await Promise.all(
+    [owner, other].map(({ apiKey }) => StreamClient.ready(app.url, `channels=events:alerts&apiKey=${apiKey}`)),
+  );
+  const since = String((await streams[0]!.next('ready')).body['cursor']);
 
   await market.protocol('uniswap-v3', 'Uniswap V3');
   // Known since two hours: what the change within one hour is measured against.
@@ -139,6 +145,23 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   expect((await other.get('/v1/events?types=alert')).body.data).toEqual([]);
   expect((await owner.get('/v1/events?types=alert')).body.data).toHaveLength(1);
   expect((await other.get('/v1/alerts/history')).body.data).toEqual([]);
+
+  // Event streams, and what each of them replays from before the alert: the owner's alert, and nothing for the other.
+  const told = await streams[0]!.next('alert');
+  expect(told.body).toMatchObject({ alertId: own[0]!['alertId'] });
+  const replays = await Promise.all(
+    [owner, other].map(({ apiKey }) =>
+      StreamClient.ready(app.url, `channels=events:alerts&apiKey=${apiKey}&since=${since}`),
+    ),
+  );
+  expect((await replays[0]!.next('alert')).body).toMatchObject({ alertId: own[0]!['alertId'] });
+  const resumed = await Promise.all([owner, other].map(({ apiKey }) => alertsOf(apiKey, since)));
+  expect(resumed.map((seen) => seen.length)).toEqual([1, 0]);
+  expect([streams[1]!, replays[1]!].flatMap((stream) => stream.named('alert'))).toEqual([]);
+  for (const stream of [...streams, ...replays]) {
+    expect(stream.faults).toEqual([]);
+    stream.close();
+  }
   expect([...plain.faults, ...foreignPlain.faults]).toEqual([]);
   await Promise.all([plain.close(), foreignPlain.close()]);
 });

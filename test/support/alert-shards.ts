@@ -22,8 +22,15 @@ export async function editsApplied(pool: Pool): Promise<void> {
   );
 }
 
-/** Waits until the evaluators' stored positions have reached what the log holds now. */
+/** Waits until the evaluators' stored positions have reached everything that was committed before. */
 export async function logEvaluated(pool: Pool): Promise<void> {
+  await waitFor(
+    async () => {
+      const { rows } = await pool.query<{ waiting: boolean }>('SELECT EXISTS (SELECT FROM change_outbox) AS waiting');
+      return rows[0]?.waiting === false;
+    },
+    { what: 'an empty outbox', timeoutMs: 30_000 },
+  );
   const { rows } = await pool.query<{ head: number }>('SELECT head_seq::float8 AS head FROM event_log_bounds()');
   const head = rows[0]?.head ?? 0;
   await waitFor(

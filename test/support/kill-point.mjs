@@ -36,9 +36,6 @@ if (isMainThread && point !== undefined) {
   const { ShardCommits } = await built('alerts/evaluation/shard-commits.js');
   const { TransitionWriter } = await built('alerts/evaluation/transition-writer.js');
   const { Deliveries } = await built('notifications/deliveries/deliveries.js');
-  const { DeliveryClaims } = await built('notifications/deliveries/delivery-claims.js');
-  const { DeliveryResults } = await built('notifications/deliveries/delivery-results.js');
-  const { WebhookChannel } = await built('notifications/channels/webhook/webhook-channel.js');
 
   around(ShardCommits.prototype, 'commit', {
     before: (_lease, _from, work) => work.transitions.length > 0 && pass('evaluated'),
@@ -48,7 +45,4 @@ if (isMainThread && point !== undefined) {
     before: (ids) => ids.length > 0 && pass('committed'),
     after: () => pass('announced'),
   });
-  around(DeliveryClaims.prototype, 'claim', { after: (claim) => typeof claim === 'object' && pass('claimed') });
-  around(WebhookChannel.prototype, 'send', { after: () => pass('sent') });
-  around(DeliveryResults.prototype, 'record', { after: () => pass('marked') });
 }
