@@ -17,6 +17,8 @@ export interface QueueServer {
   close(): Promise<void>;
 }
 
+/** Every acknowledged write survives the end of the server: without it, what comes after the last snapshot is lost. */
+const DURABLE = ['--appendonly', 'yes'];
 const UNUSED_DATABASE = 'postgres://postgres@127.0.0.1:1/unused';
 
 export async function postgresServer(): Promise<QueueServer> {
@@ -32,7 +34,7 @@ export async function postgresServer(): Promise<QueueServer> {
 }
 
 export async function redisServer(): Promise<QueueServer> {
-  const redis = await startRedis();
+  const redis = await startRedis(DURABLE);
   return {
     env: { DATABASE_URL: UNUSED_DATABASE, REDIS_URL: redis.url, KEY_PREFIX: `${randomUUID()}:` },
     end: redis.stop,
@@ -42,7 +44,7 @@ export async function redisServer(): Promise<QueueServer> {
 }
 
 export async function redisClusterServer(): Promise<QueueServer> {
-  const { url, nodes, close } = await startRedisCluster();
+  const { url, nodes, close } = await startRedisCluster(DURABLE);
   return {
     env: { DATABASE_URL: UNUSED_DATABASE, REDIS_URL: url, KEY_PREFIX: `${randomUUID()}:` },
     end: async () => void (await Promise.all(nodes.map((node) => node.stop()))),

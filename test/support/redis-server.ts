@@ -98,18 +98,18 @@ export async function startRedis(options: readonly string[] = []): Promise<TestR
 }
 
 const SLOTS = 16_384;
+const MASTERS = 3;
 
-/** A Redis Cluster of masters, ready to take keys. */
+/** A Redis Cluster of three masters, ready to take keys. */
 export async function startRedisCluster(
-  masters = 3,
+  options: readonly string[] = [],
 ): Promise<{ url: string; nodes: TestRedis[]; close(): Promise<void> }> {
-  const nodes = await Promise.all(
-    Array.from({ length: masters }, () => startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
-  );
+  const clustered = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...options];
+  const nodes = await Promise.all(Array.from({ length: MASTERS }, () => startRedis(clustered)));
   const close = async (): Promise<void> => void (await Promise.all(nodes.map((node) => node.close())));
   try {
     for (const [index, node] of nodes.entries()) {
-      const [from, next] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / masters));
+      const [from, next] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / MASTERS));
       await node.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String((next ?? SLOTS) - 1));
       await node.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
     }
@@ -119,7 +119,7 @@ export async function startRedisCluster(
       async () => {
         const infos = await Promise.all(nodes.map((node) => node.call('CLUSTER', 'INFO')));
         return infos.every(
-          (info) => String(info).includes('cluster_state:ok') && String(info).includes(`known_nodes:${masters}`),
+          (info) => String(info).includes('cluster_state:ok') && String(info).includes(`known_nodes:${MASTERS}`),
         );
       },
       { what: 'a cluster that is ok', timeoutMs: 20_000 },

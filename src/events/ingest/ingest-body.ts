@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
@@ -5,6 +6,8 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 export const MOST_ITEMS = 10_000;
 /** Lines of a stream that are written with one statement. */
 const BATCH_LINES = 5_000;
+/** The first line of a batch waits no longer than this for the others, ms. */
+const LONGEST_WAIT_MS = 50;
 /** Bytes of one line; also bounds what a line without end can take up. */
 const LONGEST_LINE = 64 * 1024;
 const NEWLINE = 0x0a;
@@ -39,16 +42,40 @@ function itemsOf(body: unknown): readonly unknown[] {
   return items;
 }
 
-async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
+/** A batch is full, or its first line has waited long enough: what a slow sender has sent does not wait for its next five thousand lines. */
+export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
+  const source = lines(stream);
   let batch: unknown[] = [];
-  for await (const line of lines(stream)) {
-    batch.push(parsed(line));
-    if (batch.length === BATCH_LINES) {
-      yield batch;
-      batch = [];
+  let next = source.next();
+  try {
+    for (;;) {
+      const line = batch.length === 0 ? await next : await Promise.race([next, quiet(batch)]);
+      if (line !== undefined && line.done !== true) {
+        batch.push(parsed(line.value));
+        next = source.next();
+      }
+      if (batch.length === BATCH_LINES || (batch.length > 0 && (line === undefined || line.done === true))) {
+        yield batch;
+        batch = [];
+      }
+      if (line?.done === true) return;
     }
+  } finally {
+    // Whoever stops early does not wait for the sender, and does not care how the rest of it ends.
+    next.catch(() => {});
+    void source.return(undefined);
   }
-  if (batch.length > 0) yield batch;
+}
+
+/** One timer per batch, whatever the number of lines that race against it. */
+const quiets = new WeakMap<object, Promise<undefined>>();
+
+function quiet(batch: object): Promise<undefined> {
+  const known = quiets.get(batch);
+  if (known) return known;
+  const made = setTimeout(LONGEST_WAIT_MS, undefined, { ref: false });
+  quiets.set(batch, made);
+  return made;
 }
 
 /** Lines that hold something, by bytes: a chunk may end inside a character. */

@@ -98,7 +98,7 @@ export const SETTINGS = {
   }),
   FLUSH_MS: required(number(0, 1_000), 5, {
     unit: 'ms',
-    doc: 'Events for one client are collected this long into one write. 0: every turn of the event loop.',
+    doc: 'Pause between two writes to a client; what comes in between goes out in one. 0: every turn of the event loop.',
   }),
   DRAIN_SECONDS: required(number(0, 3_600), 20, { unit: 's', doc: 'Window of a graceful stop.' }),
   BOOTSTRAP_ADMIN_KEY: optional(pattern(/^rta_[A-Za-z0-9]+_[A-Za-z0-9_-]+$/, 'a key of the form rta_<id>_<secret>'), {

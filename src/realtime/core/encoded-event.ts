@@ -1,7 +1,19 @@
 import { eventPayload, formatCursor, type EventPayload, type EventType, type LogEvent } from '../../events/index.js';
 
-/** Frames under names of clients' choice that one event keeps. Events stay in memory for resuming clients. */
+/** Frames under names of clients' choice that one event keeps. */
 const KEPT_VARIANTS = 32;
+/** What an encoded event holds beside its text and frames, bytes: payload object, identifiers, maps. Measured. */
+const OVERHEAD_BYTES = 1_800;
+/**
+ * What the encoded events kept for live delivery and replays may hold together, bytes. Measured: a TVL change in all three
+ * dialects takes 4 KB, so the 50,000 recent events of the feed would hold 200 MB; this is the newest 8,000 of them.
+ */
+const KEPT_BYTES = 32 * 1024 * 1024;
+
+/** How a dialect puts an event on the wire; one object per dialect, since frames are shared under its identity. */
+export interface FrameFormat {
+  build(event: EncodedEvent): Buffer;
+}
 
 /** Where the percent changes of the plain WebSocket aliases come from; synchronous, so that encoding never waits. */
 export interface ChangeSource {
@@ -16,21 +28,37 @@ export interface ChangeSource {
 /** A row of the log that clients may receive. */
 export type DeliveredEvent = LogEvent & { type: EventType };
 
+/** Hears how much memory an encoded event takes as its text and frames are made. */
+interface Keeper {
+  grew(event: EncodedEvent, bytes: number): void;
+}
+
 /**
  * One event of the log on its way to many clients. JSON text and every dialect's frame are made at most once, by the
- * first connection that needs them, and shared by all others.
+ * first connection that needs them, and shared by all others: the same buffer, so that what is built from frames can be
+ * shared too.
  */
 export class EncodedEvent {
-  private madeText: string | undefined;
-  private readonly frames = new Map<string, unknown>();
-  private readonly variants = new Map<string, unknown>();
+  /** Text and frames made so far, with what surrounds them. */
+  bytes = OVERHEAD_BYTES;
   readonly cursor: string;
   /** The fields of the public contract, times as ISO 8601. Made at once: what cannot be shown fails here, not later. */
   readonly payload: EventPayload;
 
+  private madeText: string | undefined;
+  private readonly frames = new Map<FrameFormat, Buffer>();
+  private readonly variants = new Map<string, Buffer>();
+  private readonly parts = new Map<(event: EncodedEvent) => string, string>();
+  // What was asked for last: the thousands of connections that ask for the same in a row need no look-up.
+  private lastFormat: FrameFormat | undefined;
+  private lastFrame: Buffer | undefined;
+  private lastKey: string | undefined;
+  private lastVariant: Buffer | undefined;
+
   constructor(
     readonly event: DeliveredEvent,
     private readonly references?: ChangeSource,
+    private readonly keeper?: Keeper,
   ) {
     this.cursor = formatCursor(event.epoch, event.seq);
     this.payload = eventPayload(event);
@@ -47,7 +75,11 @@ export class EncodedEvent {
 
   /** `payload` as JSON. */
   get text(): string {
-    return (this.madeText ??= JSON.stringify(this.payload));
+    if (this.madeText === undefined) {
+      this.madeText = JSON.stringify(this.payload);
+      this.grow(this.madeText.length);
+    }
+    return this.madeText;
   }
 
   /** `text` with how many events this one stands for, in `latest` mode. */
@@ -64,37 +96,89 @@ export class EncodedEvent {
     return null;
   }
 
-  /** A dialect's frame: built by the first who asks under this key. */
-  frame<T>(key: string, build: (event: EncodedEvent) => T): T {
-    return this.shared(this.frames, key, build, Infinity);
+  /** A dialect's frame: built by the first who asks. */
+  frame(format: FrameFormat): Buffer {
+    if (this.lastFormat === format && this.lastFrame !== undefined) return this.lastFrame;
+    let frame = this.frames.get(format);
+    if (frame === undefined) {
+      frame = format.build(this);
+      this.frames.set(format, frame);
+      this.grow(frame.length);
+    }
+    this.lastFormat = format;
+    this.lastFrame = frame;
+    return frame;
   }
 
   /** A frame that also depends on what the client said: as many as clients like, so only the first few are kept. */
-  variant<T>(key: string, build: (event: EncodedEvent) => T): T {
-    return this.shared(this.variants, key, build, KEPT_VARIANTS);
+  variant(key: string, build: (event: EncodedEvent, key: string) => Buffer): Buffer {
+    if (this.lastKey === key && this.lastVariant !== undefined) return this.lastVariant;
+    let frame = this.variants.get(key);
+    if (frame === undefined) {
+      frame = build(this, key);
+      if (this.variants.size >= KEPT_VARIANTS) return frame;
+      this.variants.set(key, frame);
+      this.grow(frame.length);
+    }
+    this.lastKey = key;
+    this.lastVariant = frame;
+    return frame;
   }
 
-  private shared<T>(made: Map<string, unknown>, key: string, build: (event: EncodedEvent) => T, room: number): T {
-    const known = made.get(key);
-    if (known !== undefined) return known as T;
-    const frame = build(this);
-    if (made.size < room) made.set(key, frame);
-    return frame;
+  /** Text that several frames of this event have in common. */
+  part(build: (event: EncodedEvent) => string): string {
+    let text = this.parts.get(build);
+    if (text === undefined) {
+      text = build(this);
+      this.parts.set(build, text);
+      this.grow(text.length);
+    }
+    return text;
+  }
+
+  private grow(bytes: number): void {
+    this.bytes += bytes;
+    this.keeper?.grew(this, bytes);
   }
 }
 
-/** Gives every log event its one EncodedEvent, so that live delivery and replays from memory share frames. */
+/**
+ * Gives every log event its one EncodedEvent, so that live delivery and replays from memory share frames. Events stay in
+ * memory far longer than anybody asks for their frames: the oldest are forgotten when all together hold too much, and
+ * encoded again should a replay come by.
+ */
 export class EventEncoder {
-  private readonly known = new WeakMap<LogEvent, EncodedEvent>();
+  private readonly kept = new Map<LogEvent, EncodedEvent>();
+  private held = 0;
 
-  constructor(private readonly references?: ChangeSource) {}
+  constructor(
+    private readonly references?: ChangeSource,
+    private readonly room: number = KEPT_BYTES,
+  ) {}
+
+  /** Bytes of all that is kept. */
+  get bytes(): number {
+    return this.held;
+  }
 
   of(event: DeliveredEvent): EncodedEvent {
-    let encoded = this.known.get(event);
+    let encoded = this.kept.get(event);
     if (!encoded) {
-      encoded = new EncodedEvent(event, this.references);
-      this.known.set(event, encoded);
+      encoded = new EncodedEvent(event, this.references, this);
+      this.kept.set(event, encoded);
+      this.grew(encoded, encoded.bytes);
     }
     return encoded;
+  }
+
+  /** Called by the events themselves. Those forgotten may still be on their way; they count no more. */
+  grew(encoded: EncodedEvent, bytes: number): void {
+    if (this.kept.get(encoded.event) !== encoded) return;
+    this.held += bytes;
+    for (const [event, oldest] of this.kept) {
+      if (this.held <= this.room || oldest === encoded) return;
+      this.kept.delete(event);
+      this.held -= oldest.bytes;
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { STEPS, type EventType, type LogEvent } from '../../events/index.js';
-import { hasRange, matchesFields, namesOnly, stepIndex, type Filter } from './filter.js';
+import { matchesFields, namesOnly, stepIndex, type Filter } from './filter.js';
 import type { Dimension, Subscription } from './subscription.js';
 
 /** All subscriptions with equal filters. An event is compared with a group once, however many members it has. */
@@ -16,11 +16,11 @@ interface Place {
   readonly bucket: Bucket;
   readonly list: Place[];
   at: number;
-  /** The group's range, here so that passing by a group whose range is elsewhere costs two comparisons. */
+  /** The group's range, here so that passing by a group whose range is elsewhere touches nothing else. */
   readonly min: number;
   readonly max: number;
-  /** Being filed here says all that the filter asks for: nothing is left to check. */
-  readonly isExact: boolean;
+  /** Being filed here says all that the filter asks of protocol, token and chain. */
+  readonly isSettled: boolean;
 }
 
 /** Groups that share one key, by the step they wait for: an event that moved n steps reads the lists 0 to n. */
@@ -77,8 +77,8 @@ class TypeIndex {
     if (!list) return;
     bucket.size++;
     const { minValue: min = -Infinity, maxValue: max = Infinity } = filter;
-    const isExact = !hasRange(filter) && namesOnly(filter, dimension);
-    const place: Place = { group, bucket, list, at: list.length, min, max, isExact };
+    const isSettled = namesOnly(filter, dimension);
+    const place: Place = { group, bucket, list, at: list.length, min, max, isSettled };
     list.push(place);
     group.places.push(place);
   }
@@ -100,18 +100,22 @@ function bucketOf<K>(map: Map<K, Bucket>, key: K): Bucket {
 }
 
 function read(bucket: Bucket, event: LogEvent, moved: number, into: Group[]): void {
-  const low = Math.min(event.previous ?? Infinity, event.current ?? Infinity);
-  const high = Math.max(event.previous ?? -Infinity, event.current ?? -Infinity);
-  // Without a number low is above high, and no range binds.
-  const isRanged = low <= high;
+  // NaN lies in no range, not even in one without ends; an event without numbers is bound by none.
+  const { previous, current } = event;
+  const [before, after] = [previous ?? Number.NaN, current ?? Number.NaN];
+  const isRanged = previous !== null || current !== null;
   for (let step = 0; step <= moved; step++) {
     const list = bucket.steps[step];
     if (!list) return;
     for (const place of list) {
-      if (isRanged && (place.max < low || place.min > high)) continue;
-      if (place.isExact || matchesFields(place.group.filter, event)) into.push(place.group);
+      if (isRanged && !isInside(place, before) && !isInside(place, after)) continue;
+      if (place.isSettled || matchesFields(place.group.filter, event)) into.push(place.group);
     }
   }
+}
+
+function isInside({ min, max }: Place, value: number): boolean {
+  return value >= min && value <= max;
 }
 
 /**

@@ -99,10 +99,6 @@ function passes(values: Values | undefined, value: string | null, required: bool
   return values === undefined || values.has(value);
 }
 
-export function hasRange({ minValue, maxValue }: Filter): boolean {
-  return minValue !== undefined || maxValue !== undefined;
-}
-
 /** Whether the filter says nothing about the dimensions, but for the one given. */
 export function namesOnly(filter: Filter, dimension: Dimension | undefined): boolean {
   return DIMENSIONS.every((name) => name === dimension || filter[name] === undefined);
@@ -110,7 +106,7 @@ export function namesOnly(filter: Filter, dimension: Dimension | undefined): boo
 
 /** A range matches when the value before or after is inside, so a client sees a key leave. */
 function inRange(filter: Filter, event: LogEvent): boolean {
-  if (!hasRange(filter)) return true;
+  if (filter.minValue === undefined && filter.maxValue === undefined) return true;
   if (event.previous === null && event.current === null) return true;
   return isInside(filter, event.previous) || isInside(filter, event.current);
 }

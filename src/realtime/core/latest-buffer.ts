@@ -1,8 +1,8 @@
 import type { LogEvent } from '../../events/index.js';
-import type { EncodedEvent } from './encoded-event.js';
+import type { DeliveredEvent } from './encoded-event.js';
 
 interface Pending {
-  encoded: EncodedEvent;
+  event: DeliveredEvent;
   names: readonly string[];
   merged: number;
 }
@@ -19,7 +19,8 @@ function keyOf(event: LogEvent): string {
 
 /**
  * The newest event per key of one connection in `latest` mode. Everything waits for the connection's interval and leaves
- * in log order, so the cursor of what was sent last is always a position to resume from.
+ * in log order, so the cursor of what was sent last is always a position to resume from. It holds rows and not their frames:
+ * what waits for many slow connections must not keep encoded events alive.
  */
 export class LatestBuffer {
   private readonly pending = new Map<string, Pending>();
@@ -45,27 +46,27 @@ export class LatestBuffer {
     return now >= this.dueAt;
   }
 
-  add(encoded: EncodedEvent, names: readonly string[]): void {
-    const key = keyOf(encoded.event);
+  add(event: DeliveredEvent, names: readonly string[]): void {
+    const key = keyOf(event);
     const known = this.pending.get(key);
     if (!known) {
-      this.pending.set(key, { encoded, names, merged: 1 });
+      this.pending.set(key, { event, names, merged: 1 });
       return;
     }
     known.merged++;
-    if (encoded.seq > known.encoded.seq) {
-      known.encoded = encoded;
+    if (event.seq > known.event.seq) {
+      known.event = event;
       known.names = names;
     }
   }
 
   /** Hands out what waits, in log order, and starts the next interval. */
-  flush(now: number, send: (encoded: EncodedEvent, names: readonly string[], merged: number) => void): number {
+  flush(now: number, send: (event: DeliveredEvent, names: readonly string[], merged: number) => void): number {
     this.dueAt = now + this.interval;
     if (this.pending.size === 0) return 0;
-    const entries = [...this.pending.values()].sort((a, b) => a.encoded.seq - b.encoded.seq);
+    const entries = [...this.pending.values()].sort((a, b) => a.event.seq - b.event.seq);
     this.pending.clear();
-    for (const { encoded, names, merged } of entries) send(encoded, names, merged);
+    for (const { event, names, merged } of entries) send(event, names, merged);
     return entries.length;
   }
 }

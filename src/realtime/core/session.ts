@@ -56,7 +56,7 @@ export class Session {
   // What matched the event that is being routed; no allocation while one subscription matches.
   private markedSeq = -1;
   private firstHit: Subscription | undefined;
-  private readonly moreHits: Subscription[] = [];
+  private moreHits: Subscription[] | undefined;
 
   constructor(
     readonly id: string,
@@ -161,12 +161,12 @@ export class Session {
   hit(subscription: Subscription, event: LogEvent): boolean {
     if (this.catchUp !== undefined || subscription.coveredFrom >= event.seq) return false;
     if (this.markedSeq === event.seq) {
-      this.moreHits.push(subscription);
+      (this.moreHits ??= []).push(subscription);
       return false;
     }
     this.markedSeq = event.seq;
     this.firstHit = subscription;
-    this.moreHits.length = 0;
+    this.moreHits = undefined;
     return true;
   }
 
@@ -174,21 +174,17 @@ export class Session {
   deliverMarked(encoded: EncodedEvent): void {
     const { firstHit, moreHits } = this;
     if (!firstHit) return;
-    let names = firstHit.names;
-    if (moreHits.length > 0) {
-      names = namesOf([firstHit, ...moreHits]);
-    }
-    this.deliver(encoded, names);
+    this.deliver(encoded, moreHits ? namesOf([firstHit, ...moreHits]) : firstHit.names);
   }
 
   /** Hands one event over: at once, or to the buffer of `latest`. */
   deliver(encoded: EncodedEvent, names: readonly string[]): void {
     if (this.latest) {
-      this.latest.add(encoded, names);
+      this.latest.add(encoded.event, names);
       return;
     }
     this.link.sendEvent(encoded, names);
-    this.host.watch(this);
+    if (!this.watched) this.host.watch(this);
   }
 
   /** The names of this session's subscriptions that a missed or live event reaches; empty: none. */
@@ -218,8 +214,9 @@ export class Session {
   flushLatest(): number {
     this.flushedTo = this.host.position;
     if (!this.latest) return 0;
-    const sent = this.latest.flush(this.host.now(), (encoded, names, merged) => {
-      this.link.sendEvent(encoded, names, merged);
+    const sent = this.latest.flush(this.host.now(), (event, names, merged) => {
+      const encoded = this.host.encode(event);
+      if (encoded) this.link.sendEvent(encoded, names, merged);
     });
     if (sent > 0) this.host.watch(this);
     return sent;
@@ -248,6 +245,7 @@ export class Session {
     for (const subscription of this.book.byId.values()) subscription.coveredFrom = position;
     this.flushedTo = position;
     this.knownTo = 0;
+    this.markedSeq = -1;
   }
 
   private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {

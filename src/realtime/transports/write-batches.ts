@@ -1,31 +1,102 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../platform/settings/settings.js';
+import { FrameRun } from './frame-run.js';
 
-/** Something that collects its writes until it is told to hand them to the network. */
-export interface BatchedWriter {
-  flushWrites(): void;
+/** Bytes at which a connection does not wait for the flush: a burst begins to leave while it is still being routed. */
+const FULL_BYTES = 64 * 1024;
+
+/**
+ * A connection's side of shared writes. What it says is collected until the next flush; then everything goes to the
+ * network in one system call, from one buffer that all connections with the same frames share.
+ */
+export abstract class BatchedWriter {
+  private run: FrameRun | undefined;
+  private listed = false;
+
+  constructor(private readonly batches: WriteBatches) {}
+
+  /** Hands what was collected to the network: before anything that takes another way there. */
+  flush(): void {
+    const { run } = this;
+    if (run === undefined) return;
+    this.run = undefined;
+    this.write(run);
+  }
+
+  /** The flush it was listed for. */
+  flushListed(): void {
+    this.listed = false;
+    this.flush();
+  }
+
+  /** Collects a frame that others get too: the very same buffer. */
+  protected collect(frame: Buffer): void {
+    this.keep((this.run ?? this.batches.start).plus(frame));
+  }
+
+  /** Collects a frame that only this connection gets. */
+  protected collectAlone(frame: Buffer): void {
+    this.keep((this.run ?? this.batches.start).plusOwn(frame));
+  }
+
+  /** Writes a frame of this connection's own at once, together with what was collected before it. */
+  protected writeNow(frame: Buffer): void {
+    const run = (this.run ?? this.batches.start).plusOwn(frame);
+    this.run = undefined;
+    this.write(run);
+  }
+
+  /** Bytes that wait for the flush. */
+  protected get collectedBytes(): number {
+    return this.run === undefined ? 0 : this.run.bytes;
+  }
+
+  /** Gives the run to the network, or drops it when the connection has ended. */
+  protected abstract write(run: FrameRun): void;
+
+  private keep(run: FrameRun): void {
+    this.run = run;
+    if (run.bytes >= FULL_BYTES) return this.flush();
+    if (this.listed) return;
+    this.listed = true;
+    this.batches.add(this);
+  }
 }
 
 /**
- * One timer for the writes of all connections: whoever has something to say signs up, and at the next flush everything a
- * connection collected goes out in one system call. System calls, not bytes, are what a delivery costs.
+ * One timer for the writes of all connections: whoever has something to say signs up, and everybody's frames go out
+ * together, one system call per connection and FLUSH_MS. System calls, not bytes, are what a delivery costs. What comes
+ * after a pause goes out at once: waiting for company pays only while there is some.
+ *
+ * What the profile says, 1,000 Socket.IO clients on one stream, 290-byte events, processor time of one core: one frame per
+ * connection and call costs 3.7 µs, of which the system call, with the kernel's own delivery to the reader, is 60 % and Node's
+ * stream around it a quarter. A hundred frames per call, joined for each connection, cost 0.65 µs each: copying, and looking
+ * up frames by a key made per delivery. Joined once for all connections, frames found by identity: 0.15 to 0.3 µs, half of it
+ * again the kernel copying, a sixth the loop over the sessions.
  */
 @Injectable()
 export class WriteBatches {
+  /** The run that those begin with who have collected nothing yet. */
+  start = FrameRun.empty();
   private waiting: BatchedWriter[] = [];
+  /** When the last flush was over, ms of the process. */
+  private flushedAt = -Infinity;
 
   constructor(private readonly settings: Settings) {}
 
   add(writer: BatchedWriter): void {
     this.waiting.push(writer);
     if (this.waiting.length > 1) return;
-    if (this.settings.flushMs > 0) setTimeout(this.flush, this.settings.flushMs);
+    const wait = this.flushedAt + this.settings.flushMs - performance.now();
+    if (wait > 0) setTimeout(this.flush, wait);
     else setImmediate(this.flush);
   }
 
   private readonly flush = (): void => {
     const writers = this.waiting;
     this.waiting = [];
-    for (const writer of writers) writer.flushWrites();
+    this.start = FrameRun.empty();
+    for (const writer of writers) writer.flushListed();
+    this.flushedAt = performance.now();
   };
 }

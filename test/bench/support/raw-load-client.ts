@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { NatsFraming } from './raw-load-brokers.js';
 import type { Dialect } from './raw-load-dialects.js';
 import {
   clientFrame,
@@ -103,6 +104,10 @@ export class RawClient implements MessageSink {
     }
   }
 
+  delivered(): void {
+    this.count += 1;
+  }
+
   answer(frame: Buffer): void {
     this.socket.write(frame);
   }
@@ -131,7 +136,9 @@ export class RawClient implements MessageSink {
     }
     const isStream = this.settings.dialect.framing === 'event-stream';
     if (!this.response.startsWith(isStream ? 'HTTP/1.1 200' : 'HTTP/1.1 101')) return this.end(this.response);
-    this.framing = isStream ? new EventStreamFraming(this) : new WebSocketFraming(this);
+    this.framing = new FRAMINGS[this.settings.dialect.framing](this);
+    const opening = this.settings.dialect.opening?.(this.n);
+    if (opening) this.socket.write(clientFrame(opening));
     const rest = Buffer.from(this.response.slice(end + 4), 'latin1');
     this.response = '';
     if (rest.length > 0) this.framing.take(rest);
@@ -140,7 +147,7 @@ export class RawClient implements MessageSink {
   private request(): string {
     const { target, headers } = this.settings.dialect.request(this.n);
     const upgrade =
-      this.settings.dialect.framing === 'websocket'
+      this.settings.dialect.framing !== 'event-stream'
         ? [
             'Upgrade: websocket',
             'Connection: Upgrade',
@@ -169,6 +176,8 @@ export class RawClient implements MessageSink {
     this.settle = undefined;
   }
 }
+
+const FRAMINGS = { websocket: WebSocketFraming, 'event-stream': EventStreamFraming, nats: NatsFraming };
 
 /** Any 16 bytes: nobody here is behind a cache that the key would have to outwit. */
 const HANDSHAKE_KEY = Buffer.from('defi-realtime-ld').toString('base64');

@@ -1,10 +1,14 @@
+import { mqtt, nats } from './raw-load-brokers.js';
+
 /** What raw clients must know of a protocol: how to get in, how to subscribe, and which messages are deliveries. */
 export interface Dialect {
-  readonly framing: 'websocket' | 'event-stream';
+  readonly framing: 'websocket' | 'event-stream' | 'nats';
   /** Bytes of a message that `events` must see; the rest of a delivery that nobody samples is skipped unread. */
   readonly head: number;
   /** Target and additional header lines of the request that opens client `n`. */
   request(n: number): { target: string; headers: readonly string[] };
+  /** What client `n` says first, where the server waits for it. */
+  opening?(n: number): Buffer;
   /** How many deliveries a message holds. Those with none are handed to `converse`. */
   events(data: Buffer, start: number, end: number): number;
   /** What to do about a message that is no delivery. */
@@ -34,11 +38,13 @@ export interface DialectOptions {
   readonly path?: string;
 }
 
-export type DialectName = 'websocket' | 'socketio' | 'sse';
+export type DialectName = 'websocket' | 'socketio' | 'sse' | 'mqtt' | 'nats';
 
 const NOTHING: Turn = {};
 
 export function dialectOf(options: DialectOptions): Dialect {
+  if (options.name === 'mqtt') return mqtt();
+  if (options.name === 'nats') return nats();
   if (options.name === 'socketio') return socketIo(options);
   return options.name === 'sse' ? eventStream(options) : plainWebSocket(options);
 }

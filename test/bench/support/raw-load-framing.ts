@@ -10,6 +10,8 @@ export interface MessageSink {
    */
   delivery(data: Buffer, start: number, end: number): boolean;
   message(message: Buffer): void;
+  /** One more delivery, of which nothing is wanted. */
+  delivered(): void;
   /** The peer wants to hear this at once. */
   answer(frame: Buffer): void;
 }

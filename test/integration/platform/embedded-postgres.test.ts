@@ -224,11 +224,7 @@ function readProcess(pid: number, file: string): string {
 }
 
 function descendants(pid: number): number[] {
-  const children = readProcess(pid, `task/${pid}/children`)
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
+  const children = readProcess(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 

@@ -129,7 +129,7 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect(late.output).toContain(`Cannot start: Port ${port} is taken by another program`);
   });
 
-  it('asks for migrations instead of running on an old schema, and migrates on request', async () => {
+  it('asks for migrations and for a key of secrets instead of running without, and migrates on request', async () => {
     const db = await createTestDatabase({ empty: true });
     const env = { DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' };
     const early = run(env);
@@ -139,6 +139,9 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect([await migrated.end(), migrated.output]).toEqual([0, expect.stringMatching(/^Applied Capture\d+, /)]);
     const again = run(env, MIGRATE);
     expect([await again.end(), again.output]).toEqual([0, 'The schema is up to date.\n']);
+    const keyless = run({ DATABASE_URL: db.url, DATA_DIR: join(root, 'external') });
+    expect(await keyless.end()).toBe(1);
+    expect(keyless.output).toMatch(/Cannot start: SECRETS_KEY must be set .*openssl rand -base64 32/);
     const ready = run({ ...env, DATA_DIR: join(root, 'external') });
     await ready.fact('Console');
     ready.child.kill('SIGTERM');

@@ -6,7 +6,7 @@ import { compileFilter, matches } from '../../../src/realtime/core/filter.js';
 import { RealtimeHub } from '../../../src/realtime/core/hub.js';
 import type { Session } from '../../../src/realtime/core/session.js';
 import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
-import { caller, EPOCH, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/realtime-parts.js';
+import { caller, EPOCH, logEvent, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/realtime-parts.js';
 
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
 const FILTERS: SubscriptionRequest[] = [
@@ -306,5 +306,15 @@ describe('resume', () => {
     expect(hub.cursor).toBe(formatCursor('e2', 2));
     const again = await session.subscribe([{ type: 'price_changes', filter: {} }], { since: formatCursor('e1', 1) });
     expect(again).toMatchObject({ recovered: false, reason: 'cursor_expired' });
+  });
+
+  it('delivers an event of the new epoch that has the number of the last one sent', async () => {
+    const { log, hub, open } = startHub(100, 10);
+    const { link, session } = open();
+    await session.subscribe([{ type: 'tvl_changes', filter: {} }]);
+    log.append({});
+    hub.startEpoch('e2', 0);
+    hub.deliver([logEvent(1, { epoch: 'e2' })]);
+    expect(link.events.map(({ cursor }) => cursor)).toEqual([formatCursor('e1', 1), formatCursor('e2', 1)]);
   });
 });

@@ -9,7 +9,7 @@ export function updateName(eventType: string): string {
 
 /** The text of an update: contract fields plus aliases in `data`, times in Unix milliseconds. */
 export function websocketText(event: EncodedEvent, channels: readonly string[], merged?: number): string {
-  const rest = event.frame('websocket.rest', restOfUpdate);
+  const rest = event.part(restOfUpdate);
   const names = channels.length === 1 ? `[${JSON.stringify(channels[0])}]` : JSON.stringify(channels);
   const count = merged === undefined ? '' : `,"merged":${merged}`;
   return `{"type":"${updateName(event.name)}","channel":${JSON.stringify(channels[0] ?? null)},"channels":${names}${count},${rest}`;

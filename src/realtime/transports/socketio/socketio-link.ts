@@ -1,63 +1,74 @@
 import type { Socket } from 'socket.io';
 import { socketIoEvent } from '../../core/dialects/socketio.js';
-import type { EncodedEvent } from '../../core/encoded-event.js';
+import type { EncodedEvent, FrameFormat } from '../../core/encoded-event.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
 import { closingOf } from '../closings.js';
-import type { BatchedWriter, WriteBatches } from '../write-batches.js';
-import { EngineOutlet, sharedPacket, type SharedPacket } from './engine-outlet.js';
+import type { FrameRun } from '../frame-run.js';
+import { EngineOutlet, type FrameProof } from '../socket-internals.js';
+import { textFrame } from '../websocket/text-frame.js';
+import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 
 /** How long a closing connection may take to read its last messages, ms. */
 const GOODBYE_MS = 2_000;
 /** After these the client should come back: its library does so by itself when the transport ends, not after a goodbye. */
 const COMES_BACK: ReadonlySet<CloseReason> = new Set(['slow_consumer', 'server_draining']);
 
+/** The engine's type of a message, in front of every Socket.IO packet. */
+const MESSAGE = '4';
+
+/** One per namespace. */
+const formats = new Map<string, FrameFormat>();
+
+function formatOf(namespace: string): FrameFormat {
+  let format = formats.get(namespace);
+  if (!format) {
+    format = { build: (event) => textFrame(MESSAGE + socketIoEvent(event, namespace)) };
+    formats.set(namespace, format);
+  }
+  return format;
+}
+
 /** One Socket.IO socket as the core sees it. */
-export class SocketIoLink implements ClientLink, BatchedWriter {
+export class SocketIoLink extends BatchedWriter implements ClientLink {
   readonly transport = 'socketio';
   private readonly outlet: EngineOutlet;
-  private collected: SharedPacket[] = [];
+  private readonly format: FrameFormat;
 
   constructor(
     private readonly socket: Socket,
-    private readonly batches: WriteBatches,
+    batches: WriteBatches,
+    proof: FrameProof,
   ) {
-    this.outlet = new EngineOutlet(socket.conn);
+    super(batches);
+    this.outlet = new EngineOutlet(socket.conn, proof);
+    this.format = formatOf(socket.nsp.name);
   }
 
   sendEvent(event: EncodedEvent, _channels: readonly string[], merged?: number): void {
     if (!this.socket.connected) return;
-    const namespace = this.socket.nsp.name;
-    const packet =
-      merged === undefined
-        ? event.frame(`socketio ${namespace}`, () => sharedPacket(socketIoEvent(event, namespace)))
-        : sharedPacket(socketIoEvent(event, namespace, merged));
-    if (this.collected.push(packet) === 1) this.batches.add(this);
+    if (merged === undefined) this.collect(event.frame(this.format));
+    else this.collectAlone(textFrame(MESSAGE + socketIoEvent(event, this.socket.nsp.name, merged)));
   }
 
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.socket.connected) return;
-    this.flushWrites();
+    this.flush();
     this.socket.emit(name, body);
   }
 
   /** Answers a client event after everything that was sent before. */
   acknowledge(callback: (answer: unknown) => void, answer: Readonly<Record<string, unknown>>): void {
     if (!this.socket.connected) return;
-    this.flushWrites();
+    this.flush();
     callback(answer);
   }
 
   bufferedBytes(): number {
-    let bytes = this.outlet.bufferedBytes();
-    for (const { frame } of this.collected) bytes += frame.length;
-    return bytes;
+    return this.outlet.bufferedBytes() + this.collectedBytes;
   }
 
-  flushWrites(): void {
-    if (this.collected.length === 0) return;
-    const packets = this.collected;
-    this.collected = [];
-    if (this.socket.connected) this.outlet.write(packets);
+  protected write(run: FrameRun): void {
+    if (this.socket.connected) this.outlet.write(run);
   }
 
   close(reason: CloseReason, cursor: string, message?: string): void {

@@ -6,8 +6,9 @@ import { asDomainError, DomainError } from '../../../platform/errors/domain-erro
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { Admission } from '../admission.js';
+import { proveEngineFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';
-import { nameSessions, turnAwayNewSessions } from './engine-entry.js';
+import { keepLittleOfRequests, nameSessions, turnAwayNewSessions } from './engine-entry.js';
 import { credentialsOf, forgetSecrets, isResuming, Refusal, userAgentOf } from './handshake.js';
 import { SocketConnection } from './socket-connection.js';
 import { SocketIoLink } from './socketio-link.js';
@@ -22,6 +23,8 @@ const NAMESPACES = ['/v1/realtime', '/v2/realtime'];
 @WebSocketGateway()
 export class SocketIoGateway implements OnGatewayInit<Server> {
   private readonly logger = new Logger(SocketIoGateway.name);
+  /** Until it is known whether the engine takes prepared frames, it is given text. */
+  private readonly frames: FrameProof = { holds: false };
 
   constructor(
     private readonly hub: RealtimeHub,
@@ -32,11 +35,18 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   ) {}
 
   afterInit(server: Server): void {
+    void this.prove(server);
     nameSessions(server.engine, this.settings.podId);
+    keepLittleOfRequests(server.engine);
     turnAwayNewSessions(server.engine, () => this.admission.isPassingOn);
     // The default namespace always exists; nobody is let in there.
     server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
     for (const name of NAMESPACES) this.attach(server.of(name));
+  }
+
+  private async prove({ engine }: Server): Promise<void> {
+    this.frames.holds = await proveEngineFrames(engine);
+    if (!this.frames.holds) this.logger.warn('engine.io does not take prepared frames; messages are sent one by one');
   }
 
   private attach(namespace: Namespace): void {
@@ -69,7 +79,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
 
   private open(socket: Socket): void {
     const { caller, leave } = socket.data as { caller: Caller; leave: () => void };
-    const link = new SocketIoLink(socket, this.batches);
+    const link = new SocketIoLink(socket, this.batches, this.frames);
     const session = this.hub.open(link, {
       caller,
       connectionId: socket.id,

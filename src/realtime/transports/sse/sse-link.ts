@@ -1,33 +1,33 @@
 import type { ServerResponse } from 'node:http';
-import type { EncodedEvent } from '../../core/encoded-event.js';
+import type { FrameFormat, EncodedEvent } from '../../core/encoded-event.js';
 import { sseBlock, sseMessage } from '../../core/dialects/sse.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
-import type { BatchedWriter, WriteBatches } from '../write-batches.js';
+import type { FrameRun } from '../frame-run.js';
+import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';
 
+const BLOCK: FrameFormat = { build: (event) => Buffer.from(sseBlock(event)) };
+
 /**
- * One event stream as the core sees it. Blocks of log events are made once for all streams; writes of one flush leave in
- * one system call.
+ * One event stream as the core sees it. Blocks of log events are made once for all streams; all of one flush leave as one
+ * chunk of the HTTP answer.
  */
-export class SseLink implements ClientLink, BatchedWriter {
+export class SseLink extends BatchedWriter implements ClientLink {
   readonly transport = 'sse';
-  private collecting = false;
   private ready = false;
 
   constructor(
     private readonly response: ServerResponse,
-    private readonly batches: WriteBatches,
-  ) {}
+    batches: WriteBatches,
+  ) {
+    super(batches);
+  }
 
   sendEvent(event: EncodedEvent, _channels: readonly string[], merged?: number): void {
     if (!this.isOpen) return;
-    if (!this.collecting) {
-      this.collecting = true;
-      this.response.cork();
-      this.batches.add(this);
-    }
-    this.response.write(merged === undefined ? event.frame('sse', sharedBlock) : sseBlock(event, merged));
+    if (merged === undefined) this.collect(event.frame(BLOCK));
+    else this.collectAlone(Buffer.from(sseBlock(event, merged)));
   }
 
   /**
@@ -37,16 +37,16 @@ export class SseLink implements ClientLink, BatchedWriter {
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.isOpen) return;
     if (name === 'ready') this.ready = true;
+    this.flush();
     this.response.write(name === 'heartbeat' && !this.ready ? ': replaying\n\n' : sseMessage(name, body));
   }
 
   bufferedBytes(): number {
-    return this.response.writableLength;
+    return this.response.writableLength + this.collectedBytes;
   }
 
-  flushWrites(): void {
-    this.collecting = false;
-    this.response.uncork();
+  protected write(run: FrameRun): void {
+    if (this.isOpen) this.response.write(run.buffer);
   }
 
   close(reason: CloseReason, cursor: string, message?: string): void {
@@ -64,6 +64,7 @@ export class SseLink implements ClientLink, BatchedWriter {
 
   private end(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.isOpen) return;
+    this.flush();
     this.response.write(sseMessage(name, body));
     this.response.end();
   }
@@ -71,8 +72,4 @@ export class SseLink implements ClientLink, BatchedWriter {
   private get isOpen(): boolean {
     return !this.response.writableEnded && !this.response.destroyed;
   }
-}
-
-function sharedBlock(event: EncodedEvent): Buffer {
-  return Buffer.from(sseBlock(event));
 }

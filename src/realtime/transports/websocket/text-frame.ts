@@ -4,8 +4,8 @@ const FINAL_TEXT = 0x81;
  * A text message as one final, unmasked frame (RFC 6455 5.2), ready for the wire. It holds nothing of a connection, so
  * all sockets of the process share one buffer.
  */
-export function textFrame(json: string): Buffer {
-  const length = Buffer.byteLength(json);
+export function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
   const header = headerLength(length);
   const frame = Buffer.allocUnsafeSlow(header + length);
   frame[0] = FINAL_TEXT;
@@ -17,8 +17,15 @@ export function textFrame(json: string): Buffer {
     frame[1] = 127;
     frame.writeBigUInt64BE(BigInt(length), 2);
   }
-  frame.write(json, header, 'utf8');
+  frame.write(text, header, 'utf8');
   return frame;
+}
+
+/** The text of a frame that `textFrame` made, for transports that take no frames. */
+export function frameText(frame: Buffer): string {
+  const [, size = 0] = frame;
+  const header = size < 126 ? 2 : size === 126 ? 4 : 10;
+  return frame.toString('utf8', header);
 }
 
 function headerLength(length: number): 2 | 4 | 10 {

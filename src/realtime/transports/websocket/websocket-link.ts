@@ -1,58 +1,56 @@
-import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
 import type { MessageId } from '../../core/parse-websocket.js';
 import type { EncodedEvent } from '../../core/encoded-event.js';
 import { websocketMessage, websocketText } from '../../core/dialects/websocket.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
-import type { BatchedWriter, WriteBatches } from '../write-batches.js';
+import type { FrameRun } from '../frame-run.js';
+import type { PlainOutlet } from '../socket-internals.js';
+import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closeCodeOf, closingOf } from '../closings.js';
 import { textFrame } from './text-frame.js';
 
 /**
- * One plain WebSocket as the core sees it. Frames are made once for all sockets and written to the network stream
- * directly: the `ws` sender would build a header per socket. It writes its own frames (pong, close) synchronously to the
- * same stream and compression is off, so frames never mix.
+ * One plain WebSocket as the core sees it. Frames are made once for all sockets: the `ws` sender would build a header per
+ * socket.
  */
-export class WebSocketLink implements ClientLink, BatchedWriter {
+export class WebSocketLink extends BatchedWriter implements ClientLink {
   readonly transport = 'websocket';
-  private collecting = false;
 
   constructor(
     private readonly socket: WebSocket,
-    private readonly stream: Duplex,
-    private readonly batches: WriteBatches,
-  ) {}
+    private readonly outlet: PlainOutlet,
+    batches: WriteBatches,
+  ) {
+    super(batches);
+  }
 
   sendEvent(event: EncodedEvent, channels: readonly string[], merged?: number): void {
     if (!this.isOpen) return;
-    if (!this.collecting) {
-      this.collecting = true;
-      this.stream.cork();
-      this.batches.add(this);
-    }
-    this.stream.write(
-      merged === undefined ? sharedFrame(event, channels) : textFrame(websocketText(event, channels, merged)),
-    );
+    if (merged === undefined) this.collect(sharedFrame(event, channels));
+    else this.collectAlone(textFrame(websocketText(event, channels, merged)));
   }
 
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
-    if (this.isOpen) this.stream.write(textFrame(websocketMessage(name, body)));
+    this.say(websocketMessage(name, body));
   }
 
   /** The answer to a message; `id` is the message's own. */
   answer(name: string, id: MessageId | undefined, body: Readonly<Record<string, unknown>>): void {
-    if (this.isOpen)
-      this.stream.write(textFrame(JSON.stringify({ type: name, ...(id === undefined ? {} : { id }), ...body })));
+    this.say(JSON.stringify({ type: name, ...(id === undefined ? {} : { id }), ...body }));
   }
 
   bufferedBytes(): number {
-    return this.stream.writableLength;
+    return this.outlet.bufferedBytes() + this.collectedBytes;
   }
 
-  flushWrites(): void {
-    this.collecting = false;
-    this.stream.uncork();
+  protected write(run: FrameRun): void {
+    if (this.isOpen) this.outlet.write(run);
+  }
+
+  /** At once, and after everything that waits. */
+  private say(text: string): void {
+    if (this.isOpen) this.writeNow(textFrame(text));
   }
 
   close(reason: CloseReason, cursor: string, message?: string): void {
@@ -81,7 +79,12 @@ export class WebSocketLink implements ClientLink, BatchedWriter {
   }
 }
 
+/** Connections that asked under the same names share the frame. No name holds a line end. */
 function sharedFrame(event: EncodedEvent, channels: readonly string[]): Buffer {
-  const names = channels.length === 1 ? channels[0] : channels.join('\n');
-  return event.variant(`websocket ${names}`, () => textFrame(websocketText(event, channels)));
+  const [only = ''] = channels;
+  return event.variant(channels.length === 1 ? only : channels.join('\n'), frameFor);
+}
+
+function frameFor(event: EncodedEvent, names: string): Buffer {
+  return textFrame(websocketText(event, names.split('\n')));
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import { secretFromRequest } from '../../../access/index.js';
@@ -10,6 +10,7 @@ import { DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
 import { draining } from '../admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
+import { PlainOutlet, provePlainFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';
 import { ConnectionParts } from './connection-parts.js';
 import { upgradeTarget } from './upgrade-paths.js';
@@ -35,7 +36,9 @@ const SERVER_OPTIONS: ServerOptions & { closeTimeout: number; maxFragments: numb
 /** The plain WebSocket API: takes its upgrades from the one HTTP server and looks after the open connections. */
 @Injectable()
 export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('PlainWebSocket');
   private readonly sockets = new WebSocketServer(SERVER_OPTIONS);
+  private readonly frames: FrameProof = { holds: false };
   private readonly connections = new Set<WebSocketConnection>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -46,6 +49,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   ) {}
 
   onApplicationBootstrap(): void {
+    this.frames.holds = provePlainFrames(this.sockets);
+    if (!this.frames.holds) this.logger.warn('ws does not let prepared frames through; messages are sent one by one');
     const server: UpgradingServer = this.http.httpAdapter.getHttpServer();
     server.shouldUpgradeCallback = isWebSocketUpgrade;
     server.on('upgrade', (request, stream, head) => this.upgrade(request, stream, head));
@@ -73,7 +78,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   }
 
   private open(socket: WebSocket, request: IncomingMessage, stream: Duplex): void {
-    const link = new WebSocketLink(socket, stream, this.batches);
+    const link = new WebSocketLink(socket, new PlainOutlet(socket, stream, this.frames), this.batches);
     const connection = new WebSocketConnection(socket, link, this.originOf(request), this.parts);
     this.connections.add(connection);
     socket.on('message', (data, isBinary) => connection.receive(data as Buffer, isBinary));

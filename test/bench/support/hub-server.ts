@@ -1,0 +1,185 @@
+/**
+ * The product's delivery as the built app composes it, in the calling process and without a database: ring of recent
+ * events, hub with its index and sessions, metrics, the three transports on one port. What is left out: PostgreSQL,
+ * sequencer, broker, and the look-up of keys; whoever connects is let in.
+ */
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { LogEvent } from '../../../src/events/index.js';
+import type { RealtimeHub } from '../../../src/realtime/core/hub.js';
+
+const BEAT_MS = 100;
+const RING_SIZE = 50_000;
+const EPOCH = 'mfz3k1x0';
+
+const NO_LIMITS = {
+  connections: 0,
+  messages: 0,
+  apiRequests: 0,
+  alertRules: 0,
+  subscriptionChanges: 0,
+  connectsPerAddress: 0,
+};
+const CALLER = { userId: 'bench', keyId: 'bench', role: 'reader', tier: 'enterprise', limits: NO_LIMITS };
+
+export interface HubServer {
+  readonly port: number;
+  readonly hub: RealtimeHub;
+  /** Numbers the events and hands them to the hub in one turn. */
+  publish(events: readonly Partial<LogEvent>[]): void;
+  /** Connections that read too slowly so far, by what was done. */
+  slowConsumers(): Promise<{ latest: number; closed: number }>;
+}
+
+export async function startHubServer(env: Readonly<Record<string, string>> = {}): Promise<HubServer> {
+  const { RealtimeHub } = await built<typeof import('../../../src/realtime/core/hub.js')>('realtime/core/hub.js');
+  const { EventEncoder } = await built<typeof import('../../../src/realtime/core/encoded-event.js')>(
+    'realtime/core/encoded-event.js',
+  );
+  const { Ring } = await built<typeof import('../../../src/events/feed/ring.js')>('events/feed/ring.js');
+  const { Metrics } =
+    await built<typeof import('../../../src/platform/metrics/metrics.js')>('platform/metrics/metrics.js');
+  const { Clock } = await built<typeof import('../../../src/platform/clock/clock.js')>('platform/clock/clock.js');
+  const { RealtimeMetrics } =
+    await built<typeof import('../../../src/realtime/realtime-metrics.js')>('realtime/realtime-metrics.js');
+
+  const ring = new Ring(RING_SIZE);
+  const clock = new Clock();
+  const { registry } = new Metrics();
+  const metrics = new RealtimeMetrics({ registry }, clock);
+  const log = {
+    epoch: EPOCH,
+    position: 0,
+    recent: (afterSeq: number, limit: number) => ring.after(afterSeq, limit, log.position),
+    read: async () => [],
+    bounds: async () => ({ epoch: EPOCH, firstSeq: 1, headSeq: log.position }),
+  };
+  const hub = new RealtimeHub({
+    recent: log,
+    stored: log,
+    published: { tvlOf: () => [], price: () => undefined, all: () => [] },
+    encoder: new EventEncoder(),
+    observer: metrics,
+    now: () => clock.now(),
+  });
+  const port = await listen(hub, clock, env);
+  setInterval(() => hub.beat(clock.now()), BEAT_MS);
+  return {
+    port,
+    hub,
+    publish(events) {
+      const batch = events.map((fields) => logEvent(++log.position, fields));
+      for (const event of batch) ring.push(event);
+      hub.deliver(batch);
+    },
+    async slowConsumers() {
+      const values = (await registry.getSingleMetric('ws_slow_consumers_total')?.get())?.values ?? [];
+      const countOf = (step: string): number => values.find(({ labels }) => labels['step'] === step)?.value ?? 0;
+      return { latest: countOf('latest'), closed: countOf('closed') };
+    },
+  };
+}
+
+async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<string, string>>): Promise<number> {
+  const { parseSettings, Settings } = await built<typeof import('../../../src/platform/settings/settings.js')>(
+    'platform/settings/settings.js',
+  );
+  const { AccessService, UsageLimits } = await built<typeof import('../../../src/access/index.js')>('access/index.js');
+  const { Clock } = await built<typeof import('../../../src/platform/clock/clock.js')>('platform/clock/clock.js');
+  const { RealtimeHub } = await built<typeof import('../../../src/realtime/core/hub.js')>('realtime/core/hub.js');
+  const { Admission } = await built<typeof import('../../../src/realtime/transports/admission.js')>(
+    'realtime/transports/admission.js',
+  );
+  const { WriteBatches } = await built<typeof import('../../../src/realtime/transports/write-batches.js')>(
+    'realtime/transports/write-batches.js',
+  );
+  const { SocketIoAdapter } = await built<
+    typeof import('../../../src/realtime/transports/socketio/socketio.adapter.js')
+  >('realtime/transports/socketio/socketio.adapter.js');
+  const { SocketIoGateway } = await built<
+    typeof import('../../../src/realtime/transports/socketio/socketio.gateway.js')
+  >('realtime/transports/socketio/socketio.gateway.js');
+  const { ConnectionParts } = await built<
+    typeof import('../../../src/realtime/transports/websocket/connection-parts.js')
+  >('realtime/transports/websocket/connection-parts.js');
+  const { WebSocketTransport } = await built<
+    typeof import('../../../src/realtime/transports/websocket/websocket.transport.js')
+  >('realtime/transports/websocket/websocket.transport.js');
+  const { StreamController } = await built<typeof import('../../../src/realtime/transports/sse/stream.controller.js')>(
+    'realtime/transports/sse/stream.controller.js',
+  );
+  const { StreamService } = await built<typeof import('../../../src/realtime/transports/sse/stream.service.js')>(
+    'realtime/transports/sse/stream.service.js',
+  );
+
+  const settings = parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'unused', PORT: '0', ...env });
+  class DeliveryModule {}
+  Module({
+    controllers: [StreamController],
+    providers: [
+      { provide: RealtimeHub, useValue: hub },
+      { provide: Clock, useValue: clock },
+      { provide: Settings, useValue: settings },
+      { provide: AccessService, useValue: { authenticate: async () => CALLER } },
+      {
+        provide: UsageLimits,
+        useValue: {
+          message: async () => true,
+          subscriptionChange: async () => true,
+          connect: async () => true,
+          openConnection: async () => true,
+          closeConnection() {},
+        },
+      },
+      WriteBatches,
+      Admission,
+      SocketIoGateway,
+      ConnectionParts,
+      WebSocketTransport,
+      StreamService,
+    ],
+  })(DeliveryModule);
+  const app = await NestFactory.create(DeliveryModule, { logger: false, forceCloseConnections: true });
+  app.useWebSocketAdapter(new SocketIoAdapter(app, settings));
+  await app.listen(0, '127.0.0.1');
+  return (app.getHttpServer().address() as AddressInfo).port;
+}
+
+/** A module of the build: it is what runs in production, and decorators are not TypeScript that Node can strip. */
+function built<T>(path: string): Promise<T> {
+  return import(join(import.meta.dirname, '../../../dist/src', path)) as Promise<T>;
+}
+
+function logEvent(seq: number, fields: Partial<LogEvent>): LogEvent {
+  const now = Date.now();
+  return {
+    seq,
+    epoch: EPOCH,
+    type: 'governance',
+    protocol: 'aave-v3',
+    chain: null,
+    token: null,
+    previous: null,
+    current: null,
+    moved: null,
+    protocolTvl: null,
+    name: null,
+    category: null,
+    symbol: null,
+    volume24h: null,
+    marketCap: null,
+    data: null,
+    source: 'bench',
+    confidence: 1,
+    tags: [],
+    observedAt: now,
+    capturedAt: now,
+    loggedAt: now,
+    owner: null,
+    correlationId: null,
+    traceParent: null,
+    ...fields,
+  };
+}

@@ -1,0 +1,193 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DomainError } from '../../src/platform/errors/domain-error.js';
+import { waitFor } from '../support/wait-for.js';
+import { queueProcess, type QueueProcess, type QueueServer } from './queue-parts.js';
+
+interface Numbered {
+  number: number;
+}
+
+const WORKER = join(import.meta.dirname, 'queue-worker.mjs');
+/** Longer than a lock and the look for lost ones, on a busy machine. */
+const TAKEN_OVER_MS = 60_000;
+
+/** What queues must do, wherever the jobs are. */
+export function queueContract(store: string, open: () => Promise<QueueServer>): void {
+  describe(`queues on ${store}`, { timeout: 3 * TAKEN_OVER_MS }, () => {
+    let server: QueueServer;
+    let here: QueueProcess;
+    let name = '';
+    let tests = 0;
+    let children: ChildProcess[] = [];
+    let done: number[];
+
+    beforeAll(async () => {
+      server = await open();
+    });
+    afterAll(() => server.close());
+
+    beforeEach(async () => {
+      name = `test-${++tests}`;
+      done = [];
+      here = await queueProcess(server.env);
+      await waitFor(() => here.queues.queue(name).countByState(), { what: 'a queue that answers' });
+    });
+    afterEach(async () => {
+      for (const child of children.splice(0)) child.kill('SIGKILL');
+      await here.stop();
+    });
+
+    const add = (number: number, options?: object) => here.queues.queue<Numbered>(name).add('job', { number }, options);
+    const note = async (job: Job<Numbered>): Promise<void> => void done.push(job.data.number);
+    const work = (handler = note, options?: { concurrency?: number }) =>
+      here.queues.worker<Numbered>(name, handler, options);
+    const nothingLeft = async (): Promise<boolean> => {
+      const counts = await here.queues.queue(name).countByState();
+      return counts !== undefined && Object.values(counts).every((count) => count === 0);
+    };
+
+    it('bring a job to a worker, once, and forget it when it is done', async () => {
+      work();
+      await add(1);
+      await waitFor(() => done.length > 0);
+      await waitFor(nothingLeft);
+      expect(done).toEqual([1]);
+    });
+
+    it('repeat what failed, waiting longer each time, and keep what fails for good', async () => {
+      const attempts: { number: number; at: number }[] = [];
+      work(async ({ data, attemptsMade }) => {
+        attempts.push({ number: data.number, at: performance.now() });
+        if (data.number === 2 || attemptsMade < 2) throw new Error('not yet');
+        done.push(data.number);
+      });
+      const backoff = { type: 'exponential', delay: 100 };
+      await add(1, { attempts: 3, backoff });
+      await add(2, { attempts: 2, backoff });
+      await waitFor(async () => (await here.queues.queue(name).countByState())?.['failed'] === 1);
+      await waitFor(() => done.length > 0);
+      expect(done).toEqual([1]);
+      const [first, second, third] = attempts.filter(({ number }) => number === 1).map(({ at }) => at);
+      expect(second! - first!).toBeGreaterThan(80);
+      expect(third! - second!).toBeGreaterThan(160);
+      expect(attempts.filter(({ number }) => number === 2)).toHaveLength(2);
+    });
+
+    it('hold a job back for its delay', async () => {
+      work();
+      const added = performance.now();
+      await add(1, { delay: 500 });
+      await add(2);
+      await waitFor(() => done.length === 2);
+      expect(done).toEqual([2, 1]);
+      expect(performance.now() - added).toBeGreaterThan(450);
+    });
+
+    it('take one job per id while it waits or runs, and another when it is done', async () => {
+      await add(1, { jobId: 'same' });
+      await add(2, { jobId: 'same' });
+      work();
+      await waitFor(nothingLeft);
+      await add(3, { jobId: 'same' });
+      await waitFor(() => done.length === 2);
+      expect(done).toEqual([1, 3]);
+    });
+
+    it('take many jobs at once and give the urgent ones first', async () => {
+      const jobs = Array.from({ length: 200 }, (_, number) => ({
+        name: 'job',
+        data: { number },
+        opts: { priority: 1 + (number % 4) },
+      }));
+      expect(await here.queues.queue<Numbered>(name).addBulk(jobs)).toHaveLength(200);
+      work();
+      await waitFor(() => done.length === 200);
+      const urgencies = done.map((number) => number % 4);
+      expect(urgencies).toEqual([...urgencies].sort((a, b) => a - b));
+      expect(new Set(done).size).toBe(200);
+    });
+
+    it('give a job whose worker was killed to another', async () => {
+      const env = { ...server.env, PATH: process.env['PATH'] ?? '', SECRETS_KEY: 'a key that only tests use' };
+      const child = spawn(process.execPath, [WORKER, name], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+      children.push(child);
+      await add(1);
+      expect(await once(child, 'message')).toEqual([1, undefined]);
+      child.kill('SIGKILL');
+      work();
+      await waitFor(() => done.length > 0, { timeoutMs: TAKEN_OVER_MS });
+      expect(done).toEqual([1]);
+    });
+
+    it('lose nothing when their server is restarted under load, and say at once that it is away', async () => {
+      work(note, { concurrency: 4 });
+      const taken: number[] = [];
+      const refused: unknown[] = [];
+      const enough = new AbortController();
+      const producer = (async () => {
+        for (let number = 0; !enough.signal.aborted; number++) {
+          await add(number).then(
+            () => taken.push(number),
+            (error: unknown) => refused.push(error),
+          );
+          await sleep(1);
+        }
+      })();
+      await waitFor(() => done.length >= 100);
+      await server.end();
+      await waitFor(() => refused.length > 0);
+      await server.begin();
+      const before = done.length;
+      await waitFor(() => done.length >= before + 100, { timeoutMs: TAKEN_OVER_MS });
+      enough.abort();
+      await producer;
+      await waitFor(() => taken.every((number) => done.includes(number)), { timeoutMs: TAKEN_OVER_MS });
+      for (const error of refused) expect(error).toMatchObject({ code: 'unavailable', retryAfterMs: 1_000 });
+      expect(refused[0]).toBeInstanceOf(DomainError);
+    });
+
+    it('work as soon as their server is there, when it was away at the start', async () => {
+      await server.end();
+      const early = await queueProcess(server.env);
+      try {
+        early.queues.worker<Numbered>(name, note);
+        await expect(early.queues.queue<Numbered>(name).add('job', { number: 1 })).rejects.toThrow(DomainError);
+        await server.begin();
+        await waitFor(() => add(2), { timeoutMs: TAKEN_OVER_MS });
+        await waitFor(() => done.includes(2), { timeoutMs: TAKEN_OVER_MS });
+      } finally {
+        await early.stop();
+      }
+    });
+
+    it('wait for the running job when the process stops, and leave the others', async () => {
+      let finish = (): void => undefined;
+      work(async (job) => {
+        await new Promise<void>((resolve) => (finish = resolve));
+        await note(job);
+      });
+      await add(1);
+      await add(2);
+      await waitFor(async () => (await here.queues.queue(name).countByState())?.['active'] === 1);
+      const stopped = here.queues.beforeApplicationShutdown();
+      expect(done).toEqual([]);
+      finish();
+      await stopped;
+      expect(done).toEqual([1]);
+      expect(await here.queues.queue(name).countByState()).toMatchObject({ waiting: 1, active: 0 });
+    });
+
+    it('count their jobs by state for the metrics', async () => {
+      await add(1);
+      await add(2, { delay: 3_600_000 });
+      const text = await here.metrics.registry.metrics();
+      expect(text).toContain(`queue_jobs{queue="${name}",state="waiting"} 1`);
+      expect(text).toContain(`queue_jobs{queue="${name}",state="delayed"} 1`);
+    });
+  });
+}

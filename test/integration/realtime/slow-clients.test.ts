@@ -1,0 +1,89 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import type { Session } from '../../../src/realtime/core/session.js';
+import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const SOFT_MARK = 256 * 1024;
+/** Fills an event to about 50 KB, so that the network's own buffers are soon full. */
+const name = 'x'.repeat(50_000);
+const PER_BEAT = 20;
+
+let server: SocketIoServer;
+let slowSocket: WebSocket | undefined;
+beforeEach(async () => {
+  server = await startSocketIoServer({
+    limits: { softMarkBytes: SOFT_MARK, hardMarkBytes: Infinity, slowGraceMs: 10_000 },
+  });
+});
+afterEach(async () => {
+  slowSocket?.terminate();
+  await server.close();
+});
+
+/** A Socket.IO client on a socket that can be told to read nothing; what it was told by name. */
+async function stallingClient(): Promise<{ socket: WebSocket; session: Session; told: [string, unknown][] }> {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  slowSocket = socket;
+  const told: [string, unknown][] = [];
+  const id = await new Promise<string>((resolve, reject) => {
+    let sid = '';
+    socket.on('error', reject);
+    socket.on('message', (data: Buffer) => {
+      const text = data.toString();
+      if (text.startsWith('0{')) socket.send(`40/v1/realtime,${JSON.stringify({ apiKey: KEY })}`);
+      const [, connected] = /^40\/v1\/realtime,(.*)/.exec(text) ?? [];
+      if (connected) {
+        socket.send('42/v1/realtime,1["subscribe",{"type":"tvl_changes"}]');
+        ({ sid } = JSON.parse(connected) as { sid: string });
+      }
+      const [, packet] = /^42\/v1\/realtime,(.*)/s.exec(text) ?? [];
+      if (packet) told.push(JSON.parse(packet) as [string, unknown]);
+      if (text.startsWith('43')) resolve(sid);
+    });
+  });
+  const session = server.hub.sessions.get(id);
+  if (!session) throw new Error(`no session ${id}`);
+  return { socket, session, told };
+}
+
+it('switches a client that reads nothing to latest, then closes it with its cursor; others notice nothing', async () => {
+  const slow = await stallingClient();
+  const other = server.connect();
+  const cursors: string[] = [];
+  other.on('tvl_change', ({ cursor }: { cursor: string }) => cursors.push(cursor));
+  await next(other, 'connected');
+  await other.emitWithAck('subscribe', { type: 'tvl_changes' });
+  slow.socket.pause();
+
+  let now = Date.now();
+  let mostWaiting = 0;
+  const round = async () => {
+    server.log.append(...Array.from({ length: PER_BEAT }, (_, n) => ({ name, protocol: `p${n}` })));
+    // The others read on: a burst that the network takes is not slowness.
+    await waitFor(() => cursors.length === server.log.position);
+    await nextTurn();
+    mostWaiting = Math.max(mostWaiting, slow.session.link.bufferedBytes());
+    server.hub.beat((now += 100));
+  };
+  while (slow.session.mode === 'all') await round();
+  const atSwitch = server.log.position;
+  const waitingAtSwitch = slow.session.link.bufferedBytes();
+  for (let n = 0; n < 20; n++) await round();
+  expect(slow.session.ended).toBe(false);
+  // Nothing was added meanwhile, however much was published.
+  expect(slow.session.link.bufferedBytes()).toBe(waitingAtSwitch);
+  expect(mostWaiting).toBeLessThan(SOFT_MARK + 2 * PER_BEAT * 60_000);
+
+  server.hub.beat(now + 10_000);
+  expect(slow.session.ended).toBe(true);
+  slow.socket.resume();
+  await waitFor(() => slow.socket.readyState === WebSocket.CLOSED);
+  // It may have been cut off before it had read all, but there is no hole in what it has.
+  const got = slow.told.flatMap(([event, body]) => (event === 'tvl_change' ? (body as { cursor: string }).cursor : []));
+  expect(got).toEqual(cursors.slice(0, got.length));
+  expect(got.length).toBeLessThanOrEqual(atSwitch);
+  expect(cursors).toHaveLength(server.log.position);
+  expect(other.connected).toBe(true);
+});

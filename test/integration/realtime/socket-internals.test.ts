@@ -1,0 +1,56 @@
+import { createServer } from 'node:http';
+import { Server } from 'socket.io';
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocketServer, type ServerOptions } from 'ws';
+import { proveEngineFrames, provePlainFrames } from '../../../src/realtime/transports/socket-internals.js';
+
+/** An upgrade of ws, engine.io or socket.io that breaks one of the first two costs most of the throughput. */
+describe('prepared frames', () => {
+  const closing: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    await Promise.all(closing.splice(0).map((close) => close()));
+  });
+
+  const engineOf = (options: object = {}) => {
+    const io = new Server(createServer(), { perMessageDeflate: false, ...options });
+    closing.push(() => io.close());
+    return io.engine;
+  };
+  const plain = (options: ServerOptions = {}) =>
+    new WebSocketServer({ noServer: true, clientTracking: false, ...options });
+
+  it('go through the installed ws as they are, in order with its own messages', () => {
+    expect(provePlainFrames(plain({ perMessageDeflate: false }))).toBe(true);
+  });
+
+  it('go through the installed engine.io as they are, in order with its own packets', async () => {
+    expect(await proveEngineFrames(engineOf())).toBe(true);
+    expect(await proveEngineFrames(engineOf({ destroyUpgrade: false, connectTimeout: 10_000 }))).toBe(true);
+  });
+
+  it('are not used when a library no longer takes them', async () => {
+    const engine = engineOf();
+    const { prototype } = engine.constructor as unknown as {
+      prototype: { createTransport(...args: unknown[]): object };
+    };
+    const { createTransport } = prototype;
+    try {
+      // What an engine looks like that has forgotten the option.
+      prototype.createTransport = function (...args) {
+        return Object.assign(createTransport.apply(this, args), { _canSendPreEncodedFrame: () => false });
+      };
+      expect(await proveEngineFrames(engine)).toBe(false);
+      prototype.createTransport = () => {
+        throw new Error('changed');
+      };
+      expect(await proveEngineFrames(engine)).toBe(false);
+    } finally {
+      prototype.createTransport = createTransport;
+    }
+    const refusing = plain();
+    refusing.handleUpgrade = () => {
+      throw new Error('changed');
+    };
+    expect(provePlainFrames(refusing)).toBe(false);
+  });
+});
