@@ -116,7 +116,7 @@ const pace: fc.Arbitrary<Pace> = fc.record({
 
 /** A history of rules and events; ids are added, edited and removed in a way that always makes sense. */
 export function scenarios(): fc.Arbitrary<Step[]> {
-  return fc.array(fc.tuple(step, pace), { minLength: 5, maxLength: 90 }).map((raw) => {
+  return fc.array(fc.tuple(step, pace), { minLength: 15, maxLength: 90, size: 'max' }).map((raw) => {
     const held = new Map<string, RuleDefinition>();
     let now = START;
     return raw.flatMap(([what, { seconds, lag }]): Step[] => {

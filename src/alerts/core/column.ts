@@ -1,28 +1,30 @@
 type Numbers = Float64Array | Int32Array;
 
-const FIRST_ROWS = 8;
+/** Cells per piece of memory, as a power of two. */
+const CHUNK_BITS = 12;
+const CHUNK = 2 ** CHUNK_BITS;
 
-/** Growing memory of numbers, 0 where nothing was set. */
+/** Growing memory of numbers, 0 where nothing was set. It grows by pieces: nothing is ever copied or left half empty. */
 class Store {
-  constructor(private values: Numbers) {}
+  private readonly chunks: Numbers[] = [];
+
+  constructor(private readonly newChunk: () => Numbers) {}
 
   get(at: number): number {
-    return this.values[at] ?? 0;
+    return this.chunks[at >>> CHUNK_BITS]?.[at & (CHUNK - 1)] ?? 0;
   }
 
   set(at: number, value: number): void {
-    if (at >= this.values.length) this.grow(at + 1);
-    this.values[at] = value;
-  }
-
-  private grow(needed: number): void {
-    const length = Math.max(needed, Math.ceil(this.values.length * 1.25));
-    const { values } = this;
-    const grown = values instanceof Float64Array ? new Float64Array(length) : new Int32Array(length);
-    grown.set(values);
-    this.values = grown;
+    while (at >= this.chunks.length * CHUNK) this.chunks.push(this.newChunk());
+    const chunk = this.chunks[at >>> CHUNK_BITS];
+    if (chunk) chunk[at & (CHUNK - 1)] = value;
   }
 }
+
+const newStore = {
+  float64: () => new Store(() => new Float64Array(CHUNK)),
+  int32: () => new Store(() => new Int32Array(CHUNK)),
+};
 
 /**
  * A growing column of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and seconds of
@@ -37,17 +39,16 @@ export class Column {
   ) {}
 
   static float64(): Column {
-    return new Column(new Store(new Float64Array(FIRST_ROWS)), 1, 0);
+    return new Column(newStore.float64(), 1, 0);
   }
 
   static int32(): Column {
-    return new Column(new Store(new Int32Array(FIRST_ROWS)), 1, 0);
+    return new Column(newStore.int32(), 1, 0);
   }
 
   /** As many columns as `next` is called for, at most `count`, that share their memory row by row. */
   static sideBySide(kind: 'float64' | 'int32', count: number): { next: () => Column } {
-    const length = count * FIRST_ROWS;
-    const store = new Store(kind === 'float64' ? new Float64Array(length) : new Int32Array(length));
+    const store = newStore[kind]();
     let offset = 0;
     return { next: () => new Column(store, count, offset++) };
   }

@@ -2,7 +2,7 @@ import { Column, RowNumbers } from './column.js';
 import type { SavedInstance } from './saved-state.js';
 import type { Phase } from './transition.js';
 
-const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16 } as const;
+const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16, keyed: 32 } as const;
 
 const PHASES: readonly Phase[] = ['ok', 'pending', 'firing'];
 
@@ -23,28 +23,28 @@ export class InstanceTable {
   private readonly flags = this.words.next();
   /** Since when its phase lasts, Unix ms. */
   readonly since = Column.float64();
-  private readonly keys: string[] = [];
+  /** Of wildcard instances only: a million empty strings would be eight megabytes. */
+  private readonly keys = new Map<number, string>();
   private readonly numbers = new RowNumbers();
   private dirty: number[] = [];
 
   add(rule: number, key: string): number {
     const row = this.numbers.take();
     this.rule.set(row, rule);
-    this.keys[row] = key;
-    for (const column of [this.held, this.momentary, this.since, this.waiting, this.phases, this.flags]) {
-      column.set(row, 0);
-    }
+    for (const column of [this.held, this.momentary, this.since, this.waiting, this.phases]) column.set(row, 0);
+    this.flags.set(row, key === '' ? 0 : Flag.keyed);
+    if (key !== '') this.keys.set(row, key);
     return row;
   }
 
   remove(row: number): void {
-    this.keys[row] = '';
+    this.keys.delete(row);
     for (const column of [this.held, this.phases, this.flags]) column.set(row, 0);
     this.numbers.giveBack(row);
   }
 
   key(row: number): string {
-    return this.keys[row] ?? '';
+    return this.has(row, Flag.keyed) ? (this.keys.get(row) ?? '') : '';
   }
 
   phase(row: number): Phase {

@@ -3,16 +3,18 @@ import { Comparison, crosses, holds, type Test } from './comparison.js';
 import type { EventScope } from './event-scopes.js';
 import { Scope } from './scope.js';
 
+/** More than there are. */
+const COMPARISONS = 8;
+
 /** Every condition of every rule, a row each; those of one rule are chained. */
 export class LeafTable {
-  private readonly words = Column.sideBySide('float64', 6);
+  private readonly words = Column.sideBySide('float64', 4);
   readonly rule = this.words.next();
-  /** Its bit in the rule's program. */
-  readonly bit = this.words.next();
-  private readonly comparison = this.words.next();
   private readonly threshold = this.words.next();
   private readonly slack = this.words.next();
-  private readonly next = this.words.next();
+  /** Position in the rule and comparison, in one number. */
+  private readonly code = this.words.next();
+  private readonly next = Column.int32();
   private readonly first = Column.int32();
   private readonly scopes: (Scope | EventScope | undefined)[] = [];
   private readonly numbers = new RowNumbers();
@@ -21,10 +23,9 @@ export class LeafTable {
   add(rule: number, position: number, scope: Scope | EventScope, test?: Test): number {
     const leaf = this.numbers.take();
     this.rule.set(leaf, rule);
-    this.bit.set(leaf, 1 << position);
+    this.code.set(leaf, position * COMPARISONS + (test?.comparison ?? 0));
     this.next.set(leaf, -1);
     this.scopes[leaf] = scope;
-    this.comparison.set(leaf, test?.comparison ?? 0);
     this.threshold.set(leaf, test?.threshold ?? 0);
     this.slack.set(leaf, test?.slack ?? 0);
     if (position === 0) this.first.set(rule, leaf);
@@ -35,6 +36,11 @@ export class LeafTable {
   /** Leaves of a rule in the order of positions. */
   *of(rule: number): Generator<number> {
     for (let leaf = this.first.get(rule); leaf >= 0; leaf = this.next.get(leaf)) yield leaf;
+  }
+
+  /** The leaf's bit in the rule's program. */
+  bit(leaf: number): number {
+    return 1 << (this.code.get(leaf) / COMPARISONS);
   }
 
   scope(leaf: number): Scope | EventScope | undefined {
@@ -48,17 +54,17 @@ export class LeafTable {
   }
 
   holds(leaf: number, held: boolean, value: number): boolean {
-    return holds(this.comparison.get(leaf), this.threshold.get(leaf), this.slack.get(leaf), held, value);
+    return holds(this.comparison(leaf), this.threshold.get(leaf), this.slack.get(leaf), held, value);
   }
 
   /** Whether the move passed the value that an `eq` waits for. */
   isPassed(leaf: number, before: number, after: number): boolean {
-    return this.comparison.get(leaf) === Comparison.eq && crosses(this.threshold.get(leaf), before, after);
+    return this.comparison(leaf) === Comparison.eq && crosses(this.threshold.get(leaf), before, after);
   }
 
   test(leaf: number): Test {
     return {
-      comparison: this.comparison.get(leaf),
+      comparison: this.comparison(leaf),
       threshold: this.threshold.get(leaf),
       slack: this.slack.get(leaf),
     };
@@ -67,7 +73,7 @@ export class LeafTable {
   isLike(leaf: number, scope: Scope | EventScope, test?: Test): boolean {
     return (
       this.scopes[leaf] === scope &&
-      this.comparison.get(leaf) === (test?.comparison ?? 0) &&
+      this.comparison(leaf) === (test?.comparison ?? 0) &&
       this.threshold.get(leaf) === (test?.threshold ?? 0) &&
       this.slack.get(leaf) === (test?.slack ?? 0)
     );
@@ -76,6 +82,10 @@ export class LeafTable {
   remove(leaf: number): void {
     this.scopes[leaf] = undefined;
     this.numbers.giveBack(leaf);
+  }
+
+  private comparison(leaf: number): number {
+    return this.code.get(leaf) % COMPARISONS;
   }
 
   private last(rule: number): number {

@@ -69,7 +69,7 @@ export class Matcher {
   private thresholdMet(leaf: number, key: string, before: number, after: number): void {
     const { table } = this.instances;
     const rule = this.leaves.rule.get(leaf);
-    const bit = this.leaves.bit.get(leaf);
+    const bit = this.leaves.bit(leaf);
     const row = this.instances.find(rule, key);
     const held = row !== undefined && (table.held.get(row) & bit) !== 0;
     const holds = this.leaves.holds(leaf, held, after);
@@ -87,7 +87,7 @@ export class Matcher {
   private holdsForTheMoment(leaf: number, key: string): void {
     const { table } = this.instances;
     const row = this.instances.obtain(this.leaves.rule.get(leaf), key);
-    table.momentary.set(row, table.momentary.get(row) | this.leaves.bit.get(leaf));
+    table.momentary.set(row, table.momentary.get(row) | this.leaves.bit(leaf));
     this.momentary.push(row);
     this.touch(row);
   }

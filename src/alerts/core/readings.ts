@@ -16,7 +16,7 @@ export function readingsOf(
   const readings: LeafReading[] = [];
   for (const leaf of leaves.of(instances.table.rule.get(row))) {
     const scope = leaves.scope(leaf);
-    const holds = (held & leaves.bit.get(leaf)) !== 0;
+    const holds = (held & leaves.bit(leaf)) !== 0;
     const condition = readings.length;
     readings.push(
       scope instanceof Scope

@@ -82,12 +82,12 @@ export class RuleRegister {
 
   private readOne(row: number, leaf: number, scope: Scope): void {
     if (this.leaves.holds(leaf, false, scope.valueOf(0))) {
-      this.instances.table.flip(this.rules.base.get(row), this.leaves.bit.get(leaf));
+      this.instances.table.flip(this.rules.base.get(row), this.leaves.bit(leaf));
     }
   }
 
   private readFamily(row: number, leaf: number, scope: Scope): void {
-    const bit = this.leaves.bit.get(leaf);
+    const bit = this.leaves.bit(leaf);
     for (let member = 0; member < scope.members.length; member += 1) {
       if (!this.leaves.holds(leaf, false, scope.valueOf(member))) continue;
       this.instances.table.flip(this.instances.obtain(row, scope.instances[member] ?? ''), bit);

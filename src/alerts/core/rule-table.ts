@@ -10,7 +10,7 @@ const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved;
 
 /** What the evaluator keeps of each rule, a row each. Times are Unix ms. */
 export class RuleTable {
-  private readonly words = Column.sideBySide('float64', 10);
+  private readonly words = Column.sideBySide('float64', 8);
   readonly variables = this.words.next();
   readonly forMs = this.words.next();
   /** Row of the instance that holds the conditions without wildcard. */
@@ -20,8 +20,8 @@ export class RuleTable {
   private readonly flags = this.words.next();
   private readonly snoozedUntil = this.words.next();
   private readonly throttleMs = this.words.next();
-  private readonly seqs = this.words.next();
-  private readonly versions = this.words.next();
+  private readonly seqs = Column.int32();
+  private readonly versions = Column.int32();
   private readonly programs: (Program | undefined)[] = [];
   private readonly ids: string[] = [];
   private readonly rows = new Map<string, number>();

@@ -1,5 +1,4 @@
 import { isRealChain } from '../../events/index.js';
-import { Column } from './column.js';
 import type { Quantity, Series } from './series.js';
 import { ThresholdList } from './threshold-list.js';
 import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
@@ -15,7 +14,7 @@ export class Scope {
   /** Instance of each member. */
   readonly instances: string[] = [];
   /** Of a family: what each member is compared by, side by side, because a new rule looks at all of them. */
-  private readonly values: Column | undefined;
+  private readonly values: number[] | undefined;
   private readonly byInstance: Map<string, Quantity> | undefined;
 
   constructor(
@@ -24,7 +23,7 @@ export class Scope {
   ) {
     this.variables = variablesOf(watched);
     if (this.variables === 0) return;
-    this.values = Column.float64();
+    this.values = [];
     this.byInstance = new Map();
   }
 
@@ -49,11 +48,11 @@ export class Scope {
   }
 
   noteValue(member: number, value: number): void {
-    this.values?.set(member, value);
+    if (this.values) this.values[member] = value;
   }
 
   valueOf(member: number): number {
-    if (this.values) return this.values.get(member);
+    if (this.values) return this.values[member] ?? NaN;
     const value = this.members[member]?.value ?? NaN;
     return this.watched.absolute ? Math.abs(value) : value;
   }

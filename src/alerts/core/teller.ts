@@ -145,7 +145,7 @@ export class Teller {
     const readyAt = this.rules.readyAt(rule);
     const key = table.key(row);
     for (const leaf of this.leaves.of(rule)) {
-      const bit = this.leaves.bit.get(leaf);
+      const bit = this.leaves.bit(leaf);
       if (!again && (table.waiting.get(row) & bit) !== 0) continue;
       const series = this.leaves.numberScope(leaf)?.quantityOf(key)?.series;
       if (series) this.wait(series.repeats, readyAt, row, bit);
@@ -254,7 +254,7 @@ export class Teller {
   private looksAt(row: number, bit: number, repeats: DueHeap): boolean {
     const { table } = this.instances;
     for (const leaf of this.leaves.of(table.rule.get(row))) {
-      if (this.leaves.bit.get(leaf) !== bit) continue;
+      if (this.leaves.bit(leaf) !== bit) continue;
       return this.leaves.numberScope(leaf)?.quantityOf(table.key(row))?.series.repeats === repeats;
     }
     return false;

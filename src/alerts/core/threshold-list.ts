@@ -2,14 +2,20 @@
 const COLLECT_FROM = 4_096;
 const COLLECTED_AT_MOST = 2_048;
 
-/** Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. */
+/**
+ * Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. Threshold and leaf alternate in
+ * one array: most lists are short, and what costs then is the number of arrays.
+ */
 class SortedRun {
-  private values = new Float64Array(4);
-  private owners = new Int32Array(4);
+  private entries = new Float64Array(4);
   length = 0;
 
+  valueAt(index: number): number {
+    return this.entries[2 * index] ?? NaN;
+  }
+
   leafAt(index: number): number {
-    return this.owners[index] ?? 0;
+    return this.entries[2 * index + 1] ?? 0;
   }
 
   /** The first entry not below `value`. */
@@ -27,18 +33,15 @@ class SortedRun {
   insert(value: number, leaf: number): void {
     const at = this.positionOf(value, leaf);
     this.reserve(this.length + 1);
-    this.values.copyWithin(at + 1, at, this.length);
-    this.owners.copyWithin(at + 1, at, this.length);
-    this.values[at] = value;
-    this.owners[at] = leaf;
+    this.entries.copyWithin(2 * at + 2, 2 * at, 2 * this.length);
+    this.put(at, value, leaf);
     this.length += 1;
   }
 
   remove(value: number, leaf: number): boolean {
     const at = this.positionOf(value, leaf);
     if (at >= this.length || this.valueAt(at) !== value || this.leafAt(at) !== leaf) return false;
-    this.values.copyWithin(at, at + 1, this.length);
-    this.owners.copyWithin(at, at + 1, this.length);
+    this.entries.copyWithin(2 * at, 2 * at + 2, 2 * this.length);
     this.length -= 1;
     return true;
   }
@@ -51,12 +54,10 @@ class SortedRun {
     this.length += other.length;
     for (let to = this.length - 1; theirs >= 0; to -= 1) {
       if (mine >= 0 && this.follows(mine, other, theirs)) {
-        this.values[to] = this.valueAt(mine);
-        this.owners[to] = this.leafAt(mine);
+        this.put(to, this.valueAt(mine), this.leafAt(mine));
         mine -= 1;
       } else {
-        this.values[to] = other.valueAt(theirs);
-        this.owners[to] = other.leafAt(theirs);
+        this.put(to, other.valueAt(theirs), other.leafAt(theirs));
         theirs -= 1;
       }
     }
@@ -64,12 +65,9 @@ class SortedRun {
   }
 
   private follows(mine: number, other: SortedRun, theirs: number): boolean {
-    const difference = this.valueAt(mine) - other.valueAt(theirs);
-    return difference === 0 ? this.leafAt(mine) > other.leafAt(theirs) : difference > 0;
-  }
-
-  valueAt(index: number): number {
-    return this.values[index] ?? NaN;
+    const value = this.valueAt(mine);
+    const than = other.valueAt(theirs);
+    return value === than ? this.leafAt(mine) > other.leafAt(theirs) : value > than;
   }
 
   private positionOf(value: number, leaf: number): number {
@@ -83,15 +81,16 @@ class SortedRun {
     return low;
   }
 
-  private reserve(needed: number): void {
-    if (needed <= this.values.length) return;
-    const capacity = Math.max(needed, Math.ceil(this.values.length * 1.5));
-    const values = new Float64Array(capacity);
-    const owners = new Int32Array(capacity);
-    values.set(this.values.subarray(0, this.length));
-    owners.set(this.owners.subarray(0, this.length));
-    this.values = values;
-    this.owners = owners;
+  private put(index: number, value: number, leaf: number): void {
+    this.entries[2 * index] = value;
+    this.entries[2 * index + 1] = leaf;
+  }
+
+  private reserve(entries: number): void {
+    if (2 * entries <= this.entries.length) return;
+    const grown = new Float64Array(2 * Math.max(entries, Math.ceil(this.length * 1.25)));
+    grown.set(this.entries.subarray(0, 2 * this.length));
+    this.entries = grown;
   }
 }
 

@@ -13,7 +13,7 @@ import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js'
 
 const DEAD_BAND = { tvl: 0.01, price: 0.2 };
 const OPTIONS = { deadBand: (metric: 'tvl' | 'price') => DEAD_BAND[metric], staleAfterMs: 30_000 };
-const RUNS = process.env['TEST_LONG'] ? 50_000 : 1_000;
+const RUNS = process.env['TEST_LONG'] ? 20_000 : 500;
 
 const told = (transition: Transition): ToldTransition => ({ ...transition, readings: [] });
 const ordered = (transitions: readonly ToldTransition[]): ToldTransition[] =>
