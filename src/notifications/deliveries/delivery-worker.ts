@@ -37,7 +37,7 @@ export class DeliveryWorker implements OnApplicationBootstrap {
     const claim = await this.claims.claim(id, lane);
     if (claim === 'done') return;
     if (claim === 'slow') {
-      await this.lanes.put([{ id, channel, priority: 'normal', slow: true }]);
+      await this.lanes.put([{ id, channel, priority: 'normal', slow: true, attempts: 0 }]);
       return;
     }
     const begun = performance.now();

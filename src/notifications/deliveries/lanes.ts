@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Channel, Priority } from '../core/delivery.js';
 import { Queues } from '../../platform/queue/queues.js';
@@ -10,6 +11,8 @@ export interface Job {
   channel: Channel;
   priority: Priority;
   slow: boolean;
+  /** Attempts so far: each has a job of its own. */
+  attempts: number;
 }
 
 interface LaneOptions {
@@ -37,6 +40,11 @@ const BULK = 500;
 @Injectable()
 export class Lanes {
   private readonly logger = new Logger(Lanes.name);
+  /**
+   * Ends the job ids of this process: it adds a job once while the queue holds it, and what a dead process left half done
+   * in the queue does not stand in its way.
+   */
+  private readonly process = randomBytes(6).toString('hex');
 
   constructor(private readonly queues: Queues) {}
 
@@ -46,7 +54,9 @@ export class Lanes {
       for (const { name, channel, lane } of LANES) {
         const own = jobs.filter((job) => job.channel === channel && laneOf(job) === lane);
         for (let start = 0; start < own.length; start += BULK) {
-          await this.queues.queue<{ id: string }>(name).addBulk(own.slice(start, start + BULK).map(bullJob));
+          await this.queues
+            .queue<{ id: string }>(name)
+            .addBulk(own.slice(start, start + BULK).map((job) => bullJob(job, this.process)));
         }
       }
       return true;
@@ -62,7 +72,10 @@ function laneOf({ channel, slow }: Job): Lane {
 }
 
 /** The schedule of attempts is the delivery's own, so a job runs once; its id is free again when it has. */
-function bullJob({ id, priority }: Job): { name: string; data: { id: string }; opts: object } {
-  const options = { jobId: id, attempts: 1, removeOnComplete: true, removeOnFail: true };
+function bullJob(
+  { id, priority, attempts }: Job,
+  process: string,
+): { name: string; data: { id: string }; opts: object } {
+  const options = { jobId: `${id}.${attempts}.${process}`, attempts: 1, removeOnComplete: true, removeOnFail: true };
   return { name: 'deliver', data: { id }, opts: priority === 'critical' ? { ...options, lifo: true } : options };
 }

@@ -12,7 +12,7 @@ const EVERY_MS = 250;
 const RECOVER_EVERY_MS = 5_000;
 const BATCH = 1_000;
 /** A queued job that nobody finished by then is queued again; the queue knows what it still holds. */
-const REQUEUE_MS = 60_000;
+const REQUEUE_MS = 30_000;
 const FORGET_EVERY_MS = 600_000;
 const FORGET_BATCH = 5_000;
 /** Deliveries at once while the queue is away and this process sends them itself. */
@@ -73,7 +73,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     return jobs.length;
   }
 
-  /** Ends attempts whose worker has died. */
+  /** Ends attempts whose worker has died; `all`: there is no other process, so whatever was on its way is not any more. */
   private async recover(all: boolean): Promise<void> {
     if (Date.now() - this.recoveredAt < RECOVER_EVERY_MS) return;
     await this.database.transaction(async (tx) => {
@@ -81,6 +81,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
         `SELECT id FROM deliveries WHERE state = 'sending' AND (due_at <= now() OR $1) LIMIT $2 FOR UPDATE SKIP LOCKED`,
         [all, all ? null : BATCH],
       );
+      if (all) await tx.query(REQUEUE_ALL);
       if (rows.length === 0) return;
       this.logger.warn({ deliveries: rows.length }, 'found deliveries whose sender has ended');
       const ids = rows.map(({ id }) => id);
@@ -115,8 +116,13 @@ const TAKE_DUE = `
   FROM (SELECT id FROM deliveries WHERE state IN ('pending', 'retrying') AND due_at <= now()
     ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
   WHERE d.id = due.id
-  RETURNING d.id, d.channel, d.priority,
+  RETURNING d.id, d.channel, d.priority, d.attempts,
     EXISTS (SELECT FROM notification_targets t WHERE t.id = d.target_id AND t.failures > 0) AS slow`;
+
+const REQUEUE_ALL = `
+  UPDATE deliveries SET due_at = next_attempt_at
+  WHERE state IN ('pending', 'retrying') AND due_at > now() AND next_attempt_at <= now()
+    AND reason IS DISTINCT FROM 'target_unverified'`;
 
 const FORGET = `
   DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries
