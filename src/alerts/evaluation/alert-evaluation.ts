@@ -67,13 +67,18 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     await this.leases.leave().catch(() => undefined);
   }
 
+  /** Says once that it fails and once that it works again: an absent database is asked once a second. */
   private async repeat(bell: Doorbell, everyMs: number, work: () => Promise<void>): Promise<void> {
+    let failing = false;
     while (!this.stopped) {
       try {
         await work();
+        if (failing) this.logger.log('alert shards are looked after again');
+        failing = false;
       } catch (error) {
         // Commits are fenced by the database: until it answers again nothing can go wrong.
-        this.logger.warn({ reason: String(error) }, 'alert shards could not be looked after');
+        if (!failing) this.logger.warn({ reason: String(error) }, 'alert shards cannot be looked after');
+        failing = true;
       }
       await bell.wait(everyMs, () => this.stopped);
     }
