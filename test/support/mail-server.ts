@@ -40,12 +40,7 @@ export class MailServer {
         stream.on('data', (chunk: Buffer) => chunks.push(chunk));
         stream.on('end', () => {
           const raw = Buffer.concat(chunks).toString();
-          void PostalMime.parse(raw).then((mail) => {
-            const to = session.envelope.rcptTo[0]?.address ?? '';
-            const header = (name: string): string => mail.headers.find(({ key }) => key === name)?.value ?? '';
-            self?.received.push({ to, raw, mail, header });
-            callback();
-          });
+          void self?.take(raw, session.envelope.rcptTo[0]?.address ?? '', callback);
         });
       },
     });
@@ -53,6 +48,13 @@ export class MailServer {
     self = new MailServer(server);
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     return self;
+  }
+
+  private async take(raw: string, to: string, taken: () => void): Promise<void> {
+    const mail = await PostalMime.parse(raw);
+    const header = (name: string): string => mail.headers.find(({ key }) => key === name)?.value ?? '';
+    this.received.push({ to, raw, mail, header });
+    taken();
   }
 
   get url(): string {

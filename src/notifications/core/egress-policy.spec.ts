@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EgressPolicy } from './egress-policy.js';
+import { EgressPolicy, EgressRefused } from './egress-policy.js';
 
 const strict = new EgressPolicy([], ['alerts.example.org']);
 
@@ -74,7 +74,7 @@ const REFUSED = [
 
 describe('addresses that users choose', () => {
   it.each(REFUSED)('are refused: %s', (_, address) => {
-    expect(() => strict.url(address)).toThrow();
+    expect(() => strict.url(address)).toThrow(EgressRefused);
   });
 
   it.each([

@@ -13,6 +13,7 @@ import type { Lane } from './lanes.js';
 export const SENDING_LEASE_MS = 60_000;
 /** A probe of a half-open endpoint keeps others off for longer than it can take. */
 const PROBE_LEASE_MS = 20_000;
+const MOST_AT_ONCE = 250;
 /** Mails of one digest. What is beyond leaves in the next one. */
 const DIGEST_MEMBERS = 200;
 
@@ -32,9 +33,10 @@ export class DeliveryClaims {
     settings: Settings,
   ) {
     this.limits = { webhookRate: settings.webhookRate, mailDaily: settings.mailDaily };
+    // One batch after the other: each counts what the one before let leave.
     this.batchers = {
-      main: new Batcher((ids) => this.claimAll(ids, 'main')),
-      slow: new Batcher((ids) => this.claimAll(ids, 'slow')),
+      main: new Batcher((ids) => this.claimAll(ids, 'main'), MOST_AT_ONCE, 1),
+      slow: new Batcher((ids) => this.claimAll(ids, 'slow'), MOST_AT_ONCE, 1),
     };
   }
 

@@ -227,7 +227,7 @@ describe('webhooks', () => {
   it('that nobody announced are found and sent', async () => {
     const [id = ''] = await fixture.record([{ channel: 'webhook', target: await endpoint() }]);
     await fixture.hurry(id);
-    await fixture.until(id, 'delivered');
+    expect(await fixture.until(id, 'delivered')).toMatchObject({ attempts: 1 });
   });
 
   it('over the rate of an endpoint wait', async () => {
