@@ -7,7 +7,7 @@ const NONE: ReadonlyMap<string, number> = new Map();
 /** Finds the instances of each rule. The base instance (empty key) always exists, others only while not at rest. */
 export class InstanceBook {
   readonly table = new InstanceTable();
-  /** Instances of wildcard rules by their key. */
+  /** Instances of wildcard rules by their key; only of rules that have some. */
   private readonly byKey = new Map<number, Map<string, number>>();
   private removed: Pick<SavedInstance, 'ruleId' | 'instanceKey'>[] = [];
 
@@ -15,7 +15,6 @@ export class InstanceBook {
 
   addBase(rule: number): void {
     this.rules.base.set(rule, this.table.add(rule, ''));
-    if (this.rules.variables.get(rule) !== 0) this.byKey.set(rule, new Map());
   }
 
   find(rule: number, key: string): number | undefined {
@@ -26,7 +25,9 @@ export class InstanceBook {
     const known = this.find(rule, key);
     if (known !== undefined) return known;
     const row = this.table.add(rule, key);
-    this.byKey.get(rule)?.set(key, row);
+    const keyed = this.byKey.get(rule);
+    if (keyed) keyed.set(key, row);
+    else this.byKey.set(rule, new Map([[key, row]]));
     return row;
   }
 
@@ -61,7 +62,9 @@ export class InstanceBook {
     const key = this.table.key(row);
     if (key === '' || !this.table.isAtRest(row)) return;
     const rule = this.table.rule.get(row);
-    this.byKey.get(rule)?.delete(key);
+    const keyed = this.byKey.get(rule);
+    keyed?.delete(key);
+    if (keyed?.size === 0) this.byKey.delete(rule);
     this.drop(rule, key, row);
   }
 

@@ -6,7 +6,7 @@ import { Scope } from './scope.js';
 import { Quantity, Series } from './series.js';
 import { ValueHistory } from './value-history.js';
 import { countsInTotal } from './tvl-total.js';
-import { numberKey, TOTAL, type Measure, type WatchedNumber } from './watched.js';
+import { ANY, numberKey, TOTAL, type Measure, type WatchedNumber } from './watched.js';
 
 /** Called for every number that rules look at and that became another, and with the first event of its series. */
 export type MoveListener = (quantity: Quantity, before: number) => void;
@@ -105,7 +105,7 @@ export class Market {
       this.attach(scope, this.ensure(watched.measure, watched.protocol, watched.chain, watched.token));
     } else {
       this.families.push(scope);
-      for (const series of this.series.values()) if (scope.includes(series)) this.attach(scope, series);
+      for (const series of this.candidates(watched)) if (scope.includes(series)) this.attach(scope, series);
     }
     return scope;
   }
@@ -174,6 +174,15 @@ export class Market {
     this.series.set(key, series);
     for (const family of this.families) if (family.includes(series)) this.attach(family, series);
     return series;
+  }
+
+  /** A protocol's chains where the family is of one protocol, else every series. */
+  private *candidates({ protocol }: WatchedNumber): Generator<Series> {
+    if (protocol === '' || protocol === ANY) yield* this.series.values();
+    for (const chain of this.chainsOf.get(protocol)?.keys() ?? []) {
+      const series = this.find('tvl', protocol, chain, '');
+      if (series) yield series;
+    }
   }
 
   private attach(scope: Scope, series: Series): void {

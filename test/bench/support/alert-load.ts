@@ -67,7 +67,8 @@ export class AlertLoad {
     const random = this.ruleRandom;
     const kind = random();
     return {
-      ruleId: `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`,
+      // Through a buffer: one flat string, as it comes from a database, and not a tree of its parts.
+      ruleId: Buffer.from(`00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`).toString('latin1'),
       version: 1,
       conditions: this.conditions(kind, random),
       mode: 'while_true',
@@ -109,7 +110,7 @@ export class AlertLoad {
     const key = this.pick(random);
     const isAbove = random() < 0.5;
     const isPassed = random() < 0.125;
-    const distance = 0.02 + 0.6 * random() ** 2;
+    const distance = 0.02 + 0.6 * random();
     const factor = isAbove === isPassed ? 1 / (1 + distance) : 1 + distance;
     const compare = { operator: isAbove ? ('gt' as const) : ('lt' as const) };
     return isPrice
