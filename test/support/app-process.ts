@@ -25,11 +25,6 @@ export class AppProcess {
     return this.child !== undefined && (this.child.exitCode !== null || this.child.signalCode !== null);
   }
 
-  /** Whether the process that was started last has not ended. */
-  get running(): boolean {
-    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
-  }
-
   /** Starts it and waits until it is ready to serve. */
   async start(): Promise<void> {
     this.output = '';
