@@ -14,12 +14,14 @@ import { timeMatching } from './support/match-cost.js';
 import { NaiveDeadBand } from './support/naive-dead-band.js';
 import { median, percentile, round } from './support/percentiles.js';
 import { RawLoad } from './support/raw-load.js';
+import { settledKb } from './support/resident-memory.js';
 
 const CLIENTS = 10_000;
 const KEYS = 3_000;
 const BASELINE = 1_000_000;
 /** Commits of a round; each changes every key. */
 const COMMITS = 5;
+const SETTLE_SECONDS = 3;
 /** Subscriptions per second while the time of each is measured. */
 const SUBSCRIBE_RATE = 500;
 
@@ -42,10 +44,12 @@ export async function run(context: BenchContext): Promise<Figures> {
     port: app.port,
     dialect: { name: 'socketio', apiKeys: [app.adminKey], bodies },
   });
+  const emptyKb = await settledKb(app.pid, SETTLE_SECONDS);
   context.log(`${CLIENTS} clients subscribe, the last ${measured} of them at ${SUBSCRIBE_RATE}/s`);
   await load.open(CLIENTS - measured);
   const { answerMs } = await load.open(measured, { atOnce: measured, perSecond: SUBSCRIBE_RATE });
   const groups = await distinctFiltersOf(app);
+  const kbPerClient = ((await settledKb(app.pid, SETTLE_SECONDS)) - emptyKb) / CLIENTS;
 
   const bands = keys.map(() => new NaiveDeadBand(BASELINE));
   const results: RoundFigures[] = [];
@@ -59,7 +63,7 @@ export async function run(context: BenchContext): Promise<Figures> {
   }
   load.stop();
   const matching = await timeMatching(filters, keys, context.quick ? 200 : 1_000);
-  return report(context, results, { groups, subscribe: percentile(answerMs, 0.95), ...matching });
+  return report(context, results, { groups, kbPerClient, subscribe: percentile(answerMs, 0.95), ...matching });
 }
 
 /** Writes all keys several times, as fast as it goes, and waits until every delivery has come. */
@@ -108,6 +112,7 @@ async function distinctFiltersOf(app: BenchApp): Promise<number> {
 
 interface Costs {
   readonly groups: number;
+  readonly kbPerClient: number;
   readonly subscribe: number;
   readonly matchUs: number;
   readonly scanUs: number;
@@ -134,6 +139,7 @@ function report(context: BenchContext, results: readonly RoundFigures[], costs: 
     deliveries_per_s: Math.round(across(({ deliveries, seconds }) => deliveries / seconds)),
     missing: results.reduce((sum, { due, deliveries }) => sum + due - deliveries, 0),
     subscribe_p95_ms: round(costs.subscribe),
+    kb_per_client: round(costs.kbPerClient, 1),
   };
   context.log(`\n${CLIENTS.toLocaleString('en-US')} clients with filters of their own (target < 1,000 µs per event)`);
   context.table([
@@ -145,6 +151,7 @@ function report(context: BenchContext, results: readonly RoundFigures[], costs: 
       'asking each filter µs': figures.scan_us_per_event,
       'deliveries/s': figures.deliveries_per_s,
       [`subscribe p95 ms at ${SUBSCRIBE_RATE}/s`]: figures.subscribe_p95_ms,
+      'KB/client': figures.kb_per_client,
     },
   ]);
   return figures;

@@ -49,9 +49,8 @@ test(`a rolling restart of three pods behind the balancer: ${CLIENTS} clients lo
   endings.push(() => writer.stop());
   writer.start(100);
   for (const pod of pods.pods) {
-    const begun = performance.now();
+    // 0 only when it ended in time: the process itself exits with 1 some seconds after the window.
     expect(await pod.end('SIGTERM')).toBe(0);
-    expect((performance.now() - begun) / 1_000).toBeLessThanOrEqual(DRAIN_SECONDS);
     await pod.start();
   }
   await writer.stop();

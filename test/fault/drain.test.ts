@@ -1,5 +1,5 @@
 import { io } from 'socket.io-client';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { freePort } from '../../src/platform/database/embedded/free-port.js';
 import { AppProcess } from '../support/app-process.js';
@@ -12,6 +12,8 @@ import { Drain } from '../../src/realtime/index.js';
 
 const KEY = `rta_drainadmin_${'k'.repeat(43)}`;
 const DRAIN_SECONDS = 6;
+/** A window that no slow machine fills: whoever ends within it did not wait for its end. */
+const LONG_DRAIN_SECONDS = 60;
 const CLIENTS = 200;
 
 let db: TestDatabase;
@@ -21,28 +23,28 @@ const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  app = new AppProcess(await freePort(), {
-    DATABASE_URL: db.url,
-    BOOTSTRAP_ADMIN_KEY: KEY,
-    SECRETS_KEY: 'fault-test-secrets-key-of-32-bytes',
-    MIGRATE_ON_START: 'false',
-    DRAIN_SECONDS: String(DRAIN_SECONDS),
-    LIMIT_CONNECTS_PER_ADDRESS: 'free=0,pro=0,enterprise=0',
-  });
 });
 
 afterAll(async () => {
   await db?.drop();
 });
 
-beforeEach(async () => {
-  await app.start();
-});
-
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
-  await app.end('SIGKILL');
+  await app?.end('SIGKILL');
 });
+
+async function startApp(drainSeconds: number): Promise<void> {
+  app = new AppProcess(await freePort(), {
+    DATABASE_URL: db.url,
+    BOOTSTRAP_ADMIN_KEY: KEY,
+    SECRETS_KEY: 'fault-test-secrets-key-of-32-bytes',
+    MIGRATE_ON_START: 'false',
+    DRAIN_SECONDS: String(drainSeconds),
+    LIMIT_CONNECTS_PER_ADDRESS: 'free=0,pro=0,enterprise=0',
+  });
+  await app.start();
+}
 
 function clientsOf(count: number): ResumingClient[] {
   return Array.from({ length: count }, (_, n) => {
@@ -52,13 +54,14 @@ function clientsOf(count: number): ResumingClient[] {
   });
 }
 
-/** Stops the process as a deployment does; what `meanwhile` gives, the exit code, and the seconds it took. */
-async function stop<T>(meanwhile: () => Promise<T>): Promise<{ code: number | null; seconds: number; seen: T }> {
-  const begun = performance.now();
+/**
+ * Stops the process as a deployment does; what `meanwhile` gives, and the exit code: 0 only within the window and the
+ * grace for ending everything else, for the process itself exits with 1 after that.
+ */
+async function stop<T>(meanwhile: () => Promise<T>): Promise<{ code: number | null; seen: T }> {
   const ended = app.end('SIGTERM');
   const seen = await meanwhile();
-  const code = await ended;
-  return { code, seconds: (performance.now() - begun) / 1_000, seen };
+  return { code: await ended, seen };
 }
 
 const ready = async (): Promise<number> => (await fetch(`${app.url}/health/ready`)).status;
@@ -73,6 +76,7 @@ async function newKey(): Promise<string> {
 }
 
 test(`${CLIENTS} clients of three transports lose and repeat nothing over two graceful restarts`, async () => {
+  await startApp(DRAIN_SECONDS);
   const writer = new RecordedWriter(db.pool, 'drain', 50, seeded(7));
   await writer.insertBaselines();
   const clients = clientsOf(CLIENTS);
@@ -89,9 +93,8 @@ test(`${CLIENTS} clients of three transports lose and repeat nothing over two gr
   endings.push(() => writer.stop());
   writer.start(100);
   for (let restart = 1; restart <= 2; restart += 1) {
-    const { code, seconds } = await stop(() => waitFor(async () => (await ready()) === 503));
+    const { code } = await stop(() => waitFor(async () => (await ready()) === 503));
     expect(code).toBe(0);
-    expect(seconds).toBeLessThanOrEqual(DRAIN_SECONDS);
     await app.start();
     await waitFor(() => snippet.connected && clients.every((client) => client.reconnects > restart), {
       timeoutMs: 20_000,
@@ -117,10 +120,12 @@ test(`${CLIENTS} clients of three transports lose and repeat nothing over two gr
   }
   const spread = clients.map((client) => client.farewells[0] ?? 0);
   expect(Math.max(...spread) - Math.min(...spread)).toBeGreaterThan(DRAIN_SECONDS * 500);
-  expect(Math.max(...spread)).toBeLessThan(DRAIN_SECONDS * 1_000);
+  // The last quarter of the window is for goodbyes and the end of everything else.
+  expect(Math.max(...spread)).toBeLessThanOrEqual(DRAIN_SECONDS * 750);
 });
 
 test('who comes during a drain is refused with the time to come back', async () => {
+  await startApp(LONG_DRAIN_SECONDS);
   const newcomer = await newKey();
   const others = clientsOf(20);
   endings.push(() => others.forEach((client) => client.close()));
@@ -135,11 +140,14 @@ test('who comes during a drain is refused with the time to come back', async () 
     const closed = new Promise<number>((resolve) => plain.once('close', resolve));
     const stream = await fetch(`${app.url}/v1/stream?channels=events:tvl&apiKey=${newcomer}`);
     const { message, data } = await refusal;
+    const closeCode = await closed;
     socket.disconnect();
+    // Nobody is left to be sent away: the process need not use its window.
+    for (const client of others) client.close();
     return {
       message,
       data,
-      closeCode: await closed,
+      closeCode,
       status: stream.status,
       retryAfter: stream.headers.get('retry-after'),
       problem: ((await stream.json()) as { code: string }).code,
@@ -162,9 +170,10 @@ test('who comes during a drain is refused with the time to come back', async () 
 });
 
 test('a process without connections does not wait for the window', async () => {
-  const { code, seconds } = await stop(async () => {});
-  expect(code).toBe(0);
-  expect(seconds).toBeLessThan(DRAIN_SECONDS / 2);
+  await startApp(LONG_DRAIN_SECONDS);
+  const begun = performance.now();
+  expect(await app.end('SIGTERM')).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(LONG_DRAIN_SECONDS * 500);
 });
 
 test('strangers are dismissed at once; those who are known are served until their time has come', async () => {

@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
+/** A start takes two seconds, and many times that on a machine that has other things to do. */
+const START_MS = 90_000;
+
 /** The built product as a process of its own, for tests that kill it. */
 export class AppProcess {
   private child: ChildProcess | undefined;
@@ -45,7 +48,7 @@ export class AppProcess {
     };
     child.stdout.on('data', note);
     child.stderr.on('data', note);
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + START_MS;
     while (Date.now() < deadline) {
       if (this.ended) throw new Error(`the app ended with ${child.exitCode ?? child.signalCode}:\n${this.output}`);
       const ready = await fetch(`${this.url}/health/ready`).then(
@@ -55,7 +58,7 @@ export class AppProcess {
       if (ready) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    throw new Error(`the app was not ready within 30 s:\n${this.output}`);
+    throw new Error(`the app was not ready within ${START_MS / 1_000} s:\n${this.output}`);
   }
 
   /** Ends it with a signal and waits until it is gone; returns its exit code. */

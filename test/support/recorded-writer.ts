@@ -39,8 +39,9 @@ export class RecordedWriter {
     for (const slug of slugs) this.committed.set(`${slug}:ethereum`, [1_000_000]);
   }
 
-  /** Writes statements of a few rows each, about `perSecond` changed rows a second, until `stop`. */
+  /** Writes statements of a few rows each, about `perSecond` changed rows a second, until `stop`; may be started again. */
   start(perSecond: number): void {
+    this.stopped = false;
     this.loop = this.run(perSecond);
   }
 

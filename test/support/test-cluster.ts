@@ -1,11 +1,12 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/platform/database/embedded/free-port.js';
 import { embeddedBinaries, type PostgresBinaries } from '../../src/platform/database/embedded/postgres-binaries.js';
 import { createCluster, SUPERUSER } from '../../src/platform/database/embedded/postgres-cluster.js';
 import { PostgresServer } from '../../src/platform/database/embedded/postgres-server.js';
-import { chooseAccount } from '../../src/platform/database/embedded/server-account.js';
+import { chooseAccount, handOver } from '../../src/platform/database/embedded/server-account.js';
 
 /** The migrated database that every test database is a copy of. */
 export const TEMPLATE = 'template_defi';
@@ -22,6 +23,8 @@ const PARAMETERS = {
   max_wal_size: '4GB',
   autovacuum_naptime: '10s',
   jit: 'off',
+  // Only read when a test restores a backup: the archive has nothing to add.
+  restore_command: 'false',
   TimeZone: 'UTC',
 };
 
@@ -36,6 +39,10 @@ export interface TestCluster {
   /** Ends the server as an operator would; `begin` brings it back on the same port with all that was committed. */
   end(): Promise<void>;
   begin(): Promise<void>;
+  /** While ended: keeps a physical copy of all files, as a backup does. */
+  copyFiles(): void;
+  /** While ended: puts the copy back. One recovered as from an archive goes on in a new timeline. */
+  restoreFiles(options: { newTimeline: boolean }): void;
   /** Ends the server and removes its files. */
   stop(): Promise<void>;
 }
@@ -52,6 +59,7 @@ export async function startTestCluster(version: '18' | '15' = '18'): Promise<Tes
   await createCluster(cluster, PASSWORD);
   const port = await freePort();
   const options = { port, socketDirectory: '', logFile: join(home, 'postgres.log'), parameters: PARAMETERS };
+  const copy = join(home, 'copy');
   let server = await PostgresServer.start(cluster, options);
   return {
     address: (database) => `postgresql://${SUPERUSER}:${PASSWORD}@127.0.0.1:${port}/${database}`,
@@ -59,9 +67,23 @@ export async function startTestCluster(version: '18' | '15' = '18'): Promise<Tes
     begin: async () => {
       server = await PostgresServer.start(cluster, options);
     },
+    copyFiles: () => replaceFiles(cluster.directory, copy),
+    restoreFiles: ({ newTimeline }) => {
+      replaceFiles(copy, cluster.directory);
+      if (!newTimeline) return;
+      const signal = join(cluster.directory, 'recovery.signal');
+      writeFileSync(signal, '');
+      handOver(cluster.account, signal);
+    },
     stop: async () => {
       await server.stop();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** With owners, modes and times, as the server insists on them. */
+function replaceFiles(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  execFileSync('cp', ['-a', from, to]);
 }

@@ -1,3 +1,4 @@
+import type { CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 
 /**
@@ -16,4 +17,15 @@ export abstract class Broker {
   /** Returns the function that ends the subscription. */
   abstract subscribe(listener: BatchListener): () => void;
   abstract close(): Promise<void>;
+
+  /**
+   * The furthest position that was published, by whichever process; undefined when nobody remembers. A broker of one
+   * process has no memory that outlives it. Never rejects.
+   */
+  furthest(): Promise<CursorPosition | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /** A leader begins here, in an epoch of which `furthest` may know nothing yet. Never rejects, and is not waited for. */
+  begin(_head: CursorPosition): void {}
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { RedisConnections } from '../../platform/redis/redis-connections.js';
+import { formatCursor, parseCursor, type CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
+import type { CacheEntry } from '../hot-cache/cache-entry.js';
 import type { CacheRefresh } from '../hot-cache/cache-refresh.js';
 import type { RedisCacheStore } from '../hot-cache/redis-cache-store.js';
 import { decodeBatch, encodeBatch, messageHead } from './batch-message.js';
@@ -15,6 +17,10 @@ const PUBLISH_MS = 400;
 const PAUSE_MS = 1_000;
 /** Under which all batches travel, whole: one message per batch, however many channels its events belong to. */
 const CHANNEL = 'log';
+/** Where the furthest published position is kept: what a restored database cannot know. */
+const HEAD = 'log:head';
+/** A Redis that takes longer to say it is not asked: the next leader has its own position to compare with. */
+const ASK_MS = 200;
 
 /**
  * Between processes: one atomic step per batch refreshes the hot cache and publishes. The listeners of this process are
@@ -50,6 +56,17 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
     }
   }
 
+  override async furthest(): Promise<CursorPosition | undefined> {
+    let head: string | null | undefined;
+    const asked = this.store.read([HEAD]).then(([text]) => (head = text));
+    await within(ASK_MS, asked).catch(() => undefined);
+    return parseCursor(head?.slice(HEAD_START.length, -HEAD_END.length));
+  }
+
+  override begin(head: CursorPosition): void {
+    this.store.write([headEntry(head)], 'known').catch(() => undefined);
+  }
+
   override subscribe(listener: BatchListener): () => void {
     const entry: BatchListener = (batch, through) => listener(batch, through);
     this.listeners.add(entry);
@@ -69,13 +86,8 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   private async send(batch: readonly LogEvent[]): Promise<void> {
     if (Date.now() < this.pausedUntil) throw new Error('Redis did not take the last batch in time.');
     const messages = [[CHANNEL, encodeBatch(this.sender, batch)] as const, ...this.mirror.messages(batch)];
-    const written = this.store.write(this.refresh.entries(batch), 'newer', messages).then(() => true);
-    const late = new AbortController();
-    const timeout = sleep(PUBLISH_MS, false, { signal: late.signal, ref: false });
-    timeout.catch(() => undefined);
-    const inTime = await Promise.race([written, timeout]).finally(() => late.abort());
-    if (inTime) return;
-    written.catch(() => undefined);
+    const entries = [...this.refresh.entries(batch), ...batch.slice(-1).map(headEntry)];
+    if (await within(PUBLISH_MS, this.store.write(entries, 'newer', messages))) return;
     this.pausedUntil = Date.now() + PAUSE_MS;
     throw new Error(`Redis did not take the batch within ${PUBLISH_MS} ms.`);
   }
@@ -102,4 +114,20 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   private deliver(batch: readonly LogEvent[], through: number): void {
     for (const listener of this.listeners) listener(batch, through);
   }
+}
+
+const HEAD_START = '{"at":"';
+const HEAD_END = '"}';
+
+function headEntry({ epoch, seq }: CursorPosition): CacheEntry {
+  return { key: HEAD, text: `${HEAD_START}${formatCursor(epoch, seq)}${HEAD_END}` };
+}
+
+/** Whether it was done in time; rejects when it failed in time. What comes later is nobody's concern. */
+async function within(milliseconds: number, done: Promise<unknown>): Promise<boolean> {
+  const late = new AbortController();
+  const timeout = sleep(milliseconds, false, { signal: late.signal, ref: false });
+  timeout.catch(() => undefined);
+  done.catch(() => undefined);
+  return Promise.race([done.then(() => true), timeout]).finally(() => late.abort());
 }

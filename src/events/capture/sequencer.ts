@@ -4,10 +4,12 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { Broker } from '../broker/broker.js';
+import { furthest } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventFeed } from '../feed/event-feed.js';
 import { Doorbell } from './doorbell.js';
-import { LeaderSession } from './leader-session.js';
+import type { LeaderSession } from './leader-session.js';
+import { LeaseCandidate } from './lease-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { SequencerMetrics } from './sequencer-metrics.js';
 
@@ -81,20 +83,28 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
 
   private async run(): Promise<void> {
     await this.feed.start().catch(() => undefined);
+    const candidate = new LeaseCandidate(this.database, this.owner, () => this.doorbell.ring());
     while (!this.stopped) {
       try {
-        const known = { epoch: this.feed.epoch, seq: this.feed.position };
-        this.session = await LeaderSession.acquire(this.database, this.owner, known);
+        this.session = await this.acquire(candidate);
         if (this.session === undefined) await this.doorbell.wait(CANDIDATE_POLL_MS, this.stopping);
         else await this.lead(this.session);
       } catch (error) {
         this.logger.warn({ err: error }, 'sequencer lost its session; it tries again');
+        await candidate.close();
         if (!this.stopped) await this.doorbell.wait(RETRY_MS, this.stopping);
       } finally {
         this.session = undefined;
         this.metrics.leader.set(0);
       }
     }
+    await candidate.close();
+  }
+
+  private async acquire(candidate: LeaseCandidate): Promise<LeaderSession | undefined> {
+    if (!(await candidate.isFree())) return undefined;
+    const own = { epoch: this.feed.epoch, seq: this.feed.position };
+    return candidate.acquire(furthest(own, await this.broker.furthest()));
   }
 
   private readonly stopping = (): boolean => this.stopped;
@@ -115,6 +125,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.nextTickAt = 0;
     this.nextMaintenanceAt = 0;
     try {
+      this.broker.begin(await session.head());
       while (!lost.signal.aborted && !this.stopped && (await this.turn(session, keeper)));
       if (this.ahead) await this.publish((await this.ahead) ?? []);
       if (this.stopped) await session.release();

@@ -22,3 +22,8 @@ export function parseCursor(cursor: unknown): CursorPosition | undefined {
   const seq = Number.parseInt(match[2], 36);
   return Number.isSafeInteger(seq) ? { epoch: match[1], seq } : undefined;
 }
+
+/** The further one of two positions. Those of different epochs cannot be compared: then `one` it is. */
+export function furthest(one: CursorPosition, other: CursorPosition | undefined): CursorPosition {
+  return other?.epoch === one.epoch && other.seq > one.seq ? other : one;
+}

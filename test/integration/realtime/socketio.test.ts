@@ -42,6 +42,15 @@ describe('connecting', () => {
     expect(await event).toMatchObject({ cursor: since(1) });
   });
 
+  it('takes the key of the connection for a namespace that is joined later', async () => {
+    const options = { auth: {}, forceNew: false, extraHeaders: { authorization: `Bearer ${KEY}` } };
+    await next(server.connect(options), 'connected');
+    const later = server.connect(options, '/v2/realtime');
+    await next(later, 'connected');
+    const { userAgent, ipAddress } = server.hub.sessions.get(String(later.id))?.info().metadata ?? {};
+    expect([userAgent, ipAddress]).toEqual([expect.any(String), '127.0.0.1']);
+  });
+
   it.each([
     ['no key', { auth: {} }, 'missing_api_key'],
     ['another key', { auth: { apiKey: 'rta_no_such' } }, 'invalid_api_key'],

@@ -107,7 +107,22 @@ describe('RedisBroker', () => {
     expect([await calls('evalsha'), await calls('eval')]).toEqual([1, 1]);
     for (let batch = 1; batch <= 10; batch++) await here.publish(someRows(500, batch * 500));
     expect([await calls('evalsha'), await calls('eval')]).toEqual([11, 1]);
-    expect(await redis.call('DBSIZE')).toBe(5_499);
+    expect(await redis.call('DBSIZE')).toBe(5_499 + 1); // and how far the log went
+  });
+
+  it('remembers how far the log went, for a leader that starts on a restored database', async () => {
+    const [here, there] = [await broker(), await broker()];
+    expect(await here.furthest()).toBeUndefined();
+    await here.publish(someRows(3, 5));
+    expect(await there.furthest()).toEqual({ epoch: 'e1', seq: 7 });
+    await there.publish(someRows(1, 2)); // late: takes nothing back
+    expect(await here.furthest()).toEqual({ epoch: 'e1', seq: 7 });
+    here.begin({ epoch: 'e2', seq: 1 });
+    await waitFor(async () => (await there.furthest())?.epoch === 'e2');
+    await redis.call('SET', 'log:head', 'nonsense');
+    expect(await there.furthest()).toBeUndefined();
+    await redis.kill();
+    expect(await here.furthest()).toBeUndefined();
   });
 
   it('ignores what is no batch', async () => {

@@ -29,7 +29,7 @@ export interface ConnectionOrigin {
 
 /** One client of the plain WebSocket API: its messages are answered one after the other, in the order they came. */
 export class WebSocketConnection {
-  private readonly logger = new Logger('PlainWebSocket');
+  private static readonly logger = new Logger('PlainWebSocket');
   private readonly openedAt: number;
   private readonly malformed = new Budget(MALFORMED_PER_MINUTE, MINUTE_MS);
   private readonly refused = new Budget(REFUSED_PER_MINUTE, MINUTE_MS);
@@ -188,7 +188,10 @@ export class WebSocketConnection {
 
   private report(error: DomainError): void {
     if (error.code !== 'internal_error') return;
-    this.logger.error({ err: error.cause, connectionId: this.origin.id }, 'A message could not be answered');
+    WebSocketConnection.logger.error(
+      { err: error.cause, connectionId: this.origin.id },
+      'A message could not be answered',
+    );
   }
 }
 

@@ -1,0 +1,86 @@
+import { EventTally } from './event-tally.js';
+import type { RecordedWriter } from './recorded-writer.js';
+import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from './resuming-clients.js';
+import { waitFor } from './wait-for.js';
+
+/** Every tenth client follows everything, the others as many protocols as somebody has on a screen. */
+const EVERYTHING = 10;
+const FOLLOWED = 5;
+
+interface Member {
+  readonly client: ResumingClient;
+  readonly tally: EventTally;
+  wants(key: string): boolean;
+}
+
+export interface FleetOutcome {
+  missing: number;
+  repeated: number;
+  /** What went wrong, per client that something went wrong for. */
+  faults: string[][];
+}
+
+/** Clients of the three transports, each with a filter of its own, that follow what a RecordedWriter writes. */
+export class Fleet {
+  readonly members: readonly Member[];
+
+  /** `slugs`: the protocols that are written. */
+  constructor(url: string, apiKey: string, slugs: readonly string[], count: number) {
+    this.members = Array.from({ length: count }, (_, n): Member => {
+      const all = n % EVERYTHING === 0;
+      const chosen = Array.from({ length: FOLLOWED }, (_unused, i) => slugs[(n * 7 + i * 13) % slugs.length] ?? '');
+      const client = clientOf(url, apiKey, n, all ? undefined : chosen);
+      const tally = new EventTally();
+      client.record = tally.add;
+      return { client, tally, wants: (key) => all || chosen.includes(key.split(':')[0] ?? '') };
+    });
+  }
+
+  get clients(): readonly ResumingClient[] {
+    return this.members.map(({ client }) => client);
+  }
+
+  async connect(): Promise<void> {
+    for (const { client } of this.members) client.connect();
+    await waitFor(() => this.members.every(({ client }) => client.position !== undefined), {
+      timeoutMs: 60_000,
+      what: 'a position of every client',
+    });
+  }
+
+  close(): void {
+    for (const { client } of this.members) client.close();
+  }
+
+  /** Resolves when everyone has seen this position or a later one. */
+  async reach(seq: number, timeoutMs = 60_000): Promise<void> {
+    const behind = (): ResumingClient[] => this.clients.filter((client) => positionOf(client) < seq);
+    await waitFor(() => behind().length === 0, { timeoutMs, what: 'everyone' });
+  }
+
+  /** What everyone got, against what the writer committed. */
+  outcome(writer: RecordedWriter): FleetOutcome {
+    const expected = writer.expected();
+    const outcome: FleetOutcome = { missing: 0, repeated: 0, faults: [] };
+    for (const { client, tally, wants } of this.members) {
+      outcome.missing += tally.compare(expected, wants);
+      outcome.repeated += tally.repeated;
+      const faults = [...client.refusals, ...tally.faults];
+      if (faults.length > 0) outcome.faults.push([client.constructor.name, ...faults]);
+    }
+    return outcome;
+  }
+}
+
+function positionOf(client: ResumingClient): number {
+  return Number.parseInt(client.position?.split('-')[1] ?? '0', 36);
+}
+
+function clientOf(url: string, apiKey: string, n: number, protocols: readonly string[] | undefined): ResumingClient {
+  if (n % 3 === 0) return new SocketIoClient(url, apiKey, [{ type: 'tvl_changes', ...(protocols && { protocols }) }]);
+  if (n % 3 === 1) {
+    const filters = protocols && { filters: { protocolIds: protocols } };
+    return new WebSocketClient(url, apiKey, { channels: ['events:tvl'], ...filters });
+  }
+  return new SseClient(url, apiKey, `channels=events:tvl${protocols ? `&protocols=${protocols.join(',')}` : ''}`);
+}
