@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Preferences } from '../../../src/notifications/index.js';
+import { waitFor } from '../../support/wait-for.js';
+import { WebhookReceiver } from '../../support/webhook-receiver.js';
 import { MailServer } from '../../support/mail-server.js';
 import { NotificationFixture } from './notification-fixture.js';
 
@@ -43,11 +45,11 @@ const page = (link: string, method: string, body?: string) =>
     ...(body ? { body, headers: { 'content-type': 'application/x-www-form-urlencoded' } } : {}),
   });
 
-async function confirmed(address: string): Promise<string> {
-  const target = await fixture.claim('email', address, { pending: true });
+async function confirmed(address: string, userId = 'tester'): Promise<string> {
+  const target = await fixture.claim('email', address, { pending: true, userId });
   const [mail] = await mails.to(address);
   await page(path(mail!.mail.text ?? '', 'confirm'), 'POST');
-  await fixture.untilTarget(target, 'active');
+  await fixture.untilTarget(target, 'active', userId);
   return target;
 }
 
@@ -164,6 +166,38 @@ describe('mails', () => {
       'List-Unsubscribe-Post: List-Unsubscribe=One-Click',
     );
     await offline.close();
+  });
+});
+
+describe('owners of endpoints', () => {
+  it('are told after a day of failures, and once more when the endpoint is disabled after five', async () => {
+    const receiver = await WebhookReceiver.start();
+    try {
+      await confirmed('fay@example.com', 'fay');
+      const endpoint = await fixture.claim('webhook', receiver.url(), { userId: 'fay' });
+      receiver.answer = () => ({ status: 500 });
+      const id = await fixture.send('webhook', endpoint, { userId: 'fay' });
+      await fixture.until(id, 'retrying');
+      const failingFor = async (interval: string): Promise<void> => {
+        await fixture.app.db.pool.query(
+          `UPDATE notification_targets SET first_failure_at = now() - $2::interval WHERE target = $1`,
+          [endpoint, interval],
+        );
+        await fixture.hurry(id);
+      };
+      await failingFor('25 hours');
+      const warned = await mails.to('fay@example.com', 2);
+      expect(warned[1]?.mail.subject).toBe('Your webhook endpoint fails since a day');
+      expect(warned[1]?.mail.text).toContain(`Messages to ${endpoint} have not arrived for a day: answered 500`);
+      expect(warned[1]?.header('list-unsubscribe')).toBe('');
+      await waitFor(async () => (await fixture.row(id)).attempts === 2 && (await fixture.row(id)).state === 'retrying');
+      await failingFor('121 hours');
+      await fixture.untilTarget(endpoint, 'disabled', 'fay');
+      const told = await mails.to('fay@example.com', 3);
+      expect(told[2]?.mail.subject).toBe('Your webhook endpoint was disabled');
+    } finally {
+      await receiver.close();
+    }
   });
 });
 

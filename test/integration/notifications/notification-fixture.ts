@@ -8,6 +8,7 @@ import {
   type NewDelivery,
 } from '../../../src/notifications/index.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import type { TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 export const ALERT: AlertMessage = {
@@ -32,9 +33,11 @@ type Json = any;
 export class NotificationFixture {
   private constructor(readonly app: TestApp) {}
 
-  static async start(settings: Environment = {}): Promise<NotificationFixture> {
+  /** `db`: a database to run on, which is then not dropped. */
+  static async start(settings: Environment = {}, db?: TestDatabase): Promise<NotificationFixture> {
     return new NotificationFixture(
       await createTestApp({
+        ...(db ? { db } : {}),
         settings: { EGRESS_ALLOW: '127.0.0.0/8', LIMIT_API_REQUESTS: 'enterprise=0', ...settings },
       }),
     );
