@@ -72,7 +72,7 @@ describe('deliveries', () => {
     expect((await fixture.call(ann, 'GET', '/deliveries?ruleId=r2')).json.data).toEqual([]);
   });
 
-  it.each(['limit=0', 'limit=x', 'state=lost', 'channel=fax', 'cursor=%00', 'cursor=-1', 'unknown=1'])(
+  it.each(['limit=0', 'limit=x', 'state=lost', 'channel=fax', 'cursor=%00', 'cursor=-1', 'ruleId=%00', 'unknown=1'])(
     'refuse %s',
     async (query) => {
       const { status, json } = await fixture.call(ann, 'GET', `/deliveries?${query}`);
@@ -80,6 +80,20 @@ describe('deliveries', () => {
       expect(json.code).toBe('invalid_request');
     },
   );
+
+  it.each([
+    { from: '2026-W47', to: '2026-W48' },
+    { from: 'x', to: 'y' },
+    {},
+    { from: '2026-11-20', to: '2026-11-21', states: ['sending'] },
+  ])('refuse the range %j', async (range) => {
+    expect((await fixture.call(ann, 'POST', '/deliveries/redeliver', range)).status).toBe(400);
+  });
+
+  it('of an endpoint with a hostile name are none', async () => {
+    const range = { from: '2020-01-01T00:00:00.000Z', to: '2100-01-01T00:00:00.000Z', target: 'a\0b' };
+    expect((await fixture.call(ann, 'POST', '/deliveries/redeliver', range)).json).toEqual({ redelivered: 0 });
+  });
 
   it('that are on their way cannot be sent again', async () => {
     const [id = ''] = await fixture.record([{ channel: 'webhook', target, notBefore: new Date(Date.now() + 60_000) }]);

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, IsOptional, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
+import { IsIn, IsInt, IsISO8601, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
 import {
   CHANNELS,
   DELIVERY_STATES,
@@ -46,8 +46,7 @@ export class DeliveriesQuery {
 
   /** Deliveries of this rule only. */
   @IsOptional()
-  @IsString()
-  @MaxLength(64)
+  @Matches(/^[\w-]{1,64}$/, { message: 'ruleId must be the id of a rule' })
   ruleId?: string;
 }
 

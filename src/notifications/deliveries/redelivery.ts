@@ -32,15 +32,22 @@ export class Redelivery {
 
   /** The oldest first; returns how many. */
   async redeliverRange(userId: string, body: RedeliverRangeBody): Promise<number> {
-    const { from, to, states = ['dead'], target = null } = body;
+    const { states = ['dead'], target = null } = body;
+    const [from, to] = [moment(body.from, 'from'), moment(body.to, 'to')];
     const again = await this.database.query<{ id: string }>(
       `${AGAIN} AND id IN (SELECT id FROM deliveries WHERE user_id = $1 AND created_at >= $2 AND created_at < $3
          AND state = ANY($4) AND ($5::text IS NULL OR target = $5) ORDER BY position LIMIT $6) RETURNING id`,
-      [userId, from, to, states, target, MOST],
+      [userId, from, to, states, target?.replaceAll('\0', ''), MOST],
     );
     this.deliveries.announce(again.map(({ id }) => id));
     return again.length;
   }
+}
+
+function moment(text: string, field: string): Date {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new DomainError('invalid_request', `${field} is a time such as 2026-11-20T00:00:00.000Z.`, { field });
 }
 
 /** Proofs have their own way to be asked for again. */
