@@ -8,20 +8,21 @@ const COMPARISONS = 8;
 
 /** Every condition of every rule, a row each; those of one rule are chained. */
 export class LeafTable {
-  private readonly words = Column.sideBySide('float64', 4);
+  private readonly numbers = Column.sideBySide('float64', 2);
+  private readonly threshold = this.numbers.next();
+  private readonly slack = this.numbers.next();
+  private readonly words = Column.sideBySide('int32', 3);
   readonly rule = this.words.next();
-  private readonly threshold = this.words.next();
-  private readonly slack = this.words.next();
   /** Position in the rule and comparison, in one number. */
   private readonly code = this.words.next();
-  private readonly next = Column.int32();
+  private readonly next = this.words.next();
   private readonly first = Column.int32();
   private readonly scopes: (Scope | EventScope | undefined)[] = [];
-  private readonly numbers = new RowNumbers();
+  private readonly rows = new RowNumbers();
 
   /** Appends a condition to the rule; call in the order of positions. */
   add(rule: number, position: number, scope: Scope | EventScope, test?: Test): number {
-    const leaf = this.numbers.take();
+    const leaf = this.rows.take();
     this.rule.set(leaf, rule);
     this.code.set(leaf, position * COMPARISONS + (test?.comparison ?? 0));
     this.next.set(leaf, -1);
@@ -81,7 +82,7 @@ export class LeafTable {
 
   remove(leaf: number): void {
     this.scopes[leaf] = undefined;
-    this.numbers.giveBack(leaf);
+    this.rows.giveBack(leaf);
   }
 
   private comparison(leaf: number): number {

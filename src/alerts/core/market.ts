@@ -21,6 +21,7 @@ export class Market {
   /** Time of the last tick, Unix ms: the only clock that windows know. */
   clock = 0;
   private readonly series = new Map<string, Series>();
+  private readonly ofProtocol = new Map<string, Series[]>();
   /** TVL of each protocol by chain, for its total. */
   private readonly chainsOf = new Map<string, Map<string, number>>();
   private readonly scopes = new Map<string, Scope>();
@@ -172,17 +173,16 @@ export class Market {
     if (known) return known;
     const series = new Series(measure, protocol, chain, token);
     this.series.set(key, series);
+    const siblings = this.ofProtocol.get(protocol);
+    if (siblings) siblings.push(series);
+    else if (protocol !== '') this.ofProtocol.set(protocol, [series]);
     for (const family of this.families) if (family.includes(series)) this.attach(family, series);
     return series;
   }
 
-  /** A protocol's chains where the family is of one protocol, else every series. */
-  private *candidates({ protocol }: WatchedNumber): Generator<Series> {
-    if (protocol === '' || protocol === ANY) yield* this.series.values();
-    for (const chain of this.chainsOf.get(protocol)?.keys() ?? []) {
-      const series = this.find('tvl', protocol, chain, '');
-      if (series) yield series;
-    }
+  /** The protocol's series where the family is of one protocol, else every series. */
+  private candidates({ protocol }: WatchedNumber): Iterable<Series> {
+    return protocol === '' || protocol === ANY ? this.series.values() : (this.ofProtocol.get(protocol) ?? []);
   }
 
   private attach(scope: Scope, series: Series): void {

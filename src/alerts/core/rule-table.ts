@@ -10,18 +10,19 @@ const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved;
 
 /** What the evaluator keeps of each rule, a row each. Times are Unix ms. */
 export class RuleTable {
-  private readonly words = Column.sideBySide('float64', 8);
+  private readonly times = Column.sideBySide('float64', 2);
+  readonly throttledUntil = this.times.next();
+  private readonly snoozedUntil = this.times.next();
+  private readonly words = Column.sideBySide('int32', 8);
   readonly variables = this.words.next();
-  readonly forMs = this.words.next();
   /** Row of the instance that holds the conditions without wildcard. */
   readonly base = this.words.next();
-  readonly throttledUntil = this.words.next();
   readonly suppressed = this.words.next();
   private readonly flags = this.words.next();
-  private readonly snoozedUntil = this.words.next();
-  private readonly throttleMs = this.words.next();
-  private readonly seqs = Column.int32();
-  private readonly versions = Column.int32();
+  private readonly forSeconds = this.words.next();
+  private readonly throttleSeconds = this.words.next();
+  private readonly seqs = this.words.next();
+  private readonly versions = this.words.next();
   private readonly programs: (Program | undefined)[] = [];
   private readonly ids: string[] = [];
   private readonly rows = new Map<string, number>();
@@ -50,7 +51,7 @@ export class RuleTable {
     this.ids[row] = rule.ruleId;
     this.programs[row] = program;
     this.variables.set(row, variables);
-    this.forMs.set(row, rule.forSeconds * 1000);
+    this.forSeconds.set(row, rule.forSeconds);
     this.throttledUntil.set(row, 0);
     this.suppressed.set(row, 0);
     this.seqs.set(row, 0);
@@ -62,7 +63,7 @@ export class RuleTable {
   /** What may change without the rule starting anew. */
   edit(row: number, rule: RuleDefinition): void {
     this.versions.set(row, rule.version);
-    this.throttleMs.set(row, rule.throttleMinutes * 60_000);
+    this.throttleSeconds.set(row, rule.throttleMinutes * 60);
     this.snoozedUntil.set(row, rule.snoozedUntil?.getTime() ?? 0);
     const resolved = rule.notifyResolved ? Flag.notifyResolved : 0;
     this.flags.set(row, (this.flags.get(row) & ~EDITABLE) | modeFlags[rule.mode] | resolved);
@@ -72,7 +73,7 @@ export class RuleTable {
   isLike(row: number, rule: RuleDefinition, program: Program): boolean {
     const mode = this.flags.get(row) & (Flag.crossing | Flag.once);
     return (
-      mode === modeFlags[rule.mode] && this.forMs.get(row) === rule.forSeconds * 1000 && this.programs[row] === program
+      mode === modeFlags[rule.mode] && this.forSeconds.get(row) === rule.forSeconds && this.programs[row] === program
     );
   }
 
@@ -107,7 +108,7 @@ export class RuleTable {
   told(row: number, at: number): { seq: number; version: number; suppressed: number } {
     const seq = this.count(row);
     const suppressed = this.suppressed.get(row);
-    this.throttledUntil.set(row, at + this.throttleMs.get(row));
+    this.throttledUntil.set(row, at + this.throttleSeconds.get(row) * 1_000);
     this.suppressed.set(row, 0);
     if (this.has(row, Flag.once)) this.mark(row, Flag.spent, true);
     return { seq, version: this.versions.get(row), suppressed };
@@ -116,6 +117,11 @@ export class RuleTable {
   /** Counts a resolution, which no throttle holds back. */
   resolved(row: number): { seq: number; version: number; suppressed: number } {
     return { seq: this.count(row), version: this.versions.get(row), suppressed: 0 };
+  }
+
+  /** How long it must hold before it fires, milliseconds. */
+  forMs(row: number): number {
+    return this.forSeconds.get(row) * 1_000;
   }
 
   suppress(row: number): void {

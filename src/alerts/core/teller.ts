@@ -48,7 +48,7 @@ export class Teller {
     switch (table.phase(row)) {
       case 'ok':
         if (!isHeld) return;
-        if (this.rules.forMs.get(rule) > 0) table.setPhase(row, 'pending', moment.at);
+        if (this.rules.forMs(rule) > 0) table.setPhase(row, 'pending', moment.at);
         else this.begin(row, rule, moment.at, moment);
         return;
       case 'pending':
@@ -87,7 +87,7 @@ export class Teller {
     const { table } = this.instances;
     const rule = table.rule.get(row);
     if (!this.isHeld(rule, this.instances.held(row))) return;
-    table.setPhase(row, this.rules.forMs.get(rule) > 0 ? 'pending' : 'firing', since);
+    table.setPhase(row, this.rules.forMs(rule) > 0 ? 'pending' : 'firing', since);
   }
 
   /** Firing instances that may be told again now that an event of one of their series came. */
@@ -242,12 +242,12 @@ export class Teller {
   }
 
   private isOver(row: number, rule: number, at: number): boolean {
-    return at - this.instances.table.since.get(row) >= this.rules.forMs.get(rule);
+    return at - this.instances.table.since.get(row) >= this.rules.forMs(rule);
   }
 
   private awaitTime(row: number): void {
     const { table } = this.instances;
-    if (table.setTimer(row)) this.pending.push(table.since.get(row) + this.rules.forMs.get(table.rule.get(row)), row);
+    if (table.setTimer(row)) this.pending.push(table.since.get(row) + this.rules.forMs(table.rule.get(row)), row);
   }
 
   /** Whether the condition of an instance is about the series with these repeats. */
