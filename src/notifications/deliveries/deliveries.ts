@@ -33,10 +33,8 @@ export class Deliveries {
     if (deliveries.length === 0) return [];
     const now = this.clock.now();
     const rows = deliveries.map((delivery) => newRow(delivery, now));
-    const { rows: inserted } = await tx.query<{ id: string; channel: string; state: string }>(INSERT, [
-      JSON.stringify(rows),
-    ]);
-    await tx.query(SUPERSEDE, [inserted.map(({ id }) => id)]);
+    const { rows: inserted } = await tx.query<InsertedRow>(INSERT, [JSON.stringify(rows)]);
+    await this.supersede(tx, inserted);
     for (const { channel, state } of inserted) this.metrics.count(channel, state);
     if (inserted.length === rows.length) return rows.map(({ id }) => id);
     return this.knownIds(tx, rows);
@@ -48,6 +46,17 @@ export class Deliveries {
     this.enqueue(ids).catch((error: unknown) => {
       this.logger.warn({ deliveries: ids.length, reason: String(error) }, 'deliveries were not announced');
     });
+  }
+
+  /** The rows' own values are given: a join of the table with itself would be planned for the table it was before. */
+  private async supersede(tx: PoolClient, inserted: readonly InsertedRow[]): Promise<void> {
+    const newer = inserted.filter(({ state, type }) => state === 'pending' && type !== 'test');
+    await tx.query(SUPERSEDE, [
+      newer.map((row) => row.id),
+      newer.map((row) => row.target_id),
+      newer.map((row) => row.collapse_key),
+      newer.map((row) => row.position),
+    ]);
   }
 
   private async enqueue(ids: readonly string[]): Promise<void> {
@@ -65,6 +74,16 @@ export class Deliveries {
     const byKey = new Map(known.map(({ id, key }) => [key, id]));
     return rows.map(({ id, idempotency_key: key }) => (key === null ? id : (byKey.get(key) ?? id)));
   }
+}
+
+interface InsertedRow {
+  id: string;
+  channel: string;
+  state: string;
+  type: string;
+  target_id: string | null;
+  collapse_key: string;
+  position: number;
 }
 
 type NewRow = ReturnType<typeof newRow>;
@@ -123,14 +142,13 @@ const INSERT = `
   CROSS JOIN LATERAL (SELECT t.status = 'pending' AND n.type NOT IN ('endpoint.verify', 'target.confirm') AS held) h
   ORDER BY n.ordinality
   ON CONFLICT (idempotency_key) DO NOTHING
-  RETURNING id, channel, state`;
+  RETURNING id, channel, state, type, target_id, collapse_key, position`;
 
 /** A receiver that comes back after hours gets the present: what waits for a later attempt gives way to the new. */
 const SUPERSEDE = `
   UPDATE deliveries o SET state = 'superseded', reason = n.id::text, finished_at = now()
-  FROM deliveries n
-  WHERE n.id = ANY($1) AND n.state = 'pending' AND n.type <> 'test'
-    AND o.target_id = n.target_id AND o.collapse_key = n.collapse_key AND o.position < n.position AND NOT o.digest
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[]) n(id, target_id, collapse_key, position)
+  WHERE o.target_id = n.target_id AND o.collapse_key = n.collapse_key AND o.position < n.position AND NOT o.digest
     AND (o.state = 'retrying' OR (o.state = 'pending' AND o.next_attempt_at > now()))`;
 
 const DUE = `
