@@ -134,11 +134,12 @@ export class Teller {
 
   /** After an edit of throttle or snooze: the rule may now be ready earlier than it was noted. */
   refreshRepeat(row: number): void {
-    if (this.instances.table.phase(row) === 'firing') this.awaitRepeat(row, true);
+    this.instances.table.waiting.set(row, 0);
+    if (this.instances.table.phase(row) === 'firing') this.awaitRepeat(row);
   }
 
   /** Waits for events of every series that the instance looks at, from when the rule may tell something again. */
-  private awaitRepeat(row: number, again = false): void {
+  private awaitRepeat(row: number): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
     if (!this.rules.repeats(rule)) return;
@@ -146,7 +147,7 @@ export class Teller {
     const key = table.key(row);
     for (const leaf of this.leaves.of(rule)) {
       const bit = this.leaves.bit(leaf);
-      if (!again && (table.waiting.get(row) & bit) !== 0) continue;
+      if ((table.waiting.get(row) & bit) !== 0) continue;
       const series = this.leaves.numberScope(leaf)?.quantityOf(key)?.series;
       if (series) this.wait(series.repeats, readyAt, row, bit);
     }
