@@ -35,12 +35,15 @@ export class HistoryLoader {
 
   /** The last two values of every key. */
   async latest(asOf: AsOf): Promise<HistoryPoint[]> {
+    const written = await this.written(asOf);
     const rows = await this.database.query<PointRow>(LATEST, [asOf.seq, asOf.at]);
-    return [...rows.map(pointOf), ...(await this.unwritten(asOf))];
+    return [...rows.map(pointOf), ...(await this.unwritten(written, asOf))];
   }
 
   /** The values that these windows look back on, in parts of some thousand. */
   async *windows(needs: readonly HistoryNeed[], asOf: AsOf): AsyncGenerator<HistoryPoint[]> {
+    if (needs.length === 0) return;
+    const written = await this.written(asOf);
     for (const need of needs) {
       const series = await this.database.query<{ id: number }>(SERIES, [
         need.metric,
@@ -58,17 +61,22 @@ export class HistoryLoader {
         yield rows.map(pointOf);
       }
     }
-    if (needs.length > 0) yield this.unwritten(asOf);
+    yield this.unwritten(written, asOf);
   }
 
-  /** What the log has up to the position and history has not. */
-  private async unwritten(asOf: AsOf): Promise<HistoryPoint[]> {
+  /** How far history is written. Asked before history is read: what is written in between is then read twice, not never. */
+  private async written(asOf: AsOf): Promise<number> {
     const reader = await this.database.one<{ seq: number }>(
       'SELECT seq::float8 AS seq FROM log_readers WHERE name = $1',
       [HISTORY_READER],
     );
+    return reader?.seq ?? asOf.seq;
+  }
+
+  /** What the log has behind the written history, up to the position. */
+  private async unwritten(written: number, asOf: AsOf): Promise<HistoryPoint[]> {
     const points: HistoryPoint[] = [];
-    let position = reader?.seq ?? asOf.seq;
+    let position = written;
     while (position < asOf.seq) {
       const rows = await this.log.read(position, LOG_PAGE, { upTo: asOf.seq });
       points.push(...rows.flatMap(publishedPoint));
