@@ -32,7 +32,7 @@ describe('the indexed evaluator', () => {
       { numRuns: RUNS },
     );
     expect([...reasons].sort()).toEqual(['first_fire', 'repeat', 'resolved', 'throttle_summary']);
-  });
+  }, 180_000);
 
   it('tells in a backtest what it told live', () => {
     fc.assert(
@@ -54,7 +54,7 @@ describe('the indexed evaluator', () => {
       }),
       { numRuns: RUNS },
     );
-  });
+  }, 180_000);
 });
 
 interface Played {
