@@ -166,6 +166,18 @@ export const SETTINGS = {
     unit: 'true | false',
     doc: 'Webhook and mail targets must prove themselves before they are used.',
   }),
+  WEBHOOK_RATE: required(integer(0, 1_000_000), 60, {
+    unit: 'messages per minute',
+    doc: 'Most messages to one webhook endpoint; more wait for their turn. 0: no limit.',
+  }),
+  MAIL_DAILY: required(integer(0, 1_000_000), 100, {
+    unit: 'mails per day',
+    doc: 'Most single mails to one address; more leave together, in one mail an hour. 0: no limit.',
+  }),
+  DELIVERY_RETENTION_DAYS: required(number(1, 3_650), 30, {
+    unit: 'days',
+    doc: 'How long finished deliveries and their attempts are kept.',
+  }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
     doc: 'The least important log lines that are still written.',
