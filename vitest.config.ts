@@ -34,6 +34,10 @@ export default defineConfig({
       suite('integration', 'test/integration/**/*.test.ts'),
       suite('postgres-15', 'test/postgres-15/**/*.test.ts'),
       suite('e2e', 'test/e2e/**/*.test.ts'),
+      // The end-to-end tests once more, on a Redis Cluster.
+      suite('cluster', 'test/cluster/**/*.test.ts', {
+        globalSetup: ['./test/support/global-setup.ts', './test/support/cluster-setup.ts'],
+      }),
       suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 300_000 }),
       suite('browser', 'test/browser/**/*.test.ts', { testTimeout: 120_000 }),
     ],

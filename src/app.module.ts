@@ -4,6 +4,7 @@ import { AlertsModule } from './alerts/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
 import { NotificationsModule } from './notifications/index.js';
+import { CompatModule, LiveModule, QueryModule } from './query/index.js';
 import { RealtimeModule } from './realtime/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
@@ -40,6 +41,9 @@ export class AppModule {
         AlertsModule,
         RealtimeModule,
         NotificationsModule,
+        QueryModule,
+        CompatModule,
+        LiveModule,
         ConsoleModule,
       ],
     };

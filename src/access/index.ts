@@ -8,7 +8,7 @@ export { AccessService } from './access.service.js';
 export { Audit, type AuditRecord } from './audit/audit.js';
 export { secretFromHandshake, secretFromHeaders, secretFromRequest, type RequestParts } from './credentials.js';
 export { CurrentCaller } from './guard/current-caller.decorator.js';
-export { Public, Roles } from './guard/roles.decorator.js';
+export { AnonymousAllowed, Public, Roles } from './guard/roles.decorator.js';
 export { UsageLimits, type Usage } from './limits/usage-limits.js';
 export { PAGE_ROWS, pageOf, type Paged } from './admin/page.js';
 export { PageInfo, PageQuery } from './admin/page.dto.js';

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { inject } from 'vitest';
 import { AppModule } from '../../src/app.module.js';
 import { serverOptions, setUp } from '../../src/app.setup.js';
 import { parseSettings, type Environment } from '../../src/platform/settings/settings.js';
@@ -40,7 +42,9 @@ export interface TestAppOptions {
 /** The whole application on a free port, with a database of its own. */
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const db = options.db ?? (await createTestDatabase());
+  const redisUrl = inject('redisUrl');
   const settings = parseSettings({
+    ...(redisUrl !== undefined && { REDIS_URL: redisUrl, KEY_PREFIX: `${randomUUID()}:` }),
     PORT: '0',
     HOST: '127.0.0.1',
     SOURCE: 'none',

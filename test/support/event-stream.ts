@@ -27,6 +27,8 @@ const NAMES = [
   'emission',
   'alert',
   'system_announcement',
+  'query_result',
+  'query_change',
 ];
 
 /** A real EventSource that keeps what it gets and checks every message against the AsyncAPI document. */

@@ -29,7 +29,7 @@ const TOOLS = [
   },
   {
     name: 'redis-server (7 or newer)',
-    suites: ['contract', 'integration', 'e2e', 'fault'],
+    suites: ['contract', 'integration', 'e2e', 'cluster', 'fault'],
     packages: ['redis-server'],
     present: () => succeeds('redis-server', ['--version']),
   },

@@ -2,6 +2,7 @@ import type { Caller } from '../../src/access/index.js';
 import type { LogEvent } from '../../src/events/index.js';
 import type { EncodedEvent } from '../../src/realtime/core/encoded-event.js';
 import type { ClientLink, CloseReason } from '../../src/realtime/core/link.js';
+import type { SharedMessage } from '../../src/realtime/core/shared-message.js';
 import type { RecentEvents, StoredEvents } from '../../src/realtime/core/sources.js';
 
 export const EPOCH = 'e1';
@@ -122,6 +123,10 @@ export class RecordingLink implements ClientLink {
 
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.closed) this.messages.push({ name, body });
+  }
+
+  sendShared({ name, body }: SharedMessage): void {
+    this.sendMessage(name, { ...body });
   }
 
   bufferedBytes(): number {

@@ -10,7 +10,7 @@ import { roleIncludes, type Caller, type Role } from '../caller.js';
 import { secretFromHeaders } from '../credentials.js';
 import { RequestLimits } from '../limits/request-limits.js';
 import { setCaller } from './current-caller.decorator.js';
-import { PUBLIC_METADATA, ROLE_METADATA } from './roles.decorator.js';
+import { ANONYMOUS_METADATA, PUBLIC_METADATA, ROLE_METADATA } from './roles.decorator.js';
 
 /**
  * Stands before every REST handler: key, request limit, role, in this order. Handlers without @Roles want any valid key.
@@ -32,11 +32,22 @@ export class AccessGuard implements CanActivate {
     if (context.getType() !== 'http' || isPublic === true) return true;
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
-    const caller = await this.callerOf(request, http.getResponse<Response>());
+    const response = http.getResponse<Response>();
+    if (this.isAnonymous(request, targets)) {
+      await this.limits.countKeyless(clientAddress(request, this.settings.trustProxy), response);
+      return true;
+    }
+    const caller = await this.callerOf(request, response);
     const needed = this.reflector.getAllAndOverride<Role | undefined>(ROLE_METADATA, targets) ?? 'reader';
     if (!roleIncludes(caller.role, needed)) await this.refuse(request, caller, needed);
     setCaller(request, caller);
     return true;
+  }
+
+  /** A key that is shown is checked even where none is needed: its owner wants its limits, or to hear that it ended. */
+  private isAnonymous(request: Request, targets: Parameters<Reflector['getAllAndOverride']>[1]): boolean {
+    const allowed = this.reflector.getAllAndOverride<boolean | undefined>(ANONYMOUS_METADATA, targets);
+    return allowed === true && this.settings.compatAnonymous && secretFromHeaders(request.headers) === undefined;
   }
 
   private async callerOf(request: Request, response: Response): Promise<Caller> {
@@ -47,7 +58,7 @@ export class AccessGuard implements CanActivate {
       await this.limits.countRequest(caller, response);
       return caller;
     } catch (error) {
-      if (error instanceof DomainError && error.status === 401) await this.limits.countRefusal(address, response);
+      if (error instanceof DomainError && error.status === 401) await this.limits.countKeyless(address, response);
       throw error;
     }
   }

@@ -24,7 +24,7 @@ export class RequestLimits {
    * Counts one request without a good key against its address, in the limit of the free tier. Good keys from the same
    * address do not feel it.
    */
-  async countRefusal(address: string, response: ServerResponse): Promise<void> {
+  async countKeyless(address: string, response: ServerResponse): Promise<void> {
     const limit = this.tiers.of('free').apiRequests;
     if (limit > 0) this.enforce(limit, await this.counters.hit('refusals', addressGroup(address)), response);
   }

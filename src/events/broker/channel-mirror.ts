@@ -1,4 +1,5 @@
 import { Cluster, type Redis } from 'ioredis';
+import { escapedPattern } from '../../platform/redis/escaped-pattern.js';
 import type { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { CONNECTION_NAME } from '../../platform/redis/redis-options.js';
 import { channelsOf } from '../core/channels.js';
@@ -48,7 +49,7 @@ export class ChannelMirror {
     const found = await Promise.all(
       nodes.map(async (node) => ({
         clients: String(await node.call('CLIENT', 'LIST', 'TYPE', 'pubsub')),
-        channels: (await node.pubsub('CHANNELS', `${escaped(prefix)}events:*`)) as string[],
+        channels: (await node.pubsub('CHANNELS', `${escapedPattern(prefix)}events:*`)) as string[],
       })),
     );
     if (found.some(({ clients }) => listensToPattern(clients))) this.heard = undefined;
@@ -59,9 +60,4 @@ export class ChannelMirror {
 /** Whether a client that is none of ours subscribed to a pattern. The Socket.IO adapter's patterns are not for events. */
 function listensToPattern(clients: string): boolean {
   return clients.split('\n').some((line) => /\bpsub=[1-9]/.test(line) && !line.includes(`name=${CONNECTION_NAME}`));
-}
-
-/** A prefix may hold characters that mean something in a pattern. */
-function escaped(prefix: string): string {
-  return prefix.replaceAll(/[\\*?[\]]/g, String.raw`\$&`);
 }

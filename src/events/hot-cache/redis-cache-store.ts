@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { Cluster, type Redis } from 'ioredis';
+import { escapedPattern } from '../../platform/redis/escaped-pattern.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CACHE_TTL_MS } from './hot-cache.js';
@@ -39,6 +41,14 @@ end
 for i = 3 + #KEYS, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end
 return written`;
 const PUBLISH_ALL = `for i = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end`;
+/** Removes a key unless it is of this epoch by now. */
+const REMOVE = `
+local held = redis.pcall('GETRANGE', KEYS[1], 0, 47)
+if type(held) == 'string' and string.match(held, '^{"at":"([0-9a-z]+)%-') == ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`;
+/** Every key of contract that holds a published value. */
+const PATTERNS = ['price:*', 'tvl:*', 'protocol:*:meta'];
+const SCAN_COUNT = '500';
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
 /** The hot cache's entries in Redis. Everything fails at once while Redis is away. */
@@ -75,6 +85,22 @@ export class RedisCacheStore {
     return commands.mget(names);
   }
 
+  /** Removes every published value that was not written in this epoch. Returns how many. */
+  async removeOtherEpochs(epoch: string): Promise<number> {
+    const commands = this.redis.commands();
+    const nodes: readonly Redis[] = commands instanceof Cluster ? commands.nodes('master') : [commands];
+    let removed = 0;
+    for (const node of nodes) {
+      for (const pattern of PATTERNS) {
+        for await (const keys of scan(node, `${escapedPattern(this.redis.key(''))}${pattern}`)) {
+          const counts = await Promise.all(keys.map((key) => commands.eval(REMOVE, 1, key, epoch)));
+          removed += counts.filter((count) => count === 1).length;
+        }
+      }
+    }
+    return removed;
+  }
+
   private async run(
     entries: readonly CacheEntry[],
     rule: WriteRule,
@@ -96,4 +122,13 @@ export class RedisCacheStore {
       await commands.eval(SCRIPT, entries.length, ...args);
     }
   }
+}
+
+async function* scan(node: Redis, pattern: string): AsyncGenerator<string[]> {
+  let cursor = '0';
+  do {
+    const [next, keys] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+    cursor = next;
+    yield keys;
+  } while (cursor !== '0');
 }

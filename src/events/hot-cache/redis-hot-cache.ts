@@ -42,6 +42,8 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   private readonly differing: Gauge;
   private filling: Promise<void> = Promise.resolve();
   private restUntil = 0;
+  /** The epoch whose strangers were removed last. */
+  private tidied = '';
 
   constructor(private readonly parts: RedisHotCacheParts) {
     super(parts.published, parts.metrics);
@@ -120,9 +122,19 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     if (this.stopping.signal.aborted || this.published.loadedAt === 0) return;
     try {
       await this.compare(true);
+      await this.tidy();
     } catch (error) {
       this.logger.debug({ reason: String(error) }, 'shared cache not filled; it is when Redis is back');
     }
+  }
+
+  /** Once per epoch: keys that only a lost end of the log knew are nobody's to correct, and would stay for their time. */
+  private async tidy(): Promise<void> {
+    const { epoch } = this.parts.feed;
+    if (this.tidied === epoch) return;
+    const removed = await this.parts.store.removeOtherEpochs(epoch);
+    if (removed > 0) this.logger.log({ epoch, removed }, 'removed keys of an earlier epoch from the shared cache');
+    this.tidied = epoch;
   }
 
   private async comparePage(keys: readonly string[], missing: boolean): Promise<number> {

@@ -52,6 +52,11 @@ export const SETTINGS = {
     unit: 'connections',
     doc: 'Most pooled connections of one process to PostgreSQL; a few dedicated ones come on top.',
   }),
+  QUERY_POOL: optional(integer(1, 200), {
+    unit: 'connections',
+    shown: 'twice the number of cores',
+    doc: 'Connections of one process for queries alone; as many queries run at once, the others wait.',
+  }),
   MIGRATE_ON_START: optional(flag, {
     unit: 'true | false',
     shown: 'true if the database is embedded',

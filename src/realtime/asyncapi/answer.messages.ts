@@ -40,8 +40,9 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
       tokens: strings,
       ...filterFields,
       all: flag('rows of every owner'),
+      intervalMs: integer('of a live query: milliseconds', { minimum: 1 }),
     },
-    ['channel', 'protocols', 'tokens', ...Object.keys(filterFields), 'all'],
+    ['channel', 'protocols', 'tokens', ...Object.keys(filterFields), 'all', 'intervalMs'],
   ),
   WebSocketFilterAnswer: closed({ protocolIds: strings, tokenIds: strings, ...filterFields }, [
     'protocolIds',
@@ -122,6 +123,11 @@ export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.
 
 const status = (...values: string[]): Schema => choice(values);
 const channel = text('the name as the client wrote it');
+const liveQuery: Properties = {
+  id: text('id of the live query'),
+  type: constant('query'),
+  intervalMs: integer('milliseconds', { minimum: 1 }),
+};
 
 interface WebSocketAnswer {
   readonly name: string;
@@ -162,14 +168,17 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   },
   {
     name: 'subscription_confirmed',
-    summary: 'Answer to `subscribe` for `events:*` names.',
+    summary: 'Answer to `subscribe` for `events:*` names, or for a live query.',
     body: {
-      subscription: closed({
-        channels: strings,
-        filters: ref('WebSocketFilterAnswer'),
-        subscribedAt: ref('UnixMilliseconds'),
-        subscriptionIds: strings,
-      }),
+      subscription: oneOf(
+        closed({
+          channels: strings,
+          filters: ref('WebSocketFilterAnswer'),
+          subscribedAt: ref('UnixMilliseconds'),
+          subscriptionIds: strings,
+        }),
+        closed({ ...liveQuery, subscribedAt: ref('UnixMilliseconds') }, ['intervalMs']),
+      ),
       cursor,
       ...RECOVERY,
     },
@@ -187,7 +196,15 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   {
     name: 'unsubscription_result',
     summary: 'Answer to `unsubscribe`.',
-    body: { results: list(closed({ channel, status: status('unsubscribed', 'not_subscribed') })), cursor },
+    body: {
+      results: list(
+        closed({ channel, subscriptionId: text('id'), status: status('unsubscribed', 'not_subscribed') }, [
+          'channel',
+          'subscriptionId',
+        ]),
+      ),
+      cursor,
+    },
     example: { results: [{ channel: 'prices', status: 'unsubscribed' }], cursor: EXAMPLE_CURSOR },
   },
   {
@@ -208,9 +225,10 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
           subscribedAt: ref('UnixMilliseconds'),
         }),
       ),
+      queries: list(closed(liveQuery, ['intervalMs'])),
       cursor,
     },
-    example: { subscriptions: [], cursor: EXAMPLE_CURSOR },
+    example: { subscriptions: [], queries: [], cursor: EXAMPLE_CURSOR },
   },
   {
     name: 'stats',
@@ -243,8 +261,8 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   {
     name: 'error',
     summary: 'A message was refused (with its `id`), or the connection ends (with the `cursor` to come back with).',
-    body: { error: ref('Error'), cursor },
-    optional: ['cursor'],
+    body: { error: ref('Error'), cursor, subscriptionId: text('the live query that cannot be answered and has ended') },
+    optional: ['cursor', 'subscriptionId'],
     example: { id: 7, error: EXAMPLE_ERROR },
   },
 ];

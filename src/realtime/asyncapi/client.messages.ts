@@ -19,7 +19,10 @@ const values: Properties = {
 
 const mode: Properties = {
   mode: choice(['all', 'latest'], 'belongs to the connection; `latest`: the newest event per key and interval'),
-  intervalMs: integer('interval of `latest`', { minimum: 100, maximum: 60_000 }),
+  intervalMs: integer('interval of `latest`, or of a live query: at most one change per so many milliseconds', {
+    minimum: 100,
+    maximum: 60_000,
+  }),
 };
 
 const options: Properties = {
@@ -50,10 +53,11 @@ const subscribeBody: Schema = closed(
     type: choice(SUBSCRIPTION_TYPES),
     channel: text('a channel, with type `channel`'),
     all: flag('admins: rows of every owner'),
+    query: ref('Query'),
     ...socketFilters,
     ...options,
   },
-  ['channel', 'all', ...optional(socketFilters), ...optional(options)],
+  ['channel', 'all', 'query', ...optional(socketFilters), ...optional(options)],
 );
 
 const selector: Properties = {
@@ -123,18 +127,18 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
   },
   ping: { summary: 'Asks for a sign of life.', body: {}, example: {} },
   subscribe: {
-    summary: 'Subscribes to channels. A channel subscribed again replaces its filters.',
-    body: { channels, filters, all: flag('admins: rows of every owner'), ...options },
-    optional: ['filters', 'all', ...optional(options)],
+    summary: 'Subscribes to channels, or to one `query` instead. A channel subscribed again replaces its filters.',
+    body: { channels, filters, all: flag('admins: rows of every owner'), query: ref('Query'), ...options },
+    optional: ['channels', 'filters', 'all', 'query', ...optional(options)],
     example: {
       channels: ['prices', 'protocols', 'alerts'],
       filters: { protocolIds: ['uniswap-v3', 'aave-v3'], tokenIds: ['ethereum', 'bitcoin'], minValue: 1000 },
     },
   },
   unsubscribe: {
-    summary: 'Leaves channels; without `channels` all of them.',
-    body: { channels },
-    optional: ['channels'],
+    summary: 'Leaves channels, or the live query of the id; without either everything.',
+    body: { channels, subscriptionId: text('id of a live query') },
+    optional: ['channels', 'subscriptionId'],
     example: { channels: ['prices'] },
   },
   update_filters: {

@@ -100,8 +100,9 @@ export const ERROR_BODY: MessageDescription = {
       retryable: flag('whether the same request may succeed later unchanged'),
       retryAfterMs: integer('milliseconds', { minimum: 0 }),
       cursor,
+      subscriptionId: text('the live query that cannot be answered and has ended'),
     },
-    ['field', 'retryAfterMs', 'cursor'],
+    ['field', 'retryAfterMs', 'cursor', 'subscriptionId'],
   ),
   example: EXAMPLE_ERROR,
 };

@@ -4,6 +4,7 @@ import { COMMON_SCHEMAS } from './common.schemas.js';
 import { ANNOUNCEMENT, controlMessages, ERROR_BODY, ISO_CONTROL, MILLISECONDS_CONTROL } from './control.messages.js';
 import { EVENT_MESSAGES, SNAPSHOT_SCHEMAS, UPDATE_MESSAGES } from './event.messages.js';
 import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS } from './event.schemas.js';
+import { QUERY_MESSAGES, QUERY_SCHEMAS } from './query.messages.js';
 import { closed, constant, ref, text } from './schema.js';
 import type { MessageDescription, Schema } from './schema.js';
 
@@ -22,6 +23,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   ...SNAPSHOT_SCHEMAS,
   ...CLIENT_SCHEMAS,
   ...ANSWER_SCHEMAS,
+  ...QUERY_SCHEMAS,
 };
 
 const READY: MessageDescription = {
@@ -68,7 +70,14 @@ export const TRANSPORTS: readonly TransportDescription[] = [
       'Namespaces of a Socket.IO 4 server at /socket.io; both are the same service. The key is `auth.apiKey`, an ' +
       'Authorization header or the handshake query `apiKey`. Names are event names, payloads their one argument; ' +
       '`<event>.ack` is what the callback of a client event gets.',
-    sends: [...controlMessages(ISO_CONTROL), ANNOUNCEMENT, ERROR_BODY, ...SOCKET_IO_ANSWERS, ...EVENT_MESSAGES],
+    sends: [
+      ...controlMessages(ISO_CONTROL),
+      ...QUERY_MESSAGES,
+      ANNOUNCEMENT,
+      ERROR_BODY,
+      ...SOCKET_IO_ANSWERS,
+      ...EVENT_MESSAGES,
+    ],
     receives: SOCKET_IO_CLIENT,
   },
   {
@@ -81,7 +90,7 @@ export const TRANSPORTS: readonly TransportDescription[] = [
       'messages, 1009 over 64 KiB, 4401 no or bad key, 4403 not allowed, 4408 slow consumer, 4429 limit exceeded, ' +
       '1001 draining.',
     sends: [
-      ...controlMessages(MILLISECONDS_CONTROL).map(typed),
+      ...[...controlMessages(MILLISECONDS_CONTROL), ...QUERY_MESSAGES].map(typed),
       WEB_SOCKET_ANNOUNCEMENT,
       ...WEB_SOCKET_ANSWERS,
       ...UPDATE_MESSAGES,
@@ -96,7 +105,7 @@ export const TRANSPORTS: readonly TransportDescription[] = [
       '`event:` is the name, `data:` the payload as JSON, `id:` the cursor of events, heartbeats and `ready`, so ' +
       '`Last-Event-ID` resumes by itself. What is wrong with a request is answered before the stream begins, as ' +
       'application/problem+json.',
-    sends: [...controlMessages(ISO_CONTROL), READY, ANNOUNCEMENT, ERROR_BODY, ...EVENT_MESSAGES],
+    sends: [...controlMessages(ISO_CONTROL), ...QUERY_MESSAGES, READY, ANNOUNCEMENT, ERROR_BODY, ...EVENT_MESSAGES],
     receives: [],
   },
 ];

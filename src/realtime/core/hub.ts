@@ -4,6 +4,7 @@ import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './encoded-
 import { FilterIndex } from './filter-index.js';
 import { HeartbeatWheel } from './heartbeat-wheel.js';
 import type { ClientLink, CloseReason } from './link.js';
+import { LiveQueries } from './live-queries.js';
 import { REALTIME_LIMITS, type RealtimeLimits } from './realtime-limits.js';
 import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
@@ -38,6 +39,7 @@ export class RealtimeHub implements SessionHost {
   private readonly encoder: EventEncoder;
   readonly now: () => number;
   readonly sessions = new SessionRegistry();
+  readonly queries = new LiveQueries();
 
   private readonly index = new FilterIndex();
   private readonly wheel: HeartbeatWheel;
@@ -214,7 +216,7 @@ export class RealtimeHub implements SessionHost {
   }
 
   private attend(session: Session, now: number): void {
-    if (session.subscriptions.size === 0 && now - session.lastActivity > this.limits.idleMs) {
+    if (session.list().length === 0 && now - session.lastActivity > this.limits.idleMs) {
       session.close('idle', 'Nothing was subscribed and nothing said for a while.');
       return;
     }

@@ -39,6 +39,11 @@ export class Input {
     return this.values.get(name) !== undefined;
   }
 
+  /** As it is, for a reader of its own. */
+  value(name: string): unknown {
+    return this.values.get(name);
+  }
+
   text(name: string, maxLength = NAME_LIMIT): string | undefined {
     const value = this.values.get(name);
     if (value === undefined) return undefined;

@@ -1,4 +1,5 @@
 import type { EncodedEvent } from './encoded-event.js';
+import type { SharedMessage } from './shared-message.js';
 
 export type TransportName = 'socketio' | 'websocket' | 'sse';
 
@@ -29,6 +30,8 @@ export interface ClientLink {
   sendEvent(event: EncodedEvent, channels: readonly string[], merged?: number): void;
   /** A message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … */
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void;
+  /** A message that others get too. */
+  sendShared(message: SharedMessage): void;
   /** Bytes accepted but not yet taken by the network. */
   bufferedBytes(): number;
   /** Ends the connection; the last message tells the reason and the cursor to come back with. */

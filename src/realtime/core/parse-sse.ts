@@ -2,6 +2,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
 import { readOptions } from './parse-websocket.js';
+import { queryRequest } from './query-request.js';
 import type { SubscribeOptions } from './session.js';
 import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
 
@@ -13,7 +14,16 @@ export interface StreamRequest {
 const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', tokens: 'tokens', types: 'eventTypes' };
 const LISTS = ['channels', ...Object.values(FILTER_NAMES)];
 const NUMBERS = ['threshold', 'minValue', 'maxValue', 'intervalMs'];
-const TEXTS = ['since', 'mode'];
+const TEXTS = ['since', 'mode', 'query'];
+const BESIDE_QUERY = [
+  'channels',
+  ...Object.values(FILTER_NAMES),
+  'threshold',
+  'minValue',
+  'maxValue',
+  'all',
+  'snapshot',
+];
 const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
@@ -38,6 +48,7 @@ function ofParameter({ code, message, field, errors }: DomainError): DomainError
 
 function streamRequest(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   const input = Input.of(valuesOf(query), KNOWN);
+  if (input.has('query')) return { requests: [queryRequest(input, BESIDE_QUERY)], options: {} };
   const filter = readFilter(input, FILTER_NAMES);
   const options = readOptions(input);
   const channels = [...new Set(input.names('channels') ?? channelsFor(filter))];
@@ -74,8 +85,18 @@ function valuesOf(query: URLSearchParams): Record<string, unknown> {
 function single(name: string, given: readonly string[]): unknown {
   const [text = ''] = given;
   if (given.length > 1) throw invalid(name, 'may be given once');
+  if (name === 'query') return jsonOf(text);
   if (NUMBERS.includes(name)) return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) ? Number(text) : text;
   if (FLAGS.includes(name))
     return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
   return text;
+}
+
+/** What is no JSON stays a text, and is then refused as no query. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

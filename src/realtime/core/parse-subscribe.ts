@@ -1,6 +1,7 @@
 import { normaliseChain, normaliseToken } from '../../events/index.js';
 import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
+import { queryRequest } from './query-request.js';
 import { readMode, readOptions } from './parse-websocket.js';
 import type { SubscribeOptions } from './session.js';
 import type { SubscriptionSelector } from './subscription-book.js';
@@ -42,11 +43,14 @@ export function parseSubscribe(argument: unknown): SubscribeCall {
   const requests = bodies.map((body) => {
     const input = Input.of(body, BODY_FIELDS);
     const { since, snapshot, ...mode } = readOptions(input);
+    const request = requestOf(input);
+    // The interval of a query is its own, that of events the connection's.
+    if (request.type === 'query') delete mode.intervalMs;
     if (since !== undefined && options.since !== undefined && since !== options.since) {
       throw input.fault('since', 'must be the same in all bodies of one call');
     }
     Object.assign(options, mode, since === undefined ? {} : { since });
-    return { ...requestOf(input), ...(snapshot === undefined ? {} : { snapshot }) };
+    return { ...request, ...(snapshot === undefined ? {} : { snapshot }) };
   });
   return { requests, options };
 }
@@ -56,6 +60,7 @@ function requestOf(input: Input): SubscriptionRequest {
   if (type === undefined) throw input.fault('type', `must be one of ${SUBSCRIPTION_TYPES.join(', ')}`);
   if (input.has('query') && type !== 'query') throw input.fault('query', 'goes with type query only');
   if (input.has('channel') && type !== 'channel') throw input.fault('channel', 'goes with type channel only');
+  if (type === 'query') return queryRequest(input, [...FILTER_FIELDS, 'all', 'snapshot']);
   const filter = filterOf(input);
   const request = type === 'channel' ? ofChannel(input, filter) : ofType(input, type, filter);
   return withOwners(request, input.flag('all'));

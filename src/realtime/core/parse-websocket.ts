@@ -1,5 +1,6 @@
 import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
 import { Input } from './input.js';
+import { queryRequest } from './query-request.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
 import type { SubscribeOptions } from './session.js';
 import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
@@ -33,9 +34,11 @@ export type ClientMessage = { readonly id?: MessageId } &
         readonly channels: readonly NamedChannel[];
         readonly filter: SubscriptionFilter;
         readonly options: SubscribeOptions;
+        /** A live query instead of channels. */
+        readonly query?: SubscriptionRequest;
       }
     /** Without channels it means all of them. */
-    | { readonly type: 'unsubscribe'; readonly channels?: readonly string[] }
+    | { readonly type: 'unsubscribe'; readonly channels?: readonly string[]; readonly subscriptionId?: string }
     | {
         readonly type: 'update_filters';
         readonly channels?: readonly string[];
@@ -48,12 +51,13 @@ const ENVELOPE = ['type', 'action', 'id'];
 const FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
   authenticate: ['apiKey', 'since'],
   ping: [],
-  subscribe: ['channels', 'filters', 'all', 'since', 'snapshot', 'mode', 'intervalMs'],
-  unsubscribe: ['channels'],
+  subscribe: ['channels', 'filters', 'all', 'since', 'snapshot', 'mode', 'intervalMs', 'query'],
+  unsubscribe: ['channels', 'subscriptionId'],
   update_filters: ['channels', 'filters', 'mode', 'intervalMs'],
   subscriptions: [],
   stats: [],
 };
+const BESIDE_QUERY = ['channels', 'filters', 'all', 'snapshot'];
 const FILTER_NAMES: FilterNames = {
   protocols: 'protocolIds',
   chains: 'chains',
@@ -109,6 +113,8 @@ function bodyOf(type: MessageType, input: Input): ClientMessage {
     case 'stats':
       return { type };
     case 'subscribe': {
+      if (input.has('query'))
+        return { type, channels: [], filter: {}, options: {}, query: queryRequest(input, BESIDE_QUERY) };
       const filter = filterOf(input);
       const all = input.flag('all');
       const channels = required(input, 'channels', channelsOf(input));
@@ -120,7 +126,7 @@ function bodyOf(type: MessageType, input: Input): ClientMessage {
       };
     }
     case 'unsubscribe':
-      return { type, channels: channelsOf(input) };
+      return { type, channels: channelsOf(input), subscriptionId: input.text('subscriptionId') };
     default:
       required(input, 'filters', input.object('filters', FILTER_FIELDS));
       return { type, channels: channelsOf(input), filter: filterOf(input), options: readMode(input) };

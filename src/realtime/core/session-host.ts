@@ -1,4 +1,5 @@
 import type { DeliveredEvent, EncodedEvent } from './encoded-event.js';
+import type { LiveQueries } from './live-queries.js';
 import type { RealtimeLimits } from './realtime-limits.js';
 import type { Session } from './session.js';
 import type { PublishedValues } from './snapshot.js';
@@ -15,6 +16,7 @@ export interface SessionHost {
   readonly stored: StoredEvents;
   readonly published: PublishedValues;
   readonly observer: RealtimeObserver;
+  readonly queries: LiveQueries;
   now(): number;
   /** The event ready to be sent; undefined for a row that cannot be shown. */
   encode(event: DeliveredEvent): EncodedEvent | undefined;

@@ -1,4 +1,3 @@
-import { DomainError } from '../../platform/errors/domain-error.js';
 import { formatCursor, type LogEvent } from '../../events/index.js';
 import { CatchUp, type Recovery } from './catch-up.js';
 import type { EncodedEvent } from './encoded-event.js';
@@ -6,10 +5,11 @@ import { matches } from './filter.js';
 import { LatestBuffer } from './latest-buffer.js';
 import type { ClientLink, CloseReason } from './link.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
+import { OrderedChanges } from './ordered-changes.js';
 import type { SessionHost } from './session-host.js';
-import type { ConnectionInfo, SessionIdentity } from './session-identity.js';
+import { connectionInfo, type ConnectionInfo, type SessionIdentity } from './session-identity.js';
 import { SubscriptionBook, type SubscriptionSelector } from './subscription-book.js';
-import type { Subscription, SubscriptionInfo, SubscriptionRequest } from './subscription.js';
+import { namesOf, type Subscription, type SubscriptionInfo, type SubscriptionRequest } from './subscription.js';
 
 export type DeliveryMode = 'all' | 'latest';
 
@@ -51,8 +51,7 @@ export class Session {
   private catchUp: CatchUp | undefined;
   /** Everything up to here has left the latest buffer. */
   private flushedTo: number;
-  private changes: Promise<unknown> = Promise.resolve();
-  private waiting = 0;
+  private readonly changes = new OrderedChanges(() => this.ended);
   // What matched the event that is being routed; no allocation while one subscription matches.
   private markedSeq = -1;
   private firstHit: Subscription | undefined;
@@ -97,7 +96,7 @@ export class Session {
   unsubscribe(selector: SubscriptionSelector): Promise<UnsubscribeAnswer> {
     return this.inOrder(() => {
       const removed = this.book.remove(selector).map((subscription) => subscription.describe());
-      return { removed, cursor: this.cursor };
+      return { removed: [...removed, ...this.host.queries.remove(this, selector)], cursor: this.cursor };
     });
   }
 
@@ -118,21 +117,12 @@ export class Session {
   }
 
   list(): SubscriptionInfo[] {
-    return [...this.book.byId.values()].map((subscription) => subscription.describe());
+    const subscriptions = [...this.book.byId.values()].map((subscription) => subscription.describe());
+    return [...subscriptions, ...this.host.queries.list(this)];
   }
 
   info(): ConnectionInfo {
-    const { caller, address, userAgent, region } = this.identity;
-    return {
-      connectionId: this.id,
-      userId: caller.userId,
-      keyId: caller.keyId,
-      connectedAt: new Date(this.connectedAt).toISOString(),
-      lastActivity: new Date(this.lastActivity).toISOString(),
-      transport: this.link.transport,
-      metadata: { userAgent: userAgent ?? null, ipAddress: address, region: region ?? null },
-      subscriptions: this.book.byId.size,
-    };
+    return connectionInfo(this, this.list().length);
   }
 
   /** The client said something. */
@@ -154,6 +144,7 @@ export class Session {
     if (this.ended) return;
     this.ended = true;
     this.book.clear();
+    this.host.queries.close(this);
     this.host.forget(this);
   }
 
@@ -203,11 +194,21 @@ export class Session {
     return matches(subscription.filter, event);
   }
 
+  /** Something that is no event went to the link. */
+  sent(): void {
+    if (!this.watched) this.host.watch(this);
+  }
+
+  /** More than the soft mark waits to be sent. */
+  isBehind(): boolean {
+    return this.link.bufferedBytes() >= this.host.limits.softMarkBytes;
+  }
+
   /** In `latest` mode: sends what waits when the interval is over and the link has room. */
   flushIfDue(now: number): void {
     if (!this.latest || this.catchUp || !this.latest.isDue(now)) return;
     if (this.latest.size > this.host.limits.latestKeys) return this.close('slow_consumer');
-    if (this.link.bufferedBytes() < this.host.limits.softMarkBytes) this.flushLatest();
+    if (!this.isBehind()) this.flushLatest();
   }
 
   /** Sends what waits now; the number of messages. */
@@ -248,7 +249,28 @@ export class Session {
     this.markedSeq = -1;
   }
 
+  /** Live queries are opened first, for they may be refused, and begin last, so that no result comes before the answer's replay. */
   private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
+    const { queries } = this.host;
+    const isQuery = ({ type }: SubscriptionRequest) => type === 'query';
+    const { all, fresh } = queries.open(this, requests.filter(isQuery));
+    try {
+      const answer = await this.addEvents(
+        requests.filter((request) => !isQuery(request)),
+        options,
+      );
+      queries.start(this, fresh);
+      return { ...answer, subscriptions: [...answer.subscriptions, ...all.map(({ info }) => info)] };
+    } catch (error) {
+      queries.close(this, fresh);
+      throw error;
+    }
+  }
+
+  private async addEvents(
+    requests: readonly SubscriptionRequest[],
+    options: SubscribeOptions,
+  ): Promise<SubscribeAnswer> {
     const { all, fresh } = this.book.add(requests);
     this.setMode(options);
     const asked = [...new Set(all)];
@@ -270,28 +292,6 @@ export class Session {
   }
 
   private inOrder<T>(work: () => T | Promise<T>): Promise<T> {
-    if (this.ended) return Promise.reject(new DomainError('unavailable', 'The connection has ended.'));
-    if (this.waiting >= this.host.limits.waitingChanges) {
-      return Promise.reject(new DomainError('rate_limited', 'Too many changes wait for a replay of this connection.'));
-    }
-    const isFirst = this.waiting++ === 0;
-    const run = async () => {
-      try {
-        if (this.ended) throw new DomainError('unavailable', 'The connection has ended.');
-        return await work();
-      } finally {
-        this.waiting--;
-      }
-    };
-    const done = isFirst ? run() : this.changes.then(run, run);
-    this.changes = done.catch(() => {});
-    return done;
+    return this.changes.run(this.host.limits.waitingChanges, work);
   }
-}
-
-/** First subscribed first, each name once. */
-function namesOf(hits: Subscription[]): readonly string[] {
-  if (hits.length === 0) return [];
-  const ordered = hits.sort((a, b) => a.order - b.order);
-  return [...new Set(ordered.flatMap((subscription) => subscription.names))];
 }

@@ -6,7 +6,6 @@ import { SUBSCRIPTION_TYPES, type SubscriptionRequest } from './subscription.js'
 /** Throws what keeps this caller from this subscription. */
 export function assertMaySubscribe(caller: Caller, request: SubscriptionRequest): void {
   const { type, all } = request;
-  if (type === 'query') throw new DomainError('invalid_request', 'live queries are not available', { field: 'type' });
   if (caller.subscriptionTypes && !isCovered(request, caller.subscriptionTypes)) {
     throw new DomainError('forbidden', `This key may not subscribe to ${request.channel ?? type}.`, { field: 'type' });
   }

@@ -48,6 +48,10 @@ export interface SubscriptionRequest {
   all?: boolean;
   /** Send the published values that match before live events. */
   snapshot?: boolean;
+  /** Of type `query`: what is asked, as the client wrote it. */
+  query?: unknown;
+  /** Of type `query`: at most one change per so many milliseconds. */
+  intervalMs?: number;
 }
 
 /** One subscription of one session. */
@@ -104,4 +108,13 @@ export interface SubscriptionInfo {
   minValue?: number;
   maxValue?: number;
   all?: boolean;
+  /** Of a query. */
+  intervalMs?: number;
+}
+
+/** First subscribed first, each name once. */
+export function namesOf(hits: Subscription[]): readonly string[] {
+  if (hits.length === 0) return [];
+  const ordered = hits.sort((a, b) => a.order - b.order);
+  return [...new Set(ordered.flatMap((subscription) => subscription.names))];
 }

@@ -55,6 +55,7 @@ export class Admission {
   /** Counts the connection until `leave`. `resuming` connections get some room above the limit, for a short time. */
   async admit(credentials: Credentials, connectionId: string, resuming: boolean): Promise<Caller> {
     this.refuseWhileDraining();
+    if (this.settings.role === 'worker') throw noGateway();
     const caller = await this.identify(credentials);
     if (!(await this.limits.connect(credentials.address, caller))) throw tooManyConnects();
     if (!(await this.limits.openConnection(caller, connectionId, { resuming }))) {
@@ -95,6 +96,12 @@ export class Admission {
 export function draining(): DomainError {
   const retryAfterMs = Math.floor(RETRY_MS.from + Math.random() * (RETRY_MS.to - RETRY_MS.from));
   return new DomainError('server_draining', 'This server is going away; connect again.', { retryAfterMs });
+}
+
+function noGateway(): DomainError {
+  return new DomainError('unavailable', 'This process takes no clients (ROLE=worker); connect to a gateway.', {
+    retryAfterMs: RETRY_MS.to,
+  });
 }
 
 function tooManyConnects(): DomainError {

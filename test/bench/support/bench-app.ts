@@ -9,6 +9,8 @@ import { AppProcess } from '../../support/app-process.js';
 export interface BenchAppOptions {
   /** Settings on top of the bench's own: no source, no limits, warnings only. */
   readonly env?: Record<string, string>;
+  /** Kept afterwards; without one a folder of its own is used and removed. */
+  readonly dataDir?: string;
 }
 
 export interface BenchApp {
@@ -28,7 +30,7 @@ export interface BenchApp {
 export async function startBenchApp(options: BenchAppOptions): Promise<BenchApp> {
   if (!existsSync(join(import.meta.dirname, '../../../dist/src/main.js')))
     throw new Error('Build first: npm run build');
-  const dataDir = mkdtempSync(join(tmpdir(), 'defi-realtime-bench-'));
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'defi-realtime-bench-'));
   const port = await freePort();
   const adminKey = `rta_${randomBytes(8).toString('hex')}_${randomBytes(24).toString('hex')}`;
   const unlimited = 'free=0,pro=0,enterprise=0';
@@ -45,7 +47,7 @@ export async function startBenchApp(options: BenchAppOptions): Promise<BenchApp>
   });
   const stop = async (): Promise<void> => {
     await app.end('SIGTERM');
-    rmSync(dataDir, { recursive: true, force: true });
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
   };
   try {
     await app.start();

@@ -250,7 +250,7 @@ describe('subscriptions', () => {
     const { open } = start({ limits: { subscriptionsPerConnection: 2 } });
     const { session, subscribe } = open(caller({ subscriptionTypes: ['tvl_changes'] }));
     await expect(subscribe([{ type: 'tvl_changes' }, { type: 'alerts' }])).rejects.toMatchObject({ code: 'forbidden' });
-    await expect(subscribe({ type: 'query', query: {} })).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(subscribe({ type: 'query', query: {} })).rejects.toMatchObject({ code: 'forbidden' });
     await expect(
       subscribe([0.01, 0.02, 0.05].map((threshold) => ({ type: 'tvl_changes', threshold }))),
     ).rejects.toMatchObject({ code: 'limit_exceeded' });

@@ -72,8 +72,8 @@ it('switches a client that reads nothing to latest, then closes it with its curs
   const waitingAtSwitch = slow.session.link.bufferedBytes();
   for (let n = 0; n < 20; n++) await round();
   expect(slow.session.ended).toBe(false);
-  // Nothing was added meanwhile, however much was published.
-  expect(slow.session.link.bufferedBytes()).toBe(waitingAtSwitch);
+  // No event was added meanwhile, however much was published; a heartbeat may have been.
+  expect(slow.session.link.bufferedBytes()).toBeLessThan(waitingAtSwitch + name.length);
   expect(mostWaiting).toBeLessThan(SOFT_MARK + 2 * PER_BEAT * 60_000);
 
   server.hub.beat(now + 10_000);

@@ -195,7 +195,8 @@ describe('client events', () => {
     ['an unknown mode', [{ type: 'tvl_changes', mode: 'fast' }]],
     ['an interval out of bounds', [{ type: 'tvl_changes', mode: 'latest', intervalMs: 1 }]],
     ['a snapshot that is no flag', [{ type: 'tvl_changes', snapshot: 'yes' }]],
-    ['a live query', [{ type: 'query', query: {} }]],
+    ['a live query that is none', [{ type: 'query', query: [] }]],
+    ['a live query with a filter beside it', [{ type: 'query', query: {}, protocol: 'aave' }]],
     ['several arguments', [{ type: 'tvl_changes' }, { type: 'alerts' }]],
   ];
 

@@ -7,3 +7,8 @@ import type { EncodedEvent } from '../encoded-event.js';
 export function socketIoEvent(event: EncodedEvent, namespace: string, merged?: number): string {
   return `2${namespace},["${event.name}",${event.textMerged(merged)}]`;
 }
+
+/** The packet of a message that is no event of the log. */
+export function socketIoMessage(name: string, body: object, namespace: string): string {
+  return `2${namespace},${JSON.stringify([name, body])}`;
+}

@@ -36,7 +36,10 @@ function aliases(event: EncodedEvent): Readonly<Record<string, unknown>> {
  * and what a message says beside `type`, `id`, `cursor` and `timestamp` keeps its place.
  */
 export function websocketMessage(name: string, body: Readonly<Record<string, unknown>>): string {
-  if (name === 'error') return JSON.stringify({ type: name, error: body });
+  if (name === 'error') {
+    const { subscriptionId, ...error } = body;
+    return JSON.stringify({ type: name, error, subscriptionId });
+  }
   if (name === 'system_announcement') return announcement(body);
   return JSON.stringify({ type: name, ...inMilliseconds(body) });
 }

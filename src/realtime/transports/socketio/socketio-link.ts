@@ -1,7 +1,8 @@
 import type { Socket } from 'socket.io';
-import { socketIoEvent } from '../../core/dialects/socketio.js';
+import { socketIoEvent, socketIoMessage } from '../../core/dialects/socketio.js';
 import type { EncodedEvent, FrameFormat } from '../../core/encoded-event.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
+import type { MessageFormat, SharedMessage } from '../../core/shared-message.js';
 import { closingOf } from '../closings.js';
 import type { FrameRun } from '../frame-run.js';
 import { EngineOutlet, type FrameProof } from '../socket-internals.js';
@@ -16,23 +17,30 @@ const COMES_BACK: ReadonlySet<CloseReason> = new Set(['slow_consumer', 'server_d
 /** The engine's type of a message, in front of every Socket.IO packet. */
 const MESSAGE = '4';
 
-/** One per namespace. */
-const formats = new Map<string, FrameFormat>();
+interface Formats {
+  readonly event: FrameFormat;
+  readonly message: MessageFormat;
+}
 
-function formatOf(namespace: string): FrameFormat {
-  let format = formats.get(namespace);
-  if (!format) {
-    format = { build: (event) => textFrame(MESSAGE + socketIoEvent(event, namespace)) };
-    formats.set(namespace, format);
-  }
-  return format;
+/** One per namespace. */
+const formats = new Map<string, Formats>();
+
+function formatsOf(namespace: string): Formats {
+  const known = formats.get(namespace);
+  if (known) return known;
+  const made: Formats = {
+    event: { build: (event) => textFrame(MESSAGE + socketIoEvent(event, namespace)) },
+    message: { build: ({ name, body }) => textFrame(MESSAGE + socketIoMessage(name, body, namespace)) },
+  };
+  formats.set(namespace, made);
+  return made;
 }
 
 /** One Socket.IO socket as the core sees it. */
 export class SocketIoLink extends BatchedWriter implements ClientLink {
   readonly transport = 'socketio';
   private readonly outlet: EngineOutlet;
-  private readonly format: FrameFormat;
+  private readonly formats: Formats;
 
   constructor(
     private readonly socket: Socket,
@@ -41,12 +49,12 @@ export class SocketIoLink extends BatchedWriter implements ClientLink {
   ) {
     super(batches);
     this.outlet = new EngineOutlet(socket.conn, proof);
-    this.format = formatOf(socket.nsp.name);
+    this.formats = formatsOf(socket.nsp.name);
   }
 
   sendEvent(event: EncodedEvent, _channels: readonly string[], merged?: number): void {
     if (!this.socket.connected) return;
-    if (merged === undefined) this.collect(event.frame(this.format));
+    if (merged === undefined) this.collect(event.frame(this.formats.event));
     else this.collectAlone(textFrame(MESSAGE + socketIoEvent(event, this.socket.nsp.name, merged)));
   }
 
@@ -54,6 +62,10 @@ export class SocketIoLink extends BatchedWriter implements ClientLink {
     if (!this.socket.connected) return;
     this.flush();
     this.socket.emit(name, body);
+  }
+
+  sendShared(message: SharedMessage): void {
+    if (this.socket.connected) this.collect(message.frame(this.formats.message));
   }
 
   /** Answers a client event after everything that was sent before. */

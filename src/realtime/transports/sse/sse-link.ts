@@ -3,10 +3,12 @@ import type { FrameFormat, EncodedEvent } from '../../core/encoded-event.js';
 import { sseBlock, sseMessage } from '../../core/dialects/sse.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
+import type { MessageFormat, SharedMessage } from '../../core/shared-message.js';
 import type { FrameRun } from '../frame-run.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';
 
+const MESSAGE: MessageFormat = { build: ({ name, body }) => Buffer.from(sseMessage(name, { ...body })) };
 const BLOCK: FrameFormat = { build: (event) => Buffer.from(sseBlock(event)) };
 
 /**
@@ -39,6 +41,10 @@ export class SseLink extends BatchedWriter implements ClientLink {
     if (name === 'ready') this.ready = true;
     this.flush();
     this.response.write(name === 'heartbeat' && !this.ready ? ': replaying\n\n' : sseMessage(name, body));
+  }
+
+  sendShared(message: SharedMessage): void {
+    if (this.isOpen) this.collect(message.frame(MESSAGE));
   }
 
   bufferedBytes(): number {

@@ -2,7 +2,7 @@ import { isShortChannel } from '../../../events/index.js';
 import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
 import type { ClientMessage, NamedChannel } from '../../core/parse-websocket.js';
 import type { Session, SubscribeAnswer } from '../../core/session.js';
-import type { Subscription } from '../../core/subscription.js';
+import type { Subscription, SubscriptionRequest } from '../../core/subscription.js';
 import { filterAnswer, subscriptionAnswer } from './answers.js';
 import type { WebSocketLink } from './websocket-link.js';
 
@@ -15,14 +15,17 @@ export async function runCommand(message: Command, session: Session, link: WebSo
     case 'ping':
       return link.answer('pong', message.id, { timestamp: now });
     case 'subscribe':
-      return subscribe(message, session, link, now);
+      return message.query
+        ? subscribeQuery(message, message.query, session, link, now)
+        : subscribe(message, session, link, now);
     case 'unsubscribe':
       return unsubscribe(message, session, link);
     case 'update_filters':
       return updateFilters(message, session, link);
     case 'subscriptions': {
       const subscriptions = [...session.subscriptions.values()].map(subscriptionAnswer);
-      return link.answer('subscriptions', message.id, { subscriptions, cursor: session.cursor });
+      const queries = session.list().filter(({ type }) => type === 'query');
+      return link.answer('subscriptions', message.id, { subscriptions, queries, cursor: session.cursor });
     }
     case 'stats':
       return link.answer('stats', message.id, statsOf(session, link));
@@ -53,6 +56,17 @@ async function subscribe(message: Of<'subscribe'>, session: Session, link: WebSo
   }
 }
 
+async function subscribeQuery(
+  { id }: Of<'subscribe'>,
+  query: SubscriptionRequest,
+  session: Session,
+  link: WebSocketLink,
+  now: number,
+): Promise<void> {
+  const { subscriptions, cursor } = await session.subscribe([query]);
+  link.answer('subscription_confirmed', id, { subscription: { ...subscriptions[0], subscribedAt: now }, cursor });
+}
+
 /** A channel subscribed again replaces its filters: the newer subscription was added first, so nothing falls between. */
 async function forgetReplaced(
   session: Session,
@@ -80,7 +94,13 @@ function noChannel(channel: string): SocketError {
   return new DomainError('invalid_request', message, { field: 'channels' }).toSocket();
 }
 
-async function unsubscribe({ id, channels }: Of<'unsubscribe'>, session: Session, link: WebSocketLink): Promise<void> {
+async function unsubscribe(message: Of<'unsubscribe'>, session: Session, link: WebSocketLink): Promise<void> {
+  const { id, channels, subscriptionId } = message;
+  if (subscriptionId !== undefined) {
+    const { removed, cursor } = await session.unsubscribe({ id: subscriptionId, ...(channels && { channels }) });
+    const status = removed.length > 0 ? 'unsubscribed' : 'not_subscribed';
+    return link.answer('unsubscription_result', id, { results: [{ subscriptionId, status }], cursor });
+  }
   const { removed, cursor } = await session.unsubscribe(channels ? { channels } : {});
   const gone = removed.flatMap(({ channel }) => channel ?? []);
   const results = (channels ?? gone).map((channel) => ({

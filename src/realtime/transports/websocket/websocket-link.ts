@@ -4,11 +4,14 @@ import type { MessageId } from '../../core/parse-websocket.js';
 import type { EncodedEvent } from '../../core/encoded-event.js';
 import { websocketMessage, websocketText } from '../../core/dialects/websocket.js';
 import type { ClientLink, CloseReason } from '../../core/link.js';
+import type { MessageFormat, SharedMessage } from '../../core/shared-message.js';
 import type { FrameRun } from '../frame-run.js';
 import type { PlainOutlet } from '../socket-internals.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closeCodeOf, closingOf } from '../closings.js';
 import { textFrame } from './text-frame.js';
+
+const MESSAGE: MessageFormat = { build: ({ name, body }) => textFrame(websocketMessage(name, { ...body })) };
 
 /**
  * One plain WebSocket as the core sees it. Frames are made once for all sockets: the `ws` sender would build a header per
@@ -33,6 +36,10 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
 
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
     this.say(websocketMessage(name, body));
+  }
+
+  sendShared(message: SharedMessage): void {
+    if (this.isOpen) this.collect(message.frame(MESSAGE));
   }
 
   /** The answer to a message; `id` is the message's own. */

@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { EventFeed, parseCursor } from '../../events/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { queryFault } from '../core/faults.js';
+
+/** How long a query waits for this process to hear of a position of the log. */
+const PATIENCE_MS = 1_000;
+
+/** Lets a query wait until this process knows everything up to a position that the client has heard of. */
+@Injectable()
+export class Freshness {
+  constructor(private readonly feed: EventFeed) {}
+
+  /** Throws for what is no position of this log, and when it does not come in a second. */
+  async reach(cursor: string | undefined, signal: AbortSignal): Promise<void> {
+    if (cursor === undefined) return;
+    const position = parseCursor(cursor);
+    if (position === undefined)
+      throw this.fault('invalid_cursor', 'at_least is not a cursor; give what ingest answered, or leave it out.');
+    if (this.reached(position.seq) && position.epoch !== this.feed.epoch) {
+      throw this.fault('cursor_expired', 'at_least belongs to an earlier epoch of the log; leave it out.');
+    }
+    if (!this.reached(position.seq)) await this.arrival(position.seq, signal);
+  }
+
+  private reached(seq: number): boolean {
+    return this.feed.position >= seq;
+  }
+
+  private arrival(seq: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        unsubscribe();
+        signal.removeEventListener('abort', leave);
+      };
+      const leave = (): void => {
+        end();
+        reject(signal.reason);
+      };
+      const timer = setTimeout(() => {
+        end();
+        const detail = 'This process has not heard of the position at_least yet; try again.';
+        reject(new DomainError('unavailable', detail, { retryAfterMs: PATIENCE_MS, field: 'at_least' }));
+      }, PATIENCE_MS);
+      const unsubscribe = this.feed.subscribe(() => {
+        if (!this.reached(seq)) return;
+        end();
+        resolve();
+      });
+      signal.addEventListener('abort', leave, { once: true });
+    });
+  }
+
+  private fault(code: string, detail: string): DomainError {
+    return queryFault('invalid_request', '/at_least', code, detail);
+  }
+}

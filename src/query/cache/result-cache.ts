@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Counter } from 'prom-client';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { RedisConnections } from '../../platform/redis/redis-connections.js';
+import type { QueryResult } from '../execution/query-runner.js';
+
+/** Values that were not published move no version; an answer that shows one lives at most this long. */
+const LIFETIME_MS = 4_500;
+/** Results kept in this process, by their size as text. */
+const MEMORY_BYTES = 64_000_000;
+/** Larger results are not sent to Redis: fetching one would take as long as asking again. */
+const REDIS_BYTES = 500_000;
+
+export type CacheState = 'hit' | 'miss' | 'off';
+
+/**
+ * Results by the hash of what was asked and the version of what it depends on, in this process and in Redis. Nothing is
+ * ever invalidated: a changed version is another key.
+ */
+@Injectable()
+export class ResultCache {
+  private readonly memory = new LRUCache<string, QueryResult>({ maxSize: MEMORY_BYTES, ttl: LIFETIME_MS });
+  private readonly hits: Counter;
+  private readonly misses: Counter;
+
+  constructor(
+    private readonly redis: RedisConnections,
+    metrics: Metrics,
+  ) {
+    const registers = [metrics.registry];
+    this.hits = new Counter({ name: 'query_cache_hits_total', help: 'Queries answered from the cache.', registers });
+    this.misses = new Counter({
+      name: 'query_cache_misses_total',
+      help: 'Queries the cache had no answer for.',
+      registers,
+    });
+  }
+
+  /** Whether results reach further than this process should: Redis is configured and away. */
+  get degraded(): boolean {
+    return this.redis.configured && this.redis.state !== 'up';
+  }
+
+  async find(key: string): Promise<QueryResult | undefined> {
+    const found = this.memory.get(key) ?? (await this.fromRedis(key));
+    (found === undefined ? this.misses : this.hits).inc();
+    return found;
+  }
+
+  /** `startedAt`: when the result's reading began, on the clock of `performance.now()`; its age counts from there. */
+  keep(key: string, result: QueryResult, startedAt: number): void {
+    const ttl = Math.floor(LIFETIME_MS - (performance.now() - startedAt));
+    if (ttl <= 0) return;
+    const text = JSON.stringify(result);
+    this.memory.set(key, result, { ttl, size: Math.max(1, text.length) });
+    if (this.redis.state !== 'up' || text.length > REDIS_BYTES) return;
+    // Nobody waits for it, and a failure only costs a later question.
+    void this.redis
+      .commands()
+      .set(this.redis.key(key), text, 'PX', ttl)
+      .catch(() => undefined);
+  }
+
+  private async fromRedis(key: string): Promise<QueryResult | undefined> {
+    if (this.redis.state !== 'up') return undefined;
+    try {
+      const commands = this.redis.commands();
+      const name = this.redis.key(key);
+      const [text, left] = await Promise.all([commands.get(name), commands.pttl(name)]);
+      if (text === null || left <= 0) return undefined;
+      const result = JSON.parse(text) as QueryResult;
+      this.memory.set(key, result, { ttl: Math.min(left, LIFETIME_MS), size: Math.max(1, text.length) });
+      return result;
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { EventFeed, isDelivered, type LogEvent } from '../../events/index.js';
+import type { DatasetName } from '../core/ast.js';
+import type { Dependencies } from '../core/dependencies.js';
+
+/**
+ * The position of the last event that could change the answer of a query, per protocol, chain, token and dataset. The
+ * position is its own version: processes that have read the log equally far agree on it without speaking to each other.
+ */
+@Injectable()
+export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
+  private readonly stamps = new Map<string, number>();
+  /** Nothing is known of what happened before this. */
+  private base = 0;
+  private newest = 0;
+  private ends: (() => void)[] = [];
+
+  constructor(private readonly feed: EventFeed) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.feed.start();
+    this.base = this.feed.position;
+    this.newest = this.feed.position;
+    this.ends = [this.feed.subscribe((batch) => this.receive(batch)), this.feed.onEpochChange(() => this.forget())];
+  }
+
+  onApplicationShutdown(): void {
+    for (const end of this.ends) end();
+  }
+
+  /** Two equal versions of one epoch: nothing has happened in between that the query depends on. */
+  versionOf({ dataset, protocols, chains, tokens }: Dependencies): string {
+    const bound = this.bound(dataset, { protocols, chains, tokens });
+    const own = bound === undefined ? this.of(dataset) : Math.max(0, ...bound.map((key) => this.of(key)));
+    const newest = Math.max(this.base, own, dataset === 'tvl' ? this.of('descriptions') : 0);
+    return `${this.feed.epoch}-${newest}`;
+  }
+
+  /** The narrowest of what a query is bound to; a price's chain is only a property that may change. */
+  private bound(
+    dataset: DatasetName,
+    { protocols, chains, tokens }: Pick<Dependencies, 'protocols' | 'chains' | 'tokens'>,
+  ): string[] | undefined {
+    const keys = (kind: string, values: ReadonlySet<string>): string[] =>
+      [...values].map((value) => `${kind} ${value}`);
+    if (dataset === 'prices' && tokens) return keys('token', tokens);
+    if ((dataset === 'tvl' || dataset === 'protocols') && protocols) return keys('protocol', protocols);
+    return dataset === 'tvl' && chains ? keys('chain', chains) : undefined;
+  }
+
+  private of(key: string): number {
+    return this.stamps.get(key) ?? 0;
+  }
+
+  private receive(batch: readonly LogEvent[]): void {
+    const [first] = batch;
+    // A hole: the log no longer held what this process missed.
+    if (first !== undefined && first.seq > this.newest + 1) this.base = first.seq - 1;
+    for (const event of batch) this.note(event);
+    this.newest = batch.at(-1)?.seq ?? this.newest;
+  }
+
+  private note(event: LogEvent): void {
+    const { type, seq, protocol, chain, token } = event;
+    if (isDelivered(event)) this.stamps.set('events', seq);
+    const keys: string[] = [];
+    if (type === 'tvl_change' || type === 'tvl_baseline')
+      keys.push('tvl', 'protocols', `protocol ${protocol}`, `chain ${chain}`);
+    else if (type === 'price_change' || type === 'price_baseline') keys.push('prices', `token ${token}`);
+    else if (type === 'protocol_update') keys.push('protocols', 'descriptions', `protocol ${protocol}`);
+    for (const key of keys) this.stamps.set(key, seq);
+  }
+
+  private forget(): void {
+    this.stamps.clear();
+    this.base = this.feed.position;
+  }
+}

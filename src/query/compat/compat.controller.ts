@@ -1,0 +1,90 @@
+import { Controller, Get, Header, Param } from '@nestjs/common';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AnonymousAllowed, Roles } from '../../access/index.js';
+import {
+  LlamaChain,
+  LlamaChainHistory,
+  LlamaChainParams,
+  LlamaChainPoint,
+  LlamaCoin,
+  LlamaCoins,
+  LlamaCoinsParams,
+  LlamaProtocol,
+  LlamaProtocolHistory,
+  LlamaProtocolParams,
+} from './compat.dto.js';
+import { LlamaAnswers } from './llama-answers.js';
+
+/** Present values change many times a second; a client or a proxy need not ask more often than this. */
+const PRESENT = 'max-age=1, stale-while-revalidate=10';
+/** Histories are daily; only their last point moves. */
+const HISTORY = 'max-age=30, stale-while-revalidate=300';
+
+/**
+ * DefiLlama's free routes in DefiLlama's shapes, so that a client of theirs works by changing its address. Every answer
+ * has an ETag; `If-None-Match` is answered with 304.
+ */
+@ApiTags('DefiLlama-compatible')
+@ApiExtraModels(LlamaChainHistory, LlamaCoin)
+@AnonymousAllowed()
+@Roles('reader')
+@Controller()
+export class CompatController {
+  constructor(private readonly llama: LlamaAnswers) {}
+
+  /** All protocols with their TVL, the largest first. */
+  @Get('protocols')
+  @Header('Cache-Control', PRESENT)
+  protocols(): Promise<LlamaProtocol[]> {
+    return this.llama.protocols();
+  }
+
+  /** One protocol with the daily history of its total and of each chain. */
+  @Get('protocol/:protocol')
+  @Header('Cache-Control', HISTORY)
+  @ApiOkResponse({ type: LlamaProtocolHistory })
+  protocol(@Param() { protocol }: LlamaProtocolParams): Promise<LlamaProtocolHistory> {
+    return this.llama.protocol(protocol);
+  }
+
+  /** The present TVL of a protocol, a bare number of US dollars. */
+  @Get('tvl/:protocol')
+  @Header('Cache-Control', PRESENT)
+  @Header('Content-Type', 'application/json; charset=utf-8')
+  @ApiOkResponse({ content: { 'application/json': { schema: { type: 'number', example: 4_962_012_809.79 } } } })
+  tvl(@Param() { protocol }: LlamaProtocolParams): number {
+    return this.llama.tvl(protocol);
+  }
+
+  /**
+   * The present TVL of all chains, the largest first.
+   * @remarks Without the categories CEX, Chain and Liquid Staking, as DefiLlama counts chains; `/v1/chains` has all.
+   */
+  @Get('v2/chains')
+  @Header('Cache-Control', PRESENT)
+  chains(): Promise<LlamaChain[]> {
+    return this.llama.chains();
+  }
+
+  /** Daily TVL of everything. */
+  @Get('v2/historicalChainTvl')
+  @Header('Cache-Control', HISTORY)
+  @ApiOperation({ operationId: 'historicalChainTvl' })
+  history(): Promise<LlamaChainPoint[]> {
+    return this.llama.history();
+  }
+
+  /** Daily TVL of one chain. */
+  @Get('v2/historicalChainTvl/:chain')
+  @Header('Cache-Control', HISTORY)
+  chainHistory(@Param() { chain }: LlamaChainParams): Promise<LlamaChainPoint[]> {
+    return this.llama.history(chain);
+  }
+
+  /** Present prices of coins. */
+  @Get('prices/current/:coins')
+  @Header('Cache-Control', PRESENT)
+  coins(@Param() { coins }: LlamaCoinsParams): Promise<LlamaCoins> {
+    return this.llama.coins(coins);
+  }
+}

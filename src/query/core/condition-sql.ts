@@ -1,0 +1,68 @@
+import type { Comparison, Condition, Operator } from './ast.js';
+import type { FieldType } from './datasets.js';
+import type { KeyExpression } from './relation.js';
+import type { SqlParameters } from './sql-parameters.js';
+
+const BINARY: Readonly<Partial<Record<Operator, string>>> = {
+  eq: '=',
+  ne: '<>',
+  gt: '>',
+  gte: '>=',
+  lt: '<',
+  lte: '<=',
+};
+/** Types of bound values, by the type of the field. */
+const BOUND: Readonly<Record<FieldType, string>> = {
+  text: 'text',
+  texts: 'text',
+  json: 'text',
+  number: 'float8',
+  time: 'timestamptz',
+};
+
+type Lookup = (field: string) => KeyExpression;
+
+/** A condition as SQL. `decided`: the outcome is never unknown, so that it can be turned round. */
+export function conditionSql(condition: Condition, lookup: Lookup, parameters: SqlParameters, decided = false): string {
+  switch (condition.kind) {
+    case 'compare':
+      return comparisonSql(condition, lookup, parameters, decided);
+    case 'not':
+      return `NOT ${conditionSql(condition.of, lookup, parameters, true)}`;
+    default: {
+      const parts = condition.of.map((part) => conditionSql(part, lookup, parameters, decided));
+      return `(${parts.join(condition.kind === 'and' ? ' AND ' : ' OR ')})`;
+    }
+  }
+}
+
+function comparisonSql(comparison: Comparison, lookup: Lookup, parameters: SqlParameters, decided: boolean): string {
+  const { sql, type, nullable } = lookup(comparison.field);
+  if (comparison.operator === 'is_null') return `(${sql} IS ${comparison.negated ? 'NOT ' : ''}NULL)`;
+  const compared =
+    type === 'texts' ? listSql(comparison, sql, parameters) : scalarSql(comparison, sql, BOUND[type], parameters);
+  return decided && nullable ? `coalesce(${compared}, false)` : `(${compared})`;
+}
+
+function scalarSql({ operator, values }: Comparison, sql: string, bound: string, parameters: SqlParameters): string {
+  const [first, second] = values;
+  switch (operator) {
+    case 'in':
+      return `${sql} = ANY (${parameters.add(values, `${bound}[]`)})`;
+    case 'nin':
+      return `${sql} <> ALL (${parameters.add(values, `${bound}[]`)})`;
+    case 'between':
+      return `${sql} BETWEEN ${parameters.add(first, bound)} AND ${parameters.add(second, bound)}`;
+    case 'like':
+      // Without an escape character every pattern is a good one.
+      return `${sql} ILIKE ${parameters.add(first, bound)} ESCAPE ''`;
+    default:
+      return `${sql} ${BINARY[operator]} ${parameters.add(first, bound)}`;
+  }
+}
+
+/** A list compares as having one of the values, or none of them. */
+function listSql({ operator, values }: Comparison, sql: string, parameters: SqlParameters): string {
+  const overlaps = `${sql} && ${parameters.add(values, 'text[]')}`;
+  return operator === 'ne' || operator === 'nin' ? `NOT (${overlaps})` : overlaps;
+}

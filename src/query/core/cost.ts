@@ -1,0 +1,70 @@
+import { comparisons, conjuncts, type Query } from './ast.js';
+import { datasetOf, fieldOf } from './datasets.js';
+import type { Plan, Span } from './plan.js';
+import { queryFault } from './faults.js';
+import { DAY_MS, HOUR_MS } from './time.js';
+
+/** Sizes of what is stored, roughly and not quite new. */
+export interface StoredSizes {
+  readonly series: Readonly<Record<'tvl' | 'price', number>>;
+  /** Protocols, or tokens, that the series belong to. */
+  readonly subjects: Readonly<Record<'tvl' | 'price', number>>;
+  readonly protocols: number;
+  /** Single values of one series per hour. */
+  readonly pointsPerHour: number;
+  readonly logRows: number;
+}
+
+export interface Cost {
+  /** Rows that have to be read. */
+  readonly rows: number;
+  /** Runs beside a few of its like only, however many connections are free. */
+  readonly heavy: boolean;
+}
+
+/** About a tenth of a second of one core. */
+const HEAVY_ROWS = 150_000;
+/** About what fits into the 30 s of a query. */
+const MOST_ROWS = 60_000_000;
+
+/** What a query will cost, from its plan. Throws for one that cannot be answered in time, with the fix. */
+export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes): Cost {
+  const rows = Math.ceil(rowsOf(query, plan, sizes));
+  if (rows > MOST_ROWS) {
+    const detail = `About ${rows} rows would have to be read, at most ${MOST_ROWS} may; use a longer time.bucket, a shorter range, or fewer protocols.`;
+    throw queryFault('limit_exceeded', '/time', 'too_costly', detail);
+  }
+  return { rows, heavy: rows > HEAVY_ROWS };
+}
+
+function rowsOf(query: Query, { levels, range }: Plan, sizes: StoredSizes): number {
+  const { metric, name, timeField } = datasetOf(query.dataset);
+  if (timeField !== undefined)
+    return query.aggregations.length > 0 || range !== undefined ? sizes.logRows : query.limit * 10;
+  if (name === 'protocols') return sizes.protocols + sizes.series.tvl;
+  const series = metric === undefined ? 0 : sizes.series[metric] * selected(query, sizes);
+  if (levels === undefined) {
+    const lookups = comparisons(query.where).reduce(
+      (sum, { field }) => sum + (fieldOf(datasetOf(query.dataset), field)?.lookups ?? 0),
+      0,
+    );
+    return series * (1 + lookups);
+  }
+  const length = (span: Span | undefined): number => (span === undefined ? 0 : span.to - span.from);
+  const days = length(levels.days) / DAY_MS;
+  const hours = (length(levels.hours) - length(levels.days)) / HOUR_MS;
+  const rest = (length(levels) - length(levels.hours)) / HOUR_MS;
+  return series * (1 + days + hours + rest * sizes.pointsPerHour);
+}
+
+/** Share of the series that conditions on the subject leave, as far as that can be told without asking. */
+function selected(query: Query, sizes: StoredSizes): number {
+  const [subject, count] =
+    query.dataset === 'prices' ? ['token', sizes.subjects.price] : ['protocol', sizes.subjects.tvl];
+  const lists = conjuncts(query.where).flatMap((part) =>
+    part.kind === 'compare' && part.field === subject && (part.operator === 'in' || part.operator === 'eq')
+      ? [part.values.length]
+      : [],
+  );
+  return count === 0 ? 1 : Math.min(1, ...lists.map((length) => length / count));
+}

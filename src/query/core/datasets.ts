@@ -1,0 +1,188 @@
+import { normaliseChain, normaliseToken } from '../../events/index.js';
+import type { DatasetName, SortKey } from './ast.js';
+
+export type FieldType = 'text' | 'number' | 'time' | 'texts' | 'json';
+
+/** One field of a dataset: what it is, and the fixed SQL that gives it. Nothing a client sends becomes SQL. */
+export interface Field {
+  readonly type: FieldType;
+  readonly nullable: boolean;
+  /** Its value in the dataset's current rows; `now` is the placeholder of the moment of the query. */
+  sql(now: string): string;
+  /** With `time`: a property of the series (a column of that name), or the recorded value itself. Absent: no history. */
+  readonly history?: 'series' | 'value';
+  /** The one spelling of a value, where many are in use. */
+  readonly normalise?: (text: string) => string;
+  /** How much longer than a column this takes to compute, in rows read. */
+  readonly lookups?: number;
+  /** Shown with a row, and of no other use. */
+  readonly shownOnly?: boolean;
+  /** Type of a bound value, where it is not the usual one of the field's type. */
+  readonly bound?: string;
+}
+
+export interface Dataset {
+  readonly name: DatasetName;
+  readonly fields: Readonly<Record<string, Field>>;
+  /** FROM of the current rows. */
+  readonly from: string;
+  /** What a row must fulfil unless the query names `chain` itself. */
+  readonly counting?: string;
+  /** Fields that make a row unique. */
+  readonly key: readonly string[];
+  readonly defaultSort: readonly SortKey[];
+  /** With `time`: the metric whose recorded series are read, or the column in which the rows stand in time. */
+  readonly metric?: 'tvl' | 'price';
+  readonly timeField?: string;
+}
+
+const column = (type: FieldType, sql: string, extra: Partial<Field> = {}): Field => ({
+  type,
+  nullable: false,
+  sql: () => sql,
+  ...extra,
+});
+const nullable = { nullable: true };
+const chain = { normalise: normaliseChain };
+const token = { normalise: normaliseToken };
+
+/**
+ * The change since the last value at or before then, as a fraction; null without one, from zero, and beyond what a number
+ * holds. Two index look-ups.
+ */
+const change = (metric: 'tvl' | 'price', value: string, subject: string, ofChain: string, interval: string): Field => ({
+  type: 'number',
+  nullable: true,
+  lookups: 8,
+  sql: (now) => `(SELECT CASE WHEN h.value = 0 OR (h.value < 1 AND ${value} > h.value * 1e300) THEN NULL
+    ELSE (${value} - h.value) / h.value END
+  FROM metric_series m CROSS JOIN LATERAL (SELECT coalesce(
+    (SELECT q.value FROM metric_points q WHERE q.series_id = m.id AND q.at <= ${now} - interval '${interval}'
+     ORDER BY q.at DESC, q.seq DESC LIMIT 1),
+    (SELECT q.close FROM metric_hourly q WHERE q.series_id = m.id AND q.bucket <= ${now} - interval '${interval}'
+     AND q.closed_at <= ${now} - interval '${interval}' ORDER BY q.bucket DESC LIMIT 1)) AS value) h
+  WHERE m.metric = '${metric}' AND m.subject = ${subject} AND m.chain = ${ofChain})`,
+});
+
+const changes = (metric: 'tvl' | 'price', value: string, subject: string, ofChain: string) => ({
+  change_1h: change(metric, value, subject, ofChain, '1 hour'),
+  change_24h: change(metric, value, subject, ofChain, '24 hours'),
+  change_7d: change(metric, value, subject, ofChain, '168 hours'),
+});
+
+const observation = {
+  source: column('text', 'r.source'),
+  confidence: column('number', 'r.confidence::float8'),
+  tags: column('texts', 'r.tags'),
+  observed_at: column('time', 'r.observed_at'),
+};
+
+/** A protocol's real chains count, and `all` where there is none. */
+const countingRows = (table: string, subject: string, rest = ''): string =>
+  `(is_real_chain(r.chain) OR (r.chain = 'all' AND NOT EXISTS (SELECT FROM ${table} o
+    WHERE o.${subject} = r.${subject}${rest} AND is_real_chain(o.chain))))`;
+
+export const COUNTING_SERIES = countingRows('metric_series', 'subject', ` AND o.metric = 'tvl'`);
+
+const tvl: Dataset = {
+  name: 'tvl',
+  metric: 'tvl',
+  from: 'protocol_tvl r LEFT JOIN protocols p ON p.slug = r.protocol',
+  counting: countingRows('protocol_tvl', 'protocol'),
+  key: ['protocol', 'chain'],
+  defaultSort: [{ field: 'tvl', order: 'desc' }],
+  fields: {
+    protocol: column('text', 'r.protocol', { history: 'series' }),
+    chain: column('text', 'r.chain', { history: 'series', ...chain }),
+    tvl: column('number', 'r.tvl', { history: 'value' }),
+    name: column('text', 'p.name', { history: 'series', ...nullable }),
+    category: column('text', 'p.category', { history: 'series', ...nullable }),
+    symbol: column('text', 'p.symbol', { history: 'series', ...nullable }),
+    ...changes('tvl', 'r.tvl', 'r.protocol', 'r.chain'),
+    ...observation,
+  },
+};
+
+const prices: Dataset = {
+  name: 'prices',
+  metric: 'price',
+  from: 'token_prices r',
+  key: ['token'],
+  defaultSort: [{ field: 'market_cap', order: 'desc' }],
+  fields: {
+    token: column('text', 'r.token', { history: 'series', ...token }),
+    symbol: column('text', 'r.symbol', { history: 'series', ...nullable }),
+    chain: column('text', 'r.chain', { history: 'series', ...nullable, ...chain }),
+    price: column('number', 'r.price', { history: 'value' }),
+    volume_24h: column('number', 'r.volume_24h', nullable),
+    market_cap: column('number', 'r.market_cap', nullable),
+    ...changes('price', 'r.price', 'r.token', `''`),
+    ...observation,
+  },
+};
+
+const protocols: Dataset = {
+  name: 'protocols',
+  from: `protocols r LEFT JOIN (SELECT t.protocol, coalesce(sum(t.tvl) FILTER (WHERE is_real_chain(t.chain)),
+      max(t.tvl) FILTER (WHERE t.chain = 'all')) AS tvl FROM protocol_tvl t GROUP BY t.protocol) v ON v.protocol = r.slug`,
+  key: ['protocol'],
+  defaultSort: [{ field: 'tvl', order: 'desc' }],
+  fields: {
+    protocol: column('text', 'r.slug'),
+    name: column('text', 'r.name'),
+    symbol: column('text', 'r.symbol', nullable),
+    category: column('text', 'r.category', nullable),
+    chains: column('texts', 'r.chains', chain),
+    url: column('text', 'r.url', nullable),
+    tvl: column('number', 'v.tvl', nullable),
+    updated_at: column('time', 'r.updated_at'),
+  },
+};
+
+/** What everyone may see, and what belongs to the caller, whose id the connection carries (QueryPool). */
+const events: Dataset = {
+  name: 'events',
+  from: 'readable_events r',
+  timeField: 'logged_at',
+  key: ['seq'],
+  defaultSort: [{ field: 'seq', order: 'desc' }],
+  fields: {
+    seq: column('number', 'r.seq', { shownOnly: true, bound: 'bigint' }),
+    cursor: column('text', 'r.cursor', { shownOnly: true }),
+    event_type: column('text', 'r.type'),
+    protocol: column('text', 'r.protocol', nullable),
+    chain: column('text', 'r.chain', { ...nullable, ...chain }),
+    token: column('text', 'r.token', { ...nullable, ...token }),
+    name: column('text', 'r.name', nullable),
+    category: column('text', 'r.category', nullable),
+    symbol: column('text', 'r.symbol', nullable),
+    previous: column('number', 'r.previous', nullable),
+    current: column('number', 'r.current', nullable),
+    change: column('number', 'r.change', nullable),
+    moved: column('number', 'r.moved', nullable),
+    volume_24h: column('number', 'r.volume_24h', nullable),
+    market_cap: column('number', 'r.market_cap', nullable),
+    source: column('text', 'r.source'),
+    confidence: column('number', 'r.confidence::float8'),
+    tags: column('texts', 'r.tags'),
+    data: column('json', 'r.data', { ...nullable, shownOnly: true }),
+    observed_at: column('time', 'r.observed_at'),
+    logged_at: column('time', 'r.logged_at'),
+  },
+};
+
+const ALL: Readonly<Record<DatasetName, Dataset>> = { tvl, prices, protocols, events };
+
+export function datasetOf(name: DatasetName): Dataset {
+  return ALL[name];
+}
+
+/** A field by a client's word for it; never something that every object has. */
+export function fieldOf(dataset: Dataset, name: string): Field | undefined {
+  return Object.hasOwn(dataset.fields, name) ? dataset.fields[name] : undefined;
+}
+
+/** The names that stand in answers and messages. */
+export function fieldNames(dataset: Dataset, fits: (field: Field) => boolean = () => true): string[] {
+  return Object.entries(dataset.fields).flatMap(([name, field]) => (fits(field) ? [name] : []));
+}

@@ -1,0 +1,56 @@
+import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
+
+/** More faults than this help nobody. */
+const MOST_FAULTS = 50;
+const LONGEST_POINTER = 200;
+
+/** Collects what is wrong with a query, each with its place and the fix. */
+export class Faults {
+  private readonly invalid: InputFault[] = [];
+  private readonly limits: InputFault[] = [];
+
+  add(pointer: string, code: string, detail: string): void {
+    push(this.invalid, pointer, code, detail);
+  }
+
+  /** A fault that is only a matter of size: alone it answers 422. */
+  limit(pointer: string, code: string, detail: string): void {
+    push(this.limits, pointer, code, detail);
+  }
+
+  /** Throws when something was added. */
+  check(): void {
+    const errors = [...this.invalid, ...this.limits];
+    const [first] = errors;
+    if (first === undefined) return;
+    const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : '';
+    const code = this.invalid.length > 0 ? 'invalid_request' : 'limit_exceeded';
+    throw new DomainError(code, `${first.detail}${more}`, { errors, field: first.pointer.slice(1) });
+  }
+}
+
+/** One fault that ends the query at once. */
+export function queryFault(
+  kind: 'invalid_request' | 'limit_exceeded',
+  pointer: string,
+  code: string,
+  detail: string,
+): DomainError {
+  return new DomainError(kind, detail, { errors: [{ pointer, code, detail }], field: pointer.slice(1) });
+}
+
+/** A client's own word inside a message: short, and without what could break a line. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
+  // oxlint-disable-next-line no-control-regex -- these are what is taken out
+  return `'${text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 60)}'`;
+}
+
+/** The pointer of a member. */
+export function at(pointer: string, member: string | number): string {
+  return `${pointer}/${String(member).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+function push(list: InputFault[], pointer: string, code: string, detail: string): void {
+  if (list.length < MOST_FAULTS) list.push({ pointer: pointer.slice(0, LONGEST_POINTER), code, detail });
+}

@@ -1,0 +1,163 @@
+import { comparisons, conjuncts, type Bucket, type Condition, type OverTime, type Query } from './ast.js';
+import { conditionSql } from './condition-sql.js';
+import { COUNTING_SERIES, datasetOf, fieldNames, type Dataset } from './datasets.js';
+import type { LevelPlan } from './plan.js';
+import { known, type Column, type KeyExpression, type Relation } from './relation.js';
+import { levelPieces } from './level-pieces.js';
+import type { SqlParameters } from './sql-parameters.js';
+import { bucketStarts } from './time.js';
+import { QUERY_LIMITS } from './limits.js';
+
+/** Columns of `metric_series` and what belongs to it, by the dataset's field. */
+const SERIES: Readonly<
+  Record<'tvl' | 'price', { from: string; key: string; fields: Readonly<Record<string, string>> }>
+> = {
+  tvl: {
+    from: 'LEFT JOIN protocols p ON p.slug = r.subject',
+    key: `s.metric = 'tvl'`,
+    fields: { protocol: 'r.subject', chain: 'r.chain', name: 'p.name', category: 'p.category', symbol: 'p.symbol' },
+  },
+  price: {
+    from: 'LEFT JOIN token_prices p ON p.token = r.subject',
+    key: `s.metric = 'price'`,
+    fields: { token: 'r.subject', chain: 'p.chain', symbol: 'p.symbol' },
+  },
+};
+
+const VALUES: Readonly<Record<OverTime, string>> = { last: 'l.close', avg: 'l.mean', min: 'l.low', max: 'l.high' };
+
+/**
+ * Series in buckets: each series is one level per bucket, so that whatever is added up afterwards never adds one series
+ * twice. The value of a row is the bucket's last.
+ */
+export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlParameters): Relation {
+  const dataset = datasetOf(query.dataset);
+  const shown = shownColumns(dataset);
+  const single = query.aggregations.length === 0 && plan.bucket === undefined;
+  const { ofSeries, ofValues } = split(dataset, query.where);
+  const expression = (name: string): KeyExpression => levelField(dataset, name, plan.fill);
+  const used = usedFields(query, dataset, ofValues, shown);
+  const pieces = levelPieces(plan, used, single, parameters);
+  const filled =
+    plan.bucket !== undefined && plan.fill !== 'none' && (query.aggregations.length === 0 || plan.fill === 'previous');
+  return {
+    ctes: [
+      tail(plan),
+      series(query, plan, ofSeries, parameters),
+      ...pieces.ctes,
+      `levels AS (${pieces.levels})`,
+      ...(filled && plan.bucket !== undefined ? fillCtes(plan, plan.bucket, used, parameters) : []),
+    ],
+    from: `${filled ? 'filled' : 'levels'} l`,
+    where: ofValues.map((part) => conditionSql(part, expression, parameters)),
+    columns: shown,
+    expression,
+    aggregated: (name, overTime) => (known(dataset, name).history === 'value' ? VALUES[overTime] : `l.${name}`),
+    tieBreak: [number('l.series_id', 'integer'), ...(single ? [number('l.seq', 'bigint')] : [])],
+  };
+}
+
+function number(sql: string, bound: string): KeyExpression {
+  return { sql, type: 'number', nullable: false, bound };
+}
+
+function shownColumns(dataset: Dataset): Column[] {
+  const names = fieldNames(dataset, (field) => field.history !== undefined);
+  return [{ name: 'time', type: 'time' }, ...names.map((name): Column => ({ name, type: known(dataset, name).type }))];
+}
+
+function levelField(dataset: Dataset, name: string, fill: string): KeyExpression {
+  if (name === 'time') return { sql: 'l.bucket', type: 'time', nullable: false };
+  const field = known(dataset, name);
+  if (field.history === 'value') return { sql: 'l.close', type: 'number', nullable: fill === 'null' };
+  return { sql: `l.${name}`, type: field.type, nullable: field.nullable };
+}
+
+/** Conditions on properties of a series choose the series; the others choose buckets of it. */
+function split(dataset: Dataset, where: Condition | undefined) {
+  const isSeries = (part: Condition) =>
+    comparisons(part).every(({ field }) => known(dataset, field).history === 'series');
+  const parts = conjuncts(where);
+  return { ofSeries: parts.filter(isSeries), ofValues: parts.filter((part) => !isSeries(part)) };
+}
+
+/** Properties that something behind the pieces looks at: the others are not carried through them. */
+function usedFields(
+  query: Query,
+  dataset: Dataset,
+  ofValues: readonly Condition[],
+  shown: readonly Column[],
+): string[] {
+  const grouped = query.aggregations.length > 0;
+  const names = new Set([
+    ...(grouped ? query.groupBy : shown.map(({ name }) => name)),
+    ...query.aggregations.flatMap(({ field }) => field ?? []),
+    ...ofValues.flatMap((part) => comparisons(part).map(({ field }) => field)),
+  ]);
+  return fieldNames(dataset, (field) => field.history === 'series').filter((name) => names.has(name));
+}
+
+const tail = ({ metric }: LevelPlan): string =>
+  `tail AS MATERIALIZED (SELECT subject, chain, at, value, seq FROM history_tail WHERE metric = '${metric}')`;
+
+/** The series asked for, also those that only the tail knows yet: these get numbers that no series has. */
+function series(query: Query, plan: LevelPlan, conditions: readonly Condition[], parameters: SqlParameters): string {
+  const { from, key, fields } = SERIES[plan.metric];
+  const dataset = datasetOf(query.dataset);
+  const lookup = (name: string): KeyExpression => ({
+    sql: fields[name] ?? 'NULL',
+    type: known(dataset, name).type,
+    nullable: known(dataset, name).nullable,
+  });
+  const where = conditions.map((part) => conditionSql(part, lookup, parameters));
+  const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
+  if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES);
+  const columns = Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`);
+  return `series AS MATERIALIZED (
+  SELECT r.id, r.subject AS key_subject, r.chain AS key_chain, ${columns.join(', ')}
+  FROM (
+    SELECT s.id, s.subject, s.chain FROM metric_series s WHERE ${key}
+    UNION ALL
+    SELECT -row_number() OVER ()::integer, t.subject, t.chain FROM (SELECT DISTINCT subject, chain FROM tail) t
+    WHERE NOT EXISTS (SELECT FROM metric_series s WHERE ${key} AND s.subject = t.subject AND s.chain = t.chain)
+  ) r ${from}
+  ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''})`;
+}
+
+/** Every bucket of every series; with `previous` the last value before it stands in for what is missing. */
+function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], parameters: SqlParameters): string[] {
+  const starts = bucketStarts(bucket, plan.from, plan.to, QUERY_LIMITS.filledCells);
+  const list = parameters.add(
+    starts.map((start) => new Date(start).toISOString()),
+    'timestamptz[]',
+  );
+  const names = used.map((name) => `s.${name}, `).join('');
+  const carried = used.map((name) => `g.${name}, `).join('');
+  const grid = `grid AS (
+  SELECT s.id AS series_id, ${names}b.bucket, l.close, l.high, l.low, l.mean,
+    count(l.close) OVER (PARTITION BY s.id ORDER BY b.bucket) AS run
+  FROM series s CROSS JOIN unnest(${list}) AS b (bucket)
+  LEFT JOIN levels l ON l.series_id = s.id AND l.bucket = b.bucket)`;
+  if (plan.fill === 'null') {
+    return [grid, `filled AS (SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean FROM grid g)`];
+  }
+  const from = parameters.add(new Date(plan.from).toISOString(), 'timestamptz');
+  return [
+    `seeds AS MATERIALIZED (
+  SELECT s.id, coalesce(
+    (SELECT q.value FROM metric_points q WHERE q.series_id = s.id AND q.at < ${from} ORDER BY q.at DESC, q.seq DESC LIMIT 1),
+    (SELECT q.close FROM metric_hourly q WHERE q.series_id = s.id AND q.bucket < ${from} AND q.closed_at < ${from}
+     ORDER BY q.bucket DESC LIMIT 1)) AS value
+  FROM series s)`,
+    grid,
+    `carried AS (
+  SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean,
+    CASE WHEN g.run = 0 THEN seed.value
+      ELSE first_value(g.close) OVER (PARTITION BY g.series_id, g.run ORDER BY g.bucket) END AS kept
+  FROM grid g JOIN seeds seed ON seed.id = g.series_id)`,
+    `filled AS (
+  SELECT g.series_id, ${carried}g.bucket, coalesce(g.close, g.kept) AS close, coalesce(g.high, g.kept) AS high,
+    coalesce(g.low, g.kept) AS low, coalesce(g.mean, g.kept) AS mean
+  FROM carried g WHERE g.kept IS NOT NULL)`,
+  ];
+}

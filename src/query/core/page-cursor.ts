@@ -1,0 +1,81 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { Query } from './ast.js';
+import { queryFault } from './faults.js';
+import type { KeyValue } from './keyset.js';
+import type { Span } from './plan.js';
+
+/** Where the next page begins, and the range that the first page resolved relative times to. */
+export interface PagePosition {
+  readonly position: readonly (KeyValue | null)[];
+  readonly range: Span | undefined;
+}
+
+const VERSION = 1;
+const SIGNATURE_BYTES = 16;
+
+/** The query by what it asks, in one spelling: pages, positions of the log and explanations are not part of that. */
+export function canonicalQuery(query: Query): string {
+  const { cursor: _cursor, atLeast: _atLeast, explain: _explain, limit: _limit, ...asked } = query;
+  return JSON.stringify(sorted(asked));
+}
+
+export function hashOf(...parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+/** Members in order of their names, at every level. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(
+    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]),
+  );
+}
+
+/** Cursors of query pages: signed, so that a position is only ever one that an answer gave, and bound to their query. */
+export class PageCursors {
+  constructor(private readonly secret: string) {}
+
+  encode(query: Query, { position, range }: PagePosition): string {
+    const body = [
+      VERSION,
+      hashOf(canonicalQuery(query)).slice(0, 12),
+      range ? [range.from, range.to] : null,
+      ...position,
+    ];
+    const text = Buffer.from(JSON.stringify(body)).toString('base64url');
+    return `${text}.${this.sign(text).toString('base64url')}`;
+  }
+
+  decode(query: Query): PagePosition | undefined {
+    if (query.cursor === undefined) return undefined;
+    const [text = '', signature = '', ...rest] = query.cursor.split('.');
+    const given = Buffer.from(signature, 'base64url');
+    const right = this.sign(text);
+    if (rest.length > 0 || given.length !== right.length || !timingSafeEqual(given, right)) {
+      throw invalid('invalid_cursor', 'The cursor is not one of this API: start again without it.');
+    }
+    const body = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as [
+      number,
+      string,
+      [number, number] | null,
+    ];
+    const [version, hash, range, ...position] = body;
+    if (version !== VERSION || hash !== hashOf(canonicalQuery(query)).slice(0, 12)) {
+      throw invalid(
+        'cursor_mismatch',
+        'The cursor belongs to another query: send the query it came from, or leave it out.',
+      );
+    }
+    return { position, range: range ? { from: range[0], to: range[1] } : undefined };
+  }
+
+  private sign(text: string): Buffer {
+    return createHmac('sha256', this.secret).update(text).digest().subarray(0, SIGNATURE_BYTES);
+  }
+}
+
+function invalid(code: string, detail: string): Error {
+  return queryFault('invalid_request', '/cursor', code, detail);
+}

@@ -1,0 +1,151 @@
+import { OPERATIONS, OVER_TIME, type Aggregation, type Operation } from './ast.js';
+import { fieldNames, type Dataset, type Field } from './datasets.js';
+import { at, shown, type Faults } from './faults.js';
+import { QUERY_LIMITS } from './limits.js';
+import { numberOf, type ConditionScope } from './parse-condition.js';
+import { objectOf, wordOf, type Members } from './parse-input.js';
+
+type Lookup = ConditionScope['subject'];
+
+interface Parsed {
+  readonly aggregations: Aggregation[];
+  readonly groupBy: string[];
+}
+
+const MEMBERS = ['field', 'operation', 'p', 'over_time', 'group_by', 'as'];
+const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+const NUMERIC: ReadonlySet<Operation> = new Set(['sum', 'avg', 'min', 'max', 'percentile']);
+
+/** The aggregates and what they are grouped by: the same for all of one query. */
+export function parseAggregations(value: unknown, dataset: Dataset, lookup: Lookup, faults: Faults): Parsed {
+  const nothing: Parsed = { aggregations: [], groupBy: [] };
+  if (value === undefined || value === null) return nothing;
+  if (!Array.isArray(value)) {
+    faults.add('/aggregations', 'invalid_type', 'Give a list of {field, operation, group_by}.');
+    return nothing;
+  }
+  if (value.length > QUERY_LIMITS.aggregations) {
+    const detail = `At most ${QUERY_LIMITS.aggregations} aggregations in one query; ask twice.`;
+    faults.limit('/aggregations', 'too_many_aggregations', detail);
+    return nothing;
+  }
+  const entries = value.flatMap((entry: unknown, index) => {
+    const pointer = at('/aggregations', index);
+    const given = objectOf(entry, pointer, MEMBERS, faults);
+    return given
+      ? [{ pointer, given, groups: groupFields(given['group_by'], at(pointer, 'group_by'), lookup, faults) }]
+      : [];
+  });
+  const [first] = entries;
+  for (const { pointer, groups } of entries) {
+    if (groups.join() !== first?.groups.join()) {
+      const detail = 'All aggregations of one query have the same group_by; ask once for each grouping.';
+      faults.limit(at(pointer, 'group_by'), 'differing_group_by', detail);
+    }
+  }
+  const aggregations = entries.flatMap(({ given, pointer }) => parseOne(given, pointer, dataset, lookup, faults) ?? []);
+  checkNames(aggregations, first?.groups ?? [], faults);
+  return { aggregations, groupBy: first?.groups ?? [] };
+}
+
+function groupFields(value: unknown, pointer: string, lookup: Lookup, faults: Faults): string[] {
+  if (value === undefined || value === null) return [];
+  const names: unknown[] = Array.isArray(value) ? value : [value];
+  if (names.length > QUERY_LIMITS.groupFields) {
+    faults.limit(pointer, 'too_many_groups', `At most ${QUERY_LIMITS.groupFields} fields to group by.`);
+    return [];
+  }
+  const fields = names.flatMap((name, index): string[] => {
+    const place = Array.isArray(value) ? at(pointer, index) : pointer;
+    if (typeof name !== 'string') {
+      faults.add(place, 'invalid_type', 'Give the name of a field, or a list of names.');
+      return [];
+    }
+    const field = lookup(name, place);
+    if (field !== undefined && field.type !== 'text') {
+      faults.add(place, 'not_groupable', `Group by a text field; ${name} is none.`);
+      return [];
+    }
+    return field === undefined ? [] : [name];
+  });
+  return [...new Set(fields)];
+}
+
+function parseOne(
+  given: Members,
+  pointer: string,
+  dataset: Dataset,
+  lookup: Lookup,
+  faults: Faults,
+): Aggregation | undefined {
+  const operation = wordOf(given['operation'], at(pointer, 'operation'), OPERATIONS, faults);
+  if (given['operation'] === undefined) {
+    faults.add(at(pointer, 'operation'), 'required', `Give operation, one of ${OPERATIONS.join(', ')}.`);
+  }
+  const overTime = wordOf(given['over_time'], at(pointer, 'over_time'), OVER_TIME, faults) ?? 'last';
+  if (operation === undefined) return undefined;
+  const field = aggregatedField(given['field'], operation, at(pointer, 'field'), dataset, lookup, faults);
+  const name = nameOf(given['as'], `${operation}${field === undefined ? '' : `_${field}`}`, at(pointer, 'as'), faults);
+  const p = shareOf(given['p'], operation, at(pointer, 'p'), faults);
+  return { operation, ...(field !== undefined && { field }), ...(p !== undefined && { p }), overTime, as: name };
+}
+
+function aggregatedField(
+  value: unknown,
+  operation: Operation,
+  pointer: string,
+  dataset: Dataset,
+  lookup: Lookup,
+  faults: Faults,
+): string | undefined {
+  if (value === undefined && operation === 'count') return undefined;
+  const numbers = (): string => fieldNames(dataset, (field: Field) => field.type === 'number').join(', ');
+  if (typeof value !== 'string') {
+    faults.add(pointer, 'required', `Give field, what to aggregate: ${numbers()}.`);
+    return undefined;
+  }
+  const type = lookup(value, pointer)?.type;
+  if (type !== undefined && type !== 'number' && (NUMERIC.has(operation) || type === 'texts' || type === 'json')) {
+    faults.add(
+      pointer,
+      'operation_mismatch',
+      `${operation} needs a number; ${shown(value)} is none. Use ${numbers()}.`,
+    );
+  }
+  return value;
+}
+
+function shareOf(value: unknown, operation: Operation, pointer: string, faults: Faults): number | undefined {
+  if (operation !== 'percentile') {
+    if (value !== undefined) faults.add(pointer, 'only_percentile', 'p belongs to percentile; remove it.');
+    return undefined;
+  }
+  const share = numberOf(value, pointer, faults);
+  if (share !== undefined && (share < 0 || share > 1)) {
+    faults.add(pointer, 'out_of_range', 'p is a share from 0 to 1: 0.95 for the 95th percentile.');
+  }
+  return share;
+}
+
+function nameOf(value: unknown, fallback: string, pointer: string, faults: Faults): string {
+  if (value === undefined || value === null) return fallback;
+  if (typeof value === 'string' && NAME.test(value) && value !== 'time' && value !== '_key') return value;
+  const detail =
+    'Name the column with up to 63 letters, digits and _, not beginning with a digit; time and _key are taken.';
+  faults.add(pointer, 'invalid_name', detail);
+  return fallback;
+}
+
+function checkNames(aggregations: readonly Aggregation[], groupBy: readonly string[], faults: Faults): void {
+  const taken = new Set(groupBy);
+  for (const [index, { as }] of aggregations.entries()) {
+    if (taken.has(as)) {
+      faults.add(
+        `/aggregations/${index}/as`,
+        'duplicate_name',
+        `Two columns would be called ${as}; give this one a name with as.`,
+      );
+    }
+    taken.add(as);
+  }
+}

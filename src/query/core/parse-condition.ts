@@ -1,0 +1,201 @@
+import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from './ast.js';
+import type { FieldType } from './datasets.js';
+import { at, shown, type Faults } from './faults.js';
+import { LONGEST_TEXT, QUERY_LIMITS } from './limits.js';
+import { isPlain, objectOf } from './parse-input.js';
+
+/** What a condition may speak of. */
+export interface Subject {
+  readonly type: FieldType;
+  readonly normalise?: (text: string) => string;
+}
+
+export interface ConditionScope {
+  /** Undefined, and a fault, for what cannot be asked here. */
+  subject(name: string, pointer: string): Subject | undefined;
+  readonly faults: Faults;
+  /** Conditions seen so far in the whole query. */
+  readonly counter: { conditions: number };
+}
+
+const GROUPS = ['and', 'or', 'not'] as const;
+const ISO_TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+const NUMBERS_ONLY: ReadonlySet<Operator> = new Set(['gt', 'gte', 'lt', 'lte', 'between']);
+
+/** A condition tree of the request. Goes no deeper than the limit, whatever the client nests. */
+export function parseCondition(
+  value: unknown,
+  pointer: string,
+  scope: ConditionScope,
+  depth = 0,
+): Condition | undefined {
+  const group = groupOf(value);
+  if (group === undefined) return parseComparison(value, pointer, scope);
+  if (depth === QUERY_LIMITS.depth) {
+    const detail = `At most ${QUERY_LIMITS.depth} levels of and, or, not; join levels of the same kind.`;
+    scope.faults.limit(pointer, 'too_deep', detail);
+    return undefined;
+  }
+  const { name, of } = group;
+  const inner = at(pointer, name);
+  if (name === 'not') {
+    const negated = parseCondition(of, inner, scope, depth + 1);
+    return negated && { kind: 'not', of: negated };
+  }
+  if (!Array.isArray(of) || of.length === 0) {
+    scope.faults.add(inner, 'invalid_type', `Give ${name} a list of at least one condition.`);
+    return undefined;
+  }
+  if (of.length > QUERY_LIMITS.conditions) {
+    tooManyConditions(inner, scope.faults);
+    return undefined;
+  }
+  const parts = of.flatMap((part, index) => parseCondition(part, at(inner, index), scope, depth + 1) ?? []);
+  return parts.length === of.length ? { kind: name, of: parts } : undefined;
+}
+
+/** Counts conditions over the whole query; says once that there are too many. */
+export function countCondition(pointer: string, scope: ConditionScope): boolean {
+  scope.counter.conditions += 1;
+  if (scope.counter.conditions === QUERY_LIMITS.conditions + 1) tooManyConditions(pointer, scope.faults);
+  return scope.counter.conditions <= QUERY_LIMITS.conditions;
+}
+
+function tooManyConditions(pointer: string, faults: Faults): void {
+  const detail = `At most ${QUERY_LIMITS.conditions} conditions in one query; put values of one field into a list with in.`;
+  faults.limit(pointer, 'too_many_conditions', detail);
+}
+
+function groupOf(value: unknown): { name: (typeof GROUPS)[number]; of: unknown } | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const [only, ...others] = Object.keys(value);
+  const name = GROUPS.find((group) => group === only);
+  return name === undefined || others.length > 0 ? undefined : { name, of: Object(value)[name] };
+}
+
+function parseComparison(value: unknown, pointer: string, scope: ConditionScope): Comparison | undefined {
+  const { faults } = scope;
+  const given = objectOf(value, pointer, ['field', 'op', 'value'], faults);
+  if (given === undefined || !countCondition(pointer, scope)) return undefined;
+  const operator = OPERATORS.find((candidate) => candidate === given['op']);
+  if (operator === undefined) {
+    faults.add(
+      at(pointer, 'op'),
+      'unknown_operator',
+      `Give op, one of ${OPERATORS.join(', ')}; not ${shown(given['op'])}.`,
+    );
+  }
+  const { field } = given;
+  if (typeof field !== 'string') {
+    faults.add(
+      at(pointer, 'field'),
+      'required',
+      'Give field, the name of what to compare; or exactly one of and, or, not.',
+    );
+    return undefined;
+  }
+  const subject = scope.subject(field, at(pointer, 'field'));
+  if (subject === undefined || operator === undefined) return undefined;
+  return compared(field, subject, operator, given['value'], at(pointer, 'value'), faults);
+}
+
+function compared(
+  field: string,
+  subject: Subject,
+  operator: Operator,
+  value: unknown,
+  pointer: string,
+  faults: Faults,
+): Comparison | undefined {
+  if (operator === 'is_null') {
+    if (value === undefined || typeof value === 'boolean') {
+      return { kind: 'compare', field, operator, values: [], ...(value === false ? { negated: true } : {}) };
+    }
+    faults.add(pointer, 'invalid_type', 'is_null takes true or false.');
+    return undefined;
+  }
+  if (!fits(operator, subject.type)) {
+    const detail = `${operator} does not fit ${field}, which is ${TYPE_WORDS[subject.type]}; use ${usable(subject.type)}.`;
+    faults.add(pointer.replace(/value$/, 'op'), 'operator_mismatch', detail);
+    return undefined;
+  }
+  const values = valuesOf(operator, subject, value, pointer, faults);
+  return values && { kind: 'compare', field, operator, values };
+}
+
+function valuesOf(
+  operator: Operator,
+  subject: Subject,
+  value: unknown,
+  pointer: string,
+  faults: Faults,
+): Value[] | undefined {
+  if (operator === 'in' || operator === 'nin') return listOf(value, subject, pointer, faults);
+  if (operator === 'between') {
+    if (Array.isArray(value) && value.length === 2) return listOf(value, subject, pointer, faults);
+    faults.add(pointer, 'invalid_type', 'between takes a list of two values, the lower one first; both count.');
+    return undefined;
+  }
+  const one = valueOf(value, operator === 'like' ? { type: subject.type } : subject, pointer, faults);
+  return one === undefined ? undefined : [one];
+}
+
+/** A list of values of one field; empty ones are faults. */
+export function listOf(value: unknown, subject: Subject, pointer: string, faults: Faults): Value[] | undefined {
+  if (!Array.isArray(value) || value.length === 0) {
+    faults.add(pointer, 'invalid_type', 'Give a list of at least one value.');
+    return undefined;
+  }
+  if (value.length > QUERY_LIMITS.listValues) {
+    const detail = `At most ${QUERY_LIMITS.listValues} values in one list; ask several times, or for a category or chain.`;
+    faults.limit(pointer, 'too_many_values', detail);
+    return undefined;
+  }
+  const values = value.flatMap((entry: unknown, index) => valueOf(entry, subject, at(pointer, index), faults) ?? []);
+  return values.length === value.length ? values : undefined;
+}
+
+function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faults): Value | undefined {
+  switch (subject.type) {
+    case 'number':
+      return numberOf(value, pointer, faults);
+    case 'time':
+      if (typeof value === 'string' && ISO_TIME.test(value) && !Number.isNaN(Date.parse(value))) {
+        return new Date(value).toISOString();
+      }
+      faults.add(pointer, 'invalid_time', 'Give a time in ISO 8601 with a zone, like 2026-11-20T10:00:00Z.');
+      return undefined;
+    default:
+      if (typeof value === 'string' && isPlain(value, LONGEST_TEXT)) return subject.normalise?.(value) ?? value;
+      faults.add(pointer, 'invalid_type', `Give a text of at most ${LONGEST_TEXT} characters without zero bytes.`);
+      return undefined;
+  }
+}
+
+export function numberOf(value: unknown, pointer: string, faults: Faults): number | undefined {
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  faults.add(pointer, 'invalid_type', 'Give a finite number, without quotes.');
+  return undefined;
+}
+
+const TYPE_WORDS: Readonly<Record<FieldType, string>> = {
+  text: 'a text',
+  number: 'a number',
+  time: 'a time',
+  texts: 'a list of texts',
+  json: 'a document',
+};
+
+function fits(operator: Operator, type: FieldType): boolean {
+  if (operator === 'like') return type === 'text';
+  return type === 'number' || type === 'time' || !NUMBERS_ONLY.has(operator);
+}
+
+function usable(type: FieldType): string {
+  return [...OPERATORS].filter((operator) => fits(operator, type)).join(', ');
+}
+
+/** Conditions joined, absent ones left out. */
+export function joined(conditions: readonly (Condition | undefined)[]): Condition | undefined {
+  return allOf(conditions.flatMap((condition) => condition ?? []));
+}

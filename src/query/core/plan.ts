@@ -1,0 +1,89 @@
+import type { Bucket, Fill, Query } from './ast.js';
+import { datasetOf } from './datasets.js';
+import { queryFault } from './faults.js';
+import { ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime, parseTime } from './time.js';
+
+/** From where an answer comes: `meta.source`. */
+export type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';
+
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How the recorded series of a range are read: whole days and hours from aggregates, the rest from single values. */
+export interface LevelPlan extends Span {
+  readonly metric: 'tvl' | 'price';
+  readonly bucket: Bucket | undefined;
+  readonly fill: Fill;
+  /** Whole days within the range that are read from daily rows, but for days that changed since. */
+  readonly days: Span | undefined;
+  /** Whole hours within the range, likewise; the days lie inside. */
+  readonly hours: Span | undefined;
+}
+
+export interface Plan {
+  /** Moment of the query, Unix milliseconds. */
+  readonly now: number;
+  readonly range: Span | undefined;
+  /** Absent when rows are read as they are. */
+  readonly levels: LevelPlan | undefined;
+  readonly sources: readonly Grain[];
+}
+
+export interface PlanFacts {
+  readonly now: number;
+  /** Start of the kept single values. */
+  readonly rawFrom: number;
+  /** The range of an earlier page, which later ones keep. */
+  readonly range?: Span | undefined;
+}
+
+/** Buckets that need single values. */
+const FINE: ReadonlySet<Bucket> = new Set(['5m', '15m']);
+/** Buckets that whole days add up to. */
+const COARSE: ReadonlySet<Bucket> = new Set(['1d', '1w', '1mo']);
+
+/** Chooses the smallest of current rows, days, hours and single values that gives exactly what is asked. */
+export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Plan {
+  const dataset = datasetOf(query.dataset);
+  if (query.time === undefined) {
+    return { now, range: undefined, levels: undefined, sources: [dataset.timeField === undefined ? 'current' : 'log'] };
+  }
+  const asked = range ?? rangeOf(query.time, now);
+  if (dataset.metric === undefined) return { now, range: asked, levels: undefined, sources: ['log'] };
+  const { bucket, fill } = query.time;
+  const single = query.aggregations.length === 0 && bucket === undefined;
+  const fine = single || (bucket !== undefined && FINE.has(bucket));
+  if (fine && asked.from < rawFrom) {
+    const what = single ? 'Single values' : `Buckets of ${bucket}`;
+    const detail = `${what} go back to ${isoTime(rawFrom)}; begin there, or use time.bucket 1h or longer.`;
+    throw queryFault('limit_exceeded', '/time/from', 'not_kept', detail);
+  }
+  // Where single values are no longer kept an hour is whole or not there.
+  const from = asked.from < rawFrom ? floorTo(HOUR_MS, asked.from) : asked.from;
+  const to = asked.to < rawFrom ? ceilTo(HOUR_MS, asked.to) : asked.to;
+  const hours = fine ? undefined : whole(HOUR_MS, from, to);
+  const days = hours && (bucket === undefined || COARSE.has(bucket)) ? whole(DAY_MS, from, to) : undefined;
+  const levels: LevelPlan = { metric: dataset.metric, from, to, bucket, fill, hours, days };
+  return { now, range: asked, levels, sources: sourcesOf(levels) };
+}
+
+function rangeOf(time: NonNullable<Query['time']>, now: number): Span {
+  const [from, to] = [parseTime(time.from, now) ?? now, parseTime(time.to, now) ?? now];
+  if (from < to) return { from, to };
+  throw queryFault('invalid_request', '/time', 'empty_range', 'time.from must be before time.to.');
+}
+
+function whole(unit: number, from: number, to: number): Span | undefined {
+  const span = { from: ceilTo(unit, from), to: floorTo(unit, to) };
+  return span.from < span.to ? span : undefined;
+}
+
+function sourcesOf({ from, to, hours, days }: LevelPlan): Grain[] {
+  const sources: Grain[] = [];
+  if (days) sources.push('daily');
+  if (hours && !(days && days.from === hours.from && days.to === hours.to)) sources.push('hourly');
+  if (!hours || hours.from > from || hours.to < to) sources.push('raw');
+  return sources;
+}

@@ -1,0 +1,85 @@
+import type { Condition, OverTime } from './ast.js';
+import { conjuncts, comparisons } from './ast.js';
+import { conditionSql } from './condition-sql.js';
+import { fieldNames, fieldOf, type Dataset, type Field, type FieldType } from './datasets.js';
+import type { SqlParameters } from './sql-parameters.js';
+
+/** A column as answers show it. */
+export interface Column {
+  readonly name: string;
+  readonly type: FieldType;
+}
+
+/** An expression that orders rows. */
+export interface KeyExpression {
+  readonly sql: string;
+  readonly type: FieldType;
+  readonly nullable: boolean;
+  readonly bound?: string;
+}
+
+/** What a query selects from: rows of a dataset now, or its series in buckets. Rows, groups and keys are built on it. */
+export interface Relation {
+  /** `WITH` entries, without the word. */
+  readonly ctes: readonly string[];
+  readonly from: string;
+  /** What its rows must fulfil, the query's own condition included. */
+  readonly where: readonly string[];
+  /** What rows show, in order. */
+  readonly columns: readonly Column[];
+  expression(field: string): KeyExpression;
+  /** What an aggregate takes of a row. */
+  aggregated(field: string, overTime: OverTime): string;
+  /** Makes every order total. */
+  readonly tieBreak: readonly KeyExpression[];
+}
+
+/** The dataset's rows as they are. */
+export function currentRelation(
+  dataset: Dataset,
+  where: Condition | undefined,
+  range: { from: number; to: number } | undefined,
+  now: number,
+  parameters: SqlParameters,
+): Relation {
+  let placeholder: string | undefined;
+  const moment = (): string => (placeholder ??= parameters.add(new Date(now).toISOString(), 'timestamptz'));
+  const sqlOf = (field: Field): string => (field.lookups === undefined ? field.sql('') : field.sql(moment()));
+  const expression = (name: string): KeyExpression => {
+    const field = known(dataset, name);
+    return {
+      sql: sqlOf(field),
+      type: field.type,
+      nullable: field.nullable,
+      ...(field.bound && { bound: field.bound }),
+    };
+  };
+  const conditions = conjuncts(where).map((part) => conditionSql(part, expression, parameters));
+  const namesChain = comparisons(where).some(({ field }) => field === 'chain');
+  if (dataset.counting !== undefined && !namesChain) conditions.push(dataset.counting);
+  if (range !== undefined && dataset.timeField !== undefined) {
+    const { sql } = expression(dataset.timeField);
+    const [from, to] = [range.from, range.to].map((time) =>
+      parameters.add(new Date(time).toISOString(), 'timestamptz'),
+    );
+    conditions.push(`${sql} >= ${from} AND ${sql} < ${to}`);
+  }
+  return {
+    ctes: [],
+    from: dataset.from,
+    where: conditions,
+    columns: fieldNames(dataset).map((name) => ({
+      name,
+      type: known(dataset, name).type,
+    })),
+    expression,
+    aggregated: (name) => expression(name).sql,
+    tieBreak: dataset.key.map(expression),
+  };
+}
+
+export function known(dataset: Dataset, name: string): Field {
+  const field = fieldOf(dataset, name);
+  if (field === undefined) throw new Error(`The dataset ${dataset.name} has no field ${name}.`);
+  return field;
+}

@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { keyed, ResultImage, type KeyedRow } from './result-diff.js';
+
+const rows = fc
+  .uniqueArray(fc.record({ chain: fc.constantFrom('a', 'b', 'c', 'd', null), tvl: fc.integer({ min: 0, max: 3 }) }), {
+    selector: ({ chain }) => chain,
+  })
+  .map((given) => keyed(given, ['chain']));
+
+describe('the difference of two results', () => {
+  it('leads from the one to the other', () => {
+    fc.assert(
+      fc.property(rows, rows, (before, after) => {
+        const image = new ResultImage(after);
+        const diff = new ResultImage(before).diff(after, image) ?? { added: [], changed: [], removed: [] };
+        const held = new Map(before.map((row): [string, KeyedRow] => [row._key, row]));
+        for (const key of diff.removed) expect(held.delete(key)).toBe(true);
+        for (const row of diff.added) expect(held.has(row._key)).toBe(false);
+        for (const row of diff.changed) expect(held.has(row._key)).toBe(true);
+        for (const row of [...diff.added, ...diff.changed]) held.set(row._key, row);
+        expect(new Map(held)).toEqual(new Map(after.map((row) => [row._key, row])));
+      }),
+    );
+  });
+
+  it('is nothing when nothing differs, whatever the order', () => {
+    const [first, second] = keyed([{ chain: 'a' }, { chain: 'b' }], ['chain']);
+    const before = [first, second].flatMap((row) => row ?? []);
+    const after = before.toReversed();
+    expect(new ResultImage(before).diff(after, new ResultImage(after))).toBeUndefined();
+  });
+
+  it('tells a missing value from the text of it', () => {
+    const [missing, text] = keyed([{ chain: null }, { chain: 'null' }], ['chain']);
+    expect(missing?._key).not.toBe(text?._key);
+  });
+});

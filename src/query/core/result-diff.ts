@@ -1,0 +1,36 @@
+/** One row of an answer; `_key` tells it from the others and stays while its values change. */
+export type KeyedRow = Readonly<Record<string, unknown>> & { readonly _key: string };
+
+export interface ResultDiff {
+  readonly added: readonly KeyedRow[];
+  readonly changed: readonly KeyedRow[];
+  /** Keys of rows that are gone. */
+  readonly removed: readonly string[];
+}
+
+/** Gives every row its key: the values of the columns that make it unique. */
+export function keyed(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): KeyedRow[] {
+  return rows.map((row) => ({ ...row, _key: JSON.stringify(columns.map((column) => row[column] ?? null)) }));
+}
+
+/** The result a diff is taken against: what each row looked like. */
+export class ResultImage {
+  private readonly rows: ReadonlyMap<string, string>;
+
+  constructor(rows: readonly KeyedRow[]) {
+    this.rows = new Map(rows.map((row) => [row._key, JSON.stringify(row)]));
+  }
+
+  /** What leads from this result to the other; undefined when nothing differs. */
+  diff(rows: readonly KeyedRow[], next: ResultImage): ResultDiff | undefined {
+    const added: KeyedRow[] = [];
+    const changed: KeyedRow[] = [];
+    for (const row of rows) {
+      const before = this.rows.get(row._key);
+      if (before === undefined) added.push(row);
+      else if (before !== next.rows.get(row._key)) changed.push(row);
+    }
+    const removed = [...this.rows.keys()].filter((key) => !next.rows.has(key));
+    return added.length + changed.length + removed.length > 0 ? { added, changed, removed } : undefined;
+  }
+}

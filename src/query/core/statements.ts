@@ -1,0 +1,218 @@
+import type { Aggregation, Query } from './ast.js';
+import { comparisons, conjuncts, allOf } from './ast.js';
+import { conditionSql } from './condition-sql.js';
+import { datasetOf } from './datasets.js';
+import { Keyset, type KeyValue } from './keyset.js';
+import { bucketSql } from './level-pieces.js';
+import { levelRelation } from './level-relation.js';
+import { QUERY_LIMITS } from './limits.js';
+import type { Plan } from './plan.js';
+import { currentRelation, known, type Column, type KeyExpression, type Relation } from './relation.js';
+import { SqlParameters } from './sql-parameters.js';
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** Of the first columns of a row; what follows is the row's position. */
+  readonly columns: readonly Column[];
+}
+
+/** Guaranteed by bins whose ends differ by this ratio: (1 + a) / (1 - a) of DDSketch. */
+export const RELATIVE_ERROR = 0.01;
+const BIN_RATIO = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
+/** Zero has no logarithm. */
+const ZERO_BIN = -2_000_000_000;
+
+export function relationOf(query: Query, plan: Plan, parameters: SqlParameters): Relation {
+  return plan.levels === undefined
+    ? currentRelation(datasetOf(query.dataset), query.where, plan.range, plan.now, parameters)
+    : levelRelation(query, plan.levels, parameters);
+}
+
+/** One page of rows, and one row more to tell whether there are others. */
+export function rowsStatement(query: Query, plan: Plan, position: readonly KeyValue[] | undefined) {
+  const parameters = new SqlParameters();
+  const relation = relationOf(query, plan, parameters);
+  const keyset = new Keyset(relation, query.sort);
+  const where = [...relation.where, ...(position && keyset.fits(position) ? [keyset.after(position, parameters)] : [])];
+  const shown = relation.columns.map(({ name }) => shownSql(relation.expression(name)));
+  const text = `${withCtes(relation)}SELECT ${[...shown, ...keyset.columns()].join(', ')}
+FROM ${relation.from}${whereSql(where)}
+ORDER BY ${keyset.orderBy()} LIMIT ${query.limit + 1}`;
+  return { text, values: parameters.values, columns: relation.columns, keyset };
+}
+
+/** All groups of the answer, unordered, and one more than allowed when there are too many. */
+export function groupsStatement(query: Query, plan: Plan, binned: boolean): Statement {
+  const parameters = new SqlParameters();
+  const relation = relationOf(query, plan, parameters);
+  const dataset = datasetOf(query.dataset);
+  const timed = query.time?.bucket !== undefined;
+  const keys: { column: Column; expression: KeyExpression }[] = [
+    ...(timed ? [timeKey(query, relation)] : []),
+    ...query.groupBy.map((name) => ({
+      column: { name, type: known(dataset, name).type },
+      expression: relation.expression(name),
+    })),
+  ];
+  const source = { relation, keys: keys.map(({ expression }) => expression.sql), parameters };
+  const grouped = binned ? binnedGroups(query, source) : exactGroups(query, source);
+  const having = query.having && conditionSql(query.having, (name) => outputColumn(name, query, keys), parameters);
+  const shown = [
+    ...keys.map(({ expression }, index) => shownSql({ ...expression, sql: `g.k${index}` })),
+    ...query.aggregations.map((_, index) => `g.a${index}`),
+  ];
+  return {
+    text: `${withCtes(relation)}SELECT ${shown.join(', ')} FROM (${grouped}) g${having ? ` WHERE ${having}` : ''} LIMIT ${QUERY_LIMITS.groups + 1}`,
+    values: parameters.values,
+    columns: [
+      ...keys.map(({ column }) => column),
+      ...query.aggregations.map(({ as }): Column => ({ name: as, type: 'number' })),
+    ],
+  };
+}
+
+/** How many rows only fail for want of a past value: they fulfil everything but ranges of changes. */
+export function excludedStatement(query: Query, plan: Plan): Statement | undefined {
+  const parts = conjuncts(query.where);
+  const isChange = (field: string): boolean => known(datasetOf(query.dataset), field).lookups !== undefined;
+  const changes = parts.flatMap((part) =>
+    part.kind === 'compare' && part.operator !== 'is_null' && isChange(part.field) ? [part.field] : [],
+  );
+  if (changes.length === 0) return undefined;
+  const others = parts.filter((part) => !(part.kind === 'compare' && isChange(part.field)));
+  const parameters = new SqlParameters();
+  const where = allOf(others);
+  // Whether the query names a chain decides what counts, so that it must be asked of the whole condition.
+  const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
+  const dataset = { ...datasetOf(query.dataset), ...(namesChain ? { counting: 'true' } : {}) };
+  const relation = currentRelation(dataset, where, plan.range, plan.now, parameters);
+  const missing = [...new Set(changes)].map((field) => `${relation.expression(field).sql} IS NULL`).join(' OR ');
+  return {
+    text: `SELECT count(*) FROM ${relation.from}${whereSql([...relation.where, `(${missing})`])}`,
+    values: parameters.values,
+    columns: [{ name: 'excluded', type: 'number' }],
+  };
+}
+
+interface GroupSource {
+  readonly relation: Relation;
+  readonly keys: readonly string[];
+  readonly parameters: SqlParameters;
+}
+
+function exactGroups(query: Query, { relation, keys, parameters }: GroupSource): string {
+  const aggregates = query.aggregations.map(
+    (aggregation, index) => `${aggregateSql(aggregation, relation, parameters)} AS a${index}`,
+  );
+  return `SELECT ${[...keys.map((sql, index) => `${sql} AS k${index}`), ...aggregates].join(', ')}
+FROM ${relation.from}${whereSql(relation.where)}${groupBy(keys.length)}`;
+}
+
+function aggregateSql(
+  { operation, field, overTime, p }: Aggregation,
+  relation: Relation,
+  parameters: SqlParameters,
+): string {
+  if (field === undefined) return 'count(*)';
+  const value = relation.aggregated(field, overTime);
+  switch (operation) {
+    case 'count_distinct':
+      return `count(DISTINCT ${value})`;
+    case 'percentile':
+      return `percentile_disc(${parameters.add(p, 'float8')}) WITHIN GROUP (ORDER BY ${value})`;
+    default:
+      return `${operation}(${value})`;
+  }
+}
+
+/** Groups through logarithmic bins: values are counted per bin first, which no sort of all values can keep up with. */
+function binnedGroups(query: Query, { relation, keys, parameters }: GroupSource): string {
+  const binned = query.aggregations.find(({ operation }) => operation === 'percentile');
+  const value = relation.aggregated(binned?.field ?? '', binned?.overTime ?? 'last');
+  const ratio = parameters.add(Math.log(BIN_RATIO), 'float8');
+  const bin = `CASE WHEN ${value} > 0 THEN ceil(ln(${value}) / ${ratio})::integer WHEN ${value} = 0 THEN ${ZERO_BIN} END`;
+  const parts = query.aggregations.map((aggregation, index) => partialSql(aggregation, relation, index));
+  const inner = `SELECT ${[...keys.map((sql, index) => `${sql} AS k${index}`), `${bin} AS bin`, `count(${value}) AS held`, ...parts].join(', ')}
+FROM ${relation.from}${whereSql(relation.where)} GROUP BY ${[...keys.map((_, index) => index + 1), keys.length + 1].join(', ')}`;
+  const outer = query.aggregations.map(
+    (aggregation, index) => `${wholeSql(aggregation, index, parameters)} AS a${index}`,
+  );
+  return `SELECT ${[...keys.map((_, index) => `b.k${index}`), ...outer].join(', ')} FROM (${inner}) b${groupBy(keys.length)}`;
+}
+
+function partialSql({ operation, field, overTime }: Aggregation, relation: Relation, index: number): string {
+  const value = field === undefined ? '*' : relation.aggregated(field, overTime);
+  switch (operation) {
+    case 'avg':
+      return `sum(${value}) AS s${index}, count(${value}) AS n${index}`;
+    case 'percentile':
+      return `NULL AS s${index}`;
+    default:
+      return `${operation}(${value}) AS s${index}`;
+  }
+}
+
+function wholeSql({ operation, p }: Aggregation, index: number, parameters: SqlParameters): string {
+  switch (operation) {
+    case 'avg':
+      return `sum(b.s${index}) / nullif(sum(b.n${index}), 0)::float8`;
+    case 'count':
+      return `sum(b.s${index})::bigint`;
+    case 'percentile': {
+      const bins = `array_agg(b.bin ORDER BY b.bin) FILTER (WHERE b.bin IS NOT NULL), array_agg(b.held ORDER BY b.bin) FILTER (WHERE b.bin IS NOT NULL)`;
+      const bin = `bin_percentile(${bins}, ${parameters.add(p, 'float8')})`;
+      return `(SELECT CASE WHEN i = ${ZERO_BIN} THEN 0 ELSE 2 * exp(i * ${Math.log(BIN_RATIO)}) / ${BIN_RATIO + 1} END FROM (SELECT ${bin} AS i) of_group)`;
+    }
+    default:
+      return `${operation}(b.s${index})`;
+  }
+}
+
+/** Whether percentiles can go through bins: all of one expression, and nothing beside them that bins lose. */
+export function canBin(query: Query): boolean {
+  const percentiles = query.aggregations.filter(({ operation }) => operation === 'percentile');
+  const expressions = new Set(percentiles.map(({ field, overTime }) => `${field} ${overTime}`));
+  const field = percentiles[0]?.field;
+  const positive = field === 'tvl' || field === 'price';
+  return (
+    expressions.size === 1 && positive && query.aggregations.every(({ operation }) => operation !== 'count_distinct')
+  );
+}
+
+/** Buckets of rows that have no levels: those of the log. */
+function timeKey(query: Query, relation: Relation): { column: Column; expression: KeyExpression } {
+  const column: Column = { name: 'time', type: 'time' };
+  const { timeField, metric } = datasetOf(query.dataset);
+  if (metric !== undefined) return { column, expression: relation.expression('time') };
+  const at = relation.expression(timeField ?? '').sql;
+  return { column, expression: { sql: bucketSql(query.time?.bucket, at), type: 'time', nullable: false } };
+}
+
+function outputColumn(
+  name: string,
+  query: Query,
+  keys: readonly { column: Column; expression: KeyExpression }[],
+): KeyExpression {
+  const key = keys.findIndex(({ column }) => column.name === name);
+  if (key >= 0) return { sql: `g.k${key}`, type: keys[key]?.column.type ?? 'text', nullable: true };
+  const index = query.aggregations.findIndex(({ as }) => as === name);
+  return { sql: `g.a${index}`, type: 'number', nullable: true };
+}
+
+function groupBy(keys: number): string {
+  return keys === 0 ? '' : ` GROUP BY ${Array.from({ length: keys }, (_, index) => index + 1).join(', ')}`;
+}
+
+/** A value as the driver hands it on: times as Unix milliseconds. */
+function shownSql({ sql, type }: KeyExpression): string {
+  return type === 'time' ? `(extract(epoch FROM ${sql}) * 1000)::float8` : sql;
+}
+
+function withCtes({ ctes }: Relation): string {
+  return ctes.length === 0 ? '' : `WITH ${ctes.join(',\n')}\n`;
+}
+
+function whereSql(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `\nWHERE ${conditions.join('\n  AND ')}`;
+}

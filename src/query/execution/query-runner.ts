@@ -1,0 +1,136 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import type { Query } from '../core/ast.js';
+import { estimateCost, type Cost } from '../core/cost.js';
+import { checkGroups, fillGroups, sortGroups, type Row } from '../core/group-pages.js';
+import type { KeyValue } from '../core/keyset.js';
+import { QUERY_LIMITS } from '../core/limits.js';
+import { planQuery, type Plan, type Span } from '../core/plan.js';
+import type { Column } from '../core/relation.js';
+import {
+  canBin,
+  excludedStatement,
+  groupsStatement,
+  RELATIVE_ERROR,
+  rowsStatement,
+  type Statement,
+} from '../core/statements.js';
+import { isoTime } from '../core/time.js';
+import { Admission } from './admission.js';
+import { QueryPool, type RunOptions } from './query-pool.js';
+import { StoredFactsReader } from './stored-facts.js';
+
+/** Values up to which percentiles are taken of all of them instead of bins. */
+const EXACT_UP_TO_ROWS = 100_000;
+
+/** What the database gave for a query: a page of rows, or all groups in order. */
+export interface QueryResult {
+  readonly rows: readonly Row[];
+  /** Of rows: the last one's position, when there are more. */
+  readonly next: readonly KeyValue[] | undefined;
+  /** When it was asked, Unix milliseconds. */
+  readonly asOf: number;
+  readonly range: Span | undefined;
+  readonly source: string;
+  readonly excluded: number | undefined;
+  readonly relativeError: number | undefined;
+}
+
+export interface RunContext {
+  /** The user whose own rows may be seen. */
+  readonly owner: string;
+  readonly signal: AbortSignal;
+  /** On the clock of `performance.now()`. */
+  readonly deadline: number;
+  /** Of a later page: where it begins, and the range of the first one. */
+  readonly position?: readonly KeyValue[] | undefined;
+  readonly range?: Span | undefined;
+  /** Without waiting for a turn, for who limits itself. */
+  readonly immediate?: boolean;
+}
+
+export interface Explanation {
+  readonly plan: Plan;
+  readonly cost: Cost;
+  readonly binned: boolean;
+}
+
+/** Plans a query, waits for its turn and runs it. */
+@Injectable()
+export class QueryRunner {
+  constructor(
+    private readonly pool: QueryPool,
+    private readonly admission: Admission,
+    private readonly facts: StoredFactsReader,
+    private readonly clock: Clock,
+  ) {}
+
+  async explain(query: Query, range?: Span): Promise<Explanation> {
+    const { rawFrom, sizes } = await this.facts.read();
+    const plan = planQuery(query, { now: this.clock.now(), rawFrom, range });
+    const cost = estimateCost(query, plan, sizes);
+    return { plan, cost, binned: cost.rows > EXACT_UP_TO_ROWS && canBin(query) };
+  }
+
+  async run(query: Query, context: RunContext): Promise<QueryResult> {
+    const { plan, cost, binned } = await this.explain(query, context.range);
+    const left = (): number => context.deadline - performance.now();
+    const work = async (): Promise<QueryResult> => {
+      const options = (): RunOptions => ({ timeoutMs: left(), owner: context.owner, signal: context.signal });
+      const answer =
+        query.aggregations.length > 0
+          ? await this.groups(query, plan, binned, options())
+          : await this.rows(query, plan, context.position, options());
+      return {
+        ...answer,
+        asOf: plan.now,
+        range: plan.range,
+        source: plan.sources.join('+'),
+        excluded: await this.excluded(query, plan, options()),
+        relativeError: binned ? RELATIVE_ERROR : undefined,
+      };
+    };
+    return context.immediate ? await work() : await this.admission.run(cost.heavy, left(), context.signal, work);
+  }
+
+  private async rows(query: Query, plan: Plan, position: readonly KeyValue[] | undefined, options: RunOptions) {
+    const { keyset, columns, ...statement } = rowsStatement(query, plan, position);
+    const found = await this.pool.run(statement, options);
+    const page = found.slice(0, query.limit);
+    const last = found.length > query.limit ? page.at(-1) : undefined;
+    return {
+      rows: page.map((row) => answerRow(columns, row)),
+      next: last?.slice(columns.length, columns.length + keyset.length) as KeyValue[] | undefined,
+    };
+  }
+
+  private async groups(query: Query, plan: Plan, binned: boolean, options: RunOptions) {
+    const statement = groupsStatement(query, plan, binned);
+    const found = await this.pool.run(statement, options);
+    checkGroups(found.length);
+    const rows = found.map((row) => answerRow(statement.columns, row));
+    return { rows: sortGroups(query, fillGroups(query, rows, plan.range)), next: undefined };
+  }
+
+  private async excluded(query: Query, plan: Plan, options: RunOptions): Promise<number | undefined> {
+    const statement: Statement | undefined = plan.levels === undefined ? excludedStatement(query, plan) : undefined;
+    if (statement === undefined) return undefined;
+    const [row] = await this.pool.run(statement, options);
+    return Number(row?.[0] ?? 0);
+  }
+}
+
+function answerRow(columns: readonly Column[], row: readonly unknown[]): Row {
+  return Object.fromEntries(
+    columns.map(({ name, type }, index) => [name, type === 'time' ? shownTime(row[index]) : row[index]]),
+  );
+}
+
+function shownTime(value: unknown): string | null {
+  return typeof value === 'number' ? isoTime(value) : null;
+}
+
+/** The whole time a query has, from now; for `RunContext.deadline`. */
+export function queryDeadline(): number {
+  return performance.now() + QUERY_LIMITS.seconds * 1_000;
+}

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import type { StoredSizes } from '../core/cost.js';
+
+export interface StoredFacts {
+  /** Start of the kept single values, Unix milliseconds. */
+  readonly rawFrom: number;
+  readonly sizes: StoredSizes;
+}
+
+interface FactsRow {
+  raw_from: number;
+  tvl_series: number;
+  price_series: number;
+  tvl_subjects: number;
+  protocols: number;
+  points: number;
+  raw_hours: number;
+  log_rows: number;
+}
+
+/** Weeks of single values are dropped rarely, and costs are estimates. */
+const REFRESH_MS = 30_000;
+
+/** What planning needs to know of the stored data. */
+@Injectable()
+export class StoredFactsReader {
+  private facts: Promise<StoredFacts> | undefined;
+  private readAt = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  read(): Promise<StoredFacts> {
+    const now = this.clock.now();
+    if (this.facts === undefined || now - this.readAt > REFRESH_MS) {
+      this.readAt = now;
+      const facts = this.ask();
+      this.facts = facts;
+      facts.catch(() => {
+        if (this.facts === facts) this.facts = undefined;
+      });
+    }
+    return this.facts;
+  }
+
+  private async ask(): Promise<StoredFacts> {
+    const row = await this.database.one<FactsRow>(FACTS);
+    if (row === undefined) throw new Error('The history has no state row; the database is not migrated.');
+    const series = { tvl: row.tvl_series, price: row.price_series };
+    const seriesHours = Math.max(1, row.raw_hours) * Math.max(1, series.tvl + series.price);
+    return {
+      rawFrom: row.raw_from,
+      sizes: {
+        series,
+        subjects: { tvl: row.tvl_subjects, price: row.price_series },
+        protocols: row.protocols,
+        pointsPerHour: Math.max(1, row.points / seriesHours),
+        logRows: row.log_rows,
+      },
+    };
+  }
+}
+
+/** Row counts of the planner's statistics where counting would read a table. */
+const FACTS = `
+SELECT (extract(epoch FROM raw_from) * 1000)::float8 AS raw_from,
+  (SELECT count(*) FROM metric_series WHERE metric = 'tvl') AS tvl_series,
+  (SELECT count(*) FROM metric_series WHERE metric = 'price') AS price_series,
+  (SELECT count(DISTINCT subject) FROM metric_series WHERE metric = 'tvl') AS tvl_subjects,
+  (SELECT greatest(reltuples, 0)::float8 FROM pg_class WHERE oid = 'protocols'::regclass) AS protocols,
+  (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+   WHERE i.inhparent = 'metric_points'::regclass) AS points,
+  (extract(epoch FROM now() - raw_from) / 3600)::float8 AS raw_hours,
+  (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+   WHERE i.inhparent = 'event_log'::regclass) AS log_rows
+FROM history_state`;

@@ -1,0 +1,3 @@
+export { CompatModule } from './compat/compat.module.js';
+export { QueryModule } from './query.module.js';
+export { LiveModule } from './live/live.module.js';

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../../access/index.js';
+import type { Query } from '../core/ast.js';
+import { datasetOf } from '../core/datasets.js';
+import { queryFault } from '../core/faults.js';
+import { parseQuery } from '../core/parse-query.js';
+import { keyed } from '../core/result-diff.js';
+import { queryDeadline, QueryRunner } from '../execution/query-runner.js';
+import type { LiveResult } from './live-query.js';
+
+/** Parses and runs what live queries ask: the first page of the language of POST /v1/query/advanced. */
+@Injectable()
+export class LiveExecutor {
+  /** Executions still under way end with the process. */
+  private readonly leaving = new AbortController();
+
+  constructor(private readonly runner: QueryRunner) {}
+
+  /** Throws what is wrong with the query; what only makes sense once is wrong here. */
+  parse(body: unknown): Query {
+    const query = parseQuery(body);
+    const once = { cursor: query.cursor, at_least: query.atLeast, explain: query.explain || undefined };
+    for (const [member, given] of Object.entries(once)) {
+      if (given === undefined) continue;
+      throw queryFault('invalid_request', `/${member}`, 'not_live', `A live query has no ${member}; leave it out.`);
+    }
+    return query;
+  }
+
+  /** `cursor` is a position this process has heard of; everything up to it is in the answer. */
+  async run(query: Query, caller: Pick<Caller, 'userId'>, cursor: string): Promise<LiveResult> {
+    const { rows } = await this.runner.run(query, {
+      owner: caller.userId,
+      signal: this.leaving.signal,
+      deadline: queryDeadline(),
+      immediate: true,
+    });
+    return { rows: keyed(rows.slice(0, query.limit), keyColumns(query)), cursor };
+  }
+
+  stop(): void {
+    this.leaving.abort(new Error('the process stops'));
+  }
+}
+
+/** The columns that make a row of the answer unique. */
+function keyColumns({ aggregations, groupBy, dataset, time }: Query): readonly string[] {
+  if (aggregations.length > 0) return time?.bucket === undefined ? groupBy : ['time', ...groupBy];
+  const { key, metric } = datasetOf(dataset);
+  return time !== undefined && metric !== undefined ? [...key, 'time', 'seq'] : key;
+}

@@ -1,0 +1,26 @@
+import { Injectable } from '@nestjs/common';
+import { Gauge, Histogram } from 'prom-client';
+import { Metrics } from '../../platform/metrics/metrics.js';
+
+/** Live queries of this process. */
+@Injectable()
+export class LiveMetrics {
+  /** Distinct queries that somebody follows. */
+  readonly open: Gauge;
+  /** From the first event that could change an answer to the answer's changes being sent, seconds. */
+  readonly shown: Histogram;
+
+  constructor({ registry }: Metrics) {
+    this.open = new Gauge({
+      name: 'live_queries',
+      help: 'Distinct live queries that at least one connection follows',
+      registers: [registry],
+    });
+    this.shown = new Histogram({
+      name: 'live_query_shown_seconds',
+      help: 'From the first event that could change an answer until its changes were sent, the interval included',
+      buckets: [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 1, 2, 5, 10],
+      registers: [registry],
+    });
+  }
+}

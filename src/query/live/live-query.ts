@@ -1,0 +1,127 @@
+import { SharedMessage, type LiveQueryBody, type LiveQuerySink } from '../../realtime/index.js';
+import type { Dependencies } from '../core/dependencies.js';
+import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result-diff.js';
+
+/** One answer: its rows, and the position of the log that they show at least. */
+export interface LiveResult {
+  readonly rows: readonly KeyedRow[];
+  readonly cursor: string;
+}
+
+/** While the database is away a query is tried again ever less often, at most this long apart. */
+const LONGEST_PAUSE_MS = 10_000;
+
+/**
+ * One distinct query and everybody who follows it. It runs once for all of them; each is sent what changed since what he was
+ * sent before. Who reads too slowly is left out, and gets the whole result once he has caught up.
+ */
+export class LiveQuery {
+  /** Unix milliseconds since when an event waits to be shown; undefined: the newest answer shows everything. */
+  dirtySince: number | undefined = 0;
+  startedAt = 0;
+  isRunning = false;
+  private failures = 0;
+  private shown: LiveResult | undefined;
+  private image = new ResultImage([]);
+  private readonly current = new Set<LiveQuerySink>();
+  /** Sinks that have not got a result yet, or have missed a change. */
+  private readonly waiting = new Set<LiveQuerySink>();
+
+  constructor(
+    readonly id: string,
+    readonly dependencies: Dependencies,
+    readonly intervalMs: number,
+    private readonly execute: () => Promise<LiveResult>,
+  ) {}
+
+  get isFollowed(): boolean {
+    return this.current.size + this.waiting.size > 0;
+  }
+
+  /** Something is to be run or to be sent. */
+  get hasWork(): boolean {
+    return this.isRunning || this.dirtySince !== undefined || this.waiting.size > 0;
+  }
+
+  /** Everybody who follows it. */
+  sinks(): LiveQuerySink[] {
+    return [...this.current, ...this.waiting];
+  }
+
+  follow(sink: LiveQuerySink): void {
+    this.waiting.add(sink);
+  }
+
+  leave(sink: LiveQuerySink): void {
+    this.current.delete(sink);
+    this.waiting.delete(sink);
+  }
+
+  touch(now: number): void {
+    this.dirtySince ??= now;
+  }
+
+  isDue(now: number): boolean {
+    const pause = Math.min(this.intervalMs * 2 ** this.failures, LONGEST_PAUSE_MS);
+    return !this.isRunning && this.dirtySince !== undefined && now - this.startedAt >= pause;
+  }
+
+  /** Runs the query and tells everyone. Rejects when it could not be run; what waited to be shown then still waits. */
+  async refresh(now: number): Promise<void> {
+    const waited = this.dirtySince;
+    this.isRunning = true;
+    this.startedAt = now;
+    this.dirtySince = undefined;
+    try {
+      this.show(await this.execute());
+      this.failures = 0;
+    } catch (error) {
+      this.failures++;
+      this.dirtySince = waited ?? now;
+      throw error;
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  /** Sends the result to those who wait for it and have room for it. */
+  sendResults(): void {
+    const { shown } = this;
+    if (!shown || this.waiting.size === 0) return;
+    const message = this.message('query_result', { rows: shown.rows, cursor: shown.cursor });
+    for (const sink of this.waiting) {
+      if (sink.isBehind()) continue;
+      this.waiting.delete(sink);
+      this.current.add(sink);
+      sink.send(message);
+    }
+  }
+
+  private message(
+    name: 'query_result' | 'query_change',
+    body: Pick<LiveResult, 'cursor'> & (ResultDiff | LiveResult),
+  ): SharedMessage<LiveQueryBody> {
+    return new SharedMessage<LiveQueryBody>(name, { subscriptionId: this.id, ...body });
+  }
+
+  private show(result: LiveResult): void {
+    const image = new ResultImage(result.rows);
+    const diff = this.shown && this.image.diff(result.rows, image);
+    this.shown = result;
+    this.image = image;
+    if (diff) this.sendChange({ ...diff, cursor: result.cursor });
+    this.sendResults();
+  }
+
+  private sendChange(body: ResultDiff & { cursor: string }): void {
+    const message = this.message('query_change', body);
+    for (const sink of this.current) {
+      if (sink.isBehind()) {
+        this.current.delete(sink);
+        this.waiting.add(sink);
+      } else {
+        sink.send(message);
+      }
+    }
+  }
+}

@@ -1,0 +1,10 @@
+import { Module } from '@nestjs/common';
+import { RealtimeModule } from '../../realtime/index.js';
+import { QueryModule } from '../query.module.js';
+import { LiveExecutor } from './live-executor.js';
+import { LiveMetrics } from './live-metrics.js';
+import { LiveQueryService } from './live-query-service.js';
+
+/** Queries that are subscribed to. */
+@Module({ imports: [QueryModule, RealtimeModule], providers: [LiveQueryService, LiveExecutor, LiveMetrics] })
+export class LiveModule {}

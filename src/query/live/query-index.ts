@@ -1,0 +1,51 @@
+import type { LogEvent } from '../../events/index.js';
+import { affects } from '../core/dependencies.js';
+import type { LiveQuery } from './live-query.js';
+
+/**
+ * Finds the queries an event can change. A query stands under the constants it is bound to (protocols, else tokens, else
+ * chains, else everything), so an event looks at those only and not at all queries.
+ */
+export class QueryIndex {
+  private readonly byConstant = new Map<string, Set<LiveQuery>>();
+
+  add(query: LiveQuery): void {
+    for (const place of placesOf(query)) {
+      const held = this.byConstant.get(place);
+      if (held) held.add(query);
+      else this.byConstant.set(place, new Set([query]));
+    }
+  }
+
+  remove(query: LiveQuery): void {
+    for (const place of placesOf(query)) {
+      const held = this.byConstant.get(place);
+      held?.delete(query);
+      if (held?.size === 0) this.byConstant.delete(place);
+    }
+  }
+
+  /** Calls back for each query the event can change, possibly twice for one. */
+  forAffected(event: LogEvent, found: (query: LiveQuery) => void): void {
+    this.look('*', event, found);
+    if (event.protocol !== null) this.look(`protocol ${event.protocol}`, event, found);
+    if (event.token !== null) this.look(`token ${event.token}`, event, found);
+    if (event.type === 'protocol_update') this.look('chains', event, found);
+    else if (event.chain !== null) this.look(`chain ${event.chain}`, event, found);
+  }
+
+  private look(place: string, event: LogEvent, found: (query: LiveQuery) => void): void {
+    const queries = this.byConstant.get(place);
+    if (!queries) return;
+    for (const query of queries) if (affects(event, query.dependencies)) found(query);
+  }
+}
+
+function placesOf({ dependencies }: LiveQuery): string[] {
+  const { dataset, protocols, tokens, chains } = dependencies;
+  if (protocols) return [...protocols].map((protocol) => `protocol ${protocol}`);
+  if (tokens) return [...tokens].map((token) => `token ${token}`);
+  // A protocol's description has no chain and belongs to all of them; the total of `protocols` is over all chains.
+  if (chains && dataset !== 'protocols') return ['chains', ...[...chains].map((chain) => `chain ${chain}`)];
+  return ['*'];
+}

@@ -1,0 +1,62 @@
+import { Controller, HttpCode, Post, QueryMethod, Req, Res, UseInterceptors } from '@nestjs/common';
+import { ApiBody, ApiExcludeEndpoint, ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { CurrentCaller, Roles, type Caller } from '../access/index.js';
+import { CsvInterceptor } from '../platform/http/csv.interceptor.js';
+import { parseQuery } from './core/parse-query.js';
+import { leaving } from './leaving.js';
+import { QueryAnswer, QueryRequest } from './query.dto.js';
+import { EtagInterceptor } from './etag.interceptor.js';
+import {
+  ANSWER_EXAMPLES,
+  BAD_REQUEST_EXAMPLES,
+  BUSY_EXAMPLES,
+  LIMIT_EXAMPLES,
+  REQUEST_EXAMPLES,
+} from './query.examples.js';
+import { QueryService } from './query.service.js';
+
+const examples = (of: Readonly<Record<string, object>>) => ({ 'application/problem+json': { examples: { ...of } } });
+
+@ApiTags('query')
+@Roles('reader')
+@Controller('v1/query')
+@UseInterceptors(CsvInterceptor, EtagInterceptor)
+export class QueryController {
+  constructor(private readonly queries: QueryService) {}
+
+  /**
+   * Asks the data: conditions, groups, time buckets, percentiles, pages.
+   * @remarks The same as `QUERY` (RFC 10008) is safe to repeat and answers 304 to `If-None-Match`. CSV with
+   * `Accept: text/csv`. A query ends after 30 s and when its client leaves.
+   */
+  @Post('advanced')
+  @HttpCode(200)
+  @ApiBody({ type: QueryRequest, examples: { ...REQUEST_EXAMPLES } })
+  @ApiOkResponse({ type: QueryAnswer, content: { 'application/json': { examples: ANSWER_EXAMPLES } } })
+  @ApiResponse({
+    status: 400,
+    description: 'Not a query; errors name the places.',
+    content: examples(BAD_REQUEST_EXAMPLES),
+  })
+  @ApiResponse({
+    status: 422,
+    description: 'Over a limit; errors name the way round it.',
+    content: examples(LIMIT_EXAMPLES),
+  })
+  @ApiResponse({ status: 503, description: 'No turn in time; see Retry-After.', content: examples(BUSY_EXAMPLES) })
+  post(@Req() request: Request, @Res({ passthrough: true }) response: Response, @CurrentCaller() caller: Caller) {
+    return this.answer(request, response, caller);
+  }
+
+  /** OpenAPI 3.1 has no word for the method. */
+  @QueryMethod('advanced')
+  @ApiExcludeEndpoint()
+  query(@Req() request: Request, @Res({ passthrough: true }) response: Response, @CurrentCaller() caller: Caller) {
+    return this.answer(request, response, caller);
+  }
+
+  private answer(request: Request, response: Response, caller: Caller): Promise<QueryAnswer> {
+    return this.queries.answer(parseQuery(request.body), caller, leaving(response));
+  }
+}

@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { CachedRunner } from './cache/cached-runner.js';
+import { Freshness } from './cache/freshness.js';
+import { ResultCache } from './cache/result-cache.js';
+import { VersionStamps } from './cache/version-stamps.js';
+import { Admission } from './execution/admission.js';
+import { QueryPool } from './execution/query-pool.js';
+import { QueryRunner } from './execution/query-runner.js';
+import { StoredFactsReader } from './execution/stored-facts.js';
+import { QueryController } from './query.controller.js';
+import { QueryService } from './query.service.js';
+
+/** Questions about the data, and their answers. */
+@Module({
+  controllers: [QueryController],
+  providers: [
+    QueryService,
+    QueryRunner,
+    QueryPool,
+    Admission,
+    StoredFactsReader,
+    CachedRunner,
+    ResultCache,
+    VersionStamps,
+    Freshness,
+  ],
+  exports: [QueryRunner],
+})
+export class QueryModule {}

@@ -1,0 +1,113 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Histogram } from 'prom-client';
+import type { Caller } from '../access/index.js';
+import { EventFeed } from '../events/index.js';
+import { Database } from '../platform/database/database.js';
+import { Metrics } from '../platform/metrics/metrics.js';
+import type { QueryAnswer, QueryPlan } from './query.dto.js';
+import type { Query } from './core/ast.js';
+import { groupPage } from './core/group-pages.js';
+import { PageCursors, type PagePosition } from './core/page-cursor.js';
+import { isoTime } from './core/time.js';
+import { CachedRunner } from './cache/cached-runner.js';
+import type { CacheState } from './cache/result-cache.js';
+import { Freshness } from './cache/freshness.js';
+import { QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
+
+/** Answers queries: waits for what the client knows already, looks into the cache, runs, and cuts the page. */
+@Injectable()
+export class QueryService implements OnModuleInit {
+  private readonly durations: Histogram<'cache'>;
+  private cursors = new PageCursors('');
+
+  constructor(
+    private readonly database: Database,
+    private readonly feed: EventFeed,
+    private readonly freshness: Freshness,
+    private readonly runner: QueryRunner,
+    private readonly cached: CachedRunner,
+    metrics: Metrics,
+  ) {
+    this.durations = new Histogram({
+      name: 'query_duration_seconds',
+      help: 'Time of answered queries, by what the cache had.',
+      labelNames: ['cache'],
+      buckets: [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers: [metrics.registry],
+    });
+  }
+
+  async onModuleInit(): Promise<void> {
+    const row = await this.database.one<{ secret: string }>('SELECT secret FROM query_cursor_key');
+    if (row === undefined) throw new Error('The key of query cursors is missing; the database is not migrated.');
+    this.cursors = new PageCursors(row.secret);
+  }
+
+  async answer(query: Query, caller: Caller, signal: AbortSignal): Promise<QueryAnswer> {
+    const startedAt = performance.now();
+    const page = this.cursors.decode(query);
+    await this.freshness.reach(query.atLeast, signal);
+    if (query.explain) return this.explained(await this.runner.explain(query, page?.range), startedAt);
+    const cursor = this.feed.cursor();
+    const { result, cache } = await this.cached.run(query, caller.userId, page, signal);
+    this.durations.observe({ cache }, (performance.now() - startedAt) / 1_000);
+    const { rows, next } = this.pageOf(query, result, page);
+    return {
+      data: rows,
+      page: { next_cursor: next ?? null, has_more: next !== undefined },
+      meta: { ...metaOf(result, cache, startedAt), cursor },
+    };
+  }
+
+  private pageOf(query: Query, result: QueryResult, page: PagePosition | undefined) {
+    const { rows, next } =
+      query.aggregations.length > 0
+        ? groupPage(query, result.rows, page?.position)
+        : { rows: result.rows, next: result.next };
+    return {
+      rows,
+      next: next && this.cursors.encode(query, { position: next, range: result.range }),
+    };
+  }
+
+  private explained({ plan, cost, binned }: Explanation, startedAt: number): QueryAnswer {
+    const { range, levels, sources } = plan;
+    const span = (of: { from: number; to: number }) => ({ from: isoTime(of.from), to: isoTime(of.to) });
+    const explain: QueryPlan = {
+      source: sources.join('+'),
+      ...(range && { range: span(range) }),
+      ...(levels?.days && { daily: span(levels.days) }),
+      ...(levels?.hours && { hourly: span(levels.hours) }),
+      percentiles: binned ? 'binned' : 'exact',
+      estimated_rows: cost.rows,
+      class: cost.heavy ? 'heavy' : 'light',
+    };
+    const meta = {
+      as_of: isoTime(plan.now),
+      took_ms: tookMs(startedAt),
+      cache: 'off' as const,
+      source: explain.source,
+    };
+    return {
+      data: [],
+      page: { next_cursor: null, has_more: false },
+      meta: { ...meta, cursor: this.feed.cursor() },
+      explain,
+    };
+  }
+}
+
+function metaOf(result: QueryResult, cache: CacheState, startedAt: number) {
+  return {
+    as_of: isoTime(result.asOf),
+    took_ms: tookMs(startedAt),
+    cache,
+    source: result.source,
+    ...(result.excluded === undefined ? {} : { excluded: result.excluded }),
+    ...(result.relativeError === undefined ? {} : { relative_error: result.relativeError }),
+  };
+}
+
+function tookMs(startedAt: number): number {
+  return Math.round((performance.now() - startedAt) * 100) / 100;
+}

@@ -1,0 +1,147 @@
+import type { Caller } from '../../access/index.js';
+import { DomainError, type SocketError } from '../../platform/errors/domain-error.js';
+import type { Session } from './session.js';
+import type { SharedMessage } from './shared-message.js';
+import type { SubscriptionSelector } from './subscription-book.js';
+import { assertMaySubscribe } from './subscription-rights.js';
+import type { SubscriptionInfo, SubscriptionRequest } from './subscription.js';
+
+/** What `query_result` and `query_change` say; `cursor` is the position of the log that they show. */
+export interface LiveQueryBody {
+  readonly subscriptionId: string;
+  readonly cursor: string;
+}
+
+/** Where a live query's messages go. */
+export interface LiveQuerySink {
+  send(message: SharedMessage<LiveQueryBody>): void;
+  /** The reader is behind: a change now would only wait. Ask again later, or start over with a result. */
+  isBehind(): boolean;
+  /** The query can never be answered as it stands: the client is told with `error`, and the subscription ends. */
+  fail(error: SocketError): void;
+}
+
+export interface LiveQueryOptions {
+  /** At most one change per so many milliseconds; the runner's default when absent. */
+  intervalMs?: number;
+}
+
+/** One live query of one connection. */
+export interface LiveQueryHandle {
+  /** The same for the same query and options, for whoever may see the same. */
+  readonly id: string;
+  /** The result follows, then its changes. */
+  start(sink: LiveQuerySink): void;
+  close(): void;
+}
+
+/** What runs live queries; whoever knows queries brings it. */
+export interface LiveQueryRunner {
+  /** Throws `invalid_request` or `limit_exceeded` for a query that cannot be run. */
+  open(query: unknown, caller: Caller, options: LiveQueryOptions): LiveQueryHandle;
+}
+
+interface OpenQuery {
+  readonly info: SubscriptionInfo;
+  readonly handle: LiveQueryHandle;
+}
+
+/** Each costs the database something, unlike a filter. */
+const QUERIES_PER_CONNECTION = 20;
+
+/** The live queries of all connections of this process. They are subscriptions that no event of the log is matched with. */
+export class LiveQueries {
+  private runner: LiveQueryRunner | undefined;
+  private readonly bySession = new Map<Session, OpenQuery[]>();
+
+  serve(runner: LiveQueryRunner): void {
+    this.runner = runner;
+  }
+
+  /**
+   * All or nothing; one entry per request. Nothing is sent before `start`. A query that the connection already follows is
+   * that one.
+   */
+  open(session: Session, requests: readonly SubscriptionRequest[]): { all: OpenQuery[]; fresh: OpenQuery[] } {
+    const fresh: OpenQuery[] = [];
+    try {
+      const all = requests.map((request) => {
+        const made = this.make(session, request);
+        const known = this.of(session).find(({ info }) => info.id === made.info.id);
+        if (known) return known;
+        this.bySession.set(session, [...this.of(session), made]);
+        fresh.push(made);
+        return made;
+      });
+      return { all, fresh };
+    } catch (error) {
+      this.close(session, fresh);
+      throw error;
+    }
+  }
+
+  start(session: Session, queries: readonly OpenQuery[]): void {
+    for (const query of queries) {
+      const { id } = query.info;
+      query.handle.start({
+        send: (message) => send(session, message),
+        isBehind: () => session.isBehind(),
+        fail: (error) => {
+          this.close(session, [query]);
+          session.link.sendMessage('error', { ...error, subscriptionId: id });
+        },
+      });
+    }
+  }
+
+  list(session: Session): SubscriptionInfo[] {
+    return this.of(session).map(({ info }) => info);
+  }
+
+  /** Of a selector only the id and the type can mean a query. */
+  remove(session: Session, { id, type, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
+    if (Object.values(rest).some((value) => value !== undefined)) return [];
+    const named = this.of(session).filter(
+      ({ info }) => (id === undefined || info.id === id) && (type === undefined || type === 'query'),
+    );
+    this.close(session, named);
+    return named.map(({ info }) => info);
+  }
+
+  close(session: Session, queries: readonly OpenQuery[] = this.of(session)): void {
+    const left = this.of(session).filter((query) => !queries.includes(query));
+    if (left.length > 0) this.bySession.set(session, left);
+    else this.bySession.delete(session);
+    for (const { handle } of queries) handle.close();
+  }
+
+  private of(session: Session): readonly OpenQuery[] {
+    return this.bySession.get(session) ?? NONE;
+  }
+
+  private make(session: Session, request: SubscriptionRequest): OpenQuery {
+    const { query, intervalMs } = request;
+    assertMaySubscribe(session.identity.caller, request);
+    if (!this.runner) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
+    if (this.of(session).length >= QUERIES_PER_CONNECTION) {
+      throw new DomainError('limit_exceeded', `A connection may hold ${QUERIES_PER_CONNECTION} live queries.`);
+    }
+    const handle = this.runner.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
+    return { handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
+  }
+}
+
+const NONE: readonly OpenQuery[] = [];
+
+/**
+ * A client may continue from any cursor it sees, so a result never names a position that its events have not reached: to a
+ * connection that is behind the log it goes with the connection's own cursor.
+ */
+function send(session: Session, message: SharedMessage<LiveQueryBody>): void {
+  const { cursor } = message.body;
+  const sent = session.cursor;
+  const isAhead = cursor.slice(0, cursor.indexOf('-')) === sent.slice(0, sent.indexOf('-')) && cursor > sent;
+  if (isAhead) session.link.sendMessage(message.name, { ...message.body, cursor: sent });
+  else session.link.sendShared(message);
+  session.sent();
+}

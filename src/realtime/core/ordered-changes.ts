@@ -1,0 +1,33 @@
+import { DomainError } from '../../platform/errors/domain-error.js';
+
+/** Changes of one connection happen in the order in which they were asked for, each after the one before is done. */
+export class OrderedChanges {
+  private last: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+
+  constructor(private readonly isOver: () => boolean) {}
+
+  /** Runs at once when nothing waits. Rejects with `unavailable` once the connection is over, beyond `limit` with `rate_limited`. */
+  run<T>(limit: number, work: () => T | Promise<T>): Promise<T> {
+    if (this.isOver()) return Promise.reject(hasEnded());
+    if (this.waiting >= limit) {
+      return Promise.reject(new DomainError('rate_limited', 'Too many changes wait for a replay of this connection.'));
+    }
+    const isFirst = this.waiting++ === 0;
+    const run = async () => {
+      try {
+        if (this.isOver()) throw hasEnded();
+        return await work();
+      } finally {
+        this.waiting--;
+      }
+    };
+    const done = isFirst ? run() : this.last.then(run, run);
+    this.last = done.catch(() => {});
+    return done;
+  }
+}
+
+function hasEnded(): DomainError {
+  return new DomainError('unavailable', 'The connection has ended.');
+}

@@ -1,0 +1,15 @@
+import type { Input } from './input.js';
+import { LATEST_INTERVAL } from './realtime-limits.js';
+import type { SubscriptionRequest } from './subscription.js';
+
+/** What a live query may say is the query's own affair; here it only has to be one. `foreign` fields do not go with it. */
+export function queryRequest(input: Input, foreign: readonly string[]): SubscriptionRequest {
+  const query = input.value('query');
+  if (typeof query !== 'object' || query === null || Array.isArray(query)) {
+    throw input.fault('query', 'must be an object: the body of POST /v1/query/advanced');
+  }
+  const beside = foreign.find((name) => input.has(name));
+  if (beside !== undefined) throw input.fault(beside, 'does not go with a query; write it into the query');
+  const intervalMs = input.number('intervalMs', LATEST_INTERVAL.min, LATEST_INTERVAL.max);
+  return { type: 'query', filter: {}, query, ...(intervalMs !== undefined && { intervalMs }) };
+}

@@ -1,0 +1,1 @@
+import '../e2e/access-limits.test.js';

@@ -1,0 +1,1 @@
+import '../e2e/websocket-resume.test.js';

@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const DAY = 86_400_000;
+const today = Math.floor(Date.now() / DAY) * DAY;
+
+let app: TestApp;
+let key: string;
+
+beforeAll(async () => {
+  app = await createTestApp({ settings: { COMPAT_ANONYMOUS: 'true', LIMIT_API_REQUESTS: 'free=40,enterprise=0' } });
+  key = await app.key();
+  const { pool } = app.db;
+  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains, url, metadata) VALUES
+    ('aave', 'Aave', 'AAVE', 'Lending', '{ethereum,bsc,scroll}', 'https://aave.com', '{"id": "111", "gecko_id": "aave"}'),
+    ('lido', 'Lido', NULL, 'Liquid Staking', '{ethereum}', NULL, '{}'),
+    ('total-only', 'Total Only', NULL, 'Dexs', '{}', NULL, '{}')`);
+  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 300), ('aave', 'bsc', 100),
+    ('aave', 'staking', 40), ('aave', 'ethereum-borrowed', 7), ('lido', 'ethereum', 1000), ('total-only', 'all', 50), ('plain', 'solana', 5)`);
+  await pool.query(
+    `INSERT INTO token_prices (token, symbol, price, confidence) VALUES ('bitcoin', 'BTC', 100000, 0.9), ('bsc:0xab', 'AB', 2, 1)`,
+  );
+  await waitFor(async () => (await get('/prices/current/bsc:0xab')).body.coins['bsc:0xab']);
+  await waitFor(async () => (await app.db.pool.query(`SELECT FROM metric_series`)).rowCount === 9);
+  // Four days of aave on ethereum, with one day missing, and two of bsc.
+  await pool.query(
+    `INSERT INTO metric_daily (series_id, samples, bucket, open, high, low, close, sum, opened_at, closed_at)
+     SELECT s.id, 1, d.bucket, d.open, d.close, d.open, d.close, d.close, d.bucket, d.bucket
+     FROM (VALUES ('ethereum', $1::timestamptz, 200, 210), ('ethereum', $2, 220, 230), ('ethereum', $4, 250, 260),
+                  ('bsc', $3, 80, 85), ('bsc', $4, 90, 95)) AS d (chain, bucket, open, close)
+     JOIN metric_series s ON s.subject = 'aave' AND s.chain = d.chain`,
+    [5, 4, 3, 2].map((days) => new Date(today - days * DAY)),
+  );
+});
+afterAll(() => app?.close());
+
+// Answers are of foreign shape: the test reads them loosely and compares whole parts.
+// oxlint-disable-next-line typescript/no-explicit-any
+type Answer = { status: number; headers: Headers; body: any };
+
+async function get(
+  path: string,
+  headers: Record<string, string> = { authorization: `Bearer ${key}` },
+): Promise<Answer> {
+  const answer = await fetch(`${app.url}${path}`, { headers });
+  const text = await answer.text();
+  return { status: answer.status, headers: answer.headers, body: text === '' ? undefined : JSON.parse(text) };
+}
+
+/** As a browser asks again. The built-in fetch adds `Cache-Control: no-cache`, which rules a 304 out. */
+async function statusWith(path: string, etag: string): Promise<number | undefined> {
+  const headers = { authorization: `Bearer ${key}`, 'if-none-match': etag };
+  const request = httpGet(`${app.url}${path}`, { headers, agent: false });
+  const [answer] = (await once(request, 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
+}
+
+const seconds = (daysAgo: number) => (today - daysAgo * DAY) / 1_000;
+const withoutPresent = <T>(points: T[]) => points.slice(0, -1);
+
+describe('the DefiLlama-shaped routes', () => {
+  it('/protocols lists protocols, the largest first, chains named as DefiLlama names them', async () => {
+    const { body } = await get('/protocols');
+    expect(body.map((protocol: { slug: string }) => protocol.slug)).toEqual(['lido', 'aave', 'total-only', 'plain']);
+    expect(body[1]).toEqual({
+      id: '111',
+      name: 'Aave',
+      address: null,
+      symbol: 'AAVE',
+      url: 'https://aave.com',
+      description: null,
+      chain: 'Multi-Chain',
+      logo: null,
+      gecko_id: 'aave',
+      cmcId: null,
+      category: 'Lending',
+      twitter: null,
+      chains: ['Ethereum', 'Binance', 'Scroll'],
+      slug: 'aave',
+      tvl: 400,
+      mcap: null,
+      chainTvls: { Ethereum: 300, Binance: 100, staking: 40, 'Ethereum-borrowed': 7 },
+      change_1h: null,
+      change_1d: null,
+      change_7d: null,
+    });
+    expect(body[3]).toMatchObject({
+      id: 'plain',
+      name: 'plain',
+      symbol: '-',
+      chain: 'Solana',
+      chains: ['Solana'],
+      tvl: 5,
+    });
+    expect(body[2]).toMatchObject({ chainTvls: {}, chain: null, tvl: 50 });
+  });
+
+  it('/protocol/{slug} has the daily history of each chain and of the total, a gap filled with the last close', async () => {
+    const { body } = await get('/protocol/aave');
+    expect(body.currentChainTvls).toEqual({ Ethereum: 300, Binance: 100, staking: 40, 'Ethereum-borrowed': 7 });
+    expect(withoutPresent(body.chainTvls.Ethereum.tvl)).toEqual([
+      { date: seconds(5), totalLiquidityUSD: 200 },
+      { date: seconds(4), totalLiquidityUSD: 220 },
+      { date: seconds(2), totalLiquidityUSD: 250 },
+    ]);
+    expect(body.chainTvls.Ethereum.tvl.at(-1).totalLiquidityUSD).toBe(300);
+    expect(withoutPresent(body.tvl)).toEqual([
+      { date: seconds(5), totalLiquidityUSD: 200 },
+      { date: seconds(4), totalLiquidityUSD: 220 },
+      { date: seconds(3), totalLiquidityUSD: 230 + 80 },
+      { date: seconds(2), totalLiquidityUSD: 250 + 90 },
+      { date: seconds(1), totalLiquidityUSD: 260 + 95 },
+    ]);
+    expect(body.tvl.at(-1)).toEqual({ date: expect.any(Number), totalLiquidityUSD: 400 });
+  });
+
+  it('/tvl/{slug} is a bare number', async () => {
+    const answer = await get('/tvl/aave');
+    expect(answer.body).toBe(400);
+    expect(answer.headers.get('content-type')).toContain('application/json');
+  });
+
+  it('/v2/chains and /v2/historicalChainTvl leave out what DefiLlama leaves out', async () => {
+    expect((await get('/v2/chains')).body).toEqual([
+      { gecko_id: 'ethereum', tvl: 300, tokenSymbol: 'ETH', cmcId: '1027', name: 'Ethereum', chainId: 1 },
+      { gecko_id: 'binancecoin', tvl: 100, tokenSymbol: 'BNB', cmcId: '1839', name: 'BSC', chainId: 56 },
+      { gecko_id: 'solana', tvl: 5, tokenSymbol: 'SOL', cmcId: '5426', name: 'Solana', chainId: null },
+    ]);
+    for (const spelling of ['Ethereum', 'ethereum', 'ETH']) {
+      const { body } = await get(`/v2/historicalChainTvl/${spelling}`);
+      expect(withoutPresent(body as { tvl: number }[]).map(({ tvl }) => tvl)).toEqual([200, 220, 230, 250, 260]);
+      expect(body.at(-1).tvl).toBe(300);
+    }
+    const { body } = await get('/v2/historicalChainTvl');
+    expect(body.at(-1).tvl).toBe(455);
+    expect(body[0]).toEqual({ date: seconds(5), tvl: 200 });
+  });
+
+  it('/prices/current answers by the names that were asked for and leaves out what is unknown', async () => {
+    const { body } = await get('/prices/current/coingecko:bitcoin,BSC:0xAB,__proto__,coingecko:nothing');
+    expect(body).toEqual({
+      coins: {
+        'coingecko:bitcoin': { price: 100_000, symbol: 'BTC', timestamp: expect.any(Number), confidence: 0.9 },
+        'BSC:0xAB': { price: 2, symbol: 'AB', timestamp: expect.any(Number), confidence: 1 },
+      },
+    });
+    expect((await get(`/prices/current/${Array.from({ length: 501 }, (_, i) => `c${i}`).join()}`)).body.code).toBe(
+      'limit_exceeded',
+    );
+  });
+
+  it('knows nothing of what does not exist', async () => {
+    for (const path of [
+      '/protocol/nobody',
+      '/tvl/nobody',
+      '/v2/historicalChainTvl/nowhere',
+      '/v2/historicalChainTvl/staking',
+    ]) {
+      expect(await get(path)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    }
+  });
+
+  it('answers 304 to whoever has the answer already', async () => {
+    const { headers } = await get('/tvl/plain');
+    const again = await statusWith('/tvl/plain', headers.get('etag') ?? '');
+    expect(again).toBe(304);
+    expect(headers.get('cache-control')).toContain('max-age=1');
+  });
+
+  it('serves anyone where that is allowed, within the limit of the free tier, but checks a key that is shown', async () => {
+    expect((await get('/tvl/plain', {})).status).toBe(200);
+    expect((await get('/tvl/plain', { authorization: 'Bearer rta_no_key' })).body.code).toBe('invalid_api_key');
+    expect((await get('/v1/tvl/plain', {})).body.code).toBe('missing_api_key');
+    const statuses = await Promise.all(Array.from({ length: 45 }, async () => (await get('/tvl/plain', {})).status));
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  });
+});
+
+it('wants a key where nobody said otherwise', async () => {
+  const strict = await createTestApp();
+  try {
+    expect((await fetch(`${strict.url}/protocols`)).status).toBe(401);
+  } finally {
+    await strict.close();
+  }
+});

@@ -1,0 +1,241 @@
+import { io, type Socket } from 'socket.io-client';
+import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
+import { faultsOf } from '../support/asyncapi-validator.js';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { StreamClient } from '../support/event-stream.js';
+import { PlainClient } from '../support/plain-client.js';
+import { waitFor } from '../support/wait-for.js';
+
+interface Row {
+  _key: string;
+  [column: string]: unknown;
+}
+interface Result {
+  subscriptionId: string;
+  rows: Row[];
+  cursor: string;
+}
+interface Change {
+  subscriptionId: string;
+  added: Row[];
+  changed: Row[];
+  removed: string[];
+  cursor: string;
+}
+
+const BY_CHAIN = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };
+
+let app: TestApp;
+let key: string;
+const faults: string[] = [];
+const ends: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  app = await createTestApp();
+  key = await app.key();
+  await write('aave', 'ethereum', 100);
+  await write('aave', 'base', 50);
+  await write('lido', 'ethereum', 10);
+});
+afterAll(() => app?.close());
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+  assert.deepEqual(faults.splice(0), []);
+});
+
+async function write(protocol: string, chain: string, tvl: number): Promise<void> {
+  await app.db.pool.query(
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, $2, $3)
+     ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = now()`,
+    [protocol, chain, tvl],
+  );
+}
+
+/** A Socket.IO client that keeps each live query's present rows as a client should. */
+class Follower {
+  readonly socket: Socket;
+  readonly results: Result[] = [];
+  readonly changes: Change[] = [];
+  readonly rows = new Map<string, Map<string, Row>>();
+  readonly errors: Record<string, unknown>[] = [];
+
+  constructor(apiKey = key) {
+    this.socket = io(`${app.url}/v1/realtime`, { auth: { apiKey }, forceNew: true, transports: ['websocket'] });
+    ends.push(() => this.socket.disconnect());
+    this.socket.onAny((name: string, body: unknown) => faults.push(...faultsOf('socketio', name, body)));
+    this.socket.on('query_result', (result: Result) => {
+      this.results.push(result);
+      this.rows.set(result.subscriptionId, new Map(result.rows.map((row) => [row._key, row])));
+    });
+    this.socket.on('query_change', (change: Change) => {
+      this.changes.push(change);
+      const rows = this.rows.get(change.subscriptionId);
+      for (const row of [...change.added, ...change.changed]) rows?.set(row._key, row);
+      for (const gone of change.removed) rows?.delete(gone);
+    });
+    this.socket.on('error', (error: Record<string, unknown>) => this.errors.push(error));
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers are compared as a whole
+  async subscribe(query: unknown, more: object = {}): Promise<any> {
+    const answer: unknown = await this.socket
+      .timeout(20_000)
+      .emitWithAck('subscribe', { type: 'query', query, ...more });
+    faults.push(...faultsOf('socketio', 'subscribe.ack', answer));
+    return answer;
+  }
+
+  /** What the client shows: one column by another, of the only query. */
+  shows(column: string, by: string): Record<string, unknown> {
+    const [rows = new Map<string, Row>()] = this.rows.values();
+    return Object.fromEntries([...rows.values()].map((row) => [String(row[by]), row[column]]));
+  }
+}
+
+describe('a live query', () => {
+  it('gives the result, then what changed, with keys', async () => {
+    const client = new Follower();
+    const answer = await client.subscribe(BY_CHAIN);
+    expect(answer).toMatchObject({ ok: true, subscription: { type: 'query' } });
+    await waitFor(() => client.results[0]);
+    expect(client.results[0]?.subscriptionId).toBe(answer.subscription.id);
+    expect(client.shows('sum_tvl', 'chain')).toEqual({ ethereum: 110, base: 50 });
+    await write('aave', 'base', 60);
+    await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 60);
+    expect(client.changes[0]).toMatchObject({ added: [], changed: [{ chain: 'base', sum_tvl: 60 }], removed: [] });
+    await write('curve', 'solana', 5);
+    await waitFor(() => client.shows('sum_tvl', 'chain')['solana'] === 5);
+    await app.db.pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'curve'`);
+    await write('aave', 'base', 50);
+    await waitFor(() => client.changes.at(-1)?.removed.length === 1);
+    expect(client.shows('sum_tvl', 'chain')).toEqual({ ethereum: 110, base: 50 });
+    expect(client.changes.map(({ cursor }) => cursor)).toEqual(client.changes.map(({ cursor }) => cursor).toSorted());
+    expect(client.results).toHaveLength(1);
+  });
+
+  it('runs again only when an event can change it', async () => {
+    const [bound, other] = [new Follower(), new Follower()];
+    await bound.subscribe({ filters: { protocols: ['lido'] } });
+    await other.subscribe({ filters: { protocols: ['aave'], chains: ['base'] } });
+    await waitFor(() => bound.results[0] && other.results[0]);
+    for (const tvl of [70, 80, 90]) await write('aave', 'base', tvl);
+    await waitFor(() => other.shows('tvl', 'protocol')['aave'] === 90);
+    await write('lido', 'ethereum', 20);
+    await waitFor(() => bound.shows('tvl', 'protocol')['lido'] === 20);
+    expect(bound.changes).toHaveLength(1);
+    await write('lido', 'ethereum', 10);
+    await write('aave', 'base', 50);
+  });
+
+  it('follows rows that come into and leave the first page', async () => {
+    const client = new Follower();
+    await client.subscribe({ filters: { chains: ['ethereum'] }, sort: { field: 'tvl', order: 'desc' }, limit: 1 });
+    await waitFor(() => client.results[0]);
+    expect(client.shows('tvl', 'protocol')).toEqual({ aave: 100 });
+    await write('lido', 'ethereum', 500);
+    await waitFor(() => client.shows('tvl', 'protocol')['lido'] === 500);
+    expect(client.shows('tvl', 'protocol')).toEqual({ lido: 500 });
+    await write('lido', 'ethereum', 10);
+    await waitFor(() => client.shows('tvl', 'protocol')['aave'] === 100);
+    expect(client.shows('tvl', 'protocol')).toEqual({ aave: 100 });
+  });
+
+  it('is one for all who ask the same, and ends with the last of them', async () => {
+    const first = new Follower();
+    const clients = [first, new Follower(), new Follower()];
+    const ids = await Promise.all(clients.map(async (client) => (await client.subscribe(BY_CHAIN)).subscription.id));
+    expect(new Set(ids).size).toBe(1);
+    const open = async () => /^live_queries (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1];
+    await waitFor(async () => (await open()) === '1');
+    expect((await first.subscribe(BY_CHAIN)).subscription.id).toBe(ids[0]);
+    const answer = await first.socket.emitWithAck('unsubscribe', { type: 'query' });
+    expect(answer.removed).toMatchObject([{ id: ids[0], type: 'query' }]);
+    expect(await clients[1]?.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [{ id: ids[0] }] });
+    for (const client of clients) client.socket.disconnect();
+    expect(await waitFor(async () => (await open()) === '0')).toBe(true);
+  });
+
+  it('joins events on one connection, which keep coming', async () => {
+    const client = new Follower();
+    const seen: unknown[] = [];
+    client.socket.on('tvl_change', (event) => seen.push(event));
+    await client.socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'query', query: BY_CHAIN }]);
+    await waitFor(() => client.results[0]);
+    await write('aave', 'base', 55);
+    await waitFor(() => seen.length > 0 && client.changes.length > 0);
+    expect(seen).toMatchObject([{ protocol: 'aave', currentTvl: 55 }]);
+    await write('aave', 'base', 50);
+  });
+
+  it('works on plain WebSocket and as an event stream', async () => {
+    const plain = await PlainClient.connect(app.url, key);
+    ends.push(() => plain.close());
+    const stream = await StreamClient.ready(
+      app.url,
+      `apiKey=${key}&query=${encodeURIComponent(JSON.stringify(BY_CHAIN))}`,
+    );
+    ends.push(() => stream.close());
+    const confirmed = await plain.ask({ action: 'subscribe', query: BY_CHAIN, id: 1 }, 'subscription_confirmed');
+    expect(confirmed).toMatchObject({ id: 1, subscription: { type: 'query' } });
+    const subscriptionId = (confirmed['subscription'] as { id: string }).id;
+    expect(await plain.next('query_result')).toMatchObject({ subscriptionId });
+    expect((await stream.next('query_result')).body).toMatchObject({ subscriptionId });
+    await write('aave', 'base', 65);
+    expect(await plain.next('query_change')).toMatchObject({ changed: [{ chain: 'base', sum_tvl: 65 }] });
+    expect((await stream.next('query_change')).body).toMatchObject({ changed: [{ chain: 'base', sum_tvl: 65 }] });
+    expect(await plain.ask({ type: 'subscriptions' }, 'subscriptions')).toMatchObject({
+      queries: [{ id: subscriptionId }],
+    });
+    const left = await plain.ask({ type: 'unsubscribe', subscriptionId }, 'unsubscription_result');
+    expect(left).toMatchObject({ results: [{ subscriptionId, status: 'unsubscribed' }] });
+    expect([...plain.faults, ...stream.faults]).toEqual([]);
+    await write('aave', 'base', 50);
+  });
+
+  it('is refused with the place of every fault, and the connection stays', async () => {
+    const client = new Follower();
+    for (const query of [
+      { dataset: 'nothing' },
+      { where: { field: 'nothing', op: 'eq', value: 1 } },
+      { limit: 1e9 },
+      { cursor: 'x' },
+    ]) {
+      expect(await client.subscribe(query)).toMatchObject({ ok: false, error: { retryable: false } });
+    }
+    const refused = await fetch(`${app.url}/v1/stream?apiKey=${key}&query=nonsense`);
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([400, 'invalid_request']);
+    expect(await client.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [] });
+  });
+
+  it('ends with an error that names it when it can never be answered', async () => {
+    await app.db.pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'many', 'chain-' || i, 1 FROM generate_series(1, 10500) AS i`,
+    );
+    const client = new Follower();
+    const { subscription } = await client.subscribe(BY_CHAIN);
+    await waitFor(() => client.errors[0]);
+    expect(client.errors[0]).toMatchObject({ code: 'limit_exceeded', subscriptionId: subscription.id });
+    expect(await client.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [] });
+    await app.db.pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'many'`);
+  });
+
+  it('shows nobody the rows of others', async () => {
+    const events = { dataset: 'events', where: { field: 'event_type', op: 'eq', value: 'alert' } };
+    const [alice, bob] = [
+      new Follower(await app.key({ userId: 'alice' })),
+      new Follower(await app.key({ userId: 'bob' })),
+    ];
+    const [ofAlice, ofBob] = [await alice.subscribe(events), await bob.subscribe(events)];
+    expect(ofAlice.subscription.id).not.toBe(ofBob.subscription.id);
+    await waitFor(() => alice.results[0] && bob.results[0]);
+    await app.db.pool.query(`SELECT append_events('[{"type": "alert", "owner": "alice", "data": {"ruleId": "r1"}}]')`);
+    await waitFor(() => alice.changes[0]);
+    expect(alice.changes[0]?.added).toHaveLength(1);
+    expect(bob.changes).toEqual([]);
+  });
+
+  it('needs a key that may', async () => {
+    const client = new Follower(await app.key({ subscriptionTypes: ['tvl_changes'] }));
+    expect(await client.subscribe(BY_CHAIN)).toMatchObject({ ok: false, error: { code: 'forbidden' } });
+  });
+});

@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { io } from 'socket.io-client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { Sequencer } from '../../src/events/capture/sequencer.js';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { MarketWriter } from '../support/market-writer.js';
+import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+
+let db: TestDatabase;
+let redis: TestRedis;
+let gateway: TestApp;
+let worker: TestApp | undefined;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  redis = await startRedis();
+  gateway = await createTestApp({ db, settings: { REDIS_URL: redis.url, ROLE: 'gateway' } });
+});
+
+afterAll(async () => {
+  await worker?.close();
+  await gateway?.close();
+  await redis?.close();
+  await db?.drop();
+});
+
+const waiting = async (): Promise<number> =>
+  (await db.pool.query<{ count: number }>('SELECT count(*) FROM change_outbox')).rows[0]?.count ?? 0;
+
+test('a gateway serves clients and leaves the sequencer and the jobs to workers', async () => {
+  const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/ws?apiKey=${await gateway.key()}`);
+  const heard: string[] = [];
+  socket.on('message', (data) => heard.push((data as Buffer).toString()));
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'subscribe', channels: ['events:prices'] }));
+  await waitFor(() => heard.some((text) => text.includes('subscription_confirmed')));
+  for (const price of [7, 70]) await new MarketWriter(db.pool).price('token-of-roles', price);
+  expect(await waiting()).toBeGreaterThan(0);
+  worker = await createTestApp({ db, settings: { REDIS_URL: redis.url, ROLE: 'worker' } });
+  await waitFor(() => heard.some((text) => text.includes('token-of-roles')));
+  expect([gateway, worker].map(({ nest }) => nest.get(Sequencer).leading)).toEqual([false, true]);
+  await waitFor(async () => (await db.pool.query('SELECT FROM published_values')).rowCount === 1);
+  socket.terminate();
+});
+
+test('a worker sends clients of every transport elsewhere', async () => {
+  worker ??= await createTestApp({ db, settings: { REDIS_URL: redis.url, ROLE: 'worker' } });
+  const key = await gateway.key();
+  const refused = { code: 'unavailable', message: expect.stringContaining('connect to a gateway') as string };
+
+  const stream = await fetch(`${worker.url}/v1/stream?channels=events:tvl&apiKey=${key}`);
+  expect([stream.status, await stream.json()]).toEqual([503, expect.objectContaining({ code: 'unavailable' })]);
+
+  const socket = io(`${worker.url}/v1/realtime`, { auth: { apiKey: key }, forceNew: true, reconnection: false });
+  const error = await new Promise<Error & { data?: unknown }>((resolve) => socket.once('connect_error', resolve));
+  expect(error.data).toMatchObject(refused);
+  socket.disconnect();
+
+  const plain = new WebSocket(`${worker.url.replace('http', 'ws')}/ws?apiKey=${key}`);
+  const answers: string[] = [];
+  plain.on('message', (data) => answers.push((data as Buffer).toString()));
+  plain.on('error', (reason) => answers.push(String(reason)));
+  await once(plain, 'close');
+  expect(answers.join()).toMatch(/unavailable|503/);
+});

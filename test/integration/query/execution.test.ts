@@ -1,0 +1,135 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Admission } from '../../../src/query/execution/admission.js';
+import { QueryPool } from '../../../src/query/execution/query-pool.js';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { waitFor } from '../../support/wait-for.js';
+
+let app: TestApp;
+let key: string;
+let pool: QueryPool;
+
+beforeAll(async () => {
+  app = await createTestApp({ settings: { QUERY_POOL: '2' } });
+  key = await app.key();
+  pool = app.nest.get(QueryPool, { strict: false });
+});
+afterAll(() => app?.close());
+
+const options = (signal = new AbortController().signal, timeoutMs = 30_000) => ({ timeoutMs, owner: 'tester', signal });
+const sleeping = async () => {
+  const { rows } = await app.db.pool.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'defi-realtime-query' AND state = 'active'
+     AND query LIKE '%pg_sleep%' AND datname = current_database()`,
+  );
+  return rows[0]?.n ?? 0;
+};
+const sleep = { text: 'SELECT pg_sleep(60)', values: [] };
+
+describe('the connections of queries', () => {
+  it('can only read, and not everything', async () => {
+    for (const text of [
+      `INSERT INTO protocols (slug, name) VALUES ('x', 'x')`,
+      'CREATE TEMPORARY TABLE t (a int)',
+      'SELECT * FROM api_keys',
+      'SELECT * FROM event_log',
+      'SELECT * FROM audit_log',
+    ]) {
+      await expect(pool.run({ text, values: [] }, options())).rejects.toThrow(/read-only|permission denied/);
+    }
+  });
+
+  it('end a statement whose time is up, and say what to do about it', async () => {
+    const running = pool.run(sleep, options(undefined, 50));
+    await expect(running).rejects.toMatchObject({ code: 'limit_exceeded', errors: [{ code: 'too_slow' }] });
+    expect(await pool.run({ text: 'SELECT 1', values: [] }, options())).toEqual([[1]]);
+  });
+
+  it('end the statement of a client that has left', async () => {
+    const leaving = new AbortController();
+    const running = pool.run(sleep, options(leaving.signal)).catch((error: unknown) => error);
+    await waitFor(async () => (await sleeping()) === 1);
+    leaving.abort(new Error('gone'));
+    expect(String(await running)).toContain('gone');
+    expect(await waitFor(async () => (await sleeping()) === 0)).toBe(true);
+  });
+
+  it('hear of a client that closed its connection', async () => {
+    const admission = app.nest.get(Admission, { strict: false });
+    const held = Array.from({ length: 2 }, () => hold(admission));
+    const asking = request(`${app.url}/v1/query/advanced`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    });
+    asking.on('error', () => undefined);
+    asking.end('{}');
+    const waiting = async () => /^query_waiting (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1];
+    await waitFor(async () => (await waiting()) === '1');
+    asking.destroy();
+    expect(await waitFor(async () => (await waiting()) === '0')).toBe(true);
+    for (const release of held) release();
+  });
+});
+
+/** Takes one of the places until it is released. */
+function hold(admission: Admission, heavy = false): () => void {
+  let release = (): void => undefined;
+  const done = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  void admission.run(heavy, 30_000, new AbortController().signal, () => done);
+  return release;
+}
+
+describe('admission', () => {
+  it('refuses at once whose turn will not come in time, with the time to come back', async () => {
+    const admission = app.nest.get(Admission, { strict: false });
+    const held = Array.from({ length: 2 }, () => hold(admission));
+    try {
+      // Every one that waits makes the next one's turn later, until that is too late for it.
+      const waits = Array.from({ length: 3_000 }, () => {
+        const leave = new AbortController();
+        const outcome = admission.run(true, 10_000, leave.signal, () => Promise.resolve('ran'));
+        return { leave, outcome: outcome.catch((error: { code?: string; retryAfterMs?: number }) => error) };
+      });
+      const refused = await waits.at(-1)?.outcome;
+      expect(refused).toMatchObject({ code: 'unavailable', retryAfterMs: expect.any(Number) });
+      for (const { leave } of waits) leave.abort(new Error('left'));
+      await Promise.all(waits.map(({ outcome }) => outcome));
+    } finally {
+      for (const release of held) release();
+    }
+  });
+
+  it('keeps a place for light queries beside heavy ones', async () => {
+    const admission = app.nest.get(Admission, { strict: false });
+    const heavy = hold(admission, true);
+    const order: string[] = [];
+    const run = (name: string, isHeavy: boolean) =>
+      admission.run(isHeavy, 10_000, new AbortController().signal, async () => void order.push(name));
+    const second = run('heavy', true);
+    await run('light', false);
+    heavy();
+    await second;
+    expect(order).toEqual(['light', 'heavy']);
+  });
+
+  it('answers 503 with Retry-After over HTTP', async () => {
+    const admission = app.nest.get(Admission, { strict: false });
+    const held = Array.from({ length: 2 }, () => hold(admission));
+    const crowd = Array.from({ length: 2_500 }, () => {
+      const leave = new AbortController();
+      return { leave, done: admission.run(false, 10_000, leave.signal, async () => undefined).catch(() => undefined) };
+    });
+    const answer = await fetch(`${app.url}/v1/query/advanced`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: '{}',
+    });
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    for (const { leave } of crowd) leave.abort(new Error('left'));
+    for (const release of held) release();
+    await Promise.all(crowd.map(({ done }) => done));
+  });
+});

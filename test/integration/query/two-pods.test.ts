@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const TRIES = process.env['TEST_LONG'] === '1' ? 10_000 : 150;
+const PROTOCOLS = 20;
+
+let redis: TestRedis;
+let db: TestDatabase;
+let one: TestApp;
+let two: TestApp;
+let reader: string;
+let writer: string;
+
+beforeAll(async () => {
+  [redis, db] = await Promise.all([startRedis(), createTestDatabase()]);
+  const settings = { REDIS_URL: redis.url, LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0' };
+  one = await createTestApp({ db, settings });
+  two = await createTestApp({ db, settings });
+  [reader, writer] = await Promise.all([one.key(), one.key({ role: 'writer' })]);
+});
+afterAll(async () => {
+  await Promise.all([one?.close(), two?.close()]);
+  await Promise.all([db?.drop(), redis?.close()]);
+});
+
+interface Answer {
+  data: Record<string, unknown>[];
+  meta: { cache: string; cursor: string };
+}
+
+async function ask(pod: TestApp, query: object): Promise<Answer> {
+  const answer = await fetch(`${pod.url}/v1/query/advanced`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${reader}`, 'content-type': 'application/json' },
+    body: JSON.stringify(query),
+  });
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as Answer;
+}
+
+async function ingest(pod: TestApp, items: readonly object[]): Promise<string> {
+  const answer = await fetch(`${pod.url}/v1/ingest/tvl`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${writer}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ items }),
+  });
+  const { cursor, rejected } = (await answer.json()) as { cursor: string; rejected: unknown[] };
+  expect(rejected).toEqual([]);
+  return cursor;
+}
+
+/** What a reader would ask about a protocol: rows, a group, and its newest recorded value. */
+const questions = (protocol: string): [string, object][] => [
+  ['tvl', { filters: { protocols: [protocol] } }],
+  ['total', { filters: { protocols: [protocol] }, aggregations: [{ field: 'tvl', operation: 'sum', as: 'total' }] }],
+  [
+    'tvl',
+    { filters: { protocols: [protocol] }, time: { from: 'now-1h' }, sort: { field: 'time', order: 'desc' }, limit: 1 },
+  ],
+  [
+    'last',
+    {
+      filters: { protocols: [protocol] },
+      time: { from: 'now-2h', bucket: '1h' },
+      aggregations: [{ field: 'tvl', operation: 'sum', as: 'last' }],
+      sort: { field: 'time', order: 'desc' },
+      limit: 1,
+    },
+  ],
+];
+
+describe('queries on two processes', () => {
+  it(
+    `never miss a published change that was acknowledged before, in ${TRIES} tries`,
+    { timeout: 1_800_000 },
+    async () => {
+      let stale = 0;
+      for (let n = 0; n < TRIES; n++) {
+        const [from, to] = n % 2 === 0 ? [one, two] : [two, one];
+        const protocol = `p${n % PROTOCOLS}`;
+        const tvl = 1_000 + n * 100;
+        const [column, query] = questions(protocol)[Math.floor(n / PROTOCOLS) % 4] ?? ['', {}];
+        // Also before, so that an answer without the change is in the caches.
+        await ask(to, query);
+        const cursor = await ingest(from, [{ protocol, chain: 'ethereum', tvl }]);
+        const { data } = await ask(to, { ...query, at_least: cursor });
+        if (data[0]?.[column] !== tvl) stale++;
+      }
+      expect(stale).toBe(0);
+    },
+  );
+
+  it('show what SQL wrote soon after', async () => {
+    const query = { filters: { protocols: ['p1'] } };
+    await Promise.all([ask(one, query), ask(two, query)]);
+    await db.pool.query(`UPDATE protocol_tvl SET tvl = 77, observed_at = now() WHERE protocol = 'p1'`);
+    for (const pod of [one, two]) {
+      await waitFor(async () => (await ask(pod, query)).data[0]?.['tvl'] === 77, { timeoutMs: 4_000 });
+    }
+    expect((await ask(two, query)).data).toMatchObject([{ tvl: 77 }]);
+  });
+
+  it('share their answers through Redis', async () => {
+    const query = { filters: { protocols: ['p2'] }, sort: { field: 'chain', order: 'asc' } };
+    const { meta } = await ask(one, query);
+    expect(meta.cache).toBe('miss');
+    const kept = async () => ((await redis.call('KEYS', '*query_result:*')) as string[]).length > 0;
+    await waitFor(kept);
+    expect((await ask(two, query)).meta.cache).toBe('hit');
+  });
+
+  it('go on without Redis, and say so', async () => {
+    await redis.stop();
+    const query = { filters: { protocols: ['p3'] } };
+    const away = await waitFor(async () => {
+      const answer = await ask(one, query);
+      return answer.meta.cache === 'off' && answer;
+    });
+    expect(away.data).toHaveLength(1);
+    expect((await ask(one, query)).meta.cache).toBe('off');
+  });
+});
