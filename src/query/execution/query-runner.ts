@@ -16,6 +16,7 @@ import {
   type Statement,
 } from '../core/statements.js';
 import { isoTime } from '../core/time.js';
+import { timeWindows } from '../core/time-windows.js';
 import { Admission } from './admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
@@ -80,7 +81,7 @@ export class QueryRunner {
       const answer =
         query.aggregations.length > 0
           ? await this.groups(query, plan, binned, options())
-          : await this.rows(query, plan, context.position, options());
+          : await this.rows(query, plan, cost, context.position, options);
       return {
         ...answer,
         asOf: plan.now,
@@ -93,14 +94,32 @@ export class QueryRunner {
     return context.immediate ? await work() : await this.admission.run(cost.heavy, left(), context.signal, work);
   }
 
-  private async rows(query: Query, plan: Plan, position: readonly KeyValue[] | undefined, options: RunOptions) {
-    const { keyset, columns, ...statement } = rowsStatement(query, plan, position);
-    const found = await this.pool.run(statement, options);
-    const page = found.slice(0, query.limit);
-    const last = found.length > query.limit ? page.at(-1) : undefined;
+  /** In the order of time a page is put together from windows until it is full; else by one statement. */
+  private async rows(
+    query: Query,
+    plan: Plan,
+    cost: Cost,
+    position: readonly KeyValue[] | undefined,
+    options: () => RunOptions,
+  ) {
+    const { rawFrom } = await this.facts.read();
+    const wanted = query.limit + 1;
+    const length = plan.range ? ((plan.range.to - plan.range.from) * wanted) / cost.rows : 0;
+    const windows = timeWindows(query, plan, position, length) ?? [undefined];
+    const found: Row[] = [];
+    const positions: KeyValue[][] = [];
+    for (const window of windows) {
+      const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
+      const { keyset, columns, ...statement } = rowsStatement(query, part, position);
+      for (const row of await this.pool.run(statement, options())) {
+        found.push(answerRow(columns, row));
+        positions.push(row.slice(columns.length, columns.length + keyset.length) as KeyValue[]);
+      }
+      if (found.length >= wanted) break;
+    }
     return {
-      rows: page.map((row) => answerRow(columns, row)),
-      next: last?.slice(columns.length, columns.length + keyset.length) as KeyValue[] | undefined,
+      rows: found.slice(0, query.limit),
+      next: found.length >= wanted ? positions[query.limit - 1] : undefined,
     };
   }
 
