@@ -15,13 +15,13 @@ import {
   rowsStatement,
   type Statement,
 } from '../core/statements.js';
-import { isoTime } from '../core/time.js';
+import { bucketStarts, isoTime } from '../core/time.js';
 import { timeWindows } from '../core/time-windows.js';
 import { Admission } from './admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
 
-/** Values up to which percentiles are taken of all of them instead of bins. */
+/** Values of a time bucket up to which percentiles are taken of all of them instead of bins. */
 const EXACT_UP_TO_ROWS = 100_000;
 
 /** What the database gave for a query: a page of rows, or all groups in order. */
@@ -70,7 +70,7 @@ export class QueryRunner {
     const { rawFrom, sizes } = await this.facts.read();
     const plan = planQuery(query, { now: this.clock.now(), rawFrom, range });
     const cost = estimateCost(query, plan, sizes);
-    return { plan, cost, binned: cost.rows > EXACT_UP_TO_ROWS && canBin(query) };
+    return { plan, cost, binned: cost.rows / bucketsOf(plan) > EXACT_UP_TO_ROWS && canBin(query) };
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
@@ -137,6 +137,11 @@ export class QueryRunner {
     const [row] = await this.pool.run(statement, options);
     return Number(row?.[0] ?? 0);
   }
+}
+
+function bucketsOf({ levels }: Plan): number {
+  if (levels?.bucket === undefined) return 1;
+  return bucketStarts(levels.bucket, levels.from, levels.to, QUERY_LIMITS.groups).length;
 }
 
 function answerRow(columns: readonly Column[], row: readonly unknown[]): Row {
