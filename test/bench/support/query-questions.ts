@@ -27,15 +27,16 @@ export function groupByHour(least = 0): Question {
   };
 }
 
-/** Percentiles of hourly TVL by chain over seven days. */
+/** Percentiles of the mean TVL of seven days, by chain. */
 export function percentiles(least = 0): Question {
   return {
     where: { field: 'tvl', op: 'gte', value: least },
-    time: { from: 'now-7d', to: 'now', bucket: '1h' },
+    time: { from: 'now-7d', to: 'now' },
     aggregations: [0.5, 0.95, 0.99].map((p) => ({
       field: 'tvl',
       operation: 'percentile',
       p,
+      over_time: 'avg',
       group_by: 'chain',
       as: `p${p * 100}`,
     })),
