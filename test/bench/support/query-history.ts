@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
@@ -88,11 +88,6 @@ export async function fillHistory(context: BenchContext, client: Client, series:
   }
   const { rows } = await client.query<{ points: number }>('SELECT points::float8 AS points FROM bench_walk');
   return rows[0]?.points ?? 0;
-}
-
-/** Whether a directory holds a database at all. */
-export function isFilled(directory: string): boolean {
-  return existsSync(join(directory, 'database.url'));
 }
 
 async function begun(client: Client): Promise<boolean> {
