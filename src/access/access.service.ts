@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../platform/clock/clock.js';
 import { DomainError } from '../platform/errors/domain-error.js';
 import { Refusals } from './audit/refusals.js';
-import type { Caller, Credentials } from './caller.js';
+import type { Caller, Credentials, Transport } from './caller.js';
 import { parseApiKey, secretMatches } from './keys/api-key-text.js';
 import { Callers } from './keys/callers.js';
 import { KeyDirectory } from './keys/key-directory.js';
@@ -10,6 +10,14 @@ import { TokenVerifier } from './tokens/token-verifier.js';
 
 /** Longest accepted key or token; more is not even looked at. */
 const LONGEST_SECRET = 8_192;
+/** Where a key belongs, by transport. */
+const KEY_PLACES: Readonly<Record<Transport, string>> = {
+  rest: 'Authorization: Bearer rta_…',
+  sse: 'Authorization: Bearer rta_… or ?apiKey=rta_…',
+  websocket: '?apiKey=rta_… or {"type": "authenticate", "apiKey": "rta_…"}',
+  socketio: 'auth: { apiKey: "rta_…" }',
+};
+
 const REFUSED = ['missing_api_key', 'invalid_api_key', 'api_key_expired', 'forbidden'];
 
 /** Says who a client is. Keys come from memory, so it costs no SQL but once in 2 s for each key. */
@@ -42,7 +50,7 @@ export class AccessService {
 
   private async identify({ secret, transport }: Credentials, attempt: { keyId?: string }): Promise<Caller> {
     if (secret === undefined || secret === '') {
-      throw new DomainError('missing_api_key', 'Send an API key: Authorization: Bearer rta_…');
+      throw new DomainError('missing_api_key', `Send an API key: ${KEY_PLACES[transport]}.`);
     }
     const caller = await this.callerBehind(secret, attempt);
     attempt.keyId = caller.keyId;

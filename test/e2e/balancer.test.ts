@@ -3,13 +3,14 @@ import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
+import { createTestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 const apiKey = POD_KEY;
 let pods: TestPods;
 
 beforeAll(async () => {
-  pods = await startPods();
+  pods = await startPods(await createTestDatabase());
 });
 
 afterAll(async () => {

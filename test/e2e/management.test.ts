@@ -82,6 +82,10 @@ describe('connections', () => {
       new Set(['sse', 'websocket']),
     );
     expect(idsOf(await call(alice, 'GET', '/connections?userId=bob'))).toEqual([]);
+    for (const cursor of ['zz', 'a'.repeat(30), '%00']) {
+      const answer = await call(alice, 'GET', `/connections?cursor=${cursor}`);
+      expect([answer.status, answer.body['code']]).toEqual([400, 'invalid_request']);
+    }
   });
 
   it('of others do not exist', async () => {

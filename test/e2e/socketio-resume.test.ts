@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import '../support/described-frames.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
 import { SocketIoClient } from '../support/resuming-clients.js';

@@ -129,6 +129,15 @@ describe('who may come in', () => {
     });
   });
 
+  it('a key that is none names the message that brought it', async () => {
+    const client = use(await new PlainClient(`${app.url}/ws`).opened());
+    expect(await client.ask({ type: 'authenticate', apiKey: 'rta_no_key', id: 'mine' }, 'error')).toMatchObject({
+      id: 'mine',
+      error: { code: 'invalid_api_key' },
+    });
+    expect((await client.closed).code).toBe(4401);
+  });
+
   it('a key that may not use this transport', async () => {
     const narrow = await app.key({ transports: ['sse'] });
     const client = use(new PlainClient(`${app.url}/ws?apiKey=${narrow}`));

@@ -1,8 +1,11 @@
 import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import '../support/described-frames.js';
 import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
+import type { ResumingClient } from '../support/resuming-client.js';
+import { SocketIoClient, SseClient, WebSocketClient } from '../support/resuming-clients.js';
+import { createTestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 const DRAIN_SECONDS = 5;
@@ -13,7 +16,7 @@ let pods: TestPods;
 const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  pods = await startPods({ DRAIN_SECONDS: String(DRAIN_SECONDS) });
+  pods = await startPods(await createTestDatabase(), { DRAIN_SECONDS: String(DRAIN_SECONDS) });
 });
 
 afterAll(async () => {

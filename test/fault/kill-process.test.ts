@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import '../support/described-frames.js';
 import { AppProcess } from '../support/app-process.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from '../support/resuming-clients.js';
+import type { ResumingClient } from '../support/resuming-client.js';
+import { SocketIoClient, SseClient, WebSocketClient } from '../support/resuming-clients.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 

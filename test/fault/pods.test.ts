@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrateDatabase } from '../../src/platform/database/migrate-database.js';
+import '../support/described-frames.js';
 import { cacheDifferences } from '../support/cache-differences.js';
 import { Fleet } from '../support/fleet.js';
 import { longestStall, newestSeq, POD_FAULTS } from '../support/pod-faults.js';
 import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import { openTestPool } from '../support/test-database.js';
+import { openTestPool } from '../support/test-pool.js';
 import { startTestCluster, type TestCluster } from '../support/test-cluster.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
   const url = cluster.address('postgres');
   await migrateDatabase(url);
   const pool = openTestPool(url);
-  pods = await startPods({ DRAIN_SECONDS: '2' }, { url, pool, drop: () => pool.end() });
+  pods = await startPods({ url, pool, drop: () => pool.end() }, { DRAIN_SECONDS: '2' });
 });
 
 afterAll(async () => {

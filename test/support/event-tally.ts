@@ -1,4 +1,4 @@
-import type { SeenEvent } from './resuming-clients.js';
+import type { SeenEvent } from './resuming-client.js';
 
 type Change = Pick<SeenEvent, 'previous' | 'current'>;
 
@@ -26,6 +26,8 @@ function extend(chain: Chain | undefined, { previous, current }: Change): Chain 
  * follow hundreds of changes a second for minutes.
  */
 export class EventTally {
+  /** Events that came in order. */
+  received = 0;
   /** Events that came again, or after a later one. */
   repeated = 0;
   /** The first irregularities, in words. */
@@ -41,6 +43,7 @@ export class EventTally {
       return;
     }
     this.lastCursor = cursor;
+    this.received += 1;
     const chain = this.chains.get(key);
     if (chain && chain.last !== previous) this.note(`${key}: ${cursor} goes on from ${previous}, not ${chain.last}`);
     this.chains.set(key, extend(chain, event));

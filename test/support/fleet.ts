@@ -1,6 +1,7 @@
 import { EventTally } from './event-tally.js';
 import type { RecordedWriter } from './recorded-writer.js';
-import { SocketIoClient, SseClient, WebSocketClient, type ResumingClient } from './resuming-clients.js';
+import type { ResumingClient } from './resuming-client.js';
+import { SocketIoClient, SseClient, WebSocketClient } from './resuming-clients.js';
 import { waitFor } from './wait-for.js';
 
 /** Every tenth client follows everything, the others as many protocols as somebody has on a screen. */
@@ -10,6 +11,7 @@ const FOLLOWED = 5;
 interface Member {
   readonly client: ResumingClient;
   readonly tally: EventTally;
+  readonly followsAll: boolean;
   wants(key: string): boolean;
 }
 
@@ -32,7 +34,7 @@ export class Fleet {
       const client = clientOf(url, apiKey, n, all ? undefined : chosen);
       const tally = new EventTally();
       client.record = tally.add;
-      return { client, tally, wants: (key) => all || chosen.includes(key.split(':')[0] ?? '') };
+      return { client, tally, followsAll: all, wants: (key) => all || chosen.includes(key.split(':')[0] ?? '') };
     });
   }
 
@@ -56,6 +58,20 @@ export class Fleet {
   async reach(seq: number, timeoutMs = 60_000): Promise<void> {
     const behind = (): ResumingClient[] => this.clients.filter((client) => positionOf(client) < seq);
     await waitFor(() => behind().length === 0, { timeoutMs, what: 'everyone' });
+  }
+
+  /**
+   * Once the writer has stopped: waits until everyone has as many events as were due, and returns how many that are together.
+   * After the timeout `outcome` tells who is short.
+   */
+  async complete(writer: RecordedWriter, timeoutMs = 30_000): Promise<number> {
+    const expected = [...writer.expected()];
+    const due = this.members.map(({ wants }) =>
+      expected.reduce((sum, [key, changes]) => sum + (wants(key) ? changes.length : 0), 0),
+    );
+    const short = (): boolean => this.members.some(({ tally }, n) => tally.received < (due[n] ?? 0));
+    await waitFor(() => !short(), { timeoutMs }).catch(() => undefined);
+    return due.reduce((sum, count) => sum + count, 0);
   }
 
   /** What everyone got, against what the writer committed. */

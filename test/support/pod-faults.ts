@@ -8,7 +8,8 @@ type Pod = TestPods['pods'][number];
 /** How long a frozen leader stays frozen, ms. */
 const FROZEN_MS = 3_000;
 
-async function leader({ pods, db }: TestPods): Promise<Pod> {
+/** The pod whose sequencer numbers the log. */
+export async function leader({ pods, db }: TestPods): Promise<Pod> {
   return waitFor(async () => {
     const { rows } = await db.pool.query<{ owner: string | null }>('SELECT owner FROM log_head');
     return pods.find((pod) => rows[0]?.owner?.includes(`:${pod.pid}:`));

@@ -2,7 +2,7 @@ import { freePort } from '../../src/platform/database/embedded/free-port.js';
 import { AppProcess } from './app-process.js';
 import { startNginx, type TestNginx } from './nginx.js';
 import { startRedis, type TestRedis } from './redis-server.js';
-import { createTestDatabase, type TestDatabase } from './test-database.js';
+import type { TestDatabase } from './test-database.js';
 
 export const POD_KEY = `rta_podsadmin_${'k'.repeat(43)}`;
 
@@ -16,14 +16,13 @@ export interface TestPods {
   stop(): Promise<void>;
 }
 
-/** `database` is one to run on, which ends with the pods. */
-export async function startPods(env: Record<string, string> = {}, database?: TestDatabase): Promise<TestPods> {
+/** The migrated database ends with the pods. */
+export async function startPods(db: TestDatabase, env: Record<string, string> = {}): Promise<TestPods> {
   const ending: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of ending.splice(0).toReversed()) await end();
   };
   try {
-    const db = database ?? (await createTestDatabase());
     ending.push(() => db.drop());
     const redis = await startRedis();
     ending.push(() => redis.close());

@@ -1,107 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { EventSource } from 'eventsource';
-import { faultsOf } from './asyncapi-validator.js';
-
-/** One event as a client keeps it: enough to compare with what writers committed. */
-export interface SeenEvent {
-  cursor: string;
-  type: string;
-  key: string;
-  previous: number | null;
-  current: number | null;
-}
-
-type Body = Record<string, unknown>;
-
-const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
-
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-
-function seen(type: string, body: Body, cursor: unknown): SeenEvent {
-  return {
-    cursor: text(cursor),
-    type,
-    key: text(body['token']) || `${text(body['protocol'])}:${text(body['chain'])}`,
-    previous: number(body['previousTvl'] ?? body['previousPrice']),
-    current: number(body['currentTvl'] ?? body['currentPrice']),
-  };
-}
-
-/**
- * A client that follows the resume rules of the contract and nothing else: its position is the newest cursor it saw; while
- * a replay has not been answered the position stays where it was, and what came meanwhile is kept only once it is answered.
- */
-export abstract class ResumingClient {
-  readonly events: SeenEvent[] = [];
-  position: string | undefined;
-  reconnects = 0;
-  /** The `reconnectAfterMs` of every `server_draining`. */
-  readonly farewells: number[] = [];
-  /** Answers that were no success, and frames that the AsyncAPI document does not describe. */
-  readonly refusals: string[] = [];
-  /** Where each event goes once it counts as received. */
-  record: (event: SeenEvent) => void = (event) => this.events.push(event);
-  /** How often in a row the server said that it cannot hear its database. */
-  staleBeats = 0;
-  private pending: SeenEvent[] | undefined;
-  private checked = 0;
-
-  abstract connect(): void;
-  /** Cuts the connection without a goodbye. */
-  abstract drop(): void;
-  abstract close(): void;
-
-  protected beginReplay(): void {
-    this.pending = [];
-  }
-
-  protected answered(cursor: unknown, recovered: unknown, reason?: unknown): void {
-    if (this.position !== undefined && recovered !== true) this.refusals.push(String(reason));
-    const pending = this.pending ?? [];
-    this.pending = undefined;
-    for (const event of pending) this.keep(event);
-    this.advance(cursor);
-  }
-
-  protected take(event: SeenEvent): void {
-    if (this.pending) this.pending.push(event);
-    else this.keep(event);
-  }
-
-  protected heartbeat(cursor: unknown, stale: unknown): void {
-    this.staleBeats = stale === true ? this.staleBeats + 1 : 0;
-    if (!this.pending) this.advance(cursor);
-  }
-
-  /** A refused connection may say so: that is an invitation to come back. */
-  protected drained(body: Body): void {
-    if (typeof body['reconnectAfterMs'] === 'number') this.farewells.push(body['reconnectAfterMs']);
-    if (typeof body['cursor'] !== 'string') this.refusals.push('server_draining without a cursor');
-  }
-
-  /** What may be tried again is tried again, from the same position. */
-  protected refused(error: unknown): void {
-    if ((error as Body | undefined)?.['retryable'] === true) this.drop();
-    else this.refusals.push(JSON.stringify(error));
-  }
-
-  /** All of the first frames and some of the others: a client that validates everything is a slow one. */
-  protected check(transport: 'socketio' | 'websocket' | 'sse', name: string, body: unknown): void {
-    this.checked += 1;
-    if (this.checked > 500 && this.checked % 50 !== 0) return;
-    if (this.refusals.length < 10) this.refusals.push(...faultsOf(transport, name, body));
-  }
-
-  private keep(event: SeenEvent): void {
-    this.record(event);
-    this.advance(event.cursor);
-  }
-
-  private advance(cursor: unknown): void {
-    if (typeof cursor === 'string' && (this.position === undefined || cursor > this.position)) this.position = cursor;
-  }
-}
+import { ResumingClient, seen, text, type Body } from './resuming-client.js';
 
 export class SocketIoClient extends ResumingClient {
   private socket: Socket | undefined;
@@ -139,11 +39,12 @@ export class SocketIoClient extends ResumingClient {
         answer,
       );
     });
+    const unlessCut = (): void => void (this.socket === socket && socket.connect());
     socket.on('connect_error', () => {
-      if (!socket.active) setTimeout(() => socket.connect(), 100);
+      if (!socket.active) setTimeout(unlessCut, 100);
     });
     socket.on('disconnect', (reason) => {
-      if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 50);
+      if (reason === 'io server disconnect') setTimeout(unlessCut, 50);
     });
     socket.onAny((name: string, body: unknown) => this.check('socketio', name, body));
     for (const type of ['tvl_change', 'price_change', 'protocol_update']) {
@@ -157,8 +58,12 @@ export class SocketIoClient extends ResumingClient {
     this.socket?.io.engine?.close();
   }
 
-  close(): void {
-    this.socket?.disconnect();
+  protected cut(): void {
+    const { socket } = this;
+    this.socket = undefined;
+    socket?.io.engine?.close();
+    // No packet goes out any more: this ends the library's own attempts to come back.
+    socket?.disconnect();
   }
 }
 
@@ -170,7 +75,6 @@ const WS_TYPES: Record<string, string> = {
 
 export class WebSocketClient extends ResumingClient {
   private socket: WebSocket | undefined;
-  private closed = false;
 
   constructor(
     private readonly url: string,
@@ -194,7 +98,7 @@ export class WebSocketClient extends ResumingClient {
     });
     socket.on('error', () => {});
     socket.on('close', () => {
-      if (!this.closed && this.socket === socket) setTimeout(() => this.connect(), 100);
+      if (this.socket === socket) this.again();
     });
   }
 
@@ -216,15 +120,15 @@ export class WebSocketClient extends ResumingClient {
     this.socket?.terminate();
   }
 
-  close(): void {
-    this.closed = true;
-    this.socket?.terminate();
+  protected cut(): void {
+    const { socket } = this;
+    this.socket = undefined;
+    socket?.terminate();
   }
 }
 
 export class SseClient extends ResumingClient {
   private source: EventSource | undefined;
-  private closed = false;
 
   constructor(
     private readonly url: string,
@@ -264,14 +168,13 @@ export class SseClient extends ResumingClient {
   }
 
   drop(): void {
-    const source = this.source;
-    this.source = undefined;
-    source?.close();
-    if (!this.closed) setTimeout(() => this.connect(), 100);
+    this.cut();
+    this.again();
   }
 
-  close(): void {
-    this.closed = true;
-    this.source?.close();
+  protected cut(): void {
+    const { source } = this;
+    this.source = undefined;
+    source?.close();
   }
 }

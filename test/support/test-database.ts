@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { valueTypes } from '../../src/platform/database/connection-options.js';
 import { TEMPLATE } from './test-cluster.js';
+import { openTestPool } from './test-pool.js';
 
 export interface TestDatabase {
   /** Address as the superuser that owns the schema. */
@@ -28,17 +28,6 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
       await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
-}
-
-/**
- * Connections that may be cut at any moment, by a fault or by the end of a cluster: what was asked on them fails, what is
- * idle ends without a word.
- */
-export function openTestPool(url: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max: 10, types: valueTypes });
-  pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  return pool;
 }
 
 /** Runs one statement on the cluster, outside any test database. */

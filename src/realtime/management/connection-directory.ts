@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../access/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
 import { RealtimeHub } from '../core/hub.js';
 import type { ConnectionInfo } from '../core/session-identity.js';
 import { ConnectionQuestions } from './connection-questions.js';
@@ -19,7 +20,7 @@ export class ConnectionDirectory {
 
   /** Processes that do not answer within a second are left out: in all likelihood they are gone. */
   async list(caller: Caller, { limit, cursor, userId }: ConnectionListQuery): Promise<ConnectionPage> {
-    const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString('utf8');
+    const after = cursor === undefined ? '' : connectionBehind(cursor);
     const others = await this.questions.gather('connections', caller, { limit, after, userId });
     const all = [...this.here.list(caller, { limit, after, userId }), ...others.flatMap(connectionsIn)];
     const rest = all.sort((a, b) => (a.connectionId < b.connectionId ? -1 : 1));
@@ -87,4 +88,15 @@ function sum(a: StatsPart, b: StatsPart): StatsPart {
     sse: added('sse'),
   };
   return { connections, subscriptions: a.subscriptions + b.subscriptions, byName };
+}
+
+/** The last connection of the page before. What does not read back as it was given never was a cursor of ours. */
+function connectionBehind(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (id !== '' && Buffer.from(id).toString('base64url') === cursor) return id;
+  const message = 'The cursor is not one of this list: give next_cursor as it was answered, or leave it out.';
+  throw new DomainError('invalid_request', message, {
+    field: 'cursor',
+    errors: [{ pointer: '?cursor', code: 'invalid_cursor', detail: message }],
+  });
 }

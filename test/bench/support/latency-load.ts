@@ -1,4 +1,5 @@
 import type { DialectName } from './raw-load-dialects.js';
+import { zipf } from './zipf.js';
 
 export interface Key {
   readonly protocol: string;
@@ -35,8 +36,6 @@ const CHAINS = [
 ];
 /** Moves relative to the baseline that each key goes through; every neighbour pair differs by at least 1 %. */
 const WALK = [1.015, 0.995, 1.03, 1.07, 1.04, 1.0, 1.12, 1.02, 0.98, 1.0];
-/** Shares no factor with the number of keys: popular keys do not change one right after the other. */
-const SCATTER = 1_237;
 
 export function keysOf(count: number): Key[] {
   return Array.from({ length: count }, (_, n) => ({
@@ -78,19 +77,7 @@ export function mixedFilters(count: number, keys: readonly Key[]): BenchFilter[]
 
 /** Each client follows ten different protocols, popular ones more often than others: the n-th has 1/n of the first's share. */
 export function followers(count: number, keys: readonly Key[], transport: DialectName, seed: number): BenchFilter[] {
-  const random = generator(seed);
-  const shares: number[] = [];
-  for (let rank = 1; rank <= keys.length; rank += 1) shares.push((shares.at(-1) ?? 0) + 1 / rank);
-  const pick = (): number => {
-    const wanted = random() * (shares.at(-1) ?? 0);
-    let [low, high] = [0, shares.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((shares[middle] ?? 0) < wanted) low = middle + 1;
-      else high = middle;
-    }
-    return (low * SCATTER) % keys.length;
-  };
+  const pick = zipf(keys.length, seed);
   return Array.from({ length: count }, () => {
     const followed = new Set<number>();
     while (followed.size < 10) followed.add(pick());
@@ -105,13 +92,4 @@ function follow(followed: readonly number[], keys: readonly Key[], transport: Di
       ? { channels: ['tvl'], filters: { protocolIds: protocols } }
       : { type: 'tvl_changes', protocols };
   return { subscribe, keys: [...new Set(followed)], threshold: 0 };
-}
-
-/** Numbers from 0 to 1, the same in every run (a linear congruential generator with the constants of Numerical Recipes). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

@@ -146,7 +146,7 @@ export class WebSocketConnection {
 
   private async authenticateAgain(message: ClientMessage & { type: 'authenticate' }): Promise<void> {
     if (this.session) await this.confirmSameKey(message.apiKey);
-    else await this.authenticate(message.apiKey, message.since !== undefined);
+    else await this.authenticate(message.apiKey, message.since !== undefined, message.id);
     if (!this.session || !this.caller) return;
     const { tier, role } = this.caller;
     this.link.answer('authenticated', message.id, { tier, role, cursor: this.session.cursor });
@@ -159,7 +159,7 @@ export class WebSocketConnection {
     throw new DomainError('conflict', 'This connection belongs to another key; open a new one.', { field: 'apiKey' });
   }
 
-  private async authenticate(secret: string, resuming: boolean): Promise<void> {
+  private async authenticate(secret: string, resuming: boolean, message?: MessageId): Promise<void> {
     const { id, address, userAgent } = this.origin;
     const { admission, hub, settings } = this.parts;
     try {
@@ -168,14 +168,14 @@ export class WebSocketConnection {
       this.caller = caller;
       this.session = hub.open(this.link, { caller, connectionId: id, address, userAgent, region: settings.region });
     } catch (error) {
-      this.turnAway(asDomainError(error));
+      this.turnAway(asDomainError(error), message);
     }
   }
 
-  private turnAway(error: DomainError): void {
+  private turnAway(error: DomainError, message?: MessageId): void {
     this.waiting.length = 0;
     this.report(error);
-    this.link.fail(error);
+    this.link.fail(error, message);
   }
 
   private refuse(error: DomainError, id: MessageId | undefined): void {

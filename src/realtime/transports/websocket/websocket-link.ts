@@ -66,10 +66,10 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
     this.socket.close(closingOf(reason).closeCode, reason);
   }
 
-  /** Ends a connection that never became a session. */
-  fail(error: DomainError): void {
+  /** Ends a connection that never became a session; `id` is that of the message that was to make it one. */
+  fail(error: DomainError, id?: MessageId): void {
     if (!this.isOpen) return;
-    this.answer('error', undefined, { error: error.toSocket() });
+    this.answer('error', id, { error: error.toSocket() });
     this.socket.close(closeCodeOf(error.code), error.code);
   }
 

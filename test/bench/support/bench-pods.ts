@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { startPods, type TestPods } from '../../support/pods.js';
+import { startTestCluster } from '../../support/test-cluster.js';
+import { openTestPool } from '../../support/test-pool.js';
+import type { BenchContext } from './bench-context.js';
+
+const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');
+
+/** Three pods behind the shipped nginx, with a Redis and a PostgreSQL (without fsync) of their own; ended with the bench. */
+export async function startBenchPods(context: BenchContext, env: Record<string, string> = {}): Promise<TestPods> {
+  if (!existsSync(MIGRATE)) throw new Error('Build first: npm run build');
+  const cluster = await startTestCluster();
+  context.atEnd(() => cluster.stop());
+  const url = cluster.address('postgres');
+  execFileSync(process.execPath, [MIGRATE], { env: { ...process.env, DATABASE_URL: url }, stdio: 'ignore' });
+  const pool = openTestPool(url);
+  const pods = await startPods({ url, pool, drop: () => pool.end() }, env);
+  context.atEnd(() => pods.stop());
+  const { rows } = await pool.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
+  context.noteVersion('postgresql', rows[0]?.version ?? 'unknown');
+  return pods;
+}

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import '../support/described-frames.js';
+import { Fleet } from '../support/fleet.js';
+import { startJitter } from '../support/jitter.js';
+import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
+import { RecordedWriter, seeded } from '../support/recorded-writer.js';
+import { createTestDatabase } from '../support/test-database.js';
+
+const CLIENTS = 30;
+const JITTER = { awayMs: 1_000, everyMs: 4_000 };
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
+
+let pods: TestPods;
+
+beforeAll(async () => {
+  pods = await startPods(await createTestDatabase());
+});
+
+afterAll(async () => {
+  await pods?.stop();
+});
+
+test(`${CLIENTS} clients of three transports that are away for 1 s in every 4 get everything once and in order (seed ${seed})`, async () => {
+  const writer = new RecordedWriter(pods.db.pool, 'jitter', 50, seeded(seed));
+  await writer.insertBaselines();
+  const slugs = [...writer.committed.keys()].map((key) => key.split(':')[0] ?? '');
+  const fleet = new Fleet(pods.url, POD_KEY, slugs, CLIENTS);
+  let settle = (): void => undefined;
+  try {
+    await fleet.connect();
+    writer.start(100);
+    settle = startJitter(fleet.clients, JITTER);
+    await sleep(2.5 * JITTER.everyMs);
+    settle();
+    await writer.stop();
+    expect(await fleet.complete(writer)).toBeGreaterThan(1_000);
+    expect(fleet.outcome(writer)).toEqual({ missing: 0, repeated: 0, faults: [] });
+    expect(fleet.clients.every(({ reconnects }) => reconnects > 1)).toBe(true);
+  } finally {
+    settle();
+    await writer.stop();
+    fleet.close();
+  }
+});
