@@ -54,7 +54,7 @@ export const SETTINGS = {
   }),
   QUERY_POOL: optional(integer(1, 200), {
     unit: 'connections',
-    shown: 'twice the number of cores',
+    shown: 'the number of cores, at least 2',
     doc: 'Connections of one process for queries alone; as many queries run at once, the others wait.',
   }),
   MIGRATE_ON_START: optional(flag, {
