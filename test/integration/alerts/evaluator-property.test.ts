@@ -14,6 +14,7 @@ import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js'
 const DEAD_BAND = { tvl: 0.01, price: 0.2 };
 const OPTIONS = { deadBand: (metric: 'tvl' | 'price') => DEAD_BAND[metric], staleAfterMs: 30_000 };
 const RUNS = process.env['TEST_LONG'] ? 20_000 : 500;
+const TIMEOUT_MS = process.env['TEST_LONG'] ? 1_800_000 : 180_000;
 
 const told = (transition: Transition): ToldTransition => ({ ...transition, readings: [] });
 const ordered = (transitions: readonly ToldTransition[]): ToldTransition[] =>
@@ -32,7 +33,7 @@ describe('the indexed evaluator', () => {
       { numRuns: RUNS },
     );
     expect([...reasons].sort()).toEqual(['first_fire', 'repeat', 'resolved', 'throttle_summary']);
-  }, 180_000);
+  }, TIMEOUT_MS);
 
   it('tells in a backtest what it told live', () => {
     fc.assert(
@@ -54,7 +55,7 @@ describe('the indexed evaluator', () => {
       }),
       { numRuns: RUNS },
     );
-  }, 180_000);
+  }, TIMEOUT_MS);
 });
 
 interface Played {
