@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EventLog, type LogEvent } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
-import type { HistoryNeed, HistoryPoint } from '../core/index.js';
+import { observedTime, type HistoryNeed, type HistoryPoint } from '../core/index.js';
 
 /** The moment that history is read for: a position of the log and the time of its row, Unix ms. */
 export interface AsOf {
@@ -14,6 +14,8 @@ const HISTORY_READER = 'history';
 const LOG_PAGE = 5_000;
 /** Series of one query: few enough that their points are read within some 10 ms. */
 const SERIES_PAGE = 50;
+/** Points of a series among which the value before its newest is looked for. */
+const NEWEST = 50;
 
 interface PointRow {
   metric: 'tvl' | 'price';
@@ -33,11 +35,13 @@ export class HistoryLoader {
     private readonly log: EventLog,
   ) {}
 
-  /** The last two values of every key. */
+  /** The last two published values of every key, in the order of the log. */
   async latest(asOf: AsOf): Promise<HistoryPoint[]> {
     const written = await this.written(asOf);
-    const rows = await this.database.query<PointRow>(LATEST, [asOf.seq, asOf.at]);
-    return [...rows.map(pointOf), ...(await this.unwritten(written, asOf))];
+    const rows = await this.database.query<PointRow & { seq: number }>(LATEST, [asOf.seq]);
+    // Read twice, a key's newest value would also be the one before it.
+    const unwritten = await this.unwritten(Math.max(written, rows.at(-1)?.seq ?? 0), asOf);
+    return [...rows.map(pointOf), ...unwritten];
   }
 
   /** The values that these windows look back on, in parts of some thousand. */
@@ -95,8 +99,9 @@ function pointOf({ metric, subject, chain, value, at, volume24h, marketCap }: Po
 }
 
 function publishedPoint(event: LogEvent): HistoryPoint[] {
-  const { type, protocol, chain, token, current: value, observedAt: at, volume24h, marketCap } = event;
+  const { type, protocol, chain, token, current: value, volume24h, marketCap } = event;
   if (value === null) return [];
+  const at = observedTime(event);
   if (type === 'tvl_change' || type === 'tvl_baseline')
     return [{ metric: 'tvl', protocol, chain, token: null, value, at }];
   if (type !== 'price_change' && type !== 'price_baseline') return [];
@@ -106,24 +111,28 @@ function publishedPoint(event: LogEvent): HistoryPoint[] {
 const time = (parameter: string): string => `to_timestamp(${parameter}::float8 / 1000)`;
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-// Published values by their number, which tells even of those observed a little ahead; hourly samples by their time.
-const BEFORE = `seq <= $1 AND at <= ${time('$2')} + interval '5 minutes' AND (seq > 0 OR at <= ${time('$2')})`;
-
-// A key whose points are gone still has its last value, unless that is from behind the position.
+// In the order of the log, which the times of observation need not follow: two values may share a millisecond, one may
+// come late. `published_values` has the newest of a key, unless it was published again behind the position: then all of
+// its points are looked through. Hourly samples (0) were never published. Volumes and market caps are no points.
 const LATEST = `
-SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at, v.volume_24h AS "volume24h",
-       v.market_cap AS "marketCap"
+SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at, p.seq::float8 AS seq,
+       CASE p.seq WHEN v.seq THEN v.volume_24h ELSE e.volume_24h END AS "volume24h",
+       CASE p.seq WHEN v.seq THEN v.market_cap ELSE e.market_cap END AS "marketCap"
 FROM metric_series s LEFT JOIN published_values v USING (metric, subject, chain)
 CROSS JOIN LATERAL (
-  SELECT r.value, r.at FROM (
+  SELECT value, at, seq FROM (
     SELECT value, at, seq FROM metric_points
-    WHERE series_id = s.id AND ${BEFORE} ORDER BY at DESC, seq DESC LIMIT 2
-  ) r
-  UNION ALL
-  SELECT v.value, v.observed_at WHERE v.seq <= $1
-    AND NOT EXISTS (SELECT FROM metric_points WHERE series_id = s.id AND ${BEFORE})
+    WHERE series_id = s.id AND seq <= $1 ORDER BY at DESC, seq DESC LIMIT CASE WHEN v.seq <= $1 THEN ${NEWEST} END
+  ) newest
+  WHERE seq > 0
+  UNION SELECT v.value, v.observed_at, v.seq WHERE v.seq <= $1
+  ORDER BY seq DESC LIMIT 2
 ) p
-ORDER BY s.id, p.at`;
+LEFT JOIN LATERAL (
+  SELECT l.volume_24h, l.market_cap FROM event_log l
+  WHERE l.seq = p.seq AND s.metric = 'price' AND p.seq IS DISTINCT FROM v.seq LIMIT 1
+) e ON true
+ORDER BY p.seq`;
 
 const SERIES = `
 SELECT id FROM metric_series

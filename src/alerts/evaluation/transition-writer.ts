@@ -18,8 +18,8 @@ type Planned = ToldTransition & MessagePlan;
 
 /**
  * Records transitions with everything that follows from them, in the evaluator's transaction: history, messages, the
- * events for the owner's sockets. Transitions of rules that are gone or no longer active are dropped; one that is
- * recorded already is not recorded again.
+ * events for the owner's sockets. Transitions of rules that are gone or no longer active are dropped. One that is recorded
+ * already is an error: commits are never repeated, so another transition would have its number.
  */
 @Injectable()
 export class TransitionWriter {
@@ -47,11 +47,9 @@ export class TransitionWriter {
     if (told.length === 0) return [];
     const plans = await this.plan(tx, told, preferences);
     const { single, storms } = groupStorms(plans.flatMap((plan) => plan.deliveries));
-    const recorded = await record(tx, plans, storms);
-    await appendEvents(tx, plans.filter((plan) => recorded.has(plan.alert.alertId)).map(eventOf));
-    const wanted = single.filter((delivery) => recorded.has(delivery.data.alertId));
-    const grouped = storms.filter((storm) => storm.alertIds.some((id) => recorded.has(id)));
-    const ids = await this.deliveries.create(tx, [...wanted, ...grouped.map((storm) => storm.delivery)]);
+    await record(tx, plans, storms);
+    await appendEvents(tx, plans.map(eventOf));
+    const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)]);
     this.metrics.told(plans);
     return ids;
   }
@@ -117,8 +115,7 @@ async function flapsOf(tx: PoolClient, told: readonly ToldTransition[]): Promise
   return new FlapCounter(rows.map((row) => [flapKey(row), row.at.getTime()] as const));
 }
 
-/** The ids of the transitions that were not there yet. */
-async function record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<Set<string>> {
+async function record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<void> {
   const groupOf = new Map(storms.flatMap((storm) => storm.alertIds.map((id) => [id, storm.delivery.data.alertId])));
   const rows = plans.map(({ transition, rule, alert, outcome }) => ({
     id: alert.alertId,
@@ -133,8 +130,7 @@ async function record(tx: PoolClient, plans: readonly Planned[], storms: readonl
     alert,
     outcome: groupOf.has(alert.alertId) ? { ...outcome, groupedIn: groupOf.get(alert.alertId) } : outcome,
   }));
-  const recorded = await tx.query<{ id: string }>(RECORD, [JSON.stringify(rows)]);
-  return new Set(recorded.rows.map((row) => row.id));
+  await tx.query(RECORD, [JSON.stringify(rows)]);
 }
 
 function eventOf({ alert, rule, transition }: Planned): Parameters<typeof appendEvents>[1][number] {
@@ -152,5 +148,4 @@ const RECORD = `
 INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
 SELECT id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome
 FROM jsonb_to_recordset($1::jsonb) AS g (id uuid, user_id text, rule_id uuid, rule_version int, instance_key text,
-  seq bigint, state text, reason text, at timestamptz, alert jsonb, outcome jsonb)
-ON CONFLICT DO NOTHING RETURNING id`;
+  seq bigint, state text, reason text, at timestamptz, alert jsonb, outcome jsonb)`;

@@ -61,7 +61,7 @@ interface Alert {
 async function alerts(count: number): Promise<Alert[]> {
   await waitFor(async () => (await alice.get('/v1/alerts/history?limit=1000')).body.data.length >= count, {
     what: `${count} alerts`,
-    timeoutMs: 20_000,
+    timeoutMs: 40_000,
   });
   await logEvaluated(db.pool);
   const { body } = await alice.get('/v1/alerts/history?limit=1000');
@@ -90,6 +90,21 @@ describe('the evaluator', () => {
       ['resolved', 69_000],
       ['fired', 73_000],
     ]);
+  });
+
+  it('starts from the value that was published last, though another was observed in the same millisecond', async () => {
+    await market.price('bitcoin', 60_000);
+    await live(above(70_000));
+    // Numbered together and evaluated as one batch: the position is behind both when the first is told.
+    await db.pool.query(`
+      BEGIN;
+      UPDATE token_prices SET price = 80000, observed_at = date_trunc('milliseconds', now()) + interval '100 microseconds';
+      UPDATE token_prices SET price = 60000, observed_at = date_trunc('milliseconds', now()) + interval '200 microseconds';
+      COMMIT`);
+    await alerts(1);
+    await restart();
+    await market.price('bitcoin', 80_000);
+    expect(await alerts(2)).toMatchObject([{ value: 80_000 }, { value: 80_000 }]);
   });
 
   it('tells what crossed while it was away', async () => {

@@ -14,47 +14,56 @@ import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js'
 const DEAD_BAND = { tvl: 0.01, price: 0.2 };
 const OPTIONS = { deadBand: (metric: 'tvl' | 'price') => DEAD_BAND[metric], staleAfterMs: 30_000 };
 const RUNS = process.env['TEST_LONG'] ? 20_000 : 500;
+const TIMEOUT_MS = process.env['TEST_LONG'] ? 1_800_000 : 180_000;
 
 const told = (transition: Transition): ToldTransition => ({ ...transition, readings: [] });
 const ordered = (transitions: readonly ToldTransition[]): ToldTransition[] =>
   transitions.toSorted((a, b) => (a.ruleId < b.ruleId ? -1 : a.ruleId > b.ruleId ? 1 : a.seq - b.seq));
 
 describe('the indexed evaluator', () => {
-  it('tells what a naive evaluator tells, over rules, edits, snoozes, events, ticks and restarts', () => {
-    const reasons = new Set<string>();
-    fc.assert(
-      fc.property(scenarios(), (steps) => {
-        const { indexed, naive, stored, held } = play(steps);
-        for (const { reason } of indexed.flat()) reasons.add(reason);
-        expect(indexed).toEqual(naive);
-        expect(stored).toEqual(held);
-      }),
-      { numRuns: RUNS },
-    );
-    expect([...reasons].sort()).toEqual(['first_fire', 'repeat', 'resolved', 'throttle_summary']);
-  }, 180_000);
+  it(
+    'tells what a naive evaluator tells, over rules, edits, snoozes, events, ticks and restarts',
+    () => {
+      const reasons = new Set<string>();
+      fc.assert(
+        fc.property(scenarios(), (steps) => {
+          const { indexed, naive, stored, held } = play(steps);
+          for (const { reason } of indexed.flat()) reasons.add(reason);
+          expect(indexed).toEqual(naive);
+          expect(stored).toEqual(held);
+        }),
+        { numRuns: RUNS },
+      );
+      expect([...reasons].sort()).toEqual(['first_fire', 'repeat', 'resolved', 'throttle_summary']);
+    },
+    TIMEOUT_MS,
+  );
 
-  it('tells in a backtest what it told live', () => {
-    fc.assert(
-      fc.property(scenarios(), (steps) => {
-        const rows = steps.flatMap((step) => (step.kind === 'row' ? [step.row] : []));
-        const [rule] = steps.flatMap((step) => (step.kind === 'add' ? [step.rule] : []));
-        const from = rows[Math.floor(rows.length / 3)]?.loggedAt;
-        fc.pre(rule !== undefined && from !== undefined);
-        const unsnoozed = { ...rule, snoozedUntil: null };
+  it(
+    'tells in a backtest what it told live',
+    () => {
+      fc.assert(
+        fc.property(scenarios(), (steps) => {
+          const rows = steps.flatMap((step) => (step.kind === 'row' ? [step.row] : []));
+          const [rule] = steps.flatMap((step) => (step.kind === 'add' ? [step.rule] : []));
+          const from = rows[Math.floor(rows.length / 3)]?.loggedAt;
+          fc.pre(rule !== undefined && from !== undefined);
+          const unsnoozed = { ...rule, snoozedUntil: null };
 
-        const live = new Evaluator(OPTIONS);
-        const earlier = rows.filter((row) => row.loggedAt < from);
-        for (const row of earlier) live.apply(row);
-        live.loadHistory(historyOf(earlier.map((row) => ({ kind: 'row', row }))));
-        live.addRule(unsnoozed);
-        const wanted = rows.slice(earlier.length).flatMap((row) => live.apply(row));
+          const live = new Evaluator(OPTIONS);
+          const earlier = rows.filter((row) => row.loggedAt < from);
+          for (const row of earlier) live.apply(row);
+          live.loadHistory(historyOf(earlier.map((row) => ({ kind: 'row', row }))));
+          live.addRule(unsnoozed);
+          const wanted = rows.slice(earlier.length).flatMap((row) => live.apply(row));
 
-        expect(backtest(unsnoozed, rows, { ...OPTIONS, from, to: Infinity, tickEveryMs: 0 })).toEqual(wanted);
-      }),
-      { numRuns: RUNS },
-    );
-  }, 180_000);
+          expect(backtest(unsnoozed, rows, { ...OPTIONS, from, to: Infinity, tickEveryMs: 0 })).toEqual(wanted);
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
 });
 
 interface Played {

@@ -118,5 +118,16 @@ describe('a commit', () => {
     }
     const later = { ...work, last: { ...last, seq: position.seq + 9 } };
     await expect(commits.commit(lease!, position.seq + 7, later, () => false)).rejects.toBeInstanceOf(ShardMoved);
+
+    // Another transition with the number of the first: not told twice, and not lost in silence.
+    const other = { ...transition, seq: 2 };
+    const again = { ...work, last: { ...last, seq: position.seq + 2 }, transitions: [transition, other] };
+    await commits.commit(lease!, position.seq + 1, again, () => false);
+    const told = await app.db.pool.query<{ seq: number }>('SELECT seq FROM alert_transitions ORDER BY seq');
+    expect(told.rows).toEqual([{ seq: 1 }, { seq: 2 }]);
+    const letters = await app.db.pool.query<{ reader: string; reason: string }>(
+      'SELECT reader, reason FROM dead_letters',
+    );
+    expect(letters.rows).toEqual([{ reader: 'alerts', reason: expect.stringContaining('duplicate key') }]);
   });
 });
