@@ -4,6 +4,8 @@ import { History1790000002000 } from './1790000002000-history.js';
 import { DeadLetters1790000004000 } from './1790000004000-dead-letters.js';
 import { Queues1790000005000 } from './1790000005000-queues.js';
 import { Access1790000003000 } from './1790000003000-access.js';
+import { Alerts1790000006000 } from './1790000006000-alerts.js';
+import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
@@ -13,5 +15,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   Access1790000003000,
   DeadLetters1790000004000,
   Queues1790000005000,
+  Alerts1790000006000,
+  Notifications1790000007000,
   Query1790000008000,
 ];

@@ -1,7 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccessModule } from './access/index.js';
+import { AlertsModule } from './alerts/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
+import { NotificationsModule } from './notifications/index.js';
 import { CompatModule, LiveModule, QueryModule } from './query/index.js';
 import { RealtimeModule } from './realtime/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
@@ -36,7 +38,9 @@ export class AppModule {
         HealthModule,
         AccessModule,
         EventsModule,
+        AlertsModule,
         RealtimeModule,
+        NotificationsModule,
         QueryModule,
         CompatModule,
         LiveModule,

@@ -10,3 +10,5 @@ export { secretFromHandshake, secretFromHeaders, secretFromRequest, type Request
 export { CurrentCaller } from './guard/current-caller.decorator.js';
 export { AnonymousAllowed, Public, Roles } from './guard/roles.decorator.js';
 export { UsageLimits, type Usage } from './limits/usage-limits.js';
+export { PAGE_ROWS, pageOf, type Paged } from './admin/page.js';
+export { PageInfo, PageQuery } from './admin/page.dto.js';

@@ -32,6 +32,6 @@ function broker(redis: RedisConnections, store: RedisCacheStore, refresh: CacheR
     Sequencer,
     SequencerMetrics,
   ],
-  exports: [Broker, EventLog, EventFeed, Sequencer],
+  exports: [Broker, EventLog, EventFeed, Sequencer, DeadLettersModule],
 })
 export class EventsModule {}

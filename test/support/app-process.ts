@@ -23,6 +23,11 @@ export class AppProcess {
     return this.child?.pid ?? 0;
   }
 
+  /** Whether it ran and runs no more, whoever ended it. */
+  get ended(): boolean {
+    return this.child !== undefined && (this.child.exitCode !== null || this.child.signalCode !== null);
+  }
+
   /** Starts it and waits until it is ready to serve. */
   async start(): Promise<void> {
     this.output = '';
@@ -45,7 +50,7 @@ export class AppProcess {
     child.stderr.on('data', note);
     const deadline = Date.now() + START_MS;
     while (Date.now() < deadline) {
-      if (child.exitCode !== null) throw new Error(`the app ended with ${child.exitCode}:\n${this.output}`);
+      if (this.ended) throw new Error(`the app ended with ${child.exitCode ?? child.signalCode}:\n${this.output}`);
       const ready = await fetch(`${this.url}/health/ready`).then(
         (answer) => answer.ok,
         () => false,

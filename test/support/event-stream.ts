@@ -25,6 +25,7 @@ const NAMES = [
   'liquidation',
   'governance',
   'emission',
+  'alert',
   'system_announcement',
   'query_result',
   'query_change',

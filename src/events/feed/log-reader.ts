@@ -171,7 +171,7 @@ function codeOf(error: unknown): string {
 }
 
 /** Errors that say nothing about the events: the database away, a deadlock, a lock or statement timeout, no resources. */
-function isTransient(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   const code = codeOf(error);
   if (/^(?:08|40|53|55|57|58)/.test(code)) return true;
   return /^E[A-Z]+$/.test(code) || (error instanceof Error && /connection|timeout/i.test(error.message));

@@ -85,7 +85,9 @@ export class Database implements OnApplicationShutdown {
     if (!this.pool.ended) await this.pool.end();
   }
 
+  /** Connections that we end ourselves may hear from a server that stops at the same moment: no loss. */
   private connectionLost(error: Error): void {
+    if (this.pool.ending) return;
     this.logger.warn({ reason: error.message }, 'database connection lost');
   }
 }

@@ -39,7 +39,7 @@ export class QueuePool implements PgPool {
       idleTimeoutMillis: 60_000,
       ...this.options,
     });
-    this.pool.on('connect', (client) => client.on('error', (error) => this.state.lost(error)));
+    this.pool.on('connect', (client) => client.on('error', (error) => this.lost(error)));
     this.pool.on('error', () => undefined);
   }
 
@@ -71,8 +71,13 @@ export class QueuePool implements PgPool {
       return result;
     } catch (error) {
       if (!isConnectionLoss(error)) throw error;
-      this.state.lost(error);
+      this.lost(error);
       throw new DatabaseAway(error);
     }
+  }
+
+  /** Connections that we end ourselves may hear from a server that stops at the same moment: no loss. */
+  private lost(error: unknown): void {
+    if (!this.pool.ending) this.state.lost(error);
   }
 }

@@ -54,7 +54,7 @@ export const SETTINGS = {
   }),
   QUERY_POOL: optional(integer(1, 200), {
     unit: 'connections',
-    shown: 'twice the number of cores',
+    shown: 'the number of cores, at least 2',
     doc: 'Connections of one process for queries alone; as many queries run at once, the others wait.',
   }),
   MIGRATE_ON_START: optional(flag, {
@@ -165,6 +165,18 @@ export const SETTINGS = {
   VERIFY_TARGETS: required(flag, true, {
     unit: 'true | false',
     doc: 'Webhook and mail targets must prove themselves before they are used.',
+  }),
+  WEBHOOK_RATE: required(integer(0, 1_000_000), 60, {
+    unit: 'messages per minute',
+    doc: 'Most messages to one webhook endpoint; more wait for their turn. 0: no limit.',
+  }),
+  MAIL_DAILY: required(integer(0, 1_000_000), 100, {
+    unit: 'mails per day',
+    doc: 'Most single mails to one address; more leave together, in one mail an hour. 0: no limit.',
+  }),
+  DELIVERY_RETENTION_DAYS: required(number(1, 3_650), 30, {
+    unit: 'days',
+    doc: 'How long finished deliveries and their attempts are kept.',
   }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',

@@ -136,7 +136,8 @@ class PieceBuilder {
       ...(this.plan.from < hours.from ? [this.points(`q.at >= ${this.from} AND q.at < ${hoursFrom}`)] : []),
       ...(this.plan.to > hours.to ? [this.points(`q.at >= ${hoursTo} AND q.at < ${this.to}`)] : []),
       this.points(
-        `d.bucket >= ${RAW_FROM}`,
+        // The span says nothing new; by it the planner leaves out partitions.
+        `d.bucket >= ${RAW_FROM} AND q.at >= ${hoursFrom} AND q.at < ${hoursTo}`,
         `JOIN dirty_hours d ON d.series_id = s.id`,
         `AND q.at >= d.bucket AND q.at < d.bucket + interval '1 hour'`,
       ),

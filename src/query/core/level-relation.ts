@@ -53,7 +53,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
     columns: shown,
     expression,
     aggregated: (name, overTime) => (known(dataset, name).history === 'value' ? VALUES[overTime] : `l.${name}`),
-    tieBreak: [number('l.series_id', 'integer'), ...(single ? [number('l.seq', 'bigint')] : [])],
+    tieBreak: [expression('time'), number('l.series_id', 'integer'), ...(single ? [number('l.seq', 'bigint')] : [])],
   };
 }
 

@@ -39,7 +39,8 @@ export function bucketStart(bucket: Bucket, time: number): number {
   return Math.floor((time - origin) / length) * length + origin;
 }
 
-function nextBucket(bucket: Bucket, start: number): number {
+/** Start of the bucket behind the one that starts then. */
+export function nextBucket(bucket: Bucket, start: number): number {
   if (bucket !== '1mo') return start + LENGTHS[bucket];
   const date = new Date(start);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);

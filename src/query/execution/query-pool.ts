@@ -44,7 +44,7 @@ export class QueryPool implements OnApplicationShutdown {
   private readonly pool: pg.Pool;
 
   constructor(database: Database, settings: Settings) {
-    this.size = settings.queryPool ?? 2 * availableParallelism();
+    this.size = settings.queryPool ?? Math.max(2, availableParallelism());
     this.pool = new pg.Pool({
       connectionString: withOptions(database.url, OPTIONS),
       application_name: 'defi-realtime-query',

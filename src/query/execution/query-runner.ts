@@ -15,12 +15,13 @@ import {
   rowsStatement,
   type Statement,
 } from '../core/statements.js';
-import { isoTime } from '../core/time.js';
+import { bucketStarts, isoTime } from '../core/time.js';
+import { timeWindows } from '../core/time-windows.js';
 import { Admission } from './admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
 
-/** Values up to which percentiles are taken of all of them instead of bins. */
+/** Values of a time bucket up to which percentiles are taken of all of them instead of bins. */
 const EXACT_UP_TO_ROWS = 100_000;
 
 /** What the database gave for a query: a page of rows, or all groups in order. */
@@ -69,7 +70,7 @@ export class QueryRunner {
     const { rawFrom, sizes } = await this.facts.read();
     const plan = planQuery(query, { now: this.clock.now(), rawFrom, range });
     const cost = estimateCost(query, plan, sizes);
-    return { plan, cost, binned: cost.rows > EXACT_UP_TO_ROWS && canBin(query) };
+    return { plan, cost, binned: cost.rows / bucketsOf(plan) > EXACT_UP_TO_ROWS && canBin(query) };
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
@@ -80,7 +81,7 @@ export class QueryRunner {
       const answer =
         query.aggregations.length > 0
           ? await this.groups(query, plan, binned, options())
-          : await this.rows(query, plan, context.position, options());
+          : await this.rows(query, plan, cost, context.position, options);
       return {
         ...answer,
         asOf: plan.now,
@@ -93,14 +94,32 @@ export class QueryRunner {
     return context.immediate ? await work() : await this.admission.run(cost.heavy, left(), context.signal, work);
   }
 
-  private async rows(query: Query, plan: Plan, position: readonly KeyValue[] | undefined, options: RunOptions) {
-    const { keyset, columns, ...statement } = rowsStatement(query, plan, position);
-    const found = await this.pool.run(statement, options);
-    const page = found.slice(0, query.limit);
-    const last = found.length > query.limit ? page.at(-1) : undefined;
+  /** In the order of time a page is put together from windows until it is full; else by one statement. */
+  private async rows(
+    query: Query,
+    plan: Plan,
+    cost: Cost,
+    position: readonly KeyValue[] | undefined,
+    options: () => RunOptions,
+  ) {
+    const { rawFrom } = await this.facts.read();
+    const wanted = query.limit + 1;
+    const length = plan.range ? ((plan.range.to - plan.range.from) * wanted) / cost.rows : 0;
+    const windows = timeWindows(query, plan, position, length) ?? [undefined];
+    const found: Row[] = [];
+    const positions: KeyValue[][] = [];
+    for (const window of windows) {
+      const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
+      const { keyset, columns, ...statement } = rowsStatement(query, part, position);
+      for (const row of await this.pool.run(statement, options())) {
+        found.push(answerRow(columns, row));
+        positions.push(row.slice(columns.length, columns.length + keyset.length) as KeyValue[]);
+      }
+      if (found.length >= wanted) break;
+    }
     return {
-      rows: page.map((row) => answerRow(columns, row)),
-      next: last?.slice(columns.length, columns.length + keyset.length) as KeyValue[] | undefined,
+      rows: found.slice(0, query.limit),
+      next: found.length >= wanted ? positions[query.limit - 1] : undefined,
     };
   }
 
@@ -118,6 +137,11 @@ export class QueryRunner {
     const [row] = await this.pool.run(statement, options);
     return Number(row?.[0] ?? 0);
   }
+}
+
+function bucketsOf({ levels }: Plan): number {
+  if (levels?.bucket === undefined) return 1;
+  return bucketStarts(levels.bucket, levels.from, levels.to, QUERY_LIMITS.groups).length;
 }
 
 function answerRow(columns: readonly Column[], row: readonly unknown[]): Row {

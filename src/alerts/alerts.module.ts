@@ -1,0 +1,57 @@
+import { Module } from '@nestjs/common';
+import { NotificationsModule } from '../notifications/index.js';
+import { BacktestController } from './backtest/backtest.controller.js';
+import { BacktestHistories } from './backtest/backtest-history.js';
+import { Backtests } from './backtest/backtests.js';
+import { AlertEvaluation } from './evaluation/alert-evaluation.js';
+import { AlertMetrics } from './evaluation/alert-metrics.js';
+import { DeadBands } from './evaluation/dead-bands.js';
+import { HistoryLoader } from './evaluation/history-loader.js';
+import { LogRows } from './evaluation/log-rows.js';
+import { RuleLoader } from './evaluation/rule-loader.js';
+import { ShardCommits } from './evaluation/shard-commits.js';
+import { ShardLeases } from './evaluation/shard-leases.js';
+import { ShardRules } from './evaluation/shard-rules.js';
+import { ShardStore } from './evaluation/shard-store.js';
+import { ShardWorkshop } from './evaluation/shard-workshop.js';
+import { TransitionWriter } from './evaluation/transition-writer.js';
+import { AlertHistory } from './history/alert-history.js';
+import { AlertHistoryController } from './history/alert-history.controller.js';
+import { PreferencesController } from './preferences/preferences.controller.js';
+import { AlertRules } from './rules/alert-rules.js';
+import { RuleEdits } from './rules/rule-edits.js';
+import { RuleReads } from './rules/rule-reads.js';
+import { RuleStore } from './rules/rule-store.js';
+import { RuleTests } from './rules/rule-tests.js';
+import { RulesController } from './rules/rules.controller.js';
+import { TemplatePreviewController } from './templates/preview.controller.js';
+
+const RULES = [AlertRules, RuleEdits, RuleReads, RuleStore, RuleTests];
+const EVALUATION = [
+  AlertEvaluation,
+  AlertMetrics,
+  DeadBands,
+  HistoryLoader,
+  LogRows,
+  RuleLoader,
+  ShardCommits,
+  ShardLeases,
+  ShardRules,
+  ShardStore,
+  ShardWorkshop,
+  TransitionWriter,
+];
+
+/** Rules of users over the event log: kept, evaluated, backtested, told. */
+@Module({
+  imports: [NotificationsModule],
+  controllers: [
+    BacktestController,
+    RulesController,
+    AlertHistoryController,
+    PreferencesController,
+    TemplatePreviewController,
+  ],
+  providers: [...RULES, ...EVALUATION, AlertHistory, Backtests, BacktestHistories],
+})
+export class AlertsModule {}

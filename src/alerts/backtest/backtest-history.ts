@@ -1,0 +1,101 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { Condition, HistoryPoint, ValueCondition } from '../core/index.js';
+
+export interface BacktestHistory {
+  points: HistoryPoint[];
+  resolution: 'raw' | 'hourly';
+}
+
+/** A family of series that a condition looks at; null is every one. */
+interface Family {
+  metric: 'tvl' | 'price';
+  subject: string | null;
+  chain: string | null;
+}
+
+/** More points than this are taken hourly, and more hourly ones refused: memory, and the two seconds of an answer. */
+const MOST_POINTS = 150_000;
+
+/** Stored history as a rule is fed with it: every published value, or one an hour. */
+@Injectable()
+export class BacktestHistories {
+  constructor(private readonly database: Database) {}
+
+  /** What the conditions look at between two times (Unix ms), by time. */
+  async read(conditions: readonly Condition[], from: number, to: number): Promise<BacktestHistory> {
+    const ids = await this.series(conditions.flatMap(familyOf));
+    if (ids.length === 0) return { points: [], resolution: 'raw' };
+    const raw = await this.points(RAW, ids, from, to);
+    if (raw !== undefined) return { points: raw, resolution: 'raw' };
+    const hourly = await this.points(HOURLY, ids, from, to);
+    if (hourly !== undefined) return { points: hourly, resolution: 'hourly' };
+    const detail = `More than ${MOST_POINTS} stored values lie in this period; name a protocol or token, or shorten it.`;
+    throw new DomainError('limit_exceeded', detail, { field: 'from' });
+  }
+
+  private async series(families: readonly Family[]): Promise<number[]> {
+    const rows = await this.database.query<{ id: number }>(SERIES, [JSON.stringify(families)]);
+    return rows.map(({ id }) => id);
+  }
+
+  private async points(sql: string, ids: number[], from: number, to: number): Promise<HistoryPoint[] | undefined> {
+    const rows = await this.database.query<PointRow>(sql, [ids, from, to, MOST_POINTS + 1]);
+    return rows.length > MOST_POINTS ? undefined : rows.map(pointOf);
+  }
+}
+
+interface PointRow {
+  metric: 'tvl' | 'price';
+  subject: string;
+  chain: string;
+  value: number;
+  at: number;
+}
+
+function pointOf({ metric, subject, chain, value, at }: PointRow): HistoryPoint {
+  const tvl = metric === 'tvl';
+  return { metric, protocol: tvl ? subject : null, chain: tvl ? chain : null, token: tvl ? null : subject, value, at };
+}
+
+/** The change metrics of a condition without token are about TVL, with one about its price. */
+function familyOf(condition: Condition): Family[] {
+  if (condition.metric === 'event' || condition.metric === 'points') return [];
+  if (aboutPrice(condition)) return [{ metric: 'price', subject: condition.token ?? null, chain: null }];
+  const { protocol = null, chain } = condition;
+  return [{ metric: 'tvl', subject: protocol, chain: chain === undefined || chain === '*' ? null : chain }];
+}
+
+function aboutPrice({ metric, token }: ValueCondition): boolean {
+  return token !== undefined || metric === 'price' || metric === 'volume_24h' || metric === 'market_cap';
+}
+
+const time = (parameter: string): string => `to_timestamp(${parameter}::float8 / 1000)`;
+const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
+
+const SERIES = `
+SELECT DISTINCT s.id FROM metric_series s
+JOIN jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
+  ON s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
+ORDER BY s.id`;
+
+// Before the period only what is needed to know the values at its start and the references of its windows.
+const RAW = `
+SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at
+FROM metric_series s CROSS JOIN LATERAL (
+  SELECT value, at, seq FROM metric_points
+  WHERE series_id = s.id AND at <= ${time('$3')} AND at >= coalesce(
+    (SELECT max(at) FROM metric_points WHERE series_id = s.id AND at < ${time('$2')}), ${time('$2')})
+  UNION ALL
+  SELECT close, closed_at, 0 FROM metric_hourly
+  WHERE series_id = s.id AND bucket >= ${time('$2')} - interval '1 hour' AND closed_at <= ${time('$3')}
+    AND closed_at < (SELECT raw_from FROM history_state)
+) p
+WHERE s.id = ANY ($1::int[]) ORDER BY p.at, p.seq, s.id LIMIT $4`;
+
+const HOURLY = `
+SELECT s.metric, s.subject, s.chain, h.close AS value, ${millis('h.closed_at')} AS at
+FROM metric_series s JOIN metric_hourly h ON h.series_id = s.id
+WHERE s.id = ANY ($1::int[]) AND h.bucket >= ${time('$2')} - interval '1 hour' AND h.closed_at <= ${time('$3')}
+ORDER BY h.closed_at, s.id LIMIT $4`;

@@ -1,0 +1,56 @@
+import type { Condition, RuleDefinition, ValueCondition, Where } from '../core/index.js';
+
+/** Thresholds that are tried beside the rule's own, as factors of it. */
+const FACTORS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5] as const;
+/** A level differs less from its neighbours than a change does. */
+const LEVEL_FACTORS = [0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.2] as const;
+
+export interface Variant {
+  threshold: number;
+  rule: RuleDefinition;
+}
+
+/** The rule with other thresholds in its first condition that has a number, lowest first. */
+export function variants(rule: RuleDefinition): Variant[] {
+  const chosen = firstNumber(rule);
+  if (chosen === undefined || chosen.threshold === 0) return [];
+  const relative = chosen.operator === 'change_pct' || chosen.metric.startsWith('change_');
+  const found = (relative ? FACTORS : LEVEL_FACTORS).map((factor): Variant => {
+    const threshold = Number((chosen.threshold * factor).toPrecision(10));
+    return { threshold, rule: withThreshold(rule, chosen, threshold) };
+  });
+  return found.sort((a, b) => a.threshold - b.threshold);
+}
+
+function firstNumber({ conditions, where }: RuleDefinition): ValueCondition | undefined {
+  return conditions.find(hasNumber) ?? (where ? firstInTree(where) : undefined);
+}
+
+function hasNumber(condition: Condition): condition is ValueCondition {
+  return condition.metric !== 'event';
+}
+
+function firstInTree(tree: Where): ValueCondition | undefined {
+  if ('not' in tree) return firstInTree(tree.not);
+  const parts = 'and' in tree ? tree.and : 'or' in tree ? tree.or : undefined;
+  if (parts === undefined) return hasNumber(tree as Condition) ? (tree as ValueCondition) : undefined;
+  for (const part of parts) {
+    const found = firstInTree(part);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function withThreshold(rule: RuleDefinition, chosen: ValueCondition, threshold: number): RuleDefinition {
+  const replaced = (tree: Where): Where => {
+    if (tree === chosen) return { ...chosen, threshold };
+    if ('and' in tree) return { and: tree.and.map(replaced) };
+    if ('or' in tree) return { or: tree.or.map(replaced) };
+    return 'not' in tree ? { not: replaced(tree.not) } : tree;
+  };
+  return {
+    ...rule,
+    conditions: rule.conditions.map((condition) => (condition === chosen ? { ...chosen, threshold } : condition)),
+    ...(rule.where ? { where: replaced(rule.where) } : {}),
+  };
+}

@@ -1,0 +1,92 @@
+import type { DeadBand } from './compile-rule.js';
+import { RULE_LIMITS, type Condition, type RuleFinding, type ValueCondition } from './rule.js';
+
+export interface LocatedCondition {
+  readonly condition: Condition;
+  /** JSON pointer. */
+  readonly pointer: string;
+}
+
+/** What is wrong with a condition by itself. */
+export function conditionErrors({ condition, pointer }: LocatedCondition): RuleFinding[] {
+  const findings: RuleFinding[] = [];
+  const fail = (field: string, code: string, detail: string): void => {
+    findings.push({ pointer: `${pointer}/${field}`, code, detail });
+  };
+  if (condition.metric === 'event') {
+    if (condition.chain === '*') fail('chain', 'not_applicable', 'Leave the chain out for events of every chain.');
+    return findings;
+  }
+  const { metric, operator, threshold, timeWindow, direction, tolerance } = condition;
+  if (metric === 'tvl' && condition.token !== undefined) {
+    fail('token', 'not_applicable', 'TVL belongs to a protocol, not to a token.');
+  }
+  if (isOfToken(condition) && condition.protocol !== undefined) {
+    fail('protocol', 'not_applicable', `${metric} belongs to a token: name the token instead.`);
+  }
+  if (isOfToken(condition) && condition.chain !== undefined) {
+    fail('chain', 'not_applicable', 'A token on a chain is named "chain:address".');
+  }
+  if (operator !== 'change_pct' && timeWindow !== undefined) {
+    fail('timeWindow', 'not_applicable', 'Only change_pct looks back over a window.');
+  }
+  if (operator !== 'change_pct' && direction !== undefined) {
+    fail('direction', 'not_applicable', 'Only change_pct has a direction.');
+  }
+  if (operator !== 'eq' && tolerance !== undefined) fail('tolerance', 'not_applicable', 'Only eq has a tolerance.');
+  if (tolerance !== undefined && (tolerance < 0 || tolerance > 1)) {
+    fail('tolerance', 'out_of_range', 'A fraction of the threshold, from 0 to 1.');
+  }
+  if (timeWindow !== undefined && !isWindow(timeWindow)) {
+    const { shortestWindow, longestWindow } = RULE_LIMITS;
+    fail('timeWindow', 'out_of_range', `Whole seconds from ${shortestWindow} to ${longestWindow}.`);
+  }
+  if (operator === 'change_pct') {
+    if (metric !== 'tvl' && metric !== 'price') {
+      fail('operator', 'not_applicable', `No history is kept of ${metric}: change_pct works on tvl and price.`);
+    }
+    if (threshold === 0) fail('threshold', 'out_of_range', 'A change of 0 is no change.');
+    if (threshold < 0 && direction === 'up') {
+      fail('direction', 'contradictory', 'A negative threshold is a fall, the direction says up.');
+    }
+  }
+  return findings;
+}
+
+/** What works, but perhaps not as its owner thinks. */
+export function conditionWarnings(
+  { condition, pointer }: LocatedCondition,
+  hysteresis: number,
+  deadBand: DeadBand,
+): RuleFinding[] {
+  if (condition.metric === 'event') return [];
+  const { metric, operator, threshold, tolerance, protocol, token } = condition;
+  if (metric === 'points') {
+    return [
+      { pointer: `${pointer}/metric`, code: 'no_data_yet', detail: 'No points are recorded yet: it cannot fire.' },
+    ];
+  }
+  const findings: RuleFinding[] = [];
+  const subject = (isOfToken(condition) ? token : protocol) ?? '*';
+  const band = deadBand(isOfToken(condition) || token !== undefined ? 'price' : 'tvl', subject);
+  const finer = (field: string, what: string): void => {
+    const detail = `${what} is finer than what is published: changes below ${band * 100} % are no events.`;
+    findings.push({ pointer: field, code: 'finer_than_dead_band', detail });
+  };
+  if (operator === 'change_pct' && Math.abs(threshold) < band - 1e-9) finer(`${pointer}/threshold`, 'This change');
+  if (operator === 'eq' && tolerance !== undefined && tolerance < band - 1e-9) {
+    finer(`${pointer}/tolerance`, 'This tolerance');
+  }
+  const isLevel = operator !== 'change_pct' && operator !== 'eq' && !metric.startsWith('change_');
+  if (isLevel && hysteresis > 0 && hysteresis < band - 1e-9) finer('/hysteresis', 'This hysteresis');
+  return findings;
+}
+
+function isOfToken({ metric }: ValueCondition): boolean {
+  return metric === 'price' || metric === 'volume_24h' || metric === 'market_cap';
+}
+
+function isWindow(seconds: number): boolean {
+  const { shortestWindow, longestWindow } = RULE_LIMITS;
+  return Number.isInteger(seconds) && seconds >= shortestWindow && seconds <= longestWindow;
+}

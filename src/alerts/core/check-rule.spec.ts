@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest';
+import { checkRule } from './check-rule.js';
+import { parseConditions } from './parse-conditions.js';
+import type { Condition, RuleDefinition, Where } from './rule.js';
+
+const base = { mode: 'while_true', throttleMinutes: 5, hysteresis: 0, forSeconds: 0, notifyResolved: false } as const;
+
+function check(conditions: Condition[], extra: Partial<RuleDefinition> = {}) {
+  const { errors, warnings } = checkRule({ ...base, conditions, ...extra });
+  const short = (findings: typeof errors): string[] => findings.map(({ pointer, code }) => `${pointer} ${code}`);
+  return { errors: short(errors), warnings: short(warnings) };
+}
+
+const tvl = { protocol: 'aave-v3', metric: 'tvl' } as const;
+const price = { token: 'bitcoin', metric: 'price' } as const;
+
+describe('checking a rule', () => {
+  it('accepts the rule that the specification prints', () => {
+    const rule = { ...tvl, protocol: 'uniswap-v3', operator: 'change_pct', threshold: 0.1, timeWindow: 3600 } as const;
+    expect(check([rule])).toEqual({ errors: [], warnings: [] });
+  });
+
+  it.each<[string, Condition[], Partial<RuleDefinition>, string[]]>([
+    ['no condition', [], {}, ['/conditions required']],
+    ['money below zero', [{ ...tvl, operator: 'lt', threshold: 0 }], {}, ['/conditions/0 never_true']],
+    [
+      'a fall by more than everything',
+      [{ ...tvl, operator: 'change_pct', threshold: -1.5 }],
+      {},
+      ['/conditions/0 never_true'],
+    ],
+    [
+      'above and below at once',
+      [
+        { ...tvl, operator: 'gt', threshold: 10 },
+        { ...tvl, operator: 'lte', threshold: 10 },
+      ],
+      {},
+      ['/conditions/1 contradictory'],
+    ],
+    [
+      'two events in one moment',
+      [
+        { metric: 'event', eventType: 'liquidation' },
+        { metric: 'event', eventType: 'governance' },
+      ],
+      {},
+      ['/conditions/1 contradictory'],
+    ],
+    [
+      'a moment that lasts',
+      [{ metric: 'event', eventType: 'liquidation' }],
+      { forSeconds: 10 },
+      ['/forSeconds never_true'],
+    ],
+    [
+      'any protocol and any token',
+      [
+        { metric: 'tvl', operator: 'gt', threshold: 1 },
+        { metric: 'price', operator: 'gt', threshold: 1 },
+      ],
+      {},
+      ['/conditions/0 not_joinable', '/conditions/1 not_joinable'],
+    ],
+    [
+      'a protocol of a price',
+      [{ ...price, protocol: 'x', operator: 'gt', threshold: 1 }],
+      {},
+      ['/conditions/0/protocol not_applicable'],
+    ],
+    [
+      'a window without change',
+      [{ ...tvl, operator: 'gt', threshold: 1, timeWindow: 60 }],
+      {},
+      ['/conditions/0/timeWindow not_applicable'],
+    ],
+    [
+      'a window too short',
+      [{ ...tvl, operator: 'change_pct', threshold: 1, timeWindow: 59 }],
+      {},
+      ['/conditions/0/timeWindow out_of_range'],
+    ],
+    [
+      'a fall upwards',
+      [{ ...tvl, operator: 'change_pct', threshold: -0.1, direction: 'up' }],
+      {},
+      ['/conditions/0/direction contradictory'],
+    ],
+    [
+      'the change of a volume',
+      [{ token: 'x', metric: 'volume_24h', operator: 'change_pct', threshold: 0.1 }],
+      {},
+      ['/conditions/0/operator not_applicable'],
+    ],
+    [
+      'hysteresis beyond the threshold',
+      [{ ...tvl, operator: 'gt', threshold: 1 }],
+      { hysteresis: 1.1 },
+      ['/hysteresis out_of_range'],
+    ],
+  ])('refuses %s', (_name, conditions, extra, errors) => {
+    expect(check(conditions, extra).errors).toEqual(errors);
+  });
+
+  it('refuses an alternative that is about nothing beside one that is about everything', () => {
+    const where: Where = {
+      or: [
+        { metric: 'tvl', operator: 'gt', threshold: 1 },
+        { ...price, operator: 'gt', threshold: 1 },
+      ],
+    };
+    expect(check([], { where }).errors).toEqual(['/where not_joinable']);
+  });
+
+  it('refuses "not" of an event, empty lists and trees too deep', () => {
+    const event: Where = { metric: 'event', eventType: 'liquidation' };
+    expect(check([], { where: { not: event } }).errors).toContain('/where/not not_applicable');
+    expect(check([{ ...tvl, operator: 'gt', threshold: 1 }], { where: { and: [{ or: [] }] } }).errors).toEqual([
+      '/where/and/0/or required',
+    ]);
+    expect(check([], { where: { not: { not: { not: { not: event } } } } }).errors).toContain('/where too_deep');
+  });
+
+  it('warns of an alternative that can never be, and of what is finer than what is published', () => {
+    const dead: Where = {
+      or: [
+        { ...tvl, operator: 'lt', threshold: 0 },
+        { ...tvl, operator: 'gt', threshold: 5 },
+      ],
+    };
+    expect(check([], { where: dead })).toEqual({ errors: [], warnings: ['/where/or/0 never_true'] });
+    expect(check([{ ...tvl, operator: 'change_pct', threshold: 0.005 }]).warnings).toEqual([
+      '/conditions/0/threshold finer_than_dead_band',
+    ]);
+    expect(check([{ ...price, operator: 'change_pct', threshold: 0.005 }]).warnings).toEqual([]);
+    expect(check([{ ...tvl, operator: 'gt', threshold: 5 }], { hysteresis: 0.005 }).warnings).toEqual([
+      '/hysteresis finer_than_dead_band',
+    ]);
+    expect(check([{ metric: 'points', operator: 'gt', threshold: 5 }]).warnings).toEqual([
+      '/conditions/0/metric no_data_yet',
+    ]);
+  });
+});
+
+describe('reading conditions', () => {
+  it('takes names in any spelling and an event type as metric', () => {
+    const { conditions, where, errors } = parseConditions(
+      [{ protocol: ' Aave-V3 ', chain: 'Binance', metric: 'tvl', operator: 'gt', threshold: 1, tolerance: null }],
+      {
+        or: [
+          { metric: 'liquidation', protocol: '*' },
+          { not: { token: 'coingecko:Bitcoin', metric: 'price', operator: 'eq', threshold: 1 } },
+        ],
+      },
+    );
+    expect(errors).toEqual([]);
+    expect(conditions).toEqual([{ protocol: 'aave-v3', chain: 'bsc', metric: 'tvl', operator: 'gt', threshold: 1 }]);
+    expect(where).toEqual({
+      or: [
+        { metric: 'event', eventType: 'liquidation' },
+        { not: { token: 'bitcoin', metric: 'price', operator: 'eq', threshold: 1 } },
+      ],
+    });
+  });
+
+  it('names every fault with its pointer and survives hostile shapes', () => {
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : { not: nested(depth - 1) });
+    const faults = (conditions: unknown, where?: unknown): string[] =>
+      parseConditions(conditions, where).errors.map(({ pointer, code }) => `${pointer} ${code}`);
+    expect(faults('x')).toEqual(['/conditions invalid_type']);
+    expect(faults([null, { metric: 'tvl', operator: 'gt', threshold: NaN }])).toEqual([
+      '/conditions/0 invalid_type',
+      '/conditions/1/threshold invalid_type',
+    ]);
+    expect(
+      faults([{ metric: 'alert' }, { metric: 'tvl', operator: 'like' }, { metric: 'tvl', operator: 'gt' }]),
+    ).toEqual([
+      '/conditions/0/metric invalid_value',
+      '/conditions/1/operator invalid_value',
+      '/conditions/2/threshold required',
+    ]);
+    expect(faults([{ metric: 'tvl', operator: 'gt', threshold: 1, protocol: 7, direction: 'left', 'a/b': 1 }])).toEqual(
+      [
+        '/conditions/0/a~1b unknown_field',
+        '/conditions/0/protocol invalid_value',
+        '/conditions/0/direction invalid_value',
+      ],
+    );
+    expect(faults([], { and: [], or: [] })).toEqual(['/where ambiguous']);
+    expect(faults([], nested(1_000))[0]).toContain('too_deep');
+    expect(faults(Array.from({ length: 17 }, () => ({})))).toEqual(['/conditions too_many']);
+    expect(faults([{ metric: 'event', eventType: 'tick' }])).toEqual(['/conditions/0/eventType invalid_value']);
+  });
+});

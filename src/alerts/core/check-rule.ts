@@ -1,0 +1,128 @@
+import { conditionErrors, conditionWarnings, type LocatedCondition } from './check-condition.js';
+import { compileRule, defaultDeadBand, type CompiledRule, type DeadBand } from './compile-rule.js';
+import { satisfiability } from './contradictions.js';
+import { alternatives, isTrue } from './program.js';
+import { RULE_LIMITS, type RuleDefinition, type RuleFinding, type Where } from './rule.js';
+
+export interface RuleCheck {
+  /** Contradictory, never true, out of range, not joinable. */
+  readonly errors: RuleFinding[];
+  /** Works, but perhaps not as its owner thinks. */
+  readonly warnings: RuleFinding[];
+}
+
+type CheckedRule = Omit<RuleDefinition, 'ruleId' | 'version'>;
+
+/** Whether a well-formed rule makes sense. Only rules without errors may be given to the evaluator. */
+export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBand): RuleCheck {
+  const located = [
+    ...rule.conditions.map((condition, index) => ({ condition, pointer: `/conditions/${index}` })),
+    ...(rule.where ? locate(rule.where, '/where') : []),
+  ];
+  const shape = [...shapeErrors(rule, located.length), ...located.flatMap(conditionErrors)];
+  if (shape.length > 0) return { errors: shape, warnings: [] };
+
+  const compiled = compileRule(rule, deadBand);
+  const pointers = located.map(({ pointer }) => pointer);
+  const { errors, warnings } = contradictions(compiled, pointers);
+  return {
+    errors: [...joinErrors(compiled, pointers), ...eventErrors(compiled, pointers, rule.forSeconds), ...errors],
+    warnings: [...warnings, ...located.flatMap((one) => conditionWarnings(one, rule.hysteresis, deadBand))],
+  };
+}
+
+function locate(where: Where, pointer: string): LocatedCondition[] {
+  if ('and' in where) return where.and.flatMap((part, index) => locate(part, `${pointer}/and/${index}`));
+  if ('or' in where) return where.or.flatMap((part, index) => locate(part, `${pointer}/or/${index}`));
+  return 'not' in where ? locate(where.not, `${pointer}/not`) : [{ condition: where, pointer }];
+}
+
+function depthOf(where: Where): number {
+  if ('not' in where) return 1 + depthOf(where.not);
+  const parts = 'and' in where ? where.and : 'or' in where ? where.or : [];
+  return 1 + Math.max(0, ...parts.map(depthOf));
+}
+
+function emptyNodes(where: Where, pointer: string): string[] {
+  if ('not' in where) return emptyNodes(where.not, `${pointer}/not`);
+  const [joint, parts] = 'and' in where ? ['and', where.and] : 'or' in where ? ['or', where.or] : ['', undefined];
+  if (parts?.length === 0) return [`${pointer}/${joint}`];
+  return (parts ?? []).flatMap((part: Where, index: number) => emptyNodes(part, `${pointer}/${joint}/${index}`));
+}
+
+function shapeErrors(rule: CheckedRule, leaves: number): RuleFinding[] {
+  const { leaves: most, depth, longestFor, longestThrottleMinutes } = RULE_LIMITS;
+  const findings: RuleFinding[] = [];
+  const fail = (pointer: string, code: string, detail: string): void => {
+    findings.push({ pointer, code, detail });
+  };
+  if (leaves === 0) fail('/conditions', 'required', 'A rule needs at least one condition.');
+  if (leaves > most) fail('/conditions', 'too_many', `At most ${most} conditions, those of where included.`);
+  if (rule.where) {
+    if (depthOf(rule.where) > depth) fail('/where', 'too_deep', `At most ${depth} levels.`);
+    for (const pointer of emptyNodes(rule.where, '/where')) fail(pointer, 'required', 'Needs at least one condition.');
+  }
+  if (!(rule.hysteresis >= 0 && rule.hysteresis <= 1)) {
+    fail('/hysteresis', 'out_of_range', 'A fraction of the threshold, from 0 to 1.');
+  }
+  if (!(rule.forSeconds >= 0 && rule.forSeconds <= longestFor)) {
+    fail('/forSeconds', 'out_of_range', `Seconds, from 0 to ${longestFor}.`);
+  }
+  if (!(rule.throttleMinutes >= 0 && rule.throttleMinutes <= longestThrottleMinutes)) {
+    fail('/throttleMinutes', 'out_of_range', `Minutes, from 0 to ${longestThrottleMinutes}.`);
+  }
+  return findings;
+}
+
+/** The wildcards of a rule must say which subject each of its conditions is about. */
+function joinErrors({ leaves, program, variables }: CompiledRule, pointers: readonly string[]): RuleFinding[] {
+  if (variables === 0) return [];
+  const findings: RuleFinding[] = [];
+  let named = 0;
+  for (const [position, leaf] of leaves.entries()) {
+    if (leaf.variables === 0) named |= 1 << position;
+    else if (leaf.variables !== variables) {
+      const detail =
+        'Conditions that leave the protocol, chain or token open must leave the same open: this one and another ' +
+        'of the rule do not speak of the same thing.';
+      findings.push({ pointer: pointers[position] ?? '', code: 'not_joinable', detail });
+    }
+  }
+  if (findings.length === 0 && isTrue(program, named)) {
+    const detail = 'One alternative names no subject while another is about every one: make two rules of them.';
+    findings.push({ pointer: '/where', code: 'not_joinable', detail });
+  }
+  return findings;
+}
+
+/** An event is a moment: nothing is "no event", and no moment lasts. */
+function eventErrors(
+  { leaves, program }: CompiledRule,
+  pointers: readonly string[],
+  forSeconds: number,
+): RuleFinding[] {
+  const findings: RuleFinding[] = [];
+  let events = 0;
+  for (const [position, leaf] of leaves.entries()) {
+    if (!('event' in leaf)) continue;
+    events |= 1 << position;
+    if (!leaf.negated) continue;
+    const detail = 'An event is a moment; "not" of it would hold nearly always.';
+    findings.push({ pointer: pointers[position] ?? '', code: 'not_applicable', detail });
+  }
+  if (forSeconds > 0 && events !== 0 && alternatives(program).every((way) => (way & events) !== 0)) {
+    findings.push({ pointer: '/forSeconds', code: 'never_true', detail: 'An event is a moment and lasts no time.' });
+  }
+  return findings;
+}
+
+function contradictions(rule: CompiledRule, pointers: readonly string[]): RuleCheck {
+  const { alternatives: ways, conflicts } = satisfiability(rule);
+  const findings = conflicts.map(({ first, second }): RuleFinding => {
+    const pointer = pointers[second] ?? '';
+    if (first === second) return { pointer, code: 'never_true', detail: 'No value can ever satisfy this.' };
+    return { pointer, code: 'contradictory', detail: `Cannot hold together with ${pointers[first] ?? ''}.` };
+  });
+  const distinct = [...new Map(findings.map((finding) => [finding.pointer, finding])).values()];
+  return conflicts.length === ways ? { errors: distinct, warnings: [] } : { errors: [], warnings: distinct };
+}

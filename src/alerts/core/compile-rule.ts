@@ -1,0 +1,180 @@
+import { Comparison, negated, type Test } from './comparison.js';
+import type { Program } from './program.js';
+import type { Condition, EventCondition, RuleDefinition, ValueCondition, ValueMetric, Where } from './rule.js';
+import {
+  ANY,
+  LEVEL,
+  PREVIOUS,
+  TOTAL,
+  variablesOf,
+  type Measure,
+  type WatchedEvent,
+  type WatchedNumber,
+} from './watched.js';
+
+/** A condition in the form the index knows. */
+export type CompiledLeaf =
+  | { readonly number: WatchedNumber; readonly test: Test; readonly variables: number }
+  | { readonly event: WatchedEvent; readonly negated: boolean; readonly variables: number };
+
+export interface CompiledRule {
+  /** By position: those of `conditions` first, then those of `where` in reading order. */
+  readonly leaves: readonly CompiledLeaf[];
+  readonly program: Program;
+  /** Wildcards of the rule: what its instances differ in. */
+  readonly variables: number;
+}
+
+export type DeadBand = (metric: 'tvl' | 'price', subject: string) => number;
+
+/** As `change_thresholds` is delivered. */
+export const defaultDeadBand: DeadBand = (metric) => (metric === 'tvl' ? 0.01 : 0.001);
+
+/** Changes are ratios of measured numbers: one that misses its threshold by binary noise has reached it. */
+const CHANGE_TOLERANCE = 1e-9;
+
+const CHANGE_WINDOWS_MS: Partial<Record<ValueMetric, number>> = {
+  change_1h: 3_600_000,
+  change_24h: 86_400_000,
+  change_7d: 604_800_000,
+};
+
+/** Conditions in the order of their positions. */
+export function conditionsOf(rule: Pick<RuleDefinition, 'conditions' | 'where'>): Condition[] {
+  return [...rule.conditions, ...(rule.where ? leavesOf(rule.where) : [])];
+}
+
+function leavesOf(where: Where): Condition[] {
+  if ('and' in where) return where.and.flatMap(leavesOf);
+  if ('or' in where) return where.or.flatMap(leavesOf);
+  return 'not' in where ? leavesOf(where.not) : [where];
+}
+
+/** Works on every well-formed rule; whether it makes sense is for check-rule.ts to say. */
+export function compileRule(
+  rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>,
+  deadBand: DeadBand = defaultDeadBand,
+): CompiledRule {
+  const conditions = conditionsOf(rule);
+  const aboutTokens = conditions.some(isAboutToken) && !conditions.some((c) => c.metric === 'tvl');
+  const values = conditions.map((c) => (c.metric === 'event' ? undefined : watchedNumber(c, aboutTokens)));
+  const variables = values.reduce((all, number) => all | (number ? variablesOf(number) : 0), 0);
+  const leaves: CompiledLeaf[] = [];
+
+  const leaf = (condition: Condition, negate: boolean): Program => {
+    const bit = 1 << leaves.length;
+    const number = values[leaves.length];
+    if (condition.metric === 'event') leaves.push(eventLeaf(condition, negate, variables));
+    else if (number) {
+      const test = testOf(condition, number, rule.hysteresis, negate, deadBand);
+      leaves.push({ number, test, variables: variablesOf(number) });
+    }
+    return { all: true, bits: bit, children: [] };
+  };
+  const build = (where: Where, negate: boolean): Program => {
+    if ('not' in where) return build(where.not, !negate);
+    if ('and' in where)
+      return combine(
+        !negate,
+        where.and.map((part) => build(part, negate)),
+      );
+    if ('or' in where)
+      return combine(
+        negate,
+        where.or.map((part) => build(part, negate)),
+      );
+    return leaf(where, negate);
+  };
+  const parts = rule.conditions.map((condition) => leaf(condition, false));
+  if (rule.where) parts.push(build(rule.where, false));
+  return { leaves, program: combine(true, parts), variables };
+}
+
+/** One node over several: what has the same sense, or a single condition, melts into it. */
+function combine(all: boolean, parts: readonly Program[]): Program {
+  let bits = 0;
+  const children: Program[] = [];
+  for (const part of parts) {
+    const single = part.children.length === 0 && (part.bits & (part.bits - 1)) === 0;
+    if (part.all === all || single) {
+      bits |= part.bits;
+      children.push(...part.children);
+    } else children.push(part);
+  }
+  return bits === 0 && children.length === 1 && children[0] ? children[0] : { all, bits, children };
+}
+
+function isAboutToken(condition: Condition): boolean {
+  return condition.metric === 'price' || condition.metric === 'volume_24h' || condition.metric === 'market_cap';
+}
+
+/** `change_*` is of a price where a token is named, or where the rule's other conditions are about tokens only. */
+function measureOf({ metric, protocol, chain, token }: ValueCondition, aboutTokens: boolean): Measure {
+  if (metric !== 'change_1h' && metric !== 'change_24h' && metric !== 'change_7d') return metric;
+  if (token !== undefined) return 'price';
+  return aboutTokens && protocol === undefined && chain === undefined ? 'price' : 'tvl';
+}
+
+function watchedNumber(condition: ValueCondition, aboutTokens: boolean): WatchedNumber {
+  const measure = measureOf(condition, aboutTokens);
+  const ofProtocol = measure === 'tvl';
+  const { metric, operator, timeWindow, threshold } = condition;
+  const isChange = operator === 'change_pct';
+  return {
+    measure,
+    protocol: ofProtocol ? (condition.protocol ?? ANY) : '',
+    chain: ofProtocol ? (condition.chain ?? TOTAL) : '',
+    token: ofProtocol ? '' : (condition.token ?? ANY),
+    windowMs: isChange
+      ? timeWindow === undefined
+        ? PREVIOUS
+        : timeWindow * 1000
+      : (CHANGE_WINDOWS_MS[metric] ?? LEVEL),
+    absolute: isChange && condition.direction === undefined && threshold >= 0,
+  };
+}
+
+/** Of several variables an event must bind all: the event of a rule about the same protocol is about that protocol. */
+function eventLeaf(condition: EventCondition, negate: boolean, variables: number): CompiledLeaf {
+  const { eventType, protocol = null, chain = null, token = null } = condition;
+  const bound = variablesOf({
+    measure: 'tvl',
+    windowMs: LEVEL,
+    absolute: false,
+    protocol: protocol === null ? ANY : '',
+    chain: chain === null ? ANY : '',
+    token: token === null ? ANY : '',
+  });
+  const joins = (variables & bound) === variables;
+  return { event: { eventType, protocol, chain, token }, negated: negate, variables: joins ? variables : 0 };
+}
+
+const COMPARISONS = {
+  gt: Comparison.gt,
+  gte: Comparison.gte,
+  lt: Comparison.lt,
+  lte: Comparison.lte,
+  eq: Comparison.eq,
+} as const;
+
+function testOf(
+  condition: ValueCondition,
+  number: WatchedNumber,
+  hysteresis: number,
+  negate: boolean,
+  deadBand: DeadBand,
+): Test {
+  const { operator, threshold, direction, tolerance } = condition;
+  const back = hysteresis * Math.abs(threshold);
+  if (operator === 'change_pct') {
+    const down = direction === 'down' || (direction === undefined && threshold < 0);
+    const size = Math.abs(threshold) - CHANGE_TOLERANCE;
+    const comparison = down ? Comparison.lte : Comparison.gte;
+    return { comparison: negate ? negated(comparison) : comparison, threshold: down ? -size : size, slack: back };
+  }
+  const comparison = negate ? negated(COMPARISONS[operator]) : COMPARISONS[operator];
+  if (operator !== 'eq') return { comparison, threshold, slack: back };
+  const subject = (number.measure === 'tvl' ? number.protocol : number.token) || ANY;
+  const ratio = tolerance ?? deadBand(number.measure === 'tvl' ? 'tvl' : 'price', subject);
+  return { comparison, threshold, slack: ratio * Math.abs(threshold) };
+}

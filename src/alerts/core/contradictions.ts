@@ -1,0 +1,86 @@
+import { Comparison, type Test } from './comparison.js';
+import type { CompiledLeaf, CompiledRule } from './compile-rule.js';
+import { alternatives } from './program.js';
+import { LEVEL, numberKey, type WatchedEvent, type WatchedNumber } from './watched.js';
+
+/** Two conditions (positions) that cannot hold together; equal where one can never hold by itself. */
+export interface Conflict {
+  readonly first: number;
+  readonly second: number;
+}
+
+export interface Satisfiability {
+  /** Ways to make the rule true. */
+  readonly alternatives: number;
+  /** What is wrong with those that cannot be. */
+  readonly conflicts: readonly Conflict[];
+}
+
+/** Looks for alternatives of the rule that no state of the market satisfies. */
+export function satisfiability(rule: CompiledRule): Satisfiability {
+  const ways = alternatives(rule.program);
+  return { alternatives: ways.length, conflicts: ways.flatMap((way) => conflictIn(rule.leaves, way) ?? []) };
+}
+
+interface Range {
+  low: number;
+  high: number;
+  /** Whether the ends belong to it. */
+  lowIn: boolean;
+  highIn: boolean;
+  /** Who narrowed it last. */
+  by: number;
+}
+
+function conflictIn(leaves: readonly CompiledLeaf[], way: number): Conflict | undefined {
+  const ranges = new Map<string, Range>();
+  let event: { watched: WatchedEvent; position: number } | undefined;
+  for (const [position, leaf] of leaves.entries()) {
+    if ((way & (1 << position)) === 0) continue;
+    if ('event' in leaf) {
+      if (event && !canBeOne(event.watched, leaf.event)) return { first: event.position, second: position };
+      event = { watched: leaf.event, position };
+      continue;
+    }
+    const key = numberKey(leaf.number);
+    const range = ranges.get(key) ?? possible(leaf.number, position);
+    const { by } = range;
+    narrow(range, leaf.test, position);
+    if (isEmpty(range)) return { first: by, second: position };
+    ranges.set(key, range);
+  }
+  return undefined;
+}
+
+/** Money is never negative, nothing falls by more than all of it, the size of a change is never negative. */
+function possible({ windowMs, absolute }: WatchedNumber, by: number): Range {
+  const low = windowMs === LEVEL || absolute ? 0 : -1;
+  return { low, high: Infinity, lowIn: true, highIn: false, by };
+}
+
+function narrow(range: Range, { comparison, threshold, slack }: Test, by: number): void {
+  range.by = by;
+  const isBand = comparison === Comparison.eq;
+  const from = isBand ? threshold - slack : threshold;
+  const to = isBand ? threshold + slack : threshold;
+  if (isBand || comparison === Comparison.gt || comparison === Comparison.gte) {
+    const isIn = comparison !== Comparison.gt;
+    if (from > range.low || (from === range.low && !isIn)) Object.assign(range, { low: from, lowIn: isIn });
+  }
+  if (isBand || comparison === Comparison.lt || comparison === Comparison.lte) {
+    const isIn = comparison !== Comparison.lt;
+    if (to < range.high || (to === range.high && !isIn)) Object.assign(range, { high: to, highIn: isIn });
+  }
+}
+
+function isEmpty({ low, high, lowIn, highIn }: Range): boolean {
+  return low > high || (low === high && !(lowIn && highIn));
+}
+
+/** Whether a single event can be both. */
+function canBeOne(a: WatchedEvent, b: WatchedEvent): boolean {
+  const agree = (x: string | null, y: string | null): boolean => x === null || y === null || x === y;
+  return (
+    a.eventType === b.eventType && agree(a.protocol, b.protocol) && agree(a.chain, b.chain) && agree(a.token, b.token)
+  );
+}

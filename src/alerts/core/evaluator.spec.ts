@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { backtest } from './backtest.js';
+import { Evaluator } from './evaluator.js';
+import type { HistoryPoint, MarketRow } from './market-row.js';
+import type { Condition, RuleDefinition } from './rule.js';
+import type { Transition } from './transition.js';
+
+const START = 1_760_000_000_000;
+const SECOND = 1_000;
+
+const nothing = {
+  protocol: null,
+  chain: null,
+  token: null,
+  previous: null,
+  current: null,
+  volume24h: null,
+  marketCap: null,
+};
+
+function tvl(current: number, seconds: number, { protocol = 'aave-v3', chain = 'ethereum', lag = 0 } = {}): MarketRow {
+  const loggedAt = START + seconds * SECOND;
+  return { ...nothing, type: 'tvl_change', protocol, chain, current, loggedAt, observedAt: loggedAt - lag * SECOND };
+}
+
+function rule(conditions: Condition[], extra: Partial<RuleDefinition> = {}): RuleDefinition {
+  return {
+    ruleId: 'rule',
+    version: 1,
+    conditions,
+    mode: 'while_true',
+    throttleMinutes: 5,
+    hysteresis: 0,
+    forSeconds: 0,
+    notifyResolved: false,
+    ...extra,
+  };
+}
+
+const above = (threshold: number): Condition => ({ protocol: 'aave-v3', metric: 'tvl', operator: 'gt', threshold });
+const reasons = (transitions: readonly Transition[]): string[] => transitions.map(({ reason }) => reason);
+
+describe('the evaluator', () => {
+  it('says what every condition saw, and against what it was measured', () => {
+    const evaluator = new Evaluator();
+    const fall: Condition = {
+      protocol: 'aave-v3',
+      metric: 'tvl',
+      operator: 'change_pct',
+      threshold: -0.1,
+      timeWindow: 60,
+    };
+    evaluator.addRule(rule([fall, above(50)]));
+    evaluator.apply(tvl(100, 0));
+    evaluator.tick(START + 70 * SECOND);
+    const [fired] = evaluator.apply(tvl(80, 71));
+    expect(fired).toMatchObject({
+      ruleId: 'rule',
+      seq: 1,
+      from: 'ok',
+      to: 'firing',
+      reason: 'first_fire',
+      at: START + 71 * SECOND,
+    });
+    expect(fired?.readings).toEqual([
+      {
+        condition: 0,
+        holds: true,
+        protocol: 'aave-v3',
+        chain: null,
+        token: null,
+        value: -0.2,
+        current: 80,
+        previous: 100,
+        reference: 100,
+        referenceAt: START,
+        observedAt: START + 71 * SECOND,
+      },
+      expect.objectContaining({ condition: 1, holds: true, value: 80, reference: null }),
+    ]);
+  });
+
+  it('repeats with the next event after the throttle, and says nothing between', () => {
+    const evaluator = new Evaluator();
+    evaluator.addRule(rule([above(10)]));
+    const told = [11, 12, 13].map((value, n) => reasons(evaluator.apply(tvl(value, n * 150))));
+    expect(told).toEqual([['first_fire'], [], ['repeat']]);
+  });
+
+  it('tells what the throttle held back once, at the first tick after it', () => {
+    const evaluator = new Evaluator();
+    evaluator.addRule(rule([above(10)], { notifyResolved: true }));
+    for (const [n, value] of [11, 9, 11, 9, 11].entries()) evaluator.apply(tvl(value, n));
+    expect(evaluator.tick(START + 299 * SECOND)).toEqual([]);
+    const [summary] = evaluator.tick(START + 300 * SECOND);
+    expect(summary).toMatchObject({ reason: 'throttle_summary', suppressed: 2, from: 'firing', to: 'firing', seq: 3 });
+    expect(reasons(evaluator.apply(tvl(9, 301)))).toEqual(['resolved']);
+  });
+
+  it('fires on nothing while snoozed or stale, but with the next good event', () => {
+    const evaluator = new Evaluator();
+    evaluator.addRule(rule([above(10)], { snoozedUntil: new Date(START + 60 * SECOND) }));
+    expect(evaluator.apply(tvl(11, 0))).toEqual([]);
+    expect(evaluator.apply(tvl(12, 61, { lag: 4_000 }))).toEqual([]);
+    expect(reasons(evaluator.apply(tvl(12.5, 62)))).toEqual(['first_fire']);
+  });
+
+  it('takes an end of a snooze before its time into account at once', () => {
+    const evaluator = new Evaluator();
+    const snoozed = rule([above(10)], { snoozedUntil: new Date(START + 3_600 * SECOND) });
+    evaluator.addRule(snoozed);
+    evaluator.apply(tvl(11, 0));
+    evaluator.updateRule({ ...snoozed, version: 2, snoozedUntil: null });
+    expect(evaluator.apply(tvl(12, 1))).toMatchObject([{ reason: 'first_fire', ruleVersion: 2 }]);
+  });
+
+  it('tells the instances of a wildcard apart, under one throttle', () => {
+    const evaluator = new Evaluator();
+    evaluator.addRule(rule([{ metric: 'tvl', chain: '*', operator: 'lt', threshold: 5 }], { throttleMinutes: 0 }));
+    const keys = ['ethereum', 'bsc', 'staking'].flatMap((chain) => evaluator.apply(tvl(1, 0, { chain })));
+    expect(keys.map(({ instanceKey }) => instanceKey)).toEqual([
+      'protocol=aave-v3,chain=ethereum',
+      'protocol=aave-v3,chain=bsc',
+    ]);
+  });
+
+  it('names late findings, and refuses to hold a rule twice or edit one it does not hold', () => {
+    const evaluator = new Evaluator();
+    evaluator.addRule(rule([above(10)]));
+    expect(reasons(evaluator.apply(tvl(11, 0), true))).toEqual(['catch_up']);
+    expect(() => evaluator.addRule(rule([above(10)]))).toThrow('held already');
+    expect(() => evaluator.updateRule(rule([above(10)], { ruleId: 'other' }))).toThrow('not held');
+    expect([evaluator.size, evaluator.removeRule('rule'), evaluator.removeRule('rule'), evaluator.size]).toEqual([
+      1,
+      true,
+      false,
+      0,
+    ]);
+  });
+
+  it('asks for the history that windows look back on, the longest once', () => {
+    const window = (timeWindow: number): Condition =>
+      ({ ...above(0.1), operator: 'change_pct', timeWindow }) as Condition;
+    const needs = new Evaluator().historyNeeds(
+      rule([window(60), window(3600), { token: 'bitcoin', metric: 'change_24h', operator: 'gt', threshold: 1 }]),
+    );
+    expect(needs).toEqual([
+      { metric: 'tvl', protocol: 'aave-v3', chain: null, token: null, seconds: 3600 },
+      { metric: 'price', protocol: null, chain: null, token: 'bitcoin', seconds: 86_400 },
+    ]);
+  });
+});
+
+describe('a backtest over stored points', () => {
+  it('has its own ticks, and takes the values before the period as known', () => {
+    const points = [100, 101, 85, 86].map((value, n): HistoryPoint => ({
+      metric: 'tvl',
+      protocol: 'aave-v3',
+      chain: 'bsc',
+      token: null,
+      value,
+      at: START + n * 100 * SECOND,
+    }));
+    const fall: Condition = {
+      protocol: 'aave-v3',
+      metric: 'tvl',
+      operator: 'change_pct',
+      threshold: -0.1,
+      timeWindow: 60,
+    };
+    const options = { from: START + 150 * SECOND, to: START + 600 * SECOND };
+    const told = backtest(rule([fall], { notifyResolved: true }), points, options);
+    expect(told.map(({ reason, at }) => [reason, (at - START) / SECOND])).toEqual([
+      ['first_fire', 200],
+      ['resolved', 260],
+    ]);
+    expect(
+      backtest(rule([fall]), points, { ...options, from: START + 1_000 * SECOND, to: START + 2_000 * SECOND }),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,176 @@
+import { compileRule, defaultDeadBand, type DeadBand } from './compile-rule.js';
+import { historyNeeds } from './history-needs.js';
+import { InstanceBook } from './instance-book.js';
+import { LeafTable } from './leaf-table.js';
+import { Market } from './market.js';
+import type { HistoryNeed, HistoryPoint, MarketRow } from './market-row.js';
+import { Matcher } from './matcher.js';
+import type { RuleDefinition } from './rule.js';
+import { RuleRegister } from './rule-register.js';
+import { RuleTable } from './rule-table.js';
+import type { SavedState, StateChanges } from './saved-state.js';
+import { Teller, type Moment } from './teller.js';
+import type { Transition } from './transition.js';
+
+export interface EvaluatorOptions {
+  /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */
+  readonly deadBand?: DeadBand;
+  /** A value observed longer than this before it was logged is stale: history, but no cause to fire. Milliseconds. */
+  readonly staleAfterMs?: number;
+}
+
+const STALE_AFTER_MS = 3_600_000;
+
+/**
+ * Holds the rules of one shard and turns rows of the event log, in order, into transitions. Pure: no clock but the rows,
+ * no I/O. Restored from the values as of its position (`seed`), the history its windows need (`loadHistory`) and each
+ * rule's saved state (`addRule`), it goes on exactly as if it had never stopped.
+ */
+export class Evaluator {
+  private readonly deadBand: DeadBand;
+  private readonly staleAfterMs: number;
+  private readonly market = new Market();
+  private readonly rules = new RuleTable();
+  private readonly leaves = new LeafTable();
+  private readonly instances = new InstanceBook(this.rules);
+  private readonly register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
+  private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
+  private readonly teller = new Teller(this.rules, this.leaves, this.instances);
+  private readonly moved = this.matcher.numberMoved.bind(this.matcher);
+
+  constructor({ deadBand = defaultDeadBand, staleAfterMs = STALE_AFTER_MS }: EvaluatorOptions = {}) {
+    this.deadBand = deadBand;
+    this.staleAfterMs = staleAfterMs;
+  }
+
+  /** Rules held. */
+  get size(): number {
+    return this.rules.size;
+  }
+
+  /** Time of the last tick, Unix ms; 0 before the first. To be stored with the position. */
+  get clock(): number {
+    return this.market.clock;
+  }
+
+  has(ruleId: string): boolean {
+    return this.rules.row(ruleId) !== undefined;
+  }
+
+  /**
+   * At start, before any rule: the last two published values of every key up to the position, in the order of the log,
+   * and the `clock` that was stored with it.
+   */
+  seed(points: Iterable<HistoryPoint>, clock: number): void {
+    this.market.clock = clock;
+    this.market.seed(points);
+  }
+
+  /** What `loadHistory` should be given before `addRule`; empty for rules that do not look back. */
+  historyNeeds(rule: RuleDefinition): HistoryNeed[] {
+    return historyNeeds(compileRule(rule, this.deadBand));
+  }
+
+  /**
+   * Published values up to the position, in the order of the log, for rules that are added right after. A total's windows
+   * need the points of all chains of its protocol. Values that are held already do no harm. Causes no transition.
+   */
+  loadHistory(points: readonly HistoryPoint[]): void {
+    this.market.loadHistory(points);
+  }
+
+  /**
+   * Takes a rule in that `checkRule` accepts. Without a saved state it starts from the present values: if it holds
+   * already, it fires with the next event (`crossing`: once it has ceased to hold and holds again).
+   */
+  addRule(rule: RuleDefinition, saved?: SavedState): void {
+    if (this.has(rule.ruleId)) throw new Error(`Rule ${rule.ruleId} is held already`);
+    const row = this.register.add(rule, compileRule(rule, this.deadBand));
+    if (saved) this.restore(row, saved);
+    else this.start(row);
+    for (const instance of this.instances.firingRows(row)) this.teller.settle(instance);
+  }
+
+  /**
+   * Puts an edited rule in place of the one with its id. Its state stays if it still watches for the same (conditions,
+   * where, mode, hysteresis, forSeconds); else it starts anew and only goes on counting its transitions.
+   */
+  updateRule(rule: RuleDefinition): void {
+    const row = this.rules.row(rule.ruleId);
+    if (row === undefined) throw new Error(`Rule ${rule.ruleId} is not held`);
+    if (this.register.isLike(row, rule, compileRule(rule, this.deadBand))) {
+      this.rules.edit(row, rule);
+      this.rules.markDirty(row);
+      for (const instance of this.instances.firingRows(row)) this.teller.refreshRepeat(instance);
+      return;
+    }
+    const { seq } = this.rules.saved(row);
+    const scopes = this.register.remove(row);
+    this.addRule(rule);
+    this.register.release(scopes);
+    const anew = this.rules.row(rule.ruleId) ?? 0;
+    this.rules.restore(anew, { ...this.rules.saved(anew), seq });
+    this.rules.markDirty(anew);
+  }
+
+  /** False if the rule is not held. */
+  removeRule(ruleId: string): boolean {
+    const row = this.rules.row(ruleId);
+    if (row !== undefined) this.register.release(this.register.remove(row));
+    return row !== undefined;
+  }
+
+  /** One row of the log, ticks included. `isLate`: the evaluator is making up for time it was away. */
+  apply(row: MarketRow, isLate = false): Transition[] {
+    if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
+    if (row.type === 'alert') return [];
+    const at = row.loggedAt;
+    const isStale = at - row.observedAt > this.staleAfterMs;
+    for (const series of this.market.apply(row, this.moved)) {
+      for (const instance of this.teller.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
+    }
+    this.matcher.eventArrived(row, this.register.events);
+    return this.judge({ at, event: row, isStale, isLate });
+  }
+
+  /** What a `tick` row does: references of windows move, `forSeconds` and throttles run out. */
+  tick(time: number, isLate = false): Transition[] {
+    const moment = { at: time, event: null, isStale: false, isLate };
+    this.market.tick(time, this.moved);
+    for (const instance of this.teller.duePending(time)) this.matcher.touch(instance);
+    const transitions = this.judge(moment);
+    this.teller.tellSummaries(moment);
+    return [...transitions, ...this.teller.take()];
+  }
+
+  /** What changed since the last call; to be stored in the transaction that stores the position, removals first. */
+  takeChanges(): StateChanges {
+    return { rules: this.rules.takeDirty(), ...this.instances.takeChanges() };
+  }
+
+  savedState(ruleId: string): SavedState | undefined {
+    const row = this.rules.row(ruleId);
+    return row === undefined ? undefined : { rule: this.rules.saved(row), instances: this.instances.saved(row) };
+  }
+
+  private start(row: number): void {
+    this.register.readMarket(row);
+    for (const instance of this.instances.firingRows(row)) this.teller.assume(instance, this.clock);
+  }
+
+  private restore(row: number, { rule, instances }: SavedState): void {
+    this.rules.restore(row, rule);
+    for (const saved of instances) {
+      this.instances.table.restore(this.instances.obtain(row, saved.instanceKey), saved);
+    }
+    if (rule.suppressed > 0) this.teller.oweSummary(row);
+  }
+
+  private judge(moment: Moment): Transition[] {
+    const touched = this.matcher.takeTouched();
+    for (const row of touched) this.teller.judge(row, moment);
+    if (this.matcher.endMoment()) for (const row of touched) this.teller.judgeAfterMoment(row, moment);
+    for (const row of touched) this.teller.settle(row);
+    return this.teller.take();
+  }
+}

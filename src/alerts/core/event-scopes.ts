@@ -1,0 +1,67 @@
+import { isRealChain } from '../../events/index.js';
+import type { MarketRow } from './market-row.js';
+import { instanceKey, Variable, type WatchedEvent } from './watched.js';
+
+/** All conditions that wait for the same events. */
+export class EventScope {
+  readonly leaves = new Set<number>();
+
+  constructor(
+    readonly watched: WatchedEvent,
+    /** Wildcards of their rules, which the event must tell. */
+    readonly variables: number,
+  ) {}
+
+  /** The instance an event speaks of; undefined if it lacks what the rule is about. */
+  instanceOf({ protocol, chain, token }: MarketRow): string | undefined {
+    const { variables } = this;
+    if (variables & Variable.protocol && protocol === null) return undefined;
+    if (variables & Variable.chain && (chain === null || !isRealChain(chain))) return undefined;
+    if (variables & Variable.token && token === null) return undefined;
+    return instanceKey(variables, protocol ?? '', chain ?? '', token ?? '');
+  }
+}
+
+/** Event scopes by what they wait for: an event looks at the eight forms its subject can be named by. */
+export class EventScopes {
+  private readonly scopes = new Map<string, EventScope[]>();
+
+  scope(watched: WatchedEvent, variables: number): EventScope {
+    const key = keyOf(watched.eventType, watched.protocol, watched.chain, watched.token);
+    const known = this.scopes.get(key) ?? [];
+    const match = known.find((scope) => scope.variables === variables);
+    if (match) return match;
+    const scope = new EventScope(watched, variables);
+    this.scopes.set(key, [...known, scope]);
+    return scope;
+  }
+
+  release(scope: EventScope): void {
+    if (scope.leaves.size > 0) return;
+    const { eventType, protocol, chain, token } = scope.watched;
+    const key = keyOf(eventType, protocol, chain, token);
+    const left = (this.scopes.get(key) ?? []).filter((other) => other !== scope);
+    if (left.length > 0) this.scopes.set(key, left);
+    else this.scopes.delete(key);
+  }
+
+  /** Scopes that an event belongs to. */
+  *matching({ type, protocol, chain, token }: MarketRow): Generator<EventScope> {
+    if (this.scopes.size === 0) return;
+    for (const p of named(protocol)) {
+      for (const c of named(chain)) {
+        for (const t of named(token)) yield* this.scopes.get(keyOf(type, p, c, t)) ?? [];
+      }
+    }
+  }
+}
+
+const UNNAMED = [null] as const;
+
+function named(name: string | null): readonly (string | null)[] {
+  return name === null ? UNNAMED : [null, name];
+}
+
+function keyOf(type: string, protocol: string | null, chain: string | null, token: string | null): string {
+  return `${type} ${protocol ?? ''} ${chain ?? ''} ${token ?? ''}`;
+}

@@ -1,0 +1,106 @@
+import { InstanceTable } from './instance-table.js';
+import type { RuleTable } from './rule-table.js';
+import type { SavedInstance } from './saved-state.js';
+
+const NONE: ReadonlyMap<string, number> = new Map();
+
+/** Finds the instances of each rule. The base instance (empty key) always exists, others only while not at rest. */
+export class InstanceBook {
+  readonly table = new InstanceTable();
+  /** Instances of wildcard rules by their key; only of rules that have some. */
+  private readonly byKey = new Map<number, Map<string, number>>();
+  private removed: Pick<SavedInstance, 'ruleId' | 'instanceKey'>[] = [];
+
+  constructor(private readonly rules: RuleTable) {}
+
+  addBase(rule: number): void {
+    this.rules.base.set(rule, this.table.add(rule, ''));
+  }
+
+  find(rule: number, key: string): number | undefined {
+    return key === '' ? this.rules.base.get(rule) : this.byKey.get(rule)?.get(key);
+  }
+
+  obtain(rule: number, key: string): number {
+    const known = this.find(rule, key);
+    if (known !== undefined) return known;
+    const row = this.table.add(rule, key);
+    const keyed = this.byKey.get(rule);
+    if (keyed) keyed.set(key, row);
+    else this.byKey.set(rule, new Map([[key, row]]));
+    return row;
+  }
+
+  /** What can fire: the instances of a wildcard rule, else the base. */
+  firingRows(rule: number): Iterable<number> {
+    return this.rules.variables.get(rule) === 0 ? [this.rules.base.get(rule)] : this.keyed(rule).values();
+  }
+
+  /** Whether the row only holds the conditions without wildcard of a rule that has wildcards too. */
+  isShared(row: number): boolean {
+    return this.table.key(row) === '' && this.rules.variables.get(this.table.rule.get(row)) !== 0;
+  }
+
+  /** Conditions that hold for the instance, as bits, those without wildcard included. */
+  held(row: number): number {
+    const { table } = this;
+    const own = table.held.get(row);
+    return table.key(row) === '' ? own : own | table.held.get(this.baseOf(row));
+  }
+
+  /** The same, and those that hold for the moment only. */
+  heldNow(row: number): number {
+    const { table } = this;
+    const own = table.held.get(row) | table.momentary.get(row);
+    if (table.key(row) === '') return own;
+    const base = this.baseOf(row);
+    return own | table.held.get(base) | table.momentary.get(base);
+  }
+
+  /** Drops an instance of a wildcard rule that is at rest: there is one for every subject that has a value. */
+  dropIfAtRest(row: number): void {
+    const key = this.table.key(row);
+    if (key === '' || !this.table.isAtRest(row)) return;
+    const rule = this.table.rule.get(row);
+    const keyed = this.byKey.get(rule);
+    keyed?.delete(key);
+    if (keyed?.size === 0) this.byKey.delete(rule);
+    this.drop(rule, key, row);
+  }
+
+  removeAll(rule: number): void {
+    for (const [key, row] of this.keyed(rule)) this.drop(rule, key, row);
+    this.drop(rule, '', this.rules.base.get(rule));
+    this.byKey.delete(rule);
+  }
+
+  saved(rule: number): SavedInstance[] {
+    const rows = [this.rules.base.get(rule), ...this.keyed(rule).values()];
+    return rows.filter((row) => !this.table.isAtRest(row)).map((row) => this.table.saved(row, this.rules.id(rule)));
+  }
+
+  takeChanges(): { instances: SavedInstance[]; removed: Pick<SavedInstance, 'ruleId' | 'instanceKey'>[] } {
+    const { removed } = this;
+    this.removed = [];
+    const instances: SavedInstance[] = [];
+    for (const row of this.table.takeDirty()) {
+      const ruleId = this.rules.id(this.table.rule.get(row));
+      if (this.table.isAtRest(row)) removed.push({ ruleId, instanceKey: this.table.key(row) });
+      else instances.push(this.table.saved(row, ruleId));
+    }
+    return { instances, removed };
+  }
+
+  private keyed(rule: number): ReadonlyMap<string, number> {
+    return this.byKey.get(rule) ?? NONE;
+  }
+
+  private baseOf(row: number): number {
+    return this.rules.base.get(this.table.rule.get(row));
+  }
+
+  private drop(rule: number, key: string, row: number): void {
+    this.removed.push({ ruleId: this.rules.id(rule), instanceKey: key });
+    this.table.remove(row);
+  }
+}

@@ -1,0 +1,156 @@
+import { Column, RowNumbers } from './column.js';
+import type { SavedInstance } from './saved-state.js';
+import type { Phase } from './transition.js';
+
+const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16, keyed: 32 } as const;
+
+const PHASES: readonly Phase[] = ['ok', 'pending', 'firing'];
+
+/**
+ * The instances of rules that are not at rest, a row each: one for a rule without wildcards, one per subject for others.
+ * Rows are used again, and heaps may still point to them then: what comes out of a heap is a hint to look, no more.
+ */
+export class InstanceTable {
+  private readonly words = Column.sideBySide('int32', 6);
+  readonly rule = this.words.next();
+  /** Conditions that hold, as bits. */
+  readonly held = this.words.next();
+  /** Conditions that hold for the moment of this event only. */
+  readonly momentary = this.words.next();
+  /** Conditions in whose series' repeat heap the instance waits. */
+  readonly waiting = this.words.next();
+  private readonly phases = this.words.next();
+  private readonly flags = this.words.next();
+  /** Since when its phase lasts, Unix ms. */
+  readonly since = Column.float64();
+  /** Of wildcard instances only: a million empty strings would be eight megabytes. */
+  private readonly keys = new Map<number, string>();
+  private readonly numbers = new RowNumbers();
+  private dirty: number[] = [];
+
+  add(rule: number, key: string): number {
+    const row = this.numbers.take();
+    this.rule.set(row, rule);
+    for (const column of [this.held, this.momentary, this.since, this.waiting, this.phases]) column.set(row, 0);
+    this.flags.set(row, key === '' ? 0 : Flag.keyed);
+    if (key !== '') this.keys.set(row, key);
+    return row;
+  }
+
+  remove(row: number): void {
+    this.keys.delete(row);
+    for (const column of [this.held, this.phases, this.flags]) column.set(row, 0);
+    this.numbers.giveBack(row);
+  }
+
+  key(row: number): string {
+    return this.has(row, Flag.keyed) ? (this.keys.get(row) ?? '') : '';
+  }
+
+  phase(row: number): Phase {
+    return PHASES[this.phases.get(row)] ?? 'ok';
+  }
+
+  setPhase(row: number, phase: Phase, since: number): void {
+    this.phases.set(row, PHASES.indexOf(phase));
+    this.since.set(row, since);
+    this.markDirty(row);
+  }
+
+  isAtRest(row: number): boolean {
+    return this.held.get(row) === 0 && this.phases.get(row) === 0;
+  }
+
+  flip(row: number, bit: number): void {
+    this.held.set(row, this.held.get(row) ^ bit);
+    this.markDirty(row);
+  }
+
+  restore(row: number, { leaves, phase, since, told }: SavedInstance): void {
+    this.held.set(row, leaves);
+    this.phases.set(row, PHASES.indexOf(phase));
+    this.since.set(row, since);
+    this.setTold(row, told);
+  }
+
+  saved(row: number, ruleId: string): SavedInstance {
+    return {
+      ruleId,
+      instanceKey: this.key(row),
+      leaves: this.held.get(row),
+      phase: this.phase(row),
+      since: this.since.get(row),
+      told: this.isTold(row),
+    };
+  }
+
+  isTold(row: number): boolean {
+    return this.has(row, Flag.told);
+  }
+
+  setTold(row: number, told: boolean): void {
+    this.mark(row, Flag.told, told);
+  }
+
+  /** Whether it began to fire with the row of the log in hand. */
+  began(row: number): boolean {
+    return this.has(row, Flag.began);
+  }
+
+  setBegan(row: number, began: boolean): void {
+    this.mark(row, Flag.began, began);
+  }
+
+  /** True once until `untouch`. */
+  touch(row: number): boolean {
+    return this.raise(row, Flag.touched);
+  }
+
+  untouch(row: number): void {
+    this.mark(row, Flag.touched, false);
+  }
+
+  /** True if no timer is set for it yet. */
+  setTimer(row: number): boolean {
+    return this.raise(row, Flag.timed);
+  }
+
+  timerEnded(row: number): void {
+    this.mark(row, Flag.timed, false);
+  }
+
+  setWaiting(row: number, bit: number, waits: boolean): void {
+    const waiting = this.waiting.get(row);
+    this.waiting.set(row, waits ? waiting | bit : waiting & ~bit);
+  }
+
+  markDirty(row: number): void {
+    if (this.raise(row, Flag.dirty)) this.dirty.push(row);
+  }
+
+  /** Rows that changed since the last call; one that changed hands meanwhile is listed once at most. */
+  takeDirty(): number[] {
+    const { dirty } = this;
+    this.dirty = [];
+    return dirty.filter((row) => {
+      const concerned = this.has(row, Flag.dirty);
+      this.mark(row, Flag.dirty, false);
+      return concerned;
+    });
+  }
+
+  private raise(row: number, flag: number): boolean {
+    if (this.has(row, flag)) return false;
+    this.mark(row, flag, true);
+    return true;
+  }
+
+  private has(row: number, flag: number): boolean {
+    return (this.flags.get(row) & flag) !== 0;
+  }
+
+  private mark(row: number, flag: number, on: boolean): void {
+    const flags = this.flags.get(row);
+    this.flags.set(row, on ? flags | flag : flags & ~flag);
+  }
+}

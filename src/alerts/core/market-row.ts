@@ -1,0 +1,49 @@
+import type { LogEvent } from '../../events/index.js';
+
+/** The part of a row of the event log that the evaluator looks at. Every `LogEvent` is one. */
+export type MarketRow = Pick<
+  LogEvent,
+  | 'type'
+  | 'protocol'
+  | 'chain'
+  | 'token'
+  | 'previous'
+  | 'current'
+  | 'volume24h'
+  | 'marketCap'
+  | 'observedAt'
+  | 'loggedAt'
+>;
+
+/** A published value from before the evaluator's position. Times are Unix ms, money US dollars. */
+export interface HistoryPoint {
+  readonly metric: 'tvl' | 'price';
+  /** `metric` tvl. */
+  readonly protocol: string | null;
+  readonly chain: string | null;
+  /** `metric` price. */
+  readonly token: string | null;
+  readonly value: number;
+  readonly volume24h?: number | null;
+  readonly marketCap?: number | null;
+  readonly at: number;
+}
+
+/** Which stored history a rule's windows look back on. Null: every one. */
+export interface HistoryNeed {
+  readonly metric: 'tvl' | 'price';
+  readonly protocol: string | null;
+  /** Null: every chain (totals are summed from their chains). */
+  readonly chain: string | null;
+  readonly token: string | null;
+  /** How far back, in seconds; the last point before that is needed too. */
+  readonly seconds: number;
+}
+
+/** A value from further ahead is taken as observed when it was logged; so does the stored history. */
+const LONGEST_AHEAD_MS = 300_000;
+
+/** When a row's value was observed, Unix ms, as the stored history has it. */
+export function observedTime({ observedAt, loggedAt }: MarketRow): number {
+  return observedAt > loggedAt + LONGEST_AHEAD_MS ? loggedAt : Math.max(0, observedAt);
+}

@@ -1,0 +1,102 @@
+import type { EventScopes } from './event-scopes.js';
+import type { InstanceBook } from './instance-book.js';
+import type { LeafTable } from './leaf-table.js';
+import type { MarketRow } from './market-row.js';
+import type { RuleTable } from './rule-table.js';
+import type { Membership, Quantity } from './series.js';
+
+/**
+ * Carries what happened in the market to the conditions it concerns, and collects the instances that must be looked at.
+ * All conditions are brought up to date before any rule is judged: one event may turn one on and another off.
+ */
+export class Matcher {
+  private touched: number[] = [];
+  private momentary: number[] = [];
+
+  constructor(
+    private readonly rules: RuleTable,
+    private readonly leaves: LeafTable,
+    private readonly instances: InstanceBook,
+  ) {}
+
+  /** A number that conditions compare became another. */
+  numberMoved(quantity: Quantity, before: number): void {
+    const after = quantity.value;
+    for (const membership of quantity.signed) this.valueMoved(membership, before, after);
+    for (const membership of quantity.absolute) this.valueMoved(membership, Math.abs(before), Math.abs(after));
+  }
+
+  eventArrived(row: MarketRow, scopes: EventScopes): void {
+    for (const scope of scopes.matching(row)) {
+      const key = scope.instanceOf(row);
+      if (key === undefined) continue;
+      for (const leaf of scope.leaves) this.holdsForTheMoment(leaf, key);
+    }
+  }
+
+  /** Has the instance looked at; conditions without wildcard concern every instance of their rule. */
+  touch(row: number): void {
+    const { table } = this.instances;
+    if (this.instances.isShared(row)) {
+      for (const instance of this.instances.firingRows(table.rule.get(row))) this.touch(instance);
+    } else if (table.touch(row)) this.touched.push(row);
+  }
+
+  /** The instances to look at; those of one rule in the order of their keys, whichever way they were found. */
+  takeTouched(): readonly number[] {
+    const { touched } = this;
+    this.touched = [];
+    return touched.length > 1 ? this.inOrder(touched) : touched;
+  }
+
+  /** Ends the moment: what only held because of the event in hand holds no longer. True if there was any. */
+  endMoment(): boolean {
+    const { momentary } = this;
+    for (const row of momentary) this.instances.table.momentary.set(row, 0);
+    this.momentary = [];
+    return momentary.length > 0;
+  }
+
+  private valueMoved({ scope, member }: Membership, before: number, after: number): void {
+    const key = scope.instances[member] ?? '';
+    scope.noteValue(member, after);
+    const known = !Number.isNaN(before) && !Number.isNaN(after);
+    const low = known ? Math.min(before, after) : -Infinity;
+    const high = known ? Math.max(before, after) : Infinity;
+    scope.thresholds.visit(low, high, (leaf) => this.thresholdMet(leaf, key, before, after));
+  }
+
+  private thresholdMet(leaf: number, key: string, before: number, after: number): void {
+    const { table } = this.instances;
+    const rule = this.leaves.rule.get(leaf);
+    const bit = this.leaves.bit(leaf);
+    const row = this.instances.find(rule, key);
+    const held = row !== undefined && (table.held.get(row) & bit) !== 0;
+    const holds = this.leaves.holds(leaf, held, after);
+    if (holds !== held) {
+      const target = row ?? this.instances.obtain(rule, key);
+      table.flip(target, bit);
+      this.touch(target);
+    } else if (row !== undefined && key !== '' && Number.isNaN(before)) {
+      // Perhaps the series is new: an instance that fires already must begin to wait for its events.
+      this.touch(row);
+    }
+    if (!holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);
+  }
+
+  private holdsForTheMoment(leaf: number, key: string): void {
+    const { table } = this.instances;
+    const row = this.instances.obtain(this.leaves.rule.get(leaf), key);
+    table.momentary.set(row, table.momentary.get(row) | this.leaves.bit(leaf));
+    this.momentary.push(row);
+    this.touch(row);
+  }
+
+  private inOrder(rows: readonly number[]): readonly number[] {
+    const { table } = this.instances;
+    const wildcard = rows.filter((row) => this.rules.variables.get(table.rule.get(row)) !== 0);
+    if (wildcard.length < 2) return rows;
+    wildcard.sort((a, b) => table.rule.get(a) - table.rule.get(b) || (table.key(a) < table.key(b) ? -1 : 1));
+    return [...rows.filter((row) => this.rules.variables.get(table.rule.get(row)) === 0), ...wildcard];
+  }
+}

@@ -1,0 +1,167 @@
+import { normaliseChain, normaliseToken } from '../../events/index.js';
+import {
+  EACH_CHAIN,
+  OPERATORS,
+  RULE_EVENT_TYPES,
+  RULE_LIMITS,
+  VALUE_METRICS,
+  type Condition,
+  type ConditionSubject,
+  type RuleEventType,
+  type RuleFinding,
+  type Where,
+} from './rule.js';
+
+export interface ParsedConditions {
+  readonly conditions: readonly Condition[];
+  readonly where: Where | null;
+  /** With errors, the rest is incomplete. */
+  readonly errors: RuleFinding[];
+}
+
+const FIELDS = [
+  'protocol',
+  'chain',
+  'token',
+  'metric',
+  'operator',
+  'threshold',
+  'timeWindow',
+  'direction',
+  'tolerance',
+  'eventType',
+] as const;
+type Field = (typeof FIELDS)[number];
+
+const LONGEST_NAME = 200;
+/** Far beyond what a rule may nest; only keeps hostile input from nesting without end. */
+const DEEPEST_INPUT = 32;
+
+/** Reads `conditions` and `where` of a request body; names take the spelling of the log. Accepts an event type as metric. */
+export function parseConditions(conditions: unknown, where: unknown): ParsedConditions {
+  const parser = new ConditionParser();
+  const list = conditions === undefined || conditions === null ? [] : conditions;
+  const parsed = parser.list(list, '/conditions', (item, pointer) => parser.condition(item, pointer));
+  const tree = where === undefined || where === null ? null : parser.where(where, '/where', 1);
+  return { conditions: parsed, where: tree ?? null, errors: parser.errors };
+}
+
+class ConditionParser {
+  readonly errors: RuleFinding[] = [];
+
+  list<T>(input: unknown, pointer: string, read: (item: unknown, pointer: string) => T | undefined): T[] {
+    if (!Array.isArray(input)) {
+      this.fail(pointer, 'invalid_type', 'Must be a list.');
+      return [];
+    }
+    if (input.length > RULE_LIMITS.leaves) {
+      this.fail(pointer, 'too_many', `At most ${RULE_LIMITS.leaves} conditions.`);
+      return [];
+    }
+    return input.flatMap((item: unknown, index) => read(item, `${pointer}/${index}`) ?? []);
+  }
+
+  where(input: unknown, pointer: string, depth: number): Where | undefined {
+    if (!isRecord(input)) return this.fail(pointer, 'invalid_type', 'Must be an object.');
+    if (depth > DEEPEST_INPUT) return this.fail(pointer, 'too_deep', `At most ${RULE_LIMITS.depth} levels.`);
+    const joints = ['and', 'or', 'not'].filter((joint) => Object.hasOwn(input, joint));
+    const [joint] = joints;
+    if (joint === undefined) return this.condition(input, pointer);
+    if (Object.keys(input).length > 1) {
+      return this.fail(pointer, 'ambiguous', `"${joint}" stands alone: give no other field beside it.`);
+    }
+    if (joint === 'not') {
+      const not = this.where(input['not'], `${pointer}/not`, depth + 1);
+      return not && { not };
+    }
+    const parts = this.list(input[joint], `${pointer}/${joint}`, (item, at) => this.where(item, at, depth + 1));
+    return joint === 'and' ? { and: parts } : { or: parts };
+  }
+
+  condition(input: unknown, pointer: string): Condition | undefined {
+    if (!isRecord(input)) return this.fail(pointer, 'invalid_type', 'Must be an object.');
+    for (const name of Object.keys(input)) {
+      if (!isOneOf(name, FIELDS)) this.fail(`${pointer}/${escapePointer(name)}`, 'unknown_field', 'No such field.');
+    }
+    const subject = this.subject(input, pointer);
+    const { metric } = input;
+    if (metric === 'event') return this.eventCondition(subject, input['eventType'], `${pointer}/eventType`);
+    if (isOneOf(metric, RULE_EVENT_TYPES)) return this.eventCondition(subject, metric, `${pointer}/metric`);
+    if (!isOneOf(metric, VALUE_METRICS)) {
+      return this.fail(`${pointer}/metric`, 'invalid_value', `One of ${[...VALUE_METRICS, 'event'].join(', ')}.`);
+    }
+    const { operator } = input;
+    if (!isOneOf(operator, OPERATORS)) {
+      return this.fail(`${pointer}/operator`, 'invalid_value', `One of ${OPERATORS.join(', ')}.`);
+    }
+    const threshold = this.number(input, 'threshold', pointer);
+    if (threshold === undefined) return this.fail(`${pointer}/threshold`, 'required', 'Must be a finite number.');
+    const timeWindow = this.number(input, 'timeWindow', pointer);
+    const tolerance = this.number(input, 'tolerance', pointer);
+    const direction = isOneOf(input['direction'], ['up', 'down'] as const) ? input['direction'] : undefined;
+    if (isGiven(input['direction']) && !direction) {
+      this.fail(`${pointer}/direction`, 'invalid_value', 'One of up, down.');
+    }
+    return {
+      ...subject,
+      metric,
+      operator,
+      threshold,
+      ...(timeWindow === undefined ? {} : { timeWindow }),
+      ...(direction ? { direction } : {}),
+      ...(tolerance === undefined ? {} : { tolerance }),
+    };
+  }
+
+  private eventCondition(subject: ConditionSubject, type: unknown, pointer: string): Condition | undefined {
+    if (!isOneOf<RuleEventType>(type, RULE_EVENT_TYPES)) {
+      return this.fail(pointer, 'invalid_value', `One of ${RULE_EVENT_TYPES.join(', ')}.`);
+    }
+    return { ...subject, metric: 'event', eventType: type };
+  }
+
+  private subject(input: Record<string, unknown>, pointer: string): ConditionSubject {
+    const protocol = this.name(input, 'protocol', pointer)?.trim().toLowerCase();
+    const chain = this.name(input, 'chain', pointer);
+    const token = this.name(input, 'token', pointer);
+    return {
+      ...(protocol === undefined || protocol === '*' ? {} : { protocol }),
+      ...(chain === undefined ? {} : { chain: chain === EACH_CHAIN ? chain : normaliseChain(chain) }),
+      ...(token === undefined || token === '*' ? {} : { token: normaliseToken(token) }),
+    };
+  }
+
+  private name(input: Record<string, unknown>, field: Field, pointer: string): string | undefined {
+    const value = input[field];
+    if (!isGiven(value)) return undefined;
+    if (typeof value === 'string' && value.trim() !== '' && value.length <= LONGEST_NAME) return value;
+    return this.fail(`${pointer}/${field}`, 'invalid_value', `Must be a name of at most ${LONGEST_NAME} characters.`);
+  }
+
+  private number(input: Record<string, unknown>, field: Field, pointer: string): number | undefined {
+    const value = input[field];
+    if (!isGiven(value)) return undefined;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    return this.fail(`${pointer}/${field}`, 'invalid_type', 'Must be a finite number.');
+  }
+
+  private fail(pointer: string, code: string, detail: string): undefined {
+    if (!this.errors.some((error) => error.pointer === pointer)) this.errors.push({ pointer, code, detail });
+  }
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value is T {
+  return allowed.some((one) => one === value);
+}
+
+function escapePointer(name: string): string {
+  return name.slice(0, LONGEST_NAME).replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,50 @@
+/**
+ * A rule's and/or tree over its conditions, as bits: bit i is condition i. There is no "not": it was pushed down to the
+ * conditions (compile-rule.ts), so a condition without data simply does not hold, and can never make a rule true.
+ */
+export interface Program {
+  readonly all: boolean;
+  /** Conditions directly under this node. */
+  readonly bits: number;
+  readonly children: readonly Program[];
+}
+
+/** Whether the rule is true when exactly the conditions of `held` hold. */
+export function isTrue(program: Program, held: number): boolean {
+  const { all, bits, children } = program;
+  if (all) {
+    if ((held & bits) !== bits) return false;
+    for (const child of children) if (!isTrue(child, held)) return false;
+    return true;
+  }
+  if ((held & bits) !== 0) return true;
+  for (const child of children) if (isTrue(child, held)) return true;
+  return false;
+}
+
+/** One copy of each distinct program: a million rules share a handful. */
+export class Programs {
+  private readonly known = new Map<string, Program>();
+
+  intern(program: Program): Program {
+    const key = keyOf(program);
+    const known = this.known.get(key);
+    if (known) return known;
+    this.known.set(key, program);
+    return program;
+  }
+}
+
+function keyOf({ all, bits, children }: Program): string {
+  return `${all ? '&' : '|'}${bits}(${children.map(keyOf).join()})`;
+}
+
+/** The sets of conditions (as bits) that each make the rule true by themselves: its disjunctive normal form. */
+export function alternatives({ all, bits, children }: Program): number[] {
+  const branches = children.map(alternatives);
+  if (!all) {
+    const single = Array.from({ length: 16 }, (_, i) => 1 << i).filter((bit) => (bits & bit) !== 0);
+    return [...single, ...branches.flat()];
+  }
+  return branches.reduce((combined, branch) => combined.flatMap((held) => branch.map((more) => held | more)), [bits]);
+}

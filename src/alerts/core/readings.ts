@@ -1,0 +1,69 @@
+import { Scope } from './scope.js';
+import type { InstanceBook } from './instance-book.js';
+import type { LeafTable } from './leaf-table.js';
+import type { MarketRow } from './market-row.js';
+import type { LeafReading } from './transition.js';
+
+/** What every condition of an instance's rule sees now; `event` is the row of the log in hand, if it is not a tick. */
+export function readingsOf(
+  row: number,
+  event: MarketRow | null,
+  leaves: LeafTable,
+  instances: InstanceBook,
+): LeafReading[] {
+  const key = instances.table.key(row);
+  const held = instances.heldNow(row);
+  const readings: LeafReading[] = [];
+  for (const leaf of leaves.of(instances.table.rule.get(row))) {
+    const scope = leaves.scope(leaf);
+    const holds = (held & leaves.bit(leaf)) !== 0;
+    const condition = readings.length;
+    readings.push(
+      scope instanceof Scope
+        ? numberReading(scope, key, condition, holds)
+        : eventReading(holds ? event : null, condition, holds),
+    );
+  }
+  return readings;
+}
+
+function numberReading(scope: Scope, instance: string, condition: number, holds: boolean): LeafReading {
+  const quantity = scope.quantityOf(instance);
+  if (!quantity) return { ...NOTHING, condition, holds };
+  const { series } = quantity;
+  return {
+    condition,
+    holds,
+    protocol: series.protocol || null,
+    chain: series.chain || null,
+    token: series.token || null,
+    value: known(quantity.value),
+    current: known(series.value),
+    previous: known(series.previous),
+    reference: known(quantity.reference),
+    referenceAt: known(quantity.referenceAt),
+    observedAt: known(series.observedAt),
+  };
+}
+
+function eventReading(event: MarketRow | null, condition: number, holds: boolean): LeafReading {
+  if (!event) return { ...NOTHING, condition, holds };
+  const { protocol, chain, token, current, previous, observedAt } = event;
+  return { ...NOTHING, condition, holds, protocol, chain, token, current, previous, observedAt };
+}
+
+const NOTHING = {
+  protocol: null,
+  chain: null,
+  token: null,
+  value: null,
+  current: null,
+  previous: null,
+  reference: null,
+  referenceAt: null,
+  observedAt: null,
+};
+
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}

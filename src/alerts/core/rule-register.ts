@@ -1,0 +1,100 @@
+import { turningPoints } from './comparison.js';
+import type { CompiledLeaf, CompiledRule } from './compile-rule.js';
+import { EventScope, EventScopes } from './event-scopes.js';
+import type { InstanceBook } from './instance-book.js';
+import type { LeafTable } from './leaf-table.js';
+import type { Market } from './market.js';
+import { Programs } from './program.js';
+import type { RuleDefinition } from './rule.js';
+import type { RuleTable } from './rule-table.js';
+import type { Scope } from './scope.js';
+
+/** Puts rules into the tables and their conditions into the scopes, and takes them out again. */
+export class RuleRegister {
+  readonly events = new EventScopes();
+  private readonly programs = new Programs();
+
+  constructor(
+    private readonly market: Market,
+    private readonly rules: RuleTable,
+    private readonly leaves: LeafTable,
+    private readonly instances: InstanceBook,
+  ) {}
+
+  add(rule: RuleDefinition, compiled: CompiledRule): number {
+    const row = this.rules.add(rule, this.programs.intern(compiled.program), compiled.variables);
+    this.instances.addBase(row);
+    for (const [position, leaf] of compiled.leaves.entries()) {
+      const scope = this.scopeOf(leaf);
+      const test = 'number' in leaf ? leaf.test : undefined;
+      const id = this.leaves.add(row, position, scope, test);
+      if (scope instanceof EventScope) scope.leaves.add(id);
+      else if (test) for (const point of turningPoints(test)) scope.thresholds.insert(point, id);
+    }
+    return row;
+  }
+
+  /** Gives the scopes that the rule was in, to be released once nothing else is about to join them. */
+  remove(row: number): (Scope | EventScope)[] {
+    const left: (Scope | EventScope)[] = [];
+    for (const leaf of this.leaves.of(row)) {
+      const scope = this.leaves.scope(leaf);
+      if (scope) left.push(scope);
+      if (scope instanceof EventScope) scope.leaves.delete(leaf);
+      else for (const point of turningPoints(this.leaves.test(leaf))) scope?.thresholds.remove(point, leaf);
+      this.leaves.remove(leaf);
+    }
+    this.instances.removeAll(row);
+    this.rules.remove(row);
+    return left;
+  }
+
+  /** Forgets those of the scopes that no condition is in. */
+  release(scopes: readonly (Scope | EventScope)[]): void {
+    for (const scope of scopes) {
+      if (scope instanceof EventScope) this.events.release(scope);
+      else this.market.release(scope);
+    }
+  }
+
+  /** Whether an edited rule watches for exactly the same. */
+  isLike(row: number, rule: RuleDefinition, compiled: CompiledRule): boolean {
+    if (!this.rules.isLike(row, rule, this.programs.intern(compiled.program))) return false;
+    const present = [...this.leaves.of(row)];
+    return (
+      present.length === compiled.leaves.length &&
+      compiled.leaves.every((leaf, position) => {
+        const id = present[position];
+        if (id === undefined) return false;
+        return this.leaves.isLike(id, this.scopeOf(leaf), 'number' in leaf ? leaf.test : undefined);
+      })
+    );
+  }
+
+  /** Sets the conditions of a new rule by the market as it stands. */
+  readMarket(row: number): void {
+    for (const leaf of this.leaves.of(row)) {
+      const scope = this.leaves.numberScope(leaf);
+      if (scope && scope.variables === 0) this.readOne(row, leaf, scope);
+      else if (scope) this.readFamily(row, leaf, scope);
+    }
+  }
+
+  private readOne(row: number, leaf: number, scope: Scope): void {
+    if (this.leaves.holds(leaf, false, scope.valueOf(0))) {
+      this.instances.table.flip(this.rules.base.get(row), this.leaves.bit(leaf));
+    }
+  }
+
+  private readFamily(row: number, leaf: number, scope: Scope): void {
+    const bit = this.leaves.bit(leaf);
+    for (let member = 0; member < scope.members.length; member += 1) {
+      if (!this.leaves.holds(leaf, false, scope.valueOf(member))) continue;
+      this.instances.table.flip(this.instances.obtain(row, scope.instances[member] ?? ''), bit);
+    }
+  }
+
+  private scopeOf(leaf: CompiledLeaf): Scope | EventScope {
+    return 'number' in leaf ? this.market.scope(leaf.number) : this.events.scope(leaf.event, leaf.variables);
+  }
+}

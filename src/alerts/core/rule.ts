@@ -1,0 +1,138 @@
+import type { EventType } from '../../events/index.js';
+
+/** Metrics of the market, as named in the public contract; `change_*` are fractions over the stated time. */
+export const VALUE_METRICS = [
+  'tvl',
+  'price',
+  'volume_24h',
+  'market_cap',
+  'change_1h',
+  'change_24h',
+  'change_7d',
+  'points',
+] as const;
+export type ValueMetric = (typeof VALUE_METRICS)[number];
+
+export const OPERATORS = ['gt', 'lt', 'gte', 'lte', 'eq', 'change_pct'] as const;
+export type Operator = (typeof OPERATORS)[number];
+
+/** Event types that a rule may wait for. Never `alert`: rules do not feed on their own output. */
+export const RULE_EVENT_TYPES = [
+  'tvl_change',
+  'price_change',
+  'protocol_update',
+  'liquidation',
+  'governance',
+  'emission',
+  'points_change',
+  'chain_reorg',
+  'onchain_event',
+] as const satisfies readonly EventType[];
+export type RuleEventType = (typeof RULE_EVENT_TYPES)[number];
+
+export const MODES = ['while_true', 'crossing', 'once'] as const;
+export type Mode = (typeof MODES)[number];
+
+export const PRIORITIES = ['low', 'normal', 'high', 'critical'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** Stands for each chain of a protocol; the total of a protocol is a condition without `chain`. */
+export const EACH_CHAIN = '*';
+
+export const RULE_LIMITS = {
+  /** Conditions of one rule, those of `where` included. */
+  leaves: 16,
+  /** Levels of and/or/not in `where`; a bare condition is level 1. */
+  depth: 4,
+  /** Seconds. */
+  shortestWindow: 60,
+  longestWindow: 2_592_000,
+  longestFor: 2_592_000,
+  longestThrottleMinutes: 43_200,
+} as const;
+
+/**
+ * What a condition is about. Absent `protocol` or `token`: every one, and the conditions of one rule then speak of the
+ * same one. Ids are in the spelling of the log (lower case, aliases resolved).
+ */
+export interface ConditionSubject {
+  readonly protocol?: string;
+  /** TVL only: absent is the protocol's total, `*` each chain. */
+  readonly chain?: string;
+  readonly token?: string;
+}
+
+/** Compares a number of the market with a threshold. */
+export interface ValueCondition extends ConditionSubject {
+  readonly metric: ValueMetric;
+  readonly operator: Operator;
+  /** US dollars; a fraction for `change_pct` and the `change_*` metrics (0.1 is 10 %). */
+  readonly threshold: number;
+  /** `change_pct`: seconds to look back; absent: against the previous published value. */
+  readonly timeWindow?: number;
+  /** `change_pct`: absent is either way, unless the threshold is negative, which is down. */
+  readonly direction?: 'up' | 'down';
+  /** `eq`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
+  readonly tolerance?: number;
+}
+
+/** Holds in the moment an event of this type arrives. */
+export interface EventCondition extends ConditionSubject {
+  readonly metric: 'event';
+  readonly eventType: RuleEventType;
+}
+
+export type Condition = ValueCondition | EventCondition;
+
+/** And/or/not over conditions. */
+export type Where =
+  { readonly and: readonly Where[] } | { readonly or: readonly Where[] } | { readonly not: Where } | Condition;
+
+/** The part of a rule that decides when it fires. */
+export interface RuleDefinition {
+  readonly ruleId: string;
+  /** Grows by one with every edit. */
+  readonly version: number;
+  /** All must hold. */
+  readonly conditions: readonly Condition[];
+  /** Must hold as well. */
+  readonly where?: Where | null;
+  readonly mode: Mode;
+  /** Minutes without a further message after one; 0: every firing is told. */
+  readonly throttleMinutes: number;
+  /** Fraction of the threshold by which the value must come back before the condition stops to hold; 0: at once. */
+  readonly hysteresis: number;
+  /** Seconds that all must hold without a break before the rule fires. */
+  readonly forSeconds: number;
+  readonly notifyResolved: boolean;
+  /** Nothing is told before this. */
+  readonly snoozedUntil?: Date | null;
+}
+
+export interface RuleAction {
+  readonly type: 'email' | 'webhook' | 'push';
+  readonly target: string;
+  readonly template?: string;
+  readonly format?: 'slack' | 'discord';
+}
+
+/** A rule as its owner knows it. */
+export interface Rule extends RuleDefinition {
+  readonly userId: string;
+  readonly name: string;
+  readonly description?: string | null;
+  readonly actions: readonly RuleAction[];
+  readonly priority: Priority;
+  readonly isActive: boolean;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly lastTriggered?: Date | null;
+}
+
+/** A fault or a warning of a rule, with the JSON pointer of what it is about. */
+export interface RuleFinding {
+  readonly pointer: string;
+  /** Stable, snake_case. */
+  readonly code: string;
+  readonly detail: string;
+}

@@ -1,0 +1,42 @@
+import type { Phase } from './transition.js';
+
+/** What the evaluator remembers of a rule as a whole. Times are Unix ms; 0 is never. */
+export interface SavedRule {
+  readonly ruleId: string;
+  readonly ruleVersion: number;
+  /** Transitions so far. */
+  readonly seq: number;
+  /** No message before this. */
+  readonly throttledUntil: number;
+  /** Firings kept back since the last message. */
+  readonly suppressed: number;
+  /** A `once` rule that has fired. */
+  readonly spent: boolean;
+}
+
+/** What the evaluator remembers of one instance of a rule; an instance that is not listed is at rest. */
+export interface SavedInstance {
+  readonly ruleId: string;
+  /** Empty: the rule itself, or the conditions of a wildcard rule that have no wildcard. */
+  readonly instanceKey: string;
+  /** Bit i: condition i holds. */
+  readonly leaves: number;
+  readonly phase: Phase;
+  /** Since when the rule holds. */
+  readonly since: number;
+  /** Whether the owner was told of this firing, so that a resolution is worth telling. */
+  readonly told: boolean;
+}
+
+export interface SavedState {
+  readonly rule: SavedRule;
+  readonly instances: readonly SavedInstance[];
+}
+
+/** What must be written so that an evaluator restored from the store equals this one. */
+export interface StateChanges {
+  readonly rules: readonly SavedRule[];
+  readonly instances: readonly SavedInstance[];
+  /** Back at rest: their rows can go. */
+  readonly removed: readonly Pick<SavedInstance, 'ruleId' | 'instanceKey'>[];
+}

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { ThresholdList } from './threshold-list.js';
+
+describe('the list of thresholds', () => {
+  it('finds, in any order of inserts and removals, the leaves of a range, also where it collects new ones apart', () => {
+    const list = new ThresholdList();
+    const held = new Map<number, number>();
+    let state = 1;
+    const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
+    const inRange = (low: number, high: number): number[] => {
+      const found: number[] = [];
+      list.visit(low, high, (leaf) => found.push(leaf));
+      return found.sort((a, b) => a - b);
+    };
+    for (let leaf = 0; leaf < 12_000; leaf += 1) {
+      const value = random(500);
+      list.insert(value, leaf);
+      held.set(leaf, value);
+      if (random(4) > 0) continue;
+      const gone = random(leaf + 1);
+      const at = held.get(gone);
+      if (at === undefined || !held.delete(gone)) continue;
+      list.remove(at, gone);
+    }
+    expect(list.size).toBe(held.size);
+    for (const [low, high] of [
+      [-Infinity, Infinity],
+      [100, 100],
+      [499, 600],
+      [17.5, 23],
+    ] as const) {
+      const wanted = [...held].filter(([, value]) => value >= low && value <= high).map(([leaf]) => leaf);
+      expect(inRange(low, high)).toEqual(wanted);
+    }
+  });
+});

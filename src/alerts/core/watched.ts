@@ -1,0 +1,61 @@
+import type { RuleEventType } from './rule.js';
+
+/** The numbers that events bring; everything else that rules compare is derived from these. */
+export type Measure = 'tvl' | 'price' | 'volume_24h' | 'market_cap' | 'points';
+
+/** In place of a chain: the protocol's total. */
+export const TOTAL = '';
+/** In place of a protocol, chain or token: every one. */
+export const ANY = '*';
+
+/** `windowMs`: the measure itself, or its change against the value published before. */
+export const LEVEL = 0;
+export const PREVIOUS = -1;
+
+/** The number, or the family of numbers, that a condition compares with its threshold. */
+export interface WatchedNumber {
+  readonly measure: Measure;
+  /** Slug, `*`, or empty where the measure has no protocol. */
+  readonly protocol: string;
+  /** Chain, `*`, or `TOTAL`; empty for tokens. */
+  readonly chain: string;
+  /** Id, `*`, or empty. */
+  readonly token: string;
+  /** `LEVEL`, `PREVIOUS`, or milliseconds to look back. */
+  readonly windowMs: number;
+  /** The size of the change, whichever way it went. */
+  readonly absolute: boolean;
+}
+
+/** Events of one type about a subject; null is any. */
+export interface WatchedEvent {
+  readonly eventType: RuleEventType;
+  readonly protocol: string | null;
+  readonly chain: string | null;
+  readonly token: string | null;
+}
+
+/** The wildcards of a condition, as bits: its instances differ in these. */
+export const Variable = { protocol: 1, chain: 2, token: 4 } as const;
+
+export function variablesOf({ protocol, chain, token }: WatchedNumber): number {
+  return (
+    (protocol === ANY ? Variable.protocol : 0) |
+    (chain === ANY ? Variable.chain : 0) |
+    (token === ANY ? Variable.token : 0)
+  );
+}
+
+export function numberKey({ measure, protocol, chain, token, windowMs, absolute }: WatchedNumber): string {
+  return `${measure} ${protocol} ${chain} ${token} ${windowMs}${absolute ? ' abs' : ''}`;
+}
+
+/** Name of the instance that a subject belongs to, for the given variables; empty without any. */
+export function instanceKey(variables: number, protocol: string, chain: string, token: string): string {
+  if (variables === 0) return '';
+  const parts: string[] = [];
+  if (variables & Variable.protocol) parts.push(`protocol=${protocol}`);
+  if (variables & Variable.chain) parts.push(`chain=${chain}`);
+  if (variables & Variable.token) parts.push(`token=${token}`);
+  return parts.join(',');
+}

@@ -1,0 +1,114 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Doorbell } from '../../events/index.js';
+import { Settings } from '../../platform/settings/settings.js';
+import { RuleEdits } from '../rules/rule-edits.js';
+import { RuleLoader } from './rule-loader.js';
+import { ShardLeases } from './shard-leases.js';
+import { ShardRunner } from './shard-runner.js';
+import { ShardWorkshop } from './shard-workshop.js';
+import type { Lease } from './shard-store.js';
+
+const RENEW_MS = 1_000;
+/** How soon an edit made in another process is seen. An edit of this process rings. */
+const EDITS_POLL_MS = 250;
+
+/** Runs the evaluator of every shard that this process holds. One process alone holds all. */
+@Injectable()
+export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(AlertEvaluation.name);
+  private readonly runners = new Map<number, ShardRunner>();
+  private readonly editsBell = new Doorbell();
+  private readonly leasesBell = new Doorbell();
+  private running: Promise<unknown> | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly leases: ShardLeases,
+    private readonly loader: RuleLoader,
+    private readonly workshop: ShardWorkshop,
+    edits: RuleEdits,
+  ) {
+    edits.onEdit(() => this.editsBell.ring());
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.settings.role !== 'gateway') this.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  /** Shards whose rules are loaded and evaluated up to the newest row of the log. */
+  get readyShards(): number {
+    return [...this.runners.values()].filter((runner) => runner.ready).length;
+  }
+
+  start(): void {
+    this.running ??= Promise.all([
+      this.repeat(this.leasesBell, RENEW_MS, () => this.renew()),
+      this.repeat(this.editsBell, EDITS_POLL_MS, () => this.watchEdits()),
+    ]);
+  }
+
+  /** Commits what is evaluated and gives the shards back. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.editsBell.ring();
+    this.leasesBell.ring();
+    await this.running;
+    const held = [...this.runners.values()];
+    await Promise.all(held.map((runner) => runner.stop()));
+    this.runners.clear();
+    if (this.running === undefined) return;
+    await this.leases.release(held.map((runner) => runner.lease)).catch(() => undefined);
+    await this.leases.leave().catch(() => undefined);
+  }
+
+  /** Says once that it fails and once that it works again: an absent database is asked once a second. */
+  private async repeat(bell: Doorbell, everyMs: number, work: () => Promise<void>): Promise<void> {
+    let failing = false;
+    while (!this.stopped) {
+      try {
+        await work();
+        if (failing) this.logger.log('alert shards are looked after again');
+        failing = false;
+      } catch (error) {
+        // Commits are fenced by the database: until it answers again nothing can go wrong.
+        if (!failing) this.logger.warn({ reason: String(error) }, 'alert shards cannot be looked after');
+        failing = true;
+      }
+      await bell.wait(everyMs, () => this.stopped);
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const held = await this.leases.renew();
+    const kept = new Map(held.map((lease) => [lease.shard, lease.term]));
+    const surplus = [...this.runners.values()].filter(({ lease }) => kept.get(lease.shard) !== lease.term);
+    for (const runner of surplus) this.runners.delete(runner.lease.shard);
+    // Stopping waits for a commit in hand; renewing the other leases must not wait for that.
+    for (const runner of surplus) void this.giveUp(runner);
+    for (const lease of held) if (!this.runners.has(lease.shard)) this.run(lease);
+  }
+
+  private async giveUp(runner: ShardRunner): Promise<void> {
+    await runner.stop();
+    await this.leases.release([runner.lease]).catch(() => undefined);
+  }
+
+  private run(lease: Lease): void {
+    const runner = new ShardRunner(lease, this.workshop.parts);
+    this.runners.set(lease.shard, runner);
+    runner.start();
+    this.logger.log({ shard: lease.shard, term: lease.term }, 'evaluating a shard of the alert rules');
+  }
+
+  private async watchEdits(): Promise<void> {
+    if (this.runners.size === 0) return;
+    const revisions = await this.loader.revisions();
+    for (const [shard, runner] of this.runners) runner.edited(revisions.get(shard) ?? 0);
+  }
+}

@@ -1,0 +1,120 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import type { Phase, Rule, SavedInstance, SavedRule, SavedState } from '../core/index.js';
+import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
+
+/** A rule with what its evaluator remembered; without a memory it is new. */
+export interface StoredRule {
+  rule: Rule;
+  saved: SavedState | undefined;
+  /** The rule that the memory is about, where that is not this version and was not switched off since. */
+  before?: Rule;
+}
+
+/** An edit of the rules as the evaluator takes it: the rule as it is by now, or that it is gone or not active. */
+export interface Edit {
+  ruleId: string;
+  stored: StoredRule | undefined;
+}
+
+/** Rules of one query: about 10 ms of parsing, so that loading a million leaves the process responsive. */
+const SLICE = 1_000;
+
+/** Reads rules and the evaluator's memory of them. */
+@Injectable()
+export class RuleLoader {
+  constructor(private readonly database: Database) {}
+
+  /** How many edits the rules of each shard have seen. */
+  async revisions(): Promise<Map<number, number>> {
+    const rows = await this.database.query<{ shard: number; revision: number }>(
+      'SELECT shard, rules_revision::float8 AS revision FROM alert_shards',
+    );
+    return new Map(rows.map(({ shard, revision }) => [shard, revision]));
+  }
+
+  /** All active rules of a shard, in slices. */
+  async *active(shard: number): AsyncGenerator<StoredRule[]> {
+    let after = '00000000-0000-0000-0000-000000000000';
+    for (;;) {
+      const rows = await this.database.query<RuleRow>(ACTIVE, [shard, after, SLICE]);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield await this.withMemory(rows);
+      after = last.rule_id;
+    }
+  }
+
+  /** The rules edited after a revision; and of them, those that are to be evaluated. */
+  async edits(shard: number, after: number): Promise<Edit[]> {
+    const edited = await this.database.query<{ rule_id: string }>(
+      'SELECT DISTINCT rule_id FROM alert_rule_edits WHERE shard = $1 AND revision > $2',
+      [shard, after],
+    );
+    const ids = edited.map((row) => row.rule_id);
+    if (ids.length === 0) return [];
+    const rows = await this.database.query<RuleRow>(BY_ID, [ids]);
+    const stored = new Map((await this.withMemory(rows)).map((entry) => [entry.rule.ruleId, entry]));
+    return ids.map((ruleId) => ({ ruleId, stored: stored.get(ruleId) }));
+  }
+
+  /** Edits that the shard's owner has applied are of no use to anybody: a later owner reads the rules themselves. */
+  async forget(shard: number, upTo: number): Promise<void> {
+    await this.database.query('DELETE FROM alert_rule_edits WHERE shard = $1 AND revision <= $2', [shard, upTo]);
+  }
+
+  private async withMemory(rows: readonly RuleRow[]): Promise<StoredRule[]> {
+    const ids = rows.map((row) => row.rule_id);
+    const [rules, instances] = await Promise.all([
+      this.database.query<SavedRule & { ruleId: string }>(RULE_MEMORY, [ids]),
+      this.database.query<SavedInstance & { phase: Phase }>(INSTANCE_MEMORY, [ids]),
+    ]);
+    const saved = new Map(
+      rules.map((rule): [string, { rule: SavedRule; instances: SavedInstance[] }] => [
+        rule.ruleId,
+        { rule, instances: [] },
+      ]),
+    );
+    for (const instance of instances) saved.get(instance.ruleId)?.instances.push(instance);
+    const stored = rows.map((row): StoredRule => ({ rule: ruleOf(row), saved: saved.get(row.rule_id) }));
+    await this.withVersions(stored);
+    return stored;
+  }
+
+  /** Adds the versions that memories of edited rules speak of. */
+  private async withVersions(stored: readonly StoredRule[]): Promise<void> {
+    const edited = stored.filter(({ rule, saved }) => saved !== undefined && saved.rule.ruleVersion < rule.version);
+    if (edited.length === 0) return;
+    const rows = await this.database.query<{ id: string; rule: Rule }>(VERSIONS, [
+      edited.map(({ rule }) => rule.ruleId),
+      edited.map(({ saved }) => saved?.rule.ruleVersion ?? 0),
+    ]);
+    const before = new Map(rows.map(({ id, rule }) => [id, rule]));
+    for (const entry of edited) {
+      const version = before.get(entry.rule.ruleId);
+      if (version !== undefined) entry.before = { ...version, snoozedUntil: null };
+    }
+  }
+}
+
+const ACTIVE = `
+SELECT ${ruleColumns('r')} FROM alert_rules r
+WHERE r.shard = $1 AND r.is_active AND r.rule_id > $2 ORDER BY r.rule_id LIMIT $3`;
+
+const BY_ID = `SELECT ${ruleColumns('r')} FROM alert_rules r WHERE r.rule_id = ANY ($1::uuid[]) AND r.is_active`;
+
+const RULE_MEMORY = `
+SELECT rule_id AS "ruleId", rule_version AS "ruleVersion", seq::float8 AS seq,
+       coalesce(extract(epoch FROM throttled_until) * 1000, 0)::float8 AS "throttledUntil", suppressed, spent
+FROM alert_rule_state WHERE rule_id = ANY ($1::uuid[])`;
+
+const INSTANCE_MEMORY = `
+SELECT rule_id AS "ruleId", instance_key AS "instanceKey", leaves, phase,
+       (extract(epoch FROM since) * 1000)::float8 AS since, told
+FROM alert_instances WHERE rule_id = ANY ($1::uuid[])`;
+
+const VERSIONS = `
+SELECT v.rule_id AS id, v.rule FROM unnest($1::uuid[], $2::int[]) AS known (rule_id, version)
+JOIN alert_rule_versions v USING (rule_id, version)
+WHERE NOT EXISTS (SELECT FROM alert_rule_versions o
+                  WHERE o.rule_id = v.rule_id AND o.version >= v.version AND o.rule -> 'isActive' = 'false')`;

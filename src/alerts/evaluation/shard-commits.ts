@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { DeadLetters, isTransient, Sequencer, type LogEvent } from '../../events/index.js';
+import { Deliveries } from '../../notifications/index.js';
+import { Database } from '../../platform/database/database.js';
+import type { Transition } from '../core/index.js';
+import type { MemoryChanges } from './memory-writer.js';
+import { ShardMoved, ShardStore, type Lease } from './shard-store.js';
+import { TransitionWriter, type PreferencesByUser } from './transition-writer.js';
+
+/** What a shard's evaluator has made of the log and not committed yet. */
+export interface Uncommitted {
+  /** The newest row that was evaluated. */
+  last: LogEvent;
+  /** Time of the last tick up to there. */
+  clock: number;
+  memory: MemoryChanges;
+  transitions: readonly Transition[];
+}
+
+type Write = (tx: PoolClient, work: Uncommitted, preferences: PreferencesByUser) => Promise<string[]>;
+
+/** Name of the evaluator among the readers whose dead letters administrators see. */
+export const ALERTS_READER = 'alerts';
+/** Attempts before transitions are written one by one, and the one at fault becomes a dead letter. */
+const ATTEMPTS = 5;
+const RETRY_FIRST_MS = 100;
+const RETRY_LONGEST_MS = 2_000;
+
+/** Commits what was evaluated together with the position: memory, transitions, messages and events, all or nothing. */
+@Injectable()
+export class ShardCommits {
+  private readonly logger = new Logger(ShardCommits.name);
+
+  constructor(
+    private readonly database: Database,
+    private readonly store: ShardStore,
+    private readonly writer: TransitionWriter,
+    private readonly deliveries: Deliveries,
+    private readonly sequencer: Sequencer,
+    private readonly letters: DeadLetters,
+  ) {}
+
+  /**
+   * Tries until it is committed or `cancelled`; the same work again, never evaluated anew. Throws ShardMoved when the
+   * shard is not this process's any more.
+   */
+  async commit(lease: Lease, from: number, work: Uncommitted, cancelled: () => boolean): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        const write = failures < ATTEMPTS ? this.together : this.oneByOne;
+        const preferences = await this.writer.preferencesFor(work.transitions);
+        const ids = await this.database.transaction((tx) =>
+          this.move(tx, lease, from, work, () => write(tx, work, preferences)),
+        );
+        this.deliveries.announce(ids);
+        if (work.transitions.length > 0) this.sequencer.ring();
+        return;
+      } catch (error) {
+        if (error instanceof ShardMoved || cancelled()) throw error;
+        this.logger.warn({ err: error, shard: lease.shard, seq: work.last.seq }, 'alerts not committed; tried again');
+        // The database being away says nothing about the work.
+        if (isTransient(error)) failures = Math.min(failures, ATTEMPTS - 2);
+        await sleep(Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** failures));
+      }
+    }
+  }
+
+  private async move(
+    tx: PoolClient,
+    lease: Lease,
+    from: number,
+    work: Uncommitted,
+    write: () => Promise<string[]>,
+  ): Promise<string[]> {
+    if ((await this.store.lock(tx, lease, from, work.last.seq)) === 'done') return [];
+    const ids = await write();
+    await work.memory.write(tx);
+    await this.store.move(tx, lease, { epoch: work.last.epoch, seq: work.last.seq, clock: work.clock });
+    return ids;
+  }
+
+  private readonly together: Write = (tx, { transitions }, preferences) =>
+    transitions.length === 0 ? Promise.resolve([]) : this.writer.write(tx, transitions, preferences);
+
+  private readonly oneByOne: Write = async (tx, { transitions, last }, preferences) => {
+    const ids: string[] = [];
+    for (const transition of transitions) {
+      await tx.query('SAVEPOINT transition');
+      try {
+        ids.push(...(await this.writer.write(tx, [transition], preferences)));
+      } catch (error) {
+        if (isTransient(error)) throw error;
+        await tx.query('ROLLBACK TO SAVEPOINT transition');
+        await this.letters.record(tx, ALERTS_READER, last, error, ATTEMPTS);
+        this.logger.error({ err: error, ruleId: transition.ruleId, seq: last.seq }, 'transition became a dead letter');
+      }
+    }
+    return ids;
+  };
+}

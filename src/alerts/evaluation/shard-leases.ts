@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { Settings } from '../../platform/settings/settings.js';
+import type { Lease } from './shard-store.js';
+
+/** A shard whose owner is silent for this long is taken over, milliseconds. */
+const LEASE_MS = 3_000;
+/** A process that has not been seen for this long takes no share. */
+const WORKER_MS = 5_000;
+
+const ALL_SHARDS = 4;
+
+/** Which process evaluates which shard: one at a time, each about as many as the others. By the database's clock. */
+@Injectable()
+export class ShardLeases {
+  /** This process. */
+  readonly owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
+
+  /** Without Redis no second process works on the database: what another one held, it holds no more. */
+  private readonly alone: boolean;
+
+  constructor(
+    private readonly database: Database,
+    { redisUrl }: Settings,
+  ) {
+    this.alone = redisUrl === undefined;
+  }
+
+  /**
+   * Says that this process lives, renews what it holds, takes what is free and gives back what is more than its share.
+   * Returns what it holds now.
+   */
+  async renew(): Promise<Lease[]> {
+    const share = await this.share();
+    await this.database.query(RENEW, [this.owner, LEASE_MS]);
+    await this.database.query(TAKE, [this.owner, LEASE_MS, share, this.alone]);
+    return this.database.query<Lease & { owner: string }>(HELD, [this.owner, share]);
+  }
+
+  /** Gives shards back, so that others need not wait for the lease to end. */
+  async release(leases: readonly Lease[]): Promise<void> {
+    await this.database.query(RELEASE, [
+      this.owner,
+      leases.map((lease) => lease.shard),
+      leases.map((lease) => lease.term),
+    ]);
+  }
+
+  async leave(): Promise<void> {
+    await this.database.query('DELETE FROM alert_workers WHERE owner = $1', [this.owner]);
+  }
+
+  private async share(): Promise<number> {
+    if (this.alone) return ALL_SHARDS;
+    const row = await this.database.one<{ share: number }>(SHARE, [this.owner, WORKER_MS]);
+    return row?.share ?? 1;
+  }
+}
+
+const SHARE = `
+WITH seen AS (
+  INSERT INTO alert_workers (owner) VALUES ($1) ON CONFLICT (owner) DO UPDATE SET seen_at = clock_timestamp()),
+gone AS (
+  DELETE FROM alert_workers WHERE seen_at < clock_timestamp() - $2::float8 * interval '1 ms' AND owner <> $1)
+SELECT ceil((SELECT count(*) FROM alert_leases)::float8 / (1 + (
+  SELECT count(*) FROM alert_workers WHERE owner <> $1 AND seen_at >= clock_timestamp() - $2::float8 * interval '1 ms'
+)))::int AS share`;
+
+const RENEW = `
+UPDATE alert_leases SET held_until = clock_timestamp() + $2::float8 * interval '1 ms' WHERE owner = $1`;
+
+// A row that is locked is just being used by its owner.
+const TAKE = `
+UPDATE alert_leases SET owner = $1, term = term + 1, held_until = clock_timestamp() + $2::float8 * interval '1 ms'
+WHERE shard IN (
+  SELECT shard FROM alert_leases
+  WHERE owner IS NULL OR held_until < clock_timestamp() OR ($4 AND owner <> $1)
+  ORDER BY shard LIMIT greatest(0, $3 - (SELECT count(*) FROM alert_leases WHERE owner = $1))
+  FOR UPDATE SKIP LOCKED)`;
+
+const RELEASE = `
+UPDATE alert_leases l SET owner = NULL FROM unnest($2::smallint[], $3::bigint[]) AS held (shard, term)
+WHERE l.owner = $1 AND l.shard = held.shard AND l.term = held.term`;
+
+const HELD = `
+SELECT shard, owner, term::float8 AS term FROM alert_leases WHERE owner = $1 ORDER BY shard LIMIT $2`;

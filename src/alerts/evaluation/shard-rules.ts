@@ -1,0 +1,102 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { Evaluator, type HistoryNeed, type Rule } from '../core/index.js';
+import { DeadBands } from './dead-bands.js';
+import { HistoryLoader, type AsOf } from './history-loader.js';
+import { RuleLoader, type StoredRule } from './rule-loader.js';
+import type { ShardPosition } from './shard-store.js';
+
+/** A shard's rules in memory, as of a position of the log and a revision of the rules. */
+export interface LoadedShard {
+  evaluator: Evaluator;
+  revision: number;
+}
+
+/** Windows of history that were loaded already, seconds by key. */
+type Loaded = Map<string, number>;
+
+/** Brings rules from the store into an evaluator, in slices that leave the event loop free. */
+@Injectable()
+export class ShardRules {
+  constructor(
+    private readonly rules: RuleLoader,
+    private readonly history: HistoryLoader,
+    private readonly deadBands: DeadBands,
+  ) {}
+
+  /**
+   * Everything of a shard. The revision is read first: what is edited during the load is found again among the edits.
+   * @param cancelled asked between slices; a load that is not wanted any more ends early
+   */
+  async load(shard: number, position: ShardPosition, cancelled: () => boolean): Promise<LoadedShard> {
+    const deadBand = await this.deadBands.current();
+    const evaluator = new Evaluator({ deadBand });
+    evaluator.seed(await this.history.latest(position), position.clock);
+    const revision = (await this.rules.revisions()).get(shard) ?? 0;
+    const windows: Loaded = new Map();
+    for await (const slice of this.rules.active(shard)) {
+      if (cancelled()) break;
+      await this.add(evaluator, slice, position, windows);
+      await nextTurn();
+    }
+    return { evaluator, revision };
+  }
+
+  /** Applies what was edited up to this revision. The shard's memory must be written before. */
+  async edit(loaded: LoadedShard, shard: number, revision: number, asOf: AsOf): Promise<void> {
+    await this.deadBands.current();
+    const { evaluator } = loaded;
+    const fresh: StoredRule[] = [];
+    for (const { ruleId, stored } of await this.rules.edits(shard, loaded.revision)) {
+      if (stored === undefined) evaluator.removeRule(ruleId);
+      else if (evaluator.has(ruleId)) await this.update(evaluator, stored.rule, asOf);
+      else fresh.push(stored);
+    }
+    await this.add(evaluator, fresh, asOf);
+    loaded.revision = revision;
+    await this.rules.forget(shard, revision);
+  }
+
+  private async update(evaluator: Evaluator, rule: Rule, asOf: AsOf): Promise<void> {
+    await this.lookBack(evaluator, [rule], asOf);
+    evaluator.updateRule(rule);
+  }
+
+  private async add(evaluator: Evaluator, stored: readonly StoredRule[], asOf: AsOf, windows?: Loaded): Promise<void> {
+    const rules = stored.map(({ rule }) => rule);
+    await this.lookBack(evaluator, rules, asOf, windows);
+    for (const entry of stored) addStored(evaluator, entry);
+  }
+
+  /** Loads the history that the rules' windows need. */
+  private async lookBack(
+    evaluator: Evaluator,
+    rules: readonly Rule[],
+    asOf: AsOf,
+    windows: Loaded = new Map(),
+  ): Promise<void> {
+    const missing = new Map<string, HistoryNeed>();
+    for (const need of rules.flatMap((rule) => evaluator.historyNeeds(rule))) {
+      const key = JSON.stringify([need.metric, need.protocol, need.chain, need.token]);
+      if ((windows.get(key) ?? 0) >= need.seconds) continue;
+      windows.set(key, need.seconds);
+      missing.set(key, need);
+    }
+    for await (const points of this.history.windows([...missing.values()], asOf)) {
+      evaluator.loadHistory(points);
+      await nextTurn();
+    }
+  }
+}
+
+/**
+ * A rule that was edited since it was last evaluated comes back as it was and is then edited, so that its state stays
+ * where the edit allows it; one that was switched off in between only goes on counting.
+ */
+function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule): void {
+  if (saved === undefined) return evaluator.addRule(rule);
+  if (saved.rule.ruleVersion === rule.version) return evaluator.addRule(rule, saved);
+  const earlier = before ?? { ...rule, forSeconds: rule.forSeconds + 1 };
+  evaluator.addRule(earlier, before === undefined ? { rule: saved.rule, instances: [] } : saved);
+  evaluator.updateRule(rule);
+}

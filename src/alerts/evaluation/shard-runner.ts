@@ -1,0 +1,196 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { Doorbell, type LogEvent } from '../../events/index.js';
+import type { Clock } from '../../platform/clock/clock.js';
+import type { Transition } from '../core/index.js';
+import type { AlertMetrics } from './alert-metrics.js';
+import type { LogRows } from './log-rows.js';
+import { MemoryChanges } from './memory-writer.js';
+import type { ShardCommits } from './shard-commits.js';
+import type { LoadedShard, ShardRules } from './shard-rules.js';
+import type { Lease, ShardPosition, ShardStore } from './shard-store.js';
+
+/** What every runner of the process works with. */
+export interface ShardParts {
+  rows: LogRows;
+  store: ShardStore;
+  rules: ShardRules;
+  commits: ShardCommits;
+  clock: Clock;
+  metrics: AlertMetrics;
+}
+
+/** Rows of the log that are evaluated between two commits at most. */
+const BATCH = 1_000;
+/** The event loop is given free after this long in one batch. */
+const LONGEST_TURN_MS = 10;
+/** What is evaluated without a transition is committed this often; a restart evaluates it again. */
+const COMMIT_EVERY_MS = 1_000;
+/** The feed rings on every batch; this is the net for a process whose feed is away. */
+const IDLE_MS = 500;
+/** Rows older than this are caught up with: what they fire says so. */
+const LATE_MS = 60_000;
+const RETRY_MS = 1_000;
+
+/**
+ * Evaluates the rules of one shard, for as long as this process holds its lease. Evaluates in memory, ahead of the store;
+ * what has not been committed when the process dies is evaluated again from the last position, by whoever is next.
+ */
+export class ShardRunner {
+  private readonly logger = new Logger(ShardRunner.name);
+  private readonly doorbell = new Doorbell();
+  private running: Promise<void> | undefined;
+  private stopped = false;
+  /** The log began a new epoch: memory and position are of another past. */
+  private outdated = false;
+  private newestRevision = 0;
+  private caughtUp = false;
+
+  constructor(
+    readonly lease: Lease,
+    private readonly parts: ShardParts,
+  ) {}
+
+  /** All rules are loaded and every row of the log up to now was evaluated. */
+  get ready(): boolean {
+    return this.caughtUp;
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Commits what is evaluated and ends. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.doorbell.ring();
+    await this.running;
+  }
+
+  /** Tells the runner how far the shard's rules were edited. */
+  edited(revision: number): void {
+    if (revision <= this.newestRevision) return;
+    this.newestRevision = revision;
+    this.doorbell.ring();
+  }
+
+  private readonly ending = (): boolean => this.stopped || this.outdated;
+
+  private async run(): Promise<void> {
+    const ring = (): void => this.doorbell.ring();
+    const unwatch = this.parts.rows.watch(ring, () => {
+      this.outdated = true;
+      ring();
+    });
+    while (!this.stopped) {
+      try {
+        this.outdated = false;
+        await this.session();
+      } catch (error) {
+        const fields = { err: error, shard: this.lease.shard };
+        if (!this.stopped) this.logger.warn(fields, 'alert rules of a shard are loaded again');
+        await this.doorbell.wait(RETRY_MS, () => this.stopped);
+      }
+    }
+    this.parts.metrics.rules.remove({ shard: String(this.lease.shard) });
+    unwatch();
+  }
+
+  /** From loading the shard to its end, or to an error after which memory is not to be trusted. */
+  private async session(): Promise<void> {
+    const { store, rules, metrics } = this.parts;
+    this.caughtUp = false;
+    metrics.loads.inc();
+    const position = await store.position(this.lease);
+    const loaded = await rules.load(this.lease.shard, position, this.ending);
+    const session = new Session(this.lease, this.parts, loaded, position, this.ending);
+    this.newestRevision = Math.max(this.newestRevision, loaded.revision);
+    while (!this.ending()) {
+      if (this.newestRevision > loaded.revision) await session.edit(this.newestRevision);
+      const more = await session.turn();
+      metrics.rules.set({ shard: String(this.lease.shard) }, loaded.evaluator.size);
+      this.caughtUp ||= !more;
+      if (!more) await this.doorbell.wait(session.restMs(IDLE_MS), this.ending);
+    }
+    if (!this.outdated) await session.commit();
+  }
+}
+
+/** One stretch of work on a shard: what is in memory, and how much of it is committed. */
+class Session {
+  private transitions: Transition[] = [];
+  private memory = new MemoryChanges();
+  private committedAt = performance.now();
+  /** Position of the store. */
+  private committed: number;
+  /** Position of the memory; always ahead. */
+  private evaluated: { seq: number; at: number };
+  private last: LogEvent | undefined;
+
+  constructor(
+    private readonly lease: Lease,
+    private readonly parts: ShardParts,
+    private readonly loaded: LoadedShard,
+    position: ShardPosition,
+    private readonly cancelled: () => boolean,
+  ) {
+    this.committed = position.seq;
+    this.evaluated = { seq: position.seq, at: position.at };
+  }
+
+  /** Evaluates what the log has next; whether there may be more. */
+  async turn(): Promise<boolean> {
+    const batch = await this.parts.rows.after(this.evaluated.seq, BATCH);
+    await this.evaluate(batch);
+    if (this.transitions.length > 0 || this.restMs() === 0) await this.commit();
+    return batch.length >= BATCH;
+  }
+
+  /** Milliseconds until something must be committed, at most `most`. */
+  restMs(most = COMMIT_EVERY_MS): number {
+    if (this.last === undefined) return most;
+    return Math.max(0, Math.min(most, this.committedAt + COMMIT_EVERY_MS - performance.now()));
+  }
+
+  /** Takes the rules as they are by now; what was evaluated with the old ones is committed before. */
+  async edit(revision: number): Promise<void> {
+    await this.commit();
+    await this.parts.rules.edit(this.loaded, this.lease.shard, revision, this.evaluated);
+    this.memory.add(this.loaded.evaluator.takeChanges());
+  }
+
+  async commit(): Promise<void> {
+    const { last, transitions, memory } = this;
+    if (last === undefined) return;
+    const { commits, metrics, clock } = this.parts;
+    const work = { last, transitions, memory, clock: this.loaded.evaluator.clock };
+    await commits.commit(this.lease, this.committed, work, this.cancelled);
+    metrics.committed(transitions, clock.now());
+    this.committed = last.seq;
+    this.committedAt = performance.now();
+    this.last = undefined;
+    this.transitions = [];
+    this.memory = new MemoryChanges();
+  }
+
+  private async evaluate(batch: readonly LogEvent[]): Promise<void> {
+    const { clock, metrics } = this.parts;
+    const { evaluator } = this.loaded;
+    const lateBefore = clock.now() - LATE_MS;
+    let turnStarted = performance.now();
+    for (const event of batch) {
+      const transitions = evaluator.apply(event, event.loggedAt < lateBefore);
+      for (const transition of transitions) this.transitions.push(transition);
+      this.last = event;
+      this.evaluated = { seq: event.seq, at: event.loggedAt };
+      const now = performance.now();
+      if (now - turnStarted < LONGEST_TURN_MS) continue;
+      metrics.evaluated(now - turnStarted);
+      await nextTurn();
+      turnStarted = performance.now();
+    }
+    if (batch.length === 0) return;
+    this.memory.add(evaluator.takeChanges());
+    metrics.evaluated(performance.now() - turnStarted);
+  }
+}

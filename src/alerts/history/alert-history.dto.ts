@@ -1,0 +1,113 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsOptional, IsUUID } from 'class-validator';
+import { PageInfo, PageQuery } from '../../access/index.js';
+import { IsPlainText, IsTime } from '../rules/fields.js';
+
+const STATES = ['fired', 'resolved', 'summary'] as const;
+type AlertState = (typeof STATES)[number];
+
+export class AlertHistoryQuery extends PageQuery {
+  /** Alerts of one rule. */
+  @ApiProperty({ type: String, format: 'uuid', required: false })
+  @IsOptional()
+  @IsUUID()
+  ruleId?: string;
+
+  @ApiProperty({ enum: STATES, required: false })
+  @IsOptional()
+  @IsIn(STATES)
+  state?: AlertState;
+
+  /** Alerts about one protocol. */
+  @IsOptional()
+  @IsPlainText(128)
+  protocol?: string;
+
+  /** Alerts about one token. */
+  @IsOptional()
+  @IsPlainText(128)
+  token?: string;
+
+  /** From this time on, ISO 8601. */
+  @IsOptional()
+  @IsTime()
+  from?: string;
+
+  /** Before this time, ISO 8601. */
+  @IsOptional()
+  @IsTime()
+  to?: string;
+}
+
+/** What became of an alert. */
+export class OutcomeView {
+  /** Deliveries recorded for it. */
+  messages!: number;
+
+  /** The alert that tells it together with others: many rules fired at once. */
+  @ApiProperty({ type: String, required: false })
+  groupedIn?: string;
+
+  /** Why nothing was sent. */
+  @ApiProperty({ enum: ['snoozed', 'flapping'], required: false })
+  suppressed?: 'snoozed' | 'flapping';
+}
+
+/** One alert as it was told, with why. */
+export class AlertView {
+  @ApiProperty({ format: 'uuid' })
+  alertId!: string;
+
+  @ApiProperty({ format: 'uuid' })
+  ruleId!: string;
+
+  /** The version that was judged by: GET /v1/alerts/rules/{ruleId}/versions has its text. */
+  ruleVersion!: number;
+  name!: string;
+
+  @ApiProperty({ enum: STATES })
+  state!: AlertState;
+
+  /** Why now. */
+  @ApiProperty({ enum: ['first_fire', 'repeat', 'resolved', 'throttle_summary', 'catch_up'] })
+  reason!: string;
+
+  /** @example Uniswap TVL Alert: TVL of uniswap-v3 fell 12.4 % within 1 h to $3.05 B */
+  message!: string;
+  priority!: string;
+
+  @ApiProperty({ type: String, nullable: true })
+  protocol!: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  chain!: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  token!: string | null;
+  metric!: string;
+
+  @ApiProperty({ type: Number, nullable: true })
+  value!: number | null;
+
+  @ApiProperty({ type: Number, nullable: true })
+  threshold!: number | null;
+
+  /** Each condition with its value, the value before, and the reference that a change is measured against. */
+  @ApiProperty({ type: 'object', additionalProperties: true })
+  explanation!: object;
+
+  outcome!: OutcomeView;
+
+  /** Time of the event that caused it. */
+  @ApiProperty({ format: 'date-time' })
+  at!: string;
+
+  /** When it was decided. */
+  @ApiProperty({ format: 'date-time' })
+  evaluatedAt!: string;
+}
+
+export class AlertPage {
+  data!: AlertView[];
+  page!: PageInfo;
+}

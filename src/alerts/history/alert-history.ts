@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import { PAGE_ROWS, pageOf, type Paged } from '../../access/index.js';
+import type { AlertMessage } from '../../notifications/index.js';
+import { Database } from '../../platform/database/database.js';
+import type { Outcome } from '../messages/plan-messages.js';
+import type { AlertHistoryQuery, AlertView } from './alert-history.dto.js';
+
+interface TransitionRow {
+  position: string;
+  rule_version: number;
+  reason: string;
+  at: Date;
+  evaluated_at: Date;
+  alert: AlertMessage;
+  outcome: Outcome;
+}
+
+/** What a user's rules told, newest first. */
+@Injectable()
+export class AlertHistory {
+  constructor(private readonly database: Database) {}
+
+  async list(userId: string, query: AlertHistoryQuery): Promise<Paged<AlertView>> {
+    const limit = query.limit ?? PAGE_ROWS;
+    const rows = await this.database.query<TransitionRow>(LIST, [
+      userId,
+      query.cursor ?? null,
+      query.ruleId ?? null,
+      query.state ?? null,
+      query.protocol?.toLowerCase() ?? null,
+      query.token?.toLowerCase() ?? null,
+      query.from ?? null,
+      query.to ?? null,
+      limit + 1,
+    ]);
+    return pageOf(rows, limit, (row) => row.position, viewOf);
+  }
+}
+
+function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome }: TransitionRow): AlertView {
+  const { type: _, protocol = null, chain = null, token = null, ...told } = alert;
+  return {
+    alertId: told.alertId,
+    ruleId: told.ruleId,
+    ruleVersion: rule_version,
+    name: told.name,
+    state: told.state,
+    reason,
+    message: told.message,
+    priority: told.priority,
+    protocol,
+    chain,
+    token,
+    metric: told.metric,
+    value: told.value,
+    threshold: told.threshold,
+    explanation: told.explanation,
+    outcome,
+    at: at.toISOString(),
+    evaluatedAt: evaluated_at.toISOString(),
+  };
+}
+
+const LIST = `
+SELECT position::text, rule_version, reason, at, evaluated_at, alert, outcome FROM alert_transitions t
+WHERE user_id = $1 AND ($2::bigint IS NULL OR t.position < $2) AND ($3::uuid IS NULL OR rule_id = $3)
+  AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR alert ->> 'protocol' = $5)
+  AND ($6::text IS NULL OR alert ->> 'token' = $6) AND ($7::timestamptz IS NULL OR at >= $7)
+  AND ($8::timestamptz IS NULL OR at < $8)
+ORDER BY t.position DESC LIMIT $9`;

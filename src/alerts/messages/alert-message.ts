@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import type { AlertMessage } from '../../notifications/index.js';
+import type { Condition, LeafReading, Rule, Transition, TransitionReason, Where } from '../core/index.js';
+import { sentenceOf } from './sentence.js';
+
+/** What of a rule its messages need; the conditions are those of the transition's version. */
+export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
+
+const STATES: Readonly<Record<TransitionReason, AlertMessage['state']>> = {
+  first_fire: 'fired',
+  repeat: 'fired',
+  catch_up: 'fired',
+  resolved: 'resolved',
+  throttle_summary: 'summary',
+};
+
+/** All conditions of a rule in the order in which readings number them: `conditions`, then `where` as it is read. */
+export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): Condition[] {
+  return [...conditions, ...(where ? treeLeaves(where) : [])];
+}
+
+function treeLeaves(tree: Where): Condition[] {
+  if ('and' in tree) return tree.and.flatMap(treeLeaves);
+  if ('or' in tree) return tree.or.flatMap(treeLeaves);
+  return 'not' in tree ? treeLeaves(tree.not) : [tree];
+}
+
+/** The alert as sockets, channels, templates and the history tell it. */
+export function alertMessage(rule: SpeakingRule, transition: Transition): AlertMessage {
+  const leaves = leavesOf(rule);
+  const state = STATES[transition.reason];
+  const reading = decisive(transition.readings, state);
+  const condition = reading === undefined ? leaves[0] : leaves[reading.condition];
+  const { protocol, chain, token } = reading ?? { protocol: null, chain: null, token: null };
+  return {
+    alertId: transitionId(transition),
+    ruleId: rule.ruleId,
+    name: rule.name,
+    state,
+    type: condition === undefined || condition.metric === 'event' ? 'event' : condition.operator,
+    message: sentenceOf({ rule: rule.name, state, condition, reading, suppressed: transition.suppressed }),
+    priority: rule.priority,
+    ...(protocol === null ? {} : { protocol }),
+    ...(chain === null ? {} : { chain }),
+    ...(token === null ? {} : { token }),
+    metric: condition?.metric ?? 'event',
+    value: reading?.value ?? null,
+    threshold: condition === undefined || condition.metric === 'event' ? null : condition.threshold,
+    explanation: explanationOf(transition, leaves),
+  };
+}
+
+/** The condition to name: of a firing the first that holds, of a resolution the first that no longer does. */
+function decisive(readings: readonly LeafReading[], state: AlertMessage['state']): LeafReading | undefined {
+  const wanted = state !== 'resolved';
+  return readings.find((reading) => reading.holds === wanted && reading.value !== null) ?? readings[0];
+}
+
+function explanationOf(transition: Transition, leaves: readonly Condition[]): object {
+  const { ruleVersion, reason, from, to, instanceKey, seq, suppressed, since, at, readings } = transition;
+  return {
+    ruleVersion,
+    reason,
+    from,
+    to,
+    ...(instanceKey === '' ? {} : { instance: instanceKey }),
+    sequence: seq,
+    suppressed,
+    since: time(since),
+    at: time(at),
+    conditions: readings.map(({ condition, observedAt, referenceAt, ...reading }) => ({
+      condition,
+      ...leaves[condition],
+      ...reading,
+      referenceAt: time(referenceAt),
+      observedAt: time(observedAt),
+    })),
+  };
+}
+
+const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** The same transition has the same id, however often it is written: a UUID of its rule, instance and number. */
+export function transitionId({ ruleId, instanceKey, seq }: Pick<Transition, 'ruleId' | 'instanceKey' | 'seq'>): string {
+  return hashedId(['transition', ruleId, instanceKey, seq]);
+}
+
+/** A UUID (version 8) made of what it stands for. */
+export function hashedId(of: readonly (string | number)[]): string {
+  const bytes = createHash('sha256').update(JSON.stringify(of)).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

@@ -1,0 +1,94 @@
+import {
+  sendTime,
+  type AlertMessage,
+  type MessageType,
+  type NewDelivery,
+  type UserPreferences,
+} from '../../notifications/index.js';
+import type { Rule, RuleAction, Transition } from '../core/index.js';
+import { FLAP_NOTICE, FlapCounter } from './flapping.js';
+
+/** A message that nobody has wanted for this long is not sent any more; milliseconds. */
+export const WANTED_FOR_MS = 86_400_000;
+
+/** A transition with the rule as it is now and the message about it. */
+export interface ToldTransition {
+  readonly transition: Transition;
+  readonly rule: Pick<Rule, 'ruleId' | 'userId' | 'actions' | 'priority' | 'snoozedUntil'>;
+  readonly alert: AlertMessage;
+}
+
+/** What becomes of a transition: `messages` to targets, or why there are none. */
+export interface Outcome {
+  /** Deliveries recorded for it, suppressed ones included. */
+  messages: number;
+  /** The alert that tells it together with others. */
+  groupedIn?: string;
+  /** Why it is in the history only. */
+  suppressed?: 'snoozed' | 'flapping';
+}
+
+export interface MessagePlan {
+  readonly deliveries: readonly NewDelivery[];
+  readonly outcome: Outcome;
+  /** As it is told, with a notice added where one is due. */
+  readonly alert: AlertMessage;
+}
+
+const TYPES: Readonly<Record<AlertMessage['state'], MessageType>> = {
+  fired: 'alert.fired',
+  resolved: 'alert.resolved',
+  summary: 'alert.summary',
+};
+
+/**
+ * The messages of one transition decided on at `now` (Unix ms): live and in a backtest the same. Quiet hours, digests and
+ * channels that are off are the preferences' part, throttling was the evaluator's.
+ */
+export function planMessages(
+  { transition, rule, alert }: ToldTransition,
+  preferences: UserPreferences,
+  flaps: FlapCounter,
+  now: number,
+): MessagePlan {
+  const flap = flaps.judge(flapKey(transition), transition.at);
+  if (rule.snoozedUntil && rule.snoozedUntil.getTime() > transition.at) return silent(alert, 'snoozed');
+  if (flap === 'flapping') return silent(alert, 'flapping');
+  const told = flap === 'notice' ? { ...alert, message: `${alert.message}.${FLAP_NOTICE}` } : alert;
+  const deliveries = rule.actions.map((action): NewDelivery => ({
+    ...addressed(rule, action, now, preferences),
+    type: TYPES[alert.state],
+    data: told,
+    collapseKey: flapKey(transition),
+    transitionId: alert.alertId,
+  }));
+  return { deliveries, outcome: { messages: deliveries.length }, alert: told };
+}
+
+/** The part of a delivery that rule, action and preferences decide. */
+export function addressed(
+  rule: ToldTransition['rule'],
+  { type: channel, target, template, format }: RuleAction,
+  now: number,
+  preferences: UserPreferences,
+): Omit<NewDelivery, 'type' | 'data' | 'collapseKey'> {
+  return {
+    userId: rule.userId,
+    channel,
+    target,
+    priority: rule.priority,
+    ...(template === undefined ? {} : { template }),
+    ...(format === undefined ? {} : { format }),
+    ...sendTime(preferences, rule.priority, new Date(now), channel),
+    expiresAt: new Date(now + WANTED_FOR_MS),
+  };
+}
+
+/** What flaps, and what a newer message replaces: one instance of one rule. */
+export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'instanceKey'>): string {
+  return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
+}
+
+function silent(alert: AlertMessage, suppressed: 'snoozed' | 'flapping'): MessagePlan {
+  return { deliveries: [], outcome: { messages: 0, suppressed }, alert };
+}

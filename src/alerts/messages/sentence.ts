@@ -1,0 +1,93 @@
+import type { AlertMessage } from '../../notifications/index.js';
+import type { Condition, LeafReading, ValueCondition } from '../core/index.js';
+
+/** What a sentence is made of. */
+export interface Statement {
+  rule: string;
+  state: AlertMessage['state'];
+  condition: Condition | undefined;
+  reading: LeafReading | undefined;
+  suppressed: number;
+}
+
+const METRIC_NAMES: Readonly<Record<string, string>> = {
+  tvl: 'TVL',
+  price: 'Price',
+  volume_24h: 'Volume of 24 h',
+  market_cap: 'Market cap',
+  change_1h: 'Change over 1 h',
+  change_24h: 'Change over 24 h',
+  change_7d: 'Change over 7 d',
+  points: 'Points',
+};
+const COMPARISONS = { gt: 'above', gte: 'at or above', lt: 'below', lte: 'at or below', eq: 'at' } as const;
+
+/** One sentence for people about a transition. */
+export function sentenceOf({ rule, state, condition, reading, suppressed }: Statement): string {
+  const about = subjectOf(reading);
+  const what = condition === undefined ? 'the rule holds' : fact(condition, reading, about, state);
+  if (state === 'resolved') return `${rule}: resolved, ${what}`;
+  if (state === 'summary') return `${rule}: ${times(suppressed)} more since the last message; now ${what}`;
+  return `${rule}: ${what}`;
+}
+
+function fact(
+  condition: Condition,
+  reading: LeafReading | undefined,
+  about: string,
+  state: AlertMessage['state'],
+): string {
+  if (condition.metric === 'event') return `${condition.eventType}${about}`;
+  const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
+  if (reading?.value === null || reading === undefined) return `${metric}${about} is not known`;
+  if (condition.operator === 'change_pct') return changeFact(condition, reading, `${metric}${about}`);
+  const shown = amount(condition.metric, reading.value);
+  if (state === 'resolved') return `${metric}${about} is ${shown}`;
+  return `${metric}${about} is ${shown}, ${COMPARISONS[condition.operator]} ${amount(condition.metric, condition.threshold)}`;
+}
+
+function changeFact(condition: ValueCondition, { value, current }: LeafReading, metric: string): string {
+  const change = value ?? 0;
+  const within = condition.timeWindow === undefined ? '' : ` within ${duration(condition.timeWindow)}`;
+  const to = current === null ? '' : ` to ${amount(condition.metric, current)}`;
+  return `${metric} ${change < 0 ? 'fell' : 'rose'} ${percent(Math.abs(change))}${within}${to}`;
+}
+
+function subjectOf(reading: LeafReading | undefined): string {
+  const name = reading?.protocol ?? reading?.token ?? null;
+  const chain = reading?.chain ?? null;
+  if (name === null) return chain === null ? '' : ` on ${chain}`;
+  return chain === null ? ` of ${name}` : ` of ${name} on ${chain}`;
+}
+
+function amount(metric: string, value: number): string {
+  if (metric.startsWith('change_')) return percent(value);
+  return metric === 'points' ? plain(value) : money(value);
+}
+
+const plain = (value: number): string => String(Number(value.toPrecision(6)));
+
+const SCALES = [
+  [1e12, ' T'],
+  [1e9, ' B'],
+  [1e6, ' M'],
+] as const;
+
+function money(value: number): string {
+  const scale = SCALES.find(([size]) => Math.abs(value) >= size);
+  if (scale !== undefined) return `$${(value / scale[0]).toFixed(2)}${scale[1]}`;
+  const digits = Math.abs(value) >= 1 ? value.toFixed(2) : plain(value);
+  return `$${digits.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',')}`;
+}
+
+function percent(fraction: number): string {
+  return `${plain(Number((fraction * 100).toFixed(2)))} %`;
+}
+
+function duration(seconds: number): string {
+  if (seconds % 86_400 === 0) return `${seconds / 86_400} d`;
+  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);

@@ -1,0 +1,52 @@
+import { ApiProperty, OmitType } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsIn } from 'class-validator';
+import { CHANNELS, FORMATS, type Channel, type Format } from '../../notifications/index.js';
+import { IfGiven, IsPlainText } from './fields.js';
+
+const LONGEST_TARGET = 4_096;
+const STATUSES = ['pending', 'active', 'disabled'] as const;
+type ActionStatus = (typeof STATUSES)[number];
+
+/** Whom a rule tells. */
+export class ActionBody {
+  @ApiProperty({ enum: CHANNELS })
+  @IsIn(CHANNELS)
+  type!: Channel;
+
+  /**
+   * Mail address, URL, FCM token, or a Web Push subscription (object or its JSON).
+   * @example user@example.com
+   */
+  @ApiProperty({ oneOf: [{ type: 'string' }, { type: 'object', additionalProperties: true }] })
+  @Transform(({ value }: { value: unknown }) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? JSON.stringify(value) : value,
+  )
+  @IsPlainText(LONGEST_TARGET)
+  target!: string;
+
+  /** Name of a template. */
+  @IfGiven()
+  @IsPlainText(128)
+  template?: string;
+
+  /** Webhooks: the shape of another service's incoming messages. */
+  @ApiProperty({ enum: FORMATS, required: false })
+  @IfGiven()
+  @IsIn(FORMATS)
+  format?: Format;
+
+  /** As answered; ignored when given. */
+  @ApiProperty({ enum: STATUSES, required: false, readOnly: true })
+  @IfGiven()
+  @IsIn(STATUSES)
+  status?: ActionStatus;
+}
+
+export class ActionView extends OmitType(ActionBody, ['target', 'status'] as const) {
+  target!: string;
+
+  /** `pending`: its owner has not confirmed it yet; `disabled`: it failed for too long or was given up. */
+  @ApiProperty({ enum: STATUSES })
+  status!: ActionStatus;
+}

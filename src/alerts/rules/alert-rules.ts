@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import type { Caller } from '../../access/index.js';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { Targets } from '../../notifications/index.js';
+import type { RuleAction, RuleFinding } from '../core/index.js';
+import { DeadBands } from '../evaluation/dead-bands.js';
+import { draftOf, type RuleDraft } from './rule-draft.js';
+import { RuleEdits } from './rule-edits.js';
+import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
+import { ruleOf, type RuleRow } from './rule-row.js';
+import { RuleStore } from './rule-store.js';
+
+/** A rule after a change, with what its owner should know about it. */
+export interface SavedRuleRow {
+  row: RuleRow;
+  warnings: readonly RuleFinding[];
+}
+
+/** Changes of rules, each one a transaction: the rule, its version, its targets and the note for the evaluators. */
+@Injectable()
+export class AlertRules {
+  constructor(
+    private readonly database: Database,
+    private readonly store: RuleStore,
+    private readonly edits: RuleEdits,
+    private readonly targets: Targets,
+    private readonly deadBands: DeadBands,
+    private readonly clock: Clock,
+  ) {}
+
+  async create(caller: Caller, body: RuleBody, idempotencyKey?: string): Promise<SavedRuleRow> {
+    const { draft, warnings } = draftOf(body, undefined, await this.deadBands.current());
+    return this.edit(async (tx) => {
+      if (idempotencyKey !== undefined) {
+        const made = await this.store.earlier(tx, caller.userId, idempotencyKey, body);
+        if (made !== undefined) return { row: await this.store.lock(tx, caller.userId, made), warnings };
+      }
+      await this.store.reserve(tx, caller);
+      const actions = await this.claimed(tx, caller, draft.actions);
+      const row = await this.store.insert(tx, caller, { ...draft, actions });
+      if (idempotencyKey !== undefined) await this.store.remember(tx, row, idempotencyKey, body);
+      return { row, warnings };
+    });
+  }
+
+  /** Replaces the given fields. */
+  change(caller: Caller, ruleId: string, body: ChangeRuleBody): Promise<SavedRuleRow> {
+    return this.write(caller, ruleId, body, (row) => ruleOf(row));
+  }
+
+  /** Replaces all fields: what is not given gets its default. */
+  replace(caller: Caller, ruleId: string, body: ReplaceRuleBody): Promise<SavedRuleRow> {
+    return this.write(caller, ruleId, body, () => undefined);
+  }
+
+  snooze(caller: Caller, ruleId: string, { until, minutes }: SnoozeBody): Promise<SavedRuleRow> {
+    if ((until === undefined) === (minutes === undefined)) {
+      throw new DomainError('invalid_request', 'Give either until or minutes.', { field: 'until' });
+    }
+    const end = minutes === undefined ? until : new Date(this.clock.now() + minutes * 60_000).toISOString();
+    return this.change(caller, ruleId, { snoozedUntil: end ?? null });
+  }
+
+  async remove(caller: Caller, ruleId: string): Promise<void> {
+    await this.edit(async (tx) => this.store.remove(tx, caller, await this.store.lock(tx, caller.userId, ruleId)));
+  }
+
+  private async write(
+    caller: Caller,
+    ruleId: string,
+    body: ChangeRuleBody,
+    base: (row: RuleRow) => RuleDraft | undefined,
+  ): Promise<SavedRuleRow> {
+    const deadBand = await this.deadBands.current();
+    return this.edit(async (tx) => {
+      const row = await this.store.lock(tx, caller.userId, ruleId);
+      if (body.version !== undefined && body.version !== row.version) {
+        const detail = `The rule is at version ${row.version} by now; read it again and repeat the change.`;
+        throw new DomainError('conflict', detail, { field: 'version' });
+      }
+      const { draft, warnings } = draftOf(body, base(row), deadBand);
+      const actions = body.actions === undefined ? draft.actions : await this.claimed(tx, caller, draft.actions);
+      return { row: await this.store.update(tx, caller, ruleId, { ...draft, actions }), warnings };
+    });
+  }
+
+  /** The actions with their targets as notifications know them. */
+  private async claimed(tx: PoolClient, { userId }: Caller, actions: readonly RuleAction[]): Promise<RuleAction[]> {
+    const claimed: RuleAction[] = [];
+    for (const [index, action] of actions.entries()) {
+      const { target } = await this.targets
+        .claim(tx, userId, action.type, action.target)
+        .catch((error: unknown) => Promise.reject(atAction(error, index)));
+      claimed.push({ ...action, target });
+    }
+    return claimed;
+  }
+
+  private async edit<T>(work: (tx: PoolClient) => Promise<T>): Promise<T> {
+    const result = await this.database.transaction(work);
+    this.edits.committed();
+    return result;
+  }
+}
+
+/** A refused target, with the pointer of the action that names it. */
+function atAction(error: unknown, index: number): unknown {
+  if (!(error instanceof DomainError) || error.code !== 'invalid_request') return error;
+  const pointer = `/actions/${index}/target`;
+  const code = error.errors?.[0]?.code ?? 'invalid_target';
+  return new DomainError('invalid_request', error.message, {
+    errors: [{ pointer, code, detail: error.message }],
+    field: pointer.slice(1),
+    cause: error,
+  });
+}

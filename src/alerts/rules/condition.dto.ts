@@ -1,0 +1,70 @@
+import { ApiProperty } from '@nestjs/swagger';
+import {
+  OPERATORS,
+  RULE_EVENT_TYPES,
+  RULE_LIMITS,
+  VALUE_METRICS,
+  type Operator,
+  type RuleEventType,
+} from '../core/index.js';
+
+/** What a condition can be about. */
+export const METRICS = [...VALUE_METRICS, 'event'] as const;
+
+export type ConditionMetric = (typeof METRICS)[number];
+
+/** One comparison of a rule. Conditions of one rule without protocol, chain or token speak of the same one. */
+export class ConditionBody {
+  /**
+   * Protocol slug; absent: every one.
+   * @example uniswap-v3
+   */
+  @ApiProperty({ type: String, required: false })
+  protocol?: string;
+
+  /** Chain of a `tvl` condition; absent: the protocol's total, `*`: each chain. */
+  @ApiProperty({ type: String, required: false })
+  chain?: string;
+
+  /** Token id of a price condition; absent: every one. */
+  @ApiProperty({ type: String, required: false })
+  token?: string;
+
+  @ApiProperty({ enum: METRICS, example: 'tvl' })
+  metric!: ConditionMetric;
+
+  /** Of a condition with a number; not with `metric: event`. */
+  @ApiProperty({ enum: OPERATORS, required: false, example: 'change_pct' })
+  operator?: Operator;
+
+  /** US dollars; a fraction for `change_pct` and the `change_*` metrics: 0.1 is 10 %. */
+  @ApiProperty({ type: Number, required: false, example: 0.1 })
+  threshold?: number;
+
+  /** `change_pct`: seconds to look back; absent: against the previous published value. */
+  @ApiProperty({
+    type: 'integer',
+    required: false,
+    minimum: RULE_LIMITS.shortestWindow,
+    maximum: RULE_LIMITS.longestWindow,
+    example: 3600,
+  })
+  timeWindow?: number;
+
+  /** `change_pct`: absent is either way. */
+  @ApiProperty({ enum: ['up', 'down'], required: false })
+  direction?: 'up' | 'down';
+
+  /** `eq`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
+  @ApiProperty({ type: Number, required: false })
+  tolerance?: number;
+
+  /** `metric: event`: the type that is waited for. */
+  @ApiProperty({ enum: RULE_EVENT_TYPES, required: false })
+  eventType?: RuleEventType;
+}
+
+/** The rule of the documentation. */
+export const CONDITIONS_EXAMPLE = [
+  { protocol: 'uniswap-v3', metric: 'tvl', operator: 'change_pct', threshold: 0.1, timeWindow: 3600 },
+];

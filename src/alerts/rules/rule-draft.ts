@@ -1,0 +1,85 @@
+import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
+import { checkRule, parseConditions, type EvaluatorOptions, type Rule, type RuleFinding } from '../core/index.js';
+import type { ChangeRuleBody, RuleBody } from './rule.dto.js';
+
+/** A rule without what the server gives it. */
+export type RuleDraft = Omit<Rule, 'ruleId' | 'userId' | 'version' | 'createdAt' | 'updatedAt' | 'lastTriggered'>;
+
+const DEFAULTS = {
+  description: null,
+  where: null,
+  actions: [],
+  throttleMinutes: 5,
+  mode: 'while_true',
+  hysteresis: 0,
+  forSeconds: 0,
+  notifyResolved: false,
+  priority: 'normal',
+  isActive: true,
+  snoozedUntil: null,
+} as const;
+
+/**
+ * The rule that a request describes, names normalised: over `base` where it changes one. Throws one error with every fault
+ * of its conditions; `warnings` is what works, but perhaps not as its owner thinks.
+ */
+export function draftOf(
+  body: RuleBody | ChangeRuleBody,
+  base: RuleDraft | undefined,
+  deadBand: EvaluatorOptions['deadBand'],
+): { draft: RuleDraft; warnings: RuleFinding[] } {
+  const { conditions, where, errors } = parseConditions(
+    body.conditions ?? base?.conditions ?? [],
+    body.where === undefined ? (base?.where ?? null) : body.where,
+  );
+  if (errors.length > 0) throw faulty(errors);
+  const draft: RuleDraft = {
+    ...DEFAULTS,
+    name: '',
+    ...base,
+    ...given(body),
+    conditions,
+    where,
+  };
+  const findings = checkRule(draft, deadBand);
+  if (findings.errors.length > 0) throw faulty(findings.errors);
+  return { draft, warnings: findings.warnings };
+}
+
+/** The fields of the body that a rule simply takes over. */
+function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
+  const { name, description, mode, hysteresis, forSeconds, notifyResolved, priority, isActive } = body;
+  const throttleMinutes = throttleOf(body);
+  const snoozedUntil = typeof body.snoozedUntil === 'string' ? new Date(body.snoozedUntil) : body.snoozedUntil;
+  const actions = body.actions?.map(({ type, target, template, format }) => ({
+    type,
+    target,
+    ...(template === undefined ? {} : { template }),
+    ...(format === undefined ? {} : { format }),
+  }));
+  const fields = { name, description, actions, throttleMinutes, mode, hysteresis, forSeconds, notifyResolved };
+  return withoutAbsent({ ...fields, priority, isActive, snoozedUntil });
+}
+
+function throttleOf({ throttleMinutes, throttle_minutes: other }: RuleBody | ChangeRuleBody): number | undefined {
+  if (throttleMinutes !== undefined && other !== undefined && throttleMinutes !== other) {
+    const detail = 'throttleMinutes and throttle_minutes are the same field; give one of them.';
+    throw faulty([{ pointer: '/throttle_minutes', code: 'contradiction', detail }]);
+  }
+  return throttleMinutes ?? other;
+}
+
+type Present<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+function withoutAbsent<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}
+
+export function faulty(errors: readonly InputFault[]): DomainError {
+  const [first] = errors;
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : '';
+  return new DomainError('invalid_request', `${first?.detail ?? 'The rule is not valid.'}${more}`, {
+    errors,
+    ...(first === undefined ? {} : { field: first.pointer.replace(/^\//, '') }),
+  });
+}

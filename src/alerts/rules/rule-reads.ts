@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import { PAGE_ROWS, pageOf, type Paged, type PageQuery } from '../../access/index.js';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { Targets, type TargetStatus } from '../../notifications/index.js';
+import type { SavedRuleRow } from './alert-rules.js';
+import type { ListRulesQuery, RuleVersionView, RuleView } from './rule-answer.dto.js';
+import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A user's rules as they are shown. */
+@Injectable()
+export class RuleReads {
+  constructor(
+    private readonly database: Database,
+    private readonly targets: Targets,
+  ) {}
+
+  /** Newest first. */
+  async list(userId: string, query: ListRulesQuery): Promise<Paged<RuleView>> {
+    const limit = query.limit ?? PAGE_ROWS;
+    const rows = await this.database.query<RuleRow>(LIST, [
+      userId,
+      query.cursor ?? null,
+      query.isActive ?? null,
+      query.priority ?? null,
+      query.metric ?? null,
+      query.protocol?.toLowerCase() ?? null,
+      query.token?.toLowerCase() ?? null,
+      query.q ?? null,
+      limit + 1,
+    ]);
+    const statuses = await this.statuses(userId, rows);
+    return pageOf(
+      rows,
+      limit,
+      (row) => row.position,
+      (row) => viewOf(row, statuses),
+    );
+  }
+
+  async get(userId: string, ruleId: string): Promise<RuleView> {
+    const row = await this.row(userId, ruleId);
+    return viewOf(row, await this.statuses(userId, [row]));
+  }
+
+  async row(userId: string, ruleId: string): Promise<RuleRow> {
+    const row = UUID.test(ruleId)
+      ? await this.database.one<RuleRow>(
+          `SELECT ${ruleColumns('r')} FROM alert_rules r WHERE rule_id = $1 AND user_id = $2`,
+          [ruleId, userId],
+        )
+      : undefined;
+    if (row === undefined) throw new DomainError('not_found', 'There is no such rule.');
+    return row;
+  }
+
+  /** The answer to a change. */
+  async saved({ row, warnings }: SavedRuleRow): Promise<RuleView> {
+    return Object.assign(viewOf(row, await this.statuses(row.user_id, [row])), { warnings: [...warnings] });
+  }
+
+  /** What the rule was over time, newest first; also of a deleted one. */
+  async versions(userId: string, ruleId: string, query: PageQuery): Promise<Paged<RuleVersionView>> {
+    const limit = query.limit ?? PAGE_ROWS;
+    const rows = UUID.test(ruleId)
+      ? await this.database.query<VersionRow>(VERSIONS, [userId, ruleId, query.cursor ?? null, limit + 1])
+      : [];
+    if (rows.length === 0 && query.cursor === undefined) throw new DomainError('not_found', 'There is no such rule.');
+    return pageOf(rows, limit, (row) => String(row.version), versionOf);
+  }
+
+  private async statuses(userId: string, rows: readonly RuleRow[]): Promise<Map<string, TargetStatus>> {
+    const targets = new Set(rows.flatMap((row) => row.actions.map((action) => action.target)));
+    return targets.size === 0 ? new Map() : this.targets.statuses(userId, [...targets]);
+  }
+}
+
+function viewOf(row: RuleRow, statuses: ReadonlyMap<string, TargetStatus>): RuleView {
+  const { userId, description = null, where = null, snoozedUntil, lastTriggered, ...rule } = ruleOf(row);
+  return {
+    ruleId: rule.ruleId,
+    userId,
+    name: rule.name,
+    description,
+    conditions: rule.conditions,
+    where,
+    actions: rule.actions.map((action) => ({ ...action, status: statuses.get(action.target) ?? 'disabled' })),
+    throttleMinutes: rule.throttleMinutes,
+    mode: rule.mode,
+    hysteresis: rule.hysteresis,
+    forSeconds: rule.forSeconds,
+    notifyResolved: rule.notifyResolved,
+    priority: rule.priority,
+    isActive: rule.isActive,
+    snoozedUntil: snoozedUntil?.toISOString() ?? null,
+    createdAt: rule.createdAt.toISOString(),
+    updatedAt: rule.updatedAt.toISOString(),
+    lastTriggered: lastTriggered?.toISOString() ?? null,
+    version: rule.version,
+  };
+}
+
+interface VersionRow {
+  version: number;
+  change: RuleVersionView['change'];
+  changed_at: Date;
+  changed_by: string;
+  rule: object;
+}
+
+function versionOf({ version, change, changed_at, changed_by, rule }: VersionRow): RuleVersionView {
+  return { version, change, changedAt: changed_at.toISOString(), changedBy: changed_by, rule };
+}
+
+/** Whether a condition of the rule, wherever it stands, has this value in this field. */
+const names = (field: string, parameter: string): string =>
+  `(${parameter}::text IS NULL OR jsonb_path_exists(jsonb_build_array(r.conditions, r.where_tree),
+    '$.**.${field} ? (@ == $value)', jsonb_build_object('value', ${parameter}::text)))`;
+
+const LIST = `
+SELECT ${ruleColumns('r')} FROM alert_rules r
+WHERE r.user_id = $1 AND ($2::bigint IS NULL OR r.position < $2) AND ($3::boolean IS NULL OR r.is_active = $3)
+  AND ($4::text IS NULL OR r.priority = $4) AND ${names('metric', '$5')} AND ${names('protocol', '$6')}
+  AND ${names('token', '$7')} AND ($8::text IS NULL OR strpos(lower(r.name), lower($8)) > 0)
+ORDER BY r.position DESC LIMIT $9`;
+
+const VERSIONS = `
+SELECT version, change, changed_at, changed_by, rule FROM alert_rule_versions
+WHERE user_id = $1 AND rule_id = $2 AND ($3::bigint IS NULL OR version < $3) ORDER BY version DESC LIMIT $4`;

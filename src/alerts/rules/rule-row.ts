@@ -1,0 +1,59 @@
+import type { Condition, Mode, Priority, Rule, RuleAction, Where } from '../core/index.js';
+
+/** A row of `alert_rules`. */
+export interface RuleRow {
+  rule_id: string;
+  /** Keyset of the list, as text: it may grow beyond 2^53. */
+  position: string;
+  user_id: string;
+  shard: number;
+  name: string;
+  description: string | null;
+  conditions: Condition[];
+  where_tree: Where | null;
+  actions: RuleAction[];
+  throttle_minutes: number;
+  mode: Mode;
+  hysteresis: number;
+  for_seconds: number;
+  notify_resolved: boolean;
+  priority: Priority;
+  is_active: boolean;
+  snoozed_until: Date | null;
+  created_at: Date;
+  updated_at: Date;
+  last_triggered_at: Date | null;
+  version: number;
+}
+
+/** The columns of a `RuleRow`, of the table under this name. */
+export const ruleColumns = (table: string): string =>
+  `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes mode hysteresis
+   for_seconds notify_resolved priority is_active snoozed_until created_at updated_at last_triggered_at version`
+    .split(/\s+/)
+    .map((column) => `${table}.${column}`)
+    .join(', ');
+
+export function ruleOf(row: RuleRow): Rule {
+  return {
+    ruleId: row.rule_id,
+    userId: row.user_id,
+    name: row.name,
+    description: row.description,
+    conditions: row.conditions,
+    where: row.where_tree,
+    actions: row.actions,
+    throttleMinutes: row.throttle_minutes,
+    mode: row.mode,
+    hysteresis: row.hysteresis,
+    forSeconds: row.for_seconds,
+    notifyResolved: row.notify_resolved,
+    priority: row.priority,
+    isActive: row.is_active,
+    snoozedUntil: row.snoozed_until,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    lastTriggered: row.last_triggered_at,
+    version: row.version,
+  };
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import type { Caller } from '../../access/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { RuleDraft } from './rule-draft.js';
+import { RuleEdits, type RuleChange } from './rule-edits.js';
+import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
+
+const NOT_FOUND = 'There is no such rule.';
+/** Anything else cannot be the id of a rule; the database would refuse it instead of finding nothing. */
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The rows of rules, their versions and edits. Every statement names the user: what belongs to others is not there. */
+@Injectable()
+export class RuleStore {
+  constructor(private readonly edits: RuleEdits) {}
+
+  /** Locks the rule against other changes until the transaction ends. */
+  async lock(tx: PoolClient, userId: string, ruleId: string): Promise<RuleRow> {
+    if (!UUID.test(ruleId)) throw new DomainError('not_found', NOT_FOUND);
+    const { rows } = await tx.query<RuleRow>(
+      `SELECT ${ruleColumns('r')} FROM alert_rules r WHERE rule_id = $1 AND user_id = $2 FOR UPDATE`,
+      [ruleId, userId],
+    );
+    if (rows[0] === undefined) throw new DomainError('not_found', NOT_FOUND);
+    return rows[0];
+  }
+
+  /** Refuses a rule over the limit. Creations of one user wait for each other, in whatever process they are. */
+  async reserve(tx: PoolClient, { userId, limits, tier }: Caller): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('alert_rules ' || $1, 0))`, [userId]);
+    if (limits.alertRules === 0) return;
+    const { rows } = await tx.query<{ count: number }>(
+      'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1',
+      [userId],
+    );
+    if ((rows[0]?.count ?? 0) < limits.alertRules) return;
+    const detail = `Tier ${tier} has ${limits.alertRules} alert rules; delete one or choose another tier.`;
+    throw new DomainError('limit_exceeded', detail, { field: 'alertRules' });
+  }
+
+  async insert(tx: PoolClient, caller: Caller, draft: RuleDraft): Promise<RuleRow> {
+    const { rows } = await tx.query<RuleRow>(
+      `INSERT INTO alert_rules AS r (user_id, name, description, conditions, where_tree, actions, throttle_minutes, mode,
+         hysteresis, for_seconds, notify_resolved, priority, is_active, snoozed_until)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING ${ruleColumns('r')}`,
+      [caller.userId, ...valuesOf(draft)],
+    );
+    return this.versioned(tx, caller, 'created', rows[0]);
+  }
+
+  async update(tx: PoolClient, caller: Caller, ruleId: string, draft: RuleDraft): Promise<RuleRow> {
+    const { rows } = await tx.query<RuleRow>(
+      `UPDATE alert_rules r SET name = $3, description = $4, conditions = $5, where_tree = $6, actions = $7,
+         throttle_minutes = $8, mode = $9, hysteresis = $10, for_seconds = $11, notify_resolved = $12, priority = $13,
+         is_active = $14, snoozed_until = $15, version = version + 1, updated_at = clock_timestamp()
+       WHERE user_id = $1 AND rule_id = $2 RETURNING ${ruleColumns('r')}`,
+      [caller.userId, ruleId, ...valuesOf(draft)],
+    );
+    return this.versioned(tx, caller, 'changed', rows[0]);
+  }
+
+  async remove(tx: PoolClient, caller: Caller, row: RuleRow): Promise<void> {
+    await tx.query('DELETE FROM alert_rules WHERE user_id = $1 AND rule_id = $2', [caller.userId, row.rule_id]);
+    await this.versioned(tx, caller, 'deleted', { ...row, version: row.version + 1 });
+  }
+
+  private async versioned(tx: PoolClient, { keyId }: Caller, change: RuleChange, row?: RuleRow): Promise<RuleRow> {
+    if (row === undefined) throw new DomainError('not_found', NOT_FOUND);
+    await tx.query(
+      `INSERT INTO alert_rule_versions (rule_id, version, user_id, change, changed_by, rule)
+       VALUES ($1, $2, $3, $4, $5, $6)`,
+      [row.rule_id, row.version, row.user_id, change, `key:${keyId}`, JSON.stringify(ruleOf(row))],
+    );
+    await this.edits.note(tx, row.shard, row.rule_id);
+    return row;
+  }
+
+  /**
+   * Undefined for a new Idempotency-Key, which means this body from now on; else the rule that it made. The key waits for
+   * a request with the same one that is under way.
+   */
+  async earlier(tx: PoolClient, userId: string, key: string, body: object): Promise<string | undefined> {
+    await tx.query(`DELETE FROM alert_rule_creations WHERE created_at < clock_timestamp() - interval '1 day'`);
+    await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+      JSON.stringify(['alert_rule', userId, key]),
+    ]);
+    const { rows } = await tx.query<{ body_hash: string; rule_id: string }>(
+      'SELECT body_hash, rule_id FROM alert_rule_creations WHERE user_id = $1 AND idempotency_key = $2',
+      [userId, key],
+    );
+    if (rows[0] === undefined) return undefined;
+    if (rows[0].body_hash === hashOf(body)) return rows[0].rule_id;
+    throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another one.');
+  }
+
+  async remember(tx: PoolClient, row: RuleRow, key: string, body: object): Promise<void> {
+    await tx.query(
+      'INSERT INTO alert_rule_creations (user_id, idempotency_key, body_hash, rule_id) VALUES ($1, $2, $3, $4)',
+      [row.user_id, key, hashOf(body), row.rule_id],
+    );
+  }
+}
+
+function valuesOf(draft: RuleDraft): unknown[] {
+  return [
+    draft.name,
+    draft.description,
+    JSON.stringify(draft.conditions),
+    draft.where === null || draft.where === undefined ? null : JSON.stringify(draft.where),
+    JSON.stringify(draft.actions),
+    draft.throttleMinutes,
+    draft.mode,
+    draft.hysteresis,
+    draft.forSeconds,
+    draft.notifyResolved,
+    draft.priority,
+    draft.isActive,
+    draft.snoozedUntil,
+  ];
+}
+
+function hashOf(body: object): string {
+  return createHash('sha256').update(JSON.stringify(body)).digest('base64url');
+}

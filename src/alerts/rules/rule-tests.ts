@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { DEFAULT_PREFERENCES, Deliveries, type AlertMessage, type NewDelivery } from '../../notifications/index.js';
+import type { Rule } from '../core/index.js';
+import { leavesOf } from '../messages/alert-message.js';
+import { addressed } from '../messages/plan-messages.js';
+import type { TestAnswer } from './rule-answer.dto.js';
+import { RuleReads } from './rule-reads.js';
+import { ruleOf } from './rule-row.js';
+
+/** Sends what a rule would send, without waiting for the market. */
+@Injectable()
+export class RuleTests {
+  constructor(
+    private readonly reads: RuleReads,
+    private readonly database: Database,
+    private readonly deliveries: Deliveries,
+    private readonly clock: Clock,
+  ) {}
+
+  /** One message to each target, at once: who asks for a test wants it now, quiet hours or not. */
+  async send(userId: string, ruleId: string): Promise<TestAnswer> {
+    const rule = ruleOf(await this.reads.row(userId, ruleId));
+    const data = testMessage(rule);
+    const deliveries = rule.actions.map((action): NewDelivery => ({
+      ...addressed(rule, action, this.clock.now(), DEFAULT_PREFERENCES),
+      type: 'test',
+      data,
+      collapseKey: data.alertId,
+    }));
+    const ids = await this.database.transaction((tx) => this.deliveries.create(tx, deliveries));
+    this.deliveries.announce(ids);
+    return { deliveries: ids };
+  }
+}
+
+function testMessage(rule: Rule): AlertMessage {
+  const [condition] = leavesOf(rule);
+  const { protocol, chain, token } = condition ?? {};
+  return {
+    alertId: randomUUID(),
+    ruleId: rule.ruleId,
+    name: rule.name,
+    state: 'fired',
+    type: condition === undefined || condition.metric === 'event' ? 'event' : condition.operator,
+    message: `${rule.name}: this is a test, nothing has happened`,
+    priority: rule.priority,
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(chain === undefined ? {} : { chain }),
+    ...(token === undefined ? {} : { token }),
+    metric: condition?.metric ?? 'event',
+    value: null,
+    threshold: condition === undefined || condition.metric === 'event' ? null : condition.threshold,
+    explanation: { reason: 'test', ruleVersion: rule.version },
+  };
+}

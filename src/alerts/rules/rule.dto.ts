@@ -1,0 +1,164 @@
+import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { PRIORITIES, type Priority } from '../../notifications/index.js';
+import { MODES, RULE_LIMITS, type Mode } from '../core/index.js';
+import { ActionBody } from './action.dto.js';
+import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
+import { IfGiven, IsPlainText, IsTime, IsWellFormed, LINES } from './fields.js';
+
+/** Actions of one rule. */
+const MOST_ACTIONS = 5;
+
+/** A rule as its owner writes it. */
+export class RuleBody {
+  /**
+   * For people; 1 to 255 characters.
+   * @example Uniswap TVL Alert
+   */
+  @IsPlainText(255)
+  name!: string;
+
+  /** Up to 2,000 characters. */
+  @ApiProperty({ type: String, nullable: true, required: false })
+  @IsOptional()
+  @IsString()
+  @MaxLength(2_000)
+  @Matches(LINES)
+  @IsWellFormed()
+  description?: string | null;
+
+  /** All must hold. At least one condition here or in `where`; 16 together. */
+  @ApiProperty({ type: ConditionBody, isArray: true, required: false, example: CONDITIONS_EXAMPLE })
+  @IfGiven()
+  @IsArray()
+  conditions?: unknown[];
+
+  /** Tree of `{and: […]}`, `{or: […]}`, `{not: …}` and conditions, 4 levels deep; must hold as well. */
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, nullable: true })
+  @IsOptional()
+  where?: unknown;
+
+  /** Whom to tell, at most 5; without any the alert reaches the owner's sockets and the history only. */
+  @ApiProperty({
+    type: ActionBody,
+    isArray: true,
+    required: false,
+    example: [{ type: 'email', target: 'user@example.com', template: 'tvl_change' }],
+  })
+  @IfGiven()
+  @IsArray()
+  @ArrayMaxSize(MOST_ACTIONS)
+  @ValidateNested({ each: true })
+  @Type(() => ActionBody)
+  actions?: ActionBody[];
+
+  /** Minutes without a further message after one; 0: every firing is told. */
+  @ApiProperty({
+    type: 'integer',
+    required: false,
+    default: 5,
+    minimum: 0,
+    maximum: RULE_LIMITS.longestThrottleMinutes,
+  })
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(RULE_LIMITS.longestThrottleMinutes)
+  throttleMinutes?: number;
+
+  /** The same as `throttleMinutes`. */
+  @ApiProperty({ type: 'integer', required: false, minimum: 0, maximum: RULE_LIMITS.longestThrottleMinutes })
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(RULE_LIMITS.longestThrottleMinutes)
+  throttle_minutes?: number;
+
+  /** `while_true`: fires while it holds, again after the throttle; `crossing`: when it begins to hold; `once`: one time. */
+  @ApiProperty({ enum: MODES, required: false, default: 'while_true' })
+  @IfGiven()
+  @IsIn(MODES)
+  mode?: Mode;
+
+  /** Fraction of the threshold by which the value must come back before the rule can begin to hold again. */
+  @ApiProperty({ type: Number, required: false, default: 0, minimum: 0, maximum: 1 })
+  @IfGiven()
+  @IsNumber({ allowNaN: false, allowInfinity: false })
+  @Min(0)
+  @Max(1)
+  hysteresis?: number;
+
+  /** Seconds that the rule must hold without a break before it fires. */
+  @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: RULE_LIMITS.longestFor })
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(RULE_LIMITS.longestFor)
+  forSeconds?: number;
+
+  /** Also tell when it holds no longer. */
+  @ApiProperty({ type: Boolean, required: false, default: false })
+  @IfGiven()
+  @IsBoolean()
+  notifyResolved?: boolean;
+
+  /** `critical` may pass quiet hours; `low` and `normal` mails may wait for the digest. */
+  @ApiProperty({ enum: PRIORITIES, required: false, default: 'normal' })
+  @IfGiven()
+  @IsIn(PRIORITIES)
+  priority?: Priority;
+
+  /** Rules that are not active are not evaluated. */
+  @ApiProperty({ type: Boolean, required: false, default: true })
+  @IfGiven()
+  @IsBoolean()
+  isActive?: boolean;
+
+  /** Nothing is told before this time, ISO 8601 with time zone. */
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
+  @IsOptional()
+  @IsTime()
+  snoozedUntil?: string | null;
+}
+
+export class ReplaceRuleBody extends RuleBody {
+  /** The version that this replaces; another one in the meantime is then not overwritten but refused (409). */
+  @ApiProperty({ type: 'integer', required: false, minimum: 1 })
+  @IfGiven()
+  @IsInt()
+  @Min(1)
+  version?: number;
+}
+
+export class ChangeRuleBody extends PartialType(ReplaceRuleBody, { skipNullProperties: false }) {}
+
+export class SnoozeBody {
+  /** Silent until this time; null ends it. */
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
+  @IsOptional()
+  @IsTime()
+  until?: string | null;
+
+  /** Silent for this long from now. */
+  @ApiProperty({ type: 'integer', required: false, minimum: 1, maximum: 525_600, example: 60 })
+  @IfGiven()
+  @IsInt()
+  @Min(1)
+  @Max(525_600)
+  minutes?: number;
+}

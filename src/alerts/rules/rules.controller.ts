@@ -1,0 +1,131 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  UseInterceptors,
+} from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { CurrentCaller, IdempotencyKey, PageQuery, Roles, type Caller } from '../../access/index.js';
+import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
+import { AlertRules } from './alert-rules.js';
+import { ListRulesQuery, RulePage, RuleVersionPage, RuleView, TestAnswer } from './rule-answer.dto.js';
+import { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
+import { RuleReads } from './rule-reads.js';
+import { RuleTests } from './rule-tests.js';
+
+@ApiTags('alerts')
+@ApiBearerAuth()
+@Roles('reader')
+@Controller('v1/alerts/rules')
+export class RulesController {
+  constructor(
+    private readonly rules: AlertRules,
+    private readonly reads: RuleReads,
+    private readonly tests: RuleTests,
+  ) {}
+
+  /**
+   * Creates a rule of the key's user.
+   * @remarks `warnings` tells what works, but perhaps not as meant: a threshold finer than the dead band of its key sees
+   * published values only.
+   */
+  @Post()
+  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'A repeat within a day gets the same rule.' })
+  async create(
+    @Body() body: RuleBody,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() idempotencyKey?: string,
+  ): Promise<RuleView> {
+    return this.reads.saved(await this.rules.create(caller, body, idempotencyKey));
+  }
+
+  /** Lists the user's rules, newest first. */
+  @Get()
+  @UseInterceptors(CsvInterceptor)
+  list(@Query() query: ListRulesQuery, @CurrentCaller() { userId }: Caller): Promise<RulePage> {
+    return this.reads.list(userId, query);
+  }
+
+  /** One rule. */
+  @Get(':ruleId')
+  get(@Param('ruleId') ruleId: string, @CurrentCaller() { userId }: Caller): Promise<RuleView> {
+    return this.reads.get(userId, ruleId);
+  }
+
+  /** Changes the given fields. What watches the same goes on; else the rule starts anew. */
+  @Patch(':ruleId')
+  async change(
+    @Param('ruleId') ruleId: string,
+    @Body() body: ChangeRuleBody,
+    @CurrentCaller() caller: Caller,
+  ): Promise<RuleView> {
+    return this.reads.saved(await this.rules.change(caller, ruleId, body));
+  }
+
+  /** Replaces the rule: fields that are not given get their default. */
+  @Put(':ruleId')
+  async replace(
+    @Param('ruleId') ruleId: string,
+    @Body() body: ReplaceRuleBody,
+    @CurrentCaller() caller: Caller,
+  ): Promise<RuleView> {
+    return this.reads.saved(await this.rules.replace(caller, ruleId, body));
+  }
+
+  /** Deletes the rule; its history stays. */
+  @Delete(':ruleId')
+  @HttpCode(204)
+  remove(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.rules.remove(caller, ruleId);
+  }
+
+  /** Evaluates the rule from now on. */
+  @Post(':ruleId/enable')
+  @HttpCode(200)
+  async enable(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<RuleView> {
+    return this.reads.saved(await this.rules.change(caller, ruleId, { isActive: true }));
+  }
+
+  /** Stops evaluating the rule. */
+  @Post(':ruleId/disable')
+  @HttpCode(200)
+  async disable(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<RuleView> {
+    return this.reads.saved(await this.rules.change(caller, ruleId, { isActive: false }));
+  }
+
+  /** Keeps the rule silent for a while; `until: null` ends it. */
+  @Post(':ruleId/snooze')
+  @HttpCode(200)
+  async snooze(
+    @Param('ruleId') ruleId: string,
+    @Body() body: SnoozeBody,
+    @CurrentCaller() caller: Caller,
+  ): Promise<RuleView> {
+    return this.reads.saved(await this.rules.snooze(caller, ruleId, body));
+  }
+
+  /** Sends a test message to each of the rule's targets, whatever the values are. */
+  @Post(':ruleId/test')
+  @HttpCode(200)
+  test(@Param('ruleId') ruleId: string, @CurrentCaller() { userId }: Caller): Promise<TestAnswer> {
+    return this.tests.send(userId, ruleId);
+  }
+
+  /** Every version of the rule, newest first: who changed it, when, and what it was. Also of a deleted rule. */
+  @Get(':ruleId/versions')
+  @UseInterceptors(CsvInterceptor)
+  versions(
+    @Param('ruleId') ruleId: string,
+    @Query() query: PageQuery,
+    @CurrentCaller() { userId }: Caller,
+  ): Promise<RuleVersionPage> {
+    return this.reads.versions(userId, ruleId, query);
+  }
+}

@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import type { Outcome } from '../../core/outcome.js';
+import { safeReason } from '../../core/safe-reason.js';
+import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import { Templates, type RenderedMessage } from '../../templates/templates.js';
+import { SecretBox } from '../../../platform/secrets/secret-box.js';
+import { Settings } from '../../../platform/settings/settings.js';
+import { NotificationChannel } from '../notification-channel.js';
+import { PublicLinks } from '../public-links.js';
+import { digestMail } from './digest-mail.js';
+import { MailTransport } from './mail-transport.js';
+
+/** What a confirmation link's token is sealed for until its mail is written. */
+export function confirmContext(targetId: string): string {
+  return `mail-confirmation:${targetId}`;
+}
+
+/** Mails over SMTP: text and HTML, with one-click unsubscribe (RFC 8058) on everything but account matters. */
+@Injectable()
+export class EmailChannel extends NotificationChannel {
+  readonly channel = 'email';
+  private readonly from: string;
+  private readonly domain: string;
+
+  constructor(
+    private readonly transport: MailTransport,
+    private readonly templates: Templates,
+    private readonly links: PublicLinks,
+    private readonly box: SecretBox,
+    settings: Settings,
+  ) {
+    super();
+    this.domain = new URL(links.base).hostname;
+    this.from = settings.mailFrom ?? `alerts@${this.domain}`;
+  }
+
+  async send(delivery: ClaimedDelivery): Promise<Outcome> {
+    const alerts = delivery.type.startsWith('alert.') || delivery.type === 'test';
+    const unsubscribe = alerts ? this.links.unsubscribe(delivery.targetId) : undefined;
+    const content = await this.content(delivery, unsubscribe);
+    try {
+      const response = await this.transport.send(delivery.id, {
+        from: this.from,
+        to: { name: '', address: delivery.target },
+        ...content,
+        // The same in every attempt, so that a mailbox can tell a repetition.
+        messageId: `<${delivery.id}@${this.domain}>`,
+        headers: {
+          'X-Delivery-Id': delivery.id,
+          'Auto-Submitted': 'auto-generated',
+          ...(unsubscribe && {
+            'List-Unsubscribe': { prepared: true, value: `<${unsubscribe}>` },
+            'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+          }),
+        },
+      });
+      return { result: 'delivered', detail: response };
+    } catch (error) {
+      return mailFailure(error);
+    }
+  }
+
+  private async content(delivery: ClaimedDelivery, unsubscribe = ''): Promise<RenderedMessage> {
+    const all = [delivery, ...delivery.members];
+    const rendered = await Promise.all(all.map((each) => this.render(each, all.length > 1 ? '' : unsubscribe)));
+    const [only] = rendered;
+    return only !== undefined && rendered.length === 1 ? only : digestMail(rendered, unsubscribe);
+  }
+
+  private render(
+    { userId, template, type, data, targetId }: ClaimedDelivery,
+    unsubscribe: string,
+  ): Promise<RenderedMessage> {
+    const links: Record<string, string> = unsubscribe === '' ? {} : { unsubscribe };
+    if ('token' in data)
+      links['confirm'] = this.links.confirm(this.box.open(String(data.token), confirmContext(targetId)));
+    return this.templates.render({ userId, template, type, data: 'token' in data ? {} : data, links });
+  }
+}
+
+/** 5xx is for good, and of the recipient it is the address's fault. A refused login is ours, and may pass. */
+function mailFailure(error: unknown): Outcome {
+  const { responseCode, command, code } = error as { responseCode?: number; command?: string; code?: string };
+  const detail = safeReason(error);
+  const known = { detail, ...(responseCode === undefined ? {} : { statusCode: responseCode }) };
+  const permanent = responseCode !== undefined && responseCode >= 500 && code !== 'EAUTH';
+  if (!permanent) return { result: 'failed', ...known };
+  return {
+    result: 'rejected',
+    ...known,
+    ...(command === 'RCPT TO' || code === 'EENVELOPE' ? { bounced: detail } : {}),
+  };
+}

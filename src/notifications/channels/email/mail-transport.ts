@@ -1,0 +1,56 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { createTransport, type SendMailOptions } from 'nodemailer';
+import { Settings } from '../../../platform/settings/settings.js';
+
+const CONNECTIONS = 8;
+const PATIENCE_MS = 10_000;
+
+/** Sends a mail, or keeps it as a file where there is no mail server; says which. */
+@Injectable()
+export class MailTransport implements OnApplicationShutdown {
+  private readonly directory: string;
+  private readonly server: ReturnType<typeof smtp> | undefined;
+  private readonly composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
+
+  constructor(settings: Settings) {
+    this.directory = resolve(settings.dataDir, 'mail');
+    this.server = settings.smtpUrl === undefined ? undefined : smtp(settings.smtpUrl);
+  }
+
+  /** Resolves with what the server said, or with the file's name. */
+  async send(id: string, mail: SendMailOptions): Promise<string> {
+    if (this.server !== undefined) return (await this.server.sendMail(mail)).response;
+    const { message } = await this.composer.sendMail(mail);
+    await mkdir(this.directory, { recursive: true });
+    const file = `${id}.eml`;
+    await writeFile(join(this.directory, file), message as Buffer, { mode: 0o600 });
+    return `there is no SMTP_URL: written to mail/${file}`;
+  }
+
+  onApplicationShutdown(): void {
+    this.server?.close();
+  }
+}
+
+function smtp(url: string) {
+  const address = new URL(url);
+  const secure = address.protocol === 'smtps:';
+  const { username, password } = address;
+  return createTransport({
+    pool: true,
+    host: address.hostname,
+    port: Number(address.port) || (secure ? 465 : 587),
+    secure,
+    ...(username === '' ? {} : { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
+    maxConnections: CONNECTIONS,
+    connectionTimeout: PATIENCE_MS,
+    greetingTimeout: PATIENCE_MS,
+    socketTimeout: PATIENCE_MS * 2,
+    ...(address.searchParams.get('tls') === 'insecure' ? { tls: { rejectUnauthorized: false } } : {}),
+    // Mails are made of text: nothing in them may name a file or an address to be fetched.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+}

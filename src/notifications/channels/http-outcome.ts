@@ -1,0 +1,36 @@
+import type { Outcome } from '../core/outcome.js';
+import { EgressRefused } from '../core/egress-policy.js';
+import { parseRetryAfter } from '../core/retry-schedule.js';
+import { safeReason } from '../core/safe-reason.js';
+import type { Answer } from '../egress/guarded-client.js';
+
+/** Receivers that are overloaded get at least so long. */
+const OVERLOADED_MS = 60_000;
+const OVERLOADED = new Set([429, 502, 503, 504]);
+const NO_ANSWER: readonly string[] = ['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError'];
+
+/** What an HTTP answer means for the attempt, before the channel's own codes. */
+export function answerOutcome({ status, headers, head }: Answer, now: number): Outcome {
+  const known = { statusCode: status, responseHead: head };
+  if (status >= 200 && status < 300) return { result: 'delivered', ...known };
+  const asked = parseRetryAfter(single(headers['retry-after']), now) ?? 0;
+  const retryAfterMs = OVERLOADED.has(status) ? Math.max(asked, OVERLOADED_MS) : asked;
+  const redirected = status >= 300 && status < 400;
+  const detail = redirected ? `answered ${status}; redirects are not followed` : `answered ${status}`;
+  return { result: 'failed', ...known, detail, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) };
+}
+
+/** What a request that got no answer means. What the guard refuses stays refused. */
+export function failureOutcome(error: unknown): Outcome {
+  const refused = error instanceof EgressRefused ? error : error instanceof Error ? error.cause : undefined;
+  if (refused instanceof EgressRefused) return { result: 'rejected', detail: `refused: ${refused.message}` };
+  if (error instanceof Error && NO_ANSWER.includes(error.name)) {
+    return { result: 'failed', detail: 'no answer within 10 s', retryAfterMs: OVERLOADED_MS };
+  }
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  return { result: 'failed', detail: `${safeReason(error)}${code}` };
+}
+
+export function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}

@@ -1,0 +1,53 @@
+import { importPKCS8, SignJWT } from 'jose';
+import { request } from 'undici';
+import type { ServiceAccount } from './service-account.js';
+
+const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
+const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const LIFE_SECONDS = 3_600;
+/** Before its end a token is renewed, so that no message leaves with one that ends on the way. */
+const MARGIN_MS = 60_000;
+const PATIENCE_MS = 10_000;
+
+/** Access tokens of a service account: one at a time, asked for once by all who need it. */
+export class GoogleAccess {
+  private token: { text: string; until: number } | undefined;
+  private asking: Promise<string> | undefined;
+
+  constructor(private readonly account: ServiceAccount) {}
+
+  async accessToken(now: number): Promise<string> {
+    if (this.token !== undefined && this.token.until > now) return this.token.text;
+    this.asking ??= this.ask(now).finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
+  /** The token was refused: the next one is a new one. */
+  forget(): void {
+    this.token = undefined;
+  }
+
+  private async ask(now: number): Promise<string> {
+    const { clientEmail, tokenUri, privateKey } = this.account;
+    const issuedAt = Math.floor(now / 1_000);
+    const assertion = await new SignJWT({ scope: SCOPE })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT' })
+      .setIssuer(clientEmail)
+      .setAudience(tokenUri)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + LIFE_SECONDS)
+      .sign(await importPKCS8(privateKey, 'RS256'));
+    const answer = await request(tokenUri, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ grant_type: GRANT, assertion }).toString(),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    const granted = (await answer.body.json()) as { access_token?: string; expires_in?: number; error?: string };
+    if (answer.statusCode !== 200 || granted.access_token === undefined) {
+      throw new Error(`no access token: ${answer.statusCode} ${granted.error ?? ''}`.trim());
+    }
+    this.token = { text: granted.access_token, until: now + (granted.expires_in ?? 0) * 1_000 - MARGIN_MS };
+    return granted.access_token;
+  }
+}

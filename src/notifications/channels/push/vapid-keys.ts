@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import webPush from 'web-push';
+import type { Settings } from '../../../platform/settings/settings.js';
+
+export interface VapidKeys {
+  publicKey: string;
+  privateKey: string;
+}
+
+const FILE = 'vapid.json';
+
+/**
+ * The key pair that browsers know this service by. Without one in the settings it is made once and kept in
+ * DATA_DIR/vapid.json: several processes on several machines need the settings, because subscriptions belong to the pair.
+ */
+export function vapidKeys({ vapidPublicKey, vapidPrivateKey, dataDir }: Settings): VapidKeys {
+  if (vapidPublicKey !== undefined && vapidPrivateKey !== undefined) {
+    return { publicKey: vapidPublicKey, privateKey: vapidPrivateKey };
+  }
+  const file = resolve(dataDir, FILE);
+  const made = webPush.generateVAPIDKeys();
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(made), { mode: 0o600, flag: 'wx' });
+    return made;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  return JSON.parse(readFileSync(file, 'utf8')) as VapidKeys;
+}

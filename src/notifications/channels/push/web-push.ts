@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import webPush from 'web-push';
+import type { Outcome } from '../../core/outcome.js';
+import type { PushSubscription } from '../../core/target-forms.js';
+import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import { GuardedClient } from '../../egress/guarded-client.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { Settings } from '../../../platform/settings/settings.js';
+import { answerOutcome, failureOutcome } from '../http-outcome.js';
+import { PublicLinks } from '../public-links.js';
+import { pushPayload, secondsLeft, type PushContent } from './push-content.js';
+import { vapidKeys, type VapidKeys } from './vapid-keys.js';
+
+const GONE = new Set([404, 410]);
+const URGENCY = { low: 'low', normal: 'normal', high: 'high', critical: 'high' } as const;
+
+/**
+ * Web Push (RFC 8030, 8291, 8292). The library encrypts and signs; the guarded client sends, because endpoints are
+ * addresses that users chose.
+ */
+@Injectable()
+export class WebPush {
+  private readonly keys: VapidKeys;
+  private readonly subject: string;
+
+  constructor(
+    settings: Settings,
+    links: PublicLinks,
+    private readonly client: GuardedClient,
+    private readonly clock: Clock,
+  ) {
+    this.keys = vapidKeys(settings);
+    this.subject = links.base.startsWith('https:') ? links.base : `mailto:${settings.mailFrom ?? 'alerts@localhost'}`;
+  }
+
+  /** What a browser needs to subscribe. */
+  get publicKey(): string {
+    return this.keys.publicKey;
+  }
+
+  async send(delivery: ClaimedDelivery, subscription: PushSubscription, content: PushContent): Promise<Outcome> {
+    try {
+      const { endpoint, headers, body } = webPush.generateRequestDetails(subscription, pushPayload(content), {
+        vapidDetails: { subject: this.subject, ...this.keys },
+        TTL: secondsLeft(delivery, this.clock.now()),
+        urgency: URGENCY[delivery.priority],
+        // A newer message about the same thing replaces one that the device has not seen yet.
+        topic: createHash('sha256').update(delivery.collapseKey).digest('base64url').slice(0, 32),
+      });
+      const texts = Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value as string | number)]),
+      );
+      delete texts['content-length'];
+      const answer = await this.client.post(endpoint, texts, body);
+      const outcome = answerOutcome(answer, this.clock.now());
+      if (GONE.has(answer.status)) return { ...outcome, result: 'rejected', gone: 'token_gone' };
+      return answer.status === 400 || answer.status === 413 ? { ...outcome, result: 'rejected' } : outcome;
+    } catch (error) {
+      return failureOutcome(error);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** How an endpoint did lately, as it stands in the database: all workers share it. Times are Unix milliseconds. */
+export interface Health {
+  /** Failed attempts in a row, and since when. */
+  failures: number;
+  firstFailureAt: number | null;
+  /** Attempts since the first failure within the window. */
+  windowStartedAt: number | null;
+  windowCalls: number;
+  windowFailures: number;
+  /** null: closed. A time to come: open, nothing is sent. A time gone by: half-open, one attempt may try. */
+  openUntil: number | null;
+  trips: number;
+}
+
+export const HEALTHY: Health = {
+  failures: 0,
+  firstFailureAt: null,
+  windowStartedAt: null,
+  windowCalls: 0,
+  windowFailures: 0,
+  openUntil: null,
+  trips: 0,
+};
+
+const FAILURES_IN_A_ROW = 5;
+const WINDOW_MS = 5 * 60_000;
+const FEWEST_CALLS = 10;
+const FAILED_SHARE = 0.5;
+const FIRST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 3_600_000;
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+export function breakerState({ openUntil }: Pick<Health, 'openUntil'>, now: number): BreakerState {
+  if (openUntil === null) return 'closed';
+  return openUntil > now ? 'open' : 'half-open';
+}
+
+/** The state after an attempt: opens at 5 failures in a row or half of at least 10 within 5 minutes. */
+export function afterAttempt(health: Health, ok: boolean, now: number): Health {
+  return ok ? afterSuccess(health, now) : afterFailure(health, now);
+}
+
+function afterSuccess(health: Health, now: number): Health {
+  if (health.openUntil !== null || health.windowStartedAt === null) return HEALTHY;
+  if (now - health.windowStartedAt >= WINDOW_MS) return HEALTHY;
+  return { ...health, failures: 0, firstFailureAt: null, windowCalls: health.windowCalls + 1 };
+}
+
+function afterFailure(health: Health, now: number): Health {
+  const fresh = health.windowStartedAt === null || now - health.windowStartedAt >= WINDOW_MS;
+  const next = {
+    ...health,
+    failures: health.failures + 1,
+    firstFailureAt: health.firstFailureAt ?? now,
+    windowStartedAt: fresh ? now : health.windowStartedAt,
+    windowCalls: fresh ? 1 : health.windowCalls + 1,
+    windowFailures: fresh ? 1 : health.windowFailures + 1,
+  };
+  const opens =
+    health.openUntil !== null ||
+    next.failures >= FAILURES_IN_A_ROW ||
+    (next.windowCalls >= FEWEST_CALLS && next.windowFailures >= next.windowCalls * FAILED_SHARE);
+  if (!opens) return next;
+  const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(health.trips, 20), LONGEST_PAUSE_MS);
+  return { ...next, openUntil: now + pause, trips: health.trips + 1 };
+}

@@ -1,0 +1,76 @@
+export const CHANNELS = ['email', 'webhook', 'push'] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+export const PRIORITIES = ['low', 'normal', 'high', 'critical'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+export const DELIVERY_STATES = [
+  'pending',
+  'sending',
+  'delivered',
+  'retrying',
+  'dead',
+  'suppressed',
+  'superseded',
+  'expired',
+] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** What users are told. */
+export const MESSAGE_TYPES = ['alert.fired', 'alert.resolved', 'alert.summary', 'test'] as const;
+export type MessageType = (typeof MESSAGE_TYPES)[number];
+
+/** What the product says for itself: proofs of ownership and warnings. */
+export const SYSTEM_TYPES = ['endpoint.verify', 'target.confirm', 'endpoint.failing', 'endpoint.disabled'] as const;
+export type SystemType = (typeof SYSTEM_TYPES)[number];
+
+export const FORMATS = ['slack', 'discord'] as const;
+/** Shape of a webhook's body; without one it is the Standard Webhooks envelope. */
+export type Format = (typeof FORMATS)[number];
+
+/** The alert as every channel, template and socket gets it. Fractions and US dollars, never percent. */
+export interface AlertMessage {
+  alertId: string;
+  ruleId: string;
+  name: string;
+  state: 'fired' | 'resolved' | 'summary';
+  /** What kind of condition spoke, e.g. `change_pct`. */
+  type: string;
+  /** One sentence for people. */
+  message: string;
+  priority: Priority;
+  protocol?: string;
+  chain?: string;
+  token?: string;
+  metric: string;
+  value: number | null;
+  threshold: number | null;
+  /** Why now: values, reference, rule version. Left out of a message that would grow beyond 20 KB. */
+  explanation: object;
+}
+
+/** A message to one target, to be recorded in the transaction that decided on it. */
+export interface NewDelivery {
+  userId: string;
+  channel: Channel;
+  /** As `Targets.claim` normalised it. */
+  target: string;
+  type: MessageType;
+  data: AlertMessage;
+  /** Name of a user's or a built-in template; an unknown one falls back to the default. */
+  template?: string;
+  format?: Format;
+  priority: Priority;
+  /** Rule and instance: a newer message makes older ones to the same target needless while they wait for a retry. */
+  collapseKey: string;
+  /** Not before this time: quiet hours, digests. */
+  notBefore?: Date;
+  /** May wait with others of its target and leave as one mail; see `sendTime`. */
+  digest?: boolean;
+  /** After this time nobody wants it any more. Moves with `notBefore` when that is later. */
+  expiresAt: Date;
+  /** With it, the same message to the same target is recorded once, however often it is created. */
+  transitionId?: string;
+  /** Why it is recorded and never sent, e.g. `channel_off`. */
+  suppressed?: string;
+}

@@ -1,0 +1,108 @@
+import { BlockList, isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/** Why an address is not called. The text is shown to the target's owner and tells nothing about the network. */
+export class EgressRefused extends Error {
+  override readonly name = 'EgressRefused';
+}
+
+const LONGEST_URL = 2_048;
+/** Ports of https receivers in public; anything else is somebody's database. */
+const PUBLIC_PORTS = new Set(['', '443', '8443']);
+/** Public by its range, but the host service of Azure's machines. */
+const HOST_SERVICES = new Set(['168.63.129.16']);
+const LOCAL_NAMES = /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|home\.arpa|arpa)$/;
+
+/**
+ * Which addresses users' targets may have. Public unicast over https is allowed; what EGRESS_ALLOW lists is allowed over
+ * http and on any port too. A name is judged by the addresses it resolves to, at the moment of the connection.
+ */
+export class EgressPolicy {
+  private readonly allowed = new BlockList();
+  private readonly hasExceptions: boolean;
+
+  /** `blocks` are CIDRs let through although private; `ownHosts` are names of this service, which calls itself never. */
+  constructor(
+    blocks: readonly string[],
+    private readonly ownHosts: readonly string[] = [],
+  ) {
+    this.hasExceptions = blocks.length > 0;
+    for (const block of blocks) {
+      const [address = '', bits] = block.split('/');
+      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+      this.allowed.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
+    }
+  }
+
+  /** The normalised address. Throws EgressRefused for what can be seen without asking a name server. */
+  url(text: string): URL {
+    if (text.length > LONGEST_URL) throw new EgressRefused(`the address is longer than ${LONGEST_URL} characters`);
+    if (!URL.canParse(text)) throw new EgressRefused('not a URL');
+    const url = new URL(text);
+    if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new EgressRefused('only https is allowed');
+    if (url.username !== '' || url.password !== '') throw new EgressRefused('user and password are not allowed in it');
+    url.hash = '';
+    const host = hostOf(url);
+    if (isIP(host) !== 0) {
+      this.checkAddress(host, url);
+    } else {
+      this.checkName(host, url);
+    }
+    return url;
+  }
+
+  /** Judges an address that a name resolved to, or that a socket is connected to. */
+  checkAddress(address: string, url: Pick<URL, 'protocol' | 'port'>): void {
+    if (this.excepted(address)) return;
+    if (!isPublic(address)) throw new EgressRefused('the address is not public');
+    this.checkPublic(url);
+  }
+
+  allows(address: string, url: Pick<URL, 'protocol' | 'port'>): boolean {
+    try {
+      this.checkAddress(address, url);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether this scheme and port may lead to a public address at all. */
+  reachesPublic({ protocol, port }: Pick<URL, 'protocol' | 'port'>): boolean {
+    return protocol === 'https:' && PUBLIC_PORTS.has(port);
+  }
+
+  private checkName(host: string, url: URL): void {
+    if (this.ownHosts.includes(host.replace(/\.+$/, ''))) throw new EgressRefused('the name is our own');
+    // With exceptions the name may lead to one of them: the address it resolves to is judged when it is called.
+    if (this.hasExceptions) return;
+    const name = host.replace(/\.+$/, '');
+    if (!name.includes('.') || LOCAL_NAMES.test(name)) throw new EgressRefused('the name is not public');
+    this.checkPublic(url);
+  }
+
+  private checkPublic(url: Pick<URL, 'protocol' | 'port'>): void {
+    if (url.protocol !== 'https:') throw new EgressRefused('only https is allowed');
+    if (!PUBLIC_PORTS.has(url.port)) throw new EgressRefused('only the ports 443 and 8443 are allowed');
+  }
+
+  private excepted(address: string): boolean {
+    if (!this.hasExceptions || isIP(address) === 0) return false;
+    const plain = ipaddr.process(address).toString();
+    return this.allowed.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+  }
+}
+
+/** The host as sockets take it: IPv6 without brackets. */
+export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+function isPublic(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  // An IPv4 address inside an IPv6 one is judged as what it is.
+  const plain = ipaddr.process(address);
+  if (plain.range() !== 'unicast' || HOST_SERVICES.has(plain.toString())) return false;
+  // The only block of global IPv6 addresses; what else counts as unicast may hide an IPv4 one, as ::127.0.0.1 does.
+  return plain.kind() === 'ipv4' || plain.match(ipaddr.parseCIDR('2000::/3'));
+}

@@ -1,0 +1,106 @@
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it } from 'vitest';
+import { newId, UUID } from './ids.js';
+import { discordBody, messageBody, slackBody } from './message-body.js';
+import { safeReason } from './safe-reason.js';
+import { mailAddress, pushReference, pushTarget } from './target-forms.js';
+import { newWebhookSecret, signedHeaders } from './webhook-signature.js';
+
+describe('signatures', () => {
+  it('are accepted by the reference library for any of the secrets, and refused for a changed body', () => {
+    const secrets = [newWebhookSecret(), newWebhookSecret()];
+    const body = '{"text":"Grüße 🌍"}';
+    const headers = signedHeaders('msg_1', body, secrets, Date.now());
+    for (const secret of secrets) expect(new Webhook(secret).verify(body, headers)).toEqual({ text: 'Grüße 🌍' });
+    expect(() => new Webhook(secrets[0] ?? '').verify(`${body} `, headers)).toThrow('No matching signature');
+    expect(() => new Webhook(newWebhookSecret()).verify(body, headers)).toThrow('No matching signature');
+  });
+
+  it('are those of the reference library', () => {
+    const secret = newWebhookSecret();
+    const at = new Date('2026-11-20T10:00:00Z');
+    const { 'webhook-signature': signature } = signedHeaders('id', 'body', [secret], at.getTime());
+    expect(signature).toBe(new Webhook(secret).sign('id', at, 'body'));
+  });
+});
+
+describe('bodies', () => {
+  it('leave out the explanation where it would be over 20 KB', () => {
+    const data = { message: 'm', explanation: { long: 'x'.repeat(30_000) } };
+    const body = messageBody({ type: 'alert.fired', timestamp: 't', data });
+    expect(JSON.parse(body).data).toEqual({ message: 'm', explanation: { omitted: true } });
+  });
+
+  it('cannot mention or link anybody in a chat', () => {
+    const slack = JSON.parse(slackBody('<!channel> & <https://evil|x>', 'text'));
+    expect(slack.text).toBe('&lt;!channel&gt; &amp; &lt;https://evil|x&gt;');
+    expect(JSON.parse(discordBody('@everyone', 'x'.repeat(9_000), 'fired'))).toMatchObject({
+      allowed_mentions: { parse: [] },
+    });
+  });
+});
+
+describe('targets', () => {
+  it.each(['ann@example.com', 'a.b+c@sub.example.co', "o'neil@example.org"])('take the address %s', (address) => {
+    expect(mailAddress(address)).toBe(address);
+  });
+
+  it('lower the domain, not the person', () => {
+    expect(mailAddress(' Ann@EXAMPLE.com ')).toBe('Ann@example.com');
+  });
+
+  it.each([
+    'ann',
+    'ann@localhost',
+    'ann@[127.0.0.1]',
+    'a b@example.com',
+    'ann@example.com\r\nBcc: eve@example.com',
+    'Ann <ann@example.com>',
+    'ann@example.com,eve@example.com',
+    '"a@b"@example.com',
+    '.ann@example.com',
+    'an..n@example.com',
+    'ann@-example.com',
+    `${'a'.repeat(65)}@example.com`,
+    'ann@exämple.com',
+  ])('refuse the address %j', (address) => {
+    expect(mailAddress(address)).toBeUndefined();
+  });
+
+  it('tell FCM tokens, subscriptions and references apart', () => {
+    const token = 'dGVzdA:APA91bExampleExampleExample';
+    expect(pushTarget(token)).toEqual({ token });
+    const keys = { p256dh: Buffer.alloc(65, 4).toString('base64url'), auth: Buffer.alloc(16).toString('base64url') };
+    const subscription = { endpoint: 'https://push.example.com/x', keys };
+    expect(pushTarget(JSON.stringify({ ...subscription, expirationTime: null }))).toEqual({ subscription });
+    const reference = pushReference({ token });
+    expect(pushTarget(reference)).toEqual({ reference });
+    expect(reference).not.toContain(token);
+    for (const text of [
+      '',
+      'short',
+      '{',
+      '{}',
+      '{"endpoint":1}',
+      JSON.stringify({ ...subscription, keys: { auth: 'x' } }),
+      'a b '.repeat(9),
+    ]) {
+      expect(pushTarget(text)).toBeUndefined();
+    }
+  });
+});
+
+describe('the rest', () => {
+  it('makes ids that sort by time', () => {
+    const ids = [newId(1), newId(2), newId(2 ** 40)];
+    expect(ids.toSorted()).toEqual(ids);
+    for (const id of ids) expect(id).toMatch(UUID);
+  });
+
+  it('keeps secrets out of reasons', () => {
+    const reason = safeReason(
+      new Error('connect smtp://ann:hunter2@mail.example.com failed\n with rta_id_0123456789abcdef'),
+    );
+    expect(reason).not.toMatch(/hunter2|0123456789abcdef/);
+  });
+});

@@ -1,0 +1,18 @@
+/** What became of one attempt. */
+export interface Outcome {
+  result: 'delivered' | 'failed' | 'rejected';
+  /** HTTP or SMTP status. */
+  statusCode?: number;
+  /** What an owner needs to know; never a secret. */
+  detail?: string;
+  /** The first 4 KB of the answer. */
+  responseHead?: string;
+  /** The receiver asked to wait this long. */
+  retryAfterMs?: number;
+  /** The target is gone for good: it is disabled, a push token is deleted. */
+  gone?: string;
+  /** The mail server refused the address for good. */
+  bounced?: string;
+  /** The target has proven that it belongs to who asked for it. */
+  verified?: true;
+}

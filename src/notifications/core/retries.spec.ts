@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { admit, type Candidate } from './admission.js';
+import { afterAttempt, breakerState, HEALTHY } from './breaker.js';
+import { parseRetryAfter, retryWait } from './retry-schedule.js';
+import { verdict } from './verdict.js';
+
+const MINUTE = 60_000;
+const waits = (channel: 'webhook' | 'email' | 'push') =>
+  Array.from({ length: 10 }, (_, index) => retryWait(channel, index + 1, 0, () => 0.5));
+
+describe('the schedule of attempts', () => {
+  it('is the one of each channel, and ends', () => {
+    expect(waits('webhook')).toEqual([5_000, 60_000, 300_000, 1.8e6, 7.2e6, 1.8e7, 3.6e7, 3.6e7, undefined, undefined]);
+    expect(waits('email').slice(0, 6)).toEqual([60_000, 300_000, 900_000, 3.6e6, 1.44e7, undefined]);
+    expect(waits('push').slice(0, 5)).toEqual([10_000, 60_000, 300_000, 900_000, undefined]);
+  });
+
+  it('varies by a fifth either way', () => {
+    expect(retryWait('webhook', 2, 0, () => 0)).toBe(48_000);
+    expect(retryWait('webhook', 2, 0, () => 0.999_999)).toBe(72_000);
+  });
+
+  it('waits as long as the receiver asks, an hour at most, and never shorter than its step', () => {
+    expect(retryWait('webhook', 1, 90_000, () => 0.5)).toBe(90_000);
+    expect(retryWait('webhook', 1, 1e9, () => 0.5)).toBe(3_600_000);
+    expect(retryWait('webhook', 4, 1_000, () => 0.5)).toBe(1.8e6);
+  });
+
+  it('reads Retry-After as seconds or as a date', () => {
+    const now = Date.parse('2026-11-20T10:00:00Z');
+    expect(parseRetryAfter('120', now)).toBe(120_000);
+    expect(parseRetryAfter('Fri, 20 Nov 2026 10:01:00 GMT', now)).toBe(MINUTE);
+    expect(parseRetryAfter('Fri, 20 Nov 2026 09:00:00 GMT', now)).toBe(0);
+    expect(parseRetryAfter('soon', now)).toBeUndefined();
+    expect(parseRetryAfter(undefined, now)).toBeUndefined();
+  });
+
+  it('ends with the life of the message', () => {
+    const delivery = { channel: 'webhook' as const, tries: 3, expiresAt: 100_000 };
+    expect(verdict(delivery, { result: 'failed', detail: 'answered 500' }, 0).state).toBe('expired');
+    expect(verdict({ ...delivery, tries: 1 }, { result: 'failed' }, 0)).toMatchObject({
+      state: 'retrying',
+      reason: 'failed',
+    });
+    expect(verdict({ ...delivery, tries: 9 }, { result: 'failed' }, 0).state).toBe('dead');
+    expect(verdict(delivery, { result: 'rejected', detail: 'no' }, 0)).toEqual({
+      state: 'dead',
+      nextAttemptAt: null,
+      reason: 'no',
+    });
+    expect(verdict(delivery, { result: 'delivered' }, 0).state).toBe('delivered');
+  });
+});
+
+describe('the breaker of an endpoint', () => {
+  const fail = (times: number, from = HEALTHY, at = 0) =>
+    Array.from({ length: times }).reduce<typeof HEALTHY>((health) => afterAttempt(health, false, at), from);
+
+  it('opens at the fifth failure in a row, for half a minute', () => {
+    expect(breakerState(fail(4), 0)).toBe('closed');
+    const open = fail(5);
+    expect(open).toMatchObject({ openUntil: 30_000, trips: 1, failures: 5, firstFailureAt: 0 });
+    expect(breakerState(open, 29_999)).toBe('open');
+    expect(breakerState(open, 30_000)).toBe('half-open');
+  });
+
+  it('pauses twice as long after each failed probe, an hour at most', () => {
+    let health = fail(5);
+    const pauses: number[] = [];
+    for (let n = 0; n < 9; n++) {
+      const now = health.openUntil ?? 0;
+      health = afterAttempt(health, false, now);
+      pauses.push((health.openUntil ?? 0) - now);
+    }
+    expect(pauses).toEqual([60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600].map((seconds) => seconds * 1_000));
+  });
+
+  it('closes with the first success', () => {
+    expect(afterAttempt(fail(5), true, 40_000)).toEqual(HEALTHY);
+  });
+
+  it('opens at half of ten within five minutes, and forgets what is older', () => {
+    let health = HEALTHY;
+    for (let n = 0; n < 9; n++) health = afterAttempt(health, n % 2 === 1, n);
+    expect(breakerState(health, 10)).toBe('closed');
+    expect(health).toMatchObject({ windowCalls: 9, windowFailures: 5 });
+    expect(breakerState(afterAttempt(health, false, 10), 10)).toBe('open');
+    expect(afterAttempt(health, false, 6 * MINUTE)).toMatchObject({
+      windowCalls: 1,
+      windowFailures: 1,
+      openUntil: null,
+    });
+    expect(afterAttempt(health, true, 6 * MINUTE)).toEqual(HEALTHY);
+  });
+});
+
+describe('admission', () => {
+  const limits = { webhookRate: 60, mailDaily: 100 };
+  const base: Candidate = {
+    type: 'alert.fired',
+    channel: 'webhook',
+    digest: false,
+    expiresAt: 10 * MINUTE,
+    target: { status: 'active', openUntil: null },
+    recent: 0,
+    bounced: false,
+  };
+  const decide = (changes: Partial<Candidate>, lane: 'main' | 'slow' = 'main', now = MINUTE) =>
+    admit({ ...base, ...changes }, limits, lane, now);
+
+  it('lets what is due leave', () => {
+    expect(decide({})).toEqual({ action: 'send' });
+  });
+
+  it('ends what is late, or has nowhere to go', () => {
+    expect(decide({ expiresAt: MINUTE })).toMatchObject({ state: 'expired' });
+    expect(decide({ target: undefined })).toMatchObject({ state: 'suppressed', reason: 'unknown_target' });
+    expect(decide({ target: { status: 'disabled', openUntil: null } })).toMatchObject({ reason: 'target_disabled' });
+    expect(decide({ channel: 'email', bounced: true })).toMatchObject({ reason: 'bounced' });
+  });
+
+  it('holds messages to unproven targets, and lets the proof itself pass', () => {
+    const target = { status: 'pending' as const, openUntil: null };
+    expect(decide({ target })).toEqual({ action: 'defer', until: 10 * MINUTE, reason: 'target_unverified' });
+    expect(decide({ target, type: 'endpoint.verify' })).toEqual({ action: 'send' });
+  });
+
+  it('keeps off failing endpoints; only the slow lane probes them', () => {
+    const at = (openUntil: number) => ({ target: { status: 'active' as const, openUntil } });
+    expect(decide(at(2 * MINUTE))).toMatchObject({ action: 'defer', until: 2 * MINUTE });
+    expect(decide(at(1))).toMatchObject({ action: 'defer', slow: true });
+    expect(decide(at(1), 'slow')).toEqual({ action: 'probe' });
+  });
+
+  it('puts off what is over the rate; mails over the daily number leave together', () => {
+    expect(decide({ recent: 60 })).toMatchObject({ action: 'defer', reason: 'endpoint_rate' });
+    expect(decide({ channel: 'email', recent: 100 })).toEqual({
+      action: 'defer',
+      until: 60 * MINUTE,
+      reason: 'mail_daily',
+      digest: true,
+    });
+    expect(decide({ channel: 'email', recent: 100, digest: true })).toEqual({ action: 'send' });
+    expect(admit({ ...base, recent: 1e6 }, { webhookRate: 0, mailDaily: 0 }, 'main', 0)).toEqual({ action: 'send' });
+  });
+});

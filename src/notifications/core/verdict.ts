@@ -1,0 +1,25 @@
+import type { Channel, DeliveryState } from './delivery.js';
+import type { Outcome } from './outcome.js';
+import { retryWait } from './retry-schedule.js';
+
+export interface Verdict {
+  state: Extract<DeliveryState, 'delivered' | 'retrying' | 'dead' | 'expired'>;
+  /** Unix ms; null when there is no next attempt. */
+  nextAttemptAt: number | null;
+  reason: string | null;
+}
+
+/** What an attempt's outcome means for its delivery. `tries` counts this attempt; times are Unix milliseconds. */
+export function verdict(
+  { channel, tries, expiresAt }: { channel: Channel; tries: number; expiresAt: number },
+  outcome: Outcome,
+  now: number,
+): Verdict {
+  if (outcome.result === 'delivered') return { state: 'delivered', nextAttemptAt: null, reason: null };
+  const reason = outcome.detail ?? 'failed';
+  if (outcome.result === 'rejected') return { state: 'dead', nextAttemptAt: null, reason };
+  const wait = retryWait(channel, tries, outcome.retryAfterMs);
+  if (wait === undefined) return { state: 'dead', nextAttemptAt: null, reason };
+  if (now + wait >= expiresAt) return { state: 'expired', nextAttemptAt: null, reason };
+  return { state: 'retrying', nextAttemptAt: now + wait, reason };
+}

@@ -1,0 +1,182 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform, Type } from 'class-transformer';
+import { IsIn, IsInt, IsISO8601, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import {
+  CHANNELS,
+  DELIVERY_STATES,
+  MESSAGE_TYPES,
+  SYSTEM_TYPES,
+  type Channel,
+  type DeliveryState,
+  type MessageType,
+  type SystemType,
+} from '../core/delivery.js';
+
+const ATTEMPT_OUTCOMES = ['delivered', 'failed', 'rejected', 'interrupted'] as const;
+const TRIGGERS = ['auto', 'manual', 'test'] as const;
+const REDELIVERABLE = ['dead', 'expired', 'superseded', 'suppressed', 'delivered'] as const;
+
+export class DeliveriesQuery {
+  /** Most deliveries of a page. */
+  @IsOptional()
+  @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, default: 100, required: false })
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  limit?: number;
+
+  /** `page.next_cursor` of the page before, with the same other parameters. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  cursor?: string;
+
+  /** Deliveries in this state only. */
+  @IsOptional()
+  @ApiProperty({ enum: DELIVERY_STATES, required: false })
+  @IsIn(DELIVERY_STATES)
+  state?: DeliveryState;
+
+  /** Deliveries of this channel only. */
+  @IsOptional()
+  @ApiProperty({ enum: CHANNELS, required: false })
+  @IsIn(CHANNELS)
+  channel?: Channel;
+
+  /** Deliveries of this rule only. */
+  @IsOptional()
+  @Matches(/^[\w-]{1,64}$/, { message: 'ruleId must be the id of a rule' })
+  ruleId?: string;
+}
+
+export class DeliveryParams {
+  @IsUUID()
+  id!: string;
+}
+
+export class AttemptView {
+  /** @example 1 */
+  attempt!: number;
+
+  @ApiProperty({ enum: TRIGGERS, example: 'auto' })
+  trigger!: (typeof TRIGGERS)[number];
+
+  /** @example 2026-11-20T09:00:00.120Z */
+  startedAt!: string;
+
+  /**
+   * In milliseconds.
+   * @example 84
+   */
+  durationMs!: number;
+
+  @ApiProperty({ enum: ATTEMPT_OUTCOMES, example: 'failed' })
+  outcome!: (typeof ATTEMPT_OUTCOMES)[number];
+
+  /**
+   * HTTP or SMTP status; null without an answer.
+   * @example 503
+   */
+  statusCode!: number | null;
+
+  /** @example answered 503 */
+  detail!: string | null;
+
+  /** The first 4 KB of the answer, as text. */
+  response!: string | null;
+}
+
+export class DeliveryView {
+  /**
+   * Also the `webhook-id`.
+   * @example 0199a0a0-0000-7000-8000-000000000004
+   */
+  id!: string;
+
+  @ApiProperty({ enum: [...MESSAGE_TYPES, ...SYSTEM_TYPES], example: 'alert.fired' })
+  type!: MessageType | SystemType;
+
+  @ApiProperty({ enum: CHANNELS, example: 'webhook' })
+  channel!: Channel;
+
+  /** @example https://hooks.example.com/alerts */
+  target!: string;
+
+  @ApiProperty({ enum: DELIVERY_STATES, example: 'retrying' })
+  state!: DeliveryState;
+
+  /**
+   * Why it is in this state; of a superseded one the newer delivery's id.
+   * @example answered 503
+   */
+  reason!: string | null;
+
+  /** The rule it speaks of; null for the product's own messages. */
+  ruleId!: string | null;
+
+  /** @example 2 */
+  attempts!: number;
+
+  /** When it is tried next; null when it is finished. */
+  nextAttemptAt!: string | null;
+
+  /** @example 2026-11-20T09:00:00.000Z */
+  createdAt!: string;
+
+  expiresAt!: string;
+
+  finishedAt!: string | null;
+}
+
+export class DeliveryDetail extends DeliveryView {
+  /** The alert as it was sent; null for the product's own messages. */
+  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
+  data!: object | null;
+
+  attemptLog!: AttemptView[];
+}
+
+class DeliveryPageInfo {
+  next_cursor!: string | null;
+  has_more!: boolean;
+}
+
+export class DeliveryPage {
+  data!: DeliveryView[];
+  page!: DeliveryPageInfo;
+}
+
+export class RedeliverRangeBody {
+  /**
+   * Deliveries created at or after this time.
+   * @example 2026-11-20T00:00:00.000Z
+   */
+  @IsISO8601({ strict: true })
+  from!: string;
+
+  /**
+   * Deliveries created before this time.
+   * @example 2026-11-21T00:00:00.000Z
+   */
+  @IsISO8601({ strict: true })
+  to!: string;
+
+  /** In which states; dead ones when left out. */
+  @IsOptional()
+  @ApiProperty({ enum: REDELIVERABLE, isArray: true, required: false })
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? [value] : value))
+  @IsIn(REDELIVERABLE, { each: true })
+  states?: (typeof REDELIVERABLE)[number][];
+
+  /** To this target only, as the list of targets shows it. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(2_048)
+  target?: string;
+}
+
+export class RedeliverRangeAnswer {
+  /** How many are on their way again, 10,000 at most: ask again for the rest. */
+  redelivered!: number;
+}

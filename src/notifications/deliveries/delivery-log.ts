@@ -1,0 +1,114 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import type { Channel, DeliveryState, MessageType, SystemType } from '../core/delivery.js';
+import type { AttemptView, DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryView } from './deliveries.dto.js';
+
+const DEFAULT_PAGE = 100;
+
+/** What owners see of their deliveries. */
+@Injectable()
+export class DeliveryLog {
+  constructor(private readonly database: Database) {}
+
+  /** Newest first. */
+  async list(userId: string, query: DeliveriesQuery): Promise<DeliveryPage> {
+    const { limit = DEFAULT_PAGE, cursor, state = null, channel = null, ruleId = null } = query;
+    const rows = await this.database.query<DeliveryRow>(
+      `${SELECT} WHERE user_id = $1 AND ($2::bigint IS NULL OR position < $2) AND ($3::text IS NULL OR state = $3)
+         AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR data ->> 'ruleId' = $5)
+       ORDER BY position DESC LIMIT $6`,
+      [userId, cursor === undefined ? null : position(cursor), state, channel, ruleId, limit + 1],
+    );
+    const shown = rows.slice(0, limit);
+    const more = rows.length > limit;
+    const next = more ? String(shown.at(-1)?.position) : null;
+    return { data: shown.map(view), page: { next_cursor: next, has_more: more } };
+  }
+
+  async get(userId: string, id: string): Promise<DeliveryDetail> {
+    const row = await this.database.one<DeliveryRow>(`${SELECT} WHERE id = $1 AND user_id = $2`, [id, userId]);
+    if (row === undefined) throw new DomainError('not_found', 'There is no such delivery.');
+    const attempts = await this.database.query<AttemptRow>(
+      `SELECT n, trigger, started_at, duration_ms, outcome, status_code, detail, response_head FROM delivery_attempts
+       WHERE delivery_id = $1 ORDER BY n`,
+      [id],
+    );
+    // Challenges and confirmation links are not for whoever asked for the proof.
+    const data = tells(row.type) ? row.data : null;
+    return Object.assign(view(row), { data, attemptLog: attempts.map(attemptView) });
+  }
+}
+
+interface DeliveryRow {
+  [column: string]: unknown;
+  id: string;
+  position: number;
+  type: MessageType | SystemType;
+  channel: Channel;
+  target: string;
+  state: DeliveryState;
+  reason: string | null;
+  data: object;
+  attempts: number;
+  next_attempt_at: Date;
+  created_at: Date;
+  expires_at: Date;
+  finished_at: Date | null;
+}
+
+interface AttemptRow {
+  [column: string]: unknown;
+  n: number;
+  trigger: AttemptView['trigger'];
+  started_at: Date;
+  duration_ms: number;
+  outcome: AttemptView['outcome'];
+  status_code: number | null;
+  detail: string | null;
+  response_head: string | null;
+}
+
+const SELECT = `SELECT id, position, type, channel, target, state, reason, data, attempts, next_attempt_at, created_at,
+  expires_at, finished_at FROM deliveries`;
+
+function view(row: DeliveryRow): DeliveryView {
+  const { id, type, channel, target, state, reason, attempts, data } = row;
+  const waits = state === 'pending' || state === 'retrying';
+  return {
+    id,
+    type,
+    channel,
+    target,
+    state,
+    reason,
+    attempts,
+    ruleId: 'ruleId' in data ? String(data.ruleId) : null,
+    nextAttemptAt: waits ? row.next_attempt_at.toISOString() : null,
+    createdAt: row.created_at.toISOString(),
+    expiresAt: row.expires_at.toISOString(),
+    finishedAt: row.finished_at?.toISOString() ?? null,
+  };
+}
+
+function attemptView(row: AttemptRow): AttemptView {
+  return {
+    attempt: row.n,
+    trigger: row.trigger,
+    startedAt: row.started_at.toISOString(),
+    durationMs: row.duration_ms,
+    outcome: row.outcome,
+    statusCode: row.status_code,
+    detail: row.detail,
+    response: row.response_head,
+  };
+}
+
+function tells(type: MessageType | SystemType): boolean {
+  return type === 'test' || type.startsWith('alert.');
+}
+
+function position(cursor: string): string {
+  if (/^[1-9]\d{0,17}$/.test(cursor)) return cursor;
+  throw new DomainError('invalid_request', 'This cursor is not one of this list.', { field: 'cursor' });
+}

@@ -1,0 +1,136 @@
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import type { Outcome } from '../core/outcome.js';
+import { verdict } from '../core/verdict.js';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { TargetHealth } from '../targets/target-health.js';
+import { Batcher } from './batcher.js';
+import { DeliveryMetrics } from './delivery-metrics.js';
+import type { ClaimedDelivery } from './delivery-row.js';
+
+/** One attempt and what became of it. */
+export interface AttemptResult {
+  delivery: ClaimedDelivery;
+  outcome: Outcome;
+  /** Of the attempt, ms. */
+  durationMs: number;
+}
+
+/** Writes down what attempts led to: the attempt, the delivery's next state, and what it says about the target. */
+@Injectable()
+export class DeliveryResults {
+  private readonly batcher = new Batcher<AttemptResult, void>((results) => this.recordAll(results));
+
+  constructor(
+    private readonly database: Database,
+    private readonly health: TargetHealth,
+    private readonly metrics: DeliveryMetrics,
+    private readonly clock: Clock,
+  ) {}
+
+  record(result: AttemptResult): Promise<void> {
+    return this.batcher.add(result);
+  }
+
+  private async recordAll(results: readonly AttemptResult[]): Promise<void[]> {
+    const now = this.clock.now();
+    const all = results.flatMap((result) => [
+      result,
+      ...result.delivery.members.map((delivery) => ({ ...result, delivery })),
+    ]);
+    const finished = await this.database.transaction(async (tx) => {
+      await tx.query(INSERT_ATTEMPTS, [JSON.stringify(all.map(attemptRow))]);
+      const rows = all.map((result) => resultRow(result, now));
+      const { rows: changed } = await tx.query<Finished>(STORE, [JSON.stringify(rows)]);
+      await this.health.note(tx, results, now);
+      return changed;
+    });
+    this.observe(finished);
+    return results.map(() => undefined);
+  }
+
+  /** A worker that died while it sent: the attempt ends as interrupted, and the delivery is due again. */
+  async interrupt(tx: PoolClient, ids: readonly string[]): Promise<void> {
+    await tx.query(
+      `WITH lost AS (UPDATE deliveries SET state = 'retrying', next_attempt_at = now(), reason = 'interrupted',
+         tries = tries - 1 WHERE id = ANY($1) AND state = 'sending' RETURNING id, attempts, started_at)
+       INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome, detail)
+       SELECT id, attempts, 'auto', started_at, 0, 'interrupted',
+         'the worker ended while sending; whether the target got it is unknown' FROM lost
+       ON CONFLICT DO NOTHING`,
+      [ids],
+    );
+  }
+
+  private observe(finished: readonly Finished[]): void {
+    for (const { channel, state, seconds } of finished) {
+      this.metrics.count(channel, state);
+      if (state === 'delivered') this.metrics.delivered(channel, seconds);
+    }
+  }
+}
+
+interface Finished {
+  channel: string;
+  state: string;
+  seconds: number;
+}
+
+function attemptRow({ delivery, outcome, durationMs }: AttemptResult): object {
+  return {
+    delivery_id: delivery.id,
+    n: delivery.attempt,
+    trigger: delivery.type === 'test' ? 'test' : delivery.attempt > delivery.tries ? 'manual' : 'auto',
+    started_at: new Date(delivery.startedAt),
+    duration_ms: Math.max(0, Math.round(durationMs)),
+    outcome: outcome.result,
+    status_code: outcome.statusCode ?? null,
+    detail: storable(outcome.detail, 1_000),
+    response_head: storable(outcome.responseHead, 4_000),
+  };
+}
+
+function resultRow({ delivery, outcome }: AttemptResult, now: number): object {
+  const { channel, tries, expiresAt } = delivery;
+  const { state, nextAttemptAt, reason } = verdict({ channel, tries, expiresAt: expiresAt.getTime() }, outcome, now);
+  return {
+    id: delivery.id,
+    attempt: delivery.attempt,
+    state,
+    reason: storable(reason ?? undefined, 1_000),
+    next_attempt_at: nextAttemptAt === null ? null : new Date(nextAttemptAt),
+  };
+}
+
+/** NUL is the one character that PostgreSQL cannot store; halves of surrogate pairs are no text. */
+function storable(text: string | undefined, longest: number): string | null {
+  return text === undefined ? null : text.replaceAll('\0', '').slice(0, longest).toWellFormed();
+}
+
+const INSERT_ATTEMPTS = `
+  INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome, status_code, detail,
+    response_head)
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS a(delivery_id uuid, n integer, trigger text, started_at timestamptz,
+    duration_ms integer, outcome text, status_code integer, detail text, response_head text)
+  ON CONFLICT DO NOTHING`;
+
+/**
+ * Only while the attempt is the delivery's current one: a worker that was thought dead must not undo what its successor
+ * found. What would be retried gives way to a newer message about the same thing.
+ */
+const STORE = `
+  UPDATE deliveries d SET state = CASE WHEN newer.id IS NOT NULL THEN 'superseded' ELSE r.state END,
+    reason = coalesce(newer.id::text, r.reason),
+    next_attempt_at = coalesce(r.next_attempt_at, d.next_attempt_at),
+    due_at = coalesce(r.next_attempt_at, d.due_at),
+    finished_at = CASE WHEN r.state <> 'retrying' OR newer.id IS NOT NULL THEN clock_timestamp() END
+  FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, attempt integer, state text, reason text,
+      next_attempt_at timestamptz)
+    LEFT JOIN LATERAL (SELECT n.id FROM deliveries o JOIN deliveries n ON n.target_id = o.target_id
+        AND n.collapse_key = o.collapse_key AND n.position > o.position
+      WHERE r.state = 'retrying' AND o.id = r.id AND NOT o.digest AND o.type <> 'test'
+        AND n.state IN ('pending', 'sending', 'retrying')
+      ORDER BY n.position DESC LIMIT 1) newer ON true
+  WHERE d.id = r.id AND d.state = 'sending' AND d.attempts = r.attempt
+  RETURNING d.channel, d.state, extract(epoch FROM clock_timestamp() - d.created_at)::float8 AS seconds`;

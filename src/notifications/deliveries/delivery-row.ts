@@ -1,0 +1,83 @@
+import type { Channel, DeliveryState, Format, MessageType, Priority, SystemType } from '../core/delivery.js';
+
+/** A delivery that is being sent, with all that its channel needs. */
+export interface ClaimedDelivery {
+  /** The `webhook-id`: the same in every attempt. */
+  readonly id: string;
+  readonly userId: string;
+  readonly targetId: string;
+  readonly channel: Channel;
+  readonly target: string;
+  /** The push token, sealed. */
+  readonly sealedTarget: string | null;
+  /** Sealed signing secrets, the current one first. */
+  readonly sealedSecrets: readonly string[];
+  readonly type: MessageType | SystemType;
+  readonly data: object;
+  readonly template: string | null;
+  readonly format: Format | null;
+  readonly priority: Priority;
+  readonly collapseKey: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** Number of this attempt, from 1. */
+  readonly attempt: number;
+  /** Number of this attempt since the delivery was created or asked for again. */
+  readonly tries: number;
+  /** The first attempt's moment, Unix ms. */
+  readonly startedAt: number;
+  /** Others that leave in the same mail. */
+  readonly members: readonly ClaimedDelivery[];
+}
+
+/** A delivery and its target as the claim reads them. */
+export interface CandidateRow {
+  id: string;
+  position: number;
+  user_id: string;
+  target_id: string | null;
+  channel: Channel;
+  target: string;
+  type: MessageType | SystemType;
+  data: object;
+  template: string | null;
+  format: Format | null;
+  priority: Priority;
+  digest: boolean;
+  collapse_key: string;
+  state: DeliveryState;
+  attempts: number;
+  tries: number;
+  created_at: Date;
+  expires_at: Date;
+  status: 'pending' | 'active' | 'disabled' | null;
+  sealed: string | null;
+  breaker_open_until: Date | null;
+  secrets: string[];
+  recent: number;
+  bounced: boolean;
+}
+
+export function claimed(row: CandidateRow, startedAt: number, members: readonly ClaimedDelivery[]): ClaimedDelivery {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    targetId: row.target_id ?? '',
+    channel: row.channel,
+    target: row.target,
+    sealedTarget: row.sealed,
+    sealedSecrets: row.secrets,
+    type: row.type,
+    data: row.data,
+    template: row.template,
+    format: row.format,
+    priority: row.priority,
+    collapseKey: row.collapse_key,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    attempt: row.attempts + 1,
+    tries: row.tries + 1,
+    startedAt,
+    members,
+  };
+}

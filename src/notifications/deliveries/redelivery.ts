@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { Deliveries } from './deliveries.js';
+import type { DeliveryDetail, RedeliverRangeBody } from './deliveries.dto.js';
+import { DeliveryLog } from './delivery-log.js';
+
+/** A delivery that was asked for again has a life of its own. */
+const LIFE_HOURS = 24;
+/** Of one request. */
+const MOST = 10_000;
+
+/** Sends finished deliveries again, with their old id: a receiver that got it before can tell. */
+@Injectable()
+export class Redelivery {
+  constructor(
+    private readonly database: Database,
+    private readonly deliveries: Deliveries,
+    private readonly log: DeliveryLog,
+  ) {}
+
+  /** Throws `conflict` for a delivery that is still on its way. */
+  async redeliver(userId: string, id: string): Promise<DeliveryDetail> {
+    await this.log.get(userId, id);
+    const again = await this.database.query<{ id: string }>(`${AGAIN} AND id = $2 RETURNING id`, [userId, id]);
+    if (again.length === 0) {
+      throw new DomainError('conflict', 'This delivery is on its way, or is no message that can be sent again.');
+    }
+    this.deliveries.announce([id]);
+    return this.log.get(userId, id);
+  }
+
+  /** The oldest first; returns how many. */
+  async redeliverRange(userId: string, body: RedeliverRangeBody): Promise<number> {
+    const { states = ['dead'], target = null } = body;
+    const [from, to] = [moment(body.from, 'from'), moment(body.to, 'to')];
+    const again = await this.database.query<{ id: string }>(
+      `${AGAIN} AND id IN (SELECT id FROM deliveries WHERE user_id = $1 AND created_at >= $2 AND created_at < $3
+         AND state = ANY($4) AND ($5::text IS NULL OR target = $5) ORDER BY position LIMIT $6) RETURNING id`,
+      [userId, from, to, states, target?.replaceAll('\0', ''), MOST],
+    );
+    this.deliveries.announce(again.map(({ id }) => id));
+    return again.length;
+  }
+}
+
+function moment(text: string, field: string): Date {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new DomainError('invalid_request', `${field} is a time such as 2026-11-20T00:00:00.000Z.`, { field });
+}
+
+/** Proofs have their own way to be asked for again. */
+const AGAIN = `
+  UPDATE deliveries SET state = 'pending', reason = NULL, tries = 0, finished_at = NULL, digest = false,
+    next_attempt_at = now(), due_at = now() + interval '5 seconds', expires_at = now() + interval '${LIFE_HOURS} hours'
+  WHERE user_id = $1 AND state IN ('delivered', 'dead', 'expired', 'superseded', 'suppressed')
+    AND (type LIKE 'alert.%' OR type = 'test') AND target_id IS NOT NULL`;

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { safeReason } from '../core/safe-reason.js';
+import { Database } from '../../platform/database/database.js';
+import { Settings } from '../../platform/settings/settings.js';
+import { DeliveryResults } from './delivery-results.js';
+import { DeliveryWorker } from './delivery-worker.js';
+import { Lanes, type Job } from './lanes.js';
+
+/** Also the longest a retry, a quiet hour's end or a fresh proof waits for its job. */
+const EVERY_MS = 250;
+const RECOVER_EVERY_MS = 5_000;
+const BATCH = 1_000;
+/** A queued job that nobody finished by then is queued again; the queue knows what it still holds. */
+const REQUEUE_MS = 30_000;
+const FORGET_EVERY_MS = 600_000;
+const FORGET_BATCH = 5_000;
+/** Deliveries at once while the queue is away and this process sends them itself. */
+const DIRECT_AT_ONCE = 50;
+
+/**
+ * Finds what a queue cannot know: deliveries that were committed and not enqueued, whose time has come, or whose worker
+ * died while it sent. Safe in several processes at once. While the queue is away, it hands them to the worker itself.
+ */
+@Injectable()
+export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Sweeper.name);
+  private readonly stopping = new AbortController();
+  private running: Promise<void> | undefined;
+  private forgotAt = 0;
+  private recoveredAt = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly results: DeliveryResults,
+    private readonly lanes: Lanes,
+    private readonly worker: DeliveryWorker,
+    private readonly settings: Settings,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.settings.role !== 'gateway') this.running = this.loop();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async loop(): Promise<void> {
+    // Without Redis this process is the only one: whatever is being sent, nobody is sending it any more.
+    let orphaned = this.settings.redisUrl === undefined;
+    let failed = false;
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.recover(orphaned);
+        orphaned = false;
+        while ((await this.sweep()) === BATCH && !this.stopping.signal.aborted);
+        await this.forget();
+        failed = false;
+      } catch (error) {
+        if (!failed) this.logger.warn({ reason: safeReason(error) }, 'deliveries cannot be swept; trying again');
+        failed = true;
+      }
+      await sleep(EVERY_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Puts what is due into the queues; returns how many that were. */
+  async sweep(): Promise<number> {
+    const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_MS]);
+    if (jobs.length > 0 && !(await this.lanes.put(jobs))) await this.deliverDirectly(jobs);
+    return jobs.length;
+  }
+
+  /** Ends attempts whose worker has died; `all`: there is no other process, so whatever was on its way is not any more. */
+  private async recover(all: boolean): Promise<void> {
+    if (Date.now() - this.recoveredAt < RECOVER_EVERY_MS) return;
+    await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ id: string }>(
+        `SELECT id FROM deliveries WHERE state = 'sending' AND (due_at <= now() OR $1) LIMIT $2 FOR UPDATE SKIP LOCKED`,
+        [all, all ? null : BATCH],
+      );
+      if (all) await tx.query(REQUEUE_ALL);
+      if (rows.length === 0) return;
+      this.logger.warn({ deliveries: rows.length }, 'found deliveries whose sender has ended');
+      const ids = rows.map(({ id }) => id);
+      await this.results.interrupt(tx, ids);
+      await tx.query(`UPDATE deliveries SET due_at = now() WHERE id = ANY($1)`, [ids]);
+    });
+    this.recoveredAt = Date.now();
+  }
+
+  private async deliverDirectly(jobs: readonly Job[]): Promise<void> {
+    const waiting = [...jobs];
+    const work = async (): Promise<void> => {
+      for (let job = waiting.shift(); job && !this.stopping.signal.aborted; job = waiting.shift()) {
+        await this.worker.deliver(job.id, job.channel, 'slow');
+      }
+    };
+    await Promise.all(Array.from({ length: DIRECT_AT_ONCE }, work));
+  }
+
+  private async forget(): Promise<void> {
+    if (Date.now() - this.forgotAt < FORGET_EVERY_MS) return;
+    this.forgotAt = Date.now();
+    for (let gone = FORGET_BATCH; gone === FORGET_BATCH && !this.stopping.signal.aborted;) {
+      const rows = await this.database.query(FORGET, [this.settings.deliveryRetentionDays, FORGET_BATCH]);
+      gone = rows.length;
+    }
+  }
+}
+
+const TAKE_DUE = `
+  UPDATE deliveries d SET due_at = now() + $2 * interval '1 ms'
+  FROM (SELECT id FROM deliveries WHERE state IN ('pending', 'retrying') AND due_at <= now()
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
+  WHERE d.id = due.id
+  RETURNING d.id, d.channel, d.priority, d.attempts,
+    EXISTS (SELECT FROM notification_targets t WHERE t.id = d.target_id AND t.failures > 0) AS slow`;
+
+const REQUEUE_ALL = `
+  UPDATE deliveries SET due_at = next_attempt_at
+  WHERE state IN ('pending', 'retrying') AND due_at > now() AND next_attempt_at <= now()
+    AND reason IS DISTINCT FROM 'target_unverified'`;
+
+const FORGET = `
+  DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries
+    WHERE created_at < now() - $1 * interval '1 day' AND state NOT IN ('pending', 'retrying', 'sending') LIMIT $2)
+  RETURNING 1`;

@@ -1,0 +1,8 @@
+export * from './core/delivery.js';
+export * from './core/preferences.js';
+export { sendTime, type SendTime } from './core/send-time.js';
+export { Deliveries } from './deliveries/deliveries.js';
+export { NotificationsModule } from './notifications.module.js';
+export { Preferences } from './preferences/preferences.js';
+export { Targets, type TargetStatus } from './targets/targets.js';
+export { Templates, type PreviewRequest, type RenderedMessage } from './templates/templates.js';

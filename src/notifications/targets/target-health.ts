@@ -1,0 +1,151 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { afterAttempt, HEALTHY, type Health } from '../core/breaker.js';
+import type { Outcome } from '../core/outcome.js';
+import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
+import { TargetWarnings } from './target-warnings.js';
+
+const DAY_MS = 86_400_000;
+/** An endpoint that fails so long, and never succeeds, warns its owner, then is disabled. */
+const WARN_AFTER_MS = DAY_MS;
+const DISABLE_AFTER_MS = 5 * DAY_MS;
+
+interface Attempt {
+  delivery: ClaimedDelivery;
+  outcome: Outcome;
+}
+
+/** What attempts say about their targets: the breaker all workers share, proofs, dead tokens, refused addresses. */
+@Injectable()
+export class TargetHealth {
+  private readonly logger = new Logger(TargetHealth.name);
+
+  constructor(private readonly warnings: TargetWarnings) {}
+
+  async note(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
+    await this.noteEndpoints(
+      tx,
+      attempts.filter(({ delivery }) => delivery.channel === 'webhook'),
+      now,
+    );
+    for (const { delivery, outcome } of attempts) {
+      if (outcome.verified) await this.activate(tx, delivery.targetId);
+      if (outcome.gone) await this.disable(tx, delivery, outcome.gone);
+      if (outcome.bounced) await suppressAddress(tx, delivery.targetId, outcome.bounced);
+    }
+  }
+
+  /** A target has proven itself: what waited for that is due. */
+  async activate(tx: PoolClient, targetId: string): Promise<void> {
+    await tx.query(
+      `UPDATE notification_targets SET status = 'active', status_reason = NULL, verified_at = now(), token_hash = NULL,
+         updated_at = now() WHERE id = $1 AND status = 'pending'`,
+      [targetId],
+    );
+    await tx.query(
+      `UPDATE deliveries SET next_attempt_at = now(), due_at = now(), reason = NULL
+       WHERE target_id = $1 AND state = 'pending' AND reason = 'target_unverified'`,
+      [targetId],
+    );
+  }
+
+  private async noteEndpoints(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
+    const ids = [...new Set(attempts.map(({ delivery }) => delivery.targetId))].sort();
+    const failed = attempts.filter(({ outcome }) => outcome.result !== 'delivered').map((a) => a.delivery.targetId);
+    // A healthy endpoint that took its message is not touched: nearly all of them.
+    const { rows } = await tx.query<HealthRow>(
+      `SELECT id, failures, first_failure_at, warned_at, window_started_at, window_calls, window_failures,
+         breaker_open_until, breaker_trips FROM notification_targets
+       WHERE id = ANY($1) AND (id = ANY($2) OR window_started_at IS NOT NULL OR breaker_open_until IS NOT NULL)
+       ORDER BY id FOR UPDATE`,
+      [ids, failed],
+    );
+    for (const row of rows) {
+      const own = attempts.filter(({ delivery }) => delivery.targetId === row.id);
+      const health = own.reduce((h, { outcome }) => afterAttempt(h, outcome.result === 'delivered', now), fromRow(row));
+      await this.store(tx, row, health, own, now);
+    }
+  }
+
+  private async store(
+    tx: PoolClient,
+    row: HealthRow,
+    health: Health,
+    attempts: readonly Attempt[],
+    now: number,
+  ): Promise<void> {
+    const failingMs = health.firstFailureAt === null ? 0 : now - health.firstFailureAt;
+    const warn = failingMs >= WARN_AFTER_MS && row.warned_at === null;
+    await tx.query(
+      `UPDATE notification_targets SET failures = $2, first_failure_at = $3, window_started_at = $4, window_calls = $5,
+         window_failures = $6, breaker_open_until = $7, breaker_trips = $8, updated_at = now(),
+         warned_at = CASE WHEN $9 THEN now() WHEN $2 = 0 THEN NULL ELSE warned_at END WHERE id = $1`,
+      [
+        row.id,
+        health.failures,
+        date(health.firstFailureAt),
+        date(health.windowStartedAt),
+        health.windowCalls,
+        health.windowFailures,
+        date(health.openUntil),
+        health.trips,
+        warn,
+      ],
+    );
+    if (health.openUntil !== null && row.breaker_open_until === null) {
+      this.logger.warn({ targetId: row.id, failures: health.failures }, 'endpoint fails; it gets a pause');
+    }
+    const [last] = attempts.slice(-1);
+    if (last === undefined) return;
+    if (failingMs >= DISABLE_AFTER_MS) await this.disable(tx, last.delivery, 'failing');
+    else if (warn) await this.warnings.warn(tx, last.delivery, 'endpoint.failing', last.outcome.detail ?? 'no answer');
+  }
+
+  private async disable(tx: PoolClient, delivery: ClaimedDelivery, reason: string): Promise<void> {
+    const { rowCount } = await tx.query(
+      `UPDATE notification_targets SET status = 'disabled', status_reason = $2, sealed = NULL, updated_at = now()
+       WHERE id = $1 AND status <> 'disabled'`,
+      [delivery.targetId, reason],
+    );
+    if (rowCount === 0) return;
+    this.logger.log({ targetId: delivery.targetId, reason }, 'target disabled');
+    if (delivery.channel === 'webhook') await this.warnings.warn(tx, delivery, 'endpoint.disabled', reason);
+  }
+}
+
+interface HealthRow {
+  id: string;
+  failures: number;
+  first_failure_at: Date | null;
+  warned_at: Date | null;
+  window_started_at: Date | null;
+  window_calls: number;
+  window_failures: number;
+  breaker_open_until: Date | null;
+  breaker_trips: number;
+}
+
+function fromRow(row: HealthRow): Health {
+  return {
+    ...HEALTHY,
+    failures: row.failures,
+    firstFailureAt: row.first_failure_at?.getTime() ?? null,
+    windowStartedAt: row.window_started_at?.getTime() ?? null,
+    windowCalls: row.window_calls,
+    windowFailures: row.window_failures,
+    openUntil: row.breaker_open_until?.getTime() ?? null,
+    trips: row.breaker_trips,
+  };
+}
+
+function date(time: number | null): Date | null {
+  return time === null ? null : new Date(time);
+}
+
+async function suppressAddress(tx: PoolClient, targetId: string, reason: string): Promise<void> {
+  await tx.query(
+    `INSERT INTO mail_suppressions (address_key, reason)
+     SELECT target_key, $2 FROM notification_targets WHERE id = $1 ON CONFLICT DO NOTHING`,
+    [targetId, reason.slice(0, 500)],
+  );
+}

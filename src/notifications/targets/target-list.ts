@@ -1,0 +1,130 @@
+import { Injectable } from '@nestjs/common';
+import type { Channel } from '../core/delivery.js';
+import { sha256 } from '../core/ids.js';
+import { PublicLinks } from '../channels/public-links.js';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { TargetHealth } from './target-health.js';
+import { TargetRules } from './target-rules.js';
+import { Targets } from './targets.js';
+import type { TargetView } from './targets.dto.js';
+
+/** Between two proofs of one target: whoever gets them must not be flooded. */
+const PROOF_EVERY_MINUTES = 5;
+
+/** What owners see of their targets, and what the links in mails do. */
+@Injectable()
+export class TargetList {
+  constructor(
+    private readonly database: Database,
+    private readonly targets: Targets,
+    private readonly rules: TargetRules,
+    private readonly health: TargetHealth,
+    private readonly links: PublicLinks,
+  ) {}
+
+  async list(userId: string): Promise<TargetView[]> {
+    const rows = await this.database.query<TargetRow>(`${SELECT} WHERE user_id = $1 ORDER BY created_at, id`, [userId]);
+    return rows.map(view);
+  }
+
+  /** Asks for the proof again: of a pending target, or to bring back one that was disabled. */
+  async verify(userId: string, id: string): Promise<TargetView> {
+    return this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<TargetRow & { recently: boolean }>(
+        `SELECT *, coalesce(verification_started_at > now() - $3 * interval '1 minute', false) AS recently
+         FROM notification_targets WHERE id = $1 AND user_id = $2 FOR UPDATE`,
+        [id, userId, PROOF_EVERY_MINUTES],
+      );
+      const [row] = rows;
+      if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
+      if (row.status === 'active') return view(row);
+      if (row.channel === 'push') throw new DomainError('conflict', 'Register the device again to get a new token.');
+      if (row.recently) {
+        throw new DomainError('rate_limited', `A proof was asked for within the last ${PROOF_EVERY_MINUTES} minutes.`, {
+          retryAfterMs: PROOF_EVERY_MINUTES * 60_000,
+        });
+      }
+      await this.targets.startProof(tx, { id, userId, channel: row.channel, target: row.target });
+      if (this.rules.normalise(row.channel, row.target).status === 'active') await this.health.activate(tx, id);
+      const [changed] = (await tx.query<TargetRow>(`${SELECT} WHERE id = $1`, [id])).rows;
+      return view(changed ?? row);
+    });
+  }
+
+  /** The address behind a confirmation link; undefined for a link that is none any more. */
+  async confirmable(token: string): Promise<string | undefined> {
+    const row = await this.database.one<{ target: string }>(
+      'SELECT target FROM notification_targets WHERE token_hash = $1 AND token_expires_at > now()',
+      [sha256(token)],
+    );
+    return row?.target;
+  }
+
+  /** Whoever has the link reads that mailbox. Returns the address; undefined for a link that is none any more. */
+  async confirm(token: string): Promise<string | undefined> {
+    return this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ id: string; target: string }>(
+        `SELECT id, target FROM notification_targets
+         WHERE token_hash = $1 AND token_expires_at > now() AND channel = 'email' FOR UPDATE`,
+        [sha256(token)],
+      );
+      const [row] = rows;
+      if (row !== undefined) await this.health.activate(tx, row.id);
+      return row?.target;
+    });
+  }
+
+  /** No mail of this user to this address any more. Returns the address; undefined for a link that was not made here. */
+  async unsubscribe(token: string): Promise<string | undefined> {
+    const id = this.links.unsubscribedTarget(token);
+    if (id === undefined) return undefined;
+    const row = await this.database.one<{ target: string }>(
+      `UPDATE notification_targets SET status = 'disabled', status_reason = 'unsubscribed', token_hash = NULL,
+         updated_at = now() WHERE id = $1 RETURNING target`,
+      [id],
+    );
+    return row?.target;
+  }
+
+  /** The address behind an unsubscribe link. */
+  async unsubscribable(token: string): Promise<string | undefined> {
+    const id = this.links.unsubscribedTarget(token);
+    if (id === undefined) return undefined;
+    const row = await this.database.one<{ target: string }>('SELECT target FROM notification_targets WHERE id = $1', [
+      id,
+    ]);
+    return row?.target;
+  }
+}
+
+interface TargetRow {
+  [column: string]: unknown;
+  id: string;
+  channel: Channel;
+  target: string;
+  status: 'pending' | 'active' | 'disabled';
+  status_reason: string | null;
+  failures: number;
+  breaker_open_until: Date | null;
+  created_at: Date;
+  verified_at: Date | null;
+}
+
+const SELECT = `SELECT id, channel, target, status, status_reason, failures, breaker_open_until, created_at, verified_at
+  FROM notification_targets`;
+
+function view(row: TargetRow): TargetView {
+  const { id, channel, target, status, failures } = row;
+  return {
+    id,
+    channel,
+    target,
+    status,
+    failures,
+    reason: row.status_reason,
+    pausedUntil: row.breaker_open_until?.toISOString() ?? null,
+    createdAt: row.created_at.toISOString(),
+    verifiedAt: row.verified_at?.toISOString() ?? null,
+  };
+}

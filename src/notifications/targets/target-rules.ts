@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import type { Channel } from '../core/delivery.js';
+import { EgressPolicy, EgressRefused } from '../core/egress-policy.js';
+import { mailAddress, pushReference, pushTarget } from '../core/target-forms.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { Settings } from '../../platform/settings/settings.js';
+
+export interface NormalisedTarget {
+  /** As it is shown, kept in rules and compared. */
+  target: string;
+  /** What a push target really is; to be sealed. */
+  secret?: string;
+  /** Of a target that is not known yet. */
+  status: 'pending' | 'active';
+}
+
+/** Whoever knows these addresses was given them by the owner, and their hosts echo no challenge. */
+const CAPABILITY_URLS: readonly RegExp[] = [
+  /^https:\/\/hooks\.slack\.com\/services\/./,
+  /^https:\/\/(?:\w+\.)?discord(?:app)?\.com\/api\/(?:v\d+\/)?webhooks\/./,
+];
+
+/** What can be said about a target without calling it. */
+@Injectable()
+export class TargetRules {
+  constructor(
+    private readonly settings: Settings,
+    private readonly policy: EgressPolicy,
+  ) {}
+
+  /** Throws `invalid_request` for a target that can never be used. */
+  normalise(channel: Channel, target: string): NormalisedTarget {
+    if (channel === 'email') return this.mail(target);
+    return channel === 'webhook' ? this.webhook(target) : this.push(target);
+  }
+
+  private mail(text: string): NormalisedTarget {
+    const target = mailAddress(text);
+    if (target === undefined) throw invalid('an email target is an address such as ann@example.com');
+    return { target, status: this.settings.verifyTargets ? 'pending' : 'active' };
+  }
+
+  private webhook(text: string): NormalisedTarget {
+    const target = this.url(text);
+    const proven = !this.settings.verifyTargets || CAPABILITY_URLS.some((form) => form.test(target));
+    return { target, status: proven ? 'active' : 'pending' };
+  }
+
+  private push(text: string): NormalisedTarget {
+    const parsed = pushTarget(text);
+    if (parsed === undefined) throw invalid('a push target is an FCM token or the JSON of a PushSubscription');
+    if ('reference' in parsed) return { target: parsed.reference, status: 'active' };
+    if ('token' in parsed) return { target: pushReference(parsed), secret: parsed.token, status: 'active' };
+    const { keys } = parsed.subscription;
+    const subscription = { endpoint: this.url(parsed.subscription.endpoint), keys };
+    return { target: pushReference({ subscription }), secret: JSON.stringify(subscription), status: 'active' };
+  }
+
+  private url(text: string): string {
+    try {
+      return this.policy.url(text).href;
+    } catch (error) {
+      if (error instanceof EgressRefused) throw invalid(`this address is not allowed: ${error.message}`);
+      throw error;
+    }
+  }
+}
+
+function invalid(detail: string): DomainError {
+  return new DomainError('invalid_request', `The target is not valid: ${detail}.`, {
+    field: 'target',
+    errors: [{ pointer: '/target', code: 'invalid_target', detail }],
+  });
+}

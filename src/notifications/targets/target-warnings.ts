@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { Clock } from '../../platform/clock/clock.js';
+import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
+import { Deliveries } from '../deliveries/deliveries.js';
+
+const WORTH_KNOWING_MS = 3 * 86_400_000;
+
+/** Mails to the owner of an endpoint about the endpoint. An owner without a confirmed address sees it in the API only. */
+@Injectable()
+export class TargetWarnings {
+  constructor(
+    private readonly deliveries: Deliveries,
+    private readonly clock: Clock,
+  ) {}
+
+  async warn(
+    tx: PoolClient,
+    { userId, target, targetId }: ClaimedDelivery,
+    type: 'endpoint.failing' | 'endpoint.disabled',
+    reason: string,
+  ): Promise<void> {
+    const { rows } = await tx.query<{ target: string }>(
+      `SELECT target FROM notification_targets WHERE user_id = $1 AND channel = 'email' AND status = 'active'
+       ORDER BY verified_at LIMIT 1`,
+      [userId],
+    );
+    const warnings = rows.map(({ target: address }) => ({
+      userId,
+      channel: 'email' as const,
+      target: address,
+      type,
+      data: { endpoint: target, reason },
+      priority: 'high' as const,
+      collapseKey: `${type}:${targetId}`,
+      expiresAt: new Date(this.clock.now() + WORTH_KNOWING_MS),
+    }));
+    await this.deliveries.create(tx, warnings);
+  }
+}

@@ -1,0 +1,70 @@
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { Audit, CurrentCaller, type Caller } from '../../access/index.js';
+import { WebPush } from '../channels/push/web-push.js';
+import { TargetList } from './target-list.js';
+import { TargetRules } from './target-rules.js';
+import {
+  PushKeyView,
+  RotateSecretBody,
+  TargetList as TargetListView,
+  TargetParams,
+  TargetView,
+  WebhookSecretList,
+  WebhookSecretView,
+} from './targets.dto.js';
+import { WebhookSecrets } from './webhook-secrets.js';
+
+@ApiTags('Notifications')
+@ApiBearerAuth()
+@Controller('v1/notifications')
+export class TargetsController {
+  constructor(
+    private readonly targets: TargetList,
+    private readonly rules: TargetRules,
+    private readonly secrets: WebhookSecrets,
+    private readonly webPush: WebPush,
+    private readonly audit: Audit,
+  ) {}
+
+  /** Your mail addresses, endpoints and devices, with their state. They become known when a rule names them. */
+  @Get('targets')
+  async list(@CurrentCaller() { userId }: Caller): Promise<TargetListView> {
+    return { data: await this.targets.list(userId) };
+  }
+
+  /** Sends the confirmation mail or the challenge again; also brings back a target that was disabled. */
+  @Post('targets/:id/verify')
+  @HttpCode(202)
+  verify(@Param() { id }: TargetParams, @CurrentCaller() { userId }: Caller): Promise<TargetView> {
+    return this.targets.verify(userId, id);
+  }
+
+  /** The signing secret of each of your webhook endpoints. */
+  @Get('webhook-secrets')
+  async listSecrets(@CurrentCaller() caller: Caller): Promise<WebhookSecretList> {
+    await this.audit.record({ actor: caller.userId, action: 'webhook_secret.read', outcome: 'ok' });
+    return { data: await this.secrets.list(caller.userId) };
+  }
+
+  /** A new signing secret. The old one signs beside it for 24 hours, so that receivers can change in peace. */
+  @Post('webhook-secrets/rotate')
+  @HttpCode(200)
+  async rotate(@Body() { target }: RotateSecretBody, @CurrentCaller() caller: Caller): Promise<WebhookSecretView> {
+    const normalised = target === undefined ? undefined : this.rules.normalise('webhook', target).target;
+    const secret = await this.secrets.rotate(caller.userId, normalised);
+    await this.audit.record({
+      actor: caller.userId,
+      action: 'webhook_secret.rotate',
+      subject: secret.target,
+      outcome: 'ok',
+    });
+    return secret;
+  }
+
+  /** The key with which a browser subscribes to pushes of this service. */
+  @Get('push-key')
+  pushKey(): PushKeyView {
+    return { publicKey: this.webPush.publicKey };
+  }
+}

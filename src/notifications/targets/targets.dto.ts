@@ -1,0 +1,85 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { CHANNELS, type Channel } from '../core/delivery.js';
+
+const STATUSES = ['pending', 'active', 'disabled'] as const;
+
+export class TargetParams {
+  @IsUUID()
+  id!: string;
+}
+
+export class TargetView {
+  /** @example 0199a0a0-0000-7000-8000-000000000003 */
+  id!: string;
+
+  @ApiProperty({ enum: CHANNELS, example: 'webhook' })
+  channel!: Channel;
+
+  /**
+   * The normalised address; of a push target a name that stands for its token.
+   * @example https://hooks.example.com/alerts
+   */
+  target!: string;
+
+  @ApiProperty({ enum: STATUSES, example: 'active' })
+  status!: 'pending' | 'active' | 'disabled';
+
+  /** Why it is disabled: `gone`, `failing`, `unsubscribed`, `token_gone`, `asked_to_stop`. */
+  reason!: string | null;
+
+  /** Failed attempts in a row. */
+  failures!: number;
+
+  /** While its endpoint fails nothing is sent before this time. */
+  pausedUntil!: string | null;
+
+  /** @example 2026-11-20T09:00:00.000Z */
+  createdAt!: string;
+
+  verifiedAt!: string | null;
+}
+
+export class TargetList {
+  data!: TargetView[];
+}
+
+export class RotateSecretBody {
+  /**
+   * The endpoint; may be left out by users with only one.
+   * @example https://hooks.example.com/alerts
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(2_048)
+  target?: string;
+}
+
+export class WebhookSecretView {
+  /** @example https://hooks.example.com/alerts */
+  target!: string;
+
+  /**
+   * Signs every message to this endpoint, by Standard Webhooks.
+   * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+   */
+  secret!: string;
+
+  /** @example 2026-11-20T09:00:00.000Z */
+  createdAt!: string;
+
+  /** Until then the secret before it signs too; null: there is none. */
+  previousValidUntil!: string | null;
+}
+
+export class WebhookSecretList {
+  data!: WebhookSecretView[];
+}
+
+export class PushKeyView {
+  /**
+   * `applicationServerKey` for PushManager.subscribe.
+   * @example BIPsz7Qy1KqQ9gZvP7Lwq6sQ
+   */
+  publicKey!: string;
+}

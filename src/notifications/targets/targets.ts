@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { confirmContext } from '../channels/email/email-channel.js';
+import { pushContext } from '../channels/push/push-channel.js';
+import type { Channel } from '../core/delivery.js';
+import { newId, sha256 } from '../core/ids.js';
+import { Deliveries } from '../deliveries/deliveries.js';
+import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { SecretBox } from '../../platform/secrets/secret-box.js';
+import { TargetRules, type NormalisedTarget } from './target-rules.js';
+import { WebhookSecrets } from './webhook-secrets.js';
+
+export type TargetStatus = 'pending' | 'active' | 'disabled';
+
+export interface ClaimedTarget {
+  target: string;
+  status: TargetStatus;
+}
+
+/** A challenge or a confirmation link is good for so long. */
+const PROOF_MS = 3 * 86_400_000;
+/** Of one user, all channels together. */
+const MOST_TARGETS = 1_000;
+/** Of one user, and of one address over all users: nobody is flooded with confirmations. */
+const MOST_PENDING_MAILS = 10;
+const MOST_PENDING_OF_ADDRESS = 5;
+
+/** Where messages go, per user: checked, normalised, and proven to belong to who asks for them. */
+@Injectable()
+export class Targets {
+  constructor(
+    private readonly database: Database,
+    private readonly rules: TargetRules,
+    private readonly deliveries: Deliveries,
+    private readonly secrets: WebhookSecrets,
+    private readonly box: SecretBox,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Checks a target and makes it known to its user; throws `invalid_request` for one that can never be used. Its proof of
+   * ownership starts when `tx` commits. A target that is known already is left as it is, also when it is disabled.
+   */
+  async claim(tx: PoolClient, userId: string, channel: Channel, target: string): Promise<ClaimedTarget> {
+    const normalised = this.rules.normalise(channel, target);
+    const known = await this.known(tx, userId, channel, normalised);
+    if (known !== undefined) return known;
+    await this.checkNumbers(tx, userId, channel, normalised);
+    const id = newId(this.clock.now());
+    const sealed = normalised.secret === undefined ? null : this.box.seal(normalised.secret, pushContext(id));
+    const { rowCount } = await tx.query(
+      `INSERT INTO notification_targets (id, user_id, channel, target, target_key, sealed, status, verified_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 = 'active' THEN now() END)
+       ON CONFLICT (user_id, channel, target_key) DO NOTHING`,
+      [id, userId, channel, normalised.target, sha256(normalised.target), sealed, normalised.status],
+    );
+    if (rowCount === 0) return this.claim(tx, userId, channel, target);
+    if (channel === 'webhook') await this.secrets.begin(tx, id);
+    if (normalised.status === 'pending') await this.startProof(tx, { id, userId, channel, target: normalised.target });
+    return { target: normalised.target, status: normalised.status };
+  }
+
+  /** The status of each known target, by its normalised form. */
+  async statuses(userId: string, targets: readonly string[]): Promise<Map<string, TargetStatus>> {
+    const rows = await this.database.query<{ target: string; status: TargetStatus }>(
+      'SELECT target, status FROM notification_targets WHERE user_id = $1 AND target = ANY($2)',
+      [userId, targets],
+    );
+    return new Map(rows.map(({ target, status }) => [target, status]));
+  }
+
+  /** A new challenge or confirmation mail. What was proven before is no more until this one is answered. */
+  async startProof(
+    tx: PoolClient,
+    { id, userId, channel, target }: { id: string; userId: string; channel: Channel; target: string },
+  ): Promise<void> {
+    const token = randomBytes(24).toString('base64url');
+    const expiresAt = new Date(this.clock.now() + PROOF_MS);
+    await tx.query(
+      `UPDATE notification_targets SET status = 'pending', status_reason = NULL, token_hash = $2, token_expires_at = $3,
+         verification_started_at = now(), failures = 0, first_failure_at = NULL, breaker_open_until = NULL,
+         breaker_trips = 0, window_started_at = NULL, updated_at = now() WHERE id = $1`,
+      [id, sha256(token), expiresAt],
+    );
+    const common = { userId, channel, target, priority: 'high' as const, collapseKey: `proof:${id}`, expiresAt };
+    const proof =
+      channel === 'email'
+        ? { ...common, type: 'target.confirm' as const, data: { token: this.box.seal(token, confirmContext(id)) } }
+        : { ...common, type: 'endpoint.verify' as const, data: { challenge: token } };
+    const ids = await this.deliveries.create(tx, [proof]);
+    // Due at once: nobody announces it, the sweeper finds it after the commit.
+    await tx.query('UPDATE deliveries SET due_at = now() WHERE id = ANY($1)', [ids]);
+  }
+
+  private async known(
+    tx: PoolClient,
+    userId: string,
+    channel: Channel,
+    { target, secret }: NormalisedTarget,
+  ): Promise<ClaimedTarget | undefined> {
+    const { rows } = await tx.query<ClaimedTarget & { id: string; sealed: string | null }>(
+      `SELECT id, target, status, sealed FROM notification_targets
+       WHERE user_id = $1 AND channel = $2 AND target_key = $3`,
+      [userId, channel, sha256(target)],
+    );
+    const [row] = rows;
+    if (row === undefined && channel === 'push' && secret === undefined) {
+      throw new DomainError('invalid_request', 'There is no such push target; give the token or subscription itself.', {
+        field: 'target',
+      });
+    }
+    if (row === undefined) return undefined;
+    if (row.status !== 'disabled' || secret === undefined) return { target: row.target, status: row.status };
+    // A device that registers again with the same token is back.
+    await tx.query(
+      `UPDATE notification_targets SET status = 'active', status_reason = NULL, sealed = $2, updated_at = now() WHERE id = $1`,
+      [row.id, this.box.seal(secret, pushContext(row.id))],
+    );
+    return { target: row.target, status: 'active' };
+  }
+
+  private async checkNumbers(
+    tx: PoolClient,
+    userId: string,
+    channel: Channel,
+    { target, status }: NormalisedTarget,
+  ): Promise<void> {
+    const { rows } = await tx.query<{ targets: number; pending: number; elsewhere: number }>(
+      `SELECT count(*) AS targets, count(*) FILTER (WHERE channel = 'email' AND status = 'pending') AS pending,
+         (SELECT count(*) FROM notification_targets WHERE target_key = $2 AND status = 'pending') AS elsewhere
+       FROM notification_targets WHERE user_id = $1`,
+      [userId, sha256(target)],
+    );
+    const { targets = 0, pending = 0, elsewhere = 0 } = rows[0] ?? {};
+    if (targets >= MOST_TARGETS) throw limit(`A user has at most ${MOST_TARGETS} targets.`);
+    if (channel !== 'email' || status !== 'pending') return;
+    if (pending >= MOST_PENDING_MAILS) {
+      throw limit(`At most ${MOST_PENDING_MAILS} mail addresses wait for confirmation; confirm one first.`);
+    }
+    if (elsewhere >= MOST_PENDING_OF_ADDRESS) throw limit('This address was asked to confirm often enough.');
+  }
+}
+
+function limit(message: string): DomainError {
+  return new DomainError('limit_exceeded', message, { field: 'target' });
+}

@@ -1,0 +1,77 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { BUILT_IN } from './built-in.js';
+import { Templates } from './templates.js';
+import type { TemplateBody, TemplateView } from './templates.dto.js';
+
+/** Of one user. */
+const MOST_TEMPLATES = 50;
+
+/** Users' own templates. */
+@Injectable()
+export class TemplateLibrary {
+  constructor(
+    private readonly database: Database,
+    private readonly templates: Templates,
+  ) {}
+
+  async list(userId: string): Promise<TemplateView[]> {
+    const own = await this.database.query<TemplateRow>(
+      'SELECT name, subject, text, html FROM notification_templates WHERE user_id = $1 ORDER BY name',
+      [userId],
+    );
+    const names = new Set(own.map(({ name }) => name));
+    const builtIn = Object.entries(BUILT_IN).filter(([name]) => !names.has(name));
+    return [
+      ...own.map((row) => ({ ...row, builtIn: false })),
+      ...builtIn.map(([name, source]) => ({ name, ...source, builtIn: true })),
+    ];
+  }
+
+  async get(userId: string, name: string): Promise<TemplateView> {
+    const found = (await this.list(userId)).find((template) => template.name === name);
+    if (found === undefined) throw new DomainError('not_found', 'There is no such template.');
+    return found;
+  }
+
+  /** Creates or replaces; throws `invalid_request` for what cannot be rendered. */
+  async put(userId: string, name: string, { subject, text, html = '' }: TemplateBody): Promise<TemplateView> {
+    this.templates.check({ subject, text, html });
+    const stored = await this.database.query<TemplateRow>(
+      `INSERT INTO notification_templates (user_id, name, subject, text, html)
+       SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT FROM notification_templates WHERE user_id = $1 AND name = $2)
+         OR (SELECT count(*) FROM notification_templates WHERE user_id = $1) < $6
+       ON CONFLICT (user_id, name) DO UPDATE SET subject = excluded.subject, text = excluded.text, html = excluded.html,
+         updated_at = now()
+       RETURNING name, subject, text, html`,
+      [userId, name, storable(subject), storable(text), storable(html), MOST_TEMPLATES],
+    );
+    const [row] = stored;
+    if (row === undefined) throw new DomainError('limit_exceeded', `A user has at most ${MOST_TEMPLATES} templates.`);
+    this.templates.forget(userId, name);
+    return { ...row, builtIn: false };
+  }
+
+  async remove(userId: string, name: string): Promise<void> {
+    const gone = await this.database.query(
+      'DELETE FROM notification_templates WHERE user_id = $1 AND name = $2 RETURNING 1',
+      [userId, name],
+    );
+    if (gone.length === 0) throw new DomainError('not_found', 'There is no such template.');
+    this.templates.forget(userId, name);
+  }
+}
+
+interface TemplateRow {
+  [column: string]: unknown;
+  name: string;
+  subject: string;
+  text: string;
+  html: string;
+}
+
+/** NUL is the one character that PostgreSQL cannot store. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '').toWellFormed();
+}

@@ -1,0 +1,41 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { CurrentCaller, type Caller } from '../../access/index.js';
+import { TemplateLibrary } from './template-library.js';
+import { TemplateBody, TemplateListView, TemplateParams, TemplateView } from './templates.dto.js';
+
+@ApiTags('Notifications')
+@ApiBearerAuth()
+@Controller('v1/notifications/templates')
+export class TemplatesController {
+  constructor(private readonly library: TemplateLibrary) {}
+
+  /** Your templates and the built-in ones. */
+  @Get()
+  async list(@CurrentCaller() { userId }: Caller): Promise<TemplateListView> {
+    return { data: await this.library.list(userId) };
+  }
+
+  /** One template. */
+  @Get(':name')
+  get(@Param() { name }: TemplateParams, @CurrentCaller() { userId }: Caller): Promise<TemplateView> {
+    return this.library.get(userId, name);
+  }
+
+  /** Creates or replaces a template; rules name it in their actions. */
+  @Put(':name')
+  put(
+    @Param() { name }: TemplateParams,
+    @Body() body: TemplateBody,
+    @CurrentCaller() { userId }: Caller,
+  ): Promise<TemplateView> {
+    return this.library.put(userId, name, body);
+  }
+
+  /** Removes a template. Rules that name it fall back to the built-in one of that name, or the default. */
+  @Delete(':name')
+  @HttpCode(204)
+  remove(@Param() { name }: TemplateParams, @CurrentCaller() { userId }: Caller): Promise<void> {
+    return this.library.remove(userId, name);
+  }
+}

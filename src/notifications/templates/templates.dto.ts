@@ -1,0 +1,50 @@
+import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { LONGEST_TEMPLATE } from './template-engine.js';
+
+export class TemplateParams {
+  @Matches(/^[a-z0-9][a-z0-9_-]{0,63}$/, {
+    message: 'name takes up to 64 lower case letters, digits, _ and -, and begins with a letter or digit',
+  })
+  name!: string;
+}
+
+export class TemplateBody {
+  /**
+   * Liquid; becomes one line.
+   * @example {{ name }}: {{ message }}
+   */
+  @IsString()
+  @MaxLength(1_000)
+  subject!: string;
+
+  /**
+   * Liquid; the text of mails, pushes and webhooks with a format.
+   * @example {{ message }} Value: {{ value | usd }}
+   */
+  @IsString()
+  @MaxLength(LONGEST_TEMPLATE)
+  text!: string;
+
+  /**
+   * Liquid; the HTML of mails. Every value is escaped. Left out: mails are text only.
+   * @example <p>{{ message }}</p>
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(LONGEST_TEMPLATE)
+  html?: string;
+}
+
+export class TemplateView {
+  /** @example short */
+  name!: string;
+  subject!: string;
+  text!: string;
+  html!: string;
+  /** Comes with the product; a template of yours with the same name goes first. */
+  builtIn!: boolean;
+}
+
+export class TemplateListView {
+  data!: TemplateView[];
+}

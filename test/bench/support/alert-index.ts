@@ -1,0 +1,105 @@
+/** Holds a million rules and evaluates events, in a process of its own so that its memory is its own. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { AlertLoad, START } from './alert-load.js';
+import { loadUniverse } from './alert-universe.js';
+
+export interface AlertTask {
+  readonly rules: number;
+  readonly crashAt: number;
+}
+
+export interface Built {
+  readonly type: 'built';
+  readonly buildMs: number;
+  readonly rssMb: number;
+  readonly keys: number;
+  readonly source: string;
+}
+
+export interface Evaluated {
+  readonly type: 'evaluated';
+  readonly seconds: number;
+  readonly events: number;
+  readonly transitions: number;
+  /** Microseconds per event. */
+  readonly latencies: Float64Array;
+  readonly rssMb: number;
+}
+
+export interface Inserted {
+  readonly type: 'inserted';
+  readonly meanUs: number;
+  readonly worstUs: number;
+}
+
+const core = (await import(
+  pathToFileURL(join(import.meta.dirname, '../../../dist/src/alerts/core/index.js')).href
+)) as typeof import('../../../src/alerts/core/index.js');
+
+const SLICE = 5_000;
+const COMMIT_EVERY = 500;
+const rssMb = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20);
+const evaluator = new core.Evaluator();
+let load: AlertLoad;
+let rules = 0;
+
+async function build(task: AlertTask): Promise<Built> {
+  const universe = loadUniverse();
+  load = new AlertLoad(universe, task.crashAt);
+  const points = [...load.history()];
+  evaluator.seed(points.slice(-points.length / 4), START);
+  evaluator.loadHistory(points);
+  let buildMs = 0;
+  while (rules < task.rules) {
+    const slice = Array.from({ length: Math.min(SLICE, task.rules - rules) }, () => load.rule((rules += 1)));
+    const begun = performance.now();
+    for (const rule of slice) evaluator.addRule(rule);
+    evaluator.takeChanges();
+    buildMs += performance.now() - begun;
+    await new Promise(setImmediate);
+  }
+  return { type: 'built', buildMs, rssMb: rssMb(), keys: load.keyCount, source: universe.source };
+}
+
+/** What a pod does with the log: evaluate each row, and take what must be stored every few hundred. */
+function evaluate(count: number): Evaluated {
+  const rows = load.rows(count);
+  const latencies = new Float64Array(rows.length);
+  let transitions = 0;
+  const begun = performance.now();
+  let last = begun;
+  for (const [index, row] of rows.entries()) {
+    transitions += evaluator.apply(row).length;
+    const now = performance.now();
+    latencies[index] = (now - last) * 1_000;
+    last = now;
+    if (index % COMMIT_EVERY === COMMIT_EVERY - 1) {
+      evaluator.takeChanges();
+      last = performance.now();
+    }
+  }
+  const seconds = (performance.now() - begun) / 1_000;
+  return { type: 'evaluated', seconds, events: rows.length, transitions, latencies, rssMb: rssMb() };
+}
+
+function insert(count: number): Inserted {
+  const added = Array.from({ length: count }, () => load.rule((rules += 1)));
+  const times = added.map((rule) => {
+    const begun = performance.now();
+    evaluator.addRule(rule);
+    return (performance.now() - begun) * 1_000;
+  });
+  for (const { ruleId } of added) evaluator.removeRule(ruleId);
+  return { type: 'inserted', meanUs: times.reduce((sum, us) => sum + us, 0) / count, worstUs: Math.max(...times) };
+}
+
+let isBuilt = false;
+process.on('message', (message: AlertTask | { evaluate: number } | { insert: number }) => {
+  if ('evaluate' in message) process.send?.(evaluate(message.evaluate));
+  else if ('insert' in message) process.send?.(insert(message.insert));
+  else if (!isBuilt) {
+    isBuilt = true;
+    void build(message).then((built) => process.send?.(built));
+  }
+});

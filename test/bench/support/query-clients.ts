@@ -1,0 +1,103 @@
+/**
+ * A process of clients that each ask, wait for the answer, and ask again, over a connection that stays open. Seven of ten
+ * questions are of those that others ask as well; the rest is new.
+ */
+import { QueryAsker } from './query-asker.js';
+import type { Series } from './query-history.js';
+import { newQuestion, repeatedQuestions } from './query-questions.js';
+
+export interface ClientsTask {
+  readonly port: number;
+  readonly apiKey: string;
+  readonly series: readonly Series[];
+}
+export interface ClientsRound {
+  readonly type: 'ask';
+  readonly clients: number;
+  readonly seconds: number;
+  /** No question of another round is new in this one. */
+  readonly firstNew: number;
+}
+export interface ClientsReport {
+  readonly type: 'asked';
+  /** Milliseconds of every 200, sorted. */
+  readonly ms: Float64Array;
+  /** Of these, those the cache had. */
+  readonly hits: number;
+  /** Answered 503. */
+  readonly shed: number;
+  /** Anything else, and what the first of them was. */
+  readonly errors: number;
+  readonly problem: string | undefined;
+  /** From the first question until the last answer of who began in time. */
+  readonly seconds: number;
+}
+
+const REPEATED = 7;
+const repeated = repeatedQuestions().map((question) => JSON.stringify(question));
+
+/** Whoever is turned away waits this long, as a client that reads Retry-After would, though shorter. */
+const AFTER_SHED_MS = 1_000;
+
+class Round {
+  private readonly ms: number[] = [];
+  private hits = 0;
+  private shed = 0;
+  private errors = 0;
+  private problem: string | undefined;
+  private asked = 0;
+  private readonly asker: QueryAsker;
+  private readonly startedAt = performance.now();
+
+  constructor(
+    private readonly task: ClientsTask,
+    private readonly round: ClientsRound,
+  ) {
+    this.asker = new QueryAsker(task.port, task.apiKey, round.clients);
+  }
+
+  async run(): Promise<ClientsReport> {
+    await Promise.all(Array.from({ length: this.round.clients }, () => this.client()));
+    this.asker.close();
+    return {
+      type: 'asked',
+      ms: Float64Array.from(this.ms).sort(),
+      hits: this.hits,
+      shed: this.shed,
+      errors: this.errors,
+      problem: this.problem,
+      seconds: (performance.now() - this.startedAt) / 1_000,
+    };
+  }
+
+  private async client(): Promise<void> {
+    while (performance.now() - this.startedAt < this.round.seconds * 1_000) {
+      const { status, text, ms } = await this.asker
+        .ask(this.question())
+        .catch((error: unknown) => ({ status: 0, text: String(error), ms: 0 }));
+      if (status === 200) {
+        this.ms.push(ms);
+        if (text.includes('"cache":"hit"')) this.hits += 1;
+      } else if (status === 503) {
+        this.shed += 1;
+        await new Promise((resolve) => setTimeout(resolve, AFTER_SHED_MS));
+      } else {
+        this.errors += 1;
+        this.problem ??= `${status} ${text.slice(0, 300)}`;
+      }
+    }
+  }
+
+  private question(): string {
+    const n = this.asked++;
+    if (n % 10 < REPEATED) return repeated[Math.floor(n / 10 + (n % 10) * 5) % repeated.length] ?? '';
+    return JSON.stringify(newQuestion(this.task.series, this.round.firstNew + n));
+  }
+}
+
+process.once('message', (task: ClientsTask) => {
+  process.on('message', (round: ClientsRound) => {
+    void new Round(task, round).run().then((report) => process.send?.(report));
+  });
+  process.send?.({ type: 'ready' });
+});

@@ -1,0 +1,167 @@
+import { io, type Socket } from 'socket.io-client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { editsApplied, shardsReady } from '../support/alert-shards.js';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { MailServer } from '../support/mail-server.js';
+import { MarketWriter } from '../support/market-writer.js';
+import { PlainClient } from '../support/plain-client.js';
+import { RestCaller } from '../support/rest-caller.js';
+import { StreamClient } from '../support/event-stream.js';
+import { waitFor } from '../support/wait-for.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+/** As printed in the specification. */
+const SPEC_RULE = {
+  name: 'Uniswap TVL Alert',
+  conditions: [{ protocol: 'uniswap-v3', metric: 'tvl', operator: 'change_pct', threshold: 0.1, timeWindow: 3600 }],
+  actions: [{ type: 'email', target: 'user@example.com', template: 'tvl_change' }],
+};
+
+let app: TestApp;
+let mail: MailServer;
+let hooks: WebhookReceiver;
+let market: MarketWriter;
+const sockets: Socket[] = [];
+
+beforeAll(async () => {
+  [mail, hooks] = await Promise.all([MailServer.start(), WebhookReceiver.start()]);
+  app = await createTestApp({
+    settings: { SMTP_URL: mail.url, MAIL_FROM: 'alerts@example.org', EGRESS_ALLOW: '127.0.0.0/8' },
+  });
+  market = new MarketWriter(app.db.pool);
+  await shardsReady(app);
+});
+
+afterAll(async () => {
+  for (const socket of sockets) socket.disconnect();
+  await app?.close();
+  await Promise.all([mail?.close(), hooks?.close()]);
+});
+
+/** Collects the alerts of a Socket.IO client that subscribed to them. */
+async function alertsOf(apiKey: string, since?: string): Promise<Record<string, unknown>[]> {
+  const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey }, forceNew: true });
+  sockets.push(socket);
+  const seen: Record<string, unknown>[] = [];
+  socket.on('alert', (event: Record<string, unknown>) => seen.push(event));
+  await socket.timeout(15_000).emitWithAck('subscribe', { type: 'alerts', ...(since === undefined ? {} : { since }) });
+  return seen;
+}
+
+test("the specification's rule tells by mail, webhook and socket what a price series does, and nobody else", async () => {
+  const owner = await RestCaller.of(app, 'owner', { tier: 'pro' });
+  const other = await RestCaller.of(app, 'other', { tier: 'pro' });
+  const [own, foreign] = [await alertsOf(owner.apiKey), await alertsOf(other.apiKey)];
+  const plain = await PlainClient.connect(app.url, owner.apiKey);
+  await plain.ask({ type: 'subscribe', channels: ['alerts'] }, 'subscription_result');
+  const foreignPlain = await PlainClient.connect(app.url, other.apiKey);
+  await foreignPlain.ask({ type: 'subscribe', channels: ['alerts'] }, 'subscription_result');
+
+  const streams = await Promise.all(
+    [owner, other].map(({ apiKey }) => StreamClient.ready(app.url, `channels=events:alerts&apiKey=${apiKey}`)),
+  );
+  const since = String((await streams[0]!.next('ready')).body['cursor']);
+
+  await market.protocol('uniswap-v3', 'Uniswap V3');
+  // Known since two hours: what the change within one hour is measured against.
+  await app.db.pool.query(
+    `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at)
+     VALUES ('uniswap-v3', 'ethereum', 3e9, now() - interval '2 hours')`,
+  );
+
+  const created = await owner.post('/v1/alerts/rules', SPEC_RULE);
+  expect(created).toMatchObject({ status: 201 });
+  expect(created.body).toMatchObject({
+    name: 'Uniswap TVL Alert',
+    userId: 'owner',
+    conditions: SPEC_RULE.conditions,
+    actions: [{ type: 'email', target: 'user@example.com', template: 'tvl_change', status: 'pending' }],
+    throttleMinutes: 5,
+    mode: 'while_true',
+    isActive: true,
+    version: 1,
+    warnings: [],
+  });
+  const { ruleId } = created.body;
+  const patched = await owner.call('PATCH', `/v1/alerts/rules/${ruleId}`, {
+    actions: [...SPEC_RULE.actions, { type: 'webhook', target: hooks.url() }],
+  });
+  expect(patched).toMatchObject({ status: 200 });
+
+  // The owner confirms the address by the link of the mail; the endpoint proves itself by its echo.
+  const [confirmation] = await mail.to('user@example.com');
+  const link = /https?:\/\/\S+/.exec(confirmation!.mail.text ?? '')![0];
+  const page = await fetch(`${app.url}${new URL(link).pathname}${new URL(link).search}`, { method: 'POST' });
+  expect(page).toMatchObject({ ok: true });
+  await waitFor(
+    async () =>
+      (await owner.get(`/v1/alerts/rules/${ruleId}`)).body.actions.every(
+        (action: { status: string }) => action.status === 'active',
+      ),
+    { what: 'active targets', timeoutMs: 30_000 },
+  );
+  await editsApplied(app.db.pool);
+
+  for (const tvl of [3.02e9, 2.95e9, 2.9e9, 2.85e9, 2.68e9]) await market.tvl('uniswap-v3', 'ethereum', tvl);
+
+  const [, alertMail] = await mail.to('user@example.com', 2);
+  expect(alertMail!.mail.subject).toContain('uniswap-v3');
+  expect(alertMail!.header('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click');
+  const [hook] = await hooks.next('alert.fired');
+  await waitFor(() => own.length > 0, { what: 'the alert on the socket' });
+  await plain.next('alert');
+
+  expect(own[0]).toMatchObject({
+    eventType: 'alert',
+    ruleId,
+    state: 'fired',
+    protocol: 'uniswap-v3',
+    metric: 'tvl',
+    threshold: 0.1,
+    type: 'change_pct',
+    explanation: { ruleVersion: 2, reason: 'first_fire' },
+  });
+  expect(own[0]!['value']).toBeCloseTo(2.68 / 3 - 1, 6);
+  expect(hook!.json.data).toMatchObject({ alertId: own[0]!['alertId'], ruleId, state: 'fired' });
+
+  const { body: history } = await owner.get('/v1/alerts/history');
+  expect(history.data).toMatchObject([
+    {
+      alertId: own[0]!['alertId'],
+      ruleId,
+      ruleVersion: 2,
+      reason: 'first_fire',
+      outcome: { messages: 2 },
+      explanation: { conditions: [{ holds: true, current: 2.68e9, reference: 3e9, threshold: 0.1 }] },
+    },
+  ]);
+  expect(history.data[0].message).toMatch(/Uniswap TVL Alert: TVL of uniswap-v3 fell 10\.67 % within 1 h to \$2\.68 B/);
+
+  // One firing, one message on each way; and the other user has heard nothing of it by any of them.
+  expect(own).toHaveLength(1);
+  expect(hooks.of('alert.fired')).toHaveLength(1);
+  expect(foreign).toEqual([]);
+  expect(foreignPlain.named('alert')).toEqual([]);
+  expect((await other.get('/v1/events?types=alert')).body.data).toEqual([]);
+  expect((await owner.get('/v1/events?types=alert')).body.data).toHaveLength(1);
+  expect((await other.get('/v1/alerts/history')).body.data).toEqual([]);
+
+  // Event streams, and what each of them replays from before the alert: the owner's alert, and nothing for the other.
+  const told = await streams[0]!.next('alert');
+  expect(told.body).toMatchObject({ alertId: own[0]!['alertId'] });
+  const replays = await Promise.all(
+    [owner, other].map(({ apiKey }) =>
+      StreamClient.ready(app.url, `channels=events:alerts&apiKey=${apiKey}&since=${since}`),
+    ),
+  );
+  expect((await replays[0]!.next('alert')).body).toMatchObject({ alertId: own[0]!['alertId'] });
+  const resumed = await Promise.all([owner, other].map(({ apiKey }) => alertsOf(apiKey, since)));
+  expect(resumed.map((seen) => seen.length)).toEqual([1, 0]);
+  expect([streams[1]!, replays[1]!].flatMap((stream) => stream.named('alert'))).toEqual([]);
+  for (const stream of [...streams, ...replays]) {
+    expect(stream.faults).toEqual([]);
+    stream.close();
+  }
+  expect([...plain.faults, ...foreignPlain.faults]).toEqual([]);
+  await Promise.all([plain.close(), foreignPlain.close()]);
+});

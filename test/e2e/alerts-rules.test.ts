@@ -1,0 +1,298 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { RestCaller } from '../support/rest-caller.js';
+
+let app: TestApp;
+let alice: RestCaller;
+let mallory: RestCaller;
+
+const PRICE = { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 70_000 };
+const RULE = { name: 'bitcoin high', conditions: [PRICE] };
+
+beforeAll(async () => {
+  app = await createTestApp({
+    settings: {
+      LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0',
+      LIMIT_ALERT_RULES: 'free=3,pro=100,enterprise=1000',
+      VERIFY_TARGETS: 'false',
+      EGRESS_ALLOW: '127.0.0.0/8',
+    },
+  });
+  [alice, mallory] = await Promise.all([
+    RestCaller.of(app, 'alice', { tier: 'pro' }),
+    RestCaller.of(app, 'mallory', { tier: 'pro' }),
+  ]);
+});
+afterAll(() => app?.close());
+
+const PATH = '/v1/alerts/rules';
+const one = (ruleId: string, more = ''): string => `${PATH}/${ruleId}${more}`;
+
+describe('rules', () => {
+  it('are created with defaults, read, listed, changed, replaced and deleted', async () => {
+    const created = await alice.post(PATH, RULE);
+    expect(created).toMatchObject({ status: 201 });
+    expect(created.body).toMatchObject({
+      name: 'bitcoin high',
+      description: null,
+      conditions: [PRICE],
+      where: null,
+      actions: [],
+      throttleMinutes: 5,
+      mode: 'while_true',
+      hysteresis: 0,
+      forSeconds: 0,
+      notifyResolved: false,
+      priority: 'normal',
+      isActive: true,
+      snoozedUntil: null,
+      lastTriggered: null,
+      version: 1,
+    });
+    const { ruleId, warnings: _, ...view } = created.body;
+    expect((await alice.get(one(ruleId))).body).toEqual({ ruleId, ...view });
+
+    const changed = await alice.call('PATCH', one(ruleId), { throttle_minutes: 30, priority: 'high' });
+    expect(changed.body).toMatchObject({ throttleMinutes: 30, priority: 'high', name: 'bitcoin high', version: 2 });
+
+    const replaced = await alice.call('PUT', one(ruleId), { ...RULE, name: 'again' });
+    expect(replaced.body).toMatchObject({ throttleMinutes: 5, priority: 'normal', name: 'again', version: 3 });
+
+    const off = await alice.post(one(ruleId, '/disable'));
+    expect(off.body).toMatchObject({ isActive: false, version: 4 });
+    expect((await alice.post(one(ruleId, '/enable'))).body).toMatchObject({ isActive: true });
+    const snoozed = await alice.post(one(ruleId, '/snooze'), { minutes: 60 });
+    expect(Date.parse(snoozed.body.snoozedUntil)).toBeGreaterThan(Date.now());
+    expect((await alice.post(one(ruleId, '/snooze'), { until: null })).body.snoozedUntil).toBeNull();
+
+    expect((await alice.call('DELETE', one(ruleId))).status).toBe(204);
+    expect((await alice.get(one(ruleId))).status).toBe(404);
+    expect((await alice.call('DELETE', one(ruleId))).status).toBe(404);
+
+    const versions = await alice.get(one(ruleId, '/versions'));
+    expect(versions.body.data.map((version: { change: string }) => version.change)).toEqual([
+      'deleted',
+      ...Array.from({ length: 6 }, () => 'changed'),
+      'created',
+    ]);
+    expect(versions.body.data.at(-1)).toMatchObject({
+      version: 1,
+      rule: { name: 'bitcoin high', conditions: [PRICE] },
+    });
+    expect(versions.body.data[0].changedBy).toMatch(/^key:/);
+  });
+
+  it('keep versions that nobody can change afterwards', async () => {
+    await alice.rule(RULE);
+    await expect(
+      app.db.pool.query(`SET ROLE rta_app; UPDATE alert_rule_versions SET change = 'deleted'; RESET ROLE`),
+    ).rejects.toThrow(/permission denied/);
+  });
+
+  it('refuse a change based on an older version', async () => {
+    const ruleId = await alice.rule(RULE);
+    await alice.call('PATCH', one(ruleId), { name: 'newer' });
+    const late = await alice.call('PATCH', one(ruleId), { name: 'late', version: 1 });
+    expect([late.status, late.body.code]).toEqual([409, 'conflict']);
+    expect((await alice.get(one(ruleId))).body.name).toBe('newer');
+  });
+
+  it('are made once per Idempotency-Key, also by requests at the same time', async () => {
+    const headers = { 'idempotency-key': 'once-please' };
+    const answers = await Promise.all(Array.from({ length: 6 }, () => alice.post(PATH, RULE, headers)));
+    expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 6 }, () => 201));
+    expect(new Set(answers.map((answer) => answer.body.ruleId)).size).toBe(1);
+    const other = await alice.post(PATH, { ...RULE, name: 'another' }, headers);
+    expect([other.status, other.body.code]).toEqual([409, 'conflict']);
+    expect((await mallory.post(PATH, RULE, headers)).body.ruleId).not.toBe(answers[0]!.body.ruleId);
+  });
+
+  it('are limited by tier, also when created at the same time', async () => {
+    const free = await RestCaller.of(app, 'free-user', { tier: 'free' });
+    const answers = await Promise.all(Array.from({ length: 8 }, () => free.post(PATH, RULE)));
+    const made = answers.filter((answer) => answer.status === 201);
+    expect(made).toHaveLength(3);
+    for (const { status, body } of answers.filter((answer) => answer.status !== 201)) {
+      expect([status, body.code]).toEqual([422, 'limit_exceeded']);
+    }
+    await free.call('DELETE', one(made[0]!.body.ruleId));
+    expect((await free.post(PATH, RULE)).status).toBe(201);
+  });
+
+  it('are listed in pages and by filters, as JSON and CSV', async () => {
+    const bob = await RestCaller.of(app, 'bob');
+    for (let index = 0; index < 5; index++) {
+      await bob.rule({ name: `rule ${index}`, conditions: [PRICE], priority: index % 2 === 0 ? 'high' : 'low' });
+    }
+    const where = { or: [{ protocol: 'aave-v3', metric: 'tvl', operator: 'lt', threshold: 1e9 }] };
+    await bob.rule({ name: 'In a tree', where, isActive: false });
+
+    const names: string[] = [];
+    let cursor = '';
+    do {
+      const { body } = await bob.get(`${PATH}?limit=2${cursor}`);
+      names.push(...body.data.map((rule: { name: string }) => rule.name));
+      cursor = body.page.has_more ? `&cursor=${body.page.next_cursor}` : '';
+    } while (cursor !== '');
+    expect(names).toEqual(['In a tree', 'rule 4', 'rule 3', 'rule 2', 'rule 1', 'rule 0']);
+
+    const count = async (query: string): Promise<number> => (await bob.get(`${PATH}?${query}`)).body.data.length;
+    expect(await count('priority=high')).toBe(3);
+    expect(await count('isActive=false')).toBe(1);
+    expect(await count('protocol=aave-v3')).toBe(1);
+    expect(await count('metric=tvl')).toBe(1);
+    expect(await count('token=bitcoin')).toBe(5);
+    expect(await count('q=TREE')).toBe(1);
+    expect((await bob.get(`${PATH}?isActive=maybe`)).status).toBe(400);
+
+    const csv = await bob.call('GET', `${PATH}?limit=1`, undefined, { accept: 'text/csv' });
+    expect(csv.headers.get('content-type')).toContain('text/csv');
+    expect(csv.text.split('\n')[0]).toContain('ruleId,userId,name');
+  });
+
+  it('keep targets as notifications know them, and say where a target is wrong', async () => {
+    const made = await alice.post(PATH, {
+      ...RULE,
+      actions: [
+        { type: 'webhook', target: 'http://127.0.0.1:9/hook' },
+        { type: 'email', target: 'ann@EXAMPLE.com' },
+      ],
+    });
+    expect(made).toMatchObject({ status: 201 });
+    expect(made.body.actions.map((action: { status: string }) => action.status)).toEqual(['active', 'active']);
+    const refused = await alice.post(PATH, {
+      ...RULE,
+      actions: [
+        { type: 'email', target: 'ann@example.com' },
+        { type: 'webhook', target: 'http://10.0.0.1/' },
+      ],
+    });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors[0].pointer).toBe('/actions/1/target');
+  });
+
+  it('come with warnings where they see published values only', async () => {
+    const fine = await alice.post(PATH, {
+      name: 'too fine',
+      conditions: [{ token: 'bitcoin', metric: 'price', operator: 'change_pct', threshold: 0.00001 }],
+    });
+    expect(fine).toMatchObject({ status: 201 });
+    expect(fine.body.warnings.length).toBeGreaterThan(0);
+    expect(fine.body.warnings[0].pointer).toMatch(/^\/conditions\/0/);
+  });
+});
+
+describe('faulty rules', () => {
+  const faulty: [string, object, RegExp][] = [
+    ['no condition', { name: 'x', conditions: [] }, /^\/conditions/],
+    ['an unknown metric', { name: 'x', conditions: [{ ...PRICE, metric: 'mood' }] }, /^\/conditions\/0\/metric/],
+    ['an unknown operator', { name: 'x', conditions: [{ ...PRICE, operator: '>' }] }, /^\/conditions\/0\/operator/],
+    ['no threshold', { name: 'x', conditions: [{ ...PRICE, threshold: undefined }] }, /^\/conditions\/0\/threshold/],
+    ['an unknown field', { name: 'x', conditions: [{ ...PRICE, treshold: 1 }] }, /^\/conditions\/0\/treshold/],
+    [
+      'a contradiction',
+      { name: 'x', conditions: [PRICE, { ...PRICE, operator: 'lt', threshold: 1 }] },
+      /^\/conditions/,
+    ],
+    [
+      'a window of a second',
+      { name: 'x', conditions: [{ ...PRICE, operator: 'change_pct', threshold: 0.1, timeWindow: 1 }] },
+      /timeWindow/,
+    ],
+    ['a condition on alerts', { name: 'x', conditions: [{ metric: 'event', eventType: 'alert' }] }, /^\/conditions\/0/],
+    ['conditions that are no list', { name: 'x', conditions: 'price > 1' }, /^\/conditions/],
+    ['a tree of something else', { name: 'x', where: { xor: [PRICE] } }, /^\/where/],
+    [
+      'six actions',
+      { ...RULE, actions: Array.from({ length: 6 }, () => ({ type: 'email', target: 'a@b.c' })) },
+      /^\/actions/,
+    ],
+    ['an unknown channel', { ...RULE, actions: [{ type: 'pigeon', target: 'x' }] }, /^\/actions\/0\/type/],
+    ['two throttles', { ...RULE, throttleMinutes: 1, throttle_minutes: 2 }, /throttle/],
+    ['a negative throttle', { ...RULE, throttleMinutes: -1 }, /^\/throttleMinutes/],
+    ['a name of control characters', { ...RULE, name: 'a\u0000b' }, /^\/name/],
+    ['an unknown field of the rule', { ...RULE, owner: 'root' }, /^\/owner/],
+  ];
+  it.each(faulty)('with %s are refused, with the place', async (_, body, pointer) => {
+    const answer = await alice.post(PATH, body);
+    expect(answer).toMatchObject({ status: 400 });
+    expect(answer.body.code).toBe('invalid_request');
+    expect(answer.body.errors[0].pointer).toMatch(pointer);
+  });
+
+  it('take no null for what cannot be null', async () => {
+    const ruleId = await alice.rule(RULE);
+    const answer = await alice.call('PATCH', one(ruleId), { name: null });
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors[0].pointer).toBe('/name');
+  });
+});
+
+describe("another user's", () => {
+  it('rules, versions and history are not there, by any route', async () => {
+    const ruleId = await alice.rule({ ...RULE, actions: [{ type: 'webhook', target: 'http://127.0.0.1:9/hook' }] });
+    const before = (await alice.get(one(ruleId))).body;
+    const attempts: [string, string, object?][] = [
+      ['GET', ''],
+      ['PATCH', '', { name: 'mine now' }],
+      ['PUT', '', RULE],
+      ['DELETE', ''],
+      ['POST', '/enable'],
+      ['POST', '/disable'],
+      ['POST', '/snooze', { minutes: 5 }],
+      ['POST', '/test'],
+      ['GET', '/versions'],
+    ];
+    for (const [method, more, body] of attempts) {
+      const answer = await mallory.call(method, one(ruleId, more), body);
+      expect([method, more, answer.status, answer.body.code]).toEqual([method, more, 404, 'not_found']);
+    }
+    expect((await mallory.get(PATH)).text).not.toContain(ruleId);
+    expect((await mallory.get(`/v1/alerts/history?ruleId=${ruleId}`)).body.data).toEqual([]);
+    expect((await mallory.get('/v1/notifications/deliveries')).body.data).toEqual([]);
+    expect((await alice.get(one(ruleId))).body).toEqual(before);
+    // Also an administrator has rules of his own only: ownership belongs to the user.
+    const admin = new RestCaller(app.url, app.adminKey);
+    expect((await admin.get(one(ruleId))).status).toBe(404);
+  });
+
+  it('deliveries cannot be read or sent again', async () => {
+    const ruleId = await alice.rule({ ...RULE, actions: [{ type: 'webhook', target: 'http://127.0.0.1:9/hook' }] });
+    const sent = await alice.post(one(ruleId, '/test'));
+    expect(sent).toMatchObject({ status: 200 });
+    const [deliveryId] = sent.body.deliveries;
+    expect((await alice.get(`/v1/notifications/deliveries/${deliveryId}`)).status).toBe(200);
+    expect((await mallory.get(`/v1/notifications/deliveries/${deliveryId}`)).status).toBe(404);
+    expect((await mallory.post(`/v1/notifications/deliveries/${deliveryId}/redeliver`)).status).toBe(404);
+  });
+
+  it('preferences are not touched by the own ones', async () => {
+    const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin' };
+    const changed = await alice.call('PATCH', '/v1/alerts/preferences', { quietHours, channels: { push: false } });
+    expect(changed).toMatchObject({ status: 200 });
+    expect(changed.body).toMatchObject({
+      channels: { email: true, push: false },
+      quietHours: { ...quietHours, allowCritical: true },
+    });
+    expect((await mallory.get('/v1/alerts/preferences')).body).toMatchObject({
+      quietHours: null,
+      channels: { push: true },
+    });
+    const replaced = await alice.call('PUT', '/v1/alerts/preferences', {});
+    expect(replaced.body).toMatchObject({ quietHours: null, channels: { email: true, webhook: true, push: true } });
+    const wrong = await alice.call('PATCH', '/v1/alerts/preferences', {
+      quietHours: { ...quietHours, timezone: 'Mars/X' },
+    });
+    expect(wrong.status).toBe(400);
+  });
+});
+
+it('templates are previewed, and their faults are told', async () => {
+  const shown = await alice.post('/v1/alerts/templates/preview', {
+    text: 'Now: {{ name }}',
+    data: { name: 'my rule' },
+  });
+  expect(shown).toMatchObject({ status: 200 });
+  expect(shown.body.text).toContain('Now: my rule');
+  expect((await alice.post('/v1/alerts/templates/preview', { text: '{% if %}' })).status).toBe(400);
+});

@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Templates } from '../../src/notifications/index.js';
+import { NotificationFixture } from '../integration/notifications/notification-fixture.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+let fixture: NotificationFixture;
+let receiver: WebhookReceiver;
+let ann: string;
+let bob: string;
+let target: string;
+let delivery: string;
+
+beforeAll(async () => {
+  fixture = await NotificationFixture.start();
+  receiver = await WebhookReceiver.start();
+  [ann, bob] = [await fixture.app.key({ userId: 'tester' }), await fixture.app.key({ userId: 'bob' })];
+  target = await fixture.claim('webhook', receiver.url());
+  delivery = await fixture.send('webhook', target);
+  await fixture.until(delivery, 'delivered');
+});
+afterAll(async () => {
+  await fixture.close();
+  await receiver.close();
+});
+
+const ABSENT = '0199a0a0-0000-7000-8000-000000000001';
+
+describe('what belongs to others', () => {
+  it('cannot be read, changed or sent again, and is not even told from what does not exist', async () => {
+    const { json: own } = await fixture.call(ann, 'GET', '/targets');
+    const targetId = own.data[0].id;
+    for (const id of [delivery, ABSENT]) {
+      expect((await fixture.call(bob, 'GET', `/deliveries/${id}`)).status).toBe(404);
+      expect((await fixture.call(bob, 'POST', `/deliveries/${id}/redeliver`)).status).toBe(404);
+    }
+    for (const id of [targetId, ABSENT])
+      expect((await fixture.call(bob, 'POST', `/targets/${id}/verify`)).status).toBe(404);
+    expect((await fixture.call(bob, 'POST', '/webhook-secrets/rotate', { target })).status).toBe(404);
+    expect((await fixture.call(bob, 'GET', '/deliveries')).json.data).toEqual([]);
+    expect((await fixture.call(bob, 'GET', '/targets')).json.data).toEqual([]);
+    expect((await fixture.call(bob, 'GET', '/webhook-secrets')).json.data).toEqual([]);
+    const range = { from: '2020-01-01T00:00:00.000Z', to: '2100-01-01T00:00:00.000Z', states: ['delivered'] };
+    expect((await fixture.call(bob, 'POST', '/deliveries/redeliver', range)).json).toEqual({ redelivered: 0 });
+    expect(receiver.of('alert.fired')).toHaveLength(1);
+  });
+
+  it('needs a key at all', async () => {
+    for (const path of ['/deliveries', '/targets', '/templates', '/webhook-secrets', '/push-key']) {
+      expect((await fixture.call('', 'GET', path)).status).toBe(401);
+    }
+  });
+});
+
+describe('deliveries', () => {
+  it('are listed newest first, in pages, by state, channel and rule', async () => {
+    const ids = await fixture.record(
+      [1, 2, 3].map((n) => ({
+        channel: 'webhook' as const,
+        target,
+        suppressed: 'channel_off',
+        collapseKey: `page-${n}`,
+      })),
+    );
+    const first = (await fixture.call(ann, 'GET', '/deliveries?state=suppressed&limit=2')).json;
+    expect(first.data.map((each: { id: string }) => each.id)).toEqual([ids[2], ids[1]]);
+    expect(first.data[0]).toMatchObject({ reason: 'channel_off', ruleId: 'r1', attempts: 0 });
+    const next = (
+      await fixture.call(ann, 'GET', `/deliveries?state=suppressed&limit=2&cursor=${first.page.next_cursor}`)
+    ).json;
+    expect(next).toMatchObject({ data: [{ id: ids[0] }], page: { next_cursor: null, has_more: false } });
+    expect((await fixture.call(ann, 'GET', '/deliveries?channel=email')).json.data).toEqual([]);
+    expect((await fixture.call(ann, 'GET', '/deliveries?ruleId=r2')).json.data).toEqual([]);
+  });
+
+  it.each(['limit=0', 'limit=x', 'state=lost', 'channel=fax', 'cursor=%00', 'cursor=-1', 'ruleId=%00', 'unknown=1'])(
+    'refuse %s',
+    async (query) => {
+      const { status, json } = await fixture.call(ann, 'GET', `/deliveries?${query}`);
+      expect(status).toBe(400);
+      expect(json.code).toBe('invalid_request');
+    },
+  );
+
+  it.each([
+    { from: '2026-W47', to: '2026-W48' },
+    { from: 'x', to: 'y' },
+    {},
+    { from: '2026-11-20', to: '2026-11-21', states: ['sending'] },
+  ])('refuse the range %j', async (range) => {
+    expect((await fixture.call(ann, 'POST', '/deliveries/redeliver', range)).status).toBe(400);
+  });
+
+  it('of an endpoint with a hostile name are none', async () => {
+    const range = { from: '2020-01-01T00:00:00.000Z', to: '2100-01-01T00:00:00.000Z', target: 'a\0b' };
+    expect((await fixture.call(ann, 'POST', '/deliveries/redeliver', range)).json).toEqual({ redelivered: 0 });
+  });
+
+  it('that are on their way cannot be sent again', async () => {
+    const [id = ''] = await fixture.record([{ channel: 'webhook', target, notBefore: new Date(Date.now() + 60_000) }]);
+    expect((await fixture.call(ann, 'POST', `/deliveries/${id}/redeliver`)).status).toBe(409);
+  });
+
+  it('are counted by channel and state', async () => {
+    const metrics = await (await fetch(`${fixture.app.url}/metrics`)).text();
+    expect(metrics).toMatch(/notification_deliveries_total\{channel="webhook",state="delivered"\} [1-9]/);
+  });
+});
+
+describe('targets', () => {
+  it.each([
+    ['webhook', 'ftp://example.com/'],
+    ['webhook', 'https://10.0.0.1/'],
+    ['webhook', 'https://user:pw@example.com/'],
+    ['email', 'not a mail address'],
+    ['push', 'x'],
+  ] as const)('refuse %s %s', async (channel, hostile) => {
+    await expect(fixture.claim(channel, hostile)).rejects.toMatchObject({ code: 'invalid_request', field: 'target' });
+  });
+
+  it('of Slack and Discord count as proven: who knows the address was given it', async () => {
+    expect(await fixture.claim('webhook', 'https://hooks.slack.com/services/T0/B0/x')).toContain('hooks.slack.com');
+    expect(await fixture.claim('webhook', 'https://discord.com/api/webhooks/1/x')).toContain('discord.com');
+  });
+
+  it('are limited, so that nobody is flooded with confirmations', async () => {
+    for (let n = 0; n < 10; n++)
+      await fixture.claim('email', `p${n}@example.com`, { userId: 'flooder', pending: true });
+    await expect(fixture.claim('email', 'p10@example.com', { userId: 'flooder', pending: true })).rejects.toMatchObject(
+      {
+        code: 'limit_exceeded',
+      },
+    );
+  });
+
+  it('that were disabled come back with a new proof, which is not asked for too often', async () => {
+    await fixture.app.db.pool.query(
+      `UPDATE notification_targets SET status = 'disabled', verification_started_at = now() - interval '1 hour' WHERE target = $1`,
+      [target],
+    );
+    const { json } = await fixture.call(ann, 'GET', '/targets');
+    const { id } = json.data.find((each: { target: string }) => each.target === target);
+    expect((await fixture.call(ann, 'POST', `/targets/${id}/verify`)).json).toMatchObject({ status: 'pending' });
+    await fixture.untilTarget(target, 'active');
+    await fixture.app.db.pool.query(`UPDATE notification_targets SET status = 'disabled' WHERE id = $1`, [id]);
+    const again = await fixture.call(ann, 'POST', `/targets/${id}/verify`);
+    expect(again).toMatchObject({ status: 429, json: { code: 'rate_limited' } });
+    await fixture.app.db.pool.query(`UPDATE notification_targets SET status = 'active' WHERE id = $1`, [id]);
+  });
+});
+
+describe('secrets', () => {
+  it('are rotated without naming the endpoint by users with only one', async () => {
+    const other = await fixture.app.key({ userId: 'carl' });
+    expect((await fixture.call(other, 'POST', '/webhook-secrets/rotate', {})).status).toBe(404);
+    const own = await fixture.claim('webhook', receiver.url('/carl'), { userId: 'carl' });
+    const before = (await fixture.call(other, 'GET', '/webhook-secrets')).json.data[0].secret;
+    const { json } = await fixture.call(other, 'POST', '/webhook-secrets/rotate', {});
+    expect(json).toMatchObject({ target: own, secret: expect.stringMatching(/^whsec_/) });
+    expect(json.secret).not.toBe(before);
+    await fixture.claim('webhook', receiver.url('/carl-2'), { userId: 'carl' });
+    expect((await fixture.call(other, 'POST', '/webhook-secrets/rotate', {})).status).toBe(400);
+  });
+});
+
+describe('templates', () => {
+  it('are written, listed, used, replaced and removed', async () => {
+    const source = { subject: '{{ name }}!', text: '{{ value | usd }}', html: '<b>{{ name }}</b>' };
+    expect((await fixture.call(ann, 'PUT', '/templates/mine', source)).json).toMatchObject({
+      name: 'mine',
+      builtIn: false,
+    });
+    const { json } = await fixture.call(ann, 'GET', '/templates');
+    expect(json.data.map((each: { name: string }) => each.name)).toEqual([
+      'mine',
+      'default',
+      'brief',
+      'tvl_change',
+      'price_change',
+    ]);
+    expect((await fixture.call(bob, 'GET', '/templates/mine')).status).toBe(404);
+    const templates = fixture.app.nest.get(Templates);
+    expect(await templates.exists('tester', 'mine')).toBe(true);
+    expect(await templates.exists('bob', 'mine')).toBe(false);
+    const preview = await templates.preview('tester', { template: 'mine', data: { name: '<i>A & B</i>' } });
+    expect(preview).toEqual({
+      subject: '<i>A & B</i>!',
+      text: '$29,412,000,000',
+      html: '<b>&lt;i&gt;A &amp; B&lt;/i&gt;</b>',
+    });
+    const id = await fixture.send('webhook', target, { template: 'mine', format: 'slack' });
+    await fixture.until(id, 'delivered');
+    expect(JSON.parse(receiver.received.at(-1)?.body ?? '').text).toBe('Aave below 30 billion!');
+    expect((await fixture.call(ann, 'DELETE', '/templates/mine')).status).toBe(204);
+    expect((await fixture.call(ann, 'DELETE', '/templates/mine')).status).toBe(404);
+  });
+
+  it.each([
+    ['a tag that is not closed', '{% if a %}x'],
+    ['a filter that does not exist', '{{ a | nope }}'],
+    ['a file', '{% include "/etc/passwd" %}'],
+    ['a loop bomb', '{% for a in (1..99999) %}{% for b in (1..99999) %}{{ a }}{% endfor %}{% endfor %}'],
+  ])('refuse %s', async (_, text) => {
+    const { status, json } = await fixture.call(ann, 'PUT', '/templates/bad', { subject: 's', text });
+    expect({ status, code: json.code }).toEqual({ status: 400, code: 'invalid_request' });
+    expect(json.detail).not.toContain('root:');
+  });
+
+  it('see nothing but the alert', async () => {
+    const templates = fixture.app.nest.get(Templates);
+    const text =
+      '{{ constructor }}{{ __proto__ }}{{ name.constructor.constructor }}{{ process }}{{ explanation.toString }}';
+    expect((await templates.preview('tester', { text })).text).toBe('');
+    await expect(templates.preview('tester', { template: 'absent' })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it.each(['UPPER', '-x', 'a b', 'x'.repeat(65)])('refuse the name %s', async (name) => {
+    expect(
+      (await fixture.call(ann, 'PUT', `/templates/${encodeURIComponent(name)}`, { subject: 's', text: 't' })).status,
+    ).toBe(400);
+  });
+});

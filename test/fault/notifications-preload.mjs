@@ -1,0 +1,28 @@
+/**
+ * Ends the process with SIGKILL at a named point of a delivery. Loaded before the built product with --import; the product
+ * itself knows nothing of it. KILL_AT names the point, KILL_PRIORITY the deliveries it is meant for: what an earlier
+ * process left behind has another priority, and passes.
+ */
+import { Deliveries } from '../../dist/src/notifications/deliveries/deliveries.js';
+import { DeliveryResults } from '../../dist/src/notifications/deliveries/delivery-results.js';
+import { Lanes } from '../../dist/src/notifications/deliveries/lanes.js';
+import { WebhookChannel } from '../../dist/src/notifications/channels/webhook/webhook-channel.js';
+
+const { KILL_AT: point, KILL_PRIORITY: priority } = process.env;
+
+/** Before `method` runs for a delivery it is meant for, the process is gone. */
+function killBefore({ prototype }, method, meant) {
+  const original = prototype[method];
+  prototype[method] = function (...args) {
+    if (meant(...args)) process.kill(process.pid, 'SIGKILL');
+    return original.apply(this, args);
+  };
+}
+
+const POINTS = {
+  announce: () => killBefore(Deliveries, 'announce', () => true),
+  enqueue: () => killBefore(Lanes, 'put', (jobs) => jobs.some((job) => job.priority === priority)),
+  send: () => killBefore(WebhookChannel, 'send', (delivery) => delivery.priority === priority),
+  mark: () => killBefore(DeliveryResults, 'record', ({ delivery }) => delivery.priority === priority),
+};
+POINTS[point]?.();

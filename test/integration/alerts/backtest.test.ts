@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { MarketWriter } from '../../support/market-writer.js';
+import { RestCaller } from '../../support/rest-caller.js';
+import { seeded } from '../../support/recorded-writer.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
+
+let app: TestApp;
+let alice: RestCaller;
+let market: MarketWriter;
+
+beforeAll(async () => {
+  app = await createTestApp({ settings: { VERIFY_TARGETS: 'false', EGRESS_ALLOW: '127.0.0.0/8' } });
+  alice = await RestCaller.of(app, 'alice');
+  market = new MarketWriter(app.db.pool);
+  await shardsReady(app);
+});
+afterAll(() => app?.close());
+
+/** Waits until history holds every value that was published. */
+async function historyWritten(): Promise<void> {
+  const { rows } = await app.db.pool.query<{ head: number }>('SELECT head_seq::float8 AS head FROM event_log_bounds()');
+  await waitFor(
+    async () =>
+      (await app.db.pool.query<{ seq: number }>(`SELECT seq::float8 AS seq FROM log_readers WHERE name = 'history'`))
+        .rows[0]!.seq >= rows[0]!.head,
+    { what: 'written history' },
+  );
+}
+
+const RULES: object[] = [
+  {
+    name: 'crossing',
+    conditions: [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 100 }],
+    mode: 'crossing',
+  },
+  {
+    name: 'with hysteresis',
+    conditions: [{ token: 'bitcoin', metric: 'price', operator: 'lt', threshold: 98 }],
+    mode: 'crossing',
+    hysteresis: 0.03,
+    notifyResolved: true,
+  },
+  { name: 'while true', conditions: [{ token: 'bitcoin', metric: 'price', operator: 'gte', threshold: 101 }] },
+  { name: 'a jump', conditions: [{ token: 'bitcoin', metric: 'price', operator: 'change_pct', threshold: 0.03 }] },
+  {
+    name: 'two keys',
+    conditions: [
+      { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 99 },
+      { protocol: 'aave-v3', metric: 'tvl', operator: 'lt', threshold: 1e9 },
+    ],
+    mode: 'crossing',
+  },
+  {
+    name: 'a tree on every chain',
+    where: {
+      or: [
+        { protocol: 'aave-v3', chain: '*', metric: 'tvl', operator: 'gt', threshold: 6e8 },
+        { protocol: 'aave-v3', chain: '*', metric: 'tvl', operator: 'lt', threshold: 4e8 },
+      ],
+    },
+    mode: 'crossing',
+  },
+  { name: 'once', conditions: [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 100.5 }], mode: 'once' },
+];
+
+interface Told {
+  state: string;
+  reason: string;
+  value: number;
+}
+
+it(`a backtest tells what live rules told over the same period (seed ${seed})`, async () => {
+  const random = seeded(seed);
+  await market.protocol('aave-v3');
+  await market.price('bitcoin', 95);
+  for (const chain of ['ethereum', 'base']) await market.tvl('aave-v3', chain, 5e8);
+  await logEvaluated(app.db.pool);
+  const ids = [];
+  for (const rule of RULES) ids.push(await alice.rule({ ...rule, throttleMinutes: 0 }));
+  await editsApplied(app.db.pool);
+  await historyWritten();
+
+  const { rows } = await app.db.pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+  const from = rows[0]!.now.toISOString();
+  for (let step = 0; step < 60; step++) {
+    if (random() < 0.7) await market.price('bitcoin', 95 + Math.round(random() * 80) / 10);
+    else await market.tvl('aave-v3', random() < 0.5 ? 'ethereum' : 'base', Math.round(3e8 + random() * 4e8));
+  }
+  await logEvaluated(app.db.pool);
+  await historyWritten();
+  const to = new Date(Date.now() + 5).toISOString();
+
+  for (const [index, rule] of RULES.entries()) {
+    const live = (await alice.get(`/v1/alerts/history?ruleId=${ids[index]}&limit=1000`)).body.data as Told[];
+    const tested = await alice.post('/v1/alerts/rules/backtest', { rule: { ...rule, throttleMinutes: 0 }, from, to });
+    expect(tested).toMatchObject({ status: 200 });
+    const shape = ({ state, reason, value }: Told) => [state, reason, value];
+    expect([rule, ...(tested.body.alerts as Told[]).map(shape)]).toEqual([rule, ...live.toReversed().map(shape)]);
+    expect(tested.body.resolution).toBe('raw');
+  }
+  const some = await app.db.pool.query('SELECT count(*)::int AS n FROM alert_transitions');
+  expect(some.rows[0].n).toBeGreaterThan(5);
+});
+
+describe('over stored history', () => {
+  beforeAll(async () => {
+    // 30 days of a price every minute, as published: a slow wave with a fall of 20 % in the middle.
+    await app.db.pool.query(`
+      SELECT prepare_metric_points(now());
+      WITH series AS (INSERT INTO metric_series (metric, subject) VALUES ('price', 'ethereum') RETURNING id)
+      INSERT INTO metric_points (series_id, at, value)
+      SELECT series.id, now() - n * interval '1 minute',
+        2000 + 100 * sin(n / 2000.0) - CASE WHEN n BETWEEN 15000 AND 16000 THEN 400 ELSE 0 END
+      FROM series, generate_series(0, 43199) n`);
+  });
+
+  const fall = {
+    name: 'ether falls',
+    conditions: [{ token: 'ethereum', metric: 'price', operator: 'change_pct', threshold: -0.15, timeWindow: 3600 }],
+    actions: [{ type: 'email', target: 'ann@example.com' }],
+    mode: 'crossing',
+  };
+
+  it('shows what would have been told, how, and how often with other thresholds', async () => {
+    const answer = await alice.post('/v1/alerts/rules/backtest', { rule: fall });
+    expect(answer).toMatchObject({ status: 200 });
+    const { body } = answer;
+    expect(body.points).toBeGreaterThan(43_000);
+    expect(body).toMatchObject({ fired: 1, sent: 1, resolution: 'raw', warnings: [] });
+    expect(body.alerts[0].message).toMatch(/Price of ethereum fell \d+(\.\d+)? % within 1 h/);
+    expect(body.alerts[0].messages).toEqual([{ channel: 'email', sentAt: body.alerts[0].at }]);
+    const curve = body.curve as { threshold: number; firingsPerWeek: number }[];
+    expect(curve.length).toBeGreaterThan(5);
+    expect(curve.map((point) => point.threshold)).toEqual(
+      curve.map((point) => point.threshold).toSorted((a, b) => a - b),
+    );
+    expect(curve.find((point) => point.threshold === -0.15)!.firingsPerWeek).toBeCloseTo(7 / 30, 1);
+    expect(curve[0]!.firingsPerWeek).toBe(0);
+  });
+
+  it('reckons with quiet hours, channels that are off and throttle', async () => {
+    const often = {
+      ...fall,
+      conditions: [{ token: 'ethereum', metric: 'price', operator: 'gt', threshold: 1 }],
+      mode: 'while_true',
+      throttleMinutes: 60,
+    };
+    const day = { rule: often, from: new Date(Date.now() - 86_400_000).toISOString() };
+    const plain = (await alice.post('/v1/alerts/rules/backtest', day)).body;
+    expect(plain.fired).toBeGreaterThanOrEqual(22);
+    expect(plain.fired).toBeLessThanOrEqual(25);
+    const quietHours = { start: '22:00', end: '06:00', timezone: 'UTC' };
+    await alice.call('PUT', '/v1/alerts/preferences', { quietHours });
+    const quiet = (await alice.post('/v1/alerts/rules/backtest', day)).body;
+    const hours = quiet.alerts.map((alert: { messages: { sentAt: string }[] }) =>
+      new Date(alert.messages[0]!.sentAt).getUTCHours(),
+    );
+    expect(hours.every((hour: number) => hour >= 6 && hour < 22)).toBe(true);
+    await alice.call('PUT', '/v1/alerts/preferences', { channels: { email: false } });
+    const off = (await alice.post('/v1/alerts/rules/backtest', day)).body;
+    expect(off).toMatchObject({ sent: 0, fired: plain.fired });
+    expect(off.alerts[0].messages[0]).toMatchObject({ sentAt: null, suppressed: 'channel_off' });
+    await alice.call('PUT', '/v1/alerts/preferences', {});
+  });
+
+  it('says what it cannot know, and refuses what is no period', async () => {
+    const volume = {
+      name: 'volume',
+      conditions: [{ token: 'ethereum', metric: 'volume_24h', operator: 'gt', threshold: 1 }],
+    };
+    const unknown = await alice.post('/v1/alerts/rules/backtest', { rule: volume });
+    expect(unknown.body).toMatchObject({ fired: 0, warnings: [{ code: 'no_history' }] });
+    const refused: [object, number][] = [
+      [{ rule: fall, from: '2100-01-01T00:00:00Z' }, 400],
+      [{ rule: fall, from: '2020-01-01T00:00:00Z' }, 422],
+      [{ rule: fall, from: 'yesterday' }, 400],
+      [{ from: '2026-01-01T00:00:00Z' }, 400],
+      [{ rule: { ...fall, conditions: [] } }, 400],
+    ];
+    for (const [body, status] of refused) {
+      expect([body, (await alice.post('/v1/alerts/rules/backtest', body)).status]).toEqual([body, status]);
+    }
+  });
+});

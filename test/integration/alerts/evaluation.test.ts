@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { MarketWriter } from '../../support/market-writer.js';
+import { RestCaller } from '../../support/rest-caller.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+import { WebhookReceiver } from '../../support/webhook-receiver.js';
+
+let db: TestDatabase;
+let app: TestApp;
+let market: MarketWriter;
+let alice: RestCaller;
+
+const SETTINGS = { VERIFY_TARGETS: 'false', EGRESS_ALLOW: '127.0.0.0/8', WEBHOOK_RATE: '0' };
+
+beforeEach(async () => {
+  db = await createTestDatabase();
+  market = new MarketWriter(db.pool);
+  await start();
+  alice = await RestCaller.of(app, 'alice');
+});
+
+afterEach(async () => {
+  await app?.close();
+  await db?.drop();
+});
+
+async function start(): Promise<void> {
+  app = await createTestApp({ db, settings: SETTINGS });
+  await shardsReady(app);
+}
+
+/** The process ends and another one takes its place; what happens `meanwhile` waits for it. */
+async function restart(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
+  await app.close();
+  await meanwhile();
+  await start();
+  alice = new RestCaller(app.url, alice.apiKey);
+}
+
+const above = (threshold: number, more: object = {}) => ({
+  name: `above ${threshold}`,
+  conditions: [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold }],
+  mode: 'crossing',
+  throttleMinutes: 0,
+  ...more,
+});
+
+interface Alert {
+  ruleId: string;
+  state: string;
+  reason: string;
+  value: number;
+  message: string;
+  ruleVersion: number;
+  outcome: { messages: number; groupedIn?: string; suppressed?: string };
+}
+
+/** All alerts of the user, oldest first, once there are so many and everything written was evaluated. */
+async function alerts(count: number): Promise<Alert[]> {
+  await waitFor(async () => (await alice.get('/v1/alerts/history?limit=1000')).body.data.length >= count, {
+    what: `${count} alerts`,
+    timeoutMs: 40_000,
+  });
+  await logEvaluated(db.pool);
+  const { body } = await alice.get('/v1/alerts/history?limit=1000');
+  return (body.data as Alert[]).toReversed();
+}
+
+async function live(...bodies: object[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const body of bodies) ids.push(await alice.rule(body));
+  await editsApplied(db.pool);
+  return ids;
+}
+
+describe('the evaluator', () => {
+  it('tells each crossing once, over a restart too', async () => {
+    await market.price('bitcoin', 60_000);
+    await live(above(70_000, { notifyResolved: true }));
+    await market.price('bitcoin', 71_000);
+    await alerts(1);
+    await restart(() => market.price('bitcoin', 72_000));
+    await market.price('bitcoin', 69_000);
+    await market.price('bitcoin', 73_000);
+    const told = await alerts(3);
+    expect(told.map(({ state, value }) => [state, value])).toEqual([
+      ['fired', 71_000],
+      ['resolved', 69_000],
+      ['fired', 73_000],
+    ]);
+  });
+
+  it('starts from the value that was published last, though another was observed in the same millisecond', async () => {
+    await market.price('bitcoin', 60_000);
+    await live(above(70_000));
+    // Numbered together and evaluated as one batch: the position is behind both when the first is told.
+    await db.pool.query(`
+      BEGIN;
+      UPDATE token_prices SET price = 80000, observed_at = date_trunc('milliseconds', now()) + interval '100 microseconds';
+      UPDATE token_prices SET price = 60000, observed_at = date_trunc('milliseconds', now()) + interval '200 microseconds';
+      COMMIT`);
+    await alerts(1);
+    await restart();
+    await market.price('bitcoin', 80_000);
+    expect(await alerts(2)).toMatchObject([{ value: 80_000 }, { value: 80_000 }]);
+  });
+
+  it('tells what crossed while it was away', async () => {
+    await market.price('bitcoin', 60_000);
+    await live(above(70_000));
+    await restart(() => market.price('bitcoin', 75_000));
+    expect(await alerts(1)).toMatchObject([{ state: 'fired', value: 75_000 }]);
+  });
+
+  it('goes by a rule as edited while it was away', async () => {
+    await market.price('bitcoin', 60_000);
+    const [ruleId] = await live(above(70_000), above(71_000));
+    const { rows } = await db.pool.query<{ rule: object }>('SELECT to_jsonb(r) AS rule FROM alert_rules r');
+    expect(rows).toHaveLength(2);
+    await restart(async () => {
+      // As another process would: a changed rule, its version, and the note for the evaluators.
+      await db.pool.query(
+        `WITH changed AS (
+           UPDATE alert_rules SET conditions = jsonb_set(conditions, '{0,threshold}', '65000'), version = 2
+           WHERE rule_id = $1 RETURNING shard, rule_id),
+         counted AS (UPDATE alert_shards s SET rules_revision = rules_revision + 1 FROM changed WHERE s.shard = changed.shard
+           RETURNING s.shard, s.rules_revision)
+         INSERT INTO alert_rule_edits SELECT counted.shard, rules_revision, rule_id FROM counted, changed`,
+        [ruleId],
+      );
+      await market.price('bitcoin', 66_000);
+    });
+    expect(await alerts(1)).toMatchObject([{ ruleId, value: 66_000, ruleVersion: 2 }]);
+  });
+
+  it('takes edits, disabling and deletion at once, without a restart', async () => {
+    await market.price('bitcoin', 60_000);
+    const [edited, disabled, deleted] = await live(above(90_000), above(70_000), above(70_001));
+    await alice.call('PATCH', `/v1/alerts/rules/${edited}`, { conditions: above(65_000).conditions });
+    await alice.post(`/v1/alerts/rules/${disabled}/disable`);
+    await alice.call('DELETE', `/v1/alerts/rules/${deleted}`);
+    await editsApplied(db.pool);
+    await market.price('bitcoin', 80_000);
+    expect(await alerts(1)).toMatchObject([{ ruleId: edited, value: 80_000 }]);
+    await alice.post(`/v1/alerts/rules/${disabled}/enable`);
+    await editsApplied(db.pool);
+    await market.price('bitcoin', 60_000);
+    await market.price('bitcoin', 81_000);
+    const again = await alerts(3);
+    expect(new Set(again.slice(1).map((alert) => alert.ruleId))).toEqual(new Set([edited, disabled]));
+  });
+
+  it('never tells a rule that was deleted a moment before its commit', async () => {
+    await market.price('bitcoin', 60_000);
+    const [ruleId] = await live(above(70_000), above(70_500));
+    // Deleted behind the evaluator's back: it still holds the rule in memory.
+    await db.pool.query('DELETE FROM alert_rules WHERE rule_id = $1', [ruleId]);
+    await market.price('bitcoin', 80_000);
+    expect(await alerts(1)).toMatchObject([{ outcome: { messages: 0 } }]);
+    expect((await alerts(1)).filter((alert) => alert.ruleId === ruleId)).toEqual([]);
+  });
+
+  it('keeps a snoozed rule silent', async () => {
+    await market.price('bitcoin', 60_000);
+    const [snoozed, other] = await live(above(70_000), above(70_500));
+    await alice.post(`/v1/alerts/rules/${snoozed}/snooze`, { minutes: 5 });
+    await editsApplied(db.pool);
+    await market.price('bitcoin', 80_000);
+    expect((await alerts(1)).map((alert) => alert.ruleId)).toEqual([other]);
+  });
+
+  it('goes on where one transition cannot be written, and keeps that as a dead letter', async () => {
+    await market.price('bitcoin', 60_000);
+    await live(above(70_000, { name: 'unwritable' }), above(70_500));
+    await db.pool.query(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no room for %', NEW.alert ->> 'name' USING ERRCODE = '22000'; END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON alert_transitions FOR EACH ROW
+        WHEN (NEW.alert ->> 'name' = 'unwritable') EXECUTE FUNCTION refuse()`);
+    await market.price('bitcoin', 80_000);
+    expect(await alerts(1)).toMatchObject([{ value: 80_000 }]);
+    const letters = await new RestCaller(app.url, app.adminKey).get('/v1/admin/dead-letters?reader=alerts');
+    expect(letters.body.data).toMatchObject([{ reader: 'alerts', reason: expect.stringContaining('no room') }]);
+  });
+
+  it('loads thousands of rules and evaluates all of them', async () => {
+    await market.price('bitcoin', 60_000);
+    await restart(() =>
+      db.pool.query(
+        `INSERT INTO alert_rules (user_id, name, conditions, mode, throttle_minutes)
+         SELECT 'user ' || n % 500, 'rule ' || n, jsonb_build_array(jsonb_build_object(
+           'token', 'bitcoin', 'metric', 'price', 'operator', 'gt', 'threshold', 60000 + n)), 'crossing', 0
+         FROM generate_series(1, 5000) n`,
+      ),
+    );
+    await market.price('bitcoin', 63_000.5);
+    await waitFor(
+      async () => (await db.pool.query('SELECT count(*)::int AS n FROM alert_transitions')).rows[0].n >= 3_000,
+      { what: '3,000 transitions', timeoutMs: 30_000 },
+    );
+    await logEvaluated(db.pool);
+    const { rows } = await db.pool.query(
+      `SELECT count(*)::int AS transitions, count(DISTINCT rule_id)::int AS rules,
+         (SELECT count(*)::int FROM event_log WHERE type = 'alert') AS events FROM alert_transitions`,
+    );
+    expect(rows[0]).toMatchObject({ transitions: 3_000, rules: 3_000 });
+    const metrics = await (await fetch(`${app.url}/metrics`)).text();
+    expect(metrics).toMatch(/alert_transitions_total\{state="fired",outcome="told"\} 3000/);
+  });
+});
+
+describe('messages', () => {
+  let hooks: WebhookReceiver;
+  beforeEach(async () => {
+    hooks = await WebhookReceiver.start();
+  });
+  afterEach(() => hooks.close());
+
+  it('of many rules that one event fires become one', async () => {
+    await market.price('bitcoin', 60_000);
+    const actions = [{ type: 'webhook', target: hooks.url() }];
+    await live(...Array.from({ length: 12 }, (_, index) => above(70_000 + index, { actions })));
+    const critical = await alice.rule(above(70_100, { actions, priority: 'critical' }));
+    await editsApplied(db.pool);
+    await market.price('bitcoin', 80_000);
+
+    const told = await alerts(13);
+    const [summary] = await hooks.next('alert.summary');
+    const [single] = await hooks.next('alert.fired');
+    expect(summary!.json.data).toMatchObject({ name: '12 alerts', type: 'storm', explanation: { count: 12 } });
+    expect(single!.json.data).toMatchObject({ ruleId: critical });
+    const grouped = told.filter((alert) => alert.outcome.groupedIn === summary!.json.data['alertId']);
+    expect(grouped).toHaveLength(12);
+    expect(hooks.received).toHaveLength(2);
+  });
+
+  it('of a rule that flaps stop with a notice', async () => {
+    await market.price('bitcoin', 60_000);
+    await live(above(70_000, { actions: [{ type: 'webhook', target: hooks.url() }] }));
+    for (let round = 0; round < 18; round++) {
+      await market.price('bitcoin', 71_000);
+      await market.price('bitcoin', 60_000);
+    }
+    const told = await alerts(18);
+    expect(told.map((alert) => alert.outcome.suppressed ?? 'told')).toEqual([
+      ...Array.from({ length: 16 }, () => 'told'),
+      'flapping',
+      'flapping',
+    ]);
+    expect(told[15]!.message).toContain('further messages wait');
+    expect(told[14]!.message).not.toContain('further messages wait');
+  });
+});

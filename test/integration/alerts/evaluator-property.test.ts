@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  backtest,
+  Evaluator,
+  type HistoryPoint,
+  type SavedInstance,
+  type Transition,
+} from '../../../src/alerts/core/index.js';
+import { historyOf, scenarios, type Step } from '../../support/alert-scenarios.js';
+import { StateStore } from '../../support/alert-state-store.js';
+import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js';
+
+const DEAD_BAND = { tvl: 0.01, price: 0.2 };
+const OPTIONS = { deadBand: (metric: 'tvl' | 'price') => DEAD_BAND[metric], staleAfterMs: 30_000 };
+const RUNS = process.env['TEST_LONG'] ? 20_000 : 500;
+const TIMEOUT_MS = process.env['TEST_LONG'] ? 1_800_000 : 180_000;
+
+const told = (transition: Transition): ToldTransition => ({ ...transition, readings: [] });
+const ordered = (transitions: readonly ToldTransition[]): ToldTransition[] =>
+  transitions.toSorted((a, b) => (a.ruleId < b.ruleId ? -1 : a.ruleId > b.ruleId ? 1 : a.seq - b.seq));
+
+describe('the indexed evaluator', () => {
+  it(
+    'tells what a naive evaluator tells, over rules, edits, snoozes, events, ticks and restarts',
+    () => {
+      const reasons = new Set<string>();
+      fc.assert(
+        fc.property(scenarios(), (steps) => {
+          const { indexed, naive, stored, held } = play(steps);
+          for (const { reason } of indexed.flat()) reasons.add(reason);
+          expect(indexed).toEqual(naive);
+          expect(stored).toEqual(held);
+        }),
+        { numRuns: RUNS },
+      );
+      expect([...reasons].sort()).toEqual(['first_fire', 'repeat', 'resolved', 'throttle_summary']);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'tells in a backtest what it told live',
+    () => {
+      fc.assert(
+        fc.property(scenarios(), (steps) => {
+          const rows = steps.flatMap((step) => (step.kind === 'row' ? [step.row] : []));
+          const [rule] = steps.flatMap((step) => (step.kind === 'add' ? [step.rule] : []));
+          const from = rows[Math.floor(rows.length / 3)]?.loggedAt;
+          fc.pre(rule !== undefined && from !== undefined);
+          const unsnoozed = { ...rule, snoozedUntil: null };
+
+          const live = new Evaluator(OPTIONS);
+          const earlier = rows.filter((row) => row.loggedAt < from);
+          for (const row of earlier) live.apply(row);
+          live.loadHistory(historyOf(earlier.map((row) => ({ kind: 'row', row }))));
+          live.addRule(unsnoozed);
+          const wanted = rows.slice(earlier.length).flatMap((row) => live.apply(row));
+
+          expect(backtest(unsnoozed, rows, { ...OPTIONS, from, to: Infinity, tickEveryMs: 0 })).toEqual(wanted);
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+});
+
+interface Played {
+  /** What each step told. */
+  readonly indexed: ToldTransition[][];
+  readonly naive: ToldTransition[][];
+  /** What the database had of each rule at restarts, and what the evaluator had. */
+  readonly stored: unknown[];
+  readonly held: unknown[];
+}
+
+function play(steps: readonly Step[]): Played {
+  const played: Played = { indexed: [], naive: [], stored: [], held: [] };
+  const naive = new NaiveAlerts(DEAD_BAND, OPTIONS.staleAfterMs);
+  const store = new StateStore();
+  let evaluator = new Evaluator(OPTIONS);
+  for (const [index, step] of steps.entries()) {
+    const past = historyOf(steps.slice(0, index));
+    switch (step.kind) {
+      case 'row':
+        played.indexed.push(ordered(evaluator.apply(step.row).map(told)));
+        played.naive.push(ordered(naive.apply(step.row)));
+        break;
+      case 'restart':
+        for (const ruleId of naive.rules.keys()) {
+          played.stored.push(store.of(ruleId)?.instances.toSorted(byKey) ?? []);
+          played.held.push(evaluator.savedState(ruleId)?.instances.toSorted(byKey));
+        }
+        evaluator = restarted(evaluator.clock, past, naive, store);
+        break;
+      case 'remove':
+        evaluator.removeRule(step.ruleId);
+        evaluator.takeChanges();
+        naive.remove(step.ruleId);
+        store.drop(step.ruleId);
+        break;
+      default:
+        evaluator.loadHistory(past);
+        if (step.kind === 'add') evaluator.addRule(step.rule);
+        else evaluator.updateRule(step.rule);
+        if (step.kind === 'tune') naive.tune(step.rule);
+        else naive.add(step.rule);
+    }
+    store.write(evaluator.takeChanges());
+  }
+  return played;
+}
+
+/** A new evaluator from what a database would have: clock, values, history and states; nothing of the old one. */
+function restarted(clock: number, past: HistoryPoint[], { rules }: NaiveAlerts, store: StateStore): Evaluator {
+  const evaluator = new Evaluator(OPTIONS);
+  evaluator.seed(lastTwoOfEachKey(past), clock);
+  evaluator.loadHistory(past);
+  for (const { rule } of rules.values()) evaluator.addRule(rule, store.of(rule.ruleId));
+  return evaluator;
+}
+
+function byKey(a: SavedInstance, b: SavedInstance): number {
+  return a.instanceKey < b.instanceKey ? -1 : 1;
+}
+
+function lastTwoOfEachKey(points: readonly HistoryPoint[]): HistoryPoint[] {
+  const counts = new Map<string, number>();
+  return points
+    .toReversed()
+    .filter(({ metric, protocol, chain, token }) => {
+      const key = `${metric} ${protocol} ${chain} ${token}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      return (counts.get(key) ?? 0) <= 2;
+    })
+    .toReversed();
+}

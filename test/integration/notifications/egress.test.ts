@@ -1,0 +1,168 @@
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EgressPolicy, EgressRefused } from '../../../src/notifications/core/egress-policy.js';
+import { failureOutcome } from '../../../src/notifications/channels/http-outcome.js';
+import { GuardedClient } from '../../../src/notifications/egress/guarded-client.js';
+import { Resolver } from '../../../src/notifications/egress/resolver.js';
+
+/** Answers from a table, each name's answers in turn: a name server under the control of an attacker. */
+class HostileNameServer extends Resolver {
+  readonly asked: string[] = [];
+  constructor(private readonly answers: Record<string, string[][]>) {
+    super();
+  }
+  override async addresses(name: string): Promise<string[]> {
+    this.asked.push(name);
+    const turns = this.answers[name] ?? [];
+    const answer = turns.length > 1 ? turns.shift() : turns[0];
+    if (answer === undefined) throw Object.assign(new Error('the name has no address'), { code: 'ENOTFOUND' });
+    return answer;
+  }
+}
+
+let server: Server;
+let port: number;
+/** Connections that reached the private server, whatever they sent. */
+let reached = 0;
+const clients: GuardedClient[] = [];
+
+beforeAll(async () => {
+  server = createHttpServer((request, response) => {
+    if (request.url === '/redirect') response.writeHead(307, { location: `http://127.0.0.2:${port}/secret` }).end();
+    else if (request.url === '/endless') {
+      const more = (): void => {
+        if (response.destroyed) return;
+        response.write('x'.repeat(65_536));
+        setTimeout(more, 1);
+      };
+      more();
+    } else response.end('secret');
+  });
+  server.on('connection', (socket) => {
+    reached++;
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  port = (server.address() as AddressInfo).port;
+});
+afterAll(async () => {
+  await Promise.all(clients.map((client) => client.onApplicationShutdown()));
+  server.closeAllConnections();
+  await new Promise<void>((done) => server.close(() => done()));
+});
+
+function client(
+  answers: Record<string, string[][]> = {},
+  allow: string[] = [],
+): GuardedClient & { names: HostileNameServer } {
+  const names = new HostileNameServer(answers);
+  const made = Object.assign(new GuardedClient(new EgressPolicy(allow), names), { names });
+  clients.push(made);
+  return made;
+}
+
+async function refusal(guarded: GuardedClient, address: string): Promise<string> {
+  try {
+    const { status } = await guarded.post(address, {}, '{}');
+    return `answered ${status}`;
+  } catch (error) {
+    return failureOutcome(error).detail ?? '';
+  }
+}
+
+describe('the guarded client', () => {
+  it.each([
+    ['loopback', ['127.0.0.1']],
+    ['mapped loopback', ['::ffff:127.0.0.1']],
+    ['private', ['10.0.0.1']],
+    ['metadata', ['169.254.169.254']],
+    ['metadata over IPv6', ['fd00:ec2::254']],
+    ['Azure host service', ['168.63.129.16']],
+    ['NAT64 of loopback', ['64:ff9b::7f00:1']],
+    ['6to4 of loopback', ['2002:7f00:1::1']],
+    ['IPv4-compatible loopback', ['::127.0.0.1']],
+    ['unspecified', ['0.0.0.0']],
+    ['link-local with a zone', ['fe80::1%eth0']],
+    ['several private ones', ['192.168.0.1', '10.0.0.1']],
+    ['nonsense', ['not an address']],
+  ])('refuses a name that leads to %s', async (_, addresses) => {
+    const before = reached;
+    expect(await refusal(client({ 'innocent.example.com': [addresses] }), 'https://innocent.example.com/')).toContain(
+      'refused',
+    );
+    expect(reached).toBe(before);
+  });
+
+  it('uses the very look-up that it checked: a name that changes its mind is refused', async () => {
+    const rebinding = client({ 'rebind.example.com': [['93.184.216.34'], ['127.0.0.1']] });
+    await rebinding.checkName('https://rebind.example.com/');
+    const before = reached;
+    expect(await refusal(rebinding, 'https://rebind.example.com/')).toContain('refused');
+    expect(rebinding.names.asked).toEqual(['rebind.example.com', 'rebind.example.com']);
+    expect(reached).toBe(before);
+  });
+
+  it('refuses a name at its first use when any of its addresses is private', async () => {
+    const mixed = client({ 'mixed.example.com': [['93.184.216.34', '10.0.0.1']] });
+    await expect(mixed.checkName('https://mixed.example.com/')).rejects.toThrow(EgressRefused);
+  });
+
+  it('refuses literal addresses, which no look-up sees', async () => {
+    const before = reached;
+    const hosts = ['127.0.0.1', '2130706433', '0x7f.1', '017700000001', '127.1', '[::1]', '[::ffff:7f00:1]'];
+    for (const host of hosts) expect(await refusal(client(), `https://${host}/`)).toContain('refused');
+    expect(reached).toBe(before);
+  });
+
+  it('does not reach a private address over an allowed port or scheme of another', async () => {
+    const lenient = client({ 'db.example.com': [['10.0.0.1']], 'public.example.com': [['93.184.216.34']] }, [
+      '127.0.0.1/32',
+    ]);
+    expect(await refusal(lenient, 'http://db.example.com:5432/')).toContain('refused');
+    expect(await refusal(lenient, 'http://public.example.com/')).toContain('refused');
+    expect(await refusal(lenient, `http://127.0.0.2:${port}/`)).toContain('refused');
+  });
+
+  it('reaches a name whose address is allowed, by that address', async () => {
+    const lenient = client({ 'hooks.example.com': [['10.9.9.9', '127.0.0.1']] }, ['127.0.0.1/32']);
+    const answer = await lenient.post(`http://hooks.example.com:${port}/`, {}, '{}');
+    expect(answer).toMatchObject({ status: 200, head: 'secret' });
+  });
+
+  it('connects to a public address: it is let through to the network', async () => {
+    // What lies behind 192.88.99.x or the internet is not asked: the attempt itself shows that the guard agreed.
+    const outcome = await refusal(client({ 'public.example.com': [['93.184.216.34']] }), 'https://public.example.com/');
+    expect(outcome).not.toContain('refused: ');
+  });
+
+  it('never follows a redirect', async () => {
+    const lenient = client({}, ['127.0.0.1/32']);
+    expect((await lenient.post(`http://127.0.0.1:${port}/redirect`, {}, '{}')).status).toBe(307);
+  });
+
+  it('reads 4 KB of an endless answer and hangs up', async () => {
+    const { head } = await client({}, ['127.0.0.1/32']).post(`http://127.0.0.1:${port}/endless`, {}, '{}');
+    expect(head).toHaveLength(4_096);
+  });
+
+  it('says of a server that is away what happened, and nothing else', async () => {
+    const closed = createTcpServer();
+    await new Promise<void>((done) => closed.listen(0, '127.0.0.1', done));
+    const address = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/`;
+    await new Promise<void>((done) => closed.close(() => done()));
+    expect(await refusal(client({}, ['127.0.0.1/32']), address)).toContain('ECONNREFUSED');
+    expect(await refusal(client(), 'https://nowhere.example.com/')).toContain('ENOTFOUND');
+  });
+});
+
+describe('the resolver', () => {
+  it('knows the names of the machine itself', async () => {
+    expect(await new Resolver().addresses('localhost')).toContain('127.0.0.1');
+  });
+
+  it('fails for a name without addresses', async () => {
+    await expect(new Resolver().addresses('no-such-name.invalid')).rejects.toThrow('no address');
+  });
+});

@@ -1,0 +1,220 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Preferences } from '../../../src/notifications/index.js';
+import { waitFor } from '../../support/wait-for.js';
+import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { MailServer } from '../../support/mail-server.js';
+import { NotificationFixture } from './notification-fixture.js';
+
+const PASSWORD = 'hunter2-smtp-password';
+let fixture: NotificationFixture;
+let mails: MailServer;
+let key: string;
+let directory: string;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'mails-'));
+  mails = await MailServer.start({ authenticated: true });
+  mails.credentials = { user: 'sender', password: PASSWORD };
+  fixture = await NotificationFixture.start({
+    SMTP_URL: mails.url,
+    MAIL_FROM: 'Alerts <alerts@defi.example>',
+    PUBLIC_URL: 'https://defi.example',
+    DATA_DIR: directory,
+    MAIL_DAILY: '3',
+  });
+  key = await fixture.app.key();
+});
+afterAll(async () => {
+  await fixture.close();
+  await mails.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+beforeEach(() => {
+  mails.refuse = () => undefined;
+});
+
+/** The path of a link in a mail, as this server knows it. */
+const path = (text: string, kind: string): string =>
+  new RegExp(`https://defi\\.example(/v1/notifications/${kind}/[\\w.%-]+)`).exec(text)?.[1] ?? 'none';
+const page = (link: string, method: string, body?: string) =>
+  fetch(fixture.app.url + link, {
+    method,
+    ...(body ? { body, headers: { 'content-type': 'application/x-www-form-urlencoded' } } : {}),
+  });
+
+async function confirmed(address: string, userId = 'tester'): Promise<string> {
+  const target = await fixture.claim('email', address, { pending: true, userId });
+  const [mail] = await mails.to(address);
+  await page(path(mail!.mail.text ?? '', 'confirm'), 'POST');
+  await fixture.untilTarget(target, 'active', userId);
+  return target;
+}
+
+describe('mail targets', () => {
+  it('are active after their link was opened and confirmed; opening alone does nothing', async () => {
+    const target = await fixture.claim('email', ' Ann@EXAMPLE.com', { pending: true });
+    expect(target).toBe('Ann@example.com');
+    const waiting = await fixture.send('email', target);
+    const [mail] = await mails.to(target);
+    expect(mail!.mail.subject).toBe('Confirm this address for alerts');
+    expect(mail!.header('list-unsubscribe')).toBe('');
+    const link = path(mail!.mail.text ?? '', 'confirm');
+    const shown = await page(link, 'GET');
+    expect(shown.headers.get('content-type')).toContain('text/html');
+    expect(await shown.text()).toContain('<form method="post">');
+    expect(await fixture.row(waiting)).toMatchObject({ state: 'pending', reason: 'target_unverified' });
+    expect(await (await page(link, 'POST')).text()).toContain('Alerts are now sent to Ann@example.com');
+    await fixture.until(waiting, 'delivered');
+    expect(await (await page(link, 'POST')).text()).toContain('not valid any more');
+    expect(await (await page('/v1/notifications/confirm/guessed', 'GET')).text()).toContain('not valid any more');
+  });
+});
+
+describe('mails', () => {
+  it('carry text, HTML, a stable id and one-click unsubscribe', async () => {
+    const target = await confirmed('bob@example.com');
+    const id = await fixture.send('email', target, { template: 'tvl_change' });
+    await fixture.until(id, 'delivered');
+    const [, mail] = await mails.to(target, 2);
+    expect(mail!.mail).toMatchObject({
+      subject: 'Alert: TVL of aave-v3',
+      from: { address: 'alerts@defi.example', name: 'Alerts' },
+    });
+    expect(mail!.mail.text).toContain('Value: $29,000,000,000');
+    expect(mail!.mail.html).toContain('<h1');
+    expect(mail!.mail.messageId).toBe(`<${id}@defi.example>`);
+    expect(mail!.header('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click');
+    const link = path(mail!.header('list-unsubscribe'), 'unsubscribe');
+    expect(await (await page(link, 'GET')).text()).toContain('Send no more alerts to bob@example.com?');
+    await fixture.untilTarget(target, 'active');
+    const answer = await page(link, 'POST', 'List-Unsubscribe=One-Click');
+    expect(answer.status).toBe(200);
+    await fixture.untilTarget(target, 'disabled');
+    expect(await fixture.row(await fixture.send('email', target))).toMatchObject({
+      state: 'suppressed',
+      reason: 'target_disabled',
+    });
+    expect(await (await page(`${link}x`, 'POST')).text()).toContain('not valid any more');
+  });
+
+  it('that are refused for now come again; addresses refused for good get none any more', async () => {
+    const target = await confirmed('carl@example.com');
+    mails.refuse = () => ({ code: 450, text: 'mailbox busy' });
+    const busy = await fixture.until(await fixture.send('email', target), 'retrying');
+    expect(busy.reason).toContain('mailbox busy');
+    expect(busy.next_attempt_at.getTime() - busy.started_at.getTime()).toBeGreaterThanOrEqual(48_000);
+    mails.refuse = () => ({ code: 550, text: 'no such user' });
+    const dead = await fixture.send('email', target);
+    await fixture.until(dead, 'dead');
+    const { json } = await fixture.call(key, 'GET', `/deliveries/${dead}`);
+    expect(json.attemptLog).toMatchObject([{ outcome: 'rejected', statusCode: 550 }]);
+    mails.refuse = () => undefined;
+    await fixture.untilHeld(await fixture.send('email', target), 'bounced');
+  });
+
+  it('over the daily number leave together in one', async () => {
+    const target = await confirmed('dora@example.com');
+    for (let n = 0; n < 2; n++) await fixture.until(await fixture.send('email', target), 'delivered');
+    const ids = await fixture.sendAll([1, 2, 3].map(() => ({ channel: 'email' as const, target })));
+    for (const id of ids) expect(await fixture.untilHeld(id, 'mail_daily')).toMatchObject({ digest: true });
+    await fixture.app.db.pool.query(
+      'UPDATE deliveries SET next_attempt_at = now(), due_at = now() WHERE id = ANY($1)',
+      [ids],
+    );
+    for (const id of ids) await fixture.until(id, 'delivered');
+    const received = await mails.to(target, 4);
+    expect(received).toHaveLength(4);
+    expect(received.at(-1)?.mail.subject).toBe('3 alerts');
+    const { rows } = await fixture.app.db.pool.query(
+      'SELECT outcome FROM delivery_attempts WHERE delivery_id = ANY($1)',
+      [ids],
+    );
+    expect(rows).toEqual([{ outcome: 'delivered' }, { outcome: 'delivered' }, { outcome: 'delivered' }]);
+  });
+
+  it('never show the password of the mail server, also when it refuses the login', async () => {
+    const target = await confirmed('eve@example.com');
+    mails.credentials = { user: 'sender', password: 'changed' };
+    const broken = await NotificationFixture.start({
+      SMTP_URL: mails.url.replace('changed', PASSWORD),
+      VERIFY_TARGETS: 'false',
+      DATA_DIR: directory,
+    });
+    const other = await broken.claim('email', target);
+    const row = await broken.until(await broken.send('email', other), 'retrying');
+    expect(row.reason).toContain('Invalid login');
+    const { rows } = await broken.app.db.pool.query(
+      'SELECT row_to_json(d)::text AS all FROM deliveries d UNION ALL SELECT row_to_json(a)::text FROM delivery_attempts a',
+    );
+    for (const { all } of rows) expect(all).not.toContain(PASSWORD);
+    await broken.close();
+    mails.credentials = { user: 'sender', password: PASSWORD };
+  });
+
+  it('without a mail server are files, and the delivery says so', async () => {
+    const offline = await NotificationFixture.start({ DATA_DIR: directory, VERIFY_TARGETS: 'false' });
+    const target = await offline.claim('email', 'file@example.com');
+    const id = await offline.send('email', target);
+    await offline.until(id, 'delivered');
+    const { json } = await offline.call(await offline.app.key(), 'GET', `/deliveries/${id}`);
+    expect(json.attemptLog[0].detail).toBe(`there is no SMTP_URL: written to mail/${id}.eml`);
+    expect(readdirSync(join(directory, 'mail'))).toContain(`${id}.eml`);
+    expect(readFileSync(join(directory, 'mail', `${id}.eml`), 'utf8')).toContain(
+      'List-Unsubscribe-Post: List-Unsubscribe=One-Click',
+    );
+    await offline.close();
+  });
+});
+
+describe('owners of endpoints', () => {
+  it('are told after a day of failures, and once more when the endpoint is disabled after five', async () => {
+    const receiver = await WebhookReceiver.start();
+    try {
+      await confirmed('fay@example.com', 'fay');
+      const endpoint = await fixture.claim('webhook', receiver.url(), { userId: 'fay' });
+      receiver.answer = () => ({ status: 500 });
+      const id = await fixture.send('webhook', endpoint, { userId: 'fay' });
+      await fixture.until(id, 'retrying');
+      const failingFor = async (interval: string): Promise<void> => {
+        await fixture.app.db.pool.query(
+          `UPDATE notification_targets SET first_failure_at = now() - $2::interval WHERE target = $1`,
+          [endpoint, interval],
+        );
+        await fixture.hurry(id);
+      };
+      await failingFor('25 hours');
+      const warned = await mails.to('fay@example.com', 2);
+      expect(warned[1]?.mail.subject).toBe('Your webhook endpoint fails since a day');
+      expect(warned[1]?.mail.text).toContain(`Messages to ${endpoint} have not arrived for a day: answered 500`);
+      expect(warned[1]?.header('list-unsubscribe')).toBe('');
+      await waitFor(async () => (await fixture.row(id)).attempts === 2 && (await fixture.row(id)).state === 'retrying');
+      await failingFor('121 hours');
+      await fixture.untilTarget(endpoint, 'disabled', 'fay');
+      const told = await mails.to('fay@example.com', 3);
+      expect(told[2]?.mail.subject).toBe('Your webhook endpoint was disabled');
+    } finally {
+      await receiver.close();
+    }
+  });
+});
+
+describe('preferences', () => {
+  it('are merged, kept and checked', async () => {
+    const preferences = fixture.app.nest.get(Preferences);
+    expect(await preferences.of('nobody')).toMatchObject({ quietHours: null, unsubscribed: false });
+    const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: true };
+    await preferences.change('ann', { quietHours });
+    await preferences.change('ann', { unsubscribed: true });
+    const all = await preferences.ofAll(['ann', 'bob']);
+    expect(all.get('ann')).toMatchObject({ quietHours, unsubscribed: true, channels: { email: true } });
+    expect(all.get('bob')).toMatchObject({ quietHours: null });
+    await expect(preferences.change('ann', { quietHours: { ...quietHours, end: '24:00' } })).rejects.toThrow(
+      'quietHours.end',
+    );
+    const digest = { every: 'day' as const, at: '08:00', timezone: 'Mars/Olympus' };
+    await expect(preferences.change('ann', { digest })).rejects.toThrow('digest.timezone');
+  });
+});

@@ -1,0 +1,139 @@
+import { Database } from '../../../src/platform/database/database.js';
+import type { Environment } from '../../../src/platform/settings/settings.js';
+import {
+  Deliveries,
+  Targets,
+  type AlertMessage,
+  type Channel,
+  type NewDelivery,
+} from '../../../src/notifications/index.js';
+import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import type { TestDatabase } from '../../support/test-database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+export const ALERT: AlertMessage = {
+  alertId: 'a1',
+  ruleId: 'r1',
+  name: 'Aave below 30 billion',
+  state: 'fired',
+  type: 'lt',
+  message: 'tvl of aave-v3 is 29,000,000,000.',
+  priority: 'normal',
+  protocol: 'aave-v3',
+  metric: 'tvl',
+  value: 29e9,
+  threshold: 30e9,
+  explanation: { previous: 31e9, ruleVersion: 1 },
+};
+
+// oxlint-disable-next-line typescript/no-explicit-any -- answers are judged by the tests
+type Json = any;
+
+/** The application as senders and owners of deliveries see it. */
+export class NotificationFixture {
+  private constructor(readonly app: TestApp) {}
+
+  /** `db`: a database to run on, which is then not dropped. */
+  static async start(settings: Environment = {}, db?: TestDatabase): Promise<NotificationFixture> {
+    return new NotificationFixture(
+      await createTestApp({
+        ...(db ? { db } : {}),
+        settings: { EGRESS_ALLOW: '127.0.0.0/8', LIMIT_API_REQUESTS: 'enterprise=0', ...settings },
+      }),
+    );
+  }
+
+  /** Makes a target known; waits until it is active unless told otherwise. */
+  async claim(channel: Channel, target: string, options: { userId?: string; pending?: boolean } = {}): Promise<string> {
+    const { userId = 'tester', pending = false } = options;
+    const { app } = this;
+    const claimed = await app.nest
+      .get(Database)
+      .transaction((tx) => app.nest.get(Targets).claim(tx, userId, channel, target));
+    if (!pending) await this.untilTarget(claimed.target, 'active', userId);
+    return claimed.target;
+  }
+
+  untilTarget(target: string, status: string, userId = 'tester'): Promise<boolean> {
+    const targets = this.app.nest.get(Targets);
+    return waitFor(async () => (await targets.statuses(userId, [target])).get(target) === status, {
+      what: `${target} ${status}`,
+      timeoutMs: 20_000,
+    });
+  }
+
+  /** Records and announces, as whoever decides on messages does. */
+  async send(channel: Channel, target: string, fields: Partial<NewDelivery> = {}): Promise<string> {
+    const [id = ''] = await this.sendAll([{ channel, target, ...fields }]);
+    return id;
+  }
+
+  async sendAll(messages: (Pick<NewDelivery, 'channel' | 'target'> & Partial<NewDelivery>)[]): Promise<string[]> {
+    const ids = await this.record(messages);
+    this.app.nest.get(Deliveries).announce(ids);
+    return ids;
+  }
+
+  record(messages: (Pick<NewDelivery, 'channel' | 'target'> & Partial<NewDelivery>)[]): Promise<string[]> {
+    const deliveries = messages.map((message, index): NewDelivery => ({
+      userId: 'tester',
+      type: 'alert.fired',
+      data: ALERT,
+      priority: 'normal',
+      collapseKey: `r1:${index}:${Math.random()}`,
+      expiresAt: new Date(Date.now() + 3_600_000),
+      ...message,
+    }));
+    return this.app.nest.get(Database).transaction((tx) => this.app.nest.get(Deliveries).create(tx, deliveries));
+  }
+
+  /** The delivery's row. */
+  async row(id: string): Promise<Json> {
+    return (await this.app.db.pool.query('SELECT * FROM deliveries WHERE id = $1', [id])).rows[0];
+  }
+
+  until(id: string, state: string): Promise<Json> {
+    return waitFor(
+      async () => {
+        const row = await this.row(id);
+        if (row?.state !== state) throw new Error(`${row?.state}: ${row?.reason}`);
+        return row;
+      },
+      { what: `delivery ${state}`, timeoutMs: 20_000 },
+    );
+  }
+
+  /** Waits until the delivery is put off for that reason. */
+  untilHeld(id: string, reason: string): Promise<Json> {
+    return waitFor(
+      async () => {
+        const row = await this.row(id);
+        if (row?.reason !== reason) throw new Error(`${row?.state}: ${row?.reason}`);
+        return row;
+      },
+      { what: `delivery held by ${reason}`, timeoutMs: 20_000 },
+    );
+  }
+
+  /** Lets a delivery's next attempt come now. */
+  async hurry(id: string): Promise<void> {
+    await this.app.db.pool.query(
+      `UPDATE deliveries SET next_attempt_at = now(), due_at = now() WHERE id = $1 AND state IN ('pending', 'retrying')`,
+      [id],
+    );
+  }
+
+  async call(key: string, method: string, path: string, body?: object): Promise<{ status: number; json: Json }> {
+    const answer = await fetch(`${this.app.url}/v1/notifications${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await answer.text();
+    return { status: answer.status, json: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  close(): Promise<void> {
+    return this.app.close();
+  }
+}

@@ -1,0 +1,253 @@
+import { createECDH, createVerify, generateKeyPairSync, randomBytes, type ECDH } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLocalJWKSet, decodeJwt, importSPKI, exportJWK, jwtVerify } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ALERT, NotificationFixture } from './notification-fixture.js';
+
+/** The reference implementation of RFC 8188, as a browser would decrypt. */
+const { decrypt } = createRequire(import.meta.url)('http_ece') as {
+  decrypt(body: Buffer, options: { version: string; privateKey: ECDH; authSecret: string }): Buffer;
+};
+
+interface Request {
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+/** A push service, Google's token endpoint and its send endpoint: as they speak, on a port of our own. */
+class Stand {
+  readonly requests: Request[] = [];
+  pushStatus = 201;
+  /** Google's answer to the next messages. */
+  send: { status: number; body: object; headers?: Record<string, string> } = {
+    status: 200,
+    body: { name: 'projects/p/messages/1' },
+  };
+  private constructor(private readonly server: Server) {}
+
+  static async start(): Promise<Stand> {
+    const server = createServer();
+    const stand = new Stand(server);
+    server.on('request', (request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const path = request.url ?? '';
+        stand.requests.push({ path, headers: request.headers, body: Buffer.concat(chunks) });
+        if (path === '/token')
+          response.end(JSON.stringify({ access_token: 'ya29.token', expires_in: 3599, token_type: 'Bearer' }));
+        else if (path.endsWith('messages:send'))
+          response.writeHead(stand.send.status, stand.send.headers).end(JSON.stringify(stand.send.body));
+        else response.writeHead(stand.pushStatus).end();
+      });
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    return stand;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  of(path: string): Request[] {
+    return this.requests.filter((request) => request.path === path);
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise<void>((done) => this.server.close(() => done()));
+  }
+}
+
+const SEND = '/v1/projects/demo-project/messages:send';
+const account = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+let fixture: NotificationFixture;
+let stand: Stand;
+let directory: string;
+let key: string;
+
+beforeAll(async () => {
+  stand = await Stand.start();
+  directory = mkdtempSync(join(tmpdir(), 'pushes-'));
+  const file = join(directory, 'service-account.json');
+  writeFileSync(
+    file,
+    JSON.stringify({
+      type: 'service_account',
+      project_id: 'demo-project',
+      private_key: account.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      client_email: 'pusher@demo-project.iam.gserviceaccount.com',
+      token_uri: `${stand.url}/token`,
+      fcm_endpoint: stand.url,
+    }),
+  );
+  fixture = await NotificationFixture.start({ DATA_DIR: directory, FCM_SERVICE_ACCOUNT: file });
+  key = await fixture.app.key();
+});
+afterAll(async () => {
+  await fixture.close();
+  await stand.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+beforeEach(() => {
+  stand.requests.length = 0;
+  stand.pushStatus = 201;
+  stand.send = { status: 200, body: { name: 'projects/demo-project/messages/1' } };
+});
+
+let count = 0;
+function browser(): { path: string; subscription: string; open(body: Buffer): unknown } {
+  const keys = createECDH('prime256v1');
+  const p256dh = keys.generateKeys('base64url');
+  const auth = randomBytes(16).toString('base64url');
+  const path = `/push/${++count}`;
+  const subscription = JSON.stringify({ endpoint: stand.url + path, expirationTime: null, keys: { p256dh, auth } });
+  const open = (body: Buffer): unknown =>
+    JSON.parse(decrypt(body, { version: 'aes128gcm', privateKey: keys, authSecret: auth }).toString());
+  return { path, subscription, open };
+}
+
+describe('pushes to browsers', () => {
+  it('can be read by the browser alone, and are signed with the key it subscribed with', async () => {
+    const { path, subscription, open } = browser();
+    const target = await fixture.claim('push', subscription);
+    expect(target).toMatch(/^push:[\w-]{43}$/);
+    await fixture.until(await fixture.send('push', target, { priority: 'high', collapseKey: 'rule:1' }), 'delivered');
+    const [request] = stand.of(path);
+    expect(open(request!.body)).toEqual({ title: ALERT.name, body: ALERT.message, data: ALERT });
+    expect(request!.headers).toMatchObject({ 'content-encoding': 'aes128gcm', urgency: 'high' });
+    expect(Number(request!.headers['ttl'])).toBeGreaterThan(3_000);
+    expect(request!.headers['topic']).toMatch(/^[\w-]{32}$/);
+    const [, jwt = '', publicKey = ''] =
+      /^vapid t=([^,]+), k=(\S+)$/.exec(request!.headers['authorization'] ?? '') ?? [];
+    expect((await fixture.call(key, 'GET', '/push-key')).json).toEqual({ publicKey });
+    const point = Buffer.from(publicKey, 'base64url');
+    const jwk = {
+      kty: 'EC',
+      crv: 'P-256',
+      x: point.subarray(1, 33).toString('base64url'),
+      y: point.subarray(33).toString('base64url'),
+    };
+    const { payload } = await jwtVerify(jwt, createLocalJWKSet({ keys: [jwk] }));
+    expect(payload.aud).toBe(stand.url);
+    expect(payload.exp! - Date.now() / 1_000).toBeLessThanOrEqual(86_400);
+  });
+
+  it('replace an unread one about the same thing', async () => {
+    const { path, subscription } = browser();
+    const target = await fixture.claim('push', subscription);
+    for (let n = 0; n < 2; n++) {
+      await fixture.until(await fixture.send('push', target, { collapseKey: 'same' }), 'delivered');
+    }
+    const topics = stand.of(path).map(({ headers }) => headers['topic']);
+    expect(topics).toHaveLength(2);
+    expect(topics[0]).toBe(topics[1]);
+  });
+
+  it('end with the subscription, whose token is deleted; the device may come back', async () => {
+    const { subscription } = browser();
+    const target = await fixture.claim('push', subscription);
+    stand.pushStatus = 410;
+    await fixture.until(await fixture.send('push', target), 'dead');
+    await fixture.untilTarget(target, 'disabled');
+    const { rows } = await fixture.app.db.pool.query(
+      'SELECT sealed, status_reason FROM notification_targets WHERE target = $1',
+      [target],
+    );
+    expect(rows).toEqual([{ sealed: null, status_reason: 'token_gone' }]);
+    stand.pushStatus = 201;
+    await fixture.claim('push', subscription);
+    await fixture.until(await fixture.send('push', target), 'delivered');
+  });
+
+  it('use one key pair, which is made once and is the owner’s only', () => {
+    const kept = JSON.parse(readFileSync(join(directory, 'vapid.json'), 'utf8'));
+    expect(Buffer.from(kept.publicKey, 'base64url')).toHaveLength(65);
+  });
+
+  it('never leave for a private address, whatever the subscription says', async () => {
+    const { subscription } = browser();
+    const hostile = JSON.stringify({ ...JSON.parse(subscription), endpoint: 'https://169.254.169.254/' });
+    await expect(fixture.claim('push', hostile)).rejects.toThrow('not allowed');
+  });
+});
+
+describe('pushes over FCM', () => {
+  const TOKEN = 'fcm-token-of-a-device:APA91bFxxxxxxxxxxxxxxxxxxxx';
+
+  it('are sent with an access token that Google grants for a signed assertion', async () => {
+    const target = await fixture.claim('push', TOKEN);
+    const ids = [await fixture.send('push', target, { collapseKey: 'k' }), await fixture.send('push', target)];
+    for (const id of ids) await fixture.until(id, 'delivered');
+    const grants = stand.of('/token');
+    expect(grants).toHaveLength(1);
+    const form = new URLSearchParams(grants[0]!.body.toString());
+    expect(form.get('grant_type')).toBe('urn:ietf:params:oauth:grant-type:jwt-bearer');
+    const assertion = form.get('assertion') ?? '';
+    const spki = account.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const { payload } = await jwtVerify(
+      assertion,
+      createLocalJWKSet({ keys: [await exportJWK(await importSPKI(spki, 'RS256'))] }),
+    );
+    expect(payload).toMatchObject({
+      iss: 'pusher@demo-project.iam.gserviceaccount.com',
+      aud: `${stand.url}/token`,
+      scope: 'https://www.googleapis.com/auth/firebase.messaging',
+    });
+    const [head = '', claims = '', signature = ''] = assertion.split('.');
+    expect(
+      createVerify('RSA-SHA256').update(`${head}.${claims}`).verify(account.publicKey, signature, 'base64url'),
+    ).toBe(true);
+    expect(decodeJwt(assertion).exp! - decodeJwt(assertion).iat!).toBe(3_600);
+    const message = stand.of(SEND).find(({ body }) => body.includes(ids[0] ?? 'none'));
+    expect(message!.headers.authorization).toBe('Bearer ya29.token');
+    expect(JSON.parse(message!.body.toString()).message).toMatchObject({
+      token: TOKEN,
+      notification: { title: ALERT.name, body: ALERT.message },
+      android: { collapse_key: expect.any(String), ttl: expect.stringMatching(/^\d+s$/), priority: 'NORMAL' },
+      apns: { headers: { 'apns-priority': '5' } },
+      data: { deliveryId: ids[0], type: 'alert.fired' },
+    });
+  });
+
+  it('are kept sealed: neither database nor API shows the token', async () => {
+    const target = await fixture.claim('push', TOKEN);
+    const { rows } = await fixture.app.db.pool.query('SELECT row_to_json(t)::text AS row FROM notification_targets t');
+    for (const { row } of rows) expect(row).not.toContain(TOKEN);
+    const { json } = await fixture.call(key, 'GET', '/targets');
+    expect(JSON.stringify(json)).not.toContain(TOKEN);
+    expect(await fixture.claim('push', target)).toBe(target);
+  });
+
+  it.each([
+    ['an unregistered token', 404, 'UNREGISTERED', 'dead', 'disabled'],
+    ['an invalid argument', 400, 'INVALID_ARGUMENT', 'dead', 'active'],
+    ['a quota', 429, 'QUOTA_EXCEEDED', 'retrying', 'active'],
+    ['an outage', 503, 'UNAVAILABLE', 'retrying', 'active'],
+  ])('end, or come again, by what Google says of %s', async (_, status, errorCode, state, targetStatus) => {
+    const target = await fixture.claim('push', `${TOKEN}-${errorCode}`);
+    const details = [{ '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode }];
+    stand.send = { status, body: { error: { code: status, status: 'X', details } }, headers: { 'retry-after': '120' } };
+    const row = await fixture.until(await fixture.send('push', target), state);
+    const wait = row.next_attempt_at.getTime() - row.started_at.getTime();
+    expect(wait >= 120_000).toBe(state === 'retrying');
+    await fixture.untilTarget(target, targetStatus);
+  });
+
+  it('ask for a new access token when the old one is refused', async () => {
+    const target = await fixture.claim('push', TOKEN);
+    stand.send = { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } };
+    const id = await fixture.send('push', target);
+    await fixture.until(id, 'retrying');
+    stand.send = { status: 200, body: {} };
+    await fixture.hurry(id);
+    await fixture.until(id, 'delivered');
+    expect(stand.of('/token')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,257 @@
+import { Webhook } from 'standardwebhooks';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../../support/wait-for.js';
+import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { ALERT, NotificationFixture } from './notification-fixture.js';
+
+let fixture: NotificationFixture;
+let receiver: WebhookReceiver;
+let key: string;
+
+beforeAll(async () => {
+  fixture = await NotificationFixture.start();
+  receiver = await WebhookReceiver.start();
+  key = await fixture.app.key();
+});
+afterAll(async () => {
+  await fixture.close();
+  await receiver.close();
+});
+beforeEach(async () => {
+  // What earlier tests left to be tried again must not come in between.
+  await fixture.app.db.pool.query(
+    `UPDATE deliveries SET state = 'dead' WHERE state IN ('pending', 'retrying', 'sending')`,
+  );
+  receiver.received.length = 0;
+  receiver.answer = () => undefined;
+  receiver.echoes = true;
+});
+
+let paths = 0;
+/** An endpoint of its own for a test. */
+const endpoint = async () => fixture.claim('webhook', receiver.url(`/test-${++paths}`));
+const sent = (id: string) => receiver.received.find(({ headers }) => headers['webhook-id'] === id);
+const secretOf = async (target: string): Promise<string> =>
+  (await fixture.call(key, 'GET', '/webhook-secrets')).json.data.find(
+    (each: { target: string }) => each.target === target,
+  ).secret;
+
+describe('webhooks', () => {
+  it('are signed so that the reference library accepts them, and tell the alert', async () => {
+    const target = await endpoint();
+    const id = await fixture.send('webhook', target);
+    await fixture.until(id, 'delivered');
+    const hook = sent(id);
+    const payload = new Webhook(await secretOf(target)).verify(hook!.body, hook!.headers as Record<string, string>);
+    expect(payload).toMatchObject({ type: 'alert.fired', data: ALERT });
+    expect(hook!.headers['webhook-id']).toBe(id);
+    expect(hook!.headers['content-type']).toBe('application/json');
+    const { json } = await fixture.call(key, 'GET', `/deliveries/${id}`);
+    expect(json).toMatchObject({ state: 'delivered', attempts: 1, ruleId: 'r1', data: ALERT });
+    expect(json.attemptLog).toMatchObject([
+      { attempt: 1, trigger: 'auto', outcome: 'delivered', statusCode: 200, response: 'ok' },
+    ]);
+  });
+
+  it('wait for the endpoint to echo its challenge, then leave', async () => {
+    receiver.echoes = false;
+    const target = await fixture.claim('webhook', receiver.url('/slow-proof'), { pending: true });
+    const id = await fixture.send('webhook', target);
+    await receiver.next('endpoint.verify');
+    expect(await fixture.row(id)).toMatchObject({ state: 'pending', reason: 'target_unverified' });
+    expect(sent(id)).toBeUndefined();
+    receiver.echoes = true;
+    const [proof] = (await fixture.call(key, 'GET', '/deliveries?channel=webhook')).json.data.filter(
+      (each: { type: string; target: string }) => each.type === 'endpoint.verify' && each.target === target,
+    );
+    await fixture.until(proof.id, 'retrying');
+    await fixture.hurry(proof.id);
+    await fixture.until(id, 'delivered');
+    // Whoever asked for the proof is not told the challenge.
+    expect((await fixture.call(key, 'GET', `/deliveries/${proof.id}`)).json.data).toBeNull();
+  });
+
+  it('keep their id over attempts, and each attempt is kept', async () => {
+    receiver.answer = () => ({ status: 500, body: 'down' });
+    const id = await fixture.send('webhook', await endpoint());
+    const failed = await fixture.until(id, 'retrying');
+    const wait = failed.next_attempt_at.getTime() - failed.started_at.getTime();
+    expect(wait).toBeGreaterThanOrEqual(4_000);
+    receiver.answer = () => undefined;
+    await fixture.hurry(id);
+    await fixture.until(id, 'delivered');
+    expect(receiver.received.filter(({ headers }) => headers['webhook-id'] === id)).toHaveLength(2);
+    const { json } = await fixture.call(key, 'GET', `/deliveries/${id}`);
+    expect(json.attemptLog).toMatchObject([
+      { outcome: 'failed', statusCode: 500, response: 'down' },
+      { outcome: 'delivered', statusCode: 200 },
+    ]);
+  });
+
+  it('are dead after the last step of the schedule, and can be sent again under their old id', async () => {
+    receiver.answer = () => ({ status: 503 });
+    const id = await fixture.send('webhook', await endpoint());
+    await fixture.until(id, 'retrying');
+    await fixture.app.db.pool.query('UPDATE deliveries SET tries = 8 WHERE id = $1', [id]);
+    await fixture.hurry(id);
+    await fixture.until(id, 'dead');
+    receiver.answer = () => undefined;
+    const { status } = await fixture.call(key, 'POST', `/deliveries/${id}/redeliver`);
+    expect(status).toBe(202);
+    await fixture.until(id, 'delivered');
+    const { json } = await fixture.call(key, 'GET', `/deliveries/${id}`);
+    expect(json.attemptLog.at(-1)).toMatchObject({ trigger: 'manual', outcome: 'delivered' });
+    expect(sent(id)).toBeDefined();
+  });
+
+  it('of a time range can be sent again together', async () => {
+    const target = await endpoint();
+    receiver.answer = () => ({ status: 400, headers: { 'webhook-delivery': 'abort-message' } });
+    const from = new Date(Date.now() - 1_000).toISOString();
+    const ids = await fixture.sendAll([1, 2, 3].map(() => ({ channel: 'webhook' as const, target })));
+    for (const id of ids) await fixture.until(id, 'dead');
+    receiver.answer = () => undefined;
+    const body = { from, to: new Date(Date.now() + 60_000).toISOString(), target };
+    const { json } = await fixture.call(key, 'POST', '/deliveries/redeliver', body);
+    expect(json).toEqual({ redelivered: 3 });
+    for (const id of ids) await fixture.until(id, 'delivered');
+  });
+
+  it('honour Retry-After, and treat a redirect as a failure', async () => {
+    const elsewhere = await WebhookReceiver.start();
+    receiver.answer = ({ path }) =>
+      path === '/redirects'
+        ? { status: 302, headers: { location: elsewhere.url() } }
+        : { status: 429, headers: { 'retry-after': '900' } };
+    const late = await fixture.until(await fixture.send('webhook', await endpoint()), 'retrying');
+    expect(late.next_attempt_at.getTime() - late.started_at.getTime()).toBeGreaterThanOrEqual(900_000);
+    const redirected = await fixture.claim('webhook', receiver.url('/redirects'));
+    const row = await fixture.until(await fixture.send('webhook', redirected), 'retrying');
+    expect(row.reason).toContain('redirects are not followed');
+    expect(elsewhere.received).toEqual([]);
+    await elsewhere.close();
+  });
+
+  it('end with 410: the endpoint is disabled, what follows is suppressed', async () => {
+    const target = await endpoint();
+    receiver.answer = () => ({ status: 410 });
+    await fixture.until(await fixture.send('webhook', target), 'dead');
+    await fixture.untilTarget(target, 'disabled');
+    const next = await fixture.row(await fixture.send('webhook', target));
+    expect(next).toMatchObject({ state: 'suppressed', reason: 'target_disabled' });
+    const { json } = await fixture.call(key, 'GET', '/targets');
+    expect(json.data.find((each: { target: string }) => each.target === target)).toMatchObject({
+      status: 'disabled',
+      reason: 'gone',
+    });
+  });
+
+  it('pause for an endpoint that fails five times in a row; one probe brings it back', async () => {
+    const target = await endpoint();
+    receiver.answer = () => ({ status: 500 });
+    const ids = await fixture.sendAll([1, 2, 3, 4, 5].map(() => ({ channel: 'webhook' as const, target })));
+    for (const id of ids) await fixture.until(id, 'retrying');
+    const held = await fixture.send('webhook', target);
+    const row = await fixture.untilHeld(held, 'endpoint_failing');
+    expect(row.attempts).toBe(0);
+    receiver.answer = () => undefined;
+    await fixture.app.db.pool.query('UPDATE notification_targets SET breaker_open_until = now() WHERE target = $1', [
+      target,
+    ]);
+    await fixture.hurry(held);
+    await fixture.until(held, 'delivered');
+    expect(receiver.received.filter(({ headers }) => headers['webhook-id'] === held)).toHaveLength(1);
+    const { rows } = await fixture.app.db.pool.query(
+      'SELECT failures, breaker_open_until FROM notification_targets WHERE target = $1',
+      [target],
+    );
+    expect(rows).toEqual([{ failures: 0, breaker_open_until: null }]);
+  });
+
+  it('take the shapes of Slack and Discord', async () => {
+    const target = await endpoint();
+    for (const format of ['slack', 'discord'] as const) {
+      await fixture.until(await fixture.send('webhook', target, { format }), 'delivered');
+    }
+    const [slack, discord] = receiver.received
+      .filter(({ json }) => json.type === undefined)
+      .map(({ body }) => JSON.parse(body));
+    expect(slack.text).toBe('Alert: Aave below 30 billion');
+    expect(slack.blocks).toHaveLength(2);
+    expect(discord.embeds[0].title).toBe('Alert: Aave below 30 billion');
+    expect(discord.allowed_mentions).toEqual({ parse: [] });
+  });
+
+  it('are signed with the old and the new secret for a day after a rotation, with at most two old ones', async () => {
+    const target = await endpoint();
+    const secrets = [await secretOf(target)];
+    for (let n = 0; n < 3; n++) {
+      const { status, json } = await fixture.call(key, 'POST', '/webhook-secrets/rotate', { target });
+      expect(status).toBe(200);
+      expect(Date.parse(json.previousValidUntil)).toBeGreaterThan(Date.now() + 23 * 3_600_000);
+      secrets.push(json.secret);
+    }
+    const id = await fixture.send('webhook', target);
+    await fixture.until(id, 'delivered');
+    const hook = sent(id);
+    const accepted = (secret: string): boolean => {
+      try {
+        new Webhook(secret).verify(hook!.body, hook!.headers as Record<string, string>);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    expect(secrets.map(accepted)).toEqual([false, true, true, true]);
+    const { rows } = await fixture.app.db.pool.query('SELECT sealed FROM webhook_secrets');
+    for (const { sealed } of rows) expect(secrets.some((secret) => sealed.includes(secret.slice(6)))).toBe(false);
+  });
+
+  it('of a newer firing replace those that wait for a retry', async () => {
+    const target = await endpoint();
+    receiver.answer = () => ({ status: 500 });
+    const old = await fixture.send('webhook', target, { collapseKey: 'rule:instance' });
+    await fixture.until(old, 'retrying');
+    receiver.answer = () => undefined;
+    const newer = await fixture.send('webhook', target, { collapseKey: 'rule:instance' });
+    await fixture.until(newer, 'delivered');
+    expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
+  });
+
+  it('nobody wants any more expire unsent', async () => {
+    const id = await fixture.send('webhook', await endpoint(), { expiresAt: new Date(Date.now() - 1) });
+    await fixture.until(id, 'expired');
+    expect(receiver.received.filter(({ headers }) => headers['webhook-id'] === id)).toEqual([]);
+  });
+
+  it('of one transition are recorded once, however often they are created', async () => {
+    const target = await endpoint();
+    const message = { channel: 'webhook' as const, target, transitionId: 't-1', collapseKey: 'once' };
+    const [first, second] = [await fixture.record([message]), await fixture.record([message])];
+    expect(second).toEqual(first);
+  });
+
+  it('that nobody announced are found and sent', async () => {
+    const [id = ''] = await fixture.record([{ channel: 'webhook', target: await endpoint() }]);
+    await fixture.hurry(id);
+    expect(await fixture.until(id, 'delivered')).toMatchObject({ attempts: 1 });
+  });
+
+  it('over the rate of an endpoint wait', async () => {
+    const target = await endpoint();
+    const ids = await fixture.sendAll(Array.from({ length: 65 }, () => ({ channel: 'webhook' as const, target })));
+    // The proof counts as well.
+    const waiting = await waitFor(
+      async () => {
+        const { rows } = await fixture.app.db.pool.query(
+          `SELECT count(*) FILTER (WHERE reason = 'endpoint_rate')::int AS held,
+             count(*) FILTER (WHERE state = 'delivered')::int AS sent FROM deliveries WHERE id = ANY($1)`,
+          [ids],
+        );
+        return rows[0].held + rows[0].sent === 65 ? rows[0] : undefined;
+      },
+      { timeoutMs: 20_000, what: 'all sent or held' },
+    );
+    expect(waiting).toEqual({ sent: 59, held: 6 });
+  });
+});

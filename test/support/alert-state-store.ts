@@ -1,0 +1,30 @@
+import type { SavedInstance, SavedRule, SavedState, StateChanges } from '../../src/alerts/core/index.js';
+
+/** What a database would hold of the evaluator's state. */
+export class StateStore {
+  private readonly rules = new Map<string, SavedRule>();
+  private readonly instances = new Map<string, Map<string, SavedInstance>>();
+
+  write({ rules, instances, removed }: StateChanges): void {
+    for (const { ruleId, instanceKey } of removed) this.instances.get(ruleId)?.delete(instanceKey);
+    for (const rule of rules) this.rules.set(rule.ruleId, rule);
+    for (const instance of instances) {
+      const known = this.instances.get(instance.ruleId) ?? new Map<string, SavedInstance>();
+      this.instances.set(instance.ruleId, known.set(instance.instanceKey, instance));
+    }
+  }
+
+  drop(ruleId: string): void {
+    this.rules.delete(ruleId);
+    this.instances.delete(ruleId);
+  }
+
+  /** A rule whose state never changed has none. */
+  of(ruleId: string): SavedState | undefined {
+    const rule = this.rules.get(ruleId);
+    const instances = [...(this.instances.get(ruleId)?.values() ?? [])];
+    if (!rule && instances.length === 0) return undefined;
+    const fresh = { ruleId, ruleVersion: 1, seq: 0, throttledUntil: 0, suppressed: 0, spent: false };
+    return { rule: rule ?? fresh, instances };
+  }
+}

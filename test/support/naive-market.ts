@@ -1,0 +1,110 @@
+import { EVENT_TYPES, isRealChain } from '../../src/events/index.js';
+import type { Condition, MarketRow, RuleDefinition } from '../../src/alerts/core/index.js';
+import { changeOf, variables } from './naive-alert-rule.js';
+
+interface Sample {
+  readonly at: number;
+  readonly value: number | null;
+}
+
+export type Subject = { protocol?: string; chain?: string; token?: string };
+
+const MEASURES = { change_1h: 3600, change_24h: 86_400, change_7d: 604_800 } as const;
+
+/** Every value that was ever logged, in the order of the log. */
+export class NaiveMarket {
+  clock = 0;
+  private readonly series = new Map<string, Sample[]>();
+
+  /** Writes the row down; gives the series it belongs to. */
+  record(row: MarketRow): Set<string> {
+    const touched = new Set<string>();
+    const note = (key: string, value: number | null): void => {
+      touched.add(key);
+      this.series.set(key, [...(this.series.get(key) ?? []), { at: row.observedAt, value }]);
+    };
+    if (row.type === 'tick') this.clock = row.loggedAt;
+    else if (row.type.startsWith('tvl_')) {
+      note(`tvl ${row.protocol} ${row.chain}`, row.current);
+      const chains = [...this.series.keys()].filter((key) => key.startsWith(`tvl ${row.protocol} `)).sort();
+      const real = chains.filter((key) => isRealChain(key.split(' ')[2] ?? '') && !key.endsWith(' '));
+      const parts = real.length > 0 ? real : [`tvl ${row.protocol} all`];
+      if (parts.includes(`tvl ${row.protocol} ${row.chain}`)) {
+        note(
+          `tvl ${row.protocol} `,
+          parts.reduce((sum, key) => sum + (this.series.get(key)?.at(-1)?.value ?? 0), 0),
+        );
+      }
+    } else if (row.type.startsWith('price_')) {
+      note(`price ${row.token}`, row.current);
+      note(`volume_24h ${row.token}`, row.volume24h);
+      note(`market_cap ${row.token}`, row.marketCap);
+    }
+    return touched;
+  }
+
+  /** What the condition compares, of the subject; undefined when missing. */
+  valueOf(rule: RuleDefinition, condition: Condition, subject: Subject): number | undefined {
+    if (condition.metric === 'event') return undefined;
+    const samples = this.series.get(seriesKey(rule, condition, subject)) ?? [];
+    const current = samples.at(-1)?.value ?? undefined;
+    const window =
+      condition.metric in MEASURES ? MEASURES[condition.metric as keyof typeof MEASURES] : condition.timeWindow;
+    if (condition.operator !== 'change_pct' && !(condition.metric in MEASURES)) return current;
+    let reference: number | null | undefined = samples.at(-2)?.value;
+    if (window !== undefined) {
+      const earlier = samples.filter((sample) => sample.at <= this.clock - window * 1000);
+      const newest = Math.max(...earlier.map((sample) => sample.at));
+      reference = earlier.filter((sample) => sample.at === newest).at(-1)?.value;
+    }
+    if (current === undefined || typeof reference !== 'number' || reference === 0) return undefined;
+    return (current - reference) / Math.abs(reference);
+  }
+
+  /** Every subject a rule may be about, by the name of its instance. */
+  subjects(rule: RuleDefinition, row: MarketRow | undefined): Map<string, Subject> {
+    const free = variables(rule);
+    if (free.size === 0) return new Map([['', {}]]);
+    const names = [...this.series.keys()].map((key) => key.split(' '));
+    const delivered = row && (EVENT_TYPES as readonly string[]).includes(row.type);
+    const of = (name: 'protocol' | 'chain' | 'token', seen: (string | undefined)[]): (string | undefined)[] => {
+      if (!free.has(name)) return [undefined];
+      const known = delivered ? (row[name] ?? undefined) : undefined;
+      const fromRow = name === 'chain' && known && !isRealChain(known) ? undefined : known;
+      return [...new Set([...seen, fromRow].filter((value) => value !== undefined))];
+    };
+    const tvl = names.filter(([measure]) => measure === 'tvl');
+    const protocols = of(
+      'protocol',
+      tvl.map(([, protocol]) => protocol),
+    );
+    const chains = of(
+      'chain',
+      tvl.map(([, , chain]) => chain).filter((chain) => chain && isRealChain(chain)),
+    );
+    const tokens = of(
+      'token',
+      names.filter(([measure]) => measure !== 'tvl').map(([, token]) => token),
+    );
+    const subjects = new Map<string, Subject>();
+    for (const protocol of protocols) {
+      for (const chain of chains) {
+        for (const token of tokens) {
+          const subject = { protocol, chain, token };
+          const parts = Object.entries(subject).filter(([, value]) => value !== undefined);
+          subjects.set(parts.map(([name, value]) => `${name}=${value}`).join(','), subject);
+        }
+      }
+    }
+    return subjects;
+  }
+}
+
+/** The series that a condition looks at, of the subject. */
+export function seriesKey(rule: RuleDefinition, condition: Condition, subject: Subject): string {
+  if (condition.metric === 'event') return '';
+  const measure = condition.metric.startsWith('change_') ? changeOf(rule, condition) : condition.metric;
+  if (measure !== 'tvl') return `${measure} ${condition.token ?? subject.token}`;
+  const chain = condition.chain === '*' ? subject.chain : (condition.chain ?? '');
+  return `tvl ${condition.protocol ?? subject.protocol} ${chain}`;
+}
