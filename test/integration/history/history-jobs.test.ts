@@ -173,7 +173,9 @@ test('the migration can be taken back and made again', async () => {
   const migration = new History1790000002000();
   const runner = { query: (sql: string) => fixture.test.pool.query(sql) };
   await migration.down(runner as never);
-  expect(await rows(`SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^(metric|history)'`)).toEqual([]);
+  expect(await rows(`SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^(metric|history)'`)).toEqual(
+    [],
+  );
   await migration.up(runner as never);
   await addRows();
   expect(await new HourlySamples(fixture.database).take(NOW)).toBe(3);
