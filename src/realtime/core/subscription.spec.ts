@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { SUBSCRIPTION_TYPES as ALLOWED } from '../../access/caller.js';
+import { SUBSCRIPTION_TYPES as ALLOWED } from '../../access/index.js';
 import { SUBSCRIPTION_TYPES } from './subscription.js';
 
 it('knows the subscription types that a key can be restricted to: access must not import this module to ask', () => {
