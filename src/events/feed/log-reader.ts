@@ -113,7 +113,7 @@ export class LogReader {
     return this.database.transaction(async (tx) => {
       const position = await this.lockPosition(tx);
       if (position === undefined) return 'busy';
-      const batch = this.feed.recent(position, this.size) ?? (await this.log.read(position, this.size));
+      const batch = (await this.remembered(tx, position)) ?? (await this.log.read(position, this.size));
       const last = batch.at(-1);
       if (last === undefined) {
         this.size = this.batchSize;
@@ -146,6 +146,21 @@ export class LogReader {
       this.logger.error({ err: failure, reader: this.options.name }, 'dead letter could not be written');
       return RETRY_LONGEST_MS;
     }
+  }
+
+  /**
+   * The next events from memory, if they are the database's own: after a restore memory may still hold events that the log
+   * lost, under numbers that it has yet to give to others. The same epoch that reaches that far is the same log.
+   */
+  private async remembered(tx: PoolClient, position: number): Promise<readonly LogEvent[] | undefined> {
+    const recent = this.feed.recent(position, this.size);
+    const last = recent?.at(-1);
+    if (last === undefined) return recent;
+    const { rows } = await tx.query<{ epoch: string; seq: number }>(
+      'SELECT epoch, head_seq::float8 AS seq FROM event_log_bounds()',
+    );
+    const [head] = rows;
+    return head?.epoch === this.feed.epoch && head.seq >= last.seq ? recent : undefined;
   }
 
   /** The position with its row locked; undefined while another process works on it. */

@@ -175,7 +175,10 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        if (await this.itIsMyTurn()) this.differing.set(await this.compare(false));
+        if (!(await this.itIsMyTurn())) continue;
+        this.differing.set(await this.compare(false));
+        // Redis may have been too slow for it when the epoch began.
+        await this.tidy();
       } catch (error) {
         this.logger.debug({ reason: String(error) }, 'shared cache not compared');
       }

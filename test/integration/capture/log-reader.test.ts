@@ -61,6 +61,26 @@ const caughtUp = async (head: number): Promise<unknown> =>
   });
 
 describe('a durable reader', () => {
+  it('takes nothing from memory that a restored log does not hold', async () => {
+    const { headSeq, epoch } = await pod.log.bounds();
+    const newest = (await pod.log.read(headSeq - 1, 1))[0] as LogEvent;
+    // What memory still holds of a lost end: events of this epoch under numbers that the log has yet to give.
+    const lost = [1, 2, 3].map((ahead): LogEvent => ({ ...newest, seq: headSeq + ahead }));
+    const remembering = { epoch, recent: () => lost, subscribe: (ring: () => void) => pod.feed.subscribe(ring) };
+    const restored = new LogReader(pod.database, pod.log, remembering as unknown as typeof pod.feed, {
+      name: `r${run}`,
+      startAt: 'newest',
+      minIntervalMs: 0,
+      handle: writeEffects,
+    });
+    restored.start();
+    await append(2);
+    await settle(pod);
+    await caughtUp(headSeq + 2);
+    await restored.stop();
+    expect(await effects()).toEqual([headSeq + 1, headSeq + 2]);
+  });
+
   it('whose batch takes longer than a statement may tries a smaller one, and gives up no event for that', async () => {
     const sizes: number[] = [];
     const slow = reader({
