@@ -19,6 +19,12 @@ export { HistoryBackfill, type HistoryPoint } from './history/history-backfill.j
 export { cacheKeys, HotCache, type CachedValue } from './hot-cache/hot-cache.js';
 export { MemoryHotCache } from './hot-cache/memory-hot-cache.js';
 export { PublishedState } from './hot-cache/published-state.js';
-export type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './hot-cache/published-value.js';
+export {
+  undescribed,
+  type Metric,
+  type ProtocolMeta,
+  type ProtocolTvl,
+  type PublishedValue,
+} from './hot-cache/published-value.js';
 export { EventsModule } from './events.module.js';
 export { DeadLetters, type DeadLetter, type DeadLetterHandler } from './dead-letters/dead-letters.js';

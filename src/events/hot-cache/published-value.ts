@@ -41,3 +41,8 @@ export interface ProtocolTvl {
   readonly tvl: number | null;
   readonly chains: readonly PublishedValue[];
 }
+
+/** Of a protocol that has values but was never described. */
+export function undescribed(slug: string): ProtocolMeta {
+  return { slug, name: slug, symbol: null, category: null, chains: [], url: null, metadata: {} };
+}

@@ -47,9 +47,12 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
   const source = lines(stream);
   let batch: unknown[] = [];
   let next = source.next();
+  /** One timer per batch, whatever the number of lines that race against it. */
+  let quiet: Promise<undefined> | undefined;
   try {
     for (;;) {
-      const line = batch.length === 0 ? await next : await Promise.race([next, quiet(batch)]);
+      if (batch.length > 0) quiet ??= setTimeout(LONGEST_WAIT_MS, undefined, { ref: false });
+      const line = await (quiet ? Promise.race([next, quiet]) : next);
       if (line !== undefined && line.done !== true) {
         batch.push(parsed(line.value));
         next = source.next();
@@ -57,6 +60,7 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
       if (batch.length === BATCH_LINES || (batch.length > 0 && (line === undefined || line.done === true))) {
         yield batch;
         batch = [];
+        quiet = undefined;
       }
       if (line?.done === true) return;
     }
@@ -65,17 +69,6 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
     next.catch(() => {});
     void source.return(undefined);
   }
-}
-
-/** One timer per batch, whatever the number of lines that race against it. */
-const quiets = new WeakMap<object, Promise<undefined>>();
-
-function quiet(batch: object): Promise<undefined> {
-  const known = quiets.get(batch);
-  if (known) return known;
-  const made = setTimeout(LONGEST_WAIT_MS, undefined, { ref: false });
-  quiets.set(batch, made);
-  return made;
 }
 
 /** Lines that hold something, by bytes: a chunk may end inside a character. */

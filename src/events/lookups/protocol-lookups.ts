@@ -3,7 +3,7 @@ import { normaliseChain } from '../core/names.js';
 import { ChangeReferences, type Changes } from '../history/change-references.js';
 import { HotCache } from '../hot-cache/hot-cache.js';
 import { PublishedState } from '../hot-cache/published-state.js';
-import type { ProtocolMeta } from '../hot-cache/published-value.js';
+import { undescribed, type ProtocolMeta } from '../hot-cache/published-value.js';
 import type { Ranked } from './keyset-page.js';
 import { pagedList } from './paged-list.js';
 import type { ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery, Window } from './protocols.dto.js';
@@ -87,8 +87,4 @@ export class ProtocolLookups {
 export function changeOver(window: Window, changes: Changes): number | null {
   if (window === '1h') return changes.change1h;
   return window === '24h' ? changes.change24h : changes.change7d;
-}
-
-function undescribed(slug: string): ProtocolMeta {
-  return { slug, name: slug, symbol: null, category: null, chains: [], url: null, metadata: {} };
 }

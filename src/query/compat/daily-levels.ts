@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { PSEUDO_CHAINS } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
+import { COUNTING_SERIES } from '../core/datasets.js';
 
 /** A level at the start of a day, Unix seconds. */
 export interface DailyLevel {
@@ -46,19 +46,14 @@ export class DailyLevels {
   }
 }
 
-// The same rule as isPseudoChain, for the database. The names are constants of ours without special characters.
-const PSEUDO = `'(^|-)(${PSEUDO_CHAINS.join('|')})$'`;
 const seconds = (column: string) => `extract(epoch FROM ${column})::float8`;
 
-// `all` counts for a protocol without a real chain only, and never for a chain.
+// Without a chain what counts is what counts in queries; a chain that is named is a real one.
 const SUM_OF_LEVELS = `
 WITH chosen AS (
-  SELECT s.id FROM metric_series s LEFT JOIN protocols p ON p.slug = s.subject
-  WHERE s.metric = 'tvl' AND ($1::text IS NULL OR s.subject = $1) AND s.chain !~ ${PSEUDO}
-    AND CASE WHEN $2::text IS NOT NULL THEN s.chain = $2
-        ELSE s.chain <> 'all' OR NOT EXISTS (
-          SELECT FROM metric_series other WHERE other.metric = 'tvl' AND other.subject = s.subject
-          AND other.chain <> 'all' AND other.chain !~ ${PSEUDO}) END
+  SELECT r.id FROM metric_series r LEFT JOIN protocols p ON p.slug = r.subject
+  WHERE r.metric = 'tvl' AND ($1::text IS NULL OR r.subject = $1)
+    AND CASE WHEN $2::text IS NOT NULL THEN r.chain = $2 ELSE ${COUNTING_SERIES} END
     AND (p.category IS NULL OR lower(p.category) <> ALL ($3::text[]))
 ), days AS (
   SELECT d.bucket, d.open, d.close,

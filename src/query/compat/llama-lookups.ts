@@ -7,6 +7,7 @@ import {
   normaliseChain,
   normaliseToken,
   PublishedState,
+  undescribed,
   type Changes,
   type ProtocolMeta,
 } from '../../events/index.js';
@@ -15,7 +16,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { chainFact, nameInProtocols } from './chain-facts.js';
 import type { LlamaChain, LlamaChainPoint, LlamaCoins, LlamaProtocol, LlamaProtocolHistory } from './compat.dto.js';
 import { DailyLevels, type DailyLevel } from './daily-levels.js';
-import { chainNames, chainTvls, protocolShape, undescribed, withPresent } from './protocol-shapes.js';
+import { chainNames, chainTvls, protocolShape, withPresent } from './protocol-shapes.js';
 
 /** Left out of chain totals, as DefiLlama leaves them out: they count money twice or hold none of DeFi's. */
 const NOT_IN_CHAIN_TOTALS = ['cex', 'chain', 'liquid staking'];

@@ -8,11 +8,6 @@ import {
 import { nameInProtocols } from './chain-facts.js';
 import type { LlamaProtocol, LlamaPoint } from './compat.dto.js';
 
-/** Of a protocol that has values but was never described. */
-export function undescribed(slug: string): ProtocolMeta {
-  return { slug, name: slug, symbol: null, category: null, chains: [], url: null, metadata: {} };
-}
-
 /** One entry of `/protocols`. What we do not keep is null, as DefiLlama has it for protocols it knows little of. */
 export function protocolShape(
   meta: ProtocolMeta,

@@ -216,7 +216,7 @@ export class RealtimeHub implements SessionHost {
   }
 
   private attend(session: Session, now: number): void {
-    if (session.list().length === 0 && now - session.lastActivity > this.limits.idleMs) {
+    if (session.size === 0 && now - session.lastActivity > this.limits.idleMs) {
       session.close('idle', 'Nothing was subscribed and nothing said for a while.');
       return;
     }

@@ -94,6 +94,10 @@ export class LiveQueries {
     }
   }
 
+  count(session: Session): number {
+    return this.of(session).length;
+  }
+
   list(session: Session): SubscriptionInfo[] {
     return this.of(session).map(({ info }) => info);
   }

@@ -73,6 +73,11 @@ export class Session {
     return this.book.byId;
   }
 
+  /** Subscriptions of every kind, live queries included. */
+  get size(): number {
+    return this.book.byId.size + this.host.queries.count(this);
+  }
+
   get isCatchingUp(): boolean {
     return this.catchUp !== undefined;
   }
@@ -117,12 +122,11 @@ export class Session {
   }
 
   list(): SubscriptionInfo[] {
-    const subscriptions = [...this.book.byId.values()].map((subscription) => subscription.describe());
-    return [...subscriptions, ...this.host.queries.list(this)];
+    return [...this.book.describe(), ...this.host.queries.list(this)];
   }
 
   info(): ConnectionInfo {
-    return connectionInfo(this, this.list().length);
+    return connectionInfo(this, this.size);
   }
 
   /** The client said something. */
@@ -253,12 +257,10 @@ export class Session {
   private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
     const { queries } = this.host;
     const isQuery = ({ type }: SubscriptionRequest) => type === 'query';
+    const events = requests.filter((request) => !isQuery(request));
     const { all, fresh } = queries.open(this, requests.filter(isQuery));
     try {
-      const answer = await this.addEvents(
-        requests.filter((request) => !isQuery(request)),
-        options,
-      );
+      const answer = await this.addEvents(events, options);
       queries.start(this, fresh);
       return { ...answer, subscriptions: [...answer.subscriptions, ...all.map(({ info }) => info)] };
     } catch (error) {

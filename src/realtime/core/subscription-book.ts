@@ -6,6 +6,7 @@ import { assertMaySubscribe } from './subscription-rights.js';
 import {
   Subscription,
   type SubscriptionFilter,
+  type SubscriptionInfo,
   type SubscriptionRequest,
   type SubscriptionType,
 } from './subscription.js';
@@ -49,6 +50,10 @@ export class SubscriptionBook {
       return made;
     });
     return { all, fresh };
+  }
+
+  describe(): SubscriptionInfo[] {
+    return [...this.byId.values()].map((subscription) => subscription.describe());
   }
 
   remove(selector: SubscriptionSelector): Subscription[] {

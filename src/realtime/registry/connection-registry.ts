@@ -81,7 +81,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
 
   private isDue(session: Session, now: number): boolean {
     const written = this.written.get(session.id);
-    if (written === undefined || written.subscriptions !== session.subscriptions.size) return true;
+    if (written === undefined || written.subscriptions !== session.size) return true;
     const age = now - written.at;
     return age > REPEAT_MS || (age > ACTIVITY_MS && session.lastActivity > this.hub.now() - age);
   }
