@@ -100,6 +100,9 @@ function usedFields(
 const tail = ({ metric }: LevelPlan): string =>
   `tail AS MATERIALIZED (SELECT subject, chain, at, value, seq FROM history_tail WHERE metric = '${metric}')`;
 
+/** A total stops counting with the first value of a real chain, also when history has not heard of that chain yet. */
+const NO_REAL_CHAIN_IN_TAIL = `(r.chain <> 'all' OR NOT EXISTS (SELECT FROM tail t WHERE t.subject = r.subject AND is_real_chain(t.chain)))`;
+
 /** The series asked for, also those that only the tail knows yet: these get numbers that no series has. */
 function series(query: Query, plan: LevelPlan, conditions: readonly Condition[], parameters: SqlParameters): string {
   const { from, key, fields } = SERIES[plan.metric];
@@ -111,7 +114,7 @@ function series(query: Query, plan: LevelPlan, conditions: readonly Condition[],
   });
   const where = conditions.map((part) => conditionSql(part, lookup, parameters));
   const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
-  if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES);
+  if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES, NO_REAL_CHAIN_IN_TAIL);
   const columns = Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`);
   return `series AS MATERIALIZED (
   SELECT r.id, r.subject AS key_subject, r.chain AS key_chain, ${columns.join(', ')}
@@ -124,9 +127,12 @@ function series(query: Query, plan: LevelPlan, conditions: readonly Condition[],
   ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''})`;
 }
 
-/** Every bucket of every series; with `previous` the last value before it stands in for what is missing. */
+/**
+ * Every bucket of every series; with `previous` the last value before it stands in for what is missing: a single value,
+ * written or still in the log's tail, else the close of an hour of which single values are no longer kept.
+ */
 function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], parameters: SqlParameters): string[] {
-  const starts = bucketStarts(bucket, plan.from, plan.to, QUERY_LIMITS.filledCells);
+  const starts = bucketStarts(bucket, plan.from, plan.to, QUERY_LIMITS.filledBuckets);
   const list = parameters.add(
     starts.map((start) => new Date(start).toISOString()),
     'timestamptz[]',
@@ -143,12 +149,16 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
   }
   const from = parameters.add(new Date(plan.from).toISOString(), 'timestamptz');
   return [
+    `late_seeds AS (
+  SELECT DISTINCT ON (subject, chain) subject, chain, at, seq, value FROM tail WHERE at < ${from}
+  ORDER BY subject, chain, at DESC, seq DESC)`,
     `seeds AS MATERIALIZED (
-  SELECT s.id, coalesce(
-    (SELECT q.value FROM metric_points q WHERE q.series_id = s.id AND q.at < ${from} ORDER BY q.at DESC, q.seq DESC LIMIT 1),
+  SELECT s.id, coalesce(CASE WHEN p.at IS NULL OR (p.at, p.seq) < (t.at, t.seq) THEN t.value END, p.value,
     (SELECT q.close FROM metric_hourly q WHERE q.series_id = s.id AND q.bucket < ${from} AND q.closed_at < ${from}
      ORDER BY q.bucket DESC LIMIT 1)) AS value
-  FROM series s)`,
+  FROM series s LEFT JOIN late_seeds t ON t.subject = s.key_subject AND t.chain = s.key_chain
+  LEFT JOIN LATERAL (SELECT q.at, q.seq, q.value FROM metric_points q WHERE q.series_id = s.id AND q.at < ${from}
+    ORDER BY q.at DESC, q.seq DESC LIMIT 1) p ON true)`,
     grid,
     `carried AS (
   SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean,
