@@ -23,8 +23,8 @@ const RAW_FROM = '(SELECT raw_from FROM history_state)';
 
 interface Pieces {
   readonly ctes: string[];
-  /** (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket, close, seq). */
-  readonly levels: string;
+  /** Disjoint; (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket, close, seq). */
+  readonly parts: readonly string[];
 }
 
 /**
@@ -59,9 +59,9 @@ class PieceBuilder {
   }
 
   build(single: boolean): Pieces {
-    if (single) return { ctes: [], levels: this.singleValues() };
+    if (single) return { ctes: [], parts: this.singleValues() };
     const { bucket, hours, days } = this.plan;
-    if (hours === undefined) return { ctes: [], levels: this.merged([this.values(this.allValues())]) };
+    if (hours === undefined) return { ctes: [], parts: [this.merged([this.values(this.allValues())])] };
     const [hoursFrom, hoursTo] = this.span(hours);
     const ctes = [this.dirtyHours(hoursFrom, hoursTo)];
     const values = this.values(this.valuesAround(hours, hoursFrom, hoursTo));
@@ -69,11 +69,11 @@ class PieceBuilder {
       SELECT FROM dirty_hours d WHERE d.series_id = h.series_id AND d.bucket = h.bucket AND d.bucket >= ${RAW_FROM})`;
     if (days === undefined) {
       const hourly = this.aggregates('metric_hourly', whole);
-      const levels =
+      const parts =
         bucket === '1h'
-          ? `${this.complete('metric_hourly', whole)} UNION ALL ${this.merged([values])}`
-          : this.merged([hourly, values]);
-      return { ctes, levels };
+          ? [this.complete('metric_hourly', whole), this.merged([values])]
+          : [this.merged([hourly, values])];
+      return { ctes, parts };
     }
     const [daysFrom, daysTo] = this.span(days);
     ctes.push(this.dirtyDays(daysFrom, daysTo));
@@ -88,23 +88,23 @@ class PieceBuilder {
         `JOIN dirty_days c ON c.series_id = s.id AND h.bucket >= c.bucket AND h.bucket < c.bucket + interval '24 hours'`,
       ),
     ];
-    const levels =
+    const parts =
       bucket === '1d'
-        ? `${this.complete('metric_daily', wholeDay)} UNION ALL ${this.merged([...hourly, values])}`
-        : this.merged([this.aggregates('metric_daily', wholeDay), ...hourly, values]);
-    return { ctes, levels };
+        ? [this.complete('metric_daily', wholeDay), this.merged([...hourly, values])]
+        : [this.merged([this.aggregates('metric_daily', wholeDay), ...hourly, values])];
+    return { ctes, parts };
   }
 
   /** Rows that are whole buckets already. */
   private complete(table: string, where: string): string {
     return `SELECT h.series_id, ${this.names}h.bucket, h.close, h.high, h.low, h.sum / h.samples AS mean
-  FROM series s JOIN ${table} h ON h.series_id = s.id WHERE ${where}`;
+  FROM recorded s JOIN ${table} h ON h.series_id = s.id WHERE ${where}`;
   }
 
   /** Parts of buckets that still have to be put together. */
   private aggregates(table: string, where: string, join = ''): string {
     return `SELECT h.series_id, ${this.names}${this.bucketOf('h.bucket')} AS bucket, h.close, h.closed_at, h.high, h.low, h.sum, h.samples
-  FROM series s JOIN ${table} h ON h.series_id = s.id ${join} WHERE ${where}`;
+  FROM recorded s JOIN ${table} h ON h.series_id = s.id ${join} WHERE ${where}`;
   }
 
   private merged(pieces: readonly string[]): string {
@@ -120,11 +120,10 @@ class PieceBuilder {
   FROM (${points}) x GROUP BY x.series_id, ${this.grouped}x.bucket`;
   }
 
-  private singleValues(): string {
-    return `SELECT q.series_id, ${this.names}q.at AS bucket, q.value AS close, q.seq
-  FROM series s JOIN metric_points q ON q.series_id = s.id WHERE q.at >= ${this.from} AND q.at < ${this.to}
-  UNION ALL SELECT s.id, ${this.names}t.at, t.value, t.seq
-  FROM series s JOIN tail t ON t.subject = s.key_subject AND t.chain = s.key_chain WHERE t.at >= ${this.from} AND t.at < ${this.to}`;
+  private singleValues(): string[] {
+    const recorded = `SELECT q.series_id, ${this.names}q.at AS bucket, q.value AS close, q.seq
+  FROM recorded s JOIN metric_points q ON q.series_id = s.id WHERE q.at >= ${this.from} AND q.at < ${this.to}`;
+    return [recorded, this.ofTail('t.at AS bucket, t.value AS close, t.seq')];
   }
 
   private allValues(): string {
@@ -148,19 +147,24 @@ class PieceBuilder {
 
   private points(where: string, join = '', on = ''): string {
     return `SELECT q.series_id, ${this.names}${this.bucketOf('q.at')} AS bucket, q.at, q.seq, q.value
-  FROM series s ${join} JOIN metric_points q ON q.series_id = s.id ${on} WHERE ${where}`;
+  FROM recorded s ${join} JOIN metric_points q ON q.series_id = s.id ${on} WHERE ${where}`;
   }
 
   private tailValues(): string {
-    return `SELECT s.id, ${this.names}${this.bucketOf('t.at')} AS bucket, t.at, t.seq, t.value
-  FROM series s JOIN tail t ON t.subject = s.key_subject AND t.chain = s.key_chain WHERE t.at >= ${this.from} AND t.at < ${this.to}`;
+    return this.ofTail(`${this.bucketOf('t.at')} AS bucket, t.at, t.seq, t.value`);
+  }
+
+  /** In two parts, so that the few values of the tail look up their series instead of all series being read for them. */
+  private ofTail(columns: string): string {
+    const part = (series: string): string => `SELECT s.id AS series_id, ${this.names}${columns}
+  FROM tail t JOIN ${series} s ON s.id = t.series_id WHERE t.at >= ${this.from} AND t.at < ${this.to}`;
+    return `${part('recorded')} UNION ALL ${part('newcomers')}`;
   }
 
   private dirtyHours(from: string, to: string): string {
     return `dirty_hours AS MATERIALIZED (
   SELECT d.series_id, d.bucket FROM history_dirty d WHERE d.bucket >= ${from} AND d.bucket < ${to}
-  UNION SELECT s.id, date_trunc('hour', t.at, 'UTC') FROM tail t JOIN series s ON s.key_subject = t.subject AND s.key_chain = t.chain
-  WHERE t.at >= ${from} AND t.at < ${to})`;
+  UNION SELECT t.series_id, date_trunc('hour', t.at, 'UTC') FROM tail t WHERE t.at >= ${from} AND t.at < ${to})`;
   }
 
   private dirtyDays(from: string, to: string): string {

@@ -43,12 +43,14 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   return {
     ctes: [
       tail(plan),
-      series(query, plan, ofSeries, parameters),
+      ...series(query, plan, ofSeries, parameters),
       ...pieces.ctes,
-      `levels AS (${pieces.levels})`,
+      ...pieces.parts.map((part, index) => `levels_${index} AS NOT MATERIALIZED (${part})`),
+      `levels AS (${pieces.parts.map((_, index) => `SELECT * FROM levels_${index}`).join(' UNION ALL ')})`,
       ...(filled && plan.bucket !== undefined ? fillCtes(plan, plan.bucket, used, parameters) : []),
     ],
     from: `${filled ? 'filled' : 'levels'} l`,
+    parts: filled ? [] : pieces.parts.map((_, index) => `levels_${index} l`),
     where: ofValues.map((part) => conditionSql(part, expression, parameters)),
     columns: shown,
     expression,
@@ -97,14 +99,20 @@ function usedFields(
   return fieldNames(dataset, (field) => field.history === 'series').filter((name) => names.has(name));
 }
 
-const tail = ({ metric }: LevelPlan): string =>
-  `tail AS MATERIALIZED (SELECT subject, chain, at, value, seq FROM history_tail WHERE metric = '${metric}')`;
+/** Values that only the log knows yet, by series; those of new series get numbers that no series has. */
+const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
+  SELECT coalesce(s.id, -dense_rank() OVER (ORDER BY t.subject, t.chain)::integer) AS series_id, t.subject, t.chain, t.at, t.value, t.seq
+  FROM history_tail t LEFT JOIN metric_series s ON s.metric = '${metric}' AND s.subject = t.subject AND s.chain = t.chain
+  WHERE t.metric = '${metric}')`;
 
 /** A total stops counting with the first value of a real chain, also when history has not heard of that chain yet. */
 const NO_REAL_CHAIN_IN_TAIL = `(r.chain <> 'all' OR NOT EXISTS (SELECT FROM tail t WHERE t.subject = r.subject AND is_real_chain(t.chain)))`;
 
-/** The series asked for, also those that only the tail knows yet: these get numbers that no series has. */
-function series(query: Query, plan: LevelPlan, conditions: readonly Condition[], parameters: SqlParameters): string {
+/**
+ * The series asked for: `recorded` ones, and in `series` also those that only the tail knows yet. Neither is put together
+ * beforehand: a page finds its few by their number, and properties that nobody looks at are not joined.
+ */
+function series(query: Query, plan: LevelPlan, conditions: readonly Condition[], parameters: SqlParameters): string[] {
   const { from, key, fields } = SERIES[plan.metric];
   const dataset = datasetOf(query.dataset);
   const lookup = (name: string): KeyExpression => ({
@@ -115,16 +123,14 @@ function series(query: Query, plan: LevelPlan, conditions: readonly Condition[],
   const where = conditions.map((part) => conditionSql(part, lookup, parameters));
   const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
   if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES, NO_REAL_CHAIN_IN_TAIL);
-  const columns = Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`);
-  return `series AS MATERIALIZED (
-  SELECT r.id, r.subject AS key_subject, r.chain AS key_chain, ${columns.join(', ')}
-  FROM (
-    SELECT s.id, s.subject, s.chain FROM metric_series s WHERE ${key}
-    UNION ALL
-    SELECT -row_number() OVER ()::integer, t.subject, t.chain FROM (SELECT DISTINCT subject, chain FROM tail) t
-    WHERE NOT EXISTS (SELECT FROM metric_series s WHERE ${key} AND s.subject = t.subject AND s.chain = t.chain)
-  ) r ${from}
-  ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''})`;
+  const columns = ['r.id', ...Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`)].join(', ');
+  const select = (of: string): string =>
+    `SELECT ${columns}\n  FROM ${of} r ${from}${where.length > 0 ? `\n  WHERE ${where.join(' AND ')}` : ''}`;
+  return [
+    `recorded AS NOT MATERIALIZED (${select(`(SELECT s.id, s.subject, s.chain FROM metric_series s WHERE ${key})`)})`,
+    `newcomers AS MATERIALIZED (${select('(SELECT DISTINCT t.series_id AS id, t.subject, t.chain FROM tail t WHERE t.series_id < 0)')})`,
+    'series AS NOT MATERIALIZED (SELECT * FROM recorded UNION ALL SELECT * FROM newcomers)',
+  ];
 }
 
 /**
@@ -150,13 +156,12 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
   const from = parameters.add(new Date(plan.from).toISOString(), 'timestamptz');
   return [
     `late_seeds AS (
-  SELECT DISTINCT ON (subject, chain) subject, chain, at, seq, value FROM tail WHERE at < ${from}
-  ORDER BY subject, chain, at DESC, seq DESC)`,
+  SELECT DISTINCT ON (series_id) series_id, at, seq, value FROM tail WHERE at < ${from} ORDER BY series_id, at DESC, seq DESC)`,
     `seeds AS MATERIALIZED (
   SELECT s.id, coalesce(CASE WHEN p.at IS NULL OR (p.at, p.seq) < (t.at, t.seq) THEN t.value END, p.value,
     (SELECT q.close FROM metric_hourly q WHERE q.series_id = s.id AND q.bucket < ${from} AND q.closed_at < ${from}
      ORDER BY q.bucket DESC LIMIT 1)) AS value
-  FROM series s LEFT JOIN late_seeds t ON t.subject = s.key_subject AND t.chain = s.key_chain
+  FROM series s LEFT JOIN late_seeds t ON t.series_id = s.id
   LEFT JOIN LATERAL (SELECT q.at, q.seq, q.value FROM metric_points q WHERE q.series_id = s.id AND q.at < ${from}
     ORDER BY q.at DESC, q.seq DESC LIMIT 1) p ON true)`,
     grid,

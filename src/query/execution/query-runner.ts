@@ -24,6 +24,9 @@ import { StoredFactsReader } from './stored-facts.js';
 /** Values of a time bucket up to which percentiles are taken of all of them instead of bins. */
 const EXACT_UP_TO_ROWS = 100_000;
 
+/** A page lies in one bucket, or goes on in the next. */
+const PREPARED_WINDOWS = 2;
+
 /** What the database gave for a query: a page of rows, or all groups in order. */
 export interface QueryResult {
   readonly rows: readonly Row[];
@@ -108,10 +111,13 @@ export class QueryRunner {
     const windows = timeWindows(query, plan, position, length) ?? [undefined];
     const found: Row[] = [];
     const positions: KeyValue[][] = [];
+    let asked = 0;
     for (const window of windows) {
       const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
       const { keyset, columns, ...statement } = rowsStatement(query, part, position);
-      for (const row of await this.pool.run(statement, options())) {
+      // The first windows are short whatever the query; later ones are as long as rows are rare.
+      const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
+      for (const row of await this.pool.run({ ...statement, prepared }, options())) {
         found.push(answerRow(columns, row));
         positions.push(row.slice(columns.length, columns.length + keyset.length) as KeyValue[]);
       }
