@@ -42,7 +42,7 @@ const percentiles = (field: string, more: object = {}) =>
   SHARES.map((p, index) => ({ field, operation: 'percentile', p, as: `p${index}`, group_by: 'symbol', ...more }));
 
 function expectWithin(rows: readonly Record<string, unknown>[], all: readonly Valued[], error: number): void {
-  expect(rows.map(({ symbol }) => symbol).sort()).toEqual([...new Set(all.map(({ group }) => group))].sort());
+  expect(rows.map(({ symbol }) => String(symbol)).sort()).toEqual([...new Set(all.map(({ group }) => group))].sort());
   for (const row of rows) {
     for (const [index, p] of SHARES.entries()) {
       const right = naive(all, String(row['symbol']), p);
