@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import type { HistoryNeed, HistoryPoint } from '../core/index.js';
+import { countsInTotal, type HistoryNeed, type HistoryPoint } from '../core/index.js';
 import { LogTail, type AsOf, type LoggedPoint } from './log-tail.js';
 import { EARLIER_VALUES, STORED_VALUES, SUBJECTS, type StoredValue, type Subject } from './window-queries.js';
 
@@ -117,7 +117,8 @@ function chainsBegunLate(
   rows: readonly StoredValue[],
   start: number,
 ): { id: number; subject: number; before: number }[] {
-  const published = rows.filter(({ seq }) => seq > 0);
+  const chains = new Set(rows.map(({ chain }) => chain));
+  const published = rows.filter(({ seq, chain }) => seq > 0 && countsInTotal(chain, chains));
   const edge = published.reduce((newest, { at }) => (at <= start && at > newest ? at : newest), -Infinity);
   const inWindow = published.filter(({ at }) => at >= edge);
   const before = inWindow.reduce((least, { seq }) => Math.min(least, seq), Infinity);

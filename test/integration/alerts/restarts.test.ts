@@ -33,7 +33,7 @@ beforeAll(async () => {
   // The test evaluates, and says how far history is written.
   await app.nest.get(AlertEvaluation).stop();
   await app.nest.get(HistoryWriter).beforeApplicationShutdown();
-  log = pastOfLog(Date.now() - HOUR);
+  log = pastOfLog(Math.floor(Date.now() / HOUR - 1) * HOUR);
   await addUnpublished();
 });
 afterAll(() => app?.close());
@@ -192,22 +192,28 @@ describe('an evaluator that was restored', () => {
     expect(rulesTold.size).toBe(RULES.length);
   });
 
-  it('looks back as far as before on a series for which a rule with another window came and went', async () => {
-    const late = SUBJECTS.flatMap((subject, index) =>
-      WINDOWS.map((seconds) => rule(`late ${index} ${seconds}`, subject, seconds)),
-    );
-    for (const seconds of WINDOWS) {
-      const rules = RULES.filter(({ ruleId }) => ruleId.endsWith(` ${seconds}`));
-      const { told, rests } = run(rules);
-      const rest = rests[STOPS - 2];
-      if (rest === undefined) throw new Error('no place to rest');
-      const { seq, clock, memory } = rest;
-      const evaluator = await restored(seq, clock, memory);
-      const loaded = { evaluator, revision: 0 };
-      const asOf = { seq, at: log[seq - 1]?.loggedAt ?? 0 };
-      await shardRules([], late).edit(loaded, 0, 1, asOf);
-      for (const { ruleId } of late) evaluator.removeRule(ruleId);
-      expect(evaluate(evaluator, seq, seq + AFTER), `${seconds} s`).toEqual(told.slice(seq, seq + AFTER));
+  it('looks back as far as before once rules with other windows came and went', async () => {
+    await writeHistory(0, log.length);
+    for (const [index, subject] of SUBJECTS.entries()) {
+      const kept = [rule('kept', subject, 604_800)];
+      const { told, rests } = run(kept);
+      const others = SUBJECTS.filter((other) => other !== subject);
+      const late = others.flatMap((other, at) =>
+        WINDOWS.map((seconds) => rule(`late ${at} ${seconds}`, other, seconds)),
+      );
+      for (const windows of [late, late.toReversed(), late.filter(({ ruleId }) => ruleId.endsWith(' 300'))]) {
+        const { seq, clock, memory } = rests[STOPS - 3] ?? { seq: 0, clock: 0, memory: [] };
+        const evaluator = await restored(seq, clock, memory);
+        for (const added of windows) {
+          await shardRules([], [added]).edit({ evaluator, revision: 0 }, 0, 1, {
+            seq,
+            at: log[seq - 1]?.loggedAt ?? 0,
+          });
+        }
+        for (const { ruleId } of windows) evaluator.removeRule(ruleId);
+        const wanted = told.slice(seq, seq + AFTER);
+        expect(evaluate(evaluator, seq, seq + AFTER), `subject ${index}`).toEqual(wanted);
+      }
     }
   });
 });
