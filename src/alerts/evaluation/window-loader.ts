@@ -131,10 +131,17 @@ function chainsBegunLate(
   return late;
 }
 
-/** By position; values that the log never had come where the time of their observation puts them. */
+/**
+ * By position; values that the log never had come where the time of their observation puts them, and not after the first
+ * that it had of their series.
+ */
 function inOrderOfLog(points: readonly LoggedPoint[]): LoggedPoint[] {
   const logged = points.filter(({ seq }) => seq > 0).sort((a, b) => a.seq - b.seq);
-  const others = points.filter(({ seq }) => seq === 0).sort((a, b) => a.at - b.at);
+  const begun = new Map<string | null, number>();
+  for (const { chain, at } of logged) begun.set(chain, Math.min(begun.get(chain) ?? Infinity, at));
+  const others = points
+    .filter(({ seq, chain, at }) => seq === 0 && at < (begun.get(chain) ?? Infinity))
+    .sort((a, b) => a.at - b.at);
   if (others.length === 0) return logged;
   const merged: LoggedPoint[] = [];
   let next = 0;
