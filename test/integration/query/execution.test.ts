@@ -54,6 +54,71 @@ describe('the connections of queries', () => {
     expect(await waitFor(async () => (await sleeping()) === 0)).toBe(true);
   });
 
+  it('leave nothing behind for a client that left while it waited for one', async () => {
+    const held = Array.from({ length: pool.size }, () => {
+      const leaving = new AbortController();
+      return { leaving, done: pool.run(sleep, options(leaving.signal)).catch(() => undefined) };
+    });
+    await waitFor(async () => (await sleeping()) === pool.size);
+    const leaving = new AbortController();
+    const waiting = pool
+      .run({ text: 'SELECT 1', values: [] }, options(leaving.signal))
+      .catch((error: unknown) => error);
+    leaving.abort(new Error('gone'));
+    expect(String(await waiting)).toContain('gone');
+    for (const one of held) one.leaving.abort(new Error('gone'));
+    await Promise.all(held.map(({ done }) => done));
+    // Every connection can be had again.
+    const rows = await Promise.all(
+      Array.from({ length: pool.size + 1 }, () => pool.run({ text: 'SELECT 1', values: [] }, options())),
+    );
+    expect(rows).toEqual(Array.from({ length: pool.size + 1 }, () => [[1]]));
+  });
+
+  it('show each user what is his, also with a prepared statement', async () => {
+    const statement = { text: `SELECT current_setting('rta.owner')`, values: [], prepared: true };
+    const ask = (owner: string) => pool.run(statement, { ...options(), owner });
+    for (const owner of ['one', 'other', 'one', 'one', 'other', 'other']) expect(await ask(owner)).toEqual([[owner]]);
+  });
+
+  it('keep no more prepared statements than they should', async () => {
+    for (let n = 0; n < 250; n += 1) {
+      await pool.run(
+        { text: `SELECT ${n}, count(*) FROM pg_prepared_statements`, values: [], prepared: true },
+        options(),
+      );
+    }
+    const [row] = await pool.run({ text: 'SELECT count(*) FROM pg_prepared_statements', values: [] }, options());
+    expect(Number(row?.[0])).toBeLessThanOrEqual(101);
+  });
+
+  it('end the running statement of a request whose client closed its connection', async () => {
+    const blocker = await app.db.pool.connect();
+    try {
+      await blocker.query('BEGIN');
+      await blocker.query('LOCK TABLE protocol_tvl IN ACCESS EXCLUSIVE MODE');
+      const asking = request(`${app.url}/v1/query/advanced`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      });
+      asking.on('error', () => undefined);
+      asking.end('{}');
+      const running = async (): Promise<number> => {
+        const { rows } = await app.db.pool.query<{ n: number }>(
+          `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'defi-realtime-query' AND state = 'active'
+           AND wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        return rows[0]?.n ?? 0;
+      };
+      expect(await waitFor(async () => (await running()) === 1)).toBe(true);
+      asking.destroy();
+      expect(await waitFor(async () => (await running()) === 0)).toBe(true);
+    } finally {
+      await blocker.query('ROLLBACK');
+      blocker.release();
+    }
+  });
+
   it('hear of a client that closed its connection', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
