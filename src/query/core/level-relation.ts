@@ -10,16 +10,16 @@ import { QUERY_LIMITS } from './limits.js';
 
 /** Columns of `metric_series` and what belongs to it, by the dataset's field. */
 const SERIES: Readonly<
-  Record<'tvl' | 'price', { from: string; key: string; fields: Readonly<Record<string, string>> }>
+  Record<'tvl' | 'price', { recorded: string; from: string; fields: Readonly<Record<string, string>> }>
 > = {
   tvl: {
     from: 'LEFT JOIN protocols p ON p.slug = r.subject',
-    key: `s.metric = 'tvl'`,
+    recorded: `(SELECT id, subject, chain FROM metric_series WHERE metric = 'tvl')`,
     fields: { protocol: 'r.subject', chain: 'r.chain', name: 'p.name', category: 'p.category', symbol: 'p.symbol' },
   },
   price: {
     from: 'LEFT JOIN token_prices p ON p.token = r.subject',
-    key: `s.metric = 'price'`,
+    recorded: `(SELECT id, subject, chain FROM metric_series WHERE metric = 'price')`,
     fields: { token: 'r.subject', chain: 'p.chain', symbol: 'p.symbol' },
   },
 };
@@ -37,13 +37,18 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   const { ofSeries, ofValues } = split(dataset, query.where);
   const expression = (name: string): KeyExpression => levelField(dataset, name, plan.fill);
   const used = usedFields(query, dataset, ofValues, shown);
-  const pieces = levelPieces(plan, used, single, parameters);
+  const asked = seriesAsked(query, plan, ofSeries, parameters);
+  // A page finds its few series by their numbers; groups need all of them.
+  const lookup = query.aggregations.length > 0 ? 'recorded' : `(${asked(SERIES[plan.metric].recorded)})`;
+  const pieces = levelPieces(plan, { used, single, lookup }, parameters);
   const filled =
     plan.bucket !== undefined && plan.fill !== 'none' && (query.aggregations.length === 0 || plan.fill === 'previous');
   return {
     ctes: [
       tail(plan),
-      ...series(query, plan, ofSeries, parameters),
+      `recorded AS MATERIALIZED (${asked(SERIES[plan.metric].recorded)})`,
+      `newcomers AS MATERIALIZED (${asked(NEW_SERIES)})`,
+      'series AS NOT MATERIALIZED (SELECT * FROM recorded UNION ALL SELECT * FROM newcomers)',
       ...pieces.ctes,
       ...pieces.parts.map((part, index) => `levels_${index} AS NOT MATERIALIZED (${part})`),
       `levels AS (${pieces.parts.map((_, index) => `SELECT * FROM levels_${index}`).join(' UNION ALL ')})`,
@@ -108,12 +113,17 @@ const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
 /** A total stops counting with the first value of a real chain, also when history has not heard of that chain yet. */
 const NO_REAL_CHAIN_IN_TAIL = `(r.chain <> 'all' OR NOT EXISTS (SELECT FROM tail t WHERE t.subject = r.subject AND is_real_chain(t.chain)))`;
 
-/**
- * The series asked for: `recorded` ones, and in `series` also those that only the tail knows yet. Neither is put together
- * beforehand: a page finds its few by their number, and properties that nobody looks at are not joined.
- */
-function series(query: Query, plan: LevelPlan, conditions: readonly Condition[], parameters: SqlParameters): string[] {
-  const { from, key, fields } = SERIES[plan.metric];
+/** Those that only the tail knows yet. */
+const NEW_SERIES = '(SELECT DISTINCT series_id AS id, subject, chain FROM tail WHERE series_id < 0)';
+
+/** Of series with id, subject and chain those asked for, with their properties. */
+function seriesAsked(
+  query: Query,
+  plan: LevelPlan,
+  conditions: readonly Condition[],
+  parameters: SqlParameters,
+): (of: string) => string {
+  const { from, fields } = SERIES[plan.metric];
   const dataset = datasetOf(query.dataset);
   const lookup = (name: string): KeyExpression => ({
     sql: fields[name] ?? 'NULL',
@@ -124,13 +134,8 @@ function series(query: Query, plan: LevelPlan, conditions: readonly Condition[],
   const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
   if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES, NO_REAL_CHAIN_IN_TAIL);
   const columns = ['r.id', ...Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`)].join(', ');
-  const select = (of: string): string =>
-    `SELECT ${columns}\n  FROM ${of} r ${from}${where.length > 0 ? `\n  WHERE ${where.join(' AND ')}` : ''}`;
-  return [
-    `recorded AS NOT MATERIALIZED (${select(`(SELECT s.id, s.subject, s.chain FROM metric_series s WHERE ${key})`)})`,
-    `newcomers AS MATERIALIZED (${select('(SELECT DISTINCT t.series_id AS id, t.subject, t.chain FROM tail t WHERE t.series_id < 0)')})`,
-    'series AS NOT MATERIALIZED (SELECT * FROM recorded UNION ALL SELECT * FROM newcomers)',
-  ];
+  const condition = where.length > 0 ? `\n  WHERE ${where.join(' AND ')}` : '';
+  return (of) => `SELECT ${columns}\n  FROM ${of} r ${from}${condition}`;
 }
 
 /**

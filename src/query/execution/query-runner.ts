@@ -51,6 +51,8 @@ export interface RunContext {
   readonly range?: Span | undefined;
   /** Without waiting for a turn, for who limits itself. */
   readonly immediate?: boolean;
+  /** Called when it is the query's turn, before anything is read. */
+  readonly onStart?: () => void;
 }
 
 export interface Explanation {
@@ -77,9 +79,12 @@ export class QueryRunner {
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
-    const { plan, cost, binned } = await this.explain(query, context.range);
+    const { heavy } = (await this.explain(query, context.range)).cost;
     const left = (): number => context.deadline - performance.now();
     const work = async (): Promise<QueryResult> => {
+      context.onStart?.();
+      // `now` is when its turn has come: who joined while it waited may know of something that happened meanwhile.
+      const { plan, cost, binned } = await this.explain(query, context.range);
       const options = (): RunOptions => ({ timeoutMs: left(), owner: context.owner, signal: context.signal });
       const answer =
         query.aggregations.length > 0
@@ -94,7 +99,7 @@ export class QueryRunner {
         relativeError: binned ? RELATIVE_ERROR : undefined,
       };
     };
-    return context.immediate ? await work() : await this.admission.run(cost.heavy, left(), context.signal, work);
+    return context.immediate ? await work() : await this.admission.run(heavy, left(), context.signal, work);
   }
 
   /** In the order of time a page is put together from windows until it is full; else by one statement. */
