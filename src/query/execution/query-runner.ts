@@ -79,7 +79,7 @@ export class QueryRunner {
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
-    const { heavy } = (await this.explain(query, context.range)).cost;
+    const expected = (await this.explain(query, context.range)).cost;
     const left = (): number => context.deadline - performance.now();
     const work = async (): Promise<QueryResult> => {
       context.onStart?.();
@@ -99,7 +99,7 @@ export class QueryRunner {
         relativeError: binned ? RELATIVE_ERROR : undefined,
       };
     };
-    return context.immediate ? await work() : await this.admission.run(heavy, left(), context.signal, work);
+    return context.immediate ? await work() : await this.admission.run(expected, left(), context.signal, work);
   }
 
   /** In the order of time a page is put together from windows until it is full; else by one statement. */
