@@ -79,7 +79,7 @@ export class QueryRunner {
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
-    const { heavy } = (await this.explain(query, context.range)).cost;
+    const expected = (await this.explain(query, context.range)).cost;
     const left = (): number => context.deadline - performance.now();
     const work = async (): Promise<QueryResult> => {
       context.onStart?.();
@@ -99,7 +99,7 @@ export class QueryRunner {
         relativeError: binned ? RELATIVE_ERROR : undefined,
       };
     };
-    return context.immediate ? await work() : await this.admission.run(heavy, left(), context.signal, work);
+    return context.immediate ? await work() : await this.admission.run(expected, left(), context.signal, work);
   }
 
   /** In the order of time a page is put together from windows until it is full; else by one statement. */
@@ -122,8 +122,9 @@ export class QueryRunner {
       const { keyset, columns, ...statement } = rowsStatement(query, part, position);
       // The first windows are short whatever the query; later ones are as long as rows are rare.
       const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
-      for (const row of await this.pool.run({ ...statement, prepared }, options())) {
-        found.push(answerRow(columns, row));
+      const rows = await this.pool.run({ ...statement, prepared }, options());
+      found.push(...answerRows(columns, rows));
+      for (const row of rows) {
         positions.push(row.slice(columns.length, columns.length + keyset.length) as KeyValue[]);
       }
       if (found.length >= wanted) break;
@@ -138,7 +139,7 @@ export class QueryRunner {
     const statement = groupsStatement(query, plan, binned);
     const found = await this.pool.run(statement, options);
     checkGroups(found.length);
-    const rows = found.map((row) => answerRow(statement.columns, row));
+    const rows = answerRows(statement.columns, found);
     return { rows: sortGroups(query, fillGroups(query, rows, plan.range)), next: undefined };
   }
 
@@ -155,14 +156,20 @@ function bucketsOf({ levels }: Plan): number {
   return bucketStarts(levels.bucket, levels.from, levels.to, QUERY_LIMITS.groups).length;
 }
 
-function answerRow(columns: readonly Column[], row: readonly unknown[]): Row {
-  return Object.fromEntries(
-    columns.map(({ name, type }, index) => [name, type === 'time' ? shownTime(row[index]) : row[index]]),
+/** Rows as answers show them. Many groups share few times: each is written once. */
+function answerRows(columns: readonly Column[], rows: readonly (readonly unknown[])[]): Row[] {
+  const times = new Map<number, string>();
+  const shown = (value: unknown): string | null => {
+    if (typeof value !== 'number') return null;
+    const text = times.get(value) ?? isoTime(value);
+    times.set(value, text);
+    return text;
+  };
+  return rows.map((row) =>
+    Object.fromEntries(
+      columns.map(({ name, type }, index) => [name, type === 'time' ? shown(row[index]) : row[index]]),
+    ),
   );
-}
-
-function shownTime(value: unknown): string | null {
-  return typeof value === 'number' ? isoTime(value) : null;
 }
 
 /** The whole time a query has, from now; for `RunContext.deadline`. */

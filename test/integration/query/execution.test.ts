@@ -136,13 +136,15 @@ describe('the connections of queries', () => {
   });
 });
 
+const costOf = (heavy: boolean) => ({ rows: heavy ? 1_000_000 : 2_000, heavy });
+
 /** Takes one of the places until it is released. */
 function hold(admission: Admission, heavy = false): () => void {
   let release = (): void => undefined;
   const done = new Promise<void>((resolve) => {
     release = resolve;
   });
-  void admission.run(heavy, 30_000, new AbortController().signal, () => done);
+  void admission.run(costOf(heavy), 30_000, new AbortController().signal, () => done);
   return release;
 }
 
@@ -154,7 +156,7 @@ describe('admission', () => {
       // Every one that waits makes the next one's turn later, until that is too late for it.
       const waits = Array.from({ length: 3_000 }, () => {
         const leave = new AbortController();
-        const outcome = admission.run(true, 10_000, leave.signal, () => Promise.resolve('ran'));
+        const outcome = admission.run(costOf(true), 10_000, leave.signal, () => Promise.resolve('ran'));
         return { leave, outcome: outcome.catch((error: { code?: string; retryAfterMs?: number }) => error) };
       });
       const refused = await waits.at(-1)?.outcome;
@@ -171,7 +173,7 @@ describe('admission', () => {
     const heavy = hold(admission, true);
     const order: string[] = [];
     const run = (name: string, isHeavy: boolean) =>
-      admission.run(isHeavy, 10_000, new AbortController().signal, async () => void order.push(name));
+      admission.run(costOf(isHeavy), 10_000, new AbortController().signal, async () => void order.push(name));
     const second = run('heavy', true);
     await run('light', false);
     heavy();
@@ -184,7 +186,10 @@ describe('admission', () => {
     const held = Array.from({ length: 2 }, () => hold(admission));
     const crowd = Array.from({ length: 2_500 }, () => {
       const leave = new AbortController();
-      return { leave, done: admission.run(false, 10_000, leave.signal, async () => undefined).catch(() => undefined) };
+      return {
+        leave,
+        done: admission.run(costOf(false), 10_000, leave.signal, async () => undefined).catch(() => undefined),
+      };
     });
     const answer = await fetch(`${app.url}/v1/query/advanced`, {
       method: 'POST',
