@@ -34,7 +34,10 @@ afterAll(async () => {
 function subscription(): { text: string; secrets: string[] } {
   const p256dh = createECDH('prime256v1').generateKeys('base64url');
   const auth = randomBytes(16).toString('base64url');
-  return { text: JSON.stringify({ endpoint: 'http://127.0.0.1:1/push', keys: { p256dh, auth } }), secrets: [p256dh, auth] };
+  return {
+    text: JSON.stringify({ endpoint: 'http://127.0.0.1:1/push', keys: { p256dh, auth } }),
+    secrets: [p256dh, auth],
+  };
 }
 
 /** A service account whose token endpoint is closed. */
