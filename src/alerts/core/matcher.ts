@@ -27,6 +27,7 @@ export class Matcher {
   }
 
   eventArrived(row: MarketRow, scopes: EventScopes): void {
+    if (scopes.isEmpty) return;
     for (const scope of scopes.matching(row)) {
       const key = scope.instanceOf(row);
       if (key === undefined) continue;

@@ -1,4 +1,4 @@
-import { isRealChain } from '../../events/index.js';
+import { isRealChain } from '../../events/core/index.js';
 import type { Quantity, Series } from './series.js';
 import { ThresholdList } from './threshold-list.js';
 import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
