@@ -4,8 +4,9 @@ import type { EventScope } from './event-scopes.js';
 import type { RuleTable } from './rule-table.js';
 import { Scope } from './scope.js';
 
-/** More than there are. */
-const COMPARISONS = 8;
+const COMPARISON_BITS = 3;
+const POSITION_BITS = 4;
+const WHAT_BITS = POSITION_BITS + COMPARISON_BITS;
 
 /** Every condition of every rule, a row of 32 bytes each; those of one rule are chained. */
 export class LeafTable {
@@ -13,11 +14,12 @@ export class LeafTable {
   private readonly threshold = this.records.float64();
   private readonly slack = this.records.float64();
   readonly rule = this.records.int32();
-  /** Position in the rule and comparison, in one number. */
-  private readonly code = this.records.int32();
+  /** The rule's base instance, here to be found without a look at the rule. */
+  readonly base = this.records.int32();
   /** The rule's next condition; −1 after the last. */
   readonly next = this.records.int32();
-  private readonly scopeIds = this.records.int32();
+  /** Scope, position in the rule and comparison, in one number. */
+  private readonly code = this.records.int32();
   private readonly scopes: (Scope | EventScope | undefined)[] = [];
   private readonly idOfScope = new Map<Scope | EventScope, number>();
   private readonly freeScopeIds = new RowNumbers();
@@ -30,9 +32,10 @@ export class LeafTable {
     const leaf = this.rows.take();
     this.records.reserve(leaf);
     this.rule.set(leaf, rule);
-    this.code.set(leaf, position * COMPARISONS + (test?.comparison ?? 0));
+    this.base.set(leaf, this.rules.base.get(rule));
     this.next.set(leaf, -1);
-    this.scopeIds.set(leaf, this.idOf(scope));
+    const what = (position << COMPARISON_BITS) | (test?.comparison ?? 0);
+    this.code.set(leaf, (this.idOf(scope) << WHAT_BITS) | what);
     this.threshold.set(leaf, test?.threshold ?? 0);
     this.slack.set(leaf, test?.slack ?? 0);
     if (position === 0) this.rules.firstLeaf.set(rule, leaf);
@@ -52,11 +55,11 @@ export class LeafTable {
 
   /** The leaf's bit in the rule's program. */
   bit(leaf: number): number {
-    return 1 << (this.code.get(leaf) / COMPARISONS);
+    return 1 << ((this.code.get(leaf) >>> COMPARISON_BITS) & (2 ** POSITION_BITS - 1));
   }
 
   scope(leaf: number): Scope | EventScope | undefined {
-    return this.scopes[this.scopeIds.get(leaf)];
+    return this.scopes[this.code.get(leaf) >>> WHAT_BITS];
   }
 
   /** The scope if the leaf compares a number. */
@@ -114,7 +117,7 @@ export class LeafTable {
   }
 
   private comparison(leaf: number): number {
-    return this.code.get(leaf) % COMPARISONS;
+    return this.code.get(leaf) & (2 ** COMPARISON_BITS - 1);
   }
 
   private last(rule: number): number {

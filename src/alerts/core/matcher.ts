@@ -69,13 +69,12 @@ export class Matcher {
 
   private thresholdMet(leaf: number, key: string, before: number, after: number): void {
     const { table } = this.instances;
-    const rule = this.leaves.rule.get(leaf);
     const bit = this.leaves.bit(leaf);
-    const row = this.instances.find(rule, key);
+    const row = key === '' ? this.leaves.base.get(leaf) : this.instances.find(this.leaves.rule.get(leaf), key);
     const held = row !== undefined && (table.held.get(row) & bit) !== 0;
     const holds = this.leaves.holds(leaf, held, after);
     if (holds !== held) {
-      const target = row ?? this.instances.obtain(rule, key);
+      const target = row ?? this.instances.obtain(this.leaves.rule.get(leaf), key);
       table.flip(target, bit);
       this.touch(target);
     } else if (row !== undefined && key !== '' && Number.isNaN(before)) {
