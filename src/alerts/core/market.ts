@@ -1,8 +1,9 @@
-import { RowNumbers } from './column.js';
 import { DueHeap } from './due-heap.js';
 import { observedTime, type HistoryPoint, type MarketRow } from './market-row.js';
+import { QuantityNumbers, SeriesNumbers } from './numbers.js';
+import { Quantity } from './quantity.js';
 import { Scope } from './scope.js';
-import { Quantity, Series } from './series.js';
+import { Series } from './series.js';
 import { ValueHistory } from './value-history.js';
 import { TvlTotal } from './tvl-total.js';
 import { ANY, numberKey, TOTAL, type Measure, type WatchedNumber } from './watched.js';
@@ -31,8 +32,9 @@ export class Market {
   private readonly families: Scope[] = [];
   /** Windows whose reference will move, by the time of the clock. */
   private readonly moving = new DueHeap();
+  private readonly seriesNumbers = new SeriesNumbers();
+  private readonly numbers = new QuantityNumbers();
   private readonly quantities: (Quantity | undefined)[] = [];
-  private readonly quantityIds = new RowNumbers();
 
   /** Takes a row of the log in; gives the series it speaks of. */
   apply(row: MarketRow, listener: MoveListener): Series[] {
@@ -77,19 +79,20 @@ export class Market {
     for (const [series, earlier] of loaded) {
       earlier.sort((a, b) => a.at - b.at);
       (series.history ??= new ValueHistory()).prepend(earlier);
+      for (const { row } of series.quantities) this.numbers.historyChanged(row);
     }
   }
 
   /** Moves the clock: references of windows that became older give way to their successors. */
   tick(time: number, listener: MoveListener): void {
     this.clock = Math.max(this.clock, time);
-    for (let id = this.moving.popDue(this.clock); id !== undefined; id = this.moving.popDue(this.clock)) {
-      const quantity = this.quantities[id];
-      if (!quantity || quantity.notedDue > this.clock) continue;
-      quantity.notedDue = Infinity;
+    for (let row = this.moving.popDue(this.clock); row !== undefined; row = this.moving.popDue(this.clock)) {
+      const quantity = this.quantities[row];
+      if (!quantity || this.numbers.notedDue.get(row) > this.clock) continue;
+      this.numbers.notedDue.set(row, Infinity);
       const before = quantity.value;
-      if (quantity.refresh(this.clock)) listener(quantity, before);
-      this.noteNextMove(quantity);
+      this.noteDue(row, this.numbers.refresh(row, quantity.series, this.clock));
+      this.moved(row, before, listener);
     }
   }
 
@@ -98,7 +101,7 @@ export class Market {
     const key = numberKey(watched);
     const known = this.scopes.get(key);
     if (known) return known;
-    const scope = new Scope(key, watched);
+    const scope = new Scope(key, watched, this.numbers);
     this.scopes.set(key, scope);
     if (scope.variables === 0) {
       this.attach(scope, this.ensure(watched.measure, watched.protocol, watched.chain, watched.token));
@@ -150,18 +153,28 @@ export class Market {
     series.update(value, at);
     if (series.keepMs > 0) series.history?.forgetBefore(this.clock - series.keepMs);
     else series.history = undefined;
-    for (const quantity of series.quantities) {
-      const before = quantity.value;
-      if (quantity.refresh(this.clock) || isFirst) listener(quantity, before);
-      this.noteNextMove(quantity);
+    const { numbers } = this;
+    for (let row = series.firstQuantity; row >= 0; row = numbers.next.get(row)) {
+      const before = numbers.value.get(row);
+      this.noteDue(row, numbers.refresh(row, series, this.clock, at));
+      this.moved(row, before, listener, isFirst);
     }
   }
 
-  private noteNextMove(quantity: Quantity): void {
-    const due = quantity.nextDue(this.clock);
-    if (due >= quantity.notedDue) return;
-    quantity.notedDue = due;
-    this.moving.push(due, quantity.id);
+  /** Tells the listener of a number that may have become another, unless no threshold can be concerned. */
+  private moved(row: number, before: number, listener: MoveListener, isFirst = false): void {
+    const after = this.numbers.value.get(row);
+    if (this.numbers.isWithinBounds(row, before, after) || (Object.is(before, after) && !isFirst)) return;
+    const quantity = this.quantities[row];
+    if (!quantity) return;
+    listener(quantity, before);
+    quantity.noteBounds();
+  }
+
+  private noteDue(row: number, due: number): void {
+    if (due >= this.numbers.notedDue.get(row)) return;
+    this.numbers.notedDue.set(row, due);
+    this.moving.push(due, row);
   }
 
   private ensure(measure: Measure, protocol: string, chain: string, token: string): Series {
@@ -179,7 +192,7 @@ export class Market {
   }
 
   private addTvl(protocol: string, chain: string, siblings: Map<string, Series>): Series {
-    const series = new Series('tvl', protocol, chain, '');
+    const series = new Series(this.seriesNumbers, 'tvl', protocol, chain, '');
     siblings.set(chain, series);
     this.joinFamilies(series);
     return series;
@@ -189,7 +202,7 @@ export class Market {
     const measures = this.tokens.get(token) ?? new Map<Measure, Series>();
     const known = measures.get(measure);
     if (known) return known;
-    const series = new Series(measure, '', '', token);
+    const series = new Series(this.seriesNumbers, measure, '', '', token);
     this.tokens.set(token, measures.set(measure, series));
     this.joinFamilies(series);
     return series;
@@ -207,20 +220,16 @@ export class Market {
   }
 
   private attach(scope: Scope, series: Series): void {
-    const { windowMs, absolute } = scope.watched;
-    const quantity = series.quantity(windowMs) ?? this.addQuantity(series, windowMs);
-    (absolute ? quantity.absolute : quantity.signed).push({ scope, member: scope.join(quantity) });
+    const { windowMs } = scope.watched;
+    (series.quantity(windowMs) ?? this.addQuantity(series, windowMs)).join(scope);
   }
 
   private addQuantity(series: Series, windowMs: number): Quantity {
-    const quantity = new Quantity(series, windowMs, this.quantityIds.take());
-    this.quantities[quantity.id] = quantity;
-    series.quantities.push(quantity);
-    if (windowMs > 0) {
-      series.keepHistory(windowMs);
-      quantity.refresh(this.clock);
-      this.noteNextMove(quantity);
-    } else quantity.refresh(this.clock);
+    const quantity = new Quantity(this.numbers, series, windowMs);
+    this.quantities[quantity.row] = quantity;
+    if (windowMs > 0) series.keepHistory(windowMs);
+    series.addQuantity(quantity);
+    this.noteDue(quantity.row, this.numbers.refresh(quantity.row, series, this.clock));
     return quantity;
   }
 
@@ -228,7 +237,7 @@ export class Market {
     quantity.leave(scope);
     if (quantity.signed.length + quantity.absolute.length > 0) return;
     quantity.series.dropQuantity(quantity);
-    this.quantities[quantity.id] = undefined;
-    this.quantityIds.giveBack(quantity.id);
+    this.quantities[quantity.row] = undefined;
+    this.numbers.remove(quantity.row);
   }
 }

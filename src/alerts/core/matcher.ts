@@ -3,7 +3,7 @@ import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
 import type { RuleTable } from './rule-table.js';
-import type { Membership, Quantity } from './series.js';
+import type { Membership, Quantity } from './quantity.js';
 
 /**
  * Carries what happened in the market to the conditions it concerns, and collects the instances that must be looked at.
@@ -60,7 +60,6 @@ export class Matcher {
 
   private valueMoved({ scope, member }: Membership, before: number, after: number): void {
     const key = scope.instances[member] ?? '';
-    scope.noteValue(member, after);
     const known = !Number.isNaN(before) && !Number.isNaN(after);
     const low = known ? Math.min(before, after) : -Infinity;
     const high = known ? Math.max(before, after) : Infinity;

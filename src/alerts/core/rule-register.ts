@@ -27,7 +27,7 @@ export class RuleRegister {
       const test = 'number' in leaf ? leaf.test : undefined;
       const id = this.leaves.add(row, position, scope, test);
       if (scope instanceof EventScope) scope.leaves.add(id);
-      else if (test) for (const point of turningPoints(test)) scope.thresholds.insert(point, id);
+      else if (test) for (const point of turningPoints(test)) scope.insert(point, id);
     }
     return row;
   }

@@ -1,5 +1,7 @@
 import { isRealChain } from '../../events/core/index.js';
-import type { Quantity, Series } from './series.js';
+import type { QuantityNumbers } from './numbers.js';
+import type { Quantity } from './quantity.js';
+import type { Series } from './series.js';
 import { ThresholdList } from './threshold-list.js';
 import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
 
@@ -13,18 +15,24 @@ export class Scope {
   readonly members: Quantity[] = [];
   /** Instance of each member. */
   readonly instances: string[] = [];
-  /** Of a family: what each member is compared by, side by side, because a new rule looks at all of them. */
-  private readonly values: number[] | undefined;
+  /** Rows of the members, because a new rule looks at the values of all. */
+  private readonly rows: number[] = [];
   private readonly byInstance: Map<string, Quantity> | undefined;
 
   constructor(
     readonly key: string,
     readonly watched: WatchedNumber,
+    private readonly numbers: QuantityNumbers,
   ) {
     this.variables = variablesOf(watched);
-    if (this.variables === 0) return;
-    this.values = [];
-    this.byInstance = new Map();
+    if (this.variables > 0) this.byInstance = new Map();
+  }
+
+  /** Puts a leaf's threshold on the members. */
+  insert(threshold: number, leaf: number): void {
+    this.thresholds.insert(threshold, leaf);
+    if (this.rows.length === 1) this.numbers.forgetBounds(this.rows[0] ?? 0);
+    else this.numbers.forgetAllBounds();
   }
 
   includes({ measure, protocol, chain, token }: Series): boolean {
@@ -40,20 +48,14 @@ export class Scope {
   join(quantity: Quantity): number {
     const { protocol, chain, token } = quantity.series;
     const instance = instanceKey(this.variables, protocol, chain, token);
-    const member = this.members.push(quantity) - 1;
     this.instances.push(instance);
     this.byInstance?.set(instance, quantity);
-    this.noteValue(member, this.watched.absolute ? Math.abs(quantity.value) : quantity.value);
-    return member;
-  }
-
-  noteValue(member: number, value: number): void {
-    if (this.values) this.values[member] = value;
+    this.rows.push(quantity.row);
+    return this.members.push(quantity) - 1;
   }
 
   valueOf(member: number): number {
-    if (this.values) return this.values[member] ?? NaN;
-    const value = this.members[member]?.value ?? NaN;
+    const value = this.numbers.value.get(this.rows[member] ?? 0);
     return this.watched.absolute ? Math.abs(value) : value;
   }
 

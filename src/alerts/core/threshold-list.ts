@@ -116,6 +116,12 @@ class SortedRun {
   }
 }
 
+/** A stretch of values, ends excluded. */
+export interface Bounds {
+  low: number;
+  high: number;
+}
+
 /**
  * The thresholds that rules put on one number. When the number moves, only leaves with a threshold between its old and
  * its new value can change, and those lie side by side: two binary searches find them, however many there are.
@@ -148,8 +154,21 @@ export class ThresholdList {
     visitRun(this.settled, low, high, visitor);
     if (this.collected) visitRun(this.collected, low, high, visitor);
   }
+
+  /** Narrows the bounds to the thresholds next to the value; to the value itself where one equals it. */
+  narrow(bounds: Bounds, value: number): void {
+    narrowToRun(this.settled, bounds, value);
+    if (this.collected) narrowToRun(this.collected, bounds, value);
+  }
 }
 
 function visitRun(run: SortedRun, low: number, high: number, visitor: (leaf: number) => void): void {
   for (let at = run.from(low); at < run.length && run.valueAt(at) <= high; at += 1) visitor(run.leafAt(at));
+}
+
+function narrowToRun(run: SortedRun, bounds: Bounds, value: number): void {
+  const at = run.from(value);
+  if (at < run.length) bounds.high = Math.min(bounds.high, run.valueAt(at));
+  if (at < run.length && run.valueAt(at) === value) bounds.low = value;
+  else if (at > 0) bounds.low = Math.max(bounds.low, run.valueAt(at - 1));
 }
