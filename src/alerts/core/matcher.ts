@@ -58,12 +58,11 @@ export class Matcher {
     return momentary.length > 0;
   }
 
-  private valueMoved({ scope, member }: Membership, before: number, after: number): void {
-    const key = scope.instances[member] ?? '';
+  private valueMoved({ scope, instance }: Membership, before: number, after: number): void {
     const known = !Number.isNaN(before) && !Number.isNaN(after);
     const low = known ? Math.min(before, after) : -Infinity;
     const high = known ? Math.max(before, after) : Infinity;
-    scope.thresholds.visit(low, high, (leaf) => this.thresholdMet(leaf, key, before, after));
+    scope.thresholds.visit(low, high, (leaf) => this.thresholdMet(leaf, instance, before, after));
   }
 
   private thresholdMet(leaf: number, key: string, before: number, after: number): void {

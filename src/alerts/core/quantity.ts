@@ -5,8 +5,8 @@ import type { Series } from './series.js';
 /** A scope as one series takes part in it. */
 export interface Membership {
   readonly scope: Scope;
-  /** Position of the series among the scope's members. */
-  readonly member: number;
+  /** Instance of the scope's rules that the series is. */
+  readonly instance: string;
 }
 
 /**
@@ -14,8 +14,9 @@ export interface Membership {
  * per event, however many rules look at it.
  */
 export class Quantity {
-  readonly signed: Membership[] = [];
-  readonly absolute: Membership[] = [];
+  /** Scopes that compare it as it is, and those that compare its size. Replaced, not appended to: most have one. */
+  signed: readonly Membership[] = [];
+  absolute: readonly Membership[] = [];
   readonly row: number;
 
   constructor(
@@ -45,16 +46,15 @@ export class Quantity {
   }
 
   join(scope: Scope): void {
-    const memberships = scope.watched.absolute ? this.absolute : this.signed;
-    memberships.push({ scope, member: scope.join(this) });
+    const membership = { scope, instance: scope.join(this) };
+    if (scope.watched.absolute) this.absolute = [...this.absolute, membership];
+    else this.signed = [...this.signed, membership];
     this.numbers.forgetBounds(this.row);
   }
 
   leave(scope: Scope): void {
-    for (const memberships of [this.signed, this.absolute]) {
-      const at = memberships.findIndex((membership) => membership.scope === scope);
-      if (at >= 0) memberships.splice(at, 1);
-    }
+    this.signed = this.signed.filter((membership) => membership.scope !== scope);
+    this.absolute = this.absolute.filter((membership) => membership.scope !== scope);
   }
 
   /** Notes how far the number can move without reaching a threshold. */

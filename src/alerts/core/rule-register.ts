@@ -79,17 +79,17 @@ export class RuleRegister {
   }
 
   private readOne(row: number, leaf: number, scope: Scope): void {
-    if (this.leaves.holds(leaf, false, scope.valueOf(0))) {
+    if (this.leaves.holds(leaf, false, scope.value)) {
       this.instances.table.flip(this.rules.base.get(row), this.leaves.bit(leaf));
     }
   }
 
   private readFamily(row: number, leaf: number, scope: Scope): void {
     const bit = this.leaves.bit(leaf);
-    for (let member = 0; member < scope.members.length; member += 1) {
-      if (!this.leaves.holds(leaf, false, scope.valueOf(member))) continue;
-      this.instances.table.flip(this.instances.obtain(row, scope.instances[member] ?? ''), bit);
-    }
+    scope.visitMembers(
+      (value) => this.leaves.holds(leaf, false, value),
+      (instance) => this.instances.table.flip(this.instances.obtain(row, instance), bit),
+    );
   }
 
   private scopeOf(leaf: CompiledLeaf): Scope | EventScope {

@@ -5,6 +5,8 @@ import type { Series } from './series.js';
 import { ThresholdList } from './threshold-list.js';
 import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
 
+const NONE: never[] = [];
+
 /**
  * All conditions on one number, or on one family of numbers (`tvl` of every protocol on ethereum). A family's members
  * share the thresholds; each is an instance of the rules on it.
@@ -12,12 +14,12 @@ import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watc
 export class Scope {
   readonly thresholds = new ThresholdList();
   readonly variables: number;
-  readonly members: Quantity[] = [];
-  /** Instance of each member. */
-  readonly instances: string[] = [];
-  /** Rows of the members, because a new rule looks at the values of all. */
-  private readonly rows: number[] = [];
+  /** Of a family: its members, and side by side their instances and rows, because a new rule looks at all of them. */
   private readonly byInstance: Map<string, Quantity> | undefined;
+  private readonly instances: string[] = NONE;
+  private readonly rows: number[] = NONE;
+  /** Of a single number. */
+  private only: Quantity | undefined;
 
   constructor(
     readonly key: string,
@@ -25,13 +27,16 @@ export class Scope {
     private readonly numbers: QuantityNumbers,
   ) {
     this.variables = variablesOf(watched);
-    if (this.variables > 0) this.byInstance = new Map();
+    if (this.variables === 0) return;
+    this.byInstance = new Map();
+    this.instances = [];
+    this.rows = [];
   }
 
   /** Puts a leaf's threshold on the members. */
   insert(threshold: number, leaf: number): void {
     this.thresholds.insert(threshold, leaf);
-    if (this.rows.length === 1) this.numbers.forgetBounds(this.rows[0] ?? 0);
+    if (this.only) this.numbers.forgetBounds(this.only.row);
     else this.numbers.forgetAllBounds();
   }
 
@@ -45,22 +50,41 @@ export class Scope {
     );
   }
 
-  join(quantity: Quantity): number {
+  /** Takes a member in; gives its instance. */
+  join(quantity: Quantity): string {
     const { protocol, chain, token } = quantity.series;
     const instance = instanceKey(this.variables, protocol, chain, token);
-    this.instances.push(instance);
-    this.byInstance?.set(instance, quantity);
-    this.rows.push(quantity.row);
-    return this.members.push(quantity) - 1;
+    if (this.byInstance) {
+      this.byInstance.set(instance, quantity);
+      this.instances.push(instance);
+      this.rows.push(quantity.row);
+    } else this.only = quantity;
+    return instance;
   }
 
-  valueOf(member: number): number {
-    const value = this.numbers.value.get(this.rows[member] ?? 0);
-    return this.watched.absolute ? Math.abs(value) : value;
+  get members(): Iterable<Quantity> {
+    return this.byInstance ? this.byInstance.values() : this.only ? [this.only] : [];
+  }
+
+  /** What conditions compare of the single number; NaN for a family. */
+  get value(): number {
+    return this.comparable(this.only?.value ?? NaN);
+  }
+
+  /** Calls with every member of a family whose number satisfies the test. */
+  visitMembers(test: (value: number) => boolean, visitor: (instance: string) => void): void {
+    const { rows, instances } = this;
+    for (let member = 0; member < rows.length; member += 1) {
+      if (test(this.comparable(this.numbers.value.get(rows[member] ?? 0)))) visitor(instances[member] ?? '');
+    }
   }
 
   /** The member that an instance of a rule is about; instances of conditions without wildcard have one for all. */
   quantityOf(instance: string): Quantity | undefined {
-    return this.byInstance ? this.byInstance.get(instance) : this.members[0];
+    return this.byInstance ? this.byInstance.get(instance) : this.only;
+  }
+
+  private comparable(value: number): number {
+    return this.watched.absolute ? Math.abs(value) : value;
   }
 }

@@ -7,7 +7,7 @@ import type { Measure } from './watched.js';
 /** One measured number of the market, such as the TVL of a protocol on a chain. Missing numbers are NaN. */
 export class Series {
   /** What rules compare of it: itself, its changes. */
-  readonly quantities: Quantity[] = [];
+  quantities: readonly Quantity[] = [];
   /** Rules that hold, by when they may be told again; items are (instance, condition) pairs. */
   readonly repeats = new DueHeap();
   /** Kept only while a rule looks back. */
@@ -69,12 +69,12 @@ export class Series {
   }
 
   addQuantity(quantity: Quantity): void {
-    this.quantities.push(quantity);
+    this.quantities = [...this.quantities, quantity];
     this.relink();
   }
 
   dropQuantity(quantity: Quantity): void {
-    this.quantities.splice(this.quantities.indexOf(quantity), 1);
+    this.quantities = this.quantities.filter((other) => other !== quantity);
     this.relink();
     this.keepMs = Math.max(0, ...this.quantities.map(({ windowMs }) => windowMs));
     if (this.keepMs === 0) this.history = undefined;

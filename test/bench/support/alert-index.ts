@@ -46,12 +46,17 @@ const evaluator = new core.Evaluator();
 let load: AlertLoad;
 let rules = 0;
 
-async function build(task: AlertTask): Promise<Built> {
-  const universe = loadUniverse();
-  load = new AlertLoad(universe, task.crashAt);
+/** Apart from `build`, which would keep the points for as long as it waits. */
+function loadHistory(): void {
   const points = [...load.history()];
   evaluator.seed(points.slice(-points.length / 4), START);
   evaluator.loadHistory(points);
+}
+
+async function build(task: AlertTask): Promise<Built> {
+  const universe = loadUniverse();
+  load = new AlertLoad(universe, task.crashAt);
+  loadHistory();
   let buildMs = 0;
   while (rules < task.rules) {
     const slice = Array.from({ length: Math.min(SLICE, task.rules - rules) }, () => load.rule((rules += 1)));
