@@ -2,7 +2,7 @@ import { Records, RowNumbers } from './column.js';
 import type { SavedInstance } from './saved-state.js';
 import type { Phase } from './transition.js';
 
-const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16, keyed: 32 } as const;
+const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16, keyed: 32, stored: 64 } as const;
 
 const PHASES: readonly Phase[] = ['ok', 'pending', 'firing'];
 
@@ -73,6 +73,7 @@ export class InstanceTable {
     this.phases.set(row, PHASES.indexOf(phase));
     this.since.set(row, since);
     this.setTold(row, told);
+    this.setStored(row, true);
   }
 
   saved(row: number, ruleId: string): SavedInstance {
@@ -134,11 +135,21 @@ export class InstanceTable {
   takeDirty(): number[] {
     const { dirty } = this;
     this.dirty = [];
-    return dirty.filter((row) => {
-      const concerned = this.has(row, Flag.dirty);
-      this.mark(row, Flag.dirty, false);
-      return concerned;
-    });
+    const changed: number[] = [];
+    for (const row of dirty) {
+      const flags = this.flags.get(row);
+      if ((flags & Flag.dirty) === 0) continue;
+      this.flags.set(row, flags & ~Flag.dirty);
+      changed.push(row);
+    }
+    return changed;
+  }
+
+  /** Notes whether the store has the row by now; whether it had it before. */
+  setStored(row: number, isStored: boolean): boolean {
+    const wasStored = this.has(row, Flag.stored);
+    this.mark(row, Flag.stored, isStored);
+    return wasStored;
   }
 
   private raise(row: number, flag: number): boolean {

@@ -1,4 +1,4 @@
-import { Records, RowNumbers } from './column.js';
+import { Records, RowNumbers, type IntColumn } from './column.js';
 import { Programs, type Program } from './program.js';
 import { RuleIds } from './rule-ids.js';
 import type { Mode, RuleDefinition } from './rule.js';
@@ -41,6 +41,11 @@ export class RuleTable {
 
   id(row: number): string {
     return this.ids.id(row);
+  }
+
+  /** Worth a call before the ids of the rules of many rows of another table are asked for. */
+  fetchIds(rows: readonly number[], rule: IntColumn): void {
+    this.ids.fetch(rows, (row) => rule.get(row));
   }
 
   /** Whether the rule is true when exactly the conditions of `held` hold. */
@@ -182,6 +187,7 @@ export class RuleTable {
     const { dirty } = this;
     this.dirty = [];
     const changed: SavedRule[] = [];
+    this.ids.fetch(dirty, (row) => row);
     for (const row of dirty) {
       if (!this.has(row, Flag.dirty)) continue;
       this.mark(row, Flag.dirty, false);
