@@ -1,15 +1,12 @@
 import { DueHeap } from './due-heap.js';
 import { observedTime, type HistoryPoint, type MarketRow } from './market-row.js';
 import { QuantityNumbers, SeriesNumbers } from './numbers.js';
-import { Quantity } from './quantity.js';
+import { Quantity, type MoveListener } from './quantity.js';
 import { Scope } from './scope.js';
 import { Series } from './series.js';
 import { ValueHistory } from './value-history.js';
 import { TvlTotal } from './tvl-total.js';
 import { ANY, numberKey, TOTAL, type Measure, type WatchedNumber } from './watched.js';
-
-/** Called for every number that rules look at and that became another, and with the first event of its series. */
-export type MoveListener = (quantity: Quantity, before: number) => void;
 
 const NO_LISTENER: MoveListener = () => undefined;
 
@@ -165,10 +162,7 @@ export class Market {
   private moved(row: number, before: number, listener: MoveListener, isFirst = false): void {
     const after = this.numbers.value.get(row);
     if (this.numbers.isWithinBounds(row, before, after) || (Object.is(before, after) && !isFirst)) return;
-    const quantity = this.quantities[row];
-    if (!quantity) return;
-    listener(quantity, before);
-    quantity.noteBounds();
+    this.quantities[row]?.moved(before, after, listener);
   }
 
   private noteDue(row: number, due: number): void {
@@ -235,7 +229,7 @@ export class Market {
 
   private detach(scope: Scope, quantity: Quantity): void {
     quantity.leave(scope);
-    if (quantity.signed.length + quantity.absolute.length > 0) return;
+    if (!quantity.isUnused) return;
     quantity.series.dropQuantity(quantity);
     this.quantities[quantity.row] = undefined;
     this.numbers.remove(quantity.row);

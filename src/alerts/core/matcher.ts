@@ -3,7 +3,7 @@ import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
 import type { RuleTable } from './rule-table.js';
-import type { Membership, Quantity } from './quantity.js';
+import type { ThresholdList } from './threshold-list.js';
 
 /**
  * Carries what happened in the market to the conditions it concerns, and collects the instances that must be looked at.
@@ -21,11 +21,16 @@ export class Matcher {
     private readonly instances: InstanceBook,
   ) {}
 
-  /** A number that conditions compare became another. */
-  numberMoved(quantity: Quantity, before: number): void {
-    const after = quantity.value;
-    for (const membership of quantity.signed) this.valueMoved(membership, before, after);
-    for (const membership of quantity.absolute) this.valueMoved(membership, Math.abs(before), Math.abs(after));
+  /** A number that conditions compare with these thresholds became another. */
+  numberMoved(thresholds: ThresholdList, instance: string, before: number, after: number): void {
+    const known = !Number.isNaN(before) && !Number.isNaN(after);
+    const low = known ? Math.min(before, after) : -Infinity;
+    const high = known ? Math.max(before, after) : Infinity;
+    const { met } = this;
+    met.length = 0;
+    thresholds.visit(low, high, (leaf) => met.push(leaf));
+    if (instance === '' && met.length > 1) this.fetch(met);
+    for (const leaf of met) this.thresholdMet(leaf, instance, before, after);
   }
 
   eventArrived(row: MarketRow, scopes: EventScopes): void {
@@ -58,17 +63,6 @@ export class Matcher {
     for (const row of momentary) this.instances.table.momentary.set(row, 0);
     this.momentary = [];
     return momentary.length > 0;
-  }
-
-  private valueMoved({ scope, instance }: Membership, before: number, after: number): void {
-    const known = !Number.isNaN(before) && !Number.isNaN(after);
-    const low = known ? Math.min(before, after) : -Infinity;
-    const high = known ? Math.max(before, after) : Infinity;
-    const met = this.met;
-    met.length = 0;
-    scope.thresholds.visit(low, high, (leaf) => met.push(leaf));
-    if (instance === '' && met.length > 1) this.fetch(met);
-    for (const leaf of met) this.thresholdMet(leaf, instance, before, after);
   }
 
   /**

@@ -1,12 +1,19 @@
 import type { QuantityNumbers } from './numbers.js';
 import type { Scope } from './scope.js';
 import type { Series } from './series.js';
+import type { Bounds, ThresholdList } from './threshold-list.js';
 
-/** A scope as one series takes part in it. */
-export interface Membership {
+/** The thresholds of a scope met by a number that is a member of it; `instance` is which of its rules' instances. */
+export type MoveListener = (thresholds: ThresholdList, instance: string, before: number, after: number) => void;
+
+/** A scope as one number takes part in it. A chain, because what reading them costs is objects to go through. */
+interface Membership {
   readonly scope: Scope;
-  /** Instance of the scope's rules that the series is. */
+  readonly thresholds: ThresholdList;
   readonly instance: string;
+  /** Whether the scope compares the size of the number. */
+  readonly isAbsolute: boolean;
+  readonly next: Membership | undefined;
 }
 
 /**
@@ -14,9 +21,8 @@ export interface Membership {
  * per event, however many rules look at it.
  */
 export class Quantity {
-  /** Scopes that compare it as it is, and those that compare its size. Replaced, not appended to: most have one. */
-  signed: readonly Membership[] = [];
-  absolute: readonly Membership[] = [];
+  /** Those that compare it as it is first. */
+  private memberships: Membership | undefined;
   readonly row: number;
 
   constructor(
@@ -46,28 +52,52 @@ export class Quantity {
   }
 
   join(scope: Scope): void {
-    const membership = { scope, instance: scope.join(this) };
-    if (scope.watched.absolute) this.absolute = [...this.absolute, membership];
-    else this.signed = [...this.signed, membership];
+    const { thresholds } = scope;
+    const isAbsolute = scope.watched.absolute;
+    this.memberships = append(this.memberships, { scope, thresholds, instance: scope.join(this), isAbsolute });
     this.numbers.forgetBounds(this.row);
   }
 
   leave(scope: Scope): void {
-    this.signed = this.signed.filter((membership) => membership.scope !== scope);
-    this.absolute = this.absolute.filter((membership) => membership.scope !== scope);
+    this.memberships = without(this.memberships, scope);
   }
 
-  /** Notes how far the number can move without reaching a threshold. */
-  noteBounds(): void {
-    const { value } = this;
+  /** Whether no scope takes part in it any more. */
+  get isUnused(): boolean {
+    return this.memberships === undefined;
+  }
+
+  /** Tells of a move, and notes how far the number can move on without reaching a threshold. */
+  moved(before: number, after: number, listener: MoveListener): void {
     const bounds = { low: -Infinity, high: Infinity };
-    for (const { scope } of this.signed) scope.thresholds.narrow(bounds, value);
-    if (this.absolute.length > 0) {
-      const size = { low: 0, high: Infinity };
-      for (const { scope } of this.absolute) scope.thresholds.narrow(size, Math.abs(value));
-      bounds.low = Math.max(bounds.low, value < 0 ? -size.high : size.low);
-      bounds.high = Math.min(bounds.high, value < 0 ? -size.low : size.high);
+    for (let one = this.memberships; one; one = one.next) {
+      if (one.isAbsolute) {
+        listener(one.thresholds, one.instance, Math.abs(before), Math.abs(after));
+        narrowBySize(bounds, one.thresholds, after);
+      } else {
+        listener(one.thresholds, one.instance, before, after);
+        one.thresholds.narrow(bounds, after);
+      }
     }
     this.numbers.setBounds(this.row, bounds.low, bounds.high);
   }
+}
+
+/** Narrows the bounds of a number to the thresholds next to its size, and to its sign. */
+function narrowBySize(bounds: Bounds, thresholds: ThresholdList, value: number): void {
+  const size = { low: 0, high: Infinity };
+  thresholds.narrow(size, Math.abs(value));
+  bounds.low = Math.max(bounds.low, value < 0 ? -size.high : size.low);
+  bounds.high = Math.min(bounds.high, value < 0 ? -size.low : size.high);
+}
+
+function append(chain: Membership | undefined, added: Omit<Membership, 'next'>): Membership {
+  if (chain && (added.isAbsolute || !chain.isAbsolute)) return { ...chain, next: append(chain.next, added) };
+  return { ...added, next: chain };
+}
+
+function without(chain: Membership | undefined, scope: Scope): Membership | undefined {
+  if (!chain) return undefined;
+  const next = without(chain.next, scope);
+  return chain.scope === scope ? next : { ...chain, next };
 }

@@ -2,6 +2,12 @@
 const COLLECT_FROM = 4_096;
 const COLLECTED_AT_MOST = 2_048;
 
+/** A stretch of values, ends excluded. */
+export interface Bounds {
+  low: number;
+  high: number;
+}
+
 /**
  * Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. Threshold and leaf alternate in
  * one array: most lists are short, and what costs then is the number of arrays.
@@ -68,6 +74,17 @@ class SortedRun {
     return true;
   }
 
+  visit(low: number, high: number, visitor: (leaf: number) => void): void {
+    for (let at = this.from(low); at < this.length && this.valueAt(at) <= high; at += 1) visitor(this.leafAt(at));
+  }
+
+  narrow(bounds: Bounds, value: number): void {
+    const at = this.from(value);
+    if (at < this.length) bounds.high = Math.min(bounds.high, this.valueAt(at));
+    if (at < this.length && this.valueAt(at) === value) bounds.low = value;
+    else if (at > 0) bounds.low = Math.max(bounds.low, this.valueAt(at - 1));
+  }
+
   /** Takes all entries of `other` over, from the back, so that every entry moves at most once. */
   absorb(other: SortedRun): void {
     let mine = this.length - 1;
@@ -116,59 +133,42 @@ class SortedRun {
   }
 }
 
-/** A stretch of values, ends excluded. */
-export interface Bounds {
-  low: number;
-  high: number;
-}
-
 /**
  * The thresholds that rules put on one number. When the number moves, only leaves with a threshold between its old and
- * its new value can change, and those lie side by side: two binary searches find them, however many there are.
+ * its new value can change, and those lie side by side: two searches find them, however many there are. Entries are
+ * added to the run itself, which is one object less to go through, until it is so long that new ones are collected apart.
  */
-export class ThresholdList {
-  private readonly settled = new SortedRun();
+export class ThresholdList extends SortedRun {
   private collected: SortedRun | undefined;
 
   get size(): number {
-    return this.settled.length + (this.collected?.length ?? 0);
+    return this.length + (this.collected?.length ?? 0);
   }
 
   /** Amortised below 10 µs with 300,000 entries; the longest single call moves all entries once. */
-  insert(value: number, leaf: number): void {
-    if (this.settled.length < COLLECT_FROM) {
-      this.settled.insert(value, leaf);
+  override insert(value: number, leaf: number): void {
+    if (this.length < COLLECT_FROM) {
+      super.insert(value, leaf);
       return;
     }
     this.collected ??= new SortedRun();
     this.collected.insert(value, leaf);
-    if (this.collected.length >= COLLECTED_AT_MOST) this.settled.absorb(this.collected);
+    if (this.collected.length >= COLLECTED_AT_MOST) this.absorb(this.collected);
   }
 
-  remove(value: number, leaf: number): void {
-    if (!this.collected?.remove(value, leaf)) this.settled.remove(value, leaf);
+  override remove(value: number, leaf: number): boolean {
+    return this.collected?.remove(value, leaf) || super.remove(value, leaf);
   }
 
   /** Calls with every leaf that has a threshold in [low, high]; twice where it has two. */
-  visit(low: number, high: number, visitor: (leaf: number) => void): void {
-    visitRun(this.settled, low, high, visitor);
-    if (this.collected) visitRun(this.collected, low, high, visitor);
+  override visit(low: number, high: number, visitor: (leaf: number) => void): void {
+    super.visit(low, high, visitor);
+    this.collected?.visit(low, high, visitor);
   }
 
   /** Narrows the bounds to the thresholds next to the value; to the value itself where one equals it. */
-  narrow(bounds: Bounds, value: number): void {
-    narrowToRun(this.settled, bounds, value);
-    if (this.collected) narrowToRun(this.collected, bounds, value);
+  override narrow(bounds: Bounds, value: number): void {
+    super.narrow(bounds, value);
+    this.collected?.narrow(bounds, value);
   }
-}
-
-function visitRun(run: SortedRun, low: number, high: number, visitor: (leaf: number) => void): void {
-  for (let at = run.from(low); at < run.length && run.valueAt(at) <= high; at += 1) visitor(run.leafAt(at));
-}
-
-function narrowToRun(run: SortedRun, bounds: Bounds, value: number): void {
-  const at = run.from(value);
-  if (at < run.length) bounds.high = Math.min(bounds.high, run.valueAt(at));
-  if (at < run.length && run.valueAt(at) === value) bounds.low = value;
-  else if (at > 0) bounds.low = Math.max(bounds.low, run.valueAt(at - 1));
 }
