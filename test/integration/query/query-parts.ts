@@ -4,6 +4,7 @@ import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
+import type { StoredSizes } from '../../../src/query/core/cost.js';
 import { groupPage } from '../../../src/query/core/group-pages.js';
 import type { KeyValue } from '../../../src/query/core/keyset.js';
 import { PageCursors } from '../../../src/query/core/page-cursor.js';
@@ -11,7 +12,7 @@ import { parseQuery } from '../../../src/query/core/parse-query.js';
 import { Admission } from '../../../src/query/execution/admission.js';
 import { QueryPool } from '../../../src/query/execution/query-pool.js';
 import { queryDeadline, QueryRunner, type QueryResult } from '../../../src/query/execution/query-runner.js';
-import { StoredFactsReader } from '../../../src/query/execution/stored-facts.js';
+import { StoredFactsReader, type StoredFacts } from '../../../src/query/execution/stored-facts.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import type { Row } from './naive-query.js';
 
@@ -36,14 +37,30 @@ export interface QueryParts {
   close(): Promise<void>;
 }
 
-export async function queryParts(): Promise<QueryParts> {
+/** Facts of a database that is larger than it is. */
+class PretendedFacts extends StoredFactsReader {
+  constructor(
+    private readonly sizes: Partial<StoredSizes>,
+    ...parts: ConstructorParameters<typeof StoredFactsReader>
+  ) {
+    super(...parts);
+  }
+
+  override async read(): Promise<StoredFacts> {
+    const facts = await super.read();
+    return { ...facts, sizes: { ...facts.sizes, ...this.sizes } };
+  }
+}
+
+/** `sizes`: what planning is told of the stored data, where that is not true. */
+export async function queryParts(sizes: Partial<StoredSizes> = {}): Promise<QueryParts> {
   Logger.overrideLogger(false);
   const db = await createTestDatabase();
   const database = new Database({ url: db.url, poolSize: 3 });
   const settings = parseSettings({ DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' });
   const [metrics, clock] = [new Metrics(), new Clock()];
   const pool = new QueryPool(database, settings);
-  const facts = new StoredFactsReader(database, clock);
+  const facts = new PretendedFacts(sizes, database, clock);
   const runner = new QueryRunner(pool, new Admission(pool, metrics), facts, clock);
   const cursors = new PageCursors('a secret that only tests use');
   const ask = (body: object, owner: string, cursor?: string) => {

@@ -70,6 +70,8 @@ const moment = fc
   .map((hour) => new Date(FIRST_DAY + hour * 60 * MINUTE).toISOString());
 const listOf = <T>(of: fc.Arbitrary<T>) => fc.array(of, { minLength: 1, maxLength: 3 });
 
+const inOrder = <T>([a, b]: [T, T]): [T, T] => (a <= b ? [a, b] : [b, a]);
+
 function numberOf(field: string): fc.Arbitrary<number> {
   if (field.startsWith('change')) return fc.constantFrom(-1, -0.5, 0, 0.5, 1);
   if (field === 'confidence' || field === 'moved') return fc.constantFrom(0.01, 0.25, 0.5, 1);
@@ -88,7 +90,11 @@ function leaf(field: string, kind: Kind): fc.Arbitrary<Tree> {
     const pattern = fc.constantFrom('%A%', '_a%', 'l%', '%', 'e_h', '%e');
     return fc.oneof(...both, fc.record({ field: fc.constant(field), op: fc.constant('like'), value: pattern }));
   }
-  const between = fc.record({ field: fc.constant(field), op: fc.constant('between'), value: fc.tuple(value, value) });
+  const between = fc.record({
+    field: fc.constant(field),
+    op: fc.constant('between'),
+    value: fc.tuple(value, value).map(inOrder),
+  });
   return fc.oneof(...both, one('gt', 'gte', 'lt', 'lte'), between);
 }
 
