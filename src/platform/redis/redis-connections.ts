@@ -4,7 +4,15 @@ import { Cluster } from 'ioredis';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Settings } from '../settings/settings.js';
-import { clusterClients, detectCluster, PATIENCE_MS, singleClients, type RedisClient } from './redis-options.js';
+import {
+  clusterClients,
+  detectCluster,
+  PATIENCE_MS,
+  singleClients,
+  type RedisClient,
+  type RedisClients,
+} from './redis-options.js';
+import type { ShardSubscriber } from './shard-subscriber.js';
 
 /** Whether Redis answers; `off`: this deployment is one process and has none. */
 export type RedisState = 'up' | 'away' | 'off';
@@ -20,7 +28,7 @@ const WATCH_MS = 1_000;
 export class RedisConnections implements OnApplicationShutdown {
   private readonly logger = new Logger('Redis');
   private readonly listeners = new Set<(state: RedisState) => void>();
-  private clients: { commands: RedisClient; subscriber: RedisClient } | undefined;
+  private clients: RedisClients | undefined;
   private current: RedisState = 'off';
   private lastError = 'closed';
   private watch: NodeJS.Timeout | undefined;
@@ -77,6 +85,11 @@ export class RedisConnections implements OnApplicationShutdown {
     return this.both().subscriber;
   }
 
+  /** For sharded channels; undefined where the server is no cluster, or is not known to be one yet. */
+  get shards(): ShardSubscriber | undefined {
+    return this.both().shards;
+  }
+
   /** Calls the listener at every change of state. Returns the function that ends it. */
   onState(listener: (state: RedisState) => void): () => void {
     const entry = (state: RedisState): void => listener(state);
@@ -92,11 +105,10 @@ export class RedisConnections implements OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.closed = true;
     clearInterval(this.watch);
-    this.clients?.commands.disconnect();
-    this.clients?.subscriber.disconnect();
+    disconnect(this.clients);
   }
 
-  private both(): { commands: RedisClient; subscriber: RedisClient } {
+  private both(): RedisClients {
     if (this.clients === undefined) throw new Error('REDIS_URL is not set: this process has no Redis.');
     return this.clients;
   }
@@ -110,11 +122,9 @@ export class RedisConnections implements OnApplicationShutdown {
     this.watch.unref();
   }
 
-  private use(clients: { commands: RedisClient; subscriber: RedisClient }): void {
-    const former = this.clients;
+  private use(clients: RedisClients): void {
+    disconnect(this.clients);
     this.clients = clients;
-    former?.commands.disconnect();
-    former?.subscriber.disconnect();
     for (const client of [clients.commands, clients.subscriber]) {
       client.on('error', (error: unknown) => (this.lastError = String(error)));
       client.on('ready', () => this.assess());
@@ -176,4 +186,10 @@ export class RedisConnections implements OnApplicationShutdown {
     ]);
     if (!answered && client.status === 'ready' && !this.closed) client.disconnect(true);
   }
+}
+
+function disconnect(clients: RedisClients | undefined): void {
+  clients?.shards?.close();
+  clients?.commands.disconnect();
+  clients?.subscriber.disconnect();
 }

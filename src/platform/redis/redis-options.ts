@@ -1,4 +1,5 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { ShardSubscriber } from './shard-subscriber.js';
 
 /** Whoever waits for Redis gives up after this long and goes on without it. */
 export const PATIENCE_MS = 1_000;
@@ -7,6 +8,14 @@ const MAX_RECONNECT_MS = 500;
 export const CONNECTION_NAME = 'defi-realtime';
 
 export type RedisClient = Redis | Cluster;
+
+/** A process's connections to its server. */
+export interface RedisClients {
+  readonly commands: RedisClient;
+  readonly subscriber: RedisClient;
+  /** For sharded channels, which only a cluster needs. */
+  readonly shards?: ShardSubscriber;
+}
 
 const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_MS);
 
@@ -44,7 +53,7 @@ const SUBSCRIBER: RedisOptions = {
 const QUEUES: RedisOptions = { ...SUBSCRIBER, socketTimeout: 15_000 };
 
 /** Both connections of a process to one server. */
-export function singleClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
+export function singleClients(url: string): RedisClients {
   const shared = { ...target(url), retryStrategy: reconnectDelay };
   return {
     commands: new Redis({ ...shared, ...COMMANDS }),
@@ -52,9 +61,10 @@ export function singleClients(url: string): { commands: RedisClient; subscriber:
   };
 }
 
-/** Both connections of a process to a cluster, found through one of its nodes. */
-export function clusterClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
-  return { commands: openCluster(url, COMMANDS), subscriber: openCluster(url, SUBSCRIBER) };
+/** The connections of a process to a cluster, found through one of its nodes. */
+export function clusterClients(url: string): RedisClients {
+  const commands = openCluster(url, COMMANDS);
+  return { commands, subscriber: openCluster(url, SUBSCRIBER), shards: new ShardSubscriber(commands) };
 }
 
 /** A connection for queues, which workers copy. */
