@@ -29,6 +29,8 @@ export class RedisConnections implements OnApplicationShutdown {
   private readonly logger = new Logger('Redis');
   private readonly listeners = new Set<(state: RedisState) => void>();
   private clients: RedisClients | undefined;
+  /** The client for commands, once no node of it is left to connect to. */
+  private reached: RedisClient | undefined;
   private current: RedisState = 'off';
   private lastError = 'closed';
   private watch: NodeJS.Timeout | undefined;
@@ -127,10 +129,19 @@ export class RedisConnections implements OnApplicationShutdown {
     this.clients = clients;
     for (const client of [clients.commands, clients.subscriber]) {
       client.on('error', (error: unknown) => (this.lastError = String(error)));
-      client.on('ready', () => this.assess());
       client.on('close', () => this.assess());
       client.on('end', () => this.assess());
     }
+    clients.subscriber.on('ready', () => this.assess());
+    clients.commands.on('ready', () => void this.reach(clients.commands));
+  }
+
+  /** A client connects to each node of a cluster at its first command there, which is to be none that must be quick. */
+  private async reach(commands: RedisClient): Promise<void> {
+    this.reached = undefined;
+    if (commands instanceof Cluster) await Promise.allSettled(commands.nodes('master').map((node) => node.ping()));
+    this.reached = commands;
+    this.assess();
   }
 
   /** Resolves when Redis answers, or when waiting longer would hold up the start. */
@@ -152,7 +163,8 @@ export class RedisConnections implements OnApplicationShutdown {
   private assess(): void {
     if (this.closed || this.clients === undefined) return;
     const { commands, subscriber } = this.clients;
-    const state = commands.status === 'ready' && subscriber.status === 'ready' ? 'up' : 'away';
+    const ready = this.reached === commands && commands.status === 'ready' && subscriber.status === 'ready';
+    const state = ready ? 'up' : 'away';
     if (state === this.current) return;
     this.current = state;
     this.report();

@@ -1,4 +1,5 @@
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { Redis, type Cluster, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { ClusterClient } from './cluster-client.js';
 import { ShardSubscriber } from './shard-subscriber.js';
 
 /** Whoever waits for Redis gives up after this long and goes on without it. */
@@ -81,7 +82,7 @@ function openCluster(url: string, options: RedisOptions): Cluster {
     slotsRefreshTimeout: PATIENCE_MS,
     redisOptions: { ...entrance, ...options },
   };
-  return new Cluster([{ host, port }], cluster);
+  return new ClusterClient([{ host, port }], cluster);
 }
 
 /** Whether the server is part of a cluster; undefined while it does not answer. */
