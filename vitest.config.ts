@@ -4,11 +4,11 @@ import { defineConfig } from 'vitest/config';
  * One project per suite. Every suite but `unit` gets a PostgreSQL cluster of its own from test/support/global-setup.ts;
  * each test file clones its own database from the migrated template, so files run side by side.
  */
-const suite = (name: string, include: string, extra: object = {}) => ({
+const suite = (name: string, include: string | string[], extra: object = {}) => ({
   extends: true as const,
   test: {
     name,
-    include: [include],
+    include: [include].flat(),
     globalSetup: ['./test/support/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
@@ -35,7 +35,7 @@ export default defineConfig({
       suite('postgres-15', 'test/postgres-15/**/*.test.ts'),
       suite('e2e', 'test/e2e/**/*.test.ts'),
       // The end-to-end tests once more, on a Redis Cluster.
-      suite('cluster', 'test/cluster/**/*.test.ts', {
+      suite('cluster', ['test/cluster/**/*.test.ts', 'test/e2e/**/*.test.ts'], {
         globalSetup: ['./test/support/global-setup.ts', './test/support/cluster-setup.ts'],
       }),
       suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 300_000 }),
