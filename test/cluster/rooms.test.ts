@@ -84,7 +84,7 @@ test('rooms of applications on a cluster are found, spoken to and disconnected f
   }
 });
 
-const CHANNEL = `{socket.io}#${NAMESPACE}#`;
+const CHANNEL = `{pods}:socket.io#${NAMESPACE}#`;
 
 /** The node whose clients hear the channel of the rooms. */
 async function nodeOfRooms(nodes: readonly TestRedis[]): Promise<TestRedis> {

@@ -111,7 +111,7 @@ export async function startRedisCluster(options: readonly string[] = []): Promis
   const nodes = await Promise.all(Array.from({ length: MASTERS }, () => startRedis(clustered)));
   const [first, ...others] = nodes;
   if (first === undefined) throw new Error('a cluster has nodes');
-  const each = async (change: (node: TestRedis) => Promise<void> | void): Promise<void> => {
+  const each = async (change: (node: TestRedis) => Promise<void>): Promise<void> => {
     await Promise.all(nodes.map(change));
   };
 
@@ -159,8 +159,8 @@ export async function startRedisCluster(options: readonly string[] = []): Promis
       await isComplete();
     },
     kill: () => each((node) => node.kill()),
-    pause: () => void each((node) => node.pause()),
-    resume: () => void each((node) => node.resume()),
+    pause: () => nodes.forEach((node) => node.pause()),
+    resume: () => nodes.forEach((node) => node.resume()),
     close,
   };
 }

@@ -4,6 +4,7 @@ import { Cluster } from 'ioredis';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Settings } from '../settings/settings.js';
+import { ClusterSubscriber } from './cluster-subscriber.js';
 import {
   clusterClients,
   detectCluster,
@@ -12,7 +13,6 @@ import {
   type RedisClient,
   type RedisClients,
 } from './redis-options.js';
-import type { ShardSubscriber } from './shard-subscriber.js';
 
 /** Whether Redis answers; `off`: this deployment is one process and has none. */
 export type RedisState = 'up' | 'away' | 'off';
@@ -83,12 +83,12 @@ export class RedisConnections implements OnApplicationShutdown {
   }
 
   /** For subscriptions only. */
-  subscriber(): RedisClient {
+  subscriber(): RedisClients['subscriber'] {
     return this.both().subscriber;
   }
 
   /** For sharded channels; undefined where the server is no cluster, or is not known to be one yet. */
-  get shards(): ShardSubscriber | undefined {
+  get shards(): ClusterSubscriber | undefined {
     return this.both().shards;
   }
 
@@ -127,13 +127,14 @@ export class RedisConnections implements OnApplicationShutdown {
   private use(clients: RedisClients): void {
     disconnect(this.clients);
     this.clients = clients;
-    for (const client of [clients.commands, clients.subscriber]) {
-      client.on('error', (error: unknown) => (this.lastError = String(error)));
-      client.on('close', () => this.assess());
-      client.on('end', () => this.assess());
+    const { commands, subscriber, shards } = clients;
+    for (const client of [commands, subscriber, shards]) {
+      client?.on('error', (error: unknown) => (this.lastError = String(error)));
+      client?.on('close', () => this.assess());
     }
-    clients.subscriber.on('ready', () => this.assess());
-    clients.commands.on('ready', () => void this.reach(clients.commands));
+    commands.on('end', () => this.assess());
+    commands.on('ready', () => void this.reach(commands));
+    subscriber.on('ready', () => this.assess());
   }
 
   /** A client connects to each node of a cluster at its first command there, which is to be none that must be quick. */
@@ -187,8 +188,9 @@ export class RedisConnections implements OnApplicationShutdown {
     if (cluster) this.use(clusterClients(url));
   }
 
-  private async revive(client: RedisClient): Promise<void> {
-    if (client.status !== 'ready') return;
+  private async revive(client: RedisClient | ClusterSubscriber): Promise<void> {
+    // The latter looks after itself.
+    if (client.status !== 'ready' || client instanceof ClusterSubscriber) return;
     const answered = await Promise.race([
       client.ping().then(
         () => true,
@@ -201,7 +203,7 @@ export class RedisConnections implements OnApplicationShutdown {
 }
 
 function disconnect(clients: RedisClients | undefined): void {
-  clients?.shards?.close();
-  clients?.commands.disconnect();
+  clients?.shards?.disconnect();
   clients?.subscriber.disconnect();
+  clients?.commands.disconnect();
 }

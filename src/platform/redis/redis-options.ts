@@ -1,6 +1,6 @@
 import { Redis, type Cluster, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { ClusterClient } from './cluster-client.js';
-import { ShardSubscriber } from './shard-subscriber.js';
+import { ClusterSubscriber } from './cluster-subscriber.js';
 
 /** Whoever waits for Redis gives up after this long and goes on without it. */
 export const PATIENCE_MS = 1_000;
@@ -13,9 +13,9 @@ export type RedisClient = Redis | Cluster;
 /** A process's connections to its server. */
 export interface RedisClients {
   readonly commands: RedisClient;
-  readonly subscriber: RedisClient;
+  readonly subscriber: Redis | ClusterSubscriber;
   /** For sharded channels, which only a cluster needs. */
-  readonly shards?: ShardSubscriber;
+  readonly shards?: ClusterSubscriber;
 }
 
 const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_MS);
@@ -65,7 +65,11 @@ export function singleClients(url: string): RedisClients {
 /** The connections of a process to a cluster, found through one of its nodes. */
 export function clusterClients(url: string): RedisClients {
   const commands = openCluster(url, COMMANDS);
-  return { commands, subscriber: openCluster(url, SUBSCRIBER), shards: new ShardSubscriber(commands) };
+  return {
+    commands,
+    subscriber: new ClusterSubscriber(commands, 'subscribe'),
+    shards: new ClusterSubscriber(commands, 'ssubscribe'),
+  };
 }
 
 /** A connection for queues, which workers copy. */

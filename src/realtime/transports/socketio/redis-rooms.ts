@@ -1,5 +1,6 @@
 import { createShardedAdapter } from '@socket.io/redis-adapter';
 import type { Namespace } from 'socket.io';
+import { PODS_TAG } from '../../../platform/redis/cluster-subscriber.js';
 import type { RedisConnections } from '../../../platform/redis/redis-connections.js';
 import { RoomChannels } from './room-channels.js';
 
@@ -10,8 +11,7 @@ import { RoomChannels } from './room-channels.js';
 export function redisRooms(redis: RedisConnections): (namespace: Namespace) => Namespace['adapter'] {
   const channels = new RoomChannels(redis);
   return createShardedAdapter(channels, channels, {
-    // The braces keep all channels in one slot: a process hears them over one connection.
-    channelPrefix: redis.key('{socket.io}'),
+    channelPrefix: redis.key(`${PODS_TAG}:socket.io`),
     // Every process has sockets of nearly every room: a channel for each room would spare nobody a message.
     subscriptionMode: 'static',
   });

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis';
+import { nodeWith } from '../../../platform/redis/cluster-subscriber.js';
 import type { RedisConnections } from '../../../platform/redis/redis-connections.js';
-import { nodeWith } from '../../../platform/redis/shard-subscriber.js';
 
 type Handler = (message: Buffer, channel: Buffer) => void;
 
@@ -11,7 +11,7 @@ type Handler = (message: Buffer, channel: Buffer) => void;
  */
 export class RoomChannels {
   private readonly handlers = new Map<string, Handler>();
-  private source: unknown;
+  private followed: unknown;
 
   constructor(private readonly redis: RedisConnections) {
     redis.onState((state) => state === 'up' && this.follow());
@@ -25,8 +25,7 @@ export class RoomChannels {
 
   sUnsubscribe(channel: string): void {
     this.handlers.delete(channel);
-    if (this.redis.shards) this.redis.shards.unsubscribe(channel);
-    else this.redis.subscriber().unsubscribe(channel).catch(ignore);
+    this.source().unsubscribe(channel).catch(ignore);
   }
 
   /** Does not wait: sockets of this process come after, and while Redis is away they are all that is reached. */
@@ -45,14 +44,17 @@ export class RoomChannels {
   }
 
   private enter(channel: string): void {
-    if (this.redis.shards) this.redis.shards.subscribe(channel);
-    else this.redis.subscriber().subscribe(channel).catch(ignore);
+    this.source().subscribe(channel).catch(ignore);
+  }
+
+  private source() {
+    return this.redis.shards ?? this.redis.subscriber();
   }
 
   private follow(): void {
-    const source = this.redis.shards ?? this.redis.subscriber();
-    if (source === this.source) return;
-    this.source = source;
+    const source = this.source();
+    if (source === this.followed) return;
+    this.followed = source;
     source.on('messageBuffer', (channel: Buffer, message: Buffer) => {
       this.handlers.get(channel.toString())?.(message, channel);
     });
