@@ -7,6 +7,7 @@ import { AlertEvaluation } from './evaluation/alert-evaluation.js';
 import { AlertMetrics } from './evaluation/alert-metrics.js';
 import { DeadBands } from './evaluation/dead-bands.js';
 import { HistoryLoader } from './evaluation/history-loader.js';
+import { LogTail } from './evaluation/log-tail.js';
 import { LogRows } from './evaluation/log-rows.js';
 import { RuleLoader } from './evaluation/rule-loader.js';
 import { ShardCommits } from './evaluation/shard-commits.js';
@@ -14,6 +15,7 @@ import { ShardLeases } from './evaluation/shard-leases.js';
 import { ShardRules } from './evaluation/shard-rules.js';
 import { ShardStore } from './evaluation/shard-store.js';
 import { ShardWorkshop } from './evaluation/shard-workshop.js';
+import { WindowLoader } from './evaluation/window-loader.js';
 import { TransitionWriter } from './evaluation/transition-writer.js';
 import { AlertHistory } from './history/alert-history.js';
 import { AlertHistoryController } from './history/alert-history.controller.js';
@@ -32,6 +34,8 @@ const EVALUATION = [
   AlertMetrics,
   DeadBands,
   HistoryLoader,
+  LogTail,
+  WindowLoader,
   LogRows,
   RuleLoader,
   ShardCommits,
