@@ -7,6 +7,7 @@ import { AlertEvaluation } from './evaluation/alert-evaluation.js';
 import { AlertMetrics } from './evaluation/alert-metrics.js';
 import { DeadBands } from './evaluation/dead-bands.js';
 import { HistoryLoader } from './evaluation/history-loader.js';
+import { LogTail } from './evaluation/log-tail.js';
 import { LogRows } from './evaluation/log-rows.js';
 import { RuleLoader } from './evaluation/rule-loader.js';
 import { ShardCommits } from './evaluation/shard-commits.js';
@@ -14,9 +15,11 @@ import { ShardLeases } from './evaluation/shard-leases.js';
 import { ShardRules } from './evaluation/shard-rules.js';
 import { ShardStore } from './evaluation/shard-store.js';
 import { ShardWorkshop } from './evaluation/shard-workshop.js';
+import { WindowLoader } from './evaluation/window-loader.js';
 import { TransitionWriter } from './evaluation/transition-writer.js';
 import { AlertHistory } from './history/alert-history.js';
 import { AlertHistoryController } from './history/alert-history.controller.js';
+import { HistoryRetention } from './history/history-retention.js';
 import { PreferencesController } from './preferences/preferences.controller.js';
 import { AlertRules } from './rules/alert-rules.js';
 import { RuleEdits } from './rules/rule-edits.js';
@@ -32,6 +35,8 @@ const EVALUATION = [
   AlertMetrics,
   DeadBands,
   HistoryLoader,
+  LogTail,
+  WindowLoader,
   LogRows,
   RuleLoader,
   ShardCommits,
@@ -52,6 +57,6 @@ const EVALUATION = [
     PreferencesController,
     TemplatePreviewController,
   ],
-  providers: [...RULES, ...EVALUATION, AlertHistory, Backtests, BacktestHistories],
+  providers: [...RULES, ...EVALUATION, AlertHistory, HistoryRetention, Backtests, BacktestHistories],
 })
 export class AlertsModule {}

@@ -5,7 +5,7 @@ import { map, type Observable } from 'rxjs';
 import type { QueryAnswer } from './query.dto.js';
 
 /**
- * Names an answer by its data and page, weakly: its times differ every time. `QUERY` is safe, so that who has this data
+ * Names an answer by its data and page, or its plan, weakly: its times differ every time. `QUERY` is safe, so that who has this data
  * already gets 304; for POST the name is only told.
  */
 @Injectable()
@@ -16,7 +16,7 @@ export class EtagInterceptor implements NestInterceptor<QueryAnswer, QueryAnswer
     return next.handle().pipe(
       map((answer) => {
         const etag = `W/"${createHash('sha1')
-          .update(JSON.stringify([answer.data, answer.page]))
+          .update(JSON.stringify([answer.data, answer.page, answer.explain]))
           .digest('base64url')}"`;
         response.setHeader('ETag', etag);
         response.setHeader('Cache-Control', 'private, no-cache');

@@ -1,27 +1,9 @@
-import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
-import { faultsOf } from '../support/asyncapi-validator.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { StreamClient } from '../support/event-stream.js';
 import { PlainClient } from '../support/plain-client.js';
+import { QueryFollower } from '../support/query-view.js';
 import { waitFor } from '../support/wait-for.js';
-
-interface Row {
-  _key: string;
-  [column: string]: unknown;
-}
-interface Result {
-  subscriptionId: string;
-  rows: Row[];
-  cursor: string;
-}
-interface Change {
-  subscriptionId: string;
-  added: Row[];
-  changed: Row[];
-  removed: string[];
-  cursor: string;
-}
 
 const BY_CHAIN = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };
 
@@ -51,50 +33,18 @@ async function write(protocol: string, chain: string, tvl: number): Promise<void
   );
 }
 
-/** A Socket.IO client that keeps each live query's present rows as a client should. */
-class Follower {
-  readonly socket: Socket;
-  readonly results: Result[] = [];
-  readonly changes: Change[] = [];
-  readonly rows = new Map<string, Map<string, Row>>();
-  readonly errors: Record<string, unknown>[] = [];
-
-  constructor(apiKey = key) {
-    this.socket = io(`${app.url}/v1/realtime`, { auth: { apiKey }, forceNew: true, transports: ['websocket'] });
-    ends.push(() => this.socket.disconnect());
-    this.socket.onAny((name: string, body: unknown) => faults.push(...faultsOf('socketio', name, body)));
-    this.socket.on('query_result', (result: Result) => {
-      this.results.push(result);
-      this.rows.set(result.subscriptionId, new Map(result.rows.map((row) => [row._key, row])));
-    });
-    this.socket.on('query_change', (change: Change) => {
-      this.changes.push(change);
-      const rows = this.rows.get(change.subscriptionId);
-      for (const row of [...change.added, ...change.changed]) rows?.set(row._key, row);
-      for (const gone of change.removed) rows?.delete(gone);
-    });
-    this.socket.on('error', (error: Record<string, unknown>) => this.errors.push(error));
-  }
-
-  // oxlint-disable-next-line typescript/no-explicit-any -- answers are compared as a whole
-  async subscribe(query: unknown, more: object = {}): Promise<any> {
-    const answer: unknown = await this.socket
-      .timeout(20_000)
-      .emitWithAck('subscribe', { type: 'query', query, ...more });
-    faults.push(...faultsOf('socketio', 'subscribe.ack', answer));
-    return answer;
-  }
-
-  /** What the client shows: one column by another, of the only query. */
-  shows(column: string, by: string): Record<string, unknown> {
-    const [rows = new Map<string, Row>()] = this.rows.values();
-    return Object.fromEntries([...rows.values()].map((row) => [String(row[by]), row[column]]));
-  }
+function follower(apiKey = key): QueryFollower {
+  const client = new QueryFollower(app.url, apiKey);
+  ends.push(() => {
+    client.close();
+    faults.push(...client.faults);
+  });
+  return client;
 }
 
 describe('a live query', () => {
   it('gives the result, then what changed, with keys', async () => {
-    const client = new Follower();
+    const client = follower();
     const answer = await client.subscribe(BY_CHAIN);
     expect(answer).toMatchObject({ ok: true, subscription: { type: 'query' } });
     await waitFor(() => client.results[0]);
@@ -114,7 +64,7 @@ describe('a live query', () => {
   });
 
   it('runs again only when an event can change it', async () => {
-    const [bound, other] = [new Follower(), new Follower()];
+    const [bound, other] = [follower(), follower()];
     await bound.subscribe({ filters: { protocols: ['lido'] } });
     await other.subscribe({ filters: { protocols: ['aave'], chains: ['base'] } });
     await waitFor(() => bound.results[0] && other.results[0]);
@@ -128,7 +78,7 @@ describe('a live query', () => {
   });
 
   it('follows rows that come into and leave the first page', async () => {
-    const client = new Follower();
+    const client = follower();
     await client.subscribe({ filters: { chains: ['ethereum'] }, sort: { field: 'tvl', order: 'desc' }, limit: 1 });
     await waitFor(() => client.results[0]);
     expect(client.shows('tvl', 'protocol')).toEqual({ aave: 100 });
@@ -141,8 +91,8 @@ describe('a live query', () => {
   });
 
   it('is one for all who ask the same, and ends with the last of them', async () => {
-    const first = new Follower();
-    const clients = [first, new Follower(), new Follower()];
+    const first = follower();
+    const clients = [first, follower(), follower()];
     const ids = await Promise.all(clients.map(async (client) => (await client.subscribe(BY_CHAIN)).subscription.id));
     expect(new Set(ids).size).toBe(1);
     const open = async () => /^live_queries (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1];
@@ -156,7 +106,7 @@ describe('a live query', () => {
   });
 
   it('joins events on one connection, which keep coming', async () => {
-    const client = new Follower();
+    const client = follower();
     const seen: unknown[] = [];
     client.socket.on('tvl_change', (event) => seen.push(event));
     await client.socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'query', query: BY_CHAIN }]);
@@ -193,7 +143,7 @@ describe('a live query', () => {
   });
 
   it('is refused with the place of every fault, and the connection stays', async () => {
-    const client = new Follower();
+    const client = follower();
     for (const query of [
       { dataset: 'nothing' },
       { where: { field: 'nothing', op: 'eq', value: 1 } },
@@ -207,24 +157,91 @@ describe('a live query', () => {
     expect(await client.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [] });
   });
 
-  it('ends with an error that names it when it can never be answered', async () => {
+  it('ends with an error that names it when it can be answered no longer; others of the connection go on', async () => {
+    const client = follower();
+    const [grows, stays] = [
+      await client.subscribe(BY_CHAIN),
+      await client.subscribe({ filters: { protocols: ['lido'] } }),
+    ];
+    await waitFor(() => client.results.length === 2);
     await app.db.pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'many', 'chain-' || i, 1 FROM generate_series(1, 10500) AS i`,
     );
-    const client = new Follower();
-    const { subscription } = await client.subscribe(BY_CHAIN);
     await waitFor(() => client.errors[0]);
-    expect(client.errors[0]).toMatchObject({ code: 'limit_exceeded', subscriptionId: subscription.id });
-    expect(await client.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [] });
+    expect(client.errors).toMatchObject([
+      { code: 'limit_exceeded', subscriptionId: grows.subscription.id, retryable: false },
+    ]);
+    expect(await client.subscribe(BY_CHAIN)).toMatchObject({ ok: true, subscription: { id: grows.subscription.id } });
+    await waitFor(() => client.errors[1]);
+    expect(client.errors[1]).toEqual(client.errors[0]);
     await app.db.pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'many'`);
+    await write('lido', 'ethereum', 40);
+    await waitFor(() => client.view.of(stays.subscription.id)?.[0]?.['tvl'] === 40);
+    const { subscriptions } = await client.socket.emitWithAck('subscriptions');
+    expect(subscriptions).toMatchObject([{ id: stays.subscription.id }]);
+    expect(await client.subscribe(BY_CHAIN)).toMatchObject({ ok: true, subscription: { id: grows.subscription.id } });
+    await waitFor(() => client.results.length === 3);
+    await write('lido', 'ethereum', 10);
+  });
+
+  it('has an interval of its own for who wants one, and is another query then', async () => {
+    const [often, seldom] = [follower(), follower()];
+    const first = await often.subscribe(BY_CHAIN, { intervalMs: 100 });
+    const second = await seldom.subscribe(BY_CHAIN, { intervalMs: 1_000 });
+    expect(first.subscription.id).not.toBe(second.subscription.id);
+    await waitFor(() => often.results[0] && seldom.results[0]);
+    for (const tvl of [70, 90, 110, 130]) await write('aave', 'base', tvl);
+    for (const client of [often, seldom]) await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 130);
+    for (const intervalMs of [-1, 'soon', 1e12]) {
+      expect(await often.subscribe(BY_CHAIN, { intervalMs })).toMatchObject({
+        ok: false,
+        error: { code: 'invalid_request' },
+      });
+    }
+    await write('aave', 'base', 50);
+  });
+
+  it('goes on in a new epoch of the log, and starts with a whole result for who comes back', async () => {
+    const client = follower();
+    await client.subscribe(BY_CHAIN);
+    await waitFor(() => client.results[0]);
+    const before = client.results[0]?.cursor.split('-')[0];
+    await app.db.pool.query('SELECT new_log_epoch()');
+    await write('aave', 'base', 75);
+    await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 75);
+    await write('aave', 'base', 95);
+    await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 95);
+    expect(client.changes.at(-1)?.cursor.split('-')[0]).not.toBe(before);
+    client.close();
+    await write('aave', 'base', 50);
+    client.socket.connect();
+    await client.subscribe(BY_CHAIN, { since: client.changes.at(-1)?.cursor });
+    await waitFor(() => client.results.length === 2);
+    await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 50);
+  });
+
+  it('ends with its key', async () => {
+    const revoked = await app.key();
+    const client = follower(revoked);
+    await client.subscribe(BY_CHAIN);
+    await waitFor(() => client.results[0]);
+    const answer = await fetch(`${app.url}/v1/admin/api-keys/${revoked.split('_')[1]}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${app.adminKey}` },
+    });
+    expect(answer.ok).toBe(true);
+    await waitFor(() => !client.socket.connected);
+    const seen = client.changes.length;
+    const open = async () => /^live_queries (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1];
+    await waitFor(async () => (await open()) === '0');
+    await write('aave', 'base', 85);
+    await write('aave', 'base', 50);
+    expect(client.changes).toHaveLength(seen);
   });
 
   it('shows nobody the rows of others', async () => {
     const events = { dataset: 'events', where: { field: 'event_type', op: 'eq', value: 'alert' } };
-    const [alice, bob] = [
-      new Follower(await app.key({ userId: 'alice' })),
-      new Follower(await app.key({ userId: 'bob' })),
-    ];
+    const [alice, bob] = [follower(await app.key({ userId: 'alice' })), follower(await app.key({ userId: 'bob' }))];
     const [ofAlice, ofBob] = [await alice.subscribe(events), await bob.subscribe(events)];
     expect(ofAlice.subscription.id).not.toBe(ofBob.subscription.id);
     await waitFor(() => alice.results[0] && bob.results[0]);
@@ -235,7 +252,7 @@ describe('a live query', () => {
   });
 
   it('needs a key that may', async () => {
-    const client = new Follower(await app.key({ subscriptionTypes: ['tvl_changes'] }));
+    const client = follower(await app.key({ subscriptionTypes: ['tvl_changes'] }));
     expect(await client.subscribe(BY_CHAIN)).toMatchObject({ ok: false, error: { code: 'forbidden' } });
   });
 });

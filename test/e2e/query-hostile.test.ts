@@ -1,9 +1,13 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { QueryPool } from '../../src/query/execution/query-pool.js';
+import { REQUEST_EXAMPLES } from '../../src/query/query.examples.js';
+import { BAD_QUERIES, SQL, TOO_LARGE_QUERIES } from '../support/query-faults.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 
 interface Refusal {
   status: number;
+  type: string;
   body: { code: string; errors?: { pointer: string; code: string; detail: string }[] };
 }
 
@@ -12,143 +16,155 @@ let key: string;
 let statements: ReturnType<typeof vi.spyOn>;
 
 beforeAll(async () => {
-  app = await createTestApp();
+  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'enterprise=0' } });
   key = await app.key();
   statements = vi.spyOn(app.nest.get(QueryPool, { strict: false }), 'run');
 });
 afterAll(() => app?.close());
 
-async function ask(body: unknown): Promise<Refusal> {
-  const answer = await fetch(`${app.url}/v1/query/advanced`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-  return { status: answer.status, body: (await answer.json()) as Refusal['body'] };
+async function ask(body: unknown, { type = 'application/json', method = 'POST' } = {}): Promise<Refusal> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const init = { headers: { authorization: `Bearer ${key}`, 'content-type': type }, body: text };
+  const answer = await fetch(`${app.url}/v1/query/advanced`, { method, ...init });
+  return {
+    status: answer.status,
+    type: answer.headers.get('content-type') ?? '',
+    body: (await answer.json()) as Refusal['body'],
+  };
 }
 
-const leaf = { field: 'tvl', op: 'gt', value: 1 };
-const nested = (depth: number): unknown => (depth === 0 ? leaf : { and: [nested(depth - 1)] });
-const SQL = `'; DROP TABLE protocol_tvl; -- " $1`;
-
-/** Each with the place that the answer must name. */
-const BAD: [string, unknown, string][] = [
-  ['no object', '[]', ''],
-  ['an unknown member', { filter: {} }, '/filter'],
-  ['an unknown dataset', { dataset: SQL }, '/dataset'],
-  ['a dataset that every object has', { dataset: 'constructor' }, '/dataset'],
-  ['a dataset without data', { dataset: 'points' }, '/dataset'],
-  ['an unknown filter', { filters: { [SQL]: ['a'] } }, `/filters/${SQL}`],
-  ['a filter that is no list', { filters: { chains: 'ethereum' } }, '/filters/chains'],
-  ['a number in a list of texts', { filters: { chains: [1] } }, '/filters/chains/0'],
-  ['a text as a bound', { filters: { tvl_range: { min: '1' } } }, '/filters/tvl_range/min'],
-  ['a range the wrong way round', { filters: { tvl_range: { min: 2, max: 1 } } }, '/filters/tvl_range'],
-  ['a filter of another dataset', { filters: { tokens: ['dai'] } }, '/filters/tokens'],
-  ['an unknown field', { where: { field: SQL, op: 'eq', value: 1 } }, '/where/field'],
-  ['a field that every object has', { where: { field: 'toString', op: 'eq', value: 1 } }, '/where/field'],
-  ['an unknown operator', { where: { field: 'tvl', op: '= 1 OR 1', value: 1 } }, '/where/op'],
-  ['an operator that does not fit', { where: { field: 'tvl', op: 'like', value: '%' } }, '/where/op'],
-  ['a value of the wrong type', { where: { field: 'tvl', op: 'gt', value: SQL } }, '/where/value'],
-  ['an object as a value', { where: { field: 'chain', op: 'eq', value: { $gt: '' } } }, '/where/value'],
-  ['an empty list', { where: { field: 'chain', op: 'in', value: [] } }, '/where/value'],
-  ['between of three', { where: { field: 'tvl', op: 'between', value: [1, 2, 3] } }, '/where/value'],
-  ['two groups at once', { where: { and: [leaf], or: [leaf] } }, '/where/and'],
-  ['an empty group', { where: { and: [] } }, '/where/and'],
-  ['a nameless condition', { where: {} }, '/where/field'],
-  ['a zero byte', { filters: { protocols: ['a\u0000b'] } }, '/filters/protocols/0'],
-  ['a text without end', { filters: { protocols: ['x'.repeat(10_000)] } }, '/filters/protocols/0'],
-  ['a time that is none', { time: { from: 'yesterday' } }, '/time/from'],
-  ['a time as SQL', { time: { from: `now() ${SQL}` } }, '/time/from'],
-  ['an end before its beginning', { time: { from: 'now-1h', to: 'now-2h' } }, '/time'],
-  ['an unknown bucket', { time: { bucket: '7m' } }, '/time/bucket'],
-  ['fill without buckets', { time: { fill: 'previous' } }, '/time/fill'],
-  ['time of what has none', { dataset: 'protocols', time: {} }, '/time'],
-  ['history of a field without', { time: {}, where: { field: 'change_1h', op: 'gt', value: 0 } }, '/where/field'],
-  ['an unknown operation', { aggregations: [{ field: 'tvl', operation: SQL }] }, '/aggregations/0/operation'],
-  ['a sum of texts', { aggregations: [{ field: 'chain', operation: 'sum' }] }, '/aggregations/0/field'],
-  ['a share above one', { aggregations: [{ field: 'tvl', operation: 'percentile', p: 2 }] }, '/aggregations/0/p'],
-  ['a name that is SQL', { aggregations: [{ field: 'tvl', operation: 'sum', as: SQL }] }, '/aggregations/0/as'],
-  [
-    'a name twice',
-    {
-      aggregations: [
-        { field: 'tvl', operation: 'sum' },
-        { field: 'tvl', operation: 'sum' },
-      ],
-    },
-    '/aggregations/1/as',
-  ],
-  ['grouping by a number', { aggregations: [{ operation: 'count', group_by: 'tvl' }] }, '/aggregations/0/group_by'],
-  ['having without aggregates', { having: leaf }, '/having'],
-  ['having of what is not there', { aggregations: [{ operation: 'count' }], having: leaf }, '/having/field'],
-  ['sorting by what is not there', { sort: { field: SQL } }, '/sort/field'],
-  ['an order that is none', { sort: { field: 'tvl', order: 'desc; --' } }, '/sort/order'],
-  ['a limit of zero', { limit: 0 }, '/limit'],
-  ['a limit as text', { limit: '10' }, '/limit'],
-  ['a cursor of nowhere', { cursor: SQL }, '/cursor'],
-  ['a cursor that is no text', { cursor: 5 }, '/cursor'],
-  ['a position of nowhere', { at_least: SQL }, '/at_least'],
-  ['explain that is no flag', { explain: 'yes' }, '/explain'],
+const TEXTS = [
+  `'; DROP TABLE protocol_tvl; --`,
+  '" OR 1=1',
+  '$1',
+  '%',
+  '__proto__',
+  'constructor',
+  '',
+  '-1',
+  'x'.repeat(300),
+  '\u0000',
+  '\ud800',
+  '\u202e\uff54\uff56\uff4c',
+  'now-99999w',
+  '2999-12-31',
+  '0000-01-01',
+  '9999-12-31T23:59:59-23:59',
 ];
 
-/** Each over a limit by one. */
-const TOO_MUCH: [string, unknown, string][] = [
-  ['depth', { where: nested(6) }, '/where/and/0/and/0/and/0/and/0/and/0'],
-  ['conditions', { where: { and: Array.from({ length: 101 }, () => leaf) } }, '/where/and'],
-  [
-    'conditions of all parts together',
-    {
-      where: { and: Array.from({ length: 60 }, () => leaf) },
-      filters: Object.fromEntries([]),
-      aggregations: [{ operation: 'count' }],
-      having: { and: Array.from({ length: 41 }, () => ({ field: 'count', op: 'gt', value: 1 })) },
-    },
-    '/having/and/40',
-  ],
-  [
-    'values of a list',
-    { filters: { protocols: Array.from({ length: 501 }, (_, i) => `p${i}`) } },
-    '/filters/protocols',
-  ],
-  [
-    'aggregations',
-    { aggregations: Array.from({ length: 13 }, (_, i) => ({ field: 'tvl', operation: 'sum', as: `a${i}` })) },
-    '/aggregations',
-  ],
-  ['rows of a page', { limit: 1_001 }, '/limit'],
-  [
-    'group fields',
-    { aggregations: [{ operation: 'count', group_by: ['protocol', 'chain', 'name', 'category', 'symbol'] }] },
-    '/aggregations/0/group_by',
-  ],
-  [
-    'differing groups',
-    {
-      aggregations: [
-        { operation: 'count', group_by: 'chain' },
-        { field: 'tvl', operation: 'sum', group_by: 'category' },
-      ],
-    },
-    '/aggregations/1/group_by',
-  ],
-];
+/** What clients should not send, for any place of a request. */
+const hostile: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom(...TEXTS),
+  fc.constantFrom(0, -1, -0, 1e308, -1e308, 5e-324, 2 ** 53, 2 ** 63, 1.5, null, true),
+  fc.constantFrom<unknown>([], {}, [[]], [null], { and: [] }, { $ne: 1 }, Object.fromEntries([['__proto__', 1]])),
+  fc.constant(Array.from({ length: 600 }, (_, n) => `p${n}`)),
+  fc.jsonValue({ maxDepth: 3 }),
+);
+const EXAMPLES: Record<string, unknown>[] = Object.values(REQUEST_EXAMPLES).map(({ value }) => value);
+
+/** Puts the value at one of all places of the body, by number. */
+function replaced(body: Record<string, unknown>, place: number, value: unknown): void {
+  const places: [Record<string, unknown>, string][] = [];
+  const collect = (of: unknown): void => {
+    if (typeof of !== 'object' || of === null) return;
+    for (const name of Object.keys(of)) {
+      places.push([of as Record<string, unknown>, name]);
+      collect((of as Record<string, unknown>)[name]);
+    }
+  };
+  collect(body);
+  const [of, name] = places[place % places.length] ?? [body, 'where'];
+  of[name] = value;
+}
 
 describe('a bad query', () => {
-  it.each(BAD)('%s: 400, the place and the way out, and nothing reaches the database', async (_, body, pointer) => {
-    statements.mockClear();
-    const answer = await ask(body);
-    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
-    expect(answer.body.errors?.map((error) => error.pointer)).toContain(pointer);
-    for (const { detail } of answer.body.errors ?? []) expect(detail.length).toBeGreaterThan(10);
-    expect(statements).not.toHaveBeenCalled();
-  });
+  it.each(BAD_QUERIES)(
+    '%s: 400, the place and the way out, and nothing reaches the database',
+    async (_, body, pointer) => {
+      statements.mockClear();
+      const answer = await ask(body);
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+      expect(answer.body.errors?.map((error) => error.pointer)).toContain(pointer);
+      for (const { detail } of answer.body.errors ?? []) expect(detail.length).toBeGreaterThan(10);
+      expect(statements).not.toHaveBeenCalled();
+    },
+  );
 
-  it.each(TOO_MUCH)('too much: %s: 422, the limit and the way round it', async (_, body, pointer) => {
+  it.each(TOO_LARGE_QUERIES)('too much: %s: 422, the limit and the way round it', async (_, body, pointer) => {
     statements.mockClear();
     const answer = await ask(body);
     expect(answer).toMatchObject({ status: 422, body: { code: 'limit_exceeded' } });
     expect(answer.body.errors?.map((error) => error.pointer)).toContain(pointer);
     expect(statements).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, unknown, string, string]>([
+    ['no object', [], '', 'invalid_type'],
+    ['not there yet', { dataset: 'points' }, '/dataset', 'not_available'],
+    [
+      'a field every object has',
+      { where: { field: 'constructor', op: 'eq', value: 1 } },
+      '/where/field',
+      'unknown_field',
+    ],
+    ['SQL as a name', { aggregations: [{ operation: 'count', as: '1"; --' }] }, '/aggregations/0/as', 'invalid_name'],
+    ['SQL as a bucket', { time: { bucket: "1h' --" } }, '/time/bucket', 'unknown_value'],
+    ['text for a number', { where: { field: 'tvl', op: 'gt', value: '1' } }, '/where/value', 'invalid_type'],
+    [
+      'history of what has none',
+      { filters: { change_24h: { min: 0 } }, time: {} },
+      '/filters/change_24h',
+      'no_history',
+    ],
+    ['a foreign cursor', { cursor: 'abc.def' }, '/cursor', 'invalid_cursor'],
+    ['a foreign position', { at_least: 'abc' }, '/at_least', 'invalid_cursor'],
+  ])('is a problem document with a stable code: %s', async (_, query, pointer, code) => {
+    const answer = await ask(query);
+    expect(answer.type).toContain('application/problem+json');
+    expect(answer.body.errors?.[0]).toMatchObject({ pointer, code });
+  });
+
+  it('is one, or it is answered, whatever stands wherever', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...EXAMPLES), fc.nat(), hostile, async (example, place, value) => {
+        const body = structuredClone(example);
+        replaced(body, place, value);
+        statements.mockClear();
+        const answer = await ask(body);
+        expect([200, 400, 422]).toContain(answer.status);
+        const isRefused = answer.status !== 200;
+        expect(isRefused).toBe(/^(\/|$)/.test(answer.body.errors?.[0]?.pointer ?? 'none'));
+        expect(isRefused && statements.mock.calls.length > 0).toBe(false);
+      }),
+      { numRuns: process.env['TEST_LONG'] === '1' ? 5_000 : 300 },
+    );
+    expect((await app.db.pool.query('SELECT FROM protocol_tvl')).rowCount).toBe(0);
+  });
+
+  it('in a body that is no JSON text is refused before it is looked at', async () => {
+    statements.mockClear();
+    for (const [body, type] of [
+      ['{"limit":NaN}', 'application/json'],
+      ['{"limit":', 'application/json'],
+      ['null', 'application/json'],
+      ['{}', 'text/plain'],
+      ['{}', 'application/xml'],
+      ['{}', 'application/json; charset=latin1'],
+      ['{}', ''],
+    ] as const) {
+      for (const method of ['POST', 'QUERY']) {
+        expect(await ask(body, { type, method })).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+      }
+    }
+    expect(statements).not.toHaveBeenCalled();
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const answer = await fetch(`${app.url}/v1/query/advanced`, {
+        method,
+        headers: { authorization: `Bearer ${key}` },
+      });
+      expect(answer.status).toBe(404);
+      await answer.arrayBuffer();
+    }
   });
 
   it('of a thousand levels or members is refused like any other', async () => {

@@ -80,13 +80,22 @@ JOIN jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
   ON s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
 ORDER BY s.id`;
 
-// Before the period only what is needed to know the values at its start and the references of its windows.
+// Before the period only what is needed to know the values at its start and the references of its windows. Hourly
+// samples of rows that had not left their dead band (0, in hours that were sampled) made no event and fired nothing.
 const RAW = `
 SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at
-FROM metric_series s CROSS JOIN LATERAL (
+FROM metric_series s
+CROSS JOIN LATERAL (
+  SELECT coalesce(
+    (SELECT at FROM metric_points
+     WHERE series_id = s.id AND at < ${time('$2')} AND seq > 0 ORDER BY at DESC LIMIT 1),
+    (SELECT max(at) FROM metric_points WHERE series_id = s.id AND at < ${time('$2')})) AS at
+) first
+CROSS JOIN LATERAL (
   SELECT value, at, seq FROM metric_points
-  WHERE series_id = s.id AND at <= ${time('$3')} AND at >= coalesce(
-    (SELECT max(at) FROM metric_points WHERE series_id = s.id AND at < ${time('$2')}), ${time('$2')})
+  WHERE series_id = s.id AND at <= ${time('$3')} AND at >= coalesce(first.at, ${time('$2')})
+    AND (seq > 0 OR at = first.at
+         OR date_trunc('hour', at, 'UTC') NOT IN (SELECT hour FROM history_sampled_hours))
   UNION ALL
   SELECT close, closed_at, 0 FROM metric_hourly
   WHERE series_id = s.id AND bucket >= ${time('$2')} - interval '1 hour' AND closed_at <= ${time('$3')}

@@ -66,17 +66,19 @@ export class Evaluator {
     this.market.seed(points);
   }
 
-  /** What `loadHistory` should be given before `addRule`; empty for rules that do not look back. */
+  /** What `loadHistory` should be given before `addRule`; empty if the rule looks back on nothing that is not held. */
   historyNeeds(rule: RuleDefinition): HistoryNeed[] {
-    return historyNeeds(compileRule(rule, this.deadBand));
+    return historyNeeds(compileRule(rule, this.deadBand), (number) => this.market.looksBack(number));
   }
 
   /**
-   * Published values up to the position, in the order of the log, for rules that are added right after. A total's windows
-   * need the points of all chains of its protocol. Values that are held already do no harm. Causes no transition.
+   * Published values up to the position, in the order of the log, for rules that are added right after: all values of
+   * their series from the last one at or before `from` on, and of every chain of a protocol, because its total is made of
+   * them. Values that are held already do no harm. Causes no transition.
+   * @param from where the longest window begins, Unix ms; everything, unless given
    */
-  loadHistory(points: readonly HistoryPoint[]): void {
-    this.market.loadHistory(points);
+  loadHistory(points: readonly HistoryPoint[], from = -Infinity): void {
+    this.market.loadHistory(points, from);
   }
 
   /**

@@ -6,7 +6,7 @@ import { Scope } from './scope.js';
 import { Series } from './series.js';
 import { ValueHistory } from './value-history.js';
 import { TvlTotal } from './tvl-total.js';
-import { ANY, numberKey, TOTAL, type Measure, type WatchedNumber } from './watched.js';
+import { ANY, numberKey, TOTAL, variablesOf, type Measure, type WatchedNumber } from './watched.js';
 
 const NO_LISTENER: MoveListener = () => undefined;
 
@@ -56,8 +56,22 @@ export class Market {
     }
   }
 
-  /** Stored values in the order of the log, for the windows of the rules that are about to be added. */
-  loadHistory(points: readonly HistoryPoint[]): void {
+  /** Whether everything is held that this window looks back on. */
+  looksBack(watched: WatchedNumber): boolean {
+    const { measure, protocol, chain, token, windowMs } = watched;
+    if (variablesOf(watched) === 0) return (this.find(measure, protocol, chain, token)?.keepMs ?? 0) >= windowMs;
+    return this.families.some(
+      ({ watched: held }) =>
+        held.windowMs >= windowMs &&
+        numberKey({ ...held, windowMs, absolute: false }) === numberKey({ ...watched, absolute: false }),
+    );
+  }
+
+  /**
+   * Stored values in the order of the log, for the windows of the rules that are about to be added: all of each series,
+   * and of each chain of a protocol, from the last at or before `from` on.
+   */
+  loadHistory(points: readonly HistoryPoint[], from: number): void {
     const loaded = new Map<Series, { at: number; value: number }[]>();
     const note = (series: Series, at: number, value: number): void => {
       const list = loaded.get(series);
@@ -73,9 +87,11 @@ export class Market {
       totals.set(protocol, total);
       if (total.set(chain, value)) note(this.ensure('tvl', protocol, TOTAL, ''), at, total.value);
     }
-    for (const [series, earlier] of loaded) {
-      earlier.sort((a, b) => a.at - b.at);
-      (series.history ??= new ValueHistory()).prepend(earlier);
+    for (const [series, stretch] of loaded) {
+      stretch.sort((a, b) => a.at - b.at);
+      // What lies before the first reference is incomplete: totals of chains that were not all there yet.
+      const reference = stretch.findLastIndex(({ at }) => at <= from);
+      (series.history ??= new ValueHistory()).replace(stretch.slice(Math.max(0, reference)));
       for (const { row } of series.quantities) this.numbers.historyChanged(row);
     }
   }
@@ -169,6 +185,10 @@ export class Market {
     if (due >= this.numbers.notedDue.get(row)) return;
     this.numbers.notedDue.set(row, due);
     this.moving.push(due, row);
+  }
+
+  private find(measure: Measure, protocol: string, chain: string, token: string): Series | undefined {
+    return measure === 'tvl' ? this.protocols.get(protocol)?.series.get(chain) : this.tokens.get(token)?.get(measure);
   }
 
   private ensure(measure: Measure, protocol: string, chain: string, token: string): Series {

@@ -1,4 +1,12 @@
-import { ALL_CHAINS, isPseudoChain } from '../../events/core/index.js';
+import { ALL_CHAINS, isPseudoChain, isRealChain } from '../../events/core/index.js';
+
+/** Whether a chain's value is part of its protocol's total: `all` only where no real chain is known, pseudo chains never. */
+export function countsInTotal(chain: string, known: Iterable<string>): boolean {
+  if (isPseudoChain(chain)) return false;
+  if (chain !== ALL_CHAINS) return true;
+  for (const other of known) if (isRealChain(other)) return false;
+  return true;
+}
 
 /**
  * The newest TVL of each chain of one protocol, and their total: over its real chains, or what a source gave as `all`

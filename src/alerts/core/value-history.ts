@@ -29,13 +29,17 @@ export class ValueHistory {
     return this.values[position] ?? NaN;
   }
 
-  /** Puts `earlier` (by time) in place of everything up to its end; later values stay. */
-  prepend(earlier: readonly { at: number; value: number }[]): void {
-    const end = earlier.at(-1);
-    if (!end) return;
-    const keep = this.after(end.at);
-    this.times = [...earlier.map((point) => point.at), ...this.times.slice(keep)];
-    this.values = [...earlier.map((point) => point.value), ...this.values.slice(keep)];
+  /** Takes `stretch` (by time, complete from its first time to its last) in place of what is held of that time. */
+  replace(stretch: readonly { at: number; value: number }[]): void {
+    const [first] = stretch;
+    const last = stretch.at(-1);
+    if (!first || !last) return;
+    const from = this.before(first.at);
+    const to = this.after(last.at);
+    const times = stretch.map((point) => point.at);
+    const values = stretch.map((point) => point.value);
+    this.times = [...this.times.slice(0, from), ...times, ...this.times.slice(to)];
+    this.values = [...this.values.slice(0, from), ...values, ...this.values.slice(to)];
   }
 
   /** Forgets what no window that begins at or after `time` can refer to. Cheap: works on large pieces only. */
@@ -44,6 +48,13 @@ export class ValueHistory {
     if (useless < 64 || useless < this.times.length / 2) return;
     this.times.splice(0, useless);
     this.values.splice(0, useless);
+  }
+
+  /** How many values are from before `time`. */
+  private before(time: number): number {
+    let position = this.after(time);
+    while (position > 0 && this.timeAt(position - 1) === time) position -= 1;
+    return position;
   }
 
   private after(time: number): number {

@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { Evaluator, type HistoryNeed, type Rule } from '../core/index.js';
+import { Evaluator, type Rule } from '../core/index.js';
 import { DeadBands } from './dead-bands.js';
-import { HistoryLoader, type AsOf } from './history-loader.js';
+import { HistoryLoader } from './history-loader.js';
+import type { AsOf } from './log-tail.js';
 import { RuleLoader, type StoredRule } from './rule-loader.js';
 import type { ShardPosition } from './shard-store.js';
+import { WindowLoader } from './window-loader.js';
 
 /** A shard's rules in memory, as of a position of the log and a revision of the rules. */
 export interface LoadedShard {
@@ -12,15 +14,13 @@ export interface LoadedShard {
   revision: number;
 }
 
-/** Windows of history that were loaded already, seconds by key. */
-type Loaded = Map<string, number>;
-
 /** Brings rules from the store into an evaluator, in slices that leave the event loop free. */
 @Injectable()
 export class ShardRules {
   constructor(
     private readonly rules: RuleLoader,
     private readonly history: HistoryLoader,
+    private readonly windows: WindowLoader,
     private readonly deadBands: DeadBands,
   ) {}
 
@@ -33,10 +33,9 @@ export class ShardRules {
     const evaluator = new Evaluator({ deadBand });
     evaluator.seed(await this.history.latest(position), position.clock);
     const revision = (await this.rules.revisions()).get(shard) ?? 0;
-    const windows: Loaded = new Map();
     for await (const slice of this.rules.active(shard)) {
       if (cancelled()) break;
-      await this.add(evaluator, slice, position, windows);
+      await this.add(evaluator, slice, position);
       await nextTurn();
     }
     return { evaluator, revision };
@@ -62,28 +61,17 @@ export class ShardRules {
     evaluator.updateRule(rule);
   }
 
-  private async add(evaluator: Evaluator, stored: readonly StoredRule[], asOf: AsOf, windows?: Loaded): Promise<void> {
+  private async add(evaluator: Evaluator, stored: readonly StoredRule[], asOf: AsOf): Promise<void> {
     const rules = stored.map(({ rule }) => rule);
-    await this.lookBack(evaluator, rules, asOf, windows);
+    await this.lookBack(evaluator, rules, asOf);
     for (const entry of stored) addStored(evaluator, entry);
   }
 
-  /** Loads the history that the rules' windows need. */
-  private async lookBack(
-    evaluator: Evaluator,
-    rules: readonly Rule[],
-    asOf: AsOf,
-    windows: Loaded = new Map(),
-  ): Promise<void> {
-    const missing = new Map<string, HistoryNeed>();
-    for (const need of rules.flatMap((rule) => evaluator.historyNeeds(rule))) {
-      const key = JSON.stringify([need.metric, need.protocol, need.chain, need.token]);
-      if ((windows.get(key) ?? 0) >= need.seconds) continue;
-      windows.set(key, need.seconds);
-      missing.set(key, need);
-    }
-    for await (const points of this.history.windows([...missing.values()], asOf)) {
-      evaluator.loadHistory(points);
+  /** Loads the history that the rules' windows need and the evaluator does not hold. */
+  private async lookBack(evaluator: Evaluator, rules: readonly Rule[], asOf: AsOf): Promise<void> {
+    const needs = rules.flatMap((rule) => evaluator.historyNeeds(rule));
+    for await (const page of this.windows.load(needs, asOf, evaluator.clock)) {
+      for (const { points, from } of page) evaluator.loadHistory(points, from);
       await nextTurn();
     }
   }

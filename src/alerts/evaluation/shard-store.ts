@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
-import type { AsOf } from './history-loader.js';
+import type { AsOf } from './log-tail.js';
 
 /** A shard as this process holds it; what it writes under an earlier term is refused. */
 export interface Lease {

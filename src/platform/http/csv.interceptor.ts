@@ -10,14 +10,17 @@ interface Page {
 
 /** Gives a list as CSV to who prefers `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
 @Injectable()
-export class CsvInterceptor implements NestInterceptor<Page, Page | string> {
-  intercept(context: ExecutionContext, next: CallHandler<Page>): Observable<Page | string> {
+export class CsvInterceptor implements NestInterceptor<Page | undefined, Page | string | undefined> {
+  intercept(context: ExecutionContext, next: CallHandler<Page | undefined>): Observable<Page | string | undefined> {
     const http = context.switchToHttp();
     const response = http.getResponse<Response>();
     response.vary('Accept');
     if (http.getRequest<Request>().accepts(['json', 'csv']) !== 'csv') return next.handle();
     return next.handle().pipe(
-      map(({ data, page }) => {
+      map((answer) => {
+        // 304: the client has it already.
+        if (answer === undefined) return answer;
+        const { data, page } = answer;
         response.type('text/csv; charset=utf-8');
         if (page?.next_cursor) response.setHeader('X-Next-Cursor', page.next_cursor);
         return toCsv(data);

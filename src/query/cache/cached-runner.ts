@@ -26,27 +26,35 @@ export class CachedRunner {
 
   async run(query: Query, owner: string, page: PagePosition | undefined, signal: AbortSignal): Promise<CachedAnswer> {
     const degraded = this.cache.degraded;
-    // The version is taken before anything is read: what is read may be newer than its key says, never older.
-    const key = this.keyOf(query, owner, page);
-    const found = degraded ? undefined : await this.cache.find(key);
+    const dependencies = dependenciesOf(query);
+    const version = this.stamps.versionOf(dependencies);
+    const question = this.questionOf(query, owner, page);
+    const found = degraded ? undefined : await this.cache.find(keyOf(query, question, version));
     if (found !== undefined) return { result: found, cache: 'hit' };
-    const result = await this.flights.run(key, signal, async (shared) => {
-      const startedAt = performance.now();
-      const context = { owner, signal: shared, deadline: queryDeadline(), range: page?.range };
+    const result = await this.flights.run(question, version, signal, async (shared, begin) => {
+      const reading = { version, startedAt: performance.now() };
+      const onStart = (): void => {
+        // The version is taken before anything is read: what is read may be newer than its key says, never older.
+        reading.version = this.stamps.versionOf(dependencies);
+        reading.startedAt = performance.now();
+        begin(reading.version);
+      };
       const position = query.aggregations.length > 0 ? undefined : (page?.position as KeyValue[] | undefined);
-      const answer = await this.runner.run(query, { ...context, position });
-      if (!degraded) this.cache.keep(key, answer, startedAt);
+      const context = { owner, signal: shared, deadline: queryDeadline(), range: page?.range, position, onStart };
+      const answer = await this.runner.run(query, context);
+      if (!degraded) this.cache.keep(keyOf(query, question, reading.version), answer, reading.startedAt);
       return answer;
     });
     return { result, cache: degraded ? 'off' : 'miss' };
   }
 
-  /** All groups are one result, whatever page is asked; a page of rows is one of its own. */
-  private keyOf(query: Query, owner: string, page: PagePosition | undefined): string {
-    const version = this.stamps.versionOf(dependenciesOf(query));
-    const asked = [canonicalQuery(query), version, page?.range ?? null, query.dataset === 'events' ? owner : null];
-    return query.aggregations.length > 0
-      ? `aggregation:${hashOf(...asked)}`
-      : `query_result:${hashOf(...asked, query.limit, page?.position ?? null)}`;
+  /** What is asked, whenever: all groups are one result, whatever page is asked; a page of rows is one of its own. */
+  private questionOf(query: Query, owner: string, page: PagePosition | undefined): string {
+    const asked = [canonicalQuery(query), page?.range ?? null, query.dataset === 'events' ? owner : null];
+    return query.aggregations.length > 0 ? hashOf(...asked) : hashOf(...asked, query.limit, page?.position ?? null);
   }
+}
+
+function keyOf(query: Query, question: string, version: string): string {
+  return `${query.aggregations.length > 0 ? 'aggregation' : 'query_result'}:${hashOf(question, version)}`;
 }

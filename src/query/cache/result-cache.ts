@@ -12,6 +12,9 @@ const MEMORY_BYTES = 64_000_000;
 /** Larger results are not sent to Redis: fetching one would take as long as asking again. */
 const REDIS_BYTES = 500_000;
 
+/** Rows of which a result's size is told. */
+const SAMPLE = 100;
+
 export type CacheState = 'hit' | 'miss' | 'off';
 
 /**
@@ -52,9 +55,13 @@ export class ResultCache {
   keep(key: string, result: QueryResult, startedAt: number): void {
     const ttl = Math.floor(LIFETIME_MS - (performance.now() - startedAt));
     if (ttl <= 0) return;
+    if (this.redis.state !== 'up') {
+      this.memory.set(key, result, { ttl, size: roughSize(result) });
+      return;
+    }
     const text = JSON.stringify(result);
     this.memory.set(key, result, { ttl, size: Math.max(1, text.length) });
-    if (this.redis.state !== 'up' || text.length > REDIS_BYTES) return;
+    if (text.length > REDIS_BYTES) return;
     // Nobody waits for it, and a failure only costs a later question.
     void this.redis
       .commands()
@@ -76,4 +83,11 @@ export class ResultCache {
       return undefined;
     }
   }
+}
+
+/** About the size as text, in characters: of many rows some are written, as writing all takes milliseconds. */
+function roughSize(result: QueryResult): number {
+  const { rows } = result;
+  const some = rows.length <= SAMPLE ? rows : rows.slice(0, SAMPLE);
+  return Math.max(1, Math.ceil((JSON.stringify(some).length * rows.length) / Math.max(1, some.length)));
 }

@@ -3,16 +3,28 @@ interface Flight<T> {
   readonly result: Promise<T>;
   readonly end: AbortController;
   waiting: number;
+  /** Of what it reads; undefined while it has not begun to. */
+  version: string | undefined;
 }
 
-/** Equal work at the same time is done once, for everyone who wants it. */
+/** `begin` is called when reading begins, with the version of what will be read at least. */
+export type FlightWork<T> = (signal: AbortSignal, begin: (version: string) => void) => Promise<T>;
+
+/**
+ * Equal work at the same time is done once, for everyone who wants it. Who comes while a flight still waits for its turn
+ * joins it: it will read what is there by then. Who comes later joins if nothing has changed since, and else is the first
+ * of the next one.
+ */
 export class SingleFlight<T> {
+  /** The newest of each key. */
   private readonly flights = new Map<string, Flight<T>>();
 
-  /** Rejects with the signal's reason when this caller leaves; the others go on. */
-  run(key: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** `version`: the oldest this caller accepts. Rejects with the signal's reason when he leaves; the others go on. */
+  run(key: string, version: string, signal: AbortSignal, work: FlightWork<T>): Promise<T> {
     signal.throwIfAborted();
-    const flight = this.flights.get(key) ?? this.begin(key, work);
+    const newest = this.flights.get(key);
+    const isFresh = newest !== undefined && (newest.version === undefined || newest.version === version);
+    const flight = isFresh ? newest : this.begin(key, work);
     flight.waiting += 1;
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
@@ -24,22 +36,27 @@ export class SingleFlight<T> {
     });
   }
 
-  private begin(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+  private begin(key: string, work: FlightWork<T>): Flight<T> {
     const end = new AbortController();
-    const result = work(end.signal).finally(() => {
-      if (this.flights.get(key) === flight) this.flights.delete(key);
-    });
-    // Whoever waits hears of a failure; nobody may be left.
-    result.catch(() => undefined);
-    const flight: Flight<T> = { result, end, waiting: 0 };
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const flight: Flight<T> = { result: promise, end, waiting: 0, version: undefined };
     this.flights.set(key, flight);
+    work(end.signal, (version) => (flight.version = version))
+      .finally(() => this.forget(key, flight))
+      .then(resolve, reject);
+    // Whoever waits hears of a failure; nobody may be left.
+    promise.catch(() => undefined);
     return flight;
+  }
+
+  private forget(key: string, flight: Flight<T>): void {
+    if (this.flights.get(key) === flight) this.flights.delete(key);
   }
 
   private left(key: string, flight: Flight<T>, reason: unknown): void {
     flight.waiting -= 1;
     if (flight.waiting > 0) return;
-    if (this.flights.get(key) === flight) this.flights.delete(key);
+    this.forget(key, flight);
     flight.end.abort(reason);
   }
 }

@@ -2,7 +2,8 @@ import { comparisons, conjuncts, type Query } from './ast.js';
 import { datasetOf, fieldOf } from './datasets.js';
 import type { Plan, Span } from './plan.js';
 import { queryFault } from './faults.js';
-import { DAY_MS, HOUR_MS } from './time.js';
+import { QUERY_LIMITS } from './limits.js';
+import { bucketStarts, DAY_MS, HOUR_MS } from './time.js';
 
 /** Sizes of what is stored, roughly and not quite new. */
 export interface StoredSizes {
@@ -54,7 +55,10 @@ function rowsOf(query: Query, { levels, range }: Plan, sizes: StoredSizes): numb
   const days = length(levels.days) / DAY_MS;
   const hours = (length(levels.hours) - length(levels.days)) / HOUR_MS;
   const rest = (length(levels) - length(levels.hours)) / HOUR_MS;
-  return series * (1 + days + hours + rest * sizes.pointsPerHour);
+  const { bucket, fill, from, to } = levels;
+  const filled =
+    bucket === undefined || fill === 'none' ? 0 : bucketStarts(bucket, from, to, QUERY_LIMITS.filledBuckets).length;
+  return series * (1 + days + hours + rest * sizes.pointsPerHour + filled);
 }
 
 /** Share of the series that conditions on the subject leave, as far as that can be told without asking. */

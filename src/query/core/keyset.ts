@@ -31,6 +31,11 @@ export class Keyset {
     return this.parts.map(({ sql, order }) => `${sql} ${order}`).join(', ');
   }
 
+  /** The same order by the position's columns themselves, which come behind so many others. */
+  orderOf(others: number): string {
+    return this.parts.map(({ order }, index) => `${others + index + 1} ${order}`).join(', ');
+  }
+
   /** Expressions whose values make a row's position; times as microseconds, which numbers hold exactly. */
   columns(): string[] {
     return this.parts.map(({ sql, type }) =>
@@ -47,12 +52,17 @@ export class Keyset {
   }
 
   /**
-   * The rows behind a position. The bound on the first part says nothing new and is what an index can use: with the
+   * The rows behind a position. Where all parts go in one direction that is one comparison of rows, which is one range of
+   * an index on them. Else the bound on the first part says nothing new and is what an index can use: with the
    * alternatives alone the whole index up to the position is read (42 ms instead of 0.23 at a depth of a million rows).
    */
   after(position: readonly KeyValue[], parameters: SqlParameters): string {
     const placeholders = this.parts.map((part, index) => placeholder(part, position[index] ?? 0, parameters));
     const [first] = this.parts;
+    if (first !== undefined && this.parts.every(({ order }) => order === first.order)) {
+      const row = this.parts.map(({ sql }) => sql).join(', ');
+      return `(${row}) ${first.order === 'asc' ? '>' : '<'} (${placeholders.join(', ')})`;
+    }
     const bound =
       first === undefined ? 'true' : `${first.sql} ${first.order === 'asc' ? '>=' : '<='} ${placeholders[0]}`;
     return `(${bound} AND ${this.behind(0, placeholders)})`;

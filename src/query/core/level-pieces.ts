@@ -21,10 +21,32 @@ export function bucketSql(bucket: Bucket | undefined, at: string, whole = at): s
 /** Nothing recorded before this is single any more. */
 const RAW_FROM = '(SELECT raw_from FROM history_state)';
 
+const HOURS = 'recorded s JOIN metric_hourly h ON h.series_id = s.id';
+const DAYS = 'recorded s JOIN metric_daily h ON h.series_id = s.id';
+
+/**
+ * That a row's bucket is none of the changed ones. Nearly all rows are older than the oldest of these and need no look at
+ * the list. A list that is hashed and not joined: how many marks there are no statistics know, and a loop over them for
+ * every row took seconds.
+ */
+function unchanged(list: 'dirty_hours' | 'dirty_days'): string {
+  return `(h.bucket < (SELECT coalesce(min(bucket), 'infinity') FROM ${list})
+      OR (h.series_id, h.bucket) NOT IN (SELECT series_id, bucket FROM ${list}))`;
+}
+
 interface Pieces {
   readonly ctes: string[];
-  /** (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket, close, seq). */
-  readonly levels: string;
+  /** Disjoint; (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket, close, seq). */
+  readonly parts: readonly string[];
+}
+
+export interface PieceOptions {
+  /** Properties of a series that are carried along. */
+  readonly used: readonly string[];
+  /** Rows of single values instead of buckets. */
+  readonly single: boolean;
+  /** The series, as something of which few may be looked up by number; the CTE `recorded` is all of them. */
+  readonly lookup: string;
 }
 
 /**
@@ -32,135 +54,134 @@ interface Pieces {
  * that changed since its aggregate was made (it has a mark, or the log's tail speaks of it) is read from its single
  * values, and its day from its hours: late and corrected values are seen at once.
  */
-export function levelPieces(
-  plan: LevelPlan,
-  used: readonly string[],
-  single: boolean,
-  parameters: SqlParameters,
-): Pieces {
-  return new PieceBuilder(plan, used, parameters).build(single);
+export function levelPieces(plan: LevelPlan, options: PieceOptions, parameters: SqlParameters): Pieces {
+  return new PieceBuilder(plan, options, parameters).build();
 }
 
 class PieceBuilder {
   private readonly names: string;
-  private readonly grouped: string;
   private readonly from: string;
   private readonly to: string;
 
   constructor(
     private readonly plan: LevelPlan,
-    used: readonly string[],
+    private readonly options: PieceOptions,
     private readonly parameters: SqlParameters,
   ) {
-    this.names = used.map((name) => `s.${name}, `).join('');
-    this.grouped = used.map((name) => `x.${name}, `).join('');
+    this.names = options.used.map((name) => `s.${name}, `).join('');
     this.from = this.time(plan.from);
     this.to = this.time(plan.to);
   }
 
-  build(single: boolean): Pieces {
-    if (single) return { ctes: [], levels: this.singleValues() };
+  build(): Pieces {
+    if (this.options.single) return { ctes: [], parts: this.singleValues() };
     const { bucket, hours, days } = this.plan;
-    if (hours === undefined) return { ctes: [], levels: this.merged([this.values(this.allValues())]) };
+    if (hours === undefined) return { ctes: [], parts: [this.merged([this.values(), this.tailValues()])] };
     const [hoursFrom, hoursTo] = this.span(hours);
     const ctes = [this.dirtyHours(hoursFrom, hoursTo)];
-    const values = this.values(this.valuesAround(hours, hoursFrom, hoursTo));
-    const whole = `h.bucket >= ${hoursFrom} AND h.bucket < ${hoursTo} AND NOT EXISTS (
-      SELECT FROM dirty_hours d WHERE d.series_id = h.series_id AND d.bucket = h.bucket AND d.bucket >= ${RAW_FROM})`;
+    const values = [
+      ...(this.plan.from < hours.from ? [this.edge(this.from, hoursFrom)] : []),
+      ...(this.plan.to > hours.to ? [this.edge(hoursTo, this.to)] : []),
+      this.dirtyValues(hoursFrom, hoursTo),
+      this.tailValues(),
+    ];
+    const whole = `h.bucket >= ${hoursFrom} AND h.bucket < ${hoursTo} AND ${unchanged('dirty_hours')}`;
     if (days === undefined) {
-      const hourly = this.aggregates('metric_hourly', whole);
-      const levels =
+      const parts =
         bucket === '1h'
-          ? `${this.complete('metric_hourly', whole)} UNION ALL ${this.merged([values])}`
-          : this.merged([hourly, values]);
-      return { ctes, levels };
+          ? [this.complete('metric_hourly', whole), this.merged(values)]
+          : [this.merged([this.aggregates(HOURS, whole), ...values])];
+      return { ctes, parts };
     }
     const [daysFrom, daysTo] = this.span(days);
     ctes.push(this.dirtyDays(daysFrom, daysTo));
-    const wholeDay = `h.bucket >= ${daysFrom} AND h.bucket < ${daysTo} AND NOT EXISTS (
-      SELECT FROM dirty_days d WHERE d.series_id = h.series_id AND d.bucket = h.bucket)`;
-    const hourly = [
-      ...(hours.from < days.from ? [this.aggregates('metric_hourly', `${whole} AND h.bucket < ${daysFrom}`)] : []),
-      ...(hours.to > days.to ? [this.aggregates('metric_hourly', `${whole} AND h.bucket >= ${daysTo}`)] : []),
+    const wholeDay = `h.bucket >= ${daysFrom} AND h.bucket < ${daysTo} AND ${unchanged('dirty_days')}`;
+    const rest = [
+      ...(hours.from < days.from ? [this.aggregates(HOURS, `${whole} AND h.bucket < ${daysFrom}`)] : []),
+      ...(hours.to > days.to ? [this.aggregates(HOURS, `${whole} AND h.bucket >= ${daysTo}`)] : []),
       this.aggregates(
-        'metric_hourly',
+        `dirty_days s JOIN metric_hourly h ON h.bucket >= s.bucket AND h.bucket < s.bucket + interval '24 hours' AND h.series_id = s.series_id`,
         whole,
-        `JOIN dirty_days c ON c.series_id = s.id AND h.bucket >= c.bucket AND h.bucket < c.bucket + interval '24 hours'`,
       ),
+      ...values,
     ];
-    const levels =
+    const parts =
       bucket === '1d'
-        ? `${this.complete('metric_daily', wholeDay)} UNION ALL ${this.merged([...hourly, values])}`
-        : this.merged([this.aggregates('metric_daily', wholeDay), ...hourly, values]);
-    return { ctes, levels };
+        ? [this.complete('metric_daily', wholeDay), this.merged(rest)]
+        : [this.merged([this.aggregates(DAYS, wholeDay), ...rest])];
+    return { ctes, parts };
   }
 
   /** Rows that are whole buckets already. */
   private complete(table: string, where: string): string {
     return `SELECT h.series_id, ${this.names}h.bucket, h.close, h.high, h.low, h.sum / h.samples AS mean
-  FROM series s JOIN ${table} h ON h.series_id = s.id WHERE ${where}`;
+  FROM ${this.options.lookup} s JOIN ${table} h ON h.series_id = s.id WHERE ${where}`;
   }
 
-  /** Parts of buckets that still have to be put together. */
-  private aggregates(table: string, where: string, join = ''): string {
-    return `SELECT h.series_id, ${this.names}${this.bucketOf('h.bucket')} AS bucket, h.close, h.closed_at, h.high, h.low, h.sum, h.samples
-  FROM series s JOIN ${table} h ON h.series_id = s.id ${join} WHERE ${where}`;
+  /** Rows as parts of buckets that still have to be put together. */
+  private aggregates(from: string, where: string): string {
+    return `SELECT h.series_id, ${this.bucketOf('h.bucket')} AS bucket, h.close, h.closed_at, 0::bigint AS closed_seq, h.high, h.low,
+    h.sum, h.samples
+  FROM ${from} WHERE ${where}`;
   }
 
-  private merged(pieces: readonly string[]): string {
-    return `SELECT x.series_id, ${this.grouped}x.bucket, (array_agg(x.close ORDER BY x.closed_at DESC))[1] AS close, max(x.high) AS high,
-    min(x.low) AS low, sum(x.sum) / sum(x.samples) AS mean
-  FROM (${pieces.join(' UNION ALL ')}) x GROUP BY x.series_id, ${this.grouped}x.bucket`;
+  /** Buckets of their parts. Properties come last: what is grouped and sorted before is numbers and times only. */
+  private merged(parts: readonly string[]): string {
+    return `SELECT m.series_id, ${this.names}m.bucket, m.close, m.high, m.low, m.mean
+  FROM (SELECT x.series_id, x.bucket, (array_agg(x.close ORDER BY x.closed_at DESC, x.closed_seq DESC))[1] AS close,
+    max(x.high) AS high, min(x.low) AS low, sum(x.sum) / sum(x.samples) AS mean
+    FROM (${parts.join(' UNION ALL ')}) x GROUP BY x.series_id, x.bucket) m JOIN series s ON s.id = m.series_id`;
   }
 
-  /** Single values as parts of buckets: one per series and bucket. */
-  private values(points: string): string {
-    return `SELECT x.series_id, ${this.grouped}x.bucket, (array_agg(x.value ORDER BY x.at DESC, x.seq DESC))[1] AS close,
-    max(x.at) AS closed_at, max(x.value) AS high, min(x.value) AS low, sum(x.value) AS sum, count(*)::integer AS samples
-  FROM (${points}) x GROUP BY x.series_id, ${this.grouped}x.bucket`;
+  /** Single values `p` as parts of buckets: one per series and bucket. */
+  private partOf(from: string, bucket: string): string {
+    return `SELECT p.series_id, ${bucket} AS bucket, (array_agg(p.value ORDER BY p.at DESC, p.seq DESC))[1] AS close, max(p.at) AS closed_at,
+    (array_agg(p.seq ORDER BY p.at DESC, p.seq DESC))[1] AS closed_seq, max(p.value) AS high, min(p.value) AS low,
+    sum(p.value) AS sum, count(*)::integer AS samples
+  FROM ${from} GROUP BY 1, 2`;
   }
 
-  private singleValues(): string {
-    return `SELECT q.series_id, ${this.names}q.at AS bucket, q.value AS close, q.seq
-  FROM series s JOIN metric_points q ON q.series_id = s.id WHERE q.at >= ${this.from} AND q.at < ${this.to}
-  UNION ALL SELECT s.id, ${this.names}t.at, t.value, t.seq
-  FROM series s JOIN tail t ON t.subject = s.key_subject AND t.chain = s.key_chain WHERE t.at >= ${this.from} AND t.at < ${this.to}`;
+  private values(): string {
+    const points = `recorded s JOIN metric_points p ON p.series_id = s.id WHERE p.at >= ${this.from} AND p.at < ${this.to}`;
+    return this.partOf(points, this.bucketOf('p.at'));
   }
 
-  private allValues(): string {
-    return `${this.points(`q.at >= ${this.from} AND q.at < ${this.to}`)} UNION ALL ${this.tailValues()}`;
+  /**
+   * What is before the first whole hour, or behind the last: less than an hour, so that it is in one bucket. The list of
+   * series makes of it one pass over the primary key, in its order, however many values the open hour has by now.
+   */
+  private edge(from: string, to: string): string {
+    const points = `metric_points p WHERE p.series_id = ANY (ARRAY(SELECT id FROM recorded)) AND p.at >= ${from} AND p.at < ${to}`;
+    return this.partOf(points, this.bucketOf(from));
   }
 
-  private valuesAround(hours: Span, hoursFrom: string, hoursTo: string): string {
-    const pieces = [
-      ...(this.plan.from < hours.from ? [this.points(`q.at >= ${this.from} AND q.at < ${hoursFrom}`)] : []),
-      ...(this.plan.to > hours.to ? [this.points(`q.at >= ${hoursTo} AND q.at < ${this.to}`)] : []),
-      this.points(
-        // The span says nothing new; by it the planner leaves out partitions.
-        `d.bucket >= ${RAW_FROM} AND q.at >= ${hoursFrom} AND q.at < ${hoursTo}`,
-        `JOIN dirty_hours d ON d.series_id = s.id`,
-        `AND q.at >= d.bucket AND q.at < d.bucket + interval '1 hour'`,
-      ),
-      this.tailValues(),
-    ];
-    return pieces.join(' UNION ALL ');
-  }
-
-  private points(where: string, join = '', on = ''): string {
-    return `SELECT q.series_id, ${this.names}${this.bucketOf('q.at')} AS bucket, q.at, q.seq, q.value
-  FROM series s ${join} JOIN metric_points q ON q.series_id = s.id ${on} WHERE ${where}`;
+  private dirtyValues(hoursFrom: string, hoursTo: string): string {
+    // The span says nothing new; by it the planner leaves out partitions.
+    const points = `dirty_hours d
+  JOIN metric_points p ON p.series_id = d.series_id AND p.at >= d.bucket AND p.at < d.bucket + interval '1 hour'
+  WHERE p.at >= ${hoursFrom} AND p.at < ${hoursTo}`;
+    return this.partOf(points, this.bucketOf('d.bucket'));
   }
 
   private tailValues(): string {
-    return `SELECT s.id, ${this.names}${this.bucketOf('t.at')} AS bucket, t.at, t.seq, t.value
-  FROM series s JOIN tail t ON t.subject = s.key_subject AND t.chain = s.key_chain WHERE t.at >= ${this.from} AND t.at < ${this.to}`;
+    return this.partOf(`tail p WHERE p.at >= ${this.from} AND p.at < ${this.to}`, this.bucketOf('p.at'));
   }
 
+  private singleValues(): string[] {
+    const recorded = `SELECT p.series_id, ${this.names}p.at AS bucket, p.value AS close, p.seq
+  FROM recorded s JOIN metric_points p ON p.series_id = s.id WHERE p.at >= ${this.from} AND p.at < ${this.to}`;
+    const late = `SELECT p.series_id, ${this.names}p.at AS bucket, p.value AS close, p.seq
+  FROM tail p JOIN series s ON s.id = p.series_id WHERE p.at >= ${this.from} AND p.at < ${this.to}`;
+    return [recorded, late];
+  }
+
+  /** Kept to the series asked for by a list that is hashed, whatever the planner believes of the number of marks. */
   private dirtyHours(from: string, to: string): string {
     return `dirty_hours AS MATERIALIZED (
-  SELECT d.series_id, d.bucket FROM history_dirty d WHERE d.bucket >= ${from} AND d.bucket < ${to}
-  UNION SELECT s.id, date_trunc('hour', t.at, 'UTC') FROM tail t JOIN series s ON s.key_subject = t.subject AND s.key_chain = t.chain
-  WHERE t.at >= ${from} AND t.at < ${to})`;
+  SELECT m.series_id, m.bucket FROM (
+    SELECT d.series_id, d.bucket FROM history_dirty d WHERE d.bucket >= ${from} AND d.bucket < ${to}
+    UNION SELECT t.series_id, date_trunc('hour', t.at, 'UTC') FROM tail t WHERE t.at >= ${from} AND t.at < ${to}
+  ) m WHERE m.bucket >= ${RAW_FROM} AND (m.series_id IN (SELECT id FROM recorded)) IS TRUE)`;
   }
 
   private dirtyDays(from: string, to: string): string {

@@ -10,16 +10,16 @@ import { QUERY_LIMITS } from './limits.js';
 
 /** Columns of `metric_series` and what belongs to it, by the dataset's field. */
 const SERIES: Readonly<
-  Record<'tvl' | 'price', { from: string; key: string; fields: Readonly<Record<string, string>> }>
+  Record<'tvl' | 'price', { recorded: string; from: string; fields: Readonly<Record<string, string>> }>
 > = {
   tvl: {
     from: 'LEFT JOIN protocols p ON p.slug = r.subject',
-    key: `s.metric = 'tvl'`,
+    recorded: `(SELECT id, subject, chain FROM metric_series WHERE metric = 'tvl')`,
     fields: { protocol: 'r.subject', chain: 'r.chain', name: 'p.name', category: 'p.category', symbol: 'p.symbol' },
   },
   price: {
     from: 'LEFT JOIN token_prices p ON p.token = r.subject',
-    key: `s.metric = 'price'`,
+    recorded: `(SELECT id, subject, chain FROM metric_series WHERE metric = 'price')`,
     fields: { token: 'r.subject', chain: 'p.chain', symbol: 'p.symbol' },
   },
 };
@@ -37,18 +37,25 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   const { ofSeries, ofValues } = split(dataset, query.where);
   const expression = (name: string): KeyExpression => levelField(dataset, name, plan.fill);
   const used = usedFields(query, dataset, ofValues, shown);
-  const pieces = levelPieces(plan, used, single, parameters);
+  const asked = seriesAsked(query, plan, ofSeries, parameters);
+  // A page finds its few series by their numbers; groups need all of them.
+  const lookup = query.aggregations.length > 0 ? 'recorded' : `(${asked(SERIES[plan.metric].recorded)})`;
+  const pieces = levelPieces(plan, { used, single, lookup }, parameters);
   const filled =
     plan.bucket !== undefined && plan.fill !== 'none' && (query.aggregations.length === 0 || plan.fill === 'previous');
   return {
     ctes: [
       tail(plan),
-      series(query, plan, ofSeries, parameters),
+      `recorded AS MATERIALIZED (${asked(SERIES[plan.metric].recorded)})`,
+      `newcomers AS MATERIALIZED (${asked(NEW_SERIES)})`,
+      `series AS NOT MATERIALIZED (SELECT * FROM ${lookup} r UNION ALL SELECT * FROM newcomers)`,
       ...pieces.ctes,
-      `levels AS (${pieces.levels})`,
+      ...pieces.parts.map((part, index) => `levels_${index} AS NOT MATERIALIZED (${part})`),
+      `levels AS (${pieces.parts.map((_, index) => `SELECT * FROM levels_${index}`).join(' UNION ALL ')})`,
       ...(filled && plan.bucket !== undefined ? fillCtes(plan, plan.bucket, used, parameters) : []),
     ],
     from: `${filled ? 'filled' : 'levels'} l`,
+    parts: filled ? [] : pieces.parts.map((_, index) => `levels_${index} l`),
     where: ofValues.map((part) => conditionSql(part, expression, parameters)),
     columns: shown,
     expression,
@@ -97,12 +104,26 @@ function usedFields(
   return fieldNames(dataset, (field) => field.history === 'series').filter((name) => names.has(name));
 }
 
-const tail = ({ metric }: LevelPlan): string =>
-  `tail AS MATERIALIZED (SELECT subject, chain, at, value, seq FROM history_tail WHERE metric = '${metric}')`;
+/** Values that only the log knows yet, by series; those of new series get numbers that no series has. */
+const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
+  SELECT coalesce(s.id, -dense_rank() OVER (ORDER BY t.subject, t.chain)::integer) AS series_id, t.subject, t.chain, t.at, t.value, t.seq
+  FROM history_tail t LEFT JOIN metric_series s ON s.metric = '${metric}' AND s.subject = t.subject AND s.chain = t.chain
+  WHERE t.metric = '${metric}')`;
 
-/** The series asked for, also those that only the tail knows yet: these get numbers that no series has. */
-function series(query: Query, plan: LevelPlan, conditions: readonly Condition[], parameters: SqlParameters): string {
-  const { from, key, fields } = SERIES[plan.metric];
+/** A total stops counting with the first value of a real chain, also when history has not heard of that chain yet. */
+const NO_REAL_CHAIN_IN_TAIL = `(r.chain <> 'all' OR NOT EXISTS (SELECT FROM tail t WHERE t.subject = r.subject AND is_real_chain(t.chain)))`;
+
+/** Those that only the tail knows yet. */
+const NEW_SERIES = '(SELECT DISTINCT series_id AS id, subject, chain FROM tail WHERE series_id < 0)';
+
+/** Of series with id, subject and chain those asked for, with their properties. */
+function seriesAsked(
+  query: Query,
+  plan: LevelPlan,
+  conditions: readonly Condition[],
+  parameters: SqlParameters,
+): (of: string) => string {
+  const { from, fields } = SERIES[plan.metric];
   const dataset = datasetOf(query.dataset);
   const lookup = (name: string): KeyExpression => ({
     sql: fields[name] ?? 'NULL',
@@ -111,22 +132,18 @@ function series(query: Query, plan: LevelPlan, conditions: readonly Condition[],
   });
   const where = conditions.map((part) => conditionSql(part, lookup, parameters));
   const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
-  if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES);
-  const columns = Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`);
-  return `series AS MATERIALIZED (
-  SELECT r.id, r.subject AS key_subject, r.chain AS key_chain, ${columns.join(', ')}
-  FROM (
-    SELECT s.id, s.subject, s.chain FROM metric_series s WHERE ${key}
-    UNION ALL
-    SELECT -row_number() OVER ()::integer, t.subject, t.chain FROM (SELECT DISTINCT subject, chain FROM tail) t
-    WHERE NOT EXISTS (SELECT FROM metric_series s WHERE ${key} AND s.subject = t.subject AND s.chain = t.chain)
-  ) r ${from}
-  ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''})`;
+  if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES, NO_REAL_CHAIN_IN_TAIL);
+  const columns = ['r.id', ...Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`)].join(', ');
+  const condition = where.length > 0 ? `\n  WHERE ${where.join(' AND ')}` : '';
+  return (of) => `SELECT ${columns}\n  FROM ${of} r ${from}${condition}`;
 }
 
-/** Every bucket of every series; with `previous` the last value before it stands in for what is missing. */
+/**
+ * Every bucket of every series; with `previous` the last value before it stands in for what is missing: a single value,
+ * written or still in the log's tail, else the close of an hour of which single values are no longer kept.
+ */
 function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], parameters: SqlParameters): string[] {
-  const starts = bucketStarts(bucket, plan.from, plan.to, QUERY_LIMITS.filledCells);
+  const starts = bucketStarts(bucket, plan.from, plan.to, QUERY_LIMITS.filledBuckets);
   const list = parameters.add(
     starts.map((start) => new Date(start).toISOString()),
     'timestamptz[]',
@@ -143,12 +160,15 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
   }
   const from = parameters.add(new Date(plan.from).toISOString(), 'timestamptz');
   return [
+    `late_seeds AS (
+  SELECT DISTINCT ON (series_id) series_id, at, seq, value FROM tail WHERE at < ${from} ORDER BY series_id, at DESC, seq DESC)`,
     `seeds AS MATERIALIZED (
-  SELECT s.id, coalesce(
-    (SELECT q.value FROM metric_points q WHERE q.series_id = s.id AND q.at < ${from} ORDER BY q.at DESC, q.seq DESC LIMIT 1),
+  SELECT s.id, coalesce(CASE WHEN p.at IS NULL OR (p.at, p.seq) < (t.at, t.seq) THEN t.value END, p.value,
     (SELECT q.close FROM metric_hourly q WHERE q.series_id = s.id AND q.bucket < ${from} AND q.closed_at < ${from}
      ORDER BY q.bucket DESC LIMIT 1)) AS value
-  FROM series s)`,
+  FROM series s LEFT JOIN late_seeds t ON t.series_id = s.id
+  LEFT JOIN LATERAL (SELECT q.at, q.seq, q.value FROM metric_points q WHERE q.series_id = s.id AND q.at < ${from}
+    ORDER BY q.at DESC, q.seq DESC LIMIT 1) p ON true)`,
     grid,
     `carried AS (
   SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean,

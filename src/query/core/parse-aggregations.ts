@@ -14,6 +14,8 @@ interface Parsed {
 
 const MEMBERS = ['field', 'operation', 'p', 'over_time', 'group_by', 'as'];
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+/** Columns of buckets and of live rows, and what is no plain member in many a client. */
+const TAKEN: ReadonlySet<string> = new Set(['time', '_key', '__proto__']);
 const NUMERIC: ReadonlySet<Operation> = new Set(['sum', 'avg', 'min', 'max', 'percentile']);
 
 /** The aggregates and what they are grouped by: the same for all of one query. */
@@ -129,9 +131,9 @@ function shareOf(value: unknown, operation: Operation, pointer: string, faults: 
 
 function nameOf(value: unknown, fallback: string, pointer: string, faults: Faults): string {
   if (value === undefined || value === null) return fallback;
-  if (typeof value === 'string' && NAME.test(value) && value !== 'time' && value !== '_key') return value;
-  const detail =
-    'Name the column with up to 63 letters, digits and _, not beginning with a digit; time and _key are taken.';
+  if (typeof value === 'string' && NAME.test(value) && !TAKEN.has(value)) return value;
+  const taken = [...TAKEN].join(', ');
+  const detail = `Name the column with up to 63 letters, digits and _, not beginning with a digit; taken are ${taken}.`;
   faults.add(pointer, 'invalid_name', detail);
   return fallback;
 }

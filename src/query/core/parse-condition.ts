@@ -3,6 +3,7 @@ import type { FieldType } from './datasets.js';
 import { at, shown, type Faults } from './faults.js';
 import { LONGEST_TEXT, QUERY_LIMITS } from './limits.js';
 import { isPlain, objectOf } from './parse-input.js';
+import { isoTime, parseIso } from './time.js';
 
 /** What a condition may speak of. */
 export interface Subject {
@@ -19,7 +20,6 @@ export interface ConditionScope {
 }
 
 const GROUPS = ['and', 'or', 'not'] as const;
-const ISO_TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 const NUMBERS_ONLY: ReadonlySet<Operator> = new Set(['gt', 'gte', 'lt', 'lte', 'between']);
 
 /** A condition tree of the request. Goes no deeper than the limit, whatever the client nests. */
@@ -132,9 +132,15 @@ function valuesOf(
 ): Value[] | undefined {
   if (operator === 'in' || operator === 'nin') return listOf(value, subject, pointer, faults);
   if (operator === 'between') {
-    if (Array.isArray(value) && value.length === 2) return listOf(value, subject, pointer, faults);
-    faults.add(pointer, 'invalid_type', 'between takes a list of two values, the lower one first; both count.');
-    return undefined;
+    const detail = 'between takes a list of two values, the lower one first; both count.';
+    if (!Array.isArray(value) || value.length !== 2) {
+      faults.add(pointer, 'invalid_type', detail);
+      return undefined;
+    }
+    const ends = listOf(value, subject, pointer, faults);
+    const [low = 0, high = 0] = ends ?? [];
+    if (low > high) faults.add(pointer, 'empty_range', detail);
+    return ends;
   }
   const one = valueOf(value, operator === 'like' ? { type: subject.type } : subject, pointer, faults);
   return one === undefined ? undefined : [one];
@@ -159,12 +165,12 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
   switch (subject.type) {
     case 'number':
       return numberOf(value, pointer, faults);
-    case 'time':
-      if (typeof value === 'string' && ISO_TIME.test(value) && !Number.isNaN(Date.parse(value))) {
-        return new Date(value).toISOString();
-      }
+    case 'time': {
+      const time = typeof value === 'string' ? parseIso(value) : undefined;
+      if (time !== undefined) return isoTime(time);
       faults.add(pointer, 'invalid_time', 'Give a time in ISO 8601 with a zone, like 2026-11-20T10:00:00Z.');
       return undefined;
+    }
     default:
       if (typeof value === 'string' && isPlain(value, LONGEST_TEXT)) return subject.normalise?.(value) ?? value;
       faults.add(pointer, 'invalid_type', `Give a text of at most ${LONGEST_TEXT} characters without zero bytes.`);

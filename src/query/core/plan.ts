@@ -1,7 +1,8 @@
 import type { Bucket, Fill, Query } from './ast.js';
 import { datasetOf } from './datasets.js';
 import { queryFault } from './faults.js';
-import { ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime, parseTime } from './time.js';
+import { QUERY_LIMITS } from './limits.js';
+import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime, parseTime } from './time.js';
 
 /** From where an answer comes: `meta.source`. */
 export type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';
@@ -51,6 +52,7 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
     return { now, range: undefined, levels: undefined, sources: [dataset.timeField === undefined ? 'current' : 'log'] };
   }
   const asked = range ?? rangeOf(query.time, now);
+  checkFill(query.time, asked);
   if (dataset.metric === undefined) return { now, range: asked, levels: undefined, sources: ['log'] };
   const { bucket, fill } = query.time;
   const single = query.aggregations.length === 0 && bucket === undefined;
@@ -67,6 +69,14 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
   const days = hours && (bucket === undefined || COARSE.has(bucket)) ? whole(DAY_MS, from, to) : undefined;
   const levels: LevelPlan = { metric: dataset.metric, from, to, bucket, fill, hours, days };
   return { now, range: asked, levels, sources: sourcesOf(levels) };
+}
+
+function checkFill({ bucket, fill }: NonNullable<Query['time']>, { from, to }: Span): void {
+  if (bucket === undefined || fill === 'none') return;
+  const most = QUERY_LIMITS.filledBuckets;
+  if (bucketStarts(bucket, from, to, most + 1).length <= most) return;
+  const detail = `At most ${most} buckets with fill; use a longer time.bucket, a shorter range, or fill none.`;
+  throw queryFault('limit_exceeded', '/time', 'too_many_buckets', detail);
 }
 
 function rangeOf(time: NonNullable<Query['time']>, now: number): Span {

@@ -23,6 +23,8 @@ export interface Relation {
   /** `WITH` entries, without the word. */
   readonly ctes: readonly string[];
   readonly from: string;
+  /** The same in disjoint parts, where it has several: each finds the first rows of an order sooner than all together. */
+  readonly parts: readonly string[];
   /** What its rows must fulfil, the query's own condition included. */
   readonly where: readonly string[];
   /** What rows show, in order. */
@@ -67,6 +69,7 @@ export function currentRelation(
   return {
     ctes: [],
     from: dataset.from,
+    parts: [],
     where: conditions,
     columns: fieldNames(dataset).map((name) => ({
       name,

@@ -36,9 +36,15 @@ export function rowsStatement(query: Query, plan: Plan, position: readonly KeyVa
   const keyset = new Keyset(relation, query.sort);
   const where = [...relation.where, ...(position && keyset.fits(position) ? [keyset.after(position, parameters)] : [])];
   const shown = relation.columns.map(({ name }) => shownSql(relation.expression(name)));
-  const text = `${withCtes(relation)}SELECT ${[...shown, ...keyset.columns()].join(', ')}
-FROM ${relation.from}${whereSql(where)}
-ORDER BY ${keyset.orderBy()} LIMIT ${query.limit + 1}`;
+  const selected = [...shown, ...keyset.columns()];
+  const first = `LIMIT ${query.limit + 1}`;
+  const page = (from: string): string =>
+    `SELECT ${selected.join(', ')}\nFROM ${from}${whereSql(where)}\nORDER BY ${keyset.orderBy()} ${first}`;
+  const pages =
+    relation.parts.length < 2
+      ? page(relation.from)
+      : `${relation.parts.map((part) => `(${page(part)})`).join('\nUNION ALL ')}\nORDER BY ${keyset.orderOf(shown.length)} ${first}`;
+  const text = `${withCtes(relation)}${pages}`;
   return { text, values: parameters.values, columns: relation.columns, keyset };
 }
 

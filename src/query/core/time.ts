@@ -20,12 +20,17 @@ const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
   '1w': WEEK_MS,
 };
 
-/** Unix milliseconds of `now`, `now-24h` (m, h, d, w), an ISO date, or an ISO time with a zone; undefined for others. */
+/** Unix milliseconds of an ISO date, or an ISO time with a zone, of the years 1970 to 2999; undefined for others. */
+export function parseIso(text: string): number | undefined {
+  const time = ISO.test(text) ? Date.parse(text) : Number.NaN;
+  return time >= 0 && time < 32_503_680_000_000 ? time : undefined;
+}
+
+/** Unix milliseconds of `now`, `now-24h` (m, h, d, w), and of what `parseIso` takes; undefined for others. */
 export function parseTime(text: string, now: number): number | undefined {
   const relative = RELATIVE.exec(text);
   if (relative) return now - Number(relative[1] ?? 0) * (UNITS_MS[relative[2] ?? ''] ?? 0);
-  const time = ISO.test(text) ? Date.parse(text) : Number.NaN;
-  return time >= 0 && time < 32_503_680_000_000 ? time : undefined;
+  return parseIso(text);
 }
 
 /** Start of the bucket that a moment falls into, in UTC; weeks begin on Monday. */

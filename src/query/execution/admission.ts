@@ -2,30 +2,56 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
+import type { Cost } from '../core/cost.js';
 import { QueryPool } from './query-pool.js';
 
-/** Who would wait longer is told to come back instead. */
-const LONGEST_WAIT_MS = 10_000;
+/** Who would wait longer is told to come back instead: of its 30 s a query keeps a third to run. */
+const LONGEST_WAIT_MS = 20_000;
 const LONGEST_QUEUE = 2_000;
-/** Weight of the newest duration in the running mean. */
-const NEWEST = 0.1;
+/** What a query costs whatever it reads, in rows: planning and the way there and back. */
+const EVERY_QUERY_ROWS = 3_000;
+/** Share that the past keeps with every query that ends. */
+const KEPT = 0.95;
 
 type Class = 'light' | 'heavy';
 
 interface Waiting {
+  readonly rows: number;
   readonly start: () => void;
   readonly refuse: (error: unknown) => void;
 }
 
+/** How long queries of one class have taken for how many rows, the newest counting most. */
+class Pace {
+  constructor(
+    private ms: number,
+    private rows: number,
+  ) {}
+
+  note(rows: number, ms: number): void {
+    this.ms = KEPT * this.ms + ms;
+    this.rows = KEPT * this.rows + rows;
+  }
+
+  msOf(rows: number): number {
+    return (rows * this.ms) / this.rows;
+  }
+}
+
 /**
  * Lets in as many queries as there are connections, heavy ones on half of them at most. The others wait in order, light
- * ones first, unless their turn will not come in time: then they are refused at once.
+ * ones first, unless their turn will not come in time: then they are refused at once. When that is follows from what those
+ * before them have to read: a crowd of small queries is no reason to turn anyone away.
  */
 @Injectable()
 export class Admission {
   private readonly running: Record<Class, number> = { light: 0, heavy: 0 };
   private readonly queues: Record<Class, Set<Waiting>> = { light: new Set(), heavy: new Set() };
-  private readonly meanMs: Record<Class, number> = { light: 10, heavy: 300 };
+  private readonly waitingRows: Record<Class, number> = { light: 0, heavy: 0 };
+  private readonly pace: Record<Class, Pace> = {
+    light: new Pace(200, 20 * (EVERY_QUERY_ROWS + 2_000)),
+    heavy: new Pace(20 * 500, 20 * 1_000_000),
+  };
   private readonly refused: Counter;
   /** Queries that wait for a connection. */
   readonly waiting: Gauge;
@@ -51,25 +77,26 @@ export class Admission {
   }
 
   /** Runs the work when its turn comes. Throws `unavailable` with the time after which a retry makes sense. */
-  async run<T>(heavy: boolean, waitMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const kind = heavy ? 'heavy' : 'light';
-    await this.turn(kind, Math.min(waitMs, LONGEST_WAIT_MS), signal);
+  async run<T>(cost: Cost, waitMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const kind = cost.heavy ? 'heavy' : 'light';
+    const rows = cost.rows + EVERY_QUERY_ROWS;
+    await this.turn(kind, rows, Math.min(waitMs, LONGEST_WAIT_MS), signal);
     const startedAt = performance.now();
     try {
       return await work();
     } finally {
-      this.meanMs[kind] += NEWEST * (performance.now() - startedAt - this.meanMs[kind]);
+      this.pace[kind].note(rows, performance.now() - startedAt);
       this.running[kind] -= 1;
       this.next();
     }
   }
 
-  private turn(kind: Class, waitMs: number, signal: AbortSignal): Promise<void> {
+  private turn(kind: Class, rows: number, waitMs: number, signal: AbortSignal): Promise<void> {
     if (this.queues[kind].size === 0 && this.mayRun(kind)) {
       this.running[kind] += 1;
       return Promise.resolve();
     }
-    const expectedMs = this.expectedWaitMs(kind);
+    const expectedMs = this.expectedWaitMs(kind, rows);
     if (expectedMs > waitMs || this.queues.light.size + this.queues.heavy.size >= LONGEST_QUEUE) {
       return Promise.reject(this.refusal(expectedMs));
     }
@@ -77,9 +104,10 @@ export class Admission {
       const end = (): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', leave);
-        this.queues[kind].delete(waiting);
+        if (this.queues[kind].delete(waiting)) this.waitingRows[kind] -= rows;
       };
       const waiting: Waiting = {
+        rows,
         start: () => {
           end();
           resolve();
@@ -90,9 +118,10 @@ export class Admission {
         },
       };
       const leave = (): void => waiting.refuse(signal.reason);
-      const timer = setTimeout(() => waiting.refuse(this.refusal(this.expectedWaitMs(kind))), waitMs);
+      const timer = setTimeout(() => waiting.refuse(this.refusal(this.expectedWaitMs(kind, rows))), waitMs);
       signal.addEventListener('abort', leave, { once: true });
       this.queues[kind].add(waiting);
+      this.waitingRows[kind] += rows;
     });
   }
 
@@ -118,9 +147,12 @@ export class Admission {
     }
   }
 
-  private expectedWaitMs(kind: Class): number {
-    const slots = kind === 'heavy' ? this.heavySlots : this.pool.size;
-    return ((this.queues[kind].size + 1) * this.meanMs[kind]) / slots;
+  /** Until those before it and itself are through. */
+  private expectedWaitMs(kind: Class, rows: number): number {
+    const { heavy } = this.queues;
+    const heavySlots = Math.min(this.heavySlots, this.running.heavy + heavy.size);
+    const slots = kind === 'heavy' ? this.heavySlots : Math.max(1, this.pool.size - heavySlots);
+    return this.pace[kind].msOf(this.waitingRows[kind] + rows) / slots;
   }
 
   private refusal(expectedMs: number): DomainError {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
 import pg from 'pg';
@@ -7,6 +8,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { queryFault } from '../core/faults.js';
 import { QUERY_LIMITS } from '../core/limits.js';
+import { giveWay } from './backend-priority.js';
 
 /** What the role may: read what everyone may, and the rows of the user whom the connection names. */
 const ROLE = 'rta_query';
@@ -23,9 +25,24 @@ const OPTIONS = [
   '-c client_connection_check_interval=250ms',
 ].join(' ');
 
+/** A connection keeps what it has prepared as long as it lives; with more statements than these it is replaced. */
+const MOST_PREPARED = 100;
+
 export interface PoolQuery {
   readonly text: string;
   readonly values: readonly unknown[];
+  /**
+   * Worth a plan for all values: of the same text there will be more, and none of them reads much. Planning one page takes
+   * four times as long as reading it.
+   */
+  readonly prepared?: boolean;
+}
+
+/** What a connection was told and keeps. */
+interface Session {
+  limit: string;
+  owner: string;
+  readonly prepared: Set<string>;
 }
 
 export interface RunOptions {
@@ -42,6 +59,7 @@ export class QueryPool implements OnApplicationShutdown {
   readonly size: number;
   private readonly logger = new Logger(QueryPool.name);
   private readonly pool: pg.Pool;
+  private readonly sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(database: Database, settings: Settings) {
     this.size = settings.queryPool ?? Math.max(2, availableParallelism());
@@ -54,29 +72,29 @@ export class QueryPool implements OnApplicationShutdown {
       keepAlive: true,
       types: valueTypes,
     });
-    this.pool.on('connect', (client) =>
-      client.on('error', (error) => this.logger.debug({ reason: error.message }, 'query connection lost')),
-    );
+    const embedded = settings.databaseUrl === undefined;
+    this.pool.on('connect', (client) => {
+      client.on('error', (error) => this.logger.debug({ reason: error.message }, 'query connection lost'));
+      // pg knows it, its types do not.
+      if (embedded && 'processID' in client && typeof client.processID === 'number') void giveWay(client.processID);
+    });
     this.pool.on('error', () => undefined);
   }
 
   /** Rows as arrays. Ends the statement when the signal is aborted or the time is up. */
   async run(statement: PoolQuery, { timeoutMs, owner, signal }: RunOptions): Promise<unknown[][]> {
-    signal.throwIfAborted();
-    const client = await this.pool.connect();
+    const client = await this.connection(signal);
     let broken = false;
     const leave = (): void => {
       broken = true;
       client.release(new Error('the client left'));
     };
     signal.addEventListener('abort', leave, { once: true });
+    const session = this.sessionOf(client);
     try {
-      const limit = String(Math.max(1, Math.floor(timeoutMs)));
-      await client.query(`SELECT set_config('statement_timeout', $1, false), set_config('rta.owner', $2, false)`, [
-        limit,
-        owner,
-      ]);
+      await introduce(client, session, timeoutMs, owner);
       const { rows } = await client.query<unknown[]>({
+        ...(statement.prepared && { name: nameOf(statement.text, session) }),
         text: statement.text,
         values: [...statement.values],
         rowMode: 'array',
@@ -87,13 +105,61 @@ export class QueryPool implements OnApplicationShutdown {
       throw explained(error);
     } finally {
       signal.removeEventListener('abort', leave);
-      if (!broken) client.release();
+      if (!broken) client.release(session.prepared.size > MOST_PREPARED);
     }
+  }
+
+  /** The next free connection, unless the client leaves before: then it is the next one's. */
+  private async connection(signal: AbortSignal): Promise<pg.PoolClient> {
+    signal.throwIfAborted();
+    const connecting = this.pool.connect();
+    const left = Promise.withResolvers<never>();
+    const leave = (): void => left.reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      return await Promise.race([connecting, left.promise]);
+    } catch (error) {
+      void connecting.then(
+        (client) => client.release(),
+        () => undefined,
+      );
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  private sessionOf(client: pg.PoolClient): Session {
+    const session = this.sessions.get(client) ?? { limit: '', owner: '', prepared: new Set() };
+    this.sessions.set(client, session);
+    return session;
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.pool.end();
   }
+}
+
+/**
+ * Tells the connection the limit of the next statement and whose rows it may see, unless it knows. The limit is in whole
+ * seconds where it is long, so that it rarely changes.
+ */
+async function introduce(client: pg.PoolClient, session: Session, timeoutMs: number, owner: string): Promise<void> {
+  const ms = timeoutMs > 2_000 ? Math.floor(timeoutMs / 1_000) * 1_000 : Math.max(1, Math.floor(timeoutMs));
+  const limit = String(ms);
+  if (session.limit === limit && session.owner === owner) return;
+  await client.query(`SELECT set_config('statement_timeout', $1, false), set_config('rta.owner', $2, false)`, [
+    limit,
+    owner,
+  ]);
+  session.limit = limit;
+  session.owner = owner;
+}
+
+function nameOf(text: string, session: Session): string {
+  const name = createHash('sha1').update(text).digest('base64url');
+  session.prepared.add(name);
+  return name;
 }
 
 const CANCELLED = '57014';

@@ -24,6 +24,9 @@ import { StoredFactsReader } from './stored-facts.js';
 /** Values of a time bucket up to which percentiles are taken of all of them instead of bins. */
 const EXACT_UP_TO_ROWS = 100_000;
 
+/** A page lies in one bucket, or goes on in the next. */
+const PREPARED_WINDOWS = 2;
+
 /** What the database gave for a query: a page of rows, or all groups in order. */
 export interface QueryResult {
   readonly rows: readonly Row[];
@@ -48,6 +51,8 @@ export interface RunContext {
   readonly range?: Span | undefined;
   /** Without waiting for a turn, for who limits itself. */
   readonly immediate?: boolean;
+  /** Called when it is the query's turn, before anything is read. */
+  readonly onStart?: () => void;
 }
 
 export interface Explanation {
@@ -74,9 +79,12 @@ export class QueryRunner {
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
-    const { plan, cost, binned } = await this.explain(query, context.range);
+    const expected = (await this.explain(query, context.range)).cost;
     const left = (): number => context.deadline - performance.now();
     const work = async (): Promise<QueryResult> => {
+      context.onStart?.();
+      // `now` is when its turn has come: who joined while it waited may know of something that happened meanwhile.
+      const { plan, cost, binned } = await this.explain(query, context.range);
       const options = (): RunOptions => ({ timeoutMs: left(), owner: context.owner, signal: context.signal });
       const answer =
         query.aggregations.length > 0
@@ -91,7 +99,7 @@ export class QueryRunner {
         relativeError: binned ? RELATIVE_ERROR : undefined,
       };
     };
-    return context.immediate ? await work() : await this.admission.run(cost.heavy, left(), context.signal, work);
+    return context.immediate ? await work() : await this.admission.run(expected, left(), context.signal, work);
   }
 
   /** In the order of time a page is put together from windows until it is full; else by one statement. */
@@ -108,11 +116,15 @@ export class QueryRunner {
     const windows = timeWindows(query, plan, position, length) ?? [undefined];
     const found: Row[] = [];
     const positions: KeyValue[][] = [];
+    let asked = 0;
     for (const window of windows) {
       const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
       const { keyset, columns, ...statement } = rowsStatement(query, part, position);
-      for (const row of await this.pool.run(statement, options())) {
-        found.push(answerRow(columns, row));
+      // The first windows are short whatever the query; later ones are as long as rows are rare.
+      const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
+      const rows = await this.pool.run({ ...statement, prepared }, options());
+      found.push(...answerRows(columns, rows));
+      for (const row of rows) {
         positions.push(row.slice(columns.length, columns.length + keyset.length) as KeyValue[]);
       }
       if (found.length >= wanted) break;
@@ -127,7 +139,7 @@ export class QueryRunner {
     const statement = groupsStatement(query, plan, binned);
     const found = await this.pool.run(statement, options);
     checkGroups(found.length);
-    const rows = found.map((row) => answerRow(statement.columns, row));
+    const rows = answerRows(statement.columns, found);
     return { rows: sortGroups(query, fillGroups(query, rows, plan.range)), next: undefined };
   }
 
@@ -144,14 +156,20 @@ function bucketsOf({ levels }: Plan): number {
   return bucketStarts(levels.bucket, levels.from, levels.to, QUERY_LIMITS.groups).length;
 }
 
-function answerRow(columns: readonly Column[], row: readonly unknown[]): Row {
-  return Object.fromEntries(
-    columns.map(({ name, type }, index) => [name, type === 'time' ? shownTime(row[index]) : row[index]]),
+/** Rows as answers show them. Many groups share few times: each is written once. */
+function answerRows(columns: readonly Column[], rows: readonly (readonly unknown[])[]): Row[] {
+  const times = new Map<number, string>();
+  const shown = (value: unknown): string | null => {
+    if (typeof value !== 'number') return null;
+    const text = times.get(value) ?? isoTime(value);
+    times.set(value, text);
+    return text;
+  };
+  return rows.map((row) =>
+    Object.fromEntries(
+      columns.map(({ name, type }, index) => [name, type === 'time' ? shown(row[index]) : row[index]]),
+    ),
   );
-}
-
-function shownTime(value: unknown): string | null {
-  return typeof value === 'number' ? isoTime(value) : null;
 }
 
 /** The whole time a query has, from now; for `RunContext.deadline`. */

@@ -59,7 +59,7 @@ async function build(task: AlertTask): Promise<Built> {
   loadHistory();
   let buildMs = 0;
   while (rules < task.rules) {
-    for (const end = Math.min(rules + SLICE, task.rules); rules < end; ) {
+    for (const end = Math.min(rules + SLICE, task.rules); rules < end;) {
       // One by one, so that the load leaves nothing but young garbage.
       const rule = load.rule((rules += 1));
       const begun = performance.now();

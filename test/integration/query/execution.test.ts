@@ -54,6 +54,71 @@ describe('the connections of queries', () => {
     expect(await waitFor(async () => (await sleeping()) === 0)).toBe(true);
   });
 
+  it('leave nothing behind for a client that left while it waited for one', async () => {
+    const held = Array.from({ length: pool.size }, () => {
+      const leaving = new AbortController();
+      return { leaving, done: pool.run(sleep, options(leaving.signal)).catch(() => undefined) };
+    });
+    await waitFor(async () => (await sleeping()) === pool.size);
+    const leaving = new AbortController();
+    const waiting = pool
+      .run({ text: 'SELECT 1', values: [] }, options(leaving.signal))
+      .catch((error: unknown) => error);
+    leaving.abort(new Error('gone'));
+    expect(String(await waiting)).toContain('gone');
+    for (const one of held) one.leaving.abort(new Error('gone'));
+    await Promise.all(held.map(({ done }) => done));
+    // Every connection can be had again.
+    const rows = await Promise.all(
+      Array.from({ length: pool.size + 1 }, () => pool.run({ text: 'SELECT 1', values: [] }, options())),
+    );
+    expect(rows).toEqual(Array.from({ length: pool.size + 1 }, () => [[1]]));
+  });
+
+  it('show each user what is his, also with a prepared statement', async () => {
+    const statement = { text: `SELECT current_setting('rta.owner')`, values: [], prepared: true };
+    const ask = (owner: string) => pool.run(statement, { ...options(), owner });
+    for (const owner of ['one', 'other', 'one', 'one', 'other', 'other']) expect(await ask(owner)).toEqual([[owner]]);
+  });
+
+  it('keep no more prepared statements than they should', async () => {
+    for (let n = 0; n < 250; n += 1) {
+      await pool.run(
+        { text: `SELECT ${n}, count(*) FROM pg_prepared_statements`, values: [], prepared: true },
+        options(),
+      );
+    }
+    const [row] = await pool.run({ text: 'SELECT count(*) FROM pg_prepared_statements', values: [] }, options());
+    expect(Number(row?.[0])).toBeLessThanOrEqual(101);
+  });
+
+  it('end the running statement of a request whose client closed its connection', async () => {
+    const blocker = await app.db.pool.connect();
+    try {
+      await blocker.query('BEGIN');
+      await blocker.query('LOCK TABLE protocol_tvl IN ACCESS EXCLUSIVE MODE');
+      const asking = request(`${app.url}/v1/query/advanced`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      });
+      asking.on('error', () => undefined);
+      asking.end('{}');
+      const running = async (): Promise<number> => {
+        const { rows } = await app.db.pool.query<{ n: number }>(
+          `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'defi-realtime-query' AND state = 'active'
+           AND wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        return rows[0]?.n ?? 0;
+      };
+      expect(await waitFor(async () => (await running()) === 1)).toBe(true);
+      asking.destroy();
+      expect(await waitFor(async () => (await running()) === 0)).toBe(true);
+    } finally {
+      await blocker.query('ROLLBACK');
+      blocker.release();
+    }
+  });
+
   it('hear of a client that closed its connection', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
@@ -71,13 +136,15 @@ describe('the connections of queries', () => {
   });
 });
 
+const costOf = (heavy: boolean) => ({ rows: heavy ? 1_000_000 : 2_000, heavy });
+
 /** Takes one of the places until it is released. */
 function hold(admission: Admission, heavy = false): () => void {
   let release = (): void => undefined;
   const done = new Promise<void>((resolve) => {
     release = resolve;
   });
-  void admission.run(heavy, 30_000, new AbortController().signal, () => done);
+  void admission.run(costOf(heavy), 30_000, new AbortController().signal, () => done);
   return release;
 }
 
@@ -89,7 +156,7 @@ describe('admission', () => {
       // Every one that waits makes the next one's turn later, until that is too late for it.
       const waits = Array.from({ length: 3_000 }, () => {
         const leave = new AbortController();
-        const outcome = admission.run(true, 10_000, leave.signal, () => Promise.resolve('ran'));
+        const outcome = admission.run(costOf(true), 10_000, leave.signal, () => Promise.resolve('ran'));
         return { leave, outcome: outcome.catch((error: { code?: string; retryAfterMs?: number }) => error) };
       });
       const refused = await waits.at(-1)?.outcome;
@@ -106,7 +173,7 @@ describe('admission', () => {
     const heavy = hold(admission, true);
     const order: string[] = [];
     const run = (name: string, isHeavy: boolean) =>
-      admission.run(isHeavy, 10_000, new AbortController().signal, async () => void order.push(name));
+      admission.run(costOf(isHeavy), 10_000, new AbortController().signal, async () => void order.push(name));
     const second = run('heavy', true);
     await run('light', false);
     heavy();
@@ -119,7 +186,10 @@ describe('admission', () => {
     const held = Array.from({ length: 2 }, () => hold(admission));
     const crowd = Array.from({ length: 2_500 }, () => {
       const leave = new AbortController();
-      return { leave, done: admission.run(false, 10_000, leave.signal, async () => undefined).catch(() => undefined) };
+      return {
+        leave,
+        done: admission.run(costOf(false), 10_000, leave.signal, async () => undefined).catch(() => undefined),
+      };
     });
     const answer = await fetch(`${app.url}/v1/query/advanced`, {
       method: 'POST',

@@ -1,69 +1,81 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseQuery } from '../../../src/query/core/parse-query.js';
-import { queryDeadline, QueryRunner, type QueryResult } from '../../../src/query/execution/query-runner.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Row } from './naive-query.js';
+import { queryParts, type QueryParts } from './query-parts.js';
 
-const PROTOCOLS = 30;
+const NAMES = 30;
 const PAGE = 7;
+/** Names that come in during a walk. */
+const INSERTS = 9;
 const DAY = 86_400_000;
 /** Four days ago: nothing that happens now falls into it. */
 const START = Math.floor(Date.now() / DAY) * DAY - 4 * DAY;
 const CATEGORIES = ['Dexs', 'Lending', null];
 
-let app: TestApp;
-let runner: QueryRunner;
-let inserted = 0;
+let parts: QueryParts;
 
 beforeAll(async () => {
-  app = await createTestApp();
-  runner = app.nest.get(QueryRunner, { strict: false });
-  for (let n = 0; n < PROTOCOLS; n += 1) await insert(`kept-${String(n).padStart(2, '0')}`, n);
+  parts = await queryParts();
+  for (let n = 0; n < NAMES; n += 1) await insert(keptName(n), n);
 });
-afterAll(() => app?.close());
+afterAll(() => parts?.close());
+afterEach(removeInserted);
 
-/** A protocol with a category that many have or none, a value that many have, and values every six hours. */
-async function insert(protocol: string, n: number): Promise<void> {
-  const { pool } = app.db;
-  await pool.query('INSERT INTO protocols (slug, name, category) VALUES ($1, $1, $2)', [
-    protocol,
-    CATEGORIES[n % CATEGORIES.length],
+const keptName = (n: number) => `kept-${String(n).padStart(2, '0')}`;
+
+/** A protocol with a category that many have or none, a value that many have, and values every six hours; a token alike. */
+async function insert(name: string, n: number): Promise<void> {
+  const { pool } = parts.db;
+  const category = CATEGORIES[n % CATEGORIES.length];
+  await pool.query('INSERT INTO protocols (slug, name, category) VALUES ($1, $1, $2)', [name, category]);
+  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, 'base', $2)`, [name, n % 5]);
+  await pool.query('INSERT INTO token_prices (token, price, market_cap) VALUES ($1, $2, $3)', [
+    name,
+    n % 5,
+    n % 4 === 0 ? null : n % 3,
   ]);
-  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, 'base', $2)`, [protocol, n % 5]);
   await pool.query(
     `WITH series AS (
-       INSERT INTO metric_series (metric, subject, chain) VALUES ('tvl', $1, 'base')
-       ON CONFLICT (metric, subject, chain) DO UPDATE SET subject = excluded.subject RETURNING id
+       INSERT INTO metric_series (metric, subject, chain) VALUES ('tvl', $1, 'base') RETURNING id
      ), added AS (
        INSERT INTO metric_points (series_id, at, value)
        SELECT id, at, $3 FROM series, generate_series($2::timestamptz, $2::timestamptz + interval '18 hours', '6 hours') AS at
        RETURNING series_id, at
      ) INSERT INTO history_dirty (series_id, bucket) SELECT series_id, date_trunc('hour', at, 'UTC') FROM added`,
-    [protocol, new Date(START).toISOString(), n % 5],
+    [name, new Date(START).toISOString(), n % 5],
   );
 }
 
-/** Every page of the answer, while rows are inserted between them. */
-async function walk(request: object): Promise<QueryResult['rows'][number][]> {
-  const query = parseQuery({ ...request, limit: PAGE });
-  const rows: QueryResult['rows'][number][] = [];
-  let page: Pick<QueryResult, 'next' | 'range'> = { next: undefined, range: undefined };
-  do {
-    const result = await runner.run(query, {
-      owner: 'tester',
-      signal: new AbortController().signal,
-      deadline: queryDeadline(),
-      position: page.next,
-      range: page.range,
-    });
-    rows.push(...result.rows);
-    page = result;
-    // Names before, between and behind those that are there.
-    if (rows.length % 3 === 0) await insert(`${['a', 'kept-1x', 'z'][inserted % 3]}-${inserted}`, inserted++);
-  } while (page.next !== undefined);
-  return rows;
+/** Every page of the answer, while rows are inserted between the first ones: before, between and behind those that are there. */
+function walk(request: object): Promise<readonly Row[]> {
+  let inserted = 0;
+  return parts.all({ ...request, limit: PAGE }, async () => {
+    if (inserted === INSERTS) return;
+    if (inserted % 2 === 0) await parts.rollups.run();
+    await insert(`${['a', 'kept-1x', 'z'][inserted % 3]}-${inserted}`, inserted++);
+  });
+}
+
+/** Leaves what is there all the time. */
+async function removeInserted(): Promise<void> {
+  for (const [table, column] of [
+    ['protocols', 'slug'],
+    ['protocol_tvl', 'protocol'],
+    ['token_prices', 'token'],
+  ]) {
+    await parts.db.pool.query(`DELETE FROM ${table} WHERE ${column} !~ '^kept-[0-9]{2}$'`);
+  }
+  await parts.db.pool.query(
+    `WITH gone AS (DELETE FROM metric_series WHERE subject !~ '^kept-[0-9]{2}$' RETURNING id),
+     hours AS (DELETE FROM metric_hourly h USING gone WHERE h.series_id = gone.id),
+     days AS (DELETE FROM metric_daily d USING gone WHERE d.series_id = gone.id),
+     marks AS (DELETE FROM history_dirty m USING gone WHERE m.series_id = gone.id)
+     DELETE FROM metric_points p USING gone WHERE p.series_id = gone.id`,
+  );
 }
 
 const range = { from: new Date(START).toISOString(), to: new Date(START + DAY).toISOString() };
+const sumBy = (field: string) => ({ aggregations: [{ field: 'tvl', operation: 'sum', group_by: field, as: 'total' }] });
+const capBy = { aggregations: [{ field: 'market_cap', operation: 'max', group_by: 'token', as: 'cap' }] };
 
 describe.each(['asc', 'desc'] as const)('a walk in the order %s', (order) => {
   it.each([
@@ -83,15 +95,32 @@ describe.each(['asc', 'desc'] as const)('a walk in the order %s', (order) => {
     ['buckets of time', { time: { ...range, bucket: '1h' }, sort: { field: 'time', order } }, 4],
     ['buckets of days', { time: { ...range, bucket: '1d' }, sort: { field: 'time', order } }, 1],
     ['buckets by value', { time: { ...range, bucket: '4h' }, sort: { field: 'tvl', order } }, 4],
+    [
+      'filled buckets by value',
+      { time: { ...range, bucket: '4h', fill: 'previous' }, sort: { field: 'tvl', order } },
+      6,
+    ],
+    ['buckets with gaps', { time: { ...range, bucket: '4h', fill: 'null' }, sort: { field: 'tvl', order } }, 6],
+    ['numbers that are missing', { dataset: 'prices', sort: { field: 'market_cap', order } }, 1],
+    ['groups by an aggregate that many share', { ...sumBy('protocol'), sort: { field: 'total', order } }, 1],
+    ['groups whose aggregate is missing', { dataset: 'prices', ...capBy, sort: { field: 'cap', order } }, 1],
+    [
+      'groups in buckets',
+      { time: { ...range, bucket: '4h' }, ...sumBy('protocol'), sort: { field: 'total', order } },
+      4,
+    ],
+    [
+      'groups in buckets with gaps',
+      { time: { ...range, bucket: '4h', fill: 'null' }, ...sumBy('protocol'), sort: { field: 'total', order } },
+      6,
+    ],
   ])('shows what is there all the time exactly once: %s', async (_, request, times) => {
     const rows = await walk(request);
-    const shown = rows.map((row) => `${String(row['protocol'])} ${String(row['time'])}`);
+    const nameOf = (row: Row): string => String(row['protocol'] ?? row['token']);
+    const shown = rows.map((row) => `${nameOf(row)} ${String(row['time'])}`);
     expect(new Set(shown).size).toBe(shown.length);
-    const kept = rows.flatMap(({ protocol }) => (String(protocol).startsWith('kept-') ? [String(protocol)] : []));
-    for (let n = 0; n < PROTOCOLS; n += 1) {
-      const name = `kept-${String(n).padStart(2, '0')}`;
-      expect(kept.filter((one) => one === name)).toHaveLength(times);
-    }
+    const kept = rows.map(nameOf).filter((name) => name.startsWith('kept-'));
+    for (let n = 0; n < NAMES; n += 1) expect(kept.filter((one) => one === keptName(n))).toHaveLength(times);
     const { field } = [request.sort].flat()[0] ?? { field: '' };
     expect(
       isOrdered(

@@ -2,154 +2,116 @@
  * The query language once more, written for reading: rows in memory, no planner, no aggregates kept. It knows requests
  * only, none of the product's code but where buckets begin.
  */
+import { bucketStarts } from '../../../src/query/core/time.js';
+import type { Bucket } from '../../../src/query/core/ast.js';
+import { ofDataset, type Candidate, type DatasetName, type World } from './naive-rows.js';
 
-/** One recorded value of a series. */
-export interface Point {
-  readonly at: number;
-  readonly value: number;
+export type Value = string | number | null;
+export type Row = Record<string, Value | readonly string[]>;
+export type Tree = { and: Tree[] } | { or: Tree[] } | { not: Tree } | { field: string; op: string; value?: unknown };
+
+export interface Aggregation {
+  field?: string;
+  operation: string;
+  p?: number;
+  over_time?: string;
+  group_by?: string[];
+  as?: string;
 }
 
-export interface Series {
-  readonly subject: string;
-  readonly chain: string;
-  /** Its value in the table now; absent when the row is gone. */
-  readonly current: number | undefined;
-  /** Oldest first, no two at one time. */
-  readonly points: readonly Point[];
-}
-
-export interface World {
-  readonly metric: 'tvl' | 'price';
-  readonly series: readonly Series[];
-  /** name, category, symbol (tvl) or symbol, chain (price), by subject. */
-  readonly properties: ReadonlyMap<string, Readonly<Record<string, string | null>>>;
-}
-
-type Value = string | number | null;
-export type Row = Record<string, Value>;
-type Tree = { and: Tree[] } | { or: Tree[] } | { not: Tree } | { field: string; op: string; value?: unknown };
+/** A request as a client would write it, but for its pages. */
 export interface Request {
+  dataset: DatasetName;
+  filters?: Readonly<Record<string, readonly string[] | { min?: number; max?: number }>>;
   where?: Tree;
-  time?: { from: string; to: string; bucket?: string; fill?: 'none' | 'null' | 'previous' };
-  aggregations?: {
-    field?: string;
-    operation: string;
-    p?: number;
-    over_time?: string;
-    group_by?: string[];
-    as: string;
-  }[];
+  time?: { from: string; to: string; bucket?: Bucket; fill?: 'none' | 'null' | 'previous' };
+  aggregations?: Aggregation[];
   having?: Tree;
+  sort?: { field: string; order: 'asc' | 'desc' }[];
 }
 
-/** A row on its way: what it shows, and the level of its bucket in every reading. */
-interface Level {
-  readonly fields: Row;
-  readonly level: { last: number | null; avg: number | null; min: number | null; max: number | null };
-}
-
-const REAL = (chain: string) => chain !== 'all' && !/(^|-)(staking|borrowed)$/.test(chain);
+const LIST_FIELDS: Readonly<Record<string, string>> = {
+  protocols: 'protocol',
+  chains: 'chain',
+  tokens: 'token',
+  categories: 'category',
+};
+const RANGE_FIELDS: Readonly<Record<string, string>> = { tvl_range: 'tvl', price_range: 'price' };
 
 /** The whole answer, in no order. */
-export function evaluate(
-  world: World,
-  request: Request,
-  starts: (bucket: string, from: number, to: number) => number[],
-): Row[] {
-  const levels = rowsOf(world, request, starts).filter(
-    (row) => request.where === undefined || holds(request.where, row.fields),
+export function evaluate(world: World, request: Request): Row[] {
+  const condition = conditionOf(request);
+  const candidates = ofDataset(world, request, fieldsOf(condition).includes('chain')).filter(({ fields }) =>
+    holds(condition, fields),
   );
-  const { aggregations = [] } = request;
-  if (aggregations.length === 0) return levels.map(({ fields }) => fields);
-  const keys = [...(request.time?.bucket ? ['time'] : []), ...(aggregations[0]?.group_by ?? [])];
-  const groups = new Map<string, Level[]>(keys.length === 0 ? [['[]', []]] : []);
-  for (const row of levels) {
-    const key = JSON.stringify(keys.map((name) => row.fields[name] ?? null));
-    groups.set(key, [...(groups.get(key) ?? []), row]);
+  const { aggregations = [], time } = request;
+  if (aggregations.length === 0) return candidates.map(({ fields }) => fields);
+  const keys = [...(time?.bucket ? ['time'] : []), ...(aggregations[0]?.group_by ?? [])];
+  const groups = new Map<string, Candidate[]>(keys.length === 0 ? [['[]', []]] : []);
+  for (const candidate of candidates) {
+    const key = JSON.stringify(keys.map((name) => candidate.fields[name] ?? null));
+    groups.set(key, [...(groups.get(key) ?? []), candidate]);
   }
   const rows = [...groups].map(([key, members]): Row => {
     const values = JSON.parse(key) as Value[];
     const row: Row = Object.fromEntries(keys.map((name, index) => [name, values[index] ?? null]));
-    for (const one of aggregations) row[one.as] = aggregate(one, members, world.metric);
+    for (const one of aggregations) row[nameOf(one)] = aggregate(one, members);
     return row;
   });
   const kept = rows.filter((row) => request.having === undefined || holds(request.having, row));
-  return request.time?.fill === 'null' ? withEmptyBuckets(kept, request, starts) : kept;
+  return time?.fill === 'null' ? withEmptyBuckets(kept, request) : kept;
 }
 
-function rowsOf(
-  world: World,
-  request: Request,
-  starts: (bucket: string, from: number, to: number) => number[],
-): Level[] {
-  const chosen = world.series.filter((series) => counts(world, request, series));
-  const { time } = request;
-  if (time === undefined) {
-    return chosen.flatMap((series) =>
-      series.current === undefined ? [] : [levelOf(world, series, {}, [series.current])],
-    );
-  }
-  const [from, to] = [Date.parse(time.from), Date.parse(time.to)];
-  const grouped = (request.aggregations ?? []).length > 0;
-  return chosen.flatMap((series) => {
-    const inside = series.points.filter(({ at }) => at >= from && at < to);
-    if (time.bucket === undefined) {
-      if (!grouped) return inside.map(({ at, value }) => levelOf(world, series, { time: iso(at) }, [value]));
-      return inside.length === 0
-        ? []
-        : [
-            levelOf(
-              world,
-              series,
-              {},
-              inside.map(({ value }) => value),
-            ),
-          ];
+/** The column of an aggregate. */
+export function nameOf({ as, operation, field }: Aggregation): string {
+  return as ?? (field === undefined ? operation : `${operation}_${field}`);
+}
+
+/** What the answer is ordered by when the request does not say, and what its `sort` stands for when it does. */
+export function orderOf({
+  dataset,
+  time,
+  aggregations = [],
+  sort,
+}: Request): { field: string; order: 'asc' | 'desc' }[] {
+  const [first] = aggregations;
+  const columns = [...(first?.group_by ?? []), ...aggregations.map(nameOf), 'time'];
+  const column = (field: string): string => {
+    const of = aggregations.find((aggregation) => aggregation.field === field);
+    return first === undefined || columns.includes(field) || of === undefined ? field : nameOf(of);
+  };
+  if (sort !== undefined) return sort.map(({ field, order }) => ({ field: column(field), order }));
+  if (first !== undefined && time?.bucket === undefined) return [{ field: nameOf(first), order: 'desc' }];
+  if (first !== undefined) return ['time', ...(first.group_by ?? [])].map((field) => ({ field, order: 'asc' }));
+  if (time !== undefined && (dataset === 'tvl' || dataset === 'prices')) return [{ field: 'time', order: 'asc' }];
+  const field = { tvl: 'tvl', prices: 'market_cap', protocols: 'tvl', events: 'seq' }[dataset];
+  return [{ field, order: 'desc' }];
+}
+
+/** `filters` and `where` as one tree. */
+function conditionOf({ filters = {}, where }: Request): Tree {
+  const parts = Object.entries(filters).flatMap(([name, given]): Tree[] => {
+    if (Array.isArray(given)) {
+      const isList = given.length > 0;
+      return isList ? [{ field: LIST_FIELDS[name] ?? name, op: 'in', value: given }] : [];
     }
-    const buckets = starts(time.bucket, from, to);
-    let carried = series.points.filter(({ at }) => at < from).at(-1)?.value;
-    return buckets.flatMap((start, index) => {
-      const values = inside
-        .filter(({ at }) => at >= start && at < (buckets[index + 1] ?? to))
-        .map(({ value }) => value);
-      carried = values.at(-1) ?? carried;
-      const shown = { time: iso(start) };
-      if (values.length > 0) return [levelOf(world, series, shown, values)];
-      if (time.fill === 'previous' && carried !== undefined) return [levelOf(world, series, shown, [carried])];
-      return time.fill === 'null' && !grouped ? [levelOf(world, series, shown, [])] : [];
-    });
+    const { min, max } = given as { min?: number; max?: number };
+    const field = RANGE_FIELDS[name] ?? name;
+    return [
+      ...(min === undefined ? [] : [{ field, op: 'gte', value: min }]),
+      ...(max === undefined ? [] : [{ field, op: 'lte', value: max }]),
+    ];
   });
-}
-
-/** A protocol's real chains, `all` where there is none; unless the request speaks of chains itself. */
-function counts({ metric, series }: World, request: Request, one: Series): boolean {
-  if (metric === 'price' || fieldsOf(request.where).includes('chain') || REAL(one.chain)) return true;
-  const known = (other: Series) => request.time !== undefined || other.current !== undefined;
-  const hasReal = series.some((other) => other.subject === one.subject && REAL(other.chain) && known(other));
-  return one.chain === 'all' && !hasReal;
-}
-
-function levelOf(world: World, series: Series, shown: Row, values: readonly number[]): Level {
-  const key: Row =
-    world.metric === 'tvl' ? { protocol: series.subject, chain: series.chain } : { token: series.subject };
-  const none = Object.fromEntries(
-    (world.metric === 'tvl' ? ['name', 'category', 'symbol'] : ['symbol', 'chain']).map((name) => [name, null]),
-  );
-  const last = values.at(-1) ?? null;
-  const fields = { ...none, ...world.properties.get(series.subject), ...key, ...shown, [world.metric]: last };
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (last === null) return { fields, level: { last, avg: last, min: last, max: last } };
-  return { fields, level: { last, avg: mean, min: Math.min(...values), max: Math.max(...values) } };
+  return { and: [...parts, ...(where === undefined ? [] : [where])] };
 }
 
 function aggregate(
-  { operation, field, p = 0, over_time = 'last' }: NonNullable<Request['aggregations']>[number],
-  members: readonly Level[],
-  metric: string,
+  { operation, field, p = 0, over_time = 'last' }: Aggregation,
+  members: readonly Candidate[],
 ): number | null {
   if (field === undefined) return members.length;
   const all = members.map(({ fields, level }) =>
-    field === metric ? level[over_time as 'last'] : (fields[field] ?? null),
+    level?.of === field ? level[over_time as 'last'] : (fields[field] ?? null),
   );
   const values = all.filter((value) => value !== null);
   if (operation === 'count') return values.length;
@@ -164,24 +126,20 @@ function aggregate(
 }
 
 /** Every group that is there gets a row in every bucket. */
-function withEmptyBuckets(
-  rows: readonly Row[],
-  { time, aggregations = [] }: Request,
-  starts: (bucket: string, from: number, to: number) => number[],
-): Row[] {
+function withEmptyBuckets(rows: readonly Row[], { time, aggregations = [] }: Request): Row[] {
   const groupBy = aggregations[0]?.group_by ?? [];
-  const groups = new Map(rows.map((row) => [JSON.stringify(groupBy.map((name) => row[name])), row]));
+  const groupOf = (row: Row) => JSON.stringify(groupBy.map((name) => row[name]));
+  const groups = new Map(rows.map((row) => [groupOf(row), row]));
   if (groupBy.length === 0) groups.set('[]', {});
+  const held = new Set(rows.map((row) => `${String(row['time'])} ${groupOf(row)}`));
   const filled = [...rows];
-  for (const start of starts(time?.bucket ?? '', Date.parse(time?.from ?? ''), Date.parse(time?.to ?? ''))) {
+  const [from, to] = [Date.parse(time?.from ?? ''), Date.parse(time?.to ?? '')];
+  for (const start of bucketStarts(time?.bucket ?? '1h', from, to, 100_000)) {
     for (const [key, group] of groups) {
-      const isThere = rows.some(
-        (row) => row['time'] === iso(start) && JSON.stringify(groupBy.map((name) => row[name])) === key,
-      );
-      if (isThere) continue;
-      const row: Row = { time: iso(start) };
+      const row: Row = { time: new Date(start).toISOString() };
+      if (held.has(`${String(row['time'])} ${key}`)) continue;
       for (const name of groupBy) row[name] = group[name] ?? null;
-      for (const { as, operation } of aggregations) row[as] = operation.startsWith('count') ? 0 : null;
+      for (const one of aggregations) row[nameOf(one)] = one.operation.startsWith('count') ? 0 : null;
       filled.push(row);
     }
   }
@@ -195,29 +153,34 @@ function holds(tree: Tree, row: Row): boolean {
   const value = row[tree.field] ?? null;
   if (tree.op === 'is_null') return (value === null) === (tree.value !== false);
   if (value === null) return false;
-  const given = tree.value as Value & (string | number);
-  const list = tree.value as (string | number)[];
+  const given = tree.value as string | number;
+  const list = [tree.value].flat() as (string | number)[];
+  if (Array.isArray(value)) {
+    const has = list.some((one) => value.includes(String(one)));
+    return tree.op === 'ne' || tree.op === 'nin' ? !has : has;
+  }
+  const one = value as string | number;
   switch (tree.op) {
     case 'eq':
-      return value === given;
+      return one === given;
     case 'ne':
-      return value !== given;
+      return one !== given;
     case 'gt':
-      return value > given;
+      return one > given;
     case 'gte':
-      return value >= given;
+      return one >= given;
     case 'lt':
-      return value < given;
+      return one < given;
     case 'lte':
-      return value <= given;
+      return one <= given;
     case 'in':
-      return list.includes(value);
+      return list.includes(one);
     case 'nin':
-      return !list.includes(value);
+      return !list.includes(one);
     case 'between':
-      return value >= (list[0] ?? 0) && value <= (list[1] ?? 0);
+      return one >= (list[0] ?? 0) && one <= (list[1] ?? 0);
     case 'like':
-      return like(String(value), String(given));
+      return like(String(one), String(given));
     default:
       throw new Error(`no operator ${tree.op}`);
   }
@@ -230,11 +193,8 @@ function like(text: string, pattern: string): boolean {
   return new RegExp(`^${source.join('')}$`, 'is').test(text);
 }
 
-function fieldsOf(tree: Tree | undefined): string[] {
-  if (tree === undefined) return [];
+function fieldsOf(tree: Tree): string[] {
   if ('and' in tree) return tree.and.flatMap(fieldsOf);
   if ('or' in tree) return tree.or.flatMap(fieldsOf);
   return 'not' in tree ? fieldsOf(tree.not) : [tree.field];
 }
-
-const iso = (time: number) => new Date(time).toISOString();

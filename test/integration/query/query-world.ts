@@ -1,206 +1,215 @@
 import fc from 'fast-check';
-import type { Pool } from 'pg';
-import type { Point, Request, Series, World } from './naive-query.js';
+import type { Observation, Point, Series, World } from './naive-rows.js';
+import type { Row } from './naive-query.js';
 
-const MINUTE = 60_000;
+export const MINUTE = 60_000;
 const DAY = 86_400_000;
-/** Three days some days ago: whole days, hours and edges, and nothing that happens now falls into them. */
-export const FIRST_DAY = Math.floor(Date.now() / DAY) * DAY - 6 * DAY;
 const DAYS = 3;
-const LAST_MINUTE = 5 * 24 * 60;
+/** Monday of last week: where one partition of single values ends and the next begins. */
+const MONDAY = Math.floor((Date.now() - 4 * DAY) / (7 * DAY)) * 7 * DAY + 4 * DAY - 7 * DAY;
+/** Three days around it: whole days, hours and edges, and nothing that happens now falls into them. */
+export const FIRST_DAY = MONDAY - DAY;
+/** Minutes from the first day up to which questions reach. */
+export const LAST_MINUTE = 5 * 24 * 60;
+/** Minutes ago, none of them near an hour, a day or a week. */
+const RECENT = [30, 90, 600, 2_000, 5_000];
 
-const points = fc
-  .uniqueArray(
-    fc.record({ at: fc.integer({ min: 0, max: DAYS * 24 * 60 - 1 }), value: fc.integer({ min: 0, max: 8 }) }),
-    {
-      maxLength: 40,
-      selector: ({ at }) => at,
-    },
-  )
-  .map((all): Point[] =>
-    all.map(({ at, value }) => ({ at: FIRST_DAY + at * MINUTE, value })).sort((a, b) => a.at - b.at),
-  );
+/** Whoever asks; what belongs to others is never seen. */
+export const OWNER = 'tester';
+/** Positions of the log up to which history is written; what stands behind is its tail. */
+export const WRITTEN_UP_TO = 1_000_000;
 
-/** Close together and all at once: small numbers, few names, so that groups, ties and gaps happen. */
-export const tvlWorld: fc.Arbitrary<World> = fc
-  .record({
-    series: fc.uniqueArray(
-      fc.record({
-        subject: fc.constantFrom('aave', 'lido', 'curve', 'maker'),
-        chain: fc.constantFrom('ethereum', 'base', 'solana', 'all', 'staking'),
-        current: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined, freq: 6 }),
-        points,
-      }),
-      { selector: ({ subject, chain }) => `${subject} ${chain}`, minLength: 6, maxLength: 14 },
-    ),
-    categories: fc.tuple(...Array.from({ length: 3 }, () => fc.constantFrom('Dexs', 'Lending', null))),
-  })
-  .map(({ series, categories }) => ({
-    metric: 'tvl' as const,
-    series: series as Series[],
-    // The last one is not described.
-    properties: new Map(
-      ['aave', 'lido', 'curve'].map((slug, index) => [
-        slug,
-        {
-          name: slug.toUpperCase(),
-          category: categories[index] ?? null,
-          symbol: index === 0 ? null : slug.slice(0, 3),
-        },
-      ]),
-    ),
-  }));
+const CATEGORIES = ['Dexs', 'Lending', null];
+const value = fc.integer({ min: 0, max: 8 });
+const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: null, freq: 4 });
+const moment = fc.integer({ min: 0, max: DAYS * 24 * 60 - 1 }).map((minute) => FIRST_DAY + minute * MINUTE);
 
-/** Puts a world into the tables; `late` of its points come after the aggregates were made. */
-export async function store(pool: Pool, world: World, share: number, rollUp: () => Promise<unknown>): Promise<void> {
-  await pool.query(
-    'TRUNCATE metric_series, metric_points, metric_hourly, metric_daily, history_dirty, protocol_tvl, protocols CASCADE',
-  );
-  await pool.query('SELECT prepare_metric_points(now())');
-  for (const [slug, { name, category, symbol }] of world.properties) {
-    await pool.query('INSERT INTO protocols (slug, name, category, symbol) VALUES ($1, $2, $3, $4)', [
-      slug,
-      name,
-      category,
-      symbol,
-    ]);
-  }
-  const late: { id: number; point: Point }[] = [];
-  for (const { subject, chain, current, points: all } of world.series) {
-    const { rows } = await pool.query<{ id: number }>(
-      `INSERT INTO metric_series (metric, subject, chain) VALUES ('tvl', $1, $2) RETURNING id`,
-      [subject, chain],
-    );
-    const id = rows[0]?.id ?? 0;
-    if (current !== undefined) {
-      await pool.query('INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, $2, $3)', [
-        subject,
-        chain,
-        current,
-      ]);
-    }
-    const early = all.filter((point, index) => {
-      const isLate = (index * 7) % 10 < share * 10;
-      if (isLate) late.push({ id, point });
-      return !isLate;
-    });
-    await addPoints(
-      pool,
-      early.map((point) => ({ id, point })),
-    );
-  }
-  await rollUp();
-  await addPoints(pool, late);
-}
-
-async function addPoints(pool: Pool, all: readonly { id: number; point: Point }[]): Promise<void> {
-  await pool.query(
-    `WITH added AS (
-       INSERT INTO metric_points (series_id, at, value)
-       SELECT id, to_timestamp(at / 1000), value FROM unnest($1::int[], $2::float8[], $3::float8[]) AS p (id, at, value)
-       RETURNING series_id, at
-     ) INSERT INTO history_dirty (series_id, bucket) SELECT DISTINCT series_id, date_trunc('hour', at, 'UTC') FROM added`,
-    [all.map(({ id }) => id), all.map(({ point }) => point.at), all.map(({ point }) => point.value)],
-  );
-}
-
-const TEXTS: Readonly<Record<string, readonly string[]>> = {
-  protocol: ['aave', 'lido', 'curve', 'maker'],
-  chain: ['ethereum', 'base', 'all', 'staking'],
-  category: ['Dexs', 'Lending'],
-  symbol: ['lid', 'cur'],
-  name: ['AAVE', 'LIDO'],
-};
-const textField = fc.constantFrom(...Object.keys(TEXTS));
-const number = fc.integer({ min: 0, max: 9 });
-
-const textLeaf = textField.chain((field) => {
-  const value = fc.constantFrom(...(TEXTS[field] ?? []));
-  return fc.oneof(
-    fc.record({ field: fc.constant(field), op: fc.constantFrom('eq', 'ne'), value }),
-    fc.record({
-      field: fc.constant(field),
-      op: fc.constantFrom('in', 'nin'),
-      value: fc.array(value, { minLength: 1, maxLength: 3 }),
-    }),
-    fc.record({ field: fc.constant(field), op: fc.constant('like'), value: fc.constantFrom('%A%', '_a%', 'l%', '%') }),
-    fc.record({ field: fc.constant(field), op: fc.constant('is_null'), value: fc.boolean() }),
-  );
+const observation: fc.Arbitrary<Observation> = fc.record({
+  source: fc.constantFrom('node', 'api'),
+  confidence: fc.constantFrom(0.25, 0.5, 1),
+  tags: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
+  observed_at: moment.map(iso),
 });
 
-const numberLeaf = (field: string) =>
-  fc.oneof(
-    fc.record({ field: fc.constant(field), op: fc.constantFrom('eq', 'ne', 'gt', 'gte', 'lt', 'lte'), value: number }),
-    fc.record({ field: fc.constant(field), op: fc.constant('between'), value: fc.tuple(number, number) }),
+/** How late values come: a world without tail, one with a tail, one that was aggregated at its end. */
+const ROUNDS = [
+  [0, 1, 2],
+  [0, 2, 3],
+  [0, 0, 0],
+  [3, 3, 2],
+] as const;
+
+/** Some at one time: the later one, by its position in the log, corrects the one before. */
+const pointsOf = (rounds: readonly Point['round'][], now: number): fc.Arbitrary<Omit<Point, 'seq'>[]> =>
+  fc
+    .tuple(
+      fc.array(fc.record({ at: moment, value, round: fc.constantFrom(...rounds) }), { maxLength: 40 }),
+      fc.array(fc.constantFrom(0, 1, 2), { maxLength: 3 }),
+      fc.array(fc.record({ minutes: fc.constantFrom(...RECENT), value }), { maxLength: rounds.includes(3) ? 0 : 3 }),
+    )
+    .map(([points, twice, recent]) => [
+      ...points,
+      ...twice.flatMap((place) => (points[place] ? [{ ...points[place], value: points[place].value + 1 }] : [])),
+      ...recent.map(({ minutes, value: of }) => ({ at: now - minutes * MINUTE, value: of, round: 0 as const })),
+    ]);
+
+const seriesOf = (subjects: string[], chains: string[], rounds: readonly Point['round'][], now: number) =>
+  fc.uniqueArray(
     fc.record({
-      field: fc.constant(field),
-      op: fc.constant('in'),
-      value: fc.array(number, { minLength: 1, maxLength: 4 }),
+      subject: fc.constantFrom(...subjects),
+      chain: fc.constantFrom(...chains),
+      current: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined, freq: 6 }),
+      observation,
+      points: pointsOf(rounds, now),
     }),
+    { selector: ({ subject, chain }) => `${subject} ${chain}`, minLength: 4, maxLength: 14 },
   );
 
-type Leaf = ReturnType<typeof numberLeaf> | typeof textLeaf;
-
-const tree = (leaf: Leaf) =>
-  fc.letrec((tie) => ({
-    tree: fc.oneof(
-      { maxDepth: 3, withCrossShrink: true },
-      leaf,
-      fc.record({ and: fc.array(tie('tree'), { minLength: 1, maxLength: 3 }) }),
-      fc.record({ or: fc.array(tie('tree'), { minLength: 1, maxLength: 3 }) }),
-      fc.record({ not: tie('tree') }),
-    ),
-  })).tree;
-
-const time = fc
-  .record({
-    from: fc.integer({ min: -200, max: DAYS * 24 * 60 }),
-    minutes: fc.oneof(fc.integer({ min: 1, max: 600 }), fc.integer({ min: 600, max: DAYS * 24 * 60 + 300 })),
-    aligned: fc.constantFrom(1, 60, 1_440),
-    bucket: fc.constantFrom(undefined, '1h', '4h', '1d', '1w', '1mo', '15m'),
-    fill: fc.constantFrom('none' as const, 'null' as const, 'previous' as const),
-  })
-  .map(({ from, minutes, aligned, bucket, fill }) => {
-    const start = Math.floor(from / aligned) * aligned;
-    // Never up to now: what the test writes today is not part of the world.
-    const end = Math.min(start + Math.ceil(minutes / aligned) * aligned, LAST_MINUTE);
-    return {
-      from: new Date(FIRST_DAY + start * MINUTE).toISOString(),
-      to: new Date(FIRST_DAY + end * MINUTE).toISOString(),
-      ...(bucket !== undefined && { bucket, fill }),
-    };
+const protocolRow = (slug: string) =>
+  fc.record({
+    name: fc.constant(slug.toUpperCase()),
+    category: fc.constantFrom(...CATEGORIES),
+    symbol: maybe(fc.constant(slug.slice(0, 3))),
+    chains: fc.uniqueArray(fc.constantFrom('ethereum', 'base', 'solana'), { maxLength: 3 }),
+    url: maybe(fc.constant(`https://${slug}.example`)),
+    updated_at: moment.map(iso),
   });
+const tokenRow = fc.record({
+  symbol: maybe(fc.constantFrom('BTC', 'ETH', 'eth')),
+  chain: maybe(fc.constantFrom('ethereum', 'base')),
+  volume_24h: maybe(value),
+  market_cap: maybe(fc.integer({ min: 0, max: 3 })),
+});
 
-const aggregation = fc.oneof(
-  fc.record({
-    field: fc.constant('tvl'),
-    operation: fc.constantFrom('sum', 'avg', 'min', 'max', 'count', 'count_distinct'),
-    over_time: fc.constantFrom('last', 'avg', 'min', 'max'),
-  }),
-  fc.record({
-    field: fc.constant('tvl'),
-    operation: fc.constant('percentile'),
-    p: fc.constantFrom(0, 0.25, 0.5, 0.9, 1),
-    over_time: fc.constantFrom('last', 'max'),
-  }),
-  fc.record({ operation: fc.constant('count') }),
-  fc.record({ field: textField, operation: fc.constantFrom('count', 'count_distinct') }),
-);
+const eventRow = fc.record({
+  event_type: fc.constantFrom(
+    'tvl_change',
+    'price_change',
+    'protocol_update',
+    'governance',
+    'alert',
+    'tick',
+    'tvl_baseline',
+  ),
+  owner: fc.constantFrom(null, null, null, OWNER, 'somebody'),
+  protocol: maybe(fc.constantFrom('aave', 'lido')),
+  chain: maybe(fc.constantFrom('ethereum', 'base')),
+  token: maybe(fc.constantFrom('bitcoin', 'dai')),
+  name: maybe(fc.constantFrom('AAVE', 'LIDO')),
+  category: fc.constantFrom(...CATEGORIES),
+  symbol: maybe(fc.constantFrom('BTC', 'eth')),
+  previous: maybe(fc.integer({ min: -4, max: 4 })),
+  current: maybe(fc.integer({ min: -4, max: 8 })),
+  moved: maybe(fc.constantFrom(0.01, 0.1, 0.5)),
+  volume_24h: maybe(value),
+  market_cap: maybe(value),
+  source: fc.constantFrom('node', 'api'),
+  confidence: fc.constantFrom(0.25, 0.5, 1),
+  tags: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
+  observed_at: moment.map(iso),
+  logged_at: moment.map(iso),
+});
+/** A row of the log, whoever may see it. */
+export type StoredEvent = Row & {
+  seq: number;
+  event_type: string;
+  owner: string | null;
+  previous: number | null;
+  current: number | null;
+  logged_at: string;
+};
 
-/** Any request over TVL: rows or groups, now or in time. */
-export const requests: fc.Arbitrary<Request> = fc
-  .record({
-    where: fc.option(tree(fc.oneof(textLeaf, numberLeaf('tvl')) as Leaf), { nil: undefined }),
-    time: fc.option(time, { nil: undefined, freq: 3 }),
-    aggregations: fc.array(aggregation, { maxLength: 3 }),
-    groupBy: fc.uniqueArray(textField, { maxLength: 2 }),
-    having: fc.option(tree(numberLeaf('a0') as Leaf), { nil: undefined }),
-  })
-  .map(({ where, time: range, aggregations, groupBy, having }) => ({
-    ...(where !== undefined && { where }),
-    ...(range !== undefined && { time: range }),
-    ...(aggregations.length > 0 && {
-      aggregations: aggregations.map((one, index) => ({ ...one, as: `a${index}`, group_by: groupBy })),
-      ...(having !== undefined && { having }),
-    }),
-  })) as fc.Arbitrary<Request>;
+export interface StoredWorld extends World {
+  /** Every row of the log, those that nobody or somebody else may see included. */
+  readonly log: readonly StoredEvent[];
+  /** Whether values stand in the log's tail only. */
+  readonly hasTail: boolean;
+}
+
+/** Close together and all at once: small numbers, few names, so that groups, ties and gaps happen. */
+export function worlds(place: number): fc.Arbitrary<StoredWorld> {
+  const rounds = ROUNDS[place % ROUNDS.length] ?? [0];
+  const now = Date.now();
+  return fc
+    .record({
+      tvl: seriesOf(['aave', 'lido', 'curve', 'maker'], ['ethereum', 'base', 'solana', 'all', 'staking'], rounds, now),
+      prices: seriesOf(['bitcoin', 'dai', 'weth', 'base:0xab', 'lost'], [''], rounds, now),
+      // The last one of each is not described.
+      protocols: fc.tuple(...['aave', 'lido', 'curve'].map(protocolRow)),
+      tokens: fc.tuple(tokenRow, tokenRow, tokenRow, tokenRow),
+      log: fc.array(eventRow, { maxLength: 60 }),
+    })
+    .map(({ tvl, prices, protocols, tokens, log }): StoredWorld => {
+      const stored = log.map((row, index): StoredEvent => ({ ...row, seq: index + 1 }));
+      let seq = 0;
+      const inOrder = (all: typeof tvl): Series[] =>
+        all.map((series) => {
+          const points = series.points.map((point): Point => {
+            seq += 1;
+            return { ...point, seq: point.round * WRITTEN_UP_TO + seq };
+          });
+          return { ...series, points: points.sort((a, b) => a.at - b.at || a.seq - b.seq) };
+        });
+      const names = ['bitcoin', 'dai', 'weth', 'base:0xab'];
+      const given = { tvl: inOrder(tvl), prices: inOrder(prices) };
+      for (const [metric, all] of [
+        ['tvl', given.tvl],
+        ['price', given.prices],
+      ] as const) {
+        for (const series of all)
+          stored.push(
+            ...series.points.filter(({ round }) => round === 3).map((point) => published(metric, series, point, now)),
+          );
+      }
+      // A token has a row when it has a price now.
+      const described = new Set(prices.flatMap(({ subject, current }) => (current === undefined ? [] : [subject])));
+      return {
+        now,
+        ...given,
+        protocols: new Map(['aave', 'lido', 'curve'].map((slug, index) => [slug, { ...protocols[index] }])),
+        tokens: new Map(
+          names.flatMap((name, index) => (described.has(name) ? [[name, { ...tokens[index] }] as const] : [])),
+        ),
+        events: stored.filter(isSeen).map(shown),
+        log: stored,
+        hasTail: rounds.includes(3 as never),
+      };
+    });
+}
+
+/** A value as the event that told of it. */
+function published(
+  metric: 'tvl' | 'price',
+  { subject, chain }: Series,
+  { at, value: current, seq }: Point,
+  now: number,
+): StoredEvent {
+  return {
+    seq,
+    event_type: `${metric}_change`,
+    owner: null,
+    ...(metric === 'tvl' ? { protocol: subject, chain } : { token: subject }),
+    previous: null,
+    current,
+    source: 'node',
+    confidence: 1,
+    tags: [],
+    observed_at: iso(at),
+    logged_at: iso(now),
+  };
+}
+
+function isSeen({ event_type: type, owner }: StoredEvent): boolean {
+  return type !== 'tick' && type !== 'tvl_baseline' && (owner === null || owner === OWNER);
+}
+
+function shown({ owner: _owner, ...row }: StoredEvent): Row {
+  const { previous, current } = row;
+  const change =
+    previous === null || current === null || previous === 0 ? null : (current - previous) / Math.abs(previous);
+  return { ...row, change };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import { EventLog, type LogEvent } from '../../events/index.js';
+import { Database } from '../../platform/database/database.js';
+import { observedTime, type HistoryPoint } from '../core/index.js';
+
+/** The moment that history is read for: a position of the log and the time of its row, Unix ms. */
+export interface AsOf {
+  seq: number;
+  at: number;
+}
+
+/** A published value with its position in the log; 0 where the log never had it. */
+export type LoggedPoint = HistoryPoint & { seq: number };
+
+/** Reader of the log that writes history; what it has not written yet is read from the log. */
+const HISTORY_READER = 'history';
+const LOG_PAGE = 5_000;
+
+/** Published values that are in the log and not yet in the stored history. */
+@Injectable()
+export class LogTail {
+  constructor(
+    private readonly database: Database,
+    private readonly log: EventLog,
+  ) {}
+
+  /** How far history is written, at most up to the position. To be asked before history is read. */
+  async written(asOf: AsOf): Promise<number> {
+    const reader = await this.database.one<{ seq: number }>(
+      'SELECT seq::float8 AS seq FROM log_readers WHERE name = $1',
+      [HISTORY_READER],
+    );
+    return Math.min(reader?.seq ?? asOf.seq, asOf.seq);
+  }
+
+  /** What the log has behind `written`, up to the position. */
+  async points(written: number, asOf: AsOf): Promise<LoggedPoint[]> {
+    const points: LoggedPoint[] = [];
+    let position = written;
+    while (position < asOf.seq) {
+      const rows = await this.log.read(position, LOG_PAGE, { upTo: asOf.seq });
+      points.push(...rows.flatMap(publishedPoint));
+      position = rows.length < LOG_PAGE ? asOf.seq : (rows.at(-1)?.seq ?? asOf.seq);
+    }
+    return points;
+  }
+}
+
+function publishedPoint(event: LogEvent): LoggedPoint[] {
+  const { type, seq, protocol, chain, token, current: value, volume24h, marketCap } = event;
+  if (value === null) return [];
+  const at = observedTime(event);
+  if (type === 'tvl_change' || type === 'tvl_baseline')
+    return [{ metric: 'tvl', protocol, chain, token: null, value, at, seq }];
+  if (type !== 'price_change' && type !== 'price_baseline') return [];
+  return [{ metric: 'price', protocol: null, chain: null, token, value, at, seq, volume24h, marketCap }];
+}

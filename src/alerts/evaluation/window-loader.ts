@@ -1,0 +1,160 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { countsInTotal, type HistoryNeed, type HistoryPoint } from '../core/index.js';
+import { LogTail, type AsOf, type LoggedPoint } from './log-tail.js';
+import { EARLIER_VALUES, STORED_VALUES, SUBJECTS, type StoredValue, type Subject } from './window-queries.js';
+
+/** All that windows can refer to of one protocol or token; `from` is where the longest of them begins, Unix ms. */
+export interface WindowHistory {
+  readonly points: readonly HistoryPoint[];
+  readonly from: number;
+}
+
+/** Values read at once: some 10 MB. The next page has as many series as brought that many on the last. */
+const PAGE_VALUES = 50_000;
+const FIRST_PAGE_SERIES = 50;
+const MOST_PAGE_SERIES = 500;
+
+/**
+ * What windows look back on, as an evaluator that never stopped has it: every published value from the one that held
+ * when the window began. Only where that is older than the raw history, the hourly values stand in for it.
+ */
+@Injectable()
+export class WindowLoader {
+  constructor(
+    private readonly database: Database,
+    private readonly tail: LogTail,
+  ) {}
+
+  /** @param clock time of the last tick before the position, from which windows look back; 0: none yet */
+  async *load(needs: readonly HistoryNeed[], asOf: AsOf, clock: number): AsyncGenerator<WindowHistory[]> {
+    if (needs.length === 0) return;
+    const end = clock > 0 ? Math.min(clock, asOf.at) : asOf.at;
+    const written = await this.tail.written(asOf);
+    const unwritten = Map.groupBy(await this.tail.points(written, asOf), subjectKey);
+    const subjects = await this.subjects(needs, [...unwritten.values()].flat());
+    let size = FIRST_PAGE_SERIES;
+    for (let next = 0; next < subjects.length;) {
+      const page: Subject[] = [];
+      for (let series = 0; next < subjects.length && (page.length === 0 || series < size); next += 1) {
+        const subject = subjects[next];
+        if (subject === undefined) break;
+        page.push(subject);
+        series += subject.ids.length;
+      }
+      const histories = await this.page(page, written, end, unwritten);
+      const values = histories.reduce((sum, { points }) => sum + points.length, 0);
+      size = Math.max(1, Math.min(MOST_PAGE_SERIES, Math.floor((size * PAGE_VALUES) / Math.max(1, values))));
+      yield histories;
+    }
+  }
+
+  private async subjects(needs: readonly HistoryNeed[], unwritten: readonly LoggedPoint[]): Promise<Subject[]> {
+    const wanted = needs.map(({ metric, protocol, chain, token, seconds }) => ({
+      metric,
+      subject: metric === 'tvl' ? protocol : token,
+      chain: metric === 'tvl' ? chain : null,
+      seconds,
+    }));
+    const seen = new Map(unwritten.map((point) => [`${subjectKey(point)} ${point.chain ?? ''}`, point]));
+    const recent = [...seen.values()].map((point) => ({
+      metric: point.metric,
+      subject: point.protocol ?? point.token,
+      chain: point.chain ?? '',
+    }));
+    return this.database.query<Subject>(SUBJECTS, [JSON.stringify(wanted), JSON.stringify(recent)]);
+  }
+
+  private async page(
+    subjects: readonly Subject[],
+    written: number,
+    end: number,
+    unwritten: ReadonlyMap<string, LoggedPoint[]>,
+  ): Promise<WindowHistory[]> {
+    const starts = subjects.map(({ seconds }) => end - seconds * 1000);
+    const stored = await this.stored(subjects, starts, written);
+    return subjects.map((subject, index) => {
+      const { metric, subject: name } = subject;
+      const points = (stored[index] ?? []).map(({ chain, value, at, seq }): LoggedPoint =>
+        metric === 'tvl'
+          ? { metric, protocol: name, chain, token: null, value, at, seq }
+          : { metric, protocol: null, chain: null, token: name, value, at, seq },
+      );
+      points.push(...(unwritten.get(`${metric} ${name}`) ?? []));
+      return { points: inOrderOfLog(points), from: starts[index] ?? end };
+    });
+  }
+
+  /** Stored values by subject. */
+  private async stored(subjects: readonly Subject[], starts: number[], written: number): Promise<StoredValue[][]> {
+    const ids = subjects.flatMap((subject, index) => subject.ids.map((id) => ({ id, subject: index })));
+    const rows = await this.database.query<StoredValue>(STORED_VALUES, [
+      ids.map(({ id }) => id),
+      ids.map(({ subject }) => subject),
+      ids.map(({ subject }) => starts[subject]),
+      written,
+    ]);
+    const bySubject = Map.groupBy(rows, ({ subject }) => subject);
+    const late = subjects.flatMap((_, index) => chainsBegunLate(bySubject.get(index) ?? [], starts[index] ?? 0));
+    if (late.length > 0) {
+      const earlier = await this.database.query<StoredValue>(EARLIER_VALUES, [
+        late.map(({ id }) => id),
+        late.map(({ subject }) => subject),
+        late.map(({ subject }) => starts[subject]),
+        late.map(({ before }) => before),
+      ]);
+      for (const row of earlier) bySubject.get(row.subject)?.push(row);
+    }
+    return subjects.map((_, index) => bySubject.get(index) ?? []);
+  }
+}
+
+/**
+ * Series of a protocol whose value at the start of the window came into the log after the protocol's newest of that time:
+ * until then the protocol's total was made of the one before, which is needed too.
+ */
+function chainsBegunLate(
+  rows: readonly StoredValue[],
+  start: number,
+): { id: number; subject: number; before: number }[] {
+  const chains = new Set(rows.map(({ chain }) => chain));
+  const published = rows.filter(({ seq, chain }) => seq > 0 && countsInTotal(chain, chains));
+  const edge = published.reduce((newest, { at }) => (at <= start && at > newest ? at : newest), -Infinity);
+  const inWindow = published.filter(({ at }) => at >= edge);
+  const before = inWindow.reduce((least, { seq }) => Math.min(least, seq), Infinity);
+  if (edge === -Infinity) return [];
+  const late: { id: number; subject: number; before: number }[] = [];
+  for (const [id, series] of Map.groupBy(published, ({ id }) => id)) {
+    const first = series.reduce((least, { seq }) => Math.min(least, seq), Infinity);
+    if (first > before) late.push({ id, subject: series[0]?.subject ?? 0, before });
+  }
+  return late;
+}
+
+/**
+ * By position; values that the log never had come where the time of their observation puts them, and not after the first
+ * that it had of their series.
+ */
+function inOrderOfLog(points: readonly LoggedPoint[]): LoggedPoint[] {
+  const logged = points.filter(({ seq }) => seq > 0).sort((a, b) => a.seq - b.seq);
+  const begun = new Map<string | null, number>();
+  for (const { chain, at } of logged) begun.set(chain, Math.min(begun.get(chain) ?? Infinity, at));
+  const others = points
+    .filter(({ seq, chain, at }) => seq === 0 && at < (begun.get(chain) ?? Infinity))
+    .sort((a, b) => a.at - b.at);
+  if (others.length === 0) return logged;
+  const merged: LoggedPoint[] = [];
+  let next = 0;
+  for (const point of logged) {
+    for (let other = others[next]; other !== undefined && other.at <= point.at; other = others[next]) {
+      merged.push(other);
+      next += 1;
+    }
+    merged.push(point);
+  }
+  return [...merged, ...others.slice(next)];
+}
+
+function subjectKey({ metric, protocol, token }: HistoryPoint): string {
+  return `${metric} ${protocol ?? token ?? ''}`;
+}

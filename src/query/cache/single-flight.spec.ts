@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { SingleFlight } from './single-flight.js';
+
+const here = () => new AbortController().signal;
+
+/** Work that is begun and ended by hand; it gives its number and the version it read. */
+function works() {
+  const all: { begin: () => void; end: () => void; fail: (error: Error) => void; signal: AbortSignal }[] = [];
+  const of = (version: () => string) => (signal: AbortSignal, begin: (version: string) => void) => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const number = all.length;
+    let read = '';
+    all.push({
+      begin: () => {
+        read = version();
+        begin(read);
+      },
+      end: () => resolve(`${number}: ${read}`),
+      fail: reject,
+      signal,
+    });
+    return promise;
+  };
+  return { all, of };
+}
+
+describe('a single flight', () => {
+  it('takes along who comes before it has begun to read, whatever changed meanwhile', async () => {
+    const flights = new SingleFlight<string>();
+    const { all, of } = works();
+    let now = 'v1';
+    const first = flights.run(
+      'q',
+      now,
+      here(),
+      of(() => now),
+    );
+    now = 'v2';
+    const second = flights.run(
+      'q',
+      now,
+      here(),
+      of(() => now),
+    );
+    all[0]?.begin();
+    all[0]?.end();
+    expect(await Promise.all([first, second])).toEqual(['0: v2', '0: v2']);
+    expect(all).toHaveLength(1);
+  });
+
+  it('takes along who comes while it reads only if nothing has changed since', async () => {
+    const flights = new SingleFlight<string>();
+    const { all, of } = works();
+    let now = 'v1';
+    const run = () =>
+      flights.run(
+        'q',
+        now,
+        here(),
+        of(() => now),
+      );
+    const first = run();
+    all[0]?.begin();
+    const same = run();
+    now = 'v2';
+    const later = run();
+    const withLater = run();
+    expect(all).toHaveLength(2);
+    all[0]?.end();
+    all[1]?.begin();
+    all[1]?.end();
+    expect(await Promise.all([first, same, later, withLater])).toEqual(['0: v1', '0: v1', '1: v2', '1: v2']);
+    // Both are over: the next one is a flight of its own.
+    void run().catch(() => undefined);
+    expect(all).toHaveLength(3);
+  });
+
+  it('fails for all who wait for it, and not for the next one', async () => {
+    const flights = new SingleFlight<string>();
+    const { all, of } = works();
+    const run = () =>
+      flights.run(
+        'q',
+        'v',
+        here(),
+        of(() => 'v'),
+      );
+    const both = [run(), run()];
+    all[0]?.fail(new Error('away'));
+    for (const one of both) await expect(one).rejects.toThrow('away');
+    const next = run();
+    all[1]?.begin();
+    all[1]?.end();
+    expect(await next).toBe('1: v');
+  });
+
+  it('goes on while one waits for it, and ends when all have left', async () => {
+    const flights = new SingleFlight<string>();
+    const { all, of } = works();
+    const leaving = [new AbortController(), new AbortController()];
+    const both = leaving.map(({ signal }) =>
+      flights.run(
+        'q',
+        'v',
+        signal,
+        of(() => 'v'),
+      ),
+    );
+    leaving[0]?.abort(new Error('left'));
+    await expect(both[0]).rejects.toThrow('left');
+    expect(all[0]?.signal.aborted).toBe(false);
+    leaving[1]?.abort(new Error('left too'));
+    await expect(both[1]).rejects.toThrow('left too');
+    expect(all[0]?.signal.aborted).toBe(true);
+    void flights
+      .run(
+        'q',
+        'v',
+        here(),
+        of(() => 'v'),
+      )
+      .catch(() => undefined);
+    expect(all).toHaveLength(2);
+  });
+});

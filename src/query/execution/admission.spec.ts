@@ -1,0 +1,57 @@
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Admission } from './admission.js';
+import type { QueryPool } from './query-pool.js';
+
+const SMALL = { rows: 2_000, heavy: false };
+const LARGE = { rows: 140_000, heavy: false };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const admissionOf = (size: number) => new Admission({ size } as QueryPool, { registry: new Registry() });
+const here = () => new AbortController().signal;
+const lasting = (ms: number) => (): Promise<string> =>
+  new Promise((resolve) => {
+    setTimeout(() => resolve('ran'), ms);
+  });
+
+describe('admission', () => {
+  it('lets a crowd of small queries wait, however long large ones before them took', async () => {
+    const admission = admissionOf(2);
+    const before = Array.from({ length: 20 }, () => admission.run(LARGE, 10_000, here(), lasting(150)));
+    const crowd = Array.from({ length: 600 }, () => admission.run(SMALL, 10_000, here(), lasting(5)));
+    await vi.runAllTimersAsync();
+    expect(await Promise.all(before)).toHaveLength(20);
+    expect(new Set(await Promise.all(crowd))).toEqual(new Set(['ran']));
+  });
+
+  it('turns away at once whose turn will come too late, and tells when to come back', async () => {
+    const admission = admissionOf(2);
+    const crowd = Array.from({ length: 300 }, () => admission.run(LARGE, 10_000, here(), lasting(150)));
+    const settled = Promise.allSettled(crowd);
+    await expect(crowd.at(-1)).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: expect.any(Number) });
+    await vi.runAllTimersAsync();
+    const outcomes = await settled;
+    const ran = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    // Ten seconds of two connections, as the pace it starts with has it.
+    expect(ran).toBeGreaterThan(50);
+    expect(ran).toBeLessThan(200);
+  });
+
+  it('forgets what those have to read who left', async () => {
+    const admission = admissionOf(1);
+    const leaving = new AbortController();
+    const held = admission.run(SMALL, 10_000, here(), lasting(1_000));
+    const left = Array.from({ length: 30 }, () => admission.run(LARGE, 10_000, leaving.signal, lasting(150)));
+    leaving.abort(new Error('left'));
+    for (const one of await Promise.allSettled(left)) expect(one.status).toBe('rejected');
+    const next = admission.run(LARGE, 2_000, here(), lasting(150));
+    await vi.runAllTimersAsync();
+    expect(await Promise.all([held, next])).toEqual(['ran', 'ran']);
+  });
+});

@@ -1,0 +1,164 @@
+import { bucketStart, bucketStarts } from '../../../src/query/core/time.js';
+import type { Request, Row } from './naive-query.js';
+
+export type DatasetName = 'tvl' | 'prices' | 'protocols' | 'events';
+
+/** One recorded value of a series. */
+export interface Point {
+  readonly at: number;
+  readonly value: number;
+  /** The later of two at one time has the higher one. */
+  readonly seq: number;
+  /** When it is written: before the first aggregation, before the second, after it, or only in the log. */
+  readonly round: 0 | 1 | 2 | 3;
+}
+
+/** What its row in the table shows beside the value. */
+export interface Observation {
+  readonly source: string;
+  readonly confidence: number;
+  readonly tags: readonly string[];
+  readonly observed_at: string;
+}
+
+export interface Series {
+  readonly subject: string;
+  readonly chain: string;
+  /** Its value in the table now; absent when the row is gone. */
+  readonly current: number | undefined;
+  readonly observation: Observation;
+  /** By time, then `seq`. */
+  readonly points: readonly Point[];
+}
+
+/** Everything that can be asked for. */
+export interface World {
+  /** When the world was made: changes are counted from then. */
+  readonly now: number;
+  readonly tvl: readonly Series[];
+  readonly prices: readonly Series[];
+  /** name, category, symbol, chains, url, updated_at by slug. */
+  readonly protocols: ReadonlyMap<string, Row>;
+  /** symbol, chain, volume_24h, market_cap by token. */
+  readonly tokens: ReadonlyMap<string, Row>;
+  /** Rows of the log that the asker may see. */
+  readonly events: readonly Row[];
+}
+
+/** A row on its way: what it shows, and for series in time the level of its bucket in every reading. */
+export interface Candidate {
+  readonly fields: Row;
+  readonly level?: { of: string; last: number | null; avg: number | null; min: number | null; max: number | null };
+}
+
+const REAL = (chain: string) => chain !== 'all' && !/(^|-)(staking|borrowed)$/.test(chain);
+const NO_PROTOCOL: Row = { name: null, category: null, symbol: null };
+const NO_TOKEN: Row = { symbol: null, chain: null };
+const HOURS = { change_1h: 1, change_24h: 24, change_7d: 168 };
+
+/** Every row of the request's dataset before its conditions. */
+export function ofDataset(world: World, request: Request, namesChain: boolean): Candidate[] {
+  if (request.dataset === 'protocols') return protocols(world);
+  if (request.dataset === 'events') return events(world, request);
+  const all = world[request.dataset];
+  const chosen =
+    request.dataset === 'prices' || namesChain
+      ? all
+      : all.filter((one) => counts(all, one, request.time !== undefined));
+  if (request.time === undefined) return chosen.flatMap((series) => current(world, request.dataset, series));
+  return chosen.flatMap((series) => levels(world, request, series));
+}
+
+/** A protocol's real chains, `all` where there is none. */
+function counts(all: readonly Series[], { subject, chain }: Series, inTime: boolean): boolean {
+  if (REAL(chain)) return true;
+  const others = all.filter((other) => other.subject === subject && (inTime || other.current !== undefined));
+  return chain === 'all' && !others.some((other) => REAL(other.chain));
+}
+
+function keyOf(world: World, dataset: string, { subject, chain }: Series): Row {
+  return dataset === 'tvl'
+    ? { ...NO_PROTOCOL, ...pick(world.protocols.get(subject), NO_PROTOCOL), protocol: subject, chain }
+    : { ...NO_TOKEN, ...pick(world.tokens.get(subject), NO_TOKEN), token: subject };
+}
+
+function current(world: World, dataset: string, series: Series): Candidate[] {
+  const { current: value, points } = series;
+  if (value === undefined) return [];
+  const fields: Row = { ...keyOf(world, dataset, series), ...series.observation };
+  fields[dataset === 'tvl' ? 'tvl' : 'price'] = value;
+  if (dataset === 'prices')
+    Object.assign(fields, pick(world.tokens.get(series.subject), { volume_24h: null, market_cap: null }));
+  for (const [name, hours] of Object.entries(HOURS)) {
+    const before = points.filter(({ at }) => at <= world.now - hours * 3_600_000).at(-1)?.value;
+    fields[name] = before === undefined || before === 0 ? null : (value - before) / before;
+  }
+  return [{ fields }];
+}
+
+function protocols({ protocols: all, tvl }: World): Candidate[] {
+  return [...all].map(([protocol, row]) => {
+    const values = tvl.filter(({ subject, current: value }) => subject === protocol && value !== undefined);
+    const real = values.filter(({ chain }) => REAL(chain));
+    const counted = real.length > 0 ? real : values.filter(({ chain }) => chain === 'all');
+    const sum = counted.reduce((total, { current: value = 0 }) => total + value, 0);
+    return { fields: { ...row, protocol, tvl: counted.length > 0 ? sum : null } };
+  });
+}
+
+function events({ events: all }: World, { time }: Request): Candidate[] {
+  if (time === undefined) return all.map((fields) => ({ fields }));
+  const [from, to] = [new Date(time.from).toISOString(), new Date(time.to).toISOString()];
+  const inside = all.filter(({ logged_at }) => String(logged_at) >= from && String(logged_at) < to);
+  const { bucket } = time;
+  if (bucket === undefined) return inside.map((fields) => ({ fields }));
+  return inside.map((fields) => ({
+    fields: { ...fields, time: iso(bucketStart(bucket, Date.parse(String(fields['logged_at'])))) },
+  }));
+}
+
+/** A series in time: single values, one level over the whole range, or one per bucket. */
+function levels(world: World, { dataset, time, aggregations = [] }: Request, series: Series): Candidate[] {
+  if (time === undefined) return [];
+  const of = dataset === 'tvl' ? 'tvl' : 'price';
+  const key = keyOf(world, dataset, series);
+  const level = (shown: Row, values: readonly number[]): Candidate => {
+    const last = values.at(-1) ?? null;
+    const fields = { ...key, ...shown, [of]: last };
+    if (last === null) return { fields, level: { of, last, avg: last, min: last, max: last } };
+    const avg = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return { fields, level: { of, last, avg, min: Math.min(...values), max: Math.max(...values) } };
+  };
+  const [from, to] = [Date.parse(time.from), Date.parse(time.to)];
+  const inside = series.points.filter(({ at }) => at >= from && at < to);
+  if (time.bucket === undefined && aggregations.length === 0) {
+    return inside.map(({ at, value }) => level({ time: iso(at) }, [value]));
+  }
+  if (time.bucket === undefined) {
+    return inside.length === 0
+      ? []
+      : [
+          level(
+            {},
+            inside.map(({ value }) => value),
+          ),
+        ];
+  }
+  const buckets = bucketStarts(time.bucket, from, to, 100_000);
+  let carried = series.points.filter(({ at }) => at < from).at(-1)?.value;
+  return buckets.flatMap((start, index) => {
+    const end = buckets[index + 1] ?? to;
+    const values = inside.filter(({ at }) => at >= start && at < end).map(({ value }) => value);
+    carried = values.at(-1) ?? carried;
+    const shown = { time: iso(start) };
+    if (values.length > 0) return [level(shown, values)];
+    if (time.fill === 'previous' && carried !== undefined) return [level(shown, [carried])];
+    return time.fill === 'null' && aggregations.length === 0 ? [level(shown, [])] : [];
+  });
+}
+
+function pick(row: Row | undefined, like: Row): Row {
+  return Object.fromEntries(Object.keys(like).map((name) => [name, row?.[name] ?? null]));
+}
+
+const iso = (time: number) => new Date(time).toISOString();

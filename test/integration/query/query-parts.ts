@@ -1,0 +1,110 @@
+import { Logger } from '@nestjs/common';
+import { Rollups } from '../../../src/events/history/rollups.js';
+import { Clock } from '../../../src/platform/clock/clock.js';
+import { Database } from '../../../src/platform/database/database.js';
+import { Metrics } from '../../../src/platform/metrics/metrics.js';
+import { parseSettings } from '../../../src/platform/settings/settings.js';
+import type { StoredSizes } from '../../../src/query/core/cost.js';
+import { groupPage } from '../../../src/query/core/group-pages.js';
+import type { KeyValue } from '../../../src/query/core/keyset.js';
+import { PageCursors } from '../../../src/query/core/page-cursor.js';
+import { parseQuery } from '../../../src/query/core/parse-query.js';
+import { Admission } from '../../../src/query/execution/admission.js';
+import { QueryPool } from '../../../src/query/execution/query-pool.js';
+import { queryDeadline, QueryRunner, type QueryResult } from '../../../src/query/execution/query-runner.js';
+import { StoredFactsReader, type StoredFacts } from '../../../src/query/execution/stored-facts.js';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import type { Row } from './naive-query.js';
+
+export interface Page {
+  readonly rows: readonly Row[];
+  /** As `page.next_cursor` of an answer. */
+  readonly next: string | undefined;
+}
+
+/** What runs queries, without a server and its cache, on a database that nobody else writes to. */
+export interface QueryParts {
+  readonly db: TestDatabase;
+  readonly database: Database;
+  readonly pool: QueryPool;
+  readonly facts: StoredFactsReader;
+  readonly rollups: Rollups;
+  run(body: object, owner?: string): Promise<QueryResult>;
+  /** One page of the answer, by the cursor that the page before gave. */
+  page(body: object, cursor?: string): Promise<Page>;
+  /** All pages joined; groups are asked once. `between` runs after each page. */
+  all(body: object, between?: () => Promise<unknown>): Promise<readonly Row[]>;
+  close(): Promise<void>;
+}
+
+/** Facts of a database that is larger than it is. */
+class PretendedFacts extends StoredFactsReader {
+  constructor(
+    private readonly sizes: Partial<StoredSizes>,
+    ...parts: ConstructorParameters<typeof StoredFactsReader>
+  ) {
+    super(...parts);
+  }
+
+  override async read(): Promise<StoredFacts> {
+    const facts = await super.read();
+    return { ...facts, sizes: { ...facts.sizes, ...this.sizes } };
+  }
+}
+
+/** `sizes`: what planning is told of the stored data, where that is not true. */
+export async function queryParts(sizes: Partial<StoredSizes> = {}): Promise<QueryParts> {
+  Logger.overrideLogger(false);
+  const db = await createTestDatabase();
+  const database = new Database({ url: db.url, poolSize: 3 });
+  const settings = parseSettings({ DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' });
+  const [metrics, clock] = [new Metrics(), new Clock()];
+  const pool = new QueryPool(database, settings);
+  const facts = new PretendedFacts(sizes, database, clock);
+  const runner = new QueryRunner(pool, new Admission(pool, metrics), facts, clock);
+  const cursors = new PageCursors('a secret that only tests use');
+  const ask = (body: object, owner: string, cursor?: string) => {
+    const query = parseQuery({ ...body, ...(cursor && { cursor }) });
+    const place = cursors.decode(query);
+    const isGroups = query.aggregations.length > 0;
+    const context = {
+      owner,
+      signal: new AbortController().signal,
+      deadline: queryDeadline(),
+      range: place?.range,
+      position: isGroups ? undefined : (place?.position as KeyValue[] | undefined),
+    };
+    return { query, place, isGroups, result: runner.run(query, context) };
+  };
+  const page = async (body: object, cursor?: string): Promise<Page> => {
+    const { query, place, isGroups, result } = ask(body, 'tester', cursor);
+    const { range, ...found } = await result;
+    const { rows, next } = isGroups ? groupPage(query, found.rows, place?.position) : found;
+    return { rows: rows as Row[], next: next && cursors.encode(query, { position: next, range }) };
+  };
+  return {
+    db,
+    database,
+    pool,
+    facts,
+    rollups: new Rollups(database, metrics),
+    run: (body, owner = 'tester') => ask(body, owner).result,
+    page,
+    all: async (body, between) => {
+      const rows: Row[] = [];
+      let cursor: string | undefined;
+      do {
+        const found = await page(body, cursor);
+        rows.push(...found.rows);
+        cursor = found.next;
+        if (cursor !== undefined) await between?.();
+      } while (cursor !== undefined);
+      return rows;
+    },
+    close: async () => {
+      await pool.onApplicationShutdown();
+      await database.onApplicationShutdown();
+      await db.drop();
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import type { Pool } from 'pg';
+import type { Point, Series } from './naive-rows.js';
+import { WRITTEN_UP_TO, type StoredWorld } from './query-world.js';
+
+type Metric = 'tvl' | 'price';
+type Written = Point & { metric: Metric; series: Series };
+
+/** Puts a world into the tables, in the place of another. */
+export async function store(pool: Pool, world: StoredWorld, rollUp: () => Promise<unknown>): Promise<void> {
+  await pool.query(
+    `TRUNCATE metric_series, metric_points, metric_hourly, metric_daily, history_dirty, protocol_tvl, protocols,
+     token_prices, event_log, log_readers, change_outbox`,
+  );
+  await insert(pool, 'log_readers', [{ name: 'history', epoch: 'e1', seq: WRITTEN_UP_TO * 3 }]);
+  await insert(
+    pool,
+    'protocols',
+    [...world.protocols].map(([slug, row]) => ({ slug, ...row })),
+  );
+  await insert(
+    pool,
+    'protocol_tvl',
+    held(world.tvl).map(({ subject, chain, current, observation }) => ({
+      protocol: subject,
+      chain,
+      tvl: current,
+      ...observation,
+    })),
+  );
+  await insert(
+    pool,
+    'token_prices',
+    held(world.prices).map(({ subject, current, observation }) => ({
+      ...world.tokens.get(subject),
+      token: subject,
+      price: current,
+      ...observation,
+    })),
+  );
+  await insert(
+    pool,
+    'event_log',
+    world.log.map(({ event_type: type, ...row }) => ({ epoch: 'e1', captured_at: row.logged_at, type, ...row })),
+  );
+  const points = [...written('tvl', world.tvl), ...written('price', world.prices)];
+  await insert(pool, 'metric_series', [...known('tvl', world.tvl), ...known('price', world.prices)]);
+  for (const round of [0, 1, 2] as const) {
+    await addPoints(
+      pool,
+      points.filter((point) => point.round === round),
+    );
+    if (round < 2) await rollUp();
+  }
+}
+
+const held = (all: readonly Series[]) => all.filter(({ current }) => current !== undefined);
+const written = (metric: Metric, all: readonly Series[]): Written[] =>
+  all.flatMap((series) => series.points.map((point) => ({ ...point, metric, series })));
+
+/** Of what stands in the log's tail only, no series is known yet. */
+const known = (metric: Metric, all: readonly Series[]) =>
+  all
+    .filter(({ points }) => points.length === 0 || points.some(({ round }) => round < 3))
+    .map(({ subject, chain }) => ({ metric, subject, chain }));
+
+async function addPoints(pool: Pool, points: readonly Written[]): Promise<void> {
+  await pool.query(
+    `WITH added AS (
+       INSERT INTO metric_points (series_id, at, value, seq)
+       SELECT s.id, to_timestamp(p.at / 1000), p.value, p.seq
+       FROM jsonb_to_recordset($1) AS p (metric text, subject text, chain text, at float8, value float8, seq bigint)
+       JOIN metric_series s USING (metric, subject, chain)
+       RETURNING series_id, at
+     ) INSERT INTO history_dirty (series_id, bucket) SELECT DISTINCT series_id, date_trunc('hour', at, 'UTC') FROM added`,
+    [
+      JSON.stringify(
+        points.map(({ metric, series: { subject, chain }, at, value, seq }) => ({
+          metric,
+          subject,
+          chain,
+          at,
+          value,
+          seq,
+        })),
+      ),
+    ],
+  );
+}
+
+async function insert(pool: Pool, table: string, rows: readonly object[]): Promise<void> {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  if (columns.length === 0) return;
+  await pool.query(
+    `INSERT INTO ${table} (${columns.join(', ')}) SELECT ${columns.join(', ')} FROM jsonb_populate_recordset(NULL::${table}, $1)`,
+    [JSON.stringify(rows)],
+  );
+}
