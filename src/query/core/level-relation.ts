@@ -48,7 +48,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
       tail(plan),
       `recorded AS MATERIALIZED (${asked(SERIES[plan.metric].recorded)})`,
       `newcomers AS MATERIALIZED (${asked(NEW_SERIES)})`,
-      'series AS NOT MATERIALIZED (SELECT * FROM recorded UNION ALL SELECT * FROM newcomers)',
+      `series AS NOT MATERIALIZED (SELECT * FROM ${lookup} r UNION ALL SELECT * FROM newcomers)`,
       ...pieces.ctes,
       ...pieces.parts.map((part, index) => `levels_${index} AS NOT MATERIALIZED (${part})`),
       `levels AS (${pieces.parts.map((_, index) => `SELECT * FROM levels_${index}`).join(' UNION ALL ')})`,

@@ -5,8 +5,8 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import type { Cost } from '../core/cost.js';
 import { QueryPool } from './query-pool.js';
 
-/** Who would wait longer is told to come back instead. */
-const LONGEST_WAIT_MS = 10_000;
+/** Who would wait longer is told to come back instead: of its 30 s a query keeps a third to run. */
+const LONGEST_WAIT_MS = 20_000;
 const LONGEST_QUEUE = 2_000;
 /** What a query costs whatever it reads, in rows: planning and the way there and back. */
 const EVERY_QUERY_ROWS = 3_000;

@@ -72,7 +72,11 @@ export async function fillHistory(context: BenchContext, client: Client, series:
   const startedAt = performance.now();
   while (until < end) {
     const stop = Math.min(end, (Math.floor(until / DAY_MS) + 1) * DAY_MS);
+    await client.query('BEGIN');
+    // The app makes aggregates as well: as it does, one at a time.
+    await client.query(`SELECT pg_advisory_xact_lock(hashtext('history_rollups'))`);
     await client.query('SELECT bench_walk_on(to_timestamp($1::float8 / 1000))', [stop]);
+    await client.query('COMMIT');
     if (isNew && new Date(stop).getUTCDay() === 1) {
       const seconds = (performance.now() - startedAt) / 1_000;
       context.log(`  up to ${new Date(stop).toISOString().slice(0, 10)} after ${seconds.toFixed(0)} s`);
