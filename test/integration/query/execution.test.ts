@@ -202,7 +202,7 @@ describe('admission', () => {
       const leave = new AbortController();
       return {
         leave,
-        done: admission.run(costOf(false), 10_000, leave.signal, async () => undefined).catch(() => undefined),
+        done: admission.run(costOf(false), 30_000, leave.signal, async () => undefined).catch(() => undefined),
       };
     });
     const answer = await fetch(`${app.url}/v1/query/advanced`, {
