@@ -4,7 +4,7 @@ import { evaluate, nameOf, orderOf, type Request, type Row } from './naive-query
 import type { DatasetName } from './naive-rows.js';
 import { queryParts, type QueryParts } from './query-parts.js';
 import { columnsOf, requests } from './query-requests.js';
-import { worlds } from './query-world.js';
+import { MINUTE, MONDAY, PLACES, WHOLE_WORLD, worlds, type StoredWorld } from './query-world.js';
 import { store } from './stored-world.js';
 
 const LONG = process.env['TEST_LONG'] === '1';
@@ -16,6 +16,8 @@ const REQUESTS: Readonly<Record<DatasetName, number>> = LONG
 const WORLDS = LONG ? 40 : 4;
 /** Pages of one answer, at most: few rows a page, so that pages have to join. */
 const PAGES = 8;
+
+const HOUR = 60 * MINUTE;
 
 let parts: QueryParts;
 
@@ -58,28 +60,78 @@ function columnsShown(request: Request): string[] {
   return [...(time?.bucket ? ['time'] : []), ...(aggregations[0]?.group_by ?? []), ...aggregations.map(nameOf)];
 }
 
+/** Asks random requests and compares what comes with the naive answer, its order too. */
+async function expectNaiveAnswers(
+  world: StoredWorld,
+  asked: fc.Arbitrary<Request>,
+  numRuns: number,
+  place: number,
+): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(asked, async (request) => {
+      // Changes are against what is written; of the tail only seconds are not.
+      const columns = columnsShown(request).filter((name) => !world.hasTail || !name.startsWith('change_'));
+      const expected = evaluate(world, request);
+      const rows = await parts.all(bodyOf(request, expected.length));
+      expect(rows.map((row) => shown(row, columns)).sort()).toEqual(expected.map((row) => shown(row, columns)).sort());
+      const order = orderOf(request);
+      expect(rows.filter((row, index) => isBehind(rows[index - 1] ?? row, row, order))).toEqual([]);
+    }),
+    { numRuns, seed: seed + place },
+  );
+}
+
+function worldOf(place: number): StoredWorld {
+  const [world] = fc.sample(worlds(place), { numRuns: 1, seed: seed + place });
+  if (world === undefined) throw new Error('no world');
+  return world;
+}
+
 it.each(Object.keys(REQUESTS) as DatasetName[])(
   `answers of %s are what a naive evaluation of the same request gives (seed ${seed})`,
   { timeout: LONG ? 1_800_000 : 180_000 },
   async (dataset) => {
     for (let place = 0; place < WORLDS; place += 1) {
-      const [world] = fc.sample(worlds(place), { numRuns: 1, seed: seed + place });
-      if (world === undefined) throw new Error('no world');
+      const world = worldOf(place);
       await store(parts.db.pool, world, () => parts.rollups.run());
-      await fc.assert(
-        fc.asyncProperty(requests(dataset, !world.hasTail), async (request) => {
-          // Changes are against what is written; of the tail only seconds are not.
-          const columns = columnsShown(request).filter((name) => !world.hasTail || !name.startsWith('change_'));
-          const expected = evaluate(world, request);
-          const rows = await parts.all(bodyOf(request, expected.length));
-          expect(rows.map((row) => shown(row, columns)).sort()).toEqual(
-            expected.map((row) => shown(row, columns)).sort(),
-          );
-          const order = orderOf(request);
-          expect(rows.filter((row, index) => isBehind(rows[index - 1] ?? row, row, order))).toEqual([]);
-        }),
-        { numRuns: REQUESTS[dataset], seed: seed + place },
-      );
+      await expectNaiveAnswers(world, requests(dataset, !world.hasTail), REQUESTS[dataset], place);
+    }
+  },
+);
+
+/** Whole hours can be asked for however long ago they were. */
+function isOfWholeHours({ time, aggregations }: Request): boolean {
+  if (time === undefined) return true;
+  const isSingle = time.bucket === undefined && aggregations === undefined;
+  const isFine = time.bucket === '5m' || time.bucket === '15m';
+  return !isSingle && !isFine && [time.from, time.to].every((moment) => Date.parse(moment) % HOUR === 0);
+}
+
+it(
+  `answers are the same where single values are no longer kept (seed ${seed})`,
+  { timeout: LONG ? 600_000 : 180_000 },
+  async () => {
+    const aged = await queryParts();
+    const before = parts;
+    parts = aged;
+    try {
+      const { pool } = aged.db;
+      const keepFrom = (moment: number) =>
+        pool.query('UPDATE history_state SET raw_from = $1', [new Date(moment).toISOString()]);
+      for (let run = 0; run < (LONG ? 20 : 2); run += 1) {
+        const world = worldOf(WHOLE_WORLD + run * PLACES);
+        await keepFrom(MONDAY - 14 * 24 * HOUR);
+        await store(pool, world, () => aged.rollups.run());
+        // In the midst of what is recorded.
+        await pool.query('DELETE FROM metric_points WHERE at < $1', [new Date(MONDAY).toISOString()]);
+        await keepFrom(MONDAY);
+        for (const dataset of ['tvl', 'prices'] as const) {
+          await expectNaiveAnswers(world, requests(dataset, true).filter(isOfWholeHours), LONG ? 100 : 15, run);
+        }
+      }
+    } finally {
+      parts = before;
+      await aged.close();
     }
   },
 );

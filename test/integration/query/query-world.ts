@@ -6,7 +6,7 @@ export const MINUTE = 60_000;
 const DAY = 86_400_000;
 const DAYS = 3;
 /** Monday of last week: where one partition of single values ends and the next begins. */
-const MONDAY = Math.floor((Date.now() - 4 * DAY) / (7 * DAY)) * 7 * DAY + 4 * DAY - 7 * DAY;
+export const MONDAY = Math.floor((Date.now() - 4 * DAY) / (7 * DAY)) * 7 * DAY + 4 * DAY - 7 * DAY;
 /** Three days around it: whole days, hours and edges, and nothing that happens now falls into them. */
 export const FIRST_DAY = MONDAY - DAY;
 /** Minutes from the first day up to which questions reach. */
@@ -38,6 +38,11 @@ const ROUNDS = [
   [0, 0, 0],
   [3, 3, 2],
 ] as const;
+
+/** Kinds of worlds, one after the other. */
+export const PLACES = ROUNDS.length;
+/** The place of the world whose values are all aggregated. */
+export const WHOLE_WORLD = 2;
 
 /** Some at one time: the later one, by its position in the log, corrects the one before. */
 const pointsOf = (rounds: readonly Point['round'][], now: number): fc.Arbitrary<Omit<Point, 'seq'>[]> =>
@@ -128,7 +133,7 @@ export interface StoredWorld extends World {
 
 /** Close together and all at once: small numbers, few names, so that groups, ties and gaps happen. */
 export function worlds(place: number): fc.Arbitrary<StoredWorld> {
-  const rounds = ROUNDS[place % ROUNDS.length] ?? [0];
+  const rounds = ROUNDS[place % PLACES] ?? [0];
   const now = Date.now();
   return fc
     .record({
