@@ -33,11 +33,26 @@ export default {
     })),
     ...modules.map((name) => ({
       name: `${name}-through-its-index`,
-      comment: `Other modules enter ${name} through src/${name}/index.ts only; the rest is private.`,
+      comment: `Other modules enter ${name} through src/${name}/index.ts only, their core through its core/index.ts.`,
       severity: 'error',
-      from: { path: '^src/', pathNot: `^src/(?:${name}/|app\\.module\\.ts|[^/]+\\.ts$)` },
+      from: { path: '^src/', pathNot: `^src/(?:${name}/|app\\.module\\.ts|[^/]+\\.ts$|[^/]+/core/)` },
       to: { path: `^src/${name}/`, pathNot: `^src/${name}/index\\.ts$` },
     })),
+    ...modules.map((name) => ({
+      name: `${name}-through-its-index-from-core`,
+      comment: `A core folder may enter ${name} through src/${name}/core/index.ts too, which loads nothing but core.`,
+      severity: 'error',
+      from: { path: '^src/[^/]+/core/', pathNot: `^src/${name}/` },
+      to: { path: `^src/${name}/`, pathNot: `^src/${name}/(?:core/)?index\\.ts$` },
+    })),
+    {
+      name: 'alerts-core-loads-core-only',
+      comment:
+        'The evaluator runs without the rest of the app: in benches, in workers, wherever rules are to be judged.',
+      severity: 'error',
+      from: { path: '^src/alerts/core/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/[^/]+/core/' },
+    },
     {
       name: 'platform-imports-no-product',
       comment: 'platform/ is technology without product words.',

@@ -4,17 +4,31 @@ import { defineConfig } from 'vitest/config';
  * One project per suite. Every suite but `unit` gets a PostgreSQL cluster of its own from test/support/global-setup.ts;
  * each test file clones its own database from the migrated template, so files run side by side.
  */
-const suite = (name: string, include: string, extra: object = {}) => ({
+const suite = (name: string, include: string | string[], extra: object = {}) => ({
   extends: true as const,
   test: {
     name,
-    include: [include],
+    include: [include].flat(),
     globalSetup: ['./test/support/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     ...extra,
   },
 });
+
+/** End-to-end tests of what goes through Redis. */
+const THROUGH_REDIS = [
+  'access-limits',
+  'alerts-pods',
+  'balancer-two-pods',
+  'management',
+  'management-pods',
+  'roles',
+  'socketio',
+  'sse',
+  'websocket-resume',
+];
+const onCluster = process.env['TEST_LONG'] === '1' ? ['*'] : THROUGH_REDIS;
 
 export default defineConfig({
   test: {
@@ -34,8 +48,8 @@ export default defineConfig({
       suite('integration', 'test/integration/**/*.test.ts'),
       suite('postgres-15', 'test/postgres-15/**/*.test.ts'),
       suite('e2e', 'test/e2e/**/*.test.ts'),
-      // The end-to-end tests once more, on a Redis Cluster.
-      suite('cluster', 'test/cluster/**/*.test.ts', {
+      // The end-to-end tests once more, on a Redis Cluster; all of them, which is 150 s of processor time, in a long run.
+      suite('cluster', ['test/cluster/**/*.test.ts', ...onCluster.map((name) => `test/e2e/${name}.test.ts`)], {
         globalSetup: ['./test/support/global-setup.ts', './test/support/cluster-setup.ts'],
       }),
       suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 300_000 }),

@@ -19,6 +19,7 @@ import { WindowLoader } from './evaluation/window-loader.js';
 import { TransitionWriter } from './evaluation/transition-writer.js';
 import { AlertHistory } from './history/alert-history.js';
 import { AlertHistoryController } from './history/alert-history.controller.js';
+import { HistoryRetention } from './history/history-retention.js';
 import { PreferencesController } from './preferences/preferences.controller.js';
 import { AlertRules } from './rules/alert-rules.js';
 import { RuleEdits } from './rules/rule-edits.js';
@@ -56,6 +57,6 @@ const EVALUATION = [
     PreferencesController,
     TemplatePreviewController,
   ],
-  providers: [...RULES, ...EVALUATION, AlertHistory, Backtests, BacktestHistories],
+  providers: [...RULES, ...EVALUATION, AlertHistory, HistoryRetention, Backtests, BacktestHistories],
 })
 export class AlertsModule {}

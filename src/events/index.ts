@@ -1,11 +1,4 @@
-export * from './core/channels.js';
-export * from './core/confidence.js';
-export * from './core/cursor.js';
-export * from './core/event-id.js';
-export * from './core/log-event.js';
-export * from './core/names.js';
-export * from './core/payload.js';
-export * from './core/steps.js';
+export * from './core/index.js';
 export { Broker, type BatchListener } from './broker/broker.js';
 export { MemoryBroker } from './broker/memory-broker.js';
 export { EventLog, type LogBounds, type LogFilter } from './capture/event-log.js';

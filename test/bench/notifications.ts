@@ -124,6 +124,7 @@ function report(context: BenchContext, { fires, steady, usual, flood, lags, cras
     crash_last_ms: Math.round(seconds * 1_000),
     lost,
     duplicated_ids: duplicated,
+    queues: 'redis',
   };
   context.log(
     `\ncommit acknowledged → webhook received; targets: ≥ ${TARGET.webhooks_per_s} webhooks/s from the commit to the last ` +

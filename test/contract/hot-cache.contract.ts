@@ -11,6 +11,10 @@ export interface CacheHost {
   cache: HotCache;
   state: PublishedState;
   feed: EventFeed;
+  /** Seqs of events that the cache's server did not take in time, so that the cache may lag behind them. */
+  missed: ReadonlySet<number>;
+  /** Resolves when the cache has made up for what it missed. */
+  mended(): Promise<void>;
   metric(name: string): Promise<number | undefined>;
   close(): Promise<void>;
 }
@@ -45,6 +49,7 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
         cacheKeys.price('base:0xab'),
         cacheKeys.protocolMeta('aave'),
       ];
+      await host.mended();
       const before = await host.metric('cache_hits_total');
       expect(await host.cache.getMany(keys)).toMatchObject([
         { value: 4, chain: 'base' },
@@ -53,9 +58,11 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
         { value: 2, token: 'base:0xab' },
         { slug: 'aave', name: 'Aave' },
       ]);
-      // A publication that Redis did not take in time is made up for by the first look-up.
-      await host.cache.getMany(keys);
-      expect((await host.metric('cache_hits_total')) ?? 0).toBeGreaterThan(before ?? 0);
+      // A server that did not answer in time is left alone for a moment, which counts as misses.
+      await waitFor(async () => {
+        await host.cache.getMany(keys);
+        return ((await host.metric('cache_hits_total')) ?? 0) > (before ?? 0);
+      });
       expect(await host.metric('cache_misses_total')).toBeGreaterThanOrEqual(1);
       const nonsense = ['', 'tvl', 'nonsense:x', 'protocol:aave', 'tvl:aave:', 'cache:comparing'];
       expect(await host.cache.getMany(nonsense)).toEqual(nonsense.map(() => undefined));
@@ -63,17 +70,23 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
     });
 
     it('holds a value before anybody hears of the event that published it', async () => {
-      const answers: Promise<boolean>[] = [];
+      const looked: { seq: number; holds: Promise<boolean> }[] = [];
       host.feed.subscribe((batch) => {
-        for (const { type, token, current } of batch) {
+        for (const { seq, type, token, current } of batch) {
           if (!type.startsWith('price_') || token === null) continue;
-          answers.push(host.cache.prices([token]).then(([price]) => (price?.value ?? 0) >= (current ?? 0)));
+          const holds = host.cache.prices([token]).then(([price]) => (price?.value ?? 0) >= (current ?? 0));
+          looked.push({ seq, holds });
         }
       });
-      for (let value = 1; value <= 30; value++) await market.price('rising', value);
-      await waitFor(() => host.state.price('rising')?.value === 30);
-      expect(answers.length).toBeGreaterThanOrEqual(1);
-      expect(await Promise.all(answers)).not.toContain(false);
+      // What a busy server did not take in time is told all the same: those do not count.
+      const counted = () => looked.filter(({ seq }) => !host.missed.has(seq));
+      let value = 0;
+      await waitFor(async () => {
+        await market.price('rising', ++value);
+        return counted().length >= 20;
+      });
+      await waitFor(() => host.state.price('rising')?.value === value);
+      expect(await Promise.all(counted().map(({ holds }) => holds))).not.toContain(false);
     });
 
     it('is equal to the published state, key by key', async () => {
@@ -86,6 +99,7 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
       await waitFor(() => host.state.price('a') && host.state.protocol('aave')?.category === 'Lending');
       const keys = ['price:a', 'tvl:aave', 'tvl:aave:base', 'tvl:aave:ethereum', 'tvl:aave:staking'];
       keys.push('protocol:aave:meta', 'tvl:undescribed', 'tvl:undescribed:all');
+      await host.mended();
       expect(await host.cache.getMany(keys)).toEqual(keys.map((key) => host.state.lookUp(key)));
       expect(await host.cache.tvl('aave', 'base')).toMatchObject({ value: 10, category: 'Lending', symbol: 'AAVE' });
       expect(await host.cache.protocolTvl('aave')).toMatchObject({ tvl: 30 });

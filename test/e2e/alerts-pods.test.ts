@@ -3,7 +3,8 @@ import { AlertEvaluation } from '../../src/alerts/evaluation/alert-evaluation.js
 import { editsApplied, logEvaluated } from '../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MarketWriter } from '../support/market-writer.js';
-import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { startRedisOfSuite } from '../support/redis-of-suite.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { RestCaller } from '../support/rest-caller.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
@@ -17,7 +18,7 @@ const start = (): Promise<TestApp> => createTestApp({ db, settings: { REDIS_URL:
 const ready = (app: TestApp): number => app.nest.get(AlertEvaluation).readyShards;
 
 beforeAll(async () => {
-  [redis, db] = await Promise.all([startRedis(), createTestDatabase()]);
+  [redis, db] = await Promise.all([startRedisOfSuite(), createTestDatabase()]);
   one = await start();
   two = await start();
 });

@@ -116,7 +116,11 @@ describe('rules', () => {
       expect([status, body.code]).toEqual([422, 'limit_exceeded']);
     }
     await free.call('DELETE', one(made[0]!.body.ruleId));
+    expect((await free.get('/v1/me')).body).toMatchObject({ limits: { alertRules: 3 }, used: { alertRules: 2 } });
     expect((await free.post(PATH, RULE)).status).toBe(201);
+    // Rules belong to the user: another key of the same one has used them too.
+    const again = await RestCaller.of(app, 'free-user', { tier: 'pro' });
+    expect((await again.get('/v1/me')).body).toMatchObject({ limits: { alertRules: 100 }, used: { alertRules: 3 } });
   });
 
   it('are listed in pages and by filters, as JSON and CSV', async () => {

@@ -8,7 +8,8 @@ import { Metrics } from '../../src/platform/metrics/metrics.js';
 import { parseSettings } from '../../src/platform/settings/settings.js';
 import { redisRooms } from '../../src/realtime/transports/socketio/redis-rooms.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { startRedisOfSuite } from '../support/redis-of-suite.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -19,7 +20,7 @@ let there: TestApp;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  redis = await startRedis();
+  redis = await startRedisOfSuite();
   here = await createTestApp({ db, settings: { REDIS_URL: redis.url, POD_ID: 'here' } });
   there = await createTestApp({ db, settings: { REDIS_URL: redis.url, POD_ID: 'there' } });
 });

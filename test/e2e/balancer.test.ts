@@ -3,6 +3,7 @@ import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
+import { startRedisOfSuite } from '../support/redis-of-suite.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -10,7 +11,7 @@ const apiKey = POD_KEY;
 let pods: TestPods;
 
 beforeAll(async () => {
-  pods = await startPods(await createTestDatabase());
+  pods = await startPods(await createTestDatabase(), {}, startRedisOfSuite);
 });
 
 afterAll(async () => {

@@ -4,7 +4,8 @@ import { RedisConnections } from '../../src/platform/redis/redis-connections.js'
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MarketWriter } from '../support/market-writer.js';
 import { PlainClient, type Message } from '../support/plain-client.js';
-import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { startRedisOfSuite } from '../support/redis-of-suite.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -23,7 +24,7 @@ const know = (app: TestApp, ...others: TestApp[]) =>
   waitFor(() => others.every((other) => app.nest.get(Pods).others.includes(other.nest.get(Pods).id)));
 
 beforeAll(async () => {
-  [redis, db] = await Promise.all([startRedis(), createTestDatabase()]);
+  [redis, db] = await Promise.all([startRedisOfSuite(), createTestDatabase()]);
   one = await start();
   two = await start();
   [alice, bob] = await Promise.all([one.key({ userId: 'alice' }), one.key({ userId: 'bob' })]);

@@ -5,7 +5,8 @@ import { WebSocket } from 'ws';
 import { Sequencer } from '../../src/events/capture/sequencer.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MarketWriter } from '../support/market-writer.js';
-import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { startRedisOfSuite } from '../support/redis-of-suite.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -16,7 +17,7 @@ let worker: TestApp | undefined;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  redis = await startRedis();
+  redis = await startRedisOfSuite();
   gateway = await createTestApp({ db, settings: { REDIS_URL: redis.url, ROLE: 'gateway' } });
 });
 

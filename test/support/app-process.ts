@@ -9,9 +9,11 @@ export class AppProcess {
   private child: ChildProcess | undefined;
   private output = '';
 
+  /** `keep`: how much of its output is remembered, characters. */
   constructor(
     readonly port: number,
     private readonly env: Record<string, string>,
+    private readonly keep = 20_000,
   ) {}
 
   get url(): string {
@@ -44,7 +46,7 @@ export class AppProcess {
     });
     this.child = child;
     const note = (chunk: Buffer): void => {
-      this.output = (this.output + chunk.toString()).slice(-20_000);
+      this.output = (this.output + chunk.toString()).slice(-this.keep);
     };
     child.stdout.on('data', note);
     child.stderr.on('data', note);

@@ -8,7 +8,7 @@ declare module 'vitest' {
   }
 }
 
-/** One Redis Cluster for a whole suite; each application has key names of its own there. */
+/** One Redis Cluster for a whole suite; each application has key names of its own there, unless a test brings a Redis. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = await startRedisCluster();
   project.provide('redisUrl', cluster.url);

@@ -42,7 +42,7 @@ export interface TestAppOptions {
 /** The whole application on a free port, with a database of its own. */
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const db = options.db ?? (await createTestDatabase());
-  const redisUrl = inject('redisUrl');
+  const redisUrl = options.settings?.['REDIS_URL'] === undefined ? inject('redisUrl') : undefined;
   const settings = parseSettings({
     ...(redisUrl !== undefined && { REDIS_URL: redisUrl, KEY_PREFIX: `${randomUUID()}:` }),
     PORT: '0',

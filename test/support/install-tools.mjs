@@ -17,13 +17,13 @@ const TOOLS = [
   },
   {
     name: 'the Socket.IO client of Python',
-    suites: ['e2e'],
+    suites: ['e2e', 'cluster'],
     packages: ['python3-socketio', 'python3-aiohttp', 'python3-requests', 'python3-websocket'],
     present: () => succeeds('/usr/bin/python3', ['-c', 'import socketio, aiohttp, requests, websocket']),
   },
   {
     name: 'a PostgreSQL server from Debian (15 or newer)',
-    suites: ['integration', 'postgres-15', 'e2e', 'fault'],
+    suites: ['integration', 'postgres-15', 'e2e', 'cluster', 'fault'],
     packages: ['postgresql-15'],
     present: () => globSync('/usr/lib/postgresql/{15,16,17,18}/bin/postgres').length > 0,
   },
@@ -35,7 +35,7 @@ const TOOLS = [
   },
   {
     name: 'nginx',
-    suites: ['e2e', 'fault'],
+    suites: ['e2e', 'cluster', 'fault'],
     packages: ['nginx'],
     present: () => succeeds('nginx', ['-v']) || succeeds('/usr/sbin/nginx', ['-v']),
   },

@@ -16,15 +16,19 @@ export interface TestPods {
   stop(): Promise<void>;
 }
 
-/** The migrated database ends with the pods. */
-export async function startPods(db: TestDatabase, env: Record<string, string> = {}): Promise<TestPods> {
+/** The migrated database ends with the pods, and so does what `openRedis` starts. */
+export async function startPods(
+  db: TestDatabase,
+  env: Record<string, string> = {},
+  openRedis: () => Promise<TestRedis> = startRedis,
+): Promise<TestPods> {
   const ending: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of ending.splice(0).toReversed()) await end();
   };
   try {
     ending.push(() => db.drop());
-    const redis = await startRedis();
+    const redis = await openRedis();
     ending.push(() => redis.close());
     const pod = async (n: number): Promise<AppProcess> => {
       const app = new AppProcess(await freePort(), {

@@ -100,21 +100,22 @@ export async function startRedis(options: readonly string[] = []): Promise<TestR
 const SLOTS = 16_384;
 const MASTERS = 3;
 
+/** What is done to it is done to all its nodes; `call` asks the first. */
+export interface TestRedisCluster extends TestRedis {
+  readonly nodes: readonly TestRedis[];
+}
+
 /** A Redis Cluster of three masters, ready to take keys. */
-export async function startRedisCluster(
-  options: readonly string[] = [],
-): Promise<{ url: string; nodes: TestRedis[]; close(): Promise<void> }> {
+export async function startRedisCluster(options: readonly string[] = []): Promise<TestRedisCluster> {
   const clustered = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...options];
   const nodes = await Promise.all(Array.from({ length: MASTERS }, () => startRedis(clustered)));
-  const close = async (): Promise<void> => void (await Promise.all(nodes.map((node) => node.close())));
-  try {
-    for (const [index, node] of nodes.entries()) {
-      const [from, next] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / MASTERS));
-      await node.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String((next ?? SLOTS) - 1));
-      await node.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-    }
-    const [first, ...others] = nodes;
-    for (const node of others) await first?.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port));
+  const [first, ...others] = nodes;
+  if (first === undefined) throw new Error('a cluster has nodes');
+  const each = async (change: (node: TestRedis) => Promise<void>): Promise<void> => {
+    await Promise.all(nodes.map(change));
+  };
+
+  async function isComplete(): Promise<void> {
     await waitFor(
       async () => {
         const infos = await Promise.all(nodes.map((node) => node.call('CLUSTER', 'INFO')));
@@ -124,9 +125,42 @@ export async function startRedisCluster(
       },
       { what: 'a cluster that is ok', timeoutMs: 20_000 },
     );
-    return { url: nodes[0]?.url ?? '', nodes, close };
+  }
+
+  async function join(): Promise<void> {
+    for (const [index, node] of nodes.entries()) {
+      const [from, next] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / MASTERS));
+      await node.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String((next ?? SLOTS) - 1));
+      await node.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+    }
+    for (const node of others) await first?.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port));
+    await isComplete();
+  }
+
+  const close = (): Promise<void> => each((node) => node.close());
+  try {
+    await join();
   } catch (error) {
     await close();
     throw error;
   }
+  return {
+    url: first.url,
+    port: first.port,
+    nodes,
+    call: first.call,
+    stop: () => each((node) => node.stop()),
+    start: async () => {
+      await each((node) => node.start());
+      await isComplete();
+    },
+    restart: async (how) => {
+      await each((node) => node.restart(how));
+      await isComplete();
+    },
+    kill: () => each((node) => node.kill()),
+    pause: () => nodes.forEach((node) => node.pause()),
+    resume: () => nodes.forEach((node) => node.resume()),
+    close,
+  };
 }

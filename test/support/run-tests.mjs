@@ -95,12 +95,11 @@ function endLeftovers() {
   return left.map(({ pid, command }) => `${pid} ${command}`);
 }
 
-async function vitest(reportFile, timesFile) {
+async function vitest(reportFile) {
   const args = ['run', ...suites.flatMap((name) => ['--project', name]), '--passWithNoTests'];
-  args.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`);
-  args.push('--reporter=./test/support/file-times-reporter.mjs');
+  args.push('--reporter=default', '--reporter=./test/support/run-reporter.mjs');
   if (complete) args.push('--coverage.enabled', '--coverage.reportOnFailure');
-  const env = { ...environment, FILE_TIMES: timesFile };
+  const env = { ...environment, RUN_REPORT: reportFile };
   const child = spawn(join(BIN, 'vitest'), args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = new Promise((resolve) => {
     child.on('error', (error) => resolve(String(error)));
@@ -121,33 +120,24 @@ async function vitest(reportFile, timesFile) {
   if (result !== 0) problems.push(`Vitest ended with ${result}`);
 }
 
-function suiteOf(file) {
-  const path = relative(ROOT, file);
-  return path.startsWith('test/') ? path.split('/')[1] : 'unit';
-}
-
-/** Counts per suite from Vitest's JSON report; a file that could not be loaded counts as one failure. */
-function summarise(report, times) {
+/** Counts per suite; a file that failed outside its tests, or could not be loaded, counts as one failure. */
+function summarise(files) {
   const bySuite = new Map(
     suites.map((name) => [name, { files: 0, passed: 0, failed: 0, skipped: 0, seconds: 0, slowest: '', longest: 0 }]),
   );
-  for (const file of report.testResults) {
-    const sum = bySuite.get(suiteOf(file.name));
+  for (const { suite, file, seconds, passed, failed, skipped, failure } of files) {
+    const sum = bySuite.get(suite);
     if (!sum) continue;
-    const seconds = times[file.name] ?? 0;
+    const name = relative(ROOT, file);
     sum.files += 1;
     sum.seconds += seconds;
-    if (seconds > sum.longest) Object.assign(sum, { longest: seconds, slowest: relative(ROOT, file.name) });
-    for (const test of file.assertionResults) {
-      if (test.status === 'passed') sum.passed += 1;
-      else if (test.status === 'failed') sum.failed += 1;
-      else sum.skipped += 1;
-    }
-    if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) {
+    if (seconds > sum.longest) Object.assign(sum, { longest: seconds, slowest: name });
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.skipped += skipped;
+    if (failure !== undefined && failed === 0) {
       sum.failed += 1;
-      problems.push(
-        `${relative(ROOT, file.name)}: ${(file.message ?? '').split('\n')[0] || 'failed outside its tests'}`,
-      );
+      problems.push(`${name}: ${failure.split('\n')[0] || 'failed outside its tests'}`);
     }
   }
   return bySuite;
@@ -193,9 +183,8 @@ async function main() {
 
   const folder = mkdtempSync(join(tmpdir(), 'defi-realtime-report-'));
   const reportFile = join(folder, 'report.json');
-  const timesFile = join(folder, 'times.json');
   const started = Date.now();
-  await vitest(reportFile, timesFile);
+  await vitest(reportFile);
   const wallSeconds = (Date.now() - started) / 1000;
   const left = endLeftovers();
   if (left.length > 0) problems.push(`Processes outlived the run and were ended:\n    ${left.join('\n    ')}`);
@@ -203,8 +192,7 @@ async function main() {
     problems.push('There is no report of the run');
     return { passed: 0, failed: 1, skipped: 0 };
   }
-  const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
-  const bySuite = summarise(readJson(reportFile), existsSync(timesFile) ? readJson(timesFile) : {});
+  const bySuite = summarise(JSON.parse(readFileSync(reportFile, 'utf8')));
   rmSync(folder, { recursive: true });
   printTable(bySuite, wallSeconds);
   if (complete) printCoverageGaps(ROOT);

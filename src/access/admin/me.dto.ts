@@ -9,6 +9,8 @@ export class UsageView {
   messages!: number;
   /** API requests in the current minute, this one included. */
   apiRequests!: number;
+  /** Alert rules of the user, over all keys. */
+  alertRules!: number;
 }
 
 /** The caller, as the server sees it. */

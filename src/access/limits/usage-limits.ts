@@ -9,11 +9,14 @@ export interface Usage {
   connections: number;
   messages: number;
   apiRequests: number;
+  alertRules: number;
 }
 
 /** What a key may still use: every method counts one use and says whether it is within the limit. A limit of 0 is none. */
 @Injectable()
 export class UsageLimits {
+  private rulesOf: (userId: string) => Promise<number> = () => Promise.resolve(0);
+
   constructor(
     private readonly counters: MinuteCounters,
     private readonly slots: ConnectionSlots,
@@ -50,11 +53,17 @@ export class UsageLimits {
     this.slots.close(caller.keyId, connectionId);
   }
 
+  /** To be told by whoever keeps the alert rules how many a user has. */
+  countAlertRules(count: (userId: string) => Promise<number>): void {
+    this.rulesOf = count;
+  }
+
   async used(caller: Caller): Promise<Usage> {
     return {
       connections: await this.slots.count(caller.keyId),
       messages: await this.counters.used('messages', caller.keyId),
       apiRequests: await this.counters.used('requests', caller.keyId),
+      alertRules: await this.rulesOf(caller.userId),
     };
   }
 }

@@ -142,6 +142,55 @@ describe('checking a rule', () => {
   });
 });
 
+describe('what can never be, and what can never cease to be', () => {
+  const change = { ...tvl, operator: 'change_pct', timeWindow: 300 } as const;
+
+  it.each<[string, Condition[], Partial<RuleDefinition>]>([
+    ['two different values at once', [5, 10].map((threshold) => ({ ...tvl, operator: 'eq' as const, threshold })), {}],
+    [
+      'a condition and its opposite',
+      [{ ...tvl, operator: 'gt', threshold: 5 }],
+      { where: { not: { ...tvl, operator: 'gt', threshold: 5 } } },
+    ],
+    ['percent in place of a fraction', [{ ...change, threshold: -100 }], {}],
+    ['a fall by five times of all', [{ ...change, threshold: 5, direction: 'down' }], {}],
+    [
+      'a rise and a fall of one window',
+      (['up', 'down'] as const).map((direction) => ({ ...change, threshold: 0.1, direction })),
+      {},
+    ],
+    [
+      'a rise and a fall in different words',
+      [
+        { ...tvl, metric: 'change_24h', operator: 'gt', threshold: 0.1 },
+        { ...change, threshold: 0.1, direction: 'down', timeWindow: 86_400 },
+      ],
+      {},
+    ],
+    ['a price below zero', [{ ...price, operator: 'eq', threshold: -5 }], {}],
+  ])('is refused: %s', (_name, conditions, extra) => {
+    expect(check(conditions, extra).errors.join()).toMatch(/contradictory|never_true/);
+  });
+
+  it('is warned of where it always holds', () => {
+    expect(check([{ ...price, operator: 'gte', threshold: 0 }]).warnings).toEqual(['/conditions/0 always_true']);
+    expect(check([{ ...price, operator: 'gt', threshold: -5 }]).warnings).toEqual(['/conditions/0 always_true']);
+    expect(check([{ ...price, operator: 'gt', threshold: 0 }]).warnings).toEqual([]);
+  });
+
+  it('is warned of where hysteresis swallows the threshold', () => {
+    const swallowed = { errors: [], warnings: ['/hysteresis never_ends'] };
+    expect(check([{ ...tvl, operator: 'gte', threshold: 5 }], { hysteresis: 1 })).toEqual(swallowed);
+    expect(check([{ ...change, threshold: 0.1 }], { hysteresis: 1 })).toEqual(swallowed);
+    const sound: Condition[] = [
+      { ...tvl, operator: 'lt', threshold: 5 },
+      { ...change, threshold: 0.1, direction: 'up' },
+      { ...change, threshold: -0.1 },
+    ];
+    for (const condition of sound) expect(check([condition], { hysteresis: 1 }).warnings).toEqual([]);
+  });
+});
+
 describe('reading conditions', () => {
   it('takes names in any spelling and an event type as metric', () => {
     const { conditions, where, errors } = parseConditions(

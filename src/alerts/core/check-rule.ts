@@ -1,6 +1,6 @@
 import { conditionErrors, conditionWarnings, type LocatedCondition } from './check-condition.js';
 import { compileRule, defaultDeadBand, type CompiledRule, type DeadBand } from './compile-rule.js';
-import { satisfiability } from './contradictions.js';
+import { endless, satisfiability } from './contradictions.js';
 import { alternatives, isTrue } from './program.js';
 import { RULE_LIMITS, type RuleDefinition, type RuleFinding, type Where } from './rule.js';
 
@@ -27,8 +27,24 @@ export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBan
   const { errors, warnings } = contradictions(compiled, pointers);
   return {
     errors: [...joinErrors(compiled, pointers), ...eventErrors(compiled, pointers, rule.forSeconds), ...errors],
-    warnings: [...warnings, ...located.flatMap((one) => conditionWarnings(one, rule.hysteresis, deadBand))],
+    warnings: [
+      ...warnings,
+      ...endlessWarnings(compiled, pointers),
+      ...located.flatMap((one) => conditionWarnings(one, rule.hysteresis, deadBand)),
+    ],
   };
+}
+
+function endlessWarnings(rule: CompiledRule, pointers: readonly string[]): RuleFinding[] {
+  const { always, held } = endless(rule);
+  const findings = always.map((position): RuleFinding => {
+    const detail = 'Every possible value satisfies this.';
+    return { pointer: pointers[position] ?? '', code: 'always_true', detail };
+  });
+  if (held.length === 0) return findings;
+  const which = held.map((position) => pointers[position]).join(', ');
+  const detail = `Swallows the threshold of ${which}: once it held it holds for good.`;
+  return [...findings, { pointer: '/hysteresis', code: 'never_ends', detail }];
 }
 
 function locate(where: Where, pointer: string): LocatedCondition[] {

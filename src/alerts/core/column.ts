@@ -1,64 +1,84 @@
-type Numbers = Float64Array | Int32Array;
+/** Rows that there is room for at first. */
+const FIRST_ROWS = 64;
+/** What a table grows by. Room that was never written takes up addresses, but no memory. */
+const GROWTH = 1.5;
+const BYTES_PER_WORD = 4;
 
-/** Cells per piece of memory, as a power of two. */
-const CHUNK_BITS = 12;
-const CHUNK = 2 ** CHUNK_BITS;
+/**
+ * Growing memory of records of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and
+ * seconds of garbage collection; as records they are some hundred bytes each that the collector never looks at. What is
+ * read together lies side by side, because what tables of this size cost is cache misses.
+ */
+export class Records {
+  ints: Int32Array;
+  floats: Float64Array;
+  /** Of one record. */
+  readonly words: number;
+  private nextFloat = 0;
+  private nextInt: number;
 
-/** Growing memory of numbers, 0 where nothing was set. It grows by pieces: nothing is ever copied or left half empty. */
-class Store {
-  private readonly chunks: Numbers[] = [];
-
-  constructor(private readonly newChunk: () => Numbers) {}
-
-  get(at: number): number {
-    return this.chunks[at >>> CHUNK_BITS]?.[at & (CHUNK - 1)] ?? 0;
+  /** A record of as many columns as given. */
+  constructor({ floats = 0, ints = 0 }: { floats?: number; ints?: number }) {
+    this.words = 2 * floats + ints + ((2 * floats + ints) % 2);
+    this.nextInt = 2 * floats;
+    const memory = new ArrayBuffer(FIRST_ROWS * this.words * BYTES_PER_WORD);
+    this.ints = new Int32Array(memory);
+    this.floats = new Float64Array(memory);
   }
 
-  set(at: number, value: number): void {
-    while (at >= this.chunks.length * CHUNK) this.chunks.push(this.newChunk());
-    const chunk = this.chunks[at >>> CHUNK_BITS];
-    if (chunk) chunk[at & (CHUNK - 1)] = value;
+  /** The next column of 64-bit floats. */
+  float64(): FloatColumn {
+    return new FloatColumn(this, this.words / 2, this.nextFloat++);
+  }
+
+  /** The next column of 32-bit integers. */
+  int32(): IntColumn {
+    return new IntColumn(this, this.words, this.nextInt++);
+  }
+
+  /** Makes room for a row. */
+  reserve(row: number): void {
+    const needed = (row + 1) * this.words;
+    if (needed <= this.ints.length) return;
+    const rows = Math.ceil((this.ints.length / this.words) * GROWTH);
+    const memory = this.ints.buffer as ArrayBuffer;
+    const grown = memory.transfer(Math.max(needed, rows * this.words) * BYTES_PER_WORD);
+    this.ints = new Int32Array(grown);
+    this.floats = new Float64Array(grown);
   }
 }
 
-const newStore = {
-  float64: () => new Store(() => new Float64Array(CHUNK)),
-  int32: () => new Store(() => new Int32Array(CHUNK)),
-};
-
-/**
- * A growing column of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and seconds of
- * garbage collection; as columns they are some hundred bytes each that the collector never looks at. Columns that are
- * read together lie together in memory, because what such a table costs is cache misses.
- */
-export class Column {
-  private constructor(
-    private readonly store: Store,
+/** One number of every record. Rows must have been reserved before they are set. */
+export class IntColumn {
+  constructor(
+    private readonly records: Records,
     private readonly stride: number,
     private readonly offset: number,
   ) {}
 
-  static float64(): Column {
-    return new Column(newStore.float64(), 1, 0);
-  }
-
-  static int32(): Column {
-    return new Column(newStore.int32(), 1, 0);
-  }
-
-  /** As many columns as `next` is called for, at most `count`, that share their memory row by row. */
-  static sideBySide(kind: 'float64' | 'int32', count: number): { next: () => Column } {
-    const store = newStore[kind]();
-    let offset = 0;
-    return { next: () => new Column(store, count, offset++) };
-  }
-
   get(row: number): number {
-    return this.store.get(row * this.stride + this.offset);
+    return this.records.ints[row * this.stride + this.offset] ?? 0;
   }
 
   set(row: number, value: number): void {
-    this.store.set(row * this.stride + this.offset, value);
+    this.records.ints[row * this.stride + this.offset] = value;
+  }
+}
+
+/** As `IntColumn`. A class of its own, so that the compiler knows what either reads. */
+export class FloatColumn {
+  constructor(
+    private readonly records: Records,
+    private readonly stride: number,
+    private readonly offset: number,
+  ) {}
+
+  get(row: number): number {
+    return this.records.floats[row * this.stride + this.offset] ?? 0;
+  }
+
+  set(row: number, value: number): void {
+    this.records.floats[row * this.stride + this.offset] = value;
   }
 }
 

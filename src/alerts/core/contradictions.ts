@@ -22,6 +22,22 @@ export function satisfiability(rule: CompiledRule): Satisfiability {
   return { alternatives: ways.length, conflicts: ways.flatMap((way) => conflictIn(rule.leaves, way) ?? []) };
 }
 
+/** Conditions (positions) that every possible number satisfies, and those that hysteresis never lets go of once they held. */
+export function endless({ leaves }: CompiledRule): { always: number[]; held: number[] } {
+  const always: number[] = [];
+  const held: number[] = [];
+  for (const [position, leaf] of leaves.entries()) {
+    if (!('number' in leaf)) continue;
+    const { comparison, threshold, slack } = leaf.test;
+    const { low } = possible(leaf.number, position);
+    const reaches = (from: number): boolean =>
+      (comparison === Comparison.gte && from <= low) || (comparison === Comparison.gt && from < low);
+    if (reaches(threshold)) always.push(position);
+    else if (reaches(threshold - slack)) held.push(position);
+  }
+  return { always, held };
+}
+
 interface Range {
   low: number;
   high: number;

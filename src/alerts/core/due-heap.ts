@@ -7,6 +7,11 @@ export class DueHeap {
     return this.times.length;
   }
 
+  /** Whether an item is due at `now`. */
+  isDue(now: number): boolean {
+    return this.times.length > 0 && this.timeAt(0) <= now;
+  }
+
   push(time: number, item: number): void {
     let at = this.times.length;
     this.times.push(time);
@@ -22,7 +27,7 @@ export class DueHeap {
 
   /** Takes the earliest item out if it is due at `now`. */
   popDue(now: number): number | undefined {
-    if (this.times.length === 0 || this.timeAt(0) > now) return undefined;
+    if (!this.isDue(now)) return undefined;
     const top = this.items[0];
     const time = this.times.pop() ?? 0;
     const item = this.items.pop() ?? 0;

@@ -31,7 +31,7 @@ export class Evaluator {
   private readonly staleAfterMs: number;
   private readonly market = new Market();
   private readonly rules = new RuleTable();
-  private readonly leaves = new LeafTable();
+  private readonly leaves = new LeafTable(this.rules);
   private readonly instances = new InstanceBook(this.rules);
   private readonly register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
   private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
@@ -129,6 +129,7 @@ export class Evaluator {
     const at = row.loggedAt;
     const isStale = at - row.observedAt > this.staleAfterMs;
     for (const series of this.market.apply(row, this.moved)) {
+      if (!series.repeats.isDue(at)) continue;
       for (const instance of this.teller.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
     }
     this.matcher.eventArrived(row, this.register.events);

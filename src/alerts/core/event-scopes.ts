@@ -1,4 +1,4 @@
-import { isRealChain } from '../../events/index.js';
+import { isRealChain } from '../../events/core/index.js';
 import type { MarketRow } from './market-row.js';
 import { instanceKey, Variable, type WatchedEvent } from './watched.js';
 
@@ -26,6 +26,10 @@ export class EventScope {
 export class EventScopes {
   private readonly scopes = new Map<string, EventScope[]>();
 
+  get isEmpty(): boolean {
+    return this.scopes.size === 0;
+  }
+
   scope(watched: WatchedEvent, variables: number): EventScope {
     const key = keyOf(watched.eventType, watched.protocol, watched.chain, watched.token);
     const known = this.scopes.get(key) ?? [];
@@ -36,18 +40,19 @@ export class EventScopes {
     return scope;
   }
 
-  release(scope: EventScope): void {
-    if (scope.leaves.size > 0) return;
+  /** Forgets a scope that no condition is in; true if it did. */
+  release(scope: EventScope): boolean {
+    if (scope.leaves.size > 0) return false;
     const { eventType, protocol, chain, token } = scope.watched;
     const key = keyOf(eventType, protocol, chain, token);
     const left = (this.scopes.get(key) ?? []).filter((other) => other !== scope);
     if (left.length > 0) this.scopes.set(key, left);
     else this.scopes.delete(key);
+    return true;
   }
 
   /** Scopes that an event belongs to. */
   *matching({ type, protocol, chain, token }: MarketRow): Generator<EventScope> {
-    if (this.scopes.size === 0) return;
     for (const p of named(protocol)) {
       for (const c of named(chain)) {
         for (const t of named(token)) yield* this.scopes.get(keyOf(type, p, c, t)) ?? [];

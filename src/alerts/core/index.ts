@@ -7,4 +7,4 @@ export * from './parse-conditions.js';
 export * from './rule.js';
 export * from './saved-state.js';
 export * from './transition.js';
-export * from './tvl-total.js';
+export { countsInTotal } from './tvl-total.js';

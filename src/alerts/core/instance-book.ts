@@ -80,13 +80,18 @@ export class InstanceBook {
   }
 
   takeChanges(): { instances: SavedInstance[]; removed: Pick<SavedInstance, 'ruleId' | 'instanceKey'>[] } {
-    const { removed } = this;
+    const { removed, table } = this;
     this.removed = [];
     const instances: SavedInstance[] = [];
-    for (const row of this.table.takeDirty()) {
-      const ruleId = this.rules.id(this.table.rule.get(row));
-      if (this.table.isAtRest(row)) removed.push({ ruleId, instanceKey: this.table.key(row) });
-      else instances.push(this.table.saved(row, ruleId));
+    const rows = table.takeDirty();
+    this.rules.fetchIds(rows, table.rule);
+    for (const row of rows) {
+      const isAtRest = table.isAtRest(row);
+      const wasStored = table.setStored(row, !isAtRest);
+      if (isAtRest && !wasStored) continue;
+      const ruleId = this.rules.id(table.rule.get(row));
+      if (isAtRest) removed.push({ ruleId, instanceKey: table.key(row) });
+      else instances.push(table.saved(row, ruleId));
     }
     return { instances, removed };
   }
@@ -100,7 +105,7 @@ export class InstanceBook {
   }
 
   private drop(rule: number, key: string, row: number): void {
-    this.removed.push({ ruleId: this.rules.id(rule), instanceKey: key });
+    if (this.table.setStored(row, false)) this.removed.push({ ruleId: this.rules.id(rule), instanceKey: key });
     this.table.remove(row);
   }
 }

@@ -1,28 +1,28 @@
-import { Column, RowNumbers } from './column.js';
+import { Records, RowNumbers } from './column.js';
 import type { SavedInstance } from './saved-state.js';
 import type { Phase } from './transition.js';
 
-const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16, keyed: 32 } as const;
+const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16, keyed: 32, stored: 64 } as const;
 
 const PHASES: readonly Phase[] = ['ok', 'pending', 'firing'];
 
 /**
- * The instances of rules that are not at rest, a row each: one for a rule without wildcards, one per subject for others.
+ * The instances of rules that are not at rest, a row of 32 bytes each: one for a rule without wildcards, one per subject for others.
  * Rows are used again, and heaps may still point to them then: what comes out of a heap is a hint to look, no more.
  */
 export class InstanceTable {
-  private readonly words = Column.sideBySide('int32', 6);
-  readonly rule = this.words.next();
-  /** Conditions that hold, as bits. */
-  readonly held = this.words.next();
-  /** Conditions that hold for the moment of this event only. */
-  readonly momentary = this.words.next();
-  /** Conditions in whose series' repeat heap the instance waits. */
-  readonly waiting = this.words.next();
-  private readonly phases = this.words.next();
-  private readonly flags = this.words.next();
+  private readonly records = new Records({ floats: 1, ints: 6 });
   /** Since when its phase lasts, Unix ms. */
-  readonly since = Column.float64();
+  readonly since = this.records.float64();
+  readonly rule = this.records.int32();
+  /** Conditions that hold, as bits. */
+  readonly held = this.records.int32();
+  /** Conditions that hold for the moment of this event only. */
+  readonly momentary = this.records.int32();
+  /** Conditions in whose series' repeat heap the instance waits. */
+  readonly waiting = this.records.int32();
+  private readonly phases = this.records.int32();
+  private readonly flags = this.records.int32();
   /** Of wildcard instances only: a million empty strings would be eight megabytes. */
   private readonly keys = new Map<number, string>();
   private readonly numbers = new RowNumbers();
@@ -30,8 +30,10 @@ export class InstanceTable {
 
   add(rule: number, key: string): number {
     const row = this.numbers.take();
+    this.records.reserve(row);
     this.rule.set(row, rule);
-    for (const column of [this.held, this.momentary, this.since, this.waiting, this.phases]) column.set(row, 0);
+    this.since.set(row, 0);
+    for (const column of [this.held, this.momentary, this.waiting, this.phases]) column.set(row, 0);
     this.flags.set(row, key === '' ? 0 : Flag.keyed);
     if (key !== '') this.keys.set(row, key);
     return row;
@@ -71,6 +73,7 @@ export class InstanceTable {
     this.phases.set(row, PHASES.indexOf(phase));
     this.since.set(row, since);
     this.setTold(row, told);
+    this.setStored(row, true);
   }
 
   saved(row: number, ruleId: string): SavedInstance {
@@ -132,11 +135,21 @@ export class InstanceTable {
   takeDirty(): number[] {
     const { dirty } = this;
     this.dirty = [];
-    return dirty.filter((row) => {
-      const concerned = this.has(row, Flag.dirty);
-      this.mark(row, Flag.dirty, false);
-      return concerned;
-    });
+    const changed: number[] = [];
+    for (const row of dirty) {
+      const flags = this.flags.get(row);
+      if ((flags & Flag.dirty) === 0) continue;
+      this.flags.set(row, flags & ~Flag.dirty);
+      changed.push(row);
+    }
+    return changed;
+  }
+
+  /** Notes whether the store has the row by now; whether it had it before. */
+  setStored(row: number, isStored: boolean): boolean {
+    const wasStored = this.has(row, Flag.stored);
+    this.mark(row, Flag.stored, isStored);
+    return wasStored;
   }
 
   private raise(row: number, flag: number): boolean {

@@ -1,56 +1,70 @@
-import { Column, RowNumbers } from './column.js';
+import { Records, RowNumbers } from './column.js';
 import { Comparison, crosses, holds, type Test } from './comparison.js';
 import type { EventScope } from './event-scopes.js';
+import type { RuleTable } from './rule-table.js';
 import { Scope } from './scope.js';
 
-/** More than there are. */
-const COMPARISONS = 8;
+const COMPARISON_BITS = 3;
+const POSITION_BITS = 4;
+const WHAT_BITS = POSITION_BITS + COMPARISON_BITS;
 
-/** Every condition of every rule, a row each; those of one rule are chained. */
+/** Every condition of every rule, a row of 32 bytes each; those of one rule are chained. */
 export class LeafTable {
-  private readonly numbers = Column.sideBySide('float64', 2);
-  private readonly threshold = this.numbers.next();
-  private readonly slack = this.numbers.next();
-  private readonly words = Column.sideBySide('int32', 3);
-  readonly rule = this.words.next();
-  /** Position in the rule and comparison, in one number. */
-  private readonly code = this.words.next();
-  private readonly next = this.words.next();
-  private readonly first = Column.int32();
+  private readonly records = new Records({ floats: 2, ints: 4 });
+  private readonly threshold = this.records.float64();
+  private readonly slack = this.records.float64();
+  readonly rule = this.records.int32();
+  /** The rule's base instance, here to be found without a look at the rule. */
+  readonly base = this.records.int32();
+  /** The rule's next condition; −1 after the last. */
+  readonly next = this.records.int32();
+  /** Scope, position in the rule and comparison, in one number. */
+  private readonly code = this.records.int32();
   private readonly scopes: (Scope | EventScope | undefined)[] = [];
+  private readonly idOfScope = new Map<Scope | EventScope, number>();
+  private readonly freeScopeIds = new RowNumbers();
   private readonly rows = new RowNumbers();
+
+  constructor(private readonly rules: RuleTable) {}
 
   /** Appends a condition to the rule; call in the order of positions. */
   add(rule: number, position: number, scope: Scope | EventScope, test?: Test): number {
     const leaf = this.rows.take();
+    this.records.reserve(leaf);
     this.rule.set(leaf, rule);
-    this.code.set(leaf, position * COMPARISONS + (test?.comparison ?? 0));
+    this.base.set(leaf, this.rules.base.get(rule));
     this.next.set(leaf, -1);
-    this.scopes[leaf] = scope;
+    const what = (position << COMPARISON_BITS) | (test?.comparison ?? 0);
+    this.code.set(leaf, (this.idOf(scope) << WHAT_BITS) | what);
     this.threshold.set(leaf, test?.threshold ?? 0);
     this.slack.set(leaf, test?.slack ?? 0);
-    if (position === 0) this.first.set(rule, leaf);
+    if (position === 0) this.rules.firstLeaf.set(rule, leaf);
     else this.next.set(this.last(rule), leaf);
     return leaf;
   }
 
+  /** The first leaf of a rule; `next` leads to the others, in the order of positions. −1 if there is none. */
+  first(rule: number): number {
+    return this.rules.firstLeaf.get(rule);
+  }
+
   /** Leaves of a rule in the order of positions. */
   *of(rule: number): Generator<number> {
-    for (let leaf = this.first.get(rule); leaf >= 0; leaf = this.next.get(leaf)) yield leaf;
+    for (let leaf = this.first(rule); leaf >= 0; leaf = this.next.get(leaf)) yield leaf;
   }
 
   /** The leaf's bit in the rule's program. */
   bit(leaf: number): number {
-    return 1 << (this.code.get(leaf) / COMPARISONS);
+    return 1 << ((this.code.get(leaf) >>> COMPARISON_BITS) & (2 ** POSITION_BITS - 1));
   }
 
   scope(leaf: number): Scope | EventScope | undefined {
-    return this.scopes[leaf];
+    return this.scopes[this.code.get(leaf) >>> WHAT_BITS];
   }
 
   /** The scope if the leaf compares a number. */
   numberScope(leaf: number): Scope | undefined {
-    const scope = this.scopes[leaf];
+    const scope = this.scope(leaf);
     return scope instanceof Scope ? scope : undefined;
   }
 
@@ -73,7 +87,7 @@ export class LeafTable {
 
   isLike(leaf: number, scope: Scope | EventScope, test?: Test): boolean {
     return (
-      this.scopes[leaf] === scope &&
+      this.scope(leaf) === scope &&
       this.comparison(leaf) === (test?.comparison ?? 0) &&
       this.threshold.get(leaf) === (test?.threshold ?? 0) &&
       this.slack.get(leaf) === (test?.slack ?? 0)
@@ -81,16 +95,33 @@ export class LeafTable {
   }
 
   remove(leaf: number): void {
-    this.scopes[leaf] = undefined;
     this.rows.giveBack(leaf);
   }
 
+  /** Forgets a scope that no leaf is in any more. */
+  forgetScope(scope: Scope | EventScope): void {
+    const id = this.idOfScope.get(scope);
+    if (id === undefined) return;
+    this.idOfScope.delete(scope);
+    this.scopes[id] = undefined;
+    this.freeScopeIds.giveBack(id);
+  }
+
+  private idOf(scope: Scope | EventScope): number {
+    const known = this.idOfScope.get(scope);
+    if (known !== undefined) return known;
+    const id = this.freeScopeIds.take();
+    this.idOfScope.set(scope, id);
+    this.scopes[id] = scope;
+    return id;
+  }
+
   private comparison(leaf: number): number {
-    return this.code.get(leaf) % COMPARISONS;
+    return this.code.get(leaf) & (2 ** COMPARISON_BITS - 1);
   }
 
   private last(rule: number): number {
-    let leaf = this.first.get(rule);
+    let leaf = this.first(rule);
     while (this.next.get(leaf) >= 0) leaf = this.next.get(leaf);
     return leaf;
   }

@@ -1,4 +1,4 @@
-import type { LogEvent } from '../../events/index.js';
+import type { LogEvent } from '../../events/core/index.js';
 
 /** The part of a row of the event log that the evaluator looks at. Every `LogEvent` is one. */
 export type MarketRow = Pick<

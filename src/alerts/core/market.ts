@@ -1,17 +1,20 @@
-import { totalOverChains } from '../../events/index.js';
-import { RowNumbers } from './column.js';
 import { DueHeap } from './due-heap.js';
 import { observedTime, type HistoryPoint, type MarketRow } from './market-row.js';
+import { QuantityNumbers, SeriesNumbers } from './numbers.js';
+import { Quantity, type MoveListener } from './quantity.js';
 import { Scope } from './scope.js';
-import { Quantity, Series } from './series.js';
+import { Series } from './series.js';
 import { ValueHistory } from './value-history.js';
-import { countsInTotal } from './tvl-total.js';
+import { TvlTotal } from './tvl-total.js';
 import { ANY, numberKey, TOTAL, variablesOf, type Measure, type WatchedNumber } from './watched.js';
 
-/** Called for every number that rules look at and that became another, and with the first event of its series. */
-export type MoveListener = (quantity: Quantity, before: number) => void;
-
 const NO_LISTENER: MoveListener = () => undefined;
+
+/** The series of one protocol by chain, that of its total under `TOTAL`. */
+interface Protocol {
+  readonly series: Map<string, Series>;
+  readonly total: TvlTotal;
+}
 
 /**
  * The numbers of the market as of the evaluator's position: every series with its last two values, and what rules want
@@ -20,20 +23,15 @@ const NO_LISTENER: MoveListener = () => undefined;
 export class Market {
   /** Time of the last tick, Unix ms: the only clock that windows know. */
   clock = 0;
-  private readonly series = new Map<string, Series>();
-  private readonly ofProtocol = new Map<string, Series[]>();
-  /** TVL of each protocol by chain, for its total. */
-  private readonly chainsOf = new Map<string, Map<string, number>>();
+  private readonly protocols = new Map<string, Protocol>();
+  private readonly tokens = new Map<string, Map<Measure, Series>>();
   private readonly scopes = new Map<string, Scope>();
   private readonly families: Scope[] = [];
   /** Windows whose reference will move, by the time of the clock. */
   private readonly moving = new DueHeap();
+  private readonly seriesNumbers = new SeriesNumbers();
+  private readonly numbers = new QuantityNumbers();
   private readonly quantities: (Quantity | undefined)[] = [];
-  private readonly quantityIds = new RowNumbers();
-
-  find(measure: Measure, protocol: string, chain: string, token: string): Series | undefined {
-    return this.series.get(seriesKey(measure, protocol, chain, token));
-  }
 
   /** Takes a row of the log in; gives the series it speaks of. */
   apply(row: MarketRow, listener: MoveListener): Series[] {
@@ -80,34 +78,34 @@ export class Market {
       if (list) list.push({ at, value });
       else loaded.set(series, [{ at, value }]);
     };
-    const parts = new Map<string, Map<string, number>>();
+    const totals = new Map<string, TvlTotal>();
     for (const { metric, protocol, chain, token, value, at } of points) {
       if (metric === 'price') note(this.ensure('price', '', '', token ?? ''), at, value);
       if (protocol === null || chain === null) continue;
       note(this.ensure('tvl', protocol, chain, ''), at, value);
-      const known = parts.get(protocol) ?? new Map<string, number>();
-      parts.set(protocol, known.set(chain, value));
-      if (!countsInTotal(chain, known.keys())) continue;
-      note(this.ensure('tvl', protocol, TOTAL, ''), at, totalOf(known));
+      const total = totals.get(protocol) ?? new TvlTotal();
+      totals.set(protocol, total);
+      if (total.set(chain, value)) note(this.ensure('tvl', protocol, TOTAL, ''), at, total.value);
     }
     for (const [series, stretch] of loaded) {
       stretch.sort((a, b) => a.at - b.at);
       // What lies before the first reference is incomplete: totals of chains that were not all there yet.
       const reference = stretch.findLastIndex(({ at }) => at <= from);
       (series.history ??= new ValueHistory()).replace(stretch.slice(Math.max(0, reference)));
+      for (const { row } of series.quantities) this.numbers.historyChanged(row);
     }
   }
 
   /** Moves the clock: references of windows that became older give way to their successors. */
   tick(time: number, listener: MoveListener): void {
     this.clock = Math.max(this.clock, time);
-    for (let id = this.moving.popDue(this.clock); id !== undefined; id = this.moving.popDue(this.clock)) {
-      const quantity = this.quantities[id];
-      if (!quantity || quantity.notedDue > this.clock) continue;
-      quantity.notedDue = Infinity;
+    for (let row = this.moving.popDue(this.clock); row !== undefined; row = this.moving.popDue(this.clock)) {
+      const quantity = this.quantities[row];
+      if (!quantity || this.numbers.notedDue.get(row) > this.clock) continue;
+      this.numbers.notedDue.set(row, Infinity);
       const before = quantity.value;
-      if (quantity.refresh(this.clock)) listener(quantity, before);
-      this.noteNextMove(quantity);
+      this.noteDue(row, this.numbers.refresh(row, quantity.series, this.clock));
+      this.moved(row, before, listener);
     }
   }
 
@@ -116,7 +114,7 @@ export class Market {
     const key = numberKey(watched);
     const known = this.scopes.get(key);
     if (known) return known;
-    const scope = new Scope(key, watched);
+    const scope = new Scope(key, watched, this.numbers);
     this.scopes.set(key, scope);
     if (scope.variables === 0) {
       this.attach(scope, this.ensure(watched.measure, watched.protocol, watched.chain, watched.token));
@@ -127,23 +125,23 @@ export class Market {
     return scope;
   }
 
-  /** Forgets a scope that no condition uses any more. */
-  release(scope: Scope): void {
-    if (scope.thresholds.size > 0 || !this.scopes.delete(scope.key)) return;
+  /** Forgets a scope if no condition is in it any more; true if it did. */
+  release(scope: Scope): boolean {
+    if (scope.thresholds.size > 0 || !this.scopes.delete(scope.key)) return false;
     const family = this.families.indexOf(scope);
     if (family >= 0) this.families.splice(family, 1);
     for (const quantity of scope.members) this.detach(scope, quantity);
+    return true;
   }
 
   private applyTvl(protocol: string, chain: string, value: number, at: number, listener: MoveListener): Series[] {
-    const series = this.ensure('tvl', protocol, chain, '');
-    this.update(series, value, at, listener);
-    const chains = this.chainsOf.get(protocol) ?? new Map<string, number>();
-    this.chainsOf.set(protocol, chains.set(chain, value));
-    if (!countsInTotal(chain, chains.keys())) return [series];
-    const total = this.ensure('tvl', protocol, TOTAL, '');
-    this.update(total, totalOf(chains), at, listener);
-    return [series, total];
+    const { series, total } = this.protocol(protocol);
+    const ofChain = series.get(chain) ?? this.addTvl(protocol, chain, series);
+    this.update(ofChain, value, at, listener);
+    if (!total.set(chain, value)) return [ofChain];
+    const ofAll = series.get(TOTAL) ?? this.addTvl(protocol, TOTAL, series);
+    this.update(ofAll, total.value, at, listener);
+    return [ofChain, ofAll];
   }
 
   private applyPrice(
@@ -154,14 +152,13 @@ export class Market {
     at: number,
     listener: MoveListener,
   ): Series[] {
-    const touched = [
-      this.ensure('price', '', '', token),
-      this.ensure('volume_24h', '', '', token),
-      this.ensure('market_cap', '', '', token),
-    ];
-    const values = [price, volume24h, marketCap];
-    for (const [index, series] of touched.entries()) this.update(series, values[index] ?? NaN, at, listener);
-    return touched;
+    const ofPrice = this.ofToken('price', token);
+    const ofVolume = this.ofToken('volume_24h', token);
+    const ofCap = this.ofToken('market_cap', token);
+    this.update(ofPrice, price, at, listener);
+    this.update(ofVolume, volume24h, at, listener);
+    this.update(ofCap, marketCap, at, listener);
+    return [ofPrice, ofVolume, ofCap];
   }
 
   private update(series: Series, value: number, at: number, listener: MoveListener): void {
@@ -169,71 +166,92 @@ export class Market {
     series.update(value, at);
     if (series.keepMs > 0) series.history?.forgetBefore(this.clock - series.keepMs);
     else series.history = undefined;
-    for (const quantity of series.quantities) {
-      const before = quantity.value;
-      if (quantity.refresh(this.clock) || isFirst) listener(quantity, before);
-      this.noteNextMove(quantity);
+    const { numbers } = this;
+    for (let row = series.firstQuantity; row >= 0; row = numbers.next.get(row)) {
+      const before = numbers.value.get(row);
+      this.noteDue(row, numbers.refresh(row, series, this.clock, at));
+      this.moved(row, before, listener, isFirst);
     }
   }
 
-  private noteNextMove(quantity: Quantity): void {
-    const due = quantity.nextDue(this.clock);
-    if (due >= quantity.notedDue) return;
-    quantity.notedDue = due;
-    this.moving.push(due, quantity.id);
+  /** Tells the listener of a number that may have become another, unless no threshold can be concerned. */
+  private moved(row: number, before: number, listener: MoveListener, isFirst = false): void {
+    const after = this.numbers.value.get(row);
+    if (this.numbers.isWithinBounds(row, before, after) || (Object.is(before, after) && !isFirst)) return;
+    this.quantities[row]?.moved(before, after, listener);
+  }
+
+  private noteDue(row: number, due: number): void {
+    if (due >= this.numbers.notedDue.get(row)) return;
+    this.numbers.notedDue.set(row, due);
+    this.moving.push(due, row);
+  }
+
+  private find(measure: Measure, protocol: string, chain: string, token: string): Series | undefined {
+    return measure === 'tvl' ? this.protocols.get(protocol)?.series.get(chain) : this.tokens.get(token)?.get(measure);
   }
 
   private ensure(measure: Measure, protocol: string, chain: string, token: string): Series {
-    const key = seriesKey(measure, protocol, chain, token);
-    const known = this.series.get(key);
+    if (measure !== 'tvl') return this.ofToken(measure, token);
+    const { series } = this.protocol(protocol);
+    return series.get(chain) ?? this.addTvl(protocol, chain, series);
+  }
+
+  private protocol(slug: string): Protocol {
+    const known = this.protocols.get(slug);
     if (known) return known;
-    const series = new Series(measure, protocol, chain, token);
-    this.series.set(key, series);
-    const siblings = this.ofProtocol.get(protocol);
-    if (siblings) siblings.push(series);
-    else if (protocol !== '') this.ofProtocol.set(protocol, [series]);
-    for (const family of this.families) if (family.includes(series)) this.attach(family, series);
+    const protocol = { series: new Map<string, Series>(), total: new TvlTotal() };
+    this.protocols.set(slug, protocol);
+    return protocol;
+  }
+
+  private addTvl(protocol: string, chain: string, siblings: Map<string, Series>): Series {
+    const series = new Series(this.seriesNumbers, 'tvl', protocol, chain, '');
+    siblings.set(chain, series);
+    this.joinFamilies(series);
     return series;
   }
 
-  /** The protocol's series where the family is of one protocol, else every series. */
-  private candidates({ protocol }: WatchedNumber): Iterable<Series> {
-    return protocol === '' || protocol === ANY ? this.series.values() : (this.ofProtocol.get(protocol) ?? []);
+  private ofToken(measure: Measure, token: string): Series {
+    const measures = this.tokens.get(token) ?? new Map<Measure, Series>();
+    const known = measures.get(measure);
+    if (known) return known;
+    const series = new Series(this.seriesNumbers, measure, '', '', token);
+    this.tokens.set(token, measures.set(measure, series));
+    this.joinFamilies(series);
+    return series;
+  }
+
+  private joinFamilies(series: Series): void {
+    for (const family of this.families) if (family.includes(series)) this.attach(family, series);
+  }
+
+  /** Series that a family may include: of one protocol where it is about one, else all of their kind. */
+  private *candidates({ measure, protocol }: WatchedNumber): Generator<Series> {
+    if (measure !== 'tvl') for (const measures of this.tokens.values()) yield* measures.values();
+    else if (protocol !== ANY) yield* this.protocols.get(protocol)?.series.values() ?? [];
+    else for (const { series } of this.protocols.values()) yield* series.values();
   }
 
   private attach(scope: Scope, series: Series): void {
-    const { windowMs, absolute } = scope.watched;
-    const quantity = series.quantity(windowMs) ?? this.addQuantity(series, windowMs);
-    (absolute ? quantity.absolute : quantity.signed).push({ scope, member: scope.join(quantity) });
+    const { windowMs } = scope.watched;
+    (series.quantity(windowMs) ?? this.addQuantity(series, windowMs)).join(scope);
   }
 
   private addQuantity(series: Series, windowMs: number): Quantity {
-    const quantity = new Quantity(series, windowMs, this.quantityIds.take());
-    this.quantities[quantity.id] = quantity;
-    series.quantities.push(quantity);
-    if (windowMs > 0) {
-      series.keepHistory(windowMs);
-      quantity.refresh(this.clock);
-      this.noteNextMove(quantity);
-    } else quantity.refresh(this.clock);
+    const quantity = new Quantity(this.numbers, series, windowMs);
+    this.quantities[quantity.row] = quantity;
+    if (windowMs > 0) series.keepHistory(windowMs);
+    series.addQuantity(quantity);
+    this.noteDue(quantity.row, this.numbers.refresh(quantity.row, series, this.clock));
     return quantity;
   }
 
   private detach(scope: Scope, quantity: Quantity): void {
     quantity.leave(scope);
-    if (quantity.signed.length + quantity.absolute.length > 0) return;
+    if (!quantity.isUnused) return;
     quantity.series.dropQuantity(quantity);
-    this.quantities[quantity.id] = undefined;
-    this.quantityIds.giveBack(quantity.id);
+    this.quantities[quantity.row] = undefined;
+    this.numbers.remove(quantity.row);
   }
-}
-
-function seriesKey(measure: Measure, protocol: string, chain: string, token: string): string {
-  return measure === 'tvl' ? `${protocol} ${chain}` : `${measure} ${token}`;
-}
-
-/** Summed by the names of the chains, so that the same values always give the same total, to the last bit. */
-function totalOf(chains: ReadonlyMap<string, number>): number {
-  if (chains.size === 1) for (const value of chains.values()) return value;
-  return totalOverChains([...chains].sort(([a], [b]) => (a < b ? -1 : 1))) ?? NaN;
 }

@@ -3,7 +3,7 @@ import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
 import type { RuleTable } from './rule-table.js';
-import type { Membership, Quantity } from './series.js';
+import type { ThresholdList } from './threshold-list.js';
 
 /**
  * Carries what happened in the market to the conditions it concerns, and collects the instances that must be looked at.
@@ -12,6 +12,8 @@ import type { Membership, Quantity } from './series.js';
 export class Matcher {
   private touched: number[] = [];
   private momentary: number[] = [];
+  private readonly met: number[] = [];
+  private read = 0;
 
   constructor(
     private readonly rules: RuleTable,
@@ -19,14 +21,20 @@ export class Matcher {
     private readonly instances: InstanceBook,
   ) {}
 
-  /** A number that conditions compare became another. */
-  numberMoved(quantity: Quantity, before: number): void {
-    const after = quantity.value;
-    for (const membership of quantity.signed) this.valueMoved(membership, before, after);
-    for (const membership of quantity.absolute) this.valueMoved(membership, Math.abs(before), Math.abs(after));
+  /** A number that conditions compare with these thresholds became another. */
+  numberMoved(thresholds: ThresholdList, instance: string, before: number, after: number): void {
+    const known = !Number.isNaN(before) && !Number.isNaN(after);
+    const low = known ? Math.min(before, after) : -Infinity;
+    const high = known ? Math.max(before, after) : Infinity;
+    const { met } = this;
+    met.length = 0;
+    thresholds.visit(low, high, (leaf) => met.push(leaf));
+    if (instance === '' && met.length > 1) this.fetch(met);
+    for (const leaf of met) this.thresholdMet(leaf, instance, before, after);
   }
 
   eventArrived(row: MarketRow, scopes: EventScopes): void {
+    if (scopes.isEmpty) return;
     for (const scope of scopes.matching(row)) {
       const key = scope.instanceOf(row);
       if (key === undefined) continue;
@@ -57,24 +65,27 @@ export class Matcher {
     return momentary.length > 0;
   }
 
-  private valueMoved({ scope, member }: Membership, before: number, after: number): void {
-    const key = scope.instances[member] ?? '';
-    scope.noteValue(member, after);
-    const known = !Number.isNaN(before) && !Number.isNaN(after);
-    const low = known ? Math.min(before, after) : -Infinity;
-    const high = known ? Math.max(before, after) : Infinity;
-    scope.thresholds.visit(low, high, (leaf) => this.thresholdMet(leaf, key, before, after));
+  /**
+   * Reads of what is about to be looked at: records of a million rules are seldom in the processor's caches, and it
+   * fetches many at once when nothing else is to be done between them. A third less time for events that meet many.
+   */
+  private fetch(leaves: readonly number[]): void {
+    const { table } = this.instances;
+    let read = 0;
+    for (const leaf of leaves) read ^= this.leaves.base.get(leaf);
+    for (const leaf of leaves) read ^= table.held.get(this.leaves.base.get(leaf));
+    for (const leaf of leaves) read ^= this.rules.variables.get(this.leaves.rule.get(leaf));
+    this.read = read;
   }
 
   private thresholdMet(leaf: number, key: string, before: number, after: number): void {
     const { table } = this.instances;
-    const rule = this.leaves.rule.get(leaf);
     const bit = this.leaves.bit(leaf);
-    const row = this.instances.find(rule, key);
+    const row = key === '' ? this.leaves.base.get(leaf) : this.instances.find(this.leaves.rule.get(leaf), key);
     const held = row !== undefined && (table.held.get(row) & bit) !== 0;
     const holds = this.leaves.holds(leaf, held, after);
     if (holds !== held) {
-      const target = row ?? this.instances.obtain(rule, key);
+      const target = row ?? this.instances.obtain(this.leaves.rule.get(leaf), key);
       table.flip(target, bit);
       this.touch(target);
     } else if (row !== undefined && key !== '' && Number.isNaN(before)) {

@@ -1,4 +1,4 @@
-import { normaliseChain, normaliseToken } from '../../events/index.js';
+import { normaliseChain, normaliseToken } from '../../events/core/index.js';
 import {
   EACH_CHAIN,
   OPERATORS,

@@ -22,16 +22,23 @@ export function isTrue(program: Program, held: number): boolean {
   return false;
 }
 
-/** One copy of each distinct program: a million rules share a handful. */
+/** The distinct programs, numbered: a million rules share a handful. */
 export class Programs {
-  private readonly known = new Map<string, Program>();
+  private readonly programs: Program[] = [];
+  private readonly known = new Map<string, number>();
 
-  intern(program: Program): Program {
+  /** The number of the program. */
+  intern(program: Program): number {
     const key = keyOf(program);
     const known = this.known.get(key);
-    if (known) return known;
-    this.known.set(key, program);
-    return program;
+    if (known !== undefined) return known;
+    this.known.set(key, this.programs.length);
+    return this.programs.push(program) - 1;
+  }
+
+  isTrue(id: number, held: number): boolean {
+    const program = this.programs[id];
+    return program !== undefined && isTrue(program, held);
   }
 }
 

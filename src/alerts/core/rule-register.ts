@@ -4,7 +4,6 @@ import { EventScope, EventScopes } from './event-scopes.js';
 import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import type { Market } from './market.js';
-import { Programs } from './program.js';
 import type { RuleDefinition } from './rule.js';
 import type { RuleTable } from './rule-table.js';
 import type { Scope } from './scope.js';
@@ -12,7 +11,6 @@ import type { Scope } from './scope.js';
 /** Puts rules into the tables and their conditions into the scopes, and takes them out again. */
 export class RuleRegister {
   readonly events = new EventScopes();
-  private readonly programs = new Programs();
 
   constructor(
     private readonly market: Market,
@@ -22,14 +20,14 @@ export class RuleRegister {
   ) {}
 
   add(rule: RuleDefinition, compiled: CompiledRule): number {
-    const row = this.rules.add(rule, this.programs.intern(compiled.program), compiled.variables);
+    const row = this.rules.add(rule, compiled.program, compiled.variables);
     this.instances.addBase(row);
     for (const [position, leaf] of compiled.leaves.entries()) {
       const scope = this.scopeOf(leaf);
       const test = 'number' in leaf ? leaf.test : undefined;
       const id = this.leaves.add(row, position, scope, test);
       if (scope instanceof EventScope) scope.leaves.add(id);
-      else if (test) for (const point of turningPoints(test)) scope.thresholds.insert(point, id);
+      else if (test) for (const point of turningPoints(test)) scope.insert(point, id);
     }
     return row;
   }
@@ -52,14 +50,14 @@ export class RuleRegister {
   /** Forgets those of the scopes that no condition is in. */
   release(scopes: readonly (Scope | EventScope)[]): void {
     for (const scope of scopes) {
-      if (scope instanceof EventScope) this.events.release(scope);
-      else this.market.release(scope);
+      const isForgotten = scope instanceof EventScope ? this.events.release(scope) : this.market.release(scope);
+      if (isForgotten) this.leaves.forgetScope(scope);
     }
   }
 
   /** Whether an edited rule watches for exactly the same. */
   isLike(row: number, rule: RuleDefinition, compiled: CompiledRule): boolean {
-    if (!this.rules.isLike(row, rule, this.programs.intern(compiled.program))) return false;
+    if (!this.rules.isLike(row, rule, compiled.program)) return false;
     const present = [...this.leaves.of(row)];
     return (
       present.length === compiled.leaves.length &&
@@ -81,17 +79,17 @@ export class RuleRegister {
   }
 
   private readOne(row: number, leaf: number, scope: Scope): void {
-    if (this.leaves.holds(leaf, false, scope.valueOf(0))) {
+    if (this.leaves.holds(leaf, false, scope.value)) {
       this.instances.table.flip(this.rules.base.get(row), this.leaves.bit(leaf));
     }
   }
 
   private readFamily(row: number, leaf: number, scope: Scope): void {
     const bit = this.leaves.bit(leaf);
-    for (let member = 0; member < scope.members.length; member += 1) {
-      if (!this.leaves.holds(leaf, false, scope.valueOf(member))) continue;
-      this.instances.table.flip(this.instances.obtain(row, scope.instances[member] ?? ''), bit);
-    }
+    scope.visitMembers(
+      (value) => this.leaves.holds(leaf, false, value),
+      (instance) => this.instances.table.flip(this.instances.obtain(row, instance), bit),
+    );
   }
 
   private scopeOf(leaf: CompiledLeaf): Scope | EventScope {

@@ -1,4 +1,4 @@
-import type { EventType } from '../../events/index.js';
+import type { EventType } from '../../events/core/index.js';
 
 /** Metrics of the market, as named in the public contract; `change_*` are fractions over the stated time. */
 export const VALUE_METRICS = [

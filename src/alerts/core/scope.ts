@@ -1,7 +1,11 @@
-import { isRealChain } from '../../events/index.js';
-import type { Quantity, Series } from './series.js';
+import { isRealChain } from '../../events/core/index.js';
+import type { QuantityNumbers } from './numbers.js';
+import type { Quantity } from './quantity.js';
+import type { Series } from './series.js';
 import { ThresholdList } from './threshold-list.js';
 import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
+
+const NONE: never[] = [];
 
 /**
  * All conditions on one number, or on one family of numbers (`tvl` of every protocol on ethereum). A family's members
@@ -10,21 +14,30 @@ import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watc
 export class Scope {
   readonly thresholds = new ThresholdList();
   readonly variables: number;
-  readonly members: Quantity[] = [];
-  /** Instance of each member. */
-  readonly instances: string[] = [];
-  /** Of a family: what each member is compared by, side by side, because a new rule looks at all of them. */
-  private readonly values: number[] | undefined;
+  /** Of a family: its members, and side by side their instances and rows, because a new rule looks at all of them. */
   private readonly byInstance: Map<string, Quantity> | undefined;
+  private readonly instances: string[] = NONE;
+  private readonly rows: number[] = NONE;
+  /** Of a single number. */
+  private only: Quantity | undefined;
 
   constructor(
     readonly key: string,
     readonly watched: WatchedNumber,
+    private readonly numbers: QuantityNumbers,
   ) {
     this.variables = variablesOf(watched);
     if (this.variables === 0) return;
-    this.values = [];
     this.byInstance = new Map();
+    this.instances = [];
+    this.rows = [];
+  }
+
+  /** Puts a leaf's threshold on the members. */
+  insert(threshold: number, leaf: number): void {
+    this.thresholds.insert(threshold, leaf);
+    if (this.only) this.numbers.forgetBounds(this.only.row);
+    else this.numbers.forgetAllBounds();
   }
 
   includes({ measure, protocol, chain, token }: Series): boolean {
@@ -37,28 +50,41 @@ export class Scope {
     );
   }
 
-  join(quantity: Quantity): number {
+  /** Takes a member in; gives its instance. */
+  join(quantity: Quantity): string {
     const { protocol, chain, token } = quantity.series;
     const instance = instanceKey(this.variables, protocol, chain, token);
-    const member = this.members.push(quantity) - 1;
-    this.instances.push(instance);
-    this.byInstance?.set(instance, quantity);
-    this.noteValue(member, this.watched.absolute ? Math.abs(quantity.value) : quantity.value);
-    return member;
+    if (this.byInstance) {
+      this.byInstance.set(instance, quantity);
+      this.instances.push(instance);
+      this.rows.push(quantity.row);
+    } else this.only = quantity;
+    return instance;
   }
 
-  noteValue(member: number, value: number): void {
-    if (this.values) this.values[member] = value;
+  get members(): Iterable<Quantity> {
+    return this.byInstance ? this.byInstance.values() : this.only ? [this.only] : [];
   }
 
-  valueOf(member: number): number {
-    if (this.values) return this.values[member] ?? NaN;
-    const value = this.members[member]?.value ?? NaN;
-    return this.watched.absolute ? Math.abs(value) : value;
+  /** What conditions compare of the single number; NaN for a family. */
+  get value(): number {
+    return this.comparable(this.only?.value ?? NaN);
+  }
+
+  /** Calls with every member of a family whose number satisfies the test. */
+  visitMembers(test: (value: number) => boolean, visitor: (instance: string) => void): void {
+    const { rows, instances } = this;
+    for (let member = 0; member < rows.length; member += 1) {
+      if (test(this.comparable(this.numbers.value.get(rows[member] ?? 0)))) visitor(instances[member] ?? '');
+    }
   }
 
   /** The member that an instance of a rule is about; instances of conditions without wildcard have one for all. */
   quantityOf(instance: string): Quantity | undefined {
-    return this.byInstance ? this.byInstance.get(instance) : this.members[0];
+    return this.byInstance ? this.byInstance.get(instance) : this.only;
+  }
+
+  private comparable(value: number): number {
+    return this.watched.absolute ? Math.abs(value) : value;
   }
 }

@@ -1,36 +1,61 @@
 import { DueHeap } from './due-heap.js';
-import type { Scope } from './scope.js';
+import type { SeriesNumbers } from './numbers.js';
+import type { Quantity } from './quantity.js';
 import { ValueHistory } from './value-history.js';
-import { LEVEL, PREVIOUS, type Measure } from './watched.js';
+import type { Measure } from './watched.js';
 
 /** One measured number of the market, such as the TVL of a protocol on a chain. Missing numbers are NaN. */
 export class Series {
-  value = NaN;
-  previous = NaN;
-  /** When `previous` and `value` were observed, Unix ms. */
-  previousAt = NaN;
-  observedAt = NaN;
   /** What rules compare of it: itself, its changes. */
-  readonly quantities: Quantity[] = [];
+  quantities: readonly Quantity[] = [];
   /** Rules that hold, by when they may be told again; items are (instance, condition) pairs. */
   readonly repeats = new DueHeap();
   /** Kept only while a rule looks back. */
   history: ValueHistory | undefined;
   /** The longest look back, milliseconds. */
   keepMs = 0;
+  private readonly row: number;
 
   constructor(
+    private readonly numbers: SeriesNumbers,
     readonly measure: Measure,
     readonly protocol: string,
     readonly chain: string,
     readonly token: string,
-  ) {}
+  ) {
+    this.row = numbers.add();
+  }
+
+  get value(): number {
+    return this.numbers.value.get(this.row);
+  }
+
+  /** The value published before. */
+  get previous(): number {
+    return this.numbers.previous.get(this.row);
+  }
+
+  /** When `previous` was observed, Unix ms. */
+  get previousAt(): number {
+    return this.numbers.previousAt.get(this.row);
+  }
+
+  /** When `value` was observed, Unix ms. */
+  get observedAt(): number {
+    return this.numbers.observedAt.get(this.row);
+  }
+
+  /** Row of the first quantity; −1: none. */
+  get firstQuantity(): number {
+    return this.numbers.firstQuantity.get(this.row);
+  }
 
   update(value: number, observedAt: number): void {
-    this.previous = this.value;
-    this.previousAt = this.observedAt;
-    this.value = value;
-    this.observedAt = observedAt;
+    const { numbers, row } = this;
+    numbers.previous.set(row, numbers.value.get(row));
+    numbers.previousAt.set(row, numbers.observedAt.get(row));
+    numbers.value.set(row, value);
+    numbers.observedAt.set(row, observedAt);
     if (!Number.isNaN(value)) this.history?.insert(observedAt, value);
   }
 
@@ -43,8 +68,14 @@ export class Series {
     if (!Number.isNaN(this.value)) this.history.insert(this.observedAt, this.value);
   }
 
+  addQuantity(quantity: Quantity): void {
+    this.quantities = [...this.quantities, quantity];
+    this.relink();
+  }
+
   dropQuantity(quantity: Quantity): void {
-    this.quantities.splice(this.quantities.indexOf(quantity), 1);
+    this.quantities = this.quantities.filter((other) => other !== quantity);
+    this.relink();
     this.keepMs = Math.max(0, ...this.quantities.map(({ windowMs }) => windowMs));
     if (this.keepMs === 0) this.history = undefined;
   }
@@ -52,66 +83,11 @@ export class Series {
   quantity(windowMs: number): Quantity | undefined {
     return this.quantities.find((quantity) => quantity.windowMs === windowMs);
   }
-}
 
-/** A scope as one series takes part in it. */
-export interface Membership {
-  readonly scope: Scope;
-  /** Position of the series among the scope's members. */
-  readonly member: number;
-}
-
-/**
- * A number that conditions compare with their thresholds: a series itself, or its change over one window. Computed once
- * per event, however many rules look at it.
- */
-export class Quantity {
-  value = NaN;
-  /** What a change is measured against, and when that was observed. */
-  reference = NaN;
-  referenceAt = NaN;
-  /** The time of the clock at which the next stored value becomes the reference, as noted in the market's heap. */
-  notedDue = Infinity;
-  readonly signed: Membership[] = [];
-  readonly absolute: Membership[] = [];
-
-  constructor(
-    readonly series: Series,
-    readonly windowMs: number,
-    readonly id: number,
-  ) {}
-
-  /** Sets reference and value anew; true if the value is another. `clock` is the time of the last tick. */
-  refresh(clock: number): boolean {
-    const { series, windowMs } = this;
-    const before = this.value;
-    if (windowMs === LEVEL) this.value = series.value;
-    else {
-      const position = windowMs > 0 ? (series.history?.asOf(clock - windowMs) ?? -1) : -1;
-      this.reference = windowMs === PREVIOUS ? series.previous : (series.history?.valueAt(position) ?? NaN);
-      this.referenceAt = windowMs === PREVIOUS ? series.previousAt : (series.history?.timeAt(position) ?? NaN);
-      this.value = change(this.reference, series.value);
-    }
-    return !Object.is(before, this.value);
-  }
-
-  /** When the clock must come by again because the reference moves; Infinity: not before another event. */
-  nextDue(clock: number): number {
-    const { history } = this.series;
-    if (this.windowMs <= 0 || !history) return Infinity;
-    const next = history.timeAt(history.asOf(clock - this.windowMs) + 1);
-    return Number.isNaN(next) ? Infinity : next + this.windowMs;
-  }
-
-  leave(scope: Scope): void {
-    for (const memberships of [this.signed, this.absolute]) {
-      const at = memberships.findIndex((membership) => membership.scope === scope);
-      if (at >= 0) memberships.splice(at, 1);
+  private relink(): void {
+    this.numbers.firstQuantity.set(this.row, this.quantities[0]?.row ?? -1);
+    for (const [index, quantity] of this.quantities.entries()) {
+      quantity.setNext(this.quantities[index + 1]);
     }
   }
-}
-
-/** As a fraction of the reference; NaN without one, and from zero. */
-export function change(reference: number, value: number): number {
-  return reference === 0 ? NaN : (value - reference) / Math.abs(reference);
 }

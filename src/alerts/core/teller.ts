@@ -2,7 +2,6 @@ import { DueHeap } from './due-heap.js';
 import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
-import { isTrue } from './program.js';
 import { readingsOf } from './readings.js';
 import type { RuleTable } from './rule-table.js';
 import type { LeafReading, Phase, Transition, TransitionReason } from './transition.js';
@@ -145,7 +144,7 @@ export class Teller {
     if (!this.rules.repeats(rule)) return;
     const readyAt = this.rules.readyAt(rule);
     const key = table.key(row);
-    for (const leaf of this.leaves.of(rule)) {
+    for (let leaf = this.leaves.first(rule); leaf >= 0; leaf = this.leaves.next.get(leaf)) {
       const bit = this.leaves.bit(leaf);
       if ((table.waiting.get(row) & bit) !== 0) continue;
       const series = this.leaves.numberScope(leaf)?.quantityOf(key)?.series;
@@ -234,8 +233,7 @@ export class Teller {
   }
 
   private isHeld(rule: number, held: number): boolean {
-    const program = this.rules.program(rule);
-    return program !== undefined && isTrue(program, held);
+    return this.rules.isTrue(rule, held);
   }
 
   private maySpeak(rule: number, { at, isStale }: Moment): boolean {
@@ -254,8 +252,9 @@ export class Teller {
   /** Whether the condition of an instance is about the series with these repeats. */
   private looksAt(row: number, bit: number, repeats: DueHeap): boolean {
     const { table } = this.instances;
-    for (const leaf of this.leaves.of(table.rule.get(row))) {
-      if (this.leaves.bit(leaf) !== bit) continue;
+    const { leaves } = this;
+    for (let leaf = leaves.first(table.rule.get(row)); leaf >= 0; leaf = leaves.next.get(leaf)) {
+      if (leaves.bit(leaf) !== bit) continue;
       return this.leaves.numberScope(leaf)?.quantityOf(table.key(row))?.series.repeats === repeats;
     }
     return false;

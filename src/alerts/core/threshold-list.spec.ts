@@ -32,5 +32,13 @@ describe('the list of thresholds', () => {
       const wanted = [...held].filter(([, value]) => value >= low && value <= high).map(([leaf]) => leaf);
       expect(inRange(low, high)).toEqual(wanted);
     }
+    for (const value of [-5, 0, 17.5, 250, 251.25, 499, 1_000]) {
+      const bounds = { low: -Infinity, high: Infinity };
+      list.narrow(bounds, value);
+      const thresholds = [...new Set(held.values())];
+      const below = Math.max(-Infinity, ...thresholds.filter((threshold) => threshold <= value));
+      const above = Math.min(Infinity, ...thresholds.filter((threshold) => threshold >= value));
+      expect(bounds).toEqual({ low: below, high: above });
+    }
   });
 });

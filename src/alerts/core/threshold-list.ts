@@ -2,6 +2,12 @@
 const COLLECT_FROM = 4_096;
 const COLLECTED_AT_MOST = 2_048;
 
+/** A stretch of values, ends excluded. */
+export interface Bounds {
+  low: number;
+  high: number;
+}
+
 /**
  * Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. Threshold and leaf alternate in
  * one array: most lists are short, and what costs then is the number of arrays.
@@ -9,6 +15,8 @@ const COLLECTED_AT_MOST = 2_048;
 class SortedRun {
   private entries = new Float64Array(4);
   length = 0;
+  /** Where the last search ended. */
+  private lately = 0;
 
   valueAt(index: number): number {
     return this.entries[2 * index] ?? NaN;
@@ -18,15 +26,35 @@ class SortedRun {
     return this.entries[2 * index + 1] ?? 0;
   }
 
-  /** The first entry not below `value`. */
+  /**
+   * The first entry not below `value`. Begins where the last search ended and doubles its steps: a number moves little
+   * by little, and half of a binary search over thousands of entries would be cache misses.
+   */
   from(value: number): number {
     let low = 0;
     let high = this.length;
+    let at = Math.min(this.lately, this.length);
+    if (at < this.length && this.valueAt(at) < value) {
+      for (let step = 1; at < this.length && this.valueAt(at) < value; step *= 2) {
+        low = at + 1;
+        at += step;
+      }
+      high = Math.min(at, this.length);
+    } else {
+      for (let step = 1; at > 0; step *= 2) {
+        high = at;
+        at -= step;
+        if (at < 0 || this.valueAt(at) >= value) continue;
+        low = at + 1;
+        break;
+      }
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.valueAt(middle) < value) low = middle + 1;
       else high = middle;
     }
+    this.lately = low;
     return low;
   }
 
@@ -44,6 +72,17 @@ class SortedRun {
     this.entries.copyWithin(2 * at, 2 * at + 2, 2 * this.length);
     this.length -= 1;
     return true;
+  }
+
+  visit(low: number, high: number, visitor: (leaf: number) => void): void {
+    for (let at = this.from(low); at < this.length && this.valueAt(at) <= high; at += 1) visitor(this.leafAt(at));
+  }
+
+  narrow(bounds: Bounds, value: number): void {
+    const at = this.from(value);
+    if (at < this.length) bounds.high = Math.min(bounds.high, this.valueAt(at));
+    if (at < this.length && this.valueAt(at) === value) bounds.low = value;
+    else if (at > 0) bounds.low = Math.max(bounds.low, this.valueAt(at - 1));
   }
 
   /** Takes all entries of `other` over, from the back, so that every entry moves at most once. */
@@ -96,38 +135,40 @@ class SortedRun {
 
 /**
  * The thresholds that rules put on one number. When the number moves, only leaves with a threshold between its old and
- * its new value can change, and those lie side by side: two binary searches find them, however many there are.
+ * its new value can change, and those lie side by side: two searches find them, however many there are. Entries are
+ * added to the run itself, which is one object less to go through, until it is so long that new ones are collected apart.
  */
-export class ThresholdList {
-  private readonly settled = new SortedRun();
+export class ThresholdList extends SortedRun {
   private collected: SortedRun | undefined;
 
   get size(): number {
-    return this.settled.length + (this.collected?.length ?? 0);
+    return this.length + (this.collected?.length ?? 0);
   }
 
   /** Amortised below 10 µs with 300,000 entries; the longest single call moves all entries once. */
-  insert(value: number, leaf: number): void {
-    if (this.settled.length < COLLECT_FROM) {
-      this.settled.insert(value, leaf);
+  override insert(value: number, leaf: number): void {
+    if (this.length < COLLECT_FROM) {
+      super.insert(value, leaf);
       return;
     }
     this.collected ??= new SortedRun();
     this.collected.insert(value, leaf);
-    if (this.collected.length >= COLLECTED_AT_MOST) this.settled.absorb(this.collected);
+    if (this.collected.length >= COLLECTED_AT_MOST) this.absorb(this.collected);
   }
 
-  remove(value: number, leaf: number): void {
-    if (!this.collected?.remove(value, leaf)) this.settled.remove(value, leaf);
+  override remove(value: number, leaf: number): boolean {
+    return this.collected?.remove(value, leaf) || super.remove(value, leaf);
   }
 
   /** Calls with every leaf that has a threshold in [low, high]; twice where it has two. */
-  visit(low: number, high: number, visitor: (leaf: number) => void): void {
-    visitRun(this.settled, low, high, visitor);
-    if (this.collected) visitRun(this.collected, low, high, visitor);
+  override visit(low: number, high: number, visitor: (leaf: number) => void): void {
+    super.visit(low, high, visitor);
+    this.collected?.visit(low, high, visitor);
   }
-}
 
-function visitRun(run: SortedRun, low: number, high: number, visitor: (leaf: number) => void): void {
-  for (let at = run.from(low); at < run.length && run.valueAt(at) <= high; at += 1) visitor(run.leafAt(at));
+  /** Narrows the bounds to the thresholds next to the value; to the value itself where one equals it. */
+  override narrow(bounds: Bounds, value: number): void {
+    super.narrow(bounds, value);
+    this.collected?.narrow(bounds, value);
+  }
 }

@@ -1,4 +1,4 @@
-import { ALL_CHAINS, isPseudoChain, isRealChain } from '../../events/index.js';
+import { ALL_CHAINS, isPseudoChain, isRealChain } from '../../events/core/index.js';
 
 /** Whether a chain's value is part of its protocol's total: `all` only where no real chain is known, pseudo chains never. */
 export function countsInTotal(chain: string, known: Iterable<string>): boolean {
@@ -6,4 +6,49 @@ export function countsInTotal(chain: string, known: Iterable<string>): boolean {
   if (chain !== ALL_CHAINS) return true;
   for (const other of known) if (isRealChain(other)) return false;
   return true;
+}
+
+/**
+ * The newest TVL of each chain of one protocol, and their total: over its real chains, or what a source gave as `all`
+ * where there is none. Summed by the names of the chains, so that the same values always give the same total, to the last
+ * bit, in whichever order they came.
+ */
+export class TvlTotal {
+  /** Real chains by name, with their values. */
+  private readonly chains: string[] = [];
+  private readonly values: number[] = [];
+  private readonly places = new Map<string, number>();
+  private all = NaN;
+
+  /** NaN before the first value that counts. */
+  get value(): number {
+    if (this.values.length === 0) return this.all;
+    let sum = 0;
+    for (const value of this.values) sum += value;
+    return sum;
+  }
+
+  /** Notes the value of a chain; whether it is part of the total. */
+  set(chain: string, value: number): boolean {
+    const place = this.places.get(chain);
+    if (place !== undefined) {
+      this.values[place] = value;
+      return true;
+    }
+    if (chain === ALL_CHAINS) {
+      this.all = value;
+      return this.values.length === 0;
+    }
+    if (isPseudoChain(chain)) return false;
+    this.insert(chain, value);
+    return true;
+  }
+
+  private insert(chain: string, value: number): void {
+    const found = this.chains.findIndex((other) => other > chain);
+    const at = found < 0 ? this.chains.length : found;
+    this.chains.splice(at, 0, chain);
+    this.values.splice(at, 0, value);
+    for (let place = at; place < this.chains.length; place += 1) this.places.set(this.chains[place] ?? '', place);
+  }
 }

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { PAGE_ROWS, pageOf, type Paged, type PageQuery } from '../../access/index.js';
+import { PAGE_ROWS, pageOf, UsageLimits, type Paged, type PageQuery } from '../../access/index.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Targets, type TargetStatus } from '../../notifications/index.js';
 import type { SavedRuleRow } from './alert-rules.js';
 import type { ListRulesQuery, RuleVersionView, RuleView } from './rule-answer.dto.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
+import { COUNT_RULES } from './rule-store.js';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -15,7 +16,10 @@ export class RuleReads {
   constructor(
     private readonly database: Database,
     private readonly targets: Targets,
-  ) {}
+    usage: UsageLimits,
+  ) {
+    usage.countAlertRules((userId) => this.count(userId));
+  }
 
   /** Newest first. */
   async list(userId: string, query: ListRulesQuery): Promise<Paged<RuleView>> {
@@ -43,6 +47,10 @@ export class RuleReads {
   async get(userId: string, ruleId: string): Promise<RuleView> {
     const row = await this.row(userId, ruleId);
     return viewOf(row, await this.statuses(userId, [row]));
+  }
+
+  async count(userId: string): Promise<number> {
+    return (await this.database.one<{ count: number }>(COUNT_RULES, [userId]))?.count ?? 0;
   }
 
   async row(userId: string, ruleId: string): Promise<RuleRow> {

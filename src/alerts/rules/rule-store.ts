@@ -11,6 +11,9 @@ const NOT_FOUND = 'There is no such rule.';
 /** Anything else cannot be the id of a rule; the database would refuse it instead of finding nothing. */
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** Rules of a user as the limit counts them: disabled ones too. */
+export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1';
+
 /** The rows of rules, their versions and edits. Every statement names the user: what belongs to others is not there. */
 @Injectable()
 export class RuleStore {
@@ -31,10 +34,7 @@ export class RuleStore {
   async reserve(tx: PoolClient, { userId, limits, tier }: Caller): Promise<void> {
     await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('alert_rules ' || $1, 0))`, [userId]);
     if (limits.alertRules === 0) return;
-    const { rows } = await tx.query<{ count: number }>(
-      'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1',
-      [userId],
-    );
+    const { rows } = await tx.query<{ count: number }>(COUNT_RULES, [userId]);
     if ((rows[0]?.count ?? 0) < limits.alertRules) return;
     const detail = `Tier ${tier} has ${limits.alertRules} alert rules; delete one or choose another tier.`;
     throw new DomainError('limit_exceeded', detail, { field: 'alertRules' });

@@ -25,6 +25,7 @@ export class TargetWarnings {
        ORDER BY verified_at LIMIT 1`,
       [userId],
     );
+    const now = this.clock.now();
     const warnings = rows.map(({ target: address }) => ({
       userId,
       channel: 'email' as const,
@@ -33,7 +34,9 @@ export class TargetWarnings {
       data: { endpoint: target, reason },
       priority: 'high' as const,
       collapseKey: `${type}:${targetId}`,
-      expiresAt: new Date(this.clock.now() + WORTH_KNOWING_MS),
+      // Nobody announces it: due at once, it is the sweeper's.
+      notBefore: new Date(now),
+      expiresAt: new Date(now + WORTH_KNOWING_MS),
     }));
     await this.deliveries.create(tx, warnings);
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
 /** A JSON object. Who listens checks its fields: it may come from another version, or from somebody with redis-cli. */
@@ -8,6 +9,8 @@ export type PodMessage = Readonly<Record<string, unknown>>;
 const KIND = /^[a-z][a-z0-9-]{0,63}$/;
 /** Larger messages are neither sent nor taken. */
 const MAX_BYTES = 1_000_000;
+/** For a cluster: the key sends all to the same node. Messages that start at different nodes overtake each other. */
+const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`;
 
 /**
  * Short messages from each process to all, itself included: revocations, announcements. Here they arrive before `publish`
@@ -35,7 +38,9 @@ export class PodChannel implements OnApplicationShutdown {
     const text = JSON.stringify({ sender: this.sender, kind, body });
     try {
       if (Buffer.byteLength(text) > MAX_BYTES) throw new RangeError(`The message is larger than ${MAX_BYTES} bytes.`);
-      await this.redis.commands().publish(this.channel, text);
+      const commands = this.redis.commands();
+      if (this.redis.clustered) await commands.eval(PUBLISH, 1, PODS_TAG, this.channel, text);
+      else await commands.publish(this.channel, text);
       return true;
     } catch (error) {
       this.logger.warn({ kind, reason: String(error) }, 'message did not reach the other processes');

@@ -6,6 +6,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
 const BEAT_MS = 1_000;
@@ -55,7 +56,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
    * `{pods}`, so that a cluster keeps them together.
    */
   get seenKey(): string {
-    return this.redis.key('{pods}:seen');
+    return this.redis.key(`${PODS_TAG}:seen`);
   }
 
   /**

@@ -4,7 +4,15 @@ import { Cluster } from 'ioredis';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Settings } from '../settings/settings.js';
-import { clusterClients, detectCluster, PATIENCE_MS, singleClients, type RedisClient } from './redis-options.js';
+import { ClusterSubscriber } from './cluster-subscriber.js';
+import {
+  clusterClients,
+  detectCluster,
+  PATIENCE_MS,
+  singleClients,
+  type RedisClient,
+  type RedisClients,
+} from './redis-options.js';
 
 /** Whether Redis answers; `off`: this deployment is one process and has none. */
 export type RedisState = 'up' | 'away' | 'off';
@@ -20,7 +28,9 @@ const WATCH_MS = 1_000;
 export class RedisConnections implements OnApplicationShutdown {
   private readonly logger = new Logger('Redis');
   private readonly listeners = new Set<(state: RedisState) => void>();
-  private clients: { commands: RedisClient; subscriber: RedisClient } | undefined;
+  private clients: RedisClients | undefined;
+  /** The client for commands, once no node of it is left to connect to. */
+  private reached: RedisClient | undefined;
   private current: RedisState = 'off';
   private lastError = 'closed';
   private watch: NodeJS.Timeout | undefined;
@@ -73,8 +83,13 @@ export class RedisConnections implements OnApplicationShutdown {
   }
 
   /** For subscriptions only. */
-  subscriber(): RedisClient {
+  subscriber(): RedisClients['subscriber'] {
     return this.both().subscriber;
+  }
+
+  /** For sharded channels; undefined where the server is no cluster, or is not known to be one yet. */
+  get shards(): ClusterSubscriber | undefined {
+    return this.both().shards;
   }
 
   /** Calls the listener at every change of state. Returns the function that ends it. */
@@ -92,11 +107,10 @@ export class RedisConnections implements OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.closed = true;
     clearInterval(this.watch);
-    this.clients?.commands.disconnect();
-    this.clients?.subscriber.disconnect();
+    disconnect(this.clients);
   }
 
-  private both(): { commands: RedisClient; subscriber: RedisClient } {
+  private both(): RedisClients {
     if (this.clients === undefined) throw new Error('REDIS_URL is not set: this process has no Redis.');
     return this.clients;
   }
@@ -110,17 +124,25 @@ export class RedisConnections implements OnApplicationShutdown {
     this.watch.unref();
   }
 
-  private use(clients: { commands: RedisClient; subscriber: RedisClient }): void {
-    const former = this.clients;
+  private use(clients: RedisClients): void {
+    disconnect(this.clients);
     this.clients = clients;
-    former?.commands.disconnect();
-    former?.subscriber.disconnect();
-    for (const client of [clients.commands, clients.subscriber]) {
-      client.on('error', (error: unknown) => (this.lastError = String(error)));
-      client.on('ready', () => this.assess());
-      client.on('close', () => this.assess());
-      client.on('end', () => this.assess());
+    const { commands, subscriber, shards } = clients;
+    for (const client of [commands, subscriber, shards]) {
+      client?.on('error', (error: unknown) => (this.lastError = String(error)));
+      client?.on('close', () => this.assess());
     }
+    commands.on('end', () => this.assess());
+    commands.on('ready', () => void this.reach(commands));
+    subscriber.on('ready', () => this.assess());
+  }
+
+  /** A client connects to each node of a cluster at its first command there, which is to be none that must be quick. */
+  private async reach(commands: RedisClient): Promise<void> {
+    this.reached = undefined;
+    if (commands instanceof Cluster) await Promise.allSettled(commands.nodes('master').map((node) => node.ping()));
+    this.reached = commands;
+    this.assess();
   }
 
   /** Resolves when Redis answers, or when waiting longer would hold up the start. */
@@ -142,7 +164,8 @@ export class RedisConnections implements OnApplicationShutdown {
   private assess(): void {
     if (this.closed || this.clients === undefined) return;
     const { commands, subscriber } = this.clients;
-    const state = commands.status === 'ready' && subscriber.status === 'ready' ? 'up' : 'away';
+    const ready = this.reached === commands && commands.status === 'ready' && subscriber.status === 'ready';
+    const state = ready ? 'up' : 'away';
     if (state === this.current) return;
     this.current = state;
     this.report();
@@ -165,8 +188,9 @@ export class RedisConnections implements OnApplicationShutdown {
     if (cluster) this.use(clusterClients(url));
   }
 
-  private async revive(client: RedisClient): Promise<void> {
-    if (client.status !== 'ready') return;
+  private async revive(client: RedisClient | ClusterSubscriber): Promise<void> {
+    // The latter looks after itself.
+    if (client.status !== 'ready' || client instanceof ClusterSubscriber) return;
     const answered = await Promise.race([
       client.ping().then(
         () => true,
@@ -176,4 +200,10 @@ export class RedisConnections implements OnApplicationShutdown {
     ]);
     if (!answered && client.status === 'ready' && !this.closed) client.disconnect(true);
   }
+}
+
+function disconnect(clients: RedisClients | undefined): void {
+  clients?.shards?.disconnect();
+  clients?.subscriber.disconnect();
+  clients?.commands.disconnect();
 }

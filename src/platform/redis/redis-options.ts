@@ -1,4 +1,6 @@
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { Redis, type Cluster, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { ClusterClient } from './cluster-client.js';
+import { ClusterSubscriber } from './cluster-subscriber.js';
 
 /** Whoever waits for Redis gives up after this long and goes on without it. */
 export const PATIENCE_MS = 1_000;
@@ -7,6 +9,14 @@ const MAX_RECONNECT_MS = 500;
 export const CONNECTION_NAME = 'defi-realtime';
 
 export type RedisClient = Redis | Cluster;
+
+/** A process's connections to its server. */
+export interface RedisClients {
+  readonly commands: RedisClient;
+  readonly subscriber: Redis | ClusterSubscriber;
+  /** For sharded channels, which only a cluster needs. */
+  readonly shards?: ClusterSubscriber;
+}
 
 const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_MS);
 
@@ -44,7 +54,7 @@ const SUBSCRIBER: RedisOptions = {
 const QUEUES: RedisOptions = { ...SUBSCRIBER, socketTimeout: 15_000 };
 
 /** Both connections of a process to one server. */
-export function singleClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
+export function singleClients(url: string): RedisClients {
   const shared = { ...target(url), retryStrategy: reconnectDelay };
   return {
     commands: new Redis({ ...shared, ...COMMANDS }),
@@ -52,9 +62,14 @@ export function singleClients(url: string): { commands: RedisClient; subscriber:
   };
 }
 
-/** Both connections of a process to a cluster, found through one of its nodes. */
-export function clusterClients(url: string): { commands: RedisClient; subscriber: RedisClient } {
-  return { commands: openCluster(url, COMMANDS), subscriber: openCluster(url, SUBSCRIBER) };
+/** The connections of a process to a cluster, found through one of its nodes. */
+export function clusterClients(url: string): RedisClients {
+  const commands = openCluster(url, COMMANDS);
+  return {
+    commands,
+    subscriber: new ClusterSubscriber(commands, 'subscribe'),
+    shards: new ClusterSubscriber(commands, 'ssubscribe'),
+  };
 }
 
 /** A connection for queues, which workers copy. */
@@ -71,7 +86,7 @@ function openCluster(url: string, options: RedisOptions): Cluster {
     slotsRefreshTimeout: PATIENCE_MS,
     redisOptions: { ...entrance, ...options },
   };
-  return new Cluster([{ host, port }], cluster);
+  return new ClusterClient([{ host, port }], cluster);
 }
 
 /** Whether the server is part of a cluster; undefined while it does not answer. */

@@ -178,6 +178,10 @@ export const SETTINGS = {
     unit: 'days',
     doc: 'How long finished deliveries and their attempts are kept.',
   }),
+  ALERT_HISTORY_DAYS: required(number(1, 3_650), 365, {
+    unit: 'days',
+    doc: 'How long alerts stay in the history of the users whose rules told them.',
+  }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
     doc: 'The least important log lines that are still written.',

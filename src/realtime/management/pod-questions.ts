@@ -69,8 +69,9 @@ export class PodQuestions implements OnApplicationShutdown {
       },
       () => (asked.isIncomplete ? reject(notAll()) : resolve(undefined)),
     );
-    await this.send(asked, topic, body);
-    return promise;
+    // The answer may be there before Redis has confirmed the question.
+    const [answer] = await Promise.all([promise, this.send(asked, topic, body)]);
+    return answer;
   }
 
   onApplicationShutdown(): void {

@@ -13,6 +13,7 @@ import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js'
 
 const DEAD_BAND = { tvl: 0.01, price: 0.2 };
 const OPTIONS = { deadBand: (metric: 'tvl' | 'price') => DEAD_BAND[metric], staleAfterMs: 30_000 };
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
 const RUNS = process.env['TEST_LONG'] ? 20_000 : 500;
 const TIMEOUT_MS = process.env['TEST_LONG'] ? 1_800_000 : 180_000;
 
@@ -20,7 +21,7 @@ const told = (transition: Transition): ToldTransition => ({ ...transition, readi
 const ordered = (transitions: readonly ToldTransition[]): ToldTransition[] =>
   transitions.toSorted((a, b) => (a.ruleId < b.ruleId ? -1 : a.ruleId > b.ruleId ? 1 : a.seq - b.seq));
 
-describe('the indexed evaluator', () => {
+describe(`the indexed evaluator (seed ${seed})`, () => {
   it(
     'tells what a naive evaluator tells, over rules, edits, snoozes, events, ticks and restarts',
     () => {
@@ -32,7 +33,7 @@ describe('the indexed evaluator', () => {
           expect(indexed).toEqual(naive);
           expect(stored).toEqual(held);
         }),
-        { numRuns: RUNS },
+        { numRuns: RUNS, seed },
       );
       expect([...reasons].sort()).toEqual(['first_fire', 'repeat', 'resolved', 'throttle_summary']);
     },
@@ -59,7 +60,7 @@ describe('the indexed evaluator', () => {
 
           expect(backtest(unsnoozed, rows, { ...OPTIONS, from, to: Infinity, tickEveryMs: 0 })).toEqual(wanted);
         }),
-        { numRuns: RUNS },
+        { numRuns: RUNS, seed },
       );
     },
     TIMEOUT_MS,

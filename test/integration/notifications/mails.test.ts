@@ -45,6 +45,12 @@ const page = (link: string, method: string, body?: string) =>
     ...(body ? { body, headers: { 'content-type': 'application/x-www-form-urlencoded' } } : {}),
   });
 
+function multipart(): FormData {
+  const form = new FormData();
+  form.set('List-Unsubscribe', 'One-Click');
+  return form;
+}
+
 async function confirmed(address: string, userId = 'tester'): Promise<string> {
   const target = await fixture.claim('email', address, { pending: true, userId });
   const [mail] = await mails.to(address);
@@ -98,6 +104,25 @@ describe('mails', () => {
       reason: 'target_disabled',
     });
     expect(await (await page(`${link}x`, 'POST')).text()).toContain('not valid any more');
+  });
+
+  it.each<[string, RequestInit]>([
+    ['with nothing in it', {}],
+    ['as a form of parts', { body: multipart() }],
+    ['of an unknown type', { body: '\u0000', headers: { 'content-type': 'x-unknown/x; charset=none' } }],
+    ['in an unknown encoding', { body: 'x', headers: { 'content-encoding': 'zip', 'content-type': 'text/plain' } }],
+    ['with a cookie and a wrong key', { headers: { cookie: 'a=b', authorization: 'Bearer rta_no_no' } }],
+  ])('are unsubscribed by the post of a mailbox, also %s', async (what, init) => {
+    const target = await confirmed(`${what.replaceAll(' ', '-')}@example.com`);
+    await fixture.until(await fixture.send('email', target), 'delivered');
+    const [, mail] = await mails.to(target, 2);
+    const link = path(mail!.header('list-unsubscribe'), 'unsubscribe');
+    // Neither a look nor a question for options unsubscribes anybody.
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) await page(link, method);
+    await fixture.untilTarget(target, 'active');
+    const answer = await fetch(fixture.app.url + link, { method: 'POST', redirect: 'manual', ...init });
+    expect([what, answer.status]).toEqual([what, 200]);
+    await fixture.untilTarget(target, 'disabled');
   });
 
   it('that are refused for now come again; addresses refused for good get none any more', async () => {

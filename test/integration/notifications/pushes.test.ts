@@ -44,7 +44,7 @@ class Stand {
           response.end(JSON.stringify({ access_token: 'ya29.token', expires_in: 3599, token_type: 'Bearer' }));
         else if (path.endsWith('messages:send'))
           response.writeHead(stand.send.status, stand.send.headers).end(JSON.stringify(stand.send.body));
-        else response.writeHead(stand.pushStatus).end();
+        else response.writeHead(stand.pushStatus, stand.pushStatus === 429 ? { 'retry-after': '90' } : {}).end();
       });
     });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -137,6 +137,8 @@ describe('pushes to browsers', () => {
     const { payload } = await jwtVerify(jwt, createLocalJWKSet({ keys: [jwk] }));
     expect(payload.aud).toBe(stand.url);
     expect(payload.exp! - Date.now() / 1_000).toBeLessThanOrEqual(86_400);
+    expect(payload.exp! - Date.now() / 1_000).toBeGreaterThan(0);
+    expect(payload.sub).toMatch(/^(?:mailto:|https:)/);
   });
 
   it('replace an unread one about the same thing', async () => {
@@ -150,20 +152,46 @@ describe('pushes to browsers', () => {
     expect(topics[0]).toBe(topics[1]);
   });
 
-  it('end with the subscription, whose token is deleted; the device may come back', async () => {
-    const { subscription } = browser();
+  it.each([404, 410])(
+    'end with the subscription at %i: its token is deleted; the device may come back',
+    async (status) => {
+      const { subscription } = browser();
+      const target = await fixture.claim('push', subscription);
+      stand.pushStatus = status;
+      await fixture.until(await fixture.send('push', target), 'dead');
+      await fixture.untilTarget(target, 'disabled');
+      const { rows } = await fixture.app.db.pool.query(
+        'SELECT sealed, status_reason FROM notification_targets WHERE target = $1',
+        [target],
+      );
+      expect(rows).toEqual([{ sealed: null, status_reason: 'token_gone' }]);
+      stand.pushStatus = 201;
+      await fixture.claim('push', subscription);
+      await fixture.until(await fixture.send('push', target), 'delivered');
+    },
+  );
+
+  it.each([
+    ['wait as long as the push service asks', 429, 'retrying', 90_000],
+    ['come again after a failure of the push service', 500, 'retrying', 0],
+    ['that are too large end', 413, 'dead', -Infinity],
+  ] as const)('%s', async (_, status, state, wait) => {
+    const target = await fixture.claim('push', browser().subscription);
+    stand.pushStatus = status;
+    const row = await fixture.until(await fixture.send('push', target), state);
+    expect(row.next_attempt_at.getTime() - row.started_at.getTime()).toBeGreaterThanOrEqual(wait);
+    await fixture.untilTarget(target, 'active');
+  });
+
+  it.each([
+    ['low', 'low'],
+    ['normal', 'normal'],
+    ['critical', 'high'],
+  ] as const)('of priority %s have the urgency %s', async (priority, urgency) => {
+    const { path, subscription } = browser();
     const target = await fixture.claim('push', subscription);
-    stand.pushStatus = 410;
-    await fixture.until(await fixture.send('push', target), 'dead');
-    await fixture.untilTarget(target, 'disabled');
-    const { rows } = await fixture.app.db.pool.query(
-      'SELECT sealed, status_reason FROM notification_targets WHERE target = $1',
-      [target],
-    );
-    expect(rows).toEqual([{ sealed: null, status_reason: 'token_gone' }]);
-    stand.pushStatus = 201;
-    await fixture.claim('push', subscription);
-    await fixture.until(await fixture.send('push', target), 'delivered');
+    await fixture.until(await fixture.send('push', target, { priority }), 'delivered');
+    expect(stand.of(path)[0]?.headers['urgency']).toBe(urgency);
   });
 
   it('use one key pair, which is made once and is the owner’s only', () => {

@@ -1,6 +1,7 @@
 import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
 import type { Broker } from '../../../src/events/broker/broker.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
+import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';
 import type { HotCache } from '../../../src/events/hot-cache/hot-cache.js';
 import { MemoryHotCache } from '../../../src/events/hot-cache/memory-hot-cache.js';
@@ -12,6 +13,7 @@ import { Clock } from '../../../src/platform/clock/clock.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
+import { waitFor } from '../../support/wait-for.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';
 
 /** The parts of one process that publish, follow and remember; through Redis when an address is given. */
@@ -19,6 +21,10 @@ export interface CachePod extends Pod {
   broker: Broker;
   state: PublishedState;
   cache: HotCache;
+  /** Seqs of events that Redis did not take in time, so that the cache may lag behind them. */
+  missed: ReadonlySet<number>;
+  /** Resolves when the cache has made up for what it missed. */
+  mended(): Promise<void>;
   /** The value of a counter or gauge. */
   metric(name: string): Promise<number | undefined>;
 }
@@ -29,20 +35,43 @@ export interface RedisPod extends CachePod {
   store: RedisCacheStore;
 }
 
+/** Notes which batches Redis did not take in time, as happens on a machine that is busy. */
+class NotingBroker extends RedisBroker {
+  readonly missed = new Set<number>();
+
+  override async publish(batch: readonly LogEvent[]): Promise<void> {
+    try {
+      await super.publish(batch);
+    } catch (error) {
+      for (const { seq } of batch) this.missed.add(seq);
+      throw error;
+    }
+  }
+}
+
 export async function createMemoryPod(databaseUrl: string): Promise<CachePod> {
   const broker = new MemoryBroker();
   const pod = createPod(databaseUrl, broker);
   const state = new PublishedState(pod.feed, new PublishedStore(pod.database, pod.log), new Clock());
   const cache = new MemoryHotCache(state, pod.metrics, pod.feed, new Clock());
   await start(pod, state);
-  return { ...pod, broker, state, cache, metric: metricOf(pod), close: () => close(pod, state) };
+  return {
+    ...pod,
+    broker,
+    state,
+    cache,
+    missed: new Set(),
+    mended: () => Promise.resolve(),
+    metric: metricOf(pod),
+    close: () => close(pod, state),
+  };
 }
 
 export async function createRedisPod(databaseUrl: string, redisUrl: string, prefix = ''): Promise<RedisPod> {
   const settings = parseSettings({ REDIS_URL: redisUrl, KEY_PREFIX: prefix });
   const redis = await RedisConnections.open(settings, new Metrics());
   const [store, refresh] = [new RedisCacheStore(redis), new CacheRefresh()];
-  const broker = new RedisBroker(redis, store, refresh);
+  const broker = new NotingBroker(redis, store, refresh);
   const pod = createPod(databaseUrl, broker);
   const { feed, metrics } = pod;
   const published = new PublishedState(feed, new PublishedStore(pod.database, pod.log), new Clock());
@@ -56,6 +85,10 @@ export async function createRedisPod(databaseUrl: string, redisUrl: string, pref
     cache,
     redis,
     store,
+    missed: broker.missed,
+    mended: async () => {
+      if (broker.missed.size > 0) await waitFor(async () => (await cache.compare(true)) === 0);
+    },
     metric: metricOf(pod),
     close: async () => {
       await cache.beforeApplicationShutdown();

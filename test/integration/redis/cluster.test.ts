@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
 import { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';
@@ -64,6 +64,18 @@ describe('a Redis Cluster', () => {
     } finally {
       stranger.disconnect();
       await pair.close();
+    }
+  });
+
+  it('counts as there once a connection to every master was opened', async () => {
+    const connections = await RedisConnections.open(settings(), new Metrics());
+    try {
+      await waitFor(() => connections.state === 'up');
+      const client = connections.commands();
+      const masters = client instanceof Cluster ? client.nodes('master') : [];
+      expect(masters.map((node) => node.status)).not.toContain('wait');
+    } finally {
+      connections.onApplicationShutdown();
     }
   });
 

@@ -1,0 +1,132 @@
+import { Records, RowNumbers } from './column.js';
+import type { Series } from './series.js';
+import { LEVEL, PREVIOUS } from './watched.js';
+
+/** What was published of every series, a row each. Missing numbers are NaN. */
+export class SeriesNumbers {
+  private readonly records = new Records({ floats: 4, ints: 1 });
+  readonly value = this.records.float64();
+  readonly previous = this.records.float64();
+  /** When `previous` and `value` were observed, Unix ms. */
+  readonly previousAt = this.records.float64();
+  readonly observedAt = this.records.float64();
+  /** Row of the first quantity derived from it; −1: none. */
+  readonly firstQuantity = this.records.int32();
+  private count = 0;
+
+  add(): number {
+    const row = this.count++;
+    this.records.reserve(row);
+    for (const column of [this.value, this.previous, this.previousAt, this.observedAt]) column.set(row, NaN);
+    this.firstQuantity.set(row, -1);
+    return row;
+  }
+}
+
+/**
+ * The numbers that conditions are compared with, a row each. Every event moves about ten of them, and mostly past no
+ * threshold at all: what is needed to know that stands here, so that nothing else is looked at then. Missing numbers are
+ * NaN.
+ */
+export class QuantityNumbers {
+  private readonly records = new Records({ floats: 7, ints: 3 });
+  readonly value = this.records.float64();
+  /** What a change is measured against, and when that was observed. */
+  readonly reference = this.records.float64();
+  readonly referenceAt = this.records.float64();
+  /** `LEVEL`, `PREVIOUS`, or milliseconds to look back. */
+  private readonly windowMs = this.records.float64();
+  /** The time of the clock at which the next stored value becomes the reference, as noted in the market's heap. */
+  readonly notedDue = this.records.float64();
+  private readonly low = this.records.float64();
+  private readonly high = this.records.float64();
+  /** The next quantity of its series; −1 after the last. */
+  readonly next = this.records.int32();
+  /** 1: the reference must be looked up anew. */
+  private readonly isStale = this.records.int32();
+  /** Generation that `low` and `high` are of. */
+  private readonly boundsOf = this.records.int32();
+  private readonly rows = new RowNumbers();
+  private generation = 1;
+
+  add(windowMs: number): number {
+    const row = this.rows.take();
+    this.records.reserve(row);
+    for (const column of [this.value, this.reference, this.referenceAt]) column.set(row, NaN);
+    this.windowMs.set(row, windowMs);
+    this.notedDue.set(row, Infinity);
+    this.next.set(row, -1);
+    this.isStale.set(row, 1);
+    this.forgetBounds(row);
+    return row;
+  }
+
+  remove(row: number): void {
+    this.rows.giveBack(row);
+  }
+
+  /**
+   * Sets reference and value anew; gives the time of the clock at which a stored value becomes the next reference, Infinity
+   * if none is known to. `clock` is the time of the last tick. After an event give when it was `observedAt`: what was
+   * observed after a window began cannot be its reference, so that mostly there is nothing to look up.
+   */
+  refresh(row: number, series: Series, clock: number, observedAt = -Infinity): number {
+    const windowMs = this.windowMs.get(row);
+    if (windowMs === LEVEL) {
+      this.value.set(row, series.value);
+      return Infinity;
+    }
+    let due = Infinity;
+    if (windowMs === PREVIOUS) {
+      this.reference.set(row, series.previous);
+      this.referenceAt.set(row, series.previousAt);
+    } else if (observedAt <= clock - windowMs || this.isStale.get(row) === 1) {
+      due = this.lookBack(row, series, clock - windowMs) + windowMs;
+    } else if (!Number.isNaN(series.value)) due = observedAt + windowMs;
+    this.value.set(row, change(this.reference.get(row), series.value));
+    return due;
+  }
+
+  /** To be called when values from before were added to the history of its series. */
+  historyChanged(row: number): void {
+    this.isStale.set(row, 1);
+  }
+
+  /** Whether a move of the number reaches no threshold, as far as is known. */
+  isWithinBounds(row: number, before: number, after: number): boolean {
+    const low = this.low.get(row);
+    return this.boundsOf.get(row) === this.generation && low < before && low < after && after < this.high.get(row);
+  }
+
+  /** The thresholds next to the present value; both the value itself where one equals it. */
+  setBounds(row: number, low: number, high: number): void {
+    this.low.set(row, low);
+    this.high.set(row, high);
+    this.boundsOf.set(row, this.generation);
+  }
+
+  /** To be called when a threshold was put on the number; that one was taken away does no harm. */
+  forgetBounds(row: number): void {
+    this.boundsOf.set(row, 0);
+  }
+
+  /** The same, of all numbers at once. */
+  forgetAllBounds(): void {
+    this.generation += 1;
+  }
+
+  /** Sets the reference to the last value at or before `time`; gives the time of the next, Infinity if there is none. */
+  private lookBack(row: number, { history }: Series, time: number): number {
+    this.isStale.set(row, 0);
+    const position = history?.asOf(time) ?? -1;
+    this.reference.set(row, history?.valueAt(position) ?? NaN);
+    this.referenceAt.set(row, history?.timeAt(position) ?? NaN);
+    const next = history?.timeAt(position + 1) ?? NaN;
+    return Number.isNaN(next) ? Infinity : next;
+  }
+}
+
+/** As a fraction of the reference; NaN without one, and from zero. */
+function change(reference: number, value: number): number {
+  return reference === 0 ? NaN : (value - reference) / Math.abs(reference);
+}

@@ -1,0 +1,163 @@
+import { Records } from './column.js';
+
+const FIRST_SLOTS = 256;
+/** Share of the slots that may be taken; beyond it, the way to a free one gets long. */
+const FULL = 0.6;
+const TEXT_LENGTH = 36;
+const DASH = 0x2d;
+const DASHES: ReadonlySet<number> = new Set([8, 13, 18, 23]);
+/** Where the digits stand in the text of a UUID, in their order. */
+const POSITIONS = Uint8Array.from({ length: TEXT_LENGTH }, (_, at) => at).filter((at) => !DASHES.has(at));
+const DIGITS = '0123456789abcdef';
+const CODES = Uint8Array.from(DIGITS, (digit) => digit.charCodeAt(0));
+/** What a character is worth as a digit; −1 where it is none. */
+const VALUES = Int8Array.from({ length: 128 }, (_, code) => DIGITS.indexOf(String.fromCharCode(code)));
+
+/**
+ * Rows of rules by their ids, and back. Ids of stored rules are UUIDs: packed, with a hash table of row numbers beside
+ * them, they take 24 bytes each. As strings in a `Map` they would take 110, and the garbage collector would visit them.
+ */
+export class RuleIds {
+  private readonly packed = new Records({ ints: 4 });
+  /** Row + 1, where the hash of the id leads to or after that; 0: free. */
+  private slots = new Int32Array(FIRST_SLOTS);
+  private used = 0;
+  private read = 0;
+  /** Ids that are no UUIDs in lower case. */
+  private readonly rowsOfOthers = new Map<string, number>();
+  private readonly others = new Map<number, string>();
+  private readonly wanted = new Int32Array(4);
+  private readonly text = Buffer.alloc(TEXT_LENGTH, DASH);
+
+  get size(): number {
+    return this.used + this.rowsOfOthers.size;
+  }
+
+  row(id: string): number | undefined {
+    if (!this.parse(id)) return this.rowsOfOthers.get(id);
+    const entry = this.slots[this.find()] ?? 0;
+    return entry === 0 ? undefined : entry - 1;
+  }
+
+  /** The id of a row that has one. */
+  id(row: number): string {
+    const other = this.others.size > 0 ? this.others.get(row) : undefined;
+    return other ?? this.format(row);
+  }
+
+  /**
+   * To be called before `id` of many rows, with how to come from an item to its row: the processor fetches many at once
+   * where nothing else is to be done between them, and is seldom found to have one of a million.
+   */
+  fetch(items: readonly number[], rowOf: (item: number) => number): void {
+    const { ints } = this.packed;
+    let read = 0;
+    for (const item of items) read ^= ints[4 * rowOf(item)] ?? 0;
+    this.read = read;
+  }
+
+  /** An id that no row has yet. */
+  add(id: string, row: number): void {
+    if (!this.parse(id)) {
+      this.rowsOfOthers.set(id, row);
+      this.others.set(row, id);
+      return;
+    }
+    if (this.used >= this.slots.length * FULL) this.grow();
+    this.packed.reserve(row);
+    this.packed.ints.set(this.wanted, 4 * row);
+    this.slots[this.find()] = row + 1;
+    this.used += 1;
+  }
+
+  remove(row: number): void {
+    const other = this.others.get(row);
+    if (other === undefined) {
+      this.want(row);
+      this.vacate(this.find());
+      this.used -= 1;
+    } else {
+      this.others.delete(row);
+      this.rowsOfOthers.delete(other);
+    }
+  }
+
+  /** The slot of the wanted id, or the free one that it may take. */
+  private find(): number {
+    const { slots } = this;
+    for (let slot = this.home(); ; slot = (slot + 1) & (slots.length - 1)) {
+      const entry = slots[slot] ?? 0;
+      if (entry === 0 || this.isWanted(entry - 1)) return slot;
+    }
+  }
+
+  /** The slot that the hash of the wanted id leads to. */
+  private home(): number {
+    let hash = 0;
+    for (let part = 0; part < 4; part += 1) {
+      hash = Math.imul(hash ^ (hash >>> 15) ^ (this.wanted[part] ?? 0), 0x2c1b3c6d);
+    }
+    return (hash ^ (hash >>> 15)) & (this.slots.length - 1);
+  }
+
+  /** Frees a slot and closes the gap: what stands after it may only be found across it. */
+  private vacate(slot: number): void {
+    const { slots } = this;
+    const mask = slots.length - 1;
+    slots[slot] = 0;
+    for (let next = (slot + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
+      const entry = slots[next] ?? 0;
+      slots[next] = 0;
+      this.want(entry - 1);
+      slots[this.find()] = entry;
+    }
+  }
+
+  private grow(): void {
+    const before = this.slots;
+    this.slots = new Int32Array(2 * before.length);
+    const adding = this.wanted.slice();
+    for (const entry of before) {
+      if (entry === 0) continue;
+      this.want(entry - 1);
+      this.slots[this.find()] = entry;
+    }
+    this.wanted.set(adding);
+  }
+
+  private want(row: number): void {
+    const { ints } = this.packed;
+    for (let part = 0; part < 4; part += 1) this.wanted[part] = ints[4 * row + part] ?? 0;
+  }
+
+  private isWanted(row: number): boolean {
+    const { ints } = this.packed;
+    for (let part = 0; part < 4; part += 1) if (ints[4 * row + part] !== this.wanted[part]) return false;
+    return true;
+  }
+
+  /** Makes the id the wanted one; false if it is no UUID in lower case. */
+  private parse(id: string): boolean {
+    if (id.length !== TEXT_LENGTH) return false;
+    for (const dash of DASHES) if (id.charCodeAt(dash) !== DASH) return false;
+    for (let part = 0; part < 4; part += 1) {
+      let bits = 0;
+      for (let digit = 8 * part; digit < 8 * part + 8; digit += 1) {
+        const value = VALUES[id.charCodeAt(POSITIONS[digit] ?? 0)] ?? -1;
+        if (value < 0) return false;
+        bits = (bits << 4) | value;
+      }
+      this.wanted[part] = bits;
+    }
+    return true;
+  }
+
+  private format(row: number): string {
+    const { ints } = this.packed;
+    for (let digit = 0; digit < 32; digit += 1) {
+      const bits = ints[4 * row + (digit >> 3)] ?? 0;
+      this.text[POSITIONS[digit] ?? 0] = CODES[(bits >>> (28 - 4 * (digit & 7))) & 15] ?? 0;
+    }
+    return this.text.toString('latin1');
+  }
+}

@@ -1,0 +1,9 @@
+/** What is pure about events. Core folders of other modules enter here, so that they load nothing but core. */
+export * from './channels.js';
+export * from './confidence.js';
+export * from './cursor.js';
+export * from './event-id.js';
+export * from './log-event.js';
+export * from './names.js';
+export * from './payload.js';
+export * from './steps.js';

@@ -1,0 +1,117 @@
+import { EventEmitter } from 'node:events';
+import type { Cluster, Redis } from 'ioredis';
+
+/** How often what is wanted is asked for again, ms. */
+const AGAIN_MS = 1_000;
+/** How soon a connection that ended is replaced, ms. */
+const REPLACE_MS = 50;
+
+/** What processes tell each other belongs to this slot of a cluster: who listens, listens at the node that has it. */
+export const PODS_TAG = '{pods}';
+
+interface Events {
+  message: [channel: string, text: string];
+  messageBuffer: [channel: Buffer, message: Buffer];
+  ready: [];
+  close: [];
+  error: [reason: unknown];
+}
+
+/**
+ * Subscriptions on a cluster, over one connection to whichever node has the slot of `PODS_TAG`. All of them are asked for
+ * again every second, which a node answers at once: one that lost them, hangs or gave the slot away is found out that way,
+ * and followed. The library's own subscriptions would not do. After an absence of the cluster they may be gone for good,
+ * while its client says that it is ready; sharded ones are lost when they are asked for before the slots are known, and
+ * neither followed nor rejected when they are redirected.
+ */
+export class ClusterSubscriber extends EventEmitter<Events> {
+  status: 'ready' | 'away' = 'away';
+  private readonly wanted = new Set<string>();
+  private readonly timer: NodeJS.Timeout;
+  private connection: Redis | undefined;
+  private asking = false;
+  private closed = false;
+
+  /** With `ssubscribe`, channels are sharded: they must be of the slot of `PODS_TAG`, and their messages stay there. */
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly kind: 'subscribe' | 'ssubscribe',
+  ) {
+    super();
+    this.timer = setInterval(() => void this.ask(), AGAIN_MS).unref();
+    cluster.on('ready', () => void this.ask());
+  }
+
+  /** Holds until `unsubscribe`, whatever happens to nodes and connections; does not wait for the first time. */
+  async subscribe(channel: string): Promise<void> {
+    this.wanted.add(channel);
+    this.connection?.[this.kind](channel).catch(ignore);
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    this.wanted.delete(channel);
+    this.connection?.[this.kind === 'subscribe' ? 'unsubscribe' : 'sunsubscribe'](channel).catch(ignore);
+  }
+
+  disconnect(): void {
+    this.closed = true;
+    clearInterval(this.timer);
+    if (this.connection) this.leave(this.connection);
+  }
+
+  private async ask(): Promise<void> {
+    if (this.asking || this.closed) return;
+    this.asking = true;
+    try {
+      const connection = (this.connection ??= await this.connect());
+      await (this.wanted.size > 0 ? connection[this.kind](...this.wanted) : connection.ping());
+      this.become('ready');
+    } catch (error) {
+      this.emit('error', error);
+      if (this.connection) this.leave(this.connection);
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  private async connect(): Promise<Redis> {
+    const node = await nodeWith(this.cluster, PODS_TAG);
+    if (this.closed) throw new Error('closed');
+    const connection = node.duplicate({ autoResubscribe: false });
+    connection.on('message', (channel: string, text: string) => this.emit('message', channel, text));
+    connection.on('smessageBuffer', (channel: Buffer, message: Buffer) => this.emit('messageBuffer', channel, message));
+    connection.on('error', (error: unknown) => {
+      this.emit('error', error);
+      this.leave(connection);
+    });
+    connection.on('moved', () => this.leave(connection));
+    connection.on('end', () => this.leave(connection));
+    return connection;
+  }
+
+  private leave(connection: Redis): void {
+    if (connection !== this.connection) return;
+    this.connection = undefined;
+    for (const event of ['message', 'smessageBuffer']) connection.removeAllListeners(event);
+    connection.disconnect();
+    this.become('away');
+    if (!this.closed) setTimeout(() => void this.ask(), REPLACE_MS).unref();
+  }
+
+  private become(status: 'ready' | 'away'): void {
+    if (status === this.status) return;
+    this.status = status;
+    this.emit(status === 'ready' ? 'ready' : 'close');
+  }
+}
+
+/** The node of a cluster that has a key's slot. Rejects while nobody has it, or nobody answers. */
+export async function nodeWith(cluster: Cluster, key: string): Promise<Redis> {
+  // The client looks for the node until it answers, and then knows it.
+  await cluster.exists(key);
+  // Only the node that has a slot answers about its keys.
+  return Promise.any(cluster.nodes('master').map(async (node) => node.exists(key).then(() => node)));
+}
+
+/** What is wanted is asked for again. */
+function ignore(): void {}

@@ -1,1 +1,0 @@
-import '../e2e/access-limits.test.js';

@@ -1,0 +1,93 @@
+import { Cluster } from 'ioredis';
+import { expect, test } from 'vitest';
+import { Metrics } from '../../src/platform/metrics/metrics.js';
+import { PodChannel } from '../../src/platform/redis/pod-channel.js';
+import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
+import { clusterClients, CONNECTION_NAME } from '../../src/platform/redis/redis-options.js';
+import { parseSettings } from '../../src/platform/settings/settings.js';
+import { startRedisCluster, type TestRedis } from '../support/redis-server.js';
+import { waitFor } from '../support/wait-for.js';
+
+test('no connection is left behind, also when a node lets go of the former one after a new one was made', async () => {
+  const cluster = await startRedisCluster();
+  const clients = clusterClients(cluster.url);
+  const commands = clients.commands as Cluster;
+  const all = [clients.shards, clients.subscriber, commands];
+  const end = (): void => {
+    for (const client of all) client?.disconnect();
+  };
+  const hanging = cluster.nodes[1] as TestRedis;
+  const isThere = (): boolean => commands.nodes('master').some(({ options }) => options.port === hanging.port);
+  const ask = () => Promise.allSettled(commands.nodes('master').map((node) => node.ping()));
+  const open = async (): Promise<boolean> => {
+    const lists = await Promise.all(cluster.nodes.map((node) => node.call('CLIENT', 'LIST')));
+    return lists.join().includes(CONNECTION_NAME);
+  };
+  for (const client of all) client?.on('error', () => undefined);
+  try {
+    await waitFor(() => commands.status === 'ready' && isThere());
+    await ask();
+    hanging.pause();
+    commands.disconnect(true);
+    await waitFor(() => commands.status === 'ready' && isThere());
+    void ask();
+    hanging.resume();
+    // The library forgets the new one, unless this machine is so slow that the former had ended before.
+    await waitFor(() => !isThere(), { timeoutMs: 3_000 }).catch(() => undefined);
+    expect(await open()).toBe(true);
+    end();
+    await waitFor(async () => !(await open()), { what: 'no connection' });
+  } finally {
+    hanging.resume();
+    end();
+    await cluster.close();
+  }
+});
+
+test(
+  'processes hear each other again after they were cut off, after a node hung and after the cluster was away',
+  { timeout: 180_000 },
+  async () => {
+    const cluster = await startRedisCluster();
+    const settings = parseSettings({ REDIS_URL: cluster.url });
+    const pods = await Promise.all(Array.from({ length: 4 }, () => RedisConnections.open(settings, new Metrics())));
+    const channels = pods.map((pod) => new PodChannel(pod));
+    const heard = channels.map((): number[] => []);
+    for (const [index, channel] of channels.entries()) channel.on('note', ({ n }) => heard[index]?.push(Number(n)));
+    let n = 0;
+    const hearEachOther = () =>
+      waitFor(
+        async () => {
+          const note = ++n;
+          for (const channel of channels) await channel.publish('note', { n: note });
+          // From each of the others, and from itself.
+          return waitFor(() => heard.every((notes) => notes.filter((one) => one === note).length === pods.length), {
+            timeoutMs: 1_000,
+          });
+        },
+        { what: 'everybody hears everybody', timeoutMs: 60_000 },
+      );
+    try {
+      await hearEachOther();
+      await Promise.all(cluster.nodes.map((node) => node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')));
+      await hearEachOther();
+      for (const node of cluster.nodes) {
+        node.pause();
+        // Longer than a node is waited for.
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        node.resume();
+      }
+      await hearEachOther();
+      for (let round = 0; round < 2; round++) {
+        await cluster.stop();
+        await waitFor(() => pods.every(({ state }) => state === 'away'));
+        await cluster.start();
+        await hearEachOther();
+      }
+      expect(pods.map(({ state, clustered }) => [state, clustered])).toEqual(pods.map(() => ['up', true]));
+    } finally {
+      for (const one of [...channels, ...pods]) one.onApplicationShutdown();
+      await cluster.close();
+    }
+  },
+);

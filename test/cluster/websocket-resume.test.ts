@@ -1,1 +1,0 @@
-import '../e2e/websocket-resume.test.js';
