@@ -126,7 +126,7 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const crowd = many(2_500, () =>
-      admission.run({ rows: 10, heavy: false }, 10_000, leave.signal, () => held).catch(() => undefined),
+      admission.run({ rows: 10, heavy: false }, 30_000, leave.signal, () => held).catch(() => undefined),
     );
     const answer = await ask({ filters: { protocols: ['nobody-asked-for-this'] } });
     release();

@@ -119,6 +119,20 @@ describe('the connections of queries', () => {
     }
   });
 
+  it('show everybody his own rows, whoever had the connection before', async () => {
+    const owners = ['alice', 'bob', ''];
+    await app.db.pool.query(
+      `SELECT append_events(jsonb_agg(jsonb_build_object('type', 'alert', 'owner', o, 'data', '{}'::jsonb))) FROM unnest(ARRAY['alice', 'bob']) AS o`,
+    );
+    const seen = (owner: string) =>
+      pool.run({ text: `SELECT seq FROM readable_events WHERE type = 'alert'`, values: [] }, { ...options(), owner });
+    await waitFor(async () => (await seen('bob')).length === 1);
+    for (let round = 0; round < 10; round++) {
+      const found = await Promise.all(owners.map(seen));
+      expect(found.map((rows) => rows.length)).toEqual([1, 1, 0]);
+    }
+  });
+
   it('hear of a client that closed its connection', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
@@ -188,7 +202,7 @@ describe('admission', () => {
       const leave = new AbortController();
       return {
         leave,
-        done: admission.run(costOf(false), 10_000, leave.signal, async () => undefined).catch(() => undefined),
+        done: admission.run(costOf(false), 30_000, leave.signal, async () => undefined).catch(() => undefined),
       };
     });
     const answer = await fetch(`${app.url}/v1/query/advanced`, {
