@@ -22,6 +22,7 @@ import { AlertHistoryController } from './history/alert-history.controller.js';
 import { HistoryRetention } from './history/history-retention.js';
 import { PreferencesController } from './preferences/preferences.controller.js';
 import { AlertRules } from './rules/alert-rules.js';
+import { RuleActions } from './rules/rule-actions.js';
 import { RuleEdits } from './rules/rule-edits.js';
 import { RuleReads } from './rules/rule-reads.js';
 import { RuleStore } from './rules/rule-store.js';
@@ -29,7 +30,7 @@ import { RuleTests } from './rules/rule-tests.js';
 import { RulesController } from './rules/rules.controller.js';
 import { TemplatePreviewController } from './templates/preview.controller.js';
 
-const RULES = [AlertRules, RuleEdits, RuleReads, RuleStore, RuleTests];
+const RULES = [AlertRules, RuleActions, RuleEdits, RuleReads, RuleStore, RuleTests];
 const EVALUATION = [
   AlertEvaluation,
   AlertMetrics,

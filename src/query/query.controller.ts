@@ -7,13 +7,8 @@ import { parseQuery } from './core/parse-query.js';
 import { leaving } from './leaving.js';
 import { QueryAnswer, QueryRequest } from './query.dto.js';
 import { EtagInterceptor } from './etag.interceptor.js';
-import {
-  ANSWER_EXAMPLES,
-  BAD_REQUEST_EXAMPLES,
-  BUSY_EXAMPLES,
-  LIMIT_EXAMPLES,
-  REQUEST_EXAMPLES,
-} from './query.examples.js';
+import { ANSWER_EXAMPLES, REQUEST_EXAMPLES } from './query.examples.js';
+import { BAD_REQUEST_EXAMPLES, BUSY_EXAMPLES, LIMIT_EXAMPLES } from './query-problems.examples.js';
 import { QueryService } from './query.service.js';
 
 const examples = (of: Readonly<Record<string, object>>) => ({ 'application/problem+json': { examples: { ...of } } });
@@ -33,7 +28,7 @@ export class QueryController {
   @Post('advanced')
   @HttpCode(200)
   @ApiBody({ type: QueryRequest, examples: { ...REQUEST_EXAMPLES } })
-  @ApiOkResponse({ type: QueryAnswer, content: { 'application/json': { examples: ANSWER_EXAMPLES } } })
+  @ApiOkResponse({ type: QueryAnswer, examples: ANSWER_EXAMPLES })
   @ApiResponse({
     status: 400,
     description: 'Not a query; errors name the places.',

@@ -51,6 +51,35 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, { summary: string; value:
       ],
     },
   },
+  gaps: {
+    summary: 'Chains of one protocol by day, the days without a value shown',
+    value: {
+      filters: { protocols: ['aave-v3'] },
+      time: { from: 'now-7d', bucket: '1d', fill: 'null' },
+      aggregations: [
+        { field: 'tvl', operation: 'max', over_time: 'max', as: 'highest' },
+        { field: 'chain', operation: 'count_distinct', as: 'chains' },
+      ],
+    },
+  },
+  ranges: {
+    summary: 'Prices by token and range; missing values come last',
+    value: {
+      dataset: 'prices',
+      filters: { tokens: ['bitcoin', 'ethereum'], price_range: { min: 1 }, change_1h: { min: -0.5 } },
+      where: {
+        and: [
+          { field: 'price', op: 'between', value: [1, 10_000_000] },
+          { field: 'source', op: 'nin', value: ['test'] },
+          { field: 'symbol', op: 'is_null', value: false },
+        ],
+      },
+      sort: [
+        { field: 'market_cap', order: 'desc' },
+        { field: 'token', order: 'asc' },
+      ],
+    },
+  },
   having: {
     summary: 'Groups by what they add up to',
     value: {
@@ -108,93 +137,75 @@ export const ANSWER_EXAMPLES = {
       },
     },
   },
-};
-
-const problem = (status: number, code: string, title: string, detail: string, pointer: string, fault: string) => ({
-  type: `urn:defi-realtime:error:${code}`,
-  title,
-  status,
-  detail,
-  instance: '/v1/query/advanced',
-  code,
-  errors: [{ pointer, code: fault, detail }],
-});
-
-const bad = (pointer: string, fault: string, detail: string) => ({
-  summary: fault,
-  value: problem(400, 'invalid_request', 'The request is not valid', detail, pointer, fault),
-});
-const over = (pointer: string, fault: string, detail: string) => ({
-  summary: fault,
-  value: problem(422, 'limit_exceeded', 'A limit was exceeded', detail, pointer, fault),
-});
-
-export const BAD_REQUEST_EXAMPLES = {
-  unknown_field: bad(
-    '/where/field',
-    'unknown_field',
-    "The dataset tvl has no field 'apy' to ask for; it has protocol, chain, tvl, ….",
-  ),
-  unknown_operator: bad('/where/op', 'unknown_operator', "Give op, one of eq, ne, gt, …; not 'equals'."),
-  operator_mismatch: bad(
-    '/where/op',
-    'operator_mismatch',
-    'like does not fit tvl, which is a number; use eq, ne, gt, ….',
-  ),
-  invalid_type: bad('/where/value', 'invalid_type', 'Give a finite number, without quotes.'),
-  invalid_time: bad(
-    '/time/from',
-    'invalid_time',
-    'Give an ISO 8601 time with a zone (2026-11-20T10:00:00Z), a date, now, or now-<number><m|h|d|w>.',
-  ),
-  no_history: bad(
-    '/filters/change_24h',
-    'no_history',
-    'change_24h has no recorded history: leave time out, or use protocol, chain, tvl, ….',
-  ),
-  invalid_cursor: bad('/cursor', 'invalid_cursor', 'The cursor is not one of this API: start again without it.'),
-  cursor_mismatch: bad(
-    '/cursor',
-    'cursor_mismatch',
-    'The cursor belongs to another query: send the query it came from, or leave it out.',
-  ),
-};
-
-export const LIMIT_EXAMPLES = {
-  too_deep: over('/where/and/0', 'too_deep', 'At most 5 levels of and, or, not; join levels of the same kind.'),
-  too_many_values: over(
-    '/filters/protocols',
-    'too_many_values',
-    'At most 500 values in one list; ask several times, or for a category or chain.',
-  ),
-  too_many_rows: over('/limit', 'too_many_rows', 'At most 1000 rows a page; get the rest with page.next_cursor.'),
-  differing_group_by: over(
-    '/aggregations/1/group_by',
-    'differing_group_by',
-    'All aggregations of one query have the same group_by; ask once for each grouping.',
-  ),
-  too_many_groups: over(
-    '/aggregations',
-    'too_many_groups',
-    'More than 10000 groups; use a longer time.bucket, a shorter range, fewer group_by fields, or having.',
-  ),
-  too_slow: over(
-    '',
-    'too_slow',
-    'The query took longer than 30 s; use a shorter range, a longer time.bucket, or fewer protocols.',
-  ),
-};
-
-export const BUSY_EXAMPLES = {
-  busy: {
-    summary: 'No turn in time',
+  rows: {
+    summary: 'Rows, and where the next page begins',
     value: {
-      type: 'urn:defi-realtime:error:unavailable',
-      title: 'Temporarily unavailable',
-      status: 503,
-      detail: 'Too many queries at the moment; try again later, or ask something smaller.',
-      instance: '/v1/query/advanced',
-      code: 'unavailable',
+      data: [
+        {
+          protocol: 'aave-v3',
+          chain: 'ethereum',
+          tvl: 27_913_000_000,
+          name: 'Aave V3',
+          category: 'Lending',
+          symbol: 'AAVE',
+          change_1h: 0.0012,
+          change_24h: -0.031,
+          change_7d: null,
+          source: 'defillama',
+          confidence: 1,
+          tags: [],
+          observed_at: '2026-11-20T09:59:31.000Z',
+        },
+      ],
+      page: { next_cursor: 'WzEsIjN5Ri1XVkYzWnlQayIsbnVsbF0.c2lnbmF0dXJl', has_more: true },
+      meta: {
+        as_of: '2026-11-20T10:00:00.000Z',
+        took_ms: 3.4,
+        cache: 'hit',
+        source: 'current',
+        cursor: 'k3f9-0000000002a',
+      },
+    },
+  },
+  buckets: {
+    summary: 'Buckets of time',
+    value: {
+      data: [
+        { time: '2026-11-20T08:00:00.000Z', chain: 'ethereum', total: 61_004_000_000 },
+        { time: '2026-11-20T09:00:00.000Z', chain: 'ethereum', total: 61_112_000_000 },
+      ],
+      page: { next_cursor: null, has_more: false },
+      meta: {
+        as_of: '2026-11-20T10:00:00.000Z',
+        took_ms: 41.8,
+        cache: 'miss',
+        source: 'hourly+raw',
+        cursor: 'k3f9-0000000002a',
+        relative_error: 0.01,
+      },
+    },
+  },
+  explain: {
+    summary: 'A plan',
+    value: {
+      data: [],
+      page: { next_cursor: null, has_more: false },
+      meta: {
+        as_of: '2026-11-20T10:00:00.000Z',
+        took_ms: 0.9,
+        cache: 'off',
+        source: 'daily+hourly+raw',
+        cursor: 'k3f9-0000000002a',
+      },
+      explain: {
+        source: 'daily+hourly+raw',
+        range: { from: '2026-10-21T10:00:00.000Z', to: '2026-11-20T10:00:00.000Z' },
+        daily: { from: '2026-10-22T00:00:00.000Z', to: '2026-11-20T00:00:00.000Z' },
+        hourly: { from: '2026-10-21T10:00:00.000Z', to: '2026-11-20T10:00:00.000Z' },
+        percentiles: 'exact',
+        estimated_rows: 88_000,
+        class: 'light',
+      },
     },
   },
 };

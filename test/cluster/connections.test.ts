@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait-for.js';
 
 test('no connection is left behind, also when a node lets go of the former one after a new one was made', async () => {
   const cluster = await startRedisCluster();
-  const clients = clusterClients(cluster.url);
+  const clients = clusterClients(cluster.url, 'any');
   const commands = clients.commands as Cluster;
   const all = [clients.shards, clients.subscriber, commands];
   const end = (): void => {

@@ -260,6 +260,21 @@ describe("another user's", () => {
     expect((await admin.get(one(ruleId))).status).toBe(404);
   });
 
+  it('templates cannot be named in a rule', async () => {
+    const actions = [{ type: 'email', target: 'ann@example.com', template: 'hers' }];
+    const made = await alice.call('PUT', '/v1/notifications/templates/hers', { subject: 's', text: 'secret text' });
+    expect(made).toMatchObject({ status: 200 });
+    expect(await alice.post(PATH, { ...RULE, actions })).toMatchObject({ status: 201 });
+    const refused = await mallory.post(PATH, { ...RULE, actions });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors[0]).toMatchObject({ pointer: '/actions/0/template', code: 'unknown_template' });
+    expect(refused.text).not.toContain('secret text');
+    const preview = await mallory.post('/v1/alerts/templates/preview', { template: 'hers' });
+    expect([preview.status, preview.text.includes('secret text')]).toEqual([404, false]);
+    const tested = await mallory.post('/v1/alerts/rules/backtest', { rule: { ...RULE, actions } });
+    expect(tested.text).not.toContain('secret text');
+  });
+
   it('deliveries cannot be read or sent again', async () => {
     const ruleId = await alice.rule({ ...RULE, actions: [{ type: 'webhook', target: 'http://127.0.0.1:9/hook' }] });
     const sent = await alice.post(one(ruleId, '/test'));

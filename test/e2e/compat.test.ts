@@ -62,7 +62,94 @@ async function statusWith(path: string, etag: string): Promise<number | undefine
 const seconds = (daysAgo: number) => (today - daysAgo * DAY) / 1_000;
 const withoutPresent = <T>(points: T[]) => points.slice(0, -1);
 
+/** What DefiLlama's document shows for a route, kept small: names of members and the types of their values. */
+const DOCUMENTED: [path: string, example: unknown][] = [
+  [
+    '/protocols',
+    [
+      {
+        id: '2269',
+        name: 'Aave',
+        symbol: 'AAVE',
+        category: 'Lending',
+        chains: ['Ethereum', 'Polygon'],
+        tvl: 5_200_000_000,
+        chainTvls: { Ethereum: 3_200_000_000 },
+        change_1d: 2.1,
+        change_7d: -5.3,
+      },
+    ],
+  ],
+  [
+    '/protocol/aave',
+    {
+      id: 'parent#aave',
+      name: 'AAVE',
+      symbol: 'AAVE',
+      category: 'Lending',
+      chains: ['Ethereum'],
+      currentChainTvls: { Ethereum: 3_200_000_000 },
+      chainTvls: { Ethereum: { tvl: [{ date: 1_609_459_200, totalLiquidityUSD: 1_000_000 }], tokens: [] } },
+    },
+  ],
+  ['/v2/historicalChainTvl', [{ date: 1_609_459_200, tvl: 15_000_000_000 }]],
+  ['/v2/historicalChainTvl/Ethereum', [{ date: 1_609_459_200, tvl: 45_000_000_000 }]],
+  ['/tvl/aave', 4_962_012_809.795062],
+  [
+    '/v2/chains',
+    [{ gecko_id: 'ethereum', tvl: 65_998_652_431.4, tokenSymbol: 'ETH', cmcId: '1027', name: 'Ethereum', chainId: 1 }],
+  ],
+  [
+    '/prices/current/coingecko:bitcoin',
+    { coins: { 'coingecko:bitcoin': { price: 0.02, symbol: 'cDAI', timestamp: 1_648_680_149, confidence: 0.99 } } },
+  ],
+];
+
+/** Where an answer lacks a documented member, or has it with another type. Values that are not known may be null. */
+function deviations(real: unknown, example: unknown, place = ''): string[] {
+  if (Array.isArray(example)) {
+    const whole = Array.isArray(real) ? real : undefined;
+    if (whole === undefined) return [`${place} is no list`];
+    return example.length === 0 ? [] : whole.flatMap((one, index) => deviations(one, example[0], `${place}/${index}`));
+  }
+  if (typeof example === 'object' && example !== null) {
+    if (typeof real !== 'object' || real === null) return [`${place} is no object`];
+    return Object.entries(example).flatMap(([name, of]) =>
+      name in real
+        ? deviations((real as Record<string, unknown>)[name], of, `${place}/${name}`)
+        : [`${place}/${name} is not there`],
+    );
+  }
+  return real === null || typeof real === typeof example ? [] : [`${place} is ${typeof real}`];
+}
+
 describe('the DefiLlama-shaped routes', () => {
+  it.each(DOCUMENTED)('%s has what DefiLlama documents, to the type of every member', async (path, example) => {
+    const { status, headers, body } = await get(path);
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
+    // Lists are of many kinds of protocols: chains of one of them need not be there in another.
+    const shown = path === '/protocols' ? body.filter(({ slug }: { slug: string }) => slug === 'aave') : body;
+    expect(deviations(shown, example)).toEqual([]);
+    expect(JSON.stringify(body).length).toBeGreaterThan(2);
+  });
+
+  it.each(DOCUMENTED)('%s has an ETag, says how long it is good, and answers HEAD and 304', async (path) => {
+    const authorization = `Bearer ${key}`;
+    // Histories are kept for half a minute, present values a second: the same answer may be another one now.
+    await waitFor(async () => {
+      const { headers } = await get(path);
+      return (await statusWith(path, headers.get('etag') ?? '')) === 304;
+    });
+    const { headers } = await get(path);
+    expect(headers.get('etag')).toMatch(/^W?\/?"/);
+    expect(headers.get('cache-control')).toMatch(/^max-age=\d+, stale-while-revalidate=\d+$/);
+    const head = await fetch(`${app.url}${path}`, { method: 'HEAD', headers: { authorization } });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+    for (const name of ['content-type', 'cache-control']) expect(head.headers.get(name)).toBe(headers.get(name));
+    expect(await statusWith(path, '*')).toBe(304);
+    for (const tag of ['"nothing"', 'W/', ',,', 'x'.repeat(2_000)]) expect(await statusWith(path, tag)).toBe(200);
+  });
+
   it('/protocols lists protocols, the largest first, chains named as DefiLlama names them', async () => {
     const { body } = await get('/protocols');
     expect(body.map((protocol: { slug: string }) => protocol.slug)).toEqual(['lido', 'aave', 'total-only', 'plain']);
@@ -160,7 +247,14 @@ describe('the DefiLlama-shaped routes', () => {
       '/v2/historicalChainTvl/nowhere',
       '/v2/historicalChainTvl/staking',
     ]) {
-      expect(await get(path)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+      const answer = await get(path);
+      expect(answer).toMatchObject({
+        status: 404,
+        body: { status: 404, code: 'not_found', detail: expect.any(String) },
+      });
+      expect(answer.headers.get('content-type')).toContain('application/problem+json');
+      const head = await fetch(`${app.url}${path}`, { method: 'HEAD', headers: { authorization: `Bearer ${key}` } });
+      expect(head.status).toBe(404);
     }
   });
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vi
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { StreamClient } from '../support/event-stream.js';
 import { PlainClient } from '../support/plain-client.js';
-import { QueryFollower } from '../support/query-view.js';
+import { QueryFollower, QueryView } from '../support/query-view.js';
 import { waitFor } from '../support/wait-for.js';
 
 const BY_CHAIN = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };
@@ -139,6 +139,36 @@ describe('a live query', () => {
     const left = await plain.ask({ type: 'unsubscribe', subscriptionId }, 'unsubscription_result');
     expect(left).toMatchObject({ results: [{ subscriptionId, status: 'unsubscribed' }] });
     expect([...plain.faults, ...stream.faults]).toEqual([]);
+    await write('aave', 'base', 50);
+  });
+
+  it('starts with a whole result on every transport for who comes back with a cursor', async () => {
+    const query = `apiKey=${key}&query=${encodeURIComponent(JSON.stringify(BY_CHAIN))}`;
+    const first = await StreamClient.ready(app.url, query);
+    ends.push(() => first.close());
+    await first.next('query_result');
+    await write('aave', 'base', 66);
+    const { lastEventId } = await first.next('query_change');
+    first.close();
+    await write('aave', 'base', 77);
+    const again = new StreamClient(app.url, query, { 'last-event-id': lastEventId });
+    const plain = await PlainClient.connect(app.url, key);
+    ends.push(
+      () => again.close(),
+      () => plain.close(),
+    );
+    await plain.ask({ action: 'subscribe', query: BY_CHAIN, since: lastEventId }, 'subscription_confirmed');
+    const viewOf = (messages: { name: string; body: unknown }[]) => {
+      const view = new QueryView();
+      for (const { name, body } of messages) view.take(name, body);
+      return view;
+    };
+    const views = () => [viewOf(again.events), viewOf(plain.messages.map((body) => ({ name: body.type, body })))];
+    await waitFor(() => views().every(({ first: rows }) => rows.some((row) => row['sum_tvl'] === 77)));
+    expect(views().map(({ results, faults: wrong }) => [results.length, wrong])).toEqual([
+      [1, []],
+      [1, []],
+    ]);
     await write('aave', 'base', 50);
   });
 

@@ -198,6 +198,19 @@ describe('templates', () => {
     ['a tag that is not closed', '{% if a %}x'],
     ['a filter that does not exist', '{{ a | nope }}'],
     ['a file', '{% include "/etc/passwd" %}'],
+    ['a file of another kind', '{% render "/etc/passwd" %}'],
+    ['a layout', '{% layout "../package.json" %}'],
+    ['a text that doubles', '{% assign a = "x" %}{% for i in (1..60) %}{% assign a = a | append: a %}{% endfor %}'],
+    [
+      'a list that doubles',
+      '{% assign a = "x" | split: "" %}{% for i in (1..60) %}{% assign a = a | concat: a %}{% endfor %}',
+    ],
+    ['a range as large as memory', '{% assign a = (1..999999999) %}{{ a | size }}'],
+    ['a date padded without end', '{{ "now" | date: "%999999999d" }}'],
+    [
+      'a text that is replaced by itself',
+      '{% assign a = "aaaaaaaaaaaaaaaa" %}{% for i in (1..9) %}{% assign a = a | replace: "a", a %}{% endfor %}',
+    ],
     ['a loop bomb', '{% for a in (1..99999) %}{% for b in (1..99999) %}{{ a }}{% endfor %}{% endfor %}'],
   ])('refuse %s', async (_, text) => {
     const { status, json } = await fixture.call(ann, 'PUT', '/templates/bad', { subject: 's', text });

@@ -237,6 +237,14 @@ describe('the answer', () => {
     }
   });
 
+  test('a change too small to be published is shown too, once what is cached has ended', async () => {
+    const query = { filters: { protocols: ['uniswap-v3'] } };
+    await ask(query);
+    await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 5000001 WHERE protocol = 'uniswap-v3'`);
+    await waitFor(async () => (await ask(query)).body.data[0]?.['tvl'] === 5_000_001);
+    expect((await ask(query)).body.data).toMatchObject([{ tvl: 5_000_001 }]);
+  });
+
   test('QUERY answers 304 to who has the data, as JSON or CSV; POST does not', async () => {
     const query = { filters: { protocols: ['lido'] } };
     const first = await ask(query, {}, 'QUERY');

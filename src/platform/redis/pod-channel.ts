@@ -39,7 +39,7 @@ export class PodChannel implements OnApplicationShutdown {
     try {
       if (Buffer.byteLength(text) > MAX_BYTES) throw new RangeError(`The message is larger than ${MAX_BYTES} bytes.`);
       const commands = this.redis.commands();
-      if (this.redis.clustered) await commands.eval(PUBLISH, 1, PODS_TAG, this.channel, text);
+      if (this.redis.clustered) await commands.eval(PUBLISH, 1, this.redis.key(PODS_TAG), this.channel, text);
       else await commands.publish(this.channel, text);
       return true;
     } catch (error) {

@@ -4,7 +4,7 @@ import { Cluster } from 'ioredis';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Settings } from '../settings/settings.js';
-import { ClusterSubscriber } from './cluster-subscriber.js';
+import { ClusterSubscriber, PODS_TAG } from './cluster-subscriber.js';
 import {
   clusterClients,
   detectCluster,
@@ -21,7 +21,7 @@ export type RedisState = 'up' | 'away' | 'off';
 const WATCH_MS = 1_000;
 
 /**
- * This process's two connections to Redis. They come back by themselves; while they are away commands fail at once, and
+ * This process's connections to Redis. They come back by themselves; while they are away commands fail at once, and
  * every user of them has another way. Whoever keeps a client instead of asking each time compares it at every `up`: a
  * server that was away at the start may turn out to be a cluster, which needs other clients.
  */
@@ -118,10 +118,14 @@ export class RedisConnections implements OnApplicationShutdown {
   private async begin(url: string): Promise<void> {
     const cluster = await detectCluster(url);
     this.kindKnown = cluster !== undefined;
-    this.use(cluster === true ? clusterClients(url) : singleClients(url));
+    this.use(cluster === true ? this.clusterClients(url) : singleClients(url));
     await this.firstAnswer();
     this.watch = setInterval(() => void this.look(url), WATCH_MS);
     this.watch.unref();
+  }
+
+  private clusterClients(url: string): RedisClients {
+    return clusterClients(url, this.key(PODS_TAG));
   }
 
   private use(clients: RedisClients): void {
@@ -185,7 +189,7 @@ export class RedisConnections implements OnApplicationShutdown {
     const cluster = await detectCluster(url);
     if (cluster === undefined || this.closed) return;
     this.kindKnown = true;
-    if (cluster) this.use(clusterClients(url));
+    if (cluster) this.use(this.clusterClients(url));
   }
 
   private async revive(client: RedisClient | ClusterSubscriber): Promise<void> {

@@ -62,13 +62,13 @@ export function singleClients(url: string): RedisClients {
   };
 }
 
-/** The connections of a process to a cluster, found through one of its nodes. */
-export function clusterClients(url: string): RedisClients {
+/** The connections of a process to a cluster, found through one of its nodes. Subscriptions go to the key's slot. */
+export function clusterClients(url: string, key: string): RedisClients {
   const commands = openCluster(url, COMMANDS);
   return {
     commands,
-    subscriber: new ClusterSubscriber(commands, 'subscribe'),
-    shards: new ClusterSubscriber(commands, 'ssubscribe'),
+    subscriber: new ClusterSubscriber(commands, key, 'subscribe'),
+    shards: new ClusterSubscriber(commands, key, 'ssubscribe'),
   };
 }
 

@@ -131,27 +131,31 @@ const DIFFERENCES = (table: string, unit: string) => `
   WHERE (raw.open, raw.high, raw.low, raw.close, raw.sum, raw.samples)
     IS DISTINCT FROM (kept.open, kept.high, kept.low, kept.close, kept.sum, kept.samples)`;
 
-it('answers from aggregates are those of the values, after late and corrected ones, whenever aggregation runs', async () => {
-  await fc.assert(
-    fc.asyncProperty(steps, async (all) => {
-      await parts.db.pool.query('TRUNCATE metric_series, metric_points, metric_hourly, metric_daily, history_dirty');
-      const recorded = new Recorded();
-      for (const step of all) {
-        await recorded.take(step);
-        const world = recorded.world();
-        for (const question of questions) {
-          const { rows } = await parts.run(question);
-          expect(shown(rows as Row[]).sort()).toEqual(shown(evaluate(world, question)).sort());
+it(
+  'answers from aggregates are those of the values, after late and corrected ones, whenever aggregation runs',
+  { timeout: 900_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        await parts.db.pool.query('TRUNCATE metric_series, metric_points, metric_hourly, metric_daily, history_dirty');
+        const recorded = new Recorded();
+        for (const step of all) {
+          await recorded.take(step);
+          const world = recorded.world();
+          for (const question of questions) {
+            const { rows } = await parts.run(question);
+            expect(shown(rows as Row[]).sort()).toEqual(shown(evaluate(world, question)).sort());
+          }
         }
-      }
-      await parts.rollups.run();
-      for (const [table, unit] of [
-        ['metric_hourly', 'hour'],
-        ['metric_daily', 'day'],
-      ] as const) {
-        expect((await parts.db.pool.query(DIFFERENCES(table, unit))).rows).toEqual([]);
-      }
-    }),
-    { numRuns: process.env['TEST_LONG'] === '1' ? 300 : 12 },
-  );
-});
+        await parts.rollups.run();
+        for (const [table, unit] of [
+          ['metric_hourly', 'hour'],
+          ['metric_daily', 'day'],
+        ] as const) {
+          expect((await parts.db.pool.query(DIFFERENCES(table, unit))).rows).toEqual([]);
+        }
+      }),
+      { numRuns: process.env['TEST_LONG'] === '1' ? 300 : 12 },
+    );
+  },
+);

@@ -55,11 +55,11 @@ describe('the connections of queries', () => {
   });
 
   it('leave nothing behind for a client that left while it waited for one', async () => {
-    const held = Array.from({ length: pool.size }, () => {
+    const held = Array.from({ length: pool.connections }, () => {
       const leaving = new AbortController();
       return { leaving, done: pool.run(sleep, options(leaving.signal)).catch(() => undefined) };
     });
-    await waitFor(async () => (await sleeping()) === pool.size);
+    await waitFor(async () => (await sleeping()) === pool.connections);
     const leaving = new AbortController();
     const waiting = pool
       .run({ text: 'SELECT 1', values: [] }, options(leaving.signal))
@@ -70,9 +70,9 @@ describe('the connections of queries', () => {
     await Promise.all(held.map(({ done }) => done));
     // Every connection can be had again.
     const rows = await Promise.all(
-      Array.from({ length: pool.size + 1 }, () => pool.run({ text: 'SELECT 1', values: [] }, options())),
+      Array.from({ length: pool.connections + 1 }, () => pool.run({ text: 'SELECT 1', values: [] }, options())),
     );
-    expect(rows).toEqual(Array.from({ length: pool.size + 1 }, () => [[1]]));
+    expect(rows).toEqual(Array.from({ length: pool.connections + 1 }, () => [[1]]));
   });
 
   it('show each user what is his, also with a prepared statement', async () => {
@@ -116,6 +116,20 @@ describe('the connections of queries', () => {
     } finally {
       await blocker.query('ROLLBACK');
       blocker.release();
+    }
+  });
+
+  it('show everybody his own rows, whoever had the connection before', async () => {
+    const owners = ['alice', 'bob', ''];
+    await app.db.pool.query(
+      `SELECT append_events(jsonb_agg(jsonb_build_object('type', 'alert', 'owner', o, 'data', '{}'::jsonb))) FROM unnest(ARRAY['alice', 'bob']) AS o`,
+    );
+    const seen = (owner: string) =>
+      pool.run({ text: `SELECT seq FROM readable_events WHERE type = 'alert'`, values: [] }, { ...options(), owner });
+    await waitFor(async () => (await seen('bob')).length === 1);
+    for (let round = 0; round < 10; round++) {
+      const found = await Promise.all(owners.map(seen));
+      expect(found.map((rows) => rows.length)).toEqual([1, 1, 0]);
     }
   });
 
@@ -188,7 +202,7 @@ describe('admission', () => {
       const leave = new AbortController();
       return {
         leave,
-        done: admission.run(costOf(false), 10_000, leave.signal, async () => undefined).catch(() => undefined),
+        done: admission.run(costOf(false), 30_000, leave.signal, async () => undefined).catch(() => undefined),
       };
     });
     const answer = await fetch(`${app.url}/v1/query/advanced`, {

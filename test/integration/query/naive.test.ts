@@ -37,7 +37,7 @@ function bodyOf(request: Request, rows: number): object {
 /** A row by its columns, numbers without the noise of adding in another order. */
 function shown(row: Row, columns: readonly string[]): string {
   const plain = (value: Row[string] | undefined) =>
-    typeof value === 'number' ? Number(value.toPrecision(9)) : (value ?? null);
+    typeof value === 'number' ? Number(value.toFixed(9)) : (value ?? null);
   return JSON.stringify(columns.map((name) => plain(row[name])));
 }
 

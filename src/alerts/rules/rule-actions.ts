@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { Targets, Templates } from '../../notifications/index.js';
+import type { RuleAction } from '../core/index.js';
+
+/** The actions of a rule as notifications know them: targets made known, templates there. */
+@Injectable()
+export class RuleActions {
+  constructor(
+    private readonly targets: Targets,
+    private readonly templates: Templates,
+  ) {}
+
+  /** The actions with their targets in normal form; refuses one that names what the user cannot use, with its pointer. */
+  async claim(tx: PoolClient, userId: string, actions: readonly RuleAction[]): Promise<RuleAction[]> {
+    const claimed: RuleAction[] = [];
+    for (const [index, action] of actions.entries()) {
+      if (action.template !== undefined && !(await this.templates.exists(userId, action.template))) {
+        throw refused(`/actions/${index}/template`, 'unknown_template', `There is no template ${action.template}.`);
+      }
+      const { target } = await this.targets
+        .claim(tx, userId, action.type, action.target)
+        .catch((error: unknown) => Promise.reject(atTarget(error, index)));
+      claimed.push({ ...action, target });
+    }
+    return claimed;
+  }
+}
+
+/** A refused target, with the pointer of the action that names it. */
+function atTarget(error: unknown, index: number): unknown {
+  if (!(error instanceof DomainError) || error.code !== 'invalid_request') return error;
+  const code = error.errors?.[0]?.code ?? 'invalid_target';
+  return refused(`/actions/${index}/target`, code, error.message, error);
+}
+
+function refused(pointer: string, code: string, detail: string, cause?: unknown): DomainError {
+  const errors = [{ pointer, code, detail }];
+  return new DomainError('invalid_request', detail, { errors, field: pointer.slice(1), cause });
+}
