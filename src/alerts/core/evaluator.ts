@@ -133,7 +133,8 @@ export class Evaluator {
       for (const instance of this.teller.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
     }
     this.matcher.eventArrived(row, this.register.events);
-    return this.judge({ at, event: row, isStale, isLate });
+    this.judge({ at, event: row, isStale, isLate });
+    return this.teller.take();
   }
 
   /** What a `tick` row does: references of windows move, `forSeconds` and throttles run out. */
@@ -141,9 +142,9 @@ export class Evaluator {
     const moment = { at: time, event: null, isStale: false, isLate };
     this.market.tick(time, this.moved);
     for (const instance of this.teller.duePending(time)) this.matcher.touch(instance);
-    const transitions = this.judge(moment);
+    this.judge(moment);
     this.teller.tellSummaries(moment);
-    return [...transitions, ...this.teller.take()];
+    return this.teller.take();
   }
 
   /** What changed since the last call; to be stored in the transaction that stores the position, removals first. */
@@ -169,11 +170,10 @@ export class Evaluator {
     if (rule.suppressed > 0) this.teller.oweSummary(row);
   }
 
-  private judge(moment: Moment): Transition[] {
+  private judge(moment: Moment): void {
     const touched = this.matcher.takeTouched();
     for (const row of touched) this.teller.judge(row, moment);
     if (this.matcher.endMoment()) for (const row of touched) this.teller.judgeAfterMoment(row, moment);
     for (const row of touched) this.teller.settle(row);
-    return this.teller.take();
   }
 }

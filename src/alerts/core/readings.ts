@@ -13,18 +13,14 @@ export function readingsOf(
 ): LeafReading[] {
   const key = instances.table.key(row);
   const held = instances.heldNow(row);
-  const readings: LeafReading[] = [];
-  for (const leaf of leaves.of(instances.table.rule.get(row))) {
+  // Mapped, because a list that was pushed to keeps room for 16 more, and one tick may tell of a hundred thousand rules.
+  return [...leaves.of(instances.table.rule.get(row))].map((leaf, condition) => {
     const scope = leaves.scope(leaf);
     const holds = (held & leaves.bit(leaf)) !== 0;
-    const condition = readings.length;
-    readings.push(
-      scope instanceof Scope
-        ? numberReading(scope, key, condition, holds)
-        : eventReading(holds ? event : null, condition, holds),
-    );
-  }
-  return readings;
+    return scope instanceof Scope
+      ? numberReading(scope, key, condition, holds)
+      : eventReading(holds ? event : null, condition, holds);
+  });
 }
 
 function numberReading(scope: Scope, instance: string, condition: number, holds: boolean): LeafReading {

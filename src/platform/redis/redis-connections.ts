@@ -21,7 +21,7 @@ export type RedisState = 'up' | 'away' | 'off';
 const WATCH_MS = 1_000;
 
 /**
- * This process's two connections to Redis. They come back by themselves; while they are away commands fail at once, and
+ * This process's connections to Redis. They come back by themselves; while they are away commands fail at once, and
  * every user of them has another way. Whoever keeps a client instead of asking each time compares it at every `up`: a
  * server that was away at the start may turn out to be a cluster, which needs other clients.
  */

@@ -20,7 +20,7 @@ export async function giveWay(pid: number): Promise<void> {
   }
   if (process.platform !== 'linux') return;
   for (const wait of RETRY_MS) {
-    await sleep(wait);
+    await sleep(wait, undefined, { ref: false });
     try {
       writeFileSync(`/proc/${pid}/autogroup`, String(NICENESS));
       return;

@@ -25,6 +25,8 @@ const OPTIONS = [
   '-c client_connection_check_interval=250ms',
 ].join(' ');
 
+/** Live queries that run at once: more would only queue in the database. */
+export const LIVE_AT_ONCE = 2;
 /** A connection keeps what it has prepared as long as it lives; with more statements than these it is replaced. */
 const MOST_PREPARED = 100;
 
@@ -56,17 +58,21 @@ export interface RunOptions {
 /** Connections of the query API alone: whatever runs on them, writers and the log have their own. */
 @Injectable()
 export class QueryPool implements OnApplicationShutdown {
+  /** Queries that are let in at once. */
   readonly size: number;
+  /** Live queries limit themselves and come on top: none of them waits behind a long query. */
+  readonly connections: number;
   private readonly logger = new Logger(QueryPool.name);
   private readonly pool: pg.Pool;
   private readonly sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(database: Database, settings: Settings) {
     this.size = settings.queryPool ?? Math.max(2, availableParallelism());
+    this.connections = this.size + LIVE_AT_ONCE;
     this.pool = new pg.Pool({
       connectionString: withOptions(database.url, OPTIONS),
       application_name: 'defi-realtime-query',
-      max: this.size,
+      max: this.connections,
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 60_000,
       keepAlive: true,

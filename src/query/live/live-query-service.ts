@@ -12,6 +12,7 @@ import {
   type LiveQuerySink,
 } from '../../realtime/index.js';
 import { dependenciesOf } from '../core/dependencies.js';
+import { LIVE_AT_ONCE } from '../execution/query-pool.js';
 import { LiveExecutor } from './live-executor.js';
 import { LiveMetrics } from './live-metrics.js';
 import { LiveQuery } from './live-query.js';
@@ -22,8 +23,6 @@ const DEFAULT_INTERVAL_MS = 250;
 const BEAT_MS = 20;
 /** What moves with time alone is looked at this often. */
 const TIME_REFRESH_MS = 60_000;
-/** Executions at once: more would only queue in the database, ahead of everybody else's queries. */
-const AT_ONCE = 2;
 
 /**
  * Live queries: one execution per distinct query and interval for all its followers, run again only when an event of the log
@@ -147,7 +146,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       else if (!live.hasWork) this.pending.delete(live);
     }
     due.sort((a, b) => (a.dirtySince ?? 0) - (b.dirtySince ?? 0));
-    for (const live of due.slice(0, AT_ONCE - this.running)) void this.refresh(live, now);
+    for (const live of due.slice(0, LIVE_AT_ONCE - this.running)) void this.refresh(live, now);
     if (this.pending.size > 0) return;
     clearInterval(this.beat);
     this.beat = undefined;

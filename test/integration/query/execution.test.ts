@@ -55,11 +55,11 @@ describe('the connections of queries', () => {
   });
 
   it('leave nothing behind for a client that left while it waited for one', async () => {
-    const held = Array.from({ length: pool.size }, () => {
+    const held = Array.from({ length: pool.connections }, () => {
       const leaving = new AbortController();
       return { leaving, done: pool.run(sleep, options(leaving.signal)).catch(() => undefined) };
     });
-    await waitFor(async () => (await sleeping()) === pool.size);
+    await waitFor(async () => (await sleeping()) === pool.connections);
     const leaving = new AbortController();
     const waiting = pool
       .run({ text: 'SELECT 1', values: [] }, options(leaving.signal))
@@ -70,9 +70,9 @@ describe('the connections of queries', () => {
     await Promise.all(held.map(({ done }) => done));
     // Every connection can be had again.
     const rows = await Promise.all(
-      Array.from({ length: pool.size + 1 }, () => pool.run({ text: 'SELECT 1', values: [] }, options())),
+      Array.from({ length: pool.connections + 1 }, () => pool.run({ text: 'SELECT 1', values: [] }, options())),
     );
-    expect(rows).toEqual(Array.from({ length: pool.size + 1 }, () => [[1]]));
+    expect(rows).toEqual(Array.from({ length: pool.connections + 1 }, () => [[1]]));
   });
 
   it('show each user what is his, also with a prepared statement', async () => {
