@@ -31,6 +31,7 @@ describe('the ids of rules', () => {
         for (const [text, isAdded] of steps) {
           const row = rows.get(text);
           expect(ids.row(text)).toBe(row);
+          if (row !== undefined) expect(ids.id(row)).toBe(text);
           if (row === undefined && isAdded) {
             const taken = free.pop() ?? rows.size;
             ids.add(text, taken);

@@ -3,6 +3,8 @@ import { Records } from './column.js';
 const FIRST_SLOTS = 256;
 /** Share of the slots that may be taken; beyond it, the way to a free one gets long. */
 const FULL = 0.6;
+/** Texts that are kept, a power of two. What changes is told and stored, so that its id is asked for several times. */
+const RECENT = 16_384;
 const TEXT_LENGTH = 36;
 const DASH = 0x2d;
 const DASHES: ReadonlySet<number> = new Set([8, 13, 18, 23]);
@@ -26,6 +28,9 @@ export class RuleIds {
   /** Ids that are no UUIDs in lower case. */
   private readonly rowsOfOthers = new Map<string, number>();
   private readonly others = new Map<number, string>();
+  /** Row + 1 and text of the id that was asked for last among those of the same slot. */
+  private readonly recentRows = new Int32Array(RECENT);
+  private readonly recentTexts: string[] = [];
   private readonly wanted = new Int32Array(4);
   private readonly text = Buffer.alloc(TEXT_LENGTH, DASH);
 
@@ -41,8 +46,13 @@ export class RuleIds {
 
   /** The id of a row that has one. */
   id(row: number): string {
-    const other = this.others.size > 0 ? this.others.get(row) : undefined;
-    return other ?? this.format(row);
+    const slot = row & (RECENT - 1);
+    const recent = this.recentRows[slot] === row + 1 ? this.recentTexts[slot] : undefined;
+    if (recent !== undefined) return recent;
+    const text = (this.others.size > 0 ? this.others.get(row) : undefined) ?? this.format(row);
+    this.recentRows[slot] = row + 1;
+    this.recentTexts[slot] = text;
+    return text;
   }
 
   /**
@@ -71,6 +81,7 @@ export class RuleIds {
   }
 
   remove(row: number): void {
+    this.recentRows[row & (RECENT - 1)] = 0;
     const other = this.others.get(row);
     if (other === undefined) {
       this.want(row);
