@@ -3,6 +3,13 @@ const FIRST_ROWS = 64;
 /** What a table grows by. Room that was never written takes up addresses, but no memory. */
 const GROWTH = 1.5;
 const BYTES_PER_WORD = 4;
+/** Of a line of the processor's caches. */
+const LINE_WORDS = 16;
+/**
+ * Large memory begins 16 bytes behind the start of a page (glibc). With records from the next line on, those whose size
+ * divides a line never lie across two: a third fewer lines to fetch.
+ */
+const FIRST_BYTE = 48;
 
 /**
  * Growing memory of records of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and
@@ -19,11 +26,11 @@ export class Records {
 
   /** A record of as many columns as given. */
   constructor({ floats = 0, ints = 0 }: { floats?: number; ints?: number }) {
-    this.words = 2 * floats + ints + ((2 * floats + ints) % 2);
+    this.words = recordWords(2 * floats + ints);
     this.nextInt = 2 * floats;
-    const memory = new ArrayBuffer(FIRST_ROWS * this.words * BYTES_PER_WORD);
-    this.ints = new Int32Array(memory);
-    this.floats = new Float64Array(memory);
+    const memory = new ArrayBuffer(FIRST_BYTE + FIRST_ROWS * this.words * BYTES_PER_WORD);
+    this.ints = new Int32Array(memory, FIRST_BYTE);
+    this.floats = new Float64Array(memory, FIRST_BYTE);
   }
 
   /** The next column of 64-bit floats. */
@@ -42,10 +49,15 @@ export class Records {
     if (needed <= this.ints.length) return;
     const rows = Math.ceil((this.ints.length / this.words) * GROWTH);
     const memory = this.ints.buffer as ArrayBuffer;
-    const grown = memory.transfer(Math.max(needed, rows * this.words) * BYTES_PER_WORD);
-    this.ints = new Int32Array(grown);
-    this.floats = new Float64Array(grown);
+    const grown = memory.transfer(FIRST_BYTE + Math.max(needed, rows * this.words) * BYTES_PER_WORD);
+    this.ints = new Int32Array(grown, FIRST_BYTE);
+    this.floats = new Float64Array(grown, FIRST_BYTE);
   }
+}
+
+/** Words of a record that needs so many: whole floats, and a whole line for what nearly fills one. */
+function recordWords(needed: number): number {
+  return needed > LINE_WORDS - 4 && needed < LINE_WORDS ? LINE_WORDS : needed + (needed % 2);
 }
 
 /** One number of every record. Rows must have been reserved before they are set. */

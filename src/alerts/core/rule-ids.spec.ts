@@ -30,8 +30,7 @@ describe('the ids of rules', () => {
         const free: number[] = [];
         for (const [text, isAdded] of steps) {
           const row = rows.get(text);
-          expect(ids.row(text)).toBe(row);
-          if (row !== undefined) expect(ids.id(row)).toBe(text);
+          expect([ids.row(text), row === undefined ? text : ids.id(row)]).toEqual([row, text]);
           if (row === undefined && isAdded) {
             const taken = free.pop() ?? rows.size;
             ids.add(text, taken);

@@ -9,7 +9,7 @@ const Flag = { crossing: 1, once: 2, notifyResolved: 4, spent: 8, dirty: 16, owe
 const modeFlags: Record<Mode, number> = { while_true: 0, crossing: Flag.crossing, once: Flag.once };
 const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved;
 
-/** What the evaluator keeps of each rule, a row each: 56 bytes, and 24 for its id. Times are Unix ms. */
+/** What the evaluator keeps of each rule, a row each: 64 bytes, and 24 for its id. Times are Unix ms. */
 export class RuleTable {
   private readonly records = new Records({ floats: 2, ints: 10 });
   readonly throttledUntil = this.records.float64();

@@ -70,8 +70,9 @@ export class BenchContext {
   }
 
   /** A process of our own: `file` is a module under test/bench/support, `task` its first message. */
-  startProcess(file: string, task: unknown): ChildProcess {
+  startProcess(file: string, task: unknown, flags: readonly string[] = []): ChildProcess {
     const child = fork(join(import.meta.dirname, file), {
+      execArgv: [...process.execArgv, ...flags],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
