@@ -23,13 +23,15 @@ export class SeriesNumbers {
   }
 }
 
+const STALE = 1;
+
 /**
- * The numbers that conditions are compared with, a row each. Every event moves about ten of them, and mostly past no
+ * The numbers that conditions are compared with, a row of 64 bytes each. Every event moves about ten of them, and mostly past no
  * threshold at all: what is needed to know that stands here, so that nothing else is looked at then. Missing numbers are
  * NaN.
  */
 export class QuantityNumbers {
-  private readonly records = new Records({ floats: 7, ints: 3 });
+  private readonly records = new Records({ floats: 7, ints: 2 });
   readonly value = this.records.float64();
   /** What a change is measured against, and when that was observed. */
   readonly reference = this.records.float64();
@@ -42,10 +44,8 @@ export class QuantityNumbers {
   private readonly high = this.records.float64();
   /** The next quantity of its series; −1 after the last. */
   readonly next = this.records.int32();
-  /** 1: the reference must be looked up anew. */
-  private readonly isStale = this.records.int32();
-  /** Generation that `low` and `high` are of. */
-  private readonly boundsOf = this.records.int32();
+  /** Twice the generation that `low` and `high` are of, 0: none; odd where the reference must be looked up anew. */
+  private readonly state = this.records.int32();
   private readonly rows = new RowNumbers();
   private generation = 1;
 
@@ -56,8 +56,7 @@ export class QuantityNumbers {
     this.windowMs.set(row, windowMs);
     this.notedDue.set(row, Infinity);
     this.next.set(row, -1);
-    this.isStale.set(row, 1);
-    this.forgetBounds(row);
+    this.state.set(row, STALE);
     return row;
   }
 
@@ -80,7 +79,7 @@ export class QuantityNumbers {
     if (windowMs === PREVIOUS) {
       this.reference.set(row, series.previous);
       this.referenceAt.set(row, series.previousAt);
-    } else if (observedAt <= clock - windowMs || this.isStale.get(row) === 1) {
+    } else if (observedAt <= clock - windowMs || this.isStale(row)) {
       due = this.lookBack(row, series, clock - windowMs) + windowMs;
     } else if (!Number.isNaN(series.value)) due = observedAt + windowMs;
     this.value.set(row, change(this.reference.get(row), series.value));
@@ -89,25 +88,25 @@ export class QuantityNumbers {
 
   /** To be called when values from before were added to the history of its series. */
   historyChanged(row: number): void {
-    this.isStale.set(row, 1);
+    this.state.set(row, this.state.get(row) | STALE);
   }
 
   /** Whether a move of the number reaches no threshold, as far as is known. */
   isWithinBounds(row: number, before: number, after: number): boolean {
     const low = this.low.get(row);
-    return this.boundsOf.get(row) === this.generation && low < before && low < after && after < this.high.get(row);
+    return this.state.get(row) >>> 1 === this.generation && low < before && low < after && after < this.high.get(row);
   }
 
   /** The thresholds next to the present value; both the value itself where one equals it. */
   setBounds(row: number, low: number, high: number): void {
     this.low.set(row, low);
     this.high.set(row, high);
-    this.boundsOf.set(row, this.generation);
+    this.state.set(row, (this.generation << 1) | (this.state.get(row) & STALE));
   }
 
   /** To be called when a threshold was put on the number; that one was taken away does no harm. */
   forgetBounds(row: number): void {
-    this.boundsOf.set(row, 0);
+    this.state.set(row, this.state.get(row) & STALE);
   }
 
   /** The same, of all numbers at once. */
@@ -115,9 +114,13 @@ export class QuantityNumbers {
     this.generation += 1;
   }
 
+  private isStale(row: number): boolean {
+    return (this.state.get(row) & STALE) !== 0;
+  }
+
   /** Sets the reference to the last value at or before `time`; gives the time of the next, Infinity if there is none. */
   private lookBack(row: number, { history }: Series, time: number): number {
-    this.isStale.set(row, 0);
+    this.state.set(row, this.state.get(row) & ~STALE);
     const position = history?.asOf(time) ?? -1;
     this.reference.set(row, history?.valueAt(position) ?? NaN);
     this.referenceAt.set(row, history?.timeAt(position) ?? NaN);

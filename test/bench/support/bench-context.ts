@@ -69,7 +69,7 @@ export class BenchContext {
     return app;
   }
 
-  /** A process of our own: `file` is a module under test/bench/support, `task` its first message. */
+  /** A process of our own: `file` is a module under test/bench/support, `task` its first message, `flags` are Node's. */
   startProcess(file: string, task: unknown, flags: readonly string[] = []): ChildProcess {
     const child = fork(join(import.meta.dirname, file), {
       execArgv: [...process.execArgv, ...flags],
