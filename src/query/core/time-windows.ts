@@ -33,22 +33,28 @@ function* windows(
   { from, to }: Span,
   order: Order,
   at: number | undefined,
-  first: number,
+  shortest: number,
 ): Generator<Span> {
   const floor = (time: number): number => (bucket === undefined ? Math.floor(time) : bucketStart(bucket, time));
   const behind = (time: number): number => (bucket === undefined ? floor(time) + 1 : nextBucket(bucket, floor(time)));
-  let length = first;
+  let length = shortest;
+  // What is left of the position's bucket may be less than a page: the bucket after it is read along, once.
+  let isPart = bucket !== undefined && at !== undefined;
   if (order === 'asc') {
     for (let start = Math.max(from, floor(at ?? from)); start < to; length *= GROWTH) {
-      const end = Math.min(to, behind(start + length));
-      yield { from: start, to: end };
-      start = end;
+      const end = behind(start + length);
+      const last = Math.min(to, isPart ? behind(end) : end);
+      yield { from: start, to: last };
+      start = last;
+      isPart = false;
     }
     return;
   }
   for (let end = Math.min(to, behind(at ?? to)); end > from; length *= GROWTH) {
-    const start = Math.max(from, floor(end - 1 - length));
-    yield { from: start, to: end };
-    end = start;
+    const start = floor(end - 1 - length);
+    const first = Math.max(from, isPart ? floor(start - 1) : start);
+    yield { from: first, to: end };
+    end = first;
+    isPart = false;
   }
 }
