@@ -166,17 +166,18 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
     });
 
     it('wait for the running job when the process stops, and leave the others', async () => {
-      let finish = (): void => undefined;
+      let finish: (() => void) | undefined;
       work(async (job) => {
         await new Promise<void>((resolve) => (finish = resolve));
         await note(job);
       });
       await add(1);
       await add(2);
-      await waitFor(async () => (await here.queues.queue(name).countByState())?.['active'] === 1);
+      await waitFor(() => finish);
+      expect(await here.queues.queue(name).countByState()).toMatchObject({ waiting: 1, active: 1 });
       const stopped = here.queues.beforeApplicationShutdown();
       expect(done).toEqual([]);
-      finish();
+      finish?.();
       await stopped;
       expect(done).toEqual([1]);
       expect(await here.queues.queue(name).countByState()).toMatchObject({ waiting: 1, active: 0 });

@@ -74,6 +74,7 @@ describe('a durable reader', () => {
       handle: writeEffects,
     });
     restored.start();
+    await caughtUp(headSeq);
     await append(2);
     await settle(pod);
     await caughtUp(headSeq + 2);
