@@ -1,4 +1,5 @@
 import type { LogEvent } from '../../src/events/index.js';
+import { logEvent } from './realtime-parts.js';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -61,8 +62,7 @@ interface Reading {
 function row(index: number, time: number, reading: Reading): LogEvent {
   const { token = null, protocol = null, chain = null, value = null, previous = null, observedAt = time } = reading;
   const metric = token === null ? 'tvl' : 'price';
-  return {
-    seq: index + 1,
+  return logEvent(index + 1, {
     epoch: 'past',
     type: value === null ? 'tick' : previous === null ? `${metric}_baseline` : `${metric}_change`,
     protocol,
@@ -74,18 +74,8 @@ function row(index: number, time: number, reading: Reading): LogEvent {
     protocolTvl: null,
     name: null,
     category: null,
-    symbol: null,
-    volume24h: null,
-    marketCap: null,
-    data: null,
-    source: 'test',
-    confidence: 1,
-    tags: [],
     observedAt,
     capturedAt: time,
     loggedAt: time,
-    owner: null,
-    correlationId: null,
-    traceParent: null,
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { PODS_TAG } from '../../platform/redis/cluster-subscriber.js';
 import { Pods, SILENCE_MS } from '../../platform/redis/pods.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 
@@ -94,6 +95,6 @@ export class SharedSlots {
 
   /** In the same slot of a cluster as the pods. */
   private keyOf(keyId: string): string {
-    return this.redis.key(`{pods}:connections:${keyId}`);
+    return this.redis.key(`${PODS_TAG}:connections:${keyId}`);
   }
 }

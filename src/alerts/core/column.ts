@@ -23,14 +23,15 @@ export class Records {
   readonly words: number;
   private nextFloat = 0;
   private nextInt: number;
+  private memory: ArrayBuffer;
 
   /** A record of as many columns as given. */
   constructor({ floats = 0, ints = 0 }: { floats?: number; ints?: number }) {
     this.words = recordWords(2 * floats + ints);
     this.nextInt = 2 * floats;
-    const memory = new ArrayBuffer(FIRST_BYTE + FIRST_ROWS * this.words * BYTES_PER_WORD);
-    this.ints = new Int32Array(memory, FIRST_BYTE);
-    this.floats = new Float64Array(memory, FIRST_BYTE);
+    this.memory = new ArrayBuffer(FIRST_BYTE + FIRST_ROWS * this.words * BYTES_PER_WORD);
+    this.ints = new Int32Array(this.memory, FIRST_BYTE);
+    this.floats = new Float64Array(this.memory, FIRST_BYTE);
   }
 
   /** The next column of 64-bit floats. */
@@ -48,10 +49,9 @@ export class Records {
     const needed = (row + 1) * this.words;
     if (needed <= this.ints.length) return;
     const rows = Math.ceil((this.ints.length / this.words) * GROWTH);
-    const memory = this.ints.buffer as ArrayBuffer;
-    const grown = memory.transfer(FIRST_BYTE + Math.max(needed, rows * this.words) * BYTES_PER_WORD);
-    this.ints = new Int32Array(grown, FIRST_BYTE);
-    this.floats = new Float64Array(grown, FIRST_BYTE);
+    this.memory = this.memory.transfer(FIRST_BYTE + Math.max(needed, rows * this.words) * BYTES_PER_WORD);
+    this.ints = new Int32Array(this.memory, FIRST_BYTE);
+    this.floats = new Float64Array(this.memory, FIRST_BYTE);
   }
 }
 

@@ -6,9 +6,7 @@ import { Targets, type TargetStatus } from '../../notifications/index.js';
 import type { SavedRuleRow } from './alert-rules.js';
 import type { ListRulesQuery, RuleVersionView, RuleView } from './rule-answer.dto.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
-import { COUNT_RULES } from './rule-store.js';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+import { COUNT_RULES, UUID } from './rule-store.js';
 
 /** A user's rules as they are shown. */
 @Injectable()

@@ -9,7 +9,7 @@ import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 
 const NOT_FOUND = 'There is no such rule.';
 /** Anything else cannot be the id of a rule; the database would refuse it instead of finding nothing. */
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Rules of a user as the limit counts them: disabled ones too. */
 export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1';

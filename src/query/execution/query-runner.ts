@@ -24,7 +24,7 @@ import { StoredFactsReader } from './stored-facts.js';
 /** Values of a time bucket up to which percentiles are taken of all of them instead of bins. */
 const EXACT_UP_TO_ROWS = 100_000;
 
-/** A page lies in one bucket, or goes on in the next. */
+/** A page lies in one window, which for a later page is two buckets, or goes on in the next. */
 const PREPARED_WINDOWS = 2;
 
 /** What the database gave for a query: a page of rows, or all groups in order. */
@@ -79,7 +79,6 @@ export class QueryRunner {
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
-    const expected = (await this.explain(query, context.range)).cost;
     const left = (): number => context.deadline - performance.now();
     const work = async (): Promise<QueryResult> => {
       context.onStart?.();
@@ -99,7 +98,9 @@ export class QueryRunner {
         relativeError: binned ? RELATIVE_ERROR : undefined,
       };
     };
-    return context.immediate ? await work() : await this.admission.run(expected, left(), context.signal, work);
+    if (context.immediate) return work();
+    const expected = (await this.explain(query, context.range)).cost;
+    return this.admission.run(expected, left(), context.signal, work);
   }
 
   /** In the order of time a page is put together from windows until it is full; else by one statement. */
