@@ -4,6 +4,7 @@ import { Freshness } from './cache/freshness.js';
 import { ResultCache } from './cache/result-cache.js';
 import { VersionStamps } from './cache/version-stamps.js';
 import { Admission } from './execution/admission.js';
+import { Arrivals } from './execution/arrivals.js';
 import { QueryPool } from './execution/query-pool.js';
 import { QueryRunner } from './execution/query-runner.js';
 import { StoredFactsReader } from './execution/stored-facts.js';
@@ -18,6 +19,7 @@ import { QueryService } from './query.service.js';
     QueryRunner,
     QueryPool,
     Admission,
+    Arrivals,
     StoredFactsReader,
     CachedRunner,
     ResultCache,

@@ -66,7 +66,7 @@ it('no secret is in the log, on its most talkative level, whatever is sent, fail
       DRAIN_SECONDS: '0',
       LOG_LEVEL: 'trace',
     },
-    Infinity,
+    { keep: Infinity },
   );
   await app.start();
   const secrets: [what: string, secret: string][] = [

@@ -4,16 +4,22 @@ import { join } from 'node:path';
 /** A start takes two seconds, and many times that on a machine that has other things to do. */
 const START_MS = 90_000;
 
+export interface AppProcessOptions {
+  /** How much of its output is remembered, characters; 20,000 unless given. */
+  readonly keep?: number;
+  /** In a session of its own: Linux then gives it a share of the cores of its own, as a service has it. */
+  readonly ownSession?: boolean;
+}
+
 /** The built product as a process of its own, for tests that kill it. */
 export class AppProcess {
   private child: ChildProcess | undefined;
   private output = '';
 
-  /** `keep`: how much of its output is remembered, characters. */
   constructor(
     readonly port: number,
     private readonly env: Record<string, string>,
-    private readonly keep = 20_000,
+    private readonly options: AppProcessOptions = {},
   ) {}
 
   get url(): string {
@@ -43,10 +49,12 @@ export class AppProcess {
         ...this.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: this.options.ownSession ?? false,
     });
+    const { keep = 20_000 } = this.options;
     this.child = child;
     const note = (chunk: Buffer): void => {
-      this.output = (this.output + chunk.toString()).slice(-this.keep);
+      this.output = (this.output + chunk.toString()).slice(-keep);
     };
     child.stdout.on('data', note);
     child.stderr.on('data', note);

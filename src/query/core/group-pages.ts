@@ -50,14 +50,21 @@ export function fillGroups(query: Query, rows: readonly Row[], range: Span | und
 /** Groups in the query's order; ties by bucket and group. Missing values come last in either order. */
 export function sortGroups(query: Query, rows: readonly Row[]): Row[] {
   const keys = orderOf(query);
-  const placed = rows.map((row) => ({ row, at: place(keys, row) }));
-  return placed.sort((a, b) => compare(keys, a.at, b.at)).map(({ row }) => row);
+  return rows.toSorted((a, b) => {
+    // Called ten thousand times in a row or more: without anything that has to be collected.
+    for (const key of keys) {
+      const order = compareValues(key, valueOf(a, key), valueOf(b, key));
+      if (order !== 0) return order;
+    }
+    return 0;
+  });
 }
 
 /** The page behind a position of sorted groups. */
 export function groupPage(query: Query, rows: readonly Row[], after: readonly unknown[] | undefined): GroupPage {
   const keys = orderOf(query);
-  const start = after === undefined ? 0 : firstBehind(rows, (row) => compare(keys, place(keys, row), after) > 0);
+  const position = after?.map(keyValue);
+  const start = position === undefined ? 0 : firstBehind(rows, (row) => isBehind(keys, row, position));
   const page = rows.slice(start, start + query.limit);
   const last = page.at(-1);
   const more = start + page.length < rows.length;
@@ -76,32 +83,39 @@ function orderOf(query: Query): OrderKey[] {
 }
 
 function place(keys: readonly OrderKey[], row: Row): (KeyValue | null)[] {
-  return keys.map(({ name }) => {
-    const value = row[name];
-    return typeof value === 'string' || typeof value === 'number' ? value : null;
-  });
+  return keys.map((key) => valueOf(row, key));
 }
 
-function compare(keys: readonly OrderKey[], a: readonly unknown[], b: readonly unknown[]): number {
-  // Called some hundred thousand times in a row: without anything that has to be collected.
-  for (let index = 0; index < keys.length; index += 1) {
-    const left = a[index] ?? null;
-    const right = b[index] ?? null;
-    if (left === right) continue;
-    if (left === null) return 1;
-    if (right === null) return -1;
-    return left < right ? -(keys[index]?.sign ?? 1) : (keys[index]?.sign ?? 1);
+function valueOf(row: Row, { name }: OrderKey): KeyValue | null {
+  return keyValue(row[name]);
+}
+
+function keyValue(value: unknown): KeyValue | null {
+  return typeof value === 'string' || typeof value === 'number' ? value : null;
+}
+
+function isBehind(keys: readonly OrderKey[], row: Row, position: readonly (KeyValue | null)[]): boolean {
+  for (const [index, key] of keys.entries()) {
+    const order = compareValues(key, valueOf(row, key), position[index] ?? null);
+    if (order !== 0) return order > 0;
   }
-  return 0;
+  return false;
+}
+
+function compareValues({ sign }: OrderKey, left: KeyValue | null, right: KeyValue | null): number {
+  if (left === right) return 0;
+  if (left === null) return 1;
+  if (right === null) return -1;
+  return left < right ? -sign : sign;
 }
 
 /** By halves: the rows are in order. */
-function firstBehind(rows: readonly Row[], isBehind: (row: Row) => boolean): number {
+function firstBehind(rows: readonly Row[], isLater: (row: Row) => boolean): number {
   let [low, high] = [0, rows.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
     const row = rows[middle];
-    if (row !== undefined && !isBehind(row)) low = middle + 1;
+    if (row !== undefined && !isLater(row)) low = middle + 1;
     else high = middle;
   }
   return low;

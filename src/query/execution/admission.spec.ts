@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Admission } from './admission.js';
+import type { Arrivals } from './arrivals.js';
 import type { QueryPool } from './query-pool.js';
 
 const SMALL = { rows: 2_000, heavy: false };
@@ -13,7 +14,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const admissionOf = (size: number) => new Admission({ size } as QueryPool, { registry: new Registry() });
+const admissionOf = (size: number, flow = false) =>
+  new Admission({ size, besideArrivals: 1 } as QueryPool, { flow } as Arrivals, { registry: new Registry() });
 const here = () => new AbortController().signal;
 const lasting = (ms: number) => (): Promise<string> =>
   new Promise((resolve) => {
@@ -53,5 +55,41 @@ describe('admission', () => {
     const next = admission.run(LARGE, 2_000, here(), lasting(150));
     await vi.runAllTimersAsync();
     expect(await Promise.all([held, next])).toEqual(['ran', 'ran']);
+  });
+
+  describe('while changes arrive', () => {
+    it('lets queries take turns, and those of a crowd do not wait for all large ones before them', async () => {
+      const admission = admissionOf(2, true);
+      let [running, most] = [0, 0];
+      const ended: string[] = [];
+      const ask = (name: string, heavy: boolean, ms: number) =>
+        admission.run({ rows: 1_000, heavy }, 10_000, here(), async () => {
+          running += 1;
+          most = Math.max(most, running);
+          await lasting(ms)();
+          running -= 1;
+          ended.push(name);
+        });
+      const all = [
+        ...Array.from({ length: 3 }, () => ask('large', true, 1_000)),
+        ...Array.from({ length: 30 }, () => ask('small', false, 50)),
+      ];
+      await vi.runAllTimersAsync();
+      await Promise.all(all);
+      expect(most).toBe(1);
+      expect(ended.indexOf('small')).toBe(1);
+      // As long as the large one took, and then the next large one.
+      expect(ended.indexOf('large', 1)).toBe(21);
+    });
+
+    it('lets others run beside a query that takes long', async () => {
+      const admission = admissionOf(2, true);
+      const long = admission.run(LARGE, 30_000, here(), lasting(60_000));
+      const other = admission.run(SMALL, 30_000, here(), lasting(10));
+      await vi.advanceTimersByTimeAsync(6_000);
+      expect(await other).toBe('ran');
+      await vi.runAllTimersAsync();
+      expect(await long).toBe('ran');
+    });
   });
 });

@@ -3,11 +3,14 @@ import { Counter, Gauge } from 'prom-client';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { Cost } from '../core/cost.js';
+import { Arrivals } from './arrivals.js';
 import { QueryPool } from './query-pool.js';
 
 /** Who would wait longer is told to come back instead: of its 30 s a query keeps a third to run. */
 const LONGEST_WAIT_MS = 20_000;
 const LONGEST_QUEUE = 2_000;
+/** While changes arrive, queries take turns; one that runs longer than this holds up nobody else. */
+const LONGEST_TURN_MS = 5_000;
 /** What a query costs whatever it reads, in rows: planning and the way there and back. */
 const EVERY_QUERY_ROWS = 3_000;
 /** Share that the past keeps with every query that ends. */
@@ -39,9 +42,9 @@ class Pace {
 }
 
 /**
- * Lets in as many queries as there are connections, heavy ones on half of them at most. The others wait in order, light
- * ones first, unless their turn will not come in time: then they are refused at once. When that is follows from what those
- * before them have to read: a crowd of small queries is no reason to turn anyone away.
+ * Lets in as many queries as there are connections, fewer while changes arrive, and heavy ones on half of them at most. The
+ * others wait in order, light ones first, unless their turn will not come in time: then they are refused at once. When that
+ * is follows from what those before them have to read: a crowd of small queries is no reason to turn anyone away.
  */
 @Injectable()
 export class Admission {
@@ -52,12 +55,17 @@ export class Admission {
     light: new Pace(200, 20 * (EVERY_QUERY_ROWS + 2_000)),
     heavy: new Pace(20 * 500, 20 * 1_000_000),
   };
+  /** Those of the running ones that have not run for long, by what will end their turn. */
+  private readonly inTurn = new Set<NodeJS.Timeout>();
+  /** How much longer heavy queries have run than light ones after them, ms: where both share one connection. */
+  private heavyLead = 0;
   private readonly refused: Counter;
   /** Queries that wait for a connection. */
   readonly waiting: Gauge;
 
   constructor(
     private readonly pool: QueryPool,
+    private readonly arrivals: Arrivals,
     metrics: Metrics,
   ) {
     this.refused = new Counter({
@@ -80,22 +88,23 @@ export class Admission {
   async run<T>(cost: Cost, waitMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const kind = cost.heavy ? 'heavy' : 'light';
     const rows = cost.rows + EVERY_QUERY_ROWS;
-    await this.turn(kind, rows, Math.min(waitMs, LONGEST_WAIT_MS), signal);
+    const turn = await this.turn(kind, rows, Math.min(waitMs, LONGEST_WAIT_MS), signal);
     const startedAt = performance.now();
     try {
       return await work();
     } finally {
-      this.pace[kind].note(rows, performance.now() - startedAt);
+      clearTimeout(turn);
+      this.inTurn.delete(turn);
+      const ms = performance.now() - startedAt;
+      this.pace[kind].note(rows, ms);
+      this.heavyLead = Math.max(0, this.heavyLead + (kind === 'heavy' ? ms : -ms));
       this.running[kind] -= 1;
       this.next();
     }
   }
 
-  private turn(kind: Class, rows: number, waitMs: number, signal: AbortSignal): Promise<void> {
-    if (this.queues[kind].size === 0 && this.mayRun(kind)) {
-      this.running[kind] += 1;
-      return Promise.resolve();
-    }
+  private turn(kind: Class, rows: number, waitMs: number, signal: AbortSignal): Promise<NodeJS.Timeout> {
+    if (this.queues[kind].size === 0 && this.mayRun(kind)) return Promise.resolve(this.begin(kind));
     const expectedMs = this.expectedWaitMs(kind, rows);
     if (expectedMs > waitMs || this.queues.light.size + this.queues.heavy.size >= LONGEST_QUEUE) {
       return Promise.reject(this.refusal(expectedMs));
@@ -110,7 +119,7 @@ export class Admission {
         rows,
         start: () => {
           end();
-          resolve();
+          resolve(this.begin(kind));
         },
         refuse: (error) => {
           end();
@@ -127,31 +136,50 @@ export class Admission {
 
   private mayRun(kind: Class): boolean {
     const { light, heavy } = this.running;
-    if (light + heavy >= this.pool.size) return false;
+    if (light + heavy >= this.pool.size || this.inTurn.size >= this.slots) return false;
     return kind === 'light' || heavy < this.heavySlots;
   }
 
-  private get heavySlots(): number {
-    return Math.max(1, Math.floor(this.pool.size / 2));
+  private begin(kind: Class): NodeJS.Timeout {
+    this.running[kind] += 1;
+    const turn = setTimeout(() => {
+      this.inTurn.delete(turn);
+      this.next();
+    }, LONGEST_TURN_MS);
+    this.inTurn.add(turn);
+    return turn;
   }
 
-  /** A waiting heavy query gets one connection at least, however many light ones there are. */
+  private get slots(): number {
+    return this.arrivals.flow ? this.pool.besideArrivals : this.pool.size;
+  }
+
+  private get heavySlots(): number {
+    return Math.max(1, Math.floor(this.slots / 2));
+  }
+
   private next(): void {
-    const order: Class[] = this.running.heavy === 0 ? ['heavy', 'light'] : ['light', 'heavy'];
+    while (this.startOne());
+  }
+
+  /** A waiting heavy query gets one connection at least, and of a single one half the time. */
+  private startOne(): boolean {
+    const heavyFirst = this.slots > 1 ? this.running.heavy === 0 : this.heavyLead === 0;
+    const order: Class[] = heavyFirst ? ['heavy', 'light'] : ['light', 'heavy'];
     for (const kind of order) {
       const [first] = this.queues[kind];
       if (first === undefined || !this.mayRun(kind)) continue;
-      this.running[kind] += 1;
       first.start();
-      return;
+      return true;
     }
+    return false;
   }
 
   /** Until those before it and itself are through. */
   private expectedWaitMs(kind: Class, rows: number): number {
     const { heavy } = this.queues;
     const heavySlots = Math.min(this.heavySlots, this.running.heavy + heavy.size);
-    const slots = kind === 'heavy' ? this.heavySlots : Math.max(1, this.pool.size - heavySlots);
+    const slots = kind === 'heavy' ? this.heavySlots : Math.max(1, this.slots - heavySlots);
     return this.pace[kind].msOf(this.waitingRows[kind] + rows) / slots;
   }
 

@@ -34,17 +34,21 @@ export async function startBenchApp(options: BenchAppOptions): Promise<BenchApp>
   const port = await freePort();
   const adminKey = `rta_${randomBytes(8).toString('hex')}_${randomBytes(24).toString('hex')}`;
   const unlimited = 'free=0,pro=0,enterprise=0';
-  const app = new AppProcess(port, {
-    DATA_DIR: dataDir,
-    BOOTSTRAP_ADMIN_KEY: adminKey,
-    SECRETS_KEY: 'a key that only benches use',
-    LIMIT_CONNECTIONS: unlimited,
-    LIMIT_MESSAGES: unlimited,
-    LIMIT_API_REQUESTS: unlimited,
-    LIMIT_SUBSCRIPTION_CHANGES: unlimited,
-    LIMIT_CONNECTS_PER_ADDRESS: unlimited,
-    ...options.env,
-  });
+  const app = new AppProcess(
+    port,
+    {
+      DATA_DIR: dataDir,
+      BOOTSTRAP_ADMIN_KEY: adminKey,
+      SECRETS_KEY: 'a key that only benches use',
+      LIMIT_CONNECTIONS: unlimited,
+      LIMIT_MESSAGES: unlimited,
+      LIMIT_API_REQUESTS: unlimited,
+      LIMIT_SUBSCRIPTION_CHANGES: unlimited,
+      LIMIT_CONNECTS_PER_ADDRESS: unlimited,
+      ...options.env,
+    },
+    { ownSession: true },
+  );
   const stop = async (): Promise<void> => {
     await app.end('SIGTERM');
     if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });

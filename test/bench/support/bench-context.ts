@@ -69,12 +69,17 @@ export class BenchContext {
     return app;
   }
 
-  /** A process of our own: `file` is a module under test/bench/support, `task` its first message, `flags` are Node's. */
+  /**
+   * A process of our own: `file` is a module under test/bench/support, `task` its first message, `flags` are Node's. It has
+   * a session of its own, as the app and each connection of the database have: Linux shares the cores among sessions first
+   * (`sched_autogroup`), and writers and clients, elsewhere in use, must not divide the app's share.
+   */
   startProcess(file: string, task: unknown, flags: readonly string[] = []): ChildProcess {
     const child = fork(join(import.meta.dirname, file), {
       execArgv: [...process.execArgv, ...flags],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      detached: true,
     });
     this.atEnd(async () => {
       child.kill('SIGKILL');

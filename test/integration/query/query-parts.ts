@@ -10,6 +10,7 @@ import type { KeyValue } from '../../../src/query/core/keyset.js';
 import { PageCursors } from '../../../src/query/core/page-cursor.js';
 import { parseQuery } from '../../../src/query/core/parse-query.js';
 import { Admission } from '../../../src/query/execution/admission.js';
+import type { Arrivals } from '../../../src/query/execution/arrivals.js';
 import { QueryPool } from '../../../src/query/execution/query-pool.js';
 import { queryDeadline, QueryRunner, type QueryResult } from '../../../src/query/execution/query-runner.js';
 import { StoredFactsReader, type StoredFacts } from '../../../src/query/execution/stored-facts.js';
@@ -60,8 +61,9 @@ export async function queryParts(sizes: Partial<StoredSizes> = {}): Promise<Quer
   const settings = parseSettings({ DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' });
   const [metrics, clock] = [new Metrics(), new Clock()];
   const pool = new QueryPool(database, settings);
+  const quiet = { flow: false } as Arrivals;
   const facts = new PretendedFacts(sizes, database, clock);
-  const runner = new QueryRunner(pool, new Admission(pool, metrics), facts, clock);
+  const runner = new QueryRunner(pool, new Admission(pool, quiet, metrics), facts, clock);
   const cursors = new PageCursors('a secret that only tests use');
   const ask = (body: object, owner: string, cursor?: string) => {
     const query = parseQuery({ ...body, ...(cursor && { cursor }) });

@@ -1,0 +1,24 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { EventFeed } from '../../events/index.js';
+
+/** Changes flow as long as one came in this time. */
+const FLOW_MS = 250;
+
+/** Whether changes arrive just now, which queries must not delay. */
+@Injectable()
+export class Arrivals implements OnApplicationShutdown {
+  private lastAt = -Infinity;
+  private readonly unsubscribe: () => void;
+
+  constructor(feed: EventFeed) {
+    this.unsubscribe = feed.subscribe(() => (this.lastAt = performance.now()));
+  }
+
+  get flow(): boolean {
+    return performance.now() - this.lastAt < FLOW_MS;
+  }
+
+  onApplicationShutdown(): void {
+    this.unsubscribe();
+  }
+}
