@@ -4,6 +4,9 @@
  */
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
 import { measureLive } from './support/alert-live.js';
+import { AlertLoad } from './support/alert-load.js';
+import { loadOrder } from './support/alert-order.js';
+import { loadUniverse } from './support/alert-universe.js';
 import type { AlertTask, Built, Evaluated, Inserted } from './support/alert-index.js';
 import type { Scanned } from './support/alert-scan.js';
 import { median, percentile, round } from './support/percentiles.js';
@@ -43,11 +46,16 @@ export async function run(context: BenchContext): Promise<Figures> {
   return { ...points.at(-1), ...live, points };
 }
 
-/** Rounds alternate between the index and the scan, each in a process of its own, over the same events. */
+/**
+ * Rounds alternate between the index and the scan, each in a process of its own, over the same events. Rules are added in
+ * the order in which the service loads them; those that are inserted later are not.
+ */
 async function measure(context: BenchContext, rules: number): Promise<SizeFigures> {
   const rounds = context.quick ? 3 : 5;
   const events = context.quick ? 40_000 : 150_000;
-  const task: AlertTask = { rules, crashAt: Math.floor(rounds / 2) * events };
+  const crashAt = Math.floor(rounds / 2) * events;
+  const order = loadOrder(new AlertLoad(loadUniverse(), crashAt), rules);
+  const task: AlertTask = { rules, crashAt, order };
   context.log(`${rules.toLocaleString('en-US')} rules: build`);
   const index = context.startProcess('alert-index.ts', task, [`--max-old-space-size=${HEAP_MB}`]);
   const built = await nextMessage<Built>(index, 'built');

@@ -1,19 +1,23 @@
-/** The values of one series by the time they were observed (Unix ms); of equal times the later given is the later. */
+/** Values that `forgetBefore` leaves at least, so that it works on large pieces only. */
+const PIECE = 64;
+
+/**
+ * The values of one series by the time they were observed (Unix ms); of equal times the later given is the later. Times
+ * and values alternate in one array: every event adds to one, and what costs then is the number of arrays.
+ */
 export class ValueHistory {
-  private times: number[] = [];
-  private values: number[] = [];
+  private entries: number[] = [];
+
+  private get length(): number {
+    return this.entries.length / 2;
+  }
 
   /** Usually at the end; a value that was observed earlier than the last goes where it belongs. */
   insert(time: number, value: number): void {
-    const last = this.times.at(-1);
-    if (last === undefined || time >= last) {
-      this.times.push(time);
-      this.values.push(value);
-      return;
-    }
-    const at = this.after(time);
-    this.times.splice(at, 0, time);
-    this.values.splice(at, 0, value);
+    const { entries } = this;
+    const last = entries.at(-2);
+    if (last === undefined || time >= last) entries.push(time, value);
+    else entries.splice(2 * this.after(time), 0, time, value);
   }
 
   /** Position of the last value at or before `time`; −1 if there is none. */
@@ -22,11 +26,11 @@ export class ValueHistory {
   }
 
   timeAt(position: number): number {
-    return this.times[position] ?? NaN;
+    return this.entries[2 * position] ?? NaN;
   }
 
   valueAt(position: number): number {
-    return this.values[position] ?? NaN;
+    return this.entries[2 * position + 1] ?? NaN;
   }
 
   /** Takes `stretch` (by time, complete from its first time to its last) in place of what is held of that time. */
@@ -34,20 +38,15 @@ export class ValueHistory {
     const [first] = stretch;
     const last = stretch.at(-1);
     if (!first || !last) return;
-    const from = this.before(first.at);
-    const to = this.after(last.at);
-    const times = stretch.map((point) => point.at);
-    const values = stretch.map((point) => point.value);
-    this.times = [...this.times.slice(0, from), ...times, ...this.times.slice(to)];
-    this.values = [...this.values.slice(0, from), ...values, ...this.values.slice(to)];
+    const before = this.entries.slice(0, 2 * this.before(first.at));
+    const behind = this.entries.slice(2 * this.after(last.at));
+    this.entries = [...before, ...stretch.flatMap(({ at, value }) => [at, value]), ...behind];
   }
 
-  /** Forgets what no window that begins at or after `time` can refer to. Cheap: works on large pieces only. */
+  /** Forgets what no window that begins at or after `time` can refer to. Mostly one look at the array. */
   forgetBefore(time: number): void {
-    const useless = this.asOf(time);
-    if (useless < 64 || useless < this.times.length / 2) return;
-    this.times.splice(0, useless);
-    this.values.splice(0, useless);
+    const least = Math.max(PIECE, Math.ceil(this.length / 2));
+    if (least < this.length && this.timeAt(least) <= time) this.entries.splice(0, 2 * this.asOf(time));
   }
 
   /** How many values are from before `time`. */
@@ -59,7 +58,7 @@ export class ValueHistory {
 
   private after(time: number): number {
     let low = 0;
-    let high = this.times.length;
+    let high = this.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.timeAt(middle) <= time) low = middle + 1;
