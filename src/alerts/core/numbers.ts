@@ -26,9 +26,9 @@ export class SeriesNumbers {
 const STALE = 1;
 
 /**
- * The numbers that conditions are compared with, a row of 64 bytes each. Every event moves about ten of them, and mostly past no
- * threshold at all: what is needed to know that stands here, so that nothing else is looked at then. Missing numbers are
- * NaN.
+ * The numbers that conditions are compared with, a row of 64 bytes each. Every event moves about ten of them, and mostly
+ * past no threshold at all: what is needed to know that stands here, so that nothing else is looked at then. Missing
+ * numbers are NaN.
  */
 export class QuantityNumbers {
   private readonly records = new Records({ floats: 7, ints: 2 });

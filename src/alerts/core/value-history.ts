@@ -1,4 +1,4 @@
-/** Values that `forgetBefore` leaves at least, so that it works on large pieces only. */
+/** Fewer values than these are not worth forgetting: the rest of the array moves each time. */
 const PIECE = 64;
 
 /**

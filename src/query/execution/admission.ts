@@ -57,7 +57,7 @@ export class Admission {
   };
   /** Those of the running ones that have not run for long, by what will end their turn. */
   private readonly inTurn = new Set<NodeJS.Timeout>();
-  /** How much longer heavy queries have run than light ones after them, ms: where both share one connection. */
+  /** How much longer heavy queries have run than light ones after them, ms, a turn at most: where both share one connection. */
   private heavyLead = 0;
   private readonly refused: Counter;
   /** Queries that wait for a connection. */
@@ -97,7 +97,8 @@ export class Admission {
       this.inTurn.delete(turn);
       const ms = performance.now() - startedAt;
       this.pace[kind].note(rows, ms);
-      this.heavyLead = Math.max(0, this.heavyLead + (kind === 'heavy' ? ms : -ms));
+      const lead = this.heavyLead + (kind === 'heavy' ? ms : -ms);
+      this.heavyLead = Math.min(LONGEST_TURN_MS, Math.max(0, lead));
       this.running[kind] -= 1;
       this.next();
     }

@@ -165,7 +165,7 @@ function bucketsOf({ levels }: Plan): number {
  * and kept by the cache, while nothing else gets its turn: so without anything that would have to be collected.
  */
 function answerRows(columns: readonly Column[], rows: readonly (readonly unknown[])[]): Row[] {
-  const times = new Map<unknown, unknown>();
+  const times = new Map<number, string>();
   const texts = new Map<string, string>();
   const shared = (value: unknown): unknown => {
     if (typeof value !== 'string') return value;
@@ -173,10 +173,11 @@ function answerRows(columns: readonly Column[], rows: readonly (readonly unknown
     if (known === undefined && texts.size < MOST_SHARED) texts.set(value, value);
     return known ?? value;
   };
-  const shown = (value: unknown): unknown => {
+  const shown = (value: unknown): string | null => {
     if (typeof value !== 'number') return null;
-    if (!times.has(value)) times.set(value, isoTime(value));
-    return times.get(value);
+    const text = times.get(value) ?? isoTime(value);
+    times.set(value, text);
+    return text;
   };
   return rows.map((row) => {
     const answer: Record<string, unknown> = {};
