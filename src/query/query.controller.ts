@@ -2,21 +2,21 @@ import { Controller, HttpCode, Post, QueryMethod, Req, Res, UseInterceptors } fr
 import { ApiBody, ApiExcludeEndpoint, ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../access/index.js';
+import { AnswerInterceptor } from './answer.interceptor.js';
 import { CsvInterceptor } from '../platform/http/csv.interceptor.js';
 import { parseQuery } from './core/parse-query.js';
 import { leaving } from './leaving.js';
 import { QueryAnswer, QueryRequest } from './query.dto.js';
-import { EtagInterceptor } from './etag.interceptor.js';
 import { ANSWER_EXAMPLES, REQUEST_EXAMPLES } from './query.examples.js';
 import { BAD_REQUEST_EXAMPLES, BUSY_EXAMPLES, LIMIT_EXAMPLES } from './query-problems.examples.js';
-import { QueryService } from './query.service.js';
+import { QueryService, type AnsweredQuery } from './query.service.js';
 
 const examples = (of: Readonly<Record<string, object>>) => ({ 'application/problem+json': { examples: { ...of } } });
 
 @ApiTags('query')
 @Roles('reader')
 @Controller('v1/query')
-@UseInterceptors(CsvInterceptor, EtagInterceptor)
+@UseInterceptors(CsvInterceptor, AnswerInterceptor)
 export class QueryController {
   constructor(private readonly queries: QueryService) {}
 
@@ -51,7 +51,7 @@ export class QueryController {
     return this.answer(request, response, caller);
   }
 
-  private answer(request: Request, response: Response, caller: Caller): Promise<QueryAnswer> {
+  private answer(request: Request, response: Response, caller: Caller): Promise<AnsweredQuery> {
     return this.queries.answer(parseQuery(request.body), caller, leaving(response));
   }
 }

@@ -4,15 +4,26 @@ import type { Caller } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
 import { Metrics } from '../platform/metrics/metrics.js';
-import type { QueryAnswer, QueryPlan } from './query.dto.js';
+import type { QueryMeta, QueryPage, QueryPlan } from './query.dto.js';
 import type { Query } from './core/ast.js';
 import { groupPage } from './core/group-pages.js';
 import { PageCursors, type PagePosition } from './core/page-cursor.js';
+import { ResultRows } from './core/result-rows.js';
 import { isoTime } from './core/time.js';
 import { CachedRunner } from './cache/cached-runner.js';
 import type { CacheState } from './cache/result-cache.js';
 import { Freshness } from './cache/freshness.js';
 import { QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
+
+/** A `QueryAnswer` whose rows are still those of the result: from one, to before another. */
+export interface AnsweredQuery {
+  readonly rows: ResultRows;
+  readonly from: number;
+  readonly to: number;
+  readonly page: QueryPage;
+  readonly meta: QueryMeta;
+  readonly explain?: QueryPlan;
+}
 
 /** Answers queries: waits for what the client knows already, looks into the cache, runs, and cuts the page. */
 @Injectable()
@@ -43,7 +54,7 @@ export class QueryService implements OnModuleInit {
     this.cursors = new PageCursors(row.secret);
   }
 
-  async answer(query: Query, caller: Caller, signal: AbortSignal): Promise<QueryAnswer> {
+  async answer(query: Query, caller: Caller, signal: AbortSignal): Promise<AnsweredQuery> {
     const startedAt = performance.now();
     const page = this.cursors.decode(query);
     await this.freshness.reach(query.atLeast, signal);
@@ -51,26 +62,29 @@ export class QueryService implements OnModuleInit {
     const cursor = this.feed.cursor();
     const { result, cache } = await this.cached.run(query, caller.userId, page, signal);
     this.durations.observe({ cache }, (performance.now() - startedAt) / 1_000);
-    const { rows, next } = this.pageOf(query, result, page);
+    const { from, to, next } = this.pageOf(query, result, page);
     return {
-      data: rows,
+      rows: result.rows,
+      from,
+      to,
       page: { next_cursor: next ?? null, has_more: next !== undefined },
       meta: { ...metaOf(result, cache, startedAt), cursor },
     };
   }
 
   private pageOf(query: Query, result: QueryResult, page: PagePosition | undefined) {
-    const { rows, next } =
+    const { from, to, next } =
       query.aggregations.length > 0
         ? groupPage(query, result.rows, page?.position)
-        : { rows: result.rows, next: result.next };
+        : { from: 0, to: result.rows.length, next: result.next };
     return {
-      rows,
+      from,
+      to,
       next: next && this.cursors.encode(query, { position: next, range: result.range }),
     };
   }
 
-  private explained({ plan, cost, binned }: Explanation, startedAt: number): QueryAnswer {
+  private explained({ plan, cost, binned }: Explanation, startedAt: number): AnsweredQuery {
     const { range, levels, sources } = plan;
     const span = (of: { from: number; to: number }) => ({ from: isoTime(of.from), to: isoTime(of.to) });
     const explain: QueryPlan = {
@@ -89,7 +103,9 @@ export class QueryService implements OnModuleInit {
       source: explain.source,
     };
     return {
-      data: [],
+      rows: ResultRows.of([], []),
+      from: 0,
+      to: 0,
       page: { next_cursor: null, has_more: false },
       meta: { ...meta, cursor: this.feed.cursor() },
       explain,

@@ -55,6 +55,9 @@ export class CachedRunner {
   }
 }
 
+/** Of results as they stand in Redis, where pods of several versions may meet. */
+const FORMAT = 2;
+
 function keyOf(query: Query, question: string, version: string): string {
-  return `${query.aggregations.length > 0 ? 'aggregation' : 'query_result'}:${hashOf(question, version)}`;
+  return `${query.aggregations.length > 0 ? 'aggregation' : 'query_result'}:${hashOf(FORMAT, question, version)}`;
 }

@@ -3,17 +3,15 @@ import { LRUCache } from 'lru-cache';
 import { Counter } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
+import { ResultRows, type PackedRows } from '../core/result-rows.js';
 import type { QueryResult } from '../execution/query-runner.js';
 
 /** Values that were not published move no version; an answer that shows one lives at most this long. */
 const LIFETIME_MS = 4_500;
-/** Results kept in this process, by their size as text. */
+/** Results kept in this process, with the texts of their pages. */
 const MEMORY_BYTES = 64_000_000;
 /** Larger results are not sent to Redis: fetching one would take as long as asking again. */
 const REDIS_BYTES = 500_000;
-
-/** Rows of which a result's size is told. */
-const SAMPLE = 100;
 
 export type CacheState = 'hit' | 'miss' | 'off';
 
@@ -55,12 +53,9 @@ export class ResultCache {
   keep(key: string, result: QueryResult, startedAt: number): void {
     const ttl = Math.floor(LIFETIME_MS - (performance.now() - startedAt));
     if (ttl <= 0) return;
-    if (this.redis.state !== 'up') {
-      this.memory.set(key, result, { ttl, size: roughSize(result) });
-      return;
-    }
+    this.memory.set(key, result, { ttl, size: sizeOf(result) });
+    if (this.redis.state !== 'up') return;
     const text = JSON.stringify(result);
-    this.memory.set(key, result, { ttl, size: Math.max(1, text.length) });
     if (text.length > REDIS_BYTES) return;
     // Nobody waits for it, and a failure only costs a later question.
     void this.redis
@@ -76,8 +71,9 @@ export class ResultCache {
       const name = this.redis.key(key);
       const [text, left] = await Promise.all([commands.get(name), commands.pttl(name)]);
       if (text === null || left <= 0) return undefined;
-      const result = JSON.parse(text) as QueryResult;
-      this.memory.set(key, result, { ttl: Math.min(left, LIFETIME_MS), size: Math.max(1, text.length) });
+      const packed = JSON.parse(text) as Omit<QueryResult, 'rows'> & { rows: PackedRows };
+      const result = { ...packed, rows: ResultRows.unpack(packed.rows) };
+      this.memory.set(key, result, { ttl: Math.min(left, LIFETIME_MS), size: sizeOf(result) });
       return result;
     } catch {
       return undefined;
@@ -85,9 +81,7 @@ export class ResultCache {
   }
 }
 
-/** About the size as text, in characters: of many rows some are written, as writing all takes milliseconds. */
-function roughSize(result: QueryResult): number {
-  const { rows } = result;
-  const some = rows.length <= SAMPLE ? rows : rows.slice(0, SAMPLE);
-  return Math.max(1, Math.ceil((JSON.stringify(some).length * rows.length) / Math.max(1, some.length)));
+/** The cache takes none of 0. */
+function sizeOf({ rows }: QueryResult): number {
+  return Math.max(1, rows.bytes);
 }

@@ -75,6 +75,31 @@ describe('a single flight', () => {
     expect(all).toHaveLength(3);
   });
 
+  it('gives the result to one after the other, and lets the event loop turn in between', async () => {
+    const flights = new SingleFlight<string>();
+    const { all, of } = works();
+    let turn = 0;
+    const count = (): void => {
+      turn += 1;
+      if (turn < 20) setImmediate(count);
+    };
+    const told = Array.from({ length: 4 }, async () => {
+      await flights.run(
+        'q',
+        'v',
+        here(),
+        of(() => 'v'),
+      );
+      return turn;
+    });
+    all[0]?.begin();
+    setImmediate(count);
+    all[0]?.end();
+    const turns = await Promise.all(told);
+    expect(new Set(turns).size).toBe(4);
+    expect(turns).toEqual(turns.toSorted((a, b) => a - b));
+  });
+
   it('fails for all who wait for it, and not for the next one', async () => {
     const flights = new SingleFlight<string>();
     const { all, of } = works();

@@ -3,6 +3,8 @@ interface Flight<T> {
   readonly result: Promise<T>;
   readonly end: AbortController;
   waiting: number;
+  /** When the next of them is given the result: writing it out for one is as much as an event should wait for. */
+  turn: Promise<unknown>;
   /** Of what it reads; undefined while it has not begun to. */
   version: string | undefined;
 }
@@ -26,26 +28,31 @@ export class SingleFlight<T> {
     const isFresh = newest !== undefined && (newest.version === undefined || newest.version === version);
     const flight = isFresh ? newest : this.begin(key, work);
     flight.waiting += 1;
+    const mine = flight.turn;
+    flight.turn = mine.then(() => new Promise((resolve) => setImmediate(resolve)));
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
         this.left(key, flight, signal.reason);
         reject(signal.reason);
       };
       signal.addEventListener('abort', leave, { once: true });
-      flight.result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+      mine
+        .then(() => flight.result)
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', leave));
     });
   }
 
   private begin(key: string, work: FlightWork<T>): Flight<T> {
     const end = new AbortController();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const flight: Flight<T> = { result: promise, end, waiting: 0, version: undefined };
+    // Whoever waits hears of a failure; nobody may be left.
+    const turn = promise.catch(() => undefined);
+    const flight: Flight<T> = { result: promise, end, waiting: 0, turn, version: undefined };
     this.flights.set(key, flight);
     work(end.signal, (version) => (flight.version = version))
       .finally(() => this.forget(key, flight))
       .then(resolve, reject);
-    // Whoever waits hears of a failure; nobody may be left.
-    promise.catch(() => undefined);
     return flight;
   }
 

@@ -3,15 +3,19 @@ import { queryFault } from './faults.js';
 import type { KeyValue } from './keyset.js';
 import { QUERY_LIMITS } from './limits.js';
 import type { Span } from './plan.js';
-import { bucketStarts, isoTime } from './time.js';
-
-export type Row = Readonly<Record<string, unknown>>;
+import type { ResultRows } from './result-rows.js';
+import { bucketStarts } from './time.js';
 
 export interface GroupPage {
-  readonly rows: readonly Row[];
+  /** The rows of the page: from one, to before another. */
+  readonly from: number;
+  readonly to: number;
   /** The last row's place in the order, when there are more. */
   readonly next: readonly (KeyValue | null)[] | undefined;
 }
+
+/** A group as the database gives it: its bucket in Unix ms if there are buckets, what it is of, its aggregates. */
+export type Group = readonly unknown[];
 
 /** Fails a query that gives more groups than one answer may have. */
 export function checkGroups(count: number): void {
@@ -21,88 +25,79 @@ export function checkGroups(count: number): void {
 }
 
 /** With `fill: null` every group has a row in every bucket: aggregates null, counts 0. */
-export function fillGroups(query: Query, rows: readonly Row[], range: Span | undefined): readonly Row[] {
+export function fillGroups(query: Query, rows: readonly Group[], range: Span | undefined): readonly Group[] {
   const bucket = query.time?.bucket;
   if (query.time?.fill !== 'null' || bucket === undefined || range === undefined) return rows;
-  const groups = new Map<string, Row>();
+  const groups = new Map<string, Group>();
   const held = new Set<string>();
-  for (const row of rows) {
-    const key = JSON.stringify(query.groupBy.map((name) => row[name]));
-    groups.set(key, row);
-    held.add(`${String(row['time'])} ${key}`);
+  for (const [time, ...values] of rows) {
+    const group = values.slice(0, query.groupBy.length);
+    const key = JSON.stringify(group);
+    groups.set(key, group);
+    held.add(`${String(time)} ${key}`);
   }
-  if (query.groupBy.length === 0) groups.set('[]', {});
+  if (query.groupBy.length === 0) groups.set('[]', []);
   const starts = bucketStarts(bucket, range.from, range.to, QUERY_LIMITS.groups + 1);
   checkGroups(starts.length * groups.size);
-  const empty = query.aggregations.map(({ as, operation }) => [as, operation.startsWith('count') ? 0 : null]);
+  const empty = query.aggregations.map(({ operation }) => (operation.startsWith('count') ? 0 : null));
   const missing = starts.flatMap((start) =>
-    [...groups].flatMap(([key, row]): Row[] => {
-      const time = isoTime(start);
-      if (held.has(`${time} ${key}`)) return [];
-      return [
-        { time, ...Object.fromEntries(query.groupBy.map((name) => [name, row[name]])), ...Object.fromEntries(empty) },
-      ];
-    }),
+    [...groups].flatMap(([key, group]) => (held.has(`${start} ${key}`) ? [] : [[start, ...group, ...empty]])),
   );
   return [...rows, ...missing];
 }
 
 /** Groups in the query's order; ties by bucket and group. Missing values come last in either order. */
-export function sortGroups(query: Query, rows: readonly Row[]): Row[] {
-  const keys = orderOf(query);
-  return rows.toSorted((a, b) => {
-    // Called ten thousand times in a row or more: without anything that has to be collected.
-    for (const key of keys) {
-      const order = compareValues(key, valueOf(a, key), valueOf(b, key));
+export function sortGroups(query: Query, rows: ResultRows): ResultRows {
+  const keys = orderOf(query, rows);
+  const compare = (a: number, b: number): number => {
+    // Called ten thousand times in a row: without anything that has to be collected.
+    for (const { sign, valueOf } of keys) {
+      const order = compareValues(sign, valueOf(a), valueOf(b));
       if (order !== 0) return order;
     }
     return 0;
-  });
+  };
+  let row = 1;
+  while (row < rows.length && compare(row - 1, row) <= 0) row += 1;
+  if (row >= rows.length) return rows;
+  return rows.inOrder(Uint32Array.from({ length: rows.length }, (_, index) => index).sort(compare));
 }
 
 /** The page behind a position of sorted groups. */
-export function groupPage(query: Query, rows: readonly Row[], after: readonly unknown[] | undefined): GroupPage {
-  const keys = orderOf(query);
+export function groupPage(query: Query, rows: ResultRows, after: readonly unknown[] | undefined): GroupPage {
+  const keys = orderOf(query, rows);
   const position = after?.map(keyValue);
-  const start = position === undefined ? 0 : firstBehind(rows, (row) => isBehind(keys, row, position));
-  const page = rows.slice(start, start + query.limit);
-  const last = page.at(-1);
-  const more = start + page.length < rows.length;
-  return { rows: page, next: more && last !== undefined ? place(keys, last) : undefined };
+  const from = position === undefined ? 0 : firstBehind(rows.length, (row) => isBehind(keys, row, position));
+  const to = Math.min(from + query.limit, rows.length);
+  return { from, to, next: to < rows.length && to > from ? keys.map(({ valueOf }) => valueOf(to - 1)) : undefined };
 }
 
 interface OrderKey {
-  readonly name: string;
   readonly sign: 1 | -1;
+  readonly valueOf: (row: number) => KeyValue | null;
 }
 
-function orderOf(query: Query): OrderKey[] {
-  const named = query.sort.map(({ field, order }): OrderKey => ({ name: field, sign: order === 'asc' ? 1 : -1 }));
+function orderOf(query: Query, rows: ResultRows): OrderKey[] {
   const ties = [...(query.time?.bucket === undefined ? [] : ['time']), ...query.groupBy];
-  return [...named, ...ties.map((name): OrderKey => ({ name, sign: 1 }))];
-}
-
-function place(keys: readonly OrderKey[], row: Row): (KeyValue | null)[] {
-  return keys.map((key) => valueOf(row, key));
-}
-
-function valueOf(row: Row, { name }: OrderKey): KeyValue | null {
-  return keyValue(row[name]);
+  return [...query.sort, ...ties.map((field) => ({ field, order: 'asc' as const }))].map(({ field, order }) => {
+    const valueOf = rows.column(field);
+    return { sign: order === 'asc' ? 1 : -1, valueOf: (row) => keyValue(valueOf(row)) };
+  });
 }
 
 function keyValue(value: unknown): KeyValue | null {
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 }
 
-function isBehind(keys: readonly OrderKey[], row: Row, position: readonly (KeyValue | null)[]): boolean {
-  for (const [index, key] of keys.entries()) {
-    const order = compareValues(key, valueOf(row, key), position[index] ?? null);
+function isBehind(keys: readonly OrderKey[], row: number, position: readonly (KeyValue | null)[]): boolean {
+  for (const [index, { sign, valueOf }] of keys.entries()) {
+    const order = compareValues(sign, valueOf(row), position[index] ?? null);
     if (order !== 0) return order > 0;
   }
   return false;
 }
 
-function compareValues({ sign }: OrderKey, left: KeyValue | null, right: KeyValue | null): number {
+function compareValues(sign: 1 | -1, left: KeyValue | null, right: KeyValue | null): number {
   if (left === right) return 0;
   if (left === null) return 1;
   if (right === null) return -1;
@@ -110,13 +105,12 @@ function compareValues({ sign }: OrderKey, left: KeyValue | null, right: KeyValu
 }
 
 /** By halves: the rows are in order. */
-function firstBehind(rows: readonly Row[], isLater: (row: Row) => boolean): number {
-  let [low, high] = [0, rows.length];
+function firstBehind(length: number, isLater: (row: number) => boolean): number {
+  let [low, high] = [0, length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const row = rows[middle];
-    if (row !== undefined && !isLater(row)) low = middle + 1;
-    else high = middle;
+    if (isLater(middle)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }

@@ -45,7 +45,7 @@ export function rowsStatement(query: Query, plan: Plan, position: readonly KeyVa
       ? page(relation.from)
       : `${relation.parts.map((part) => `(${page(part)})`).join('\nUNION ALL ')}\nORDER BY ${keyset.orderOf(shown.length)} ${first}`;
   const text = `${withCtes(relation)}${pages}`;
-  return { text, values: parameters.values, columns: relation.columns, keyset };
+  return { text, values: parameters.values, columns: relation.columns };
 }
 
 /**
@@ -173,7 +173,7 @@ function wholeSql({ operation, p }: Aggregation, index: number, parameters: SqlP
     case 'percentile': {
       const bins = `array_agg(b.bin ORDER BY b.bin) FILTER (WHERE b.bin IS NOT NULL), array_agg(b.held ORDER BY b.bin) FILTER (WHERE b.bin IS NOT NULL)`;
       const bin = `bin_percentile(${bins}, ${parameters.add(p, 'float8')})`;
-      return `(SELECT CASE WHEN i = ${ZERO_BIN} THEN 0 ELSE 2 * exp(i * ${Math.log(BIN_RATIO)}) / ${BIN_RATIO + 1} END FROM (SELECT ${bin} AS i) of_group)`;
+      return `(SELECT CASE WHEN i = ${ZERO_BIN} THEN 0 ELSE 2 * exp(i * ${Math.log(BIN_RATIO)}::float8) / ${BIN_RATIO + 1}::float8 END FROM (SELECT ${bin} AS i) of_group)`;
     }
     default:
       return `${operation}(b.s${index})`;

@@ -2,11 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import type { Query } from '../core/ast.js';
 import { estimateCost, type Cost } from '../core/cost.js';
-import { checkGroups, fillGroups, sortGroups, type Row } from '../core/group-pages.js';
+import { checkGroups, fillGroups, sortGroups } from '../core/group-pages.js';
 import type { KeyValue } from '../core/keyset.js';
 import { QUERY_LIMITS } from '../core/limits.js';
 import { planQuery, type Plan, type Span } from '../core/plan.js';
 import type { Column } from '../core/relation.js';
+import { ResultRows } from '../core/result-rows.js';
 import {
   canBin,
   excludedStatement,
@@ -15,7 +16,7 @@ import {
   rowsStatement,
   type Statement,
 } from '../core/statements.js';
-import { bucketStarts, isoTime } from '../core/time.js';
+import { bucketStarts } from '../core/time.js';
 import { timeWindows } from '../core/time-windows.js';
 import { Admission } from './admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
@@ -24,15 +25,12 @@ import { StoredFactsReader } from './stored-facts.js';
 /** Values of a time bucket up to which percentiles are taken of all of them instead of bins. */
 const EXACT_UP_TO_ROWS = 100_000;
 
-/** Names that are kept once, of a result's rows. */
-const MOST_SHARED = 1_000;
-
 /** A page lies in one window, which for a later page is two buckets, or goes on in the next. */
 const PREPARED_WINDOWS = 2;
 
 /** What the database gave for a query: a page of rows, or all groups in order. */
 export interface QueryResult {
-  readonly rows: readonly Row[];
+  readonly rows: ResultRows;
   /** Of rows: the last one's position, when there are more. */
   readonly next: readonly KeyValue[] | undefined;
   /** When it was asked, Unix milliseconds. */
@@ -118,24 +116,23 @@ export class QueryRunner {
     const wanted = query.limit + 1;
     const length = plan.range ? ((plan.range.to - plan.range.from) * wanted) / cost.rows : 0;
     const windows = timeWindows(query, plan, position, length) ?? [undefined];
-    const found: Row[] = [];
-    const positions: KeyValue[][] = [];
+    const found: unknown[][] = [];
+    let shown: readonly Column[] = [];
     let asked = 0;
     for (const window of windows) {
       const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
-      const { keyset, columns, ...statement } = rowsStatement(query, part, position);
+      const { columns, ...statement } = rowsStatement(query, part, position);
       // The first windows are short whatever the query; later ones are as long as rows are rare.
       const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
-      const rows = await this.pool.run({ ...statement, prepared }, options());
-      found.push(...answerRows(columns, rows));
-      for (const row of rows) {
-        positions.push(row.slice(columns.length, columns.length + keyset.length) as KeyValue[]);
-      }
+      found.push(...(await this.pool.run({ ...statement, prepared }, options())));
+      shown = columns;
       if (found.length >= wanted) break;
     }
+    const last = found.length >= wanted ? found[query.limit - 1] : undefined;
     return {
-      rows: found.slice(0, query.limit),
-      next: found.length >= wanted ? positions[query.limit - 1] : undefined,
+      rows: ResultRows.of(shown, found.slice(0, query.limit)),
+      // Behind what is shown stands the row's position.
+      next: last?.slice(shown.length) as KeyValue[] | undefined,
     };
   }
 
@@ -143,8 +140,8 @@ export class QueryRunner {
     const statement = groupsStatement(query, plan, binned);
     const found = await this.pool.run(statement, options);
     checkGroups(found.length);
-    const rows = answerRows(statement.columns, found);
-    return { rows: sortGroups(query, fillGroups(query, rows, plan.range)), next: undefined };
+    const rows = ResultRows.of(statement.columns, fillGroups(query, found, plan.range));
+    return { rows: sortGroups(query, rows), next: undefined };
   }
 
   private async excluded(query: Query, plan: Plan, options: RunOptions): Promise<number | undefined> {
@@ -158,35 +155,6 @@ export class QueryRunner {
 function bucketsOf({ levels }: Plan): number {
   if (levels?.bucket === undefined) return 1;
   return bucketStarts(levels.bucket, levels.from, levels.to, QUERY_LIMITS.groups).length;
-}
-
-/**
- * Rows as answers show them. Many groups share few times and names: each is kept once. Thousands of rows are made in a row
- * and kept by the cache, while nothing else gets its turn: so without anything that would have to be collected.
- */
-function answerRows(columns: readonly Column[], rows: readonly (readonly unknown[])[]): Row[] {
-  const times = new Map<number, string>();
-  const texts = new Map<string, string>();
-  const shared = (value: unknown): unknown => {
-    if (typeof value !== 'string') return value;
-    const known = texts.get(value);
-    if (known === undefined && texts.size < MOST_SHARED) texts.set(value, value);
-    return known ?? value;
-  };
-  const shown = (value: unknown): string | null => {
-    if (typeof value !== 'number') return null;
-    const text = times.get(value) ?? isoTime(value);
-    times.set(value, text);
-    return text;
-  };
-  return rows.map((row) => {
-    const answer: Record<string, unknown> = {};
-    for (let index = 0; index < columns.length; index += 1) {
-      const column = columns[index];
-      if (column) answer[column.name] = column.type === 'time' ? shown(row[index]) : shared(row[index]);
-    }
-    return answer;
-  });
 }
 
 /** The whole time a query has, from now; for `RunContext.deadline`. */

@@ -44,7 +44,7 @@ it('carries on values that only the log knows, also from before the range', asyn
     time: { from: at(4), to: at(6), bucket: '1h', fill: 'previous' },
     aggregations: [{ field: 'tvl', operation: 'max', group_by: 'protocol', as: 'tvl' }],
   });
-  expect(rows).toEqual(
+  expect(rows.slice()).toEqual(
     [4, 5].flatMap((hour) => [
       { time: at(hour), protocol: 'curve', tvl: 3 },
       { time: at(hour), protocol: 'lido', tvl: 20 },
@@ -58,7 +58,7 @@ it('counts a total no longer once the log knows a chain', async () => {
     time: { from: at(5), to: at(6), bucket: '1h' },
     aggregations: [{ field: 'tvl', operation: 'sum' }],
   });
-  expect(rows).toEqual([{ time: at(5), sum_tvl: 6 }]);
+  expect(rows.slice()).toEqual([{ time: at(5), sum_tvl: 6 }]);
 });
 
 it('refuses more buckets to fill than an answer could show', async () => {

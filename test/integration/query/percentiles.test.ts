@@ -46,7 +46,8 @@ function expectWithin(rows: readonly Record<string, unknown>[], all: readonly Va
   for (const row of rows) {
     for (const [index, p] of SHARES.entries()) {
       const right = naive(all, String(row['symbol']), p);
-      const off = Math.abs(Number(row[`p${index}`]) - right);
+      const found = row[`p${index}`];
+      const off = typeof found === 'number' ? Math.abs(found - right) : NaN;
       expect([right, off <= Math.abs(right) * (error + NOISE)]).toEqual([right, true]);
     }
   }
@@ -89,7 +90,7 @@ it(
             aggregations: percentiles('price'),
           });
           expect(relativeError).toBe(0.01);
-          expectWithin(rows, all, 0.01);
+          expectWithin(rows.slice(), all, 0.01);
         }
       }),
       { numRuns: process.env['TEST_LONG'] === '1' ? 400 : 25 },
@@ -112,15 +113,19 @@ it('what stands beside a percentile stays exact', async () => {
     having: { field: 'count', op: 'gt', value: 2 },
   });
   expect(relativeError).toBe(0.01);
-  expectWithin(rows, all.slice(0, 4), 0.01);
-  expect(rows).toMatchObject([{ symbol: 'a', sum: 11.000000001, avg: 11.000000001 / 4, min: 0, max: 7, count: 4 }]);
+  expectWithin(rows.slice(), all.slice(0, 4), 0.01);
+  expect(rows.slice()).toMatchObject([
+    { symbol: 'a', sum: 11.000000001, avg: 11.000000001 / 4, min: 0, max: 7, count: 4 },
+  ]);
 });
 
 it('a group without values has no percentile', async () => {
   await parts.db.pool.query(`INSERT INTO protocols (slug, name, symbol) VALUES ('empty', 'Empty', 'none')`);
   const { rows, relativeError } = await parts.run({ dataset: 'protocols', aggregations: percentiles('tvl') });
   expect(relativeError).toBe(0.01);
-  expect(rows).toEqual([{ symbol: 'none', ...Object.fromEntries(SHARES.map((_, index) => [`p${index}`, null])) }]);
+  expect(rows.slice()).toEqual([
+    { symbol: 'none', ...Object.fromEntries(SHARES.map((_, index) => [`p${index}`, null])) },
+  ]);
 });
 
 it('what bins cannot hold is exact, however much there is: values below zero, several fields, distinct counts', async () => {
@@ -133,7 +138,7 @@ it('what bins cannot hold is exact, however much there is: values below zero, se
   );
   const events = await parts.run({ dataset: 'events', aggregations: percentiles('current') });
   expect(events.relativeError).toBeUndefined();
-  expectWithin(events.rows, all, 0);
+  expectWithin(events.rows.slice(), all, 0);
   await store(all.filter((one) => one.value >= 0));
   const group = { group_by: 'symbol' };
   for (const beside of [
@@ -143,7 +148,7 @@ it('what bins cannot hold is exact, however much there is: values below zero, se
     const exact = await parts.run({ dataset: 'prices', aggregations: [...percentiles('price'), beside] });
     expect(exact.relativeError).toBeUndefined();
     expectWithin(
-      exact.rows,
+      exact.rows.slice(),
       all.filter((one) => one.value >= 0),
       0,
     );

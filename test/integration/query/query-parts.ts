@@ -81,8 +81,10 @@ export async function queryParts(sizes: Partial<StoredSizes> = {}): Promise<Quer
   const page = async (body: object, cursor?: string): Promise<Page> => {
     const { query, place, isGroups, result } = ask(body, 'tester', cursor);
     const { range, ...found } = await result;
-    const { rows, next } = isGroups ? groupPage(query, found.rows, place?.position) : found;
-    return { rows: rows as Row[], next: next && cursors.encode(query, { position: next, range }) };
+    const { rows } = found;
+    const whole = { from: 0, to: rows.length, next: found.next };
+    const { from, to, next } = isGroups ? groupPage(query, rows, place?.position) : whole;
+    return { rows: rows.slice(from, to) as Row[], next: next && cursors.encode(query, { position: next, range }) };
   };
   return {
     db,

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { map, type Observable } from 'rxjs';
+import type { AnsweredQuery } from './query.service.js';
+import type { QueryAnswer } from './query.dto.js';
+
+type Body = string | Pick<QueryAnswer, 'data' | 'page'> | undefined;
+
+/**
+ * Writes an answer as the `QueryAnswer` it is, around rows whose JSON is written once for everyone; rows themselves for
+ * who wants CSV. Names it by its data and page, or its plan, weakly: its times differ every time. `QUERY` is safe, so that
+ * who has this data already gets 304; for POST the name is only told.
+ */
+@Injectable()
+export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {
+  intercept(context: ExecutionContext, next: CallHandler<AnsweredQuery>): Observable<Body> {
+    const request = context.switchToHttp().getRequest<Request>();
+    const response = context.switchToHttp().getResponse<Response>();
+    return next.handle().pipe(
+      map(({ rows, from, to, page, meta, explain }) => {
+        const { json, digest } = rows.text(from, to);
+        const etag = `W/"${createHash('sha1')
+          .update(JSON.stringify([digest, page, explain]))
+          .digest('base64url')}"`;
+        response.setHeader('ETag', etag);
+        response.setHeader('Cache-Control', 'private, no-cache');
+        if (request.method === 'QUERY' && names(request.headers['if-none-match'], etag)) {
+          response.status(304);
+          return undefined;
+        }
+        if (request.accepts(['json', 'csv']) === 'csv') return { data: rows.slice(from, to), page };
+        response.type('application/json; charset=utf-8');
+        return `{"data":${json},${JSON.stringify({ page, meta, explain }).slice(1)}`;
+      }),
+    );
+  }
+}
+
+function names(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  const weak = (tag: string): string => tag.trim().replace(/^W\//, '');
+  return header.trim() === '*' || header.split(',').some((tag) => weak(tag) === weak(etag));
+}
