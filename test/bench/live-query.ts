@@ -49,6 +49,15 @@ export async function run(context: BenchContext): Promise<Figures> {
       bodies: queries.map(({ query }) => ({ query })),
     },
   });
+  const idleOf = async (): Promise<number> => {
+    const meter = new CpuMeter({ server: [app.pid], database: [app.databasePid] });
+    meter.start();
+    await new Promise((resolve) => setTimeout(resolve, context.quick ? 3_000 : 10_000));
+    const { server = 0, database = 0 } = meter.stop();
+    context.log(`nothing changes: server ${server}, database ${database} of a core`);
+    return round(server + database);
+  };
+  const alone = await idleOf();
   const opened = await load.open(subscribers);
   context.log(`open after ${opened.seconds.toFixed(1)} s`);
   const probes = await Promise.all(touched.map((query) => Probe.open(app, query)));
@@ -69,10 +78,7 @@ export async function run(context: BenchContext): Promise<Figures> {
     writer: [writer.pid ?? 0],
   });
 
-  meter.start();
-  await new Promise((resolve) => setTimeout(resolve, context.quick ? 3_000 : 10_000));
-  const idle = meter.stop();
-  context.log(`idle: server ${idle['server']}, database ${idle['database']} of a core`);
+  const idle = await idleOf();
 
   let written = 0;
   const write = async (lasting: number): Promise<{ first: number; acknowledgedAt: Float64Array }> => {
@@ -118,7 +124,8 @@ export async function run(context: BenchContext): Promise<Figures> {
     push_p99_ms: round(percentile(all, 0.99)),
     pushes_per_s: Math.round(pushesPerSecond),
     unseen,
-    idle_cpu: round((idle['server'] ?? 0) + (idle['database'] ?? 0)),
+    idle_cpu: idle,
+    idle_cpu_without: alone,
     cpu_share: cpu,
   };
   context.table([
@@ -130,6 +137,7 @@ export async function run(context: BenchContext): Promise<Figures> {
       'push p99 ms': figures.push_p99_ms,
       'pushes/s': figures.pushes_per_s,
       'idle cores': figures.idle_cpu,
+      'without followers': figures.idle_cpu_without,
     },
   ]);
   return figures;
