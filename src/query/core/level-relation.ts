@@ -3,7 +3,7 @@ import { conditionSql } from './condition-sql.js';
 import { COUNTING_SERIES, datasetOf, fieldNames, type Dataset } from './datasets.js';
 import type { LevelPlan } from './plan.js';
 import { known, type Column, type KeyExpression, type Relation } from './relation.js';
-import { levelPieces } from './level-pieces.js';
+import { ALL_SERIES, levelPieces } from './level-pieces.js';
 import type { SqlParameters } from './sql-parameters.js';
 import { bucketStarts } from './time.js';
 import { QUERY_LIMITS } from './limits.js';
@@ -39,7 +39,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   const used = usedFields(query, dataset, ofValues, shown);
   const asked = seriesAsked(query, plan, ofSeries, parameters);
   // A page finds its few series by their numbers; groups need all of them.
-  const lookup = query.aggregations.length > 0 ? 'recorded' : `(${asked(SERIES[plan.metric].recorded)})`;
+  const lookup = query.aggregations.length > 0 ? ALL_SERIES : `(${asked(SERIES[plan.metric].recorded)})`;
   const pieces = levelPieces(plan, { used, single, lookup }, parameters);
   const filled =
     plan.bucket !== undefined && plan.fill !== 'none' && (query.aggregations.length === 0 || plan.fill === 'previous');

@@ -18,15 +18,16 @@ import {
 } from './postgres-cluster.js';
 import type { ServerOptions } from './postgres-server.js';
 import { chooseAccount } from './server-account.js';
+import { sharedBuffers } from './shared-buffers.js';
 
 const DATABASE = 'defi';
 /** Longest address of a Unix socket that every system takes, without the file's own name. */
 const SOCKET_DIRECTORY_BYTES = 80;
 const LOG_LIMIT_BYTES = 10_000_000;
 
-/** Memory for a small machine that the application shares; durable commits; tables of a queue and of hot rows. */
+/** Part of a machine that the application shares; durable commits; tables of a queue and of hot rows. */
 const PARAMETERS: Readonly<Record<string, string>> = {
-  shared_buffers: '256MB',
+  shared_buffers: sharedBuffers(),
   max_connections: '100',
   synchronous_commit: 'on',
   wal_compression: 'on',
