@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { map, type Observable } from 'rxjs';
@@ -20,9 +20,7 @@ export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {
     return next.handle().pipe(
       map(({ rows, from, to, page, meta, explain }) => {
         const { json, digest } = rows.text(from, to);
-        const etag = `W/"${createHash('sha1')
-          .update(JSON.stringify([digest, page, explain]))
-          .digest('base64url')}"`;
+        const etag = `W/"${hash('sha1', JSON.stringify([digest, page, explain]), 'base64url')}"`;
         response.setHeader('ETag', etag);
         response.setHeader('Cache-Control', 'private, no-cache');
         if (request.method === 'QUERY' && names(request.headers['if-none-match'], etag)) {

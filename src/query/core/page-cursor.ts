@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { Query } from './ast.js';
 import { queryFault } from './faults.js';
 import type { KeyValue } from './keyset.js';
@@ -13,14 +13,21 @@ export interface PagePosition {
 const VERSION = 1;
 const SIGNATURE_BYTES = 16;
 
+/** By query: its cursor, its place in the cache and the next cursor all ask for it. */
+const canonical = new WeakMap<Query, string>();
+
 /** The query by what it asks, in one spelling: pages, positions of the log and explanations are not part of that. */
 export function canonicalQuery(query: Query): string {
+  const known = canonical.get(query);
+  if (known !== undefined) return known;
   const { cursor: _cursor, atLeast: _atLeast, explain: _explain, limit: _limit, ...asked } = query;
-  return JSON.stringify(sorted(asked));
+  const text = JSON.stringify(sorted(asked));
+  canonical.set(query, text);
+  return text;
 }
 
 export function hashOf(...parts: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+  return hash('sha256', JSON.stringify(parts), 'base64url');
 }
 
 /** Members in order of their names, at every level. */
@@ -61,8 +68,8 @@ export class PageCursors {
       string,
       [number, number] | null,
     ];
-    const [version, hash, range, ...position] = body;
-    if (version !== VERSION || hash !== hashOf(canonicalQuery(query)).slice(0, 12)) {
+    const [version, asked, range, ...position] = body;
+    if (version !== VERSION || asked !== hashOf(canonicalQuery(query)).slice(0, 12)) {
       throw invalid(
         'cursor_mismatch',
         'The cursor belongs to another query: send the query it came from, or leave it out.',

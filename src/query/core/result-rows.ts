@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Column } from './relation.js';
 import { isoTime } from './time.js';
 
@@ -101,7 +101,7 @@ export class ResultRows {
     const known = this.texts.get(key);
     if (known !== undefined) return known;
     const json = JSON.stringify(this.slice(from, to));
-    const text = { json, digest: createHash('sha1').update(json).digest('base64url') };
+    const text = { json, digest: hash('sha1', json, 'base64url') };
     if (this.texts.size >= MOST_TEXTS) this.texts.clear();
     this.texts.set(key, text);
     return text;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
 import pg from 'pg';
@@ -170,7 +170,7 @@ async function introduce(client: pg.PoolClient, session: Session, timeoutMs: num
 }
 
 function nameOf(text: string, session: Session): string {
-  const name = createHash('sha1').update(text).digest('base64url');
+  const name = hash('sha1', text, 'base64url');
   session.prepared.add(name);
   return name;
 }
