@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { map, type Observable } from 'rxjs';
+import { prefersCsv } from '../platform/http/csv.interceptor.js';
 import type { AnsweredQuery } from './query.service.js';
 import type { QueryAnswer } from './query.dto.js';
 
@@ -27,7 +28,7 @@ export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {
           response.status(304);
           return undefined;
         }
-        if (request.accepts(['json', 'csv']) === 'csv') return { data: rows.slice(from, to), page };
+        if (prefersCsv(request)) return { data: rows.slice(from, to), page };
         response.type('application/json; charset=utf-8');
         return `{"data":${json},${JSON.stringify({ page, meta, explain }).slice(1)}`;
       }),

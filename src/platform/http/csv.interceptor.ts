@@ -8,6 +8,11 @@ interface Page {
   page?: { next_cursor: string | null };
 }
 
+/** Whether a client would rather have CSV than JSON. */
+export function prefersCsv(request: Request): boolean {
+  return request.accepts(['json', 'csv']) === 'csv';
+}
+
 /** Gives a list as CSV to who prefers `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
 @Injectable()
 export class CsvInterceptor implements NestInterceptor<Page | undefined, Page | string | undefined> {
@@ -15,7 +20,7 @@ export class CsvInterceptor implements NestInterceptor<Page | undefined, Page | 
     const http = context.switchToHttp();
     const response = http.getResponse<Response>();
     response.vary('Accept');
-    if (http.getRequest<Request>().accepts(['json', 'csv']) !== 'csv') return next.handle();
+    if (!prefersCsv(http.getRequest<Request>())) return next.handle();
     return next.handle().pipe(
       map((answer) => {
         // 304: the client has it already.

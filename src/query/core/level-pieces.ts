@@ -92,7 +92,7 @@ class PieceBuilder {
     if (days === undefined) {
       const parts =
         bucket === '1h'
-          ? [this.complete('metric_hourly', whole), this.merged(values)]
+          ? [this.complete('metric_hourly', whole), this.merged(values, this.lookUpSeries('m.series_id'))]
           : [this.merged([this.aggregates(HOURS, whole), ...values])];
       return { ctes, parts };
     }
@@ -110,7 +110,7 @@ class PieceBuilder {
     ];
     const parts =
       bucket === '1d'
-        ? [this.complete('metric_daily', wholeDay), this.merged(rest)]
+        ? [this.complete('metric_daily', wholeDay), this.merged(rest, this.lookUpSeries('m.series_id'))]
         : [this.merged([this.aggregates(DAYS, wholeDay), ...rest])];
     return { ctes, parts };
   }
@@ -129,18 +129,19 @@ class PieceBuilder {
   }
 
   /** Buckets of their parts. Properties come last: what is grouped and sorted before is numbers and times only. */
-  private merged(parts: readonly string[]): string {
+  private merged(parts: readonly string[], joinSeries = 'JOIN series s ON s.id = m.series_id'): string {
     return `SELECT m.series_id, ${this.names}m.bucket, m.close, m.high, m.low, m.mean
   FROM (SELECT x.series_id, x.bucket, (array_agg(x.close ORDER BY x.closed_at DESC, x.closed_seq DESC))[1] AS close,
     max(x.high) AS high, min(x.low) AS low, sum(x.sum) / sum(x.samples) AS mean
-    FROM (${parts.join(' UNION ALL ')}) x GROUP BY x.series_id, x.bucket) m ${this.joinSeries('m.series_id')}`;
+    FROM (${parts.join(' UNION ALL ')}) x GROUP BY x.series_id, x.bucket) m ${joinSeries}`;
   }
 
   /**
-   * The properties of what is found. A page finds little or nothing here, and looks up that alone: the planner does not know
-   * how little, and with a plain join went through all series first, which took three times as long as the page.
+   * The properties of what is found beside whole buckets and recorded values. A page finds little or nothing there, and looks
+   * up that alone: the planner does not know how little, and with a plain join went through all series first, which took
+   * three times as long as the page.
    */
-  private joinSeries(id: string): string {
+  private lookUpSeries(id: string): string {
     const { lookup } = this.options;
     if (lookup === ALL_SERIES) return `JOIN series s ON s.id = ${id}`;
     return `CROSS JOIN LATERAL (SELECT * FROM ${lookup} k WHERE k.id = ${id}
@@ -185,7 +186,7 @@ class PieceBuilder {
     const recorded = `SELECT p.series_id, ${this.names}p.at AS bucket, p.value AS close, p.seq
   FROM recorded s JOIN metric_points p ON p.series_id = s.id WHERE p.at >= ${this.from} AND p.at < ${this.to}`;
     const late = `SELECT p.series_id, ${this.names}p.at AS bucket, p.value AS close, p.seq
-  FROM tail p ${this.joinSeries('p.series_id')} WHERE p.at >= ${this.from} AND p.at < ${this.to}`;
+  FROM tail p ${this.lookUpSeries('p.series_id')} WHERE p.at >= ${this.from} AND p.at < ${this.to}`;
     return [recorded, late];
   }
 

@@ -20,8 +20,8 @@ export interface PackedRows {
 /** The values of one column; numbers and times stand in memory that the garbage collector does not look through. */
 interface Values {
   get(row: number): unknown;
-  /** About what they and their text take, in bytes. */
-  readonly bytes: number;
+  /** About what they and their text take, in bytes; only the cache asks. */
+  bytes(): number;
 }
 
 /** Texts of pages that a result keeps. */
@@ -64,7 +64,7 @@ export class ResultRows {
 
   /** About what it takes, with the texts of its pages, in bytes. */
   get bytes(): number {
-    return this.values.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.values.reduce((sum, values) => sum + values.bytes(), 0);
   }
 
   /** How the values of a column are to be had by row, as answers show them; null where there is none of that name. */
@@ -113,7 +113,7 @@ function valuesOf(type: Column['type'] | undefined, length: number, of: (row: nu
   return type === 'text' ? texts(length, of) : others(length, of);
 }
 
-/** NaN stands for null. */
+/** NaN stands for null. The driver gives what the database computed as `numeric` as text. */
 function numbers(length: number, of: (row: number) => unknown): Values {
   const all = new Float64Array(length);
   for (let row = 0; row < length; row += 1) {
@@ -124,7 +124,7 @@ function numbers(length: number, of: (row: number) => unknown): Values {
     const value = all[row] ?? NaN;
     return Number.isNaN(value) ? null : value;
   };
-  return { get, bytes: BYTES_PER_VALUE * length };
+  return { get, bytes: () => BYTES_PER_VALUE * length };
 }
 
 /** Many rows share few names: each is kept once. */
@@ -143,12 +143,12 @@ function texts(length: number, of: (row: number) => unknown): Values {
     codes[row] = code;
     if (typeof value === 'string') bytes += value.length;
   }
-  return { get: (row) => distinct[codes[row] ?? 0], bytes: bytes + BYTES_PER_VALUE * length };
+  return { get: (row) => distinct[codes[row] ?? 0], bytes: () => bytes + BYTES_PER_VALUE * length };
 }
 
 function others(length: number, of: (row: number) => unknown): Values {
   const all = Array.from({ length }, (_, row) => of(row) ?? null);
-  return { get: (row) => all[row], bytes: 2 * JSON.stringify(all).length };
+  return { get: (row) => all[row], bytes: () => 2 * JSON.stringify(all).length };
 }
 
 /** Rows of a result share few times, and writing one takes longer than finding it. */

@@ -10,7 +10,7 @@ export function loadOrder(load: AlertLoad, rules: number): Uint32Array {
     const [first] = load.rule(n + 1).conditions;
     if (first === undefined || first.metric === 'event') continue;
     // What is missing comes last, as in the database.
-    const name = [first.protocol, first.chain, first.token, first.metric, String(first.timeWindow ?? '~').padStart(9)]
+    const name = [first.protocol, first.chain, first.token, first.metric, first.timeWindow?.toString().padStart(9)]
       .map((part) => part ?? '~')
       .join('\u0000');
     const number = numbers.get(name) ?? names.push(name) - 1;
