@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../support/server-port.js';
 import { logEvaluated } from '../support/alert-shards.js';
 import { AppProcess } from '../support/app-process.js';
 import { MarketWriter } from '../support/market-writer.js';
@@ -26,7 +26,7 @@ let port: number;
 beforeAll(async () => {
   db = await createTestDatabase();
   hooks = await WebhookReceiver.start();
-  port = await freePort();
+  port = await serverPort();
 });
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../support/server-port.js';
 import '../support/described-frames.js';
 import { AppProcess } from '../support/app-process.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 async function startApp(drainSeconds: number): Promise<void> {
-  app = new AppProcess(await freePort(), {
+  app = new AppProcess(await serverPort(), {
     DATABASE_URL: db.url,
     BOOTSTRAP_ADMIN_KEY: KEY,
     SECRETS_KEY: 'fault-test-secrets-key-of-32-bytes',

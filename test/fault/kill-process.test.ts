@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../support/server-port.js';
 import '../support/described-frames.js';
 import { AppProcess } from '../support/app-process.js';
 import { RecordedWriter, seeded } from '../support/recorded-writer.js';
@@ -17,7 +17,7 @@ let app: AppProcess;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  app = new AppProcess(await freePort(), {
+  app = new AppProcess(await serverPort(), {
     DATABASE_URL: db.url,
     BOOTSTRAP_ADMIN_KEY: KEY,
     SECRETS_KEY: 'fault-test-secrets-key-of-32-bytes',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../support/server-port.js';
 import '../support/described-frames.js';
 import { AppProcess } from '../support/app-process.js';
 import { PlainClient } from '../support/plain-client.js';
@@ -18,7 +18,7 @@ beforeAll(async () => {
   db = await createTestDatabase();
   redis = await startRedis();
   for (const id of ['doomed', 'surviving']) {
-    const pod = new AppProcess(await freePort(), {
+    const pod = new AppProcess(await serverPort(), {
       DATABASE_URL: db.url,
       REDIS_URL: redis.url,
       POD_ID: id,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../support/server-port.js';
 import { newId, sha256 } from '../../src/notifications/core/ids.js';
 import { AppProcess } from '../support/app-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -25,7 +25,7 @@ let port: number;
 const targetId = newId();
 
 beforeAll(async () => {
-  [db, receiver, port] = await Promise.all([createTestDatabase(), WebhookReceiver.start(), freePort()]);
+  [db, receiver, port] = await Promise.all([createTestDatabase(), WebhookReceiver.start(), serverPort()]);
   await db.pool.query(
     `INSERT INTO notification_targets (id, user_id, channel, target, target_key, status) VALUES ($1, 'ann', 'webhook', $2, $3, 'active')`,
     [targetId, receiver.url(), sha256(receiver.url())],

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../support/server-port.js';
 import { AppProcess } from '../support/app-process.js';
 import { MarketWriter } from '../support/market-writer.js';
 import { RestCaller } from '../support/rest-caller.js';
@@ -54,7 +54,7 @@ it('no secret is in the log, on its most talkative level, whatever is sent, fail
   const account = serviceAccount();
   const admin = `rta_logadmin_${ADMIN_SECRET}`;
   const app = new AppProcess(
-    await freePort(),
+    await serverPort(),
     {
       DATABASE_URL: db.url,
       DATA_DIR: directory,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from './server-port.js';
 import { waitFor } from './wait-for.js';
 
 const INSTALL = 'nginx is not installed: apt-get install nginx-light';
@@ -23,7 +23,7 @@ export interface TestNginx {
  */
 export async function startNginx(podPorts: readonly [number, number, number]): Promise<TestNginx> {
   if (spawnSync('nginx', ['-v']).status !== 0) throw new Error(INSTALL);
-  const port = await freePort();
+  const port = await serverPort();
   const folder = mkdtempSync(join(tmpdir(), 'nginx-test-'));
   copyFileSync(join(SHIPPED, 'nginx.conf'), join(folder, 'nginx.conf'));
   const temporary = TEMPORARY.map((name) => `${name}_temp_path ${folder}/${name};\n`).join('');

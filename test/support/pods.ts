@@ -1,4 +1,4 @@
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from './server-port.js';
 import { AppProcess } from './app-process.js';
 import { startNginx, type TestNginx } from './nginx.js';
 import { startRedis, type TestRedis } from './redis-server.js';
@@ -31,7 +31,7 @@ export async function startPods(
     const redis = await openRedis();
     ending.push(() => redis.close());
     const pod = async (n: number): Promise<AppProcess> => {
-      const app = new AppProcess(await freePort(), {
+      const app = new AppProcess(await serverPort(), {
         DATABASE_URL: db.url,
         REDIS_URL: redis.url,
         POD_ID: `pod-${n}`,

@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from './server-port.js';
 import { waitFor } from './wait-for.js';
 
 const INSTALL = 'redis-server is not installed: apt-get install redis-server';
+/** Characters of its log that are remembered for the message when it does not start. */
+const SAID_KEPT = 2_000;
 
 /** A redis-server of its own for a test, on a free port, with nothing in it. */
 export interface TestRedis {
@@ -32,14 +34,19 @@ export interface TestRedis {
 /** Further options go to the server's command line, e.g. `['--cluster-enabled', 'yes']`. */
 export async function startRedis(options: readonly string[] = []): Promise<TestRedis> {
   if (spawnSync('redis-server', ['--version']).status !== 0) throw new Error(INSTALL);
-  const port = await freePort();
+  const port = await serverPort();
   const directory = mkdtempSync(join(tmpdir(), 'redis-test-'));
   let server: ChildProcess | undefined;
 
   async function start(): Promise<void> {
     const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...options];
-    server = spawn('redis-server', args, { stdio: 'ignore' });
-    await waitFor(async () => (await call('PING')) === 'PONG', { what: `redis-server on port ${port}` });
+    const starting = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    server = starting;
+    let said = '';
+    starting.stdout.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-SAID_KEPT)));
+    const name = `redis-server on port ${port}`;
+    await waitFor(async () => starting.exitCode !== null || (await call('PING')) === 'PONG', { what: name });
+    if (starting.exitCode !== null) throw new Error(`${name} ended with ${starting.exitCode}:\n${said}`);
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
@@ -72,7 +79,17 @@ export async function startRedis(options: readonly string[] = []): Promise<TestR
     rmSync(join(directory, 'dump.rdb'), { force: true });
   }
 
-  await start();
+  async function close(): Promise<void> {
+    await end('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
@@ -90,10 +107,7 @@ export async function startRedis(options: readonly string[] = []): Promise<TestR
       await end('SIGKILL');
       forget();
     },
-    close: async () => {
-      await end('SIGKILL');
-      rmSync(directory, { recursive: true, force: true });
-    },
+    close,
   };
 }
 
@@ -108,12 +122,17 @@ export interface TestRedisCluster extends TestRedis {
 /** A Redis Cluster of three masters, ready to take keys. */
 export async function startRedisCluster(options: readonly string[] = []): Promise<TestRedisCluster> {
   const clustered = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...options];
-  const nodes = await Promise.all(Array.from({ length: MASTERS }, () => startRedis(clustered)));
-  const [first, ...others] = nodes;
-  if (first === undefined) throw new Error('a cluster has nodes');
+  const starts = await Promise.allSettled(Array.from({ length: MASTERS }, () => startRedis(clustered)));
+  const nodes = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
   const each = async (change: (node: TestRedis) => Promise<void>): Promise<void> => {
     await Promise.all(nodes.map(change));
   };
+  const [first, ...others] = nodes;
+  const failed = starts.find((start) => start.status === 'rejected');
+  if (first === undefined || failed !== undefined) {
+    await each((node) => node.close());
+    throw new Error('A node of the cluster did not start.', { cause: failed?.reason });
+  }
 
   async function isComplete(): Promise<void> {
     await waitFor(

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../src/platform/database/embedded/free-port.js';
+import { serverPort } from './server-port.js';
 import { embeddedBinaries, type PostgresBinaries } from '../../src/platform/database/embedded/postgres-binaries.js';
 import { createCluster, SUPERUSER } from '../../src/platform/database/embedded/postgres-cluster.js';
 import { PostgresServer } from '../../src/platform/database/embedded/postgres-server.js';
@@ -57,7 +57,7 @@ export async function startTestCluster(version: '18' | '15' = '18'): Promise<Tes
       : await embeddedBinaries();
   const cluster = { binaries, directory: join(home, 'postgres'), account: chooseAccount(binaries.postgres, home) };
   await createCluster(cluster, PASSWORD);
-  const port = await freePort();
+  const port = await serverPort();
   const options = { port, socketDirectory: '', logFile: join(home, 'postgres.log'), parameters: PARAMETERS };
   const copy = join(home, 'copy');
   let server = await PostgresServer.start(cluster, options);

@@ -3,7 +3,7 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { freePort } from '../../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../../support/server-port.js';
 import { AppProcess } from '../../support/app-process.js';
 
 export interface BenchAppOptions {
@@ -31,7 +31,7 @@ export async function startBenchApp(options: BenchAppOptions): Promise<BenchApp>
   if (!existsSync(join(import.meta.dirname, '../../../dist/src/main.js')))
     throw new Error('Build first: npm run build');
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'defi-realtime-bench-'));
-  const port = await freePort();
+  const port = await serverPort();
   const adminKey = `rta_${randomBytes(8).toString('hex')}_${randomBytes(24).toString('hex')}`;
   const unlimited = 'free=0,pro=0,enterprise=0';
   const app = new AppProcess(

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../../src/platform/database/embedded/free-port.js';
+import { serverPort } from '../../support/server-port.js';
 import { mqttPublish, natsPublish } from './raw-load-brokers.js';
 import type { BenchContext } from './bench-context.js';
 
@@ -56,7 +56,7 @@ export async function startBroker(context: BenchContext, kind: BrokerKind, core:
     return undefined;
   }
   const folder = mkdtempSync(join(tmpdir(), `bench-${kind.name}-`));
-  const ports = { tcp: await freePort(), websocket: await freePort() };
+  const ports = { tcp: await serverPort(), websocket: await serverPort() };
   writeFileSync(join(folder, 'config'), kind.config(ports));
   // Pinned from the start: a Go program takes its number of threads from the cores it sees then.
   const child = spawn('taskset', ['-c', String(core), binary, '-c', join(folder, 'config')], { stdio: 'ignore' });
