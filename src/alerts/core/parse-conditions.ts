@@ -36,6 +36,8 @@ type Field = (typeof FIELDS)[number];
 const LONGEST_NAME = 200;
 /** Far beyond what a rule may nest; only keeps hostile input from nesting without end. */
 const DEEPEST_INPUT = 32;
+/** A list of more faults than this helps nobody. */
+const MOST_FAULTS = 50;
 
 /** Reads `conditions` and `where` of a request body; names take the spelling of the log. Accepts an event type as metric. */
 export function parseConditions(conditions: unknown, where: unknown): ParsedConditions {
@@ -47,7 +49,12 @@ export function parseConditions(conditions: unknown, where: unknown): ParsedCond
 }
 
 class ConditionParser {
-  readonly errors: RuleFinding[] = [];
+  /** By pointer: the first fault of a place is told. */
+  private readonly faults = new Map<string, RuleFinding>();
+
+  get errors(): RuleFinding[] {
+    return [...this.faults.values()];
+  }
 
   list<T>(input: unknown, pointer: string, read: (item: unknown, pointer: string) => T | undefined): T[] {
     if (!Array.isArray(input)) {
@@ -146,7 +153,8 @@ class ConditionParser {
   }
 
   private fail(pointer: string, code: string, detail: string): undefined {
-    if (!this.errors.some((error) => error.pointer === pointer)) this.errors.push({ pointer, code, detail });
+    if (this.faults.size < MOST_FAULTS && !this.faults.has(pointer))
+      this.faults.set(pointer, { pointer, code, detail });
   }
 }
 
