@@ -215,6 +215,21 @@ describe('faulty rules', () => {
     ['two throttles', { ...RULE, throttleMinutes: 1, throttle_minutes: 2 }, /throttle/],
     ['a negative throttle', { ...RULE, throttleMinutes: -1 }, /^\/throttleMinutes/],
     ['a name of control characters', { ...RULE, name: 'a\u0000b' }, /^\/name/],
+    [
+      'a token of control characters',
+      { name: 'x', conditions: [{ ...PRICE, token: 'a\u0000b' }] },
+      /^\/conditions\/0\/token/,
+    ],
+    [
+      'a token of half a character',
+      { name: 'x', where: { or: [{ ...PRICE, token: 'a\ud800b' }] } },
+      /^\/where\/or\/0\/token/,
+    ],
+    [
+      'a token that has no name',
+      { name: 'x', conditions: [{ ...PRICE, token: 'coingecko:' }] },
+      /^\/conditions\/0\/token/,
+    ],
     ['an unknown field of the rule', { ...RULE, owner: 'root' }, /^\/owner/],
   ];
   it.each(faulty)('with %s are refused, with the place', async (_, body, pointer) => {
@@ -222,6 +237,19 @@ describe('faulty rules', () => {
     expect(answer).toMatchObject({ status: 400 });
     expect(answer.body.code).toBe('invalid_request');
     expect(answer.body.errors[0].pointer).toMatch(pointer);
+  });
+
+  it.each(['+16:00', '-23:59'])('with a time in a zone that is none (%s) are refused, in filters too', async (zone) => {
+    const time = `2027-01-31T12:00:00${zone}`;
+    const answers = [
+      await alice.post(PATH, { ...RULE, snoozedUntil: time }),
+      await alice.get(`/v1/alerts/history?from=${encodeURIComponent(time)}`),
+    ];
+    expect(answers.map(({ status, body }) => [status, body.errors?.[0].pointer])).toEqual([
+      [400, '/snoozedUntil'],
+      [400, '?from'],
+    ]);
+    expect((await alice.get('/v1/alerts/history?from=2027-01-31T12:00:00%2B14:00')).status).toBe(200);
   });
 
   it('take no null for what cannot be null', async () => {

@@ -1,6 +1,5 @@
 import { normaliseChain, normaliseToken } from '../../events/core/index.js';
 import {
-  EACH_CHAIN,
   OPERATORS,
   RULE_EVENT_TYPES,
   RULE_LIMITS,
@@ -34,6 +33,8 @@ const FIELDS = [
 type Field = (typeof FIELDS)[number];
 
 const LONGEST_NAME = 200;
+/** Control characters and broken surrogates are no part of a name; the database would refuse some of them. */
+const NAME = /^[^\p{Cc}\p{Cs}]*$/u;
 /** Far beyond what a rule may nest; only keeps hostile input from nesting without end. */
 const DEEPEST_INPUT = 32;
 /** A list of more faults than this helps nobody. */
@@ -128,21 +129,31 @@ class ConditionParser {
   }
 
   private subject(input: Record<string, unknown>, pointer: string): ConditionSubject {
-    const protocol = this.name(input, 'protocol', pointer)?.trim().toLowerCase();
-    const chain = this.name(input, 'chain', pointer);
-    const token = this.name(input, 'token', pointer);
+    const protocol = this.name(input, 'protocol', pointer, (name) => name.trim().toLowerCase());
+    const chain = this.name(input, 'chain', pointer, normaliseChain);
+    const token = this.name(input, 'token', pointer, normaliseToken);
     return {
       ...(protocol === undefined || protocol === '*' ? {} : { protocol }),
-      ...(chain === undefined ? {} : { chain: chain === EACH_CHAIN ? chain : normaliseChain(chain) }),
-      ...(token === undefined || token === '*' ? {} : { token: normaliseToken(token) }),
+      ...(chain === undefined ? {} : { chain }),
+      ...(token === undefined || token === '*' ? {} : { token }),
     };
   }
 
-  private name(input: Record<string, unknown>, field: Field, pointer: string): string | undefined {
+  /** A name in the spelling of the log. What of it is left must be a name too, or the rule could never be edited. */
+  private name(
+    input: Record<string, unknown>,
+    field: Field,
+    pointer: string,
+    spell: (name: string) => string,
+  ): string | undefined {
     const value = input[field];
     if (!isGiven(value)) return undefined;
-    if (typeof value === 'string' && value.trim() !== '' && value.length <= LONGEST_NAME) return value;
-    return this.fail(`${pointer}/${field}`, 'invalid_value', `Must be a name of at most ${LONGEST_NAME} characters.`);
+    if (typeof value === 'string' && value.length <= LONGEST_NAME && NAME.test(value)) {
+      const name = spell(value);
+      if (name.trim() !== '') return name;
+    }
+    const detail = `Must be a name of at most ${LONGEST_NAME} characters, without control characters.`;
+    return this.fail(`${pointer}/${field}`, 'invalid_value', detail);
   }
 
   private number(input: Record<string, unknown>, field: Field, pointer: string): number | undefined {

@@ -18,11 +18,11 @@ export const IsWellFormed = (): PropertyDecorator =>
     },
   });
 
-/** A time with zone, ISO 8601. */
+/** A time with zone, ISO 8601; no zone is further from UTC than the database takes. */
 export const IsTime = (): PropertyDecorator =>
   applyDecorators(
     IsISO8601({ strict: true }),
-    Matches(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, {
+    Matches(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-5]):[0-5]\d)$/, {
       message: '$property must be a time such as 2027-01-31T12:00:00Z',
     }),
   );
