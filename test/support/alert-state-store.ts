@@ -19,12 +19,9 @@ export class StateStore {
     this.instances.delete(ruleId);
   }
 
-  /** A rule whose state never changed has none. */
+  /** A rule whose state never changed has none; without it instances are nobody's, as in the database. */
   of(ruleId: string): SavedState | undefined {
     const rule = this.rules.get(ruleId);
-    const instances = [...(this.instances.get(ruleId)?.values() ?? [])];
-    if (!rule && instances.length === 0) return undefined;
-    const fresh = { ruleId, ruleVersion: 1, seq: 0, throttledUntil: 0, suppressed: 0, spent: false };
-    return { rule: rule ?? fresh, instances };
+    return rule && { rule, instances: [...(this.instances.get(ruleId)?.values() ?? [])] };
   }
 }

@@ -149,7 +149,9 @@ export class Evaluator {
 
   /** What changed since the last call; to be stored in the transaction that stores the position, removals first. */
   takeChanges(): StateChanges {
-    return { rules: this.rules.takeDirty(), ...this.instances.takeChanges() };
+    // Instances first: they see to it that their rules are stored too.
+    const changes = this.instances.takeChanges();
+    return { rules: this.rules.takeDirty(), ...changes };
   }
 
   savedState(ruleId: string): SavedState | undefined {

@@ -89,9 +89,13 @@ export class InstanceBook {
       const isAtRest = table.isAtRest(row);
       const wasStored = table.setStored(row, !isAtRest);
       if (isAtRest && !wasStored) continue;
-      const ruleId = this.rules.id(table.rule.get(row));
+      const rule = table.rule.get(row);
+      const ruleId = this.rules.id(rule);
       if (isAtRest) removed.push({ ruleId, instanceKey: table.key(row) });
-      else instances.push(table.saved(row, ruleId));
+      else {
+        instances.push(table.saved(row, ruleId));
+        this.rules.store(rule);
+      }
     }
     return { instances, removed };
   }

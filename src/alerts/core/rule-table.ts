@@ -4,7 +4,7 @@ import { RuleIds } from './rule-ids.js';
 import type { Mode, RuleDefinition } from './rule.js';
 import type { SavedRule } from './saved-state.js';
 
-const Flag = { crossing: 1, once: 2, notifyResolved: 4, spent: 8, dirty: 16, owesSummary: 32 } as const;
+const Flag = { crossing: 1, once: 2, notifyResolved: 4, spent: 8, dirty: 16, owesSummary: 32, stored: 64 } as const;
 
 const modeFlags: Record<Mode, number> = { while_true: 0, crossing: Flag.crossing, once: Flag.once };
 const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved;
@@ -100,6 +100,7 @@ export class RuleTable {
     this.throttledUntil.set(row, saved.throttledUntil);
     this.suppressed.set(row, saved.suppressed);
     this.mark(row, Flag.spent, saved.spent);
+    this.mark(row, Flag.stored, true);
   }
 
   saved(row: number): SavedRule {
@@ -182,6 +183,11 @@ export class RuleTable {
     this.dirty.push(row);
   }
 
+  /** To be called when an instance of the rule is stored: only with the version it is of can it be restored. */
+  store(row: number): void {
+    if (!this.has(row, Flag.stored)) this.markDirty(row);
+  }
+
   /** Rows that changed since the last call. A row may have changed hands meanwhile: its flag says who is concerned. */
   takeDirty(): SavedRule[] {
     const { dirty } = this;
@@ -191,6 +197,7 @@ export class RuleTable {
     for (const row of dirty) {
       if (!this.has(row, Flag.dirty)) continue;
       this.mark(row, Flag.dirty, false);
+      this.mark(row, Flag.stored, true);
       changed.push(this.saved(row));
     }
     return changed;

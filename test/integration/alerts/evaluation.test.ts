@@ -135,6 +135,19 @@ describe('the evaluator', () => {
     expect(await alerts(1)).toMatchObject([{ ruleId, value: 66_000, ruleVersion: 2 }]);
   });
 
+  it('remembers over a restart what a rule that never told anything has seen', async () => {
+    await market.price('bitcoin', 71_000);
+    // Holds from its start, so that only the next crossing counts; its hysteresis goes on until 66,500.
+    const [ruleId] = await live(above(70_000, { hysteresis: 0.05 }));
+    await market.price('bitcoin', 69_000);
+    await logEvaluated(db.pool);
+    await restart();
+    await market.price('bitcoin', 72_000);
+    await market.price('bitcoin', 66_000);
+    await market.price('bitcoin', 73_000);
+    expect(await alerts(1)).toMatchObject([{ ruleId, value: 73_000 }]);
+  });
+
   it('takes edits, disabling and deletion at once, without a restart', async () => {
     await market.price('bitcoin', 60_000);
     const [edited, disabled, deleted] = await live(above(90_000), above(70_000), above(70_001));
