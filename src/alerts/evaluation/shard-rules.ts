@@ -79,12 +79,12 @@ export class ShardRules {
 
 /**
  * A rule that was edited since it was last evaluated comes back as it was and is then edited, so that its state stays
- * where the edit allows it; one that was switched off in between only goes on counting.
+ * where the edit allows it. One that was switched off in between only goes on counting: its instances are taken in all
+ * the same, to be forgotten by the edit, or what the store has of them would be taken for the new rule's at the next start.
  */
 function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule): void {
   if (saved === undefined) return evaluator.addRule(rule);
   if (saved.rule.ruleVersion === rule.version) return evaluator.addRule(rule, saved);
-  const earlier = before ?? { ...rule, forSeconds: rule.forSeconds + 1 };
-  evaluator.addRule(earlier, before === undefined ? { rule: saved.rule, instances: [] } : saved);
+  evaluator.addRule(before ?? { ...rule, forSeconds: rule.forSeconds + 1 }, saved);
   evaluator.updateRule(rule);
 }

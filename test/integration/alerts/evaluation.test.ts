@@ -148,6 +148,23 @@ describe('the evaluator', () => {
     expect(await alerts(1)).toMatchObject([{ ruleId, value: 73_000 }]);
   });
 
+  it('forgets what a rule had seen before it was switched off, also if the process ended at once', async () => {
+    await market.price('bitcoin', 60_000);
+    const [ruleId] = await live(above(70_000));
+    await market.price('bitcoin', 71_000);
+    await alerts(1);
+    await alice.post(`/v1/alerts/rules/${ruleId}/disable`);
+    await editsApplied(db.pool);
+    await restart(() => market.price('bitcoin', 60_000));
+    await alice.post(`/v1/alerts/rules/${ruleId}/enable`);
+    await editsApplied(db.pool);
+    await market.price('bitcoin', 61_000);
+    await logEvaluated(db.pool);
+    await restart();
+    await market.price('bitcoin', 72_000);
+    expect(await alerts(2)).toMatchObject([{ value: 71_000 }, { value: 72_000 }]);
+  });
+
   it('takes edits, disabling and deletion at once, without a restart', async () => {
     await market.price('bitcoin', 60_000);
     const [edited, disabled, deleted] = await live(above(90_000), above(70_000), above(70_001));
