@@ -146,6 +146,8 @@ describe('rules', () => {
     expect(await count('protocol=aave-v3')).toBe(1);
     expect(await count('metric=tvl')).toBe(1);
     expect(await count('token=bitcoin')).toBe(5);
+    // In any spelling that a rule may be written in.
+    expect(await count('token=coingecko:Bitcoin')).toBe(5);
     expect(await count('q=TREE')).toBe(1);
     expect((await bob.get(`${PATH}?isActive=maybe`)).status).toBe(400);
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PAGE_ROWS, pageOf, type Paged } from '../../access/index.js';
+import { normaliseToken } from '../../events/index.js';
 import type { AlertMessage } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
 import type { Outcome } from '../messages/plan-messages.js';
@@ -28,7 +29,7 @@ export class AlertHistory {
       query.ruleId ?? null,
       query.state ?? null,
       query.protocol?.toLowerCase() ?? null,
-      query.token?.toLowerCase() ?? null,
+      query.token === undefined ? null : normaliseToken(query.token),
       query.from ?? null,
       query.to ?? null,
       limit + 1,

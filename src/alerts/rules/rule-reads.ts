@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PAGE_ROWS, pageOf, UsageLimits, type Paged, type PageQuery } from '../../access/index.js';
+import { normaliseToken } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Targets, type TargetStatus } from '../../notifications/index.js';
@@ -29,7 +30,7 @@ export class RuleReads {
       query.priority ?? null,
       query.metric ?? null,
       query.protocol?.toLowerCase() ?? null,
-      query.token?.toLowerCase() ?? null,
+      query.token === undefined ? null : normaliseToken(query.token),
       query.q ?? null,
       limit + 1,
     ]);
