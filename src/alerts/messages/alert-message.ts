@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AlertMessage } from '../../notifications/index.js';
-import type { Condition, LeafReading, Rule, Transition, TransitionReason, Where } from '../core/index.js';
-import { sentenceOf } from './sentence.js';
+import type { LeafReading, Rule, Transition, TransitionReason, Where } from '../core/index.js';
+import { sentenceOf, type ToldCondition } from './sentence.js';
 
 /** What of a rule its messages need; the conditions are those of the transition's version. */
 export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
@@ -15,14 +15,15 @@ const STATES: Readonly<Record<TransitionReason, AlertMessage['state']>> = {
 };
 
 /** All conditions of a rule in the order in which readings number them: `conditions`, then `where` as it is read. */
-export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): Condition[] {
-  return [...conditions, ...(where ? treeLeaves(where) : [])];
+export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): ToldCondition[] {
+  return [...conditions, ...(where ? treeLeaves(where, false) : [])];
 }
 
-function treeLeaves(tree: Where): Condition[] {
-  if ('and' in tree) return tree.and.flatMap(treeLeaves);
-  if ('or' in tree) return tree.or.flatMap(treeLeaves);
-  return 'not' in tree ? treeLeaves(tree.not) : [tree];
+function treeLeaves(tree: Where, negated: boolean): ToldCondition[] {
+  if ('and' in tree) return tree.and.flatMap((part) => treeLeaves(part, negated));
+  if ('or' in tree) return tree.or.flatMap((part) => treeLeaves(part, negated));
+  if ('not' in tree) return treeLeaves(tree.not, !negated);
+  return [negated ? { ...tree, negated } : tree];
 }
 
 /** The alert as sockets, channels, templates and the history tell it. */
@@ -56,7 +57,7 @@ function decisive(readings: readonly LeafReading[], state: AlertMessage['state']
   return readings.find((reading) => reading.holds === wanted && reading.value !== null) ?? readings[0];
 }
 
-function explanationOf(transition: Transition, leaves: readonly Condition[]): object {
+function explanationOf(transition: Transition, leaves: readonly ToldCondition[]): object {
   const { ruleVersion, reason, from, to, instanceKey, seq, suppressed, since, at, readings } = transition;
   return {
     ruleVersion,

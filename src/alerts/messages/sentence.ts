@@ -1,11 +1,14 @@
 import type { AlertMessage } from '../../notifications/index.js';
 import type { Condition, LeafReading, ValueCondition } from '../core/index.js';
 
+/** A condition as it is told: `negated` if its opposite is what the rule waits for. */
+export type ToldCondition = Condition & { readonly negated?: boolean };
+
 /** What a sentence is made of. */
 export interface Statement {
   rule: string;
   state: AlertMessage['state'];
-  condition: Condition | undefined;
+  condition: ToldCondition | undefined;
   reading: LeafReading | undefined;
   suppressed: number;
 }
@@ -21,18 +24,22 @@ const METRIC_NAMES: Readonly<Record<string, string>> = {
   points: 'Points',
 };
 const COMPARISONS = { gt: 'above', gte: 'at or above', lt: 'below', lte: 'at or below', eq: 'at' } as const;
+const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at' } as const;
 
 /** One sentence for people about a transition. */
 export function sentenceOf({ rule, state, condition, reading, suppressed }: Statement): string {
   const about = subjectOf(reading);
   const what = condition === undefined ? 'the rule holds' : fact(condition, reading, about, state);
   if (state === 'resolved') return `${rule}: resolved, ${what}`;
-  if (state === 'summary') return `${rule}: ${times(suppressed)} more since the last message; now ${what}`;
+  if (state === 'summary') {
+    const since = `${rule}: ${times(suppressed)} more since the last message`;
+    return reading === undefined ? since : `${since}; now ${what}`;
+  }
   return `${rule}: ${what}`;
 }
 
 function fact(
-  condition: Condition,
+  condition: ToldCondition,
   reading: LeafReading | undefined,
   about: string,
   state: AlertMessage['state'],
@@ -42,8 +49,19 @@ function fact(
   if (reading?.value === null || reading === undefined) return `${metric}${about} is not known`;
   if (condition.operator === 'change_pct') return changeFact(condition, reading, `${metric}${about}`);
   const shown = amount(condition.metric, reading.value);
-  if (state === 'resolved') return `${metric}${about} is ${shown}`;
-  return `${metric}${about} is ${shown}, ${COMPARISONS[condition.operator]} ${amount(condition.metric, condition.threshold)}`;
+  // A summary also comes when the rule holds no longer.
+  if (state === 'resolved' || !reading.holds) return `${metric}${about} is ${shown}`;
+  const threshold = amount(condition.metric, condition.threshold);
+  if (passed(condition, reading)) return `${metric}${about} is ${shown}, past ${threshold}`;
+  const comparisons = condition.negated ? OPPOSITES : COMPARISONS;
+  return `${metric}${about} is ${shown}, ${comparisons[condition.operator]} ${threshold}`;
+}
+
+/** Whether the value was not seen at the one that was waited for, but went through it. */
+function passed({ operator, threshold, negated }: ValueCondition & ToldCondition, reading: LeafReading): boolean {
+  const { value, current, previous } = reading;
+  if (operator !== 'eq' || negated || value !== current || current === null || previous === null) return false;
+  return (previous - threshold) * (current - threshold) < 0;
 }
 
 function changeFact(condition: ValueCondition, { value, current }: LeafReading, metric: string): string {

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { Evaluator, type MarketRow, type Rule, type Transition } from '../core/index.js';
+import { alertMessage } from './alert-message.js';
+
+const START = 1_760_000_000_000;
+const SECOND = 1_000;
+
+function price(current: number, seconds: number, token = 'bitcoin'): MarketRow {
+  const at = START + seconds * SECOND;
+  const nothing = { protocol: null, chain: null, previous: null, volume24h: null, marketCap: null };
+  return { ...nothing, type: 'price_change', token, current, loggedAt: at, observedAt: at };
+}
+
+function rule(more: Partial<Rule>): Rule {
+  return {
+    ruleId: 'rule',
+    userId: 'ann',
+    name: 'R',
+    version: 1,
+    conditions: [],
+    actions: [],
+    priority: 'normal',
+    isActive: true,
+    createdAt: new Date(START),
+    updatedAt: new Date(START),
+    mode: 'while_true',
+    throttleMinutes: 0,
+    hysteresis: 0,
+    forSeconds: 0,
+    notifyResolved: false,
+    ...more,
+  };
+}
+
+const above = { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 100 } as const;
+
+/** What the rule tells of the values, one after the other each second, and of a tick five minutes later. */
+function told(watching: Rule, rows: readonly MarketRow[]): ReturnType<typeof alertMessage>[] {
+  const evaluator = new Evaluator();
+  evaluator.addRule(watching);
+  const transitions = rows.flatMap((row): Transition[] => evaluator.apply(row));
+  transitions.push(...evaluator.tick(START + 301 * SECOND));
+  return transitions.map((transition) => alertMessage(watching, transition));
+}
+
+const sentences = (watching: Rule, values: readonly number[]): string[] =>
+  told(
+    watching,
+    values.map((value, n) => price(value, n)),
+  ).map(({ message }) => message);
+
+describe('an alert says', () => {
+  it('that a value is past its threshold only where it is', () => {
+    expect(sentences(rule({ conditions: [above], throttleMinutes: 5 }), [110, 90, 111, 91])).toEqual([
+      'R: Price of bitcoin is $110.00, above $100.00',
+      'R: once more since the last message; now Price of bitcoin is $91.00',
+    ]);
+  });
+
+  it('the opposite of a condition under "not"', () => {
+    const not = { where: { not: above } };
+    expect(sentences(rule(not), [90])).toEqual(['R: Price of bitcoin is $90.00, at or below $100.00']);
+    const [alert] = told(rule(not), [price(90, 0)]);
+    expect(alert?.explanation).toMatchObject({ conditions: [{ ...above, negated: true, value: 90, holds: true }] });
+    const [twice] = told(rule({ where: { not: { not: above } } }), [price(110, 0)]);
+    expect(twice?.message).toBe('R: Price of bitcoin is $110.00, above $100.00');
+    expect(JSON.stringify(twice?.explanation)).not.toContain('negated');
+  });
+
+  it('that a value passed the one that was waited for', () => {
+    const at = { ...above, operator: 'eq' } as const;
+    expect(sentences(rule({ conditions: [at] }), [90, 110, 100])).toEqual([
+      'R: Price of bitcoin is $110.00, past $100.00',
+      'R: Price of bitcoin is $100.00, at $100.00',
+    ]);
+  });
+
+  it('of several subjects together how often, and nothing about one of them', () => {
+    const { token: _, ...every } = above;
+    const rows = [price(110, 0), price(120, 1, 'ether')];
+    expect(told(rule({ conditions: [every], throttleMinutes: 5 }), rows).map(({ message }) => message)).toEqual([
+      'R: Price of bitcoin is $110.00, above $100.00',
+      'R: once more since the last message',
+    ]);
+  });
+});
