@@ -1,18 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import type { Condition, HistoryPoint, ValueCondition } from '../core/index.js';
+import type { HistoryFamily, HistoryPoint } from '../core/index.js';
 
 export interface BacktestHistory {
   points: HistoryPoint[];
   resolution: 'raw' | 'hourly';
-}
-
-/** A family of series that a condition looks at; null is every one. */
-interface Family {
-  metric: 'tvl' | 'price';
-  subject: string | null;
-  chain: string | null;
 }
 
 /** More points than this are taken hourly, and more hourly ones refused: memory, and the two seconds of an answer. */
@@ -23,9 +16,9 @@ const MOST_POINTS = 150_000;
 export class BacktestHistories {
   constructor(private readonly database: Database) {}
 
-  /** What the conditions look at between two times (Unix ms), by time. */
-  async read(conditions: readonly Condition[], from: number, to: number): Promise<BacktestHistory> {
-    const ids = await this.series(conditions.flatMap(familyOf));
+  /** The series between two times (Unix ms), by time. */
+  async read(families: readonly HistoryFamily[], from: number, to: number): Promise<BacktestHistory> {
+    const ids = await this.series(families);
     if (ids.length === 0) return { points: [], resolution: 'raw' };
     const raw = await this.points(RAW, ids, from, to);
     if (raw !== undefined) return { points: raw, resolution: 'raw' };
@@ -35,8 +28,13 @@ export class BacktestHistories {
     throw new DomainError('limit_exceeded', detail, { field: 'from' });
   }
 
-  private async series(families: readonly Family[]): Promise<number[]> {
-    const rows = await this.database.query<{ id: number }>(SERIES, [JSON.stringify(families)]);
+  private async series(families: readonly HistoryFamily[]): Promise<number[]> {
+    const subjects = families.map(({ metric, protocol, token, chain }) => ({
+      metric,
+      subject: metric === 'tvl' ? protocol : token,
+      chain,
+    }));
+    const rows = await this.database.query<{ id: number }>(SERIES, [JSON.stringify(subjects)]);
     return rows.map(({ id }) => id);
   }
 
@@ -57,18 +55,6 @@ interface PointRow {
 function pointOf({ metric, subject, chain, value, at }: PointRow): HistoryPoint {
   const tvl = metric === 'tvl';
   return { metric, protocol: tvl ? subject : null, chain: tvl ? chain : null, token: tvl ? null : subject, value, at };
-}
-
-/** The change metrics of a condition without token are about TVL, with one about its price. */
-function familyOf(condition: Condition): Family[] {
-  if (condition.metric === 'event' || condition.metric === 'points') return [];
-  if (aboutPrice(condition)) return [{ metric: 'price', subject: condition.token ?? null, chain: null }];
-  const { protocol = null, chain } = condition;
-  return [{ metric: 'tvl', subject: protocol, chain: chain === undefined || chain === '*' ? null : chain }];
-}
-
-function aboutPrice({ metric, token }: ValueCondition): boolean {
-  return token !== undefined || metric === 'price' || metric === 'volume_24h' || metric === 'market_cap';
 }
 
 const time = (parameter: string): string => `to_timestamp(${parameter}::float8 / 1000)`;

@@ -6,6 +6,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Preferences, type UserPreferences } from '../../notifications/index.js';
 import {
   backtest,
+  historyFamilies,
   type Condition,
   type DeadBand,
   type HistoryPoint,
@@ -56,7 +57,7 @@ export class Backtests {
     const rule = candidate(userId, draft);
     const { from, to } = this.period(body);
     const leaves = leavesOf(rule);
-    const { points, resolution } = await this.histories.read(leaves, from - lookBack(leaves), to);
+    const { points, resolution } = await this.histories.read(historyFamilies(rule), from - lookBack(leaves), to);
     const tested = { rule, from, to, points, deadBand };
     const transitions = backtest(rule, points, { from, to, deadBand });
     const alerts = plan(rule, transitions, await this.preferences.of(userId));

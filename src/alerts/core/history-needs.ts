@@ -1,6 +1,19 @@
-import type { CompiledRule } from './compile-rule.js';
+import { compileRule, type CompiledRule } from './compile-rule.js';
 import type { HistoryNeed } from './market-row.js';
+import type { RuleDefinition } from './rule.js';
 import { ANY, TOTAL, type WatchedNumber } from './watched.js';
+
+/** Stored series that a rule looks at; null is every one. */
+export type HistoryFamily = Omit<HistoryNeed, 'seconds'>;
+
+/** The stored history of everything that a rule looks at, with and without windows. Volumes and market caps come with prices. */
+export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>): HistoryFamily[] {
+  return compileRule(rule).leaves.flatMap((leaf) => {
+    if (!('number' in leaf) || leaf.number.measure === 'points') return [];
+    const { measure, protocol, chain, token } = leaf.number;
+    return [{ metric: measure === 'tvl' ? measure : 'price', ...subjectOf(protocol, chain, token) }];
+  });
+}
 
 /**
  * Which stored history the windows of a rule look back on, where it is not held already; one entry for each family of
@@ -14,15 +27,18 @@ export function historyNeeds(rule: CompiledRule, isHeld: (number: WatchedNumber)
     if ((measure !== 'tvl' && measure !== 'price') || isHeld(leaf.number)) continue;
     const need: HistoryNeed = {
       metric: measure,
-      protocol: named(protocol),
-      chain: chain === TOTAL ? null : named(chain),
-      token: named(token),
+      ...subjectOf(protocol, chain, token),
       seconds: windowMs / 1000,
     };
     const key = `${need.metric} ${need.protocol ?? ''} ${need.chain ?? ''} ${need.token ?? ''}`;
     if ((needs.get(key)?.seconds ?? 0) < need.seconds) needs.set(key, need);
   }
   return [...needs.values()];
+}
+
+/** A total is made of every chain. */
+function subjectOf(protocol: string, chain: string, token: string): Pick<HistoryNeed, 'protocol' | 'chain' | 'token'> {
+  return { protocol: named(protocol), chain: chain === TOTAL ? null : named(chain), token: named(token) };
 }
 
 function named(name: string): string | null {

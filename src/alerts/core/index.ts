@@ -2,6 +2,7 @@ export * from './backtest.js';
 export * from './check-rule.js';
 export { defaultDeadBand, type DeadBand } from './compile-rule.js';
 export * from './evaluator.js';
+export { historyFamilies, type HistoryFamily } from './history-needs.js';
 export * from './market-row.js';
 export * from './parse-conditions.js';
 export * from './rule.js';

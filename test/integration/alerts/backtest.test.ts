@@ -183,6 +183,26 @@ describe('over stored history', () => {
     await alice.call('PUT', '/v1/alerts/preferences', {});
   });
 
+  it('looks at the changes of every token where the live rule does', async () => {
+    const where = {
+      and: [
+        { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 1 },
+        { metric: 'change_1h', operator: 'lt', threshold: -0.15 },
+      ],
+    };
+    const rule = { name: 'any token falls', where, mode: 'crossing' };
+    await market.price('bitcoin', 95);
+    await logEvaluated(app.db.pool);
+    await historyWritten();
+    await app.db.pool.query(`
+      SELECT prepare_metric_points(now());
+      INSERT INTO metric_points (series_id, at, value)
+      SELECT id, now() - interval '29 days', 95 FROM metric_series WHERE (metric, subject) = ('price', 'bitcoin')`);
+    const { body } = await alice.post('/v1/alerts/rules/backtest', { rule });
+    expect(body).toMatchObject({ fired: 1, alerts: [{ message: expect.stringContaining('bitcoin') }] });
+    expect(body.alerts[0].explanation).toMatchObject({ instance: 'token=ethereum' });
+  });
+
   it('says what it cannot know, and refuses what is no period', async () => {
     const volume = {
       name: 'volume',
