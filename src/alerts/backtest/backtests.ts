@@ -53,7 +53,7 @@ export class Backtests {
 
   async run({ userId }: Caller, body: BacktestBody): Promise<BacktestAnswer> {
     const deadBand = await this.deadBands.current();
-    const { draft, warnings } = draftOf(body.rule, undefined, deadBand);
+    const { draft, warnings } = draftIn(body, deadBand);
     const rule = candidate(userId, draft);
     const { from, to } = this.period(body);
     const leaves = leavesOf(rule);
@@ -88,6 +88,17 @@ export class Backtests {
       });
     }
     return { from: start, to: end };
+  }
+}
+
+/** The rule of the request; what is wrong with it is told with its place there. */
+function draftIn({ rule }: BacktestBody, deadBand: DeadBand): ReturnType<typeof draftOf> {
+  try {
+    return draftOf(rule, undefined, deadBand);
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.errors === undefined) throw error;
+    const errors = error.errors.map((fault) => ({ ...fault, pointer: `/rule${fault.pointer}` }));
+    throw new DomainError(error.code, error.message, { errors, field: `rule/${error.field ?? ''}`, cause: error });
   }
 }
 
@@ -155,7 +166,7 @@ const perWeek = (count: number, ms: number): number => Number(((count * WEEK_MS)
 function unknowable(leaves: readonly Condition[]): RuleFinding[] {
   const unknown = leaves.filter((leaf) => ['event', 'volume_24h', 'market_cap', 'points'].includes(leaf.metric));
   return unknown.slice(0, 1).map((leaf) => ({
-    pointer: '/rule/conditions',
+    pointer: '/conditions',
     code: 'no_history',
     detail: `History keeps TVL and prices only; conditions on ${leaf.metric} do not hold in a backtest.`,
   }));

@@ -203,6 +203,15 @@ describe('over stored history', () => {
     expect(body.alerts[0].explanation).toMatchObject({ instance: 'token=ethereum' });
   });
 
+  it('names the place of a fault in the request', async () => {
+    const faulty = { ...fall, conditions: [{ ...fall.conditions[0], threshold: 'much' }] };
+    const { status, body } = await alice.post('/v1/alerts/rules/backtest', { rule: faulty });
+    expect([status, body.errors[0].pointer]).toEqual([400, '/rule/conditions/0/threshold']);
+    const never = { ...fall, conditions: [{ ...fall.conditions[0], threshold: -2 }] };
+    const refused = await alice.post('/v1/alerts/rules/backtest', { rule: never });
+    expect(refused.body.errors[0].pointer).toBe('/rule/conditions/0');
+  });
+
   it('says what it cannot know, and refuses what is no period', async () => {
     const volume = {
       name: 'volume',
