@@ -1,10 +1,28 @@
 import type { DeadBand } from './compile-rule.js';
-import { RULE_LIMITS, type Condition, type RuleFinding, type ValueCondition } from './rule.js';
+import { RULE_LIMITS, type Condition, type RuleEventType, type RuleFinding, type ValueCondition } from './rule.js';
+import { Variable } from './watched.js';
 
 export interface LocatedCondition {
   readonly condition: Condition;
   /** JSON pointer. */
   readonly pointer: string;
+}
+
+const SUBJECTS = ['protocol', 'chain', 'token'] as const;
+
+/** What an event of a type can be about, as bits; other types may name any. */
+const SUBJECTS_OF: Partial<Record<RuleEventType, number>> = {
+  tvl_change: Variable.protocol | Variable.chain,
+  price_change: Variable.token | Variable.chain,
+  protocol_update: Variable.protocol,
+  points_change: Variable.chain,
+  chain_reorg: Variable.chain,
+  onchain_event: Variable.chain,
+};
+
+/** Those of the wildcards (bits) that no event of the type can tell. */
+export function neverNamed(eventType: RuleEventType, variables: number): number {
+  return variables & ~(SUBJECTS_OF[eventType] ?? variables);
 }
 
 /** What is wrong with a condition by itself. */
@@ -15,6 +33,10 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   };
   if (condition.metric === 'event') {
     if (condition.chain === '*') fail('chain', 'not_applicable', 'Leave the chain out for events of every chain.');
+    for (const subject of SUBJECTS) {
+      if (condition[subject] === undefined || neverNamed(condition.eventType, Variable[subject]) === 0) continue;
+      fail(subject, 'not_applicable', `A ${condition.eventType} names no ${subject}: this would never hold.`);
+    }
     return findings;
   }
   const { metric, operator, threshold, timeWindow, direction, tolerance } = condition;

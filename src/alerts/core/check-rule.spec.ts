@@ -48,6 +48,27 @@ describe('checking a rule', () => {
       ['/conditions/1 contradictory'],
     ],
     [
+      'the token of an event that has none',
+      [{ metric: 'event', eventType: 'tvl_change', token: 'bitcoin' }],
+      {},
+      ['/conditions/0/token not_applicable'],
+    ],
+    [
+      'the chain of an event that has none',
+      [{ metric: 'event', eventType: 'protocol_update', chain: 'ethereum' }],
+      {},
+      ['/conditions/0/chain not_applicable'],
+    ],
+    [
+      'any protocol and an event that has none',
+      [
+        { metric: 'tvl', operator: 'gt', threshold: 1 },
+        { metric: 'event', eventType: 'price_change' },
+      ],
+      {},
+      ['/conditions/1 not_joinable'],
+    ],
+    [
       'a moment that lasts',
       [{ metric: 'event', eventType: 'liquidation' }],
       { forSeconds: 10 },

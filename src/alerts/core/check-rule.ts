@@ -1,4 +1,4 @@
-import { conditionErrors, conditionWarnings, type LocatedCondition } from './check-condition.js';
+import { conditionErrors, conditionWarnings, neverNamed, type LocatedCondition } from './check-condition.js';
 import { compileRule, defaultDeadBand, type CompiledRule, type DeadBand } from './compile-rule.js';
 import { endless, satisfiability } from './contradictions.js';
 import { alternatives, isTrue } from './program.js';
@@ -124,6 +124,10 @@ function eventErrors(
   for (const [position, leaf] of leaves.entries()) {
     if (!('event' in leaf)) continue;
     events |= 1 << position;
+    if (neverNamed(leaf.event.eventType, leaf.variables) !== 0) {
+      const detail = `A ${leaf.event.eventType} does not tell what the other conditions leave open: this would never hold.`;
+      findings.push({ pointer: pointers[position] ?? '', code: 'not_joinable', detail });
+    }
     if (!leaf.negated) continue;
     const detail = 'An event is a moment; "not" of it would hold nearly always.';
     findings.push({ pointer: pointers[position] ?? '', code: 'not_applicable', detail });
