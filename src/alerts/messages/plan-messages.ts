@@ -57,6 +57,8 @@ export function planMessages(
   const told = flap === 'notice' ? { ...alert, message: `${alert.message}.${FLAP_NOTICE}` } : alert;
   const deliveries = rule.actions.map((action): NewDelivery => ({
     ...addressed(rule, action, now, preferences),
+    // What was found late is as old as what it tells of.
+    expiresAt: new Date(transition.at + WANTED_FOR_MS),
     type: TYPES[alert.state],
     data: told,
     collapseKey: flapKey(transition),
