@@ -78,12 +78,21 @@ export class ShardRules {
 }
 
 /**
+ * A rule that was made while the log was waiting to be evaluated: what happened before is not for it to tell. What still
+ * holds then fires with the next event, as with every new rule.
+ */
+function silentUntilMade(rule: Rule): Rule {
+  const { createdAt, snoozedUntil } = rule;
+  return { ...rule, snoozedUntil: snoozedUntil && snoozedUntil > createdAt ? snoozedUntil : createdAt };
+}
+
+/**
  * A rule that was edited since it was last evaluated comes back as it was and is then edited, so that its state stays
  * where the edit allows it. One that was switched off in between only goes on counting: its instances are taken in all
  * the same, to be forgotten by the edit, or what the store has of them would be taken for the new rule's at the next start.
  */
 function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule): void {
-  if (saved === undefined) return evaluator.addRule(rule);
+  if (saved === undefined) return evaluator.addRule(silentUntilMade(rule));
   if (saved.rule.ruleVersion === rule.version) return evaluator.addRule(rule, saved);
   evaluator.addRule(before ?? { ...rule, forSeconds: rule.forSeconds + 1 }, saved);
   evaluator.updateRule(rule);

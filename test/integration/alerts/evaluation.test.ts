@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
@@ -49,6 +50,7 @@ const above = (threshold: number, more: object = {}) => ({
 
 interface Alert {
   ruleId: string;
+  name: string;
   state: string;
   reason: string;
   value: number;
@@ -112,6 +114,25 @@ describe('the evaluator', () => {
     await live(above(70_000));
     await restart(() => market.price('bitcoin', 75_000));
     expect(await alerts(1)).toMatchObject([{ state: 'fired', value: 75_000 }]);
+  });
+
+  it('tells a rule nothing of what happened before it was made', async () => {
+    await market.price('bitcoin', 60_000);
+    const [earlier] = await live(above(70_000));
+    await restart(async () => {
+      await market.price('bitcoin', 75_000);
+      await market.price('bitcoin', 60_000);
+      // As another process would, with evaluators behind the log: it is numbered with the start only.
+      await db.pool.query(
+        `INSERT INTO alert_rules (user_id, name, conditions, mode, throttle_minutes, created_at)
+         SELECT user_id, 'made later', conditions, mode, 0, clock_timestamp() + interval '3 seconds' FROM alert_rules`,
+      );
+    });
+    expect(await alerts(1)).toMatchObject([{ ruleId: earlier, value: 75_000 }]);
+    await sleep(3_000);
+    await market.price('bitcoin', 76_000);
+    const names = (await alerts(3)).map((alert) => alert.name);
+    expect(names.toSorted()).toEqual(['above 70000', 'above 70000', 'made later']);
   });
 
   it('goes by a rule as edited while it was away', async () => {
