@@ -56,7 +56,10 @@ export class NaiveAlerts {
   /** The same conditions, told differently. */
   tune(rule: RuleDefinition): void {
     const entry = this.rules.get(rule.ruleId);
-    if (entry) entry.rule = rule;
+    if (!entry) return;
+    const longer = (rule.throttleMinutes - entry.rule.throttleMinutes) * 60_000;
+    if (entry.throttledUntil > 0) entry.throttledUntil += longer;
+    entry.rule = rule;
   }
 
   remove(ruleId: string): void {

@@ -114,6 +114,21 @@ describe('the evaluator', () => {
     expect(evaluator.apply(tvl(12, 1))).toMatchObject([{ reason: 'first_fire', ruleVersion: 2 }]);
   });
 
+  it('counts an edited throttle from the last message', () => {
+    const evaluator = new Evaluator();
+    const slow = rule([above(10)], { throttleMinutes: 43_200 });
+    evaluator.addRule(slow);
+    const told = (value: number, seconds: number): string[] => reasons(evaluator.apply(tvl(value, seconds)));
+    expect([told(11, 0), told(9, 1), told(12, 2)]).toEqual([['first_fire'], [], []]);
+    evaluator.updateRule({ ...slow, version: 2, throttleMinutes: 5 });
+    expect(evaluator.tick(START + 290 * SECOND)).toEqual([]);
+    expect(evaluator.tick(START + 300 * SECOND)).toMatchObject([{ reason: 'throttle_summary', suppressed: 1 }]);
+    evaluator.updateRule({ ...slow, version: 3, throttleMinutes: 0 });
+    expect(told(13, 301)).toEqual(['repeat']);
+    evaluator.updateRule({ ...slow, version: 4, throttleMinutes: 10 });
+    expect([told(14, 900), told(15, 901)]).toEqual([[], ['repeat']]);
+  });
+
   it('tells the instances of a wildcard apart, under one throttle', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([{ metric: 'tvl', chain: '*', operator: 'lt', threshold: 5 }], { throttleMinutes: 0 }));

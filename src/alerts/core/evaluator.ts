@@ -103,6 +103,7 @@ export class Evaluator {
     if (this.register.isLike(row, rule, compileRule(rule, this.deadBand))) {
       this.rules.edit(row, rule);
       this.rules.markDirty(row);
+      this.teller.refreshSummary(row);
       for (const instance of this.instances.firingRows(row)) this.teller.refreshRepeat(instance);
       return;
     }

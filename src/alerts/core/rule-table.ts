@@ -69,10 +69,14 @@ export class RuleTable {
     return row;
   }
 
-  /** What may change without the rule starting anew. */
+  /** What may change without the rule starting anew. A running throttle goes on as if it had begun with the new length. */
   edit(row: number, rule: RuleDefinition): void {
     this.versions.set(row, rule.version);
-    this.throttleSeconds.set(row, rule.throttleMinutes * 60);
+    const { throttledUntil, throttleSeconds } = this;
+    const before = throttleSeconds.get(row);
+    throttleSeconds.set(row, rule.throttleMinutes * 60);
+    const longerMs = (throttleSeconds.get(row) - before) * 1_000;
+    if (throttledUntil.get(row) > 0) throttledUntil.set(row, throttledUntil.get(row) + longerMs);
     this.snoozedUntil.set(row, rule.snoozedUntil?.getTime() ?? 0);
     const resolved = rule.notifyResolved ? Flag.notifyResolved : 0;
     this.flags.set(row, (this.flags.get(row) & ~EDITABLE) | modeFlags[rule.mode] | resolved);

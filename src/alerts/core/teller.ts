@@ -131,6 +131,11 @@ export class Teller {
     if (this.rules.oweSummary(rule)) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
   }
 
+  /** After an edit of the throttle: a summary that is owed may now be due earlier than it was noted. */
+  refreshSummary(rule: number): void {
+    if (this.rules.suppressed.get(rule) > 0) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
+  }
+
   /** After an edit of throttle or snooze: the rule may now be ready earlier than it was noted. */
   refreshRepeat(row: number): void {
     this.instances.table.waiting.set(row, 0);
