@@ -203,7 +203,7 @@ function rowOf(does: string, of: number, value: number, loggedAt: number, observ
 export function historyOf(steps: readonly Step[]): HistoryPoint[] {
   return steps.flatMap((one) => {
     if (one.kind !== 'row' || one.row.current === null) return [];
-    const { type, protocol, chain, token, current: value, volume24h, marketCap, observedAt: at } = one.row;
+    const { type, protocol, chain, token, current: value, volume24h, marketCap, loggedAt, observedAt: at } = one.row;
     return [
       {
         metric: type === 'tvl_change' ? ('tvl' as const) : ('price' as const),
@@ -214,6 +214,7 @@ export function historyOf(steps: readonly Step[]): HistoryPoint[] {
         volume24h,
         marketCap,
         at,
+        loggedAt,
       },
     ];
   });

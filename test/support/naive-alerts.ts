@@ -29,12 +29,14 @@ export type ToldTransition = Transition & { readonly readings: readonly [] };
  */
 export class NaiveAlerts {
   readonly rules = new Map<string, NaiveRule>();
-  private readonly market = new NaiveMarket();
+  private readonly market: NaiveMarket;
 
   constructor(
     private readonly deadBand: { tvl: number; price: number },
     private readonly staleAfterMs: number,
-  ) {}
+  ) {
+    this.market = new NaiveMarket(staleAfterMs);
+  }
 
   /** New, or anew: an edited rule goes on counting. */
   add(rule: RuleDefinition): void {
@@ -97,24 +99,35 @@ export class NaiveAlerts {
         if (instance.moment.some(Boolean)) matching.add(key);
       }
       const keys = [...subjects.keys()].sort();
-      for (const key of keys) this.judge(entry, key, row, matching.has(key), out);
+      for (const key of keys) {
+        this.judge(entry, { key, subject: subjects.get(key) ?? {}, isMatching: matching.has(key) }, row, out);
+      }
       for (const key of keys) this.judgeAfterMoment(entry, key, row, out);
       if (row.type === 'tick') this.summarise(entry, row.loggedAt, out);
     }
     return out;
   }
 
-  private judge(entry: NaiveRule, key: string, row: MarketRow, isMatching: boolean, out: ToldTransition[]): void {
+  private judge(
+    entry: NaiveRule,
+    { key, subject, isMatching }: { key: string; subject: Subject; isMatching: boolean },
+    row: MarketRow,
+    out: ToldTransition[],
+  ): void {
     const { rule } = entry;
     const instance = this.instance(entry, key);
     const at = row.loggedAt;
     const isTick = row.type === 'tick';
-    const mayTell =
-      !entry.spent && at >= (rule.snoozedUntil?.getTime() ?? 0) && (isTick || at - row.observedAt <= this.staleAfterMs);
-    const isHeld = isTrue(
-      rule,
-      instance.held.map((held, leaf) => held || instance.moment[leaf] === true),
+    const heldNow = instance.held.map((held, leaf) => held || instance.moment[leaf] === true);
+    const isHeld = isTrue(rule, heldNow);
+    const fresh = leavesOf(rule).map(
+      ({ condition }, leaf) => heldNow[leaf] === true && !this.market.isStale(rule, condition, subject),
     );
+    const mayTell =
+      !entry.spent &&
+      at >= (rule.snoozedUntil?.getTime() ?? 0) &&
+      (isTick || at - row.observedAt <= this.staleAfterMs) &&
+      isTrue(rule, fresh);
     const begin = (since: number): void => {
       Object.assign(instance, { phase: 'firing', since, told: false, began: true });
       if (!mayTell) return;

@@ -5,6 +5,8 @@ import { changeOf, variables } from './naive-alert-rule.js';
 interface Sample {
   readonly at: number;
   readonly value: number | null;
+  /** Observed long before it was logged. */
+  readonly isStale: boolean;
 }
 
 export type Subject = { protocol?: string; chain?: string; token?: string };
@@ -16,12 +18,15 @@ export class NaiveMarket {
   clock = 0;
   private readonly series = new Map<string, Sample[]>();
 
+  constructor(private readonly staleAfterMs: number) {}
+
   /** Writes the row down; gives the series it belongs to. */
   record(row: MarketRow): Set<string> {
     const touched = new Set<string>();
+    const isStale = row.loggedAt - row.observedAt > this.staleAfterMs;
     const note = (key: string, value: number | null): void => {
       touched.add(key);
-      this.series.set(key, [...(this.series.get(key) ?? []), { at: row.observedAt, value }]);
+      this.series.set(key, [...(this.series.get(key) ?? []), { at: row.observedAt, value, isStale }]);
     };
     if (row.type === 'tick') this.clock = row.loggedAt;
     else if (row.type.startsWith('tvl_')) {
@@ -59,6 +64,11 @@ export class NaiveMarket {
     }
     if (current === undefined || typeof reference !== 'number' || reference === 0) return undefined;
     return (current - reference) / Math.abs(reference);
+  }
+
+  /** Whether what the condition looks at was too old already when it came. */
+  isStale(rule: RuleDefinition, condition: Condition, subject: Subject): boolean {
+    return this.series.get(seriesKey(rule, condition, subject))?.at(-1)?.isStale ?? false;
   }
 
   /** Every subject a rule may be about, by the name of its instance. */

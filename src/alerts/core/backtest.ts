@@ -78,6 +78,6 @@ function rowOf({ metric, protocol, chain, token, value, volume24h, marketCap, at
 function pointOf(row: MarketRow): HistoryPoint[] {
   const metric = row.type.startsWith('tvl_') ? 'tvl' : row.type.startsWith('price_') ? 'price' : undefined;
   if (!metric || row.current === null) return [];
-  const { protocol, chain, token, current: value, volume24h, marketCap } = row;
-  return [{ metric, protocol, chain, token, value, volume24h, marketCap, at: observedTime(row) }];
+  const { protocol, chain, token, current: value, volume24h, marketCap, loggedAt } = row;
+  return [{ metric, protocol, chain, token, value, volume24h, marketCap, at: observedTime(row), loggedAt }];
 }

@@ -105,6 +105,27 @@ describe('the evaluator', () => {
     expect(reasons(evaluator.apply(tvl(12.5, 62)))).toEqual(['first_fire']);
   });
 
+  it('tells nobody of what only stale values say, also once it lasted long enough or the clock brought it about', () => {
+    const evaluator = new Evaluator();
+    evaluator.addRule(rule([above(10)], { forSeconds: 60 }));
+    evaluator.apply(tvl(11, 0, { lag: 4_000 }));
+    expect(evaluator.tick(START + 70 * SECOND)).toEqual([]);
+    expect(reasons(evaluator.apply(tvl(11.5, 71)))).toEqual(['first_fire']);
+  });
+
+  it('needs fresh values of all that a rule is about, not of the last alone', () => {
+    const evaluator = new Evaluator();
+    evaluator.addRule(
+      rule([
+        { ...above(10), chain: 'ethereum' },
+        { ...above(100), chain: 'base' },
+      ]),
+    );
+    evaluator.apply(tvl(11, 0, { lag: 4_000 }));
+    expect(evaluator.apply({ ...tvl(101, 1), chain: 'base' })).toEqual([]);
+    expect(reasons(evaluator.apply(tvl(12, 2)))).toEqual(['first_fire']);
+  });
+
   it('takes an end of a snooze before its time into account at once', () => {
     const evaluator = new Evaluator();
     const snoozed = rule([above(10)], { snoozedUntil: new Date(START + 3_600 * SECOND) });

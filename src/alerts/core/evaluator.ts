@@ -28,19 +28,19 @@ const STALE_AFTER_MS = 3_600_000;
  */
 export class Evaluator {
   private readonly deadBand: DeadBand;
-  private readonly staleAfterMs: number;
-  private readonly market = new Market();
+  private readonly market: Market;
   private readonly rules = new RuleTable();
   private readonly leaves = new LeafTable(this.rules);
   private readonly instances = new InstanceBook(this.rules);
-  private readonly register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
+  private readonly register: RuleRegister;
   private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
   private readonly teller = new Teller(this.rules, this.leaves, this.instances);
   private readonly moved = this.matcher.numberMoved.bind(this.matcher);
 
   constructor({ deadBand = defaultDeadBand, staleAfterMs = STALE_AFTER_MS }: EvaluatorOptions = {}) {
     this.deadBand = deadBand;
-    this.staleAfterMs = staleAfterMs;
+    this.market = new Market(staleAfterMs);
+    this.register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
   }
 
   /** Rules held. */
@@ -128,7 +128,7 @@ export class Evaluator {
     if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
     if (row.type === 'alert') return [];
     const at = row.loggedAt;
-    const isStale = at - row.observedAt > this.staleAfterMs;
+    const isStale = this.market.isStale(row.observedAt, at);
     for (const series of this.market.apply(row, this.moved)) {
       if (!series.repeats.isDue(at)) continue;
       for (const instance of this.teller.dueRepeats(series.repeats, at)) this.matcher.touch(instance);

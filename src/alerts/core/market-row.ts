@@ -27,6 +27,8 @@ export interface HistoryPoint {
   readonly volume24h?: number | null;
   readonly marketCap?: number | null;
   readonly at: number;
+  /** When it was published; where that is not known any more it counts as published when it was observed. */
+  readonly loggedAt?: number | null;
 }
 
 /** Which stored history a rule's windows look back on. Null: every one. */

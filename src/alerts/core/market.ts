@@ -8,6 +8,12 @@ import { ValueHistory } from './value-history.js';
 import { TvlTotal } from './tvl-total.js';
 import { ANY, numberKey, TOTAL, variablesOf, type Measure, type WatchedNumber } from './watched.js';
 
+/** When a value was observed, Unix ms, and whether that was too long before it was published. */
+interface Observed {
+  readonly at: number;
+  readonly isStale: boolean;
+}
+
 const NO_LISTENER: MoveListener = () => undefined;
 
 /** The series of one protocol by chain, that of its total under `TOTAL`. */
@@ -33,26 +39,30 @@ export class Market {
   private readonly numbers = new QuantityNumbers();
   private readonly quantities: (Quantity | undefined)[] = [];
 
+  /** @param staleAfterMs a value observed longer than this before it was published is stale */
+  constructor(private readonly staleAfterMs = Infinity) {}
+
   /** Takes a row of the log in; gives the series it speaks of. */
   apply(row: MarketRow, listener: MoveListener): Series[] {
     const { current } = row;
     if (current === null) return [];
-    const at = observedTime(row);
+    const observed = { at: observedTime(row), isStale: this.isStale(row.observedAt, row.loggedAt) };
     if (row.type === 'tvl_change' || row.type === 'tvl_baseline') {
       if (row.protocol === null || row.chain === null) return [];
-      return this.applyTvl(row.protocol, row.chain, current, at, listener);
+      return this.applyTvl(row.protocol, row.chain, current, observed, listener);
     }
     if ((row.type === 'price_change' || row.type === 'price_baseline') && row.token !== null) {
-      return this.applyPrice(row.token, current, row.volume24h ?? NaN, row.marketCap ?? NaN, at, listener);
+      return this.applyPrice(row.token, current, row.volume24h ?? NaN, row.marketCap ?? NaN, observed, listener);
     }
     return [];
   }
 
   /** Published values from before the evaluator's position, in the order of the log. */
   seed(points: Iterable<HistoryPoint>): void {
-    for (const { metric, protocol, chain, token, value, volume24h, marketCap, at } of points) {
-      if (metric === 'tvl') this.applyTvl(protocol ?? '', chain ?? '', value, at, NO_LISTENER);
-      else this.applyPrice(token ?? '', value, volume24h ?? NaN, marketCap ?? NaN, at, NO_LISTENER);
+    for (const { metric, protocol, chain, token, value, volume24h, marketCap, at: time, loggedAt } of points) {
+      const observed = { at: time, isStale: this.isStale(time, loggedAt ?? time) };
+      if (metric === 'tvl') this.applyTvl(protocol ?? '', chain ?? '', value, observed, NO_LISTENER);
+      else this.applyPrice(token ?? '', value, volume24h ?? NaN, marketCap ?? NaN, observed, NO_LISTENER);
     }
   }
 
@@ -134,13 +144,23 @@ export class Market {
     return true;
   }
 
-  private applyTvl(protocol: string, chain: string, value: number, at: number, listener: MoveListener): Series[] {
+  isStale(observedAt: number, loggedAt: number): boolean {
+    return loggedAt - observedAt > this.staleAfterMs;
+  }
+
+  private applyTvl(
+    protocol: string,
+    chain: string,
+    value: number,
+    observed: Observed,
+    listener: MoveListener,
+  ): Series[] {
     const { series, total } = this.protocol(protocol);
     const ofChain = series.get(chain) ?? this.addTvl(protocol, chain, series);
-    this.update(ofChain, value, at, listener);
+    this.update(ofChain, value, observed, listener);
     if (!total.set(chain, value)) return [ofChain];
     const ofAll = series.get(TOTAL) ?? this.addTvl(protocol, TOTAL, series);
-    this.update(ofAll, total.value, at, listener);
+    this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
   }
 
@@ -149,21 +169,21 @@ export class Market {
     price: number,
     volume24h: number,
     marketCap: number,
-    at: number,
+    observed: Observed,
     listener: MoveListener,
   ): Series[] {
     const ofPrice = this.ofToken('price', token);
     const ofVolume = this.ofToken('volume_24h', token);
     const ofCap = this.ofToken('market_cap', token);
-    this.update(ofPrice, price, at, listener);
-    this.update(ofVolume, volume24h, at, listener);
-    this.update(ofCap, marketCap, at, listener);
+    this.update(ofPrice, price, observed, listener);
+    this.update(ofVolume, volume24h, observed, listener);
+    this.update(ofCap, marketCap, observed, listener);
     return [ofPrice, ofVolume, ofCap];
   }
 
-  private update(series: Series, value: number, at: number, listener: MoveListener): void {
+  private update(series: Series, value: number, { at, isStale }: Observed, listener: MoveListener): void {
     const isFirst = Number.isNaN(series.observedAt);
-    series.update(value, at);
+    series.update(value, at, isStale);
     if (series.keepMs > 0) series.history?.forgetBefore(this.clock - series.keepMs);
     else series.history = undefined;
     const { numbers } = this;

@@ -4,7 +4,7 @@ import { LEVEL, PREVIOUS } from './watched.js';
 
 /** What was published of every series, a row each. Missing numbers are NaN. */
 export class SeriesNumbers {
-  private readonly records = new Records({ floats: 4, ints: 1 });
+  private readonly records = new Records({ floats: 4, ints: 2 });
   readonly value = this.records.float64();
   readonly previous = this.records.float64();
   /** When `previous` and `value` were observed, Unix ms. */
@@ -12,6 +12,8 @@ export class SeriesNumbers {
   readonly observedAt = this.records.float64();
   /** Row of the first quantity derived from it; −1: none. */
   readonly firstQuantity = this.records.int32();
+  /** 1: `value` was observed too long before it was published to tell anybody because of it. */
+  readonly stale = this.records.int32();
   private count = 0;
 
   add(): number {
@@ -19,6 +21,7 @@ export class SeriesNumbers {
     this.records.reserve(row);
     for (const column of [this.value, this.previous, this.previousAt, this.observedAt]) column.set(row, NaN);
     this.firstQuantity.set(row, -1);
+    this.stale.set(row, 0);
     return row;
   }
 }

@@ -50,8 +50,14 @@ export class Series {
     return this.numbers.firstQuantity.get(this.row);
   }
 
-  update(value: number, observedAt: number): void {
+  /** Whether its value was too old already when it was published. */
+  get isStale(): boolean {
+    return this.numbers.stale.get(this.row) !== 0;
+  }
+
+  update(value: number, observedAt: number, isStale: boolean): void {
     const { numbers, row } = this;
+    numbers.stale.set(row, isStale ? 1 : 0);
     numbers.previous.set(row, numbers.value.get(row));
     numbers.previousAt.set(row, numbers.observedAt.get(row));
     numbers.value.set(row, value);

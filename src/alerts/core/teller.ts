@@ -162,7 +162,7 @@ export class Teller {
     table.setPhase(row, 'firing', since);
     table.setTold(row, false);
     table.setBegan(row, true);
-    if (!this.maySpeak(rule, moment)) return;
+    if (!this.maySpeak(row, rule, moment)) return;
     if (moment.at >= this.rules.throttledUntil.get(rule)) this.tell(row, rule, moment);
     else {
       this.rules.suppress(rule);
@@ -171,7 +171,7 @@ export class Teller {
   }
 
   private repeat(row: number, rule: number, moment: Moment): void {
-    if (!this.rules.repeats(rule) || !this.maySpeak(rule, moment)) return;
+    if (!this.rules.repeats(rule) || !this.maySpeak(row, rule, moment)) return;
     if (moment.at >= this.rules.throttledUntil.get(rule)) this.tell(row, rule, moment);
   }
 
@@ -241,8 +241,21 @@ export class Teller {
     return this.rules.isTrue(rule, held);
   }
 
-  private maySpeak(rule: number, { at, isStale }: Moment): boolean {
-    return !isStale && !this.rules.isSpent(rule) && !this.rules.isSnoozed(rule, at);
+  private maySpeak(row: number, rule: number, { at, event, isStale }: Moment): boolean {
+    if (isStale || this.rules.isSpent(rule) || this.rules.isSnoozed(rule, at)) return false;
+    // What the single condition of a rule looks at came with the event.
+    if (event && this.leaves.next.get(this.leaves.first(rule)) < 0) return true;
+    return this.isHeld(rule, this.freshlyHeld(row, rule));
+  }
+
+  /** The conditions that hold now by a value that was not stale when it came, as bits. */
+  private freshlyHeld(row: number, rule: number): number {
+    const key = this.instances.table.key(row);
+    let held = this.instances.heldNow(row);
+    for (let leaf = this.leaves.first(rule); leaf >= 0; leaf = this.leaves.next.get(leaf)) {
+      if (this.leaves.numberScope(leaf)?.quantityOf(key)?.series.isStale) held &= ~this.leaves.bit(leaf);
+    }
+    return held;
   }
 
   private isOver(row: number, rule: number, at: number): boolean {

@@ -15,6 +15,8 @@ interface PointRow {
   seq: number;
   volume24h: number | null;
   marketCap: number | null;
+  /** Null: no longer in the log. */
+  loggedAt: number | null;
 }
 
 /** The present values as of an evaluator's position, and none from behind it. */
@@ -35,10 +37,10 @@ export class HistoryLoader {
   }
 }
 
-function pointOf({ metric, subject, chain, value, at, volume24h, marketCap }: PointRow): HistoryPoint {
+function pointOf({ metric, subject, chain, value, at, loggedAt, volume24h, marketCap }: PointRow): HistoryPoint {
   return metric === 'tvl'
-    ? { metric, protocol: subject, chain, token: null, value, at }
-    : { metric, protocol: null, chain: null, token: subject, volume24h, marketCap, value, at };
+    ? { metric, protocol: subject, chain, token: null, value, at, loggedAt }
+    : { metric, protocol: null, chain: null, token: subject, volume24h, marketCap, value, at, loggedAt };
 }
 
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
@@ -49,7 +51,8 @@ const millis = (column: string): string => `(extract(epoch FROM ${column}) * 100
 const LATEST = `
 SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at, p.seq::float8 AS seq,
        CASE p.seq WHEN v.seq THEN v.volume_24h ELSE e.volume_24h END AS "volume24h",
-       CASE p.seq WHEN v.seq THEN v.market_cap ELSE e.market_cap END AS "marketCap"
+       CASE p.seq WHEN v.seq THEN v.market_cap ELSE e.market_cap END AS "marketCap",
+       ${millis('e.logged_at')} AS "loggedAt"
 FROM metric_series s LEFT JOIN published_values v USING (metric, subject, chain)
 CROSS JOIN LATERAL (
   (SELECT value, at, seq FROM (
@@ -61,7 +64,6 @@ CROSS JOIN LATERAL (
   ORDER BY seq DESC LIMIT 2
 ) p
 LEFT JOIN LATERAL (
-  SELECT l.volume_24h, l.market_cap FROM event_log l
-  WHERE l.seq = p.seq AND s.metric = 'price' AND p.seq IS DISTINCT FROM v.seq LIMIT 1
+  SELECT l.volume_24h, l.market_cap, l.logged_at FROM event_log l WHERE l.seq = p.seq LIMIT 1
 ) e ON true
 ORDER BY p.seq`;

@@ -7,8 +7,8 @@ import { EventLog, type LogEvent } from '../../../src/events/index.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { waitFor } from '../../support/wait-for.js';
 
-/** Value, volume and market capitalisation of a price. */
-type Reading = [number, number | null, number | null];
+/** Value, volume and market capitalisation of a price, and when it was logged. */
+type Reading = [number, number | null, number | null, number];
 
 const START = Date.now() - 3_600_000;
 
@@ -48,11 +48,11 @@ function lastTwo(readings: Iterable<[token: string, Reading]>): Record<string, R
 
 const ofRow = (row: LogEvent): [string, Reading] => [
   row.token ?? '',
-  [row.current ?? NaN, row.volume24h, row.marketCap],
+  [row.current ?? NaN, row.volume24h, row.marketCap, row.loggedAt],
 ];
-const ofPoint = ({ token, value, volume24h, marketCap }: HistoryPoint): [string, Reading] => [
+const ofPoint = ({ token, value, volume24h, marketCap, loggedAt }: HistoryPoint): [string, Reading] => [
   token ?? '',
-  [value, volume24h ?? null, marketCap ?? null],
+  [value, volume24h ?? null, marketCap ?? null, Math.round(loggedAt ?? NaN)],
 ];
 
 describe('the values that an evaluator starts from', () => {
