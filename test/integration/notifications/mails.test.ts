@@ -6,7 +6,7 @@ import { Preferences } from '../../../src/notifications/index.js';
 import { waitFor } from '../../support/wait-for.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 import { MailServer } from '../../support/mail-server.js';
-import { NotificationFixture } from './notification-fixture.js';
+import { ALERT, NotificationFixture } from './notification-fixture.js';
 
 const PASSWORD = 'hunter2-smtp-password';
 let fixture: NotificationFixture;
@@ -138,6 +138,15 @@ describe('mails', () => {
     expect(json.attemptLog).toMatchObject([{ outcome: 'rejected', statusCode: 550 }]);
     mails.refuse = () => undefined;
     await fixture.untilHeld(await fixture.send('email', target), 'bounced');
+  });
+
+  it('tell of a token as well as of a protocol', async () => {
+    const target = await confirmed('tess@example.com');
+    const data = { ...ALERT, token: 'coingecko:bitcoin', metric: 'price', message: 'price of coingecko:bitcoin is 1.' };
+    await fixture.until(await fixture.send('email', target, { data, template: 'price_change' }), 'delivered');
+    const [, mail] = await mails.to(target, 2);
+    expect(mail!.mail.subject).toBe('Alert: price of coingecko:bitcoin');
+    expect(mail!.mail.text).toContain('price of coingecko:bitcoin is 1.');
   });
 
   it('over the daily number leave together in one', async () => {

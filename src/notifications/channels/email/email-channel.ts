@@ -71,10 +71,14 @@ export class EmailChannel extends NotificationChannel {
     { userId, template, type, data, targetId }: ClaimedDelivery,
     unsubscribe: string,
   ): Promise<RenderedMessage> {
+    // By its type: alerts have a token as well, the one whose price they tell.
+    if (type === 'target.confirm') {
+      const sealed = 'token' in data ? String(data.token) : '';
+      const confirm = this.links.confirm(this.box.open(sealed, confirmContext(targetId)));
+      return this.templates.render({ userId, template, type, data: {}, links: { confirm } });
+    }
     const links: Record<string, string> = unsubscribe === '' ? {} : { unsubscribe };
-    if ('token' in data)
-      links['confirm'] = this.links.confirm(this.box.open(String(data.token), confirmContext(targetId)));
-    return this.templates.render({ userId, template, type, data: 'token' in data ? {} : data, links });
+    return this.templates.render({ userId, template, type, data, links });
   }
 }
 
