@@ -50,19 +50,21 @@ export class DeliveryClaims {
       await tx.query('SET LOCAL synchronous_commit = off');
       const { rows } = await tx.query<CandidateRow>(CANDIDATES, [ids]);
       const now = this.clock.now();
-      const digests = await this.digestMembers(tx, rows);
-      const decisions = decide([...rows, ...digests], this.limits, lane, now);
+      const asked = decide(rows, this.limits, lane, now);
+      const members = await this.digestMembers(tx, asked);
+      const decisions = [...asked, ...decide(members, this.limits, lane, now)];
       await this.takeProbes(tx, decisions, now);
       await this.store(tx, decisions, now);
       return answers(ids, decisions, now);
     });
   }
 
-  /** The other messages that are due in the digests of these. */
-  private async digestMembers(tx: PoolClient, rows: readonly CandidateRow[]): Promise<CandidateRow[]> {
-    const targets = rows.filter((row) => row.digest && row.target_id).map((row) => row.target_id);
+  /** The other messages that are due in the digests that leave: those of one that does not leave have nobody to send them. */
+  private async digestMembers(tx: PoolClient, asked: readonly Decision[]): Promise<CandidateRow[]> {
+    const leaving = asked.filter(({ row, admission }) => row.digest && admission.action === 'send');
+    const targets = leaving.map(({ row }) => row.target_id);
     if (targets.length === 0) return [];
-    const known = rows.map((row) => row.id);
+    const known = asked.map(({ row }) => row.id);
     return (await tx.query<CandidateRow>(MEMBERS, [targets, known, DIGEST_MEMBERS])).rows;
   }
 
@@ -144,7 +146,7 @@ function change(row: CandidateRow, admission: Admission): RowChange | undefined 
   return { id, channel, state: row.state, reason: admission.reason, until, digest, finished: false };
 }
 
-/** Digests leave as one claim with members; each id gets its answer. */
+/** Digests leave as one claim with members; each id gets its answer. Two jobs may ask for one delivery: the first gets it. */
 function answers(ids: readonly string[], decisions: readonly Decision[], now: number): Claim[] {
   const leads = new Map<string, string>();
   const members = new Map<string, ClaimedDelivery[]>();
@@ -157,6 +159,7 @@ function answers(ids: readonly string[], decisions: readonly Decision[], now: nu
   const byId = new Map(decisions.map((decision) => [decision.row.id, decision]));
   return ids.map((id) => {
     const { row, admission } = byId.get(id) ?? {};
+    byId.delete(id);
     if (row === undefined || admission === undefined) return 'done';
     if (admission.action === 'defer' && admission.slow) return 'slow';
     if (admission.action !== 'send') return 'done';
