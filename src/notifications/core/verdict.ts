@@ -9,16 +9,20 @@ export interface Verdict {
   reason: string | null;
 }
 
-/** What an attempt's outcome means for its delivery. `tries` counts this attempt; times are Unix milliseconds. */
+/**
+ * What an attempt's outcome means for its delivery. `tries` counts this attempt; times are Unix milliseconds; `random` is that
+ * of the retry's jitter.
+ */
 export function verdict(
   { channel, tries, expiresAt }: { channel: Channel; tries: number; expiresAt: number },
   outcome: Outcome,
   now: number,
+  random?: () => number,
 ): Verdict {
   if (outcome.result === 'delivered') return { state: 'delivered', nextAttemptAt: null, reason: null };
   const reason = outcome.detail ?? 'failed';
   if (outcome.result === 'rejected') return { state: 'dead', nextAttemptAt: null, reason };
-  const wait = retryWait(channel, tries, outcome.retryAfterMs);
+  const wait = retryWait(channel, tries, outcome.retryAfterMs, random);
   if (wait === undefined) return { state: 'dead', nextAttemptAt: null, reason };
   if (now + wait >= expiresAt) return { state: 'expired', nextAttemptAt: null, reason };
   return { state: 'retrying', nextAttemptAt: now + wait, reason };

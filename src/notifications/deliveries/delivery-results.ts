@@ -35,13 +35,14 @@ export class DeliveryResults {
 
   private async recordAll(results: readonly AttemptResult[]): Promise<void[]> {
     const now = this.clock.now();
-    const all = results.flatMap((result) => [
-      result,
-      ...result.delivery.members.map((delivery) => ({ ...result, delivery })),
-    ]);
+    const attempts = results.flatMap((result) => withMembers(result).map(attemptRow));
+    const rows = results.flatMap((result) => {
+      // What left in one mail comes back in one.
+      const chance = Math.random();
+      return withMembers(result).map((each) => resultRow(each, now, () => chance));
+    });
     const finished = await this.database.transaction(async (tx) => {
-      await tx.query(INSERT_ATTEMPTS, [JSON.stringify(all.map(attemptRow))]);
-      const rows = all.map((result) => resultRow(result, now));
+      await tx.query(INSERT_ATTEMPTS, [JSON.stringify(attempts)]);
       const { rows: changed } = await tx.query<Finished>(STORE, [JSON.stringify(rows)]);
       await this.health.note(tx, results, now);
       return changed;
@@ -77,6 +78,10 @@ interface Finished {
   seconds: number;
 }
 
+function withMembers(result: AttemptResult): AttemptResult[] {
+  return [result, ...result.delivery.members.map((delivery) => ({ ...result, delivery }))];
+}
+
 function attemptRow({ delivery, outcome, durationMs }: AttemptResult): object {
   return {
     delivery_id: delivery.id,
@@ -91,9 +96,10 @@ function attemptRow({ delivery, outcome, durationMs }: AttemptResult): object {
   };
 }
 
-function resultRow({ delivery, outcome }: AttemptResult, now: number): object {
+function resultRow({ delivery, outcome }: AttemptResult, now: number, random: () => number): object {
   const { channel, tries, expiresAt } = delivery;
-  const { state, nextAttemptAt, reason } = verdict({ channel, tries, expiresAt: expiresAt.getTime() }, outcome, now);
+  const life = { channel, tries, expiresAt: expiresAt.getTime() };
+  const { state, nextAttemptAt, reason } = verdict(life, outcome, now, random);
   return {
     id: delivery.id,
     attempt: delivery.attempt,

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Channels } from '../../../src/notifications/channels/channels.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
+import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
 import { NotificationFixture } from './notification-fixture.js';
 
 let fixture: NotificationFixture;
@@ -41,5 +43,41 @@ describe('a claim', () => {
     expect(await fixture.row(late)).toMatchObject({ state: 'expired' });
     expect(await fixture.row(first)).toMatchObject({ state: 'pending', attempts: 0 });
     expect(await claim(first)).toMatchObject({ id: first, members: [{ id: second }] });
+  });
+
+  it('of a digest is the same mail, whichever of its messages was asked for', async () => {
+    const target = await fixture.claim('email', 'again@example.com');
+    const ids = await recorded(target, 3, true);
+    const messageIds: string[] = [];
+    for (const asked of ids) {
+      const claimed = await claim(asked);
+      if (typeof claimed === 'string') throw new Error(`${asked}: ${claimed}`);
+      await fixture.app.nest.get(Channels).of('email').send(claimed);
+      const mail = readFileSync(join(directory, 'mail', `${asked}.eml`), 'utf8');
+      messageIds.push(/^Message-ID: (.*)$/im.exec(mail)?.[1] ?? 'none');
+      for (const id of ids) await change(id, `state = 'retrying', next_attempt_at = now()`);
+    }
+    expect(new Set(messageIds).size).toBe(1);
+    await change(ids[2] ?? '', `state = 'delivered'`);
+    const fewer = await claim(ids[0] ?? '');
+    if (typeof fewer === 'string') throw new Error(fewer);
+    await fixture.app.nest.get(Channels).of('email').send(fewer);
+    // Another mail: a mailbox must not take it for the one with three.
+    expect(readFileSync(join(directory, 'mail', `${ids[0]}.eml`), 'utf8')).not.toContain(messageIds[0]);
+  });
+});
+
+describe('a failed attempt', () => {
+  it('of a digest is repeated by all of it at once', async () => {
+    const target = await fixture.claim('email', 'together@example.com');
+    const ids = await recorded(target, 5, true);
+    const delivery = await claim(ids[0] ?? '');
+    if (typeof delivery === 'string') throw new Error(delivery);
+    await fixture.app.nest.get(DeliveryResults).record({ delivery, outcome: { result: 'failed' }, durationMs: 1 });
+    const { rows } = await fixture.app.db.pool.query(
+      'SELECT state, count(*)::int AS messages FROM deliveries WHERE id = ANY($1) GROUP BY state, next_attempt_at',
+      [ids],
+    );
+    expect(rows).toEqual([{ state: 'retrying', messages: 5 }]);
   });
 });

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { sha256 } from '../../core/ids.js';
 import type { Outcome } from '../../core/outcome.js';
 import { safeReason } from '../../core/safe-reason.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
@@ -43,8 +44,7 @@ export class EmailChannel extends NotificationChannel {
         from: this.from,
         to: { name: '', address: delivery.target },
         ...content,
-        // The same in every attempt, so that a mailbox can tell a repetition.
-        messageId: `<${delivery.id}@${this.domain}>`,
+        messageId: `<${mailId(delivery)}@${this.domain}>`,
         headers: {
           'X-Delivery-Id': delivery.id,
           'Auto-Submitted': 'auto-generated',
@@ -82,7 +82,17 @@ export class EmailChannel extends NotificationChannel {
   }
 }
 
-/** 5xx is for good, and of the recipient it is the address's fault. A refused login is ours, and may pass. */
+/**
+ * The same in every attempt, so that a mailbox can tell a repetition: of a digest, whichever of its messages leads. A digest
+ * that has grown since is another mail, or a mailbox would keep what is new in it from its reader.
+ */
+function mailId({ id, members }: ClaimedDelivery): string {
+  if (members.length === 0) return id;
+  const ids = [id, ...members.map((member) => member.id)].sort();
+  return sha256(ids.join()).toString('hex');
+}
+
+/** 5xx is for good, and to the recipient it is the address's fault. A refused login is ours, and may pass. */
 function mailFailure(error: unknown): Outcome {
   const { responseCode, command, code } = error as { responseCode?: number; command?: string; code?: string };
   const detail = safeReason(error);
