@@ -86,7 +86,8 @@ function attemptRow({ delivery, outcome, durationMs }: AttemptResult): object {
   return {
     delivery_id: delivery.id,
     n: delivery.attempt,
-    trigger: delivery.type === 'test' ? 'test' : delivery.attempt > delivery.tries ? 'manual' : 'auto',
+    tries: delivery.tries,
+    trigger: delivery.type === 'test' ? 'test' : 'auto',
     started_at: new Date(delivery.startedAt),
     duration_ms: Math.max(0, Math.round(durationMs)),
     outcome: outcome.result,
@@ -114,11 +115,16 @@ function storable(text: string | undefined, longest: number): string | null {
   return text === undefined ? null : text.replaceAll('\0', '').slice(0, longest).toWellFormed();
 }
 
+/** Interrupted attempts are no tries; what else is beyond the tries came before somebody asked for it again. */
 const INSERT_ATTEMPTS = `
   INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome, status_code, detail,
     response_head)
-  SELECT * FROM jsonb_to_recordset($1::jsonb) AS a(delivery_id uuid, n integer, trigger text, started_at timestamptz,
-    duration_ms integer, outcome text, status_code integer, detail text, response_head text)
+  SELECT delivery_id, n,
+    CASE WHEN trigger = 'auto' AND n > tries AND n > tries + (SELECT count(*) FROM delivery_attempts i
+      WHERE i.delivery_id = a.delivery_id AND i.outcome = 'interrupted') THEN 'manual' ELSE trigger END,
+    started_at, duration_ms, outcome, status_code, detail, response_head
+  FROM jsonb_to_recordset($1::jsonb) AS a(delivery_id uuid, n integer, tries integer, trigger text,
+    started_at timestamptz, duration_ms integer, outcome text, status_code integer, detail text, response_head text)
   ON CONFLICT DO NOTHING`;
 
 /**

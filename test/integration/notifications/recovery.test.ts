@@ -41,12 +41,13 @@ describe('a process that starts', () => {
     const after = await NotificationFixture.start({ VERIFY_TARGETS: 'false' }, db);
     await after.until(sending, 'delivered');
     await after.until(queued, 'delivered');
-    const { rows } = await db.pool.query('SELECT n, outcome FROM delivery_attempts WHERE delivery_id = $1 ORDER BY n', [
-      sending,
-    ]);
+    const { rows } = await db.pool.query(
+      'SELECT n, outcome, trigger FROM delivery_attempts WHERE delivery_id = $1 ORDER BY n',
+      [sending],
+    );
     expect(rows).toEqual([
-      { n: 1, outcome: 'interrupted' },
-      { n: 2, outcome: 'delivered' },
+      { n: 1, outcome: 'interrupted', trigger: 'auto' },
+      { n: 2, outcome: 'delivered', trigger: 'auto' },
     ]);
     await waitFor(async () => (await after.row(old)) === undefined, { what: 'the old one forgotten' });
     await after.close();
