@@ -129,7 +129,8 @@ const INSERT_ATTEMPTS = `
 
 /**
  * Only while the attempt is the delivery's current one: a worker that was thought dead must not undo what its successor
- * found. What would be retried gives way to a newer message about the same thing.
+ * found. What would be retried gives way to a newer message about the same thing, also to one that arrived while this one
+ * was on its way: the last that a receiver hears is the present.
  */
 const STORE = `
   UPDATE deliveries d SET state = CASE WHEN newer.id IS NOT NULL THEN 'superseded' ELSE r.state END,
@@ -139,10 +140,12 @@ const STORE = `
     finished_at = CASE WHEN r.state <> 'retrying' OR newer.id IS NOT NULL THEN clock_timestamp() END
   FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, attempt integer, state text, reason text,
       next_attempt_at timestamptz)
-    LEFT JOIN LATERAL (SELECT n.id FROM deliveries o JOIN deliveries n ON n.target_id = o.target_id
-        AND n.collapse_key = o.collapse_key AND n.position > o.position
+    LEFT JOIN LATERAL (SELECT n.id FROM deliveries o CROSS JOIN LATERAL (
+        SELECT id, position FROM deliveries WHERE target_id = o.target_id AND collapse_key = o.collapse_key
+          AND position > o.position AND state IN ('pending', 'sending', 'retrying')
+        UNION ALL SELECT id, position FROM deliveries WHERE target_id = o.target_id AND collapse_key = o.collapse_key
+          AND position > o.position AND state = 'delivered' AND started_at > o.started_at - interval '2 minutes') n
       WHERE r.state = 'retrying' AND o.id = r.id AND NOT o.digest AND o.type <> 'test'
-        AND n.state IN ('pending', 'sending', 'retrying')
       ORDER BY n.position DESC LIMIT 1) newer ON true
   WHERE d.id = r.id AND d.state = 'sending' AND d.attempts = r.attempt
   RETURNING d.channel, d.state, extract(epoch FROM clock_timestamp() - d.created_at)::float8 AS seconds`;

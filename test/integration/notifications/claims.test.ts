@@ -68,6 +68,18 @@ describe('a claim', () => {
 });
 
 describe('a failed attempt', () => {
+  it('is not repeated when a newer message about the same thing arrived meanwhile', async () => {
+    const target = await fixture.claim('email', 'news@example.com');
+    const message = { channel: 'email' as const, target, collapseKey: 'rule:instance' };
+    const [old = ''] = await fixture.record([message]);
+    const delivery = await claim(old);
+    if (typeof delivery === 'string') throw new Error(delivery);
+    const newer = await fixture.send('email', target, message);
+    await fixture.until(newer, 'delivered');
+    await fixture.app.nest.get(DeliveryResults).record({ delivery, outcome: { result: 'failed' }, durationMs: 1 });
+    expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
+  });
+
   it('of a digest is repeated by all of it at once', async () => {
     const target = await fixture.claim('email', 'together@example.com');
     const ids = await recorded(target, 5, true);
