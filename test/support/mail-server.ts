@@ -15,6 +15,10 @@ export interface ReceivedMail {
 export class MailServer {
   readonly received: ReceivedMail[] = [];
   refuse: (to: string) => { code: number; text: string } | undefined = () => undefined;
+  /** What every sender is answered with; undefined: welcome. */
+  refuseSender: { code: number; text: string } | undefined;
+  /** Waits so long before each answer about a sender, a recipient and a mail. */
+  slowMs = 0;
   /** User and password that clients must show, where one is asked for. */
   credentials: { user: string; password: string } | undefined;
 
@@ -31,16 +35,24 @@ export class MailServer {
         if (username === user && password === right) callback(null, { user: username });
         else callback(Object.assign(new Error(`Invalid login for ${username}`), { responseCode: 535 }));
       },
+      onMailFrom: (_address, _session, callback) => {
+        const refused = self?.refuseSender;
+        const answer = refused && Object.assign(new Error(refused.text), { responseCode: refused.code });
+        setTimeout(() => callback(answer), self?.slowMs);
+      },
       onRcptTo: ({ address }, _session, callback) => {
         const refused = self?.refuse(address);
-        callback(refused && Object.assign(new Error(refused.text), { responseCode: refused.code }));
+        const answer = refused && Object.assign(new Error(refused.text), { responseCode: refused.code });
+        setTimeout(() => callback(answer), self?.slowMs);
       },
       onData: (stream, session, callback) => {
         const chunks: Buffer[] = [];
         stream.on('data', (chunk: Buffer) => chunks.push(chunk));
         stream.on('end', () => {
           const raw = Buffer.concat(chunks).toString();
-          void self?.take(raw, session.envelope.rcptTo[0]?.address ?? '', callback);
+          setTimeout(() => {
+            void self?.take(raw, session.envelope.rcptTo[0]?.address ?? '', callback);
+          }, self?.slowMs);
         });
       },
     });

@@ -35,6 +35,8 @@ afterAll(async () => {
 beforeEach(() => {
   mails.refuse = () => undefined;
 });
+  mails.refuseSender = undefined;
+  mails.slowMs = 0;
 
 /** The path of a link in a mail, as this server knows it. */
 const path = (text: string, kind: string): string =>
@@ -141,6 +143,33 @@ describe('mails', () => {
   });
 
   it('tell of a token as well as of a protocol', async () => {
+  it('whose sender is refused say nothing about the address they were for', async () => {
+    const target = await confirmed('gina@example.com');
+    mails.refuseSender = { code: 550, text: 'you may not send as this sender' };
+    const dead = await fixture.until(await fixture.send('email', target), 'dead');
+    expect(dead.reason).toContain('you may not send');
+    mails.refuseSender = undefined;
+    await fixture.until(await fixture.send('email', target), 'delivered');
+  });
+
+  it('tell of a token as well as of a protocol', async () => {
+  it('whose sender is refused say nothing about the address they were for', async () => {
+    const target = await confirmed('gina@example.com');
+    mails.refuseSender = { code: 550, text: 'you may not send as this sender' };
+    const dead = await fixture.until(await fixture.send('email', target), 'dead');
+    expect(dead.reason).toContain('you may not send');
+    mails.refuseSender = undefined;
+    await fixture.until(await fixture.send('email', target), 'delivered');
+  });
+
+  it('that a mail server takes too long over are given up before another worker takes them over', async () => {
+    const transport = fixture.app.nest.get(MailTransport);
+    const mail = { from: 'alerts@defi.example', to: 'slow@example.com', subject: 's', text: 't' };
+    mails.slowMs = 300;
+    await expect(transport.send('slow', mail, 500)).rejects.toMatchObject({ code: 'EABORT' });
+    await expect(transport.send('slow', mail, 5_000)).resolves.toContain('OK');
+  });
+
     const target = await confirmed('tess@example.com');
     const data = { ...ALERT, token: 'coingecko:bitcoin', metric: 'price', message: 'price of coingecko:bitcoin is 1.' };
     await fixture.until(await fixture.send('email', target, { data, template: 'price_change' }), 'delivered');

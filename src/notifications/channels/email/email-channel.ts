@@ -102,6 +102,7 @@ function mailFailure(error: unknown): Outcome {
   return {
     result: 'rejected',
     ...known,
-    ...(command === 'RCPT TO' || code === 'EENVELOPE' ? { bounced: detail } : {}),
+    // A refused sender has the same code, and says nothing about the address.
+    ...(command === 'RCPT TO' ? { bounced: detail } : {}),
   };
 }
