@@ -95,7 +95,7 @@ function mailId({ id, members }: ClaimedDelivery): string {
 /** 5xx is for good, and to the recipient it is the address's fault. A refused login is ours, and may pass. */
 function mailFailure(error: unknown): Outcome {
   const { responseCode, command, code } = error as { responseCode?: number; command?: string; code?: string };
-  const detail = safeReason(error);
+  const detail = code === 'EABORT' ? 'the mail server took too long' : safeReason(error);
   const known = { detail, ...(responseCode === undefined ? {} : { statusCode: responseCode }) };
   const permanent = responseCode !== undefined && responseCode >= 500 && code !== 'EAUTH';
   if (!permanent) return { result: 'failed', ...known };

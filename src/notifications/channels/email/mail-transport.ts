@@ -6,6 +6,8 @@ import { Settings } from '../../../platform/settings/settings.js';
 
 const CONNECTIONS = 8;
 const PATIENCE_MS = 10_000;
+/** For a mail with all its commands: a server that is slow at each would else outlast the delivery's lease, again and again. */
+const MAIL_MS = 30_000;
 
 /** Sends a mail, or keeps it as a file where there is no mail server; says which. */
 @Injectable()
@@ -19,9 +21,11 @@ export class MailTransport implements OnApplicationShutdown {
     this.server = settings.smtpUrl === undefined ? undefined : smtp(settings.smtpUrl);
   }
 
-  /** Resolves with what the server said, or with the file's name. */
-  async send(id: string, mail: SendMailOptions): Promise<string> {
-    if (this.server !== undefined) return (await this.server.sendMail(mail)).response;
+  /** Resolves with what the server said, or with the file's name; gives up after `patienceMs`. */
+  async send(id: string, mail: SendMailOptions, patienceMs = MAIL_MS): Promise<string> {
+    if (this.server !== undefined) {
+      return (await this.server.sendMail({ ...mail, signal: AbortSignal.timeout(patienceMs) })).response;
+    }
     const { message } = await this.composer.sendMail(mail);
     await mkdir(this.directory, { recursive: true });
     const file = `${id}.eml`;
