@@ -28,6 +28,8 @@ const FEWEST_CALLS = 10;
 const FAILED_SHARE = 0.5;
 const FIRST_PAUSE_MS = 30_000;
 const LONGEST_PAUSE_MS = 3_600_000;
+/** A probe of a half-open endpoint keeps others off for longer than it can take, and for less than any pause. */
+export const PROBE_LEASE_MS = 20_000;
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
@@ -36,9 +38,12 @@ export function breakerState({ openUntil }: Pick<Health, 'openUntil'>, now: numb
   return openUntil > now ? 'open' : 'half-open';
 }
 
-/** The state after an attempt: opens at 5 failures in a row or half of at least 10 within 5 minutes. */
-export function afterAttempt(health: Health, ok: boolean, now: number): Health {
-  return ok ? afterSuccess(health, now) : afterFailure(health, now);
+/**
+ * The state after an attempt that began at `startedAt`: opens at 5 failures in a row or half of at least 10 within 5 minutes,
+ * for longer after each probe that fails.
+ */
+export function afterAttempt(health: Health, ok: boolean, now: number, startedAt: number = now): Health {
+  return ok ? afterSuccess(health, now) : afterFailure(health, now, startedAt);
 }
 
 function afterSuccess(health: Health, now: number): Health {
@@ -47,7 +52,7 @@ function afterSuccess(health: Health, now: number): Health {
   return { ...health, failures: 0, firstFailureAt: null, windowCalls: health.windowCalls + 1 };
 }
 
-function afterFailure(health: Health, now: number): Health {
+function afterFailure(health: Health, now: number, startedAt: number): Health {
   const fresh = health.windowStartedAt === null || now - health.windowStartedAt >= WINDOW_MS;
   const next = {
     ...health,
@@ -61,7 +66,9 @@ function afterFailure(health: Health, now: number): Health {
     health.openUntil !== null ||
     next.failures >= FAILURES_IN_A_ROW ||
     (next.windowCalls >= FEWEST_CALLS && next.windowFailures >= next.windowCalls * FAILED_SHARE);
-  if (!opens) return next;
+  // What was on its way when the endpoint got its pause fails with the rest: dozens of them are still one outage.
+  const knownAlready = health.openUntil !== null && startedAt < health.openUntil - PROBE_LEASE_MS;
+  if (!opens || knownAlready) return next;
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(health.trips, 20), LONGEST_PAUSE_MS);
   return { ...next, openUntil: now + pause, trips: health.trips + 1 };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { admit, type Candidate } from './admission.js';
-import { afterAttempt, breakerState, HEALTHY } from './breaker.js';
+import { afterAttempt, breakerState, HEALTHY, PROBE_LEASE_MS } from './breaker.js';
 import { parseRetryAfter, retryWait } from './retry-schedule.js';
 import { verdict } from './verdict.js';
 
@@ -73,6 +73,19 @@ describe('the breaker of an endpoint', () => {
       pauses.push((health.openUntil ?? 0) - now);
     }
     expect(pauses).toEqual([60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600].map((seconds) => seconds * 1_000));
+  });
+
+  it('takes failures of attempts that left before it opened for what it knows already', () => {
+    const open = fail(5, HEALTHY, 10_000);
+    const stragglers = Array.from({ length: 95 }).reduce<typeof HEALTHY>(
+      (health) => afterAttempt(health, false, 12_000, 9_000),
+      open,
+    );
+    expect(stragglers).toMatchObject({ openUntil: 40_000, trips: 1, failures: 100 });
+    // A probe keeps others off; what left before does not end its turn, its own failure does.
+    const probing = { ...stragglers, openUntil: 40_000 + PROBE_LEASE_MS };
+    expect(afterAttempt(probing, false, 41_000, 9_500)).toMatchObject({ openUntil: 60_000, trips: 1 });
+    expect(afterAttempt(probing, false, 45_000, 40_000)).toMatchObject({ openUntil: 105_000, trips: 2 });
   });
 
   it('closes with the first success', () => {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
+import { PROBE_LEASE_MS } from '../core/breaker.js';
 import { admit, type Admission, type DeliveryLimits } from '../core/admission.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
@@ -11,8 +12,6 @@ import type { Lane } from './lanes.js';
 
 /** Longer than the slowest attempt (a mail, 30 s) with everything around it: then whoever was sending it is dead. */
 export const SENDING_LEASE_MS = 60_000;
-/** A probe of a half-open endpoint keeps others off for longer than it can take. */
-const PROBE_LEASE_MS = 20_000;
 const MOST_AT_ONCE = 250;
 /** Mails of one digest. What is beyond leaves in the next one. */
 const DIGEST_MEMBERS = 200;

@@ -62,7 +62,10 @@ export class TargetHealth {
     );
     for (const row of rows) {
       const own = attempts.filter(({ delivery }) => delivery.targetId === row.id);
-      const health = own.reduce((h, { outcome }) => afterAttempt(h, outcome.result === 'delivered', now), fromRow(row));
+      const health = own.reduce(
+        (h, { outcome, delivery }) => afterAttempt(h, outcome.result === 'delivered', now, delivery.startedAt),
+        fromRow(row),
+      );
       await this.store(tx, row, health, own, now);
     }
   }

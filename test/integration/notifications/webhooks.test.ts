@@ -168,6 +168,22 @@ describe('webhooks', () => {
     expect(rows).toEqual([{ failures: 0, breaker_open_until: null }]);
   });
 
+  it('that fail together are one outage: the endpoint gets half a minute, not an hour', async () => {
+    const target = await endpoint();
+    receiver.answer = () => ({ status: 500 });
+    const ids = await fixture.sendAll(Array.from({ length: 40 }, () => ({ channel: 'webhook' as const, target })));
+    for (const id of ids) {
+      await waitFor(async () => (await fixture.row(id)).reason !== null && (await fixture.row(id)).state !== 'sending');
+    }
+    const { rows } = await fixture.app.db.pool.query(
+      `SELECT failures, breaker_trips, breaker_open_until < now() + interval '31 seconds' AS soon
+       FROM notification_targets WHERE target = $1`,
+      [target],
+    );
+    expect(rows).toEqual([{ failures: expect.any(Number), breaker_trips: 1, soon: true }]);
+    expect(rows[0].failures).toBeGreaterThan(5);
+  });
+
   it('take the shapes of Slack and Discord', async () => {
     const target = await endpoint();
     for (const format of ['slack', 'discord'] as const) {
