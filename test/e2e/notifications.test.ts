@@ -211,6 +211,7 @@ describe('templates', () => {
       'a text that is replaced by itself',
       '{% assign a = "aaaaaaaaaaaaaaaa" %}{% for i in (1..9) %}{% assign a = a | replace: "a", a %}{% endfor %}',
     ],
+    ['a search that begins anew for each', '{% assign a = (1..99999) %}{{ a | find_exp: "x", "a contains -1" }}'],
     ['a loop bomb', '{% for a in (1..99999) %}{% for b in (1..99999) %}{{ a }}{% endfor %}{% endfor %}'],
   ])('refuse %s', async (_, text) => {
     const { status, json } = await fixture.call(ann, 'PUT', '/templates/bad', { subject: 's', text });

@@ -1,3 +1,4 @@
+import { createContext, Script } from 'node:vm';
 import { Liquid } from 'liquidjs';
 import type { RenderedMessage } from './templates.js';
 
@@ -11,6 +12,8 @@ export interface TemplateSource {
 /** Of a source, in characters. */
 export const LONGEST_TEMPLATE = 8_192;
 const RENDER_MS = 100;
+/** For subject, text and HTML together, whatever they are busy with. */
+const INTERRUPTED_MS = 300;
 const MOST_ALLOCATED = 2_000_000;
 const LONGEST_SUBJECT = 200;
 const LONGEST_BODY = 100_000;
@@ -20,19 +23,40 @@ const LONGEST_BODY = 100_000;
  * write templates, so they are as hostile as any input.
  */
 export class TemplateEngine {
-  private readonly plain = engine(false);
-  private readonly escaping = engine(true);
+  private readonly own = { plain: engine(false, Infinity), escaping: engine(true, Infinity) };
+  private readonly foreign = { plain: engine(false, RENDER_MS), escaping: engine(true, RENDER_MS) };
+  private readonly context = createContext();
 
-  /** Throws the template's fault, with its line. */
+  /** For the product's own templates: they need no watching, and a busy machine must not make them fail. */
   render(source: TemplateSource, values: object): RenderedMessage {
-    const subject = oneLine(this.plain.parseAndRenderSync(source.subject, values));
-    const text = cut(this.plain.parseAndRenderSync(source.text, values));
-    const html = source.html === '' ? '' : cut(this.escaping.parseAndRenderSync(source.html, values));
-    return { subject: subject.slice(0, LONGEST_SUBJECT), text, html };
+    return rendered(this.own, source, values);
+  }
+
+  /** For what users wrote. Throws the template's fault, with its line. */
+  renderForeign(source: TemplateSource, values: object): RenderedMessage {
+    const result: RenderedMessage = { subject: '', text: '', html: '' };
+    // Liquid looks at the clock between tags only, and a single expression may take minutes: that is ended from outside.
+    this.context['work'] = (): void => void Object.assign(result, rendered(this.foreign, source, values));
+    WORK.runInContext(this.context, { timeout: INTERRUPTED_MS });
+    return result;
   }
 }
 
-function engine(escapes: boolean): Liquid {
+interface Engines {
+  plain: Liquid;
+  escaping: Liquid;
+}
+
+const WORK = new Script('work()');
+
+function rendered({ plain, escaping }: Engines, source: TemplateSource, values: object): RenderedMessage {
+  const subject = oneLine(plain.parseAndRenderSync(source.subject, values));
+  const text = cut(plain.parseAndRenderSync(source.text, values));
+  const html = source.html === '' ? '' : cut(escaping.parseAndRenderSync(source.html, values));
+  return { subject: subject.slice(0, LONGEST_SUBJECT), text, html };
+}
+
+function engine(escapes: boolean, renderLimit: number): Liquid {
   const liquid = new Liquid({
     ...(escapes ? { outputEscape: 'escape' as const } : {}),
     ownPropertyOnly: true,
@@ -41,7 +65,7 @@ function engine(escapes: boolean): Liquid {
     templates: {},
     cache: false,
     parseLimit: LONGEST_TEMPLATE,
-    renderLimit: RENDER_MS,
+    renderLimit,
     memoryLimit: MOST_ALLOCATED,
   });
   liquid.registerFilter('percent', (value: unknown) => (typeof value === 'number' ? `${round(value * 100)} %` : ''));

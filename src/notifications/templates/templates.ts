@@ -58,7 +58,7 @@ export class Templates {
     if (isSystem(type)) return this.engine.render(SYSTEM_TEMPLATES[type], values);
     const source = template === null ? undefined : await this.source(userId, template);
     try {
-      if (source !== undefined) return this.engine.render(source, values);
+      if (source !== undefined) return this.engine.renderForeign(source, values);
     } catch {
       // Falls through to the default.
     }
@@ -78,7 +78,10 @@ export class Templates {
   /** Throws `invalid_request` for a source that cannot be rendered. */
   check(source: TemplateSource, values: object = EXAMPLE_ALERT): RenderedMessage {
     try {
-      return this.engine.render(source, { ...values, links: { unsubscribe: 'https://example.com/unsubscribe' } });
+      return this.engine.renderForeign(source, {
+        ...values,
+        links: { unsubscribe: 'https://example.com/unsubscribe' },
+      });
     } catch (error) {
       const detail = error instanceof Error ? error.message.split('\n')[0] : String(error);
       const limit = `Templates have up to ${LONGEST_TEMPLATE} characters and little time to render.`;

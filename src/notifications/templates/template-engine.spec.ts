@@ -1,0 +1,33 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BUILT_IN, EXAMPLE_ALERT } from './built-in.js';
+import { TemplateEngine, type TemplateSource } from './template-engine.js';
+
+const engine = new TemplateEngine();
+const source = (text: string): TemplateSource => ({ subject: 's', text, html: '' });
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('the template engine', () => {
+  it.each([
+    ['a filter that compares each with all', '{% assign a = (1..99999) %}{{ a | where_exp: "x", "a contains -1" }}'],
+    [
+      'one condition',
+      `{% assign a = (1..200000) %}{% if ${Array(300).fill('a contains -1').join(' or ')} %}x{% endif %}`,
+    ],
+  ])('ends what users let run for long: %s', (_, text) => {
+    const begun = performance.now();
+    expect(() => engine.renderForeign(source(text), {})).toThrow(/timed out|limit exceeded/);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(engine.renderForeign(source('{{ a }}'), { a: 1 })).toEqual({ subject: 's', text: '1', html: '' });
+  });
+
+  it('renders its own templates on the busiest machine', () => {
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 1_000));
+    const [own] = Object.values(BUILT_IN);
+    expect(own && engine.render(own, EXAMPLE_ALERT).subject).toBe('Alert: Aave below 30 billion');
+    expect(() => own && engine.renderForeign(own, EXAMPLE_ALERT)).toThrow('limit exceeded');
+  });
+});
