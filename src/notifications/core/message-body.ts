@@ -10,11 +10,29 @@ export interface Envelope {
   data: object;
 }
 
-/** The JSON of a message, without the explanation where it would be over 20 KB. */
+/** The JSON of a message, without the explanation where it would be over 20 KB; then a long text, too, is cut. */
 export function messageBody(envelope: Envelope): string {
-  const body = JSON.stringify(envelope);
-  if (Buffer.byteLength(body) <= LARGEST_BYTES) return body;
-  return JSON.stringify({ ...envelope, data: { ...envelope.data, explanation: { omitted: true } } });
+  const whole = JSON.stringify(envelope);
+  if (fits(whole)) return whole;
+  const data: Record<string, unknown> = { ...envelope.data, explanation: { omitted: true } };
+  const { message } = data;
+  let body = JSON.stringify({ ...envelope, data });
+  if (typeof message !== 'string') return body;
+  // A template of the user's own makes texts of any length.
+  for (let length = LARGEST_BYTES; !fits(body) && length > 0; length >>= 1) {
+    body = JSON.stringify({ ...envelope, data: { ...data, message: shortened(message, length) } });
+  }
+  return body;
+}
+
+/** At most so many UTF-16 units of a text, and never half a character: what cannot be parsed is refused as a whole. */
+export function shortened(text: string, length: number): string {
+  const end = text.codePointAt(length - 1) ?? 0;
+  return text.slice(0, end > 0xff_ff ? length - 1 : length).toWellFormed();
+}
+
+function fits(body: string): boolean {
+  return Buffer.byteLength(body) <= LARGEST_BYTES;
 }
 
 const COLORS: Record<AlertMessage['state'], number> = { fired: 0xd64545, resolved: 0x2f9e62, summary: 0x8a8f98 };
@@ -22,12 +40,12 @@ const COLORS: Record<AlertMessage['state'], number> = { fired: 0xd64545, resolve
 /** What Slack's incoming webhooks take. Its three control characters are escaped: a name can neither link nor mention. */
 export function slackBody(title: string, text: string): string {
   const escape = (part: string): string =>
-    part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').slice(0, 2_900);
+    shortened(part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'), 2_900);
   return JSON.stringify({
     text: escape(title),
     blocks: [
       { type: 'section', text: { type: 'mrkdwn', text: `*${escape(title)}*` } },
-      { type: 'section', text: { type: 'plain_text', text: text.slice(0, 2_900) || ' ' } },
+      { type: 'section', text: { type: 'plain_text', text: shortened(text, 2_900) || ' ' } },
     ],
   });
 }
@@ -35,7 +53,7 @@ export function slackBody(title: string, text: string): string {
 /** What Discord's webhooks take. Nobody is mentioned, whatever the text says. */
 export function discordBody(title: string, text: string, state: AlertMessage['state']): string {
   return JSON.stringify({
-    embeds: [{ title: title.slice(0, 256), description: text.slice(0, 4_000), color: COLORS[state] }],
+    embeds: [{ title: shortened(title, 256), description: shortened(text, 4_000), color: COLORS[state] }],
     allowed_mentions: { parse: [] },
   });
 }

@@ -31,6 +31,31 @@ describe('bodies', () => {
     expect(JSON.parse(body).data).toEqual({ message: 'm', explanation: { omitted: true } });
   });
 
+  it('shorten a text that alone would be over 20 KB', () => {
+    const text = '"\u{1f4c9}"\n'.repeat(9_000);
+    const body = messageBody({
+      type: 'alert.fired',
+      timestamp: 't',
+      data: { message: text, name: 'n', explanation: {} },
+    });
+    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(20_000);
+    const { message, name } = JSON.parse(body).data;
+    expect({ name, begins: text.startsWith(message.slice(0, -2)), long: message.length > 2_000 }).toEqual({
+      name: 'n',
+      begins: true,
+      long: true,
+    });
+    expect(message.isWellFormed()).toBe(true);
+  });
+
+  it('for chats are never cut within a character', () => {
+    const emojis = 'x' + '\u{1f4c9}'.repeat(4_000);
+    for (const body of [slackBody(emojis, emojis), discordBody(emojis, emojis, 'fired')]) {
+      expect(JSON.stringify(JSON.parse(body))).not.toMatch(/\\ud83d(?!\\udcc9)/);
+      expect(body).not.toMatch(/\\ud83d/);
+    }
+  });
+
   it('cannot mention or link anybody in a chat', () => {
     const slack = JSON.parse(slackBody('<!channel> & <https://evil|x>', 'text'));
     expect(slack.text).toBe('&lt;!channel&gt; &amp; &lt;https://evil|x&gt;');
