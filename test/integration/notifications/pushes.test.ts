@@ -244,6 +244,20 @@ describe('pushes over FCM', () => {
     });
   });
 
+  it('are as short as Google takes them, whatever a template made of them', async () => {
+    const target = await fixture.claim('push', TOKEN);
+    const data = { ...ALERT, explanation: { long: 'x'.repeat(2_500) } };
+    for (const message of ['Wörter '.repeat(2_000), 'word '.repeat(400)]) {
+      const id = await fixture.send('push', target, { data: { ...data, message } });
+      await fixture.until(id, 'delivered');
+      const request = stand.of(SEND).find(({ body }) => body.includes(id));
+      const sent = JSON.parse(request!.body.toString()).message;
+      const texts: string[] = [...Object.values(sent.notification), ...Object.entries(sent.data).flat()] as string[];
+      expect(Buffer.byteLength(texts.join(''))).toBeLessThan(4_000);
+      expect(message.startsWith(sent.notification.body)).toBe(true);
+    }
+  });
+
   it('are kept sealed: neither database nor API shows the token', async () => {
     const target = await fixture.claim('push', TOKEN);
     const { rows } = await fixture.app.db.pool.query('SELECT row_to_json(t)::text AS row FROM notification_targets t');

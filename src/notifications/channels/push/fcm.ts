@@ -7,7 +7,7 @@ import { Clock } from '../../../platform/clock/clock.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { answerOutcome, failureOutcome } from '../http-outcome.js';
 import { GoogleAccess } from './google-access.js';
-import { pushPayload, secondsLeft, type PushContent } from './push-content.js';
+import { secondsLeft, shownAndPayload, type PushContent } from './push-content.js';
 import { readServiceAccount, type ServiceAccount } from './service-account.js';
 
 const PATIENCE_MS = 10_000;
@@ -53,14 +53,14 @@ export class Fcm {
 }
 
 function fcmMessage(delivery: ClaimedDelivery, token: string, content: PushContent, now: number): object {
-  const { title, body } = content;
+  const { shown, payload } = shownAndPayload(content);
   const urgent = delivery.priority === 'high' || delivery.priority === 'critical';
   const collapse = createHash('sha256').update(delivery.collapseKey).digest('base64url').slice(0, 32);
   const ttl = secondsLeft(delivery, now);
   return {
     token,
-    notification: { title, body },
-    data: { deliveryId: delivery.id, type: delivery.type, payload: pushPayload(content) },
+    notification: shown,
+    data: { deliveryId: delivery.id, type: delivery.type, payload },
     android: {
       collapse_key: collapse,
       ttl: `${ttl}s`,

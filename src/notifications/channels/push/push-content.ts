@@ -1,3 +1,4 @@
+import { shortened } from '../../core/message-body.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 
 /** What a device shows, and what its program can work with. */
@@ -9,13 +10,26 @@ export interface PushContent {
 
 /** Push services take 4 KB encrypted; of it about 3 KB are sure to be ours. */
 const LARGEST_PAYLOAD = 3_000;
+/** Of a title and a body together, that are shown as they are. */
+const LARGEST_SHOWN = 1_000;
 const LONGEST_TTL_SECONDS = 86_400;
 
-/** The JSON that a service worker gets. Data that would make it too large is left out. */
-export function pushPayload({ title, body, data }: PushContent): string {
+/** The JSON that a service worker gets. Data that would make it larger than `largest` bytes is left out. */
+export function pushPayload(content: PushContent, largest = LARGEST_PAYLOAD): string {
+  const { title, body, data } = content;
   const full = JSON.stringify({ title, body, data });
-  if (Buffer.byteLength(full) <= LARGEST_PAYLOAD) return full;
-  return JSON.stringify({ title: title.slice(0, 100), body: body.slice(0, 500) });
+  return Buffer.byteLength(full) <= largest ? full : JSON.stringify(short(content));
+}
+
+/** What a service shows by itself, and the payload beside it: together within the 4 KB that Google takes. */
+export function shownAndPayload(content: PushContent): { shown: { title: string; body: string }; payload: string } {
+  const { title, body } = content;
+  const shown = Buffer.byteLength(title + body) <= LARGEST_SHOWN ? { title, body } : short(content);
+  return { shown, payload: pushPayload(content, LARGEST_PAYLOAD - Buffer.byteLength(shown.title + shown.body)) };
+}
+
+function short({ title, body }: PushContent): { title: string; body: string } {
+  return { title: shortened(title, 100), body: shortened(body, 500) };
 }
 
 export function secondsLeft({ expiresAt }: Pick<ClaimedDelivery, 'expiresAt'>, now: number): number {
