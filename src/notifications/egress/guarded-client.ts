@@ -131,13 +131,18 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 }
 
+/** A body that breaks off, or never ends, takes nothing from the answer: its status has been read. */
 async function headOf({ body }: Dispatcher.ResponseData): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size >= HEAD_BYTES) break; // ends the stream, and with it the connection
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= HEAD_BYTES) break; // ends the stream, and with it the connection
+    }
+  } catch {
+    // What came before is the answer.
   }
   return Buffer.concat(chunks).subarray(0, HEAD_BYTES).toString('utf8');
 }

@@ -38,6 +38,8 @@ beforeAll(async () => {
         setTimeout(more, 1);
       };
       more();
+    } else if (request.url === '/breaks-off') {
+      response.writeHead(200, { 'content-length': '100' }).write('taken', () => request.socket.destroy());
     } else response.end('secret');
   });
   server.on('connection', (socket) => {
@@ -145,6 +147,11 @@ describe('the guarded client', () => {
   it('reads 4 KB of an endless answer and hangs up', async () => {
     const { head } = await client({}, ['127.0.0.1/32']).post(`http://127.0.0.1:${port}/endless`, {}, '{}');
     expect(head).toHaveLength(4_096);
+  });
+
+  it('knows what was answered also when the body of the answer breaks off', async () => {
+    const answer = await client({}, ['127.0.0.1/32']).post(`http://127.0.0.1:${port}/breaks-off`, {}, '{}');
+    expect(answer).toMatchObject({ status: 200, head: 'taken' });
   });
 
   it('says of a server that is away what happened, and nothing else', async () => {
