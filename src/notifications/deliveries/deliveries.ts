@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import type { NewDelivery, SystemType } from '../core/delivery.js';
+import type { Channel, NewDelivery, SystemType } from '../core/delivery.js';
 import { newId, sha256 } from '../core/ids.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
@@ -46,6 +46,16 @@ export class Deliveries {
     this.enqueue(ids).catch((error: unknown) => {
       this.logger.warn({ deliveries: ids.length, reason: String(error) }, 'deliveries were not announced');
     });
+  }
+
+  /** Withdraws what a user's alerts still wait to say over this channel: it is not wanted any more. */
+  async withdraw(tx: PoolClient, userId: string, channel: Channel, reason: string): Promise<void> {
+    const { rowCount } = await tx.query(
+      `UPDATE deliveries SET state = 'suppressed', reason = $3, finished_at = now()
+       WHERE user_id = $1 AND channel = $2 AND state IN ('pending', 'retrying') AND type LIKE 'alert.%'`,
+      [userId, channel, reason],
+    );
+    if (rowCount) this.metrics.count(channel, 'suppressed', rowCount);
   }
 
   /** The rows' own values are given: a join of the table with itself would be planned for the table it was before. */

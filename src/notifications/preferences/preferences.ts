@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { IANAZone } from 'luxon';
 import { LRUCache } from 'lru-cache';
+import { CHANNELS } from '../core/delivery.js';
 import { DEFAULT_PREFERENCES, type UserPreferences } from '../core/preferences.js';
+import { sendTime } from '../core/send-time.js';
+import { Deliveries } from '../deliveries/deliveries.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
@@ -14,7 +17,10 @@ const REMEMBERED_MS = 2_000;
 export class Preferences {
   private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: REMEMBERED_MS });
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly deliveries: Deliveries,
+  ) {}
 
   async of(userId: string): Promise<UserPreferences> {
     return (await this.ofAll([userId])).get(userId) ?? DEFAULT_PREFERENCES;
@@ -37,16 +43,26 @@ export class Preferences {
     );
   }
 
-  /** Replaces the given parts and returns the whole; throws `invalid_request` for times or zones that do not exist. */
+  /**
+   * Replaces the given parts and returns the whole; throws `invalid_request` for times or zones that do not exist. What waits
+   * for a channel that is off from now on is withdrawn: a digest of tomorrow, a retry.
+   */
   async change(userId: string, changes: Partial<UserPreferences>): Promise<UserPreferences> {
     check(changes);
-    const [row] = await this.database.query<{ preferences: Partial<UserPreferences> }>(
-      `INSERT INTO notification_preferences AS p (user_id, preferences) VALUES ($1, $2)
-       ON CONFLICT (user_id) DO UPDATE SET preferences = p.preferences || excluded.preferences, updated_at = now()
-       RETURNING preferences`,
-      [userId, JSON.stringify(changes)],
-    );
-    const preferences = complete(row?.preferences ?? {});
+    const preferences = await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ preferences: Partial<UserPreferences> }>(
+        `INSERT INTO notification_preferences AS p (user_id, preferences) VALUES ($1, $2)
+         ON CONFLICT (user_id) DO UPDATE SET preferences = p.preferences || excluded.preferences, updated_at = now()
+         RETURNING preferences`,
+        [userId, JSON.stringify(changes)],
+      );
+      const changed = complete(rows[0]?.preferences ?? {});
+      for (const channel of CHANNELS) {
+        const { suppressed } = sendTime(changed, 'critical', new Date(), channel);
+        if (suppressed !== undefined) await this.deliveries.withdraw(tx, userId, channel, suppressed);
+      }
+      return changed;
+    });
     this.known.set(userId, preferences);
     return preferences;
   }

@@ -259,6 +259,21 @@ describe('preferences', () => {
   it('are merged, kept and checked', async () => {
     const preferences = fixture.app.nest.get(Preferences);
     expect(await preferences.of('nobody')).toMatchObject({ quietHours: null, unsubscribed: false });
+  it('hold for what waits as well: who wants no mails gets no digest either', async () => {
+    const target = await confirmed('umi@example.com', 'umi');
+    const message = { channel: 'email' as const, target, userId: 'umi', digest: true };
+    const notBefore = new Date(Date.now() + 3_600_000);
+    const [waiting = ''] = await fixture.record([{ ...message, notBefore }]);
+    const [others = ''] = await fixture.record([{ ...message, channel: 'webhook', target: 'x', notBefore }]);
+    const preferences = fixture.app.nest.get(Preferences);
+    await preferences.change('umi', { unsubscribed: true });
+    expect(await fixture.row(waiting)).toMatchObject({ state: 'suppressed', reason: 'unsubscribed' });
+    expect(await fixture.row(others)).toMatchObject({ reason: 'unknown_target' });
+    const [later = ''] = await fixture.record([{ ...message, notBefore }]);
+    await preferences.change('umi', { unsubscribed: false, channels: { email: false, webhook: true, push: true } });
+    expect(await fixture.row(later)).toMatchObject({ state: 'suppressed', reason: 'channel_off' });
+  });
+
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: true };
     await preferences.change('ann', { quietHours });
     await preferences.change('ann', { unsubscribed: true });
