@@ -6,9 +6,12 @@ import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
 import { TargetWarnings } from './target-warnings.js';
 
 const DAY_MS = 86_400_000;
-/** An endpoint that fails so long, and never succeeds, warns its owner, then is disabled. */
+/**
+ * An endpoint that fails so long, and never succeeds, warns its owner, then is disabled: never without the days between, as
+ * when two messages a week apart have failed and nothing else was sent.
+ */
 const WARN_AFTER_MS = DAY_MS;
-const DISABLE_AFTER_MS = 5 * DAY_MS;
+const DISABLE_AFTER_WARNING_MS = 4 * DAY_MS;
 
 interface Attempt {
   delivery: ClaimedDelivery;
@@ -100,7 +103,8 @@ export class TargetHealth {
     }
     const [last] = attempts.slice(-1);
     if (last === undefined) return;
-    if (failingMs >= DISABLE_AFTER_MS) await this.disable(tx, last.delivery, 'failing');
+    const warnedMs = health.failures === 0 || row.warned_at === null ? 0 : now - row.warned_at.getTime();
+    if (warnedMs >= DISABLE_AFTER_WARNING_MS) await this.disable(tx, last.delivery, 'failing');
     else if (warn) await this.warnings.warn(tx, last.delivery, 'endpoint.failing', last.outcome.detail ?? 'no answer');
   }
 

@@ -58,11 +58,11 @@ was you, confirm it; otherwise ignore this mail, and nothing more will be sent.<
   },
   'endpoint.failing': {
     subject: 'Your webhook endpoint fails since a day',
-    text: `Messages to {{ endpoint }} have not arrived for a day: {{ reason }}.\n\nIt will be disabled after five days. What was sent meanwhile can be delivered again afterwards.`,
+    text: `Messages to {{ endpoint }} have not arrived for a day: {{ reason }}.\n\nIt will be disabled in four days. What was sent meanwhile can be delivered again afterwards.`,
     html: page(
       'Webhook endpoint fails',
-      `<p>Messages to <code>{{ endpoint }}</code> have not arrived for a day: {{ reason }}.</p><p>It will be disabled after
-five days. What was sent meanwhile can be delivered again afterwards.</p>`,
+      `<p>Messages to <code>{{ endpoint }}</code> have not arrived for a day: {{ reason }}.</p><p>It will be disabled in four
+days. What was sent meanwhile can be delivered again afterwards.</p>`,
     ),
   },
   'endpoint.disabled': {

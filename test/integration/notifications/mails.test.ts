@@ -232,20 +232,23 @@ describe('owners of endpoints', () => {
       receiver.answer = () => ({ status: 500 });
       const id = await fixture.send('webhook', endpoint, { userId: 'fay' });
       await fixture.until(id, 'retrying');
-      const failingFor = async (interval: string): Promise<void> => {
+      const failingFor = async (interval: string, warnedBefore: string | null = null): Promise<void> => {
         await fixture.app.db.pool.query(
-          `UPDATE notification_targets SET first_failure_at = now() - $2::interval WHERE target = $1`,
-          [endpoint, interval],
+          `UPDATE notification_targets SET first_failure_at = now() - $2::interval,
+             warned_at = now() - $3::interval WHERE target = $1`,
+          [endpoint, interval, warnedBefore],
         );
         await fixture.hurry(id);
       };
-      await failingFor('25 hours');
+      // Also when nothing was sent for so long that it would be disabled already.
+      await failingFor('140 hours');
       const warned = await mails.to('fay@example.com', 2);
       expect(warned[1]?.mail.subject).toBe('Your webhook endpoint fails since a day');
       expect(warned[1]?.mail.text).toContain(`Messages to ${endpoint} have not arrived for a day: answered 500`);
       expect(warned[1]?.header('list-unsubscribe')).toBe('');
       await waitFor(async () => (await fixture.row(id)).attempts === 2 && (await fixture.row(id)).state === 'retrying');
-      await failingFor('121 hours');
+      await fixture.untilTarget(endpoint, 'active', 'fay');
+      await failingFor('121 hours', '97 hours');
       await fixture.untilTarget(endpoint, 'disabled', 'fay');
       const told = await mails.to('fay@example.com', 3);
       expect(told[2]?.mail.subject).toBe('Your webhook endpoint was disabled');
@@ -256,9 +259,6 @@ describe('owners of endpoints', () => {
 });
 
 describe('preferences', () => {
-  it('are merged, kept and checked', async () => {
-    const preferences = fixture.app.nest.get(Preferences);
-    expect(await preferences.of('nobody')).toMatchObject({ quietHours: null, unsubscribed: false });
   it('hold for what waits as well: who wants no mails gets no digest either', async () => {
     const target = await confirmed('umi@example.com', 'umi');
     const message = { channel: 'email' as const, target, userId: 'umi', digest: true };
@@ -274,6 +274,9 @@ describe('preferences', () => {
     expect(await fixture.row(later)).toMatchObject({ state: 'suppressed', reason: 'channel_off' });
   });
 
+  it('are merged, kept and checked', async () => {
+    const preferences = fixture.app.nest.get(Preferences);
+    expect(await preferences.of('nobody')).toMatchObject({ quietHours: null, unsubscribed: false });
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: true };
     await preferences.change('ann', { quietHours });
     await preferences.change('ann', { unsubscribed: true });
