@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Templates } from '../../src/notifications/index.js';
 import { NotificationFixture } from '../integration/notifications/notification-fixture.js';
+import { waitFor } from '../support/wait-for.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 let fixture: NotificationFixture;
@@ -145,6 +146,27 @@ describe('targets', () => {
     const again = await fixture.call(ann, 'POST', `/targets/${id}/verify`);
     expect(again).toMatchObject({ status: 429, json: { code: 'rate_limited' } });
     await fixture.app.db.pool.query(`UPDATE notification_targets SET status = 'active' WHERE id = $1`, [id]);
+  });
+});
+
+describe('confirmation mails', () => {
+  it('are asked for a few times a day at most: nobody has agreed to them', async () => {
+    const address = await fixture.claim('email', 'victim@example.com', { pending: true });
+    const { json } = await fixture.call(ann, 'GET', '/targets');
+    const { id } = json.data.find((each: { target: string }) => each.target === address);
+    const statuses: number[] = [];
+    for (let n = 1; n <= 6; n++) {
+      await waitFor(async () => {
+        const { data } = (await fixture.call(ann, 'GET', '/deliveries?channel=email&state=delivered')).json;
+        return data.length >= Math.min(n, 5);
+      });
+      await fixture.app.db.pool.query(
+        `UPDATE notification_targets SET verification_started_at = now() - interval '1 hour' WHERE id = $1`,
+        [id],
+      );
+      statuses.push((await fixture.call(ann, 'POST', `/targets/${id}/verify`)).status);
+    }
+    expect(statuses).toEqual([202, 202, 202, 202, 429, 429]);
   });
 });
 

@@ -11,6 +11,8 @@ import type { TargetView } from './targets.dto.js';
 
 /** Between two proofs of one target: whoever gets them must not be flooded. */
 const PROOF_EVERY_MINUTES = 5;
+/** Confirmation mails to one address for one user: also who never agreed to any, or has unsubscribed, gets them. */
+const CONFIRMATIONS_A_DAY = 5;
 
 /** What owners see of their targets, and what the links in mails do. */
 @Injectable()
@@ -31,9 +33,11 @@ export class TargetList {
   /** Asks for the proof again: of a pending target, or to bring back one that was disabled. */
   async verify(userId: string, id: string): Promise<TargetView> {
     return this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<TargetRow & { recently: boolean }>(
-        `SELECT *, coalesce(verification_started_at > now() - $3 * interval '1 minute', false) AS recently
-         FROM notification_targets WHERE id = $1 AND user_id = $2 FOR UPDATE`,
+      const { rows } = await tx.query<TargetRow & { recently: boolean; confirmations: number }>(
+        `SELECT *, coalesce(verification_started_at > now() - $3 * interval '1 minute', false) AS recently,
+           (SELECT count(*) FROM deliveries d WHERE d.target_id = t.id AND d.type = 'target.confirm'
+              AND d.started_at > now() - interval '1 day') AS confirmations
+         FROM notification_targets t WHERE id = $1 AND user_id = $2 FOR UPDATE`,
         [id, userId, PROOF_EVERY_MINUTES],
       );
       const [row] = rows;
@@ -43,6 +47,11 @@ export class TargetList {
       if (row.recently) {
         throw new DomainError('rate_limited', `A proof was asked for within the last ${PROOF_EVERY_MINUTES} minutes.`, {
           retryAfterMs: PROOF_EVERY_MINUTES * 60_000,
+        });
+      }
+      if (row.confirmations >= CONFIRMATIONS_A_DAY) {
+        throw new DomainError('rate_limited', 'This address was asked to confirm often enough today.', {
+          retryAfterMs: 3_600_000,
         });
       }
       await this.targets.startProof(tx, { id, userId, channel: row.channel, target: row.target });
