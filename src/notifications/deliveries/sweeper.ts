@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { safeReason } from '../core/safe-reason.js';
+import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { DeliveryResults } from './delivery-results.js';
@@ -26,6 +27,7 @@ const DIRECT_AT_ONCE = 50;
 export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Sweeper.name);
   private readonly stopping = new AbortController();
+  private readonly bornAt: number;
   private running: Promise<void> | undefined;
   private forgotAt = 0;
   private recoveredAt = 0;
@@ -36,7 +38,10 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly lanes: Lanes,
     private readonly worker: DeliveryWorker,
     private readonly settings: Settings,
-  ) {}
+    clock: Clock,
+  ) {
+    this.bornAt = clock.now();
+  }
 
   onApplicationBootstrap(): void {
     if (this.settings.role !== 'gateway') this.running = this.loop();
@@ -73,13 +78,17 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     return jobs.length;
   }
 
-  /** Ends attempts whose worker has died; `all`: there is no other process, so whatever was on its way is not any more. */
+  /**
+   * Ends attempts whose worker has died; `all`: there is no other process, so whatever was on its way before this one began
+   * is not any more.
+   */
   private async recover(all: boolean): Promise<void> {
     if (Date.now() - this.recoveredAt < RECOVER_EVERY_MS) return;
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string }>(
-        `SELECT id FROM deliveries WHERE state = 'sending' AND (due_at <= now() OR $1) LIMIT $2 FOR UPDATE SKIP LOCKED`,
-        [all, all ? null : BATCH],
+        `SELECT id FROM deliveries WHERE state = 'sending' AND (due_at <= now() OR $1 AND started_at < $3)
+         LIMIT $2 FOR UPDATE SKIP LOCKED`,
+        [all, all ? null : BATCH, new Date(this.bornAt)],
       );
       if (all) await tx.query(REQUEUE_ALL);
       if (rows.length === 0) return;

@@ -5,6 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Channels } from '../../../src/notifications/channels/channels.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
+import { DeliveryWorker } from '../../../src/notifications/deliveries/delivery-worker.js';
+import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
+import { Sweeper } from '../../../src/notifications/deliveries/sweeper.js';
+import { Clock } from '../../../src/platform/clock/clock.js';
+import { Database } from '../../../src/platform/database/database.js';
+import { Settings } from '../../../src/platform/settings/settings.js';
 import { NotificationFixture } from './notification-fixture.js';
 
 let fixture: NotificationFixture;
@@ -91,5 +97,21 @@ describe('a failed attempt', () => {
       [ids],
     );
     expect(rows).toEqual([{ state: 'retrying', messages: 5 }]);
+  });
+});
+
+describe('a process that starts', () => {
+  it('does not take for orphaned what it is sending itself', async () => {
+    const { nest } = fixture.app;
+    const [results, lanes, worker] = [nest.get(DeliveryResults), nest.get(Lanes), nest.get(DeliveryWorker)];
+    const sweeper = new Sweeper(nest.get(Database), results, lanes, worker, nest.get(Settings), nest.get(Clock));
+    const target = await fixture.claim('email', 'early@example.com');
+    const [orphan = '', own = ''] = await recorded(target, 2, false);
+    await change(orphan, `state = 'sending', attempts = 1, started_at = now() - interval '5 seconds'`);
+    await claim(own);
+    sweeper.onApplicationBootstrap();
+    await fixture.until(orphan, 'delivered');
+    expect(await fixture.row(own)).toMatchObject({ state: 'sending', attempts: 1 });
+    await sweeper.beforeApplicationShutdown();
   });
 });
