@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NotificationFixture } from './notification-fixture.js';
+
+let server: Server;
+let fixture: NotificationFixture;
+let directory: string;
+/** Replies to a command by its first word; `220`, `250` or `221` without one. */
+let replies: Record<string, string> = {};
+
+beforeAll(async () => {
+  server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.write(`${replies['CONNECT'] ?? '220 ready'}\r\n`);
+    socket.on('data', (data) => {
+      const [word = ''] = data.toString().split(/\W/);
+      socket.write(`${replies[word] ?? '250 ok'}\r\n`);
+      if (word === 'QUIT') socket.end();
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  directory = mkdtempSync(join(tmpdir(), 'mail-replies-'));
+  fixture = await NotificationFixture.start({
+    SMTP_URL: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    DATA_DIR: directory,
+    VERIFY_TARGETS: 'false',
+  });
+});
+afterAll(async () => {
+  await fixture.close();
+  await new Promise<void>((done) => server.close(() => done()));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('a mail server', () => {
+  it('may say what it likes: the attempt is written down, and the address is barred', async () => {
+    replies = { RCPT: '550 no \0 such\u0001user' };
+    const target = await fixture.claim('email', 'bob@example.com');
+    const row = await fixture.until(await fixture.send('email', target), 'dead');
+    expect(row).toMatchObject({ attempts: 1, reason: expect.stringContaining('550 no such user') });
+    await fixture.untilHeld(await fixture.send('email', target), 'bounced');
+  });
+});
