@@ -36,6 +36,15 @@ afterAll(async () => {
 });
 
 describe('a mail server', () => {
+  it('that serves nobody for now refuses no mail for good', async () => {
+    replies = { CONNECT: '554 no service here' };
+    const row = await fixture.until(
+      await fixture.send('email', await fixture.claim('email', 'ann@example.com')),
+      'retrying',
+    );
+    expect(row.reason).toContain('554 no service here');
+  });
+
   it('may say what it likes: the attempt is written down, and the address is barred', async () => {
     replies = { RCPT: '550 no \0 such\u0001user' };
     const target = await fixture.claim('email', 'bob@example.com');

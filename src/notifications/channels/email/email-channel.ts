@@ -92,12 +92,15 @@ function mailId({ id, members }: ClaimedDelivery): string {
   return sha256(ids.join()).toString('hex');
 }
 
-/** 5xx is for good, and to the recipient it is the address's fault. A refused login is ours, and may pass. */
+/** What a server says of a mail rather than of us: one that lets nobody in, or not with our login, may do so later. */
+const ABOUT_THE_MAIL: readonly (string | undefined)[] = ['MAIL FROM', 'RCPT TO', 'DATA'];
+
+/** 5xx is for good, and to the recipient it is the address's fault. */
 function mailFailure(error: unknown): Outcome {
   const { responseCode, command, code } = error as { responseCode?: number; command?: string; code?: string };
   const detail = code === 'EABORT' ? 'the mail server took too long' : safeReason(error);
   const known = { detail, ...(responseCode === undefined ? {} : { statusCode: responseCode }) };
-  const permanent = responseCode !== undefined && responseCode >= 500 && code !== 'EAUTH';
+  const permanent = responseCode !== undefined && responseCode >= 500 && ABOUT_THE_MAIL.includes(command);
   if (!permanent) return { result: 'failed', ...known };
   return {
     result: 'rejected',
