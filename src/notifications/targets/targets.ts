@@ -101,8 +101,8 @@ export class Targets {
     channel: Channel,
     { target, secret }: NormalisedTarget,
   ): Promise<ClaimedTarget | undefined> {
-    const { rows } = await tx.query<ClaimedTarget & { id: string; sealed: string | null }>(
-      `SELECT id, target, status, sealed FROM notification_targets
+    const { rows } = await tx.query<ClaimedTarget & { id: string }>(
+      `SELECT id, target, status FROM notification_targets
        WHERE user_id = $1 AND channel = $2 AND target_key = $3`,
       [userId, channel, sha256(target)],
     );
@@ -113,8 +113,8 @@ export class Targets {
       });
     }
     if (row === undefined) return undefined;
-    if (row.status !== 'disabled' || secret === undefined) return { target: row.target, status: row.status };
-    // A device that registers again with the same token is back.
+    if (secret === undefined) return { target: row.target, status: row.status };
+    // A device that registers again is back, and is read with the keys it has now: only its endpoint makes its name.
     await tx.query(
       `UPDATE notification_targets SET status = 'active', status_reason = NULL, sealed = $2, updated_at = now() WHERE id = $1`,
       [row.id, this.box.seal(secret, pushContext(row.id))],

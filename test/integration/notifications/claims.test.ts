@@ -1,8 +1,10 @@
+import { createECDH, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Channels } from '../../../src/notifications/channels/channels.js';
+import { pushContext } from '../../../src/notifications/channels/push/push-channel.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
 import { DeliveryWorker } from '../../../src/notifications/deliveries/delivery-worker.js';
@@ -10,6 +12,7 @@ import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
 import { Sweeper } from '../../../src/notifications/deliveries/sweeper.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
+import { SecretBox } from '../../../src/platform/secrets/secret-box.js';
 import { Settings } from '../../../src/platform/settings/settings.js';
 import { NotificationFixture } from './notification-fixture.js';
 
@@ -113,5 +116,24 @@ describe('a process that starts', () => {
     await fixture.until(orphan, 'delivered');
     expect(await fixture.row(own)).toMatchObject({ state: 'sending', attempts: 1 });
     await sweeper.beforeApplicationShutdown();
+  });
+});
+
+describe('a device', () => {
+  it('that registers again with other keys gets messages that it can read', async () => {
+    const endpoint = 'http://127.0.0.1:9/device';
+    const subscription = (): string => {
+      const p256dh = createECDH('prime256v1').generateKeys('base64url');
+      return JSON.stringify({ endpoint, keys: { p256dh, auth: randomBytes(16).toString('base64url') } });
+    };
+    const [former, latter] = [subscription(), subscription()];
+    const known = await fixture.claim('push', former);
+    expect(await fixture.claim('push', latter)).toBe(known);
+    const { rows } = await fixture.app.db.pool.query(
+      `SELECT id, sealed FROM notification_targets WHERE channel = 'push'`,
+    );
+    expect(rows).toHaveLength(1);
+    const kept = fixture.app.nest.get(SecretBox).open(rows[0].sealed, pushContext(rows[0].id));
+    expect(JSON.parse(kept)).toEqual(JSON.parse(latter));
   });
 });
