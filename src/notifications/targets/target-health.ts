@@ -31,7 +31,8 @@ export class TargetHealth {
       attempts.filter(({ delivery }) => delivery.channel === 'webhook'),
       now,
     );
-    for (const { delivery, outcome } of attempts) {
+    // In one order everywhere: two batches that lock the same targets crosswise would lose one's results.
+    for (const { delivery, outcome } of attempts.toSorted(byTarget)) {
       if (outcome.verified) await this.activate(tx, delivery.targetId);
       if (outcome.gone) await this.disable(tx, delivery, outcome.gone);
       if (outcome.bounced) await suppressAddress(tx, delivery.targetId, outcome.bounced);
@@ -118,6 +119,10 @@ export class TargetHealth {
     this.logger.log({ targetId: delivery.targetId, reason }, 'target disabled');
     if (delivery.channel === 'webhook') await this.warnings.warn(tx, delivery, 'endpoint.disabled', reason);
   }
+}
+
+function byTarget(a: Attempt, b: Attempt): number {
+  return a.delivery.targetId < b.delivery.targetId ? -1 : 1;
 }
 
 interface HealthRow {

@@ -2,11 +2,13 @@ import { createECDH, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Channels } from '../../../src/notifications/channels/channels.js';
 import { pushContext } from '../../../src/notifications/channels/push/push-channel.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
+import type { ClaimedDelivery } from '../../../src/notifications/deliveries/delivery-row.js';
 import { DeliveryWorker } from '../../../src/notifications/deliveries/delivery-worker.js';
 import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
 import { Sweeper } from '../../../src/notifications/deliveries/sweeper.js';
@@ -119,6 +121,26 @@ describe('a process that starts', () => {
   });
 });
 
+describe('results', () => {
+  it('of the same targets in any order do not lock each other out', async () => {
+    const results = fixture.app.nest.get(DeliveryResults);
+    const claims: ClaimedDelivery[][] = [];
+    for (let n = 0; n < 20; n++) {
+      const target = await fixture.claim('push', `token-of-a-device-${n}:APA91bFxxxxxxxxxxxx`);
+      const ids = await fixture.record([1, 2].map(() => ({ channel: 'push' as const, target })));
+      const got = await Promise.all(ids.map(claim));
+      claims.push(got.filter((each) => typeof each !== 'string'));
+    }
+    const record = (delivery: ClaimedDelivery): Promise<void> =>
+      results.record({ delivery, outcome: { result: 'rejected', gone: 'token_gone' }, durationMs: 1 });
+    const forth = claims.map(([first]) => record(first!));
+    // The first batch has left, the second goes the other way beside it.
+    await setImmediate();
+    const back = claims.toReversed().map(([, second]) => record(second!));
+    await expect(Promise.all([...forth, ...back])).resolves.toHaveLength(40);
+  });
+});
+
 describe('a device', () => {
   it('that registers again with other keys gets messages that it can read', async () => {
     const endpoint = 'http://127.0.0.1:9/device';
@@ -129,9 +151,9 @@ describe('a device', () => {
     const [former, latter] = [subscription(), subscription()];
     const known = await fixture.claim('push', former);
     expect(await fixture.claim('push', latter)).toBe(known);
-    const { rows } = await fixture.app.db.pool.query(
-      `SELECT id, sealed FROM notification_targets WHERE channel = 'push'`,
-    );
+    const { rows } = await fixture.app.db.pool.query(`SELECT id, sealed FROM notification_targets WHERE target = $1`, [
+      known,
+    ]);
     expect(rows).toHaveLength(1);
     const kept = fixture.app.nest.get(SecretBox).open(rows[0].sealed, pushContext(rows[0].id));
     expect(JSON.parse(kept)).toEqual(JSON.parse(latter));
