@@ -28,9 +28,10 @@ import { RuleReads } from './rules/rule-reads.js';
 import { RuleStore } from './rules/rule-store.js';
 import { RuleTests } from './rules/rule-tests.js';
 import { RulesController } from './rules/rules.controller.js';
+import { UnseenSubjects } from './rules/unseen-subjects.js';
 import { TemplatePreviewController } from './templates/preview.controller.js';
 
-const RULES = [AlertRules, RuleActions, RuleEdits, RuleReads, RuleStore, RuleTests];
+const RULES = [AlertRules, RuleActions, RuleEdits, RuleReads, RuleStore, RuleTests, UnseenSubjects];
 const EVALUATION = [
   AlertEvaluation,
   AlertMetrics,

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { MarketWriter } from '../support/market-writer.js';
 import { RestCaller } from '../support/rest-caller.js';
+import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;
 let alice: RestCaller;
@@ -185,6 +187,45 @@ describe('rules', () => {
     expect(fine).toMatchObject({ status: 201 });
     expect(fine.body.warnings.length).toBeGreaterThan(0);
     expect(fine.body.warnings[0].pointer).toMatch(/^\/conditions\/0/);
+  });
+
+  it('come with warnings where nobody knows a name, with the one that was perhaps meant', async () => {
+    const market = new MarketWriter(app.db.pool);
+    await market.tvl('named-v3', 'ethereum', 5_000_000);
+    await app.db.pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('named-coin', 'NMD', 5)`);
+    await waitFor(async () => (await alice.get('/v1/prices/named-coin')).body.data?.length === 1);
+    await waitFor(async () => (await alice.get('/v1/tvl/named-v3')).status === 200);
+
+    const tvl = { metric: 'tvl', operator: 'lt', threshold: 1_000 };
+    const price = { metric: 'price', operator: 'lt', threshold: 1 };
+    const warned = async (...conditions: object[]): Promise<[string, string][]> => {
+      const { body } = await alice.post(`${PATH}/backtest`, { rule: { name: 'x', where: { or: conditions } } });
+      const warnings: { pointer: string; detail: string }[] = body.warnings;
+      return warnings.map(({ pointer, detail }) => [pointer, detail]);
+    };
+    expect(
+      await warned(
+        { ...tvl, protocol: 'namedv3' },
+        { ...tvl, protocol: 'nobody' },
+        { ...tvl, protocol: 'named-v3', chain: 'base' },
+        { ...tvl, protocol: 'named-v3', chain: 'ethereum' },
+        { ...price, token: 'nmd' },
+        { ...price, token: 'named-coin' },
+      ),
+    ).toEqual([
+      ['/where/or/0/protocol', 'The protocol namedv3 has no TVL yet; did you mean named-v3?'],
+      ['/where/or/1/protocol', 'The protocol nobody has no TVL yet.'],
+      ['/where/or/2/chain', 'named-v3 has no TVL on base yet, but on: ethereum.'],
+      ['/where/or/4/token', 'The token nmd has no price yet; did you mean named-coin?'],
+    ]);
+    expect(await warned({ ...tvl, chain: 'nowhere' })).toEqual([
+      ['/where/or/0/chain', 'No protocol has TVL on nowhere yet.'],
+    ]);
+
+    const created = await alice.post(PATH, { name: 'slip', conditions: [{ ...tvl, protocol: 'namedv3' }] });
+    expect(created).toMatchObject({ status: 201, body: { warnings: [{ code: 'no_value_yet' }] } });
+    const meant = { conditions: [{ ...tvl, protocol: 'named-v3' }] };
+    expect((await alice.call('PATCH', one(created.body.ruleId), meant)).body.warnings).toEqual([]);
   });
 });
 

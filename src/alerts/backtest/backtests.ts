@@ -19,6 +19,7 @@ import { alertMessage, leavesOf } from '../messages/alert-message.js';
 import { FlapCounter } from '../messages/flapping.js';
 import { planMessages } from '../messages/plan-messages.js';
 import { draftOf, type RuleDraft } from '../rules/rule-draft.js';
+import { UnseenSubjects } from '../rules/unseen-subjects.js';
 import type { BacktestAlert, BacktestAnswer, BacktestBody, CurvePoint } from './backtest.dto.js';
 import { BacktestHistories } from './backtest-history.js';
 import { variants } from './threshold-curve.js';
@@ -48,6 +49,7 @@ export class Backtests {
     private readonly histories: BacktestHistories,
     private readonly preferences: Preferences,
     private readonly deadBands: DeadBands,
+    private readonly unseen: UnseenSubjects,
     private readonly clock: Clock,
   ) {}
 
@@ -72,7 +74,7 @@ export class Backtests {
       firingsPerWeek: perWeek(fired, to - from),
       alerts: alerts.slice(0, MOST_ALERTS),
       curve: await curve(tested),
-      warnings: [...warnings, ...unknowable(leaves)],
+      warnings: [...warnings, ...this.unseen.warnings(draft, points), ...unknowable(leaves)],
     };
   }
 

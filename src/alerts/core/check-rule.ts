@@ -15,10 +15,7 @@ type CheckedRule = Omit<RuleDefinition, 'ruleId' | 'version'>;
 
 /** Whether a well-formed rule makes sense. Only rules without errors may be given to the evaluator. */
 export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBand): RuleCheck {
-  const located = [
-    ...rule.conditions.map((condition, index) => ({ condition, pointer: `/conditions/${index}` })),
-    ...(rule.where ? locate(rule.where, '/where') : []),
-  ];
+  const located = locatedConditions(rule);
   // Of a rule with a million conditions nobody reads what is wrong with each.
   const checked = located.slice(0, RULE_LIMITS.leaves);
   const shape = [...shapeErrors(rule, located.length), ...checked.flatMap(conditionErrors)];
@@ -35,6 +32,17 @@ export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBan
       ...located.flatMap((one) => conditionWarnings(one, rule.hysteresis, deadBand)),
     ],
   };
+}
+
+/** Every condition of a rule, with where it stands in it. */
+export function locatedConditions({
+  conditions,
+  where,
+}: Pick<CheckedRule, 'conditions' | 'where'>): LocatedCondition[] {
+  return [
+    ...conditions.map((condition, index) => ({ condition, pointer: `/conditions/${index}` })),
+    ...(where ? locate(where, '/where') : []),
+  ];
 }
 
 function endlessWarnings(rule: CompiledRule, pointers: readonly string[]): RuleFinding[] {

@@ -12,6 +12,7 @@ import { RuleEdits } from './rule-edits.js';
 import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
 import { ruleOf, type RuleRow } from './rule-row.js';
 import { RuleStore } from './rule-store.js';
+import { UnseenSubjects } from './unseen-subjects.js';
 
 /** A rule after a change, with what its owner should know about it. */
 export interface SavedRuleRow {
@@ -28,11 +29,12 @@ export class AlertRules {
     private readonly edits: RuleEdits,
     private readonly actions: RuleActions,
     private readonly deadBands: DeadBands,
+    private readonly unseen: UnseenSubjects,
     private readonly clock: Clock,
   ) {}
 
   async create(caller: Caller, body: RuleBody, idempotencyKey?: string): Promise<SavedRuleRow> {
-    const { draft, warnings } = draftOf(body, undefined, await this.deadBands.current());
+    const { draft, warnings } = this.draft(body, undefined, await this.deadBands.current());
     return this.edit(async (tx) => {
       if (idempotencyKey !== undefined) {
         const made = await this.store.earlier(tx, caller.userId, idempotencyKey, body);
@@ -81,11 +83,16 @@ export class AlertRules {
         const detail = `The rule is at version ${row.version} by now; read it again and repeat the change.`;
         throw new DomainError('conflict', detail, { field: 'version' });
       }
-      const { draft, warnings } = draftOf(body, base(row), deadBand);
+      const { draft, warnings } = this.draft(body, base(row), deadBand);
       const actions =
         body.actions === undefined ? draft.actions : await this.actions.claim(tx, caller.userId, draft.actions);
       return { row: await this.store.update(tx, caller, ruleId, { ...draft, actions }), warnings };
     });
+  }
+
+  private draft(...input: Parameters<typeof draftOf>): ReturnType<typeof draftOf> {
+    const { draft, warnings } = draftOf(...input);
+    return { draft, warnings: [...warnings, ...this.unseen.warnings(draft)] };
   }
 
   private async edit<T>(work: (tx: PoolClient) => Promise<T>): Promise<T> {

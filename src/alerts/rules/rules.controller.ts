@@ -34,7 +34,7 @@ export class RulesController {
   /**
    * Creates a rule of the key's user.
    * @remarks `warnings` tells what works, but perhaps not as meant: a threshold finer than the dead band of its key sees
-   * published values only.
+   * published values only, and a name of which no value is known waits for one.
    */
   @Post()
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'A repeat within a day gets the same rule.' })
