@@ -25,6 +25,8 @@ export function neverNamed(eventType: RuleEventType, variables: number): number 
   return variables & ~(SUBJECTS_OF[eventType] ?? variables);
 }
 
+export const FRACTIONS = 'Changes are fractions: 0.1 is 10 %.';
+
 /** What is wrong with a condition by itself. */
 export function conditionErrors({ condition, pointer }: LocatedCondition): RuleFinding[] {
   const findings: RuleFinding[] = [];
@@ -89,6 +91,10 @@ export function conditionWarnings(
     ];
   }
   const findings: RuleFinding[] = [];
+  if (isChange(condition) && threshold > 1 && condition.direction !== 'down') {
+    const detail = `This is a change by ${Number((threshold * 100).toPrecision(6))} %. ${FRACTIONS}`;
+    findings.push({ pointer: `${pointer}/threshold`, code: 'very_large', detail });
+  }
   const subject = (isOfToken(condition) ? token : protocol) ?? '*';
   const band = deadBand(isOfToken(condition) || token !== undefined ? 'price' : 'tvl', subject);
   const finer = (field: string, what: string): void => {
@@ -102,6 +108,12 @@ export function conditionWarnings(
   const isLevel = operator !== 'change_pct' && operator !== 'eq' && !metric.startsWith('change_');
   if (isLevel && hysteresis > 0 && hysteresis < band - 1e-9) finer('/hysteresis', 'This hysteresis');
   return findings;
+}
+
+export function isChange(condition: Condition): boolean {
+  return (
+    condition.metric !== 'event' && (condition.operator === 'change_pct' || condition.metric.startsWith('change_'))
+  );
 }
 
 function isOfToken({ metric }: ValueCondition): boolean {

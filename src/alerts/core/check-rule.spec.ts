@@ -193,6 +193,23 @@ describe('what can never be, and what can never cease to be', () => {
     expect(check(conditions, extra).errors.join()).toMatch(/contradictory|never_true/);
   });
 
+  it('is taken for percent in place of a fraction where it is about a change', () => {
+    const details = (condition: Condition): string[] => {
+      const { errors, warnings } = checkRule({ ...base, conditions: [condition] });
+      return [...errors, ...warnings].map(({ code, detail }) => `${code}: ${detail}`);
+    };
+    const hint = 'Changes are fractions: 0.1 is 10 %.';
+    expect(details({ ...change, threshold: -10 })).toEqual([`never_true: No value can ever satisfy this. ${hint}`]);
+    expect(details({ ...change, threshold: 10 })).toEqual([`very_large: This is a change by 1000 %. ${hint}`]);
+    expect(details({ ...tvl, metric: 'change_24h', operator: 'gt', threshold: 5 })).toEqual([
+      `very_large: This is a change by 500 %. ${hint}`,
+    ]);
+    expect(details({ ...change, threshold: 1 })).toEqual([]);
+    expect(details({ ...tvl, operator: 'lt', threshold: -10 })).toEqual([
+      'never_true: No value can ever satisfy this.',
+    ]);
+  });
+
   it('is warned of where it always holds', () => {
     expect(check([{ ...price, operator: 'gte', threshold: 0 }]).warnings).toEqual(['/conditions/0 always_true']);
     expect(check([{ ...price, operator: 'gt', threshold: -5 }]).warnings).toEqual(['/conditions/0 always_true']);

@@ -1,4 +1,11 @@
-import { conditionErrors, conditionWarnings, neverNamed, type LocatedCondition } from './check-condition.js';
+import {
+  conditionErrors,
+  conditionWarnings,
+  FRACTIONS,
+  isChange,
+  neverNamed,
+  type LocatedCondition,
+} from './check-condition.js';
 import { compileRule, defaultDeadBand, type CompiledRule, type DeadBand } from './compile-rule.js';
 import { endless, satisfiability } from './contradictions.js';
 import { alternatives, isTrue } from './program.js';
@@ -23,7 +30,7 @@ export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBan
 
   const compiled = compileRule(rule, deadBand);
   const pointers = located.map(({ pointer }) => pointer);
-  const { errors, warnings } = contradictions(compiled, pointers);
+  const { errors, warnings } = contradictions(compiled, located);
   return {
     errors: [...joinErrors(compiled, pointers), ...eventErrors(compiled, pointers, rule.forSeconds), ...errors],
     warnings: [
@@ -146,12 +153,16 @@ function eventErrors(
   return findings;
 }
 
-function contradictions(rule: CompiledRule, pointers: readonly string[]): RuleCheck {
+function contradictions(rule: CompiledRule, located: readonly LocatedCondition[]): RuleCheck {
   const { alternatives: ways, conflicts } = satisfiability(rule);
   const findings = conflicts.map(({ first, second }): RuleFinding => {
-    const pointer = pointers[second] ?? '';
-    if (first === second) return { pointer, code: 'never_true', detail: 'No value can ever satisfy this.' };
-    return { pointer, code: 'contradictory', detail: `Cannot hold together with ${pointers[first] ?? ''}.` };
+    const { pointer = '', condition } = located[second] ?? {};
+    if (first === second) {
+      // Nothing falls by more than all of it: who says so most likely means percent.
+      const hint = condition && isChange(condition) ? ` ${FRACTIONS}` : '';
+      return { pointer, code: 'never_true', detail: `No value can ever satisfy this.${hint}` };
+    }
+    return { pointer, code: 'contradictory', detail: `Cannot hold together with ${located[first]?.pointer ?? ''}.` };
   });
   const distinct = [...new Map(findings.map((finding) => [finding.pointer, finding])).values()];
   return conflicts.length === ways ? { errors: distinct, warnings: [] } : { errors: [], warnings: distinct };
