@@ -29,6 +29,10 @@ const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'ab
 /** One sentence for people about a transition. */
 export function sentenceOf({ rule, state, condition, reading, suppressed }: Statement): string {
   const about = subjectOf(reading);
+  if (state === 'summary' && (about === '' || condition?.metric === 'event')) {
+    // Of a rule about every protocol or token, or of events: there is no one value to speak of.
+    return `${rule}: ${times(suppressed)} more since the last message`;
+  }
   const what = condition === undefined ? 'the rule holds' : fact(condition, reading, about, state);
   if (state === 'resolved') return `${rule}: resolved, ${what}`;
   if (state === 'summary') {
