@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
+import { editsApplied, shardsReady } from '../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 import { launchBrowser, record, type PageRecord } from './browser-page.js';
@@ -21,6 +22,7 @@ describe('the console in a browser', () => {
 
   beforeAll(async () => {
     [app, browser] = await Promise.all([createTestApp(), launchBrowser()]);
+    await shardsReady(app);
     await list('lido', 'Lido', { ethereum: 27_000_000_000, solana: 64_000_000 });
     await list('aave-v3', 'Aave V3', { ethereum: 21_000_000_000 });
     await app.db.pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('bitcoin', 'btc', 67000)`);
@@ -136,6 +138,56 @@ describe('the console in a browser', () => {
     expect(await tapeRow(page, '$70.00M').count()).toBe(0);
     await page.locator('#tape-pause').click();
     await tapeRow(page, '$70.00M').waitFor();
+  });
+
+  it('shows what the rules of the user tell: none yet, live, and from the history', async () => {
+    const rule = {
+      name: 'Lido <b>falls</b>',
+      conditions: [{ protocol: 'lido', metric: 'tvl', operator: 'lt', threshold: 20_000_000_000 }],
+      mode: 'crossing',
+      priority: 'critical',
+    };
+    await connect(page);
+    await page
+      .locator('#alerts', { hasText: 'You have no alert rule yet. POST /v1/alerts/rules makes one.' })
+      .waitFor();
+    const made = await fetch(`${app.url}/v1/alerts/rules`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(rule),
+    });
+    expect(made.status).toBe(201);
+    await page.reload();
+    await page.locator('#alerts', { hasText: 'No alert yet. Your rules are watching.' }).waitFor();
+    await editsApplied(app.db.pool);
+
+    await setTvl('lido', 'ethereum', 19_000_000_000);
+    const row = page.locator('#alerts li.critical');
+    await row.waitFor();
+    expect(await row.locator('b').textContent()).toBe(rule.name);
+    expect(await row.locator('small').textContent()).toMatch(/^critical · TVL of lido is \$19\.06 B/);
+    await page.reload();
+    await row.waitFor();
+    await row.locator('button').click();
+    await page.locator('#chart-title', { hasText: 'Lido' }).waitFor();
+    expect(seen.complaints).toEqual([]);
+  });
+
+  it('does without alerts where the key may not follow them', async () => {
+    const made = await fetch(`${app.url}/v1/admin/api-keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        userId: 'watcher',
+        tier: 'pro',
+        subscriptionTypes: ['tvl_changes', 'price_changes', 'protocol_updates'],
+      }),
+    });
+    const { key } = (await made.json()) as { key: string };
+    await page.goto(`${app.url}/#key=${key}`);
+    await page.locator('#state[data-state=live]').waitFor();
+    await page.locator('#alerts-note', { hasText: 'alerts' }).waitFor();
+    expect(await page.locator('#desk').isVisible()).toBe(true);
   });
 
   it('continues after a cut where it was: nothing missing, nothing twice', async () => {

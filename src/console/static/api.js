@@ -21,6 +21,15 @@ export class Api {
     return [data.map(({ time }) => Date.parse(time) / 1000), data.map(({ value }) => value)];
   }
 
+  /** What the user's rules told last, newest first. */
+  async alerts(limit) {
+    return (await this.get('/v1/alerts/history', { limit })).data;
+  }
+
+  async hasRules() {
+    return (await this.get('/v1/alerts/rules', { limit: 1 })).data.length > 0;
+  }
+
   /** The biggest moves in one direction, `up` or `down`. */
   async movers(metric, window, direction, limit, signal) {
     // The largest relative moves are those of the smallest protocols, of which nobody has heard.

@@ -1,3 +1,4 @@
+import { Alerts } from './alerts.js';
 import { Api } from './api.js';
 import { Chart } from './chart.js';
 import { startColorScheme } from './color-scheme.js';
@@ -54,6 +55,7 @@ function openDesk(key) {
     if (window.innerWidth <= 1080) byId('chart-panel').scrollIntoView({ block: 'start' });
   };
   const tape = new Tape(choose);
+  const alerts = new Alerts(api, choose);
   const movers = new Movers(api, choose);
   startSearch(store, choose);
   window.addEventListener('hashchange', () => subjectOfAddress() && chart.show(subjectOfAddress()));
@@ -61,6 +63,9 @@ function openDesk(key) {
   stream.addEventListener('state', ({ detail }) => figures.state(detail));
   stream.addEventListener('resumed', ({ detail }) => figures.resumed(detail));
   stream.addEventListener('announcement', ({ detail }) => announce(detail));
+  stream.addEventListener('alerts', () => void alerts.load());
+  stream.addEventListener('alert', ({ detail }) => alerts.add(detail));
+  stream.addEventListener('alertsRefused', ({ detail }) => alerts.refused(detail));
   stream.addEventListener('restart', () => store.restart());
   stream.addEventListener('snapshot', ({ detail }) => detail.forEach((item) => store.apply(item)));
   stream.addEventListener('ready', ({ detail: { fresh } }) => {

@@ -17,7 +17,8 @@ const SILENCE_MS = 35_000;
 
 /**
  * The connection: a snapshot first, then every change; after an interruption it continues from the newest cursor it saw, so
- * nothing is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `restart`, `resumed`, `refused`, `announcement`.
+ * nothing is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `restart`, `resumed`, `refused`, `announcement`;
+ * of alerts `alerts` when they are followed, `alert` and `alertsRefused`.
  */
 export class Stream extends EventTarget {
   state = 'waiting';
@@ -54,6 +55,7 @@ export class Stream extends EventTarget {
     socket.on('server_draining', ({ reconnectAfterMs }) => (this.#wait = reconnectAfterMs));
     socket.on('slow_consumer', ({ mode }) => mode && this.#setState('live', 'thinned'));
     socket.on('system_announcement', ({ message }) => this.#fire('announcement', message));
+    socket.on('alert', (event) => this.#alert(event));
     for (const name of EVENTS) socket.on(name, (event) => this.#event(name, event));
     this.#timer = setInterval(() => this.#checkSilence(), 1_000);
   }
@@ -88,6 +90,18 @@ export class Stream extends EventTarget {
     this.#setState('live');
     this.#fire('ready', { fresh });
     void this.#compareClocks();
+    void this.#followAlerts();
+  }
+
+  /** By itself: a key that may see changes only is no reason to refuse the page. Nothing is replayed: the history has it. */
+  async #followAlerts() {
+    try {
+      const answer = await this.#socket.timeout(60_000).emitWithAck('subscribe', { type: 'alerts' });
+      if (!answer.ok) this.#fire('alertsRefused', answer.error.message);
+      this.#fire('alerts');
+    } catch {
+      // The connection went away while asking; the next one asks again.
+    }
   }
 
   async #ask(options) {
@@ -131,6 +145,11 @@ export class Stream extends EventTarget {
     else if (this.#early.has(event.eventId)) return;
     else this.#early.add(event.eventId);
     this.#fire('change', { name, event, live: this.#live });
+  }
+
+  #alert(event) {
+    if (this.#live) this.#advance(event.cursor);
+    this.#fire('alert', event);
   }
 
   #heartbeat({ cursor, stale }) {

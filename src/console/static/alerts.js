@@ -1,0 +1,84 @@
+import { byId, el, setText } from './dom.js';
+import { moment } from './format.js';
+
+/** Alerts in the page; older ones are in the history. */
+const ROWS = 20;
+/** New ones come in together this often: one rule about every protocol may tell of many at once. */
+const FLUSH_MS = 500;
+const MARKS = { fired: '●', resolved: '✓', summary: '…' };
+const STATES = { fired: 'Fired', resolved: 'Resolved', summary: 'Summary' };
+
+/** What the rules of the key's user told, newest first: from the history, then as it happens. */
+export class Alerts {
+  #list = byId('alerts');
+  #shown = new Map();
+  #fresh = new Set();
+  #timer;
+
+  constructor(api, choose) {
+    this.api = api;
+    this.choose = choose;
+    this.#message('Loading …');
+  }
+
+  /** After every (re)connection: what was told in between is in the history. */
+  async load() {
+    try {
+      const told = await this.api.alerts(ROWS);
+      for (const alert of told) this.#shown.set(alert.alertId, alert);
+      if (this.#shown.size > 0) this.#draw();
+      else this.#message(await this.#nothing());
+    } catch (error) {
+      if (this.#shown.size === 0) this.#message(`The alerts could not be read: ${error.message}`);
+    }
+  }
+
+  /** One that was just told. */
+  add(event) {
+    this.#shown.set(event.alertId, { ...event, at: event.timestamp });
+    this.#fresh.add(event.alertId);
+    this.#timer ??= setTimeout(() => this.#draw(), FLUSH_MS);
+  }
+
+  /** Why live alerts do not come; those of the history stay. */
+  refused(reason) {
+    setText(byId('alerts-note'), reason);
+  }
+
+  async #nothing() {
+    if (await this.api.hasRules()) return ['No alert yet. Your rules are watching.'];
+    return ['You have no alert rule yet. ', el('a', { href: '/docs' }, 'POST /v1/alerts/rules'), ' makes one.'];
+  }
+
+  #draw() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const newest = [...this.#shown.values()].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, ROWS);
+    this.#shown = new Map(newest.map((alert) => [alert.alertId, alert]));
+    this.#list.replaceChildren(...newest.map((alert) => this.#row(alert, this.#fresh.has(alert.alertId))));
+    this.#fresh.clear();
+  }
+
+  #row({ name, message, state, priority, at, protocol, token }, fresh) {
+    const subject = token ? { metric: 'price', id: token } : protocol ? { metric: 'tvl', id: protocol } : undefined;
+    // The sentence begins with the rule's name, which stands above it already.
+    const sentence = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+    const kinds = [state === 'fired' ? '' : STATES[state], priority === 'normal' ? '' : priority];
+    return el(
+      'li',
+      { class: `${state} ${priority} ${fresh ? 'fresh' : ''}` },
+      el(
+        'button',
+        { type: 'button', title: sentence, onclick: () => subject && this.choose(subject) },
+        el('i', { 'aria-hidden': 'true' }, MARKS[state] ?? MARKS.fired),
+        el('b', {}, name),
+        el('time', {}, moment(new Date(at))),
+        el('small', {}, [...kinds.filter(Boolean), sentence].join(' · ')),
+      ),
+    );
+  }
+
+  #message(parts) {
+    this.#list.replaceChildren(el('li', { class: 'empty' }, ...[parts].flat()));
+  }
+}
