@@ -62,7 +62,10 @@ export class QueryTime {
   @ApiProperty({ enum: BUCKETS, required: false })
   bucket?: Bucket;
 
-  /** For buckets without a value: nothing, null, or the last value of each series carried on. */
+  /**
+   * For buckets without a value: nothing, null, or the last value of each series carried on. Sums want `previous`: without
+   * it a series that has no value in a bucket is missing from its sum.
+   */
   @ApiProperty({ enum: FILLS, required: false, default: 'none' })
   fill?: Fill;
 }
