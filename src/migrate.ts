@@ -1,10 +1,23 @@
 import { migrateAsSet } from './platform/database/migrate-as-set.js';
 import { loadSettings } from './platform/settings/load-settings.js';
 
-try {
-  const ran = await migrateAsSet(loadSettings());
-  process.stdout.write(ran.length === 0 ? 'The schema is up to date.\n' : `Applied ${ran.join(', ')}.\n`);
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+const HELP = `Brings the schema of the database up to date: tables, triggers, and the roles rta_app, rta_writer and rta_reader.
+
+  DATABASE_URL=postgres://… npm run migrate
+
+What is up to date stays as it is. Without DATABASE_URL it works on the embedded database, which brings itself up to
+date at every start. All settings: npm start -- --help
+`;
+
+async function migrate(): Promise<void> {
+  try {
+    const ran = await migrateAsSet(loadSettings());
+    process.stdout.write(ran.length === 0 ? 'The schema is up to date.\n' : `Applied ${ran.join(', ')}.\n`);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
 }
+
+if (process.argv.includes('--help')) process.stdout.write(HELP);
+else await migrate();

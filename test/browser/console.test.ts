@@ -262,6 +262,8 @@ describe('the console in a browser', () => {
     await page.goto(app.url);
     await page.locator('#key-form').waitFor();
     expect(await page.locator('#key-input:focus').count()).toBe(1);
+    // The command that makes a key must be one that can be pasted: a key needs its user.
+    expect(await page.locator('#key-form code').textContent()).toContain('--user');
   });
 
   it('shows markup in a name as text and never runs it', async () => {

@@ -8,7 +8,7 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
     .setTitle('defi-realtime')
     .setDescription(
       'Every change of TVL, prices and protocols, live and resumable. Errors are application/problem+json with a stable ' +
-        '`code`; every answer carries X-Request-Id. The socket side is described in /asyncapi.yaml.',
+        '`code`; every answer carries X-Request-Id. The socket side is described in [/asyncapi.yaml](/asyncapi.yaml).',
     )
     .setVersion('1.0')
     .setLicense('MIT', 'https://opensource.org/license/mit')

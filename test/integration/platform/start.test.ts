@@ -154,5 +154,8 @@ describe('the process', { timeout: PATIENCE }, () => {
     const help = run({}, MAIN, ['--help']);
     expect(await help.end()).toBe(0);
     expect(help.output).toContain('DATABASE_URL  (URL; default: unset)');
+    const migrate = run({}, MIGRATE, ['--help']);
+    expect(await migrate.end()).toBe(0);
+    expect(migrate.output).toContain('DATABASE_URL=postgres://… npm run migrate');
   });
 });

@@ -9,7 +9,8 @@ import { StreamService } from './stream.service.js';
 export class StreamController {
   constructor(private readonly streams: StreamService) {}
 
-  /** Whether the address exists; a stream is not opened for it. Stands first: Express answers HEAD with GET. */
+  // Stands first: Express answers HEAD with GET.
+  /** Whether the address exists; a stream is not opened for it. */
   @Head()
   @Public()
   describe(@Res() response: Response): void {
