@@ -19,7 +19,7 @@ import { PRIORITIES, type Priority } from '../../notifications/index.js';
 import { MODES, RULE_LIMITS, type Mode } from '../core/index.js';
 import { ActionBody } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
-import { IfGiven, IsPlainText, IsTime, IsWellFormed, LINES } from './fields.js';
+import { IfGiven, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
 
 /** Actions of one rule. */
 const MOST_ACTIONS = 5;
@@ -38,7 +38,7 @@ export class RuleBody {
   @IsOptional()
   @IsString()
   @MaxLength(2_000)
-  @Matches(LINES)
+  @Matches(LINES, NO_CONTROLS)
   @IsWellFormed()
   description?: string | null;
 

@@ -50,6 +50,14 @@ describe('RequestValidationPipe', () => {
     expect(error).toMatchObject({ code: 'invalid_request', field: 'odd~1na~0me/1/count' });
   });
 
+  it('says of what is missing or of another kind only that, once', async () => {
+    const error = await refusal({ name: 'x', 'odd/na~me': [{ count: 'many' }] });
+    expect(error.errors).toEqual([
+      { pointer: '/odd~1na~0me/0/count', code: 'is_int', detail: 'count must be an integer number' },
+    ]);
+    expect(error.message).toBe('count must be an integer number');
+  });
+
   it('names query parameters with a question mark', async () => {
     expect((await refusal({}, 'query')).errors?.[0]?.pointer).toBe('?name');
   });

@@ -55,9 +55,14 @@ function invalidRequest(errors: readonly ValidationError[], root: string): Domai
   });
 }
 
+/** What a value is; of one that is something else it says nothing that its length, range or form are wrong as well. */
+const KINDS = new Set(['isDefined', 'isString', 'isBoolean', 'isInt', 'isNumber', 'isArray', 'isObject']);
+
 function faultsOf(error: ValidationError, prefix: string): InputFault[] {
   const pointer = `${prefix}${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  const own = Object.entries(error.constraints ?? {}).map(([constraint, text]): InputFault => {
+  const broken = Object.entries(error.constraints ?? {});
+  const kind = broken.find(([constraint]) => KINDS.has(constraint));
+  const own = (kind ? [kind] : broken).map(([constraint, text]): InputFault => {
     const unknown = constraint === 'whitelistValidation';
     return {
       pointer: pointer.slice(0, MAX_POINTER),
