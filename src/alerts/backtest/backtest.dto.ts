@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsDefined, IsObject, IsOptional, ValidateNested } from 'class-validator';
 import { FindingView } from '../rules/rule-answer.dto.js';
-import { IfGiven, IsTime } from '../rules/fields.js';
+import { IfGiven, IsMoment } from '../rules/fields.js';
 import { RuleBody } from '../rules/rule.dto.js';
 import { OutcomeView } from '../history/alert-history.dto.js';
 
@@ -16,16 +16,17 @@ export class BacktestBody {
   @Type(() => RuleBody)
   rule!: RuleBody;
 
-  /** Start of the period, ISO 8601; at most 90 days before its end. Default: 30 days before. */
-  @ApiProperty({ type: String, format: 'date-time', required: false })
+  /**
+   * Start of the period: ISO 8601, a date, or now-<number><m|h|d|w>; at most 90 days before its end. Default: 30 days before.
+   * @example now-7d
+   */
   @IfGiven()
-  @IsTime()
+  @IsMoment()
   from?: string;
 
-  /** End of the period, ISO 8601. Default: now. */
-  @ApiProperty({ type: String, format: 'date-time', required: false })
+  /** End of the period, in the same forms. Default: now. */
   @IsOptional()
-  @IsTime()
+  @IsMoment()
   to?: string;
 }
 

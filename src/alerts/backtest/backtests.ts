@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../access/index.js';
+import { parseTime } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Preferences, type UserPreferences } from '../../notifications/index.js';
@@ -80,8 +81,8 @@ export class Backtests {
 
   private period({ from, to }: BacktestBody): { from: number; to: number } {
     const now = this.clock.now();
-    const end = Math.min(now, to ? Date.parse(to) : now);
-    const start = from === undefined ? end - DEFAULT_PERIOD_MS : Date.parse(from);
+    const end = Math.min(now, momentOf(to, now) ?? now);
+    const start = momentOf(from, now) ?? end - DEFAULT_PERIOD_MS;
     if (!(start < end))
       throw new DomainError('invalid_request', 'from must be before to and in the past.', { field: 'from' });
     if (end - start > LONGEST_PERIOD_MS) {
@@ -102,6 +103,10 @@ function draftIn({ rule }: BacktestBody, deadBand: DeadBand): ReturnType<typeof 
     const errors = error.errors.map((fault) => ({ ...fault, pointer: `/rule${fault.pointer}` }));
     throw new DomainError(error.code, error.message, { errors, field: `rule/${error.field ?? ''}`, cause: error });
   }
+}
+
+function momentOf(text: string | null | undefined, now: number): number | undefined {
+  return text === undefined || text === null ? undefined : parseTime(text, now);
 }
 
 function candidate(userId: string, draft: RuleDraft): Rule {

@@ -1,5 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { isISO8601, IsString, Length, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import { parseTime } from '../../events/index.js';
 
 /** No control characters: these texts are shown, logged, mailed and stored. */
 export const PRINTABLE = /^\P{Cc}*$/u;
@@ -28,6 +29,16 @@ export const IsTime = (): PropertyDecorator =>
     validator: {
       validate: (value) => isISO8601(value, { strict: true }) && TIME.test(String(value)),
       defaultMessage: () => '$property must be a time such as 2027-01-31T12:00:00Z',
+    },
+  });
+
+/** A time, or one before the present. */
+export const IsMoment = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'isMoment',
+    validator: {
+      validate: (value) => typeof value === 'string' && parseTime(value, 0) !== undefined,
+      defaultMessage: () => '$property must be a time such as 2027-01-31T12:00:00Z, a date, or now-7d (m, h, d, w)',
     },
   });
 

@@ -219,7 +219,11 @@ describe('over stored history', () => {
     };
     const unknown = await alice.post('/v1/alerts/rules/backtest', { rule: volume });
     expect(unknown.body).toMatchObject({ fired: 0, warnings: [{ code: 'no_history' }] });
+    const week = await alice.post('/v1/alerts/rules/backtest', { rule: fall, from: 'now-7d', to: 'now-1d' });
+    expect(Date.parse(week.body.to) - Date.parse(week.body.from)).toBe(6 * 86_400_000);
     const refused: [object, number][] = [
+      [{ rule: fall, from: 'now-91d' }, 422],
+      [{ rule: fall, from: 'now-1d', to: 'now-2d' }, 400],
       [{ rule: fall, from: '2100-01-01T00:00:00Z' }, 400],
       [{ rule: fall, from: '2020-01-01T00:00:00Z' }, 422],
       [{ rule: fall, from: 'yesterday' }, 400],
