@@ -177,6 +177,9 @@ describe('rules', () => {
     });
     expect(refused.status).toBe(400);
     expect(refused.body.errors[0].pointer).toBe('/actions/1/target');
+    expect(refused.body.detail).toContain('EGRESS_ALLOW');
+    const credentials = { ...RULE, actions: [{ type: 'webhook', target: 'https://u:p@example.org/' }] };
+    expect((await alice.post(PATH, credentials)).body.detail).toMatch(/user and password are not allowed in it\.$/);
   });
 
   it('come with warnings where they see published values only', async () => {

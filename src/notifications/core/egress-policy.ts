@@ -4,6 +4,14 @@ import ipaddr from 'ipaddr.js';
 /** Why an address is not called. The text is shown to the target's owner and tells nothing about the network. */
 export class EgressRefused extends Error {
   override readonly name = 'EgressRefused';
+
+  constructor(
+    reason: string,
+    /** Whether EGRESS_ALLOW could let it through. */
+    readonly liftable = false,
+  ) {
+    super(reason);
+  }
 }
 
 const LONGEST_URL = 2_048;
@@ -54,7 +62,7 @@ export class EgressPolicy {
   /** Judges an address that a name resolved to, or that a socket is connected to. */
   checkAddress(address: string, url: Pick<URL, 'protocol' | 'port'>): void {
     if (this.excepted(address)) return;
-    if (!isPublic(address)) throw new EgressRefused('the address is not public');
+    if (!isPublic(address)) throw new EgressRefused('the address is not public', true);
     this.checkPublic(url);
   }
 
@@ -77,13 +85,13 @@ export class EgressPolicy {
     // With exceptions the name may lead to one of them: the address it resolves to is judged when it is called.
     if (this.hasExceptions) return;
     const name = host.replace(/\.+$/, '');
-    if (!name.includes('.') || LOCAL_NAMES.test(name)) throw new EgressRefused('the name is not public');
+    if (!name.includes('.') || LOCAL_NAMES.test(name)) throw new EgressRefused('the name is not public', true);
     this.checkPublic(url);
   }
 
   private checkPublic(url: Pick<URL, 'protocol' | 'port'>): void {
-    if (url.protocol !== 'https:') throw new EgressRefused('only https is allowed');
-    if (!PUBLIC_PORTS.has(url.port)) throw new EgressRefused('only the ports 443 and 8443 are allowed');
+    if (url.protocol !== 'https:') throw new EgressRefused('only https is allowed', true);
+    if (!PUBLIC_PORTS.has(url.port)) throw new EgressRefused('only the ports 443 and 8443 are allowed', true);
   }
 
   private excepted(address: string): boolean {

@@ -60,7 +60,11 @@ export class TargetRules {
     try {
       return this.policy.url(text).href;
     } catch (error) {
-      if (error instanceof EgressRefused) throw invalid(`this address is not allowed: ${error.message}`);
+      if (error instanceof EgressRefused) {
+        // Whoever tries a receiver on his own machine is stopped here first: the setting is the way on.
+        const way = error.liftable ? '; receivers in private networks need the setting EGRESS_ALLOW' : '';
+        throw invalid(`this address is not allowed: ${error.message}${way}`);
+      }
       throw error;
     }
   }
