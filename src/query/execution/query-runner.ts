@@ -114,8 +114,7 @@ export class QueryRunner {
   ) {
     const { rawFrom } = await this.facts.read();
     const wanted = query.limit + 1;
-    const length = plan.range ? ((plan.range.to - plan.range.from) * wanted) / cost.rows : 0;
-    const windows = timeWindows(query, plan, position, length) ?? [undefined];
+    const windows = timeWindows(query, plan, position, firstWindow(plan, cost, wanted)) ?? [undefined];
     const found: unknown[][] = [];
     let shown: readonly Column[] = [];
     let asked = 0;
@@ -150,6 +149,11 @@ export class QueryRunner {
     const [row] = await this.pool.run(statement, options);
     return Number(row?.[0] ?? 0);
   }
+}
+
+/** Milliseconds that hold about so many rows; the whole range where it holds fewer, or none at all. */
+function firstWindow({ range }: Plan, { rows }: Cost, wanted: number): number {
+  return range === undefined ? 0 : (range.to - range.from) * Math.min(1, wanted / rows);
 }
 
 function bucketsOf({ levels }: Plan): number {
