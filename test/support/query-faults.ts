@@ -56,6 +56,8 @@ export const BAD_QUERIES: [string, unknown, string][] = [
   ['time of what has none', { dataset: 'protocols', time: {} }, '/time'],
   ['history of a field without', { time: {}, where: { field: 'change_1h', op: 'gt', value: 0 } }, '/where/field'],
   ['an unknown operation', { aggregations: [{ field: 'tvl', operation: SQL }] }, '/aggregations/0/operation'],
+  ['no operation', { aggregations: [{ field: 'tvl' }] }, '/aggregations/0/operation'],
+  ['an operation that is null', { aggregations: [{ field: 'tvl', operation: null }] }, '/aggregations/0/operation'],
   ['a sum of texts', { aggregations: [{ field: 'chain', operation: 'sum' }] }, '/aggregations/0/field'],
   ['a share above one', { aggregations: [{ field: 'tvl', operation: 'percentile', p: 2 }] }, '/aggregations/0/p'],
   ['a name that is SQL', { aggregations: [{ field: 'tvl', operation: 'sum', as: SQL }] }, '/aggregations/0/as'],

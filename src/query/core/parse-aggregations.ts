@@ -3,7 +3,7 @@ import { fieldNames, type Dataset, type Field } from './datasets.js';
 import { at, shown, type Faults } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { numberOf, type ConditionScope } from './parse-condition.js';
-import { objectOf, wordOf, type Members } from './parse-input.js';
+import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 
 type Lookup = ConditionScope['subject'];
 
@@ -21,7 +21,7 @@ const NUMERIC: ReadonlySet<Operation> = new Set(['sum', 'avg', 'min', 'max', 'pe
 /** The aggregates and what they are grouped by: the same for all of one query. */
 export function parseAggregations(value: unknown, dataset: Dataset, lookup: Lookup, faults: Faults): Parsed {
   const nothing: Parsed = { aggregations: [], groupBy: [] };
-  if (value === undefined || value === null) return nothing;
+  if (isAbsent(value)) return nothing;
   if (!Array.isArray(value)) {
     faults.add('/aggregations', 'invalid_type', 'Give a list of {field, operation, group_by}.');
     return nothing;
@@ -51,7 +51,7 @@ export function parseAggregations(value: unknown, dataset: Dataset, lookup: Look
 }
 
 function groupFields(value: unknown, pointer: string, lookup: Lookup, faults: Faults): string[] {
-  if (value === undefined || value === null) return [];
+  if (isAbsent(value)) return [];
   const names: unknown[] = Array.isArray(value) ? value : [value];
   if (names.length > QUERY_LIMITS.groupFields) {
     faults.limit(pointer, 'too_many_groups', `At most ${QUERY_LIMITS.groupFields} fields to group by.`);
@@ -81,7 +81,7 @@ function parseOne(
   faults: Faults,
 ): Aggregation | undefined {
   const operation = wordOf(given['operation'], at(pointer, 'operation'), OPERATIONS, faults);
-  if (given['operation'] === undefined) {
+  if (isAbsent(given['operation'])) {
     faults.add(at(pointer, 'operation'), 'required', `Give operation, one of ${OPERATIONS.join(', ')}.`);
   }
   const overTime = wordOf(given['over_time'], at(pointer, 'over_time'), OVER_TIME, faults) ?? 'last';
@@ -100,7 +100,7 @@ function aggregatedField(
   lookup: Lookup,
   faults: Faults,
 ): string | undefined {
-  if (value === undefined && operation === 'count') return undefined;
+  if (isAbsent(value) && operation === 'count') return undefined;
   const numbers = (): string => fieldNames(dataset, (field: Field) => field.type === 'number').join(', ');
   if (typeof value !== 'string') {
     faults.add(pointer, 'required', `Give field, what to aggregate: ${numbers()}.`);
@@ -119,7 +119,7 @@ function aggregatedField(
 
 function shareOf(value: unknown, operation: Operation, pointer: string, faults: Faults): number | undefined {
   if (operation !== 'percentile') {
-    if (value !== undefined) faults.add(pointer, 'only_percentile', 'p belongs to percentile; remove it.');
+    if (!isAbsent(value)) faults.add(pointer, 'only_percentile', 'p belongs to percentile; remove it.');
     return undefined;
   }
   const share = numberOf(value, pointer, faults);
@@ -130,7 +130,7 @@ function shareOf(value: unknown, operation: Operation, pointer: string, faults: 
 }
 
 function nameOf(value: unknown, fallback: string, pointer: string, faults: Faults): string {
-  if (value === undefined || value === null) return fallback;
+  if (isAbsent(value)) return fallback;
   if (typeof value === 'string' && NAME.test(value) && !TAKEN.has(value)) return value;
   const taken = [...TAKEN].join(', ');
   const detail = `Name the column with up to 63 letters, digits and _, not beginning with a digit; taken are ${taken}.`;

@@ -2,6 +2,11 @@ import { at, shown, type Faults } from './faults.js';
 
 export type Members = Readonly<Record<string, unknown>>;
 
+/** Many clients write null for what they leave out. */
+export function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
+}
+
 /** The value as an object with known members only; undefined, and a fault, when it is none. */
 export function objectOf(
   value: unknown,
@@ -33,7 +38,7 @@ export function wordOf<const T extends string>(
   words: readonly T[],
   faults: Faults,
 ): T | undefined {
-  if (value === undefined || value === null) return undefined;
+  if (isAbsent(value)) return undefined;
   const word = words.find((candidate) => candidate === value);
   if (word === undefined)
     faults.add(pointer, 'unknown_value', `Use one of ${words.join(', ')} instead of ${shown(value)}.`);

@@ -14,7 +14,7 @@ import { DEFAULT_LIMIT, QUERY_LIMITS } from './limits.js';
 import { parseAggregations } from './parse-aggregations.js';
 import { joined, parseCondition, type ConditionScope } from './parse-condition.js';
 import { parseFilters } from './parse-filters.js';
-import { objectOf, wordOf, type Members } from './parse-input.js';
+import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 import { parseSort } from './parse-sort.js';
 import { parseTime } from './time.js';
 
@@ -72,7 +72,7 @@ export function parseQuery(body: unknown): Query {
   return query;
 }
 
-const present = (value: unknown): boolean => value !== undefined && value !== null;
+const present = (value: unknown): boolean => !isAbsent(value);
 
 function bodyFault(): Error {
   return queryFault(

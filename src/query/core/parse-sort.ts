@@ -2,7 +2,7 @@ import type { Aggregation, SortKey, TimeRange } from './ast.js';
 import { fieldNames, fieldOf, type Dataset, type Field } from './datasets.js';
 import { at, shown, type Faults } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
-import { objectOf, wordOf } from './parse-input.js';
+import { isAbsent, objectOf, wordOf } from './parse-input.js';
 
 export interface SortParts {
   readonly dataset: Dataset;
@@ -15,7 +15,7 @@ export interface SortParts {
 /** What the answer is ordered by, complete with the default; ties are broken by the rows' keys, which are not named. */
 export function parseSort(value: unknown, parts: SortParts): SortKey[] {
   const { faults } = parts;
-  if (value === undefined || value === null) return defaultSort(parts);
+  if (isAbsent(value)) return defaultSort(parts);
   const keys: unknown[] = Array.isArray(value) ? value : [value];
   if (keys.length > QUERY_LIMITS.sortKeys) {
     faults.limit('/sort', 'too_many_sort_keys', `At most ${QUERY_LIMITS.sortKeys} fields to sort by.`);
