@@ -22,8 +22,14 @@ const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
 
 /** Unix milliseconds of an ISO date, or an ISO time with a zone, of the years 1970 to 2999; undefined for others. */
 export function parseIso(text: string): number | undefined {
-  const time = ISO.test(text) ? Date.parse(text) : Number.NaN;
+  const time = ISO.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
   return time >= 0 && time < 32_503_680_000_000 ? time : undefined;
+}
+
+/** Whether the calendar has it: `Date.parse` takes 30 February for 2 March. */
+function isDay(date: string): boolean {
+  const midnight = Date.parse(date);
+  return !Number.isNaN(midnight) && isoTime(midnight).startsWith(date);
 }
 
 /** Unix milliseconds of `now`, `now-24h` (m, h, d, w), and of what `parseIso` takes; undefined for others. */
