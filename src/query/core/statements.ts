@@ -169,7 +169,7 @@ function wholeSql({ operation, p }: Aggregation, index: number, parameters: SqlP
     case 'avg':
       return `sum(b.s${index}) / nullif(sum(b.n${index}), 0)::float8`;
     case 'count':
-      return `sum(b.s${index})::bigint`;
+      return `coalesce(sum(b.s${index}), 0)::bigint`;
     case 'percentile': {
       const bins = `array_agg(b.bin ORDER BY b.bin) FILTER (WHERE b.bin IS NOT NULL), array_agg(b.held ORDER BY b.bin) FILTER (WHERE b.bin IS NOT NULL)`;
       const bin = `bin_percentile(${bins}, ${parameters.add(p, 'float8')})`;

@@ -128,6 +128,17 @@ it('a group without values has no percentile', async () => {
   ]);
 });
 
+it('a question that nothing answers counts nothing, beside a percentile too', async () => {
+  const count = [{ operation: 'count' }, { field: 'tvl', operation: 'count' }];
+  const { rows, relativeError } = await parts.run({
+    dataset: 'protocols',
+    where: { field: 'protocol', op: 'eq', value: 'none' },
+    aggregations: [{ field: 'tvl', operation: 'percentile', p: 0.5 }, ...count],
+  });
+  expect(relativeError).toBe(0.01);
+  expect(rows.slice()).toEqual([{ percentile_tvl: null, count: 0, count_tvl: 0 }]);
+});
+
 it('what bins cannot hold is exact, however much there is: values below zero, several fields, distinct counts', async () => {
   const all = [-3, -1e-9, 0, 2, 1e9].map((one, index) => ({ group: index < 4 ? 'a' : 'b', value: one }));
   await parts.db.pool.query(
