@@ -70,9 +70,12 @@ const changes = (metric: 'tvl' | 'price', value: string, subject: string, ofChai
   change_7d: change(metric, value, subject, ofChain, '168 hours'),
 });
 
+/** By its shortest spelling, as it was written: as a double, the stored 0.9 would be 0.8999999761581421, and not `gte` 0.9. */
+const confidence = column('number', 'r.confidence::text::float8');
+
 const observation = {
   source: column('text', 'r.source'),
-  confidence: column('number', 'r.confidence::float8'),
+  confidence,
   tags: column('texts', 'r.tags'),
   observed_at: column('time', 'r.observed_at'),
 };
@@ -163,7 +166,7 @@ const events: Dataset = {
     volume_24h: column('number', 'r.volume_24h', nullable),
     market_cap: column('number', 'r.market_cap', nullable),
     source: column('text', 'r.source'),
-    confidence: column('number', 'r.confidence::float8'),
+    confidence,
     tags: column('texts', 'r.tags'),
     data: column('json', 'r.data', { ...nullable, shownOnly: true }),
     observed_at: column('time', 'r.observed_at'),

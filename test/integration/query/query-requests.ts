@@ -74,7 +74,7 @@ const inOrder = <T>([a, b]: [T, T]): [T, T] => (a <= b ? [a, b] : [b, a]);
 
 function numberOf(field: string): fc.Arbitrary<number> {
   if (field.startsWith('change')) return fc.constantFrom(-1, -0.5, 0, 0.5, 1);
-  if (field === 'confidence' || field === 'moved') return fc.constantFrom(0.01, 0.25, 0.5, 1);
+  if (field === 'confidence' || field === 'moved') return fc.constantFrom(0.01, 0.5, 0.9, 1);
   return fc.integer({ min: -3, max: 9 });
 }
 
@@ -194,7 +194,8 @@ function aggregationOf(fields: Fields): fc.Arbitrary<Aggregation> {
 
 /** Whether the last digits depend on the order of adding: no comparison with such a number can be foretold. */
 function isInexact({ operation, field = '', over_time: overTime }: Aggregation, inTime: boolean): boolean {
-  const isFraction = field.startsWith('change') || field === 'moved' || (inTime && overTime === 'avg');
+  const isFraction =
+    field.startsWith('change') || ['moved', 'confidence'].includes(field) || (inTime && overTime === 'avg');
   return isFraction && (operation === 'sum' || operation === 'avg');
 }
 

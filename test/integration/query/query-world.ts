@@ -26,7 +26,7 @@ const moment = fc.integer({ min: 0, max: DAYS * 24 * 60 - 1 }).map((minute) => F
 
 const observation: fc.Arbitrary<Observation> = fc.record({
   source: fc.constantFrom('node', 'api'),
-  confidence: fc.constantFrom(0.25, 0.5, 1),
+  confidence: fc.constantFrom(0.5, 0.9, 1),
   tags: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
   observed_at: moment.map(iso),
 });
@@ -109,7 +109,7 @@ const eventRow = fc.record({
   volume_24h: maybe(value),
   market_cap: maybe(value),
   source: fc.constantFrom('node', 'api'),
-  confidence: fc.constantFrom(0.25, 0.5, 1),
+  confidence: fc.constantFrom(0.5, 0.9, 1),
   tags: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
   observed_at: moment.map(iso),
   logged_at: moment.map(iso),
