@@ -89,11 +89,13 @@ export function orderOf({
 }
 
 /** `filters` and `where` as one tree. */
-function conditionOf({ filters = {}, where }: Request): Tree {
+function conditionOf({ dataset, filters = {}, where }: Request): Tree {
+  const listField = (name: string) =>
+    dataset === 'protocols' && name === 'chains' ? name : (LIST_FIELDS[name] ?? name);
   const parts = Object.entries(filters).flatMap(([name, given]): Tree[] => {
     if (Array.isArray(given)) {
       const isList = given.length > 0;
-      return isList ? [{ field: LIST_FIELDS[name] ?? name, op: 'in', value: given }] : [];
+      return isList ? [{ field: listField(name), op: 'in', value: given }] : [];
     }
     const { min, max } = given as { min?: number; max?: number };
     const field = RANGE_FIELDS[name] ?? name;

@@ -87,6 +87,14 @@ function worldOf(place: number): StoredWorld {
   return world;
 }
 
+it('every part of the language is asked for', () => {
+  const asked = fc.sample(requests('tvl', true), { numRuns: 500, seed });
+  for (const member of ['filters', 'where', 'time', 'aggregations', 'having', 'sort'] as const) {
+    const having = asked.filter((request) => request[member] !== undefined);
+    expect([member, having.length > 50, having.length < 450]).toEqual([member, true, true]);
+  }
+});
+
 it.each(Object.keys(REQUESTS) as DatasetName[])(
   `answers of %s are what a naive evaluation of the same request gives (seed ${seed})`,
   { timeout: LONG ? 1_800_000 : 180_000 },

@@ -217,8 +217,8 @@ export function requests(dataset: DatasetName, changes: boolean): fc.Arbitrary<R
     const sortable = Object.keys(fields).filter((name) => fields[name] !== 'texts');
     return fc
       .record({
-        filters: fc.option(filtersOf(dataset, fields), { nil: undefined, freq: 1 }),
-        where: fc.option(tree(fields), { nil: undefined, freq: 1 }),
+        filters: fc.option(filtersOf(dataset, fields), { nil: undefined, freq: 2 }),
+        where: fc.option(tree(fields), { nil: undefined, freq: 2 }),
         aggregations: fc.array(aggregationOf(fields), { maxLength: 3 }),
         groupBy: fc.uniqueArray(fc.constantFrom(...texts), { maxLength: 2 }),
         named: fc.boolean(),
@@ -253,7 +253,7 @@ export function requests(dataset: DatasetName, changes: boolean): fc.Arbitrary<R
           ...byField,
         ]);
         return fc
-          .record({ having: fc.option(conditions, { nil: undefined, freq: 1 }), sort: sorts })
+          .record({ having: fc.option(conditions, { nil: undefined, freq: 2 }), sort: sorts })
           .map(({ having, sort }) => ({
             ...base,
             aggregations: shown,
