@@ -1,4 +1,4 @@
-import type { Comparison, Condition, Operator } from './ast.js';
+import type { Comparison, Condition, Operator, Value } from './ast.js';
 import type { FieldType } from './datasets.js';
 import type { KeyExpression } from './relation.js';
 import type { SqlParameters } from './sql-parameters.js';
@@ -39,9 +39,36 @@ export function conditionSql(condition: Condition, lookup: Lookup, parameters: S
 function comparisonSql(comparison: Comparison, lookup: Lookup, parameters: SqlParameters, decided: boolean): string {
   const { sql, type, nullable } = lookup(comparison.field);
   if (comparison.operator === 'is_null') return `(${sql} IS ${comparison.negated ? 'NOT ' : ''}NULL)`;
-  const compared =
-    type === 'texts' ? listSql(comparison, sql, parameters) : scalarSql(comparison, sql, BOUND[type], parameters);
+  const compared = comparedSql(comparison, sql, type, parameters);
   return decided && nullable ? `coalesce(${compared}, false)` : `(${compared})`;
+}
+
+function comparedSql(comparison: Comparison, sql: string, type: FieldType, parameters: SqlParameters): string {
+  if (type === 'texts') return listSql(comparison, sql, parameters);
+  return type === 'time' ? timeSql(comparison, sql, parameters) : scalarSql(comparison, sql, BOUND[type], parameters);
+}
+
+/**
+ * A moment as answers show it, to the millisecond: what was shown as 10:00:00.123 is not behind 10:00:00.123, however many
+ * microseconds are stored. Bounds are moved instead of the column, so that partitions can still be left out by them.
+ */
+function timeSql(comparison: Comparison, sql: string, parameters: SqlParameters): string {
+  const [first, second] = comparison.values;
+  const behind = (value: Value | undefined): string =>
+    `${parameters.add(value, BOUND.time)} + interval '1 millisecond'`;
+  switch (comparison.operator) {
+    case 'gt':
+      return `${sql} >= ${behind(first)}`;
+    case 'lte':
+      return `${sql} < ${behind(first)}`;
+    case 'between':
+      return `${sql} >= ${parameters.add(first, BOUND.time)} AND ${sql} < ${behind(second)}`;
+    case 'gte':
+    case 'lt':
+      return scalarSql(comparison, sql, BOUND.time, parameters);
+    default:
+      return scalarSql(comparison, `date_trunc('milliseconds', ${sql})`, BOUND.time, parameters);
+  }
 }
 
 function scalarSql({ operator, values }: Comparison, sql: string, bound: string, parameters: SqlParameters): string {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { nameOf, type Aggregation, type Request, type Tree } from './naive-query.js';
 import type { DatasetName } from './naive-rows.js';
-import { FIRST_DAY, LAST_MINUTE, MINUTE } from './query-world.js';
+import { FIRST_DAY, LAST_MINUTE, MINUTE, NOTED_MOMENTS } from './query-world.js';
 
 type Kind = 'text' | 'number' | 'time' | 'texts';
 type Fields = Readonly<Record<string, Kind>>;
@@ -65,9 +65,7 @@ export function columnsOf({ dataset, time }: Request): string[] {
   return time === undefined ? Object.keys(FIELDS[dataset]) : ['time', ...Object.keys(IN_TIME[dataset])];
 }
 
-const moment = fc
-  .integer({ min: 0, max: 3 * 24 })
-  .map((hour) => new Date(FIRST_DAY + hour * 60 * MINUTE).toISOString());
+const moment = fc.constantFrom(...NOTED_MOMENTS).map((time) => new Date(time).toISOString());
 const listOf = <T>(of: fc.Arbitrary<T>) => fc.array(of, { minLength: 1, maxLength: 3 });
 
 const inOrder = <T>([a, b]: [T, T]): [T, T] => (a <= b ? [a, b] : [b, a]);

@@ -23,12 +23,15 @@ const CATEGORIES = ['Dexs', 'Lending', null];
 const value = fc.integer({ min: 0, max: 8 });
 const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: null, freq: 4 });
 const moment = fc.integer({ min: 0, max: DAYS * 24 * 60 - 1 }).map((minute) => FIRST_DAY + minute * MINUTE);
+/** Of which much is observed, and which conditions ask for: so few that they meet. */
+export const NOTED_MOMENTS = [0, 5, 24, 30, 48, 71].map((hour) => FIRST_DAY + hour * 60 * MINUTE);
+const noted = fc.oneof(moment, fc.constantFrom(...NOTED_MOMENTS));
 
 const observation: fc.Arbitrary<Observation> = fc.record({
   source: fc.constantFrom('node', 'api'),
   confidence: fc.constantFrom(0.5, 0.9, 1),
   tags: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
-  observed_at: moment.map(iso),
+  observed_at: noted.map(iso),
 });
 
 /** How late values come: a world without tail, one with a tail, one that was aggregated at its end. */
@@ -77,7 +80,7 @@ const protocolRow = (slug: string) =>
     symbol: maybe(fc.constant(slug.slice(0, 3))),
     chains: fc.uniqueArray(fc.constantFrom('ethereum', 'base', 'solana'), { maxLength: 3 }),
     url: maybe(fc.constant(`https://${slug}.example`)),
-    updated_at: moment.map(iso),
+    updated_at: noted.map(iso),
   });
 const tokenRow = fc.record({
   symbol: maybe(fc.constantFrom('BTC', 'ETH', 'eth')),
@@ -111,8 +114,8 @@ const eventRow = fc.record({
   source: fc.constantFrom('node', 'api'),
   confidence: fc.constantFrom(0.5, 0.9, 1),
   tags: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
-  observed_at: moment.map(iso),
-  logged_at: moment.map(iso),
+  observed_at: noted.map(iso),
+  logged_at: noted.map(iso),
 });
 /** A row of the log, whoever may see it. */
 export type StoredEvent = Row & {

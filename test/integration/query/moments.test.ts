@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { queryParts, type QueryParts } from './query-parts.js';
+
+let parts: QueryParts;
+const [EARLY, LATE] = ['2026-11-20T10:00:00.123Z', '2026-11-20T10:00:00.124Z'];
+
+beforeAll(async () => {
+  parts = await queryParts();
+  // Finer than answers show it.
+  await parts.db.pool.query(
+    `INSERT INTO token_prices (token, price, observed_at) VALUES
+     ('early', 1, '2026-11-20T10:00:00.123456Z'), ('late', 1, '2026-11-20T10:00:00.124Z')`,
+  );
+});
+afterAll(() => parts?.close());
+
+it.each<[string, string | string[], string[]]>([
+  ['eq', EARLY, ['early']],
+  ['ne', EARLY, ['late']],
+  ['gt', EARLY, ['late']],
+  ['gte', EARLY, ['early', 'late']],
+  ['gte', LATE, ['late']],
+  ['lt', EARLY, []],
+  ['lt', LATE, ['early']],
+  ['lte', EARLY, ['early']],
+  ['in', [EARLY], ['early']],
+  ['nin', [LATE], ['early']],
+  ['between', [EARLY, EARLY], ['early']],
+])('a moment is compared as answers show it: %s %s', async (op, value, expected) => {
+  const found = async (where: object) =>
+    (await parts.run({ dataset: 'prices', where })).rows.slice().map(({ token }) => String(token));
+  const where = { field: 'observed_at', op, value };
+  expect((await found(where)).sort()).toEqual(expected);
+  const others = ['early', 'late'].filter((token) => !expected.includes(token));
+  expect((await found({ not: where })).sort()).toEqual(others);
+});
