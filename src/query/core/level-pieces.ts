@@ -55,7 +55,8 @@ export interface PieceOptions {
 /**
  * Reads series from days, hours and single values so that every moment of the range is in exactly one of them. An hour
  * that changed since its aggregate was made (it has a mark, or the log's tail speaks of it) is read from its single
- * values, and its day from its hours: late and corrected values are seen at once.
+ * values, and its day from its hours: late and corrected values are seen at once. Of an hour whose single values are no
+ * longer kept the aggregate is what there is; what the tail has of it comes on top.
  */
 export function levelPieces(plan: LevelPlan, options: PieceOptions, parameters: SqlParameters): Pieces {
   return new PieceBuilder(plan, options, parameters).build();
@@ -86,6 +87,7 @@ class PieceBuilder {
       ...(this.plan.from < hours.from ? [this.edge(this.from, hoursFrom)] : []),
       ...(this.plan.to > hours.to ? [this.edge(hoursTo, this.to)] : []),
       this.dirtyValues(hoursFrom, hoursTo),
+      ...(this.plan.isAged ? [this.agedHours()] : []),
       this.tailValues(),
     ];
     const whole = `h.bucket >= ${hoursFrom} AND h.bucket < ${hoursTo} AND ${unchanged('dirty_hours')}`;
@@ -178,6 +180,14 @@ class PieceBuilder {
     return this.partOf(points, this.bucketOf('d.bucket'));
   }
 
+  /** Changed hours whose values are gone: late ones were added to their aggregate, which their day has not heard of. */
+  private agedHours(): string {
+    return this.aggregates(
+      'dirty_hours s JOIN metric_hourly h ON h.series_id = s.series_id AND h.bucket = s.bucket',
+      `h.bucket < ${RAW_FROM}`,
+    );
+  }
+
   private tailValues(): string {
     return this.partOf(`tail p WHERE p.at >= ${this.from} AND p.at < ${this.to}`, this.bucketOf('p.at'));
   }
@@ -196,7 +206,7 @@ class PieceBuilder {
   SELECT m.series_id, m.bucket FROM (
     SELECT d.series_id, d.bucket FROM history_dirty d WHERE d.bucket >= ${from} AND d.bucket < ${to}
     UNION SELECT t.series_id, date_trunc('hour', t.at, 'UTC') FROM tail t WHERE t.at >= ${from} AND t.at < ${to}
-  ) m WHERE m.bucket >= ${RAW_FROM} AND (m.series_id IN (SELECT id FROM recorded)) IS TRUE)`;
+  ) m WHERE ${this.plan.isAged ? '' : `m.bucket >= ${RAW_FROM} AND `}(m.series_id IN (SELECT id FROM recorded)) IS TRUE)`;
   }
 
   private dirtyDays(from: string, to: string): string {

@@ -163,12 +163,14 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
     `late_seeds AS (
   SELECT DISTINCT ON (series_id) series_id, at, seq, value FROM tail WHERE at < ${from} ORDER BY series_id, at DESC, seq DESC)`,
     `seeds AS MATERIALIZED (
-  SELECT s.id, coalesce(CASE WHEN p.at IS NULL OR (p.at, p.seq) < (t.at, t.seq) THEN t.value END, p.value,
-    (SELECT q.close FROM metric_hourly q WHERE q.series_id = s.id AND q.bucket < ${from} AND q.closed_at < ${from}
-     ORDER BY q.bucket DESC LIMIT 1)) AS value
+  SELECT s.id, CASE WHEN coalesce(p.at, h.at) IS NULL OR (coalesce(p.at, h.at), coalesce(p.seq, 0)) < (t.at, t.seq) THEN t.value
+    ELSE coalesce(p.value, h.value) END AS value
   FROM series s LEFT JOIN late_seeds t ON t.series_id = s.id
   LEFT JOIN LATERAL (SELECT q.at, q.seq, q.value FROM metric_points q WHERE q.series_id = s.id AND q.at < ${from}
-    ORDER BY q.at DESC, q.seq DESC LIMIT 1) p ON true)`,
+    ORDER BY q.at DESC, q.seq DESC LIMIT 1) p ON true
+  LEFT JOIN LATERAL (SELECT q.closed_at AS at, q.close AS value FROM metric_hourly q
+    WHERE p.at IS NULL AND q.series_id = s.id AND q.bucket < ${from} AND q.closed_at < ${from}
+    ORDER BY q.bucket DESC LIMIT 1) h ON true)`,
     grid,
     `carried AS (
   SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean,

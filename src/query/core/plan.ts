@@ -21,6 +21,8 @@ export interface LevelPlan extends Span {
   readonly days: Span | undefined;
   /** Whole hours within the range, likewise; the days lie inside. */
   readonly hours: Span | undefined;
+  /** Of a part of the range single values are no longer kept. */
+  readonly isAged: boolean;
 }
 
 export interface Plan {
@@ -63,11 +65,12 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
     throw queryFault('limit_exceeded', '/time/from', 'not_kept', detail);
   }
   // Where single values are no longer kept an hour is whole or not there.
-  const from = asked.from < rawFrom ? floorTo(HOUR_MS, asked.from) : asked.from;
+  const isAged = asked.from < rawFrom;
+  const from = isAged ? floorTo(HOUR_MS, asked.from) : asked.from;
   const to = asked.to < rawFrom ? ceilTo(HOUR_MS, asked.to) : asked.to;
   const hours = fine ? undefined : whole(HOUR_MS, from, to);
   const days = hours && (bucket === undefined || COARSE.has(bucket)) ? whole(DAY_MS, from, to) : undefined;
-  const levels: LevelPlan = { metric: dataset.metric, from, to, bucket, fill, hours, days };
+  const levels: LevelPlan = { metric: dataset.metric, from, to, bucket, fill, hours, days, isAged };
   return { now, range: asked, levels, sources: sourcesOf(levels) };
 }
 

@@ -43,9 +43,7 @@ const ROUNDS = [
 ] as const;
 
 /** Kinds of worlds, one after the other. */
-export const PLACES = ROUNDS.length;
-/** The place of the world whose values are all aggregated. */
-export const WHOLE_WORLD = 2;
+const PLACES = ROUNDS.length;
 
 /** Some at one time: the later one, by its position in the log, corrects the one before. */
 const pointsOf = (rounds: readonly Point['round'][], now: number): fc.Arbitrary<Omit<Point, 'seq'>[]> =>

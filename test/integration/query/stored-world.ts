@@ -1,12 +1,18 @@
 import type { Pool } from 'pg';
+import { HistoryStore } from '../../../src/events/history/history-store.js';
 import type { Point, Series } from './naive-rows.js';
 import { WRITTEN_UP_TO, type StoredWorld } from './query-world.js';
 
 type Metric = 'tvl' | 'price';
 type Written = Point & { metric: Metric; series: Series };
 
-/** Puts a world into the tables, in the place of another. */
-export async function store(pool: Pool, world: StoredWorld, rollUp: () => Promise<unknown>): Promise<void> {
+/** Puts a world into the tables, in the place of another. `beforeLast` runs when only what comes late is missing. */
+export async function store(
+  pool: Pool,
+  world: StoredWorld,
+  rollUp: () => Promise<unknown>,
+  beforeLast?: () => Promise<unknown>,
+): Promise<void> {
   await pool.query(
     `TRUNCATE metric_series, metric_points, metric_hourly, metric_daily, history_dirty, protocol_tvl, protocols,
      token_prices, event_log, log_readers, change_outbox`,
@@ -45,6 +51,7 @@ export async function store(pool: Pool, world: StoredWorld, rollUp: () => Promis
   const points = [...written('tvl', world.tvl), ...written('price', world.prices)];
   await insert(pool, 'metric_series', [...known('tvl', world.tvl), ...known('price', world.prices)]);
   for (const round of [0, 1, 2] as const) {
+    if (round === 2) await beforeLast?.();
     await addPoints(
       pool,
       points.filter((point) => point.round === round),
@@ -64,27 +71,18 @@ const known = (metric: Metric, all: readonly Series[]) =>
     .map(({ subject, chain }) => ({ metric, subject, chain }));
 
 async function addPoints(pool: Pool, points: readonly Written[]): Promise<void> {
-  await pool.query(
-    `WITH added AS (
-       INSERT INTO metric_points (series_id, at, value, seq)
-       SELECT s.id, to_timestamp(p.at / 1000), p.value, p.seq
-       FROM jsonb_to_recordset($1) AS p (metric text, subject text, chain text, at float8, value float8, seq bigint)
-       JOIN metric_series s USING (metric, subject, chain)
-       RETURNING series_id, at
-     ) INSERT INTO history_dirty (series_id, bucket) SELECT DISTINCT series_id, date_trunc('hour', at, 'UTC') FROM added`,
-    [
-      JSON.stringify(
-        points.map(({ metric, series: { subject, chain }, at, value, seq }) => ({
-          metric,
-          subject,
-          chain,
-          at,
-          value,
-          seq,
-        })),
-      ),
-    ],
-  );
+  const tx = await pool.connect();
+  try {
+    const given = points.map(({ metric, series: { subject, chain }, ...point }) => ({
+      metric,
+      subject,
+      chain,
+      ...point,
+    }));
+    await new HistoryStore().write(tx, given);
+  } finally {
+    tx.release();
+  }
 }
 
 /** Moments are finer in the tables than answers show them. */
