@@ -3,7 +3,7 @@ import { datasetOf, fieldOf } from './datasets.js';
 import type { Plan, Span } from './plan.js';
 import { queryFault } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
-import { bucketStarts, DAY_MS, HOUR_MS } from './time.js';
+import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from './time.js';
 
 /** Sizes of what is stored, roughly and not quite new. */
 export interface StoredSizes {
@@ -14,6 +14,8 @@ export interface StoredSizes {
   /** Single values of one series per hour. */
   readonly pointsPerHour: number;
   readonly logRows: number;
+  /** Of the log's oldest row, Unix milliseconds. */
+  readonly logFrom: number;
 }
 
 export interface Cost {
@@ -23,6 +25,8 @@ export interface Cost {
   readonly heavy: boolean;
 }
 
+/** The log has no order by time but that of its partitions, which are read whole. */
+const LOG_PARTITION_MS = 6 * HOUR_MS;
 /** About a tenth of a second of one core. */
 const HEAVY_ROWS = 150_000;
 /** About what fits into the 30 s of a query. */
@@ -38,10 +42,12 @@ export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes): Cost
   return { rows, heavy: rows > HEAVY_ROWS };
 }
 
-function rowsOf(query: Query, { levels, range }: Plan, sizes: StoredSizes): number {
+function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes): number {
   const { metric, name, timeField } = datasetOf(query.dataset);
-  if (timeField !== undefined)
-    return query.aggregations.length > 0 || range !== undefined ? sizes.logRows : query.limit * 10;
+  if (timeField !== undefined) {
+    if (range !== undefined) return sizes.logRows * shareOfLog(range, sizes.logFrom, now);
+    return query.aggregations.length > 0 ? sizes.logRows : query.limit * 10;
+  }
   if (name === 'protocols') return sizes.protocols + sizes.series.tvl;
   const series = metric === undefined ? 0 : sizes.series[metric] * selected(query, sizes);
   if (levels === undefined) {
@@ -59,6 +65,14 @@ function rowsOf(query: Query, { levels, range }: Plan, sizes: StoredSizes): numb
   const filled =
     bucket === undefined || fill === 'none' ? 0 : bucketStarts(bucket, from, to, QUERY_LIMITS.filledBuckets).length;
   return series * (1 + days + hours + rest * sizes.pointsPerHour + filled);
+}
+
+/** As if as much had been logged at any time. */
+function shareOfLog(range: Span, logFrom: number, now: number): number {
+  const from = floorTo(LOG_PARTITION_MS, Math.min(logFrom, now));
+  const to = floorTo(LOG_PARTITION_MS, now) + LOG_PARTITION_MS;
+  const [first, last] = [floorTo(LOG_PARTITION_MS, range.from), ceilTo(LOG_PARTITION_MS, range.to)];
+  return Math.max(0, Math.min(to, last) - Math.max(from, first)) / (to - from);
 }
 
 /** Share of the series that conditions on the subject leave, as far as that can be told without asking. */

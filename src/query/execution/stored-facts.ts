@@ -18,6 +18,7 @@ interface FactsRow {
   points: number;
   raw_hours: number;
   log_rows: number;
+  log_from: number;
 }
 
 /** Weeks of single values are dropped rarely, and costs are estimates. */
@@ -60,6 +61,7 @@ export class StoredFactsReader {
         protocols: row.protocols,
         pointsPerHour: Math.max(1, row.points / seriesHours),
         logRows: row.log_rows,
+        logFrom: row.log_from,
       },
     };
   }
@@ -76,5 +78,6 @@ SELECT (extract(epoch FROM raw_from) * 1000)::float8 AS raw_from,
    WHERE i.inhparent = 'metric_points'::regclass) AS points,
   (extract(epoch FROM now() - raw_from) / 3600)::float8 AS raw_hours,
   (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-   WHERE i.inhparent = 'event_log'::regclass) AS log_rows
+   WHERE i.inhparent = 'event_log'::regclass) AS log_rows,
+  (extract(epoch FROM coalesce((SELECT logged_at FROM event_log ORDER BY seq LIMIT 1), now())) * 1000)::float8 AS log_from
 FROM history_state`;

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { estimateCost, type StoredSizes } from './cost.js';
+import { parseQuery } from './parse-query.js';
+import { planQuery } from './plan.js';
+import { DAY_MS } from './time.js';
+
+const NOW = Date.UTC(2026, 10, 20, 12, 30);
+const sizes: StoredSizes = {
+  series: { tvl: 0, price: 0 },
+  subjects: { tvl: 0, price: 0 },
+  protocols: 0,
+  pointsPerHour: 1,
+  logRows: 80_000_000,
+  logFrom: NOW - 7 * DAY_MS,
+};
+const rowsOf = (body: object, of = sizes): number => {
+  const query = parseQuery({ dataset: 'events', ...body });
+  return estimateCost(query, planQuery(query, { now: NOW, rawFrom: 0 }), of).rows;
+};
+const count = { aggregations: [{ operation: 'count' }] };
+
+describe('the cost of a question to the log', () => {
+  it('is that of the partitions its range lies in, however large the log is', () => {
+    expect(rowsOf({ ...count, time: { from: 'now-5m' } })).toBeCloseTo(sizes.logRows / 29, -1);
+    expect(rowsOf({ ...count, time: { from: 'now-2d' } })).toBeCloseTo((sizes.logRows * 9) / 29, -1);
+    expect(rowsOf({ time: { from: '2020-01-01', to: '2020-02-01' } })).toBe(0);
+    expect(rowsOf({ time: { from: '2999-01-01', to: '2999-02-01' } })).toBe(0);
+  });
+
+  it('is that of all of it without a range, or with one that holds it', () => {
+    const few = { ...sizes, logRows: 1_000 };
+    expect(rowsOf(count, few)).toBe(1_000);
+    expect(rowsOf({ ...count, time: { from: 'now-30d' } }, few)).toBe(1_000);
+    expect(() => rowsOf({ ...count, time: { from: 'now-30d' } })).toThrow(/a shorter range/);
+  });
+
+  it('is one of a log that has just begun', () => {
+    expect(rowsOf({ ...count, time: { from: 'now-5m' } }, { ...sizes, logRows: 10, logFrom: NOW })).toBe(10);
+    expect(rowsOf({ ...count, time: { from: 'now-5m' } }, { ...sizes, logRows: 10, logFrom: NOW + 1 })).toBe(10);
+  });
+});
