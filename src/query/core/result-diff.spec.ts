@@ -2,10 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyed, ResultImage, type KeyedRow } from './result-diff.js';
 
+/** Some with the same columns of a key, as single values at one time have. */
 const rows = fc
-  .uniqueArray(fc.record({ chain: fc.constantFrom('a', 'b', 'c', 'd', null), tvl: fc.integer({ min: 0, max: 3 }) }), {
-    selector: ({ chain }) => chain,
-  })
+  .array(fc.record({ chain: fc.constantFrom('a', 'b', 'c', 'd', null), tvl: fc.integer({ min: 0, max: 3 }) }))
   .map((given) => keyed(given, ['chain']));
 
 describe('the difference of two results', () => {
@@ -29,6 +28,19 @@ describe('the difference of two results', () => {
     const before = [first, second].flatMap((row) => row ?? []);
     const after = before.toReversed();
     expect(new ResultImage(before).diff(after, new ResultImage(after))).toBeUndefined();
+  });
+
+  it('tells rows of one key apart, so that none of them is lost', () => {
+    const before = keyed([{ time: 1, tvl: 1 }], ['time']);
+    const after = keyed(
+      [
+        { time: 1, tvl: 2 },
+        { time: 1, tvl: 1 },
+      ],
+      ['time'],
+    );
+    const diff = new ResultImage(before).diff(after, new ResultImage(after));
+    expect(diff).toEqual({ added: [after[1]], changed: [after[0]], removed: [] });
   });
 
   it('tells a missing value from the text of it', () => {

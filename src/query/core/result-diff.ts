@@ -8,9 +8,19 @@ export interface ResultDiff {
   readonly removed: readonly string[];
 }
 
-/** Gives every row its key: the values of the columns that make it unique. */
+/**
+ * Gives every row its key: the values of the columns that make it unique. Single values of one series at one time are told
+ * apart by their place among each other alone.
+ */
 export function keyed(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): KeyedRow[] {
-  return rows.map((row) => ({ ...row, _key: JSON.stringify(columns.map((column) => row[column] ?? null)) }));
+  const alike = new Map<string, number>();
+  return rows.map((row) => {
+    const values = columns.map((column) => row[column] ?? null);
+    const key = JSON.stringify(values);
+    const place = alike.get(key) ?? 0;
+    alike.set(key, place + 1);
+    return { ...row, _key: place === 0 ? key : JSON.stringify([...values, place]) };
+  });
 }
 
 /** The result a diff is taken against: what each row looked like. */

@@ -47,5 +47,5 @@ export class LiveExecutor {
 function keyColumns({ aggregations, groupBy, dataset, time }: Query): readonly string[] {
   if (aggregations.length > 0) return time?.bucket === undefined ? groupBy : ['time', ...groupBy];
   const { key, metric } = datasetOf(dataset);
-  return time !== undefined && metric !== undefined ? [...key, 'time', 'seq'] : key;
+  return time !== undefined && metric !== undefined ? [...key, 'time'] : key;
 }
