@@ -26,6 +26,14 @@ describe('what a query depends on', () => {
     expect(affects(event('protocol_update', { protocol: 'lido' }), bound)).toBe(true);
   });
 
+  it('is no chain of a token, which may move: the event tells only where to', () => {
+    const moved = event('price_change', { token: 'dai', chain: 'base' });
+    expect(affects(moved, of({ dataset: 'prices', filters: { chains: ['ethereum'] } }))).toBe(true);
+    const one = of({ dataset: 'prices', filters: { chains: ['ethereum'], tokens: ['usdc'] } });
+    expect(affects(moved, one)).toBe(false);
+    expect(affects(event('price_change', { token: 'usdc', chain: 'base' }), one)).toBe(true);
+  });
+
   it('is not what only one branch of it is bound to', () => {
     const either = of({
       where: {

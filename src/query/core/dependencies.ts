@@ -4,7 +4,7 @@ import { comparisons, conjuncts, type Condition, type DatasetName, type Query } 
 /** What has to happen before a query's answer can be another one. */
 export interface Dependencies {
   readonly dataset: DatasetName;
-  /** Values the query is bound to; absent: any. */
+  /** Values the query is bound to; absent: any. A token's chain binds nothing: it may change, and an event tells the new one only. */
   readonly protocols?: ReadonlySet<string>;
   readonly chains?: ReadonlySet<string>;
   readonly tokens?: ReadonlySet<string>;
@@ -26,7 +26,7 @@ export function dependenciesOf(query: Query): Dependencies {
   return {
     dataset,
     ...bound('protocols', where, 'protocol'),
-    ...bound('chains', where, 'chain'),
+    ...(dataset === 'prices' ? {} : bound('chains', where, 'chain')),
     ...bound('tokens', where, 'token'),
     movesWithTime:
       (time !== undefined && (isRelative(time.from) || isRelative(time.to))) ||
