@@ -17,6 +17,8 @@ const HISTORY_MS = 30_000;
 export class LlamaAnswers {
   private readonly kept = new LRUCache<string, object, () => object | Promise<object>>({
     max: MOST_ANSWERS,
+    // More may be asked for at once than are kept: an answer that loses its place is still given to who waits for it.
+    ignoreFetchAbort: true,
     fetchMethod: (_key, _stale, { context }) => context(),
   });
 
