@@ -253,6 +253,8 @@ describe('the DefiLlama-shaped routes', () => {
         body: { status: 404, code: 'not_found', detail: expect.any(String) },
       });
       expect(answer.headers.get('content-type')).toContain('application/problem+json');
+      // It may be listed the next moment.
+      expect(answer.headers.get('cache-control')).toBe('no-store');
       const head = await fetch(`${app.url}${path}`, { method: 'HEAD', headers: { authorization: `Bearer ${key}` } });
       expect(head.status).toBe(404);
     }

@@ -21,6 +21,8 @@ export class HttpErrorFilter implements ExceptionFilter {
     }
     if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1_000)));
     else if (error.status === 503) response.set('Retry-After', '1');
+    // A route's own header is about its answer: what is not there now, or away, may be there a moment later.
+    response.set('Cache-Control', 'no-store');
     if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
     response
       .status(error.status)
