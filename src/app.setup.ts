@@ -40,6 +40,8 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   app.use(helmet(securityHeaders(settings)));
   app.enableCors({
     origin: settings.corsOrigins.includes('*') ? '*' : [...settings.corsOrigins],
+    // The usual ones, and the safe way to ask a query.
+    methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'QUERY'],
     exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'ETag', 'X-Next-Cursor'],
     maxAge: 600,
   });

@@ -77,6 +77,15 @@ describe('what every request passes', () => {
     expect(other.headers.get('access-control-allow-origin')).toBeNull();
   });
 
+  it('lets pages ask queries by every method of theirs', async () => {
+    const preflight = await fetch(`${app.url}/v1/query/advanced`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://one.example', 'access-control-request-method': 'QUERY' },
+    });
+    const methods = preflight.headers.get('access-control-allow-methods')?.split(',');
+    for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'QUERY']) expect(methods).toContain(method);
+  });
+
   it('sends strict headers and says nothing of its framework', async () => {
     const answer = await fetch(`${app.url}/health/live`);
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'self'");
