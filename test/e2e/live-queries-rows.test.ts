@@ -17,6 +17,25 @@ afterEach(() => {
   assert.deepEqual(client.faults, []);
 });
 
+it('a live query shows every value of a series, also several of one millisecond', async () => {
+  client = new QueryFollower(app.url, key);
+  await app.db.pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('twice', 'ethereum', 100)`);
+  await client.subscribe({ filters: { protocols: ['twice'] }, time: { from: 'now-1h' } });
+  await waitFor(() => client.results[0]);
+  const second = new Date(Math.floor(Date.now() / 1_000) * 1_000).toISOString();
+  for (const [tvl, micros] of [
+    [200, '000100'],
+    [400, '000200'],
+    [800, '000300'],
+  ]) {
+    const at = second.replace('000Z', `${micros}Z`);
+    await app.db.pool.query(`UPDATE protocol_tvl SET tvl = $1, observed_at = $2 WHERE protocol = 'twice'`, [tvl, at]);
+  }
+  const shown = () => client.view.first.flatMap((row) => (row['time'] === second ? [row['tvl']] : []));
+  await waitFor(() => shown().includes(800));
+  expect(shown()).toEqual([200, 400, 800]);
+});
+
 it('a live query loses a token that moves to another chain, and gets it back', async () => {
   client = new QueryFollower(app.url, key);
   await app.db.pool.query(`INSERT INTO token_prices (token, chain, price) VALUES ('moving', 'ethereum', 100)`);

@@ -7,6 +7,13 @@ const rows = fc
   .array(fc.record({ chain: fc.constantFrom('a', 'b', 'c', 'd', null), tvl: fc.integer({ min: 0, max: 3 }) }))
   .map((given) => keyed(given, ['chain']));
 
+it('a key tells rows apart whose columns are alike', () => {
+  const time = '2026-01-01T00:00:00.000Z';
+  const points = [1, 2, 3].map((tvl) => ({ chain: 'a', time, tvl }));
+  const keys = keyed([...points, { chain: 'b', time, tvl: 4 }], ['chain', 'time']).map(({ _key }) => _key);
+  expect(keys).toEqual([`["a","${time}"]`, `["a","${time}",1]`, `["a","${time}",2]`, `["b","${time}"]`]);
+});
+
 describe('the difference of two results', () => {
   it('leads from the one to the other', () => {
     fc.assert(

@@ -9,17 +9,17 @@ export interface ResultDiff {
 }
 
 /**
- * Gives every row its key: the values of the columns that make it unique. Single values of one series at one time are told
- * apart by their place among each other alone.
+ * Gives every row its key: the values of the columns that make it unique. Single values of a series may share a
+ * millisecond, which is as much of their time as is shown: those behind the first are numbered, in the order of the answer.
  */
 export function keyed(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): KeyedRow[] {
-  const alike = new Map<string, number>();
+  const taken = new Map<string, number>();
   return rows.map((row) => {
     const values = columns.map((column) => row[column] ?? null);
     const key = JSON.stringify(values);
-    const place = alike.get(key) ?? 0;
-    alike.set(key, place + 1);
-    return { ...row, _key: place === 0 ? key : JSON.stringify([...values, place]) };
+    const before = taken.get(key) ?? 0;
+    taken.set(key, before + 1);
+    return { ...row, _key: before === 0 ? key : JSON.stringify([...values, before]) };
   });
 }
 

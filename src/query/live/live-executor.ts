@@ -43,7 +43,7 @@ export class LiveExecutor {
   }
 }
 
-/** The columns that make a row of the answer unique. */
+/** The columns that make a row of the answer unique, but for single values of one millisecond. */
 function keyColumns({ aggregations, groupBy, dataset, time }: Query): readonly string[] {
   if (aggregations.length > 0) return time?.bucket === undefined ? groupBy : ['time', ...groupBy];
   const { key, metric } = datasetOf(dataset);
