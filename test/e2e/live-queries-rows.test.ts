@@ -36,6 +36,32 @@ it('a live query shows every value of a series, also several of one millisecond'
   expect(shown()).toEqual([200, 400, 800]);
 });
 
+it('nothing runs on for a live query that nobody follows any more', async () => {
+  client = new QueryFollower(app.url, key);
+  const holder = await app.db.pool.connect();
+  const running = async () => {
+    const { rows } = await app.db.pool.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'defi-realtime-query'
+       AND wait_event_type = 'Lock' AND datname = current_database()`,
+    );
+    return rows[0]?.n;
+  };
+  try {
+    await holder.query('BEGIN; LOCK TABLE token_prices IN ACCESS EXCLUSIVE MODE');
+    // As many as run at once.
+    for (const limit of [1, 2]) await client.subscribe({ dataset: 'prices', limit });
+    await waitFor(async () => (await running()) === 2);
+    await client.socket.emitWithAck('unsubscribe', { type: 'query' });
+    await waitFor(async () => (await running()) === 0);
+    await client.subscribe({ dataset: 'tvl' });
+    await waitFor(() => client.results[0]);
+    expect(client.errors).toEqual([]);
+  } finally {
+    await holder.query('ROLLBACK');
+    holder.release();
+  }
+});
+
 it('a live query loses a token that moves to another chain, and gets it back', async () => {
   client = new QueryFollower(app.url, key);
   await app.db.pool.query(`INSERT INTO token_prices (token, chain, price) VALUES ('moving', 'ethereum', 100)`);

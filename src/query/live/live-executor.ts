@@ -28,10 +28,10 @@ export class LiveExecutor {
   }
 
   /** `cursor` is a position this process has heard of; everything up to it is in the answer. */
-  async run(query: Query, caller: Pick<Caller, 'userId'>, cursor: string): Promise<LiveResult> {
+  async run(query: Query, caller: Pick<Caller, 'userId'>, cursor: string, signal: AbortSignal): Promise<LiveResult> {
     const { rows } = await this.runner.run(query, {
       owner: caller.userId,
-      signal: this.leaving.signal,
+      signal: AbortSignal.any([signal, this.leaving.signal]),
       deadline: queryDeadline(),
       immediate: true,
     });

@@ -91,7 +91,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   }
 
   private begin(id: string, query: ReturnType<LiveExecutor['parse']>, intervalMs: number, caller: Caller): LiveQuery {
-    const execute = () => this.executor.run(query, caller, this.feed.cursor());
+    const execute = (signal: AbortSignal) => this.executor.run(query, caller, this.feed.cursor(), signal);
     const live = new LiveQuery(id, dependenciesOf(query), intervalMs, execute);
     this.queries.set(id, live);
     this.index.add(live);
@@ -100,6 +100,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   }
 
   private end(live: LiveQuery): void {
+    live.end();
     this.queries.delete(live.id);
     this.index.remove(live);
     this.pending.delete(live);
@@ -159,6 +160,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       await live.refresh(now);
       this.metrics.shown.observe((this.clock.now() - waitedSince) / 1_000);
     } catch (caught) {
+      if (live.isEnded) return;
       const error = asDomainError(caught);
       this.logger.warn({ code: error.code, reason: error.message, query: live.id }, 'Live query not refreshed');
       if (!error.retryable) this.fail(live, error.toSocket());

@@ -1,5 +1,6 @@
 import { SharedMessage, type LiveQueryBody, type LiveQuerySink } from '../../realtime/index.js';
 import type { Dependencies } from '../core/dependencies.js';
+import { clientLeft } from '../execution/query-pool.js';
 import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result-diff.js';
 
 /** One answer: its rows, and the position of the log that they show at least. */
@@ -26,16 +27,21 @@ export class LiveQuery {
   private readonly current = new Set<LiveQuerySink>();
   /** Sinks that have not got a result yet, or have missed a change. */
   private readonly waiting = new Set<LiveQuerySink>();
+  private readonly ending = new AbortController();
 
   constructor(
     readonly id: string,
     readonly dependencies: Dependencies,
     readonly intervalMs: number,
-    private readonly execute: () => Promise<LiveResult>,
+    private readonly execute: (signal: AbortSignal) => Promise<LiveResult>,
   ) {}
 
   get isFollowed(): boolean {
     return this.current.size + this.waiting.size > 0;
+  }
+
+  get isEnded(): boolean {
+    return this.ending.signal.aborted;
   }
 
   /** Something is to be run or to be sent. */
@@ -57,6 +63,11 @@ export class LiveQuery {
     this.waiting.delete(sink);
   }
 
+  /** Nobody follows it any more: what still runs for it only takes the place of others. */
+  end(): void {
+    this.ending.abort(clientLeft());
+  }
+
   touch(now: number): void {
     this.dirtySince ??= now;
   }
@@ -73,7 +84,7 @@ export class LiveQuery {
     this.startedAt = now;
     this.dirtySince = undefined;
     try {
-      this.show(await this.execute());
+      this.show(await this.execute(this.ending.signal));
       this.failures = 0;
     } catch (error) {
       this.failures++;
