@@ -104,9 +104,13 @@ function usedFields(
   return fieldNames(dataset, (field) => field.history === 'series').filter((name) => names.has(name));
 }
 
-/** Values that only the log knows yet, by series; those of new series get numbers that no series has. */
+/**
+ * Values that only the log knows yet, by series; those of new series get numbers that no series has. Their times are those
+ * that history will give them, whole milliseconds: a value must not move, and be met twice, when it is written there.
+ */
 const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
-  SELECT coalesce(s.id, -dense_rank() OVER (ORDER BY t.subject, t.chain)::integer) AS series_id, t.subject, t.chain, t.at, t.value, t.seq
+  SELECT coalesce(s.id, -dense_rank() OVER (ORDER BY t.subject, t.chain)::integer) AS series_id, t.subject, t.chain,
+    date_trunc('milliseconds', t.at + interval '500 microseconds') AS at, t.value, t.seq
   FROM history_tail t LEFT JOIN metric_series s ON s.metric = '${metric}' AND s.subject = t.subject AND s.chain = t.chain
   WHERE t.metric = '${metric}')`;
 

@@ -52,6 +52,22 @@ it('carries on values that only the log knows, also from before the range', asyn
   );
 });
 
+it('gives a value the time that history will give it, to the millisecond', async () => {
+  const { pool } = parts.db;
+  const [below, above] = [at(7).replace('.000Z', '.000499Z'), at(7).replace('.000Z', '.000500Z')];
+  await pool.query(
+    `INSERT INTO event_log (seq, epoch, type, protocol, chain, current, observed_at, captured_at, logged_at, source, confidence, tags)
+     SELECT seq, 'e1', 'tvl_change', 'fine', 'base', seq, at::timestamptz, now(), now(), 'test', 1, '{}'
+     FROM (VALUES (5, $1), (6, $2)) AS t (seq, at)`,
+    [below, above],
+  );
+  const { rows } = await parts.run({ filters: { protocols: ['fine'] }, time: { from: at(7), to: at(8) } });
+  expect(rows.slice()).toMatchObject([
+    { time: at(7), tvl: 5 },
+    { time: at(7).replace('.000Z', '.001Z'), tvl: 6 },
+  ]);
+});
+
 it('counts a total no longer once the log knows a chain', async () => {
   const { rows } = await parts.run({
     filters: { protocols: ['aave'] },
