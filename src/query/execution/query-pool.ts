@@ -27,6 +27,8 @@ const OPTIONS = [
 
 /** Live queries that run at once: more would only queue in the database. */
 export const LIVE_AT_ONCE = 2;
+/** So little time that telling a connection its next limit could take longer: with one below it is replaced. */
+const BRIEF_MS = 1_000;
 /** A connection keeps what it has prepared as long as it lives; with more statements than these it is replaced. */
 const MOST_PREPARED = 100;
 
@@ -118,7 +120,7 @@ export class QueryPool implements OnApplicationShutdown {
       throw explained(error);
     } finally {
       signal.removeEventListener('abort', leave);
-      if (!broken) client.release(session.prepared.size > MOST_PREPARED);
+      if (!broken) client.release(session.prepared.size > MOST_PREPARED || Number(session.limit) < BRIEF_MS);
     }
   }
 

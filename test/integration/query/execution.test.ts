@@ -45,6 +45,15 @@ describe('the connections of queries', () => {
     expect(await pool.run({ text: 'SELECT 1', values: [] }, options())).toEqual([[1]]);
   });
 
+  it('pass on no limit so short that the next query could not even be told its own', async () => {
+    const ask = async (timeoutMs: number) =>
+      (await pool.run({ text: 'SELECT pg_backend_pid()', values: [] }, options(undefined, timeoutMs)))[0];
+    const brief = await ask(900);
+    expect(await ask(30_000)).not.toEqual(brief);
+    const long = await ask(5_000);
+    expect(await ask(30_000)).toEqual(long);
+  });
+
   it('end the statement of a client that has left', async () => {
     const leaving = new AbortController();
     const running = pool.run(sleep, options(leaving.signal)).catch((error: unknown) => error);
