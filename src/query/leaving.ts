@@ -1,9 +1,10 @@
-import type { Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import { clientLeft } from './execution/query-pool.js';
 
-/** Aborted when the connection closes before the answer was written. */
-export function leaving(response: Response): AbortSignal {
+/** Aborted when the connection closes before the answer was written, or was closed already: keys are looked up first. */
+export function leaving(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
+  if (response.destroyed) controller.abort(clientLeft());
   response.once('close', () => {
     if (!response.writableFinished) controller.abort(clientLeft());
   });
