@@ -1,12 +1,12 @@
 import { Controller, HttpCode, Post, QueryMethod, Req, Res, UseInterceptors } from '@nestjs/common';
-import { ApiBody, ApiExcludeEndpoint, ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiExcludeEndpoint, ApiExtraModels, ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../access/index.js';
 import { AnswerInterceptor } from './answer.interceptor.js';
 import { CsvInterceptor } from '../platform/http/csv.interceptor.js';
 import { parseQuery } from './core/parse-query.js';
 import { leaving } from './leaving.js';
-import { QueryAnswer, QueryRequest } from './query.dto.js';
+import { QueryAnswer, QueryRequest, QuerySort } from './query.dto.js';
 import { ANSWER_EXAMPLES, REQUEST_EXAMPLES } from './query.examples.js';
 import { BAD_REQUEST_EXAMPLES, BUSY_EXAMPLES, LIMIT_EXAMPLES } from './query-problems.examples.js';
 import { QueryService, type AnsweredQuery } from './query.service.js';
@@ -14,6 +14,7 @@ import { QueryService, type AnsweredQuery } from './query.service.js';
 const examples = (of: Readonly<Record<string, object>>) => ({ 'application/problem+json': { examples: { ...of } } });
 
 @ApiTags('query')
+@ApiExtraModels(QuerySort)
 @Roles('reader')
 @Controller('v1/query')
 @UseInterceptors(CsvInterceptor, AnswerInterceptor)

@@ -124,8 +124,14 @@ export class QueryRequest {
   having?: Record<string, unknown>;
 
   /** One order, or up to four. Missing values come last; ties are broken by the rows' keys. */
-  @ApiProperty({ type: QuerySort, required: false })
-  sort?: QuerySort;
+  @ApiProperty({
+    oneOf: [
+      { $ref: '#/components/schemas/QuerySort' },
+      { type: 'array', items: { $ref: '#/components/schemas/QuerySort' }, maxItems: 4 },
+    ],
+    required: false,
+  })
+  sort?: QuerySort | QuerySort[];
 
   @ApiProperty({ minimum: 1, maximum: 1_000, default: 100, required: false })
   limit?: number;
