@@ -6,12 +6,17 @@ import { prefersCsv } from '../platform/http/csv.interceptor.js';
 import type { AnsweredQuery } from './query.service.js';
 import type { QueryAnswer } from './query.dto.js';
 
-type Body = string | Pick<QueryAnswer, 'data' | 'page'> | undefined;
+/** What becomes CSV. */
+interface Table extends Pick<QueryAnswer, 'page'> {
+  readonly data: readonly object[];
+  readonly columns?: readonly string[];
+}
+type Body = string | Table | undefined;
 
 /**
- * Writes an answer as the `QueryAnswer` it is, around rows whose JSON is written once for everyone; rows themselves for
- * who wants CSV. Names it by its data and page, or its plan, weakly: its times differ every time. `QUERY` is safe, so that
- * who has this data already gets 304; for POST the name is only told.
+ * Writes an answer as the `QueryAnswer` it is, around rows whose JSON is written once for everyone; rows themselves, or
+ * the plan as one row, for who wants CSV. Names it by its data and page, or its plan, weakly: its times differ every
+ * time. `QUERY` is safe, so that who has this data already gets 304; for POST the name is only told.
  */
 @Injectable()
 export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {
@@ -28,7 +33,9 @@ export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {
           response.status(304);
           return undefined;
         }
-        if (prefersCsv(request)) return { data: rows.slice(from, to), page };
+        if (prefersCsv(request)) {
+          return explain ? { data: [explain], page } : { data: rows.slice(from, to), page, columns: rows.names };
+        }
         response.type('application/json; charset=utf-8');
         return `{"data":${json},${JSON.stringify({ page, meta, explain }).slice(1)}`;
       }),

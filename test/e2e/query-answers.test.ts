@@ -132,3 +132,23 @@ describe('the OpenAPI document describes', () => {
     expect([status, faults(body, 'paths', route, 'get', 'responses', '200', ...JSON_SCHEMA)]).toEqual([200, []]);
   });
 });
+
+describe('CSV', () => {
+  const csv = async (query: object) => (await ask(query, { accept: 'text/csv' })).text.split('\r\n');
+
+  it('names its columns also where there are no rows', async () => {
+    const none = { filters: { protocols: ['nobody'] } };
+    const [columns] = await csv({});
+    expect(columns).toMatch(/^protocol,chain,tvl,/);
+    expect(await csv(none)).toEqual([columns, '']);
+    const aggregations = [{ field: 'tvl', operation: 'max', group_by: 'chain' }];
+    expect(await csv({ ...none, aggregations })).toEqual(['chain,max_tvl', '']);
+  });
+
+  it('has the plan where that is asked for', async () => {
+    const [columns, plan, ...rest] = await csv({ explain: true });
+    expect(columns).toBe('source,percentiles,estimated_rows,class');
+    expect(plan).toMatch(/^current,exact,\d+,light$/);
+    expect(rest).toEqual(['']);
+  });
+});

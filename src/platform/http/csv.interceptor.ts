@@ -6,6 +6,8 @@ import { toCsv } from './csv.js';
 interface Page {
   data: readonly object[];
   page?: { next_cursor: string | null };
+  /** Where they are known beforehand: a list without rows then still has its header. */
+  columns?: readonly string[];
 }
 
 /** Whether a client would rather have CSV than JSON. */
@@ -25,10 +27,10 @@ export class CsvInterceptor implements NestInterceptor<Page | undefined, Page | 
       map((answer) => {
         // 304: the client has it already.
         if (answer === undefined) return answer;
-        const { data, page } = answer;
+        const { data, page, columns } = answer;
         response.type('text/csv; charset=utf-8');
         if (page?.next_cursor) response.setHeader('X-Next-Cursor', page.next_cursor);
-        return toCsv(data);
+        return toCsv(data, columns);
       }),
     );
   }

@@ -1,14 +1,17 @@
 /**
- * Rows as CSV (RFC 4180), columns in order of first appearance. Lists in a cell are joined by `|`. Text that a
+ * Rows as CSV (RFC 4180), columns in order of first appearance unless they are given. Lists in a cell are joined by `|`. Text that a
  * spreadsheet would run as a formula gets a leading apostrophe: names come from whoever writes them.
  */
-export function toCsv(rows: readonly object[]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+export function toCsv(rows: readonly object[], columns: readonly string[] = columnsOf(rows)): string {
   const lines = rows.map((row) => {
     const cells = new Map<string, unknown>(Object.entries(row));
     return columns.map((column) => cell(cells.get(column))).join(',');
   });
   return [columns.map(cell).join(','), ...lines, ''].join('\r\n');
+}
+
+function columnsOf(rows: readonly object[]): string[] {
+  return [...new Set(rows.flatMap((row) => Object.keys(row)))];
 }
 
 function cell(value: unknown): string {

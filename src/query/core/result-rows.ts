@@ -67,6 +67,11 @@ export class ResultRows {
     return this.values.reduce((sum, values) => sum + values.bytes(), 0);
   }
 
+  /** Of its columns, in order. */
+  get names(): string[] {
+    return this.columns.map(({ name }) => name);
+  }
+
   /** How the values of a column are to be had by row, as answers show them; null where there is none of that name. */
   column(name: string): (row: number) => unknown {
     const index = this.columns.findIndex((column) => column.name === name);
