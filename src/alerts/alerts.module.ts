@@ -23,6 +23,7 @@ import { HistoryRetention } from './history/history-retention.js';
 import { PreferencesController } from './preferences/preferences.controller.js';
 import { AlertRules } from './rules/alert-rules.js';
 import { RuleActions } from './rules/rule-actions.js';
+import { RuleDrafts } from './rules/rule-drafts.js';
 import { RuleEdits } from './rules/rule-edits.js';
 import { RuleReads } from './rules/rule-reads.js';
 import { RuleStore } from './rules/rule-store.js';
@@ -31,7 +32,7 @@ import { RulesController } from './rules/rules.controller.js';
 import { UnseenSubjects } from './rules/unseen-subjects.js';
 import { TemplatePreviewController } from './templates/preview.controller.js';
 
-const RULES = [AlertRules, RuleActions, RuleEdits, RuleReads, RuleStore, RuleTests, UnseenSubjects];
+const RULES = [AlertRules, RuleActions, RuleDrafts, RuleEdits, RuleReads, RuleStore, RuleTests, UnseenSubjects];
 const EVALUATION = [
   AlertEvaluation,
   AlertMetrics,

@@ -158,6 +158,19 @@ describe('rules', () => {
     expect(csv.text.split('\n')[0]).toContain('ruleId,userId,name');
   });
 
+  it('from before something was checked can be switched off, snoozed and renamed, but not edited to the same', async () => {
+    const { ruleId } = (await alice.post(PATH, RULE)).body;
+    const never = [{ metric: 'event', eventType: 'tvl_change', token: 'bitcoin' }];
+    await app.db.pool.query('UPDATE alert_rules SET conditions = $1 WHERE rule_id = $2', [
+      JSON.stringify(never),
+      ruleId,
+    ]);
+    expect(await alice.post(one(ruleId, '/disable'))).toMatchObject({ status: 200, body: { isActive: false } });
+    expect(await alice.post(one(ruleId, '/snooze'), { minutes: 5 })).toMatchObject({ status: 200 });
+    expect(await alice.call('PATCH', one(ruleId), { name: 'Old' })).toMatchObject({ body: { name: 'Old' } });
+    expect(await alice.call('PATCH', one(ruleId), { conditions: never })).toMatchObject({ status: 400 });
+  });
+
   it('keep targets as notifications know them, and say where a target is wrong', async () => {
     const made = await alice.post(PATH, {
       ...RULE,

@@ -5,14 +5,13 @@ import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { RuleFinding } from '../core/index.js';
-import { DeadBands } from '../evaluation/dead-bands.js';
 import { RuleActions } from './rule-actions.js';
-import { draftOf, type RuleDraft } from './rule-draft.js';
+import type { RuleDraft } from './rule-draft.js';
+import { RuleDrafts } from './rule-drafts.js';
 import { RuleEdits } from './rule-edits.js';
 import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
 import { ruleOf, type RuleRow } from './rule-row.js';
 import { RuleStore } from './rule-store.js';
-import { UnseenSubjects } from './unseen-subjects.js';
 
 /** A rule after a change, with what its owner should know about it. */
 export interface SavedRuleRow {
@@ -28,13 +27,12 @@ export class AlertRules {
     private readonly store: RuleStore,
     private readonly edits: RuleEdits,
     private readonly actions: RuleActions,
-    private readonly deadBands: DeadBands,
-    private readonly unseen: UnseenSubjects,
+    private readonly drafts: RuleDrafts,
     private readonly clock: Clock,
   ) {}
 
   async create(caller: Caller, body: RuleBody, idempotencyKey?: string): Promise<SavedRuleRow> {
-    const { draft, warnings } = this.draft(body, undefined, await this.deadBands.current());
+    const { draft, warnings } = (await this.drafts.maker())(body);
     return this.edit(async (tx) => {
       if (idempotencyKey !== undefined) {
         const made = await this.store.earlier(tx, caller.userId, idempotencyKey, body);
@@ -76,23 +74,18 @@ export class AlertRules {
     body: ChangeRuleBody,
     base: (row: RuleRow) => RuleDraft | undefined,
   ): Promise<SavedRuleRow> {
-    const deadBand = await this.deadBands.current();
+    const draftOf = await this.drafts.maker();
     return this.edit(async (tx) => {
       const row = await this.store.lock(tx, caller.userId, ruleId);
       if (body.version !== undefined && body.version !== row.version) {
         const detail = `The rule is at version ${row.version} by now; read it again and repeat the change.`;
         throw new DomainError('conflict', detail, { field: 'version' });
       }
-      const { draft, warnings } = this.draft(body, base(row), deadBand);
+      const { draft, warnings } = draftOf(body, base(row));
       const actions =
         body.actions === undefined ? draft.actions : await this.actions.claim(tx, caller.userId, draft.actions);
       return { row: await this.store.update(tx, caller, ruleId, { ...draft, actions }), warnings };
     });
-  }
-
-  private draft(...input: Parameters<typeof draftOf>): ReturnType<typeof draftOf> {
-    const { draft, warnings } = draftOf(...input);
-    return { draft, warnings: [...warnings, ...this.unseen.warnings(draft)] };
   }
 
   private async edit<T>(work: (tx: PoolClient) => Promise<T>): Promise<T> {

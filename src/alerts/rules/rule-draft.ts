@@ -19,15 +19,23 @@ const DEFAULTS = {
   snoozedUntil: null,
 } as const;
 
+/** What a rule watches for; the other fields only say what is done then, and when. */
+const WATCHED = ['conditions', 'where', 'mode', 'hysteresis', 'forSeconds'] as const;
+
 /**
  * The rule that a request describes, names normalised: over `base` where it changes one. Throws one error with every fault
- * of its conditions; `warnings` is what works, but perhaps not as its owner thinks.
+ * of its conditions; `warnings` is what works, but perhaps not as its owner thinks. A request that leaves alone what the
+ * rule watches for is not refused for it: a rule from before something was checked can still be switched off.
  */
 export function draftOf(
   body: RuleBody | ChangeRuleBody,
   base: RuleDraft | undefined,
   deadBand: EvaluatorOptions['deadBand'],
 ): { draft: RuleDraft; warnings: RuleFinding[] } {
+  if (base !== undefined && WATCHED.every((field) => body[field] === undefined)) {
+    const draft = { ...base, ...given(body) };
+    return { draft, warnings: checkRule(draft, deadBand).warnings };
+  }
   const { conditions, where, errors } = parseConditions(
     body.conditions ?? base?.conditions ?? [],
     body.where === undefined ? (base?.where ?? null) : body.where,
