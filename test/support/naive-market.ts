@@ -30,9 +30,11 @@ export class NaiveMarket {
     };
     if (row.type === 'tick') this.clock = row.loggedAt;
     else if (row.type.startsWith('tvl_')) {
+      const before = this.realChains(row.protocol);
       note(`tvl ${row.protocol} ${row.chain}`, row.current);
-      const chains = [...this.series.keys()].filter((key) => key.startsWith(`tvl ${row.protocol} `)).sort();
-      const real = chains.filter((key) => isRealChain(key.split(' ')[2] ?? '') && !key.endsWith(' '));
+      const real = this.realChains(row.protocol);
+      // The total of chains is no change of what a source gave as the whole.
+      if (real.length > 0 && before.length === 0) note(`tvl ${row.protocol} `, null);
       const parts = real.length > 0 ? real : [`tvl ${row.protocol} all`];
       if (parts.includes(`tvl ${row.protocol} ${row.chain}`)) {
         note(
@@ -46,6 +48,11 @@ export class NaiveMarket {
       note(`market_cap ${row.token}`, row.marketCap);
     }
     return touched;
+  }
+
+  private realChains(protocol: string | null): string[] {
+    const chains = [...this.series.keys()].filter((key) => key.startsWith(`tvl ${protocol} `)).sort();
+    return chains.filter((key) => isRealChain(key.split(' ')[2] ?? '') && !key.endsWith(' '));
   }
 
   /** What the condition compares, of the subject; undefined when missing. */

@@ -126,6 +126,15 @@ describe('the evaluator', () => {
     expect(reasons(evaluator.apply(tvl(12, 2)))).toEqual(['first_fire']);
   });
 
+  it('does not take the first chain of a protocol for a fall of what the source gave as the whole', () => {
+    const evaluator = new Evaluator();
+    const fall: Condition = { metric: 'tvl', protocol: 'aave-v3', operator: 'change_pct', threshold: -0.3 };
+    evaluator.addRule(rule([fall]));
+    evaluator.apply(tvl(100, 0, { chain: 'all' }));
+    expect(evaluator.apply(tvl(40, 1))).toEqual([]);
+    expect(reasons(evaluator.apply(tvl(20, 2)))).toEqual(['first_fire']);
+  });
+
   it('takes an end of a snooze before its time into account at once', () => {
     const evaluator = new Evaluator();
     const snoozed = rule([above(10)], { snoozedUntil: new Date(START + 3_600 * SECOND) });

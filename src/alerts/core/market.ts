@@ -158,8 +158,11 @@ export class Market {
     const { series, total } = this.protocol(protocol);
     const ofChain = series.get(chain) ?? this.addTvl(protocol, chain, series);
     this.update(ofChain, value, observed, listener);
+    const wasSum = total.isSum;
     if (!total.set(chain, value)) return [ofChain];
     const ofAll = series.get(TOTAL) ?? this.addTvl(protocol, TOTAL, series);
+    // The first chain is no fall of what the source gave as the whole.
+    if (total.isSum !== wasSum) ofAll.forgetValue();
     this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
   }

@@ -65,6 +65,11 @@ export class Series {
     if (!Number.isNaN(value)) this.history?.insert(observedAt, value);
   }
 
+  /** What comes next is no change of the present value. */
+  forgetValue(): void {
+    this.numbers.value.set(this.row, NaN);
+  }
+
   /** From now on at least as much as a look back of `windowMs` needs. */
   keepHistory(windowMs: number): void {
     this.keepMs = Math.max(this.keepMs, windowMs);

@@ -28,6 +28,11 @@ export class TvlTotal {
     return sum;
   }
 
+  /** Whether it is over real chains. */
+  get isSum(): boolean {
+    return this.values.length > 0;
+  }
+
   /** Notes the value of a chain; whether it is part of the total. */
   set(chain: string, value: number): boolean {
     const place = this.places.get(chain);

@@ -20,7 +20,7 @@ const summary = { rule: 'r', state: 'summary', suppressed: 17 } as const;
 
 describe('the sentence of a summary', () => {
   it('says how things are now where the rule is about one thing', () => {
-    const reading = { ...nothing, token: 'bitcoin', value: 6, current: 6 };
+    const reading = { ...nothing, holds: true, token: 'bitcoin', value: 6, current: 6 };
     expect(sentenceOf({ ...summary, condition: { ...price, token: 'bitcoin' }, reading })).toBe(
       'r: 17 times more since the last message; now Price of bitcoin is $6.00, above $5.00',
     );
