@@ -24,15 +24,17 @@ export class Input {
   ) {}
 
   static of(value: unknown, known: readonly string[], path = ''): Input {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw invalid(path.slice(0, -1), path === '' ? 'A message is one JSON object.' : 'must be an object');
-    }
-    const values = new Map(Object.entries(value));
+    const values = new Map(entriesOf(value, path));
     for (const name of values.keys()) {
       if (!known.includes(name))
         throw invalid(path + name.slice(0, 64), `is not known here; known: ${known.join(', ')}`);
     }
     return new Input(values, path);
+  }
+
+  /** The named fields of an object that may have any number of others: these are not looked at. */
+  static partOf(value: unknown, names: readonly string[]): Input {
+    return new Input(new Map(entriesOf(value, '').filter(([name]) => names.includes(name))), '');
   }
 
   has(name: string): boolean {
@@ -97,6 +99,11 @@ export class Input {
   fault(name: string, detail: string): DomainError {
     return invalid(this.path + name, detail);
   }
+}
+
+function entriesOf(value: unknown, path: string): [name: string, value: unknown][] {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value);
+  throw invalid(path.slice(0, -1), path === '' ? 'A message is one JSON object.' : 'must be an object');
 }
 
 /** Not blank, no control characters. */

@@ -106,6 +106,17 @@ describe('parseMessage', () => {
     expect(faultOf(value)).toEqual({ code: 'invalid_request', field });
   });
 
+  it('costs no more for a message of thousands of fields than to go through them once', () => {
+    const fields = Array.from({ length: 8_000 }, (_, n) => `"${n.toString(36)}":1`);
+    const value: unknown = JSON.parse(`{${fields.join(',')}}`);
+    const times = Array.from({ length: 5 }, () => {
+      const begun = performance.now();
+      expect(faultOf(value)).toEqual({ code: 'invalid_request', field: 'type' });
+      return performance.now() - begun;
+    });
+    expect(Math.min(...times)).toBeLessThan(30);
+  });
+
   it('never throws anything but invalid_request, whatever comes', () => {
     fc.assert(
       fc.property(

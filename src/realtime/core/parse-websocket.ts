@@ -89,7 +89,7 @@ export function parseMessage(value: unknown): ClientMessage {
 
 /** Both dialects: `type` and `action` name the same thing. */
 function messageType(value: unknown): MessageType {
-  const envelope = Input.of(value, typeof value === 'object' && value !== null ? Object.keys(value) : []);
+  const envelope = Input.partOf(value, ENVELOPE);
   const type = envelope.oneOf('type', MESSAGE_TYPES);
   const action = envelope.oneOf('action', MESSAGE_TYPES);
   const named = type ?? action;
