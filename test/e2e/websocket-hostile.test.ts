@@ -51,7 +51,14 @@ describe('upgrades', () => {
     },
   );
 
-  it.each(['/nothing', '/v1/stream', '/ws/deeper', '/socket.iox'])('%s is answered and ended', async (path) => {
+  it.each([
+    '/nothing',
+    '/v1/stream',
+    '/ws/deeper',
+    '/socket.iox',
+    '/socket.io',
+    '/socket.io?EIO=4&transport=websocket',
+  ])('%s is answered and ended', async (path) => {
     expect(await upgrade(path)).toBe('HTTP/1.1 404 Not Found');
   });
 

@@ -7,7 +7,7 @@ describe('upgradeTarget', () => {
     (url) => expect(upgradeTarget(url)).toBe('websocket'),
   );
 
-  it.each(['/socket.io', '/socket.io/', '/socket.io/?EIO=4&transport=websocket'])('leaves %s to Socket.IO', (url) => {
+  it.each(['/socket.io/', '/socket.io/?EIO=4&transport=websocket', '/socket.io/x'])('leaves %s to Socket.IO', (url) => {
     expect(upgradeTarget(url)).toBe('socketio');
   });
 
@@ -19,6 +19,8 @@ describe('upgradeTarget', () => {
     '/WS',
     '/v3/realtime',
     '/socket.iox',
+    '/socket.io',
+    '/socket.io?EIO=4&transport=websocket',
     '*',
     'http://h/ws',
     '/%77s',
