@@ -8,6 +8,8 @@ import type { FrameRun } from '../frame-run.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';
 
+/** How long a closed stream may take to be read to its end, ms. */
+const GOODBYE_MS = 10_000;
 const MESSAGE: MessageFormat = { build: ({ name, body }) => Buffer.from(sseMessage(name, { ...body })) };
 const BLOCK: FrameFormat = { build: (event) => Buffer.from(sseBlock(event)) };
 
@@ -73,6 +75,9 @@ export class SseLink extends BatchedWriter implements ClientLink {
     this.flush();
     this.response.write(sseMessage(name, body));
     this.response.end();
+    // To whoever reads nothing the end never comes.
+    const cut = setTimeout(() => this.response.destroy(), GOODBYE_MS).unref();
+    this.response.once('close', () => clearTimeout(cut));
   }
 
   private get isOpen(): boolean {
