@@ -240,7 +240,6 @@ export class Session {
       this.flushedTo = this.host.position;
     }
     this.mode = wanted;
-    this.slowSince = 0;
     this.host.modeChanged(this);
   }
 

@@ -418,6 +418,19 @@ describe('connections', () => {
     expect(session.mode).toBe('latest');
   });
 
+  it.each(['all', 'latest'] as const)('are closed although they ask for mode %s again and again', async (mode) => {
+    const { log, open, pass } = start();
+    const { link, session, subscribe } = open();
+    await subscribe({ type: 'tvl_changes' });
+    link.buffered = 2_000_000;
+    for (let second = 0; second < 30 && !session.ended; second++) {
+      log.append({});
+      pass(900);
+      await session.updateFilters({}, undefined, { mode }).catch(() => {});
+    }
+    expect(link.closed?.reason).toBe('slow_consumer');
+  });
+
   it('above the hard mark are closed soon', async () => {
     const { log, open, pass } = start();
     const { link, subscribe } = open();
