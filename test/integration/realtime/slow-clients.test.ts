@@ -87,3 +87,18 @@ it('switches a client that reads nothing to latest, then closes it with its curs
   expect(cursors).toHaveLength(server.log.position);
   expect(other.connected).toBe(true);
 });
+
+it('closes a client that asks and asks and does not read the answers', async () => {
+  const { socket, session } = await stallingClient();
+  const protocols = Array.from({ length: 500 }, (_, n) => `${n}`.padEnd(100, 'x'));
+  await session.subscribe([{ type: 'tvl_changes', filter: { protocols } }]);
+  socket.pause();
+  let now = Date.now();
+  for (let rounds = 0; rounds < 200 && !session.ended; rounds++) {
+    for (let count = 0; count < 10; count++) socket.send('42/v1/realtime,2["subscriptions"]');
+    await nextTurn();
+    await nextTurn();
+    server.hub.beat((now += 100));
+  }
+  expect(session.ended).toBe(true);
+});
