@@ -50,6 +50,11 @@ export class CatchUp {
     this.cursor = given?.epoch === host.epoch && since ? since : formatCursor(host.epoch, host.position);
   }
 
+  /** The log began anew: what the old one still had cannot be read, the new one is read from its beginning. */
+  startOver(position: number): void {
+    this.position = position;
+  }
+
   async run(): Promise<Recovery> {
     try {
       const result: Recovery = this.since === undefined ? {} : await this.recover(this.since);
@@ -80,7 +85,7 @@ export class CatchUp {
       this.position = from;
       const stopped = await this.read(end, (event) => this.missedNames(event, from), true);
       if (stopped) {
-        this.position = end;
+        if (this.host.epoch === this.epoch) this.position = end;
         return { recovered: false, reason: stopped };
       }
     }
@@ -113,28 +118,28 @@ export class CatchUp {
    * very turn in which that is so.
    */
   private async whenLive(then: () => void): Promise<void> {
-    while (!this.isOver && this.position < this.host.position) {
+    while (!this.session.ended && this.position < this.host.position) {
       const stopped = await this.read(this.host.position, (event) => this.session.namesFor(event), false);
       if (stopped) throw new Error(`The log has no event after ${this.position}`);
     }
     then();
   }
 
-  /** The client has left, or its log has. */
-  private get isOver(): boolean {
-    return this.session.ended || this.host.epoch !== this.epoch;
+  /** The client has left, or the log that has this epoch. */
+  private isOver(epoch: string): boolean {
+    return this.session.ended || this.host.epoch !== epoch;
   }
 
-  /** Reads on to `end`; the reason when it may not, or cannot, be read. */
+  /** Reads on to `end`, or until the log begins anew; the reason when it may not, or cannot, be read. */
   private async read(
     end: number,
     namesOf: (event: LogEvent) => readonly string[],
     bounded: boolean,
   ): Promise<Recovery['reason']> {
-    const { limits } = this.host;
-    while (this.position < end) {
+    const { limits, epoch } = this.host;
+    while (this.position < end && !this.isOver(epoch)) {
       const batch = await this.next();
-      if (this.isOver) return bounded ? 'cursor_expired' : undefined;
+      if (this.isOver(epoch)) break;
       if (batch[0]?.seq !== this.position + 1) return 'cursor_expired';
       for (const event of batch) {
         if (event.seq > end) break;
@@ -153,7 +158,7 @@ export class CatchUp {
       if (bounded) return 'replay_limit';
       this.session.close('slow_consumer');
     }
-    return undefined;
+    return bounded && this.isOver(epoch) ? 'cursor_expired' : undefined;
   }
 
   private async next(): Promise<readonly LogEvent[]> {
@@ -185,7 +190,7 @@ export class CatchUp {
     });
     for (const [{ id }, values] of taken) {
       const parts = Math.max(1, Math.ceil(values.length / limits.snapshotPart));
-      for (let part = 1; part <= parts && !this.isOver; part++) {
+      for (let part = 1; part <= parts && !this.isOver(this.epoch); part++) {
         const items = values.slice((part - 1) * limits.snapshotPart, part * limits.snapshotPart).map(snapshotItem);
         this.session.link.sendMessage('snapshot', { subscriptionId: id, items, cursor: summary.cursor, part, parts });
         if (parts > 1 && !(await this.linkHasRoom())) this.session.close('slow_consumer');
@@ -198,7 +203,7 @@ export class CatchUp {
 
   /** The log cannot be read: older subscriptions must not lose what was held back, so the connection goes on or ends. */
   private async abandon(): Promise<void> {
-    this.position = Math.max(this.position, this.registeredAt);
+    if (this.host.epoch === this.epoch) this.position = Math.max(this.position, this.registeredAt);
     this.onFailure();
     try {
       await this.whenLive(() => this.session.goLive());

@@ -247,6 +247,7 @@ export class Session {
   startOver(position: number): void {
     this.flushLatest();
     for (const subscription of this.book.byId.values()) subscription.coveredFrom = position;
+    this.catchUp?.startOver(position);
     this.flushedTo = position;
     this.knownTo = 0;
     this.markedSeq = -1;

@@ -308,6 +308,36 @@ describe('resume', () => {
     expect(again).toMatchObject({ recovered: false, reason: 'cursor_expired' });
   });
 
+  it.each(['is read', 'waits for the client'])(
+    'delivers everything of a new epoch that begins while a replay %s',
+    async (when) => {
+      const { log, open } = startHub(when === 'is read' ? 0 : 100, 2);
+      const { link, session } = open();
+      await session.subscribe([{ type: 'tvl_changes', filter: {} }]);
+      log.append({}, {}, {});
+      let begun = false;
+      const begin = () => {
+        if (begun) return;
+        begun = true;
+        log.epoch = 'e2';
+        log.append({}, { type: 'price_change', protocol: null, chain: null, token: 'bitcoin' }, {});
+        link.buffered = 0;
+      };
+      if (when === 'is read') log.pause = async () => begin();
+      else {
+        link.buffered = 300_000;
+        setTimeout(begin, 20);
+      }
+      const answer = await session.subscribe([{ type: 'price_changes', filter: {} }], {
+        since: formatCursor('e1', 0),
+      });
+      log.append({});
+      expect(answer).toMatchObject({ recovered: false, reason: 'cursor_expired', cursor: formatCursor('e2', 6) });
+      expect(link.named('resync')).toHaveLength(1);
+      expect(link.seqs).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    },
+  );
+
   it('delivers an event of the new epoch that has the number of the last one sent', async () => {
     const { log, hub, open } = startHub(100, 10);
     const { link, session } = open();
