@@ -12,7 +12,7 @@ export class AccessEvents {
 
   /**
    * All connections of a key must leave. Told again every 2 s while some of them are still open. Not told for signed
-   * tokens: these end at the `expiresAt` of their caller.
+   * tokens: these end at the `endsAt` of their caller.
    */
   onEnded(listener: (keyId: string, reason: EndReason) => void): () => void {
     this.endedListeners.add(listener);

@@ -43,8 +43,10 @@ export interface Caller {
   readonly subscriptionTypes?: readonly string[];
   /** Transports the key is restricted to; undefined: all. */
   readonly transports?: readonly Transport[];
-  /** Unix milliseconds at which the key or token ends; connections end with it. */
+  /** Unix milliseconds at which the key or token ended when it was read: the end of a key may be moved. */
   readonly expiresAt?: number;
+  /** Of a signed token: Unix milliseconds at which its connections end. Keys in use are watched instead. */
+  readonly endsAt?: number;
 }
 
 /** What a client showed to prove who it is, wherever it put it. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
@@ -177,6 +178,22 @@ describe('who may come in', () => {
     });
     expect((await client.closed).code).toBe(4401);
   });
+});
+
+it.each([
+  ['stays when the end of its key is put off', null],
+  ['ends with its key', undefined],
+])('a connection %s', async (_, later) => {
+  const made = await admin<{ id: string; key: string }>(app, 'POST', '/v1/admin/api-keys', {
+    userId: 'brief',
+    role: 'reader',
+    tier: 'pro',
+    expiresAt: new Date(Date.now() + 2_000).toISOString(),
+  });
+  const client = await connect(made.key);
+  if (later === null) await admin(app, 'PATCH', `/v1/admin/api-keys/${made.id}`, { expiresAt: later });
+  const outcome = await Promise.race([client.closed, sleep(7_000)]);
+  expect(outcome).toEqual(later === null ? undefined : { code: 4401, reason: 'expired' });
 });
 
 describe('bad messages', () => {

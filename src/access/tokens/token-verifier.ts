@@ -102,13 +102,15 @@ export class TokenVerifier {
     if (typeof userId !== 'string' || !isUserId(userId) || role === undefined || tier === undefined) {
       throw invalid('Its claims need userId (or sub), and role and tier must be known ones.');
     }
+    const expiresAt = exp * 1_000;
     return {
       userId,
       keyId: `jwt:${claims.sub ?? userId}`,
       role,
       tier,
       limits: this.tiers.of(tier),
-      expiresAt: exp * 1_000,
+      expiresAt,
+      endsAt: expiresAt,
     };
   }
 }

@@ -44,7 +44,7 @@ export class SessionRegistry {
     this.byId.set(session.id, session);
     enter(this.byUser, caller.userId, session);
     enter(this.byKey, caller.keyId, session);
-    if (caller.expiresAt !== undefined) this.expiring.add(session);
+    if (caller.endsAt !== undefined) this.expiring.add(session);
   }
 
   remove(session: Session): void {
@@ -75,7 +75,7 @@ export class SessionRegistry {
 
   expired(now: number): Session[] {
     if (this.expiring.size === 0) return [];
-    return [...this.expiring].filter(({ identity }) => (identity.caller.expiresAt ?? Infinity) <= now);
+    return [...this.expiring].filter(({ identity }) => (identity.caller.endsAt ?? Infinity) <= now);
   }
 }
 

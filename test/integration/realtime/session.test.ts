@@ -441,9 +441,9 @@ describe('connections', () => {
     expect(link.closed?.reason).toBe('slow_consumer');
   });
 
-  it('end with their key, when it expires or is revoked, and after long silence without subscriptions', async () => {
+  it('end with their token or key, when it expires or is revoked, and after long silence without subscriptions', async () => {
     const { hub, clock, open, pass } = start();
-    const expiring = open(caller({ keyId: 'k1', expiresAt: clock.now + 5_000 }));
+    const expiring = open(caller({ keyId: 'jwt:1', endsAt: clock.now + 5_000 }));
     const revoked = open(caller({ keyId: 'k2' }));
     const silent = open(caller({ keyId: 'k3' }));
     const subscribed = open(caller({ keyId: 'k4' }));
