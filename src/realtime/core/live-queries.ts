@@ -69,6 +69,9 @@ export class LiveQueries {
         const made = this.make(session, request);
         const known = this.of(session).find(({ info }) => info.id === made.info.id);
         if (known) return known;
+        if (this.of(session).length >= QUERIES_PER_CONNECTION) {
+          throw new DomainError('limit_exceeded', `A connection may hold ${QUERIES_PER_CONNECTION} live queries.`);
+        }
         this.bySession.set(session, [...this.of(session), made]);
         fresh.push(made);
         return made;
@@ -127,9 +130,6 @@ export class LiveQueries {
     const { query, intervalMs } = request;
     assertMaySubscribe(session.identity.caller, request);
     if (!this.runner) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
-    if (this.of(session).length >= QUERIES_PER_CONNECTION) {
-      throw new DomainError('limit_exceeded', `A connection may hold ${QUERIES_PER_CONNECTION} live queries.`);
-    }
     const handle = this.runner.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
     return { handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
   }

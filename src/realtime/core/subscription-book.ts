@@ -34,22 +34,22 @@ export class SubscriptionBook {
   /** All or nothing; `all` has one entry per request. A subscription that is already there is returned as it is. */
   add(requests: readonly SubscriptionRequest[]): { all: Subscription[]; fresh: Subscription[] } {
     for (const request of requests) assertMaySubscribe(this.session.identity.caller, request);
-    if (this.byId.size + requests.length > this.host.limits.subscriptionsPerConnection) {
+    const fresh = new Map<string, Subscription>();
+    const all = requests.map((request) => {
+      const made = this.make(request);
+      const identity = identityOf(made);
+      const known = this.byIdentity.get(identity) ?? fresh.get(identity);
+      if (!known) fresh.set(identity, made);
+      return known ?? made;
+    });
+    if (this.byId.size + fresh.size > this.host.limits.subscriptionsPerConnection) {
       throw new DomainError(
         'limit_exceeded',
         `A connection may hold ${this.host.limits.subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
       );
     }
-    const fresh: Subscription[] = [];
-    const all = requests.map((request) => {
-      const made = this.make(request);
-      const known = this.byIdentity.get(identityOf(made));
-      if (known) return known;
-      this.enter(made);
-      fresh.push(made);
-      return made;
-    });
-    return { all, fresh };
+    for (const made of fresh.values()) this.enter(made);
+    return { all, fresh: [...fresh.values()] };
   }
 
   describe(): SubscriptionInfo[] {

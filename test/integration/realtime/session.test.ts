@@ -581,3 +581,39 @@ describe('snapshot', () => {
     expect(link.seqs).toEqual([2]);
   });
 });
+
+describe('live queries', () => {
+  /** A runner that runs nothing: what is open, by id. */
+  function serve(hub: RealtimeHub): Set<string> {
+    const open = new Set<string>();
+    hub.queries.serve({
+      open: (query, _, { intervalMs }) => {
+        const id = JSON.stringify([query, intervalMs ?? null]);
+        return { id, start: () => void open.add(id), close: () => void open.delete(id) };
+      },
+    });
+    return open;
+  }
+
+  it('that are followed already take no further place', async () => {
+    const { hub, open } = start();
+    serve(hub);
+    const { session, subscribe } = open();
+    const queries = Array.from({ length: 20 }, (_, n) => ({ type: 'query', query: { n } }));
+    await subscribe(queries);
+    await subscribe(queries);
+    expect(session.size).toBe(20);
+    await expect(subscribe({ type: 'query', query: {} })).rejects.toMatchObject({ code: 'limit_exceeded' });
+  });
+});
+
+it('subscriptions that are there already take no further place', async () => {
+  const { open } = start({ limits: { subscriptionsPerConnection: 3 } });
+  const { session, subscribe } = open();
+  const bodies = ['aave-v3', 'lido', 'uniswap-v3'].map((protocol) => ({ type: 'protocol', protocol }));
+  await subscribe(bodies);
+  await subscribe(bodies);
+  await subscribe([bodies[0], bodies[0]]);
+  expect(session.size).toBe(3);
+  await expect(subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'limit_exceeded' });
+});
