@@ -98,7 +98,9 @@ describe('a live query', () => {
     const open = async () => /^live_queries (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1];
     await waitFor(async () => (await open()) === '1');
     expect((await first.subscribe(BY_CHAIN)).subscription.id).toBe(ids[0]);
-    const answer = await first.socket.emitWithAck('unsubscribe', { type: 'query' });
+    const none = await first.socket.emitWithAck('unsubscribe', { type: 'query', query: { dataset: 'prices' } });
+    expect(none).toMatchObject({ ok: true, removed: [] });
+    const answer = await first.socket.emitWithAck('unsubscribe', { type: 'query', query: BY_CHAIN });
     expect(answer.removed).toMatchObject([{ id: ids[0], type: 'query' }]);
     expect(await clients[1]?.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [{ id: ids[0] }] });
     for (const client of clients) client.socket.disconnect();

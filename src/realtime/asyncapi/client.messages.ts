@@ -83,9 +83,10 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   {
     name: 'unsubscribe',
     summary: 'Removes every subscription that the body names; what it leaves out is not looked at.',
-    payload: closed({ ...selector, all: flag('admins: those of every owner'), ...socketFilters }, [
+    payload: closed({ ...selector, all: flag('admins: those of every owner'), query: ref('Query'), ...socketFilters }, [
       ...optional(selector),
       'all',
+      'query',
       ...optional(socketFilters),
     ]),
     example: { type: 'protocol', protocol: 'uniswap-v3' },

@@ -105,11 +105,14 @@ export class LiveQueries {
     return this.of(session).map(({ info }) => info);
   }
 
-  /** Of a selector only the id and the type can mean a query. */
-  remove(session: Session, { id, type, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
+  /** Of a selector only the id, the type and the query itself can mean a query. */
+  remove(session: Session, { id, type, query, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
     if (Object.values(rest).some((value) => value !== undefined)) return [];
     const named = this.of(session).filter(
-      ({ info }) => (id === undefined || info.id === id) && (type === undefined || type === 'query'),
+      ({ info }) =>
+        (id === undefined || info.id === id) &&
+        (type === undefined || type === 'query') &&
+        (query === undefined || info.id === this.handleOf(session, query, info.intervalMs)?.id),
     );
     this.close(session, named);
     return named.map(({ info }) => info);
@@ -129,9 +132,13 @@ export class LiveQueries {
   private make(session: Session, request: SubscriptionRequest): OpenQuery {
     const { query, intervalMs } = request;
     assertMaySubscribe(session.identity.caller, request);
-    if (!this.runner) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
-    const handle = this.runner.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
+    const handle = this.handleOf(session, query, intervalMs);
+    if (!handle) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
     return { handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
+  }
+
+  private handleOf(session: Session, query: unknown, intervalMs: number | undefined): LiveQueryHandle | undefined {
+    return this.runner?.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
   }
 }
 

@@ -104,7 +104,13 @@ function merged(
 export function parseSelector(argument: unknown): SubscriptionSelector {
   const input = Input.of(argument, ['id', ...BODY_FIELDS]);
   const all = input.flag('all');
-  return { ...named(input), ...filterOf(input), ...(all === undefined ? {} : { all }) };
+  const query = input.value('query');
+  return {
+    ...named(input),
+    ...filterOf(input),
+    ...(all === undefined ? {} : { all }),
+    ...(query === undefined ? {} : { query }),
+  };
 }
 
 export interface UpdateCall {

@@ -18,6 +18,8 @@ export interface SubscriptionSelector extends SubscriptionFilter {
   /** Channel names as the client wrote them. */
   channels?: readonly string[];
   all?: boolean;
+  /** Names a live query, and so no subscription to events. */
+  query?: unknown;
 }
 
 /** The subscriptions of one session: what it may have, each only once, and their names for unsubscribing. */
@@ -130,6 +132,7 @@ function isNamed({ id, request, filter }: Subscription, selector: SubscriptionSe
     (selector.minValue === undefined || selector.minValue === filter.minValue) &&
     (selector.maxValue === undefined || selector.maxValue === filter.maxValue) &&
     (selector.all === undefined || selector.all === filter.all) &&
+    selector.query === undefined &&
     (selector.types === undefined || filter.types.join() === narrowedTypes(request, selector.types).join())
   );
 }

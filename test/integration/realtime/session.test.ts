@@ -595,6 +595,21 @@ describe('live queries', () => {
     return open;
   }
 
+  it('are left by their body: the one it names and no other, whatever its interval', async () => {
+    const { hub, open } = start();
+    const running = serve(hub);
+    const { session, subscribe } = open();
+    const first = { type: 'query', query: { dataset: 'tvl' } };
+    const second = { type: 'query', query: { dataset: 'prices' }, intervalMs: 500 };
+    await subscribe([first, second, { type: 'tvl_changes' }]);
+    const leave = (body: unknown) => session.unsubscribe(parseSelector(body));
+    expect((await leave({ type: 'query', query: { dataset: 'points' } })).removed).toEqual([]);
+    expect((await leave({ query: second.query })).removed).toMatchObject([{ type: 'query', intervalMs: 500 }]);
+    expect([...running]).toEqual(['[{"dataset":"tvl"},null]']);
+    expect((await leave(first)).removed).toMatchObject([{ type: 'query' }]);
+    expect(session.list()).toMatchObject([{ type: 'tvl_changes' }]);
+  });
+
   it('that are followed already take no further place', async () => {
     const { hub, open } = start();
     serve(hub);
