@@ -193,6 +193,7 @@ export class CatchUp {
       for (let part = 1; part <= parts && !this.isOver(this.epoch); part++) {
         const items = values.slice((part - 1) * limits.snapshotPart, part * limits.snapshotPart).map(snapshotItem);
         this.session.link.sendMessage('snapshot', { subscriptionId: id, items, cursor: summary.cursor, part, parts });
+        this.session.sent();
         if (parts > 1 && !(await this.linkHasRoom())) this.session.close('slow_consumer');
       }
       summary.items += values.length;

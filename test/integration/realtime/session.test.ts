@@ -632,3 +632,12 @@ it('subscriptions that are there already take no further place', async () => {
   expect(session.size).toBe(3);
   await expect(subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'limit_exceeded' });
 });
+
+it('a client that reads nothing is closed also when all it was sent were snapshots', async () => {
+  const { open, pass } = start();
+  const { link, subscribe } = open();
+  link.buffered = 2_000_000;
+  await subscribe({ type: 'tvl_changes', snapshot: true });
+  pass(2_000);
+  expect(link.closed?.reason).toBe('slow_consumer');
+});
