@@ -74,12 +74,22 @@ function requestOf(channel: string, index: number, filter: SubscriptionFilter): 
 /** A query holds only text: lists are comma-separated or repeated, numbers and flags are written out. */
 function valuesOf(query: URLSearchParams): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);
-  for (const name of new Set(query.keys())) {
-    if (name === 'apiKey') continue; // who asks has been settled before
-    const given = query.getAll(name);
+  for (const [name, given] of textsOf(query)) {
+    if (name === 'apiKey') continue; // who asks is not part of what is asked
     values[name] = LISTS.includes(name) ? given.flatMap((text) => text.split(',')) : single(name, given);
   }
   return values;
+}
+
+/** In one pass: anybody may write thousands of parameters. */
+function textsOf(query: URLSearchParams): ReadonlyMap<string, string[]> {
+  const texts = new Map<string, string[]>();
+  for (const [name, text] of query) {
+    const given = texts.get(name);
+    if (given) given.push(text);
+    else texts.set(name, [text]);
+  }
+  return texts;
 }
 
 function single(name: string, given: readonly string[]): unknown {
