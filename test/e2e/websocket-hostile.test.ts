@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { RealtimeHub } from '../../src/realtime/core/hub.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { admin } from '../support/admin-call.js';
 import { PlainClient, type Message } from '../support/plain-client.js';
@@ -329,5 +330,25 @@ describe('floods', () => {
     await waitFor(() => stalled.named('slow_consumer').length === 2);
     expect(stalled.named('slow_consumer')).toMatchObject([{ mode: 'latest' }, { cursor: expect.any(String) }]);
     expect(await stalled.closed).toEqual({ code: 4408, reason: 'slow_consumer' });
+  });
+
+  it('a client that asks for much and reads nothing is answered no further', async () => {
+    const client = await connect();
+    for (let list = 0; list < 20; list++) {
+      const protocolIds = Array.from({ length: 500 }, (_, n) => `${list}-${n}-`.padEnd(100, 'x'));
+      await client.ask(
+        { type: 'subscribe', channels: [`events:protocol:p${list}`], filters: { protocolIds } },
+        'subscription_confirmed',
+      );
+    }
+    const session = app.nest.get(RealtimeHub).sessions.get(String(client.messages[0]!['connectionId']))!;
+    client.socket.pause();
+    for (let count = 0; count < 500; count++) client.send({ type: 'subscriptions' });
+    let most = 0;
+    await waitFor(() => {
+      most = Math.max(most, session.link.bufferedBytes());
+      return session.ended;
+    });
+    expect(most).toBeLessThan(16 * 1024 * 1024);
   });
 });

@@ -203,9 +203,9 @@ export class Session {
     if (!this.watched) this.host.watch(this);
   }
 
-  /** More than the soft mark waits to be sent. */
-  isBehind(): boolean {
-    return this.link.bufferedBytes() >= this.host.limits.softMarkBytes;
+  /** More than a mark, the soft one unless said otherwise, waits to be sent. */
+  isBehind(mark: 'softMarkBytes' | 'hardMarkBytes' = 'softMarkBytes'): boolean {
+    return this.link.bufferedBytes() >= this.host.limits[mark];
   }
 
   /** In `latest` mode: sends what waits when the interval is over and the link has room. */

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Session } from '../../../src/realtime/core/session.js';
@@ -12,10 +12,10 @@ const PER_BEAT = 20;
 
 let server: SocketIoServer;
 let slowSocket: WebSocket | undefined;
+const start = (hardMarkBytes: number) =>
+  startSocketIoServer({ limits: { softMarkBytes: SOFT_MARK, hardMarkBytes, slowGraceMs: 10_000 } });
 beforeEach(async () => {
-  server = await startSocketIoServer({
-    limits: { softMarkBytes: SOFT_MARK, hardMarkBytes: Infinity, slowGraceMs: 10_000 },
-  });
+  server = await start(Infinity);
 });
 afterEach(async () => {
   slowSocket?.terminate();
@@ -101,4 +101,24 @@ it('closes a client that asks and asks and does not read the answers', async () 
     server.hub.beat((now += 100));
   }
   expect(session.ended).toBe(true);
+});
+
+it('adds no further answers to what a client leaves unread', async () => {
+  await server.close();
+  server = await start(4 * SOFT_MARK);
+  const { socket, session, told } = await stallingClient();
+  const protocols = Array.from({ length: 500 }, (_, n) => `${n}`.padEnd(100, 'x'));
+  await session.subscribe([{ type: 'tvl_changes', filter: { protocols } }]);
+  socket.pause();
+  const asked = 400;
+  for (let count = 0; count < asked; count++) socket.send('42/v1/realtime,["subscriptions"]');
+  let most = 0;
+  for (let turn = 0; turn < 50; turn++) {
+    await sleep(10);
+    most = Math.max(most, session.link.bufferedBytes());
+  }
+  expect(most).toBeGreaterThan(4 * SOFT_MARK);
+  expect(most).toBeLessThan(6 * SOFT_MARK);
+  socket.resume();
+  await waitFor(() => told.filter(([name]) => name === 'subscriptions').length === asked);
 });

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { UsageLimits } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import type { Session } from '../../core/session.js';
+import { untilRead } from '../../core/unread.js';
 import { Budget } from '../websocket/budget.js';
 import { commandOf, type ClientCommand } from './client-commands.js';
 import type { SocketIoLink } from './socketio-link.js';
@@ -39,6 +40,7 @@ export class SocketConnection {
   };
 
   private async begin(name: unknown, args: unknown[]): Promise<void> {
+    await untilRead(this.session);
     this.waiting--;
     if (this.session.ended) return;
     this.session.touch();

@@ -5,6 +5,7 @@ import { asDomainError, DomainError } from '../../../platform/errors/domain-erro
 import type { CloseReason } from '../../core/link.js';
 import { messageId, parseMessage, type ClientMessage, type MessageId } from '../../core/parse-websocket.js';
 import type { Session } from '../../core/session.js';
+import { untilRead } from '../../core/unread.js';
 import { Budget } from './budget.js';
 import { runCommand } from './commands.js';
 import type { ConnectionParts } from './connection-parts.js';
@@ -111,10 +112,16 @@ export class WebSocketConnection {
     this.working = true;
     for (let data = this.waiting.shift(); data && this.link.isOpen; data = this.waiting.shift()) {
       await this.answer(data);
-      if (this.session) this.parts.hub.watch(this.session);
+      if (this.session) await this.afterAnswer(this.session);
     }
     this.working = false;
     if (this.socket.isPaused) this.socket.resume();
+  }
+
+  /** Answers make a slow reader as events do, and who reads none of them gets no further ones. */
+  private afterAnswer(session: Session): Promise<void> {
+    session.sent();
+    return untilRead(session);
   }
 
   private async answer(data: Buffer): Promise<void> {
