@@ -182,13 +182,16 @@ describe('subscriptions', () => {
   it('are counted: own for users, all for admins', async () => {
     const { client } = await connect(alice);
     await client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');
+    await client.ask({ type: 'subscribe', query: { dataset: 'tvl' } }, 'subscription_confirmed');
     const { client: other } = await connect(bob);
     await other.ask({ type: 'subscribe', channels: ['tvl'] }, 'subscription_result');
     expect((await call(alice, 'GET', '/subscription-stats')).body).toMatchObject({
       connections: { total: 1, websocket: 1, socketio: 0, sse: 0 },
-      subscriptions: 2,
-      byName: { tvl: 1, prices: 1 },
+      subscriptions: 3,
+      byName: { tvl: 1, prices: 1, query: 1 },
     });
+    const metrics = await (await fetch(`${app.url}/metrics`)).text();
+    expect(metrics).toMatch(/^ws_subscription_count 4$/m);
     expect((await call(app.adminKey, 'GET', '/subscription-stats')).body).toMatchObject({
       connections: { total: 2 },
       byName: { tvl: 2, prices: 1 },

@@ -80,8 +80,9 @@ export class RealtimeHub implements SessionHost {
     return this.index.size;
   }
 
+  /** Live queries included. */
   get subscriptionCount(): number {
-    return this.subscribed;
+    return this.subscribed + this.queries.total;
   }
 
   get cursor(): string {

@@ -97,6 +97,12 @@ export class LiveQueries {
     }
   }
 
+  get total(): number {
+    let total = 0;
+    for (const open of this.bySession.values()) total += open.length;
+    return total;
+  }
+
   count(session: Session): number {
     return this.of(session).length;
   }

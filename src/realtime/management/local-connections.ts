@@ -85,8 +85,8 @@ export class LocalConnections {
     let subscriptions = 0;
     for (const session of sessions) {
       connections[session.link.transport]++;
-      for (const { request } of session.subscriptions.values()) {
-        const name = request.channel ?? request.type;
+      for (const { channel, type } of session.list()) {
+        const name = channel ?? type;
         byName[name] = (byName[name] ?? 0) + 1;
         subscriptions++;
       }
