@@ -283,6 +283,16 @@ describe('bad messages', () => {
 });
 
 describe('floods', () => {
+  it('filters of more and more names are refused before they take much memory', async () => {
+    const client = await connect();
+    for (let list = 0; list < 41; list++) {
+      const protocolIds = Array.from({ length: 500 }, (_, n) => `${list}-${n}`);
+      client.send({ type: 'subscribe', channels: [`events:chain:c${list}`], filters: { protocolIds } });
+    }
+    expect(await client.next('error')).toMatchObject({ error: { code: 'limit_exceeded', retryable: false } });
+    expect(client.named('subscription_confirmed')).toHaveLength(39);
+  });
+
   it('10,000 messages at once end with 4429 and cost nobody else anything', async () => {
     const bystander = await connect(await app.key({ userId: 'bystander' }));
     const flooder = await connect(await app.key({ tier: 'free', userId: 'flooder' }));

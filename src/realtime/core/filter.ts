@@ -94,6 +94,11 @@ function keyOf(filter: Omit<Filter, 'key'>): string {
   ]);
 }
 
+/** How many protocols, chains and tokens a filter lists: what it costs the index. */
+export function namesIn(filter: Filter): number {
+  return DIMENSIONS.reduce((sum, dimension) => sum + (filter[dimension]?.size ?? 0), 0);
+}
+
 function passes(values: Values | undefined, value: string | null, required: boolean): boolean {
   if (value === null) return !required;
   return values === undefined || values.has(value);

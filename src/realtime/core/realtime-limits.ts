@@ -16,6 +16,8 @@ export interface RealtimeLimits {
   /** Items per `snapshot` message. */
   snapshotPart: number;
   subscriptionsPerConnection: number;
+  /** Protocols, chains and tokens in the filters of one connection; each takes up to 1.2 KB of the index. */
+  namesPerConnection: number;
   /** Changes of one connection that may wait for a replay to end. */
   waitingChanges: number;
   /** A connection without subscriptions that says nothing for this long is closed, ms. */
@@ -34,6 +36,7 @@ export const REALTIME_LIMITS: RealtimeLimits = {
   replayChunk: 500,
   snapshotPart: 500,
   subscriptionsPerConnection: 1_000,
+  namesPerConnection: 20_000,
   waitingChanges: 100,
   idleMs: 600_000,
   latestKeys: 50_000,

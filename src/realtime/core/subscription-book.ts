@@ -1,5 +1,5 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { compileFilter, narrowedTypes } from './filter.js';
+import { compileFilter, namesIn, narrowedTypes } from './filter.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import { assertMaySubscribe } from './subscription-rights.js';
@@ -44,12 +44,7 @@ export class SubscriptionBook {
       if (!known) fresh.set(identity, made);
       return known ?? made;
     });
-    if (this.byId.size + fresh.size > this.host.limits.subscriptionsPerConnection) {
-      throw new DomainError(
-        'limit_exceeded',
-        `A connection may hold ${this.host.limits.subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
-      );
-    }
+    this.assertRoomFor([...this.byId.values(), ...fresh.values()]);
     for (const made of fresh.values()) this.enter(made);
     return { all, fresh: [...fresh.values()] };
   }
@@ -68,6 +63,7 @@ export class SubscriptionBook {
     const named = this.select(selector);
     if (named.length === 0) throw new DomainError('not_found', 'No subscription of this connection matches.');
     const changed = named.map((old) => this.make(refiltered(old.request, filter), old));
+    this.assertRoomFor([...[...this.byId.values()].filter((one) => !named.includes(one)), ...changed]);
     this.drop(named);
     const kept = changed.map((subscription) => {
       const known = this.byIdentity.get(identityOf(subscription));
@@ -87,6 +83,24 @@ export class SubscriptionBook {
 
   clear(): void {
     this.drop([...this.byId.values()]);
+  }
+
+  /** Throws when these are more than one connection may hold. */
+  private assertRoomFor(subscriptions: readonly Subscription[]): void {
+    const { subscriptionsPerConnection, namesPerConnection } = this.host.limits;
+    if (subscriptions.length > subscriptionsPerConnection) {
+      throw new DomainError(
+        'limit_exceeded',
+        `A connection may hold ${subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
+      );
+    }
+    const names = subscriptions.reduce((sum, { filter }) => sum + namesIn(filter), 0);
+    if (names > namesPerConnection) {
+      throw new DomainError(
+        'limit_exceeded',
+        `The filters of a connection may hold ${namesPerConnection} names; unsubscribe from some, or open another connection.`,
+      );
+    }
   }
 
   private make(request: SubscriptionRequest, old?: Subscription): Subscription {

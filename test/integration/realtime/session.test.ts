@@ -633,6 +633,28 @@ it('subscriptions that are there already take no further place', async () => {
   await expect(subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'limit_exceeded' });
 });
 
+it('the filters of one connection hold a limited number of names, also after a change', async () => {
+  const { hub, open } = start({ limits: { namesPerConnection: 5 } });
+  const { session, subscribe } = open();
+  await subscribe([
+    { type: 'tvl_changes', protocols: ['a', 'b'], chain: 'base' },
+    { type: 'protocol', protocol: 'a' },
+  ]);
+  const tooMany = { code: 'limit_exceeded' };
+  await expect(subscribe({ type: 'price_changes', tokens: ['x', 'y'] })).rejects.toMatchObject(tooMany);
+  await subscribe({ type: 'price_changes', token: 'x' });
+  const change = (body: unknown) => {
+    const { selector, filter, options } = parseUpdate(body);
+    return session.updateFilters(selector, filter, options);
+  };
+  await expect(change({ type: 'price_changes', tokens: ['x', 'y'] })).rejects.toMatchObject(tooMany);
+  expect(session.list()).toMatchObject([{ protocols: ['a', 'b'] }, { protocols: ['a'] }, { tokens: ['x'] }]);
+  await change({ type: 'price_changes', tokens: ['y'] });
+  await session.unsubscribe({ type: 'tvl_changes' });
+  await change({ type: 'price_changes', tokens: ['x', 'y', 'z'] });
+  expect(hub.subscriptionCount).toBe(2);
+});
+
 it('a client that reads nothing is closed also when all it was sent were snapshots', async () => {
   const { open, pass } = start();
   const { link, subscribe } = open();
