@@ -48,6 +48,7 @@ export class Session {
 
   private readonly book: SubscriptionBook;
   private latest: LatestBuffer | undefined;
+  private intervalMs: number = LATEST_INTERVAL.default;
   private catchUp: CatchUp | undefined;
   /** Everything up to here has left the latest buffer. */
   private flushedTo: number;
@@ -229,17 +230,16 @@ export class Session {
 
   setMode({ mode, intervalMs }: Pick<SubscribeOptions, 'mode' | 'intervalMs'>): void {
     if (mode === undefined && intervalMs === undefined) return;
-    const wanted = mode ?? this.mode;
-    if (wanted === 'all') {
+    this.mode = mode ?? this.mode;
+    this.intervalMs = intervalMs ?? this.intervalMs;
+    if (this.mode === 'all') {
       this.flushLatest();
       this.latest = undefined;
-    } else if (this.latest) {
-      if (intervalMs !== undefined) this.latest.setInterval(intervalMs, this.host.now());
     } else {
-      this.latest = new LatestBuffer(intervalMs ?? LATEST_INTERVAL.default, this.host.now());
-      this.flushedTo = this.host.position;
+      if (!this.latest) this.flushedTo = this.host.position;
+      this.latest ??= new LatestBuffer(this.intervalMs, this.host.now());
+      this.latest.setInterval(this.intervalMs, this.host.now());
     }
-    this.mode = wanted;
     this.host.modeChanged(this);
   }
 

@@ -633,6 +633,18 @@ it('subscriptions that are there already take no further place', async () => {
   await expect(subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'limit_exceeded' });
 });
 
+it('the interval of a connection is the one it named last, whatever its mode was then', async () => {
+  const { log, open, pass } = start();
+  const { link, session, subscribe } = open();
+  await subscribe({ type: 'tvl_changes', intervalMs: 5_000 });
+  await session.updateFilters({}, undefined, { mode: 'latest' });
+  log.append({});
+  pass(4_900);
+  expect(link.seqs).toEqual([]);
+  pass(200);
+  expect(link.seqs).toEqual([1]);
+});
+
 it('the filters of one connection hold a limited number of names, also after a change', async () => {
   const { hub, open } = start({ limits: { namesPerConnection: 5 } });
   const { session, subscribe } = open();
