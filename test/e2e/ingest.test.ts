@@ -201,6 +201,8 @@ describe('the ingest API', () => {
     expect(await code(post('/v1/ingest/tvl', many))).toBe('422 limit_exceeded');
     const endless = { 'content-type': 'application/x-ndjson' };
     expect(await code(post('/v1/ingest/tvl', 'x'.repeat(100_000), endless))).toBe('413 payload_too_large');
+    const late = `${'{"token": "before-the-long-line", "price": 1}\n'.repeat(5_000)}${'x'.repeat(100_000)}`;
+    expect(await code(post('/v1/ingest/prices', late, endless))).toBe('413 payload_too_large');
     const packed = { ...endless, 'content-encoding': 'gzip' };
     expect(await code(post('/v1/ingest/tvl', 'x', packed))).toBe('400 invalid_request');
   });

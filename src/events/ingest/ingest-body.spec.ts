@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { lineBatches } from './ingest-body.js';
 
@@ -36,5 +37,23 @@ describe('the lines of a stream', () => {
     await batches.next();
     expect(await batches.return(undefined)).toEqual({ done: true, value: undefined });
     stream.destroy(new Error('gone'));
+  });
+
+  it.each([
+    ['a sender that goes', (stream: PassThrough) => stream.destroy(new Error('gone')), 'gone'],
+    ['a line that is too long', (stream: PassThrough) => stream.write('x'.repeat(70_000)), '65536 bytes'],
+  ])('tell who asks for them of %s while a full batch is written, and nobody else', async (_, fault, reason) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const stream = new PassThrough();
+    const batches = lineBatches(stream);
+    stream.write(Array.from({ length: 5_000 }, (_, value) => line(value)).join(''));
+    expect((await batches.next()).value).toHaveLength(5_000);
+    fault(stream);
+    await sleep(20);
+    await expect(batches.next()).rejects.toThrow(reason);
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
   });
 });

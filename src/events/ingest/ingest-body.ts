@@ -46,7 +46,7 @@ function itemsOf(body: unknown): readonly unknown[] {
 export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
   const source = lines(stream);
   let batch: unknown[] = [];
-  let next = source.next();
+  let next = readAhead(source);
   /** One timer per batch, whatever the number of lines that race against it. */
   let quiet: Promise<undefined> | undefined;
   try {
@@ -55,7 +55,7 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
       const line = await (quiet ? Promise.race([next, quiet]) : next);
       if (line !== undefined && line.done !== true) {
         batch.push(parsed(line.value));
-        next = source.next();
+        next = readAhead(source);
       }
       if (batch.length === BATCH_LINES || (batch.length > 0 && (line === undefined || line.done === true))) {
         yield batch;
@@ -65,10 +65,19 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
       if (line?.done === true) return;
     }
   } finally {
-    // Whoever stops early does not wait for the sender, and does not care how the rest of it ends.
-    next.catch(() => {});
+    // Whoever stops early does not wait for the sender, and does not care how the rest of it ends (readAhead).
     void source.return(undefined);
   }
+}
+
+/**
+ * The next line, asked for before anyone waits for it: a sender that goes, or a line that is too long, while a batch is
+ * being written must not count as an error that nobody handles. Whoever waits for it later still gets the error.
+ */
+function readAhead(source: AsyncGenerator<string>): Promise<IteratorResult<string, unknown>> {
+  const next = source.next();
+  next.catch(() => {});
+  return next;
 }
 
 /** Lines that hold something, by bytes: a chunk may end inside a character. */
