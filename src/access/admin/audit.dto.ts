@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsISO8601, IsOptional, IsString, Length, Matches } from 'class-validator';
 import { PageInfo, PageQuery } from './page.dto.js';
@@ -5,6 +6,15 @@ import { PageInfo, PageQuery } from './page.dto.js';
 const PRINTABLE = /^\P{Cc}*$/u;
 const OUTCOMES = ['ok', 'refused'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
+
+/** A day or a time of the calendar: ISO 8601 also has weeks, days of the year and bare hours, which `Date` cannot read. */
+const IsDayOrTime = (): PropertyDecorator =>
+  applyDecorators(
+    IsISO8601({ strict: true }),
+    Matches(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/, {
+      message: '$property must be a day or a time such as 2027-01-31T12:00:00Z',
+    }),
+  );
 
 export class ListAuditQuery extends PageQuery {
   /** Who did it: `key:<id>`, `cli`, `system`. */
@@ -34,15 +44,13 @@ export class ListAuditQuery extends PageQuery {
   /** Not before this time. */
   @ApiProperty({ type: String, format: 'date-time', required: false })
   @IsOptional()
-  @IsISO8601({ strict: true })
-  @Matches(/^\d{4}-/)
+  @IsDayOrTime()
   from?: string;
 
   /** Before this time. */
   @ApiProperty({ type: String, format: 'date-time', required: false })
   @IsOptional()
-  @IsISO8601({ strict: true })
-  @Matches(/^\d{4}-/)
+  @IsDayOrTime()
   to?: string;
 }
 
