@@ -85,6 +85,11 @@ describe('signed tokens', () => {
     expect((await me(await sign({ sub: 'early', nbf: seconds(60) }))).code).toBe('invalid_api_key');
   });
 
+  it.each([Date.now(), Number.MAX_SAFE_INTEGER, 1e300])('may end as late as %d', async (exp) => {
+    const token = await sign({ sub: 'for-ever' }, { exp });
+    expect(await me(token)).toMatchObject({ userId: 'for-ever', expiresAt: '9999-12-31T23:59:59.999Z' });
+  });
+
   it.each<[string, () => Promise<string> | string]>([
     ['no signature', () => new UnsecuredJWT({ sub: 'x', role: 'admin' }).setExpirationTime('1m').encode()],
     ['another secret', () => sign({ sub: 'x' }, { secret: 'some other secret of length enough' })],

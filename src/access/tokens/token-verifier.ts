@@ -19,6 +19,8 @@ import { TierLimits } from '../limits/tier-limits.js';
 /** Clocks of issuer and server may differ by this much. */
 const SKEW_SECONDS = 30;
 const LONGEST_USER_ID = 255;
+/** The end of the year 9999. Issuers that never want to hear of a token again, or that count in milliseconds, name later ones. */
+const LATEST_MS = Date.UTC(10_000, 0) - 1;
 /** Checked tokens are remembered for this long, so that a busy client costs one signature check every 2 s. */
 const REMEMBERED_MS = 2_000;
 
@@ -102,7 +104,7 @@ export class TokenVerifier {
     if (typeof userId !== 'string' || !isUserId(userId) || role === undefined || tier === undefined) {
       throw invalid('Its claims need userId (or sub), and role and tier must be known ones.');
     }
-    const expiresAt = exp * 1_000;
+    const expiresAt = Math.min(exp * 1_000, LATEST_MS);
     return {
       userId,
       keyId: `jwt:${claims.sub ?? userId}`,
