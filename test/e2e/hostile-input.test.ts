@@ -22,6 +22,8 @@ const STRINGS = [
   '1e309',
   '{}',
   '[object Object]',
+  '2026-W01-1',
+  '9999-12-31T23:59:59-23:59',
 ];
 
 const deep = (levels: number): unknown => {
