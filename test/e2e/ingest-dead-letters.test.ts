@@ -32,12 +32,22 @@ describe('the dead letters of an operator', () => {
     expect((await call(`/${id}/retry`, 'POST')).status).toBe(409);
     expect((await call(`/${id}`, 'DELETE')).status).toBe(204);
     expect((await call(`/${id}`, 'DELETE')).status).toBe(404);
+    const { rows } = await app.db.pool.query(
+      `SELECT action, subject, outcome, detail ->> 'code' AS code FROM audit_log
+       WHERE actor = 'key:testadmin' AND action IN ('dead_letter.retry', 'dead_letter.discard') ORDER BY id`,
+    );
+    expect(rows).toEqual([
+      { action: 'dead_letter.retry', subject: id, outcome: 'refused', code: 'conflict' },
+      { action: 'dead_letter.discard', subject: id, outcome: 'ok', code: null },
+      { action: 'dead_letter.discard', subject: id, outcome: 'refused', code: 'not_found' },
+    ]);
   });
 
   it('are for admins only, and bad input is refused', async () => {
     expect((await call('', 'GET', await app.key({ role: 'writer' }))).status).toBe(403);
     expect((await call('?limit=0')).status).toBe(400);
     expect((await call('?cursor=x')).status).toBe(400);
+    expect((await call('?reader=%00')).status).toBe(400);
     expect((await call('/x/retry', 'POST')).status).toBe(400);
   });
 });

@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
-import { Roles } from '../../access/index.js';
+import { Audited, Roles } from '../../access/index.js';
 import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
 import { DeadLetters, type DeadLetterPage } from './dead-letters.js';
 import { DeadLetterParams, DeadLettersQuery } from './dead-letters.dto.js';
@@ -16,6 +16,7 @@ export class DeadLettersController {
 
   /** Events that a reader of the log gave up on: why, how often it failed, and the event itself. Newest first. */
   @Get()
+  @Audited('dead_letter.list')
   @UseInterceptors(CsvInterceptor)
   list(@Query() { limit = DEFAULT_PAGE, cursor, reader }: DeadLettersQuery): Promise<DeadLetterPage> {
     return this.letters.list({ limit, ...(cursor === undefined ? {} : { cursor }), ...(reader && { reader }) });
@@ -27,6 +28,7 @@ export class DeadLettersController {
    */
   @Post(':id/retry')
   @HttpCode(204)
+  @Audited('dead_letter.retry')
   retry(@Param() { id }: DeadLetterParams): Promise<void> {
     return this.letters.retry(id);
   }
@@ -34,6 +36,7 @@ export class DeadLettersController {
   /** Discards a letter. */
   @Delete(':id')
   @HttpCode(204)
+  @Audited('dead_letter.discard')
   discard(@Param() { id }: DeadLetterParams): Promise<void> {
     return this.letters.discard(id);
   }

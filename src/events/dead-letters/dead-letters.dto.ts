@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { Type } from 'class-transformer';
+import { IsPlainText } from '../lookups/query-values.js';
 
 export class DeadLettersQuery {
   /** Most letters of a page. */
@@ -20,8 +21,7 @@ export class DeadLettersQuery {
 
   /** Letters of this reader of the log only. */
   @IsOptional()
-  @IsString()
-  @MaxLength(128)
+  @IsPlainText(128)
   reader?: string;
 }
 
