@@ -75,13 +75,14 @@ export class EventLog {
    * Resolves with the log's head once everything that the given committed transaction put into the outbox is in the
    * log: reading from a state at least that new shows the transaction's changes. Undefined when `timeoutMs` passed first.
    * @param transaction `pg_current_xact_id()::text`, asked inside the transaction
+   * @param since of several transactions, one after the other, the first; `transaction` is then the last
    */
-  async settled(transaction: string, timeoutMs: number): Promise<LogBounds | undefined> {
+  async settled(transaction: string, timeoutMs: number, since = transaction): Promise<LogBounds | undefined> {
     const until = Date.now() + timeoutMs;
     for (;;) {
       const waiting = await this.database.one<{ waiting: boolean }>(
-        'SELECT EXISTS (SELECT FROM change_outbox WHERE txid = $1::text::xid8) AS waiting',
-        [transaction],
+        'SELECT EXISTS (SELECT FROM change_outbox WHERE txid BETWEEN $1::text::xid8 AND $2::text::xid8) AS waiting',
+        [since, transaction],
       );
       if (waiting?.waiting === false) return this.bounds();
       if (Date.now() >= until) return undefined;

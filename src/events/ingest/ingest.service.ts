@@ -17,8 +17,9 @@ export interface Rejection extends ItemFault {
 interface BatchResult {
   accepted: number;
   rejected: Rejection[];
-  /** The newest transaction that wrote something; its publications precede the answer's cursor. */
-  transaction: string | undefined;
+  /** The first and the newest transaction that wrote something: what any of them published precedes the answer's cursor. */
+  first: string | undefined;
+  newest: string | undefined;
 }
 
 export interface IngestResult {
@@ -63,7 +64,8 @@ export class IngestService {
   /** Reads batches one after the other: a stream is not read faster than the database takes it. */
   async ingest<Row>(kind: ItemKind<Row>, batches: AsyncIterable<readonly unknown[]>): Promise<IngestResult> {
     const result: IngestResult = { accepted: 0, rejected: [], rejectedCount: 0, cursor: null };
-    let transaction: string | undefined;
+    let first: string | undefined;
+    let newest: string | undefined;
     let from = 0;
     for await (const items of batches) {
       const batch = await this.ingestBatch(kind, items, from);
@@ -71,9 +73,10 @@ export class IngestService {
       result.accepted += batch.accepted;
       result.rejected.push(...batch.rejected.slice(0, MOST_LISTED - result.rejected.length));
       result.rejectedCount += batch.rejected.length;
-      transaction = batch.transaction ?? transaction;
+      first ??= batch.first;
+      newest = batch.newest ?? newest;
     }
-    return { ...result, cursor: await this.publications.cursorAfter(transaction) };
+    return { ...result, cursor: await this.publications.cursorAfter(newest, first) };
   }
 
   private async ingestBatch<Row>(kind: ItemKind<Row>, items: readonly unknown[], from: number): Promise<BatchResult> {
@@ -98,22 +101,23 @@ export class IngestService {
 
   /** A row that only the database can refuse (a CHECK of its own locale) must not spoil the others: halves are tried. */
   private async write<Row>(kind: ItemKind<Row>, rows: readonly Numbered<Row>[]): Promise<BatchResult> {
-    if (rows.length === 0) return { accepted: 0, rejected: [], transaction: undefined };
+    if (rows.length === 0) return { ...NOTHING, rejected: [] };
     try {
       return await this.writeAll(kind, rows);
     } catch (error) {
       if (!/^2[23]/.test(sqlState(error))) throw error;
       const [only] = rows;
       if (rows.length === 1 && only) {
-        return { accepted: 0, rejected: [{ index: only.index, ...REFUSED }], transaction: undefined };
+        return { ...NOTHING, rejected: [{ index: only.index, ...REFUSED }] };
       }
       const middle = Math.ceil(rows.length / 2);
-      const first = await this.write(kind, rows.slice(0, middle));
-      const second = await this.write(kind, rows.slice(middle));
+      const one = await this.write(kind, rows.slice(0, middle));
+      const two = await this.write(kind, rows.slice(middle));
       return {
-        accepted: first.accepted + second.accepted,
-        rejected: [...first.rejected, ...second.rejected],
-        transaction: second.transaction ?? first.transaction,
+        accepted: one.accepted + two.accepted,
+        rejected: [...one.rejected, ...two.rejected],
+        first: one.first ?? two.first,
+        newest: two.newest ?? one.newest,
       };
     }
   }
@@ -131,7 +135,7 @@ export class IngestService {
         const stale = rows.filter(({ row }) => !written.has(kind.key(row)));
         const { rows: ids } = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
         const rejected = stale.map(({ index }) => ({ index, ...STALE }));
-        return { accepted: written.size, rejected, transaction: ids[0]?.id };
+        return { accepted: written.size, rejected, first: ids[0]?.id, newest: ids[0]?.id };
       });
     } catch (error) {
       if (sqlState(error) !== DEADLOCK || attempt === ATTEMPTS) throw error;
@@ -140,6 +144,7 @@ export class IngestService {
   }
 }
 
+const NOTHING = { accepted: 0, first: undefined, newest: undefined };
 const DEADLOCK = '40P01';
 const SUPERSEDED: ItemFault = { code: 'superseded', detail: 'a later item of this request has the same key' };
 const STALE: ItemFault = { code: 'stale', detail: 'a newer observation of this key is stored' };

@@ -6,7 +6,7 @@ import { formatCursor } from '../core/cursor.js';
 /** As old as the outbox may get before writes are refused. */
 const LONGEST_WAIT_MS = 10_000;
 
-/** Turns a committed transaction into the position of the log that all its publications are at or before. */
+/** Turns committed transactions into the position of the log that all their publications are at or before. */
 @Injectable()
 export class PublicationWait {
   constructor(
@@ -14,11 +14,14 @@ export class PublicationWait {
     private readonly sequencer: Sequencer,
   ) {}
 
-  /** The cursor, or null when the log did not get that far in 10 s. Without a transaction: where the log is now. */
-  async cursorAfter(transaction: string | undefined): Promise<string | null> {
+  /**
+   * The cursor, or null when the log did not get that far in 10 s. Without a transaction: where the log is now. `since`:
+   * the first of several transactions, of which `transaction` is the last.
+   */
+  async cursorAfter(transaction: string | undefined, since = transaction): Promise<string | null> {
     if (transaction !== undefined) this.sequencer.ring();
     const bounds =
-      transaction === undefined ? await this.log.bounds() : await this.log.settled(transaction, LONGEST_WAIT_MS);
+      transaction === undefined ? await this.log.bounds() : await this.log.settled(transaction, LONGEST_WAIT_MS, since);
     return bounds === undefined ? null : formatCursor(bounds.epoch, bounds.headSeq);
   }
 }
