@@ -5,6 +5,7 @@ import { Database } from '../../platform/database/database.js';
 import { RequestContext } from '../../platform/http/request-context.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { PublicationWait } from './publication-wait.js';
+import { IngestGate } from './ingest-gate.js';
 import { BadItem, type ItemFault } from './item-fields.js';
 import type { ItemKind } from './item-kinds.js';
 import { becomeWriter } from './table-writer.js';
@@ -50,6 +51,7 @@ export class IngestService {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly context: RequestContext,
+    private readonly gate: IngestGate,
     private readonly publications: PublicationWait,
     metrics: Metrics,
   ) {
@@ -61,13 +63,18 @@ export class IngestService {
     });
   }
 
-  /** Reads batches one after the other: a stream is not read faster than the database takes it. */
+  /**
+   * Reads batches one after the other: a stream is not read faster than the database takes it, and ends with
+   * `unavailable` when the gate closes while it lasts.
+   */
   async ingest<Row>(kind: ItemKind<Row>, batches: AsyncIterable<readonly unknown[]>): Promise<IngestResult> {
     const result: IngestResult = { accepted: 0, rejected: [], rejectedCount: 0, cursor: null };
     let first: string | undefined;
     let newest: string | undefined;
     let from = 0;
+    await this.gate.check();
     for await (const items of batches) {
+      await this.gate.check();
       const batch = await this.ingestBatch(kind, items, from);
       from += items.length;
       result.accepted += batch.accepted;
