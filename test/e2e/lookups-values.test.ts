@@ -171,6 +171,20 @@ describe('prices', () => {
 });
 
 describe('history', () => {
+  test('keeps its grain from page to page, also when raw values of its start end meanwhile', async () => {
+    const from = Date.now() - 30 * DAY_MS + 1_500;
+    const points = [10, 20, 30].map((minute) => ({ at: from + minute * 60_000, value: minute }));
+    await app.nest
+      .get(HistoryBackfill)
+      .insert(points.map((point) => ({ metric: 'price' as const, subject: 'ethereum:0xabcdef', chain: '', ...point })));
+    const range = `from=${new Date(from).toISOString()}&to=${new Date(from + HOUR_MS).toISOString()}&limit=1`;
+    const first = await get(`/v1/prices/ethereum:0xabcdef/history?${range}`);
+    expect(first.body).toMatchObject({ data: [{ value: 10 }], meta: { interval: 'raw' } });
+    await waitFor(() => Date.now() - 30 * DAY_MS > from);
+    const next = await get(`/v1/prices/ethereum:0xabcdef/history?${range}&cursor=${first.body.page.next_cursor}`);
+    expect(next.body).toMatchObject({ data: [{ value: 20 }], page: { has_more: true }, meta: { interval: 'raw' } });
+  });
+
   test('from before the kept raw values comes by the hour, however short the range', async () => {
     const at = HOUR - 60 * DAY_MS;
     await app.nest

@@ -6,10 +6,12 @@ import { HistorySeries, type BucketRow, type RawRow, type Slice } from '../histo
 import type { Metric } from '../hot-cache/published-value.js';
 import type { HistoryAnswer, HistoryQuery, HistoryRow } from './history.dto.js';
 import { decodePageCursor, encodePageCursor } from './page-cursor.js';
-import { intervalFor, parseTime } from './time-range.js';
+import { INTERVALS, intervalFor, parseTime } from './time-range.js';
 import { notFound } from './value-lookups.js';
 
 const DAY_MS = 86_400_000;
+/** What a cursor holds: the last row's time and number, the range, the grain. */
+const POSITION = ['number', 'number', 'number', 'number', 'string'] as const;
 
 /** Charts: a key's stored history at the asked or fitting grain, in pages. */
 @Injectable()
@@ -26,12 +28,13 @@ export class HistoryLookups {
     if (!series) throw notFound('recorded history of it');
     const { limit, cursor, ...asked } = query;
     const scope = [metric, subject, chain, asked];
-    // Relative times are those of the first page; the cursor carries them, so that later pages do not slide.
-    const [at, seq, pageFrom, pageTo] = decodePageCursor(scope, cursor, ['number', 'number', 'number', 'number']) ?? [];
+    // Relative times and the grain are those of the first page; the cursor carries them, so that later pages do not slide.
+    const [at, seq, pageFrom, pageTo, grain] = decodePageCursor(scope, cursor, POSITION) ?? [];
     const range = this.range(query);
     const from = inRange(pageFrom) ?? range.from;
     const to = inRange(pageTo) ?? range.to;
-    const interval = query.interval ?? intervalFor(to - from, from >= this.rawFrom());
+    const paged = INTERVALS.find((known) => known === grain);
+    const interval = query.interval ?? paged ?? intervalFor(to - from, from >= this.rawFrom());
     const position = inRange(at);
     const slice: Slice = {
       from,
@@ -47,7 +50,7 @@ export class HistoryLookups {
     return {
       data: page.map((row) => ('open' in row ? bucketAnswer(row) : rawAnswer(row))),
       page: {
-        next_cursor: last ? encodePageCursor(scope, [last.at, lastSeq, from, to]) : null,
+        next_cursor: last ? encodePageCursor(scope, [last.at, lastSeq, from, to, interval]) : null,
         has_more: last !== undefined,
       },
       meta: { from: isoTime(from), to: isoTime(to), interval, chains: series.chains },
