@@ -48,7 +48,11 @@ export class LogReader {
   private readonly pace = new Doorbell();
   private running: Promise<void> | undefined;
   private stopped = false;
+  /** Failed turns in a row, whatever the reason. */
   private failures = 0;
+  /** Where the last turn began, and how often the event behind it failed alone and by itself. */
+  private turnAt = -1;
+  private attempts = 0;
   /** Batches of this size are tried: a quarter after each failure, until the event at fault stands alone. */
   private size: number;
 
@@ -104,7 +108,7 @@ export class LogReader {
         return 0;
       }
       this.failures++;
-      if (!transient && this.failures >= EVENT_ATTEMPTS) return this.giveUp(error);
+      if (!transient && ++this.attempts >= EVENT_ATTEMPTS) return this.giveUp(error);
       return Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(this.failures, 10));
     }
   }
@@ -113,6 +117,8 @@ export class LogReader {
     return this.database.transaction(async (tx) => {
       const position = await this.lockPosition(tx);
       if (position === undefined) return 'busy';
+      if (position !== this.turnAt) this.attempts = 0;
+      this.turnAt = position;
       const batch = (await this.remembered(tx, position)) ?? (await this.log.read(position, this.size));
       const last = batch.at(-1);
       if (last === undefined) {
@@ -134,9 +140,10 @@ export class LogReader {
     try {
       await this.database.transaction(async (tx) => {
         const position = await this.lockPosition(tx);
-        const [event] = position === undefined ? [] : await this.log.read(position, 1);
+        // Another process may have passed the event since: the next one has not failed.
+        const [event] = position === this.turnAt ? await this.log.read(position, 1) : [];
         if (event === undefined) return;
-        await deadLetter(tx, event, error, this.failures);
+        await deadLetter(tx, event, error, this.attempts);
         await this.move(tx, event);
         this.logger.error({ err: error, reader: this.options.name, seq: event.seq }, 'event became a dead letter');
       });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
-import { LogReader, type LogReaderOptions } from '../../../src/events/feed/log-reader.js';
+import { EVENT_ATTEMPTS, LogReader, type LogReaderOptions } from '../../../src/events/feed/log-reader.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, settle, type Pod } from './capture-fixture.js';
@@ -165,5 +165,62 @@ describe('a durable reader', () => {
     const seen = await effects();
     expect(seen).toEqual(upTo(seen.at(-1) ?? 0).filter((seq) => seq !== poison));
     expect(dead).toEqual([[poison, expect.any(Number)]]);
+  });
+
+  it('gives an event all its attempts, however often the database was away before', async () => {
+    const { headSeq } = await pod.log.bounds();
+    const away = Object.assign(new Error('starting up'), { code: '57P03' });
+    const faults = [away, away, away, away, new Error('not yet')];
+    const dead: number[] = [];
+    const one = reader({
+      startAt: 'newest',
+      batchSize: 1,
+      handle: async (tx, batch) => {
+        await writeEffects(tx, batch);
+        const fault = faults.shift();
+        if (fault) throw fault;
+      },
+      deadLetter: (_tx, event) => Promise.resolve(void dead.push(event.seq)),
+    });
+    one.start();
+    await caughtUp(headSeq);
+    await append(1);
+    await caughtUp(headSeq + 1);
+    await one.stop();
+    expect([dead, faults, (await effects())[0]]).toEqual([[], [], headSeq + 1]);
+  });
+
+  it('gives up no other event than the one that failed, when another process has passed that one meanwhile', async () => {
+    const { headSeq } = await pod.log.bounds();
+    const poison = headSeq - 3;
+    const dead: number[] = [];
+    let failed = 0;
+    const passing = {
+      transaction: async <T>(work: Parameters<typeof pod.database.transaction<T>>[0]): Promise<T> => {
+        try {
+          return await pod.database.transaction(work);
+        } catch (error) {
+          const passed = 'UPDATE log_readers SET seq = $2 WHERE name = $1';
+          if (++failed === EVENT_ATTEMPTS) await pod.database.query(passed, [`r${run}`, poison]);
+          throw error;
+        }
+      },
+    };
+    const one = new LogReader(passing as unknown as typeof pod.database, pod.log, pod.feed, {
+      name: `r${run}`,
+      batchSize: 1,
+      minIntervalMs: 0,
+      handle: async (tx, batch) => {
+        if (batch.some((event) => event.seq === poison)) throw new Error('this event cannot be handled');
+        await writeEffects(tx, batch);
+      },
+      deadLetter: (_tx, event) => Promise.resolve(void dead.push(event.seq)),
+    });
+    one.start();
+    await caughtUp(headSeq);
+    await one.stop();
+    const seen = await effects();
+    expect(dead).toEqual([]);
+    expect(seen).toEqual(upTo(seen.at(-1) ?? 0).filter((seq) => seq !== poison));
   });
 });
