@@ -3,7 +3,7 @@ import { createTestApp, type TestApp } from '../support/create-test-app.js';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'free=3,pro=5,enterprise=0' } });
+  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'free=3,pro=5,enterprise=0', TRUST_PROXY: '1' } });
 });
 afterAll(() => app.close());
 
@@ -57,5 +57,15 @@ describe('the request limit', () => {
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
     expect((await me()).status).toBe(429);
     expect((await me(key)).status).toBe(200);
+  });
+
+  it('of the free tier stops a key, too, that asks over a transport that it may not use', async () => {
+    const key = await app.key({ tier: 'enterprise', transports: ['sse'] });
+    const statuses: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const headers = { authorization: `Bearer ${key}`, 'x-forwarded-for': '192.0.2.7' };
+      statuses.push((await fetch(`${app.url}/v1/me`, { headers })).status);
+    }
+    expect(statuses).toEqual([403, 403, 403, 429, 429]);
   });
 });

@@ -58,7 +58,9 @@ export class AccessGuard implements CanActivate {
       await this.limits.countRequest(caller, response);
       return caller;
     } catch (error) {
-      if (error instanceof DomainError && error.status === 401) await this.limits.countKeyless(address, response);
+      // 403: a good key over a transport that it may not use; no caller, whose limit it could count against, came of it.
+      const isRefusal = error instanceof DomainError && [401, 403].includes(error.status);
+      if (isRefusal) await this.limits.countKeyless(address, response);
       throw error;
     }
   }
