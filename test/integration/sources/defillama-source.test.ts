@@ -15,6 +15,11 @@ const PRICES = {
     'Ethereum:0xABCDEF': { price: 1.0001, symbol: 'USD₮0', timestamp: 1_700_000_100, confidence: 7 },
     'coingecko:broken': { price: null },
     'coingecko:odd': null,
+    // One of these that reached the database would keep all others of the request from being written.
+    'coingecko:with\u0000nul': { price: 1 },
+    'coingecko:with\u0007bell': { price: 1 },
+    ':0xabc': { price: 1 },
+    [`${'c'.repeat(65)}:0xabc`]: { price: 1 },
   },
 };
 

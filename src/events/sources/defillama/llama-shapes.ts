@@ -131,14 +131,17 @@ export function readPrices(body: unknown, now: number): Reading<PriceRow> {
 function priceRow(key: string, coin: unknown, now: number): PriceRow | undefined {
   if (!isRecord(coin)) return undefined;
   const price = usd(coin['price']);
-  const token = normaliseToken(key);
-  if (price === undefined || token === '' || token.length > 128 || /\s/.test(token)) return undefined;
+  const token = slugOf(normaliseToken(key));
+  if (price === undefined || token === undefined) return undefined;
+  const colon = token.indexOf(':');
+  const chain = colon < 0 ? null : chainOf(token.slice(0, colon));
+  if (chain === undefined) return undefined;
   const seconds = coin['timestamp'];
   const confidence = coin['confidence'];
   return {
     token,
     symbol: symbolOf(coin['symbol']),
-    chain: token.includes(':') ? token.slice(0, token.indexOf(':')) : null,
+    chain,
     price,
     volume24h: null,
     marketCap: null,
