@@ -4,6 +4,7 @@ import { Broker } from './broker/broker.js';
 import { MemoryBroker } from './broker/memory-broker.js';
 import { RedisBroker } from './broker/redis-broker.js';
 import { EventLog } from './capture/event-log.js';
+import { LeaderAudit } from './capture/leader-audit.js';
 import { SequencerMetrics } from './capture/sequencer-metrics.js';
 import { Sequencer } from './capture/sequencer.js';
 import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
@@ -31,6 +32,7 @@ function broker(redis: RedisConnections, store: RedisCacheStore, refresh: CacheR
     EventFeed,
     Sequencer,
     SequencerMetrics,
+    LeaderAudit,
   ],
   exports: [Broker, EventLog, EventFeed, Sequencer, DeadLettersModule],
 })

@@ -307,6 +307,15 @@ describe('the audit trail', () => {
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
   });
 
+  it('says which process leads the event log', async () => {
+    const led = async () => (await call('GET', '/v1/admin/audit?action=log.lead&actor=system', admin)).body.data;
+    await expect
+      .poll(led, { timeout: 20_000 })
+      .toMatchObject([
+        { outcome: 'ok', detail: { lease: expect.any(Number), host: expect.any(String), pid: process.pid } },
+      ]);
+  });
+
   it('cannot be changed, not even by the owner of the table', async () => {
     for (const change of ['UPDATE audit_log SET actor = $$x$$', 'DELETE FROM audit_log', 'TRUNCATE audit_log']) {
       await expect(app.db.pool.query(change)).rejects.toThrow('append-only');

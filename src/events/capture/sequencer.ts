@@ -44,6 +44,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private nextTickAt = 0;
   private nextMaintenanceAt = 0;
   private brokerAway = false;
+  private readonly leadListeners = new Set<(lease: number) => void>();
 
   constructor(
     private readonly database: Database,
@@ -60,6 +61,11 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   /** Tells the leader, if it is in this process, that something was just committed: it looks now instead of later. */
   ring(): void {
     this.doorbell.ring();
+  }
+
+  /** Calls the listener, which must not throw, whenever this process begins to lead, with the number of its lease. */
+  onLead(listener: (lease: number) => void): void {
+    this.leadListeners.add(listener);
   }
 
   onApplicationBootstrap(): void {
@@ -122,6 +128,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     });
     this.logger.log({ lease: session.leaseEpoch }, 'leading the event log');
     this.metrics.leader.set(1);
+    for (const tell of this.leadListeners) tell(session.leaseEpoch);
     this.nextTickAt = 0;
     this.nextMaintenanceAt = 0;
     try {
