@@ -327,7 +327,7 @@ describe('the audit trail', () => {
 
   it('takes one line for repeats of a refusal, naming known keys only', async () => {
     const { id, key } = await make();
-    const bad = `${key.slice(0, -2)}!!`.replaceAll('!', 'A');
+    const bad = `${key}A`;
     for (let n = 0; n < 20; n++) await call('GET', '/v1/me', bad);
     const { body } = await call('GET', `/v1/admin/audit?action=access.refused&subject=${id}`, admin);
     expect(body.data).toHaveLength(1);
