@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import { Logger } from 'nestjs-pino';
 import { HttpErrorFilter } from './platform/errors/http-error.filter.js';
 import { serveApiDocument } from './platform/http/api-document.js';
+import { bodyDeadlines } from './platform/http/body-deadline.js';
 import { proxyWarning } from './platform/http/proxy-warning.js';
 import { requestIds } from './platform/http/request-id.js';
 import { readableAddresses } from './platform/http/readable-addresses.js';
@@ -34,6 +35,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   app.useLogger(app.get(Logger));
   app.set('trust proxy', settings.trustProxy);
   readableAddresses(app.getHttpServer());
+  bodyDeadlines(app.getHttpServer());
   app.use(requestIds(app.get(RequestContext)));
   app.use(httpDurations(app.get(Metrics)));
   app.use(proxyWarning(settings.trustProxy));

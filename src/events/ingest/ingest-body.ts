@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { mayLast } from '../../platform/http/body-deadline.js';
 
 /** Items of one JSON request. */
 export const MOST_ITEMS = 10_000;
@@ -20,8 +21,10 @@ export async function* itemBatches(request: Request): AsyncGenerator<readonly un
   if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
     if (request.body === undefined) throw invalid('A stream must not be compressed (Content-Encoding).');
   }
-  if (request.is('application/x-ndjson')) yield* lineBatches(request);
-  else yield itemsOf(request.body);
+  if (request.is('application/x-ndjson')) {
+    mayLast(request);
+    yield* lineBatches(request);
+  } else yield itemsOf(request.body);
 }
 
 function itemsOf(body: unknown): readonly unknown[] {
