@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { HistoryBackfill } from '../../src/events/index.js';
+import { Clock } from '../../src/platform/clock/clock.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -32,6 +33,9 @@ beforeAll(async () => {
   await waitFor(async () => (await get('/v1/prices/ethereum:0xabcdef')).status === 200);
 });
 afterAll(() => app?.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 /** One point per full hour, the newest an hour ago. */
 function hours(subject: string, chain: string, count: number, value: (ageHours: number) => number) {
@@ -172,7 +176,7 @@ describe('prices', () => {
 
 describe('history', () => {
   test('keeps its grain from page to page, also when raw values of its start end meanwhile', async () => {
-    const from = Date.now() - 30 * DAY_MS + 1_500;
+    const from = Date.now() - 30 * DAY_MS + 300_000;
     const points = [10, 20, 30].map((minute) => ({ at: from + minute * 60_000, value: minute }));
     await app.nest
       .get(HistoryBackfill)
@@ -180,7 +184,7 @@ describe('history', () => {
     const range = `from=${new Date(from).toISOString()}&to=${new Date(from + HOUR_MS).toISOString()}&limit=1`;
     const first = await get(`/v1/prices/ethereum:0xabcdef/history?${range}`);
     expect(first.body).toMatchObject({ data: [{ value: 10 }], meta: { interval: 'raw' } });
-    await waitFor(() => Date.now() - 30 * DAY_MS > from);
+    vi.spyOn(app.nest.get(Clock), 'now').mockImplementation(() => Date.now() + 600_000);
     const next = await get(`/v1/prices/ethereum:0xabcdef/history?${range}&cursor=${first.body.page.next_cursor}`);
     expect(next.body).toMatchObject({ data: [{ value: 20 }], page: { has_more: true }, meta: { interval: 'raw' } });
   });

@@ -61,13 +61,9 @@ describe('parseStreamQuery', () => {
     expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field, errors }));
   });
 
-  it('costs no more for thousands of parameters than to go through them once', () => {
-    const query = Array.from({ length: 5_000 }, (_, n) => `x${n.toString(36)}`).join('&');
-    const times = Array.from({ length: 5 }, () => {
-      const begun = performance.now();
-      expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'x0' }));
-      return performance.now() - begun;
-    });
-    expect(Math.min(...times)).toBeLessThan(25);
+  it('goes through parameters once, however many there are', () => {
+    // Each looked up among all of them they would take minutes, and the test its time.
+    const query = Array.from({ length: 200_000 }, (_, n) => `x${n.toString(36)}`).join('&');
+    expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'x0' }));
   });
 });

@@ -106,15 +106,10 @@ describe('parseMessage', () => {
     expect(faultOf(value)).toEqual({ code: 'invalid_request', field });
   });
 
-  it('costs no more for a message of thousands of fields than to go through them once', () => {
-    const fields = Array.from({ length: 8_000 }, (_, n) => `"${n.toString(36)}":1`);
-    const value: unknown = JSON.parse(`{${fields.join(',')}}`);
-    const times = Array.from({ length: 5 }, () => {
-      const begun = performance.now();
-      expect(faultOf(value)).toEqual({ code: 'invalid_request', field: 'type' });
-      return performance.now() - begun;
-    });
-    expect(Math.min(...times)).toBeLessThan(30);
+  it('goes through the fields of a message once, however many there are', () => {
+    // Each looked up among all of them they would take minutes, and the test its time.
+    const fields = Array.from({ length: 400_000 }, (_, n) => `"${n.toString(36)}":1`);
+    expect(faultOf(JSON.parse(`{${fields.join(',')}}`))).toEqual({ code: 'invalid_request', field: 'type' });
   });
 
   it('never throws anything but invalid_request, whatever comes', () => {
