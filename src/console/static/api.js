@@ -13,6 +13,20 @@ export class Api {
     return body;
   }
 
+  /** Asks the data once. What is wrong with a question is in the error's `errors`, each with its place. */
+  async ask(query, signal) {
+    const answer = await fetch('/v1/query/advanced', {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify(query),
+      signal,
+    });
+    const body = await answer.json().catch(() => ({}));
+    if (answer.ok) return body;
+    const message = body.detail ?? body.title ?? `The server answered ${answer.status}`;
+    throw Object.assign(new Error(message), { errors: body.errors });
+  }
+
   /** The series of a subject as two parallel lists: Unix seconds, values. */
   async history({ metric, id }, hours, signal) {
     const base = metric === 'tvl' ? '/v1/tvl' : '/v1/prices';

@@ -6,6 +6,7 @@ import { byId, setText } from './dom.js';
 import { Figures } from './figures.js';
 import { LagWindow, RateWindow, loggedAt } from './lag.js';
 import { Movers } from './movers.js';
+import { Query } from './query.js';
 import { startSearch } from './search.js';
 import { forgetKey, hasKey, keepKey, takeKey } from './session.js';
 import { Store } from './store.js';
@@ -20,6 +21,7 @@ const REASONS = {
 };
 
 let chart;
+let query;
 
 /** `#tvl=lido` or `#price=bitcoin`: an address for what the chart shows. */
 function subjectOfAddress() {
@@ -57,6 +59,7 @@ function openDesk(key) {
   const tape = new Tape(choose);
   const alerts = new Alerts(api, choose);
   const movers = new Movers(api, choose);
+  query = new Query(api, stream, choose);
   startSearch(store, choose);
   window.addEventListener('hashchange', () => subjectOfAddress() && chart.show(subjectOfAddress()));
 
@@ -70,6 +73,7 @@ function openDesk(key) {
   stream.addEventListener('snapshot', ({ detail }) => detail.forEach((item) => store.apply(item)));
   stream.addEventListener('ready', ({ detail: { fresh } }) => {
     figures.show();
+    query.resume();
     // After a resume everything on the page already holds: the replay went through the same hands as live changes.
     if (!fresh) return;
     movers.start();
@@ -129,7 +133,10 @@ byId('key-form').addEventListener('submit', (event) => {
 // The printed address, pasted into a page that is already open, only changes what stands behind the #.
 window.addEventListener('hashchange', () => hasKey() && location.reload());
 
-startColorScheme(() => chart?.repaint());
+startColorScheme(() => {
+  chart?.repaint();
+  query?.repaint();
+});
 const key = takeKey();
 if (key) openDesk(key);
 else showGate();

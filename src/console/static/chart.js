@@ -3,7 +3,7 @@ import { byId, el, segmented, setText } from './dom.js';
 import { chainName, direction, moment, money, percent, price } from './format.js';
 import { largestChains, totalOf } from './store.js';
 
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** The value of one protocol or token over time: history from the server, then every published change as it comes. */
 export class Chart {
@@ -187,7 +187,7 @@ export class Chart {
 }
 
 /** Room above and below; a flat line stands in the middle. */
-function padded(low, high) {
+export function padded(low, high) {
   if (low === null || high === null) return [0, 1];
   const space = (high - low || Math.abs(high) * 0.01 || 1) * 0.12;
   return [low - space, high + space];
@@ -214,7 +214,7 @@ function markNow(plot, stroke) {
   ctx.restore();
 }
 
-function timeLabels(hours) {
+export function timeLabels(hours) {
   const format = new Intl.DateTimeFormat(
     'en-GB',
     hours <= 24 ? { hour: '2-digit', minute: '2-digit' } : { day: 'numeric', month: 'short' },
@@ -223,7 +223,7 @@ function timeLabels(hours) {
 }
 
 /** As many places as keep neighbouring labels apart. */
-function axisLabels(splits, metric) {
+export function axisLabels(splits, metric) {
   const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
   const largest = Math.max(...splits.map(Math.abs));
   const [unit, suffix] = [

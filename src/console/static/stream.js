@@ -12,13 +12,15 @@ const EVENTS = [
   'onchain_event',
 ];
 const WANTED = [{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'protocol_updates' }];
+/** Changes of a query at most this often: nobody reads a table that changes faster. */
+const QUERY_INTERVAL_MS = 1_000;
 /** Heartbeats come every 15 s: after two missed ones the figures on the page can no longer be called live. */
 const SILENCE_MS = 35_000;
 
 /**
  * The connection: a snapshot first, then every change; after an interruption it continues from the newest cursor it saw, so
  * nothing is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `restart`, `resumed`, `refused`, `announcement`;
- * of alerts `alerts` when they are followed, `alert` and `alertsRefused`.
+ * of alerts `alerts` when they are followed, `alert` and `alertsRefused`; of live queries `queryResult`, `queryChange`, `queryError`.
  */
 export class Stream extends EventTarget {
   state = 'waiting';
@@ -56,6 +58,9 @@ export class Stream extends EventTarget {
     socket.on('slow_consumer', ({ mode }) => mode && this.#setState('live', 'thinned'));
     socket.on('system_announcement', ({ message }) => this.#fire('announcement', message));
     socket.on('alert', (event) => this.#alert(event));
+    socket.on('query_result', (result) => this.#fire('queryResult', result));
+    socket.on('query_change', (change) => this.#fire('queryChange', change));
+    socket.on('error', (error) => error.subscriptionId && this.#fire('queryError', error));
     for (const name of EVENTS) socket.on(name, (event) => this.#event(name, event));
     this.#timer = setInterval(() => this.#checkSilence(), 1_000);
   }
@@ -91,6 +96,27 @@ export class Stream extends EventTarget {
     this.#fire('ready', { fresh });
     void this.#compareClocks();
     void this.#followAlerts();
+  }
+
+  /** Follows a query; its id. Throws what the server has against it; undefined: the connection went away while asking. */
+  async follow(query) {
+    const answer = await this.#answerTo('subscribe', { type: 'query', query, intervalMs: QUERY_INTERVAL_MS });
+    if (!answer || answer.ok) return answer?.subscription.id;
+    throw Object.assign(new Error(answer.error.message), answer.error);
+  }
+
+  unfollow(id) {
+    return this.#answerTo('unsubscribe', { id });
+  }
+
+  async #answerTo(name, body) {
+    if (!this.#live) return undefined;
+    try {
+      return await this.#socket.timeout(60_000).emitWithAck(name, body);
+    } catch {
+      // The connection went away while asking; what it followed went with it.
+      return undefined;
+    }
   }
 
   /** By itself: a key that may see changes only is no reason to refuse the page. Nothing is replayed: the history has it. */

@@ -1,0 +1,269 @@
+import { byId, el, segmented, setText } from './dom.js';
+import { clock, count, milliseconds } from './format.js';
+import { QueryLines } from './query-lines.js';
+import { QUESTIONS, asCurl, written } from './query-questions.js';
+import { QueryTable } from './query-table.js';
+
+/** What a retryable refusal waits for when it does not say. */
+const RETRY_MS = 3_000;
+
+/** A question to the data, followed live over the page's connection: its result, and every change of it. */
+export class Query {
+  #panel = byId('query-panel');
+  #text = byId('query-text');
+  #query;
+  /** The number of what was asked last: answers to anything before it come too late. */
+  #asked = 0;
+  /** The subscription that is followed, and messages that came before its id was known. */
+  #id;
+  #early;
+  /** One question after the other: the same one asked again has the same id, which must not be ended after it began. */
+  #turn = Promise.resolve();
+  #abort = new AbortController();
+  #retry;
+
+  constructor(api, stream, choose) {
+    this.api = api;
+    this.stream = stream;
+    this.table = new QueryTable(choose);
+    this.lines = new QueryLines();
+    this.#listen();
+    this.#write('chains');
+  }
+
+  repaint() {
+    this.lines.repaint();
+  }
+
+  /** Nothing is asked for a reader who never comes down here; after an interruption what was followed is followed again. */
+  resume() {
+    if (['lost', 'running'].includes(this.#panel.dataset.state)) this.#begin(this.#query);
+    else if (this.#asked === 0) this.#whenSeen();
+  }
+
+  #whenSeen() {
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+        observer.disconnect();
+        if (this.#asked === 0) this.#run();
+      },
+      { threshold: 0.25 },
+    );
+    observer.observe(this.#panel);
+  }
+
+  #listen() {
+    segmented(byId('query-questions'), 'question', (name) => {
+      this.#write(name);
+      this.#run();
+    });
+    this.#text.addEventListener('input', () => {
+      for (const button of byId('query-questions').children) button.setAttribute('aria-pressed', 'false');
+      this.#text.removeAttribute('aria-invalid');
+    });
+    this.#text.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#run();
+    });
+    byId('query-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#run();
+    });
+    byId('query-curl').addEventListener('click', ({ target }) => this.#copy(target));
+    byId('query-csv').addEventListener('click', ({ target }) => this.#copy(target, 'text/csv'));
+    this.stream.addEventListener('queryResult', ({ detail }) => this.#receive(detail));
+    this.stream.addEventListener('queryChange', ({ detail }) => this.#receive(detail));
+    this.stream.addEventListener('queryError', ({ detail }) => this.#end(detail));
+    this.stream.addEventListener('state', () => this.stream.state === 'waiting' && this.#lose());
+  }
+
+  #write(name) {
+    this.#text.value = written(QUESTIONS[name]);
+    this.#text.scrollTop = 0;
+    this.#text.removeAttribute('aria-invalid');
+  }
+
+  #run() {
+    const query = this.#read();
+    if (!query) return;
+    this.table.begin(query);
+    delete this.#panel.dataset.more;
+    this.#begin(query);
+  }
+
+  /** What is written, if it is a request at all. */
+  #read() {
+    try {
+      const query = JSON.parse(this.#text.value);
+      if (typeof query === 'object' && query !== null && !Array.isArray(query)) return query;
+      this.#fail({ message: 'A request is an object: { … }' });
+    } catch (error) {
+      this.#fail({ message: `This is not JSON: ${error.message}` });
+    }
+    this.#text.setAttribute('aria-invalid', 'true');
+    return undefined;
+  }
+
+  #begin(query) {
+    this.#query = query;
+    this.#leave();
+    this.#tell('running', 'Running …');
+    const asked = this.#asked;
+    this.#turn = this.#turn.then(() => asked === this.#asked && this.#follow(query, asked));
+  }
+
+  /** Ends what was followed, and whatever is still on its way. */
+  #leave() {
+    this.#asked += 1;
+    clearTimeout(this.#retry);
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const id = this.#id;
+    this.#id = undefined;
+    if (id) this.#turn = this.#turn.then(() => this.stream.unfollow(id));
+  }
+
+  async #follow(query, asked) {
+    this.#early = [];
+    try {
+      const id = await this.stream.follow(query);
+      if (asked !== this.#asked) {
+        // Asked for something else in the meantime.
+        if (id) await this.stream.unfollow(id);
+        return;
+      }
+      this.#id = id;
+      for (const message of this.#early.splice(0)) this.#receive(message);
+    } catch (error) {
+      if (asked === this.#asked) void this.#askOnce(query, error);
+    } finally {
+      this.#early = undefined;
+    }
+  }
+
+  #receive(message) {
+    if (message.subscriptionId !== this.#id) {
+      this.#early?.push(message);
+      return;
+    }
+    const isFirst = this.#panel.dataset.state !== 'live';
+    if (message.rows) this.table.replace(message.rows);
+    else this.table.change(message);
+    if (isFirst) {
+      this.#tell('live', 'Live');
+      void this.#tellHow();
+    }
+    this.#show();
+  }
+
+  #show(page) {
+    const { rows } = this.table;
+    this.lines.show(rows, this.#query);
+    this.#panel.dataset.empty = String(rows.length === 0);
+    if (page) this.#panel.dataset.more = String(page.has_more);
+    const isPart = this.#panel.dataset.more === 'true';
+    const size = `${isPart ? 'First ' : ''}${count(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}`;
+    setText(byId('query-size'), `${size} · updated ${clock(Date.now())}`);
+  }
+
+  /** Messages of a live query carry rows only; how they were found tells the same question, asked once. */
+  async #tellHow() {
+    const { signal } = this.#abort;
+    try {
+      const { meta, page } = await this.api.ask(this.#query, signal);
+      if (signal.aborted) return;
+      this.#panel.dataset.more = String(page.has_more);
+      setText(byId('query-meta'), described(meta));
+      this.#show();
+    } catch {
+      // The rows are there; how they came about is an extra.
+    }
+  }
+
+  /** A key that may ask but not follow, and questions that make sense only once, still have an answer. */
+  async #askOnce(query, refusal) {
+    if (refusal.retryable) {
+      this.#fail(refusal);
+      this.#retry = setTimeout(() => this.#begin(query), refusal.retryAfterMs ?? RETRY_MS);
+      return;
+    }
+    const { signal } = this.#abort;
+    try {
+      const { data, page, meta, explain } = await this.api.ask(query, signal);
+      if (signal.aborted) return;
+      const rows = explain ? [explain] : data;
+      this.table.replace(rows.map((row, index) => ({ ...row, _key: String(index) })));
+      this.#tell('once', 'Answered once');
+      setText(byId('query-meta'), `${described(meta)} · not live: ${refusal.message}`);
+      this.#show(page);
+    } catch (error) {
+      // Of several faults the refusal names the first; this names all.
+      if (!signal.aborted) this.#fail(error.errors ? error : refusal);
+    }
+  }
+
+  /** It can no longer be answered as it stands. */
+  #end(error) {
+    if (error.subscriptionId !== this.#id) return;
+    this.#id = undefined;
+    this.#fail(error);
+  }
+
+  #lose() {
+    if (!['live', 'running'].includes(this.#panel.dataset.state)) return;
+    // It went with the connection: there is nothing to end.
+    this.#id = undefined;
+    this.#tell('lost', 'Connection lost, last rows kept');
+  }
+
+  #fail({ message, errors, field, retryable }) {
+    this.#leave();
+    this.#tell('failed', retryable ? 'Trying again soon' : 'Not answered');
+    const faults = errors?.length > 0 ? errors : [{ pointer: field ? `/${field}` : '', detail: message }];
+    byId('query-problem').replaceChildren(
+      ...faults.map(({ pointer, detail }) => el('li', {}, ...(pointer ? [el('code', {}, pointer)] : []), detail)),
+    );
+    this.table.clear();
+    this.lines.clear();
+  }
+
+  #tell(state, text) {
+    const isAgain = state === 'live' && this.#panel.dataset.state === 'running' && this.#panel.dataset.was === 'lost';
+    if (state === 'running') this.#panel.dataset.was = this.#panel.dataset.state;
+    this.#panel.dataset.state = state;
+    byId('query-result').setAttribute('aria-busy', String(state === 'running'));
+    setText(byId('query-status').lastElementChild, isAgain ? 'Live again' : text);
+    if (state !== 'failed') byId('query-problem').replaceChildren();
+    if (state === 'lost') return;
+    if (state !== 'live') for (const id of ['query-meta', 'query-size']) setText(byId(id), '');
+  }
+
+  async #copy(button, accept) {
+    const query = this.#read();
+    if (!query) return;
+    const label = button.textContent;
+    // Its neighbours stay where they are.
+    button.style.minWidth = `${button.offsetWidth}px`;
+    try {
+      await navigator.clipboard.writeText(asCurl(query, accept));
+      setText(button, 'Copied');
+    } catch {
+      // Browsers lend the clipboard only to https and localhost.
+      setText(button, 'No clipboard');
+    }
+    setTimeout(() => setText(button, label), 1_500);
+  }
+}
+
+function described({ took_ms, cache, source, as_of, excluded, relative_error }) {
+  return [
+    `Took ${milliseconds(took_ms)}`,
+    `cache ${cache}`,
+    `source ${source}`,
+    `as of ${clock(Date.parse(as_of))}`,
+    excluded ? `${count(excluded)} without history left out` : '',
+    relative_error ? `± ${relative_error * 100} %` : '',
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
