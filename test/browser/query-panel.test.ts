@@ -157,7 +157,7 @@ describe('the query panel', () => {
     await run(asking, CHAINS);
     await state(asking, 'once');
     expect(await row(asking, 'ethereum').count()).toBe(1);
-    await asking.locator('#query-meta', { hasText: 'not live: This key may not subscribe to query.' }).waitFor();
+    await asking.locator('#query-status', { hasText: 'not live: This key may not subscribe to query.' }).waitFor();
   });
 
   it('stays within a phone, shows markup as text and copies a command without the key', async () => {

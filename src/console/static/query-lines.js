@@ -92,7 +92,7 @@ export class QueryLines {
   #describe(lines, total, times, format, data) {
     const since = `since ${moment(times[0] * 1000)}`;
     const rest = total > lines.length ? `, the ${lines.length} largest of ${total}` : '';
-    setText(byId('query-lines-title'), lines.length === 1 ? since : `Change ${since}${rest}`);
+    setText(byId('query-lines-title'), lines.length === 1 ? since.replace('s', 'S') : `Change ${since}${rest}`);
     const latest = lines.map(({ name, values }) => `${name} ${format(values.findLast((value) => value !== null))}`);
     byId('query-legend').replaceChildren(
       ...lines.map(({ name }, index) => {

@@ -193,8 +193,8 @@ export class Query {
       if (signal.aborted) return;
       const rows = explain ? [explain] : data;
       this.table.replace(rows.map((row, index) => ({ ...row, _key: String(index) })));
-      this.#tell('once', 'Answered once');
-      setText(byId('query-meta'), `${described(meta)} · not live: ${refusal.message}`);
+      this.#tell('once', `Answered once, not live: ${refusal.message}`);
+      setText(byId('query-meta'), described(meta));
       this.#show(page);
     } catch (error) {
       // Of several faults the refusal names the first; this names all.
@@ -233,6 +233,7 @@ export class Query {
     this.#panel.dataset.state = state;
     byId('query-result').setAttribute('aria-busy', String(state === 'running'));
     setText(byId('query-status').lastElementChild, isAgain ? 'Live again' : text);
+    byId('query-status').title = text;
     if (state !== 'failed') byId('query-problem').replaceChildren();
     if (state === 'lost') return;
     if (state !== 'live') for (const id of ['query-meta', 'query-size']) setText(byId(id), '');
