@@ -7,7 +7,7 @@ import { launchBrowser, record } from './browser-page.js';
 import { CuttableProxy } from './cuttable-proxy.js';
 
 const HOSTILE = `<img src=x onerror="window.broken=1"><b>Bold</b>`;
-const CHAINS = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };
+const CHAINS = { sort: null, aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };
 
 describe('the query panel', () => {
   let app: TestApp;
@@ -115,7 +115,7 @@ describe('the query panel', () => {
     await run(page, { wher: 1, time: { from: 'x' } });
     await page.locator('#query-problem li', { hasText: /^\/wherThere is no 'wher' here/ }).waitFor();
     await page.locator('#query-problem li', { hasText: /^\/time\/fromGive an ISO 8601 time/ }).waitFor();
-    await run(page, { where: { field: 'chain', op: 'eq', value: 'nowhere' } });
+    await run(page, { where: { field: 'chain', op: 'eq', value: 'nowhere' }, aggregations: null, time: null });
     await page.locator('.query .none', { hasText: 'No row answers this.' }).waitFor();
     expect(await page.locator('#query-problem li').count()).toBe(0);
   });

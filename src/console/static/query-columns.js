@@ -75,14 +75,18 @@ export function orderOf(query, columns) {
   };
 }
 
-function sortKeys({ sort, aggregations = [], dataset = 'tvl', time }, names) {
+function sortKeys({ sort, dataset, time, ...query }, names) {
+  // The server takes null for what is left out.
+  const aggregations = query.aggregations ?? [];
   const [first] = aggregations;
   if (sort) {
     return [sort]
       .flat()
       .map(({ field, order }) => ({ field: names.has(field) ? field : firstOf(aggregations, field), order }));
   }
-  if (time && (time.bucket || (!first && dataset !== 'events'))) return [{ field: 'time' }];
+  if (time && (time.bucket || (!first && dataset !== 'events'))) {
+    return [{ field: 'time' }, ...groupsOf({ aggregations }).map((field) => ({ field }))];
+  }
   if (first) return [{ field: columnOf(first), order: 'desc' }];
   return [{ field: { prices: 'market_cap', events: 'seq' }[dataset] ?? 'tvl', order: 'desc' }];
 }
