@@ -1,8 +1,5 @@
 import { request as httpRequest } from 'node:http';
-import { connect as connectTcp } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { RealtimeHub } from '../../src/realtime/core/hub.js';
-import { Admission } from '../../src/realtime/transports/admission.js';
 import { admin } from '../support/admin-call.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { StreamClient } from '../support/event-stream.js';
@@ -243,24 +240,4 @@ describe('the end', () => {
     expect(client.named('server_draining')).toHaveLength(1);
     client.close();
   });
-});
-
-it('a stream that nobody reads is closed, and soon cut off: it takes no place and no memory any longer', async () => {
-  await app.db.pool.query(
-    `INSERT INTO token_prices (token, price) SELECT 'stall-' || g, 1 FROM generate_series(1, 2000) g`,
-  );
-  const admission = app.nest.get(Admission);
-  const inside = admission.inside;
-  const socket = connectTcp(app.port, '127.0.0.1');
-  socket.write(`GET /v1/stream?channels=events:prices&apiKey=${key} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  await waitFor(() => String(socket.read() ?? '').includes('event: ready'));
-  const sessions = () => app.nest.get(RealtimeHub).sessions.size;
-  const open = sessions();
-  for (let count = 0; count < 15; count++) {
-    await app.db.pool.query(`UPDATE token_prices SET price = price * 1.1 WHERE token LIKE 'stall-%'`);
-  }
-  await waitFor(() => sessions() < open, { timeoutMs: 20_000 });
-  await waitFor(() => admission.inside <= inside, { timeoutMs: 15_000 });
-  expect(admission.inside).toBe(inside);
-  socket.destroy();
 });
