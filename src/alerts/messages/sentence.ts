@@ -52,10 +52,9 @@ function fact(
   const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
   if (reading?.value === null || reading === undefined) return `${metric}${about} is not known`;
   if (condition.operator === 'change_pct') return changeFact(condition, reading, `${metric}${about}`);
-  const shown = amount(condition.metric, reading.value);
   // A summary also comes when the rule holds no longer.
-  if (state === 'resolved' || !reading.holds) return `${metric}${about} is ${shown}`;
-  const threshold = amount(condition.metric, condition.threshold);
+  if (state === 'resolved' || !reading.holds) return `${metric}${about} is ${amount(condition.metric, reading.value)}`;
+  const [shown, threshold] = amounts(condition.metric, reading.value, condition.threshold);
   if (passed(condition, reading)) return `${metric}${about} is ${shown}, past ${threshold}`;
   const comparisons = condition.negated ? OPPOSITES : COMPARISONS;
   return `${metric}${about} is ${shown}, ${comparisons[condition.operator]} ${threshold}`;
@@ -82,12 +81,23 @@ function subjectOf(reading: LeafReading | undefined): string {
   return chain === null ? ` of ${name}` : ` of ${name} on ${chain}`;
 }
 
-function amount(metric: string, value: number): string {
-  if (metric.startsWith('change_')) return percent(value);
-  return metric === 'points' ? plain(value) : money(value);
+const DECIMALS = 2;
+const MOST_DECIMALS = 12;
+
+function amount(metric: string, value: number, decimals = DECIMALS): string {
+  if (metric.startsWith('change_')) return percent(value, decimals);
+  return metric === 'points' ? plain(value, decimals) : money(value, decimals);
 }
 
-const plain = (value: number): string => String(Number(value.toPrecision(6)));
+/** Two amounts with as many decimals as tell them apart: a stablecoin is not "$1.00, above $1.00". */
+function amounts(metric: string, one: number, other: number, decimals = DECIMALS): [string, string] {
+  const [first, second] = [amount(metric, one, decimals), amount(metric, other, decimals)];
+  const areApart = first !== second || one === other || decimals === MOST_DECIMALS;
+  return areApart ? [first, second] : amounts(metric, one, other, decimals + 1);
+}
+
+/** To six digits, or as many more as decimals are asked for beyond the usual. */
+const plain = (value: number, decimals = DECIMALS): string => String(Number(value.toPrecision(4 + decimals)));
 
 const SCALES = [
   [1e12, ' T'],
@@ -95,15 +105,15 @@ const SCALES = [
   [1e6, ' M'],
 ] as const;
 
-function money(value: number): string {
+function money(value: number, decimals: number): string {
   const scale = SCALES.find(([size]) => Math.abs(value) >= size);
-  if (scale !== undefined) return `$${(value / scale[0]).toFixed(2)}${scale[1]}`;
-  const digits = Math.abs(value) >= 1 ? value.toFixed(2) : plain(value);
+  if (scale !== undefined) return `$${(value / scale[0]).toFixed(decimals)}${scale[1]}`;
+  const digits = Math.abs(value) >= 1 ? value.toFixed(decimals) : plain(value, decimals);
   return `$${digits.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',')}`;
 }
 
-function percent(fraction: number): string {
-  return `${plain(Number((fraction * 100).toFixed(2)))} %`;
+function percent(fraction: number, decimals = DECIMALS): string {
+  return `${plain(Number((fraction * 100).toFixed(decimals)), decimals)} %`;
 }
 
 function duration(seconds: number): string {
