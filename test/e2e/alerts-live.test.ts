@@ -1,5 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PublishedState } from '../../src/events/index.js';
 import { editsApplied, shardsReady } from '../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MailServer } from '../support/mail-server.js';
@@ -69,6 +70,8 @@ test("the specification's rule tells by mail, webhook and socket what a price se
      VALUES ('uniswap-v3', 'ethereum', 3e9, now() - interval '2 hours')`,
   );
 
+  // Before that the rule would be made with a warning that nothing is known of its protocol.
+  await waitFor(() => app.nest.get(PublishedState).tvlOf('uniswap-v3').length > 0);
   const created = await owner.post('/v1/alerts/rules', SPEC_RULE);
   expect(created).toMatchObject({ status: 201 });
   expect(created.body).toMatchObject({
