@@ -174,16 +174,7 @@ describe('the console in a browser', () => {
   });
 
   it('does without alerts where the key may not follow them', async () => {
-    const made = await fetch(`${app.url}/v1/admin/api-keys`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        userId: 'watcher',
-        tier: 'pro',
-        subscriptionTypes: ['tvl_changes', 'price_changes', 'protocol_updates'],
-      }),
-    });
-    const { key } = (await made.json()) as { key: string };
+    const key = await app.key({ subscriptionTypes: ['tvl_changes', 'price_changes', 'protocol_updates'] });
     await page.goto(`${app.url}/#key=${key}`);
     await page.locator('#state[data-state=live]').waitFor();
     await page.locator('#alerts-note', { hasText: 'alerts' }).waitFor();

@@ -143,16 +143,7 @@ describe('the query panel', () => {
   });
 
   it('answers once where a key may not follow queries, and says so', async () => {
-    const made = await fetch(`${app.url}/v1/admin/api-keys`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        userId: 'asker',
-        tier: 'pro',
-        subscriptionTypes: ['tvl_changes', 'price_changes', 'protocol_updates'],
-      }),
-    });
-    const { key } = (await made.json()) as { key: string };
+    const key = await app.key({ subscriptionTypes: ['tvl_changes', 'price_changes', 'protocol_updates'] });
     const asking = await open({}, app.url, key);
     await run(asking, CHAINS);
     await state(asking, 'once');

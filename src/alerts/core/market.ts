@@ -40,7 +40,7 @@ export class Market {
   private readonly quantities: (Quantity | undefined)[] = [];
 
   /** @param staleAfterMs a value observed longer than this before it was published is stale */
-  constructor(private readonly staleAfterMs = Infinity) {}
+  constructor(private readonly staleAfterMs: number) {}
 
   /** Takes a row of the log in; gives the series it speaks of. */
   apply(row: MarketRow, listener: MoveListener): Series[] {

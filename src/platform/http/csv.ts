@@ -1,6 +1,6 @@
 /**
- * Rows as CSV (RFC 4180), columns in order of first appearance unless they are given. Lists in a cell are joined by `|`. Text that a
- * spreadsheet would run as a formula gets a leading apostrophe: names come from whoever writes them.
+ * Rows as CSV (RFC 4180), columns in order of first appearance unless they are given. Lists in a cell are joined by `|`.
+ * Text that a spreadsheet would run as a formula gets a leading apostrophe: names come from whoever writes them.
  */
 export function toCsv(rows: readonly object[], columns: readonly string[] = columnsOf(rows)): string {
   const lines = rows.map((row) => {

@@ -4,7 +4,10 @@ import { comparisons, conjuncts, type Condition, type DatasetName, type Query } 
 /** What has to happen before a query's answer can be another one. */
 export interface Dependencies {
   readonly dataset: DatasetName;
-  /** Values the query is bound to; absent: any. A token's chain binds nothing: it may change, and an event tells the new one only. */
+  /**
+   * Values the query is bound to; absent: any. A token's chain binds nothing: it may change, and an event tells the new one
+   * only.
+   */
   readonly protocols?: ReadonlySet<string>;
   readonly chains?: ReadonlySet<string>;
   readonly tokens?: ReadonlySet<string>;
