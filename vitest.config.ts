@@ -30,15 +30,19 @@ const THROUGH_REDIS = [
 ];
 const onCluster = process.env['TEST_LONG'] === '1' ? ['*'] : THROUGH_REDIS;
 
+const TYPESCRIPT = new URL('test/support/typescript.mjs', import.meta.url).href;
+
 export default defineConfig({
   test: {
     setupFiles: ['./test/support/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // Worker threads of the product run its TypeScript as it stands.
+    execArgv: ['--experimental-transform-types', '--disable-warning=ExperimentalWarning', '--import', TYPESCRIPT],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      exclude: ['src/**/*.spec.ts', 'src/main.ts', 'src/**/*.dto.ts', 'src/**/*.entity.ts'],
+      exclude: ['src/**/*.spec.ts', 'src/**/*.fixture.ts', 'src/main.ts', 'src/**/*.dto.ts', 'src/**/*.entity.ts'],
       reporter: ['text-summary', 'json-summary', 'json'],
       thresholds: { lines: 90 },
     },

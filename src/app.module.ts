@@ -17,6 +17,7 @@ import { RedisModule } from './platform/redis/redis.module.js';
 import { SecretsModule } from './platform/secrets/secrets.module.js';
 import { SettingsModule } from './platform/settings/settings.module.js';
 import type { Settings } from './platform/settings/settings.js';
+import { WorkersModule } from './platform/workers/workers.module.js';
 
 /** The whole product, composed: technology first, then the features in the order in which they may import each other. */
 @Module({})
@@ -31,6 +32,7 @@ export class AppModule {
         HttpModule,
         LoggingModule.with(settings),
         MetricsModule,
+        WorkersModule,
         DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
         RedisModule,
         QueueModule,

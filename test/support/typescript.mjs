@@ -1,5 +1,6 @@
 /**
- * Lets Node run the benches straight from TypeScript: an import of `./x.js` that does not exist is the file `./x.ts`.
+ * Lets Node run benches, and worker threads under the test runner, straight from TypeScript: an import of `./x.js` that does
+ * not exist is the file `./x.ts`.
  * Used with --import, together with --experimental-transform-types; child processes inherit both.
  */
 import { existsSync } from 'node:fs';

@@ -1,0 +1,144 @@
+import type { Lane } from './worker-task.js';
+
+/** One piece of work that waits for its turn. */
+export interface Waiting {
+  readonly key: string;
+  readonly lane: Lane;
+  readonly start: () => void;
+}
+
+export interface FairTurnsOptions {
+  /** Pieces that run at once. */
+  readonly slots: number;
+  /** Pieces of one key that may wait. */
+  readonly maxWaitingOfKey: number;
+  /** Pieces that may wait altogether. */
+  readonly maxWaiting: number;
+}
+
+/** A key is forgotten when it has neither work nor more than this spent, milliseconds. */
+const NEGLIGIBLE_MS = 1;
+/** Half of what a key has spent is forgotten in this time. */
+const HALF_LIFE_MS = 30_000;
+
+interface Account {
+  readonly waiting: Record<Lane, Waiting[]>;
+  running: number;
+  /** Decayed milliseconds, as of `at`. */
+  spent: number;
+  at: number;
+}
+
+/**
+ * The order in which keys share a few slots: the key that has spent least is next; a key never holds every slot while another
+ * one waits or may come, and long work leaves one slot free for short work. Pure: time is given.
+ */
+export class FairTurns {
+  private readonly accounts = new Map<string, Account>();
+  private readonly running: Record<Lane, number> = { short: 0, long: 0 };
+  private waitingCount = 0;
+
+  constructor(private readonly options: FairTurnsOptions) {}
+
+  get waiting(): number {
+    return this.waitingCount;
+  }
+
+  /** Starts the work at once or keeps it for its turn; false: refused, because too much is waiting. */
+  add(work: Waiting, now: number): boolean {
+    const account = this.account(work.key, now);
+    const ofKey = account.waiting.short.length + account.waiting.long.length;
+    if (ofKey >= this.options.maxWaitingOfKey || this.waitingCount >= this.options.maxWaiting) {
+      this.forget(work.key, account);
+      return false;
+    }
+    account.waiting[work.lane].push(work);
+    this.waitingCount += 1;
+    this.startNext(now);
+    return true;
+  }
+
+  /** Takes back work that has not begun; false: it has. */
+  remove(work: Waiting): boolean {
+    const account = this.accounts.get(work.key);
+    const queue = account?.waiting[work.lane];
+    const index = queue?.indexOf(work) ?? -1;
+    if (account === undefined || queue === undefined || index < 0) return false;
+    queue.splice(index, 1);
+    this.waitingCount -= 1;
+    this.forget(work.key, account);
+    return true;
+  }
+
+  /** Work that was started has ended after so much processor time. */
+  end({ key, lane }: Waiting, cpuMs: number, now: number): void {
+    const account = this.account(key, now);
+    account.running -= 1;
+    account.spent = decayed(account, now) + cpuMs;
+    account.at = now;
+    this.running[lane] -= 1;
+    this.forget(key, account);
+    this.startNext(now);
+  }
+
+  private startNext(now: number): void {
+    for (let next = this.next(now); next !== undefined; next = this.next(now)) {
+      const { work, account } = next;
+      account.waiting[work.lane].shift();
+      account.running += 1;
+      this.running[work.lane] += 1;
+      this.waitingCount -= 1;
+      work.start();
+    }
+  }
+
+  private next(now: number): { work: Waiting; account: Account } | undefined {
+    let best: { work: Waiting; account: Account; spent: number } | undefined;
+    for (const account of this.accounts.values()) {
+      const work = this.startable(account);
+      if (work === undefined) continue;
+      const spent = decayed(account, now);
+      if (best === undefined || spent < best.spent) best = { work, account, spent };
+    }
+    return best;
+  }
+
+  private startable(account: Account): Waiting | undefined {
+    const { slots } = this.options;
+    if (this.running.short + this.running.long >= slots) return undefined;
+    if (account.running >= Math.max(1, slots - 1)) return undefined;
+    const [short] = account.waiting.short;
+    if (short !== undefined) return short;
+    return this.running.long < Math.max(1, slots - 1) ? account.waiting.long[0] : undefined;
+  }
+
+  private account(key: string, now: number): Account {
+    let account = this.accounts.get(key);
+    if (account === undefined) {
+      account = { waiting: { short: [], long: [] }, running: 0, spent: 0, at: now };
+      this.accounts.set(key, account);
+      this.sweep(now);
+    }
+    return account;
+  }
+
+  private forget(key: string, account: Account): void {
+    if (isIdle(account) && account.spent <= NEGLIGIBLE_MS) this.accounts.delete(key);
+  }
+
+  /** Keys that have been idle for long go when others come, so that the map does not grow with every key ever seen. */
+  private sweep(now: number): void {
+    if (this.accounts.size < 1_000) return;
+    for (const [key, account] of this.accounts) {
+      if (isIdle(account) && decayed(account, now) <= NEGLIGIBLE_MS) this.accounts.delete(key);
+    }
+  }
+}
+
+function isIdle({ waiting, running }: Account): boolean {
+  return running === 0 && waiting.short.length === 0 && waiting.long.length === 0;
+}
+
+function decayed({ spent, at }: Account, now: number): number {
+  return spent * 2 ** (-Math.max(0, now - at) / HALF_LIFE_MS);
+}

@@ -1,0 +1,50 @@
+/**
+ * Entry of every worker thread: calls one exported function of one module and measures its processor time. Runs as it stands
+ * under Node's type stripping too: erasable syntax, and no import of the product's own files.
+ */
+import { setPriority } from 'node:os';
+import { threadCpuUsage } from 'node:process';
+
+/** Steps of niceness below the thread that serves everybody. */
+const NICENESS = 10;
+
+export interface TaskCall {
+  /** URL of the module. */
+  file: string;
+  name: string;
+  input: unknown;
+}
+
+export interface TaskResult {
+  output: unknown;
+  /** Processor time of the call, milliseconds. */
+  cpuMs: number;
+  /** A fault of the task's own, so that its processor time is known too. */
+  fault?: { name: string; message: string; details?: unknown };
+}
+
+try {
+  // Linux gives each thread a priority of its own; elsewhere this would be the whole process.
+  if (process.platform === 'linux') setPriority(0, NICENESS);
+} catch {
+  // Not allowed here: the operating system's order of threads holds.
+}
+
+export default async function run({ file, name, input }: TaskCall): Promise<TaskResult> {
+  const module = (await import(file)) as Record<string, (value: unknown) => unknown>;
+  const work = module[name];
+  if (work === undefined) throw new Error(`${name} not found in ${file}`);
+  const before = threadCpuUsage();
+  const spent = (): number => {
+    const { user, system } = threadCpuUsage(before);
+    return (user + system) / 1_000;
+  };
+  try {
+    const output = await work(input);
+    return { output, cpuMs: spent() };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const details: unknown = 'details' in error ? error.details : undefined;
+    return { output: undefined, cpuMs: spent(), fault: { name: error.name, message: error.message, details } };
+  }
+}

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Metrics } from '../metrics/metrics.js';
+import { TaskFault, WorkerPool } from './worker-pool.js';
+import { workerTask } from './worker-task.js';
+import type { TrialInput } from './trial-task.fixture.js';
+
+const LIMITS = { lane: 'short', timeoutMs: 10_000, cpuMsPerMinute: 60_000 } as const;
+const trial = (limits: { timeoutMs?: number; cpuMsPerMinute?: number } = {}) =>
+  workerTask<TrialInput, string>(import.meta.url, './trial-task.fixture', 'trial', { ...LIMITS, ...limits });
+
+let pool: WorkerPool;
+beforeAll(() => void (pool = new WorkerPool(new Metrics())));
+afterAll(() => pool.onApplicationShutdown());
+
+describe('the pool of worker threads', () => {
+  it('runs a task beside the event loop and copies its answer', async () => {
+    expect(await pool.run(trial(), { do: 'echo', text: 'é😀' }, { key: 'a' })).toBe('é😀');
+  });
+
+  it('brings back what a task threw, with its name and details', async () => {
+    const running = pool.run(trial(), { do: 'throw', text: 'line 3' }, { key: 'a' });
+    await expect(running).rejects.toSatisfy(
+      (error) => error instanceof TaskFault && error.kind === 'RangeError' && error.message === 'line 3',
+    );
+  });
+
+  it('ends what does not end by itself, and goes on', async () => {
+    const running = pool.run(trial({ timeoutMs: 300 }), { do: 'spin', text: '' }, { key: 'spinner' });
+    await expect(running).rejects.toMatchObject({ code: 'limit_exceeded' });
+    expect(await pool.run(trial(), { do: 'echo', text: 'next' }, { key: 'spinner' })).toBe('next');
+  });
+
+  it('ends with its caller', async () => {
+    const caller = new AbortController();
+    const running = pool.run(trial(), { do: 'spin', text: '' }, { key: 'a', signal: caller.signal });
+    setTimeout(() => caller.abort(new Error('the caller has gone')), 100);
+    await expect(running).rejects.toThrow('the caller has gone');
+  });
+
+  it('refuses a key over its budget with the time to wait, and serves others', async () => {
+    const task = trial({ timeoutMs: 200, cpuMsPerMinute: 150 });
+    await expect(pool.run(task, { do: 'spin', text: '' }, { key: 'poor' })).rejects.toMatchObject({
+      code: 'limit_exceeded',
+    });
+    const again = pool.run(task, { do: 'echo', text: '' }, { key: 'poor' });
+    await expect(again).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) });
+    expect(await pool.run(task, { do: 'echo', text: 'rich' }, { key: 'rich' })).toBe('rich');
+  });
+
+  it('ends what takes all memory, and goes on', async () => {
+    const running = pool.run(trial(), { do: 'hoard', text: '' }, { key: 'hoarder' });
+    await expect(running).rejects.toMatchObject({ code: 'limit_exceeded' });
+    expect(await pool.run(trial(), { do: 'echo', text: 'next' }, { key: 'a' })).toBe('next');
+  });
+});

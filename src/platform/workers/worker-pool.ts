@@ -1,0 +1,190 @@
+import { availableParallelism } from 'node:os';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Piscina } from 'piscina';
+import { Counter, Gauge } from 'prom-client';
+import { DomainError } from '../errors/domain-error.js';
+import { Metrics } from '../metrics/metrics.js';
+import { CpuBudget } from './cpu-budget.js';
+import { FairTurns, type Waiting } from './fair-turns.js';
+import type { TaskCall, TaskResult } from './task-runner.js';
+import { workerTask, type WorkerTask } from './worker-task.js';
+
+/** Two at least: long work of one user leaves a thread for the short work of others. */
+const THREADS = Math.max(2, availableParallelism());
+const MAX_WAITING_OF_KEY = 32;
+const MAX_WAITING = 2_000;
+/** A task that allocates more than this ends with its thread, MB. */
+const MAX_HEAP_MB = 384;
+/** Threads that have nothing to do end after this. */
+const IDLE_TIMEOUT_MS = 60_000;
+/** Until a caller that found too much waiting should ask again. */
+const BUSY_RETRY_MS = 2_000;
+
+const RUNNER = workerTask<TaskCall, TaskResult>(import.meta.url, './task-runner', 'default', {
+  lane: 'short',
+  timeoutMs: 0,
+  cpuMsPerMinute: 0,
+});
+
+export interface RunOptions {
+  /** The user, or the address of a caller without a key, whose budget and turn it is. */
+  readonly key: string;
+  /** Ends the work when its caller has gone. */
+  readonly signal?: AbortSignal;
+}
+
+/** A fault that the task itself threw, as it came back from the thread. */
+export class TaskFault extends Error {
+  override readonly name = 'TaskFault';
+
+  constructor(
+    /** Name of the error that the task threw. */
+    readonly kind: string,
+    message: string,
+    /** The member `details` of that error: plain data. */
+    readonly details: unknown,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Worker threads for what computes for one caller, so that the event loop, which everybody shares, never does. Callers share
+ * the threads fairly: the one that has spent least processor time is next, nobody holds them all.
+ */
+@Injectable()
+export class WorkerPool implements OnApplicationShutdown {
+  private readonly logger = new Logger(WorkerPool.name);
+  private readonly threads = new Piscina({
+    filename: RUNNER.file.href,
+    minThreads: 0,
+    maxThreads: THREADS,
+    idleTimeout: IDLE_TIMEOUT_MS,
+    // Waiting for messages without holding the thread: an idle thread can then be ended at once.
+    atomics: 'disabled',
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+  });
+  private readonly turns = new FairTurns({
+    slots: THREADS,
+    maxWaitingOfKey: MAX_WAITING_OF_KEY,
+    maxWaiting: MAX_WAITING,
+  });
+  private readonly budgets = new WeakMap<object, CpuBudget>();
+  private readonly seconds: Counter;
+  private readonly refusals: Counter;
+  /** Tasks that wait for a thread. */
+  readonly waiting: Gauge;
+
+  constructor(metrics: Metrics) {
+    this.threads.on('error', (err: unknown) => this.logger.error({ err }, 'worker thread failed'));
+    const { turns } = this;
+    const registers = [metrics.registry];
+    this.seconds = new Counter({
+      name: 'worker_cpu_seconds_total',
+      help: 'Processor time that worker threads spent on tasks of callers, in seconds, by task.',
+      labelNames: ['task'],
+      registers,
+    });
+    this.refusals = new Counter({
+      name: 'worker_refused_total',
+      help: 'Tasks refused or ended, by task and reason: budget, queue, timeout, memory.',
+      labelNames: ['task', 'reason'],
+      registers,
+    });
+    this.waiting = new Gauge({
+      name: 'worker_waiting',
+      help: 'Tasks that wait for a worker thread.',
+      registers,
+      collect() {
+        this.set(turns.waiting);
+      },
+    });
+  }
+
+  /**
+   * Runs the task in a thread when the caller's turn comes. Throws `rate_limited` for a caller over its budget or with too much
+   * waiting, `limit_exceeded` for a task that took too long or too much memory, `TaskFault` for what the task threw.
+   */
+  async run<Input, Output>(task: WorkerTask<Input, Output>, input: Input, options: RunOptions): Promise<Output> {
+    const budget = this.budget(task);
+    const waitMs = budget.waitMs(options.key, Date.now());
+    if (waitMs > 0) throw this.refused(task, 'budget', waitMs);
+    const turn = await this.turn(task, options);
+    let cpuMs = 0;
+    try {
+      const result = await this.inThread(task, input, options.signal);
+      cpuMs = result.cpuMs;
+      if (result.fault) throw new TaskFault(result.fault.name, result.fault.message, result.fault.details);
+      return result.output as Output;
+    } catch (error) {
+      // A task that was ended never reported its time: it had all of it.
+      if (!(error instanceof TaskFault)) cpuMs = Math.max(cpuMs, task.timeoutMs);
+      throw error;
+    } finally {
+      this.seconds.inc({ task: task.name }, cpuMs / 1_000);
+      budget.spend(options.key, cpuMs, Date.now());
+      this.turns.end(turn, cpuMs, Date.now());
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.threads.destroy();
+  }
+
+  private turn<I, O>(task: WorkerTask<I, O>, { key, signal }: RunOptions): Promise<Waiting> {
+    signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        if (this.turns.remove(work)) reject(signal?.reason);
+      };
+      const work: Waiting = {
+        key,
+        lane: task.lane,
+        start: () => {
+          signal?.removeEventListener('abort', leave);
+          resolve(work);
+        },
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      if (this.turns.add(work, Date.now())) return;
+      signal?.removeEventListener('abort', leave);
+      reject(this.refused(task, 'queue', BUSY_RETRY_MS));
+    });
+  }
+
+  private async inThread<I, O>(task: WorkerTask<I, O>, input: I, gone?: AbortSignal): Promise<TaskResult> {
+    const timeout = AbortSignal.timeout(task.timeoutMs);
+    const signal = gone === undefined ? timeout : AbortSignal.any([gone, timeout]);
+    const call: TaskCall = { file: task.file.href, name: task.name, input };
+    try {
+      return (await this.threads.run(call, { signal })) as TaskResult;
+    } catch (error) {
+      if (gone?.aborted === true) throw gone.reason;
+      if (timeout.aborted) throw this.ended(task, 'timeout', `took longer than ${task.timeoutMs} ms`, error);
+      if (isOutOfMemory(error)) throw this.ended(task, 'memory', `needs more than ${MAX_HEAP_MB} MB`, error);
+      throw error;
+    }
+  }
+
+  private budget<I, O>(task: WorkerTask<I, O>): CpuBudget {
+    let budget = this.budgets.get(task);
+    if (budget === undefined) this.budgets.set(task, (budget = new CpuBudget(task.cpuMsPerMinute)));
+    return budget;
+  }
+
+  private refused<I, O>({ name }: WorkerTask<I, O>, reason: 'budget' | 'queue', retryAfterMs: number): DomainError {
+    this.refusals.inc({ task: name, reason });
+    const why = reason === 'budget' ? 'The processor time of this minute is used up' : 'Too much of yours is waiting';
+    const seconds = Math.ceil(retryAfterMs / 1_000);
+    return new DomainError('rate_limited', `${why} (${name}); retry in ${seconds} s.`, { retryAfterMs });
+  }
+
+  private ended<I, O>({ name }: WorkerTask<I, O>, reason: string, what: string, cause: unknown): DomainError {
+    this.refusals.inc({ task: name, reason });
+    return new DomainError('limit_exceeded', `The work (${name}) ${what}; ask for less.`, { cause });
+  }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+}

@@ -1,0 +1,7 @@
+import { Global, Module } from '@nestjs/common';
+import { WorkerPool } from './worker-pool.js';
+
+/** Worker threads for everyone. */
+@Global()
+@Module({ providers: [WorkerPool], exports: [WorkerPool] })
+export class WorkersModule {}
