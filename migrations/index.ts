@@ -7,6 +7,7 @@ import { Access1790000003000 } from './1790000003000-access.js';
 import { Alerts1790000006000 } from './1790000006000-alerts.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
+import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -18,4 +19,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Alerts1790000006000,
   Notifications1790000007000,
   Query1790000008000,
+  ObservationTimes1790000009100,
 ];

@@ -1,10 +1,10 @@
 /** The steps of src/events/core/steps.ts; index i of `step_references` belongs to the i-th. */
-const STEPS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+export const STEPS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
 /** Comparisons with a threshold count equality in, with this tolerance. */
 const TOLERANCE = '1e-9';
 
-interface Metric {
+export interface Metric {
   metric: 'tvl' | 'price';
   table: string;
   /** The value's column. */
@@ -17,7 +17,7 @@ interface Metric {
   values: string;
 }
 
-const METRICS: readonly Metric[] = [
+export const METRICS: readonly Metric[] = [
   {
     metric: 'tvl',
     table: 'protocol_tvl',
@@ -39,7 +39,7 @@ const METRICS: readonly Metric[] = [
 ];
 
 /** The value is outside its dead band. Depends on NEW only, so that a changed threshold or a restored reference publishes too. */
-const outside = (value: string): string => `
+export const outside = (value: string): string => `
   NEW.${value} <> NEW.published_value
   AND abs(NEW.${value} - NEW.published_value) >= (NEW.min_change_ratio - ${TOLERANCE}) * abs(NEW.published_value)
   AND abs(NEW.${value} - NEW.published_value) >= NEW.min_change_absolute * (1 - ${TOLERANCE})`;
@@ -55,13 +55,17 @@ const largestStepLeft = (value: string): string =>
     )
     .join('');
 
-function metricTriggers(m: Metric): string {
-  const chain = m.chainKey === undefined ? `''` : `OLD.${m.chainKey}`;
-  const keys = [m.subject, ...(m.chainKey === undefined ? [] : [m.chainKey])];
-  const sameRow = keys.map((key) => `t.${key} = NEW.${key}`).join(' AND ');
-  return `
+/** A publishing write whose time is the stored one counts as observed now, whether the statement named the column or not. */
+export const COUNTS_AS_NOW = (value: string): string => `
+  -- A write that does not say when it was observed is observed now. A changed threshold or a row that came back is no write.
+  IF NEW.observed_at = OLD.observed_at AND NEW.${value} <> OLD.${value} THEN
+    NEW.observed_at := clock_timestamp();
+  END IF;`;
+
+/** What a row publishes, compared with what; `timeRule`: what becomes of its time. */
+export const publishFunction = (m: Metric, timeRule: string): string => `
 -- Marks. Before the row is written: what it publishes, compared with what.
-CREATE FUNCTION capture_publish_${m.metric}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION capture_publish_${m.metric}() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   refs double precision[];
   step integer;
@@ -84,13 +88,16 @@ BEGIN
   NEW.moved := coalesce((ARRAY[${STEPS.join(', ')}])[step], 0);
   NEW.previous_value := NEW.published_value;
   NEW.published_value := NEW.${m.value};
-  NEW.publications := NEW.publications + 1;
-  -- A write that does not say when it was observed is observed now. A changed threshold or a row that came back is no write.
-  IF NEW.observed_at = OLD.observed_at AND NEW.${m.value} <> OLD.${m.value} THEN
-    NEW.observed_at := clock_timestamp();
-  END IF;
+  NEW.publications := NEW.publications + 1;${timeRule}
   RETURN NEW;
-END $$;
+END $$;`;
+
+function metricTriggers(m: Metric): string {
+  const chain = m.chainKey === undefined ? `''` : `OLD.${m.chainKey}`;
+  const keys = [m.subject, ...(m.chainKey === undefined ? [] : [m.chainKey])];
+  const sameRow = keys.map((key) => `t.${key} = NEW.${key}`).join(' AND ');
+  return `
+${publishFunction(m, COUNTS_AS_NOW(m.value))}
 
 -- Emits. After the row is written, whatever other triggers did to it.
 CREATE FUNCTION capture_emit_${m.metric}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

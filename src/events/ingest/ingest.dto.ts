@@ -18,7 +18,7 @@ abstract class ObservedItem {
   @ApiProperty({ type: [String], maxItems: 32, required: false })
   tags?: string[];
 
-  /** When it was observed, ISO 8601 with zone or Unix milliseconds; default now. Older than what is stored: `stale`. */
+  /** When it was observed, ISO 8601 with zone or Unix milliseconds; default now. Equal times: the later write wins. Older than what is stored: `stale`. */
   @ApiProperty({
     oneOf: [{ type: 'string', format: 'date-time' }, { type: 'integer' }],
     example: '2026-01-02T03:04:05.678Z',
@@ -69,11 +69,11 @@ export class PriceItem extends ObservedItem {
   @ApiProperty({ minimum: 0 })
   price!: number;
 
-  /** US dollars. */
+  /** US dollars; absent: the stored one stays. */
   @ApiProperty({ minimum: 0, required: false })
   volume24h?: number;
 
-  /** US dollars. */
+  /** US dollars; absent: the stored one stays. */
   @ApiProperty({ minimum: 0, required: false })
   marketCap?: number;
 }
@@ -127,7 +127,7 @@ export class RejectedItem {
   index!: number;
 
   /**
-   * `superseded`: a later item has the same key. `stale`: a newer value is stored. `in_future`: more than 5 min ahead.
+   * `superseded`: a newer item of the request, or a later one of the same time, has the same key. `stale`: a newer value is stored. `in_future`: more than 5 min ahead.
    * @example stale
    */
   @ApiProperty({

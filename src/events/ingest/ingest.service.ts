@@ -8,6 +8,7 @@ import { PublicationWait } from './publication-wait.js';
 import { IngestGate } from './ingest-gate.js';
 import { BadItem, type ItemFault } from './item-fields.js';
 import type { ItemKind } from './item-kinds.js';
+import { RequestMemory, supersedes } from './request-memory.js';
 import { becomeWriter } from './table-writer.js';
 
 export interface Rejection extends ItemFault {
@@ -25,7 +26,7 @@ interface BatchResult {
 
 export interface IngestResult {
   accepted: number;
-  /** The first `MOST_LISTED`, in order of the items. */
+  /** The first `MAX_LISTED`, in order of the items. */
   rejected: Rejection[];
   rejectedCount: number;
   /** A position of the log that no publication of this request comes after; null when the log is more than 10 s behind. */
@@ -34,11 +35,34 @@ export interface IngestResult {
 
 interface Numbered<Row> {
   index: number;
+  at: number;
   row: Row;
 }
 
+/** What a request has brought so far. */
+class Tally {
+  accepted = 0;
+  rejectedCount = 0;
+  readonly memory = new RequestMemory();
+  private rejections = new Map<number, Rejection>();
+
+  /** An item that was rejected before keeps its place in the count. */
+  reject(index: number, fault: ItemFault, counts = true): void {
+    this.rejections.set(index, { index, ...fault });
+    if (counts) this.rejectedCount++;
+    if (this.rejections.size >= 2 * MAX_LISTED) {
+      this.rejections = new Map(this.listed().map((rejection) => [rejection.index, rejection]));
+    }
+  }
+
+  /** The first, in order of the items. */
+  listed(): Rejection[] {
+    return [...this.rejections.values()].sort((a, b) => a.index - b.index).slice(0, MAX_LISTED);
+  }
+}
+
 /** A stream has no end; what it is answered must have one. */
-const MOST_LISTED = 10_000;
+const MAX_LISTED = 10_000;
 /** Deadlocks with other writers (those who take keys in another order) are repeated this often. */
 const ATTEMPTS = 3;
 
@@ -68,42 +92,72 @@ export class IngestService {
    * `unavailable` when the gate closes while it lasts.
    */
   async ingest<Row>(kind: ItemKind<Row>, batches: AsyncIterable<readonly unknown[]>): Promise<IngestResult> {
-    const result: IngestResult = { accepted: 0, rejected: [], rejectedCount: 0, cursor: null };
+    const tally = new Tally();
     let first: string | undefined;
     let newest: string | undefined;
     let from = 0;
     await this.gate.check();
     for await (const items of batches) {
       await this.gate.check();
-      const batch = await this.ingestBatch(kind, items, from);
+      const batch = await this.ingestBatch(kind, items, { from, tally });
       from += items.length;
-      result.accepted += batch.accepted;
-      result.rejected.push(...batch.rejected.slice(0, MOST_LISTED - result.rejected.length));
-      result.rejectedCount += batch.rejected.length;
       first ??= batch.first;
       newest = batch.newest ?? newest;
     }
-    return { ...result, cursor: await this.publications.cursorAfter(newest, first) };
+    const { accepted, rejectedCount } = tally;
+    const cursor = await this.publications.cursorAfter(newest, first);
+    return { accepted, rejected: tally.listed(), rejectedCount, cursor };
   }
 
-  private async ingestBatch<Row>(kind: ItemKind<Row>, items: readonly unknown[], from: number): Promise<BatchResult> {
+  private async ingestBatch<Row>(
+    kind: ItemKind<Row>,
+    items: readonly unknown[],
+    { from, tally }: { from: number; tally: Tally },
+  ): Promise<BatchResult> {
+    const before = tally.rejectedCount;
+    const newest = this.newestOf(kind, items, { from, tally });
+    const result = await this.write(kind, [...newest.values()]);
+    for (const { index, code, detail } of result.rejected) tally.reject(index, { code, detail });
+    const faults = new Map(result.rejected.map(({ index, code }) => [index, code]));
+    for (const [key, { index, at }] of newest) {
+      const fault = faults.get(index);
+      // What the database cannot store takes nothing away from what came before it.
+      if (fault !== undefined && fault !== STALE.code) continue;
+      const earlier = tally.memory.get(key);
+      if (earlier) tally.reject(earlier.index, SUPERSEDED, earlier.accepted);
+      if (earlier?.accepted === true) tally.accepted--;
+      if (fault === undefined) tally.accepted++;
+      tally.memory.set(key, { index, at, accepted: fault === undefined });
+    }
+    this.items.inc({ outcome: 'accepted' }, result.accepted);
+    this.items.inc({ outcome: 'rejected' }, tally.rejectedCount - before);
+    return result;
+  }
+
+  /** Of the items that can be read the one that counts for each key; the others are rejected. */
+  private newestOf<Row>(
+    kind: ItemKind<Row>,
+    items: readonly unknown[],
+    { from, tally }: { from: number; tally: Tally },
+  ): Map<string, Numbered<Row>> {
     const now = this.clock.now();
-    const rejected: Rejection[] = [];
-    const byKey = new Map<string, Numbered<Row>>();
+    const newest = new Map<string, Numbered<Row>>();
     for (const [place, item] of items.entries()) {
       const index = from + place;
-      const row = readOr(kind, item, now, (fault) => rejected.push({ index, ...fault }));
+      const row = readOr(kind, item, now, (fault) => tally.reject(index, fault));
       if (row === undefined) continue;
       const key = kind.key(row);
-      const earlier = byKey.get(key);
-      if (earlier) rejected.push({ index: earlier.index, ...SUPERSEDED });
-      byKey.set(key, { index, row });
+      const given = kind.givenTime(row);
+      const inBatch = newest.get(key);
+      const earlier = inBatch ?? tally.memory.get(key);
+      if (earlier && !supersedes(given, earlier)) {
+        tally.reject(index, SUPERSEDED);
+        continue;
+      }
+      if (inBatch) tally.reject(inBatch.index, SUPERSEDED);
+      newest.set(key, { index, at: given ?? now, row });
     }
-    const written = await this.write(kind, [...byKey.values()]);
-    rejected.push(...written.rejected);
-    this.items.inc({ outcome: 'accepted' }, written.accepted);
-    this.items.inc({ outcome: 'rejected' }, rejected.length);
-    return { ...written, rejected: rejected.sort((a, b) => a.index - b.index) };
+    return newest;
   }
 
   /** A row that only the database can refuse (a CHECK of its own locale) must not spoil the others: halves are tried. */
@@ -153,7 +207,7 @@ export class IngestService {
 
 const NOTHING = { accepted: 0, first: undefined, newest: undefined };
 const DEADLOCK = '40P01';
-const SUPERSEDED: ItemFault = { code: 'superseded', detail: 'a later item of this request has the same key' };
+const SUPERSEDED: ItemFault = { code: 'superseded', detail: 'a newer item of this request has the same key' };
 const STALE: ItemFault = { code: 'stale', detail: 'a newer observation of this key is stored' };
 const REFUSED: ItemFault = { code: 'invalid_format', detail: 'the database does not take this item: check its texts' };
 

@@ -93,16 +93,20 @@ export interface Observation {
   confidence: number;
   tags: readonly string[];
   observedAt: number;
+  /** No time was given: `observedAt` is the present. */
+  observedNow: boolean;
 }
 
 export const OBSERVATION_FIELDS = ['source', 'confidence', 'tags', 'observedAt', 'observed_at'] as const;
 
 export function observation(item: Item, now: number, source: string): Observation {
+  const given = item['observedAt'] ?? item['observed_at'];
   return {
     source: text(item, 'source', LONGEST_SOURCE) ?? source,
     confidence: confidence(item['confidence']),
     tags: tags(item['tags']),
-    observedAt: observedAt(item['observedAt'] ?? item['observed_at'], now),
+    observedAt: observedAt(given, now),
+    observedNow: given === undefined || given === null,
   };
 }
 

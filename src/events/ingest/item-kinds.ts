@@ -26,6 +26,8 @@ export interface ItemKind<Row> {
   /** The row of an item; throws BadItem. */
   read(value: unknown, now: number): Row;
   key(row: Row): string;
+  /** When the writer says it observed this, Unix milliseconds; undefined: the row counts as observed now. */
+  givenTime(row: Row): number | undefined;
   /** Writes rows without a key twice; returns the keys that were not older than what is stored. */
   write(tx: PoolClient, rows: readonly Row[]): Promise<readonly string[]>;
 }
@@ -54,6 +56,7 @@ export const TVL_ITEMS: ItemKind<TvlRow> = {
     };
   },
   key: tvlKey,
+  givenTime,
   write: writeTvl,
 };
 
@@ -84,6 +87,7 @@ export const PRICE_ITEMS: ItemKind<PriceRow> = {
     };
   },
   key: (row) => row.token,
+  givenTime,
   write: writePrices,
 };
 
@@ -105,8 +109,13 @@ export const PROTOCOL_ITEMS: ItemKind<ProtocolRow> = {
     };
   },
   key: (row) => row.slug,
+  givenTime: () => undefined,
   write: writeProtocols,
 };
+
+function givenTime({ observedAt, observedNow }: TvlRow | PriceRow): number | undefined {
+  return observedNow === true ? undefined : observedAt;
+}
 
 function chains(value: unknown): readonly string[] | null {
   if (value === undefined || value === null) return null;

@@ -1,28 +1,31 @@
 import type { ClientBase } from 'pg';
 
-/** One observed TVL. Times are Unix milliseconds. */
-export interface TvlRow {
-  protocol: string;
-  chain: string;
-  tvl: number;
+/** What every observed row says of itself. */
+interface ObservedRow {
   source: string;
   confidence: number;
   tags: readonly string[];
+  /** Unix milliseconds. */
   observedAt: number;
+  /** The writer gave no time: the row counts as observed now, and after what is stored, whatever the clocks say. */
+  observedNow?: boolean;
 }
 
-/** One observed price. A null symbol or chain leaves the stored one. */
-export interface PriceRow {
+/** One observed TVL. */
+export interface TvlRow extends ObservedRow {
+  protocol: string;
+  chain: string;
+  tvl: number;
+}
+
+/** One observed price. What is null leaves the stored one. */
+export interface PriceRow extends ObservedRow {
   token: string;
   symbol: string | null;
   chain: string | null;
   price: number;
   volume24h: number | null;
   marketCap: number | null;
-  source: string;
-  confidence: number;
-  tags: readonly string[];
-  observedAt: number;
 }
 
 /** One protocol. Null fields leave what is stored. */
@@ -49,29 +52,62 @@ export async function becomeWriter(tx: ClientBase, correlationId?: string): Prom
  * keys (`tvlKey`) that were written; the others are older than what is stored. No key twice in `rows`.
  */
 export async function writeTvl(tx: ClientBase, rows: readonly TvlRow[]): Promise<string[]> {
-  const sorted = sortedBy(rows, tvlKey);
-  const result = await tx.query<{ protocol: string; chain: string }>(UPSERT_TVL, [
-    sorted.map((row) => row.protocol),
-    sorted.map((row) => row.chain),
-    sorted.map((row) => row.tvl),
-    ...observationColumns(sorted),
-  ]);
-  return result.rows.map(tvlKey);
+  return writeObserved<TvlRow>(tx, rows, {
+    key: tvlKey,
+    upsert: UPSERT_TVL,
+    stored: STORED_TVL,
+    columns: (sorted) => [
+      sorted.map((row) => row.protocol),
+      sorted.map((row) => row.chain),
+      sorted.map((row) => row.tvl),
+    ],
+  });
 }
 
 /** As `writeTvl`; the keys are tokens. */
 export async function writePrices(tx: ClientBase, rows: readonly PriceRow[]): Promise<string[]> {
-  const sorted = sortedBy(rows, (row) => row.token);
-  const result = await tx.query<{ token: string }>(UPSERT_PRICES, [
-    sorted.map((row) => row.token),
-    sorted.map((row) => row.symbol),
-    sorted.map((row) => row.chain),
-    sorted.map((row) => row.price),
-    sorted.map((row) => row.volume24h),
-    sorted.map((row) => row.marketCap),
-    ...observationColumns(sorted),
-  ]);
-  return result.rows.map((row) => row.token);
+  return writeObserved<PriceRow>(tx, rows, {
+    key: (row) => row.token,
+    upsert: UPSERT_PRICES,
+    stored: STORED_PRICES,
+    columns: (sorted) => [
+      sorted.map((row) => row.token),
+      sorted.map((row) => row.symbol),
+      sorted.map((row) => row.chain),
+      sorted.map((row) => row.price),
+      sorted.map((row) => row.volume24h),
+      sorted.map((row) => row.marketCap),
+    ],
+  });
+}
+
+interface ObservedTable<Row> {
+  key(row: Row): string;
+  /** Takes `columns` and the columns of the observation; returns the keys it wrote. */
+  upsert: string;
+  /** Takes keys; returns `key` and `observed_at`, Unix milliseconds rounded up. */
+  stored: string;
+  columns(rows: readonly Row[]): unknown[][];
+}
+
+async function writeObserved<Row extends ObservedRow>(
+  tx: ClientBase,
+  rows: readonly Row[],
+  table: ObservedTable<Row>,
+): Promise<string[]> {
+  const sorted = sortedBy(rows, table.key);
+  const parameters = [...table.columns(sorted), ...observationColumns(sorted)];
+  const { rows: written } = await tx.query<{ key: string }>(table.upsert, parameters);
+  const keys = written.map(({ key }) => key);
+  if (keys.length === rows.length) return keys;
+  const done = new Set(keys);
+  const late = sorted.filter((row) => row.observedNow === true && !done.has(table.key(row)));
+  if (late.length === 0) return keys;
+  // The upsert has locked these rows, so what is read here stays: the second attempt always writes.
+  const { rows: stored } = await tx.query<{ key: string; observed_at: number }>(table.stored, [late.map(table.key)]);
+  const times = new Map(stored.map((row) => [row.key, row.observed_at]));
+  const after = late.map((row) => ({ ...row, observedNow: false, observedAt: (times.get(table.key(row)) ?? 0) + 1 }));
+  return [...keys, ...(await writeObserved(tx, after, table))];
 }
 
 /** As `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched. */
@@ -91,7 +127,7 @@ export async function writeProtocols(tx: ClientBase, rows: readonly ProtocolRow[
   return sorted.map((row) => row.slug);
 }
 
-function observationColumns(rows: readonly (TvlRow | PriceRow)[]): unknown[] {
+function observationColumns(rows: readonly ObservedRow[]): unknown[] {
   return [
     rows.map((row) => row.source),
     rows.map((row) => row.confidence),
@@ -117,7 +153,16 @@ FROM unnest($1::text[], $2::text[], $3::float8[], $4::text[], $5::real[], $6::te
 ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, source = excluded.source,
   confidence = excluded.confidence, tags = excluded.tags, observed_at = excluded.observed_at
 WHERE t.observed_at <= excluded.observed_at
-RETURNING t.protocol, t.chain`;
+RETURNING t.protocol || E'\\n' || t.chain AS key`;
+
+/** Beside the columns, milliseconds rounded up: a moment later is after the row for sure. */
+const STORED_AT = 'ceil(extract(epoch FROM observed_at) * 1000)::float8 AS observed_at';
+
+const STORED_TVL = `
+SELECT protocol || E'\\n' || chain AS key, ${STORED_AT} FROM protocol_tvl
+WHERE (protocol, chain) IN (SELECT split_part(key, E'\\n', 1), split_part(key, E'\\n', 2) FROM unnest($1::text[]) AS key)`;
+
+const STORED_PRICES = `SELECT token AS key, ${STORED_AT} FROM token_prices WHERE token = ANY ($1)`;
 
 const UPSERT_PRICES = `
 INSERT INTO token_prices AS t (token, symbol, chain, price, volume_24h, market_cap, source, confidence, tags, observed_at)
@@ -127,11 +172,11 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::
   $9::text[], $10::float8[])
   AS u (token, symbol, chain, price, volume_24h, market_cap, source, confidence, tags, observed_at)
 ON CONFLICT (token) DO UPDATE SET symbol = coalesce(excluded.symbol, t.symbol),
-  chain = coalesce(excluded.chain, t.chain), price = excluded.price, volume_24h = excluded.volume_24h,
-  market_cap = excluded.market_cap, source = excluded.source, confidence = excluded.confidence, tags = excluded.tags,
+  chain = coalesce(excluded.chain, t.chain), price = excluded.price,
+  volume_24h = coalesce(excluded.volume_24h, t.volume_24h), market_cap = coalesce(excluded.market_cap, t.market_cap), source = excluded.source, confidence = excluded.confidence, tags = excluded.tags,
   observed_at = excluded.observed_at
 WHERE t.observed_at <= excluded.observed_at
-RETURNING t.token`;
+RETURNING t.token AS key`;
 
 const GIVEN_PROTOCOLS = `
 unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])

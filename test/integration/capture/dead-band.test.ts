@@ -60,6 +60,22 @@ describe('the dead band', () => {
     expect(second).toMatchObject({ observedAt: Date.parse('2026-02-01Z'), source: 'x', confidence: 0.5, tags: ['a'] });
   });
 
+  it('keeps the time that a statement names although it is the stored one, and never steps back by itself', async () => {
+    const time = Date.parse('2026-03-01Z');
+    await capture.query(`INSERT INTO token_prices (token, price, observed_at) VALUES ('named', 1, '2026-03-01Z')`);
+    await capture.events();
+    const upsert = (price: number) =>
+      capture.query(`INSERT INTO token_prices AS t (token, price, observed_at) VALUES ('named', ${price}, '2026-03-01Z')
+        ON CONFLICT (token) DO UPDATE SET price = excluded.price, observed_at = excluded.observed_at`);
+    for (const price of [1.0001, 2, 3]) await upsert(price);
+    await capture.query(`UPDATE token_prices SET price = 4, observed_at = observed_at WHERE token = 'named'`);
+    expect((await capture.events()).map(({ observedAt }) => observedAt)).toEqual([time, time, time]);
+    await capture.query(`UPDATE token_prices SET observed_at = '2999-01-01Z' WHERE token = 'named'`);
+    await capture.query(`UPDATE token_prices SET price = 5 WHERE token = 'named'`);
+    expect(await capture.events()).toMatchObject([{ current: 5, observedAt: Date.parse('2999-01-01Z') + 1 }]);
+    await capture.query(`DELETE FROM token_prices`);
+  });
+
   it('gives the first value as a baseline that no client receives, with the total over real chains', async () => {
     await capture.query(`INSERT INTO protocols (slug, name, category) VALUES ('sum', 'Sum', 'Dexes')`);
     await capture.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('sum', 'all', 9)`);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseCursor } from '../../../src/events/core/cursor.js';
 import type { IngestGate } from '../../../src/events/ingest/ingest-gate.js';
 import { IngestService } from '../../../src/events/ingest/ingest.service.js';
-import { PRICE_ITEMS } from '../../../src/events/ingest/item-kinds.js';
+import { PRICE_ITEMS, TVL_ITEMS } from '../../../src/events/ingest/item-kinds.js';
 import { PublicationWait } from '../../../src/events/ingest/publication-wait.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
@@ -28,10 +28,10 @@ async function* stream(batches: unknown[][]): AsyncGenerator<unknown[]> {
 
 const openGate = { check: () => Promise.resolve() } as unknown as IngestGate;
 
-const ingest = (gate: IngestGate): IngestService =>
+const ingest = (gate: IngestGate, clock = new Clock()): IngestService =>
   new IngestService(
     pod.database,
-    new Clock(),
+    clock,
     new RequestContext(),
     gate,
     new PublicationWait(pod.log, pod.sequencer),
@@ -59,8 +59,102 @@ it('a stream answers with a position behind what its first batch published, alth
   const early = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 500, 'waits'))]);
   expect(early).toBe('waits');
   pod.sequencer.start();
-  const { accepted, cursor } = await answer;
-  expect(accepted).toBe(3);
+  const { accepted, rejected, cursor } = await answer;
+  expect(accepted).toBe(1);
+  expect(rejected).toMatchObject([
+    { index: 0, code: 'superseded' },
+    { index: 1, code: 'superseded' },
+  ]);
   const [event] = await pod.log.read(0, 1, { types: ['price_baseline'] });
   expect(parseCursor(cursor)?.seq).toBeGreaterThanOrEqual(event?.seq ?? Infinity);
+});
+
+const price = async (token: string) => {
+  const { rows } = await db.pool.query<{ price: number; at: number; volume: number | null; cap: number | null }>(
+    `SELECT price, (extract(epoch FROM observed_at) * 1000)::float8 AS at, volume_24h AS volume, market_cap AS cap
+     FROM token_prices WHERE token = $1`,
+    [token],
+  );
+  return rows[0];
+};
+
+it('keeps the time that each item names, also a stored one, and of equal times the later write wins', async () => {
+  const at = Date.parse('2026-11-01T10:00:00.000Z');
+  for (const kind of ['prices', 'tvl'] as const) {
+    const write = (value: number, observedAt: string) =>
+      kind === 'prices'
+        ? ingest(openGate).ingest(PRICE_ITEMS, stream([[{ token: 'eqt', price: value, observedAt }]]))
+        : ingest(openGate).ingest(TVL_ITEMS, stream([[{ protocol: 'eqt', chain: 'a', tvl: value, observedAt }]]));
+    const answers = [];
+    for (const [value, time] of [
+      [100, '00.000'],
+      [200, '00.000'],
+      [200.01, '00.000'],
+      [300, '01.000'],
+      [50, '01.000'],
+    ] as const)
+      answers.push(await write(value, `2026-11-01T10:00:${time}Z`));
+    expect(answers.map(({ accepted }) => accepted)).toEqual([1, 1, 1, 1, 1]);
+    expect((await write(7, '2026-11-01T10:00:00.999Z')).rejected).toMatchObject([{ code: 'stale' }]);
+  }
+  expect(await price('eqt')).toMatchObject({ price: 50, at: at + 1_000 });
+  const { rows } = await db.pool.query(`SELECT tvl, observed_at FROM protocol_tvl WHERE protocol = 'eqt'`);
+  expect(rows).toEqual([{ tvl: 50, observed_at: new Date(at + 1_000) }]);
+});
+
+const minutesAgo = (minutes: number) => Date.now() - minutes * 60_000;
+const cuts: [string, (items: unknown[]) => unknown[][]][] = [
+  ['one list', (items) => [items]],
+  ['one item a packet', (items) => items.map((item) => [item])],
+  ['two packets', (items) => [items.slice(0, 2), items.slice(2)]],
+];
+
+it.each(cuts)('of one request the newest item of a key counts, the later of equal ones: %s', async (name, cut) => {
+  const [oldest, old, stored, newer] = [minutesAgo(240), minutesAgo(120), minutesAgo(90), minutesAgo(60)];
+  const token = `f2-${name.replaceAll(' ', '-')}`;
+  const write = (items: unknown[]) => ingest(openGate).ingest(PRICE_ITEMS, stream(cut(items)));
+  await write([{ token, price: 50, observedAt: stored }]);
+  const answer = await write([
+    { token, price: 100, observedAt: newer },
+    { token, price: 90, observedAt: old },
+    { token: `${token}-x`, price: 1, observedAt: oldest },
+  ]);
+  expect(answer).toMatchObject({ accepted: 2, rejected: [{ index: 1, code: 'superseded' }], rejectedCount: 1 });
+  expect(await price(token)).toMatchObject({ price: 100, at: newer });
+  const equal = await write([
+    { token, price: 3, observedAt: newer },
+    { token, price: 4, observedAt: newer },
+    { token, price: 5, observedAt: oldest },
+  ]);
+  expect(equal.accepted).toBe(1);
+  expect(equal.rejected.map(({ index, code }) => `${index} ${code}`)).toEqual(['0 superseded', '2 superseded']);
+  expect(await price(token)).toMatchObject({ price: 4 });
+  const behind = await write([
+    { token, price: 8, observedAt: old },
+    { token, price: 9, observedAt: stored },
+  ]);
+  expect(behind.accepted).toBe(0);
+  expect(behind.rejected.map(({ index, code }) => `${index} ${code}`)).toEqual(['0 superseded', '1 stale']);
+});
+
+it('an item without a time is written whatever the clocks say, a millisecond after what is stored', async () => {
+  const now = Date.now();
+  const at = (time: number) => ingest(openGate, { now: () => time });
+  const write = (service: IngestService, value: number) =>
+    service.ingest(PRICE_ITEMS, stream([[{ token: 'stepped', price: value }]]));
+  await write(at(now), 1);
+  expect((await write(at(now - 700), 2)).accepted).toBe(1);
+  expect(await price('stepped')).toMatchObject({ price: 2, at: now + 1 });
+  await db.pool.query(`UPDATE token_prices SET observed_at = observed_at + interval '1 us' WHERE token = 'stepped'`);
+  expect((await write(at(now - 3_600_000), 3)).accepted).toBe(1);
+  expect(await price('stepped')).toMatchObject({ price: 3, at: now + 3 });
+});
+
+it('what an item does not name keeps the stored volume and market cap', async () => {
+  const service = ingest(openGate);
+  const write = (item: object) => service.ingest(PRICE_ITEMS, stream([[{ token: 'kept', ...item }]]));
+  await write({ price: 1, volume24h: 2e6, marketCap: 5e6 });
+  await write({ price: 2, volume24h: 3e6 });
+  await write({ price: 3 });
+  expect(await price('kept')).toMatchObject({ price: 3, volume: 3e6, cap: 5e6 });
 });
