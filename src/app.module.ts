@@ -11,6 +11,7 @@ import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
 import { HttpModule } from './platform/http/http.module.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
+import { LoopModule } from './platform/loop/loop.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { QueueModule } from './platform/queue/queue.module.js';
 import { RedisModule } from './platform/redis/redis.module.js';
@@ -32,6 +33,7 @@ export class AppModule {
         HttpModule,
         LoggingModule.with(settings),
         MetricsModule,
+        LoopModule,
         WorkersModule,
         DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
         RedisModule,

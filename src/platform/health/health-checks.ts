@@ -1,5 +1,6 @@
 import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
+import { LoopGuard } from '../loop/loop-guard.js';
 import { Database } from '../database/database.js';
 import { pendingMigrations } from '../database/migrate-database.js';
 import { RedisConnections } from '../redis/redis-connections.js';
@@ -20,6 +21,7 @@ export class HealthChecks {
     private readonly database: Database,
     private readonly redis: RedisConnections,
     private readonly readiness: Readiness,
+    private readonly loop: LoopGuard,
   ) {}
 
   async ready(): Promise<HealthCheckResult> {
@@ -29,6 +31,7 @@ export class HealthChecks {
         () => this.schemaIsCurrent(),
         ...(this.redis.configured ? [() => this.redisAnswers()] : []),
         () => this.wantsWork(),
+        () => this.loopTurns(),
       ]);
     } catch (error) {
       if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
@@ -65,5 +68,12 @@ export class HealthChecks {
   private wantsWork() {
     const session = this.indicators.check('draining');
     return this.readiness.draining ? session.down('the process is shutting down') : session.up();
+  }
+
+  /** For people: how evenly the event loop turned in the last minute or two. Never a reason to send clients elsewhere. */
+  private loopTurns() {
+    const { ms, gcMs, cause } = this.loop.longest;
+    const details = { longestTurnMs: Math.round(ms), gcMs: Math.round(gcMs), cause };
+    return this.indicators.check('event_loop').up({ delayP99Ms: Math.round(this.loop.delayP99Ms), ...details });
   }
 }

@@ -23,6 +23,11 @@ export function httpDurations(metrics: Metrics): RequestHandler {
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']);
 
+/** Method and route pattern of a request, such as `GET /v1/tvl/:protocol`: bounded in number, whatever clients send. */
+export function routeLabel(request: Request): string {
+  return `${method(request)} ${route(request)}`;
+}
+
 function method(request: Request): string {
   return METHODS.has(request.method) ? request.method : 'other';
 }

@@ -1,5 +1,5 @@
 export interface TrialInput {
-  do: 'echo' | 'throw' | 'spin' | 'hoard';
+  do: 'echo' | 'throw' | 'spin' | 'burn' | 'hoard';
   text: string;
 }
 
@@ -8,8 +8,9 @@ export function trial({ do: what, text }: TrialInput): string {
   if (what === 'throw') throw new RangeError(text);
   if (what === 'hoard') {
     const kept: number[][] = [];
-    for (;;) kept.push(Array.from<number>({ length: 2_000_000 }).fill(kept.length + 0.5));
+    for (;;) kept.push(new Array<number>(2_000_000).fill(0.5));
   }
   if (what === 'spin') for (;;) Math.random();
+  if (what === 'burn') for (const end = process.cpuUsage().user + 60_000; process.cpuUsage().user < end;) Math.random();
   return text;
 }

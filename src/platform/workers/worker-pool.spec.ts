@@ -38,18 +38,16 @@ describe('the pool of worker threads', () => {
   });
 
   it('refuses a key over its budget with the time to wait, and serves others', async () => {
-    const task = trial({ timeoutMs: 200, cpuMsPerMinute: 150 });
-    await expect(pool.run(task, { do: 'spin', text: '' }, { key: 'poor' })).rejects.toMatchObject({
-      code: 'limit_exceeded',
-    });
+    const task = trial({ cpuMsPerMinute: 20 });
+    await pool.run(task, { do: 'burn', text: '' }, { key: 'poor' });
     const again = pool.run(task, { do: 'echo', text: '' }, { key: 'poor' });
     await expect(again).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) });
     expect(await pool.run(task, { do: 'echo', text: 'rich' }, { key: 'rich' })).toBe('rich');
   });
 
   it('ends what takes all memory, and goes on', async () => {
-    const running = pool.run(trial(), { do: 'hoard', text: '' }, { key: 'hoarder' });
+    const running = pool.run(trial({ timeoutMs: 60_000 }), { do: 'hoard', text: '' }, { key: 'hoarder' });
     await expect(running).rejects.toMatchObject({ code: 'limit_exceeded' });
     expect(await pool.run(trial(), { do: 'echo', text: 'next' }, { key: 'a' })).toBe('next');
-  });
+  }, 60_000);
 });

@@ -1,0 +1,171 @@
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { threadCpuUsage } from 'node:process';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Counter, Gauge } from 'prom-client';
+import { Metrics } from '../metrics/metrics.js';
+import { Causes, type Work } from './causes.js';
+import { TurnMeter, type LongTurn } from './turn-meter.js';
+
+/** Between two beats of the guard, milliseconds. */
+const INTERVAL_MS = 5;
+/** Above this a turn counts as long: others wait noticeably, milliseconds. */
+export const MAX_TURN_MS = 25;
+/** Above this a turn is logged, milliseconds. */
+const LOGGED_MS = 100;
+/** Over this much time delay and longest turn are shown in health, milliseconds. */
+const WINDOW_MS = 60_000;
+
+export interface Turn {
+  /** Processor time of the loop's thread without garbage collection, milliseconds. */
+  readonly ms: number;
+  /** Garbage collection within it, milliseconds. */
+  readonly gcMs: number;
+  /** Route, message type or job. */
+  readonly cause: string;
+}
+
+const NO_TURN: Turn = { ms: 0, gcMs: 0, cause: 'none' };
+
+/** Watches over the event loop that everything shares: how long its turns are, and what they were busy with. */
+@Injectable()
+export class LoopGuard implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(LoopGuard.name);
+  private readonly meter = new TurnMeter(INTERVAL_MS);
+  private readonly causes = new Causes();
+  private readonly delays = monitorEventLoopDelay({ resolution: 10 });
+  private readonly collections: { from: number; to: number }[] = [];
+  private readonly observer = new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) {
+      this.collections.push({ from: startTime, to: startTime + duration });
+    }
+  });
+  private pending: { turn: LongTurn; cause: string } | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private sinceStart: Turn = NO_TURN;
+  private window = { turn: NO_TURN, former: NO_TURN, delayP99Ms: 0, from: 0 };
+  private readonly longTurns: Counter;
+  /** Longest turn, seconds. */
+  readonly longestTurn: Gauge;
+  /** How late timers come, seconds. */
+  readonly delay: Gauge;
+
+  constructor(metrics: Metrics) {
+    const registers = [metrics.registry];
+    this.longTurns = new Counter({
+      name: 'event_loop_long_turns_total',
+      help: `Turns of the event loop longer than ${MAX_TURN_MS} ms of processor time, by cause (route, message type, job).`,
+      labelNames: ['cause'],
+      registers,
+    });
+    const longest = (): Turn[] => [this.longest, this.sinceStart];
+    this.longestTurn = new Gauge({
+      name: 'event_loop_longest_turn_seconds',
+      help: 'Longest turn of the event loop in processor time of its thread without garbage collection, in seconds: of the last minute or two, since the start, and the garbage collection within the latter.',
+      labelNames: ['window'],
+      registers,
+      collect() {
+        const [recent = NO_TURN, all = NO_TURN] = longest();
+        this.set({ window: 'minute' }, recent.ms / 1_000);
+        this.set({ window: 'start' }, all.ms / 1_000);
+        this.set({ window: 'start_gc' }, all.gcMs / 1_000);
+      },
+    });
+    const p99 = (): number => this.delayP99Ms;
+    this.delay = new Gauge({
+      name: 'event_loop_delay_p99_seconds',
+      help: 'The 99th percentile of how late the event loop comes to a timer, in seconds, over the last minute or two.',
+      registers,
+      collect() {
+        this.set(p99() / 1_000);
+      },
+    });
+  }
+
+  /** Longest turn of the last minute or two. */
+  get longest(): Turn {
+    const { turn, former } = this.window;
+    return turn.ms >= former.ms ? turn : former;
+  }
+
+  /** Longest turn since the start, or since `reset`. */
+  get longestSinceStart(): Turn {
+    return this.sinceStart;
+  }
+
+  /** The 99th percentile of how late timers come, milliseconds, over the last minute or two. */
+  get delayP99Ms(): number {
+    return Math.max(this.window.delayP99Ms, this.delays.percentile(99) / 1e6 - 10, 0);
+  }
+
+  /** Runs synchronous work under the name of its cause. */
+  run<T>(cause: Work['cause'], work: () => T): T {
+    const before = performance.now();
+    try {
+      return work();
+    } finally {
+      const now = performance.now();
+      this.causes.note(cause, now - before, now);
+    }
+  }
+
+  /** Work that goes on over many turns begins; call `end` with the answer. */
+  begin(cause: Work['cause']): Work {
+    return this.causes.begin(cause, performance.now());
+  }
+
+  end(work: Work): void {
+    this.causes.end(work, performance.now());
+  }
+
+  /** Forgets the turns so far. */
+  reset(): void {
+    this.sinceStart = NO_TURN;
+    this.window = { turn: NO_TURN, former: NO_TURN, delayP99Ms: 0, from: performance.now() };
+    this.delays.reset();
+  }
+
+  onApplicationBootstrap(): void {
+    this.delays.enable();
+    this.observer.observe({ entryTypes: ['gc'] });
+    this.window.from = performance.now();
+    this.timer = setInterval(() => this.beat(), INTERVAL_MS).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+    this.observer.disconnect();
+    this.delays.disable();
+  }
+
+  /** The turn found by the beat before is counted now: what the garbage collector did in it is known only afterwards. */
+  private beat(): void {
+    const { user, system } = threadCpuUsage();
+    const turn = this.meter.beat({ at: performance.now(), cpuMs: (user + system) / 1_000 });
+    if (this.pending !== undefined) this.count(this.pending.turn, this.pending.cause);
+    this.pending = turn && { turn, cause: this.causes.of(turn.cpuMs, turn.from) };
+    if (turn === undefined) this.causes.forget();
+    this.collections.length = 0;
+    if (performance.now() - this.window.from > WINDOW_MS) this.turnWindow();
+  }
+
+  private count({ from, to, cpuMs }: LongTurn, cause: string): void {
+    const within = this.collections.map((gc) => Math.max(0, Math.min(to, gc.to) - Math.max(from, gc.from)));
+    const gcMs = Math.min(
+      cpuMs,
+      within.reduce((sum, ms) => sum + ms, 0),
+    );
+    const turn = { ms: cpuMs - gcMs, gcMs, cause };
+    if (turn.ms > this.sinceStart.ms) this.sinceStart = turn;
+    if (turn.ms > this.window.turn.ms) this.window.turn = turn;
+    if (turn.ms > MAX_TURN_MS) this.longTurns.inc({ cause });
+    if (turn.ms > LOGGED_MS) {
+      this.logger.warn({ turnMs: Math.round(turn.ms), gcMs: Math.round(gcMs), cause }, 'event loop was held');
+    }
+  }
+
+  private turnWindow(): void {
+    const delayP99Ms = Math.max(0, this.delays.percentile(99) / 1e6 - 10);
+    this.window = { turn: NO_TURN, former: this.window.turn, delayP99Ms, from: performance.now() };
+    this.delays.reset();
+  }
+}
