@@ -8,7 +8,7 @@ export function trial({ do: what, text }: TrialInput): string {
   if (what === 'throw') throw new RangeError(text);
   if (what === 'hoard') {
     const kept: number[][] = [];
-    for (;;) kept.push(new Array<number>(2_000_000).fill(0.5));
+    for (;;) kept.push(Array<number>(2_000_000).fill(0.5));
   }
   if (what === 'spin') for (;;) Math.random();
   if (what === 'burn') for (const end = process.cpuUsage().user + 60_000; process.cpuUsage().user < end;) Math.random();
