@@ -31,6 +31,8 @@ import { MinuteCounters } from './limits/minute-counters.js';
 import { OverstayWatch } from './limits/overstay-watch.js';
 import { RequestLimits } from './limits/request-limits.js';
 import { SharedSlots } from './limits/shared-slots.js';
+import { StrangerLimits } from './limits/stranger-limits.js';
+import { StrangerSlots } from './limits/stranger-slots.js';
 import { TierLimits } from './limits/tier-limits.js';
 import { UsageLimits } from './limits/usage-limits.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
@@ -41,6 +43,8 @@ const LIMITS = [
   Connections,
   ConnectionSlots,
   SharedSlots,
+  StrangerLimits,
+  StrangerSlots,
   MinuteCounters,
   OverstayWatch,
   RequestLimits,
@@ -64,6 +68,6 @@ const LIMITS = [
     ...ADMINISTRATION,
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [AccessService, AccessEvents, AdminKey, Audit, SystemFacts, UsageLimits],
+  exports: [AccessService, AccessEvents, AdminKey, Audit, StrangerLimits, SystemFacts, UsageLimits],
 })
 export class AccessModule {}

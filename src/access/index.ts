@@ -10,6 +10,7 @@ export { Audited } from './audit/audited.interceptor.js';
 export { secretFromHandshake, secretFromHeaders, secretFromRequest, type RequestParts } from './credentials.js';
 export { CurrentCaller } from './guard/current-caller.decorator.js';
 export { AnonymousAllowed, Public, Roles } from './guard/roles.decorator.js';
+export { StrangerLimits, type StrangerPlace } from './limits/stranger-limits.js';
 export { UsageLimits, type Usage } from './limits/usage-limits.js';
 export { PAGE_ROWS, pageOf, type Paged } from './admin/page.js';
 export { PageInfo, PageQuery } from './admin/page.dto.js';

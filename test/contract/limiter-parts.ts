@@ -3,6 +3,8 @@ import { ConnectionSlots } from '../../src/access/limits/connection-slots.js';
 import { Connections } from '../../src/access/limits/connections.js';
 import { MinuteCounters } from '../../src/access/limits/minute-counters.js';
 import { SharedSlots } from '../../src/access/limits/shared-slots.js';
+import { StrangerLimits } from '../../src/access/limits/stranger-limits.js';
+import { StrangerSlots } from '../../src/access/limits/stranger-slots.js';
 import { TierLimits } from '../../src/access/limits/tier-limits.js';
 import { UsageLimits } from '../../src/access/limits/usage-limits.js';
 import { Clock } from '../../src/platform/clock/clock.js';
@@ -21,6 +23,7 @@ export class SetClock extends Clock {
 /** What one process counts with: in memory, or with the others on a Redis. */
 export interface LimiterParts {
   limits: UsageLimits;
+  strangers: StrangerLimits;
   counters: MinuteCounters;
   slots: ConnectionSlots;
   here: Connections;
@@ -35,7 +38,9 @@ export interface LimiterParts {
 
 const settings = (redisUrl?: string) =>
   parseSettings({
-    LIMIT_CONNECTS_PER_ADDRESS: 'free=2',
+    LIMIT_CONNECTIONS: 'none=3',
+    LIMIT_CONNECTS_PER_ADDRESS: 'none=5',
+    LIMIT_MESSAGES: 'none=4',
     SECRETS_KEY: 'a key that only tests use',
     DATABASE_URL: 'postgres://localhost/unused',
     ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
@@ -48,22 +53,25 @@ export async function limiterParts(redisUrl?: string): Promise<LimiterParts> {
   const redis = await RedisConnections.open(settings(redisUrl), metrics);
   const pods = new Pods(redis);
   const here = new Connections(clock);
-  const slots = new ConnectionSlots(here, new SharedSlots(redis, pods), pods);
+  const shared = new SharedSlots(redis, pods);
+  const slots = new ConnectionSlots(here, shared, pods);
+  const strangerSlots = new StrangerSlots(clock, shared, pods);
   const counters = new MinuteCounters(redis, metrics);
-  const limits = new UsageLimits(counters, slots, tiers);
-  slots.onModuleInit();
+  const limits = new UsageLimits(counters, slots);
+  const strangers = new StrangerLimits(counters, strangerSlots, settings());
+  for (const held of [slots, strangerSlots]) held.onModuleInit();
   await pods.onModuleInit();
   const die = (): void => {
-    slots.onApplicationShutdown();
+    for (const held of [slots, strangerSlots]) held.onApplicationShutdown();
     pods.onApplicationShutdown();
     redis.onApplicationShutdown();
   };
   const close = async (): Promise<void> => {
-    await slots.beforeApplicationShutdown();
+    for (const held of [slots, strangerSlots]) await held.beforeApplicationShutdown();
     await pods.beforeApplicationShutdown();
     die();
   };
-  return { limits, counters, slots, here, clock, redis, metrics, die, close };
+  return { limits, strangers, counters, slots, here, clock, redis, metrics, die, close };
 }
 
 /** A caller of the free tier. Keys are named by the test, because all tests count in one Redis. */

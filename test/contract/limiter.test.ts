@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { addressGroup } from '../../src/access/limits/address-group.js';
 import { startRedis, startRedisCluster } from '../support/redis-server.js';
 import { waitFor } from '../support/wait-for.js';
 import { granted, limitedCaller, limiterParts, type LimiterParts } from './limiter-parts.js';
@@ -57,9 +58,30 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
 
   it('count connects by address, a /64 of IPv6 as one', async () => {
     const caller = limitedCaller(key, { connectsPerAddress: 4 });
-    expect(await granted(5, () => parts.limits.connect('192.0.2.1'))).toBe(2);
     expect(await granted(5, () => parts.limits.connect('2001:db8::1', caller))).toBe(4);
     expect(await parts.limits.connect('2001:db8::2', caller)).toBe(false);
+  });
+
+  it('give callers without a key a place each, by address, until they show one or leave', async () => {
+    const address = `192.0.2.${Math.floor(Math.random() * 200)}`;
+    const places = [];
+    for (let n = 0; n < 3; n++) places.push(await parts.strangers.enter(address));
+    expect(places).not.toContain(undefined);
+    expect(await parts.strangers.enter(address)).toBeUndefined();
+    places[0]?.known();
+    places[0]?.leave();
+    await waitFor(async () => (places[0] = await parts.strangers.enter(address)));
+    expect(await parts.strangers.enter(address)).toBeUndefined();
+    for (const place of places) place?.leave();
+    expect(await parts.strangers.enter('192.0.2.250')).toBeDefined();
+  });
+
+  it('count those that never show a key by the minute, and neither the refused nor those that did', async () => {
+    const address = (n: number) => `2001:db8:${key.slice(0, 4)}:1::${n + 1}`;
+    for (let n = 0; n < 20; n++) (await parts.strangers.enter(address(n)))?.known();
+    await waitFor(async () => (await parts.counters.used('stranger_connects', addressGroup(address(0)))) === 0);
+    expect(await granted(20, (n) => parts.strangers.connect(address(n)))).toBe(5);
+    expect(await granted(10, (n) => parts.strangers.message(address(n)))).toBe(4);
   });
 
   it('count requests and say when the minute is over', async () => {

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { Pods } from '../../platform/redis/pods.js';
 import type { Caller } from '../caller.js';
-import { Connections, type LateConnections } from './connections.js';
+import { Connections, type LateConnections, type SlotHolder } from './connections.js';
 import { SharedSlots } from './shared-slots.js';
 
 /** Counts that changed are written this often at most, ms. */
@@ -20,7 +20,9 @@ const REPEAT_MS = 30_000;
  * Without Redis each process allows the whole limit; when it comes back, every process tells what it has.
  */
 @Injectable()
-export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+export class ConnectionSlots<T extends SlotHolder = Caller>
+  implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
+{
   private readonly logger = new Logger(ConnectionSlots.name);
   /** Keys whose count in Redis may be another one than here. */
   private readonly changed = new Set<string>();
@@ -29,7 +31,7 @@ export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown,
   private readonly ends: (() => void)[] = [];
 
   constructor(
-    private readonly here: Connections,
+    private readonly here: Connections<T>,
     private readonly shared: SharedSlots,
     private readonly pods: Pods,
   ) {}
@@ -55,7 +57,7 @@ export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown,
   }
 
   /** As `Connections.open`, over all processes. */
-  async open(caller: Caller, connectionId: string, resuming: boolean): Promise<boolean> {
+  async open(caller: T, connectionId: string, resuming: boolean): Promise<boolean> {
     const { keyId, limits } = caller;
     if (!this.shared.isUp || limits.connections === 0 || this.here.has(keyId, connectionId)) {
       const isOpen = this.here.open(caller, connectionId, resuming);
@@ -92,7 +94,7 @@ export class ConnectionSlots implements OnModuleInit, BeforeApplicationShutdown,
     return ended.flat();
   }
 
-  private async openShared(caller: Caller, connectionId: string, resuming: boolean): Promise<boolean> {
+  private async openShared(caller: T, connectionId: string, resuming: boolean): Promise<boolean> {
     const limit = caller.limits.connections;
     const own = this.here.count(caller.keyId);
     const total = await this.shared.take(caller.keyId, own, resuming ? 2 * limit : limit);

@@ -1,12 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
-import type { Caller } from '../caller.js';
+import type { Caller, Limits } from '../caller.js';
 
 /** How long a key may hold more connections than its limit, when they come back to resume. */
 const GRACE_MS = 60_000;
 
-interface Opened {
-  caller: Caller;
+/** Whoever connections are counted for: a key, or an address. */
+export interface SlotHolder {
+  readonly keyId: string;
+  readonly limits: Pick<Limits, 'connections'>;
+}
+
+interface Opened<T extends SlotHolder> {
+  caller: T;
   /** Set on connections beyond the limit: Unix milliseconds until which they may stay. */
   graceUntil?: number;
 }
@@ -19,8 +25,8 @@ export interface LateConnections {
 
 /** The open connections of this process, by key. */
 @Injectable()
-export class Connections {
-  private readonly byKey = new Map<string, Map<string, Opened>>();
+export class Connections<T extends SlotHolder = Caller> {
+  private readonly byKey = new Map<string, Map<string, Opened<T>>>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -28,9 +34,9 @@ export class Connections {
    * Counts a connection, or says no. One that comes back to resume may go up to twice the limit for 60 s: after a cut
    * the server may not have noticed yet that the old ones are gone.
    */
-  open(caller: Caller, connectionId: string, resuming: boolean): boolean {
+  open(caller: T, connectionId: string, resuming: boolean): boolean {
     const limit = caller.limits.connections;
-    const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened>();
+    const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened<T>>();
     const beyond = limit > 0 && !open.has(connectionId) && open.size >= limit;
     if (beyond && (!resuming || open.size >= 2 * limit)) return false;
     open.set(connectionId, beyond ? { caller, graceUntil: this.clock.now() + GRACE_MS } : { caller });
@@ -39,8 +45,8 @@ export class Connections {
   }
 
   /** Counts a connection whatever the limit: who calls it has asked elsewhere, or is about to. */
-  enter(caller: Caller, connectionId: string): void {
-    const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened>();
+  enter(caller: T, connectionId: string): void {
+    const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened<T>>();
     this.byKey.set(caller.keyId, open.set(connectionId, { caller }));
   }
 
@@ -75,7 +81,7 @@ export class Connections {
   }
 
   /** The callers of a key's connections: several after the key was changed. */
-  callersOf(keyId: string): Set<Caller> {
+  callersOf(keyId: string): Set<T> {
     return new Set([...(this.byKey.get(keyId)?.values() ?? [])].map((opened) => opened.caller));
   }
 

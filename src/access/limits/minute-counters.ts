@@ -8,7 +8,15 @@ import { Leases } from './leases.js';
 /** Length of the window in which things are counted. */
 export const WINDOW_SECONDS = 60;
 
-export type Counted = 'requests' | 'refusals' | 'messages' | 'subscription_changes' | 'connects';
+/** `stranger_…`: of callers without a key, by address, apart from what keys use. */
+export type Counted =
+  | 'requests'
+  | 'refusals'
+  | 'messages'
+  | 'subscription_changes'
+  | 'connects'
+  | 'stranger_connects'
+  | 'stranger_messages';
 type Counters = Readonly<Record<Counted, RateLimiterAbstract>>;
 
 export interface Count {
@@ -30,6 +38,8 @@ export class MinuteCounters {
     messages: inMemory(),
     subscription_changes: inMemory(),
     connects: inMemory(),
+    stranger_connects: inMemory(),
+    stranger_messages: inMemory(),
   };
   private shared: { client: unknown; counters: Counters } | undefined;
   private readonly leases = new Leases(
@@ -57,6 +67,11 @@ export class MinuteCounters {
   /** Counts one more. */
   hit(what: Counted, who: string): Promise<Count> {
     return this.count(what, who, 1);
+  }
+
+  /** Takes back one that `hit` counted in this minute. */
+  async giveBack(what: Counted, who: string): Promise<void> {
+    await this.counters()[what].reward(who, 1);
   }
 
   /** Counts one message and says whether it is within the limit; with Redis from a slice that was taken before. */
@@ -96,6 +111,8 @@ export class MinuteCounters {
       refusals: inRedis('refusals'),
       messages: inRedis('messages'),
       connects: inRedis('connects'),
+      stranger_connects: inRedis('stranger_connects'),
+      stranger_messages: inRedis('stranger_messages'),
       // Counted per connection, and a connection lives in one process: what is in memory is exact for all.
       subscription_changes: this.local.subscription_changes,
     };

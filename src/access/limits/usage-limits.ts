@@ -3,7 +3,6 @@ import type { Caller } from '../caller.js';
 import { addressGroup } from './address-group.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { MinuteCounters } from './minute-counters.js';
-import { TierLimits } from './tier-limits.js';
 
 export interface Usage {
   connections: number;
@@ -20,7 +19,6 @@ export class UsageLimits {
   constructor(
     private readonly counters: MinuteCounters,
     private readonly slots: ConnectionSlots,
-    private readonly tiers: TierLimits,
   ) {}
 
   /** One message of a client. On the way of every frame: in memory, but for one in a twentieth of the limit. */
@@ -35,12 +33,9 @@ export class UsageLimits {
     return limit === 0 || (await this.counters.hit('subscription_changes', connectionId)).used <= limit;
   }
 
-  /**
-   * One new connection from an address. Call it once per connection: with the caller when the key was good, without
-   * when not; the limit is the caller's, or that of the free tier.
-   */
-  async connect(address: string, caller?: Caller): Promise<boolean> {
-    const limit = (caller?.limits ?? this.tiers.of('free')).connectsPerAddress;
+  /** One new connection of a key from an address; those without a good key are counted by `StrangerLimits`. */
+  async connect(address: string, caller: Caller): Promise<boolean> {
+    const limit = caller.limits.connectsPerAddress;
     return limit === 0 || (await this.counters.hit('connects', addressGroup(address))).used <= limit;
   }
 

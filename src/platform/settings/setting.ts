@@ -97,22 +97,31 @@ export interface PerTier {
   readonly enterprise: number;
 }
 
-export function perTier(defaults: PerTier, doc: string): Setting<PerTier> {
-  const shown = `free=${defaults.free},pro=${defaults.pro},enterprise=${defaults.enterprise}`;
+/** What callers without a key may use beside the tiers, per address. */
+export interface PerTierAndNone extends PerTier {
+  readonly none: number;
+}
+
+export function perTier<T extends PerTier>(defaults: T, doc: string): Setting<T> {
+  const names = Object.keys(defaults);
   return {
-    parse: (input) => ({ ...defaults, ...tierNumbers(input) }),
+    parse: (input) => ({ ...defaults, ...tierNumbers(input, names) }),
     fallback: defaults,
     unit: 'per tier',
-    shown,
+    shown: Object.entries(defaults)
+      .map(([name, number]) => `${name}=${number}`)
+      .join(),
     doc,
   };
 }
 
-function tierNumbers(input: string): Record<string, number> {
+function tierNumbers(input: string, names: readonly string[]): Record<string, number> {
   const entries = input.split(',').map((part): [string, number] => {
-    const match = /^\s*(free|pro|enterprise)\s*=\s*(\d{1,9})\s*$/.exec(part);
-    if (!match?.[1]) throw new Error('expected tier=number pairs such as free=5,pro=50,enterprise=1000 (0: no limit)');
-    return [match[1], Number(match[2])];
+    const [, name = '', number] = /^\s*([a-z]+)\s*=\s*(\d{1,9})\s*$/.exec(part) ?? [];
+    if (!names.includes(name)) {
+      throw new Error(`expected pairs such as free=5,pro=50 for ${names.join(', ')} (0: no limit)`);
+    }
+    return [name, Number(number)];
   });
   return Object.fromEntries(entries);
 }

@@ -131,17 +131,26 @@ export const SETTINGS = {
     unit: 'true | false',
     doc: 'Serve the DefiLlama-shaped routes without a key, in the limits of the free tier.',
   }),
-  LIMIT_CONNECTIONS: perTier({ free: 5, pro: 50, enterprise: 1_000 }, 'Open connections of a key. 0: no limit.'),
-  LIMIT_MESSAGES: perTier({ free: 100, pro: 1_000, enterprise: 10_000 }, 'Client messages per minute. 0: no limit.'),
-  LIMIT_API_REQUESTS: perTier({ free: 60, pro: 600, enterprise: 6_000 }, 'API requests per minute. 0: no limit.'),
+  LIMIT_CONNECTIONS: perTier(
+    { none: 256, free: 5, pro: 50, enterprise: 1_000 },
+    'Open connections of a key; none: of an address, before they show one. 0: no limit.',
+  ),
+  LIMIT_MESSAGES: perTier(
+    { none: 20, free: 100, pro: 1_000, enterprise: 10_000 },
+    'Client messages per minute; none: of an address, before a key. 0: no limit.',
+  ),
+  LIMIT_API_REQUESTS: perTier(
+    { none: 60, free: 60, pro: 600, enterprise: 6_000 },
+    'API requests per minute; none: of an address, without a key. 0: no limit.',
+  ),
   LIMIT_ALERT_RULES: perTier({ free: 5, pro: 100, enterprise: 1_000 }, 'Alert rules of a user. 0: no limit.'),
   LIMIT_SUBSCRIPTION_CHANGES: perTier(
     { free: 10, pro: 60, enterprise: 600 },
     'Subscription changes per minute and connection. 0: no limit.',
   ),
   LIMIT_CONNECTS_PER_ADDRESS: perTier(
-    { free: 100, pro: 1_000, enterprise: 10_000 },
-    'New connections per minute and address. 0: no limit.',
+    { none: 300, free: 100, pro: 1_000, enterprise: 10_000 },
+    'New connections per minute and address; none: those that never show a good key. 0: no limit.',
   ),
   SMTP_URL: optional(url('smtp', 'smtps'), {
     unit: 'URL',

@@ -30,7 +30,7 @@ describe('parseSettings', () => {
       drainSeconds: 20,
       sampleSpeed: 60,
     });
-    expect(settings.limitConnections).toEqual({ free: 5, pro: 50, enterprise: 1000 });
+    expect(settings.limitConnections).toEqual({ none: 256, free: 5, pro: 50, enterprise: 1000 });
     expect(settings.corsOrigins).toEqual(['*']);
   });
 
@@ -89,6 +89,7 @@ describe('parseSettings', () => {
 
   it('changes only the tiers that a limit names', () => {
     expect(parseSettings({ LIMIT_MESSAGES: 'free=0, enterprise=7' }).limitMessages).toEqual({
+      none: 20,
       free: 0,
       pro: 1000,
       enterprise: 7,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AccessService, UsageLimits, type Caller, type Credentials } from '../../access/index.js';
+import { AccessService, StrangerLimits, UsageLimits, type Caller, type Credentials } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 import type { HubDrain } from '../core/hub-drain.js';
@@ -16,6 +16,7 @@ export class Admission {
   constructor(
     private readonly access: AccessService,
     private readonly limits: UsageLimits,
+    private readonly strangers: StrangerLimits,
     private readonly settings: Settings,
   ) {}
 
@@ -78,7 +79,7 @@ export class Admission {
 
   /** Somebody connected and did not say who he is: counts against the address. */
   async anonymous(address: string): Promise<void> {
-    await this.limits.connect(address);
+    await this.strangers.connect(address);
   }
 
   /** Who is asking, without opening a connection; a wrong key counts against the address. */
@@ -86,7 +87,7 @@ export class Admission {
     try {
       return await this.access.authenticate(credentials);
     } catch (error) {
-      if (!(await this.limits.connect(credentials.address))) throw tooManyConnects();
+      if (!(await this.strangers.connect(credentials.address))) throw tooManyConnects();
       throw error;
     }
   }
