@@ -11,10 +11,13 @@ export interface TemplateSource {
 
 /** Of a source, in characters. */
 export const LONGEST_TEMPLATE = 8_192;
-const RENDER_MS = 100;
+/** Of one part, milliseconds; generous, for a worker thread waits while the machine is busy with others. */
+const RENDER_TIMEOUT_MS = 500;
 /** For subject, text and HTML together, whatever they are busy with. */
-const INTERRUPTED_MS = 300;
+const INTERRUPT_TIMEOUT_MS = 1_000;
 const MOST_ALLOCATED = 2_000_000;
+/** Filters that evaluate an expression for each item of a list: quadratic with a nested list. */
+const EXPENSIVE_FILTERS = ['where_exp', 'reject_exp', 'group_by_exp', 'has_exp', 'find_exp', 'find_index_exp'] as const;
 const LONGEST_SUBJECT = 200;
 const LONGEST_BODY = 100_000;
 
@@ -24,7 +27,7 @@ const LONGEST_BODY = 100_000;
  */
 export class TemplateEngine {
   private readonly own = { plain: engine(false, Infinity), escaping: engine(true, Infinity) };
-  private readonly foreign = { plain: engine(false, RENDER_MS), escaping: engine(true, RENDER_MS) };
+  private readonly foreign = { plain: engine(false, RENDER_TIMEOUT_MS), escaping: engine(true, RENDER_TIMEOUT_MS) };
   private readonly context = createContext();
 
   /** For the product's own templates: they need no watching, and a busy machine must not make them fail. */
@@ -32,12 +35,12 @@ export class TemplateEngine {
     return rendered(this.own, source, values);
   }
 
-  /** For what users wrote. Throws the template's fault, with its line. */
+  /** For what users wrote, in a worker thread (`render-task`). Throws the template's fault, with its line. */
   renderForeign(source: TemplateSource, values: object): RenderedMessage {
     const result: RenderedMessage = { subject: '', text: '', html: '' };
     // Liquid looks at the clock between tags only, and a single expression may take minutes: that is ended from outside.
     this.context['work'] = (): void => void Object.assign(result, rendered(this.foreign, source, values));
-    WORK.runInContext(this.context, { timeout: INTERRUPTED_MS });
+    WORK.runInContext(this.context, { timeout: INTERRUPT_TIMEOUT_MS });
     return result;
   }
 }
@@ -68,6 +71,7 @@ function engine(escapes: boolean, renderLimit: number): Liquid {
     renderLimit,
     memoryLimit: MOST_ALLOCATED,
   });
+  for (const filter of EXPENSIVE_FILTERS) delete liquid.filters[filter];
   liquid.registerFilter('percent', (value: unknown) => (typeof value === 'number' ? `${round(value * 100)} %` : ''));
   liquid.registerFilter('usd', (value: unknown) => (typeof value === 'number' ? `$${grouped(value)}` : ''));
   return liquid;

@@ -37,7 +37,7 @@ export class TemplateLibrary {
 
   /** Creates or replaces; throws `invalid_request` for what cannot be rendered. */
   async put(userId: string, name: string, { subject, text, html = '' }: TemplateBody): Promise<TemplateView> {
-    this.templates.check({ subject, text, html });
+    await this.templates.check(userId, { subject, text, html });
     const stored = await this.database.query<TemplateRow>(
       `INSERT INTO notification_templates (user_id, name, subject, text, html)
        SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT FROM notification_templates WHERE user_id = $1 AND name = $2)

@@ -3,7 +3,10 @@ import { LRUCache } from 'lru-cache';
 import type { AlertMessage, MessageType, SystemType } from '../core/delivery.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { TaskFault, WorkerPool } from '../../platform/workers/worker-pool.js';
+import { workerTask } from '../../platform/workers/worker-task.js';
 import { BUILT_IN, EXAMPLE_ALERT, isSystem, SYSTEM_TEMPLATES } from './built-in.js';
+import type { RenderInput } from './render-task.js';
 import { LONGEST_TEMPLATE, TemplateEngine, type TemplateSource } from './template-engine.js';
 
 /** A message as a template shows it. `html` is empty where the template has none. */
@@ -11,6 +14,8 @@ export interface RenderedMessage {
   subject: string;
   text: string;
   html: string;
+  /** Why a user's own template gave way to the default: it has a fault, or its user's time for rendering is used up. */
+  fallback?: 'fault' | 'budget';
 }
 
 /** What to preview: a template by name, or sources that are not saved yet. */
@@ -32,6 +37,12 @@ export interface RenderRequest {
   links?: Readonly<Record<string, string>>;
 }
 
+const RENDER = workerTask<RenderInput, RenderedMessage>(import.meta.url, './render-task', 'renderTemplate', {
+  lane: 'short',
+  timeoutMs: 5_000,
+  cpuMsPerMinute: 3_000,
+});
+
 /** A changed template is used everywhere after this time, ms. */
 const REMEMBERED_MS = 5_000;
 
@@ -44,7 +55,10 @@ export class Templates {
     ttl: REMEMBERED_MS,
   });
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly workers: WorkerPool,
+  ) {}
 
   /** Whether the user may name this template in a rule: by the database, for another process may have just written it. */
   async exists(userId: string, name: string): Promise<boolean> {
@@ -57,12 +71,15 @@ export class Templates {
     const values = { ...data, links };
     if (isSystem(type)) return this.engine.render(SYSTEM_TEMPLATES[type], values);
     const source = template === null ? undefined : await this.source(userId, template);
+    if (source === undefined) return this.engine.render(defaultSource(), values);
+    // The product's own templates are known not to compute: they need no thread.
+    if (isBuiltIn(source)) return this.engine.render(source, values);
     try {
-      if (source !== undefined) return this.engine.renderForeign(source, values);
-    } catch {
-      // Falls through to the default.
+      return await this.workers.run(RENDER, { source, values }, { key: userId });
+    } catch (error) {
+      const fallback = error instanceof DomainError && error.code === 'rate_limited' ? 'budget' : 'fault';
+      return { ...this.engine.render(defaultSource(), values), fallback };
     }
-    return this.engine.render(defaultSource(), values);
   }
 
   /** Renders with an example alert; throws `invalid_request` with the template's fault. */
@@ -72,20 +89,20 @@ export class Templates {
     if (base === undefined) throw new DomainError('not_found', `There is no template ${template}.`);
     const own = subject !== undefined || text !== undefined || html !== undefined;
     const source = own ? { subject: subject ?? base.subject, text: text ?? base.text, html: html ?? '' } : base;
-    return this.check(source, { ...EXAMPLE_ALERT, ...data });
+    return this.check(userId, source, { ...EXAMPLE_ALERT, ...data });
   }
 
-  /** Throws `invalid_request` for a source that cannot be rendered. */
-  check(source: TemplateSource, values: object = EXAMPLE_ALERT): RenderedMessage {
+  /** Throws `invalid_request` for a source that cannot be rendered, `rate_limited` when the user's time is used up. */
+  async check(userId: string, source: TemplateSource, values: object = EXAMPLE_ALERT): Promise<RenderedMessage> {
+    const links = { unsubscribe: 'https://example.com/unsubscribe' };
     try {
-      return this.engine.renderForeign(source, {
-        ...values,
-        links: { unsubscribe: 'https://example.com/unsubscribe' },
-      });
+      return await this.workers.run(RENDER, { source, values: { ...values, links } }, { key: userId });
     } catch (error) {
-      const detail = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      const isFault = error instanceof TaskFault || (error instanceof DomainError && error.code === 'limit_exceeded');
+      if (!isFault) throw error;
+      const [detail = ''] = error.message.split('\n');
       const limit = `Templates have up to ${LONGEST_TEMPLATE} characters and little time to render.`;
-      throw new DomainError('invalid_request', `The template is not valid: ${detail?.slice(0, 300)}. ${limit}`, {
+      throw new DomainError('invalid_request', `The template is not valid: ${detail.slice(0, 300)}. ${limit}`, {
         field: 'template',
       });
     }
@@ -108,6 +125,10 @@ export class Templates {
     this.known.set(key, { source });
     return source;
   }
+}
+
+function isBuiltIn(source: TemplateSource): boolean {
+  return Object.values(BUILT_IN).includes(source);
 }
 
 function defaultSource(): TemplateSource {
