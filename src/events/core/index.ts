@@ -1,4 +1,5 @@
 /** What is pure about events. Core folders of other modules enter here, so that they load nothing but core. */
+export { chainName, chainNameInProtocols } from './chains.js';
 export * from './channels.js';
 export * from './confidence.js';
 export * from './cursor.js';

@@ -1,6 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isPseudoChain, isRealChain, normaliseChain, normaliseToken, PSEUDO_CHAINS, totalOverChains } from './names.js';
+import { CHAIN_ALIASES, chainName, chainNameInProtocols } from './chains.js';
+import {
+  chainOfToken,
+  isPseudoChain,
+  isRealChain,
+  nameFault,
+  normaliseChain,
+  normaliseName,
+  normaliseToken,
+  PSEUDO_CHAINS,
+  slugOf,
+  totalOverChains,
+  type NameKind,
+} from './names.js';
 
 describe('chain names', () => {
   test.each([
@@ -25,15 +38,92 @@ describe('chain names', () => {
   });
 });
 
+describe('what is printed is accepted', () => {
+  const keys = [
+    ...new Set([
+      ...CHAIN_ALIASES.values(),
+      'ethereum',
+      'bitcoin-cash',
+      'a--b',
+      'x_y',
+      'straße',
+      '-edge-',
+      'constructor',
+      '__proto__',
+    ]),
+  ];
+
+  test.each(keys)('the names of %s', (key) => {
+    expect(normaliseChain(chainName(key))).toBe(key);
+    expect(normaliseChain(chainNameInProtocols(key))).toBe(key);
+    expect(normaliseChain(`${chainNameInProtocols(key)}-borrowed`)).toBe(`${key}-borrowed`);
+  });
+
+  test('of any chain that data may have', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (name) => {
+        const key = normaliseChain(name);
+        expect(normaliseChain(chainName(key))).toBe(key);
+        expect(normaliseChain(chainNameInProtocols(key))).toBe(key);
+      }),
+    );
+  });
+
+  test('no alias stands for two chains, and none is itself a chain', () => {
+    const keys = new Set(CHAIN_ALIASES.values());
+    expect([...CHAIN_ALIASES.keys()].filter((alias) => keys.has(alias))).toEqual([]);
+  });
+});
+
 describe('token names', () => {
   test.each([
     ['Bitcoin', 'bitcoin'],
     ['coingecko:bitcoin', 'bitcoin'],
     ['CoinGecko:Bitcoin', 'bitcoin'],
+    ['coingecko:Ethereum:0xA0', 'ethereum:0xa0'],
     ['Ethereum:0xA0B8', 'ethereum:0xa0b8'],
+    ['Ethereum:0XA0B8', 'ethereum:0xa0b8'],
     ['binance:0xAb', 'bsc:0xab'],
+    ['RSK:0xAb', 'rootstock:0xab'],
+    ['Solana:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v', 'solana:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v'],
+    ['osmosis:ibc/27394FB0', 'osmosis:ibc/27394FB0'],
   ])('%s is %s', (given, expected) => {
     expect(normaliseToken(given)).toBe(expected);
+  });
+
+  test('tell their chain before the address', () => {
+    expect(['sei:0xab', 'bitcoin', ':x'].map(chainOfToken)).toEqual(['sei', null, null]);
+  });
+});
+
+describe('names that no data can have', () => {
+  test.each<[NameKind, string, string]>([
+    ['token', 'usd coin', 'did you mean usd-coin?'],
+    ['protocol', 'Uniswap V3', 'did you mean uniswap-v3?'],
+    ['protocol', "Maker's  Vault", 'did you mean makers-vault?'],
+    ['protocol', 'a\u0000b', 'must be a slug'],
+    ['protocol', '\ud800', 'must be a slug'],
+    ['protocol', '   ', 'must be a slug'],
+    ['chain', '', 'must be a chain'],
+    ['chain', 'x'.repeat(65), 'must be a chain'],
+    ['token', 'eth: 0xa', 'must be a CoinGecko id'],
+    ['token', 'x'.repeat(129), 'must be a CoinGecko id'],
+  ])('%s %j', (kind, name, fault) => {
+    expect(nameFault(kind, name)).toContain(fault);
+  });
+
+  test('are told from those that some may have, which keep their spelling', () => {
+    expect(nameFault('protocol', ' Uniswap-V3 ')).toBeUndefined();
+    expect(nameFault('chain', 'OP Mainnet')).toBeUndefined();
+    expect(nameFault('token', 'solana:So11111111111111111111111111111111111111112')).toBeUndefined();
+    expect(nameFault('protocol', 'ünï-🦄')).toBeUndefined();
+    expect(slugOf('Amnis Finance')).toBe('amnis-finance');
+    fc.assert(
+      fc.property(fc.constantFrom<NameKind>('protocol', 'chain', 'token'), fc.string(), (kind, given) => {
+        const name = normaliseName(kind, given);
+        if (nameFault(kind, given) === undefined) expect(normaliseName(kind, name)).toBe(name);
+      }),
+    );
   });
 });
 

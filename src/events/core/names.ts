@@ -1,33 +1,4 @@
-/**
- * The one spelling of a chain or a token. Writers and clients use many (`Binance`, `bsc`, `0xA0b8…`); the log, the tables
- * and the caches hold only what these functions return.
- */
-const CHAIN_ALIASES: Readonly<Record<string, string>> = {
-  'arbitrum-one': 'arbitrum',
-  arb: 'arbitrum',
-  avax: 'avalanche',
-  'avalanche-c-chain': 'avalanche',
-  binance: 'bsc',
-  'binance-smart-chain': 'bsc',
-  bnb: 'bsc',
-  'bnb-chain': 'bsc',
-  'bnb-smart-chain': 'bsc',
-  btc: 'bitcoin',
-  era: 'zksync-era',
-  zksync: 'zksync-era',
-  eth: 'ethereum',
-  ftm: 'fantom',
-  'gnosis-chain': 'gnosis',
-  xdai: 'gnosis',
-  'harmony-shard-0': 'harmony',
-  matic: 'polygon',
-  'polygon-pos': 'polygon',
-  'op-mainnet': 'optimism',
-  op: 'optimism',
-  'optimistic-ethereum': 'optimism',
-  sol: 'solana',
-  trx: 'tron',
-};
+import { CHAIN_ALIASES, foldedName } from './chains.js';
 
 /** For sources that know only a protocol's total; counts when the protocol has no real chain. */
 export const ALL_CHAINS = 'all';
@@ -52,20 +23,81 @@ export const PSEUDO_CHAINS = [
 
 const pseudo: ReadonlySet<string> = new Set(PSEUDO_CHAINS);
 
-/** Lower case, white space as `-`, aliases resolved. Says nothing about whether the chain exists. */
+/**
+ * The one spelling of a chain, a protocol or a token. Writers and clients use many (`Binance`, `OP Mainnet`, `0xA0b8…`);
+ * the log, the tables and the caches hold only what the following functions return, and the database folds what SQL
+ * writers give in the same way.
+ */
 export function normaliseChain(chain: string): string {
-  const name = chain.trim().toLowerCase().replaceAll(/\s+/g, '-');
-  return Object.hasOwn(CHAIN_ALIASES, name) ? (CHAIN_ALIASES[name] ?? name) : name;
+  const name = foldedName(chain);
+  const known = CHAIN_ALIASES.get(name);
+  if (known !== undefined) return known;
+  const dash = name.lastIndexOf('-');
+  // `binance-borrowed` is a part of `bsc`.
+  if (dash <= 0 || !pseudo.has(name.slice(dash + 1))) return name;
+  return `${CHAIN_ALIASES.get(name.slice(0, dash)) ?? name.slice(0, dash)}${name.slice(dash)}`;
 }
 
-/** A CoinGecko id or `chain:address`, lower case; a leading `coingecko:` is dropped, the chain's aliases resolved. */
+/** A slug, lower case. */
+export function normaliseProtocol(slug: string): string {
+  return slug.trim().toLowerCase();
+}
+
+/**
+ * A CoinGecko id, lower case, or `chain:address`: the chain's aliases are resolved, addresses that begin with `0x` are
+ * lower case, others keep theirs (base58 tells case apart). A leading `coingecko:` is dropped.
+ */
 export function normaliseToken(token: string): string {
-  const name = token.trim().toLowerCase();
+  const name = token.trim();
   const colon = name.indexOf(':');
-  if (colon < 0) return name;
-  const chain = name.slice(0, colon);
+  if (colon < 0) return name.toLowerCase();
+  const chain = normaliseChain(name.slice(0, colon));
   const address = name.slice(colon + 1);
-  return chain === 'coingecko' ? address : `${normaliseChain(chain)}:${address}`;
+  if (chain === 'coingecko') return normaliseToken(address);
+  return `${chain}:${/^0x/i.test(address) ? address.toLowerCase() : address}`;
+}
+
+/** The chain that a token's name tells: the part before its address. */
+export function chainOfToken(token: string): string | null {
+  const colon = token.indexOf(':');
+  return colon <= 0 ? null : token.slice(0, colon);
+}
+
+export type NameKind = 'protocol' | 'chain' | 'token';
+
+interface NameForm {
+  readonly normalise: (name: string) => string;
+  readonly longest: number;
+  readonly is: string;
+}
+
+const FORMS: Readonly<Record<NameKind, NameForm>> = {
+  protocol: { normalise: normaliseProtocol, longest: 128, is: 'a slug such as uniswap-v3' },
+  chain: { normalise: normaliseChain, longest: 64, is: 'a chain such as ethereum' },
+  token: { normalise: normaliseToken, longest: 128, is: 'a CoinGecko id such as bitcoin, or chain:address' },
+};
+
+/** In its one spelling. Says nothing about whether there is such a thing. */
+export function normaliseName(kind: NameKind, given: string): string {
+  return FORMS[kind].normalise(given);
+}
+
+/** Why no data can have this name, as a sentence's end (`must be …`); undefined for a name that some may have. */
+export function nameFault(kind: NameKind, given: string): string | undefined {
+  const { normalise, longest, is } = FORMS[kind];
+  const name = normalise(given);
+  if (name !== '' && name.length <= longest && NAME.test(name)) return undefined;
+  const meant = slugOf(given);
+  const offer = meant !== '' && meant.length <= longest && NAME.test(meant) ? `; did you mean ${meant}?` : '';
+  return `must be ${is}, of 1 to ${longest} characters without white space${offer}`;
+}
+
+/** White space, control characters and broken surrogates are no part of a name. */
+const NAME = /^[^\s\p{Cc}\p{Cs}]+$/u;
+
+/** The slug of a protocol's name, made as DefiLlama makes its own: `Amnis Finance` is `amnis-finance`. */
+export function slugOf(name: string): string {
+  return name.trim().toLowerCase().replaceAll(/\s+/g, '-').replaceAll("'", '');
 }
 
 /** Whether a chain's value belongs into totals over real chains: neither `all` nor a pseudo chain. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  chainName,
   ChangeReferences,
   HotCache,
   isPseudoChain,
@@ -83,8 +84,8 @@ export class LlamaLookups {
 
   chains(): LlamaChain[] {
     return [...this.chainTotals()].map(([chain, tvl]) => {
-      const { name, geckoId, symbol, cmcId, chainId } = chainFact(chain);
-      return { gecko_id: geckoId, tvl, tokenSymbol: symbol, cmcId, name, chainId };
+      const { geckoId, symbol, cmcId, chainId } = chainFact(chain);
+      return { gecko_id: geckoId, tvl, tokenSymbol: symbol, cmcId, name: chainName(chain), chainId };
     });
   }
 

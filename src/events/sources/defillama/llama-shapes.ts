@@ -1,4 +1,4 @@
-import { isPseudoChain, normaliseChain, normaliseToken } from '../../core/names.js';
+import { isPseudoChain, normaliseChain, normaliseProtocol, normaliseToken, slugOf } from '../../core/names.js';
 import type { PriceRow, ProtocolRow, TvlRow } from '../../ingest/table-writer.js';
 
 /** What one answer of the API gave: rows that can be written, and how many entries could not be used. */
@@ -65,7 +65,7 @@ interface LlamaProtocol {
 function protocolOf(entry: unknown): LlamaProtocol | undefined {
   if (!isRecord(entry)) return undefined;
   const name = text(entry['name'], 256);
-  const slug = slugOf(entry['slug']) ?? (name === undefined ? undefined : slugOf(slugFromName(name)));
+  const slug = slugIn(entry['slug']) ?? (name === undefined ? undefined : wordOf(slugOf(name)));
   if (name === undefined || slug === undefined) return undefined;
   const listed = (Array.isArray(entry['chains']) ? entry['chains'] : [])
     .map((chain: unknown) => chainOf(chain))
@@ -131,7 +131,7 @@ export function readPrices(body: unknown, now: number): Reading<PriceRow> {
 function priceRow(key: string, coin: unknown, now: number): PriceRow | undefined {
   if (!isRecord(coin)) return undefined;
   const price = usd(coin['price']);
-  const token = slugOf(normaliseToken(key));
+  const token = wordOf(normaliseToken(key));
   if (price === undefined || token === undefined) return undefined;
   const colon = token.indexOf(':');
   const chain = colon < 0 ? null : chainOf(token.slice(0, colon));
@@ -178,14 +178,14 @@ function symbolOf(value: unknown): string | null {
   return symbol === undefined || symbol === '-' ? null : symbol;
 }
 
-function slugOf(value: unknown): string | undefined {
+function wordOf(value: unknown): string | undefined {
   const slug = text(value, 128);
   return slug === undefined || /\s/.test(slug) ? undefined : slug;
 }
 
-/** As the API makes its own slugs. */
-function slugFromName(name: string): string {
-  return name.toLowerCase().replaceAll(/\s+/g, '-').replaceAll("'", '');
+function slugIn(value: unknown): string | undefined {
+  const slug = wordOf(value);
+  return slug === undefined ? undefined : normaliseProtocol(slug);
 }
 
 function chainOf(value: unknown): string | undefined {

@@ -1,0 +1,78 @@
+const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const RELATIVE = /^now(?:-(\d{1,5})([mhdw]))?$/;
+const DAY = /^\d{4}-\d\d-\d\d$/;
+/** A time with a zone: without one its meaning would depend on where the server stands. */
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)$/;
+const WITHOUT_ZONE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
+const NUMBER = /^\d{1,20}(?:\.\d+)?$/;
+/** Unix milliseconds below this are of the years up to 1973; as seconds they reach the year 5138. */
+const SECONDS_BELOW = 100_000_000_000;
+/** The year 3000, which the tables end before. */
+const END_MS = 32_503_680_000_000;
+
+/** What of time a place takes beside ISO 8601 with a zone. */
+export interface TimeForms {
+  /** Whole days (`2026-11-20`, its start in UTC), `now` and `now-7d` (m, h, d, w): where ranges are given. */
+  readonly ranges?: boolean;
+  /** Numbers, as Unix milliseconds. */
+  readonly milliseconds?: boolean;
+}
+
+/** A moment in Unix milliseconds, or what the text must be instead. */
+export type TimeReading = { readonly at: number } | { readonly fault: string };
+
+/** Reads a time that a client gives, of the years 1970 to 2999. There is no other reader of them. */
+export function readTime(value: unknown, now: number, forms: TimeForms = {}): TimeReading {
+  if (typeof value === 'number') return forms.milliseconds === true ? ofNumber(value) : fault(forms);
+  if (typeof value !== 'string') return fault(forms);
+  if (forms.ranges === true) {
+    const relative = RELATIVE.exec(value);
+    if (relative) return { at: Math.max(0, now - Number(relative[1] ?? 0) * (UNITS_MS[relative[2] ?? ''] ?? 0)) };
+  }
+  if (NUMBER.test(value)) {
+    return Number(value) < SECONDS_BELOW
+      ? { fault: `${mustBe(forms)}; ${value} looks like Unix seconds` }
+      : fault(forms);
+  }
+  if (WITHOUT_ZONE.test(value)) return { fault: `${mustBe(forms)}; this one has no zone` };
+  if (!ISO.test(value) && !(forms.ranges === true && DAY.test(value))) return fault(forms);
+  if (!isDay(value.slice(0, 10))) return { fault: `must be a day of the calendar; ${value.slice(0, 10)} is none` };
+  return inRange(Date.parse(value), forms);
+}
+
+/** Unix milliseconds of what `readTime` takes for ranges; undefined for others. */
+export function parseTime(text: string, now: number): number | undefined {
+  const reading = readTime(text, now, { ranges: true });
+  return 'at' in reading ? reading.at : undefined;
+}
+
+function ofNumber(value: number): TimeReading {
+  if (value >= 0 && value < SECONDS_BELOW) {
+    return { fault: `must be Unix milliseconds or ISO 8601; ${value} looks like Unix seconds` };
+  }
+  return inRange(value, { milliseconds: true });
+}
+
+function inRange(at: number, forms: TimeForms): TimeReading {
+  if (Number.isNaN(at)) return fault(forms);
+  return at >= 0 && at < END_MS ? { at } : { fault: 'must be a time of the years 1970 to 2999' };
+}
+
+function fault(forms: TimeForms): TimeReading {
+  return { fault: mustBe(forms) };
+}
+
+function mustBe({ ranges, milliseconds }: TimeForms): string {
+  const forms = [
+    'ISO 8601 with a zone, such as 2026-11-20T10:00:00Z',
+    ...(ranges === true ? ['a day', 'now-7d (m, h, d, w)'] : []),
+    ...(milliseconds === true ? ['Unix milliseconds'] : []),
+  ];
+  return `must be ${forms.join(', or ')}`;
+}
+
+/** Whether the calendar has it: `Date.parse` takes 30 February for 2 March. */
+function isDay(date: string): boolean {
+  const midnight = Date.parse(date);
+  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date);
+}
