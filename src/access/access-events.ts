@@ -1,13 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { Caller } from './caller.js';
 
-/** `changed`: role, tier, limits or restrictions are other ones now; the client may come back. */
-export type EndReason = 'revoked' | 'expired' | 'changed';
+export type EndReason = 'revoked' | 'expired';
 
-/** Tells the transports which connections must leave, within 5 s of the cause, whoever caused it. */
+/** Tells the transports which connections must leave or have other rights, within 5 s of the cause, whoever caused it. */
 @Injectable()
 export class AccessEvents {
   private readonly logger = new Logger(AccessEvents.name);
   private readonly endedListeners = new Set<(keyId: string, reason: EndReason) => void>();
+  private readonly changedListeners = new Set<(keyId: string, caller: Caller) => void>();
   private readonly overstayedListeners = new Set<(connectionId: string) => void>();
 
   /**
@@ -19,6 +20,12 @@ export class AccessEvents {
     return () => this.endedListeners.delete(listener);
   }
 
+  /** Role, tier, limits or restrictions of a key are other ones now: its connections go on as this caller. */
+  onChanged(listener: (keyId: string, caller: Caller) => void): () => void {
+    this.changedListeners.add(listener);
+    return () => this.changedListeners.delete(listener);
+  }
+
   /** A connection that was let in beyond the limit to resume has used up its 60 s. */
   onOverstayed(listener: (connectionId: string) => void): () => void {
     this.overstayedListeners.add(listener);
@@ -27,6 +34,10 @@ export class AccessEvents {
 
   ended(keyId: string, reason: EndReason): void {
     for (const listener of this.endedListeners) this.tell(() => listener(keyId, reason));
+  }
+
+  changed(keyId: string, caller: Caller): void {
+    for (const listener of this.changedListeners) this.tell(() => listener(keyId, caller));
   }
 
   overstayed(connectionId: string): void {

@@ -6,7 +6,6 @@ import {
 } from '@nestjs/common';
 import { AccessEvents, type EndReason } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
-import { Clock } from '../platform/clock/clock.js';
 import { RealtimeHub } from './core/hub.js';
 import type { CloseReason } from './core/link.js';
 import { Admission } from './transports/admission.js';
@@ -17,7 +16,6 @@ const BEAT_MS = 100;
 const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
   revoked: ['revoked', 'The API key was revoked.'],
   expired: ['expired', 'The API key has expired.'],
-  changed: ['replaced', 'The API key has other rights or limits now; connect again.'],
 };
 
 /** Connects the hub with what drives it: time, the end of keys, and the end of the process. */
@@ -31,7 +29,6 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly feed: EventFeed,
     private readonly accessEvents: AccessEvents,
     private readonly admission: Admission,
-    private readonly clock: Clock,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -39,6 +36,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
       this.accessEvents.onEnded((keyId, reason) => {
         this.hub.endKey(keyId, ...FAREWELLS[reason]);
       }),
+      this.accessEvents.onChanged((keyId, caller) => this.hub.changeKey(keyId, caller)),
       this.accessEvents.onOverstayed((connectionId) => {
         this.hub.sessions.get(connectionId)?.close('limit_exceeded', 'The key holds more connections than it may.');
       }),
@@ -58,6 +56,6 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
 
   private beat(): void {
     this.hub.stale = this.feed.state === 'away';
-    this.hub.beat(this.clock.now());
+    this.hub.beat();
   }
 }

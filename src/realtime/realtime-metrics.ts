@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { LogEvent } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
 import { Metrics } from '../platform/metrics/metrics.js';
+import type { ReplayFailure } from './core/catch-up.js';
 import type { RealtimeHub } from './core/hub.js';
 import type { TransportName } from './core/link.js';
 import type { RealtimeObserver } from './core/sources.js';
@@ -103,7 +104,7 @@ export class RealtimeMetrics implements RealtimeObserver {
     this.latency.observe(Math.max(0, this.clock.now() - event.capturedAt) / 1_000);
   }
 
-  replayed(outcome: 'recovered' | 'cursor_expired' | 'replay_limit' | 'failed', events: number): void {
+  replayed(outcome: 'recovered' | ReplayFailure | 'failed', events: number): void {
     this.replays.inc({ outcome });
     this.replayedEvents.inc(events);
   }

@@ -43,6 +43,7 @@ async function startHub(
     encoder: new EventEncoder(references),
     observer: metrics,
     now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
   });
   feed.subscribe((batch) => hub.deliver(batch));
   feed.onEpochChange((epoch) => hub.startEpoch(epoch, feed.position));

@@ -64,14 +64,16 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private judge(id: string, key: ApiKeyEntity | undefined): void {
-    const reason = this.endOf(id, key);
-    if (reason !== undefined) this.events.ended(id, reason);
+    const reason = this.endOf(key);
+    if (key === undefined || reason !== undefined) return this.events.ended(id, reason ?? 'revoked');
+    const caller = this.callers.of(key);
+    if ([...this.connections.callersOf(id)].every((known) => sameRights(known, caller))) return;
+    this.connections.changeCaller(caller);
+    this.events.changed(id, caller);
   }
 
-  private endOf(id: string, key: ApiKeyEntity | undefined): EndReason | undefined {
+  private endOf(key: ApiKeyEntity | undefined): EndReason | undefined {
     if (key === undefined || key.revokedAt !== null) return 'revoked';
-    if (key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now()) return 'expired';
-    const now = this.callers.of(key);
-    return [...this.connections.callersOf(id)].every((caller) => sameRights(caller, now)) ? undefined : 'changed';
+    return key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now() ? 'expired' : undefined;
   }
 }

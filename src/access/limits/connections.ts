@@ -85,6 +85,11 @@ export class Connections<T extends SlotHolder = Caller> {
     return new Set([...(this.byKey.get(keyId)?.values() ?? [])].map((opened) => opened.caller));
   }
 
+  /** The key of open connections has other rights or limits now. */
+  changeCaller(caller: Caller): void {
+    for (const opened of this.byKey.get(caller.keyId)?.values() ?? []) opened.caller = caller;
+  }
+
   /** Connections whose grace is over while their key is still beyond its limit, the newest first. */
   overstayed(): string[] {
     return this.late().flatMap(({ keyId, limit, ids }) => ids.slice(0, Math.max(this.count(keyId) - limit, 0)));

@@ -11,7 +11,7 @@ const strings = list({ type: 'string' });
 /** How a `subscribe` with `since` or `snapshot` ended; part of its answer on every transport. */
 export const RECOVERY: Properties = {
   recovered: flag('true: everything missed came before this answer'),
-  reason: choice(['cursor_expired', 'replay_limit'], 'why not recovered: take a snapshot'),
+  reason: choice(['cursor_expired', 'epoch', 'replay_limit'], 'why not recovered: take a snapshot'),
   replayed: integer('messages sent before this answer', { minimum: 0 }),
   snapshot: closed({
     items: integer('values sent', { minimum: 0 }),

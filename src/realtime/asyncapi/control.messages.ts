@@ -1,6 +1,6 @@
 import { EXAMPLE_ERROR, EXAMPLE_LIMITS } from './common.schemas.js';
 import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
-import { choice, closed, flag, integer, list, oneOf, ref, text } from './schema.js';
+import { choice, closed, flag, integer, list, nullable, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Schema } from './schema.js';
 
 const cursor = ref('Cursor');
@@ -30,9 +30,22 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
   return [
     {
       name: 'connected',
-      summary: 'First message of every connection. `cursor` is the newest position at this moment.',
-      payload: closed({ connectionId: text('id of the connection'), cursor, limits: ref('Limits') }),
-      example: { connectionId: CONNECTION_ID, cursor: EXAMPLE_CURSOR, limits: EXAMPLE_LIMITS },
+      summary:
+        'First message of every connection, and again when its limits or its end change. `cursor` is the position at this moment.',
+      payload: closed(
+        {
+          connectionId: text('id of the connection'),
+          cursor,
+          limits: ref('Limits'),
+          expiresInMs: nullable(integer('when the key or token ends, milliseconds from now; null: never')),
+          resume: closed({
+            token: text('brings the subscriptions back: give it as auth.resume'),
+            forMs: integer('how long after the end of the connection, milliseconds'),
+          }),
+        },
+        ['resume'],
+      ),
+      example: { connectionId: CONNECTION_ID, cursor: EXAMPLE_CURSOR, limits: EXAMPLE_LIMITS, expiresInMs: null },
     },
     {
       name: 'heartbeat',
@@ -71,8 +84,8 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
     {
       name: 'resync',
       summary: 'The log began anew: older cursors mean nothing any more, take a snapshot. You stay subscribed.',
-      payload: closed({ cursor, reason: choice(['cursor_expired']) }),
-      example: { cursor: EXAMPLE_CURSOR, reason: 'cursor_expired' },
+      payload: closed({ cursor, reason: choice(['epoch']) }),
+      example: { cursor: EXAMPLE_CURSOR, reason: 'epoch' },
     },
   ];
 }

@@ -6,13 +6,30 @@ import type { SessionHost } from './session-host.js';
 import { collectSnapshot, snapshotItem, type SnapshotSummary } from './snapshot.js';
 import type { Subscription } from './subscription.js';
 
+/** The cursor is too old; it belongs to another log; there was too much to replay. */
+export type ReplayFailure = 'cursor_expired' | 'epoch' | 'replay_limit';
+
 /** How the answer to a `subscribe` with `since` ends. */
 export interface Recovery {
   recovered?: boolean;
-  reason?: 'cursor_expired' | 'replay_limit';
+  reason?: ReplayFailure;
   /** Messages sent between the call and its answer. */
   replayed?: number;
   snapshot?: SnapshotSummary;
+}
+
+/** What a catch-up has to do. */
+export interface CatchUpWork {
+  readonly asked: readonly Subscription[];
+  /** Of the asked ones those that did not exist before. */
+  readonly fresh: readonly Subscription[];
+  /** The client has everything up to here. */
+  readonly since: string | undefined;
+  /** Later positions of single subscriptions. */
+  readonly starts?: ReadonlyMap<Subscription, number>;
+  readonly snapshotOf: readonly Subscription[];
+  /** Takes back what was subscribed; called before the older subscriptions go on. */
+  readonly onFailure: () => void;
 }
 
 /** How often a replay looks whether a full link has drained, ms. */
@@ -36,16 +53,13 @@ export class CatchUp {
   constructor(
     private readonly session: Session,
     private readonly host: SessionHost,
-    private readonly asked: readonly Subscription[],
-    private readonly since: string | undefined,
-    private readonly snapshotOf: readonly Subscription[],
-    /** Takes back what was subscribed; called before the older subscriptions go on. */
-    private readonly onFailure: () => void,
+    private readonly work: CatchUpWork,
   ) {
     this.registeredAt = host.position;
     this.position = host.position;
     this.epoch = host.epoch;
-    this.deadline = host.now() + host.limits.replayMs;
+    this.deadline = host.elapsed() + host.limits.replayMs;
+    const { since } = work;
     const given = parseCursor(since);
     this.cursor = given?.epoch === host.epoch && since ? since : formatCursor(host.epoch, host.position);
   }
@@ -56,9 +70,10 @@ export class CatchUp {
   }
 
   async run(): Promise<Recovery> {
+    const { since, snapshotOf } = this.work;
     try {
-      const result: Recovery = this.since === undefined ? {} : await this.recover(this.since);
-      if (this.snapshotOf.length > 0) result.snapshot = await this.sendSnapshot();
+      const result: Recovery = since === undefined ? {} : await this.recover(since);
+      if (snapshotOf.length > 0) result.snapshot = await this.sendSnapshot();
       await this.whenLive(() => {
         this.session.goLive();
         if (this.session.mode === 'latest') this.sent = this.session.flushLatest();
@@ -79,7 +94,8 @@ export class CatchUp {
   /** Sends what the asked subscriptions missed up to the registration. */
   private async recover(since: string): Promise<Recovery> {
     const from = await this.startOf(since);
-    if (from === undefined || this.host.epoch !== this.epoch) return { recovered: false, reason: 'cursor_expired' };
+    if (parseCursor(since)?.epoch !== this.host.epoch) return { recovered: false, reason: 'epoch' };
+    if (from === undefined) return { recovered: false, reason: 'cursor_expired' };
     const end = this.registeredAt;
     if (from < end) {
       this.position = from;
@@ -89,8 +105,11 @@ export class CatchUp {
         return { recovered: false, reason: stopped };
       }
     }
-    if (from > end) this.session.knownTo = from;
-    for (const one of this.asked) one.coveredFrom = from > end ? from : Math.min(one.coveredFrom, from);
+    for (const one of this.work.asked) {
+      const start = this.startIn(one, from);
+      if (start > end) this.session.knownTo = Math.max(this.session.knownTo, start);
+      one.coveredFrom = start > end ? start : Math.min(one.coveredFrom, start);
+    }
     return { recovered: true };
   }
 
@@ -105,10 +124,15 @@ export class CatchUp {
     return epoch === given.epoch && given.seq >= firstSeq - 1 && given.seq <= headSeq ? given.seq : undefined;
   }
 
+  private startIn(subscription: Subscription, from: number): number {
+    return Math.max(from, this.work.starts?.get(subscription) ?? from);
+  }
+
   /** Names for an event that was already routed: only where no older subscription of this connection sent it then. */
   private missedNames(event: LogEvent, from: number): readonly string[] {
-    if (event.seq <= from) return [];
-    const missed = this.asked.filter((subscription) => this.session.reaches(subscription, event));
+    const missed = this.work.asked.filter(
+      (one) => event.seq > this.startIn(one, from) && this.session.reaches(one, event),
+    );
     if (missed.length === 0 || this.session.namesFor(event).length > 0) return [];
     return missed.length === 1 && missed[0] ? missed[0].names : [...new Set(missed.flatMap(({ names }) => names))];
   }
@@ -153,12 +177,12 @@ export class CatchUp {
         this.session.deliver(encoded, names);
         this.sent++;
       }
-      if (bounded && this.host.now() > this.deadline) return 'replay_limit';
+      if (bounded && this.host.elapsed() > this.deadline) return 'replay_limit';
       if (await this.linkHasRoom()) continue;
       if (bounded) return 'replay_limit';
       this.session.close('slow_consumer');
     }
-    return bounded && this.isOver(epoch) ? 'cursor_expired' : undefined;
+    return bounded && this.isOver(epoch) ? 'epoch' : undefined;
   }
 
   private async next(): Promise<readonly LogEvent[]> {
@@ -171,9 +195,9 @@ export class CatchUp {
   /** Lets other connections have their turn, and waits while the client has not taken what it got. */
   private async linkHasRoom(): Promise<boolean> {
     if (this.position < this.host.position) await nextTurn();
-    const until = Math.max(this.deadline, this.host.now() + this.host.limits.slowGraceMs);
+    const until = Math.max(this.deadline, this.host.elapsed() + this.host.limits.slowGraceMs);
     while (!this.session.ended && this.session.link.bufferedBytes() > this.host.limits.softMarkBytes) {
-      if (this.host.now() > until) return false;
+      if (this.host.elapsed() > until) return false;
       await sleep(DRAIN_POLL_MS);
     }
     return true;
@@ -186,7 +210,7 @@ export class CatchUp {
     const taken: [Subscription, PublishedValue[]][] = [];
     await this.whenLive(() => {
       summary.cursor = formatCursor(this.host.epoch, this.host.position);
-      for (const one of this.snapshotOf) taken.push([one, collectSnapshot(published, one.filter)]);
+      for (const one of this.work.snapshotOf) taken.push([one, collectSnapshot(published, one.filter)]);
     });
     for (const [{ id }, values] of taken) {
       const parts = Math.max(1, Math.ceil(values.length / limits.snapshotPart));
@@ -205,7 +229,7 @@ export class CatchUp {
   /** The log cannot be read: older subscriptions must not lose what was held back, so the connection goes on or ends. */
   private async abandon(): Promise<void> {
     if (this.host.epoch === this.epoch) this.position = Math.max(this.position, this.registeredAt);
-    this.onFailure();
+    this.work.onFailure();
     try {
       await this.whenLive(() => this.session.goLive());
     } catch {

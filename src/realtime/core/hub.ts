@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Caller } from '../../access/index.js';
 import { formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
 import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './encoded-event.js';
 import { FilterIndex } from './filter-index.js';
@@ -7,7 +8,7 @@ import type { ClientLink, CloseReason } from './link.js';
 import { LiveQueries } from './live-queries.js';
 import { REALTIME_LIMITS, type RealtimeLimits } from './realtime-limits.js';
 import { Session } from './session.js';
-import type { SessionHost } from './session-host.js';
+import type { SessionHost, SessionKeeper } from './session-host.js';
 import type { SessionIdentity } from './session-identity.js';
 import { SessionRegistry, type Audience } from './session-registry.js';
 import { SlowConsumerLadder } from './slow-consumer-ladder.js';
@@ -23,7 +24,10 @@ export interface HubParts {
   encoder?: EventEncoder;
   observer?: RealtimeObserver;
   limits?: Partial<RealtimeLimits>;
+  /** Unix milliseconds, for what clients are shown. */
   now?: () => number;
+  /** Milliseconds that never jump, for what waits or lasts; `now` when only that is given. */
+  elapsed?: () => number;
 }
 
 /**
@@ -38,6 +42,7 @@ export class RealtimeHub implements SessionHost {
   readonly limits: RealtimeLimits;
   private readonly encoder: EventEncoder;
   readonly now: () => number;
+  readonly elapsed: () => number;
   readonly sessions = new SessionRegistry();
   readonly queries = new LiveQueries();
 
@@ -52,6 +57,7 @@ export class RealtimeHub implements SessionHost {
   private subscribed = 0;
   /** Set while the log cannot be followed; heartbeats say so. */
   stale = false;
+  keeper: SessionKeeper | undefined;
 
   constructor(parts: HubParts) {
     this.recent = parts.recent;
@@ -61,9 +67,10 @@ export class RealtimeHub implements SessionHost {
     this.limits = { ...REALTIME_LIMITS, ...parts.limits };
     this.stored = new SharedReads(parts.stored, this.limits.replayChunk);
     this.now = parts.now ?? Date.now;
+    this.elapsed = parts.elapsed ?? parts.now ?? (() => performance.now());
     this.currentEpoch = parts.recent.epoch;
     this.currentPosition = parts.recent.position;
-    this.wheel = new HeartbeatWheel(this.limits.heartbeatMs, this.now());
+    this.wheel = new HeartbeatWheel(this.limits.heartbeatMs, this.elapsed());
     this.ladder = new SlowConsumerLadder(this.limits, this.observer);
   }
 
@@ -94,11 +101,7 @@ export class RealtimeHub implements SessionHost {
     const session = new Session(identity.connectionId ?? randomUUID(), link, identity, this);
     this.sessions.add(session);
     this.wheel.add(session);
-    link.sendMessage('connected', {
-      connectionId: session.id,
-      cursor: this.cursor,
-      limits: { ...identity.caller.limits },
-    });
+    session.greet(this.cursor);
     return session;
   }
 
@@ -121,16 +124,16 @@ export class RealtimeHub implements SessionHost {
     this.stored.clear();
     for (const session of this.sessions.all()) {
       session.startOver(position);
-      session.link.sendMessage('resync', { cursor: this.cursor, reason: 'cursor_expired' });
+      session.link.sendMessage('resync', { cursor: this.cursor, reason: 'epoch' });
     }
   }
 
-  /** The one clock of all connections; called several times a second. */
-  beat(now: number): void {
-    for (const session of this.wheel.due(now)) this.attend(session, now);
-    for (const session of this.latest) session.flushIfDue(now);
-    this.ladder.climb(now);
-    for (const session of this.sessions.expired(now)) session.close('expired');
+  /** The one clock of all connections, `elapsed`; called several times a second. */
+  beat(elapsed: number = this.elapsed()): void {
+    for (const session of this.wheel.due(elapsed)) this.attend(session);
+    for (const session of this.latest) session.flushIfDue(elapsed);
+    this.ladder.climb(elapsed);
+    for (const session of this.sessions.expired(this.now())) session.close('expired');
   }
 
   /** Says something to everyone, a user or a room, on this process. The number of connections told. */
@@ -146,6 +149,11 @@ export class RealtimeHub implements SessionHost {
     const ended = this.sessions.ofKey(keyId);
     for (const session of ended) session.close(reason, message);
     return ended.length;
+  }
+
+  /** The key's connections go on with the rights and limits it has now. */
+  changeKey(keyId: string, caller: Caller): void {
+    for (const session of this.sessions.ofKey(keyId)) session.changeCaller(caller);
   }
 
   closeAll(reason: CloseReason, message?: string): void {
@@ -182,6 +190,10 @@ export class RealtimeHub implements SessionHost {
     else this.latest.delete(session);
   }
 
+  callerChanged(session: Session): void {
+    this.sessions.watchEnd(session);
+  }
+
   forget(session: Session): void {
     this.sessions.remove(session);
     this.wheel.remove(session);
@@ -216,15 +228,9 @@ export class RealtimeHub implements SessionHost {
     return encoded ? reached : 0;
   }
 
-  private attend(session: Session, now: number): void {
-    if (session.size === 0 && now - session.lastActivity > this.limits.idleMs) {
-      session.close('idle', 'Nothing was subscribed and nothing said for a while.');
-      return;
-    }
-    session.link.sendMessage('heartbeat', {
-      cursor: session.cursor,
-      timestamp: new Date(now).toISOString(),
-      ...(this.stale ? { stale: true } : {}),
-    });
+  private attend(session: Session): void {
+    const { cursor } = session;
+    const body = { cursor, timestamp: new Date(this.now()).toISOString(), ...(this.stale ? { stale: true } : {}) };
+    session.link.sendMessage('heartbeat', body, session.isCatchingUp ? undefined : cursor);
   }
 }

@@ -15,7 +15,8 @@ export type CloseReason =
   | 'revoked'
   | 'expired'
   | 'replaced'
-  | 'idle';
+  /** An operator's last word: the key may not come back from there for a while. */
+  | 'dismissed';
 
 /**
  * What the core needs from a transport, one per connection. Everything is synchronous and in order: what was handed over
@@ -28,8 +29,11 @@ export interface ClientLink {
    * WebSocket puts them into the frame, the others ignore them.
    */
   sendEvent(event: EncodedEvent, channels: readonly string[], merged?: number): void;
-  /** A message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … */
-  sendMessage(name: string, body: Readonly<Record<string, unknown>>): void;
+  /**
+   * A message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … `position` is
+   * where the client may go on from once it has the message; Socket.IO puts it behind the body, the others leave it out.
+   */
+  sendMessage(name: string, body: Readonly<Record<string, unknown>>, position?: string): void;
   /** A message that others get too. */
   sendShared(message: SharedMessage): void;
   /** Bytes accepted but not yet taken by the network. */

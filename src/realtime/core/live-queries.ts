@@ -42,6 +42,7 @@ export interface LiveQueryRunner {
 }
 
 interface OpenQuery {
+  readonly request: SubscriptionRequest;
   readonly info: SubscriptionInfo;
   readonly handle: LiveQueryHandle;
 }
@@ -107,6 +108,10 @@ export class LiveQueries {
     return this.of(session).length;
   }
 
+  held(session: Session): readonly OpenQuery[] {
+    return this.of(session);
+  }
+
   list(session: Session): SubscriptionInfo[] {
     return this.of(session).map(({ info }) => info);
   }
@@ -140,7 +145,7 @@ export class LiveQueries {
     assertMaySubscribe(session.identity.caller, request);
     const handle = this.handleOf(session, query, intervalMs);
     if (!handle) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
-    return { handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
+    return { request, handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
   }
 
   private handleOf(session: Session, query: unknown, intervalMs: number | undefined): LiveQueryHandle | undefined {

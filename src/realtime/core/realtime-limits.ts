@@ -20,8 +20,6 @@ export interface RealtimeLimits {
   namesPerConnection: number;
   /** Changes of one connection that may wait for a replay to end. */
   waitingChanges: number;
-  /** A connection without subscriptions that says nothing for this long is closed, ms. */
-  idleMs: number;
   /** Keys that `latest` may hold for one connection. */
   latestKeys: number;
 }
@@ -38,7 +36,6 @@ export const REALTIME_LIMITS: RealtimeLimits = {
   subscriptionsPerConnection: 1_000,
   namesPerConnection: 20_000,
   waitingChanges: 100,
-  idleMs: 600_000,
   latestKeys: 50_000,
 };
 

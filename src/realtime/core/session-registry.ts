@@ -44,7 +44,13 @@ export class SessionRegistry {
     this.byId.set(session.id, session);
     enter(this.byUser, caller.userId, session);
     enter(this.byKey, caller.keyId, session);
-    if (caller.endsAt !== undefined) this.expiring.add(session);
+    this.watchEnd(session);
+  }
+
+  /** Whether, and when, the caller's token ends may have changed. */
+  watchEnd(session: Session): void {
+    if (session.identity.caller.endsAt === undefined) this.expiring.delete(session);
+    else this.expiring.add(session);
   }
 
   remove(session: Session): void {

@@ -1,37 +1,21 @@
 import { formatCursor, type LogEvent } from '../../events/index.js';
-import { CatchUp, type Recovery } from './catch-up.js';
+import type { Caller } from '../../access/index.js';
+import { takeOver } from './caller-change.js';
+import type { CatchUp, Recovery } from './catch-up.js';
 import type { EncodedEvent } from './encoded-event.js';
 import { matches } from './filter.js';
 import { LatestBuffer } from './latest-buffer.js';
 import type { ClientLink, CloseReason } from './link.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
-import { OrderedChanges } from './ordered-changes.js';
+import { SessionChanges } from './session-changes.js';
 import type { SessionHost } from './session-host.js';
-import { connectionInfo, type ConnectionInfo, type SessionIdentity } from './session-identity.js';
+import { formatOffset, type KeptSession, type ResumeOffset } from './kept-session.js';
+import type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
+import { connectionInfo, greeting, type ConnectionInfo, type SessionIdentity } from './session-identity.js';
 import { SubscriptionBook, type SubscriptionSelector } from './subscription-book.js';
 import { namesOf, type Subscription, type SubscriptionInfo, type SubscriptionRequest } from './subscription.js';
 
-export type DeliveryMode = 'all' | 'latest';
-
-export interface SubscribeOptions {
-  /** Continue after this cursor: what was missed comes before the answer. */
-  since?: string;
-  /** Send the published values that match, joined with live events without a hole. */
-  snapshot?: boolean;
-  /** Belongs to the connection; the last call wins. */
-  mode?: DeliveryMode;
-  intervalMs?: number;
-}
-
-export interface SubscribeAnswer extends Recovery {
-  subscriptions: SubscriptionInfo[];
-  cursor: string;
-}
-
-export interface UnsubscribeAnswer {
-  removed: SubscriptionInfo[];
-  cursor: string;
-}
+export type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
 
 /** One connection: its subscriptions, its position in the log, and how it takes events. */
 export class Session {
@@ -46,13 +30,17 @@ export class Session {
   /** Whether the hub already has it on its list of links to look at. */
   watched = false;
 
-  private readonly book: SubscriptionBook;
+  /** What the client may do, and until when, may change while it is connected. */
+  identity: SessionIdentity;
+  /** As the client asked for it, which a slow reader's may differ from. */
+  asked: { mode: DeliveryMode; intervalMs: number } = { mode: 'all', intervalMs: LATEST_INTERVAL.default };
+
+  readonly book: SubscriptionBook;
+  readonly changes: SessionChanges;
   private latest: LatestBuffer | undefined;
-  private intervalMs: number = LATEST_INTERVAL.default;
   private catchUp: CatchUp | undefined;
   /** Everything up to here has left the latest buffer. */
   private flushedTo: number;
-  private readonly changes = new OrderedChanges(() => this.ended);
   // What matched the event that is being routed; no allocation while one subscription matches.
   private markedSeq = -1;
   private firstHit: Subscription | undefined;
@@ -61,13 +49,15 @@ export class Session {
   constructor(
     readonly id: string,
     readonly link: ClientLink,
-    readonly identity: SessionIdentity,
+    identity: SessionIdentity,
     private readonly host: SessionHost,
   ) {
+    this.identity = identity;
     this.connectedAt = host.now();
     this.lastActivity = this.connectedAt;
     this.flushedTo = host.position;
     this.book = new SubscriptionBook(this, host);
+    this.changes = new SessionChanges(this, host);
   }
 
   get subscriptions(): ReadonlyMap<string, Subscription> {
@@ -90,20 +80,19 @@ export class Session {
     return formatCursor(this.host.epoch, Math.max(seq, this.knownTo));
   }
 
-  /**
-   * Adds subscriptions as one change. With `since` the answer comes after everything that was missed; changes of one
-   * connection happen in the order in which they were asked for.
-   */
+  /** Adds subscriptions as one change. With `since` the answer comes after everything that was missed. */
   subscribe(requests: readonly SubscriptionRequest[], options: SubscribeOptions = {}): Promise<SubscribeAnswer> {
-    return this.inOrder(() => this.add(requests, options));
+    return this.changes.subscribe(requests, options);
+  }
+
+  /** Goes on with what another connection of the client held, from where its client had come. */
+  resume(kept: KeptSession, offset: ResumeOffset | undefined): Promise<SubscribeAnswer> {
+    return this.changes.resume(kept, offset);
   }
 
   /** Removes every subscription the selector names. */
   unsubscribe(selector: SubscriptionSelector): Promise<UnsubscribeAnswer> {
-    return this.inOrder(() => {
-      const removed = this.book.remove(selector).map((subscription) => subscription.describe());
-      return { removed: [...removed, ...this.host.queries.remove(this, selector)], cursor: this.cursor };
-    });
+    return this.changes.unsubscribe(selector);
   }
 
   /**
@@ -115,11 +104,7 @@ export class Session {
     filter: SubscriptionRequest['filter'] | undefined,
     options: Pick<SubscribeOptions, 'mode' | 'intervalMs'> = {},
   ): Promise<SubscribeAnswer> {
-    return this.inOrder(() => {
-      const updated = filter ? this.book.update(selector, filter) : this.book.select(selector);
-      this.setMode(options);
-      return { subscriptions: updated.map((subscription) => subscription.describe()), cursor: this.cursor };
-    });
+    return this.changes.updateFilters(selector, filter, options);
   }
 
   list(): SubscriptionInfo[] {
@@ -128,6 +113,26 @@ export class Session {
 
   info(): ConnectionInfo {
     return connectionInfo(this, this.size);
+  }
+
+  /** Says who the connection is, where it stands and what it may; again when that changes. */
+  greet(cursor: string = this.cursor): void {
+    this.link.sendMessage('connected', greeting(this, cursor, this.host.now()));
+  }
+
+  /** The same user with other rights, limits or another end: what it may no longer have ends, the rest goes on. */
+  changeCaller(caller: Caller): void {
+    if (!this.ended) takeOver(this, this.host, caller);
+  }
+
+  /** The client has everything that replays sent so far: told after their answers, where a position alone cannot say so. */
+  confirmReplays(): void {
+    const { replays, isUnconfirmed } = this.changes;
+    if (!isUnconfirmed || this.ended || this.isCatchingUp || this.identity.resume === undefined) return;
+    this.changes.isUnconfirmed = false;
+    const { cursor } = this;
+    const timestamp = new Date(this.host.now()).toISOString();
+    this.link.sendMessage('heartbeat', { cursor, timestamp }, formatOffset(cursor, replays));
   }
 
   /** The client said something. */
@@ -148,6 +153,7 @@ export class Session {
   end(): void {
     if (this.ended) return;
     this.ended = true;
+    this.host.keeper?.ended(this);
     this.book.clear();
     this.host.queries.close(this);
     this.host.forget(this);
@@ -210,8 +216,8 @@ export class Session {
   }
 
   /** In `latest` mode: sends what waits when the interval is over and the link has room. */
-  flushIfDue(now: number): void {
-    if (!this.latest || this.catchUp || !this.latest.isDue(now)) return;
+  flushIfDue(elapsed: number): void {
+    if (!this.latest || this.catchUp || !this.latest.isDue(elapsed)) return;
     if (this.latest.size > this.host.limits.latestKeys) return this.close('slow_consumer');
     if (!this.isBehind()) this.flushLatest();
   }
@@ -220,7 +226,7 @@ export class Session {
   flushLatest(): number {
     this.flushedTo = this.host.position;
     if (!this.latest) return 0;
-    const sent = this.latest.flush(this.host.now(), (event, names, merged) => {
+    const sent = this.latest.flush(this.host.elapsed(), (event, names, merged) => {
       const encoded = this.host.encode(event);
       if (encoded) this.link.sendEvent(encoded, names, merged);
     });
@@ -228,17 +234,24 @@ export class Session {
     return sent;
   }
 
+  /** How the client wants its events. */
   setMode({ mode, intervalMs }: Pick<SubscribeOptions, 'mode' | 'intervalMs'>): void {
     if (mode === undefined && intervalMs === undefined) return;
-    this.mode = mode ?? this.mode;
-    this.intervalMs = intervalMs ?? this.intervalMs;
+    this.asked = { mode: mode ?? this.asked.mode, intervalMs: intervalMs ?? this.asked.intervalMs };
+    this.deliverBy(mode ?? this.mode);
+  }
+
+  /** A slow reader gets `latest` whatever it asked for. */
+  deliverBy(mode: DeliveryMode): void {
+    const { intervalMs } = this.asked;
+    this.mode = mode;
     if (this.mode === 'all') {
       this.flushLatest();
       this.latest = undefined;
     } else {
       if (!this.latest) this.flushedTo = this.host.position;
-      this.latest ??= new LatestBuffer(this.intervalMs, this.host.now());
-      this.latest.setInterval(this.intervalMs, this.host.now());
+      this.latest ??= new LatestBuffer(intervalMs, this.host.elapsed());
+      this.latest.setInterval(intervalMs, this.host.elapsed());
     }
     this.host.modeChanged(this);
   }
@@ -246,54 +259,21 @@ export class Session {
   /** The log began anew: nothing before this moment can be resumed from. */
   startOver(position: number): void {
     this.flushLatest();
-    for (const subscription of this.book.byId.values()) subscription.coveredFrom = position;
+    for (const subscription of this.book.byId.values()) subscription.beginAt(position);
     this.catchUp?.startOver(position);
     this.flushedTo = position;
     this.knownTo = 0;
     this.markedSeq = -1;
   }
 
-  /** Live queries are opened first, for they may be refused, and begin last, so that no result comes before the answer's replay. */
-  private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
-    const { queries } = this.host;
-    const isQuery = ({ type }: SubscriptionRequest) => type === 'query';
-    const events = requests.filter((request) => !isQuery(request));
-    const { all, fresh } = queries.open(this, requests.filter(isQuery));
-    try {
-      const answer = await this.addEvents(events, options);
-      queries.start(this, fresh);
-      return { ...answer, subscriptions: [...answer.subscriptions, ...all.map(({ info }) => info)] };
-    } catch (error) {
-      queries.close(this, fresh);
-      throw error;
-    }
-  }
-
-  private async addEvents(
-    requests: readonly SubscriptionRequest[],
-    options: SubscribeOptions,
-  ): Promise<SubscribeAnswer> {
-    const { all, fresh } = this.book.add(requests);
-    this.setMode(options);
-    const asked = [...new Set(all)];
-    const snapshotOf = asked.filter(
-      (one) =>
-        options.snapshot === true || requests.some(({ snapshot }, index) => snapshot === true && all[index] === one),
-    );
-    let recovery: Recovery = {};
-    if (options.since !== undefined || snapshotOf.length > 0) {
-      this.catchUp = new CatchUp(this, this.host, asked, options.since, snapshotOf, () => this.book.drop(fresh));
-      recovery = await this.catchUp.run();
-    }
-    return { subscriptions: asked.map((one) => one.describe()), cursor: this.cursor, ...recovery };
+  /** While it runs the session gets nothing live. */
+  follow(catchUp: CatchUp): Promise<Recovery> {
+    this.catchUp = catchUp;
+    return catchUp.run();
   }
 
   /** Called by the catch-up in the same turn in which it reaches the live position. */
   goLive(): void {
     this.catchUp = undefined;
-  }
-
-  private inOrder<T>(work: () => T | Promise<T>): Promise<T> {
-    return this.changes.run(this.host.limits.waitingChanges, work);
   }
 }

@@ -52,7 +52,7 @@ export class SlowConsumerLadder {
 
   private slowDown(session: Session, now: number): void {
     if (session.mode === 'all') {
-      session.setMode({ mode: 'latest' });
+      session.deliverBy('latest');
       session.link.sendMessage('slow_consumer', { mode: 'latest' });
       this.observer.slowConsumer('latest');
     }

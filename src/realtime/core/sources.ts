@@ -1,4 +1,5 @@
 import type { LogEvent } from '../../events/index.js';
+import type { ReplayFailure } from './catch-up.js';
 
 /** The gap-free stream of the log inside this process, as far as sessions need it. */
 export interface RecentEvents {
@@ -20,7 +21,7 @@ export interface StoredEvents {
 export interface RealtimeObserver {
   /** An event was handed to `connections` connections; 0: nobody of this process wanted it. */
   routed(event: LogEvent, connections: number): void;
-  replayed(outcome: 'recovered' | 'cursor_expired' | 'replay_limit' | 'failed', events: number): void;
+  replayed(outcome: 'recovered' | ReplayFailure | 'failed', events: number): void;
   slowConsumer(step: 'latest' | 'closed'): void;
   /** A row of the log could not be made into an event; it was left out. */
   failed(event: LogEvent, error: unknown): void;

@@ -1,5 +1,6 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { compileFilter, namesIn, narrowedTypes } from './filter.js';
+import type { KeptSubscription } from './kept-session.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import { assertMaySubscribe } from './subscription-rights.js';
@@ -49,6 +50,15 @@ export class SubscriptionBook {
     return { all, fresh: [...fresh.values()] };
   }
 
+  /** A subscription of another session of the client, under the name it had there. */
+  restore({ id, order, request }: KeptSubscription): Subscription {
+    assertMaySubscribe(this.session.identity.caller, request);
+    const made = this.make(request, { id, order });
+    this.asked = Math.max(this.asked, order);
+    this.enter(made);
+    return made;
+  }
+
   describe(): SubscriptionInfo[] {
     return [...this.byId.values()].map((subscription) => subscription.describe());
   }
@@ -62,7 +72,10 @@ export class SubscriptionBook {
   update(selector: SubscriptionSelector, filter: SubscriptionFilter): Subscription[] {
     const named = this.select(selector);
     if (named.length === 0) throw new DomainError('not_found', 'No subscription of this connection matches.');
-    const changed = named.map((old) => this.make(refiltered(old.request, filter), old));
+    const changed = named.map((old) => {
+      const made = this.make(refiltered(old.request, filter), old);
+      return Object.assign(made, { from: old.from, replay: old.replay });
+    });
     this.assertRoomFor([...[...this.byId.values()].filter((one) => !named.includes(one)), ...changed]);
     this.drop(named);
     const kept = changed.map((subscription) => {
@@ -103,7 +116,7 @@ export class SubscriptionBook {
     }
   }
 
-  private make(request: SubscriptionRequest, old?: Subscription): Subscription {
+  private make(request: SubscriptionRequest, old?: Pick<Subscription, 'id' | 'order'>): Subscription {
     const order = old?.order ?? ++this.asked;
     const id = old?.id ?? `s${order}`;
     return new Subscription(

@@ -1,5 +1,6 @@
 import type { EventType } from '../../events/index.js';
 import type { Filter } from './filter.js';
+import type { KeptReplay } from './kept-session.js';
 import type { Group } from './filter-index.js';
 import type { Session } from './session.js';
 
@@ -60,9 +61,14 @@ export class Subscription {
   readonly names: readonly string[];
   /** Events after this position are covered by it, live or by a replay that has been sent. */
   coveredFrom: number;
+  /** Events after this position are due to the client, whatever connection brings them. */
+  from: number;
+  /** The replay it last began with. */
+  replay: KeptReplay | undefined;
   group: Group | undefined;
   /** Its place in the group's list of members. */
   memberIndex = -1;
+  private madeText: string | undefined;
 
   constructor(
     readonly session: Session,
@@ -76,6 +82,19 @@ export class Subscription {
   ) {
     this.names = [request.channel ?? request.type];
     this.coveredFrom = coveredFrom;
+    this.from = coveredFrom;
+  }
+
+  /** Its request as JSON. */
+  get requestText(): string {
+    return (this.madeText ??= JSON.stringify(this.request));
+  }
+
+  /** Nothing before this position is due. */
+  beginAt(position: number): void {
+    this.coveredFrom = position;
+    this.from = position;
+    this.replay = undefined;
   }
 
   /** What answers show of it. */
