@@ -47,6 +47,6 @@ describe('resume', () => {
       { type: 'subscribe', channels: ['prices'], since: 'zzzz-00000000001' },
       'subscription_result',
     );
-    expect(answer).toMatchObject({ recovered: false, reason: 'cursor_expired' });
+    expect(answer).toMatchObject({ recovered: false, reason: 'epoch' });
   });
 });

@@ -10,7 +10,7 @@ import { Admission } from '../../src/realtime/transports/admission.js';
 import { SocketIoAdapter } from '../../src/realtime/transports/socketio/socketio.adapter.js';
 import { SocketIoGateway } from '../../src/realtime/transports/socketio/socketio.gateway.js';
 import { WriteBatches } from '../../src/realtime/transports/write-batches.js';
-import { AccessService, UsageLimits } from '../../src/access/index.js';
+import { AccessService, StrangerLimits, UsageLimits } from '../../src/access/index.js';
 import { faultsOf } from './asyncapi-validator.js';
 import { caller, MemoryLog, NOTHING_PUBLISHED } from './realtime-parts.js';
 
@@ -52,6 +52,7 @@ export async function startSocketIoServer(
     openConnection: async (_: Caller, id: string) => allowance.open.add(id).size <= allowance.connections,
     closeConnection: (_: Caller, id: string) => allowance.open.delete(id),
   };
+  const strangers = { connect: async () => true, enter: async () => ({ known: () => {}, leave: () => {} }) };
   const access = {
     authenticate: async ({ secret }: { secret?: string }) => {
       if (secret === undefined) throw new DomainError('missing_api_key', 'Give a key.');
@@ -65,6 +66,7 @@ export async function startSocketIoServer(
     providers: [
       { provide: RealtimeHub, useValue: hub },
       { provide: UsageLimits, useValue: limits },
+      { provide: StrangerLimits, useValue: strangers },
       { provide: AccessService, useValue: access },
       { provide: Settings, useValue: settings },
       WriteBatches,

@@ -86,7 +86,7 @@ export class Connections<T extends SlotHolder = Caller> {
   }
 
   /** The key of open connections has other rights or limits now. */
-  changeCaller(caller: Caller): void {
+  changeCaller(caller: T): void {
     for (const opened of this.byKey.get(caller.keyId)?.values() ?? []) opened.caller = caller;
   }
 

@@ -94,7 +94,8 @@ export class CatchUp {
   /** Sends what the asked subscriptions missed up to the registration. */
   private async recover(since: string): Promise<Recovery> {
     const from = await this.startOf(since);
-    if (parseCursor(since)?.epoch !== this.host.epoch) return { recovered: false, reason: 'epoch' };
+    if ((parseCursor(since)?.epoch ?? this.host.epoch) !== this.host.epoch)
+      return { recovered: false, reason: 'epoch' };
     if (from === undefined) return { recovered: false, reason: 'cursor_expired' };
     const end = this.registeredAt;
     if (from < end) {

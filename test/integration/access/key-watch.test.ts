@@ -8,12 +8,14 @@ let app: TestApp;
 let access: AccessService;
 let limits: UsageLimits;
 const ended: [string, string][] = [];
+const changed: Caller[] = [];
 
 beforeAll(async () => {
   app = await createTestApp();
   access = app.nest.get(AccessService);
   limits = app.nest.get(UsageLimits);
   app.nest.get(AccessEvents).onEnded((keyId, reason) => ended.push([keyId, reason]));
+  app.nest.get(AccessEvents).onChanged((_, caller) => changed.push(caller));
 });
 afterAll(() => app.close());
 
@@ -29,12 +31,26 @@ describe.concurrent('a key in use', () => {
   it.each([
     ['revoked', 'UPDATE api_keys SET revoked_at = now() WHERE id = $1'],
     ['expired', 'UPDATE api_keys SET expires_at = now() WHERE id = $1'],
-    ['changed', `UPDATE api_keys SET role = 'writer' WHERE id = $1`],
-    ['changed', `UPDATE api_keys SET limits = '{"messages": 1}' WHERE id = $1`],
   ])('that was %s by SQL is reported within 5 s', async (reason, change) => {
     const { keyId } = await connected(`sql ${change}`);
     await app.db.pool.query(change, [keyId]);
     expect(await told(keyId)).toBe(reason);
+  });
+
+  it.each([
+    ['role', `UPDATE api_keys SET role = 'writer' WHERE id = $1`, { role: 'writer' }],
+    ['limits', `UPDATE api_keys SET limits = '{"messages": 1}' WHERE id = $1`, { limits: { messages: 1 } }],
+  ])('that got another %s by SQL is reported within 5 s, once', async (_, change, expected) => {
+    const { keyId } = await connected(`sql ${change}`);
+    await app.db.pool.query(change, [keyId]);
+    const of = () => changed.filter((caller) => caller.keyId === keyId);
+    await waitFor(() => of().length > 0, { timeoutMs: 20_000 });
+    const { keyId: witness } = await connected(`witness of ${change}`);
+    await app.db.pool.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [witness]);
+    await told(witness);
+    expect(of()).toHaveLength(1);
+    expect(of()[0]).toMatchObject(expected);
+    expect(ended.filter(([id]) => id === keyId)).toEqual([]);
   });
 
   it('that was deleted counts as revoked', async () => {

@@ -139,7 +139,7 @@ it.each(cuts)('of one request the newest item of a key counts, the later of equa
 
 it('an item without a time is written whatever the clocks say, a millisecond after what is stored', async () => {
   const now = Date.now();
-  const at = (time: number) => ingest(openGate, { now: () => time });
+  const at = (time: number) => ingest(openGate, { now: () => time, elapsed: () => time });
   const write = (service: IngestService, value: number) =>
     service.ingest(PRICE_ITEMS, stream([[{ token: 'stepped', price: value }]]));
   await write(at(now), 1);

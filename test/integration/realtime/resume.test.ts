@@ -172,17 +172,17 @@ describe('resume', () => {
   });
 
   it.each([
-    ['of another epoch', 'e0-00000000001'],
-    ['that is no cursor', 'yesterday'],
-    ['older than the log keeps', formatCursor(EPOCH, 1)],
-    ['ahead of the log', formatCursor(EPOCH, 9_000)],
-  ])('answers cursor_expired for a cursor %s, and the subscription is live', async (_, since) => {
+    ['of another epoch', 'e0-00000000001', 'epoch'],
+    ['that is no cursor', 'yesterday', 'cursor_expired'],
+    ['older than the log keeps', formatCursor(EPOCH, 1), 'cursor_expired'],
+    ['ahead of the log', formatCursor(EPOCH, 9_000), 'cursor_expired'],
+  ])('says why it cannot go on from a cursor %s, and the subscription is live', async (_, since, reason) => {
     const { log, open } = startHub(0, 10);
     log.append({}, {}, {}, {}, {});
     log.firstSeq = 4;
     const { link, session } = open();
     const answer = await session.subscribe([{ type: 'tvl_changes', filter: {} }], { since });
-    expect(answer).toMatchObject({ recovered: false, reason: 'cursor_expired', replayed: 0 });
+    expect(answer).toMatchObject({ recovered: false, reason, replayed: 0 });
     expect(link.seqs).toEqual([]);
     log.append({});
     expect(link.seqs).toEqual([6]);
@@ -301,11 +301,11 @@ describe('resume', () => {
     log.append({});
     log.epoch = 'e2';
     log.append({});
-    expect(link.named('resync')).toEqual([{ cursor: formatCursor('e2', 1), reason: 'cursor_expired' }]);
+    expect(link.named('resync')).toEqual([{ cursor: formatCursor('e2', 1), reason: 'epoch' }]);
     expect(link.events.map(({ cursor }) => cursor)).toEqual([formatCursor('e1', 1), formatCursor('e2', 2)]);
     expect(hub.cursor).toBe(formatCursor('e2', 2));
     const again = await session.subscribe([{ type: 'price_changes', filter: {} }], { since: formatCursor('e1', 1) });
-    expect(again).toMatchObject({ recovered: false, reason: 'cursor_expired' });
+    expect(again).toMatchObject({ recovered: false, reason: 'epoch' });
   });
 
   it.each(['is read', 'waits for the client'])(
@@ -332,7 +332,7 @@ describe('resume', () => {
         since: formatCursor('e1', 0),
       });
       log.append({});
-      expect(answer).toMatchObject({ recovered: false, reason: 'cursor_expired', cursor: formatCursor('e2', 6) });
+      expect(answer).toMatchObject({ recovered: false, reason: 'epoch', cursor: formatCursor('e2', 6) });
       expect(link.named('resync')).toHaveLength(1);
       expect(link.seqs).toEqual([1, 2, 3, 4, 5, 6, 7]);
     },

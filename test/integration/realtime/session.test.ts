@@ -371,7 +371,10 @@ describe('connections', () => {
     log.append({});
     const { link, session } = open();
     expect(link.messages).toEqual([
-      { name: 'connected', body: { connectionId: session.id, cursor: hub.cursor, limits: caller().limits } },
+      {
+        name: 'connected',
+        body: { connectionId: session.id, cursor: hub.cursor, limits: caller().limits, expiresInMs: null },
+      },
     ]);
     log.append({}, {});
     pass(45_000);
@@ -441,7 +444,7 @@ describe('connections', () => {
     expect(link.closed?.reason).toBe('slow_consumer');
   });
 
-  it('end with their token or key, when it expires or is revoked, and after long silence without subscriptions', async () => {
+  it('end with their token or key, when it expires or is revoked, and never for being silent', async () => {
     const { hub, clock, open, pass } = start();
     const expiring = open(caller({ keyId: 'jwt:1', endsAt: clock.now + 5_000 }));
     const revoked = open(caller({ keyId: 'k2' }));
@@ -455,9 +458,47 @@ describe('connections', () => {
     expect(hub.endKey('k2', 'revoked', 'revoked')).toBe(1);
     expect(revoked.link.closed?.reason).toBe('revoked');
     pass(700_000);
-    expect(silent.link.closed?.reason).toBe('idle');
+    expect(silent.link.closed).toBeUndefined();
     expect(subscribed.link.closed).toBeUndefined();
     await expect(revoked.subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it('go on with other limits and a later end, and are greeted again', async () => {
+    const { hub, clock, open, pass } = start();
+    const { link, session } = open(caller({ keyId: 'jwt:1', endsAt: clock.now + 5_000 }));
+    expect(link.named('connected').at(-1)).toMatchObject({ expiresInMs: 5_000 });
+    session.changeCaller(caller({ keyId: 'jwt:1', tier: 'pro', endsAt: clock.now + 60_000 }));
+    expect(link.named('connected').at(-1)).toMatchObject({ connectionId: session.id, expiresInMs: 60_000 });
+    pass(59_000);
+    expect(link.closed).toBeUndefined();
+    hub.changeKey('jwt:1', caller({ keyId: 'jwt:1', transports: ['rest'] }));
+    expect(link.closed?.reason).toBe('forbidden');
+  });
+
+  it('lose the subscriptions that their key may no longer have, and hear which', async () => {
+    const { hub, log, open } = start();
+    const { link, session, subscribe } = open(caller({ role: 'admin' }));
+    await subscribe([{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'alerts', all: true }]);
+    hub.changeKey('key-1', caller({ role: 'reader', subscriptionTypes: ['tvl_changes'] }));
+    expect(session.list().map(({ type }) => type)).toEqual(['tvl_changes']);
+    const refused = link.named('error').map(({ code, subscriptionId }) => ({ code, subscriptionId }));
+    expect(refused).toEqual(['s2', 's3'].map((subscriptionId) => ({ code: 'forbidden', subscriptionId })));
+    log.append({ type: 'alert', owner: 'somebody else', data: {} }, {});
+    expect(link.seqs).toEqual([2]);
+  });
+
+  it.each([-3_600_000, 3_600_000])('get latest events although the clock was set %d ms further', async (step) => {
+    const clock = { now: 1_000_000, elapsed: 0 };
+    const { hub, log, open } = start({ now: () => clock.now, elapsed: () => clock.elapsed });
+    const { link, subscribe } = open();
+    await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 1_000 });
+    log.append({}, {});
+    clock.now += step;
+    hub.beat((clock.elapsed += 900));
+    expect(link.seqs).toEqual([]);
+    hub.beat((clock.elapsed += 200));
+    expect(link.seqs).toEqual([2]);
+    expect(link.closed).toBeUndefined();
   });
 
   it('can be told something together, by user, or by room', async () => {
