@@ -23,8 +23,9 @@ def connected(message):
 
 
 @client.on(event, namespace="/v1/realtime")
-def received(message):
+def received(message, cursor):
     global remaining
+    assert cursor == message["cursor"]
     say("event", message)
     remaining -= 1
     if remaining == 0:
