@@ -177,7 +177,7 @@ describe('access', () => {
     };
     for (let i = 0; i < 5; i++) await next(connectAs({}), 'connected');
     const error = await next<Error & { data: unknown }>(connectAs({}), 'connect_error');
-    expect(error.data).toMatchObject({ code: 'connection_limit', retryable: true });
+    expect(error.data).toMatchObject({ code: 'connection_limit', retryable: false });
     await next(connectAs({ since: 'x-00000000001' }), 'connected');
   });
 });

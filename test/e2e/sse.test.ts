@@ -1,5 +1,9 @@
 import { request as httpRequest } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EventSource } from 'eventsource';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DomainError, type ErrorCode } from '../../src/platform/errors/domain-error.js';
+import { Settings } from '../../src/platform/settings/settings.js';
+import { Admission } from '../../src/realtime/transports/admission.js';
 import { admin } from '../support/admin-call.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { StreamClient } from '../support/event-stream.js';
@@ -198,6 +202,12 @@ describe('what is wrong is said before the stream begins', () => {
     expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'forbidden' }]);
   });
 
+  it('what a subscription is refused for', async () => {
+    const query = encodeURIComponent(JSON.stringify({ dataset: 'nonsense' }));
+    const answer = await fetch(`${app.url}/v1/stream?query=${query}&apiKey=${key}`);
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'invalid_request' }]);
+  });
+
   it('a stream too many', async () => {
     const narrow = await app.key({ tier: 'free', userId: 'crowd' });
     const opened = await Promise.all(Array.from({ length: 5 }, () => StreamClient.ready(app.url, `apiKey=${narrow}`)));
@@ -218,6 +228,54 @@ describe('what is wrong is said before the stream begins', () => {
     const answer = await fetch(`${app.url}/v1/stream?apiKey=${key}`, { method: 'HEAD' });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toContain('text/event-stream');
+  });
+});
+
+describe('what will be over in a moment', () => {
+  const refuseOnce = (code: ErrorCode, retryAfterMs?: number) =>
+    vi.spyOn(app.nest.get(Admission), 'admit').mockRejectedValueOnce(new DomainError(code, 'Later.', { retryAfterMs }));
+
+  it.each([
+    ['unavailable', 1_000],
+    ['server_draining', undefined],
+    ['rate_limited', 60_000],
+    ['internal_error', undefined],
+  ] as const)('%s is said in a stream that ends, with the time to come back', async (code, retryAfterMs) => {
+    refuseOnce(code, retryAfterMs);
+    const answer = await fetch(`${app.url}/v1/stream?apiKey=${key}`);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect(answer.headers.get('connection')).toBe('close');
+    const [, retry, data = ''] = /^retry: (\d+)\n\nevent: error\ndata: (.*)\n\n$/.exec(await answer.text()) ?? [];
+    expect(JSON.parse(data)).toEqual({ code, message: 'Later.', retryable: true, retryAfterMs: Number(retry) });
+  });
+
+  it('is a plain 503 behind a proxy, which asks the next process', async () => {
+    refuseOnce('server_draining', 2_000);
+    const trust = vi.spyOn(app.nest.get(Settings), 'trustProxy', 'get').mockReturnValue(1);
+    const answer = await fetch(`${app.url}/v1/stream?apiKey=${key}`);
+    trust.mockRestore();
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
+    expect(await answer.json()).toMatchObject({ code: 'server_draining' });
+  });
+
+  it('brings clients back each at a time of its own', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => raw(`apiKey=${key}`, {}, (text) => text.includes('connected'))),
+    );
+    const times = new Set(answers.map(({ text }) => /^retry: (\d+)\n/.exec(text)?.[1]));
+    expect(times.size).toBeGreaterThan(15);
+    expect(Math.max(...[...times].map(Number)) - Math.min(...[...times].map(Number))).toBeGreaterThan(1_000);
+  });
+
+  it('does not keep an EventSource away, also not from its first try on; what is final does', async () => {
+    refuseOnce('unavailable');
+    const source = new EventSource(`${app.url}/v1/stream?apiKey=${key}`);
+    const ready = new Promise((resolve) => source.addEventListener('ready', resolve));
+    await ready;
+    source.close();
+    const refused = new EventSource(`${app.url}/v1/stream?apiKey=rta_wrong_key`);
+    await new Promise((resolve) => refused.addEventListener('error', resolve));
+    expect(refused.readyState).toBe(EventSource.CLOSED);
   });
 });
 

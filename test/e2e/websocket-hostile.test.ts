@@ -157,7 +157,7 @@ describe('who may come in', () => {
     const free = await app.key({ tier: 'free', userId: 'crowd' });
     const held = await Promise.all(Array.from({ length: 5 }, () => connect(free)));
     const client = use(new PlainClient(`${app.url}/ws?apiKey=${free}`));
-    expect(await client.next('error')).toMatchObject({ error: { code: 'connection_limit', retryable: true } });
+    expect(await client.next('error')).toMatchObject({ error: { code: 'connection_limit', retryable: false } });
     expect((await client.closed).code).toBe(4429);
     const resuming = use(
       new PlainClient(`${app.url}/ws?apiKey=${free}&since=${String(held[0]!.messages[0]!['cursor'])}`),

@@ -15,7 +15,7 @@ export const ERROR_CODES = {
   payload_too_large: { status: 413, title: 'The request body is too large', retryable: false },
   limit_exceeded: { status: 422, title: 'A limit was exceeded', retryable: false },
   rate_limited: { status: 429, title: 'Too many requests', retryable: true },
-  connection_limit: { status: 429, title: 'Too many connections', retryable: true },
+  connection_limit: { status: 429, title: 'Too many connections', retryable: false },
   server_draining: { status: 503, title: 'The server is draining', retryable: true },
   unavailable: { status: 503, title: 'Temporarily unavailable', retryable: true },
   internal_error: { status: 500, title: 'Internal error', retryable: true },
@@ -73,7 +73,7 @@ export class DomainError extends Error {
       message: this.message,
       retryable: this.retryable,
       ...(this.field === undefined ? {} : { field: this.field }),
-      ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
+      ...(this.retryAfterMs === undefined || !this.retryable ? {} : { retryAfterMs: this.retryAfterMs }),
     };
   }
 }

@@ -1,5 +1,6 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import type { DomainError } from './domain-error.js';
 import { problemOf, requestError } from './problem.js';
 
 /** Answers every failed request with problem+json, and logs what the client is not told. */
@@ -10,9 +11,11 @@ export class HttpErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     // Gateways answer through their own filter.
     if (host.getType() !== 'http') throw thrown;
-    const request = host.switchToHttp().getRequest<Request>();
-    const response = host.switchToHttp().getResponse<Response>();
-    const error = requestError(thrown);
+    const http = host.switchToHttp();
+    this.answer(requestError(thrown), http.getRequest<Request>(), http.getResponse<Response>());
+  }
+
+  protected answer(error: DomainError, request: Request, response: Response): void {
     if (error.status >= 500) this.logger.error({ code: error.code, err: error.cause ?? error }, 'request failed');
     if (response.headersSent) {
       // Half an answer is out: only a broken connection tells the client that the rest is missing.

@@ -13,6 +13,13 @@ export function invalid(field: string, detail: string): DomainError {
   });
 }
 
+interface InputOptions {
+  /** Where the object stands, with a dot at its end. */
+  readonly path?: string;
+  /** Names that one list may have. */
+  readonly maxNames?: number;
+}
+
 /**
  * Reads a hostile object field by field. Every reader gives the value, undefined when the field is absent, or throws
  * `invalid_request` that names the field. Fields nobody knows are refused: a misspelt filter must not mean "everything".
@@ -21,20 +28,21 @@ export class Input {
   private constructor(
     private readonly values: ReadonlyMap<string, unknown>,
     private readonly path: string,
+    private readonly maxNames: number,
   ) {}
 
-  static of(value: unknown, known: readonly string[], path = ''): Input {
+  static of(value: unknown, known: readonly string[], { path = '', maxNames = LIST_LIMIT }: InputOptions = {}): Input {
     const values = new Map(entriesOf(value, path));
     for (const name of values.keys()) {
       if (!known.includes(name))
         throw invalid(path + name.slice(0, 64), `is not known here; known: ${known.join(', ')}`);
     }
-    return new Input(values, path);
+    return new Input(values, path, maxNames);
   }
 
   /** The named fields of an object that may have any number of others: these are not looked at. */
   static partOf(value: unknown, names: readonly string[]): Input {
-    return new Input(new Map(entriesOf(value, '').filter(([name]) => names.includes(name))), '');
+    return new Input(new Map(entriesOf(value, '').filter(([name]) => names.includes(name))), '', LIST_LIMIT);
   }
 
   has(name: string): boolean {
@@ -82,8 +90,8 @@ export class Input {
   names(name: string): readonly string[] | undefined {
     const value = this.values.get(name);
     if (value === undefined) return undefined;
-    if (!Array.isArray(value) || value.length === 0 || value.length > LIST_LIMIT) {
-      throw this.fault(name, `must be a list of 1 to ${LIST_LIMIT} names`);
+    if (!Array.isArray(value) || value.length === 0 || value.length > this.maxNames) {
+      throw this.fault(name, `must be a list of 1 to ${this.maxNames} names`);
     }
     return value.map((entry: unknown, index) => {
       if (typeof entry === 'string' && isText(entry, NAME_LIMIT)) return entry;
@@ -93,7 +101,9 @@ export class Input {
 
   object(name: string, known: readonly string[]): Input | undefined {
     const value = this.values.get(name);
-    return value === undefined ? undefined : Input.of(value, known, `${this.path}${name}.`);
+    return value === undefined
+      ? undefined
+      : Input.of(value, known, { path: `${this.path}${name}.`, maxNames: this.maxNames });
   }
 
   fault(name: string, detail: string): DomainError {

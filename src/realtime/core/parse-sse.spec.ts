@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseStreamQuery } from './parse-sse.js';
+import { parseStreamBody, parseStreamQuery } from './parse-sse.js';
 
 const parse = (query: string, lastEventId?: string) => parseStreamQuery(new URLSearchParams(query), lastEventId);
 const channels = (query: string) => parse(query).requests.map(({ channel }) => channel);
@@ -26,6 +26,15 @@ describe('parseStreamQuery', () => {
     expect(parse(`since=${since}`, 'ab-00000000002').options).toEqual({ since: 'ab-00000000002' });
     expect(parse('', 'rubbish').options).toEqual({ since: 'rubbish' });
     expect(parse('', '').options).toEqual({});
+  });
+
+  it.each(['lastEventId', 'last_event_id'])('reads %s like the header, which wins over it', (name) => {
+    const [old, since] = ['ab-00000000001', 'ab-00000000002'];
+    expect(parse(`since=${old}&${name}=${since}`).options).toEqual({ since });
+    expect(parse(`${name}=${old}`, since).options).toEqual({ since });
+    expect(parse(`${name}=${old}`, '').options).toEqual({ since: old });
+    expect(parse(`${name}=`).options).toEqual({});
+    expect(parse(`${name}=${old}&${name}=${since}`).options).toEqual({ since });
   });
 
   it('takes the wish of an admin for the rows of every owner', () => {
@@ -66,4 +75,40 @@ describe('parseStreamQuery', () => {
     const query = Array.from({ length: 200_000 }, (_, n) => `x${n.toString(36)}`).join('&');
     expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'x0' }));
   });
+});
+
+describe('parseStreamBody', () => {
+  const parseBody = (body: unknown, query = '') => parseStreamBody(body, new URLSearchParams(query), undefined);
+
+  it('means what the same names mean in an address', () => {
+    const query = 'channels=events:tvl&protocols=Aave-V3,curve&threshold=0.05&snapshot=true&since=ab-00000000001';
+    const body = {
+      channels: ['events:tvl'],
+      protocols: ['Aave-V3', 'curve'],
+      threshold: 0.05,
+      snapshot: true,
+      since: 'ab-00000000001',
+    };
+    expect(parseBody(body)).toEqual(parse(query));
+    expect(parseBody({})).toEqual(parse(''));
+    expect(parseBody({ query: { dataset: 'tvl' } })).toEqual(parse('query={"dataset":"tvl"}'));
+  });
+
+  it('takes lists that no address has room for', () => {
+    const tokens = Array.from({ length: 10_000 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`);
+    expect(parseBody({ tokens }).requests[0]?.filter.tokens).toHaveLength(10_000);
+    expect(() => parseBody({ tokens: [...tokens, 'bitcoin'] })).toThrow('tokens must be a list of 1 to 10000 names');
+  });
+
+  it('leaves the key and the position to the address, and nothing else', () => {
+    expect(parseBody({ since: 'ab-00000000001' }, 'apiKey=rta_x&lastEventId=ab-00000000002').options).toEqual({
+      since: 'ab-00000000002',
+    });
+    expect(() => parseBody({}, 'channels=events:tvl')).toThrow('channels belongs into the body');
+  });
+
+  it.each([null, [], 'text', 7, { nonsense: 1 }, { tokens: 'bitcoin' }, { threshold: '1' }, { snapshot: 'true' }])(
+    'refuses %j',
+    (body) => expect(() => parseBody(body)).toThrow(expect.objectContaining({ code: 'invalid_request' })),
+  );
 });

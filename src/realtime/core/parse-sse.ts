@@ -27,17 +27,38 @@ const BESIDE_QUERY = [
 const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
+/** Who asks is not part of what is asked. */
+const KEY = 'apiKey';
+/** Names under which libraries that cannot send the header write it into the address. */
+const LAST_EVENT_ID = ['lastEventId', 'last_event_id'];
+
+/** Names in one list of a body; an address has room for fewer. */
+const MAX_BODY_NAMES = 10_000;
+
 /**
- * The query of an event stream as subscriptions. `lastEventId` is the browser's own memory of its position and wins over
- * `since`, which stays in the address of a reconnecting EventSource for ever. Anything may stand in it, so what is no
- * cursor is answered like an expired one instead of refusing a client that could not do better.
+ * The query of an event stream as subscriptions. `lastEventId`, that of the header, is the browser's own memory of its
+ * position and wins over `since`, which stays in the address of a reconnecting EventSource for ever. Anything may stand in
+ * it, so what is no cursor is answered like an expired one instead of refusing a client that could not do better.
  */
 export function parseStreamQuery(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   try {
-    return streamRequest(query, lastEventId);
+    return streamRequest(Input.of(valuesOf(query), KNOWN), positionOf(query, lastEventId));
   } catch (error) {
     throw error instanceof DomainError ? ofParameter(error) : error;
   }
+}
+
+/** The same with what is asked as a JSON body; the address then holds the key and the position, if anything. */
+export function parseStreamBody(body: unknown, query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
+  const [beside] = Object.keys(valuesOf(query));
+  if (beside !== undefined) throw ofParameter(invalid(beside.slice(0, 64), 'belongs into the body'));
+  return streamRequest(Input.of(body, KNOWN, { maxNames: MAX_BODY_NAMES }), positionOf(query, lastEventId));
+}
+
+/** The header, else the newest that was written into the address. */
+function positionOf(query: URLSearchParams, header: string | undefined): string | undefined {
+  const given = [...LAST_EVENT_ID.flatMap((name) => query.getAll(name)), header ?? ''];
+  return given.findLast((text) => text !== '');
 }
 
 /** The same fault, with the parameter's name where a body would have a pointer. */
@@ -46,15 +67,14 @@ function ofParameter({ code, message, field, errors }: DomainError): DomainError
   return new DomainError(code, message, { field, errors: faults });
 }
 
-function streamRequest(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
-  const input = Input.of(valuesOf(query), KNOWN);
+function streamRequest(input: Input, lastEventId: string | undefined): StreamRequest {
   if (input.has('query')) return { requests: [queryRequest(input, BESIDE_QUERY)], options: {} };
   const filter = readFilter(input, FILTER_NAMES);
   const options = readOptions(input);
   const channels = [...new Set(input.names('channels') ?? channelsFor(filter))];
   return {
     requests: channels.map((channel, index) => withOwners(requestOf(channel, index, filter), input.flag('all'))),
-    options: lastEventId === undefined || lastEventId === '' ? options : { ...options, since: lastEventId },
+    options: lastEventId === undefined ? options : { ...options, since: lastEventId },
   };
 }
 
@@ -75,7 +95,7 @@ function requestOf(channel: string, index: number, filter: SubscriptionFilter): 
 function valuesOf(query: URLSearchParams): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, given] of textsOf(query)) {
-    if (name === 'apiKey') continue; // who asks is not part of what is asked
+    if (name === KEY || LAST_EVENT_ID.includes(name)) continue;
     values[name] = LISTS.includes(name) ? given.flatMap((text) => text.split(',')) : single(name, given);
   }
   return values;

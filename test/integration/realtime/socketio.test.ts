@@ -66,7 +66,7 @@ describe('connecting', () => {
     const first = server.connect();
     await next(first, 'connected');
     const error = await next<Error & { data: unknown }>(server.connect({ reconnection: false }), 'connect_error');
-    expect(error.data).toMatchObject({ code: 'connection_limit', retryable: true, retryAfterMs: expect.any(Number) });
+    expect(error.data).toEqual({ code: 'connection_limit', retryable: false, message: expect.any(String) });
     first.disconnect();
     await waitFor(() => server.hub.sessions.size === 0);
     server.allowance.open.clear();

@@ -7,6 +7,7 @@ import type { MessageFormat, SharedMessage } from '../../core/shared-message.js'
 import type { FrameRun } from '../frame-run.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';
+import { beginStream } from './stream-head.js';
 
 /** How long a closed stream may take to be read to its end, ms. */
 const GOODBYE_MS = 10_000;
@@ -20,12 +21,23 @@ const BLOCK: FrameFormat = { build: (event) => Buffer.from(sseBlock(event)) };
 export class SseLink extends BatchedWriter implements ClientLink {
   readonly transport = 'sse';
   private ready = false;
+  /** What was said before the stream began. */
+  private held: (string | Buffer)[] | undefined = [];
 
   constructor(
     private readonly response: ServerResponse,
     batches: WriteBatches,
   ) {
     super(batches);
+  }
+
+  /** The stream begins; what was said before follows. Nothing is sent before that, so that the request can still be refused. */
+  begin(): void {
+    const { held = [] } = this;
+    this.held = undefined;
+    if (!this.isOpen) return;
+    beginStream(this.response);
+    for (const part of held) this.put(part);
   }
 
   sendEvent(event: EncodedEvent, _channels: readonly string[], merged?: number): void {
@@ -42,7 +54,7 @@ export class SseLink extends BatchedWriter implements ClientLink {
     if (!this.isOpen) return;
     if (name === 'ready') this.ready = true;
     this.flush();
-    this.response.write(name === 'heartbeat' && !this.ready ? ': replaying\n\n' : sseMessage(name, body));
+    this.put(name === 'heartbeat' && !this.ready ? ': replaying\n\n' : sseMessage(name, body));
   }
 
   sendShared(message: SharedMessage): void {
@@ -54,7 +66,7 @@ export class SseLink extends BatchedWriter implements ClientLink {
   }
 
   protected write(run: FrameRun): void {
-    if (this.isOpen) this.response.write(run.buffer);
+    if (this.isOpen) this.put(run.buffer);
   }
 
   close(reason: CloseReason, cursor: string, message?: string): void {
@@ -72,12 +84,18 @@ export class SseLink extends BatchedWriter implements ClientLink {
 
   private end(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.isOpen) return;
+    if (this.held) this.begin();
     this.flush();
-    this.response.write(sseMessage(name, body));
+    this.put(sseMessage(name, body));
     this.response.end();
     // To whoever reads nothing the end never comes.
     const cut = setTimeout(() => this.response.destroy(), GOODBYE_MS).unref();
     this.response.once('close', () => clearTimeout(cut));
+  }
+
+  private put(part: string | Buffer): void {
+    if (this.held) this.held.push(part);
+    else this.response.write(part);
   }
 
   private get isOpen(): boolean {

@@ -1,10 +1,12 @@
-import { Controller, Get, Head, Req, Res } from '@nestjs/common';
+import { Controller, Get, Head, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Public } from '../../../access/index.js';
+import { StreamRefusalFilter } from './stream-refusal.filter.js';
 import { StreamService } from './stream.service.js';
 
 @ApiTags('realtime')
+@UseFilters(StreamRefusalFilter)
 @Controller('v1/stream')
 export class StreamController {
   constructor(private readonly streams: StreamService) {}
@@ -48,6 +50,11 @@ export class StreamController {
   @ApiQuery({ name: 'minValue', required: false, type: Number, description: 'US dollars.' })
   @ApiQuery({ name: 'maxValue', required: false, type: Number, description: 'US dollars.' })
   @ApiQuery({ name: 'since', required: false, description: 'Cursor to continue after; Last-Event-ID wins over it.' })
+  @ApiQuery({
+    name: 'lastEventId',
+    required: false,
+    description: 'As the header Last-Event-ID, for libraries that cannot send it; `last_event_id` too.',
+  })
   @ApiQuery({
     name: 'snapshot',
     required: false,

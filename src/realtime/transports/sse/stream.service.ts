@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { asDomainError } from '../../../platform/errors/domain-error.js';
@@ -7,20 +8,12 @@ import { clientAddress } from '../../../platform/http/client-address.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
-import type { Session } from '../../core/session.js';
+import type { Session, SubscribeAnswer } from '../../core/session.js';
 import { assertMaySubscribe } from '../../core/subscription-rights.js';
 import { Admission } from '../admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
 import { WriteBatches } from '../write-batches.js';
 import { SseLink } from './sse-link.js';
-
-/** How long a browser waits before it connects again, ms. */
-const RETRY_MS = 3_000;
-const HEADERS = {
-  'Content-Type': 'text/event-stream; charset=utf-8',
-  'Cache-Control': 'no-store, no-transform',
-  'X-Accel-Buffering': 'no',
-};
 
 /** Event streams over HTTP: what is wrong is said before the stream begins, as for every other request. */
 @Injectable()
@@ -40,7 +33,10 @@ export class StreamService implements BeforeApplicationShutdown {
     for (const link of this.open) link.close('server_draining', '');
   }
 
-  /** Answers the request with a stream that lasts until either side ends it; resolves when it has begun. */
+  /**
+   * Answers the request with a stream that lasts until either side ends it; resolves when it has begun. Rejects with what
+   * is wrong with the request, or cannot be served now, while nothing of an answer has been sent.
+   */
   async stream(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = queryOf(request.url);
     const wanted = parseStreamQuery(query, headerOf(request, 'last-event-id'));
@@ -54,12 +50,15 @@ export class StreamService implements BeforeApplicationShutdown {
     response.once('close', leave);
     for (const one of wanted.requests) assertMaySubscribe(caller, one);
     const userAgent = userAgentOf(request);
-    this.begin(response, { caller, connectionId, address, userAgent, region: this.settings.region }, wanted);
+    await this.begin(response, { caller, connectionId, address, userAgent, region: this.settings.region }, wanted);
   }
 
-  private begin(response: ServerResponse, identity: StreamIdentity, wanted: StreamRequest): void {
-    response.writeHead(200, HEADERS);
-    response.write(`retry: ${RETRY_MS}\n\n`);
+  /** What the first subscription is refused for is known within the turn: until then nothing is sent. */
+  private async begin(
+    response: ServerResponse,
+    identity: StreamIdentity,
+    { requests, options }: StreamRequest,
+  ): Promise<void> {
     const link = new SseLink(response, this.batches);
     const session = this.hub.open(link, identity);
     this.open.add(link);
@@ -67,12 +66,19 @@ export class StreamService implements BeforeApplicationShutdown {
       this.open.delete(link);
       session.end();
     });
-    void this.follow(session, link, wanted);
+    const subscribed = session.subscribe(requests, options);
+    const refusal = await Promise.race([refusalOf(subscribed), nextTurn()]);
+    if (refusal !== undefined && !response.headersSent) {
+      session.end();
+      throw refusal;
+    }
+    link.begin();
+    void this.follow(session, link, subscribed);
   }
 
-  private async follow(session: Session, link: SseLink, { requests, options }: StreamRequest): Promise<void> {
+  private async follow(session: Session, link: SseLink, subscribed: Promise<SubscribeAnswer>): Promise<void> {
     try {
-      const { cursor, recovered, reason, replayed, snapshot } = await session.subscribe(requests, options);
+      const { cursor, recovered, reason, replayed, snapshot } = await subscribed;
       link.sendMessage('ready', { cursor, recovered, reason, replayed, snapshot });
     } catch (caught) {
       const error = asDomainError(caught);
@@ -82,6 +88,13 @@ export class StreamService implements BeforeApplicationShutdown {
       link.fail(error);
     }
   }
+}
+
+async function refusalOf(subscribed: Promise<unknown>): Promise<unknown> {
+  return subscribed.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 }
 
 interface StreamIdentity {

@@ -1,0 +1,32 @@
+import type { ServerResponse } from 'node:http';
+import { sseMessage } from '../../core/dialects/sse.js';
+import type { DomainError } from '../../../platform/errors/domain-error.js';
+
+/** Bounds of the time after which a browser connects again, ms. Each is given its own, so that a crowd comes back spread. */
+const RETRY_MS = { min: 1_000, max: 5_000 } as const;
+/** The same for those who were too many: they come back more slowly. */
+const CROWDED_RETRY_MS = { min: 3_000, max: 12_000 } as const;
+
+const HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store, no-transform',
+  'X-Accel-Buffering': 'no',
+};
+
+/** Begins an event stream. */
+export function beginStream(response: ServerResponse): void {
+  response.writeHead(200, HEADERS);
+  response.write(`retry: ${spread(RETRY_MS)}\n\n`);
+}
+
+/** An event stream that says why there is none, and when the client comes back; it does that by itself. */
+export function refuseForNow(response: ServerResponse, error: DomainError): void {
+  const retryAfterMs = spread(error.code === 'rate_limited' ? CROWDED_RETRY_MS : RETRY_MS);
+  // The next try may be led to another process.
+  response.writeHead(200, { ...HEADERS, Connection: 'close' });
+  response.end(`retry: ${retryAfterMs}\n\n${sseMessage('error', { ...error.toSocket(), retryAfterMs })}`);
+}
+
+function spread({ min, max }: { min: number; max: number }): number {
+  return Math.round(min + Math.random() * (max - min));
+}
