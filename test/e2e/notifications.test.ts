@@ -206,7 +206,7 @@ describe('templates', () => {
     const preview = await templates.preview('tester', { template: 'mine', data: { name: '<i>A & B</i>' } });
     expect(preview).toEqual({
       subject: '<i>A & B</i>!',
-      text: '$29,412,000,000',
+      text: '$29.41 B',
       html: '<b>&lt;i&gt;A &amp; B&lt;/i&gt;</b>',
     });
     const id = await fixture.send('webhook', target, { template: 'mine', format: 'slack' });

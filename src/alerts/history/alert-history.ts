@@ -12,7 +12,7 @@ interface TransitionRow {
   reason: string;
   at: Date;
   evaluated_at: Date;
-  alert: AlertMessage;
+  alert: Omit<AlertMessage, 'state'> & { state: AlertView['state'] };
   outcome: Outcome;
 }
 

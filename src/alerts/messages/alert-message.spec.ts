@@ -52,26 +52,26 @@ const sentences = (watching: Rule, values: readonly number[]): string[] =>
 describe('an alert says', () => {
   it('that a value is past its threshold only where it is', () => {
     expect(sentences(rule({ conditions: [above], throttleMinutes: 5 }), [110, 90, 111, 91])).toEqual([
-      'R: Price of bitcoin is $110.00, above $100.00',
-      'R: once more since the last message; now Price of bitcoin is $91.00',
+      'R: Price of bitcoin is $110, above $100',
+      'R: once more since the last message; now Price of bitcoin is $91',
     ]);
   });
 
   it('the opposite of a condition under "not"', () => {
     const not = { where: { not: above } };
-    expect(sentences(rule(not), [90])).toEqual(['R: Price of bitcoin is $90.00, at or below $100.00']);
+    expect(sentences(rule(not), [90])).toEqual(['R: Price of bitcoin is $90, at or below $100']);
     const [alert] = told(rule(not), [price(90, 0)]);
     expect(alert?.explanation).toMatchObject({ conditions: [{ ...above, negated: true, value: 90, holds: true }] });
     const [twice] = told(rule({ where: { not: { not: above } } }), [price(110, 0)]);
-    expect(twice?.message).toBe('R: Price of bitcoin is $110.00, above $100.00');
+    expect(twice?.message).toBe('R: Price of bitcoin is $110, above $100');
     expect(JSON.stringify(twice?.explanation)).not.toContain('negated');
   });
 
   it('that a value passed the one that was waited for', () => {
     const at = { ...above, operator: 'eq' } as const;
     expect(sentences(rule({ conditions: [at] }), [90, 110, 100])).toEqual([
-      'R: Price of bitcoin is $110.00, past $100.00',
-      'R: Price of bitcoin is $100.00, at $100.00',
+      'R: Price of bitcoin is $110, past $100',
+      'R: Price of bitcoin is $100, at $100',
     ]);
   });
 
@@ -79,7 +79,7 @@ describe('an alert says', () => {
     const { token: _, ...every } = above;
     const rows = [price(110, 0), price(120, 1, 'ether')];
     expect(told(rule({ conditions: [every], throttleMinutes: 5 }), rows).map(({ message }) => message)).toEqual([
-      'R: Price of bitcoin is $110.00, above $100.00',
+      'R: Price of bitcoin is $110, above $100',
       'R: once more since the last message',
     ]);
   });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AlertMessage } from '../../notifications/index.js';
 import type { LeafReading, Rule, Transition, TransitionReason, Where } from '../core/index.js';
-import { sentenceOf, type ToldCondition } from './sentence.js';
+import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
 
 /** What of a rule its messages need; the conditions are those of the transition's version. */
 export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
@@ -16,14 +16,19 @@ const STATES: Readonly<Record<TransitionReason, AlertMessage['state']>> = {
 
 /** All conditions of a rule in the order in which readings number them: `conditions`, then `where` as it is read. */
 export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): ToldCondition[] {
-  return [...conditions, ...(where ? treeLeaves(where, false) : [])];
+  return [...conditions, ...(where ? treeLeaves(where, {}) : [])];
 }
 
-function treeLeaves(tree: Where, negated: boolean): ToldCondition[] {
-  if ('and' in tree) return tree.and.flatMap((part) => treeLeaves(part, negated));
-  if ('or' in tree) return tree.or.flatMap((part) => treeLeaves(part, negated));
-  if ('not' in tree) return treeLeaves(tree.not, !negated);
-  return [negated ? { ...tree, negated } : tree];
+function treeLeaves(tree: Where, place: Pick<ToldCondition, 'negated' | 'optional'>): ToldCondition[] {
+  // One of several is enough; of several that are negated together, too.
+  const choice = { ...place, optional: true };
+  if ('and' in tree) return tree.and.flatMap((part) => treeLeaves(part, place.negated ? choice : place));
+  if ('or' in tree) return tree.or.flatMap((part) => treeLeaves(part, place.negated ? place : choice));
+  if ('not' in tree) {
+    const { negated = false, ...rest } = place;
+    return treeLeaves(tree.not, negated ? rest : { ...place, negated: true });
+  }
+  return [{ ...tree, ...place }];
 }
 
 /** The alert as sockets, channels, templates and the history tell it. */
@@ -39,7 +44,15 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
     name: rule.name,
     state,
     type: condition === undefined || condition.metric === 'event' ? 'event' : condition.operator,
-    message: sentenceOf({ rule: rule.name, state, condition, reading, suppressed: transition.suppressed }),
+    message: sentenceOf({
+      rule: rule.name,
+      state,
+      conditions: leaves,
+      readings: transition.readings,
+      suppressed: transition.suppressed,
+      heldMs: transition.since === null ? null : transition.at - transition.since,
+    }),
+    at: time(transition.at),
     priority: rule.priority,
     ...(protocol === null ? {} : { protocol }),
     ...(chain === null ? {} : { chain }),
@@ -47,7 +60,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
     metric: condition?.metric ?? 'event',
     value: reading?.value ?? null,
     threshold: condition === undefined || condition.metric === 'event' ? null : condition.threshold,
-    explanation: explanationOf(transition, leaves),
+    explanation: explanationOf(transition, leaves, state),
   };
 }
 
@@ -57,7 +70,7 @@ function decisive(readings: readonly LeafReading[], state: AlertMessage['state']
   return readings.find((reading) => reading.holds === wanted && reading.value !== null) ?? readings[0];
 }
 
-function explanationOf(transition: Transition, leaves: readonly ToldCondition[]): object {
+function explanationOf(transition: Transition, leaves: readonly ToldCondition[], state: AlertMessage['state']): object {
   const { ruleVersion, reason, from, to, instanceKey, seq, suppressed, since, at, readings } = transition;
   return {
     ruleVersion,
@@ -67,19 +80,26 @@ function explanationOf(transition: Transition, leaves: readonly ToldCondition[])
     ...(instanceKey === '' ? {} : { instance: instanceKey }),
     sequence: seq,
     suppressed,
-    since: time(since),
+    since: since === null ? null : time(since),
     at: time(at),
-    conditions: readings.map(({ condition, observedAt, referenceAt, ...reading }) => ({
-      condition,
-      ...leaves[condition],
-      ...reading,
-      referenceAt: time(referenceAt),
-      observedAt: time(observedAt),
-    })),
+    conditions: readings.map((reading) => toldReading(reading, leaves[reading.condition], state)),
   };
 }
 
-const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+function toldReading(reading: LeafReading, leaf: ToldCondition | undefined, state: AlertMessage['state']): object {
+  const { condition, observedAt, referenceAt, ...values } = reading;
+  const { optional: _, ...told } = leaf ?? {};
+  return {
+    condition,
+    ...told,
+    ...values,
+    referenceAt: referenceAt === null ? null : time(referenceAt),
+    observedAt: observedAt === null ? null : time(observedAt),
+    ...(leaf === undefined ? {} : { text: factOf(leaf, reading, state) }),
+  };
+}
+
+const time = (at: number): string => new Date(at).toISOString();
 
 /** The same transition has the same id, however often it is written: a UUID of its rule, instance and number. */
 export function transitionId({ ruleId, instanceKey, seq }: Pick<Transition, 'ruleId' | 'instanceKey' | 'seq'>): string {

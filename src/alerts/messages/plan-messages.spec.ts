@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_PREFERENCES } from '../../notifications/index.js';
-import type { Transition } from '../core/index.js';
+import type { Condition, LeafReading, Mode, Transition } from '../core/index.js';
 import { alertMessage } from './alert-message.js';
 import { FlapCounter } from './flapping.js';
 import { planMessages } from './plan-messages.js';
@@ -24,7 +24,14 @@ const transition: Transition = {
 
 /** When the message of the alert stops to be wanted, if it is found so many hours late. */
 function expiry(hoursLate: number): number | undefined {
-  const rule = { ruleId: 'rule', userId: 'ann', priority: 'normal', name: 'R', conditions: [] } as const;
+  const rule = {
+    ruleId: 'rule',
+    userId: 'ann',
+    priority: 'normal',
+    name: 'R',
+    mode: 'while_true',
+    conditions: [],
+  } as const;
   const alert = alertMessage(rule, transition);
   const actions = [{ type: 'email', target: 'ann@example.com' }] as const;
   const told = { transition, rule: { ...rule, actions }, alert };
@@ -35,5 +42,53 @@ function expiry(hoursLate: number): number | undefined {
 describe('the message of an alert', () => {
   it('is wanted for a day from what it tells of, however late that was found', () => {
     expect([0, 5, 25].map(expiry)).toEqual([AT + 24 * HOUR, AT + 24 * HOUR, AT + 24 * HOUR]);
+  });
+
+  const reading: LeafReading = {
+    condition: 0,
+    holds: true,
+    protocol: null,
+    chain: null,
+    token: 'x',
+    value: 1,
+    current: 1,
+    previous: null,
+    reference: null,
+    referenceAt: null,
+    observedAt: null,
+  };
+
+  /** How many messages of three alerts of the rule, one after the other, are left where newer ones replace older ones. */
+  function left(condition: Condition, mode: Mode = 'while_true', instance = 'token=x', readings = [reading]): number {
+    const rule = {
+      ruleId: 'rule',
+      userId: 'ann',
+      priority: 'normal',
+      name: 'R',
+      mode,
+      conditions: [condition],
+    } as const;
+    const actions = [{ type: 'email', target: 'ann@example.com' }] as const;
+    const keys = [1, 2, 3].flatMap((seq) => {
+      const next = { ...transition, instanceKey: instance, seq, readings };
+      const told = { transition: next, rule: { ...rule, actions }, alert: alertMessage(rule, next) };
+      return planMessages(told, DEFAULT_PREFERENCES, new FlapCounter(), AT).deliveries.map((each) => each.collapseKey);
+    });
+    return new Set(keys).size;
+  }
+
+  const level = { metric: 'price', operator: 'gt', threshold: 1 } as const;
+
+  it('gives way to the next one only where it tells the level of one subject', () => {
+    expect(left(level)).toBe(1);
+    expect(left({ ...level, token: 'x' }, 'while_true', '')).toBe(1);
+    expect(left({ metric: 'event', eventType: 'liquidation' })).toBe(3);
+    expect(left({ ...level, operator: 'change_pct' })).toBe(3);
+    expect(left({ ...level, metric: 'change_24h' })).toBe(3);
+    expect(left({ ...level, operator: 'eq' })).toBe(3);
+    expect(left(level, 'crossing')).toBe(3);
+    expect(left(level, 'once')).toBe(3);
+    // A summary of several subjects.
+    expect(left(level, 'while_true', '', [])).toBe(3);
   });
 });

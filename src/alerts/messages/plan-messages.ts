@@ -5,7 +5,8 @@ import {
   type NewDelivery,
   type UserPreferences,
 } from '../../notifications/index.js';
-import type { Rule, RuleAction, Transition } from '../core/index.js';
+import type { Condition, Rule, RuleAction, Transition } from '../core/index.js';
+import { leavesOf } from './alert-message.js';
 import { FLAP_NOTICE, FlapCounter } from './flapping.js';
 
 /** A message that nobody has wanted for this long is not sent any more; milliseconds. */
@@ -14,7 +15,10 @@ export const WANTED_FOR_MS = 86_400_000;
 /** A transition with the rule as it is now and the message about it. */
 export interface ToldTransition {
   readonly transition: Transition;
-  readonly rule: Pick<Rule, 'ruleId' | 'userId' | 'actions' | 'priority' | 'snoozedUntil'>;
+  readonly rule: Pick<
+    Rule,
+    'ruleId' | 'userId' | 'actions' | 'priority' | 'snoozedUntil' | 'mode' | 'conditions' | 'where'
+  >;
   readonly alert: AlertMessage;
 }
 
@@ -39,6 +43,7 @@ const TYPES: Readonly<Record<AlertMessage['state'], MessageType>> = {
   fired: 'alert.fired',
   resolved: 'alert.resolved',
   summary: 'alert.summary',
+  test: 'test',
 };
 
 /**
@@ -61,15 +66,28 @@ export function planMessages(
     expiresAt: new Date(transition.at + WANTED_FOR_MS),
     type: TYPES[alert.state],
     data: told,
-    collapseKey: flapKey(transition),
+    collapseKey: tellsLevel(rule, transition) ? flapKey(transition) : alert.alertId,
     transitionId: alert.alertId,
   }));
   return { deliveries, outcome: { messages: deliveries.length }, alert: told };
 }
 
+/**
+ * Whether a transition tells how high one subject stands, so that its next one makes it needless. Events, moves and
+ * crossings happened, whatever came afterwards, and so did what a summary tells of several subjects.
+ */
+function tellsLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { readings }: Transition): boolean {
+  return rule.mode === 'while_true' && readings.length > 0 && leavesOf(rule).every(isLevel);
+}
+
+function isLevel(condition: Condition): boolean {
+  if (condition.metric === 'event' || condition.metric.startsWith('change_')) return false;
+  return condition.operator !== 'change_pct' && condition.operator !== 'eq';
+}
+
 /** The part of a delivery that rule, action and preferences decide. */
 export function addressed(
-  rule: ToldTransition['rule'],
+  rule: Pick<Rule, 'userId' | 'priority'>,
   { type: channel, target, template, format }: RuleAction,
   now: number,
   preferences: UserPreferences,
@@ -86,7 +104,7 @@ export function addressed(
   };
 }
 
-/** What flaps, and what a newer message replaces: one instance of one rule. */
+/** What flaps, and whose newer level replaces its older one: one instance of one rule. */
 export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'instanceKey'>): string {
   return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
 }

@@ -16,39 +16,90 @@ const nothing: LeafReading = {
   referenceAt: null,
   observedAt: null,
 };
-const summary = { rule: 'r', state: 'summary', suppressed: 17 } as const;
+const summary = { rule: 'r', state: 'summary', suppressed: 17, heldMs: null } as const;
+const fired = { rule: 'r', state: 'fired', suppressed: 0, heldMs: 0 } as const;
 
 describe('the sentence of a firing', () => {
-  const fired = { rule: 'r', state: 'fired', suppressed: 0 } as const;
   const cases: [ToldCondition['metric'], number, number, string][] = [
     ['price', 1.0004, 1, 'Price is $1.0004, above $1.0000'],
     ['price', 66_933.25, 60_000, 'Price is $66,933.25, above $60,000.00'],
     ['price', 0.000012345678, 0.000012345, 'Price is $0.0000123457, above $0.000012345'],
+    ['price', 1.0061, 1.002, 'Price is $1.006, above $1.002'],
+    ['price', 1.5e-9, 1e-9, 'Price is $0.0000000015, above $0.000000001'],
     ['tvl', 10_001_000, 10_000_000, 'TVL is $10.001 M, above $10.000 M'],
     ['tvl', 14_550_000, 10_000_000, 'TVL is $14.55 M, above $10.00 M'],
     ['change_1h', 0.100001, 0.1, 'Change over 1 h is 10.0001 %, above 10 %'],
-    ['points', 1_000_002, 1_000_000, 'Points is 1000002, above 1000000'],
+    ['points', 1_000_002, 1_000_000, 'Points is 1,000,002, above 1,000,000'],
   ];
   it.each(cases)('tells %s %d apart from what it passed, %d', (metric, value, threshold, text) => {
     const condition = { metric, operator: 'gt', threshold } as ToldCondition;
     const reading = { ...nothing, holds: true, value, current: value };
-    expect(sentenceOf({ ...fired, condition, reading })).toBe(`r: ${text}`);
+    expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(`r: ${text}`);
+  });
+
+  it('of a change says what it was measured against, and since when', () => {
+    const condition: Condition = { metric: 'tvl', operator: 'change_pct', threshold: -0.1, timeWindow: 3_600 };
+    const reading = {
+      ...nothing,
+      holds: true,
+      protocol: 'aave-v3',
+      value: -0.12,
+      current: 880,
+      reference: 1_000,
+      referenceAt: Date.UTC(2026, 10, 29, 17, 55, 12),
+    };
+    expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(
+      'r: TVL of aave-v3 fell 12 % within 1 h to $880, from $1,000 at 2026-11-29 17:55 UTC',
+    );
+  });
+
+  it('names every condition that holds', () => {
+    const volume: Condition = { metric: 'volume_24h', operator: 'gt', threshold: 1e6 };
+    const event: Condition = { metric: 'event', eventType: 'liquidation' };
+    const readings = [
+      { ...nothing, holds: true, token: 'bitcoin', value: 6 },
+      { ...nothing, condition: 1, holds: true, token: 'bitcoin', value: 2.5e6 },
+      { ...nothing, condition: 2, holds: true, protocol: 'aave-v3' },
+    ];
+    expect(sentenceOf({ ...fired, conditions: [price, volume, event], readings })).toBe(
+      'r: Price of bitcoin is $6, above $5, and Volume of 24 h of bitcoin is $2.50 M, above $1.00 M, and liquidation of aave-v3',
+    );
+  });
+});
+
+describe('the sentence of a resolution', () => {
+  it('names what ceased to hold, and how long it held', () => {
+    const volume: Condition = { metric: 'volume_24h', operator: 'gt', threshold: 1e6 };
+    const readings = [
+      { ...nothing, token: 'bitcoin', value: 4 },
+      { ...nothing, condition: 1, holds: true, token: 'bitcoin', value: 2e6 },
+    ];
+    const resolved = { ...fired, state: 'resolved', heldMs: 5_400_000 } as const;
+    expect(sentenceOf({ ...resolved, conditions: [price, volume], readings })).toBe(
+      'r: resolved, Price of bitcoin is $4, no longer above $5 (it held for 1 h 30 min)',
+    );
+    const choice = { ...price, optional: true };
+    expect(sentenceOf({ ...resolved, conditions: [choice], readings: readings.slice(0, 1), heldMs: null })).toBe(
+      'r: resolved, Price of bitcoin is $4, not above $5',
+    );
   });
 });
 
 describe('the sentence of a summary', () => {
   it('says how things are now where the rule is about one thing', () => {
     const reading = { ...nothing, holds: true, token: 'bitcoin', value: 6, current: 6 };
-    expect(sentenceOf({ ...summary, condition: { ...price, token: 'bitcoin' }, reading })).toBe(
-      'r: 17 times more since the last message; now Price of bitcoin is $6.00, above $5.00',
+    const conditions = [{ ...price, token: 'bitcoin' }];
+    expect(sentenceOf({ ...summary, conditions, readings: [reading] })).toBe(
+      'r: 17 times more since the last message; now Price of bitcoin is $6, above $5',
     );
   });
 
   it('speaks of no value where the rule is about every token, or about events', () => {
     const short = 'r: 17 times more since the last message';
-    expect(sentenceOf({ ...summary, condition: price, reading: nothing })).toBe(short);
-    expect(sentenceOf({ ...summary, condition: price, reading: undefined })).toBe(short);
+    expect(sentenceOf({ ...summary, conditions: [price], readings: [nothing] })).toBe(short);
+    expect(sentenceOf({ ...summary, conditions: [price], readings: [] })).toBe(short);
     const event: Condition = { metric: 'event', eventType: 'liquidation', protocol: 'aave-v3' };
-    expect(sentenceOf({ ...summary, condition: event, reading: { ...nothing, protocol: 'aave-v3' } })).toBe(short);
+    const reading = { ...nothing, holds: true, protocol: 'aave-v3' };
+    expect(sentenceOf({ ...summary, conditions: [event], readings: [reading] })).toBe(short);
   });
 });

@@ -1,16 +1,24 @@
-import type { AlertMessage } from '../../notifications/index.js';
+import { comparedFigures, figure, unitOf, type AlertMessage } from '../../notifications/index.js';
 import type { Condition, LeafReading, ValueCondition } from '../core/index.js';
 
-/** A condition as it is told: `negated` if its opposite is what the rule waits for. */
-export type ToldCondition = Condition & { readonly negated?: boolean };
+/** A condition as it is told. */
+export type ToldCondition = Condition & {
+  /** Its opposite is what the rule waits for. */
+  readonly negated?: boolean;
+  /** The rule may hold without it. */
+  readonly optional?: boolean;
+};
 
 /** What a sentence is made of. */
 export interface Statement {
   rule: string;
   state: AlertMessage['state'];
-  condition: ToldCondition | undefined;
-  reading: LeafReading | undefined;
+  conditions: readonly ToldCondition[];
+  readings: readonly LeafReading[];
+  /** Firings since the last message that a throttle kept back. */
   suppressed: number;
+  /** How long the rule held, milliseconds; null where that is not known. */
+  heldMs: number | null;
 }
 
 const METRIC_NAMES: Readonly<Record<string, string>> = {
@@ -26,38 +34,41 @@ const METRIC_NAMES: Readonly<Record<string, string>> = {
 const COMPARISONS = { gt: 'above', gte: 'at or above', lt: 'below', lte: 'at or below', eq: 'at' } as const;
 const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at' } as const;
 
-/** One sentence for people about a transition. */
-export function sentenceOf({ rule, state, condition, reading, suppressed }: Statement): string {
-  const about = subjectOf(reading);
-  if (state === 'summary' && (about === '' || condition?.metric === 'event')) {
-    // Of a rule about every protocol or token, or of events: there is no one value to speak of.
-    return `${rule}: ${times(suppressed)} more since the last message`;
+/** One sentence for people about a transition: every condition that holds, or of a resolution those that ceased to. */
+export function sentenceOf({ rule, state, conditions, readings, suppressed, heldMs }: Statement): string {
+  const told = readings.filter((reading) => reading.holds === (state !== 'resolved'));
+  const facts = (told.length > 0 ? told : readings.slice(0, 1)).flatMap((reading) => {
+    const condition = conditions[reading.condition];
+    return condition === undefined ? [] : [factOf(condition, reading, state)];
+  });
+  const what = facts.length === 0 ? 'the rule holds' : facts.join(', and ');
+  if (state === 'resolved') {
+    return `${rule}: resolved, ${what}${heldMs === null ? '' : ` (it held for ${timeSpan(heldMs)})`}`;
   }
-  const what = condition === undefined ? 'the rule holds' : fact(condition, reading, about, state);
-  if (state === 'resolved') return `${rule}: resolved, ${what}`;
-  if (state === 'summary') {
-    const since = `${rule}: ${times(suppressed)} more since the last message`;
-    return reading === undefined ? since : `${since}; now ${what}`;
-  }
-  return `${rule}: ${what}`;
+  if (state !== 'summary') return `${rule}: ${what}`;
+  const since = `${rule}: ${times(suppressed)} more since the last message`;
+  // Of events, or of several subjects, there is no one value to speak of.
+  const isKnown = told.length > 0 ? told.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
+  return isKnown ? `${since}; now ${what}` : since;
 }
 
-function fact(
-  condition: ToldCondition,
-  reading: LeafReading | undefined,
-  about: string,
-  state: AlertMessage['state'],
-): string {
+/** What one condition says: `Price of bitcoin is $110, above $100`. */
+export function factOf(condition: ToldCondition, reading: LeafReading, state: AlertMessage['state'] = 'fired'): string {
+  const about = subjectOf(reading);
   if (condition.metric === 'event') return `${condition.eventType}${about}`;
   const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
-  if (reading?.value === null || reading === undefined) return `${metric}${about} is not known`;
+  if (reading.value === null) return `${metric}${about} is not known`;
   if (condition.operator === 'change_pct') return changeFact(condition, reading, `${metric}${about}`);
+  const unit = unitOf(condition.metric);
+  const [shown, threshold] = comparedFigures(reading.value, condition.threshold, unit);
+  const comparison = (condition.negated ? OPPOSITES : COMPARISONS)[condition.operator];
+  if (reading.holds) {
+    const relation = passed(condition, reading) ? 'past' : comparison;
+    return `${metric}${about} is ${shown}, ${relation} ${threshold}`;
+  }
   // A summary also comes when the rule holds no longer.
-  if (state === 'resolved' || !reading.holds) return `${metric}${about} is ${amount(condition.metric, reading.value)}`;
-  const [shown, threshold] = amounts(condition.metric, reading.value, condition.threshold);
-  if (passed(condition, reading)) return `${metric}${about} is ${shown}, past ${threshold}`;
-  const comparisons = condition.negated ? OPPOSITES : COMPARISONS;
-  return `${metric}${about} is ${shown}, ${comparisons[condition.operator]} ${threshold}`;
+  if (state !== 'resolved') return `${metric}${about} is ${figure(reading.value, unit)}`;
+  return `${metric}${about} is ${shown}, ${condition.optional ? 'not' : 'no longer'} ${comparison} ${threshold}`;
 }
 
 /** Whether the value was not seen at the one that was waited for, but went through it. */
@@ -67,11 +78,19 @@ function passed({ operator, threshold, negated }: ValueCondition & ToldCondition
   return (previous - threshold) * (current - threshold) < 0;
 }
 
-function changeFact(condition: ValueCondition, { value, current }: LeafReading, metric: string): string {
+function changeFact(
+  { metric, threshold, timeWindow }: ValueCondition,
+  { value, current, reference, referenceAt }: LeafReading,
+  subject: string,
+): string {
   const change = value ?? 0;
-  const within = condition.timeWindow === undefined ? '' : ` within ${duration(condition.timeWindow)}`;
-  const to = current === null ? '' : ` to ${amount(condition.metric, current)}`;
-  return `${metric} ${change < 0 ? 'fell' : 'rose'} ${percent(Math.abs(change))}${within}${to}`;
+  const [size] = comparedFigures(Math.abs(change), Math.abs(threshold), 'percent');
+  const within = timeWindow === undefined ? '' : ` within ${timeSpan(timeWindow * 1_000)}`;
+  const fact = `${subject} ${change < 0 ? 'fell' : 'rose'} ${size}${within}`;
+  if (current === null) return fact;
+  if (reference === null) return `${fact} to ${figure(current, unitOf(metric))}`;
+  const [to, from] = comparedFigures(current, reference, unitOf(metric));
+  return `${fact} to ${to}, from ${from}${referenceAt === null ? '' : ` at ${moment(referenceAt)}`}`;
 }
 
 function subjectOf(reading: LeafReading | undefined): string {
@@ -81,45 +100,27 @@ function subjectOf(reading: LeafReading | undefined): string {
   return chain === null ? ` of ${name}` : ` of ${name} on ${chain}`;
 }
 
-const DECIMALS = 2;
-const MOST_DECIMALS = 12;
-
-function amount(metric: string, value: number, decimals = DECIMALS): string {
-  if (metric.startsWith('change_')) return percent(value, decimals);
-  return metric === 'points' ? plain(value, decimals) : money(value, decimals);
+/** `2026-11-29 17:55 UTC`: a message is read in any zone, and on another day. */
+function moment(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** Two amounts with as many decimals as tell them apart: a stablecoin is not "$1.00, above $1.00". */
-function amounts(metric: string, one: number, other: number, decimals = DECIMALS): [string, string] {
-  const [first, second] = [amount(metric, one, decimals), amount(metric, other, decimals)];
-  const areApart = first !== second || one === other || decimals === MOST_DECIMALS;
-  return areApart ? [first, second] : amounts(metric, one, other, decimals + 1);
-}
-
-/** To six digits, or as many more as decimals are asked for beyond the usual. */
-const plain = (value: number, decimals = DECIMALS): string => String(Number(value.toPrecision(4 + decimals)));
-
-const SCALES = [
-  [1e12, ' T'],
-  [1e9, ' B'],
-  [1e6, ' M'],
+const SPANS = [
+  [86_400, 'd'],
+  [3_600, 'h'],
+  [60, 'min'],
+  [1, 's'],
 ] as const;
 
-function money(value: number, decimals: number): string {
-  const scale = SCALES.find(([size]) => Math.abs(value) >= size);
-  if (scale !== undefined) return `$${(value / scale[0]).toFixed(decimals)}${scale[1]}`;
-  const digits = Math.abs(value) >= 1 ? value.toFixed(decimals) : plain(value, decimals);
-  return `$${digits.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',')}`;
-}
-
-function percent(fraction: number, decimals = DECIMALS): string {
-  return `${plain(Number((fraction * 100).toFixed(decimals)), decimals)} %`;
-}
-
-function duration(seconds: number): string {
-  if (seconds % 86_400 === 0) return `${seconds / 86_400} d`;
-  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
-  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+/** In the two largest units: `1 h 30 min`. */
+function timeSpan(milliseconds: number): string {
+  let rest = Math.max(0, Math.round(milliseconds / 1_000));
+  const parts = SPANS.flatMap(([seconds, name]) => {
+    const count = Math.floor(rest / seconds);
+    rest -= count * seconds;
+    return count === 0 ? [] : [`${count} ${name}`];
+  });
+  return parts.slice(0, 2).join(' ') || '0 s';
 }
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);

@@ -1,10 +1,15 @@
-import type { AlertMessage, NewDelivery } from '../../notifications/index.js';
+import { cutText, headline, listedLine, type AlertMessage, type NewDelivery } from '../../notifications/index.js';
 import { hashedId } from './alert-message.js';
 
 /** More messages than this to one target from one commit of the evaluator become one. */
 export const STORM_MESSAGES = 10;
-/** Alerts that a grouped message names. */
-const NAMED = 50;
+/** Alerts that a message to people lists; the others are in the history. */
+const MAX_LISTED = 100;
+/** Of the alerts in one part of a message to a program, which takes 20 KB; bytes. */
+const MAX_PART_BYTES = 16_000;
+/** UTF-16 units of the line that names them, on a phone as well. */
+const MAX_LINE = 180;
+const MAX_NAME = 60;
 const PRIORITY_ORDER = ['low', 'normal', 'high', 'critical'] as const;
 
 /** A grouped message, and the alerts that it stands for. */
@@ -14,8 +19,9 @@ export interface Storm {
 }
 
 /**
- * Groups what would be a flood: one event, or several that came together, fired many rules of one user. Critical messages
- * stay single. Returns what is sent one by one and what is sent in groups.
+ * Groups what would be a flood: one event, or several that came together, fired many rules of one user, or one rule for
+ * many subjects. Critical messages stay single; what fired and what resolved are told apart. Returns what is sent one by one
+ * and what is sent in groups.
  */
 export function groupStorms(deliveries: readonly NewDelivery[]): { single: NewDelivery[]; storms: Storm[] } {
   const byTarget = new Map<string, NewDelivery[]>();
@@ -28,46 +34,109 @@ export function groupStorms(deliveries: readonly NewDelivery[]): { single: NewDe
     else group.push(delivery);
   }
   const groups = [...byTarget.values()];
+  const floods = groups.filter((group) => group.length > STORM_MESSAGES).flatMap(apart);
   return {
-    single: groups.filter((group) => group.length <= STORM_MESSAGES).flat(),
-    storms: groups.filter((group) => group.length > STORM_MESSAGES).flatMap(grouped),
+    single: [
+      ...groups.filter((group) => group.length <= STORM_MESSAGES),
+      ...floods.filter((group) => group.length === 1),
+    ].flat(),
+    storms: floods.filter((group) => group.length > 1).flatMap(grouped),
   };
 }
 
-function grouped(group: readonly NewDelivery[]): Storm[] {
-  const [first] = group.toSorted((a, b) => PRIORITY_ORDER.indexOf(b.priority) - PRIORITY_ORDER.indexOf(a.priority));
-  if (first === undefined) return [];
-  const alerts = group.map((delivery) => delivery.data);
-  const { template: _, ...delivery } = first;
-  const data = stormMessage(alerts, first.data);
-  const grouping = { type: 'alert.summary', data, collapseKey: data.alertId, transitionId: data.alertId } as const;
-  return [{ delivery: { ...delivery, ...grouping }, alertIds: alerts.map((alert) => alert.alertId) }];
+const isResolution = ({ data }: NewDelivery): boolean => data.state === 'resolved';
+
+function apart(group: readonly NewDelivery[]): NewDelivery[][] {
+  const ended = group.filter(isResolution);
+  return [group.filter((delivery) => !isResolution(delivery)), ended];
 }
 
-function stormMessage(alerts: readonly AlertMessage[], { ruleId, priority, metric }: AlertMessage): AlertMessage {
-  const names = [...new Set(alerts.map((alert) => alert.name))];
-  const shown = names.slice(0, 3).join(', ');
-  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+function grouped(group: readonly NewDelivery[]): Storm[] {
+  const sorted = group.toSorted(worstFirst);
+  const [first] = sorted;
+  if (first === undefined) return [];
+  const { template: _, ...delivery } = first;
+  const alerts = sorted.map(({ data }) => data);
+  // Programs get all of it, if need be in several parts; people get what they can read.
+  const toProgram = first.channel === 'webhook' && first.format === undefined;
+  const parts = toProgram ? inParts(alerts) : [alerts];
+  return parts.map((part, index) => {
+    const data = stormMessage(alerts, toProgram ? part : part.slice(0, MAX_LISTED), [index + 1, parts.length]);
+    const grouping = { type: 'alert.summary', data, collapseKey: data.alertId, transitionId: data.alertId } as const;
+    return { delivery: { ...delivery, ...grouping }, alertIds: part.map((alert) => alert.alertId) };
+  });
+}
+
+/** The most urgent first, of these the one that is furthest from its threshold. */
+function worstFirst({ data: one }: NewDelivery, { data: other }: NewDelivery): number {
+  const urgency = PRIORITY_ORDER.indexOf(other.priority) - PRIORITY_ORDER.indexOf(one.priority);
+  return urgency !== 0 ? urgency : excess(other) - excess(one);
+}
+
+function excess({ value, threshold }: AlertMessage): number {
+  if (value === null || threshold === null) return 0;
+  return threshold === 0 ? Math.abs(value) : Math.abs((value - threshold) / threshold);
+}
+
+function inParts(alerts: readonly AlertMessage[]): AlertMessage[][] {
+  const parts: AlertMessage[][] = [];
+  let left = 0;
+  for (const alert of alerts) {
+    const needed = Buffer.byteLength(JSON.stringify(listedAlert(alert))) + 1;
+    const current = parts.at(-1);
+    if (current === undefined || needed > left) {
+      parts.push([alert]);
+      left = MAX_PART_BYTES - needed;
+    } else {
+      current.push(alert);
+      left -= needed;
+    }
+  }
+  return parts;
+}
+
+function stormMessage(
+  all: readonly AlertMessage[],
+  part: readonly AlertMessage[],
+  [number, parts]: readonly [number, number],
+): AlertMessage {
+  const [worst = all[0]] = part;
+  if (worst === undefined) throw new Error('a storm has alerts');
+  const what = worst.state === 'resolved' ? 'resolved' : 'fired';
+  const name = `${all.length} alerts ${what}`;
+  const place = parts === 1 ? '' : ` (part ${number} of ${parts})`;
   return {
-    alertId: hashedId(['storm', ...alerts.map((alert) => alert.alertId)]),
-    ruleId,
-    name: `${alerts.length} alerts`,
+    alertId: hashedId(['storm', number, ...all.map((alert) => alert.alertId)]),
+    ruleId: worst.ruleId,
+    name,
     state: 'summary',
     type: 'storm',
-    message: `${alerts.length} alerts at once: ${shown}${more}`,
-    priority,
-    metric,
+    message: `${name} at once${place}: ${listedLine(namesOf(part), MAX_LINE)}`,
+    at: all.reduce((newest, { at }) => (at > newest ? at : newest), ''),
+    priority: worst.priority,
+    metric: worst.metric,
     value: null,
     threshold: null,
     explanation: {
       reason: 'storm',
-      count: alerts.length,
-      alerts: alerts.slice(0, NAMED).map(({ alertId, ruleId: rule, state, message }) => ({
-        alertId,
-        ruleId: rule,
-        state,
-        message,
-      })),
+      state: what,
+      count: all.length,
+      ...(parts === 1 ? {} : { part: number, parts }),
+      alerts: part.map(listedAlert),
     },
   };
+}
+
+/** Each by its subject and value, one without a subject by its rule. */
+function namesOf(alerts: readonly AlertMessage[]): string[] {
+  const names = alerts.map((alert) => {
+    const isAboutOne = [alert.protocol, alert.token, alert.chain].some((subject) => subject !== undefined);
+    return cutText(isAboutOne ? headline(alert) : `${alert.name} ${headline(alert)}`.trim(), MAX_NAME);
+  });
+  return [...new Set(names)];
+}
+
+function listedAlert(alert: AlertMessage): object {
+  const { explanation: _, ...listed } = alert;
+  return listed;
 }

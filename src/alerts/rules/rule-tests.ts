@@ -23,7 +23,7 @@ export class RuleTests {
   /** One message to each target, at once: who asks for a test wants it now, quiet hours or not. */
   async send(userId: string, ruleId: string): Promise<TestAnswer> {
     const rule = ruleOf(await this.reads.row(userId, ruleId));
-    const data = testMessage(rule);
+    const data = testMessage(rule, this.clock.now());
     const deliveries = rule.actions.map((action): NewDelivery => ({
       ...addressed(rule, action, this.clock.now(), DEFAULT_PREFERENCES),
       type: 'test',
@@ -36,16 +36,17 @@ export class RuleTests {
   }
 }
 
-function testMessage(rule: Rule): AlertMessage {
+function testMessage(rule: Rule, now: number): AlertMessage {
   const [condition] = leavesOf(rule);
   const { protocol, chain, token } = condition ?? {};
   return {
     alertId: randomUUID(),
     ruleId: rule.ruleId,
     name: rule.name,
-    state: 'fired',
+    state: 'test',
     type: condition === undefined || condition.metric === 'event' ? 'event' : condition.operator,
     message: `${rule.name}: this is a test, nothing has happened`,
+    at: new Date(now).toISOString(),
     priority: rule.priority,
     ...(protocol === undefined ? {} : { protocol }),
     ...(chain === undefined ? {} : { chain }),

@@ -33,11 +33,13 @@ export interface AlertMessage {
   alertId: string;
   ruleId: string;
   name: string;
-  state: 'fired' | 'resolved' | 'summary';
+  state: 'fired' | 'resolved' | 'summary' | 'test';
   /** What kind of condition spoke, e.g. `change_pct`. */
   type: string;
-  /** One sentence for people. */
+  /** One sentence for people; begins with the name of the rule. */
   message: string;
+  /** ISO 8601: when what it tells of happened. */
+  at: string;
   priority: Priority;
   protocol?: string;
   chain?: string;
@@ -61,7 +63,10 @@ export interface NewDelivery {
   template?: string;
   format?: Format;
   priority: Priority;
-  /** Rule and instance: a newer message makes older ones to the same target needless while they wait for a retry. */
+  /**
+   * A newer message makes older ones of the same key to the same target needless while they wait: rule and instance for the
+   * state of one subject, the alert itself for what happened and must not be missed.
+   */
   collapseKey: string;
   /** Not before this time: quiet hours, digests. */
   notBefore?: Date;

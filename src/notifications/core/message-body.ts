@@ -1,3 +1,4 @@
+import { cutText } from './cut-text.js';
 import type { AlertMessage, MessageType, SystemType } from './delivery.js';
 
 /** Receivers of Standard Webhooks may refuse more. */
@@ -20,32 +21,31 @@ export function messageBody(envelope: Envelope): string {
   if (typeof message !== 'string') return body;
   // A template of the user's own makes texts of any length.
   for (let length = LARGEST_BYTES; !fits(body) && length > 0; length >>= 1) {
-    body = JSON.stringify({ ...envelope, data: { ...data, message: shortened(message, length) } });
+    body = JSON.stringify({ ...envelope, data: { ...data, message: cutText(message, length) } });
   }
   return body;
-}
-
-/** At most so many UTF-16 units of a text, and never half a character: what cannot be parsed is refused as a whole. */
-export function shortened(text: string, length: number): string {
-  const end = text.codePointAt(length - 1) ?? 0;
-  return text.slice(0, end > 0xff_ff ? length - 1 : length).toWellFormed();
 }
 
 function fits(body: string): boolean {
   return Buffer.byteLength(body) <= LARGEST_BYTES;
 }
 
-const COLORS: Record<AlertMessage['state'], number> = { fired: 0xd64545, resolved: 0x2f9e62, summary: 0x8a8f98 };
+const COLORS: Record<AlertMessage['state'], number> = {
+  fired: 0xd64545,
+  resolved: 0x2f9e62,
+  summary: 0x8a8f98,
+  test: 0x2457d6,
+};
 
 /** What Slack's incoming webhooks take. Its three control characters are escaped: a name can neither link nor mention. */
 export function slackBody(title: string, text: string): string {
   const escape = (part: string): string =>
-    shortened(part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'), 2_900);
+    cutText(part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'), 2_900);
   return JSON.stringify({
     text: escape(title),
     blocks: [
       { type: 'section', text: { type: 'mrkdwn', text: `*${escape(title)}*` } },
-      { type: 'section', text: { type: 'plain_text', text: shortened(text, 2_900) || ' ' } },
+      { type: 'section', text: { type: 'plain_text', text: cutText(text, 2_900) || ' ' } },
     ],
   });
 }
@@ -53,7 +53,7 @@ export function slackBody(title: string, text: string): string {
 /** What Discord's webhooks take. Nobody is mentioned, whatever the text says. */
 export function discordBody(title: string, text: string, state: AlertMessage['state']): string {
   return JSON.stringify({
-    embeds: [{ title: shortened(title, 256), description: shortened(text, 4_000), color: COLORS[state] }],
+    embeds: [{ title: cutText(title, 256), description: cutText(text, 4_000), color: COLORS[state] }],
     allowed_mentions: { parse: [] },
   });
 }

@@ -1,5 +1,7 @@
 import { createContext, Script } from 'node:vm';
 import { Liquid } from 'liquidjs';
+import { cutText } from '../core/cut-text.js';
+import { figure } from '../core/figures.js';
 import type { RenderedMessage } from './templates.js';
 
 /** A template as it is written. Subject and text are plain text; in `html` every value is escaped. */
@@ -56,7 +58,7 @@ function rendered({ plain, escaping }: Engines, source: TemplateSource, values: 
   const subject = oneLine(plain.parseAndRenderSync(source.subject, values));
   const text = cut(plain.parseAndRenderSync(source.text, values));
   const html = source.html === '' ? '' : cut(escaping.parseAndRenderSync(source.html, values));
-  return { subject: subject.slice(0, LONGEST_SUBJECT), text, html };
+  return { subject: cutText(subject, LONGEST_SUBJECT), text, html };
 }
 
 function engine(escapes: boolean, renderLimit: number): Liquid {
@@ -72,8 +74,8 @@ function engine(escapes: boolean, renderLimit: number): Liquid {
     memoryLimit: MOST_ALLOCATED,
   });
   for (const filter of EXPENSIVE_FILTERS) delete liquid.filters[filter];
-  liquid.registerFilter('percent', (value: unknown) => (typeof value === 'number' ? `${round(value * 100)} %` : ''));
-  liquid.registerFilter('usd', (value: unknown) => (typeof value === 'number' ? `$${grouped(value)}` : ''));
+  liquid.registerFilter('percent', (value: unknown) => (typeof value === 'number' ? figure(value, 'percent') : ''));
+  liquid.registerFilter('usd', (value: unknown) => (typeof value === 'number' ? figure(value, 'usd') : ''));
   return liquid;
 }
 
@@ -83,16 +85,5 @@ function oneLine(text: string): string {
 }
 
 function cut(text: string): string {
-  return text.trim().slice(0, LONGEST_BODY);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US', {
-    maximumSignificantDigits: Math.abs(value) < 1 ? 4 : 12,
-    maximumFractionDigits: 2,
-  });
+  return cutText(text.trim(), LONGEST_BODY);
 }

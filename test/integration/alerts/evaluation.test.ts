@@ -280,7 +280,7 @@ describe('messages', () => {
     const told = await alerts(13);
     const [summary] = await hooks.next('alert.summary');
     const [single] = await hooks.next('alert.fired');
-    expect(summary!.json.data).toMatchObject({ name: '12 alerts', type: 'storm', explanation: { count: 12 } });
+    expect(summary!.json.data).toMatchObject({ name: '12 alerts fired', type: 'storm', explanation: { count: 12 } });
     expect(single!.json.data).toMatchObject({ ruleId: critical });
     const grouped = told.filter((alert) => alert.outcome.groupedIn === summary!.json.data['alertId']);
     expect(grouped).toHaveLength(12);

@@ -92,7 +92,7 @@ describe('mails', () => {
       subject: 'Alert: TVL of aave-v3',
       from: { address: 'alerts@defi.example', name: 'Alerts' },
     });
-    expect(mail!.mail.text).toContain('Value: $29,000,000,000');
+    expect(mail!.mail.text).toContain('Value: $29 B');
     expect(mail!.mail.html).toContain('<h1');
     expect(mail!.mail.messageId).toBe(`<${id}@defi.example>`);
     expect(mail!.header('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click');

@@ -1,4 +1,4 @@
-import { shortened } from '../../core/message-body.js';
+import { cutText } from '../../core/cut-text.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 
 /** What a device shows, and what its program can work with. */
@@ -29,7 +29,7 @@ export function shownAndPayload(content: PushContent): { shown: { title: string;
 }
 
 function short({ title, body }: PushContent): { title: string; body: string } {
-  return { title: shortened(title, 100), body: shortened(body, 500) };
+  return { title: cutText(title, 100), body: cutText(body, 500) };
 }
 
 export function secondsLeft({ expiresAt }: Pick<ClaimedDelivery, 'expiresAt'>, now: number): number {

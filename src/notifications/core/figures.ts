@@ -1,0 +1,128 @@
+/** How a number is meant: US dollars, a fraction that is read in percent, or a bare number. */
+export type Unit = 'usd' | 'percent' | 'count';
+
+/** Decimals of amounts of at least one; smaller ones keep so many digits. */
+const DECIMALS = 2;
+const SMALL_DIGITS = { usd: 6, count: 6, percent: 2 } as const;
+/** Decimals that a threshold may have and still be shown as it was written. */
+const MAX_WRITTEN_DECIMALS = 12;
+/** `Intl` takes no more; what is smaller is shown by its digits alone. */
+const MAX_DECIMALS = 100;
+/** Digits that make every double of its own. */
+const ALL_DIGITS = 17;
+
+const SCALES = [
+  [12, ' T'],
+  [9, ' B'],
+  [6, ' M'],
+] as const;
+
+const MINUS = '−';
+
+/** The unit of what a condition compares: changes are fractions, points have none, everything else is money. */
+export function unitOf(metric: string, type = ''): Unit {
+  if (type === 'change_pct' || metric.startsWith('change_')) return 'percent';
+  return metric === 'points' || metric === 'event' ? 'count' : 'usd';
+}
+
+/** One number for people: `$2.68 B`, `−12 %`, `$0.0000000015`. Never with an exponent. */
+export function figure(value: number, unit: Unit): string {
+  return shown(value, unit, decimalsOf(value, unit));
+}
+
+/**
+ * A value and what it is compared with, with as many digits as tell them apart, and the threshold as it was written: a
+ * stablecoin is not "$1.00, above $1.00". What is shown is in the order of what is meant.
+ */
+export function comparedFigures(value: number, threshold: number, unit: Unit): [string, string] {
+  const written = Math.max(decimalsOf(threshold, unit), writtenDecimals(threshold, unit));
+  const least = Math.max(decimalsOf(value, unit), written);
+  for (let decimals = least; ; decimals++) {
+    // Neighbours among doubles are one number of millions: in dollars they are two.
+    const scales = decimals <= least + ALL_DIGITS;
+    const [one, other] = [shown(value, unit, decimals, scales), shown(threshold, unit, decimals, scales)];
+    if (one === other && value !== threshold && decimals <= MAX_DECIMALS) continue;
+    return unit === 'usd' && isAmount(value) && isAmount(threshold) ? alike(one, other) : [one, other];
+  }
+}
+
+const isAmount = (value: number): boolean => Math.abs(value) >= 1;
+
+/** Amounts of money in one unit have the same decimals. */
+function alike(one: string, other: string): [string, string] {
+  if (one.slice(-2).trimStart() !== other.slice(-2).trimStart() && (/[A-Z]$/.test(one) || /[A-Z]$/.test(other))) {
+    return [one, other];
+  }
+  const decimals = Math.max(fractionOf(one), fractionOf(other));
+  return [padded(one, decimals), padded(other, decimals)];
+}
+
+const fractionOf = (text: string): number => /\.(\d+)/.exec(text)?.[1]?.length ?? 0;
+
+function padded(text: string, decimals: number): string {
+  if (decimals === 0) return text;
+  return text.replace(/(\d)(?:\.(\d+))?(?= |$)/, (_, last: string, fraction = '') => {
+    return `${last}.${String(fraction).padEnd(decimals, '0')}`;
+  });
+}
+
+function shown(value: number, unit: Unit, decimals: number, scales = true): string {
+  const size = Math.abs(value);
+  const amount = unit === 'usd' ? money(size, decimals, scales) : grouped(size, decimals, unit);
+  const sign = value < 0 && /[1-9]/.test(amount) ? MINUS : '';
+  return unit === 'percent' ? `${sign}${amount} %` : `${sign}${amount}`;
+}
+
+function money(size: number, decimals: number, scales: boolean): string {
+  const index = scales ? SCALES.findIndex(([power]) => size >= 10 ** power) : -1;
+  const scale = SCALES[index];
+  const number = grouped(scale === undefined ? size : shifted(size, -scale[0]), decimals, 'usd');
+  // Rounded up to the next unit: 999,999,999 is one billion, not a thousand million.
+  const next = scale === undefined ? (scales ? SCALES.at(-1) : undefined) : SCALES[index - 1];
+  if (next !== undefined && number === (scale === undefined ? '1,000,000' : '1,000')) return `$1${next[1]}`;
+  return `$${number.replace(/\.\d$/, '$&0')}${scale?.[1] ?? ''}`;
+}
+
+/** A decimal shift of what is written, not of what is stored: 0.07 is 7 percent and nothing behind it. */
+function shifted(value: number, by: number): number {
+  const [mantissa, exponent] = value.toExponential().split('e');
+  return Number(`${mantissa}e${Number(exponent) + by}`);
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+function grouped(size: number, decimals: number, unit: Unit): string {
+  const key = `${unit === 'percent'} ${Math.min(decimals, MAX_DECIMALS + 1)}`;
+  let format = formats.get(key);
+  if (format === undefined) formats.set(key, (format = new Intl.NumberFormat('en-US', options(decimals, unit))));
+  return format.format(size).replace('%', '');
+}
+
+function options(decimals: number, unit: Unit): Intl.NumberFormatOptions {
+  const style = unit === 'percent' ? 'percent' : 'decimal';
+  return decimals > MAX_DECIMALS
+    ? { style, maximumSignificantDigits: ALL_DIGITS }
+    : { style, maximumFractionDigits: decimals };
+}
+
+/** Decimals that a number has when it stands alone. */
+function decimalsOf(value: number, unit: Unit): number {
+  const exponent = exponentOf(value, unit);
+  return exponent >= 0 ? DECIMALS : Math.max(DECIMALS, SMALL_DIGITS[unit] - exponent - 1);
+}
+
+/** Decimals that a number was written with, in its unit. */
+function writtenDecimals(value: number, unit: Unit): number {
+  const digits = (Math.abs(value).toExponential().split('e')[0] ?? '').length - 2;
+  const exponent = exponentOf(value, unit);
+  return Math.min(Math.max(0, digits - exponent), MAX_WRITTEN_DECIMALS + Math.max(0, -exponent - 1));
+}
+
+/** Power of ten of a number's first digit, in its unit. */
+function exponentOf(value: number, unit: Unit): number {
+  if (value === 0) return 0;
+  const power = Number(Math.abs(value).toExponential().split('e')[1]);
+  if (unit === 'percent') return power + 2;
+  const scale = unit === 'usd' ? SCALES.find(([least]) => power >= least) : undefined;
+  return power - (scale?.[0] ?? 0);
+}
