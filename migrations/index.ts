@@ -8,6 +8,7 @@ import { Alerts1790000006000 } from './1790000006000-alerts.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
+import { Sending1790000013000 } from './1790000013000-sending.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -20,4 +21,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Notifications1790000007000,
   Query1790000008000,
   ObservationTimes1790000009100,
+  Sending1790000013000,
 ];

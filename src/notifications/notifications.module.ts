@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ChannelTroubles } from './channels/channel-troubles.js';
 import { Channels } from './channels/channels.js';
 import { EmailChannel } from './channels/email/email-channel.js';
 import { MailTransport } from './channels/email/mail-transport.js';
@@ -38,7 +39,17 @@ function egressPolicy({ egressAllow, publicUrl }: Settings): EgressPolicy {
   return new EgressPolicy(egressAllow, publicUrl === undefined ? [] : [new URL(publicUrl).hostname]);
 }
 
-const CHANNEL_PARTS = [Channels, EmailChannel, MailTransport, PublicLinks, WebhookChannel, PushChannel, WebPush, Fcm];
+const CHANNEL_PARTS = [
+  Channels,
+  ChannelTroubles,
+  EmailChannel,
+  MailTransport,
+  PublicLinks,
+  WebhookChannel,
+  PushChannel,
+  WebPush,
+  Fcm,
+];
 const DELIVERY_PARTS = [
   DeliveryClaims,
   DeliveryLog,

@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Patch, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
-import { DEFAULT_PREFERENCES, Preferences, type UserPreferences } from '../../notifications/index.js';
-import { PreferencesBody, PreferencesView } from './preferences.dto.js';
+import { Preferences } from '../../notifications/index.js';
+import { ChangePreferencesBody, PreferencesBody, PreferencesView } from './preferences.dto.js';
 
 @ApiTags('alerts')
 @ApiBearerAuth()
@@ -11,35 +11,23 @@ import { PreferencesBody, PreferencesView } from './preferences.dto.js';
 export class PreferencesController {
   constructor(private readonly preferences: Preferences) {}
 
-  /** What the user wants to be told, where and when. */
+  /** What the user wants to be notified of, where and when. */
   @Get()
   read(@CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
-    return this.preferences.of(userId);
+    return this.preferences.shown(userId);
   }
 
   /** Replaces all preferences: what is not given gets its default. */
   @Put()
-  replace(@Body() body: PreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
-    return this.preferences.change(userId, { ...DEFAULT_PREFERENCES, ...changesOf(body, DEFAULT_PREFERENCES) });
+  async replace(@Body() body: PreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
+    await this.preferences.replace(userId, body);
+    return this.preferences.shown(userId);
   }
 
-  /** Changes the given preferences. */
+  /** Changes what is given, single times too; everything else stays as it is. */
   @Patch()
-  async change(@Body() body: PreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
-    return this.preferences.change(userId, changesOf(body, await this.preferences.of(userId)));
+  async change(@Body() body: ChangePreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
+    await this.preferences.change(userId, body);
+    return this.preferences.shown(userId);
   }
-}
-
-function changesOf(
-  { channels, quietHours, digest, unsubscribed }: PreferencesBody,
-  base: UserPreferences,
-): Partial<UserPreferences> {
-  return {
-    ...(channels === undefined ? {} : { channels: Object.assign({}, base.channels, channels) }),
-    ...(quietHours === undefined
-      ? {}
-      : { quietHours: quietHours && Object.assign({ allowCritical: true }, quietHours) }),
-    ...(digest === undefined ? {} : { digest: digest && Object.assign({ at: '08:00' }, digest) }),
-    ...(unsubscribed === undefined ? {} : { unsubscribed }),
-  };
 }

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, OmitType, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
 import { IfGiven, PRINTABLE } from '../rules/fields.js';
@@ -35,7 +35,8 @@ export class QuietHoursBody {
   start!: string;
 
   /**
-   * Local time, HH:MM; before `start` it is the next day's.
+   * Local time, HH:MM; before `start` it is the next day's. Never equal to it: what must never be sent is switched off in
+   * `channels`.
    * @example 07:00
    */
   @IsString()
@@ -43,7 +44,7 @@ export class QuietHoursBody {
   end!: string;
 
   /**
-   * IANA name.
+   * IANA name; an offset such as +05:30 is none.
    * @example Europe/Berlin
    */
   @IsString()
@@ -72,7 +73,7 @@ export class DigestBody {
   at?: string;
 
   /**
-   * IANA name.
+   * IANA name; an offset such as +05:30 is none.
    * @example Europe/Berlin
    */
   @IsString()
@@ -81,7 +82,7 @@ export class DigestBody {
   timezone!: string;
 }
 
-/** What a user wants to be told, where and when. */
+/** What a user wants to be notified of, where and when. */
 export class PreferencesBody {
   @ApiProperty({ type: ChannelsBody, required: false })
   @IfGiven()
@@ -106,11 +107,42 @@ export class PreferencesBody {
   @Type(() => DigestBody)
   digest?: DigestBody | null;
 
-  /** No alert mail at all; also set by the unsubscribe link of a mail. */
+  /** No alert mail at all; shown too when every mail address was unsubscribed by the link of a mail. */
   @ApiProperty({ type: Boolean, required: false, default: false })
   @IfGiven()
   @IsBoolean()
   unsubscribed?: boolean;
+
+  /** As answered; ignored when given. */
+  @ApiProperty({ type: String, isArray: true, required: false, readOnly: true })
+  @IfGiven()
+  @IsString({ each: true })
+  unsubscribedAddresses?: string[];
+}
+
+/** Quiet hours of which only what is given changes. */
+export class QuietHoursChange extends PartialType(QuietHoursBody) {}
+
+/** A digest of which only what is given changes. */
+export class DigestChange extends PartialType(DigestBody) {}
+
+/** What changes; everything else stays as it is. */
+export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHours', 'digest'] as const) {
+  /** null: none. Quiet hours that there were not before need `start`, `end` and `timezone`. */
+  @ApiProperty({ type: QuietHoursChange, nullable: true, required: false })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => QuietHoursChange)
+  quietHours?: QuietHoursChange | null;
+
+  /** null: every mail for itself. A digest that there was not before needs `timezone`. */
+  @ApiProperty({ type: DigestChange, nullable: true, required: false })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => DigestChange)
+  digest?: DigestChange | null;
 }
 
 class ChannelsView {
@@ -129,4 +161,7 @@ export class PreferencesView {
   @ApiProperty({ type: DigestBody, nullable: true })
   digest!: object | null;
   unsubscribed!: boolean;
+
+  /** Mail addresses that a link in a mail unsubscribed; a new confirmation brings one back. */
+  unsubscribedAddresses!: string[];
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Caller } from '../../access/index.js';
+import { Deliveries } from '../../notifications/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { RuleDraft } from './rule-draft.js';
 import { RuleEdits, type RuleChange } from './rule-edits.js';
@@ -17,7 +18,10 @@ export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE
 /** The rows of rules, their versions and edits. Every statement names the user: what belongs to others is not there. */
 @Injectable()
 export class RuleStore {
-  constructor(private readonly edits: RuleEdits) {}
+  constructor(
+    private readonly edits: RuleEdits,
+    private readonly deliveries: Deliveries,
+  ) {}
 
   /** Locks the rule against other changes until the transaction ends. */
   async lock(tx: PoolClient, userId: string, ruleId: string): Promise<RuleRow> {
@@ -73,6 +77,7 @@ export class RuleStore {
        VALUES ($1, $2, $3, $4, $5, $6)`,
       [row.rule_id, row.version, row.user_id, change, `key:${keyId}`, JSON.stringify(ruleOf(row))],
     );
+    if (change !== 'created') await this.deliveries.reconsider(tx, { ruleId: row.rule_id });
     await this.edits.note(tx, row.shard, row.rule_id);
     return row;
   }

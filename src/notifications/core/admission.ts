@@ -1,6 +1,7 @@
 import { breakerState } from './breaker.js';
 import type { Channel, MessageType, SystemType } from './delivery.js';
 import { digestTime } from './send-time.js';
+import type { Wanted } from './still-wanted.js';
 
 /** What decides whether a delivery whose turn it is may leave. Times are Unix milliseconds. */
 export interface Candidate {
@@ -8,11 +9,11 @@ export interface Candidate {
   channel: Channel;
   digest: boolean;
   expiresAt: number;
-  target: { status: 'pending' | 'active' | 'disabled'; openUntil: number | null } | undefined;
-  /** Attempts to this target in the last minute (webhook) or day (email), this one not counted. */
+  target: { status: 'pending' | 'active' | 'disabled'; reason: string | null; openUntil: number | null } | undefined;
+  /** Attempts to this target in the last minute (webhook, push) or day (email), this one not counted. */
   recent: number;
-  /** A mail server has refused the address for good. */
-  bounced: boolean;
+  /** Whether its rules and its user still want it, and want it now. */
+  wanted: Wanted;
 }
 
 export interface DeliveryLimits {
@@ -23,22 +24,28 @@ export interface DeliveryLimits {
 }
 
 export type Admission =
-  | { action: 'send' | 'probe' }
+  | { action: 'send'; digest: boolean }
+  | { action: 'probe' }
   | { action: 'finish'; state: 'expired' | 'suppressed'; reason: string }
   /** `slow`: an endpoint that is only just coming back takes the slow lane. */
-  | { action: 'defer'; until: number; reason: string; digest?: true; slow?: true };
+  | { action: 'defer'; until: number; reason: string; digest?: boolean; slow?: true; extends?: true };
 
 const MINUTE_MS = 60_000;
 const PROOFS: readonly string[] = ['endpoint.verify', 'target.confirm'];
 
 export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main' | 'slow', now: number): Admission {
-  const { type, channel, target, expiresAt } = candidate;
-  if (expiresAt <= now) return { action: 'finish', state: 'expired', reason: 'expired' };
+  const { type, target, expiresAt, wanted } = candidate;
   if (target === undefined) return { action: 'finish', state: 'suppressed', reason: 'unknown_target' };
-  if (target.status === 'disabled') return { action: 'finish', state: 'suppressed', reason: 'target_disabled' };
-  if (channel === 'email' && candidate.bounced) return { action: 'finish', state: 'suppressed', reason: 'bounced' };
-  if (PROOFS.includes(type)) return { action: 'send' };
+  if (target.status === 'disabled') {
+    const reason = target.reason === 'bounced' ? 'bounced' : 'target_disabled';
+    return { action: 'finish', state: 'suppressed', reason };
+  }
+  if (wanted.action === 'finish') return wanted;
+  if (expiresAt <= now) return { action: 'finish', state: 'expired', reason: 'expired' };
+  if (PROOFS.includes(type)) return { action: 'send', digest: false };
   if (target.status === 'pending') return { action: 'defer', until: expiresAt, reason: 'target_unverified' };
+  // Life goes on in the morning: what was held back for the night is not stale then.
+  if (wanted.action === 'defer') return { ...wanted, extends: true };
   const state = breakerState(target, now);
   if (state === 'open') return { action: 'defer', until: target.openUntil ?? now, reason: 'endpoint_failing' };
   if (state === 'half-open') {
@@ -47,8 +54,8 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
       : { action: 'defer', until: now, reason: 'endpoint_failing', slow: true };
   }
   // The product's own few messages are not what the limits are for.
-  if (type.startsWith('endpoint.')) return { action: 'send' };
-  return overRate(candidate, limits, now) ?? { action: 'send' };
+  if (type.startsWith('endpoint.')) return { action: 'send', digest: wanted.digest };
+  return overRate({ ...candidate, digest: wanted.digest }, limits, now) ?? wanted;
 }
 
 function overRate({ channel, recent, digest }: Candidate, limits: DeliveryLimits, now: number): Admission | undefined {

@@ -68,6 +68,8 @@ export interface NewDelivery {
    * state of one subject, the alert itself for what happened and must not be missed.
    */
   collapseKey: string;
+  /** The rules it speaks of, if they are more than that of `data`: it leaves while one of them wants it. */
+  ruleIds?: readonly string[];
   /** Not before this time: quiet hours, digests. */
   notBefore?: Date;
   /** May wait with others of its target and leave as one mail; see `sendTime`. */

@@ -11,8 +11,12 @@ export interface Outcome {
   retryAfterMs?: number;
   /** The target is gone for good: it is disabled, a push token is deleted. */
   gone?: string;
-  /** The mail server refused the address for good. */
+  /** The mail server knows no such mailbox; its words. */
   bounced?: string;
+  /** The fault is likely ours, or the operator's: it is logged and shown in the health of the process. */
+  trouble?: { of: 'mail' | 'fcm' | 'web_push'; detail: string };
+  /** The service that took a push. */
+  via?: 'fcm' | 'web_push';
   /** The target has proven that it belongs to who asked for it. */
   verified?: true;
 }

@@ -114,32 +114,41 @@ describe('admission', () => {
     channel: 'webhook',
     digest: false,
     expiresAt: 10 * MINUTE,
-    target: { status: 'active', openUntil: null },
+    target: { status: 'active', reason: null, openUntil: null },
     recent: 0,
-    bounced: false,
+    wanted: { action: 'send', digest: false },
   };
   const decide = (changes: Partial<Candidate>, lane: 'main' | 'slow' = 'main', now = MINUTE) =>
     admit({ ...base, ...changes }, limits, lane, now);
 
   it('lets what is due leave', () => {
-    expect(decide({})).toEqual({ action: 'send' });
+    expect(decide({})).toEqual({ action: 'send', digest: false });
   });
 
   it('ends what is late, or has nowhere to go', () => {
     expect(decide({ expiresAt: MINUTE })).toMatchObject({ state: 'expired' });
     expect(decide({ target: undefined })).toMatchObject({ state: 'suppressed', reason: 'unknown_target' });
-    expect(decide({ target: { status: 'disabled', openUntil: null } })).toMatchObject({ reason: 'target_disabled' });
-    expect(decide({ channel: 'email', bounced: true })).toMatchObject({ reason: 'bounced' });
+    const disabled = { status: 'disabled' as const, openUntil: null };
+    expect(decide({ target: { ...disabled, reason: 'gone' } })).toMatchObject({ reason: 'target_disabled' });
+    expect(decide({ target: { ...disabled, reason: 'bounced' } })).toMatchObject({ reason: 'bounced' });
+  });
+
+  it('asks before anything else of the target whether it is still wanted', () => {
+    const wanted = { action: 'finish', state: 'suppressed', reason: 'deleted' } as const;
+    expect(decide({ wanted, target: { status: 'pending', reason: null, openUntil: null } })).toEqual(wanted);
+    expect(decide({ wanted, target: { status: 'active', reason: null, openUntil: 9 * MINUTE } })).toEqual(wanted);
+    const night = { action: 'defer', until: 600 * MINUTE, reason: 'quiet_hours', digest: false } as const;
+    expect(decide({ wanted: night })).toEqual({ ...night, extends: true });
   });
 
   it('holds messages to unproven targets, and lets the proof itself pass', () => {
-    const target = { status: 'pending' as const, openUntil: null };
+    const target = { status: 'pending' as const, reason: null, openUntil: null };
     expect(decide({ target })).toEqual({ action: 'defer', until: 10 * MINUTE, reason: 'target_unverified' });
-    expect(decide({ target, type: 'endpoint.verify' })).toEqual({ action: 'send' });
+    expect(decide({ target, type: 'endpoint.verify' })).toEqual({ action: 'send', digest: false });
   });
 
   it('keeps off failing endpoints; only the slow lane probes them', () => {
-    const at = (openUntil: number) => ({ target: { status: 'active' as const, openUntil } });
+    const at = (openUntil: number) => ({ target: { status: 'active' as const, reason: null, openUntil } });
     expect(decide(at(2 * MINUTE))).toMatchObject({ action: 'defer', until: 2 * MINUTE });
     expect(decide(at(1))).toMatchObject({ action: 'defer', slow: true });
     expect(decide(at(1), 'slow')).toEqual({ action: 'probe' });
@@ -153,7 +162,9 @@ describe('admission', () => {
       reason: 'mail_daily',
       digest: true,
     });
-    expect(decide({ channel: 'email', recent: 100, digest: true })).toEqual({ action: 'send' });
-    expect(admit({ ...base, recent: 1e6 }, { webhookRate: 0, mailDaily: 0 }, 'main', 0)).toEqual({ action: 'send' });
+    const wanted = { action: 'send', digest: true } as const;
+    expect(decide({ channel: 'email', recent: 100, wanted })).toEqual(wanted);
+    const unlimited = admit({ ...base, recent: 1e6 }, { webhookRate: 0, mailDaily: 0 }, 'main', 0);
+    expect(unlimited).toMatchObject({ action: 'send' });
   });
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Channel } from './delivery.js';
 
 /** A browser's PushSubscription, as `JSON.stringify` gives it. */
 export interface PushSubscription {
@@ -23,6 +24,11 @@ export function mailAddress(text: string): string | undefined {
   const [local = '', domain = ''] = trimmed.split('@');
   if (local.startsWith('.') || local.endsWith('.') || local.includes('..')) return undefined;
   return `${local}@${domain.toLowerCase()}`;
+}
+
+/** What makes two spellings of a target the same one: a mailbox has one name, however it is capitalised. */
+export function targetKey(channel: Channel, target: string): string {
+  return channel === 'email' ? target.toLowerCase() : target;
 }
 
 /** A push target by what it is; undefined for what is none. */

@@ -1,11 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import type { Channel, NewDelivery, SystemType } from '../core/delivery.js';
-import { newId, sha256 } from '../core/ids.js';
+import type { NewDelivery, SystemType } from '../core/delivery.js';
+import { newId, sha256, UUID } from '../core/ids.js';
+import { targetKey } from '../core/target-forms.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { Lanes, type Job } from './lanes.js';
+import { reconsider } from './reconsider.js';
 
 /** Messages of the product itself have no alert to tell of. */
 export type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
@@ -48,14 +50,14 @@ export class Deliveries {
     });
   }
 
-  /** Withdraws what a user's alerts still wait to say over this channel: it is not wanted any more. */
-  async withdraw(tx: PoolClient, userId: string, channel: Channel, reason: string): Promise<void> {
-    const { rowCount } = await tx.query(
-      `UPDATE deliveries SET state = 'suppressed', reason = $3, finished_at = now()
-       WHERE user_id = $1 AND channel = $2 AND state IN ('pending', 'retrying') AND type LIKE 'alert.%'`,
-      [userId, channel, reason],
-    );
-    if (rowCount) this.metrics.count(channel, 'suppressed', rowCount);
+  /**
+   * After a change of a rule, or of its user's preferences, in the transaction of the change: what nobody wants any more ends,
+   * what waited for the end of quiet hours or for a digest is asked again when. Each claim asks once more, so nothing that
+   * this does not reach leaves either.
+   */
+  async reconsider(tx: PoolClient, changed: { ruleId: string } | { userId: string }): Promise<void> {
+    const ended = await reconsider(tx, changed, this.clock.now());
+    for (const { channel, state } of ended) this.metrics.count(channel, state);
   }
 
   /** The rows' own values are given: a join of the table with itself would be planned for the table it was before. */
@@ -104,11 +106,14 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   // Life begins when it may be sent: a message held back for the night is not stale in the morning.
   const expires = starts >= delivery.expiresAt.getTime() ? starts + (delivery.expiresAt.getTime() - now) : undefined;
   const { userId, transitionId, target, channel, template = null, format = null, type } = delivery;
-  const identity = JSON.stringify([transitionId, userId, channel, target, type, template, format]);
+  const key = targetKey(channel, target);
+  const identity = JSON.stringify([transitionId, userId, channel, key, type, template, format]);
+  const rules = delivery.ruleIds ?? ('ruleId' in delivery.data ? [delivery.data.ruleId] : []);
+  const known = rules.filter((id) => UUID.test(id));
   return {
     id: newId(now),
     idempotency_key: transitionId === undefined ? null : bytea(identity),
-    target_key: bytea(target),
+    target_key: bytea(key),
     user_id: userId,
     channel,
     target,
@@ -121,6 +126,8 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
     collapse_key: delivery.collapseKey,
     transition_id: transitionId ?? null,
     suppressed: delivery.suppressed ?? null,
+    held_by: type.startsWith('alert.') && starts > now ? (delivery.digest ? 'digest' : 'quiet_hours') : null,
+    rule_ids: known.length === 0 ? null : known,
     next_attempt_at: new Date(starts),
     due_at: new Date(delivery.notBefore === undefined ? now + ANNOUNCED_WITHIN_MS : starts),
     expires_at: new Date(expires ?? delivery.expiresAt.getTime()),
@@ -134,21 +141,24 @@ function bytea(text: string): string {
 /** The row's state follows from what it is and from its target, as both stand in this transaction. */
 const INSERT = `
   INSERT INTO deliveries (id, user_id, target_id, channel, target, type, data, template, format, priority, digest,
-    collapse_key, transition_id, idempotency_key, state, reason, next_attempt_at, due_at, expires_at, finished_at)
+    collapse_key, transition_id, idempotency_key, rule_ids, state, reason, next_attempt_at, due_at, expires_at,
+    finished_at)
   SELECT n.id, n.user_id, t.id, n.channel, n.target, n.type, n.data, n.template, n.format, n.priority, n.digest,
     n.collapse_key, n.transition_id, n.idempotency_key::bytea,
+    CASE WHEN n.rule_ids IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.rule_ids)::uuid) END,
     CASE WHEN f.reason IS NULL THEN 'pending' ELSE 'suppressed' END,
-    coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END),
+    coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END, n.held_by),
     n.next_attempt_at, CASE WHEN held THEN n.expires_at ELSE n.due_at END, n.expires_at,
     CASE WHEN f.reason IS NOT NULL THEN now() END
   FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, user_id text, channel text, target text,
     target_key text, type text, data jsonb, template text, format text, priority text, digest boolean,
-    collapse_key text, transition_id text, idempotency_key text, suppressed text, next_attempt_at timestamptz,
+    collapse_key text, transition_id text, idempotency_key text, suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz,
     due_at timestamptz, expires_at timestamptz)) WITH ORDINALITY AS n
   LEFT JOIN notification_targets t
     ON t.user_id = n.user_id AND t.channel = n.channel AND t.target_key = n.target_key::bytea
   CROSS JOIN LATERAL (SELECT coalesce(n.suppressed, CASE WHEN t.id IS NULL THEN 'unknown_target'
-    WHEN t.status = 'disabled' AND n.type <> 'endpoint.disabled' THEN 'target_disabled' END) AS reason) f
+    WHEN t.status <> 'disabled' OR n.type = 'endpoint.disabled' THEN NULL
+    WHEN t.status_reason = 'bounced' THEN 'bounced' ELSE 'target_disabled' END) AS reason) f
   CROSS JOIN LATERAL (SELECT t.status = 'pending' AND n.type NOT IN ('endpoint.verify', 'target.confirm') AS held) h
   ORDER BY n.ordinality
   ON CONFLICT (idempotency_key) DO NOTHING

@@ -50,12 +50,17 @@ export interface CandidateRow {
   tries: number;
   created_at: Date;
   expires_at: Date;
+  asked: boolean;
+  rule_ids: string[] | null;
+  /** Of a resolution: what became of its firing. */
+  firing: 'none' | 'delivered' | 'open' | 'lost';
   status: 'pending' | 'active' | 'disabled' | null;
+  status_reason: string | null;
+  verified_at: Date | null;
   sealed: string | null;
   breaker_open_until: Date | null;
   secrets: string[];
   recent: number;
-  bounced: boolean;
 }
 
 export function claimed(row: CandidateRow, startedAt: number, members: readonly ClaimedDelivery[]): ClaimedDelivery {

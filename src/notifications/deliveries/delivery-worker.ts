@@ -3,6 +3,7 @@ import type { Channel } from '../core/delivery.js';
 import { safeReason } from '../core/safe-reason.js';
 import type { Outcome } from '../core/outcome.js';
 import { NotificationChannel } from '../channels/notification-channel.js';
+import { ChannelTroubles } from '../channels/channel-troubles.js';
 import { Channels } from '../channels/channels.js';
 import { Queues } from '../../platform/queue/queues.js';
 import { Settings } from '../../platform/settings/settings.js';
@@ -22,6 +23,7 @@ export class DeliveryWorker implements OnApplicationBootstrap {
     private readonly claims: DeliveryClaims,
     private readonly results: DeliveryResults,
     private readonly channels: Channels,
+    private readonly troubles: ChannelTroubles,
     private readonly settings: Settings,
   ) {}
 
@@ -42,6 +44,7 @@ export class DeliveryWorker implements OnApplicationBootstrap {
     }
     const begun = performance.now();
     const outcome = await this.send(claim, this.channels.of(channel));
+    this.troubles.note(claim, outcome);
     await this.results.record({ delivery: claim, outcome, durationMs: performance.now() - begun });
   }
 

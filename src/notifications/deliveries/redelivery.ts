@@ -52,7 +52,7 @@ function moment(text: string, field: string): Date {
 
 /** Proofs have their own way to be asked for again. */
 const AGAIN = `
-  UPDATE deliveries SET state = 'pending', reason = NULL, tries = 0, finished_at = NULL, digest = false,
+  UPDATE deliveries SET state = 'pending', reason = NULL, tries = 0, finished_at = NULL, digest = false, asked = true,
     next_attempt_at = now(), due_at = now() + interval '5 seconds', expires_at = now() + interval '${LIFE_HOURS} hours'
   WHERE user_id = $1 AND state IN ('delivered', 'dead', 'expired', 'superseded', 'suppressed')
     AND (type LIKE 'alert.%' OR type = 'test') AND target_id IS NOT NULL`;

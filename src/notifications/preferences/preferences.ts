@@ -1,18 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import { IANAZone } from 'luxon';
 import { LRUCache } from 'lru-cache';
-import { CHANNELS } from '../core/delivery.js';
-import { DEFAULT_PREFERENCES, type UserPreferences } from '../core/preferences.js';
-import { sendTime } from '../core/send-time.js';
+import {
+  completePreferences,
+  DEFAULT_PREFERENCES,
+  mergePreferences,
+  type PreferencesChange,
+  type UserPreferences,
+} from '../core/preferences.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
 const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
+/** With what the links in mails did. */
+export type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
+
 /** Changed preferences are used by all processes after this time, ms. */
 const REMEMBERED_MS = 2_000;
 
-/** What users want to be told, where and when. */
+/** What users want to be notified of, where and when. */
 @Injectable()
 export class Preferences {
   private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: REMEMBERED_MS });
@@ -36,51 +43,78 @@ export class Preferences {
             'SELECT user_id, preferences FROM notification_preferences WHERE user_id = ANY($1)',
             [unknown],
           );
-    const found = new Map(rows.map(({ user_id: userId, preferences }) => [userId, complete(preferences)]));
+    const found = new Map(rows.map(({ user_id: userId, preferences }) => [userId, completePreferences(preferences)]));
     for (const userId of unknown) this.known.set(userId, found.get(userId) ?? DEFAULT_PREFERENCES);
     return new Map(
       userIds.map((userId) => [userId, found.get(userId) ?? this.known.get(userId) ?? DEFAULT_PREFERENCES]),
     );
   }
 
+  /** As the database has them, with what the links in mails did. */
+  async shown(userId: string): Promise<ShownPreferences> {
+    const stored = await this.database.one<{ preferences: Partial<UserPreferences> }>(
+      'SELECT preferences FROM notification_preferences WHERE user_id = $1',
+      [userId],
+    );
+    const rows = await this.database.query<{ target: string; unsubscribed: boolean }>(
+      `SELECT target, status = 'disabled' AND status_reason = 'unsubscribed' AS unsubscribed FROM notification_targets
+       WHERE user_id = $1 AND channel = 'email' ORDER BY created_at, id`,
+      [userId],
+    );
+    const preferences = completePreferences(stored?.preferences ?? {});
+    const gone = rows.filter((row) => row.unsubscribed).map((row) => row.target);
+    const none = gone.length > 0 && gone.length === rows.length;
+    return { ...preferences, unsubscribed: preferences.unsubscribed || none, unsubscribedAddresses: gone };
+  }
+
   /**
-   * Replaces the given parts and returns the whole; throws `invalid_request` for times or zones that do not exist. What waits
-   * for a channel that is off from now on is withdrawn: a digest of tomorrow, a retry.
+   * Changes what is named, down to single times, and returns the whole; changes of one user follow each other. Throws
+   * `invalid_request` for times or zones that do not exist. What waits is asked again by the new preferences.
    */
-  async change(userId: string, changes: Partial<UserPreferences>): Promise<UserPreferences> {
-    check(changes);
+  change(userId: string, changes: PreferencesChange): Promise<UserPreferences> {
+    return this.write(userId, (current) => mergePreferences(current, changes));
+  }
+
+  /** Replaces everything: what is not named gets its default. */
+  replace(userId: string, wanted: PreferencesChange): Promise<UserPreferences> {
+    return this.write(userId, () => mergePreferences(DEFAULT_PREFERENCES, wanted));
+  }
+
+  private async write(
+    userId: string,
+    changed: (current: UserPreferences) => UserPreferences,
+  ): Promise<UserPreferences> {
     const preferences = await this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<{ preferences: Partial<UserPreferences> }>(
-        `INSERT INTO notification_preferences AS p (user_id, preferences) VALUES ($1, $2)
-         ON CONFLICT (user_id) DO UPDATE SET preferences = p.preferences || excluded.preferences, updated_at = now()
-         RETURNING preferences`,
-        [userId, JSON.stringify(changes)],
+      await tx.query(
+        `INSERT INTO notification_preferences (user_id, preferences) VALUES ($1, '{}') ON CONFLICT DO NOTHING`,
+        [userId],
       );
-      const changed = complete(rows[0]?.preferences ?? {});
-      for (const channel of CHANNELS) {
-        const { suppressed } = sendTime(changed, 'critical', new Date(), channel);
-        if (suppressed !== undefined) await this.deliveries.withdraw(tx, userId, channel, suppressed);
-      }
-      return changed;
+      const { rows } = await tx.query<{ preferences: Partial<UserPreferences> }>(
+        'SELECT preferences FROM notification_preferences WHERE user_id = $1 FOR UPDATE',
+        [userId],
+      );
+      const next = changed(completePreferences(rows[0]?.preferences ?? {}));
+      check(next);
+      await tx.query('UPDATE notification_preferences SET preferences = $2, updated_at = now() WHERE user_id = $1', [
+        userId,
+        JSON.stringify(next),
+      ]);
+      await this.deliveries.reconsider(tx, { userId });
+      return next;
     });
     this.known.set(userId, preferences);
     return preferences;
   }
 }
 
-function complete(stored: Partial<UserPreferences>): UserPreferences {
-  return {
-    ...DEFAULT_PREFERENCES,
-    ...stored,
-    channels: { ...DEFAULT_PREFERENCES.channels, ...stored.channels },
-  };
-}
-
-function check({ quietHours, digest }: Partial<UserPreferences>): void {
+function check({ quietHours, digest }: UserPreferences): void {
   if (quietHours) {
     checkTime('quietHours.start', quietHours.start);
     checkTime('quietHours.end', quietHours.end);
     checkZone('quietHours.timezone', quietHours.timezone);
+    if (quietHours.start === quietHours.end) {
+      throw refused('quietHours.end', 'must differ from start; what must never be sent is switched off in channels');
+    }
   }
   if (digest) {
     checkTime('digest.at', digest.at);
@@ -88,11 +122,17 @@ function check({ quietHours, digest }: Partial<UserPreferences>): void {
   }
 }
 
-function checkTime(field: string, time: string): void {
-  if (!TIME.test(time)) throw new DomainError('invalid_request', `${field} is a time such as 22:30.`, { field });
+function checkTime(field: string, time: unknown): void {
+  if (typeof time !== 'string' || !TIME.test(time)) throw refused(field, 'must be a time such as 22:30');
 }
 
-function checkZone(field: string, zone: string): void {
-  if (IANAZone.isValidZone(zone)) return;
-  throw new DomainError('invalid_request', `${field} is a time zone such as Europe/Berlin.`, { field });
+/** An offset is no zone: it knows no summer time, and half of the year the night would begin an hour off. */
+function checkZone(field: string, zone: unknown): void {
+  const named = typeof zone === 'string' && !/^[+-]/.test(zone) && IANAZone.isValidZone(zone);
+  if (!named) throw refused(field, 'must be a time zone such as Europe/Berlin');
+}
+
+function refused(field: string, detail: string): DomainError {
+  const errors = [{ pointer: `/${field.replace('.', '/')}`, code: 'invalid', detail }];
+  return new DomainError('invalid_request', `${field} ${detail}.`, { field, errors });
 }

@@ -35,22 +35,28 @@ export class TargetHealth {
     for (const { delivery, outcome } of attempts.toSorted(byTarget)) {
       if (outcome.verified) await this.activate(tx, delivery.targetId);
       if (outcome.gone) await this.disable(tx, delivery, outcome.gone);
-      if (outcome.bounced) await suppressAddress(tx, delivery.targetId, outcome.bounced);
+      if (outcome.bounced) await this.bounce(tx, delivery.targetId, outcome.bounced);
     }
   }
 
   /** A target has proven itself: what waited for that is due. */
   async activate(tx: PoolClient, targetId: string): Promise<void> {
     await tx.query(
-      `UPDATE notification_targets SET status = 'active', status_reason = NULL, verified_at = now(), token_hash = NULL,
-         updated_at = now() WHERE id = $1 AND status = 'pending'`,
+      `UPDATE notification_targets SET status = 'active', status_reason = NULL, status_detail = NULL, status_since = NULL,
+         verified_at = now(), token_hash = NULL, updated_at = now() WHERE id = $1 AND status = 'pending'`,
       [targetId],
     );
+    await tx.query(UNBAR, [targetId]);
     await tx.query(
       `UPDATE deliveries SET next_attempt_at = now(), due_at = now(), reason = NULL
        WHERE target_id = $1 AND state = 'pending' AND reason = 'target_unverified'`,
       [targetId],
     );
+  }
+
+  private async bounce(tx: PoolClient, targetId: string, words: string): Promise<void> {
+    await tx.query(BAR, [targetId, words.replaceAll('\0', '').slice(0, 1_000).toWellFormed()]);
+    this.logger.warn({ targetId, reason: words }, 'mailbox refused for good; its address is disabled');
   }
 
   private async noteEndpoints(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
@@ -111,7 +117,8 @@ export class TargetHealth {
 
   private async disable(tx: PoolClient, delivery: ClaimedDelivery, reason: string): Promise<void> {
     const { rowCount } = await tx.query(
-      `UPDATE notification_targets SET status = 'disabled', status_reason = $2, sealed = NULL, updated_at = now()
+      `UPDATE notification_targets SET status = 'disabled', status_reason = $2, status_since = now(), updated_at = now(),
+         sealed = CASE WHEN channel = 'push' THEN NULL ELSE sealed END
        WHERE id = $1 AND status <> 'disabled'`,
       [delivery.targetId, reason],
     );
@@ -154,10 +161,19 @@ function date(time: number | null): Date | null {
   return time === null ? null : new Date(time);
 }
 
-async function suppressAddress(tx: PoolClient, targetId: string, reason: string): Promise<void> {
-  await tx.query(
-    `INSERT INTO mail_suppressions (address_key, reason)
-     SELECT target_key, $2 FROM notification_targets WHERE id = $1 ON CONFLICT DO NOTHING`,
-    [targetId, reason.slice(0, 500)],
-  );
-}
+const ADDRESS = `t.channel = 'email' AND t.target_key = (SELECT target_key FROM notification_targets WHERE id = $1)`;
+
+/** The mailbox is not there for anybody. */
+const BAR = `
+  UPDATE notification_targets t SET status = 'disabled', status_reason = 'bounced', status_detail = $2, status_since = now(),
+    token_hash = NULL, updated_at = now()
+  FROM (SELECT id FROM notification_targets t WHERE ${ADDRESS} AND status <> 'disabled' ORDER BY id FOR UPDATE) same
+  WHERE t.id = same.id`;
+
+/** A mailbox that confirms is there again, for all who had proven it. */
+const UNBAR = `
+  UPDATE notification_targets t SET status = 'active', status_reason = NULL, status_detail = NULL, status_since = NULL,
+    updated_at = now()
+  FROM (SELECT id FROM notification_targets t WHERE ${ADDRESS} AND status_reason = 'bounced' AND verified_at IS NOT NULL
+    ORDER BY id FOR UPDATE) same
+  WHERE t.id = same.id`;

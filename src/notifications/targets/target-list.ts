@@ -73,14 +73,21 @@ export class TargetList {
   /** Whoever has the link reads that mailbox. Returns the address; undefined for a link that is none any more. */
   async confirm(token: string): Promise<string | undefined> {
     return this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<{ id: string; target: string }>(
-        `SELECT id, target FROM notification_targets
+      const { rows } = await tx.query<{ id: string; user_id: string; target: string }>(
+        `SELECT id, user_id, target FROM notification_targets
          WHERE token_hash = $1 AND token_expires_at > now() AND channel = 'email' FOR UPDATE`,
         [sha256(token)],
       );
       const [row] = rows;
-      if (row !== undefined) await this.health.activate(tx, row.id);
-      return row?.target;
+      if (row === undefined) return undefined;
+      await this.health.activate(tx, row.id);
+      // The newest wish counts: whoever wanted no mails at all wants them again.
+      await tx.query(
+        `UPDATE notification_preferences SET preferences = preferences || '{"unsubscribed": false}'
+         WHERE user_id = $1 AND preferences -> 'unsubscribed' = 'true'`,
+        [row.user_id],
+      );
+      return row.target;
     });
   }
 
@@ -89,8 +96,8 @@ export class TargetList {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;
     const row = await this.database.one<{ target: string }>(
-      `UPDATE notification_targets SET status = 'disabled', status_reason = 'unsubscribed', token_hash = NULL,
-         updated_at = now() WHERE id = $1 RETURNING target`,
+      `UPDATE notification_targets SET status = 'disabled', status_reason = 'unsubscribed', status_since = now(),
+         token_hash = NULL, updated_at = now() WHERE id = $1 RETURNING target`,
       [id],
     );
     return row?.target;
@@ -114,13 +121,16 @@ interface TargetRow {
   target: string;
   status: 'pending' | 'active' | 'disabled';
   status_reason: string | null;
+  status_detail: string | null;
+  status_since: Date | null;
   failures: number;
   breaker_open_until: Date | null;
   created_at: Date;
   verified_at: Date | null;
 }
 
-const SELECT = `SELECT id, channel, target, status, status_reason, failures, breaker_open_until, created_at, verified_at
+const SELECT = `SELECT id, channel, target, status, status_reason, status_detail, status_since, failures,
+    breaker_open_until, created_at, verified_at
   FROM notification_targets`;
 
 function view(row: TargetRow): TargetView {
@@ -132,6 +142,8 @@ function view(row: TargetRow): TargetView {
     status,
     failures,
     reason: row.status_reason,
+    detail: row.status_detail,
+    since: row.status_since?.toISOString() ?? null,
     pausedUntil: row.breaker_open_until?.toISOString() ?? null,
     createdAt: row.created_at.toISOString(),
     verifiedAt: row.verified_at?.toISOString() ?? null,

@@ -25,8 +25,17 @@ export class TargetView {
   @ApiProperty({ enum: STATUSES, example: 'active' })
   status!: 'pending' | 'active' | 'disabled';
 
-  /** Why it is disabled: `gone`, `failing`, `unsubscribed`, `token_gone`, `asked_to_stop`. */
+  /** Why it is disabled: `gone`, `failing`, `unsubscribed`, `bounced`, `token_gone`, `asked_to_stop`. */
   reason!: string | null;
+
+  /**
+   * Of a bounced address the words of the mail server.
+   * @example Can't send mail: 550 5.1.1 no such user
+   */
+  detail!: string | null;
+
+  /** Since when it is disabled. */
+  since!: string | null;
 
   /** Failed attempts in a row. */
   failures!: number;

@@ -5,6 +5,7 @@ import { confirmContext } from '../channels/email/email-channel.js';
 import { pushContext } from '../channels/push/push-channel.js';
 import type { Channel } from '../core/delivery.js';
 import { newId, sha256 } from '../core/ids.js';
+import { targetKey } from '../core/target-forms.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
@@ -55,7 +56,15 @@ export class Targets {
       `INSERT INTO notification_targets (id, user_id, channel, target, target_key, sealed, status, verified_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 = 'active' THEN now() END)
        ON CONFLICT (user_id, channel, target_key) DO NOTHING`,
-      [id, userId, channel, normalised.target, sha256(normalised.target), sealed, normalised.status],
+      [
+        id,
+        userId,
+        channel,
+        normalised.target,
+        sha256(targetKey(channel, normalised.target)),
+        sealed,
+        normalised.status,
+      ],
     );
     if (rowCount === 0) return this.claim(tx, userId, channel, target);
     if (channel === 'webhook') await this.secrets.begin(tx, id);
@@ -80,7 +89,8 @@ export class Targets {
     const token = randomBytes(24).toString('base64url');
     const expiresAt = new Date(this.clock.now() + PROOF_MS);
     await tx.query(
-      `UPDATE notification_targets SET status = 'pending', status_reason = NULL, token_hash = $2, token_expires_at = $3,
+      `UPDATE notification_targets SET status = 'pending', status_reason = NULL, status_detail = NULL,
+         status_since = NULL, token_hash = $2, token_expires_at = $3,
          verification_started_at = now(), failures = 0, first_failure_at = NULL, breaker_open_until = NULL,
          breaker_trips = 0, window_started_at = NULL, updated_at = now() WHERE id = $1`,
       [id, sha256(token), expiresAt],
@@ -104,7 +114,7 @@ export class Targets {
     const { rows } = await tx.query<ClaimedTarget & { id: string }>(
       `SELECT id, target, status FROM notification_targets
        WHERE user_id = $1 AND channel = $2 AND target_key = $3`,
-      [userId, channel, sha256(target)],
+      [userId, channel, sha256(targetKey(channel, target))],
     );
     const [row] = rows;
     if (row === undefined && channel === 'push' && secret === undefined) {
@@ -132,7 +142,7 @@ export class Targets {
       `SELECT count(*) AS targets, count(*) FILTER (WHERE channel = 'email' AND status = 'pending') AS pending,
          (SELECT count(*) FROM notification_targets WHERE target_key = $2 AND status = 'pending') AS elsewhere
        FROM notification_targets WHERE user_id = $1`,
-      [userId, sha256(target)],
+      [userId, sha256(targetKey(channel, target))],
     );
     const { targets = 0, pending = 0, elsewhere = 0 } = rows[0] ?? {};
     if (targets >= MOST_TARGETS) throw limit(`A user has at most ${MOST_TARGETS} targets.`);

@@ -1,5 +1,10 @@
 import { Injectable, ServiceUnavailableException } from '@nestjs/common';
-import { HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
+import {
+  HealthCheckService,
+  HealthIndicatorService,
+  type HealthCheckResult,
+  type HealthIndicatorFunction,
+} from '@nestjs/terminus';
 import { LoopGuard } from '../loop/loop-guard.js';
 import { Database } from '../database/database.js';
 import { pendingMigrations } from '../database/migrate-database.js';
@@ -32,6 +37,7 @@ export class HealthChecks {
         ...(this.redis.configured ? [() => this.redisAnswers()] : []),
         () => this.wantsWork(),
         () => this.loopTurns(),
+        ...this.notices(),
       ]);
     } catch (error) {
       if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
@@ -63,6 +69,15 @@ export class HealthChecks {
   private redisAnswers() {
     const session = this.indicators.check('redis');
     return this.redis.state === 'up' ? session.up() : session.degraded('Redis is away; the process goes on without it');
+  }
+
+  /** What operators should know, although the process serves. */
+  private notices(): HealthIndicatorFunction[] {
+    return this.readiness.notices.all().map(
+      ({ name, message }) =>
+        () =>
+          this.indicators.check(name).degraded(message),
+    );
   }
 
   private wantsWork() {

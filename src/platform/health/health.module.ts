@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { HealthChecks } from './health-checks.js';
 import { HealthController } from './health.controller.js';
+import { HealthNotices } from './health-notices.js';
 import { Readiness } from './readiness.js';
 
 /** `/health/live`, `/health/ready`, and the switch that turns the latter off before a stop. */
@@ -9,7 +10,11 @@ import { Readiness } from './readiness.js';
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
-  providers: [HealthChecks, Readiness],
-  exports: [Readiness],
+  providers: [
+    HealthChecks,
+    { provide: HealthNotices, inject: [Readiness], useFactory: ({ notices }: Readiness) => notices },
+    Readiness,
+  ],
+  exports: [HealthNotices, Readiness],
 })
 export class HealthModule {}

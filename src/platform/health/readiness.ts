@@ -1,8 +1,11 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { HealthNotices } from './health-notices.js';
 
 /** Whether this process wants new work. It stops wanting it before it stops serving, so that balancers can react. */
 @Injectable()
 export class Readiness implements OnModuleDestroy {
+  /** What is shown beside it. */
+  readonly notices = new HealthNotices();
   private ending = false;
 
   get draining(): boolean {

@@ -46,10 +46,10 @@ describe('a mail server', () => {
   });
 
   it('may say what it likes: the attempt is written down, and the address is barred', async () => {
-    replies = { RCPT: '550 no \0 such\u0001user' };
+    replies = { RCPT: '550 5.1.1 no \0 such\u0001user' };
     const target = await fixture.claim('email', 'bob@example.com');
     const row = await fixture.until(await fixture.send('email', target), 'dead');
-    expect(row).toMatchObject({ attempts: 1, reason: expect.stringContaining('550 no such user') });
+    expect(row).toMatchObject({ attempts: 1, reason: expect.stringContaining('550 5.1.1 no such user') });
     await fixture.untilHeld(await fixture.send('email', target), 'bounced');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Preferences } from '../../../src/notifications/index.js';
 import { MailTransport } from '../../../src/notifications/channels/email/mail-transport.js';
+import { RestCaller } from '../../support/rest-caller.js';
 import { waitFor } from '../../support/wait-for.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 import { MailServer } from '../../support/mail-server.js';
@@ -134,7 +135,7 @@ describe('mails', () => {
     const busy = await fixture.until(await fixture.send('email', target), 'retrying');
     expect(busy.reason).toContain('mailbox busy');
     expect(busy.next_attempt_at.getTime() - busy.started_at.getTime()).toBeGreaterThanOrEqual(48_000);
-    mails.refuse = () => ({ code: 550, text: 'no such user' });
+    mails.refuse = () => ({ code: 550, text: '5.1.1 no such user' });
     const dead = await fixture.send('email', target);
     await fixture.until(dead, 'dead');
     const { json } = await fixture.call(key, 'GET', `/deliveries/${dead}`);
@@ -143,11 +144,88 @@ describe('mails', () => {
     await fixture.untilHeld(await fixture.send('email', target), 'bounced');
   });
 
+  it('to a mailbox that is not there end for all its users, with the words of the server, until it confirms', async () => {
+    const target = await confirmed('Gone@example.com');
+    await fixture.claim('email', 'gone@EXAMPLE.com', { pending: true, userId: 'other' });
+    const [, second] = await mails.to('gone@example.com', 1).then((all) => [all, all.at(-1)] as const);
+    await page(path(second?.mail.text ?? '', 'confirm'), 'POST');
+    await fixture.untilTarget('gone@example.com', 'active', 'other');
+    mails.refuse = () => ({ code: 550, text: '5.1.1 no such user here' });
+    await fixture.until(await fixture.send('email', target), 'dead');
+    mails.refuse = () => undefined;
+    const shown = (await fixture.call(key, 'GET', '/targets')).json.data;
+    const bounced = shown.find((each: { target: string }) => each.target === target);
+    expect(bounced).toMatchObject({ status: 'disabled', reason: 'bounced', since: expect.any(String) });
+    expect(bounced.detail).toContain('550 5.1.1 no such user here');
+    await fixture.untilTarget('gone@example.com', 'disabled', 'other');
+    await fixture.app.db.pool.query(
+      `UPDATE notification_targets SET verification_started_at = now() - interval '1 hour' WHERE id = $1`,
+      [bounced.id],
+    );
+    expect((await fixture.call(key, 'POST', `/targets/${bounced.id}/verify`)).status).toBe(202);
+    const again = await mails.to('Gone@example.com', 2);
+    await page(path(again.at(-1)?.mail.text ?? '', 'confirm'), 'POST');
+    await fixture.untilTarget(target, 'active');
+    await fixture.untilTarget('gone@example.com', 'active', 'other');
+  });
+
+  it.each([
+    ['by a policy', 554, '5.7.1 rejected by policy (rule 5.1.1)'],
+    ['because the mailbox is full', 552, '5.2.2 mailbox full'],
+    ['by a block list', 550, '5.7.606 access denied, banned sender'],
+    ['without a reason', 550, 'no'],
+    ['because of the sender', 550, '5.1.8 bad sender'],
+  ])('that are refused %s come again, and operators see it', async (what, code, text) => {
+    const target = await fixture.claim('email', `${what.replaceAll(' ', '-')}@example.org`, { pending: true });
+    await fixture.app.db.pool.query(`UPDATE notification_targets SET status = 'active' WHERE target = $1`, [target]);
+    mails.refuse = () => ({ code, text });
+    const row = await fixture.until(await fixture.send('email', target), 'retrying');
+    expect(row.reason).toContain(text);
+    mails.refuse = () => undefined;
+    await fixture.untilTarget(target, 'active');
+    const ready = await fetch(`${fixture.app.url}/health/ready`);
+    expect([ready.status, await ready.text()]).toEqual([200, expect.stringContaining(text)]);
+    await fixture.until(await fixture.send('email', target), 'delivered');
+    expect(await (await fetch(`${fixture.app.url}/health/ready`)).text()).not.toContain(text);
+  });
+
+  it('to one mailbox written in three ways are one', async () => {
+    const written = ['Mia@example.com', 'mia@Example.com', ' MIA@EXAMPLE.COM '];
+    const targets: string[] = [];
+    for (const each of written) targets.push(await fixture.claim('email', each, { pending: true }));
+    expect(new Set(targets)).toEqual(new Set(['Mia@example.com']));
+    await mails.to('Mia@example.com');
+    const old = written.map((target) => ({ channel: 'email' as const, target: target.trim(), transitionId: 'one' }));
+    expect(new Set(await fixture.record(old)).size).toBe(1);
+  });
+
+  it('that were unsubscribed by their link are shown so in the preferences, until they are confirmed anew', async () => {
+    const owner = await RestCaller.of(fixture.app, 'uwe');
+    const target = await confirmed('uwe@example.com', 'uwe');
+    await fixture.until(await fixture.send('email', target, { userId: 'uwe' }), 'delivered');
+    const [, mail] = await mails.to(target, 2);
+    await page(path(mail!.header('list-unsubscribe'), 'unsubscribe'), 'POST');
+    const shown = (await owner.get('/v1/alerts/preferences')).body;
+    expect(shown).toMatchObject({ unsubscribed: true, unsubscribedAddresses: [target] });
+    expect((await owner.call('PUT', '/v1/alerts/preferences', shown)).body).toEqual(shown);
+    const [{ id }] = (await owner.get('/v1/notifications/targets')).body.data;
+    await fixture.app.db.pool.query(
+      `UPDATE notification_targets SET verification_started_at = now() - interval '1 hour' WHERE id = $1`,
+      [id],
+    );
+    await owner.post(`/v1/notifications/targets/${id}/verify`);
+    const again = await mails.to(target, 3);
+    await page(path(again.at(-1)?.mail.text ?? '', 'confirm'), 'POST');
+    await fixture.untilTarget(target, 'active', 'uwe');
+    const after = (await owner.get('/v1/alerts/preferences')).body;
+    expect(after).toMatchObject({ unsubscribed: false, unsubscribedAddresses: [] });
+  });
+
   it('whose sender is refused say nothing about the address they were for', async () => {
     const target = await confirmed('gina@example.com');
     mails.refuseSender = { code: 550, text: 'you may not send as this sender' };
-    const dead = await fixture.until(await fixture.send('email', target), 'dead');
-    expect(dead.reason).toContain('you may not send');
+    const refused = await fixture.until(await fixture.send('email', target), 'retrying');
+    expect(refused.reason).toContain('you may not send');
     mails.refuseSender = undefined;
     await fixture.until(await fixture.send('email', target), 'delivered');
   });

@@ -20,12 +20,14 @@ interface Request {
   body: Buffer;
 }
 
+const textOf = (body: object | string): string => (typeof body === 'string' ? body : JSON.stringify(body));
+
 /** A push service, Google's token endpoint and its send endpoint: as they speak, on a port of our own. */
 class Stand {
   readonly requests: Request[] = [];
   pushStatus = 201;
   /** Google's answer to the next messages. */
-  send: { status: number; body: object; headers?: Record<string, string> } = {
+  send: { status: number; body: object | string; headers?: Record<string, string> } = {
     status: 200,
     body: { name: 'projects/p/messages/1' },
   };
@@ -43,7 +45,7 @@ class Stand {
         if (path === '/token')
           response.end(JSON.stringify({ access_token: 'ya29.token', expires_in: 3599, token_type: 'Bearer' }));
         else if (path.endsWith('messages:send'))
-          response.writeHead(stand.send.status, stand.send.headers).end(JSON.stringify(stand.send.body));
+          response.writeHead(stand.send.status, stand.send.headers).end(textOf(stand.send.body));
         else response.writeHead(stand.pushStatus, stand.pushStatus === 429 ? { 'retry-after': '90' } : {}).end();
       });
     });
@@ -206,6 +208,13 @@ describe('pushes to browsers', () => {
   });
 });
 
+/** As FCM answers for text that is no token. */
+function malformed(): object {
+  const message = 'The registration token is not a valid FCM registration token';
+  const details = [{ '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode: 'INVALID_ARGUMENT' }];
+  return { error: { code: 400, message, status: 'INVALID_ARGUMENT', details } };
+}
+
 describe('pushes over FCM', () => {
   const TOKEN = 'fcm-token-of-a-device:APA91bFxxxxxxxxxxxxxxxxxxxx';
 
@@ -267,19 +276,45 @@ describe('pushes over FCM', () => {
     expect(await fixture.claim('push', target)).toBe(target);
   });
 
+  const fcmError = (errorCode: string, more: object[] = []) => [
+    { '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode },
+    ...more,
+  ];
+  const violation = (field: string) => ({
+    '@type': 'type.googleapis.com/google.rpc.BadRequest',
+    fieldViolations: [{ field, description: 'Invalid value' }],
+  });
+
   it.each([
-    ['an unregistered token', 404, 'UNREGISTERED', 'dead', 'disabled'],
-    ['an invalid argument', 400, 'INVALID_ARGUMENT', 'dead', 'active'],
-    ['a quota', 429, 'QUOTA_EXCEEDED', 'retrying', 'active'],
-    ['an outage', 503, 'UNAVAILABLE', 'retrying', 'active'],
-  ])('end, or come again, by what Google says of %s', async (_, status, errorCode, state, targetStatus) => {
-    const target = await fixture.claim('push', `${TOKEN}-${errorCode}`);
-    const details = [{ '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode }];
-    stand.send = { status, body: { error: { code: status, status: 'X', details } }, headers: { 'retry-after': '120' } };
+    ['an unregistered token', 404, fcmError('UNREGISTERED'), 'dead', 'disabled'],
+    ['a token of another sender', 403, fcmError('SENDER_ID_MISMATCH'), 'dead', 'disabled'],
+    ['a malformed token', 400, fcmError('INVALID_ARGUMENT', [violation('message.token')]), 'dead', 'disabled'],
+    ['an invalid argument', 400, fcmError('INVALID_ARGUMENT', [violation('message.data')]), 'dead', 'active'],
+    ['a project that is not there', 404, [], 'retrying', 'active'],
+    ['a missing permission', 403, [], 'retrying', 'active'],
+    ['a quota', 429, fcmError('QUOTA_EXCEEDED'), 'retrying', 'active'],
+    ['an outage', 503, fcmError('UNAVAILABLE'), 'retrying', 'active'],
+  ])('end, or come again, by what Google says of %s', async (what, status, details, state, targetStatus) => {
+    const target = await fixture.claim('push', `${TOKEN}-${what.replaceAll(' ', '-')}`);
+    const body = { error: { code: status, message: 'M', status: status === 404 ? 'NOT_FOUND' : 'X', details } };
+    stand.send = { status, body, headers: { 'retry-after': '120' } };
     const row = await fixture.until(await fixture.send('push', target), state);
     const wait = row.next_attempt_at.getTime() - row.started_at.getTime();
     expect(wait >= 120_000).toBe(state === 'retrying');
     await fixture.untilTarget(target, targetStatus);
+  });
+
+  it.each([
+    ['a page of a proxy', 404, '<html><body>Not Found "UNREGISTERED"</body></html>'],
+    ['nothing', 404, ''],
+    ['a token that it calls no registration token', 400, malformed()],
+  ])('take for the fault of the device only what FCM says: %s', async (what, status, body) => {
+    const target = await fixture.claim('push', `${TOKEN}-${what.length}-html`);
+    stand.send = { status, body };
+    const row = await fixture.until(await fixture.send('push', target), status === 404 ? 'retrying' : 'dead');
+    expect(row.reason).toContain(`answered ${status}`);
+    await fixture.untilTarget(target, status === 404 ? 'active' : 'disabled');
+    expect(await (await fetch(`${fixture.app.url}/health/ready`)).text()).toMatch(/"fcm":\{[^}]*degraded/);
   });
 
   it('ask for a new access token when the old one is refused', async () => {

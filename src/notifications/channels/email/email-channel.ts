@@ -92,20 +92,28 @@ function mailId({ id, members }: ClaimedDelivery): string {
   return sha256(ids.join()).toString('hex');
 }
 
-/** What a server says of a mail rather than of us: one that lets nobody in, or not with our login, may do so later. */
-const ABOUT_THE_MAIL: readonly (string | undefined)[] = ['MAIL FROM', 'RCPT TO', 'DATA'];
+/** Of the mailbox itself, at the beginning of the answer; 5.1.7 and 5.1.8 are about the sender. */
+const NO_SUCH_MAILBOX = /^5\d\d[ -]5\.1\.(?:0|1|2|3|4|5|6|9|10)(?!\d)/;
+/** The mail itself is too large, or cannot be shown: it never will be taken. */
+const UNTAKABLE = /^5\d\d[ -]5\.(?:2\.3|3\.4|6\.\d+)(?!\d)/;
 
-/** 5xx is for good, and to the recipient it is the address's fault. */
-function mailFailure(error: unknown): Outcome {
-  const { responseCode, command, code } = error as { responseCode?: number; command?: string; code?: string };
+/**
+ * Only a mailbox that is not there is the address's fault. Policies, block lists, full mailboxes, refused senders and logins
+ * change: such mails come again, and operators see why.
+ */
+export function mailFailure(error: unknown): Outcome {
+  const { responseCode, response = '', command, code } = error as SmtpError;
   const detail = code === 'EABORT' ? 'the mail server took too long' : safeReason(error);
   const known = { detail, ...(responseCode === undefined ? {} : { statusCode: responseCode }) };
-  const permanent = responseCode !== undefined && responseCode >= 500 && ABOUT_THE_MAIL.includes(command);
-  if (!permanent) return { result: 'failed', ...known };
-  return {
-    result: 'rejected',
-    ...known,
-    // A refused sender has the same code, and says nothing about the address.
-    ...(command === 'RCPT TO' ? { bounced: detail } : {}),
-  };
+  const about = command === 'RCPT TO' || command === 'DATA';
+  if (about && NO_SUCH_MAILBOX.test(response)) return { result: 'rejected', ...known, bounced: detail };
+  if (command === 'DATA' && UNTAKABLE.test(response)) return { result: 'rejected', ...known };
+  return { result: 'failed', ...known, trouble: { of: 'mail', detail } };
+}
+
+interface SmtpError {
+  responseCode?: number;
+  response?: string;
+  command?: string;
+  code?: string;
 }

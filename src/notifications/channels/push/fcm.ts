@@ -12,6 +12,7 @@ import { readServiceAccount, type ServiceAccount } from './service-account.js';
 
 const PATIENCE_MS = 10_000;
 const HEAD = 4_096;
+const UNSET = 'FCM_SERVICE_ACCOUNT is not set';
 
 /** Firebase Cloud Messaging, HTTP v1: one POST per token. Its addresses are the operator's, so nothing guards them. */
 @Injectable()
@@ -30,7 +31,7 @@ export class Fcm {
 
   async send(delivery: ClaimedDelivery, token: string, content: PushContent): Promise<Outcome> {
     if (this.account === undefined || this.access === undefined) {
-      return { result: 'rejected', detail: 'FCM_SERVICE_ACCOUNT is not set' };
+      return { result: 'rejected', detail: UNSET, trouble: { of: 'fcm', detail: UNSET } };
     }
     const now = this.clock.now();
     try {
@@ -47,7 +48,8 @@ export class Fcm {
       if (answer.statusCode === 401) this.access.forget();
       return fcmOutcome(answerOutcome({ status: answer.statusCode, headers: answer.headers, head }, now));
     } catch (error) {
-      return failureOutcome(error);
+      const outcome = failureOutcome(error);
+      return { ...outcome, trouble: { of: 'fcm', detail: outcome.detail ?? 'no answer' } };
     }
   }
 }
@@ -77,18 +79,51 @@ function fcmMessage(delivery: ClaimedDelivery, token: string, content: PushConte
   };
 }
 
-/** Google's own codes: an unregistered token is dead, an invalid argument stays invalid. */
-function fcmOutcome(outcome: Outcome): Outcome {
-  if (outcome.result === 'delivered') return outcome;
-  const { statusCode, responseHead = '' } = outcome;
-  const detail = `${outcome.detail}${errorCode(responseHead)}`;
-  if (statusCode === 404 || responseHead.includes('"UNREGISTERED"')) {
-    return { ...outcome, detail, result: 'rejected', gone: 'token_gone' };
+/**
+ * Google's own codes: only a token that is unregistered, no token at all, or another sender's ends the device. An argument
+ * that is invalid stays invalid. Everything else, an answer that is not FCM's too, is our configuration or an outage.
+ */
+export function fcmOutcome(outcome: Outcome): Outcome {
+  if (outcome.result === 'delivered') return { ...outcome, via: 'fcm' };
+  const { status, code, message, fields } = fcmError(outcome.responseHead ?? '');
+  const detail = [outcome.detail, code ?? status].filter((part) => part !== undefined).join(': ');
+  const gone = code === undefined ? undefined : GONE[code];
+  if (gone !== undefined) return { ...outcome, detail, result: 'rejected', gone };
+  if (code === 'INVALID_ARGUMENT' || (status === 'INVALID_ARGUMENT' && outcome.statusCode === 400)) {
+    const token = fields.includes('message.token') || /registration token/i.test(message);
+    return { ...outcome, detail, result: 'rejected', ...(token ? { gone: 'token_invalid' } : {}) };
   }
-  return { ...outcome, detail, result: statusCode === 400 || statusCode === 403 ? 'rejected' : 'failed' };
+  return { ...outcome, detail, result: 'failed', trouble: { of: 'fcm', detail: message === '' ? detail : message } };
 }
 
-function errorCode(body: string): string {
-  const found = /"(?:errorCode|status)":\s*"([A-Z_]{1,64})"/.exec(body);
-  return found === null ? '' : `: ${found[1]}`;
+const GONE: Readonly<Record<string, string>> = { UNREGISTERED: 'token_gone', SENDER_ID_MISMATCH: 'sender_mismatch' };
+
+interface FcmError {
+  status?: string;
+  /** FCM's own code, in its details. */
+  code?: string;
+  message: string;
+  /** Arguments that it finds at fault. */
+  fields: string[];
+}
+
+function fcmError(body: string): FcmError {
+  const none: FcmError = { message: '', fields: [] };
+  try {
+    const { error } = JSON.parse(body) as { error?: { status?: unknown; message?: unknown; details?: unknown } };
+    const details = Array.isArray(error?.details) ? (error.details as Record<string, unknown>[]) : [];
+    const code = details.map((detail) => detail?.['errorCode']).find((each) => typeof each === 'string');
+    const violations = details.flatMap((detail) => {
+      const found = detail?.['fieldViolations'];
+      return Array.isArray(found) ? (found as { field?: unknown }[]) : [];
+    });
+    return {
+      ...(typeof error?.status === 'string' ? { status: error.status } : {}),
+      ...(typeof code === 'string' ? { code } : {}),
+      message: typeof error?.message === 'string' ? error.message.slice(0, 300) : '',
+      fields: violations.map(({ field }) => String(field)),
+    };
+  } catch {
+    return none;
+  }
 }

@@ -13,6 +13,7 @@ import { pushPayload, secondsLeft, type PushContent } from './push-content.js';
 import { vapidKeys, type VapidKeys } from './vapid-keys.js';
 
 const GONE = new Set([404, 410]);
+const VAPID = 'a push service refuses the VAPID key pair, or its sender';
 const URGENCY = { low: 'low', normal: 'normal', high: 'high', critical: 'high' } as const;
 
 /**
@@ -55,6 +56,8 @@ export class WebPush {
       const answer = await this.client.post(endpoint, texts, body);
       const outcome = answerOutcome(answer, this.clock.now());
       if (GONE.has(answer.status)) return { ...outcome, result: 'rejected', gone: 'token_gone' };
+      if (answer.status === 401 || answer.status === 403)
+        return { ...outcome, trouble: { of: 'web_push', detail: VAPID } };
       return answer.status === 400 || answer.status === 413 ? { ...outcome, result: 'rejected' } : outcome;
     } catch (error) {
       return failureOutcome(error);

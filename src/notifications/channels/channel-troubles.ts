@@ -1,0 +1,38 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { Outcome } from '../core/outcome.js';
+import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
+import { HealthNotices } from '../../platform/health/health-notices.js';
+
+type Trouble = NonNullable<Outcome['trouble']>;
+
+/** Between two lines about the same trouble, ms. */
+const LOG_INTERVAL_MS = 60_000;
+const LINES = {
+  mail: { level: 'warn', line: 'mail refused' },
+  fcm: { level: 'error', line: 'FCM does not take pushes' },
+  web_push: { level: 'error', line: 'Web Push is refused' },
+} as const;
+
+/** Tells operators what users cannot mend: refused mails, a service account or a key pair that is not accepted. */
+@Injectable()
+export class ChannelTroubles {
+  private readonly logger = new Logger('Notifications');
+  private readonly logged = new Map<string, number>();
+
+  constructor(private readonly notices: HealthNotices) {}
+
+  note({ id, channel }: Pick<ClaimedDelivery, 'id' | 'channel'>, outcome: Outcome): void {
+    if (outcome.trouble !== undefined) this.tell(outcome.trouble, id);
+    else if (outcome.result === 'delivered' && channel === 'email') this.notices.clear('mail');
+    else if (outcome.result === 'delivered' && channel === 'push') this.notices.clear(outcome.via ?? 'web_push');
+  }
+
+  private tell({ of, detail }: Trouble, deliveryId: string): void {
+    this.notices.set(of, detail);
+    const now = Date.now();
+    if (now - (this.logged.get(of) ?? 0) < LOG_INTERVAL_MS) return;
+    this.logged.set(of, now);
+    const { level, line } = LINES[of];
+    this.logger[level]({ deliveryId, reason: detail }, line);
+  }
+}

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_PREFERENCES, mergePreferences, type UserPreferences } from './preferences.js';
+import { stillWanted, type RuleNow, type WantedQuestion } from './still-wanted.js';
+
+const BERLIN = 'Europe/Berlin';
+const at = (local: string): number => Date.parse(`${local}:00+02:00`);
+const night = { start: '22:00', end: '07:00', timezone: BERLIN, allowCritical: true };
+const daily = { every: 'day' as const, at: '08:00', timezone: BERLIN };
+const rule: RuleNow = {
+  isActive: true,
+  snoozedUntil: null,
+  actions: [{ type: 'email', target: 'ann@example.com' }],
+};
+const base: WantedQuestion = {
+  type: 'alert.fired',
+  channel: 'email',
+  target: 'ann@example.com',
+  priority: 'normal',
+  digest: false,
+  attempts: 0,
+  asked: false,
+  createdAt: at('2026-06-10T12:00'),
+  verifiedAt: at('2026-01-01T00:00'),
+  preferences: DEFAULT_PREFERENCES,
+  rules: [rule],
+  firing: 'none',
+};
+const NOON = at('2026-06-10T12:00');
+const ask = (changes: Partial<WantedQuestion>, now = NOON) => stillWanted({ ...base, ...changes }, now);
+const preferring = (changes: Partial<UserPreferences>): UserPreferences => ({ ...DEFAULT_PREFERENCES, ...changes });
+
+describe('a message is still wanted', () => {
+  it('while one of its rules is there, active, not snoozed and aimed at its target', () => {
+    const cases: [(RuleNow | undefined)[] | null, string | undefined][] = [
+      [null, undefined],
+      [[rule], undefined],
+      [[undefined], 'deleted'],
+      [[undefined, rule], undefined],
+      [[{ ...rule, isActive: false }], 'disabled'],
+      [[{ ...rule, snoozedUntil: NOON + 1 }], 'snoozed'],
+      [[{ ...rule, snoozedUntil: NOON }], undefined],
+      [[{ ...rule, actions: [] }], 'retargeted'],
+      [[{ ...rule, actions: [{ type: 'webhook', target: 'ann@example.com' }] }], 'retargeted'],
+      [[{ ...rule, actions: [{ type: 'email', target: 'Ann@Example.com' }] }], undefined],
+    ];
+    for (const [rules, reason] of cases) {
+      const expected = reason === undefined ? { action: 'send' } : { action: 'finish', state: 'suppressed', reason };
+      expect(ask({ rules })).toMatchObject(expected);
+    }
+  });
+
+  it('as a test of a rule that rests, but not of one that is gone', () => {
+    expect(ask({ type: 'test', rules: [{ ...rule, isActive: false }] })).toMatchObject({ action: 'send' });
+    expect(ask({ type: 'test', rules: [undefined] })).toMatchObject({ reason: 'deleted' });
+  });
+
+  it('when its user asked for it again by hand, at once; not over a channel that is off', () => {
+    const preferences = preferring({ quietHours: { ...night, start: '11:00', end: '13:00' }, digest: daily });
+    expect(ask({ asked: true, rules: [undefined], preferences })).toMatchObject({ action: 'send' });
+    const off = preferring({ channels: { email: false, webhook: true, push: true } });
+    expect(ask({ asked: true, preferences: off })).toMatchObject({ reason: 'channel_off' });
+  });
+
+  it('as a resolution only by who was notified of its firing', () => {
+    const resolved = { type: 'alert.resolved' as const };
+    expect(ask({ ...resolved, firing: 'delivered' })).toMatchObject({ action: 'send' });
+    expect(ask({ ...resolved, firing: 'none' })).toMatchObject({ action: 'send' });
+    expect(ask({ ...resolved, firing: 'lost' })).toMatchObject({ action: 'finish', reason: 'firing_not_delivered' });
+    expect(ask({ ...resolved, firing: 'open' })).toMatchObject({ action: 'defer', reason: 'after_firing' });
+    expect(ask({ ...resolved, firing: 'open', digest: true })).toEqual({ action: 'send', digest: true });
+  });
+});
+
+describe('the time at which a message leaves is asked each time', () => {
+  const held = (changes: Partial<WantedQuestion>, local: string) => {
+    const answer = ask(changes, at(local));
+    return answer.action === 'defer' ? [answer.reason, new Date(answer.until).toISOString()] : [answer.action];
+  };
+
+  it('so that a retry, or a late proof, waits for the end of quiet hours', () => {
+    const preferences = preferring({ quietHours: night });
+    const morning = ['quiet_hours', '2026-06-11T05:00:00.000Z'];
+    expect(held({ preferences, attempts: 3 }, '2026-06-10T23:30')).toEqual(morning);
+    expect(held({ preferences, verifiedAt: at('2026-06-10T23:29') }, '2026-06-10T23:30')).toEqual(morning);
+    expect(held({ preferences, attempts: 3 }, '2026-06-11T07:00')).toEqual(['send']);
+    expect(held({ preferences, priority: 'critical' }, '2026-06-10T23:30')).toEqual(['send']);
+  });
+
+  it('so that what a late proof released waits for the next digest, and a digest that failed does not', () => {
+    const preferences = preferring({ digest: daily });
+    const next = ['digest', '2026-06-11T06:00:00.000Z'];
+    expect(held({ preferences }, '2026-06-10T12:00')).toEqual(next);
+    expect(held({ preferences }, '2026-06-11T08:00')).toEqual(['send']);
+    const late = { preferences, verifiedAt: at('2026-06-11T10:00') };
+    expect(held(late, '2026-06-11T10:00')).toEqual(['digest', '2026-06-12T06:00:00.000Z']);
+    expect(held({ preferences, digest: true, attempts: 1 }, '2026-06-11T08:01')).toEqual(['send']);
+    expect(held({ preferences, priority: 'high' }, '2026-06-10T12:00')).toEqual(['send']);
+  });
+
+  it('so that a digest whose time lies in quiet hours leaves when they end', () => {
+    const preferences = preferring({ digest: { ...daily, at: '06:00' }, quietHours: night });
+    expect(held({ preferences }, '2026-06-10T12:00')).toEqual(['quiet_hours', '2026-06-11T05:00:00.000Z']);
+    expect(held({ preferences }, '2026-06-11T06:00')).toEqual(['quiet_hours', '2026-06-11T05:00:00.000Z']);
+    expect(held({ preferences }, '2026-06-11T07:00')).toEqual(['send']);
+  });
+
+  it('and without quiet hours or a digest any more it is now', () => {
+    expect(ask({ digest: true })).toEqual({ action: 'send', digest: true });
+  });
+});
+
+describe('a change of preferences', () => {
+  const current = preferring({ quietHours: { ...night, allowCritical: false }, digest: daily });
+
+  it('touches only what it names, down to single times', () => {
+    expect(mergePreferences(current, { quietHours: { end: '06:30' } })).toEqual({
+      ...current,
+      quietHours: { ...night, allowCritical: false, end: '06:30' },
+    });
+    expect(mergePreferences(current, { channels: { push: false }, unsubscribed: false }).channels).toEqual({
+      email: true,
+      webhook: true,
+      push: false,
+    });
+    expect(mergePreferences(current, { quietHours: null })).toEqual({ ...current, quietHours: null });
+  });
+
+  it('leaves open what new quiet hours need, for whoever checks them', () => {
+    expect(mergePreferences(DEFAULT_PREFERENCES, { quietHours: { start: '22:00' } }).quietHours).toEqual({
+      start: '22:00',
+      end: '',
+      timezone: '',
+      allowCritical: true,
+    });
+  });
+});

@@ -1,0 +1,98 @@
+import type { Channel, MessageType, Priority, SystemType } from './delivery.js';
+import type { UserPreferences } from './preferences.js';
+import { sendTime } from './send-time.js';
+
+/** A rule as it stands when a message that speaks of it is about to be sent. */
+export interface RuleNow {
+  isActive: boolean;
+  /** Unix ms; null: not snoozed. */
+  snoozedUntil: number | null;
+  actions: readonly { type: string; target: string }[];
+}
+
+/** What is asked of a message each time before it is sent. Times are Unix milliseconds. */
+export interface WantedQuestion {
+  type: MessageType | SystemType;
+  channel: Channel;
+  target: string;
+  priority: Priority;
+  /** Collected with others of its target. */
+  digest: boolean;
+  attempts: number;
+  /** Its user asked for it by hand, after the last edit of its rules. */
+  asked: boolean;
+  createdAt: number;
+  /** Since when its target is proven; null: never. */
+  verifiedAt: number | null;
+  preferences: UserPreferences;
+  /** Each rule it speaks of, undefined for one that is gone; null: no rule is asked. */
+  rules: readonly (RuleNow | undefined)[] | null;
+  /** Of a resolution: what became of the firing. `open`: it is still on its way. `none`: there was none to this target. */
+  firing: 'none' | 'delivered' | 'open' | 'lost';
+}
+
+export type Wanted =
+  | { action: 'send'; digest: boolean }
+  | { action: 'finish'; state: 'suppressed'; reason: string }
+  | { action: 'defer'; until: number; reason: string; digest: boolean };
+
+/** Pause before a resolution looks again whether its firing has arrived. */
+const AFTER_FIRING_MS = 500;
+
+/**
+ * The one place that says whether a message is still to be sent, and whether now: by its rules, by its user's preferences, and
+ * of a resolution by its firing. The product's own messages and proofs are always wanted.
+ */
+export function stillWanted(question: WantedQuestion, now: number): Wanted {
+  const { type, channel, priority, preferences, digest } = question;
+  const alert = type.startsWith('alert.');
+  if (!alert && type !== 'test') return { action: 'send', digest };
+  const unwanted = question.asked ? undefined : unwantedByRules(question, now);
+  if (unwanted !== undefined) return { action: 'finish', state: 'suppressed', reason: unwanted };
+  if (!alert) return { action: 'send', digest };
+  const time = sendTime(preferences, priority, new Date(now), channel);
+  if (time.suppressed !== undefined) return { action: 'finish', state: 'suppressed', reason: time.suppressed };
+  if (question.asked) return { action: 'send', digest };
+  if (question.firing === 'lost') return { action: 'finish', state: 'suppressed', reason: 'firing_not_delivered' };
+  const wait = waits(question, now);
+  if (wait !== undefined) return { ...wait, action: 'defer' };
+  const collected = digest || time.digest === true;
+  // In a digest both leave together.
+  if (question.firing !== 'open' || collected) return { action: 'send', digest: collected };
+  return { action: 'defer', until: now + AFTER_FIRING_MS, reason: 'after_firing', digest };
+}
+
+/** Why none of its rules wants it any more. One that several rules made leaves while one of them does. */
+function unwantedByRules({ rules, type, channel, target }: WantedQuestion, now: number): string | undefined {
+  const reasons = (rules ?? []).map((rule) => {
+    if (rule === undefined) return 'deleted';
+    const aimed = rule.actions.some((action) => action.type === channel && sameTarget(channel, action.target, target));
+    if (!aimed) return 'retargeted';
+    // A test is what its owner wants now, whatever the rule does.
+    if (type === 'test') return undefined;
+    if (!rule.isActive) return 'disabled';
+    return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
+  });
+  return reasons.includes(undefined) ? undefined : reasons[0];
+}
+
+/** One mailbox may be written in several ways. */
+function sameTarget(channel: Channel, one: string, other: string): boolean {
+  return one === other || (channel === 'email' && one.toLowerCase() === other.toLowerCase());
+}
+
+/** Quiet hours end, or the digest comes, later than now. A digest that was tried has had its time. */
+function waits(question: WantedQuestion, now: number): { until: number; reason: string; digest: boolean } | undefined {
+  const { preferences, priority, channel, digest, attempts, createdAt, verifiedAt } = question;
+  const noQuiet = { ...preferences, quietHours: null };
+  // A message that could leave only later, because its target had to be proven, waits for the digest after that.
+  const ready = new Date(Math.max(createdAt, verifiedAt ?? 0));
+  const collected = sendTime(noQuiet, priority, ready, channel);
+  const slot = collected.digest && attempts === 0 ? (collected.notBefore?.getTime() ?? now) : now;
+  const earliest = new Date(Math.max(now, slot));
+  const quiet = sendTime({ ...preferences, digest: null }, priority, earliest, channel).notBefore?.getTime();
+  const until = quiet ?? earliest.getTime();
+  if (until <= now) return undefined;
+  const reason = quiet === undefined ? 'digest' : 'quiet_hours';
+  return { until, reason, digest: digest || collected.digest === true };
+}

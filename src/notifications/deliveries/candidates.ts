@@ -1,0 +1,90 @@
+import type { PoolClient } from 'pg';
+import type { Admission, Candidate } from '../core/admission.js';
+import type { CandidateRow } from './delivery-row.js';
+
+/** A waiting delivery and what was decided about it. */
+export interface Decision {
+  row: CandidateRow;
+  admission: Admission;
+}
+
+export function leavesInDigest(admission: Admission): boolean {
+  return admission.action === 'send' && admission.digest;
+}
+
+export function targetOf(row: CandidateRow): Candidate['target'] {
+  if (row.status === null) return undefined;
+  return { status: row.status, reason: row.status_reason, openUntil: row.breaker_open_until?.getTime() ?? null };
+}
+
+/** Writes down what does not leave now; returns what is finished by that. */
+export async function putOff(
+  tx: PoolClient,
+  decisions: readonly Decision[],
+): Promise<readonly { channel: string; state: string }[]> {
+  const changes = decisions.flatMap(({ row, admission }) => change(row, admission) ?? []);
+  if (changes.length > 0) await tx.query(PUT_OFF, [JSON.stringify(changes)]);
+  return changes.filter(({ finished }) => finished);
+}
+
+interface RowChange {
+  id: string;
+  channel: string;
+  state: string;
+  reason: string;
+  until: Date | null;
+  expires: Date | null;
+  digest: boolean;
+  finished: boolean;
+}
+
+function change(row: CandidateRow, admission: Admission): RowChange | undefined {
+  const { id, channel } = row;
+  if (admission.action === 'finish') {
+    const { state, reason } = admission;
+    return { id, channel, state, reason, until: null, expires: null, digest: row.digest, finished: true };
+  }
+  if (admission.action !== 'defer') return undefined;
+  const { reason, extends: held = false } = admission;
+  const end = row.expires_at.getTime();
+  // Within its life: the last look finds it expired.
+  const until = new Date(held ? admission.until : Math.min(admission.until, end));
+  const expires = held && admission.until >= end ? new Date(admission.until + end - row.created_at.getTime()) : null;
+  const digest = row.digest || admission.digest === true;
+  return { id, channel, state: row.state, reason, until, expires, digest, finished: false };
+}
+
+/** What became of the firings of a resolution since the last resolution that arrived. */
+const FIRING = `
+  SELECT CASE WHEN bool_or(f.state = 'delivered') THEN 'delivered'
+      WHEN bool_or(f.state IN ('pending', 'sending', 'retrying')) THEN 'open'
+      WHEN count(*) > 0 THEN 'lost' ELSE 'none' END
+  FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
+    AND f.type = 'alert.fired' AND f.position > coalesce((SELECT max(r.position) FROM deliveries r
+      WHERE r.target_id = d.target_id AND r.collapse_key = d.collapse_key AND r.position < d.position
+        AND r.type = 'alert.resolved' AND r.state = 'delivered'), 0)`;
+
+/** Deliveries (d) as candidates; a WHERE follows. */
+export const CANDIDATE = `
+  SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
+    d.digest, d.collapse_key, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,
+    d.rule_ids, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
+    CASE WHEN d.channel = 'webhook' THEN ARRAY(SELECT s.sealed FROM webhook_secrets s WHERE s.target_id = t.id
+      AND (s.retires_at IS NULL OR s.retires_at > now()) ORDER BY s.id DESC LIMIT 3) ELSE '{}' END AS secrets,
+    CASE d.channel
+      WHEN 'webhook' THEN (SELECT count(*) FROM deliveries r
+        WHERE r.target_id = t.id AND r.started_at > now() - interval '1 minute')
+      WHEN 'email' THEN (SELECT count(*) FROM deliveries r
+        WHERE r.target_id = t.id AND r.started_at > now() - interval '1 day' AND NOT r.digest)
+      ELSE 0 END AS recent,
+    CASE WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS firing
+  FROM deliveries d LEFT JOIN notification_targets t ON t.id = d.target_id`;
+
+const PUT_OFF = `
+  UPDATE deliveries d SET state = c.state, reason = c.reason, digest = c.digest,
+    next_attempt_at = coalesce(c.until, d.next_attempt_at), due_at = coalesce(c.until, d.due_at),
+    expires_at = coalesce(c.expires, d.expires_at),
+    finished_at = CASE WHEN c.finished THEN now() END
+  FROM jsonb_to_recordset($1::jsonb) AS c(id uuid, state text, reason text, until timestamptz,
+    expires timestamptz, digest boolean, finished boolean)
+  WHERE d.id = c.id`;

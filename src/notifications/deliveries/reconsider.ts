@@ -1,0 +1,48 @@
+import type { PoolClient } from 'pg';
+import { stillWanted } from '../core/still-wanted.js';
+import { CANDIDATE, putOff, type Decision } from './candidates.js';
+import type { CandidateRow } from './delivery-row.js';
+import { askWishes } from './wishes.js';
+
+/** Deliveries looked at in the transaction of a change; the others are asked when their time comes. */
+const MOST = 1_000;
+
+/** Ends what waits and is not wanted any more; returns what it ended. Never waits for a claim, which asks by itself. */
+export async function reconsider(
+  tx: PoolClient,
+  changed: { ruleId: string } | { userId: string },
+  now: number,
+): Promise<readonly { channel: string; state: string }[]> {
+  const byRule = 'ruleId' in changed;
+  const key = byRule ? changed.ruleId : changed.userId;
+  if (byRule) await tx.query(NOT_ASKED, [key]);
+  const { rows } = await tx.query<CandidateRow>(byRule ? OF_RULE : OF_USER, [key, MOST]);
+  const wishes = await askWishes(tx, rows);
+  const ended = rows.flatMap((row): Decision[] => {
+    const admission = stillWanted(wishes.question(row), now);
+    return admission.action === 'finish' ? [{ row, admission }] : [];
+  });
+  const finished = await putOff(tx, ended);
+  if (!byRule) await tx.query(RELEASE, [key]);
+  return finished;
+}
+
+const WAITING = `d.state IN ('pending', 'retrying')`;
+
+const OF_RULE = `${CANDIDATE} WHERE d.rule_ids @> ARRAY[$1::uuid] AND ${WAITING} ORDER BY d.position LIMIT $2
+  FOR UPDATE OF d SKIP LOCKED`;
+
+const OF_USER = `${CANDIDATE} WHERE d.user_id = $1 AND ${WAITING} ORDER BY d.position LIMIT $2
+  FOR UPDATE OF d SKIP LOCKED`;
+
+/** A request to send it again was made to the rule as it was. */
+const NOT_ASKED = `
+  UPDATE deliveries d SET asked = false FROM (SELECT id FROM deliveries WHERE rule_ids @> ARRAY[$1::uuid] AND asked
+    AND state IN ('pending', 'retrying', 'sending') FOR UPDATE SKIP LOCKED) found WHERE d.id = found.id`;
+
+/** What waits for a time that preferences gave is asked again now; its claim says when it leaves. */
+const RELEASE = `
+  UPDATE deliveries d SET next_attempt_at = now(), due_at = now() FROM (SELECT id FROM deliveries d
+    WHERE d.user_id = $1 AND ${WAITING} AND type LIKE 'alert.%' AND next_attempt_at > now()
+      AND reason IN ('quiet_hours', 'digest') FOR UPDATE SKIP LOCKED) held
+  WHERE d.id = held.id`;

@@ -1,0 +1,66 @@
+import type { PoolClient } from 'pg';
+import { completePreferences, DEFAULT_PREFERENCES, type UserPreferences } from '../core/preferences.js';
+import type { RuleNow, WantedQuestion } from '../core/still-wanted.js';
+import type { CandidateRow } from './delivery-row.js';
+
+/** What users and their rules want at this moment, for the deliveries of a claim. */
+export class Wishes {
+  constructor(
+    private readonly preferences: ReadonlyMap<string, UserPreferences>,
+    private readonly rules: ReadonlyMap<string, RuleNow>,
+  ) {}
+
+  question(row: CandidateRow): WantedQuestion {
+    const { type, channel, target, priority, digest, attempts, asked, firing } = row;
+    return {
+      type,
+      channel,
+      target,
+      priority,
+      digest,
+      attempts,
+      asked,
+      firing,
+      createdAt: row.created_at.getTime(),
+      verifiedAt: row.verified_at?.getTime() ?? null,
+      preferences: this.preferences.get(row.user_id) ?? DEFAULT_PREFERENCES,
+      rules: row.rule_ids?.map((id) => this.rules.get(id)) ?? null,
+    };
+  }
+}
+
+/**
+ * Asks the database itself, never a memory. Rules that are just being edited are waited for, and an edit waits for this
+ * transaction: once it is answered, nothing that it forbids has still to be claimed.
+ */
+export async function askWishes(tx: PoolClient, rows: readonly CandidateRow[]): Promise<Wishes> {
+  const ids = [...new Set(rows.flatMap((row) => row.rule_ids ?? []))];
+  const users = [...new Set(rows.filter(({ type }) => type.startsWith('alert.')).map((row) => row.user_id))];
+  const rules = ids.length === 0 ? [] : (await tx.query<RuleRow>(RULES, [ids])).rows;
+  const preferences = users.length === 0 ? [] : (await tx.query<PreferencesRow>(PREFERENCES, [users])).rows;
+  return new Wishes(
+    new Map(preferences.map((row) => [row.user_id, completePreferences(row.preferences)])),
+    new Map(rules.map((row) => [row.rule_id, ruleNow(row)])),
+  );
+}
+
+interface RuleRow {
+  rule_id: string;
+  is_active: boolean;
+  snoozed_until: Date | null;
+  actions: RuleNow['actions'];
+}
+
+interface PreferencesRow {
+  user_id: string;
+  preferences: Partial<UserPreferences>;
+}
+
+function ruleNow({ is_active: isActive, snoozed_until: snoozedUntil, actions }: RuleRow): RuleNow {
+  return { isActive, snoozedUntil: snoozedUntil?.getTime() ?? null, actions };
+}
+
+const RULES = `SELECT rule_id, is_active, snoozed_until, actions FROM alert_rules WHERE rule_id = ANY($1::uuid[])
+  ORDER BY rule_id FOR KEY SHARE`;
+
+const PREFERENCES = 'SELECT user_id, preferences FROM notification_preferences WHERE user_id = ANY($1)';

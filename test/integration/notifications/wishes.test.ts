@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { NewDelivery } from '../../../src/notifications/index.js';
+import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
+import { RestCaller } from '../../support/rest-caller.js';
+import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { ALERT, NotificationFixture } from './notification-fixture.js';
+
+let fixture: NotificationFixture;
+let receiver: WebhookReceiver;
+let tester: RestCaller;
+let directory: string;
+let count = 0;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'wishes-'));
+  fixture = await NotificationFixture.start({ VERIFY_TARGETS: 'false', DATA_DIR: directory });
+  receiver = await WebhookReceiver.start();
+  tester = await RestCaller.of(fixture.app, 'tester');
+});
+afterAll(async () => {
+  await fixture.close();
+  await receiver.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  receiver.answer = () => undefined;
+  receiver.received.length = 0;
+  await tester.call('PUT', '/v1/alerts/preferences', {});
+});
+
+/** A rule that never fires by itself, and what sends messages of it to an endpoint of its own. */
+async function ruleWithHook() {
+  const target = receiver.url(`/wishes-${++count}`);
+  const condition = { token: 'nobody', metric: 'price', operator: 'gt', threshold: 1 };
+  const ruleId = await tester.rule({ name: 'R', conditions: [condition], actions: [{ type: 'webhook', target }] });
+  const message = (more: Partial<NewDelivery> = {}) => ({
+    channel: 'webhook' as const,
+    target,
+    data: { ...ALERT, ruleId },
+    ...more,
+  });
+  const send = (more: Partial<NewDelivery> = {}): Promise<string> => {
+    const { channel, target: to, ...fields } = message(more);
+    return fixture.send(channel, to, fields);
+  };
+  const rule = (method: string, path = '', body?: object) =>
+    tester.call(method, `/v1/alerts/rules/${ruleId}${path}`, body);
+  return { ruleId, target, message, send, rule };
+}
+
+const arrivals = (id: string): number => receiver.received.filter(({ headers }) => headers['webhook-id'] === id).length;
+const claim = (id: string): Promise<Claim> => fixture.app.nest.get(DeliveryClaims).claim(id, 'main');
+const patch = (body: object) => tester.call('PATCH', '/v1/alerts/preferences', body);
+/** Quiet now, and for an hour. */
+const quietNow = () => ({ quietHours: { start: clock(-60), end: clock(60), timezone: 'UTC' } });
+const clock = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
+
+describe('once the change of a rule is answered', () => {
+  it.each([
+    ['deleted', (rule: Rule) => rule('DELETE')],
+    ['disabled', (rule: Rule) => rule('PATCH', '', { isActive: false })],
+    ['snoozed', (rule: Rule) => rule('POST', '/snooze', { minutes: 5 })],
+    ['retargeted', (rule: Rule) => rule('PATCH', '', { actions: [] })],
+  ] as const)('what waits for a retry ends, because the rule is %s', async (reason, change) => {
+    const { send, message, rule } = await ruleWithHook();
+    receiver.answer = () => ({ status: 500 });
+    const retrying = await send();
+    const night = new Date(Date.now() + 3_600_000);
+    const [held = ''] = await fixture.record([message({ notBefore: night })]);
+    await fixture.until(retrying, 'retrying');
+    receiver.answer = () => undefined;
+    expect((await change(rule)).status).toBeLessThan(300);
+    for (const id of [retrying, held]) expect(await fixture.row(id)).toMatchObject({ state: 'suppressed', reason });
+    const [late = ''] = await fixture.record([message()]);
+    expect(await claim(late)).toBe('done');
+    expect(await fixture.row(late)).toMatchObject({ state: 'suppressed', reason });
+  });
+
+  it('a claim that comes at the same moment sees it', async () => {
+    for (let n = 0; n < 5; n++) {
+      const { message, rule } = await ruleWithHook();
+      const [id = ''] = await fixture.record([message()]);
+      const [answer, claimed] = await Promise.all([rule('DELETE'), claim(id)]);
+      expect(answer.status).toBe(204);
+      const { state } = await fixture.row(id);
+      expect(state).toBe(typeof claimed === 'string' ? 'suppressed' : 'sending');
+    }
+  });
+
+  it('nothing else changes: other rules, and what is asked for by hand afterwards', async () => {
+    const [one, other] = [await ruleWithHook(), await ruleWithHook()];
+    receiver.answer = () => ({ status: 500 });
+    const [gone, stays] = [await one.send(), await other.send()];
+    for (const id of [gone, stays]) await fixture.until(id, 'retrying');
+    receiver.answer = () => undefined;
+    await one.rule('DELETE');
+    expect(await fixture.row(stays)).toMatchObject({ state: 'retrying' });
+    expect((await tester.post(`/v1/notifications/deliveries/${gone}/redeliver`)).status).toBe(202);
+    await fixture.until(gone, 'delivered');
+  });
+});
+type Rule = Awaited<ReturnType<typeof ruleWithHook>>['rule'];
+
+describe('quiet hours', () => {
+  it('hold a retry that they came upon, and their end by a change lets it leave', async () => {
+    const { send } = await ruleWithHook();
+    receiver.answer = () => ({ status: 500 });
+    const id = await send();
+    await fixture.until(id, 'retrying');
+    await patch(quietNow());
+    receiver.answer = () => undefined;
+    await fixture.hurry(id);
+    const held = await fixture.untilHeld(id, 'quiet_hours');
+    expect(held.next_attempt_at.getTime()).toBeGreaterThan(Date.now() + 58 * 60_000);
+    expect(arrivals(id)).toBe(1);
+    await patch({ quietHours: null });
+    await fixture.until(id, 'delivered');
+  });
+
+  it('that end by a change let go what was recorded in them; a test is for now', async () => {
+    const { message, rule } = await ruleWithHook();
+    await patch(quietNow());
+    const end = new Date(Date.now() + 3_600_000);
+    const [id = ''] = await fixture.record([message({ notBefore: end })]);
+    const { body } = await rule('POST', '/test');
+    await fixture.until(body.deliveries[0], 'delivered');
+    expect(await fixture.row(id)).toMatchObject({ state: 'pending', reason: 'quiet_hours' });
+    await patch({ quietHours: null });
+    await fixture.until(id, 'delivered');
+  });
+
+  it('make nobody wait longer than they last: a message is not stale in the morning', async () => {
+    const { send } = await ruleWithHook();
+    await patch(quietNow());
+    const id = await send({ expiresAt: new Date(Date.now() + 600_000) });
+    const held = await fixture.untilHeld(id, 'quiet_hours');
+    expect(held.expires_at.getTime()).toBeGreaterThan(held.next_attempt_at.getTime());
+  });
+});
+
+describe('a resolution', () => {
+  it('does not arrive without its firing', async () => {
+    const { send, target } = await ruleWithHook();
+    const collapseKey = `subject-${target}`;
+    receiver.answer = () => ({ status: 500 });
+    const fired = await send({ collapseKey });
+    await fixture.until(fired, 'retrying');
+    receiver.answer = () => undefined;
+    const resolved = await send({ collapseKey, type: 'alert.resolved' });
+    expect(await fixture.until(resolved, 'suppressed')).toMatchObject({ reason: 'firing_not_delivered' });
+    expect(await fixture.row(fired)).toMatchObject({ state: 'superseded' });
+    const again = [await send({ collapseKey })];
+    await fixture.until(again[0]!, 'delivered');
+    again.push(await send({ collapseKey, type: 'alert.resolved' }));
+    await fixture.until(again[1]!, 'delivered');
+  });
+
+  it('of what was notified before arrives although a firing in between did not', async () => {
+    const { send, target } = await ruleWithHook();
+    const collapseKey = `chain-${target}`;
+    await fixture.until(await send({ collapseKey }), 'delivered');
+    receiver.answer = () => ({ status: 500 });
+    const lost = [await send({ collapseKey, type: 'alert.resolved' })];
+    await fixture.until(lost[0]!, 'retrying');
+    lost.push(await send({ collapseKey }));
+    await fixture.until(lost[1]!, 'retrying');
+    receiver.answer = () => undefined;
+    await fixture.until(await send({ collapseKey, type: 'alert.resolved' }), 'delivered');
+    for (const id of lost) expect(await fixture.row(id)).toMatchObject({ state: 'superseded' });
+  });
+});
+
+describe('preferences', () => {
+  it('of several changes at once keep all of them', async () => {
+    for (let n = 0; n < 5; n++) {
+      const on = n % 2 === 1;
+      const changes = [{ channels: { email: on } }, { channels: { push: on } }, { channels: { webhook: on } }];
+      const answers = await Promise.all([...changes, { unsubscribed: on }].map(patch));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      const { body } = await tester.get('/v1/alerts/preferences');
+      expect(body).toMatchObject({ channels: { email: on, push: on, webhook: on }, unsubscribed: on });
+    }
+  });
+
+  it('change only in what is named', async () => {
+    const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: false };
+    await patch({ quietHours });
+    expect((await patch({ quietHours: { end: '06:00' } })).body.quietHours).toEqual({ ...quietHours, end: '06:00' });
+    const shown = (await tester.get('/v1/alerts/preferences')).body;
+    expect((await tester.call('PUT', '/v1/alerts/preferences', shown)).body).toEqual(shown);
+    expect((await patch({ digest: { every: 'hour' } })).status).toBe(400);
+  });
+
+  it.each([
+    ['quiet hours without length', { quietHours: { start: '00:00', end: '00:00', timezone: 'UTC' } }],
+    ['an offset as a zone', { quietHours: { start: '22:00', end: '07:00', timezone: '+05:30' } }],
+    ['an offset as the zone of a digest', { digest: { every: 'day', timezone: '-03:00' } }],
+    ['nothing as a time', { quietHours: { start: null, end: '07:00', timezone: 'UTC' } }],
+  ])('refuse %s', async (_, body) => {
+    for (const method of ['PATCH', 'PUT']) {
+      const answer = await tester.call(method, '/v1/alerts/preferences', body);
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    }
+  });
+});
