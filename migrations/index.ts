@@ -9,6 +9,7 @@ import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
 import { Sending1790000013000 } from './1790000013000-sending.js';
+import { Histories1790000010000 } from './1790000010000-histories.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -22,4 +23,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Query1790000008000,
   ObservationTimes1790000009100,
   Sending1790000013000,
+  Histories1790000010000,
 ];

@@ -8,6 +8,7 @@ import { serveApiDocument } from './platform/http/api-document.js';
 import { bodyDeadlines } from './platform/http/body-deadline.js';
 import { proxyWarning } from './platform/http/proxy-warning.js';
 import { requestIds } from './platform/http/request-id.js';
+import { longAddresses } from './platform/http/long-addresses.js';
 import { readableAddresses } from './platform/http/readable-addresses.js';
 import { RequestContext } from './platform/http/request-context.js';
 import { securityHeaders } from './platform/http/security-headers.js';
@@ -37,6 +38,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   app.useLogger(app.get(Logger));
   app.set('trust proxy', settings.trustProxy);
   readableAddresses(app.getHttpServer());
+  longAddresses(app.getHttpServer());
   bodyDeadlines(app.getHttpServer());
   app.use(requestIds(app.get(RequestContext)));
   app.use(httpDurations(app.get(Metrics)));

@@ -15,7 +15,8 @@ beforeAll(async () => {
   key = await app.key();
   const { pool } = app.db;
   await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains, url, metadata) VALUES
-    ('aave', 'Aave', 'AAVE', 'Lending', '{ethereum,bsc,scroll}', 'https://aave.com', '{"id": "111", "gecko_id": "aave"}'),
+    ('aave', 'Aave', 'AAVE', 'Lending', '{ethereum,bsc,scroll}', 'https://aave.com', '{"id": "111", "gecko_id": "aave", "logo": "https://icons.llama.fi/aave.png",
+      "audits": "2", "audit_links": ["https://aave.com/security"], "oracles": ["Chainlink"], "listedAt": 1648776877}'),
     ('lido', 'Lido', NULL, 'Liquid Staking', '{ethereum}', NULL, '{}'),
     ('total-only', 'Total Only', NULL, 'Dexs', '{}', NULL, '{}')`);
   await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 300), ('aave', 'bsc', 100),
@@ -161,11 +162,20 @@ describe('the DefiLlama-shaped routes', () => {
       url: 'https://aave.com',
       description: null,
       chain: 'Multi-Chain',
-      logo: null,
+      logo: 'https://icons.llama.fi/aave.png',
+      audits: '2',
+      audit_note: null,
+      audit_links: ['https://aave.com/security'],
       gecko_id: 'aave',
       cmcId: null,
       category: 'Lending',
+      module: '',
       twitter: null,
+      forkedFrom: [],
+      oracles: ['Chainlink'],
+      listedAt: 1648776877,
+      methodology: '',
+      parentProtocol: null,
       chains: ['Ethereum', 'Binance', 'Scroll'],
       slug: 'aave',
       tvl: 400,
@@ -184,15 +194,23 @@ describe('the DefiLlama-shaped routes', () => {
       tvl: 5,
     });
     expect(body[2]).toMatchObject({ chainTvls: {}, chain: null, tvl: 50 });
+    for (const protocol of body) {
+      for (const name of ['url', 'logo', 'category', 'symbol', 'audits']) expect(protocol[name]).toBeTypeOf('string');
+      for (const name of ['forkedFrom', 'oracles', 'audit_links', 'chains'])
+        expect(protocol[name]).toBeInstanceOf(Array);
+    }
   });
 
-  it('/protocol/{slug} has the daily history of each chain and of the total, a gap filled with the last close', async () => {
+  it('/protocol/{slug} has a point for each day of each chain and of the total, and the present as the last', async () => {
     const { body } = await get('/protocol/aave');
     expect(body.currentChainTvls).toEqual({ Ethereum: 300, Binance: 100, staking: 40, 'Ethereum-borrowed': 7 });
     expect(withoutPresent(body.chainTvls.Ethereum.tvl)).toEqual([
       { date: seconds(5), totalLiquidityUSD: 200 },
       { date: seconds(4), totalLiquidityUSD: 220 },
+      { date: seconds(3), totalLiquidityUSD: 230 },
       { date: seconds(2), totalLiquidityUSD: 250 },
+      { date: seconds(1), totalLiquidityUSD: 260 },
+      { date: seconds(0), totalLiquidityUSD: 260 },
     ]);
     expect(body.chainTvls.Ethereum.tvl.at(-1).totalLiquidityUSD).toBe(300);
     expect(withoutPresent(body.tvl)).toEqual([
@@ -201,7 +219,15 @@ describe('the DefiLlama-shaped routes', () => {
       { date: seconds(3), totalLiquidityUSD: 230 + 80 },
       { date: seconds(2), totalLiquidityUSD: 250 + 90 },
       { date: seconds(1), totalLiquidityUSD: 260 + 95 },
+      { date: seconds(0), totalLiquidityUSD: 260 + 95 },
     ]);
+    expect(body).toMatchObject({
+      logo: 'https://icons.llama.fi/aave.png',
+      gecko_id: 'aave',
+      twitter: null,
+      address: null,
+    });
+    expect(body).toMatchObject({ chain: 'Multi-Chain', listedAt: 1648776877, tokens: [], raises: [] });
     expect(body.tvl.at(-1)).toEqual({ date: expect.any(Number), totalLiquidityUSD: 400 });
   });
 
@@ -219,7 +245,7 @@ describe('the DefiLlama-shaped routes', () => {
     ]);
     for (const spelling of ['Ethereum', 'ethereum', 'ETH']) {
       const { body } = await get(`/v2/historicalChainTvl/${spelling}`);
-      expect(withoutPresent(body as { tvl: number }[]).map(({ tvl }) => tvl)).toEqual([200, 220, 230, 250, 260]);
+      expect(withoutPresent(body as { tvl: number }[]).map(({ tvl }) => tvl)).toEqual([200, 220, 230, 250, 260, 260]);
       expect(body.at(-1).tvl).toBe(300);
     }
     const { body } = await get('/v2/historicalChainTvl');
@@ -231,13 +257,99 @@ describe('the DefiLlama-shaped routes', () => {
     const { body } = await get('/prices/current/coingecko:bitcoin,BSC:0xAB,__proto__,coingecko:nothing');
     expect(body).toEqual({
       coins: {
-        'coingecko:bitcoin': { price: 100_000, symbol: 'BTC', timestamp: expect.any(Number), confidence: 0.9 },
-        'BSC:0xAB': { price: 2, symbol: 'AB', timestamp: expect.any(Number), confidence: 1 },
+        'coingecko:bitcoin': {
+          decimals: null,
+          price: 100_000,
+          symbol: 'BTC',
+          timestamp: expect.any(Number),
+          confidence: 0.9,
+        },
+        'BSC:0xAB': { decimals: null, price: 2, symbol: 'AB', timestamp: expect.any(Number), confidence: 1 },
       },
     });
-    expect((await get(`/prices/current/${Array.from({ length: 501 }, (_, i) => `c${i}`).join()}`)).body.code).toBe(
-      'limit_exceeded',
+  });
+
+  it('/prices/current takes 500 coins and 32 KB of address, and names both above that', async () => {
+    const coins = (count: number, length: number) =>
+      Array.from({ length: count }, (_, index) => `bsc:0x${String(index).padStart(length, '0')}`).join();
+    const list = `${coins(499, 40)},bsc:0xab`;
+    expect(await get(`/prices/current/${list}`)).toMatchObject({
+      status: 200,
+      body: { coins: { 'bsc:0xab': { price: 2 } } },
+    });
+    for (const list of [coins(501, 4), coins(400, 80)]) {
+      expect(await get(`/prices/current/${list}`)).toMatchObject({
+        status: 422,
+        body: { code: 'limit_exceeded', detail: 'At most 500 coins and 32 KB of address per request; ask in several.' },
+      });
+    }
+  });
+
+  it('/prices/current leaves out a price that was observed too long ago, by the width that is asked for', async () => {
+    await app.db.pool.query(`INSERT INTO token_prices (token, price, observed_at) VALUES
+      ('old', 1, now() - interval '3 days'), ('seen-again', 1, now() - interval '3 days')`);
+    await waitFor(async () => (await get('/prices/current/old?searchWidth=1W')).body.coins.old);
+    const found = async (coin: string, width: string) => {
+      const { status, body } = await get(`/prices/current/${coin}${width}`);
+      return status === 200 ? Object.keys(body.coins).length : status;
+    };
+    for (const width of ['?searchWidth=1W', '?searchWidth=4d', '?searchWidth=73h', '?searchWidth=300000']) {
+      expect(await found('old', width)).toBe(1);
+    }
+    for (const width of ['', '?searchWidth=4h', '?searchWidth=600', '?searchWidth=90M', '?searchWidth=2D']) {
+      expect(await found('old', width)).toBe(0);
+    }
+    for (const width of ['banana', '', '4', '-4h', '4y', '0', '4h4h', '1e3', 'NaN'].filter((text) => text !== '4')) {
+      expect(await found('old', `?searchWidth=${width}`)).toBe(400);
+    }
+    // The same price, seen again: no event, and yet it is current.
+    await app.db.pool.query(`UPDATE token_prices SET observed_at = now() WHERE token = 'seen-again'`);
+    expect(await found('seen-again', '')).toBe(1);
+  });
+
+  it('takes a slug in any case, and a name that makes one', async () => {
+    for (const name of ['AAVE', 'Aave', 'Total%20Only', 'total-only']) {
+      expect((await get(`/tvl/${name}`)).status).toBe(200);
+      expect((await get(`/protocol/${name}`)).status).toBe(200);
+    }
+  });
+
+  it('has an empty history of a chain that is known by name only', async () => {
+    expect(await get('/v2/historicalChainTvl/Scroll')).toMatchObject({ status: 200, body: [] });
+  });
+
+  it('/v2/chains leaves out bridges, infrastructure, pools of stakes, real-world assets and what is counted twice', async () => {
+    const categories = [
+      'Bridge',
+      'Canonical Bridge',
+      'Infrastructure',
+      'Staking Pool',
+      'RWA',
+      'Basis Trading',
+      'CeDeFi',
+      'CEX',
+      'Chain',
+      'liquid staking',
+    ];
+    const { pool } = app.db;
+    await pool.query(
+      `INSERT INTO protocols (slug, name, category, metadata) SELECT 'left-' || n, 'L', category, '{}' FROM unnest($1::text[]) WITH ORDINALITY AS c (category, n)
+       UNION ALL VALUES ('twice', 'Twice', 'Dexs', '{"doublecounted": true}'::jsonb), ('kept', 'Kept', 'Yield', '{"doublecounted": false}'::jsonb)`,
+      [categories],
     );
+    await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'left-' || n, 'sui', 100 FROM generate_series(1, 10) AS n
+      UNION ALL VALUES ('twice', 'sui', 900), ('kept', 'sui', 7)`);
+    await waitFor(async () => (await get('/tvl/kept')).status === 200);
+    const chain = async () => (await get('/v2/chains')).body.find(({ name }: { name: string }) => name === 'Sui')?.tvl;
+    await waitFor(async () => (await chain()) === 7);
+    expect((await get('/v2/historicalChainTvl/sui')).body.at(-1).tvl).toBe(7);
+    const { body } = await get('/v1/chains');
+    expect(body.data.find((one: { chain: string }) => one.chain === 'sui')).toEqual({
+      chain: 'sui',
+      tvl: 1_907,
+      netTvl: 7,
+      protocols: 12,
+    });
   });
 
   it('knows nothing of what does not exist', async () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
-import { APP_ROLE, withOptions } from '../../platform/database/connection-options.js';
+import { APP_ROLE, sessionUrl } from '../../platform/database/connection-options.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { RequestContext } from '../../platform/http/request-context.js';
 import type { Settings } from '../../platform/settings/settings.js';
@@ -91,7 +91,7 @@ async function connect(settings: Settings): Promise<DataSource> {
   const url = settings.databaseUrl ?? (await embeddedUrl(settings.dataDir));
   const source = new DataSource({
     type: 'postgres',
-    url: withOptions(url, `-c role=${APP_ROLE}`),
+    url: sessionUrl(url, `-c role=${APP_ROLE}`),
     applicationName: 'defi-realtime-apikey',
     entities: [UserEntity, ApiKeyEntity, AuditEntryEntity],
     installExtensions: false,

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { APP_ROLE, withOptions } from '../../platform/database/connection-options.js';
+import { APP_ROLE, sessionUrl } from '../../platform/database/connection-options.js';
 
 /** How long a lease holds without renewal: a crashed leader is replaced after this. */
 export const LEASE_MS = 1_000;
@@ -19,7 +19,7 @@ export class LeaseKeeper {
       name: 'log-lease',
       execArgv: [],
       workerData: {
-        url: withOptions(lease.url, `-c role=${APP_ROLE}`),
+        url: sessionUrl(lease.url, `-c role=${APP_ROLE}`),
         owner: lease.owner,
         leaseEpoch: lease.leaseEpoch,
         leaseMs: LEASE_MS,

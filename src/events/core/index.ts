@@ -1,5 +1,6 @@
 /** What is pure about events. Core folders of other modules enter here, so that they load nothing but core. */
 export { chainName, chainNameInProtocols } from './chains.js';
+export * from './chain-totals.js';
 export * from './channels.js';
 export * from './confidence.js';
 export * from './cursor.js';

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isLeftOutOfChains } from '../core/chain-totals.js';
 import { isRealChain, normaliseChain } from '../core/names.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { PublishedState } from '../hot-cache/published-state.js';
@@ -30,10 +31,12 @@ export class MarketLookups {
   /** Largest first. */
   chains({ limit, cursor }: ListQuery): ChainsAnswer {
     const chains = new Map<string, ChainAnswer>();
-    for (const { chain, value } of this.published.all('tvl')) {
+    for (const { chain, protocol, value } of this.published.all('tvl')) {
       if (chain === null || !isRealChain(chain)) continue;
-      const held = chains.get(chain) ?? { chain, tvl: 0, protocols: 0 };
-      chains.set(chain, { chain, tvl: held.tvl + value, protocols: held.protocols + 1 });
+      const held = chains.get(chain) ?? { chain, tvl: 0, netTvl: 0, protocols: 0 };
+      const meta = this.published.protocol(protocol ?? '');
+      const net = meta && isLeftOutOfChains(meta) ? 0 : value;
+      chains.set(chain, { chain, tvl: held.tvl + value, netTvl: held.netTvl + net, protocols: held.protocols + 1 });
     }
     const ranked = [...chains.values()].map((item) => ({ item, rank: item.tvl, id: item.chain }));
     const request = { scope: 'chains', order: 'desc', limit, cursor, rankedBy: 'number' } as const;

@@ -16,6 +16,12 @@ export class ChainAnswer {
   tvl!: number;
 
   /**
+   * US dollars: the same without double-counted protocols and the categories that DefiLlama leaves out of its chains (Bridge,
+   * CEX, Liquid Staking, RWA and the like); what `/v2/chains` says.
+   */
+  netTvl!: number;
+
+  /**
    * Protocols with a value on it.
    * @example 1061
    */

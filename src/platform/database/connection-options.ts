@@ -15,13 +15,20 @@ export const valueTypes: pg.CustomTypesConfig = {
 };
 
 /**
- * The address with start-up options of the server (`-c name=value …`) added to those it already has. They travel in the
- * address because pg lets an `options` parameter there win over any other place.
+ * What every session of ours is told, whatever the server, the role or the address says: days and hours are those of UTC,
+ * and times and numbers travel in the form that the driver reads, unrounded.
  */
-export function withOptions(url: string, options: string): string {
+const SESSION = '-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c extra_float_digits=1';
+
+/**
+ * The address of a session of ours, with further start-up options of the server (`-c name=value …`). They travel in the
+ * address, behind those it already has, because pg lets an `options` parameter there win over any other place, and the
+ * server the last one over all settings of roles and databases.
+ */
+export function sessionUrl(url: string, options = ''): string {
   const address = new URL(url);
   const given = address.searchParams.get('options');
-  address.searchParams.set('options', given ? `${given} ${options}` : options);
+  address.searchParams.set('options', [given, options, SESSION].filter(Boolean).join(' '));
   return address.href;
 }
 

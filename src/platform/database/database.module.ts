@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { APP_ROLE, withOptions } from './connection-options.js';
+import { APP_ROLE, sessionUrl } from './connection-options.js';
 import { Database, type DatabaseOptions } from './database.js';
 
 /** Connections of the TypeORM part: entities are users, keys and audit, none of them on a hot path. */
@@ -16,7 +16,7 @@ export class DatabaseModule {
       imports: [
         TypeOrmModule.forRoot({
           type: 'postgres',
-          url: withOptions(options.url, `-c role=${APP_ROLE}`),
+          url: sessionUrl(options.url, `-c role=${APP_ROLE}`),
           applicationName: 'defi-realtime-entities',
           autoLoadEntities: true,
           installExtensions: false,

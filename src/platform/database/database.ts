@@ -1,6 +1,6 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
-import { APP_ROLE, valueTypes, withOptions } from './connection-options.js';
+import { APP_ROLE, sessionUrl, valueTypes } from './connection-options.js';
 
 export interface DatabaseOptions {
   /** Address with the login role; every connection then becomes the role of the application. */
@@ -23,7 +23,7 @@ export class Database implements OnApplicationShutdown {
   constructor(options: DatabaseOptions) {
     this.url = options.url;
     this.pool = new pg.Pool({
-      connectionString: withOptions(options.url, `-c role=${APP_ROLE} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`),
+      connectionString: sessionUrl(options.url, `-c role=${APP_ROLE} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`),
       application_name: 'defi-realtime',
       max: options.poolSize,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -70,7 +70,7 @@ export class Database implements OnApplicationShutdown {
    */
   async connect(options = ''): Promise<pg.Client> {
     const client = new pg.Client({
-      connectionString: withOptions(this.url, `-c role=${APP_ROLE} ${options}`.trim()),
+      connectionString: sessionUrl(this.url, `-c role=${APP_ROLE} ${options}`.trim()),
       application_name: 'defi-realtime',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { migrations } from '../../../migrations/index.js';
-import { APP_ROLE, withOptions } from './connection-options.js';
+import { APP_ROLE, sessionUrl } from './connection-options.js';
 
 /** Where the names of the applied migrations stand. */
 export const MIGRATIONS_TABLE = 'schema_migrations';
@@ -14,7 +14,7 @@ const MIGRATION_LOCK = 7_253_001;
 export function migrationSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
-    url: withOptions(url, '-c client_min_messages=warning'),
+    url: sessionUrl(url, '-c client_min_messages=warning'),
     applicationName: 'defi-realtime-migrate',
     migrations,
     migrationsTableName: MIGRATIONS_TABLE,
@@ -29,7 +29,7 @@ export function migrationSource(url: string): DataSource {
  * one migrates, the others wait and find nothing left to do.
  */
 export async function migrateDatabase(url: string): Promise<string[]> {
-  const guard = new pg.Client({ connectionString: url });
+  const guard = new pg.Client({ connectionString: sessionUrl(url) });
   guard.on('error', () => undefined);
   await guard.connect();
   try {
@@ -43,7 +43,7 @@ export async function migrateDatabase(url: string): Promise<string[]> {
 
 /** What `migrateDatabase` would run. */
 export async function unmigrated(url: string): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: sessionUrl(url) });
   client.on('error', () => undefined);
   await client.connect();
   try {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
+import { sessionUrl } from './connection-options.js';
 
 /** Any number, the same in every process. */
 const LOCK = 7_253_002;
@@ -76,7 +77,7 @@ export class ProcessLock {
 /** A connection that holds the lock, or undefined while another one does. */
 async function tryLock(url: string, company: Company): Promise<pg.Client | undefined> {
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: sessionUrl(url),
     application_name: 'defi-realtime-lock',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,

@@ -1,6 +1,6 @@
 import type { PgPool, PgQueryResult } from 'bullmq';
 import pg from 'pg';
-import { APP_ROLE, withOptions } from '../database/connection-options.js';
+import { APP_ROLE, sessionUrl } from '../database/connection-options.js';
 import { isConnectionLoss } from '../errors/connection-loss.js';
 import type { StoreState } from './store-state.js';
 
@@ -32,7 +32,7 @@ export class QueuePool implements PgPool {
   ) {
     const options = `-c role=${APP_ROLE} -c search_path=${QUEUE_SCHEMA} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`;
     this.pool = new pg.Pool({
-      connectionString: withOptions(url, options),
+      connectionString: sessionUrl(url, options),
       application_name: 'defi-realtime-queues',
       max: size,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

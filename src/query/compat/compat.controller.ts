@@ -1,5 +1,6 @@
-import { Controller, Get, Header, Param } from '@nestjs/common';
+import { Controller, Get, Header, Param, Query, Req } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
 import { AnonymousAllowed, Roles } from '../../access/index.js';
 import {
   LlamaChain,
@@ -9,6 +10,7 @@ import {
   LlamaCoin,
   LlamaCoins,
   LlamaCoinsParams,
+  LlamaCoinsQuery,
   LlamaProtocol,
   LlamaProtocolHistory,
   LlamaProtocolParams,
@@ -58,7 +60,7 @@ export class CompatController {
 
   /**
    * The present TVL of all chains, the largest first.
-   * @remarks Without the categories CEX, Chain and Liquid Staking, as DefiLlama counts chains; `/v1/chains` has all.
+   * @remarks Without the categories and double-counted protocols that DefiLlama leaves out of chains; `/v1/chains` says both.
    */
   @Get('v2/chains')
   @Header('Cache-Control', PRESENT)
@@ -81,10 +83,14 @@ export class CompatController {
     return this.llama.history(chain);
   }
 
-  /** Present prices of coins. */
+  /** Present prices of coins: at most 500 in an address of at most 32 KB. Unknown and too old ones are left out. */
   @Get('prices/current/:coins')
   @Header('Cache-Control', PRESENT)
-  coins(@Param() { coins }: LlamaCoinsParams): Promise<LlamaCoins> {
-    return this.llama.coins(coins);
+  coins(
+    @Param() { coins }: LlamaCoinsParams,
+    @Query() { searchWidth }: LlamaCoinsQuery,
+    @Req() request: Request,
+  ): Promise<LlamaCoins> {
+    return this.llama.coins(coins, searchWidth, request.originalUrl);
   }
 }

@@ -1,12 +1,15 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { Matches, MaxLength } from 'class-validator';
+import { ApiProperty, OmitType } from '@nestjs/swagger';
+import { IsOptional, Matches, MaxLength } from 'class-validator';
+
+/** A number of seconds, or of weeks, days, hours or minutes; more than nothing. */
+export const SEARCH_WIDTH = /^(?=.*[1-9])(\d{1,10}(?:\.\d{1,6})?)([wdhm]?)$/i;
 
 /** Printable, no control characters; what names are made of. */
 const PLAIN = /^\P{Cc}+$/u;
 
 export class LlamaProtocolParams {
   /**
-   * A protocol's slug.
+   * A protocol's slug, in any case, or its name as the slug is made from it: `Uniswap V3`.
    * @example uniswap-v3
    */
   @Matches(PLAIN)
@@ -30,8 +33,18 @@ export class LlamaCoinsParams {
    * @example coingecko:bitcoin,ethereum:0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2
    */
   @Matches(PLAIN)
-  @MaxLength(8_000)
   coins!: string;
+}
+
+export class LlamaCoinsQuery {
+  /**
+   * How old a price may be, 12 h unless told: seconds, or a number with `w`, `d`, `h` or `m` in any case. A coin whose
+   * price is older is left out.
+   * @example 4h
+   */
+  @IsOptional()
+  @Matches(SEARCH_WIDTH, { message: 'searchWidth must be seconds, or a number with w, d, h or m: 600, 4h, 1W' })
+  searchWidth?: string;
 }
 
 /** `/protocols` and `/protocol/{slug}` without its history. Changes are in percent, money in US dollars. */
@@ -43,18 +56,35 @@ export class LlamaProtocol {
   address!: string | null;
   /** `-` without a token. */
   symbol!: string;
-  url!: string | null;
+  /** Empty where none is known; `logo`, `category`, `module` and `methodology` likewise. */
+  url!: string;
   description!: string | null;
   /** The only chain, or `Multi-Chain`. */
   chain!: string | null;
-  logo!: string | null;
+  logo!: string;
+  /**
+   * How far audited, as a digit: `0` not, `1` partly, `2` audited, `3` a fork of something audited.
+   * @example 2
+   */
+  audits!: string;
+  audit_note!: string | null;
+  audit_links!: string[];
   gecko_id!: string | null;
   cmcId!: string | null;
   /** @example Dexs */
-  category!: string | null;
+  category!: string;
   /** @example ["Ethereum", "Binance"] */
   chains!: string[];
+  module!: string;
   twitter!: string | null;
+  /** Names of protocols. */
+  forkedFrom!: string[];
+  /** @example ["Chainlink"] */
+  oracles!: string[];
+  /** Unix seconds. */
+  listedAt!: number | null;
+  methodology!: string;
+  parentProtocol!: string | null;
   /** @example uniswap-v3 */
   slug!: string;
   /** Over real chains; null when nothing is known. */
@@ -82,22 +112,28 @@ export class LlamaChainHistory {
   tokens!: LlamaPoint[];
 }
 
-export class LlamaProtocolHistory {
-  id!: string;
-  name!: string;
-  symbol!: string;
-  url!: string | null;
-  description!: string | null;
-  category!: string | null;
-  chains!: string[];
-  slug!: string;
+/** A protocol as `/protocols` has it, with histories in the places of its present numbers. */
+export class LlamaProtocolHistory extends OmitType(LlamaProtocol, [
+  'tvl',
+  'chainTvls',
+  'change_1h',
+  'change_1d',
+  'change_7d',
+] as const) {
   @ApiProperty({ type: 'object', additionalProperties: { type: 'number' } })
   currentChainTvls!: Record<string, number>;
   @ApiProperty({ type: 'object', additionalProperties: { $ref: '#/components/schemas/LlamaChainHistory' } })
   chainTvls!: Record<string, LlamaChainHistory>;
-  /** Over real chains. */
+  /** Over real chains, or of the source's own total where and when it had no chain. */
   tvl!: LlamaPoint[];
-  mcap!: number | null;
+  /** Always empty: holdings by token are not recorded here. */
+  tokensInUsd!: LlamaPoint[];
+  /** Always empty: holdings by token are not recorded here. */
+  tokens!: LlamaPoint[];
+  /** Always empty: rounds of financing are not recorded here. */
+  raises!: object[];
+  /** Always empty: past incidents are not recorded here. */
+  hallmarks!: object[];
 }
 
 export class LlamaChain {
@@ -117,6 +153,8 @@ export class LlamaChainPoint {
 }
 
 export class LlamaCoin {
+  /** Of the token's contract; null where no writer told it, and for CoinGecko ids. */
+  decimals!: number | null;
   price!: number;
   symbol!: string;
   /** Unix seconds at which the price was observed. */

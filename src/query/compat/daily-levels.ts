@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { isRealChain } from '../../events/index.js';
+import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
-import { COUNTING_SERIES } from '../core/datasets.js';
 
 /** A level at the start of a day, Unix seconds. */
 export interface DailyLevel {
@@ -10,32 +11,32 @@ export interface DailyLevel {
 
 /** Which series are added up. */
 export interface SeriesChoice {
-  /** One protocol only. */
-  protocol?: string;
   /** One chain only. */
   chain?: string;
-  /** Categories, lower case, whose protocols are left out. */
-  withoutCategories?: readonly string[];
+  /** Categories, lower case, whose protocols are left out; double-counted protocols are left out too. */
+  withoutCategories: readonly string[];
 }
 
 /**
- * Levels at the start of each UTC day from the daily aggregates, several series added up. At any day a series counts with
- * its value then: the day's first point, or the last close before a gap. So the sum is made of differences: each row adds
- * what changed since the row before, and a running total over the days gives the level. One pass, no grid of days × series.
+ * Levels at the start of each UTC day: what every series was worth at 00:00, its last value at or before then. A series
+ * has a level on each day from its first one to today. Sums are made anew for each day from those levels, never kept by
+ * adding and subtracting, so that no value, however large, leaves a trace on another day.
  */
 @Injectable()
 export class DailyLevels {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
 
-  /** Oldest first; today's start included. */
-  async of(choice: SeriesChoice): Promise<DailyLevel[]> {
-    const { protocol = null, chain = null, withoutCategories = [] } = choice;
-    return await this.database.query(SUM_OF_LEVELS, [protocol, chain, withoutCategories]);
+  /** Of many protocols together, oldest first, today's start included. */
+  async sum({ chain, withoutCategories }: SeriesChoice): Promise<DailyLevel[]> {
+    return await this.database.query(SUMS, [null, this.clock.now(), chain ?? null, withoutCategories]);
   }
 
-  /** Of each chain of a protocol by itself, pseudo chains included. */
+  /** Of each chain of a protocol by itself, pseudo chains and the source's own total (`all`) included. */
   async byChain(protocol: string): Promise<Map<string, DailyLevel[]>> {
-    const rows = await this.database.query<DailyLevel & { chain: string }>(LEVELS_BY_CHAIN, [protocol]);
+    const rows = await this.database.query<DailyLevel & { chain: string }>(BY_CHAIN, [protocol, this.clock.now()]);
     const chains = new Map<string, DailyLevel[]>();
     for (const { chain, date, level } of rows) {
       const levels = chains.get(chain) ?? [];
@@ -46,33 +47,98 @@ export class DailyLevels {
   }
 }
 
-const seconds = (column: string) => `extract(epoch FROM ${column})::float8`;
+/**
+ * A protocol's total on each day: what its real chains were worth together, or on days when none of them had a value yet
+ * what the source gave as the whole.
+ */
+export function totalLevels(chains: ReadonlyMap<string, readonly DailyLevel[]>): DailyLevel[] {
+  const total = new Map((chains.get('all') ?? []).map(({ date, level }) => [date, level]));
+  const real = new Map<number, number>();
+  for (const [chain, levels] of chains) {
+    if (!isRealChain(chain)) continue;
+    for (const { date, level } of levels) real.set(date, (real.get(date) ?? 0) + level);
+  }
+  for (const [date, level] of real) total.set(date, level);
+  return [...total].map(([date, level]) => ({ date, level })).sort((a, b) => a.date - b.date);
+}
 
-// Without a chain what counts is what counts in queries; a chain that is named is a real one.
-const SUM_OF_LEVELS = `
-WITH chosen AS (
-  SELECT r.id FROM metric_series r LEFT JOIN protocols p ON p.slug = r.subject
-  WHERE r.metric = 'tvl' AND ($1::text IS NULL OR r.subject = $1)
-    AND CASE WHEN $2::text IS NOT NULL THEN r.chain = $2 ELSE ${COUNTING_SERIES} END
-    AND (p.category IS NULL OR lower(p.category) <> ALL ($3::text[]))
-), days AS (
-  SELECT d.bucket, d.open, d.close,
-    lag(d.bucket) OVER series AS before, lag(d.open) OVER series AS open_before, lag(d.close) OVER series AS close_before,
-    lead(d.bucket) OVER series AS next
-  FROM metric_daily d JOIN chosen ON chosen.id = d.series_id
-  WINDOW series AS (PARTITION BY d.series_id ORDER BY d.bucket)
-), differences AS (
-  SELECT bucket, open - coalesce(CASE WHEN before = bucket - interval '1 day' THEN open_before ELSE close_before END, 0) AS change
-  FROM days
+/**
+ * What is known of each day of a series: its value at 00:00, if it has one of that very moment, and its last value. Days
+ * whose aggregates have not caught up are read from the values themselves, those only the log knows yet included. A row
+ * that its owner deleted has a level for as long as it was still sampled.
+ */
+const LEVELS = `
+WITH tail AS MATERIALIZED (
+  SELECT coalesce(s.id, -dense_rank() OVER (ORDER BY t.subject, t.chain)::integer) AS series_id, t.subject, t.chain,
+    date_trunc('milliseconds', t.at + interval '500 microseconds') AS at, t.seq, t.value
+  FROM history_tail t LEFT JOIN metric_series s ON s.metric = 'tvl' AND s.subject = t.subject AND s.chain = t.chain
+  WHERE t.metric = 'tvl' AND ($1::text IS NULL OR t.subject = $1)
+), known AS (
+  SELECT id, subject, chain FROM metric_series WHERE metric = 'tvl' AND ($1::text IS NULL OR subject = $1)
+  UNION SELECT series_id, subject, chain FROM tail
+), chosen AS MATERIALIZED (
+  SELECT r.id, r.subject, r.chain,
+    EXISTS (SELECT FROM published_values v WHERE v.metric = 'tvl' AND v.subject = r.subject AND v.chain = r.chain)
+    AND NOT EXISTS (SELECT FROM protocol_tvl t WHERE t.protocol = r.subject AND t.chain = r.chain) AS gone
+  FROM known r LEFT JOIN protocols p ON p.slug = r.subject WHERE {chosen}
+), stale AS MATERIALIZED (
+  SELECT d.series_id, date_trunc('day', d.bucket, 'UTC') AS bucket FROM history_dirty d WHERE d.series_id IN (SELECT id FROM chosen)
+  UNION SELECT t.series_id, date_trunc('day', t.at, 'UTC') FROM tail t WHERE t.series_id IN (SELECT id FROM chosen)
+), facts AS (
+  SELECT d.series_id, d.bucket, CASE WHEN d.opened_at = d.bucket THEN d.open END AS start, d.close, d.closed_at
+  FROM chosen c JOIN metric_daily d ON d.series_id = c.id
+  WHERE (d.series_id, d.bucket) NOT IN (SELECT series_id, bucket FROM stale)
   UNION ALL
-  SELECT bucket + interval '1 day', close - open FROM days
-  WHERE next IS DISTINCT FROM bucket + interval '1 day' AND bucket + interval '1 day' <= now()
-)
-SELECT ${seconds('bucket')} AS date, greatest(sum(sum(change)) OVER (ORDER BY bucket), 0) AS level
-FROM differences GROUP BY bucket ORDER BY bucket`;
+  SELECT s.series_id, s.bucket, first.value, last.value, last.at
+  FROM stale s
+  CROSS JOIN LATERAL (
+    SELECT v.value, v.at FROM (
+      (SELECT p.at, p.seq, p.value FROM metric_points p
+       WHERE p.series_id = s.series_id AND p.at >= s.bucket AND p.at < s.bucket + interval '24 hours'
+       ORDER BY p.at DESC, p.seq DESC LIMIT 1)
+      UNION ALL (SELECT h.closed_at, 0, h.close FROM metric_hourly h
+       WHERE h.series_id = s.series_id AND h.bucket >= s.bucket AND h.bucket < s.bucket + interval '24 hours'
+         AND h.bucket < (SELECT raw_from FROM history_state) ORDER BY h.bucket DESC LIMIT 1)
+      UNION ALL SELECT t.at, t.seq, t.value FROM tail t
+       WHERE t.series_id = s.series_id AND t.at >= s.bucket AND t.at < s.bucket + interval '24 hours'
+    ) v ORDER BY v.at DESC, v.seq DESC LIMIT 1) last
+  LEFT JOIN LATERAL (
+    SELECT v.value FROM (
+      SELECT p.seq, p.value FROM metric_points p WHERE p.series_id = s.series_id AND p.at = s.bucket
+      UNION ALL SELECT 0, h.open FROM metric_hourly h
+       WHERE h.series_id = s.series_id AND h.bucket = s.bucket AND h.opened_at = h.bucket
+         AND h.bucket < (SELECT raw_from FROM history_state)
+      UNION ALL SELECT t.seq, t.value FROM tail t WHERE t.series_id = s.series_id AND t.at = s.bucket
+    ) v ORDER BY v.seq DESC LIMIT 1) first ON true
+), spans AS (
+  SELECT series_id, bucket, start, close, closed_at, lead(bucket) OVER series AS next, lead(start) OVER series AS next_start
+  FROM facts WINDOW series AS (PARTITION BY series_id ORDER BY bucket)
+), days AS (
+  SELECT series_id, bucket AS day, start AS level FROM spans WHERE start IS NOT NULL
+  UNION ALL
+  SELECT s.series_id, day, s.close
+  FROM spans s JOIN chosen c ON c.id = s.series_id
+  CROSS JOIN LATERAL generate_series(s.bucket + interval '24 hours',
+    least(to_timestamp($2::float8 / 1000), CASE WHEN s.next_start IS NOT NULL THEN s.next - interval '24 hours'
+      WHEN s.next IS NOT NULL THEN s.next WHEN c.gone THEN s.closed_at + interval '1 hour' END),
+    interval '24 hours') AS day
+), levels AS (
+  SELECT c.subject, c.chain, d.day, d.level FROM days d JOIN chosen c ON c.id = d.series_id
+  WHERE d.day <= to_timestamp($2::float8 / 1000)
+)`;
 
-const LEVELS_BY_CHAIN = `
-SELECT s.chain, ${seconds('d.bucket')} AS date, d.open AS level
-FROM metric_series s JOIN metric_daily d ON d.series_id = s.id
-WHERE s.metric = 'tvl' AND s.subject = $1 AND s.chain <> 'all'
-ORDER BY s.chain, d.bucket`;
+const inSeconds = `extract(epoch FROM l.day)::float8 AS date`;
+
+const BY_CHAIN = `${LEVELS.replace('{chosen}', 'true')}
+SELECT l.chain, ${inSeconds}, l.level FROM levels l ORDER BY l.chain COLLATE "C", l.day`;
+
+// A chain that is named is a real one.
+const SUMS = `${LEVELS.replace(
+  '{chosen}',
+  `CASE WHEN $3::text IS NOT NULL THEN r.chain = $3 ELSE is_real_chain(r.chain) OR r.chain = 'all' END
+    AND (p.category IS NULL OR lower(p.category) <> ALL ($4::text[]))
+    AND p.metadata -> 'doublecounted' IS DISTINCT FROM 'true'::jsonb`,
+)}
+SELECT ${inSeconds}, sum(l.level) AS level FROM levels l
+WHERE l.chain <> 'all' OR (l.subject, l.day) NOT IN (SELECT o.subject, o.day FROM levels o WHERE o.chain <> 'all')
+GROUP BY l.day ORDER BY l.day`;

@@ -1,15 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { LlamaChain, LlamaChainPoint, LlamaCoins, LlamaProtocol, LlamaProtocolHistory } from './compat.dto.js';
+import { askedCoins, slugOf, widthMs } from './llama-input.js';
 import { LlamaLookups } from './llama-lookups.js';
 
 /** Each entry is at most some MB (`/protocols` of 6,000 protocols is 4 MB). */
 const MOST_ANSWERS = 200;
 const PRESENT_MS = 1_000;
-const HISTORY_MS = 30_000;
+/** Histories cost the database some milliseconds or a second: they are kept for this many times as long as they took. */
+const KEPT_PER_WORK = 20;
+const LONGEST_MS = 30_000;
 
 /**
- * Answers kept for as long as their cache headers say, so that the big ones are not built for every client: 6,000
+ * Answers kept for at most as long as their cache headers say, so that the big ones are not built for every client: 6,000
  * protocols cost some 30 ms of the process, everyone's history a pass over all daily rows. Askers at one moment share one
  * reading. Single values and prices are never kept.
  */
@@ -19,7 +22,13 @@ export class LlamaAnswers {
     max: MOST_ANSWERS,
     // More may be asked for at once than are kept: an answer that loses its place is still given to who waits for it.
     ignoreFetchAbort: true,
-    fetchMethod: (_key, _stale, { context }) => context(),
+    fetchMethod: async (_key, _stale, { context, options }) => {
+      const startedAt = performance.now();
+      const answer = await context();
+      const kept = Math.max(PRESENT_MS, KEPT_PER_WORK * (performance.now() - startedAt));
+      options.ttl = Math.min(options.ttl ?? PRESENT_MS, kept);
+      return answer;
+    },
   });
 
   constructor(private readonly lookups: LlamaLookups) {}
@@ -28,12 +37,13 @@ export class LlamaAnswers {
     return this.keep('protocols', PRESENT_MS, () => this.lookups.protocols());
   }
 
-  protocol(slug: string): Promise<LlamaProtocolHistory> {
-    return this.keep(`protocol ${slug}`, HISTORY_MS, () => this.lookups.protocol(slug));
+  protocol(name: string): Promise<LlamaProtocolHistory> {
+    const slug = slugOf(name);
+    return this.keep(`protocol ${slug}`, LONGEST_MS, () => this.lookups.protocol(slug));
   }
 
-  tvl(slug: string): number {
-    return this.lookups.tvl(slug);
+  tvl(name: string): number {
+    return this.lookups.tvl(slugOf(name));
   }
 
   chains(): Promise<LlamaChain[]> {
@@ -41,11 +51,12 @@ export class LlamaAnswers {
   }
 
   history(chain?: string): Promise<LlamaChainPoint[]> {
-    return this.keep(`history ${chain ?? ''}`, HISTORY_MS, () => this.lookups.history(chain));
+    return this.keep(`history ${chain ?? ''}`, LONGEST_MS, () => this.lookups.history(chain));
   }
 
-  coins(list: string): Promise<LlamaCoins> {
-    return this.lookups.coins(list);
+  /** `address`: as it was asked for, whose length is limited; `searchWidth`: as DefiLlama takes it. */
+  coins(list: string, searchWidth: string | undefined, address: string): Promise<LlamaCoins> {
+    return this.lookups.coins(askedCoins(list, address), widthMs(searchWidth));
   }
 
   private async keep<T extends object>(key: string, ttl: number, read: () => T | Promise<T>): Promise<T> {

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import {
   chainName,
+  CATEGORIES_LEFT_OUT,
   ChangeReferences,
   HotCache,
+  isLeftOutOfChains,
   isPseudoChain,
   isRealChain,
   normaliseChain,
@@ -13,16 +15,21 @@ import {
   type ProtocolMeta,
 } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { chainFact, nameInProtocols } from './chain-facts.js';
-import type { LlamaChain, LlamaChainPoint, LlamaCoins, LlamaProtocol, LlamaProtocolHistory } from './compat.dto.js';
-import { DailyLevels, type DailyLevel } from './daily-levels.js';
-import { chainNames, chainTvls, protocolShape, withPresent } from './protocol-shapes.js';
+import type {
+  LlamaChain,
+  LlamaChainPoint,
+  LlamaCoin,
+  LlamaCoins,
+  LlamaProtocol,
+  LlamaProtocolHistory,
+} from './compat.dto.js';
+import { DailyLevels, totalLevels } from './daily-levels.js';
+import { asPoints, chainNames, chainTvls, protocolShape, withPresent } from './protocol-shapes.js';
 
-/** Left out of chain totals, as DefiLlama leaves them out: they count money twice or hold none of DeFi's. */
-const NOT_IN_CHAIN_TOTALS = ['cex', 'chain', 'liquid staking'];
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
-const MOST_COINS = 500;
 
 /** What DefiLlama's free routes answer, from our published values and daily aggregates. */
 @Injectable()
@@ -32,6 +39,7 @@ export class LlamaLookups {
     private readonly cache: HotCache,
     private readonly references: ChangeReferences,
     private readonly levels: DailyLevels,
+    private readonly database: Database,
     private readonly clock: Clock,
   ) {}
 
@@ -45,34 +53,38 @@ export class LlamaLookups {
 
   async protocol(slug: string): Promise<LlamaProtocolHistory> {
     const values = this.published.tvlOf(slug);
-    const meta = this.published.protocol(slug);
-    if (!meta && values.length === 0) throw new DomainError('not_found', 'There is no protocol of this slug.');
-    const [byChain, total] = await Promise.all([this.levels.byChain(slug), this.levels.of({ protocol: slug })]);
-    const { id, name, symbol, url, description, category, mcap } = this.shape(meta ?? undescribed(slug));
+    const known = this.published.protocol(slug);
+    if (!known && values.length === 0) throw new DomainError('not_found', 'There is no protocol of this slug.');
+    const meta = known ?? undescribed(slug);
+    const byChain = await this.levels.byChain(slug);
     const now = this.clock.now();
     const present = new Map(values.map(({ chain, value }) => [chain ?? '', value]));
     const chains = [...new Set([...byChain.keys(), ...present.keys()])].filter((chain) => chain !== 'all');
     const histories = chains.map((chain) => [
       nameInProtocols(chain, isPseudoChain),
       {
-        tvl: withPresent(asPoints(byChain.get(chain) ?? []), present.get(chain) ?? null, now),
+        tvl: asPoints(withPresent(byChain.get(chain) ?? [], present.get(chain), now)),
         tokensInUsd: [],
         tokens: [],
       },
     ]);
+    const {
+      tvl: _tvl,
+      chainTvls: _chainTvls,
+      change_1h: _1h,
+      change_1d: _1d,
+      change_7d: _7d,
+      ...described
+    } = this.shape(meta);
     return {
-      id,
-      name,
-      symbol,
-      url,
-      description,
-      category,
-      slug,
-      mcap,
-      chains: chainNames(meta ?? undescribed(slug), values),
+      ...described,
       currentChainTvls: chainTvls(values),
       chainTvls: Object.fromEntries(histories),
-      tvl: withPresent(asPoints(total), this.published.protocolTvl(slug) ?? null, now),
+      tvl: asPoints(withPresent(totalLevels(byChain), this.published.protocolTvl(slug), now)),
+      tokensInUsd: [],
+      tokens: [],
+      raises: [],
+      hallmarks: [],
     };
   }
 
@@ -89,33 +101,41 @@ export class LlamaLookups {
     });
   }
 
-  /** Without a chain: everything, protocols of which only a total is known included. */
+  /**
+   * Without a chain: everything, protocols of which only a total is known included. A chain that is known by name only has
+   * no points.
+   */
   async history(chain?: string): Promise<LlamaChainPoint[]> {
     const name = chain === undefined ? undefined : normaliseChain(chain);
-    const choice = { ...(name !== undefined && { chain: name }), withoutCategories: NOT_IN_CHAIN_TOTALS };
-    const levels = name !== undefined && !isRealChain(name) ? [] : await this.levels.of(choice);
+    const choice = { ...(name !== undefined && { chain: name }), withoutCategories: CATEGORIES_LEFT_OUT };
+    const levels = name !== undefined && !isRealChain(name) ? [] : await this.levels.sum(choice);
     const present = name === undefined ? this.total() : this.chainTotals().get(name);
-    if (levels.length === 0 && present === undefined)
+    if (levels.length === 0 && present === undefined && name !== undefined && !this.isKnownChain(name))
       throw new DomainError('not_found', 'There is no TVL of this chain.');
-    const points = levels.map(({ date, level }) => ({ date, tvl: level }));
-    return present === undefined ? points : [...points, { date: Math.floor(this.clock.now() / 1_000), tvl: present }];
+    return withPresent(levels, present, this.clock.now()).map(({ date, level }) => ({ date, tvl: level }));
   }
 
-  async coins(list: string): Promise<LlamaCoins> {
-    const asked = [...new Set(list.split(',').map((coin) => coin.trim()))].filter((coin) => coin !== '');
-    if (asked.length > MOST_COINS) {
-      throw new DomainError('limit_exceeded', `At most ${MOST_COINS} coins per request; ask in several.`, {
-        field: 'coins',
-      });
-    }
-    const values = await this.cache.prices(asked.map(normaliseToken));
+  /**
+   * By the names asked for. A coin counts as long as its price was observed within the last `withinMs`, be it that the same
+   * price was seen again: that is written in the row, and no event.
+   */
+  async coins(asked: readonly string[], withinMs: number): Promise<LlamaCoins> {
+    const tokens = asked.map(normaliseToken);
+    const [values, rows] = await Promise.all([
+      this.cache.prices(tokens),
+      this.database.query<ObservedRow>(OBSERVED, [tokens]),
+    ]);
+    const observed = new Map(rows.map((row) => [row.token, row]));
+    const since = this.clock.now() - withinMs;
     const coins: LlamaCoins['coins'] = {};
     for (const [index, coin] of asked.entries()) {
       const value = values[index];
-      if (!value) continue;
-      const { value: price, symbol, observedAt, confidence } = value;
+      const row = observed.get(tokens[index] ?? '');
+      if (!value || !row || row.observed_at < since) continue;
+      const { value: price, symbol, confidence } = value;
+      const timestamp = Math.floor(row.observed_at / 1_000);
+      const answer: LlamaCoin = { decimals: null, price, symbol: symbol ?? '', timestamp, confidence };
       // defineProperty: a coin may be called `__proto__`.
-      const answer = { price, symbol: symbol ?? '', timestamp: Math.floor(observedAt / 1_000), confidence };
       Object.defineProperty(coins, coin, { value: answer, enumerable: true });
     }
     return { coins };
@@ -130,8 +150,8 @@ export class LlamaLookups {
   /** Of each real chain, largest first. */
   private chainTotals(): Map<string, number> {
     const totals = new Map<string, number>();
-    for (const { chain, value, category } of this.published.all('tvl')) {
-      if (chain === null || !isRealChain(chain) || isLeftOut(category)) continue;
+    for (const { chain, protocol, value } of this.published.all('tvl')) {
+      if (chain === null || !isRealChain(chain) || this.isLeftOut(protocol ?? '')) continue;
       totals.set(chain, (totals.get(chain) ?? 0) + value);
     }
     return new Map([...totals].sort(([, a], [, b]) => b - a));
@@ -141,18 +161,34 @@ export class LlamaLookups {
   private total(): number | undefined {
     let total: number | undefined;
     for (const slug of this.published.valuedProtocols()) {
-      if (isLeftOut(this.published.protocol(slug)?.category)) continue;
+      if (this.isLeftOut(slug)) continue;
       const tvl = this.published.protocolTvl(slug);
       if (tvl !== undefined) total = (total ?? 0) + tvl;
     }
     return total;
   }
+
+  private isLeftOut(slug: string): boolean {
+    const meta = this.published.protocol(slug);
+    return meta !== undefined && isLeftOutOfChains(meta);
+  }
+
+  /** Whether some protocol names it, or has a value on it that totals leave out. */
+  private isKnownChain(chain: string): boolean {
+    if (!isRealChain(chain)) return false;
+    for (const { chains } of this.published.protocols()) {
+      if (chains.some((name) => normaliseChain(name) === chain)) return true;
+    }
+    for (const value of this.published.all('tvl')) if (value.chain === chain) return true;
+    return false;
+  }
 }
 
-function isLeftOut(category: string | null | undefined): boolean {
-  return typeof category === 'string' && NOT_IN_CHAIN_TOTALS.includes(category.toLowerCase());
+interface ObservedRow {
+  token: string;
+  observed_at: number;
 }
 
-function asPoints(levels: readonly DailyLevel[]): { date: number; totalLiquidityUSD: number }[] {
-  return levels.map(({ date, level }) => ({ date, totalLiquidityUSD: level }));
-}
+const OBSERVED = `
+SELECT token, (extract(epoch FROM observed_at) * 1000)::float8 AS observed_at FROM token_prices
+WHERE token = ANY ($1::text[])`;

@@ -7,8 +7,12 @@ import {
 } from '../../events/index.js';
 import { nameInProtocols } from './chain-facts.js';
 import type { LlamaProtocol, LlamaPoint } from './compat.dto.js';
+import type { DailyLevel } from './daily-levels.js';
 
-/** One entry of `/protocols`. What we do not keep is null, as DefiLlama has it for protocols it knows little of. */
+/**
+ * One entry of `/protocols`. Members that clients go on to work with are never null: texts are empty, lists are empty. The
+ * others are null where nothing is known, as DefiLlama has them for protocols it knows little of.
+ */
 export function protocolShape(
   meta: ProtocolMeta,
   values: readonly PublishedValue[],
@@ -21,22 +25,31 @@ export function protocolShape(
     name,
     address: text(metadata['address']),
     symbol: symbol ?? '-',
-    url,
+    url: url ?? '',
     description: text(metadata['description']),
     chain: chainOf(meta, values),
-    logo: text(metadata['logo']),
+    logo: text(metadata['logo']) ?? '',
+    audits: text(metadata['audits']) ?? '0',
+    audit_note: text(metadata['audit_note']),
+    audit_links: texts(metadata['audit_links']),
     gecko_id: text(metadata['gecko_id']),
     cmcId: text(metadata['cmcId']),
-    category,
+    category: category ?? '',
     chains: chainNames(meta, values),
+    module: text(metadata['module']) ?? '',
     twitter: text(metadata['twitter']),
+    forkedFrom: texts(metadata['forkedFrom']),
+    oracles: texts(metadata['oracles']),
+    listedAt: number(metadata['listedAt']),
+    methodology: text(metadata['methodology']) ?? '',
+    parentProtocol: text(metadata['parentProtocol']),
     slug,
     tvl,
     chainTvls: chainTvls(values),
     change_1h: changes.change1h,
     change_1d: changes.change24h,
     change_7d: changes.change7d,
-    mcap: typeof metadata['mcap'] === 'number' ? metadata['mcap'] : null,
+    mcap: number(metadata['mcap']),
   };
 }
 
@@ -63,11 +76,28 @@ function chainOf(meta: ProtocolMeta, values: readonly PublishedValue[]): string 
   return names.length > 1 ? 'Multi-Chain' : (names[0] ?? null);
 }
 
-/** Daily points and the present value as the last one, as DefiLlama ends its series. */
-export function withPresent(points: readonly LlamaPoint[], present: number | null, now: number): LlamaPoint[] {
-  return present === null ? [...points] : [...points, { date: Math.floor(now / 1_000), totalLiquidityUSD: present }];
+/** Daily levels and the present value as the last one, as DefiLlama ends its series. */
+export function withPresent(levels: readonly DailyLevel[], present: number | undefined, now: number): DailyLevel[] {
+  if (present === undefined) return [...levels];
+  const date = Math.floor(now / 1_000);
+  // At midnight the day's start is the present.
+  return [...levels.filter((point) => point.date < date), { date, level: present }];
+}
+
+export function asPoints(levels: readonly DailyLevel[]): LlamaPoint[] {
+  return levels.map(({ date, level }) => ({ date, totalLiquidityUSD: level }));
 }
 
 function text(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+}
+
+function number(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+/** A list, or one text that stands for a list of one. */
+function texts(value: unknown): string[] {
+  if (typeof value === 'string') return value === '' ? [] : [value];
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 }

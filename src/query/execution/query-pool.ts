@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
 import pg from 'pg';
-import { valueTypes, withOptions } from '../../platform/database/connection-options.js';
+import { sessionUrl, valueTypes } from '../../platform/database/connection-options.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
@@ -80,7 +80,7 @@ export class QueryPool implements OnApplicationShutdown {
     this.besideArrivals = embedded ? Math.min(this.size, Math.max(1, availableParallelism() - 1)) : this.size;
     this.connections = this.size + LIVE_AT_ONCE;
     this.pool = new pg.Pool({
-      connectionString: withOptions(database.url, OPTIONS),
+      connectionString: sessionUrl(database.url, OPTIONS),
       application_name: 'defi-realtime-query',
       max: this.connections,
       connectionTimeoutMillis: 5_000,

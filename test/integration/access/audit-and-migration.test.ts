@@ -11,7 +11,7 @@ import { AdminKey } from '../../../src/access/keys/admin-key.js';
 import { ApiKeyEntity } from '../../../src/access/keys/api-key.entity.js';
 import { UserEntity } from '../../../src/access/keys/user.entity.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
-import { withOptions } from '../../../src/platform/database/connection-options.js';
+import { sessionUrl } from '../../../src/platform/database/connection-options.js';
 import { RequestContext } from '../../../src/platform/http/request-context.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const entities = [UserEntity, ApiKeyEntity, AuditEntryEntity];
   source = await new DataSource({
     type: 'postgres',
-    url: withOptions(db.url, '-c role=rta_app'),
+    url: sessionUrl(db.url, '-c role=rta_app'),
     entities,
     installExtensions: false,
   }).initialize();

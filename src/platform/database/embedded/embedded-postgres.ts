@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
+import { sessionUrl } from '../connection-options.js';
 import { takeDirectory } from './directory-owner.js';
 import { freePort } from './free-port.js';
 import { GuardedServer } from './guarded-server.js';
@@ -118,7 +119,7 @@ async function serverOptions(home: string, cluster: PostgresCluster): Promise<Se
 async function createDatabase(url: string): Promise<void> {
   const maintenance = new URL(url);
   maintenance.pathname = '/postgres';
-  const client = new pg.Client({ connectionString: maintenance.href });
+  const client = new pg.Client({ connectionString: sessionUrl(maintenance.href) });
   await client.connect();
   try {
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);

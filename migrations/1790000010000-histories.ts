@@ -1,0 +1,14 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** Histories and DefiLlama's routes read the end of the log too, so that what was just published is in them. */
+export class Histories1790000010000 implements MigrationInterface {
+  readonly name = 'Histories1790000010000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('GRANT SELECT ON history_tail TO rta_app');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('REVOKE SELECT ON history_tail FROM rta_app');
+  }
+}

@@ -1,0 +1,31 @@
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { SEARCH_WIDTH } from './compat.dto.js';
+
+const MAX_COINS = 500;
+const MAX_ADDRESS_BYTES = 32_768;
+const UNITS_SECONDS: Readonly<Record<string, number>> = { w: 604_800, d: 86_400, h: 3_600, m: 60, '': 1 };
+const USUAL_WIDTH_SECONDS = 12 * 3_600;
+
+/** A protocol's slug from what clients put into the address: the slug in any case, or the name it is made from. */
+export function slugOf(name: string): string {
+  return name.trim().toLowerCase().replaceAll(/\s+/g, '-').replaceAll("'", '');
+}
+
+/** The distinct coins of a list. Throws for more than one request may ask for. */
+export function askedCoins(list: string, address: string): string[] {
+  const coins = new Set(list.split(',').map((coin) => coin.trim()));
+  coins.delete('');
+  if (coins.size <= MAX_COINS && address.length <= MAX_ADDRESS_BYTES) return [...coins];
+  const detail = `At most ${MAX_COINS} coins and ${MAX_ADDRESS_BYTES / 1_024} KB of address per request; ask in several.`;
+  throw new DomainError('limit_exceeded', detail, {
+    field: 'coins',
+    errors: [{ pointer: ':coins', code: 'too_many_coins', detail }],
+  });
+}
+
+/** How old a price may be, milliseconds: `600` (seconds), `4h`, `1W`. */
+export function widthMs(text: string | undefined): number {
+  const [, amount, unit = ''] = SEARCH_WIDTH.exec(text ?? '') ?? [];
+  if (amount === undefined) return USUAL_WIDTH_SECONDS * 1_000;
+  return Number(amount) * (UNITS_SECONDS[unit.toLowerCase()] ?? 1) * 1_000;
+}
