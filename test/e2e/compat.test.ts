@@ -299,7 +299,7 @@ describe('the DefiLlama-shaped routes', () => {
     for (const width of ['', '?searchWidth=4h', '?searchWidth=600', '?searchWidth=90M', '?searchWidth=2D']) {
       expect(await found('old', width)).toBe(0);
     }
-    for (const width of ['banana', '', '4', '-4h', '4y', '0', '4h4h', '1e3', 'NaN'].filter((text) => text !== '4')) {
+    for (const width of ['banana', '', '-4h', '4y', '0', '4h4h', '1e3', 'NaN']) {
       expect(await found('old', `?searchWidth=${width}`)).toBe(400);
     }
     // The same price, seen again: no event, and yet it is current.

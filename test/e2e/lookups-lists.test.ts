@@ -154,9 +154,9 @@ describe('protocols', () => {
 describe('chains', () => {
   test('add up what is real', async () => {
     expect((await get('/v1/chains')).data).toEqual([
-      { chain: 'ethereum', tvl: 800, protocols: 2 },
-      { chain: 'bsc', tvl: 200, protocols: 1 },
-      { chain: 'base', tvl: 100, protocols: 1 },
+      { chain: 'ethereum', tvl: 800, netTvl: 300, protocols: 2 },
+      { chain: 'bsc', tvl: 200, netTvl: 200, protocols: 1 },
+      { chain: 'base', tvl: 100, netTvl: 100, protocols: 1 },
     ]);
     expect(await walk('/v1/chains', 'chain')).toEqual(['ethereum', 'bsc', 'base']);
   });

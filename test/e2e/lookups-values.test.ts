@@ -267,6 +267,82 @@ describe('history', () => {
     expect(await interval('')).toBe('raw');
   });
 
+  const backfill = (subject: string, chain: string, values: [at: number, value: number][]) =>
+    app.nest.get(HistoryBackfill).insert(values.map(([at, value]) => ({ metric: 'tvl', subject, chain, at, value })));
+  const values = async (path: string) =>
+    (await get(path)).body.data.map((row: Answer['body']) => [Date.parse(row.time), row.value]);
+
+  test('a past of which only the total is known is the past of the total', async () => {
+    const at = (hoursAgo: number) => HOUR - hoursAgo * HOUR_MS;
+    await backfill('grown', 'all', [
+      [at(9), 100],
+      [at(3), 120],
+      [at(1) + 60_000, 7],
+    ]);
+    await backfill('grown', 'ethereum', [[at(1), 130]]);
+    const expected = [
+      [at(9), 100],
+      [at(3), 120],
+      [at(1), 130],
+    ];
+    for (const interval of ['raw', '1h']) {
+      const path = `/v1/tvl/grown/history?from=now-1d&to=${to}&interval=${interval}`;
+      expect(await values(path)).toEqual(expected);
+      expect((await get(path)).body.meta.chains).toEqual(['ethereum', 'all']);
+      const first = await get(`${path}&limit=2`);
+      expect(first.body.data.at(-1).value).toBe(120);
+      const next = await get(`${path}&limit=2&cursor=${first.body.page.next_cursor}`);
+      expect(next.body).toMatchObject({ data: [{ value: 130 }], page: { has_more: false } });
+    }
+    expect(await values(`/v1/tvl/grown/history?from=${new Date(at(1)).toISOString()}&to=${to}&interval=1h`)).toEqual([
+      [at(1), 130],
+    ]);
+  });
+
+  test('a range that ends inside a bucket has nothing of what came after its end', async () => {
+    const start = TODAY - 3 * DAY_MS;
+    const minute = (number: number) => start + 5 * HOUR_MS + number * 60_000;
+    await backfill('cut', 'ethereum', [
+      [start, 9],
+      [minute(10), 1],
+      [minute(50), 2],
+    ]);
+    await backfill('cut', 'base', [[start - HOUR_MS, 1_000]]);
+    const end = new Date(minute(30)).toISOString();
+    const begin = new Date(start).toISOString();
+    expect(await values(`/v1/tvl/cut/ethereum/history?from=${begin}&to=${end}&interval=1h`)).toEqual([
+      [start, 9],
+      [minute(0), 1],
+    ]);
+    expect((await get(`/v1/tvl/cut/ethereum/history?from=${begin}&to=${end}&interval=1d`)).body.data).toEqual([
+      { time: begin, value: 1, open: 9, high: 9, low: 1, average: 5, samples: 2 },
+    ]);
+    expect((await get(`/v1/tvl/cut/history?from=${begin}&to=${end}&interval=1d`)).body.data).toEqual([
+      { time: begin, value: 1_001, open: 1_009, high: null, low: null, average: null, samples: 2 },
+    ]);
+  });
+
+  test('where single values are no longer kept the answer says where its edges lie', async () => {
+    const start = HOUR - 70 * DAY_MS;
+    await backfill('aged', 'ethereum', [
+      [start, 1],
+      [start + HOUR_MS, 2],
+      [start + HOUR_MS + 50 * 60_000, 3],
+    ]);
+    const [begin, inside, next] = [0, 90, 60].map((minutes) => new Date(start + minutes * 60_000).toISOString());
+    const path = `/v1/tvl/aged/ethereum/history?from=${begin}&to=${inside}`;
+    expect((await get(`${path}&interval=1h`)).body).toMatchObject({
+      data: [{ value: 1 }],
+      meta: { from: begin, to: next },
+    });
+    expect(await get(`${path}&interval=raw`)).toMatchObject({
+      status: 422,
+      body: { code: 'limit_exceeded', errors: [{ pointer: '?from', code: 'not_kept' }] },
+    });
+    const { body } = await get(`/v1/tvl/aged/ethereum/history?from=${begin}&to=now&interval=raw`);
+    expect(Date.parse(body.meta.from)).toBeGreaterThan(start);
+  });
+
   test('as CSV, the next page in a header', async () => {
     const { headers, body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=2`, {
       accept: 'text/csv',

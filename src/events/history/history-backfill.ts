@@ -123,14 +123,13 @@ WHERE h.series_id = r.series_id AND h.bucket >= r.first AND h.bucket <= r.last`;
  */
 const WRITE_HOURS = `
 INSERT INTO metric_hourly (${BUCKET_COLUMNS})
-SELECT r.series_id, a.bucket, a.open, a.high, a.low, a.values[cardinality(a.values)], a.sum, cardinality(a.values),
+SELECT r.series_id, a.bucket, a.values[1], a.high, a.low, a.values[cardinality(a.values)], a.sum, cardinality(a.values),
        a.opened_at, a.closed_at
 FROM (${HOUR_RANGES}) r
 CROSS JOIN LATERAL (
-  SELECT date_trunc('hour', p.at, 'UTC') AS bucket, array_agg(p.value) AS values,
-         (array_agg(p.value ORDER BY p.at, p.seq DESC))[1] AS open, max(p.value) AS high,
+  SELECT date_trunc('hour', p.at, 'UTC') AS bucket, array_agg(p.value) AS values, max(p.value) AS high,
          min(p.value) AS low, sum(p.value) AS sum, min(p.at) AS opened_at, max(p.at) AS closed_at
-  FROM (SELECT at, seq, value FROM metric_points
+  FROM (SELECT at, value FROM metric_points
         WHERE series_id = r.series_id AND at >= r.first AND at < r.last + interval '1 hour' ORDER BY at, seq) p
   GROUP BY 1
 ) a`;

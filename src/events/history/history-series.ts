@@ -7,6 +7,8 @@ import type { Metric } from '../hot-cache/published-value.js';
 export interface KeySeries {
   ids: number[];
   chains: string[];
+  /** What a source gave as the whole until the first value of a real chain: that past is the total's. */
+  before?: { id: number; until: number };
 }
 
 /** A slice of history, oldest first. Times are Unix milliseconds; `from` is included, `to` not. */
@@ -50,10 +52,57 @@ export class HistorySeries {
     );
     const chosen = metric === 'price' ? rows : chosenChains(rows, chain);
     if (chosen.length === 0) return undefined;
-    return { ids: chosen.map((row) => row.id), chains: chosen.map((row) => row.chain).filter((name) => name !== '') };
+    const ids = chosen.map((row) => row.id);
+    const chains = chosen.map((row) => row.chain).filter((name) => name !== '');
+    const whole = chain === null && rows.find((row) => row.chain === ALL_CHAINS);
+    if (!whole || chains.includes(ALL_CHAINS)) return { ids, chains };
+    const [first] = await this.database.query<{ until: number | null }>(FIRST_VALUE, [ids]);
+    return { ids, chains, before: { id: whole.id, until: first?.until ?? LAST_TIME } };
   }
 
-  async raw({ ids }: KeySeries, slice: Slice): Promise<RawRow[]> {
+  /** Since when single values are kept. */
+  async rawFrom(): Promise<number> {
+    const [row] = await this.database.query<{ raw_from: number }>(RAW_FROM);
+    return row?.raw_from ?? 0;
+  }
+
+  async raw({ ids, before }: KeySeries, slice: Slice): Promise<RawRow[]> {
+    if (before === undefined) return await this.rawOf(ids, slice);
+    const past = await this.rawOf([before.id], { ...slice, to: Math.min(slice.to, before.until) });
+    if (past.length >= slice.limit) return past;
+    const present = { ...slice, from: Math.max(slice.from, before.until), limit: slice.limit - past.length };
+    return [...past, ...(await this.rawOf(ids, present))];
+  }
+
+  /** A range that ends inside a bucket has of that bucket what is before the end, if single values are kept since then. */
+  async buckets(interval: '1h' | '1d', { ids, before }: KeySeries, slice: Slice): Promise<BucketRow[]> {
+    const change = before === undefined ? -Infinity : startOf(interval, before.until);
+    const past =
+      before === undefined
+        ? []
+        : await this.bucketsOf(interval, [before.id], { ...slice, to: Math.min(slice.to, change) });
+    const rows = past;
+    if (past.length < slice.limit && slice.to > change) {
+      const of = before !== undefined && before.until >= slice.to ? [before.id] : ids;
+      const present = { ...slice, from: Math.max(slice.from, change), limit: slice.limit - past.length };
+      rows.push(...(await this.bucketsOf(interval, of, present)));
+    }
+    return rows;
+  }
+
+  private async bucketsOf(interval: '1h' | '1d', ids: readonly number[], slice: Slice): Promise<BucketRow[]> {
+    if (slice.from >= slice.to) return [];
+    const { from, to, limit, after } = slice;
+    const last = startOf(interval, to);
+    const values = [ids.length === 1 ? ids[0] : ids, from, last, after?.at ?? null, limit];
+    const sql = ids.length === 1 ? BUCKETS_OF_ONE : BUCKETS_OF_MANY;
+    const rows = await this.database.query<BucketRow>(sql[interval], values);
+    if (last === to || rows.length >= limit || (after !== undefined && after.at >= last)) return rows;
+    return [...rows, ...(await this.database.query<BucketRow>(OPEN_BUCKET, [ids, last, startOf('1h', to), to]))];
+  }
+
+  private async rawOf(ids: readonly number[], slice: Slice): Promise<RawRow[]> {
+    if (slice.from >= slice.to) return [];
     const { from, to, limit, after } = slice;
     const [only] = ids;
     if (ids.length === 1) {
@@ -61,13 +110,15 @@ export class HistorySeries {
     }
     return await this.database.query(RAW_OF_MANY, [ids, from, to, after?.at ?? null, limit]);
   }
+}
 
-  async buckets(interval: '1h' | '1d', { ids }: KeySeries, slice: Slice): Promise<BucketRow[]> {
-    const { from, to, limit, after } = slice;
-    const values = [ids.length === 1 ? ids[0] : ids, from, to, after?.at ?? null, limit];
-    const sql = ids.length === 1 ? BUCKETS_OF_ONE : BUCKETS_OF_MANY;
-    return await this.database.query(sql[interval], values);
-  }
+/** The latest time there is. */
+const LAST_TIME = 8.64e15;
+const UNIT_MS = { '1h': 3_600_000, '1d': 86_400_000 } as const;
+
+/** Start of the bucket that a moment falls into. */
+export function startOf(interval: '1h' | '1d', time: number): number {
+  return time - (time % UNIT_MS[interval]);
 }
 
 function chosenChains<T extends { chain: string }>(rows: T[], chain: string | null): T[] {
@@ -125,6 +176,41 @@ CROSS JOIN LATERAL (
   WHERE h.series_id = series.id AND h.bucket <= buckets.bucket ORDER BY h.bucket DESC LIMIT 1
 ) last
 GROUP BY buckets.bucket ORDER BY buckets.bucket`;
+
+/** Of several series; the first ever, Unix milliseconds. */
+const FIRST_VALUE = `
+SELECT ${millis('min(first.at)')} AS until FROM unnest($1::int[]) AS series (id) CROSS JOIN LATERAL (
+  (SELECT p.at FROM metric_points p WHERE p.series_id = series.id ORDER BY p.at LIMIT 1)
+  UNION ALL (SELECT h.opened_at FROM metric_hourly h WHERE h.series_id = series.id ORDER BY h.bucket LIMIT 1)
+) first`;
+
+const RAW_FROM = `SELECT ${millis('raw_from')} AS raw_from FROM history_state`;
+
+/** The bucket from $2 as far as it goes before $4: its whole hours, and single values behind the last of them ($3). */
+const OPEN_BUCKET = `
+SELECT ${millis(time('$2'))} AS at, sum(coalesce(own.open, earlier.value)) AS open, sum(coalesce(own.close, earlier.value)) AS close,
+       CASE WHEN cardinality($1::int[]) = 1 THEN max(own.high) END AS high,
+       CASE WHEN cardinality($1::int[]) = 1 THEN min(own.low) END AS low,
+       CASE WHEN cardinality($1::int[]) = 1 THEN sum(own.sum) / sum(own.samples) END AS average,
+       sum(own.samples)::int AS samples
+FROM unnest($1::int[]) AS series (id)
+CROSS JOIN LATERAL (
+  SELECT (array_agg(part.open ORDER BY part.opened_at, part.first))[1] AS open, max(part.high) AS high, min(part.low) AS low,
+    (array_agg(part.close ORDER BY part.closed_at DESC, part.last DESC))[1] AS close, sum(part.sum) AS sum,
+    sum(part.samples) AS samples
+  FROM (
+    SELECT open, high, low, close, sum, samples, opened_at, closed_at, 0 AS first, 0 AS last FROM metric_hourly
+    WHERE series_id = series.id AND bucket >= ${time('$2')} AND bucket < ${time('$3')}
+    UNION ALL
+    SELECT value, value, value, value, value, 1, at, at, seq, seq FROM metric_points
+    WHERE series_id = series.id AND at >= greatest(${time('$2')}, ${time('$3')}) AND at < ${time('$4')}
+  ) part
+) own
+LEFT JOIN LATERAL (
+  SELECT h.close AS value FROM metric_hourly h WHERE h.series_id = series.id AND h.bucket < ${time('$2')}
+  ORDER BY h.bucket DESC LIMIT 1
+) earlier ON own.samples IS NULL
+HAVING sum(own.samples) > 0`;
 
 const BUCKETS_OF_ONE = { '1h': bucketsOfOne('metric_hourly', 'hour'), '1d': bucketsOfOne('metric_daily', 'day') };
 const BUCKETS_OF_MANY = { '1h': bucketsOfMany('metric_hourly', 'hour'), '1d': bucketsOfMany('metric_daily', 'day') };

@@ -57,11 +57,11 @@ WITH given AS MATERIALIZED (
   ON CONFLICT (series_id, at, seq) DO NOTHING
 ), late AS (
   INSERT INTO metric_hourly AS h (series_id, bucket, open, high, low, close, sum, samples, opened_at, closed_at)
-  SELECT series_id, bucket, (array_agg(value ORDER BY at, seq DESC))[1], max(value), min(value),
+  SELECT series_id, bucket, (array_agg(value ORDER BY at, seq))[1], max(value), min(value),
          (array_agg(value ORDER BY at DESC, seq DESC))[1], sum(value), count(*), min(at), max(at)
   FROM given WHERE at < raw_from GROUP BY series_id, bucket
   ON CONFLICT (series_id, bucket) DO UPDATE SET
-    open = CASE WHEN excluded.opened_at <= h.opened_at THEN excluded.open ELSE h.open END,
+    open = CASE WHEN excluded.opened_at < h.opened_at THEN excluded.open ELSE h.open END,
     high = greatest(h.high, excluded.high), low = least(h.low, excluded.low),
     close = CASE WHEN excluded.closed_at >= h.closed_at THEN excluded.close ELSE h.close END,
     sum = h.sum + excluded.sum, samples = h.samples + excluded.samples,

@@ -2,14 +2,29 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { HistorySeries, type BucketRow, type RawRow, type Slice } from '../history/history-series.js';
+import { ALL_CHAINS } from '../core/names.js';
+import {
+  HistorySeries,
+  startOf,
+  type BucketRow,
+  type KeySeries,
+  type RawRow,
+  type Slice,
+} from '../history/history-series.js';
 import type { Metric } from '../hot-cache/published-value.js';
 import type { HistoryAnswer, HistoryQuery, HistoryRow } from './history.dto.js';
 import { decodePageCursor, encodePageCursor } from './page-cursor.js';
-import { INTERVALS, intervalFor, parseTime } from './time-range.js';
+import { INTERVALS, intervalFor, parseTime, type Interval } from './time-range.js';
 import { notFound } from './value-lookups.js';
 
 const DAY_MS = 86_400_000;
+
+/** Unix milliseconds; `to` is excluded. */
+interface Range {
+  from: number;
+  to: number;
+}
+
 /** What a cursor holds: the last row's time and number, the range, the grain. */
 const POSITION = ['number', 'number', 'number', 'number', 'string'] as const;
 
@@ -26,15 +41,15 @@ export class HistoryLookups {
   async read(metric: Metric, subject: string, chain: string | null, query: HistoryQuery): Promise<HistoryAnswer> {
     const series = await this.series.find(metric, subject, chain);
     if (!series) throw notFound('recorded history of it');
-    const { limit, cursor, ...asked } = query;
-    const scope = [metric, subject, chain, asked];
+    const { limit, cursor, ...question } = query;
+    const scope = [metric, subject, chain, question];
     // Relative times and the grain are those of the first page; the cursor carries them, so that later pages do not slide.
     const [at, seq, pageFrom, pageTo, grain] = decodePageCursor(scope, cursor, POSITION) ?? [];
     const range = this.range(query);
-    const from = inRange(pageFrom) ?? range.from;
-    const to = inRange(pageTo) ?? range.to;
+    const asked = { from: inRange(pageFrom) ?? range.from, to: inRange(pageTo) ?? range.to };
     const paged = INTERVALS.find((known) => known === grain);
-    const interval = query.interval ?? paged ?? intervalFor(to - from, from >= this.rawFrom());
+    const interval = query.interval ?? paged ?? intervalFor(asked.to - asked.from, asked.from >= this.rawFrom());
+    const { from, to } = keptRange(asked, interval, await this.series.rawFrom());
     const position = inRange(at);
     const slice: Slice = {
       from,
@@ -53,7 +68,7 @@ export class HistoryLookups {
         next_cursor: last ? encodePageCursor(scope, [last.at, lastSeq, from, to, interval]) : null,
         has_more: last !== undefined,
       },
-      meta: { from: isoTime(from), to: isoTime(to), interval, chains: series.chains },
+      meta: { from: isoTime(from), to: isoTime(to), interval, chains: chainsIn(series, from) },
     };
   }
 
@@ -61,7 +76,7 @@ export class HistoryLookups {
     return this.clock.now() - this.settings.historyRawDays * DAY_MS;
   }
 
-  private range(query: HistoryQuery): { from: number; to: number } {
+  private range(query: HistoryQuery): Range {
     const now = this.clock.now();
     const to = timeOf('to', query.to, now) ?? now;
     const usual = { raw: DAY_MS, '1h': 7 * DAY_MS, '1d': 90 * DAY_MS }[query.interval ?? 'raw'];
@@ -69,6 +84,26 @@ export class HistoryLookups {
     if (from >= to) throw badTime('from', 'from must be before to');
     return { from, to };
   }
+}
+
+/**
+ * The part of a range of which there is something to tell. Single values are kept for some time only; where they are not, an
+ * hour that the range ends in cannot be cut, and is left out rather than told with values from behind the end.
+ */
+function keptRange({ from, to }: Range, interval: Interval, rawFrom: number): Range {
+  if (interval !== 'raw')
+    return { from, to: startOf('1h', to) < rawFrom ? Math.max(startOf('1h', to), startOf('1h', from)) : to };
+  if (to > rawFrom) return { from: Math.max(from, rawFrom), to };
+  const detail = `Single values go back to ${isoTime(rawFrom)}; begin there, or use interval 1h or 1d.`;
+  throw new DomainError('limit_exceeded', detail, {
+    field: 'from',
+    errors: [{ pointer: '?from', code: 'not_kept', detail }],
+  });
+}
+
+/** Of the range's series: the source's own total is one only as long as there was no chain. */
+function chainsIn({ chains, before }: KeySeries, from: number): string[] {
+  return before !== undefined && before.until > from ? [...chains, ALL_CHAINS] : chains;
 }
 
 function timeOf(field: string, text: string | undefined, now: number): number | undefined {

@@ -68,17 +68,20 @@ export class HistoryRow {
 }
 
 export class HistoryMeta {
-  /** ISO 8601 UTC; included. */
+  /** ISO 8601 UTC; included. Later than asked where single values go back no further. */
   from!: string;
 
-  /** ISO 8601 UTC; excluded. */
+  /**
+   * ISO 8601 UTC; excluded: no value from then on is in the answer. Where single values are no longer kept it is the start of
+   * the hour that was asked for.
+   */
   to!: string;
 
   @ApiProperty({ enum: INTERVALS })
   interval!: Interval;
 
   /**
-   * Series that were added up.
+   * Series that were added up; `all` was, as long as no chain had a value, the total by itself.
    * @example ["ethereum", "arbitrum"]
    */
   chains!: string[];

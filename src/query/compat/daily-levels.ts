@@ -63,7 +63,8 @@ export function totalLevels(chains: ReadonlyMap<string, readonly DailyLevel[]>):
 }
 
 /**
- * What is known of each day of a series: its value at 00:00, if it has one of that very moment, and its last value. Days
+ * What is known of each day of a series: its value at 00:00, if it has one of that very moment (the last of several), and its
+ * last value. Days
  * whose aggregates have not caught up are read from the values themselves, those only the log knows yet included. A row
  * that its owner deleted has a level for as long as it was still sampled.
  */
@@ -85,7 +86,8 @@ WITH tail AS MATERIALIZED (
   SELECT d.series_id, date_trunc('day', d.bucket, 'UTC') AS bucket FROM history_dirty d WHERE d.series_id IN (SELECT id FROM chosen)
   UNION SELECT t.series_id, date_trunc('day', t.at, 'UTC') FROM tail t WHERE t.series_id IN (SELECT id FROM chosen)
 ), facts AS (
-  SELECT d.series_id, d.bucket, CASE WHEN d.opened_at = d.bucket THEN d.open END AS start, d.close, d.closed_at
+  SELECT d.series_id, d.bucket, CASE WHEN d.opened_at = d.bucket THEN coalesce((SELECT p.value FROM metric_points p
+      WHERE p.series_id = d.series_id AND p.at = d.bucket ORDER BY p.seq DESC LIMIT 1), d.open) END AS start, d.close, d.closed_at
   FROM chosen c JOIN metric_daily d ON d.series_id = c.id
   WHERE (d.series_id, d.bucket) NOT IN (SELECT series_id, bucket FROM stale)
   UNION ALL

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../../src/platform/database/database.js';
+import { migrationSource } from '../../../src/platform/database/migrate-database.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -37,6 +38,34 @@ describe('Database', () => {
       memory: '12MB',
     });
     await other.onApplicationShutdown();
+  });
+
+  it('has sessions in UTC that give whole numbers whatever the server, the role or the address say', async () => {
+    await test.pool
+      .query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database());
+      EXECUTE format('ALTER ROLE %I IN DATABASE %I SET datestyle = ''SQL, DMY''', current_user, current_database());
+      EXECUTE format('ALTER ROLE %I IN DATABASE %I SET extra_float_digits = 0', current_user, current_database()); END $$`);
+    const address = new URL(test.url);
+    address.searchParams.set('options', '-c timezone=Asia/Kolkata');
+    const day = `SELECT '2026-03-08T12:00:00Z'::timestamptz AS at, date_trunc('day', '2026-03-08T12:00:00Z'::timestamptz) AS day,
+      '2026-03-08T00:00:00Z'::timestamptz + interval '1 day' AS next, 0.1::float8 + 0.2 AS sum`;
+    const expected = {
+      at: new Date('2026-03-08T12:00:00Z'),
+      day: new Date('2026-03-08T00:00:00Z'),
+      next: new Date('2026-03-09T00:00:00Z'),
+      sum: 0.30000000000000004,
+    };
+    for (const url of [test.url, address.href]) {
+      const other = new Database({ url, poolSize: 1 });
+      expect(await other.one(day)).toEqual(expected);
+      const client = await other.connect();
+      expect((await client.query(day)).rows).toEqual([expected]);
+      await client.end();
+      await other.onApplicationShutdown();
+      const source = await migrationSource(url).initialize();
+      expect(await source.query(day)).toEqual([expected]);
+      await source.destroy();
+    }
   });
 
   it('gives whole numbers for int8 and undefined for no row', async () => {
