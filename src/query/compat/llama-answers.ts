@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { slugOf } from '../../events/index.js';
 import type { LlamaChain, LlamaChainPoint, LlamaCoins, LlamaProtocol, LlamaProtocolHistory } from './compat.dto.js';
-import { askedCoins, slugOf, widthMs } from './llama-input.js';
+import { askedCoins, widthMs } from './llama-input.js';
 import { LlamaLookups } from './llama-lookups.js';
 
 /** Each entry is at most some MB (`/protocols` of 6,000 protocols is 4 MB). */

@@ -6,11 +6,6 @@ const MAX_ADDRESS_BYTES = 32_768;
 const UNITS_SECONDS: Readonly<Record<string, number>> = { w: 604_800, d: 86_400, h: 3_600, m: 60, '': 1 };
 const USUAL_WIDTH_SECONDS = 12 * 3_600;
 
-/** A protocol's slug from what clients put into the address: the slug in any case, or the name it is made from. */
-export function slugOf(name: string): string {
-  return name.trim().toLowerCase().replaceAll(/\s+/g, '-').replaceAll("'", '');
-}
-
 /** The distinct coins of a list. Throws for more than one request may ask for. */
 export function askedCoins(list: string, address: string): string[] {
   const coins = new Set(list.split(',').map((coin) => coin.trim()));
