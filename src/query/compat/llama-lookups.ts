@@ -27,7 +27,7 @@ import type {
   LlamaProtocolHistory,
 } from './compat.dto.js';
 import { DailyLevels, totalLevels } from './daily-levels.js';
-import { asPoints, chainNames, chainTvls, protocolShape, withPresent } from './protocol-shapes.js';
+import { asPoints, chainTvls, protocolShape, withPresent } from './protocol-shapes.js';
 
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 
