@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { AccessModule } from './access/index.js';
+import { AccessModule, UnknownRouteModule } from './access/index.js';
 import { AlertsModule } from './alerts/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
@@ -49,6 +49,7 @@ export class AppModule {
         CompatModule,
         LiveModule,
         ConsoleModule,
+        UnknownRouteModule,
       ],
     };
   }

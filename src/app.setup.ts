@@ -3,13 +3,13 @@ import type { NestApplicationOptions } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
 import { Logger } from 'nestjs-pino';
+import { countedPages, RequestLimits } from './access/index.js';
 import { HttpErrorFilter } from './platform/errors/http-error.filter.js';
 import { serveApiDocument } from './platform/http/api-document.js';
-import { bodyDeadlines } from './platform/http/body-deadline.js';
+import { boundConnections } from './platform/http/connections/bound-connections.js';
 import { proxyWarning } from './platform/http/proxy-warning.js';
 import { requestIds } from './platform/http/request-id.js';
 import { longAddresses } from './platform/http/long-addresses.js';
-import { readableAddresses } from './platform/http/readable-addresses.js';
 import { RequestContext } from './platform/http/request-context.js';
 import { securityHeaders } from './platform/http/security-headers.js';
 import { RequestValidationPipe } from './platform/http/validation.pipe.js';
@@ -20,16 +20,20 @@ import { Metrics } from './platform/metrics/metrics.js';
 import { Settings } from './platform/settings/settings.js';
 import { SocketIoAdapter } from './realtime/index.js';
 
-/** 10,000 ingest items of 800 bytes. Larger loads are streamed as NDJSON, which is not read into memory. */
-const BODY_LIMIT_BYTES = 8_000_000;
-
 /** Options of the application itself. Without forced closing one open event stream would keep a stopping process alive. */
 export function serverOptions({ tlsCert, tlsKey }: Settings): NestApplicationOptions {
   const tls =
     tlsCert === undefined || tlsKey === undefined
       ? undefined
       : { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
-  return { bufferLogs: true, abortOnError: false, forceCloseConnections: true, ...(tls && { httpsOptions: tls }) };
+  return {
+    bufferLogs: true,
+    abortOnError: false,
+    forceCloseConnections: true,
+    // Bodies are read when their callers are known, by the guard.
+    bodyParser: false,
+    ...(tls && { httpsOptions: tls }),
+  };
 }
 
 /** Everything around the modules: what every request passes, in order. Used by the start and by tests alike. */
@@ -37,9 +41,8 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   const settings = app.get(Settings);
   app.useLogger(app.get(Logger));
   app.set('trust proxy', settings.trustProxy);
-  readableAddresses(app.getHttpServer());
+  boundConnections(app.getHttpServer(), settings);
   longAddresses(app.getHttpServer());
-  bodyDeadlines(app.getHttpServer());
   app.use(requestIds(app.get(RequestContext)));
   app.use(httpDurations(app.get(Metrics)));
   app.use(namedRequests(app.get(LoopGuard)));
@@ -52,7 +55,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
     exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'ETag', 'X-Next-Cursor'],
     maxAge: 600,
   });
-  app.useBodyParser('json', { limit: BODY_LIMIT_BYTES });
+  app.use(countedPages(app.get(RequestLimits), settings.trustProxy));
   app.useWebSocketAdapter(new SocketIoAdapter(app, settings));
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new HttpErrorFilter());

@@ -2,6 +2,7 @@ import { Controller, HttpCode, Post, QueryMethod, Req, Res, UseInterceptors } fr
 import { ApiBody, ApiExcludeEndpoint, ApiExtraModels, ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../access/index.js';
+import { TakesBody } from '../platform/http/bodies/body-limit.js';
 import { AnswerInterceptor } from './answer.interceptor.js';
 import { CsvInterceptor } from '../platform/http/csv.interceptor.js';
 import { parseQuery } from './core/parse-query.js';
@@ -16,6 +17,7 @@ const examples = (of: Readonly<Record<string, object>>) => ({ 'application/probl
 @ApiTags('query')
 @ApiExtraModels(QuerySort)
 @Roles('reader')
+@TakesBody('large')
 @Controller('v1/query')
 @UseInterceptors(CsvInterceptor, AnswerInterceptor)
 export class QueryController {

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
-import { addressGroup } from '../limits/address-group.js';
+import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { Audit } from './audit.js';
 
 /** Repeats of one refusal are collected this long into one entry. */

@@ -2,7 +2,11 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { BODY_SIZE, type TakenBody } from '../../platform/http/bodies/body-limit.js';
+import { BodyReader } from '../../platform/http/bodies/body-reader.js';
 import { clientAddress } from '../../platform/http/client-address.js';
+import { becomesKnown } from '../../platform/http/connections/peers.js';
+import type { PublicKind } from '../../platform/http/public.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { AccessService } from '../access.service.js';
 import { Refusals } from '../audit/refusals.js';
@@ -10,11 +14,14 @@ import { roleIncludes, type Caller, type Role } from '../caller.js';
 import { secretFromHeaders } from '../credentials.js';
 import { RequestLimits } from '../limits/request-limits.js';
 import { setCaller } from './current-caller.decorator.js';
-import { ANONYMOUS_METADATA, PUBLIC_METADATA, ROLE_METADATA } from './roles.decorator.js';
+import { ANONYMOUS_METADATA, PUBLIC_METADATA, ROLE_METADATA, type Anonymous } from './roles.decorator.js';
+
+type Targets = Parameters<Reflector['getAllAndOverride']>[1];
 
 /**
- * Stands before every REST handler: key, request limit, role, in this order. Handlers without @Roles want any valid key.
- * Sockets are let through: their transports authenticate on connect.
+ * The one place where a REST request is admitted: key, request limit, role, body, in this order. Nothing of a body is read
+ * before, and nothing is parsed of one that is too large for its route. Handlers without @Roles want any valid key. Sockets
+ * are let through: their transports authenticate on connect.
  */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -24,37 +31,50 @@ export class AccessGuard implements CanActivate {
     private readonly access: AccessService,
     private readonly limits: RequestLimits,
     private readonly refusals: Refusals,
+    private readonly bodies: BodyReader,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (context.getType() !== 'http') return true;
     const targets = [context.getHandler(), context.getClass()];
-    const isPublic = this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC_METADATA, targets);
-    if (context.getType() !== 'http' || isPublic === true) return true;
-    const http = context.switchToHttp();
-    const request = http.getRequest<Request>();
-    const response = http.getResponse<Response>();
-    if (this.isAnonymous(request, targets)) {
-      await this.limits.countKeyless(clientAddress(request, this.settings.trustProxy), response);
-      return true;
-    }
+    const request = context.switchToHttp().getRequest<Request>();
+    const response = context.switchToHttp().getResponse<Response>();
+    const isPublic = this.reflector.getAllAndOverride<PublicKind | undefined>(PUBLIC_METADATA, targets);
+    if (isPublic !== undefined) await this.countPublic(isPublic, request, response);
+    else if (this.isAnonymous(request, targets)) await this.limits.countKeyless(this.addressOf(request), response);
+    else await this.admit(request, response, targets);
+    return true;
+  }
+
+  private async countPublic(kind: PublicKind, request: Request, response: Response): Promise<void> {
+    if (kind === 'itself') return;
+    const address = this.addressOf(request);
+    if (kind === 'keyless') await this.limits.countKeyless(address, response);
+    else await this.limits.countPublic(kind, address, response);
+  }
+
+  private async admit(request: Request, response: Response, targets: Targets): Promise<void> {
     const caller = await this.callerOf(request, response);
     const needed = this.reflector.getAllAndOverride<Role | undefined>(ROLE_METADATA, targets) ?? 'reader';
     if (!roleIncludes(caller.role, needed)) await this.refuse(request, caller, needed);
     setCaller(request, caller);
-    return true;
+    const size = this.reflector.getAllAndOverride<TakenBody | undefined>(BODY_SIZE, targets) ?? 'small';
+    if (size !== 'none') await this.bodies.read(request, response, { size, caller: caller.keyId });
   }
 
   /** A key that is shown is checked even where none is needed: its owner wants its limits, or to hear that it ended. */
-  private isAnonymous(request: Request, targets: Parameters<Reflector['getAllAndOverride']>[1]): boolean {
-    const allowed = this.reflector.getAllAndOverride<boolean | undefined>(ANONYMOUS_METADATA, targets);
-    return allowed === true && this.settings.compatAnonymous && secretFromHeaders(request.headers) === undefined;
+  private isAnonymous(request: Request, targets: Targets): boolean {
+    const allowed = this.reflector.getAllAndOverride<Anonymous | undefined>(ANONYMOUS_METADATA, targets);
+    const holds = allowed === 'always' || (allowed === 'by setting' && this.settings.compatAnonymous);
+    return holds && secretFromHeaders(request.headers) === undefined;
   }
 
   private async callerOf(request: Request, response: Response): Promise<Caller> {
-    const address = clientAddress(request, this.settings.trustProxy);
+    const address = this.addressOf(request);
     const secret = secretFromHeaders(request.headers);
     try {
       const caller = await this.access.authenticate({ secret, transport: 'rest', address });
+      becomesKnown(request.socket);
       await this.limits.countRequest(caller, response);
       return caller;
     } catch (error) {
@@ -66,9 +86,13 @@ export class AccessGuard implements CanActivate {
   }
 
   private async refuse(request: Request, caller: Caller, needed: Role): Promise<never> {
-    const address = clientAddress(request, this.settings.trustProxy);
+    const address = this.addressOf(request);
     const route = `${request.method} ${request.path}`.slice(0, 200);
     await this.refusals.note({ code: 'forbidden', keyId: caller.keyId, address, transport: 'rest', route });
     throw new DomainError('forbidden', `This needs the role ${needed}; the key has the role ${caller.role}.`);
+  }
+
+  private addressOf(request: Request): string {
+    return clientAddress(request, this.settings.trustProxy);
   }
 }

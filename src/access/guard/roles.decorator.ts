@@ -8,8 +8,14 @@ export const Roles = (role: Role): CustomDecorator => SetMetadata(ROLE_METADATA,
 
 export const ANONYMOUS_METADATA = 'access:anonymous';
 
-/** With COMPAT_ANONYMOUS a request without a key is served too, counted against its address in the free tier's limit. */
-export const AnonymousAllowed = (): CustomDecorator => SetMetadata(ANONYMOUS_METADATA, true);
+export type Anonymous = 'always' | 'by setting';
+
+/**
+ * A request without a key is served too, counted against its address: always, or if COMPAT_ANONYMOUS says so. A key that is
+ * shown must be a good one.
+ */
+export const AnonymousAllowed = (when: Anonymous = 'by setting'): CustomDecorator =>
+  SetMetadata(ANONYMOUS_METADATA, when);
 
 // Health and metrics, which know nothing of access, mark their routes with the same decorator.
 export { Public, PUBLIC_ROUTE as PUBLIC_METADATA } from '../../platform/http/public.js';

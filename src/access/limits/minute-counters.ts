@@ -16,7 +16,10 @@ export type Counted =
   | 'subscription_changes'
   | 'connects'
   | 'stranger_connects'
-  | 'stranger_messages';
+  | 'stranger_messages'
+  // Requests of an address to what needs no key.
+  | 'pages'
+  | 'probes';
 type Counters = Readonly<Record<Counted, RateLimiterAbstract>>;
 
 export interface Count {
@@ -40,6 +43,8 @@ export class MinuteCounters {
     connects: inMemory(),
     stranger_connects: inMemory(),
     stranger_messages: inMemory(),
+    pages: inMemory(),
+    probes: inMemory(),
   };
   private shared: { client: unknown; counters: Counters } | undefined;
   private readonly leases = new Leases(
@@ -113,6 +118,9 @@ export class MinuteCounters {
       connects: inRedis('connects'),
       stranger_connects: inRedis('stranger_connects'),
       stranger_messages: inRedis('stranger_messages'),
+      // Asked often and cheap to answer: no round trip, each process counts what it serves.
+      pages: this.local.pages,
+      probes: this.local.probes,
       // Counted per connection, and a connection lives in one process: what is in memory is exact for all.
       subscription_changes: this.local.subscription_changes,
     };

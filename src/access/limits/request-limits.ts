@@ -1,17 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { Settings } from '../../platform/settings/settings.js';
 import type { Caller } from '../caller.js';
-import { addressGroup } from './address-group.js';
+import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { MinuteCounters, WINDOW_SECONDS, type Count } from './minute-counters.js';
-import { TierLimits } from './tier-limits.js';
+
+/** Requests of an address a minute to what needs no key; a page of the console takes about thirty. */
+const MAX_PUBLIC_REQUESTS = 600;
 
 /** The request limit of REST, with the headers RateLimit and RateLimit-Policy as the IETF draft 11 writes them. */
 @Injectable()
 export class RequestLimits {
   constructor(
     private readonly counters: MinuteCounters,
-    private readonly tiers: TierLimits,
+    private readonly settings: Settings,
   ) {}
 
   /** Counts one request of a key; throws rate_limited beyond the limit. */
@@ -20,13 +23,15 @@ export class RequestLimits {
     if (limit > 0) this.enforce(limit, await this.counters.hit('requests', caller.keyId), response);
   }
 
-  /**
-   * Counts one request without a good key against its address, in the limit of the free tier. Good keys from the same
-   * address do not feel it.
-   */
+  /** Counts one request without a good key against its address. Good keys from the same address do not feel it. */
   async countKeyless(address: string, response: ServerResponse): Promise<void> {
-    const limit = this.tiers.of('free').apiRequests;
+    const limit = this.settings.limitApiRequests.none;
     if (limit > 0) this.enforce(limit, await this.counters.hit('refusals', addressGroup(address)), response);
+  }
+
+  /** Counts one request of what needs no key, `pages` (documents and the console) or `probes` (health, metrics). */
+  async countPublic(what: 'pages' | 'probes', address: string, response: ServerResponse): Promise<void> {
+    this.enforce(MAX_PUBLIC_REQUESTS, await this.counters.hit(what, addressGroup(address)), response);
   }
 
   private enforce(limit: number, count: Count, response: ServerResponse): void {

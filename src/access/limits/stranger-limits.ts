@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../platform/settings/settings.js';
-import { addressGroup } from './address-group.js';
+import { addressGroup } from '../../platform/http/connections/address-group.js';
 import type { SlotHolder } from './connections.js';
 import { MinuteCounters } from './minute-counters.js';
 import { StrangerSlots } from './stranger-slots.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../caller.js';
-import { addressGroup } from './address-group.js';
+import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { MinuteCounters } from './minute-counters.js';
 

@@ -1,12 +1,14 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
+import { TakesBody } from '../../platform/http/bodies/body-limit.js';
 import { BacktestAnswer, BacktestBody } from './backtest.dto.js';
 import { Backtests } from './backtests.js';
 
 @ApiTags('alerts')
 @ApiBearerAuth()
 @Roles('reader')
+@TakesBody('large')
 @Controller('v1/alerts/rules/backtest')
 export class BacktestController {
   constructor(private readonly backtests: Backtests) {}

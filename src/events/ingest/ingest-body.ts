@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { mayLast } from '../../platform/http/body-deadline.js';
+import { mayLast } from '../../platform/http/bodies/body-deadline.js';
 
 /** Items of one JSON request. */
 export const MOST_ITEMS = 10_000;

@@ -2,6 +2,7 @@ import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { Roles } from '../../access/index.js';
+import { TakesBody } from '../../platform/http/bodies/body-limit.js';
 import { itemBatches } from './ingest-body.js';
 import { IngestAnswer, PriceItems, ProtocolItems, TvlItems } from './ingest.dto.js';
 import { IngestService, type IngestResult } from './ingest.service.js';
@@ -10,6 +11,7 @@ import { PRICE_ITEMS, PROTOCOL_ITEMS, TVL_ITEMS } from './item-kinds.js';
 @ApiTags('ingest')
 @ApiBearerAuth()
 @ApiConsumes('application/json', 'application/x-ndjson')
+@TakesBody('ingest')
 @Controller('v1/ingest')
 @Roles('writer')
 export class IngestController {

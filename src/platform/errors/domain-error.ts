@@ -37,6 +37,8 @@ export interface DomainErrorOptions {
   retryAfterMs?: number;
   /** The first field at fault, for socket answers. */
   field?: string;
+  /** Another HTTP status than the code's, where the protocol has one of its own (405). */
+  status?: number;
   cause?: unknown;
 }
 
@@ -46,6 +48,7 @@ export class DomainError extends Error {
   readonly errors: readonly InputFault[] | undefined;
   readonly retryAfterMs: number | undefined;
   readonly field: string | undefined;
+  readonly status: number;
 
   constructor(
     readonly code: ErrorCode,
@@ -56,10 +59,7 @@ export class DomainError extends Error {
     this.errors = options.errors;
     this.retryAfterMs = options.retryAfterMs;
     this.field = options.field;
-  }
-
-  get status(): number {
-    return ERROR_CODES[this.code].status;
+    this.status = options.status ?? ERROR_CODES[code].status;
   }
 
   get retryable(): boolean {

@@ -1,7 +1,8 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { answerProblem } from './answer-problem.js';
 import type { DomainError } from './domain-error.js';
-import { problemOf, requestError } from './problem.js';
+import { requestError } from './problem.js';
 
 /** Answers every failed request with problem+json, and logs what the client is not told. */
 @Catch()
@@ -17,19 +18,6 @@ export class HttpErrorFilter implements ExceptionFilter {
 
   protected answer(error: DomainError, request: Request, response: Response): void {
     if (error.status >= 500) this.logger.error({ code: error.code, err: error.cause ?? error }, 'request failed');
-    if (response.headersSent) {
-      // Half an answer is out: only a broken connection tells the client that the rest is missing.
-      response.destroy();
-      return;
-    }
-    if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1_000)));
-    else if (error.status === 503) response.set('Retry-After', '1');
-    // A route's own header is about its answer: what is not there now, or away, may be there a moment later.
-    response.set('Cache-Control', 'no-store');
-    if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
-    response
-      .status(error.status)
-      .type('application/problem+json')
-      .send(JSON.stringify(problemOf(error, request.path)));
+    answerProblem(request, response, error);
   }
 }

@@ -6,7 +6,7 @@ import { Public } from '../http/public.js';
 import { HealthChecks } from './health-checks.js';
 
 @ApiExcludeController()
-@Public()
+@Public('probes')
 @Controller({ path: 'health', version: VERSION_NEUTRAL })
 export class HealthController {
   constructor(private readonly checks: HealthChecks) {}

@@ -1,5 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { NextFunction, Request, Response } from 'express';
+import { stringify } from 'yaml';
+import { Documents } from './documents.js';
 
 /** The OpenAPI 3.1 description of every route. */
 export function apiDocument(app: INestApplication): OpenAPIObject {
@@ -21,11 +25,28 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
   return SwaggerModule.createDocument(app, config);
 }
 
-/** Serves the description at /openapi.json and a page to try it at /docs. Made on the first request: a start is quicker. */
-export function serveApiDocument(app: INestApplication): void {
-  SwaggerModule.setup('docs', app, () => apiDocument(app), {
-    jsonDocumentUrl: 'openapi.json',
-    yamlDocumentUrl: 'openapi.yaml',
+/** Where the description stands, by the form in which it is asked for. */
+const FORMS = {
+  '/openapi.json': 'application/json; charset=utf-8',
+  '/openapi.yaml': 'application/yaml; charset=utf-8',
+} as const;
+
+/** Serves the description at /openapi.json and /openapi.yaml, and a page to try it at /docs. */
+export function serveApiDocument(app: NestExpressApplication): void {
+  const documents = app.get(Documents);
+  let made: OpenAPIObject | undefined;
+  const make = (): OpenAPIObject => (made ??= apiDocument(app));
+  documents.add('/openapi.json', () => JSON.stringify(make()));
+  documents.add('/openapi.yaml', () => stringify(make(), { aliasDuplicateObjects: false, lineWidth: 120 }));
+  for (const [path, type] of Object.entries(FORMS)) {
+    app.use(path, (request: Request, response: Response, next: NextFunction) => {
+      const isAsked = request.path === '/' && ['GET', 'HEAD'].includes(request.method);
+      if (isAsked) documents.send(path, type, request, response);
+      else next();
+    });
+  }
+  SwaggerModule.setup('docs', app, make, {
+    raw: false,
     customSiteTitle: 'defi-realtime API',
     swaggerOptions: { persistAuthorization: true },
   });

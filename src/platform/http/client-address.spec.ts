@@ -25,6 +25,18 @@ describe('clientAddress', () => {
     expect(clientAddress(request(undefined), 0)).toBe('unknown');
   });
 
+  it('counts one client once, whatever its ports', () => {
+    for (const hop of ['9.9.9.3:1000', '9.9.9.3:65535', '9.9.9.3', '::ffff:9.9.9.3', '[::ffff:9.9.9.3]:7']) {
+      expect(clientAddress(request('10.0.0.1', hop), 1)).toBe('9.9.9.3');
+    }
+    for (const hop of ['[2001:db8::1]:1000', '[2001:db8::1]', '2001:db8::1']) {
+      expect(clientAddress(request('10.0.0.1', hop), 1)).toBe('2001:db8::1');
+    }
+    for (const hop of ['unknown', '_hidden:80', '9.9.9.3:', '[', 'x'.repeat(100)]) {
+      expect(clientAddress(request('10.0.0.1', hop), 1)).toBe('10.0.0.1');
+    }
+  });
+
   it('writes IPv4 addresses the same on dual-stack sockets', () => {
     expect(clientAddress(request('::ffff:10.0.0.1'), 0)).toBe('10.0.0.1');
     expect(clientAddress(request('2001:db8::1'), 0)).toBe('2001:db8::1');

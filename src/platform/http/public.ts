@@ -3,7 +3,13 @@ import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 /** Metadata key that the guard of the access module looks for. */
 export const PUBLIC_ROUTE = 'public-route';
 
-/** A route or controller that needs no key, and where nothing is counted. */
-export function Public(): CustomDecorator {
-  return SetMetadata(PUBLIC_ROUTE, true);
+/**
+ * How requests to a route that needs no key are counted against their address: `pages` and `probes` each on its own,
+ * `keyless` with all others without a key; `itself`: the handler asks for a key and counts.
+ */
+export type PublicKind = 'pages' | 'probes' | 'keyless' | 'itself';
+
+/** A route or controller that needs no key. Its body is not read, unless by its handler. */
+export function Public(kind: PublicKind = 'keyless'): CustomDecorator {
+  return SetMetadata(PUBLIC_ROUTE, kind);
 }

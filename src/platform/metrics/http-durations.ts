@@ -1,5 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { Histogram } from 'prom-client';
+import { UNKNOWN_ROUTE } from '../http/unknown-route.js';
 import type { Metrics } from './metrics.js';
 
 /** Measures every request by its route pattern; addresses without a route count together, so that no client makes series. */
@@ -35,5 +36,5 @@ function method(request: Request): string {
 function route(request: Request): string {
   const matched: unknown = request.route;
   const path = typeof matched === 'object' && matched !== null && 'path' in matched ? matched.path : undefined;
-  return typeof path === 'string' ? path : 'unmatched';
+  return typeof path === 'string' && !path.endsWith(UNKNOWN_ROUTE) ? path : 'unmatched';
 }

@@ -4,7 +4,7 @@ import { Public } from '../http/public.js';
 import { Metrics } from './metrics.js';
 
 @ApiExcludeController()
-@Public()
+@Public('probes')
 @Controller({ path: 'metrics', version: VERSION_NEUTRAL })
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}

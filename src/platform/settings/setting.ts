@@ -103,7 +103,8 @@ export interface PerTierAndNone extends PerTier {
 }
 
 export function perTier<T extends PerTier>(defaults: T, doc: string): Setting<T> {
-  const names = Object.keys(defaults);
+  // What means nothing to callers without a key may be given for them nevertheless: all limits are written alike.
+  const names = [...new Set(['none', ...Object.keys(defaults)])];
   return {
     parse: (input) => ({ ...defaults, ...tierNumbers(input, names) }),
     fallback: defaults,

@@ -129,7 +129,7 @@ export const SETTINGS = {
   }),
   COMPAT_ANONYMOUS: required(flag, false, {
     unit: 'true | false',
-    doc: 'Serve the DefiLlama-shaped routes without a key, in the limits of the free tier.',
+    doc: 'Serve the DefiLlama-shaped routes without a key, in the limits of callers without a key.',
   }),
   LIMIT_CONNECTIONS: perTier(
     { none: 256, free: 5, pro: 50, enterprise: 1_000 },

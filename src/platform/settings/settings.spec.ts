@@ -94,6 +94,9 @@ describe('parseSettings', () => {
       pro: 1000,
       enterprise: 7,
     });
+    expect(parseSettings({ LIMIT_API_REQUESTS: 'none=300,free=5' }).limitApiRequests.none).toBe(300);
+    expect(faultsOf({ LIMIT_ALERT_RULES: 'none=1,free=2' })).toEqual([]);
+    expect(faultsOf({ LIMIT_MESSAGES: 'gold=1' })).toHaveLength(1);
   });
 
   it('answers any text with a value or a listed fault, never with another error', () => {

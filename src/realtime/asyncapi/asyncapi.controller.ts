@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { stringify } from 'yaml';
 import { Public } from '../../access/index.js';
+import { Documents } from '../../platform/http/documents.js';
 import { asyncApiDocument } from './document.js';
 
 const VERSION = '1.0.0';
@@ -14,24 +15,24 @@ const HOST = 'host.invalid';
 @ApiExcludeController()
 @Controller()
 export class AsyncApiController {
-  /** Rendering takes tens of milliseconds and anyone may ask: once for each scheme. */
-  private readonly rendered = new Map<boolean, string>();
+  constructor(private readonly documents: Documents) {
+    for (const scheme of ['http', 'https']) documents.add(nameFor(scheme), () => template(scheme === 'https'));
+  }
 
   @Get('asyncapi.yaml')
-  @Public()
+  @Public('pages')
   @Header('Content-Type', 'application/yaml; charset=utf-8')
   document(@Req() request: Request): string {
     // A client writes this header: as a JSON string it is one YAML value, whatever it holds.
     const host = JSON.stringify(request.get('host') ?? DEFAULT_HOST);
-    return this.template(request.secure).replaceAll(HOST, () => host);
+    return this.documents.text(nameFor(request.protocol)).replaceAll(HOST, () => host);
   }
+}
 
-  private template(secure: boolean): string {
-    let text = this.rendered.get(secure);
-    if (text === undefined) {
-      text = stringify(asyncApiDocument(HOST, secure, VERSION), { aliasDuplicateObjects: false, lineWidth: 120 });
-      this.rendered.set(secure, text);
-    }
-    return text;
-  }
+function nameFor(scheme: string): string {
+  return `/asyncapi.yaml for ${scheme}`;
+}
+
+function template(isSecure: boolean): string {
+  return stringify(asyncApiDocument(HOST, isSecure, VERSION), { aliasDuplicateObjects: false, lineWidth: 120 });
 }

@@ -28,7 +28,7 @@ export class StreamController {
    * described in /asyncapi.yaml. The key comes as `Authorization: Bearer …` or, for EventSource, as `?apiKey=`.
    */
   @Get()
-  @Public()
+  @Public('itself')
   @ApiOperation({ operationId: 'stream' })
   @ApiProduces('text/event-stream')
   @ApiQuery({

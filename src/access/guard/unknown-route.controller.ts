@@ -1,0 +1,26 @@
+import { All, Controller, Module, Req } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { Request } from 'express';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { TakesBody } from '../../platform/http/bodies/body-limit.js';
+import { UNKNOWN_ROUTE } from '../../platform/http/unknown-route.js';
+import { AnonymousAllowed } from './roles.decorator.js';
+
+/** Characters of an address that an answer repeats. */
+const MAX_SHOWN = 200;
+
+/** What no other route takes: admitted and counted like everything else, then not found. */
+@ApiExcludeController()
+@AnonymousAllowed('always')
+@TakesBody('none')
+@Controller()
+export class UnknownRouteController {
+  @All(UNKNOWN_ROUTE)
+  refuse(@Req() { method, path }: Request): never {
+    throw new DomainError('not_found', `There is nothing at ${method} ${path.slice(0, MAX_SHOWN)}.`);
+  }
+}
+
+/** To be imported after all others: its route matches everything. */
+@Module({ controllers: [UnknownRouteController] })
+export class UnknownRouteModule {}

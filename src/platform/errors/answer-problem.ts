@@ -1,0 +1,25 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { problemOf, requestError } from './problem.js';
+
+/** Answers a request with problem+json, whoever found the fault: a route, or something that stands before all routes. */
+export function answerProblem(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+  const error = requestError(thrown);
+  if (response.headersSent) {
+    // Half an answer is out: only a broken connection tells the client that the rest is missing.
+    response.destroy();
+    return;
+  }
+  const retryAfterMs = error.retryAfterMs ?? (error.status === 503 ? 1_000 : undefined);
+  if (retryAfterMs !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterMs / 1_000)));
+  // A route's own header is about its answer: what is not there now, or unavailable, may be there a moment later.
+  response.setHeader('Cache-Control', 'no-store');
+  if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
+  const body = Buffer.from(JSON.stringify(problemOf(error, pathOf(request))));
+  response.writeHead(error.status, { 'Content-Type': 'application/problem+json; charset=utf-8', 'Content-Length': body.length });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** The path of the address as the client wrote it. */
+function pathOf(request: IncomingMessage & { originalUrl?: string }): string {
+  return /^[^?#]*/.exec(request.originalUrl ?? request.url ?? '')?.[0] ?? '';
+}

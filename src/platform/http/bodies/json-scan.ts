@@ -1,0 +1,126 @@
+import { DomainError } from '../../errors/domain-error.js';
+
+/** Deepest nesting of a body. The deepest that any route needs is a query of depth 5 inside its envelope. */
+export const MAX_DEPTH = 32;
+/** Fields of one object. */
+export const MAX_FIELDS = 200;
+/** Items of one list: as many as an ingest request may have. */
+export const MAX_ITEMS = 10_000;
+/** Bytes between two places where a long list is cut into pieces that are parsed one by one. */
+const MIN_PIECE_BYTES = 32 * 1_024;
+
+/** A list that is parsed in pieces: a member of the outermost object, or the outermost list itself (`key` undefined). */
+export interface LongList {
+  /** Position of the member's name with its quotes. */
+  readonly key: { readonly from: number; readonly to: number } | undefined;
+  /** The byte after its bracket. */
+  readonly from: number;
+  /** Its closing bracket. */
+  to: number;
+  /** Positions of commas between its items. */
+  readonly cuts: number[];
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/**
+ * Walks over the bytes of a JSON text before anything is built of it, as many at a time as the caller wants: refuses what is
+ * too deep or too wide, and finds where long lists can be cut. Whether it is JSON at all is for the parser to say.
+ */
+export class JsonScan {
+  readonly longLists: LongList[] = [];
+  private depth = 0;
+  /** Commas seen at each level, and whether that level is an object. */
+  private readonly commas = new Uint32Array(MAX_DEPTH + 1);
+  private readonly isObject = new Uint8Array(MAX_DEPTH + 1);
+  private inString = false;
+  private escaped = false;
+  private stringFrom = 0;
+  private key: LongList['key'];
+  private list: LongList | undefined;
+  private lastCut = 0;
+
+  constructor(private readonly text: Buffer) {}
+
+  /** Looks at the bytes of a stretch; stretches come in order and leave nothing out. */
+  advance(from: number, to: number): void {
+    const { text } = this;
+    for (let at = from; at < to; at++) {
+      const byte = text[at];
+      if (this.inString) {
+        if (this.escaped) this.escaped = false;
+        else if (byte === BACKSLASH) this.escaped = true;
+        else if (byte === QUOTE) this.endString(at);
+      } else if (byte === QUOTE) {
+        this.inString = true;
+        this.stringFrom = at;
+      } else if (byte === COMMA) this.comma(at);
+      else if (byte === OPEN_OBJECT || byte === OPEN_LIST) this.open(byte === OPEN_OBJECT, at);
+      else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) this.close(at);
+    }
+  }
+
+  private endString(at: number): void {
+    this.inString = false;
+    if (this.depth === 1) this.key = { from: this.stringFrom, to: at + 1 };
+  }
+
+  private open(isObject: boolean, at: number): void {
+    if (this.depth === MAX_DEPTH) {
+      throw new DomainError('invalid_request', `The request is nested deeper than ${MAX_DEPTH} levels; flatten it.`);
+    }
+    const isMember = this.depth === 1 && this.isObject[1] === 1;
+    this.depth++;
+    this.commas[this.depth] = 0;
+    this.isObject[this.depth] = isObject ? 1 : 0;
+    if (!isObject && (isMember || this.depth === 1)) {
+      this.list = { key: isMember ? this.key : undefined, from: at + 1, to: at + 1, cuts: [] };
+      this.lastCut = at;
+    }
+  }
+
+  private close(at: number): void {
+    if (this.depth === 0) return;
+    if (this.list && this.depth === depthOf(this.list)) {
+      this.list.to = at;
+      if (this.list.cuts.length > 0) this.longLists.push(this.list);
+      this.list = undefined;
+    }
+    this.depth--;
+  }
+
+  private comma(at: number): void {
+    const { depth } = this;
+    const commas = (this.commas[depth] ?? 0) + 1;
+    this.commas[depth] = commas;
+    if (this.isObject[depth] === 1) {
+      if (commas >= MAX_FIELDS) throw tooMany(MAX_FIELDS, 'fields fit into an object', 'Leave out what is not needed.');
+      return;
+    }
+    if (commas >= MAX_ITEMS) {
+      throw tooMany(
+        MAX_ITEMS,
+        'items fit into a list',
+        'Split it, or stream application/x-ndjson where that is taken.',
+      );
+    }
+    if (this.list && depth === depthOf(this.list) && at - this.lastCut >= MIN_PIECE_BYTES) {
+      this.list.cuts.push(at);
+      this.lastCut = at;
+    }
+  }
+}
+
+function depthOf(list: LongList): number {
+  return list.key === undefined ? 1 : 2;
+}
+
+function tooMany(limit: number, what: string, advice: string): DomainError {
+  return new DomainError('limit_exceeded', `At most ${limit} ${what} of a request. ${advice}`);
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { DomainError } from '../../errors/domain-error.js';
+import type { BodyLimit } from './body-limit.js';
+import { askForBody } from './expected-bodies.js';
+import { parseJson } from './parse-json.js';
+
+const UNPACKERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
+  ['gzip', () => createGunzip()],
+  ['deflate', () => createInflate()],
+  ['br', () => createBrotliDecompress()],
+]);
+
+/** Whether a request says that it has a body. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
+}
+
+/** Bytes that the body will have by its own word; unknown: Infinity. */
+export function declaredLength({ headers }: IncomingMessage): number {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Infinity;
+}
+
+/** Reads and parses a JSON body within the limit. Call it when the caller is known and may ask what it asks. */
+export async function readJson(request: IncomingMessage, response: ServerResponse, limit: BodyLimit): Promise<unknown> {
+  const charset = /;\s*charset\s*=\s*"?([^\s";]{1,40})/i.exec(request.headers['content-type'] ?? '')?.[1];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
+    throw new DomainError('invalid_request', 'The charset is not supported; send UTF-8.');
+  }
+  const declared = declaredLength(request);
+  if (declared > limit.received && declared !== Infinity) throw tooLarge(limit.received);
+  const chunks: Buffer[] = [];
+  for await (const chunk of unpackedBody(request, response, limit)) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  return bytes.length === 0 ? {} : parseJson(bytes);
+}
+
+/**
+ * The bytes of a body as they come in, unpacked, and no more of them than the limit says. Unpacking runs in threads of its
+ * own and waits for whoever reads. Who stops early leaves the rest unread.
+ */
+export async function* unpackedBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limit: BodyLimit,
+): AsyncGenerator<Buffer> {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  const unpacker = UNPACKERS.get(encoding);
+  if (encoding !== 'identity' && unpacker === undefined) {
+    throw new DomainError('invalid_request', 'The content encoding is not supported; use gzip, deflate, br or none.');
+  }
+  askForBody(request, response);
+  const received = bounded(bytesOf(request), limit.received);
+  if (unpacker === undefined) yield* received;
+  else yield* bounded(unpacked(received, unpacker()), limit.unpacked);
+}
+
+async function* bytesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    // Destroying it would take the connection with it, and the answer.
+    yield* request.iterator({ destroyOnReturn: false });
+  } catch (cause) {
+    throw new DomainError('invalid_request', 'The request body ended early.', { cause });
+  }
+}
+
+/** Passes on what comes, up to so many bytes. */
+async function* bounded(source: AsyncIterable<Buffer>, limit: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > limit) throw tooLarge(limit);
+    yield chunk;
+  }
+}
+
+async function* unpacked(source: AsyncIterable<Buffer>, unpacker: Transform): AsyncGenerator<Buffer> {
+  // What goes wrong while it is fed comes out at its other end.
+  pipeline(source, unpacker).catch(() => {});
+  try {
+    yield* unpacker;
+  } catch (cause) {
+    if (cause instanceof DomainError) throw cause;
+    throw new DomainError('invalid_request', 'The request body is not packed as Content-Encoding says.', { cause });
+  }
+}
+
+function tooLarge(limit: number): DomainError {
+  return new DomainError(
+    'payload_too_large',
+    `The request body is larger than this route takes (${limit} bytes); send it in parts.`,
+  );
+}

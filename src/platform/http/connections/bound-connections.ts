@@ -1,0 +1,47 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Settings } from '../../settings/settings.js';
+import { bodyDeadlines } from '../bodies/body-deadline.js';
+import { holdExpectedBodies } from '../bodies/expected-bodies.js';
+import { answerProblem } from '../../errors/answer-problem.js';
+import { DomainError } from '../../errors/domain-error.js';
+import { boundPeers, enterRequest } from './peers.js';
+import { readableAddresses } from './readable-addresses.js';
+import { oneRequestAtATime } from './request-line.js';
+import { leaveUnread } from './unread-body.js';
+
+/** Headers that are not complete by then never will be, ms. */
+const HEADERS_TIMEOUT_MS = 15_000;
+/** Idle connections stay longer than any client or balancer in front keeps them (60 s; with Google's 600 s), so that none of these meets its end, ms. */
+const KEEP_ALIVE_MS = 75_000;
+const KEEP_ALIVE_BEHIND_PROXIES_MS = 620_000;
+
+/** Methods that Socket.IO's engine knows; others it would answer with an empty 500. */
+const ENGINE_METHODS: readonly (string | undefined)[] = ['GET', 'POST', 'OPTIONS'];
+const ENGINE_PATH = /^\/socket\.io\//;
+
+/** Everything that bounds connections and requests before there is a route or a caller. */
+export function boundConnections(server: Server, { trustProxy, limitConnections }: Settings): void {
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
+  // Behind a proxy all connections are its own; it bounds those of clients.
+  if (trustProxy === 0) boundPeers(server, limitConnections.none);
+  readableAddresses(server);
+  bodyDeadlines(server);
+  holdExpectedBodies(server);
+  oneRequestAtATime(server, [leaveUnread, admitted]);
+}
+
+/** Answers what must not go on, and says whether a request may. */
+function admitted(request: IncomingMessage, response: ServerResponse): boolean {
+  try {
+    enterRequest(request, response);
+    if (ENGINE_PATH.test(request.url ?? '') && !ENGINE_METHODS.includes(request.method)) {
+      response.setHeader('Allow', ENGINE_METHODS.join(', '));
+      throw new DomainError('invalid_request', 'Socket.IO is reached by GET and POST.', { status: 405 });
+    }
+    return true;
+  } catch (error) {
+    answerProblem(request, response, error);
+    return false;
+  }
+}

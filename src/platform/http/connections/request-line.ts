@@ -1,0 +1,48 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Requests that may wait on one connection behind the one in work; the connection ends after the last of them. */
+const MAX_WAITING = 32;
+
+interface Line {
+  inWork: boolean;
+  ended: boolean;
+  readonly waiting: [IncomingMessage, ServerResponse][];
+}
+
+type Step = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/**
+ * Lets one request of a connection be in work at a time, the others wait for its answer: Node would start all that a client
+ * wrote in one go. `steps` see every request first, also those of Socket.IO, and say whether it goes on. This takes the place
+ * of the server's event because the engine of Socket.IO puts itself before all listeners.
+ */
+export function oneRequestAtATime(server: Server, steps: readonly Step[]): void {
+  const lines = new WeakMap<Socket, Line>();
+  const emit = server.emit.bind(server) as (event: string | symbol, ...values: unknown[]) => boolean;
+
+  const begin = (line: Line, request: IncomingMessage, response: ServerResponse): void => {
+    line.inWork = true;
+    response.once('close', () => {
+      line.inWork = false;
+      const [next] = line.waiting.splice(0, 1);
+      if (next && !request.socket.destroyed) begin(line, ...next);
+    });
+    if (steps.every((step) => step(request, response))) emit('request', request, response);
+  };
+
+  server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    if (event !== 'request') return emit(event, ...values);
+    const [request, response] = values as [IncomingMessage, ServerResponse];
+    const line = lines.get(request.socket) ?? { inWork: false, ended: false, waiting: [] };
+    lines.set(request.socket, line);
+    if (!line.inWork) begin(line, request, response);
+    else if (line.waiting.length < MAX_WAITING) line.waiting.push([request, response]);
+    else if (!line.ended) {
+      line.ended = true;
+      const last = line.waiting.at(-1)?.[1];
+      if (last) last.shouldKeepAlive = false;
+    }
+    return true;
+  };
+}
