@@ -32,6 +32,8 @@ export function serverOptions({ tlsCert, tlsKey }: Settings): NestApplicationOpt
     forceCloseConnections: true,
     // Bodies are read when their callers are known, by the guard.
     bodyParser: false,
+    // The route that takes what no other takes comes last.
+    routeResolutionStrategy: 'specificity',
     ...(tls && { httpsOptions: tls }),
   };
 }

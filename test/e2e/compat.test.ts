@@ -11,7 +11,7 @@ let app: TestApp;
 let key: string;
 
 beforeAll(async () => {
-  app = await createTestApp({ settings: { COMPAT_ANONYMOUS: 'true', LIMIT_API_REQUESTS: 'free=40,enterprise=0' } });
+  app = await createTestApp({ settings: { COMPAT_ANONYMOUS: 'true', LIMIT_API_REQUESTS: 'none=40,enterprise=0' } });
   key = await app.key();
   const { pool } = app.db;
   await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains, url, metadata) VALUES
@@ -379,7 +379,7 @@ describe('the DefiLlama-shaped routes', () => {
     expect(headers.get('cache-control')).toContain('max-age=1');
   });
 
-  it('serves anyone where that is allowed, within the limit of the free tier, but checks a key that is shown', async () => {
+  it('serves anyone where that is allowed, within the limit of its address, but checks a key that is shown', async () => {
     expect((await get('/tvl/plain', {})).status).toBe(200);
     expect((await get('/tvl/plain', { authorization: 'Bearer rta_no_key' })).body.code).toBe('invalid_api_key');
     expect((await get('/v1/tvl/plain', {})).body.code).toBe('missing_api_key');

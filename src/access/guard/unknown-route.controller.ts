@@ -21,6 +21,6 @@ export class UnknownRouteController {
   }
 }
 
-/** To be imported after all others: its route matches everything. */
+/** Its route matches everything; routes are registered by specificity, so it comes last. */
 @Module({ controllers: [UnknownRouteController] })
 export class UnknownRouteModule {}

@@ -15,7 +15,10 @@ export function answerProblem(request: IncomingMessage, response: ServerResponse
   response.setHeader('Cache-Control', 'no-store');
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
   const body = Buffer.from(JSON.stringify(problemOf(error, pathOf(request))));
-  response.writeHead(error.status, { 'Content-Type': 'application/problem+json; charset=utf-8', 'Content-Length': body.length });
+  response.writeHead(error.status, {
+    'Content-Type': 'application/problem+json; charset=utf-8',
+    'Content-Length': body.length,
+  });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 

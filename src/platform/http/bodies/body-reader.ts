@@ -28,7 +28,11 @@ export class BodyReader {
   /** Sets `request.body` to the value of a JSON body; leaves other bodies, and none, as they are. */
   async read(request: IncomingMessage & { body?: unknown }, response: ServerResponse, terms: BodyTerms): Promise<void> {
     if (!hasBody(request) || !isJson(request)) return;
-    request.body = await this.readJson(request, response, terms);
+    const body = await this.readJson(request, response, terms);
+    if (typeof body !== 'object' || body === null) {
+      throw new DomainError('invalid_request', 'The request body must be a JSON object.');
+    }
+    request.body = body;
   }
 
   /** The value of a JSON body: for handlers that know their caller by themselves. */

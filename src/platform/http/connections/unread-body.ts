@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength, hasBody } from '../bodies/read-body.js';
 
@@ -10,16 +11,16 @@ const LAST_LOOK_MS = 1_000;
  * rest is, so that the connection can be used again.
  */
 export function leaveUnread(request: IncomingMessage, response: ServerResponse): true {
-  if (hasBody(request)) response.once('finish', () => request.complete || leave(request));
+  const { socket } = request;
+  if (hasBody(request)) response.once('finish', () => request.complete || socket.destroyed || leave(request, socket));
   return true;
 }
 
-function leave(request: IncomingMessage): void {
+function leave(request: IncomingMessage, socket: Socket): void {
   if (declaredLength(request) <= MAX_SMALL_BODY_BYTES) {
     request.resume();
     return;
   }
-  const { socket } = request;
   request.pause();
   socket.pause();
   socket.end();
