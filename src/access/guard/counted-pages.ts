@@ -7,8 +7,10 @@ const PAGES = /^\/(?:$|console\/|docs(?:$|\/)|openapi\.(?:json|yaml)$)/;
 
 /** Counts requests to pages that need no key against their address. */
 export function countedPages(limits: RequestLimits, trustedProxies: number): RequestHandler {
-  return (request: Request, response: Response, next: NextFunction): void => {
-    if (!PAGES.test(request.path)) next();
-    else limits.countPublic('pages', clientAddress(request, trustedProxies), response).then(() => next(), next);
+  return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
+    if (PAGES.test(request.path)) {
+      await limits.countPublic('pages', clientAddress(request, trustedProxies), response);
+    }
+    next();
   };
 }

@@ -63,7 +63,7 @@ describe('a JSON body', () => {
       'invalid_request',
     ],
     ['brackets that do not match', '{"a":[1}]', 'invalid_request'],
-    ['closed too often', `${']'.repeat(100)}`, 'invalid_request'],
+    ['closed too often', ']'.repeat(100), 'invalid_request'],
     ['white space', ' \n ', 'invalid_request'],
   ])('is refused or not: %s', async (_what, text, expected) => {
     expect(await refusal(text)).toBe(expected);
