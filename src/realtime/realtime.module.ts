@@ -23,6 +23,7 @@ import { StreamController } from './transports/sse/stream.controller.js';
 import { StreamService } from './transports/sse/stream.service.js';
 import { SocketIoGateway } from './transports/socketio/socketio.gateway.js';
 import { ConnectionParts } from './transports/websocket/connection-parts.js';
+import { WebSocketController } from './transports/websocket/websocket.controller.js';
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 import { WriteBatches } from './transports/write-batches.js';
 
@@ -54,7 +55,7 @@ async function startHub(
 /** Delivery to clients: one hub, three transports. */
 @Module({
   imports: [AccessModule, EventsModule],
-  controllers: [StreamController, ConnectionsController, OperationsController, AsyncApiController],
+  controllers: [StreamController, WebSocketController, ConnectionsController, OperationsController, AsyncApiController],
   providers: [
     RealtimeMetrics,
     {

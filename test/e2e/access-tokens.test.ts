@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { PlainClient } from '../support/plain-client.js';
 
+/** How much later than `exp` a token may still be taken: clocks differ. */
+const TOLERANCE_MS = 30_000;
 const SECRET = 'a shared secret of sufficient length for HS256';
 let app: TestApp;
 let keys: { publicKey: CryptoKey; privateKey: CryptoKey };
@@ -46,6 +48,20 @@ describe('signed tokens', () => {
     const client = await PlainClient.connect(app.url, await sign({ sub: 'brief' }, { exp: seconds(2) }));
     expect(await client.next('error')).toMatchObject({ error: { code: 'api_key_expired', retryable: false } });
     expect(await client.closed).toMatchObject({ code: 4401, reason: 'expired' });
+    expect(client.faults).toEqual([]);
+  });
+
+  it('that are renewed move the end of their connection, and bring what they allow now', async () => {
+    const client = await PlainClient.connect(app.url, await sign({ sub: 'renewing' }, { exp: seconds(3) }));
+    expect(client.messages[0]?.['expiresInMs']).toBeLessThanOrEqual(3_000 + TOLERANCE_MS);
+    const renewed = await sign({ sub: 'renewing', tier: 'pro' }, { exp: seconds(600) });
+    const answer = await client.ask({ type: 'authenticate', apiKey: renewed }, 'authenticated');
+    expect(answer).toMatchObject({ tier: 'pro', role: 'reader' });
+    expect(answer['expiresInMs']).toBeGreaterThan(500_000);
+    const late = await client.ask({ type: 'authenticate', apiKey: await sign({ sub: 'other' }) }, 'error');
+    expect(late).toMatchObject({ error: { code: 'conflict' } });
+    expect(client.named('connected').at(-1)).toMatchObject({ limits: { connections: 50 } });
+    await client.close();
     expect(client.faults).toEqual([]);
   });
 

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { AccessService } from '../../src/access/index.js';
+import { DomainError } from '../../src/platform/errors/domain-error.js';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { admin } from '../support/admin-call.js';
@@ -70,6 +73,32 @@ describe('upgrades', () => {
     const [data] = (await once(socket, 'data')) as [Buffer];
     socket.destroy();
     expect(data.toString('latin1')).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
+  it.each(['/ws', '/v1/realtime', '/v2/realtime'])(
+    '%s asked over HTTP says how to connect, without the key',
+    async (path) => {
+      const answer = await fetch(`${app.url}${path}?apiKey=${key}`);
+      expect([answer.status, answer.headers.get('upgrade')]).toEqual([400, 'websocket']);
+      const problem = await answer.text();
+      expect(JSON.parse(problem)).toMatchObject({
+        code: 'invalid_request',
+        detail: expect.stringContaining('WebSocket'),
+      });
+      expect(problem).not.toContain(key);
+    },
+  );
+
+  it('that are refused are answered like every other request', async () => {
+    const socket = connectTcp(app.port, '127.0.0.1');
+    socket.write(`GET /nothing?apiKey=${key} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 404 Not Found\r\n(.*\r\n)*Content-Type: application\/problem\+json\r\n/);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ code: 'not_found', instance: '/nothing' });
+    expect(answer).not.toContain(key);
+    const bad = connectTcp(app.port, '127.0.0.1');
+    bad.write('GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    expect(await text(bad)).toContain('"code":"invalid_request"');
   });
 
   it('a WebSocket client of an unknown path is told 404', async () => {
@@ -197,6 +226,89 @@ it.each([
   expect(outcome).toEqual(later === null ? undefined : { code: 4401, reason: 'expired' });
 });
 
+describe('callers without a key', () => {
+  const from = (localAddress: string, path = '/ws') => use(new PlainClient(`${app.url}${path}`, { localAddress }));
+  const refused = async (client: PlainClient): Promise<string> => {
+    const [error] = (await once(client.socket, 'error')) as [Error];
+    return error.message;
+  };
+
+  it('have 256 places an address; its keys, and other addresses, get in all the same', async () => {
+    const address = '127.0.0.50';
+    const strangers = Array.from({ length: 256 }, () => from(address));
+    for (const stranger of strangers) await stranger.opened();
+    expect(await refused(from(address))).toContain('429');
+    expect(await refused(from(address, '/ws?apiKey=rta_wrong_key'))).toContain('429');
+    await from(address, `/ws?apiKey=${key}`).next('connected');
+    await from('127.0.0.51').opened();
+    strangers[0]?.send({ type: 'authenticate', apiKey: key });
+    await strangers[0]?.next('authenticated');
+    await from(address).opened();
+    expect(await refused(from(address))).toContain('429');
+    strangers[1]?.socket.terminate();
+    await waitFor(async () => {
+      const next = from(address);
+      return Promise.race([next.opened().then(() => true), refused(next).then(() => false)]);
+    });
+  });
+
+  it('may say little before they show one', async () => {
+    const client = await from('127.0.0.52').opened();
+    for (let id = 0; id < 25; id++) client.send({ type: 'ping', id });
+    expect((await client.closed).code).toBe(4429);
+    expect(client.named('error').at(-1)).toMatchObject({ error: { code: 'rate_limited', retryable: true } });
+    const keyed = from('127.0.0.52', `/ws?apiKey=${key}`);
+    await keyed.next('connected');
+    await keyed.ask({ type: 'ping' }, 'pong');
+  });
+});
+
+it('a key that cannot be checked now closes with 1013, and the client may return', async () => {
+  const check = vi.spyOn(app.nest.get(AccessService), 'authenticate');
+  for (const path of [`/ws?apiKey=${key}`, '/ws']) {
+    check.mockRejectedValueOnce(new DomainError('unavailable', 'Keys cannot be checked at the moment.'));
+    const client = await use(new PlainClient(`${app.url}${path}`)).opened();
+    if (path === '/ws') client.send({ type: 'authenticate', apiKey: key });
+    expect(await client.next('error')).toMatchObject({ error: { code: 'unavailable', retryable: true } });
+    expect((await client.closed).code).toBe(1013);
+  }
+  check.mockRestore();
+});
+
+describe('message ids', () => {
+  it.each(['9007199254740991', '-9007199254740991', '0', '"9007199254740993"', '"\\u0000 ü🦄"'])(
+    '%s comes back as it came',
+    async (id) => {
+      const client = await connect();
+      client.socket.send(`{"type":"ping","id":${id}}`);
+      expect((await client.next('pong'))['id']).toEqual(JSON.parse(id));
+    },
+  );
+
+  it.each(['9007199254740993', '-9007199254740993', '1e400', '0.5', 'null', 'true', '[]', `"${'x'.repeat(129)}"`])(
+    '%s is refused: it could not come back as it came',
+    async (id) => {
+      const client = await connect();
+      client.socket.send(`{"type":"ping","id":${id}}`);
+      const refusal = await client.next('error');
+      expect(refusal).toMatchObject({ error: { code: 'invalid_request', field: 'id' } });
+      expect(refusal).not.toHaveProperty('id');
+    },
+  );
+
+  it('of a message are not those of a subscription: unsubscribe by one is refused, not taken for everything', async () => {
+    const client = await connect();
+    const result = await client.ask({ type: 'subscribe', channels: ['tvl'] }, 'subscription_result');
+    const [{ subscriptionId }] = result['results'] as [{ subscriptionId: string }];
+    expect(await client.ask({ type: 'unsubscribe', id: subscriptionId }, 'error')).toMatchObject({
+      error: { code: 'invalid_request', field: 'subscriptionId' },
+    });
+    for (const nothing of [{ subscriptionId: null }, { channels: null }, { channels: [] }])
+      await client.ask({ type: 'unsubscribe', ...nothing }, 'error');
+    expect((await client.ask({ type: 'subscriptions' }, 'subscriptions'))['subscriptions']).toHaveLength(1);
+  });
+});
+
 describe('bad messages', () => {
   const bad: [string, string][] = [
     ['no JSON', '{"type":'],
@@ -266,6 +378,10 @@ describe('bad messages', () => {
   it.each([64 * 1024 + 1, 10 * 1024 * 1024])('a frame of %d bytes closes with 1009', async (size) => {
     const client = await connect();
     client.socket.send('x'.repeat(size));
+    expect(await client.next('error')).toMatchObject({
+      error: { code: 'payload_too_large' },
+      cursor: expect.any(String),
+    });
     expect((await client.closed).code).toBe(1009);
   });
 
@@ -275,10 +391,41 @@ describe('bad messages', () => {
     expect(await client.next('pong')).toMatchObject({ id: 'x' });
   });
 
-  it('text that is no UTF-8 closes with 1007', async () => {
+  it('text that is no UTF-8 is told and closes with 1007', async () => {
     const client = await connect();
     client.socket.send(Buffer.from([0xff, 0xfe]), { binary: false });
+    expect(await client.next('error')).toMatchObject({ error: { code: 'invalid_request' } });
     expect((await client.closed).code).toBe(1007);
+  });
+
+  it('a byte order mark in front is passed over', async () => {
+    const client = await connect();
+    client.socket.send('\uFEFF{"type":"ping","id":"marked"}');
+    expect(await client.next('pong')).toMatchObject({ id: 'marked' });
+  });
+
+  const inFragments = (client: PlainClient, message: string): void => {
+    for (let at = 0; at < message.length; at++)
+      client.socket.send(message[at] ?? '', { fin: at === message.length - 1 });
+  };
+
+  it('hundreds of fragments are one message; thousands are told and close', async () => {
+    const client = await connect();
+    inFragments(client, JSON.stringify({ type: 'ping', id: 'bits' }).padEnd(1_000));
+    expect(await client.next('pong')).toMatchObject({ id: 'bits' });
+    inFragments(client, JSON.stringify({ type: 'ping' }).padEnd(1_100));
+    expect(await client.next('error')).toMatchObject({ error: { code: 'invalid_request', retryable: false } });
+    expect((await client.closed).code).toBe(1008);
+  });
+
+  it('thousands of frames in one packet leave everybody else their turn', async () => {
+    const [flooder, bystander] = [await connect(), await connect()];
+    const sink = (flooder.socket as unknown as { _socket: Socket })._socket;
+    const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
+    sink.write(Buffer.concat(Array.from({ length: 50_000 }, () => ping)));
+    for (let n = 0; n < 5; n++) await bystander.ask({ type: 'ping' }, 'pong');
+    const { _socket: wire } = flooder.socket as unknown as { _socket: Socket };
+    expect(wire.bytesRead).toBeLessThan(1024 * 1024);
   });
 });
 

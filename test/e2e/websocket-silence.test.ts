@@ -3,18 +3,22 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Clock } from '../../src/platform/clock/clock.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { PlainClient } from '../support/plain-client.js';
+import { WebSocketTransport } from '../../src/realtime/transports/websocket/websocket.transport.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;
-let ahead = 0;
 
 beforeAll(async () => {
   app = await createTestApp();
-  const clock = app.nest.get(Clock);
-  vi.spyOn(clock, 'now').mockImplementation(() => Date.now() + ahead);
 });
 
 afterAll(() => app.close());
+
+/** The transport looks at its connections once a second; so many seconds in one go. */
+function look(times: number): void {
+  const transport = app.nest.get(WebSocketTransport);
+  for (let look = 0; look < times; look++) transport['lookAfterAll']();
+}
 
 /** A peer that upgrades and then never says anything again, not even a pong. */
 async function mute(path: string): Promise<{ socket: Socket; ended: () => boolean; pings: () => number }> {
@@ -34,10 +38,10 @@ async function mute(path: string): Promise<{ socket: Socket; ended: () => boolea
 
 it('a client that shows no key within 10 s is told and closed with 4401', async () => {
   const client = await new PlainClient(`${app.url}/ws`).opened();
-  ahead += 9_000;
+  look(5);
   client.send({ type: 'ping', id: 'early' });
   expect(await client.next('error')).toMatchObject({ id: 'early', error: { code: 'missing_api_key' } });
-  ahead += 3_000;
+  look(6);
   expect((await client.closed).code).toBe(4401);
   expect(client.messages.at(-1)).toMatchObject({ type: 'error', error: { code: 'missing_api_key' } });
   expect(client.faults).toEqual([]);
@@ -47,11 +51,23 @@ it('a half-open peer is asked for a sign of life and then given up; one that ans
   const key = await app.key();
   const alive = await PlainClient.connect(app.url, key);
   const dead = await mute(`/ws?apiKey=${key}`);
-  ahead += 31_000;
+  look(31);
   await waitFor(() => dead.pings() === 1);
   await alive.ask({ type: 'ping' }, 'pong');
-  ahead += 31_000;
+  look(31);
   await waitFor(() => dead.ended());
   expect(await alive.ask({ type: 'ping', id: 'still here' }, 'pong')).toMatchObject({ id: 'still here' });
   await alive.close();
+});
+
+it('a standstill of 70 s, or a jump of the clock, ends nobody', async () => {
+  const quiet = await mute(`/ws?apiKey=${await app.key()}`);
+  const clock = vi.spyOn(app.nest.get(Clock), 'now').mockReturnValue(Date.now() + 3_600_000);
+  const elapsed = vi.spyOn(app.nest.get(Clock), 'elapsed').mockReturnValue(performance.now() + 70_000);
+  look(1);
+  clock.mockReturnValue(Date.now() - 3_600_000);
+  look(1);
+  for (const spy of [clock, elapsed]) spy.mockRestore();
+  expect([quiet.ended(), quiet.pings()]).toEqual([false, 0]);
+  quiet.socket.destroy();
 });

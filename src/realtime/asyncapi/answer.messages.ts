@@ -2,7 +2,7 @@ import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
 import { EXAMPLE_ERROR } from './common.schemas.js';
 import { EVENT_TYPES } from '../../events/index.js';
 import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
-import { choice, closed, constant, flag, integer, list, number, oneOf, ref, text } from './schema.js';
+import { choice, closed, constant, flag, integer, list, nullable, number, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Properties, Schema } from './schema.js';
 
 const cursor = ref('Cursor');
@@ -141,8 +141,13 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   {
     name: 'authenticated',
     summary: 'The key is good.',
-    body: { tier: choice(['free', 'pro', 'enterprise']), role: choice(['reader', 'writer', 'admin']), cursor },
-    example: { tier: 'pro', role: 'reader', cursor: EXAMPLE_CURSOR },
+    body: {
+      tier: choice(['free', 'pro', 'enterprise']),
+      role: choice(['reader', 'writer', 'admin']),
+      cursor,
+      expiresInMs: nullable(integer('when the key or token ends, milliseconds from now; null: never')),
+    },
+    example: { tier: 'pro', role: 'reader', cursor: EXAMPLE_CURSOR, expiresInMs: null },
   },
   {
     name: 'pong',

@@ -86,9 +86,10 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     title: 'Plain WebSocket',
     description:
       'JSON text messages. The key is `?apiKey=`, an Authorization header or an `authenticate` message within 10 s. ' +
-      'The upgrade is always accepted; refusals come as `error` and a close code: 4400 binary or too many malformed ' +
-      'messages, 1009 over 64 KiB, 4401 no or bad key, 4403 not allowed, 4408 slow consumer, 4429 limit exceeded, ' +
-      '1001 draining.',
+      'The upgrade is accepted, except beyond the limits of an address without a key (429) and, behind a proxy, while ' +
+      'draining (503); later refusals come as `error`, whose `retryable` says whether to return, and a close code: 4400 ' +
+      'binary or too many malformed messages, 1009 over 64 KiB, 4401 no or bad key, 4403 not allowed, 4408 slow ' +
+      'consumer, 4429 limit exceeded, 1001 draining, 1013 unavailable.',
     sends: [
       ...[...controlMessages(MILLISECONDS_CONTROL), ...QUERY_MESSAGES].map(typed),
       WEB_SOCKET_ANNOUNCEMENT,
@@ -104,7 +105,8 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     description:
       '`event:` is the name, `data:` the payload as JSON, `id:` the cursor of events, heartbeats and `ready`, so ' +
       '`Last-Event-ID` resumes by itself. What is wrong with a request is answered before the stream begins, as ' +
-      'application/problem+json.',
+      'application/problem+json; what will be over in a moment comes as a stream with `error` that ends, so that an ' +
+      'EventSource returns.',
     sends: [...controlMessages(ISO_CONTROL), ...QUERY_MESSAGES, READY, ANNOUNCEMENT, ERROR_BODY, ...EVENT_MESSAGES],
     receives: [],
   },

@@ -69,12 +69,15 @@ const ID_LIMIT = 128;
 /** Keys are short; signed tokens are not. */
 const SECRET_LIMIT = 8_192;
 
-/** The `id` of anything a client may send, so that also a refusal can carry it. Never throws. */
+/**
+ * The `id` of anything a client may send, so that also a refusal can carry it. Never throws. Numbers that are not exact as
+ * JSON numbers are no ids: they would come back as others than they came.
+ */
 export function messageId(value: unknown): MessageId | undefined {
   if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
   const { id } = value;
   if (typeof id === 'string') return id.length <= ID_LIMIT ? id : undefined;
-  return typeof id === 'number' && Number.isFinite(id) ? id : undefined;
+  return typeof id === 'number' && Number.isSafeInteger(id) ? id : undefined;
 }
 
 /** A parsed JSON value as a message, or `invalid_request` that names the first field at fault. */
@@ -83,7 +86,7 @@ export function parseMessage(value: unknown): ClientMessage {
   const input = Input.of(value, [...ENVELOPE, ...FIELDS[type]]);
   const id = messageId(value);
   if (input.has('id') && id === undefined)
-    throw input.fault('id', `must be a number or at most ${ID_LIMIT} characters`);
+    throw input.fault('id', `must be a whole number up to 2^53 - 1, or a text of at most ${ID_LIMIT} characters`);
   return { ...(id === undefined ? {} : { id }), ...bodyOf(type, input) };
 }
 

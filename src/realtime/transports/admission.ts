@@ -7,6 +7,14 @@ import type { HubDrain } from '../core/hub-drain.js';
 /** How soon somebody who came during a drain may try again: other processes serve already, a restart takes about this long. */
 const RETRY_MS = { from: 1_000, to: 3_000 } as const;
 
+/** A connection that is about to be counted. */
+export interface Arrival {
+  readonly address: string;
+  readonly connectionId: string;
+  /** It comes back with its cursor. */
+  readonly resuming: boolean;
+}
+
 /** The door of plain WebSocket and SSE: who may open a connection, and how many. */
 @Injectable()
 export class Admission {
@@ -53,12 +61,23 @@ export class Admission {
     );
   }
 
-  /** Counts the connection until `leave`. `resuming` connections get some room above the limit, for a short time. */
+  /** Lets a client in: `recognise` and `enter` in one; a wrong key counts against the address. */
   async admit(credentials: Credentials, connectionId: string, resuming: boolean): Promise<Caller> {
-    this.refuseWhileDraining();
-    if (this.settings.role === 'worker') throw noGateway();
+    this.assertOpen();
     const caller = await this.identify(credentials);
-    if (!(await this.limits.connect(credentials.address, caller))) throw tooManyConnects();
+    await this.enter(caller, { address: credentials.address, connectionId, resuming });
+    return caller;
+  }
+
+  /** Who is asking. Nothing is counted: whoever calls it has counted the connection, or will. */
+  recognise(credentials: Credentials): Promise<Caller> {
+    return this.access.authenticate(credentials);
+  }
+
+  /** Counts a connection until `leave`. `resuming` ones get some room above the limit, for a short time. */
+  async enter(caller: Caller, { address, connectionId, resuming }: Arrival): Promise<void> {
+    this.assertOpen();
+    if (!(await this.limits.connect(address, caller))) throw tooManyConnects();
     if (!(await this.limits.openConnection(caller, connectionId, { resuming }))) {
       throw new DomainError(
         'connection_limit',
@@ -69,7 +88,6 @@ export class Admission {
       );
     }
     this.present++;
-    return caller;
   }
 
   leave(caller: Caller, connectionId: string): void {
@@ -77,20 +95,25 @@ export class Admission {
     this.limits.closeConnection(caller, connectionId);
   }
 
-  /** Somebody connected and did not say who he is: counts against the address. */
-  async anonymous(address: string): Promise<void> {
-    await this.strangers.connect(address);
-  }
-
   /** Who is asking, without opening a connection; a wrong key counts against the address. */
   async identify(credentials: Credentials): Promise<Caller> {
     try {
       return await this.access.authenticate(credentials);
     } catch (error) {
-      if (!(await this.strangers.connect(credentials.address))) throw tooManyConnects();
+      if (isRefusal(error) && !(await this.strangers.connect(credentials.address))) throw tooManyConnects();
       throw error;
     }
   }
+
+  private assertOpen(): void {
+    this.refuseWhileDraining();
+    if (this.settings.role === 'worker') throw noGateway();
+  }
+}
+
+/** Whether the key was refused, and not only not to be checked at the moment. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DomainError && [401, 403].includes(error.status);
 }
 
 /** A refusal of everybody who comes during a drain. */
@@ -105,7 +128,8 @@ function noGateway(): DomainError {
   });
 }
 
-function tooManyConnects(): DomainError {
+/** A refusal of those who were too many from one address. */
+export function tooManyConnects(): DomainError {
   return new DomainError('rate_limited', 'Too many new connections from this address; wait a minute.', {
     retryAfterMs: 60_000,
   });

@@ -107,6 +107,15 @@ export class PlainOutlet {
   }
 }
 
+/**
+ * Calls `tell` before ws ends a connection whose frames it cannot take, so that the reason can still be said in a message.
+ * The library tells only afterwards; where it has no such receiver, the close code says it alone.
+ */
+export function beforeUnreadable(socket: WebSocket, tell: (error: Error & { code?: string }) => void): void {
+  const { _receiver: receiver } = socket as unknown as { _receiver?: NodeJS.EventEmitter };
+  receiver?.prependListener('error', tell);
+}
+
 /** Frames that are prepared, the library's own between them, and what must then have been written. */
 const FIRST = textFrame('4first');
 const OWN = 'own';

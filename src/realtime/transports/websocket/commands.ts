@@ -101,6 +101,11 @@ async function unsubscribe(message: Of<'unsubscribe'>, session: Session, link: W
     const status = removed.length > 0 ? 'unsubscribed' : 'not_subscribed';
     return link.answer('unsubscription_result', id, { results: [{ subscriptionId, status }], cursor });
   }
+  if (!channels && typeof id === 'string' && session.list().some((held) => held.id === id)) {
+    throw new DomainError('invalid_request', 'id is that of the message; name a subscription as subscriptionId.', {
+      field: 'subscriptionId',
+    });
+  }
   const { removed, cursor } = await session.unsubscribe(channels ? { channels } : {});
   const gone = removed.flatMap(({ channel }) => channel ?? []);
   const results = (channels ?? gone).map((channel) => ({

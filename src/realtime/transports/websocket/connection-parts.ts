@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { UsageLimits } from '../../../access/index.js';
+import { StrangerLimits, UsageLimits } from '../../../access/index.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
@@ -12,6 +12,7 @@ export class ConnectionParts {
     readonly hub: RealtimeHub,
     readonly admission: Admission,
     readonly limits: UsageLimits,
+    readonly strangers: StrangerLimits,
     readonly clock: Clock,
     readonly settings: Settings,
   ) {}

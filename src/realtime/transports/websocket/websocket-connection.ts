@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { WebSocket } from 'ws';
-import type { Caller } from '../../../access/index.js';
+import type { Caller, StrangerPlace } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import type { CloseReason } from '../../core/link.js';
 import { messageId, parseMessage, type ClientMessage, type MessageId } from '../../core/parse-websocket.js';
+import { expiresInMs } from '../../core/session-identity.js';
 import type { Session } from '../../core/session.js';
 import { untilRead } from '../../core/unread.js';
 import { Budget } from './budget.js';
@@ -11,34 +12,42 @@ import { runCommand } from './commands.js';
 import type { ConnectionParts } from './connection-parts.js';
 import type { WebSocketLink } from './websocket-link.js';
 
-/** A connection that has not shown a key by then is closed. */
-const AUTHENTICATION_MS = 10_000;
-/** After this silence the peer is asked for a sign of life, and after as much again given up. */
-const SILENCE_MS = 30_000;
+/** A connection that has not shown a key after so many looks is closed; there is one a second. */
+const AUTHENTICATION_LOOKS = 10;
+/**
+ * After so many looks without a word the peer is asked for a sign of life, and after as many again given up. Looks are counted,
+ * not time: after a standstill of this process, or a jump of the clock, everybody is asked before anybody is given up.
+ */
+const SILENT_LOOKS = 30;
 const MINUTE_MS = 60_000;
 const MALFORMED_PER_MINUTE = 20;
 const REFUSED_PER_MINUTE = 100;
-/** Messages that may wait for the one being answered. From the first mark on the socket is not read. */
+/** Messages, and bytes of them, that may wait for the one being answered. From the first mark on the socket is not read. */
 const PAUSE_AT = 32;
+const PAUSE_AT_BYTES = 64 * 1024;
 const WAITING_LIMIT = 1_024;
+const BYTE_ORDER_MARK = '\uFEFF';
 
 export interface ConnectionOrigin {
   readonly id: string;
   readonly address: string;
   readonly userAgent?: string;
+  /** Its place among those without a key. */
+  readonly place?: StrangerPlace;
 }
 
 /** One client of the plain WebSocket API: its messages are answered one after the other, in the order they came. */
 export class WebSocketConnection {
   private static readonly logger = new Logger('PlainWebSocket');
-  private readonly openedAt: number;
   private readonly malformed = new Budget(MALFORMED_PER_MINUTE, MINUTE_MS);
   private readonly refused = new Budget(REFUSED_PER_MINUTE, MINUTE_MS);
   private readonly waiting: Buffer[] = [];
+  private waitingBytes = 0;
   private working = false;
   private gone = false;
-  private heardAt: number;
-  private askedForLife = false;
+  /** Looks since it was opened, until it is known, and since something came from the peer. */
+  private unknownLooks = 0;
+  private silentLooks = 0;
   private caller: Caller | undefined;
   private session: Session | undefined;
 
@@ -47,20 +56,17 @@ export class WebSocketConnection {
     private readonly link: WebSocketLink,
     private readonly origin: ConnectionOrigin,
     private readonly parts: ConnectionParts,
-  ) {
-    this.openedAt = parts.clock.now();
-    this.heardAt = this.openedAt;
-  }
+  ) {}
 
   /** Whether it is one of the hub's sessions. */
   get isKnown(): boolean {
     return this.session !== undefined;
   }
 
-  /** Lets the client in with the key of its address or headers, before its first message is looked at. */
-  async enter(secret: string, resuming: boolean): Promise<void> {
+  /** Lets the client in that showed its key with the request, before its first message is looked at. */
+  async enter(caller: Caller, resuming: boolean): Promise<void> {
     this.working = true;
-    await this.authenticate(secret, resuming);
+    await this.begin(caller, resuming);
     await this.work();
   }
 
@@ -69,48 +75,64 @@ export class WebSocketConnection {
     if (isBinary) return this.close('malformed', 'Binary frames are not understood; send JSON as text.');
     if (this.waiting.length >= WAITING_LIMIT) return this.close('limit_exceeded', 'Too many messages at once.');
     this.waiting.push(data);
-    if (this.waiting.length === PAUSE_AT) this.socket.pause();
+    this.waitingBytes += data.length;
+    if (this.waiting.length >= PAUSE_AT || this.waitingBytes >= PAUSE_AT_BYTES) this.socket.pause();
     if (!this.working) void this.work();
   }
 
   /** Anything came from the peer. */
   heard(): void {
-    this.heardAt = this.parts.clock.now();
-    this.askedForLife = false;
+    this.silentLooks = 0;
+  }
+
+  /** Frames came that are not taken, for the reason of the code of `ws`; the connection is about to be closed for it. */
+  unreadable(code: string | undefined): void {
+    const cursor = this.session?.cursor;
+    const error = unreadable(code).toSocket();
+    this.link.answer('error', undefined, { error, ...(cursor === undefined ? {} : { cursor }) });
   }
 
   /** Called every second for every connection, from one timer. */
-  lookAfter(now: number): void {
+  lookAfter(): void {
     if (!this.link.isOpen) return;
-    if (!this.session && now - this.openedAt > AUTHENTICATION_MS) {
-      void this.parts.admission.anonymous(this.origin.address);
-      this.close('unauthenticated');
-    }
-    const silence = now - this.heardAt;
-    if (silence <= SILENCE_MS || this.socket.isPaused) return;
-    if (silence > 2 * SILENCE_MS) this.socket.terminate();
-    else if (!this.askedForLife) this.socket.ping();
-    this.askedForLife = true;
+    if (!this.session && ++this.unknownLooks > AUTHENTICATION_LOOKS) return this.close('unauthenticated');
+    if (this.socket.isPaused) return;
+    this.silentLooks++;
+    if (this.silentLooks === SILENT_LOOKS) this.socket.ping();
+    else if (this.silentLooks > 2 * SILENT_LOOKS) this.socket.terminate();
   }
 
   /** The socket has ended, whoever ended it. */
   end(): void {
     this.gone = true;
-    this.waiting.length = 0;
+    this.forgetWaiting();
     this.session?.end();
     if (this.caller) this.parts.admission.leave(this.caller, this.origin.id);
     this.caller = undefined;
   }
 
   close(reason: CloseReason, message?: string): void {
-    this.waiting.length = 0;
+    this.forgetWaiting();
     if (this.session) this.session.close(reason, message);
     this.link.close(reason, '', message);
+  }
+
+  /** Ends a connection that was not let in; `message` is the id of the one that asked. */
+  turnAway(error: DomainError, message?: MessageId): void {
+    this.forgetWaiting();
+    this.report(error);
+    this.link.fail(error, message);
+  }
+
+  private forgetWaiting(): void {
+    this.waiting.length = 0;
+    this.waitingBytes = 0;
   }
 
   private async work(): Promise<void> {
     this.working = true;
     for (let data = this.waiting.shift(); data && this.link.isOpen; data = this.waiting.shift()) {
+      this.waitingBytes -= data.length;
       await this.answer(data);
       if (this.session) await this.afterAnswer(this.session);
     }
@@ -152,25 +174,43 @@ export class WebSocketConnection {
   }
 
   private async authenticateAgain(message: ClientMessage & { type: 'authenticate' }): Promise<void> {
-    if (this.session) await this.confirmSameKey(message.apiKey);
-    else await this.authenticate(message.apiKey, message.since !== undefined, message.id);
+    if (this.session && this.caller) await this.renew(this.session, this.caller, message.apiKey);
+    else await this.authenticate(message);
     if (!this.session || !this.caller) return;
     const { tier, role } = this.caller;
-    this.link.answer('authenticated', message.id, { tier, role, cursor: this.session.cursor });
+    const { cursor } = this.session;
+    const ends = { expiresInMs: expiresInMs(this.caller, this.parts.clock.now()) };
+    this.link.answer('authenticated', message.id, { tier, role, cursor, ...ends });
   }
 
-  private async confirmSameKey(secret: string): Promise<void> {
+  /** The same client shows its key or token again: a renewed token moves the end, and brings what it allows now. */
+  private async renew(session: Session, { keyId }: Caller, secret: string): Promise<void> {
     const { address } = this.origin;
     const caller = await this.parts.admission.identify({ secret, transport: 'websocket', address });
-    if (caller.keyId === this.caller?.keyId) return;
-    throw new DomainError('conflict', 'This connection belongs to another key; open a new one.', { field: 'apiKey' });
+    if (caller.keyId !== keyId) {
+      throw new DomainError('conflict', 'This connection belongs to another key; open a new one.', { field: 'apiKey' });
+    }
+    if (session.ended) return;
+    this.caller = caller;
+    session.changeCaller(caller);
   }
 
-  private async authenticate(secret: string, resuming: boolean, message?: MessageId): Promise<void> {
+  private async authenticate({ id, apiKey, since }: ClientMessage & { type: 'authenticate' }): Promise<void> {
+    const { address, place } = this.origin;
+    try {
+      const caller = await this.parts.admission.recognise({ secret: apiKey, transport: 'websocket', address });
+      place?.known();
+      await this.begin(caller, since !== undefined, id);
+    } catch (error) {
+      this.turnAway(asDomainError(error), id);
+    }
+  }
+
+  private async begin(caller: Caller, resuming: boolean, message?: MessageId): Promise<void> {
     const { id, address, userAgent } = this.origin;
     const { admission, hub, settings } = this.parts;
     try {
-      const caller = await admission.admit({ secret, transport: 'websocket', address }, id, resuming);
+      await admission.enter(caller, { address, connectionId: id, resuming });
       if (this.gone || !this.link.isOpen) return admission.leave(caller, id);
       this.caller = caller;
       this.session = hub.open(this.link, { caller, connectionId: id, address, userAgent, region: settings.region });
@@ -179,18 +219,19 @@ export class WebSocketConnection {
     }
   }
 
-  private turnAway(error: DomainError, message?: MessageId): void {
-    this.waiting.length = 0;
-    this.report(error);
-    this.link.fail(error, message);
-  }
-
   private refuse(error: DomainError, id: MessageId | undefined): void {
     this.report(error);
     this.link.answer('error', id, { error: error.toSocket() });
-    const now = this.parts.clock.now();
+    if (!this.session) void this.countStranger();
+    const now = this.parts.clock.elapsed();
     if (error.code === 'invalid_request' && this.malformed.isExceededBy(now)) this.close('malformed');
     else if (error.code !== 'invalid_request' && this.refused.isExceededBy(now)) this.close('limit_exceeded');
+  }
+
+  /** Before it shows a key a connection can only be refused, and that is counted by address. */
+  private async countStranger(): Promise<void> {
+    if (await this.parts.strangers.message(this.origin.address)) return;
+    if (!this.session) this.close('limit_exceeded', 'Too many messages without a key from this address.');
   }
 
   private report(error: DomainError): void {
@@ -202,10 +243,24 @@ export class WebSocketConnection {
   }
 }
 
+/** Some editors and libraries put a byte order mark in front. */
 function parseJson(data: Buffer): unknown {
+  const text = data.toString('utf8');
   try {
-    return JSON.parse(data.toString('utf8'));
+    return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text);
   } catch {
     throw new DomainError('invalid_request', 'A message is one JSON object.');
   }
+}
+
+function unreadable(code: string | undefined): DomainError {
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
+    return new DomainError('payload_too_large', 'A message may have at most 64 KiB.');
+  }
+  const reasons: Readonly<Record<string, string>> = {
+    WS_ERR_TOO_MANY_BUFFERED_PARTS: 'A message came in too many fragments; send it in fewer frames.',
+    WS_ERR_INVALID_UTF8: 'Text must be UTF-8.',
+  };
+  const reason = code === undefined ? undefined : reasons[code];
+  return new DomainError('invalid_request', reason ?? 'The frames are not those of a WebSocket client (RFC 6455).');
 }

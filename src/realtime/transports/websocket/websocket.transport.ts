@@ -4,19 +4,22 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
-import { secretFromRequest } from '../../../access/index.js';
+import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { parseCursor } from '../../../events/index.js';
-import { DomainError } from '../../../platform/errors/domain-error.js';
+import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
-import { draining } from '../admission.js';
+import { draining, tooManyConnects } from '../admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
-import { PlainOutlet, provePlainFrames, type FrameProof } from '../socket-internals.js';
+import { beforeUnreadable, PlainOutlet, provePlainFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';
 import { ConnectionParts } from './connection-parts.js';
-import { upgradeTarget } from './upgrade-paths.js';
+import { refuseUpgrade } from './refused-upgrade.js';
+import { pathOf, upgradeTarget, type UpgradeTarget } from './upgrade-paths.js';
 import { WebSocketConnection, type ConnectionOrigin } from './websocket-connection.js';
 import { WebSocketLink } from './websocket-link.js';
 
+/** Fragments of one message. Each is kept by itself until the last has come. */
+const MAX_FRAGMENTS = 1_024;
 /** Largest message of a client, bytes. */
 const MAX_MESSAGE = 64 * 1024;
 /** How long a closing handshake may take, ms: a client that reads slowly still gets what was sent before it. */
@@ -29,7 +32,9 @@ const SERVER_OPTIONS: ServerOptions & { closeTimeout: number; maxFragments: numb
   clientTracking: false,
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE,
-  maxFragments: 128,
+  maxFragments: MAX_FRAGMENTS,
+  // One frame a turn: a client that sends thousands in one packet does not hold the loop for all of them.
+  allowSynchronousEvents: false,
   closeTimeout: CLOSE_TIMEOUT_MS,
 };
 
@@ -54,6 +59,10 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     const server: UpgradingServer = this.http.httpAdapter.getHttpServer();
     server.shouldUpgradeCallback = isWebSocketUpgrade;
     server.on('upgrade', (request, stream, head) => this.upgrade(request, stream, head));
+    this.sockets.on('wsClientError', (error, stream, request) => {
+      const { message } = error;
+      refuseUpgrade(stream, new DomainError('invalid_request', `${message}; see RFC 6455.`), pathOf(request.url));
+    });
     this.timer = setInterval(() => this.lookAfterAll(), LOOK_AFTER_MS).unref();
   }
 
@@ -72,27 +81,60 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   private upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const target = upgradeTarget(request.url);
     if (target === 'socketio') return;
-    if (target === 'unknown') return refuseUpgrade(stream, '404 Not Found');
-    if (this.parts.admission.isPassingOn) return refuseUpgrade(stream, '503 Service Unavailable');
-    this.sockets.handleUpgrade(request, stream, head, (socket) => this.open(socket, request, stream));
+    stream.on('error', ignore);
+    this.enter(request, stream, head, target).catch((error: unknown) => {
+      refuseUpgrade(stream, asDomainError(error), pathOf(request.url));
+    });
   }
 
-  private open(socket: WebSocket, request: IncomingMessage, stream: Duplex): void {
-    const link = new WebSocketLink(socket, new PlainOutlet(socket, stream, this.frames), this.batches);
-    const connection = new WebSocketConnection(socket, link, this.originOf(request), this.parts);
+  /**
+   * Who shows a good key with the request gets in whatever others of its address do; everybody else takes one of the
+   * address's places until it has shown one.
+   */
+  private async enter(request: IncomingMessage, stream: Duplex, head: Buffer, target: UpgradeTarget): Promise<void> {
+    if (target === 'unknown')
+      throw new DomainError('not_found', 'Nothing takes WebSocket connections at this address.');
+    if (this.parts.admission.isPassingOn) throw draining();
+    const origin = this.originOf(request);
+    const shown = await this.recognise(request, origin);
+    const place = shown.caller ? undefined : await this.parts.strangers.enter(origin.address);
+    if (!shown.caller && !place) throw tooManyConnects();
+    if (place) stream.once('close', () => place.leave());
+    if (stream.destroyed) return place?.leave();
+    this.sockets.handleUpgrade(request, stream, head, (socket) =>
+      this.open(socket, request, { ...origin, place }, shown),
+    );
+  }
+
+  /** The caller behind the key of the request, or why there is none; neither when it shows no key. */
+  private async recognise(request: IncomingMessage, { address }: ConnectionOrigin): Promise<ShownKey> {
+    const query = queryOf(request.url);
+    const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
+    const refusal = this.refusalOf(request);
+    if (refusal || secret === undefined) return { refusal };
+    const resuming = parseCursor(query.get('since')) !== undefined;
+    try {
+      return { resuming, caller: await this.parts.admission.recognise({ secret, transport: 'websocket', address }) };
+    } catch (error) {
+      return { refusal: asDomainError(error) };
+    }
+  }
+
+  private open(socket: WebSocket, request: IncomingMessage, origin: ConnectionOrigin, shown: ShownKey): void {
+    const link = new WebSocketLink(socket, new PlainOutlet(socket, request.socket, this.frames), this.batches);
+    const connection = new WebSocketConnection(socket, link, origin, this.parts);
     this.connections.add(connection);
     socket.on('message', (data, isBinary) => connection.receive(data as Buffer, isBinary));
+    socket.on('ping', () => connection.heard());
     socket.on('pong', () => connection.heard());
+    beforeUnreadable(socket, (error) => connection.unreadable(error.code));
     socket.on('error', ignore);
     socket.on('close', () => {
       this.connections.delete(connection);
       connection.end();
     });
-    const refusal = this.refusalOf(request);
-    if (refusal) return link.fail(refusal);
-    const query = queryOf(request.url);
-    const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
-    if (secret) void connection.enter(secret, parseCursor(query.get('since')) !== undefined);
+    if (shown.refusal) return connection.turnAway(shown.refusal);
+    if (shown.caller) void connection.enter(shown.caller, shown.resuming ?? false);
   }
 
   private refusalOf(request: IncomingMessage): DomainError | undefined {
@@ -113,9 +155,15 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   }
 
   private lookAfterAll(): void {
-    const now = this.parts.clock.now();
-    for (const connection of this.connections) connection.lookAfter(now);
+    for (const connection of this.connections) connection.lookAfter();
   }
+}
+
+/** What a request said about who asks. */
+interface ShownKey {
+  readonly caller?: Caller;
+  readonly resuming?: boolean;
+  readonly refusal?: DomainError;
 }
 
 /** The server's own property, which the published types know as an option only. */
@@ -124,11 +172,6 @@ type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMess
 /** Other protocols a client would rather speak (`curl --http2` offers h2c) are passed over: it is answered over HTTP/1.1. */
 function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
-}
-
-function refuseUpgrade(stream: Duplex, status: string): void {
-  stream.on('error', ignore);
-  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => stream.destroy());
 }
 
 /** The end of a connection is told by `close`; a network error says nothing more. */

@@ -1,0 +1,22 @@
+import { All, Controller, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { Public } from '../../../access/index.js';
+import { DomainError } from '../../../platform/errors/domain-error.js';
+import { WEBSOCKET_ONLY_PATHS } from './upgrade-paths.js';
+
+/** The addresses of the plain WebSocket API when they are asked over HTTP. Upgrades never come here. */
+@ApiExcludeController()
+@Controller()
+export class WebSocketController {
+  /** Says how to connect. */
+  @All([...WEBSOCKET_ONLY_PATHS])
+  @Public()
+  explain(@Res({ passthrough: true }) response: Response): never {
+    response.set('Upgrade', 'websocket');
+    throw new DomainError(
+      'invalid_request',
+      'This address takes WebSocket connections: the request must be an upgrade (ws://…). Over HTTP use /v1/stream.',
+    );
+  }
+}
