@@ -44,6 +44,9 @@ export class Market {
 
   /** Takes a row of the log in; gives the series it speaks of. */
   apply(row: MarketRow, listener: MoveListener): Series[] {
+    if (row.type === 'tvl_removed') this.removeTvl(row.protocol ?? '', row.chain ?? '');
+    if (row.type === 'price_removed')
+      for (const series of this.tokens.get(row.token ?? '')?.values() ?? []) series.forgetValue();
     const { current } = row;
     if (current === null) return [];
     const observed = { at: observedTime(row), isStale: this.isStale(row.observedAt, row.loggedAt) };
@@ -165,6 +168,13 @@ export class Market {
     if (total.isSum !== wasSum) ofAll.forgetValue();
     this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
+  }
+
+  /** A chain that is gone is no fall of the total: what comes next is its first value again. */
+  private removeTvl(protocol: string, chain: string): void {
+    const held = this.protocols.get(protocol);
+    held?.series.get(chain)?.forgetValue();
+    if (held?.total.remove(chain) === true) held.series.get(TOTAL)?.forgetValue();
   }
 
   private applyPrice(

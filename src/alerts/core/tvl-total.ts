@@ -49,6 +49,21 @@ export class TvlTotal {
     return true;
   }
 
+  /** Forgets a chain; whether it was part of the total. */
+  remove(chain: string): boolean {
+    if (chain === ALL_CHAINS) {
+      this.all = NaN;
+      return this.values.length === 0;
+    }
+    const at = this.places.get(chain);
+    if (at === undefined) return false;
+    this.chains.splice(at, 1);
+    this.values.splice(at, 1);
+    this.places.delete(chain);
+    for (let place = at; place < this.chains.length; place += 1) this.places.set(this.chains[place] ?? '', place);
+    return true;
+  }
+
   private insert(chain: string, value: number): void {
     const found = this.chains.findIndex((other) => other > chain);
     const at = found < 0 ? this.chains.length : found;

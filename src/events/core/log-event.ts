@@ -15,9 +15,17 @@ export type EventType = (typeof EVENT_TYPES)[number];
 
 /**
  * Rows of the log that no client receives: `tick` is the clock of the log's readers (one every 10 s); a baseline is the
- * first value of a key, which readers of published values (hot cache, history) need and subscribers do not.
+ * first value of a key, which readers of published values (hot cache, history) need and subscribers do not; a removal says
+ * that the owner of the tables took a row away.
  */
-export const INTERNAL_TYPES = ['tick', 'tvl_baseline', 'price_baseline'] as const;
+export const INTERNAL_TYPES = [
+  'tick',
+  'tvl_baseline',
+  'price_baseline',
+  'tvl_removed',
+  'price_removed',
+  'protocol_removed',
+] as const;
 export type InternalType = (typeof INTERNAL_TYPES)[number];
 
 export type LogType = EventType | InternalType;

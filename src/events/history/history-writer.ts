@@ -7,7 +7,12 @@ import type { LogEvent } from '../core/log-event.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { EventFeed } from '../feed/event-feed.js';
 import { LogReader } from '../feed/log-reader.js';
-import { publishedChange, publishedConfidence, type PublishedChange } from '../hot-cache/published-change.js';
+import {
+  publishedChange,
+  publishedConfidence,
+  removedKey,
+  type PublishedChange,
+} from '../hot-cache/published-change.js';
 import { HISTORY_READER } from '../hot-cache/published-store.js';
 import { HistoryStore } from './history-store.js';
 
@@ -58,6 +63,11 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
     );
     const newest = new Map(published.map((entry) => [keyOf(entry.change), entry]));
     if (newest.size > 0) await tx.query(PROJECT, columns([...newest.values()]));
+    const removed = batch.flatMap((event) => {
+      const key = removedKey(event);
+      return key ? [{ ...key, seq: event.seq }] : [];
+    });
+    if (removed.length > 0) await tx.query(FORGET, [JSON.stringify(removed)]);
   }
 }
 
@@ -90,6 +100,12 @@ function columns(entries: readonly { event: LogEvent; change: PublishedChange }[
     of((event) => event.marketCap),
   ];
 }
+
+/** A value that came after the removal stays. */
+const FORGET = `
+DELETE FROM published_values held
+USING jsonb_to_recordset($1) AS given (metric text, subject text, chain text, seq bigint)
+WHERE (held.metric, held.subject, held.chain) = (given.metric, given.subject, given.chain) AND held.seq < given.seq`;
 
 const PROJECT = `
 INSERT INTO published_values AS held (metric, subject, chain, value, seq, observed_at, source, confidence, tags, symbol,

@@ -2,7 +2,7 @@ import { formatCursor, parseCursor } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { cacheKeys, type CachedValue } from './hot-cache.js';
 import { PublishedBook } from './published-book.js';
-import { publishedChange, publishedValue } from './published-change.js';
+import { publishedChange, publishedValue, removedKey } from './published-change.js';
 import type { PublishedState } from './published-state.js';
 import type { ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
 
@@ -15,6 +15,14 @@ export interface CacheEntry {
 
 export function cacheEntry(key: string, value: CachedValue, epoch: string, seq: number): CacheEntry {
   return { key, text: JSON.stringify({ at: formatCursor(epoch, seq), ...value }) };
+}
+
+/**
+ * In place of the value of a key that is gone. It says nothing and stays for a minute, so that a batch that comes late
+ * does not bring the value back.
+ */
+export function goneEntry(key: string, epoch: string, seq: number): CacheEntry {
+  return { key, text: JSON.stringify({ at: formatCursor(epoch, seq), gone: true }) };
 }
 
 /** What an entry says, or undefined when it is none: anybody with redis-cli may have written it. */
@@ -55,12 +63,14 @@ function isTotal(fields: Fields): boolean {
 export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]): CacheEntry[] {
   const last = batch.at(-1);
   if (last === undefined) return [];
-  const values = new Map<string, CachedValue>();
+  /** Null: gone. */
+  const values = new Map<string, CachedValue | null>();
   const touched = new Map<string, Touched>();
   for (const event of batch) {
     if (event.owner !== null) continue;
     const change = publishedChange(event);
     if (change?.metric === 'price') values.set(cacheKeys.price(change.subject), publishedValue(change, event));
+    else if (event.type === 'price_removed') values.set(cacheKeys.price(event.token ?? ''), null);
     else note(touched, event);
   }
   const book = new PublishedBook();
@@ -73,15 +83,20 @@ export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]):
   for (const [slug, { chains, described }] of touched) {
     const parts = book.tvlOf(slug);
     const meta = described ? book.protocol(slug) : undefined;
-    if (meta) values.set(cacheKeys.protocolMeta(slug), meta satisfies ProtocolMeta);
+    if (described) values.set(cacheKeys.protocolMeta(slug), meta ?? null);
     if (parts.length > 0) values.set(cacheKeys.tvl(slug), total(slug, book.protocolTvl(slug), parts));
+    else if (chains.size > 0) values.set(cacheKeys.tvl(slug), null);
+    for (const chain of chains) values.set(cacheKeys.tvl(slug, chain), null);
     for (const part of parts) {
       const chain = part.chain ?? '';
       // A changed description is part of every value of its protocol.
       if (described || chains.has(chain)) values.set(cacheKeys.tvl(slug, chain), part);
     }
   }
-  return [...values].map(([key, value]) => cacheEntry(key, value, last.epoch, last.seq));
+  const { epoch, seq } = last;
+  return [...values].map(([key, value]) =>
+    value === null ? goneEntry(key, epoch, seq) : cacheEntry(key, value, epoch, seq),
+  );
 }
 
 interface Touched {
@@ -90,8 +105,8 @@ interface Touched {
 }
 
 function note(touched: Map<string, Touched>, event: LogEvent): void {
-  const change = publishedChange(event);
-  const described = event.type === 'protocol_update';
+  const change = publishedChange(event) ?? removedKey(event);
+  const described = event.type === 'protocol_update' || event.type === 'protocol_removed';
   if (event.protocol === null || (change === undefined && !described)) return;
   const entry = touched.get(event.protocol) ?? { chains: new Set(), described: false };
   touched.set(event.protocol, entry);

@@ -1,6 +1,6 @@
 import type { LogEvent } from '../core/log-event.js';
 import { totalOverChains } from '../core/names.js';
-import { publishedChange, publishedValue } from './published-change.js';
+import { publishedChange, publishedValue, removedKey, type PublishedChange } from './published-change.js';
 import type { Metric, ProtocolMeta, PublishedValue } from './published-value.js';
 
 interface ProtocolEntry {
@@ -60,6 +60,9 @@ export class PublishedBook {
 
   apply(event: LogEvent): void {
     if (event.type === 'protocol_update') return this.applyUpdate(event);
+    if (event.type === 'protocol_removed') return this.removeMeta(event.protocol ?? '');
+    const removed = removedKey(event);
+    if (removed) return this.remove(removed, event.seq);
     const change = publishedChange(event);
     if (change) this.put(publishedValue(change, event));
   }
@@ -77,6 +80,27 @@ export class PublishedBook {
     if (isNewer(entry.chains.get(chain), value)) return;
     entry.chains.set(chain, this.describe(protocol, value));
     entry.stale = true;
+  }
+
+  private remove({ metric, subject, chain }: Omit<PublishedChange, 'value'>, seq: number): void {
+    if (metric === 'price') {
+      if (!isNewer(this.prices.get(subject), { seq })) this.prices.delete(subject);
+      return;
+    }
+    const entry = this.tvls.get(subject);
+    if (!entry || isNewer(entry.chains.get(chain), { seq })) return;
+    entry.chains.delete(chain);
+    entry.stale = true;
+    if (entry.chains.size === 0) this.tvls.delete(subject);
+  }
+
+  /** What is known of the protocol by its values alone stays. */
+  private removeMeta(slug: string): void {
+    this.metas.delete(slug);
+    const entry = this.tvls.get(slug);
+    for (const [chain, value] of entry?.chains ?? []) {
+      entry?.chains.set(chain, { ...value, name: null, category: null, symbol: null });
+    }
   }
 
   putMeta(meta: ProtocolMeta): void {
@@ -133,6 +157,6 @@ export function protocolMeta(row: Readonly<Record<string, unknown>>): ProtocolMe
   };
 }
 
-function isNewer(held: PublishedValue | undefined, than: PublishedValue): boolean {
+function isNewer(held: PublishedValue | undefined, than: Pick<PublishedValue, 'seq'>): boolean {
   return held !== undefined && held.seq > than.seq;
 }

@@ -27,6 +27,13 @@ export function publishedChange(event: LogEvent): PublishedChange | undefined {
   return undefined;
 }
 
+/** The key that an event takes away; undefined for events that take none. */
+export function removedKey(event: LogEvent): Omit<PublishedChange, 'value'> | undefined {
+  const { type, protocol, chain, token } = event;
+  if (type === 'tvl_removed' && protocol !== null && chain !== null) return { metric: 'tvl', subject: protocol, chain };
+  return type === 'price_removed' && token !== null ? { metric: 'price', subject: token, chain: '' } : undefined;
+}
+
 export function publishedValue(change: PublishedChange, event: LogEvent): PublishedValue {
   const tvl = change.metric === 'tvl';
   return {

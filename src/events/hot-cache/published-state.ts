@@ -27,6 +27,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   private stopped = false;
   private loaded = 0;
   private position = 0;
+  private removed = 0;
 
   constructor(
     private readonly feed: EventFeed,
@@ -74,6 +75,11 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   /** When everything was last loaded, Unix milliseconds; 0 before. */
   get loadedAt(): number {
     return this.loaded;
+  }
+
+  /** How many keys this process has seen go: answers that are kept for a while end when it changes. */
+  get removals(): number {
+    return this.removed;
   }
 
   /** Calls the listener after every load: at the start, in a new epoch, after a difference. Returns what ends it. */
@@ -125,7 +131,10 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     // The log no longer held what this pod missed: only the database knows those values.
     if (first > this.position + 1 && this.position > 0) void this.reload();
     this.position = batch.at(-1)?.seq ?? this.position;
-    for (const event of batch) this.book.apply(event);
+    for (const event of batch) {
+      this.book.apply(event);
+      if (event.type.endsWith('_removed')) this.removed++;
+    }
     if (this.arrived) for (const event of batch) this.arrived.push(event);
   }
 

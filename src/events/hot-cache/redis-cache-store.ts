@@ -15,6 +15,9 @@ export type ChannelMessage = readonly [channel: string, text: string];
  */
 export type WriteRule = 'newer' | 'known';
 
+/** How long the mark of a key that is gone stays. */
+const GONE_MS = 60_000;
+
 /**
  * Compares and sets each key by the position that its text begins with, then publishes: readers of a message find its
  * values in the cache. Within an epoch the order of cursors is the order of strings.
@@ -34,7 +37,7 @@ for i, key in ipairs(KEYS) do
   elseif heldEpoch ~= epoch then takes = known
   else takes = seq > heldSeq or (known and seq == heldSeq) end
   if takes then
-    redis.call('SET', key, value, 'PX', ttl)
+    redis.call('SET', key, value, 'PX', string.match(value, '"gone":true}$') and '${GONE_MS}' or ttl)
     written = written + 1
   end
 end

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { EventFeed, isDelivered, type LogEvent } from '../../events/index.js';
 import type { DatasetName } from '../core/ast.js';
-import type { Dependencies } from '../core/dependencies.js';
+import { isDescription, type Dependencies } from '../core/dependencies.js';
 
 /**
  * The position of the last event that could change the answer of a query, per protocol, chain, token and dataset. The
@@ -64,10 +64,11 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
     const { type, seq, protocol, chain, token } = event;
     if (isDelivered(event)) this.stamps.set('events', seq);
     const keys: string[] = [];
-    if (type === 'tvl_change' || type === 'tvl_baseline')
+    if (type === 'tvl_change' || type === 'tvl_baseline' || type === 'tvl_removed')
       keys.push('tvl', 'protocols', `protocol ${protocol}`, `chain ${chain}`);
-    else if (type === 'price_change' || type === 'price_baseline') keys.push('prices', `token ${token}`);
-    else if (type === 'protocol_update') keys.push('protocols', 'descriptions', `protocol ${protocol}`);
+    else if (type === 'price_change' || type === 'price_baseline' || type === 'price_removed')
+      keys.push('prices', `token ${token}`);
+    else if (isDescription(event)) keys.push('protocols', 'descriptions', `protocol ${protocol}`);
     for (const key of keys) this.stamps.set(key, seq);
   }
 

@@ -61,6 +61,6 @@ export class LlamaAnswers {
   }
 
   private async keep<T extends object>(key: string, ttl: number, read: () => T | Promise<T>): Promise<T> {
-    return (await this.kept.forceFetch(key, { ttl, context: read })) as T;
+    return (await this.kept.forceFetch(`${key} ${this.lookups.removals}`, { ttl, context: read })) as T;
   }
 }

@@ -43,6 +43,11 @@ export class LlamaLookups {
     private readonly clock: Clock,
   ) {}
 
+  /** Another number: something is gone, and answers kept from before are no longer right. */
+  get removals(): number {
+    return this.published.removals;
+  }
+
   /** Largest first. */
   protocols(): LlamaProtocol[] {
     const metas = new Map<string, ProtocolMeta>();

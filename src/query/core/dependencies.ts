@@ -15,11 +15,11 @@ export interface Dependencies {
   readonly movesWithTime: boolean;
 }
 
-/** First values are no change events, but they are new rows. */
+/** First values and removals are no change events, but other rows. */
 const KINDS: Readonly<Record<Exclude<DatasetName, 'events'>, readonly LogType[]>> = {
-  tvl: ['tvl_change', 'tvl_baseline', 'protocol_update'],
-  prices: ['price_change', 'price_baseline'],
-  protocols: ['protocol_update', 'tvl_change', 'tvl_baseline'],
+  tvl: ['tvl_change', 'tvl_baseline', 'tvl_removed', 'protocol_update', 'protocol_removed'],
+  prices: ['price_change', 'price_baseline', 'price_removed'],
+  protocols: ['protocol_update', 'protocol_removed', 'tvl_change', 'tvl_baseline', 'tvl_removed'],
 };
 
 const RELATIVE_FIELDS = ['change_1h', 'change_24h', 'change_7d'];
@@ -47,8 +47,13 @@ export function affects(event: LogEvent, { dataset, protocols, chains, tokens }:
   return (
     holds(protocols, event.protocol) &&
     holds(tokens, event.token) &&
-    (event.type === 'protocol_update' || dataset === 'protocols' || holds(chains, event.chain))
+    (isDescription(event) || dataset === 'protocols' || holds(chains, event.chain))
   );
+}
+
+/** It belongs to all chains of its protocol. */
+export function isDescription({ type }: LogEvent): boolean {
+  return type === 'protocol_update' || type === 'protocol_removed';
 }
 
 function holds(values: ReadonlySet<string> | undefined, value: string | null): boolean {

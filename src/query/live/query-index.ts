@@ -1,5 +1,5 @@
 import type { LogEvent } from '../../events/index.js';
-import { affects } from '../core/dependencies.js';
+import { affects, isDescription } from '../core/dependencies.js';
 import type { LiveQuery } from './live-query.js';
 
 /**
@@ -30,7 +30,7 @@ export class QueryIndex {
     this.look('*', event, found);
     if (event.protocol !== null) this.look(`protocol ${event.protocol}`, event, found);
     if (event.token !== null) this.look(`token ${event.token}`, event, found);
-    if (event.type === 'protocol_update') this.look('chains', event, found);
+    if (isDescription(event)) this.look('chains', event, found);
     else if (event.chain !== null) this.look(`chain ${event.chain}`, event, found);
   }
 

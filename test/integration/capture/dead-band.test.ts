@@ -74,6 +74,7 @@ describe('the dead band', () => {
     await capture.query(`UPDATE token_prices SET price = 5 WHERE token = 'named'`);
     expect(await capture.events()).toMatchObject([{ current: 5, observedAt: Date.parse('2999-01-01Z') + 1 }]);
     await capture.query(`DELETE FROM token_prices`);
+    expect(await capture.events()).toMatchObject([{ type: 'price_removed', token: 'named', current: null }]);
   });
 
   it('gives the first value as a baseline that no client receives, with the total over real chains', async () => {

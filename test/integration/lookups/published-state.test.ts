@@ -30,6 +30,16 @@ const newState = () => {
   return new PublishedState(fixture.feed, new PublishedStore(fixture.database, fixture.log), clock);
 };
 
+const historyWriter = () =>
+  new HistoryWriter(
+    fixture.database,
+    fixture.log,
+    fixture.feed,
+    new HistoryStore(),
+    fixture.settings,
+    new DeadLetters(fixture.database),
+  );
+
 const write = (sql: string) => fixture.test.pool.query(sql);
 
 async function publish(sql: string): Promise<void> {
@@ -57,6 +67,45 @@ function held(of = state): Map<string, number> {
   return new Map([...tvls, ...[...of.all('price')].map(({ token, value }): [string, number] => [`${token}`, value])]);
 }
 
+test('rows that are deleted or truncated are gone from everything, also after a restart, and come back', async () => {
+  const cache = new MemoryHotCache(state, fixture.metrics, fixture.feed, clock);
+  const writer = historyWriter();
+  await write(`INSERT INTO protocols (slug, name) VALUES ('aave', 'Aave'), ('gone', 'Gone')`);
+  await write(
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 100), ('aave', 'bsc', 50), ('gone', 'bsc', 7)`,
+  );
+  await publish(`INSERT INTO token_prices (token, price) VALUES ('eth', 2500)`);
+  await state.reload();
+  await publish(`DELETE FROM protocol_tvl WHERE chain = 'bsc'`);
+  await publish(`DELETE FROM protocols WHERE slug = 'gone'; TRUNCATE token_prices`);
+  const restarted = async () => {
+    await fixture.database.transaction((tx) => writer.write(tx, []));
+    const other = newState();
+    await other.reload();
+    other.onApplicationShutdown();
+    return held(other);
+  };
+  expect(held()).toEqual(new Map([['aave/ethereum', 100]]));
+  expect(await restarted()).toEqual(held());
+  const events = await fixture.log.read(0, 1_000);
+  await fixture.database.transaction((tx) => writer.write(tx, events));
+  expect((await write('SELECT subject, chain FROM published_values')).rows).toEqual([
+    { subject: 'aave', chain: 'ethereum' },
+  ]);
+  expect(await restarted()).toEqual(held());
+  expect(state.protocolTvl('aave')).toBe(100);
+  expect(state.protocol('gone')).toBeUndefined();
+  expect([...state.valuedProtocols()]).toEqual(['aave']);
+  expect(await cache.protocolTvl('gone')).toBeUndefined();
+  // Inside its band nothing changed for those who remember it; those who do not must hear the value again.
+  await publish(`INSERT INTO token_prices (token, price) VALUES ('eth', 2500.01)`);
+  expect(state.price('eth')?.value).toBe(2500);
+  await publish(`BEGIN; TRUNCATE token_prices; INSERT INTO token_prices (token, price) VALUES ('eth', 2750); COMMIT`);
+  const [last] = (await fixture.log.read(0, 1_000)).slice(-1);
+  expect(last).toMatchObject({ type: 'price_change', previous: 2500, current: 2750 });
+  expect(await new StateReconciler(fixture.database, state, fixture.metrics).compare()).toBe(0);
+});
+
 const MANY = `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n % 50, 'c' || n / 50, n FROM generate_series(1, 400) n`;
 
 describe('the published state', () => {
@@ -75,14 +124,7 @@ describe('the published state', () => {
   });
 
   test('is loaded from the projection and the part of the log behind it', async () => {
-    const writer = new HistoryWriter(
-      fixture.database,
-      fixture.log,
-      fixture.feed,
-      new HistoryStore(),
-      fixture.settings,
-      new DeadLetters(fixture.database),
-    );
+    const writer = historyWriter();
     await publish(`INSERT INTO protocols (slug, name) VALUES ('p1', 'One')`);
     await publish(MANY);
     writer.onApplicationBootstrap();
