@@ -4,7 +4,7 @@ import { cacheKeys, type CachedValue } from './hot-cache.js';
 import { PublishedBook } from './published-book.js';
 import { publishedChange, publishedValue, removedKey } from './published-change.js';
 import type { PublishedState } from './published-state.js';
-import type { ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
+import type { ProtocolTvl, PublishedValue } from './published-value.js';
 
 /** One key of a shared cache with its text. */
 export interface CacheEntry {
