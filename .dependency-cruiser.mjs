@@ -33,16 +33,9 @@ export default {
     })),
     ...modules.map((name) => ({
       name: `${name}-through-its-index`,
-      comment: `Other modules enter ${name} through src/${name}/index.ts only, their core through its core/index.ts.`,
+      comment: `Other modules enter ${name} through src/${name}/index.ts, or its core, which loads nothing but core, through src/${name}/core/index.ts.`,
       severity: 'error',
-      from: { path: '^src/', pathNot: `^src/(?:${name}/|app\\.module\\.ts|[^/]+\\.ts$|[^/]+/core/)` },
-      to: { path: `^src/${name}/`, pathNot: `^src/${name}/index\\.ts$` },
-    })),
-    ...modules.map((name) => ({
-      name: `${name}-through-its-index-from-core`,
-      comment: `A core folder may enter ${name} through src/${name}/core/index.ts too, which loads nothing but core.`,
-      severity: 'error',
-      from: { path: '^src/[^/]+/core/', pathNot: `^src/${name}/` },
+      from: { path: '^src/', pathNot: `^src/(?:${name}/|app\\.module\\.ts|[^/]+\\.ts$)` },
       to: { path: `^src/${name}/`, pathNot: `^src/${name}/(?:core/)?index\\.ts$` },
     })),
     {

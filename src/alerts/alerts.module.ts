@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { NotificationsModule } from '../notifications/index.js';
 import { BacktestController } from './backtest/backtest.controller.js';
-import { BacktestHistories } from './backtest/backtest-history.js';
 import { Backtests } from './backtest/backtests.js';
 import { AlertEvaluation } from './evaluation/alert-evaluation.js';
 import { AlertMetrics } from './evaluation/alert-metrics.js';
@@ -60,6 +59,6 @@ const EVALUATION = [
     PreferencesController,
     TemplatePreviewController,
   ],
-  providers: [...RULES, ...EVALUATION, AlertHistory, HistoryRetention, Backtests, BacktestHistories],
+  providers: [...RULES, ...EVALUATION, AlertHistory, HistoryRetention, Backtests],
 })
 export class AlertsModule {}

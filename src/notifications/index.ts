@@ -1,9 +1,4 @@
-export * from './core/delivery.js';
-export * from './core/preferences.js';
-export { comparedFigures, figure, unitOf, type Unit } from './core/figures.js';
-export { headline, listed, listedLine, subjectOf } from './core/alert-text.js';
-export { cutText } from './core/cut-text.js';
-export { sendTime, type SendTime } from './core/send-time.js';
+export * from './core/index.js';
 export { Deliveries } from './deliveries/deliveries.js';
 export { NotificationsModule } from './notifications.module.js';
 export { Preferences } from './preferences/preferences.js';

@@ -1,6 +1,5 @@
-import { Injectable } from '@nestjs/common';
-import { Database } from '../../platform/database/database.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
+import pg from 'pg';
+import { APP_ROLE, valueTypes, sessionUrl } from '../../platform/database/connection-options.js';
 import type { HistoryFamily, HistoryPoint } from '../core/index.js';
 
 export interface BacktestHistory {
@@ -8,40 +7,60 @@ export interface BacktestHistory {
   resolution: 'raw' | 'hourly';
 }
 
-/** More points than this are taken hourly, and more hourly ones refused: memory, and the two seconds of an answer. */
-const MOST_POINTS = 150_000;
+/** More points than this are taken hourly, and more hourly ones refused: memory, and the seconds of an answer. */
+export const MAX_POINTS = 150_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Stored history as a rule is fed with it: every published value, or one an hour. */
-@Injectable()
-export class BacktestHistories {
-  constructor(private readonly database: Database) {}
-
-  /** The series between two times (Unix ms), by time. */
-  async read(families: readonly HistoryFamily[], from: number, to: number): Promise<BacktestHistory> {
-    const ids = await this.series(families);
+/**
+ * The series between two times (Unix ms), by time: every published value, or one an hour; undefined: too many of either. On a
+ * connection of its own, which ends with the worker thread that reads.
+ */
+export async function readHistory(
+  databaseUrl: string,
+  families: readonly HistoryFamily[],
+  from: number,
+  to: number,
+): Promise<BacktestHistory | undefined> {
+  const options = `-c role=${APP_ROLE} -c statement_timeout=${STATEMENT_TIMEOUT_MS} -c client_connection_check_interval=1000`;
+  const client = new pg.Client({
+    connectionString: sessionUrl(databaseUrl, options),
+    application_name: 'defi-realtime backtest',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    types: valueTypes,
+  });
+  await client.connect();
+  try {
+    const ids = await seriesIds(client, families);
     if (ids.length === 0) return { points: [], resolution: 'raw' };
-    const raw = await this.points(RAW, ids, from, to);
+    const raw = await pointsOf(client, RAW, ids, from, to);
     if (raw !== undefined) return { points: raw, resolution: 'raw' };
-    const hourly = await this.points(HOURLY, ids, from, to);
-    if (hourly !== undefined) return { points: hourly, resolution: 'hourly' };
-    const detail = `More than ${MOST_POINTS} stored values lie in this period; name a protocol or token, or shorten it.`;
-    throw new DomainError('limit_exceeded', detail, { field: 'from' });
+    const hourly = await pointsOf(client, HOURLY, ids, from, to);
+    return hourly && { points: hourly, resolution: 'hourly' };
+  } finally {
+    await client.end();
   }
+}
 
-  private async series(families: readonly HistoryFamily[]): Promise<number[]> {
-    const subjects = families.map(({ metric, protocol, token, chain }) => ({
-      metric,
-      subject: metric === 'tvl' ? protocol : token,
-      chain,
-    }));
-    const rows = await this.database.query<{ id: number }>(SERIES, [JSON.stringify(subjects)]);
-    return rows.map(({ id }) => id);
-  }
+async function seriesIds(client: pg.Client, families: readonly HistoryFamily[]): Promise<number[]> {
+  const subjects = families.map(({ metric, protocol, token, chain }) => ({
+    metric,
+    subject: metric === 'tvl' ? protocol : token,
+    chain,
+  }));
+  const { rows } = await client.query<{ id: number }>(SERIES, [JSON.stringify(subjects)]);
+  return rows.map(({ id }) => id);
+}
 
-  private async points(sql: string, ids: number[], from: number, to: number): Promise<HistoryPoint[] | undefined> {
-    const rows = await this.database.query<PointRow>(sql, [ids, from, to, MOST_POINTS + 1]);
-    return rows.length > MOST_POINTS ? undefined : rows.map(pointOf);
-  }
+async function pointsOf(
+  client: pg.Client,
+  sql: string,
+  ids: readonly number[],
+  from: number,
+  to: number,
+): Promise<HistoryPoint[] | undefined> {
+  const { rows } = await client.query<PointRow>(sql, [ids, from, to, MAX_POINTS + 1]);
+  return rows.length > MAX_POINTS ? undefined : rows.map(pointOf);
 }
 
 interface PointRow {

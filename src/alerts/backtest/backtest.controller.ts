@@ -1,9 +1,15 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { Readable } from 'node:stream';
+import { Body, Controller, HttpCode, Post, Req, Res, StreamableFile } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { TakesBody } from '../../platform/http/bodies/body-limit.js';
+import { leaving } from '../../platform/http/leaving.js';
 import { BacktestAnswer, BacktestBody } from './backtest.dto.js';
+import { backtestEvents } from './backtest-stream.js';
 import { Backtests } from './backtests.js';
+
+const EVENT_STREAM = 'text/event-stream';
 
 @ApiTags('alerts')
 @ApiBearerAuth()
@@ -16,11 +22,21 @@ export class BacktestController {
   /**
    * What a rule would have told over a stored period.
    * @remarks The evaluator and the plan of messages are those of live rules: throttle, hysteresis, quiet hours and
-   * digests included. `curve` shows how often other thresholds would have fired.
+   * digests included. `curve` shows how often other thresholds would have fired. It ends with its request. With
+   * `Accept: text/event-stream` the answer is a stream of `progress {done, of}` and, last, `result` or `error`.
    */
   @Post()
   @HttpCode(200)
-  run(@Body() body: BacktestBody, @CurrentCaller() caller: Caller): Promise<BacktestAnswer> {
-    return this.backtests.run(caller, body);
+  @ApiOkResponse({ type: BacktestAnswer })
+  run(
+    @Body() body: BacktestBody,
+    @CurrentCaller() caller: Caller,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<BacktestAnswer> | StreamableFile {
+    const signal = leaving(response);
+    const run = (progress?: SharedArrayBuffer) => this.backtests.run(caller, body, signal, progress);
+    if (request.accepts('json', EVENT_STREAM) !== EVENT_STREAM) return run();
+    return new StreamableFile(Readable.from(backtestEvents(run)), { type: EVENT_STREAM });
   }
 }

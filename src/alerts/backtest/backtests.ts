@@ -1,81 +1,78 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../access/index.js';
 import { parseTime } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
+import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { Preferences, type UserPreferences } from '../../notifications/index.js';
-import {
-  backtest,
-  historyFamilies,
-  type Condition,
-  type DeadBand,
-  type HistoryPoint,
-  type Rule,
-  type RuleFinding,
-  type Transition,
-} from '../core/index.js';
+import { WorkerPool } from '../../platform/workers/worker-pool.js';
+import { workerTask } from '../../platform/workers/worker-task.js';
+import { Preferences } from '../../notifications/index.js';
+import type { Condition, DeadBand, Rule, RuleFinding } from '../core/index.js';
 import { DeadBands } from '../evaluation/dead-bands.js';
-import { alertMessage, leavesOf } from '../messages/alert-message.js';
-import { FlapCounter } from '../messages/flapping.js';
-import { planMessages } from '../messages/plan-messages.js';
+import { leavesOf } from '../messages/alert-message.js';
 import { draftOf, type RuleDraft } from '../rules/rule-draft.js';
 import { UnseenSubjects } from '../rules/unseen-subjects.js';
-import type { BacktestAlert, BacktestAnswer, BacktestBody, CurvePoint } from './backtest.dto.js';
-import { BacktestHistories } from './backtest-history.js';
-import { variants } from './threshold-curve.js';
+import type { BacktestAnswer, BacktestBody } from './backtest.dto.js';
+import { MAX_POINTS } from './backtest-history.js';
+import { subjectKey, type BacktestFindings, type BacktestInput } from './backtest-task.js';
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 const DEFAULT_PERIOD_MS = 30 * DAY_MS;
 const LONGEST_PERIOD_MS = 90 * DAY_MS;
 const LONGEST_CHANGE_MS = WEEK_MS;
-const MOST_ALERTS = 200;
-/** The log's clock in the curve, which counts firings and need not place them to the second. */
-const CURVE_TICK_MS = 60_000;
+const RUN = workerTask<BacktestInput, BacktestFindings | undefined>(import.meta.url, './backtest-task', 'runBacktest', {
+  lane: 'long',
+  timeoutMs: 60_000,
+  cpuMsPerMinute: 30_000,
+});
 
-/** A rule that was never stored, as it would have been. */
-interface Candidate {
-  rule: Rule;
-  from: number;
-  to: number;
-  points: HistoryPoint[];
-  deadBand: DeadBand;
-}
-
-/** What a rule would have told over a stored period: the live evaluator, the live plan of messages, nothing stored. */
+/**
+ * What a rule would have told over a stored period: the live evaluator, the live plan of messages, nothing stored. Reads and
+ * computes in a worker thread, for seconds where a rule watches everything.
+ */
 @Injectable()
 export class Backtests {
   constructor(
-    private readonly histories: BacktestHistories,
+    private readonly database: Database,
+    private readonly workers: WorkerPool,
     private readonly preferences: Preferences,
     private readonly deadBands: DeadBands,
     private readonly unseen: UnseenSubjects,
     private readonly clock: Clock,
   ) {}
 
-  async run({ userId }: Caller, body: BacktestBody): Promise<BacktestAnswer> {
-    const deadBand = await this.deadBands.current();
-    const { draft, warnings } = draftIn(body, deadBand);
+  /** Ends when `signal` aborts; `progress` becomes readable at once. */
+  async run(
+    { userId }: Caller,
+    body: BacktestBody,
+    signal: AbortSignal,
+    progress: SharedArrayBuffer = new SharedArrayBuffer(8),
+  ): Promise<BacktestAnswer> {
+    const { draft, warnings } = draftIn(body, await this.deadBands.current());
     const rule = candidate(userId, draft);
     const { from, to } = this.period(body);
     const leaves = leavesOf(rule);
-    const { points, resolution } = await this.histories.read(historyFamilies(rule), from - lookBack(leaves), to);
-    const tested = { rule, from, to, points, deadBand };
-    const transitions = backtest(rule, points, { from, to, deadBand });
-    const alerts = plan(rule, transitions, await this.preferences.of(userId));
-    const fired = alerts.filter((alert) => alert.state === 'fired').length;
+    const input: BacktestInput = {
+      databaseUrl: this.database.url,
+      rule,
+      from,
+      to,
+      lookBackMs: lookBack(leaves),
+      deadBands: await this.deadBands.currentRows(),
+      preferences: await this.preferences.of(userId),
+      progress,
+    };
+    const found = await this.workers.run(RUN, input, { key: userId, signal });
+    if (found === undefined) throw tooMany();
+    const { recorded, ...findings } = found;
+    const known = new Set(recorded);
+    const unseen = this.unseen.warnings(draft, (condition) => known.has(subjectKey(condition)));
     return {
       from: new Date(from).toISOString(),
       to: new Date(to).toISOString(),
-      points: points.length,
-      resolution,
-      fired,
-      sent: alerts.flatMap((alert) => alert.messages).filter((message) => message.sentAt !== null).length,
-      firingsPerWeek: perWeek(fired, to - from),
-      alerts: alerts.slice(0, MOST_ALERTS),
-      curve: await curve(tested),
-      warnings: [...warnings, ...this.unseen.warnings(draft, points), ...unknowable(leaves)],
+      ...findings,
+      warnings: [...warnings, ...unseen, ...unknowable(leaves)],
     };
   }
 
@@ -131,44 +128,6 @@ function lookBack(leaves: readonly Condition[]): number {
   return Math.max(0, ...windows);
 }
 
-function plan(rule: Rule, transitions: readonly Transition[], preferences: UserPreferences): BacktestAlert[] {
-  const flaps = new FlapCounter();
-  return transitions.map((transition) => {
-    const alert = alertMessage(rule, transition);
-    const planned = planMessages({ transition, rule, alert }, preferences, flaps, transition.at);
-    return {
-      at: new Date(transition.at).toISOString(),
-      state: alert.state,
-      reason: transition.reason,
-      message: planned.alert.message,
-      value: alert.value,
-      explanation: alert.explanation,
-      outcome: planned.outcome,
-      messages: planned.deliveries.map(({ channel, notBefore, suppressed }) => ({
-        channel,
-        sentAt: suppressed === undefined ? (notBefore ?? new Date(transition.at)).toISOString() : null,
-        ...(suppressed === undefined ? {} : { suppressed }),
-      })),
-    };
-  });
-}
-
-/** One pass of the history for each threshold; the event loop is free between them. */
-async function curve({ rule, from, to, points, deadBand }: Candidate): Promise<CurvePoint[]> {
-  const found: CurvePoint[] = [];
-  for (const variant of variants(rule)) {
-    await nextTurn();
-    const options = { from, to, deadBand, tickEveryMs: CURVE_TICK_MS };
-    const fired = backtest(variant.rule, points, options).filter(tellsFiring).length;
-    found.push({ threshold: variant.threshold, firingsPerWeek: perWeek(fired, to - from) });
-  }
-  return found;
-}
-
-const tellsFiring = ({ reason }: Transition): boolean => reason !== 'resolved' && reason !== 'throttle_summary';
-
-const perWeek = (count: number, ms: number): number => Number(((count * WEEK_MS) / ms).toFixed(2));
-
 /** Metrics that history does not keep. */
 function unknowable(leaves: readonly Condition[]): RuleFinding[] {
   const unknown = leaves.filter((leaf) => ['event', 'volume_24h', 'market_cap', 'points'].includes(leaf.metric));
@@ -177,4 +136,9 @@ function unknowable(leaves: readonly Condition[]): RuleFinding[] {
     code: 'no_history',
     detail: `History keeps TVL and prices only; conditions on ${leaf.metric} do not hold in a backtest.`,
   }));
+}
+
+function tooMany(): DomainError {
+  const detail = `More than ${MAX_POINTS} stored values lie in this period; name a protocol or token, or shorten it.`;
+  return new DomainError('limit_exceeded', detail, { field: 'from' });
 }

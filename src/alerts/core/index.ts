@@ -1,6 +1,7 @@
 export * from './backtest.js';
 export * from './check-rule.js';
 export { defaultDeadBand, type DeadBand } from './compile-rule.js';
+export { deadBandOf, type DeadBandRow } from './dead-band.js';
 export * from './evaluator.js';
 export { historyFamilies, type HistoryFamily } from './history-needs.js';
 export * from './market-row.js';

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import type { EvaluatorOptions } from '../core/index.js';
+import { deadBandOf, type DeadBandRow, type EvaluatorOptions } from '../core/index.js';
 
 export type DeadBand = NonNullable<EvaluatorOptions['deadBand']>;
 
-/** Ratios that hold when the table has no row, as the capture has them. */
-const BUILT_IN = { tvl: 0.01, price: 0.001 } as const;
 const REFRESH_MS = 60_000;
 
 /** How far a value must move to be published: what rules can see. */
 @Injectable()
 export class DeadBands {
-  private ratios = new Map<string, number>();
+  private newest: DeadBand = deadBandOf([]);
+  /** Rows of the table, as of the last reading. */
+  private rows: readonly DeadBandRow[] = [];
   private readAt = -Infinity;
   private reading: Promise<void> | undefined;
 
@@ -26,14 +26,19 @@ export class DeadBands {
     return this.of;
   }
 
-  private readonly of: DeadBand = (metric, subject) =>
-    this.ratios.get(`${metric} ${subject}`) ?? this.ratios.get(`${metric} *`) ?? BUILT_IN[metric];
+  /** The rows behind the ratios, for where a function cannot go. */
+  async currentRows(): Promise<readonly DeadBandRow[]> {
+    await this.current();
+    return this.rows;
+  }
+
+  private readonly of: DeadBand = (metric, subject) => this.newest(metric, subject);
 
   private async read(): Promise<void> {
-    const rows = await this.database.query<{ metric: string; subject: string; ratio: number }>(
+    this.rows = await this.database.query<DeadBandRow & Record<string, unknown>>(
       'SELECT metric, subject, min_change_ratio AS ratio FROM change_thresholds',
     );
-    this.ratios = new Map(rows.map(({ metric, subject, ratio }) => [`${metric} ${subject}`, ratio]));
+    this.newest = deadBandOf(this.rows);
     this.readAt = performance.now();
   }
 }

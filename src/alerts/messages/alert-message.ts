@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AlertMessage } from '../../notifications/index.js';
+import type { AlertMessage } from '../../notifications/core/index.js';
 import type { LeafReading, Rule, Transition, TransitionReason, Where } from '../core/index.js';
 import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
 

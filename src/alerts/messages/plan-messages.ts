@@ -4,7 +4,7 @@ import {
   type MessageType,
   type NewDelivery,
   type UserPreferences,
-} from '../../notifications/index.js';
+} from '../../notifications/core/index.js';
 import type { Condition, Rule, RuleAction, Transition } from '../core/index.js';
 import { leavesOf } from './alert-message.js';
 import { FLAP_NOTICE, FlapCounter } from './flapping.js';

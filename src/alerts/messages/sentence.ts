@@ -1,4 +1,4 @@
-import { comparedFigures, figure, unitOf, type AlertMessage } from '../../notifications/index.js';
+import { comparedFigures, figure, unitOf, type AlertMessage } from '../../notifications/core/index.js';
 import type { Condition, LeafReading, ValueCondition } from '../core/index.js';
 
 /** A condition as it is told. */

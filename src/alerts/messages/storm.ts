@@ -1,4 +1,4 @@
-import { cutText, headline, listedLine, type AlertMessage, type NewDelivery } from '../../notifications/index.js';
+import { cutText, headline, listedLine, type AlertMessage, type NewDelivery } from '../../notifications/core/index.js';
 import { hashedId } from './alert-message.js';
 
 /** More messages than this to one target from one commit of the evaluator become one. */

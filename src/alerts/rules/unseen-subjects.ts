@@ -3,7 +3,6 @@ import { PublishedState } from '../../events/index.js';
 import {
   EACH_CHAIN,
   locatedConditions,
-  type HistoryPoint,
   type RuleDefinition,
   type RuleFinding,
   type ValueCondition,
@@ -20,13 +19,16 @@ const MOST_OFFERED = 3;
 export class UnseenSubjects {
   constructor(private readonly published: PublishedState) {}
 
-  /** `history`: recorded values at hand, which count too, whatever is published now. */
-  warnings(rule: Pick<RuleDefinition, 'conditions' | 'where'>, history: readonly HistoryPoint[] = []): RuleFinding[] {
+  /** `isRecorded`: whether there are recorded values of a condition's subject, which count too, whatever is published now. */
+  warnings(
+    rule: Pick<RuleDefinition, 'conditions' | 'where'>,
+    isRecorded: (condition: ValueCondition) => boolean = () => false,
+  ): RuleFinding[] {
     // Before the values are loaded nothing is known of anybody.
     if (this.published.loadedAt === 0) return [];
     return locatedConditions(rule).flatMap(({ condition, pointer }) => {
       if (condition.metric === 'event') return [];
-      if (history.some((point) => isAbout(point, condition))) return [];
+      if (isRecorded(condition)) return [];
       const { field, detail } = this.unseen(condition) ?? {};
       if (field === undefined || detail === undefined) return [];
       return [{ pointer: `${pointer}/${field}`, code: 'no_value_yet', detail }];
@@ -67,11 +69,6 @@ export class UnseenSubjects {
   private *protocols(): Iterable<[id: string, ...names: (string | null)[]]> {
     for (const slug of this.published.valuedProtocols()) yield [slug, this.published.protocol(slug)?.name ?? null];
   }
-}
-
-function isAbout(point: HistoryPoint, { token, protocol, chain }: ValueCondition): boolean {
-  if (token !== undefined) return point.token === token;
-  return point.protocol === (protocol ?? point.protocol) && (isOpen(chain) || point.chain === chain);
 }
 
 const isOpen = (chain: string | undefined): chain is undefined | typeof EACH_CHAIN =>

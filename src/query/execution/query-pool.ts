@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os';
 import pg from 'pg';
 import { sessionUrl, valueTypes } from '../../platform/database/connection-options.js';
 import { Database } from '../../platform/database/database.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { queryFault } from '../core/faults.js';
 import { QUERY_LIMITS } from '../core/limits.js';
@@ -196,9 +195,4 @@ function explained(error: unknown): unknown {
     );
   }
   return error;
-}
-
-/** The error of who is not there any more to read it. */
-export function clientLeft(): DomainError {
-  return new DomainError('unavailable', 'The client left before the answer.');
 }

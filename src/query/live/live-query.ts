@@ -1,6 +1,6 @@
 import { SharedMessage, type LiveQueryBody, type LiveQuerySink } from '../../realtime/index.js';
 import type { Dependencies } from '../core/dependencies.js';
-import { clientLeft } from '../execution/query-pool.js';
+import { clientLeft } from '../../platform/http/leaving.js';
 import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result-diff.js';
 
 /** One answer: its rows, and the position of the log that they show at least. */

@@ -158,6 +158,27 @@ describe('over stored history', () => {
     expect(curve[0]!.firingsPerWeek).toBe(0);
   });
 
+  it('reports its progress to a client that asks for a stream, and then the same answer', async () => {
+    const body = { rule: { name: 'x', conditions: [{ metric: 'tvl', operator: 'change_pct', threshold: -0.1 }] } };
+    const answer = await fetch(`${app.url}/v1/alerts/rules/backtest`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await app.key({ userId: 'alice' })}`,
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+      },
+      body: JSON.stringify(body),
+    });
+    const events = (await answer.text()).trim().split('\n\n');
+    expect(answer.headers.get('content-type')).toBe('text/event-stream');
+    expect(events[0]).toMatch(/^event: progress\ndata: \{"done":0,"of":0\}$/);
+    const [name, data = ''] = events.at(-1)!.split('\ndata: ');
+    const plain = (await alice.post('/v1/alerts/rules/backtest', body)).body;
+    expect(name).toBe('event: result');
+    const period = { from: expect.any(String), to: expect.any(String) };
+    expect(JSON.parse(data)).toEqual({ ...plain, ...period });
+  });
+
   it('reckons with quiet hours, channels that are off and throttle', async () => {
     const often = {
       ...fall,

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { clientLeft } from './execution/query-pool.js';
+import { DomainError } from '../errors/domain-error.js';
 
 /** Aborted when the connection closes before the answer was written, or was closed already: keys are looked up first. */
 export function leaving(response: ServerResponse): AbortSignal {
@@ -9,4 +9,9 @@ export function leaving(response: ServerResponse): AbortSignal {
     if (!response.writableFinished) controller.abort(clientLeft());
   });
   return controller.signal;
+}
+
+/** The error of who is not there any more to read it. */
+export function clientLeft(): DomainError {
+  return new DomainError('unavailable', 'The client left before the answer.');
 }

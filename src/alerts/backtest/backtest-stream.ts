@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asDomainError } from '../../platform/errors/domain-error.js';
+import type { BacktestAnswer } from './backtest.dto.js';
+
+/** Between two reports of progress, milliseconds. */
+const REPORT_INTERVAL_MS = 500;
+
+/**
+ * A backtest as an event stream: `progress {done, of}` (passes of the history; of 0 while it waits for its turn) until `result`
+ * with the answer, or `error {code, message, retryable}`.
+ */
+export async function* backtestEvents(
+  run: (progress: SharedArrayBuffer) => Promise<BacktestAnswer>,
+): AsyncGenerator<string> {
+  const shared = new SharedArrayBuffer(8);
+  const passes = new Int32Array(shared);
+  const ended = run(shared).then(
+    (answer) => event('result', answer),
+    (error: unknown) => event('error', asDomainError(error).toSocket()),
+  );
+  for (;;) {
+    yield event('progress', { done: passes[0], of: passes[1] });
+    const last = await Promise.race([ended, sleep(REPORT_INTERVAL_MS, undefined)]);
+    if (last !== undefined) return yield last;
+  }
+}
+
+const event = (name: string, data: object): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -1,0 +1,126 @@
+import { EACH_CHAIN, backtest, deadBandOf, historyFamilies } from '../core/index.js';
+import type { DeadBand, DeadBandRow, HistoryPoint, Rule, Transition, ValueCondition } from '../core/index.js';
+import { alertMessage, leavesOf } from '../messages/alert-message.js';
+import { FlapCounter } from '../messages/flapping.js';
+import { planMessages } from '../messages/plan-messages.js';
+import type { UserPreferences } from '../../notifications/core/index.js';
+import type { BacktestAlert, CurvePoint } from './backtest.dto.js';
+import { readHistory, type BacktestHistory } from './backtest-history.js';
+import { variants } from './threshold-curve.js';
+
+const WEEK_MS = 7 * 86_400_000;
+const MAX_ALERTS = 200;
+/** The log's clock in the curve, which counts firings and need not place them to the second. */
+const CURVE_TICK_INTERVAL_MS = 60_000;
+
+export interface BacktestInput {
+  databaseUrl: string;
+  /** A rule that was never stored, as it would have been. */
+  rule: Rule;
+  /** Of the period, Unix milliseconds. */
+  from: number;
+  to: number;
+  /** How far before the period the conditions look, milliseconds. */
+  lookBackMs: number;
+  deadBands: readonly DeadBandRow[];
+  preferences: UserPreferences;
+  /** Two 32-bit numbers, shared: passes of the history that are done, and all. */
+  progress: SharedArrayBuffer;
+}
+
+export interface BacktestFindings {
+  points: number;
+  resolution: BacktestHistory['resolution'];
+  fired: number;
+  sent: number;
+  firingsPerWeek: number;
+  alerts: BacktestAlert[];
+  curve: CurvePoint[];
+  /** Subjects of conditions (`subjectKey`) of which the history has a value. */
+  recorded: string[];
+}
+
+/** What a rule would have done over stored history; runs in a worker thread. Undefined: too many stored values. */
+export async function runBacktest(input: BacktestInput): Promise<BacktestFindings | undefined> {
+  const { rule, from, to } = input;
+  const families = historyFamilies(rule);
+  const history = await readHistory(input.databaseUrl, families, from - input.lookBackMs, to);
+  if (history === undefined) return undefined;
+  const tested = variants(rule);
+  const progress = new Int32Array(input.progress);
+  progress[1] = tested.length + 1;
+  const deadBand = deadBandOf(input.deadBands);
+  const { points, resolution } = history;
+  const alerts = plan(rule, backtest(rule, points, { from, to, deadBand }), input.preferences);
+  progress[0] = 1;
+  const fired = alerts.filter(({ state }) => state === 'fired').length;
+  return {
+    points: points.length,
+    resolution,
+    fired,
+    sent: alerts.flatMap(({ messages }) => messages).filter(({ sentAt }) => sentAt !== null).length,
+    firingsPerWeek: perWeek(fired, to - from),
+    alerts: alerts.slice(0, MAX_ALERTS),
+    curve: curve(tested, input, points, deadBand, progress),
+    recorded: recordedSubjects(rule, points),
+  };
+}
+
+function plan(rule: Rule, transitions: readonly Transition[], preferences: UserPreferences): BacktestAlert[] {
+  const flaps = new FlapCounter();
+  return transitions.map((transition) => {
+    const alert = alertMessage(rule, transition);
+    const planned = planMessages({ transition, rule, alert }, preferences, flaps, transition.at);
+    return {
+      at: new Date(transition.at).toISOString(),
+      state: alert.state,
+      reason: transition.reason,
+      message: planned.alert.message,
+      value: alert.value,
+      explanation: alert.explanation,
+      outcome: planned.outcome,
+      messages: planned.deliveries.map(({ channel, notBefore, suppressed }) => ({
+        channel,
+        sentAt: suppressed === undefined ? (notBefore ?? new Date(transition.at)).toISOString() : null,
+        ...(suppressed === undefined ? {} : { suppressed }),
+      })),
+    };
+  });
+}
+
+/** One pass of the history for each threshold. */
+function curve(
+  tested: ReturnType<typeof variants>,
+  { from, to }: BacktestInput,
+  points: readonly HistoryPoint[],
+  deadBand: DeadBand,
+  progress: Int32Array,
+): CurvePoint[] {
+  return tested.map(({ rule, threshold }, index) => {
+    const options = { from, to, deadBand, tickEveryMs: CURVE_TICK_INTERVAL_MS };
+    const fired = backtest(rule, points, options).filter(isFiring).length;
+    progress[0] = index + 2;
+    return { threshold, firingsPerWeek: perWeek(fired, to - from) };
+  });
+}
+
+const isFiring = ({ reason }: Transition): boolean => reason !== 'resolved' && reason !== 'throttle_summary';
+
+const perWeek = (count: number, ms: number): number => Number(((count * WEEK_MS) / ms).toFixed(2));
+
+/** Of a condition with a number: its token, or protocol and chain. */
+export function subjectKey({ token, protocol, chain }: ValueCondition): string {
+  return JSON.stringify([token ?? null, protocol ?? null, chain ?? null]);
+}
+
+function recordedSubjects(rule: Rule, points: readonly HistoryPoint[]): string[] {
+  const conditions = leavesOf(rule).filter((leaf) => leaf.metric !== 'event');
+  const found = conditions.filter((condition) => points.some((point) => isAbout(point, condition)));
+  return [...new Set(found.map(subjectKey))];
+}
+
+function isAbout(point: HistoryPoint, { token, protocol, chain }: ValueCondition): boolean {
+  if (token !== undefined) return point.token === token;
+  const isOpen = chain === undefined || chain === EACH_CHAIN;
+  return point.protocol === (protocol ?? point.protocol) && (isOpen || point.chain === chain);
+}

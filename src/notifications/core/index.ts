@@ -1,0 +1,6 @@
+export * from './delivery.js';
+export * from './preferences.js';
+export { comparedFigures, figure, unitOf, type Unit } from './figures.js';
+export { headline, listed, listedLine, subjectOf } from './alert-text.js';
+export { cutText } from './cut-text.js';
+export { sendTime, type SendTime } from './send-time.js';
