@@ -9,6 +9,7 @@ import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
 import { Removals1790000009200 } from './1790000009200-removals.js';
+import { StandaloneMessages1790000012000 } from './1790000012000-standalone-messages.js';
 import { Sending1790000013000 } from './1790000013000-sending.js';
 import { Histories1790000010000 } from './1790000010000-histories.js';
 
@@ -24,6 +25,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   Query1790000008000,
   ObservationTimes1790000009100,
   Removals1790000009200,
+  StandaloneMessages1790000012000,
   Sending1790000013000,
   Histories1790000010000,
 ];

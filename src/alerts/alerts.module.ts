@@ -28,10 +28,23 @@ import { RuleReads } from './rules/rule-reads.js';
 import { RuleStore } from './rules/rule-store.js';
 import { RuleTests } from './rules/rule-tests.js';
 import { RulesController } from './rules/rules.controller.js';
+import { SnoozeLinks } from './rules/snooze-links.js';
+import { SnoozeLinksController } from './rules/snooze-links.controller.js';
 import { UnseenSubjects } from './rules/unseen-subjects.js';
 import { TemplatePreviewController } from './templates/preview.controller.js';
+import { TemplatePreviews } from './templates/template-previews.js';
 
-const RULES = [AlertRules, RuleActions, RuleDrafts, RuleEdits, RuleReads, RuleStore, RuleTests, UnseenSubjects];
+const RULES = [
+  AlertRules,
+  RuleActions,
+  RuleDrafts,
+  RuleEdits,
+  RuleReads,
+  RuleStore,
+  RuleTests,
+  SnoozeLinks,
+  UnseenSubjects,
+];
 const EVALUATION = [
   AlertEvaluation,
   AlertMetrics,
@@ -55,10 +68,11 @@ const EVALUATION = [
   controllers: [
     BacktestController,
     RulesController,
+    SnoozeLinksController,
     AlertHistoryController,
     PreferencesController,
     TemplatePreviewController,
   ],
-  providers: [...RULES, ...EVALUATION, AlertHistory, HistoryRetention, Backtests],
+  providers: [...RULES, ...EVALUATION, AlertHistory, HistoryRetention, Backtests, TemplatePreviews],
 })
 export class AlertsModule {}

@@ -78,6 +78,6 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
     ...DELIVERY_PARTS,
     ...TARGET_PARTS,
   ],
-  exports: [Deliveries, Targets, Preferences, Templates],
+  exports: [Deliveries, PublicLinks, Targets, Preferences, Templates],
 })
 export class NotificationsModule {}

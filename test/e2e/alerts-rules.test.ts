@@ -401,4 +401,14 @@ it('templates are previewed, and their faults are told', async () => {
   expect(shown).toMatchObject({ status: 200 });
   expect(shown.body.text).toContain('Now: my rule');
   expect((await alice.post('/v1/alerts/templates/preview', { text: '{% if %}' })).status).toBe(400);
+  const odd = await alice.post('/v1/alerts/templates/preview', {
+    text: '{{ explanation.previous }}{{ explanation.conditions[0].previous }}{{ links.rule }}{{ at }}{% assign a = 1 %}{{ a }}',
+    html: '{{ protokol }}',
+  });
+  expect(odd.body.warnings).toEqual([
+    { code: 'unknown_variable', detail: 'unknown variable explanation.previous' },
+    { code: 'unknown_variable', detail: 'unknown variable protokol' },
+  ]);
+  const unknown = { ruleId: '00000000-0000-4000-8000-000000000000', text: 'x' };
+  expect((await alice.post('/v1/alerts/templates/preview', unknown)).status).toBe(404);
 });

@@ -208,6 +208,7 @@ describe('templates', () => {
       subject: '<i>A & B</i>!',
       text: '$29.41 B',
       html: '<b>&lt;i&gt;A &amp; B&lt;/i&gt;</b>',
+      warnings: [],
     });
     const id = await fixture.send('webhook', target, { template: 'mine', format: 'slack' });
     await fixture.until(id, 'delivered');

@@ -36,6 +36,13 @@ export class AlertHistory {
     ]);
     return pageOf(rows, limit, (row) => row.position, viewOf);
   }
+
+  /** The newest alert of a rule as it was told. */
+  async newest(userId: string, ruleId: string): Promise<AlertMessage | undefined> {
+    const row = await this.database.one<{ alert: AlertMessage; at: Date }>(NEWEST, [userId, ruleId]);
+    // Those of before alerts had a time have the transition's.
+    return row && { ...row.alert, at: row.at.toISOString() };
+  }
 }
 
 function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome }: TransitionRow): AlertView {
@@ -69,3 +76,6 @@ WHERE user_id = $1 AND ($2::bigint IS NULL OR t.position < $2) AND ($3::uuid IS 
   AND ($6::text IS NULL OR alert ->> 'token' = $6) AND ($7::timestamptz IS NULL OR at >= $7)
   AND ($8::timestamptz IS NULL OR at < $8)
 ORDER BY t.position DESC LIMIT $9`;
+
+const NEWEST = `
+SELECT alert, at FROM alert_transitions WHERE rule_id = $2 AND user_id = $1 ORDER BY position DESC LIMIT 1`;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EXAMPLE_ALERT } from '../../notifications/index.js';
 import { Evaluator, type MarketRow, type Rule, type Transition } from '../core/index.js';
 import { alertMessage } from './alert-message.js';
 
@@ -82,5 +83,17 @@ describe('an alert says', () => {
       'R: Price of bitcoin is $110, above $100',
       'R: once more since the last message',
     ]);
+  });
+
+  it('what the example of templates says it does', () => {
+    const [alert] = told(rule({ conditions: [{ ...above, operator: 'lt' }] }), [price(90, 0)]);
+    const shape = (of: object | undefined): string[] => Object.keys(of ?? {}).toSorted();
+    const about = ['protocol', 'chain', 'token'];
+    const withoutSubject = (keys: string[]): string[] => keys.filter((key) => !about.includes(key));
+    expect(withoutSubject(shape(EXAMPLE_ALERT))).toEqual(withoutSubject(shape(alert)));
+    expect(shape(EXAMPLE_ALERT.explanation)).toEqual(shape(alert?.explanation));
+    const conditionOf = (explanation: object | undefined): object =>
+      (explanation as { conditions: object[] } | undefined)?.conditions[0] ?? {};
+    expect(shape(conditionOf(EXAMPLE_ALERT.explanation))).toEqual(shape(conditionOf(alert?.explanation)));
   });
 });

@@ -66,7 +66,8 @@ export function planMessages(
     expiresAt: new Date(transition.at + WANTED_FOR_MS),
     type: TYPES[alert.state],
     data: told,
-    collapseKey: tellsLevel(rule, transition) ? flapKey(transition) : alert.alertId,
+    collapseKey: flapKey(transition),
+    standalone: !tellsLevel(rule, transition),
     transitionId: alert.alertId,
   }));
   return { deliveries, outcome: { messages: deliveries.length }, alert: told };

@@ -11,7 +11,7 @@ import { RuleDrafts } from './rule-drafts.js';
 import { RuleEdits } from './rule-edits.js';
 import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
 import { ruleOf, type RuleRow } from './rule-row.js';
-import { RuleStore } from './rule-store.js';
+import { RuleStore, type Author } from './rule-store.js';
 
 /** A rule after a change, with what its owner should know about it. */
 export interface SavedRuleRow {
@@ -47,7 +47,7 @@ export class AlertRules {
   }
 
   /** Replaces the given fields. */
-  change(caller: Caller, ruleId: string, body: ChangeRuleBody): Promise<SavedRuleRow> {
+  change(caller: Author, ruleId: string, body: ChangeRuleBody): Promise<SavedRuleRow> {
     return this.write(caller, ruleId, body, (row) => ruleOf(row));
   }
 
@@ -56,7 +56,7 @@ export class AlertRules {
     return this.write(caller, ruleId, body, () => undefined);
   }
 
-  snooze(caller: Caller, ruleId: string, { until, minutes }: SnoozeBody): Promise<SavedRuleRow> {
+  snooze(caller: Author, ruleId: string, { until, minutes }: SnoozeBody): Promise<SavedRuleRow> {
     if ((until === undefined) === (minutes === undefined)) {
       throw new DomainError('invalid_request', 'Give either until or minutes.', { field: 'until' });
     }
@@ -69,7 +69,7 @@ export class AlertRules {
   }
 
   private async write(
-    caller: Caller,
+    caller: Author,
     ruleId: string,
     body: ChangeRuleBody,
     base: (row: RuleRow) => RuleDraft | undefined,

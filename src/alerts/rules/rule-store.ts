@@ -15,6 +15,9 @@ export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Rules of a user as the limit counts them: disabled ones too. */
 export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1';
 
+/** Who changes a rule: its user, and by which key. */
+export type Author = Pick<Caller, 'userId' | 'keyId'>;
+
 /** The rows of rules, their versions and edits. Every statement names the user: what belongs to others is not there. */
 @Injectable()
 export class RuleStore {
@@ -54,7 +57,7 @@ export class RuleStore {
     return this.versioned(tx, caller, 'created', rows[0]);
   }
 
-  async update(tx: PoolClient, caller: Caller, ruleId: string, draft: RuleDraft): Promise<RuleRow> {
+  async update(tx: PoolClient, caller: Author, ruleId: string, draft: RuleDraft): Promise<RuleRow> {
     const { rows } = await tx.query<RuleRow>(
       `UPDATE alert_rules r SET name = $3, description = $4, conditions = $5, where_tree = $6, actions = $7,
          throttle_minutes = $8, mode = $9, hysteresis = $10, for_seconds = $11, notify_resolved = $12, priority = $13,
@@ -70,7 +73,7 @@ export class RuleStore {
     await this.versioned(tx, caller, 'deleted', { ...row, version: row.version + 1 });
   }
 
-  private async versioned(tx: PoolClient, { keyId }: Caller, change: RuleChange, row?: RuleRow): Promise<RuleRow> {
+  private async versioned(tx: PoolClient, { keyId }: Author, change: RuleChange, row?: RuleRow): Promise<RuleRow> {
     if (row === undefined) throw new DomainError('not_found', NOT_FOUND);
     await tx.query(
       `INSERT INTO alert_rule_versions (rule_id, version, user_id, change, changed_by, rule)

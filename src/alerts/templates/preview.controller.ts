@@ -1,20 +1,20 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
-import { Templates } from '../../notifications/index.js';
 import { PreviewBody, PreviewView } from './preview.dto.js';
+import { TemplatePreviews } from './template-previews.js';
 
 @ApiTags('alerts')
 @ApiBearerAuth()
 @Roles('reader')
 @Controller('v1/alerts/templates')
 export class TemplatePreviewController {
-  constructor(private readonly templates: Templates) {}
+  constructor(private readonly previews: TemplatePreviews) {}
 
-  /** Shows what a template makes of an example alert. */
+  /** Shows what a template makes of the newest alert of a rule, or of an example; names variables that alerts do not have. */
   @Post('preview')
   @HttpCode(200)
   preview(@Body() body: PreviewBody, @CurrentCaller() { userId }: Caller): Promise<PreviewView> {
-    return this.templates.preview(userId, body);
+    return this.previews.preview(userId, body);
   }
 }

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsObject, IsString, MaxLength } from 'class-validator';
+import { IsObject, IsString, IsUUID, MaxLength } from 'class-validator';
 import { IfGiven, IsPlainText, IsWellFormed } from '../rules/fields.js';
 
 const LONGEST_SOURCE = 8_192;
@@ -36,15 +36,31 @@ export class PreviewBody {
   @IsWellFormed()
   html?: string;
 
-  /** Fields of the alert that replace those of the example. */
+  /** The newest alert of this rule is shown; without one, or before the rule has one, an example. */
+  @ApiProperty({ type: String, format: 'uuid', required: false })
+  @IfGiven()
+  @IsUUID()
+  ruleId?: string;
+
+  /** Fields of the alert that replace its own. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   @IfGiven()
   @IsObject()
   data?: object;
 }
 
+/** Something strange about a template. */
+export class PreviewWarning {
+  @ApiProperty({ enum: ['unknown_variable', 'empty'] })
+  code!: string;
+
+  /** @example unknown variable explanation.previos */
+  detail!: string;
+}
+
 export class PreviewView {
   subject!: string;
   text!: string;
   html!: string;
+  warnings!: PreviewWarning[];
 }

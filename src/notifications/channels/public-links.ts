@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import type { AlertMessage } from '../core/delivery.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
 import { Settings } from '../../platform/settings/settings.js';
 
 const UNSUBSCRIBE = 'unsubscribe';
+const SNOOZE = 'snooze';
 
-/** Addresses in mails. They lead to pages with a button: mail scanners open links. */
+/** Addresses in messages. Those that change something lead to pages with a button: mail scanners open links. */
 @Injectable()
 export class PublicLinks {
   readonly base: string;
@@ -14,6 +16,29 @@ export class PublicLinks {
     private readonly box: SecretBox,
   ) {
     this.base = (settings.publicUrl ?? `http://localhost:${settings.port}`).replace(/\/+$/, '');
+  }
+
+  /** Of what an alert is about: its rule, its history, and a page that snoozes it; a message about many rules has no rule. */
+  ofAlert(userId: string, { ruleId, type }: Partial<AlertMessage>): Record<string, string> {
+    const alerts = `${this.base}/v1/alerts`;
+    if (ruleId === undefined) return {};
+    if (type === 'storm') return { history: `${alerts}/history` };
+    const token = encodeURIComponent(this.box.seal(JSON.stringify([userId, ruleId]), SNOOZE));
+    return {
+      rule: `${alerts}/rules/${ruleId}`,
+      history: `${alerts}/history?ruleId=${ruleId}`,
+      snooze: `${alerts}/snooze/${token}`,
+    };
+  }
+
+  /** The rule of a snooze link and its user; undefined for a link that was not made here. */
+  snoozedRule(token: string): { userId: string; ruleId: string } | undefined {
+    try {
+      const [userId, ruleId]: unknown[] = JSON.parse(this.box.open(token, SNOOZE));
+      return { userId: String(userId), ruleId: String(ruleId) };
+    } catch {
+      return undefined;
+    }
   }
 
   confirm(token: string): string {

@@ -63,11 +63,10 @@ export interface NewDelivery {
   template?: string;
   format?: Format;
   priority: Priority;
-  /**
-   * A newer message makes older ones of the same key to the same target needless while they wait: rule and instance for the
-   * state of one subject, the alert itself for what happened and must not be missed.
-   */
+  /** Rule and instance: a newer message makes older ones to the same target needless while they wait. */
   collapseKey: string;
+  /** Tells what happened, an event, a move or a crossing: no newer message makes it needless. */
+  standalone?: boolean;
   /** The rules it speaks of, if they are more than that of `data`: it leaves while one of them wants it. */
   ruleIds?: readonly string[];
   /** Not before this time: quiet hours, digests. */

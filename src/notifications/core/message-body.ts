@@ -37,23 +37,46 @@ const COLORS: Record<AlertMessage['state'], number> = {
   test: 0x2457d6,
 };
 
+/** A message as chats show it; `links` by what they lead to. */
+export interface ChatMessage {
+  title: string;
+  text: string;
+  links?: Readonly<Record<string, string>>;
+}
+
+const LINK_NAMES = { rule: 'Rule', history: 'History', snooze: 'Snooze' } as const;
+
+/** The links that people are shown, in their order. */
+export function namedLinks(links: Readonly<Record<string, string>> = {}): { name: string; address: string }[] {
+  return Object.entries(LINK_NAMES).flatMap(([key, name]) => {
+    const address = links[key];
+    return address === undefined ? [] : [{ name, address }];
+  });
+}
+
 /** What Slack's incoming webhooks take. Its three control characters are escaped: a name can neither link nor mention. */
-export function slackBody(title: string, text: string): string {
+export function slackBody({ title, text, links }: ChatMessage): string {
   const escape = (part: string): string =>
-    cutText(part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'), 2_900);
+    cutText(part, 500).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const shownLinks = namedLinks(links).map(({ name, address }) => `<${address}|${name}>`);
   return JSON.stringify({
     text: escape(title),
     blocks: [
       { type: 'section', text: { type: 'mrkdwn', text: `*${escape(title)}*` } },
       { type: 'section', text: { type: 'plain_text', text: cutText(text, 2_900) || ' ' } },
+      ...(shownLinks.length === 0
+        ? []
+        : [{ type: 'context', elements: [{ type: 'mrkdwn', text: shownLinks.join(' · ') }] }]),
     ],
   });
 }
 
 /** What Discord's webhooks take. Nobody is mentioned, whatever the text says. */
-export function discordBody(title: string, text: string, state: AlertMessage['state']): string {
+export function discordBody({ title, text, links }: ChatMessage, state: AlertMessage['state']): string {
+  const shownLinks = namedLinks(links).map(({ name, address }) => `[${name}](${address})`);
+  const description = [cutText(text, 3_000), shownLinks.join(' · ')].filter((part) => part !== '').join('\n');
   return JSON.stringify({
-    embeds: [{ title: cutText(title, 256), description: cutText(text, 4_000), color: COLORS[state] }],
+    embeds: [{ title: cutText(title, 256), description, color: COLORS[state] }],
     allowed_mentions: { parse: [] },
   });
 }

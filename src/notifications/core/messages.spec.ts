@@ -50,16 +50,35 @@ describe('bodies', () => {
 
   it('for chats are never cut within a character', () => {
     const emojis = 'x' + '\u{1f4c9}'.repeat(4_000);
-    for (const body of [slackBody(emojis, emojis), discordBody(emojis, emojis, 'fired')]) {
+    for (const body of [
+      slackBody({ title: emojis, text: emojis }),
+      discordBody({ title: emojis, text: emojis }, 'fired'),
+    ]) {
       expect(JSON.stringify(JSON.parse(body))).not.toMatch(/\\ud83d(?!\\udcc9)/);
       expect(body).not.toMatch(/\\ud83d/);
     }
   });
 
+  it('for chats have the links of an alert beside its text', () => {
+    const chat = {
+      title: 'Alert: R · bitcoin $110',
+      text: 't',
+      links: { history: 'https://a/h', rule: 'https://a/r' },
+    };
+    expect(JSON.parse(slackBody(chat)).blocks.at(-1)).toEqual({
+      type: 'context',
+      elements: [{ type: 'mrkdwn', text: '<https://a/r|Rule> · <https://a/h|History>' }],
+    });
+    expect(JSON.parse(discordBody(chat, 'fired')).embeds[0]).toMatchObject({
+      title: 'Alert: R · bitcoin $110',
+      description: 't\n[Rule](https://a/r) · [History](https://a/h)',
+    });
+  });
+
   it('cannot mention or link anybody in a chat', () => {
-    const slack = JSON.parse(slackBody('<!channel> & <https://evil|x>', 'text'));
+    const slack = JSON.parse(slackBody({ title: '<!channel> & <https://evil|x>', text: 'text' }));
     expect(slack.text).toBe('&lt;!channel&gt; &amp; &lt;https://evil|x&gt;');
-    expect(JSON.parse(discordBody('@everyone', 'x'.repeat(9_000), 'fired'))).toMatchObject({
+    expect(JSON.parse(discordBody({ title: '@everyone', text: 'x'.repeat(9_000) }, 'fired'))).toMatchObject({
       allowed_mentions: { parse: [] },
     });
   });

@@ -124,6 +124,7 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
     priority: delivery.priority,
     digest: delivery.digest ?? false,
     collapse_key: delivery.collapseKey,
+    standalone: delivery.standalone ?? false,
     transition_id: transitionId ?? null,
     suppressed: delivery.suppressed ?? null,
     held_by: type.startsWith('alert.') && starts > now ? (delivery.digest ? 'digest' : 'quiet_hours') : null,
@@ -141,10 +142,10 @@ function bytea(text: string): string {
 /** The row's state follows from what it is and from its target, as both stand in this transaction. */
 const INSERT = `
   INSERT INTO deliveries (id, user_id, target_id, channel, target, type, data, template, format, priority, digest,
-    collapse_key, transition_id, idempotency_key, rule_ids, state, reason, next_attempt_at, due_at, expires_at,
+    collapse_key, standalone, transition_id, idempotency_key, rule_ids, state, reason, next_attempt_at, due_at, expires_at,
     finished_at)
   SELECT n.id, n.user_id, t.id, n.channel, n.target, n.type, n.data, n.template, n.format, n.priority, n.digest,
-    n.collapse_key, n.transition_id, n.idempotency_key::bytea,
+    n.collapse_key, n.standalone, n.transition_id, n.idempotency_key::bytea,
     CASE WHEN n.rule_ids IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.rule_ids)::uuid) END,
     CASE WHEN f.reason IS NULL THEN 'pending' ELSE 'suppressed' END,
     coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END, n.held_by),
@@ -152,7 +153,7 @@ const INSERT = `
     CASE WHEN f.reason IS NOT NULL THEN now() END
   FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, user_id text, channel text, target text,
     target_key text, type text, data jsonb, template text, format text, priority text, digest boolean,
-    collapse_key text, transition_id text, idempotency_key text, suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz,
+    collapse_key text, standalone boolean, transition_id text, idempotency_key text, suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz,
     due_at timestamptz, expires_at timestamptz)) WITH ORDINALITY AS n
   LEFT JOIN notification_targets t
     ON t.user_id = n.user_id AND t.channel = n.channel AND t.target_key = n.target_key::bytea
@@ -169,6 +170,7 @@ const SUPERSEDE = `
   UPDATE deliveries o SET state = 'superseded', reason = n.id::text, finished_at = now()
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[]) n(id, target_id, collapse_key, position)
   WHERE o.target_id = n.target_id AND o.collapse_key = n.collapse_key AND o.position < n.position AND NOT o.digest
+    AND NOT o.standalone
     AND (o.state = 'retrying' OR (o.state = 'pending' AND o.next_attempt_at > now()))`;
 
 const DUE = `

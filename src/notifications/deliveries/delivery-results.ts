@@ -145,7 +145,7 @@ const STORE = `
           AND position > o.position AND state IN ('pending', 'sending', 'retrying')
         UNION ALL SELECT id, position FROM deliveries WHERE target_id = o.target_id AND collapse_key = o.collapse_key
           AND position > o.position AND state = 'delivered' AND started_at > o.started_at - interval '2 minutes') n
-      WHERE r.state = 'retrying' AND o.id = r.id AND NOT o.digest AND o.type <> 'test'
+      WHERE r.state = 'retrying' AND o.id = r.id AND NOT o.digest AND NOT o.standalone AND o.type <> 'test'
       ORDER BY n.position DESC LIMIT 1) newer ON true
   WHERE d.id = r.id AND d.state = 'sending' AND d.attempts = r.attempt
   RETURNING d.channel, d.state, extract(epoch FROM clock_timestamp() - d.created_at)::float8 AS seconds`;

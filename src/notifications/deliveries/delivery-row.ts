@@ -17,6 +17,7 @@ export interface ClaimedDelivery {
   readonly template: string | null;
   readonly format: Format | null;
   readonly priority: Priority;
+  /** What a device shows one of at a time: the newest. */
   readonly collapseKey: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
@@ -45,6 +46,7 @@ export interface CandidateRow {
   priority: Priority;
   digest: boolean;
   collapse_key: string;
+  standalone: boolean;
   state: DeliveryState;
   attempts: number;
   tries: number;
@@ -77,7 +79,7 @@ export function claimed(row: CandidateRow, startedAt: number, members: readonly 
     template: row.template,
     format: row.format,
     priority: row.priority,
-    collapseKey: row.collapse_key,
+    collapseKey: row.standalone ? row.id : row.collapse_key,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     attempt: row.attempts + 1,

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from '../../access/index.js';
-import { escapeHtml } from '../channels/email/digest-mail.js';
+import { OLD_LINK, page, question } from '../channels/link-page.js';
 import { TargetList } from './target-list.js';
 
 /**
@@ -44,15 +44,3 @@ export class MailLinksController {
     return address === undefined ? OLD_LINK : page(`No more alerts are sent to ${address}.`);
   }
 }
-
-function page(text: string, form = ''): string {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Alerts</title>
-<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex"></head>
-<body><h1>${escapeHtml(text)}</h1>${form}</body></html>`;
-}
-
-function question(text: string, button: string): string {
-  return page(text, `<form method="post"><button>${button}</button></form>`);
-}
-
-const OLD_LINK = page('This link is not valid any more.');

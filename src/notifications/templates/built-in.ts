@@ -1,47 +1,61 @@
 import type { AlertMessage, MessageType, SystemType } from '../core/delivery.js';
 import type { TemplateSource } from './template-engine.js';
 
-const STATE = `{% if state == 'resolved' %}Resolved{% elsif state == 'summary' %}Summary{% else %}Alert{% endif %}`;
-const SUBJECT_OF = `{{ protocol | default: token | default: chain }}`;
-const VALUE = `{% if metric contains 'change' %}{{ value | percent }}{% else %}{{ value | usd }}{% endif %}`;
-const THRESHOLD = `{% if type == 'change_pct' or metric contains 'change' %}{{ threshold | percent }}{% else %}{{ threshold | usd }}{% endif %}`;
+/** Lists of what a message tells together, and what a single one compares. */
+const DETAILS = `{% for line in shown.lines %}
+- {{ line }}{% endfor %}{% if shown.more > 0 %}
+and {{ shown.more }} more{% endif %}{% if shown.value != '' %}
+Value: {{ shown.value }}{% if shown.change != '' %} ({{ shown.change }}){% endif %}{% endif %}{% if shown.threshold != '' %}
+Threshold: {{ shown.threshold }}{% endif %}{% if shown.time != '' %}
+Time: {{ shown.time }}{% endif %}`;
+const LINKS = `{% if shown.links %}{% if links.rule %}
+
+Rule: {{ links.rule }}{% elsif links.history %}
+{% endif %}{% if links.history %}
+History: {{ links.history }}{% endif %}{% if links.snooze %}
+Snooze: {{ links.snooze }}{% endif %}{% if links.unsubscribe %}
+
+Unsubscribe: {{ links.unsubscribe }}{% endif %}{% endif %}`;
+const TITLE = `{{ shown.title }}`;
+
+/** The title of a template about one kind of value; other messages have their own. */
+const titleOf = (what: string, subject: string): string =>
+  `{% if ${subject} %}{{ shown.state }}: ${what} of {{ shown.subject }}{% if shown.value != '' %} · {{ shown.value }}{% endif %}{% else %}${TITLE}{% endif %}`;
 
 /** A mail's frame: readable without images, style sheets or a wide screen. */
 function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title></head>
 <body style="margin:0;padding:24px;background:#f4f5f7;font:16px/1.5 system-ui,sans-serif;color:#1c1f24">
 <div style="max-width:560px;margin:0 auto;padding:24px;background:#fff;border-radius:8px">${body}
-{% if links.unsubscribe %}<p style="margin:24px 0 0;font-size:13px;color:#5b6270">Sent because of an alert rule.
-<a href="{{ links.unsubscribe }}" style="color:#5b6270">Unsubscribe</a></p>{% endif %}</div></body></html>`;
+{% if links.rule or links.history or links.unsubscribe %}<p style="margin:24px 0 0;font-size:13px;color:#5b6270">Sent because of an alert rule.
+{% if links.rule %}<a href="{{ links.rule }}" style="color:#5b6270">Rule</a>{% endif %}
+{% if links.history %}<a href="{{ links.history }}" style="color:#5b6270">History</a>{% endif %}
+{% if links.snooze %}<a href="{{ links.snooze }}" style="color:#5b6270">Snooze</a>{% endif %}
+{% if links.unsubscribe %}<a href="{{ links.unsubscribe }}" style="color:#5b6270">Unsubscribe</a>{% endif %}</p>{% endif %}</div></body></html>`;
 }
 
-function alert(subject: string, text: string, html: string): TemplateSource {
-  const footer = `{% if links.unsubscribe %}\n\nUnsubscribe: {{ links.unsubscribe }}{% endif %}`;
-  return { subject, text: text + footer, html: page('{{ name }}', html) };
-}
+const ROW = '<tr><td style="padding:2px 16px 2px 0;color:#5b6270">';
+const FACTS = `{% if shown.lines.size > 0 %}<ul>{% for line in shown.lines %}<li>{{ line }}</li>{% endfor %}</ul>{% endif %}
+{% if shown.more > 0 %}<p>and {{ shown.more }} more</p>{% endif %}<table style="border-collapse:collapse">
+{% if shown.value != '' %}${ROW}Value</td><td>{{ shown.value }}{% if shown.change != '' %} ({{ shown.change }}){% endif %}</td></tr>{% endif %}
+{% if shown.threshold != '' %}${ROW}Threshold</td><td>{{ shown.threshold }}</td></tr>{% endif %}
+{% if shown.time != '' %}${ROW}Time</td><td>{{ shown.time }}</td></tr>{% endif %}</table>`;
 
-const FACTS = `<table style="border-collapse:collapse">
-<tr><td style="padding:2px 16px 2px 0;color:#5b6270">Value</td><td>${VALUE}</td></tr>
-<tr><td style="padding:2px 16px 2px 0;color:#5b6270">Threshold</td><td>${THRESHOLD}</td></tr></table>`;
+function alert(subject: string, details = true): TemplateSource {
+  const heading = `<h1 style="margin:0 0 8px;font-size:20px">${subject}</h1>`;
+  return {
+    subject,
+    text: `{{ shown.fact }}${details ? `\n${DETAILS}` : ''}${LINKS}`,
+    html: page('{{ name }}', `${heading}<p>{{ shown.fact }}</p>${details ? FACTS : ''}`),
+  };
+}
 
 /** Templates that every rule may name; a user's own of the same name goes first. */
 export const BUILT_IN: Readonly<Record<string, TemplateSource>> = {
-  default: alert(
-    `${STATE}: {{ name }}`,
-    `${STATE}: {{ name }}\n\n{{ message }}\n\nValue: ${VALUE}\nThreshold: ${THRESHOLD}`,
-    `<h1 style="margin:0 0 8px;font-size:20px">${STATE}: {{ name }}</h1><p>{{ message }}</p>${FACTS}`,
-  ),
-  brief: alert(`{{ name }}`, `{{ message }}`, `<p>{{ message }}</p>`),
-  tvl_change: alert(
-    `${STATE}: TVL of ${SUBJECT_OF}`,
-    `${STATE}: TVL of ${SUBJECT_OF}{% if chain %} on {{ chain }}{% endif %}\n\n{{ message }}\n\nValue: ${VALUE}\nThreshold: ${THRESHOLD}`,
-    `<h1 style="margin:0 0 8px;font-size:20px">${STATE}: TVL of ${SUBJECT_OF}</h1><p>{{ message }}</p>${FACTS}`,
-  ),
-  price_change: alert(
-    `${STATE}: price of {{ token | default: name }}`,
-    `${STATE}: price of {{ token | default: name }}\n\n{{ message }}\n\nValue: ${VALUE}\nThreshold: ${THRESHOLD}`,
-    `<h1 style="margin:0 0 8px;font-size:20px">${STATE}: price of {{ token | default: name }}</h1><p>{{ message }}</p>${FACTS}`,
-  ),
+  default: alert(TITLE),
+  brief: alert(TITLE, false),
+  tvl_change: alert(titleOf('TVL', 'protocol or chain')),
+  price_change: alert(titleOf('price', 'token')),
 };
 
 /** Messages of the product itself. */
@@ -95,5 +109,41 @@ export const EXAMPLE_ALERT: AlertMessage = {
   metric: 'tvl',
   value: 29_412_000_000,
   threshold: 30_000_000_000,
-  explanation: { previous: 30_120_000_000, ruleVersion: 1, reason: 'first_fire' },
+  explanation: {
+    ruleVersion: 1,
+    reason: 'first_fire',
+    from: 'ok',
+    to: 'firing',
+    sequence: 1,
+    suppressed: 0,
+    since: '2026-11-20T10:00:00.000Z',
+    at: '2026-11-20T10:00:00.000Z',
+    conditions: [
+      {
+        condition: 0,
+        metric: 'tvl',
+        operator: 'lt',
+        threshold: 30_000_000_000,
+        holds: true,
+        protocol: 'aave-v3',
+        chain: 'ethereum',
+        token: null,
+        value: 29_412_000_000,
+        current: 29_412_000_000,
+        previous: 30_120_000_000,
+        reference: null,
+        referenceAt: null,
+        observedAt: '2026-11-20T09:59:58.000Z',
+        text: 'TVL of aave-v3 on ethereum is $29.41 B, below $30.00 B',
+      },
+    ],
+  },
+};
+
+/** Links of the same; those of a real message lead somewhere. */
+export const EXAMPLE_LINKS: Readonly<Record<string, string>> = {
+  rule: 'https://example.com/v1/alerts/rules/0199a0a0-0000-7000-8000-000000000002',
+  history: 'https://example.com/v1/alerts/history?ruleId=0199a0a0-0000-7000-8000-000000000002',
+  snooze: 'https://example.com/v1/alerts/snooze/example',
+  unsubscribe: 'https://example.com/v1/notifications/unsubscribe/example',
 };

@@ -1,14 +1,21 @@
-import { TemplateEngine, type TemplateSource } from './template-engine.js';
+import { TemplateEngine, unknownVariables, type TemplateSource } from './template-engine.js';
 import type { RenderedMessage } from './templates.js';
 
 export interface RenderInput {
   source: TemplateSource;
   values: object;
+  /** Also names variables that the values do not have. */
+  checks?: boolean;
+}
+
+export interface RenderOutput extends RenderedMessage {
+  unknown?: string[];
 }
 
 const engine = new TemplateEngine();
 
 /** Renders what a user wrote; runs in a worker thread. */
-export function renderTemplate({ source, values }: RenderInput): RenderedMessage {
-  return engine.renderForeign(source, values);
+export function renderTemplate({ source, values, checks = false }: RenderInput): RenderOutput {
+  const rendered = engine.renderForeign(source, values);
+  return checks ? { ...rendered, unknown: unknownVariables(source, values) } : rendered;
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BUILT_IN, EXAMPLE_ALERT } from './built-in.js';
+import { shownOf } from './shown.js';
 import { TemplateEngine, type TemplateSource } from './template-engine.js';
 
 const engine = new TemplateEngine();
@@ -25,7 +26,17 @@ describe('the template engine', () => {
     let now = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => (now += 1_000));
     const [own] = Object.values(BUILT_IN);
-    expect(own && engine.render(own, EXAMPLE_ALERT).subject).toBe('Alert: Aave below 30 billion');
-    expect(() => own && engine.renderForeign(own, EXAMPLE_ALERT)).toThrow('limit exceeded');
+    const values = { ...EXAMPLE_ALERT, shown: shownOf(EXAMPLE_ALERT) };
+    expect(own && engine.render(own, values).subject).toBe(
+      'Alert: Aave below 30 billion · aave-v3 on ethereum $29.41 B',
+    );
+    expect(() => own && engine.renderForeign(own, values)).toThrow('limit exceeded');
+  });
+
+  it('cuts subjects between characters', () => {
+    const families = '👨‍👩‍👧‍👦'.repeat(40);
+    const { subject, text } = engine.render({ subject: families, text: families, html: '' }, {});
+    expect(subject).toBe(`${'👨‍👩‍👧‍👦'.repeat(18)}…`);
+    expect(text).toBe(families);
   });
 });

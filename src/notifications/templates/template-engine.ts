@@ -47,6 +47,32 @@ export class TemplateEngine {
   }
 }
 
+/**
+ * Variables of a source that no value stands for, as they are written: `explanation.previos`. What is null has a value that is
+ * not known.
+ */
+export function unknownVariables({ subject, text, html }: TemplateSource, values: object): string[] {
+  const liquid = engine(false, Infinity);
+  const used = [subject, text, html].flatMap((part) => liquid.globalVariableSegmentsSync(part));
+  const unknown = used.filter((segments) => !isKnown(values, segments));
+  return [...new Set(unknown.map((segments) => segments.map(String).join('.')))];
+}
+
+/** Of lists Liquid knows more than their members. */
+const LIST_MEMBERS: readonly unknown[] = ['size', 'first', 'last'];
+
+function isKnown(value: unknown, [segment, ...rest]: readonly unknown[]): boolean {
+  if (segment === undefined || value === null) return true;
+  // An index that another variable gives is known when the template runs.
+  if (typeof segment !== 'string' && typeof segment !== 'number') return true;
+  if (Array.isArray(value) && (LIST_MEMBERS.includes(segment) || typeof segment === 'number')) {
+    return isKnown(typeof segment === 'number' ? (value.at(segment) ?? null) : null, rest);
+  }
+  if (typeof value === 'string') return segment === 'size';
+  if (typeof value !== 'object' || !Object.hasOwn(value, segment)) return false;
+  return isKnown((value as Record<string, unknown>)[segment], rest);
+}
+
 interface Engines {
   plain: Liquid;
   escaping: Liquid;

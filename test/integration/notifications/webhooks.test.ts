@@ -234,6 +234,24 @@ describe('webhooks', () => {
     expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
   });
 
+  it('that tell what happened are each sent, however many come while they wait', async () => {
+    const target = await endpoint();
+    receiver.answer = () => ({ status: 500 });
+    const happened = { collapseKey: 'rule:moves', standalone: true };
+    const old = await fixture.send('webhook', target, happened);
+    await fixture.until(old, 'retrying');
+    receiver.answer = () => undefined;
+    await fixture.until(await fixture.send('webhook', target, happened), 'delivered');
+    expect(await fixture.row(old)).toMatchObject({ state: 'retrying' });
+    // Also one that comes while the older one is on its way.
+    let newer = '';
+    receiver.answer = () => ({ status: 500 });
+    const late = await fixture.send('webhook', target, happened);
+    newer = await fixture.send('webhook', target, happened);
+    await fixture.until(late, 'retrying');
+    await fixture.until(newer, 'retrying');
+  });
+
   it('nobody wants any more expire unsent', async () => {
     const id = await fixture.send('webhook', await endpoint(), { expiresAt: new Date(Date.now() - 1) });
     await fixture.until(id, 'expired');

@@ -1,18 +1,30 @@
-import type { RenderedMessage } from '../../templates/templates.js';
+import { listedLine } from '../../core/alert-text.js';
+import { namedLinks } from '../../core/message-body.js';
+import type { LinkedMessage, RenderedMessage } from '../../templates/templates.js';
+
+/** Of the titles that a subject names. */
+const MAX_TITLES = 120;
 
 /** Several messages as one mail. Their texts are rendered already, so what is put around them is all that is escaped. */
-export function digestMail(messages: readonly RenderedMessage[], unsubscribe: string): RenderedMessage {
-  const texts = messages.map(({ subject, text }) => `${subject}\n${'-'.repeat(Math.min(subject.length, 60))}\n${text}`);
-  const parts = messages.map(
-    ({ subject, text }) =>
-      `<h2 style="margin:24px 0 4px;font-size:17px">${escapeHtml(subject)}</h2><p style="white-space:pre-line">${escapeHtml(text)}</p>`,
-  );
+export function digestMail(messages: readonly LinkedMessage[], unsubscribe: string): RenderedMessage {
+  const texts = messages.map(({ subject, text, links }) => {
+    const addresses = namedLinks(links).map(({ name, address }) => `\n${name}: ${address}`);
+    return `${subject}\n${'-'.repeat(Math.min(subject.length, 60))}\n${text}${addresses.join('')}`;
+  });
+  const parts = messages.map(({ subject, text, links }) => {
+    const anchors = namedLinks(links).map(({ name, address }) => `<a href="${escapeHtml(address)}">${name}</a>`);
+    return `<h2 style="margin:24px 0 4px;font-size:17px">${escapeHtml(subject)}</h2>
+<p style="white-space:pre-line">${escapeHtml(text)}</p><p style="font-size:13px">${anchors.join(' · ')}</p>`;
+  });
+  const titles = messages.map(({ subject }) => subject);
+  const fallback = messages.find((message) => message.fallback !== undefined)?.fallback;
   return {
-    subject: `${messages.length} alerts`,
+    subject: `${messages.length} alerts: ${listedLine(titles, MAX_TITLES)}`,
     text: `${texts.join('\n\n\n')}\n\nUnsubscribe: ${unsubscribe}`,
     html: `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${messages.length} alerts</title></head>
 <body style="margin:0;padding:24px;font:16px/1.5 system-ui,sans-serif;color:#1c1f24">${parts.join('\n')}
 <p style="font-size:13px"><a href="${escapeHtml(unsubscribe)}">Unsubscribe</a></p></body></html>`,
+    ...(fallback === undefined ? {} : { fallback }),
   };
 }
 

@@ -3,13 +3,16 @@ import { sha256 } from '../../core/ids.js';
 import type { Outcome } from '../../core/outcome.js';
 import { safeReason } from '../../core/safe-reason.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
-import { Templates, type RenderedMessage } from '../../templates/templates.js';
+import { noted, Templates, type LinkedMessage, type RenderedMessage } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { NotificationChannel } from '../notification-channel.js';
 import { PublicLinks } from '../public-links.js';
 import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
+
+/** UTF-16 units of what a mail lists: all that a message has. */
+const LIST_ROOM = 40_000;
 
 /** What a confirmation link's token is sealed for until its mail is written. */
 export function confirmContext(targetId: string): string {
@@ -38,7 +41,7 @@ export class EmailChannel extends NotificationChannel {
   async send(delivery: ClaimedDelivery): Promise<Outcome> {
     const alerts = delivery.type.startsWith('alert.') || delivery.type === 'test';
     const unsubscribe = alerts ? this.links.unsubscribe(delivery.targetId) : undefined;
-    const content = await this.content(delivery, unsubscribe);
+    const { fallback, ...content } = await this.content(delivery, unsubscribe);
     try {
       const response = await this.transport.send(delivery.id, {
         from: this.from,
@@ -54,7 +57,7 @@ export class EmailChannel extends NotificationChannel {
           }),
         },
       });
-      return { result: 'delivered', detail: response };
+      return noted({ result: 'delivered', detail: response }, fallback);
     } catch (error) {
       return mailFailure(error);
     }
@@ -62,15 +65,18 @@ export class EmailChannel extends NotificationChannel {
 
   private async content(delivery: ClaimedDelivery, unsubscribe = ''): Promise<RenderedMessage> {
     const all = [delivery, ...delivery.members];
-    const rendered = await Promise.all(all.map((each) => this.render(each, all.length > 1 ? '' : unsubscribe)));
+    const alone = all.length === 1;
+    const rendered = await Promise.all(all.map((each) => this.render(each, alone ? unsubscribe : '', alone)));
     const [only] = rendered;
-    return only !== undefined && rendered.length === 1 ? only : digestMail(rendered, unsubscribe);
+    const { subject, text, html, fallback } = alone && only !== undefined ? only : digestMail(rendered, unsubscribe);
+    return { subject, text, html, ...(fallback === undefined ? {} : { fallback }) };
   }
 
   private render(
-    { userId, template, type, data, targetId }: ClaimedDelivery,
+    { userId, template, type, data, targetId, createdAt }: ClaimedDelivery,
     unsubscribe: string,
-  ): Promise<RenderedMessage> {
+    linksInText: boolean,
+  ): Promise<LinkedMessage> {
     // By its type: alerts have a token as well, the one whose price they tell.
     if (type === 'target.confirm') {
       const sealed = 'token' in data ? String(data.token) : '';
@@ -78,7 +84,7 @@ export class EmailChannel extends NotificationChannel {
       return this.templates.render({ userId, template, type, data: {}, links: { confirm } });
     }
     const links: Record<string, string> = unsubscribe === '' ? {} : { unsubscribe };
-    return this.templates.render({ userId, template, type, data, links });
+    return this.templates.render({ userId, template, type, data, links, createdAt, room: LIST_ROOM, linksInText });
   }
 }
 

@@ -12,13 +12,19 @@ export interface PushContent {
 const LARGEST_PAYLOAD = 3_000;
 /** Of a title and a body together, that are shown as they are. */
 const LARGEST_SHOWN = 1_000;
+/** Of an alert that is too large for a push: what finds the rest. */
+const NEEDED: readonly string[] = ['alertId', 'ruleId', 'state', 'links'];
 const LONGEST_TTL_SECONDS = 86_400;
 
-/** The JSON that a service worker gets. Data that would make it larger than `largest` bytes is left out. */
+/** The JSON that a service worker gets. Of data that would make it larger than `largest` bytes only what finds it is in it. */
 export function pushPayload(content: PushContent, largest = LARGEST_PAYLOAD): string {
   const { title, body, data } = content;
-  const full = JSON.stringify({ title, body, data });
-  return Buffer.byteLength(full) <= largest ? full : JSON.stringify(short(content));
+  const needed = Object.fromEntries(Object.entries(data).filter(([key]) => NEEDED.includes(key)));
+  const candidates = [
+    { title, body, data },
+    { ...short(content), data: needed },
+  ].map((each) => JSON.stringify(each));
+  return candidates.find((text) => Buffer.byteLength(text) <= largest) ?? JSON.stringify(short(content));
 }
 
 /** What a service shows by itself, and the payload beside it: together within the 4 KB that Google takes. */

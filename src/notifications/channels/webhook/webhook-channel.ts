@@ -5,7 +5,7 @@ import type { Outcome } from '../../core/outcome.js';
 import { signedHeaders } from '../../core/webhook-signature.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { GuardedClient } from '../../egress/guarded-client.js';
-import { Templates } from '../../templates/templates.js';
+import { noted, Templates, type RenderedMessage } from '../../templates/templates.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { secretContext } from '../../targets/webhook-secrets.js';
@@ -30,7 +30,7 @@ export class WebhookChannel extends NotificationChannel {
 
   async send(delivery: ClaimedDelivery): Promise<Outcome> {
     const proves = delivery.type === 'endpoint.verify';
-    const body = await this.body(delivery);
+    const { body, fallback } = await this.content(delivery);
     const keys = delivery.sealedSecrets.map((sealed) => this.secrets.open(sealed, secretContext(delivery.targetId)));
     const headers = {
       'content-type': 'application/json',
@@ -41,20 +41,31 @@ export class WebhookChannel extends NotificationChannel {
       if (proves) await this.client.checkName(delivery.target);
       const answer = await this.client.post(delivery.target, headers, body);
       const outcome = answerOutcome(answer, this.clock.now());
-      return proves ? proof(outcome, delivery) : controlled(outcome, single(answer.headers['webhook-delivery']));
+      if (proves) return proof(outcome, delivery);
+      return noted(controlled(outcome, single(answer.headers['webhook-delivery'])), fallback);
     } catch (error) {
       return failureOutcome(error);
     }
   }
 
-  private async body({ type, createdAt, data, format, template, userId }: ClaimedDelivery): Promise<string> {
+  private async content({ type, createdAt, data, format, template, userId }: ClaimedDelivery): Promise<Content> {
     const envelope = { type, timestamp: createdAt.toISOString(), data };
-    if (type === 'endpoint.verify' || (format === null && template === null)) return messageBody(envelope);
-    const rendered = await this.templates.render({ userId, template, type, data });
-    if (format === 'slack') return slackBody(rendered.subject, rendered.text);
-    if (format === 'discord') return discordBody(rendered.subject, rendered.text, stateOf(data));
-    return messageBody({ ...envelope, data: { ...data, message: rendered.text } });
+    if (type === 'endpoint.verify') return { body: messageBody(envelope) };
+    const links = this.templates.linksOf(userId, data);
+    if (format === null && template === null) return { body: messageBody({ ...envelope, data: { ...data, links } }) };
+    const rendered = await this.templates.render({ userId, template, type, data, createdAt, linksInText: false });
+    const { subject, text, fallback } = rendered;
+    const chat = { title: subject, text, links: rendered.links };
+    if (format === 'slack') return { body: slackBody(chat), fallback };
+    if (format === 'discord') return { body: discordBody(chat, stateOf(data)), fallback };
+    return { body: messageBody({ ...envelope, data: { ...data, message: text, links } }), fallback };
   }
+}
+
+/** What is posted, and why it is not what a template makes. */
+interface Content {
+  body: string;
+  fallback?: RenderedMessage['fallback'];
 }
 
 /** An endpoint belongs to who asked for it when its answer holds the challenge. */
@@ -76,5 +87,6 @@ function controlled(outcome: Outcome, control: string | undefined): Outcome {
 }
 
 function stateOf(data: object): AlertMessage['state'] {
-  return 'state' in data && (data.state === 'resolved' || data.state === 'summary') ? data.state : 'fired';
+  const state = 'state' in data ? data.state : 'fired';
+  return state === 'resolved' || state === 'summary' || state === 'test' ? state : 'fired';
 }

@@ -1,0 +1,25 @@
+import { Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { Public } from '../../access/index.js';
+import { SnoozeLinks } from './snooze-links.js';
+
+/** Where the snooze link of a message leads. GET only shows a page, because scanners open links; the button acts. */
+@ApiExcludeController()
+@Public()
+@Controller('v1/alerts/snooze')
+export class SnoozeLinksController {
+  constructor(private readonly links: SnoozeLinks) {}
+
+  @Get(':token')
+  @Header('content-type', 'text/html; charset=utf-8')
+  show(@Param('token') token: string): Promise<string> {
+    return this.links.show(token);
+  }
+
+  @Post(':token')
+  @HttpCode(200)
+  @Header('content-type', 'text/html; charset=utf-8')
+  snooze(@Param('token') token: string): Promise<string> {
+    return this.links.snooze(token);
+  }
+}

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { OLD_LINK, page, PublicLinks, question } from '../../notifications/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { AlertRules } from './alert-rules.js';
+import { RuleReads } from './rule-reads.js';
+
+const SNOOZE_MINUTES = 60;
+/** Who changed the rule, in its versions. */
+const BY_LINK = 'link';
+
+/** Snoozes a rule for who has the link of one of its messages: on a phone there is no key at hand. */
+@Injectable()
+export class SnoozeLinks {
+  constructor(
+    private readonly links: PublicLinks,
+    private readonly reads: RuleReads,
+    private readonly rules: AlertRules,
+  ) {}
+
+  show(token: string): Promise<string> {
+    return this.ofRule(token, async (userId, ruleId) => {
+      const { name } = await this.reads.row(userId, ruleId);
+      return question(`Snooze the alerts of “${name}” for an hour?`, 'Snooze');
+    });
+  }
+
+  snooze(token: string): Promise<string> {
+    return this.ofRule(token, async (userId, ruleId) => {
+      const { row } = await this.rules.snooze({ userId, keyId: BY_LINK }, ruleId, { minutes: SNOOZE_MINUTES });
+      const until = row.snoozed_until?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
+      return page(`“${row.name}” is silent until ${until} UTC.`);
+    });
+  }
+
+  /** A rule that was deleted has old links. */
+  private async ofRule(token: string, answer: (userId: string, ruleId: string) => Promise<string>): Promise<string> {
+    const rule = this.links.snoozedRule(token);
+    if (rule === undefined) return OLD_LINK;
+    try {
+      return await answer(rule.userId, rule.ruleId);
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'not_found') return OLD_LINK;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { headline, listed, subjectOf } from '../core/alert-text.js';
+import { cutText } from '../core/cut-text.js';
+import type { AlertMessage } from '../core/delivery.js';
+import { comparedFigures, figure, unitOf } from '../core/figures.js';
+
+/** An alert as people read it: what templates know as `shown`. Texts that an alert does not have are empty. */
+export interface Shown {
+  /** State, rule, subject and value: the subject of a mail, the title of a push. */
+  title: string;
+  /** `Alert`, `Resolved`, `Summary` or `Test`. */
+  state: string;
+  /** `aave-v3 on ethereum`. */
+  subject: string;
+  /** The sentence without the rule's name, which the title has. */
+  fact: string;
+  value: string;
+  threshold: string;
+  /** Of a change, from where to where: `$1,000 → $880`. */
+  change: string;
+  /** `2026-11-29 17:55:12 UTC`. */
+  time: string;
+  /** What a message that tells several things lists, the worst first, as far as there is room. */
+  lines: string[];
+  /** How many more there are. */
+  more: number;
+  /** Whether links belong into the text: chats, pushes and digests have a place of their own for them. */
+  links: boolean;
+}
+
+/** UTF-16 units of lists in texts that chats take. */
+export const LIST_ROOM = 2_000;
+const MAX_LINE = 300;
+const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
+const NOTHING = {
+  name: '',
+  message: '',
+  at: '',
+  metric: 'event',
+  type: 'event',
+  value: null,
+  threshold: null,
+  explanation: {},
+};
+
+/** What is shown of the data of a delivery; `room`: UTF-16 units for lists; `links`: in the text. */
+export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links = true } = {}): Shown {
+  const alert = { ...NOTHING, ...data };
+  const { name, message, metric, type, value, threshold } = alert;
+  const unit = unitOf(metric, type);
+  const [shownValue, shownThreshold] =
+    value !== null && threshold !== null
+      ? comparedFigures(value, threshold, unit)
+      : [value, threshold].map((number) => (number === null ? '' : figure(number, unit)));
+  const state = STATES[String(alert.state)] ?? 'Alert';
+  const isStorm = type === 'storm';
+  const { lines, more } = listOf(alert.explanation, room);
+  return {
+    title: isStorm ? message : titled(`${state}: ${name}`, alert.state === 'test' ? '' : headline(alert)),
+    state,
+    subject: subjectOf(alert),
+    // The title of a storm is its sentence.
+    fact: isStorm ? '' : message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message,
+    value: shownValue ?? '',
+    threshold: shownThreshold ?? '',
+    change: type === 'change_pct' ? changeOf(alert) : '',
+    time: alert.at === '' ? '' : `${alert.at.slice(0, 19).replace('T', ' ')} UTC`,
+    lines,
+    more,
+    links,
+  };
+}
+
+const titled = (title: string, detail: string): string => (detail === '' ? title : `${title} · ${detail}`);
+
+/** A condition as explanations hold it. */
+interface ToldCondition {
+  value?: number | null;
+  current?: number | null;
+  reference?: number | null;
+}
+
+interface Explained {
+  conditions?: readonly ToldCondition[];
+  alerts?: readonly { message?: string }[];
+  subjects?: readonly { text?: string }[];
+  count?: number;
+}
+
+function changeOf({ value, metric, explanation }: Pick<AlertMessage, 'value' | 'metric' | 'explanation'>): string {
+  const { conditions = [] }: Explained = explanation;
+  const { reference, current } = conditions.find((condition) => condition.value === value) ?? {};
+  if (typeof reference !== 'number' || typeof current !== 'number') return '';
+  const [to, from] = comparedFigures(current, reference, unitOf(metric));
+  return `${from} → ${to}`;
+}
+
+function listOf(explanation: object, room: number): { lines: string[]; more: number } {
+  const { alerts, subjects, count }: Explained = explanation;
+  const texts = [
+    ...(alerts ?? []).map(({ message = '' }) => message),
+    ...(subjects ?? []).map(({ text = '' }) => text),
+  ];
+  const { items } = listed(
+    texts.map((text) => cutText(text, MAX_LINE)),
+    room,
+  );
+  return { lines: items, more: Math.max(texts.length, count ?? 0) - items.length };
+}
