@@ -19,8 +19,8 @@ Unsubscribe: {{ links.unsubscribe }}{% endif %}{% endif %}`;
 const TITLE = `{{ shown.title }}`;
 
 /** The title of a template about one kind of value; other messages have their own. */
-const titleOf = (what: string, subject: string): string =>
-  `{% if ${subject} %}{{ shown.state }}: ${what} of {{ shown.subject }}{% if shown.value != '' %} · {{ shown.value }}{% endif %}{% else %}${TITLE}{% endif %}`;
+const titleOf = (what: string, about: string, subject: string): string =>
+  `{% if ${about} %}{{ shown.state }}: ${what} of {{ ${subject} }}{% if shown.value != '' %} · {{ shown.value }}{% endif %}{% else %}${TITLE}{% endif %}`;
 
 /** A mail's frame: readable without images, style sheets or a wide screen. */
 function page(title: string, body: string): string {
@@ -54,8 +54,8 @@ function alert(subject: string, details = true): TemplateSource {
 export const BUILT_IN: Readonly<Record<string, TemplateSource>> = {
   default: alert(TITLE),
   brief: alert(TITLE, false),
-  tvl_change: alert(titleOf('TVL', 'protocol or chain')),
-  price_change: alert(titleOf('price', 'token')),
+  tvl_change: alert(titleOf('TVL', 'protocol or chain', 'shown.subject')),
+  price_change: alert(titleOf('price', 'token', 'token')),
 };
 
 /** Messages of the product itself. */

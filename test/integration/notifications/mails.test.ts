@@ -90,11 +90,19 @@ describe('mails', () => {
     await fixture.until(id, 'delivered');
     const [, mail] = await mails.to(target, 2);
     expect(mail!.mail).toMatchObject({
-      subject: 'Alert: TVL of aave-v3',
+      subject: 'Alert: TVL of aave-v3 · $29 B',
       from: { address: 'alerts@defi.example', name: 'Alerts' },
     });
     expect(mail!.mail.text).toContain('Value: $29 B');
     expect(mail!.mail.html).toContain('<h1');
+    for (const part of [
+      'Time: 2026-11-20 10:00:00 UTC',
+      '/v1/alerts/rules/r1',
+      '/v1/alerts/history?ruleId=r1',
+      '/v1/alerts/snooze/',
+    ]) {
+      expect(mail!.mail.text).toContain(part);
+    }
     expect(mail!.mail.messageId).toBe(`<${id}@defi.example>`);
     expect(mail!.header('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click');
     const link = path(mail!.header('list-unsubscribe'), 'unsubscribe');
@@ -243,7 +251,7 @@ describe('mails', () => {
     const data = { ...ALERT, token: 'coingecko:bitcoin', metric: 'price', message: 'price of coingecko:bitcoin is 1.' };
     await fixture.until(await fixture.send('email', target, { data, template: 'price_change' }), 'delivered');
     const [, mail] = await mails.to(target, 2);
-    expect(mail!.mail.subject).toBe('Alert: price of coingecko:bitcoin');
+    expect(mail!.mail.subject).toMatch(/^Alert: price of coingecko:bitcoin · /);
     expect(mail!.mail.text).toContain('price of coingecko:bitcoin is 1.');
   });
 
@@ -259,7 +267,7 @@ describe('mails', () => {
     for (const id of ids) await fixture.until(id, 'delivered');
     const received = await mails.to(target, 4);
     expect(received).toHaveLength(4);
-    expect(received.at(-1)?.mail.subject).toBe('3 alerts');
+    expect(received.at(-1)?.mail.subject).toMatch(/^3 alerts: Alert: Aave below 30 billion · aave-v3 \$29 B/);
     const { rows } = await fixture.app.db.pool.query(
       'SELECT outcome FROM delivery_attempts WHERE delivery_id = ANY($1)',
       [ids],

@@ -44,6 +44,12 @@ describe('webhooks', () => {
     const hook = sent(id);
     const payload = new Webhook(await secretOf(target)).verify(hook!.body, hook!.headers as Record<string, string>);
     expect(payload).toMatchObject({ type: 'alert.fired', data: ALERT });
+    expect((payload as { data: object }).data).toMatchObject({
+      links: {
+        rule: expect.stringMatching(/\/v1\/alerts\/rules\/r1$/),
+        history: expect.stringMatching(/\?ruleId=r1$/),
+      },
+    });
     expect(hook!.headers['webhook-id']).toBe(id);
     expect(hook!.headers['content-type']).toBe('application/json');
     const { json } = await fixture.call(key, 'GET', `/deliveries/${id}`);
@@ -192,9 +198,12 @@ describe('webhooks', () => {
     const [slack, discord] = receiver.received
       .filter(({ json }) => json.type === undefined)
       .map(({ body }) => JSON.parse(body));
-    expect(slack.text).toBe('Alert: Aave below 30 billion');
-    expect(slack.blocks).toHaveLength(2);
-    expect(discord.embeds[0].title).toBe('Alert: Aave below 30 billion');
+    // What a phone shows of it: the rule, the subject and the value.
+    expect(slack.text).toBe('Alert: Aave below 30 billion · aave-v3 $29 B');
+    expect(slack.blocks).toHaveLength(3);
+    expect(JSON.stringify(slack.blocks)).toMatch(/\|Rule>.*\|History>.*\|Snooze>/);
+    expect(discord.embeds[0].title).toBe('Alert: Aave below 30 billion · aave-v3 $29 B');
+    expect(discord.embeds[0].description).toContain('Time: 2026-11-20 10:00:00 UTC');
     expect(discord.allowed_mentions).toEqual({ parse: [] });
   });
 
