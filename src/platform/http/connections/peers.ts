@@ -25,10 +25,13 @@ interface Peer {
 interface Visitor {
   readonly peer: Peer;
   readonly socket: Socket;
-  /** Requests in work; an upgraded connection is always at work. */
+  /** Requests in work. */
   work: number;
   unread: number;
 }
+
+const SESSION_ID = /^\/socket\.io\/\?(?:[^#]*&)?sid=([\w-]{1,100})(?:&|$)/;
+const knownSessions = new Set<string>();
 
 /** Connections that have not shown a key, by both ends: TLS gives the same connection another object. */
 const visitors = new Map<string, Visitor>();
@@ -40,10 +43,8 @@ const visitors = new Map<string, Visitor>();
 export function boundPeers(server: Server, limit: number): void {
   const peers = new Map<string, Peer>();
   server.on('connection', (socket: Socket) => arrive(peers, limit, socket));
-  server.prependListener('upgrade', ({ socket }: IncomingMessage) => {
-    const visitor = visitors.get(nameOf(socket));
-    if (visitor) visitor.work++;
-  });
+  // From then on the bounds of its transport hold.
+  server.prependListener('upgrade', ({ socket }: IncomingMessage) => becomesKnown(socket));
 }
 
 /** Takes a connection out of the bounds: its caller has shown a good key. */
@@ -55,10 +56,24 @@ export function becomesKnown(socket: Socket): void {
   forget(visitor);
 }
 
+/**
+ * Takes every connection out of the bounds that speaks for this session of Socket.IO, whose client has shown a good key: a
+ * client that polls uses several. Returns what to call at the session's end.
+ */
+export function sessionBecomesKnown(sessionId: string): () => void {
+  knownSessions.add(sessionId);
+  return () => knownSessions.delete(sessionId);
+}
+
 /** Notes a request of a connection that is not known; throws rate_limited when its address has too many bodies on their way. */
 export function enterRequest(request: IncomingMessage, response: ServerResponse): void {
   const visitor = visitors.get(nameOf(request.socket));
   if (visitor === undefined) return;
+  const sessionId = SESSION_ID.exec(request.url ?? '')?.[1];
+  if (sessionId !== undefined && knownSessions.has(sessionId)) {
+    becomesKnown(request.socket);
+    return;
+  }
   const unread = Math.min(declaredLength(request), MAX_SMALL_BODY_BYTES);
   if (visitor.peer.unread + unread > MAX_UNREAD_BYTES) {
     throw new DomainError('rate_limited', 'Too many requests of this address wait for their bodies; try again.', {

@@ -3,6 +3,7 @@ import { WebSocketGateway, type OnGatewayInit } from '@nestjs/websockets';
 import type { Namespace, Server, Socket } from 'socket.io';
 import { UsageLimits, type Caller } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
+import { sessionBecomesKnown } from '../../../platform/http/connections/peers.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { Admission } from '../admission.js';
@@ -59,10 +60,12 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     const credentials = credentialsOf(socket, this.settings.trustProxy);
     try {
       const caller = await this.admission.admit(credentials, socket.id, isResuming(socket));
+      const forget = sessionBecomesKnown(socket.conn.id);
       let inside = true;
       const leave = () => {
         if (inside) this.admission.leave(caller, socket.id);
         inside = false;
+        forget();
         socket.conn.off('close', leave);
       };
       socket.data = { caller, leave };

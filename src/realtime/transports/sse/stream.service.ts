@@ -5,6 +5,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/comm
 import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { asDomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
+import { becomesKnown } from '../../../platform/http/connections/peers.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
@@ -45,6 +46,7 @@ export class StreamService implements BeforeApplicationShutdown {
     const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
     const resuming = wanted.options.since !== undefined;
     const caller = await this.admission.admit({ secret, transport: 'sse', address }, connectionId, resuming);
+    becomesKnown(request.socket);
     const leave = () => this.admission.leave(caller, connectionId);
     if (response.destroyed) return leave();
     response.once('close', leave);

@@ -1,0 +1,145 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseSettings } from '../../settings/settings.js';
+import { boundConnections } from './bound-connections.js';
+import { becomesKnown } from './peers.js';
+
+let server: Server;
+let inWork: number;
+let most: number;
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+const sockets: Socket[] = [];
+
+async function start(connections: number): Promise<void> {
+  inWork = most = 0;
+  answer = (request, response) => void setImmediate(() => response.end(request.url));
+  server = createServer((request, response) => {
+    most = Math.max(most, ++inWork);
+    // Before the next one begins.
+    response.prependOnceListener('close', () => inWork--);
+    answer(request, response);
+  });
+  boundConnections(server, parseSettings({ LIMIT_CONNECTIONS: `none=${connections}` }));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+}
+async function stop(): Promise<void> {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await new Promise<unknown>((resolve) => server.close(resolve).closeAllConnections());
+}
+beforeEach(() => start(5));
+afterEach(stop);
+
+interface Wire {
+  readonly socket: Socket;
+  text: string;
+  readonly ended: Promise<void>;
+}
+
+/** A connection that has written this. */
+async function wire(text = ''): Promise<Wire> {
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  sockets.push(socket);
+  const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()).on('end', () => resolve()));
+  const opened: Wire = { socket, text: '', ended };
+  socket.on('error', () => {}).on('data', (data: Buffer) => (opened.text += data.toString()));
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.write(text);
+  return opened;
+}
+
+const answersIn = (text: string): string[] => [...text.matchAll(/\r\n\r\n(\/\d*)/g)].map(([, path = '']) => path);
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let n = 0; n < 200 && !holds(); n++) await pause(10);
+  expect(holds()).toBe(true);
+}
+
+describe('a connection', () => {
+  it('has one request in work at a time and its answers in order', async () => {
+    const { text } = await wire(Array.from({ length: 20 }, (_, n) => get(`/${n}`)).join('')).then(async (opened) => {
+      await until(() => answersIn(opened.text).length === 20);
+      return opened;
+    });
+    expect(answersIn(text)).toEqual(Array.from({ length: 20 }, (_, n) => `/${n}`));
+    expect(most).toBe(1);
+  });
+
+  it('ends after the last request that may wait, when a client writes a thousand', async () => {
+    const opened = await wire(Array.from({ length: 1_000 }, (_, n) => get(`/${n}`)).join(''));
+    await opened.ended;
+    expect(answersIn(opened.text)).toEqual(Array.from({ length: 33 }, (_, n) => `/${n}`));
+    expect(most).toBe(1);
+  });
+
+  it('ends when its body was not wanted, and the answer arrives before that', async () => {
+    answer = (_request, response) => {
+      response.statusCode = 413;
+      response.end('/0');
+    };
+    const opened = await wire('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n');
+    for (let n = 0; n < 50 && !opened.socket.destroyed; n++) opened.socket.write(Buffer.alloc(100_000));
+    await opened.ended;
+    expect(opened.text).toContain('413');
+    expect(answersIn(opened.text)).toEqual(['/0']);
+  });
+
+  it('goes on after a small body that nobody read', async () => {
+    const opened = await wire(`POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n`);
+    await until(() => answersIn(opened.text).length === 1);
+    opened.socket.write(`abc${get('/2')}`);
+    await until(() => answersIn(opened.text).length === 2);
+  });
+
+  it('is told that a method is not one of Socket.IO, by a problem', async () => {
+    const opened = await wire(
+      'PUT /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n',
+    );
+    await until(() => opened.text.includes('invalid_request'));
+    expect(opened.text).toMatch(/^HTTP\/1\.1 405 /);
+    expect(opened.text).toMatch(/^Allow: GET, POST, OPTIONS\r$/m);
+    expect(opened.text).toMatch(/^Content-Type: application\/problem\+json/m);
+  });
+});
+
+describe('an address', () => {
+  const open = (wires: readonly Wire[]): number =>
+    wires.filter(({ socket }) => !socket.destroyed && !socket.readableEnded).length;
+
+  it('keeps so many connections without a key, the newest, whatever they wait for', async () => {
+    const wires: Wire[] = [];
+    for (let n = 0; n < 12; n++) wires.push(await wire(n % 2 === 0 ? 'GET / HT' : ''));
+    await until(() => open(wires) === 5);
+    expect(open(wires.slice(-5))).toBe(5);
+    const next = await wire(get('/7'));
+    await until(() => next.text.includes('/7'));
+  });
+
+  it('keeps any number of connections that have shown a key', async () => {
+    answer = (request, response) => {
+      becomesKnown(request.socket);
+      response.end('/0');
+    };
+    const wires = await Promise.all(Array.from({ length: 18 }, () => wire(get('/'))));
+    await until(() => wires.every(({ text }) => answersIn(text).length === 1));
+    await pause(400);
+    expect(open(wires)).toBe(18);
+  });
+
+  it('has four mebibytes of bodies on their way without a key, and gets a refusal for more', async () => {
+    await stop();
+    await start(0);
+    answer = () => {};
+    const post = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const held = await Promise.all(Array.from({ length: 64 }, () => wire(post)));
+    await until(() => inWork === 64);
+    const refused = await wire(post);
+    await until(() => refused.text.includes('rate_limited'));
+    held[0]?.socket.destroy();
+    await until(() => inWork === 63);
+    await wire(post);
+    await until(() => inWork === 64);
+  });
+});
