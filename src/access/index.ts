@@ -5,7 +5,7 @@ export { AccessModule } from './access.module.js';
 export { AdminKey } from './keys/admin-key.js';
 export { SystemFacts } from './admin/system-facts.js';
 export { AccessService } from './access.service.js';
-export { Audit, type AuditRecord } from './audit/audit.js';
+export { Audit, actorOf, type AuditRecord } from './audit/audit.js';
 export { Audited } from './audit/audited.interceptor.js';
 export { secretFromHandshake, secretFromHeaders, secretFromRequest, type RequestParts } from './credentials.js';
 export { CurrentCaller } from './guard/current-caller.decorator.js';

@@ -8,6 +8,9 @@ import { PlainClient } from '../support/plain-client.js';
 /** How much later than `exp` a token may still be taken: clocks differ. */
 const TOLERANCE_MS = 30_000;
 const SECRET = 'a shared secret of sufficient length for HS256';
+const ISSUER = 'https://login.example';
+const AUDIENCE = 'defi-realtime';
+const EXPECTED = { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
 let app: TestApp;
 let keys: { publicKey: CryptoKey; privateKey: CryptoKey };
 let issuer: Server;
@@ -24,7 +27,9 @@ beforeAll(async () => {
   });
   await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
   const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
-  app = await createTestApp({ settings: { JWT_SECRET: SECRET, JWKS_URL: jwks, LIMIT_API_REQUESTS: 'free=0' } });
+  app = await createTestApp({
+    settings: { JWT_SECRET: SECRET, JWKS_URL: jwks, ...EXPECTED, LIMIT_API_REQUESTS: 'none=0,free=0' },
+  });
 });
 afterAll(async () => {
   await app.close();
@@ -38,10 +43,16 @@ const me = async (token: string) => {
 };
 const seconds = (from: number) => Math.floor(Date.now() / 1000) + from;
 const sign = (claims: JWTPayload, options: { exp?: number | null; secret?: string } = {}) => {
-  const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256' });
+  const token = new SignJWT({ iss: ISSUER, aud: AUDIENCE, ...claims }).setProtectedHeader({ alg: 'HS256' });
   if (options.exp !== null) token.setExpirationTime(options.exp ?? seconds(60));
   return token.sign(new TextEncoder().encode(options.secret ?? SECRET));
 };
+
+const ofKeySet = (claims: JWTPayload) =>
+  new SignJWT({ iss: ISSUER, aud: AUDIENCE, ...claims })
+    .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+    .setExpirationTime('1m')
+    .sign(keys.privateKey);
 
 describe('signed tokens', () => {
   it('end their connection when they expire, and say so', async () => {
@@ -83,15 +94,25 @@ describe('signed tokens', () => {
     });
   });
 
-  it('are accepted from the key set, whose keys are fetched once', async () => {
+  it('are accepted from the key set, whose keys are fetched once, as readers of tier free', async () => {
     for (let n = 0; n < 5; n++) {
-      const token = await new SignJWT({ sub: `user${n}`, role: 'admin' })
-        .setProtectedHeader({ alg: 'ES256', kid: 'one' })
-        .setExpirationTime('1m')
-        .sign(keys.privateKey);
-      expect((await me(token)).role).toBe('admin');
+      const token = await ofKeySet({ sub: `user${n}`, role: 'admin', tier: 'enterprise' });
+      expect(await me(token)).toMatchObject({ userId: `user${n}`, role: 'reader', tier: 'free' });
     }
     expect(fetched).toBe(1);
+  });
+
+  it('must be of the issuer and for the audience that are set', async () => {
+    for (const other of [
+      { iss: 'https://other.example' },
+      { aud: 'another-service' },
+      { iss: undefined },
+      { aud: [] },
+    ]) {
+      expect(await me(await sign({ sub: 'x', ...other }))).toMatchObject({ status: 401, code: 'invalid_api_key' });
+      expect(await me(await ofKeySet({ sub: 'x', ...other }))).toMatchObject({ status: 401, code: 'invalid_api_key' });
+    }
+    expect((await me(await sign({ sub: 'x', aud: ['another-service', AUDIENCE] }))).userId).toBe('x');
   });
 
   it('may be 30 s late, not more', async () => {
@@ -114,6 +135,10 @@ describe('signed tokens', () => {
     ['an empty user', () => sign({ sub: '' })],
     ['a user that is too long', () => sign({ sub: 'x'.repeat(256) })],
     ['a user with control characters', () => sign({ sub: 'a\u0000b' })],
+    ['a subject with control characters', () => sign({ userId: 'x', sub: 'a\u0000b' })],
+    ['a subject that is an object', () => sign({ sub: { id: 1 } as unknown as string })],
+    ['a subject that is a list', () => sign({ userId: 'x', sub: ['x'] as unknown as string })],
+    ['a user that is an object', () => sign({ userId: { id: 1 }, sub: 'x' })],
     ['a user that is a number', () => sign({ userId: 7, sub: 'x' })],
     ['an unknown role', () => sign({ sub: 'x', role: 'root' })],
     ['an unknown tier', () => sign({ sub: 'x', tier: 'gold' })],
@@ -176,7 +201,7 @@ describe('signed tokens', () => {
 it('answers 503 while the key set cannot be read, and refuses tokens where none are set up', async () => {
   away = true;
   const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
-  const other = await createTestApp({ settings: { JWKS_URL: jwks } });
+  const other = await createTestApp({ settings: { JWKS_URL: jwks, ...EXPECTED } });
   const plain = await createTestApp();
   try {
     const token = await new SignJWT({ sub: 'x' })

@@ -6,6 +6,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Caller, Limits } from '../caller.js';
 import { ApiKeyEntity } from '../keys/api-key.entity.js';
 import { ApiKeys, type CreatedKey, type Creation, type KeyRights } from '../keys/api-keys.js';
+import { actorOf } from '../audit/audit.js';
 import type {
   ChangeKeyBody,
   CreatedKeyView,
@@ -135,6 +136,6 @@ function plain(limits: KeyLimits): Partial<Limits> {
 
 /** One Idempotency-Key means one thing per route. */
 function creationOf(caller: Caller, route: string, idempotencyKey: string | undefined): Creation {
-  const actor = `key:${caller.keyId}`;
+  const actor = actorOf(caller);
   return idempotencyKey === undefined ? { actor } : { actor, idempotencyKey: `${route} ${idempotencyKey}` };
 }

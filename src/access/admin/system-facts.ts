@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import { redact } from '../../platform/logging/redaction.js';
 import { SETTINGS } from '../../platform/settings/settings-table.js';
 import { Settings } from '../../platform/settings/settings.js';
 import type { Setting } from '../../platform/settings/setting.js';
@@ -83,14 +84,20 @@ async function databaseFacts(database: Database): Promise<object> {
   };
 }
 
-/** Every setting by its name; of secret ones only whether they are set. */
+/** Every setting by its name; of secret ones only whether they are set, and of no other what looks like a secret. */
 function shownSettings(settings: Settings): Record<string, unknown> {
   const values = new Map<string, unknown>(Object.entries(settings));
   const shown = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]): [string, unknown] => {
     const value = values.get(name.toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
-    return [name, setting.secret ? { set: value !== undefined } : (value ?? null)];
+    return [name, setting.secret ? { set: value !== undefined } : withoutPasswords(value ?? null)];
   });
   return Object.fromEntries(shown);
+}
+
+/** Somebody may have put a password where none belongs: `https://user:password@…` in a list of origins, say. */
+function withoutPasswords(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutPasswords);
+  return typeof value === 'string' ? redact(value) : value;
 }
 
 /** Of package.json, which stands above both src/ and dist/src/. */

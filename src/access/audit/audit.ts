@@ -2,12 +2,22 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { RequestContext } from '../../platform/http/request-context.js';
+import type { Caller } from '../caller.js';
 import { withoutSecrets } from '../keys/api-key-text.js';
 import { AuditEntryEntity } from './audit-entry.entity.js';
 
+/**
+ * Who did something, with its kind: a key or token, the command line, the process itself, or somebody without a good key.
+ * Whatever a client can name itself stands behind a colon, so nobody looks like the system.
+ */
+export type Actor = `key:${string}` | 'cli' | 'system' | 'unknown';
+
+export function actorOf({ keyId }: Pick<Caller, 'keyId'>): Actor {
+  return `key:${keyId}`;
+}
+
 export interface AuditRecord {
-  /** `key:<id>`, `cli`, `system`, … */
-  actor: string;
+  actor: Actor;
   /** What was done, `<thing>.<verb>`. */
   action: string;
   /** The thing it was done to. */

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
-import { Audit } from './audit.js';
+import { actorOf, Audit } from './audit.js';
 
 /** Repeats of one refusal are collected this long into one entry. */
 const WINDOW_MS = 60_000;
@@ -81,7 +81,7 @@ export class Refusals implements OnApplicationShutdown {
   private async write(refusal: Refusal, detail: { repeats?: number }): Promise<void> {
     const { code, keyId, address, transport, route } = refusal;
     const entry = {
-      actor: keyId === undefined ? 'unknown' : `key:${keyId}`,
+      actor: keyId === undefined ? ('unknown' as const) : actorOf({ keyId }),
       action: 'access.refused',
       outcome: 'refused' as const,
       detail: { code, transport, ...(route === undefined ? {} : { route }), ...detail },

@@ -4,6 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Limits, Role, Tier, Transport } from '../caller.js';
+import type { Actor } from '../audit/audit.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { formatApiKey, hashSecret, isKeyId, newApiKey } from './api-key-text.js';
 import { KeyChanges } from './key-changes.js';
@@ -32,7 +33,7 @@ export interface CreatedKey {
 
 export interface Creation {
   /** Who creates it, as the audit trail names them. */
-  actor: string;
+  actor: Actor;
   /** The client's Idempotency-Key. */
   idempotencyKey?: string;
 }

@@ -11,6 +11,7 @@ import {
 } from 'jose';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import type { JwtClaims } from '../../platform/settings/setting.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ROLES, TIERS, type Caller } from '../caller.js';
 import { ExpiringCache } from '../keys/expiring-cache.js';
@@ -23,6 +24,8 @@ const LONGEST_USER_ID = 255;
 const LATEST_MS = Date.UTC(10_000, 0) - 1;
 /** Checked tokens are remembered for this long, so that a busy client costs one signature check every 2 s. */
 const REMEMBERED_MS = 2_000;
+
+const DEFAULT_CLAIMS: JwtClaims = { userId: 'userId', tier: 'tier', role: 'role' };
 
 /** Public keys only verify asymmetric signatures, so a token cannot pass off a public key as a shared secret. */
 const ASYMMETRIC = [
@@ -44,6 +47,10 @@ const ASYMMETRIC = [
 export class TokenVerifier {
   private readonly secret: Uint8Array | undefined;
   private readonly keySet: RemoteJWKSet | undefined;
+  private readonly expected: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
+  private readonly claims: JwtClaims;
+  /** Of a shared identity provider anybody may hold a token: role and tier are taken from it where somebody said from which claims. */
+  private readonly keySetGrants: boolean;
   private readonly checked = new ExpiringCache<string, Caller>(5_000, REMEMBERED_MS);
 
   constructor(
@@ -52,6 +59,12 @@ export class TokenVerifier {
     private readonly clock: Clock,
   ) {
     this.secret = settings.jwtSecret === undefined ? undefined : new TextEncoder().encode(settings.jwtSecret);
+    this.expected = {
+      ...(settings.jwtIssuer !== undefined && { issuer: settings.jwtIssuer }),
+      ...(settings.jwtAudience !== undefined && { audience: settings.jwtAudience }),
+    };
+    this.claims = settings.jwtClaims ?? DEFAULT_CLAIMS;
+    this.keySetGrants = settings.jwtClaims !== undefined;
     this.keySet =
       settings.jwksUrl === undefined
         ? undefined
@@ -68,13 +81,14 @@ export class TokenVerifier {
     const now = this.clock.now();
     const known = this.checked.get(digest, now);
     if (known !== undefined) return known;
-    const caller = this.callerOf(await this.claimsOf(token));
-    this.checked.set(digest, caller, now, caller.expiresAt);
+    const caller = this.callerOf(await this.signed(token), now);
+    this.checked.set(digest, caller, now, caller.endsAt);
     return caller;
   }
 
-  private async claimsOf(token: string): Promise<JWTPayload> {
+  private async signed(token: string): Promise<SignedClaims> {
     const options: JWTVerifyOptions = {
+      ...this.expected,
       clockTolerance: SKEW_SECONDS,
       currentDate: new Date(this.clock.now()),
       requiredClaims: ['exp'],
@@ -86,35 +100,45 @@ export class TokenVerifier {
     }
   }
 
-  private async checkSignature(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+  private async checkSignature(token: string, options: JWTVerifyOptions): Promise<SignedClaims> {
     const alg = algorithmOf(token);
     if (alg === 'HS256' && this.secret !== undefined) {
-      return (await jwtVerify(token, this.secret, { ...options, algorithms: ['HS256'] })).payload;
+      const { payload } = await jwtVerify(token, this.secret, { ...options, algorithms: ['HS256'] });
+      return { payload, grants: true };
     }
     if (this.keySet !== undefined) {
-      return (await jwtVerify(token, this.keySet, { ...options, algorithms: ASYMMETRIC })).payload;
+      const { payload } = await jwtVerify(token, this.keySet, { ...options, algorithms: ASYMMETRIC });
+      return { payload, grants: this.keySetGrants };
     }
     throw new errors.JOSEAlgNotAllowed('no key for this algorithm');
   }
 
-  private callerOf(claims: JWTPayload): Caller {
-    const { userId = claims.sub, role: roleName = 'reader', tier: tierName = 'free', exp = 0 } = claims;
-    const role = ROLES.find((name) => name === roleName);
-    const tier = TIERS.find((name) => name === tierName);
-    if (typeof userId !== 'string' || !isUserId(userId) || role === undefined || tier === undefined) {
-      throw invalid('Its claims need userId (or sub), and role and tier must be known ones.');
+  private callerOf({ payload, grants }: SignedClaims, now: number): Caller {
+    const userId = payload[this.claims.userId] ?? payload.sub;
+    const subject = payload.sub ?? userId;
+    const role = grants ? nameIn(ROLES, payload[this.claims.role], 'reader') : 'reader';
+    const tier = grants ? nameIn(TIERS, payload[this.claims.tier], 'free') : 'free';
+    if (!isUserId(userId) || !isUserId(subject) || role === undefined || tier === undefined) {
+      throw invalid(
+        `Its claims need ${this.claims.userId} (or sub) as plain text, and role and tier must be known ones.`,
+      );
     }
-    const expiresAt = Math.min(exp * 1_000, LATEST_MS);
-    return {
-      userId,
-      keyId: `jwt:${claims.sub ?? userId}`,
-      role,
-      tier,
-      limits: this.tiers.of(tier),
-      expiresAt,
-      endsAt: expiresAt,
-    };
+    const expiresAt = Math.min((payload.exp ?? 0) * 1_000, LATEST_MS);
+    // Who was let in although the token had just ended, because clocks differ, stays for as long as it would be let in.
+    const endsAt = expiresAt > now ? expiresAt : expiresAt + SKEW_SECONDS * 1_000;
+    return { userId, keyId: `jwt:${subject}`, role, tier, limits: this.tiers.of(tier), expiresAt, endsAt };
   }
+}
+
+interface SignedClaims {
+  payload: JWTPayload;
+  /** Whether role and tier are read from it. */
+  grants: boolean;
+}
+
+/** One of the names; `fallback` where none is given, undefined where it is another. */
+function nameIn<T extends string>(names: readonly T[], given: unknown, fallback: T): T | undefined {
+  return given === undefined ? fallback : names.find((name) => name === given);
 }
 
 function algorithmOf(token: string): string | undefined {
@@ -125,8 +149,8 @@ function algorithmOf(token: string): string | undefined {
   }
 }
 
-function isUserId(text: string): boolean {
-  return text.length > 0 && text.length <= LONGEST_USER_ID && /^\P{Cc}+$/u.test(text);
+function isUserId(text: unknown): text is string {
+  return typeof text === 'string' && text.length > 0 && text.length <= LONGEST_USER_ID && /^\P{Cc}+$/u.test(text);
 }
 
 function invalid(why: string): DomainError {

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
-import { Audit, CurrentCaller, type Caller } from '../../access/index.js';
+import { actorOf, Audit, CurrentCaller, type Caller } from '../../access/index.js';
 import { WebPush } from '../channels/push/web-push.js';
 import { TargetList } from './target-list.js';
 import { TargetRules } from './target-rules.js';
@@ -43,7 +43,7 @@ export class TargetsController {
   /** The signing secret of each of your webhook endpoints. */
   @Get('webhook-secrets')
   async listSecrets(@CurrentCaller() caller: Caller): Promise<WebhookSecretList> {
-    await this.audit.record({ actor: caller.userId, action: 'webhook_secret.read', outcome: 'ok' });
+    await this.audit.record({ actor: actorOf(caller), action: 'webhook_secret.read', outcome: 'ok' });
     return { data: await this.secrets.list(caller.userId) };
   }
 
@@ -54,7 +54,7 @@ export class TargetsController {
     const normalised = target === undefined ? undefined : this.rules.normalise('webhook', target).target;
     const secret = await this.secrets.rotate(caller.userId, normalised);
     await this.audit.record({
-      actor: caller.userId,
+      actor: actorOf(caller),
       action: 'webhook_secret.rotate',
       subject: secret.target,
       outcome: 'ok',

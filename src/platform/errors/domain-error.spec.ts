@@ -53,6 +53,16 @@ describe('requestError', () => {
 });
 
 describe('problemOf', () => {
+  it('repeats no key, wherever it stood and however it was written', () => {
+    const key = 'rta_ab12_s3cr3tS3cr3tS3cr3t';
+    const errors = [{ pointer: `/${key}`, code: 'unknown_field', detail: `There is no field ${key}; remove it.` }];
+    const error = new DomainError('not_found', `There is nothing at GET /x/${key.replaceAll('_', '%5F')}.`, { errors });
+    const problem = problemOf(error, `/x/${key.replaceAll('_', '%5f')}`);
+    expect(JSON.stringify([problem, new DomainError('conflict', key).toSocket()])).not.toContain('s3cr3t');
+    expect(problem.instance).toBe('/x/rta_ab12_***');
+    expect(problemOf(error, '/v1/a%20b').instance).toBe('/v1/a%20b');
+  });
+
   it('lists the faults of the input', () => {
     const errors = [{ pointer: '/a', code: 'is_int', detail: 'a must be an integer number' }];
     expect(problemOf(new DomainError('invalid_request', 'bad', { errors }), '/v1/x')).toEqual({

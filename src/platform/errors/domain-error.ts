@@ -1,3 +1,4 @@
+import { redact } from '../logging/redaction.js';
 import { isConnectionLoss } from './connection-loss.js';
 
 /**
@@ -70,7 +71,7 @@ export class DomainError extends Error {
   toSocket(): SocketError {
     return {
       code: this.code,
-      message: this.message,
+      message: redact(this.message),
       retryable: this.retryable,
       ...(this.field === undefined ? {} : { field: this.field }),
       ...(this.retryAfterMs === undefined || !this.retryable ? {} : { retryAfterMs: this.retryAfterMs }),

@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { redact, redactEncoded } from '../logging/redaction.js';
 import { asDomainError, DomainError, ERROR_CODES, type ErrorCode, type InputFault } from './domain-error.js';
 
 /** The body of every refused request, RFC 9457. */
@@ -13,16 +14,21 @@ export interface Problem {
   errors?: readonly InputFault[];
 }
 
+/** Nothing of it repeats a key that stood in the address or in the body. */
 export function problemOf(error: DomainError, path: string): Problem {
   return {
     type: `urn:defi-realtime:error:${error.code}`,
     title: ERROR_CODES[error.code].title,
     status: error.status,
-    detail: error.message,
-    instance: path,
+    detail: redactEncoded(error.message),
+    instance: redactEncoded(path),
     code: error.code,
-    ...(error.errors === undefined ? {} : { errors: error.errors }),
+    ...(error.errors === undefined ? {} : { errors: error.errors.map(withoutSecrets) }),
   };
+}
+
+function withoutSecrets({ pointer, code, detail }: InputFault): InputFault {
+  return { pointer: redact(pointer), code, detail: redact(detail) };
 }
 
 /** HTTP statuses of errors that frameworks raise, as this product's codes. Other 4xx are `invalid_request`. */

@@ -6,6 +6,7 @@ import pretty from 'pino-pretty';
 import { clientAddress } from '../http/client-address.js';
 import { RequestContext } from '../http/request-context.js';
 import type { Settings } from '../settings/settings.js';
+import { loggedAddress } from './logged-address.js';
 import { redact, SECRET_FIELDS } from './redaction.js';
 
 /** Asked for by machines every few seconds; their lines would drown the others. */
@@ -62,7 +63,7 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
     serializers: {
       req: (request: { method: string; url: string; raw: IncomingMessage }) => ({
         method: request.method,
-        url: request.url,
+        url: loggedAddress(request.url),
         address: clientAddress(request.raw, settings.trustProxy),
       }),
       res: (response: { statusCode: number }) => ({ status: response.statusCode }),

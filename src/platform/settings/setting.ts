@@ -126,3 +126,26 @@ function tierNumbers(input: string, names: readonly string[]): Record<string, nu
   });
   return Object.fromEntries(entries);
 }
+
+/** The claims of a signed token that name its user, tier and role. */
+export interface JwtClaims {
+  readonly userId: string;
+  readonly tier: string;
+  readonly role: string;
+}
+
+export function jwtClaims(input: string): JwtClaims {
+  const [userId, tier, role, ...more] = list(pattern(/^[\w:./-]{1,200}$/, 'names of claims'))(input);
+  if (userId === undefined || tier === undefined || role === undefined || more.length > 0) {
+    throw new Error('expected three names of claims, of user, tier and role, such as userId,tier,role');
+  }
+  return { userId, tier, role };
+}
+
+/** A text that is hard to guess: of at least so many characters. */
+export function secretText(minLength: number): (input: string) => string {
+  return (input) => {
+    if (input.length < minLength) throw new Error(`expected at least ${minLength} characters`);
+    return input;
+  };
+}

@@ -2,6 +2,7 @@ import {
   addressBlock,
   flag,
   integer,
+  jwtClaims,
   list,
   number,
   oneOf,
@@ -9,6 +10,7 @@ import {
   pattern,
   perTier,
   required,
+  secretText,
   text,
   url,
 } from './setting.js';
@@ -32,7 +34,10 @@ export const SETTINGS = {
     shown: 'http://localhost:PORT',
     doc: 'Address under which people reach the service; used in links.',
   }),
-  TLS_CERT: optional(text, { unit: 'file', doc: 'Certificate chain in PEM form; with TLS_KEY the port speaks TLS.' }),
+  TLS_CERT: optional(text, {
+    unit: 'file',
+    doc: 'Certificate chain in PEM form; with TLS_KEY the port speaks TLS 1.3. Read anew when it changes.',
+  }),
   TLS_KEY: optional(text, { unit: 'file', doc: 'Private key in PEM form that belongs to TLS_CERT.' }),
   TRUST_PROXY: required(integer(0, 32), 0, {
     unit: 'proxies',
@@ -118,14 +123,25 @@ export const SETTINGS = {
     shown: 'generated under DATA_DIR if the database is embedded, else required',
     doc: 'Encrypts secrets stored in the database. Comma-separated keys: the first seals, all open, so a new one goes in front.',
   }),
-  JWT_SECRET: optional(text, {
-    unit: 'text',
+  JWT_SECRET: optional(secretText(32), {
+    unit: 'at least 32 characters',
     secret: true,
     doc: 'Accept tokens signed with this secret (HS256) beside API keys.',
   }),
   JWKS_URL: optional(url('http', 'https'), {
     unit: 'URL',
-    doc: 'Accept tokens signed with a key of this set beside API keys.',
+    secret: true,
+    doc: 'Accept tokens signed with a key of this set beside API keys; JWT_ISSUER and JWT_AUDIENCE must be set too.',
+  }),
+  JWT_ISSUER: optional(text, { unit: 'text', doc: 'The issuer (iss) that every token must name. Unset: any.' }),
+  JWT_AUDIENCE: optional(text, {
+    unit: 'text',
+    doc: 'The audience (aud) that every token must be meant for. Unset: any.',
+  }),
+  JWT_CLAIMS: optional(jwtClaims, {
+    unit: 'names of three claims',
+    shown: 'userId,tier,role',
+    doc: 'Claims of user, tier and role. Unset: tokens of JWKS_URL are readers of tier free, whatever they claim.',
   }),
   COMPAT_ANONYMOUS: required(flag, false, {
     unit: 'true | false',
@@ -201,7 +217,7 @@ export const SETTINGS = {
     doc: 'Begins the Socket.IO session ids of this process, so that a balancer can route a session to it.',
   }),
   REGION: optional(text, { unit: 'text', doc: 'Shown with each connection, to tell deployments apart.' }),
-  OTLP_URL: optional(url('http', 'https'), { unit: 'URL', doc: 'Collector that receives traces.' }),
+  OTLP_URL: optional(url('http', 'https'), { unit: 'URL', secret: true, doc: 'Collector that receives traces.' }),
 };
 
 export type SettingName = keyof typeof SETTINGS;

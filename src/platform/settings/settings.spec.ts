@@ -87,6 +87,40 @@ describe('parseSettings', () => {
     expect(faultsOf({ SOURCE: 'none,sample' })[0]).toMatch(/none cannot/);
   });
 
+  it('reads a secret from the file that NAME_FILE names, without the newline at its end', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
+    const file = join(folder, 'secret');
+    const secret = 'a secret of more than 32 characters ';
+    writeFileSync(file, `${secret}\n`);
+    expect(parseSettings({ JWT_SECRET_FILE: file }, ['JWT_SECRET_FILE']).jwtSecret).toBe(secret);
+    expect(faultsOf({ JWT_SECRET_FILE: file, JWT_SECRET: secret })).toEqual([
+      'JWT_SECRET_FILE: JWT_SECRET is set too; unset one of them',
+    ]);
+    writeFileSync(file, 'hunter2');
+    expect(faultsOf({ JWT_SECRET_FILE: file })).toEqual(['JWT_SECRET=(hidden): expected at least 32 characters']);
+    rmSync(folder, { recursive: true });
+    expect(faultsOf({ JWT_SECRET_FILE: file })[0]).toMatch(/^JWT_SECRET_FILE=.*cannot be read \(ENOENT\)$/);
+    // Where nothing is secret there is no such name.
+    expect(faultsOf({ PORT_FILE: file }, ['PORT_FILE'])).toEqual(['PORT_FILE: no such setting (in .env)']);
+    const secrets = Object.entries<Setting<unknown>>(SETTINGS).filter(([, { secret: isSecret }]) => isSecret);
+    for (const [name] of secrets) expect(faultsOf({ [`${name}_FILE`]: file }).join()).toContain(`${name}_FILE=`);
+  });
+
+  it('takes tokens of others by a key set only when it is said from whom and for whom they are', () => {
+    const jwks = { JWKS_URL: 'https://login.example/jwks.json' };
+    expect(faultsOf(jwks)[0]).toMatch(/^JWKS_URL: JWT_ISSUER and JWT_AUDIENCE must be set/);
+    expect(faultsOf({ ...jwks, JWT_ISSUER: 'https://login.example' })).toHaveLength(1);
+    expect(faultsOf({ ...jwks, JWT_ISSUER: 'https://login.example', JWT_AUDIENCE: 'rta' })).toEqual([]);
+    expect(faultsOf({ JWT_SECRET: 'a' })).toEqual(['JWT_SECRET=(hidden): expected at least 32 characters']);
+    const claims = { JWT_CLAIMS: 'sub, https://x.example/tier, https://x.example/role' };
+    expect(parseSettings(claims).jwtClaims).toEqual({
+      userId: 'sub',
+      tier: 'https://x.example/tier',
+      role: 'https://x.example/role',
+    });
+    for (const wrong of ['userId', 'a,b', 'a,b,c,d', 'a,,c']) expect(faultsOf({ JWT_CLAIMS: wrong })).toHaveLength(1);
+  });
+
   it('changes only the tiers that a limit names', () => {
     expect(parseSettings({ LIMIT_MESSAGES: 'free=0, enterprise=7' }).limitMessages).toEqual({
       none: 20,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { SETTINGS } from './settings-table.js';
 import type { Setting } from './setting.js';
 
@@ -52,16 +53,37 @@ export class SettingsError extends Error {
  * `fileNames` are the names found in a settings file: there, unlike in the environment, an unknown name is a fault.
  */
 export function parseSettings(env: Environment, fileNames: readonly string[] = []): Settings {
-  const faults = fileNames.filter((name) => !(name in SETTINGS)).map((name) => `${name}: no such setting (in .env)`);
+  const faults = fileNames.filter((name) => !isSetting(name)).map((name) => `${name}: no such setting (in .env)`);
   const values = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => [
     camelCase(name),
-    parseOne(name, setting, env[name]?.trim() ?? '', faults),
+    parseOne(name, setting, givenText(name, setting, env, faults), faults),
   ]);
   const parsed: SettingValues = Object.fromEntries(values);
   const complete = { ...parsed, redisUrl: parsed.redisUrl ?? redisUrlFromParts(parsed) };
   faults.push(...contradictions(complete));
   if (faults.length > 0) throw new SettingsError(faults);
   return new Settings(complete);
+}
+
+/** A setting, or where the file is that holds a secret one. */
+function isSetting(name: string): boolean {
+  const settings = new Map(Object.entries<Setting<unknown>>(SETTINGS));
+  return settings.has(name) || settings.get(name.replace(/_FILE$/, ''))?.secret === true;
+}
+
+/** The text of a setting; a secret one may stand in the file that `NAME_FILE` names, one newline at its end is not part of it. */
+function givenText(name: string, setting: Setting<unknown>, env: Environment, faults: string[]): string {
+  const given = env[name]?.trim() ?? '';
+  const file = setting.secret ? (env[`${name}_FILE`]?.trim() ?? '') : '';
+  if (file === '') return given;
+  if (given !== '') faults.push(`${name}_FILE: ${name} is set too; unset one of them`);
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    faults.push(`${name}_FILE=${file.slice(0, 200)}: the file cannot be read (${code})`);
+    return '';
+  }
 }
 
 function parseOne(name: string, setting: Setting<unknown>, given: string, faults: string[]): unknown {
@@ -82,6 +104,9 @@ function contradictions(values: SettingValues): string[] {
   }
   if ((values.tlsCert === undefined) !== (values.tlsKey === undefined)) {
     faults.push('TLS_CERT and TLS_KEY: one is set and the other is not');
+  }
+  if (values.jwksUrl !== undefined && (values.jwtIssuer === undefined || values.jwtAudience === undefined)) {
+    faults.push('JWKS_URL: JWT_ISSUER and JWT_AUDIENCE must be set too, else tokens made for others are accepted');
   }
   if (values.source?.includes('none') && values.source.length > 1) {
     faults.push(`SOURCE=${values.source.join(',')}: none cannot be combined with others`);

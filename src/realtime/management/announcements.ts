@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Audit, type Caller } from '../../access/index.js';
+import { actorOf, Audit, type Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { RealtimeHub } from '../core/hub.js';
 import type { Audience } from '../core/session-registry.js';
@@ -23,7 +23,7 @@ export class Announcements {
     const here = this.hub.announce(audience, message);
     const delivered = (await elsewhere).reduce<number>((sum, told) => sum + (Number(told) || 0), here);
     await this.audit.record({
-      actor: `key:${keyId}`,
+      actor: actorOf({ keyId }),
       action: 'announcement.send',
       subject: userId ?? room ?? 'everyone',
       outcome: 'ok',

@@ -50,18 +50,18 @@ describe('the audit trail', () => {
   it('stores whatever text comes, without the secrets in it', async () => {
     const key = `rta_abc_${'s'.repeat(43)}`;
     await audit.record({
-      actor: `a\0b${key}`,
+      actor: `key:a\0b${key}`,
       action: 'odd',
       subject: 'x'.repeat(9_999),
       outcome: 'refused',
       detail: { deep: { key, half: '\uD800' } },
     });
     const [entry] = await entries('odd');
-    expect(entry.actor).toBe('a\uFFFDbrta_abc_***');
+    expect(entry.actor).toBe('key:a\uFFFDbrta_abc_***');
     expect(entry.subject).toHaveLength(512);
     expect(entry.detail).toEqual({ deep: { key: 'rta_abc_***', half: '\uFFFD' } });
     await audit.record({
-      actor: 'a',
+      actor: 'key:a',
       action: 'long',
       outcome: 'ok',
       detail: { rows: Array.from({ length: 5_000 }, String) },

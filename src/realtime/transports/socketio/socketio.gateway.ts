@@ -60,7 +60,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     const credentials = credentialsOf(socket, this.settings.trustProxy);
     try {
       const caller = await this.admission.admit(credentials, socket.id, isResuming(socket));
-      const forget = sessionBecomesKnown(socket.conn.id);
+      const forget = sessionBecomesKnown(String(Reflect.get(socket.conn, 'id')));
       let inside = true;
       const leave = () => {
         if (inside) this.admission.leave(caller, socket.id);

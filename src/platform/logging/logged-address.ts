@@ -1,0 +1,27 @@
+import { redactEncoded } from './redaction.js';
+
+/** Query parameters whose values are worth a place in the log, and can hold no secret. */
+const SHOWN = new Set(
+  `EIO all bucket chain chains channels cursor eventTypes exact from interval intervalMs lastEventId limit maxValue minValue
+   mode protocol protocols snapshot since sort threshold to transport types window`.split(/\s+/),
+);
+const MAX_PATH = 1_000;
+const MAX_VALUE = 100;
+const MAX_PARAMETERS = 30;
+
+/**
+ * The address of a request as the log shows it: path and query decoded, so that nothing hides in their encoding; of parameters
+ * that are not known to be harmless only the names.
+ */
+export function loggedAddress(url: string): string {
+  const [, path = '', query = ''] = /^([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
+  const shown = [...new URLSearchParams(query)]
+    .slice(0, MAX_PARAMETERS)
+    .map(([name, value]) => shownParameter(name, value));
+  return redactEncoded(path.slice(0, MAX_PATH)) + (shown.length > 0 ? `?${shown.join('&')}` : '');
+}
+
+function shownParameter(name: string, value: string): string {
+  if (SHOWN.has(name)) return `${name}=${redactEncoded(value.slice(0, MAX_VALUE))}`;
+  return `${/^[A-Za-z]\w{0,31}$/.test(name) && !/^rta_/i.test(name) ? name : '…'}=***`;
+}
