@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { NestApplicationOptions } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
@@ -6,6 +5,7 @@ import { Logger } from 'nestjs-pino';
 import { countedPages, RequestLimits } from './access/index.js';
 import { HttpErrorFilter } from './platform/errors/http-error.filter.js';
 import { serveApiDocument } from './platform/http/api-document.js';
+import { readCertificate } from './platform/http/certificates.js';
 import { boundConnections } from './platform/http/connections/bound-connections.js';
 import { proxyWarning } from './platform/http/proxy-warning.js';
 import { requestIds } from './platform/http/request-id.js';
@@ -21,11 +21,8 @@ import { Settings } from './platform/settings/settings.js';
 import { SocketIoAdapter } from './realtime/index.js';
 
 /** Options of the application itself. Without forced closing one open event stream would keep a stopping process alive. */
-export function serverOptions({ tlsCert, tlsKey }: Settings): NestApplicationOptions {
-  const tls =
-    tlsCert === undefined || tlsKey === undefined
-      ? undefined
-      : { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
+export function serverOptions(settings: Settings): NestApplicationOptions {
+  const certificate = readCertificate(settings);
   return {
     bufferLogs: true,
     abortOnError: false,
@@ -34,7 +31,7 @@ export function serverOptions({ tlsCert, tlsKey }: Settings): NestApplicationOpt
     bodyParser: false,
     // The route that takes what no other takes comes last.
     routeResolutionStrategy: 'specificity',
-    ...(tls && { httpsOptions: tls }),
+    ...(certificate && { httpsOptions: certificate }),
   };
 }
 

@@ -13,22 +13,32 @@ type Ending = (signal?: Signal) => Promise<void>;
 
 /**
  * The end of the process. SIGTERM and SIGINT run what was registered with `onEnd`, last registered first, then exit 0; a
- * second signal exits at once. An error that nobody caught is logged and exits 1, because the state is unknown then.
+ * second signal exits at once; SIGHUP ends nothing. An error that nobody caught is logged and exits 1, because the state is unknown then.
  */
 export class ProcessLifetime {
   private readonly logger = new Logger('Process');
   private readonly endings: Ending[] = [];
+  private readonly reloads: (() => void)[] = [];
   private endedAt: number | undefined;
   private longestEndMs = LONGEST_END_MS;
 
   constructor() {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.signalled(signal));
+    process.on('SIGHUP', () => {
+      this.logger.log({ signal: 'SIGHUP' }, 'reading certificates anew');
+      for (const reload of this.reloads) reload();
+    });
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(event, (error: unknown) => {
         this.logger.fatal({ err: error, event }, 'an error that nobody caught ends the process');
         process.exit(1);
       });
     }
+  }
+
+  /** Runs when SIGHUP asks to read files anew; it never ends the process. */
+  onHangup(reload: () => void): void {
+    this.reloads.push(reload);
   }
 
   /** Runs `ending` when the process is about to end, before those that were registered earlier. */

@@ -54,6 +54,18 @@ describe('ProcessLifetime', () => {
     expect([code, output]).toEqual([1, expect.stringContaining('database')]);
   });
 
+  it('reads files anew on SIGHUP, as often as it comes, and goes on', async () => {
+    const { code, output } = await live(
+      `lifetime.onHangup(() => say('again'));
+       lifetime.onEnd(async () => say('end'));`,
+      ['SIGHUP', 'SIGHUP', 'SIGTERM'],
+      200,
+    );
+    expect(code).toBe(0);
+    expect(output.match(/again/g)).toHaveLength(2);
+    expect(output).toContain('end');
+  });
+
   it('takes the echo of a signal for the same one, and a later one for impatience', async () => {
     const slow = `lifetime.onEnd(() => new Promise((done) => setTimeout(done, 1_500)));`;
     expect((await live(slow, ['SIGINT', 'SIGINT'], 50)).code).toBe(0);

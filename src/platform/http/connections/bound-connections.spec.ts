@@ -91,6 +91,7 @@ describe('a connection', () => {
     await until(() => answersIn(opened.text).length === 1);
     opened.socket.write(`abc${get('/2')}`);
     await until(() => answersIn(opened.text).length === 2);
+    expect(answersIn(opened.text)).toEqual(['/1', '/2']);
   });
 
   it('is told that a method is not one of Socket.IO, by a problem', async () => {
@@ -141,5 +142,6 @@ describe('an address', () => {
     await until(() => inWork === 63);
     await wire(post);
     await until(() => inWork === 64);
+    expect(most).toBe(64);
   });
 });

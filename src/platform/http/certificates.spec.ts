@@ -1,0 +1,78 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect, type ConnectionOptions } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseSettings, type Settings } from '../settings/settings.js';
+import { PAIRS } from './certificates.fixture.js';
+import { CertificateWatch, readCertificate } from './certificates.js';
+
+let folder: string;
+let settings: Settings;
+let server: Server;
+let certificates: CertificateWatch;
+
+const pem = (what: string, text: string): string => `-----BEGIN ${what}-----\n${text}\n-----END ${what}-----\n`;
+
+/** The way in which mounted secrets change: a directory of versions, and a link to the current one. */
+function install(version: string, certificate: keyof typeof PAIRS, key: keyof typeof PAIRS = certificate): void {
+  mkdirSync(join(folder, version));
+  writeFileSync(join(folder, version, 'tls.crt'), pem('CERTIFICATE', PAIRS[certificate].certificate));
+  writeFileSync(join(folder, version, 'tls.key'), pem('PRIVATE KEY', PAIRS[key].key));
+  symlinkSync(version, join(folder, 'next'));
+  renameSync(join(folder, 'next'), join(folder, 'current'));
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'certificates-'));
+  install('v1', 'one');
+  for (const name of ['tls.crt', 'tls.key']) symlinkSync(`current/${name}`, join(folder, name));
+  settings = parseSettings({ TLS_CERT: join(folder, 'tls.crt'), TLS_KEY: join(folder, 'tls.key') });
+  server = createServer({ ...readCertificate(settings) }, (_, response) => response.end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  certificates = new CertificateWatch(server, settings);
+  certificates.start();
+});
+afterEach(async () => {
+  certificates.stop();
+  await new Promise<unknown>((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+
+/** The name of the certificate that a new connection is shown, or the code of the error. */
+const shown = (options: ConnectionOptions = {}): Promise<string> =>
+  new Promise((resolve) => {
+    const { port } = server.address() as AddressInfo;
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+
+describe('the certificate', () => {
+  it('is shown to clients of TLS 1.3 only', async () => {
+    expect(await shown({ minVersion: 'TLSv1.3' })).toBe('one.example');
+    expect(await shown({ maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION|ECONNRESET/);
+  });
+
+  it('is another one soon after its files were replaced, and the old one while they do not fit', async () => {
+    install('v2', 'two', 'one');
+    await pause(600);
+    expect(await shown()).toBe('one.example');
+    install('v3', 'two');
+    for (let n = 0; n < 100 && (await shown()) !== 'two.example'; n++) await pause(50);
+    expect(await shown()).toBe('two.example');
+    rmSync(join(folder, 'current'));
+    certificates.reload();
+    expect(await shown()).toBe('two.example');
+  });
+
+  it('stops the start when it does not fit its key', () => {
+    install('v2', 'two', 'one');
+    expect(() => readCertificate(settings)).toThrow(/key values mismatch/i);
+  });
+});

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, watch, type FSWatcher } from 'node:fs';
+import { dirname } from 'node:path';
+import { createSecureContext, Server as TlsServer, type SecureContextOptions } from 'node:tls';
+import { Logger } from '@nestjs/common';
+import type { Settings } from '../settings/settings.js';
+
+/** Files of a pair are written one after the other; what changes within this time is one change, ms. */
+const SETTLE_MS = 250;
+
+export interface Certificate extends SecureContextOptions {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Certificate and key of the settings as they stand in their files; undefined without TLS. Throws on a pair that does not fit. */
+export function readCertificate({ tlsCert, tlsKey }: Settings): Certificate | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const certificate: Certificate = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey), minVersion: 'TLSv1.3' };
+  createSecureContext(certificate);
+  return certificate;
+}
+
+/**
+ * Keeps a listening server's certificate up to date: new connections get what stands in the files. Their directories are
+ * watched, because files are replaced, and mounted secrets are links to a directory that is. A pair that does not fit is not
+ * used; the log says so.
+ */
+export class CertificateWatch {
+  private readonly logger = new Logger('TLS');
+  private readonly watchers: FSWatcher[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private used: string | undefined;
+
+  constructor(
+    private readonly server: unknown,
+    private readonly settings: Settings,
+  ) {}
+
+  start(): void {
+    const { tlsCert, tlsKey } = this.settings;
+    if (tlsCert === undefined || tlsKey === undefined) return;
+    this.used = digestOf(readCertificate(this.settings));
+    for (const directory of new Set([dirname(tlsCert), dirname(tlsKey)])) {
+      const watcher = watch(directory, { persistent: false }, () => this.soon());
+      watcher.on('error', (error) =>
+        this.logger.warn({ err: error, directory }, 'certificates are not watched any more'),
+      );
+      this.watchers.push(watcher);
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    for (const watcher of this.watchers.splice(0)) watcher.close();
+  }
+
+  /** Reads the files now. */
+  reload(): void {
+    if (!(this.server instanceof TlsServer)) return;
+    try {
+      const certificate = readCertificate(this.settings);
+      const digest = digestOf(certificate);
+      if (certificate === undefined || digest === this.used) return;
+      this.server.setSecureContext(certificate);
+      this.used = digest;
+      this.logger.log({ file: this.settings.tlsCert }, 'new certificate in use');
+    } catch (error) {
+      this.logger.error(
+        { err: error, file: this.settings.tlsCert },
+        'the new certificate cannot be used; the old one stays',
+      );
+    }
+  }
+
+  private soon(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.reload(), SETTLE_MS).unref();
+  }
+}
+
+function digestOf(certificate: Certificate | undefined): string | undefined {
+  if (certificate === undefined) return undefined;
+  return createHash('sha256').update(certificate.cert).update('\0').update(certificate.key).digest('base64');
+}
