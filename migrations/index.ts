@@ -5,6 +5,7 @@ import { DeadLetters1790000004000 } from './1790000004000-dead-letters.js';
 import { Queues1790000005000 } from './1790000005000-queues.js';
 import { Access1790000003000 } from './1790000003000-access.js';
 import { Alerts1790000006000 } from './1790000006000-alerts.js';
+import { AlertSubjects1790000011000 } from './1790000011000-alert-subjects.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
@@ -28,4 +29,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   StandaloneMessages1790000012000,
   Sending1790000013000,
   Histories1790000010000,
+  AlertSubjects1790000011000,
 ];

@@ -1,3 +1,4 @@
+import { AlertHistoryWriter } from './evaluation/alert-history-writer.js';
 import { Module } from '@nestjs/common';
 import { NotificationsModule } from '../notifications/index.js';
 import { BacktestController } from './backtest/backtest.controller.js';
@@ -47,6 +48,7 @@ const RULES = [
 ];
 const EVALUATION = [
   AlertEvaluation,
+  AlertHistoryWriter,
   AlertMetrics,
   DeadBands,
   HistoryLoader,

@@ -37,7 +37,10 @@ const ofProtocol = {
   chain: maybe(fc.constantFrom('ethereum', 'staking', '*')),
 };
 const ofToken = { token: maybe(fc.constantFrom(...TOKENS)) };
-const level = { operator: fc.oneof(inequality, fc.constant('eq' as const)), threshold: money };
+const level = {
+  operator: fc.oneof(inequality, fc.constantFrom('eq' as const, 'eq' as const, 'ne' as const)),
+  threshold: money,
+};
 
 const condition: fc.Arbitrary<Condition> = fc
   .oneof(
@@ -84,8 +87,9 @@ const definition = fc
     conditions: fc.array(condition, { maxLength: 3 }),
     where: fc.option(where, { freq: 2 }),
     mode: fc.constantFrom('while_true' as const, 'while_true' as const, 'crossing' as const, 'once' as const),
-    throttleMinutes: fc.constantFrom(0, 0.5, 1, 5),
+    throttleMinutes: fc.constantFrom(0, 0, 0.5, 1, 5),
     hysteresis: fc.constantFrom(0, 0, 0.1, 0.3),
+    throttleScope: fc.constantFrom('subject' as const, 'rule' as const),
     forSeconds: fc.constantFrom(0, 0, 0, 10, 25),
     notifyResolved: fc.boolean(),
     snoozedSeconds: fc.constantFrom(0, 0, 0, 60, 200),
@@ -140,7 +144,9 @@ export function scenarios(): fc.Arbitrary<Step[]> {
         case 'tune': {
           if (!rule) return [];
           const snoozedUntil = what.value > 6 ? new Date(now + what.value * 10_000) : null;
-          const tuned = { ...rule, version: rule.version + 1, throttleMinutes: what.value / 4, snoozedUntil };
+          const throttleScope = what.value % 3 === 0 ? ('subject' as const) : ('rule' as const);
+          const version = rule.version + 1;
+          const tuned = { ...rule, version, throttleMinutes: what.value / 4, throttleScope, snoozedUntil };
           held.set(ruleId, tuned);
           return [{ kind: 'tune', rule: tuned }];
         }

@@ -68,12 +68,14 @@ export function holds(
   if (condition.metric === 'event') return false;
   const { operator, threshold, tolerance, direction } = condition;
   const back = rule.hysteresis * Math.abs(threshold);
-  if (operator === 'eq') {
+  const isChange = operator === 'change_pct' || condition.metric.startsWith('change_');
+  const noise = isChange ? 1e-9 : 1e-9 * Math.abs(threshold);
+  if (operator === 'eq' || operator === 'ne') {
     const measure = condition.metric.startsWith('change_') ? changeOf(rule, condition) : condition.metric;
     const ratio = tolerance ?? (measure === 'tvl' ? deadBand.tvl : deadBand.price);
-    const band = ratio * Math.abs(threshold);
+    const band = ratio * Math.abs(threshold) + noise;
     const inside = value >= threshold - band && value <= threshold + band;
-    return inside !== negated;
+    return inside !== (negated !== (operator === 'ne'));
   }
   if (operator === 'change_pct') {
     const size = Math.abs(threshold) - 1e-9;
@@ -83,8 +85,9 @@ export function holds(
     const seen = direction === undefined ? Math.abs(value) : value;
     return negated ? seen < size + (held ? back : 0) : seen >= size - (held ? back : 0);
   }
-  const low = threshold - (held ? back : 0);
-  const high = threshold + (held ? back : 0);
+  const near = operator === 'gt' || operator === 'lte' ? threshold + noise : threshold - noise;
+  const low = near - (held ? back : 0);
+  const high = near + (held ? back : 0);
   switch (operator) {
     case 'gt':
       return negated ? value <= high : value > low;

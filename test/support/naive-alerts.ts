@@ -1,4 +1,10 @@
-import type { Condition, MarketRow, RuleDefinition, Transition } from '../../src/alerts/core/index.js';
+import type {
+  Condition,
+  MarketRow,
+  RuleDefinition,
+  Transition,
+  TransitionReason,
+} from '../../src/alerts/core/index.js';
 import { holds, isTrue, leavesOf, variables } from './naive-alert-rule.js';
 import { NaiveMarket, seriesKey, type Subject } from './naive-market.js';
 
@@ -6,22 +12,32 @@ interface Instance {
   phase: 'ok' | 'pending' | 'firing';
   since: number;
   told: boolean;
+  /** The owner believes that it fires, from a firing before. */
+  owed: boolean;
+  /** It fired when the rule was made. */
+  assumed: boolean;
   began: boolean;
   held: boolean[];
   moment: boolean[];
+  throttle: Throttle;
+  changes: number[];
+}
+
+interface Throttle {
+  until: number;
+  suppressed: number;
 }
 
 interface NaiveRule {
   rule: RuleDefinition;
   seq: number;
-  throttledUntil: number;
-  suppressed: number;
+  throttle: Throttle;
   spent: boolean;
   instances: Map<string, Instance>;
 }
 
 /** Without what the conditions saw. */
-export type ToldTransition = Transition & { readonly readings: readonly [] };
+export type ToldTransition = Transition & { readonly readings: readonly []; readonly event: null };
 
 /**
  * The alert evaluator as one would write it down: every row of the log, every rule, every subject, every condition is
@@ -34,14 +50,21 @@ export class NaiveAlerts {
   constructor(
     private readonly deadBand: { tvl: number; price: number },
     private readonly staleAfterMs: number,
+    private readonly flaps: { changes: number; windowMs: number },
   ) {
     this.market = new NaiveMarket(staleAfterMs);
   }
 
-  /** New, or anew: an edited rule goes on counting. */
-  add(rule: RuleDefinition): void {
-    const seq = this.rules.get(rule.ruleId)?.seq ?? 0;
-    const entry: NaiveRule = { rule, seq, throttledUntil: 0, suppressed: 0, spent: false, instances: new Map() };
+  /** New, or anew: an edited rule goes on counting, its throttle goes on, and what was told is resolved or still holds. */
+  add(rule: RuleDefinition): ToldTransition[] {
+    const before = this.rules.get(rule.ruleId);
+    const entry: NaiveRule = {
+      rule,
+      seq: before?.seq ?? 0,
+      throttle: before?.throttle ?? { until: 0, suppressed: 0 },
+      spent: false,
+      instances: new Map(),
+    };
     this.rules.set(rule.ruleId, entry);
     for (const [key, subject] of [['', {}] as const, ...this.market.subjects(rule, undefined)]) {
       const instance = this.instance(entry, key);
@@ -49,19 +72,66 @@ export class NaiveAlerts {
         const value = this.market.valueOf(rule, condition, subject);
         return value !== undefined && holds({ rule, condition, negated }, value, false, this.deadBand);
       });
-      if (!isTrue(rule, instance.held) || (key === '') !== (variables(rule).size === 0)) continue;
-      instance.phase = rule.forSeconds > 0 ? 'pending' : 'firing';
+      if (!isTrue(rule, instance.held) || !isOne(rule, key)) continue;
+      instance.assumed = rule.mode === 'crossing';
+      instance.phase = rule.forSeconds > 0 && !instance.assumed ? 'pending' : 'firing';
       instance.since = this.market.clock;
     }
+    return before ? this.carryOver(entry, before) : [];
+  }
+
+  private carryOver(entry: NaiveRule, before: NaiveRule): ToldTransition[] {
+    const { rule } = entry;
+    const out: ToldTransition[] = [];
+    for (const [key, old] of before.instances) {
+      if (!isOne(rule, key)) continue;
+      const instance = this.instance(entry, key);
+      instance.throttle = old.throttle;
+      instance.changes = old.changes;
+    }
+    this.moveThrottles(entry, before.rule, () => false);
+    for (const key of [...before.instances.keys()].sort()) {
+      const old = before.instances.get(key);
+      if (!old || (!old.told && !old.owed)) continue;
+      const instance = this.instance(entry, key);
+      const at = this.market.clock;
+      if (isOne(rule, key) && isTrue(rule, instance.held)) {
+        const since = old.phase === 'firing' ? old.since : at;
+        Object.assign(instance, { phase: 'firing', assumed: false, told: true, since });
+      } else if (rule.notifyResolved) {
+        const isSnoozed = at < (rule.snoozedUntil?.getTime() ?? 0);
+        if (isSnoozed) instance.owed = true;
+        const why = isSnoozed
+          ? ({ reason: 'resolved', silenced: 'snoozed' } as const)
+          : ({ reason: 'edited' } as const);
+        out.push({ ...this.head(entry, key, at), from: 'firing', to: 'ok', since: instance.since || null, ...why });
+      }
+    }
+    return out;
   }
 
   /** The same conditions, told differently. */
   tune(rule: RuleDefinition): void {
     const entry = this.rules.get(rule.ruleId);
     if (!entry) return;
-    const longer = (rule.throttleMinutes - entry.rule.throttleMinutes) * 60_000;
-    if (entry.throttledUntil > 0) entry.throttledUntil += longer;
+    const before = entry.rule;
     entry.rule = rule;
+    this.moveThrottles(entry, before, (key) => this.instance(entry, key).told);
+  }
+
+  private moveThrottles(entry: NaiveRule, before: RuleDefinition, isTold: (key: string) => boolean): void {
+    const longer = (entry.rule.throttleMinutes - before.throttleMinutes) * 60_000;
+    if (entry.throttle.until > 0) entry.throttle.until += longer;
+    for (const [key, instance] of entry.instances) {
+      if (key === '') continue;
+      if (instance.throttle.until > 0) instance.throttle.until += longer;
+      if (entry.rule.throttleScope === 'subject') {
+        if (before.throttleScope !== 'subject' && isTold(key)) instance.throttle.until = entry.throttle.until;
+      } else if (instance.throttle.until > 0) {
+        entry.throttle.until = Math.max(entry.throttle.until, instance.throttle.until);
+        instance.throttle = { until: 0, suppressed: 0 };
+      }
+    }
   }
 
   remove(ruleId: string): void {
@@ -93,7 +163,8 @@ export class NaiveAlerts {
               value !== undefined && holds({ rule, condition, negated }, value, instance.held[leaf], this.deadBand);
           }
           if (touched.has(seriesKey(rule, condition, subject))) matching.add(key);
-          if (condition.operator !== 'eq' || negated || previously === undefined || value === undefined) return false;
+          const isEqual = negated ? condition.operator === 'ne' : condition.operator === 'eq';
+          if (!isEqual || previously === undefined || value === undefined) return false;
           return (previously - condition.threshold) * (value - condition.threshold) < 0;
         });
         if (instance.moment.some(Boolean)) matching.add(key);
@@ -103,7 +174,10 @@ export class NaiveAlerts {
         this.judge(entry, { key, subject: subjects.get(key) ?? {}, isMatching: matching.has(key) }, row, out);
       }
       for (const key of keys) this.judgeAfterMoment(entry, key, row, out);
-      if (row.type === 'tick') this.summarise(entry, row.loggedAt, out);
+      if (row.type === 'tick') {
+        for (const key of [...entry.instances.keys()].sort()) this.review(entry, key, row, out);
+        this.summariseRule(entry, row.loggedAt, out);
+      }
     }
     return out;
   }
@@ -118,21 +192,24 @@ export class NaiveAlerts {
     const instance = this.instance(entry, key);
     const at = row.loggedAt;
     const isTick = row.type === 'tick';
-    const heldNow = instance.held.map((held, leaf) => held || instance.moment[leaf] === true);
-    const isHeld = isTrue(rule, heldNow);
-    const fresh = leavesOf(rule).map(
-      ({ condition }, leaf) => heldNow[leaf] === true && !this.market.isStale(rule, condition, subject),
-    );
-    const mayTell =
-      !entry.spent &&
-      at >= (rule.snoozedUntil?.getTime() ?? 0) &&
-      (isTick || at - row.observedAt <= this.staleAfterMs) &&
-      isTrue(rule, fresh);
+    const isHeld = isTrue(rule, heldNow(instance));
+    const isCredible = this.isCredible(entry, instance, subject, row);
     const begin = (since: number): void => {
-      Object.assign(instance, { phase: 'firing', since, told: false, began: true });
-      if (!mayTell) return;
-      if (at >= entry.throttledUntil) this.tell(entry, key, at, out);
-      else entry.suppressed += 1;
+      const isUnmade = at < (rule.madeAt?.getTime() ?? 0);
+      const assumed = isUnmade && rule.mode === 'crossing';
+      Object.assign(instance, { phase: 'firing', since, told: false, began: true, assumed });
+      if (isUnmade || !isCredible) return;
+      const silenced = this.isSnoozed(entry, at)
+        ? 'snoozed'
+        : at < this.throttle(entry, key).until
+          ? 'throttled'
+          : null;
+      if (silenced === null) this.tell(entry, key, at, 'first_fire', out);
+      else {
+        if (silenced === 'throttled') this.throttle(entry, key).suppressed += 1;
+        const from = { from: 'ok', to: 'firing', reason: 'first_fire' } as const;
+        out.push({ ...this.head(entry, key, at), ...from, silenced, since: since || null });
+      }
     };
     if (instance.phase === 'ok' && isHeld) {
       if (rule.forSeconds > 0) Object.assign(instance, { phase: 'pending', since: at });
@@ -142,8 +219,12 @@ export class NaiveAlerts {
       else if (isTick && at - instance.since >= rule.forSeconds * 1000) begin(instance.since);
     } else if (instance.phase === 'firing') {
       if (!isHeld) this.end(entry, key, at, out);
-      else if (isMatching && !isTick && mayTell && rule.mode !== 'crossing' && at >= entry.throttledUntil) {
-        this.tell(entry, key, at, out);
+      else if (isMatching && !isTick && isCredible && !instance.assumed && at >= this.throttle(entry, key).until) {
+        if (instance.told && rule.mode !== 'while_true') return;
+        if (this.isSnoozed(entry, at) || at < (rule.madeAt?.getTime() ?? 0)) return;
+        if (instance.owed) Object.assign(instance, { owed: false, told: true });
+        if (instance.told && rule.mode !== 'while_true') return;
+        this.tell(entry, key, at, instance.told ? 'repeat' : 'first_fire', out);
       }
     }
   }
@@ -152,63 +233,156 @@ export class NaiveAlerts {
     const instance = this.instance(entry, key);
     if (instance.phase === 'ok' || isTrue(entry.rule, instance.held)) return;
     if (instance.phase === 'firing' && !instance.began) this.end(entry, key, row.loggedAt, out);
-    Object.assign(instance, { phase: 'ok', since: 0, told: false });
+    Object.assign(instance, { phase: 'ok', since: 0, told: false, assumed: false });
   }
 
-  private tell(entry: NaiveRule, key: string, at: number, out: ToldTransition[]): void {
+  private tell(entry: NaiveRule, key: string, at: number, reason: TransitionReason, out: ToldTransition[]): void {
     const instance = this.instance(entry, key);
-    out.push({
-      ...this.head(entry, key, at),
-      from: instance.told ? 'firing' : 'ok',
-      to: 'firing',
-      reason: instance.told ? 'repeat' : 'first_fire',
-      since: instance.since || null,
-    });
-    instance.told = true;
-    this.quieten(entry, at);
+    const change = this.change(entry, instance, at);
+    const from = instance.told ? 'firing' : 'ok';
+    const since = instance.since || null;
+    if (change === 'flapping') {
+      const reason = instance.told ? 'repeat' : 'first_fire';
+      out.push({ ...this.head(entry, key, at), from, to: 'firing', reason, silenced: 'flapping', since });
+      return;
+    }
+    const { suppressed } = this.throttle(entry, key);
+    const flapNotice = change === 'notice';
+    out.push({ ...this.head(entry, key, at), from, to: 'firing', reason, suppressed, flapNotice, since });
+    Object.assign(instance, { told: true, owed: false });
+    this.quieten(entry, key, at);
     if (entry.rule.mode === 'once') entry.spent = true;
   }
 
   private end(entry: NaiveRule, key: string, at: number, out: ToldTransition[]): void {
     const instance = this.instance(entry, key);
-    if (instance.told && entry.rule.notifyResolved && at >= (entry.rule.snoozedUntil?.getTime() ?? 0)) {
-      const since = instance.since || null;
-      out.push({ ...this.head(entry, key, at), suppressed: 0, from: 'firing', to: 'ok', reason: 'resolved', since });
+    const { told, since } = instance;
+    const isChanging = this.recent(instance, at).length > 0 || told;
+    const resolved = { from: 'firing', to: 'ok', reason: 'resolved', since: since || null } as const;
+    if (entry.rule.notifyResolved && isChanging) {
+      const snoozed = this.isSnoozed(entry, at);
+      const change = snoozed ? 'calm' : this.change(entry, instance, at);
+      const silenced = snoozed ? 'snoozed' : change === 'flapping' ? 'flapping' : null;
+      if (told) {
+        out.push({ ...this.head(entry, key, at), ...resolved, silenced, flapNotice: change === 'notice' });
+        if (silenced) instance.owed = true;
+      }
     }
-    Object.assign(instance, { phase: 'ok', since: 0, told: false });
+    Object.assign(instance, { phase: 'ok', since: 0, told: false, assumed: false });
   }
 
-  private summarise(entry: NaiveRule, at: number, out: ToldTransition[]): void {
-    if (entry.suppressed === 0 || at < entry.throttledUntil) return;
-    if (at < (entry.rule.snoozedUntil?.getTime() ?? 0)) {
-      entry.suppressed = 0;
-      return;
+  /** At a tick: what is to be told once what kept it quiet is over. */
+  private review(entry: NaiveRule, key: string, row: MarketRow, out: ToldTransition[]): void {
+    const { rule } = entry;
+    const at = row.loggedAt;
+    const instance = this.instance(entry, key);
+    const isFlapping = instance.changes.length > this.flaps.changes;
+    const isCalm = !isFlapping || at >= (instance.changes.at(-1) ?? 0) + this.flaps.windowMs;
+    const hasOwn = key !== '' && rule.throttleScope === 'subject';
+    if (isCalm && !this.isSnoozed(entry, at) && at >= (rule.madeAt?.getTime() ?? 0)) {
+      const isAfterSnooze = instance.since < (rule.snoozedUntil?.getTime() ?? 0);
+      const because = isFlapping ? 'after_flapping' : isAfterSnooze ? 'after_snooze' : undefined;
+      if (instance.phase === 'firing') {
+        if (instance.owed) Object.assign(instance, { owed: false, told: true });
+        const throttle = this.throttle(entry, key);
+        const subject = this.market.subjects(rule, undefined).get(key) ?? {};
+        const isUntold = !instance.told && !instance.assumed && this.isCredible(entry, instance, subject, row);
+        if (isUntold && throttle.suppressed === 0 && at >= throttle.until) {
+          this.tell(entry, key, at, because ?? 'first_fire', out);
+        }
+      } else if (instance.owed) {
+        instance.owed = false;
+        const resolved = { from: 'firing', to: 'ok', reason: because ?? 'resolved' } as const;
+        if (rule.notifyResolved) out.push({ ...this.head(entry, key, at), ...resolved, since: instance.since || null });
+      }
     }
-    const firing = [...entry.instances].filter(([, instance]) => instance.phase === 'firing');
+    if (hasOwn && instance.throttle.suppressed > 0 && at >= instance.throttle.until) {
+      if (this.isSnoozed(entry, at)) instance.throttle.suppressed = 0;
+      else this.summarise(entry, key, [key], at, out);
+    }
+    const calmAt = (instance.changes.at(-1) ?? 0) + this.flaps.windowMs;
+    if (instance.throttle.suppressed > 0 || at < Math.max(instance.throttle.until, calmAt)) return;
+    instance.throttle.until = 0;
+    instance.changes = [];
+  }
+
+  private summariseRule(entry: NaiveRule, at: number, out: ToldTransition[]): void {
+    if (entry.throttle.suppressed === 0 || at < entry.throttle.until) return;
+    if (this.isSnoozed(entry, at)) entry.throttle.suppressed = 0;
+    else this.summarise(entry, '', [...entry.instances.keys()], at, out);
+  }
+
+  private summarise(entry: NaiveRule, key: string, keys: string[], at: number, out: ToldTransition[]): void {
+    const firing = keys.filter((one) => this.instance(entry, one).phase === 'firing');
     const phase = firing.length > 0 ? 'firing' : 'ok';
-    const whole = entry.instances.get('');
-    const since = whole?.since || null;
-    out.push({ ...this.head(entry, '', at), from: phase, to: phase, reason: 'throttle_summary', since });
-    if (whole && phase === 'firing') whole.told = true;
-    this.quieten(entry, at);
+    const { suppressed } = this.throttle(entry, key);
+    const since = this.instance(entry, key).since || null;
+    out.push({ ...this.head(entry, key, at), from: phase, to: phase, reason: 'throttle_summary', suppressed, since });
+    for (const one of firing) {
+      const instance = this.instance(entry, one);
+      const subject = this.market.subjects(entry.rule, undefined).get(one) ?? {};
+      const tick = { type: 'tick', loggedAt: at, observedAt: at } as MarketRow;
+      if (instance.told || instance.assumed || !this.isCredible(entry, instance, subject, tick)) continue;
+      Object.assign(instance, { told: true, owed: false });
+    }
+    this.quieten(entry, key, at);
   }
 
-  private quieten(entry: NaiveRule, at: number): void {
-    entry.suppressed = 0;
-    entry.throttledUntil = at + entry.rule.throttleMinutes * 60_000;
+  private quieten(entry: NaiveRule, key: string, at: number): void {
+    Object.assign(this.throttle(entry, key), { until: at + entry.rule.throttleMinutes * 60_000, suppressed: 0 });
+  }
+
+  private throttle(entry: NaiveRule, key: string): Throttle {
+    return key !== '' && entry.rule.throttleScope === 'subject' ? this.instance(entry, key).throttle : entry.throttle;
+  }
+
+  private isSnoozed({ rule }: NaiveRule, at: number): boolean {
+    return at < (rule.snoozedUntil?.getTime() ?? 0);
+  }
+
+  private isCredible({ rule, spent }: NaiveRule, instance: Instance, subject: Subject, row: MarketRow): boolean {
+    const isTick = row.type === 'tick';
+    if (spent || (!isTick && row.loggedAt - row.observedAt > this.staleAfterMs)) return false;
+    const held = heldNow(instance);
+    const fresh = leavesOf(rule).map(
+      ({ condition }, leaf) => held[leaf] === true && !this.market.isStale(rule, condition, subject),
+    );
+    return isTrue(rule, fresh);
+  }
+
+  private recent({ changes }: Instance, at: number): number[] {
+    return changes.filter((time) => time > at - this.flaps.windowMs);
+  }
+
+  private change({ rule }: NaiveRule, instance: Instance, at: number): 'calm' | 'notice' | 'flapping' {
+    if (rule.throttleMinutes > 0) return 'calm';
+    const recent = this.recent(instance, at).slice(-this.flaps.changes - 1);
+    instance.changes = [...recent, at].slice(-this.flaps.changes - 1);
+    if (recent.length < this.flaps.changes) return 'calm';
+    return recent.length === this.flaps.changes ? 'notice' : 'flapping';
   }
 
   private head(entry: NaiveRule, key: string, at: number) {
     entry.seq += 1;
     const { ruleId, version } = entry.rule;
-    const { seq, suppressed } = entry;
-    return { ruleId, ruleVersion: version, instanceKey: key, seq, suppressed, at, readings: [] as const };
+    const nothing = { suppressed: 0, heldBack: [], silenced: null, flapNotice: false } as const;
+    const seen = { readings: [] as const, event: null };
+    return { ruleId, ruleVersion: version, instanceKey: key, seq: entry.seq, at, ...nothing, ...seen };
   }
 
   private instance(entry: NaiveRule, key: string): Instance {
     const known = entry.instances.get(key);
     if (known) return known;
-    const fresh: Instance = { phase: 'ok', since: 0, told: false, began: false, held: [], moment: [] };
+    const calm = { told: false, owed: false, assumed: false, began: false };
+    const fresh: Instance = {
+      phase: 'ok',
+      since: 0,
+      ...calm,
+      held: [],
+      moment: [],
+      throttle: { until: 0, suppressed: 0 },
+      changes: [],
+    };
     entry.instances.set(key, fresh);
     return fresh;
   }
@@ -231,4 +405,15 @@ export class NaiveAlerts {
       return wanted === undefined || row[name] === wanted;
     });
   }
+}
+
+/** Whether the rule can be true of the instance: of each subject where it has wildcards, else of itself. */
+function isOne(rule: RuleDefinition, key: string): boolean {
+  const names = new Set(key === '' ? [] : key.split(',').map((part) => part.split('=')[0]));
+  const free: ReadonlySet<string | undefined> = variables(rule);
+  return names.size === free.size && [...names].every((name) => free.has(name));
+}
+
+function heldNow({ held, moment }: Instance): boolean[] {
+  return held.map((holds, leaf) => holds || moment[leaf] === true);
 }

@@ -44,8 +44,12 @@ export class NaiveMarket {
       }
     } else if (row.type.startsWith('price_')) {
       note(`price ${row.token}`, row.current);
-      note(`volume_24h ${row.token}`, row.volume24h);
-      note(`market_cap ${row.token}`, row.marketCap);
+      const member = (key: string, value: number | null): void => {
+        const before = this.series.get(key)?.at(-1);
+        if (value !== null || !before || row.observedAt - before.at > this.staleAfterMs) note(key, value);
+      };
+      member(`volume_24h ${row.token}`, row.volume24h);
+      member(`market_cap ${row.token}`, row.marketCap);
     }
     return touched;
   }

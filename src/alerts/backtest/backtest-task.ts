@@ -1,7 +1,6 @@
 import { EACH_CHAIN, backtest, deadBandOf, historyFamilies } from '../core/index.js';
 import type { DeadBand, DeadBandRow, HistoryPoint, Rule, Transition, ValueCondition } from '../core/index.js';
 import { alertMessage, leavesOf } from '../messages/alert-message.js';
-import { FlapCounter } from '../messages/flapping.js';
 import { planMessages } from '../messages/plan-messages.js';
 import type { UserPreferences } from '../../notifications/core/index.js';
 import type { BacktestAlert, CurvePoint } from './backtest.dto.js';
@@ -51,9 +50,10 @@ export async function runBacktest(input: BacktestInput): Promise<BacktestFinding
   progress[1] = tested.length + 1;
   const deadBand = deadBandOf(input.deadBands);
   const { points, resolution } = history;
-  const alerts = plan(rule, backtest(rule, points, { from, to, deadBand }), input.preferences);
+  const transitions = backtest(rule, points, { from, to, deadBand });
+  const alerts = plan(rule, transitions, input.preferences);
   progress[0] = 1;
-  const fired = alerts.filter(({ state }) => state === 'fired').length;
+  const fired = transitions.filter(isFiring).length;
   return {
     points: points.length,
     resolution,
@@ -67,10 +67,9 @@ export async function runBacktest(input: BacktestInput): Promise<BacktestFinding
 }
 
 function plan(rule: Rule, transitions: readonly Transition[], preferences: UserPreferences): BacktestAlert[] {
-  const flaps = new FlapCounter();
   return transitions.map((transition) => {
     const alert = alertMessage(rule, transition);
-    const planned = planMessages({ transition, rule, alert }, preferences, flaps, transition.at);
+    const planned = planMessages({ transition, rule, alert }, preferences, transition.at);
     return {
       at: new Date(transition.at).toISOString(),
       state: alert.state,
@@ -104,7 +103,8 @@ function curve(
   });
 }
 
-const isFiring = ({ reason }: Transition): boolean => reason !== 'resolved' && reason !== 'throttle_summary';
+const isFiring = ({ silenced, reason, to }: Transition): boolean =>
+  silenced === null && to === 'firing' && reason !== 'throttle_summary';
 
 const perWeek = (count: number, ms: number): number => Number(((count * WEEK_MS) / ms).toFixed(2));
 

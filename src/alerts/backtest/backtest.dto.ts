@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsDefined, IsObject, IsOptional, ValidateNested } from 'class-validator';
+import { TRANSITION_REASONS } from '../core/index.js';
 import { FindingView } from '../rules/rule-answer.dto.js';
 import { IfGiven, IsMoment } from '../rules/fields.js';
 import { RuleBody } from '../rules/rule.dto.js';
@@ -38,7 +39,7 @@ export class BacktestAlert {
   @ApiProperty({ enum: ['fired', 'resolved', 'summary'] })
   state!: string;
 
-  @ApiProperty({ enum: ['first_fire', 'repeat', 'resolved', 'throttle_summary', 'catch_up'] })
+  @ApiProperty({ enum: TRANSITION_REASONS })
   reason!: string;
   message!: string;
 

@@ -35,9 +35,10 @@ export function backtest(
     evaluator.loadHistory(before);
     evaluator.addRule({ ...rule, snoozedUntil: null });
   };
-  const tickUntil = (time: number): void => {
+  // A value of the same instant counts in it: its row comes before the tick.
+  const tickBefore = (time: number): void => {
     if (tickEveryMs === 0) return;
-    for (let next = clock + tickEveryMs; next <= time; next += tickEveryMs) {
+    for (let next = clock + tickEveryMs; next < time; next += tickEveryMs) {
       clock = next;
       transitions.push(...evaluator.tick(next));
     }
@@ -52,11 +53,11 @@ export function backtest(
       continue;
     }
     if (!started) start();
-    tickUntil(row.loggedAt);
+    tickBefore(row.loggedAt);
     transitions.push(...evaluator.apply(row));
   }
   if (!started) start();
-  tickUntil(to);
+  tickBefore(to + 1);
   return transitions;
 }
 

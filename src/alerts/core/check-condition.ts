@@ -57,7 +57,9 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   if (operator !== 'change_pct' && direction !== undefined) {
     fail('direction', 'not_applicable', 'Only change_pct has a direction.');
   }
-  if (operator !== 'eq' && tolerance !== undefined) fail('tolerance', 'not_applicable', 'Only eq has a tolerance.');
+  if (operator !== 'eq' && operator !== 'ne' && tolerance !== undefined) {
+    fail('tolerance', 'not_applicable', 'Only eq and ne have a tolerance.');
+  }
   if (tolerance !== undefined && (tolerance < 0 || tolerance > 1)) {
     fail('tolerance', 'out_of_range', 'A fraction of the threshold, from 0 to 1.');
   }
@@ -102,10 +104,10 @@ export function conditionWarnings(
     findings.push({ pointer: field, code: 'finer_than_dead_band', detail });
   };
   if (operator === 'change_pct' && Math.abs(threshold) < band - 1e-9) finer(`${pointer}/threshold`, 'This change');
-  if (operator === 'eq' && tolerance !== undefined && tolerance < band - 1e-9) {
+  if ((operator === 'eq' || operator === 'ne') && tolerance !== undefined && tolerance < band - 1e-9) {
     finer(`${pointer}/tolerance`, 'This tolerance');
   }
-  const isLevel = operator !== 'change_pct' && operator !== 'eq' && !metric.startsWith('change_');
+  const isLevel = operator !== 'change_pct' && operator !== 'eq' && operator !== 'ne' && !metric.startsWith('change_');
   if (isLevel && hysteresis > 0 && hysteresis < band - 1e-9) finer('/hysteresis', 'This hysteresis');
   return findings;
 }

@@ -174,7 +174,7 @@ describe('what can never be, and what can never cease to be', () => {
       { where: { not: { ...tvl, operator: 'gt', threshold: 5 } } },
     ],
     ['percent in place of a fraction', [{ ...change, threshold: -100 }], {}],
-    ['a fall by five times of all', [{ ...change, threshold: 5, direction: 'down' }], {}],
+    ['a fall by five times of all', [{ ...change, threshold: 5, direction: 'down' as const }], {}],
     [
       'a rise and a fall of one window',
       (['up', 'down'] as const).map((direction) => ({ ...change, threshold: 0.1, direction })),
@@ -184,7 +184,7 @@ describe('what can never be, and what can never cease to be', () => {
       'a rise and a fall in different words',
       [
         { ...tvl, metric: 'change_24h', operator: 'gt', threshold: 0.1 },
-        { ...change, threshold: 0.1, direction: 'down', timeWindow: 86_400 },
+        { ...change, threshold: 0.1, direction: 'down' as const, timeWindow: 86_400 },
       ],
       {},
     ],
@@ -222,7 +222,7 @@ describe('what can never be, and what can never cease to be', () => {
     expect(check([{ ...change, threshold: 0.1 }], { hysteresis: 1 })).toEqual(swallowed);
     const sound: Condition[] = [
       { ...tvl, operator: 'lt', threshold: 5 },
-      { ...change, threshold: 0.1, direction: 'up' },
+      { ...change, threshold: 0.1, direction: 'up' as const },
       { ...change, threshold: -0.1 },
     ];
     for (const condition of sound) expect(check([condition], { hysteresis: 1 }).warnings).toEqual([]);

@@ -1,6 +1,15 @@
 import { Comparison, negated, type Test } from './comparison.js';
 import type { Program } from './program.js';
-import type { Condition, EventCondition, RuleDefinition, ValueCondition, ValueMetric, Where } from './rule.js';
+import type {
+  Condition,
+  EventCondition,
+  FieldTest,
+  RuleDefinition,
+  ValueCondition,
+  ValueMetric,
+  Where,
+} from './rule.js';
+import { EQUALITY_TOLERANCE } from './tolerance.js';
 import {
   ANY,
   LEVEL,
@@ -15,7 +24,12 @@ import {
 /** A condition in the form the index knows. */
 export type CompiledLeaf =
   | { readonly number: WatchedNumber; readonly test: Test; readonly variables: number }
-  | { readonly event: WatchedEvent; readonly negated: boolean; readonly variables: number };
+  | {
+      readonly event: WatchedEvent;
+      readonly field: FieldTest | undefined;
+      readonly negated: boolean;
+      readonly variables: number;
+    };
 
 export interface CompiledRule {
   /** By position: those of `conditions` first, then those of `where` in reading order. */
@@ -29,9 +43,6 @@ export type DeadBand = (metric: 'tvl' | 'price', subject: string) => number;
 
 /** As `change_thresholds` is delivered. */
 export const defaultDeadBand: DeadBand = (metric) => (metric === 'tvl' ? 0.01 : 0.001);
-
-/** Changes are ratios of measured numbers: one that misses its threshold by binary noise has reached it. */
-const CHANGE_TOLERANCE = 1e-9;
 
 const CHANGE_WINDOWS_MS: Partial<Record<ValueMetric, number>> = {
   change_1h: 3_600_000,
@@ -146,7 +157,13 @@ function eventLeaf(condition: EventCondition, negate: boolean, variables: number
     token: token === null ? ANY : '',
   });
   const joins = (variables & bound) === variables;
-  return { event: { eventType, protocol, chain, token }, negated: negate, variables: joins ? variables : 0 };
+  const event = { eventType, protocol, chain, token };
+  return { event, field: fieldTestOf(condition), negated: negate, variables: joins ? variables : 0 };
+}
+
+function fieldTestOf({ field, operator, threshold }: EventCondition): FieldTest | undefined {
+  if (field === undefined || operator === undefined || threshold === undefined) return undefined;
+  return { field, operator, threshold };
 }
 
 const COMPARISONS = {
@@ -155,6 +172,7 @@ const COMPARISONS = {
   lt: Comparison.lt,
   lte: Comparison.lte,
   eq: Comparison.eq,
+  ne: Comparison.ne,
 } as const;
 
 function testOf(
@@ -168,13 +186,17 @@ function testOf(
   const back = hysteresis * Math.abs(threshold);
   if (operator === 'change_pct') {
     const down = direction === 'down' || (direction === undefined && threshold < 0);
-    const size = Math.abs(threshold) - CHANGE_TOLERANCE;
+    const size = Math.abs(threshold) - EQUALITY_TOLERANCE;
     const comparison = down ? Comparison.lte : Comparison.gte;
     return { comparison: negate ? negated(comparison) : comparison, threshold: down ? -size : size, slack: back };
   }
   const comparison = negate ? negated(COMPARISONS[operator]) : COMPARISONS[operator];
-  if (operator !== 'eq') return { comparison, threshold, slack: back };
+  const noise = EQUALITY_TOLERANCE * (number.windowMs === LEVEL ? Math.abs(threshold) : 1);
+  if (operator !== 'eq' && operator !== 'ne') {
+    const isAbove = operator === 'gt' || operator === 'lte';
+    return { comparison, threshold: isAbove ? threshold + noise : threshold - noise, slack: back };
+  }
   const subject = (number.measure === 'tvl' ? number.protocol : number.token) || ANY;
   const ratio = tolerance ?? deadBand(number.measure === 'tvl' ? 'tvl' : 'price', subject);
-  return { comparison, threshold, slack: ratio * Math.abs(threshold) };
+  return { comparison, threshold, slack: ratio * Math.abs(threshold) + noise };
 }

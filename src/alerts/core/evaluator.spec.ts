@@ -38,7 +38,9 @@ function rule(conditions: Condition[], extra: Partial<RuleDefinition> = {}): Rul
 }
 
 const above = (threshold: number): Condition => ({ protocol: 'aave-v3', metric: 'tvl', operator: 'gt', threshold });
-const reasons = (transitions: readonly Transition[]): string[] => transitions.map(({ reason }) => reason);
+const told = (transitions: readonly Transition[]): Transition[] =>
+  transitions.filter(({ silenced }) => silenced === null);
+const reasons = (transitions: readonly Transition[]): string[] => told(transitions).map(({ reason }) => reason);
 
 describe('the evaluator', () => {
   it('says what every condition saw, and against what it was measured', () => {
@@ -93,14 +95,14 @@ describe('the evaluator', () => {
     for (const [n, value] of [11, 9, 11, 9, 11].entries()) evaluator.apply(tvl(value, n));
     expect(evaluator.tick(START + 299 * SECOND)).toEqual([]);
     const [summary] = evaluator.tick(START + 300 * SECOND);
-    expect(summary).toMatchObject({ reason: 'throttle_summary', suppressed: 2, from: 'firing', to: 'firing', seq: 3 });
+    expect(summary).toMatchObject({ reason: 'throttle_summary', suppressed: 2, from: 'firing', to: 'firing', seq: 5 });
     expect(reasons(evaluator.apply(tvl(9, 301)))).toEqual(['resolved']);
   });
 
   it('fires on nothing while snoozed or stale, but with the next good event', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)], { snoozedUntil: new Date(START + 60 * SECOND) }));
-    expect(evaluator.apply(tvl(11, 0))).toEqual([]);
+    expect(evaluator.apply(tvl(11, 0))).toMatchObject([{ silenced: 'snoozed', reason: 'first_fire' }]);
     expect(evaluator.apply(tvl(12, 61, { lag: 4_000 }))).toEqual([]);
     expect(reasons(evaluator.apply(tvl(12.5, 62)))).toEqual(['first_fire']);
   });
@@ -148,15 +150,15 @@ describe('the evaluator', () => {
     const evaluator = new Evaluator();
     const slow = rule([above(10)], { throttleMinutes: 43_200 });
     evaluator.addRule(slow);
-    const told = (value: number, seconds: number): string[] => reasons(evaluator.apply(tvl(value, seconds)));
-    expect([told(11, 0), told(9, 1), told(12, 2)]).toEqual([['first_fire'], [], []]);
+    const after = (value: number, seconds: number): string[] => reasons(evaluator.apply(tvl(value, seconds)));
+    expect([after(11, 0), after(9, 1), after(12, 2)]).toEqual([['first_fire'], [], []]);
     evaluator.updateRule({ ...slow, version: 2, throttleMinutes: 5 });
     expect(evaluator.tick(START + 290 * SECOND)).toEqual([]);
     expect(evaluator.tick(START + 300 * SECOND)).toMatchObject([{ reason: 'throttle_summary', suppressed: 1 }]);
     evaluator.updateRule({ ...slow, version: 3, throttleMinutes: 0 });
-    expect(told(13, 301)).toEqual(['repeat']);
+    expect(after(13, 301)).toEqual(['repeat']);
     evaluator.updateRule({ ...slow, version: 4, throttleMinutes: 10 });
-    expect([told(14, 900), told(15, 901)]).toEqual([[], ['repeat']]);
+    expect([after(14, 900), after(15, 901)]).toEqual([[], ['repeat']]);
   });
 
   it('tells the instances of a wildcard apart, under one throttle', () => {
@@ -197,6 +199,26 @@ describe('the evaluator', () => {
 });
 
 describe('a backtest over stored points', () => {
+  it('counts a value of the instant in which a window moves', () => {
+    const HOUR = 3_600 * SECOND;
+    const points = (
+      [
+        [-50, 100],
+        [-28, 75],
+        [-26, 100],
+      ] as const
+    ).map(([hours, value]): HistoryPoint => ({
+      metric: 'price',
+      protocol: null,
+      chain: null,
+      token: 'bitcoin',
+      value,
+      at: START + hours * HOUR,
+    }));
+    const fall: Condition = { metric: 'change_24h', token: 'bitcoin', operator: 'lte', threshold: -0.2 };
+    expect(backtest(rule([fall]), points, { from: START - 30 * HOUR, to: START })).toEqual([]);
+  });
+
   it('has its own ticks, and takes the values before the period as known', () => {
     const points = [100, 101, 85, 86].map((value, n): HistoryPoint => ({
       metric: 'tvl',

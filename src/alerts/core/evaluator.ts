@@ -1,22 +1,26 @@
 import { compileRule, defaultDeadBand, type DeadBand } from './compile-rule.js';
+import type { FlapLimits } from './flapping.js';
 import { historyNeeds } from './history-needs.js';
 import { InstanceBook } from './instance-book.js';
 import { LeafTable } from './leaf-table.js';
 import { Market } from './market.js';
 import type { HistoryNeed, HistoryPoint, MarketRow } from './market-row.js';
 import { Matcher } from './matcher.js';
+import { QuietBook } from './quiet-book.js';
 import type { RuleDefinition } from './rule.js';
 import { RuleRegister } from './rule-register.js';
 import { RuleTable } from './rule-table.js';
-import type { SavedState, StateChanges } from './saved-state.js';
+import type { SavedInstance, SavedState, StateChanges } from './saved-state.js';
 import { Teller, type Moment } from './teller.js';
 import type { Transition } from './transition.js';
+import { Waiting } from './waiting.js';
 
 export interface EvaluatorOptions {
   /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */
   readonly deadBand?: DeadBand;
   /** A value observed longer than this before it was logged is stale: history, but no cause to fire. Milliseconds. */
   readonly staleAfterMs?: number;
+  readonly flapLimits?: FlapLimits;
 }
 
 const STALE_AFTER_MS = 3_600_000;
@@ -34,11 +38,16 @@ export class Evaluator {
   private readonly instances = new InstanceBook(this.rules);
   private readonly register: RuleRegister;
   private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
-  private readonly teller = new Teller(this.rules, this.leaves, this.instances);
+  private readonly quiet: QuietBook;
+  private readonly waiting: Waiting;
+  private readonly teller: Teller;
   private readonly moved = this.matcher.numberMoved.bind(this.matcher);
 
-  constructor({ deadBand = defaultDeadBand, staleAfterMs = STALE_AFTER_MS }: EvaluatorOptions = {}) {
+  constructor({ deadBand = defaultDeadBand, staleAfterMs = STALE_AFTER_MS, flapLimits }: EvaluatorOptions = {}) {
     this.deadBand = deadBand;
+    this.quiet = new QuietBook(this.rules, this.instances.table, flapLimits);
+    this.waiting = new Waiting(this.rules, this.leaves, this.instances, this.quiet);
+    this.teller = new Teller(this.rules, this.leaves, this.instances, this.quiet, this.waiting);
     this.market = new Market(staleAfterMs);
     this.register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
   }
@@ -83,37 +92,44 @@ export class Evaluator {
 
   /**
    * Takes a rule in that `checkRule` accepts. Without a saved state it starts from the present values: if it holds
-   * already, it fires with the next event (`crossing`: once it has ceased to hold and holds again).
+   * already, it fires with the next tick or event (`crossing`: once it has ceased to hold and holds again).
    */
   addRule(rule: RuleDefinition, saved?: SavedState): void {
     if (this.has(rule.ruleId)) throw new Error(`Rule ${rule.ruleId} is held already`);
     const row = this.register.add(rule, compileRule(rule, this.deadBand));
     if (saved) this.restore(row, saved);
     else this.start(row);
-    for (const instance of this.instances.firingRows(row)) this.teller.settle(instance);
+    this.settleAll(row);
   }
 
   /**
    * Puts an edited rule in place of the one with its id. Its state stays if it still watches for the same (conditions,
-   * where, mode, hysteresis, forSeconds); else it starts anew and only goes on counting its transitions.
+   * where, mode, hysteresis, forSeconds); else it starts anew, but for its throttle and for what its owner believes: a
+   * firing that was told goes on if the rule still holds, and is resolved if it holds no longer.
+   * @param at time of the edit, Unix ms
    */
-  updateRule(rule: RuleDefinition): void {
+  updateRule(rule: RuleDefinition, at = this.clock): Transition[] {
     const row = this.rules.row(rule.ruleId);
     if (row === undefined) throw new Error(`Rule ${rule.ruleId} is not held`);
     if (this.register.isLike(row, rule, compileRule(rule, this.deadBand))) {
-      this.rules.edit(row, rule);
-      this.rules.markDirty(row);
-      this.teller.refreshSummary(row);
-      for (const instance of this.instances.firingRows(row)) this.teller.refreshRepeat(instance);
-      return;
+      this.editInPlace(row, rule);
+      return [];
     }
-    const { seq } = this.rules.saved(row);
+    const before = { rule: this.rules.saved(row), instances: this.instances.saved(row) };
+    const throttle = this.rules.throttle(row);
     const scopes = this.register.remove(row);
-    this.addRule(rule);
+    const anew = this.register.add(rule, compileRule(rule, this.deadBand));
     this.register.release(scopes);
-    const anew = this.rules.row(rule.ruleId) ?? 0;
-    this.rules.restore(anew, { ...this.rules.saved(anew), seq });
+    this.start(anew);
+    this.rules.restore(anew, { ...before.rule, spent: false });
     this.rules.markDirty(anew);
+    for (const saved of before.instances) this.quiet.restore(anew, this.instances, saved);
+    this.quiet.edited(anew, throttle, this.instances.all(anew));
+    if (before.rule.suppressed > 0) this.waiting.oweSummary(anew);
+    const moment = { at, event: null, isStale: false, isLate: false };
+    for (const saved of before.instances.toSorted(byKey)) this.carryOver(anew, saved, moment);
+    this.settleAll(anew);
+    return this.teller.take();
   }
 
   /** False if the rule is not held. */
@@ -131,7 +147,7 @@ export class Evaluator {
     const isStale = this.market.isStale(row.observedAt, at);
     for (const series of this.market.apply(row, this.moved)) {
       if (!series.repeats.isDue(at)) continue;
-      for (const instance of this.teller.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
+      for (const instance of this.waiting.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
     }
     this.matcher.eventArrived(row, this.register.events);
     this.judge({ at, event: row, isStale, isLate });
@@ -142,9 +158,9 @@ export class Evaluator {
   tick(time: number, isLate = false): Transition[] {
     const moment = { at: time, event: null, isStale: false, isLate };
     this.market.tick(time, this.moved);
-    for (const instance of this.teller.duePending(time)) this.matcher.touch(instance);
+    for (const instance of this.waiting.duePending(time)) this.matcher.touch(instance);
     this.judge(moment);
-    this.teller.tellSummaries(moment);
+    this.teller.tellOverdue(moment);
     return this.teller.take();
   }
 
@@ -170,7 +186,26 @@ export class Evaluator {
     for (const saved of instances) {
       this.instances.table.restore(this.instances.obtain(row, saved.instanceKey), saved);
     }
-    if (rule.suppressed > 0) this.teller.oweSummary(row);
+    if (rule.suppressed > 0) this.waiting.oweSummary(row);
+  }
+
+  private editInPlace(row: number, rule: RuleDefinition): void {
+    const throttle = this.rules.throttle(row);
+    this.rules.edit(row, rule);
+    this.rules.markDirty(row);
+    this.quiet.edited(row, throttle, this.instances.all(row));
+    this.waiting.refresh(row);
+  }
+
+  /** What the owner of an edited rule believes of an instance. */
+  private carryOver(rule: number, saved: SavedInstance, moment: Moment): void {
+    if (!saved.told && !saved.owed) return;
+    const row = this.instances.obtain(rule, saved.instanceKey);
+    this.teller.carryOver(row, saved.phase === 'firing' ? saved.since : moment.at, moment);
+  }
+
+  private settleAll(rule: number): void {
+    for (const instance of this.instances.all(rule)) this.teller.settle(instance);
   }
 
   private judge(moment: Moment): void {
@@ -179,4 +214,8 @@ export class Evaluator {
     if (this.matcher.endMoment()) for (const row of touched) this.teller.judgeAfterMoment(row, moment);
     for (const row of touched) this.teller.settle(row);
   }
+}
+
+function byKey(a: SavedInstance, b: SavedInstance): number {
+  return a.instanceKey < b.instanceKey ? -1 : 1;
 }

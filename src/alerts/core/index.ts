@@ -3,6 +3,7 @@ export * from './check-rule.js';
 export { defaultDeadBand, type DeadBand } from './compile-rule.js';
 export { deadBandOf, type DeadBandRow } from './dead-band.js';
 export * from './evaluator.js';
+export { FLAP_LIMITS } from './flapping.js';
 export { historyFamilies, type HistoryFamily } from './history-needs.js';
 export * from './market-row.js';
 export * from './parse-conditions.js';

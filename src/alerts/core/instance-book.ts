@@ -1,6 +1,7 @@
 import { InstanceTable } from './instance-table.js';
 import type { RuleTable } from './rule-table.js';
 import type { SavedInstance } from './saved-state.js';
+import { variablesOfKey } from './watched.js';
 
 const NONE: ReadonlyMap<string, number> = new Map();
 
@@ -34,6 +35,16 @@ export class InstanceBook {
   /** What can fire: the instances of a wildcard rule, else the base. */
   firingRows(rule: number): Iterable<number> {
     return this.rules.variables.get(rule) === 0 ? [this.rules.base.get(rule)] : this.keyed(rule).values();
+  }
+
+  /** Every instance of the rule that is not at rest, and the base. */
+  all(rule: number): readonly number[] {
+    return [this.rules.base.get(rule), ...this.keyed(rule).values()];
+  }
+
+  /** Whether the row is an instance that its rule can be true of. */
+  isOne(row: number): boolean {
+    return variablesOfKey(this.table.key(row)) === this.rules.variables.get(this.table.rule.get(row));
   }
 
   /** Whether the row only holds the conditions without wildcard of a rule that has wildcards too. */
@@ -75,8 +86,9 @@ export class InstanceBook {
   }
 
   saved(rule: number): SavedInstance[] {
-    const rows = [this.rules.base.get(rule), ...this.keyed(rule).values()];
-    return rows.filter((row) => !this.table.isAtRest(row)).map((row) => this.table.saved(row, this.rules.id(rule)));
+    return this.all(rule)
+      .filter((row) => !this.table.isAtRest(row))
+      .map((row) => this.table.saved(row, this.rules.id(rule)));
   }
 
   takeChanges(): { instances: SavedInstance[]; removed: Pick<SavedInstance, 'ruleId' | 'instanceKey'>[] } {
@@ -98,6 +110,17 @@ export class InstanceBook {
       }
     }
     return { instances, removed };
+  }
+
+  /** Rows so that those of one rule come in the order of their keys. */
+  inOrder(rows: readonly number[]): readonly number[] {
+    if (rows.length < 2) return rows;
+    const { table } = this;
+    const isKeyed = (row: number): boolean => this.rules.variables.get(table.rule.get(row)) !== 0;
+    const wildcard = rows.filter(isKeyed);
+    if (wildcard.length < 2) return rows;
+    wildcard.sort((a, b) => table.rule.get(a) - table.rule.get(b) || (table.key(a) < table.key(b) ? -1 : 1));
+    return [...rows.filter((row) => !isKeyed(row)), ...wildcard];
   }
 
   private keyed(rule: number): ReadonlyMap<string, number> {

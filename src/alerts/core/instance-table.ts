@@ -1,8 +1,19 @@
 import { Records, RowNumbers } from './column.js';
-import type { SavedInstance } from './saved-state.js';
+import type { Quiet, SavedInstance } from './saved-state.js';
 import type { Phase } from './transition.js';
 
-const Flag = { told: 1, began: 2, touched: 4, timed: 8, dirty: 16, keyed: 32, stored: 64 } as const;
+const Flag = {
+  told: 1,
+  began: 2,
+  touched: 4,
+  timed: 8,
+  dirty: 16,
+  keyed: 32,
+  stored: 64,
+  owed: 128,
+  assumed: 256,
+  quiet: 512,
+} as const;
 
 const PHASES: readonly Phase[] = ['ok', 'pending', 'firing'];
 
@@ -25,6 +36,8 @@ export class InstanceTable {
   private readonly flags = this.records.int32();
   /** Of wildcard instances only: a million empty strings would be eight megabytes. */
   private readonly keys = new Map<number, string>();
+  /** Of those that were told something lately. */
+  private readonly quiets = new Map<number, Quiet>();
   private readonly numbers = new RowNumbers();
   private dirty: number[] = [];
 
@@ -41,6 +54,7 @@ export class InstanceTable {
 
   remove(row: number): void {
     this.keys.delete(row);
+    this.quiets.delete(row);
     for (const column of [this.held, this.phases, this.flags]) column.set(row, 0);
     this.numbers.giveBack(row);
   }
@@ -60,7 +74,7 @@ export class InstanceTable {
   }
 
   isAtRest(row: number): boolean {
-    return this.held.get(row) === 0 && this.phases.get(row) === 0;
+    return this.held.get(row) === 0 && this.phases.get(row) === 0 && !this.has(row, Flag.owed | Flag.quiet);
   }
 
   flip(row: number, bit: number): void {
@@ -68,11 +82,14 @@ export class InstanceTable {
     this.markDirty(row);
   }
 
-  restore(row: number, { leaves, phase, since, told }: SavedInstance): void {
+  restore(row: number, { leaves, phase, since, told, owed, assumed, quiet }: SavedInstance): void {
     this.held.set(row, leaves);
     this.phases.set(row, PHASES.indexOf(phase));
     this.since.set(row, since);
     this.setTold(row, told);
+    this.setOwed(row, owed);
+    this.setAssumed(row, assumed);
+    this.setQuiet(row, quiet);
     this.setStored(row, true);
   }
 
@@ -84,6 +101,9 @@ export class InstanceTable {
       phase: this.phase(row),
       since: this.since.get(row),
       told: this.isTold(row),
+      owed: this.isOwed(row),
+      assumed: this.isAssumed(row),
+      quiet: this.quiet(row) ?? null,
     };
   }
 
@@ -93,6 +113,34 @@ export class InstanceTable {
 
   setTold(row: number, told: boolean): void {
     this.mark(row, Flag.told, told);
+  }
+
+  /** Whether the owner believes that it still fires, from a firing before the present one. */
+  isOwed(row: number): boolean {
+    return this.has(row, Flag.owed);
+  }
+
+  setOwed(row: number, owed: boolean): void {
+    this.mark(row, Flag.owed, owed);
+  }
+
+  /** Whether it fires since before its rule was made, and a `crossing` is still to come. */
+  isAssumed(row: number): boolean {
+    return this.has(row, Flag.assumed);
+  }
+
+  setAssumed(row: number, assumed: boolean): void {
+    this.mark(row, Flag.assumed, assumed);
+  }
+
+  quiet(row: number): Quiet | undefined {
+    return this.has(row, Flag.quiet) ? this.quiets.get(row) : undefined;
+  }
+
+  setQuiet(row: number, quiet: Quiet | null): void {
+    this.mark(row, Flag.quiet, quiet !== null);
+    if (quiet) this.quiets.set(row, quiet);
+    else this.quiets.delete(row);
   }
 
   /** Whether it began to fire with the row of the log in hand. */

@@ -1,6 +1,8 @@
 import { Records, RowNumbers } from './column.js';
 import { Comparison, crosses, holds, type Test } from './comparison.js';
 import type { EventScope } from './event-scopes.js';
+import { passesField } from './field-test.js';
+import type { FieldTest } from './rule.js';
 import type { RuleTable } from './rule-table.js';
 import { Scope } from './scope.js';
 
@@ -24,11 +26,13 @@ export class LeafTable {
   private readonly idOfScope = new Map<Scope | EventScope, number>();
   private readonly freeScopeIds = new RowNumbers();
   private readonly rows = new RowNumbers();
+  /** What conditions on events ask of the event's data; most ask nothing. */
+  private readonly fields = new Map<number, FieldTest>();
 
   constructor(private readonly rules: RuleTable) {}
 
   /** Appends a condition to the rule; call in the order of positions. */
-  add(rule: number, position: number, scope: Scope | EventScope, test?: Test): number {
+  add(rule: number, position: number, scope: Scope | EventScope, test?: Test, field?: FieldTest): number {
     const leaf = this.rows.take();
     this.records.reserve(leaf);
     this.rule.set(leaf, rule);
@@ -38,6 +42,7 @@ export class LeafTable {
     this.code.set(leaf, (this.idOf(scope) << WHAT_BITS) | what);
     this.threshold.set(leaf, test?.threshold ?? 0);
     this.slack.set(leaf, test?.slack ?? 0);
+    if (field) this.fields.set(leaf, field);
     if (position === 0) this.rules.firstLeaf.set(rule, leaf);
     else this.next.set(this.last(rule), leaf);
     return leaf;
@@ -77,6 +82,12 @@ export class LeafTable {
     return this.comparison(leaf) === Comparison.eq && crosses(this.threshold.get(leaf), before, after);
   }
 
+  /** Whether the data of an event says what the leaf asks of it. */
+  isMetBy(leaf: number, data: unknown): boolean {
+    const field = this.fields.size > 0 ? this.fields.get(leaf) : undefined;
+    return field === undefined || passesField(field, data);
+  }
+
   test(leaf: number): Test {
     return {
       comparison: this.comparison(leaf),
@@ -85,8 +96,12 @@ export class LeafTable {
     };
   }
 
-  isLike(leaf: number, scope: Scope | EventScope, test?: Test): boolean {
+  isLike(leaf: number, scope: Scope | EventScope, test?: Test, field?: FieldTest): boolean {
+    const known = this.fields.get(leaf);
     return (
+      known?.field === field?.field &&
+      known?.operator === field?.operator &&
+      known?.threshold === field?.threshold &&
       this.scope(leaf) === scope &&
       this.comparison(leaf) === (test?.comparison ?? 0) &&
       this.threshold.get(leaf) === (test?.threshold ?? 0) &&
@@ -95,6 +110,7 @@ export class LeafTable {
   }
 
   remove(leaf: number): void {
+    this.fields.delete(leaf);
     this.rows.giveBack(leaf);
   }
 

@@ -13,7 +13,8 @@ export type MarketRow = Pick<
   | 'marketCap'
   | 'observedAt'
   | 'loggedAt'
->;
+> &
+  Partial<Pick<LogEvent, 'seq' | 'epoch' | 'data' | 'category' | 'tags'>>;
 
 /** A published value from before the evaluator's position. Times are Unix ms, money US dollars. */
 export interface HistoryPoint {

@@ -189,9 +189,17 @@ export class Market {
     const ofVolume = this.ofToken('volume_24h', token);
     const ofCap = this.ofToken('market_cap', token);
     this.update(ofPrice, price, observed, listener);
-    this.update(ofVolume, volume24h, observed, listener);
-    this.update(ofCap, marketCap, observed, listener);
-    return [ofPrice, ofVolume, ofCap];
+    const updated = [ofPrice];
+    if (this.updateMember(ofVolume, volume24h, observed, listener)) updated.push(ofVolume);
+    if (this.updateMember(ofCap, marketCap, observed, listener)) updated.push(ofCap);
+    return updated;
+  }
+
+  /** False of a member that the write does not name: it keeps its value, until that is stale. */
+  private updateMember(series: Series, value: number, observed: Observed, listener: MoveListener): boolean {
+    if (Number.isNaN(value) && observed.at - series.observedAt <= this.staleAfterMs) return false;
+    this.update(series, value, observed, listener);
+    return true;
   }
 
   private update(series: Series, value: number, { at, isStale }: Observed, listener: MoveListener): void {

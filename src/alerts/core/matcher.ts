@@ -38,7 +38,9 @@ export class Matcher {
     for (const scope of scopes.matching(row)) {
       const key = scope.instanceOf(row);
       if (key === undefined) continue;
-      for (const leaf of scope.leaves) this.holdsForTheMoment(leaf, key);
+      for (const leaf of scope.leaves) {
+        if (this.leaves.isMetBy(leaf, row.data)) this.holdsForTheMoment(leaf, key);
+      }
     }
   }
 
@@ -54,7 +56,7 @@ export class Matcher {
   takeTouched(): readonly number[] {
     const { touched } = this;
     this.touched = [];
-    return touched.length > 1 ? this.inOrder(touched) : touched;
+    return this.instances.inOrder(touched);
   }
 
   /** Ends the moment: what only held because of the event in hand holds no longer. True if there was any. */
@@ -101,13 +103,5 @@ export class Matcher {
     table.momentary.set(row, table.momentary.get(row) | this.leaves.bit(leaf));
     this.momentary.push(row);
     this.touch(row);
-  }
-
-  private inOrder(rows: readonly number[]): readonly number[] {
-    const { table } = this.instances;
-    const wildcard = rows.filter((row) => this.rules.variables.get(table.rule.get(row)) !== 0);
-    if (wildcard.length < 2) return rows;
-    wildcard.sort((a, b) => table.rule.get(a) - table.rule.get(b) || (table.key(a) < table.key(b) ? -1 : 1));
-    return [...rows.filter((row) => this.rules.variables.get(table.rule.get(row)) === 0), ...wildcard];
   }
 }

@@ -25,7 +25,7 @@ export class RuleRegister {
     for (const [position, leaf] of compiled.leaves.entries()) {
       const scope = this.scopeOf(leaf);
       const test = 'number' in leaf ? leaf.test : undefined;
-      const id = this.leaves.add(row, position, scope, test);
+      const id = this.leaves.add(row, position, scope, test, 'event' in leaf ? leaf.field : undefined);
       if (scope instanceof EventScope) scope.leaves.add(id);
       else if (test) for (const point of turningPoints(test)) scope.insert(point, id);
     }
@@ -64,7 +64,8 @@ export class RuleRegister {
       compiled.leaves.every((leaf, position) => {
         const id = present[position];
         if (id === undefined) return false;
-        return this.leaves.isLike(id, this.scopeOf(leaf), 'number' in leaf ? leaf.test : undefined);
+        const test = 'number' in leaf ? leaf.test : undefined;
+        return this.leaves.isLike(id, this.scopeOf(leaf), test, 'event' in leaf ? leaf.field : undefined);
       })
     );
   }

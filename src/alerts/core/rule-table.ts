@@ -3,17 +3,36 @@ import { Programs, type Program } from './program.js';
 import { RuleIds } from './rule-ids.js';
 import type { Mode, RuleDefinition } from './rule.js';
 import type { SavedRule } from './saved-state.js';
+import type { HeldBack } from './transition.js';
 
-const Flag = { crossing: 1, once: 2, notifyResolved: 4, spent: 8, dirty: 16, owesSummary: 32, stored: 64 } as const;
+const Flag = {
+  crossing: 1,
+  once: 2,
+  notifyResolved: 4,
+  spent: 8,
+  dirty: 16,
+  owesSummary: 32,
+  stored: 64,
+  subjects: 128,
+} as const;
+
+const NONE_HELD_BACK: readonly HeldBack[] = [];
 
 const modeFlags: Record<Mode, number> = { while_true: 0, crossing: Flag.crossing, once: Flag.once };
-const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved;
+const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved | Flag.subjects;
+
+/** How a rule throttles: for how long, and whether each subject by itself. */
+export interface Throttle {
+  readonly ms: number;
+  readonly ofSubjects: boolean;
+}
 
 /** What the evaluator keeps of each rule, a row each: 64 bytes, and 24 for its id. Times are Unix ms. */
 export class RuleTable {
-  private readonly records = new Records({ floats: 2, ints: 10 });
+  private readonly records = new Records({ floats: 3, ints: 10 });
   readonly throttledUntil = this.records.float64();
   private readonly snoozedUntil = this.records.float64();
+  private readonly madeAt = this.records.float64();
   readonly variables = this.records.int32();
   /** Row of the instance that holds the conditions without wildcard. */
   readonly base = this.records.int32();
@@ -26,6 +45,8 @@ export class RuleTable {
   readonly suppressed = this.records.int32();
   private readonly seqs = this.records.int32();
   private readonly versions = this.records.int32();
+  /** Of rules that keep something back. */
+  private readonly heldBacks = new Map<number, readonly HeldBack[]>();
   private readonly programs = new Programs();
   private readonly ids = new RuleIds();
   private readonly numbers = new RowNumbers();
@@ -69,17 +90,15 @@ export class RuleTable {
     return row;
   }
 
-  /** What may change without the rule starting anew. A running throttle goes on as if it had begun with the new length. */
+  /** What may change without the rule starting anew. */
   edit(row: number, rule: RuleDefinition): void {
     this.versions.set(row, rule.version);
-    const { throttledUntil, throttleSeconds } = this;
-    const before = throttleSeconds.get(row);
-    throttleSeconds.set(row, rule.throttleMinutes * 60);
-    const longerMs = (throttleSeconds.get(row) - before) * 1_000;
-    if (throttledUntil.get(row) > 0) throttledUntil.set(row, throttledUntil.get(row) + longerMs);
+    this.throttleSeconds.set(row, rule.throttleMinutes * 60);
     this.snoozedUntil.set(row, rule.snoozedUntil?.getTime() ?? 0);
+    this.madeAt.set(row, rule.madeAt?.getTime() ?? 0);
     const resolved = rule.notifyResolved ? Flag.notifyResolved : 0;
-    this.flags.set(row, (this.flags.get(row) & ~EDITABLE) | modeFlags[rule.mode] | resolved);
+    const subjects = rule.throttleScope === 'subject' ? Flag.subjects : 0;
+    this.flags.set(row, (this.flags.get(row) & ~EDITABLE) | modeFlags[rule.mode] | resolved | subjects);
   }
 
   /** Whether the row watches for the same in the same way, conditions apart. */
@@ -96,6 +115,7 @@ export class RuleTable {
     this.ids.remove(row);
     this.flags.set(row, 0);
     this.suppressed.set(row, 0);
+    this.heldBacks.delete(row);
     this.numbers.giveBack(row);
   }
 
@@ -103,6 +123,7 @@ export class RuleTable {
     this.seqs.set(row, saved.seq);
     this.throttledUntil.set(row, saved.throttledUntil);
     this.suppressed.set(row, saved.suppressed);
+    this.keepHeldBack(row, saved.heldBack);
     this.mark(row, Flag.spent, saved.spent);
     this.mark(row, Flag.stored, true);
   }
@@ -114,23 +135,48 @@ export class RuleTable {
       seq: this.seqs.get(row),
       throttledUntil: this.throttledUntil.get(row),
       suppressed: this.suppressed.get(row),
+      heldBack: this.heldBack(row),
       spent: this.has(row, Flag.spent),
     };
   }
 
-  /** Counts a message: its number, and quiet until the throttle ends. A `once` rule is done with it. */
-  told(row: number, at: number): { seq: number; version: number; suppressed: number } {
-    const seq = this.count(row);
-    const suppressed = this.suppressed.get(row);
-    this.throttledUntil.set(row, at + this.throttleSeconds.get(row) * 1_000);
-    this.suppressed.set(row, 0);
-    if (this.has(row, Flag.once)) this.mark(row, Flag.spent, true);
-    return { seq, version: this.versions.get(row), suppressed };
+  version(row: number): number {
+    return this.versions.get(row);
   }
 
-  /** Counts a resolution, which no throttle holds back. */
-  resolved(row: number): { seq: number; version: number; suppressed: number } {
-    return { seq: this.count(row), version: this.versions.get(row), suppressed: 0 };
+  /** Counts a transition; gives its number. */
+  count(row: number): number {
+    this.seqs.set(row, this.seqs.get(row) + 1);
+    this.markDirty(row);
+    return this.seqs.get(row);
+  }
+
+  /** A `once` rule is done with its first firing. */
+  spend(row: number): void {
+    if (this.has(row, Flag.once)) this.mark(row, Flag.spent, true);
+  }
+
+  /** How the rule throttles. */
+  throttle(row: number): Throttle {
+    return { ms: this.throttleMs(row), ofSubjects: this.throttlesSubjects(row) };
+  }
+
+  /** Begins the rule's throttle; gives what it kept back until now. */
+  beginThrottle(row: number, until: number): { suppressed: number; heldBack: readonly HeldBack[] } {
+    const kept = { suppressed: this.suppressed.get(row), heldBack: this.heldBack(row) };
+    this.throttledUntil.set(row, until);
+    this.forgetSuppressed(row);
+    return kept;
+  }
+
+  /** Whether each instance of a wildcard has a throttle of its own. */
+  throttlesSubjects(row: number): boolean {
+    return this.has(row, Flag.subjects);
+  }
+
+  /** Milliseconds. */
+  throttleMs(row: number): number {
+    return this.throttleSeconds.get(row) * 1_000;
   }
 
   /** How long it must hold before it fires, milliseconds. */
@@ -138,32 +184,53 @@ export class RuleTable {
     return this.forSeconds.get(row) * 1_000;
   }
 
-  suppress(row: number): void {
+  heldBack(row: number): readonly HeldBack[] {
+    return this.heldBacks.get(row) ?? NONE_HELD_BACK;
+  }
+
+  /** Counts one more firing that is kept back; the list with it. */
+  holdBack(row: number, heldBack: readonly HeldBack[]): void {
     this.suppressed.set(row, this.suppressed.get(row) + 1);
+    this.keepHeldBack(row, heldBack);
     this.markDirty(row);
   }
 
   forgetSuppressed(row: number): void {
     this.suppressed.set(row, 0);
+    this.heldBacks.delete(row);
     this.markDirty(row);
   }
 
-  /** From when on the rule may tell something. */
-  readyAt(row: number): number {
-    return Math.max(this.throttledUntil.get(row), this.snoozedUntil.get(row));
+  /** From when on the rule may tell something, throttles apart. */
+  silentUntil(row: number): number {
+    return Math.max(this.snoozedUntil.get(row), this.madeAt.get(row));
   }
 
   isSnoozed(row: number, at: number): boolean {
     return at < this.snoozedUntil.get(row);
   }
 
+  /** Unix ms; 0: it was never snoozed. */
+  snoozeEnd(row: number): number {
+    return this.snoozedUntil.get(row);
+  }
+
+  /** Whether what happened at `at` was before the rule was made. */
+  isUnmade(row: number, at: number): boolean {
+    return at < this.madeAt.get(row);
+  }
+
+  isCrossing(row: number): boolean {
+    return this.has(row, Flag.crossing);
+  }
+
   isSpent(row: number): boolean {
     return this.has(row, Flag.spent);
   }
 
-  /** Whether a rule that holds is told again with later events: after the throttle, or after what kept it quiet. */
+  /** Whether a firing that was told is told again with later events, after the throttle. */
   repeats(row: number): boolean {
-    return (this.flags.get(row) & (Flag.crossing | Flag.spent)) === 0;
+    return (this.flags.get(row) & (Flag.crossing | Flag.once)) === 0;
   }
 
   tellsResolution(row: number): boolean {
@@ -207,10 +274,9 @@ export class RuleTable {
     return changed;
   }
 
-  private count(row: number): number {
-    this.seqs.set(row, this.seqs.get(row) + 1);
-    this.markDirty(row);
-    return this.seqs.get(row);
+  private keepHeldBack(row: number, heldBack: readonly HeldBack[]): void {
+    if (heldBack.length > 0) this.heldBacks.set(row, heldBack);
+    else this.heldBacks.delete(row);
   }
 
   private has(row: number, flag: number): boolean {

@@ -13,7 +13,7 @@ export const VALUE_METRICS = [
 ] as const;
 export type ValueMetric = (typeof VALUE_METRICS)[number];
 
-export const OPERATORS = ['gt', 'lt', 'gte', 'lte', 'eq', 'change_pct'] as const;
+export const OPERATORS = ['gt', 'lt', 'gte', 'lte', 'eq', 'ne', 'change_pct'] as const;
 export type Operator = (typeof OPERATORS)[number];
 
 /** Event types that a rule may wait for. Never `alert`: rules do not feed on their own output. */
@@ -32,6 +32,10 @@ export type RuleEventType = (typeof RULE_EVENT_TYPES)[number];
 
 export const MODES = ['while_true', 'crossing', 'once'] as const;
 export type Mode = (typeof MODES)[number];
+
+/** What a throttle counts by: each subject of a rule with wildcards, or the rule as a whole. */
+export const THROTTLE_SCOPES = ['subject', 'rule'] as const;
+export type ThrottleScope = (typeof THROTTLE_SCOPES)[number];
 
 export const PRIORITIES = ['low', 'normal', 'high', 'critical'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -72,12 +76,24 @@ export interface ValueCondition extends ConditionSubject {
   readonly timeWindow?: number;
   /** `change_pct`: absent is either way, unless the threshold is negative, which is down. */
   readonly direction?: 'up' | 'down';
-  /** `eq`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
+  /** `eq`, `ne`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
   readonly tolerance?: number;
 }
 
-/** Holds in the moment an event of this type arrives. */
-export interface EventCondition extends ConditionSubject {
+/** Operators that compare a field of an event's data. Text knows `eq` and `ne`. */
+export const FIELD_OPERATORS = ['gt', 'lt', 'gte', 'lte', 'eq', 'ne'] as const;
+export type FieldOperator = (typeof FIELD_OPERATORS)[number];
+
+/** Compares a field of an event's `data`; an event without the field, or with another kind of value in it, does not count. */
+export interface FieldTest {
+  /** Name of a member; `a.b` is a member of a member. */
+  readonly field: string;
+  readonly operator: FieldOperator;
+  readonly threshold: number | string;
+}
+
+/** Holds in the moment an event of this type arrives; with `field`, `operator` and `threshold` only if its data says so. */
+export interface EventCondition extends ConditionSubject, Partial<FieldTest> {
   readonly metric: 'event';
   readonly eventType: RuleEventType;
 }
@@ -100,6 +116,8 @@ export interface RuleDefinition {
   readonly mode: Mode;
   /** Minutes without a further message after one; 0: every firing is told. */
   readonly throttleMinutes: number;
+  /** Absent: `rule`, as rules had it before they could choose. Without wildcards both are the same. */
+  readonly throttleScope?: ThrottleScope;
   /** Fraction of the threshold by which the value must come back before the condition stops to hold; 0: at once. */
   readonly hysteresis: number;
   /** Seconds that all must hold without a break before the rule fires. */
@@ -107,6 +125,8 @@ export interface RuleDefinition {
   readonly notifyResolved: boolean;
   /** Nothing is told before this. */
   readonly snoozedUntil?: Date | null;
+  /** What happened before this is not for the rule to tell; absent: everything is. */
+  readonly madeAt?: Date;
 }
 
 export interface RuleAction {

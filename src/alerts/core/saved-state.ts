@@ -1,4 +1,4 @@
-import type { Phase } from './transition.js';
+import type { HeldBack, Phase } from './transition.js';
 
 /** What the evaluator remembers of a rule as a whole. Times are Unix ms; 0 is never. */
 export interface SavedRule {
@@ -10,6 +10,8 @@ export interface SavedRule {
   readonly throttledUntil: number;
   /** Firings kept back since the last message. */
   readonly suppressed: number;
+  /** What of them the summary will name. */
+  readonly heldBack: readonly HeldBack[];
   /** A `once` rule that has fired. */
   readonly spent: boolean;
 }
@@ -26,6 +28,23 @@ export interface SavedInstance {
   readonly since: number;
   /** Whether the owner was told of this firing, so that a resolution is worth telling. */
   readonly told: boolean;
+  /** Whether the end of a firing that the owner was told of is still to be told. */
+  readonly owed: boolean;
+  /** Whether it held already when its rule was made, so that a `crossing` is still to come. */
+  readonly assumed: boolean;
+  /** Why it is quiet for a while; null: it is not. */
+  readonly quiet: Quiet | null;
+}
+
+/** What keeps one instance quiet. Times are Unix ms. */
+export interface Quiet {
+  /** Of an instance with a throttle of its own: no message before this. */
+  readonly throttledUntil: number;
+  /** Firings kept back by that throttle, and what of them the summary will name. */
+  readonly suppressed: number;
+  readonly heldBack: readonly HeldBack[];
+  /** When it changed lately, the newest last: too often means that it flaps. */
+  readonly changes: readonly number[];
 }
 
 export interface SavedState {

@@ -1,10 +1,11 @@
-import { DueHeap } from './due-heap.js';
 import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
-import { readingsOf } from './readings.js';
+import type { QuietBook } from './quiet-book.js';
 import type { RuleTable } from './rule-table.js';
-import type { LeafReading, Phase, Transition, TransitionReason } from './transition.js';
+import { firstHolding, TransitionList } from './transition-list.js';
+import type { Transition, TransitionReason } from './transition.js';
+import type { Waiting } from './waiting.js';
 
 /** The row of the log in hand. */
 export interface Moment {
@@ -19,31 +20,31 @@ export interface Moment {
 
 /**
  * Judges instances whose conditions changed and decides what their owner is told. Phases follow the market alone; modes,
- * throttle, snooze and staleness only decide whether a change of phase becomes a transition.
+ * throttle, snooze, flapping and staleness only decide whether a change of phase becomes a message. What they kept quiet
+ * is looked at again once they end: the owner is told how things are by then, if it was told something else last.
  */
 export class Teller {
-  private transitions: Transition[] = [];
-  /** Instances that wait for `forSeconds`, and rules that owe a summary, by when. */
-  private readonly pending = new DueHeap();
-  private readonly summaries = new DueHeap();
+  private readonly list: TransitionList;
 
   constructor(
     private readonly rules: RuleTable,
     private readonly leaves: LeafTable,
     private readonly instances: InstanceBook,
-  ) {}
+    private readonly quiet: QuietBook,
+    private readonly waiting: Waiting,
+  ) {
+    this.list = new TransitionList(rules, leaves, instances);
+  }
 
   take(): Transition[] {
-    const { transitions } = this;
-    this.transitions = [];
-    return transitions;
+    return this.list.take();
   }
 
   /** Brings an instance's phase up to date. */
   judge(row: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
-    const isHeld = this.isHeld(rule, this.instances.heldNow(row));
+    const isHeld = this.rules.isTrue(rule, this.instances.heldNow(row));
     switch (table.phase(row)) {
       case 'ok':
         if (!isHeld) return;
@@ -51,8 +52,8 @@ export class Teller {
         else this.begin(row, rule, moment.at, moment);
         return;
       case 'pending':
-        if (!isHeld) table.setPhase(row, 'ok', 0);
-        else if (!moment.event && this.isOver(row, rule, moment.at))
+        if (!isHeld) this.rest(row);
+        else if (!moment.event && this.waiting.isOver(row, moment.at))
           this.begin(row, rule, table.since.get(row), moment);
         return;
       case 'firing':
@@ -65,96 +66,50 @@ export class Teller {
   judgeAfterMoment(row: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
-    if (table.phase(row) === 'ok' || this.isHeld(rule, this.instances.held(row))) return;
+    if (table.phase(row) === 'ok' || this.rules.isTrue(rule, this.instances.held(row))) return;
     if (table.phase(row) === 'firing' && !table.began(row)) this.end(row, rule, moment);
     else this.rest(row);
   }
 
   /** Once per row of the log and instance, after judging: has it looked at again when time may change something. */
-  settle(row: number): void {
-    const { table } = this.instances;
-    const phase = table.phase(row);
-    table.setBegan(row, false);
-    if (phase === 'firing') this.awaitRepeat(row);
-    else if (phase === 'pending') this.awaitTime(row);
-    table.untouch(row);
+  settle(row: number, at = -Infinity): void {
+    this.instances.table.setBegan(row, false);
+    this.waiting.settle(row, at);
+    this.instances.table.untouch(row);
     this.instances.dropIfAtRest(row);
   }
 
-  /** Without telling: an instance of a rule that was just added already holds. */
+  /** Without telling: an instance of a rule that was just added already holds. The next tick tells, but of a `crossing`. */
   assume(row: number, since: number): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
-    if (!this.isHeld(rule, this.instances.held(row))) return;
-    table.setPhase(row, this.rules.forMs(rule) > 0 ? 'pending' : 'firing', since);
+    if (!this.rules.isTrue(rule, this.instances.held(row))) return;
+    const isCrossing = this.rules.isCrossing(rule);
+    table.setAssumed(row, isCrossing);
+    table.setPhase(row, this.rules.forMs(rule) > 0 && !isCrossing ? 'pending' : 'firing', since);
   }
 
-  /** Firing instances that may be told again now that an event of one of their series came. */
-  *dueRepeats(repeats: DueHeap, at: number): Generator<number> {
-    const { table } = this.instances;
-    for (let item = repeats.popDue(at); item !== undefined; item = repeats.popDue(at)) {
-      const row = Math.floor(item / 16);
-      const bit = 1 << (item % 16);
-      const rule = table.rule.get(row);
-      table.setWaiting(row, bit, false);
-      if (table.phase(row) !== 'firing' || !this.rules.repeats(rule) || !this.looksAt(row, bit, repeats)) continue;
-      const readyAt = this.rules.readyAt(rule);
-      if (readyAt <= at) yield row;
-      else this.wait(repeats, readyAt, row, bit);
-    }
-  }
-
-  /** Pending instances that have held long enough. */
-  *duePending(at: number): Generator<number> {
-    const { table } = this.instances;
-    for (let row = this.pending.popDue(at); row !== undefined; row = this.pending.popDue(at)) {
-      table.timerEnded(row);
-      if (table.phase(row) !== 'pending') continue;
-      if (this.isOver(row, table.rule.get(row), at)) yield row;
-      else this.awaitTime(row);
-    }
-  }
-
-  /** One message for what throttles kept back until now. */
-  tellSummaries(moment: Moment): void {
-    for (let rule = this.summaries.popDue(moment.at); rule !== undefined; rule = this.summaries.popDue(moment.at)) {
-      this.rules.summaryDue(rule);
-      if (this.rules.suppressed.get(rule) === 0) continue;
-      if (this.rules.throttledUntil.get(rule) > moment.at) this.oweSummary(rule);
-      else if (this.rules.isSnoozed(rule, moment.at)) this.rules.forgetSuppressed(rule);
-      else this.summarise(rule, moment);
-    }
-  }
-
-  /** Sees to it that what the throttle kept back is told when it ends. */
-  oweSummary(rule: number): void {
-    if (this.rules.oweSummary(rule)) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
-  }
-
-  /** After an edit of the throttle: a summary that is owed may now be due earlier than it was noted. */
-  refreshSummary(rule: number): void {
-    if (this.rules.suppressed.get(rule) > 0) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
-  }
-
-  /** After an edit of throttle or snooze: the rule may now be ready earlier than it was noted. */
-  refreshRepeat(row: number): void {
-    this.instances.table.waiting.set(row, 0);
-    if (this.instances.table.phase(row) === 'firing') this.awaitRepeat(row);
-  }
-
-  /** Waits for events of every series that the instance looks at, from when the rule may tell something again. */
-  private awaitRepeat(row: number): void {
+  /** After an edit of the rule: an instance whose firing was told goes on, or is resolved if it holds no longer. */
+  carryOver(row: number, since: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
-    if (!this.rules.repeats(rule)) return;
-    const readyAt = this.rules.readyAt(rule);
-    const key = table.key(row);
-    for (let leaf = this.leaves.first(rule); leaf >= 0; leaf = this.leaves.next.get(leaf)) {
-      const bit = this.leaves.bit(leaf);
-      if ((table.waiting.get(row) & bit) !== 0) continue;
-      const series = this.leaves.numberScope(leaf)?.quantityOf(key)?.series;
-      if (series) this.wait(series.repeats, readyAt, row, bit);
+    if (this.instances.isOne(row) && this.rules.isTrue(rule, this.instances.held(row))) {
+      table.setPhase(row, 'firing', since);
+      table.setAssumed(row, false);
+      table.setTold(row, true);
+    } else if (this.rules.tellsResolution(rule)) {
+      if (this.rules.isSnoozed(rule, moment.at)) this.owe(row, moment, 'snoozed');
+      else this.list.add(row, 'firing', 'ok', 'edited', moment);
     }
+  }
+
+  /** Tells what time alone brings about: the present state after something kept it quiet, and summaries. */
+  tellOverdue(moment: Moment): void {
+    for (const row of this.waiting.dueReviews(moment.at)) {
+      this.review(row, moment);
+      this.settle(row, moment.at);
+    }
+    for (const rule of this.waiting.dueSummaries(moment.at)) this.summariseRule(rule, moment);
   }
 
   private begin(row: number, rule: number, since: number, moment: Moment): void {
@@ -162,90 +117,162 @@ export class Teller {
     table.setPhase(row, 'firing', since);
     table.setTold(row, false);
     table.setBegan(row, true);
-    if (!this.maySpeak(row, rule, moment)) return;
-    if (moment.at >= this.rules.throttledUntil.get(rule)) this.tell(row, rule, moment);
-    else {
-      this.rules.suppress(rule);
-      this.oweSummary(rule);
-    }
+    table.setAssumed(row, this.rules.isUnmade(rule, moment.at) && this.rules.isCrossing(rule));
+    if (this.rules.isUnmade(rule, moment.at) || !this.isCredible(row, rule, moment)) return;
+    if (this.rules.isSnoozed(rule, moment.at)) this.list.silence(row, 'ok', 'firing', 'snoozed', moment);
+    else if (moment.at < this.quiet.throttledUntil(row)) this.holdBack(row, rule, moment);
+    else this.tell(row, rule, moment, moment.isLate ? 'catch_up' : 'first_fire');
+  }
+
+  private holdBack(row: number, rule: number, moment: Moment): void {
+    const readings = this.list.silence(row, 'ok', 'firing', 'throttled', moment);
+    const { protocol = null, chain = null, token = null, value = null } = firstHolding(readings) ?? {};
+    const instanceKey = this.instances.table.key(row);
+    const isEvent = moment.event !== null && this.instances.table.momentary.get(row) !== 0;
+    this.quiet.holdBack(row, { instanceKey, protocol, chain, token, value, at: moment.at }, isEvent);
+    if (!this.quiet.hasOwn(row)) this.waiting.oweSummary(rule);
   }
 
   private repeat(row: number, rule: number, moment: Moment): void {
-    if (!this.rules.repeats(rule) || !this.maySpeak(row, rule, moment)) return;
-    if (moment.at >= this.rules.throttledUntil.get(rule)) this.tell(row, rule, moment);
+    const { table } = this.instances;
+    if (!this.waiting.wantsEvents(row) || moment.at < this.waiting.readyAt(row)) return;
+    if (!this.isCredible(row, rule, moment)) return;
+    this.believe(row);
+    if (table.isTold(row) && !this.rules.repeats(rule)) return;
+    this.tell(row, rule, moment, table.isTold(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
   }
 
-  private tell(row: number, rule: number, moment: Moment): void {
+  /** After something that kept it quiet: a firing in place of one whose end was never told is no news. */
+  private believe(row: number): void {
     const { table } = this.instances;
-    const wasTold = table.isTold(row);
+    if (!table.isOwed(row)) return;
+    table.setOwed(row, false);
     table.setTold(row, true);
     table.markDirty(row);
-    const reason = wasTold ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire';
-    this.add(row, this.rules.told(rule, moment.at), wasTold ? 'firing' : 'ok', 'firing', reason, moment);
+  }
+
+  private tell(row: number, rule: number, moment: Moment, reason: TransitionReason): void {
+    const { table } = this.instances;
+    const change = this.quiet.change(row, moment.at);
+    const from = table.isTold(row) ? 'firing' : 'ok';
+    if (change === 'flapping') {
+      this.list.silence(row, from, 'firing', 'flapping', moment);
+      return;
+    }
+    table.setTold(row, true);
+    table.setOwed(row, false);
+    table.markDirty(row);
+    this.rules.spend(rule);
+    this.list.add(row, from, 'firing', reason, moment, {
+      ...this.quiet.told(row, moment.at),
+      flapNotice: change === 'notice',
+    });
   }
 
   private end(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
-    const isWorthTelling = table.isTold(row) && this.rules.tellsResolution(rule);
-    if (isWorthTelling && !this.rules.isSnoozed(rule, moment.at)) {
-      this.add(row, this.rules.resolved(rule), 'firing', 'ok', 'resolved', moment);
+    if (this.rules.tellsResolution(rule) && (table.isTold(row) || this.quiet.hasChanged(row))) {
+      this.resolve(row, rule, moment);
     }
     this.rest(row);
+  }
+
+  private resolve(row: number, rule: number, moment: Moment): void {
+    const { table } = this.instances;
+    const wasTold = table.isTold(row);
+    if (this.rules.isSnoozed(rule, moment.at)) {
+      if (wasTold) this.owe(row, moment, 'snoozed');
+      return;
+    }
+    const change = this.quiet.change(row, moment.at);
+    if (!wasTold) return;
+    if (change === 'flapping') this.owe(row, moment, 'flapping');
+    else this.list.add(row, 'firing', 'ok', 'resolved', moment, { flapNotice: change === 'notice' });
+  }
+
+  private owe(row: number, moment: Moment, why: 'snoozed' | 'flapping'): void {
+    this.list.silence(row, 'firing', 'ok', why, moment);
+    this.instances.table.setOwed(row, true);
+    this.instances.table.markDirty(row);
   }
 
   private rest(row: number): void {
     this.instances.table.setPhase(row, 'ok', 0);
     this.instances.table.setTold(row, false);
+    this.instances.table.setAssumed(row, false);
   }
 
-  private summarise(rule: number, moment: Moment): void {
+  /** At a tick, once what kept an instance quiet is over. */
+  private review(row: number, moment: Moment): void {
     const { table } = this.instances;
-    const firing = [...this.instances.firingRows(rule)].filter((row) => table.phase(row) === 'firing');
-    const phase: Phase = firing.length > 0 ? 'firing' : 'ok';
-    const base = this.rules.base.get(rule);
-    const isWhole = !this.instances.isShared(base);
-    if (isWhole && phase === 'firing') {
-      table.setTold(base, true);
-      table.markDirty(base);
+    const rule = table.rule.get(row);
+    const { at } = moment;
+    if (this.rules.silentUntil(rule) <= at && this.quiet.calmAt(row) <= at) this.tellPresent(row, rule, moment);
+    if (this.quiet.hasOwn(row) && this.quiet.suppressed(row) > 0 && this.quiet.throttledUntil(row) <= at) {
+      if (this.rules.isSnoozed(rule, at)) this.quiet.forget(row, at);
+      else this.summarise(row, rule, moment);
     }
-    const readings = isWhole ? undefined : [];
-    this.add(base, this.rules.told(rule, moment.at), phase, phase, 'throttle_summary', moment, readings);
+    this.quiet.expire(row, at);
   }
 
-  private add(
-    row: number,
-    message: { seq: number; version: number; suppressed: number },
-    from: Phase,
-    to: Phase,
-    reason: TransitionReason,
-    moment: Moment,
-    readings: readonly LeafReading[] = readingsOf(row, moment.event, this.leaves, this.instances),
-  ): void {
+  private tellPresent(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
-    this.transitions.push({
-      ruleId: this.rules.id(table.rule.get(row)),
-      ruleVersion: message.version,
-      instanceKey: table.key(row),
-      seq: message.seq,
-      from,
-      to,
-      reason,
-      suppressed: message.suppressed,
-      since: table.since.get(row) || null,
-      readings,
-      at: moment.at,
-    });
+    if (table.phase(row) === 'firing') {
+      this.believe(row);
+      if (!this.waiting.isUntold(row) || !this.isCredible(row, rule, moment)) return;
+      // A summary names it, if there is to be one.
+      if (this.quiet.suppressed(row) > 0 || moment.at < this.quiet.throttledUntil(row)) return;
+      this.tell(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
+    } else if (table.isOwed(row)) {
+      table.setOwed(row, false);
+      table.markDirty(row);
+      if (this.rules.tellsResolution(rule)) {
+        this.list.add(row, 'firing', 'ok', this.reasonOf(row, rule, 'resolved'), moment);
+      }
+    }
   }
 
-  private isHeld(rule: number, held: number): boolean {
-    return this.rules.isTrue(rule, held);
+  private reasonOf(row: number, rule: number, otherwise: TransitionReason): TransitionReason {
+    if (this.quiet.calmAt(row) > 0) return 'after_flapping';
+    return this.instances.table.since.get(row) < this.rules.snoozeEnd(rule) ? 'after_snooze' : otherwise;
   }
 
-  private maySpeak(row: number, rule: number, { at, event, isStale }: Moment): boolean {
-    if (isStale || this.rules.isSpent(rule) || this.rules.isSnoozed(rule, at)) return false;
+  private summariseRule(rule: number, moment: Moment): void {
+    const base = this.rules.base.get(rule);
+    if (this.rules.isSnoozed(rule, moment.at)) {
+      this.quiet.forget(base, moment.at);
+    } else if (!this.instances.isShared(base)) this.summarise(base, rule, moment);
+    else {
+      const firing = [...this.instances.firingRows(rule)].filter((row) => this.instances.table.phase(row) === 'firing');
+      for (const row of firing) this.countAsTold(row, rule, moment);
+      const phase = firing.length > 0 ? 'firing' : 'ok';
+      this.list.add(base, phase, phase, 'throttle_summary', moment, {
+        ...this.quiet.told(base, moment.at),
+        readings: [],
+      });
+    }
+  }
+
+  /** One message for what a throttle kept back until now; it is told of one subject. */
+  private summarise(row: number, rule: number, moment: Moment): void {
+    const phase = this.instances.table.phase(row) === 'firing' ? 'firing' : 'ok';
+    this.countAsTold(row, rule, moment);
+    this.list.add(row, phase, phase, 'throttle_summary', moment, this.quiet.told(row, moment.at));
+  }
+
+  private countAsTold(row: number, rule: number, moment: Moment): void {
+    if (!this.waiting.isUntold(row) || !this.isCredible(row, rule, moment)) return;
+    this.instances.table.setTold(row, true);
+    this.instances.table.setOwed(row, false);
+    this.instances.table.markDirty(row);
+  }
+
+  /** Whether it is true by what was not stale when it came, and its rule is not done yet. */
+  private isCredible(row: number, rule: number, { event, isStale }: Moment): boolean {
+    if (isStale || this.rules.isSpent(rule)) return false;
     // What the single condition of a rule looks at came with the event.
     if (event && this.leaves.next.get(this.leaves.first(rule)) < 0) return true;
-    return this.isHeld(rule, this.freshlyHeld(row, rule));
+    return this.rules.isTrue(rule, this.freshlyHeld(row, rule));
   }
 
   /** The conditions that hold now by a value that was not stale when it came, as bits. */
@@ -256,31 +283,5 @@ export class Teller {
       if (this.leaves.numberScope(leaf)?.quantityOf(key)?.series.isStale) held &= ~this.leaves.bit(leaf);
     }
     return held;
-  }
-
-  private isOver(row: number, rule: number, at: number): boolean {
-    return at - this.instances.table.since.get(row) >= this.rules.forMs(rule);
-  }
-
-  private awaitTime(row: number): void {
-    const { table } = this.instances;
-    if (table.setTimer(row)) this.pending.push(table.since.get(row) + this.rules.forMs(table.rule.get(row)), row);
-  }
-
-  /** Whether the condition of an instance is about the series with these repeats. */
-  private looksAt(row: number, bit: number, repeats: DueHeap): boolean {
-    const { table } = this.instances;
-    const { leaves } = this;
-    for (let leaf = leaves.first(table.rule.get(row)); leaf >= 0; leaf = leaves.next.get(leaf)) {
-      if (leaves.bit(leaf) !== bit) continue;
-      return this.leaves.numberScope(leaf)?.quantityOf(table.key(row))?.series.repeats === repeats;
-    }
-    return false;
-  }
-
-  private wait(repeats: DueHeap, readyAt: number, row: number, bit: number): void {
-    const { table } = this.instances;
-    table.setWaiting(row, bit, true);
-    repeats.push(readyAt, row * 16 + (31 - Math.clz32(bit)));
   }
 }

@@ -50,6 +50,16 @@ export function numberKey({ measure, protocol, chain, token, windowMs, absolute 
   return `${measure} ${protocol} ${chain} ${token} ${windowMs}${absolute ? ' abs' : ''}`;
 }
 
+/** What the instances of a name differ in, as bits. */
+export function variablesOfKey(key: string): number {
+  const has = (name: string): boolean => key.startsWith(`${name}=`) || key.includes(`,${name}=`);
+  return (
+    (has('protocol') ? Variable.protocol : 0) |
+    (has('chain') ? Variable.chain : 0) |
+    (has('token') ? Variable.token : 0)
+  );
+}
+
 /** Name of the instance that a subject belongs to, for the given variables; empty without any. */
 export function instanceKey(variables: number, protocol: string, chain: string, token: string): string {
   if (variables === 0) return '';

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { Evaluator, type Rule } from '../core/index.js';
+import { Evaluator, type Rule, type Transition } from '../core/index.js';
+import { Settings } from '../../platform/settings/settings.js';
 import { DeadBands } from './dead-bands.js';
 import { HistoryLoader } from './history-loader.js';
 import type { AsOf } from './log-tail.js';
@@ -12,6 +13,8 @@ import { WindowLoader } from './window-loader.js';
 export interface LoadedShard {
   evaluator: Evaluator;
   revision: number;
+  /** What edits that were made while nobody evaluated the shard brought about. */
+  transitions: Transition[];
 }
 
 /** Brings rules from the store into an evaluator, in slices that leave the event loop free. */
@@ -22,6 +25,7 @@ export class ShardRules {
     private readonly history: HistoryLoader,
     private readonly windows: WindowLoader,
     private readonly deadBands: DeadBands,
+    private readonly settings: Settings,
   ) {}
 
   /**
@@ -30,41 +34,44 @@ export class ShardRules {
    */
   async load(shard: number, position: ShardPosition, cancelled: () => boolean): Promise<LoadedShard> {
     const deadBand = await this.deadBands.current();
-    const evaluator = new Evaluator({ deadBand });
+    const evaluator = new Evaluator({ deadBand, staleAfterMs: this.settings.staleAfterMinutes * 60_000 });
     evaluator.seed(await this.history.latest(position), position.clock);
     const revision = (await this.rules.revisions()).get(shard) ?? 0;
+    const transitions: Transition[] = [];
     for await (const slice of this.rules.active(shard)) {
       if (cancelled()) break;
-      await this.add(evaluator, slice, position);
+      for (const transition of await this.add(evaluator, slice, position)) transitions.push(transition);
       await nextTurn();
     }
-    return { evaluator, revision };
+    return { evaluator, revision, transitions };
   }
 
-  /** Applies what was edited up to this revision. The shard's memory must be written before. */
-  async edit(loaded: LoadedShard, shard: number, revision: number, asOf: AsOf): Promise<void> {
+  /** Applies what was edited up to this revision. The shard's memory must be written before. Gives what it brought about. */
+  async edit(loaded: LoadedShard, shard: number, revision: number, asOf: AsOf): Promise<Transition[]> {
     await this.deadBands.current();
     const { evaluator } = loaded;
     const fresh: StoredRule[] = [];
+    const transitions: Transition[] = [];
     for (const { ruleId, stored } of await this.rules.edits(shard, loaded.revision)) {
       if (stored === undefined) evaluator.removeRule(ruleId);
-      else if (evaluator.has(ruleId)) await this.update(evaluator, stored.rule, asOf);
+      else if (evaluator.has(ruleId)) transitions.push(...(await this.update(evaluator, stored.rule, asOf)));
       else fresh.push(stored);
     }
-    await this.add(evaluator, fresh, asOf);
+    transitions.push(...(await this.add(evaluator, fresh, asOf)));
     loaded.revision = revision;
     await this.rules.forget(shard, revision);
+    return transitions;
   }
 
-  private async update(evaluator: Evaluator, rule: Rule, asOf: AsOf): Promise<void> {
+  private async update(evaluator: Evaluator, rule: Rule, asOf: AsOf): Promise<Transition[]> {
     await this.lookBack(evaluator, [rule], asOf);
-    evaluator.updateRule(rule);
+    return evaluator.updateRule(rule, asOf.at);
   }
 
-  private async add(evaluator: Evaluator, stored: readonly StoredRule[], asOf: AsOf): Promise<void> {
+  private async add(evaluator: Evaluator, stored: readonly StoredRule[], asOf: AsOf): Promise<Transition[]> {
     const rules = stored.map(({ rule }) => rule);
     await this.lookBack(evaluator, rules, asOf);
-    for (const entry of stored) addStored(evaluator, entry);
+    return stored.flatMap((entry) => addStored(evaluator, entry, asOf));
   }
 
   /** Loads the history that the rules' windows need and the evaluator does not hold. */
@@ -78,22 +85,21 @@ export class ShardRules {
 }
 
 /**
- * A rule that was made while the log was waiting to be evaluated: what happened before is not for it to tell. What still
- * holds then fires with the next event, as with every new rule.
+ * A rule that was made while the log was waiting to be evaluated: what happened before is not for it to tell. A rule that
+ * was edited since it was last evaluated comes back as it was and is then edited, so that its state stays where the edit
+ * allows it. One that was switched off in between only goes on counting: its instances are taken in all the same, to be
+ * forgotten by the edit, or what the store has of them would be taken for the new rule's at the next start.
  */
-function silentUntilMade(rule: Rule): Rule {
-  const { createdAt, snoozedUntil } = rule;
-  return { ...rule, snoozedUntil: snoozedUntil && snoozedUntil > createdAt ? snoozedUntil : createdAt };
-}
-
-/**
- * A rule that was edited since it was last evaluated comes back as it was and is then edited, so that its state stays
- * where the edit allows it. One that was switched off in between only goes on counting: its instances are taken in all
- * the same, to be forgotten by the edit, or what the store has of them would be taken for the new rule's at the next start.
- */
-function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule): void {
-  if (saved === undefined) return evaluator.addRule(silentUntilMade(rule));
-  if (saved.rule.ruleVersion === rule.version) return evaluator.addRule(rule, saved);
-  evaluator.addRule(before ?? { ...rule, forSeconds: rule.forSeconds + 1 }, saved);
-  evaluator.updateRule(rule);
+function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule, asOf: AsOf): Transition[] {
+  if (saved === undefined) evaluator.addRule({ ...rule, madeAt: rule.createdAt });
+  else if (saved.rule.ruleVersion === rule.version) evaluator.addRule(rule, saved);
+  else if (before !== undefined) {
+    evaluator.addRule(before, saved);
+    return evaluator.updateRule(rule, asOf.at);
+  } else {
+    const instances = saved.instances.map((instance) => ({ ...instance, told: false, owed: false, quiet: null }));
+    evaluator.addRule({ ...rule, forSeconds: rule.forSeconds + 1 }, { rule: saved.rule, instances });
+    return evaluator.updateRule({ ...rule, madeAt: rule.updatedAt }, asOf.at);
+  }
+  return [];
 }

@@ -118,7 +118,7 @@ export class ShardRunner {
 
 /** One stretch of work on a shard: what is in memory, and how much of it is committed. */
 class Session {
-  private transitions: Transition[] = [];
+  private transitions: Transition[];
   private memory = new MemoryChanges();
   private committedAt = performance.now();
   /** Position of the store. */
@@ -134,6 +134,7 @@ class Session {
     position: ShardPosition,
     private readonly cancelled: () => boolean,
   ) {
+    this.transitions = loaded.transitions;
     this.committed = position.seq;
     this.evaluated = { seq: position.seq, at: position.at };
   }
@@ -155,7 +156,8 @@ class Session {
   /** Takes the rules as they are by now; what was evaluated with the old ones is committed before. */
   async edit(revision: number): Promise<void> {
     await this.commit();
-    await this.parts.rules.edit(this.loaded, this.lease.shard, revision, this.evaluated);
+    const edited = await this.parts.rules.edit(this.loaded, this.lease.shard, revision, this.evaluated);
+    this.transitions.push(...edited);
     this.memory.add(this.loaded.evaluator.takeChanges());
   }
 

@@ -6,15 +6,15 @@ import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import type { Condition, Transition, Where } from '../core/index.js';
 import { alertMessage } from '../messages/alert-message.js';
-import { FLAP_WINDOW_MS, FlapCounter } from '../messages/flapping.js';
-import { flapKey, planMessages, type MessagePlan, type ToldTransition } from '../messages/plan-messages.js';
-import { groupStorms, type Storm } from '../messages/storm.js';
+import { planMessages, type MessagePlan, type ToldTransition } from '../messages/plan-messages.js';
+import { groupStorms } from '../messages/storm.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
+import { AlertHistoryWriter } from './alert-history-writer.js';
 
 export type PreferencesByUser = ReadonlyMap<string, UserPreferences>;
 
-type Planned = ToldTransition & MessagePlan;
+export type Planned = ToldTransition & MessagePlan;
 
 /**
  * Records transitions with everything that follows from them, in the evaluator's transaction: history, messages, the
@@ -29,6 +29,7 @@ export class TransitionWriter {
     private readonly preferences: Preferences,
     private readonly clock: Clock,
     private readonly metrics: AlertMetrics,
+    private readonly history: AlertHistoryWriter,
   ) {}
 
   /** What the owners want to be told. Asked before the transaction: inside it a second connection might not be free. */
@@ -45,10 +46,10 @@ export class TransitionWriter {
   async write(tx: PoolClient, transitions: readonly Transition[], preferences: PreferencesByUser): Promise<string[]> {
     const told = await this.tellable(tx, transitions);
     if (told.length === 0) return [];
-    const plans = await this.plan(tx, told, preferences);
+    const plans = this.plan(told, preferences);
     const { single, storms } = groupStorms(plans.flatMap((plan) => plan.deliveries));
-    await record(tx, plans, storms);
-    await appendEvents(tx, plans.map(eventOf));
+    await this.history.record(tx, plans, storms);
+    await appendEvents(tx, plans.filter(({ outcome }) => outcome.suppressed === undefined).map(eventOf));
     const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)]);
     this.metrics.told(plans);
     return ids;
@@ -58,7 +59,7 @@ export class TransitionWriter {
   private async tellable(tx: PoolClient, transitions: readonly Transition[]): Promise<ToldTransition[]> {
     const { rows } = await tx.query<RuleRow>(TRIGGER, [
       transitions.map((transition) => transition.ruleId),
-      transitions.map((transition) => new Date(transition.at)),
+      transitions.map(({ at, silenced }) => (silenced ? null : new Date(at))),
     ]);
     const rules = new Map(rows.map((row) => [row.rule_id, ruleOf(row)]));
     const older = transitions.filter(({ ruleId, ruleVersion }) => (rules.get(ruleId)?.version ?? 0) > ruleVersion);
@@ -71,16 +72,11 @@ export class TransitionWriter {
     });
   }
 
-  private async plan(
-    tx: PoolClient,
-    told: readonly ToldTransition[],
-    preferences: PreferencesByUser,
-  ): Promise<Planned[]> {
-    const flaps = await flapsOf(tx, told);
+  private plan(told: readonly ToldTransition[], preferences: PreferencesByUser): Planned[] {
     const now = this.clock.now();
     return told.map((entry) => {
       const wanted = preferences.get(entry.rule.userId) ?? DEFAULT_PREFERENCES;
-      return { ...entry, ...planMessages(entry, wanted, flaps, now) };
+      return { ...entry, ...planMessages(entry, wanted, now) };
     });
   }
 }
@@ -98,41 +94,6 @@ async function conditionsOf(
   return new Map(rows.map(({ id, ...judged }) => [id, judged]));
 }
 
-async function flapsOf(tx: PoolClient, told: readonly ToldTransition[]): Promise<FlapCounter> {
-  const earliest = Math.min(...told.map(({ transition }) => transition.at));
-  const { rows } = await tx.query<{ ruleId: string; instanceKey: string; at: Date }>(
-    `SELECT t.rule_id AS "ruleId", t.instance_key AS "instanceKey", t.at FROM
-       (SELECT DISTINCT rule_id, instance_key FROM unnest($1::uuid[], $2::text[]) AS told (rule_id, instance_key)) told
-     CROSS JOIN LATERAL (
-       SELECT * FROM alert_transitions t WHERE t.rule_id = told.rule_id AND t.instance_key = told.instance_key AND t.at > $3
-       ORDER BY t.at DESC LIMIT 20) t`,
-    [
-      told.map(({ transition }) => transition.ruleId),
-      told.map(({ transition }) => transition.instanceKey),
-      new Date(earliest - FLAP_WINDOW_MS),
-    ],
-  );
-  return new FlapCounter(rows.map((row) => [flapKey(row), row.at.getTime()] as const));
-}
-
-async function record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<void> {
-  const groupOf = new Map(storms.flatMap((storm) => storm.alertIds.map((id) => [id, storm.delivery.data.alertId])));
-  const rows = plans.map(({ transition, rule, alert, outcome }) => ({
-    id: alert.alertId,
-    user_id: rule.userId,
-    rule_id: transition.ruleId,
-    rule_version: transition.ruleVersion,
-    instance_key: transition.instanceKey,
-    seq: transition.seq,
-    state: alert.state,
-    reason: transition.reason,
-    at: new Date(transition.at),
-    alert,
-    outcome: groupOf.has(alert.alertId) ? { ...outcome, groupedIn: groupOf.get(alert.alertId) } : outcome,
-  }));
-  await tx.query(RECORD, [JSON.stringify(rows)]);
-}
-
 function eventOf({ alert, rule, transition }: Planned): Parameters<typeof appendEvents>[1][number] {
   const { protocol, chain, token, ...data } = alert;
   const subject = { protocol: protocol ?? null, chain: chain ?? null, token: token ?? null };
@@ -143,9 +104,3 @@ const TRIGGER = `
 UPDATE alert_rules r SET last_triggered_at = greatest(r.last_triggered_at, told.at)
 FROM (SELECT rule_id, max(at) AS at FROM unnest($1::uuid[], $2::timestamptz[]) AS given (rule_id, at) GROUP BY rule_id) told
 WHERE r.rule_id = told.rule_id AND r.is_active RETURNING ${ruleColumns('r')}`;
-
-const RECORD = `
-INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
-SELECT id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome
-FROM jsonb_to_recordset($1::jsonb) AS g (id uuid, user_id text, rule_id uuid, rule_version int, instance_key text,
-  seq bigint, state text, reason text, at timestamptz, alert jsonb, outcome jsonb)`;

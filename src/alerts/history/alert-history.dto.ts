@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
+import { SILENCES, TRANSITION_REASONS, type Silence } from '../core/index.js';
 import { IsPlainText, IsTime } from '../rules/fields.js';
 
 const STATES = ['fired', 'resolved', 'summary'] as const;
@@ -49,8 +50,8 @@ export class OutcomeView {
   groupedIn?: string;
 
   /** Why nothing was sent. */
-  @ApiProperty({ enum: ['snoozed', 'flapping'], required: false })
-  suppressed?: 'snoozed' | 'flapping';
+  @ApiProperty({ enum: SILENCES, required: false })
+  suppressed?: Silence;
 }
 
 /** One alert as it was told, with why. */
@@ -69,7 +70,7 @@ export class AlertView {
   state!: AlertState;
 
   /** Why now. */
-  @ApiProperty({ enum: ['first_fire', 'repeat', 'resolved', 'throttle_summary', 'catch_up'] })
+  @ApiProperty({ enum: TRANSITION_REASONS })
   reason!: string;
 
   /** @example Uniswap TVL Alert: TVL of uniswap-v3 fell 12.4 % within 1 h to $3.05 B */
@@ -97,6 +98,20 @@ export class AlertView {
   explanation!: object;
 
   outcome!: OutcomeView;
+
+  /** Alerts of one minute that this row stands for: beyond 1,000 rows of a rule and hour. */
+  @ApiProperty({ type: 'integer' })
+  count!: number;
+
+  /** Where `count` is above 1: the first and the last value, and the names of the subjects, at most 100. */
+  @ApiProperty({ type: Number, nullable: true, required: false })
+  firstValue?: number | null;
+
+  @ApiProperty({ type: Number, nullable: true, required: false })
+  lastValue?: number | null;
+
+  @ApiProperty({ type: String, isArray: true, required: false })
+  subjects?: string[];
 
   /** Time of the event that caused it. */
   @ApiProperty({ format: 'date-time' })

@@ -3,6 +3,7 @@ import { PAGE_ROWS, pageOf, type Paged } from '../../access/index.js';
 import { normaliseToken } from '../../events/index.js';
 import type { AlertMessage } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
+import type { GroupedAlerts } from '../evaluation/alert-history-writer.js';
 import type { Outcome } from '../messages/plan-messages.js';
 import type { AlertHistoryQuery, AlertView } from './alert-history.dto.js';
 
@@ -14,6 +15,7 @@ interface TransitionRow {
   evaluated_at: Date;
   alert: Omit<AlertMessage, 'state'> & { state: AlertView['state'] };
   outcome: Outcome;
+  grouped: GroupedAlerts | null;
 }
 
 /** What a user's rules told, newest first. */
@@ -45,7 +47,7 @@ export class AlertHistory {
   }
 }
 
-function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome }: TransitionRow): AlertView {
+function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome, grouped }: TransitionRow): AlertView {
   const { type: _, protocol = null, chain = null, token = null, ...told } = alert;
   return {
     alertId: told.alertId,
@@ -64,13 +66,14 @@ function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome }: Tran
     threshold: told.threshold,
     explanation: told.explanation,
     outcome,
+    ...(grouped ?? { count: 1 }),
     at: at.toISOString(),
     evaluatedAt: evaluated_at.toISOString(),
   };
 }
 
 const LIST = `
-SELECT position::text, rule_version, reason, at, evaluated_at, alert, outcome FROM alert_transitions t
+SELECT position::text, rule_version, reason, at, evaluated_at, alert, outcome, grouped FROM alert_transitions t
 WHERE user_id = $1 AND ($2::bigint IS NULL OR t.position < $2) AND ($3::uuid IS NULL OR rule_id = $3)
   AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR alert ->> 'protocol' = $5)
   AND ($6::text IS NULL OR alert ->> 'token' = $6) AND ($7::timestamptz IS NULL OR at >= $7)

@@ -41,7 +41,7 @@ function told(watching: Rule, rows: readonly MarketRow[]): ReturnType<typeof ale
   evaluator.addRule(watching);
   const transitions = rows.flatMap((row): Transition[] => evaluator.apply(row));
   transitions.push(...evaluator.tick(START + 301 * SECOND));
-  return transitions.map((transition) => alertMessage(watching, transition));
+  return transitions.flatMap((transition) => (transition.silenced ? [] : [alertMessage(watching, transition)]));
 }
 
 const sentences = (watching: Rule, values: readonly number[]): string[] =>

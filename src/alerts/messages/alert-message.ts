@@ -1,18 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { AlertMessage } from '../../notifications/core/index.js';
-import type { LeafReading, Rule, Transition, TransitionReason, Where } from '../core/index.js';
+import type { LeafReading, Rule, Transition, Where } from '../core/index.js';
 import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
 
 /** What of a rule its messages need; the conditions are those of the transition's version. */
 export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
 
-const STATES: Readonly<Record<TransitionReason, AlertMessage['state']>> = {
-  first_fire: 'fired',
-  repeat: 'fired',
-  catch_up: 'fired',
-  resolved: 'resolved',
-  throttle_summary: 'summary',
-};
+function stateOf({ reason, to }: Pick<Transition, 'reason' | 'to'>): AlertMessage['state'] {
+  if (reason === 'throttle_summary') return 'summary';
+  return to === 'firing' ? 'fired' : 'resolved';
+}
 
 /** All conditions of a rule in the order in which readings number them: `conditions`, then `where` as it is read. */
 export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): ToldCondition[] {
@@ -34,7 +31,7 @@ function treeLeaves(tree: Where, place: Pick<ToldCondition, 'negated' | 'optiona
 /** The alert as sockets, channels, templates and the history tell it. */
 export function alertMessage(rule: SpeakingRule, transition: Transition): AlertMessage {
   const leaves = leavesOf(rule);
-  const state = STATES[transition.reason];
+  const state = stateOf(transition);
   const reading = decisive(transition.readings, state);
   const condition = reading === undefined ? leaves[0] : leaves[reading.condition];
   const { protocol, chain, token } = reading ?? { protocol: null, chain: null, token: null };

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_PREFERENCES } from '../../notifications/index.js';
 import type { Condition, LeafReading, Mode, Transition } from '../core/index.js';
 import { alertMessage } from './alert-message.js';
-import { FlapCounter } from './flapping.js';
 import { planMessages } from './plan-messages.js';
 
 const AT = 1_760_000_000_000;
@@ -17,8 +16,12 @@ const transition: Transition = {
   to: 'firing',
   reason: 'catch_up',
   suppressed: 0,
+  heldBack: [],
+  silenced: null,
+  flapNotice: false,
   since: AT,
   readings: [],
+  event: null,
   at: AT,
 };
 
@@ -35,7 +38,7 @@ function expiry(hoursLate: number): number | undefined {
   const alert = alertMessage(rule, transition);
   const actions = [{ type: 'email', target: 'ann@example.com' }] as const;
   const told = { transition, rule: { ...rule, actions }, alert };
-  const { deliveries } = planMessages(told, DEFAULT_PREFERENCES, new FlapCounter(), AT + hoursLate * HOUR);
+  const { deliveries } = planMessages(told, DEFAULT_PREFERENCES, AT + hoursLate * HOUR);
   return deliveries[0]?.expiresAt.getTime();
 }
 
@@ -76,7 +79,7 @@ describe('the message of an alert', () => {
     const actions = [{ type: 'email', target: 'ann@example.com' }] as const;
     const fired = { ...transition, instanceKey: instance, readings };
     const told = { transition: fired, rule: { ...rule, actions }, alert: alertMessage(rule, fired) };
-    const { deliveries } = planMessages(told, DEFAULT_PREFERENCES, new FlapCounter(), AT);
+    const { deliveries } = planMessages(told, DEFAULT_PREFERENCES, AT);
     return deliveries.some((delivery) => !delivery.standalone);
   }
 

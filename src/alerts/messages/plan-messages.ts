@@ -5,9 +5,9 @@ import {
   type NewDelivery,
   type UserPreferences,
 } from '../../notifications/core/index.js';
-import type { Condition, Rule, RuleAction, Transition } from '../core/index.js';
+import type { Condition, Rule, RuleAction, Silence, Transition } from '../core/index.js';
 import { leavesOf } from './alert-message.js';
-import { FLAP_NOTICE, FlapCounter } from './flapping.js';
+import { FLAP_NOTICE } from './flapping.js';
 
 /** A message that nobody has wanted for this long is not sent any more; milliseconds. */
 export const WANTED_FOR_MS = 86_400_000;
@@ -29,7 +29,7 @@ export interface Outcome {
   /** The alert that tells it together with others. */
   groupedIn?: string;
   /** Why it is in the history only. */
-  suppressed?: 'snoozed' | 'flapping';
+  suppressed?: Silence;
 }
 
 export interface MessagePlan {
@@ -48,18 +48,17 @@ const TYPES: Readonly<Record<AlertMessage['state'], MessageType>> = {
 
 /**
  * The messages of one transition decided on at `now` (Unix ms): live and in a backtest the same. Quiet hours, digests and
- * channels that are off are the preferences' part, throttling was the evaluator's.
+ * channels that are off are the preferences' part, what keeps a rule quiet was the evaluator's; a snooze that it did not
+ * know of yet counts too.
  */
 export function planMessages(
   { transition, rule, alert }: ToldTransition,
   preferences: UserPreferences,
-  flaps: FlapCounter,
   now: number,
 ): MessagePlan {
-  const flap = flaps.judge(flapKey(transition), transition.at);
+  if (transition.silenced) return silent(alert, transition.silenced);
   if (rule.snoozedUntil && rule.snoozedUntil.getTime() > transition.at) return silent(alert, 'snoozed');
-  if (flap === 'flapping') return silent(alert, 'flapping');
-  const told = flap === 'notice' ? { ...alert, message: `${alert.message}.${FLAP_NOTICE}` } : alert;
+  const told = transition.flapNotice ? { ...alert, message: `${alert.message}.${FLAP_NOTICE}` } : alert;
   const deliveries = rule.actions.map((action): NewDelivery => ({
     ...addressed(rule, action, now, preferences),
     // What was found late is as old as what it tells of.
@@ -110,6 +109,6 @@ export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'in
   return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
 }
 
-function silent(alert: AlertMessage, suppressed: 'snoozed' | 'flapping'): MessagePlan {
+function silent(alert: AlertMessage, suppressed: Silence): MessagePlan {
   return { deliveries: [], outcome: { messages: 0, suppressed }, alert };
 }

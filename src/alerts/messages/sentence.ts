@@ -31,8 +31,15 @@ const METRIC_NAMES: Readonly<Record<string, string>> = {
   change_7d: 'Change over 7 d',
   points: 'Points',
 };
-const COMPARISONS = { gt: 'above', gte: 'at or above', lt: 'below', lte: 'at or below', eq: 'at' } as const;
-const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at' } as const;
+const COMPARISONS = {
+  gt: 'above',
+  gte: 'at or above',
+  lt: 'below',
+  lte: 'at or below',
+  eq: 'at',
+  ne: 'not at',
+} as const;
+const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at', ne: 'at' } as const;
 
 /** One sentence for people about a transition: every condition that holds, or of a resolution those that ceased to. */
 export function sentenceOf({ rule, state, conditions, readings, suppressed, heldMs }: Statement): string {

@@ -3,7 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
 import { PRIORITIES, type Priority } from '../../notifications/index.js';
-import { MODES, type Mode } from '../core/index.js';
+import { MODES, THROTTLE_SCOPES, type Mode, type ThrottleScope } from '../core/index.js';
 import { ActionView } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE, METRICS, type ConditionMetric } from './condition.dto.js';
 import { IsPlainText } from './fields.js';
@@ -72,6 +72,9 @@ export class RuleView {
 
   actions!: ActionView[];
   throttleMinutes!: number;
+
+  @ApiProperty({ enum: THROTTLE_SCOPES })
+  throttleScope!: ThrottleScope;
 
   @ApiProperty({ enum: MODES })
   mode!: Mode;

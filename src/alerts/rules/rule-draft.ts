@@ -10,6 +10,7 @@ const DEFAULTS = {
   where: null,
   actions: [],
   throttleMinutes: 5,
+  throttleScope: 'subject',
   mode: 'while_true',
   hysteresis: 0,
   forSeconds: 0,
@@ -56,7 +57,7 @@ export function draftOf(
 
 /** The fields of the body that a rule simply takes over. */
 function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
-  const { name, description, mode, hysteresis, forSeconds, notifyResolved, priority, isActive } = body;
+  const { name, description, throttleScope, mode, hysteresis, forSeconds, notifyResolved, priority, isActive } = body;
   const throttleMinutes = throttleOf(body);
   const snoozedUntil = typeof body.snoozedUntil === 'string' ? new Date(body.snoozedUntil) : body.snoozedUntil;
   const actions = body.actions?.map(({ type, target, template, format }) => ({
@@ -65,7 +66,17 @@ function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
     ...(template === undefined ? {} : { template }),
     ...(format === undefined ? {} : { format }),
   }));
-  const fields = { name, description, actions, throttleMinutes, mode, hysteresis, forSeconds, notifyResolved };
+  const fields = {
+    name,
+    description,
+    actions,
+    throttleMinutes,
+    throttleScope,
+    mode,
+    hysteresis,
+    forSeconds,
+    notifyResolved,
+  };
   return withoutAbsent({ ...fields, priority, isActive, snoozedUntil });
 }
 

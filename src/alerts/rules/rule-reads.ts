@@ -95,6 +95,7 @@ function viewOf(row: RuleRow, statuses: ReadonlyMap<string, TargetStatus>): Rule
     where,
     actions: rule.actions.map((action) => ({ ...action, status: statuses.get(action.target) ?? 'disabled' })),
     throttleMinutes: rule.throttleMinutes,
+    throttleScope: rule.throttleScope ?? 'rule',
     mode: rule.mode,
     hysteresis: rule.hysteresis,
     forSeconds: rule.forSeconds,

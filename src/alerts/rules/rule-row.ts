@@ -1,4 +1,4 @@
-import type { Condition, Mode, Priority, Rule, RuleAction, Where } from '../core/index.js';
+import type { Condition, Mode, Priority, Rule, RuleAction, ThrottleScope, Where } from '../core/index.js';
 
 /** A row of `alert_rules`. */
 export interface RuleRow {
@@ -13,6 +13,7 @@ export interface RuleRow {
   where_tree: Where | null;
   actions: RuleAction[];
   throttle_minutes: number;
+  throttle_scope: ThrottleScope;
   mode: Mode;
   hysteresis: number;
   for_seconds: number;
@@ -28,7 +29,7 @@ export interface RuleRow {
 
 /** The columns of a `RuleRow`, of the table under this name. */
 export const ruleColumns = (table: string): string =>
-  `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes mode hysteresis
+  `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes throttle_scope mode hysteresis
    for_seconds notify_resolved priority is_active snoozed_until created_at updated_at last_triggered_at version`
     .split(/\s+/)
     .map((column) => `${table}.${column}`)
@@ -44,6 +45,7 @@ export function ruleOf(row: RuleRow): Rule {
     where: row.where_tree,
     actions: row.actions,
     throttleMinutes: row.throttle_minutes,
+    throttleScope: row.throttle_scope,
     mode: row.mode,
     hysteresis: row.hysteresis,
     forSeconds: row.for_seconds,

@@ -16,7 +16,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { PRIORITIES, type Priority } from '../../notifications/index.js';
-import { MODES, RULE_LIMITS, type Mode } from '../core/index.js';
+import { MODES, RULE_LIMITS, THROTTLE_SCOPES, type Mode, type ThrottleScope } from '../core/index.js';
 import { ActionBody } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
 import { IfGiven, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
@@ -88,6 +88,12 @@ export class RuleBody {
   @Min(0)
   @Max(RULE_LIMITS.longestThrottleMinutes)
   throttle_minutes?: number;
+
+  /** What the throttle counts by: each subject of a rule with wildcards (default for new rules), or the rule as a whole. */
+  @ApiProperty({ enum: THROTTLE_SCOPES, required: false, default: 'subject' })
+  @IfGiven()
+  @IsIn(THROTTLE_SCOPES)
+  throttleScope?: ThrottleScope;
 
   /** `while_true`: fires while it holds, again after the throttle; `crossing`: when it begins to hold; `once`: one time. */
   @ApiProperty({ enum: MODES, required: false, default: 'while_true' })

@@ -106,6 +106,10 @@ export const SETTINGS = {
     unit: 'days',
     doc: 'How long every published value is kept; after that hourly and daily ones only.',
   }),
+  STALE_AFTER_MINUTES: required(number(1, 10_080), 60, {
+    unit: 'minutes',
+    doc: 'An observation older than this when it arrives fires no alert.',
+  }),
   FLUSH_MS: required(number(0, 1_000), 5, {
     unit: 'ms',
     doc: 'Pause between two writes to a client; what comes in between goes out in one. 0: every turn of the event loop.',

@@ -63,9 +63,10 @@ function scan(count: number, milliseconds: number): Scanned {
 
 function judge(rule: RuleDefinition, key: string): void {
   for (const condition of rule.conditions) {
-    const named = 'operator' in condition ? keyOf(condition) : '';
+    const isValue = condition.metric !== 'event';
+    const named = isValue ? keyOf(condition) : '';
     const value = values.get(named.includes('*') ? key : named);
-    if (!('operator' in condition) || value === undefined || !holds(condition, value, references.get(key) ?? 0)) {
+    if (!isValue || value === undefined || !holds(condition, value, references.get(key) ?? 0)) {
       held.delete(rule);
       return;
     }

@@ -219,7 +219,13 @@ describe('the evaluator', () => {
     await alice.post(`/v1/alerts/rules/${snoozed}/snooze`, { minutes: 5 });
     await editsApplied(db.pool);
     await market.price('bitcoin', 80_000);
-    expect((await alerts(1)).map((alert) => alert.ruleId)).toEqual([other]);
+    const seen = await alerts(2);
+    expect(new Map(seen.map(({ ruleId, outcome }) => [ruleId, outcome]))).toEqual(
+      new Map([
+        [snoozed, { messages: 0, suppressed: 'snoozed' }],
+        [other, { messages: 0 }],
+      ]),
+    );
   });
 
   it('goes on where one transition cannot be written, and keeps that as a dead letter', async () => {

@@ -12,12 +12,21 @@ import { StateStore } from '../../support/alert-state-store.js';
 import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js';
 
 const DEAD_BAND = { tvl: 0.01, price: 0.2 };
-const OPTIONS = { deadBand: (metric: 'tvl' | 'price') => DEAD_BAND[metric], staleAfterMs: 30_000 };
+const OPTIONS = {
+  deadBand: (metric: 'tvl' | 'price') => DEAD_BAND[metric],
+  staleAfterMs: 30_000,
+  flapLimits: { changes: 1, windowMs: 15_000 },
+};
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
-const RUNS = process.env['TEST_LONG'] ? 20_000 : 500;
+const RUNS = process.env['TEST_LONG'] ? 20_000 : Number(process.env['PROP_RUNS'] ?? 500);
 const TIMEOUT_MS = process.env['TEST_LONG'] ? 1_800_000 : 180_000;
 
-const told = (transition: Transition): ToldTransition => ({ ...transition, readings: [] });
+const told = (transition: Transition): ToldTransition => ({
+  ...transition,
+  readings: [],
+  heldBack: [],
+  event: null,
+});
 const ordered = (transitions: readonly ToldTransition[]): ToldTransition[] =>
   transitions.toSorted((a, b) => (a.ruleId < b.ruleId ? -1 : a.ruleId > b.ruleId ? 1 : a.seq - b.seq));
 
@@ -35,7 +44,15 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
         }),
         { numRuns: RUNS, seed },
       );
-      expect([...reasons].sort()).toEqual(['first_fire', 'repeat', 'resolved', 'throttle_summary']);
+      expect([...reasons].sort()).toEqual([
+        'after_flapping',
+        'after_snooze',
+        'edited',
+        'first_fire',
+        'repeat',
+        'resolved',
+        'throttle_summary',
+      ]);
     },
     TIMEOUT_MS,
   );
@@ -78,7 +95,7 @@ interface Played {
 
 function play(steps: readonly Step[]): Played {
   const played: Played = { indexed: [], naive: [], stored: [], held: [] };
-  const naive = new NaiveAlerts(DEAD_BAND, OPTIONS.staleAfterMs);
+  const naive = new NaiveAlerts(DEAD_BAND, OPTIONS.staleAfterMs, OPTIONS.flapLimits);
   const store = new StateStore();
   let evaluator = new Evaluator(OPTIONS);
   for (const [index, step] of steps.entries()) {
@@ -104,9 +121,10 @@ function play(steps: readonly Step[]): Played {
       default:
         evaluator.loadHistory(past);
         if (step.kind === 'add') evaluator.addRule(step.rule);
-        else evaluator.updateRule(step.rule);
+        else played.indexed.push(ordered(evaluator.updateRule(step.rule).map(told)));
         if (step.kind === 'tune') naive.tune(step.rule);
-        else naive.add(step.rule);
+        const edited = step.kind === 'tune' ? [] : naive.add(step.rule);
+        if (step.kind !== 'add') played.naive.push(ordered(edited));
     }
     store.write(evaluator.takeChanges());
   }
@@ -126,14 +144,21 @@ function byKey(a: SavedInstance, b: SavedInstance): number {
   return a.instanceKey < b.instanceKey ? -1 : 1;
 }
 
+/** And the newest that name a volume or market cap, which later ones without keep. */
 function lastTwoOfEachKey(points: readonly HistoryPoint[]): HistoryPoint[] {
   const counts = new Map<string, number>();
+  const isWanted = (key: string, most: number): boolean => {
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    return (counts.get(key) ?? 0) <= most;
+  };
   return points
     .toReversed()
-    .filter(({ metric, protocol, chain, token }) => {
+    .filter(({ metric, protocol, chain, token, volume24h, marketCap }) => {
       const key = `${metric} ${protocol} ${chain} ${token}`;
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-      return (counts.get(key) ?? 0) <= 2;
+      const isNewest = isWanted(key, 2);
+      const hasVolume = typeof volume24h === 'number' && isWanted(`volume ${key}`, 1);
+      const hasCap = typeof marketCap === 'number' && isWanted(`cap ${key}`, 1);
+      return isNewest || hasVolume || hasCap;
     })
     .toReversed();
 }

@@ -9,6 +9,7 @@ import { ShardRules } from '../../../src/alerts/evaluation/shard-rules.js';
 import { WindowLoader } from '../../../src/alerts/evaluation/window-loader.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { EventLog, type LogEvent } from '../../../src/events/index.js';
+import { Settings } from '../../../src/platform/settings/settings.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { pastOfLog } from '../../support/alert-past.js';
@@ -122,6 +123,7 @@ function shardRules(stored: readonly StoredRule[], added: readonly Rule[] = []):
     new HistoryLoader(nest.get(Database), tail),
     new WindowLoader(database, tail),
     nest.get(DeadBands),
+    nest.get(Settings),
   );
 }
 
@@ -205,7 +207,7 @@ describe('an evaluator that was restored', () => {
         const { seq, clock, memory } = rests[STOPS - 3] ?? { seq: 0, clock: 0, memory: [] };
         const evaluator = await restored(seq, clock, memory);
         for (const added of windows) {
-          await shardRules([], [added]).edit({ evaluator, revision: 0 }, 0, 1, {
+          await shardRules([], [added]).edit({ evaluator, revision: 0, transitions: [] }, 0, 1, {
             seq,
             at: log[seq - 1]?.loggedAt ?? 0,
           });

@@ -102,8 +102,12 @@ describe('a commit', () => {
       to: 'firing',
       reason: 'first_fire',
       suppressed: 0,
+      heldBack: [],
+      silenced: null,
+      flapNotice: false,
       since: Date.now(),
       readings: [],
+      event: null,
       at: Date.now(),
     };
     const gone = { ...transition, ruleId: randomUUID() };

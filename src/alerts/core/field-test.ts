@@ -1,0 +1,48 @@
+import type { FieldOperator, FieldTest } from './rule.js';
+import { EQUALITY_TOLERANCE } from './tolerance.js';
+
+/** Whether the data of an event says what the condition waits for. What is missing or of another kind does not. */
+export function passesField({ field, operator, threshold }: FieldTest, data: unknown): boolean {
+  const value = memberOf(data, field);
+  if (typeof threshold === 'string') {
+    if (typeof value !== 'string') return false;
+    return operator === 'eq' ? value === threshold : operator === 'ne' && value !== threshold;
+  }
+  const number = numberOf(value);
+  return number !== undefined && compares(operator, number, threshold);
+}
+
+/** The member at `a.b.c`; a member whose own name has dots in it comes first. */
+function memberOf(data: unknown, path: string): unknown {
+  if (typeof data !== 'object' || data === null) return undefined;
+  if (Object.hasOwn(data, path)) return Reflect.get(data, path);
+  const dot = path.indexOf('.');
+  if (dot < 0) return undefined;
+  const first = path.slice(0, dot);
+  return Object.hasOwn(data, first) ? memberOf(Reflect.get(data, first), path.slice(dot + 1)) : undefined;
+}
+
+/** Amounts on chains are often written as text, because JSON numbers are too small for them. */
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value !== 'string' || !/^-?\d+(\.\d+)?$/.test(value)) return undefined;
+  return Number(value);
+}
+
+function compares(operator: FieldOperator, value: number, threshold: number): boolean {
+  const isEqual = Math.abs(value - threshold) <= EQUALITY_TOLERANCE * Math.abs(threshold);
+  switch (operator) {
+    case 'gt':
+      return !isEqual && value > threshold;
+    case 'gte':
+      return isEqual || value > threshold;
+    case 'lt':
+      return !isEqual && value < threshold;
+    case 'lte':
+      return isEqual || value < threshold;
+    case 'eq':
+      return isEqual;
+    default:
+      return !isEqual;
+  }
+}

@@ -1,0 +1,146 @@
+import { FLAP_LIMITS, flapping, recentChanges, type FlapLimits, type Flapping } from './flapping.js';
+import type { InstanceBook } from './instance-book.js';
+import type { InstanceTable } from './instance-table.js';
+import type { RuleTable, Throttle } from './rule-table.js';
+import type { Quiet, SavedInstance } from './saved-state.js';
+import type { HeldBack } from './transition.js';
+import { variablesOfKey } from './watched.js';
+
+/** Firings that a summary names; the others it counts. */
+export const MOST_HELD_BACK = 100;
+
+/**
+ * What keeps rules and their instances quiet: throttles, and changes that come too often. A throttle is the rule's, or
+ * with `throttleScope: subject` that of each instance of a wildcard; only what is quiet now takes up memory for it.
+ */
+export class QuietBook {
+  constructor(
+    private readonly rules: RuleTable,
+    private readonly table: InstanceTable,
+    private readonly limits: FlapLimits = FLAP_LIMITS,
+  ) {}
+
+  throttledUntil(row: number): number {
+    if (!this.hasOwn(row)) return this.rules.throttledUntil.get(this.rule(row));
+    return this.table.quiet(row)?.throttledUntil ?? 0;
+  }
+
+  suppressed(row: number): number {
+    if (!this.hasOwn(row)) return this.rules.suppressed.get(this.rule(row));
+    return this.table.quiet(row)?.suppressed ?? 0;
+  }
+
+  /** Whether the throttle is the instance's and not its rule's. */
+  hasOwn(row: number): boolean {
+    return this.table.key(row) !== '' && this.rules.throttlesSubjects(this.rule(row));
+  }
+
+  /** Begins the throttle after a message; gives what it kept back until now. */
+  told(row: number, at: number): { suppressed: number; heldBack: readonly HeldBack[] } {
+    const rule = this.rule(row);
+    const until = at + this.rules.throttleMs(rule);
+    if (!this.hasOwn(row)) return this.rules.beginThrottle(rule, until);
+    const { suppressed = 0, heldBack = [], changes = [] } = this.table.quiet(row) ?? {};
+    this.put(row, { throttledUntil: until, suppressed: 0, heldBack: [], changes }, at);
+    return { suppressed, heldBack };
+  }
+
+  /** Keeps a firing back for the summary. `isEvent`: each is named by itself. */
+  holdBack(row: number, firing: Omit<HeldBack, 'times'>, isEvent: boolean): void {
+    if (!this.hasOwn(row)) {
+      const rule = this.rule(row);
+      this.rules.holdBack(rule, withFiring(this.rules.heldBack(rule), firing, isEvent));
+      return;
+    }
+    const quiet = this.table.quiet(row) ?? NOTHING;
+    const heldBack = withFiring(quiet.heldBack, firing, isEvent);
+    this.put(row, { ...quiet, suppressed: quiet.suppressed + 1, heldBack }, firing.at);
+  }
+
+  /** What was kept back is not told any more: it is in the history, and the present state is told later. */
+  forget(row: number, at: number): void {
+    if (!this.hasOwn(row)) this.rules.forgetSuppressed(this.rule(row));
+    else this.put(row, { ...(this.table.quiet(row) ?? NOTHING), suppressed: 0, heldBack: [] }, at);
+  }
+
+  /** Counts a change that would be told; a throttle keeps changes rare enough by itself. */
+  change(row: number, at: number): Flapping {
+    if (this.rules.throttleMs(this.rule(row)) > 0) return 'calm';
+    const quiet = this.table.quiet(row) ?? NOTHING;
+    const verdict = flapping(quiet.changes, at, this.limits);
+    this.put(row, { ...quiet, changes: recentChanges([...quiet.changes, at], at, this.limits) }, at);
+    return verdict;
+  }
+
+  /** Whether it changed lately. */
+  hasChanged(row: number): boolean {
+    return (this.table.quiet(row)?.changes.length ?? 0) > 0;
+  }
+
+  /** From when on it is calm again: one that flaps, or 0. */
+  calmAt(row: number): number {
+    const changes = this.table.quiet(row)?.changes ?? [];
+    return changes.length > this.limits.changes ? (changes.at(-1) ?? 0) + this.limits.windowMs : 0;
+  }
+
+  /** When there is nothing left to keep of it; 0: nothing is kept. */
+  endsAt(row: number): number {
+    const quiet = this.table.quiet(row);
+    if (!quiet) return 0;
+    const last = quiet.changes.at(-1);
+    return Math.max(quiet.throttledUntil, last === undefined ? 0 : last + this.limits.windowMs);
+  }
+
+  /** Drops what is over. */
+  expire(row: number, at: number): void {
+    const quiet = this.table.quiet(row);
+    if (quiet && quiet.suppressed === 0 && this.endsAt(row) <= at) this.put(row, null, at);
+  }
+
+  /** Takes over what kept an instance quiet before its rule was edited. */
+  restore(rule: number, instances: InstanceBook, { instanceKey, quiet }: SavedInstance): void {
+    if (!quiet || variablesOfKey(instanceKey) !== this.rules.variables.get(rule)) return;
+    const row = instances.obtain(rule, instanceKey);
+    this.table.setQuiet(row, quiet);
+    this.table.markDirty(row);
+  }
+
+  /** After an edit: a running throttle goes on as if it had begun with the new length, and moves with the scope. */
+  edited(rule: number, before: Throttle, rows: readonly number[]): void {
+    const { ms, ofSubjects } = this.rules.throttle(rule);
+    const { throttledUntil } = this.rules;
+    const longer = ms - before.ms;
+    if (throttledUntil.get(rule) > 0) throttledUntil.set(rule, throttledUntil.get(rule) + longer);
+    for (const row of rows) {
+      const quiet = this.table.quiet(row) ?? NOTHING;
+      const until = quiet.throttledUntil > 0 ? quiet.throttledUntil + longer : 0;
+      if (ofSubjects && this.hasOwn(row)) {
+        const isNew = !before.ofSubjects && this.table.isTold(row);
+        this.put(row, { ...quiet, throttledUntil: isNew ? throttledUntil.get(rule) : until }, -Infinity);
+      } else if (until > 0) {
+        throttledUntil.set(rule, Math.max(throttledUntil.get(rule), until));
+        this.put(row, { ...NOTHING, changes: quiet.changes }, -Infinity);
+      }
+    }
+  }
+
+  private put(row: number, quiet: Quiet | null, at: number): void {
+    const isOver =
+      quiet !== null && quiet.suppressed === 0 && quiet.changes.length === 0 && quiet.throttledUntil <= Math.max(at, 0);
+    this.table.setQuiet(row, isOver ? null : quiet);
+    this.table.markDirty(row);
+  }
+
+  private rule(row: number): number {
+    return this.table.rule.get(row);
+  }
+}
+
+const NOTHING: Quiet = { throttledUntil: 0, suppressed: 0, heldBack: [], changes: [] };
+
+function withFiring(list: readonly HeldBack[], firing: Omit<HeldBack, 'times'>, isEvent: boolean): readonly HeldBack[] {
+  const known = isEvent ? -1 : list.findIndex(({ instanceKey }) => instanceKey === firing.instanceKey);
+  const before = list[known];
+  if (before) return list.with(known, { ...firing, times: before.times + 1 });
+  return list.length >= MOST_HELD_BACK ? list : [...list, { ...firing, times: 1 }];
+}

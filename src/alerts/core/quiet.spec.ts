@@ -1,0 +1,354 @@
+import { describe, expect, it } from 'vitest';
+import { Evaluator } from './evaluator.js';
+import type { MarketRow } from './market-row.js';
+import type { Condition, RuleDefinition } from './rule.js';
+import type { Transition } from './transition.js';
+
+const START = 1_760_000_000_000;
+const SECOND = 1_000;
+const MINUTE = 60;
+
+const nothing = { protocol: null, chain: null, token: null, previous: null, volume24h: null, marketCap: null };
+
+function price(
+  current: number,
+  seconds: number,
+  { token = 'bitcoin', lag = 0, volume24h = null as number | null } = {},
+) {
+  const loggedAt = START + seconds * SECOND;
+  const observedAt = loggedAt - lag * SECOND;
+  return { ...nothing, type: 'price_change', token, current, volume24h, loggedAt, observedAt } satisfies MarketRow;
+}
+
+function rule(extra: Partial<RuleDefinition> = {}): RuleDefinition {
+  return {
+    ruleId: 'rule',
+    version: 1,
+    conditions: [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 100 }],
+    mode: 'crossing',
+    throttleMinutes: 0,
+    throttleScope: 'subject',
+    hysteresis: 0,
+    forSeconds: 0,
+    notifyResolved: true,
+    ...extra,
+  };
+}
+
+const at = (seconds: number): Date => new Date(START + seconds * SECOND);
+
+/** What an evaluator says of each step: reason, why it was silenced, and of which subject. */
+class Told {
+  readonly evaluator = new Evaluator();
+
+  constructor(private held: RuleDefinition) {
+    this.evaluator.addRule(held);
+  }
+
+  row(...given: Parameters<typeof price>): string[] {
+    return this.evaluator.apply(price(...given)).map(named);
+  }
+
+  tick(seconds: number): string[] {
+    return this.evaluator.tick(START + seconds * SECOND).map(named);
+  }
+
+  edit(extra: Partial<RuleDefinition>, seconds: number): string[] {
+    this.held = { ...this.held, ...extra, version: this.held.version + 1 };
+    return this.evaluator.updateRule(this.held, START + seconds * SECOND).map(named);
+  }
+}
+
+function named({ reason, silenced, instanceKey, to }: Transition): string {
+  const subject = instanceKey === '' ? '' : ` ${instanceKey}`;
+  return `${reason}${silenced ? ` (${silenced})` : reason.startsWith('after') ? ` ${to}` : ''}${subject}`;
+}
+
+describe('a throttle', () => {
+  const fall: Condition = { metric: 'price', operator: 'change_pct', threshold: -0.2 };
+
+  it('is of each subject of a wildcard: every one is told at once, with its own summary later', () => {
+    const told = new Told(rule({ conditions: [fall], mode: 'while_true', throttleMinutes: 5 }));
+    for (const token of ['a', 'b', 'c']) told.row(100, 0, { token });
+    expect(told.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
+    expect(told.row(50, 2, { token: 'b' })).toEqual(['first_fire token=b']);
+    expect(told.row(10, 3, { token: 'c' })).toEqual(['first_fire token=c']);
+    expect([told.row(90, 4, { token: 'c' }), told.row(30, 5, { token: 'c' })]).toEqual([
+      ['resolved token=c'],
+      ['first_fire (throttled) token=c'],
+    ]);
+    expect(told.tick(302)).toEqual([]);
+    const summary = told.evaluator.tick(START + 303 * SECOND);
+    expect(summary.map(named)).toEqual(['throttle_summary token=c']);
+    expect(summary[0]).toMatchObject({ suppressed: 1, heldBack: [{ token: 'c', value: -2 / 3, times: 1 }] });
+  });
+
+  it('of a whole rule names in its summary every subject that it kept back', () => {
+    const wide = { conditions: [fall], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
+    const told = new Told(rule(wide));
+    for (const token of ['a', 'b', 'c']) told.row(100, 0, { token });
+    expect(told.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
+    expect(told.row(10, 2, { token: 'b' })).toEqual(['first_fire (throttled) token=b']);
+    expect(told.row(50, 3, { token: 'c' })).toEqual(['first_fire (throttled) token=c']);
+    const [summary] = told.evaluator.tick(START + 301 * SECOND);
+    expect(summary).toMatchObject({ reason: 'throttle_summary', instanceKey: '', suppressed: 2 });
+    expect(summary?.heldBack).toMatchObject([
+      { token: 'b', value: -0.9 },
+      { token: 'c', value: -0.5 },
+    ]);
+    // They were told: their end is worth telling.
+    expect(told.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
+  });
+
+  it('counts events one by one, each with what it was about', () => {
+    const told = new Told(
+      rule({ conditions: [{ metric: 'event', eventType: 'liquidation' }], mode: 'while_true', throttleMinutes: 5 }),
+    );
+    const event = (protocol: string, seconds: number): Transition[] =>
+      told.evaluator.apply({ ...price(0, seconds), type: 'liquidation', token: null, current: null, protocol });
+    expect(event('aave', 0).map(named)).toEqual(['first_fire']);
+    expect(event('aave', 1).map(named)).toEqual(['first_fire (throttled)']);
+    expect(event('morpho', 2).map(named)).toEqual(['first_fire (throttled)']);
+    const [summary] = told.evaluator.tick(START + 300 * SECOND);
+    expect(summary?.heldBack.map(({ protocol }) => protocol)).toEqual(['aave', 'morpho']);
+  });
+});
+
+describe('after a snooze', () => {
+  it('that a firing ended meanwhile is told once, at the next tick', () => {
+    const told = new Told(rule());
+    expect([told.row(90, 0), told.row(110, 1)]).toEqual([[], ['first_fire']]);
+    told.edit({ snoozedUntil: at(MINUTE) }, 2);
+    expect(told.row(80, 3)).toEqual(['resolved (snoozed)']);
+    expect(told.tick(50)).toEqual([]);
+    expect([told.tick(60), told.tick(70), told.row(81, 71)]).toEqual([['after_snooze ok'], [], []]);
+  });
+
+  it('a crossing that lasts beyond it is told once', () => {
+    const told = new Told(rule({ snoozedUntil: at(MINUTE) }));
+    expect([told.row(90, 0), told.row(110, 1)]).toEqual([[], ['first_fire (snoozed)']]);
+    expect([told.tick(60), told.row(111, 61), told.tick(70)]).toEqual([['after_snooze firing'], [], []]);
+    expect(told.row(99, 71)).toEqual(['resolved']);
+  });
+
+  it('nothing is told where it came and went, or is as it was before', () => {
+    const told = new Told(rule({ snoozedUntil: at(MINUTE) }));
+    for (const [seconds, value] of [90, 110, 90].entries()) told.row(value, seconds);
+    expect(told.tick(60)).toEqual([]);
+    expect(told.row(110, 61)).toEqual(['first_fire']);
+    told.edit({ snoozedUntil: at(120) }, 62);
+    expect([told.row(90, 63), told.row(110, 64), told.tick(120)]).toEqual([
+      ['resolved (snoozed)'],
+      ['first_fire (snoozed)'],
+      [],
+    ]);
+    expect(told.row(90, 121)).toEqual(['resolved']);
+  });
+
+  it('that is ended early, how things are is told at the next tick', () => {
+    const told = new Told(rule({ snoozedUntil: at(3_600) }));
+    for (const [seconds, value] of [90, 110].entries()) told.row(value, seconds);
+    expect(told.edit({ snoozedUntil: null }, 5)).toEqual([]);
+    expect([told.tick(10), told.tick(20)]).toEqual([['first_fire'], []]);
+  });
+
+  it('what it kept quiet is still known after a restart', () => {
+    const before = new Told(rule());
+    for (const [seconds, value] of [90, 110].entries()) before.row(value, seconds);
+    before.edit({ snoozedUntil: at(MINUTE) }, 2);
+    before.row(80, 3);
+    const saved = before.evaluator.savedState('rule');
+    const after = new Evaluator();
+    after.seed([{ metric: 'price', protocol: null, chain: null, token: 'bitcoin', value: 80, at: START }], START);
+    after.addRule(rule({ version: 2, snoozedUntil: at(MINUTE) }), saved);
+    expect(after.tick(START + 60 * SECOND).map(named)).toEqual(['after_snooze ok']);
+  });
+});
+
+describe('a value that is stale when it comes', () => {
+  it('does not swallow a crossing: the next fresh one fires', () => {
+    const told = new Told(rule());
+    expect([told.row(90, 0), told.row(110, 1, { lag: 4_000 }), told.row(111, 2), told.row(112, 3)]).toEqual([
+      [],
+      [],
+      ['first_fire'],
+      [],
+    ]);
+  });
+});
+
+describe('a value that swings around its threshold', () => {
+  it('is told how it stands once it has been calm for three minutes', () => {
+    const told = new Told(rule());
+    told.row(90, 0);
+    const swings = Array.from({ length: 18 }, (_, n) => told.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).flat();
+    expect(swings.slice(0, 16).every((one) => one === 'first_fire' || one === 'resolved')).toBe(true);
+    expect(swings.slice(16)).toEqual(['first_fire (flapping)']);
+    expect(told.row(110, 76)).toEqual(['first_fire (flapping)']);
+    expect([told.tick(250), told.tick(256), told.tick(266), told.row(111, 267)]).toEqual([
+      [],
+      ['after_flapping firing'],
+      [],
+      [],
+    ]);
+  });
+
+  it('says nothing after that where the last message still holds', () => {
+    const told = new Told(rule());
+    told.row(90, 0);
+    for (let n = 0; n < 18; n += 1) told.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n);
+    expect([told.tick(250), told.tick(400)]).toEqual([[], []]);
+    expect(told.row(110, 401)).toEqual(['first_fire']);
+  });
+
+  it('says before it goes quiet that it does', () => {
+    const told = new Told(rule());
+    told.row(90, 0);
+    const notices = Array.from({ length: 18 }, (_, n) =>
+      told.evaluator.apply(price(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).map(({ flapNotice }) => flapNotice),
+    ).flat();
+    expect(notices.indexOf(true)).toBe(15);
+    expect(notices.lastIndexOf(true)).toBe(15);
+  });
+});
+
+describe('a rule made or edited while it holds', () => {
+  const level = (threshold: number): Condition[] => [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold }];
+
+  it('fires once at the next tick; a crossing waits for the next one', () => {
+    for (const [mode, first] of [
+      ['while_true', ['first_fire']],
+      ['once', ['first_fire']],
+      ['crossing', []],
+    ] as const) {
+      const evaluator = new Evaluator();
+      evaluator.apply(price(110, 0));
+      evaluator.addRule(rule({ mode }));
+      expect([10, 20].map((seconds) => evaluator.tick(START + seconds * SECOND).map(named))).toEqual([first, []]);
+    }
+  });
+
+  it('and that holds no longer after the edit is resolved once, because of the edit', () => {
+    const told = new Told(rule({ mode: 'while_true', throttleMinutes: 5 }));
+    expect(told.row(110, 0)).toEqual(['first_fire']);
+    expect(told.edit({ conditions: level(200) }, 1)).toEqual(['edited']);
+    expect([told.tick(10), told.row(111, 11)]).toEqual([[], []]);
+  });
+
+  it('and that still holds says nothing; the throttle lives on', () => {
+    const told = new Told(rule({ mode: 'while_true', throttleMinutes: 5 }));
+    told.row(110, 0);
+    expect(told.edit({ conditions: level(101) }, 1)).toEqual([]);
+    expect([told.tick(10), told.row(111, 11), told.row(112, 299), told.row(113, 300)]).toEqual([
+      [],
+      [],
+      [],
+      ['repeat'],
+    ]);
+    expect(told.row(90, 301)).toEqual(['resolved']);
+  });
+
+  it('is not resolved by an edit where nobody wants to hear of ends, or nobody heard of the firing', () => {
+    const silent = new Told(rule({ mode: 'while_true', notifyResolved: false }));
+    silent.row(110, 0);
+    expect(silent.edit({ conditions: level(200) }, 1)).toEqual([]);
+    const snoozed = new Told(rule({ mode: 'while_true', snoozedUntil: at(100) }));
+    snoozed.row(110, 0);
+    expect(snoozed.edit({ conditions: level(200) }, 1)).toEqual([]);
+  });
+
+  it('tells of an edit during a snooze when that ends', () => {
+    const told = new Told(rule());
+    for (const [seconds, value] of [90, 110].entries()) told.row(value, seconds);
+    expect(told.edit({ conditions: level(200), snoozedUntil: at(MINUTE) }, 2)).toEqual(['resolved (snoozed)']);
+    expect(told.tick(60)).toEqual(['after_snooze ok']);
+  });
+});
+
+describe('a member that a write does not name', () => {
+  const volume: Condition = { token: 'bitcoin', metric: 'volume_24h', operator: 'gt', threshold: 1e6 };
+
+  it('keeps its last value, until that is stale', () => {
+    const told = new Told(rule({ conditions: [volume] }));
+    expect(told.row(1, 0, { volume24h: 5e5 })).toEqual([]);
+    expect(told.row(2, 1, { volume24h: 2e6 })).toEqual(['first_fire']);
+    expect([told.row(3, 2), told.row(4, 3, { volume24h: 2.1e6 }), told.row(5, 3_603)]).toEqual([[], [], []]);
+    expect(told.row(6, 3_604)).toEqual(['resolved']);
+  });
+});
+
+describe('what is equal but for binary noise', () => {
+  const change = (operator: 'gt' | 'gte' | 'lt' | 'lte', threshold: number): Condition => ({
+    token: 'bitcoin',
+    metric: 'change_1h',
+    operator,
+    threshold,
+  });
+  const fires = (condition: Condition, from: number, to: number): boolean => {
+    const told = new Told(rule({ conditions: [condition] }));
+    told.row(from, -3_600);
+    told.tick(0);
+    return told.row(to, 1).length > 0;
+  };
+
+  it('has reached its threshold, whichever condition asks', () => {
+    const window = { token: 'bitcoin', metric: 'price', operator: 'change_pct', timeWindow: 3_600 } as const;
+    expect(fires(change('gte', 0.1), 3, 3.3)).toBe(true);
+    expect(fires({ ...window, threshold: 0.1 }, 3, 3.3)).toBe(true);
+    expect(fires(change('lte', -0.1), 3, 2.7)).toBe(true);
+    expect(fires(change('gt', 0.1), 3, 3.3)).toBe(false);
+    expect(fires(change('lt', -0.1), 3, 2.7)).toBe(false);
+    const level = { token: 'bitcoin', metric: 'price', threshold: 0.3 } as const;
+    expect(fires({ ...level, operator: 'lte' }, 1, 0.1 + 0.2)).toBe(true);
+    expect(fires({ ...level, operator: 'gt' }, 0.2, 0.1 + 0.2)).toBe(false);
+    expect(fires({ ...level, operator: 'eq', tolerance: 0 }, 0.2, 0.1 + 0.2)).toBe(true);
+    expect(fires({ ...level, operator: 'ne', tolerance: 0 }, 0.3, 0.1 + 0.2)).toBe(false);
+    expect(fires({ ...level, operator: 'ne', tolerance: 0 }, 0.3, 0.31)).toBe(true);
+  });
+});
+
+describe('a condition on the data of an event', () => {
+  const large: Condition = {
+    metric: 'event',
+    eventType: 'liquidation',
+    field: 'amountUsd',
+    operator: 'gte',
+    threshold: 1e6,
+  };
+  const event = (data: Record<string, unknown> | null): MarketRow => ({
+    ...price(0, 0),
+    type: 'liquidation',
+    token: null,
+    current: null,
+    seq: 7,
+    epoch: 'e',
+    data,
+  });
+  const fires = (conditions: Condition[], data: Record<string, unknown> | null): boolean =>
+    new Told(rule({ conditions })).evaluator.apply(event(data)).length > 0;
+
+  it('holds where the field is there and compares', () => {
+    expect([1e6, 2e6, '1500000', 999_999, 'much', null].map((amountUsd) => fires([large], { amountUsd }))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect([fires([large], {}), fires([large], null)]).toEqual([false, false]);
+  });
+
+  it('compares text for being the same or not, and looks into members', () => {
+    const asset = { ...large, field: 'collateral.asset', operator: 'eq', threshold: 'WETH' } as const;
+    const data = { amountUsd: 2e6, collateral: { asset: 'WETH' } };
+    expect([fires([asset], data), fires([{ ...asset, operator: 'ne' }], data)]).toEqual([true, false]);
+    expect([fires([large, asset], data), fires([large, asset], { ...data, amountUsd: 1 })]).toEqual([true, false]);
+    expect(fires([{ ...asset, operator: 'ne' }], {})).toBe(false);
+  });
+
+  it('carries the event', () => {
+    const [fired] = new Told(rule({ conditions: [large] })).evaluator.apply(event({ amountUsd: 1e6 }));
+    expect(fired?.event).toMatchObject({ seq: 7, epoch: 'e', data: { amountUsd: 1e6 } });
+  });
+});

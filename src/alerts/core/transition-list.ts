@@ -1,0 +1,60 @@
+import type { InstanceBook } from './instance-book.js';
+import type { LeafTable } from './leaf-table.js';
+import { readingsOf } from './readings.js';
+import type { RuleTable } from './rule-table.js';
+import type { Moment } from './teller.js';
+import type { LeafReading, Phase, Silence, Transition, TransitionReason } from './transition.js';
+
+type Extras = Partial<Pick<Transition, 'suppressed' | 'heldBack' | 'flapNotice' | 'readings' | 'silenced'>>;
+
+const NOTHING = { suppressed: 0, heldBack: [], flapNotice: false, silenced: null } as const;
+
+/** Transitions as they come about, numbered by rule. */
+export class TransitionList {
+  private transitions: Transition[] = [];
+
+  constructor(
+    private readonly rules: RuleTable,
+    private readonly leaves: LeafTable,
+    private readonly instances: InstanceBook,
+  ) {}
+
+  take(): Transition[] {
+    const { transitions } = this;
+    this.transitions = [];
+    return transitions;
+  }
+
+  add(row: number, from: Phase, to: Phase, reason: TransitionReason, moment: Moment, extras: Extras = {}): void {
+    const { table } = this.instances;
+    const rule = table.rule.get(row);
+    this.transitions.push({
+      ruleId: this.rules.id(rule),
+      ruleVersion: this.rules.version(rule),
+      instanceKey: table.key(row),
+      seq: this.rules.count(rule),
+      from,
+      to,
+      reason,
+      ...NOTHING,
+      since: table.since.get(row) || null,
+      readings: extras.readings ?? readingsOf(row, moment.event, this.leaves, this.instances),
+      event: moment.event,
+      at: moment.at,
+      ...extras,
+    });
+  }
+
+  /** For the history only; gives what the conditions saw. */
+  silence(row: number, from: Phase, to: Phase, silenced: Silence, moment: Moment): readonly LeafReading[] {
+    const readings = readingsOf(row, moment.event, this.leaves, this.instances);
+    const reason = to === 'ok' ? 'resolved' : from === 'firing' ? 'repeat' : 'first_fire';
+    this.add(row, from, to, reason, moment, { readings, silenced });
+    return readings;
+  }
+}
+
+/** The condition to name of a firing: the first that holds and compares a number. */
+export function firstHolding(readings: readonly LeafReading[]): LeafReading | undefined {
+  return readings.find(({ holds, value }) => holds && value !== null) ?? readings.find(({ holds }) => holds);
+}

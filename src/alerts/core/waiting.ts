@@ -1,0 +1,173 @@
+import { DueHeap } from './due-heap.js';
+import type { InstanceBook } from './instance-book.js';
+import type { LeafTable } from './leaf-table.js';
+import type { QuietBook } from './quiet-book.js';
+import type { RuleTable } from './rule-table.js';
+
+/** What waits for time to pass, by when: what comes out of a heap is a hint to look, no more. */
+export class Waiting {
+  /** Instances that wait for `forSeconds`, and rules that owe a summary. */
+  private readonly pending = new DueHeap();
+  private readonly summaries = new DueHeap();
+  /** Instances of which something may be to be told although nothing happens. */
+  private readonly reviews = new DueHeap();
+  /** When the next review of an instance is due. */
+  private readonly reviewTimes = new Map<number, number>();
+
+  constructor(
+    private readonly rules: RuleTable,
+    private readonly leaves: LeafTable,
+    private readonly instances: InstanceBook,
+    private readonly quiet: QuietBook,
+  ) {}
+
+  /** Firing instances that may be told again now that an event of one of their series came. */
+  *dueRepeats(repeats: DueHeap, at: number): Generator<number> {
+    const { table } = this.instances;
+    for (let item = repeats.popDue(at); item !== undefined; item = repeats.popDue(at)) {
+      const row = Math.floor(item / 16);
+      const bit = 1 << (item % 16);
+      table.setWaiting(row, bit, false);
+      if (!this.wantsEvents(row) || !this.looksAt(row, bit, repeats)) continue;
+      const readyAt = this.readyAt(row);
+      if (readyAt <= at) yield row;
+      else this.wait(repeats, readyAt, row, bit);
+    }
+  }
+
+  /** Pending instances that have held long enough. */
+  *duePending(at: number): Generator<number> {
+    const { table } = this.instances;
+    for (let row = this.pending.popDue(at); row !== undefined; row = this.pending.popDue(at)) {
+      table.timerEnded(row);
+      if (table.phase(row) !== 'pending') continue;
+      if (this.isOver(row, at)) yield row;
+      else this.awaitTime(row);
+    }
+  }
+
+  /** Instances to review, those of one rule in the order of their keys. */
+  dueReviews(at: number): readonly number[] {
+    const due = new Set<number>();
+    for (let row = this.reviews.popDue(at); row !== undefined; row = this.reviews.popDue(at)) {
+      this.reviewTimes.delete(row);
+      due.add(row);
+    }
+    return this.instances.inOrder([...due]);
+  }
+
+  /** Rules whose throttle is over and kept something back. */
+  *dueSummaries(at: number): Generator<number> {
+    for (let rule = this.summaries.popDue(at); rule !== undefined; rule = this.summaries.popDue(at)) {
+      this.rules.summaryDue(rule);
+      if (this.rules.suppressed.get(rule) === 0) continue;
+      if (this.rules.throttledUntil.get(rule) > at) this.oweSummary(rule);
+      else yield rule;
+    }
+  }
+
+  /** Sees to it that what a rule's throttle kept back is told when it ends. */
+  oweSummary(rule: number): void {
+    if (this.rules.oweSummary(rule)) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
+  }
+
+  /** Has the instance looked at again when an event or time may change something. `at`: the tick in hand, if there is one. */
+  settle(row: number, at = -Infinity): void {
+    const phase = this.instances.table.phase(row);
+    if (phase === 'firing') this.awaitRepeat(row);
+    else if (phase === 'pending') this.awaitTime(row);
+    this.awaitReview(row, at);
+  }
+
+  /** After an edit of throttle or snooze: what waits may now be due earlier than it was noted. */
+  refresh(rule: number): void {
+    const { table } = this.instances;
+    if (this.rules.suppressed.get(rule) > 0) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
+    for (const row of this.instances.firingRows(rule)) {
+      table.waiting.set(row, 0);
+      this.settle(row);
+    }
+  }
+
+  /** Whether it fires and its owner is still to hear of it. */
+  isUntold(row: number): boolean {
+    const { table } = this.instances;
+    if (table.phase(row) !== 'firing' || table.isTold(row) || table.isAssumed(row)) return false;
+    return !this.rules.isSpent(table.rule.get(row));
+  }
+
+  /** Whether the next event of its series may have something told of it. */
+  wantsEvents(row: number): boolean {
+    const { table } = this.instances;
+    const rule = table.rule.get(row);
+    if (table.phase(row) !== 'firing' || table.isAssumed(row) || this.rules.isSpent(rule)) return false;
+    return !table.isTold(row) || this.rules.repeats(rule);
+  }
+
+  /** From when on it may be told. */
+  readyAt(row: number): number {
+    const rule = this.instances.table.rule.get(row);
+    return Math.max(this.quiet.throttledUntil(row), this.rules.silentUntil(rule));
+  }
+
+  /** Whether a pending instance has held long enough. */
+  isOver(row: number, at: number): boolean {
+    const { table } = this.instances;
+    return at - table.since.get(row) >= this.rules.forMs(table.rule.get(row));
+  }
+
+  /** Waits for events of every series that the instance looks at, from when the rule may tell something again. */
+  private awaitRepeat(row: number): void {
+    const { table } = this.instances;
+    if (!this.wantsEvents(row)) return;
+    const readyAt = this.readyAt(row);
+    const key = table.key(row);
+    for (let leaf = this.leaves.first(table.rule.get(row)); leaf >= 0; leaf = this.leaves.next.get(leaf)) {
+      const bit = this.leaves.bit(leaf);
+      if ((table.waiting.get(row) & bit) !== 0) continue;
+      const series = this.leaves.numberScope(leaf)?.quantityOf(key)?.series;
+      if (series) this.wait(series.repeats, readyAt, row, bit);
+    }
+  }
+
+  private awaitTime(row: number): void {
+    const { table } = this.instances;
+    if (table.setTimer(row)) this.pending.push(table.since.get(row) + this.rules.forMs(table.rule.get(row)), row);
+  }
+
+  private awaitReview(row: number, at: number): void {
+    const time = this.reviewAt(row, at);
+    if (time === Infinity || time >= (this.reviewTimes.get(row) ?? Infinity)) return;
+    this.reviewTimes.set(row, time);
+    this.reviews.push(time, row);
+  }
+
+  /** When time alone may change what is to be told; what is only stale by now waits for an event. */
+  private reviewAt(row: number, at: number): number {
+    const { table } = this.instances;
+    const ends = this.quiet.endsAt(row);
+    const isUntold = this.isUntold(row);
+    if (!isUntold && !table.isOwed(row)) return ends > at ? ends : Infinity;
+    const silentUntil = Math.max(this.rules.silentUntil(table.rule.get(row)), this.quiet.calmAt(row));
+    const ready = isUntold ? Math.max(silentUntil, this.quiet.throttledUntil(row)) : silentUntil;
+    const due = ready > at ? ready : Infinity;
+    return ends > at ? Math.min(due, ends) : due;
+  }
+
+  /** Whether the condition of an instance is about the series with these repeats. */
+  private looksAt(row: number, bit: number, repeats: DueHeap): boolean {
+    const { table } = this.instances;
+    const { leaves } = this;
+    for (let leaf = leaves.first(table.rule.get(row)); leaf >= 0; leaf = leaves.next.get(leaf)) {
+      if (leaves.bit(leaf) !== bit) continue;
+      return this.leaves.numberScope(leaf)?.quantityOf(table.key(row))?.series.repeats === repeats;
+    }
+    return false;
+  }
+
+  private wait(repeats: DueHeap, readyAt: number, row: number, bit: number): void {
+    const { table } = this.instances;
+    table.setWaiting(row, bit, true);
+    repeats.push(readyAt, row * 16 + (31 - Math.clz32(bit)));
+  }
+}

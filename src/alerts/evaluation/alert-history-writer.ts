@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { hashedId } from '../messages/alert-message.js';
+import type { Storm } from '../messages/storm.js';
+import type { Planned } from './transition-writer.js';
+
+/** Rows of one rule and hour that are written one by one. */
+export const MAX_ROWS_PER_HOUR = 1_000;
+/** Subjects that a row which stands for many names. */
+const MAX_SUBJECTS = 100;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+/** Rules whose rows are counted; of one that is forgotten the database knows. */
+const MAX_COUNTED = 20_000;
+
+/** What a row that stands for many alerts of one minute says of them. */
+export interface GroupedAlerts {
+  count: number;
+  firstValue: number | null;
+  lastValue: number | null;
+  /** Names of the instances. */
+  subjects: string[];
+}
+
+interface HistoryRow {
+  id: string;
+  at: Date;
+  grouped: GroupedAlerts | null;
+  [column: string]: unknown;
+}
+
+/** Writes the history: everything that was true, notified or not; of a rule that is always up to something, by the minute. */
+@Injectable()
+export class AlertHistoryWriter {
+  /** By rule: the hour that is counted, and its rows. */
+  private readonly counts = new Map<string, { hour: number; rows: number }>();
+
+  async record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<void> {
+    const groupOf = new Map(storms.flatMap((storm) => storm.alertIds.map((id) => [id, storm.delivery.data.alertId])));
+    await this.countEarlier(tx, plans);
+    const rows: HistoryRow[] = [];
+    const grouped = new Map<string, HistoryRow>();
+    for (const plan of plans) {
+      const groupedIn = groupOf.get(plan.alert.alertId);
+      const row = rowOf(plan, groupedIn);
+      const isSentAlone = plan.outcome.messages > 0 && groupedIn === undefined;
+      if (this.count(plan) <= MAX_ROWS_PER_HOUR || isSentAlone) rows.push(row);
+      else addTo(grouped, row, plan);
+    }
+    if (rows.length > 0) await tx.query(RECORD, [JSON.stringify(rows)]);
+    if (grouped.size > 0) await tx.query(GROUP, [JSON.stringify([...grouped.values()])]);
+  }
+
+  private count({ transition }: Planned): number {
+    const hour = Math.floor(transition.at / HOUR_MS);
+    const known = this.counts.get(transition.ruleId);
+    const rows = known?.hour === hour ? known.rows + 1 : 1;
+    this.counts.set(transition.ruleId, { hour, rows });
+    return rows;
+  }
+
+  /** A rule that has told little in all cannot have filled its hour: only of others the rows from before are counted. */
+  private async countEarlier(tx: PoolClient, plans: readonly Planned[]): Promise<void> {
+    if (this.counts.size > MAX_COUNTED) this.counts.clear();
+    const unknown = new Map<string, number>();
+    for (const { transition } of plans) {
+      const hour = Math.floor(transition.at / HOUR_MS);
+      if (transition.seq > MAX_ROWS_PER_HOUR && this.counts.get(transition.ruleId)?.hour !== hour)
+        unknown.set(transition.ruleId, hour);
+    }
+    if (unknown.size === 0) return;
+    const hours = [...unknown.values()].map((hour) => new Date(hour * HOUR_MS));
+    const { rows } = await tx.query<{ rule_id: string; rows: number }>(COUNT, [[...unknown.keys()], hours]);
+    for (const row of rows) this.counts.set(row.rule_id, { hour: unknown.get(row.rule_id) ?? 0, rows: row.rows });
+  }
+}
+
+function rowOf({ transition, rule, alert, outcome }: Planned, groupedIn: string | undefined): HistoryRow {
+  return {
+    id: alert.alertId,
+    user_id: rule.userId,
+    rule_id: transition.ruleId,
+    rule_version: transition.ruleVersion,
+    instance_key: transition.instanceKey,
+    seq: transition.seq,
+    state: alert.state,
+    reason: transition.reason,
+    at: new Date(transition.at),
+    alert,
+    outcome: groupedIn === undefined ? outcome : { ...outcome, groupedIn },
+    grouped: null,
+  };
+}
+
+function addTo(groups: Map<string, HistoryRow>, row: HistoryRow, { transition, alert, outcome }: Planned): void {
+  const minute = Math.floor(transition.at / MINUTE_MS);
+  const id = hashedId(['minute', transition.ruleId, minute, alert.state, outcome.suppressed ?? '']);
+  const group = groups.get(id)?.grouped;
+  const subject = transition.instanceKey || subjectOf(alert);
+  if (group) {
+    group.count += 1;
+    group.lastValue = alert.value;
+    if (subject !== '' && group.subjects.length < MAX_SUBJECTS && !group.subjects.includes(subject))
+      group.subjects.push(subject);
+    return;
+  }
+  const subjects = subject === '' ? [] : [subject];
+  groups.set(id, { ...row, id, grouped: { count: 1, firstValue: alert.value, lastValue: alert.value, subjects } });
+}
+
+function subjectOf({ protocol, chain, token }: Partial<Record<'protocol' | 'chain' | 'token', string>>): string {
+  return Object.entries({ protocol, chain, token })
+    .filter(([, name]) => name !== undefined)
+    .map(([what, name]) => `${what}=${name}`)
+    .join(',');
+}
+
+const COLUMNS = `id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome`;
+
+const GIVEN = `jsonb_to_recordset($1::jsonb) AS g (id uuid, user_id text, rule_id uuid, rule_version int, instance_key text,
+  seq bigint, state text, reason text, at timestamptz, alert jsonb, outcome jsonb, grouped jsonb)`;
+
+const RECORD = `INSERT INTO alert_transitions (${COLUMNS}) SELECT ${COLUMNS} FROM ${GIVEN}`;
+
+const GROUP = `
+INSERT INTO alert_transitions AS t (${COLUMNS}, grouped) SELECT ${COLUMNS}, grouped FROM ${GIVEN}
+ON CONFLICT (id) DO UPDATE SET grouped = jsonb_build_object(
+  'count', (t.grouped ->> 'count')::int + (excluded.grouped ->> 'count')::int,
+  'firstValue', t.grouped -> 'firstValue', 'lastValue', excluded.grouped -> 'lastValue',
+  'subjects', (SELECT coalesce(jsonb_agg(name), '[]') FROM (
+     SELECT name FROM jsonb_array_elements((t.grouped -> 'subjects') || (excluded.grouped -> 'subjects'))
+       WITH ORDINALITY AS s (name, place) GROUP BY name ORDER BY min(place) LIMIT ${MAX_SUBJECTS}) named))`;
+
+const COUNT = `
+SELECT k.rule_id, count(t.id)::int AS rows FROM unnest($1::uuid[], $2::timestamptz[]) AS k (rule_id, hour)
+CROSS JOIN LATERAL (
+  SELECT id FROM (SELECT id, at FROM alert_transitions WHERE rule_id = k.rule_id ORDER BY position DESC
+                  LIMIT ${2 * MAX_ROWS_PER_HOUR}) newest WHERE at >= k.hour) t
+GROUP BY k.rule_id`;
