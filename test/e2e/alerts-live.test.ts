@@ -168,3 +168,34 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   expect([...plain.faults, ...foreignPlain.faults]).toEqual([]);
   await Promise.all([plain.close(), foreignPlain.close()]);
 });
+
+test('a test says that it is one; the link of a message snoozes its rule, once its button is pressed', async () => {
+  const owner = await RestCaller.of(app, 'tester', { tier: 'pro' });
+  const actions = [{ type: 'webhook', target: hooks.url('/tests') }];
+  const ruleId = await owner.rule({ ...SPEC_RULE, actions });
+  await waitFor(async () => (await owner.get(`/v1/alerts/rules/${ruleId}`)).body.actions[0].status === 'active', {
+    what: 'an active target',
+    timeoutMs: 30_000,
+  });
+  expect((await owner.post(`/v1/alerts/rules/${ruleId}/test`)).status).toBeLessThan(300);
+  const [sent] = await hooks.next('test');
+  expect(sent!.json.data).toMatchObject({ state: 'test', message: expect.stringContaining('this is a test') });
+
+  const { rule, history, snooze } = sent!.json.data['links'] as Record<string, string>;
+  expect([rule, history]).toEqual([
+    expect.stringMatching(new RegExp(`/v1/alerts/rules/${ruleId}$`)),
+    expect.stringMatching(new RegExp(`/v1/alerts/history\\?ruleId=${ruleId}$`)),
+  ]);
+  const path = app.url + new URL(snooze!).pathname;
+  const snoozedUntil = async (): Promise<string | null> =>
+    (await owner.get(`/v1/alerts/rules/${ruleId}`)).body.snoozedUntil;
+  expect(await (await fetch(path)).text()).toContain('Snooze the alerts of “Uniswap TVL Alert” for an hour?');
+  expect(await snoozedUntil()).toBeNull();
+  expect(await (await fetch(path, { method: 'POST' })).text()).toContain('“Uniswap TVL Alert” is silent until');
+  expect(Date.parse((await snoozedUntil()) ?? '')).toBeGreaterThan(Date.now() + 3_000_000);
+
+  await owner.call('DELETE', `/v1/alerts/rules/${ruleId}`);
+  for (const link of [path, `${path}x`]) {
+    expect(await (await fetch(link, { method: 'POST' })).text()).toContain('not valid any more');
+  }
+});

@@ -242,6 +242,21 @@ describe('templates', () => {
     expect(json.detail).not.toContain('root:');
   });
 
+  it('that render nothing give way to the default text, and the delivery says so', async () => {
+    const source = { subject: '{{ nothing }}\u200b', text: '{{ nothing }}', html: '<p> &nbsp;{{ nothing }}</p>' };
+    const put = await fixture.call(ann, 'PUT', '/templates/empty', source);
+    expect(put.status).toBe(200);
+    for (const format of ['slack', undefined] as const) {
+      const sent = await fixture.send('webhook', target, { template: 'empty', ...(format ? { format } : {}) });
+      await fixture.until(sent, 'delivered');
+      expect(receiver.received.at(-1)?.body).toContain('TVL of aave-v3 is $29 B, below $30 B');
+      const { json } = await fixture.call(ann, 'GET', `/deliveries/${sent}`);
+      expect(json.attemptLog).toMatchObject([
+        { outcome: 'delivered', detail: 'the template rendered nothing; the default text was sent' },
+      ]);
+    }
+  });
+
   it('see nothing but the alert', async () => {
     const templates = fixture.app.nest.get(Templates);
     const text =

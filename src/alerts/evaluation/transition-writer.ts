@@ -95,7 +95,8 @@ async function conditionsOf(
 }
 
 function eventOf({ alert, rule, transition }: Planned): Parameters<typeof appendEvents>[1][number] {
-  const { protocol, chain, token, ...data } = alert;
+  // Events have their time in common.
+  const { protocol, chain, token, at: _, ...data } = alert;
   const subject = { protocol: protocol ?? null, chain: chain ?? null, token: token ?? null };
   return { type: 'alert', ...subject, data, source: 'alerts', observedAt: transition.at, owner: rule.userId };
 }
