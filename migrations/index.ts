@@ -8,6 +8,7 @@ import { Alerts1790000006000 } from './1790000006000-alerts.js';
 import { AlertSubjects1790000011000 } from './1790000011000-alert-subjects.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
+import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
 import { Removals1790000009200 } from './1790000009200-removals.js';
 import { StandaloneMessages1790000012000 } from './1790000012000-standalone-messages.js';
@@ -30,4 +31,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Sending1790000013000,
   Histories1790000010000,
   AlertSubjects1790000011000,
+  KeptSessions1790000015000,
 ];

@@ -46,7 +46,7 @@ export class Drain {
     const begun = this.clock.now();
     const drain = new HubDrain(this.hub, begun + windowMs * SPREAD);
     this.readiness.beginDrain();
-    this.admission.drain(drain);
+    this.admission.drain();
     this.websockets.dismissStrangers();
     this.logger.log({ connections: this.hub.sessions.size }, 'draining: clients are sent away one after the other');
     const latest = begun + windowMs * PATIENCE;

@@ -18,10 +18,11 @@ import { ConnectionRegistry } from './registry/connection-registry.js';
 import { RegistryCleaner } from './registry/registry-cleaner.js';
 import { RegistryStore } from './registry/registry-store.js';
 import { RealtimeMetrics } from './realtime-metrics.js';
-import { Admission } from './transports/admission.js';
+import { SessionKeeper } from './resume/session-keeper.js';
+import { SessionStore } from './resume/session-store.js';
+import { DOOR_PROVIDERS } from './transports/door-providers.js';
 import { StreamController } from './transports/sse/stream.controller.js';
 import { StreamService } from './transports/sse/stream.service.js';
-import { SocketIoGateway } from './transports/socketio/socketio.gateway.js';
 import { ConnectionParts } from './transports/websocket/connection-parts.js';
 import { WebSocketController } from './transports/websocket/websocket.controller.js';
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
@@ -65,8 +66,9 @@ async function startHub(
     },
     HubDriver,
     WriteBatches,
-    Admission,
-    SocketIoGateway,
+    SessionStore,
+    SessionKeeper,
+    ...DOOR_PROVIDERS,
     ConnectionParts,
     WebSocketTransport,
     StreamService,

@@ -6,9 +6,15 @@ import type { Caller } from '../../src/access/index.js';
 import { DomainError } from '../../src/platform/errors/domain-error.js';
 import { parseSettings, Settings } from '../../src/platform/settings/settings.js';
 import { RealtimeHub, type HubParts } from '../../src/realtime/core/hub.js';
-import { Admission } from '../../src/realtime/transports/admission.js';
+import { Clock } from '../../src/platform/clock/clock.js';
+import { Database } from '../../src/platform/database/database.js';
+import { Metrics } from '../../src/platform/metrics/metrics.js';
+import { PodChannel } from '../../src/platform/redis/pod-channel.js';
+import type { Pods } from '../../src/platform/redis/pods.js';
+import { SessionKeeper } from '../../src/realtime/resume/session-keeper.js';
+import type { SessionRow, SessionStore } from '../../src/realtime/resume/session-store.js';
+import { DOOR_PROVIDERS } from '../../src/realtime/transports/door-providers.js';
 import { SocketIoAdapter } from '../../src/realtime/transports/socketio/socketio.adapter.js';
-import { SocketIoGateway } from '../../src/realtime/transports/socketio/socketio.gateway.js';
 import { WriteBatches } from '../../src/realtime/transports/write-batches.js';
 import { AccessService, StrangerLimits, UsageLimits } from '../../src/access/index.js';
 import { faultsOf } from './asyncapi-validator.js';
@@ -31,6 +37,8 @@ export interface SocketIoServer {
   readonly allowance: Allowance;
   /** What the AsyncAPI document does not allow of the frames that clients got. */
   readonly faults: readonly string[];
+  /** The next `times` keys that are shown are answered so. */
+  refuseWith(error: () => Error, times: number): void;
   /** A client with the printed defaults; it is ended with the server. */
   connect(options?: Partial<ManagerOptions & SocketOptions>, namespace?: string): Socket;
   close(): Promise<void>;
@@ -53,8 +61,29 @@ export async function startSocketIoServer(
     closeConnection: (_: Caller, id: string) => allowance.open.delete(id),
   };
   const strangers = { connect: async () => true, enter: async () => ({ known: () => {}, leave: () => {} }) };
+  const sessions = new Map<string, SessionRow>();
+  const store = {
+    write: async (_: string, rows: readonly SessionRow[]) => {
+      for (const row of rows) {
+        const known = sessions.get(row.token);
+        if (known && known.owner !== row.owner) continue;
+        if (row.kept === '') sessions.delete(row.token);
+        else if (known || row.kept) sessions.set(row.token, { ...row, kept: row.kept ?? known?.kept });
+      }
+    },
+    beat: async () => {},
+    sweep: async () => {},
+    claim: async (_: string, token: string, userId: string, owner: string) => {
+      const known = sessions.get(token);
+      if (!known || known.userId !== userId) return undefined;
+      sessions.set(token, { ...known, owner });
+      return known.kept;
+    },
+  };
+  const refusals = { left: 0, error: () => new Error('none') };
   const access = {
     authenticate: async ({ secret }: { secret?: string }) => {
+      if (refusals.left-- > 0) throw refusals.error();
       if (secret === undefined) throw new DomainError('missing_api_key', 'Give a key.');
       if (secret !== KEY) throw new DomainError('invalid_api_key', 'No such key.');
       return caller(as);
@@ -70,8 +99,15 @@ export async function startSocketIoServer(
       { provide: AccessService, useValue: access },
       { provide: Settings, useValue: settings },
       WriteBatches,
-      Admission,
-      SocketIoGateway,
+      {
+        provide: SessionKeeper,
+        useValue: new SessionKeeper(hub, store as unknown as SessionStore, { id: 'pod' } as Pods),
+      },
+      { provide: Database, useValue: { query: async () => [] } },
+      { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },
+      Clock,
+      Metrics,
+      ...DOOR_PROVIDERS,
     ],
   })
   class GatewayModule {}
@@ -89,6 +125,7 @@ export async function startSocketIoServer(
     log,
     allowance,
     faults,
+    refuseWith: (error, times) => void Object.assign(refusals, { left: times, error }),
     connect: (options = {}, namespace = '/v1/realtime') => {
       const socket = io(`${url}${namespace}`, { auth: { apiKey: KEY }, forceNew: true, ...options });
       socket.onAny((name: string, body: unknown) => faults.push(...faultsOf('socketio', name, body)));

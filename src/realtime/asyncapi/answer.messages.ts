@@ -121,6 +121,14 @@ export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.
   },
 ]);
 
+/** Comes by itself after a reconnect with `auth.resume`, as socket.io-client's own does. */
+export const RESUMED: MessageDescription = {
+  name: 'resumed',
+  summary: 'The subscriptions of your earlier connection are back; what was missed came before this.',
+  payload: closed({ subscriptions: list(ref('Subscription')), cursor, ...RECOVERY }, RECOVERY_FIELDS),
+  example: { subscriptions: [EXAMPLE_SUBSCRIPTION], cursor: EXAMPLE_CURSOR, recovered: true, replayed: 3 },
+};
+
 const status = (...values: string[]): Schema => choice(values);
 const channel = text('the name as the client wrote it');
 const liveQuery: Properties = {

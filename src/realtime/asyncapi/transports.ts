@@ -1,4 +1,11 @@
-import { ANSWER_SCHEMAS, RECOVERY, RECOVERY_FIELDS, SOCKET_IO_ANSWERS, WEB_SOCKET_ANSWERS } from './answer.messages.js';
+import {
+  ANSWER_SCHEMAS,
+  RECOVERY,
+  RECOVERY_FIELDS,
+  RESUMED,
+  SOCKET_IO_ANSWERS,
+  WEB_SOCKET_ANSWERS,
+} from './answer.messages.js';
 import { CLIENT_SCHEMAS, SOCKET_IO_CLIENT, WEB_SOCKET_CLIENT } from './client.messages.js';
 import { COMMON_SCHEMAS } from './common.schemas.js';
 import { ANNOUNCEMENT, controlMessages, ERROR_BODY, ISO_CONTROL, MILLISECONDS_CONTROL } from './control.messages.js';
@@ -68,13 +75,15 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     title: 'Socket.IO',
     description:
       'Namespaces of a Socket.IO 4 server at /socket.io; both are the same service. The key is `auth.apiKey`, an ' +
-      'Authorization header or the handshake query `apiKey`. Names are event names, payloads their one argument; ' +
+      'Authorization header or the handshake query `apiKey`. Names are event names, payloads their first argument; the last one of an event of the log and of a heartbeat is ' +
+      'its cursor, which socket.io-client gives back when it returns; ' +
       '`<event>.ack` is what the callback of a client event gets.',
     sends: [
       ...controlMessages(ISO_CONTROL),
       ...QUERY_MESSAGES,
       ANNOUNCEMENT,
       ERROR_BODY,
+      RESUMED,
       ...SOCKET_IO_ANSWERS,
       ...EVENT_MESSAGES,
     ],

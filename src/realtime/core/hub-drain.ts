@@ -7,7 +7,6 @@ import type { Session } from './session.js';
  */
 export class HubDrain {
   private readonly dueAt = new Map<Session, number>();
-  private readonly keys = new Set<string>();
 
   constructor(
     private readonly hub: RealtimeHub,
@@ -20,15 +19,9 @@ export class HubDrain {
     for (const session of this.hub.sessions.all()) {
       const dueAt = this.dueAt.get(session) ?? this.tell(session, now);
       if (now < dueAt) continue;
-      this.keys.add(session.identity.caller.keyId);
       session.close('server_draining');
     }
     return this.hub.sessions.size;
-  }
-
-  /** Whether a connection of this key was already closed: who comes with it now was sent away by us. */
-  hasSentAway(keyId: string): boolean {
-    return this.keys.has(keyId);
   }
 
   private tell(session: Session, now: number): number {

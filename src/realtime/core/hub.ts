@@ -231,6 +231,6 @@ export class RealtimeHub implements SessionHost {
   private attend(session: Session): void {
     const { cursor } = session;
     const body = { cursor, timestamp: new Date(this.now()).toISOString(), ...(this.stale ? { stale: true } : {}) };
-    session.link.sendMessage('heartbeat', body, session.isCatchingUp ? undefined : cursor);
+    session.link.sendMessage('heartbeat', body, session.size === 0 || session.isCatchingUp ? undefined : cursor);
   }
 }

@@ -15,6 +15,7 @@ export type CloseReason =
   | 'revoked'
   | 'expired'
   | 'replaced'
+  | 'unavailable'
   /** An operator's last word: the key may not come back from there for a while. */
   | 'dismissed';
 

@@ -7,6 +7,11 @@ export class OrderedChanges {
 
   constructor(private readonly isOver: () => boolean) {}
 
+  /** Whether a change would have to wait. */
+  get isBusy(): boolean {
+    return this.waiting > 0;
+  }
+
   /** Runs at once when nothing waits. Rejects with `unavailable` once the connection is over, beyond `limit` with `rate_limited`. */
   run<T>(limit: number, work: () => T | Promise<T>): Promise<T> {
     if (this.isOver()) return Promise.reject(hasEnded());

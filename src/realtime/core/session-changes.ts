@@ -9,6 +9,12 @@ import type { SessionHost } from './session-host.js';
 import type { SubscriptionSelector } from './subscription-book.js';
 import type { Subscription, SubscriptionRequest } from './subscription.js';
 
+interface NotedReplay {
+  answered(): void;
+  /** It failed: nothing of it is due. */
+  undo(): void;
+}
+
 /**
  * Changes of one session's subscriptions, in the order in which they were asked for. Each is kept for the client's return
  * before it is answered: what was answered comes back.
@@ -16,10 +22,10 @@ import type { Subscription, SubscriptionRequest } from './subscription.js';
 export class SessionChanges {
   /** Replays so far, those of the sessions it goes on with included. */
   replays = 0;
-  /** A replay was answered that ran beside older subscriptions. */
+  /** A replay was answered since the client was last told that it has them all. */
   isUnconfirmed = false;
-  /** Something was subscribed before: positions that the client names need not be those of a replay. */
-  private hasBegun = false;
+  /** Positions that changes name which wait for their turn. */
+  private readonly waiting = new Set<{ readonly seq: number }>();
   private readonly order: OrderedChanges;
 
   constructor(
@@ -30,7 +36,19 @@ export class SessionChanges {
   }
 
   subscribe(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
-    return this.inOrder(() => this.add(requests, options));
+    const since = parseCursor(options.since);
+    if (since?.epoch !== this.host.epoch || !this.order.isBusy) return this.inOrder(() => this.add(requests, options));
+    this.waiting.add(since);
+    void this.host.keeper?.changed(this.session);
+    return this.inOrder(() => {
+      this.waiting.delete(since);
+      return this.add(requests, options);
+    }).finally(() => this.waiting.delete(since));
+  }
+
+  /** The earliest position that a waiting change names. */
+  get floor(): number | undefined {
+    return this.waiting.size === 0 ? undefined : Math.min(...[...this.waiting].map(({ seq }) => seq));
   }
 
   unsubscribe(selector: SubscriptionSelector): Promise<UnsubscribeAnswer> {
@@ -116,39 +134,40 @@ export class SessionChanges {
   /** Replays and snapshots, if any are asked for. The work begins in this turn, so that nothing live comes between. */
   private async replay(work: CatchUpWork): Promise<Recovery> {
     const { session, host } = this;
-    const undo = this.noteReplay(work);
+    const noted = this.noteReplay(work);
     const isNeeded = work.since !== undefined || work.snapshotOf.length > 0;
     const running: Recovery | Promise<Recovery> = isNeeded ? session.follow(new CatchUp(session, host, work)) : {};
     const kept = host.keeper?.changed(session);
     try {
       const recovery = await running;
       await kept;
-      if (recovery.recovered === false) await this.keepAfter(undo);
+      if (recovery.recovered === true) noted?.answered();
+      else noted?.undo();
       return recovery;
     } catch (error) {
-      await this.keepAfter(undo);
+      noted?.undo();
       throw error;
+    } finally {
+      if (noted) void host.keeper?.changed(session);
     }
   }
 
-  private async keepAfter(undo: () => void): Promise<void> {
-    undo();
-    await this.host.keeper?.changed(this.session);
-  }
-
-  /** How far the client came is judged by this, should the connection end. Gives what takes it back. */
-  private noteReplay({ asked, fresh, since, starts }: CatchUpWork): () => void {
-    const alone = !this.hasBegun;
-    this.hasBegun = true;
+  /** How far the client came is judged by this, should the connection end. */
+  private noteReplay({ asked, fresh, since, starts }: CatchUpWork): NotedReplay | undefined {
     const given = parseCursor(since);
-    const { epoch, position } = this.host;
-    if (given?.epoch !== epoch) return () => {};
-    const replay: KeptReplay = { until: position, number: ++this.replays, alone };
-    const noted = asked.filter((one) => fresh.includes(one) || given.seq < one.from);
-    const before = noted.map(({ from, replay: older }) => ({ from, replay: older }));
-    for (const one of noted) Object.assign(one, { from: starts?.get(one) ?? given.seq, replay });
-    if (!alone) this.isUnconfirmed = true;
-    return () => noted.forEach((one, index) => Object.assign(one, before[index]));
+    if (given?.epoch !== this.host.epoch) return undefined;
+    const isReturn = starts !== undefined;
+    const replay: KeptReplay = { number: ++this.replays, isReturn };
+    const changed = asked.filter((one) => fresh.includes(one) || given.seq < one.from);
+    const before = changed.map(({ from, replay: older }) => ({ from, replay: older }));
+    for (const one of changed) Object.assign(one, { from: starts?.get(one) ?? given.seq, replay });
+    return {
+      answered: () => {
+        replay.until = this.host.position;
+        this.isUnconfirmed ||= !isReturn;
+      },
+      undo: () => changed.forEach((one, index) => Object.assign(one, before[index])),
+    };
   }
 
   private orError<T>(work: () => T, subscriptionId?: string): T | undefined {

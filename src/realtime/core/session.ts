@@ -23,6 +23,8 @@ export class Session {
   lastActivity: number;
   mode: DeliveryMode = 'all';
   ended = false;
+  /** The client said goodbye: it does not come back to this session. */
+  hasLeft = false;
   /** The client has seen the log up to here, possibly from a process that is ahead of this one. */
   knownTo = 0;
   /** Above the soft mark since then; 0: not slow. */
@@ -147,6 +149,11 @@ export class Session {
     if (reason === 'slow_consumer') this.host.observer.slowConsumer('closed');
     this.end();
     this.link.close(reason, cursor, message);
+  }
+
+  /** Its client came back over another connection, which goes on with what this one holds. */
+  supersede(): void {
+    this.close('replaced', 'The client has come back over another connection.');
   }
 
   /** The connection is gone: transports call it when their socket ended, for whatever reason. */

@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { AccessService, StrangerLimits, UsageLimits, type Caller, type Credentials } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
-import type { HubDrain } from '../core/hub-drain.js';
+import { Bans } from './bans.js';
+import { DatabaseProbe } from './database-probe.js';
+import { ReturningKeys } from './returning-keys.js';
 
 /** How soon somebody who came during a drain may try again: other processes serve already, a restart takes about this long. */
 const RETRY_MS = { from: 1_000, to: 3_000 } as const;
@@ -11,25 +13,30 @@ const RETRY_MS = { from: 1_000, to: 3_000 } as const;
 export interface Arrival {
   readonly address: string;
   readonly connectionId: string;
-  /** It comes back with its cursor. */
+  /** It comes back with its cursor, or to what it held. */
   readonly resuming: boolean;
 }
 
-/** The door of plain WebSocket and SSE: who may open a connection, and how many. */
+/** The door of every transport: who may open a connection, and how many. */
 @Injectable()
 export class Admission {
-  private draining: HubDrain | 'closed' | undefined;
+  private hasBegunToDrain = false;
   private present = 0;
+  /** Of the connections that have been let in. */
+  private readonly addresses = new Map<string, string>();
 
   constructor(
     private readonly access: AccessService,
     private readonly limits: UsageLimits,
     private readonly strangers: StrangerLimits,
+    private readonly returning: ReturningKeys,
+    private readonly bans: Bans,
+    private readonly database: DatabaseProbe,
     private readonly settings: Settings,
   ) {}
 
   get isDraining(): boolean {
-    return this.draining !== undefined;
+    return this.hasBegunToDrain;
   }
 
   /** Draining behind a balancer: a newcomer is not told but passed on to another process, and never notices. */
@@ -42,23 +49,20 @@ export class Admission {
     return this.present;
   }
 
-  /** From now on nobody gets in; those inside are told by the drain, if there is time for one. */
-  drain(drain?: HubDrain): void {
-    this.draining ??= drain ?? 'closed';
+  /** From now on nobody gets in. */
+  drain(): void {
+    this.hasBegunToDrain = true;
   }
 
   refuseWhileDraining(): void {
     if (this.isDraining) throw draining();
   }
 
-  /** Whether the drain closed a connection of this caller before: he came back to the wrong door, through no fault of his. */
-  async wasSentAway(credentials: Credentials): Promise<boolean> {
-    if (this.draining === undefined || this.draining === 'closed') return false;
-    const drain = this.draining;
-    return this.access.authenticate(credentials).then(
-      ({ keyId }) => drain.hasSentAway(keyId),
-      () => false,
-    );
+  /** Why nobody can be let in now, as far as it can be said before a key is shown. */
+  async closedBecause(): Promise<DomainError | undefined> {
+    if (this.isDraining) return draining();
+    if (this.settings.role === 'worker') return noGateway();
+    return (await this.database.answers()) ? undefined : databaseUnavailable();
   }
 
   /** Lets a client in: `recognise` and `enter` in one; a wrong key counts against the address. */
@@ -74,24 +78,27 @@ export class Admission {
     return this.access.authenticate(credentials);
   }
 
-  /** Counts a connection until `leave`. `resuming` ones get some room above the limit, for a short time. */
+  /**
+   * Counts a connection until `leave`. `resuming` ones get some room above the limit, for a short time; they, and those that
+   * follow the end of one of the same key and address, are no newcomers.
+   */
   async enter(caller: Caller, { address, connectionId, resuming }: Arrival): Promise<void> {
     this.assertOpen();
-    if (!(await this.limits.connect(address, caller))) throw tooManyConnects();
+    this.bans.check(caller.keyId, address);
+    const isNew = !resuming && !this.returning.isReturn(caller.keyId, address);
+    if (isNew && !(await this.limits.connect(address, caller))) throw tooManyConnects();
     if (!(await this.limits.openConnection(caller, connectionId, { resuming }))) {
-      throw new DomainError(
-        'connection_limit',
-        `This key may hold ${caller.limits.connections} connections at a time.`,
-        {
-          retryAfterMs: 5_000,
-        },
-      );
+      throw new DomainError('connection_limit', `must be at most ${caller.limits.connections} connections of a key`);
     }
     this.present++;
+    this.addresses.set(connectionId, address);
   }
 
   leave(caller: Caller, connectionId: string): void {
     this.present--;
+    const address = this.addresses.get(connectionId);
+    this.addresses.delete(connectionId);
+    if (address !== undefined) this.returning.left(caller.keyId, address);
     this.limits.closeConnection(caller, connectionId);
   }
 
@@ -126,6 +133,11 @@ function noGateway(): DomainError {
   return new DomainError('unavailable', 'This process takes no clients (ROLE=worker); connect to a gateway.', {
     retryAfterMs: RETRY_MS.to,
   });
+}
+
+function databaseUnavailable(): DomainError {
+  const retryAfterMs = RETRY_MS.from;
+  return new DomainError('unavailable', 'database unavailable; retrying in 1 s', { retryAfterMs });
 }
 
 /** A refusal of those who were too many from one address. */

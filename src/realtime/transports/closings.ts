@@ -28,6 +28,7 @@ const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
   limit_exceeded: closing(4429, 'rate_limited', 'A limit was exceeded for too long.'),
   server_draining: closing(1001, 'server_draining', 'This server is going away; connect again.'),
   replaced: closing(1001, 'conflict', 'The connection was ended by its owner.', true),
+  unavailable: closing(1013, 'unavailable', 'The server cannot serve this now; connect again.'),
   dismissed: closing(4403, 'forbidden', 'The connection was ended by an operator.'),
 };
 

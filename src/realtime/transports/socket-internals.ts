@@ -81,6 +81,14 @@ export class EngineOutlet {
   }
 }
 
+/**
+ * Puts a token of ours into the answer to CONNECT: socket.io-client gives it back, with the last argument of the newest event
+ * it got, when it comes again. The server's own recovery, which would fill the same place, is off.
+ */
+export function giveToken(socket: Socket, token: string): void {
+  Object.assign(socket, { pid: token });
+}
+
 function sizeOf(data: unknown): number {
   return typeof data === 'string' || Buffer.isBuffer(data) ? data.length : 0;
 }

@@ -63,9 +63,10 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
     encoder: new EventEncoder(),
     observer: metrics,
     now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
   });
   const port = await listen(hub, clock, env);
-  setInterval(() => hub.beat(clock.now()), BEAT_MS);
+  setInterval(() => hub.beat(), BEAT_MS);
   return {
     port,
     hub,
@@ -82,25 +83,37 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
   };
 }
 
+/** Everybody has a place. */
+const STRANGERS = { connect: async () => true, enter: async () => ({ known() {}, leave() {} }) };
+
 async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<string, string>>): Promise<number> {
   const { parseSettings, Settings } = await built<typeof import('../../../src/platform/settings/settings.js')>(
     'platform/settings/settings.js',
   );
-  const { AccessService, UsageLimits } = await built<typeof import('../../../src/access/index.js')>('access/index.js');
+  const { AccessService, StrangerLimits, UsageLimits } =
+    await built<typeof import('../../../src/access/index.js')>('access/index.js');
   const { Clock } = await built<typeof import('../../../src/platform/clock/clock.js')>('platform/clock/clock.js');
   const { RealtimeHub } = await built<typeof import('../../../src/realtime/core/hub.js')>('realtime/core/hub.js');
-  const { Admission } = await built<typeof import('../../../src/realtime/transports/admission.js')>(
-    'realtime/transports/admission.js',
+  const { DOOR_PROVIDERS } = await built<typeof import('../../../src/realtime/transports/door-providers.js')>(
+    'realtime/transports/door-providers.js',
   );
+  const { SessionKeeper } = await built<typeof import('../../../src/realtime/resume/session-keeper.js')>(
+    'realtime/resume/session-keeper.js',
+  );
+  const { Database } = await built<typeof import('../../../src/platform/database/database.js')>(
+    'platform/database/database.js',
+  );
+  const { PodChannel } = await built<typeof import('../../../src/platform/redis/pod-channel.js')>(
+    'platform/redis/pod-channel.js',
+  );
+  const { Metrics } =
+    await built<typeof import('../../../src/platform/metrics/metrics.js')>('platform/metrics/metrics.js');
   const { WriteBatches } = await built<typeof import('../../../src/realtime/transports/write-batches.js')>(
     'realtime/transports/write-batches.js',
   );
   const { SocketIoAdapter } = await built<
     typeof import('../../../src/realtime/transports/socketio/socketio.adapter.js')
   >('realtime/transports/socketio/socketio.adapter.js');
-  const { SocketIoGateway } = await built<
-    typeof import('../../../src/realtime/transports/socketio/socketio.gateway.js')
-  >('realtime/transports/socketio/socketio.gateway.js');
   const { ConnectionParts } = await built<
     typeof import('../../../src/realtime/transports/websocket/connection-parts.js')
   >('realtime/transports/websocket/connection-parts.js');
@@ -134,8 +147,13 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
         },
       },
       WriteBatches,
-      Admission,
-      SocketIoGateway,
+      // Nobody comes back.
+      { provide: SessionKeeper, useValue: { isToken: () => false, newToken: () => 'token' } },
+      { provide: Database, useValue: { query: async () => [] } },
+      { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },
+      { provide: StrangerLimits, useValue: STRANGERS },
+      Metrics,
+      ...DOOR_PROVIDERS,
       ConnectionParts,
       WebSocketTransport,
       StreamService,

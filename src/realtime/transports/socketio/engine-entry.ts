@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Server } from 'socket.io';
 
 type Engine = Server['engine'];
@@ -15,17 +15,6 @@ const SESSION_BYTES = 15;
  */
 export function nameSessions(engine: Engine, podId: string = randomBytes(NAME_BYTES).toString('hex')): void {
   engine.generateId = () => `${podId}${SEPARATOR}${randomBytes(SESSION_BYTES).toString('base64url')}`;
-}
-
-/** Answers new sessions, and only these, with 503 while `isClosed`, which a balancer takes for "ask another pod". */
-export function turnAwayNewSessions(engine: Engine, isClosed: () => boolean): void {
-  engine.use(
-    (request: IncomingMessage & { _query?: { sid?: unknown } }, response: ServerResponse, next: () => void) => {
-      if (request._query?.sid !== undefined || !isClosed()) return next();
-      response.writeHead(503, { 'Retry-After': '1' });
-      response.end();
-    },
-  );
 }
 
 /**

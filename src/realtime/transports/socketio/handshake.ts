@@ -9,12 +9,6 @@ export function credentialsOf(socket: Socket, trustedProxies: number): Credentia
   return { secret: secretFromHandshake(socket.handshake), transport: 'socketio', address };
 }
 
-/** Whether the client says that it continues: it gets some room above the connection limit. */
-export function isResuming({ handshake }: Socket): boolean {
-  const since: unknown = handshake.auth['since'];
-  return typeof since === 'string' && since !== '';
-}
-
 /** What proves who a client is. */
 const SECRETS = new Set(['authorization', 'x-api-key', 'cookie', 'apiKey']);
 

@@ -73,6 +73,7 @@ export class SocketConnection {
       const answer = await command.run(this.session, argument, Date.now());
       if (callback) this.link.acknowledge(callback, { ok: true, ...answer });
       else this.link.sendMessage(command.answeredBy, answer);
+      this.session.confirmReplays();
       this.session.sent();
     } catch (error) {
       this.refuse(asDomainError(error), callback);
@@ -87,6 +88,7 @@ export class SocketConnection {
     if (callback) this.link.acknowledge(callback, { ok: false, error: error.toSocket() });
     else this.link.sendMessage('error', { ...error.toSocket() });
     this.session.sent();
-    if (error.code === 'rate_limited' && this.refused.isExceededBy(Date.now())) this.session.close('limit_exceeded');
+    if (error.code === 'rate_limited' && this.refused.isExceededBy(performance.now()))
+      this.session.close('limit_exceeded');
   }
 }

@@ -8,11 +8,19 @@ import type { FrameRun } from '../frame-run.js';
 import { EngineOutlet, type FrameProof } from '../socket-internals.js';
 import { textFrame } from '../websocket/text-frame.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
+import { Wire } from './wire.js';
 
 /** How long a closing connection may take to read its last messages, ms. */
 const GOODBYE_MS = 2_000;
 /** After these the client should come back: its library does so by itself when the transport ends, not after a goodbye. */
-const COMES_BACK: ReadonlySet<CloseReason> = new Set(['slow_consumer', 'server_draining']);
+const COMES_BACK: ReadonlySet<CloseReason> = new Set([
+  'slow_consumer',
+  'server_draining',
+  'limit_exceeded',
+  'replaced',
+  'expired',
+  'unavailable',
+]);
 
 /** The engine's type of a message, in front of every Socket.IO packet. */
 const MESSAGE = '4';
@@ -58,10 +66,11 @@ export class SocketIoLink extends BatchedWriter implements ClientLink {
     else this.collectAlone(textFrame(MESSAGE + socketIoEvent(event, this.socket.nsp.name, merged)));
   }
 
-  sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
+  sendMessage(name: string, body: Readonly<Record<string, unknown>>, position?: string): void {
     if (!this.socket.connected) return;
     this.flush();
-    this.socket.emit(name, body);
+    if (position === undefined) this.socket.emit(name, body);
+    else this.socket.emit(name, body, position);
   }
 
   sendShared(message: SharedMessage): void {
@@ -85,13 +94,14 @@ export class SocketIoLink extends BatchedWriter implements ClientLink {
 
   close(reason: CloseReason, cursor: string, message?: string): void {
     if (!this.socket.connected) return;
+    const comesBack = COMES_BACK.has(reason);
     if (reason === 'slow_consumer') this.sendMessage('slow_consumer', { cursor });
     else if (reason === 'server_draining') this.sendMessage('server_draining', { reconnectAfterMs: 0, cursor });
     else {
-      const { code, text, retryable } = closingOf(reason);
-      this.sendMessage('error', { code, message: message ?? text, retryable, cursor });
+      const { code, text } = closingOf(reason);
+      this.sendMessage('error', { code, message: message ?? text, retryable: comesBack, cursor });
     }
-    if (COMES_BACK.has(reason)) this.outlet.close(GOODBYE_MS);
-    else this.socket.disconnect(true);
+    if (!comesBack) this.socket.disconnect();
+    else if (Wire.of(this.socket.conn).announceEnd(reason, message)) this.outlet.close(GOODBYE_MS);
   }
 }

@@ -1,21 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { WebSocketGateway, type OnGatewayInit } from '@nestjs/websockets';
 import type { Namespace, Server, Socket } from 'socket.io';
-import { UsageLimits, type Caller } from '../../../access/index.js';
+import { UsageLimits } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import { sessionBecomesKnown } from '../../../platform/http/connections/peers.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
-import { Admission } from '../admission.js';
-import { proveEngineFrames, type FrameProof } from '../socket-internals.js';
+import type { Session } from '../../core/session.js';
+import { giveToken, proveEngineFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';
-import { keepLittleOfRequests, nameSessions, turnAwayNewSessions } from './engine-entry.js';
-import { credentialsOf, forgetSecrets, isResuming, Refusal, userAgentOf } from './handshake.js';
+import { Doorstep } from './doorstep.js';
+import { keepLittleOfRequests, nameSessions } from './engine-entry.js';
+import { SocketIoEntry, type Entry } from './entry.js';
+import { credentialsOf, forgetSecrets, Refusal, userAgentOf } from './handshake.js';
 import { SocketConnection } from './socket-connection.js';
 import { SocketIoLink } from './socketio-link.js';
+import { Wire } from './wire.js';
 
 /** Two names of the same service. */
 const NAMESPACES = ['/v1/realtime', '/v2/realtime'];
+
+interface Guest extends Entry {
+  readonly address: string;
+  readonly leave: () => void;
+}
 
 /**
  * The entry of Socket.IO clients. It only attaches to the namespaces: every event of a client, known or not, is answered
@@ -23,13 +32,15 @@ const NAMESPACES = ['/v1/realtime', '/v2/realtime'];
  */
 @WebSocketGateway()
 export class SocketIoGateway implements OnGatewayInit<Server> {
-  private readonly logger = new Logger(SocketIoGateway.name);
+  private readonly logger = new Logger('SocketIo');
   /** Until it is known whether the engine takes prepared frames, it is given text. */
   private readonly frames: FrameProof = { holds: false };
+  private readonly guests = new WeakMap<Socket, Guest>();
 
   constructor(
     private readonly hub: RealtimeHub,
-    private readonly admission: Admission,
+    private readonly entry: SocketIoEntry,
+    private readonly doorstep: Doorstep,
     private readonly limits: UsageLimits,
     private readonly batches: WriteBatches,
     private readonly settings: Settings,
@@ -39,9 +50,12 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     void this.prove(server);
     nameSessions(server.engine, this.settings.podId);
     keepLittleOfRequests(server.engine);
-    turnAwayNewSessions(server.engine, () => this.admission.isPassingOn);
+    this.doorstep.guard(server.engine);
     // The default namespace always exists; nobody is let in there.
-    server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
+    server.of('/').use(({ conn }, next) => {
+      Wire.of(conn).refused('/');
+      next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`)));
+    });
     for (const name of NAMESPACES) this.attach(server.of(name));
   }
 
@@ -58,49 +72,91 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   /** Lets a client in, or says why not. It is counted for as long as its connection lasts, whatever happens to it. */
   private async admit(socket: Socket): Promise<Refusal | undefined> {
     const credentials = credentialsOf(socket, this.settings.trustProxy);
+    let who = credentials.address;
     try {
-      const caller = await this.admission.admit(credentials, socket.id, isResuming(socket));
-      const forget = sessionBecomesKnown(String(Reflect.get(socket.conn, 'id')));
-      let inside = true;
-      const leave = () => {
-        if (inside) this.admission.leave(caller, socket.id);
-        inside = false;
-        forget();
-        socket.conn.off('close', leave);
-      };
-      socket.data = { caller, leave };
-      forgetSecrets(socket);
-      if (socket.conn.readyState === 'open') socket.conn.on('close', leave);
-      else leave();
+      const caller = await this.entry.identify(credentials);
+      who = caller.keyId;
+      const entry = await this.entry.enter(caller, credentials.address, socket);
+      this.letIn(socket, { ...entry, address: credentials.address });
       return undefined;
     } catch (error) {
-      // A library that is told of a refusal gives up; one whose connection ends comes back until it finds a server.
-      if (await this.admission.wasSentAway(credentials)) socket.conn.close();
-      return this.refusal(error);
+      const known = asDomainError(error);
+      if (known.code === 'internal_error') this.logger.error({ err: error }, 'A connection could not be opened');
+      Wire.of(socket.conn).refused(socket.nsp.name);
+      return this.refuse(socket, known, who);
     }
   }
 
+  private letIn(socket: Socket, entry: Omit<Guest, 'leave'>): void {
+    const { caller } = entry;
+    let forget = () => {};
+    let inside = true;
+    const leave = () => {
+      if (inside) this.entry.leave(caller, socket.id);
+      inside = false;
+      forget();
+      socket.conn.off('close', leave);
+    };
+    socket.data = { caller };
+    giveToken(socket, entry.ticket.token);
+    forgetSecrets(socket);
+    if (socket.conn.readyState !== 'open') return this.entry.abandon(entry, socket.id);
+    this.guests.set(socket, { ...entry, leave });
+    forget = sessionBecomesKnown(String(Reflect.get(socket.conn, 'id')));
+    socket.conn.on('close', leave);
+    this.doorstep.known(socket.conn);
+  }
+
+  /**
+   * A library that is told of a refusal gives up; one whose connection ends comes back until it finds a server. So only
+   * what is final is said; for the rest the connection ends, after a while, and the library returns.
+   */
+  private async refuse(socket: Socket, error: DomainError, who: string): Promise<Refusal> {
+    const pauseMs = this.doorstep.refused(error, who);
+    if (error.retryable) {
+      if (pauseMs > 0) await sleep(pauseMs);
+      Wire.of(socket.conn).end('unavailable', error.message);
+    }
+    return new Refusal(error);
+  }
+
   private open(socket: Socket): void {
-    const { caller, leave } = socket.data as { caller: Caller; leave: () => void };
+    const guest = this.guests.get(socket);
+    if (!guest) return void socket.disconnect(true);
+    const { caller, ticket, kept, address, leave } = guest;
     const link = new SocketIoLink(socket, this.batches, this.frames);
     const session = this.hub.open(link, {
       caller,
       connectionId: socket.id,
-      address: credentialsOf(socket, this.settings.trustProxy).address,
+      address,
       userAgent: userAgentOf(socket),
       region: this.settings.region,
+      resume: ticket,
     });
+    const wire = Wire.of(socket.conn);
+    wire.enter(socket.nsp.name, session);
     void socket.join([`user:${caller.userId}`, `key:${caller.keyId}`]);
     socket.onAny(new SocketConnection(link, session, this.limits).receive);
-    socket.on('disconnect', () => {
+    socket.on('disconnect', (reason) => {
+      session.hasLeft = reason === 'client namespace disconnect';
       session.end();
       leave();
+      wire.leave(socket.nsp.name);
     });
+    if (kept) void this.bringBack(guest, link, session);
   }
 
-  private refusal(error: unknown): Refusal {
-    const known = asDomainError(error);
-    if (known.code === 'internal_error') this.logger.error({ err: error }, 'A connection could not be opened');
-    return new Refusal(known);
+  /** What the client held goes on where it was; the client is told when that is done. */
+  private async bringBack({ kept, offset }: Entry, link: SocketIoLink, session: Session): Promise<void> {
+    if (!kept) return;
+    try {
+      const answer = await session.resume(kept, offset);
+      link.sendMessage('resumed', { ...answer });
+      session.sent();
+    } catch (error) {
+      const { code, message } = asDomainError(error);
+      if (code === 'internal_error') this.logger.error({ err: error }, 'a session could not be gone on with');
+      session.close('unavailable', message);
+    }
   }
 }

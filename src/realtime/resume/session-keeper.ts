@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Pods } from '../../platform/redis/pods.js';
+import { RealtimeHub } from '../core/hub.js';
+import { keptText, type KeptSession } from '../core/kept-session.js';
+import type { SessionKeeper as Keeper } from '../core/session-host.js';
+import type { Session } from '../core/session.js';
+import { SessionStore, type SessionRow } from './session-store.js';
+
+/** How long after the end of its connection a session can be gone on with, ms; clients are told. */
+export const KEPT_MS = 120_000;
+/** Kept a little longer than promised, for the way back. */
+const SLACK_MS = 15_000;
+/** An answer waits for its change to be kept, but not long: with the database unavailable it is kept later, ms. */
+const PATIENCE_MS = 250;
+const RETRY_INTERVAL_MS = 1_000;
+const BEAT_INTERVAL_MS = 10_000;
+const SWEEP_INTERVAL_MS = 60_000;
+/** Sessions one statement writes. */
+const BATCH = 500;
+/** Characters after which a statement takes no more. */
+const BATCH_LENGTH = 4_000_000;
+const TOKEN_BYTES = 18;
+const TOKEN = /^[\w-]{24}$/;
+
+/**
+ * Keeps what the connections of this process hold. Changes are written together, one statement at a time; what could not
+ * be written waits until it can.
+ */
+@Injectable()
+export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(SessionKeeper.name);
+  private readonly open = new Map<string, Session>();
+  /** Sessions that the database knows, by token. */
+  private readonly known = new Set<string>();
+  private readonly dirty = new Map<string, SessionRow>();
+  private readonly timers: NodeJS.Timeout[] = [];
+  private writing: Promise<void> | undefined;
+  private queued: Promise<void> | undefined;
+  private isFailing = false;
+
+  constructor(
+    private readonly hub: RealtimeHub,
+    private readonly store: SessionStore,
+    private readonly pods: Pods,
+  ) {
+    hub.keeper = this;
+  }
+
+  onApplicationBootstrap(): void {
+    void this.beat();
+    this.timers.push(
+      setInterval(() => void this.beat(), BEAT_INTERVAL_MS).unref(),
+      setInterval(() => void this.store.sweep().catch(() => undefined), SWEEP_INTERVAL_MS).unref(),
+      setInterval(() => this.isFailing && void this.write(), RETRY_INTERVAL_MS).unref(),
+    );
+  }
+
+  /** Every connection has ended by the next turn; what they held is the last that is written. */
+  async beforeApplicationShutdown(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    await nextTurn();
+    await this.write();
+  }
+
+  newToken(): string {
+    return randomBytes(TOKEN_BYTES).toString('base64url');
+  }
+
+  /** Whether a client may have got it from a process of this product. */
+  isToken(value: unknown): value is string {
+    return typeof value === 'string' && TOKEN.test(value);
+  }
+
+  /** The connection of this process that still has the token: its client has left it behind. */
+  holderOf(token: string, userId: string): Session | undefined {
+    const session = this.open.get(token);
+    return session?.identity.caller.userId === userId ? session : undefined;
+  }
+
+  /** Makes `owner` the connection that goes on with the session; undefined when it is not, or no longer, kept. */
+  async claim(token: string, userId: string, owner: string): Promise<KeptSession | undefined> {
+    if (this.dirty.has(token)) await this.write();
+    const text = await this.store.claim(this.pods.id, token, userId, owner);
+    if (text === undefined) return undefined;
+    this.known.add(token);
+    return JSON.parse(text) as KeptSession;
+  }
+
+  /** Nobody came for what was claimed. */
+  release(token: string, userId: string, owner: string): void {
+    this.note({ token, owner, userId, kept: undefined, isOpen: false });
+  }
+
+  async changed(session: Session): Promise<void> {
+    const { resume, caller } = session.identity;
+    if (resume === undefined || session.ended) return;
+    const { token } = resume;
+    this.open.set(token, session);
+    const kept = this.textOf(session);
+    if (kept === '' && !this.known.has(token)) return;
+    this.note({ token, owner: session.id, userId: caller.userId, kept, isOpen: true });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const patience = setTimeout(resolve, PATIENCE_MS);
+    void this.write().then(resolve);
+    await promise;
+    clearTimeout(patience);
+  }
+
+  ended(session: Session): void {
+    const { resume, caller } = session.identity;
+    if (resume === undefined) return;
+    const { token } = resume;
+    if (this.open.get(token) !== session) return;
+    this.open.delete(token);
+    if (!this.known.has(token) && !this.dirty.has(token)) return;
+    const pending = this.dirty.get(token);
+    const kept = session.hasLeft ? '' : pending && pending.owner === session.id ? pending.kept : undefined;
+    this.note({ token, owner: session.id, userId: caller.userId, kept, isOpen: false });
+    this.known.delete(token);
+  }
+
+  private textOf(session: Session): string {
+    const queries = this.hub.queries.held(session).map(({ request }) => request);
+    return keptText(session, this.hub.epoch, queries) ?? '';
+  }
+
+  private note(row: SessionRow): void {
+    this.dirty.set(row.token, row);
+    if (row.kept) this.known.add(row.token);
+    if (!row.isOpen) void this.write();
+  }
+
+  /** Resolves when what is noted now was written, or could not be. Changes of the same turn go together. */
+  private write(): Promise<void> {
+    return (this.queued ??= this.writeNext());
+  }
+
+  private async writeNext(): Promise<void> {
+    await this.writing;
+    await nextTurn();
+    this.queued = undefined;
+    this.writing = this.writeAll();
+    await this.writing;
+  }
+
+  private async writeAll(): Promise<void> {
+    while (this.dirty.size > 0) {
+      const rows = this.takeBatch();
+      try {
+        await this.store.write(this.pods.id, rows, KEPT_MS + SLACK_MS);
+        this.isFailing = false;
+      } catch (error) {
+        for (const row of rows) if (!this.dirty.has(row.token)) this.dirty.set(row.token, row);
+        if (!this.isFailing) this.logger.warn({ reason: String(error) }, 'sessions cannot be kept now');
+        this.isFailing = true;
+        return;
+      }
+    }
+  }
+
+  private takeBatch(): SessionRow[] {
+    const rows: SessionRow[] = [];
+    let size = 0;
+    for (const [token, row] of this.dirty) {
+      rows.push(row);
+      this.dirty.delete(token);
+      size += row.kept?.length ?? 0;
+      if (rows.length >= BATCH || size >= BATCH_LENGTH) break;
+    }
+    return rows;
+  }
+
+  private async beat(): Promise<void> {
+    await this.store.beat(this.pods.id).catch(() => undefined);
+  }
+}

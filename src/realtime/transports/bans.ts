@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { PodChannel } from '../../platform/redis/pod-channel.js';
+
+const MESSAGE = 'connection-banned';
+/** How long a key that an operator sent away for good stays away from an address, ms. */
+export const BAN_MS = 60_000;
+
+/** Keys that an operator sent away from an address, on every process. */
+@Injectable()
+export class Bans {
+  private readonly until = new Map<string, number>();
+
+  constructor(
+    private readonly channel: PodChannel,
+    private readonly clock: Clock,
+  ) {
+    channel.on(MESSAGE, ({ keyId, address }) => {
+      if (typeof keyId === 'string' && typeof address === 'string') this.note(keyId, address);
+    });
+  }
+
+  async ban(keyId: string, address: string): Promise<void> {
+    await this.channel.publish(MESSAGE, { keyId, address });
+  }
+
+  /** Throws forbidden while the key is kept away from the address. */
+  check(keyId: string, address: string): void {
+    const until = this.until.get(nameOf(keyId, address));
+    if (until === undefined || until <= this.clock.elapsed()) return;
+    throw new DomainError('forbidden', 'An operator ended the connections of this key from there; wait a minute.');
+  }
+
+  private note(keyId: string, address: string): void {
+    const now = this.clock.elapsed();
+    for (const [name, until] of this.until) if (until <= now) this.until.delete(name);
+    this.until.set(nameOf(keyId, address), now + BAN_MS);
+  }
+}
+
+function nameOf(keyId: string, address: string): string {
+  return `${address} ${keyId}`;
+}

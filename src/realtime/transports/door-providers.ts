@@ -1,0 +1,18 @@
+import { Admission } from './admission.js';
+import { Bans } from './bans.js';
+import { DatabaseProbe } from './database-probe.js';
+import { ReturningKeys } from './returning-keys.js';
+import { Doorstep } from './socketio/doorstep.js';
+import { SocketIoEntry } from './socketio/entry.js';
+import { SocketIoGateway } from './socketio/socketio.gateway.js';
+
+/** Whoever lets Socket.IO clients in; together also in tests and benches. */
+export const DOOR_PROVIDERS = [
+  ReturningKeys,
+  Bans,
+  DatabaseProbe,
+  Admission,
+  Doorstep,
+  SocketIoEntry,
+  SocketIoGateway,
+] as const;

@@ -1,0 +1,60 @@
+import { ServerResponse, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Server } from 'socket.io';
+import { DomainError } from '../../../platform/errors/domain-error.js';
+
+type Engine = Server['engine'];
+type EngineRequest = IncomingMessage & { _query?: { sid?: unknown } };
+
+/** Methods of long polling; an upgrade is a GET. */
+const METHODS = ['GET', 'POST', 'OPTIONS'];
+const REASONS: Readonly<Record<number, string>> = {
+  403: 'Forbidden',
+  405: 'Method Not Allowed',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+};
+
+/** What the door asks about who knocks. */
+export interface Doorkeeper {
+  /** Whether pages of this origin may connect. */
+  isWelcome(origin: string): boolean;
+  /** Why nobody, or nobody from there, can be let in now. */
+  refusal(request: IncomingMessage): Promise<DomainError | undefined>;
+}
+
+/**
+ * Judges every request of the engine before it costs anything. Who cannot be let in now is told by the status of the
+ * handshake: the library then comes back by itself, ever more slowly, and a balancer asks the next process at once.
+ */
+export function guardDoor(engine: Engine, keeper: Doorkeeper): void {
+  engine.use((request: EngineRequest, response: ServerResponse, next: () => void) => {
+    const { method = '', headers } = request;
+    if (!METHODS.includes(method)) return refuse(response, 405, 'invalid_request', { Allow: METHODS.join(', ') });
+    if (headers.origin !== undefined && !keeper.isWelcome(headers.origin)) return refuse(response, 403, 'forbidden');
+    if (request._query?.sid !== undefined) return next();
+    keeper.refusal(request).then(
+      (error) => (error ? refuseFor(response, error) : next()),
+      () => refuse(response, 503, 'unavailable'),
+    );
+  });
+}
+
+function refuseFor(response: ServerResponse, { status, code, retryAfterMs = 1_000 }: DomainError): void {
+  refuse(response, status, code, { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) });
+}
+
+/** An upgrade has no response object of Node's; its answer is written to the stream. */
+function refuse(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
+  const body = JSON.stringify({ code, message: REASONS[status] });
+  const all = { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)), ...headers };
+  if (response instanceof ServerResponse) {
+    response.writeHead(status, all);
+    response.end(body);
+    return;
+  }
+  const { socket } = response as { socket: Duplex };
+  const lines = Object.entries({ ...all, Connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', () => undefined);
+  socket.end(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+}

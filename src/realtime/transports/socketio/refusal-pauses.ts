@@ -1,0 +1,33 @@
+/** The first pause of a key, and the longest, ms. Each is twice the one before. */
+const FIRST_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 5_000;
+/** After this long without a refusal a key begins anew, ms. */
+const FORGOTTEN_MS = 60_000;
+const MAX_KNOWN = 10_000;
+
+interface Pause {
+  ms: number;
+  at: number;
+}
+
+/**
+ * How long a refused client is kept waiting before its connection ends and its library returns: socket.io-client's own
+ * back-off begins anew with every connection that the engine accepts, so the server has to slow it down.
+ */
+export class RefusalPauses {
+  private readonly byKey = new Map<string, Pause>();
+
+  constructor(private readonly elapsed: () => number) {}
+
+  /** The pause for one more refusal of a key, ms; 0 `isFirst` says that it was not refused for a while. */
+  next(key: string): { ms: number; isFirst: boolean } {
+    const now = this.elapsed();
+    const known = this.byKey.get(key);
+    const isFirst = known === undefined || now - known.at > FORGOTTEN_MS;
+    const ms = isFirst ? FIRST_PAUSE_MS : Math.min(known.ms * 2, MAX_PAUSE_MS);
+    this.byKey.delete(key);
+    this.byKey.set(key, { ms, at: now });
+    if (this.byKey.size > MAX_KNOWN) this.byKey.delete(this.byKey.keys().next().value ?? key);
+    return { ms, isFirst };
+  }
+}
