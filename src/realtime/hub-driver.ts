@@ -38,7 +38,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
       }),
       this.accessEvents.onChanged((keyId, caller) => this.hub.changeKey(keyId, caller)),
       this.accessEvents.onOverstayed((connectionId) => {
-        this.hub.sessions.get(connectionId)?.close('limit_exceeded', 'The key holds more connections than it may.');
+        this.hub.sessions.get(connectionId)?.close('connection_limit');
       }),
     );
     this.timer = setInterval(() => this.beat(), BEAT_MS);

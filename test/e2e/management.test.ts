@@ -1,3 +1,4 @@
+import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
@@ -296,5 +297,65 @@ describe('the description of the realtime messages', () => {
     const { servers } = parse(text) as { servers: Record<string, { host: string }> };
     const hosts = Object.values(servers).map(({ host }) => host);
     expect(new Set(hosts)).toEqual(new Set([new URL(app.url).host]));
+  });
+});
+
+describe('operators', () => {
+  it('find connections by key, address, transport and text, and speak to one of them', async () => {
+    const [key, other] = [await app.key({ userId: 'sought' }), await app.key({ userId: 'sought' })];
+    const keyId = key.split('_')[1] ?? '';
+    const { client, id: connectionId } = await connect(key);
+    const { client: bystander } = await connect(other);
+    for (const query of [
+      `key=${keyId}`,
+      'transport=websocket&userId=sought&limit=1000',
+      'address=127.0.0.1',
+      'text=SOUGHT',
+    ]) {
+      expect(idsOf(await call(app.adminKey, 'GET', `/connections?${query}`))).toContain(connectionId);
+    }
+    expect(idsOf(await call(app.adminKey, 'GET', `/connections?key=${keyId}`))).toEqual([connectionId]);
+    for (const query of ['transport=sse', 'address=192.0.2.9', 'text=nobody-has-this', 'key=nobody']) {
+      expect(idsOf(await call(app.adminKey, 'GET', `/connections?${query}`))).toEqual([]);
+    }
+    expect((await call(app.adminKey, 'GET', '/connections?transport=pigeon')).status).toBe(400);
+    const told = await call(app.adminKey, 'POST', '/announcements', { message: 'you there', connectionId });
+    expect(told).toMatchObject({ status: 202, body: { delivered: 1 } });
+    expect(await client.next('system_announcement')).toMatchObject({ data: { message: 'you there' } });
+    expect(bystander.named('system_announcement')).toEqual([]);
+    const both = { message: 'x', connectionId, userId: 'sought' };
+    expect((await call(app.adminKey, 'POST', '/announcements', both)).status).toBe(400);
+  });
+
+  it('cut a connection so that it comes back, or for good', async () => {
+    const key = await app.key({ userId: 'cut' });
+    const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey: key }, forceNew: true, reconnectionDelay: 50 });
+    const connected = () => new Promise<{ connectionId: string }>((resolve) => socket.once('connected', resolve));
+    const { connectionId } = await connected();
+    const back = connected();
+    expect((await call(app.adminKey, 'DELETE', `/connections/${connectionId}`)).status).toBe(204);
+    const { connectionId: second } = await back;
+    expect(second).not.toBe(connectionId);
+    const ended = new Promise((resolve) => socket.once('disconnect', resolve));
+    expect((await call(app.adminKey, 'DELETE', `/connections/${second}?final=true`)).status).toBe(204);
+    expect(await ended).toBe('io server disconnect');
+    const refused = new Promise<Error>((resolve) => socket.once('connect_error', resolve));
+    socket.connect();
+    expect((await refused).message).toBe('forbidden');
+    socket.disconnect();
+  });
+
+  it('change a key without ending its connections', async () => {
+    const key = await app.key({ userId: 'promoted', tier: 'free' });
+    const { client } = await connect(key);
+    expect(client.messages[0]).toMatchObject({ limits: { connections: 5 }, expiresInMs: null });
+    const answer = await fetch(`${app.url}/v1/admin/api-keys/${key.split('_')[1]}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ tier: 'pro' }),
+    });
+    expect(answer.status).toBe(200);
+    await waitFor(() => client.named('connected').length === 2);
+    expect(client.named('connected').at(-1)).toMatchObject({ limits: { connections: 50 } });
   });
 });

@@ -11,6 +11,7 @@ export type CloseReason =
   | 'forbidden'
   | 'slow_consumer'
   | 'limit_exceeded'
+  | 'connection_limit'
   | 'server_draining'
   | 'revoked'
   | 'expired'

@@ -2,7 +2,11 @@ import { roomsOf } from './rooms.js';
 import type { Session } from './session.js';
 
 /** Whom an announcement is for. A room is a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`. */
-export type Audience = { to: 'everyone' } | { to: 'user'; userId: string } | { to: 'room'; room: string };
+export type Audience =
+  | { to: 'everyone' }
+  | { to: 'connection'; connectionId: string }
+  | { to: 'user'; userId: string }
+  | { to: 'room'; room: string };
 
 /** The connections of this process by id, user and key. */
 export class SessionRegistry {
@@ -76,6 +80,7 @@ export class SessionRegistry {
   audience(audience: Audience): Session[] {
     if (audience.to === 'user') return this.ofUser(audience.userId);
     if (audience.to === 'everyone') return this.all();
+    if (audience.to === 'connection') return [this.byId.get(audience.connectionId) ?? []].flat();
     return this.all().filter((session) => roomsOf(session).has(audience.room));
   }
 

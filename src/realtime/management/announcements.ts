@@ -17,35 +17,36 @@ export class Announcements {
     questions.on('announcement', (body) => this.hear(body));
   }
 
-  async announce({ keyId }: Caller, { message, userId, room }: NewAnnouncement): Promise<AnnouncementResult> {
-    const audience = audienceOf(userId, room);
-    const elsewhere = this.questions.askAll('announcement', { message, userId, room });
+  async announce({ keyId }: Caller, { message, ...to }: NewAnnouncement): Promise<AnnouncementResult> {
+    const audience = audienceOf(to);
+    const elsewhere = this.questions.askAll('announcement', { message, ...to });
     const here = this.hub.announce(audience, message);
     const delivered = (await elsewhere).reduce<number>((sum, told) => sum + (Number(told) || 0), here);
     await this.audit.record({
       actor: actorOf({ keyId }),
       action: 'announcement.send',
-      subject: userId ?? room ?? 'everyone',
+      subject: to.userId ?? to.room ?? to.connectionId ?? 'everyone',
       outcome: 'ok',
       detail: { message, audience: audience.to, delivered },
     });
     return { delivered };
   }
 
-  private hear({ message, userId, room }: Readonly<Record<string, unknown>>): (() => number) | undefined {
+  private hear({ message, ...to }: Readonly<Record<string, unknown>>): (() => number) | undefined {
     if (typeof message !== 'string') return undefined;
-    const audience = audienceOf(
-      typeof userId === 'string' ? userId : undefined,
-      typeof room === 'string' ? room : undefined,
-    );
+    const { userId, room, connectionId } = to;
+    const audience = audienceOf({ userId: text(userId), room: text(room), connectionId: text(connectionId) });
     return () => this.hub.announce(audience, message);
   }
 }
 
-function audienceOf(userId: string | undefined, room: string | undefined): Audience {
-  if (userId !== undefined && room !== undefined) {
-    throw new DomainError('invalid_request', 'Give userId or room, not both.', { field: 'room' });
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+function audienceOf({ userId, room, connectionId }: Omit<NewAnnouncement, 'message'>): Audience {
+  if ([userId, room, connectionId].filter((one) => one !== undefined).length > 1) {
+    throw new DomainError('invalid_request', 'must be one of userId, room and connectionId', { field: 'room' });
   }
+  if (connectionId !== undefined) return { to: 'connection', connectionId };
   if (userId !== undefined) return { to: 'user', userId };
   return room === undefined ? { to: 'everyone' } : { to: 'room', room };
 }

@@ -4,7 +4,13 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { RealtimeHub } from '../core/hub.js';
 import type { ConnectionInfo } from '../core/session-identity.js';
 import { ConnectionQuestions } from './connection-questions.js';
-import type { Connection, ConnectionListQuery, ConnectionPage, SubscriptionStats } from './connections.dto.js';
+import type {
+  Connection,
+  ConnectionListQuery,
+  ConnectionPage,
+  DisconnectQuery,
+  SubscriptionStats,
+} from './connections.dto.js';
 import { LocalConnections, type StatsPart } from './local-connections.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';
 import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from './subscriptions.dto.js';
@@ -19,10 +25,11 @@ export class ConnectionDirectory {
   ) {}
 
   /** Processes that do not answer within a second are left out: in all likelihood they are gone. */
-  async list(caller: Caller, { limit, cursor, userId }: ConnectionListQuery): Promise<ConnectionPage> {
+  async list(caller: Caller, { limit, cursor, ...wanted }: ConnectionListQuery): Promise<ConnectionPage> {
     const after = cursor === undefined ? '' : connectionBehind(cursor);
-    const others = await this.questions.gather('connections', caller, { limit, after, userId });
-    const all = [...this.here.list(caller, { limit, after, userId }), ...others.flatMap(connectionsIn)];
+    const question = { limit, after, ...wanted };
+    const others = await this.questions.gather('connections', caller, question);
+    const all = [...this.here.list(caller, question), ...others.flatMap(connectionsIn)];
     const rest = all.sort((a, b) => (a.connectionId < b.connectionId ? -1 : 1));
     const data = rest.slice(0, limit);
     const last = rest.length > limit ? data.at(-1) : undefined;
@@ -34,8 +41,8 @@ export class ConnectionDirectory {
     return this.questions.perform('get', caller, id) as Promise<Connection>;
   }
 
-  async disconnect(caller: Caller, id: string): Promise<void> {
-    await this.questions.perform('disconnect', caller, id);
+  async disconnect(caller: Caller, id: string, { final }: DisconnectQuery): Promise<void> {
+    await this.questions.perform('disconnect', caller, id, { final });
   }
 
   subscriptions(caller: Caller, id: string): Promise<SubscriptionPage> {

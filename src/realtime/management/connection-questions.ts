@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ROLES, type Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { PodMessage } from '../../platform/redis/pod-channel.js';
-import { LocalConnections, type Asker } from './local-connections.js';
+import { CHOICES, LocalConnections, type Asker } from './local-connections.js';
 import { PodQuestions } from './pod-questions.js';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -13,7 +13,7 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 /** What can be asked of the process that holds a connection. */
 const OPERATIONS = {
   get: (connections, asker, id) => connections.get(asker, id),
-  disconnect: (connections, asker, id) => connections.disconnect(asker, id),
+  disconnect: (connections, asker, id, body) => connections.disconnect(asker, id, body['final'] === 'true'),
   subscriptions: (connections, asker, id) => connections.subscriptions(asker, id),
   subscribe: (connections, asker, id, body) => connections.subscribe(asker, id, body),
   update: (connections, asker, id, body) => connections.update(asker, id, body),
@@ -36,9 +36,10 @@ export class ConnectionQuestions {
   ) {
     questions.on('connection', (body) => this.answerOne(body));
     questions.on('connections', (body) => {
-      const { asker, limit, after, userId } = body;
+      const { asker, limit, after } = body;
       if (typeof limit !== 'number') return undefined;
-      const question = { limit, after: text(after) ?? '', userId: text(userId) };
+      const wanted = Object.fromEntries(CHOICES.map((name) => [name, text(body[name])]));
+      const question = { limit, after: text(after) ?? '', ...wanted };
       return () => connections.list(askerOf(asker), question);
     });
     questions.on(

@@ -2,7 +2,13 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } fr
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { ConnectionDirectory } from './connection-directory.js';
-import { Connection, ConnectionListQuery, ConnectionPage, ConnectionParams } from './connections.dto.js';
+import {
+  Connection,
+  ConnectionListQuery,
+  ConnectionPage,
+  ConnectionParams,
+  DisconnectQuery,
+} from './connections.dto.js';
 import {
   NewSubscription,
   RemovedSubscriptions,
@@ -33,11 +39,18 @@ export class ConnectionsController {
     return this.connections.get(caller, id);
   }
 
-  /** Ends a connection; its client gets an `error` and the cursor to come back with. */
+  /**
+   * Ends a connection; its client gets an `error` and the cursor to come back with, and its library comes back by itself.
+   * With `final` it does not, and its key is refused from there for 60 s.
+   */
   @Delete(':id')
   @HttpCode(204)
-  disconnect(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Promise<void> {
-    return this.connections.disconnect(caller, id);
+  disconnect(
+    @CurrentCaller() caller: Caller,
+    @Param() { id }: ConnectionParams,
+    @Query() query: DisconnectQuery,
+  ): Promise<void> {
+    return this.connections.disconnect(caller, id, query);
   }
 
   /** Subscriptions of a connection. */

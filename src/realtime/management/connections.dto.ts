@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import type { TransportName } from '../core/link.js';
 
 export class ConnectionListQuery {
   /**
@@ -26,6 +27,40 @@ export class ConnectionListQuery {
   @IsString()
   @Length(1, 255)
   userId?: string;
+
+  /** Only connections of this key, by its id. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 300)
+  key?: string;
+
+  /** Only connections from this address. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 64)
+  address?: string;
+
+  /** Only connections of this transport. */
+  @IsOptional()
+  @IsIn(['socketio', 'websocket', 'sse'])
+  transport?: TransportName;
+
+  /**
+   * Only connections whose id, user, key, address or user agent has this text; capitals do not matter.
+   * @example "python"
+   */
+  @IsOptional()
+  @IsString()
+  @Length(1, 200)
+  text?: string;
+}
+
+export class DisconnectQuery {
+  /** `true`: for good. The key may not connect from that address for 60 s. */
+  @IsOptional()
+  @IsIn(['true', 'false'])
+  @ApiProperty({ type: 'boolean', required: false, default: false })
+  final?: 'true' | 'false';
 }
 
 export class ConnectionParams {

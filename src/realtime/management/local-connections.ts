@@ -6,6 +6,7 @@ import { RealtimeHub } from '../core/hub.js';
 import { parseSelector, parseSubscribe, parseUpdate } from '../core/parse-subscribe.js';
 import type { Session } from '../core/session.js';
 import type { ConnectionInfo } from '../core/session-identity.js';
+import { Bans } from '../transports/bans.js';
 import type { SubscriptionStats } from './connections.dto.js';
 import { explain } from './explanation.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';
@@ -16,10 +17,12 @@ export type Asker = Pick<Caller, 'userId' | 'role'>;
 
 export type EventChoice = Pick<ExplainQuery, 'cursor' | 'eventId'>;
 
-export interface ListQuestion {
+/** By what connections can be chosen. */
+export const CHOICES = ['userId', 'key', 'address', 'transport', 'text'] as const;
+
+export interface ListQuestion extends Partial<Record<(typeof CHOICES)[number], string>> {
   limit: number;
   after: string;
-  userId: string | undefined;
 }
 
 /** What one process has of the figures. */
@@ -32,6 +35,7 @@ export class LocalConnections {
     private readonly hub: RealtimeHub,
     private readonly log: EventLog,
     private readonly limits: UsageLimits,
+    private readonly bans: Bans,
   ) {}
 
   has(id: string): boolean {
@@ -39,9 +43,9 @@ export class LocalConnections {
   }
 
   /** The first connections whose id is greater than `after`, one more than `limit` if there are more, in order. */
-  list(asker: Asker, { limit, after, userId }: ListQuestion): ConnectionInfo[] {
+  list(asker: Asker, { limit, after, userId, ...wanted }: ListQuestion): ConnectionInfo[] {
     return this.visibleTo(asker, userId)
-      .filter(({ id }) => id > after)
+      .filter((session) => session.id > after && isWanted(session, wanted))
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .slice(0, limit + 1)
       .map((session) => session.info());
@@ -51,8 +55,11 @@ export class LocalConnections {
     return this.find(asker, id).info();
   }
 
-  disconnect(asker: Asker, id: string): void {
-    this.find(asker, id).close('replaced', 'The connection was ended through the API.');
+  async disconnect(asker: Asker, id: string, isFinal: boolean): Promise<void> {
+    const session = this.find(asker, id);
+    const { caller, address } = session.identity;
+    if (isFinal) await this.bans.ban(caller.keyId, address);
+    session.close(isFinal ? 'dismissed' : 'replaced', 'The connection was ended through the API.');
   }
 
   subscriptions(asker: Asker, id: string): SubscriptionPage {
@@ -141,6 +148,22 @@ export class LocalConnections {
       },
     );
   }
+}
+
+function isWanted(
+  { id, identity, link }: Session,
+  { key, address, transport, text }: Omit<ListQuestion, 'limit' | 'after' | 'userId'>,
+): boolean {
+  const { caller, userAgent = '' } = identity;
+  return (
+    (key === undefined || caller.keyId === key) &&
+    (address === undefined || identity.address === address) &&
+    (transport === undefined || link.transport === transport) &&
+    (text === undefined ||
+      [id, caller.userId, caller.keyId, identity.address, userAgent].some((part) =>
+        part.toLowerCase().includes(text.toLowerCase()),
+      ))
+  );
 }
 
 function noEvent(): DomainError {

@@ -30,7 +30,7 @@ export class OperationsController {
     return this.connections.explain(caller, query);
   }
 
-  /** Says something to everyone, to a user, or to a room. */
+  /** Says something to everyone, to a user, to a room, or to one connection. */
   @Post('announcements')
   @Roles('admin')
   @HttpCode(202)

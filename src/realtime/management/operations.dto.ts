@@ -83,6 +83,12 @@ export class NewAnnouncement {
   @IsString()
   @Length(1, 255)
   room?: string;
+
+  /** Only to this connection. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 200)
+  connectionId?: string;
 }
 
 export class AnnouncementResult {

@@ -26,6 +26,7 @@ const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
   forbidden: closing(4403, 'forbidden', 'This is not allowed here.'),
   slow_consumer: closing(4408, 'rate_limited', 'The connection was read too slowly; come back with the cursor.', true),
   limit_exceeded: closing(4429, 'rate_limited', 'A limit was exceeded for too long.'),
+  connection_limit: closing(4429, 'connection_limit', 'The key holds more connections than it may; close another.'),
   server_draining: closing(1001, 'server_draining', 'This server is going away; connect again.'),
   replaced: closing(1001, 'conflict', 'The connection was ended by its owner.', true),
   unavailable: closing(1013, 'unavailable', 'The server cannot serve this now; connect again.'),

@@ -1,7 +1,7 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Server } from 'socket.io';
-import { DomainError } from '../../../platform/errors/domain-error.js';
+import { asDomainError, type DomainError } from '../../../platform/errors/domain-error.js';
 
 type Engine = Server['engine'];
 type EngineRequest = IncomingMessage & { _query?: { sid?: unknown } };
@@ -33,11 +33,19 @@ export function guardDoor(engine: Engine, keeper: Doorkeeper): void {
     if (!METHODS.includes(method)) return refuse(response, 405, 'invalid_request', { Allow: METHODS.join(', ') });
     if (headers.origin !== undefined && !keeper.isWelcome(headers.origin)) return refuse(response, 403, 'forbidden');
     if (request._query?.sid !== undefined) return next();
-    keeper.refusal(request).then(
-      (error) => (error ? refuseFor(response, error) : next()),
-      () => refuse(response, 503, 'unavailable'),
-    );
+    void judge(keeper, request, response, next);
   });
+}
+
+async function judge(
+  keeper: Doorkeeper,
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: () => void,
+): Promise<void> {
+  const error = await keeper.refusal(request).catch(asDomainError);
+  if (error) refuseFor(response, error);
+  else next();
 }
 
 function refuseFor(response: ServerResponse, { status, code, retryAfterMs = 1_000 }: DomainError): void {
