@@ -47,7 +47,7 @@ export default defineConfig({
       thresholds: { lines: 90 },
     },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.spec.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['src/**/*.spec.ts'], testTimeout: 30_000 } },
       suite('contract', 'test/contract/**/*.test.ts'),
       suite('integration', 'test/integration/**/*.test.ts'),
       suite('postgres-15', 'test/postgres-15/**/*.test.ts'),

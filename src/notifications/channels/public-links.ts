@@ -15,7 +15,8 @@ export class PublicLinks {
     settings: Settings,
     private readonly box: SecretBox,
   ) {
-    this.base = (settings.publicUrl ?? `http://localhost:${settings.port}`).replace(/\/+$/, '');
+    const base = settings.publicUrl ?? `http://localhost:${settings.port}`;
+    this.base = base.endsWith('/') ? base.slice(0, -1) : base;
   }
 
   /** Of what an alert is about: its rule, its history, and a page that snoozes it; a message about many rules has no rule. */

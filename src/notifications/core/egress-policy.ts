@@ -81,10 +81,10 @@ export class EgressPolicy {
   }
 
   private checkName(host: string, url: URL): void {
-    if (this.ownHosts.includes(host.replace(/\.+$/, ''))) throw new EgressRefused('the name is our own');
+    if (this.ownHosts.includes(withoutRoot(host))) throw new EgressRefused('the name is our own');
     // With exceptions the name may lead to one of them: the address it resolves to is judged when it is called.
     if (this.hasExceptions) return;
-    const name = host.replace(/\.+$/, '');
+    const name = withoutRoot(host);
     if (!name.includes('.') || LOCAL_NAMES.test(name)) throw new EgressRefused('the name is not public', true);
     this.checkPublic(url);
   }
@@ -113,4 +113,11 @@ function isPublic(address: string): boolean {
   if (plain.range() !== 'unicast' || HOST_SERVICES.has(plain.toString())) return false;
   // The only block of global IPv6 addresses; what else counts as unicast may hide an IPv4 one, as ::127.0.0.1 does.
   return plain.kind() === 'ipv4' || plain.match(ipaddr.parseCIDR('2000::/3'));
+}
+
+/** The name without the dots of the root at its end. */
+function withoutRoot(host: string): string {
+  let end = host.length;
+  while (host[end - 1] === '.') end -= 1;
+  return host.slice(0, end);
 }

@@ -116,7 +116,7 @@ function single(name: string, given: readonly string[]): unknown {
   const [text = ''] = given;
   if (given.length > 1) throw invalid(name, 'may be given once');
   if (name === 'query') return jsonOf(text);
-  if (NUMBERS.includes(name)) return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) ? Number(text) : text;
+  if (NUMBERS.includes(name)) return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) ? Number(text) : text;
   if (FLAGS.includes(name))
     return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
   return text;

@@ -61,7 +61,7 @@ export function clusterVersion(cluster: PostgresCluster): string {
 /** Major version of the programs. */
 export async function programVersion(cluster: PostgresCluster): Promise<string> {
   const output = await runProgram(cluster, cluster.binaries.postgres, ['--version']);
-  return /(\d+)[.\w]*\s*(?:\(|$)/.exec(output.trim())?.[1] ?? 'unknown';
+  return /\)\s(\d+)/.exec(output)?.[1] ?? 'unknown';
 }
 
 async function runProgram(

@@ -20,7 +20,7 @@ export function forgetSecrets({ handshake }: Socket): void {
   handshake.auth = {};
   handshake.headers = withoutSecrets(handshake.headers);
   handshake.query = withoutSecrets(handshake.query);
-  handshake.url = handshake.url.replace(/\?.*$/, '');
+  handshake.url = handshake.url.split('?', 1).join('');
 }
 
 function withoutSecrets<T extends object>(values: T): T {
