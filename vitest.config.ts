@@ -57,6 +57,7 @@ export default defineConfig({
         globalSetup: ['./test/support/global-setup.ts', './test/support/cluster-setup.ts'],
       }),
       suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 300_000 }),
+      suite('security', 'test/security/**/*.test.ts', { testTimeout: 120_000 }),
       suite('browser', 'test/browser/**/*.test.ts', { testTimeout: 120_000 }),
     ],
   },

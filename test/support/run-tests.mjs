@@ -12,7 +12,7 @@ import { installTools } from './install-tools.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
 const BIN = join(ROOT, 'node_modules/.bin');
-const SUITES = ['unit', 'contract', 'integration', 'postgres-15', 'e2e', 'cluster', 'fault', 'browser'];
+const SUITES = ['unit', 'contract', 'integration', 'postgres-15', 'e2e', 'cluster', 'fault', 'security', 'browser'];
 const LONG = process.env.TEST_LONG === '1';
 /** All suites together should stay below this; a slower run is told, not failed, for machines differ. */
 const BUDGET_SECONDS = 900;

@@ -1,0 +1,15 @@
+import type { ClientBase, Pool } from 'pg';
+
+/** Fills the history of a day: 40 protocols and 10 tokens with 680 values each. */
+export async function fillVictimHistory(client: ClientBase | Pool): Promise<void> {
+  await client.query(`
+    WITH series AS (
+      INSERT INTO metric_series (metric, subject, chain)
+      SELECT 'tvl', 'attack-' || n, 'ethereum' FROM generate_series(1, 40) n
+      UNION ALL SELECT 'price', 'attack-' || n, '' FROM generate_series(1, 10) n
+      RETURNING id
+    )
+    INSERT INTO metric_points (series_id, at, seq, value)
+    SELECT id, date_trunc('minute', now()) - step * interval '2 minutes', 1 + step, 1e6 * (1 + 0.3 * sin(step * 0.7 + id))
+    FROM series, generate_series(1, 680) step`);
+}
