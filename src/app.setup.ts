@@ -14,7 +14,7 @@ import { RequestContext } from './platform/http/request-context.js';
 import { securityHeaders } from './platform/http/security-headers.js';
 import { RequestValidationPipe } from './platform/http/validation.pipe.js';
 import { LoopGuard } from './platform/loop/loop-guard.js';
-import { namedRequests } from './platform/loop/named-requests.js';
+import { namedRequests, watchOnceServing } from './platform/loop/named-requests.js';
 import { httpDurations } from './platform/metrics/http-durations.js';
 import { Metrics } from './platform/metrics/metrics.js';
 import { Settings } from './platform/settings/settings.js';
@@ -44,6 +44,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   longAddresses(app.getHttpServer());
   app.use(requestIds(app.get(RequestContext)));
   app.use(httpDurations(app.get(Metrics)));
+  watchOnceServing(app.get(LoopGuard), app.getHttpServer());
   app.use(namedRequests(app.get(LoopGuard)));
   app.use(proxyWarning(settings.trustProxy));
   app.use(helmet(securityHeaders(settings)));

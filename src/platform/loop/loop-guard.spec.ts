@@ -8,7 +8,7 @@ let guard: LoopGuard;
 beforeEach(() => {
   metrics = new Metrics();
   guard = new LoopGuard(metrics);
-  guard.onApplicationBootstrap();
+  guard.watch();
 });
 afterEach(() => guard.onApplicationShutdown());
 

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { threadCpuUsage } from 'node:process';
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { Metrics } from '../metrics/metrics.js';
 import { Causes, type Work } from './causes.js';
@@ -28,7 +28,7 @@ const NO_TURN: Turn = { ms: 0, gcMs: 0, cause: 'none' };
 
 /** Watches over the event loop that everything shares: how long its turns are, and what they were busy with. */
 @Injectable()
-export class LoopGuard implements OnApplicationBootstrap, OnApplicationShutdown {
+export class LoopGuard implements OnApplicationShutdown {
   private readonly logger = new Logger(LoopGuard.name);
   private readonly meter = new TurnMeter(INTERVAL_MS);
   private readonly causes = new Causes();
@@ -124,7 +124,9 @@ export class LoopGuard implements OnApplicationBootstrap, OnApplicationShutdown 
     this.delays.reset();
   }
 
-  onApplicationBootstrap(): void {
+  /** Begins to watch: once the process serves, for a start holds up nobody. */
+  watch(): void {
+    if (this.timer !== undefined) return;
     this.delays.enable();
     this.observer.observe({ entryTypes: ['gc'] });
     this.window.from = performance.now();

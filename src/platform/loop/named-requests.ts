@@ -1,6 +1,12 @@
+import type { Server } from 'node:http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { routeLabel } from '../metrics/http-durations.js';
 import type { LoopGuard } from './loop-guard.js';
+
+/** The guard begins with the first turn after the server listens. */
+export function watchOnceServing(guard: LoopGuard, server: Server): void {
+  server.once('listening', () => setImmediate(() => guard.watch()));
+}
 
 /** Tells the guard of the loop which requests are under way, by method and route pattern. */
 export function namedRequests(guard: LoopGuard): RequestHandler {

@@ -37,6 +37,16 @@ describe('the pool of worker threads', () => {
     await expect(running).rejects.toThrow('the caller has gone');
   });
 
+  it('counts the time of what was cancelled: leaving early is no way around the budget', async () => {
+    const task = trial({ cpuMsPerMinute: 20 });
+    const caller = new AbortController();
+    const running = pool.run(task, { do: 'spin', text: '' }, { key: 'quitter', signal: caller.signal });
+    setTimeout(() => caller.abort(new Error('gone')), 100);
+    await expect(running).rejects.toThrow('gone');
+    const again = pool.run(task, { do: 'echo', text: '' }, { key: 'quitter' });
+    await expect(again).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+
   it('refuses a key over its budget with the time to wait, and serves others', async () => {
     const task = trial({ cpuMsPerMinute: 20 });
     await pool.run(task, { do: 'burn', text: '' }, { key: 'poor' });

@@ -110,20 +110,22 @@ export class WorkerPool implements OnApplicationShutdown {
     const waitMs = budget.waitMs(options.key, Date.now());
     if (waitMs > 0) throw this.refused(task, 'budget', waitMs);
     const turn = await this.turn(task, options);
-    let cpuMs = 0;
+    const startedAt = performance.now();
+    let cpuMs: number | undefined;
     try {
+      // Earlier work of the key may have used it up meanwhile.
+      const laterMs = budget.waitMs(options.key, Date.now());
+      if (laterMs > 0) throw this.refused(task, 'budget', laterMs);
       const result = await this.inThread(task, input, options.signal);
       cpuMs = result.cpuMs;
       if (result.fault) throw new TaskFault(result.fault.name, result.fault.message, result.fault.details);
       return result.output as Output;
-    } catch (error) {
-      // A task that was ended never reported its time: it had all of it.
-      if (!(error instanceof TaskFault)) cpuMs = Math.max(cpuMs, task.timeoutMs);
-      throw error;
     } finally {
-      this.seconds.inc({ task: task.name }, cpuMs / 1_000);
-      budget.spend(options.key, cpuMs, Date.now());
-      this.turns.end(turn, cpuMs, Date.now());
+      // A task that was ended, also by its caller's leaving, never reported its time: it may have used all of it.
+      const spentMs = cpuMs ?? performance.now() - startedAt;
+      this.seconds.inc({ task: task.name }, spentMs / 1_000);
+      budget.spend(options.key, spentMs, Date.now());
+      this.turns.end(turn, spentMs, Date.now());
     }
   }
 

@@ -34,6 +34,7 @@ export class Bystander {
     await once(socket, 'open');
     socket.send(JSON.stringify({ type: 'subscribe', channels: [`events:token:${TOKEN}`] }));
     await once(socket, 'message');
+    this.posted.clear();
     this.socket = socket;
   }
 

