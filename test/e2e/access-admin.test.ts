@@ -13,7 +13,7 @@ let app: TestApp;
 let admin: string;
 
 beforeAll(async () => {
-  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0' } });
+  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'none=0,free=0,pro=0,enterprise=0' } });
   admin = app.adminKey;
 });
 afterAll(() => app.close());

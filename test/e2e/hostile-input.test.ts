@@ -74,7 +74,7 @@ const BODIES: [string, string | Buffer, string][] = [
 ];
 
 beforeAll(async () => {
-  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0' } });
+  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'none=0,free=0,pro=0,enterprise=0' } });
   const document = (await (await fetch(`${app.url}/openapi.json`)).json()) as {
     paths: Record<string, Record<string, unknown>>;
   };

@@ -5,6 +5,7 @@ import { isConnectionLoss } from '../errors/connection-loss.js';
 import type { Settings } from '../settings/settings.js';
 import { withoutPassword } from './connection-options.js';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.js';
+import { serverLogin } from './embedded/server-login.js';
 import { migrateDatabase, unmigrated } from './migrate-database.js';
 import { ProcessLock } from './process-lock.js';
 
@@ -26,7 +27,8 @@ export async function openDatabase(settings: Settings, onFailure: (error: Error)
     const company = settings.redisUrl === undefined ? 'alone' : 'shared';
     const lock = await whenReachable(() => ProcessLock.take(server.url, company));
     await prepareSchema(server.url, settings.migrate);
-    return { ...server, close: () => lock.release().finally(() => server.close()) };
+    const url = settings.embedded ? await serverLogin(server.url) : server.url;
+    return { ...server, url, close: () => lock.release().finally(() => server.close()) };
   } catch (error) {
     await server.close();
     throw error;

@@ -1,5 +1,5 @@
 import { Type } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Max, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Max, ValidateNested } from 'class-validator';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DomainError } from '../errors/domain-error.js';
@@ -30,6 +30,20 @@ async function refusal(value: unknown, type: 'body' | 'query' = 'body'): Promise
     () => expect.fail('was accepted'),
     (error: DomainError) => error,
   );
+}
+
+class Listing {
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(5)
+  @ValidateNested({ each: true })
+  @Type(() => Inner)
+  bounded?: Inner[];
+
+  @IsOptional()
+  @ValidateNested({ each: true })
+  @Type(() => Inner)
+  unbounded?: Inner[];
 }
 
 const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
@@ -97,5 +111,44 @@ describe('isDeeperThan', () => {
         expect(isDeeperThan(nested(depth), limit)).toBe(depth > limit);
       }),
     );
+  });
+});
+
+describe('a body of nothing but trouble', () => {
+  const fields = (count: number): object => Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, 1]));
+  const many = <T>(count: number, item: T): T[] => Array.from({ length: count }, () => item);
+  const listing = (value: unknown): Promise<DomainError> =>
+    pipe.transform(value, { type: 'body', metatype: Listing }).then(
+      () => expect.fail('was accepted'),
+      (error: DomainError) => error,
+    );
+
+  it.each([
+    ['objects where five are allowed', { bounded: many(10_000, {}) }, 'array_max_size'],
+    ['objects where no bound is named', { unbounded: many(101, {}) }, 'array_max_size'],
+    ['objects in lists in lists', { bounded: [[[many(10_000, { a: 1 })]]] }, 'nested_validation'],
+    ['unknown fields of an object', fields(200), 'unknown_field'],
+    ['unknown fields of objects', { bounded: many(4, fields(200)) }, 'unknown_field'],
+    ['unknown objects', { other: many(10_000, fields(20)) }, 'unknown_field'],
+  ])('is refused before it is worked on: %s', async (_what, body, code) => {
+    const before = process.threadCpuUsage();
+    const error = await listing(body);
+    const { user, system } = process.threadCpuUsage(before);
+    expect({ code: error.errors?.[0]?.code, isSlow: user + system > 250_000 }).toEqual({ code, isSlow: false });
+  });
+
+  it('ends at the thousandth unknown field', async () => {
+    expect((await listing({ bounded: many(5, fields(199)) })).errors).toHaveLength(50);
+    expect((await listing({ bounded: many(5, fields(200)) })).message).toContain('1000 unknown fields');
+    expect((await listing({ unbounded: many(100, fields(200)) })).message).toContain('1000 unknown fields');
+  });
+
+  it('has its other faults named beside the unknown fields', async () => {
+    const error = await refusal({ name: 7, more: 1, 'odd/na~me': [{ count: 1, less: 2 }] });
+    expect(error.errors?.map(({ pointer, code }) => `${pointer} ${code}`)).toEqual([
+      '/more unknown_field',
+      '/odd~1na~0me/0/less unknown_field',
+      '/name is_string',
+    ]);
   });
 });

@@ -1,11 +1,9 @@
 import { ValidationPipe, type ArgumentMetadata } from '@nestjs/common';
-import type { ValidationError } from 'class-validator';
+import { getMetadataStorage, type ValidationError } from 'class-validator';
 import { DomainError, type InputFault } from '../errors/domain-error.js';
+import { MAX_DEPTH } from './bodies/json-scan.js';
+import { MAX_FAULTS, trimmedTo, type Class } from './body-shape.js';
 
-/** Deepest nesting of a body. The deepest that any route needs is a query of depth 5 inside its envelope. */
-const MAX_DEPTH = 32;
-/** A list of more faults than this helps nobody. */
-const MAX_FAULTS = 50;
 const MAX_POINTER = 200;
 
 /** Where the parts of a request begin in a fault's pointer: bodies are JSON pointers, query parameters `?name`. */
@@ -29,12 +27,30 @@ export class RequestValidationPipe extends ValidationPipe {
     if (isDeeperThan(value, MAX_DEPTH)) {
       throw new DomainError('invalid_request', `The request is nested deeper than ${MAX_DEPTH} levels; flatten it.`);
     }
-    try {
-      return await super.transform(value, metadata);
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      throw invalidRequest(error.errors, POINTER_ROOT[metadata.type] ?? '/');
-    }
+    const root = POINTER_ROOT[metadata.type] ?? '/';
+    if (!isChecked(metadata.metatype)) return this.validated(value, metadata, root, []);
+    const trimmed = trimmedTo(metadata.metatype, value, root);
+    if (trimmed.tooLong) throw invalidRequest(trimmed.faults, root);
+    return this.validated(trimmed.value, metadata, root, trimmed.faults);
+  }
+
+  /** The instance, unless it or what was found before is at fault. */
+  private async validated(
+    value: unknown,
+    metadata: ArgumentMetadata,
+    root: string,
+    found: readonly InputFault[],
+  ): Promise<unknown> {
+    const { errors, instance } = await super.transform(value, metadata).then(
+      (made: unknown) => ({ errors: [], instance: made }),
+      (error: unknown) => {
+        if (!(error instanceof InvalidInput)) throw error;
+        return { errors: error.errors, instance: undefined };
+      },
+    );
+    const faults = [...found, ...errors.flatMap((error) => faultsOf(error, root))];
+    if (faults.length > 0) throw invalidRequest(faults, root);
+    return instance;
   }
 }
 
@@ -45,8 +61,13 @@ class InvalidInput extends Error {
   }
 }
 
-function invalidRequest(errors: readonly ValidationError[], root: string): DomainError {
-  const faults = errors.flatMap((error) => faultsOf(error, root)).slice(0, MAX_FAULTS);
+/** Whether the validator has something to say about values of the class. */
+function isChecked(type: ArgumentMetadata['metatype']): type is Class {
+  return type !== undefined && getMetadataStorage().getTargetValidationMetadatas(type, '', false, false).length > 0;
+}
+
+function invalidRequest(found: readonly InputFault[], root: string): DomainError {
+  const faults = found.slice(0, MAX_FAULTS);
   const [first] = faults;
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more, see errors)` : '';
   return new DomainError('invalid_request', `${first?.detail ?? 'The request is not valid.'}${more}`, {

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createTestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -36,6 +37,23 @@ class Run {
   async end(): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'close');
     return this.child.exitCode;
+  }
+}
+
+/** As whom the product is connected: everybody on the database but the server's own processes, the superuser who asks, and the lock. */
+async function loginsOf(url: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ name: string; isSuper: boolean }>(
+      `SELECT DISTINCT a.usename AS name, r.rolsuper AS "isSuper" FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+       WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+         AND a.application_name <> 'defi-realtime-lock'`,
+    );
+    expect(rows.filter(({ isSuper }) => isSuper)).toEqual([]);
+    return rows.map(({ name }) => name);
+  } finally {
+    await client.end();
   }
 }
 
@@ -82,7 +100,7 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect(second.output).not.toMatch(/"level":"(?:error|fatal)"/);
   });
 
-  it('refuses a second process on its directory, and on its database, with one sentence', async () => {
+  it('works on its database as nobody special, and refuses a second process there with one sentence', async () => {
     const home = join(root, 'shared');
     const first = run({ DATA_DIR: home });
     await first.fact('Console');
@@ -90,6 +108,8 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect(await sameDirectory.end()).toBe(1);
     expect(sameDirectory.output).toMatch(/^Cannot start: Process \d+ already uses .*\n$/);
     const url = readFileSync(join(home, 'database.url'), 'utf8').trim();
+    expect(await loginsOf(url)).toEqual(['defi_server']);
+    expect(statSync(home).mode & 0o777).toBe(0o700);
     const sameDatabase = run({ DATABASE_URL: url, DATA_DIR: join(root, 'unused') });
     expect(await sameDatabase.end()).toBe(1);
     expect(sameDatabase.output).toMatch(/^Cannot start: Another process already works on this database;.*\n$/);

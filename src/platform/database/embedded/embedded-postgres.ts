@@ -59,7 +59,7 @@ export async function startEmbeddedPostgres(
   onFailure: (error: Error) => void = () => undefined,
 ): Promise<EmbeddedPostgres> {
   const home = resolve(dataDir);
-  mkdirSync(home, { recursive: true, mode: 0o755 });
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   const release = takeDirectory(home);
   try {
     const cluster = await prepareCluster(home);
@@ -79,7 +79,11 @@ export async function startEmbeddedPostgres(
 async function prepareCluster(home: string): Promise<PostgresCluster> {
   const binaries = await embeddedBinaries();
   const directory = join(home, 'postgres');
-  const cluster = { binaries, directory, account: chooseAccount(binaries.postgres, home) };
+  // The account that runs the server may have to pass through, if it is another one.
+  close(home, 0o711);
+  const account = chooseAccount(binaries.postgres, home);
+  if (!account.user) close(home, 0o700);
+  const cluster = { binaries, directory, account };
   if (!clusterExists(cluster)) {
     const password = newPassword();
     await createCluster(cluster, password);
@@ -126,6 +130,15 @@ async function createDatabase(url: string): Promise<void> {
     if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
   } finally {
     await client.end();
+  }
+}
+
+/** Others have no business in the directory. One that belongs to somebody else stays as it is. */
+function close(home: string, mode: number): void {
+  try {
+    chmodSync(home, mode);
+  } catch {
+    // A mounted volume, say: whoever made it chose who may enter.
   }
 }
 

@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { sessionUrl } from '../connection-options.js';
+
+/** As whom the application works on its own database. */
+const LOGIN = 'defi_server';
+/** What the login of a database of one's own is granted, and no more. */
+const GRANTED = 'rta_app, rta_writer, rta_reader';
+
+/**
+ * The address of a migrated database under a login that owns nothing: who finds a way to speak SQL through the application
+ * is not the superuser. The login gets a new password at every start, which is written nowhere.
+ */
+export async function serverLogin(ownerUrl: string): Promise<string> {
+  const password = randomBytes(24).toString('base64url');
+  const client = new pg.Client({ connectionString: sessionUrl(ownerUrl) });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [LOGIN]);
+    if (rowCount === 0) await client.query(`CREATE ROLE ${LOGIN}`);
+    await client.query(
+      `ALTER ROLE ${LOGIN} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
+       PASSWORD ${client.escapeLiteral(password)}`,
+    );
+    await client.query(`GRANT ${GRANTED} TO ${LOGIN}`);
+  } finally {
+    await client.end();
+  }
+  const address = new URL(ownerUrl);
+  address.username = LOGIN;
+  address.password = password;
+  return address.href;
+}

@@ -1,0 +1,117 @@
+import { createRequire } from 'node:module';
+import { getMetadataStorage } from 'class-validator';
+import { DomainError, type InputFault } from '../errors/domain-error.js';
+
+/** Unknown fields of one request: the next one ends it. */
+const MAX_UNKNOWN_FIELDS = 1_000;
+/** Items of a list of objects whose class names no bound. */
+const MAX_OBJECTS = 100;
+/** A list of more faults than this helps nobody. */
+export const MAX_FAULTS = 50;
+const MAX_SHOWN = 200;
+
+/** A class that says by decorators what its instances are. */
+export type Class = new (...values: never[]) => object;
+
+interface Field {
+  /** The class of its value, or of each item of its list; read when needed, because classes may name each other. */
+  readonly nested: (() => Class) | undefined;
+  readonly maxItems: number;
+}
+
+interface TypeMetadata {
+  readonly typeFunction: () => Class;
+}
+
+/** Where class-transformer keeps what @Type says; it exports no way to ask. */
+const types = (
+  createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
+    defaultMetadataStorage: { findTypeMetadata(target: Class, field: string): TypeMetadata | undefined };
+  }
+).defaultMetadataStorage;
+
+const shapes = new Map<Class, ReadonlyMap<string, Field>>();
+
+export interface Trimmed {
+  /** A copy without what does not belong. */
+  readonly value: unknown;
+  readonly faults: readonly InputFault[];
+  /** Whether a list has more items than it may: then nothing more is worth finding out. */
+  readonly tooLong: boolean;
+}
+
+/**
+ * What of a body belongs to its class, and what does not, found in one pass over the body: the library that makes instances
+ * takes time that grows with the square of an object's fields, and hundreds of times longer for each object.
+ */
+export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
+  const faults: InputFault[] = [];
+  let tooLong = false;
+
+  const objectOf = (type: Class, value: object, prefix: string): object => {
+    const fields = fieldsOf(type);
+    const known: [string, unknown][] = [];
+    for (const [name, member] of Object.entries(value)) {
+      const field = fields.get(name);
+      const pointer = `${prefix}${name.slice(0, MAX_SHOWN).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+      if (field !== undefined) known.push([name, memberOf(field, name, member, pointer)]);
+      else if (faults.push(unknownField(name, pointer)) >= MAX_UNKNOWN_FIELDS) throw tooMany(faults);
+    }
+    return Object.fromEntries(known);
+  };
+
+  const memberOf = (field: Field, name: string, value: unknown, pointer: string): unknown => {
+    if (field.nested === undefined || typeof value !== 'object' || value === null) return value;
+    const type = field.nested();
+    if (!Array.isArray(value)) return objectOf(type, value, `${pointer}/`);
+    if (value.length > field.maxItems) {
+      tooLong = true;
+      const detail = `${name} must contain no more than ${field.maxItems} elements`;
+      faults.push({ pointer, code: 'array_max_size', detail });
+      return [];
+    }
+    // A list in a list is no object of the class: the validator says so.
+    return value.map((item: unknown, at) =>
+      typeof item !== 'object' || item === null
+        ? item
+        : Array.isArray(item)
+          ? null
+          : objectOf(type, item, `${pointer}/${at}/`),
+    );
+  };
+
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+  const value = isObject ? objectOf(shape, body, root) : body;
+  return { value, faults, tooLong };
+}
+
+function fieldsOf(type: Class): ReadonlyMap<string, Field> {
+  const known = shapes.get(type);
+  if (known !== undefined) return known;
+  const fields = new Map<string, Field>();
+  for (const { propertyName, name, constraints } of getMetadataStorage().getTargetValidationMetadatas(
+    type,
+    '',
+    false,
+    false,
+  )) {
+    const before = fields.get(propertyName);
+    const bound: unknown = name === 'arrayMaxSize' ? constraints[0] : before?.maxItems;
+    fields.set(propertyName, {
+      nested: before?.nested ?? types.findTypeMetadata(type, propertyName)?.typeFunction,
+      maxItems: typeof bound === 'number' ? bound : MAX_OBJECTS,
+    });
+  }
+  shapes.set(type, fields);
+  return fields;
+}
+
+function unknownField(name: string, pointer: string): InputFault {
+  const detail = `There is no field ${name.slice(0, MAX_SHOWN)}; remove it.`;
+  return { pointer: pointer.slice(0, MAX_SHOWN), code: 'unknown_field', detail };
+}
+
+function tooMany(faults: readonly InputFault[]): DomainError {
+  const message = `The request has ${MAX_UNKNOWN_FIELDS} unknown fields or more; remove them.`;
+  return new DomainError('invalid_request', message, { errors: faults.slice(0, MAX_FAULTS) });
+}
