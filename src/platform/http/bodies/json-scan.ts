@@ -73,7 +73,7 @@ export class JsonScan {
 
   private open(isObject: boolean, at: number): void {
     if (this.depth === MAX_DEPTH) {
-      throw new DomainError('invalid_request', `The request is nested deeper than ${MAX_DEPTH} levels; flatten it.`);
+      throw new DomainError('limit_exceeded', `The request is nested deeper than ${MAX_DEPTH} levels; flatten it.`);
     }
     const isMember = this.depth === 1 && this.isObject[1] === 1;
     this.depth++;
@@ -100,14 +100,18 @@ export class JsonScan {
     const commas = (this.commas[depth] ?? 0) + 1;
     this.commas[depth] = commas;
     if (this.isObject[depth] === 1) {
-      if (commas >= MAX_FIELDS) throw tooMany(MAX_FIELDS, 'fields fit into an object', 'Leave out what is not needed.');
+      if (commas >= MAX_FIELDS) {
+        throw new DomainError(
+          'invalid_request',
+          `An object of the request has more than ${MAX_FIELDS} fields; remove some.`,
+        );
+      }
       return;
     }
     if (commas >= MAX_ITEMS) {
-      throw tooMany(
-        MAX_ITEMS,
-        'items fit into a list',
-        'Split it, or stream application/x-ndjson where that is taken.',
+      throw new DomainError(
+        'limit_exceeded',
+        `At most ${MAX_ITEMS} items fit into a list of a request. Split it, or stream application/x-ndjson where that is taken.`,
       );
     }
     if (this.list && depth === depthOf(this.list) && at - this.lastCut >= MIN_PIECE_BYTES) {
@@ -119,8 +123,4 @@ export class JsonScan {
 
 function depthOf(list: LongList): number {
   return list.key === undefined ? 1 : 2;
-}
-
-function tooMany(limit: number, what: string, advice: string): DomainError {
-  return new DomainError('limit_exceeded', `At most ${limit} ${what} of a request. ${advice}`);
 }
