@@ -76,12 +76,12 @@ describe('an alert says', () => {
     ]);
   });
 
-  it('of several subjects together how often, and nothing about one of them', () => {
+  it('of several subjects together which they are, with their values', () => {
     const { token: _, ...every } = above;
     const rows = [price(110, 0), price(120, 1, 'ether')];
     expect(told(rule({ conditions: [every], throttleMinutes: 5 }), rows).map(({ message }) => message)).toEqual([
       'R: Price of bitcoin is $110, above $100',
-      'R: once more since the last message',
+      'R: once more since the last message: ether $120',
     ]);
   });
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AlertMessage } from '../../notifications/core/index.js';
 import type { LeafReading, Rule, Transition, Where } from '../core/index.js';
 import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
+import { toldSubjects, unnamed } from './summary.js';
 
 /** What of a rule its messages need; the conditions are those of the transition's version. */
 export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
@@ -47,6 +48,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
       conditions: leaves,
       readings: transition.readings,
       suppressed: transition.suppressed,
+      heldBack: transition.heldBack,
       heldMs: transition.since === null ? null : transition.at - transition.since,
     }),
     at: time(transition.at),
@@ -79,7 +81,16 @@ function explanationOf(transition: Transition, leaves: readonly ToldCondition[],
     suppressed,
     since: since === null ? null : time(since),
     at: time(at),
+    ...(state === 'summary' ? summarised(transition, leaves) : {}),
     conditions: readings.map((reading) => toldReading(reading, leaves[reading.condition], state)),
+  };
+}
+
+/** Every subject of what was kept back, with its value, and how many there are of both. */
+function summarised({ heldBack, suppressed }: Transition, [condition]: readonly ToldCondition[]): object {
+  return {
+    subjects: toldSubjects(heldBack, condition),
+    count: heldBack.length + unnamed(heldBack, suppressed),
   };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Condition, LeafReading } from '../core/index.js';
 import { sentenceOf, type ToldCondition } from './sentence.js';
+import { toldSubjects } from './summary.js';
 
 const price: Condition = { metric: 'price', operator: 'gt', threshold: 5 };
 const nothing: LeafReading = {
@@ -16,8 +17,8 @@ const nothing: LeafReading = {
   referenceAt: null,
   observedAt: null,
 };
-const summary = { rule: 'r', state: 'summary', suppressed: 17, heldMs: null } as const;
-const fired = { rule: 'r', state: 'fired', suppressed: 0, heldMs: 0 } as const;
+const summary = { rule: 'r', state: 'summary', suppressed: 17, heldBack: [], heldMs: null } as const;
+const fired = { rule: 'r', state: 'fired', suppressed: 0, heldBack: [], heldMs: 0 } as const;
 
 describe('the sentence of a firing', () => {
   const cases: [ToldCondition['metric'], number, number, string][] = [
@@ -50,6 +51,24 @@ describe('the sentence of a firing', () => {
     };
     expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(
       'r: TVL of aave-v3 fell 12 % within 1 h to $880, from $1,000 at 2026-11-29 17:55 UTC',
+    );
+  });
+
+  it('of an event names what its data had to say', () => {
+    const event: Condition = {
+      metric: 'event',
+      eventType: 'liquidation',
+      field: 'amountUsd',
+      operator: 'gt',
+      threshold: 1e6,
+    };
+    const reading = { ...nothing, holds: true, protocol: 'aave-v3' };
+    expect(sentenceOf({ ...fired, conditions: [event], readings: [reading] })).toBe(
+      'r: liquidation of aave-v3, amountUsd above $1 M',
+    );
+    const text: Condition = { ...event, field: 'kind', operator: 'ne', threshold: 'partial' };
+    expect(sentenceOf({ ...fired, conditions: [text], readings: [reading] })).toBe(
+      'r: liquidation of aave-v3, kind not partial',
     );
   });
 
@@ -101,5 +120,47 @@ describe('the sentence of a summary', () => {
     const event: Condition = { metric: 'event', eventType: 'liquidation', protocol: 'aave-v3' };
     const reading = { ...nothing, holds: true, protocol: 'aave-v3' };
     expect(sentenceOf({ ...summary, conditions: [event], readings: [reading] })).toBe(short);
+  });
+
+  it('names every subject with its value, the worst first', () => {
+    const at = Date.UTC(2026, 10, 29, 17, 55, 12);
+    const held = (protocol: string, value: number | null, count = 1) => ({
+      instanceKey: `protocol=${protocol}`,
+      protocol,
+      chain: 'ethereum',
+      token: null,
+      value,
+      at,
+      times: count,
+    });
+    const fall: Condition = { metric: 'tvl', operator: 'change_pct', threshold: -0.1, timeWindow: 3_600 };
+    const heldBack = [held('aave-v3', -0.21), held('curve', -0.9, 2), held('lido', -0.5)];
+    const statement = { ...summary, suppressed: 4, heldBack, conditions: [fall], readings: [] };
+    expect(sentenceOf(statement)).toBe(
+      'r: 4 times more since the last message: curve on ethereum −90 %, lido on ethereum −50 %, aave-v3 on ethereum −21 %',
+    );
+    expect(sentenceOf({ ...statement, suppressed: 9 })).toMatch(/ −21 % and 5 more$/);
+    expect(toldSubjects(heldBack, fall)[0]).toEqual({
+      protocol: 'curve',
+      chain: 'ethereum',
+      value: -0.9,
+      at: '2026-11-29T17:55:12.000Z',
+      times: 2,
+      text: 'curve on ethereum −90 % at 2026-11-29 17:55:12 UTC, 2 times',
+    });
+    const many = Array.from({ length: 60 }, (_, n) => held(`protocol-${n}`, -n / 60));
+    const long = sentenceOf({ ...statement, suppressed: 60, heldBack: many });
+    expect(long).toMatch(/: protocol-59 on ethereum −98\.33 %, .* and 5\d more$/);
+    expect(long.length).toBeLessThan(260);
+    const event: Condition = { metric: 'event', eventType: 'liquidation' };
+    const events = {
+      ...statement,
+      conditions: [event],
+      suppressed: 2,
+      heldBack: [held('aave-v3', null), held('lido', null)],
+    };
+    expect(sentenceOf(events)).toBe(
+      'r: 2 times more since the last message: liquidation of aave-v3 on ethereum, liquidation of lido on ethereum',
+    );
   });
 });

@@ -1,5 +1,6 @@
-import { comparedFigures, figure, unitOf, type AlertMessage } from '../../notifications/core/index.js';
-import type { Condition, LeafReading, ValueCondition } from '../core/index.js';
+import { comparedFigures, cutText, figure, unitOf, type AlertMessage } from '../../notifications/core/index.js';
+import type { Condition, HeldBack, LeafReading, ValueCondition } from '../core/index.js';
+import { namedSubjects } from './summary.js';
 
 /** A condition as it is told. */
 export type ToldCondition = Condition & {
@@ -17,6 +18,8 @@ export interface Statement {
   readings: readonly LeafReading[];
   /** Firings since the last message that a throttle kept back. */
   suppressed: number;
+  /** The same by subject. */
+  heldBack: readonly HeldBack[];
   /** How long the rule held, milliseconds; null where that is not known. */
   heldMs: number | null;
 }
@@ -42,7 +45,7 @@ const COMPARISONS = {
 const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at', ne: 'at' } as const;
 
 /** One sentence for people about a transition: every condition that holds, or of a resolution those that ceased to. */
-export function sentenceOf({ rule, state, conditions, readings, suppressed, heldMs }: Statement): string {
+export function sentenceOf({ rule, state, conditions, readings, suppressed, heldBack, heldMs }: Statement): string {
   const told = readings.filter((reading) => reading.holds === (state !== 'resolved'));
   const facts = (told.length > 0 ? told : readings.slice(0, 1)).flatMap((reading) => {
     const condition = conditions[reading.condition];
@@ -56,13 +59,15 @@ export function sentenceOf({ rule, state, conditions, readings, suppressed, held
   const since = `${rule}: ${times(suppressed)} more since the last message`;
   // Of events, or of several subjects, there is no one value to speak of.
   const isKnown = told.length > 0 ? told.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
-  return isKnown ? `${since}; now ${what}` : since;
+  if (isKnown) return `${since}; now ${what}`;
+  const names = namedSubjects(heldBack, conditions[0], suppressed);
+  return names === '' ? since : `${since}: ${names}`;
 }
 
 /** What one condition says: `Price of bitcoin is $110, above $100`. */
 export function factOf(condition: ToldCondition, reading: LeafReading, state: AlertMessage['state'] = 'fired'): string {
   const about = subjectOf(reading);
-  if (condition.metric === 'event') return `${condition.eventType}${about}`;
+  if (condition.metric === 'event') return `${condition.eventType}${about}${fieldFact(condition)}`;
   const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
   if (reading.value === null) return `${metric}${about} is not known`;
   if (condition.operator === 'change_pct') return changeFact(condition, reading, `${metric}${about}`);
@@ -76,6 +81,13 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
   // A summary also comes when the rule holds no longer.
   if (state !== 'resolved') return `${metric}${about} is ${figure(reading.value, unit)}`;
   return `${metric}${about} is ${shown}, ${condition.optional ? 'not' : 'no longer'} ${comparison} ${threshold}`;
+}
+
+/** What the data of the event had to say: `, amountUsd above $1 M`. */
+function fieldFact({ field, operator, threshold }: Extract<ToldCondition, { metric: 'event' }>): string {
+  if (field === undefined || operator === undefined || threshold === undefined) return '';
+  if (typeof threshold === 'string') return `, ${field} ${operator === 'ne' ? 'not ' : ''}${cutText(threshold, 100)}`;
+  return `, ${field} ${COMPARISONS[operator]} ${figure(threshold, field.toLowerCase().endsWith('usd') ? 'usd' : 'count')}`;
 }
 
 /** Whether the value was not seen at the one that was waited for, but went through it. */

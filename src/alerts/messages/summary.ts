@@ -1,0 +1,75 @@
+import { figure, headline, listed, unitOf } from '../../notifications/core/index.js';
+import type { HeldBack } from '../core/index.js';
+import type { ToldCondition } from './sentence.js';
+
+/** UTF-16 units of the subjects that a sentence names, so that a phone can show it. */
+const MAX_LINE = 180;
+
+/** A firing that a throttle kept back, as messages list it. */
+export interface ToldSubject {
+  protocol?: string;
+  chain?: string;
+  token?: string;
+  value: number | null;
+  /** ISO 8601: when it last began to hold. */
+  at: string;
+  times: number;
+  /** `aave-v3 −90 % at 2026-11-29 17:55:12 UTC`. */
+  text: string;
+}
+
+/** What a summary names, the worst first: the furthest from the threshold, of equal ones the oldest. */
+export function toldSubjects(heldBack: readonly HeldBack[], condition: ToldCondition | undefined): ToldSubject[] {
+  return heldBack
+    .toSorted((one, other) => excess(other, condition) - excess(one, condition))
+    .map((held) => {
+      const { protocol, chain, token, value, at, times } = held;
+      const time = new Date(at).toISOString();
+      const name = nameOf(held, condition);
+      const often = times === 1 ? '' : `, ${times} times`;
+      return {
+        ...(protocol === null ? {} : { protocol }),
+        ...(chain === null ? {} : { chain }),
+        ...(token === null ? {} : { token }),
+        value,
+        at: time,
+        times,
+        text: `${name} at ${time.slice(0, 19).replace('T', ' ')} UTC${often}`,
+      };
+    });
+}
+
+/** The same in a line: `aave-v3 −90 %, curve −50 % and 2 more`; empty without any. */
+export function namedSubjects(
+  heldBack: readonly HeldBack[],
+  condition: ToldCondition | undefined,
+  all: number,
+): string {
+  const sorted = heldBack.toSorted((one, other) => excess(other, condition) - excess(one, condition));
+  const names = [...new Set(sorted.map((held) => nameOf(held, condition)))];
+  const { items } = listed(names, MAX_LINE);
+  const more = names.length + unnamed(heldBack, all) - items.length;
+  return items.join(', ') + (more > 0 && items.length > 0 ? ` and ${more} more` : '');
+}
+
+/** Firings beyond those that were kept by their subject. */
+export function unnamed(heldBack: readonly HeldBack[], all: number): number {
+  return Math.max(0, all - heldBack.reduce((sum, { times }) => sum + times, 0));
+}
+
+function nameOf({ protocol, chain, token, value }: HeldBack, condition: ToldCondition | undefined): string {
+  const metric = condition?.metric ?? 'event';
+  const type = condition === undefined || condition.metric === 'event' ? 'event' : condition.operator;
+  const about = { protocol: protocol ?? undefined, chain: chain ?? undefined, token: token ?? undefined };
+  const name = headline({ ...about, metric, type, value });
+  if (name !== '' && metric !== 'event') return name;
+  const shown = value === null ? '' : ` ${figure(value, unitOf(metric, type))}`;
+  const event = condition?.metric === 'event' ? condition.eventType : metric;
+  return `${event}${name === '' ? '' : ` of ${name}`}${shown}`;
+}
+
+function excess({ value }: HeldBack, condition: ToldCondition | undefined): number {
+  const threshold = condition === undefined || !('threshold' in condition) ? undefined : condition.threshold;
+  if (value === null || typeof threshold !== 'number') return 0;
+  return threshold === 0 ? Math.abs(value) : Math.abs((value - threshold) / threshold);
+}
