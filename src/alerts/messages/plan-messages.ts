@@ -7,6 +7,7 @@ import {
 } from '../../notifications/core/index.js';
 import type { Condition, Rule, RuleAction, Silence, Transition } from '../core/index.js';
 import { leavesOf } from './alert-message.js';
+import { summaryParts } from './parts.js';
 import { FLAP_NOTICE } from './flapping.js';
 
 /** A message that nobody has wanted for this long is not sent any more; milliseconds. */
@@ -59,16 +60,18 @@ export function planMessages(
   if (transition.silenced) return silent(alert, transition.silenced);
   if (rule.snoozedUntil && rule.snoozedUntil.getTime() > transition.at) return silent(alert, 'snoozed');
   const told = transition.flapNotice ? { ...alert, message: `${alert.message}.${FLAP_NOTICE}` } : alert;
-  const deliveries = rule.actions.map((action): NewDelivery => ({
-    ...addressed(rule, action, now, preferences),
-    // What was found late is as old as what it tells of.
-    expiresAt: new Date(transition.at + WANTED_FOR_MS),
-    type: TYPES[alert.state],
-    data: told,
-    collapseKey: flapKey(transition),
-    standalone: !tellsLevel(rule, transition),
-    transitionId: alert.alertId,
-  }));
+  const deliveries = rule.actions
+    .map((action): NewDelivery => ({
+      ...addressed(rule, action, now, preferences),
+      // What was found late is as old as what it tells of.
+      expiresAt: new Date(transition.at + WANTED_FOR_MS),
+      type: TYPES[alert.state],
+      data: told,
+      collapseKey: flapKey(transition),
+      standalone: !tellsLevel(rule, transition),
+      transitionId: alert.alertId,
+    }))
+    .flatMap(summaryParts);
   return { deliveries, outcome: { messages: deliveries.length }, alert: told };
 }
 

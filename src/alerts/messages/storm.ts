@@ -1,12 +1,11 @@
 import { cutText, headline, listedLine, type AlertMessage, type NewDelivery } from '../../notifications/core/index.js';
 import { hashedId } from './alert-message.js';
+import { inParts, isForProgram } from './parts.js';
 
 /** More messages than this to one target from one commit of the evaluator become one. */
 export const STORM_MESSAGES = 10;
 /** Alerts that a message to people lists; the others are in the history. */
 const MAX_LISTED = 100;
-/** Of the alerts in one part of a message to a program, which takes 20 KB; bytes. */
-const MAX_PART_BYTES = 16_000;
 /** UTF-16 units of the line that names them, on a phone as well. */
 const MAX_LINE = 180;
 const MAX_NAME = 60;
@@ -58,8 +57,8 @@ function grouped(group: readonly NewDelivery[]): Storm[] {
   const { template: _, ...delivery } = first;
   const alerts = sorted.map(({ data }) => data);
   // Programs get all of it, if need be in several parts; people get what they can read.
-  const toProgram = first.channel === 'webhook' && first.format === undefined;
-  const parts = toProgram ? inParts(alerts) : [alerts];
+  const toProgram = isForProgram(delivery);
+  const parts = toProgram ? inParts(alerts, listedAlert) : [alerts];
   return parts.map((part, index) => {
     const data = stormMessage(alerts, toProgram ? part : part.slice(0, MAX_LISTED), [index + 1, parts.length]);
     const grouping = { type: 'alert.summary', data, collapseKey: data.alertId, transitionId: data.alertId } as const;
@@ -76,23 +75,6 @@ function worstFirst({ data: one }: NewDelivery, { data: other }: NewDelivery): n
 function excess({ value, threshold }: AlertMessage): number {
   if (value === null || threshold === null) return 0;
   return threshold === 0 ? Math.abs(value) : Math.abs((value - threshold) / threshold);
-}
-
-function inParts(alerts: readonly AlertMessage[]): AlertMessage[][] {
-  const parts: AlertMessage[][] = [];
-  let left = 0;
-  for (const alert of alerts) {
-    const needed = Buffer.byteLength(JSON.stringify(listedAlert(alert))) + 1;
-    const current = parts.at(-1);
-    if (current === undefined || needed > left) {
-      parts.push([alert]);
-      left = MAX_PART_BYTES - needed;
-    } else {
-      current.push(alert);
-      left -= needed;
-    }
-  }
-  return parts;
 }
 
 function stormMessage(
