@@ -79,7 +79,7 @@ describe('upgrades', () => {
     '%s asked over HTTP says how to connect, without the key',
     async (path) => {
       const answer = await fetch(`${app.url}${path}?apiKey=${key}`);
-      expect([answer.status, answer.headers.get('upgrade')]).toEqual([400, 'websocket']);
+      expect([answer.status, answer.headers.get('upgrade')]).toEqual([426, 'websocket']);
       const problem = await answer.text();
       expect(JSON.parse(problem)).toMatchObject({
         code: 'invalid_request',

@@ -95,9 +95,9 @@ describe('parseStreamBody', () => {
   });
 
   it('takes lists that no address has room for', () => {
-    const tokens = Array.from({ length: 10_000 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`);
-    expect(parseBody({ tokens }).requests[0]?.filter.tokens).toHaveLength(10_000);
-    expect(() => parseBody({ tokens: [...tokens, 'bitcoin'] })).toThrow('tokens must be a list of 1 to 10000 names');
+    const tokens = Array.from({ length: 5_000 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`);
+    expect(parseBody({ tokens }).requests[0]?.filter.tokens).toHaveLength(5_000);
+    expect(() => parseBody({ tokens: [...tokens, 'bitcoin'] })).toThrow('tokens must be a list of 1 to 5000 names');
   });
 
   it('leaves the key and the position to the address, and nothing else', () => {

@@ -33,7 +33,7 @@ const KEY = 'apiKey';
 const LAST_EVENT_ID = ['lastEventId', 'last_event_id'];
 
 /** Names in one list of a body; an address has room for fewer. */
-const MAX_BODY_NAMES = 10_000;
+const MAX_BODY_NAMES = 5_000;
 
 /**
  * The query of an event stream as subscriptions. `lastEventId`, that of the header, is the browser's own memory of its

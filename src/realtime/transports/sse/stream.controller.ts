@@ -1,7 +1,8 @@
-import { Controller, Get, Head, Req, Res, UseFilters } from '@nestjs/common';
-import { ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Head, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Public } from '../../../access/index.js';
+import { STREAM_BODY_SCHEMA } from './stream-body.schema.js';
 import { StreamRefusalFilter } from './stream-refusal.filter.js';
 import { StreamService } from './stream.service.js';
 
@@ -71,6 +72,22 @@ export class StreamController {
   })
   @ApiQuery({ name: 'apiKey', required: false, description: 'Where no header can be sent. Cut from every log.' })
   async stream(@Req() request: Request, @Res() response: Response): Promise<void> {
+    await this.streams.stream(request, response);
+  }
+
+  /**
+   * The same stream with what is asked as JSON, up to 1 MiB: for filters that no address has room for.
+   *
+   * @remarks
+   * Members are those of the address, lists as lists (up to 5,000 names each). The key, `lastEventId` and the header
+   * `Last-Event-ID` stay where they are.
+   */
+  @Post()
+  @Public('itself')
+  @ApiOperation({ operationId: 'streamOfBody' })
+  @ApiProduces('text/event-stream')
+  @ApiBody({ schema: STREAM_BODY_SCHEMA })
+  async streamOfBody(@Req() request: Request, @Res() response: Response): Promise<void> {
     await this.streams.stream(request, response);
   }
 }

@@ -4,11 +4,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { asDomainError } from '../../../platform/errors/domain-error.js';
+import { BodyReader } from '../../../platform/http/bodies/body-reader.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
 import { becomesKnown } from '../../../platform/http/connections/peers.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
-import { parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
+import { parseStreamBody, parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
 import type { Session, SubscribeAnswer } from '../../core/session.js';
 import { assertMaySubscribe } from '../../core/subscription-rights.js';
 import { Admission } from '../admission.js';
@@ -27,6 +28,7 @@ export class StreamService implements BeforeApplicationShutdown {
     private readonly admission: Admission,
     private readonly batches: WriteBatches,
     private readonly settings: Settings,
+    private readonly bodies: BodyReader,
   ) {}
 
   beforeApplicationShutdown(): void {
@@ -40,12 +42,13 @@ export class StreamService implements BeforeApplicationShutdown {
    */
   async stream(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = queryOf(request.url);
-    const wanted = parseStreamQuery(query, headerOf(request, 'last-event-id'));
     const connectionId = randomUUID();
     const address = clientAddress(request, this.settings.trustProxy);
     const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
+    const caller = await this.admission.identify({ secret, transport: 'sse', address });
+    const wanted = await this.wantedBy(request, response, { query, caller });
     const resuming = wanted.options.since !== undefined;
-    const caller = await this.admission.admit({ secret, transport: 'sse', address }, connectionId, resuming);
+    await this.admission.enter(caller, { address, connectionId, resuming });
     becomesKnown(request.socket);
     const leave = () => this.admission.leave(caller, connectionId);
     if (response.destroyed) return leave();
@@ -53,6 +56,17 @@ export class StreamService implements BeforeApplicationShutdown {
     for (const one of wanted.requests) assertMaySubscribe(caller, one);
     const userAgent = userAgentOf(request);
     await this.begin(response, { caller, connectionId, address, userAgent, region: this.settings.region }, wanted);
+  }
+
+  private async wantedBy(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { query, caller }: { query: URLSearchParams; caller: Caller },
+  ): Promise<StreamRequest> {
+    const lastEventId = headerOf(request, 'last-event-id');
+    if (request.method !== 'POST') return parseStreamQuery(query, lastEventId);
+    const body = await this.bodies.readJson(request, response, { size: 'large', caller: caller.keyId });
+    return parseStreamBody(body, query, lastEventId);
   }
 
   /** What the first subscription is refused for is known within the turn: until then nothing is sent. */

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { WebSocket } from 'ws';
-import type { Caller, StrangerPlace } from '../../../access/index.js';
+import type { Caller } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import type { CloseReason } from '../../core/link.js';
 import { messageId, parseMessage, type ClientMessage, type MessageId } from '../../core/parse-websocket.js';
@@ -32,8 +32,8 @@ export interface ConnectionOrigin {
   readonly id: string;
   readonly address: string;
   readonly userAgent?: string;
-  /** Its place among those without a key. */
-  readonly place?: StrangerPlace;
+  /** Takes it out of what is counted for callers without a key. */
+  readonly becomesKnown: () => void;
 }
 
 /** One client of the plain WebSocket API: its messages are answered one after the other, in the order they came. */
@@ -196,10 +196,9 @@ export class WebSocketConnection {
   }
 
   private async authenticate({ id, apiKey, since }: ClientMessage & { type: 'authenticate' }): Promise<void> {
-    const { address, place } = this.origin;
+    const { address } = this.origin;
     try {
       const caller = await this.parts.admission.recognise({ secret: apiKey, transport: 'websocket', address });
-      place?.known();
       await this.begin(caller, since !== undefined, id);
     } catch (error) {
       this.turnAway(asDomainError(error), id);
@@ -209,6 +208,7 @@ export class WebSocketConnection {
   private async begin(caller: Caller, resuming: boolean, message?: MessageId): Promise<void> {
     const { id, address, userAgent } = this.origin;
     const { admission, hub, settings } = this.parts;
+    this.origin.becomesKnown();
     try {
       await admission.enter(caller, { address, connectionId: id, resuming });
       if (this.gone || !this.link.isOpen) return admission.leave(caller, id);

@@ -17,6 +17,7 @@ export class WebSocketController {
     throw new DomainError(
       'invalid_request',
       'This address takes WebSocket connections: the request must be an upgrade (ws://…). Over HTTP use /v1/stream.',
+      { status: 426 },
     );
   }
 }

@@ -8,12 +8,13 @@ import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { parseCursor } from '../../../events/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
+import { becomesKnown as connectionBecomesKnown } from '../../../platform/http/connections/peers.js';
+import { endWithProblem } from '../../../platform/http/connections/raw-problem.js';
 import { draining, tooManyConnects } from '../admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
 import { beforeUnreadable, PlainOutlet, provePlainFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';
 import { ConnectionParts } from './connection-parts.js';
-import { refuseUpgrade } from './refused-upgrade.js';
 import { pathOf, upgradeTarget, type UpgradeTarget } from './upgrade-paths.js';
 import { WebSocketConnection, type ConnectionOrigin } from './websocket-connection.js';
 import { WebSocketLink } from './websocket-link.js';
@@ -61,7 +62,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     server.on('upgrade', (request, stream, head) => this.upgrade(request, stream, head));
     this.sockets.on('wsClientError', (error, stream, request) => {
       const { message } = error;
-      refuseUpgrade(stream, new DomainError('invalid_request', `${message}; see RFC 6455.`), pathOf(request.url));
+      endWithProblem(stream, new DomainError('invalid_request', `${message}; see RFC 6455.`), pathOf(request.url));
     });
     this.timer = setInterval(() => this.lookAfterAll(), LOOK_AFTER_MS).unref();
   }
@@ -83,7 +84,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     if (target === 'socketio') return;
     stream.on('error', ignore);
     this.enter(request, stream, head, target).catch((error: unknown) => {
-      refuseUpgrade(stream, asDomainError(error), pathOf(request.url));
+      endWithProblem(stream, asDomainError(error), pathOf(request.url));
     });
   }
 
@@ -101,13 +102,17 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     if (!shown.caller && !place) throw tooManyConnects();
     if (place) stream.once('close', () => place.leave());
     if (stream.destroyed) return place?.leave();
+    const becomesKnown = () => {
+      place?.known();
+      connectionBecomesKnown(request.socket);
+    };
     this.sockets.handleUpgrade(request, stream, head, (socket) =>
-      this.open(socket, request, { ...origin, place }, shown),
+      this.open(socket, request, { ...origin, becomesKnown }, shown),
     );
   }
 
   /** The caller behind the key of the request, or why there is none; neither when it shows no key. */
-  private async recognise(request: IncomingMessage, { address }: ConnectionOrigin): Promise<ShownKey> {
+  private async recognise(request: IncomingMessage, { address }: Newcomer): Promise<ShownKey> {
     const query = queryOf(request.url);
     const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
     const refusal = this.refusalOf(request);
@@ -146,7 +151,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     return this.parts.admission.isDraining ? draining() : undefined;
   }
 
-  private originOf(request: IncomingMessage): ConnectionOrigin {
+  private originOf(request: IncomingMessage): Newcomer {
     return {
       id: randomUUID(),
       address: clientAddress(request, this.parts.settings.trustProxy),
@@ -158,6 +163,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     for (const connection of this.connections) connection.lookAfter();
   }
 }
+
+type Newcomer = Omit<ConnectionOrigin, 'becomesKnown'>;
 
 /** What a request said about who asks. */
 interface ShownKey {

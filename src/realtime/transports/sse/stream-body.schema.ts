@@ -1,0 +1,24 @@
+const list = (description: string) => ({ type: 'array', items: { type: 'string' }, maxItems: 5_000, description });
+const number = (description: string) => ({ type: 'number', minimum: 0, description });
+
+/** The body of `POST /v1/stream`, as OpenAPI shows it. */
+export const STREAM_BODY_SCHEMA = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    channels: list('Channel names; without them what the filters speak of.'),
+    protocols: list('Protocol slugs.'),
+    tokens: list('Token ids.'),
+    chains: list('Chains.'),
+    eventTypes: list('Event types.'),
+    threshold: number('Smallest move, a fraction: 0.05 is 5 %.'),
+    minValue: number('US dollars.'),
+    maxValue: number('US dollars.'),
+    since: { type: 'string', description: 'Cursor to continue after; Last-Event-ID wins over it.' },
+    snapshot: { type: 'boolean', description: 'Send the published values that match first.' },
+    all: { type: 'boolean', description: 'Admins: rows of every owner.' },
+    mode: { type: 'string', enum: ['all', 'latest'] },
+    intervalMs: { type: 'number', minimum: 100, maximum: 60_000, description: 'Interval of mode latest, ms.' },
+    query: { type: 'object', description: 'A live query, instead of channels and filters.' },
+  },
+};
