@@ -3,9 +3,10 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Debian's Chromium without a window, and without its own talk to the world. */
+/** Debian's Chromium, or the one that `CHROMIUM` names, without a window, and without its own talk to the world. */
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = PATHS.find((path) => existsSync(path));
+  const { CHROMIUM } = process.env;
+  const executablePath = [...(CHROMIUM === undefined ? [] : [CHROMIUM]), ...PATHS].find((path) => existsSync(path));
   if (!executablePath) throw new Error('There is no Chromium: node test/support/install-tools.mjs');
   return chromium.launch({
     executablePath,

@@ -133,3 +133,44 @@ test('what belongs to no session is answered by whoever is there', async () => {
   });
   expect(status).toBe(400);
 });
+
+test('long addresses reach the pods, and what is beyond them is told as everywhere', async () => {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const tokens = Array.from({ length: 500 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`).join();
+  const taken = await fetch(`${pods.url}/v1/stream?tokens=${tokens}`, { headers });
+  expect(taken.status).toBe(200);
+  await taken.body?.cancel();
+  const refused = await fetch(`${pods.url}/v1/stream?tokens=${'x'.repeat(70_000)}`, { headers });
+  expect([refused.status, await refused.json()]).toMatchObject([431, { status: 431, code: 'payload_too_large' }]);
+});
+
+test('an event stream too many is final, one that no pod can take comes back by itself', async () => {
+  const made = await fetch(`${pods.url}/v1/admin/api-keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ userId: 'one', role: 'reader', tier: 'free', limits: { connections: 1 } }),
+  });
+  const { key } = (await made.json()) as { key: string };
+  const open = (): Promise<Response> => fetch(`${pods.url}/v1/stream?channels=events:tvl&apiKey=${key}`);
+  const first = await open();
+  expect(first.status).toBe(200);
+  const second = await open();
+  expect([second.status, await second.json()]).toMatchObject([429, { code: 'connection_limit' }]);
+
+  await Promise.all(pods.pods.map((pod) => pod.end('SIGKILL')));
+  await first.text().catch(() => undefined);
+  const late = await open();
+  expect([late.status, late.headers.get('content-type'), late.headers.get('access-control-allow-origin')]).toEqual([
+    200,
+    'text/event-stream; charset=utf-8',
+    '*',
+  ]);
+  const [, retry, data = ''] = /^retry: (\d+)\n\nevent: error\ndata: (.*)\n\n$/.exec(await late.text()) ?? [];
+  expect(JSON.parse(data)).toMatchObject({ code: 'unavailable', retryable: true, retryAfterMs: Number(retry) });
+  const rest = await fetch(`${pods.url}/v1/chains`, { headers: { authorization: `Bearer ${apiKey}` } });
+  expect([rest.status, rest.headers.get('retry-after'), await rest.json()]).toMatchObject([
+    503,
+    '2',
+    { code: 'unavailable' },
+  ]);
+});
