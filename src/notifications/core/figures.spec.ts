@@ -36,6 +36,8 @@ describe('a figure', () => {
     [-1e-300, 'count', `−0.${'0'.repeat(299)}1`],
     [1_000_002.5, 'count', '1,000,002.5'],
     [12, 'count', '12'],
+    [Infinity, 'percent', '∞'],
+    [-Infinity, 'usd', '−∞'],
   ])('of %d in %s is %s', (value, unit, text) => {
     expect(figure(value, unit)).toBe(text);
   });
@@ -52,6 +54,14 @@ describe('a figure', () => {
     [-0.12, -0.1, 'percent', '−12 %', '−10 %'],
     [0.100_001, 0.1, 'percent', '10.0001 %', '10 %'],
     [1_000_002, 1_000_000, 'count', '1,000,002', '1,000,000'],
+    [Infinity, 0.1, 'percent', '∞', '10 %'],
+    [
+      Number.MAX_VALUE,
+      Number.MIN_VALUE,
+      'percent',
+      expect.stringMatching(/^1[\d,]+ %$/),
+      expect.stringMatching(/^0\.0+5 %$/),
+    ],
   ])('of %d beside %d (%s) is told apart from it', (value, threshold, unit, one, other) => {
     expect(comparedFigures(value, threshold, unit)).toEqual([one, other]);
   });

@@ -67,6 +67,8 @@ function padded(text: string, decimals: number): string {
 }
 
 function shown(value: number, unit: Unit, decimals: number, scales = true): string {
+  // A change from next to nothing is larger than numbers go.
+  if (!Number.isFinite(value)) return `${value < 0 ? MINUS : ''}∞`;
   const size = Math.abs(value);
   const amount = unit === 'usd' ? money(size, decimals, scales) : grouped(size, decimals, unit);
   const sign = value < 0 && /[1-9]/.test(amount) ? MINUS : '';
@@ -120,7 +122,7 @@ function writtenDecimals(value: number, unit: Unit): number {
 
 /** Power of ten of a number's first digit, in its unit. */
 function exponentOf(value: number, unit: Unit): number {
-  if (value === 0) return 0;
+  if (value === 0 || !Number.isFinite(value)) return 0;
   const power = Number(Math.abs(value).toExponential().split('e')[1]);
   if (unit === 'percent') return power + 2;
   const scale = unit === 'usd' ? SCALES.find(([least]) => power >= least) : undefined;
