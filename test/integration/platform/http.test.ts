@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { brotliCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 
@@ -113,5 +114,90 @@ describe('what every request passes', () => {
     const page = await fetch(`${app.url}/docs`);
     expect(page.status).toBe(200);
     expect(await page.text()).toContain('swagger-ui');
+  });
+
+  it('refuses who has no key before anything of a body is read, and lets the connection go', async () => {
+    const socket = connect(app.port, '127.0.0.1').on('error', () => {});
+    const head =
+      'POST /v1/alerts/rules HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 7900000\r\n\r\n';
+    socket.write(`${head}{"a":`);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 401 [^]*"missing_api_key"/);
+  });
+
+  it.each([
+    ['/v1/alerts/rules', 413, 'payload_too_large'],
+    ['/v1/query/advanced', 413, 'payload_too_large'],
+    ['/v1/ingest/tvl', 422, 'limit_exceeded'],
+    ['/nowhere', 404, 'not_found'],
+  ])('bounds what a few packed bytes become at %s', async (path, status, code) => {
+    const body = brotliCompressSync(Buffer.from(`{"items":[${Array.from({ length: 2_600_000 }, () => '{}').join()}]}`));
+    const send = (headers: Record<string, string>) =>
+      fetch(`${app.url}${path}`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', 'content-encoding': 'br', ...headers },
+      });
+    const answer = await send({ authorization: `Bearer ${app.adminKey}` });
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject({ code });
+    expect([401, 404]).toContain((await send({})).status);
+  });
+
+  it('asks for a body that a client announces only when it will be read', async () => {
+    const ask = async (headers: string): Promise<string> => {
+      const socket = connect(app.port, '127.0.0.1').on('error', () => {});
+      const body = '{}';
+      socket.write(
+        `POST /v1/query/advanced HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n` +
+          `Expect: 100-continue\r\nConnection: close\r\n${headers}\r\n`,
+      );
+      socket.once('data', () => socket.write(body));
+      return text(socket);
+    };
+    expect(await ask('')).toMatch(/^HTTP\/1\.1 401 /);
+    expect(await ask(`Authorization: Bearer ${app.adminKey}\r\n`)).toMatch(
+      /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 /,
+    );
+  });
+
+  it('takes a body that begins with a byte order mark', async () => {
+    const answer = await fetch(`${app.url}/v1/ingest/tvl`, {
+      method: 'POST',
+      body: '\uFEFF{"items":[]}',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+    });
+    expect(answer.status).toBe(200);
+  });
+
+  it.each(['/openapi.json', '/openapi.yaml'])('answers 304 to who has %s', async (path) => {
+    const { headers } = await fetch(`${app.url}${path}`);
+    // Not by fetch, which asks past all caches when it is given this header.
+    const socket = connect(app.port, '127.0.0.1');
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIf-None-Match: ${headers.get('etag')}\r\n\r\n`,
+    );
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 304 /);
+  });
+
+  it('repeats no key that stood in an address, in the path or its query', async () => {
+    const key = 'rta_ab12_s3cr3tS3cr3tS3cr3t';
+    for (const path of [`/ws?apiKey=${key}`, `/nowhere/${key}`, `/nowhere/${key.replaceAll('_', '%5F')}`]) {
+      expect(await (await fetch(`${app.url}${path}`)).text()).not.toContain('s3cr3t');
+    }
+  });
+
+  it('counts probes and pages apart from other requests without a key, by address', async () => {
+    const statusOf = async (path: string) => (await fetch(`${app.url}${path}`)).status;
+    const statuses = new Set<number>();
+    for (let n = 0; n < 65; n++) statuses.add(await statusOf('/nowhere'));
+    expect(statuses).toEqual(new Set([404, 429]));
+    expect(await statusOf('/v1/me')).toBe(429);
+    expect([await statusOf('/health/live'), await statusOf('/openapi.json')]).toEqual([200, 200]);
+    const probes = new Set<number>();
+    for (let n = 0; n < 605 && probes.size < 2; n++) probes.add(await statusOf('/health/live'));
+    expect(probes).toEqual(new Set([200, 429]));
+    expect(await statusOf('/openapi.json')).toBe(200);
+    const me = await fetch(`${app.url}/v1/me`, { headers: { authorization: `Bearer ${app.adminKey}` } });
+    expect(me.status).toBe(200);
   });
 });

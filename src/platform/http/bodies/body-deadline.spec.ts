@@ -17,7 +17,7 @@ beforeEach(async () => {
       () => response.destroy(),
     );
   });
-  bodyDeadlines(server, DEADLINE_MS);
+  bodyDeadlines(server, DEADLINE_MS, DEADLINE_MS);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
 afterEach(() => new Promise<unknown>((resolve) => server.close(resolve).closeAllConnections()));
