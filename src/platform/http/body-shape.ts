@@ -52,6 +52,8 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
     const fields = fieldsOf(type);
     const known: [string, unknown][] = [];
     for (const [name, member] of Object.entries(value)) {
+      // It would be taken for the prototype by whoever copies it.
+      if (name === '__proto__') continue;
       const field = fields.get(name);
       const pointer = `${prefix}${name.slice(0, MAX_SHOWN).replaceAll('~', '~0').replaceAll('/', '~1')}`;
       if (field !== undefined) known.push([name, memberOf(field, name, member, pointer)]);

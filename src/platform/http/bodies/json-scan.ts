@@ -100,12 +100,7 @@ export class JsonScan {
     const commas = (this.commas[depth] ?? 0) + 1;
     this.commas[depth] = commas;
     if (this.isObject[depth] === 1) {
-      if (commas >= MAX_FIELDS) {
-        throw new DomainError(
-          'invalid_request',
-          `An object of the request has more than ${MAX_FIELDS} fields; remove some.`,
-        );
-      }
+      if (commas >= MAX_FIELDS) throw tooWide();
       return;
     }
     if (commas >= MAX_ITEMS) {
@@ -123,4 +118,9 @@ export class JsonScan {
 
 function depthOf(list: LongList): number {
   return list.key === undefined ? 1 : 2;
+}
+
+function tooWide(): DomainError {
+  const detail = `An object of the request has more than ${MAX_FIELDS} fields; remove some.`;
+  return new DomainError('invalid_request', detail, { errors: [{ pointer: '', code: 'too_many_fields', detail }] });
 }
