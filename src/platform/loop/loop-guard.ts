@@ -42,6 +42,7 @@ export class LoopGuard implements OnApplicationShutdown {
   private pending: { turn: LongTurn; cause: string } | undefined;
   private timer: NodeJS.Timeout | undefined;
   private sinceStart: Turn = NO_TURN;
+  private sinceScrape: Turn = NO_TURN;
   private window = { turn: NO_TURN, former: NO_TURN, delayP99Ms: 0, from: 0 };
   private readonly longTurns: Counter;
   /** Longest turn, seconds. */
@@ -57,17 +58,22 @@ export class LoopGuard implements OnApplicationShutdown {
       labelNames: ['cause'],
       registers,
     });
-    const longest = (): Turn[] => [this.longest, this.sinceStart];
+    const longest = (): Turn[] => {
+      const turns = [this.longest, this.sinceStart, this.sinceScrape];
+      this.sinceScrape = NO_TURN;
+      return turns;
+    };
     this.longestTurn = new Gauge({
       name: 'event_loop_longest_turn_seconds',
-      help: 'Longest turn of the event loop in processor time of its thread without garbage collection, in seconds: of the last minute or two, since the start, and the garbage collection within the latter.',
+      help: 'Longest turn of the event loop in processor time of its thread without garbage collection, in seconds: of the last minute or two, since the start, the garbage collection within the latter, and since these figures were last read.',
       labelNames: ['window'],
       registers,
       collect() {
-        const [recent = NO_TURN, all = NO_TURN] = longest();
+        const [recent = NO_TURN, all = NO_TURN, scraped = NO_TURN] = longest();
         this.set({ window: 'minute' }, recent.ms / 1_000);
         this.set({ window: 'start' }, all.ms / 1_000);
         this.set({ window: 'start_gc' }, all.gcMs / 1_000);
+        this.set({ window: 'scrape' }, scraped.ms / 1_000);
       },
     });
     const p99 = (): number => this.delayP99Ms;
@@ -158,6 +164,7 @@ export class LoopGuard implements OnApplicationShutdown {
     );
     const turn = { ms: cpuMs - gcMs, gcMs, cause };
     if (turn.ms > this.sinceStart.ms) this.sinceStart = turn;
+    if (turn.ms > this.sinceScrape.ms) this.sinceScrape = turn;
     if (turn.ms > this.window.turn.ms) this.window.turn = turn;
     if (turn.ms > MAX_TURN_MS) this.longTurns.inc({ cause });
     if (turn.ms > LOGGED_MS) {

@@ -1,0 +1,110 @@
+/**
+ * What others feel while somebody attacks: another user's writer posts prices at an even pace, its socket gets the events.
+ * Each attack runs for a few seconds from a process of its own, against limits raised far above those of a tier, so that the
+ * requests themselves have to be harmless. Figures of an attack: the 99th percentile from the post to the socket, the longest
+ * turn of the event loop (processor time), what memory grew by, the share that was refused.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { ATTACKS, Bystander } from '../support/attacks/index.js';
+import { fillVictimHistory } from '../support/attacks/victim-history.js';
+import type { BenchApp } from './support/bench-app.js';
+import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
+import type { AttackOrder } from './support/hostile-attacker.js';
+import { percentile, round } from './support/percentiles.js';
+import { residentKb } from './support/resident-memory.js';
+
+const QUIET_MS = 5_000;
+/** Between two attacks, so that one does not feel the end of the other. */
+const PAUSE_MS = 1_000;
+/** Far above the limits of every tier. */
+const LIMITS = 'none=100000,free=100000,pro=100000,enterprise=0';
+
+export async function run(context: BenchContext): Promise<Figures> {
+  const forMs = context.quick ? 1_500 : 8_000;
+  const app = await context.startApp({
+    env: { SOURCE: 'none', LIMIT_API_REQUESTS: LIMITS, EGRESS_ALLOW: '127.0.0.0/8', LOG_LEVEL: 'error' },
+  });
+  const client = new Client({ connectionString: app.databaseUrl });
+  await client.connect();
+  await fillVictimHistory(client);
+  await client.end();
+  const freeKeys = await Promise.all(Array.from({ length: 5 }, () => key(app, 'mallory', 'reader', 'free')));
+  const bystander = new Bystander(app.url, {
+    writer: await key(app, 'bystander', 'writer', 'enterprise'),
+    reader: await key(app, 'bystander', 'reader', 'enterprise'),
+  });
+  context.atEnd(() => bystander.close());
+  await bystander.connect();
+  const attacker = context.startProcess('hostile-attacker.ts', { url: app.url, port: app.port, freeKeys });
+  await nextMessage(attacker, 'ready');
+  await bystander.watch(Date.now() + 2_000);
+  await bystander.report();
+
+  await longestTurnMs(app);
+  await bystander.watch(Date.now() + (context.quick ? 2_000 : QUIET_MS));
+  const quiet = await bystander.report();
+  const quietP99 = round(percentile(Float64Array.from(quiet.latencies), 0.99));
+  const quietTurn = await longestTurnMs(app);
+  context.log(`quiet: p99 ${quietP99} ms, longest turn ${quietTurn ?? 'unknown'} ms`);
+
+  const figures: Figures = { quiet_p99_ms: quietP99, quiet_longest_turn_ms: quietTurn };
+  const rows: Record<string, string | number>[] = [];
+  for (const { name, does } of ATTACKS) {
+    const before = residentMegabytes(app.pid);
+    const done = nextMessage<{ sent: number; refused: number; answers: object }>(attacker, 'done');
+    attacker.send({ type: 'attack', name, forMs } satisfies AttackOrder);
+    const peak = watchMemory(app.pid);
+    await bystander.watch(Date.now() + forMs);
+    const { sent, refused, answers } = await done;
+    const { latencies, lost, refused: notPosted } = await bystander.report();
+    const grown = peak() - before;
+    const figure = {
+      others_p99_ms: round(percentile(Float64Array.from(latencies), 0.99)),
+      longest_turn_ms: await longestTurnMs(app),
+      rss_growth_mb: round(grown),
+      refused: sent === 0 ? 0 : round(refused / sent),
+      sent,
+      lost,
+      others_refused: notPosted,
+    };
+    figures[name] = figure;
+    rows.push({ attack: name, ...figure, longest_turn_ms: figure.longest_turn_ms ?? -1 });
+    context.log(`${name} ${does}: ${JSON.stringify({ ...figure, answers })}`);
+    await sleep(PAUSE_MS);
+  }
+  context.log(
+    '\nposted → another user’s socket while somebody attacks (targets: p99 < 100 ms above quiet, turns ≤ 25 ms)',
+  );
+  context.table(rows);
+  return figures;
+}
+
+async function key(app: BenchApp, userId: string, role: string, tier: string): Promise<string> {
+  const answer = await fetch(`${app.url}/v1/admin/api-keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ userId, role, tier }),
+  });
+  return ((await answer.json()) as { key: string }).key;
+}
+
+/** Since it was last asked; null where the build does not measure it. */
+async function longestTurnMs(app: BenchApp): Promise<number | null> {
+  const text = await (await fetch(`${app.url}/metrics`)).text();
+  const found = /event_loop_longest_turn_seconds\{window="scrape"\} ([\d.e-]+)/.exec(text)?.[1];
+  return found === undefined ? null : round(Number(found) * 1_000);
+}
+
+/** Of the process, in megabytes. */
+const residentMegabytes = (pid: number): number => residentKb(pid) / 1_024;
+
+/** The largest resident memory until it is asked for, in megabytes. */
+function watchMemory(pid: number): () => number {
+  let peak = residentMegabytes(pid);
+  const timer = setInterval(() => (peak = Math.max(peak, residentMegabytes(pid))), 100);
+  return () => {
+    clearInterval(timer);
+    return peak;
+  };
+}

@@ -1,0 +1,22 @@
+/** Runs one attack after the other, as told, in a process of its own: what it computes is not the bench's. */
+import { ATTACKS, type Victim } from '../../support/attacks/index.js';
+
+export interface AttackOrder {
+  readonly type: 'attack';
+  readonly name: string;
+  readonly forMs: number;
+}
+
+let victim: Victim | undefined;
+
+process.on('message', (message: Victim | AttackOrder) => {
+  if (!('type' in message)) {
+    victim = message;
+    return void process.send?.({ type: 'ready' });
+  }
+  const attack = ATTACKS.find(({ name }) => name === message.name);
+  if (attack === undefined || victim === undefined) throw new Error(`unknown attack ${message.name}`);
+  void attack
+    .run(victim, Date.now() + message.forMs)
+    .then(({ sent, refused, answers }) => process.send?.({ type: 'done', sent, refused, answers }));
+});
