@@ -43,8 +43,14 @@ export default async function run({ file, name, input }: TaskCall): Promise<Task
     const output = await work(input);
     return { output, cpuMs: spent() };
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const details: unknown = 'details' in error ? error.details : undefined;
-    return { output: undefined, cpuMs: spent(), fault: { name: error.name, message: error.message, details } };
+    return { output: undefined, cpuMs: spent(), fault: faultOf(error) };
   }
+}
+
+/** By its shape: an error of another context of the virtual machine is no instance of this one's. */
+function faultOf(error: unknown): TaskResult['fault'] {
+  if (typeof error !== 'object' || error === null) return { name: 'Error', message: String(error) };
+  const name = 'name' in error ? String(error.name) : 'Error';
+  const message = 'message' in error ? String(error.message) : 'unknown';
+  return { name, message, ...('details' in error ? { details: error.details } : {}) };
 }

@@ -1,11 +1,14 @@
+import { runInNewContext } from 'node:vm';
+
 export interface TrialInput {
-  do: 'echo' | 'throw' | 'spin' | 'burn' | 'hoard';
+  do: 'echo' | 'throw' | 'throw elsewhere' | 'spin' | 'burn' | 'hoard';
   text: string;
 }
 
 /** A task for the tests of the pool. */
 export function trial({ do: what, text }: TrialInput): string {
   if (what === 'throw') throw new RangeError(text);
+  if (what === 'throw elsewhere') runInNewContext(`throw new RangeError("${text}")`);
   if (what === 'hoard') {
     const kept: number[][] = [];
     for (;;) kept.push(Array<number>(2_000_000).fill(0.5));

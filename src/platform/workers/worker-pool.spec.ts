@@ -17,8 +17,8 @@ describe('the pool of worker threads', () => {
     expect(await pool.run(trial(), { do: 'echo', text: 'é😀' }, { key: 'a' })).toBe('é😀');
   });
 
-  it('brings back what a task threw, with its name and details', async () => {
-    const running = pool.run(trial(), { do: 'throw', text: 'line 3' }, { key: 'a' });
+  it.each(['throw', 'throw elsewhere'] as const)('brings back what a task threw, with its name (%s)', async (what) => {
+    const running = pool.run(trial(), { do: what, text: 'line 3' }, { key: 'a' });
     await expect(running).rejects.toSatisfy(
       (error) => error instanceof TaskFault && error.kind === 'RangeError' && error.message === 'line 3',
     );

@@ -24,9 +24,10 @@ const TEMPLATES = [
   '{% assign a = (1..150000) %}{{ a | sort | uniq | reverse | join | size }}',
 ];
 
+/** Of every protocol and chain. */
 const wildcards = (count: number): object[] =>
   Array.from({ length: count }, (_, index) => ({
-    metric: index % 2 === 0 ? 'tvl' : 'price',
+    metric: 'tvl',
     operator: 'change_pct',
     threshold: 0.0001 * (index + 1),
     timeWindow: 3_600,
