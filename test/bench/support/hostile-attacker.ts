@@ -12,7 +12,8 @@ let victim: Victim | undefined;
 process.on('message', (message: Victim | AttackOrder) => {
   if (!('type' in message)) {
     victim = message;
-    return void process.send?.({ type: 'ready' });
+    process.send?.({ type: 'ready' });
+    return;
   }
   const attack = ATTACKS.find(({ name }) => name === message.name);
   if (attack === undefined || victim === undefined) throw new Error(`unknown attack ${message.name}`);

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { UsageLimits } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
+import type { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import type { Session } from '../../core/session.js';
 import { untilRead } from '../../core/unread.js';
 import { Budget } from '../websocket/budget.js';
@@ -29,6 +30,7 @@ export class SocketConnection {
     private readonly link: SocketIoLink,
     private readonly session: Session,
     private readonly limits: UsageLimits,
+    private readonly loop: LoopGuard,
   ) {}
 
   /** Any event of the client, known or not. */
@@ -70,7 +72,8 @@ export class SocketConnection {
 
   private async run(command: ClientCommand, argument: unknown, callback: Callback | undefined): Promise<void> {
     try {
-      const answer = await command.run(this.session, argument, Date.now());
+      const cause = `socket.io ${command.answeredBy}`;
+      const answer = await this.loop.run(cause, () => command.run(this.session, argument, Date.now()));
       if (callback) this.link.acknowledge(callback, { ok: true, ...answer });
       else this.link.sendMessage(command.answeredBy, answer);
       this.session.confirmReplays();

@@ -5,6 +5,7 @@ import type { Namespace, Server, Socket } from 'socket.io';
 import { UsageLimits } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import { sessionBecomesKnown } from '../../../platform/http/connections/peers.js';
+import { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import type { Session } from '../../core/session.js';
@@ -44,6 +45,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     private readonly limits: UsageLimits,
     private readonly batches: WriteBatches,
     private readonly settings: Settings,
+    private readonly loop: LoopGuard,
   ) {}
 
   afterInit(server: Server): void {
@@ -136,7 +138,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     const wire = Wire.of(socket.conn);
     wire.enter(socket.nsp.name, session);
     void socket.join([`user:${caller.userId}`, `key:${caller.keyId}`]);
-    socket.onAny(new SocketConnection(link, session, this.limits).receive);
+    socket.onAny(new SocketConnection(link, session, this.limits, this.loop).receive);
     socket.on('disconnect', (reason) => {
       session.hasLeft = reason === 'client namespace disconnect';
       session.end();

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { StrangerLimits, UsageLimits } from '../../../access/index.js';
 import { Clock } from '../../../platform/clock/clock.js';
+import { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { Admission } from '../admission.js';
@@ -15,5 +16,6 @@ export class ConnectionParts {
     readonly strangers: StrangerLimits,
     readonly clock: Clock,
     readonly settings: Settings,
+    readonly loop: LoopGuard,
   ) {}
 }

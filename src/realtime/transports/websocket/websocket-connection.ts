@@ -170,7 +170,8 @@ export class WebSocketConnection {
     if (changes && !(await this.parts.limits.subscriptionChange(this.caller, this.origin.id))) {
       throw new DomainError('rate_limited', 'Too many subscription changes; the limit is per minute and connection.');
     }
-    await runCommand(message, this.session, this.link, this.parts.clock.now());
+    const { session, link, parts } = this;
+    await parts.loop.run(`websocket ${message.type}`, () => runCommand(message, session, link, parts.clock.now()));
   }
 
   private async authenticateAgain(message: ClientMessage & { type: 'authenticate' }): Promise<void> {
