@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { problemOf, requestError } from './problem.js';
 
+/** What `Retry-After` says where the refusal itself knows no time, by status, ms. */
+const RETRY_AFTER_MS: Readonly<Record<number, number>> = { 429: 5_000, 503: 1_000 };
+
 /** Answers a request with problem+json, whoever found the fault: a route, or something that stands before all routes. */
 export function answerProblem(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
   const error = requestError(thrown);
@@ -9,7 +12,7 @@ export function answerProblem(request: IncomingMessage, response: ServerResponse
     response.destroy();
     return;
   }
-  const retryAfterMs = error.retryAfterMs ?? (error.status === 503 ? 1_000 : undefined);
+  const retryAfterMs = error.retryAfterMs ?? RETRY_AFTER_MS[error.status];
   if (retryAfterMs !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterMs / 1_000)));
   // A route's own header is about its answer: what is not there now, or unavailable, may be there a moment later.
   response.setHeader('Cache-Control', 'no-store');
