@@ -5,6 +5,7 @@ import { DeadLetters1790000004000 } from './1790000004000-dead-letters.js';
 import { Queues1790000005000 } from './1790000005000-queues.js';
 import { Access1790000003000 } from './1790000003000-access.js';
 import { Alerts1790000006000 } from './1790000006000-alerts.js';
+import { AlertArming1790000011100 } from './1790000011100-alert-arming.js';
 import { AlertSubjects1790000011000 } from './1790000011000-alert-subjects.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
@@ -32,4 +33,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Histories1790000010000,
   AlertSubjects1790000011000,
   KeptSessions1790000015000,
+  AlertArming1790000011100,
 ];

@@ -25,6 +25,7 @@ import { AlertRules } from './rules/alert-rules.js';
 import { RuleActions } from './rules/rule-actions.js';
 import { RuleDrafts } from './rules/rule-drafts.js';
 import { RuleEdits } from './rules/rule-edits.js';
+import { RuleStates } from './rules/rule-states.js';
 import { RuleReads } from './rules/rule-reads.js';
 import { RuleStore } from './rules/rule-store.js';
 import { RuleTests } from './rules/rule-tests.js';
@@ -41,6 +42,7 @@ const RULES = [
   RuleDrafts,
   RuleEdits,
   RuleReads,
+  RuleStates,
   RuleStore,
   RuleTests,
   SnoozeLinks,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MarketWriter } from '../support/market-writer.js';
@@ -28,6 +29,7 @@ beforeAll(async () => {
 afterAll(() => app?.close());
 
 const PATH = '/v1/alerts/rules';
+const EVENT = { metric: 'event', eventType: 'liquidation' };
 const one = (ruleId: string, more = ''): string => `${PATH}/${ruleId}${more}`;
 
 describe('rules', () => {
@@ -41,6 +43,8 @@ describe('rules', () => {
       where: null,
       actions: [],
       throttleMinutes: 5,
+      throttleScope: 'subject',
+      state: { phase: 'ok', firing: [] },
       mode: 'while_true',
       hysteresis: 0,
       forSeconds: 0,
@@ -82,6 +86,42 @@ describe('rules', () => {
       rule: { name: 'bitcoin high', conditions: [PRICE] },
     });
     expect(versions.body.data[0].changedBy).toMatch(/^key:/);
+  });
+
+  it('can be given back as they were read; what the server sets cannot be changed', async () => {
+    const { ruleId } = (await alice.post(PATH, RULE)).body;
+    const { body: read } = await alice.get(one(ruleId));
+    for (const method of ['PUT', 'PATCH']) {
+      const { body: written } = await alice.call(method, one(ruleId), { ...read, version: undefined });
+      const { version: _, updatedAt: __, warnings: ___, ...same } = written;
+      expect(read).toMatchObject(same);
+    }
+    const changed = { ruleId: randomUUID(), userId: 'mallory', createdAt: '2020-01-01T00:00:00Z' };
+    for (const [field, value] of Object.entries(changed)) {
+      const answer = await alice.call('PATCH', one(ruleId), { [field]: value });
+      expect(answer.body.errors).toMatchObject([{ pointer: `/${field}`, code: 'read_only' }]);
+    }
+  });
+
+  it('are not snoozed until a time that is over, but one that ran out can be given back', async () => {
+    const ruleId = await alice.rule(RULE);
+    const past = '2020-01-01T00:00:00.000Z';
+    const answers = [
+      await alice.post(one(ruleId, '/snooze'), { until: past }),
+      await alice.call('PATCH', one(ruleId), { snoozedUntil: past }),
+      await alice.post(PATH, { ...RULE, snoozedUntil: past }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([400, 400, 400]);
+    await app.db.pool.query('UPDATE alert_rules SET snoozed_until = $2 WHERE rule_id = $1', [ruleId, past]);
+    expect((await alice.call('PUT', one(ruleId), { ...RULE, snoozedUntil: past })).status).toBe(200);
+  });
+
+  it('that fire once can be armed again, others cannot', async () => {
+    const ids = [await alice.rule({ ...RULE, mode: 'once' }), await alice.rule(RULE)];
+    const [again, never] = await Promise.all(ids.map((ruleId) => alice.post(one(ruleId, '/rearm'))));
+    expect(again).toMatchObject({ status: 200, body: { version: 2, state: { spent: false } } });
+    expect(never).toMatchObject({ status: 409 });
+    expect((await alice.get(`${PATH}?state=firing`)).body.data).toEqual([]);
   });
 
   it('keep versions that nobody can change afterwards', async () => {
@@ -289,6 +329,8 @@ describe('faulty rules', () => {
       { name: 'x', conditions: [{ ...PRICE, token: 'coingecko:' }] },
       /^\/conditions\/0\/token/,
     ],
+    ['a token with white space', { name: 'x', conditions: [{ ...PRICE, token: 'usd coin' }] }, /token/],
+    ['an operator of an event alone', { name: 'x', conditions: [{ ...EVENT, operator: 'gt', threshold: 1 }] }, /field/],
     ['an unknown field of the rule', { ...RULE, owner: 'root' }, /^\/owner/],
   ];
   it.each(faulty)('with %s are refused, with the place', async (_, body, pointer) => {

@@ -269,7 +269,7 @@ describe('reading conditions', () => {
     expect(faults([{ metric: 'tvl', operator: 'gt', threshold: 1, protocol: 7, direction: 'left', 'a/b': 1 }])).toEqual(
       [
         '/conditions/0/a~1b unknown_field',
-        '/conditions/0/protocol invalid_value',
+        '/conditions/0/protocol invalid_type',
         '/conditions/0/direction invalid_value',
       ],
     );
@@ -277,6 +277,40 @@ describe('reading conditions', () => {
     expect(faults([], nested(1_000))[0]).toContain('too_deep');
     expect(faults(Array.from({ length: 17 }, () => ({})))).toEqual(['/conditions too_many']);
     expect(faults([{ metric: 'event', eventType: 'tick' }])).toEqual(['/conditions/0/eventType invalid_value']);
+  });
+
+  it('refuses names that no data can have, with the name perhaps meant', () => {
+    const details = (more: object): string[] =>
+      parseConditions([{ metric: 'tvl', operator: 'gt', threshold: 1, ...more }], null).errors.map(
+        ({ pointer, detail }) => `${pointer}: ${detail}`,
+      );
+    expect(details({ protocol: 'Uniswap V3' })[0]).toMatch(
+      /^\/conditions\/0\/protocol: Must be .* did you mean uniswap-v3\?$/,
+    );
+    expect(details({ metric: 'price', token: 'usd coin' })[0]).toMatch(/token: Must be .* did you mean usd-coin\?$/);
+    expect(details({ protocol: 'a\tb' })).toHaveLength(1);
+    expect(details({ protocol: ' Aave-V3 ', chain: 'Arbitrum' })).toEqual([]);
+  });
+
+  it('takes conditions on the data of an event, and refuses what such a condition cannot have', () => {
+    const event = { metric: 'event', eventType: 'liquidation' };
+    const faults = (more: object): string[] =>
+      parseConditions([{ ...event, ...more }], null).errors.map(({ pointer, code }) => `${pointer.slice(14)} ${code}`);
+    const amount = { field: 'amountUsd', operator: 'gte', threshold: 1e6 };
+    expect(parseConditions([{ ...event, ...amount }], null).conditions).toEqual([{ ...event, ...amount }]);
+    expect(faults({ field: 'asset', operator: 'ne', threshold: 'WETH' })).toEqual([]);
+    expect(faults({ operator: 'gt', threshold: 1 })).toEqual(['field required']);
+    expect(faults({ field: 'amountUsd' })).toEqual(['operator invalid_value']);
+    expect(faults({ field: 'amountUsd', operator: 'gt' })).toEqual(['threshold required']);
+    expect(faults({ ...amount, operator: 'change_pct' })).toEqual(['operator invalid_value']);
+    expect(faults({ ...amount, threshold: 'much' })).toEqual(['operator not_applicable']);
+    expect(faults({ ...amount, timeWindow: 60, tolerance: 0 })).toEqual([
+      'timeWindow not_applicable',
+      'tolerance not_applicable',
+    ]);
+    expect(faults({ ...amount, eventType: 'price_change' })).toEqual(['field not_applicable']);
+    const level = { metric: 'tvl', operator: 'gt', threshold: 1 };
+    expect(faults({ ...level, eventType: undefined, field: 'x' })).toEqual(['field not_applicable']);
   });
 
   it('tells no more faults than anybody reads, however many there are', () => {

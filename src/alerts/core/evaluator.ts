@@ -191,10 +191,17 @@ export class Evaluator {
 
   private editInPlace(row: number, rule: RuleDefinition): void {
     const throttle = this.rules.throttle(row);
+    const isRearmed = (rule.armedVersion ?? 0) > this.rules.version(row);
     this.rules.edit(row, rule);
+    if (isRearmed) this.rearm(row);
     this.rules.markDirty(row);
     this.quiet.edited(row, throttle, this.instances.all(row));
     this.waiting.refresh(row);
+  }
+
+  private rearm(rule: number): void {
+    this.rules.rearm(rule);
+    for (const row of this.instances.all(rule)) this.teller.forget(row);
   }
 
   /** What the owner of an edited rule believes of an instance. */

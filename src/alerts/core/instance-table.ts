@@ -1,6 +1,6 @@
 import { Records, RowNumbers } from './column.js';
 import type { Quiet, SavedInstance } from './saved-state.js';
-import type { Phase } from './transition.js';
+import { PHASES, type Phase } from './transition.js';
 
 const Flag = {
   told: 1,
@@ -14,8 +14,6 @@ const Flag = {
   assumed: 256,
   quiet: 512,
 } as const;
-
-const PHASES: readonly Phase[] = ['ok', 'pending', 'firing'];
 
 /**
  * The instances of rules that are not at rest, a row of 32 bytes each: one for a rule without wildcards, one per subject for others.

@@ -1,11 +1,13 @@
-import { normaliseChain, normaliseToken } from '../../events/core/index.js';
+import { nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
 import {
+  FIELD_OPERATORS,
   OPERATORS,
   RULE_EVENT_TYPES,
   RULE_LIMITS,
   VALUE_METRICS,
   type Condition,
   type ConditionSubject,
+  type FieldTest,
   type RuleEventType,
   type RuleFinding,
   type Where,
@@ -29,7 +31,21 @@ const FIELDS = [
   'direction',
   'tolerance',
   'eventType',
+  'field',
 ] as const;
+/** Those of a condition on an event. */
+const EVENT_FIELDS: readonly Field[] = [
+  'protocol',
+  'chain',
+  'token',
+  'metric',
+  'eventType',
+  'field',
+  'operator',
+  'threshold',
+];
+/** Types whose numbers have metrics of their own. */
+const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];
 type Field = (typeof FIELDS)[number];
 
 const LONGEST_NAME = 200;
@@ -93,10 +109,13 @@ class ConditionParser {
     }
     const subject = this.subject(input, pointer);
     const { metric } = input;
-    if (metric === 'event') return this.eventCondition(subject, input['eventType'], `${pointer}/eventType`);
-    if (isOneOf(metric, RULE_EVENT_TYPES)) return this.eventCondition(subject, metric, `${pointer}/metric`);
+    if (metric === 'event') return this.eventCondition(subject, input, input['eventType'], pointer, 'eventType');
+    if (isOneOf(metric, RULE_EVENT_TYPES)) return this.eventCondition(subject, input, metric, pointer, 'metric');
     if (!isOneOf(metric, VALUE_METRICS)) {
       return this.fail(`${pointer}/metric`, 'invalid_value', `One of ${[...VALUE_METRICS, 'event'].join(', ')}.`);
+    }
+    for (const name of ['field', 'eventType'] as const) {
+      if (isGiven(input[name])) this.fail(`${pointer}/${name}`, 'not_applicable', 'Only with "metric": "event".');
     }
     const { operator } = input;
     if (!isOneOf(operator, OPERATORS)) {
@@ -121,17 +140,51 @@ class ConditionParser {
     };
   }
 
-  private eventCondition(subject: ConditionSubject, type: unknown, pointer: string): Condition | undefined {
+  private eventCondition(
+    subject: ConditionSubject,
+    input: Record<string, unknown>,
+    type: unknown,
+    pointer: string,
+    typeField: Field,
+  ): Condition | undefined {
     if (!isOneOf<RuleEventType>(type, RULE_EVENT_TYPES)) {
-      return this.fail(pointer, 'invalid_value', `One of ${RULE_EVENT_TYPES.join(', ')}.`);
+      return this.fail(`${pointer}/${typeField}`, 'invalid_value', `One of ${RULE_EVENT_TYPES.join(', ')}.`);
     }
-    return { ...subject, metric: 'event', eventType: type };
+    for (const name of FIELDS) {
+      if (!isGiven(input[name]) || EVENT_FIELDS.includes(name)) continue;
+      this.fail(`${pointer}/${name}`, 'not_applicable', 'Not of a condition on an event.');
+    }
+    const test = this.fieldTest(input, pointer);
+    if (test && MEASURED.includes(type)) {
+      return this.fail(`${pointer}/field`, 'not_applicable', `Of a ${type} compare the metric tvl or price instead.`);
+    }
+    return { ...subject, metric: 'event', eventType: type, ...test };
+  }
+
+  /** `field`, `operator` and `threshold` of a condition on an event: all of them or none. */
+  private fieldTest(input: Record<string, unknown>, pointer: string): FieldTest | undefined {
+    const { field, operator, threshold } = input;
+    if (![field, operator, threshold].some(isGiven)) return undefined;
+    if (typeof field !== 'string' || field === '' || field.length > LONGEST_NAME || !NAME.test(field)) {
+      const detail = `Must name a member of the event's data, such as "amountUsd", at most ${LONGEST_NAME} characters.`;
+      return this.fail(`${pointer}/field`, isGiven(field) ? 'invalid_value' : 'required', detail);
+    }
+    if (!isOneOf(operator, FIELD_OPERATORS)) {
+      return this.fail(`${pointer}/operator`, 'invalid_value', `One of ${FIELD_OPERATORS.join(', ')}.`);
+    }
+    if (typeof threshold === 'number' && Number.isFinite(threshold)) return { field, operator, threshold };
+    if (typeof threshold !== 'string' || threshold.length > LONGEST_NAME || !threshold.isWellFormed()) {
+      const detail = `Must be a finite number, or a text of at most ${LONGEST_NAME} characters.`;
+      return this.fail(`${pointer}/threshold`, isGiven(threshold) ? 'invalid_type' : 'required', detail);
+    }
+    if (operator === 'eq' || operator === 'ne') return { field, operator, threshold };
+    return this.fail(`${pointer}/operator`, 'not_applicable', 'Text is compared with eq and ne only.');
   }
 
   private subject(input: Record<string, unknown>, pointer: string): ConditionSubject {
-    const protocol = this.name(input, 'protocol', pointer, (name) => name.trim().toLowerCase());
-    const chain = this.name(input, 'chain', pointer, normaliseChain);
-    const token = this.name(input, 'token', pointer, normaliseToken);
+    const protocol = this.name(input, 'protocol', pointer);
+    const chain = this.name(input, 'chain', pointer);
+    const token = this.name(input, 'token', pointer);
     return {
       ...(protocol === undefined || protocol === '*' ? {} : { protocol }),
       ...(chain === undefined ? {} : { chain }),
@@ -139,21 +192,14 @@ class ConditionParser {
     };
   }
 
-  /** A name in the spelling of the log. What of it is left must be a name too, or the rule could never be edited. */
-  private name(
-    input: Record<string, unknown>,
-    field: Field,
-    pointer: string,
-    spell: (name: string) => string,
-  ): string | undefined {
-    const value = input[field];
+  /** A name in the spelling of the log; one that no data can have is refused. */
+  private name(input: Record<string, unknown>, kind: NameKind, pointer: string): string | undefined {
+    const value = input[kind];
     if (!isGiven(value)) return undefined;
-    if (typeof value === 'string' && value.length <= LONGEST_NAME && NAME.test(value)) {
-      const name = spell(value);
-      if (name.trim() !== '') return name;
-    }
-    const detail = `Must be a name of at most ${LONGEST_NAME} characters, without control characters.`;
-    return this.fail(`${pointer}/${field}`, 'invalid_value', detail);
+    if (typeof value !== 'string') return this.fail(`${pointer}/${kind}`, 'invalid_type', 'Must be a name.');
+    const fault = nameFault(kind, value);
+    if (fault === undefined) return normaliseName(kind, value);
+    return this.fail(`${pointer}/${kind}`, 'invalid_value', `M${fault.slice(1)}.`.replace('?.', '?'));
   }
 
   private number(input: Record<string, unknown>, field: Field, pointer: string): number | undefined {

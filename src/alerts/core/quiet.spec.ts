@@ -265,6 +265,22 @@ describe('a rule made or edited while it holds', () => {
   });
 });
 
+describe('a rule that fires once', () => {
+  it('does so once more when it is armed again, also where it still holds', () => {
+    const told = new Told(rule({ mode: 'once' }));
+    expect([told.row(110, 0), told.row(90, 1), told.row(111, 2), told.tick(10)]).toEqual([
+      ['first_fire'],
+      ['resolved'],
+      [],
+      [],
+    ]);
+    expect(told.edit({ armedVersion: 2 }, 11)).toEqual([]);
+    expect([told.tick(20), told.row(112, 21), told.tick(30)]).toEqual([['first_fire'], [], []]);
+    expect(told.edit({ name: 'other' } as Partial<RuleDefinition>, 31)).toEqual([]);
+    expect(told.tick(40)).toEqual([]);
+  });
+});
+
 describe('a member that a write does not name', () => {
   const volume: Condition = { token: 'bitcoin', metric: 'volume_24h', operator: 'gt', threshold: 1e6 };
 

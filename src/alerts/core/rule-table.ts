@@ -151,6 +151,11 @@ export class RuleTable {
     return this.seqs.get(row);
   }
 
+  /** A `once` rule that has fired may fire once more. */
+  rearm(row: number): void {
+    this.mark(row, Flag.spent, false);
+  }
+
   /** A `once` rule is done with its first firing. */
   spend(row: number): void {
     if (this.has(row, Flag.once)) this.mark(row, Flag.spent, true);

@@ -125,6 +125,8 @@ export interface RuleDefinition {
   readonly notifyResolved: boolean;
   /** Nothing is told before this. */
   readonly snoozedUntil?: Date | null;
+  /** The version at which a `once` rule was armed again, after it had fired. */
+  readonly armedVersion?: number;
   /** What happened before this is not for the rule to tell; absent: everything is. */
   readonly madeAt?: Date;
 }

@@ -89,6 +89,14 @@ export class Teller {
     table.setPhase(row, this.rules.forMs(rule) > 0 && !isCrossing ? 'pending' : 'firing', since);
   }
 
+  /** What was told of the instance counts as untold: it may be told once more. */
+  forget(row: number): void {
+    const { table } = this.instances;
+    table.setTold(row, false);
+    table.setOwed(row, false);
+    table.markDirty(row);
+  }
+
   /** After an edit of the rule: an instance whose firing was told goes on, or is resolved if it holds no longer. */
   carryOver(row: number, since: number, moment: Moment): void {
     const { table } = this.instances;

@@ -21,7 +21,8 @@ export type TransitionReason = (typeof TRANSITION_REASONS)[number];
 export const SILENCES = ['throttled', 'snoozed', 'flapping'] as const;
 export type Silence = (typeof SILENCES)[number];
 
-export type Phase = 'ok' | 'pending' | 'firing';
+export const PHASES = ['ok', 'pending', 'firing'] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** What one condition saw when its rule told something. Money is US dollars, changes are fractions, times Unix ms. */
 export interface LeafReading {

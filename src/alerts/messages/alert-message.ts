@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AlertMessage } from '../../notifications/core/index.js';
-import type { LeafReading, Rule, Transition, Where } from '../core/index.js';
+import { eventId, formatCursor } from '../../events/core/index.js';
+import type { LeafReading, MarketRow, Rule, Transition, Where } from '../core/index.js';
 import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
 import { toldSubjects, unnamed } from './summary.js';
 
@@ -58,7 +59,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
     ...(token === null ? {} : { token }),
     metric: condition?.metric ?? 'event',
     value: reading?.value ?? null,
-    threshold: condition === undefined || condition.metric === 'event' ? null : condition.threshold,
+    threshold: typeof condition?.threshold === 'number' ? condition.threshold : null,
     explanation: explanationOf(transition, leaves, state),
   };
 }
@@ -71,6 +72,7 @@ function decisive(readings: readonly LeafReading[], state: AlertMessage['state']
 
 function explanationOf(transition: Transition, leaves: readonly ToldCondition[], state: AlertMessage['state']): object {
   const { ruleVersion, reason, from, to, instanceKey, seq, suppressed, since, at, readings } = transition;
+  const { event, heldBack } = transition;
   return {
     ruleVersion,
     reason,
@@ -79,6 +81,8 @@ function explanationOf(transition: Transition, leaves: readonly ToldCondition[],
     ...(instanceKey === '' ? {} : { instance: instanceKey }),
     sequence: seq,
     suppressed,
+    ...(heldBack.length === 0 ? {} : { heldBack: heldBack.map((one) => ({ ...one, at: time(one.at) })) }),
+    ...(event === null ? {} : { event: causeOf(event, leaves) }),
     since: since === null ? null : time(since),
     at: time(at),
     ...(state === 'summary' ? summarised(transition, leaves) : {}),
@@ -104,6 +108,17 @@ function toldReading(reading: LeafReading, leaf: ToldCondition | undefined, stat
     referenceAt: referenceAt === null ? null : time(referenceAt),
     observedAt: observedAt === null ? null : time(observedAt),
     ...(leaf === undefined ? {} : { text: factOf(leaf, reading, state) }),
+  };
+}
+
+/** The event that caused an alert; with its data where a condition is about events. */
+function causeOf(event: MarketRow, leaves: readonly ToldCondition[]): object {
+  const { type: eventType, loggedAt, seq, epoch, data } = event;
+  const isLogged = seq !== undefined && epoch !== undefined;
+  return {
+    eventType,
+    ...(isLogged ? { eventId: eventId({ loggedAt, seq, epoch }), cursor: formatCursor(epoch, seq) } : {}),
+    ...(data && leaves.some(({ metric }) => metric === 'event') ? { data } : {}),
   };
 }
 

@@ -6,7 +6,7 @@ import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { RuleFinding } from '../core/index.js';
 import { RuleActions } from './rule-actions.js';
-import type { RuleDraft } from './rule-draft.js';
+import { faulty, type RuleDraft } from './rule-draft.js';
 import { RuleDrafts } from './rule-drafts.js';
 import { RuleEdits } from './rule-edits.js';
 import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
@@ -33,6 +33,7 @@ export class AlertRules {
 
   async create(caller: Caller, body: RuleBody, idempotencyKey?: string): Promise<SavedRuleRow> {
     const { draft, warnings } = (await this.drafts.maker())(body);
+    this.mustBeAhead(body.snoozedUntil);
     return this.edit(async (tx) => {
       if (idempotencyKey !== undefined) {
         const made = await this.store.earlier(tx, caller.userId, idempotencyKey, body);
@@ -64,6 +65,15 @@ export class AlertRules {
     return this.change(caller, ruleId, { snoozedUntil: end ?? null });
   }
 
+  /** Lets a rule with mode `once` fire once more. */
+  rearm(caller: Author, ruleId: string): Promise<SavedRuleRow> {
+    return this.edit(async (tx) => {
+      const { mode } = await this.store.lock(tx, caller.userId, ruleId);
+      if (mode === 'once') return { row: await this.store.rearm(tx, caller, ruleId), warnings: [] };
+      throw new DomainError('conflict', 'Only a rule with mode once can be armed again.', { field: 'mode' });
+    });
+  }
+
   async remove(caller: Caller, ruleId: string): Promise<void> {
     await this.edit(async (tx) => this.store.remove(tx, caller, await this.store.lock(tx, caller.userId, ruleId)));
   }
@@ -81,6 +91,8 @@ export class AlertRules {
         const detail = `The rule is at version ${row.version} by now; read it again and repeat the change.`;
         throw new DomainError('conflict', detail, { field: 'version' });
       }
+      refuseReadOnly(body, row);
+      this.mustBeAhead(body.snoozedUntil, row.snoozed_until);
       const { draft, warnings } = draftOf(body, base(row));
       const actions =
         body.actions === undefined ? draft.actions : await this.actions.claim(tx, caller.userId, draft.actions);
@@ -88,9 +100,33 @@ export class AlertRules {
     });
   }
 
+  /** A snooze that is over already would silence nothing; one given back as it was read is no mistake. */
+  private mustBeAhead(until: string | null | undefined, stored: Date | null = null): void {
+    if (typeof until !== 'string') return;
+    const end = Date.parse(until);
+    if (end > this.clock.now() || end === stored?.getTime()) return;
+    const detail = 'snoozedUntil must be in the future';
+    throw faulty([{ pointer: '/snoozedUntil', code: 'out_of_range', detail }]);
+  }
+
   private async edit<T>(work: (tx: PoolClient) => Promise<T>): Promise<T> {
     const result = await this.database.transaction(work);
     this.edits.committed();
     return result;
   }
+}
+
+/** What the server sets may be given back as it was read; what names the rule must not be another's. */
+function refuseReadOnly({ ruleId, userId, createdAt }: ChangeRuleBody, row: RuleRow): void {
+  const given = [
+    ['ruleId', ruleId, row.rule_id],
+    ['userId', userId, row.user_id],
+    ['createdAt', createdAt && Date.parse(createdAt), row.created_at.getTime()],
+  ] as const;
+  const faults = given.flatMap(([field, value, stored]) =>
+    value === undefined || value === stored
+      ? []
+      : [{ pointer: `/${field}`, code: 'read_only', detail: `${field} is set by the server; leave it as it is` }],
+  );
+  if (faults.length > 0) throw faulty(faults);
 }

@@ -33,13 +33,13 @@ export class ConditionBody {
   @ApiProperty({ enum: METRICS, example: 'tvl' })
   metric!: ConditionMetric;
 
-  /** Of a condition with a number; not with `metric: event`. */
+  /** Of a condition with a number; with `metric: event` together with `field`: gt, lt, gte, lte, eq, ne. */
   @ApiProperty({ enum: OPERATORS, required: false, example: 'change_pct' })
   operator?: Operator;
 
-  /** US dollars; a fraction for `change_pct` and the `change_*` metrics: 0.1 is 10 %. */
-  @ApiProperty({ type: Number, required: false, example: 0.1 })
-  threshold?: number;
+  /** US dollars; a fraction for `change_pct` and the `change_*` metrics: 0.1 is 10 %. With `field` also a text. */
+  @ApiProperty({ oneOf: [{ type: 'number' }, { type: 'string' }], required: false, example: 0.1 })
+  threshold?: number | string;
 
   /** `change_pct`: seconds to look back; absent: against the previous published value. */
   @ApiProperty({
@@ -55,9 +55,13 @@ export class ConditionBody {
   @ApiProperty({ enum: ['up', 'down'], required: false })
   direction?: 'up' | 'down';
 
-  /** `eq`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
+  /** `eq`, `ne`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
   @ApiProperty({ type: Number, required: false })
   tolerance?: number;
+
+  /** `metric: event`: the member of the event's `data` that is compared; `a.b` is a member of a member. */
+  @ApiProperty({ type: String, required: false, example: 'amountUsd' })
+  field?: string;
 
   /** `metric: event`: the type that is waited for. */
   @ApiProperty({ enum: RULE_EVENT_TYPES, required: false })

@@ -3,7 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
 import { PRIORITIES, type Priority } from '../../notifications/index.js';
-import { MODES, THROTTLE_SCOPES, type Mode, type ThrottleScope } from '../core/index.js';
+import { MODES, PHASES, THROTTLE_SCOPES, type Mode, type Phase, type ThrottleScope } from '../core/index.js';
 import { ActionView } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE, METRICS, type ConditionMetric } from './condition.dto.js';
 import { IsPlainText } from './fields.js';
@@ -22,6 +22,12 @@ export class ListRulesQuery extends PageQuery {
   @IsOptional()
   @IsIn(PRIORITIES)
   priority?: Priority;
+
+  /** Rules that stand like this: `firing` for some subject, `pending` (forSeconds), or neither. */
+  @ApiProperty({ enum: PHASES, required: false })
+  @IsOptional()
+  @IsIn(PHASES)
+  state?: Phase;
 
   /** Rules with a condition on this metric. */
   @ApiProperty({ enum: METRICS, required: false })
@@ -52,6 +58,37 @@ export class FindingView {
   /** Stable, snake_case. */
   code!: string;
   detail!: string;
+}
+
+/** A subject that a rule fires for. */
+export class FiringView {
+  /** @example token=bitcoin */
+  subject!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  since!: string;
+
+  /** Of its newest alert; null before the first. */
+  @ApiProperty({ type: Number, nullable: true })
+  value!: number | null;
+}
+
+/** How a rule stands, within a second. */
+export class RuleStateView {
+  @ApiProperty({ enum: PHASES })
+  phase!: Phase;
+
+  /** The subjects that it fires for, longest first; at most 100. */
+  @ApiProperty({ type: FiringView, isArray: true })
+  firing!: FiringView[];
+
+  /** How many there are. */
+  @ApiProperty({ type: 'integer' })
+  firingCount!: number;
+
+  /** Of a rule with mode `once`: whether it has fired and is done; POST …/rearm has it wait once more. */
+  @ApiProperty({ type: Boolean, required: false })
+  spent?: boolean;
 }
 
 /** A rule. */
@@ -102,6 +139,8 @@ export class RuleView {
   /** Grows by one with every change. */
   @ApiProperty({ type: 'integer' })
   version!: number;
+
+  state!: RuleStateView;
 
   /** Works, but perhaps not as its owner thinks; after a change only. */
   @ApiProperty({ type: FindingView, isArray: true, required: false })

@@ -5,8 +5,9 @@ import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Targets, type TargetStatus } from '../../notifications/index.js';
 import type { SavedRuleRow } from './alert-rules.js';
-import type { ListRulesQuery, RuleVersionView, RuleView } from './rule-answer.dto.js';
+import type { ListRulesQuery, RuleStateView, RuleVersionView, RuleView } from './rule-answer.dto.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
+import { RuleStates } from './rule-states.js';
 import { COUNT_RULES, UUID } from './rule-store.js';
 
 /** A user's rules as they are shown. */
@@ -15,6 +16,7 @@ export class RuleReads {
   constructor(
     private readonly database: Database,
     private readonly targets: Targets,
+    private readonly states: RuleStates,
     usage: UsageLimits,
   ) {
     usage.countAlertRules((userId) => this.count(userId));
@@ -33,19 +35,20 @@ export class RuleReads {
       query.token === undefined ? null : normaliseToken(query.token),
       query.q ?? null,
       limit + 1,
+      query.state ?? null,
     ]);
-    const statuses = await this.statuses(userId, rows);
+    const shown = await this.shown(userId, rows);
     return pageOf(
       rows,
       limit,
       (row) => row.position,
-      (row) => viewOf(row, statuses),
+      (row) => viewOf(row, shown),
     );
   }
 
   async get(userId: string, ruleId: string): Promise<RuleView> {
     const row = await this.row(userId, ruleId);
-    return viewOf(row, await this.statuses(userId, [row]));
+    return viewOf(row, await this.shown(userId, [row]));
   }
 
   async count(userId: string): Promise<number> {
@@ -65,7 +68,7 @@ export class RuleReads {
 
   /** The answer to a change. */
   async saved({ row, warnings }: SavedRuleRow): Promise<RuleView> {
-    return Object.assign(viewOf(row, await this.statuses(row.user_id, [row])), { warnings: [...warnings] });
+    return Object.assign(viewOf(row, await this.shown(row.user_id, [row])), { warnings: [...warnings] });
   }
 
   /** What the rule was over time, newest first; also of a deleted one. */
@@ -78,13 +81,24 @@ export class RuleReads {
     return pageOf(rows, limit, (row) => String(row.version), versionOf);
   }
 
+  private async shown(userId: string, rows: readonly RuleRow[]): Promise<Shown> {
+    const [statuses, states] = await Promise.all([this.statuses(userId, rows), this.states.of(rows)]);
+    return { statuses, states };
+  }
+
   private async statuses(userId: string, rows: readonly RuleRow[]): Promise<Map<string, TargetStatus>> {
     const targets = new Set(rows.flatMap((row) => row.actions.map((action) => action.target)));
     return targets.size === 0 ? new Map() : this.targets.statuses(userId, [...targets]);
   }
 }
 
-function viewOf(row: RuleRow, statuses: ReadonlyMap<string, TargetStatus>): RuleView {
+/** What is shown beside a rule's own fields. */
+interface Shown {
+  statuses: ReadonlyMap<string, TargetStatus>;
+  states: ReadonlyMap<string, RuleStateView>;
+}
+
+function viewOf(row: RuleRow, { statuses, states }: Shown): RuleView {
   const { userId, description = null, where = null, snoozedUntil, lastTriggered, ...rule } = ruleOf(row);
   return {
     ruleId: rule.ruleId,
@@ -107,6 +121,7 @@ function viewOf(row: RuleRow, statuses: ReadonlyMap<string, TargetStatus>): Rule
     updatedAt: rule.updatedAt.toISOString(),
     lastTriggered: lastTriggered?.toISOString() ?? null,
     version: rule.version,
+    state: states.get(rule.ruleId) ?? { phase: 'ok', firing: [], firingCount: 0 },
   };
 }
 
@@ -132,6 +147,9 @@ SELECT ${ruleColumns('r')} FROM alert_rules r
 WHERE r.user_id = $1 AND ($2::bigint IS NULL OR r.position < $2) AND ($3::boolean IS NULL OR r.is_active = $3)
   AND ($4::text IS NULL OR r.priority = $4) AND ${names('metric', '$5')} AND ${names('protocol', '$6')}
   AND ${names('token', '$7')} AND ($8::text IS NULL OR strpos(lower(r.name), lower($8)) > 0)
+  AND ($10::text IS NULL OR $10 = CASE WHEN r.is_active THEN coalesce(
+    (SELECT i.phase FROM alert_instances i WHERE i.rule_id = r.rule_id ORDER BY array_position('{firing,pending,ok}', i.phase)
+     LIMIT 1), 'ok') ELSE 'ok' END)
 ORDER BY r.position DESC LIMIT $9`;
 
 const VERSIONS = `

@@ -14,6 +14,7 @@ export interface RuleRow {
   actions: RuleAction[];
   throttle_minutes: number;
   throttle_scope: ThrottleScope;
+  armed_version: number;
   mode: Mode;
   hysteresis: number;
   for_seconds: number;
@@ -29,7 +30,7 @@ export interface RuleRow {
 
 /** The columns of a `RuleRow`, of the table under this name. */
 export const ruleColumns = (table: string): string =>
-  `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes throttle_scope mode hysteresis
+  `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes throttle_scope armed_version mode hysteresis
    for_seconds notify_resolved priority is_active snoozed_until created_at updated_at last_triggered_at version`
     .split(/\s+/)
     .map((column) => `${table}.${column}`)
@@ -46,6 +47,7 @@ export function ruleOf(row: RuleRow): Rule {
     actions: row.actions,
     throttleMinutes: row.throttle_minutes,
     throttleScope: row.throttle_scope,
+    armedVersion: row.armed_version,
     mode: row.mode,
     hysteresis: row.hysteresis,
     forSeconds: row.for_seconds,

@@ -68,6 +68,16 @@ export class RuleStore {
     return this.versioned(tx, caller, 'changed', rows[0]);
   }
 
+  /** A rule that fires once may fire once more. */
+  async rearm(tx: PoolClient, caller: Author, ruleId: string): Promise<RuleRow> {
+    const { rows } = await tx.query<RuleRow>(
+      `UPDATE alert_rules r SET version = version + 1, armed_version = version + 1, updated_at = clock_timestamp()
+       WHERE user_id = $1 AND rule_id = $2 RETURNING ${ruleColumns('r')}`,
+      [caller.userId, ruleId],
+    );
+    return this.versioned(tx, caller, 'changed', rows[0]);
+  }
+
   async remove(tx: PoolClient, caller: Caller, row: RuleRow): Promise<void> {
     await tx.query('DELETE FROM alert_rules WHERE user_id = $1 AND rule_id = $2', [caller.userId, row.rule_id]);
     await this.versioned(tx, caller, 'deleted', { ...row, version: row.version + 1 });

@@ -7,6 +7,7 @@ import {
   IsIn,
   IsInt,
   IsNumber,
+  IsObject,
   IsOptional,
   IsString,
   Matches,
@@ -149,6 +150,48 @@ export class ReplaceRuleBody extends RuleBody {
   @IsInt()
   @Min(1)
   version?: number;
+
+  /** As answered; another rule's is refused. */
+  @ApiProperty({ type: String, format: 'uuid', required: false, readOnly: true })
+  @IfGiven()
+  @IsString()
+  ruleId?: string;
+
+  /** As answered; another one is refused. */
+  @ApiProperty({ type: String, required: false, readOnly: true })
+  @IfGiven()
+  @IsString()
+  userId?: string;
+
+  /** As answered; another time is refused. */
+  @ApiProperty({ type: String, format: 'date-time', required: false, readOnly: true })
+  @IfGiven()
+  @IsTime()
+  createdAt?: string;
+
+  /** As answered; ignored when given. */
+  @ApiProperty({ type: String, format: 'date-time', required: false, readOnly: true })
+  @IfGiven()
+  @IsTime()
+  updatedAt?: string;
+
+  /** As answered; ignored when given. */
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false, readOnly: true })
+  @IsOptional()
+  @IsTime()
+  lastTriggered?: string | null;
+
+  /** As answered; ignored when given. */
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, readOnly: true })
+  @IfGiven()
+  @IsObject()
+  state?: object;
+
+  /** As answered; ignored when given. */
+  @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, readOnly: true })
+  @IfGiven()
+  @IsArray()
+  warnings?: unknown[];
 }
 
 export class ChangeRuleBody extends PartialType(ReplaceRuleBody, { skipNullProperties: false }) {}

@@ -111,6 +111,13 @@ export class RulesController {
     return this.reads.saved(await this.rules.snooze(caller, ruleId, body));
   }
 
+  /** Lets a rule with mode `once` that has fired fire once more; one that holds does at the next tick. */
+  @Post(':ruleId/rearm')
+  @HttpCode(200)
+  async rearm(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<RuleView> {
+    return this.reads.saved(await this.rules.rearm(caller, ruleId));
+  }
+
   /** Sends a test message to each of the rule's targets, whatever the values are. */
   @Post(':ruleId/test')
   @HttpCode(200)
