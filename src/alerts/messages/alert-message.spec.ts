@@ -76,17 +76,20 @@ describe('an alert says', () => {
     ]);
   });
 
-  it('of several subjects together which they are, with their values', () => {
+  it('of several subjects together how often, and names each with its value', () => {
     const { token: _, ...every } = above;
-    const rows = [price(110, 0), price(120, 1, 'ether')];
-    expect(told(rule({ conditions: [every], throttleMinutes: 5 }), rows).map(({ message }) => message)).toEqual([
+    const watching = rule({ conditions: [every], throttleMinutes: 5, throttleScope: 'rule' });
+    const rows = [price(110, 0), price(120, 1, 'ether'), price(130, 2, 'usd-coin')];
+    expect(told(watching, rows).map(({ message }) => message)).toEqual([
       'R: Price of bitcoin is $110, above $100',
-      'R: once more since the last message: ether $120',
+      'R: 2 times more since the last message: usd-coin $130, ether $120',
     ]);
   });
 
   it('what the example of templates says it does', () => {
-    const [alert] = told(rule({ conditions: [{ ...above, operator: 'lt' }] }), [price(90, 0)]);
+    const [alert] = told(rule({ conditions: [{ ...above, operator: 'lt' }] }), [
+      { ...price(90, 0), seq: 1, epoch: 'e' },
+    ]);
     const shape = (of: object | undefined): string[] => Object.keys(of ?? {}).toSorted();
     const about = ['protocol', 'chain', 'token'];
     const withoutSubject = (keys: string[]): string[] => keys.filter((key) => !about.includes(key));

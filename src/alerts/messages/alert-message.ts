@@ -72,7 +72,7 @@ function decisive(readings: readonly LeafReading[], state: AlertMessage['state']
 
 function explanationOf(transition: Transition, leaves: readonly ToldCondition[], state: AlertMessage['state']): object {
   const { ruleVersion, reason, from, to, instanceKey, seq, suppressed, since, at, readings } = transition;
-  const { event, heldBack } = transition;
+  const { event } = transition;
   return {
     ruleVersion,
     reason,
@@ -81,7 +81,6 @@ function explanationOf(transition: Transition, leaves: readonly ToldCondition[],
     ...(instanceKey === '' ? {} : { instance: instanceKey }),
     sequence: seq,
     suppressed,
-    ...(heldBack.length === 0 ? {} : { heldBack: heldBack.map((one) => ({ ...one, at: time(one.at) })) }),
     ...(event === null ? {} : { event: causeOf(event, leaves) }),
     since: since === null ? null : time(since),
     at: time(at),

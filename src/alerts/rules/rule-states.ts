@@ -35,8 +35,8 @@ export class RuleStates {
 
 function stateOf(rule: RuleRow, instances: readonly InstanceRow[], spent: ReadonlySet<string>): RuleStateView {
   const firing = instances.filter(({ phase }) => phase === 'firing');
-  const state: RuleStateView = {
-    phase: firing.length > 0 ? 'firing' : instances.length > 0 ? 'pending' : 'ok',
+  const state = {
+    phase: firing.length > 0 ? ('firing' as const) : instances.length > 0 ? ('pending' as const) : ('ok' as const),
     firing: firing.map(({ instance_key: key, since, value }) => ({
       subject: key === '' ? subjectOf(rule.conditions) : key,
       since: since.toISOString(),

@@ -116,6 +116,11 @@ export const EXAMPLE_ALERT: AlertMessage = {
     to: 'firing',
     sequence: 1,
     suppressed: 0,
+    event: {
+      eventType: 'tvl_change',
+      eventId: '0199a0a0-0000-7000-8000-000000000003',
+      cursor: '3k1m9x2p7qaz-00000000002s',
+    },
     since: '2026-11-20T10:00:00.000Z',
     at: '2026-11-20T10:00:00.000Z',
     conditions: [

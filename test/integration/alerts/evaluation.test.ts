@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AlertHistoryWriter } from '../../../src/alerts/evaluation/alert-history-writer.js';
+import type { Planned } from '../../../src/alerts/evaluation/transition-writer.js';
+import { Database } from '../../../src/platform/database/database.js';
 import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { MarketWriter } from '../../support/market-writer.js';
@@ -13,6 +17,7 @@ let app: TestApp;
 let market: MarketWriter;
 let alice: RestCaller;
 
+const HOUR_START = Date.UTC(2026, 10, 29, 12);
 const SETTINGS = { VERIFY_TARGETS: 'false', EGRESS_ALLOW: '127.0.0.0/8', WEBHOOK_RATE: '0' };
 
 beforeEach(async () => {
@@ -211,6 +216,51 @@ describe('the evaluator', () => {
     await market.price('bitcoin', 80_000);
     expect(await alerts(1)).toMatchObject([{ outcome: { messages: 0 } }]);
     expect((await alerts(1)).filter((alert) => alert.ruleId === ruleId)).toEqual([]);
+  });
+
+  it('writes what a busy rule does by the minute beyond a thousand rows of an hour', async () => {
+    const [ruleId = ''] = await live(above(70_000));
+    const subject = (n: number): object => ({ instanceKey: `token=t${n % 150}`, seq: n + 1, at: HOUR_START + n });
+    const plan = (n: number) =>
+      ({
+        transition: { ruleId, ruleVersion: 1, reason: 'first_fire', ...subject(n) },
+        rule: { userId: 'alice' },
+        alert: { alertId: randomUUID(), ruleId, name: 'r', state: 'fired', value: n, explanation: {} },
+        outcome: { messages: 0, suppressed: 'throttled' },
+      }) as unknown as Planned;
+    const writer = app.nest.get(AlertHistoryWriter);
+    for (const [from, to] of [
+      [0, 900],
+      [900, 1_200],
+      [1_200, 1_300],
+    ] as const) {
+      const plans = Array.from({ length: to - from }, (_, n) => plan(from + n));
+      await app.nest.get(Database).transaction((tx) => writer.record(tx, plans, []));
+    }
+    const { rows } = await db.pool.query(
+      'SELECT grouped FROM alert_transitions WHERE rule_id = $1 ORDER BY grouped IS NULL',
+      [ruleId],
+    );
+    expect(rows).toHaveLength(1_001);
+    expect(rows[0].grouped).toMatchObject({ count: 300, firstValue: 1_000, lastValue: 1_299 });
+    expect(rows[0].grouped.subjects).toHaveLength(100);
+    const { body } = await alice.get(`/v1/alerts/history?ruleId=${ruleId}&limit=1`);
+    expect(body.data[0]).toMatchObject({ count: 300, firstValue: 1_000, outcome: { suppressed: 'throttled' } });
+  });
+
+  it('tells how a rule stands, and resolves what an edit ended', async () => {
+    await market.price('bitcoin', 60_000);
+    const [ruleId = ''] = await live({ ...above(70_000), notifyResolved: true });
+    await market.price('bitcoin', 80_000);
+    await alerts(1);
+    const firing = (await alice.get('/v1/alerts/rules?state=firing')).body.data;
+    expect(firing).toMatchObject([
+      { ruleId, state: { phase: 'firing', firing: [{ subject: 'token=bitcoin', value: 80_000 }], firingCount: 1 } },
+    ]);
+    const conditions = [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 90_000 }];
+    await alice.call('PATCH', `/v1/alerts/rules/${ruleId}`, { conditions });
+    expect((await alerts(2)).map(({ reason }) => reason)).toEqual(['first_fire', 'edited']);
+    expect((await alice.get('/v1/alerts/rules?state=firing')).body.data).toEqual([]);
   });
 
   it('keeps a snoozed rule silent', async () => {
