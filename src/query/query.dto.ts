@@ -152,6 +152,33 @@ export class QueryPage {
   has_more!: boolean;
 }
 
+export class QuerySpan {
+  from!: string;
+
+  to!: string;
+}
+
+export class QueryWarning {
+  /**
+   * The field that the condition is about.
+   * @example protocol
+   */
+  field!: string;
+
+  /** A name that nothing is known of, or a change that looks like percent. */
+  @ApiProperty({ enum: ['unknown_name', 'not_a_fraction'] })
+  code!: 'unknown_name' | 'not_a_fraction';
+
+  /** @example There is no protocol 'uniswap-v33' at present. Did you mean uniswap-v3? */
+  detail!: string;
+
+  /**
+   * The name that is perhaps meant.
+   * @example uniswap-v3
+   */
+  meant?: string;
+}
+
 export class QueryMeta {
   /** When the data was read. */
   as_of!: string;
@@ -172,6 +199,15 @@ export class QueryMeta {
   /** A position of the log that the answer is not older than. */
   cursor!: string;
 
+  /**
+   * With time: values from `from` on and before `to` were used, no others. Where single values are no longer kept, whole hours
+   * only.
+   */
+  range?: QuerySpan;
+
+  /** What is possible and probably not meant; at most ten. */
+  warnings?: QueryWarning[];
+
   /** Rows that only failed a range of changes because they have no value that old. */
   excluded?: number;
 
@@ -180,12 +216,6 @@ export class QueryMeta {
    * @example 0.01
    */
   relative_error?: number;
-}
-
-export class QuerySpan {
-  from!: string;
-
-  to!: string;
 }
 
 export class QueryPlan {

@@ -9,6 +9,7 @@ import { QueryPool } from './execution/query-pool.js';
 import { QueryRunner } from './execution/query-runner.js';
 import { StoredFactsReader } from './execution/stored-facts.js';
 import { QueryController } from './query.controller.js';
+import { PresentNames } from './execution/present-names.js';
 import { QueryService } from './query.service.js';
 
 /** Questions about the data, and their answers. */
@@ -21,6 +22,7 @@ import { QueryService } from './query.service.js';
     Admission,
     Arrivals,
     StoredFactsReader,
+    PresentNames,
     CachedRunner,
     ResultCache,
     VersionStamps,

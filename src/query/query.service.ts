@@ -2,17 +2,19 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Histogram } from 'prom-client';
 import type { Caller } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
-import { Database } from '../platform/database/database.js';
 import { Metrics } from '../platform/metrics/metrics.js';
-import type { QueryMeta, QueryPage, QueryPlan } from './query.dto.js';
+import type { QueryMeta, QueryPage, QueryPlan, QuerySpan } from './query.dto.js';
 import type { Query } from './core/ast.js';
 import { groupPage } from './core/group-pages.js';
 import { PageCursors, type PagePosition } from './core/page-cursor.js';
 import { ResultRows } from './core/result-rows.js';
+import type { Span } from './core/plan.js';
 import { isoTime } from './core/time.js';
+import { warningsOf } from './core/warnings.js';
 import { CachedRunner } from './cache/cached-runner.js';
 import type { CacheState } from './cache/result-cache.js';
 import { Freshness } from './cache/freshness.js';
+import { PresentNames } from './execution/present-names.js';
 import { QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
 
 /** A `QueryAnswer` whose rows are still those of the result: from one, to before another. */
@@ -32,11 +34,11 @@ export class QueryService implements OnModuleInit {
   private cursors = new PageCursors('');
 
   constructor(
-    private readonly database: Database,
     private readonly feed: EventFeed,
     private readonly freshness: Freshness,
     private readonly runner: QueryRunner,
     private readonly cached: CachedRunner,
+    private readonly names: PresentNames,
     metrics: Metrics,
   ) {
     this.durations = new Histogram({
@@ -49,16 +51,14 @@ export class QueryService implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    const row = await this.database.one<{ secret: string }>('SELECT secret FROM query_cursor_key');
-    if (row === undefined) throw new Error('The key of query cursors is missing; the database is not migrated.');
-    this.cursors = new PageCursors(row.secret);
+    this.cursors = new PageCursors(await this.runner.cursorKey());
   }
 
   async answer(query: Query, caller: Caller, signal: AbortSignal): Promise<AnsweredQuery> {
     const startedAt = performance.now();
     const page = this.cursors.decode(query);
     await this.freshness.reach(query.atLeast, signal);
-    if (query.explain) return this.explained(await this.runner.explain(query, page?.range), startedAt);
+    if (query.explain) return this.explained(query, await this.runner.explain(query, page?.range), startedAt);
     const cursor = this.feed.cursor();
     const { result, cache } = await this.cached.run(query, caller.userId, page, signal);
     this.durations.observe({ cache }, (performance.now() - startedAt) / 1_000);
@@ -68,8 +68,13 @@ export class QueryService implements OnModuleInit {
       from,
       to,
       page: { next_cursor: next ?? null, has_more: next !== undefined },
-      meta: { ...metaOf(result, cache, startedAt), cursor },
+      meta: { ...metaOf(result, cache, startedAt), ...this.warnings(query), cursor },
     };
+  }
+
+  private warnings(query: Query): Pick<QueryMeta, 'warnings'> {
+    const warnings = warningsOf(query, () => this.names.all());
+    return warnings.length === 0 ? {} : { warnings };
   }
 
   private pageOf(query: Query, result: QueryResult, page: PagePosition | undefined) {
@@ -84,9 +89,8 @@ export class QueryService implements OnModuleInit {
     };
   }
 
-  private explained({ plan, cost, binned }: Explanation, startedAt: number): AnsweredQuery {
+  private explained(query: Query, { plan, cost, binned }: Explanation, startedAt: number): AnsweredQuery {
     const { range, levels, sources } = plan;
-    const span = (of: { from: number; to: number }) => ({ from: isoTime(of.from), to: isoTime(of.to) });
     const explain: QueryPlan = {
       source: sources.join('+'),
       ...(range && { range: span(range) }),
@@ -107,7 +111,7 @@ export class QueryService implements OnModuleInit {
       from: 0,
       to: 0,
       page: { next_cursor: null, has_more: false },
-      meta: { ...meta, cursor: this.feed.cursor() },
+      meta: { ...meta, ...this.warnings(query), cursor: this.feed.cursor() },
       explain,
     };
   }
@@ -119,9 +123,14 @@ function metaOf(result: QueryResult, cache: CacheState, startedAt: number) {
     took_ms: tookMs(startedAt),
     cache,
     source: result.source,
+    ...(result.covered && { range: span(result.covered) }),
     ...(result.excluded === undefined ? {} : { excluded: result.excluded }),
     ...(result.relativeError === undefined ? {} : { relative_error: result.relativeError }),
   };
+}
+
+function span({ from, to }: Span): QuerySpan {
+  return { from: isoTime(from), to: isoTime(to) };
 }
 
 function tookMs(startedAt: number): number {

@@ -56,7 +56,7 @@ export class CachedRunner {
 }
 
 /** Of results as they stand in Redis, where pods of several versions may meet. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 function keyOf(query: Query, question: string, version: string): string {
   return `${query.aggregations.length > 0 ? 'aggregation' : 'query_result'}:${hashOf(FORMAT, question, version)}`;

@@ -37,9 +37,9 @@ export function conditionSql(condition: Condition, lookup: Lookup, parameters: S
 }
 
 function comparisonSql(comparison: Comparison, lookup: Lookup, parameters: SqlParameters, decided: boolean): string {
-  const { sql, type, nullable } = lookup(comparison.field);
+  const { sql, type, nullable, isFolded = false } = lookup(comparison.field);
   if (comparison.operator === 'is_null') return `(${sql} IS ${comparison.negated ? 'NOT ' : ''}NULL)`;
-  const compared = comparedSql(comparison, sql, type, parameters);
+  const compared = isFolded ? foldedSql(comparison, sql, parameters) : comparedSql(comparison, sql, type, parameters);
   return decided && nullable ? `coalesce(${compared}, false)` : `(${compared})`;
 }
 
@@ -71,6 +71,14 @@ function timeSql(comparison: Comparison, sql: string, parameters: SqlParameters)
   }
 }
 
+/** Texts that are the same in any case. The database folds both sides, whatever its idea of letters is. */
+function foldedSql(comparison: Comparison, sql: string, parameters: SqlParameters): string {
+  const { operator, values } = comparison;
+  if (operator === 'like') return scalarSql(comparison, sql, BOUND.text, parameters);
+  const list = `ARRAY(SELECT lower(folded) FROM unnest(${parameters.add(values, 'text[]')}) AS folded)`;
+  return operator === 'ne' || operator === 'nin' ? `lower(${sql}) <> ALL (${list})` : `lower(${sql}) = ANY (${list})`;
+}
+
 function scalarSql({ operator, values }: Comparison, sql: string, bound: string, parameters: SqlParameters): string {
   const [first, second] = values;
   switch (operator) {
@@ -81,8 +89,7 @@ function scalarSql({ operator, values }: Comparison, sql: string, bound: string,
     case 'between':
       return `${sql} BETWEEN ${parameters.add(first, bound)} AND ${parameters.add(second, bound)}`;
     case 'like':
-      // Without an escape character every pattern is a good one.
-      return `${sql} ILIKE ${parameters.add(first, bound)} ESCAPE ''`;
+      return `${sql} ILIKE ${parameters.add(first, bound)} ESCAPE '\\'`;
     default:
       return `${sql} ${BINARY[operator]} ${parameters.add(first, bound)}`;
   }

@@ -17,6 +17,8 @@ export interface Field {
   readonly lookups?: number;
   /** Shown with a row, and of no other use. */
   readonly shownOnly?: boolean;
+  /** Compared in any case: sources write it differently. */
+  readonly isFolded?: boolean;
   /** Type of a bound value, where it is not the usual one of the field's type. */
   readonly bound?: string;
 }
@@ -43,6 +45,7 @@ const column = (type: FieldType, sql: string, extra: Partial<Field> = {}): Field
   ...extra,
 });
 const nullable = { nullable: true };
+const folded = { isFolded: true };
 const chain = { normalise: normaliseChain };
 const token = { normalise: normaliseToken };
 
@@ -81,17 +84,14 @@ const observation = {
 };
 
 /** A protocol's real chains count, and `all` where there is none. */
-const countingRows = (table: string, subject: string, rest = ''): string =>
-  `(is_real_chain(r.chain) OR (r.chain = 'all' AND NOT EXISTS (SELECT FROM ${table} o
-    WHERE o.${subject} = r.${subject}${rest} AND is_real_chain(o.chain))))`;
-
-export const COUNTING_SERIES = countingRows('metric_series', 'subject', ` AND o.metric = 'tvl'`);
+const COUNTING_ROWS = `(is_real_chain(r.chain) OR (r.chain = 'all' AND NOT EXISTS (SELECT FROM protocol_tvl o
+    WHERE o.protocol = r.protocol AND is_real_chain(o.chain))))`;
 
 const tvl: Dataset = {
   name: 'tvl',
   metric: 'tvl',
   from: 'protocol_tvl r LEFT JOIN protocols p ON p.slug = r.protocol',
-  counting: countingRows('protocol_tvl', 'protocol'),
+  counting: COUNTING_ROWS,
   key: ['protocol', 'chain'],
   defaultSort: [{ field: 'tvl', order: 'desc' }],
   fields: {
@@ -99,7 +99,7 @@ const tvl: Dataset = {
     chain: column('text', 'r.chain', { history: 'series', ...chain }),
     tvl: column('number', 'r.tvl', { history: 'value' }),
     name: column('text', 'p.name', { history: 'series', ...nullable }),
-    category: column('text', 'p.category', { history: 'series', ...nullable }),
+    category: column('text', 'p.category', { history: 'series', ...nullable, ...folded }),
     symbol: column('text', 'p.symbol', { history: 'series', ...nullable }),
     ...changes('tvl', 'r.tvl', 'r.protocol', 'r.chain'),
     ...observation,
@@ -134,7 +134,7 @@ const protocols: Dataset = {
     protocol: column('text', 'r.slug'),
     name: column('text', 'r.name'),
     symbol: column('text', 'r.symbol', nullable),
-    category: column('text', 'r.category', nullable),
+    category: column('text', 'r.category', { ...nullable, ...folded }),
     chains: column('texts', 'r.chains', chain),
     url: column('text', 'r.url', nullable),
     tvl: column('number', 'v.tvl', nullable),
@@ -157,7 +157,7 @@ const events: Dataset = {
     chain: column('text', 'r.chain', { ...nullable, ...chain }),
     token: column('text', 'r.token', { ...nullable, ...token }),
     name: column('text', 'r.name', nullable),
-    category: column('text', 'r.category', nullable),
+    category: column('text', 'r.category', { ...nullable, ...folded }),
     symbol: column('text', 'r.symbol', nullable),
     previous: column('number', 'r.previous', nullable),
     current: column('number', 'r.current', nullable),

@@ -18,6 +18,22 @@ export function bucketSql(bucket: Bucket | undefined, at: string, whole = at): s
   return bucket === undefined ? whole : BUCKET_SQL[bucket](at);
 }
 
+/** The moment behind a bucket that starts then. */
+export function behindSql(bucket: Bucket, start: string): string {
+  return `${start} + interval '${LENGTH_SQL[bucket]}'`;
+}
+
+const LENGTH_SQL: Readonly<Record<Bucket, string>> = {
+  '5m': '5 minutes',
+  '15m': '15 minutes',
+  '1h': '1 hour',
+  '4h': '4 hours',
+  '1d': '24 hours',
+  '1w': '168 hours',
+  // Sessions are in UTC.
+  '1mo': '1 month',
+};
+
 /** All series asked for, as a CTE: what groups are made of. */
 export const ALL_SERIES = 'recorded';
 

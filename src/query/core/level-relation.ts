@@ -1,9 +1,9 @@
 import { comparisons, conjuncts, type Bucket, type Condition, type OverTime, type Query } from './ast.js';
 import { conditionSql } from './condition-sql.js';
-import { COUNTING_SERIES, datasetOf, fieldNames, type Dataset } from './datasets.js';
+import { datasetOf, fieldNames, type Dataset } from './datasets.js';
 import type { LevelPlan } from './plan.js';
 import { known, type Column, type KeyExpression, type Relation } from './relation.js';
-import { ALL_SERIES, levelPieces } from './level-pieces.js';
+import { ALL_SERIES, behindSql, levelPieces } from './level-pieces.js';
 import type { SqlParameters } from './sql-parameters.js';
 import { bucketStarts } from './time.js';
 import { QUERY_LIMITS } from './limits.js';
@@ -35,9 +35,16 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   const shown = shownColumns(dataset);
   const single = query.aggregations.length === 0 && plan.bucket === undefined;
   const { ofSeries, ofValues } = split(dataset, query.where);
-  const expression = (name: string): KeyExpression => levelField(dataset, name, plan.fill);
+  const expression = (name: string, overTime: OverTime = 'last'): KeyExpression =>
+    levelField(dataset, name, plan.fill, overTime);
+  const fulfils = (overTime: OverTime): string[] =>
+    ofValues.map((part) => conditionSql(part, (name) => expression(name, overTime), parameters));
+  const readings = [...new Set<OverTime>(query.aggregations.map(({ overTime }) => overTime))];
+  const [reading = 'last', ...otherReadings] = readings;
+  const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
+  const isOfTotals = plan.metric === 'tvl' && !namesChain;
   const used = usedFields(query, dataset, ofValues, shown);
-  const asked = seriesAsked(query, plan, ofSeries, parameters);
+  const asked = seriesAsked(query, plan, ofSeries, isOfTotals, parameters);
   // A page finds its few series by their numbers; groups need all of them.
   const lookup = query.aggregations.length > 0 ? ALL_SERIES : `(${asked(SERIES[plan.metric].recorded)})`;
   const pieces = levelPieces(plan, { used, single, lookup }, parameters);
@@ -49,6 +56,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
       `recorded AS MATERIALIZED (${asked(SERIES[plan.metric].recorded)})`,
       `newcomers AS MATERIALIZED (${asked(NEW_SERIES)})`,
       `series AS NOT MATERIALIZED (SELECT * FROM ${lookup} r UNION ALL SELECT * FROM newcomers)`,
+      ...(isOfTotals ? [ENDED_TOTALS] : []),
       ...pieces.ctes,
       ...pieces.parts.map((part, index) => `levels_${index} AS NOT MATERIALIZED (${part})`),
       `levels AS (${pieces.parts.map((_, index) => `SELECT * FROM levels_${index}`).join(' UNION ALL ')})`,
@@ -56,7 +64,14 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
     ],
     from: `${filled ? 'filled' : 'levels'} l`,
     parts: filled ? [] : pieces.parts.map((_, index) => `levels_${index} l`),
-    where: ofValues.map((part) => conditionSql(part, expression, parameters)),
+    where: [
+      ...(isOfTotals ? [stillTotal(plan, single, parameters)] : []),
+      // A condition on a level tests what each aggregate takes of the bucket; several of them each have rows of their own.
+      ...(otherReadings.length === 0 || ofValues.length === 0
+        ? fulfils(reading)
+        : [readings.map((one) => `(${fulfils(one).join(' AND ')})`).join(' OR ')].map((either) => `(${either})`)),
+    ],
+    ...(otherReadings.length > 0 && ofValues.length > 0 && { filter: (overTime) => fulfils(overTime).join(' AND ') }),
     columns: shown,
     expression,
     aggregated: (name, overTime) => (known(dataset, name).history === 'value' ? VALUES[overTime] : `l.${name}`),
@@ -73,11 +88,12 @@ function shownColumns(dataset: Dataset): Column[] {
   return [{ name: 'time', type: 'time' }, ...names.map((name): Column => ({ name, type: known(dataset, name).type }))];
 }
 
-function levelField(dataset: Dataset, name: string, fill: string): KeyExpression {
+function levelField(dataset: Dataset, name: string, fill: string, overTime: OverTime): KeyExpression {
   if (name === 'time') return { sql: 'l.bucket', type: 'time', nullable: false };
   const field = known(dataset, name);
-  if (field.history === 'value') return { sql: 'l.close', type: 'number', nullable: fill === 'null' };
-  return { sql: `l.${name}`, type: field.type, nullable: field.nullable };
+  if (field.history === 'value') return { sql: VALUES[overTime], type: 'number', nullable: fill === 'null' };
+  const { type, nullable, isFolded = false } = field;
+  return { sql: `l.${name}`, type, nullable, ...(isFolded && { isFolded }) };
 }
 
 /** Conditions on properties of a series choose the series; the others choose buckets of it. */
@@ -114,8 +130,29 @@ const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
   FROM history_tail t LEFT JOIN metric_series s ON s.metric = '${metric}' AND s.subject = t.subject AND s.chain = t.chain
   WHERE t.metric = '${metric}')`;
 
-/** A total stops counting with the first value of a real chain, also when history has not heard of that chain yet. */
-const NO_REAL_CHAIN_IN_TAIL = `(r.chain <> 'all' OR NOT EXISTS (SELECT FROM tail t WHERE t.subject = r.subject AND is_real_chain(t.chain)))`;
+/** Totals that a source gave as `all`, each until the first value of a real chain of its protocol. */
+const ENDED_TOTALS = `ended_totals AS MATERIALIZED (
+  SELECT s.id, min(first.at) AS until FROM (SELECT * FROM recorded UNION ALL SELECT * FROM newcomers) s CROSS JOIN LATERAL (
+    SELECT v.at FROM metric_series o CROSS JOIN LATERAL (
+      (SELECT p.at FROM metric_points p WHERE p.series_id = o.id ORDER BY p.at LIMIT 1)
+      UNION ALL (SELECT h.opened_at FROM metric_hourly h WHERE h.series_id = o.id ORDER BY h.bucket LIMIT 1)) v
+    WHERE o.metric = 'tvl' AND o.subject = s.protocol AND is_real_chain(o.chain)
+    UNION ALL SELECT t.at FROM tail t WHERE t.subject = s.protocol AND is_real_chain(t.chain)) first
+  WHERE s.chain = 'all' AND s.protocol IN (
+    SELECT o.subject FROM metric_series o WHERE o.metric = 'tvl' AND is_real_chain(o.chain)
+    UNION ALL SELECT t.subject FROM tail t WHERE is_real_chain(t.chain))
+  GROUP BY s.id)`;
+
+/** A bucket in which a real chain has its first value is that chain's. */
+function stillTotal(plan: LevelPlan, single: boolean, parameters: SqlParameters): string {
+  const to = (): string => parameters.add(new Date(plan.to).toISOString(), 'timestamptz');
+  const isOver = single
+    ? 'e.until <= l.bucket'
+    : plan.bucket === undefined
+      ? `e.until < ${to()}`
+      : `e.until < least(${behindSql(plan.bucket, 'l.bucket')}, ${to()})`;
+  return `NOT EXISTS (SELECT FROM ended_totals e WHERE e.id = l.series_id AND ${isOver})`;
+}
 
 /** Those that only the tail knows yet. */
 const NEW_SERIES = '(SELECT DISTINCT series_id AS id, subject, chain FROM tail WHERE series_id < 0)';
@@ -125,6 +162,7 @@ function seriesAsked(
   query: Query,
   plan: LevelPlan,
   conditions: readonly Condition[],
+  isOfTotals: boolean,
   parameters: SqlParameters,
 ): (of: string) => string {
   const { from, fields } = SERIES[plan.metric];
@@ -133,10 +171,10 @@ function seriesAsked(
     sql: fields[name] ?? 'NULL',
     type: known(dataset, name).type,
     nullable: known(dataset, name).nullable,
+    ...(known(dataset, name).isFolded && { isFolded: true }),
   });
   const where = conditions.map((part) => conditionSql(part, lookup, parameters));
-  const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
-  if (plan.metric === 'tvl' && !namesChain) where.push(COUNTING_SERIES, NO_REAL_CHAIN_IN_TAIL);
+  if (isOfTotals) where.push(`(is_real_chain(r.chain) OR r.chain = 'all')`);
   const columns = ['r.id', ...Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`)].join(', ');
   const condition = where.length > 0 ? `\n  WHERE ${where.join(' AND ')}` : '';
   return (of) => `SELECT ${columns}\n  FROM ${of} r ${from}${condition}`;

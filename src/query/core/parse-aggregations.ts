@@ -2,7 +2,7 @@ import { OPERATIONS, OVER_TIME, type Aggregation, type Operation } from './ast.j
 import { fieldNames, type Dataset, type Field } from './datasets.js';
 import { at, shown, type Faults } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
-import { numberOf, type ConditionScope } from './parse-condition.js';
+import type { ConditionScope } from './parse-condition.js';
 import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 
 type Lookup = ConditionScope['subject'];
@@ -45,9 +45,17 @@ export function parseAggregations(value: unknown, dataset: Dataset, lookup: Look
       faults.limit(at(pointer, 'group_by'), 'differing_group_by', detail);
     }
   }
-  const aggregations = entries.flatMap(({ given, pointer }) => parseOne(given, pointer, dataset, lookup, faults) ?? []);
+  const parsed = entries.flatMap(({ given, pointer }) => parseOne(given, pointer, dataset, lookup, faults) ?? []);
+  const aggregations = parsed.map((one, index) => counted(one, entries[index]?.given, parsed));
   checkNames(aggregations, first?.groups ?? [], faults);
   return { aggregations, groupBy: first?.groups ?? [] };
+}
+
+/** Rows are counted as the other aggregates read them, where these agree and the client does not say. */
+function counted(one: Aggregation, given: Members | undefined, all: readonly Aggregation[]): Aggregation {
+  if (one.field !== undefined || !isAbsent(given?.['over_time'])) return one;
+  const [overTime = one.overTime, ...others] = new Set(all.flatMap((other) => (other.field ? other.overTime : [])));
+  return others.length === 0 ? { ...one, overTime } : one;
 }
 
 function groupFields(value: unknown, pointer: string, lookup: Lookup, faults: Faults): string[] {
@@ -122,11 +130,12 @@ function shareOf(value: unknown, operation: Operation, pointer: string, faults: 
     if (!isAbsent(value)) faults.add(pointer, 'only_percentile', 'p belongs to percentile; remove it.');
     return undefined;
   }
-  const share = numberOf(value, pointer, faults);
-  if (share !== undefined && (share < 0 || share > 1)) {
-    faults.add(pointer, 'out_of_range', 'p is a share from 0 to 1: 0.95 for the 95th percentile.');
-  }
-  return share;
+  const detail = 'p must be a number between 0 and 1: 0.95 for the 95th percentile.';
+  if (isAbsent(value)) faults.add(pointer, 'required', detail);
+  else if (typeof value !== 'number') faults.add(pointer, 'invalid_type', detail);
+  else if (!(value >= 0 && value <= 1)) faults.add(pointer, 'out_of_range', detail);
+  else return value;
+  return undefined;
 }
 
 function nameOf(value: unknown, fallback: string, pointer: string, faults: Faults): string {

@@ -143,6 +143,13 @@ function valuesOf(
     return ends;
   }
   const one = valueOf(value, operator === 'like' ? { type: subject.type } : subject, pointer, faults);
+  if (operator === 'like' && typeof one === 'string' && /^(?:[^\\]|\\[^])*\\$/.test(one)) {
+    faults.add(
+      pointer,
+      'invalid_pattern',
+      String.raw`A pattern must not end with \, which escapes what follows; write \\ for itself.`,
+    );
+  }
   return one === undefined ? undefined : [one];
 }
 

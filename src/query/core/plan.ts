@@ -64,10 +64,11 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
     const detail = `${what} go back to ${isoTime(rawFrom)}; begin there, or use time.bucket 1h or longer.`;
     throw queryFault('limit_exceeded', '/time/from', 'not_kept', detail);
   }
-  // Where single values are no longer kept an hour is whole or not there.
+  // Where single values are no longer kept an hour is whole or not there: the first one is, the last one would bring values
+  // from behind the end.
   const isAged = asked.from < rawFrom;
   const from = isAged ? floorTo(HOUR_MS, asked.from) : asked.from;
-  const to = asked.to < rawFrom ? ceilTo(HOUR_MS, asked.to) : asked.to;
+  const to = asked.to < rawFrom ? Math.max(from, floorTo(HOUR_MS, asked.to)) : asked.to;
   const hours = fine ? undefined : whole(HOUR_MS, from, to);
   const days = hours && (bucket === undefined || COARSE.has(bucket)) ? whole(DAY_MS, from, to) : undefined;
   const levels: LevelPlan = { metric: dataset.metric, from, to, bucket, fill, hours, days, isAged };

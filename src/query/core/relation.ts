@@ -16,6 +16,8 @@ export interface KeyExpression {
   readonly type: FieldType;
   readonly nullable: boolean;
   readonly bound?: string;
+  /** Compared in any case. */
+  readonly isFolded?: boolean;
 }
 
 /** What a query selects from: rows of a dataset now, or its series in buckets. Rows, groups and keys are built on it. */
@@ -32,6 +34,8 @@ export interface Relation {
   expression(field: string): KeyExpression;
   /** What an aggregate takes of a row. */
   aggregated(field: string, overTime: OverTime): string;
+  /** What a row must fulfil to be taken by an aggregate, where that differs from aggregate to aggregate. */
+  filter?(overTime: OverTime): string;
   /** Makes every order total. */
   readonly tieBreak: readonly KeyExpression[];
 }
@@ -54,6 +58,7 @@ export function currentRelation(
       type: field.type,
       nullable: field.nullable,
       ...(field.bound && { bound: field.bound }),
+      ...(field.isFolded && { isFolded: true }),
     };
   };
   const conditions = conjuncts(where).map((part) => conditionSql(part, expression, parameters));

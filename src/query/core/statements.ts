@@ -1,4 +1,4 @@
-import type { Aggregation, Query } from './ast.js';
+import type { Aggregation, OverTime, Query } from './ast.js';
 import { comparisons, conjuncts, allOf } from './ast.js';
 import { conditionSql } from './condition-sql.js';
 import { datasetOf } from './datasets.js';
@@ -125,26 +125,32 @@ function aggregateSql(
   relation: Relation,
   parameters: SqlParameters,
 ): string {
-  if (field === undefined) return 'count(*)';
+  const filter = filterSql(relation, overTime);
+  if (field === undefined) return `count(*)${filter}`;
   const value = relation.aggregated(field, overTime);
   switch (operation) {
     case 'count_distinct':
-      return `count(DISTINCT ${value})`;
+      return `count(DISTINCT ${value})${filter}`;
     case 'percentile':
-      return `percentile_disc(${parameters.add(p, 'float8')}) WITHIN GROUP (ORDER BY ${value})`;
+      return `percentile_disc(${parameters.add(p, 'float8')}) WITHIN GROUP (ORDER BY ${value})${filter}`;
     default:
-      return `${operation}(${value})`;
+      return `${operation}(${value})${filter}`;
   }
+}
+
+function filterSql(relation: Relation, overTime: OverTime): string {
+  return relation.filter === undefined ? '' : ` FILTER (WHERE ${relation.filter(overTime)})`;
 }
 
 /** Groups through logarithmic bins: values are counted per bin first, which no sort of all values can keep up with. */
 function binnedGroups(query: Query, { relation, keys, parameters }: GroupSource): string {
   const binned = query.aggregations.find(({ operation }) => operation === 'percentile');
-  const value = relation.aggregated(binned?.field ?? '', binned?.overTime ?? 'last');
+  const overTime = binned?.overTime ?? 'last';
+  const value = relation.aggregated(binned?.field ?? '', overTime);
   const ratio = parameters.add(Math.log(BIN_RATIO), 'float8');
   const bin = `CASE WHEN ${value} > 0 THEN ceil(ln(${value}) / ${ratio})::integer WHEN ${value} = 0 THEN ${ZERO_BIN} END`;
   const parts = query.aggregations.map((aggregation, index) => partialSql(aggregation, relation, index));
-  const inner = `SELECT ${[...keys.map((sql, index) => `${sql} AS k${index}`), `${bin} AS bin`, `count(${value}) AS held`, ...parts].join(', ')}
+  const inner = `SELECT ${[...keys.map((sql, index) => `${sql} AS k${index}`), `${bin} AS bin`, `count(${value})${filterSql(relation, overTime)} AS held`, ...parts].join(', ')}
 FROM ${relation.from}${whereSql(relation.where)} GROUP BY ${[...keys.map((_, index) => index + 1), keys.length + 1].join(', ')}`;
   const outer = query.aggregations.map(
     (aggregation, index) => `${wholeSql(aggregation, index, parameters)} AS a${index}`,
@@ -154,13 +160,14 @@ FROM ${relation.from}${whereSql(relation.where)} GROUP BY ${[...keys.map((_, ind
 
 function partialSql({ operation, field, overTime }: Aggregation, relation: Relation, index: number): string {
   const value = field === undefined ? '*' : relation.aggregated(field, overTime);
+  const filter = filterSql(relation, overTime);
   switch (operation) {
     case 'avg':
-      return `sum(${value}) AS s${index}, count(${value}) AS n${index}`;
+      return `sum(${value})${filter} AS s${index}, count(${value})${filter} AS n${index}`;
     case 'percentile':
       return `NULL AS s${index}`;
     default:
-      return `${operation}(${value}) AS s${index}`;
+      return `${operation}(${value})${filter} AS s${index}`;
   }
 }
 
@@ -206,7 +213,11 @@ function outputColumn(
   keys: readonly { column: Column; expression: KeyExpression }[],
 ): KeyExpression {
   const key = keys.findIndex(({ column }) => column.name === name);
-  if (key >= 0) return { sql: `g.k${key}`, type: keys[key]?.column.type ?? 'text', nullable: true };
+  if (key >= 0) {
+    const { column, expression } = keys[key] ?? {};
+    const isFolded = expression?.isFolded ?? false;
+    return { sql: `g.k${key}`, type: column?.type ?? 'text', nullable: true, ...(isFolded && { isFolded }) };
+  }
   const index = query.aggregations.findIndex(({ as }) => as === name);
   return { sql: `g.a${index}`, type: 'number', nullable: true };
 }

@@ -36,6 +36,8 @@ export interface QueryResult {
   /** When it was asked, Unix milliseconds. */
   readonly asOf: number;
   readonly range: Span | undefined;
+  /** The part of the range that values were taken of: hours of which single values are gone are whole or left out. */
+  readonly covered: Span | undefined;
   readonly source: string;
   readonly excluded: number | undefined;
   readonly relativeError: number | undefined;
@@ -72,6 +74,11 @@ export class QueryRunner {
     private readonly clock: Clock,
   ) {}
 
+  /** What signs the cursors of pages, the same in every process. */
+  cursorKey(): Promise<string> {
+    return this.facts.cursorKey();
+  }
+
   async explain(query: Query, range?: Span): Promise<Explanation> {
     const { rawFrom, sizes } = await this.facts.read();
     const plan = planQuery(query, { now: this.clock.now(), rawFrom, range });
@@ -94,6 +101,7 @@ export class QueryRunner {
         ...answer,
         asOf: plan.now,
         range: plan.range,
+        covered: coveredBy(plan),
         source: plan.sources.join('+'),
         excluded: await this.excluded(query, plan, options()),
         relativeError: binned ? RELATIVE_ERROR : undefined,
@@ -154,6 +162,10 @@ export class QueryRunner {
 /** Milliseconds that hold about so many rows; the whole range where it holds fewer, or none at all. */
 function firstWindow({ range }: Plan, { rows }: Cost, wanted: number): number {
   return range === undefined ? 0 : (range.to - range.from) * Math.min(1, wanted / rows);
+}
+
+function coveredBy({ levels, range }: Plan): Span | undefined {
+  return levels === undefined ? range : { from: levels.from, to: levels.to };
 }
 
 function bucketsOf({ levels }: Plan): number {

@@ -48,6 +48,12 @@ export class StoredFactsReader {
     return this.facts;
   }
 
+  async cursorKey(): Promise<string> {
+    const row = await this.database.one<{ secret: string }>('SELECT secret FROM query_cursor_key');
+    if (row === undefined) throw new Error('The key of query cursors is missing; the database is not migrated.');
+    return row.secret;
+  }
+
   private async ask(): Promise<StoredFacts> {
     const row = await this.database.one<FactsRow>(FACTS);
     if (row === undefined) throw new Error('The history has no state row; the database is not migrated.');

@@ -41,11 +41,12 @@ const RANGE_FIELDS: Readonly<Record<string, string>> = { tvl_range: 'tvl', price
 /** The whole answer, in no order. */
 export function evaluate(world: World, request: Request): Row[] {
   const condition = conditionOf(request);
-  const candidates = ofDataset(world, request, fieldsOf(condition).includes('chain')).filter(({ fields }) =>
-    holds(condition, fields),
-  );
+  const all = ofDataset(world, request, fieldsOf(condition).includes('chain'));
   const { aggregations = [], time } = request;
-  if (aggregations.length === 0) return candidates.map(({ fields }) => fields);
+  if (aggregations.length === 0)
+    return all.filter(({ fields }) => holds(condition, fields)).map(({ fields }) => fields);
+  const readings = [...new Set(aggregations.map((one) => readingOf(one, aggregations)))];
+  const candidates = all.filter((one) => readings.some((reading) => holds(condition, asRead(one, reading))));
   const keys = [...(time?.bucket ? ['time'] : []), ...(aggregations[0]?.group_by ?? [])];
   const groups = new Map<string, Candidate[]>(keys.length === 0 ? [['[]', []]] : []);
   for (const candidate of candidates) {
@@ -55,11 +56,27 @@ export function evaluate(world: World, request: Request): Row[] {
   const rows = [...groups].map(([key, members]): Row => {
     const values = JSON.parse(key) as Value[];
     const row: Row = Object.fromEntries(keys.map((name, index) => [name, values[index] ?? null]));
-    for (const one of aggregations) row[nameOf(one)] = aggregate(one, members);
+    for (const one of aggregations) {
+      const reading = readingOf(one, aggregations);
+      const own = members.filter((member) => holds(condition, asRead(member, reading)));
+      row[nameOf(one)] = aggregate(one, own);
+    }
     return row;
   });
   const kept = rows.filter((row) => request.having === undefined || holds(request.having, row));
   return time?.fill === 'null' ? withEmptyBuckets(kept, request) : kept;
+}
+
+/** What an aggregate takes of a bucket; a count of rows goes with the others, where these agree. */
+function readingOf(one: Aggregation, all: readonly Aggregation[]): string {
+  const others = new Set(all.filter(({ field }) => field !== undefined).map((other) => other.over_time ?? 'last'));
+  const [only = 'last'] = others;
+  return one.over_time ?? (one.field === undefined && others.size === 1 ? only : 'last');
+}
+
+/** A row whose level is the one that the aggregate takes: conditions test that. */
+function asRead({ fields, level }: Candidate, reading: string): Row {
+  return level === undefined ? fields : { ...fields, [level.of]: level[reading as 'last'] };
 }
 
 /** The column of an aggregate. */

@@ -64,15 +64,25 @@ export function ofDataset(world: World, request: Request, namesChain: boolean): 
   const chosen =
     request.dataset === 'prices' || namesChain
       ? all
-      : all.filter((one) => counts(all, one, request.time !== undefined));
+      : all.filter((one) => (request.time === undefined ? counts(all, one) : REAL(one.chain) || one.chain === 'all'));
   if (request.time === undefined) return chosen.flatMap((series) => current(world, request.dataset, series));
-  return chosen.flatMap((series) => levels(world, request, series));
+  const endOf = (series: Series) =>
+    request.dataset === 'prices' || namesChain || series.chain !== 'all'
+      ? Infinity
+      : firstOfChains(all, series.subject);
+  return chosen.flatMap((series) => levels(world, request, series, endOf(series)));
+}
+
+/** When the first value of a real chain was observed: until then a total is what its source says. */
+function firstOfChains(all: readonly Series[], subject: string): number {
+  const chains = all.filter((other) => other.subject === subject && REAL(other.chain));
+  return Math.min(...chains.flatMap(({ points }) => points[0]?.at ?? []));
 }
 
 /** A protocol's real chains, `all` where there is none. */
-function counts(all: readonly Series[], { subject, chain }: Series, inTime: boolean): boolean {
+function counts(all: readonly Series[], { subject, chain }: Series): boolean {
   if (REAL(chain)) return true;
-  const others = all.filter((other) => other.subject === subject && (inTime || other.current !== undefined));
+  const others = all.filter((other) => other.subject === subject && other.current !== undefined);
   return chain === 'all' && !others.some((other) => REAL(other.chain));
 }
 
@@ -118,7 +128,12 @@ function events({ events: all }: World, { time }: Request): Candidate[] {
 }
 
 /** A series in time: single values, one level over the whole range, or one per bucket. */
-function levels(world: World, { dataset, time, aggregations = [] }: Request, series: Series): Candidate[] {
+function levels(
+  world: World,
+  { dataset, time, aggregations = [] }: Request,
+  series: Series,
+  until: number,
+): Candidate[] {
   if (time === undefined) return [];
   const of = dataset === 'tvl' ? 'tvl' : 'price';
   const key = keyOf(world, dataset, series);
@@ -132,10 +147,10 @@ function levels(world: World, { dataset, time, aggregations = [] }: Request, ser
   const [from, to] = [Date.parse(time.from), Date.parse(time.to)];
   const inside = series.points.filter(({ at }) => at >= from && at < to);
   if (time.bucket === undefined && aggregations.length === 0) {
-    return inside.map(({ at, value }) => level({ time: iso(at) }, [value]));
+    return inside.filter(({ at }) => at < until).map(({ at, value }) => level({ time: iso(at) }, [value]));
   }
   if (time.bucket === undefined) {
-    return inside.length === 0
+    return inside.length === 0 || until < to
       ? []
       : [
           level(
@@ -148,6 +163,7 @@ function levels(world: World, { dataset, time, aggregations = [] }: Request, ser
   let carried = series.points.filter(({ at }) => at < from).at(-1)?.value;
   return buckets.flatMap((start, index) => {
     const end = buckets[index + 1] ?? to;
+    if (until < Math.min(end, to)) return [];
     const values = inside.filter(({ at }) => at >= start && at < end).map(({ value }) => value);
     carried = values.at(-1) ?? carried;
     const shown = { time: iso(start) };
