@@ -51,7 +51,7 @@ export const BAD_REQUEST_EXAMPLES = examples(bad, {
   ],
   duplicate_name: ['/aggregations/1/as', 'Two columns would be called sum_tvl; give this one a name with as.'],
   empty_range: ['/time', 'time.from must be before time.to.'],
-  out_of_range: ['/aggregations/0/p', 'p is a share from 0 to 1: 0.95 for the 95th percentile.'],
+  out_of_range: ['/aggregations/0/p', 'p must be a number between 0 and 1: 0.95 for the 95th percentile.'],
   only_percentile: ['/aggregations/0/p', 'p belongs to percentile; remove it.'],
   not_groupable: ['/aggregations/0/group_by', 'Group by a text field; tvl is none.'],
   needs_aggregations: ['/having', 'having speaks of aggregates: give aggregations, or put this into where.'],

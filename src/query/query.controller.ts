@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../access/index.js';
 import { TakesBody } from '../platform/http/bodies/body-limit.js';
 import { AnswerInterceptor } from './answer.interceptor.js';
-import { CsvInterceptor } from '../platform/http/csv.interceptor.js';
+import { CsvList } from '../platform/http/csv.interceptor.js';
 import { parseQuery } from './core/parse-query.js';
 import { leaving } from '../platform/http/leaving.js';
 import { QueryAnswer, QueryRequest, QuerySort } from './query.dto.js';
@@ -19,7 +19,6 @@ const examples = (of: Readonly<Record<string, object>>) => ({ 'application/probl
 @Roles('reader')
 @TakesBody('large')
 @Controller('v1/query')
-@UseInterceptors(CsvInterceptor, AnswerInterceptor)
 export class QueryController {
   constructor(private readonly queries: QueryService) {}
 
@@ -29,6 +28,7 @@ export class QueryController {
    * `Accept: text/csv`. A query ends after 30 s and when its client leaves.
    */
   @Post('advanced')
+  @UseInterceptors(AnswerInterceptor)
   @HttpCode(200)
   @ApiBody({ type: QueryRequest, examples: { ...REQUEST_EXAMPLES } })
   @ApiOkResponse({ type: QueryAnswer, examples: ANSWER_EXAMPLES })
@@ -43,13 +43,16 @@ export class QueryController {
     content: examples(LIMIT_EXAMPLES),
   })
   @ApiResponse({ status: 503, description: 'No turn in time; see Retry-After.', content: examples(BUSY_EXAMPLES) })
+  @CsvList('query', [])
   post(@Req() request: Request, @Res({ passthrough: true }) response: Response, @CurrentCaller() caller: Caller) {
     return this.answer(request, response, caller);
   }
 
   /** OpenAPI 3.1 has no word for the method. */
   @QueryMethod('advanced')
+  @UseInterceptors(AnswerInterceptor)
   @ApiExcludeEndpoint()
+  @CsvList('query', [])
   query(@Req() request: Request, @Res({ passthrough: true }) response: Response, @CurrentCaller() caller: Caller) {
     return this.answer(request, response, caller);
   }

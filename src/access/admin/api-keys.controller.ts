@@ -1,6 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { Audited } from '../audit/audited.interceptor.js';
 import type { Caller } from '../caller.js';
 import { CurrentCaller } from '../guard/current-caller.decorator.js';
@@ -43,7 +43,22 @@ export class ApiKeysController {
   /** Lists keys, newest first. */
   @Get()
   @Audited('api_key.list')
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<KeyView>('api-keys', [
+    'id',
+    'userId',
+    'name',
+    'role',
+    'tier',
+    'state',
+    'subscriptionTypes',
+    'transports',
+    'limits',
+    'createdAt',
+    'createdBy',
+    'expiresAt',
+    'revokedAt',
+    'rotatedTo',
+  ])
   list(@Query() query: ListKeysQuery): Promise<KeyPage> {
     return this.keys.list(query);
   }

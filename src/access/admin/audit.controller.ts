@@ -1,9 +1,9 @@
-import { Controller, Get, Query, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { Audited } from '../audit/audited.interceptor.js';
 import { Roles } from '../guard/roles.decorator.js';
-import { AuditPage, ListAuditQuery } from './audit.dto.js';
+import { AuditPage, AuditView, ListAuditQuery } from './audit.dto.js';
 import { AuditTrail } from './audit-trail.js';
 
 @ApiTags('Administration')
@@ -16,7 +16,7 @@ export class AuditController {
   /** Lists the audit trail, newest first. */
   @Get()
   @Audited('audit.list')
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<AuditView>('audit', ['id', 'at', 'actor', 'action', 'subject', 'outcome', 'detail', 'address', 'requestId'])
   list(@Query() query: ListAuditQuery): Promise<AuditPage> {
     return this.trail.list(query);
   }

@@ -1,8 +1,8 @@
-import { Controller, Get, Query, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
-import { AlertPage, AlertHistoryQuery } from './alert-history.dto.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { AlertPage, AlertHistoryQuery, type AlertView } from './alert-history.dto.js';
 import { AlertHistory } from './alert-history.js';
 
 @ApiTags('alerts')
@@ -14,7 +14,30 @@ export class AlertHistoryController {
 
   /** What the user's rules told, newest first, each with the values that explain it. */
   @Get()
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<AlertView>('alerts', [
+    'alertId',
+    'ruleId',
+    'ruleVersion',
+    'name',
+    'state',
+    'reason',
+    'message',
+    'priority',
+    'protocol',
+    'chain',
+    'token',
+    'metric',
+    'value',
+    'threshold',
+    'explanation',
+    'outcome',
+    'count',
+    'firstValue',
+    'lastValue',
+    'subjects',
+    'at',
+    'evaluatedAt',
+  ])
   list(@Query() query: AlertHistoryQuery, @CurrentCaller() { userId }: Caller): Promise<AlertPage> {
     return this.history.list(userId, query);
   }

@@ -1,21 +1,16 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  Put,
-  Query,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, IdempotencyKey, PageQuery, Roles, type Caller } from '../../access/index.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { AlertRules } from './alert-rules.js';
-import { ListRulesQuery, RulePage, RuleVersionPage, RuleView, TestAnswer } from './rule-answer.dto.js';
+import {
+  ListRulesQuery,
+  RulePage,
+  RuleVersionPage,
+  type RuleVersionView,
+  RuleView,
+  TestAnswer,
+} from './rule-answer.dto.js';
 import { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
 import { RuleReads } from './rule-reads.js';
 import { RuleTests } from './rule-tests.js';
@@ -48,7 +43,28 @@ export class RulesController {
 
   /** Lists the user's rules, newest first. */
   @Get()
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<RuleView>('rules', [
+    'ruleId',
+    'userId',
+    'name',
+    'description',
+    'conditions',
+    'where',
+    'actions',
+    'throttleMinutes',
+    'throttleScope',
+    'mode',
+    'hysteresis',
+    'forSeconds',
+    'notifyResolved',
+    'priority',
+    'isActive',
+    'snoozedUntil',
+    'createdAt',
+    'updatedAt',
+    'lastTriggered',
+    'version',
+  ])
   list(@Query() query: ListRulesQuery, @CurrentCaller() { userId }: Caller): Promise<RulePage> {
     return this.reads.list(userId, query);
   }
@@ -127,7 +143,7 @@ export class RulesController {
 
   /** Every version of the rule, newest first: who changed it, when, and what it was. Also of a deleted rule. */
   @Get(':ruleId/versions')
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<RuleVersionView>('rule-versions', ['version', 'change', 'changedAt', 'changedBy', 'rule'])
   versions(
     @Param('ruleId') ruleId: string,
     @Query() query: PageQuery,

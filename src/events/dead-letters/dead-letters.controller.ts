@@ -1,8 +1,8 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Query, UseInterceptors } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Audited, Roles } from '../../access/index.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
-import { DeadLetters, type DeadLetterPage } from './dead-letters.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { DeadLetters, type DeadLetter, type DeadLetterPage } from './dead-letters.js';
 import { DeadLetterParams, DeadLettersQuery } from './dead-letters.dto.js';
 
 const DEFAULT_PAGE = 100;
@@ -17,7 +17,7 @@ export class DeadLettersController {
   /** Events that a reader of the log gave up on: why, how often it failed, and the event itself. Newest first. */
   @Get()
   @Audited('dead_letter.list')
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<DeadLetter>('dead-letters', ['id', 'reader', 'reason', 'failures', 'firstFailedAt', 'lastFailedAt', 'event'])
   list(@Query() { limit = DEFAULT_PAGE, cursor, reader }: DeadLettersQuery): Promise<DeadLetterPage> {
     return this.letters.list({ limit, ...(cursor === undefined ? {} : { cursor }), ...(reader && { reader }) });
   }

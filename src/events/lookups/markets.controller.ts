@@ -1,32 +1,70 @@
-import { Controller, Get, Query, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { ListQuery } from './list.dto.js';
 import { MarketLookups } from './market-lookups.js';
-import { ChainsAnswer, MoversAnswer, MoversQuery, TokensAnswer, TokensQuery } from './markets.dto.js';
+import {
+  type ChainAnswer,
+  ChainsAnswer,
+  type MoverAnswer,
+  MoversAnswer,
+  MoversQuery,
+  TokensAnswer,
+  TokensQuery,
+} from './markets.dto.js';
+import type { PriceAnswer } from './prices.dto.js';
 
 @ApiTags('markets')
 @Roles('reader')
 @Controller('v1')
-@UseInterceptors(CsvInterceptor)
 export class MarketsController {
   constructor(private readonly markets: MarketLookups) {}
 
   /** Real chains by TVL. */
   @Get('chains')
+  @CsvList<ChainAnswer>('chains', ['chain', 'tvl', 'netTvl', 'protocols'])
   chains(@Query() query: ListQuery): ChainsAnswer {
     return this.markets.chains(query);
   }
 
   /** Tokens with a published price. */
   @Get('tokens')
+  @CsvList<PriceAnswer>('tokens', [
+    'token',
+    'symbol',
+    'chain',
+    'price',
+    'volume24h',
+    'marketCap',
+    'source',
+    'confidence',
+    'tags',
+    'observedAt',
+    'cursor',
+    'change1h',
+    'change24h',
+    'change7d',
+  ])
   tokens(@Query() query: TokensQuery): TokensAnswer {
     return this.markets.tokens(query);
   }
 
   /** The biggest relative moves of protocols' TVL or tokens' prices. */
   @Get('movers')
+  @CsvList<MoverAnswer>('movers', [
+    'metric',
+    'protocol',
+    'token',
+    'name',
+    'symbol',
+    'category',
+    'value',
+    'changePercent',
+    'change1h',
+    'change24h',
+    'change7d',
+  ])
   movers(@Query() query: MoversQuery): MoversAnswer {
     return this.markets.movers(query);
   }

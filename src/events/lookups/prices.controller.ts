@@ -1,18 +1,17 @@
-import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
 import { normaliseToken } from '../core/names.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
-import { HistoryAnswer, HistoryQuery } from './history.dto.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
-import { PricesAnswer, TokenParams, TokensParams } from './prices.dto.js';
+import { type PriceAnswer, PricesAnswer, TokenParams, TokensParams } from './prices.dto.js';
 import { ExactQuery } from './tvl.dto.js';
 import { ValueLookups } from './value-lookups.js';
 
 @ApiTags('prices')
 @Roles('reader')
 @Controller('v1/prices')
-@UseInterceptors(CsvInterceptor)
 export class PricesController {
   constructor(
     private readonly values: ValueLookups,
@@ -21,12 +20,29 @@ export class PricesController {
 
   /** Price history of a token. */
   @Get(':token/history')
+  @CsvList<HistoryRow>('price-history', ['time', 'value', 'open', 'high', 'low', 'average', 'samples'])
   history(@Param() { token }: TokenParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
     return this.histories.read('price', normaliseToken(token), null, query);
   }
 
   /** Last published prices of one or more tokens. */
   @Get(':tokens')
+  @CsvList<PriceAnswer>('prices', [
+    'token',
+    'symbol',
+    'chain',
+    'price',
+    'volume24h',
+    'marketCap',
+    'source',
+    'confidence',
+    'tags',
+    'observedAt',
+    'cursor',
+    'change1h',
+    'change24h',
+    'change7d',
+  ])
   prices(@Param() { tokens }: TokensParams, @Query() { exact }: ExactQuery): Promise<PricesAnswer> {
     return this.values.prices(tokens, exact);
   }

@@ -1,10 +1,10 @@
-import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { NoQuery } from './list.dto.js';
 import { ProtocolLookups } from './protocol-lookups.js';
-import { ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery } from './protocols.dto.js';
+import { type ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery } from './protocols.dto.js';
 import { ProtocolParams } from './tvl.dto.js';
 
 @ApiTags('protocols')
@@ -15,7 +15,18 @@ export class ProtocolsController {
 
   /** Protocols: searched, filtered, sorted, in pages. */
   @Get()
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<ProtocolAnswer>('protocols', [
+    'protocol',
+    'name',
+    'symbol',
+    'category',
+    'chains',
+    'url',
+    'tvl',
+    'change1h',
+    'change24h',
+    'change7d',
+  ])
   list(@Query() query: ProtocolsQuery): ProtocolsAnswer {
     return this.protocols.list(query);
   }

@@ -1,8 +1,8 @@
-import { Controller, Get, Param, Query, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
-import { HistoryAnswer, HistoryQuery } from './history.dto.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
 import { normaliseChain } from '../core/names.js';
 import { ChainTvlAnswer, ExactQuery, ProtocolChainParams, ProtocolParams, ProtocolTvlAnswer } from './tvl.dto.js';
@@ -19,14 +19,14 @@ export class TvlController {
 
   /** TVL history of a protocol over all its real chains. */
   @Get(':protocol/history')
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<HistoryRow>('tvl-history', ['time', 'value', 'open', 'high', 'low', 'average', 'samples'])
   protocolHistory(@Param() { protocol }: ProtocolParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
     return this.histories.read('tvl', protocol, null, query);
   }
 
   /** TVL history of a protocol on one chain. */
   @Get(':protocol/:chain/history')
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<HistoryRow>('tvl-history', ['time', 'value', 'open', 'high', 'low', 'average', 'samples'])
   chainHistory(
     @Param() { protocol, chain }: ProtocolChainParams,
     @Query() query: HistoryQuery,

@@ -1,12 +1,13 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, type Caller } from '../../access/index.js';
-import { CsvInterceptor } from '../../platform/http/csv.interceptor.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import {
   DeliveriesQuery,
   DeliveryDetail,
   DeliveryPage,
   DeliveryParams,
+  DeliveryView,
   RedeliverRangeAnswer,
   RedeliverRangeBody,
 } from './deliveries.dto.js';
@@ -24,7 +25,20 @@ export class DeliveriesController {
 
   /** Your deliveries, newest first. */
   @Get()
-  @UseInterceptors(CsvInterceptor)
+  @CsvList<DeliveryView>('deliveries', [
+    'id',
+    'type',
+    'channel',
+    'target',
+    'state',
+    'reason',
+    'ruleId',
+    'attempts',
+    'nextAttemptAt',
+    'createdAt',
+    'expiresAt',
+    'finishedAt',
+  ])
   list(@Query() query: DeliveriesQuery, @CurrentCaller() { userId }: Caller): Promise<DeliveryPage> {
     return this.log.list(userId, query);
   }

@@ -1,14 +1,30 @@
-import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import {
+  applyDecorators,
+  Injectable,
+  SetMetadata,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
-import { map, type Observable } from 'rxjs';
-import { toCsv } from './csv.js';
+import { concatMap, type Observable } from 'rxjs';
+import { columnsOf, toCsvInSlices } from './csv.js';
 
 interface Page {
   data: readonly object[];
   page?: { next_cursor: string | null };
-  /** Where they are known beforehand: a list without rows then still has its header. */
+  /** Where they are known beforehand. */
   columns?: readonly string[];
 }
+
+interface CsvTable {
+  readonly name: string;
+  readonly columns: readonly string[];
+}
+
+const TABLE = 'csv_table';
 
 /** Whether a client would rather have CSV than JSON. */
 export function prefersCsv(request: Request): boolean {
@@ -18,20 +34,37 @@ export function prefersCsv(request: Request): boolean {
 /** Gives a list as CSV to who prefers `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
 @Injectable()
 export class CsvInterceptor implements NestInterceptor<Page | undefined, Page | string | undefined> {
+  constructor(private readonly reflector: Reflector) {}
+
   intercept(context: ExecutionContext, next: CallHandler<Page | undefined>): Observable<Page | string | undefined> {
     const http = context.switchToHttp();
     const response = http.getResponse<Response>();
     response.vary('Accept');
     if (!prefersCsv(http.getRequest<Request>())) return next.handle();
-    return next.handle().pipe(
-      map((answer) => {
-        // 304: the client has it already.
-        if (answer === undefined) return answer;
-        const { data, page, columns } = answer;
-        response.type('text/csv; charset=utf-8');
-        if (page?.next_cursor) response.setHeader('X-Next-Cursor', page.next_cursor);
-        return toCsv(data, columns);
-      }),
-    );
+    const table = this.reflector.get<CsvTable | undefined>(TABLE, context.getHandler());
+    return next.handle().pipe(concatMap((answer) => written(answer, response, table)));
   }
+}
+
+async function written(
+  answer: Page | undefined,
+  response: Response,
+  { name, columns: usual }: CsvTable = { name: 'data', columns: [] },
+): Promise<string | undefined> {
+  // 304: the client has it already.
+  if (answer === undefined) return undefined;
+  const { data, page, columns = data.length > 0 ? columnsOf(data) : usual } = answer;
+  const text = await toCsvInSlices(data, columns);
+  response.type('text/csv; charset=utf-8');
+  response.setHeader('Content-Disposition', `attachment; filename="${name}.csv"`);
+  if (page?.next_cursor) response.setHeader('X-Next-Cursor', page.next_cursor);
+  return text;
+}
+
+/**
+ * A list that is also given as CSV: the name of the file, and the header of a list without rows. `columns` are members of
+ * the list's rows.
+ */
+export function CsvList<Row extends object>(name: string, columns: readonly (keyof Row & string)[]): MethodDecorator {
+  return applyDecorators(SetMetadata(TABLE, { name, columns }), UseInterceptors(CsvInterceptor));
 }

@@ -29,7 +29,7 @@ function edits(from: string, to: string, allowed: number): number {
   let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i += 1) {
-    const next = new Array<number>(to.length + 1).fill(allowed + 1);
+    const next = Array.from({ length: to.length + 1 }, () => allowed + 1);
     next[0] = i;
     let least = i;
     for (let j = Math.max(1, i - allowed); j <= Math.min(to.length, i + allowed); j += 1) {

@@ -25,7 +25,7 @@ const OPTIONS = [
 ].join(' ');
 
 /** Live queries that run at once: more would only queue in the database. */
-export const LIVE_AT_ONCE = 2;
+export const LIVE_AT_ONCE = 3;
 /** So little time that telling a connection its next limit could take longer: with one below it is replaced. */
 const BRIEF_MS = 1_000;
 /** A connection keeps what it has prepared as long as it lives; with more statements than these it is replaced. */

@@ -79,6 +79,14 @@ export class QueryRunner {
     return this.facts.cursorKey();
   }
 
+  /** The cost by what was last known of the stored data; undefined before anything is. */
+  estimate(query: Query): Cost | undefined {
+    const { latest } = this.facts;
+    if (latest === undefined) return undefined;
+    const plan = planQuery(query, { now: this.clock.now(), rawFrom: latest.rawFrom });
+    return estimateCost(query, plan, latest.sizes);
+  }
+
   async explain(query: Query, range?: Span): Promise<Explanation> {
     const { rawFrom, sizes } = await this.facts.read();
     const plan = planQuery(query, { now: this.clock.now(), rawFrom, range });

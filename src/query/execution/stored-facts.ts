@@ -27,6 +27,8 @@ const REFRESH_MS = 30_000;
 /** What planning needs to know of the stored data. */
 @Injectable()
 export class StoredFactsReader {
+  /** What was read last. */
+  latest: StoredFacts | undefined;
   private facts: Promise<StoredFacts> | undefined;
   private readAt = 0;
 
@@ -41,9 +43,12 @@ export class StoredFactsReader {
       this.readAt = now;
       const facts = this.ask();
       this.facts = facts;
-      facts.catch(() => {
-        if (this.facts === facts) this.facts = undefined;
-      });
+      facts.then(
+        (read) => (this.latest = read),
+        () => {
+          if (this.facts === facts) this.facts = undefined;
+        },
+      );
     }
     return this.facts;
   }

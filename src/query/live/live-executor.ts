@@ -38,6 +38,11 @@ export class LiveExecutor {
     return { rows: keyed(rows.slice(0, query.limit), keyColumns(query)), cursor };
   }
 
+  /** Rows that a run reads, about; 0 before anything is known of what is stored. Throws for what cannot be run at all. */
+  rowsOf(query: Query): number {
+    return this.runner.estimate(query)?.rows ?? 0;
+  }
+
   stop(): void {
     this.leaving.abort(new Error('the process stops'));
   }

@@ -12,15 +12,20 @@ import {
   type LiveQuerySink,
 } from '../../realtime/index.js';
 import { dependenciesOf } from '../core/dependencies.js';
-import { LIVE_AT_ONCE } from '../execution/query-pool.js';
+import type { DatasetName } from '../core/ast.js';
+import { LiveBudget } from './live-budget.js';
 import { LiveExecutor } from './live-executor.js';
 import { LiveMetrics } from './live-metrics.js';
 import { LiveQuery } from './live-query.js';
+import { LiveTurns } from './live-turns.js';
 import { QueryIndex } from './query-index.js';
+import { RowWatch } from './row-watch.js';
 
 const DEFAULT_INTERVAL_MS = 250;
 /** The beat runs only while something waits, so an idle server does nothing. */
 const BEAT_MS = 20;
+/** A change too small to be an event shows within 5 s, the time of a run included. */
+const ROWS_INTERVAL_MS = 2_000;
 /** What moves with time alone is looked at this often. */
 const TIME_REFRESH_MS = 60_000;
 
@@ -37,7 +42,11 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   private readonly pending = new Set<LiveQuery>();
   private readonly ends: (() => void)[] = [];
   private beat: NodeJS.Timeout | undefined;
-  private running = 0;
+  private readonly turns = new LiveTurns();
+  private readonly budget = new LiveBudget();
+  /** Queries of rows as they are: they show changes too small to be events, too. */
+  private readonly ofRows = new Map<LiveQuery, DatasetName>();
+  private rowTimer: NodeJS.Timeout | undefined;
   private refreshedAt = 0;
 
   constructor(
@@ -46,6 +55,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     private readonly executor: LiveExecutor,
     private readonly metrics: LiveMetrics,
     private readonly clock: Clock,
+    private readonly rows: RowWatch,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -59,6 +69,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   beforeApplicationShutdown(): void {
     for (const end of this.ends) end();
     clearInterval(this.beat);
+    clearInterval(this.rowTimer);
     this.executor.stop();
     this.pending.clear();
     this.queries.clear();
@@ -69,6 +80,8 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     // Only events can belong to somebody; all other answers are the same for everyone.
     const scope = query.dataset === 'events' ? caller.userId : '';
     const id = `q${hashOf([query, intervalMs, scope])}`;
+    const rows = this.executor.rowsOf(query);
+    this.budget.check(caller.keyId, id, rows);
     let sink: LiveQuerySink | undefined;
     let isClosed = false;
     return {
@@ -76,12 +89,15 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       start: (to) => {
         if (isClosed) return;
         sink = to;
+        this.budget.add(caller.keyId, id, rows);
         const live = this.queries.get(id) ?? this.begin(id, query, intervalMs, caller);
         live.follow(to);
         this.await(live);
       },
       close: () => {
+        if (isClosed) return;
         isClosed = true;
+        if (sink) this.budget.remove(caller.keyId, id);
         const live = this.queries.get(id);
         if (!sink || !live) return;
         live.leave(sink);
@@ -92,8 +108,9 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   private begin(id: string, query: ReturnType<LiveExecutor['parse']>, intervalMs: number, caller: Caller): LiveQuery {
     const execute = (signal: AbortSignal) => this.executor.run(query, caller, this.feed.cursor(), signal);
-    const live = new LiveQuery(id, dependenciesOf(query), intervalMs, execute);
+    const live = new LiveQuery(id, dependenciesOf(query), intervalMs, execute, caller.keyId);
     this.queries.set(id, live);
+    if (query.time === undefined && query.dataset !== 'events') this.watchRows(live, query.dataset);
     this.index.add(live);
     this.metrics.open.set(this.queries.size);
     return live;
@@ -103,8 +120,26 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     live.end();
     this.queries.delete(live.id);
     this.index.remove(live);
+    this.ofRows.delete(live);
     this.pending.delete(live);
     this.metrics.open.set(this.queries.size);
+  }
+
+  private watchRows(live: LiveQuery, dataset: DatasetName): void {
+    this.ofRows.set(live, dataset);
+    this.rowTimer ??= setInterval(() => void this.lookAtRows(), ROWS_INTERVAL_MS).unref();
+  }
+
+  private async lookAtRows(): Promise<void> {
+    if (this.ofRows.size === 0) {
+      clearInterval(this.rowTimer);
+      this.rowTimer = undefined;
+      return;
+    }
+    // The database may be unavailable; a later look then finds the difference.
+    const changed: readonly DatasetName[] = await this.rows.changed().catch(() => []);
+    const now = this.clock.now();
+    for (const [live, dataset] of this.ofRows) if (changed.includes(dataset)) this.touch(live, now);
   }
 
   private receive(batch: readonly LogEvent[]): void {
@@ -137,7 +172,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     this.beat ??= setInterval(() => this.work(), BEAT_MS);
   }
 
-  /** Results that are there are sent; due queries are run, the one that has waited longest first. */
+  /** Results that are there are sent; due queries are run, fair among keys. */
   private work(): void {
     const now = this.clock.now();
     const due: LiveQuery[] = [];
@@ -146,15 +181,15 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       if (live.isDue(now)) due.push(live);
       else if (!live.hasWork) this.pending.delete(live);
     }
-    due.sort((a, b) => (a.dirtySince ?? 0) - (b.dirtySince ?? 0));
-    for (const live of due.slice(0, LIVE_AT_ONCE - this.running)) void this.refresh(live, now);
+    for (const live of this.turns.choose(due)) void this.refresh(live, now);
     if (this.pending.size > 0) return;
     clearInterval(this.beat);
     this.beat = undefined;
   }
 
   private async refresh(live: LiveQuery, now: number): Promise<void> {
-    this.running++;
+    this.turns.begin(live);
+    const startedAt = performance.now();
     const waitedSince = live.dirtySince ?? now;
     try {
       await live.refresh(now);
@@ -165,7 +200,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       this.logger.warn({ code: error.code, reason: error.message, query: live.id }, 'Live query not refreshed');
       if (!error.retryable) this.fail(live, error.toSocket());
     } finally {
-      this.running--;
+      this.turns.end(live, performance.now() - startedAt);
       if (this.pending.size > 0) setImmediate(() => this.work());
     }
   }

@@ -34,7 +34,13 @@ export class LiveQuery {
     readonly dependencies: Dependencies,
     readonly intervalMs: number,
     private readonly execute: (signal: AbortSignal) => Promise<LiveResult>,
+    /** Of whom followed it first: to its account the query runs. */
+    readonly key = '',
   ) {}
+
+  get hasShown(): boolean {
+    return this.shown !== undefined;
+  }
 
   get isFollowed(): boolean {
     return this.current.size + this.waiting.size > 0;

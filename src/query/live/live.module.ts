@@ -3,8 +3,9 @@ import { RealtimeModule } from '../../realtime/index.js';
 import { QueryModule } from '../query.module.js';
 import { LiveExecutor } from './live-executor.js';
 import { LiveMetrics } from './live-metrics.js';
+import { RowWatch } from './row-watch.js';
 import { LiveQueryService } from './live-query-service.js';
 
 /** Queries that are subscribed to. */
-@Module({ imports: [QueryModule, RealtimeModule], providers: [LiveQueryService, LiveExecutor, LiveMetrics] })
+@Module({ imports: [QueryModule, RealtimeModule], providers: [LiveQueryService, LiveExecutor, LiveMetrics, RowWatch] })
 export class LiveModule {}

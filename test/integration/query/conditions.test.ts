@@ -104,7 +104,7 @@ it('a pattern takes a backslash as its escape', async () => {
 });
 
 it('categories are the same in any case, with and without history', async () => {
-  const slugs = async (body: object) => (await rowsOf(body)).map((row) => row['protocol']).sort();
+  const slugs = async (body: object) => (await rowsOf(body)).map((row) => String(row['protocol'])).sort();
   for (const value of ['Dexs', 'DEXS', 'dexs']) {
     expect(await slugs({ filters: { categories: [value] } })).toEqual(['percent', 'plain']);
     expect(await slugs({ dataset: 'protocols', where: { field: 'category', op: 'eq', value } })).toEqual([

@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import type { DatasetName } from '../core/ast.js';
+
+type RowDataset = Exclude<DatasetName, 'events'>;
+
+/**
+ * Notices that rows have changed, also where the change was too small to be an event: whoever wrote a row last is a different
+ * transaction then. One pass over a few thousand rows, a few milliseconds of the database.
+ */
+@Injectable()
+export class RowWatch {
+  private seen: Readonly<Record<RowDataset, string>> | undefined;
+
+  constructor(private readonly database: Database) {}
+
+  /** Datasets whose rows are others than at the last look; all at the first, of which nothing is known. */
+  async changed(): Promise<RowDataset[]> {
+    const now = await this.database.one<Record<RowDataset, string>>(WRITERS);
+    const { seen } = this;
+    if (now === undefined) return [];
+    this.seen = now;
+    const datasets: RowDataset[] = ['tvl', 'prices', 'protocols'];
+    return seen === undefined ? datasets : datasets.filter((dataset) => now[dataset] !== seen[dataset]);
+  }
+}
+
+const writers = (table: string) => `(SELECT count(*) || ' ' || coalesce(sum(r.xmin::text::bigint), 0) FROM ${table} r)`;
+
+const WRITERS = `
+SELECT t.writers AS tvl, ${writers('token_prices')} AS prices, t.writers || ' ' || ${writers('protocols')} AS protocols
+FROM (SELECT ${writers('protocol_tvl')} AS writers) t`;
