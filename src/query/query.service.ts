@@ -60,7 +60,7 @@ export class QueryService implements OnModuleInit {
     await this.freshness.reach(query.atLeast, signal);
     if (query.explain) return this.explained(query, await this.runner.explain(query, page?.range), startedAt);
     const cursor = this.feed.cursor();
-    const { result, cache } = await this.cached.run(query, caller.userId, page, signal);
+    const { result, cache } = await this.cached.run(query, caller.userId, page, signal, caller.keyId);
     this.durations.observe({ cache }, (performance.now() - startedAt) / 1_000);
     const { from, to, next } = this.pageOf(query, result, page);
     return {

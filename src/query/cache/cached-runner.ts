@@ -24,7 +24,13 @@ export class CachedRunner {
     private readonly stamps: VersionStamps,
   ) {}
 
-  async run(query: Query, owner: string, page: PagePosition | undefined, signal: AbortSignal): Promise<CachedAnswer> {
+  async run(
+    query: Query,
+    owner: string,
+    page: PagePosition | undefined,
+    signal: AbortSignal,
+    key = '',
+  ): Promise<CachedAnswer> {
     const degraded = this.cache.degraded;
     const dependencies = dependenciesOf(query);
     const version = this.stamps.versionOf(dependencies);
@@ -40,7 +46,7 @@ export class CachedRunner {
         begin(reading.version);
       };
       const position = query.aggregations.length > 0 ? undefined : (page?.position as KeyValue[] | undefined);
-      const context = { owner, signal: shared, deadline: queryDeadline(), range: page?.range, position, onStart };
+      const context = { owner, key, signal: shared, deadline: queryDeadline(), range: page?.range, position, onStart };
       const answer = await this.runner.run(query, context);
       if (!degraded) this.cache.keep(keyOf(query, question, reading.version), answer, reading.startedAt);
       return answer;

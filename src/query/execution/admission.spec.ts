@@ -57,6 +57,29 @@ describe('admission', () => {
     expect(await Promise.all([held, next])).toEqual(['ran', 'ran']);
   });
 
+  it('a key that runs long and much keeps no other waiting, heavy or light', async () => {
+    const admission = admissionOf(2);
+    const started: string[] = [];
+    const ask = (key: string, heavy: boolean, ms: number) =>
+      admission.run(
+        { rows: heavy ? 200_000 : 2_000, heavy },
+        20_000,
+        here(),
+        () => {
+          started.push(key);
+          return lasting(ms)();
+        },
+        key,
+      );
+    const greedy = Array.from({ length: 4 }, () => ask('greedy', true, 29_000));
+    void Promise.allSettled(greedy);
+    const modest = [ask('modest', true, 100), ask('small', false, 10)];
+    await vi.advanceTimersByTimeAsync(2_500);
+    expect(await Promise.all(modest)).toEqual(['ran', 'ran']);
+    expect(started.filter((key) => key === 'greedy')).toHaveLength(1);
+    await vi.runAllTimersAsync();
+  });
+
   describe('while changes arrive', () => {
     it('lets queries take turns, and those of a crowd do not wait for all large ones before them', async () => {
       const admission = admissionOf(2, true);

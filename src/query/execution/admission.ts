@@ -4,13 +4,13 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { Cost } from '../core/cost.js';
 import { Arrivals } from './arrivals.js';
-import { QueryPool } from './query-pool.js';
+import { QueryPool, SPARE_CONNECTIONS } from './query-pool.js';
 
 /** Who would wait longer is told to come back instead: of its 30 s a query keeps a third to run. */
 const LONGEST_WAIT_MS = 20_000;
 const LONGEST_QUEUE = 2_000;
 /** While changes arrive, queries take turns; one that runs longer than this holds up nobody else. */
-const LONGEST_TURN_MS = 5_000;
+const LONGEST_TURN_MS = 2_000;
 /** What a query costs whatever it reads, in rows: planning and the way there and back. */
 const EVERY_QUERY_ROWS = 3_000;
 /** Share that the past keeps with every query that ends. */
@@ -18,7 +18,16 @@ const KEPT = 0.95;
 
 type Class = 'light' | 'heavy';
 
+/** A query that asks to be let in. */
+interface Asked {
+  readonly kind: Class;
+  readonly rows: number;
+  /** Of the API key that asks. */
+  readonly key: string;
+}
+
 interface Waiting {
+  readonly key: string;
   readonly rows: number;
   readonly start: () => void;
   readonly refuse: (error: unknown) => void;
@@ -43,20 +52,22 @@ class Pace {
 
 /**
  * Lets in as many queries as there are connections, fewer while changes arrive, and heavy ones on half of them at most. The
- * others wait in order, light ones first, unless their turn will not come in time: then they are refused at once. When that
- * is follows from what those before them have to read: a crowd of small queries is no reason to turn anyone away.
+ * others wait in order, light ones first and keys by turns, unless their turn will not come in time: then they are refused at once. When that
+ * is follows from what those before them have to read: a crowd of small queries is no reason to turn anyone away. What one key
+ * runs for long keeps no other waiting: who runs nothing gets one of the spare connections then.
  */
 @Injectable()
 export class Admission {
   private readonly running: Record<Class, number> = { light: 0, heavy: 0 };
   private readonly queues: Record<Class, Set<Waiting>> = { light: new Set(), heavy: new Set() };
-  private readonly waitingRows: Record<Class, number> = { light: 0, heavy: 0 };
+  private readonly runningOf = new Map<string, number>();
   private readonly pace: Record<Class, Pace> = {
     light: new Pace(200, 20 * (EVERY_QUERY_ROWS + 2_000)),
     heavy: new Pace(20 * 500, 20 * 1_000_000),
   };
   /** Those of the running ones that have not run for long, by what will end their turn. */
   private readonly inTurn = new Set<NodeJS.Timeout>();
+  private readonly heavyInTurn = new Set<NodeJS.Timeout>();
   /** How much longer heavy queries have run than light ones after them, ms, a turn at most: where both share one connection. */
   private heavyLead = 0;
   private readonly refused: Counter;
@@ -85,28 +96,29 @@ export class Admission {
   }
 
   /** Runs the work when its turn comes. Throws `unavailable` with the time after which a retry makes sense. */
-  async run<T>(cost: Cost, waitMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async run<T>(cost: Cost, waitMs: number, signal: AbortSignal, work: () => Promise<T>, key = ''): Promise<T> {
     const kind = cost.heavy ? 'heavy' : 'light';
     const rows = cost.rows + EVERY_QUERY_ROWS;
-    const turn = await this.turn(kind, rows, Math.min(waitMs, LONGEST_WAIT_MS), signal);
+    const turn = await this.turn({ kind, rows, key }, Math.min(waitMs, LONGEST_WAIT_MS), signal);
     const startedAt = performance.now();
     try {
       return await work();
     } finally {
       clearTimeout(turn);
-      this.inTurn.delete(turn);
+      this.endTurn(turn);
       const ms = performance.now() - startedAt;
       this.pace[kind].note(rows, ms);
       const lead = this.heavyLead + (kind === 'heavy' ? ms : -ms);
       this.heavyLead = Math.min(LONGEST_TURN_MS, Math.max(0, lead));
       this.running[kind] -= 1;
+      this.count(key, -1);
       this.next();
     }
   }
 
-  private turn(kind: Class, rows: number, waitMs: number, signal: AbortSignal): Promise<NodeJS.Timeout> {
-    if (this.queues[kind].size === 0 && this.mayRun(kind)) return Promise.resolve(this.begin(kind));
-    const expectedMs = this.expectedWaitMs(kind, rows);
+  private turn({ kind, rows, key }: Asked, waitMs: number, signal: AbortSignal): Promise<NodeJS.Timeout> {
+    if (this.mayRun(kind, key) && this.nextOf(kind) === undefined) return Promise.resolve(this.begin(kind, key));
+    const expectedMs = this.expectedWaitMs({ kind, rows, key });
     if (expectedMs > waitMs || this.queues.light.size + this.queues.heavy.size >= LONGEST_QUEUE) {
       return Promise.reject(this.refusal(expectedMs));
     }
@@ -114,13 +126,14 @@ export class Admission {
       const end = (): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', leave);
-        if (this.queues[kind].delete(waiting)) this.waitingRows[kind] -= rows;
+        this.queues[kind].delete(waiting);
       };
       const waiting: Waiting = {
         rows,
+        key,
         start: () => {
           end();
-          resolve(this.begin(kind));
+          resolve(this.begin(kind, key));
         },
         refuse: (error) => {
           end();
@@ -128,27 +141,55 @@ export class Admission {
         },
       };
       const leave = (): void => waiting.refuse(signal.reason);
-      const timer = setTimeout(() => waiting.refuse(this.refusal(this.expectedWaitMs(kind, rows))), waitMs);
+      const timer = setTimeout(() => waiting.refuse(this.refusal(this.expectedWaitMs({ kind, rows, key }))), waitMs);
       signal.addEventListener('abort', leave, { once: true });
       this.queues[kind].add(waiting);
-      this.waitingRows[kind] += rows;
     });
   }
 
-  private mayRun(kind: Class): boolean {
+  private mayRun(kind: Class, key: string): boolean {
     const { light, heavy } = this.running;
-    if (light + heavy >= this.pool.size || this.inTurn.size >= this.slots) return false;
-    return kind === 'light' || heavy < this.heavySlots;
+    const isNew = !this.runningOf.has(key);
+    if (light + heavy >= this.pool.size + (isNew ? SPARE_CONNECTIONS : 0) || this.inTurn.size >= this.slots)
+      return false;
+    return kind === 'light' || (isNew ? this.heavyInTurn.size : heavy) < this.heavySlots;
   }
 
-  private begin(kind: Class): NodeJS.Timeout {
+  private begin(kind: Class, key: string): NodeJS.Timeout {
     this.running[kind] += 1;
+    this.count(key, 1);
     const turn = setTimeout(() => {
-      this.inTurn.delete(turn);
+      this.endTurn(turn);
       this.next();
     }, LONGEST_TURN_MS);
     this.inTurn.add(turn);
+    if (kind === 'heavy') this.heavyInTurn.add(turn);
     return turn;
+  }
+
+  private endTurn(turn: NodeJS.Timeout): void {
+    this.inTurn.delete(turn);
+    this.heavyInTurn.delete(turn);
+  }
+
+  private count(key: string, change: 1 | -1): void {
+    const running = (this.runningOf.get(key) ?? 0) + change;
+    if (running === 0) this.runningOf.delete(key);
+    else this.runningOf.set(key, running);
+  }
+
+  /** Of those that may run the first one whose key runs least. */
+  private nextOf(kind: Class): Waiting | undefined {
+    let next: Waiting | undefined;
+    let least = Infinity;
+    for (const waiting of this.queues[kind]) {
+      const running = this.runningOf.get(waiting.key) ?? 0;
+      if (running >= least || !this.mayRun(kind, waiting.key)) continue;
+      next = waiting;
+      least = running;
+      if (running === 0) break;
+    }
+    return next;
   }
 
   private get slots(): number {
@@ -168,20 +209,25 @@ export class Admission {
     const heavyFirst = this.slots > 1 ? this.running.heavy === 0 : this.heavyLead === 0;
     const order: Class[] = heavyFirst ? ['heavy', 'light'] : ['light', 'heavy'];
     for (const kind of order) {
-      const [first] = this.queues[kind];
-      if (first === undefined || !this.mayRun(kind)) continue;
+      const first = this.nextOf(kind);
+      if (first === undefined) continue;
       first.start();
       return true;
     }
     return false;
   }
 
-  /** Until those before it and itself are through. */
-  private expectedWaitMs(kind: Class, rows: number): number {
+  /** Until those before it and itself are through: those of its key, and as much of each other key. */
+  private expectedWaitMs({ kind, rows, key }: Asked): number {
     const { heavy } = this.queues;
+    const waiting = new Map<string, number>();
+    for (const one of this.queues[kind]) waiting.set(one.key, (waiting.get(one.key) ?? 0) + one.rows);
+    const own = (waiting.get(key) ?? 0) + rows;
+    waiting.delete(key);
+    const before = [...waiting.values()].reduce((sum, others) => sum + Math.min(others, own), own);
     const heavySlots = Math.min(this.heavySlots, this.running.heavy + heavy.size);
     const slots = kind === 'heavy' ? this.heavySlots : Math.max(1, this.slots - heavySlots);
-    return this.pace[kind].msOf(this.waitingRows[kind] + rows) / slots;
+    return this.pace[kind].msOf(before) / slots;
   }
 
   private refusal(expectedMs: number): DomainError {

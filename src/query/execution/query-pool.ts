@@ -26,6 +26,8 @@ const OPTIONS = [
 
 /** Live queries that run at once: more would only queue in the database. */
 export const LIVE_AT_ONCE = 3;
+/** For who runs nothing while others run for long. */
+export const SPARE_CONNECTIONS = 2;
 /** So little time that telling a connection its next limit could take longer: with one below it is replaced. */
 const BRIEF_MS = 1_000;
 /** A connection keeps what it has prepared as long as it lives; with more statements than these it is replaced. */
@@ -77,7 +79,7 @@ export class QueryPool implements OnApplicationShutdown {
     this.size = settings.queryPool ?? Math.max(2, availableParallelism());
     const embedded = settings.databaseUrl === undefined;
     this.besideArrivals = embedded ? Math.min(this.size, Math.max(1, availableParallelism() - 1)) : this.size;
-    this.connections = this.size + LIVE_AT_ONCE;
+    this.connections = this.size + LIVE_AT_ONCE + SPARE_CONNECTIONS;
     this.pool = new pg.Pool({
       connectionString: sessionUrl(database.url, OPTIONS),
       application_name: 'defi-realtime-query',

@@ -52,6 +52,8 @@ export interface RunContext {
   /** Of a later page: where it begins, and the range of the first one. */
   readonly position?: readonly KeyValue[] | undefined;
   readonly range?: Span | undefined;
+  /** The API key that asks: keys take turns. */
+  readonly key?: string;
   /** Without waiting for a turn, for who limits itself. */
   readonly immediate?: boolean;
   /** Called when it is the query's turn, before anything is read. */
@@ -117,7 +119,7 @@ export class QueryRunner {
     };
     if (context.immediate) return work();
     const expected = (await this.explain(query, context.range)).cost;
-    return this.admission.run(expected, left(), context.signal, work);
+    return this.admission.run(expected, left(), context.signal, work, context.key);
   }
 
   /** In the order of time a page is put together from windows until it is full; else by one statement. */
