@@ -65,6 +65,7 @@ async function written(
  * A list that is also given as CSV: the name of the file, and the header of a list without rows. `columns` are members of
  * the list's rows.
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the rows whose members columns are
 export function CsvList<Row extends object>(name: string, columns: readonly (keyof Row & string)[]): MethodDecorator {
   return applyDecorators(SetMetadata(TABLE, { name, columns }), UseInterceptors(CsvInterceptor));
 }
