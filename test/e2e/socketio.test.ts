@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
 import { faultsOf } from '../support/asyncapi-validator.js';
@@ -95,6 +96,53 @@ describe('the printed snippets', () => {
     await app.db.pool.query(upsert, [67_000]);
     await app.db.pool.query(upsert, [68_000]);
     expect(await price).toMatchObject({ token: 'bitcoin', symbol: 'BTC', previousPrice: 67_000, currentPrice: 68_000 });
+  });
+});
+
+describe('the first snippet of the README, as printed', () => {
+  it('survives a cut and an absence longer than its session is kept', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const printed = /```js\nimport \{ io \} from 'socket.io-client';\n(.*?)```/s.exec(readme)?.[1] ?? '';
+    const code = printed.replace('http://localhost:8080', app.url).replace('rta_…', apiKey);
+    await write('aave-v3', 'ethereum', 1_000);
+    const lines: unknown[][] = [];
+    // oxlint-disable-next-line typescript/no-implied-eval -- what stands in the README
+    const run = new Function('io', 'console', `${code}; return socket;`) as (...parts: unknown[]) => Socket;
+    const socket = run(io, { log: (...parts: unknown[]) => lines.push(parts) });
+    open.push(socket);
+    await waitFor(
+      async () =>
+        (
+          await socket
+            .timeout(500)
+            .emitWithAck('subscriptions')
+            .catch(() => ({ subscriptions: [] }))
+        ).subscriptions.length === 2,
+    );
+    await write('aave-v3', 'ethereum', 1_100);
+    await waitFor(() => lines.length === 1);
+    socket.io.engine?.close();
+    await write('aave-v3', 'ethereum', 1_210);
+    await waitFor(() => lines.length === 2);
+    await waitFor(() => socket.connected);
+    const gone = new Promise((resolve) => socket.once('disconnect', resolve));
+    socket.io.reconnectionDelay(1_000);
+    socket.io.engine?.close();
+    await gone;
+    await waitFor(
+      async () => (await app.db.pool.query('SELECT FROM realtime_sessions WHERE ends_at > now()')).rowCount === 1,
+    );
+    await app.db.pool.query("UPDATE realtime_sessions SET ends_at = now() - interval '1 s'");
+    await write('aave-v3', 'ethereum', 1_331);
+    await waitFor(() => lines.length === 3);
+    await write('aave-v3', 'ethereum', 1_500);
+    await waitFor(() => lines.length === 4);
+    expect(lines.map(([protocol, percent]) => [protocol, Math.round(Number(percent))])).toEqual([
+      ['aave-v3', 10],
+      ['aave-v3', 10],
+      ['aave-v3', 10],
+      ['aave-v3', 13],
+    ]);
   });
 });
 

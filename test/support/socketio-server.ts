@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import type { Caller } from '../../src/access/index.js';
 import { DomainError } from '../../src/platform/errors/domain-error.js';
-import { parseSettings, Settings } from '../../src/platform/settings/settings.js';
+import { parseSettings, Settings, type Environment } from '../../src/platform/settings/settings.js';
 import { RealtimeHub, type HubParts } from '../../src/realtime/core/hub.js';
 import { Clock } from '../../src/platform/clock/clock.js';
 import { Database } from '../../src/platform/database/database.js';
@@ -13,6 +13,7 @@ import { PodChannel } from '../../src/platform/redis/pod-channel.js';
 import type { Pods } from '../../src/platform/redis/pods.js';
 import { SessionKeeper } from '../../src/realtime/resume/session-keeper.js';
 import type { SessionRow, SessionStore } from '../../src/realtime/resume/session-store.js';
+import { Admission } from '../../src/realtime/transports/admission.js';
 import { DOOR_PROVIDERS } from '../../src/realtime/transports/door-providers.js';
 import { SocketIoAdapter } from '../../src/realtime/transports/socketio/socketio.adapter.js';
 import { WriteBatches } from '../../src/realtime/transports/write-batches.js';
@@ -37,6 +38,8 @@ export interface SocketIoServer {
   readonly allowance: Allowance;
   /** What the AsyncAPI document does not allow of the frames that clients got. */
   readonly faults: readonly string[];
+  /** From now on nobody gets in. */
+  drain(): void;
   /** The next `times` keys that are shown are answered so. */
   refuseWith(error: () => Error, times: number): void;
   /** A client with the printed defaults; it is ended with the server. */
@@ -48,6 +51,7 @@ export interface SocketIoServer {
 export async function startSocketIoServer(
   parts: Partial<HubParts> = {},
   as: Partial<Caller> = {},
+  env: Environment = {},
 ): Promise<SocketIoServer> {
   const log = new MemoryLog(10_000);
   const hub = new RealtimeHub({ recent: log, stored: log, published: NOTHING_PUBLISHED, ...parts });
@@ -89,7 +93,7 @@ export async function startSocketIoServer(
       return caller(as);
     },
   };
-  const settings = parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'x', PORT: '0' });
+  const settings = parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'x', PORT: '0', ...env });
 
   @Module({
     providers: [
@@ -125,6 +129,7 @@ export async function startSocketIoServer(
     log,
     allowance,
     faults,
+    drain: () => app.get(Admission).drain(),
     refuseWith: (error, times) => void Object.assign(refusals, { left: times, error }),
     connect: (options = {}, namespace = '/v1/realtime') => {
       const socket = io(`${url}${namespace}`, { auth: { apiKey: KEY }, forceNew: true, ...options });

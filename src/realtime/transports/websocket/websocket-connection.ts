@@ -150,7 +150,8 @@ export class WebSocketConnection {
     let id: MessageId | undefined;
     try {
       this.session?.touch();
-      if (this.caller && !(await this.parts.limits.message(this.caller))) {
+      const caller = this.session?.identity.caller;
+      if (caller && !(await this.parts.limits.message(caller))) {
         return this.refuse(new DomainError('rate_limited', 'Too many messages; the limit is per minute.'), undefined);
       }
       const value: unknown = parseJson(data);
@@ -167,7 +168,7 @@ export class WebSocketConnection {
       throw new DomainError('missing_api_key', 'Send {"type": "authenticate", "apiKey": "…"} first.');
     }
     const changes = message.type !== 'ping' && message.type !== 'subscriptions' && message.type !== 'stats';
-    if (changes && !(await this.parts.limits.subscriptionChange(this.caller, this.origin.id))) {
+    if (changes && !(await this.parts.limits.subscriptionChange(this.session.identity.caller, this.origin.id))) {
       throw new DomainError('rate_limited', 'Too many subscription changes; the limit is per minute and connection.');
     }
     const { session, link, parts } = this;
