@@ -57,6 +57,7 @@ describe('a connection that is not in yet', () => {
     binary.socket.send(Buffer.alloc(10));
     for (let sent = 0; sent < 4; sent += 1) large.socket.send(`40/${'x'.repeat(60_000)},`);
     await Promise.all([binary.closed, large.closed]);
+    expect([...answersTo(binary), ...answersTo(large)].filter((packet) => packet.startsWith('40'))).toEqual([]);
   });
 });
 
