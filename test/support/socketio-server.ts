@@ -8,6 +8,7 @@ import { parseSettings, Settings, type Environment } from '../../src/platform/se
 import { RealtimeHub, type HubParts } from '../../src/realtime/core/hub.js';
 import { Clock } from '../../src/platform/clock/clock.js';
 import { Database } from '../../src/platform/database/database.js';
+import { LoopGuard } from '../../src/platform/loop/loop-guard.js';
 import { Metrics } from '../../src/platform/metrics/metrics.js';
 import { PodChannel } from '../../src/platform/redis/pod-channel.js';
 import type { Pods } from '../../src/platform/redis/pods.js';
@@ -111,6 +112,7 @@ export async function startSocketIoServer(
       { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },
       Clock,
       Metrics,
+      { provide: LoopGuard, useValue: { run: (_: string, work: () => unknown) => work() } },
       ...DOOR_PROVIDERS,
     ],
   })

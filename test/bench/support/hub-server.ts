@@ -106,6 +106,8 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
   const { PodChannel } = await built<typeof import('../../../src/platform/redis/pod-channel.js')>(
     'platform/redis/pod-channel.js',
   );
+  const { LoopGuard } =
+    await built<typeof import('../../../src/platform/loop/loop-guard.js')>('platform/loop/loop-guard.js');
   const { Metrics } =
     await built<typeof import('../../../src/platform/metrics/metrics.js')>('platform/metrics/metrics.js');
   const { WriteBatches } = await built<typeof import('../../../src/realtime/transports/write-batches.js')>(
@@ -153,6 +155,7 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
       { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },
       { provide: StrangerLimits, useValue: STRANGERS },
       Metrics,
+      { provide: LoopGuard, useValue: { run: (_: string, work: () => unknown) => work() } },
       ...DOOR_PROVIDERS,
       ConnectionParts,
       WebSocketTransport,
