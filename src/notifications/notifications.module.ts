@@ -67,7 +67,7 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
   providers: [
     { provide: EgressPolicy, inject: [Settings], useFactory: egressPolicy },
     GuardedClient,
-    Resolver,
+    { provide: Resolver, useFactory: () => new Resolver() },
     Deliveries,
     Targets,
     Preferences,

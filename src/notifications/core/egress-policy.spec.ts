@@ -125,3 +125,10 @@ describe('addresses that users choose', () => {
     expect(lenient.allows('93.184.216.34', { protocol: 'http:', port: '1' })).toBe(false);
   });
 });
+
+it('refuses what is too long only once it is encoded', () => {
+  for (const letter of ['ü', '漢', '😀']) {
+    expect(() => strict.url(`https://example.com/${letter.repeat(700)}`)).toThrow('longer than 2048');
+  }
+  expect(strict.url(`https://example.com/${'ü'.repeat(300)}`).href).toHaveLength(20 + 1_800);
+});

@@ -50,6 +50,8 @@ export class EgressPolicy {
     if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new EgressRefused('only https is allowed');
     if (url.username !== '' || url.password !== '') throw new EgressRefused('user and password are not allowed in it');
     url.hash = '';
+    // Letters of other alphabets grow when they are encoded.
+    if (url.href.length > LONGEST_URL) throw new EgressRefused(`the address is longer than ${LONGEST_URL} characters`);
     const host = hostOf(url);
     if (isIP(host) !== 0) {
       this.checkAddress(host, url);
@@ -73,11 +75,6 @@ export class EgressPolicy {
     } catch {
       return false;
     }
-  }
-
-  /** Whether this scheme and port may lead to a public address at all. */
-  reachesPublic({ protocol, port }: Pick<URL, 'protocol' | 'port'>): boolean {
-    return protocol === 'https:' && PUBLIC_PORTS.has(port);
   }
 
   private checkName(host: string, url: URL): void {

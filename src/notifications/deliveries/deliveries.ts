@@ -174,7 +174,8 @@ const SUPERSEDE = `
     AND (o.state = 'retrying' OR (o.state = 'pending' AND o.next_attempt_at > now()))`;
 
 const DUE = `
-  SELECT d.id, d.channel, d.priority, d.attempts, t.failures > 0 AS slow FROM deliveries d
+  SELECT d.id, d.channel, d.priority, d.attempts, d.target_id AS receiver, d.user_id AS "user", t.failures > 0 AS slow
+  FROM deliveries d
   JOIN notification_targets t ON t.id = d.target_id
   WHERE d.id = ANY($1) AND d.state IN ('pending', 'retrying') AND d.next_attempt_at <= now() + interval '10 ms'
     AND d.reason IS DISTINCT FROM 'target_unverified'

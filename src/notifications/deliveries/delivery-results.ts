@@ -4,6 +4,7 @@ import type { Outcome } from '../core/outcome.js';
 import { verdict } from '../core/verdict.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import { ChannelTroubles } from '../channels/channel-troubles.js';
 import { TargetHealth } from '../targets/target-health.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
@@ -26,11 +27,22 @@ export class DeliveryResults {
     private readonly database: Database,
     private readonly health: TargetHealth,
     private readonly metrics: DeliveryMetrics,
+    private readonly troubles: ChannelTroubles,
     private readonly clock: Clock,
   ) {}
 
   record(result: AttemptResult): Promise<void> {
+    this.troubles.note(result.delivery, result.outcome);
     return this.batcher.add(result);
+  }
+
+  /** What a process that stops has not begun to send is due for the others. */
+  async handBack(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.database.query(
+      `UPDATE deliveries SET due_at = now() WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND next_attempt_at <= now()`,
+      [ids],
+    );
   }
 
   private async recordAll(results: readonly AttemptResult[]): Promise<void[]> {

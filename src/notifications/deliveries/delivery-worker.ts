@@ -1,21 +1,27 @@
-import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Channel } from '../core/delivery.js';
 import { safeReason } from '../core/safe-reason.js';
 import type { Outcome } from '../core/outcome.js';
 import { NotificationChannel } from '../channels/notification-channel.js';
-import { ChannelTroubles } from '../channels/channel-troubles.js';
 import { Channels } from '../channels/channels.js';
 import { Queues } from '../../platform/queue/queues.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { DeliveryClaims } from './delivery-claims.js';
 import type { ClaimedDelivery } from './delivery-row.js';
 import { DeliveryResults } from './delivery-results.js';
-import { LANES, Lanes, type Lane } from './lanes.js';
+import { LANES, Lanes, type JobData, type Lane } from './lanes.js';
+import { ReceiverLanes } from './receiver-lanes.js';
+
+type Taken = JobData & { channel: Channel };
+
+/** Deliveries that wait in this process for their receiver's turn; with more, jobs stay in the queue. */
+const MAX_WAITING = 5_000;
 
 /** Sends what the queues name: claims the delivery, hands it to its channel, writes down what became of it. */
 @Injectable()
-export class DeliveryWorker implements OnApplicationBootstrap {
+export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(DeliveryWorker.name);
+  private readonly receivers = new ReceiverLanes();
 
   constructor(
     private readonly queues: Queues,
@@ -23,29 +29,53 @@ export class DeliveryWorker implements OnApplicationBootstrap {
     private readonly claims: DeliveryClaims,
     private readonly results: DeliveryResults,
     private readonly channels: Channels,
-    private readonly troubles: ChannelTroubles,
     private readonly settings: Settings,
   ) {}
 
   onApplicationBootstrap(): void {
     if (this.settings.role === 'gateway') return;
     for (const { name, channel, lane, concurrency } of LANES) {
-      this.queues.worker<{ id: string }>(name, ({ data }) => this.deliver(data.id, channel, lane), { concurrency });
+      this.queues.worker<JobData>(name, ({ data }) => this.take({ ...data, channel }, lane), { concurrency });
     }
   }
 
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.results.handBack(await this.receivers.close());
+  }
+
+  /**
+   * Sends the delivery when its receiver's turn has come, and does not wait for that: a job is done once its delivery stands
+   * in line. Waits only while very many do.
+   */
+  async take(job: Taken, lane: Lane): Promise<void> {
+    const { id, channel, receiver = id, user = id } = job;
+    const done = new Promise<void>((resolve) => {
+      this.receivers.enter({ id, channel, receiver: receiver ?? id, user }, lane, async () => {
+        try {
+          await this.deliver({ id, channel, receiver, user }, lane);
+        } catch (error) {
+          this.logger.warn({ deliveryId: id, reason: safeReason(error) }, 'delivery not sent; the sweeper finds it');
+        } finally {
+          resolve();
+        }
+      });
+    });
+    if (this.receivers.waiting > MAX_WAITING) await done;
+  }
+
   /** Once: afterwards the delivery is finished, waits for its next attempt, or was not due. */
-  async deliver(id: string, channel: Channel, lane: Lane): Promise<void> {
+  private async deliver({ id, channel, receiver = null, user = id }: Taken, lane: Lane): Promise<void> {
     const claim = await this.claims.claim(id, lane);
     if (claim === 'done') return;
     if (claim === 'slow') {
-      await this.lanes.put([{ id, channel, priority: 'normal', slow: true, attempts: 0 }]);
+      await this.lanes.put([{ id, channel, priority: 'normal', slow: true, attempts: 0, receiver, user }]);
       return;
     }
     const begun = performance.now();
     const outcome = await this.send(claim, this.channels.of(channel));
-    this.troubles.note(claim, outcome);
-    await this.results.record({ delivery: claim, outcome, durationMs: performance.now() - begun });
+    const durationMs = performance.now() - begun;
+    this.receivers.took(claim.targetId, durationMs);
+    await this.results.record({ delivery: claim, outcome, durationMs });
   }
 
   private async send(delivery: ClaimedDelivery, channel: NotificationChannel): Promise<Outcome> {

@@ -5,7 +5,7 @@ import { Queues } from '../../platform/queue/queues.js';
 
 export type Lane = 'main' | 'slow';
 
-/** What a job is: the delivery's id, and where to put it. The delivery itself is read when its turn comes. */
+/** What a job is: the delivery's id, where to put it, and whose turn it waits for. The delivery itself is read when its turn comes. */
 export interface Job {
   id: string;
   channel: Channel;
@@ -13,6 +13,16 @@ export interface Job {
   slow: boolean;
   /** Attempts so far: each has a job of its own. */
   attempts: number;
+  /** The target, whose turn it waits for. */
+  receiver: string | null;
+  user: string;
+}
+
+/** What a job carries; a process before an upgrade names the delivery only. */
+export interface JobData {
+  id: string;
+  receiver?: string | null;
+  user?: string;
 }
 
 interface LaneOptions {
@@ -55,7 +65,7 @@ export class Lanes {
         const own = jobs.filter((job) => job.channel === channel && laneOf(job) === lane);
         for (let start = 0; start < own.length; start += BULK) {
           await this.queues
-            .queue<{ id: string }>(name)
+            .queue<JobData>(name)
             .addBulk(own.slice(start, start + BULK).map((job) => bullJob(job, this.process)));
         }
       }
@@ -73,9 +83,13 @@ function laneOf({ channel, slow }: Job): Lane {
 
 /** The schedule of attempts is the delivery's own, so a job runs once; its id is free again when it has. */
 function bullJob(
-  { id, priority, attempts }: Job,
+  { id, priority, attempts, receiver, user }: Job,
   process: string,
-): { name: string; data: { id: string }; opts: object } {
+): { name: string; data: JobData; opts: object } {
   const options = { jobId: `${id}.${attempts}.${process}`, attempts: 1, removeOnComplete: true, removeOnFail: true };
-  return { name: 'deliver', data: { id }, opts: priority === 'critical' ? { ...options, lifo: true } : options };
+  return {
+    name: 'deliver',
+    data: { id, receiver, user },
+    opts: priority === 'critical' ? { ...options, lifo: true } : options,
+  };
 }

@@ -16,8 +16,6 @@ const BATCH = 1_000;
 const REQUEUE_MS = 30_000;
 const FORGET_EVERY_MS = 600_000;
 const FORGET_BATCH = 5_000;
-/** Deliveries at once while the queue is away and this process sends them itself. */
-const DIRECT_AT_ONCE = 50;
 
 /**
  * Finds what a queue cannot know: deliveries that were committed and not enqueued, whose time has come, or whose worker
@@ -74,7 +72,10 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   /** Puts what is due into the queues; returns how many that were. */
   async sweep(): Promise<number> {
     const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_MS]);
-    if (jobs.length > 0 && !(await this.lanes.put(jobs))) await this.deliverDirectly(jobs);
+    if (jobs.length > 0 && !(await this.lanes.put(jobs))) {
+      for (const job of jobs)
+        if (!this.stopping.signal.aborted) await this.worker.take(job, job.slow ? 'slow' : 'main');
+    }
     return jobs.length;
   }
 
@@ -100,16 +101,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.recoveredAt = Date.now();
   }
 
-  private async deliverDirectly(jobs: readonly Job[]): Promise<void> {
-    const waiting = [...jobs];
-    const work = async (): Promise<void> => {
-      for (let job = waiting.shift(); job && !this.stopping.signal.aborted; job = waiting.shift()) {
-        await this.worker.deliver(job.id, job.channel, 'slow');
-      }
-    };
-    await Promise.all(Array.from({ length: DIRECT_AT_ONCE }, work));
-  }
-
   private async forget(): Promise<void> {
     if (Date.now() - this.forgotAt < FORGET_EVERY_MS) return;
     this.forgotAt = Date.now();
@@ -125,7 +116,7 @@ const TAKE_DUE = `
   FROM (SELECT id FROM deliveries WHERE state IN ('pending', 'retrying') AND due_at <= now()
     ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
   WHERE d.id = due.id
-  RETURNING d.id, d.channel, d.priority, d.attempts,
+  RETURNING d.id, d.channel, d.priority, d.attempts, d.target_id AS receiver, d.user_id AS "user",
     EXISTS (SELECT FROM notification_targets t WHERE t.id = d.target_id AND t.failures > 0) AS slow`;
 
 const REQUEUE_ALL = `

@@ -1,8 +1,8 @@
-import { isIP, type LookupFunction } from 'node:net';
-import { callbackify } from 'node:util';
+import { isIP, type Socket } from 'node:net';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { EgressPolicy, EgressRefused, hostOf } from '../core/egress-policy.js';
+import { fastestConnection } from './fastest-connection.js';
 import { Resolver } from './resolver.js';
 
 const CONNECT_MS = 3_000;
@@ -13,6 +13,10 @@ const IDLE_MS = 10_000;
 /** Of the answer; the rest is not read. */
 const HEAD_BYTES = 4_096;
 const CONNECTIONS_PER_ORIGIN = 64;
+/** The body of an answer tells nothing that its headers did not, but for a proof: it is not waited for longer, ms. */
+const BODY_TIMEOUT_MS = 300;
+/** A kept connection that the receiver has closed meanwhile. */
+const CLOSED: readonly unknown[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
 export interface Answer {
   status: number;
@@ -21,8 +25,6 @@ export interface Answer {
   head: string;
 }
 
-type Connector = ReturnType<typeof buildConnector>;
-
 /**
  * The only client that calls addresses users chose. Judges the address three times: as it is written, as the name
  * resolves, which is the look-up the connection uses, and as the socket reports its peer. Never follows a redirect, knows no
@@ -30,41 +32,45 @@ type Connector = ReturnType<typeof buildConnector>;
  */
 @Injectable()
 export class GuardedClient implements OnApplicationShutdown {
-  private readonly agent: Agent;
-  private readonly publicConnector: Connector;
-  private readonly exceptionConnector: Connector;
+  private readonly kept: Agent;
+  /** For a second try: its connections are new, and not kept. */
+  private readonly fresh: Agent;
+  private readonly secure = buildConnector({ timeout: CONNECT_MS, allowH2: false });
 
   constructor(
     private readonly policy: EgressPolicy,
     private readonly resolver: Resolver,
   ) {
-    this.publicConnector = this.connector({ protocol: 'https:', port: '' });
-    this.exceptionConnector = this.connector({ protocol: 'http:', port: '' });
-    this.agent = new Agent({
-      connect: (options, callback) => this.connect(options, callback),
-      connections: CONNECTIONS_PER_ORIGIN,
-      pipelining: 1,
-      keepAliveTimeout: IDLE_MS,
-      keepAliveMaxTimeout: SOCKET_AGE_MS,
-      clientTtl: SOCKET_AGE_MS,
-      headersTimeout: TOTAL_MS,
-      bodyTimeout: TOTAL_MS,
-    });
+    this.kept = this.agent(1);
+    this.fresh = this.agent(0);
   }
 
-  /** Throws EgressRefused before anything is sent, or the network's own error. */
-  async post(address: string, headers: Readonly<Record<string, string>>, body: string | Buffer): Promise<Answer> {
+  /**
+   * Throws EgressRefused before anything is sent, or the network's own error. An answer counts as soon as its headers are
+   * there; `whole`: its first 4 KB are waited for. A kept connection that the receiver has closed is no failure: the request
+   * is repeated once on a new one.
+   */
+  async post(
+    address: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | Buffer,
+    { whole = false }: { whole?: boolean } = {},
+  ): Promise<Answer> {
     const url = this.policy.url(address);
-    const signal = AbortSignal.timeout(TOTAL_MS);
-    const answer = await this.agent.request({
+    const request = {
       origin: url.origin,
       path: url.pathname + url.search,
-      method: 'POST',
+      method: 'POST' as const,
       headers: { ...headers },
       body,
-      signal,
+      signal: AbortSignal.timeout(TOTAL_MS),
+    };
+    const answer = await this.kept.request(request).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && CLOSED.includes(error.code)) return this.fresh.request(request);
+      throw error;
     });
-    return { status: answer.statusCode, headers: answer.headers, head: await headOf(answer) };
+    const head = await headOf(answer, whole ? TOTAL_MS : BODY_TIMEOUT_MS);
+    return { status: answer.statusCode, headers: answer.headers, head };
   }
 
   /** Refuses a name one of whose addresses is private: for the moment a target is made known. */
@@ -76,65 +82,68 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.agent.destroy();
+    await Promise.all([this.kept.destroy(), this.fresh.destroy()]);
   }
 
-  private connect(options: buildConnector.Options, callback: buildConnector.Callback): void {
-    const host = hostOf(options);
-    const address = { protocol: options.protocol, port: options.port };
-    try {
-      // A socket asks for no look-up when the host is an address.
-      if (isIP(host) !== 0) this.policy.checkAddress(host, address);
-    } catch (error) {
-      callback(asError(error), null);
-      return;
-    }
-    const connector = this.policy.reachesPublic(address) ? this.publicConnector : this.exceptionConnector;
-    connector(options, (error, socket) => {
-      if (error !== null) {
-        callback(error, null);
-        return;
-      }
-      try {
-        this.policy.checkAddress(socket.remoteAddress ?? '', address);
-        callback(null, socket);
-      } catch (refused) {
-        socket.destroy();
-        callback(asError(refused), null);
-      }
+  /** `pipelining` 0: a connection is for one request. */
+  private agent(pipelining: 0 | 1): Agent {
+    return new Agent({
+      connect: (options, callback) => {
+        this.connect(options).then(
+          (socket) => this.secured(socket, options, callback),
+          (error: unknown) => callback(asError(error), null),
+        );
+      },
+      connections: CONNECTIONS_PER_ORIGIN,
+      pipelining,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: SOCKET_AGE_MS,
+      clientTtl: SOCKET_AGE_MS,
+      headersTimeout: TOTAL_MS,
+      bodyTimeout: TOTAL_MS,
     });
   }
 
-  /** Connections that only ever see addresses which the policy allows for this kind of URL. */
-  private connector(kind: Pick<URL, 'protocol' | 'port'>): Connector {
-    const lookUp = callbackify((host: string) => this.allowed(host, kind));
-    const guarded: LookupFunction = (host, options, callback) => {
-      lookUp(host, (error, found) => {
-        const [first] = found ?? [];
-        if (error !== null) callback(error, '');
-        else if (options.all) callback(null, found);
-        else callback(null, first?.address ?? '', first?.family ?? 0);
-      });
-    };
-    return buildConnector({ timeout: CONNECT_MS, allowH2: false, lookup: guarded });
+  /** A connection to one of the addresses that the policy allows, all of them tried side by side. */
+  private async connect(options: buildConnector.Options): Promise<Socket> {
+    const { protocol } = options;
+    const host = hostOf(options);
+    const kind = { protocol, port: options.port };
+    // An address is asked of nobody.
+    if (isIP(host) !== 0) this.policy.checkAddress(host, kind);
+    const addresses = isIP(host) === 0 ? await this.allowed(host, kind) : [host];
+    const port = Number(options.port) || (protocol === 'https:' ? 443 : 80);
+    const socket = await fastestConnection(addresses, port, CONNECT_MS);
+    try {
+      this.policy.checkAddress(socket.remoteAddress ?? '', kind);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, SOCKET_AGE_MS);
+    return socket;
+  }
+
+  private secured(socket: Socket, options: buildConnector.Options, callback: buildConnector.Callback): void {
+    if (options.protocol === 'https:') this.secure({ ...options, httpSocket: socket }, callback);
+    else callback(null, socket);
   }
 
   /** The good addresses of a name; fails when there are none among them. */
-  private async allowed(
-    host: string,
-    kind: Pick<URL, 'protocol' | 'port'>,
-  ): Promise<{ address: string; family: number }[]> {
+  private async allowed(host: string, kind: Pick<URL, 'protocol' | 'port'>): Promise<string[]> {
     const addresses = await this.resolver.addresses(host);
     const good = addresses.filter((address) => this.policy.allows(address, kind));
     if (good.length === 0) throw new EgressRefused('the name leads to an address that is not public');
-    return good.map((address) => ({ address, family: isIP(address) }));
+    return good;
   }
 }
 
-/** A body that breaks off, or never ends, takes nothing from the answer: its status has been read. */
-async function headOf({ body }: Dispatcher.ResponseData): Promise<string> {
+/** A body that breaks off, drips or never ends takes nothing from the answer: its status has been read. */
+async function headOf({ body }: Dispatcher.ResponseData, timeoutMs: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const limit = setTimeout(() => body.destroy(), timeoutMs);
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       chunks.push(chunk);
@@ -143,6 +152,8 @@ async function headOf({ body }: Dispatcher.ResponseData): Promise<string> {
     }
   } catch {
     // What came before is the answer.
+  } finally {
+    clearTimeout(limit);
   }
   return Buffer.concat(chunks).subarray(0, HEAD_BYTES).toString('utf8');
 }

@@ -1,20 +1,64 @@
 import { lookup, Resolver as NameServers } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import { HostsFile } from './hosts-file.js';
 
 const TIMEOUT_MS = 2_000;
+/** Addresses of one family do not wait longer for those of the other, ms. */
+const OTHER_FAMILY_MS = 150;
+const HOSTS = process.platform === 'win32' ? 'C:\\Windows\\System32\\drivers\\etc\\hosts' : '/etc/hosts';
 
-/** Names to addresses. Asks name servers without blocking the few threads that the system's own way would take. */
+/**
+ * Names to addresses, in the system's order: the hosts file, then name servers, then whatever else the system asks (search
+ * domains). Name servers are asked without blocking the few threads that the system's own way would take.
+ */
 @Injectable()
 export class Resolver {
+  private readonly hosts: HostsFile;
   private readonly servers = new NameServers({ timeout: TIMEOUT_MS, tries: 2 });
+  /** The system's own look-ups, one at a time: each may hold one of the few threads for seconds. */
+  private system: Promise<unknown> = Promise.resolve();
+
+  /** `hosts` and `servers` are others than the system's in tests only. */
+  constructor({ hosts = HOSTS, servers }: { hosts?: string; servers?: readonly string[] } = {}) {
+    this.hosts = new HostsFile(hosts);
+    if (servers !== undefined) this.servers.setServers(servers);
+  }
 
   /** All addresses of a name; fails when there are none. */
   async addresses(name: string): Promise<string[]> {
+    const own = await this.hosts.addresses(name);
+    if (own.length > 0) return own;
     // Names without a dot (localhost, containers) are known to the machine itself.
-    if (!name.includes('.')) return (await lookup(name, { all: true })).map(({ address }) => address);
-    const [four, six] = await Promise.allSettled([this.servers.resolve4(name), this.servers.resolve6(name)]);
-    const found = [four, six].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-    if (found.length === 0) throw Object.assign(new Error('the name has no address'), { code: 'ENOTFOUND' });
-    return found;
+    const found = name.includes('.') ? await this.ask(name) : [];
+    if (found.length > 0) return found;
+    const others = await this.askSystem(name);
+    if (others.length === 0) throw Object.assign(new Error('the name has no address'), { code: 'ENOTFOUND' });
+    return others;
+  }
+
+  /** Whichever family comes, and the other one if it comes soon: many name servers drop questions for IPv6. */
+  private async ask(name: string): Promise<string[]> {
+    const four = this.servers.resolve4(name).catch((): string[] => []);
+    const six = this.servers.resolve6(name).catch((): string[] => []);
+    const first = await Promise.race([four, six]);
+    if (first.length === 0) return (await Promise.all([four, six])).flat();
+    const soon = sleep(OTHER_FAMILY_MS, [] as string[], { ref: false });
+    const [a, b] = await Promise.all([Promise.race([four, soon]), Promise.race([six, soon])]);
+    return [...a, ...b];
+  }
+
+  private askSystem(name: string): Promise<string[]> {
+    const asked = this.system.then(() => systemAddresses(name));
+    this.system = asked;
+    return asked;
+  }
+}
+
+async function systemAddresses(name: string): Promise<string[]> {
+  try {
+    return (await lookup(name, { all: true })).map(({ address }) => address);
+  } catch {
+    return [];
   }
 }

@@ -1,6 +1,10 @@
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EgressPolicy, EgressRefused } from '../../../src/notifications/core/egress-policy.js';
 import { failureOutcome } from '../../../src/notifications/channels/http-outcome.js';
@@ -40,6 +44,10 @@ beforeAll(async () => {
       more();
     } else if (request.url === '/breaks-off') {
       response.writeHead(200, { 'content-length': '100' }).write('taken', () => request.socket.destroy());
+    } else if (request.url === '/drips') {
+      response.writeHead(200).write('a');
+      const drip = setInterval(() => response.write('a'), 1_000);
+      response.on('close', () => clearInterval(drip));
     } else response.end('secret');
   });
   server.on('connection', (socket) => {
@@ -154,6 +162,37 @@ describe('the guarded client', () => {
     expect(answer).toMatchObject({ status: 200, head: 'taken' });
   });
 
+  it('takes an answer whose body drips for given', async () => {
+    const answer = await client({}, ['127.0.0.1/32']).post(`http://127.0.0.1:${port}/drips`, {}, '{}');
+    expect(answer).toMatchObject({ status: 200, head: 'a' });
+  });
+
+  it('repeats on a new connection what met a kept one that its receiver closed', async () => {
+    const bodies: string[] = [];
+    const closing = createTcpServer((socket) => {
+      let requests = 0;
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => {
+        requests += 1;
+        bodies.push(data.toString().split('\r\n\r\n')[1] ?? '');
+        if (requests > 1) socket.destroy();
+        else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+      });
+    });
+    await new Promise<void>((done) => closing.listen(0, '127.0.0.1', done));
+    const address = `http://127.0.0.1:${(closing.address() as AddressInfo).port}/`;
+    const guarded = client({}, ['127.0.0.1/32']);
+    for (const body of ['1', '2', '3']) expect((await guarded.post(address, {}, body)).status).toBe(200);
+    expect(bodies.filter((body) => body !== '')).toContain('3');
+    await new Promise<void>((done) => closing.close(() => done()));
+  });
+
+  it('tries the addresses of a name side by side', async () => {
+    const silent = ['10.255.255.1', '10.255.255.2', '127.0.0.1'];
+    const lenient = client({ 'many.example.com': [silent] }, ['127.0.0.1/32', '10.255.255.0/24']);
+    expect((await lenient.post(`http://many.example.com:${port}/`, {}, '{}')).head).toBe('secret');
+  });
+
   it('says of a server that is away what happened, and nothing else', async () => {
     const closed = createTcpServer();
     await new Promise<void>((done) => closed.listen(0, '127.0.0.1', done));
@@ -172,4 +211,47 @@ describe('the resolver', () => {
   it('fails for a name without addresses', async () => {
     await expect(new Resolver().addresses('no-such-name.invalid')).rejects.toThrow('no address');
   });
+
+  it('knows what the hosts file says, as soon as it does', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'hosts-'));
+    const hosts = join(directory, 'hosts');
+    const resolver = new Resolver({ hosts, servers: [`127.0.0.1:${port}`] });
+    writeFileSync(
+      hosts,
+      '# names\n127.0.0.3 hooks.intra.example Other.intra.example # ours\n::1 hooks.intra.example\n',
+    );
+    expect(await resolver.addresses('hooks.intra.example')).toEqual(['127.0.0.3', '::1']);
+    expect(await resolver.addresses('OTHER.intra.example')).toEqual(['127.0.0.3']);
+    rmSync(directory, { recursive: true });
+  });
+
+  it('does not wait for answers about IPv6 that never come', async () => {
+    const server = createSocket('udp4');
+    const asked: number[] = [];
+    server.on('message', (question, { port: from, address }) => {
+      const type = question.readUInt16BE(question.indexOf(0, 12) + 1);
+      asked.push(type);
+      if (type === 1) server.send(answerOf(question), from, address);
+    });
+    await new Promise<void>((done) => server.bind(0, '127.0.0.1', done));
+    const resolver = new Resolver({ hosts: '/none', servers: [`127.0.0.1:${server.address().port}`] });
+    const answer = await Promise.race([
+      resolver.addresses('four.example.com'),
+      new Promise((late) => setTimeout(late, 1_500, 'late')),
+    ]);
+    expect(answer).toEqual(['93.184.216.34']);
+    expect(asked).toContain(28);
+    server.close();
+  });
 });
+
+/** A name server's answer: 93.184.216.34. */
+function answerOf(question: Buffer): Buffer {
+  const end = question.indexOf(0, 12) + 5;
+  const header = Buffer.from(question.subarray(0, 12));
+  header.writeUInt16BE(0x81_80, 2);
+  header.writeUInt16BE(1, 6);
+  header.writeUInt32BE(0, 8);
+  const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 93, 184, 216, 34]);
+  return Buffer.concat([header, question.subarray(12, end), record]);
+}

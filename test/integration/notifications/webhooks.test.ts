@@ -14,8 +14,9 @@ beforeAll(async () => {
   key = await fixture.app.key();
 });
 afterAll(async () => {
-  await fixture.close();
+  // First, or what is being sent to silent receivers is waited for.
   await receiver.close();
+  await fixture.close();
 });
 beforeEach(async () => {
   // What earlier tests left to be tried again must not come in between.
@@ -278,6 +279,27 @@ describe('webhooks', () => {
     const [id = ''] = await fixture.record([{ channel: 'webhook', target: await endpoint() }]);
     await fixture.hurry(id);
     expect(await fixture.until(id, 'delivered')).toMatchObject({ attempts: 1 });
+  });
+
+  it('of slow receivers, however many, hold nobody else', async () => {
+    const slow = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        fixture.claim('webhook', receiver.url(`/silent-${n}`), { userId: 'greedy' }),
+      ),
+    );
+    receiver.answer = ({ path }) => ({ silent: path.startsWith('/silent') });
+    const other = await endpoint();
+    const held = slow.flatMap((target) => Array.from({ length: 8 }, () => target));
+    const message = { channel: 'webhook' as const, userId: 'greedy', type: 'alert.fired' as const };
+    await fixture.sendAll(held.map((target) => ({ ...message, target })));
+    await waitFor(() => receiver.received.some(({ path }) => path.startsWith('/silent')), { what: 'a slow receiver' });
+    await fixture.until(await fixture.send('webhook', other), 'delivered');
+    const { rows } = await fixture.app.db.pool.query(
+      `SELECT count(*)::int AS ended FROM deliveries WHERE user_id = 'greedy' AND type = 'alert.fired'
+         AND state NOT IN ('pending', 'sending')`,
+    );
+    // Before any of the slow ones was given up.
+    expect(rows[0].ended).toBe(0);
   });
 
   it('over the rate of an endpoint wait', async () => {

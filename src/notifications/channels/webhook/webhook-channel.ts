@@ -39,7 +39,7 @@ export class WebhookChannel extends NotificationChannel {
     };
     try {
       if (proves) await this.client.checkName(delivery.target);
-      const answer = await this.client.post(delivery.target, headers, body);
+      const answer = await this.client.post(delivery.target, headers, body, { whole: proves });
       const outcome = answerOutcome(answer, this.clock.now());
       if (proves) return proof(outcome, delivery);
       return noted(controlled(outcome, single(answer.headers['webhook-delivery'])), fallback);

@@ -1,0 +1,55 @@
+import { LRUCache } from 'lru-cache';
+import type { Channel } from '../core/delivery.js';
+import { Turnstile, type Turn } from '../core/turnstile.js';
+import type { Lane } from './lanes.js';
+
+/** A receiver that took longer than this for its last message is a slow one, ms. */
+const SLOW_MS = 1_000;
+const MAX_KNOWN_RECEIVERS = 20_000;
+
+/**
+ * Who is sent to at once: receivers that were quick before, those that nobody knows yet, and slow ones, each among their like.
+ * A receiver that lets its sender wait holds none of the others.
+ */
+export class ReceiverLanes {
+  private readonly durations = new LRUCache<string, number>({ max: MAX_KNOWN_RECEIVERS });
+  private readonly ids = new Set<string>();
+  private readonly quick = new Turnstile({ most: 100, perReceiver: 50, perUser: 75 });
+  private readonly unknown = new Turnstile({ most: 48, perReceiver: 4, perUser: 12 });
+  private readonly slow = new Turnstile({ most: 16, perReceiver: 2, perUser: 4 });
+  private readonly mails = new Turnstile({ most: 16, perReceiver: 4, perUser: 8 });
+
+  /** Deliveries that have not begun. */
+  get waiting(): number {
+    return this.ids.size;
+  }
+
+  /** Does the work once its receiver's turn has come; one that waits already is not taken twice. */
+  enter(job: Turn & { id: string; channel: Channel }, lane: Lane, work: () => Promise<void>): void {
+    if (this.ids.has(job.id)) return;
+    this.ids.add(job.id);
+    this.lane(job, lane).enter(job, async () => {
+      this.ids.delete(job.id);
+      await work();
+    });
+  }
+
+  /** How long a receiver took for a message, ms. */
+  took(receiver: string, durationMs: number): void {
+    this.durations.set(receiver, durationMs);
+  }
+
+  /** Ends what is being sent; returns the ids of what had not begun. */
+  async close(): Promise<string[]> {
+    const left = [...this.ids];
+    await Promise.all([this.quick, this.unknown, this.slow, this.mails].map((lane) => lane.close()));
+    return left;
+  }
+
+  private lane({ channel, receiver }: { channel: Channel; receiver: string }, lane: Lane): Turnstile {
+    if (channel === 'email') return this.mails;
+    const last = this.durations.get(receiver);
+    if (lane === 'slow' || (last ?? 0) > SLOW_MS) return this.slow;
+    return last === undefined ? this.unknown : this.quick;
+  }
+}

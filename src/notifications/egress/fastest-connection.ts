@@ -1,0 +1,46 @@
+import { connect, type Socket } from 'node:net';
+
+/** Head start of an address over the next one, ms: after it both are tried side by side. */
+const HEAD_START_MS = 100;
+const MAX_ADDRESSES = 8;
+
+/** Connects to whichever of the addresses answers first; the others are hung up on. Fails when all do, or in time. */
+export function fastestConnection(addresses: readonly string[], port: number, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const waiting = addresses.slice(0, MAX_ADDRESSES);
+    const trying = new Set<Socket>();
+    let next: NodeJS.Timeout | undefined;
+    const end = (): void => {
+      clearTimeout(next);
+      clearTimeout(limit);
+      for (const socket of trying) socket.destroy();
+    };
+    const fail = (error: Error): void => {
+      end();
+      reject(error);
+    };
+    const limit = setTimeout(() => {
+      fail(Object.assign(new Error('the address does not answer'), { code: 'ETIMEDOUT' }));
+    }, timeoutMs);
+    const tryNext = (): void => {
+      clearTimeout(next);
+      const host = waiting.shift();
+      if (host === undefined) return;
+      const socket = connect({ host, port, autoSelectFamily: false });
+      trying.add(socket);
+      socket.once('connect', () => {
+        trying.delete(socket);
+        socket.removeAllListeners('error');
+        end();
+        resolve(socket);
+      });
+      socket.once('error', (error) => {
+        trying.delete(socket);
+        if (waiting.length > 0) tryNext();
+        else if (trying.size === 0) fail(error);
+      });
+      next = setTimeout(tryNext, HEAD_START_MS);
+    };
+    tryNext();
+  });
+}

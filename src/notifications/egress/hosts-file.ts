@@ -1,0 +1,33 @@
+import { readFile, stat } from 'node:fs/promises';
+import { isIP } from 'node:net';
+
+/** The names that the machine's hosts file knows, read again when it has changed. */
+export class HostsFile {
+  private names = new Map<string, string[]>();
+  private changedAt = -1;
+
+  constructor(private readonly path: string) {}
+
+  /** Its addresses of a name; none for a name that it does not know, or without a file. */
+  async addresses(name: string): Promise<string[]> {
+    try {
+      const { mtimeMs } = await stat(this.path);
+      if (mtimeMs !== this.changedAt) this.names = parseHosts(await readFile(this.path, 'utf8'));
+      this.changedAt = mtimeMs;
+    } catch {
+      this.names = new Map();
+      this.changedAt = -1;
+    }
+    return this.names.get(name.toLowerCase().replace(/\.$/, '')) ?? [];
+  }
+}
+
+function parseHosts(text: string): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const line of text.split('\n')) {
+    const [address = '', ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/);
+    if (isIP(address) === 0) continue;
+    for (const name of names) found.set(name.toLowerCase(), [...(found.get(name.toLowerCase()) ?? []), address]);
+  }
+  return found;
+}
