@@ -19,7 +19,8 @@ const LONGEST_URL = 2_048;
 const PUBLIC_PORTS = new Set(['', '443', '8443']);
 /** Public by its range, but the host service of Azure's machines. */
 const HOST_SERVICES = new Set(['168.63.129.16']);
-const LOCAL_NAMES = /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|svc|home\.arpa|arpa)$/;
+export const LOCAL_NAMES =
+  /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|svc|home\.arpa|arpa)$/;
 
 /**
  * Which addresses users' targets may have. Public unicast over https is allowed; what EGRESS_ALLOW lists is allowed over

@@ -88,12 +88,7 @@ export class GuardedClient implements OnApplicationShutdown {
   /** `pipelining` 0: a connection is for one request. */
   private agent(pipelining: 0 | 1): Agent {
     return new Agent({
-      connect: (options, callback) => {
-        this.connect(options).then(
-          (socket) => this.secured(socket, options, callback),
-          (error: unknown) => callback(asError(error), null),
-        );
-      },
+      connect: (options, callback) => void this.open(options, callback),
       connections: CONNECTIONS_PER_ORIGIN,
       pipelining,
       keepAliveTimeout: IDLE_MS,
@@ -102,6 +97,16 @@ export class GuardedClient implements OnApplicationShutdown {
       headersTimeout: TOTAL_MS,
       bodyTimeout: TOTAL_MS,
     });
+  }
+
+  private async open(options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
+    try {
+      const socket = await this.connect(options);
+      if (options.protocol === 'https:') this.secure({ ...options, httpSocket: socket }, callback);
+      else callback(null, socket);
+    } catch (error) {
+      callback(asError(error), null);
+    }
   }
 
   /** A connection to one of the addresses that the policy allows, all of them tried side by side. */
@@ -123,11 +128,6 @@ export class GuardedClient implements OnApplicationShutdown {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, SOCKET_AGE_MS);
     return socket;
-  }
-
-  private secured(socket: Socket, options: buildConnector.Options, callback: buildConnector.Callback): void {
-    if (options.protocol === 'https:') this.secure({ ...options, httpSocket: socket }, callback);
-    else callback(null, socket);
   }
 
   /** The good addresses of a name; fails when there are none among them. */

@@ -1,3 +1,4 @@
+import { mailSender, mailServer, serviceAccountFile, vapidPrivateKey, vapidPublicKey } from './message-settings.js';
 import {
   addressBlock,
   flag,
@@ -172,20 +173,30 @@ export const SETTINGS = {
     { none: 300, free: 100, pro: 1_000, enterprise: 10_000 },
     'New connections per minute and address; none: those that never show a good key. 0: no limit.',
   ),
-  SMTP_URL: optional(url('smtp', 'smtps'), {
+  SMTP_URL: optional(mailServer, {
     unit: 'URL',
     secret: true,
-    doc: 'Mail server. Unset: mails are written as files under DATA_DIR/mail.',
+    doc: 'Mail server; smtps and port 465 speak TLS at once. Unset: mails are written as files under DATA_DIR/mail.',
   }),
-  MAIL_FROM: optional(text, { unit: 'address', doc: 'Sender of mails.' }),
-  VAPID_PUBLIC_KEY: optional(text, { unit: 'text', shown: 'generated', doc: 'Web Push key pair, public half.' }),
-  VAPID_PRIVATE_KEY: optional(text, {
+  MAIL_FROM: optional(mailSender, {
+    unit: 'address',
+    doc: 'Sender of mails, with or without a name. Web Push needs it, or a PUBLIC_URL with https, to name whom to ask.',
+  }),
+  VAPID_PUBLIC_KEY: optional(vapidPublicKey, {
+    unit: 'text',
+    shown: 'generated',
+    doc: 'Web Push key pair, public half.',
+  }),
+  VAPID_PRIVATE_KEY: optional(vapidPrivateKey, {
     unit: 'text',
     secret: true,
     shown: 'generated',
     doc: 'Web Push key pair, private half.',
   }),
-  FCM_SERVICE_ACCOUNT: optional(text, { unit: 'file', doc: 'Service account for Firebase Cloud Messaging.' }),
+  FCM_SERVICE_ACCOUNT: optional(serviceAccountFile, {
+    unit: 'file',
+    doc: 'Service account for Firebase Cloud Messaging.',
+  }),
   EGRESS_ALLOW: required(list(addressBlock), [], {
     unit: 'CIDRs',
     shown: 'unset',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { SETTINGS } from './settings-table.js';
+import { isVapidPair } from './message-settings.js';
 import type { Setting } from './setting.js';
 
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
@@ -107,6 +108,13 @@ function contradictions(values: SettingValues): string[] {
   }
   if (values.jwksUrl !== undefined && (values.jwtIssuer === undefined || values.jwtAudience === undefined)) {
     faults.push('JWKS_URL: JWT_ISSUER and JWT_AUDIENCE must be set too, else tokens made for others are accepted');
+  }
+  if ((values.vapidPublicKey === undefined) !== (values.vapidPrivateKey === undefined)) {
+    faults.push('VAPID_PUBLIC_KEY and VAPID_PRIVATE_KEY: one is set and the other is not');
+  } else if (values.vapidPublicKey !== undefined && values.vapidPrivateKey !== undefined) {
+    if (!isVapidPair(values.vapidPublicKey, values.vapidPrivateKey)) {
+      faults.push('VAPID_PUBLIC_KEY and VAPID_PRIVATE_KEY: they are not halves of one pair');
+    }
   }
   if (values.source?.includes('none') && values.source.length > 1) {
     faults.push(`SOURCE=${values.source.join(',')}: none cannot be combined with others`);

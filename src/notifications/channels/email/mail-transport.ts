@@ -38,16 +38,18 @@ export class MailTransport implements OnApplicationShutdown {
   }
 }
 
-function smtp(url: string) {
+/** The connection of a mail server's address. */
+export function smtp(url: string) {
   const address = new URL(url);
-  const secure = address.protocol === 'smtps:';
+  // Port 465 is TLS from the first byte, whatever the scheme says (RFC 8314).
+  const secure = address.protocol === 'smtps:' || address.port === '465';
   const { username, password } = address;
   return createTransport({
     pool: true,
     host: address.hostname,
     port: Number(address.port) || (secure ? 465 : 587),
     secure,
-    ...(username === '' ? {} : { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
+    ...(username === '' ? {} : { auth: { user: decoded(username), pass: decoded(password) } }),
     maxConnections: CONNECTIONS,
     connectionTimeout: PATIENCE_MS,
     greetingTimeout: PATIENCE_MS,
@@ -57,4 +59,13 @@ function smtp(url: string) {
     disableFileAccess: true,
     disableUrlAccess: true,
   });
+}
+
+/** A password may be written as it is, or percent-encoded; a % that encodes nothing is one. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll(/%(?![0-9a-f]{2})/gi, '%25'));
+  } catch {
+    return text;
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import webPush from 'web-push';
 import type { Outcome } from '../../core/outcome.js';
 import type { PushSubscription } from '../../core/target-forms.js';
@@ -11,9 +11,11 @@ import { answerOutcome, failureOutcome } from '../http-outcome.js';
 import { PublicLinks } from '../public-links.js';
 import { pushPayload, secondsLeft, type PushContent } from './push-content.js';
 import { vapidKeys, type VapidKeys } from './vapid-keys.js';
+import { vapidSubject } from './vapid-subject.js';
 
 const GONE = new Set([404, 410]);
 const VAPID = 'a push service refuses the VAPID key pair, or its sender';
+const OFF = 'Web Push is off: it needs MAIL_FROM with a public address, or a public PUBLIC_URL with https';
 const URGENCY = { low: 'low', normal: 'normal', high: 'high', critical: 'high' } as const;
 
 /**
@@ -23,7 +25,8 @@ const URGENCY = { low: 'low', normal: 'normal', high: 'high', critical: 'high' }
 @Injectable()
 export class WebPush {
   private readonly keys: VapidKeys;
-  private readonly subject: string;
+  /** Whom push services may ask; without it they refuse what is sent. */
+  private readonly subject: string | undefined;
 
   constructor(
     settings: Settings,
@@ -32,7 +35,8 @@ export class WebPush {
     private readonly clock: Clock,
   ) {
     this.keys = vapidKeys(settings);
-    this.subject = links.base.startsWith('https:') ? links.base : `mailto:${settings.mailFrom ?? 'alerts@localhost'}`;
+    this.subject = vapidSubject(links.base, settings.mailFrom);
+    if (this.subject === undefined) new Logger(WebPush.name).warn(OFF);
   }
 
   /** What a browser needs to subscribe. */
@@ -41,6 +45,7 @@ export class WebPush {
   }
 
   async send(delivery: ClaimedDelivery, subscription: PushSubscription, content: PushContent): Promise<Outcome> {
+    if (this.subject === undefined) return { result: 'rejected', detail: OFF };
     try {
       const { endpoint, headers, body } = webPush.generateRequestDetails(subscription, pushPayload(content), {
         vapidDetails: { subject: this.subject, ...this.keys },

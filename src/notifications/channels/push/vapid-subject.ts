@@ -1,0 +1,19 @@
+import { isIP } from 'node:net';
+import { LOCAL_NAMES } from '../../core/egress-policy.js';
+import { senderAddress } from '../../../platform/settings/message-settings.js';
+
+/**
+ * Whom a push service may ask about our pushes (RFC 8292): a public https address, else a bare mail address. Apple refuses
+ * anything else, local names too; undefined: there is nobody to ask.
+ */
+export function vapidSubject(publicUrl: string, mailFrom: string | undefined): string | undefined {
+  const { protocol, hostname, origin } = new URL(publicUrl);
+  if (protocol === 'https:' && isPublicName(hostname)) return origin;
+  const address = mailFrom === undefined ? undefined : senderAddress(mailFrom);
+  return address !== undefined && isPublicName(address.split('@')[1] ?? '') ? `mailto:${address}` : undefined;
+}
+
+function isPublicName(host: string): boolean {
+  const name = host.toLowerCase().replace(/\.$/, '');
+  return isIP(name) === 0 && !name.startsWith('[') && name.includes('.') && !LOCAL_NAMES.test(name);
+}

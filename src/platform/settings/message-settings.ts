@@ -1,0 +1,75 @@
+import { createECDH, createPrivateKey, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { url } from './setting.js';
+
+const ADDRESS = /^[^\s@<>,;:"]{1,64}@[^\s@<>,;:"]{1,189}$/;
+const NAMED = /^([^<>]{0,100})<([^<>]{1,254})>$/;
+const P256_POINT_BYTES = 65;
+const P256_SCALAR_BYTES = 32;
+const BASE64URL = /^[\w-]+={0,2}$/;
+
+/** The bare address of a sender, `Alerts <alerts@example.com>` or without a name; undefined for none. */
+export function senderAddress(sender: string): string | undefined {
+  const address = (NAMED.exec(sender)?.[2] ?? sender).trim();
+  return ADDRESS.test(address) ? address : undefined;
+}
+
+export function mailSender(input: string): string {
+  if (senderAddress(input) !== undefined) return input;
+  throw new Error('expected an address such as alerts@example.com or Alerts <alerts@example.com>');
+}
+
+/** A mail server's address; one without a host can never be reached. */
+export function mailServer(input: string): string {
+  const parsed = new URL(url('smtp', 'smtps')(input));
+  if (parsed.hostname !== '') return input;
+  throw new Error('expected a URL such as smtp://user:password@mail.example.com:587');
+}
+
+/** The file of a service account whose key can sign. */
+export function serviceAccountFile(file: string): string {
+  const account = readJson(file);
+  for (const name of ['project_id', 'client_email', 'private_key']) {
+    if (typeof account[name] !== 'string') throw new Error(`expected a service account; the file has no ${name}`);
+  }
+  try {
+    sign('RSA-SHA256', Buffer.from('a trial'), createPrivateKey(String(account['private_key'])));
+  } catch {
+    throw new Error('expected a service account; its private_key is no RSA key in PEM form');
+  }
+  return file;
+}
+
+function readJson(file: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof parsed === 'object' && parsed !== null) return { ...parsed };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) throw new Error(`the file cannot be read: ${String(error.code)}`);
+  }
+  throw new Error('expected the JSON file of a service account');
+}
+
+export function vapidPublicKey(input: string): string {
+  return key(input, P256_POINT_BYTES);
+}
+
+export function vapidPrivateKey(input: string): string {
+  return key(input, P256_SCALAR_BYTES);
+}
+
+function key(input: string, bytes: number): string {
+  if (BASE64URL.test(input) && Buffer.from(input, 'base64url').length === bytes) return input;
+  throw new Error(`expected ${bytes} bytes in base64url, as web-push generate-vapid-keys prints them`);
+}
+
+/** Whether the halves belong together. */
+export function isVapidPair(publicKey: string, privateKey: string): boolean {
+  try {
+    const curve = createECDH('prime256v1');
+    curve.setPrivateKey(Buffer.from(privateKey, 'base64url'));
+    return curve.getPublicKey().equals(Buffer.from(publicKey, 'base64url'));
+  } catch {
+    return false;
+  }
+}
