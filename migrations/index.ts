@@ -14,6 +14,7 @@ import { ObservationTimes1790000009100 } from './1790000009100-observation-times
 import { Removals1790000009200 } from './1790000009200-removals.js';
 import { StandaloneMessages1790000012000 } from './1790000012000-standalone-messages.js';
 import { Sending1790000013000 } from './1790000013000-sending.js';
+import { Channels1790000013100 } from './1790000013100-channels.js';
 import { Histories1790000010000 } from './1790000010000-histories.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
@@ -30,6 +31,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   Removals1790000009200,
   StandaloneMessages1790000012000,
   Sending1790000013000,
+  Channels1790000013100,
   Histories1790000010000,
   AlertSubjects1790000011000,
   KeptSessions1790000015000,

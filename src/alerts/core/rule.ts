@@ -135,7 +135,7 @@ export interface RuleAction {
   readonly type: 'email' | 'webhook' | 'push';
   readonly target: string;
   readonly template?: string;
-  readonly format?: 'slack' | 'discord';
+  readonly format?: 'standard' | 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty' | 'json';
 }
 
 /** A rule as its owner knows it. */

@@ -17,14 +17,14 @@ export const DELIVERY_STATES = [
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 /** What users are told. */
-export const MESSAGE_TYPES = ['alert.fired', 'alert.resolved', 'alert.summary', 'test'] as const;
+export const MESSAGE_TYPES = ['alert.fired', 'alert.resolved', 'alert.summary', 'alert.retracted', 'test'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 /** What the product says for itself: proofs of ownership and warnings. */
 export const SYSTEM_TYPES = ['endpoint.verify', 'target.confirm', 'endpoint.failing', 'endpoint.disabled'] as const;
 export type SystemType = (typeof SYSTEM_TYPES)[number];
 
-export const FORMATS = ['slack', 'discord'] as const;
+export const FORMATS = ['standard', 'slack', 'discord', 'teams', 'telegram', 'pagerduty', 'json'] as const;
 /** Shape of a webhook's body; without one it is the Standard Webhooks envelope. */
 export type Format = (typeof FORMATS)[number];
 

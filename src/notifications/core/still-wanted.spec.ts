@@ -24,6 +24,7 @@ const base: WantedQuestion = {
   preferences: DEFAULT_PREFERENCES,
   rules: [rule],
   firing: 'none',
+  firingNext: 0,
 };
 const NOON = at('2026-06-10T12:00');
 const ask = (changes: Partial<WantedQuestion>, now = NOON) => stillWanted({ ...base, ...changes }, now);
@@ -67,6 +68,8 @@ describe('a message is still wanted', () => {
     expect(ask({ ...resolved, firing: 'none' })).toMatchObject({ action: 'send' });
     expect(ask({ ...resolved, firing: 'lost' })).toMatchObject({ action: 'finish', reason: 'firing_not_delivered' });
     expect(ask({ ...resolved, firing: 'open' })).toMatchObject({ action: 'defer', reason: 'after_firing' });
+    const later = ask({ ...resolved, firing: 'open', firingNext: NOON + 60_000 });
+    expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500 });
     expect(ask({ ...resolved, firing: 'open', digest: true })).toEqual({ action: 'send', digest: true });
   });
 });

@@ -29,6 +29,8 @@ export interface WantedQuestion {
   rules: readonly (RuleNow | undefined)[] | null;
   /** Of a resolution: what became of the firing. `open`: it is still on its way. `none`: there was none to this target. */
   firing: 'none' | 'delivered' | 'open' | 'lost';
+  /** When a firing that waits is tried next. */
+  firingNext: number;
 }
 
 export type Wanted =
@@ -59,7 +61,12 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const collected = digest || time.digest === true;
   // In a digest both leave together.
   if (question.firing !== 'open' || collected) return { action: 'send', digest: collected };
-  return { action: 'defer', until: now + AFTER_FIRING_MS, reason: 'after_firing', digest };
+  return {
+    action: 'defer',
+    until: Math.max(now, question.firingNext) + AFTER_FIRING_MS,
+    reason: 'after_firing',
+    digest,
+  };
 }
 
 /** Why none of its rules wants it any more. One that several rules made leaves while one of them does. */

@@ -77,7 +77,10 @@ export const CANDIDATE = `
       WHEN 'email' THEN (SELECT count(*) FROM deliveries r
         WHERE r.target_id = t.id AND r.started_at > now() - interval '1 day' AND NOT r.digest)
       ELSE 0 END AS recent,
-    CASE WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS firing
+    CASE WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS firing,
+    CASE WHEN d.type = 'alert.resolved' THEN (SELECT max(f.next_attempt_at) FROM deliveries f
+      WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
+        AND f.type = 'alert.fired' AND f.state IN ('pending', 'retrying')) END AS firing_next
   FROM deliveries d LEFT JOIN notification_targets t ON t.id = d.target_id`;
 
 const PUT_OFF = `

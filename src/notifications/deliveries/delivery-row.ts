@@ -8,7 +8,7 @@ export interface ClaimedDelivery {
   readonly targetId: string;
   readonly channel: Channel;
   readonly target: string;
-  /** The push token, sealed. */
+  /** The push token, or the whole address of a hook that is shown in part, sealed. */
   readonly sealedTarget: string | null;
   /** Sealed signing secrets, the current one first. */
   readonly sealedSecrets: readonly string[];
@@ -19,6 +19,8 @@ export interface ClaimedDelivery {
   readonly priority: Priority;
   /** What a device shows one of at a time: the newest. */
   readonly collapseKey: string;
+  /** Rule and instance that it tells of. */
+  readonly instanceKey: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
   /** Number of this attempt, from 1. */
@@ -56,6 +58,8 @@ export interface CandidateRow {
   rule_ids: string[] | null;
   /** Of a resolution: what became of its firing. */
   firing: 'none' | 'delivered' | 'open' | 'lost';
+  /** When its firing is tried next. */
+  firing_next: Date | null;
   status: 'pending' | 'active' | 'disabled' | null;
   status_reason: string | null;
   verified_at: Date | null;
@@ -80,6 +84,7 @@ export function claimed(row: CandidateRow, startedAt: number, members: readonly 
     format: row.format,
     priority: row.priority,
     collapseKey: row.standalone ? row.id : row.collapse_key,
+    instanceKey: row.collapse_key,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     attempt: row.attempts + 1,

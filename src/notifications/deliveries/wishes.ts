@@ -21,6 +21,7 @@ export class Wishes {
       attempts,
       asked,
       firing,
+      firingNext: row.firing_next?.getTime() ?? 0,
       createdAt: row.created_at.getTime(),
       verifiedAt: row.verified_at?.getTime() ?? null,
       preferences: this.preferences.get(row.user_id) ?? DEFAULT_PREFERENCES,
