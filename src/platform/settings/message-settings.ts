@@ -34,8 +34,8 @@ export function serviceAccountFile(file: string): string {
   }
   try {
     sign('RSA-SHA256', Buffer.from('a trial'), createPrivateKey(String(account['private_key'])));
-  } catch {
-    throw new Error('expected a service account; its private_key is no RSA key in PEM form');
+  } catch (cause) {
+    throw new Error('expected a service account; its private_key is no RSA key in PEM form', { cause });
   }
   return file;
 }
@@ -45,7 +45,7 @@ function readJson(file: string): Record<string, unknown> {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof parsed === 'object' && parsed !== null) return { ...parsed };
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new Error(`the file cannot be read: ${String(error.code)}`);
+    if (error instanceof Error && 'code' in error) throw new Error(`the file cannot be read: ${String(error.code)}`, { cause: error });
   }
   throw new Error('expected the JSON file of a service account');
 }
