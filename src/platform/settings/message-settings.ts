@@ -45,7 +45,8 @@ function readJson(file: string): Record<string, unknown> {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof parsed === 'object' && parsed !== null) return { ...parsed };
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new Error(`the file cannot be read: ${String(error.code)}`, { cause: error });
+    if (error instanceof Error && 'code' in error)
+      throw new Error(`the file cannot be read: ${String(error.code)}`, { cause: error });
   }
   throw new Error('expected the JSON file of a service account');
 }
