@@ -46,6 +46,8 @@ function product(point?: string, after = 0): AppProcess {
     VERIFY_TARGETS: 'false',
     EGRESS_ALLOW: '127.0.0.0/8',
     WEBHOOK_RATE: '0',
+    HOST_RATE: '0',
+    USER_RATE: '0',
     ...kill,
   });
 }

@@ -44,6 +44,8 @@ function processAt(point: string, priority: string): AppProcess {
     SMTP_URL: `smtp://user:${SMTP_PASSWORD}@127.0.0.1:1`,
     EGRESS_ALLOW: '127.0.0.0/8',
     WEBHOOK_RATE: '0',
+    HOST_RATE: '0',
+    USER_RATE: '0',
     DRAIN_SECONDS: '0',
     LOG_LEVEL: 'info',
     NODE_OPTIONS: `--import ${PRELOAD}`,

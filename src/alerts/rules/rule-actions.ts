@@ -22,9 +22,28 @@ export class RuleActions {
       const { target } = await this.targets
         .claim(tx, userId, action.type, action.target)
         .catch((error: unknown) => Promise.reject(atTarget(error, index)));
+      await this.checkFormat(userId, { ...action, target }, index);
       claimed.push({ ...action, target });
     }
     return claimed;
+  }
+
+  /** A format that fits the target; a user's own JSON is tried before it is needed. */
+  private async checkFormat(userId: string, action: RuleAction, index: number): Promise<void> {
+    const pointer = `/actions/${index}/format`;
+    try {
+      this.targets.checkFormat(action);
+    } catch (error) {
+      throw error instanceof DomainError ? refused(pointer, 'invalid_format', error.message, error) : error;
+    }
+    if (action.format !== 'json' || action.template === undefined) return;
+    const { text } = await this.templates.preview(userId, { template: action.template });
+    try {
+      JSON.parse(text);
+    } catch (cause) {
+      const detail = `The template ${action.template} renders no valid JSON with an example alert.`;
+      throw refused(`/actions/${index}/template`, 'invalid_json', detail, cause);
+    }
   }
 }
 

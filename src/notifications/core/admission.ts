@@ -12,13 +12,20 @@ export interface Candidate {
   target: { status: 'pending' | 'active' | 'disabled'; reason: string | null; openUntil: number | null } | undefined;
   /** Attempts to this target in the last minute (webhook, push) or day (email), this one not counted. */
   recent: number;
+  /** Attempts in the last minute of its user, and of its user to the same host. */
+  ofUser: number;
+  toHost: number;
   /** Whether its rules and its user still want it, and want it now. */
   wanted: Wanted;
 }
 
 export interface DeliveryLimits {
-  /** Messages per minute to one webhook endpoint; 0: no limit. */
+  /** Messages per minute to one webhook endpoint, or one device; 0: no limit. */
   webhookRate: number;
+  /** Webhooks and pushes per minute of one user to one host; 0: no limit. */
+  hostRate: number;
+  /** Messages per minute of one user over all channels; 0: no limit. */
+  userRate: number;
   /** Mails per day to one address; 0: no limit. */
   mailDaily: number;
 }
@@ -58,14 +65,19 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
   return overRate({ ...candidate, digest: wanted.digest }, limits, now) ?? wanted;
 }
 
-function overRate({ channel, recent, digest }: Candidate, limits: DeliveryLimits, now: number): Admission | undefined {
-  if (channel === 'webhook' && limits.webhookRate > 0 && recent >= limits.webhookRate) {
-    return { action: 'defer', until: now + MINUTE_MS / 4, reason: 'endpoint_rate' };
+function overRate(candidate: Candidate, limits: DeliveryLimits, now: number): Admission | undefined {
+  const { channel, recent, digest, ofUser, toHost } = candidate;
+  const until = now + MINUTE_MS / 4;
+  const over = (used: number, limit: number): boolean => limit > 0 && used >= limit;
+  if (over(ofUser, limits.userRate)) return { action: 'defer', until, reason: 'user_rate' };
+  if (channel !== 'email') {
+    if (over(recent, limits.webhookRate)) return { action: 'defer', until, reason: 'endpoint_rate' };
+    return over(toHost, limits.hostRate) ? { action: 'defer', until, reason: 'host_rate' } : undefined;
   }
   // What is over the day's mails is not lost: it leaves with others in one mail an hour.
-  if (channel === 'email' && limits.mailDaily > 0 && recent >= limits.mailDaily && !digest) {
-    const until = digestTime({ every: 'hour', at: '00:00', timezone: 'utc' }, new Date(now)).getTime();
-    return { action: 'defer', until, reason: 'mail_daily', digest: true };
+  if (over(recent, limits.mailDaily) && !digest) {
+    const hour = digestTime({ every: 'hour', at: '00:00', timezone: 'utc' }, new Date(now)).getTime();
+    return { action: 'defer', until: hour, reason: 'mail_daily', digest: true };
   }
   return undefined;
 }

@@ -108,7 +108,7 @@ describe('the breaker of an endpoint', () => {
 });
 
 describe('admission', () => {
-  const limits = { webhookRate: 60, mailDaily: 100 };
+  const limits = { webhookRate: 60, hostRate: 120, userRate: 300, mailDaily: 100 };
   const base: Candidate = {
     type: 'alert.fired',
     channel: 'webhook',
@@ -116,6 +116,8 @@ describe('admission', () => {
     expiresAt: 10 * MINUTE,
     target: { status: 'active', reason: null, openUntil: null },
     recent: 0,
+    ofUser: 0,
+    toHost: 0,
     wanted: { action: 'send', digest: false },
   };
   const decide = (changes: Partial<Candidate>, lane: 'main' | 'slow' = 'main', now = MINUTE) =>
@@ -164,7 +166,14 @@ describe('admission', () => {
     });
     const wanted = { action: 'send', digest: true } as const;
     expect(decide({ channel: 'email', recent: 100, wanted })).toEqual(wanted);
-    const unlimited = admit({ ...base, recent: 1e6 }, { webhookRate: 0, mailDaily: 0 }, 'main', 0);
+    for (const channel of ['webhook', 'push'] as const) {
+      expect(decide({ channel, recent: 60 })).toMatchObject({ reason: 'endpoint_rate' });
+      expect(decide({ channel, toHost: 120 })).toMatchObject({ reason: 'host_rate' });
+      expect(decide({ channel, ofUser: 300 })).toMatchObject({ reason: 'user_rate' });
+    }
+    expect(decide({ channel: 'email', ofUser: 300 })).toMatchObject({ reason: 'user_rate' });
+    const none = { webhookRate: 0, hostRate: 0, userRate: 0, mailDaily: 0 };
+    const unlimited = admit({ ...base, recent: 1e6, ofUser: 1e6, toHost: 1e6 }, none, 'main', 0);
     expect(unlimited).toMatchObject({ action: 'send' });
   });
 });

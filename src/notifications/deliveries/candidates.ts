@@ -68,15 +68,14 @@ const FIRING = `
 export const CANDIDATE = `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
     d.digest, d.collapse_key, d.standalone, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,
-    d.rule_ids, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
+    d.rule_ids, t.host, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
     CASE WHEN d.channel = 'webhook' THEN ARRAY(SELECT s.sealed FROM webhook_secrets s WHERE s.target_id = t.id
       AND (s.retires_at IS NULL OR s.retires_at > now()) ORDER BY s.id DESC LIMIT 3) ELSE '{}' END AS secrets,
     CASE d.channel
-      WHEN 'webhook' THEN (SELECT count(*) FROM deliveries r
-        WHERE r.target_id = t.id AND r.started_at > now() - interval '1 minute')
       WHEN 'email' THEN (SELECT count(*) FROM deliveries r
         WHERE r.target_id = t.id AND r.started_at > now() - interval '1 day' AND NOT r.digest)
-      ELSE 0 END AS recent,
+      ELSE (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id AND r.started_at > now() - interval '1 minute')
+      END AS recent,
     CASE WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS firing,
     CASE WHEN d.type = 'alert.resolved' THEN (SELECT max(f.next_attempt_at) FROM deliveries f
       WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position

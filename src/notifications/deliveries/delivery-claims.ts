@@ -34,7 +34,8 @@ export class DeliveryClaims {
     private readonly clock: Clock,
     settings: Settings,
   ) {
-    this.limits = { webhookRate: settings.webhookRate, mailDaily: settings.mailDaily };
+    const { webhookRate, hostRate, userRate, mailDaily } = settings;
+    this.limits = { webhookRate, hostRate, userRate, mailDaily };
     // One batch after the other: each counts what the one before let leave.
     this.batchers = {
       main: new Batcher((ids) => this.claimAll(ids, 'main'), MOST_AT_ONCE, 1),
@@ -115,13 +116,17 @@ function decide(
       channel,
       digest,
       recent: row.recent + more,
+      ...wishes.used(row),
       expiresAt: row.expires_at.getTime(),
       target: targetOf(row),
       wanted: stillWanted(wishes.question(row), now),
     };
     const admission = admit(candidate, limits, lane, now);
     const collected = leavesInDigest(admission);
-    if (admission.action === 'send' && !(collected && digests.has(key))) leaving.set(key, more + 1);
+    if (admission.action === 'send' && !(collected && digests.has(key))) {
+      leaving.set(key, more + 1);
+      wishes.leaves(row);
+    }
     if (collected) digests.add(key);
     return { row, admission };
   });

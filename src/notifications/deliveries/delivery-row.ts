@@ -60,6 +60,7 @@ export interface CandidateRow {
   firing: 'none' | 'delivered' | 'open' | 'lost';
   /** When its firing is tried next. */
   firing_next: Date | null;
+  host: string | null;
   status: 'pending' | 'active' | 'disabled' | null;
   status_reason: string | null;
   verified_at: Date | null;

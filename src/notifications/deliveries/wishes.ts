@@ -8,7 +8,19 @@ export class Wishes {
   constructor(
     private readonly preferences: ReadonlyMap<string, UserPreferences>,
     private readonly rules: ReadonlyMap<string, RuleNow>,
+    /** Attempts of the last minute by user, and by user and host. */
+    readonly sent: Map<string, number>,
   ) {}
+
+  /** Attempts of the last minute of its user, and of its user to the same host. */
+  used(row: CandidateRow): { ofUser: number; toHost: number } {
+    return { ofUser: this.sent.get(row.user_id) ?? 0, toHost: this.sent.get(hostKey(row)) ?? 0 };
+  }
+
+  /** Counts one that leaves now. */
+  leaves(row: CandidateRow): void {
+    for (const key of [row.user_id, hostKey(row)]) this.sent.set(key, (this.sent.get(key) ?? 0) + 1);
+  }
 
   question(row: CandidateRow): WantedQuestion {
     const { type, channel, target, priority, digest, attempts, asked, firing } = row;
@@ -39,10 +51,31 @@ export async function askWishes(tx: PoolClient, rows: readonly CandidateRow[]): 
   const users = [...new Set(rows.filter(({ type }) => type.startsWith('alert.')).map((row) => row.user_id))];
   const rules = ids.length === 0 ? [] : (await tx.query<RuleRow>(RULES, [ids])).rows;
   const preferences = users.length === 0 ? [] : (await tx.query<PreferencesRow>(PREFERENCES, [users])).rows;
+  const sent = users.length === 0 ? [] : (await tx.query<SentRow>(SENT, [users])).rows;
   return new Wishes(
     new Map(preferences.map((row) => [row.user_id, completePreferences(row.preferences)])),
     new Map(rules.map((row) => [row.rule_id, ruleNow(row)])),
+    countsOf(sent),
   );
+}
+
+interface SentRow {
+  user_id: string;
+  host: string | null;
+  sent: number;
+}
+
+function hostKey({ user_id: user, host }: Pick<CandidateRow, 'user_id' | 'host'>): string {
+  return `${user}\0${host ?? ''}`;
+}
+
+function countsOf(rows: readonly SentRow[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const row of rows) {
+    counts.set(row.user_id, (counts.get(row.user_id) ?? 0) + row.sent);
+    if (row.host !== null) counts.set(hostKey(row), row.sent);
+  }
+  return counts;
 }
 
 interface RuleRow {
@@ -65,3 +98,7 @@ const RULES = `SELECT rule_id, is_active, snoozed_until, actions FROM alert_rule
   ORDER BY rule_id FOR KEY SHARE`;
 
 const PREFERENCES = 'SELECT user_id, preferences FROM notification_preferences WHERE user_id = ANY($1)';
+
+const SENT = `SELECT d.user_id, t.host, count(*)::int AS sent FROM deliveries d
+  JOIN notification_targets t ON t.id = d.target_id
+  WHERE d.user_id = ANY($1) AND d.started_at > now() - interval '1 minute' GROUP BY d.user_id, t.host`;

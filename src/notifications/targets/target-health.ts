@@ -43,10 +43,17 @@ export class TargetHealth {
   async activate(tx: PoolClient, targetId: string): Promise<void> {
     await tx.query(
       `UPDATE notification_targets SET status = 'active', status_reason = NULL, status_detail = NULL, status_since = NULL,
-         verified_at = now(), token_hash = NULL, updated_at = now() WHERE id = $1 AND status = 'pending'`,
+         verified_at = now(), token_hash = NULL, code_hash = NULL, updated_at = now()
+         WHERE id = $1 AND status = 'pending'`,
       [targetId],
     );
     await tx.query(UNBAR, [targetId]);
+    // Nobody has to be asked again.
+    await tx.query(
+      `UPDATE deliveries SET state = 'suppressed', reason = 'confirmed', finished_at = now()
+       WHERE target_id = $1 AND state IN ('pending', 'retrying') AND type IN ('endpoint.verify', 'target.confirm')`,
+      [targetId],
+    );
     await tx.query(
       `UPDATE deliveries SET next_attempt_at = now(), due_at = now(), reason = NULL
        WHERE target_id = $1 AND state = 'pending' AND reason = 'target_unverified'`,

@@ -11,6 +11,8 @@ import type { TargetView } from './targets.dto.js';
 
 /** Between two proofs of one target: whoever gets them must not be flooded. */
 const PROOF_EVERY_MINUTES = 5;
+/** Of one code. */
+const MOST_CODE_TRIES = 5;
 /** Confirmation mails to one address for one user: also who never agreed to any, or has unsubscribed, gets them. */
 const CONFIRMATIONS_A_DAY = 5;
 
@@ -33,7 +35,7 @@ export class TargetList {
   /** Asks for the proof again: of a pending target, or to bring back one that was disabled. */
   async verify(userId: string, id: string): Promise<TargetView> {
     return this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<TargetRow & { recently: boolean; confirmations: number }>(
+      const { rows } = await tx.query<TargetRow & { sealed: string | null; recently: boolean; confirmations: number }>(
         `SELECT *, coalesce(verification_started_at > now() - $3 * interval '1 minute', false) AS recently,
            (SELECT count(*) FROM deliveries d WHERE d.target_id = t.id AND d.type = 'target.confirm'
               AND d.started_at > now() - interval '1 day') AS confirmations
@@ -43,7 +45,9 @@ export class TargetList {
       const [row] = rows;
       if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
       if (row.status === 'active') return view(row);
-      if (row.channel === 'push') throw new DomainError('conflict', 'Register the device again to get a new token.');
+      if (row.channel === 'push' && row.sealed === null) {
+        throw new DomainError('conflict', 'Register the device again to get a new token.');
+      }
       if (row.recently) {
         throw new DomainError('rate_limited', `A proof was asked for within the last ${PROOF_EVERY_MINUTES} minutes.`, {
           retryAfterMs: PROOF_EVERY_MINUTES * 60_000,
@@ -55,7 +59,8 @@ export class TargetList {
         });
       }
       await this.targets.startProof(tx, { id, userId, channel: row.channel, target: row.target });
-      if (this.rules.normalise(row.channel, row.target).status === 'active') await this.health.activate(tx, id);
+      if (row.channel !== 'push' && this.rules.normalise(row.channel, row.target).status === 'active')
+        await this.health.activate(tx, id);
       const [changed] = (await tx.query<TargetRow>(`${SELECT} WHERE id = $1`, [id])).rows;
       return view(changed ?? row);
     });
@@ -75,7 +80,7 @@ export class TargetList {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string; user_id: string; target: string }>(
         `SELECT id, user_id, target FROM notification_targets
-         WHERE token_hash = $1 AND token_expires_at > now() AND channel = 'email' FOR UPDATE`,
+         WHERE token_hash = $1 AND token_expires_at > now() AND channel IN ('email', 'push') FOR UPDATE`,
         [sha256(token)],
       );
       const [row] = rows;
@@ -89,6 +94,30 @@ export class TargetList {
       );
       return row.target;
     });
+  }
+
+  /** Takes the code that a hook or a device received. Throws `invalid_request` for another one, which few tries may find. */
+  async confirmByCode(userId: string, id: string, code: string): Promise<TargetView> {
+    const right = await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ code_hash: Buffer | null; open: boolean }>(
+        `UPDATE notification_targets SET code_tries = code_tries + 1 WHERE id = $1 AND user_id = $2
+         RETURNING code_hash, status = 'pending' AND token_expires_at > now() AND code_tries <= ${MOST_CODE_TRIES} AS open`,
+        [id, userId],
+      );
+      const [row] = rows;
+      if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
+      const matches = row.open && row.code_hash?.equals(sha256(`${id} ${code.replaceAll(/\s/g, '')}`)) === true;
+      if (matches) await this.health.activate(tx, id);
+      return matches;
+    });
+    if (!right) {
+      const detail = 'is not the code that was sent last, or was tried too often; ask for a new one';
+      const errors = [{ pointer: '/code', code: 'wrong_code', detail }];
+      throw new DomainError('invalid_request', `The code ${detail}.`, { field: 'code', errors });
+    }
+    const [row] = await this.database.query<TargetRow>(`${SELECT} WHERE id = $1`, [id]);
+    if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
+    return view(row);
   }
 
   /** No mail of this user to this address any more. Returns the address; undefined for a link that was not made here. */

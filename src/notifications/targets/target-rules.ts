@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Channel } from '../core/delivery.js';
 import { EgressPolicy, EgressRefused } from '../core/egress-policy.js';
+import { HIDDEN, hookOf } from '../core/hook-forms.js';
 import { mailAddress, pushReference, pushTarget } from '../core/target-forms.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
@@ -8,17 +9,15 @@ import { Settings } from '../../platform/settings/settings.js';
 export interface NormalisedTarget {
   /** As it is shown, kept in rules and compared. */
   target: string;
-  /** What a push target really is; to be sealed. */
+  /** What a push target, or a hook that is shown in part, really is; to be sealed. */
   secret?: string;
+  /** The name of a target that must be known already. */
+  reference?: true;
+  /** Where its messages go. */
+  host?: string;
   /** Of a target that is not known yet. */
   status: 'pending' | 'active';
 }
-
-/** Whoever knows these addresses was given them by the owner, and their hosts echo no challenge. */
-const CAPABILITY_URLS: readonly RegExp[] = [
-  /^https:\/\/hooks\.slack\.com\/services\/./,
-  /^https:\/\/(?:\w+\.)?discord(?:app)?\.com\/api\/(?:v\d+\/)?webhooks\/./,
-];
 
 /** What can be said about a target without calling it. */
 @Injectable()
@@ -37,23 +36,33 @@ export class TargetRules {
   private mail(text: string): NormalisedTarget {
     const target = mailAddress(text);
     if (target === undefined) throw invalid('an email target is an address such as ann@example.com');
-    return { target, status: this.settings.verifyTargets ? 'pending' : 'active' };
+    return { target, status: this.unproven() };
   }
 
+  /** Whoever knows the address of a chat's hook, or a pager's key, was given it; and such hosts echo no challenge. */
   private webhook(text: string): NormalisedTarget {
-    const target = this.url(text);
-    const proven = !this.settings.verifyTargets || CAPABILITY_URLS.some((form) => form.test(target));
-    return { target, status: proven ? 'active' : 'pending' };
+    if (text.includes(HIDDEN)) return { target: text.trim(), status: 'active', reference: true };
+    const address = text.startsWith('pagerduty:') ? text.trim() : this.url(text);
+    const hook = hookOf(address);
+    if (hook !== undefined) return { target: hook.shown, secret: address, status: 'active', host: hook.kind };
+    if (address.startsWith('pagerduty:')) throw invalid('a PagerDuty target is pagerduty: and a routing key');
+    return { target: address, status: this.unproven(), host: new URL(address).host };
   }
 
   private push(text: string): NormalisedTarget {
     const parsed = pushTarget(text);
     if (parsed === undefined) throw invalid('a push target is an FCM token or the JSON of a PushSubscription');
-    if ('reference' in parsed) return { target: parsed.reference, status: 'active' };
-    if ('token' in parsed) return { target: pushReference(parsed), secret: parsed.token, status: 'active' };
+    if ('reference' in parsed) return { target: parsed.reference, status: 'active', reference: true };
+    const status = this.unproven();
+    if ('token' in parsed) return { target: pushReference(parsed), secret: parsed.token, status, host: 'fcm' };
     const { keys } = parsed.subscription;
     const subscription = { endpoint: this.url(parsed.subscription.endpoint), keys };
-    return { target: pushReference({ subscription }), secret: JSON.stringify(subscription), status: 'active' };
+    const { host } = new URL(subscription.endpoint);
+    return { target: pushReference({ subscription }), secret: JSON.stringify(subscription), status, host };
+  }
+
+  private unproven(): 'pending' | 'active' {
+    return this.settings.verifyTargets ? 'pending' : 'active';
   }
 
   private url(text: string): string {

@@ -5,6 +5,7 @@ import { WebPush } from '../channels/push/web-push.js';
 import { TargetList } from './target-list.js';
 import { TargetRules } from './target-rules.js';
 import {
+  ConfirmBody,
   PushKeyView,
   RotateSecretBody,
   TargetList as TargetListView,
@@ -38,6 +39,17 @@ export class TargetsController {
   @HttpCode(202)
   verify(@Param() { id }: TargetParams, @CurrentCaller() { userId }: Caller): Promise<TargetView> {
     return this.targets.verify(userId, id);
+  }
+
+  /** Confirms a hook that cannot echo, or a device, by the code that it received. */
+  @Post('targets/:id/confirm')
+  @HttpCode(200)
+  confirm(
+    @Param() { id }: TargetParams,
+    @Body() { code }: ConfirmBody,
+    @CurrentCaller() { userId }: Caller,
+  ): Promise<TargetView> {
+    return this.targets.confirmByCode(userId, id, code);
   }
 
   /** The signing secret of each of your webhook endpoints. */

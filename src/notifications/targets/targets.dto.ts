@@ -9,6 +9,16 @@ export class TargetParams {
   id!: string;
 }
 
+export class ConfirmBody {
+  /**
+   * Eight digits, as the hook or the device received them; spaces do not matter.
+   * @example 01234567
+   */
+  @IsString()
+  @MaxLength(32)
+  code!: string;
+}
+
 export class TargetView {
   /** @example 0199a0a0-0000-7000-8000-000000000003 */
   id!: string;

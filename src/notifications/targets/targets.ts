@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { confirmContext } from '../channels/email/email-channel.js';
-import { pushContext } from '../channels/push/push-channel.js';
-import type { Channel } from '../core/delivery.js';
+import { targetContext } from '../channels/target-context.js';
+import type { Channel, Format } from '../core/delivery.js';
+import { formatFault } from '../core/hook-forms.js';
 import { newId, sha256 } from '../core/ids.js';
 import { targetKey } from '../core/target-forms.js';
 import { Deliveries } from '../deliveries/deliveries.js';
@@ -23,6 +24,8 @@ export interface ClaimedTarget {
 
 /** A challenge or a confirmation link is good for so long. */
 const PROOF_MS = 3 * 86_400_000;
+/** Of the code that hooks and devices receive. */
+const CODE_DIGITS = 8;
 /** Of one user, all channels together. */
 const MOST_TARGETS = 1_000;
 /** Of one user, and of one address over all users: nobody is flooded with confirmations. */
@@ -51,10 +54,10 @@ export class Targets {
     if (known !== undefined) return known;
     await this.checkNumbers(tx, userId, channel, normalised);
     const id = newId(this.clock.now());
-    const sealed = normalised.secret === undefined ? null : this.box.seal(normalised.secret, pushContext(id));
+    const sealed = normalised.secret === undefined ? null : this.box.seal(normalised.secret, targetContext(id));
     const { rowCount } = await tx.query(
-      `INSERT INTO notification_targets (id, user_id, channel, target, target_key, sealed, status, verified_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 = 'active' THEN now() END)
+      `INSERT INTO notification_targets (id, user_id, channel, target, target_key, sealed, status, verified_at, host)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 = 'active' THEN now() END, $8)
        ON CONFLICT (user_id, channel, target_key) DO NOTHING`,
       [
         id,
@@ -72,6 +75,14 @@ export class Targets {
     return { target: normalised.target, status: normalised.status };
   }
 
+  /** Refuses an action whose format its target cannot have; says which one it gets by itself. */
+  checkFormat(action: { type: Channel; target: string; format?: Format; template?: string }): void {
+    const fault = formatFault(action);
+    if (fault === undefined) return;
+    const errors = [{ pointer: '/format', code: 'invalid_format', detail: fault }];
+    throw new DomainError('invalid_request', `The format ${fault}.`, { field: 'format', errors });
+  }
+
   /** The status of each known target, by its normalised form. */
   async statuses(userId: string, targets: readonly string[]): Promise<Map<string, TargetStatus>> {
     const rows = await this.database.query<{ target: string; status: TargetStatus }>(
@@ -87,19 +98,20 @@ export class Targets {
     { id, userId, channel, target }: { id: string; userId: string; channel: Channel; target: string },
   ): Promise<void> {
     const token = randomBytes(24).toString('base64url');
+    const code = String(randomInt(10 ** CODE_DIGITS)).padStart(CODE_DIGITS, '0');
     const expiresAt = new Date(this.clock.now() + PROOF_MS);
     await tx.query(
       `UPDATE notification_targets SET status = 'pending', status_reason = NULL, status_detail = NULL,
-         status_since = NULL, token_hash = $2, token_expires_at = $3,
+         status_since = NULL, token_hash = $2, token_expires_at = $3, code_hash = $4, code_tries = 0,
          verification_started_at = now(), failures = 0, first_failure_at = NULL, breaker_open_until = NULL,
          breaker_trips = 0, window_started_at = NULL, updated_at = now() WHERE id = $1`,
-      [id, sha256(token), expiresAt],
+      [id, sha256(token), expiresAt, channel === 'email' ? null : sha256(`${id} ${code}`)],
     );
     const common = { userId, channel, target, priority: 'high' as const, collapseKey: `proof:${id}`, expiresAt };
     const proof =
       channel === 'email'
         ? { ...common, type: 'target.confirm' as const, data: { token: this.box.seal(token, confirmContext(id)) } }
-        : { ...common, type: 'endpoint.verify' as const, data: { challenge: token } };
+        : { ...common, type: 'endpoint.verify' as const, data: { challenge: token, code } };
     const ids = await this.deliveries.create(tx, [proof]);
     // Due at once: nobody announces it, the sweeper finds it after the commit.
     await tx.query('UPDATE deliveries SET due_at = now() WHERE id = ANY($1)', [ids]);
@@ -109,7 +121,7 @@ export class Targets {
     tx: PoolClient,
     userId: string,
     channel: Channel,
-    { target, secret }: NormalisedTarget,
+    { target, secret, status, reference }: NormalisedTarget,
   ): Promise<ClaimedTarget | undefined> {
     const { rows } = await tx.query<ClaimedTarget & { id: string }>(
       `SELECT id, target, status FROM notification_targets
@@ -117,19 +129,33 @@ export class Targets {
       [userId, channel, sha256(targetKey(channel, target))],
     );
     const [row] = rows;
-    if (row === undefined && channel === 'push' && secret === undefined) {
-      throw new DomainError('invalid_request', 'There is no such push target; give the token or subscription itself.', {
+    if (row === undefined && reference === true) {
+      throw new DomainError('invalid_request', 'This target is not known; give its whole address or token.', {
         field: 'target',
       });
     }
     if (row === undefined) return undefined;
     if (secret === undefined) return { target: row.target, status: row.status };
-    // A device that registers again is back, and is read with the keys it has now: only its endpoint makes its name.
+    return { target: row.target, status: await this.renew(tx, { ...row, userId, channel, secret }, status) };
+  }
+
+  /**
+   * A device that registers again is read with the keys it has now: only its endpoint makes its name. One that had ended
+   * confirms anew.
+   */
+  private async renew(
+    tx: PoolClient,
+    row: { id: string; userId: string; channel: Channel; target: string; status: TargetStatus; secret: string },
+    fresh: TargetStatus,
+  ): Promise<TargetStatus> {
+    const back = row.channel === 'push' && row.status === 'disabled';
     await tx.query(
-      `UPDATE notification_targets SET status = 'active', status_reason = NULL, sealed = $2, updated_at = now() WHERE id = $1`,
-      [row.id, this.box.seal(secret, pushContext(row.id))],
+      `UPDATE notification_targets SET sealed = $2, status = $3, updated_at = now(),
+         status_reason = CASE WHEN $4 THEN NULL ELSE status_reason END WHERE id = $1`,
+      [row.id, this.box.seal(row.secret, targetContext(row.id)), back ? fresh : row.status, back],
     );
-    return { target: row.target, status: 'active' };
+    if (back && fresh === 'pending') await this.startProof(tx, row);
+    return back ? fresh : row.status;
   }
 
   private async checkNumbers(

@@ -31,14 +31,15 @@ export interface LinkedMessage extends RenderedMessage {
 }
 
 /** What the delivery says of that. */
-const FALLBACK_NOTES = {
+export const FALLBACK_NOTES = {
   fault: 'the template has a fault; the default text was sent',
   budget: 'the time for rendering templates is used up; the default text was sent',
   empty: 'the template rendered nothing; the default text was sent',
+  json: 'the template rendered no valid JSON; the standard body was sent',
 } as const;
 
 /** The outcome of an attempt, with a word about a template that gave way. */
-export function noted(outcome: Outcome, fallback: RenderedMessage['fallback']): Outcome {
+export function noted(outcome: Outcome, fallback: keyof typeof FALLBACK_NOTES | undefined): Outcome {
   if (fallback === undefined) return outcome;
   const parts = [outcome.detail, FALLBACK_NOTES[fallback]].filter((part) => part !== undefined);
   return { ...outcome, detail: parts.join('; ') };

@@ -208,7 +208,15 @@ export const SETTINGS = {
   }),
   WEBHOOK_RATE: required(integer(0, 1_000_000), 60, {
     unit: 'messages per minute',
-    doc: 'Most messages to one webhook endpoint; more wait for their turn. 0: no limit.',
+    doc: 'Most messages to one webhook endpoint or device; more wait for their turn. 0: no limit.',
+  }),
+  HOST_RATE: required(integer(0, 1_000_000), 300, {
+    unit: 'messages per minute',
+    doc: 'Most webhooks and pushes of one user to one host; more wait for their turn. 0: no limit.',
+  }),
+  USER_RATE: required(integer(0, 1_000_000), 600, {
+    unit: 'messages per minute',
+    doc: 'Most messages of one user over all channels; more wait for their turn. 0: no limit.',
   }),
   MAIL_DAILY: required(integer(0, 1_000_000), 100, {
     unit: 'mails per day',

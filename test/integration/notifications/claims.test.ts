@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Channels } from '../../../src/notifications/channels/channels.js';
-import { pushContext } from '../../../src/notifications/channels/push/push-channel.js';
+import { targetContext } from '../../../src/notifications/channels/target-context.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
 import type { ClaimedDelivery } from '../../../src/notifications/deliveries/delivery-row.js';
@@ -155,7 +155,7 @@ describe('a device', () => {
       known,
     ]);
     expect(rows).toHaveLength(1);
-    const kept = fixture.app.nest.get(SecretBox).open(rows[0].sealed, pushContext(rows[0].id));
+    const kept = fixture.app.nest.get(SecretBox).open(rows[0].sealed, targetContext(rows[0].id));
     expect(JSON.parse(kept)).toEqual(JSON.parse(latter));
   });
 });

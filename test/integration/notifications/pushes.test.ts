@@ -93,6 +93,7 @@ beforeAll(async () => {
     DATA_DIR: directory,
     FCM_SERVICE_ACCOUNT: file,
     MAIL_FROM: 'Alerts <alerts@defi.example>',
+    VERIFY_TARGETS: 'false',
   });
   key = await fixture.app.key();
 });

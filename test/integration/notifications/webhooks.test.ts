@@ -1,15 +1,25 @@
+import { createECDH, randomBytes, type ECDH } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RestCaller } from '../../support/rest-caller.js';
 import { waitFor } from '../../support/wait-for.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
+
+/** The reference implementation of RFC 8188, as a browser would decrypt. */
+const { decrypt } = createRequire(import.meta.url)('http_ece') as {
+  decrypt(body: Buffer, options: { version: string; privateKey: ECDH; authSecret: string }): Buffer;
+};
 
 let fixture: NotificationFixture;
 let receiver: WebhookReceiver;
 let key: string;
 
 beforeAll(async () => {
-  fixture = await NotificationFixture.start();
+  fixture = await NotificationFixture.start({ MAIL_FROM: 'alerts@defi.example' });
   receiver = await WebhookReceiver.start();
   key = await fixture.app.key();
 });
@@ -76,6 +86,68 @@ describe('webhooks', () => {
     await fixture.until(id, 'delivered');
     // Whoever asked for the proof is not told the challenge.
     expect((await fixture.call(key, 'GET', `/deliveries/${proof.id}`)).json.data).toBeNull();
+  });
+
+  it('to a hook that cannot echo wait for the code that it received; few wrong ones are taken', async () => {
+    receiver.echoes = false;
+    const target = await fixture.claim('webhook', receiver.url('/chat'), { pending: true });
+    const id = await fixture.send('webhook', target);
+    const [proof] = await receiver.next('endpoint.verify');
+    const shown = JSON.parse(proof!.body);
+    const code = /(\d{8})$/.exec(shown.text)?.[1] ?? '';
+    expect(shown).toMatchObject({ content: shown.text, data: { code } });
+    const { id: targetId } = (await fixture.call(key, 'GET', '/targets')).json.data.find(
+      (each: { target: string }) => each.target === target,
+    );
+    const type = (typed: string) => fixture.call(key, 'POST', `/targets/${targetId}/confirm`, { code: typed });
+    expect(await type('x')).toMatchObject({ status: 400, json: { code: 'invalid_request' } });
+    expect(await type(`${code.slice(0, 4)} ${code.slice(4)}`)).toMatchObject({
+      status: 200,
+      json: { status: 'active' },
+    });
+    await fixture.until(id, 'delivered');
+    await fixture.app.db.pool.query(
+      `UPDATE notification_targets SET status = 'pending', code_tries = 5 WHERE id = $1`,
+      [targetId],
+    );
+    expect((await type(code)).status).toBe(400);
+    const other = await fixture.app.key({ userId: 'somebody-else' });
+    expect((await fixture.call(other, 'POST', `/targets/${targetId}/confirm`, { code })).status).toBe(404);
+  });
+
+  it('wait, as pushes, until a device has confirmed: by itself, or by the code that it shows', async () => {
+    const keys = createECDH('prime256v1');
+    const [p256dh, auth] = [keys.generateKeys('base64url'), randomBytes(16)];
+    const bodies: Buffer[] = [];
+    const service = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        bodies.push(Buffer.concat(chunks));
+        response.writeHead(201).end();
+      });
+    });
+    await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
+    const endpoint = `http://127.0.0.1:${(service.address() as AddressInfo).port}/device`;
+    const subscription = JSON.stringify({ endpoint, keys: { p256dh, auth: auth.toString('base64url') } });
+    const target = await fixture.claim('push', subscription, { pending: true });
+    const id = await fixture.send('push', target);
+    await waitFor(() => bodies.length > 0, { what: 'a proof' });
+    expect(await fixture.row(id)).toMatchObject({ state: 'pending', reason: 'target_unverified' });
+    const read = decrypt(bodies[0]!, {
+      version: 'aes128gcm',
+      privateKey: keys,
+      authSecret: auth.toString('base64url'),
+    });
+    const proof = JSON.parse(read.toString());
+    expect(proof).toMatchObject({ title: 'Confirm this device for alerts', body: `Code: ${proof.data.code}` });
+    const confirm = fixture.app.url + new URL(proof.data.confirm).pathname;
+    expect((await fetch(confirm)).status).toBe(200);
+    await fixture.untilTarget(target, 'pending');
+    await fetch(confirm, { method: 'POST' });
+    await fixture.until(id, 'delivered');
+    service.closeAllConnections();
+    await new Promise<void>((done) => service.close(() => done()));
   });
 
   it('keep their id over attempts, and each attempt is kept', async () => {
@@ -206,6 +278,52 @@ describe('webhooks', () => {
     expect(discord.embeds[0].title).toBe('Alert: Aave below 30 billion · aave-v3 $29 B');
     expect(discord.embeds[0].description).toContain('Time: 2026-11-20 10:00:00 UTC');
     expect(discord.allowed_mentions).toEqual({ parse: [] });
+  });
+
+  it('of known services are sealed, shown in part, and meant by what is shown', async () => {
+    const secret = 'abcdefghijklmnopqrstWXYZ';
+    const shown = await fixture.claim('webhook', `https://hooks.slack.com/services/T0/B0/${secret}`);
+    expect(shown).toBe('https://hooks.slack.com/services/T0/B0/…WXYZ');
+    expect(await fixture.claim('webhook', shown)).toBe(shown);
+    await expect(fixture.claim('webhook', shown.replace('WXYZ', 'none'))).rejects.toThrow('not known');
+    const { rows } = await fixture.app.db.pool.query('SELECT row_to_json(t)::text AS row FROM notification_targets t');
+    for (const { row } of rows) expect(row).not.toContain(secret);
+  });
+
+  it('have a format that their target can have, and JSON that is some', async () => {
+    const caller = await RestCaller.of(fixture.app, 'shaper');
+    const target = receiver.url('/shaped');
+    for (const [name, text] of [
+      ['good', '{"text": {{ message | json }} }'],
+      ['bad', '{"text": {{ message }} }'],
+    ]) {
+      await caller.call('PUT', `/v1/notifications/templates/${name}`, { subject: 's', text });
+    }
+    const condition = { token: 'nobody', metric: 'price', operator: 'gt', threshold: 1 };
+    const make = (action: object) =>
+      caller.post('/v1/alerts/rules', { name: 'R', conditions: [condition], actions: [action] });
+    const webhook = { type: 'webhook', target };
+    for (const [action, pointer] of [
+      [{ type: 'email', target: 'a@example.com', format: 'slack' }, '/actions/0/format'],
+      [{ ...webhook, format: 'pagerduty' }, '/actions/0/format'],
+      [{ ...webhook, format: 'json' }, '/actions/0/format'],
+      [{ ...webhook, format: 'json', template: 'bad' }, '/actions/0/template'],
+    ] as const) {
+      expect(await make(action)).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
+    }
+    const made = await make({ ...webhook, format: 'json', template: 'good' });
+    expect(made.status).toBe(201);
+    await fixture.untilTarget(target, 'active', 'shaper');
+    const { body } = await caller.post(`/v1/alerts/rules/${made.body.ruleId}/test`);
+    await fixture.until(body.deliveries[0], 'delivered');
+    expect(JSON.parse(sent(body.deliveries[0])?.body ?? '')).toEqual({ text: expect.stringContaining('test') });
+    const telegram = { ...webhook, target: 'https://api.telegram.org/bot1:abcdefghijklmn/sendMessage?chat_id=1' };
+    const chat = await make(telegram);
+    expect(chat.body.actions).toEqual([
+      { type: 'webhook', target: 'https://api.telegram.org/bot…klmn/sendMessage?chat_id=1', status: 'active' },
+    ]);
+    const kept = await caller.call('PATCH', `/v1/alerts/rules/${chat.body.ruleId}`, { actions: chat.body.actions });
+    expect(kept).toMatchObject({ status: 200, body: { actions: chat.body.actions } });
   });
 
   it('are signed with the old and the new secret for a day after a rotation, with at most two old ones', async () => {

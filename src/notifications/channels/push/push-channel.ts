@@ -5,13 +5,13 @@ import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { noted, Templates } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { NotificationChannel } from '../notification-channel.js';
+import { PublicLinks } from '../public-links.js';
+import { targetContext } from '../target-context.js';
 import { Fcm } from './fcm.js';
+import type { PushContent } from './push-content.js';
 import { WebPush } from './web-push.js';
 
-/** What a push token is sealed for. */
-export function pushContext(targetId: string): string {
-  return `push-target:${targetId}`;
-}
+type Device = Exclude<NonNullable<ReturnType<typeof pushTarget>>, { reference: string }>;
 
 /** Devices: a browser's PushSubscription or an FCM token, both kept sealed. */
 @Injectable()
@@ -22,6 +22,7 @@ export class PushChannel extends NotificationChannel {
     private readonly webPush: WebPush,
     private readonly fcm: Fcm,
     private readonly templates: Templates,
+    private readonly links: PublicLinks,
     private readonly box: SecretBox,
   ) {
     super();
@@ -29,8 +30,9 @@ export class PushChannel extends NotificationChannel {
 
   async send(delivery: ClaimedDelivery): Promise<Outcome> {
     const { userId, template, type, data, sealedTarget, targetId, createdAt } = delivery;
-    const target = sealedTarget === null ? undefined : pushTarget(this.box.open(sealedTarget, pushContext(targetId)));
+    const target = sealedTarget === null ? undefined : pushTarget(this.box.open(sealedTarget, targetContext(targetId)));
     if (target === undefined || 'reference' in target) return { result: 'rejected', detail: 'the token is gone' };
+    if (type === 'endpoint.verify') return this.post(delivery, target, this.proof(data));
     const {
       subject: title,
       text: body,
@@ -45,9 +47,25 @@ export class PushChannel extends NotificationChannel {
       linksInText: false,
     });
     const content = { title, body, data: { ...data, links } };
-    const outcome = await ('token' in target
+    return noted(await this.post(delivery, target, content), fallback);
+  }
+
+  private post(delivery: ClaimedDelivery, target: Device, content: PushContent): Promise<Outcome> {
+    return 'token' in target
       ? this.fcm.send(delivery, target.token, content)
-      : this.webPush.send(delivery, target.subscription, content));
-    return noted(outcome, fallback);
+      : this.webPush.send(delivery, target.subscription, content);
+  }
+
+  /** A device confirms by a POST to the address in `data`, or its owner types the code in that it shows. */
+  private proof(data: object): PushContent {
+    const [code, challenge] = [
+      'code' in data ? String(data.code) : '',
+      'challenge' in data ? String(data.challenge) : '',
+    ];
+    return {
+      title: 'Confirm this device for alerts',
+      body: `Code: ${code}`,
+      data: { type: 'endpoint.verify', challenge, code, confirm: this.links.confirm(challenge) },
+    };
   }
 }

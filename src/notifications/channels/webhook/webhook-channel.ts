@@ -1,20 +1,22 @@
 import { Injectable } from '@nestjs/common';
-import type { AlertMessage } from '../../core/delivery.js';
-import { discordBody, messageBody, slackBody } from '../../core/message-body.js';
+import { shownKind } from '../../core/hook-forms.js';
+import { messageBody } from '../../core/message-body.js';
 import type { Outcome } from '../../core/outcome.js';
 import { signedHeaders } from '../../core/webhook-signature.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { GuardedClient } from '../../egress/guarded-client.js';
-import { noted, Templates, type RenderedMessage } from '../../templates/templates.js';
+import { noted, Templates, type FALLBACK_NOTES } from '../../templates/templates.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { secretContext } from '../../targets/webhook-secrets.js';
 import { answerOutcome, failureOutcome, single } from '../http-outcome.js';
 import { NotificationChannel } from '../notification-channel.js';
+import { targetContext } from '../target-context.js';
+import { endpointOf, isJson, shaped, verifyBody } from './shapes.js';
 
 const GONE = 410;
 
-/** Signed POSTs to users' endpoints, by Standard Webhooks 1.0; Slack's and Discord's own shapes on request. */
+/** Signed POSTs to users' endpoints, by Standard Webhooks 1.0; the shapes of chats, pagers and a user's own JSON on request. */
 @Injectable()
 export class WebhookChannel extends NotificationChannel {
   readonly channel = 'webhook';
@@ -30,7 +32,8 @@ export class WebhookChannel extends NotificationChannel {
 
   async send(delivery: ClaimedDelivery): Promise<Outcome> {
     const proves = delivery.type === 'endpoint.verify';
-    const { body, fallback } = await this.content(delivery);
+    const address = this.address(delivery);
+    const { body, fallback } = await this.content(delivery, address);
     const keys = delivery.sealedSecrets.map((sealed) => this.secrets.open(sealed, secretContext(delivery.targetId)));
     const headers = {
       'content-type': 'application/json',
@@ -38,8 +41,9 @@ export class WebhookChannel extends NotificationChannel {
       ...signedHeaders(delivery.id, body, keys, this.clock.now()),
     };
     try {
-      if (proves) await this.client.checkName(delivery.target);
-      const answer = await this.client.post(delivery.target, headers, body, { whole: proves });
+      const endpoint = endpointOf(address);
+      if (proves) await this.client.checkName(endpoint);
+      const answer = await this.client.post(endpoint, headers, body, { whole: proves });
       const outcome = answerOutcome(answer, this.clock.now());
       if (proves) return proof(outcome, delivery);
       return noted(controlled(outcome, single(answer.headers['webhook-delivery'])), fallback);
@@ -48,24 +52,35 @@ export class WebhookChannel extends NotificationChannel {
     }
   }
 
-  private async content({ type, createdAt, data, format, template, userId }: ClaimedDelivery): Promise<Content> {
+  /** Of a hook that is shown in part, the whole. */
+  private address({ sealedTarget, targetId, target }: ClaimedDelivery): string {
+    return sealedTarget === null ? target : this.secrets.open(sealedTarget, targetContext(targetId));
+  }
+
+  private async content(delivery: ClaimedDelivery, address: string): Promise<Content> {
+    const { type, createdAt, data, template, userId } = delivery;
     const envelope = { type, timestamp: createdAt.toISOString(), data };
-    if (type === 'endpoint.verify') return { body: messageBody(envelope) };
+    if (type === 'endpoint.verify') return { body: verifyBody(envelope) };
+    const shape = delivery.format ?? shownKind(delivery.target) ?? 'standard';
     const links = this.templates.linksOf(userId, data);
-    if (format === null && template === null) return { body: messageBody({ ...envelope, data: { ...data, links } }) };
+    const own = messageBody({ ...envelope, data: { ...data, links } });
+    if (shape === 'standard' && template === null) return { body: own };
     const rendered = await this.templates.render({ userId, template, type, data, createdAt, linksInText: false });
-    const { subject, text, fallback } = rendered;
-    const chat = { title: subject, text, links: rendered.links };
-    if (format === 'slack') return { body: slackBody(chat), fallback };
-    if (format === 'discord') return { body: discordBody(chat, stateOf(data)), fallback };
-    return { body: messageBody({ ...envelope, data: { ...data, message: text, links } }), fallback };
+    const { subject: title, text, fallback } = rendered;
+    if (shape === 'standard')
+      return { body: messageBody({ ...envelope, data: { ...data, message: text, links } }), fallback };
+    if (shape !== 'json')
+      return { body: shaped(shape, delivery, address, { title, text, links: rendered.links }), fallback };
+    if (fallback === undefined && isJson(text)) return { body: text };
+    // Our own shape says more than nothing to a receiver that waits for another one.
+    return { body: own, fallback: fallback ?? 'json' };
   }
 }
 
 /** What is posted, and why it is not what a template makes. */
 interface Content {
   body: string;
-  fallback?: RenderedMessage['fallback'];
+  fallback?: keyof typeof FALLBACK_NOTES | undefined;
 }
 
 /** An endpoint belongs to who asked for it when its answer holds the challenge. */
@@ -84,9 +99,4 @@ function controlled(outcome: Outcome, control: string | undefined): Outcome {
   }
   if (control === 'abort-message' && outcome.result !== 'delivered') return { ...outcome, result: 'rejected' };
   return outcome;
-}
-
-function stateOf(data: object): AlertMessage['state'] {
-  const state = 'state' in data ? data.state : 'fired';
-  return state === 'resolved' || state === 'summary' || state === 'test' ? state : 'fired';
 }

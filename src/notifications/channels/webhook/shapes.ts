@@ -1,0 +1,51 @@
+import type { AlertMessage, Format } from '../../core/delivery.js';
+import { pagerDutyBody, teamsBody, telegramBody } from '../../core/hook-bodies.js';
+import { discordBody, messageBody, slackBody, type ChatMessage, type Envelope } from '../../core/message-body.js';
+import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+
+const PAGERDUTY = 'pagerduty:';
+const PAGERDUTY_EVENTS = 'https://events.pagerduty.com/v2/enqueue';
+
+/** Where a target's messages are posted. */
+export function endpointOf(address: string): string {
+  return address.startsWith(PAGERDUTY) ? PAGERDUTY_EVENTS : address;
+}
+
+/** A message in the shape that the service behind `address` takes. */
+export function shaped(
+  shape: Exclude<Format, 'standard' | 'json'>,
+  { type, data, priority, instanceKey, createdAt }: ClaimedDelivery,
+  address: string,
+  chat: ChatMessage,
+): string {
+  if (shape === 'slack') return slackBody(chat);
+  if (shape === 'discord') return discordBody(chat, stateOf(data));
+  if (shape === 'teams') return teamsBody(chat, stateOf(data));
+  if (shape === 'telegram') return telegramBody(chat, new URL(address).searchParams.get('chat_id') ?? '');
+  const routingKey = address.slice(PAGERDUTY.length);
+  return pagerDutyBody(chat, { routingKey, instance: instanceKey, type, priority, data, at: createdAt.toISOString() });
+}
+
+/**
+ * Asks a receiver for its proof: one of ours echoes the challenge; a chat shows the text, so that its owner can type the code
+ * in. `text` is what Slack's likes show, `content` what Discord's do.
+ */
+export function verifyBody(envelope: Envelope): string {
+  const code = 'code' in envelope.data ? String(envelope.data.code) : '';
+  const text = `Confirmation code for alerts: ${code}`;
+  return code === '' ? messageBody(envelope) : JSON.stringify({ ...envelope, text, content: text });
+}
+
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function stateOf(data: object): AlertMessage['state'] {
+  const state = 'state' in data ? data.state : undefined;
+  return state === 'resolved' || state === 'summary' || state === 'test' ? state : 'fired';
+}

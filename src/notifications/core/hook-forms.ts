@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import type { Channel, Format } from './delivery.js';
+
+/** Services whose incoming hooks are known by their address alone: whoever knows one was given it. */
+export type HookKind = 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty';
+
+/** A hook's address, and what of it may be shown. */
+export interface Hook {
+  kind: HookKind;
+  /** With the secret part as `…last4`. */
+  shown: string;
+}
+
+/** Stands for what is hidden of an address; no address has it. */
+export const HIDDEN = '…';
+const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
+  { kind: 'slack', form: /^(https:\/\/hooks\.slack\.com\/services\/(?:[^/?#]+\/){0,4})([^/?#]+)()$/ },
+  {
+    kind: 'discord',
+    form: /^(https:\/\/(?:\w{1,30}\.)?discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/\d{1,25}\/)([\w-]{1,200})([^#]*)$/,
+  },
+  {
+    kind: 'telegram',
+    form: /^(https:\/\/api\.telegram\.org\/bot)(\d{1,20}:[\w-]{1,100})(\/sendMessage\?chat_id=(?:@\w{1,64}|%40\w{1,64}|-?\d{1,20}))$/,
+  },
+  { kind: 'pagerduty', form: /^(pagerduty:)([A-Za-z0-9]{20,64})()$/ },
+  {
+    kind: 'teams',
+    form: /^(https:\/\/[\w.-]{1,200}\.(?:webhook\.office\.com|logic\.azure\.com|powerplatform\.com)(?::443)?\/)([^#]+)()$/,
+  },
+];
+const SHOWN_CHARACTERS = 4;
+const SHORT = 12;
+
+/** The hook of one of the known services; undefined for any other address. */
+export function hookOf(address: string): Hook | undefined {
+  for (const { kind, form } of FORMS) {
+    const [, before = '', secret = '', after = ''] = form.exec(address) ?? [];
+    if (secret !== '') return { kind, shown: `${before}${HIDDEN}${ending(secret)}${after}` };
+  }
+  return undefined;
+}
+
+/** Of a short secret its ending would be most of it. */
+function ending(secret: string): string {
+  if (secret.length >= SHORT) return secret.slice(-SHOWN_CHARACTERS);
+  return createHash('sha256').update(secret).digest('hex').slice(0, SHOWN_CHARACTERS);
+}
+
+/** The service that a target is shown as; undefined for an address of the user's own. */
+export function shownKind(target: string): HookKind | undefined {
+  if (target.startsWith('pagerduty:')) return 'pagerduty';
+  if (target.startsWith('https://api.telegram.org/bot')) return 'telegram';
+  return undefined;
+}
+
+/** Why a message cannot have this shape; undefined when it can. */
+export function formatFault(action: {
+  type: Channel;
+  target: string;
+  format?: Format;
+  template?: string;
+}): string | undefined {
+  const { type, target, format, template } = action;
+  if (type !== 'webhook') return format === undefined ? undefined : 'must be left out: only webhooks have a format';
+  const needed = shownKind(target);
+  if (needed !== undefined && format !== undefined && format !== needed) return `must be ${needed} for this target`;
+  if ((format === 'telegram' || format === 'pagerduty') && needed !== format) {
+    const form =
+      format === 'telegram'
+        ? 'https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>'
+        : 'pagerduty:<routing key>';
+    return `must not be ${format}: the target is none such as ${form}`;
+  }
+  if (format === 'json' && template === undefined) return 'must have a template that makes the JSON';
+  return undefined;
+}
