@@ -67,6 +67,7 @@ export class Targets {
         sha256(targetKey(channel, normalised.target)),
         sealed,
         normalised.status,
+        normalised.host ?? null,
       ],
     );
     if (rowCount === 0) return this.claim(tx, userId, channel, target);
