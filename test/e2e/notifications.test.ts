@@ -71,16 +71,29 @@ describe('deliveries', () => {
     expect(next).toMatchObject({ data: [{ id: ids[0] }], page: { next_cursor: null, has_more: false } });
     expect((await fixture.call(ann, 'GET', '/deliveries?channel=email')).json.data).toEqual([]);
     expect((await fixture.call(ann, 'GET', '/deliveries?ruleId=r2')).json.data).toEqual([]);
+    expect((await fixture.call(ann, 'GET', '/deliveries?type=test')).json.data).toEqual([]);
+    const from = new Date(Date.now() - 3_600_000).toISOString();
+    const within = (await fixture.call(ann, 'GET', `/deliveries?type=alert.fired&from=${from}`)).json.data;
+    expect(within.length).toBeGreaterThanOrEqual(4);
+    expect((await fixture.call(ann, 'GET', `/deliveries?to=${from}`)).json.data).toEqual([]);
   });
 
-  it.each(['limit=0', 'limit=x', 'state=lost', 'channel=fax', 'cursor=%00', 'cursor=-1', 'ruleId=%00', 'unknown=1'])(
-    'refuse %s',
-    async (query) => {
-      const { status, json } = await fixture.call(ann, 'GET', `/deliveries?${query}`);
-      expect(status).toBe(400);
-      expect(json.code).toBe('invalid_request');
-    },
-  );
+  it.each([
+    'limit=0',
+    'limit=x',
+    'type=x',
+    'from=x',
+    'state=lost',
+    'channel=fax',
+    'cursor=%00',
+    'cursor=-1',
+    'ruleId=%00',
+    'unknown=1',
+  ])('refuse %s', async (query) => {
+    const { status, json } = await fixture.call(ann, 'GET', `/deliveries?${query}`);
+    expect(status).toBe(400);
+    expect(json.code).toBe('invalid_request');
+  });
 
   it.each([
     { from: '2026-W47', to: '2026-W48' },
@@ -99,6 +112,15 @@ describe('deliveries', () => {
   it('that are on their way cannot be sent again', async () => {
     const [id = ''] = await fixture.record([{ channel: 'webhook', target, notBefore: new Date(Date.now() + 60_000) }]);
     expect((await fixture.call(ann, 'POST', `/deliveries/${id}/redeliver`)).status).toBe(409);
+  });
+
+  it('that wait for their next attempt are sent now on request', async () => {
+    receiver.answer = () => ({ status: 500 });
+    const id = await fixture.send('webhook', target);
+    await fixture.until(id, 'retrying');
+    receiver.answer = () => undefined;
+    expect((await fixture.call(ann, 'POST', `/deliveries/${id}/redeliver`)).status).toBe(202);
+    await fixture.until(id, 'delivered');
   });
 
   it('are counted by channel and state', async () => {

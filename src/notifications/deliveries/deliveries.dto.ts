@@ -44,6 +44,28 @@ export class DeliveriesQuery {
   @IsIn(CHANNELS)
   channel?: Channel;
 
+  /** Deliveries of this type only. */
+  @IsOptional()
+  @ApiProperty({ enum: [...MESSAGE_TYPES, ...SYSTEM_TYPES], required: false })
+  @IsIn([...MESSAGE_TYPES, ...SYSTEM_TYPES])
+  type?: MessageType | SystemType;
+
+  /**
+   * Deliveries created at or after this time, ISO 8601.
+   * @example 2026-11-20T00:00:00.000Z
+   */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  from?: string;
+
+  /**
+   * Deliveries created before this time, ISO 8601.
+   * @example 2026-11-21T00:00:00.000Z
+   */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  to?: string;
+
   /** Deliveries of this rule only. */
   @IsOptional()
   @Matches(/^[\w-]{1,64}$/, { message: 'ruleId must be the id of a rule' })

@@ -13,12 +13,15 @@ export class DeliveryLog {
 
   /** Newest first. */
   async list(userId: string, query: DeliveriesQuery): Promise<DeliveryPage> {
-    const { limit = DEFAULT_PAGE, cursor, state = null, channel = null, ruleId = null } = query;
+    const { limit = DEFAULT_PAGE, cursor, state = null, channel = null, ruleId = null, type = null } = query;
+    const [from, to] = [timeOf(query.from, 'from'), timeOf(query.to, 'to')];
     const rows = await this.database.query<DeliveryRow>(
       `${SELECT} WHERE user_id = $1 AND ($2::bigint IS NULL OR position < $2) AND ($3::text IS NULL OR state = $3)
          AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR data ->> 'ruleId' = $5)
+         AND ($7::text IS NULL OR type = $7) AND ($8::timestamptz IS NULL OR created_at >= $8)
+         AND ($9::timestamptz IS NULL OR created_at < $9)
        ORDER BY position DESC LIMIT $6`,
-      [userId, cursor === undefined ? null : position(cursor), state, channel, ruleId, limit + 1],
+      [userId, cursor === undefined ? null : position(cursor), state, channel, ruleId, limit + 1, type, from, to],
     );
     const shown = rows.slice(0, limit);
     const more = rows.length > limit;
@@ -106,6 +109,13 @@ function attemptView(row: AttemptRow): AttemptView {
 
 function tells(type: MessageType | SystemType): boolean {
   return type === 'test' || type.startsWith('alert.');
+}
+
+function timeOf(text: string | undefined, field: string): Date | null {
+  if (text === undefined) return null;
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new DomainError('invalid_request', `${field} must be a time such as 2026-11-20T00:00:00.000Z.`, { field });
 }
 
 function position(cursor: string): string {

@@ -23,6 +23,7 @@ export class Redelivery {
   async redeliver(userId: string, id: string): Promise<DeliveryDetail> {
     await this.log.get(userId, id);
     const again = await this.database.query<{ id: string }>(`${AGAIN} AND id = $2 RETURNING id`, [userId, id]);
+    if (again.length === 0) again.push(...(await this.database.query<{ id: string }>(NOW, [userId, id])));
     if (again.length === 0) {
       throw new DomainError('conflict', 'This delivery is on its way, or is no message that can be sent again.');
     }
@@ -49,6 +50,11 @@ function moment(text: string, field: string): Date {
   if (!Number.isNaN(time.getTime())) return time;
   throw new DomainError('invalid_request', `${field} is a time such as 2026-11-20T00:00:00.000Z.`, { field });
 }
+
+/** One that waits for its next attempt has it now. */
+const NOW = `
+  UPDATE deliveries SET asked = true, next_attempt_at = now(), due_at = now() + interval '5 seconds'
+  WHERE user_id = $1 AND id = $2 AND state = 'retrying' AND (type LIKE 'alert.%' OR type = 'test') RETURNING id`;
 
 /** Proofs have their own way to be asked for again. */
 const AGAIN = `
