@@ -10,6 +10,7 @@ import { AlertSubjects1790000011000 } from './1790000011000-alert-subjects.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
 import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
+import { Names1790000009000 } from './1790000009000-names.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
 import { Removals1790000009200 } from './1790000009200-removals.js';
 import { StandaloneMessages1790000012000 } from './1790000012000-standalone-messages.js';
@@ -27,6 +28,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   Alerts1790000006000,
   Notifications1790000007000,
   Query1790000008000,
+  Names1790000009000,
   ObservationTimes1790000009100,
   Removals1790000009200,
   StandaloneMessages1790000012000,

@@ -19,6 +19,6 @@ export {
   type ProtocolTvl,
   type PublishedValue,
 } from './hot-cache/published-value.js';
-export { parseTime } from './lookups/time-range.js';
+export { IsName } from './lookups/query-values.js';
 export { EventsModule } from './events.module.js';
 export { DeadLetters, type DeadLetter, type DeadLetterHandler } from './dead-letters/dead-letters.js';

@@ -7,7 +7,6 @@ import {
   IsArray,
   IsIn,
   IsInt,
-  IsISO8601,
   IsObject,
   IsOptional,
   IsString,
@@ -19,6 +18,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { IsTime } from '../../platform/http/is-time.js';
 import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
 import { PageInfo, PageQuery } from './page.dto.js';
@@ -88,10 +88,7 @@ export class KeyRightsBody {
   /** When it ends, ISO 8601 with time zone, before the year 10000. null: never. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
   @IsOptional()
-  @IsISO8601({ strict: true })
-  @Matches(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, {
-    message: 'expiresAt must be a time such as 2027-01-31T12:00:00Z',
-  })
+  @IsTime()
   expiresAt?: string | null;
 
   /** The only subscription types it may use. null: all. */

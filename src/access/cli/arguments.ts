@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { readTime } from '../../platform/clock/read-time.js';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS } from '../caller.js';
 import type { NewKey } from '../keys/api-keys.js';
 
@@ -126,8 +127,8 @@ function overlap(text: string | undefined): number {
 
 function expiry(text: string, now: number): Date {
   const seconds = duration(text);
-  const isTime = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(text);
-  const end = seconds === undefined ? (isTime ? Date.parse(text) : Number.NaN) : now + seconds * 1_000;
+  const time = readTime(text, now);
+  const end = seconds === undefined ? ('at' in time ? time.at : Number.NaN) : now + seconds * 1_000;
   if (end > now && end < Date.UTC(10_000, 0)) return new Date(end);
   throw new UsageError(`--expires takes a time ahead, such as 30d or 2027-01-31T12:00:00Z; got "${text}".`);
 }

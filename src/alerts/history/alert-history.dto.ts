@@ -1,8 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
+import { IsName } from '../../events/index.js';
 import { SILENCES, TRANSITION_REASONS, type Silence } from '../core/index.js';
-import { IsPlainText, IsTime } from '../rules/fields.js';
+import { IsTime } from '../rules/fields.js';
 
 const STATES = ['fired', 'resolved', 'summary'] as const;
 type AlertState = (typeof STATES)[number];
@@ -21,12 +22,12 @@ export class AlertHistoryQuery extends PageQuery {
 
   /** Alerts about one protocol. */
   @IsOptional()
-  @IsPlainText(128)
+  @IsName('protocol')
   protocol?: string;
 
   /** Alerts about one token. */
   @IsOptional()
-  @IsPlainText(128)
+  @IsName('token')
   token?: string;
 
   /** From this time on, ISO 8601. */

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { PAGE_ROWS, pageOf, type Paged } from '../../access/index.js';
-import { normaliseToken } from '../../events/index.js';
 import type { AlertMessage } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
 import type { GroupedAlerts } from '../evaluation/alert-history-writer.js';
@@ -30,8 +29,8 @@ export class AlertHistory {
       query.cursor ?? null,
       query.ruleId ?? null,
       query.state ?? null,
-      query.protocol?.toLowerCase() ?? null,
-      query.token === undefined ? null : normaliseToken(query.token),
+      query.protocol ?? null,
+      query.token ?? null,
       query.from ?? null,
       query.to ?? null,
       limit + 1,

@@ -1,6 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
-import { isISO8601, IsString, Length, Matches, ValidateBy, ValidateIf } from 'class-validator';
-import { parseTime } from '../../events/index.js';
+import { IsString, Length, Matches, ValidateBy, ValidateIf } from 'class-validator';
+
+export { IsMoment, IsTime } from '../../platform/http/is-time.js';
 
 /** No control characters: these texts are shown, logged, mailed and stored. */
 export const PRINTABLE = /^\P{Cc}*$/u;
@@ -17,28 +18,6 @@ export const IsWellFormed = (): PropertyDecorator =>
     validator: {
       validate: (value) => typeof value !== 'string' || value.isWellFormed(),
       defaultMessage: () => '$property must be well-formed text',
-    },
-  });
-
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-5]):[0-5]\d)$/;
-
-/** A time with zone, ISO 8601; no zone is further from UTC than the database takes. */
-export const IsTime = (): PropertyDecorator =>
-  ValidateBy({
-    name: 'isTime',
-    validator: {
-      validate: (value) => isISO8601(value, { strict: true }) && TIME.test(String(value)),
-      defaultMessage: () => '$property must be a time such as 2027-01-31T12:00:00Z',
-    },
-  });
-
-/** A time, or one before the present. */
-export const IsMoment = (): PropertyDecorator =>
-  ValidateBy({
-    name: 'isMoment',
-    validator: {
-      validate: (value) => typeof value === 'string' && parseTime(value, 0) !== undefined,
-      defaultMessage: () => '$property must be a time such as 2027-01-31T12:00:00Z, a date, or now-7d (m, h, d, w)',
     },
   });
 

@@ -2,6 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
+import { IsName } from '../../events/index.js';
 import { PRIORITIES, type Priority } from '../../notifications/index.js';
 import { MODES, PHASES, THROTTLE_SCOPES, type Mode, type Phase, type ThrottleScope } from '../core/index.js';
 import { ActionView } from './action.dto.js';
@@ -37,12 +38,12 @@ export class ListRulesQuery extends PageQuery {
 
   /** Rules with a condition on this protocol. */
   @IsOptional()
-  @IsPlainText(128)
+  @IsName('protocol')
   protocol?: string;
 
   /** Rules with a condition on this token. */
   @IsOptional()
-  @IsPlainText(128)
+  @IsName('token')
   token?: string;
 
   /** Rules whose name contains this, in any case. */

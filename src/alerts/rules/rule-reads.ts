@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { PAGE_ROWS, pageOf, UsageLimits, type Paged, type PageQuery } from '../../access/index.js';
-import { normaliseToken } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Targets, type TargetStatus } from '../../notifications/index.js';
@@ -31,8 +30,8 @@ export class RuleReads {
       query.isActive ?? null,
       query.priority ?? null,
       query.metric ?? null,
-      query.protocol?.toLowerCase() ?? null,
-      query.token === undefined ? null : normaliseToken(query.token),
+      query.protocol ?? null,
+      query.token ?? null,
       query.q ?? null,
       limit + 1,
       query.state ?? null,

@@ -1,3 +1,6 @@
+import { readTime } from '../../platform/clock/read-time.js';
+import { nameFault, normaliseName, type NameKind } from '../core/names.js';
+
 /** One fault of one item; `code` is stable, `detail` says what would be right. */
 export interface ItemFault {
   code: string;
@@ -18,12 +21,10 @@ export type Item = Readonly<Record<string, unknown>>;
 
 /** How far ahead of this server's clock an observation may be. */
 const FUTURE_MS = 300_000;
-const EARLIEST_MS = 0;
 const MOST_TAGS = 32;
 const LONGEST_TAG = 64;
 const LONGEST_SOURCE = 128;
-/** ISO 8601 with a zone; without one the meaning would depend on where the server stands. */
-const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+const LONGEST_NAME = 128;
 // oxlint-disable-next-line no-control-regex -- these are what must not be stored
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
@@ -53,18 +54,18 @@ export function text(item: Item, field: string, longest: number): string | undef
   return value;
 }
 
-/** A key: text that is there, without white space. */
-export function word(item: Item, field: string, longest: number, spelling = (name: string): string => name): string {
-  const value = text(item, field, longest);
-  if (value === undefined) throw new BadItem('required', `${field} is required`);
-  return wordOf(value, field, longest, spelling);
+/** A name in its one spelling; undefined when absent or null. */
+export function optionalName(item: Item, field: string, kind: NameKind): string | undefined {
+  const value = text(item, field, LONGEST_NAME);
+  if (value === undefined) return undefined;
+  const fault = nameFault(kind, value);
+  if (fault !== undefined) throw new BadItem('invalid_format', `${field} ${fault}`);
+  return normaliseName(kind, value);
 }
 
-export function wordOf(value: string, field: string, longest: number, spelling: (name: string) => string): string {
-  const name = spelling(value.trim());
-  if (name === '' || name.length > longest || /\s/.test(name)) {
-    throw new BadItem('invalid_format', `${field} must have 1 to ${longest} characters and no white space`);
-  }
+export function requiredName(item: Item, field: string, kind: NameKind): string {
+  const name = optionalName(item, field, kind);
+  if (name === undefined) throw new BadItem('required', `${field} is required`);
   return name;
 }
 
@@ -131,10 +132,9 @@ function tags(value: unknown): readonly string[] {
 
 function observedAt(value: unknown, now: number): number {
   if (value === undefined || value === null) return now;
-  const at = typeof value === 'string' && ISO_TIME.test(value) ? Date.parse(value) : value;
-  if (typeof at !== 'number' || !(at >= EARLIEST_MS)) {
-    throw new BadItem('invalid_format', 'observedAt must be ISO 8601 with a zone, or Unix milliseconds');
-  }
+  const reading = readTime(value, now, { milliseconds: true });
+  if ('fault' in reading) throw new BadItem('invalid_format', `observedAt ${reading.fault}`);
+  const { at } = reading;
   if (at > now + FUTURE_MS) {
     throw new BadItem('in_future', `observedAt is more than ${FUTURE_MS / 60_000} minutes ahead of the server's clock`);
   }

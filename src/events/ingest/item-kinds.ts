@@ -1,15 +1,15 @@
 import type { PoolClient } from 'pg';
-import { normaliseChain, normaliseToken } from '../core/names.js';
+import { chainOfToken } from '../core/names.js';
 import {
   amount,
   BadItem,
   itemOf,
   OBSERVATION_FIELDS,
   observation,
+  optionalName,
   requiredAmount,
+  requiredName,
   text,
-  word,
-  wordOf,
 } from './item-fields.js';
 import {
   tvlKey,
@@ -33,8 +33,6 @@ export interface ItemKind<Row> {
 }
 
 const SOURCE = 'ingest';
-const LONGEST_KEY = 128;
-const LONGEST_CHAIN = 64;
 const MOST_CHAINS = 1_024;
 /** Half of what the database takes: its text form of JSON has more spaces. */
 const LONGEST_OBJECT = 32_768;
@@ -49,8 +47,8 @@ export const TVL_ITEMS: ItemKind<TvlRow> = {
   read(value, now) {
     const item = itemOf(value, TVL_FIELDS);
     return {
-      protocol: word(item, 'protocol', LONGEST_KEY),
-      chain: word(item, 'chain', LONGEST_CHAIN, normaliseChain),
+      protocol: requiredName(item, 'protocol', 'protocol'),
+      chain: requiredName(item, 'chain', 'chain'),
       tvl: requiredAmount(item, 'tvl'),
       ...observation(item, now, SOURCE),
     };
@@ -75,11 +73,11 @@ const PRICE_FIELDS = new Set([
 export const PRICE_ITEMS: ItemKind<PriceRow> = {
   read(value, now) {
     const item = itemOf(value, PRICE_FIELDS);
-    const chain = text(item, 'chain', LONGEST_CHAIN);
+    const token = requiredName(item, 'token', 'token');
     return {
-      token: word(item, 'token', LONGEST_KEY, normaliseToken),
+      token,
       symbol: text(item, 'symbol', 64) ?? null,
-      chain: chain === undefined ? null : wordOf(chain, 'chain', LONGEST_CHAIN, normaliseChain),
+      chain: optionalName(item, 'chain', 'chain') ?? chainOfToken(token),
       price: requiredAmount(item, 'price'),
       volume24h: amount(item, 'volume24h', 'volume_24h') ?? null,
       marketCap: amount(item, 'marketCap', 'market_cap') ?? null,
@@ -99,7 +97,7 @@ export const PROTOCOL_ITEMS: ItemKind<ProtocolRow> = {
     const name = text(item, 'name', 256)?.trim();
     if (name === undefined || name === '') throw new BadItem('required', 'name is required');
     return {
-      slug: word(item, 'slug', LONGEST_KEY),
+      slug: requiredName(item, 'slug', 'protocol'),
       name,
       symbol: text(item, 'symbol', 64) ?? null,
       category: text(item, 'category', 128) ?? null,
@@ -122,7 +120,7 @@ function chains(value: unknown): readonly string[] | null {
   if (!Array.isArray(value) || value.length > MOST_CHAINS) {
     throw new BadItem('invalid_type', `chains must be a list of at most ${MOST_CHAINS} strings`);
   }
-  return [...new Set(value.map((chain: unknown) => word({ chains: chain }, 'chains', LONGEST_CHAIN, normaliseChain)))];
+  return [...new Set(value.map((chain: unknown) => requiredName({ chains: chain }, 'chains', 'chain')))];
 }
 
 function metadata(value: unknown): Record<string, unknown> | null {

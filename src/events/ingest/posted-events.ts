@@ -6,8 +6,7 @@ import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { RequestContext } from '../../platform/http/request-context.js';
 import { appendEvents, type NewEvent } from '../capture/append-events.js';
-import { normaliseChain, normaliseToken } from '../core/names.js';
-import { BadItem, type Item, observation, text, word } from './item-fields.js';
+import { BadItem, type Item, observation, optionalName } from './item-fields.js';
 import { freeFormObject } from './item-kinds.js';
 import { PublicationWait } from './publication-wait.js';
 import type { PostedEvent, PostedEventAnswer } from './posted-event.dto.js';
@@ -46,9 +45,9 @@ export class PostedEvents {
     try {
       return {
         type: body.eventType,
-        protocol: text(item, 'protocol', 128) === undefined ? null : word(item, 'protocol', 128),
-        chain: text(item, 'chain', 64) === undefined ? null : word(item, 'chain', 64, normaliseChain),
-        token: text(item, 'token', 128) === undefined ? null : word(item, 'token', 128, normaliseToken),
+        protocol: optionalName(item, 'protocol', 'protocol') ?? null,
+        chain: optionalName(item, 'chain', 'chain') ?? null,
+        token: optionalName(item, 'token', 'token') ?? null,
         data: freeFormObject(body.data, 'data'),
         ...observation(item, this.clock.now(), 'api'),
       };

@@ -4,7 +4,6 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { EventLog, type LogBounds, type LogFilter } from '../capture/event-log.js';
 import { formatCursor, parseCursor } from '../core/cursor.js';
 import { EVENT_TYPES, isDelivered, type EventType } from '../core/log-event.js';
-import { normaliseChain, normaliseToken } from '../core/names.js';
 import { eventPayload } from '../core/payload.js';
 import type { EventsAnswer, EventsQuery } from './events.dto.js';
 import { invalidCursor } from './page-cursor.js';
@@ -38,8 +37,8 @@ export class EventLookups {
     return {
       types: types === undefined ? EVENT_TYPES : eventTypes(types),
       ...(protocol === undefined ? {} : { protocol }),
-      ...(chain === undefined ? {} : { chain: normaliseChain(chain) }),
-      ...(token === undefined ? {} : { token: normaliseToken(token) }),
+      ...(chain === undefined ? {} : { chain }),
+      ...(token === undefined ? {} : { token }),
       ...(everyones ? {} : { owner: caller.userId }),
     };
   }

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional } from 'class-validator';
 import type { EventPayload } from '../core/payload.js';
-import { IsDigits, IsFlag, IsPlainText } from './query-values.js';
+import { IsDigits, IsFlag, IsName, IsPlainText } from './query-values.js';
 
 export class EventsQuery {
   /** Events after this cursor; without it from the oldest event kept. */
@@ -24,17 +24,17 @@ export class EventsQuery {
 
   /** @example uniswap-v3 */
   @IsOptional()
-  @IsPlainText()
+  @IsName('protocol')
   protocol?: string;
 
   /** @example ethereum */
   @IsOptional()
-  @IsPlainText()
+  @IsName('chain')
   chain?: string;
 
   /** @example bitcoin */
   @IsOptional()
-  @IsPlainText()
+  @IsName('token')
   token?: string;
 
   /** Admins: also what belongs to other users. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
+import { readTime } from '../../platform/clock/read-time.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ALL_CHAINS } from '../core/names.js';
@@ -14,7 +15,7 @@ import {
 import type { Metric } from '../hot-cache/published-value.js';
 import type { HistoryAnswer, HistoryQuery, HistoryRow } from './history.dto.js';
 import { decodePageCursor, encodePageCursor } from './page-cursor.js';
-import { INTERVALS, intervalFor, parseTime, type Interval } from './time-range.js';
+import { INTERVALS, intervalFor, type Interval } from './time-range.js';
 import { notFound } from './value-lookups.js';
 
 const DAY_MS = 86_400_000;
@@ -108,9 +109,9 @@ function chainsIn({ chains, before }: KeySeries, from: number): string[] {
 
 function timeOf(field: string, text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined;
-  const time = parseTime(text, now);
-  if (inRange(time) === undefined) throw badTime(field, `${field} must be an ISO 8601 time or now-<number><m|h|d|w>`);
-  return time;
+  const reading = readTime(text, now, { ranges: true });
+  if ('fault' in reading) throw badTime(field, `${field} ${reading.fault}`);
+  return reading.at;
 }
 
 /** Times and positions that the database can hold. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isLeftOutOfChains } from '../core/chain-totals.js';
-import { isRealChain, normaliseChain } from '../core/names.js';
+import { isRealChain } from '../core/names.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { PublishedState } from '../hot-cache/published-state.js';
 import type { PublishedValue } from '../hot-cache/published-value.js';
@@ -69,12 +69,12 @@ export class MarketLookups {
 
   private rankedTokens({ q, chain, sort, window }: Omit<TokensQuery, 'limit' | 'cursor'>): Ranked<PublishedValue>[] {
     const text = q?.toLowerCase();
-    const on = chain === undefined ? undefined : normaliseChain(chain);
     const ranked: Ranked<PublishedValue>[] = [];
     for (const item of this.published.all('price')) {
       const token = item.token ?? '';
-      if (on !== undefined && item.chain !== on) continue;
-      if (text !== undefined && !token.includes(text) && !item.symbol?.toLowerCase().includes(text)) continue;
+      if (chain !== undefined && item.chain !== chain) continue;
+      if (text !== undefined && !token.toLowerCase().includes(text) && !item.symbol?.toLowerCase().includes(text))
+        continue;
       ranked.push({ item, id: token, rank: this.rankOf(item, sort, window) });
     }
     return ranked;

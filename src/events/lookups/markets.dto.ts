@@ -6,7 +6,7 @@ import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
 import { PriceAnswer } from './prices.dto.js';
 import { ORDERS, WINDOWS, type Window } from './protocols.dto.js';
 import { LONGEST_CURSOR } from './page-cursor.js';
-import { IsAmount, IsDigits, IsPlainText } from './query-values.js';
+import { IsAmount, IsDigits, IsName, IsPlainText } from './query-values.js';
 
 export class ChainAnswer {
   /** @example ethereum */
@@ -48,7 +48,7 @@ export class TokensQuery extends ListQuery {
 
   /** @example ethereum */
   @IsOptional()
-  @IsPlainText(100)
+  @IsName('chain')
   chain?: string;
 
   @IsOptional()

@@ -1,7 +1,6 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
-import { normaliseToken } from '../core/names.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
@@ -22,7 +21,7 @@ export class PricesController {
   @Get(':token/history')
   @CsvList<HistoryRow>('price-history', ['time', 'value', 'open', 'high', 'low', 'average', 'samples'])
   history(@Param() { token }: TokenParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
-    return this.histories.read('price', normaliseToken(token), null, query);
+    return this.histories.read('price', token, null, query);
   }
 
   /** Last published prices of one or more tokens. */

@@ -1,5 +1,5 @@
 import { ChangesAnswer } from './list.dto.js';
-import { IsPlainText } from './query-values.js';
+import { IsName, IsPlainText } from './query-values.js';
 
 export class TokensParams {
   /**
@@ -15,7 +15,7 @@ export class TokenParams {
    * A CoinGecko id or `chain:address`.
    * @example bitcoin
    */
-  @IsPlainText()
+  @IsName('token')
   token!: string;
 }
 

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { normaliseChain } from '../core/names.js';
 import { ChangeReferences, type Changes } from '../history/change-references.js';
 import { HotCache } from '../hot-cache/hot-cache.js';
 import { PublishedState } from '../hot-cache/published-state.js';
@@ -59,11 +58,10 @@ export class ProtocolLookups {
   private filter({ q, category, chain }: ProtocolsQuery): (meta: ProtocolMeta) => boolean {
     const text = q?.toLowerCase();
     const wanted = category?.toLowerCase();
-    const on = chain === undefined ? undefined : normaliseChain(chain);
     return (meta) =>
       (text === undefined || [meta.slug, meta.name, meta.symbol].some((part) => part?.toLowerCase().includes(text))) &&
       (wanted === undefined || meta.category?.toLowerCase() === wanted) &&
-      (on === undefined || meta.chains.some((name) => normaliseChain(name) === on) || this.hasValueOn(meta, on));
+      (chain === undefined || meta.chains.includes(chain) || this.hasValueOn(meta, chain));
   }
 
   private hasValueOn({ slug }: ProtocolMeta, chain: string): boolean {

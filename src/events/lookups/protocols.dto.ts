@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { Order } from './keyset-page.js';
 import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
-import { IsPlainText } from './query-values.js';
+import { IsName, IsPlainText } from './query-values.js';
 import { ChainTvlAnswer } from './tvl.dto.js';
 
 export const WINDOWS = ['1h', '24h', '7d'] as const;
@@ -27,7 +27,7 @@ export class ProtocolsQuery extends ListQuery {
 
   /** @example ethereum */
   @IsOptional()
-  @IsPlainText(100)
+  @IsName('chain')
   chain?: string;
 
   @IsOptional()

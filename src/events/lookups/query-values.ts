@@ -1,6 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
+import { nameFault, normaliseName, type NameKind } from '../core/names.js';
 import { IsBoolean, IsInt, IsNumber, IsOptional, Length, Matches, Max, Min, ValidateBy } from 'class-validator';
 
 /** Text from an address that may go to the database: no control characters (NUL ends a query), no broken surrogates. */
@@ -16,6 +17,20 @@ export function IsPlainText(longest = 255): PropertyDecorator {
       },
     }),
     Length(1, longest),
+  );
+}
+
+/** The name of a protocol, chain or token, in its one spelling afterwards; one that no data can have is refused. */
+export function IsName(kind: NameKind): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? normaliseName(kind, value) : value)),
+    ValidateBy({
+      name: 'isName',
+      validator: {
+        validate: (value) => typeof value === 'string' && nameFault(kind, value) === undefined,
+        defaultMessage: (given) => `$property ${nameFault(kind, String(given?.value)) ?? 'must be a text'}`,
+      },
+    }),
   );
 }
 

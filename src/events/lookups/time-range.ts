@@ -1,15 +1,4 @@
-const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-const ISO = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d))?$/;
-const RELATIVE = /^now(?:-(\d{1,5})([mhdw]))?$/;
-
-/** Unix milliseconds of `now`, `now-24h` (m, h, d, w), an ISO date or an ISO date-time with zone; undefined for others. */
-export function parseTime(text: string, now: number): number | undefined {
-  const relative = RELATIVE.exec(text);
-  if (relative) return now - Number(relative[1] ?? 0) * (UNITS_MS[relative[2] ?? ''] ?? 0);
-  if (!ISO.test(text)) return undefined;
-  const time = Date.parse(text);
-  return Number.isNaN(time) ? undefined : time;
-}
+export { parseTime } from '../../platform/clock/read-time.js';
 
 export const INTERVALS = ['raw', '1h', '1d'] as const;
 export type Interval = (typeof INTERVALS)[number];

@@ -4,7 +4,6 @@ import { Roles } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
-import { normaliseChain } from '../core/names.js';
 import { ChainTvlAnswer, ExactQuery, ProtocolChainParams, ProtocolParams, ProtocolTvlAnswer } from './tvl.dto.js';
 import { ValueLookups } from './value-lookups.js';
 
@@ -31,7 +30,7 @@ export class TvlController {
     @Param() { protocol, chain }: ProtocolChainParams,
     @Query() query: HistoryQuery,
   ): Promise<HistoryAnswer> {
-    return this.histories.read('tvl', protocol, normaliseChain(chain), query);
+    return this.histories.read('tvl', protocol, chain, query);
   }
 
   /** Last published TVL of a protocol: its total over real chains, and each chain. */

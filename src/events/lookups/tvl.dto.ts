@@ -1,4 +1,4 @@
-import { IsPlainText, IsFlag } from './query-values.js';
+import { IsName, IsFlag } from './query-values.js';
 import { ChangesAnswer } from './list.dto.js';
 
 export class ProtocolParams {
@@ -6,7 +6,7 @@ export class ProtocolParams {
    * A protocol's slug.
    * @example uniswap-v3
    */
-  @IsPlainText()
+  @IsName('protocol')
   protocol!: string;
 }
 
@@ -15,7 +15,7 @@ export class ProtocolChainParams extends ProtocolParams {
    * A chain; aliases such as `binance` work.
    * @example ethereum
    */
-  @IsPlainText()
+  @IsName('chain')
   chain!: string;
 }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { isRealChain, normaliseChain, normaliseToken, totalOverChains } from '../core/names.js';
+import { isRealChain, nameFault, normaliseToken, totalOverChains } from '../core/names.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { HotCache } from '../hot-cache/hot-cache.js';
 import type { PublishedValue } from '../hot-cache/published-value.js';
@@ -43,15 +43,14 @@ export class ValueLookups {
   }
 
   async chainTvl(protocol: string, chain: string, exact: boolean): Promise<ChainTvlAnswer> {
-    const name = normaliseChain(chain);
     const values = await this.tvls(protocol, exact);
-    const value = values.find((held) => held.chain === name);
+    const value = values.find((held) => held.chain === chain);
     if (!value) throw notFound('TVL of this protocol on this chain');
     return this.chainAnswer(value, countedAmong(values)(value));
   }
 
   async prices(list: string, exact: boolean): Promise<PricesAnswer> {
-    const tokens = [...new Set(commaList(list).map(normaliseToken))];
+    const tokens = [...new Set(commaList(list).map(tokenOf))];
     if (tokens.length === 0) throw notFound('price without a token');
     if (tokens.length > MOST_TOKENS) {
       throw new DomainError('limit_exceeded', `At most ${MOST_TOKENS} tokens per request; ask in several.`, {
@@ -114,6 +113,16 @@ export class ValueLookups {
 export function countedAmong(values: readonly PublishedValue[]): (value: PublishedValue) => boolean {
   const real = values.some((value) => isRealChain(value.chain ?? ''));
   return ({ chain }) => (real ? isRealChain(chain ?? '') : chain === 'all');
+}
+
+function tokenOf(given: string): string {
+  const fault = nameFault('token', given);
+  if (fault === undefined) return normaliseToken(given);
+  const detail = `Each of tokens ${fault}.`;
+  throw new DomainError('invalid_request', detail, {
+    field: 'tokens',
+    errors: [{ pointer: ':tokens', code: 'is_name', detail }],
+  });
 }
 
 export function notFound(what: string): DomainError {

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsTime } from '../../platform/http/is-time.js';
 import {
   CHANNELS,
   DELIVERY_STATES,
@@ -174,14 +175,14 @@ export class RedeliverRangeBody {
    * Deliveries created at or after this time.
    * @example 2026-11-20T00:00:00.000Z
    */
-  @IsISO8601({ strict: true })
+  @IsTime()
   from!: string;
 
   /**
    * Deliveries created before this time.
    * @example 2026-11-21T00:00:00.000Z
    */
-  @IsISO8601({ strict: true })
+  @IsTime()
   to!: string;
 
   /** In which states; dead ones when left out. */

@@ -1,8 +1,8 @@
 const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const RELATIVE = /^now(?:-(\d{1,5})([mhdw]))?$/;
 const DAY = /^\d{4}-\d\d-\d\d$/;
-/** A time with a zone: without one its meaning would depend on where the server stands. */
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)$/;
+/** A time with a zone, no further from UTC than the database takes: without one it would depend on the server's place. */
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-5]):?[0-5]\d)$/;
 const WITHOUT_ZONE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
 const NUMBER = /^\d{1,20}(?:\.\d+)?$/;
 /** Unix milliseconds below this are of the years up to 1973; as seconds they reach the year 5138. */

@@ -1,4 +1,4 @@
-import { normaliseChain, normaliseToken } from '../../events/index.js';
+import type { NameKind } from '../../events/index.js';
 import type { DatasetName, SortKey } from './ast.js';
 
 export type FieldType = 'text' | 'number' | 'time' | 'texts' | 'json';
@@ -11,8 +11,8 @@ export interface Field {
   sql(now: string): string;
   /** With `time`: a property of the series (a column of that name), or the recorded value itself. Absent: no history. */
   readonly history?: 'series' | 'value';
-  /** The one spelling of a value, where many are in use. */
-  readonly normalise?: (text: string) => string;
+  /** What its values name: such have one spelling, and some that no data can have. */
+  readonly names?: NameKind;
   /** How much longer than a column this takes to compute, in rows read. */
   readonly lookups?: number;
   /** Shown with a row, and of no other use. */
@@ -46,8 +46,9 @@ const column = (type: FieldType, sql: string, extra: Partial<Field> = {}): Field
 });
 const nullable = { nullable: true };
 const folded = { isFolded: true };
-const chain = { normalise: normaliseChain };
-const token = { normalise: normaliseToken };
+const protocol = { names: 'protocol' } as const;
+const chain = { names: 'chain' } as const;
+const token = { names: 'token' } as const;
 
 /**
  * The change since the last value at or before then, as a fraction; null without one, from zero, and beyond what a number
@@ -95,7 +96,7 @@ const tvl: Dataset = {
   key: ['protocol', 'chain'],
   defaultSort: [{ field: 'tvl', order: 'desc' }],
   fields: {
-    protocol: column('text', 'r.protocol', { history: 'series' }),
+    protocol: column('text', 'r.protocol', { history: 'series', ...protocol }),
     chain: column('text', 'r.chain', { history: 'series', ...chain }),
     tvl: column('number', 'r.tvl', { history: 'value' }),
     name: column('text', 'p.name', { history: 'series', ...nullable }),
@@ -131,7 +132,7 @@ const protocols: Dataset = {
   key: ['protocol'],
   defaultSort: [{ field: 'tvl', order: 'desc' }],
   fields: {
-    protocol: column('text', 'r.slug'),
+    protocol: column('text', 'r.slug', protocol),
     name: column('text', 'r.name'),
     symbol: column('text', 'r.symbol', nullable),
     category: column('text', 'r.category', { ...nullable, ...folded }),
@@ -153,7 +154,7 @@ const events: Dataset = {
     seq: column('number', 'r.seq', { shownOnly: true, bound: 'bigint' }),
     cursor: column('text', 'r.cursor', { shownOnly: true }),
     event_type: column('text', 'r.type'),
-    protocol: column('text', 'r.protocol', nullable),
+    protocol: column('text', 'r.protocol', { ...nullable, ...protocol }),
     chain: column('text', 'r.chain', { ...nullable, ...chain }),
     token: column('text', 'r.token', { ...nullable, ...token }),
     name: column('text', 'r.name', nullable),

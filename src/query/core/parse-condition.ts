@@ -1,3 +1,5 @@
+import { nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
+import { readTime } from '../../platform/clock/read-time.js';
 import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from './ast.js';
 import type { FieldType } from './datasets.js';
 import { at, shown, type Faults } from './faults.js';
@@ -8,7 +10,7 @@ import { isoTime, parseIso } from './time.js';
 /** What a condition may speak of. */
 export interface Subject {
   readonly type: FieldType;
-  readonly normalise?: (text: string) => string;
+  readonly names?: NameKind;
 }
 
 export interface ConditionScope {
@@ -175,14 +177,24 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
     case 'time': {
       const time = typeof value === 'string' ? parseIso(value) : undefined;
       if (time !== undefined) return isoTime(time);
-      faults.add(pointer, 'invalid_time', 'Give a time in ISO 8601 with a zone, like 2026-11-20T10:00:00Z.');
+      const reading = readTime(value, 0);
+      faults.add(pointer, 'invalid_time', `The time ${'fault' in reading ? reading.fault : 'must not be relative'}.`);
       return undefined;
     }
     default:
-      if (typeof value === 'string' && isPlain(value, LONGEST_TEXT)) return subject.normalise?.(value) ?? value;
+      if (typeof value === 'string' && isPlain(value, LONGEST_TEXT))
+        return spelled(value, subject.names, pointer, faults);
       faults.add(pointer, 'invalid_type', `Give a text of at most ${LONGEST_TEXT} characters without zero bytes.`);
       return undefined;
   }
+}
+
+function spelled(value: string, kind: NameKind | undefined, pointer: string, faults: Faults): string | undefined {
+  if (kind === undefined) return value;
+  const fault = nameFault(kind, value);
+  if (fault === undefined) return normaliseName(kind, value);
+  faults.add(pointer, 'invalid_name', `${shown(value)} ${fault}.`);
+  return undefined;
 }
 
 export function numberOf(value: unknown, pointer: string, faults: Faults): number | undefined {

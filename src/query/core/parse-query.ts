@@ -16,6 +16,7 @@ import { joined, parseCondition, type ConditionScope } from './parse-condition.j
 import { parseFilters } from './parse-filters.js';
 import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 import { parseSort } from './parse-sort.js';
+import { readTime } from '../../platform/clock/read-time.js';
 import { parseTime } from './time.js';
 
 const MEMBERS = [
@@ -143,9 +144,9 @@ function parseTimeRange(value: unknown, dataset: Dataset, faults: Faults): TimeR
 }
 
 function timeText(value: unknown, pointer: string, faults: Faults): string | undefined {
-  if (typeof value === 'string' && parseTime(value, Date.now()) !== undefined) return value;
-  const detail = 'Give an ISO 8601 time with a zone (2026-11-20T10:00:00Z), a date, now, or now-<number><m|h|d|w>.';
-  faults.add(pointer, 'invalid_time', detail);
+  const reading = readTime(typeof value === 'number' ? String(value) : value, Date.now(), { ranges: true });
+  if (typeof value === 'string' && 'at' in reading) return value;
+  faults.add(pointer, 'invalid_time', `The time ${'fault' in reading ? reading.fault : 'must be a text'}.`);
   return undefined;
 }
 

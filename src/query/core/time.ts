@@ -1,4 +1,7 @@
+import { parseTime } from '../../platform/clock/read-time.js';
 import type { Bucket } from './ast.js';
+
+export { parseTime };
 
 const MINUTE = 60_000;
 export const HOUR_MS = 3_600_000;
@@ -6,9 +9,6 @@ export const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 /** Monday, 1970-01-05. */
 const FIRST_MONDAY = 4 * DAY_MS;
-const UNITS_MS: Readonly<Record<string, number>> = { m: MINUTE, h: HOUR_MS, d: DAY_MS, w: WEEK_MS };
-const RELATIVE = /^now(?:-(\d{1,5})([mhdw]))?$/;
-const ISO = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** Lengths of the buckets that have one; months do not. */
 const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
@@ -22,21 +22,7 @@ const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
 
 /** Unix milliseconds of an ISO date, or an ISO time with a zone, of the years 1970 to 2999; undefined for others. */
 export function parseIso(text: string): number | undefined {
-  const time = ISO.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
-  return time >= 0 && time < 32_503_680_000_000 ? time : undefined;
-}
-
-/** Whether the calendar has it: `Date.parse` takes 30 February for 2 March. */
-function isDay(date: string): boolean {
-  const midnight = Date.parse(date);
-  return !Number.isNaN(midnight) && isoTime(midnight).startsWith(date);
-}
-
-/** Unix milliseconds of `now`, `now-24h` (m, h, d, w), and of what `parseIso` takes; undefined for others. */
-export function parseTime(text: string, now: number): number | undefined {
-  const relative = RELATIVE.exec(text);
-  if (relative) return now - Number(relative[1] ?? 0) * (UNITS_MS[relative[2] ?? ''] ?? 0);
-  return parseIso(text);
+  return text.startsWith('now') ? undefined : parseTime(text, 0);
 }
 
 /** Start of the bucket that a moment falls into, in UTC; weeks begin on Monday. */

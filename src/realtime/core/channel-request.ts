@@ -1,10 +1,11 @@
 import {
   EVENT_TYPES,
-  normaliseChain,
-  normaliseToken,
+  nameFault,
+  normaliseName,
   parseChannel,
   roundToStep,
   type EventType,
+  type NameKind,
 } from '../../events/index.js';
 import type { Input } from './input.js';
 import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
@@ -27,9 +28,9 @@ const HIGHEST_THRESHOLD = 1_000;
 
 /** A filter as clients mean it: aliases resolved, lists sorted and without repetition, the threshold a step. */
 export function readFilter(input: Input, names: FilterNames): SubscriptionFilter {
-  const protocols = input.names(names.protocols)?.map((slug) => slug.trim().toLowerCase());
-  const chains = input.names(names.chains)?.map(normaliseChain);
-  const tokens = input.names(names.tokens)?.map(normaliseToken);
+  const protocols = namesIn(input, names.protocols, 'protocol');
+  const chains = namesIn(input, names.chains, 'chain');
+  const tokens = namesIn(input, names.tokens, 'token');
   const types = input.names(names.types)?.map((type, index) => eventType(input, `${names.types}/${index}`, type));
   const threshold = input.number('threshold', 0, HIGHEST_THRESHOLD);
   const minValue = input.number('minValue', 0, HIGHEST_VALUE);
@@ -48,15 +49,26 @@ export function readFilter(input: Input, names: FilterNames): SubscriptionFilter
   };
 }
 
+/** A name in its one spelling; one that no data can have would wait for ever. */
+export function readName(input: Input, field: string, given: string, kind: NameKind): string {
+  const fault = nameFault(kind, given);
+  if (fault !== undefined) throw input.fault(field, fault);
+  return normaliseName(kind, given);
+}
+
+function namesIn(input: Input, list: string, kind: NameKind): string[] | undefined {
+  return input.names(list)?.map((given, index) => readName(input, `${list}/${index}`, given, kind));
+}
+
 /** The subscription that a channel's name and a filter make together; undefined for a name that is no channel. */
 export function channelRequest(channel: string, filter: SubscriptionFilter): SubscriptionRequest | undefined {
   const selection = parseChannel(channel);
   if (!selection) return undefined;
   const { types, protocol, chain, token } = selection;
   const about = {
-    ...(protocol === undefined ? {} : { protocol: [protocol.toLowerCase()] }),
-    ...(chain === undefined ? {} : { chain: [normaliseChain(chain)] }),
-    ...(token === undefined ? {} : { token: [normaliseToken(token)] }),
+    ...(protocol === undefined ? {} : { protocol: [normaliseName('protocol', protocol)] }),
+    ...(chain === undefined ? {} : { chain: [normaliseName('chain', chain)] }),
+    ...(token === undefined ? {} : { token: [normaliseName('token', token)] }),
   };
   return { type: 'channel', channel, filter, selects: types, about };
 }

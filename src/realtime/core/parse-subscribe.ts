@@ -1,5 +1,5 @@
-import { normaliseChain, normaliseToken } from '../../events/index.js';
-import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
+import type { NameKind } from '../../events/index.js';
+import { channelRequest, readFilter, readName, withOwners, type FilterNames } from './channel-request.js';
 import { Input, invalid } from './input.js';
 import { queryRequest } from './query-request.js';
 import { readMode, readOptions } from './parse-websocket.js';
@@ -85,19 +85,16 @@ function filterOf(input: Input): SubscriptionFilter {
   const filter = readFilter(input, FILTER_NAMES);
   return {
     ...filter,
-    ...merged('protocols', filter.protocols, input.text('protocol'), (slug) => slug.trim().toLowerCase()),
-    ...merged('chains', filter.chains, input.text('chain'), normaliseChain),
-    ...merged('tokens', filter.tokens, input.text('token'), normaliseToken),
+    ...merged(input, 'protocol', filter.protocols),
+    ...merged(input, 'chain', filter.chains),
+    ...merged(input, 'token', filter.tokens),
   };
 }
 
-function merged(
-  name: 'protocols' | 'chains' | 'tokens',
-  many: readonly string[] | undefined,
-  one: string | undefined,
-  normalise: (value: string) => string,
-): SubscriptionFilter {
-  return one === undefined ? {} : { [name]: [...new Set([...(many ?? []), normalise(one)])].sort() };
+function merged(input: Input, kind: NameKind, many: readonly string[] | undefined): SubscriptionFilter {
+  const one = input.text(kind);
+  if (one === undefined) return {};
+  return { [`${kind}s`]: [...new Set([...(many ?? []), readName(input, kind, one, kind)])].sort() };
 }
 
 /** The argument of `unsubscribe`: `{id}`, or a body; what it does not name is not looked at. */

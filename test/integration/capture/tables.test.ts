@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHAIN_ALIASES } from '../../../src/events/core/chains.js';
+import { normaliseChain, normaliseToken } from '../../../src/events/core/names.js';
 import { createCapture, type Capture } from './capture-fixture.js';
 
 let capture: Capture;
@@ -11,6 +13,64 @@ beforeAll(async () => {
   await capture.events();
 });
 afterAll(() => capture.close());
+
+describe('names that SQL writers give', () => {
+  it('take the spelling that ingest and clients use', async () => {
+    await capture.query(
+      `INSERT INTO protocols (slug, name, chains) VALUES ('Curve-DEX', 'Curve', '{rsk,ethereum,rootstock}')`,
+    );
+    const upsert = (protocol: string, chain: string, tvl: number) =>
+      capture.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('${protocol}', '${chain}', ${tvl})
+        ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl`);
+    await upsert('Curve-DEX', 'rsk', 10);
+    await upsert('curve-dex', 'rootstock', 20);
+    await upsert('CURVE-dex', 'binance-borrowed', 5);
+    await capture.query(`UPDATE protocols SET chains = chains || '{binance}' WHERE slug = 'curve-dex'`);
+    await capture.query(`INSERT INTO token_prices (token, price) VALUES ('rsk:0xab', 1), ('sei:0xab', 1), ('coingecko:dai', 1),
+      ('solana:EPjF', 1), ('solana:EPJf', 2)`);
+    await capture.query(`INSERT INTO change_thresholds VALUES ('tvl', 'Curve-DEX', 0.5)`);
+    const rows = await capture.query<{
+      name: string;
+    }>(`SELECT protocol || ' ' || chain || ' ' || tvl AS name FROM protocol_tvl WHERE protocol = 'curve-dex'
+      UNION ALL SELECT slug || ' ' || array_to_string(chains, ',') FROM protocols WHERE slug = 'curve-dex'
+      UNION ALL SELECT token || ' ' || coalesce(chain, '-') FROM token_prices WHERE token <> 'bitcoin'
+      UNION ALL SELECT subject FROM change_thresholds WHERE subject <> '*' ORDER BY 1`);
+    expect(rows.map(({ name }) => name)).toEqual([
+      'curve-dex',
+      'curve-dex bsc-borrowed 5',
+      'curve-dex rootstock 20',
+      'curve-dex rootstock,ethereum,bsc',
+      'dai -',
+      'rootstock:0xab rootstock',
+      'sei:0xab sei',
+      'solana:EPJf solana',
+      'solana:EPjF solana',
+    ]);
+    const types = (await capture.events()).map(({ type, protocol, chain }) => `${type} ${protocol} ${chain}`);
+    expect(types).toContain('tvl_change curve-dex rootstock');
+    await capture.query(`DELETE FROM change_thresholds WHERE subject <> '*'; DELETE FROM token_prices WHERE token <> 'bitcoin';
+      DELETE FROM protocol_tvl WHERE protocol = 'curve-dex'; DELETE FROM protocols WHERE slug = 'curve-dex'`);
+    await capture.events();
+  });
+
+  it('are spelled by the database and by the program alike', async () => {
+    const chains = [...CHAIN_ALIASES.keys(), ...CHAIN_ALIASES.values(), 'a-b', 'staking', 'binance-pool2', '-x', 'x-'];
+    const tokens = [
+      'Bitcoin',
+      'coingecko:Dai',
+      'rsk:0xAb',
+      'RSK:0XAb',
+      'solana:EPjF',
+      'osmosis:ibc/AB',
+      'era:factory:X',
+    ];
+    const rows = await capture.query<{
+      name: string;
+    }>(`SELECT array(SELECT canonical_chain(n) FROM unnest('{${chains.join(',')}}'::text[]) n) AS chains,
+      array(SELECT canonical_token(n) FROM unnest('{${tokens.join(',')}}'::text[]) n) AS tokens`);
+    expect(rows).toEqual([{ chains: chains.map(normaliseChain), tokens: tokens.map(normaliseToken) }]);
+  });
+});
 
 describe('values that make no sense are refused for SQL writers too', () => {
   it.each([

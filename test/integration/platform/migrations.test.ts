@@ -1,3 +1,4 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   migrateDatabase,
@@ -7,6 +8,38 @@ import {
 } from '../../../src/platform/database/migrate-database.js';
 import { migrations } from '../../../migrations/index.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+
+/** Stored before names had one spelling; the newer observation of each pair has the other one. */
+const TWINS = `
+INSERT INTO protocols (slug, name, chains, updated_at) VALUES ('Curve-DEX', 'Old', '{ethereum,base}', '2026-01-01Z'),
+  ('curve-dex', 'Curve', '{rsk,ethereum}', '2026-01-02Z');
+INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at) VALUES ('Curve-DEX', 'ethereum', 100, '2026-01-02Z'),
+  ('curve-dex', 'ethereum', 90, '2026-01-01Z'), ('curve-dex', 'rootstock', 70, '2026-01-01Z'),
+  ('Curve-DEX', 'rsk', 30, '2026-01-02Z'), ('curve-dex', 'binance-borrowed', 5, '2026-01-02Z');
+UPDATE protocol_tvl SET tvl = 130, observed_at = '2026-01-03Z' WHERE protocol = 'Curve-DEX' AND chain = 'ethereum';
+INSERT INTO token_prices (token, price, observed_at) VALUES ('hyperliquid:0xab', 3, '2026-01-02Z'),
+  ('hyperliquid-l1:0xab', 2, '2026-01-01Z'), ('solana:epj', 4, '2026-01-01Z');
+INSERT INTO change_thresholds VALUES ('tvl', 'Curve-DEX', 0.4), ('tvl', 'curve-dex', 0.5);
+INSERT INTO published_values (metric, subject, chain, value, seq, observed_at, source, confidence) VALUES
+  ('tvl', 'Curve-DEX', 'ethereum', 130, 1, '2026-01-03Z', 'x', 1), ('tvl', 'curve-dex', 'ethereum', 90, 2, '2026-01-01Z', 'x', 1),
+  ('price', 'hyperliquid:0xab', '', 3, 2, '2026-01-03Z', 'x', 1);
+INSERT INTO metric_series (metric, subject, chain) VALUES ('tvl', 'Curve-DEX', 'ethereum'), ('tvl', 'curve-dex', 'ethereum'),
+  ('tvl', 'curve-dex', 'rootstock'), ('tvl', 'Curve-DEX', 'rsk');
+INSERT INTO metric_points (series_id, at, value)
+  SELECT s.id, now() - given.age * interval '1 minute', given.value FROM (VALUES ('Curve-DEX', 'ethereum', 30, 100),
+    ('curve-dex', 'ethereum', 20, 110), ('Curve-DEX', 'ethereum', 10, 130), ('curve-dex', 'rootstock', 30, 70),
+    ('Curve-DEX', 'rsk', 20, 30)) AS given (subject, chain, age, value) JOIN metric_series s USING (subject, chain);
+INSERT INTO metric_daily (series_id, samples, bucket, open, high, low, close, sum, opened_at, closed_at)
+  SELECT id, CASE subject WHEN 'curve-dex' THEN 2 ELSE 3 END, '2025-01-01Z', 2, CASE subject WHEN 'curve-dex' THEN 9 ELSE 3 END,
+    CASE subject WHEN 'curve-dex' THEN 2 ELSE 1 END, 2, 5, '2025-01-01Z', '2025-01-01Z' FROM metric_series WHERE chain = 'ethereum';
+INSERT INTO event_log (seq, epoch, type, source, confidence, tags, observed_at, captured_at, logged_at, protocol)
+  SELECT n, 'e', 'tvl_change', 'x', 1, '{}', now(), now(), now(), 'Curve-DEX' FROM generate_series(1, 2) n;
+INSERT INTO log_readers (name, epoch, seq) VALUES ('history', 'e', 1);
+INSERT INTO alert_rules (user_id, name, conditions, where_tree) VALUES ('u', 'n',
+  '[{"metric": "tvl", "chain": "rsk", "protocol": "Curve-DEX", "threshold": 1}]',
+  '{"and": [{"not": {"token": "hyperliquid:0xab", "metric": "price"}}]}');`;
+const POINTS = `SELECT subject, chain, array_agg(value ORDER BY at) FROM metric_points JOIN metric_series ON id = series_id
+  GROUP BY 1, 2 ORDER BY 1, 2`;
 
 describe('the migrations', () => {
   let db: TestDatabase;
@@ -52,6 +85,68 @@ describe('the migrations', () => {
     expect(await unmigrated(db.url)).toEqual(migrations.map((migration) => migration.name));
     await migrateDatabase(db.url);
     expect(await unmigrated(db.url)).toEqual([]);
+  });
+
+  it('give stored names one spelling, join twins, and can be undone and done again', async () => {
+    const upTo = async (newest: string): Promise<DataSource> => {
+      const { options } = migrationSource(db.url);
+      const chosen = migrations.filter(({ name }) => name.slice(-13) <= newest);
+      const source = await new DataSource({ ...options, migrations: chosen } as DataSourceOptions).initialize();
+      await source.runMigrations();
+      return source;
+    };
+    await (await upTo('1790000008000')).destroy();
+    await db.pool.query(TWINS);
+    const rows = async (sql: string) => (await db.pool.query({ text: sql, rowMode: 'array' })).rows;
+    const joined = async () => {
+      expect(await rows('SELECT protocol, chain, tvl, published_value FROM protocol_tvl ORDER BY 1, 2')).toEqual([
+        ['curve-dex', 'bsc-borrowed', 5, 5],
+        ['curve-dex', 'ethereum', 130, 130],
+        ['curve-dex', 'rootstock', 30, 30],
+      ]);
+      expect(await rows('SELECT token, chain, price FROM token_prices ORDER BY 1')).toEqual([
+        ['hyperliquid-l1:0xab', 'hyperliquid-l1', 3],
+        ['solana:epj', 'solana', 4],
+      ]);
+      expect(await rows('SELECT slug, name, chains FROM protocols')).toEqual([
+        ['curve-dex', 'Curve', ['rootstock', 'ethereum', 'base']],
+      ]);
+      expect(await rows('SELECT subject, min_change_ratio FROM change_thresholds WHERE subject <> $$*$$')).toEqual([
+        ['curve-dex', 0.5],
+      ]);
+      expect(await rows('SELECT metric, subject, chain, value FROM published_values ORDER BY 1, 2, 3')).toEqual([
+        ['price', 'hyperliquid-l1:0xab', '', 3],
+        ['tvl', 'curve-dex', 'ethereum', 130],
+      ]);
+      expect(await rows(POINTS)).toEqual([
+        ['curve-dex', 'ethereum', [100, 110, 130]],
+        ['curve-dex', 'rootstock', [70, 30]],
+      ]);
+      expect(
+        await rows('SELECT subject, high, low, samples FROM metric_daily JOIN metric_series ON id = series_id'),
+      ).toEqual([['curve-dex', 9, 1, 5]]);
+      expect(await rows('SELECT DISTINCT protocol FROM change_outbox WHERE protocol IS NOT NULL')).toEqual([
+        ['curve-dex'],
+      ]);
+      expect(await rows('SELECT protocol FROM event_log ORDER BY seq')).toEqual([['Curve-DEX'], ['curve-dex']]);
+      expect(await rows('SELECT conditions, where_tree FROM alert_rules')).toEqual([
+        [
+          [{ metric: 'tvl', chain: 'rootstock', protocol: 'curve-dex', threshold: 1 }],
+          { and: [{ not: { token: 'hyperliquid-l1:0xab', metric: 'price' } }] },
+        ],
+      ]);
+    };
+    const source = await upTo('1790000009000');
+    await joined();
+    expect(await rows('SELECT count(*)::int FROM alert_rule_edits')).toEqual([[1]]);
+    await source.undoLastMigration();
+    await joined();
+    await source.runMigrations();
+    await joined();
+    await db.pool.query(`INSERT INTO token_prices (token, price) VALUES ('solana:EPj', 5), ('solana:EPJ', 6)`);
+    await source.undoLastMigration();
+    expect(await rows(`SELECT token FROM token_prices WHERE token ILIKE 'solana:%'`)).toEqual([['solana:epj']]);
+    await source.destroy();
   });
 
   it('may be asked for by the application role', async () => {

@@ -1,0 +1,46 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { createFolding, createFoldingTriggers, dropFolding } from './names/fold.js';
+import { joinTwins } from './names/join-twins.js';
+
+const tokenCheck = (form: string): string => `
+ALTER TABLE token_prices DROP CONSTRAINT token_prices_token_check;
+ALTER TABLE token_prices ADD CONSTRAINT token_prices_token_check
+  CHECK (token !~ '[[:space:][:cntrl:]]' AND length(token) BETWEEN 1 AND 128 AND ${form});`;
+
+/** The same expression as before, so that the constraint reads the same. */
+const LOWER_TOKEN = `
+ALTER TABLE token_prices DROP CONSTRAINT token_prices_token_check;
+ALTER TABLE token_prices ADD CONSTRAINT token_prices_token_check
+  CHECK (token !~ '[[:space:][:cntrl:]]' AND token = lower(token) AND length(token) BETWEEN 1 AND 128);`;
+
+/** Addresses that do not begin with 0x tell case apart: base58, bech32, IBC. */
+const TOKEN_FORM = `CASE
+    WHEN strpos(token, ':') = 0 OR lower(substr(token, strpos(token, ':') + 1, 2)) = '0x' THEN token = lower(token)
+    ELSE split_part(token, ':', 1) = lower(split_part(token, ':', 1)) END`;
+
+/**
+ * One spelling of names for SQL writers too: slugs are lower case, aliases of chains are resolved, a token's chain is the
+ * one before its address. What is stored takes it, and keys that become one are joined.
+ */
+export class Names1790000009000 implements MigrationInterface {
+  readonly name = 'Names1790000009000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(createFolding);
+    await runner.query(
+      joinTwins({
+        protocol: (column) => `lower(${column})`,
+        chain: (column) => `canonical_chain(${column})`,
+        token: (column) => `canonical_token(${column})`,
+      }),
+    );
+    await runner.query(tokenCheck(TOKEN_FORM) + createFoldingTriggers);
+  }
+
+  /** The version before knows tokens in lower case only. */
+  async down(runner: QueryRunner): Promise<void> {
+    const asItIs = (column: string): string => column;
+    await runner.query(joinTwins({ protocol: asItIs, chain: asItIs, token: (column) => `lower(${column})` }));
+    await runner.query(LOWER_TOKEN + dropFolding);
+  }
+}

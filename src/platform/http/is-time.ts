@@ -1,0 +1,20 @@
+import { ValidateBy } from 'class-validator';
+import { readTime, type TimeForms } from '../clock/read-time.js';
+
+const checked = (name: string, forms: TimeForms): PropertyDecorator =>
+  ValidateBy({
+    name,
+    validator: {
+      validate: (value) => typeof value === 'string' && 'at' in readTime(value, 0, forms),
+      defaultMessage: (given) => {
+        const reading = readTime(given?.value, 0, forms);
+        return `$property ${'fault' in reading ? reading.fault : 'must be a text'}`;
+      },
+    },
+  });
+
+/** A time with zone, ISO 8601. */
+export const IsTime = (): PropertyDecorator => checked('isTime', {});
+
+/** A time, a day, or one before the present (`now-7d`). */
+export const IsMoment = (): PropertyDecorator => checked('isMoment', { ranges: true });
