@@ -1,4 +1,4 @@
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   migrateDatabase,
@@ -91,7 +91,7 @@ describe('the migrations', () => {
     const upTo = async (newest: string): Promise<DataSource> => {
       const { options } = migrationSource(db.url);
       const chosen = migrations.filter(({ name }) => name.slice(-13) <= newest);
-      const source = await new DataSource({ ...options, migrations: chosen } as DataSourceOptions).initialize();
+      const source = await new DataSource({ ...options, migrations: chosen }).initialize();
       await source.runMigrations();
       return source;
     };
