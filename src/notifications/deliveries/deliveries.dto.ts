@@ -56,7 +56,7 @@ export class DeliveriesQuery {
    * @example 2026-11-20T00:00:00.000Z
    */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   from?: string;
 
   /**
@@ -64,7 +64,7 @@ export class DeliveriesQuery {
    * @example 2026-11-21T00:00:00.000Z
    */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   to?: string;
 
   /** Deliveries of this rule only. */
