@@ -39,6 +39,8 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
   private writing: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
   private isFailing = false;
+  /** The database knows this process: without that nobody could come back to its sessions should it be killed. */
+  private isNoted = false;
 
   constructor(
     private readonly hub: RealtimeHub,
@@ -149,6 +151,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     while (this.dirty.size > 0) {
       const rows = this.takeBatch();
       try {
+        if (!this.isNoted) await this.noteProcess();
         await this.store.write(this.pods.id, rows, KEPT_MS + SLACK_MS);
         this.isFailing = false;
       } catch (error) {
@@ -173,6 +176,11 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
   }
 
   private async beat(): Promise<void> {
-    await this.store.beat(this.pods.id).catch(() => undefined);
+    await this.noteProcess().catch(() => undefined);
+  }
+
+  private async noteProcess(): Promise<void> {
+    await this.store.beat(this.pods.id);
+    this.isNoted = true;
   }
 }

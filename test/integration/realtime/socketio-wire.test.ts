@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { KEY, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
@@ -78,6 +80,17 @@ describe('one engine connection', () => {
     expect(server.hub.sessions.size).toBe(0);
   });
 
+  it.each(['/nowhere', '/v3/realtime', '/'])('is answered each time that it asks for %s', async (namespace) => {
+    server = await startSocketIoServer();
+    const client = await raw();
+    client.socket.send(CONNECT);
+    const name = namespace === '/' ? '' : `${namespace},`;
+    for (let asked = 1; asked <= 3; asked += 1) {
+      client.socket.send(`40${name}`);
+      await waitFor(() => answersTo(client).filter((packet) => packet.startsWith(`44${name}{`)).length === asked);
+    }
+  });
+
   it.each(['9007199254740993', '12345678901234567890'])('refuses the id %s instead of rounding it', async (id) => {
     server = await startSocketIoServer();
     const client = await raw();
@@ -103,6 +116,29 @@ describe('the handshake', () => {
       const answer = await fetch(`${server.url}${PATH}polling${query}`, { method });
       expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST, OPTIONS']);
     }
+  });
+
+  it.each(['EIO=3&transport=websocket', 'transport=websocket', 'EIO=5&transport=websocket', 'EIO=4&transport=polling'])(
+    'tells an upgrade with %s what is wrong before it is taken',
+    async (query) => {
+      server = await startSocketIoServer();
+      const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?${query}`);
+      open.push(socket);
+      socket.on('error', () => {});
+      const answer = await new Promise<IncomingMessage>((resolve) =>
+        socket.once('unexpected-response', (_, given) => resolve(given)),
+      );
+      expect([answer.statusCode, await text(answer)]).toEqual([
+        400,
+        expect.stringMatching(query.startsWith('EIO=4') ? 'transport=websocket' : 'EIO=4'),
+      ]);
+    },
+  );
+
+  it('tells a client of an older protocol over polling, too', async () => {
+    server = await startSocketIoServer();
+    const answer = await fetch(`${server.url}/socket.io/?EIO=3&transport=polling`);
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('EIO=4')]);
   });
 
   it('binds pages of other origins on every transport, and nobody without an origin', async () => {

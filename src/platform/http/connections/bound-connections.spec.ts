@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
-import { becomesKnown } from './peers.js';
+import { becomesKnown, sessionBecomesKnown } from './peers.js';
 
 let server: Server;
 let inWork: number;
@@ -127,6 +127,17 @@ describe('an address', () => {
     await until(() => wires.every(({ text }) => answersIn(text).length === 1));
     await pause(400);
     expect(open(wires)).toBe(18);
+  });
+
+  it.each(['pod-1.Zb_4-x', '9f2c11.AAAA', 'plain'])('keeps all that speak for the known session %s', async (sid) => {
+    const end = sessionBecomesKnown(sid);
+    const poll = get(`/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+    answer = (_request, response) => void response.end('/0');
+    const wires = await Promise.all(Array.from({ length: 18 }, () => wire(poll)));
+    await until(() => wires.every(({ text }) => answersIn(text).length === 1));
+    await pause(400);
+    expect(open(wires)).toBe(18);
+    end();
   });
 
   it('has four mebibytes of bodies on their way without a key, and gets a refusal for more', async () => {

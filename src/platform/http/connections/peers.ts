@@ -30,7 +30,8 @@ interface Visitor {
   unread: number;
 }
 
-const SESSION_ID = /^\/socket\.io\/\?(?:[^#]*&)?sid=([\w-]{1,100})(?:&|$)/;
+/** Session ids of Socket.IO's engine begin with the name of their process and a point. */
+const SESSION_ID = /^\/socket\.io\/\?(?:[^#]*&)?sid=([^&#]{1,300})(?:[&#]|$)/;
 const knownSessions = new Set<string>();
 
 /** Connections that have not shown a key, by both ends: TLS gives the same connection another object. */

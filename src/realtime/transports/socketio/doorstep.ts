@@ -6,6 +6,7 @@ import { StrangerLimits, type StrangerPlace } from '../../../access/index.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
+import { sessionBecomesKnown } from '../../../platform/http/connections/peers.js';
 import { Metrics } from '../../../platform/metrics/metrics.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { Admission } from '../admission.js';
@@ -32,6 +33,7 @@ export class Doorstep implements Doorkeeper {
   private readonly refusals: Counter<'transport' | 'code'>;
   private readonly held = new WeakMap<object, Held>();
   private readonly places = new WeakMap<Connection, StrangerPlace>();
+  private readonly recognised = new WeakSet<Connection>();
 
   constructor(
     private readonly admission: Admission,
@@ -67,9 +69,12 @@ export class Doorstep implements Doorkeeper {
     return error;
   }
 
-  /** The connection showed a good key: its place is free for others. */
+  /** The connection showed a good key: its place is free for others, whatever it does until it ends. */
   known(connection: Connection): void {
     this.places.get(connection)?.known();
+    if (this.recognised.has(connection)) return;
+    this.recognised.add(connection);
+    connection.once('close', sessionBecomesKnown(String(Reflect.get(connection, 'id'))));
   }
 
   /** Notes a refusal at CONNECT. How long the client should be kept waiting, ms. */

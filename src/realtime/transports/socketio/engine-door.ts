@@ -4,11 +4,12 @@ import type { Server } from 'socket.io';
 import { asDomainError, type DomainError } from '../../../platform/errors/domain-error.js';
 
 type Engine = Server['engine'];
-type EngineRequest = IncomingMessage & { _query?: { sid?: unknown } };
+type EngineRequest = IncomingMessage & { _query?: { sid?: unknown; EIO?: unknown; transport?: unknown } };
 
 /** Methods of long polling; an upgrade is a GET. */
 const METHODS = ['GET', 'POST', 'OPTIONS'];
 const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
   403: 'Forbidden',
   405: 'Method Not Allowed',
   429: 'Too Many Requests',
@@ -32,9 +33,18 @@ export function guardDoor(engine: Engine, keeper: Doorkeeper): void {
     const { method = '', headers } = request;
     if (!METHODS.includes(method)) return refuse(response, 405, 'invalid_request', { Allow: METHODS.join(', ') });
     if (headers.origin !== undefined && !keeper.isWelcome(headers.origin)) return refuse(response, 403, 'forbidden');
+    const fault = faultOf(request, !(response instanceof ServerResponse));
+    if (fault !== undefined) return refuse(response, 400, 'invalid_request', {}, fault);
     if (request._query?.sid !== undefined) return next();
     void judge(keeper, request, response, next);
   });
+}
+
+/** What is wrong with the request itself. Of an upgrade the engine would notice it only when it has taken it. */
+function faultOf({ _query: query = {} }: EngineRequest, isUpgrade: boolean): string | undefined {
+  if (query.EIO !== '4') return 'must speak version 4 of the Engine.IO protocol (EIO=4): Socket.IO clients 3 or newer';
+  if (isUpgrade && query.transport !== 'websocket') return 'must name transport=websocket in an upgrade';
+  return undefined;
 }
 
 async function judge(
@@ -53,8 +63,14 @@ function refuseFor(response: ServerResponse, { status, code, retryAfterMs = 1_00
 }
 
 /** An upgrade has no response object of Node's; its answer is written to the stream. */
-function refuse(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
-  const body = JSON.stringify({ code, message: REASONS[status] });
+function refuse(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  headers: Record<string, string> = {},
+  message = REASONS[status],
+): void {
+  const body = JSON.stringify({ code, message });
   const all = { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)), ...headers };
   if (response instanceof ServerResponse) {
     response.writeHead(status, all);

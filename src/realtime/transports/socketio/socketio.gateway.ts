@@ -4,7 +4,6 @@ import { WebSocketGateway, type OnGatewayInit } from '@nestjs/websockets';
 import type { Namespace, Server, Socket } from 'socket.io';
 import { UsageLimits } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
-import { sessionBecomesKnown } from '../../../platform/http/connections/peers.js';
 import { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
@@ -17,10 +16,7 @@ import { SocketIoEntry, type Entry } from './entry.js';
 import { credentialsOf, forgetSecrets, Refusal, userAgentOf } from './handshake.js';
 import { SocketConnection } from './socket-connection.js';
 import { SocketIoLink } from './socketio-link.js';
-import { Wire } from './wire.js';
-
-/** Two names of the same service. */
-const NAMESPACES = ['/v1/realtime', '/v2/realtime'];
+import { NAMESPACES, Wire } from './wire.js';
 
 interface Guest extends Entry {
   readonly address: string;
@@ -54,10 +50,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     keepLittleOfRequests(server.engine);
     this.doorstep.guard(server.engine);
     // The default namespace always exists; nobody is let in there.
-    server.of('/').use(({ conn }, next) => {
-      Wire.of(conn).refused('/');
-      next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`)));
-    });
+    server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
     for (const name of NAMESPACES) this.attach(server.of(name));
   }
 
@@ -91,12 +84,10 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
 
   private letIn(socket: Socket, entry: Omit<Guest, 'leave'>): void {
     const { caller } = entry;
-    let forget = () => {};
     let inside = true;
     const leave = () => {
       if (inside) this.entry.leave(caller, socket.id);
       inside = false;
-      forget();
       socket.conn.off('close', leave);
     };
     socket.data = { caller };
@@ -104,7 +95,6 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     forgetSecrets(socket);
     if (socket.conn.readyState !== 'open') return this.entry.abandon(entry, socket.id);
     this.guests.set(socket, { ...entry, leave });
-    forget = sessionBecomesKnown(String(Reflect.get(socket.conn, 'id')));
     socket.conn.on('close', leave);
     this.doorstep.known(socket.conn);
   }

@@ -26,12 +26,15 @@ const CONNECT = /^0(\/[^,]*)?/;
 /** An event or answer whose id has more digits than a number can hold. */
 const TOO_LONG_ID = /^[2356](?:\d{1,9}-)?(\/[^,]*,)?\d{16,}/;
 
+/** Two names of the same service. */
+export const NAMESPACES: readonly string[] = ['/v1/realtime', '/v2/realtime'];
+
 const wires = new WeakMap<Connection, Wire>();
 
 /** One engine connection: what its client may send before it is let in, and the sessions that share it. */
 export class Wire {
   private readonly sessions = new Map<string, Session>();
-  /** Namespaces that were asked for and not refused. */
+  /** Of the service's namespaces those that were asked for and not refused; any others are refused by the library. */
   private readonly asked = new Set<string>();
   private readonly connects = new Budget(MAX_CONNECTS_PER_MINUTE, MINUTE_MS);
   private earlyPackets = 0;
@@ -91,6 +94,7 @@ export class Wire {
   /** A namespace that is being joined, or was, is not joined twice: the second would be a session nobody hears of. */
   private inspectConnect(packet: Packet, namespace: string): void {
     if (this.connects.isExceededBy(performance.now())) return this.cut(packet);
+    if (!NAMESPACES.includes(namespace)) return;
     if (this.asked.has(namespace)) packet.type = 'noop';
     this.asked.add(namespace);
   }

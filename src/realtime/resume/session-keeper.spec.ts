@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import type { Pods } from '../../platform/redis/pods.js';
+import type { RealtimeHub } from '../core/hub.js';
+import { SessionKeeper } from './session-keeper.js';
+import type { SessionRow, SessionStore } from './session-store.js';
+
+/** A store whose first `failures` calls fail, and what it was asked for since. */
+function storeThatFails(failures: number): { store: SessionStore; done: string[] } {
+  const done: string[] = [];
+  const call = async (what: string): Promise<void> => {
+    if (failures-- > 0) throw new Error('timeout exceeded when trying to connect');
+    done.push(what);
+  };
+  const store = {
+    beat: (pod: string) => call(`beat ${pod}`),
+    write: (_: string, rows: readonly SessionRow[]) => call(`write ${rows.map(({ token }) => token).join()}`),
+    sweep: async () => {},
+  };
+  return { store: store as unknown as SessionStore, done };
+}
+
+describe('what a process keeps', () => {
+  it.each([0, 1])(
+    'is written when the process is noted, also when that failed at its start %i times',
+    async (times) => {
+      const { store, done } = storeThatFails(times);
+      const keeper = new SessionKeeper({} as RealtimeHub, store, { id: 'pod-1' } as Pods);
+      keeper.onApplicationBootstrap();
+      await Promise.resolve();
+      keeper.release('first', 'user', 'connection');
+      keeper.release('second', 'user', 'connection');
+      await keeper.beforeApplicationShutdown();
+      expect(done.filter((what) => what.startsWith('write'))).toEqual(['write first,second']);
+      expect(done.indexOf('beat pod-1')).toBe(0);
+    },
+  );
+});
