@@ -143,6 +143,8 @@ describe('subscriptions', () => {
       body: { data: [{ threshold: 0.5 }], page: { has_more: false } },
     });
     await market.price('managed-coin', 121);
+    const misread = await call(alice, 'DELETE', path, { type: 'price_changes' });
+    expect([misread.status, misread.body['detail']]).toEqual([400, expect.stringContaining('?id=')]);
     const removed = await call(alice, 'DELETE', `${path}?type=price_changes`);
     expect(removed).toMatchObject({ status: 200, body: { removed: [{ type: 'price_changes' }] } });
     expect((await call(alice, 'GET', path)).body['data']).toEqual([]);

@@ -212,7 +212,8 @@ it('fifty cuts under load, also in the middle of a replay: nothing missing, noth
   const rows = await quietLog();
   for (const [index, client] of clients.entries()) {
     const expected = rows.filter((row) => row.seq > starts[index]! && client.matches(row)).map(({ seq }) => seq);
-    await waitFor(() => client.seen.length >= expected.length, { what: `client ${index} to catch up` });
+    const isThere = () => client.refusals.length > 0 || client.seen.length >= expected.length;
+    await waitFor(isThere, { what: `client ${index} to catch up` });
     expect({ index, refusals: client.refusals }).toEqual({ index, refusals: [] });
     expect(expected.length).toBeGreaterThan(10);
     expect({ index, ...comparison(client.seen, expected) }).toEqual({ index, missing: [], surplus: [], twice: [] });

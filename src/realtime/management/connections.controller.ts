@@ -1,6 +1,9 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { declaredLength } from '../../platform/http/bodies/read-body.js';
 import { ConnectionDirectory } from './connection-directory.js';
 import {
   Connection,
@@ -79,13 +82,21 @@ export class ConnectionsController {
     return this.connections.update(caller, id, body);
   }
 
-  /** Removes the selected subscriptions; without a selection all. */
+  /** Removes the subscriptions that the address selects; without a selection all. A body is refused. */
   @Delete(':id/subscriptions')
   unsubscribe(
     @CurrentCaller() caller: Caller,
     @Param() { id }: ConnectionParams,
     @Query() selection: SubscriptionSelection,
+    @Req() request: Request,
   ): Promise<RemovedSubscriptions> {
+    refuseBody(request);
     return this.connections.unsubscribe(caller, id, selection);
   }
+}
+
+/** A selection that nobody reads would remove everything. */
+function refuseBody(request: Request): void {
+  if (declaredLength(request) === 0) return;
+  throw new DomainError('invalid_request', 'must have no body; select in the address: ?id=… or ?type=…');
 }

@@ -85,10 +85,12 @@ describe('one engine connection', () => {
     const client = await raw();
     client.socket.send(CONNECT);
     const name = namespace === '/' ? '' : `${namespace},`;
+    const refusals = () => answersTo(client).filter((packet) => packet.startsWith(`44${name}{`)).length;
     for (let asked = 1; asked <= 3; asked += 1) {
       client.socket.send(`40${name}`);
-      await waitFor(() => answersTo(client).filter((packet) => packet.startsWith(`44${name}{`)).length === asked);
+      await waitFor(() => refusals() === asked);
     }
+    expect(refusals()).toBe(3);
   });
 
   it.each(['9007199254740993', '12345678901234567890'])('refuses the id %s instead of rounding it', async (id) => {
