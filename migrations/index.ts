@@ -10,6 +10,7 @@ import { AlertSubjects1790000011000 } from './1790000011000-alert-subjects.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
 import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
+import { QueryRole1790000016000 } from './1790000016000-query-role.js';
 import { Names1790000009000 } from './1790000009000-names.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
 import { Removals1790000009200 } from './1790000009200-removals.js';
@@ -38,4 +39,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   AlertSubjects1790000011000,
   KeptSessions1790000015000,
   AlertArming1790000011100,
+  QueryRole1790000016000,
 ];

@@ -100,15 +100,22 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect(second.output).not.toMatch(/"level":"(?:error|fatal)"/);
   });
 
-  it('works on its database as nobody special, and refuses a second process there with one sentence', async () => {
+  it('works and queries on its database as nobody special, and refuses a second process there with one sentence', async () => {
     const home = join(root, 'shared');
     const first = run({ DATA_DIR: home });
-    await first.fact('Console');
+    const console = await first.fact('Console');
+    const key = /#key=(.*)$/.exec(console)?.[1] ?? '';
     const sameDirectory = run({ DATA_DIR: home });
     expect(await sameDirectory.end()).toBe(1);
     expect(sameDirectory.output).toMatch(/^Cannot start: Process \d+ already uses .*\n$/);
     const url = readFileSync(join(home, 'database.url'), 'utf8').trim();
     expect(await loginsOf(url)).toEqual(['defi_server']);
+    const answer = await fetch(new URL('/v1/query/advanced', console), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ dataset: 'tvl' }),
+    });
+    expect([answer.status, await answer.json()]).toMatchObject([200, { data: [] }]);
     expect(statSync(home).mode & 0o777).toBe(0o700);
     const sameDatabase = run({ DATABASE_URL: url, DATA_DIR: join(root, 'unused') });
     expect(await sameDatabase.end()).toBe(1);
