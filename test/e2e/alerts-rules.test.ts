@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SecretBox } from '../../src/platform/secrets/secret-box.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MarketWriter } from '../support/market-writer.js';
 import { RestCaller } from '../support/rest-caller.js';
@@ -233,6 +234,40 @@ describe('rules', () => {
     expect(refused.body.detail).toContain('EGRESS_ALLOW');
     const credentials = { ...RULE, actions: [{ type: 'webhook', target: 'https://u:p@example.org/' }] };
     expect((await alice.post(PATH, credentials)).body.detail).toMatch(/user and password are not allowed in it\.$/);
+  });
+
+  it('keep the hooks and devices that are shown in part when they are given back', async () => {
+    const secrets = [
+      'https://hooks.slack.com/services/T01/B02/abcdefghijklmnopWXYZ',
+      'https://api.telegram.org/bot123456:AAabcdefghijklmnop/sendMessage?chat_id=-100',
+      'pagerduty:0123456789abcdef0123456789abcdef',
+      'pagerduty:ffffffffffffffff0123456789abcdef',
+      'fcm-token-of-a-telephone-0123456789:abcdefghij',
+    ];
+    const actions = secrets.map((target, index) => ({ type: index === 4 ? 'push' : 'webhook', target }));
+    const made = await alice.post(PATH, { ...RULE, actions });
+    expect(made.status).toBe(201);
+    expect(new Set(made.body.actions.map((action: { target: string }) => action.target)).size).toBe(5);
+    for (const secret of secrets) expect(JSON.stringify(made.body)).not.toContain(secret);
+
+    const path = one(made.body.ruleId);
+    for (const method of ['PUT', 'PATCH']) {
+      const { body: read } = await alice.get(path);
+      const written = await alice.call(method, path, method === 'PUT' ? read : { actions: read.actions });
+      expect([written.status, written.body.actions]).toEqual([200, made.body.actions]);
+    }
+    const { rows: kept } = await app.db.pool.query<{ id: string; sealed: string }>(
+      `SELECT t.id, t.sealed FROM unnest($1::text[]) WITH ORDINALITY AS shown (target, place)
+       JOIN notification_targets t USING (target) WHERE t.user_id = 'alice' ORDER BY place`,
+      [made.body.actions.map((action: { target: string }) => action.target)],
+    );
+    expect(kept.map(({ id, sealed }) => app.nest.get(SecretBox).open(sealed, `push-target:${id}`))).toEqual(secrets);
+    const again = await alice.post(PATH, { ...RULE, actions: [actions[3]] });
+    expect(again.body.actions[0].target).toBe(made.body.actions[3].target);
+
+    const hidden = { ...RULE, actions: [made.body.actions[0]] };
+    const refused = await mallory.post(PATH, hidden);
+    expect([refused.status, refused.body.errors[0].pointer]).toEqual([400, '/actions/0/target']);
   });
 
   it('come with warnings where they see published values only', async () => {

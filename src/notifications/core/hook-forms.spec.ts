@@ -28,6 +28,10 @@ describe('the address of a hook', () => {
     expect(hookOf(address)).toEqual({ kind, shown });
   });
 
+  it('is shown with more of its secret where that is asked for', () => {
+    expect(hookOf('pagerduty:0123456789abcdef0123456789abcdef', 8)?.shown).toBe('pagerduty:…89abcdef');
+  });
+
   it('of any other kind is shown as it is, and a short secret is not shown at all', () => {
     expect(hookOf('https://hooks.example.com/alerts?token=x')).toBeUndefined();
     expect(hookOf('https://api.telegram.org/bot1:a/getUpdates')).toBeUndefined();

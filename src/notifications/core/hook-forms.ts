@@ -29,22 +29,23 @@ const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
     form: /^(https:\/\/[\w.-]{1,200}\.(?:webhook\.office\.com|logic\.azure\.com|powerplatform\.com)(?::443)?\/)([^#]+)()$/,
   },
 ];
-const SHOWN_CHARACTERS = 4;
+/** Of a secret; two of one user that end the same are shown with more. */
+export const SHOWN_CHARACTERS = 4;
 const SHORT = 12;
 
-/** The hook of one of the known services; undefined for any other address. */
-export function hookOf(address: string): Hook | undefined {
+/** The hook of one of the known services, with so many characters of its secret; undefined for any other address. */
+export function hookOf(address: string, shown = SHOWN_CHARACTERS): Hook | undefined {
   for (const { kind, form } of FORMS) {
     const [, before = '', secret = '', after = ''] = form.exec(address) ?? [];
-    if (secret !== '') return { kind, shown: `${before}${HIDDEN}${ending(secret)}${after}` };
+    if (secret !== '') return { kind, shown: `${before}${HIDDEN}${ending(secret, shown)}${after}` };
   }
   return undefined;
 }
 
 /** Of a short secret its ending would be most of it. */
-function ending(secret: string): string {
-  if (secret.length >= SHORT) return secret.slice(-SHOWN_CHARACTERS);
-  return createHash('sha256').update(secret).digest('hex').slice(0, SHOWN_CHARACTERS);
+function ending(secret: string, shown: number): string {
+  if (secret.length >= SHORT) return secret.slice(-shown);
+  return createHash('sha256').update(secret).digest('hex').slice(0, shown);
 }
 
 /** The service that a target is shown as; undefined for an address of the user's own. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Channel } from '../core/delivery.js';
 import { EgressPolicy, EgressRefused } from '../core/egress-policy.js';
-import { HIDDEN, hookOf } from '../core/hook-forms.js';
+import { HIDDEN, hookOf, SHOWN_CHARACTERS } from '../core/hook-forms.js';
 import { mailAddress, pushReference, pushTarget } from '../core/target-forms.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
@@ -28,9 +28,9 @@ export class TargetRules {
   ) {}
 
   /** Throws `invalid_request` for a target that can never be used. */
-  normalise(channel: Channel, target: string): NormalisedTarget {
+  normalise(channel: Channel, target: string, shown = SHOWN_CHARACTERS): NormalisedTarget {
     if (channel === 'email') return this.mail(target);
-    return channel === 'webhook' ? this.webhook(target) : this.push(target);
+    return channel === 'webhook' ? this.webhook(target, shown) : this.push(target);
   }
 
   private mail(text: string): NormalisedTarget {
@@ -40,10 +40,10 @@ export class TargetRules {
   }
 
   /** Whoever knows the address of a chat's hook, or a pager's key, was given it; and such hosts echo no challenge. */
-  private webhook(text: string): NormalisedTarget {
+  private webhook(text: string, shown: number): NormalisedTarget {
     if (text.includes(HIDDEN)) return { target: text.trim(), status: 'active', reference: true };
     const address = text.startsWith('pagerduty:') ? text.trim() : this.url(text);
-    const hook = hookOf(address);
+    const hook = hookOf(address, shown);
     if (hook !== undefined) return { target: hook.shown, secret: address, status: 'active', host: hook.kind };
     if (address.startsWith('pagerduty:')) throw invalid('a PagerDuty target is pagerduty: and a routing key');
     return { target: address, status: this.unproven(), host: new URL(address).host };

@@ -4,7 +4,7 @@ import type { PoolClient } from 'pg';
 import { confirmContext } from '../channels/email/email-channel.js';
 import { targetContext } from '../channels/target-context.js';
 import type { Channel, Format } from '../core/delivery.js';
-import { formatFault } from '../core/hook-forms.js';
+import { formatFault, SHOWN_CHARACTERS } from '../core/hook-forms.js';
 import { newId, sha256 } from '../core/ids.js';
 import { targetKey } from '../core/target-forms.js';
 import { Deliveries } from '../deliveries/deliveries.js';
@@ -48,9 +48,16 @@ export class Targets {
    * Checks a target and makes it known to its user; throws `invalid_request` for one that can never be used. Its proof of
    * ownership starts when `tx` commits. A target that is known already is left as it is, also when it is disabled.
    */
-  async claim(tx: PoolClient, userId: string, channel: Channel, target: string): Promise<ClaimedTarget> {
-    const normalised = this.rules.normalise(channel, target);
+  async claim(
+    tx: PoolClient,
+    userId: string,
+    channel: Channel,
+    target: string,
+    shown = SHOWN_CHARACTERS,
+  ): Promise<ClaimedTarget> {
+    const normalised = this.rules.normalise(channel, target, shown);
     const known = await this.known(tx, userId, channel, normalised);
+    if (known === 'another') return this.claim(tx, userId, channel, target, 2 * shown);
     if (known !== undefined) return known;
     await this.checkNumbers(tx, userId, channel, normalised);
     const id = newId(this.clock.now());
@@ -70,7 +77,7 @@ export class Targets {
         normalised.host ?? null,
       ],
     );
-    if (rowCount === 0) return this.claim(tx, userId, channel, target);
+    if (rowCount === 0) return this.claim(tx, userId, channel, target, shown);
     if (channel === 'webhook') await this.secrets.begin(tx, id);
     if (normalised.status === 'pending') await this.startProof(tx, { id, userId, channel, target: normalised.target });
     return { target: normalised.target, status: normalised.status };
@@ -118,14 +125,15 @@ export class Targets {
     await tx.query('UPDATE deliveries SET due_at = now() WHERE id = ANY($1)', [ids]);
   }
 
+  /** `another`: what is known by this name is another hook, whose secret ends the same. */
   private async known(
     tx: PoolClient,
     userId: string,
     channel: Channel,
     { target, secret, status, reference }: NormalisedTarget,
-  ): Promise<ClaimedTarget | undefined> {
-    const { rows } = await tx.query<ClaimedTarget & { id: string }>(
-      `SELECT id, target, status FROM notification_targets
+  ): Promise<ClaimedTarget | 'another' | undefined> {
+    const { rows } = await tx.query<ClaimedTarget & { id: string; sealed: string | null }>(
+      `SELECT id, target, status, sealed FROM notification_targets
        WHERE user_id = $1 AND channel = $2 AND target_key = $3`,
       [userId, channel, sha256(targetKey(channel, target))],
     );
@@ -137,7 +145,17 @@ export class Targets {
     }
     if (row === undefined) return undefined;
     if (secret === undefined) return { target: row.target, status: row.status };
+    if (channel === 'webhook' && (this.secretOf(row) ?? secret) !== secret) return 'another';
     return { target: row.target, status: await this.renew(tx, { ...row, userId, channel, secret }, status) };
+  }
+
+  /** Undefined of a target without a secret, and of one whose secret nobody can read any more: it is given anew. */
+  private secretOf({ id, sealed }: { id: string; sealed: string | null }): string | undefined {
+    try {
+      return sealed === null ? undefined : this.box.open(sealed, targetContext(id));
+    } catch {
+      return undefined;
+    }
   }
 
   /**
