@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { lineBatches } from './ingest-body.js';
+import { BadItem } from './item-fields.js';
 
 const line = (value: number) => `${JSON.stringify({ value })}\n`;
 
@@ -39,10 +40,31 @@ describe('the lines of a stream', () => {
     stream.destroy(new Error('gone'));
   });
 
-  it.each([
-    ['a sender that goes', (stream: PassThrough) => stream.destroy(new Error('gone')), 'gone'],
-    ['a line that is too long', (stream: PassThrough) => stream.write('x'.repeat(70_000)), '65536 bytes'],
-  ])('tell who asks for them of %s while a full batch is written, and nobody else', async (_, fault, reason) => {
+  it('that are too long or not UTF-8 are rejected alone, wherever packets end', async () => {
+    const bytes = Buffer.concat([
+      Buffer.from(`${line(1)}${'x'.repeat(200_000)}\n`),
+      Buffer.from('{"value":"caf\xe9"}\n', 'latin1'),
+      Buffer.from(`${line(2)}${'y'.repeat(65_537)}\n${line(3)}${'z'.repeat(70_000)}`),
+    ]);
+    for (const size of [1_000, 65_536, bytes.length]) {
+      const stream = new PassThrough();
+      for (let at = 0; at < bytes.length; at += size) stream.write(bytes.subarray(at, at + size));
+      stream.end();
+      const seen: unknown[] = [];
+      for await (const batch of lineBatches(stream)) seen.push(...batch);
+      expect(seen.map((item) => (item instanceof BadItem ? item.code : item))).toEqual([
+        { value: 1 },
+        'too_long',
+        'invalid_format',
+        { value: 2 },
+        'too_long',
+        { value: 3 },
+        'too_long',
+      ]);
+    }
+  });
+
+  it('tell who asks for them of a sender that goes while a full batch is written, and nobody else', async () => {
     const unhandled: unknown[] = [];
     const note = (error: unknown) => unhandled.push(error);
     process.on('unhandledRejection', note);
@@ -50,9 +72,9 @@ describe('the lines of a stream', () => {
     const batches = lineBatches(stream);
     stream.write(Array.from({ length: 5_000 }, (_, value) => line(value)).join(''));
     expect((await batches.next()).value).toHaveLength(5_000);
-    fault(stream);
+    stream.destroy(new Error('gone'));
     await sleep(20);
-    await expect(batches.next()).rejects.toThrow(reason);
+    await expect(batches.next()).rejects.toThrow('gone');
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
   });

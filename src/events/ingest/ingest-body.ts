@@ -2,6 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { mayLast } from '../../platform/http/bodies/body-deadline.js';
+import { unpackedBody } from '../../platform/http/bodies/read-body.js';
+import { BadItem } from './item-fields.js';
 
 /** Items of one JSON request. */
 export const MOST_ITEMS = 10_000;
@@ -11,20 +13,30 @@ const BATCH_LINES = 5_000;
 const LONGEST_WAIT_MS = 50;
 /** Bytes of one line; also bounds what a line without end can take up. */
 const LONGEST_LINE = 64 * 1024;
+/** One item a line, under any of the names that it goes by. */
+export const STREAM_TYPES: ReadonlySet<string> = new Set([
+  'application/x-ndjson',
+  'application/ndjson',
+  'application/jsonl',
+]);
+/** Bytes: a stream has no total, a packed one only what a hostile packing could not exceed. */
+const STREAM_LIMIT = { received: Infinity, unpacked: 64 * 1024 * 1024 };
 const NEWLINE = 0x0a;
 
 /**
- * The items of a request, in batches: the `items` of a JSON body at once, or the lines of an `application/x-ndjson` body as
- * they come in, never more than a batch in memory.
+ * The items of a request, in batches: the `items` of a JSON body at once, or the lines of a stream (`STREAM_TYPES`) as they
+ * come in, never more than a batch in memory.
  */
 export async function* itemBatches(request: Request): AsyncGenerator<readonly unknown[]> {
-  if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
-    if (request.body === undefined) throw invalid('A stream must not be compressed (Content-Encoding).');
-  }
-  if (request.is('application/x-ndjson')) {
+  if (isStream(request) && request.res !== undefined) {
     mayLast(request);
-    yield* lineBatches(request);
+    yield* lineBatches(unpackedBody(request, request.res, STREAM_LIMIT));
   } else yield itemsOf(request.body);
+}
+
+function isStream({ headers }: Request): boolean {
+  const [type = ''] = (headers['content-type'] ?? '').split(';');
+  return STREAM_TYPES.has(type.trim().toLowerCase());
 }
 
 function itemsOf(body: unknown): readonly unknown[] {
@@ -74,47 +86,63 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
 }
 
 /**
- * The next line, asked for before anyone waits for it: a sender that goes, or a line that is too long, while a batch is
+ * The next line, asked for before anyone waits for it: a sender that goes while a batch is
  * being written must not count as an error that nobody handles. Whoever waits for it later still gets the error.
  */
-function readAhead(source: AsyncGenerator<string>): Promise<IteratorResult<string, unknown>> {
+function readAhead(source: AsyncGenerator<Line>): Promise<IteratorResult<Line, unknown>> {
   const next = source.next();
   next.catch(() => {});
   return next;
 }
 
+/** The text of a line, or what is wrong with it: such a line is an item that is rejected, and the rest goes on. */
+type Line = string | BadItem;
+
 /** Lines that hold something, by bytes: a chunk may end inside a character. */
-export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let rest: Buffer = Buffer.alloc(0);
+export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line> {
+  let rest: Buffer[] = [];
+  let length = 0;
+  const add = (part: Buffer): void => {
+    length += part.length;
+    // What is too long is not kept.
+    if (length > LONGEST_LINE) rest = [];
+    else if (part.length > 0) rest.push(part);
+  };
+  const take = (): Line => {
+    const line = length > LONGEST_LINE ? TOO_LONG : text(Buffer.concat(rest));
+    rest = [];
+    length = 0;
+    return line;
+  };
   for await (const chunk of stream) {
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      const line = text(
-        rest.length === 0 ? chunk.subarray(from, end) : Buffer.concat([rest, chunk.subarray(from, end)]),
-      );
-      rest = Buffer.alloc(0);
+      add(chunk.subarray(from, end));
       from = end + 1;
+      const line = take();
       if (line !== '') yield line;
     }
-    rest = Buffer.concat([rest, chunk.subarray(from)]);
-    if (rest.length > LONGEST_LINE) text(rest);
+    add(chunk.subarray(from));
   }
-  const last = text(rest);
+  const last = take();
   if (last !== '') yield last;
 }
 
-function text(line: Buffer): string {
-  if (line.length > LONGEST_LINE) {
-    throw new DomainError(
-      'payload_too_large',
-      `A line has more than ${LONGEST_LINE} bytes; one item stands on one line.`,
-    );
+const TOO_LONG = new BadItem('too_long', `a line must have at most ${LONGEST_LINE} bytes; one item stands on one line`);
+const NOT_UTF8 = new BadItem('invalid_format', 'a line must be UTF-8');
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function text(line: Buffer): Line {
+  try {
+    return utf8.decode(line).trim();
+  } catch {
+    return NOT_UTF8;
   }
-  return line.toString('utf8').trim();
 }
 
 /** What is not JSON becomes an item that no kind takes, so only this line is rejected. */
-function parsed(line: string): unknown {
+function parsed(line: Line): unknown {
+  if (typeof line !== 'string') return line;
   try {
     return JSON.parse(line);
   } catch {

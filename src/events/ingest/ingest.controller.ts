@@ -3,14 +3,14 @@ import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOkResponse, ApiTags } from '@ne
 import type { Request } from 'express';
 import { Roles } from '../../access/index.js';
 import { TakesBody } from '../../platform/http/bodies/body-limit.js';
-import { itemBatches } from './ingest-body.js';
+import { itemBatches, STREAM_TYPES } from './ingest-body.js';
 import { IngestAnswer, PriceItems, ProtocolItems, TvlItems } from './ingest.dto.js';
 import { IngestService, type IngestResult } from './ingest.service.js';
 import { PRICE_ITEMS, PROTOCOL_ITEMS, TVL_ITEMS } from './item-kinds.js';
 
 @ApiTags('ingest')
 @ApiBearerAuth()
-@ApiConsumes('application/json', 'application/x-ndjson')
+@ApiConsumes('application/json', ...STREAM_TYPES)
 @TakesBody('ingest')
 @Controller('v1/ingest')
 @Roles('writer')
@@ -19,7 +19,8 @@ export class IngestController {
 
   /**
    * Writes observed TVL values.
-   * @remarks Up to 10,000 items, or one item a line without limit as `application/x-ndjson`. Each item is accepted or
+   * @remarks Up to 10,000 items, or one item a line without limit as `application/x-ndjson`, `application/ndjson` or
+   * `application/jsonl`; a line of more than 64 KiB, or one that is not UTF-8, is a rejected item. Both may be packed (gzip). Each item is accepted or
    * rejected alone. `cursor` is a log position after everything this request published: give it as `at_least`.
    */
   @Post('tvl')

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
@@ -63,6 +64,10 @@ class Tally {
 
 /** A stream has no end; what it is answered must have one. */
 const MAX_LISTED = 10_000;
+/** Items that are read in one turn of the event loop: some ms. */
+const ITEMS_PER_TURN = 500;
+/** Rows of one statement: what is sent for it is put together in one turn. */
+const ROWS_PER_STATEMENT = 2_000;
 /** Deadlocks with other writers (those who take keys in another order) are repeated this often. */
 const ATTEMPTS = 3;
 
@@ -115,8 +120,8 @@ export class IngestService {
     { from, tally }: { from: number; tally: Tally },
   ): Promise<BatchResult> {
     const before = tally.rejectedCount;
-    const newest = this.newestOf(kind, items, { from, tally });
-    const result = await this.write(kind, [...newest.values()]);
+    const newest = await this.newestOf(kind, items, { from, tally });
+    const result = await this.writeInParts(kind, [...newest.values()]);
     for (const { index, code, detail } of result.rejected) tally.reject(index, { code, detail });
     const faults = new Map(result.rejected.map(({ index, code }) => [index, code]));
     for (const [key, { index, at }] of newest) {
@@ -135,14 +140,15 @@ export class IngestService {
   }
 
   /** Of the items that can be read the one that counts for each key; the others are rejected. */
-  private newestOf<Row>(
+  private async newestOf<Row>(
     kind: ItemKind<Row>,
     items: readonly unknown[],
     { from, tally }: { from: number; tally: Tally },
-  ): Map<string, Numbered<Row>> {
+  ): Promise<Map<string, Numbered<Row>>> {
     const now = this.clock.now();
     const newest = new Map<string, Numbered<Row>>();
     for (const [place, item] of items.entries()) {
+      if (place % ITEMS_PER_TURN === ITEMS_PER_TURN - 1) await setImmediate();
       const index = from + place;
       const row = readOr(kind, item, now, (fault) => tally.reject(index, fault));
       if (row === undefined) continue;
@@ -158,6 +164,18 @@ export class IngestService {
       newest.set(key, { index, at: given ?? now, row });
     }
     return newest;
+  }
+
+  private async writeInParts<Row>(kind: ItemKind<Row>, rows: readonly Numbered<Row>[]): Promise<BatchResult> {
+    const result: BatchResult = { ...NOTHING, rejected: [] };
+    for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+      const part = await this.write(kind, rows.slice(from, from + ROWS_PER_STATEMENT));
+      result.accepted += part.accepted;
+      result.rejected.push(...part.rejected);
+      result.first ??= part.first;
+      result.newest = part.newest ?? result.newest;
+    }
+    return result;
   }
 
   /** A row that only the database can refuse (a CHECK of its own locale) must not spoil the others: halves are tried. */

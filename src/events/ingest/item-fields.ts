@@ -30,6 +30,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** The item as an object with known fields only. */
 export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
+  if (value instanceof BadItem) throw value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new BadItem('invalid_type', 'an item must be a JSON object');
   }
