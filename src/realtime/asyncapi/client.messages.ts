@@ -82,7 +82,7 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   },
   {
     name: 'unsubscribe',
-    summary: 'Removes every subscription that the body names; what it leaves out is not looked at.',
+    summary: 'Removes every subscription that the body names; what it leaves out is not looked at. It names something.',
     payload: closed({ ...selector, all: flag('admins: those of every owner'), query: ref('Query'), ...socketFilters }, [
       ...optional(selector),
       'all',

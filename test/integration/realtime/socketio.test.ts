@@ -111,6 +111,17 @@ describe('client events', () => {
     expect(await error).toMatchObject({ code: 'invalid_request', field: 'type', retryable: false });
   });
 
+  it.each([{}, { id: undefined }, { protocols: undefined, type: undefined }, undefined, null, []])(
+    'remove nothing when they name nothing: unsubscribe %j',
+    async (nothing) => {
+      const socket = server.connect();
+      await socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'price_changes' }]);
+      const answer = await socket.emitWithAck('unsubscribe', nothing);
+      expect(answer).toMatchObject({ ok: false, error: { code: 'invalid_request', retryable: false } });
+      expect((await socket.emitWithAck('subscriptions')).subscriptions).toHaveLength(2);
+    },
+  );
+
   it('begin in the order they came, also when a replay holds one of them up', async () => {
     server.log.append({}, {}, {});
     const socket = server.connect();
@@ -208,12 +219,16 @@ describe('client events', () => {
     expect(await socket.emitWithAck('subscriptions')).toMatchObject({ ok: true, subscriptions: [] });
   });
 
-  it('treat SQL and HTML in names as names', async () => {
+  it('treat SQL and HTML in names as names, and refuse those that no data can have', async () => {
     const socket = server.connect();
-    const names = ["'; drop table protocols; --", '<b>lido</b>'];
+    const names = ["';drop-table-protocols;--", '<b>lido</b>'];
     expect(await socket.emitWithAck('subscribe', { type: 'protocol', protocols: names })).toMatchObject({
       ok: true,
-      subscription: { protocols: [names[0], names[1]] },
+      subscription: { protocols: names },
+    });
+    expect(await socket.emitWithAck('subscribe', { type: 'protocol', protocol: 'drop table' })).toMatchObject({
+      ok: false,
+      error: { code: 'invalid_request', field: 'protocol' },
     });
   });
 

@@ -28,7 +28,12 @@ const unsubscribe: ClientCommand = {
   answeredBy: 'unsubscribed',
   changes: true,
   async run(session, argument) {
-    return { ...(await session.unsubscribe(parseSelector(argument))) };
+    const selector = parseSelector(argument);
+    // JSON leaves out what is undefined: `{id: undefined}` of a mistaken client comes as `{}`.
+    if (Object.keys(selector).length === 0) {
+      throw new DomainError('invalid_request', 'must name the id or the type of a subscription', { field: 'id' });
+    }
+    return { ...(await session.unsubscribe(selector)) };
   },
 };
 
