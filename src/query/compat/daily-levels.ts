@@ -79,7 +79,7 @@ WITH tail AS MATERIALIZED (
   UNION SELECT series_id, subject, chain FROM tail
 ), chosen AS MATERIALIZED (
   SELECT r.id, r.subject, r.chain,
-    EXISTS (SELECT FROM published_values v WHERE v.metric = 'tvl' AND v.subject = r.subject AND v.chain = r.chain)
+    EXISTS (SELECT FROM retired_references g WHERE g.metric = 'tvl' AND g.subject = r.subject AND g.chain = r.chain)
     AND NOT EXISTS (SELECT FROM protocol_tvl t WHERE t.protocol = r.subject AND t.chain = r.chain) AS gone
   FROM known r LEFT JOIN protocols p ON p.slug = r.subject WHERE {chosen}
 ), stale AS MATERIALIZED (

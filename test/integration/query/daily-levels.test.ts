@@ -44,7 +44,7 @@ beforeEach(clear);
 async function clear(): Promise<void> {
   await parts.db.pool.query(`DELETE FROM metric_points; DELETE FROM metric_hourly; DELETE FROM metric_daily;
     DELETE FROM history_dirty; DELETE FROM published_values; DELETE FROM metric_series; DELETE FROM protocols;
-    DELETE FROM protocol_tvl`);
+    DELETE FROM protocol_tvl; DELETE FROM retired_references`);
 }
 
 let seq = 0;
@@ -150,20 +150,46 @@ it('left-out categories and double-counted protocols are in no sum', async () =>
   }
 });
 
-it('a deleted row counts for as long as it was sampled', async () => {
-  const points = series('gone', 'x', [
-    [3, 7],
-    [2, 8],
-  ]);
-  await record(points);
-  await parts.db.pool
-    .query(`INSERT INTO published_values (metric, subject, chain, value, seq, observed_at, source, confidence, tags)
-    VALUES ('tvl', 'gone', 'x', 8, 1, now(), 'test', 1, '{}')`);
-  expect(ago(await levels.sum(everything))).toEqual([
-    [3, 7],
-    [2, 8],
-  ]);
-});
+it.each(['DELETE FROM', 'TRUNCATE'])(
+  'a row of the table counts for as long as it was sampled after %s',
+  async (sql) => {
+    const { pool } = parts.db;
+    await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('gone', 'x', 8), ('back', 'x', 20)`);
+    await record([
+      ...series('gone', 'x', [
+        [3, 7],
+        [2, 8],
+      ]),
+      ...series('back', 'x', [[2, 20]]),
+      // Nobody ever wrote a row of it: a past that was filled in goes on.
+      ...series('filled', 'x', [[1, 100]]),
+    ]);
+    await pool.query(`${sql} protocol_tvl`);
+    const whileGone = await levels.sum(everything);
+    await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('back', 'x', 20)`);
+    expect(ago(whileGone)).toEqual([
+      [3, 7],
+      [2, 28],
+      [1, 100],
+      [0, 100],
+    ]);
+    expect(ago(await levels.sum(everything))).toEqual([
+      [3, 7],
+      [2, 28],
+      [1, 120],
+      [0, 120],
+    ]);
+    expect([...(await levels.byChain('gone'))].map(([chain, of]) => [chain, ago(of)])).toEqual([
+      [
+        'x',
+        [
+          [3, 7],
+          [2, 8],
+        ],
+      ],
+    ]);
+  },
+);
 
 const subjects = ['a', 'b'];
 const chains = ['all', 'ethereum', 'base', 'staking'];

@@ -1,0 +1,14 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** Histories of DefiLlama's routes end where the owner deleted the row: what is deleted leaves its reference behind. */
+export class DeletedHistories1790000010100 implements MigrationInterface {
+  readonly name = 'DeletedHistories1790000010100';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('GRANT SELECT ON retired_references TO rta_app');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('REVOKE SELECT ON retired_references FROM rta_app');
+  }
+}
