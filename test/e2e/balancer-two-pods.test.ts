@@ -8,6 +8,7 @@ import { Metrics } from '../../src/platform/metrics/metrics.js';
 import { parseSettings } from '../../src/platform/settings/settings.js';
 import { redisRooms } from '../../src/realtime/transports/socketio/redis-rooms.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { MarketWriter } from '../support/market-writer.js';
 import { startRedisOfSuite } from '../support/redis-of-suite.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -124,6 +125,30 @@ test('a key revoked on one pod ends its connections of all transports on the oth
   await waitFor(() => leaving.every(({ ended }) => ended), { timeoutMs: 5_000 });
   expect(staying.map(({ ended }) => ended)).toEqual([false, false, false]);
   for (const client of [...leaving, ...staying]) client.leave();
+});
+
+test('a client that returns to another pod goes on there, without code of its own, with what it held and missed', async () => {
+  const market = new MarketWriter(db.pool);
+  await market.tvl('moving', 'ethereum', 100);
+  const socket = io(`${here.url}/v1/realtime`, { auth: { apiKey: await here.key() }, reconnectionDelay: 50 });
+  const seen: number[] = [];
+  socket.on('tvl_change', ({ currentTvl }: { currentTvl: number }) => seen.push(currentTvl));
+  const query = { dataset: 'tvl', filters: { protocols: ['moving'] } };
+  await socket.emitWithAck('subscribe', [
+    { type: 'protocol', protocol: 'moving' },
+    { type: 'query', query },
+  ]);
+  await market.tvl('moving', 'ethereum', 200);
+  await waitFor(() => seen.length === 1);
+  Reflect.set(socket.io, 'uri', there.url);
+  const back = new Promise<Record<string, unknown>>((resolve) => socket.once('resumed', resolve));
+  socket.io.engine.close();
+  await market.tvl('moving', 'ethereum', 400);
+  expect(await back).toMatchObject({ recovered: true, subscriptions: [{ type: 'protocol' }, { type: 'query' }] });
+  await market.tvl('moving', 'ethereum', 800);
+  await waitFor(() => seen.includes(800));
+  expect(seen).toEqual([200, 400, 800]);
+  socket.disconnect();
 });
 
 /** Another server of Socket.IO on the same Redis, as a tool of an operator would be. */
