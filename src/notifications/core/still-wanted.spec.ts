@@ -23,8 +23,8 @@ const base: WantedQuestion = {
   verifiedAt: at('2026-01-01T00:00'),
   preferences: DEFAULT_PREFERENCES,
   rules: [rule],
-  firing: 'none',
-  firingNext: 0,
+  before: 'none',
+  beforeNext: 0,
 };
 const NOON = at('2026-06-10T12:00');
 const ask = (changes: Partial<WantedQuestion>, now = NOON) => stillWanted({ ...base, ...changes }, now);
@@ -64,13 +64,20 @@ describe('a message is still wanted', () => {
 
   it('as a resolution only by who was notified of its firing', () => {
     const resolved = { type: 'alert.resolved' as const };
-    expect(ask({ ...resolved, firing: 'delivered' })).toMatchObject({ action: 'send' });
-    expect(ask({ ...resolved, firing: 'none' })).toMatchObject({ action: 'send' });
-    expect(ask({ ...resolved, firing: 'lost' })).toMatchObject({ action: 'finish', reason: 'firing_not_delivered' });
-    expect(ask({ ...resolved, firing: 'open' })).toMatchObject({ action: 'defer', reason: 'after_firing' });
-    const later = ask({ ...resolved, firing: 'open', firingNext: NOON + 60_000 });
+    expect(ask({ ...resolved, before: 'delivered' })).toMatchObject({ action: 'send' });
+    expect(ask({ ...resolved, before: 'none' })).toMatchObject({ action: 'send' });
+    expect(ask({ ...resolved, before: 'lost' })).toMatchObject({ action: 'finish', reason: 'firing_not_delivered' });
+    expect(ask({ ...resolved, before: 'open' })).toMatchObject({ action: 'defer', reason: 'after_firing' });
+    const later = ask({ ...resolved, before: 'open', beforeNext: NOON + 60_000 });
     expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500 });
-    expect(ask({ ...resolved, firing: 'open', digest: true })).toEqual({ action: 'send', digest: true });
+    expect(ask({ ...resolved, before: 'open', digest: true })).toEqual({ action: 'send', digest: true });
+  });
+
+  it('as a firing only after the resolution before it', () => {
+    expect(ask({ before: 'none' })).toMatchObject({ action: 'send' });
+    const later = ask({ before: 'open', beforeNext: NOON + 60_000 });
+    expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500, reason: 'after_resolution' });
+    expect(ask({ before: 'open', asked: true })).toMatchObject({ action: 'send' });
   });
 });
 

@@ -27,10 +27,13 @@ export interface WantedQuestion {
   preferences: UserPreferences;
   /** Each rule it speaks of, undefined for one that is gone; null: no rule is asked. */
   rules: readonly (RuleNow | undefined)[] | null;
-  /** Of a resolution: what became of the firing. `open`: it is still on its way. `none`: there was none to this target. */
-  firing: 'none' | 'delivered' | 'open' | 'lost';
-  /** When a firing that waits is tried next. */
-  firingNext: number;
+  /**
+   * Of a resolution: what became of the firing; of a firing: of resolutions before it. `open`: it is still on its way. `none`:
+   * there was none to this target.
+   */
+  before: 'none' | 'delivered' | 'open' | 'lost';
+  /** When the one that is still on its way is tried next. */
+  beforeNext: number;
 }
 
 export type Wanted =
@@ -38,12 +41,12 @@ export type Wanted =
   | { action: 'finish'; state: 'suppressed'; reason: string }
   | { action: 'defer'; until: number; reason: string; digest: boolean };
 
-/** Pause before a resolution looks again whether its firing has arrived. */
-const AFTER_FIRING_MS = 500;
+/** Pause before a message looks again whether the one before it has arrived. */
+const IN_ORDER_MS = 500;
 
 /**
  * The one place that says whether a message is still to be sent, and whether now: by its rules, by its user's preferences, and
- * of a resolution by its firing. The product's own messages and proofs are always wanted.
+ * by the firing or the resolution before it: what is told of one subject arrives in its order. The product's own messages and proofs are always wanted.
  */
 export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const { type, channel, priority, preferences, digest } = question;
@@ -55,16 +58,16 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const time = sendTime(preferences, priority, new Date(now), channel);
   if (time.suppressed !== undefined) return { action: 'finish', state: 'suppressed', reason: time.suppressed };
   if (question.asked) return { action: 'send', digest };
-  if (question.firing === 'lost') return { action: 'finish', state: 'suppressed', reason: 'firing_not_delivered' };
+  if (question.before === 'lost') return { action: 'finish', state: 'suppressed', reason: 'firing_not_delivered' };
   const wait = waits(question, now);
   if (wait !== undefined) return { ...wait, action: 'defer' };
   const collected = digest || time.digest === true;
   // In a digest both leave together.
-  if (question.firing !== 'open' || collected) return { action: 'send', digest: collected };
+  if (question.before !== 'open' || collected) return { action: 'send', digest: collected };
   return {
     action: 'defer',
-    until: Math.max(now, question.firingNext) + AFTER_FIRING_MS,
-    reason: 'after_firing',
+    until: Math.max(now, question.beforeNext) + IN_ORDER_MS,
+    reason: type === 'alert.resolved' ? 'after_firing' : 'after_resolution',
     digest,
   };
 }

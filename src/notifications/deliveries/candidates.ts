@@ -64,6 +64,12 @@ const FIRING = `
       WHERE r.target_id = d.target_id AND r.collapse_key = d.collapse_key AND r.position < d.position
         AND r.type = 'alert.resolved' AND r.state = 'delivered'), 0)`;
 
+/** Whether a resolution before a firing is still on its way. */
+const RESOLUTION = `
+  SELECT CASE WHEN count(*) > 0 THEN 'open' ELSE 'none' END
+  FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
+    AND f.type = 'alert.resolved' AND f.state IN ('pending', 'sending', 'retrying')`;
+
 /** Deliveries (d) as candidates; a WHERE follows. */
 export const CANDIDATE = `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
@@ -76,10 +82,11 @@ export const CANDIDATE = `
         WHERE r.target_id = t.id AND r.started_at > now() - interval '1 day' AND NOT r.digest)
       ELSE (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id AND r.started_at > now() - interval '1 minute')
       END AS recent,
-    CASE WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS firing,
-    CASE WHEN d.type = 'alert.resolved' THEN (SELECT max(f.next_attempt_at) FROM deliveries f
+    CASE d.type WHEN 'alert.resolved' THEN (${FIRING}) WHEN 'alert.fired' THEN (${RESOLUTION}) ELSE 'none' END AS before,
+    CASE WHEN d.type IN ('alert.fired', 'alert.resolved') THEN (SELECT max(f.next_attempt_at) FROM deliveries f
       WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
-        AND f.type = 'alert.fired' AND f.state IN ('pending', 'retrying')) END AS firing_next
+        AND f.type IN ('alert.fired', 'alert.resolved') AND f.type <> d.type AND f.state IN ('pending', 'retrying'))
+      END AS before_next
   FROM deliveries d LEFT JOIN notification_targets t ON t.id = d.target_id`;
 
 const PUT_OFF = `

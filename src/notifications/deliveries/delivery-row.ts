@@ -56,10 +56,10 @@ export interface CandidateRow {
   expires_at: Date;
   asked: boolean;
   rule_ids: string[] | null;
-  /** Of a resolution: what became of its firing. */
-  firing: 'none' | 'delivered' | 'open' | 'lost';
-  /** When its firing is tried next. */
-  firing_next: Date | null;
+  /** Of a resolution: what became of its firing; of a firing: of the resolutions before it. */
+  before: 'none' | 'delivered' | 'open' | 'lost';
+  /** When the one before it is tried next. */
+  before_next: Date | null;
   host: string | null;
   status: 'pending' | 'active' | 'disabled' | null;
   status_reason: string | null;

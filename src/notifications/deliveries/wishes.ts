@@ -23,7 +23,7 @@ export class Wishes {
   }
 
   question(row: CandidateRow): WantedQuestion {
-    const { type, channel, target, priority, digest, attempts, asked, firing } = row;
+    const { type, channel, target, priority, digest, attempts, asked, before } = row;
     return {
       type,
       channel,
@@ -32,8 +32,8 @@ export class Wishes {
       digest,
       attempts,
       asked,
-      firing,
-      firingNext: row.firing_next?.getTime() ?? 0,
+      before,
+      beforeNext: row.before_next?.getTime() ?? 0,
       createdAt: row.created_at.getTime(),
       verifiedAt: row.verified_at?.getTime() ?? null,
       preferences: this.preferences.get(row.user_id) ?? DEFAULT_PREFERENCES,

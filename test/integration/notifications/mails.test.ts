@@ -181,7 +181,7 @@ describe('mails', () => {
     ['by a policy', 554, '5.7.1 rejected by policy (rule 5.1.1)'],
     ['because the mailbox is full', 552, '5.2.2 mailbox full'],
     ['by a block list', 550, '5.7.606 access denied, banned sender'],
-    ['without a reason', 550, 'no'],
+    ['without a reason', 550, 'no such luck'],
     ['because of the sender', 550, '5.1.8 bad sender'],
   ])('that are refused %s come again, and operators see it', async (what, code, text) => {
     const target = await fixture.claim('email', `${what.replaceAll(' ', '-')}@example.org`, { pending: true });

@@ -173,6 +173,36 @@ describe('a resolution', () => {
   });
 });
 
+describe('firings and resolutions that are each sent', () => {
+  const story = ['alert.fired', 'alert.resolved', 'alert.fired'] as const;
+
+  it('arrive in the order in which they happened, after quiet hours and after a failure', async () => {
+    const { message, send, target } = await ruleWithHook();
+    const told = (collapseKey: string) => story.map((type) => ({ type, collapseKey, standalone: true }));
+    await patch(quietNow());
+    const notBefore = new Date(Date.now() + 3_600_000);
+    const held = await fixture.record(told(`night-${target}`).map((each) => message({ ...each, notBefore })));
+    await patch({ quietHours: null });
+    for (const id of held) await fixture.until(id, 'delivered');
+    expect(receiver.received.map(({ json }) => json.type)).toEqual(story);
+
+    const [fired, ...later] = told(`outage-${target}`);
+    receiver.answer = () => ({ status: 500 });
+    const ids = [await send(fired)];
+    await fixture.until(ids[0]!, 'retrying');
+    receiver.answer = () => undefined;
+    for (const each of later) ids.push(await send(each));
+    await fixture.untilHeld(ids[2]!, 'after_resolution');
+    await fixture.hurry(ids[0]!);
+    await fixture.until(ids[0]!, 'delivered');
+    for (const id of ids.slice(1)) {
+      await fixture.hurry(id);
+      await fixture.until(id, 'delivered');
+    }
+    expect(receiver.received.slice(-3).map(({ json }) => json.type)).toEqual(story);
+  });
+});
+
 describe('preferences', () => {
   it('of several changes at once keep all of them', async () => {
     for (let n = 0; n < 5; n++) {
