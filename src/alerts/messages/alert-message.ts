@@ -51,6 +51,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
       suppressed: transition.suppressed,
       heldBack: transition.heldBack,
       heldMs: transition.since === null ? null : transition.at - transition.since,
+      edited: transition.reason === 'edited',
     }),
     at: time(transition.at),
     priority: rule.priority,

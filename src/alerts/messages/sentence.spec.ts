@@ -104,6 +104,16 @@ describe('the sentence of a resolution', () => {
   });
 });
 
+describe('the sentence of a resolution by an edit', () => {
+  it('says so, and how things are, without what never was', () => {
+    const edited = { ...fired, state: 'resolved', heldMs: null, edited: true, conditions: [price] } as const;
+    for (const holds of [true, false]) {
+      const readings = [{ ...nothing, holds, token: 'bitcoin', value: 4 }];
+      expect(sentenceOf({ ...edited, readings })).toBe('r: resolved by an edit of the rule, Price of bitcoin is $4');
+    }
+  });
+});
+
 describe('the sentence of a summary', () => {
   it('says how things are now where the rule is about one thing', () => {
     const reading = { ...nothing, holds: true, token: 'bitcoin', value: 6, current: 6 };

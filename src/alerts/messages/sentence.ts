@@ -22,6 +22,8 @@ export interface Statement {
   heldBack: readonly HeldBack[];
   /** How long the rule held, milliseconds; null where that is not known. */
   heldMs: number | null;
+  /** A resolution because the rule is another one by now: nothing need have changed but the rule. */
+  edited?: boolean;
 }
 
 const METRIC_NAMES: Readonly<Record<string, string>> = {
@@ -45,15 +47,18 @@ const COMPARISONS = {
 const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at', ne: 'at' } as const;
 
 /** One sentence for people about a transition: every condition that holds, or of a resolution those that ceased to. */
-export function sentenceOf({ rule, state, conditions, readings, suppressed, heldBack, heldMs }: Statement): string {
+export function sentenceOf(statement: Statement): string {
+  const { rule, state, conditions, suppressed, heldBack, heldMs, edited = false } = statement;
+  // What an edit left behind is said as it was last seen, without a comparison that it never failed.
+  const readings = edited ? statement.readings.map((reading) => ({ ...reading, holds: false })) : statement.readings;
   const told = readings.filter((reading) => reading.holds === (state !== 'resolved'));
   const facts = (told.length > 0 ? told : readings.slice(0, 1)).flatMap((reading) => {
     const condition = conditions[reading.condition];
-    return condition === undefined ? [] : [factOf(condition, reading, state)];
+    return condition === undefined ? [] : [factOf(condition, reading, edited ? 'summary' : state)];
   });
   const what = facts.length === 0 ? 'the rule holds' : facts.join(', and ');
   if (state === 'resolved') {
-    return `${rule}: resolved, ${what}${heldMs === null ? '' : ` (it held for ${timeSpan(heldMs)})`}`;
+    return `${rule}: resolved${edited ? ' by an edit of the rule' : ''}, ${what}${heldMs === null ? '' : ` (it held for ${timeSpan(heldMs)})`}`;
   }
   if (state !== 'summary') return `${rule}: ${what}`;
   const since = `${rule}: ${times(suppressed)} more since the last message`;
