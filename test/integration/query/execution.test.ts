@@ -207,12 +207,12 @@ describe('admission', () => {
   it('answers 503 with Retry-After over HTTP', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
-    const crowd = Array.from({ length: 2_500 }, () => {
+    // Each of a key of its own: one key's crowd would keep nobody else waiting.
+    const crowd = Array.from({ length: 2_500 }, (_, n) => {
       const leave = new AbortController();
-      return {
-        leave,
-        done: admission.run(costOf(false), 30_000, leave.signal, async () => undefined).catch(() => undefined),
-      };
+      const work = async (): Promise<void> => undefined;
+      const running = admission.run(costOf(false), 30_000, leave.signal, work, `crowd-${n}`);
+      return { leave, done: running.catch(() => undefined) };
     });
     const answer = await fetch(`${app.url}/v1/query/advanced`, {
       method: 'POST',
