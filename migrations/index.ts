@@ -18,6 +18,7 @@ import { StandaloneMessages1790000012000 } from './1790000012000-standalone-mess
 import { Sending1790000013000 } from './1790000013000-sending.js';
 import { Channels1790000013100 } from './1790000013100-channels.js';
 import { DeletedHistories1790000010100 } from './1790000010100-deleted-histories.js';
+import { StorageBudgets1790000013200 } from './1790000013200-storage-budgets.js';
 import { Histories1790000010000 } from './1790000010000-histories.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
@@ -36,6 +37,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   StandaloneMessages1790000012000,
   Sending1790000013000,
   Channels1790000013100,
+  StorageBudgets1790000013200,
   Histories1790000010000,
   DeletedHistories1790000010100,
   AlertSubjects1790000011000,

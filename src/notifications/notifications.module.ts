@@ -17,7 +17,9 @@ import { DeliveryMetrics } from './deliveries/delivery-metrics.js';
 import { DeliveryResults } from './deliveries/delivery-results.js';
 import { DeliveryWorker } from './deliveries/delivery-worker.js';
 import { Lanes } from './deliveries/lanes.js';
+import { DeliveryRetention } from './deliveries/delivery-retention.js';
 import { Redelivery } from './deliveries/redelivery.js';
+import { StorageBudget } from './deliveries/storage-budget.js';
 import { Sweeper } from './deliveries/sweeper.js';
 import { GuardedClient } from './egress/guarded-client.js';
 import { Resolver } from './egress/resolver.js';
@@ -56,8 +58,10 @@ const DELIVERY_PARTS = [
   DeliveryMetrics,
   DeliveryResults,
   DeliveryWorker,
+  DeliveryRetention,
   Lanes,
   Redelivery,
+  StorageBudget,
 ];
 const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, WebhookSecrets];
 
@@ -78,6 +82,6 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
     ...DELIVERY_PARTS,
     ...TARGET_PARTS,
   ],
-  exports: [Deliveries, PublicLinks, Targets, Preferences, Templates],
+  exports: [Deliveries, PublicLinks, StorageBudget, Targets, Preferences, Templates],
 })
 export class NotificationsModule {}

@@ -11,6 +11,14 @@ export class UsageView {
   apiRequests!: number;
   /** Alert rules of the user, over all keys. */
   alertRules!: number;
+  /** Bytes of the user's stored messages and alerts, over all keys. */
+  storedBytes!: number;
+}
+
+/** Of the key, and of its user. */
+export class MeLimits extends KeyLimits {
+  /** Most bytes of stored messages and alerts of a user; beyond it messages are not sent. */
+  storedBytes!: number;
 }
 
 /** The caller, as the server sees it. */
@@ -35,6 +43,6 @@ export class MeView {
   transports!: readonly Transport[] | null;
 
   /** 0: no limit. */
-  limits!: KeyLimits;
+  limits!: MeLimits;
   used!: UsageView;
 }

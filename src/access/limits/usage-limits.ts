@@ -9,12 +9,14 @@ export interface Usage {
   messages: number;
   apiRequests: number;
   alertRules: number;
+  storedBytes: number;
 }
 
 /** What a key may still use: every method counts one use and says whether it is within the limit. A limit of 0 is none. */
 @Injectable()
 export class UsageLimits {
   private rulesOf: (userId: string) => Promise<number> = () => Promise.resolve(0);
+  private storedOf: (userId: string) => Promise<number> = () => Promise.resolve(0);
 
   constructor(
     private readonly counters: MinuteCounters,
@@ -53,12 +55,18 @@ export class UsageLimits {
     this.rulesOf = count;
   }
 
+  /** To be told by whoever keeps messages and alerts how many bytes are stored of a user. */
+  countStored(count: (userId: string) => Promise<number>): void {
+    this.storedOf = count;
+  }
+
   async used(caller: Caller): Promise<Usage> {
     return {
       connections: await this.slots.count(caller.keyId),
       messages: await this.counters.used('messages', caller.keyId),
       apiRequests: await this.counters.used('requests', caller.keyId),
       alertRules: await this.rulesOf(caller.userId),
+      storedBytes: await this.storedOf(caller.userId),
     };
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
+import type { UserBytes } from '../../notifications/index.js';
 import { hashedId } from '../messages/alert-message.js';
 import type { Storm } from '../messages/storm.js';
 import type { Planned } from './transition-writer.js';
@@ -29,13 +30,17 @@ interface HistoryRow {
   [column: string]: unknown;
 }
 
-/** Writes the history: everything that was true, notified or not; of a rule that is always up to something, by the minute. */
+/**
+ * Writes the history: everything that was true, notified or not; by the minute of a rule that is always up to something, and of
+ * a user whose budget of what is stored is used up.
+ */
 @Injectable()
 export class AlertHistoryWriter {
   /** By rule: the hour that is counted, and its rows. */
   private readonly counts = new Map<string, { hour: number; rows: number }>();
 
-  async record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<void> {
+  /** Returns what it stored of each user. */
+  async record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<UserBytes[]> {
     const groupOf = new Map(storms.flatMap((storm) => storm.alertIds.map((id) => [id, storm.delivery.data.alertId])));
     await this.countEarlier(tx, plans);
     const rows: HistoryRow[] = [];
@@ -44,11 +49,15 @@ export class AlertHistoryWriter {
       const groupedIn = groupOf.get(plan.alert.alertId);
       const row = rowOf(plan, groupedIn);
       const isSentAlone = plan.outcome.messages > 0 && groupedIn === undefined;
-      if (this.count(plan) <= MAX_ROWS_PER_HOUR || isSentAlone) rows.push(row);
+      const isWhole = (this.count(plan) <= MAX_ROWS_PER_HOUR && !plan.isOverBudget) || isSentAlone;
+      if (isWhole) rows.push(row);
       else addTo(grouped, row, plan);
     }
-    if (rows.length > 0) await tx.query(RECORD, [JSON.stringify(rows)]);
-    if (grouped.size > 0) await tx.query(GROUP, [JSON.stringify([...grouped.values()])]);
+    const stored: UserBytes[] = [];
+    if (rows.length > 0) stored.push(...(await tx.query<UserBytes>(RECORD, [JSON.stringify(rows)])).rows);
+    if (grouped.size > 0)
+      stored.push(...(await tx.query<UserBytes>(GROUP, [JSON.stringify([...grouped.values()])])).rows);
+    return stored;
   }
 
   private count({ transition }: Planned): number {
@@ -120,7 +129,9 @@ const COLUMNS = `id, user_id, rule_id, rule_version, instance_key, seq, state, r
 const GIVEN = `jsonb_to_recordset($1::jsonb) AS g (id uuid, user_id text, rule_id uuid, rule_version int, instance_key text,
   seq bigint, state text, reason text, at timestamptz, alert jsonb, outcome jsonb, grouped jsonb)`;
 
-const RECORD = `INSERT INTO alert_transitions (${COLUMNS}) SELECT ${COLUMNS} FROM ${GIVEN}`;
+const RECORD = `
+INSERT INTO alert_transitions (${COLUMNS}) SELECT ${COLUMNS} FROM ${GIVEN}
+RETURNING user_id, history_bytes(alert, outcome, NULL) AS bytes`;
 
 const GROUP = `
 INSERT INTO alert_transitions AS t (${COLUMNS}, grouped) SELECT ${COLUMNS}, grouped FROM ${GIVEN}
@@ -129,7 +140,8 @@ ON CONFLICT (id) DO UPDATE SET grouped = jsonb_build_object(
   'firstValue', t.grouped -> 'firstValue', 'lastValue', excluded.grouped -> 'lastValue',
   'subjects', (SELECT coalesce(jsonb_agg(name), '[]') FROM (
      SELECT name FROM jsonb_array_elements((t.grouped -> 'subjects') || (excluded.grouped -> 'subjects'))
-       WITH ORDINALITY AS s (name, place) GROUP BY name ORDER BY min(place) LIMIT ${MAX_SUBJECTS}) named))`;
+       WITH ORDINALITY AS s (name, place) GROUP BY name ORDER BY min(place) LIMIT ${MAX_SUBJECTS}) named))
+RETURNING user_id, CASE WHEN t.xmax = 0 THEN history_bytes(alert, outcome, grouped) ELSE 0 END AS bytes`;
 
 const COUNT = `
 SELECT k.rule_id, count(t.id)::int AS rows FROM unnest($1::uuid[], $2::timestamptz[]) AS k (rule_id, hour)

@@ -7,7 +7,7 @@ import { Database } from '../../platform/database/database.js';
 import type { Transition } from '../core/index.js';
 import type { MemoryChanges } from './memory-writer.js';
 import { ShardMoved, ShardStore, type Lease } from './shard-store.js';
-import { TransitionWriter, type PreferencesByUser } from './transition-writer.js';
+import { TransitionWriter, type Owners } from './transition-writer.js';
 
 /** What a shard's evaluator has made of the log and not committed yet. */
 export interface Uncommitted {
@@ -19,7 +19,7 @@ export interface Uncommitted {
   transitions: readonly Transition[];
 }
 
-type Write = (tx: PoolClient, work: Uncommitted, preferences: PreferencesByUser) => Promise<string[]>;
+type Write = (tx: PoolClient, work: Uncommitted, owners: Owners) => Promise<string[]>;
 
 /** Name of the evaluator among the readers whose dead letters administrators see. */
 export const ALERTS_READER = 'alerts';
@@ -50,9 +50,9 @@ export class ShardCommits {
     for (let failures = 0; ; failures++) {
       try {
         const write = failures < ATTEMPTS ? this.together : this.oneByOne;
-        const preferences = await this.writer.preferencesFor(work.transitions);
+        const owners = await this.writer.ownersOf(work.transitions);
         const ids = await this.database.transaction((tx) =>
-          this.move(tx, lease, from, work, () => write(tx, work, preferences)),
+          this.move(tx, lease, from, work, () => write(tx, work, owners)),
         );
         this.deliveries.announce(ids);
         if (work.transitions.length > 0) this.sequencer.ring();
@@ -81,15 +81,15 @@ export class ShardCommits {
     return ids;
   }
 
-  private readonly together: Write = (tx, { transitions }, preferences) =>
-    transitions.length === 0 ? Promise.resolve([]) : this.writer.write(tx, transitions, preferences);
+  private readonly together: Write = (tx, { transitions }, owners) =>
+    transitions.length === 0 ? Promise.resolve([]) : this.writer.write(tx, transitions, owners);
 
-  private readonly oneByOne: Write = async (tx, { transitions, last }, preferences) => {
+  private readonly oneByOne: Write = async (tx, { transitions, last }, owners) => {
     const ids: string[] = [];
     for (const transition of transitions) {
       await tx.query('SAVEPOINT transition');
       try {
-        ids.push(...(await this.writer.write(tx, [transition], preferences)));
+        ids.push(...(await this.writer.write(tx, [transition], owners)));
       } catch (error) {
         if (isTransient(error)) throw error;
         await tx.query('ROLLBACK TO SAVEPOINT transition');

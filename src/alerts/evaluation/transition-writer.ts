@@ -6,15 +6,19 @@ import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import type { Condition, Transition, Where } from '../core/index.js';
 import { alertMessage } from '../messages/alert-message.js';
-import { planMessages, type MessagePlan, type ToldTransition } from '../messages/plan-messages.js';
+import { overBudget, planMessages, type MessagePlan, type ToldTransition } from '../messages/plan-messages.js';
 import { groupStorms } from '../messages/storm.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
 import { AlertHistoryWriter } from './alert-history-writer.js';
 
-export type PreferencesByUser = ReadonlyMap<string, UserPreferences>;
+/** What the owners of rules want, and who of them has used up the budget of what is stored. */
+export interface Owners {
+  readonly preferences: ReadonlyMap<string, UserPreferences>;
+  readonly full: ReadonlySet<string>;
+}
 
-export type Planned = ToldTransition & MessagePlan;
+export type Planned = ToldTransition & MessagePlan & { readonly isOverBudget: boolean };
 
 /**
  * Records transitions with everything that follows from them, in the evaluator's transaction: history, messages, the
@@ -32,25 +36,26 @@ export class TransitionWriter {
     private readonly history: AlertHistoryWriter,
   ) {}
 
-  /** What the owners want to be told. Asked before the transaction: inside it a second connection might not be free. */
-  async preferencesFor(transitions: readonly Transition[]): Promise<PreferencesByUser> {
-    if (transitions.length === 0) return new Map();
-    const owners = await this.database.query<{ user_id: string }>(
+  /** Asked before the transaction: inside it a second connection might not be free. */
+  async ownersOf(transitions: readonly Transition[]): Promise<Owners> {
+    if (transitions.length === 0) return { preferences: new Map(), full: new Set() };
+    const rows = await this.database.query<{ user_id: string }>(
       'SELECT DISTINCT user_id FROM alert_rules WHERE rule_id = ANY ($1::uuid[])',
       [transitions.map((transition) => transition.ruleId)],
     );
-    return this.preferences.ofAll(owners.map((owner) => owner.user_id));
+    const users = rows.map((row) => row.user_id);
+    return { preferences: await this.preferences.ofAll(users), full: await this.deliveries.full(users) };
   }
 
   /** Returns the ids of the deliveries, to be announced after the commit. */
-  async write(tx: PoolClient, transitions: readonly Transition[], preferences: PreferencesByUser): Promise<string[]> {
+  async write(tx: PoolClient, transitions: readonly Transition[], owners: Owners): Promise<string[]> {
     const told = await this.tellable(tx, transitions);
     if (told.length === 0) return [];
-    const plans = this.plan(told, preferences);
+    const plans = this.plan(told, owners);
     const { single, storms } = groupStorms(plans.flatMap((plan) => plan.deliveries));
-    await this.history.record(tx, plans, storms);
+    const stored = await this.history.record(tx, plans, storms);
     await appendEvents(tx, plans.filter(({ outcome }) => outcome.suppressed === undefined).map(eventOf));
-    const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)]);
+    const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)], stored);
     this.metrics.told(plans);
     return ids;
   }
@@ -72,11 +77,13 @@ export class TransitionWriter {
     });
   }
 
-  private plan(told: readonly ToldTransition[], preferences: PreferencesByUser): Planned[] {
+  private plan(told: readonly ToldTransition[], { preferences, full }: Owners): Planned[] {
     const now = this.clock.now();
     return told.map((entry) => {
-      const wanted = preferences.get(entry.rule.userId) ?? DEFAULT_PREFERENCES;
-      return { ...entry, ...planMessages(entry, wanted, now) };
+      const { userId } = entry.rule;
+      const plan = planMessages(entry, preferences.get(userId) ?? DEFAULT_PREFERENCES, now);
+      const isOverBudget = full.has(userId);
+      return { ...entry, ...(isOverBudget ? overBudget(plan) : plan), isOverBudget };
     });
   }
 }

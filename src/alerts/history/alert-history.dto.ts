@@ -2,7 +2,8 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
 import { IsName } from '../../events/index.js';
-import { SILENCES, TRANSITION_REASONS, type Silence } from '../core/index.js';
+import { TRANSITION_REASONS } from '../core/index.js';
+import { SUPPRESSIONS, type Suppression } from '../messages/plan-messages.js';
 import { IsTime } from '../rules/fields.js';
 
 const STATES = ['fired', 'resolved', 'summary'] as const;
@@ -51,8 +52,8 @@ export class OutcomeView {
   groupedIn?: string;
 
   /** Why nothing was sent. */
-  @ApiProperty({ enum: SILENCES, required: false })
-  suppressed?: Silence;
+  @ApiProperty({ enum: SUPPRESSIONS, required: false })
+  suppressed?: Suppression;
 }
 
 /** One alert as it was told, with why. */
@@ -100,7 +101,7 @@ export class AlertView {
 
   outcome!: OutcomeView;
 
-  /** Alerts of one minute that this row stands for: beyond 1,000 rows of a rule and hour. */
+  /** Alerts of one minute that this row stands for: beyond 1,000 rows of a rule and hour, or the user's budget. */
   @ApiProperty({ type: 'integer' })
   count!: number;
 

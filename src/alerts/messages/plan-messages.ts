@@ -5,7 +5,7 @@ import {
   type NewDelivery,
   type UserPreferences,
 } from '../../notifications/core/index.js';
-import type { Condition, Rule, RuleAction, Silence, Transition } from '../core/index.js';
+import { SILENCES, type Condition, type Rule, type RuleAction, type Silence, type Transition } from '../core/index.js';
 import { leavesOf } from './alert-message.js';
 import { summaryParts } from './parts.js';
 import { FLAP_NOTICE } from './flapping.js';
@@ -23,6 +23,10 @@ export interface ToldTransition {
   readonly alert: AlertMessage;
 }
 
+/** Why an alert is in the history only: its evaluator kept it quiet, or too much is stored of its user. */
+export const SUPPRESSIONS = [...SILENCES, 'budget'] as const;
+export type Suppression = (typeof SUPPRESSIONS)[number];
+
 /** What becomes of a transition: `messages` to targets, or why there are none. */
 export interface Outcome {
   /** Deliveries recorded for it, suppressed ones included. */
@@ -30,7 +34,7 @@ export interface Outcome {
   /** The alert that tells it together with others. */
   groupedIn?: string;
   /** Why it is in the history only. */
-  suppressed?: Silence;
+  suppressed?: Suppression;
 }
 
 export interface MessagePlan {
@@ -110,6 +114,14 @@ export function addressed(
 /** What flaps, and whose newer level replaces its older one: one instance of one rule. */
 export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'instanceKey'>): string {
   return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
+}
+
+/** The same, of a user whose budget of what is stored is used up: recorded as short as it can be. */
+export function overBudget(plan: MessagePlan): MessagePlan {
+  const { alert, deliveries, outcome } = plan;
+  if (outcome.suppressed !== undefined) return plan;
+  const refused = deliveries.map((delivery) => ({ ...delivery, suppressed: 'budget' }));
+  return { alert, deliveries: refused, outcome: { messages: 0, suppressed: 'budget' } };
 }
 
 function silent(alert: AlertMessage, suppressed: Silence): MessagePlan {

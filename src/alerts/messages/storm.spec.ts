@@ -91,4 +91,9 @@ describe('a storm', () => {
     });
     expect(new Set(storms.map(({ delivery: { data } }) => data.alertId)).size).toBe(storms.length);
   });
+
+  it('names all of its rules, so that it leaves while one of them wants it', () => {
+    const { storms } = groupStorms(Array.from({ length: 12 }, (_, n) => delivery(n, { ruleId: `r${n % 3}` })));
+    expect(storms.flatMap(({ delivery: { ruleIds } }) => ruleIds?.toSorted())).toEqual(['r0', 'r1', 'r2']);
+  });
 });

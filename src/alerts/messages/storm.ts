@@ -62,7 +62,9 @@ function grouped(group: readonly NewDelivery[]): Storm[] {
   return parts.map((part, index) => {
     const data = stormMessage(alerts, toProgram ? part : part.slice(0, MAX_LISTED), [index + 1, parts.length]);
     const grouping = { type: 'alert.summary', data, collapseKey: data.alertId, transitionId: data.alertId } as const;
-    return { delivery: { ...delivery, ...grouping }, alertIds: part.map((alert) => alert.alertId) };
+    // It is sent while one of them wants it, whichever was the worst.
+    const ruleIds = [...new Set(part.map((alert) => alert.ruleId))];
+    return { delivery: { ...delivery, ...grouping, ruleIds }, alertIds: part.map((alert) => alert.alertId) };
   });
 }
 

@@ -61,7 +61,7 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
       : { action: 'defer', until: now, reason: 'endpoint_failing', slow: true };
   }
   // The product's own few messages are not what the limits are for.
-  if (type.startsWith('endpoint.')) return { action: 'send', digest: wanted.digest };
+  if (type.startsWith('endpoint.') || type === 'account.budget') return { action: 'send', digest: wanted.digest };
   return overRate({ ...candidate, digest: wanted.digest }, limits, now) ?? wanted;
 }
 

@@ -21,7 +21,13 @@ export const MESSAGE_TYPES = ['alert.fired', 'alert.resolved', 'alert.summary', 
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 /** What the product says for itself: proofs of ownership and warnings. */
-export const SYSTEM_TYPES = ['endpoint.verify', 'target.confirm', 'endpoint.failing', 'endpoint.disabled'] as const;
+export const SYSTEM_TYPES = [
+  'endpoint.verify',
+  'target.confirm',
+  'endpoint.failing',
+  'endpoint.disabled',
+  'account.budget',
+] as const;
 export type SystemType = (typeof SYSTEM_TYPES)[number];
 
 export const FORMATS = ['standard', 'slack', 'discord', 'teams', 'telegram', 'pagerduty', 'json'] as const;

@@ -8,12 +8,18 @@ import { Database } from '../../platform/database/database.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { Lanes, type Job } from './lanes.js';
 import { reconsider } from './reconsider.js';
+import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
 /** Messages of the product itself have no alert to tell of. */
 export type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
 
 /** A recorded message that nobody has put into a queue by then belongs to the sweeper. */
 const ANNOUNCED_WITHIN_MS = 15_000;
+/** Messages that wait for the confirmation of one target; more are not kept. */
+const MAX_UNCONFIRMED = 100;
+/** Messages of one rule to one target within it that the budget refuses are one row; ms. */
+const REFUSED_TOGETHER_MS = 60_000;
+const NOTICE_LIFE_MS = 86_400_000;
 
 /**
  * The way in: messages are recorded in the transaction that decided on them, then announced. A message to a target that
@@ -28,15 +34,30 @@ export class Deliveries {
     private readonly lanes: Lanes,
     private readonly metrics: DeliveryMetrics,
     private readonly clock: Clock,
+    private readonly budget: StorageBudget,
   ) {}
 
-  /** Records messages; returns their ids in the same order, of a message that is known already the known one. */
-  async create(tx: PoolClient, deliveries: readonly (NewDelivery | SystemDelivery)[]): Promise<string[]> {
-    if (deliveries.length === 0) return [];
+  /** Of these users those whose messages are not sent, because too much is stored for them. */
+  full(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.budget.full(userIds);
+  }
+
+  /**
+   * Records messages; returns their ids in the same order, of a message that is known already the known one. `stored`: what the
+   * transaction has stored of users beside them. Comes last in its transaction, because users are counted at its end.
+   */
+  async create(
+    tx: PoolClient,
+    deliveries: readonly (NewDelivery | SystemDelivery)[],
+    stored: readonly UserBytes[] = [],
+  ): Promise<string[]> {
     const now = this.clock.now();
     const rows = deliveries.map((delivery) => newRow(delivery, now));
-    const { rows: inserted } = await tx.query<InsertedRow>(INSERT, [JSON.stringify(rows)]);
+    const given = [JSON.stringify(rows), this.budget.limit, MAX_UNCONFIRMED];
+    const inserted = rows.length === 0 ? [] : (await tx.query<InsertedRow>(INSERT, given)).rows;
     await this.supersede(tx, inserted);
+    await this.budget.add(tx, bytesOf(inserted, stored));
+    await this.giveNotice(tx, inserted, now);
     for (const { channel, state } of inserted) this.metrics.count(channel, state);
     if (inserted.length === rows.length) return rows.map(({ id }) => id);
     return this.knownIds(tx, rows);
@@ -60,9 +81,26 @@ export class Deliveries {
     for (const { channel, state } of ended) this.metrics.count(channel, state);
   }
 
+  /** Those whose messages the budget refuses hear of it once a day, by the target that they have had for longest. */
+  private async giveNotice(tx: PoolClient, inserted: readonly InsertedRow[], now: number): Promise<void> {
+    const refused = inserted.filter(({ reason }) => reason === 'budget').map((row) => row.user_id);
+    if (refused.length === 0) return;
+    const notices = (await this.budget.dueNotices(tx, [...new Set(refused)], now)).map((notice): SystemDelivery => ({
+      ...notice,
+      type: 'account.budget',
+      priority: 'low',
+      collapseKey: 'account.budget',
+      // Nobody announces it: due at once, it is the sweeper's.
+      notBefore: new Date(now),
+      expiresAt: new Date(now + NOTICE_LIFE_MS),
+    }));
+    await this.create(tx, notices);
+  }
+
   /** The rows' own values are given: a join of the table with itself would be planned for the table it was before. */
   private async supersede(tx: PoolClient, inserted: readonly InsertedRow[]): Promise<void> {
     const newer = inserted.filter(({ state, type }) => state === 'pending' && type !== 'test');
+    if (newer.length === 0) return;
     await tx.query(SUPERSEDE, [
       newer.map((row) => row.id),
       newer.map((row) => row.target_id),
@@ -77,14 +115,14 @@ export class Deliveries {
 
   /** A transition that was evaluated twice made its messages once. */
   private async knownIds(tx: PoolClient, rows: readonly NewRow[]): Promise<string[]> {
-    const keys = rows.flatMap(({ idempotency_key: key }) => (key === null ? [] : [key]));
+    const keys = rows.flatMap(keysOf);
     const { rows: known } = await tx.query<{ id: string; key: string }>(
       `SELECT id, '\\x' || encode(idempotency_key, 'hex') AS key FROM deliveries
        WHERE idempotency_key = ANY(SELECT k::bytea FROM unnest($1::text[]) k)`,
       [keys],
     );
     const byKey = new Map(known.map(({ id, key }) => [key, id]));
-    return rows.map(({ id, idempotency_key: key }) => (key === null ? id : (byKey.get(key) ?? id)));
+    return rows.map((row) => keysOf(row).flatMap((key) => byKey.get(key) ?? [])[0] ?? row.id);
   }
 }
 
@@ -96,6 +134,9 @@ interface InsertedRow {
   target_id: string | null;
   collapse_key: string;
   position: number;
+  user_id: string;
+  reason: string | null;
+  bytes: number;
 }
 
 type NewRow = ReturnType<typeof newRow>;
@@ -110,9 +151,11 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   const identity = JSON.stringify([transitionId, userId, channel, key, type, template, format]);
   const rules = delivery.ruleIds ?? ('ruleId' in delivery.data ? [delivery.data.ruleId] : []);
   const known = rules.filter((id) => UUID.test(id));
+  const refusedIn = JSON.stringify([userId, channel, key, type, rules[0], Math.floor(now / REFUSED_TOGETHER_MS)]);
   return {
     id: newId(now),
     idempotency_key: transitionId === undefined ? null : bytea(identity),
+    refused_key: bytea(refusedIn),
     target_key: bytea(key),
     user_id: userId,
     channel,
@@ -135,35 +178,60 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   };
 }
 
+function keysOf({ idempotency_key: own, refused_key: refused }: NewRow): string[] {
+  return own === null ? [refused] : [own, refused];
+}
+
 function bytea(text: string): string {
   return `\\x${sha256(text).toString('hex')}`;
 }
 
-/** The row's state follows from what it is and from its target, as both stand in this transaction. */
+/**
+ * The row's state follows from what it is, from its target and from its user's budget, as they stand in this transaction. What
+ * the budget refuses is kept without its text, one row a minute for each rule and target.
+ */
 const INSERT = `
+  WITH given AS MATERIALIZED (
+    SELECT n.*, t.id AS target_id, t.status, t.status_reason, s.bytes >= $2::bigint AS is_full,
+      n.type LIKE 'alert.%' OR n.type = 'test' AS is_sent_by_rules,
+      row_number() OVER (PARTITION BY t.id ORDER BY n.ordinality) AS place
+    FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, user_id text, channel text, target text,
+      target_key text, type text, data jsonb, template text, format text, priority text, digest boolean,
+      collapse_key text, standalone boolean, transition_id text, idempotency_key text, refused_key text,
+      suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz, due_at timestamptz,
+      expires_at timestamptz)) WITH ORDINALITY AS n
+    LEFT JOIN notification_targets t
+      ON t.user_id = n.user_id AND t.channel = n.channel AND t.target_key = n.target_key::bytea
+    LEFT JOIN user_storage s ON s.user_id = n.user_id
+  ), waiting AS MATERIALIZED (
+    SELECT p.target_id, (SELECT count(*) FROM (SELECT FROM deliveries d WHERE d.target_id = p.target_id
+      AND d.state IN ('pending', 'sending', 'retrying') LIMIT $3) open) AS messages
+    FROM (SELECT DISTINCT target_id FROM given WHERE status = 'pending' AND is_sent_by_rules) p
+  )
   INSERT INTO deliveries (id, user_id, target_id, channel, target, type, data, template, format, priority, digest,
     collapse_key, standalone, transition_id, idempotency_key, rule_ids, state, reason, next_attempt_at, due_at, expires_at,
     finished_at)
-  SELECT n.id, n.user_id, t.id, n.channel, n.target, n.type, n.data, n.template, n.format, n.priority, n.digest,
-    n.collapse_key, n.standalone, n.transition_id, n.idempotency_key::bytea,
+  SELECT n.id, n.user_id, n.target_id, n.channel, n.target, n.type,
+    CASE WHEN f.reason = 'budget'
+      THEN jsonb_strip_nulls(jsonb_build_object('alertId', n.data -> 'alertId', 'ruleId', n.data -> 'ruleId'))
+      ELSE n.data END,
+    n.template, n.format, n.priority, n.digest, n.collapse_key, n.standalone, n.transition_id,
+    CASE WHEN f.reason = 'budget' THEN n.refused_key ELSE n.idempotency_key END::bytea,
     CASE WHEN n.rule_ids IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.rule_ids)::uuid) END,
     CASE WHEN f.reason IS NULL THEN 'pending' ELSE 'suppressed' END,
     coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END, n.held_by),
     n.next_attempt_at, CASE WHEN held THEN n.expires_at ELSE n.due_at END, n.expires_at,
     CASE WHEN f.reason IS NOT NULL THEN now() END
-  FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, user_id text, channel text, target text,
-    target_key text, type text, data jsonb, template text, format text, priority text, digest boolean,
-    collapse_key text, standalone boolean, transition_id text, idempotency_key text, suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz,
-    due_at timestamptz, expires_at timestamptz)) WITH ORDINALITY AS n
-  LEFT JOIN notification_targets t
-    ON t.user_id = n.user_id AND t.channel = n.channel AND t.target_key = n.target_key::bytea
-  CROSS JOIN LATERAL (SELECT coalesce(n.suppressed, CASE WHEN t.id IS NULL THEN 'unknown_target'
-    WHEN t.status <> 'disabled' OR n.type = 'endpoint.disabled' THEN NULL
-    WHEN t.status_reason = 'bounced' THEN 'bounced' ELSE 'target_disabled' END) AS reason) f
-  CROSS JOIN LATERAL (SELECT t.status = 'pending' AND n.type NOT IN ('endpoint.verify', 'target.confirm') AS held) h
+  FROM given n LEFT JOIN waiting w ON w.target_id = n.target_id
+  CROSS JOIN LATERAL (SELECT coalesce(n.suppressed, CASE WHEN n.target_id IS NULL THEN 'unknown_target'
+    WHEN n.status <> 'disabled' OR n.type = 'endpoint.disabled' THEN NULL
+    WHEN n.status_reason = 'bounced' THEN 'bounced' ELSE 'target_disabled' END) AS reason) u
+  CROSS JOIN LATERAL (SELECT CASE WHEN n.is_sent_by_rules AND n.is_full THEN 'budget' WHEN u.reason IS NOT NULL THEN u.reason
+    WHEN n.is_sent_by_rules AND n.status = 'pending' AND w.messages + n.place > $3 THEN 'budget' END AS reason) f
+  CROSS JOIN LATERAL (SELECT n.status = 'pending' AND n.type NOT IN ('endpoint.verify', 'target.confirm') AS held) h
   ORDER BY n.ordinality
   ON CONFLICT (idempotency_key) DO NOTHING
-  RETURNING id, channel, state, type, target_id, collapse_key, position`;
+  RETURNING id, channel, state, type, target_id, collapse_key, position, user_id, reason, delivery_bytes(type, data) AS bytes`;
 
 /** A receiver that comes back after hours gets the present: what waits for a later attempt gives way to the new. */
 const SUPERSEDE = `

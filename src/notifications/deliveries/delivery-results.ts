@@ -9,6 +9,7 @@ import { TargetHealth } from '../targets/target-health.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import type { ClaimedDelivery } from './delivery-row.js';
+import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
 /** One attempt and what became of it. */
 export interface AttemptResult {
@@ -29,6 +30,7 @@ export class DeliveryResults {
     private readonly metrics: DeliveryMetrics,
     private readonly troubles: ChannelTroubles,
     private readonly clock: Clock,
+    private readonly budget: StorageBudget,
   ) {}
 
   record(result: AttemptResult): Promise<void> {
@@ -54,9 +56,13 @@ export class DeliveryResults {
       return withMembers(result).map((each) => resultRow(each, now, () => chance));
     });
     const finished = await this.database.transaction(async (tx) => {
-      await tx.query(INSERT_ATTEMPTS, [JSON.stringify(attempts)]);
+      const { rows: stored } = await tx.query<UserBytes>(INSERT_ATTEMPTS, [
+        JSON.stringify(attempts),
+        this.budget.limit,
+      ]);
       const { rows: changed } = await tx.query<Finished>(STORE, [JSON.stringify(rows)]);
       await this.health.note(tx, results, now);
+      await this.budget.add(tx, bytesOf(stored));
       return changed;
     });
     this.observe(finished);
@@ -97,6 +103,7 @@ function withMembers(result: AttemptResult): AttemptResult[] {
 function attemptRow({ delivery, outcome, durationMs }: AttemptResult): object {
   return {
     delivery_id: delivery.id,
+    user_id: delivery.userId,
     n: delivery.attempt,
     tries: delivery.tries,
     trigger: delivery.type === 'test' ? 'test' : 'auto',
@@ -127,17 +134,25 @@ function storable(text: string | undefined, longest: number): string | null {
   return text === undefined ? null : text.replaceAll('\0', '').slice(0, longest).toWellFormed();
 }
 
-/** Interrupted attempts are no tries; what else is beyond the tries came before somebody asked for it again. */
+/**
+ * Interrupted attempts are no tries; what else is beyond the tries came before somebody asked for it again. Answers are not kept
+ * for a user whose budget is used up. Answers with what each user has stored by it, if it is worth counting.
+ */
 const INSERT_ATTEMPTS = `
-  INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome, status_code, detail,
-    response_head)
-  SELECT delivery_id, n,
-    CASE WHEN trigger = 'auto' AND n > tries AND n > tries + (SELECT count(*) FROM delivery_attempts i
-      WHERE i.delivery_id = a.delivery_id AND i.outcome = 'interrupted') THEN 'manual' ELSE trigger END,
-    started_at, duration_ms, outcome, status_code, detail, response_head
-  FROM jsonb_to_recordset($1::jsonb) AS a(delivery_id uuid, n integer, tries integer, trigger text,
-    started_at timestamptz, duration_ms integer, outcome text, status_code integer, detail text, response_head text)
-  ON CONFLICT DO NOTHING`;
+  WITH made AS (
+    INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome, status_code, detail,
+      response_head)
+    SELECT delivery_id, n,
+      CASE WHEN trigger = 'auto' AND n > tries AND n > tries + (SELECT count(*) FROM delivery_attempts i
+        WHERE i.delivery_id = a.delivery_id AND i.outcome = 'interrupted') THEN 'manual' ELSE trigger END,
+      started_at, duration_ms, outcome, status_code, detail,
+      CASE WHEN s.bytes >= $2::bigint THEN NULL ELSE response_head END
+    FROM jsonb_to_recordset($1::jsonb) AS a(delivery_id uuid, user_id text, n integer, tries integer, trigger text,
+      started_at timestamptz, duration_ms integer, outcome text, status_code integer, detail text, response_head text)
+    LEFT JOIN user_storage s USING (user_id)
+    ON CONFLICT DO NOTHING
+    RETURNING delivery_id, attempt_bytes(n, outcome, detail, response_head) AS bytes)
+  SELECT d.user_id, made.bytes FROM made JOIN deliveries d ON d.id = made.delivery_id WHERE made.bytes > 0`;
 
 /**
  * Only while the attempt is the delivery's current one: a worker that was thought dead must not undo what its successor

@@ -4,6 +4,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Deliveries } from './deliveries.js';
 import type { DeliveryDetail, RedeliverRangeBody } from './deliveries.dto.js';
 import { DeliveryLog } from './delivery-log.js';
+import { StorageBudget } from './storage-budget.js';
 
 /** A delivery that was asked for again has a life of its own. */
 const LIFE_HOURS = 24;
@@ -17,11 +18,16 @@ export class Redelivery {
     private readonly database: Database,
     private readonly deliveries: Deliveries,
     private readonly log: DeliveryLog,
+    private readonly budget: StorageBudget,
   ) {}
 
-  /** Throws `conflict` for a delivery that is still on its way. */
+  /**
+   * Throws `conflict` for a delivery that is still on its way, or was kept without its text; `limit_exceeded` for a user whose
+   * budget of stored messages is used up.
+   */
   async redeliver(userId: string, id: string): Promise<DeliveryDetail> {
     await this.log.get(userId, id);
+    await this.budget.check(userId);
     const again = await this.database.query<{ id: string }>(`${AGAIN} AND id = $2 RETURNING id`, [userId, id]);
     if (again.length === 0) again.push(...(await this.database.query<{ id: string }>(NOW, [userId, id])));
     if (again.length === 0) {
@@ -33,6 +39,7 @@ export class Redelivery {
 
   /** The oldest first; returns how many. */
   async redeliverRange(userId: string, body: RedeliverRangeBody): Promise<number> {
+    await this.budget.check(userId);
     const { states = ['dead'], target = null } = body;
     const [from, to] = [moment(body.from, 'from'), moment(body.to, 'to')];
     const again = await this.database.query<{ id: string }>(
@@ -56,9 +63,9 @@ const NOW = `
   UPDATE deliveries SET asked = true, next_attempt_at = now(), due_at = now() + interval '5 seconds'
   WHERE user_id = $1 AND id = $2 AND state = 'retrying' AND (type LIKE 'alert.%' OR type = 'test') RETURNING id`;
 
-/** Proofs have their own way to be asked for again. */
+/** Proofs have their own way to be asked for again; what the budget refused has no text to send. */
 const AGAIN = `
   UPDATE deliveries SET state = 'pending', reason = NULL, tries = 0, finished_at = NULL, digest = false, asked = true,
     next_attempt_at = now(), due_at = now() + interval '5 seconds', expires_at = now() + interval '${LIFE_HOURS} hours'
   WHERE user_id = $1 AND state IN ('delivered', 'dead', 'expired', 'superseded', 'suppressed')
-    AND (type LIKE 'alert.%' OR type = 'test') AND target_id IS NOT NULL`;
+    AND (type LIKE 'alert.%' OR type = 'test') AND target_id IS NOT NULL AND reason IS DISTINCT FROM 'budget'`;

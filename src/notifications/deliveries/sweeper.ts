@@ -14,8 +14,6 @@ const RECOVER_EVERY_MS = 5_000;
 const BATCH = 1_000;
 /** A queued job that nobody finished by then is queued again; the queue knows what it still holds. */
 const REQUEUE_MS = 30_000;
-const FORGET_EVERY_MS = 600_000;
-const FORGET_BATCH = 5_000;
 
 /**
  * Finds what a queue cannot know: deliveries that were committed and not enqueued, whose time has come, or whose worker
@@ -27,7 +25,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private readonly stopping = new AbortController();
   private readonly bornAt: number;
   private running: Promise<void> | undefined;
-  private forgotAt = 0;
   private recoveredAt = 0;
 
   constructor(
@@ -59,7 +56,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
         await this.recover(orphaned);
         orphaned = false;
         while ((await this.sweep()) === BATCH && !this.stopping.signal.aborted);
-        await this.forget();
         failed = false;
       } catch (error) {
         if (!failed) this.logger.warn({ reason: safeReason(error) }, 'deliveries cannot be swept; trying again');
@@ -100,15 +96,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     });
     this.recoveredAt = Date.now();
   }
-
-  private async forget(): Promise<void> {
-    if (Date.now() - this.forgotAt < FORGET_EVERY_MS) return;
-    this.forgotAt = Date.now();
-    for (let gone = FORGET_BATCH; gone === FORGET_BATCH && !this.stopping.signal.aborted;) {
-      const rows = await this.database.query(FORGET, [this.settings.deliveryRetentionDays, FORGET_BATCH]);
-      gone = rows.length;
-    }
-  }
 }
 
 const TAKE_DUE = `
@@ -123,8 +110,3 @@ const REQUEUE_ALL = `
   UPDATE deliveries SET due_at = next_attempt_at
   WHERE state IN ('pending', 'retrying') AND due_at > now() AND next_attempt_at <= now()
     AND reason IS DISTINCT FROM 'target_unverified'`;
-
-const FORGET = `
-  DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries
-    WHERE created_at < now() - $1 * interval '1 day' AND state NOT IN ('pending', 'retrying', 'sending') LIMIT $2)
-  RETURNING 1`;

@@ -58,6 +58,8 @@ export const BUILT_IN: Readonly<Record<string, TemplateSource>> = {
   price_change: alert(titleOf('price', 'token', 'token')),
 };
 
+const BUDGET_TEXT = `{% if reason == 'unconfirmed' %}Too many messages wait for a target that was never confirmed; more are not kept. Confirm the target, or take it out of your rules.{% else %}{{ usedMb }} MB of messages and alerts are stored for you, of {{ limitMb }} MB. Until older ones have ended, messages are not sent and alerts are kept by the minute. Rules that fire less often, or have fewer targets, stay within it.{% endif %}`;
+
 /** Messages of the product itself. */
 export const SYSTEM_TEMPLATES: Readonly<Record<Exclude<SystemType, 'endpoint.verify'>, TemplateSource>> = {
   'target.confirm': {
@@ -87,6 +89,11 @@ days. What was sent meanwhile can be delivered again afterwards.</p>`,
       `<p><code>{{ endpoint }}</code> gets no more messages ({{ reason }}).</p><p>Ask for its proof again to bring it back;
 what it missed can be delivered again.</p>`,
     ),
+  },
+  'account.budget': {
+    subject: 'Messages of your alert rules are not sent',
+    text: BUDGET_TEXT,
+    html: page('Messages are not sent', `<p>${BUDGET_TEXT}</p>`),
   },
 };
 

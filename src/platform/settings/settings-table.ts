@@ -222,6 +222,10 @@ export const SETTINGS = {
     unit: 'mails per day',
     doc: 'Most single mails to one address; more leave together, in one mail an hour. 0: no limit.',
   }),
+  USER_STORAGE_MB: required(integer(0, 1_000_000), 100, {
+    unit: 'MB',
+    doc: 'Most that is stored of one user: messages, their attempts and alerts. Old ones end early, then none is sent. 0: no limit.',
+  }),
   DELIVERY_RETENTION_DAYS: required(number(1, 3_650), 30, {
     unit: 'days',
     doc: 'How long finished deliveries and their attempts are kept.',

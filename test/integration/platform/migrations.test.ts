@@ -6,6 +6,7 @@ import {
   pendingMigrations,
   unmigrated,
 } from '../../../src/platform/database/migrate-database.js';
+import { StorageBudgets1790000013200 } from '../../../migrations/1790000013200-storage-budgets.js';
 import { migrations } from '../../../migrations/index.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
@@ -147,6 +148,31 @@ describe('the migrations', () => {
     await source.undoLastMigration();
     expect(await rows(`SELECT token FROM token_prices WHERE token ILIKE 'solana:%'`)).toEqual([['solana:epj']]);
     await source.destroy();
+  });
+
+  it('count what was stored of users before', async () => {
+    await migrateDatabase(db.url);
+    await db.pool.query(`
+      INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
+      SELECT gen_random_uuid(), 'ann', gen_random_uuid(), 1, '', n, 'fired', 'first_fire', now(), '{"a":1}', '{}'
+      FROM generate_series(1, 3) n;
+      INSERT INTO deliveries (id, user_id, channel, target, type, data, priority, collapse_key, state, next_attempt_at, due_at,
+        expires_at)
+      SELECT gen_random_uuid(), who, 'email', 'a@example.com', type, '{"b":2}', 'normal', 'k', 'delivered', now(), now(), now()
+      FROM (VALUES ('ann', 'alert.fired'), ('ben', 'test'), ('ben', 'target.confirm')) made (who, type);
+      INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome, response_head)
+      SELECT id, 1, 'auto', now(), 1, 'delivered', repeat('x', 300) FROM deliveries WHERE user_id = 'ann'`);
+    const source = await migrationSource(db.url).initialize();
+    const runner = source.createQueryRunner();
+    await new StorageBudgets1790000013200().down(runner);
+    await new StorageBudgets1790000013200().up(runner);
+    await source.destroy();
+    const { rows } = await db.pool.query('SELECT user_id, bytes::int FROM user_storage ORDER BY 1');
+    const history = 3 * (500 + '{"a": 1}{}'.length);
+    expect(rows).toEqual([
+      { user_id: 'ann', bytes: history + 1_000 + '{"b": 2}'.length + 500 },
+      { user_id: 'ben', bytes: 1_000 + '{"b": 2}'.length },
+    ]);
   });
 
   it('may be asked for by the application role', async () => {

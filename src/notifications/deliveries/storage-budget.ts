@@ -1,0 +1,153 @@
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { UsageLimits } from '../../access/index.js';
+import type { Channel } from '../core/delivery.js';
+import { Database } from '../../platform/database/database.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { Settings } from '../../platform/settings/settings.js';
+
+/** Bytes by user that a transaction has stored or deleted. */
+export type Bytes = ReadonlyMap<string, number>;
+
+/** A user's part in what a statement stored or deleted. */
+export interface UserBytes {
+  user_id: string;
+  bytes: number;
+}
+
+/** A user whose messages are not sent any more is notified this often; ms. */
+const NOTICE_INTERVAL_MS = 86_400_000;
+/** From here on what is old ends early; of the budget. */
+const FULL_SOON = 0.8;
+/** Rows of one step of that. */
+const BATCH = 1_000;
+
+/** Where the notice goes that messages are not sent, and what it says. */
+export interface DueNotice {
+  userId: string;
+  channel: Channel;
+  target: string;
+  data: {
+    /** `unconfirmed`: not the budget, but too many messages that wait for one target's confirmation. */
+    reason: 'stored' | 'unconfirmed';
+    usedMb: number;
+    limitMb: number;
+  };
+}
+
+/** How much is stored of each user: messages, their attempts and the history of alerts. Over the budget none is sent. */
+@Injectable()
+export class StorageBudget {
+  /** Bytes a user; null: no limit. */
+  readonly limit: number | null;
+
+  constructor(
+    private readonly database: Database,
+    usage: UsageLimits,
+    settings: Settings,
+  ) {
+    this.limit = settings.userStorageMb === 0 ? null : settings.userStorageMb * 1_000_000;
+    usage.countStored((userId) => this.used(userId));
+  }
+
+  /**
+   * Counts what was stored, as the last thing of the transaction that writes it: users in order, and nothing is waited for
+   * afterwards, so that two of them never wait for each other.
+   */
+  async add(tx: PoolClient, growth: Bytes): Promise<void> {
+    const changes = [...growth].filter(([, bytes]) => bytes > 0);
+    if (changes.length > 0) await tx.query(ADD, columnsOf(changes));
+  }
+
+  /** Counts what was deleted, likewise. */
+  async free(tx: PoolClient, gone: Bytes): Promise<void> {
+    if (gone.size > 0) await tx.query(FREE, columnsOf([...gone]));
+  }
+
+  /** Bytes. */
+  async used(userId: string): Promise<number> {
+    const row = await this.database.one<{ bytes: number }>('SELECT bytes FROM user_storage WHERE user_id = $1', [
+      userId,
+    ]);
+    return row?.bytes ?? 0;
+  }
+
+  /** Of these users those that have used up their budget. */
+  async full(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    if (this.limit === null || userIds.length === 0) return new Set();
+    const rows = await this.database.query<{ user_id: string }>(
+      'SELECT user_id FROM user_storage WHERE user_id = ANY($1) AND bytes >= $2',
+      [userIds, this.limit],
+    );
+    return new Set(rows.map((row) => row.user_id));
+  }
+
+  /** Throws `limit_exceeded` for a user who has used it up. */
+  async check(userId: string): Promise<void> {
+    if ((await this.full([userId])).size === 0) return;
+    throw new DomainError('limit_exceeded', 'The stored messages and alerts of this user are over their budget.');
+  }
+
+  /** Of these users those who are to be notified now; each is named once a day. */
+  async dueNotices(tx: PoolClient, userIds: readonly string[], now: number): Promise<DueNotice[]> {
+    const before = new Date(now - NOTICE_INTERVAL_MS);
+    const { rows } = await tx.query<NoticeRow>(NOTICE, [userIds, new Date(now), before]);
+    const limitMb = (this.limit ?? 0) / 1e6;
+    return rows.map(({ user_id: userId, channel, target, bytes }) => {
+      const reason = this.limit !== null && bytes >= this.limit ? 'stored' : 'unconfirmed';
+      return { userId, channel, target, data: { reason, usedMb: Math.round(bytes / 1e5) / 10, limitMb } };
+    });
+  }
+
+  /**
+   * Ends the oldest of what is stored of users whose budget is nearly used up, so that there is room for the present. `remove`
+   * deletes so many of a user's oldest rows that may go, and returns how many that were.
+   */
+  async trim(remove: (userId: string, most: number) => Promise<number>, stop: AbortSignal): Promise<void> {
+    if (this.limit === null) return;
+    const enough = this.limit * FULL_SOON;
+    const users = await this.database.query<{ user_id: string }>('SELECT user_id FROM user_storage WHERE bytes > $1', [
+      enough,
+    ]);
+    for (const { user_id: userId } of users) {
+      while (!stop.aborted && (await this.used(userId)) > enough && (await remove(userId, BATCH)) > 0);
+    }
+  }
+}
+
+interface NoticeRow {
+  user_id: string;
+  channel: Channel;
+  target: string;
+  bytes: number;
+}
+
+/** The sums by user of one list, or of several. */
+export function bytesOf(...lists: readonly (readonly UserBytes[])[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { user_id: userId, bytes } of lists.flat()) sums.set(userId, (sums.get(userId) ?? 0) + bytes);
+  return sums;
+}
+
+function columnsOf(growth: readonly (readonly [string, number])[]): [string[], number[]] {
+  return [growth.map(([userId]) => userId), growth.map(([, bytes]) => bytes)];
+}
+
+const GIVEN = 'unnest($1::text[], $2::bigint[]) AS g (user_id, bytes)';
+
+const ADD = `
+  INSERT INTO user_storage AS s (user_id, bytes) SELECT user_id, bytes FROM ${GIVEN} ORDER BY user_id
+  ON CONFLICT (user_id) DO UPDATE SET bytes = s.bytes + excluded.bytes`;
+
+const FREE = `
+  UPDATE user_storage s SET bytes = greatest(0, s.bytes - gone.bytes)
+  FROM (SELECT k.user_id, g.bytes FROM user_storage k JOIN ${GIVEN} USING (user_id) ORDER BY user_id FOR UPDATE OF k) gone
+  WHERE s.user_id = gone.user_id`;
+
+/** The target that was confirmed first is the one that its user has had for longest. */
+const NOTICE = `
+  UPDATE user_storage s SET noticed_at = $2
+  FROM (SELECT DISTINCT ON (user_id) user_id, channel, target FROM notification_targets
+    WHERE user_id = ANY($1) AND status = 'active' ORDER BY user_id, verified_at, id) t
+  WHERE s.user_id = t.user_id AND (s.noticed_at IS NULL OR s.noticed_at <= $3)
+  RETURNING s.user_id, t.channel, t.target, s.bytes`;
