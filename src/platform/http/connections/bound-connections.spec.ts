@@ -83,7 +83,19 @@ describe('a connection', () => {
     for (let n = 0; n < 50 && !opened.socket.destroyed; n++) opened.socket.write(Buffer.alloc(100_000));
     await opened.ended;
     expect(opened.text).toContain('413');
+    expect(opened.text).toMatch(/^Connection: close\r$/m);
     expect(answersIn(opened.text)).toEqual(['/0']);
+  });
+
+  it('goes on after a small body of unknown length that nobody read, and ends after a large one', async () => {
+    const chunked = (path: string): string => `POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const opened = await wire(chunked('/1'));
+    await until(() => answersIn(opened.text).length === 1);
+    opened.socket.write(`3\r\nabc\r\n0\r\n\r\n${get('/2')}${chunked('/3')}`);
+    await until(() => answersIn(opened.text).length === 3);
+    for (let n = 0; n < 20; n++) opened.socket.write(`2710\r\n${'x'.repeat(10_000)}\r\n`);
+    await opened.ended;
+    expect(answersIn(opened.text)).toEqual(['/1', '/2', '/3']);
   });
 
   it('goes on after a small body that nobody read', async () => {

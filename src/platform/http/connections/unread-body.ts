@@ -7,23 +7,44 @@ import { declaredLength, hasBody } from '../bodies/read-body.js';
 const LAST_LOOK_MS = 1_000;
 
 /**
- * Ends the connection of a request that was answered before its body was in: what nobody wants is not read either. A small
- * rest is, so that the connection can be used again.
+ * Ends the connection of a request that was answered before its body was in, and says so in the answer: what nobody wants is
+ * not read either. A small rest is, so that the connection can be used again; so is one of unknown length while it is small.
  */
 export function leaveUnread(request: IncomingMessage, response: ServerResponse): true {
-  const { socket } = request;
-  if (hasBody(request)) response.once('finish', () => request.complete || socket.destroyed || leave(request, socket));
+  if (!hasBody(request)) return true;
+  const declared = declaredLength(request);
+  if (declared > MAX_SMALL_BODY_BYTES && declared !== Infinity) announceEnd(request, response);
+  response.once('finish', () => request.complete || request.socket.destroyed || leave(request, declared));
   return true;
 }
 
-function leave(request: IncomingMessage, socket: Socket): void {
-  if (declaredLength(request) <= MAX_SMALL_BODY_BYTES) {
-    request.resume();
+/** A client that keeps connections would else send its next request into the end of this one. */
+function announceEnd(request: IncomingMessage, response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => ServerResponse;
+  response.writeHead = (...head: unknown[]): ServerResponse => {
+    if (!request.complete) response.shouldKeepAlive = false;
+    return writeHead(...head);
+  };
+}
+
+function leave(request: IncomingMessage, declared: number): void {
+  if (declared > MAX_SMALL_BODY_BYTES && declared !== Infinity) {
+    cut(request, request.socket);
     return;
   }
+  let left = MAX_SMALL_BODY_BYTES;
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) cut(request, request.socket);
+  });
+  request.resume();
+}
+
+function cut(request: IncomingMessage, socket: Socket): void {
+  request.removeAllListeners('data');
   request.pause();
   socket.pause();
   socket.end();
-  const cut = setTimeout(() => socket.destroy(), LAST_LOOK_MS);
-  socket.once('close', () => clearTimeout(cut));
+  const last = setTimeout(() => socket.destroy(), LAST_LOOK_MS);
+  socket.once('close', () => clearTimeout(last));
 }
