@@ -190,6 +190,20 @@ describe('changing and ending keys', () => {
     }
   });
 
+  it('lets owners rotate their own key, whatever its role, with the same answer to a repeat', async () => {
+    const { key } = await make({ userId: 'owner', role: 'reader', tier: 'pro' });
+    const headers = { 'idempotency-key': 'mine' };
+    const first = await call('POST', '/v1/me/rotate', key, { graceMinutes: 5 }, headers);
+    expect([first.status, first.body]).toMatchObject([201, { userId: 'owner', role: 'reader', tier: 'pro' }]);
+    expect((await call('POST', '/v1/me/rotate', key, { graceMinutes: 5 }, headers)).body).toEqual(first.body);
+    expect((await call('POST', '/v1/me/rotate', key, {})).body.code).toBe('conflict');
+    expect((await call('POST', '/v1/me/rotate', first.body.key, { graceMinutes: 0 })).status).toBe(201);
+    expect((await call('GET', '/v1/me', first.body.key)).body.code).toBe('invalid_api_key');
+    for (const graceMinutes of [-1, 1.5, '60', 10_081, null]) {
+      expect((await call('POST', '/v1/me/rotate', key, { graceMinutes })).status).toBe(400);
+    }
+  });
+
   it.each(['nosuchkey', '%00', "x'--", 'x'.repeat(3000), '..%2f'])('knows no key %s', async (id) => {
     for (const [method, path, body] of [
       ['GET', ''],

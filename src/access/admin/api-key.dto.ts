@@ -26,7 +26,7 @@ import { PageInfo, PageQuery } from './page.dto.js';
 /** No control characters: these texts are shown, logged and stored. */
 const PRINTABLE = /^\P{Cc}*$/u;
 /** Unlike IsOptional it does not let null through. */
-const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
+export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
 /** A whole number that may be left out; 0 is no limit. */
 const LimitNumber = (): PropertyDecorator =>
   applyDecorators(

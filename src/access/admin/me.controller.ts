@@ -1,10 +1,14 @@
-import { Controller, Get } from '@nestjs/common';
-import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { Audited } from '../audit/audited.interceptor.js';
 import type { Caller } from '../caller.js';
 import { CurrentCaller } from '../guard/current-caller.decorator.js';
 import { UsageLimits, type Usage } from '../limits/usage-limits.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { MeView } from './me.dto.js';
+import { ApiKeyAdmin } from './api-key-admin.js';
+import { CreatedKeyView } from './api-key.dto.js';
+import { IdempotencyKey } from './idempotency-key.decorator.js';
+import { DEFAULT_GRACE_MINUTES, MeView, RotateOwnKeyBody } from './me.dto.js';
 
 @ApiTags('Access')
 @ApiBearerAuth()
@@ -13,12 +17,25 @@ export class MeController {
   constructor(
     private readonly limits: UsageLimits,
     private readonly settings: Settings,
+    private readonly keys: ApiKeyAdmin,
   ) {}
 
   /** Who the key belongs to, what it may do, and how much of its limits is used. */
   @Get()
   async read(@CurrentCaller() caller: Caller): Promise<MeView> {
     return viewOf(caller, await this.limits.used(caller), this.settings.userStorageMb * 1_000_000);
+  }
+
+  /** Replaces the caller's key by a new one of the same rights, shown this once; the old one stays valid for the grace. */
+  @Post('rotate')
+  @Audited('api_key.rotate')
+  @ApiHeader({ name: 'Idempotency-Key', required: false })
+  rotate(
+    @Body() { graceMinutes = DEFAULT_GRACE_MINUTES }: RotateOwnKeyBody,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() idempotencyKey?: string,
+  ): Promise<CreatedKeyView> {
+    return this.keys.rotate(caller.keyId, { overlapSeconds: graceMinutes * 60 }, caller, idempotencyKey);
   }
 }
 

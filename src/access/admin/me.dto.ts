@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { IsInt, Max, Min } from 'class-validator';
 import { ROLES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
-import { KeyLimits } from './api-key.dto.js';
+import { IfGiven, KeyLimits } from './api-key.dto.js';
 
 export class UsageView {
   /** Open connections of the key. */
@@ -45,4 +46,25 @@ export class MeView {
   /** 0: no limit. */
   limits!: MeLimits;
   used!: UsageView;
+}
+
+/** Longest time that a key stays valid after its owner rotated it: 7 days, minutes. */
+const MAX_GRACE_MINUTES = 10_080;
+/** A client that lost the answer can ask again with its Idempotency-Key for so long, minutes. */
+export const DEFAULT_GRACE_MINUTES = 10;
+
+export class RotateOwnKeyBody {
+  /** How long the old key stays valid, in minutes; 0 ends it at once, and an answer that is lost then is lost for good. */
+  @ApiProperty({
+    type: 'integer',
+    required: false,
+    default: DEFAULT_GRACE_MINUTES,
+    minimum: 0,
+    maximum: MAX_GRACE_MINUTES,
+  })
+  @IfGiven()
+  @IsInt()
+  @Min(0)
+  @Max(MAX_GRACE_MINUTES)
+  graceMinutes?: number;
 }

@@ -18,12 +18,15 @@ export function leaveUnread(request: IncomingMessage, response: ServerResponse):
   return true;
 }
 
-/** A client that keeps connections would else send its next request into the end of this one. */
+/** A client that keeps connections would else send its next request into the end of this one. `leave` ends it: Node would at once. */
 function announceEnd(request: IncomingMessage, response: ServerResponse): void {
   const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => ServerResponse;
   response.writeHead = (...head: unknown[]): ServerResponse => {
-    if (!request.complete) response.shouldKeepAlive = false;
-    return writeHead(...head);
+    if (request.complete) return writeHead(...head);
+    response.shouldKeepAlive = false;
+    writeHead(...head);
+    // Node cuts a connection after its last answer, and what is still coming in then takes the answer with it.
+    return Object.assign(response, { _last: false });
   };
 }
 
