@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength, hasBody } from '../bodies/read-body.js';
 
-/** Time that a client has to read its answer before the connection that still brings its body is cut, ms. */
+/** Time that a client has to finish a body of unknown length, and to read its answer before its connection is cut, ms. */
 const LAST_LOOK_MS = 1_000;
 
 /**
  * Ends the connection of a request that was answered before its body was in, and says so in the answer: what nobody wants is
- * not read either. A small rest is, so that the connection can be used again; so is one of unknown length while it is small.
+ * not read either. A small rest is, so that the connection can be used again; so is one of unknown length for a moment.
  */
 export function leaveUnread(request: IncomingMessage, response: ServerResponse): true {
   if (!hasBody(request)) return true;
@@ -30,22 +30,22 @@ function announceEnd(request: IncomingMessage, response: ServerResponse): void {
   };
 }
 
+/** Node drops what still comes of a body after the answer. */
 function leave(request: IncomingMessage, declared: number): void {
-  if (declared > MAX_SMALL_BODY_BYTES && declared !== Infinity) {
-    cut(request, request.socket);
+  if (declared <= MAX_SMALL_BODY_BYTES) {
+    request.resume();
     return;
   }
-  let left = MAX_SMALL_BODY_BYTES;
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) cut(request, request.socket);
-  });
+  if (declared !== Infinity) {
+    cut(request.socket);
+    return;
+  }
   request.resume();
+  const late = setTimeout(() => request.complete || cut(request.socket), LAST_LOOK_MS);
+  request.socket.once('close', () => clearTimeout(late));
 }
 
-function cut(request: IncomingMessage, socket: Socket): void {
-  request.removeAllListeners('data');
-  request.pause();
+function cut(socket: Socket): void {
   socket.pause();
   socket.end();
   const last = setTimeout(() => socket.destroy(), LAST_LOOK_MS);
