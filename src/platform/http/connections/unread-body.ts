@@ -41,8 +41,7 @@ function leave(request: IncomingMessage, declared: number): void {
     return;
   }
   request.resume();
-  const late = setTimeout(() => request.complete || cut(request.socket), LAST_LOOK_MS);
-  request.socket.once('close', () => clearTimeout(late));
+  setTimeout(() => request.complete || request.socket.destroyed || cut(request.socket), LAST_LOOK_MS).unref();
 }
 
 function cut(socket: Socket): void {
