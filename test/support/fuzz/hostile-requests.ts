@@ -34,13 +34,13 @@ export interface HostileRequest {
 const MAX_DEPTH = 6;
 const MAX_ADDRESS = 14_000;
 const HEADERS: Record<string, string>[] = [
-  ...[
-    { accept: 'text/csv' },
-    { 'content-encoding': 'gzip' },
-    { 'idempotency-key': '' },
-    { 'idempotency-key': 'x'.repeat(300) },
-  ],
-  ...[{ range: 'bytes=0-' }, { 'if-none-match': '*' }, { 'content-type': 'application/json; charset=utf-16' }],
+  { accept: 'text/csv' },
+  { 'content-encoding': 'gzip' },
+  { 'idempotency-key': '' },
+  { 'idempotency-key': 'x'.repeat(300) },
+  { range: 'bytes=0-' },
+  { 'if-none-match': '*' },
+  { 'content-type': 'application/json; charset=utf-16' },
 ];
 
 /** Requests to every described route: mostly as described, with hostile values in places. */
