@@ -110,8 +110,15 @@ async function writeObserved<Row extends ObservedRow>(
   return [...keys, ...(await writeObserved(tx, after, table))];
 }
 
-/** As `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched. */
-export async function writeProtocols(tx: ClientBase, rows: readonly ProtocolRow[]): Promise<string[]> {
+/**
+ * As `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched. Metadata takes
+ * the place of what is stored, or only of the `members` that the writer keeps.
+ */
+export async function writeProtocols(
+  tx: ClientBase,
+  rows: readonly ProtocolRow[],
+  members: readonly string[] | null = null,
+): Promise<string[]> {
   const sorted = sortedBy(rows, (row) => row.slug);
   const columns = [
     sorted.map((row) => row.slug),
@@ -123,7 +130,7 @@ export async function writeProtocols(tx: ClientBase, rows: readonly ProtocolRow[
     sorted.map((row) => (row.metadata === null ? null : JSON.stringify(row.metadata))),
   ];
   await tx.query(ADD_PROTOCOLS, columns);
-  await tx.query(CHANGE_PROTOCOLS, columns);
+  await tx.query(CHANGE_PROTOCOLS, [...columns, members]);
   return sorted.map((row) => row.slug);
 }
 
@@ -190,7 +197,11 @@ ON CONFLICT (slug) DO NOTHING`;
 
 /** What the row shall be: of the row as it is when its lock is held, so that two writers keep what the other one gave. */
 const WANTED_PROTOCOL = `u.name, coalesce(u.symbol, t.symbol), coalesce(u.category, t.category),
-  coalesce(u.chains::text[], t.chains), coalesce(u.url, t.url), coalesce(u.metadata::jsonb, t.metadata)`;
+  coalesce(u.chains::text[], t.chains), coalesce(u.url, t.url), coalesce(CASE
+    WHEN $8::text[] IS NULL THEN u.metadata::jsonb
+    -- Both together may be more than the table takes.
+    WHEN length((t.metadata - $8 || u.metadata::jsonb)::text) <= 65536 THEN t.metadata - $8 || u.metadata::jsonb
+    END, t.metadata)`;
 
 const CHANGE_PROTOCOLS = `
 WITH changed AS MATERIALIZED (

@@ -97,6 +97,65 @@ describe('the DefiLlama source', () => {
     expect(server.requests.find((line) => line.includes('/prices/current/'))).toContain('coingecko%3Aplain-swap');
   });
 
+  it('keeps what an entry says of a protocol, and leaves to others what they said', async () => {
+    const said = {
+      id: 2_269,
+      address: 'bsc:0xAb',
+      logo: 'https://icons.llama.fi/plain.png',
+      audits: '2',
+      audit_links: ['https://a.example', 7, '', 'https://b.example'],
+      oracles: 'Chainlink',
+      forkedFrom: ['Uniswap V2', null],
+      listedAt: 1_648_776_877,
+      twitter: 'plain',
+      gecko_id: 'plain-swap',
+      description: 'Two\u0000lines',
+      cmcId: null,
+      mcap: 12.5,
+      change_1d: 3,
+      methodology: 'x'.repeat(5_000),
+    };
+    const entry = { name: 'Plain', slug: 'plain', chains: ['Base'], tvl: 1, chainTvls: { Base: 1 } };
+    await db.pool.query(`INSERT INTO protocols (slug, name, metadata) VALUES
+      ('plain', 'Plain', '{"status": "live", "twitter": "old", "cmcId": "1"}'),
+      ('full', 'Full', jsonb_build_object('mine', repeat('x', 65500)))`);
+    server.answer = json([
+      { ...entry, ...said },
+      { ...entry, name: 'Full', slug: 'full', ...said },
+      { ...entry, name: 'Twice', slug: 'twice', chainTvls: { Base: 1, doublecounted: 1 } },
+      { ...entry, name: 'Odd', slug: 'odd', oracles: {}, listedAt: 'soon', audits: [], id: {}, logo: '' },
+    ]);
+    start();
+    const of = async (slug: string): Promise<unknown> =>
+      (await db.pool.query(`SELECT metadata FROM protocols WHERE slug = $1`, [slug])).rows[0]?.metadata;
+    await waitFor(async () => of('odd'));
+    expect(await of('plain')).toEqual({
+      status: 'live',
+      id: '2269',
+      address: 'bsc:0xAb',
+      logo: 'https://icons.llama.fi/plain.png',
+      audits: '2',
+      audit_links: ['https://a.example', 'https://b.example'],
+      oracles: ['Chainlink'],
+      forkedFrom: ['Uniswap V2'],
+      listedAt: 1_648_776_877,
+      twitter: 'plain',
+      gecko_id: 'plain-swap',
+      description: 'Two lines',
+    });
+    expect([await of('twice'), await of('odd')]).toEqual([{ doublecounted: true }, {}]);
+    expect(await of('full')).toEqual({ mine: 'x'.repeat(65_500) });
+    const { rows } = await db.pool.query(
+      `SELECT count(*)::integer AS n FROM change_outbox WHERE type = 'protocol_update'`,
+    );
+    const before = (await polls('written')) + 4;
+    await waitFor(async () => (await polls('written')) > before);
+    // The same again is no news.
+    expect(
+      (await db.pool.query(`SELECT count(*)::integer AS n FROM change_outbox WHERE type = 'protocol_update'`)).rows,
+    ).toEqual(rows);
+  });
+
   it('asks for changes only, and writes what changed', async () => {
     start();
     // Prices are asked for once the protocols, and their ETag, are in.

@@ -7,6 +7,7 @@ import { Metrics } from '../../../platform/metrics/metrics.js';
 import { becomeWriter, writePrices, writeProtocols, writeTvl } from '../../ingest/table-writer.js';
 import { SourceFeed } from '../source-feed.js';
 import { HttpFetcher } from './http-fetcher.js';
+import { METADATA_MEMBERS } from './llama-metadata.js';
 import { readChains, readPrices, readProtocols } from './llama-shapes.js';
 
 /** Where the API is and how often it is asked. Tests put their own server here. */
@@ -87,7 +88,7 @@ export class DefillamaSource extends SourceFeed {
     return this.use(`${this.endpoints.api}/protocols`, signal, async (body) => {
       const { protocols, tvl, tokens } = readProtocols(body, this.clock.now());
       this.tokens = [...new Set([...ALWAYS, ...tokens])].slice(0, MOST_TOKENS);
-      for (const rows of chunks(protocols.rows)) await this.write((tx) => writeProtocols(tx, rows));
+      for (const rows of chunks(protocols.rows)) await this.write((tx) => writeProtocols(tx, rows, METADATA_MEMBERS));
       for (const rows of chunks(tvl.rows)) await this.write((tx) => writeTvl(tx, rows));
       this.logger.log(
         { protocols: protocols.rows.length, tvl: tvl.rows.length, skipped: protocols.skipped },

@@ -1,5 +1,7 @@
 import { isPseudoChain, normaliseChain, normaliseProtocol, normaliseToken, slugOf } from '../../core/names.js';
 import type { PriceRow, ProtocolRow, TvlRow } from '../../ingest/table-writer.js';
+import { isRecord, text } from './llama-fields.js';
+import { readMetadata } from './llama-metadata.js';
 
 /** What one answer of the API gave: rows that can be written, and how many entries could not be used. */
 export interface Reading<Row> {
@@ -17,8 +19,6 @@ export interface ProtocolsReading {
 const SOURCE = 'defillama';
 /** Wider than anything the API ever reported (1e11), narrow enough to catch a wrong unit. */
 const MOST_USD = 1e15;
-// oxlint-disable-next-line no-control-regex -- these are what must not be stored
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]+/g;
 
 /** The answer's shape is not the one this was written for. */
 export class ChangedShape extends Error {}
@@ -83,7 +83,7 @@ function protocolOf(entry: unknown): LlamaProtocol | undefined {
       category: text(entry['category'], 128) ?? null,
       chains,
       url: text(entry['url'], 2_048) ?? null,
-      metadata: null,
+      metadata: readMetadata(entry),
     },
     chains: values,
     total: total ?? 0,
@@ -156,20 +156,10 @@ function tvlRow(protocol: string, chain: string, tvl: number, observedAt: number
   return { protocol, chain, tvl, source: SOURCE, confidence: 1, tags: [], observedAt };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function usd(value: unknown): number | undefined {
   if (typeof value !== 'number' || !(value >= 0 && value <= MOST_USD)) return undefined;
   // Dust below what the tables keep.
   return value < 1e-300 ? 0 : value;
-}
-
-function text(value: unknown, longest: number): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const clean = value.toWellFormed().replaceAll(CONTROL, ' ').trim();
-  return clean === '' || clean.length > longest ? undefined : clean;
 }
 
 /** `-` is what the API writes for a protocol without a token. */
