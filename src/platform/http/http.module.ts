@@ -1,9 +1,14 @@
 import { Global, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { BodyReader } from './bodies/body-reader.js';
 import { Documents } from './documents.js';
+import { LongAnswersInterceptor } from './long-answers.interceptor.js';
 import { RequestContext } from './request-context.js';
 
-/** What requests share: ids, the reading of bodies, documents that are the same for everyone. */
+/** What requests share: ids, the reading of bodies, documents that are the same for everyone, the writing of long answers. */
 @Global()
-@Module({ providers: [RequestContext, BodyReader, Documents], exports: [RequestContext, BodyReader, Documents] })
+@Module({
+  providers: [RequestContext, BodyReader, Documents, { provide: APP_INTERCEPTOR, useClass: LongAnswersInterceptor }],
+  exports: [RequestContext, BodyReader, Documents],
+})
 export class HttpModule {}

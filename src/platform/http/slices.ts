@@ -26,6 +26,11 @@ class Turns {
 
 const turns = new Turns();
 
+/** Waits for a turn of the event loop that nobody else here uses for a slice of work. */
+export function ownTurn(): Promise<void> {
+  return turns.next();
+}
+
 /** Everything that the work yields. It is done in slices of a few milliseconds, of which the process does one per turn. */
 export async function inSlices<T>(work: Iterable<T>): Promise<T[]> {
   const done: T[] = [];

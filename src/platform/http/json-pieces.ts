@@ -1,0 +1,51 @@
+/** Entries of a list, or of an object, that are written in one piece; longer ones are written entry by entry. */
+const MAX_WHOLE = 64;
+
+type Container = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+/** Whether a body has a list, or an object, that is long enough to be written in slices. */
+export function isLong(value: unknown): boolean {
+  if (!isContainer(value)) return false;
+  const entries: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return entries.length > MAX_WHOLE || entries.some(isLong);
+}
+
+/** What `JSON.stringify` gives for a list or an object, piece by piece. An entry of something long is one piece. */
+export function* jsonPieces(value: unknown): Generator<string> {
+  if (!isContainer(value)) {
+    yield textOf(value) ?? 'null';
+    return;
+  }
+  const isList = Array.isArray(value);
+  const entries = isList ? value.map((entry: unknown) => ['', entry] as const) : Object.entries(value);
+  const isWhole = entries.length > MAX_WHOLE;
+  let before = '';
+  yield isList ? '[' : '{';
+  for (const [name, entry] of entries) {
+    if (!isList && isLeftOut(entry)) continue;
+    const head = isList ? before : `${before}${JSON.stringify(name)}:`;
+    before = ',';
+    if (isWhole || !isContainer(entry)) {
+      yield `${head}${textOf(entry) ?? 'null'}`;
+    } else {
+      yield head;
+      yield* jsonPieces(entry);
+    }
+  }
+  yield isList ? ']' : '}';
+}
+
+/** A plain one: what knows its own JSON, such as a date, is written whole. */
+function isContainer(value: unknown): value is Container {
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return Array.isArray(value) || prototype === Object.prototype || prototype === null;
+}
+
+const isLeftOut = (value: unknown): boolean =>
+  value === undefined || typeof value === 'function' || typeof value === 'symbol';
+
+/** Undefined for what has no JSON, which the types of `JSON.stringify` do not say. */
+function textOf(value: unknown): string | undefined {
+  return JSON.stringify(value) as string | undefined;
+}
