@@ -1,0 +1,201 @@
+import { createRequire } from 'node:module';
+import { DefiLlama } from '@defillama/api';
+import type { DeFiLlama as CfxClient } from '@cfxdevkit/defillama';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { answerLlamaHosts } from '../support/llama-hosts.js';
+import { waitFor } from '../support/wait-for.js';
+
+const DAY = 86_400_000;
+const TODAY = Math.floor(Date.now() / DAY) * DAY;
+const AB = '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48';
+
+/** What every client reads, whatever it calls it. */
+interface Reading {
+  protocols(): Promise<unknown>;
+  protocol(name: string): Promise<unknown>;
+  tvl(name: string): Promise<unknown>;
+  chains?(): Promise<unknown>;
+  history(chain?: string): Promise<unknown>;
+  prices?(coins: [chain: string, address: string][]): Promise<unknown>;
+}
+
+/** This one gives answers as they came. */
+interface PlainClient {
+  tvl: Record<string, (...given: string[]) => Promise<Response>>;
+  coins: { pricesCurrent(coins: Record<string, string>[]): Promise<Response> };
+}
+
+const require = createRequire(import.meta.url);
+let app: TestApp;
+let stopAnswering: () => Promise<void>;
+
+/** Clients as their packages are, made once their host names are answered here. */
+const CLIENTS: [name: string, make: () => Promise<Reading>][] = [
+  [
+    '@defillama/api',
+    () => {
+      const { tvl, prices } = new DefiLlama();
+      return Promise.resolve({
+        protocols: () => tvl.getProtocols(),
+        protocol: (name) => tvl.getProtocol(name),
+        tvl: (name) => tvl.getTvl(name),
+        chains: () => tvl.getChains(),
+        history: (chain) => (chain === undefined ? tvl.getHistoricalChainTvl() : tvl.getHistoricalChainTvl(chain)),
+        prices: (coins) =>
+          prices.getCurrentPrices(
+            coins.map((coin) => coin.join(':')),
+            '4h',
+          ),
+      });
+    },
+  ],
+  [
+    '@cfxdevkit/defillama',
+    () => {
+      const { DeFiLlama } = require('@cfxdevkit/defillama') as { DeFiLlama: new () => CfxClient };
+      const client = new DeFiLlama();
+      return Promise.resolve({
+        protocols: () => client.getProtocols(),
+        protocol: (name) => client.getProtocolTVL(name),
+        tvl: (name) => client.getCurrentProtocolTVL(name),
+        chains: () => client.getChains(),
+        history: (chain) => client.getHistoricalChainTVL(chain),
+      });
+    },
+  ],
+  [
+    'defillama-api',
+    async () => {
+      // The package brings no types.
+      const { default: client } = (await import('defillama-api' as string)) as { default: PlainClient };
+      const bodyOf = async (answer: Promise<Response> | undefined): Promise<unknown> => (await answer)?.json();
+      return {
+        protocols: () => bodyOf(client.tvl['protocols']?.()),
+        protocol: (name) => bodyOf(client.tvl['protocol']?.(name)),
+        tvl: (name) => bodyOf(client.tvl['current']?.(name)),
+        history: (chain) =>
+          bodyOf(chain === undefined ? client.tvl['chainsHistorical']?.() : client.tvl['chainHistorical']?.(chain)),
+        prices: (coins) => bodyOf(client.coins.pricesCurrent(coins.map(([chain, address]) => ({ [chain]: address })))),
+      };
+    },
+  ],
+];
+
+beforeAll(async () => {
+  vi.stubEnv('LOG_LEVEL', 'silent');
+  app = await createTestApp({ settings: { COMPAT_ANONYMOUS: 'true', LIMIT_API_REQUESTS: 'none=1000,enterprise=0' } });
+  const { pool } = app.db;
+  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains, url, metadata) VALUES
+    ('aave-v3', 'Aave V3', 'AAVE', 'Lending', '{ethereum,bsc}', 'https://aave.com', '{"id": "1599", "gecko_id": "aave"}'),
+    ('lido', 'Lido', NULL, 'Liquid Staking', '{ethereum}', NULL, '{}')`);
+  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES
+    ('aave-v3', 'ethereum', 300.5), ('aave-v3', 'bsc', 100), ('aave-v3', 'staking', 40), ('lido', 'ethereum', 1000)`);
+  await pool.query(`INSERT INTO token_prices (token, symbol, price, confidence) VALUES
+    ('bitcoin', 'BTC', 100000.25, 0.9), (lower('ethereum:${AB}'), 'USDC', 0.9998, 0.99)`);
+  await waitFor(async () => (await pool.query('SELECT FROM metric_series')).rowCount === 6);
+  await pool.query(
+    `INSERT INTO metric_daily (series_id, samples, bucket, open, high, low, close, sum, opened_at, closed_at)
+     SELECT s.id, 1, d.bucket, d.level, d.level, d.level, d.level, d.level, d.bucket, d.bucket
+     FROM (VALUES ('ethereum', $1::timestamptz, 200), ('bsc', $2, 80)) AS d (chain, bucket, level)
+     JOIN metric_series s ON s.subject = 'aave-v3' AND s.chain = d.chain`,
+    [new Date(TODAY - 3 * DAY), new Date(TODAY - DAY)],
+  );
+  await waitFor(async () =>
+    (await fetch(`${app.url}/prices/current/ethereum:${AB}`)).text().then((text) => text.includes('USDC')),
+  );
+  stopAnswering = answerLlamaHosts(app.url);
+});
+afterAll(async () => {
+  await stopAnswering?.();
+  await app?.close();
+  vi.unstubAllEnvs();
+});
+
+/** Starts of days and what was true at them; the last point is the present. */
+const levels = (...values: number[]): object[] =>
+  values.map((tvl, index) => ({
+    date: index === values.length - 1 ? expect.any(Number) : (TODAY - (values.length - 2 - index) * DAY) / 1_000,
+    tvl,
+  }));
+const points = (...values: number[]): object[] =>
+  levels(...values).map(({ date, tvl }: { date?: unknown; tvl?: unknown }) => ({ date, totalLiquidityUSD: tvl }));
+
+describe.each(CLIENTS)('%s, unchanged,', (_name, make) => {
+  let client: Reading;
+  beforeAll(async () => {
+    client = await make();
+  });
+
+  it('lists protocols with their numbers', async () => {
+    expect(await client.protocols()).toMatchObject([
+      { slug: 'lido', name: 'Lido', symbol: '-', category: 'Liquid Staking', tvl: 1_000, chain: 'Ethereum' },
+      {
+        id: '1599',
+        slug: 'aave-v3',
+        name: 'Aave V3',
+        symbol: 'AAVE',
+        category: 'Lending',
+        chains: ['Ethereum', 'Binance'],
+        chain: 'Multi-Chain',
+        tvl: 400.5,
+        chainTvls: { Ethereum: 300.5, Binance: 100, staking: 40 },
+        gecko_id: 'aave',
+        url: 'https://aave.com',
+      },
+    ]);
+  });
+
+  it('reads a protocol with its history, and its present value', async () => {
+    expect(await client.protocol('aave-v3')).toMatchObject({
+      name: 'Aave V3',
+      symbol: 'AAVE',
+      currentChainTvls: { Ethereum: 300.5, Binance: 100, staking: 40 },
+      tvl: points(200, 200, 280, 280, 400.5),
+      chainTvls: {
+        Ethereum: { tvl: points(200, 200, 200, 200, 300.5) },
+        Binance: { tvl: points(80, 80, 100) },
+      },
+    });
+    expect(await client.tvl('aave-v3')).toBe(400.5);
+  });
+
+  it('reads the history of everything and of a chain', async () => {
+    expect(await client.history()).toEqual(levels(200, 200, 280, 280, 400.5));
+    expect(await client.history('Ethereum')).toEqual(levels(200, 200, 200, 200, 300.5));
+  });
+
+  it('reads chains and prices where it can', async () => {
+    const chains = await client.chains?.();
+    const prices = await client.prices?.([
+      ['coingecko', 'bitcoin'],
+      ['ethereum', AB],
+      ['ethereum', '0xdead'],
+    ]);
+    expect(chains ?? 'cannot').toEqual(
+      client.chains === undefined
+        ? 'cannot'
+        : [
+            { gecko_id: 'ethereum', tvl: 300.5, tokenSymbol: 'ETH', cmcId: '1027', name: 'Ethereum', chainId: 1 },
+            {
+              gecko_id: 'binancecoin',
+              tvl: 100,
+              tokenSymbol: 'BNB',
+              cmcId: '1839',
+              name: expect.any(String),
+              chainId: 56,
+            },
+          ],
+    );
+    expect(prices ?? 'cannot').toEqual(
+      client.prices === undefined
+        ? 'cannot'
+        : {
+            coins: {
+              'coingecko:bitcoin': expect.objectContaining({ price: 100_000.25, symbol: 'BTC', confidence: 0.9 }),
+              [`ethereum:${AB}`]: expect.objectContaining({ price: 0.9998, symbol: 'USDC', confidence: 0.99 }),
+            },
+          },
+    );
+  });
+});
