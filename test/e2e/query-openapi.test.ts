@@ -125,8 +125,11 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
     const leave = new AbortController();
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
-    const crowd = many(2_500, () =>
-      admission.run({ rows: 10, heavy: false }, 30_000, leave.signal, () => held).catch(() => undefined),
+    // Of many keys: what one runs keeps no other waiting.
+    const crowd = many(2_500, (index) =>
+      admission
+        .run({ rows: 10, heavy: false }, 30_000, leave.signal, () => held, `crowd-${index}`)
+        .catch(() => undefined),
     );
     const answer = await ask({ filters: { protocols: ['nobody-asked-for-this'] } });
     release();

@@ -5,7 +5,8 @@ import { toCsv } from '../../platform/http/csv.js';
 import { keysetPage, type Order, type Position, type Ranked } from './keyset-page.js';
 import { pagedList } from './paged-list.js';
 import { decodePageCursor, encodePageCursor, LONGEST_CURSOR } from './page-cursor.js';
-import { intervalFor, parseTime } from './time-range.js';
+import { parseTime } from '../../platform/clock/read-time.js';
+import { intervalFor } from './time-range.js';
 
 const entries = fc
   .array(fc.record({ rank: fc.option(fc.oneof(fc.integer({ min: 0, max: 5 })), { nil: null }) }), { maxLength: 40 })

@@ -1,5 +1,3 @@
-export { parseTime } from '../../platform/clock/read-time.js';
-
 export const INTERVALS = ['raw', '1h', '1d'] as const;
 export type Interval = (typeof INTERVALS)[number];
 

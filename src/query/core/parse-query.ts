@@ -16,8 +16,7 @@ import { joined, parseCondition, type ConditionScope } from './parse-condition.j
 import { parseFilters } from './parse-filters.js';
 import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 import { parseSort } from './parse-sort.js';
-import { readTime } from '../../platform/clock/read-time.js';
-import { parseTime } from './time.js';
+import { parseTime, readTime } from '../../platform/clock/read-time.js';
 
 const MEMBERS = [
   'dataset',

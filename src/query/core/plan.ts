@@ -1,8 +1,9 @@
+import { parseTime } from '../../platform/clock/read-time.js';
 import type { Bucket, Fill, Query } from './ast.js';
 import { datasetOf } from './datasets.js';
 import { queryFault } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
-import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime, parseTime } from './time.js';
+import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime } from './time.js';
 
 /** From where an answer comes: `meta.source`. */
 export type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';

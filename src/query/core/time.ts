@@ -1,8 +1,6 @@
 import { parseTime } from '../../platform/clock/read-time.js';
 import type { Bucket } from './ast.js';
 
-export { parseTime };
-
 const MINUTE = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
