@@ -68,7 +68,9 @@ const CLIENTS: [name: string, make: () => Promise<Reading>][] = [
     'defillama-api',
     async () => {
       // The package brings no types.
-      const { default: client } = (await import('defillama-api' as string)) as { default: PlainClient };
+      const name: string = 'defillama-api';
+      const brought: { default: PlainClient } = await import(name);
+      const client = brought.default;
       const bodyOf = async (answer: Promise<Response> | undefined): Promise<unknown> => (await answer)?.json();
       return {
         protocols: () => bodyOf(client.tvl['protocols']?.()),
@@ -172,6 +174,9 @@ describe.each(CLIENTS)('%s, unchanged,', (_name, make) => {
       ['ethereum', AB],
       ['ethereum', '0xdead'],
     ]);
+    const anyName: unknown = expect.any(String);
+    const bitcoin: unknown = expect.objectContaining({ price: 100_000.25, symbol: 'BTC', confidence: 0.9 });
+    const usdc: unknown = expect.objectContaining({ price: 0.9998, symbol: 'USDC', confidence: 0.99 });
     expect(chains ?? 'cannot').toEqual(
       client.chains === undefined
         ? 'cannot'
@@ -182,7 +187,7 @@ describe.each(CLIENTS)('%s, unchanged,', (_name, make) => {
               tvl: 100,
               tokenSymbol: 'BNB',
               cmcId: '1839',
-              name: expect.any(String),
+              name: anyName,
               chainId: 56,
             },
           ],
@@ -192,8 +197,8 @@ describe.each(CLIENTS)('%s, unchanged,', (_name, make) => {
         ? 'cannot'
         : {
             coins: {
-              'coingecko:bitcoin': expect.objectContaining({ price: 100_000.25, symbol: 'BTC', confidence: 0.9 }),
-              [`ethereum:${AB}`]: expect.objectContaining({ price: 0.9998, symbol: 'USDC', confidence: 0.99 }),
+              'coingecko:bitcoin': bitcoin,
+              [`ethereum:${AB}`]: usdc,
             },
           },
     );

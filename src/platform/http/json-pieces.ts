@@ -47,5 +47,6 @@ const isLeftOut = (value: unknown): boolean =>
 
 /** Undefined for what has no JSON, which the types of `JSON.stringify` do not say. */
 function textOf(value: unknown): string | undefined {
-  return JSON.stringify(value) as string | undefined;
+  const text: string | undefined = JSON.stringify(value);
+  return text;
 }
