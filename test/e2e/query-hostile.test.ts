@@ -213,7 +213,7 @@ describe('a bad query', () => {
 
   it('can hold SQL in every value and still only asks for that text', async () => {
     for (const body of [
-      { filters: { protocols: [SQL], chains: [SQL], categories: [SQL] } },
+      { filters: { chains: [SQL], categories: [SQL] } },
       {
         where: {
           or: ['protocol', 'chain', 'name', 'category', 'symbol', 'source'].map((field) => ({
@@ -225,13 +225,16 @@ describe('a bad query', () => {
       },
       { dataset: 'events', where: { field: 'event_type', op: 'eq', value: SQL } },
       {
-        filters: { protocols: [SQL] },
+        filters: { categories: [SQL] },
         time: { from: 'now-1d', bucket: '1h', fill: 'previous' },
         aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }],
       },
     ]) {
       expect(await ask(body)).toMatchObject({ status: 200, body: { data: [] } });
     }
+    // No protocol can be called so.
+    const refused = await ask({ filters: { protocols: [SQL] } });
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
     expect((await app.db.pool.query('SELECT FROM protocol_tvl')).rowCount).toBe(5);
   });
 });

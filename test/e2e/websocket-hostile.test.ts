@@ -345,16 +345,11 @@ describe('bad messages', () => {
 
   it('with SQL, HTML and unicode in names are names', async () => {
     const client = await connect();
-    for (const text of [
-      "'; DROP TABLE event_log; --",
-      '<script>alert(1)</script>',
-      '🦄'.repeat(20),
-      '../../etc/passwd',
-    ]) {
-      const answer = await client.ask(
-        { type: 'subscribe', channels: [text, 'events:tvl'], filters: { protocolIds: [text] } },
-        'subscription_result',
-      );
+    const sql = "'; DROP TABLE event_log; --";
+    const refused = { type: 'subscribe', channels: ['events:tvl'], filters: { protocolIds: [sql] } };
+    expect(await client.ask(refused, 'error')).toMatchObject({ error: { code: 'invalid_request' } });
+    for (const text of [sql, '<script>alert(1)</script>', '🦄'.repeat(20), '../../etc/passwd']) {
+      const answer = await client.ask({ type: 'subscribe', channels: [text, 'events:tvl'] }, 'subscription_result');
       expect(answer['results']).toMatchObject([{ channel: text, status: 'error' }]);
     }
     await client.ask({ type: 'ping' }, 'pong');

@@ -40,7 +40,8 @@ export class Stream extends EventTarget {
 
   connect(key) {
     this.#socket = io('/v1/realtime', {
-      auth: { apiKey: key },
+      // Positions and live queries are followed here: nothing is to come back by itself.
+      auth: { apiKey: key, resume: false },
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
     });

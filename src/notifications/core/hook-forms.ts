@@ -17,7 +17,7 @@ const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
   { kind: 'slack', form: /^(https:\/\/hooks\.slack\.com\/services\/(?:[^/?#]+\/){0,4})([^/?#]+)()$/ },
   {
     kind: 'discord',
-    form: /^(https:\/\/(?:\w{1,30}\.)?discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/\d{1,25}\/)([\w-]{1,200})([^#]*)$/,
+    form: /^(https:\/\/(?:\w{1,30}\.)?discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/\d{1,25}\/)([\w-]{1,200})((?:[^\w#-][^#]*)?)$/,
   },
   {
     kind: 'telegram',

@@ -65,8 +65,10 @@ export class SocketIoEntry {
   }
 
   private returnOf(auth: Readonly<Record<string, unknown>>): Return {
-    const token = this.keeper.isToken(auth['resume']) ? auth['resume'] : auth['pid'];
     const offset = parseSince(auth['since']) ?? parseOffset(auth['offset']);
+    // A client that subscribes anew by itself, with its own position, wants nothing brought back.
+    if (auth['resume'] === false) return { ...(offset && { offset }) };
+    const token = this.keeper.isToken(auth['resume']) ? auth['resume'] : auth['pid'];
     return { ...(this.keeper.isToken(token) && { token }), ...(offset && { offset }) };
   }
 }
