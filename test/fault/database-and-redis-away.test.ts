@@ -158,7 +158,7 @@ test.each([
   await waitFor(async () => (await newestSeq(pool)) > copied);
 
   for (const { url } of pods.pods) {
-    await waitFor(async () => (await answerTo(url, cursor)).includes('cursor_expired'), {
+    await waitFor(async () => (await answerTo(url, cursor)).includes('"reason":"epoch"'), {
       everyMs: 200,
       what: 'the refusal of the old cursor',
     });

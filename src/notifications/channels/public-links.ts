@@ -6,7 +6,10 @@ import { Settings } from '../../platform/settings/settings.js';
 const UNSUBSCRIBE = 'unsubscribe';
 const SNOOZE = 'snooze';
 
-/** Addresses in messages. Those that change something lead to pages with a button: mail scanners open links. */
+/**
+ * Addresses in messages. Those that change something lead to pages with a button: mail scanners open links. The same message has
+ * the same ones whenever it is sent again: a receiver tells a repetition by its body.
+ */
 @Injectable()
 export class PublicLinks {
   readonly base: string;
@@ -24,7 +27,7 @@ export class PublicLinks {
     const alerts = `${this.base}/v1/alerts`;
     if (ruleId === undefined) return {};
     if (type === 'storm') return { history: `${alerts}/history` };
-    const token = encodeURIComponent(this.box.seal(JSON.stringify([userId, ruleId]), SNOOZE));
+    const token = encodeURIComponent(this.box.sealAlike(JSON.stringify([userId, ruleId]), SNOOZE));
     return {
       rule: `${alerts}/rules/${ruleId}`,
       history: `${alerts}/history?ruleId=${ruleId}`,
@@ -47,7 +50,7 @@ export class PublicLinks {
   }
 
   unsubscribe(targetId: string): string {
-    return `${this.base}/v1/notifications/unsubscribe/${encodeURIComponent(this.box.seal(targetId, UNSUBSCRIBE))}`;
+    return `${this.base}/v1/notifications/unsubscribe/${encodeURIComponent(this.box.sealAlike(targetId, UNSUBSCRIBE))}`;
   }
 
   /** The target of an unsubscribe link; undefined for a link that was not made here. */

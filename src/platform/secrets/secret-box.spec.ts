@@ -37,6 +37,13 @@ describe('a secret box', () => {
     }
   });
 
+  it('seals alike where that is asked for, what differs differently, and opens it as any other', () => {
+    const sealed = box.sealAlike('secret', 'a');
+    expect(box.sealAlike('secret', 'a')).toBe(sealed);
+    expect(new Set([sealed, box.sealAlike('secret', 'b'), box.sealAlike('other', 'a')]).size).toBe(3);
+    expect(box.open(sealed, 'a')).toBe('secret');
+  });
+
   it('opens with every key of a rotation and seals with the first', () => {
     const rotated = new SecretBox(['a newer key for this test', 'the first key of this test']);
     const old = box.seal('secret', 'a');

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, type CipherGCMTypes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  type CipherGCMTypes,
+} from 'node:crypto';
 import { DomainError } from '../errors/domain-error.js';
 
 const ALGORITHM: CipherGCMTypes = 'aes-256-gcm';
@@ -30,8 +38,20 @@ export class SecretBox {
 
   /** As `v1.<key id>.<base64url of nonce, ciphertext and tag>`. Sealing twice gives two different texts. */
   seal(plain: string, context: string): string {
+    return this.sealWith(randomBytes(NONCE_BYTES), plain, context);
+  }
+
+  /** Sealing twice gives the same text, for what goes out again as it was; its nonce is a keyed hash of all that it seals. */
+  sealAlike(plain: string, context: string): string {
     const [key] = this.keys;
-    const nonce = randomBytes(NONCE_BYTES);
+    const hash = createHmac('sha256', key.bytes)
+      .update(JSON.stringify(['nonce', context, plain]))
+      .digest();
+    return this.sealWith(hash.subarray(0, NONCE_BYTES), plain, context);
+  }
+
+  private sealWith(nonce: Buffer, plain: string, context: string): string {
+    const [key] = this.keys;
     const cipher = createCipheriv(ALGORITHM, key.bytes, nonce).setAAD(associated(key.id, context));
     const sealed = Buffer.concat([nonce, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     return `${VERSION}.${key.id}.${sealed.toString('base64url')}`;
