@@ -174,7 +174,12 @@ export function worlds(place: number): fc.Arbitrary<StoredWorld> {
         ...given,
         protocols: new Map(['aave', 'lido', 'curve'].map((slug, index) => [slug, { ...protocols[index] }])),
         tokens: new Map(
-          names.flatMap((name, index) => (described.has(name) ? [[name, { ...tokens[index] }] as const] : [])),
+          names.flatMap((name, index) => {
+            const token = { ...tokens[index] };
+            // An address names its chain where the writer does not.
+            if (name === 'base:0xab') token.chain ??= 'base';
+            return described.has(name) ? [[name, token] as const] : [];
+          }),
         ),
         events: stored.filter(isSeen).map(shown),
         log: stored,
