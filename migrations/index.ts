@@ -1,25 +1,25 @@
 import type { MigrationInterface } from 'typeorm';
 import { Capture1790000001000 } from './1790000001000-capture.js';
 import { History1790000002000 } from './1790000002000-history.js';
+import { Access1790000003000 } from './1790000003000-access.js';
 import { DeadLetters1790000004000 } from './1790000004000-dead-letters.js';
 import { Queues1790000005000 } from './1790000005000-queues.js';
-import { Access1790000003000 } from './1790000003000-access.js';
 import { Alerts1790000006000 } from './1790000006000-alerts.js';
-import { AlertArming1790000011100 } from './1790000011100-alert-arming.js';
-import { AlertSubjects1790000011000 } from './1790000011000-alert-subjects.js';
 import { Notifications1790000007000 } from './1790000007000-notifications.js';
 import { Query1790000008000 } from './1790000008000-query.js';
-import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
-import { QueryRole1790000016000 } from './1790000016000-query-role.js';
 import { Names1790000009000 } from './1790000009000-names.js';
 import { ObservationTimes1790000009100 } from './1790000009100-observation-times.js';
 import { Removals1790000009200 } from './1790000009200-removals.js';
+import { Histories1790000010000 } from './1790000010000-histories.js';
+import { DeletedHistories1790000010100 } from './1790000010100-deleted-histories.js';
+import { AlertSubjects1790000011000 } from './1790000011000-alert-subjects.js';
+import { AlertArming1790000011100 } from './1790000011100-alert-arming.js';
 import { StandaloneMessages1790000012000 } from './1790000012000-standalone-messages.js';
 import { Sending1790000013000 } from './1790000013000-sending.js';
 import { Channels1790000013100 } from './1790000013100-channels.js';
-import { DeletedHistories1790000010100 } from './1790000010100-deleted-histories.js';
 import { StorageBudgets1790000013200 } from './1790000013200-storage-budgets.js';
-import { Histories1790000010000 } from './1790000010000-histories.js';
+import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
+import { QueryRole1790000016000 } from './1790000016000-query-role.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -34,14 +34,14 @@ export const migrations: (new () => MigrationInterface)[] = [
   Names1790000009000,
   ObservationTimes1790000009100,
   Removals1790000009200,
+  Histories1790000010000,
+  DeletedHistories1790000010100,
+  AlertSubjects1790000011000,
+  AlertArming1790000011100,
   StandaloneMessages1790000012000,
   Sending1790000013000,
   Channels1790000013100,
   StorageBudgets1790000013200,
-  Histories1790000010000,
-  DeletedHistories1790000010100,
-  AlertSubjects1790000011000,
   KeptSessions1790000015000,
-  AlertArming1790000011100,
   QueryRole1790000016000,
 ];
