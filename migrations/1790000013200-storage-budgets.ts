@@ -27,6 +27,8 @@ CREATE FUNCTION history_bytes(alert jsonb, outcome jsonb, grouped jsonb) RETURNS
   SELECT (500 + octet_length(alert::text) + octet_length(outcome::text)
     + CASE WHEN grouped IS NULL OR grouped = 'null' THEN 0 ELSE 4000 END)::bigint $$;
 COMMENT ON FUNCTION history_bytes IS 'A row that stands for many is counted as it may become.';
+REVOKE ALL ON FUNCTION delivery_bytes, attempt_bytes, history_bytes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION delivery_bytes, attempt_bytes, history_bytes TO rta_app;
 
 INSERT INTO user_storage (user_id, bytes)
 SELECT user_id, sum(bytes) FROM (

@@ -73,6 +73,8 @@ CREATE FUNCTION canonical_chains(chains text[]) RETURNS text[] LANGUAGE sql IMMU
     FROM unnest(chains) WITH ORDINALITY AS given (chain, position) GROUP BY 1) AS named
 $$;
 
+REVOKE ALL ON FUNCTION canonical_chain(text), canonical_token(text), chain_of_token(text), canonical_chains(text[])
+  FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION canonical_chain(text), canonical_token(text), chain_of_token(text), canonical_chains(text[])
   TO rta_writer, rta_reader, rta_app;
 `;
