@@ -31,56 +31,63 @@ export async function readHistory(
   });
   await client.connect();
   try {
-    const ids = await seriesIds(client, families);
-    if (ids.length === 0) return { points: [], resolution: 'raw' };
-    const raw = await pointsOf(client, RAW, ids, from, to);
+    const series = await seriesOf(client, families);
+    if (series.size === 0) return { points: [], resolution: 'raw' };
+    const raw = await pointsOf(client, RAW, series, from, to);
     if (raw !== undefined) return { points: raw, resolution: 'raw' };
-    const hourly = await pointsOf(client, HOURLY, ids, from, to);
+    const hourly = await pointsOf(client, HOURLY, series, from, to);
     return hourly && { points: hourly, resolution: 'hourly' };
   } finally {
     await client.end();
   }
 }
 
-async function seriesIds(client: pg.Client, families: readonly HistoryFamily[]): Promise<number[]> {
+type Series = Pick<HistoryPoint, 'metric' | 'protocol' | 'chain' | 'token'>;
+
+async function seriesOf(client: pg.Client, families: readonly HistoryFamily[]): Promise<Map<number, Series>> {
   const subjects = families.map(({ metric, protocol, token, chain }) => ({
     metric,
     subject: metric === 'tvl' ? protocol : token,
     chain,
   }));
-  const { rows } = await client.query<{ id: number }>(SERIES, [JSON.stringify(subjects)]);
-  return rows.map(({ id }) => id);
+  const { rows } = await client.query<SeriesRow>(SERIES, [JSON.stringify(subjects)]);
+  return new Map(rows.map((row) => [row.id, seriesOfRow(row)]));
 }
 
-async function pointsOf(
-  client: pg.Client,
-  sql: string,
-  ids: readonly number[],
-  from: number,
-  to: number,
-): Promise<HistoryPoint[] | undefined> {
-  const { rows } = await client.query<PointRow>(sql, [ids, from, to, MAX_POINTS + 1]);
-  return rows.length > MAX_POINTS ? undefined : rows.map(pointOf);
-}
-
-interface PointRow {
+interface SeriesRow {
+  id: number;
   metric: 'tvl' | 'price';
   subject: string;
   chain: string;
-  value: number;
-  at: number;
 }
 
-function pointOf({ metric, subject, chain, value, at }: PointRow): HistoryPoint {
+function seriesOfRow({ metric, subject, chain }: SeriesRow): Series {
   const tvl = metric === 'tvl';
-  return { metric, protocol: tvl ? subject : null, chain: tvl ? chain : null, token: tvl ? null : subject, value, at };
+  return { metric, protocol: tvl ? subject : null, chain: tvl ? chain : null, token: tvl ? null : subject };
+}
+
+/** Rows bring the series' number only: names of its own for each of 150,000 points were most of the memory that it took. */
+async function pointsOf(
+  client: pg.Client,
+  sql: string,
+  series: ReadonlyMap<number, Series>,
+  from: number,
+  to: number,
+): Promise<HistoryPoint[] | undefined> {
+  const values = [[...series.keys()], from, to, MAX_POINTS + 1];
+  const { rows } = await client.query<[id: number, value: number, at: number]>({ text: sql, values, rowMode: 'array' });
+  if (rows.length > MAX_POINTS) return undefined;
+  return rows.flatMap(([id, value, at]) => {
+    const of = series.get(id);
+    return of === undefined ? [] : [{ ...of, value, at }];
+  });
 }
 
 const time = (parameter: string): string => `to_timestamp(${parameter}::float8 / 1000)`;
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const SERIES = `
-SELECT DISTINCT s.id FROM metric_series s
+SELECT DISTINCT s.id, s.metric, s.subject, s.chain FROM metric_series s
 JOIN jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
   ON s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
 ORDER BY s.id`;
@@ -88,7 +95,7 @@ ORDER BY s.id`;
 // Before the period only what is needed to know the values at its start and the references of its windows. Hourly
 // samples of rows that had not left their dead band (0, in hours that were sampled) made no event and fired nothing.
 const RAW = `
-SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at
+SELECT s.id, p.value, ${millis('p.at')} AS at
 FROM metric_series s
 CROSS JOIN LATERAL (
   SELECT coalesce(
@@ -109,7 +116,7 @@ CROSS JOIN LATERAL (
 WHERE s.id = ANY ($1::int[]) ORDER BY p.at, p.seq, s.id LIMIT $4`;
 
 const HOURLY = `
-SELECT s.metric, s.subject, s.chain, h.close AS value, ${millis('h.closed_at')} AS at
+SELECT s.id, h.close AS value, ${millis('h.closed_at')} AS at
 FROM metric_series s JOIN metric_hourly h ON h.series_id = s.id
 WHERE s.id = ANY ($1::int[]) AND h.bucket >= ${time('$2')} - interval '1 hour' AND h.closed_at <= ${time('$3')}
 ORDER BY h.closed_at, s.id LIMIT $4`;

@@ -51,40 +51,54 @@ export async function runBacktest(input: BacktestInput): Promise<BacktestFinding
   const deadBand = deadBandOf(input.deadBands);
   const { points, resolution } = history;
   const transitions = backtest(rule, points, { from, to, deadBand });
-  const alerts = plan(rule, transitions, input.preferences);
+  const planned = plan(rule, transitions, input.preferences);
   progress[0] = 1;
   const fired = transitions.filter(isFiring).length;
   return {
     points: points.length,
     resolution,
     fired,
-    sent: alerts.flatMap(({ messages }) => messages).filter(({ sentAt }) => sentAt !== null).length,
+    sent: planned.sent,
     firingsPerWeek: perWeek(fired, to - from),
-    alerts: alerts.slice(0, MAX_ALERTS),
+    alerts: planned.alerts,
     curve: curve(tested, input, points, deadBand, progress),
     recorded: recordedSubjects(rule, points),
   };
 }
 
-function plan(rule: Rule, transitions: readonly Transition[], preferences: UserPreferences): BacktestAlert[] {
-  return transitions.map((transition) => {
-    const alert = alertMessage(rule, transition);
-    const planned = planMessages({ transition, rule, alert }, preferences, transition.at);
-    return {
-      at: new Date(transition.at).toISOString(),
-      state: alert.state,
-      reason: transition.reason,
-      message: planned.alert.message,
-      value: alert.value,
-      explanation: alert.explanation,
-      outcome: planned.outcome,
-      messages: planned.deliveries.map(({ channel, notBefore, suppressed }) => ({
-        channel,
-        sentAt: suppressed === undefined ? (notBefore ?? new Date(transition.at)).toISOString() : null,
-        ...(suppressed === undefined ? {} : { suppressed }),
-      })),
-    };
-  });
+/** The first alerts, and the messages of all: a rule that fires at every value has a hundred thousand, which are not kept. */
+function plan(
+  rule: Rule,
+  transitions: readonly Transition[],
+  preferences: UserPreferences,
+): { alerts: BacktestAlert[]; sent: number } {
+  const alerts: BacktestAlert[] = [];
+  let sent = 0;
+  for (const transition of transitions) {
+    const alert = plannedAlert(rule, transition, preferences);
+    if (alerts.length < MAX_ALERTS) alerts.push(alert);
+    sent += alert.messages.filter(({ sentAt }) => sentAt !== null).length;
+  }
+  return { alerts, sent };
+}
+
+function plannedAlert(rule: Rule, transition: Transition, preferences: UserPreferences): BacktestAlert {
+  const alert = alertMessage(rule, transition);
+  const planned = planMessages({ transition, rule, alert }, preferences, transition.at);
+  return {
+    at: new Date(transition.at).toISOString(),
+    state: alert.state,
+    reason: transition.reason,
+    message: planned.alert.message,
+    value: alert.value,
+    explanation: alert.explanation,
+    outcome: planned.outcome,
+    messages: planned.deliveries.map(({ channel, notBefore, suppressed }) => ({
+      channel,
+      sentAt: suppressed === undefined ? (notBefore ?? new Date(transition.at)).toISOString() : null,
+      ...(suppressed === undefined ? {} : { suppressed }),
+    })),
+  };
 }
 
 /** One pass of the history for each threshold. */

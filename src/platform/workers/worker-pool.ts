@@ -14,7 +14,9 @@ const THREADS = Math.max(2, availableParallelism());
 const MAX_WAITING_OF_KEY = 32;
 const MAX_WAITING = 2_000;
 /** A task that allocates more than this ends with its thread, MB. */
-const MAX_HEAP_MB = 384;
+const MAX_HEAP_MB = 160;
+/** New objects of a thread, MB: the default takes three times as much for threads that live for seconds. */
+const MAX_YOUNG_MB = 16;
 /** Threads that have nothing to do end after this. */
 const IDLE_TIMEOUT_MS = 60_000;
 /** Until a caller that found too much waiting should ask again. */
@@ -62,7 +64,7 @@ export class WorkerPool implements OnApplicationShutdown {
     idleTimeout: IDLE_TIMEOUT_MS,
     // Waiting for messages without holding the thread: an idle thread can then be ended at once.
     atomics: 'disabled',
-    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: MAX_YOUNG_MB },
   });
   private readonly turns = new FairTurns({
     slots: THREADS,
