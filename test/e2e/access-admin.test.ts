@@ -379,6 +379,18 @@ describe('thresholds', () => {
     ).toEqual({ minChangeRatio: 0.3, minChangeAbsolute: 5 });
   });
 
+  it('are named for removal as they were when they were set', async () => {
+    for (const [given, kept] of [
+      ['tvl/Uniswap-V3', 'uniswap-v3'],
+      ['price/coingecko:Bitcoin', 'bitcoin'],
+      ['price/binance:0xABC', 'bsc:0xabc'],
+    ]) {
+      const spelled = `/v1/admin/thresholds/${given}`;
+      expect((await call('PUT', spelled, admin, { minChangeRatio: 0.2 })).body.subject).toBe(kept);
+      expect((await call('DELETE', spelled, admin)).status).toBe(204);
+    }
+  });
+
   it.each([
     ['volume/x', { minChangeRatio: 0.1 }],
     ['tvl/a%20b', { minChangeRatio: 0.1 }],

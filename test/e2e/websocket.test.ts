@@ -209,6 +209,20 @@ describe('subscriptions', () => {
     expect(refused).toMatchObject({ error: { code: 'not_found', field: 'channels' } });
   });
 
+  it.each(['update_filters', 'unsubscribe'])(
+    'refuses %s whose id is that of a subscription instead of the message',
+    async (type) => {
+      const client = await connect();
+      await client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');
+      const before = (await client.ask({ type: 'subscriptions' }, 'subscriptions'))['subscriptions'];
+      const filters = type === 'update_filters' ? { filters: { chains: ['base'] } } : {};
+      expect(await client.ask({ type, id: 's1', ...filters }, 'error')).toMatchObject({
+        error: { code: 'invalid_request' },
+      });
+      expect((await client.ask({ type: 'subscriptions' }, 'subscriptions'))['subscriptions']).toEqual(before);
+    },
+  );
+
   it('leaves everything when unsubscribe names nothing', async () => {
     const client = await connect();
     await client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');

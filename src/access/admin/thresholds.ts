@@ -33,7 +33,8 @@ export class Thresholds {
 
   /** Without its own threshold a key follows `*`, and without that the built-in one. */
   async remove({ metric, subject }: ThresholdParams): Promise<void> {
-    const statement = `DELETE FROM change_thresholds WHERE metric = $1 AND subject = $2 RETURNING ${COLUMNS}`;
+    const statement = `DELETE FROM change_thresholds WHERE metric = $1
+      AND subject = CASE $1 WHEN 'tvl' THEN lower($2) ELSE canonical_token($2) END RETURNING ${COLUMNS}`;
     const [row] = await this.run(statement, [metric, subject]);
     if (!row) throw new DomainError('not_found', 'There is no such threshold.');
   }

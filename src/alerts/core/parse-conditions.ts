@@ -1,4 +1,4 @@
-import { nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
+import { endedFault, nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
 import {
   FIELD_OPERATORS,
   OPERATORS,
@@ -199,7 +199,7 @@ class ConditionParser {
     if (typeof value !== 'string') return this.fail(`${pointer}/${kind}`, 'invalid_type', 'Must be a name.');
     const fault = nameFault(kind, value);
     if (fault === undefined) return normaliseName(kind, value);
-    return this.fail(`${pointer}/${kind}`, 'invalid_value', `M${fault.slice(1)}.`.replace('?.', '?'));
+    return this.fail(`${pointer}/${kind}`, 'invalid_value', endedFault(`M${fault.slice(1)}`));
   }
 
   private number(input: Record<string, unknown>, field: Field, pointer: string): number | undefined {

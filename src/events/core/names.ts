@@ -92,6 +92,11 @@ export function nameFault(kind: NameKind, given: string): string | undefined {
   return `must be ${is}, of 1 to ${longest} characters without white space${offer}`;
 }
 
+/** A sentence's end as given by `nameFault`, with its full stop, unless it is a question. */
+export function endedFault(fault: string): string {
+  return fault.endsWith('?') ? fault : `${fault}.`;
+}
+
 /** White space, control characters and broken surrogates are no part of a name. */
 const NAME = /^[^\s\p{Cc}\p{Cs}]+$/u;
 

@@ -1,4 +1,4 @@
-import { nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
+import { endedFault, nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
 import { readTime } from '../../platform/clock/read-time.js';
 import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from './ast.js';
 import type { FieldType } from './datasets.js';
@@ -193,7 +193,7 @@ function spelled(value: string, kind: NameKind | undefined, pointer: string, fau
   if (kind === undefined) return value;
   const fault = nameFault(kind, value);
   if (fault === undefined) return normaliseName(kind, value);
-  faults.add(pointer, 'invalid_name', `${shown(value)} ${fault}.`);
+  faults.add(pointer, 'invalid_name', endedFault(`${shown(value)} ${fault}`));
   return undefined;
 }
 

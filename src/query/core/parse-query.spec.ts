@@ -31,3 +31,34 @@ describe('a member that is null', () => {
     }
   });
 });
+
+describe('a name that no data can have', () => {
+  const faultsOf = (body: object): unknown => {
+    try {
+      parseQuery(body);
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+
+  it.each([
+    [{ filters: { protocols: ['aave-v3', 'Uniswap V3'] } }, '/filters/protocols/1', 'uniswap-v3'],
+    [{ dataset: 'prices', filters: { tokens: ['usd coin'] } }, '/filters/tokens/0', 'usd-coin'],
+    [{ where: { field: 'protocol', op: 'eq', value: "Maker's DAO" } }, '/where/value', 'makers-dao'],
+    [{ dataset: 'events', where: { field: 'token', op: 'in', value: ['usd coin'] } }, '/where/value/0', 'usd-coin'],
+  ])('is refused with the name perhaps meant: %j', (body, pointer, meant) => {
+    expect(faultsOf(body)).toMatchObject({
+      code: 'invalid_request',
+      errors: [
+        { pointer, code: 'invalid_name', detail: expect.stringMatching(`must be .*; did you mean ${meant}\\?$`) },
+      ],
+    });
+  });
+
+  it('is not one that is only spelled in another way', () => {
+    const spelled = { filters: { protocols: [' Aave-V3'], chains: ['OP Mainnet', 'Binance'] } };
+    const plain = { filters: { protocols: ['aave-v3'], chains: ['optimism', 'bsc'] } };
+    expect(parseQuery(spelled)).toEqual(parseQuery(plain));
+  });
+});

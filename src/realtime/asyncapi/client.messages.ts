@@ -96,7 +96,8 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
     summary:
       'Replaces the filters of the named subscriptions; they keep their ids. Filters stand in `filters`, and everything ' +
       'beside it selects as for `unsubscribe`; or, shorter, beside `id`, `type` and `channel`. `filters: {}` takes all ' +
-      'away. With `mode` or `intervalMs` alone filters stay.',
+      'away. A change of filters names something: without `id`, `type`, `channel` or another selection it is refused. With `mode` ' +
+      'or `intervalMs` alone filters stay.',
     payload: closed(
       { ...selector, ...mode, ...socketFilters, filters: closed(socketFilters, optional(socketFilters)) },
       [...optional(selector), ...optional(mode), ...optional(socketFilters), 'filters'],

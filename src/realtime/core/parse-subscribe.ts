@@ -119,18 +119,24 @@ export interface UpdateCall {
 
 /**
  * The argument of `update_filters`. With `filters` everything beside it selects as for `unsubscribe`; without it the
- * filters stand beside `id`, `type` and `channel`. That a message names no filter never means "take all away": `{}` does.
+ * filters stand beside `id`, `type` and `channel`. Filters change only where something is named. That a message names no filter never means "take all away": `{}` does.
  */
 export function parseUpdate(argument: unknown): UpdateCall {
   const input = Input.of(argument, UPDATE_FIELDS);
   const options = readMode(input);
   const filters = input.object('filters', FILTER_FIELDS);
   const beside = filterOf(input);
-  if (filters) return { selector: { ...named(input), ...beside }, filter: filterOf(filters), options };
+  if (filters) return { selector: naming({ ...named(input), ...beside }), filter: filterOf(filters), options };
   const { selector, filter } = asInSubscribe(named(input), beside);
-  if (Object.keys(filter).length > 0) return { selector, filter, options };
+  if (Object.keys(filter).length > 0) return { selector: naming(selector), filter, options };
   if (Object.keys(options).length > 0) return { selector, options };
   throw input.fault('filters', 'is required; {} takes all filters away');
+}
+
+/** Refuses a selector that names nothing: JSON leaves out what is undefined, so `{id: undefined}` of a mistaken client is `{}`. */
+export function naming(selector: SubscriptionSelector): SubscriptionSelector {
+  if (Object.keys(selector).length > 0) return selector;
+  throw invalid('id', 'must name a subscription; or name several by type, channel or filters');
 }
 
 /** As in `subscribe`, the protocols beside type `protocol` say what the subscription is about, so they select it. */

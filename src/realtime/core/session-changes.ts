@@ -68,7 +68,7 @@ export class SessionChanges {
   ): Promise<SubscribeAnswer> {
     return this.inOrder(async () => {
       const { session } = this;
-      const updated = filter ? session.book.update(selector, filter) : session.book.select(selector);
+      const updated = filter ? session.book.update(selector, filter) : session.book.find(selector);
       session.setMode(options);
       await this.host.keeper?.changed(session);
       return { subscriptions: updated.map((subscription) => subscription.describe()), cursor: session.cursor };

@@ -70,8 +70,8 @@ export class SubscriptionBook {
   }
 
   update(selector: SubscriptionSelector, filter: SubscriptionFilter): Subscription[] {
-    const named = this.select(selector);
-    if (named.length === 0) throw new DomainError('not_found', 'No subscription of this connection matches.');
+    const named = this.find(selector);
+    if (named.length === 0) throw nothingMatches();
     const changed = named.map((old) => {
       const made = this.make(refiltered(old.request, filter), old);
       return Object.assign(made, { from: old.from, replay: old.replay });
@@ -136,9 +136,20 @@ export class SubscriptionBook {
     this.host.register(subscription);
   }
 
-  select(selector: SubscriptionSelector): Subscription[] {
+  /** Throws when the selector names an id that nothing has. */
+  find(selector: SubscriptionSelector): Subscription[] {
+    const named = this.select(selector);
+    if (named.length === 0 && selector.id !== undefined) throw nothingMatches();
+    return named;
+  }
+
+  private select(selector: SubscriptionSelector): Subscription[] {
     return [...this.byId.values()].filter((subscription) => isNamed(subscription, selector));
   }
+}
+
+function nothingMatches(): DomainError {
+  return new DomainError('not_found', 'No subscription of this connection matches.');
 }
 
 /** Two requests with the same identity are one subscription. */

@@ -122,6 +122,22 @@ describe('client events', () => {
     },
   );
 
+  it.each([
+    [{ id: undefined, threshold: 0.2 }, 'invalid_request'],
+    [{ id: null, threshold: 0.2 }, 'invalid_request'],
+    [{ id: undefined, filters: {} }, 'invalid_request'],
+    [{ protocols: undefined, filters: { chain: 'base' } }, 'invalid_request'],
+    [{ id: 's99', threshold: 0.2 }, 'not_found'],
+    [{ id: 's99', mode: 'latest' }, 'not_found'],
+  ])('change nothing when they name nothing: update_filters %j', async (nothing, code) => {
+    const socket = server.connect();
+    await socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'price_changes' }]);
+    const before = await socket.emitWithAck('subscriptions');
+    const answer = await socket.emitWithAck('update_filters', nothing);
+    expect(answer).toMatchObject({ ok: false, error: { code, retryable: false } });
+    expect(await socket.emitWithAck('subscriptions')).toEqual(before);
+  });
+
   it('begin in the order they came, also when a replay holds one of them up', async () => {
     server.log.append({}, {}, {});
     const socket = server.connect();

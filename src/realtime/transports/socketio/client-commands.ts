@@ -1,5 +1,5 @@
 import { DomainError } from '../../../platform/errors/domain-error.js';
-import { parseSelector, parseSubscribe, parseUpdate } from '../../core/parse-subscribe.js';
+import { naming, parseSelector, parseSubscribe, parseUpdate } from '../../core/parse-subscribe.js';
 import type { Session } from '../../core/session.js';
 
 type Answer = Readonly<Record<string, unknown>>;
@@ -28,12 +28,7 @@ const unsubscribe: ClientCommand = {
   answeredBy: 'unsubscribed',
   changes: true,
   async run(session, argument) {
-    const selector = parseSelector(argument);
-    // JSON leaves out what is undefined: `{id: undefined}` of a mistaken client comes as `{}`.
-    if (Object.keys(selector).length === 0) {
-      throw new DomainError('invalid_request', 'must name the id or the type of a subscription', { field: 'id' });
-    }
-    return { ...(await session.unsubscribe(selector)) };
+    return { ...(await session.unsubscribe(naming(parseSelector(argument)))) };
   },
 };
 

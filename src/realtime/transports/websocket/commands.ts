@@ -1,6 +1,6 @@
 import { isShortChannel } from '../../../events/index.js';
 import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
-import type { ClientMessage, NamedChannel } from '../../core/parse-websocket.js';
+import type { ClientMessage, MessageId, NamedChannel } from '../../core/parse-websocket.js';
 import type { Session, SubscribeAnswer } from '../../core/session.js';
 import type { Subscription, SubscriptionRequest } from '../../core/subscription.js';
 import { filterAnswer, subscriptionAnswer } from './answers.js';
@@ -101,11 +101,7 @@ async function unsubscribe(message: Of<'unsubscribe'>, session: Session, link: W
     const status = removed.length > 0 ? 'unsubscribed' : 'not_subscribed';
     return link.answer('unsubscription_result', id, { results: [{ subscriptionId, status }], cursor });
   }
-  if (!channels && typeof id === 'string' && session.list().some((held) => held.id === id)) {
-    throw new DomainError('invalid_request', 'id is that of the message; name a subscription as subscriptionId.', {
-      field: 'subscriptionId',
-    });
-  }
+  if (!channels) assertOfMessage(id, session, 'subscriptionId');
   const { removed, cursor } = await session.unsubscribe(channels ? { channels } : {});
   const gone = removed.flatMap(({ channel }) => channel ?? []);
   const results = (channels ?? gone).map((channel) => ({
@@ -115,8 +111,15 @@ async function unsubscribe(message: Of<'unsubscribe'>, session: Session, link: W
   link.answer('unsubscription_result', id, { results, cursor });
 }
 
+/** Refuses a message that names a subscription where the id of the message stands, and so would mean all of them. */
+function assertOfMessage(id: MessageId | undefined, session: Session, field: string): void {
+  if (typeof id !== 'string' || session.list().every((held) => held.id !== id)) return;
+  throw new DomainError('invalid_request', `id is that of the message; name a subscription by ${field}.`, { field });
+}
+
 async function updateFilters(message: Of<'update_filters'>, session: Session, link: WebSocketLink): Promise<void> {
   const { id, channels, filter, options } = message;
+  if (!channels) assertOfMessage(id, session, 'channels');
   const held = [...session.subscriptions.values()].flatMap(({ request }) => request.channel ?? []);
   const unknown = channels?.find((channel) => !held.includes(channel));
   if (unknown !== undefined) throw new DomainError('not_found', `${unknown} is not subscribed.`, { field: 'channels' });
