@@ -144,8 +144,10 @@ it.each([
     const socket = new WebSocket(`${app.url.replace('http', 'ws')}${path}${hello === undefined ? KEY : ''}`);
     socket.on('error', () => undefined);
     await once(socket, 'open');
-    if (hello !== undefined) socket.send(hello);
-    await once(socket, 'message');
+    if (hello !== undefined) {
+      socket.send(hello);
+      await once(socket, 'message');
+    }
     for (const [at, made] of frames.entries()) {
       if (socket.readyState !== WebSocket.OPEN) break;
       if (typeof made === 'string') socket.send(hello === undefined ? made : `42/v1/realtime,${made}`);
