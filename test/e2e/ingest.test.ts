@@ -252,6 +252,48 @@ describe('the ingest API', () => {
     expect(rows).toEqual([{ protocol: 'names-dex', chain: 'rootstock' }]);
   });
 
+  it('refuses dates that the calendar has not, and plain seconds, with their place wherever a time is given', async () => {
+    const admin = await app.key({ role: 'admin' });
+    const answerTo = async (method: string, path: string, body?: object): Promise<unknown[]> => {
+      const response = await fetch(`${app.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/json' },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      const { errors } = (await response.json()) as { errors?: { pointer: string; detail: string }[] };
+      return [response.status, ...(errors ?? []).map(({ pointer, detail }) => `${pointer}: ${detail}`)];
+    };
+    const rule = {
+      name: 'dated',
+      conditions: [{ token: 'x', metric: 'price', operator: 'gt', threshold: 1 }],
+      actions: [],
+    };
+    const places: [method: string, path: string, pointer: string, body?: (time: string) => object][] = [
+      ['GET', '/v1/tvl/dated/history?from=', '?from'],
+      ['GET', '/v1/prices/dated/history?to=', '?to'],
+      ['GET', '/v1/alerts/history?from=', '?from'],
+      ['GET', '/v1/notifications/deliveries?from=', '?from'],
+      ['POST', '/v1/query/advanced', '/time/from', (from) => ({ time: { from } })],
+      ['POST', '/v1/alerts/rules', '/snoozedUntil', (snoozedUntil) => ({ ...rule, snoozedUntil })],
+      ['POST', '/v1/alerts/rules/backtest', '/from', (from) => ({ rule, from })],
+      ['POST', '/v1/admin/api-keys', '/expiresAt', (expiresAt) => ({ userId: 'dated', role: 'reader', expiresAt })],
+      ['POST', '/v1/events', '/observedAt', (observedAt) => ({ eventType: 'emission', data: {}, observedAt })],
+    ];
+    for (const [method, path, pointer, body] of places) {
+      for (const [time, fault] of [
+        ['2026-02-30T00:00:00Z', '2026-02-30'],
+        ['1700000000', 'Unix seconds'],
+      ] as const) {
+        const answer = body ? await answerTo(method, path, body(time)) : await answerTo(method, `${path}${time}`);
+        expect([path, ...answer]).toEqual([
+          path,
+          400,
+          expect.stringMatching(new RegExp(`^${pointer.replace('?', '\\?')}: .*${fault}`)),
+        ]);
+      }
+    }
+  });
+
   it('is for writers only', async () => {
     const body = JSON.stringify({ items: [] });
     const asReader = { authorization: `Bearer ${reader}` };

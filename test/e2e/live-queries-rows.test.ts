@@ -79,3 +79,86 @@ it('a live query loses a token that moves to another chain, and gets it back', a
   await waitFor(() => client.changes.filter(({ added }) => added.length === 1).length === 2);
   expect(shown()).toEqual(['moving']);
 });
+
+interface Values {
+  data: Record<string, unknown>[];
+}
+
+async function read<T>(path: string): Promise<T | undefined> {
+  const answer = await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}` } });
+  return answer.ok ? ((await answer.json()) as T) : undefined;
+}
+
+it('what is deleted, truncated or moved inside its band shows within 5 s in live queries, with groups too, and everywhere else', async () => {
+  client = new QueryFollower(app.url, key);
+  const { pool } = app.db;
+  await pool.query(`TRUNCATE protocol_tvl, token_prices`);
+  await pool.query(
+    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('kept', 'sui', 1000), ('gone', 'sui', 200)`,
+  );
+  await pool.query(`INSERT INTO token_prices (token, price) VALUES ('reloaded', 2500)`);
+  const rows = await client.subscribe({ filters: { chains: ['sui'] } });
+  const groups = await client.subscribe({
+    filters: { chains: ['sui'] },
+    aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }],
+  });
+  const shown = () => ({
+    rows: client.view.of(rows.subscription.id)?.map(({ protocol, tvl }) => [protocol, tvl]),
+    groups: client.view.of(groups.subscription.id)?.map(({ chain, sum_tvl }) => [chain, sum_tvl]),
+  });
+  /** The same in every place, as long as the contract lets it take. */
+  const everywhere = async (values: [string, number][]) => {
+    const sum = values.reduce((total, [, tvl]) => total + tvl, 0);
+    const live = { rows: values, groups: values.length > 0 ? [['sui', sum]] : [] };
+    await expect.poll(shown, { timeout: 6_000 }).toEqual(live);
+  };
+  await everywhere([
+    ['kept', 1_000],
+    ['gone', 200],
+  ]);
+  await pool.query(`UPDATE protocol_tvl SET tvl = 1001 WHERE protocol = 'kept'`);
+  await everywhere([
+    ['kept', 1_001],
+    ['gone', 200],
+  ]);
+
+  await pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'gone'`);
+  await everywhere([['kept', 1_001]]);
+  const places = async () => [
+    await read('/v1/tvl/gone'),
+    await read('/tvl/gone'),
+    (await read<Values>('/v1/chains'))?.data.map(({ chain, tvl }) => [chain, tvl]),
+    (await read<{ name: string; tvl: number }[]>('/v2/chains'))?.map(({ name, tvl }) => [name, tvl]),
+  ];
+  await expect.poll(places, { timeout: 6_000 }).toEqual([undefined, undefined, [['sui', 1_000]], [['Sui', 1_000]]]);
+
+  const log = await read<{ page: { next_cursor: string } }>('/v1/events?limit=1000');
+  await pool.query(
+    `BEGIN; TRUNCATE token_prices; INSERT INTO token_prices (token, price) VALUES ('reloaded', 2750); COMMIT`,
+  );
+  const events = async () =>
+    (await read<Values>(`/v1/events?token=reloaded&since=${log?.page.next_cursor}`))?.data.map(
+      (event) => event['changePercent'],
+    );
+  await expect.poll(events, { timeout: 6_000 }).toEqual([10]);
+  await pool.query('TRUNCATE protocol_tvl, token_prices');
+  await everywhere([]);
+  const emptied = async () => [
+    ...(await places()),
+    await read('/v1/tvl/kept'),
+    await read('/v1/prices/reloaded'),
+    await read('/prices/current/reloaded'),
+    (await read<Values>('/v1/tokens'))?.data,
+  ];
+  await expect
+    .poll(emptied, { timeout: 6_000 })
+    .toEqual([undefined, undefined, [], [], undefined, undefined, { coins: {} }, []]);
+  const again = await createTestApp({ db: app.db });
+  try {
+    await waitFor(async () => (await fetch(`${again.url}/health/ready`)).ok);
+    const answer = await fetch(`${again.url}/v1/chains`, { headers: { authorization: `Bearer ${key}` } });
+    expect(await answer.json()).toMatchObject({ data: [] });
+  } finally {
+    await again.close();
+  }
+}, 60_000);

@@ -148,6 +148,9 @@ describe('protocols', () => {
     const [header, ...lines] = (await answer.text()).split('\r\n');
     expect(header).toBe('protocol,name,symbol,category,chains,url,tvl,change1h,change24h,change7d');
     expect(lines[1]).toBe("quiet,'=Quiet,,Lending,,,,,,");
+    expect(answer.headers.get('content-disposition')).toBe('attachment; filename="protocols.csv"');
+    const none = await request('/v1/protocols?category=nothing', { accept: 'text/csv' });
+    expect(await none.text()).toBe(`${header}\r\n`);
   });
 });
 

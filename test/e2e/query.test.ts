@@ -179,6 +179,44 @@ describe('current rows', () => {
     expect(second.body.data.map((row) => row['max_tvl'])).toEqual([3_000_000]);
     expect(second.body.page.has_more).toBe(false);
   });
+
+  test('a token is on the chain that its name begins with, whoever wrote it', async () => {
+    const writer = await app.key({ role: 'writer' });
+    const ingested = await fetch(`${app.url}/v1/ingest/prices`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${writer}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ items: [{ token: 'sei:0xAB', price: 2 }] }),
+    });
+    expect(await ingested.json()).toMatchObject({ accepted: 1 });
+    await app.db.pool.query(`INSERT INTO token_prices (token, price) VALUES ('sei:0xcd', 1)`);
+    const get = async (path: string): Promise<{ data: Record<string, unknown>[] }> => {
+      const answer = await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}` } });
+      return (await answer.json()) as { data: Record<string, unknown>[] };
+    };
+    await waitFor(async () => (await get('/v1/tokens?chain=sei')).data.length === 2);
+    expect((await get('/v1/prices/sei:0xab,sei:0xcd')).data.map(({ chain }) => chain)).toEqual(['sei', 'sei']);
+    const { body } = await ask({ dataset: 'prices', filters: { chains: ['sei'] } });
+    expect(body.data.map(({ token }) => token).toSorted()).toEqual(['sei:0xab', 'sei:0xcd']);
+  });
+
+  test('categories are the same in any case; what nobody has, and what looks like percent, is warned of', async () => {
+    const found = await ask({ filters: { categories: ['LENDING'] } });
+    expect(found.body.data.map(({ protocol }) => protocol)).toContain('aave-v3');
+    expect(found.body.meta['warnings']).toBeUndefined();
+    const { status, body } = await ask({ filters: { categories: ['Lendng'], change_7d: { max: -30 } } });
+    expect([status, body.data]).toEqual([200, []]);
+    expect(body.meta['warnings']).toMatchObject([
+      { field: 'category', code: 'unknown_name', meant: 'Lending' },
+      { field: 'change_7d', code: 'not_a_fraction' },
+    ]);
+    for (const p of [{}, { p: 95 }, { p: '0.5' }]) {
+      const refused = await ask({ aggregations: [{ field: 'tvl', operation: 'percentile', ...p }] });
+      expect([refused.status, refused.body.errors]).toMatchObject([
+        400,
+        [{ pointer: '/aggregations/0/p', detail: expect.stringContaining('between 0 and 1') }],
+      ]);
+    }
+  });
 });
 
 describe('levels over time', () => {

@@ -49,7 +49,7 @@ class Tally {
 
   /** An item that was rejected before keeps its place in the count. */
   reject(index: number, fault: ItemFault, counts = true): void {
-    this.rejections.set(index, { index, ...fault });
+    this.rejections.set(index, { index, code: fault.code, detail: fault.detail });
     if (counts) this.rejectedCount++;
     if (this.rejections.size >= 2 * MAX_LISTED) {
       this.rejections = new Map(this.listed().map((rejection) => [rejection.index, rejection]));

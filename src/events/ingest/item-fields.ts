@@ -9,12 +9,19 @@ export interface ItemFault {
 
 /** Thrown by the readers below; becomes one rejection, never an HTTP error. */
 export class BadItem extends Error implements ItemFault {
+  /** Without `field` it is a fault of the item as a whole. */
   constructor(
     readonly code: string,
     readonly detail: string,
+    readonly field?: string,
   ) {
     super(detail);
   }
+}
+
+/** A fault of one field, whose name the detail begins with. */
+export function badField(code: string, field: string, fault: string): BadItem {
+  return new BadItem(code, `${field} ${fault}`, field);
 }
 
 export type Item = Readonly<Record<string, unknown>>;
@@ -47,10 +54,10 @@ export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
 export function text(item: Item, field: string, longest: number): string | undefined {
   const value = item[field];
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'string') throw new BadItem('invalid_type', `${field} must be a string`);
-  if (value.length > longest) throw new BadItem('too_long', `${field} must have at most ${longest} characters`);
+  if (typeof value !== 'string') throw badField('invalid_type', field, 'must be a string');
+  if (value.length > longest) throw badField('too_long', field, `must have at most ${longest} characters`);
   if (CONTROL.test(value) || !value.isWellFormed()) {
-    throw new BadItem('invalid_format', `${field} must not contain control characters or broken Unicode`);
+    throw badField('invalid_format', field, 'must not contain control characters or broken Unicode');
   }
   return value;
 }
@@ -60,13 +67,13 @@ export function optionalName(item: Item, field: string, kind: NameKind): string 
   const value = text(item, field, LONGEST_NAME);
   if (value === undefined) return undefined;
   const fault = nameFault(kind, value);
-  if (fault !== undefined) throw new BadItem('invalid_format', `${field} ${fault}`);
+  if (fault !== undefined) throw badField('invalid_format', field, fault);
   return normaliseName(kind, value);
 }
 
 export function requiredName(item: Item, field: string, kind: NameKind): string {
   const name = optionalName(item, field, kind);
-  if (name === undefined) throw new BadItem('required', `${field} is required`);
+  if (name === undefined) throw badField('required', field, 'is required');
   return name;
 }
 
@@ -75,17 +82,17 @@ export function amount(item: Item, ...names: readonly string[]): number | undefi
   const field = names.find((name) => item[name] !== undefined && item[name] !== null);
   if (field === undefined) return undefined;
   const value = item[field];
-  if (typeof value !== 'number') throw new BadItem('invalid_type', `${field} must be a number`);
+  if (typeof value !== 'number') throw badField('invalid_type', field, 'must be a number');
   if (value === 0) return 0;
   if (!(value >= 1e-300 && value <= 1e300)) {
-    throw new BadItem('out_of_range', `${field} must be 0 or between 1e-300 and 1e300`);
+    throw badField('out_of_range', field, 'must be 0 or between 1e-300 and 1e300');
   }
   return value;
 }
 
 export function requiredAmount(item: Item, field: string): number {
   const value = amount(item, field);
-  if (value === undefined) throw new BadItem('required', `${field} is required`);
+  if (value === undefined) throw badField('required', field, 'is required');
   return value;
 }
 
@@ -114,19 +121,19 @@ export function observation(item: Item, now: number, source: string): Observatio
 
 function confidence(value: unknown): number {
   if (value === undefined || value === null) return 1;
-  if (typeof value !== 'number') throw new BadItem('invalid_type', 'confidence must be a number');
-  if (!(value >= 0 && value <= 1)) throw new BadItem('out_of_range', 'confidence must be between 0 and 1');
+  if (typeof value !== 'number') throw badField('invalid_type', 'confidence', 'must be a number');
+  if (!(value >= 0 && value <= 1)) throw badField('out_of_range', 'confidence', 'must be between 0 and 1');
   return value;
 }
 
 function tags(value: unknown): readonly string[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value) || value.length > MOST_TAGS) {
-    throw new BadItem('invalid_type', `tags must be a list of at most ${MOST_TAGS} strings`);
+    throw badField('invalid_type', 'tags', `must be a list of at most ${MOST_TAGS} strings`);
   }
   return value.map((tag: unknown) => {
-    const name = text({ tag }, 'tag', LONGEST_TAG);
-    if (name === undefined || name === '') throw new BadItem('invalid_format', 'a tag must not be empty');
+    const name = text({ tags: tag }, 'tags', LONGEST_TAG);
+    if (name === undefined || name === '') throw badField('invalid_format', 'tags', 'must not be empty');
     return name;
   });
 }
@@ -134,10 +141,10 @@ function tags(value: unknown): readonly string[] {
 function observedAt(value: unknown, now: number): number {
   if (value === undefined || value === null) return now;
   const reading = readTime(value, now, { milliseconds: true });
-  if ('fault' in reading) throw new BadItem('invalid_format', `observedAt ${reading.fault}`);
+  if ('fault' in reading) throw badField('invalid_format', 'observedAt', reading.fault);
   const { at } = reading;
   if (at > now + FUTURE_MS) {
-    throw new BadItem('in_future', `observedAt is more than ${FUTURE_MS / 60_000} minutes ahead of the server's clock`);
+    throw badField('in_future', 'observedAt', `is more than ${FUTURE_MS / 60_000} minutes ahead of the server's clock`);
   }
   return at;
 }

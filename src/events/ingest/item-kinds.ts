@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import { chainOfToken } from '../core/names.js';
 import {
   amount,
-  BadItem,
+  badField,
   itemOf,
   OBSERVATION_FIELDS,
   observation,
@@ -95,7 +95,7 @@ export const PROTOCOL_ITEMS: ItemKind<ProtocolRow> = {
   read(value) {
     const item = itemOf(value, PROTOCOL_FIELDS);
     const name = text(item, 'name', 256)?.trim();
-    if (name === undefined || name === '') throw new BadItem('required', 'name is required');
+    if (name === undefined || name === '') throw badField('required', 'name', 'is required');
     return {
       slug: requiredName(item, 'slug', 'protocol'),
       name,
@@ -118,7 +118,7 @@ function givenTime({ observedAt, observedNow }: TvlRow | PriceRow): number | und
 function chains(value: unknown): readonly string[] | null {
   if (value === undefined || value === null) return null;
   if (!Array.isArray(value) || value.length > MOST_CHAINS) {
-    throw new BadItem('invalid_type', `chains must be a list of at most ${MOST_CHAINS} strings`);
+    throw badField('invalid_type', 'chains', `must be a list of at most ${MOST_CHAINS} strings`);
   }
   return [...new Set(value.map((chain: unknown) => requiredName({ chains: chain }, 'chains', 'chain')))];
 }
@@ -130,17 +130,17 @@ function metadata(value: unknown): Record<string, unknown> | null {
 /** An object whose fields are the writer's own: bounded in depth and size, and storable. */
 export function freeFormObject(value: unknown, field: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new BadItem('invalid_type', `${field} must be an object`);
+    throw badField('invalid_type', field, 'must be an object');
   }
   if (depthOf(value) > DEEPEST_OBJECT) {
-    throw new BadItem('too_deep', `${field} must be nested at most ${DEEPEST_OBJECT} levels`);
+    throw badField('too_deep', field, `must be nested at most ${DEEPEST_OBJECT} levels`);
   }
   const json = JSON.stringify(value);
   if (json.length > LONGEST_OBJECT) {
-    throw new BadItem('too_long', `${field} must have at most ${LONGEST_OBJECT} characters of JSON`);
+    throw badField('too_long', field, `must have at most ${LONGEST_OBJECT} characters of JSON`);
   }
   if (UNSTORABLE.test(json)) {
-    throw new BadItem('invalid_format', `${field} must not contain NUL characters or broken Unicode`);
+    throw badField('invalid_format', field, 'must not contain NUL characters or broken Unicode');
   }
   return value as Record<string, unknown>;
 }

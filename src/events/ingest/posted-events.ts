@@ -54,7 +54,9 @@ export class PostedEvents {
     } catch (error) {
       if (!(error instanceof BadItem)) throw error;
       throw new DomainError('invalid_request', error.detail, {
-        errors: [{ pointer: '', code: error.code, detail: error.detail }],
+        errors: [
+          { pointer: error.field === undefined ? '' : `/${error.field}`, code: error.code, detail: error.detail },
+        ],
       });
     }
   }

@@ -40,13 +40,13 @@ export class HistoryLookups {
 
   /** `chain` null with `tvl`: the protocol's total over real chains. */
   async read(metric: Metric, subject: string, chain: string | null, query: HistoryQuery): Promise<HistoryAnswer> {
-    const series = await this.series.find(metric, subject, chain);
-    if (!series) throw notFound('recorded history of it');
     const { limit, cursor, ...question } = query;
     const scope = [metric, subject, chain, question];
     // Relative times and the grain are those of the first page; the cursor carries them, so that later pages do not slide.
     const [at, seq, pageFrom, pageTo, grain] = decodePageCursor(scope, cursor, POSITION) ?? [];
     const range = this.range(query);
+    const series = await this.series.find(metric, subject, chain);
+    if (!series) throw notFound('recorded history of it');
     const asked = { from: inRange(pageFrom) ?? range.from, to: inRange(pageTo) ?? range.to };
     const paged = INTERVALS.find((known) => known === grain);
     const interval = query.interval ?? paged ?? intervalFor(asked.to - asked.from, asked.from >= this.rawFrom());
