@@ -15,18 +15,20 @@ let app: TestApp;
 let keys: { publicKey: CryptoKey; privateKey: CryptoKey };
 let issuer: Server;
 let fetched = 0;
+const logins = new Set<string>();
 let away = false;
 
 beforeAll(async () => {
   keys = await generateKeyPair('ES256');
   const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'ES256' };
-  issuer = createServer((_, response) => {
+  issuer = createServer(({ headers }, response) => {
     fetched++;
+    logins.add(headers.authorization ?? 'none');
     response.statusCode = away ? 500 : 200;
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
   });
   await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
-  const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
+  const jwks = `http://ann:wonder%20land@127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
   app = await createTestApp({
     settings: { JWT_SECRET: SECRET, JWKS_URL: jwks, ...EXPECTED, LIMIT_API_REQUESTS: 'none=0,free=0' },
   });
@@ -100,6 +102,27 @@ describe('signed tokens', () => {
       expect(await me(token)).toMatchObject({ userId: `user${n}`, role: 'reader', tier: 'free' });
     }
     expect(fetched).toBe(1);
+    expect([...logins]).toEqual([`Basic ${Buffer.from('ann:wonder land').toString('base64')}`]);
+    const overview = await fetch(`${app.url}/v1/admin/system`, {
+      headers: { authorization: `Bearer ${app.adminKey}` },
+    });
+    const shown = await overview.text();
+    expect(JSON.parse(shown)).toMatchObject({ settings: { JWKS_URL: { set: true }, JWT_SECRET: { set: true } } });
+    for (const secret of ['wonder', 'ann:', SECRET]) expect(shown).not.toContain(secret);
+  });
+
+  it.each(['system', 'cli', 'unknown'])('of a user named %s look like nobody else in the audit', async (name) => {
+    const asked = async (path: string, key = app.adminKey) =>
+      (await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}` } })).json() as Promise<{
+        data: { actor: string; action: string }[];
+      }>;
+    const key = await app.key({ userId: name, role: 'admin' });
+    for (const way of [await sign({ sub: name, role: 'admin' }), key]) await asked('/v1/admin/system', way);
+    const actors = async (actor: string) =>
+      (await asked(`/v1/admin/audit?action=system.read&actor=${actor}`)).data.map((entry) => entry.actor);
+    expect(await actors(name)).toEqual([]);
+    expect(await actors(`key:jwt:${name}`)).toEqual([`key:jwt:${name}`]);
+    expect(await actors(`key:${key.split('_')[1]}`)).toHaveLength(1);
   });
 
   it('must be of the issuer and for the audience that are set', async () => {

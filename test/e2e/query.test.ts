@@ -196,7 +196,7 @@ describe('current rows', () => {
     await waitFor(async () => (await get('/v1/tokens?chain=sei')).data.length === 2);
     expect((await get('/v1/prices/sei:0xab,sei:0xcd')).data.map(({ chain }) => chain)).toEqual(['sei', 'sei']);
     const { body } = await ask({ dataset: 'prices', filters: { chains: ['sei'] } });
-    expect(body.data.map(({ token }) => token).toSorted()).toEqual(['sei:0xab', 'sei:0xcd']);
+    expect(new Set(body.data.map(({ token }) => token))).toEqual(new Set(['sei:0xab', 'sei:0xcd']));
   });
 
   test('categories are the same in any case; what nobody has, and what looks like percent, is warned of', async () => {

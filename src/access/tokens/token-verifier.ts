@@ -65,10 +65,7 @@ export class TokenVerifier {
     };
     this.claims = settings.jwtClaims ?? DEFAULT_CLAIMS;
     this.keySetGrants = settings.jwtClaims !== undefined;
-    this.keySet =
-      settings.jwksUrl === undefined
-        ? undefined
-        : createRemoteJWKSet(new URL(settings.jwksUrl), { timeoutDuration: 5_000, cooldownDuration: 30_000 });
+    this.keySet = settings.jwksUrl === undefined ? undefined : keySetAt(settings.jwksUrl);
   }
 
   /** Tokens have three parts between dots; keys have no dots. */
@@ -177,5 +174,17 @@ function refusalOf(error: unknown): DomainError {
   return new DomainError('unavailable', 'Tokens cannot be checked at the moment.', {
     retryAfterMs: 5_000,
     cause: error,
+  });
+}
+
+/** The user and password of an address go into a header: the client refuses them where they stand. */
+function keySetAt(address: string): RemoteJWKSet {
+  const url = new URL(address);
+  const login = [url.username, url.password].map(decodeURIComponent).join(':');
+  url.username = url.password = '';
+  return createRemoteJWKSet(url, {
+    timeoutDuration: 5_000,
+    cooldownDuration: 30_000,
+    ...(login !== ':' && { headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` } }),
   });
 }
