@@ -43,7 +43,7 @@ export const BAD_REQUEST_EXAMPLES = examples(bad, {
   invalid_type: ['/where/value', 'Give a finite number, without quotes.'],
   invalid_time: [
     '/time/from',
-    'The time must be ISO 8601 with a zone, such as 2026-11-20T10:00:00Z, or a day, or now-7d (m, h, d, w).',
+    'The time must be ISO 8601 with a zone, such as 2026-11-20T10:00:00Z, or a day, or now-7d (m, h, d, w), or Unix milliseconds.',
   ],
   invalid_name: [
     '/aggregations/0/as',

@@ -7,15 +7,17 @@ import { createTestDatabase, type TestDatabase } from '../support/test-database.
 import { waitFor } from '../support/wait-for.js';
 
 interface Content {
-  schema: object;
+  schema: { $ref?: string };
   examples?: Record<string, { value: object }>;
 }
 interface Operation {
+  parameters?: { name: string; in: string; description?: string; schema?: { format?: string } }[];
   requestBody?: { content: Record<string, Content> };
   responses: Record<string, { content?: Record<string, Content> }>;
 }
 interface Document {
   paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, { properties?: { data?: { type?: string } } }> };
 }
 
 const KEY = 'rta_answers_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG';
@@ -60,7 +62,7 @@ function closed(value: unknown): unknown {
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- answers are looked at as a whole
-type Answer = { status: number; text: string; body: any };
+type Answer = { status: number; headers: Headers; text: string; body: any };
 
 async function call(
   path: string,
@@ -70,7 +72,7 @@ async function call(
   const answer = await fetch(`${app.url}${path}`, { ...init, headers });
   const text = await answer.text();
   const isJson = answer.headers.get('content-type')?.includes('json');
-  return { status: answer.status, text, body: isJson ? JSON.parse(text) : undefined };
+  return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined };
 }
 
 const get = (path: string) => call(path);
@@ -150,5 +152,121 @@ describe('CSV', () => {
     expect(columns).toBe('source,percentiles,estimated_rows,class');
     expect(plan).toMatch(/^current,exact,\d+,light$/);
     expect(rest).toEqual(['']);
+  });
+});
+
+describe('every list', () => {
+  /** What the places of addresses stand for. */
+  const places: Record<string, string> = {
+    protocol: 'aave-v3',
+    chain: 'ethereum',
+    token: 'bitcoin',
+    tokens: 'bitcoin',
+  };
+  /** How a list is asked that would have rows: of those that are not here this database has none, or a constant number. */
+  const nothing: Record<string, string> = {
+    '/v1/admin/api-keys': '?userId=nobody',
+    '/v1/admin/audit': '?actor=nobody',
+    '/v1/alerts/rules': '?q=nothing',
+    '/v1/events': '?protocol=nothing',
+    '/v1/movers': '?minValue=1e300',
+    '/v1/prices/{token}/history': '?to=now-9d',
+    '/v1/protocols': '?q=nothing',
+    '/v1/realtime/connections': '?userId=nobody',
+    '/v1/tokens': '?q=nothing',
+    '/v1/tvl/{protocol}/history': '?to=now-9d',
+    '/v1/tvl/{protocol}/{chain}/history': '?to=now-9d',
+  };
+  const neverEmpty = [
+    '/v1/admin/thresholds',
+    '/v1/alerts/rules/{ruleId}/versions',
+    '/v1/chains',
+    '/v1/notifications/templates',
+    '/v1/prices/{tokens}',
+  ];
+  let socket: WebSocket;
+
+  beforeAll(async () => {
+    const rule = {
+      name: 'Never',
+      conditions: [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 1e12 }],
+    };
+    const made = await call('/v1/alerts/rules', { method: 'POST', body: JSON.stringify(rule) });
+    places['ruleId'] = made.body.ruleId;
+    socket = new WebSocket(`${app.url.replace('http', 'ws')}/ws?apiKey=${KEY}`);
+    places['id'] = await waitFor(async () => (await get('/v1/realtime/connections')).body.data[0]?.connectionId);
+  });
+  afterAll(() => socket?.close());
+
+  const filled = (path: string): string => path.replaceAll(/{(\w+)}/g, (_, name: string) => places[name] ?? name);
+
+  function lists(): { path: string; operation: Operation }[] {
+    return Object.entries(document.paths).flatMap(([path, { get: operation }]) => {
+      const name = operation?.responses['200']?.content?.['application/json']?.schema.$ref?.split('/').at(-1) ?? '';
+      const isList = document.components.schemas[name]?.properties?.data?.type === 'array';
+      return operation !== undefined && isList ? [{ path, operation }] : [];
+    });
+  }
+
+  it('is also a file with a name and a header, with and without rows', async () => {
+    expect(lists().length).toBeGreaterThan(15);
+    const wrong: unknown[] = [];
+    for (const { path, operation } of lists()) {
+      const asked = filled(path) + (nothing[path] ?? '');
+      const { status, headers, text } = await call(asked, { headers: { accept: 'text/csv' } });
+      const lines = text.trimEnd().split('\r\n');
+      const isFile = /^attachment; filename="[a-z-]+\.csv"$/.test(headers.get('content-disposition') ?? '');
+      const isDescribed = operation.responses['200']?.content?.['text/csv'] !== undefined;
+      const isHeaded = /^\w+(?:,\w+)+$/.test(lines[0] ?? '') && lines.length > 1 === neverEmpty.includes(path);
+      if (status !== 200 || !isFile || !isDescribed || !isHeaded)
+        wrong.push({ asked, status, isFile, isDescribed, text });
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('of a query without rows has its header too', async () => {
+    const rows = {
+      filters: { protocols: ['aave-v3'] },
+      aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }],
+    };
+    const accept = { accept: 'text/csv' };
+    const { headers, text } = await ask({ ...rows, having: { field: 'sum_tvl', op: 'gt', value: 1e15 } }, accept);
+    expect([headers.get('content-disposition'), text]).toEqual([
+      'attachment; filename="query.csv"',
+      'chain,sum_tvl\r\n',
+    ]);
+    expect((await ask({ dataset: 'prices', filters: { tokens: ['nothing'] } }, accept)).text).toMatch(/^token,.*\r\n$/);
+  });
+
+  it('takes times in every form: relative ones, days, ISO 8601 with a zone, Unix milliseconds', async () => {
+    const timed = lists().flatMap(({ path, operation: { parameters = [] } }) =>
+      parameters
+        .filter(({ name, in: place, description = '', schema }) => {
+          const saysSo = /ISO 8601|\btime\b/.test(description) || schema?.format === 'date-time';
+          return place === 'query' && (['from', 'to', 'at', 'until'].includes(name) || saysSo);
+        })
+        .map(({ name }) => ({ path, name })),
+    );
+    expect(timed.length).toBeGreaterThanOrEqual(12);
+    const at = new Date(Date.now() - 3_600_000);
+    const good = ['now', 'now-1h', 'now-7d', at.toISOString(), at.toISOString().slice(0, 10), String(at.getTime())];
+    const bad = [
+      'yesterday',
+      '',
+      String(Math.floor(at.getTime() / 1_000)),
+      '2026-02-30',
+      '2026-11-20T10:00:00',
+      '2026-W01-1',
+    ];
+    const wrong: unknown[] = [];
+    for (const { path, name } of timed) {
+      for (const time of [...good, ...bad]) {
+        // A range that ends now does not begin now.
+        if (time === 'now' && name === 'from') continue;
+        const { status, text } = await get(`${filled(path)}?${name}=${encodeURIComponent(time)}`);
+        if (status !== (good.includes(time) ? 200 : 400)) wrong.push({ path, name, time, status, text });
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
+import { timeGiven } from '../../platform/clock/read-time.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Caller, Limits } from '../caller.js';
 import { ApiKeyEntity } from '../keys/api-key.entity.js';
@@ -93,7 +94,7 @@ export class ApiKeyAdmin {
   }
 
   private rightsOf({ expiresAt, limits, ...rest }: ChangeKeyBody): Partial<KeyRights> {
-    const end = typeof expiresAt === 'string' ? new Date(expiresAt) : expiresAt;
+    const end = typeof expiresAt === 'string' ? timeGiven(expiresAt, this.clock.now()) : expiresAt;
     if (end instanceof Date && !(end.getTime() > this.clock.now())) {
       throw new DomainError('invalid_request', 'expiresAt must be in the future.', {
         errors: [{ pointer: '/expiresAt', code: 'in_past', detail: 'expiresAt must be in the future.' }],

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository, type SelectQueryBuilder } from 'typeorm';
+import { Clock } from '../../platform/clock/clock.js';
+import { timeGiven } from '../../platform/clock/read-time.js';
 import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import type { AuditView, ListAuditQuery } from './audit.dto.js';
 import { PAGE_ROWS, pageOf, type Paged } from './page.js';
@@ -8,7 +10,10 @@ import { PAGE_ROWS, pageOf, type Paged } from './page.js';
 /** Reads the audit trail, newest first. */
 @Injectable()
 export class AuditTrail {
-  constructor(@InjectRepository(AuditEntryEntity) private readonly entries: Repository<AuditEntryEntity>) {}
+  constructor(
+    @InjectRepository(AuditEntryEntity) private readonly entries: Repository<AuditEntryEntity>,
+    private readonly clock: Clock,
+  ) {}
 
   async list(query: ListAuditQuery): Promise<Paged<AuditView>> {
     const limit = query.limit ?? PAGE_ROWS;
@@ -16,21 +21,22 @@ export class AuditTrail {
       .createQueryBuilder('a')
       .orderBy('a.id', 'DESC')
       .take(limit + 1);
-    filter(rows, query);
+    filter(rows, query, this.clock.now());
     return pageOf(await rows.getMany(), limit, (entry) => entry.id, viewOf);
   }
 }
 
-function filter(rows: SelectQueryBuilder<AuditEntryEntity>, query: ListAuditQuery): void {
-  const { actor, action, subject, outcome, from, to, cursor } = query;
+function filter(rows: SelectQueryBuilder<AuditEntryEntity>, query: ListAuditQuery, now: number): void {
+  const { actor, action, subject, outcome, cursor } = query;
+  const [from, to] = [timeGiven(query.from, now), timeGiven(query.to, now)];
   if (cursor !== undefined) rows.andWhere('a.id < :cursor', { cursor });
   if (actor !== undefined) rows.andWhere('a.actor = :actor', { actor });
   if (action?.endsWith('.')) rows.andWhere('starts_with(a.action, :action)', { action });
   else if (action !== undefined) rows.andWhere('a.action = :action', { action });
   if (subject !== undefined) rows.andWhere('a.subject = :subject', { subject });
   if (outcome !== undefined) rows.andWhere('a.outcome = :outcome', { outcome });
-  if (from !== undefined) rows.andWhere('a.at >= :from', { from: new Date(from) });
-  if (to !== undefined) rows.andWhere('a.at < :to', { to: new Date(to) });
+  if (from !== null) rows.andWhere('a.at >= :from', { from });
+  if (to !== null) rows.andWhere('a.at < :to', { to });
 }
 
 function viewOf({ id, at, actor, action, subject, outcome, detail, address, requestId }: AuditEntryEntity): AuditView {

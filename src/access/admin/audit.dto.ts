@@ -1,20 +1,11 @@
-import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional, IsString, Length, Matches } from 'class-validator';
+import { IsIn, IsOptional, IsString, Length, Matches } from 'class-validator';
+import { IsMoment } from '../../platform/http/is-time.js';
 import { PageInfo, PageQuery } from './page.dto.js';
 
 const PRINTABLE = /^\P{Cc}*$/u;
 const OUTCOMES = ['ok', 'refused'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
-
-/** A day or a time of the calendar: ISO 8601 also has weeks, days of the year and bare hours, which `Date` cannot read. */
-const IsDayOrTime = (): PropertyDecorator =>
-  applyDecorators(
-    IsISO8601({ strict: true }),
-    Matches(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/, {
-      message: '$property must be a day or a time such as 2027-01-31T12:00:00Z',
-    }),
-  );
 
 export class ListAuditQuery extends PageQuery {
   /** Who did it: `key:<id>`, `cli`, `system`. */
@@ -41,16 +32,14 @@ export class ListAuditQuery extends PageQuery {
   @IsIn(OUTCOMES)
   outcome?: Outcome;
 
-  /** Not before this time. */
-  @ApiProperty({ type: String, format: 'date-time', required: false })
+  /** Not before this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w). */
   @IsOptional()
-  @IsDayOrTime()
+  @IsMoment()
   from?: string;
 
-  /** Before this time. */
-  @ApiProperty({ type: String, format: 'date-time', required: false })
+  /** Before this time, in the same forms. */
   @IsOptional()
-  @IsDayOrTime()
+  @IsMoment()
   to?: string;
 }
 

@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { Audited } from '../audit/audited.interceptor.js';
 import { Roles } from '../guard/roles.decorator.js';
 import { ThresholdBody, ThresholdList, ThresholdParams, ThresholdView } from './threshold.dto.js';
@@ -15,6 +16,7 @@ export class ThresholdsController {
   /** Lists what a value must move by to be published. */
   @Get()
   @Audited('threshold.list')
+  @CsvList<ThresholdView>('thresholds', ['metric', 'subject', 'minChangeRatio', 'minChangeAbsolute'])
   list(): Promise<ThresholdList> {
     return this.thresholds.list();
   }

@@ -4,7 +4,7 @@ import { PageInfo, PageQuery } from '../../access/index.js';
 import { IsName } from '../../events/index.js';
 import { TRANSITION_REASONS } from '../core/index.js';
 import { SUPPRESSIONS, type Suppression } from '../messages/plan-messages.js';
-import { IsTime } from '../rules/fields.js';
+import { IsMoment } from '../rules/fields.js';
 
 const STATES = ['fired', 'resolved', 'summary'] as const;
 type AlertState = (typeof STATES)[number];
@@ -31,14 +31,14 @@ export class AlertHistoryQuery extends PageQuery {
   @IsName('token')
   token?: string;
 
-  /** From this time on, ISO 8601. */
+  /** From this time on: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w). */
   @IsOptional()
-  @IsTime()
+  @IsMoment()
   from?: string;
 
-  /** Before this time, ISO 8601. */
+  /** Before this time, in the same forms. */
   @IsOptional()
-  @IsTime()
+  @IsMoment()
   to?: string;
 }
 

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { PAGE_ROWS, pageOf, type Paged } from '../../access/index.js';
 import type { AlertMessage } from '../../notifications/index.js';
+import { timeGiven } from '../../platform/clock/read-time.js';
+import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import type { GroupedAlerts } from '../evaluation/alert-history-writer.js';
 import type { Outcome } from '../messages/plan-messages.js';
@@ -20,10 +22,14 @@ interface TransitionRow {
 /** What a user's rules told, newest first. */
 @Injectable()
 export class AlertHistory {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
 
   async list(userId: string, query: AlertHistoryQuery): Promise<Paged<AlertView>> {
     const limit = query.limit ?? PAGE_ROWS;
+    const now = this.clock.now();
     const rows = await this.database.query<TransitionRow>(LIST, [
       userId,
       query.cursor ?? null,
@@ -31,8 +37,8 @@ export class AlertHistory {
       query.state ?? null,
       query.protocol ?? null,
       query.token ?? null,
-      query.from ?? null,
-      query.to ?? null,
+      timeGiven(query.from, now),
+      timeGiven(query.to, now),
       limit + 1,
     ]);
     return pageOf(rows, limit, (row) => row.position, viewOf);

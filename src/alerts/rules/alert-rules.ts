@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Caller } from '../../access/index.js';
+import { parseTime } from '../../platform/clock/read-time.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
@@ -103,7 +104,7 @@ export class AlertRules {
   /** A snooze that is over already would silence nothing; one given back as it was read is no mistake. */
   private mustBeAhead(until: string | null | undefined, stored: Date | null = null): void {
     if (typeof until !== 'string') return;
-    const end = Date.parse(until);
+    const end = parseTime(until, this.clock.now()) ?? 0;
     if (end > this.clock.now() || end === stored?.getTime()) return;
     const detail = 'snoozedUntil must be in the future';
     throw faulty([{ pointer: '/snoozedUntil', code: 'out_of_range', detail }]);
@@ -121,7 +122,7 @@ function refuseReadOnly({ ruleId, userId, createdAt }: ChangeRuleBody, row: Rule
   const given = [
     ['ruleId', ruleId, row.rule_id],
     ['userId', userId, row.user_id],
-    ['createdAt', createdAt && Date.parse(createdAt), row.created_at.getTime()],
+    ['createdAt', createdAt && parseTime(createdAt, 0), row.created_at.getTime()],
   ] as const;
   const faults = given.flatMap(([field, value, stored]) =>
     value === undefined || value === stored

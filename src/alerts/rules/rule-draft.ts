@@ -1,3 +1,4 @@
+import { timeGiven } from '../../platform/clock/read-time.js';
 import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
 import { checkRule, parseConditions, type EvaluatorOptions, type Rule, type RuleFinding } from '../core/index.js';
 import type { ChangeRuleBody, RuleBody } from './rule.dto.js';
@@ -59,7 +60,7 @@ export function draftOf(
 function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
   const { name, description, throttleScope, mode, hysteresis, forSeconds, notifyResolved, priority, isActive } = body;
   const throttleMinutes = throttleOf(body);
-  const snoozedUntil = typeof body.snoozedUntil === 'string' ? new Date(body.snoozedUntil) : body.snoozedUntil;
+  const snoozedUntil = typeof body.snoozedUntil === 'string' ? timeGiven(body.snoozedUntil, 0) : body.snoozedUntil;
   const actions = body.actions?.map(({ type, target, template, format }) => ({
     type,
     target,

@@ -7,7 +7,7 @@ import { INTERVALS, type Interval } from './time-range.js';
 
 export class HistoryQuery {
   /**
-   * Start, included: ISO 8601, or relative to now (`now-30d`; m, h, d, w).
+   * Start, included: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
    * @example now-7d
    */
   @IsOptional()
@@ -15,7 +15,7 @@ export class HistoryQuery {
   from?: string;
 
   /**
-   * End, excluded.
+   * End, excluded, in the same forms.
    * @example now
    */
   @IsOptional()

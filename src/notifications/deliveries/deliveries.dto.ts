@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
-import { IsTime } from '../../platform/http/is-time.js';
+import { IsMoment } from '../../platform/http/is-time.js';
 import {
   CHANNELS,
   DELIVERY_STATES,
@@ -52,19 +52,19 @@ export class DeliveriesQuery {
   type?: MessageType | SystemType;
 
   /**
-   * Deliveries created at or after this time, ISO 8601.
+   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
    * @example 2026-11-20T00:00:00.000Z
    */
   @IsOptional()
-  @IsTime()
+  @IsMoment()
   from?: string;
 
   /**
-   * Deliveries created before this time, ISO 8601.
+   * Deliveries created before this time, in the same forms.
    * @example 2026-11-21T00:00:00.000Z
    */
   @IsOptional()
-  @IsTime()
+  @IsMoment()
   to?: string;
 
   /** Deliveries of this rule only. */
@@ -172,17 +172,17 @@ export class DeliveryPage {
 
 export class RedeliverRangeBody {
   /**
-   * Deliveries created at or after this time.
-   * @example 2026-11-20T00:00:00.000Z
+   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
+   * @example now-24h
    */
-  @IsTime()
+  @IsMoment()
   from!: string;
 
   /**
-   * Deliveries created before this time.
-   * @example 2026-11-21T00:00:00.000Z
+   * Deliveries created before this time, in the same forms.
+   * @example now
    */
-  @IsTime()
+  @IsMoment()
   to!: string;
 
   /** In which states; dead ones when left out. */

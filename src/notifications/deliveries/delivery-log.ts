@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { timeGiven } from '../../platform/clock/read-time.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Channel, DeliveryState, MessageType, SystemType } from '../core/delivery.js';
@@ -9,12 +11,16 @@ const DEFAULT_PAGE = 100;
 /** What owners see of their deliveries. */
 @Injectable()
 export class DeliveryLog {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
 
   /** Newest first. */
   async list(userId: string, query: DeliveriesQuery): Promise<DeliveryPage> {
     const { limit = DEFAULT_PAGE, cursor, state = null, channel = null, ruleId = null, type = null } = query;
-    const [from, to] = [timeOf(query.from, 'from'), timeOf(query.to, 'to')];
+    const now = this.clock.now();
+    const [from, to] = [timeGiven(query.from, now), timeGiven(query.to, now)];
     const rows = await this.database.query<DeliveryRow>(
       `${SELECT} WHERE user_id = $1 AND ($2::bigint IS NULL OR position < $2) AND ($3::text IS NULL OR state = $3)
          AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR data ->> 'ruleId' = $5)
@@ -109,13 +115,6 @@ function attemptView(row: AttemptRow): AttemptView {
 
 function tells(type: MessageType | SystemType): boolean {
   return type === 'test' || type.startsWith('alert.');
-}
-
-function timeOf(text: string | undefined, field: string): Date | null {
-  if (text === undefined) return null;
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
-  throw new DomainError('invalid_request', `${field} must be a time such as 2026-11-20T00:00:00.000Z.`, { field });
 }
 
 function position(cursor: string): string {

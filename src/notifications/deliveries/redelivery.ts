@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { timeGiven } from '../../platform/clock/read-time.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Deliveries } from './deliveries.js';
@@ -19,6 +21,7 @@ export class Redelivery {
     private readonly deliveries: Deliveries,
     private readonly log: DeliveryLog,
     private readonly budget: StorageBudget,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -41,7 +44,8 @@ export class Redelivery {
   async redeliverRange(userId: string, body: RedeliverRangeBody): Promise<number> {
     await this.budget.check(userId);
     const { states = ['dead'], target = null } = body;
-    const [from, to] = [moment(body.from, 'from'), moment(body.to, 'to')];
+    const now = this.clock.now();
+    const [from, to] = [timeGiven(body.from, now), timeGiven(body.to, now)];
     const again = await this.database.query<{ id: string }>(
       `${AGAIN} AND id IN (SELECT id FROM deliveries WHERE user_id = $1 AND created_at >= $2 AND created_at < $3
          AND state = ANY($4) AND ($5::text IS NULL OR target = $5) ORDER BY position LIMIT $6) RETURNING id`,
@@ -50,12 +54,6 @@ export class Redelivery {
     this.deliveries.announce(again.map(({ id }) => id));
     return again.length;
   }
-}
-
-function moment(text: string, field: string): Date {
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
-  throw new DomainError('invalid_request', `${field} is a time such as 2026-11-20T00:00:00.000Z.`, { field });
 }
 
 /** One that waits for its next attempt has it now. */

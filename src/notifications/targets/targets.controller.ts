@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { actorOf, Audit, CurrentCaller, type Caller } from '../../access/index.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { WebPush } from '../channels/push/web-push.js';
 import { TargetList } from './target-list.js';
 import { TargetRules } from './target-rules.js';
@@ -30,6 +31,19 @@ export class TargetsController {
 
   /** Your mail addresses, endpoints and devices, with their state. They become known when a rule names them. */
   @Get('targets')
+  @CsvList<TargetView>('targets', [
+    'id',
+    'channel',
+    'target',
+    'status',
+    'reason',
+    'detail',
+    'since',
+    'failures',
+    'pausedUntil',
+    'createdAt',
+    'verifiedAt',
+  ])
   async list(@CurrentCaller() { userId }: Caller): Promise<TargetListView> {
     return { data: await this.targets.list(userId) };
   }
@@ -54,6 +68,7 @@ export class TargetsController {
 
   /** The signing secret of each of your webhook endpoints. */
   @Get('webhook-secrets')
+  @CsvList<WebhookSecretView>('webhook-secrets', ['target', 'secret', 'createdAt', 'previousValidUntil'])
   async listSecrets(@CurrentCaller() caller: Caller): Promise<WebhookSecretList> {
     await this.audit.record({ actor: actorOf(caller), action: 'webhook_secret.read', outcome: 'ok' });
     return { data: await this.secrets.list(caller.userId) };

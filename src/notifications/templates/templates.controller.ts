@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, type Caller } from '../../access/index.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { TemplateLibrary } from './template-library.js';
 import { TemplateBody, TemplateListView, TemplateParams, TemplateView } from './templates.dto.js';
 
@@ -12,6 +13,7 @@ export class TemplatesController {
 
   /** Your templates and the built-in ones. */
   @Get()
+  @CsvList<TemplateView>('templates', ['name', 'subject', 'text', 'html', 'builtIn'])
   async list(@CurrentCaller() { userId }: Caller): Promise<TemplateListView> {
     return { data: await this.library.list(userId) };
   }

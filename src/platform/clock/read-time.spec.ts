@@ -25,6 +25,7 @@ describe('a time that a client gives', () => {
     ['now-7d', '2026-11-22T12:00:00.000Z'],
     ['now-99999w', '1970-01-01T00:00:00.000Z'],
     ['2026-11-20', '2026-11-20T00:00:00.000Z'],
+    ['1700000000000', '2023-11-14T22:13:20.000Z'],
   ])('%s is %s where ranges are given, and nowhere else', (given, expected) => {
     expect(read(given, { ranges: true })).toBe(expected);
     expect(read(given)).toContain('must be ISO 8601 with a zone');
@@ -39,7 +40,8 @@ describe('a time that a client gives', () => {
     ['2026-11-20 10:00:00', 'no zone'],
     ['1700000000', 'looks like Unix seconds'],
     ['1700000000.5', 'looks like Unix seconds'],
-    ['1700000000000', 'must be ISO 8601'],
+    ['1700000000000.5', 'must be ISO 8601'],
+    ['99999999999999999', 'years 1970 to 2999'],
     ['1969-12-31T23:59:59Z', 'years 1970 to 2999'],
     ['3000-01-01T00:00:00Z', 'years 1970 to 2999'],
     ['yesterday', 'must be ISO 8601'],

@@ -5,6 +5,7 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-5]):?[0-5]\d)$/;
 const WITHOUT_ZONE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
 const NUMBER = /^\d{1,20}(?:\.\d+)?$/;
+const DIGITS = /^\d+$/;
 /** Unix milliseconds below this are of the years up to 1973; as seconds they reach the year 5138. */
 const SECONDS_BELOW = 100_000_000_000;
 /** The year 3000, which the tables end before. */
@@ -12,7 +13,10 @@ const END_MS = 32_503_680_000_000;
 
 /** What of time a place takes beside ISO 8601 with a zone. */
 export interface TimeForms {
-  /** Whole days (`2026-11-20`, its start in UTC), `now` and `now-7d` (m, h, d, w): where ranges are given. */
+  /**
+   * Whole days (`2026-11-20`, its start in UTC), `now` and `now-7d` (m, h, d, w), and Unix milliseconds in digits: where ranges
+   * are given.
+   */
   readonly ranges?: boolean;
   /** Numbers, as Unix milliseconds. */
   readonly milliseconds?: boolean;
@@ -30,9 +34,8 @@ export function readTime(value: unknown, now: number, forms: TimeForms = {}): Ti
     if (relative) return { at: Math.max(0, now - Number(relative[1] ?? 0) * (UNITS_MS[relative[2] ?? ''] ?? 0)) };
   }
   if (NUMBER.test(value)) {
-    return Number(value) < SECONDS_BELOW
-      ? { fault: `${mustBe(forms)}; ${value} looks like Unix seconds` }
-      : fault(forms);
+    if (Number(value) < SECONDS_BELOW) return { fault: `${mustBe(forms)}; ${value} looks like Unix seconds` };
+    return forms.ranges === true && DIGITS.test(value) ? inRange(Number(value), forms) : fault(forms);
   }
   if (WITHOUT_ZONE.test(value)) return { fault: `${mustBe(forms)}; this one has no zone` };
   if (!ISO.test(value) && !(forms.ranges === true && DAY.test(value))) return fault(forms);
@@ -44,6 +47,12 @@ export function readTime(value: unknown, now: number, forms: TimeForms = {}): Ti
 export function parseTime(text: string, now: number): number | undefined {
   const reading = readTime(text, now, { ranges: true });
   return 'at' in reading ? reading.at : undefined;
+}
+
+/** A time that was checked before (`IsMoment`, `IsTime`), for the database; null: none was given. */
+export function timeGiven(text: string | undefined, now: number): Date | null {
+  const at = text === undefined ? undefined : parseTime(text, now);
+  return at === undefined ? null : new Date(at);
 }
 
 function ofNumber(value: number): TimeReading {
@@ -66,7 +75,7 @@ function mustBe({ ranges, milliseconds }: TimeForms): string {
   const forms = [
     'ISO 8601 with a zone, such as 2026-11-20T10:00:00Z',
     ...(ranges === true ? ['a day', 'now-7d (m, h, d, w)'] : []),
-    ...(milliseconds === true ? ['Unix milliseconds'] : []),
+    ...(milliseconds === true || ranges === true ? ['Unix milliseconds'] : []),
   ];
   return `must be ${forms.join(', or ')}`;
 }

@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
 import { stringify } from 'yaml';
+import { CSV } from './csv.js';
 import { Documents } from './documents.js';
 
 /** The OpenAPI 3.1 description of every route. */
@@ -22,7 +23,21 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
     )
     .addSecurityRequirements('bearer')
     .build();
-  return SwaggerModule.createDocument(app, config);
+  return withTables(SwaggerModule.createDocument(app, config));
+}
+
+/** A list as CSV is a file of its own, not the members of the JSON. */
+function withTables(document: OpenAPIObject): OpenAPIObject {
+  const operations = Object.values(document.paths).flatMap(({ get, post }) => [get, post]);
+  for (const response of operations.flatMap((operation) => Object.values(operation?.responses ?? {}))) {
+    if (response === undefined || '$ref' in response || response.content?.[CSV] === undefined) continue;
+    response.content[CSV] = { schema: { type: 'string', description: 'RFC 4180, with a header, also without rows.' } };
+    response.headers = {
+      ...response.headers,
+      'Content-Disposition': { schema: { type: 'string' }, description: 'The file.' },
+    };
+  }
+  return document;
 }
 
 /** Where the description stands, by the form in which it is asked for. */

@@ -8,9 +8,10 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { ApiProduces } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { concatMap, type Observable } from 'rxjs';
-import { columnsOf, toCsvInSlices } from './csv.js';
+import { columnsOf, CSV, toCsvInSlices } from './csv.js';
 
 interface Page {
   data: readonly object[];
@@ -55,7 +56,7 @@ async function written(
   if (answer === undefined) return undefined;
   const { data, page, columns = data.length > 0 ? columnsOf(data) : usual } = answer;
   const text = await toCsvInSlices(data, columns);
-  response.type('text/csv; charset=utf-8');
+  response.type(`${CSV}; charset=utf-8`);
   response.setHeader('Content-Disposition', `attachment; filename="${name}.csv"`);
   if (page?.next_cursor) response.setHeader('X-Next-Cursor', page.next_cursor);
   return text;
@@ -67,5 +68,9 @@ async function written(
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the rows whose members columns are
 export function CsvList<Row extends object>(name: string, columns: readonly (keyof Row & string)[]): MethodDecorator {
-  return applyDecorators(SetMetadata(TABLE, { name, columns }), UseInterceptors(CsvInterceptor));
+  return applyDecorators(
+    SetMetadata(TABLE, { name, columns }),
+    UseInterceptors(CsvInterceptor),
+    ApiProduces('application/json', CSV),
+  );
 }

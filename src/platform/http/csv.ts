@@ -1,5 +1,8 @@
 import { inSlices } from './slices.js';
 
+/** Its media type. */
+export const CSV = 'text/csv';
+
 /**
  * Rows as CSV (RFC 4180), columns in order of first appearance unless they are given. Lists in a cell are joined by `|`. What
  * is missing, and a list of nothing, is an empty cell; an empty text is `""`.

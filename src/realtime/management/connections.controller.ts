@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { declaredLength } from '../../platform/http/bodies/read-body.js';
+import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { ConnectionDirectory } from './connection-directory.js';
 import {
   Connection,
@@ -14,6 +15,7 @@ import {
 } from './connections.dto.js';
 import {
   NewSubscription,
+  type SubscriptionDto,
   RemovedSubscriptions,
   SubscriptionChange,
   SubscriptionPage,
@@ -29,6 +31,16 @@ export class ConnectionsController {
 
   /** Open connections: your own, for admins all. */
   @Get()
+  @CsvList<Connection>('connections', [
+    'connectionId',
+    'userId',
+    'keyId',
+    'connectedAt',
+    'lastActivity',
+    'transport',
+    'metadata',
+    'subscriptions',
+  ])
   list(@CurrentCaller() caller: Caller, @Query() query: ConnectionListQuery): Promise<ConnectionPage> {
     return this.connections.list(caller, query);
   }
@@ -58,6 +70,16 @@ export class ConnectionsController {
 
   /** Subscriptions of a connection. */
   @Get(':id/subscriptions')
+  @CsvList<SubscriptionDto>('subscriptions', [
+    'id',
+    'type',
+    'channel',
+    'protocols',
+    'chains',
+    'tokens',
+    'eventTypes',
+    'threshold',
+  ])
   subscriptions(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Promise<SubscriptionPage> {
     return this.connections.subscriptions(caller, id);
   }
