@@ -134,6 +134,11 @@ test('what belongs to no session is answered by whoever is there', async () => {
   expect(status).toBe(400);
 });
 
+test('pods keep idle connections longer than any balancer keeps its own', async () => {
+  const answer = await fetch(`${pods.pods[0].url}/health/live`);
+  expect(answer.headers.get('keep-alive')).toBe('timeout=620');
+});
+
 test('long addresses reach the pods, and what is beyond them is told as everywhere', async () => {
   const headers = { authorization: `Bearer ${apiKey}` };
   const tokens = Array.from({ length: 500 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`).join();

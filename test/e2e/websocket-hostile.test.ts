@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -250,6 +250,24 @@ describe('callers without a key', () => {
       const next = from(address);
       return Promise.race([next.opened().then(() => true), refused(next).then(() => false)]);
     });
+  });
+
+  it('have 256 connections an address with half of a request, the newest; its keys get in all the same', async () => {
+    const address = { host: '127.0.0.1', port: app.port, localAddress: '127.0.0.53' };
+    const halves: Socket[] = [];
+    for (let n = 0; n < 300; n++) {
+      const socket = connectTcp(address).on('error', () => undefined);
+      halves.push(socket);
+      await once(socket, 'connect');
+      socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n');
+    }
+    const open = () => halves.map((socket, n) => (socket.destroyed ? -1 : n)).filter((n) => n >= 0);
+    await waitFor(() => open().length === 256);
+    expect(open()[0]).toBe(44);
+    halves[299]?.write('\r\n');
+    expect(String((await once(halves[299] ?? new Socket(), 'data'))[0])).toContain('200 OK');
+    await from('127.0.0.53', `/ws?apiKey=${key}`).next('connected');
+    for (const socket of halves) socket.destroy();
   });
 
   it('may say little before they show one', async () => {

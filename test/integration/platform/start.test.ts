@@ -1,11 +1,23 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect, type ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { PAIRS } from '../../../src/platform/http/certificates.fixture.js';
 import { createTestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -57,6 +69,35 @@ async function loginsOf(url: string): Promise<string[]> {
   }
 }
 
+/** Files of a pair behind links from `folder`, as mounted secrets are; returns their settings. */
+function certificateFiles(folder: string): Record<string, string> {
+  const files = { TLS_CERT: join(folder, 'tls.crt'), TLS_KEY: join(folder, 'tls.key') };
+  mkdirSync(join(folder, 'mount'), { recursive: true });
+  for (const file of Object.values(files)) symlinkSync(join('mount/current', file.slice(folder.length)), file);
+  return files;
+}
+
+function installCertificate(folder: string, name: keyof typeof PAIRS): void {
+  const pem = (what: string, text: string) => `-----BEGIN ${what}-----\n${text}\n-----END ${what}-----\n`;
+  const version = join(folder, 'mount', name);
+  mkdirSync(version);
+  writeFileSync(join(version, 'tls.crt'), pem('CERTIFICATE', PAIRS[name].certificate));
+  writeFileSync(join(version, 'tls.key'), pem('PRIVATE KEY', PAIRS[name].key));
+  symlinkSync(name, `${version}.next`);
+  renameSync(`${version}.next`, join(folder, 'mount/current'));
+}
+
+/** The name of the certificate that a new connection is shown, or the code of the error. */
+const certificateAt = (address: string, options: ConnectionOptions = {}): Promise<string> =>
+  new Promise((resolve) => {
+    const port = Number(new URL(address).port);
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+
 /** Starts from nothing take under 2 s on an idle machine; these run beside other suites. */
 const PATIENCE = 120_000;
 
@@ -88,6 +129,8 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect(readFileSync(join(home, 'admin.key'), 'utf8').trim()).toBe(key);
     const ready = await fetch(new URL('/health/ready', console));
     expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ok' }]);
+    // Longer than the minute that balancers keep theirs.
+    expect(ready.headers.get('keep-alive')).toBe('timeout=75');
     first.child.kill('SIGTERM');
     expect(await first.end()).toBe(0);
     expect(existsSync(join(home, 'postgres/postmaster.pid'))).toBe(false);
@@ -102,6 +145,7 @@ describe('the process', { timeout: PATIENCE }, () => {
 
   it('works and queries on its database as nobody special, and refuses a second process there with one sentence', async () => {
     const home = join(root, 'shared');
+    mkdirSync(home, { mode: 0o755 });
     const first = run({ DATA_DIR: home });
     const console = await first.fact('Console');
     const key = /#key=(.*)$/.exec(console)?.[1] ?? '';
@@ -157,7 +201,7 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect(late.output).toContain(`Cannot start: Port ${port} is taken by another program`);
   });
 
-  it('asks for migrations and for a key of secrets instead of running without, and migrates on request', async () => {
+  it('asks for migrations and for a key of secrets, migrates on request, then runs with TLS 1.3 and new certificates on SIGHUP', async () => {
     const db = await createTestDatabase({ empty: true });
     const env = { DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' };
     const early = run(env);
@@ -170,8 +214,16 @@ describe('the process', { timeout: PATIENCE }, () => {
     const keyless = run({ DATABASE_URL: db.url, DATA_DIR: join(root, 'external') });
     expect(await keyless.end()).toBe(1);
     expect(keyless.output).toMatch(/Cannot start: SECRETS_KEY must be set .*openssl rand -base64 32/);
-    const ready = run({ ...env, DATA_DIR: join(root, 'external') });
-    await ready.fact('Console');
+    const certificates = join(root, 'certificates');
+    const tls = certificateFiles(certificates);
+    installCertificate(certificates, 'one');
+    const ready = run({ ...env, ...tls, DATA_DIR: join(root, 'external') });
+    const console = await ready.fact('Console');
+    expect(await certificateAt(console)).toBe('one.example');
+    expect(await certificateAt(console, { maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION|ECONNRESET/);
+    installCertificate(certificates, 'two');
+    ready.child.kill('SIGHUP');
+    await waitFor(async () => (await certificateAt(console)) === 'two.example', { what: ready.output });
     ready.child.kill('SIGTERM');
     expect(await ready.end()).toBe(0);
     await db.drop();
