@@ -20,6 +20,7 @@ import { Channels1790000013100 } from './1790000013100-channels.js';
 import { StorageBudgets1790000013200 } from './1790000013200-storage-budgets.js';
 import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
 import { QueryRole1790000016000 } from './1790000016000-query-role.js';
+import { Farewells1790000017000 } from './1790000017000-farewells.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -44,4 +45,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   StorageBudgets1790000013200,
   KeptSessions1790000015000,
   QueryRole1790000016000,
+  Farewells1790000017000,
 ];

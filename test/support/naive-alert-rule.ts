@@ -52,6 +52,9 @@ export function variables(rule: RuleDefinition): Set<'protocol' | 'chain' | 'tok
   return free;
 }
 
+export const isChange = (condition: Condition): boolean =>
+  condition.metric !== 'event' && (condition.operator === 'change_pct' || condition.metric.startsWith('change_'));
+
 export interface NaiveCase {
   readonly rule: RuleDefinition;
   readonly condition: Condition;
@@ -68,8 +71,7 @@ export function holds(
   if (condition.metric === 'event') return false;
   const { operator, threshold, tolerance, direction } = condition;
   const back = rule.hysteresis * Math.abs(threshold);
-  const isChange = operator === 'change_pct' || condition.metric.startsWith('change_');
-  const noise = isChange ? 1e-9 : 1e-9 * Math.abs(threshold);
+  const noise = isChange(condition) ? 1e-9 : 1e-9 * Math.abs(threshold);
   if (operator === 'eq' || operator === 'ne') {
     const measure = condition.metric.startsWith('change_') ? changeOf(rule, condition) : condition.metric;
     const ratio = tolerance ?? (measure === 'tvl' ? deadBand.tvl : deadBand.price);

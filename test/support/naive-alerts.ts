@@ -5,7 +5,7 @@ import type {
   Transition,
   TransitionReason,
 } from '../../src/alerts/core/index.js';
-import { holds, isTrue, leavesOf, variables } from './naive-alert-rule.js';
+import { holds, isChange, isTrue, leavesOf, variables } from './naive-alert-rule.js';
 import { NaiveMarket, seriesKey, type Subject } from './naive-market.js';
 
 interface Instance {
@@ -34,6 +34,14 @@ interface NaiveRule {
   throttle: Throttle;
   spent: boolean;
   instances: Map<string, Instance>;
+  /** Firings of other subjects than the rule's present ones, which its snooze keeps from being resolved. */
+  farewells: Farewell[];
+}
+
+interface Farewell {
+  readonly instanceKey: string;
+  readonly ruleVersion: number;
+  readonly since: number | null;
 }
 
 /** Without what the conditions saw. */
@@ -55,6 +63,10 @@ export class NaiveAlerts {
     this.market = new NaiveMarket(staleAfterMs);
   }
 
+  get definitions(): ReadonlyMap<string, RuleDefinition> {
+    return new Map([...this.rules].map(([ruleId, { rule }]) => [ruleId, rule]));
+  }
+
   /** New, or anew: an edited rule goes on counting, its throttle goes on, and what was told is resolved or still holds. */
   add(rule: RuleDefinition): ToldTransition[] {
     const before = this.rules.get(rule.ruleId);
@@ -64,6 +76,7 @@ export class NaiveAlerts {
       throttle: before?.throttle ?? { until: 0, suppressed: 0 },
       spent: false,
       instances: new Map(),
+      farewells: before?.farewells ?? [],
     };
     this.rules.set(rule.ruleId, entry);
     for (const [key, subject] of [['', {}] as const, ...this.market.subjects(rule, undefined)]) {
@@ -83,31 +96,54 @@ export class NaiveAlerts {
   private carryOver(entry: NaiveRule, before: NaiveRule): ToldTransition[] {
     const { rule } = entry;
     const out: ToldTransition[] = [];
+    const isWatched = (key: string): boolean => {
+      const lead = this.leadOf(before, key);
+      const subject = subjectOf(key);
+      if (lead === undefined || !isOne(rule, key)) return false;
+      return leavesOf(rule).some(({ condition }) => isNumber(condition) && aboutOf(rule, condition, subject) === lead);
+    };
     for (const [key, old] of before.instances) {
-      if (!isOne(rule, key)) continue;
+      if (!isWatched(key)) continue;
       const instance = this.instance(entry, key);
       instance.throttle = old.throttle;
       instance.changes = old.changes;
     }
     this.moveThrottles(entry, before.rule, () => false);
+    if (rule.throttleScope === 'subject' && this.leadOf(before, '') !== undefined && !isWatched('')) {
+      entry.throttle = { until: 0, suppressed: 0 };
+    }
     for (const key of [...before.instances.keys()].sort()) {
       const old = before.instances.get(key);
       if (!old || (!old.told && !old.owed)) continue;
-      const instance = this.instance(entry, key);
       const at = this.market.clock;
-      if (isOne(rule, key) && isTrue(rule, instance.held)) {
+      if (isWatched(key) && isTrue(rule, this.instance(entry, key).held)) {
         const since = old.phase === 'firing' ? old.since : at;
-        Object.assign(instance, { phase: 'firing', assumed: false, told: true, since });
+        Object.assign(this.instance(entry, key), { phase: 'firing', assumed: false, told: true, since });
       } else if (rule.notifyResolved) {
+        const farewell = { instanceKey: key, ruleVersion: before.rule.version, since: old.since || null };
         const isSnoozed = at < (rule.snoozedUntil?.getTime() ?? 0);
-        if (isSnoozed) instance.owed = true;
-        const why = isSnoozed
-          ? ({ reason: 'resolved', silenced: 'snoozed' } as const)
-          : ({ reason: 'edited' } as const);
-        out.push({ ...this.head(entry, key, at), from: 'firing', to: 'ok', since: instance.since || null, ...why });
+        out.push(this.resolvedByEdit(entry, farewell, at, isSnoozed));
+        if (isSnoozed && isWatched(key)) this.instance(entry, key).owed = true;
+        else if (isSnoozed) entry.farewells = [...entry.farewells, farewell];
       }
     }
     return out;
+  }
+
+  private resolvedByEdit(entry: NaiveRule, farewell: Farewell, at: number, isSnoozed: boolean): ToldTransition {
+    const why = isSnoozed ? ({ reason: 'resolved', silenced: 'snoozed' } as const) : ({ reason: 'edited' } as const);
+    return { ...this.head(entry, farewell.instanceKey, at), from: 'firing', to: 'ok', ...why, ...farewell };
+  }
+
+  /** What an instance is about above all: its first number that holds, else its first of which there is a value. */
+  private leadOf({ rule, instances }: NaiveRule, key: string): string | undefined {
+    const subject = subjectOf(key);
+    const held = instances.get(key)?.held ?? [];
+    const numbers = leavesOf(rule).flatMap(({ condition }, leaf) => {
+      if (!isNumber(condition) || !this.market.isNamed(rule, condition, subject)) return [];
+      return [{ about: aboutOf(rule, condition, subject), holds: held[leaf] === true }];
+    });
+    return (numbers.find((number) => number.holds) ?? numbers[0])?.about;
   }
 
   /** The same conditions, told differently. */
@@ -140,6 +176,12 @@ export class NaiveAlerts {
 
   apply(row: MarketRow): ToldTransition[] {
     const out: ToldTransition[] = [];
+    for (const entry of this.rules.values()) {
+      if (row.loggedAt < Math.max(entry.rule.snoozedUntil?.getTime() ?? 0, entry.rule.madeAt?.getTime() ?? 0)) continue;
+      const farewells = entry.rule.notifyResolved ? entry.farewells : [];
+      out.push(...farewells.map((farewell) => this.resolvedByEdit(entry, farewell, row.loggedAt, false)));
+      entry.farewells = [];
+    }
     const before = [...this.rules.values()].map((entry) => this.valuesOf(entry.rule, row));
     const touched = this.market.record(row);
     for (const [index, entry] of [...this.rules.values()].entries()) {
@@ -412,6 +454,17 @@ function isOne(rule: RuleDefinition, key: string): boolean {
   const names = new Set(key === '' ? [] : key.split(',').map((part) => part.split('=')[0]));
   const free: ReadonlySet<string | undefined> = variables(rule);
   return names.size === free.size && [...names].every((name) => free.has(name));
+}
+
+const isNumber = (condition: Condition): boolean => condition.metric !== 'event';
+
+/** The number that a condition looks at, of the subject: a level of a series, or changes of it. */
+function aboutOf(rule: RuleDefinition, condition: Condition, subject: Subject): string {
+  return `${seriesKey(rule, condition, subject)} ${isChange(condition) ? 'change' : 'level'}`;
+}
+
+function subjectOf(key: string): Subject {
+  return key === '' ? {} : Object.fromEntries(key.split(',').map((part) => part.split('=')));
 }
 
 function heldNow({ held, moment }: Instance): boolean[] {

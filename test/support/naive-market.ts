@@ -77,6 +77,12 @@ export class NaiveMarket {
     return (current - reference) / Math.abs(reference);
   }
 
+  /** Whether the condition is about one series: by its own names, or of the subject, if that ever had a value. */
+  isNamed(rule: RuleDefinition, condition: Condition, subject: Subject): boolean {
+    const key = seriesKey(rule, condition, subject);
+    return key === seriesKey(rule, condition, {}) ? !key.includes('undefined') : this.series.has(key);
+  }
+
   /** Whether what the condition looks at was too old already when it came. */
   isStale(rule: RuleDefinition, condition: Condition, subject: Subject): boolean {
     return this.series.get(seriesKey(rule, condition, subject))?.at(-1)?.isStale ?? false;

@@ -1,3 +1,4 @@
+import { Beliefs, type Belief } from './beliefs.js';
 import { compileRule, defaultDeadBand, type DeadBand } from './compile-rule.js';
 import type { FlapLimits } from './flapping.js';
 import { historyNeeds } from './history-needs.js';
@@ -9,9 +10,10 @@ import { Matcher } from './matcher.js';
 import { QuietBook } from './quiet-book.js';
 import type { RuleDefinition } from './rule.js';
 import { RuleRegister } from './rule-register.js';
-import { RuleTable } from './rule-table.js';
-import type { SavedInstance, SavedState, StateChanges } from './saved-state.js';
+import { RuleTable, type Throttle } from './rule-table.js';
+import type { SavedState, StateChanges } from './saved-state.js';
 import { Teller, type Moment } from './teller.js';
+import { TransitionList } from './transition-list.js';
 import type { Transition } from './transition.js';
 import { Waiting } from './waiting.js';
 
@@ -37,6 +39,8 @@ export class Evaluator {
   private readonly leaves = new LeafTable(this.rules);
   private readonly instances = new InstanceBook(this.rules);
   private readonly register: RuleRegister;
+  private readonly list = new TransitionList(this.rules, this.leaves, this.instances);
+  private readonly beliefs = new Beliefs(this.rules, this.leaves, this.instances, this.list);
   private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
   private readonly quiet: QuietBook;
   private readonly waiting: Waiting;
@@ -47,7 +51,7 @@ export class Evaluator {
     this.deadBand = deadBand;
     this.quiet = new QuietBook(this.rules, this.instances.table, flapLimits);
     this.waiting = new Waiting(this.rules, this.leaves, this.instances, this.quiet);
-    this.teller = new Teller(this.rules, this.leaves, this.instances, this.quiet, this.waiting);
+    this.teller = new Teller(this.rules, this.leaves, this.instances, this.quiet, this.waiting, this.list);
     this.market = new Market(staleAfterMs);
     this.register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
   }
@@ -105,7 +109,7 @@ export class Evaluator {
   /**
    * Puts an edited rule in place of the one with its id. Its state stays if it still watches for the same (conditions,
    * where, mode, hysteresis, forSeconds); else it starts anew, but for its throttle and for what its owner believes: a
-   * firing that was told goes on if the rule still holds, and is resolved if it holds no longer.
+   * firing that was told goes on if the rule still watches its subject and holds, and is resolved else.
    * @param at time of the edit, Unix ms
    */
   updateRule(rule: RuleDefinition, at = this.clock): Transition[] {
@@ -115,21 +119,18 @@ export class Evaluator {
       this.editInPlace(row, rule);
       return [];
     }
-    const before = { rule: this.rules.saved(row), instances: this.instances.saved(row) };
+    const before = this.rules.saved(row);
+    const beliefs = this.beliefs.of(row);
     const throttle = this.rules.throttle(row);
     const scopes = this.register.remove(row);
     const anew = this.register.add(rule, compileRule(rule, this.deadBand));
     this.register.release(scopes);
     this.start(anew);
-    this.rules.restore(anew, { ...before.rule, spent: false });
+    this.rules.restore(anew, { ...before, spent: false });
     this.rules.markDirty(anew);
-    for (const saved of before.instances) this.quiet.restore(anew, this.instances, saved);
-    this.quiet.edited(anew, throttle, this.instances.all(anew));
-    if (before.rule.suppressed > 0) this.waiting.oweSummary(anew);
-    const moment = { at, event: null, isStale: false, isLate: false };
-    for (const saved of before.instances.toSorted(byKey)) this.carryOver(anew, saved, moment);
+    this.carryOver(anew, beliefs, throttle, at);
     this.settleAll(anew);
-    return this.teller.take();
+    return this.list.take();
   }
 
   /** False if the rule is not held. */
@@ -144,6 +145,7 @@ export class Evaluator {
     if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
     if (row.type === 'alert') return [];
     const at = row.loggedAt;
+    this.beliefs.tellFarewells({ at, event: null, isStale: false, isLate });
     const isStale = this.market.isStale(row.observedAt, at);
     for (const series of this.market.apply(row, this.moved)) {
       if (!series.repeats.isDue(at)) continue;
@@ -151,17 +153,18 @@ export class Evaluator {
     }
     this.matcher.eventArrived(row, this.register.events);
     this.judge({ at, event: row, isStale, isLate });
-    return this.teller.take();
+    return this.list.take();
   }
 
   /** What a `tick` row does: references of windows move, `forSeconds` and throttles run out. */
   tick(time: number, isLate = false): Transition[] {
     const moment = { at: time, event: null, isStale: false, isLate };
+    this.beliefs.tellFarewells(moment);
     this.market.tick(time, this.moved);
     for (const instance of this.waiting.duePending(time)) this.matcher.touch(instance);
     this.judge(moment);
     this.teller.tellOverdue(moment);
-    return this.teller.take();
+    return this.list.take();
   }
 
   /** What changed since the last call; to be stored in the transaction that stores the position, removals first. */
@@ -204,11 +207,18 @@ export class Evaluator {
     for (const row of this.instances.all(rule)) this.teller.forget(row);
   }
 
-  /** What the owner of an edited rule believes of an instance. */
-  private carryOver(rule: number, saved: SavedInstance, moment: Moment): void {
-    if (!saved.told && !saved.owed) return;
-    const row = this.instances.obtain(rule, saved.instanceKey);
-    this.teller.carryOver(row, saved.phase === 'firing' ? saved.since : moment.at, moment);
+  /** What an edited rule takes over: throttles, and what its owner believes, each as far as it is of the same subject. */
+  private carryOver(rule: number, beliefs: readonly Belief[], throttle: Throttle, at: number): void {
+    const moment = { at, event: null, isStale: false, isLate: false };
+    const watched = new Set(beliefs.filter((belief) => this.beliefs.isWatched(rule, belief)));
+    for (const belief of watched) this.quiet.restore(rule, this.instances, belief.saved);
+    this.quiet.edited(rule, throttle, this.instances.all(rule));
+    const base = beliefs.find(({ saved }) => saved.instanceKey === '');
+    if (base?.lead && !watched.has(base)) this.quiet.leave(rule);
+    if (this.rules.suppressed.get(rule) > 0) this.waiting.oweSummary(rule);
+    for (const belief of beliefs.toSorted(byKey)) {
+      this.beliefs.carryOver(rule, belief, watched.has(belief), moment);
+    }
   }
 
   private settleAll(rule: number): void {
@@ -223,6 +233,6 @@ export class Evaluator {
   }
 }
 
-function byKey(a: SavedInstance, b: SavedInstance): number {
+function byKey({ saved: a }: Belief, { saved: b }: Belief): number {
   return a.instanceKey < b.instanceKey ? -1 : 1;
 }

@@ -44,7 +44,12 @@ export class InstanceBook {
 
   /** Whether the row is an instance that its rule can be true of. */
   isOne(row: number): boolean {
-    return variablesOfKey(this.table.key(row)) === this.rules.variables.get(this.table.rule.get(row));
+    return this.isKeyOf(this.table.rule.get(row), this.table.key(row));
+  }
+
+  /** Whether the rule can have an instance of that name which it is true of. */
+  isKeyOf(rule: number, key: string): boolean {
+    return variablesOfKey(key) === this.rules.variables.get(rule);
   }
 
   /** Whether the row only holds the conditions without wildcard of a rule that has wildcards too. */

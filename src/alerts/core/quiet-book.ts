@@ -4,7 +4,6 @@ import type { InstanceTable } from './instance-table.js';
 import type { RuleTable, Throttle } from './rule-table.js';
 import type { Quiet, SavedInstance } from './saved-state.js';
 import type { HeldBack } from './transition.js';
-import { variablesOfKey } from './watched.js';
 
 /** Firings that a summary names; the others it counts. */
 export const MOST_HELD_BACK = 100;
@@ -97,9 +96,16 @@ export class QuietBook {
     if (quiet && quiet.suppressed === 0 && this.endsAt(row) <= at) this.put(row, null, at);
   }
 
+  /** What kept an instance quiet is no concern of another subject, unless the throttle is that of the whole rule. */
+  leave(rule: number): void {
+    if (!this.rules.throttlesSubjects(rule)) return;
+    this.rules.throttledUntil.set(rule, 0);
+    this.rules.forgetSuppressed(rule);
+  }
+
   /** Takes over what kept an instance quiet before its rule was edited. */
   restore(rule: number, instances: InstanceBook, { instanceKey, quiet }: SavedInstance): void {
-    if (!quiet || variablesOfKey(instanceKey) !== this.rules.variables.get(rule)) return;
+    if (!quiet) return;
     const row = instances.obtain(rule, instanceKey);
     this.table.setQuiet(row, quiet);
     this.table.markDirty(row);

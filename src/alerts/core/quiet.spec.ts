@@ -257,6 +257,45 @@ describe('a rule made or edited while it holds', () => {
     expect(snoozed.edit({ conditions: level(200) }, 1)).toEqual([]);
   });
 
+  it('about another subject is resolved as it was last seen, and the new one is judged by itself, throttles apart', () => {
+    const told = new Told(rule({ mode: 'while_true', throttleMinutes: 5 }));
+    told.row(3, 0, { token: 'ethereum' });
+    told.row(110, 1);
+    const other = { token: 'ethereum', metric: 'price', operator: 'gt', threshold: 2 } as const;
+    const [resolved] = told.evaluator.updateRule({ ...rule(), mode: 'while_true', version: 2, conditions: [other] });
+    expect(resolved).toMatchObject({ reason: 'edited', ruleVersion: 1, since: START + SECOND });
+    expect(resolved?.readings).toMatchObject([{ token: 'bitcoin', value: 110, holds: true }]);
+    const [fired] = told.evaluator.tick(START + 10 * SECOND);
+    expect(fired).toMatchObject({ reason: 'first_fire', ruleVersion: 2, readings: [{ token: 'ethereum', value: 3 }] });
+  });
+
+  it('from every token to one of them, or to another metric, resolves what is not watched any more', () => {
+    const wide = [{ metric: 'price', operator: 'gt', threshold: 100 }] as const;
+    const told = new Told(rule({ conditions: wide }));
+    for (const token of ['bitcoin', 'ethereum']) {
+      told.row(90, 0, { token });
+      told.row(110, 1, { token, volume24h: 200 });
+    }
+    expect(told.edit({ conditions: level(100) }, 2)).toEqual(['edited token=bitcoin', 'edited token=ethereum']);
+    expect(told.edit({ mode: 'while_true' }, 3)).toEqual([]);
+    expect(told.tick(10)).toEqual(['first_fire']);
+    const volume = [{ token: 'bitcoin', metric: 'volume_24h', operator: 'gt', threshold: 100 }] as const;
+    expect(told.edit({ conditions: volume }, 11)).toEqual(['edited']);
+    expect(told.tick(20)).toEqual(['first_fire']);
+    expect(told.edit({ conditions: wide }, 21)).toEqual(['edited']);
+  });
+
+  it('to another subject during a snooze is told of both when that ends, the end first', () => {
+    const told = new Told(rule());
+    told.row(3, 0, { token: 'ethereum' });
+    for (const [seconds, value] of [90, 110].entries()) told.row(value, seconds);
+    const other = [{ token: 'ethereum', metric: 'price', operator: 'gt', threshold: 2 }] as const;
+    const snoozed = { conditions: other, snoozedUntil: at(MINUTE), mode: 'while_true' } as const;
+    expect(told.edit(snoozed, 2)).toEqual(['resolved (snoozed)']);
+    expect([told.row(120, 3), told.tick(50)]).toEqual([[], []]);
+    expect([told.tick(60), told.tick(70)]).toEqual([['edited', 'after_snooze firing'], []]);
+  });
+
   it('tells of an edit during a snooze when that ends', () => {
     const told = new Told(rule());
     for (const [seconds, value] of [90, 110].entries()) told.row(value, seconds);

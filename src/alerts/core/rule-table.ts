@@ -2,7 +2,8 @@ import { Records, RowNumbers, type IntColumn } from './column.js';
 import { Programs, type Program } from './program.js';
 import { RuleIds } from './rule-ids.js';
 import type { Mode, RuleDefinition } from './rule.js';
-import type { SavedRule } from './saved-state.js';
+import { RowLists } from './row-lists.js';
+import type { Farewell, SavedRule } from './saved-state.js';
 import type { HeldBack } from './transition.js';
 
 const Flag = {
@@ -15,8 +16,6 @@ const Flag = {
   stored: 64,
   subjects: 128,
 } as const;
-
-const NONE_HELD_BACK: readonly HeldBack[] = [];
 
 const modeFlags: Record<Mode, number> = { while_true: 0, crossing: Flag.crossing, once: Flag.once };
 const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved | Flag.subjects;
@@ -45,8 +44,9 @@ export class RuleTable {
   readonly suppressed = this.records.int32();
   private readonly seqs = this.records.int32();
   private readonly versions = this.records.int32();
-  /** Of rules that keep something back. */
-  private readonly heldBacks = new Map<number, readonly HeldBack[]>();
+  private readonly heldBacks = new RowLists<HeldBack>();
+  /** Of rules whose snooze keeps the end of firings from being told that an edit ended. */
+  readonly farewells = new RowLists<Farewell>();
   private readonly programs = new Programs();
   private readonly ids = new RuleIds();
   private readonly numbers = new RowNumbers();
@@ -116,6 +116,7 @@ export class RuleTable {
     this.flags.set(row, 0);
     this.suppressed.set(row, 0);
     this.heldBacks.delete(row);
+    this.farewells.delete(row);
     this.numbers.giveBack(row);
   }
 
@@ -123,7 +124,8 @@ export class RuleTable {
     this.seqs.set(row, saved.seq);
     this.throttledUntil.set(row, saved.throttledUntil);
     this.suppressed.set(row, saved.suppressed);
-    this.keepHeldBack(row, saved.heldBack);
+    this.heldBacks.set(row, saved.heldBack);
+    this.farewells.set(row, saved.farewells);
     this.mark(row, Flag.spent, saved.spent);
     this.mark(row, Flag.stored, true);
   }
@@ -137,6 +139,7 @@ export class RuleTable {
       suppressed: this.suppressed.get(row),
       heldBack: this.heldBack(row),
       spent: this.has(row, Flag.spent),
+      farewells: this.farewells.get(row),
     };
   }
 
@@ -190,13 +193,13 @@ export class RuleTable {
   }
 
   heldBack(row: number): readonly HeldBack[] {
-    return this.heldBacks.get(row) ?? NONE_HELD_BACK;
+    return this.heldBacks.get(row);
   }
 
   /** Counts one more firing that is kept back; the list with it. */
   holdBack(row: number, heldBack: readonly HeldBack[]): void {
     this.suppressed.set(row, this.suppressed.get(row) + 1);
-    this.keepHeldBack(row, heldBack);
+    this.heldBacks.set(row, heldBack);
     this.markDirty(row);
   }
 
@@ -277,11 +280,6 @@ export class RuleTable {
       changed.push(this.saved(row));
     }
     return changed;
-  }
-
-  private keepHeldBack(row: number, heldBack: readonly HeldBack[]): void {
-    if (heldBack.length > 0) this.heldBacks.set(row, heldBack);
-    else this.heldBacks.delete(row);
   }
 
   private has(row: number, flag: number): boolean {

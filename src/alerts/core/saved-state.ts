@@ -1,4 +1,4 @@
-import type { HeldBack, Phase } from './transition.js';
+import type { HeldBack, LeafReading, Phase } from './transition.js';
 
 /** What the evaluator remembers of a rule as a whole. Times are Unix ms; 0 is never. */
 export interface SavedRule {
@@ -14,6 +14,18 @@ export interface SavedRule {
   readonly heldBack: readonly HeldBack[];
   /** A `once` rule that has fired. */
   readonly spent: boolean;
+  /** Firings that an edit ended while the rule was snoozed, still to be resolved. */
+  readonly farewells: readonly Farewell[];
+}
+
+/** A firing that its owner was notified of, as it was last seen before an edit of its rule ended it. */
+export interface Farewell {
+  readonly instanceKey: string;
+  /** Of the rule that fired: what the readings are of. */
+  readonly ruleVersion: number;
+  /** When it began to hold, Unix ms; null: not known any more. */
+  readonly since: number | null;
+  readonly readings: readonly LeafReading[];
 }
 
 /** What the evaluator remembers of one instance of a rule; an instance that is not listed is at rest. */

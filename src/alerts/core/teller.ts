@@ -3,8 +3,8 @@ import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
 import type { QuietBook } from './quiet-book.js';
 import type { RuleTable } from './rule-table.js';
-import { firstHolding, TransitionList } from './transition-list.js';
-import type { Transition, TransitionReason } from './transition.js';
+import { firstHolding, type TransitionList } from './transition-list.js';
+import type { TransitionReason } from './transition.js';
 import type { Waiting } from './waiting.js';
 
 /** The row of the log in hand. */
@@ -24,21 +24,14 @@ export interface Moment {
  * is looked at again once they end: the owner is told how things are by then, if it was told something else last.
  */
 export class Teller {
-  private readonly list: TransitionList;
-
   constructor(
     private readonly rules: RuleTable,
     private readonly leaves: LeafTable,
     private readonly instances: InstanceBook,
     private readonly quiet: QuietBook,
     private readonly waiting: Waiting,
-  ) {
-    this.list = new TransitionList(rules, leaves, instances);
-  }
-
-  take(): Transition[] {
-    return this.list.take();
-  }
+    private readonly list: TransitionList,
+  ) {}
 
   /** Brings an instance's phase up to date. */
   judge(row: number, moment: Moment): void {
@@ -95,20 +88,6 @@ export class Teller {
     table.setTold(row, false);
     table.setOwed(row, false);
     table.markDirty(row);
-  }
-
-  /** After an edit of the rule: an instance whose firing was told goes on, or is resolved if it holds no longer. */
-  carryOver(row: number, since: number, moment: Moment): void {
-    const { table } = this.instances;
-    const rule = table.rule.get(row);
-    if (this.instances.isOne(row) && this.rules.isTrue(rule, this.instances.held(row))) {
-      table.setPhase(row, 'firing', since);
-      table.setAssumed(row, false);
-      table.setTold(row, true);
-    } else if (this.rules.tellsResolution(rule)) {
-      if (this.rules.isSnoozed(rule, moment.at)) this.owe(row, moment, 'snoozed');
-      else this.list.add(row, 'firing', 'ok', 'edited', moment);
-    }
   }
 
   /** Tells what time alone brings about: the present state after something kept it quiet, and summaries. */

@@ -2,6 +2,7 @@ import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import { readingsOf } from './readings.js';
 import type { RuleTable } from './rule-table.js';
+import type { Farewell } from './saved-state.js';
 import type { Moment } from './teller.js';
 import type { LeafReading, Phase, Silence, Transition, TransitionReason } from './transition.js';
 
@@ -42,6 +43,22 @@ export class TransitionList {
       event: moment.event,
       at: moment.at,
       ...extras,
+    });
+  }
+
+  /** The end of a firing that an edit of its rule brought about, in the words of the rule as it was. */
+  bidFarewell(rule: number, farewell: Farewell, moment: Moment, silenced: Silence | null): void {
+    this.transitions.push({
+      ruleId: this.rules.id(rule),
+      ...farewell,
+      seq: this.rules.count(rule),
+      from: 'firing',
+      to: 'ok',
+      reason: silenced ? 'resolved' : 'edited',
+      ...NOTHING,
+      silenced,
+      event: null,
+      at: moment.at,
     });
   }
 

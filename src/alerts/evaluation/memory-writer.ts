@@ -38,15 +38,15 @@ DELETE FROM alert_instances i USING unnest($1::uuid[], $2::text[]) AS gone (rule
 WHERE i.rule_id = gone.rule_id AND i.instance_key = gone.instance_key`;
 
 const REMEMBER_RULES = `
-INSERT INTO alert_rule_state AS s (rule_id, rule_version, seq, throttled_until, suppressed, held_back, spent)
+INSERT INTO alert_rule_state AS s (rule_id, rule_version, seq, throttled_until, suppressed, held_back, spent, farewells)
 SELECT g."ruleId", g."ruleVersion", g.seq, CASE WHEN g."throttledUntil" > 0 THEN to_timestamp(g."throttledUntil" / 1000) END,
-       g.suppressed, nullif(g."heldBack", '[]'), g.spent
+       g.suppressed, nullif(g."heldBack", '[]'), g.spent, nullif(g.farewells, '[]')
 FROM jsonb_to_recordset($1::jsonb) AS g ("ruleId" uuid, "ruleVersion" int, seq bigint, "throttledUntil" float8,
-  suppressed int, "heldBack" jsonb, spent boolean)
+  suppressed int, "heldBack" jsonb, spent boolean, farewells jsonb)
 WHERE EXISTS (SELECT FROM alert_rules r WHERE r.rule_id = g."ruleId" FOR KEY SHARE)
 ON CONFLICT (rule_id) DO UPDATE SET rule_version = excluded.rule_version, seq = excluded.seq,
   throttled_until = excluded.throttled_until, suppressed = excluded.suppressed,
-  held_back = excluded.held_back, spent = excluded.spent`;
+  held_back = excluded.held_back, spent = excluded.spent, farewells = excluded.farewells`;
 
 const REMEMBER_INSTANCES = `
 INSERT INTO alert_instances (rule_id, instance_key, leaves, phase, since, told, owed, assumed, quiet)

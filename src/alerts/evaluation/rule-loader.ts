@@ -121,7 +121,8 @@ JOIN alert_rules r USING (rule_id) WHERE r.is_active ORDER BY wanted.place`;
 const RULE_MEMORY = `
 SELECT rule_id AS "ruleId", rule_version AS "ruleVersion", seq::float8 AS seq,
        coalesce(extract(epoch FROM throttled_until) * 1000, 0)::float8 AS "throttledUntil", suppressed,
-       coalesce(held_back, '[]') AS "heldBack", spent
+       coalesce(held_back, '[]') AS "heldBack", spent,
+       coalesce(farewells, '[]') AS farewells
 FROM alert_rule_state WHERE rule_id = ANY ($1::uuid[])`;
 
 const INSTANCE_MEMORY = `

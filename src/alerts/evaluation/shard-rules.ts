@@ -69,7 +69,8 @@ export class ShardRules {
   }
 
   private async add(evaluator: Evaluator, stored: readonly StoredRule[], asOf: AsOf): Promise<Transition[]> {
-    const rules = stored.map(({ rule }) => rule);
+    // The version before an edit too: it says how its firings were last seen.
+    const rules = stored.flatMap(({ rule, before }) => (before ? [before, rule] : [rule]));
     await this.lookBack(evaluator, rules, asOf);
     return stored.flatMap((entry) => addStored(evaluator, entry, asOf));
   }

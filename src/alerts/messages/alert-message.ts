@@ -34,7 +34,8 @@ function treeLeaves(tree: Where, place: Pick<ToldCondition, 'negated' | 'optiona
 export function alertMessage(rule: SpeakingRule, transition: Transition): AlertMessage {
   const leaves = leavesOf(rule);
   const state = stateOf(transition);
-  const reading = decisive(transition.readings, state);
+  const isEdited = transition.reason === 'edited';
+  const reading = decisive(transition.readings, isEdited || state !== 'resolved');
   const condition = reading === undefined ? leaves[0] : leaves[reading.condition];
   const { protocol, chain, token } = reading ?? { protocol: null, chain: null, token: null };
   return {
@@ -51,7 +52,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
       suppressed: transition.suppressed,
       heldBack: transition.heldBack,
       heldMs: transition.since === null ? null : transition.at - transition.since,
-      edited: transition.reason === 'edited',
+      edited: isEdited,
     }),
     at: time(transition.at),
     priority: rule.priority,
@@ -65,9 +66,8 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
   };
 }
 
-/** The condition to name: of a firing the first that holds, of a resolution the first that no longer does. */
-function decisive(readings: readonly LeafReading[], state: AlertMessage['state']): LeafReading | undefined {
-  const wanted = state !== 'resolved';
+/** The condition to name: of a firing, also of one that an edit ended, the first that holds; else the first that no longer does. */
+function decisive(readings: readonly LeafReading[], wanted: boolean): LeafReading | undefined {
   return readings.find((reading) => reading.holds === wanted && reading.value !== null) ?? readings[0];
 }
 

@@ -81,9 +81,11 @@ export function planMessages(
 
 /**
  * Whether a transition tells how high one subject stands, so that its next one makes it needless. Events, moves and
- * crossings happened, whatever came afterwards, and so did what a summary tells of several subjects.
+ * crossings happened, whatever came afterwards, and so did what a summary tells of several subjects; after an
+ * edit the next one may be of another subject.
  */
-function tellsLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { readings }: Transition): boolean {
+function tellsLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { readings, reason }: Transition): boolean {
+  if (reason === 'edited') return false;
   return rule.mode === 'while_true' && readings.length > 0 && leavesOf(rule).every(isLevel);
 }
 

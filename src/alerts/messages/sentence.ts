@@ -49,12 +49,13 @@ const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'ab
 /** One sentence for people about a transition: every condition that holds, or of a resolution those that ceased to. */
 export function sentenceOf(statement: Statement): string {
   const { rule, state, conditions, suppressed, heldBack, heldMs, edited = false } = statement;
-  // What an edit left behind is said as it was last seen, without a comparison that it never failed.
-  const readings = edited ? statement.readings.map((reading) => ({ ...reading, holds: false })) : statement.readings;
-  const told = readings.filter((reading) => reading.holds === (state !== 'resolved'));
+  const { readings } = statement;
+  const told = readings.filter((reading) => reading.holds === (edited || state !== 'resolved'));
   const facts = (told.length > 0 ? told : readings.slice(0, 1)).flatMap((reading) => {
     const condition = conditions[reading.condition];
-    return condition === undefined ? [] : [factOf(condition, reading, edited ? 'summary' : state)];
+    if (condition === undefined) return [];
+    // What an edit left behind is said as it was last seen, without a comparison that it never failed.
+    return [edited ? factOf(condition, { ...reading, holds: false }, 'summary') : factOf(condition, reading, state)];
   });
   const what = facts.length === 0 ? 'the rule holds' : facts.join(', and ');
   if (state === 'resolved') {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AlertEvaluation } from '../../../src/alerts/evaluation/alert-evaluation.js';
 import { AlertHistoryWriter } from '../../../src/alerts/evaluation/alert-history-writer.js';
 import type { Planned } from '../../../src/alerts/evaluation/transition-writer.js';
 import { Database } from '../../../src/platform/database/database.js';
@@ -261,6 +262,28 @@ describe('the evaluator', () => {
     await alice.call('PATCH', `/v1/alerts/rules/${ruleId}`, { conditions });
     expect((await alerts(2)).map(({ reason }) => reason)).toEqual(['first_fire', 'edited']);
     expect((await alice.get('/v1/alerts/rules?state=firing')).body.data).toEqual([]);
+  });
+
+  it('resolves by its own name what an edit moved to another token, also if the process ends in between', async () => {
+    await market.price('bitcoin', 60_000);
+    await market.price('ethereum', 3_000);
+    const [ruleId = ''] = await live({
+      ...above(70_000),
+      mode: 'while_true',
+      throttleMinutes: 5,
+      notifyResolved: true,
+    });
+    await market.price('bitcoin', 80_000);
+    await alerts(1);
+    await app.nest.get(AlertEvaluation).stop();
+    const conditions = [{ token: 'ethereum', metric: 'price', operator: 'gt', threshold: 2_000 }];
+    await alice.call('PATCH', `/v1/alerts/rules/${ruleId}`, { conditions });
+    await restart();
+    await market.price('ethereum', 3_100);
+    const [, resolved, fired] = await alerts(3);
+    expect(resolved).toMatchObject({ reason: 'edited', token: 'bitcoin', value: 80_000, ruleVersion: 1 });
+    expect(resolved?.message).toContain('resolved by an edit of the rule, Price of bitcoin is $80,000');
+    expect(fired).toMatchObject({ state: 'fired', token: 'ethereum', ruleVersion: 2 });
   });
 
   it('keeps a snoozed rule silent', async () => {

@@ -1,0 +1,103 @@
+import type { InstanceBook } from './instance-book.js';
+import type { LeafTable } from './leaf-table.js';
+import { readingsOf } from './readings.js';
+import type { RuleTable } from './rule-table.js';
+import type { Farewell, SavedInstance } from './saved-state.js';
+import type { Series } from './series.js';
+import type { Moment } from './teller.js';
+import type { TransitionList } from './transition-list.js';
+import { LEVEL } from './watched.js';
+
+/** The number that an instance is about above all: the first that holds, else the first of its rule. */
+interface Lead {
+  readonly series: Series;
+  readonly isChange: boolean;
+}
+
+/** An instance as an edit of its rule finds it. */
+export interface Belief {
+  readonly saved: SavedInstance;
+  readonly lead: Lead | undefined;
+  /** How its end is told, if its owner believes that it fires; as it was last seen. */
+  readonly farewell: Farewell | undefined;
+}
+
+/** What the owner of a rule believes of its instances, and whether that is still about anything that an edited rule watches. */
+export class Beliefs {
+  constructor(
+    private readonly rules: RuleTable,
+    private readonly leaves: LeafTable,
+    private readonly instances: InstanceBook,
+    private readonly list: TransitionList,
+  ) {}
+
+  /** Of every instance that is not at rest, and of the base; to be asked before the rule is taken out. */
+  of(rule: number): Belief[] {
+    return this.instances.all(rule).map((row) => {
+      const saved = this.instances.table.saved(row, this.rules.id(rule));
+      const isBelieved = saved.told || saved.owed;
+      return { saved, lead: this.lead(rule, row), farewell: isBelieved ? this.farewell(rule, row, saved) : undefined };
+    });
+  }
+
+  /** Whether the edited rule watches, of the same instance, what the belief is about. */
+  isWatched(rule: number, { saved, lead }: Belief): boolean {
+    if (!lead || !this.instances.isKeyOf(rule, saved.instanceKey)) return false;
+    for (const leaf of this.leaves.of(rule)) {
+      const quantity = this.leaves.numberScope(leaf)?.quantityOf(saved.instanceKey);
+      if (quantity?.series === lead.series && (quantity.windowMs !== LEVEL) === lead.isChange) return true;
+    }
+    return false;
+  }
+
+  /**
+   * After an edit of the rule: a firing that was told goes on if the rule still watches its subject and holds, and is resolved
+   * else, by what was last seen of it. `isWatched`: whether the rule still watches the subject.
+   */
+  carryOver(rule: number, { saved, farewell }: Belief, isWatched: boolean, moment: Moment): void {
+    if (!farewell) return;
+    const { table } = this.instances;
+    const row = isWatched ? this.instances.obtain(rule, saved.instanceKey) : undefined;
+    if (row !== undefined && this.rules.isTrue(rule, this.instances.held(row))) {
+      table.setPhase(row, 'firing', saved.phase === 'firing' ? saved.since : moment.at);
+      table.setAssumed(row, false);
+      table.setTold(row, true);
+    } else if (this.rules.tellsResolution(rule)) {
+      const isSnoozed = this.rules.isSnoozed(rule, moment.at);
+      this.list.bidFarewell(rule, farewell, moment, isSnoozed ? 'snoozed' : null);
+      if (!isSnoozed) return;
+      if (row === undefined) this.rules.farewells.set(rule, [...this.rules.farewells.get(rule), farewell]);
+      else table.setOwed(row, true);
+    }
+  }
+
+  /** Resolves what edits ended while their rules were snoozed, before anything else is told of them. */
+  tellFarewells(moment: Moment): void {
+    for (const rule of this.rules.farewells.rows) {
+      if (this.rules.silentUntil(rule) > moment.at) continue;
+      const farewells = this.rules.tellsResolution(rule) ? this.rules.farewells.get(rule) : [];
+      this.rules.farewells.delete(rule);
+      this.rules.markDirty(rule);
+      for (const farewell of farewells) this.list.bidFarewell(rule, farewell, moment, null);
+    }
+  }
+
+  private lead(rule: number, row: number): Lead | undefined {
+    const held = this.instances.held(row);
+    const key = this.instances.table.key(row);
+    let first: Lead | undefined;
+    for (const leaf of this.leaves.of(rule)) {
+      const quantity = this.leaves.numberScope(leaf)?.quantityOf(key);
+      if (!quantity) continue;
+      const lead = { series: quantity.series, isChange: quantity.windowMs !== LEVEL };
+      if ((held & this.leaves.bit(leaf)) !== 0) return lead;
+      first ??= lead;
+    }
+    return first;
+  }
+
+  private farewell(rule: number, row: number, { instanceKey, since }: SavedInstance): Farewell {
+    const readings = readingsOf(row, null, this.leaves, this.instances);
+    return { instanceKey, ruleVersion: this.rules.version(rule), since: since || null, readings };
+  }
+}

@@ -1,0 +1,23 @@
+/** Lists of the few rows of a table that have one. */
+export class RowLists<T> {
+  private readonly lists = new Map<number, readonly T[]>();
+
+  get(row: number): readonly T[] {
+    return this.lists.get(row) ?? [];
+  }
+
+  /** An empty list takes no memory. */
+  set(row: number, list: readonly T[]): void {
+    if (list.length > 0) this.lists.set(row, list);
+    else this.lists.delete(row);
+  }
+
+  delete(row: number): void {
+    this.lists.delete(row);
+  }
+
+  /** Rows with a list. */
+  get rows(): Iterable<number> {
+    return this.lists.keys();
+  }
+}
