@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { csvCell, toCsv } from './csv.js';
-import { inSlices } from './slices.js';
+import { inSlices } from '../loop/slices.js';
 
 it.each([
   ['=1+1', "'=1+1"],

@@ -1,4 +1,4 @@
-import { inSlices } from './slices.js';
+import { inSlices } from '../loop/slices.js';
 
 /** Its media type. */
 export const CSV = 'text/csv';

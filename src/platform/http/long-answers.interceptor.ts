@@ -3,7 +3,7 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import type { Response } from 'express';
 import { concatMap, of, type Observable } from 'rxjs';
 import { isLong, jsonPieces } from './json-pieces.js';
-import { inSlices, ownTurn } from './slices.js';
+import { inSlices, ownTurn } from '../loop/slices.js';
 
 interface WrittenBody {
   readonly text: string;

@@ -17,7 +17,7 @@ import {
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { inSlices } from '../../platform/http/slices.js';
+import { inSlices } from '../../platform/loop/slices.js';
 import { chainFact, nameInProtocols } from './chain-facts.js';
 import type {
   LlamaChain,

@@ -1,9 +1,10 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatCursor, isDelivered, parseCursor, type LogEvent, type PublishedValue } from '../../events/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { SlicedWork } from '../../platform/loop/slices.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
-import { collectSnapshot, snapshotItem, type SnapshotSummary } from './snapshot.js';
+import { collectSnapshot, snapshotItem, valuesNow, type SnapshotSummary } from './snapshot.js';
 import type { Subscription } from './subscription.js';
 
 /** The cursor is too old; it belongs to another log; there was too much to replay. */
@@ -47,6 +48,7 @@ export class CatchUp {
   private readonly deadline: number;
   private position: number;
   private sent = 0;
+  private readonly slices = new SlicedWork();
   /** The client's position until the answer. */
   readonly cursor: string;
 
@@ -167,7 +169,8 @@ export class CatchUp {
       if (this.isOver(epoch)) break;
       if (batch[0]?.seq !== this.position + 1) return 'cursor_expired';
       for (const event of batch) {
-        if (event.seq > end) break;
+        if (this.slices.isSliceOver) await this.slices.nextSlice();
+        if (event.seq > end || this.isOver(epoch)) break;
         this.position = event.seq;
         if (!isDelivered(event)) continue;
         const names = namesOf(event);
@@ -193,9 +196,8 @@ export class CatchUp {
     return stored.read(this.position, limits.replayChunk);
   }
 
-  /** Lets other connections have their turn, and waits while the client has not taken what it got. */
+  /** Waits while the client has not taken what it got. */
   private async linkHasRoom(): Promise<boolean> {
-    if (this.position < this.host.position) await nextTurn();
     const until = Math.max(this.deadline, this.host.elapsed() + this.host.limits.slowGraceMs);
     while (!this.session.ended && this.session.link.bufferedBytes() > this.host.limits.softMarkBytes) {
       if (this.host.elapsed() > until) return false;
@@ -206,25 +208,35 @@ export class CatchUp {
 
   /** The values at one position of the log, taken in one turn; what changes while they are sent follows as events. */
   private async sendSnapshot(): Promise<SnapshotSummary> {
-    const { limits, published } = this.host;
+    const { host } = this;
+    const { snapshotOf } = this.work;
     const summary: SnapshotSummary = { items: 0, parts: 0, cursor: this.cursor };
-    const taken: [Subscription, PublishedValue[]][] = [];
+    let values = host.published;
     await this.whenLive(() => {
-      summary.cursor = formatCursor(this.host.epoch, this.host.position);
-      for (const one of this.work.snapshotOf) taken.push([one, collectSnapshot(published, one.filter)]);
+      summary.cursor = formatCursor(host.epoch, host.position);
+      const filters = snapshotOf.map(({ filter }) => filter);
+      values = valuesNow(host.published, filters);
     });
-    for (const [{ id }, values] of taken) {
-      const parts = Math.max(1, Math.ceil(values.length / limits.snapshotPart));
-      for (let part = 1; part <= parts && !this.isOver(this.epoch); part++) {
-        const items = values.slice((part - 1) * limits.snapshotPart, part * limits.snapshotPart).map(snapshotItem);
-        this.session.link.sendMessage('snapshot', { subscriptionId: id, items, cursor: summary.cursor, part, parts });
-        this.session.sent();
-        if (parts > 1 && !(await this.linkHasRoom())) this.session.close('slow_consumer');
-      }
-      summary.items += values.length;
-      summary.parts += parts;
+    for (const { id, filter } of snapshotOf) {
+      if (this.isOver(this.epoch)) break;
+      const selected = await collectSnapshot(values, filter);
+      await this.sendParts(id, selected, summary);
+      summary.items += selected.length;
     }
     return summary;
+  }
+
+  /** A turn of the event loop for each part, and none before the client has room for it. */
+  private async sendParts(id: string, values: readonly PublishedValue[], summary: SnapshotSummary): Promise<void> {
+    const { snapshotPart } = this.host.limits;
+    const parts = Math.max(1, Math.ceil(values.length / snapshotPart));
+    for (let part = 1; part <= parts && !this.isOver(this.epoch); part++) {
+      if (summary.parts++ > 0 && !(await this.linkHasRoom())) return this.session.close('slow_consumer');
+      await this.slices.nextSlice();
+      const items = values.slice((part - 1) * snapshotPart, part * snapshotPart).map(snapshotItem);
+      this.session.link.sendMessage('snapshot', { subscriptionId: id, items, cursor: summary.cursor, part, parts });
+      this.session.sent();
+    }
   }
 
   /** The log cannot be read: older subscriptions must not lose what was held back, so the connection goes on or ends. */

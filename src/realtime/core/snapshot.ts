@@ -1,4 +1,5 @@
 import type { PublishedValue } from '../../events/index.js';
+import { inSlices } from '../../platform/loop/slices.js';
 import type { Filter } from './filter.js';
 
 /** The last published value of every key, exact at the stream's position. */
@@ -16,16 +17,38 @@ export interface SnapshotSummary {
   cursor: string;
 }
 
+/** The values of this moment that the filters may select, for looking at them later: of thousands that takes many turns. */
+export function valuesNow(published: PublishedValues, filters: readonly Filter[]): PublishedValues {
+  const tvlsOf = new Map<string, readonly PublishedValue[]>();
+  const priceOf = new Map<string, PublishedValue | undefined>();
+  for (const { protocol = [], token = [] } of filters) {
+    for (const slug of protocol) if (!tvlsOf.has(slug)) tvlsOf.set(slug, published.tvlOf(slug));
+    for (const id of token) if (!priceOf.has(id)) priceOf.set(id, published.price(id));
+  }
+  const all = {
+    tvl: filters.some(({ protocol }) => protocol === undefined) ? [...published.all('tvl')] : [],
+    price: filters.some(({ token }) => token === undefined) ? [...published.all('price')] : [],
+  };
+  return {
+    tvlOf: (slug) => tvlsOf.get(slug) ?? [],
+    price: (id) => priceOf.get(id),
+    all: (metric) => all[metric],
+  };
+}
+
 /** The values a filter selects: those whose next change it would match, threshold aside. */
-export function collectSnapshot(published: PublishedValues, filter: Filter): PublishedValue[] {
-  const items: PublishedValue[] = [];
+export async function collectSnapshot(published: PublishedValues, filter: Filter): Promise<PublishedValue[]> {
+  return (await inSlices(looked(published, filter))).filter((value) => value !== undefined);
+}
+
+/** Undefined for each that is not selected. */
+function* looked(published: PublishedValues, filter: Filter): Iterable<PublishedValue | undefined> {
   if (filter.types.includes('tvl_change')) {
-    for (const value of tvls(published, filter)) if (selects(filter, value)) items.push(value);
+    for (const value of tvls(published, filter)) yield selects(filter, value) ? value : undefined;
   }
   if (filter.types.includes('price_change')) {
-    for (const value of prices(published, filter)) if (selects(filter, value)) items.push(value);
+    for (const value of prices(published, filter)) yield selects(filter, value) ? value : undefined;
   }
-  return items;
 }
 
 function* tvls(published: PublishedValues, { protocol, required }: Filter): Iterable<PublishedValue> {

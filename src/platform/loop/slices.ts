@@ -31,16 +31,30 @@ export function ownTurn(): Promise<void> {
   return turns.next();
 }
 
+/** Work that goes on over many turns of the event loop, a slice in each: what arrives meanwhile goes between. */
+export class SlicedWork {
+  private end = 0;
+
+  /** Whether the others are to go first now; before the first slice they are. */
+  get isSliceOver(): boolean {
+    return performance.now() >= this.end;
+  }
+
+  /** Begins the next slice, in a turn that is nobody else's. */
+  async nextSlice(): Promise<void> {
+    await turns.next();
+    this.end = performance.now() + MAX_SLICE_MS;
+  }
+}
+
 /** Everything that the work yields. It is done in slices of a few milliseconds, of which the process does one per turn. */
 export async function inSlices<T>(work: Iterable<T>): Promise<T[]> {
   const done: T[] = [];
-  await turns.next();
-  let end = performance.now() + MAX_SLICE_MS;
+  const slices = new SlicedWork();
+  await slices.nextSlice();
   for (const part of work) {
     done.push(part);
-    if (performance.now() < end) continue;
-    await turns.next();
-    end = performance.now() + MAX_SLICE_MS;
+    if (slices.isSliceOver) await slices.nextSlice();
   }
   return done;
 }
