@@ -1,8 +1,15 @@
 import { hash } from 'node:crypto';
-import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import {
+  Injectable,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+  type StreamableFile,
+} from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { map, type Observable } from 'rxjs';
+import { concatMap, type Observable } from 'rxjs';
 import { prefersCsv } from '../platform/http/csv.interceptor.js';
+import { bodyOf } from '../platform/http/answer-body.js';
 import type { AnsweredQuery } from './query.service.js';
 import type { QueryAnswer } from './query.dto.js';
 
@@ -11,7 +18,7 @@ interface Table extends Pick<QueryAnswer, 'page'> {
   readonly data: readonly object[];
   readonly columns?: readonly string[];
 }
-type Body = string | Table | undefined;
+type Body = string | StreamableFile | Table | undefined;
 
 /**
  * Writes an answer as the `QueryAnswer` it is, around rows whose JSON is written once for everyone; rows themselves, or
@@ -23,24 +30,28 @@ export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {
   intercept(context: ExecutionContext, next: CallHandler<AnsweredQuery>): Observable<Body> {
     const request = context.switchToHttp().getRequest<Request>();
     const response = context.switchToHttp().getResponse<Response>();
-    return next.handle().pipe(
-      map(({ rows, from, to, page, meta, explain }) => {
-        const { json, digest } = rows.text(from, to);
-        const etag = `W/"${hash('sha1', JSON.stringify([digest, page, explain]), 'base64url')}"`;
-        response.setHeader('ETag', etag);
-        response.setHeader('Cache-Control', 'private, no-cache');
-        if (request.method === 'QUERY' && names(request.headers['if-none-match'], etag)) {
-          response.status(304);
-          return undefined;
-        }
-        if (prefersCsv(request)) {
-          return explain ? { data: [explain], page } : { data: rows.slice(from, to), page, columns: rows.names };
-        }
-        response.type('application/json; charset=utf-8');
-        return `{"data":${json},${JSON.stringify({ page, meta, explain }).slice(1)}`;
-      }),
-    );
+    return next.handle().pipe(concatMap((answer) => written(answer, request, response)));
   }
+}
+
+async function written(
+  { rows, from, to, page, meta, explain }: AnsweredQuery,
+  request: Request,
+  response: Response,
+): Promise<Body> {
+  const text = await rows.text(from, to);
+  const etag = `W/"${hash('sha1', JSON.stringify([text.digest, page, explain]), 'base64url')}"`;
+  response.setHeader('ETag', etag);
+  response.setHeader('Cache-Control', 'private, no-cache');
+  if (request.method === 'QUERY' && names(request.headers['if-none-match'], etag)) {
+    response.status(304);
+    return undefined;
+  }
+  if (prefersCsv(request)) {
+    return explain ? { data: [explain], page } : { data: rows.slice(from, to), page, columns: rows.names };
+  }
+  response.type('application/json; charset=utf-8');
+  return bodyOf('{"data":', text, `,${JSON.stringify({ page, meta, explain }).slice(1)}`);
 }
 
 function names(header: string | undefined, etag: string): boolean {

@@ -6,12 +6,14 @@ import {
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
+  type StreamableFile,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ApiProduces } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { concatMap, type Observable } from 'rxjs';
 import { columnsOf, CSV, toCsvInSlices } from './csv.js';
+import { bodyOf } from './answer-body.js';
 
 interface Page {
   data: readonly object[];
@@ -19,6 +21,8 @@ interface Page {
   /** Where they are known beforehand. */
   columns?: readonly string[];
 }
+
+type Answer = Page | string | StreamableFile | undefined;
 
 interface CsvTable {
   readonly name: string;
@@ -34,10 +38,10 @@ export function prefersCsv(request: Request): boolean {
 
 /** Gives a list as CSV to who prefers `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
 @Injectable()
-export class CsvInterceptor implements NestInterceptor<Page | undefined, Page | string | undefined> {
+export class CsvInterceptor implements NestInterceptor<Page | undefined, Answer> {
   constructor(private readonly reflector: Reflector) {}
 
-  intercept(context: ExecutionContext, next: CallHandler<Page | undefined>): Observable<Page | string | undefined> {
+  intercept(context: ExecutionContext, next: CallHandler<Page | undefined>): Observable<Answer> {
     const http = context.switchToHttp();
     const response = http.getResponse<Response>();
     response.vary('Accept');
@@ -51,7 +55,7 @@ async function written(
   answer: Page | undefined,
   response: Response,
   { name, columns: usual }: CsvTable = { name: 'data', columns: [] },
-): Promise<string | undefined> {
+): Promise<string | StreamableFile | undefined> {
   // 304: the client has it already.
   if (answer === undefined) return undefined;
   const { data, page, columns = data.length > 0 ? columnsOf(data) : usual } = answer;
@@ -59,7 +63,7 @@ async function written(
   response.type(`${CSV}; charset=utf-8`);
   response.setHeader('Content-Disposition', `attachment; filename="${name}.csv"`);
   if (page?.next_cursor) response.setHeader('X-Next-Cursor', page.next_cursor);
-  return text;
+  return bodyOf(text);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { inSlices } from '../loop/slices.js';
+import { writeInSlices, type WrittenText } from './written-text.js';
 
 /** Its media type. */
 export const CSV = 'text/csv';
@@ -8,16 +8,12 @@ export const CSV = 'text/csv';
  * is missing, and a list of nothing, is an empty cell; an empty text is `""`.
  */
 export function toCsv(rows: readonly object[], columns: readonly string[] = columnsOf(rows)): string {
-  return tableOf(columns, [...linesOf(rows, columns)]);
+  return [...linesOf(rows, columns)].join('');
 }
 
 /** The same, written in slices, so that nobody waits for the long list of somebody else. */
-export async function toCsvInSlices(rows: readonly object[], columns: readonly string[]): Promise<string> {
-  return tableOf(columns, await inSlices(linesOf(rows, columns)));
-}
-
-function tableOf(columns: readonly string[], lines: readonly string[]): string {
-  return [columns.map(csvCell).join(','), ...lines, ''].join('\r\n');
+export function toCsvInSlices(rows: readonly object[], columns: readonly string[]): Promise<WrittenText> {
+  return writeInSlices(linesOf(rows, columns));
 }
 
 /** The names of all members of all rows. */
@@ -28,9 +24,10 @@ export function columnsOf(rows: readonly object[]): string[] {
 }
 
 function* linesOf(rows: readonly object[], columns: readonly string[]): Generator<string> {
+  yield `${columns.map(csvCell).join(',')}\r\n`;
   for (const row of rows) {
     const cells = new Map<string, unknown>(Object.entries(row));
-    yield columns.map((column) => csvCell(cells.get(column))).join(',');
+    yield `${columns.map((column) => csvCell(cells.get(column))).join(',')}\r\n`;
   }
 }
 

@@ -1,14 +1,15 @@
-import { hash } from 'node:crypto';
-import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import type { Response } from 'express';
+import {
+  Injectable,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+  type StreamableFile,
+} from '@nestjs/common';
+import type { Request, Response } from 'express';
 import { concatMap, of, type Observable } from 'rxjs';
+import { bodyOf } from './answer-body.js';
 import { isLong, jsonPieces } from './json-pieces.js';
-import { inSlices, ownTurn } from '../loop/slices.js';
-
-interface WrittenBody {
-  readonly text: string;
-  readonly etag: string;
-}
+import { writeInSlices, type WrittenText } from './written-text.js';
 
 /**
  * Writes long answers as JSON in slices, so that nobody waits for the list of somebody else. An object that is the answer of
@@ -16,36 +17,35 @@ interface WrittenBody {
  */
 @Injectable()
 export class LongAnswersInterceptor implements NestInterceptor<unknown, unknown> {
-  private readonly written = new WeakMap<object, Promise<WrittenBody>>();
+  private readonly written = new WeakMap<object, Promise<WrittenText>>();
 
   intercept(context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
-    const response = context.switchToHttp().getResponse<Response>();
+    const http = context.switchToHttp();
+    const [request, response] = [http.getRequest<Request>(), http.getResponse<Response>()];
     return next
       .handle()
       .pipe(
         concatMap((body) =>
-          typeof body === 'object' && body !== null && isLong(body) ? this.write(body, response) : of(body),
+          typeof body === 'object' && body !== null && isLong(body) ? this.write(body, request, response) : of(body),
         ),
       );
   }
 
-  private async write(body: object, response: Response): Promise<string> {
+  private async write(
+    body: object,
+    request: Request,
+    response: Response,
+  ): Promise<string | StreamableFile | undefined> {
     const known = this.written.get(body);
-    const writing = known ?? bodyOf(body);
+    const writing = known ?? writeInSlices(jsonPieces(body));
     if (known === undefined) this.written.set(body, writing);
-    const { text, etag } = await writing;
-    await ownTurn();
-    if (!response.headersSent) {
-      if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', 'application/json; charset=utf-8');
-      if (!response.hasHeader('ETag')) response.setHeader('ETag', etag);
-    }
-    return text;
+    const text = await writing;
+    if (response.headersSent) return undefined;
+    if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    if (!response.hasHeader('ETag')) response.setHeader('ETag', `W/"${text.length.toString(16)}-${text.digest}"`);
+    if (!request.fresh) return bodyOf(text);
+    response.status(304);
+    return undefined;
   }
-}
-
-async function bodyOf(body: object): Promise<WrittenBody> {
-  const pieces = await inSlices(jsonPieces(body));
-  const text = pieces.join('');
-  return { text, etag: `W/"${text.length.toString(16)}-${hash('sha1', text, 'base64url')}"` };
 }

@@ -12,6 +12,8 @@ const LIFETIME_MS = 4_500;
 const MEMORY_BYTES = 64_000_000;
 /** Larger results are not sent to Redis: fetching one would take as long as asking again. */
 const REDIS_BYTES = 500_000;
+/** A result takes at most about so many bytes here for each of its text: what cannot fit is not even written. */
+const MOST_BYTES_PER_TEXT = 8;
 
 export type CacheState = 'hit' | 'miss' | 'off';
 
@@ -53,8 +55,9 @@ export class ResultCache {
   keep(key: string, result: QueryResult, startedAt: number): void {
     const ttl = Math.floor(LIFETIME_MS - (performance.now() - startedAt));
     if (ttl <= 0) return;
-    this.memory.set(key, result, { ttl, size: sizeOf(result) });
-    if (this.redis.state !== 'up') return;
+    const size = sizeOf(result);
+    this.memory.set(key, result, { ttl, size });
+    if (this.redis.state !== 'up' || size > MOST_BYTES_PER_TEXT * REDIS_BYTES) return;
     const text = JSON.stringify(result);
     if (text.length > REDIS_BYTES) return;
     // Nobody waits for it, and a failure only costs a later question.

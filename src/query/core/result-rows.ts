@@ -1,14 +1,9 @@
-import { hash } from 'node:crypto';
+import { jsonPieces } from '../../platform/http/json-pieces.js';
+import { writeInSlices, type WrittenText } from '../../platform/http/written-text.js';
 import type { Column } from './relation.js';
 import { isoTime } from './time.js';
 
 export type Row = Readonly<Record<string, unknown>>;
-
-/** Rows as JSON, and a digest that tells them from others. */
-export interface RowsText {
-  readonly json: string;
-  readonly digest: string;
-}
 
 /** A result's rows as they travel between processes: values column by column, times in Unix ms. */
 export interface PackedRows {
@@ -28,6 +23,7 @@ interface Values {
 const MOST_TEXTS = 8;
 /** Of a number or a short name, as a value and as text. */
 const BYTES_PER_VALUE = 32;
+const MOST_SAMPLES = 16;
 
 /**
  * The rows of a result by columns. Thousands of rows as objects, of which dozens of results a second are made and kept for
@@ -36,7 +32,7 @@ const BYTES_PER_VALUE = 32;
  * written once for all.
  */
 export class ResultRows {
-  private readonly texts = new Map<string, RowsText>();
+  private readonly texts = new Map<string, Promise<WrittenText>>();
 
   private constructor(
     private readonly columns: readonly Column[],
@@ -100,13 +96,12 @@ export class ResultRows {
     });
   }
 
-  /** The same as JSON, which is kept. */
-  text(from: number, to: number): RowsText {
+  /** The same as a list in JSON, written in slices, once for all. */
+  text(from: number, to: number): Promise<WrittenText> {
     const key = `${from} ${to}`;
     const known = this.texts.get(key);
     if (known !== undefined) return known;
-    const json = JSON.stringify(this.slice(from, to));
-    const text = { json, digest: hash('sha1', json, 'base64url') };
+    const text = writeInSlices(jsonPieces(this.slice(from, to)));
     if (this.texts.size >= MOST_TEXTS) this.texts.clear();
     this.texts.set(key, text);
     return text;
@@ -153,7 +148,15 @@ function texts(length: number, of: (row: number) => unknown): Values {
 
 function others(length: number, of: (row: number) => unknown): Values {
   const all = Array.from({ length }, (_, row) => of(row) ?? null);
-  return { get: (row) => all[row], bytes: () => 2 * JSON.stringify(all).length };
+  return { get: (row) => all[row], bytes: () => 2 * jsonLength(all) };
+}
+
+/** About how long they are as JSON: by some of them, for writing all would take as long as answering. */
+function jsonLength(values: readonly unknown[]): number {
+  const step = Math.max(1, Math.ceil(values.length / MOST_SAMPLES));
+  const samples = values.filter((_, index) => index % step === 0);
+  const length = samples.reduce((sum: number, value) => sum + JSON.stringify(value).length, 0);
+  return samples.length === 0 ? 0 : Math.ceil((length * values.length) / samples.length);
 }
 
 /** Rows of a result share few times, and writing one takes longer than finding it. */

@@ -1,0 +1,22 @@
+import { Readable } from 'node:stream';
+import { StreamableFile } from '@nestjs/common';
+import { ownTurn } from '../loop/slices.js';
+import type { WrittenText } from './written-text.js';
+
+/** Characters up to which an answer is sent at once; a longer one goes part by part, as its reader takes it. */
+const MAX_WHOLE = 1024 * 1024;
+
+/** What a handler answers with, in a turn of its own: the texts one after the other. */
+export async function bodyOf(...texts: readonly (WrittenText | string)[]): Promise<string | StreamableFile> {
+  const parts = texts.flatMap((text) => (typeof text === 'string' ? [text] : text.parts));
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  await ownTurn();
+  return length <= MAX_WHOLE ? parts.join('') : new StreamableFile(Readable.from(inTurns(parts)));
+}
+
+async function* inTurns(parts: readonly string[]): AsyncGenerator<string> {
+  for (const part of parts) {
+    await ownTurn();
+    yield part;
+  }
+}
