@@ -21,6 +21,7 @@ import { StorageBudgets1790000013200 } from './1790000013200-storage-budgets.js'
 import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
 import { QueryRole1790000016000 } from './1790000016000-query-role.js';
 import { Farewells1790000017000 } from './1790000017000-farewells.js';
+import { RuleSchedules1790000017100 } from './1790000017100-rule-schedules.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -46,4 +47,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   KeptSessions1790000015000,
   QueryRole1790000016000,
   Farewells1790000017000,
+  RuleSchedules1790000017100,
 ];

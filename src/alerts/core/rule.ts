@@ -1,3 +1,4 @@
+import type { RuleQuietHours } from '../../notifications/core/index.js';
 import type { EventType } from '../../events/core/index.js';
 
 /** Metrics of the market, as named in the public contract; `change_*` are fractions over the stated time. */
@@ -145,6 +146,8 @@ export interface Rule extends RuleDefinition {
   readonly description?: string | null;
   readonly actions: readonly RuleAction[];
   readonly priority: Priority;
+  /** Of its messages; absent, null: its user's. */
+  readonly quietHours?: RuleQuietHours;
   readonly isActive: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;

@@ -1,4 +1,5 @@
 import {
+  preferencesFor,
   sendTime,
   type AlertMessage,
   type MessageType,
@@ -18,7 +19,7 @@ export interface ToldTransition {
   readonly transition: Transition;
   readonly rule: Pick<
     Rule,
-    'ruleId' | 'userId' | 'actions' | 'priority' | 'snoozedUntil' | 'mode' | 'conditions' | 'where'
+    'ruleId' | 'userId' | 'actions' | 'priority' | 'quietHours' | 'snoozedUntil' | 'mode' | 'conditions' | 'where'
   >;
   readonly alert: AlertMessage;
 }
@@ -96,7 +97,7 @@ function isLevel(condition: Condition): boolean {
 
 /** The part of a delivery that rule, action and preferences decide. */
 export function addressed(
-  rule: Pick<Rule, 'userId' | 'priority'>,
+  rule: Pick<Rule, 'userId' | 'priority' | 'quietHours'>,
   { type: channel, target, template, format }: RuleAction,
   now: number,
   preferences: UserPreferences,
@@ -108,7 +109,7 @@ export function addressed(
     priority: rule.priority,
     ...(template === undefined ? {} : { template }),
     ...(format === undefined ? {} : { format }),
-    ...sendTime(preferences, rule.priority, new Date(now), channel),
+    ...sendTime(preferencesFor(rule, preferences), rule.priority, new Date(now), channel),
     expiresAt: new Date(now + WANTED_FOR_MS),
   };
 }

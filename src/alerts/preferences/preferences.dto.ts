@@ -2,8 +2,8 @@ import { ApiProperty, OmitType, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
 import { IfGiven, PRINTABLE } from '../rules/fields.js';
+import { CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js';
 
-const CLOCK_TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 const EVERY = ['hour', 'day'] as const;
 
 /** Which channels may be used at all. */
@@ -22,41 +22,6 @@ export class ChannelsBody {
   @IfGiven()
   @IsBoolean()
   push?: boolean;
-}
-
-/** Messages of these hours wait for their end. */
-export class QuietHoursBody {
-  /**
-   * Local time, HH:MM.
-   * @example 22:00
-   */
-  @IsString()
-  @Matches(CLOCK_TIME)
-  start!: string;
-
-  /**
-   * Local time, HH:MM; before `start` it is the next day's. Never equal to it: what must never be sent is switched off in
-   * `channels`.
-   * @example 07:00
-   */
-  @IsString()
-  @Matches(CLOCK_TIME)
-  end!: string;
-
-  /**
-   * IANA name; an offset such as +05:30 is none.
-   * @example Europe/Berlin
-   */
-  @IsString()
-  @Length(1, 64)
-  @Matches(PRINTABLE)
-  timezone!: string;
-
-  /** Messages of priority `critical` do not wait. */
-  @ApiProperty({ type: Boolean, required: false, default: true })
-  @IfGiven()
-  @IsBoolean()
-  allowCritical?: boolean;
 }
 
 /** Mails of low and normal priority are collected into one. */

@@ -3,11 +3,12 @@ import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
 import { IsName } from '../../events/index.js';
-import { PRIORITIES, type Priority } from '../../notifications/index.js';
+import { PRIORITIES, type Priority, type RuleQuietHours } from '../../notifications/index.js';
 import { MODES, PHASES, THROTTLE_SCOPES, type Mode, type Phase, type ThrottleScope } from '../core/index.js';
 import { ActionView } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE, METRICS, type ConditionMetric } from './condition.dto.js';
 import { IsPlainText } from './fields.js';
+import { RULE_QUIET_HOURS } from './rule.dto.js';
 
 const YES_NO: Readonly<Record<string, boolean>> = { true: true, false: false };
 
@@ -122,6 +123,10 @@ export class RuleView {
 
   @ApiProperty({ enum: PRIORITIES })
   priority!: Priority;
+
+  /** null: its user's. */
+  @ApiProperty(RULE_QUIET_HOURS)
+  quietHours!: RuleQuietHours;
   isActive!: boolean;
 
   @ApiProperty({ type: String, format: 'date-time', nullable: true })

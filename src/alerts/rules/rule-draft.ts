@@ -1,3 +1,4 @@
+import { NEVER_QUIET, quietHoursFault, type RuleQuietHours } from '../../notifications/core/index.js';
 import { timeGiven } from '../../platform/clock/read-time.js';
 import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
 import { checkRule, parseConditions, type EvaluatorOptions, type Rule, type RuleFinding } from '../core/index.js';
@@ -17,6 +18,7 @@ const DEFAULTS = {
   forSeconds: 0,
   notifyResolved: false,
   priority: 'normal',
+  quietHours: null,
   isActive: true,
   snoozedUntil: null,
 } as const;
@@ -78,7 +80,17 @@ function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
     forSeconds,
     notifyResolved,
   };
-  return withoutAbsent({ ...fields, priority, isActive, snoozedUntil });
+  return withoutAbsent({ ...fields, priority, quietHours: quietHoursOf(body), isActive, snoozedUntil });
+}
+
+function quietHoursOf({ quietHours: given }: RuleBody | ChangeRuleBody): RuleQuietHours | undefined {
+  if (given === undefined || given === null || given === NEVER_QUIET) return given;
+  const { start, end, timezone, days, allowCritical = true } = given;
+  const quietHours = { start, end, timezone, ...(days === undefined ? {} : { days }), allowCritical };
+  const fault = quietHoursFault(quietHours);
+  if (fault === undefined) return quietHours;
+  const detail = `quietHours.${fault.field} ${fault.detail}`;
+  throw faulty([{ pointer: `/quietHours/${fault.field}`, code: 'invalid', detail }]);
 }
 
 function throttleOf({ throttleMinutes, throttle_minutes: other }: RuleBody | ChangeRuleBody): number | undefined {

@@ -98,7 +98,15 @@ interface Shown {
 }
 
 function viewOf(row: RuleRow, { statuses, states }: Shown): RuleView {
-  const { userId, description = null, where = null, snoozedUntil, lastTriggered, ...rule } = ruleOf(row);
+  const {
+    userId,
+    description = null,
+    where = null,
+    quietHours = null,
+    snoozedUntil,
+    lastTriggered,
+    ...rule
+  } = ruleOf(row);
   return {
     ruleId: rule.ruleId,
     userId,
@@ -114,6 +122,7 @@ function viewOf(row: RuleRow, { statuses, states }: Shown): RuleView {
     forSeconds: rule.forSeconds,
     notifyResolved: rule.notifyResolved,
     priority: rule.priority,
+    quietHours,
     isActive: rule.isActive,
     snoozedUntil: snoozedUntil?.toISOString() ?? null,
     createdAt: rule.createdAt.toISOString(),

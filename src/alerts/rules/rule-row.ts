@@ -1,3 +1,4 @@
+import type { RuleQuietHours } from '../../notifications/core/index.js';
 import type { Condition, Mode, Priority, Rule, RuleAction, ThrottleScope, Where } from '../core/index.js';
 
 /** A row of `alert_rules`. */
@@ -20,6 +21,7 @@ export interface RuleRow {
   for_seconds: number;
   notify_resolved: boolean;
   priority: Priority;
+  quiet_hours: RuleQuietHours;
   is_active: boolean;
   snoozed_until: Date | null;
   created_at: Date;
@@ -31,7 +33,7 @@ export interface RuleRow {
 /** The columns of a `RuleRow`, of the table under this name. */
 export const ruleColumns = (table: string): string =>
   `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes throttle_scope armed_version mode hysteresis
-   for_seconds notify_resolved priority is_active snoozed_until created_at updated_at last_triggered_at version`
+   for_seconds notify_resolved priority quiet_hours is_active snoozed_until created_at updated_at last_triggered_at version`
     .split(/\s+/)
     .map((column) => `${table}.${column}`)
     .join(', ');
@@ -53,6 +55,7 @@ export function ruleOf(row: RuleRow): Rule {
     forSeconds: row.for_seconds,
     notifyResolved: row.notify_resolved,
     priority: row.priority,
+    quietHours: row.quiet_hours,
     isActive: row.is_active,
     snoozedUntil: row.snoozed_until,
     createdAt: row.created_at,

@@ -25,7 +25,7 @@ export class RuleTests {
     const rule = ruleOf(await this.reads.row(userId, ruleId));
     const data = testMessage(rule, this.clock.now());
     const deliveries = rule.actions.map((action): NewDelivery => ({
-      ...addressed(rule, action, this.clock.now(), DEFAULT_PREFERENCES),
+      ...addressed({ ...rule, quietHours: null }, action, this.clock.now(), DEFAULT_PREFERENCES),
       type: 'test',
       data,
       collapseKey: data.alertId,

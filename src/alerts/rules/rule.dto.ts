@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -14,10 +14,12 @@ import {
   Max,
   MaxLength,
   Min,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { PRIORITIES, type Priority } from '../../notifications/index.js';
+import { NEVER_QUIET, PRIORITIES, type Priority } from '../../notifications/index.js';
 import { MODES, RULE_LIMITS, THROTTLE_SCOPES, type Mode, type ThrottleScope } from '../core/index.js';
+import { QuietHoursBody } from '../preferences/quiet-hours.dto.js';
 import { ActionBody } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
 import { IfGiven, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
@@ -25,7 +27,17 @@ import { IfGiven, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from '
 /** Actions of one rule. */
 const MOST_ACTIONS = 5;
 
+/** Of a rule: quiet hours, or a word. */
+export const RULE_QUIET_HOURS = {
+  oneOf: [{ $ref: getSchemaPath(QuietHoursBody) }, { type: 'string', enum: [NEVER_QUIET] }],
+  nullable: true,
+};
+/** The words need no further checks. */
+const isQuietHours = (_: object, value: unknown): boolean =>
+  value !== undefined && value !== null && value !== NEVER_QUIET;
+
 /** A rule as its owner writes it. */
+@ApiExtraModels(QuietHoursBody)
 export class RuleBody {
   /**
    * For people; 1 to 255 characters.
@@ -129,6 +141,14 @@ export class RuleBody {
   @IfGiven()
   @IsIn(PRIORITIES)
   priority?: Priority;
+
+  /** Quiet hours of its messages instead of its user's, all of them; `never`: none. null: its user's. */
+  @ApiProperty({ ...RULE_QUIET_HOURS, required: false })
+  @ValidateIf(isQuietHours)
+  @IsObject()
+  @ValidateNested()
+  @Type(() => QuietHoursBody)
+  quietHours?: QuietHoursBody | typeof NEVER_QUIET | null;
 
   /** Rules that are not active are not evaluated. */
   @ApiProperty({ type: Boolean, required: false, default: true })

@@ -58,6 +58,7 @@ export class RulesController {
     'forSeconds',
     'notifyResolved',
     'priority',
+    'quietHours',
     'isActive',
     'snoozedUntil',
     'createdAt',

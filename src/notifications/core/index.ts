@@ -3,4 +3,5 @@ export * from './preferences.js';
 export { comparedFigures, figure, unitOf, type Unit } from './figures.js';
 export { headline, listed, listedLine, subjectOf } from './alert-text.js';
 export { cutText } from './cut-text.js';
+export { quietHoursFault } from './quiet-hours.js';
 export { sendTime, type SendTime } from './send-time.js';

@@ -1,14 +1,25 @@
 import type { Channel } from './delivery.js';
 
-/** Local times are `HH:MM`; `end` before `start` spans midnight. */
+/** In the order of the week. */
+export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+export type Day = (typeof DAYS)[number];
+
+/** Local times are `HH:MM`; `end` before `start`, or equal to it, is the next day's. */
 export interface QuietHours {
   start: string;
   end: string;
   /** IANA name, e.g. `Europe/Berlin`. */
   timezone: string;
+  /** On which they start; absent: every day. */
+  days?: readonly Day[];
   /** Critical messages leave at once all the same. */
   allowCritical: boolean;
 }
+
+/** Of a rule: never quiet, whatever its user wants. */
+export const NEVER_QUIET = 'never';
+/** Of a rule: its own, none, or (null) those of its user. */
+export type RuleQuietHours = QuietHours | typeof NEVER_QUIET | null;
 
 export interface Digest {
   every: 'hour' | 'day';
@@ -32,6 +43,15 @@ export const DEFAULT_PREFERENCES: UserPreferences = {
   digest: null,
   unsubscribed: false,
 };
+
+/** The preferences as they are for the messages of a rule. */
+export function preferencesFor(
+  { quietHours }: { readonly quietHours?: RuleQuietHours },
+  preferences: UserPreferences,
+): UserPreferences {
+  if (quietHours === undefined || quietHours === null) return preferences;
+  return { ...preferences, quietHours: quietHours === NEVER_QUIET ? null : quietHours };
+}
 
 /** What was stored, with the default of what was not. */
 export function completePreferences(stored: Partial<UserPreferences>): UserPreferences {

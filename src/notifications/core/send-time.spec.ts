@@ -1,61 +1,13 @@
-import fc from 'fast-check';
 import { DateTime } from 'luxon';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_PREFERENCES, type QuietHours, type UserPreferences } from './preferences.js';
-import { afterQuietHours, digestTime, sendTime } from './send-time.js';
+import { DEFAULT_PREFERENCES, preferencesFor, type QuietHours, type UserPreferences } from './preferences.js';
+import { digestTime, sendTime } from './send-time.js';
 
 const BERLIN = 'Europe/Berlin';
 const local = (text: string, zone = BERLIN) => DateTime.fromISO(text, { zone }).toJSDate();
 const shown = (at: Date, zone = BERLIN) => DateTime.fromJSDate(at, { zone }).toISO({ suppressMilliseconds: true });
 const night: QuietHours = { start: '22:00', end: '07:30', timezone: BERLIN, allowCritical: true };
 const with_ = (changes: Partial<UserPreferences>): UserPreferences => ({ ...DEFAULT_PREFERENCES, ...changes });
-
-describe('quiet hours', () => {
-  it.each([
-    ['before midnight', '2026-06-10T23:15', '2026-06-11T07:30:00+02:00'],
-    ['after midnight', '2026-06-11T03:00', '2026-06-11T07:30:00+02:00'],
-    ['at their start', '2026-06-10T22:00', '2026-06-11T07:30:00+02:00'],
-    ['at their end', '2026-06-11T07:30', '2026-06-11T07:30:00+02:00'],
-    ['by day', '2026-06-11T12:00', '2026-06-11T12:00:00+02:00'],
-    // The clock goes from 02:00 to 03:00: the night is an hour shorter.
-    ['in the night of the spring change', '2026-03-28T23:00', '2026-03-29T07:30:00+02:00'],
-    // The clock goes from 03:00 back to 02:00: the night is an hour longer.
-    ['in the night of the autumn change', '2026-10-24T23:00', '2026-10-25T07:30:00+01:00'],
-  ])('%s', (_, at, expected) => {
-    expect(shown(afterQuietHours(night, local(at)))).toBe(expected);
-  });
-
-  it('whose end the clock jumps over end at the jump', () => {
-    const quiet = { ...night, end: '02:30' };
-    expect(shown(afterQuietHours(quiet, local('2026-03-29T01:00')))).toBe('2026-03-29T03:00:00+02:00');
-  });
-
-  it('whose end the clock shows twice end at the first, and are quiet again until the second', () => {
-    const quiet = { ...night, end: '02:30' };
-    const first = local('2026-10-25T01:00');
-    expect(shown(afterQuietHours(quiet, first))).toBe('2026-10-25T02:30:00+02:00');
-    const second = new Date(Date.parse('2026-10-25T02:10:00+01:00'));
-    expect(shown(afterQuietHours(quiet, second))).toBe('2026-10-25T02:30:00+01:00');
-  });
-
-  it('never hold a message back for longer than a day and an hour, and never into other quiet hours', () => {
-    const time = fc
-      .tuple(fc.integer({ min: 0, max: 23 }), fc.integer({ min: 0, max: 59 }))
-      .map(([hour, minute]) => `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`);
-    const zone = fc.constantFrom('Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC');
-    const moment = fc.date({ min: new Date('2026-01-01'), max: new Date('2027-01-01'), noInvalidDate: true });
-    fc.assert(
-      fc.property(time, time, zone, moment, (start, end, timezone, at) => {
-        const quiet = { start, end, timezone, allowCritical: true };
-        const leaves = afterQuietHours(quiet, at);
-        expect(leaves.getTime() - at.getTime()).toBeGreaterThanOrEqual(0);
-        expect(leaves.getTime() - at.getTime()).toBeLessThanOrEqual(25 * 3_600_000);
-        expect(start === end ? leaves : afterQuietHours(quiet, leaves)).toEqual(leaves);
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-});
 
 describe('digests', () => {
   it('leave at the next full hour or the next time of day, also over a change of the clock', () => {
@@ -89,6 +41,16 @@ describe('the time a message leaves', () => {
     expect(sendTime(with_({ quietHours: night }), 'critical', at, 'push')).toEqual({});
     const strict = { ...night, allowCritical: false };
     expect(sendTime(with_({ quietHours: strict }), 'critical', at, 'push')).toEqual(morning);
+  });
+
+  it('is that of the quiet hours of its rule, if it has some; `never` is none', () => {
+    const user = with_({ quietHours: night });
+    const own = { ...night, start: '23:00', end: '23:30', allowCritical: false };
+    const leaves = (quietHours: QuietHours | 'never' | null, preferences = user) =>
+      sendTime(preferencesFor({ quietHours }, preferences), 'critical', at, 'push').notBefore;
+    expect([leaves(null), leaves('never'), leaves(own)]).toEqual([undefined, undefined, local('2026-06-10T23:30')]);
+    expect(sendTime(preferencesFor({ quietHours: 'never' }, user), 'low', at, 'push')).toEqual({});
+    expect(leaves(own, DEFAULT_PREFERENCES)).toEqual(local('2026-06-10T23:30'));
   });
 
   it('is the next digest for mails that are not urgent, after quiet hours', () => {

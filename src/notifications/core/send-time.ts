@@ -1,12 +1,13 @@
 import { DateTime } from 'luxon';
 import type { Channel, NewDelivery, Priority } from './delivery.js';
-import type { Digest, QuietHours, UserPreferences } from './preferences.js';
+import type { Digest, UserPreferences } from './preferences.js';
+import { afterQuietHours } from './quiet-hours.js';
 
 /** When a message leaves, in the fields of a new delivery; nothing: at once. */
 export type SendTime = Pick<NewDelivery, 'notBefore' | 'digest' | 'suppressed'>;
 
 /**
- * When, by these preferences, a message decided on at `at` leaves. Pure, so that a backtest says what would really have
+ * When, by these preferences (`preferencesFor` its rule), a message decided on at `at` leaves. Pure, so that a backtest says what would really have
  * been sent. Critical messages pass digests, and quiet hours that allow it; nothing passes a channel that is off.
  */
 export function sendTime(preferences: UserPreferences, priority: Priority, at: Date, channel: Channel): SendTime {
@@ -28,26 +29,15 @@ export function digestTime({ every, at: time, timezone }: Digest, at: Date): Dat
   return (today > now ? today : atTime(now.plus({ days: 1 }), time)).toJSDate();
 }
 
-/** `at` itself outside quiet hours, else their end. A clock that jumps over the end ends them at the jump. */
-export function afterQuietHours({ start, end, timezone }: QuietHours, at: Date): Date {
-  const now = DateTime.fromJSDate(at, { zone: timezone });
-  const minute = now.toFormat('HH:mm');
-  const quiet = start < end ? minute >= start && minute < end : start !== end && (minute >= start || minute < end);
-  if (!quiet) return at;
-  const overnight = start > end && minute >= start;
-  return atTime(overnight ? now.plus({ days: 1 }) : now, end, now).toJSDate();
-}
-
 /**
- * That wall-clock time on the day of `day`. A time the clock skips is the end of the jump; of a time it shows twice the
- * first one after `notBefore` counts.
+ * That wall-clock time on the day of `day`. A time the clock skips is the end of the jump; of a time it shows twice the first one
+ * counts.
  */
-function atTime(day: DateTime, time: string, notBefore?: DateTime): DateTime {
+function atTime(day: DateTime, time: string): DateTime {
   const [hour = 0, minute = 0] = time.split(':').map(Number);
   const found = day.set({ hour, minute, second: 0, millisecond: 0 });
   const wanted = hour * 60 + minute;
   const shown = found.hour * 60 + found.minute;
   if (shown !== wanted) return found.startOf('hour');
-  const candidates = found.getPossibleOffsets();
-  return candidates.find((candidate) => notBefore === undefined || candidate > notBefore) ?? found;
+  return found.getPossibleOffsets()[0] ?? found;
 }

@@ -10,6 +10,7 @@ const rule: RuleNow = {
   isActive: true,
   snoozedUntil: null,
   actions: [{ type: 'email', target: 'ann@example.com' }],
+  quietHours: null,
 };
 const base: WantedQuestion = {
   type: 'alert.fired',
@@ -78,6 +79,28 @@ describe('a message is still wanted', () => {
     const later = ask({ before: 'open', beforeNext: NOON + 60_000 });
     expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500, reason: 'after_resolution' });
     expect(ask({ before: 'open', asked: true })).toMatchObject({ action: 'send' });
+  });
+});
+
+describe('the quiet hours of a rule', () => {
+  const quiet = { ...night, start: '11:00', end: '13:00' };
+  const until = at('2026-06-10T13:00');
+
+  it('stand for those of its user; those of the rule that is quiet for the shortest time decide', () => {
+    const preferences = preferring({ quietHours: { ...quiet, end: '14:00' } });
+    const held = { action: 'defer', until, reason: 'quiet_hours' };
+    expect(ask({ rules: [{ ...rule, quietHours: quiet }] })).toMatchObject(held);
+    expect(ask({ preferences, rules: [{ ...rule, quietHours: quiet }] })).toMatchObject(held);
+    expect(ask({ preferences, rules: [rule, { ...rule, quietHours: quiet }] })).toMatchObject(held);
+    expect(ask({ preferences, rules: [{ ...rule, quietHours: 'never' }] })).toMatchObject({ action: 'send' });
+    const unwanting = { ...rule, quietHours: 'never' as const, isActive: false };
+    expect(ask({ rules: [{ ...rule, quietHours: quiet }, unwanting] })).toMatchObject(held);
+  });
+
+  it('say for themselves what critical messages do', () => {
+    const strict = { ...quiet, allowCritical: false };
+    expect(ask({ priority: 'critical', rules: [{ ...rule, quietHours: quiet }] })).toMatchObject({ action: 'send' });
+    expect(ask({ priority: 'critical', rules: [{ ...rule, quietHours: strict }] })).toMatchObject({ until });
   });
 });
 

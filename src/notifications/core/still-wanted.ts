@@ -1,5 +1,5 @@
 import type { Channel, MessageType, Priority, SystemType } from './delivery.js';
-import type { UserPreferences } from './preferences.js';
+import { preferencesFor, type RuleQuietHours, type UserPreferences } from './preferences.js';
 import { sendTime } from './send-time.js';
 
 /** A rule as it stands when a message that speaks of it is about to be sent. */
@@ -8,6 +8,7 @@ export interface RuleNow {
   /** Unix ms; null: not snoozed. */
   snoozedUntil: number | null;
   actions: readonly { type: string; target: string }[];
+  quietHours: RuleQuietHours;
 }
 
 /** What is asked of a message each time before it is sent. Times are Unix milliseconds. */
@@ -52,14 +53,14 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const { type, channel, priority, preferences, digest } = question;
   const alert = type.startsWith('alert.');
   if (!alert && type !== 'test') return { action: 'send', digest };
-  const unwanted = question.asked ? undefined : unwantedByRules(question, now);
+  const { unwanted, wanting } = question.asked ? { wanting: [] } : byRules(question, now);
   if (unwanted !== undefined) return { action: 'finish', state: 'suppressed', reason: unwanted };
   if (!alert) return { action: 'send', digest };
   const time = sendTime(preferences, priority, new Date(now), channel);
   if (time.suppressed !== undefined) return { action: 'finish', state: 'suppressed', reason: time.suppressed };
   if (question.asked) return { action: 'send', digest };
   if (question.before === 'lost') return { action: 'finish', state: 'suppressed', reason: 'firing_not_delivered' };
-  const wait = waits(question, now);
+  const wait = waits(question, wanting, now);
   if (wait !== undefined) return { ...wait, action: 'defer' };
   const collected = digest || time.digest === true;
   // In a digest both leave together.
@@ -72,18 +73,26 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   };
 }
 
-/** Why none of its rules wants it any more. One that several rules made leaves while one of them does. */
-function unwantedByRules({ rules, type, channel, target }: WantedQuestion, now: number): string | undefined {
-  const reasons = (rules ?? []).map((rule) => {
-    if (rule === undefined) return 'deleted';
-    const aimed = rule.actions.some((action) => action.type === channel && sameTarget(channel, action.target, target));
-    if (!aimed) return 'retargeted';
-    // A test is what its owner wants now, whatever the rule does.
-    if (type === 'test') return undefined;
-    if (!rule.isActive) return 'disabled';
-    return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
-  });
-  return reasons.includes(undefined) ? undefined : reasons[0];
+/** Those of its rules that want it; or why none does any more. One that several rules made leaves while one of them does. */
+function byRules(question: WantedQuestion, now: number): { wanting: readonly RuleNow[]; unwanted?: string } {
+  const judged = (question.rules ?? []).map((rule) => ({ rule, reason: reasonAgainst(rule, question, now) }));
+  const wanting = judged.flatMap(({ rule, reason }) => (rule === undefined || reason !== undefined ? [] : [rule]));
+  const unwanted = wanting.length > 0 ? undefined : judged[0]?.reason;
+  return unwanted === undefined ? { wanting } : { wanting, unwanted };
+}
+
+function reasonAgainst(
+  rule: RuleNow | undefined,
+  { type, channel, target }: WantedQuestion,
+  now: number,
+): string | undefined {
+  if (rule === undefined) return 'deleted';
+  const aimed = rule.actions.some((action) => action.type === channel && sameTarget(channel, action.target, target));
+  if (!aimed) return 'retargeted';
+  // A test is what its owner wants now, whatever the rule does.
+  if (type === 'test') return undefined;
+  if (!rule.isActive) return 'disabled';
+  return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
 }
 
 /** One mailbox may be written in several ways. */
@@ -91,8 +100,15 @@ function sameTarget(channel: Channel, one: string, other: string): boolean {
   return one === other || (channel === 'email' && one.toLowerCase() === other.toLowerCase());
 }
 
-/** Quiet hours end, or the digest comes, later than now. A digest that was tried has had its time. */
-function waits(question: WantedQuestion, now: number): { until: number; reason: string; digest: boolean } | undefined {
+/**
+ * Quiet hours end, or the digest comes, later than now. A digest that was tried has had its time; of several rules the one that
+ * is quiet for the shortest time decides.
+ */
+function waits(
+  question: WantedQuestion,
+  rules: readonly RuleNow[],
+  now: number,
+): { until: number; reason: string; digest: boolean } | undefined {
   const { preferences, priority, channel, digest, attempts, createdAt, verifiedAt } = question;
   const noQuiet = { ...preferences, quietHours: null };
   // A message that could leave only later, because its target had to be proven, waits for the digest after that.
@@ -100,9 +116,13 @@ function waits(question: WantedQuestion, now: number): { until: number; reason: 
   const collected = sendTime(noQuiet, priority, ready, channel);
   const slot = collected.digest && attempts === 0 ? (collected.notBefore?.getTime() ?? now) : now;
   const earliest = new Date(Math.max(now, slot));
-  const quiet = sendTime({ ...preferences, digest: null }, priority, earliest, channel).notBefore?.getTime();
-  const until = quiet ?? earliest.getTime();
+  const noDigest = { ...preferences, digest: null };
+  const times = (rules.length === 0 ? [{}] : rules).map((rule) => {
+    const { notBefore = earliest } = sendTime(preferencesFor(rule, noDigest), priority, earliest, channel);
+    return notBefore.getTime();
+  });
+  const until = Math.min(...times);
   if (until <= now) return undefined;
-  const reason = quiet === undefined ? 'digest' : 'quiet_hours';
+  const reason = until === earliest.getTime() ? 'digest' : 'quiet_hours';
   return { until, reason, digest: digest || collected.digest === true };
 }

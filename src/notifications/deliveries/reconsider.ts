@@ -23,7 +23,7 @@ export async function reconsider(
     return admission.action === 'finish' ? [{ row, admission }] : [];
   });
   const finished = await putOff(tx, ended);
-  if (!byRule) await tx.query(RELEASE, [key]);
+  await tx.query(byRule ? RELEASE_OF_RULE : RELEASE_OF_USER, [key]);
   return finished;
 }
 
@@ -40,9 +40,11 @@ const NOT_ASKED = `
   UPDATE deliveries d SET asked = false FROM (SELECT id FROM deliveries WHERE rule_ids @> ARRAY[$1::uuid] AND asked
     AND state IN ('pending', 'retrying', 'sending') FOR UPDATE SKIP LOCKED) found WHERE d.id = found.id`;
 
-/** What waits for a time that preferences gave is asked again now; its claim says when it leaves. */
-const RELEASE = `
+/** What waits for a time that preferences or quiet hours gave is asked again now; its claim says when it leaves. */
+const release = (which: string): string => `
   UPDATE deliveries d SET next_attempt_at = now(), due_at = now() FROM (SELECT id FROM deliveries d
-    WHERE d.user_id = $1 AND ${WAITING} AND type LIKE 'alert.%' AND next_attempt_at > now()
+    WHERE ${which} AND ${WAITING} AND type LIKE 'alert.%' AND next_attempt_at > now()
       AND reason IN ('quiet_hours', 'digest') FOR UPDATE SKIP LOCKED) held
   WHERE d.id = held.id`;
+const RELEASE_OF_RULE = release('d.rule_ids @> ARRAY[$1::uuid]');
+const RELEASE_OF_USER = release('d.user_id = $1');

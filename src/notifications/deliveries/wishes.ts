@@ -1,5 +1,10 @@
 import type { PoolClient } from 'pg';
-import { completePreferences, DEFAULT_PREFERENCES, type UserPreferences } from '../core/preferences.js';
+import {
+  completePreferences,
+  DEFAULT_PREFERENCES,
+  type RuleQuietHours,
+  type UserPreferences,
+} from '../core/preferences.js';
 import type { RuleNow, WantedQuestion } from '../core/still-wanted.js';
 import type { CandidateRow } from './delivery-row.js';
 
@@ -83,6 +88,7 @@ interface RuleRow {
   is_active: boolean;
   snoozed_until: Date | null;
   actions: RuleNow['actions'];
+  quiet_hours: RuleQuietHours;
 }
 
 interface PreferencesRow {
@@ -90,11 +96,11 @@ interface PreferencesRow {
   preferences: Partial<UserPreferences>;
 }
 
-function ruleNow({ is_active: isActive, snoozed_until: snoozedUntil, actions }: RuleRow): RuleNow {
-  return { isActive, snoozedUntil: snoozedUntil?.getTime() ?? null, actions };
+function ruleNow({ is_active: isActive, snoozed_until: until, actions, quiet_hours: quietHours }: RuleRow): RuleNow {
+  return { isActive, snoozedUntil: until?.getTime() ?? null, actions, quietHours };
 }
 
-const RULES = `SELECT rule_id, is_active, snoozed_until, actions FROM alert_rules WHERE rule_id = ANY($1::uuid[])
+const RULES = `SELECT rule_id, is_active, snoozed_until, actions, quiet_hours FROM alert_rules WHERE rule_id = ANY($1::uuid[])
   ORDER BY rule_id FOR KEY SHARE`;
 
 const PREFERENCES = 'SELECT user_id, preferences FROM notification_preferences WHERE user_id = ANY($1)';

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { IANAZone } from 'luxon';
 import { LRUCache } from 'lru-cache';
 import {
   completePreferences,
@@ -8,11 +7,11 @@ import {
   type PreferencesChange,
   type UserPreferences,
 } from '../core/preferences.js';
+import { isTimeOfDay, isZone, quietHoursFault } from '../core/quiet-hours.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 /** With what the links in mails did. */
 export type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
 
@@ -108,28 +107,11 @@ export class Preferences {
 }
 
 function check({ quietHours, digest }: UserPreferences): void {
-  if (quietHours) {
-    checkTime('quietHours.start', quietHours.start);
-    checkTime('quietHours.end', quietHours.end);
-    checkZone('quietHours.timezone', quietHours.timezone);
-    if (quietHours.start === quietHours.end) {
-      throw refused('quietHours.end', 'must differ from start; what must never be sent is switched off in channels');
-    }
-  }
-  if (digest) {
-    checkTime('digest.at', digest.at);
-    checkZone('digest.timezone', digest.timezone);
-  }
-}
-
-function checkTime(field: string, time: unknown): void {
-  if (typeof time !== 'string' || !TIME.test(time)) throw refused(field, 'must be a time such as 22:30');
-}
-
-/** An offset is no zone: it knows no summer time, and half of the year the night would begin an hour off. */
-function checkZone(field: string, zone: unknown): void {
-  const named = typeof zone === 'string' && !/^[+-]/.test(zone) && IANAZone.isValidZone(zone);
-  if (!named) throw refused(field, 'must be a time zone such as Europe/Berlin');
+  const fault = quietHours === null ? undefined : quietHoursFault(quietHours);
+  if (fault !== undefined) throw refused(`quietHours.${fault.field}`, fault.detail);
+  if (digest === null) return;
+  if (!isTimeOfDay(digest.at)) throw refused('digest.at', 'must be a time such as 22:30');
+  if (!isZone(digest.timezone)) throw refused('digest.timezone', 'must be a time zone such as Europe/Berlin');
 }
 
 function refused(field: string, detail: string): DomainError {

@@ -197,6 +197,10 @@ describe('over stored history', () => {
       new Date(alert.messages[0]!.sentAt).getUTCHours(),
     );
     expect(hours.every((hour: number) => hour >= 6 && hour < 22)).toBe(true);
+    const never = { ...day, rule: { ...often, quietHours: 'never' } };
+    expect((await alice.post('/v1/alerts/rules/backtest', never)).body.alerts[0].messages).toEqual(
+      plain.alerts[0].messages,
+    );
     await alice.call('PUT', '/v1/alerts/preferences', { channels: { email: false } });
     const off = (await alice.post('/v1/alerts/rules/backtest', day)).body;
     expect(off).toMatchObject({ sent: 0, fired: plain.fired });

@@ -132,6 +132,38 @@ describe('quiet hours', () => {
     await fixture.until(id, 'delivered');
   });
 
+  it('of a rule stand for those of its user, and let go what they held when they change', async () => {
+    const { send, rule } = await ruleWithHook();
+    const changed = await rule('PATCH', '', quietNow());
+    expect(changed.body.quietHours).toEqual({ ...quietNow().quietHours, allowCritical: true });
+    const id = await send();
+    const held = await fixture.untilHeld(id, 'quiet_hours');
+    expect(held.next_attempt_at.getTime()).toBeGreaterThan(Date.now() + 58 * 60_000);
+    await patch(quietNow());
+    const shown = (await rule('GET')).body;
+    expect((await rule('PUT', '', shown)).body.quietHours).toEqual(shown.quietHours);
+    expect((await rule('PATCH', '', { quietHours: 'never' })).body.quietHours).toBe('never');
+    await fixture.until(id, 'delivered');
+    expect((await rule('PUT', '', { ...shown, quietHours: null, version: undefined })).body.quietHours).toBeNull();
+    await fixture.untilHeld(await send(), 'quiet_hours');
+  });
+
+  it.each([
+    ['an offset as the zone', { timezone: '+05:30' }, 'timezone'],
+    ['no length', { end: '22:00' }, 'end'],
+    ['a day that is none', { days: ['mon', 'someday'] }, 'days'],
+    ['no day', { days: [] }, 'days'],
+    ['a time that is none', { start: '24:00' }, 'start'],
+  ])('are refused to a rule and to its user with %s', async (_, wrong, field) => {
+    const { rule } = await ruleWithHook();
+    const quietHours = { start: '22:00', end: '07:00', timezone: 'Asia/Kolkata', ...wrong };
+    for (const answer of [await rule('PATCH', '', { quietHours }), await patch({ quietHours })]) {
+      expect(answer.status).toBe(400);
+      expect(answer.body.errors[0].pointer).toContain(`/quietHours/${field}`);
+    }
+    expect((await rule('PATCH', '', { quietHours: 'sometimes' })).status).toBe(400);
+  });
+
   it('make nobody wait longer than they last: a message is not stale in the morning', async () => {
     const { send } = await ruleWithHook();
     await patch(quietNow());
@@ -219,6 +251,8 @@ describe('preferences', () => {
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: false };
     await patch({ quietHours });
     expect((await patch({ quietHours: { end: '06:00' } })).body.quietHours).toEqual({ ...quietHours, end: '06:00' });
+    const days = ['fri', 'sat'];
+    expect((await patch({ quietHours: { days } })).body.quietHours).toEqual({ ...quietHours, end: '06:00', days });
     const shown = (await tester.get('/v1/alerts/preferences')).body;
     expect((await tester.call('PUT', '/v1/alerts/preferences', shown)).body).toEqual(shown);
     expect((await patch({ digest: { every: 'hour' } })).status).toBe(400);

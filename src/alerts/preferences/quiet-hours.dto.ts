@@ -1,0 +1,50 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { ArrayMinSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsString, Length, Matches } from 'class-validator';
+import { DAYS, type Day } from '../../notifications/index.js';
+import { IfGiven, PRINTABLE } from '../rules/fields.js';
+
+export const CLOCK_TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
+
+/** Messages of these hours wait for their end. */
+export class QuietHoursBody {
+  /**
+   * Local time, HH:MM.
+   * @example 22:00
+   */
+  @IsString()
+  @Matches(CLOCK_TIME)
+  start!: string;
+
+  /**
+   * Local time, HH:MM; before `start` it is the next day's, and so it is if they are equal, which needs `days`: what must never
+   * be sent is switched off in `channels`.
+   * @example 07:00
+   */
+  @IsString()
+  @Matches(CLOCK_TIME)
+  end!: string;
+
+  /**
+   * IANA name; an offset such as +05:30 is none.
+   * @example Europe/Berlin
+   */
+  @IsString()
+  @Length(1, 64)
+  @Matches(PRINTABLE)
+  timezone!: string;
+
+  /** Days on which they start; what lies after midnight belongs to the day before. Default: every day. */
+  @ApiProperty({ enum: DAYS, isArray: true, required: false, example: ['mon', 'tue', 'wed', 'thu', 'fri'] })
+  @IfGiven()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayUnique()
+  @IsIn(DAYS, { each: true })
+  days?: Day[];
+
+  /** Messages of priority `critical` do not wait. */
+  @ApiProperty({ type: Boolean, required: false, default: true })
+  @IfGiven()
+  @IsBoolean()
+  allowCritical?: boolean;
+}

@@ -1,0 +1,86 @@
+import { IANAZone } from 'luxon';
+import { DAYS, type Day, type QuietHours } from './preferences.js';
+
+const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
+const MINUTE_MS = 60_000;
+const DAY_MINUTES = 1_440;
+/** Unix time began on a Thursday. */
+const FIRST_DAY = DAYS.indexOf('thu');
+
+/** What is wrong with quiet hours, with the member that is; undefined: nothing. */
+export function quietHoursFault(quiet: QuietHours): { field: keyof QuietHours; detail: string } | undefined {
+  const { start, end, timezone, days } = quiet;
+  for (const [field, time] of Object.entries({ start, end })) {
+    if (!isTimeOfDay(time))
+      return { field: field === 'start' ? 'start' : 'end', detail: 'must be a time such as 22:30' };
+  }
+  if (!isZone(timezone)) return { field: 'timezone', detail: 'must be a time zone such as Europe/Berlin' };
+  if (days !== undefined && !(days.length > 0 && days.every((day) => DAYS.includes(day)))) {
+    return { field: 'days', detail: `must be some of ${DAYS.join(', ')}` };
+  }
+  if (start !== end || isSome(days)) return undefined;
+  return { field: 'end', detail: 'must differ from start; what must never be sent is switched off in channels' };
+}
+
+export function isTimeOfDay(time: unknown): boolean {
+  return typeof time === 'string' && TIME.test(time);
+}
+
+/** An offset is no zone: it knows no summer time, and half of the year the night would begin an hour off. */
+export function isZone(zone: unknown): boolean {
+  return typeof zone === 'string' && !/^[+-]/.test(zone) && IANAZone.isValidZone(zone);
+}
+
+/**
+ * `at` itself outside quiet hours, else the first moment at which the clock of their zone shows a minute that is in none of their
+ * windows: at the end of one, or where the clock jumps out of it. Of a minute that the clock shows twice both are the same.
+ */
+export function afterQuietHours(quiet: QuietHours, at: Date): Date {
+  const zone = IANAZone.create(quiet.timezone);
+  let moment = at.getTime();
+  for (;;) {
+    const wall = moment + zone.offset(moment) * MINUTE_MS;
+    const left = minutesLeft(quiet, Math.floor(wall / MINUTE_MS));
+    if (left === 0) return moment === at.getTime() ? at : new Date(moment);
+    const end = moment - (wall % MINUTE_MS) + left * MINUTE_MS;
+    moment = clockChange(zone, moment, end) ?? end;
+  }
+}
+
+/** Until the window ends that a minute, counted from 1970 on the wall, lies in; 0: it is in none. */
+function minutesLeft({ start, end, days }: QuietHours, wallMinute: number): number {
+  if (start === end && !isSome(days)) return 0;
+  const date = Math.floor(wallMinute / DAY_MINUTES);
+  const minute = wallMinute - date * DAY_MINUTES;
+  const [from, to] = [minuteOf(start), minuteOf(end)];
+  if (from < to) return minute >= from && minute < to && isOn(days, date) ? to - minute : 0;
+  if (minute >= from && isOn(days, date)) return DAY_MINUTES - minute + to;
+  return minute < to && isOn(days, date - 1) ? to - minute : 0;
+}
+
+function isOn(days: readonly Day[] | undefined, date: number): boolean {
+  const day = DAYS[(date + FIRST_DAY) % DAYS.length];
+  return days === undefined || (day !== undefined && days.includes(day));
+}
+
+/** Whether there is a day without quiet hours. */
+function isSome(days: readonly Day[] | undefined): boolean {
+  return days !== undefined && !DAYS.every((day) => days.includes(day));
+}
+
+function minuteOf(time: string): number {
+  return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
+}
+
+/** When the clock is changed between two moments of one day; undefined: it is not. */
+function clockChange(zone: IANAZone, from: number, to: number): number | undefined {
+  const offset = zone.offset(from);
+  if (zone.offset(to) === offset) return undefined;
+  let [before, after] = [from, to];
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (zone.offset(middle) === offset) before = middle;
+    else after = middle;
+  }
+  return after;
+}
