@@ -20,6 +20,7 @@ export const SUBSCRIPTION_TYPES = [
   'announcements',
   'query',
 ] as const;
+export type SubscriptionType = (typeof SUBSCRIPTION_TYPES)[number];
 
 /** What one key may use; 0 means no limit. Per minute unless the name says otherwise. */
 export interface Limits {

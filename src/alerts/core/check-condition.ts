@@ -1,5 +1,6 @@
 import type { DeadBand } from './compile-rule.js';
-import { RULE_LIMITS, type Condition, type RuleEventType, type RuleFinding, type ValueCondition } from './rule.js';
+import { eventSpec, type RuleEventType } from '../../events/core/index.js';
+import { RULE_LIMITS, type Condition, type RuleFinding, type ValueCondition } from './rule.js';
 import { Variable } from './watched.js';
 
 export interface LocatedCondition {
@@ -10,19 +11,9 @@ export interface LocatedCondition {
 
 const SUBJECTS = ['protocol', 'chain', 'token'] as const;
 
-/** What an event of a type can be about, as bits; other types may name any. */
-const SUBJECTS_OF: Partial<Record<RuleEventType, number>> = {
-  tvl_change: Variable.protocol | Variable.chain,
-  price_change: Variable.token | Variable.chain,
-  protocol_update: Variable.protocol,
-  points_change: Variable.chain,
-  chain_reorg: Variable.chain,
-  onchain_event: Variable.chain,
-};
-
 /** Those of the wildcards (bits) that no event of the type can tell. */
 export function neverNamed(eventType: RuleEventType, variables: number): number {
-  return variables & ~(SUBJECTS_OF[eventType] ?? variables);
+  return eventSpec(eventType).subjects.reduce((rest, subject) => rest & ~Variable[subject], variables);
 }
 
 export const FRACTIONS = 'Changes are fractions: 0.1 is 10 %.';

@@ -1,14 +1,19 @@
-import { endedFault, nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
+import {
+  endedFault,
+  nameFault,
+  normaliseName,
+  RULE_EVENT_TYPES,
+  type NameKind,
+  type RuleEventType,
+} from '../../events/core/index.js';
 import {
   FIELD_OPERATORS,
   OPERATORS,
-  RULE_EVENT_TYPES,
   RULE_LIMITS,
   VALUE_METRICS,
   type Condition,
   type ConditionSubject,
   type FieldTest,
-  type RuleEventType,
   type RuleFinding,
   type Where,
 } from './rule.js';

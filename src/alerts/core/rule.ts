@@ -1,5 +1,5 @@
 import type { RuleQuietHours } from '../../notifications/core/index.js';
-import type { EventType } from '../../events/core/index.js';
+import type { RuleEventType } from '../../events/core/index.js';
 
 /** Metrics of the market, as named in the public contract; `change_*` are fractions over the stated time. */
 export const VALUE_METRICS = [
@@ -16,20 +16,6 @@ export type ValueMetric = (typeof VALUE_METRICS)[number];
 
 export const OPERATORS = ['gt', 'lt', 'gte', 'lte', 'eq', 'ne', 'change_pct'] as const;
 export type Operator = (typeof OPERATORS)[number];
-
-/** Event types that a rule may wait for. Never `alert`: rules do not feed on their own output. */
-export const RULE_EVENT_TYPES = [
-  'tvl_change',
-  'price_change',
-  'protocol_update',
-  'liquidation',
-  'governance',
-  'emission',
-  'points_change',
-  'chain_reorg',
-  'onchain_event',
-] as const satisfies readonly EventType[];
-export type RuleEventType = (typeof RULE_EVENT_TYPES)[number];
 
 export const MODES = ['while_true', 'crossing', 'once'] as const;
 export type Mode = (typeof MODES)[number];

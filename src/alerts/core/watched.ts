@@ -1,4 +1,4 @@
-import type { RuleEventType } from './rule.js';
+import type { RuleEventType } from '../../events/core/index.js';
 
 /** The numbers that events bring; everything else that rules compare is derived from these. */
 export type Measure = 'tvl' | 'price' | 'volume_24h' | 'market_cap' | 'points';

@@ -1,12 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import {
-  OPERATORS,
-  RULE_EVENT_TYPES,
-  RULE_LIMITS,
-  VALUE_METRICS,
-  type Operator,
-  type RuleEventType,
-} from '../core/index.js';
+import { RULE_EVENT_TYPES, type RuleEventType } from '../../events/core/index.js';
+import { OPERATORS, RULE_LIMITS, VALUE_METRICS, type Operator } from '../core/index.js';
 
 /** What a condition can be about. */
 export const METRICS = [...VALUE_METRICS, 'event'] as const;

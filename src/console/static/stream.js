@@ -1,16 +1,5 @@
 import { io } from './vendor/socket.io.js';
 
-const EVENTS = [
-  'tvl_change',
-  'price_change',
-  'protocol_update',
-  'liquidation',
-  'governance',
-  'emission',
-  'points_change',
-  'chain_reorg',
-  'onchain_event',
-];
 const WANTED = [{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'protocol_updates' }];
 /** Changes of a query at most this often: nobody reads a table that changes faster. */
 const QUERY_INTERVAL_MS = 1_000;
@@ -62,7 +51,8 @@ export class Stream extends EventTarget {
     socket.on('query_result', (result) => this.#fire('queryResult', result));
     socket.on('query_change', (change) => this.#fire('queryChange', change));
     socket.on('error', (error) => error.subscriptionId && this.#fire('queryError', error));
-    for (const name of EVENTS) socket.on(name, (event) => this.#event(name, event));
+    // Events carry their type; alerts are followed by themselves.
+    socket.onAny((name, event) => event?.eventType === name && name !== 'alert' && this.#event(name, event));
     this.#timer = setInterval(() => this.#checkSilence(), 1_000);
   }
 

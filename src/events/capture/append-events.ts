@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { LogType } from '../core/log-event.js';
 
-/** An event that no trigger makes: alerts, liquidations, on-chain events, ticks. Absent fields are null in the log. */
+/** An event that no trigger makes: alerts, posted and on-chain events, ticks. Absent fields are null in the log. */
 export interface NewEvent {
   type: LogType;
   protocol?: string | null;

@@ -1,4 +1,5 @@
-import { EVENT_TYPES, INTERNAL_TYPES, type LogEvent, type LogType } from '../core/log-event.js';
+import { EVENT_TYPES } from '../core/event-catalogue.js';
+import { INTERNAL_TYPES, type LogEvent, type LogType } from '../core/log-event.js';
 
 const KNOWN_TYPES: ReadonlyMap<string, LogType> = new Map([...EVENT_TYPES, ...INTERNAL_TYPES].map((t) => [t, t]));
 

@@ -4,6 +4,7 @@ export * from './chain-totals.js';
 export * from './channels.js';
 export * from './confidence.js';
 export * from './cursor.js';
+export * from './event-catalogue.js';
 export * from './event-id.js';
 export * from './log-event.js';
 export * from './names.js';

@@ -1,17 +1,4 @@
-/** Event types that clients receive, as named in the public contract. */
-export const EVENT_TYPES = [
-  'tvl_change',
-  'price_change',
-  'protocol_update',
-  'liquidation',
-  'governance',
-  'emission',
-  'alert',
-  'points_change',
-  'chain_reorg',
-  'onchain_event',
-] as const;
-export type EventType = (typeof EVENT_TYPES)[number];
+import type { EventType } from './event-catalogue.js';
 
 /**
  * Rows of the log that no client receives: `tick` is the clock of the log's readers (one every 10 s); a baseline is the

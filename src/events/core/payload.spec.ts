@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { channelsOf, isShortChannel, parseChannel } from './channels.js';
 import { parseEventId } from './event-id.js';
-import { EVENT_TYPES, type EventType, type LogEvent } from './log-event.js';
+import { EVENT_TYPES, type EventType } from './event-catalogue.js';
+import type { LogEvent } from './log-event.js';
 import { eventPayload } from './payload.js';
 
 const at = Date.parse('2026-05-01T12:00:00.000Z');

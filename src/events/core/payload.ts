@@ -1,7 +1,8 @@
 import { effectiveConfidence } from './confidence.js';
 import { formatCursor } from './cursor.js';
 import { eventId } from './event-id.js';
-import type { EventType, LogEvent } from './log-event.js';
+import { isPostedType, type EventType, type PostedType } from './event-catalogue.js';
+import type { LogEvent } from './log-event.js';
 
 /** What every event carries, whatever its type. */
 export interface EventPayloadBase {
@@ -57,7 +58,7 @@ export interface ProtocolUpdatePayload extends EventPayloadBase {
 }
 
 export interface MarketEventPayload extends EventPayloadBase {
-  eventType: 'liquidation' | 'governance' | 'emission';
+  eventType: PostedType;
   protocol?: string;
   chain?: string;
   token?: string;
@@ -106,6 +107,9 @@ export function eventPayload(event: LogEvent & { type: EventType }): EventPayloa
     tags: event.tags,
     ...(event.correlationId === null ? {} : { correlationId: event.correlationId }),
   };
+  if (isPostedType(event.type)) {
+    return { ...base, eventType: event.type, ...subject(event), data: event.data ?? {} };
+  }
   switch (event.type) {
     case 'tvl_change':
       return {
@@ -147,10 +151,6 @@ export function eventPayload(event: LogEvent & { type: EventType }): EventPayloa
         updateType: typeof event.data?.['updateType'] === 'string' ? event.data['updateType'] : 'metadata',
         changes: Array.isArray(event.data?.['changes']) ? event.data['changes'] : [],
       };
-    case 'liquidation':
-    case 'governance':
-    case 'emission':
-      return { ...base, eventType: event.type, ...subject(event), data: event.data ?? {} };
     default:
       return { ...event.data, ...subject(event), ...base, eventType: event.type };
   }

@@ -1,8 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { POSTED_TYPES, type PostedType } from '../core/event-catalogue.js';
 import { IsArray, IsIn, IsNumber, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-
-export const POSTED_TYPES = ['liquidation', 'governance', 'emission'] as const;
-export type PostedType = (typeof POSTED_TYPES)[number];
 
 export class PostedEvent {
   @ApiProperty({ enum: POSTED_TYPES })

@@ -17,7 +17,7 @@ export interface Post {
   idempotencyKey: string | undefined;
 }
 
-/** Adds events that no table shows: liquidations, governance, emissions. */
+/** Adds events that no table shows, of the types that the catalogue lets writers post. */
 @Injectable()
 export class PostedEvents {
   constructor(

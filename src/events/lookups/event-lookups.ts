@@ -3,7 +3,8 @@ import { roleIncludes, type Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { EventLog, type LogBounds, type LogFilter } from '../capture/event-log.js';
 import { formatCursor, parseCursor } from '../core/cursor.js';
-import { EVENT_TYPES, isDelivered, type EventType } from '../core/log-event.js';
+import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../core/event-catalogue.js';
+import { isDelivered } from '../core/log-event.js';
 import { eventPayload } from '../core/payload.js';
 import type { EventsAnswer, EventsQuery } from './events.dto.js';
 import { invalidCursor } from './page-cursor.js';
@@ -44,15 +45,9 @@ export class EventLookups {
   }
 }
 
-const KNOWN: ReadonlyMap<string, EventType> = new Map([
-  ...EVENT_TYPES.map((type): [string, EventType] => [type, type]),
-  ['tvl_update', 'tvl_change'],
-  ['price_update', 'price_change'],
-]);
-
 function eventTypes(list: string): EventType[] {
   return commaList(list).map((name) => {
-    const type = KNOWN.get(name);
+    const type = EVENT_TYPE_NAMES.get(name);
     if (type !== undefined) return type;
     const detail = `types must be some of ${EVENT_TYPES.join(', ')}`;
     const errors = [{ pointer: '?types', code: 'unknown_type', detail }];

@@ -1,6 +1,6 @@
 import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
 import { MESSAGE_TYPES } from '../core/parse-websocket.js';
-import { EVENT_TYPES } from '../../events/index.js';
+import { EVENT_TYPE_NAMES } from '../../events/index.js';
 import { choice, closed, flag, integer, list, number, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Properties, Schema } from './schema.js';
 
@@ -8,7 +8,7 @@ const names = (description: string): Schema =>
   list({ type: 'string', minLength: 1, maxLength: 160 }, { description, minItems: 1, maxItems: 500 });
 
 const values: Properties = {
-  eventTypes: list(choice([...EVENT_TYPES, 'tvl_update', 'price_update']), { minItems: 1 }),
+  eventTypes: list(choice([...EVENT_TYPE_NAMES.keys()]), { minItems: 1 }),
   threshold: number('smallest move, a fraction: 0.05 is 5 %; rounded down to a step, the answer says to which', {
     minimum: 0,
     maximum: 1_000,

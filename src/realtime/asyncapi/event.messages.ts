@@ -1,5 +1,4 @@
-import { EVENT_TYPES } from '../../events/index.js';
-import { EVENT_SHAPES } from './event.shapes.js';
+import { EVENT_TYPES, eventSpec, updateName } from '../../events/index.js';
 import {
   eventBody,
   eventExample,
@@ -7,7 +6,6 @@ import {
   EXAMPLE_MILLISECONDS,
   webSocketData,
   webSocketDataExample,
-  webSocketName,
 } from './event.schemas.js';
 import { closed, constant, integer, list, nullable, number, ref, text } from './schema.js';
 import type { MessageDescription, Schema } from './schema.js';
@@ -15,7 +13,7 @@ import type { MessageDescription, Schema } from './schema.js';
 /** Events of the log on Socket.IO and SSE. */
 export const EVENT_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((type) => ({
   name: type,
-  summary: EVENT_SHAPES[type].summary,
+  summary: eventSpec(type).doc,
   payload: eventBody(type),
   example: eventExample(type),
 }));
@@ -29,11 +27,11 @@ const updateEnvelope = {
 
 /** Events of the log on plain WebSocket. */
 export const UPDATE_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((type) => ({
-  name: webSocketName(type),
-  summary: EVENT_SHAPES[type].summary,
+  name: updateName(type),
+  summary: eventSpec(type).doc,
   payload: closed(
     {
-      type: constant(webSocketName(type)),
+      type: constant(updateName(type)),
       ...updateEnvelope,
       data: webSocketData(type),
       timestamp: ref('UnixMilliseconds'),
@@ -41,7 +39,7 @@ export const UPDATE_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((t
     ['merged'],
   ),
   example: {
-    type: webSocketName(type),
+    type: updateName(type),
     channel: 'prices',
     channels: ['prices'],
     cursor: EXAMPLE_CURSOR,

@@ -1,5 +1,5 @@
-import type { EventType } from '../../events/index.js';
-import { EVENT_SHAPES, percent, usd } from './event.shapes.js';
+import { eventSpec, type EventType } from '../../events/index.js';
+import { eventShape, percent, usd } from './event.shapes.js';
 import { closed, integer, list, nullable, number, ref, text } from './schema.js';
 import type { Properties, Schema } from './schema.js';
 
@@ -31,7 +31,7 @@ const mergedField: Properties = {
 
 /** The body of an event on Socket.IO and SSE. */
 export function eventBody(type: EventType): Schema {
-  const { fields, optional = [] } = EVENT_SHAPES[type];
+  const { fields, optional = [] } = eventShape(type);
   return closed({ ...commonFields(type, ref('IsoTime')), ...fields, ...mergedField }, [
     'correlationId',
     'merged',
@@ -55,12 +55,12 @@ const ALIASES: Readonly<Record<string, Properties>> = {
 };
 
 function aliasesOf(type: EventType): Properties {
-  return ALIASES[type] ?? ('protocol' in EVENT_SHAPES[type].fields ? { protocolId: protocol } : {});
+  return ALIASES[type] ?? ('protocol' in eventShape(type).fields ? { protocolId: protocol } : {});
 }
 
 /** The `data` of an event on plain WebSocket: the same fields with aliases, times in Unix milliseconds. */
 export function webSocketData(type: EventType): Schema {
-  const { fields, optional = [] } = EVENT_SHAPES[type];
+  const { fields, optional = [] } = eventShape(type);
   const maybe = optional.includes('protocol') ? ['protocolId', ...optional] : optional;
   return closed({ ...commonFields(type, ref('UnixMilliseconds')), ...fields, ...aliasesOf(type) }, [
     'correlationId',
@@ -79,7 +79,7 @@ const commonExample = (type: EventType): Readonly<Record<string, unknown>> => ({
 });
 
 export function eventExample(type: EventType): Readonly<Record<string, unknown>> {
-  return { ...commonExample(type), ...EVENT_SHAPES[type].example };
+  return { ...commonExample(type), ...eventSpec(type).example };
 }
 
 export function webSocketDataExample(type: EventType): Readonly<Record<string, unknown>> {
@@ -87,12 +87,6 @@ export function webSocketDataExample(type: EventType): Readonly<Record<string, u
   if (type === 'tvl_change') return { ...example, protocolId: 'uniswap-v3', tvl: 2_750_000_000, change24h: -1.2 };
   if (type === 'price_change')
     return { ...example, coin: 'bitcoin', tokenId: 'bitcoin', price: 67_500, change24h: 2.5 };
-  const { protocol: slug } = EVENT_SHAPES[type].example;
+  const { protocol: slug } = eventSpec(type).example;
   return slug === undefined ? example : { ...example, protocolId: slug };
-}
-
-/** The `type` of an event on plain WebSocket. */
-export function webSocketName(type: EventType): string {
-  if (type === 'tvl_change') return 'tvl_update';
-  return type === 'price_change' ? 'price_update' : type;
 }

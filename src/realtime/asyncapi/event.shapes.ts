@@ -1,13 +1,11 @@
-import type { EventType } from '../../events/index.js';
+import { isPostedType, type EventType, type PostedType } from '../../events/index.js';
 import { choice, closed, integer, list, nullable, number, openObject, ref, text } from './schema.js';
 import type { Properties, Schema } from './schema.js';
 
-/** The fields of one event type beside the common ones. */
+/** The fields of one event type beside the common ones; its example is in the catalogue of events. */
 export interface EventShape {
-  readonly summary: string;
   readonly fields: Properties;
   readonly optional?: readonly string[];
-  readonly example: Readonly<Record<string, unknown>>;
 }
 
 export const usd = (description: string): Schema => number(`${description}, US dollars`);
@@ -19,16 +17,13 @@ const moved = number('largest step whose reference the value left, a fraction: 0
 const bigNumber = text('a whole number as a string: it may exceed 2^53', { pattern: '^-?[0-9]+$' });
 
 /** What enters through `POST /v1/events`: the subject is optional, the payload free. */
-const reported = (summary: string, data: Readonly<Record<string, unknown>>): EventShape => ({
-  summary,
+const POSTED_SHAPE: EventShape = {
   fields: { protocol, chain, token, data: openObject('what the reporter sent') },
   optional: ['protocol', 'chain', 'token'],
-  example: { protocol: 'aave-v3', chain: 'ethereum', data },
-});
+};
 
-export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
+const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> = {
   tvl_change: {
-    summary: "The total value locked of a protocol on a chain left its threshold's band",
     fields: {
       protocol,
       name: nullable(text('display name of the protocol')),
@@ -41,21 +36,8 @@ export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
       moved: nullable(moved),
       protocolTvl: nullable(usd('sum of published values over the real chains of the protocol')),
     },
-    example: {
-      protocol: 'uniswap-v3',
-      name: 'Uniswap V3',
-      category: 'Dexs',
-      chain: 'ethereum',
-      previousTvl: 2_500_000_000,
-      currentTvl: 2_750_000_000,
-      changePercent: 10,
-      changeAbsolute: 250_000_000,
-      moved: 0.1,
-      protocolTvl: 5_200_000_000,
-    },
   },
   price_change: {
-    summary: "The price of a token left its threshold's band",
     fields: {
       token,
       symbol: nullable(text('ticker symbol')),
@@ -68,21 +50,8 @@ export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
       volume24h: nullable(usd('traded volume of the last 24 hours')),
       marketCap: nullable(usd('market capitalisation')),
     },
-    example: {
-      token: 'bitcoin',
-      symbol: 'BTC',
-      chain: null,
-      previousPrice: 67_000,
-      currentPrice: 67_500,
-      changePercent: 0.746269,
-      changeAbsolute: 500,
-      moved: 0.005,
-      volume24h: 31_000_000_000,
-      marketCap: 1_330_000_000_000,
-    },
   },
   protocol_update: {
-    summary: "A protocol's description changed",
     fields: {
       protocol,
       name: nullable(text('display name of the protocol')),
@@ -96,19 +65,8 @@ export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
         }),
       ),
     },
-    example: {
-      protocol: 'uniswap-v3',
-      name: 'Uniswap V3',
-      category: 'Dexs',
-      updateType: 'chain_added',
-      changes: [{ field: 'chains', previousValue: ['ethereum'], currentValue: ['ethereum', 'base'] }],
-    },
   },
-  liquidation: reported('A position was liquidated', { collateral: 'ethereum', amountUsd: 125_000 }),
-  governance: reported('A governance event', { proposal: '42', state: 'executed' }),
-  emission: reported('A token emission', { amount: '1000000', recipient: 'treasury' }),
   alert: {
-    summary: 'An alert rule of the user changed its state; reaches its owner only',
     fields: {
       alertId: text('id of this alert'),
       ruleId: text('rule that fired'),
@@ -126,23 +84,8 @@ export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
       explanation: { description: 'why it fired now: values, references, rule version' },
     },
     optional: ['protocol', 'chain', 'token'],
-    example: {
-      alertId: 'alert-123',
-      ruleId: 'rule-7',
-      name: 'Bitcoin above 70k',
-      state: 'fired',
-      type: 'price_threshold',
-      message: 'Bitcoin price exceeded $70,000',
-      priority: 'high',
-      token: 'bitcoin',
-      metric: 'price',
-      value: 70_012.5,
-      threshold: 70_000,
-      explanation: { previous: 69_950, current: 70_012.5 },
-    },
   },
   points_change: {
-    summary: "An account's points changed",
     fields: {
       account: text('account address, lower case'),
       chain,
@@ -152,18 +95,8 @@ export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
       final: bigNumber,
       reason: text('what changed the balance'),
     },
-    example: {
-      account: '0x00000000000000000000000000000000000000aa',
-      chain: 'ethereum',
-      previousPoints: '100',
-      currentPoints: '140',
-      pending: '40',
-      final: '100',
-      reason: 'stake',
-    },
   },
   chain_reorg: {
-    summary: 'Blocks were replaced; the listed events are retracted',
     fields: {
       chain,
       oldHead: text('hash of the head that left'),
@@ -171,10 +104,8 @@ export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
       depth: integer('blocks replaced', { minimum: 1 }),
       retracted: list(text('eventId of a retracted event')),
     },
-    example: { chain: 'ethereum', oldHead: '0xaa', newHead: '0xbb', depth: 2, retracted: [] },
   },
   onchain_event: {
-    summary: 'An event of a watched contract',
     fields: {
       chain,
       contract: text('contract address, lower case'),
@@ -189,19 +120,9 @@ export const EVENT_SHAPES: Readonly<Record<EventType, EventShape>> = {
       quantity: nullable(bigNumber),
       status: text('pending, confirmed, final, retracted'),
     },
-    example: {
-      chain: 'ethereum',
-      contract: '0x00000000000000000000000000000000000000bb',
-      kind: 'Stake',
-      blockNumber: 19_000_000,
-      blockHash: '0xcc',
-      transactionHash: '0xdd',
-      logIndex: 3,
-      from: '0x00000000000000000000000000000000000000aa',
-      to: null,
-      startTokenId: '17',
-      quantity: '1',
-      status: 'confirmed',
-    },
   },
 };
+
+export function eventShape(type: EventType): EventShape {
+  return isPostedType(type) ? POSTED_SHAPE : OWN_SHAPES[type];
+}

@@ -1,4 +1,5 @@
 import {
+  EVENT_TYPE_NAMES,
   EVENT_TYPES,
   nameFault,
   normaliseName,
@@ -18,11 +19,6 @@ export interface FilterNames {
   readonly types: string;
 }
 
-/** Clients may write a type as the event's name or as the plain WebSocket message that carries it. */
-const EVENT_TYPE_ALIASES: Readonly<Record<string, EventType>> = {
-  tvl_update: 'tvl_change',
-  price_update: 'price_change',
-};
 const HIGHEST_VALUE = Number.MAX_VALUE;
 const HIGHEST_THRESHOLD = 1_000;
 
@@ -79,9 +75,7 @@ export function withOwners(request: SubscriptionRequest, all: boolean | undefine
 }
 
 function eventType(input: Input, field: string, name: string): EventType {
-  const type = Object.hasOwn(EVENT_TYPE_ALIASES, name)
-    ? EVENT_TYPE_ALIASES[name]
-    : EVENT_TYPES.find((known) => known === name);
+  const type = EVENT_TYPE_NAMES.get(name);
   if (type === undefined) throw input.fault(field, `is not an event type; known: ${EVENT_TYPES.join(', ')}`);
   return type;
 }

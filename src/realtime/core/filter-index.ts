@@ -1,4 +1,4 @@
-import { STEPS, type EventType, type LogEvent } from '../../events/index.js';
+import { eventSpec, STEPS, type EventType, type LogEvent } from '../../events/index.js';
 import { matchesFields, namesOnly, stepIndex, type Filter } from './filter.js';
 import type { Dimension, Subscription } from './subscription.js';
 
@@ -33,23 +33,9 @@ class Bucket {
 }
 
 /**
- * The dimensions that tell groups apart per event type, the most telling first. A group is filed under the first one its
- * filter names; filters that name none are read for every event of the type.
+ * Groups of one event type. A group is filed under the first dimension that its filter names, the most telling first; filters
+ * that name none are read for every event of the type.
  */
-const DIMENSIONS_OF: Readonly<Record<EventType, readonly Dimension[]>> = {
-  tvl_change: ['protocol', 'chain'],
-  price_change: ['token', 'chain'],
-  protocol_update: ['protocol'],
-  liquidation: ['protocol', 'token', 'chain'],
-  governance: ['protocol', 'token', 'chain'],
-  emission: ['protocol', 'token', 'chain'],
-  alert: ['protocol', 'token', 'chain'],
-  points_change: ['chain'],
-  chain_reorg: ['chain'],
-  onchain_event: ['chain'],
-};
-
-/** Groups of one event type. */
 class TypeIndex {
   private readonly byValue = new Map<string, Bucket>();
   /** Groups filed under a dimension that still match events without it. */
@@ -180,7 +166,7 @@ export class FilterIndex {
 
   private typeIndex(type: EventType): TypeIndex {
     let index = this.types.get(type);
-    if (!index) this.types.set(type, (index = new TypeIndex(DIMENSIONS_OF[type])));
+    if (!index) this.types.set(type, (index = new TypeIndex(eventSpec(type).subjects)));
     return index;
   }
 }

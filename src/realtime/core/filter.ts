@@ -1,4 +1,4 @@
-import { EVENT_TYPES, STEPS, type EventType, type LogEvent } from '../../events/index.js';
+import { EVENT_TYPES, eventTypesWhere, STEPS, type EventType, type LogEvent } from '../../events/index.js';
 import type { Dimension, SubscriptionRequest } from './subscription.js';
 
 const DIMENSIONS: readonly Dimension[] = ['protocol', 'chain', 'token'];
@@ -22,19 +22,6 @@ export interface Filter {
   readonly all: boolean;
 }
 
-/** What each type of subscription selects before `eventTypes` narrows it. Channels say so themselves. */
-const TYPES_OF: Readonly<Record<SubscriptionRequest['type'], readonly EventType[]>> = {
-  protocol: ['tvl_change', 'protocol_update', 'liquidation', 'governance', 'emission'],
-  tvl_changes: ['tvl_change'],
-  price_changes: ['price_change'],
-  protocol_updates: ['protocol_update'],
-  alerts: ['alert'],
-  onchain: ['onchain_event', 'points_change', 'chain_reorg'],
-  channel: EVENT_TYPES,
-  announcements: [],
-  query: [],
-};
-
 /** The place of a step among the steps, from 1; 0 for "no step". Tolerant as the steps themselves: 1e-9. */
 export function stepIndex(fraction: number | null | undefined): number {
   if (fraction === null || fraction === undefined) return 0;
@@ -43,9 +30,10 @@ export function stepIndex(fraction: number | null | undefined): number {
   return index;
 }
 
-/** The event types of a subscription before `eventTypes` narrows them. */
-export function selectedTypes(request: SubscriptionRequest): readonly EventType[] {
-  return request.selects ?? TYPES_OF[request.type];
+/** The event types of a subscription before `eventTypes` narrows them. Channels say so themselves. */
+export function selectedTypes({ selects, type }: SubscriptionRequest): readonly EventType[] {
+  if (selects !== undefined) return selects;
+  return type === 'channel' ? EVENT_TYPES : eventTypesWhere(({ followedBy }) => followedBy.includes(type));
 }
 
 /** What `asked` leaves of them, in a fixed order. */

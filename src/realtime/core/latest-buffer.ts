@@ -1,4 +1,4 @@
-import type { LogEvent } from '../../events/index.js';
+import { eventSpec } from '../../events/index.js';
 import type { DeliveredEvent } from './encoded-event.js';
 
 interface Pending {
@@ -7,14 +7,13 @@ interface Pending {
   merged: number;
 }
 
-/**
- * What two events must share so that the newer one says everything: a level of the same thing. Events that are not
- * levels never replace each other.
- */
-function keyOf(event: LogEvent): string {
-  if (event.type === 'tvl_change') return `tvl:${event.protocol}:${event.chain}`;
-  if (event.type === 'price_change') return `price:${event.token}`;
-  return `seq:${event.seq}`;
+/** What two events must share so that the newer one says everything; events that are not levels never replace each other. */
+function keyOf(event: DeliveredEvent): string {
+  const { level } = eventSpec(event.type);
+  if (level === null) return `seq:${event.seq}`;
+  let key: string = event.type;
+  for (const subject of level) key += `:${event[subject]}`;
+  return key;
 }
 
 /**

@@ -1,24 +1,14 @@
-import type { EventType } from '../../events/index.js';
+import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../../access/index.js';
+import type { EventType, Subject } from '../../events/index.js';
 import type { Filter } from './filter.js';
 import type { KeptReplay } from './kept-session.js';
 import type { Group } from './filter-index.js';
 import type { Session } from './session.js';
 
-export const SUBSCRIPTION_TYPES = [
-  'protocol',
-  'tvl_changes',
-  'price_changes',
-  'protocol_updates',
-  'alerts',
-  'onchain',
-  'channel',
-  'announcements',
-  'query',
-] as const;
-export type SubscriptionType = (typeof SUBSCRIPTION_TYPES)[number];
+export { SUBSCRIPTION_TYPES, type SubscriptionType };
 
 /** A field of an event that filters and channels speak of. */
-export type Dimension = 'protocol' | 'chain' | 'token';
+export type Dimension = Subject;
 
 /** Filters as a client means them. They bind only events that have the field. */
 export interface SubscriptionFilter {

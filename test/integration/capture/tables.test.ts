@@ -1,6 +1,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHAIN_ALIASES } from '../../../src/events/core/chains.js';
+import { EVENT_TYPES } from '../../../src/events/core/event-catalogue.js';
+import { INTERNAL_TYPES } from '../../../src/events/core/log-event.js';
 import { normaliseChain, normaliseToken } from '../../../src/events/core/names.js';
 import { createCapture, type Capture } from './capture-fixture.js';
 
@@ -13,6 +15,15 @@ beforeAll(async () => {
   await capture.events();
 });
 afterAll(() => capture.close());
+
+it('the outbox takes exactly the types of the catalogue and the internal ones', async () => {
+  const [check] = await capture.query<{ definition: string }>(
+    `SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
+     WHERE conrelid = 'change_outbox'::regclass AND pg_get_constraintdef(oid) LIKE '%type = ANY%'`,
+  );
+  const taken = [...(check?.definition ?? '').matchAll(/'(\w+)'::text/g)].map(([, type]) => type);
+  expect(new Set(taken)).toEqual(new Set([...EVENT_TYPES, ...INTERNAL_TYPES]));
+});
 
 describe('names that SQL writers give', () => {
   it('take the spelling that ingest and clients use', async () => {

@@ -1,11 +1,5 @@
+import { updateName } from '../../../events/index.js';
 import type { EncodedEvent } from '../encoded-event.js';
-
-/** The names of the plain WebSocket dialect where they differ from the event's own. */
-const UPDATE_NAMES: Readonly<Record<string, string>> = { tvl_change: 'tvl_update', price_change: 'price_update' };
-
-export function updateName(eventType: string): string {
-  return UPDATE_NAMES[eventType] ?? eventType;
-}
 
 /** The text of an update: contract fields plus aliases in `data`, times in Unix milliseconds. */
 export function websocketText(event: EncodedEvent, channels: readonly string[], merged?: number): string {

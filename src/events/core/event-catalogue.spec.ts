@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { channelsOf, parseChannel } from './channels.js';
+import {
+  EVENT_TYPES,
+  EVENT_TYPE_NAMES,
+  EVENTS,
+  POSTED_TYPES,
+  RULE_EVENT_TYPES,
+  updateName,
+} from './event-catalogue.js';
+import type { LogEvent } from './log-event.js';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const SUBJECTS = { protocol: 'p', chain: 'c', token: 't' };
+
+function filesWith(word: string): string[] {
+  return ['src', 'migrations'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(?:ts|js|html|md)$/.test(name) && !/\.spec\.ts$|README\.md$/.test(name))
+      .map((name) => join(folder, name))
+      .filter((name) => readFileSync(join(ROOT, name), 'utf8').includes(word)),
+  );
+}
+
+it('an event type is spelled out in the catalogue and in migrations only', () => {
+  expect(filesWith('liquidation').filter((name) => !name.startsWith('migrations'))).toEqual([
+    'src/events/core/event-catalogue.ts',
+  ]);
+  expect(filesWith('liquidation').length).toBeLessThanOrEqual(3);
+});
+
+it.each(EVENT_TYPES)('each channel of a %s selects it, and so do its short names', (type) => {
+  const { alsoIn } = EVENTS[type];
+  const channels = channelsOf({ type, ...SUBJECTS } as unknown as LogEvent);
+  expect(channels.length).toBeGreaterThan(0);
+  for (const name of [...channels, ...alsoIn]) expect(parseChannel(name)?.types).toContain(type);
+});
+
+it('rules wait for every type but their own alerts; writers post what no table shows', () => {
+  expect(RULE_EVENT_TYPES).toEqual(EVENT_TYPES.filter((type) => type !== 'alert'));
+  expect(POSTED_TYPES).toEqual(['liquidation', 'governance', 'emission']);
+});
+
+it('types are known by their own name and by that of plain WebSocket', () => {
+  for (const type of EVENT_TYPES) {
+    expect(EVENT_TYPE_NAMES.get(type)).toBe(type);
+    expect(EVENT_TYPE_NAMES.get(updateName(type))).toBe(type);
+  }
+  expect(updateName('price_change')).toBe('price_update');
+});

@@ -1,0 +1,256 @@
+/** A field of an event that says what it is about; filters, channels and rules speak of it. */
+export type Subject = 'protocol' | 'chain' | 'token';
+
+/** Everything that is true of an event type wherever it is spoken of: the one place where a type is described. */
+interface EventSpec {
+  /** One sentence for the API documents. */
+  readonly doc: string;
+  /** What its events can name, the most telling first: subscriptions are filed by it. */
+  readonly subjects: readonly Subject[];
+  /** The channel of all its events. */
+  readonly channel: `events:${string}`;
+  /** Channels that select it together with other types, and the short names of plain WebSocket. */
+  readonly alsoIn: readonly string[];
+  /** Subjects that have a channel of their own, `events:<subject>:<name>`. */
+  readonly subjectChannels: readonly Subject[];
+  /** The last part of `events:chain:<chain>:<part>`; null: its channels of chains, if any, have no parts. */
+  readonly chainPart: string | null;
+  /** The subjects that two events share of which the newer says everything; null: every event happened by itself. */
+  readonly level: readonly Subject[] | null;
+  /** Whether writers may post it: the subject is optional then, and the payload free. */
+  readonly isPosted: boolean;
+  /** Whether alert rules may wait for it. */
+  readonly isForRules: boolean;
+  /** The subscription types that select it before `eventTypes` narrows them. */
+  readonly followedBy: readonly string[];
+  /** Its name on plain WebSocket where that differs; accepted wherever types are named. */
+  readonly updateName?: string;
+  /** An event's own fields, beside what every event carries. */
+  readonly example: Readonly<Record<string, unknown>>;
+}
+
+const POSTED = {
+  subjects: ['protocol', 'token', 'chain'],
+  alsoIn: [],
+  subjectChannels: ['protocol', 'token'],
+  chainPart: null,
+  level: null,
+  isPosted: true,
+  isForRules: true,
+  followedBy: ['protocol'],
+} as const;
+
+const ONCHAIN = {
+  subjects: ['chain'],
+  channel: 'events:onchain',
+  alsoIn: ['onchain'],
+  subjectChannels: [],
+  chainPart: null,
+  level: null,
+  isPosted: false,
+  isForRules: true,
+  followedBy: ['onchain'],
+} as const;
+
+/** The event types that clients receive, as named in the public contract. A new one is a record here, its payload and a migration. */
+export const EVENTS = {
+  tvl_change: {
+    doc: "The total value locked of a protocol on a chain left its threshold's band",
+    subjects: ['protocol', 'chain'],
+    channel: 'events:tvl',
+    alsoIn: ['tvl', 'protocols'],
+    subjectChannels: ['protocol', 'chain'],
+    chainPart: 'tvl',
+    level: ['protocol', 'chain'],
+    isPosted: false,
+    isForRules: true,
+    followedBy: ['protocol', 'tvl_changes'],
+    updateName: 'tvl_update',
+    example: {
+      protocol: 'uniswap-v3',
+      name: 'Uniswap V3',
+      category: 'Dexs',
+      chain: 'ethereum',
+      previousTvl: 2_500_000_000,
+      currentTvl: 2_750_000_000,
+      changePercent: 10,
+      changeAbsolute: 250_000_000,
+      moved: 0.1,
+      protocolTvl: 5_200_000_000,
+    },
+  },
+  price_change: {
+    doc: "The price of a token left its threshold's band",
+    subjects: ['token', 'chain'],
+    channel: 'events:prices',
+    alsoIn: ['prices'],
+    subjectChannels: ['token', 'chain'],
+    chainPart: 'prices',
+    level: ['token'],
+    isPosted: false,
+    isForRules: true,
+    followedBy: ['price_changes'],
+    updateName: 'price_update',
+    example: {
+      token: 'bitcoin',
+      symbol: 'BTC',
+      chain: null,
+      previousPrice: 67_000,
+      currentPrice: 67_500,
+      changePercent: 0.746269,
+      changeAbsolute: 500,
+      moved: 0.005,
+      volume24h: 31_000_000_000,
+      marketCap: 1_330_000_000_000,
+    },
+  },
+  protocol_update: {
+    doc: "A protocol's description changed",
+    subjects: ['protocol'],
+    channel: 'events:protocols',
+    alsoIn: ['protocols'],
+    subjectChannels: ['protocol'],
+    chainPart: null,
+    level: null,
+    isPosted: false,
+    isForRules: true,
+    followedBy: ['protocol', 'protocol_updates'],
+    example: {
+      protocol: 'uniswap-v3',
+      name: 'Uniswap V3',
+      category: 'Dexs',
+      updateType: 'chain_added',
+      changes: [{ field: 'chains', previousValue: ['ethereum'], currentValue: ['ethereum', 'base'] }],
+    },
+  },
+  liquidation: {
+    ...POSTED,
+    doc: 'A position was liquidated',
+    channel: 'events:liquidations',
+    example: {
+      protocol: 'aave-v3',
+      chain: 'ethereum',
+      data: { collateral: 'ethereum', amountUsd: 125_000 },
+    },
+  },
+  governance: {
+    ...POSTED,
+    doc: 'A governance event',
+    channel: 'events:governance',
+    example: { protocol: 'aave-v3', chain: 'ethereum', data: { proposal: '42', state: 'executed' } },
+  },
+  emission: {
+    ...POSTED,
+    doc: 'A token emission',
+    channel: 'events:emissions',
+    example: { protocol: 'aave-v3', chain: 'ethereum', data: { amount: '1000000', recipient: 'treasury' } },
+  },
+  alert: {
+    doc: 'An alert rule of the user changed its state; reaches its owner only',
+    subjects: ['protocol', 'token', 'chain'],
+    channel: 'events:alerts',
+    alsoIn: ['alerts'],
+    subjectChannels: [],
+    chainPart: null,
+    level: null,
+    isPosted: false,
+    // Rules do not feed on their own output.
+    isForRules: false,
+    followedBy: ['alerts'],
+    example: {
+      alertId: 'alert-123',
+      ruleId: 'rule-7',
+      name: 'Bitcoin above 70k',
+      state: 'fired',
+      type: 'price_threshold',
+      message: 'Bitcoin price exceeded $70,000',
+      priority: 'high',
+      token: 'bitcoin',
+      metric: 'price',
+      value: 70_012.5,
+      threshold: 70_000,
+      explanation: { previous: 69_950, current: 70_012.5 },
+    },
+  },
+  points_change: {
+    ...ONCHAIN,
+    doc: "An account's points changed",
+    example: {
+      account: '0x00000000000000000000000000000000000000aa',
+      chain: 'ethereum',
+      previousPoints: '100',
+      currentPoints: '140',
+      pending: '40',
+      final: '100',
+      reason: 'stake',
+    },
+  },
+  chain_reorg: {
+    ...ONCHAIN,
+    doc: 'Blocks were replaced; the listed events are retracted',
+    example: { chain: 'ethereum', oldHead: '0xaa', newHead: '0xbb', depth: 2, retracted: [] },
+  },
+  onchain_event: {
+    ...ONCHAIN,
+    doc: 'An event of a watched contract',
+    example: {
+      chain: 'ethereum',
+      contract: '0x00000000000000000000000000000000000000bb',
+      kind: 'Stake',
+      blockNumber: 19_000_000,
+      blockHash: '0xcc',
+      transactionHash: '0xdd',
+      logIndex: 3,
+      from: '0x00000000000000000000000000000000000000aa',
+      to: null,
+      startTokenId: '17',
+      quantity: '1',
+      status: 'confirmed',
+    },
+  },
+} as const satisfies Readonly<Record<string, EventSpec>>;
+
+export type EventType = keyof typeof EVENTS;
+
+/** The types of which the catalogue says so. */
+type TypesWith<Member extends 'isPosted' | 'isForRules'> = {
+  [Type in EventType]: (typeof EVENTS)[Type][Member] extends true ? Type : never;
+}[EventType];
+
+/** Types that writers may post. */
+export type PostedType = TypesWith<'isPosted'>;
+/** Types that alert rules may wait for. */
+export type RuleEventType = TypesWith<'isForRules'>;
+
+/** The record of a type, with members that not every type has. */
+export function eventSpec(type: EventType): EventSpec {
+  return EVENTS[type];
+}
+
+const isEventType = (name: string): name is EventType => Object.hasOwn(EVENTS, name);
+export const isPostedType = (type: EventType): type is PostedType => EVENTS[type].isPosted;
+
+/** In the order of the catalogue. */
+export const EVENT_TYPES: readonly EventType[] = Object.keys(EVENTS).filter(isEventType);
+export const POSTED_TYPES: readonly PostedType[] = EVENT_TYPES.filter(isPostedType);
+export const RULE_EVENT_TYPES: readonly RuleEventType[] = EVENT_TYPES.filter(
+  (type): type is RuleEventType => EVENTS[type].isForRules,
+);
+
+/** The types of which `holds` is true of their record, in the order of the catalogue. */
+export function eventTypesWhere(holds: (spec: EventSpec) => boolean): readonly EventType[] {
+  return EVENT_TYPES.filter((type) => holds(EVENTS[type]));
+}
+
+/** The name of a type on plain WebSocket. */
+export function updateName(type: EventType): string {
+  return eventSpec(type).updateName ?? type;
+}
+
+/** Every name by which clients may call a type. */
+export const EVENT_TYPE_NAMES: ReadonlyMap<string, EventType> = new Map(
+  EVENT_TYPES.flatMap((type): [string, EventType][] => [
+    [type, type],
+    [updateName(type), type],
+  ]),
+);
