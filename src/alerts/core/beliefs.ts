@@ -67,7 +67,10 @@ export class Beliefs {
       this.list.bidFarewell(rule, farewell, moment, isSnoozed ? 'snoozed' : null);
       if (!isSnoozed) return;
       if (row === undefined) this.rules.farewells.set(rule, [...this.rules.farewells.get(rule), farewell]);
-      else table.setOwed(row, true);
+      else {
+        table.setOwed(row, true);
+        table.markDirty(row);
+      }
     }
   }
 
