@@ -197,10 +197,13 @@ describe('secrets', () => {
     const other = await fixture.app.key({ userId: 'carl' });
     expect((await fixture.call(other, 'POST', '/webhook-secrets/rotate', {})).status).toBe(404);
     const own = await fixture.claim('webhook', receiver.url('/carl'), { userId: 'carl' });
-    const before = (await fixture.call(other, 'GET', '/webhook-secrets')).json.data[0].secret;
+    const [before] = (await fixture.call(other, 'GET', '/webhook-secrets')).json.data[0].secrets;
     const { json } = await fixture.call(other, 'POST', '/webhook-secrets/rotate', {});
     expect(json).toMatchObject({ target: own, secret: expect.stringMatching(/^whsec_/) });
-    expect(json.secret).not.toBe(before);
+    expect(json.secrets).toEqual([
+      { last4: json.secret.slice(-4), createdAt: json.createdAt, validUntil: null },
+      { ...before, validUntil: json.previousValidUntil },
+    ]);
     await fixture.claim('webhook', receiver.url('/carl-2'), { userId: 'carl' });
     expect((await fixture.call(other, 'POST', '/webhook-secrets/rotate', {})).status).toBe(400);
   });

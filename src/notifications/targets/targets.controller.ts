@@ -7,13 +7,14 @@ import { TargetList } from './target-list.js';
 import { TargetRules } from './target-rules.js';
 import {
   ConfirmBody,
+  NewWebhookSecretView,
   PushKeyView,
   RotateSecretBody,
   TargetList as TargetListView,
   TargetParams,
   TargetView,
   WebhookSecretList,
-  WebhookSecretView,
+  type WebhookSecretsView,
 } from './targets.dto.js';
 import { WebhookSecrets } from './webhook-secrets.js';
 
@@ -66,18 +67,20 @@ export class TargetsController {
     return this.targets.confirmByCode(userId, id, code);
   }
 
-  /** The signing secret of each of your webhook endpoints. */
+  /** Which secrets sign what is sent to each of your webhook endpoints, by their ends, and until when. */
   @Get('webhook-secrets')
-  @CsvList<WebhookSecretView>('webhook-secrets', ['target', 'secret', 'createdAt', 'previousValidUntil'])
-  async listSecrets(@CurrentCaller() caller: Caller): Promise<WebhookSecretList> {
-    await this.audit.record({ actor: actorOf(caller), action: 'webhook_secret.read', outcome: 'ok' });
-    return { data: await this.secrets.list(caller.userId) };
+  @CsvList<WebhookSecretsView>('webhook-secrets', ['target', 'createdAt', 'previousValidUntil', 'secrets'])
+  async listSecrets(@CurrentCaller() { userId }: Caller): Promise<WebhookSecretList> {
+    return { data: await this.secrets.list(userId) };
   }
 
-  /** A new signing secret. The old one signs beside it for 24 hours, so that receivers can change in peace. */
+  /**
+   * A new signing secret, which no other answer shows. The old one (two at most) signs beside it for 24 hours, so that receivers
+   * can change in peace.
+   */
   @Post('webhook-secrets/rotate')
   @HttpCode(200)
-  async rotate(@Body() { target }: RotateSecretBody, @CurrentCaller() caller: Caller): Promise<WebhookSecretView> {
+  async rotate(@Body() { target }: RotateSecretBody, @CurrentCaller() caller: Caller): Promise<NewWebhookSecretView> {
     const normalised = target === undefined ? undefined : this.rules.normalise('webhook', target).target;
     const secret = await this.secrets.rotate(caller.userId, normalised);
     await this.audit.record({

@@ -74,25 +74,46 @@ export class RotateSecretBody {
   target?: string;
 }
 
-export class WebhookSecretView {
-  /** @example https://hooks.example.com/alerts */
-  target!: string;
-
+/** A secret that signs. */
+export class ValidSecretView {
   /**
-   * Signs every message to this endpoint, by Standard Webhooks.
-   * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+   * How it ends.
+   * @example LSw=
    */
-  secret!: string;
+  last4!: string;
 
   /** @example 2026-11-20T09:00:00.000Z */
   createdAt!: string;
 
+  /** It signs beside the current one until then; null: it is the current one. */
+  validUntil!: string | null;
+}
+
+/** The secrets by which messages to an endpoint are signed, by Standard Webhooks. */
+export class WebhookSecretsView {
+  /** @example https://hooks.example.com/alerts */
+  target!: string;
+
+  /** Of the current one. */
+  createdAt!: string;
+
   /** Until then the secret before it signs too; null: there is none. */
   previousValidUntil!: string | null;
+
+  /** All that sign, the current one first. */
+  secrets!: ValidSecretView[];
+}
+
+export class NewWebhookSecretView extends WebhookSecretsView {
+  /**
+   * The new one; shown now and never again.
+   * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+   */
+  secret!: string;
 }
 
 export class WebhookSecretList {
-  data!: WebhookSecretView[];
+  data!: WebhookSecretsView[];
 }
 
 export class PushKeyView {

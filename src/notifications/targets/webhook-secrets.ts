@@ -4,12 +4,14 @@ import { newWebhookSecret } from '../core/webhook-signature.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
-import type { WebhookSecretView } from './targets.dto.js';
+import type { NewWebhookSecretView, WebhookSecretsView } from './targets.dto.js';
 
 /** How long an old secret still signs beside the new one. */
 const OVERLAP_HOURS = 24;
 /** Besides the current one. */
 const MOST_OLD = 2;
+/** Characters by which a secret is known again. */
+const SHOWN = 4;
 
 /** What a secret is sealed for: a row moved to another endpoint does not open. */
 export function secretContext(targetId: string): string {
@@ -24,22 +26,23 @@ export class WebhookSecrets {
     private readonly box: SecretBox,
   ) {}
 
-  /** The first secret of an endpoint. */
-  async begin(tx: PoolClient, targetId: string): Promise<void> {
+  /** The first secret of an endpoint, or its next one. */
+  async begin(tx: PoolClient, targetId: string): Promise<string> {
+    const secret = newWebhookSecret();
     await tx.query('INSERT INTO webhook_secrets (target_id, sealed) VALUES ($1, $2)', [
       targetId,
-      this.box.seal(newWebhookSecret(), secretContext(targetId)),
+      this.box.seal(secret, secretContext(targetId)),
     ]);
+    return secret;
   }
 
-  /** The current secret of each of the user's endpoints. */
-  async list(userId: string): Promise<WebhookSecretView[]> {
-    const rows = await this.database.query<SecretRow>(`${CURRENT} ORDER BY t.created_at, t.id`, [userId]);
-    return rows.map((row) => this.view(row));
+  /** The secrets of each of the user's endpoints that sign, by their ends. */
+  async list(userId: string): Promise<WebhookSecretsView[]> {
+    return endpointsOf(await this.database.query<SecretRow>(VALID, [userId, null])).map((rows) => this.view(rows));
   }
 
-  /** A new secret for one endpoint; without `target` for the only one there is. */
-  async rotate(userId: string, target?: string): Promise<WebhookSecretView> {
+  /** A new secret for one endpoint, which is shown now and never again; without `target` for the only one there is. */
+  async rotate(userId: string, target?: string): Promise<NewWebhookSecretView> {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string }>(
         `SELECT id FROM notification_targets WHERE user_id = $1 AND channel = 'webhook'
@@ -53,35 +56,46 @@ export class WebhookSecrets {
           field: 'target',
         });
       }
-      await this.replace(tx, endpoint.id);
-      const [row] = (await tx.query<SecretRow>(`${CURRENT} AND t.id = $2`, [userId, endpoint.id])).rows;
-      if (row === undefined) throw new DomainError('not_found', 'There is no such webhook endpoint.');
-      return this.view(row);
+      const secret = await this.replace(tx, endpoint.id);
+      const valid = await tx.query<SecretRow>(VALID, [userId, endpoint.id]);
+      return Object.assign(this.view(valid.rows), { secret });
     });
   }
 
-  private async replace(tx: PoolClient, targetId: string): Promise<void> {
+  private async replace(tx: PoolClient, targetId: string): Promise<string> {
     await tx.query(
       `UPDATE webhook_secrets SET retires_at = now() + $2 * interval '1 hour' WHERE target_id = $1 AND retires_at IS NULL`,
       [targetId, OVERLAP_HOURS],
     );
-    await this.begin(tx, targetId);
+    const secret = await this.begin(tx, targetId);
     await tx.query(
       `DELETE FROM webhook_secrets WHERE target_id = $1 AND id NOT IN
          (SELECT id FROM webhook_secrets WHERE target_id = $1 AND (retires_at IS NULL OR retires_at > now())
           ORDER BY id DESC LIMIT $2)`,
       [targetId, MOST_OLD + 1],
     );
+    return secret;
   }
 
-  private view({ id, target, sealed, created_at: createdAt, previous_until: until }: SecretRow): WebhookSecretView {
+  /** Of one endpoint, the current one first. */
+  private view(rows: readonly SecretRow[]): WebhookSecretsView {
+    const secrets = rows.map((row) => ({
+      last4: this.box.open(row.sealed, secretContext(row.id)).slice(-SHOWN),
+      createdAt: row.created_at.toISOString(),
+      validUntil: row.retires_at?.toISOString() ?? null,
+    }));
     return {
-      target,
-      secret: this.box.open(sealed, secretContext(id)),
-      createdAt: createdAt.toISOString(),
-      previousValidUntil: until?.toISOString() ?? null,
+      target: rows[0]?.target ?? '',
+      createdAt: secrets[0]?.createdAt ?? '',
+      previousValidUntil: secrets[1]?.validUntil ?? null,
+      secrets,
     };
   }
+}
+
+/** The rows of each endpoint. */
+function endpointsOf(rows: readonly SecretRow[]): SecretRow[][] {
+  return [...Map.groupBy(rows, ({ id }) => id).values()];
 }
 
 interface SecretRow {
@@ -89,11 +103,12 @@ interface SecretRow {
   target: string;
   sealed: string;
   created_at: Date;
-  previous_until: Date | null;
+  retires_at: Date | null;
 }
 
-const CURRENT = `
-  SELECT t.id, t.target, s.sealed, s.created_at, (SELECT max(o.retires_at) FROM webhook_secrets o
-    WHERE o.target_id = t.id AND o.retires_at > now()) AS previous_until
-  FROM notification_targets t JOIN webhook_secrets s ON s.target_id = t.id AND s.retires_at IS NULL
-  WHERE t.user_id = $1 AND t.channel = 'webhook'`;
+const VALID = `
+  SELECT t.id, t.target, s.sealed, s.created_at, s.retires_at
+  FROM notification_targets t JOIN webhook_secrets s ON s.target_id = t.id
+  WHERE t.user_id = $1 AND t.channel = 'webhook' AND ($2::uuid IS NULL OR t.id = $2)
+    AND (s.retires_at IS NULL OR s.retires_at > now())
+  ORDER BY t.created_at, t.id, s.id DESC`;

@@ -2,6 +2,7 @@ import { createECDH, randomBytes, type ECDH } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RestCaller } from '../../support/rest-caller.js';
@@ -42,18 +43,31 @@ let paths = 0;
 /** An endpoint of its own for a test. */
 const endpoint = async () => fixture.claim('webhook', receiver.url(`/test-${++paths}`));
 const sent = (id: string) => receiver.received.find(({ headers }) => headers['webhook-id'] === id);
-const secretOf = async (target: string): Promise<string> =>
+const rotated = async (target: string) => (await fixture.call(key, 'POST', '/webhook-secrets/rotate', { target })).json;
+const validOf = async (target: string) =>
   (await fixture.call(key, 'GET', '/webhook-secrets')).json.data.find(
     (each: { target: string }) => each.target === target,
-  ).secret;
+  ).secrets;
+/** Which of these secrets signed a message. */
+function signers(hook: { body: string; headers: object } | undefined, secrets: readonly string[]): boolean[] {
+  return secrets.map((secret) => {
+    try {
+      new Webhook(secret).verify(hook!.body, hook!.headers as Record<string, string>);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
 
 describe('webhooks', () => {
   it('are signed so that the reference library accepts them, and tell the alert', async () => {
     const target = await endpoint();
+    const { secret } = await rotated(target);
     const id = await fixture.send('webhook', target);
     await fixture.until(id, 'delivered');
     const hook = sent(id);
-    const payload = new Webhook(await secretOf(target)).verify(hook!.body, hook!.headers as Record<string, string>);
+    const payload = new Webhook(secret).verify(hook!.body, hook!.headers as Record<string, string>);
     expect(payload).toMatchObject({ type: 'alert.fired', data: ALERT });
     expect((payload as { data: object }).data).toMatchObject({
       links: {
@@ -326,29 +340,50 @@ describe('webhooks', () => {
     expect(kept).toMatchObject({ status: 200, body: { actions: chat.body.actions } });
   });
 
-  it('are signed with the old and the new secret for a day after a rotation, with at most two old ones', async () => {
+  it('are signed with the old secrets, two at most, for a day after a rotation, which tells which and until when', async () => {
     const target = await endpoint();
-    const secrets = [await secretOf(target)];
-    for (let n = 0; n < 3; n++) {
-      const { status, json } = await fixture.call(key, 'POST', '/webhook-secrets/rotate', { target });
-      expect(status).toBe(200);
-      expect(Date.parse(json.previousValidUntil)).toBeGreaterThan(Date.now() + 23 * 3_600_000);
-      secrets.push(json.secret);
+    const secrets: string[] = [];
+    for (let n = 0; n < 4; n++) {
+      const answer = await rotated(target);
+      secrets.push(answer.secret);
+      expect(Date.parse(answer.previousValidUntil)).toBeGreaterThan(Date.now() + 23 * 3_600_000);
+      expect(answer.secrets).toEqual(await validOf(target));
     }
+    const ends = secrets.map((secret) => secret.slice(-4));
+    const until = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(await validOf(target)).toEqual([
+      { last4: ends[3], createdAt: until, validUntil: null },
+      { last4: ends[2], createdAt: until, validUntil: until },
+      { last4: ends[1], createdAt: until, validUntil: until },
+    ]);
     const id = await fixture.send('webhook', target);
     await fixture.until(id, 'delivered');
-    const hook = sent(id);
-    const accepted = (secret: string): boolean => {
-      try {
-        new Webhook(secret).verify(hook!.body, hook!.headers as Record<string, string>);
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    expect(secrets.map(accepted)).toEqual([false, true, true, true]);
+    expect(signers(sent(id), secrets)).toEqual([false, true, true, true]);
+    const text = JSON.stringify(await validOf(target));
     const { rows } = await fixture.app.db.pool.query('SELECT sealed FROM webhook_secrets');
-    for (const { sealed } of rows) expect(secrets.some((secret) => sealed.includes(secret.slice(6)))).toBe(false);
+    for (const shown of [text, ...rows.map(({ sealed }) => sealed)])
+      expect(secrets.some((secret) => shown.includes(secret.slice(6)))).toBe(false);
+  });
+
+  it('are signed by an old secret until the moment that was told, and no more from then on', async () => {
+    const target = await endpoint();
+    const secrets = [(await rotated(target)).secret, (await rotated(target)).secret];
+    const early = await fixture.send('webhook', target);
+    await fixture.until(early, 'delivered');
+    await fixture.app.db.pool.query(
+      `UPDATE webhook_secrets s SET retires_at = clock_timestamp() + interval '300 ms' FROM notification_targets t
+       WHERE t.id = s.target_id AND t.target = $1 AND retires_at IS NOT NULL`,
+      [target],
+    );
+    const valid = await validOf(target);
+    await sleep(Date.parse(valid[1].validUntil) - Date.now() + 20);
+    const late = await fixture.send('webhook', target);
+    await fixture.until(late, 'delivered');
+    expect([signers(sent(early), secrets), signers(sent(late), secrets)]).toEqual([
+      [true, true],
+      [false, true],
+    ]);
+    expect(await validOf(target)).toEqual([valid[0]]);
   });
 
   it('of a newer firing replace those that wait for a retry', async () => {
