@@ -375,6 +375,29 @@ describe('faulty rules', () => {
     expect(answer.body.errors[0].pointer).toMatch(pointer);
   });
 
+  it('with a name that no data can have are refused on every way, with the one that was perhaps meant', async () => {
+    const ruleId = await alice.rule(RULE);
+    for (const [condition, pointer, meant] of [
+      [{ ...PRICE, token: 'usd coin' }, '/conditions/0/token', 'usd-coin'],
+      [{ ...PRICE, token: undefined, protocol: 'Uniswap V3', metric: 'tvl' }, '/conditions/0/protocol', 'uniswap-v3'],
+    ] as const) {
+      const body = { ...RULE, conditions: [condition] };
+      const answers = [
+        await alice.post(PATH, body),
+        await alice.call('PUT', one(ruleId), body),
+        await alice.call('PATCH', one(ruleId), { conditions: [condition] }),
+        await alice.post(`${PATH}/backtest`, { rule: body }),
+      ];
+      const refusal = (place: string) => [
+        400,
+        [{ pointer: place, detail: expect.stringMatching(new RegExp(`did you mean ${meant}\\?$`)) }],
+      ];
+      expect(answers.map(({ status, body: answer }) => [status, answer.errors])).toMatchObject(
+        ['', '', '', '/rule'].map((before) => refusal(`${before}${pointer}`)),
+      );
+    }
+  });
+
   it.each(['+16:00', '-23:59'])('with a time in a zone that is none (%s) are refused, in filters too', async (zone) => {
     const time = `2027-01-31T12:00:00${zone}`;
     const answers = [

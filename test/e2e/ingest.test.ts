@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { PlainClient } from '../support/plain-client.js';
 
 interface Answer {
   accepted: number;
@@ -251,6 +252,48 @@ describe('the ingest API', () => {
     );
     expect(rows).toEqual([{ protocol: 'names-dex', chain: 'rootstock' }]);
   });
+
+  it.each(['ingest', 'SQL'])(
+    'a slug with capitals, written by %s, is found by every spelling on every way out',
+    async (way) => {
+      const [slug, spelling] = [`curve-${way.toLowerCase()}`, `Curve-${way.toUpperCase()}`];
+      const write = (tvl: number): Promise<unknown> =>
+        way === 'ingest'
+          ? ingest('tvl', [{ protocol: spelling, chain: 'Ethereum', tvl }])
+          : app.db.pool.query(
+              `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, 'ethereum', $2)
+             ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = now()`,
+              [spelling, tvl],
+            );
+      const headers = { authorization: `Bearer ${writer}`, 'content-type': 'application/json' };
+      const condition = { protocol: spelling, metric: 'tvl', operator: 'gt', threshold: 150 };
+      const rule = { name: spelling, conditions: [condition], throttleMinutes: 0 };
+      expect((await post('/v1/alerts/rules', JSON.stringify(rule))).status).toBe(201);
+      await write(100);
+      const client = await PlainClient.connect(app.url, reader);
+      await client.ask(
+        { type: 'subscribe', channels: ['tvl'], filters: { protocolIds: [spelling] } },
+        'subscription_result',
+      );
+      await write(200);
+      expect(await client.next('tvl_update')).toMatchObject({ data: { protocol: slug, currentTvl: 200 } });
+      await client.close();
+
+      const get = async (path: string): Promise<unknown> => (await fetch(`${app.url}${path}`, { headers })).json();
+      for (const name of [slug, spelling, spelling.toUpperCase()]) {
+        expect(await get(`/v1/tvl/${name}`)).toMatchObject({ protocol: slug, tvl: 200 });
+        expect(await get(`/v1/protocols/${name}`)).toMatchObject({ protocol: slug });
+        expect(await get(`/tvl/${name}`)).toBe(200);
+        expect(await get(`/v1/events?protocol=${name}&types=tvl_change`)).toMatchObject({ data: [{ protocol: slug }] });
+        const query = { filters: { protocols: [name] } };
+        const answer = await post('/v1/query/advanced', JSON.stringify(query));
+        expect(await answer.json()).toMatchObject({ data: [{ protocol: slug, tvl: 200 }] });
+      }
+      await expect
+        .poll(async () => get('/v1/alerts/history'), { timeout: 10_000 })
+        .toMatchObject({ data: expect.arrayContaining([expect.objectContaining({ name: spelling, protocol: slug })]) });
+    },
+  );
 
   it('refuses dates that the calendar has not, and plain seconds, with their place wherever a time is given', async () => {
     const admin = await app.key({ role: 'admin' });

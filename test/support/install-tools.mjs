@@ -17,7 +17,7 @@ const TOOLS = [
   },
   {
     name: 'the Socket.IO client of Python',
-    suites: ['e2e', 'cluster'],
+    suites: ['e2e', 'cluster', 'browser'],
     packages: ['python3-socketio', 'python3-aiohttp', 'python3-requests', 'python3-websocket'],
     present: () => succeeds('/usr/bin/python3', ['-c', 'import socketio, aiohttp, requests, websocket']),
   },

@@ -80,12 +80,12 @@ export class Admission {
 
   /**
    * Counts a connection until `leave`. `resuming` ones get some room above the limit, for a short time; they, and those that
-   * follow the end of one of the same key and address, are no newcomers.
+   * follow the end of one of the same key and address, or may, are no newcomers.
    */
   async enter(caller: Caller, { address, connectionId, resuming }: Arrival): Promise<void> {
     this.assertOpen();
     this.bans.check(caller.keyId, address);
-    const isNew = !resuming && !this.returning.isReturn(caller.keyId, address);
+    const isNew = !resuming && !this.returning.isReturn(caller.keyId, address, caller.limits.connections);
     if (isNew && !(await this.limits.connect(address, caller))) throw tooManyConnects();
     if (!(await this.limits.openConnection(caller, connectionId, { resuming }))) {
       throw new DomainError('connection_limit', `must be at most ${caller.limits.connections} connections of a key`);

@@ -5,12 +5,19 @@ import { Clock } from '../../platform/clock/clock.js';
 const RETURN_MS = 60_000;
 const MAX_KNOWN = 50_000;
 
-/** Connections that ended a short while ago: as many of the same key and address are returns and no newcomers. */
+/**
+ * Connections that ended a short while ago: as many of the same key and address are returns and no newcomers. Connections to a
+ * process before this one are not known: at first a key is taken to return as often as it may be connected.
+ */
 @Injectable()
 export class ReturningKeys {
   private readonly ends = new Map<string, number[]>();
+  private readonly presumed = new Map<string, number>();
+  private readonly beganAt: number;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly clock: Clock) {
+    this.beganAt = clock.elapsed();
+  }
 
   left(keyId: string, address: string): void {
     const who = nameOf(keyId, address);
@@ -21,14 +28,25 @@ export class ReturningKeys {
     if (this.ends.size > MAX_KNOWN) this.ends.delete(this.ends.keys().next().value ?? who);
   }
 
-  /** Whether one that ended was not followed by a return yet; it is from now on. */
-  isReturn(keyId: string, address: string): boolean {
+  /** Whether one that ended was not followed by a return yet; it is from now on. `most`: connections of the key; 0: any number. */
+  isReturn(keyId: string, address: string, most: number): boolean {
     const who = nameOf(keyId, address);
     const ends = this.recent(who);
     const isReturn = ends.shift() !== undefined;
     if (ends.length > 0) this.ends.set(who, ends);
     else this.ends.delete(who);
-    return isReturn;
+    return isReturn || this.mayReturn(who, most);
+  }
+
+  private mayReturn(who: string, most: number): boolean {
+    if (this.clock.elapsed() - this.beganAt >= RETURN_MS) {
+      this.presumed.clear();
+      return false;
+    }
+    const count = (this.presumed.get(who) ?? 0) + 1;
+    if (count === 1 && this.presumed.size >= MAX_KNOWN) return false;
+    this.presumed.set(who, count);
+    return most === 0 || count <= most;
   }
 
   private recent(who: string): number[] {
