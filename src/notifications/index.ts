@@ -3,6 +3,7 @@ export { OLD_LINK, page, question } from './channels/link-page.js';
 export { PublicLinks } from './channels/public-links.js';
 export { EXAMPLE_ALERT } from './templates/built-in.js';
 export { Deliveries } from './deliveries/deliveries.js';
+export { Retention } from './deliveries/retention.js';
 export { bytesOf, StorageBudget, type UserBytes } from './deliveries/storage-budget.js';
 export { NotificationsModule } from './notifications.module.js';
 export { Preferences } from './preferences/preferences.js';

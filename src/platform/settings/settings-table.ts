@@ -232,7 +232,11 @@ export const SETTINGS = {
   }),
   ALERT_HISTORY_DAYS: required(number(1, 3_650), 365, {
     unit: 'days',
-    doc: 'How long alerts stay in the history of the users whose rules told them.',
+    doc: 'How long alerts stay in the history of the users whose rules told them, and what deleted rules were.',
+  }),
+  AUDIT_DAYS: required(number(30, 3_650), 365, {
+    unit: 'days',
+    doc: 'How long lines of the audit trail are kept.',
   }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',

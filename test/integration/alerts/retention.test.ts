@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RestCaller } from '../../support/rest-caller.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let db: TestDatabase;
 let app: TestApp;
+
+const [DELETED_LONG_AGO, DELETED_LATELY, THERE] = [randomUUID(), randomUUID(), randomUUID()];
 
 const ids = async (table: string, id: string): Promise<unknown[]> =>
   (await db.pool.query<{ id: unknown }>(`SELECT ${id} AS id FROM ${table} ORDER BY 1`)).rows.map((row) => row.id);
@@ -34,7 +37,22 @@ beforeAll(async () => {
      INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome)
      SELECT id, 1, 'auto', now(), 1, 'delivered' FROM made`,
   );
-  app = await createTestApp({ db, settings: { ALERT_HISTORY_DAYS: '365', DELIVERY_RETENTION_DAYS: '30' } });
+  await db.pool.query(
+    `INSERT INTO audit_log (at, actor, action, outcome)
+     SELECT now() - day * interval '1 day', 'cli', 'day.' || day, 'ok' FROM generate_series(0, 120, 20) day`,
+  );
+  // Rules that were deleted now and two years ago, and one of then that is still there.
+  await db.pool.query(
+    `INSERT INTO alert_rule_versions (rule_id, version, user_id, change, changed_at, changed_by, rule)
+     SELECT id::uuid, version, 'ann', change, now() - days * interval '1 day', 'key:a', '{}'
+     FROM (VALUES ($1, 1, 'created', 800), ($1, 2, 'deleted', 700), ($2, 1, 'created', 800), ($2, 2, 'deleted', 10),
+       ($3, 1, 'created', 800), ($3, 2, 'changed', 799)) v (id, version, change, days)`,
+    [DELETED_LONG_AGO, DELETED_LATELY, THERE],
+  );
+  app = await createTestApp({
+    db,
+    settings: { AUDIT_DAYS: '50', ALERT_HISTORY_DAYS: '365', DELIVERY_RETENTION_DAYS: '30' },
+  });
 });
 afterAll(async () => {
   await app?.close();
@@ -55,4 +73,57 @@ it('alerts and finished messages are kept for as long as the settings say, and n
   });
   expect(await ids('deliveries', 'collapse_key::int')).toEqual([0, 10, 20, 50]);
   expect(await ids('delivery_attempts', 'delivery_id')).toHaveLength(4);
+});
+
+it('what a deleted rule was ends with its history, lines of the audit trail after their days', async () => {
+  const rules = async () => new Set(await ids('alert_rule_versions', 'rule_id'));
+  await waitFor(async () => !(await rules()).has(DELETED_LONG_AGO), {
+    what: 'the end of old rules',
+    timeoutMs: 30_000,
+  });
+  expect(await rules()).toEqual(new Set([DELETED_LATELY, THERE]));
+  const days = async () => (await ids('audit_log', 'action')).filter((action) => String(action).startsWith('day.'));
+  await waitFor(async () => (await days()).length <= 3, { what: 'the end of old lines', timeoutMs: 30_000 });
+  expect(await days()).toEqual(['day.0', 'day.20', 'day.40']);
+});
+
+it('nobody ends young lines of the audit trail, and the application none by itself', async () => {
+  await expect(db.pool.query(`DELETE FROM audit_log WHERE action = 'day.20'`)).rejects.toThrow('append-only');
+  await expect(db.pool.query('UPDATE audit_log SET actor = actor')).rejects.toThrow('append-only');
+  const client = await db.pool.connect();
+  try {
+    await client.query('SET ROLE rta_app');
+    await expect(client.query(`DELETE FROM audit_log WHERE action = 'day.40'`)).rejects.toThrow('permission denied');
+    await expect(client.query('DELETE FROM alert_rule_versions')).rejects.toThrow('permission denied');
+    expect((await client.query('SELECT end_audit_lines(0) AS lines')).rows).toEqual([{ lines: 1 }]);
+  } finally {
+    await client.query('RESET ROLE');
+    client.release();
+  }
+});
+
+it('the newest hundred versions of a rule are kept, and the one that its evaluator goes by', async () => {
+  const ann = await RestCaller.of(app, 'ann');
+  const condition = { token: 'nobody', metric: 'price', operator: 'gt', threshold: 1 };
+  const ruleId = await ann.rule({ name: 'changes', conditions: [condition] });
+  const change = (from: number, to: number) =>
+    db.pool.query(
+      `INSERT INTO alert_rule_versions (rule_id, version, user_id, change, changed_by, rule)
+       SELECT $1, n, 'ann', 'changed', 'key:a', '{}' FROM generate_series($2::int, $3::int) n`,
+      [ruleId, from, to],
+    );
+  const kept = async () =>
+    (await ann.get(`/v1/alerts/rules/${ruleId}/versions?limit=1000`)).body.data.map(
+      (row: { version: number }) => row.version,
+    );
+  const down = (from: number, to: number) => Array.from({ length: from - to + 1 }, (_, index) => from - index);
+  await change(2, 150);
+  expect(await kept()).toEqual(down(150, 51));
+  await db.pool.query(
+    `INSERT INTO alert_rule_state (rule_id, rule_version, seq, suppressed, spent) VALUES ($1, 60, 0, 0, false)
+     ON CONFLICT (rule_id) DO UPDATE SET rule_version = 60`,
+    [ruleId],
+  );
+  await change(151, 400);
+  expect(await kept()).toEqual([...down(400, 301), 60]);
 });

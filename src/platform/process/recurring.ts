@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Work that is done again after a pause, until the process ends; a failure is told and does not end it. */
+export class Recurring {
+  private readonly stopping = new AbortController();
+  private running: Promise<void> | undefined;
+
+  /** `pauseMs` lies between the end of one time and the beginning of the next. */
+  constructor(
+    private readonly pauseMs: number,
+    private readonly work: (stop: AbortSignal) => Promise<void>,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  begin(): void {
+    this.running ??= this.loop(this.stopping.signal);
+  }
+
+  /** Resolves when nothing of it is under way any more. */
+  async end(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async loop(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      try {
+        await this.work(stop);
+      } catch (error) {
+        this.failed(error);
+      }
+      await sleep(this.pauseMs, undefined, { signal: stop }).catch(() => undefined);
+    }
+  }
+}
