@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import { eachInSlices } from '../../platform/loop/slices.js';
 import { totalOverChains } from '../core/names.js';
 import type { Metric } from '../hot-cache/published-value.js';
 
@@ -76,14 +77,16 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     );
     const chains = new Map<string, Map<string, References>>();
     const prices = new Map<string, References>();
-    for (const row of rows) {
+    await eachInSlices(rows, (row) => {
       const references = [row.value_1h, row.value_24h, row.value_7d];
       if (row.metric === 'price') prices.set(row.subject, references);
       else chains.set(row.subject, (chains.get(row.subject) ?? new Map()).set(row.chain, references));
-    }
+    });
+    const totals = new Map<string, References>();
+    await eachInSlices(chains, ([protocol, parts]) => totals.set(protocol, totalReferences(parts)));
     this.chains = chains;
     this.prices = prices;
-    this.totals = new Map([...chains].map(([protocol, parts]) => [protocol, totalReferences(parts)]));
+    this.totals = totals;
   }
 
   private references(metric: Metric, subject: string, chain: string | null): References | undefined {

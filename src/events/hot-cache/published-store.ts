@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import { eachInSlices } from '../../platform/loop/slices.js';
 import { EventLog } from '../capture/event-log.js';
 import { formatCursor } from '../core/cursor.js';
 import { PublishedBook, protocolMeta } from './published-book.js';
@@ -46,8 +47,8 @@ export class PublishedStore {
     const protocols = await this.database.query(
       'SELECT slug, name, symbol, category, chains, url, metadata FROM protocols',
     );
-    for (const row of protocols) book.putMeta(protocolMeta(row));
-    for (const row of await this.database.query<ValueRow>(VALUES)) {
+    await eachInSlices(protocols, (row) => book.putMeta(protocolMeta(row)));
+    await eachInSlices(await this.database.query<ValueRow>(VALUES), (row) => {
       const tvl = row.metric === 'tvl';
       book.put({
         metric: row.metric,
@@ -67,7 +68,7 @@ export class PublishedStore {
         seq: row.seq,
         cursor: formatCursor(epoch, row.seq),
       });
-    }
+    });
     const seq = await this.applyLog(book, Math.max(reader?.seq ?? 0, firstSeq - 1));
     return { book, seq };
   }
@@ -76,7 +77,7 @@ export class PublishedStore {
     let seq = after;
     for (;;) {
       const events = await this.log.read(seq, PAGE);
-      for (const event of events) book.apply(event);
+      await eachInSlices(events, (event) => book.apply(event));
       seq = events.at(-1)?.seq ?? seq;
       if (events.length < PAGE) return seq;
     }

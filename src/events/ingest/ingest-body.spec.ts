@@ -20,6 +20,24 @@ describe('the lines of a stream', () => {
     expect(sizes.every((size) => size <= 5_000)).toBe(true);
   });
 
+  it.each([
+    ['empty', '\n', 300_000],
+    ['no JSON', 'x\n', 20_000],
+    ['short', '{}\n', 100_000],
+  ])('leave turns to others, also when thousands of them are %s', async (_, text, count) => {
+    const stream = new PassThrough();
+    stream.end(text.repeat(count));
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      counting = setImmediate(turn);
+    };
+    let counting = setImmediate(turn);
+    for await (const _batch of lineBatches(stream));
+    clearImmediate(counting);
+    expect(turns).toBeGreaterThan(5);
+  });
+
   it('do not wait for more when the sender is slow', async () => {
     const stream = new PassThrough();
     const batches = lineBatches(stream);

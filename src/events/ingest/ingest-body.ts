@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { mayLast } from '../../platform/http/bodies/body-deadline.js';
 import { unpackedBody } from '../../platform/http/bodies/read-body.js';
+import { SlicedWork } from '../../platform/loop/slices.js';
 import { BadItem } from './item-fields.js';
 
 /** Items of one JSON request. */
@@ -98,7 +99,7 @@ function readAhead(source: AsyncGenerator<Line>): Promise<IteratorResult<Line, u
 /** The text of a line, or what is wrong with it: such a line is an item that is rejected, and the rest goes on. */
 type Line = string | BadItem;
 
-/** Lines that hold something, by bytes: a chunk may end inside a character. */
+/** Lines that hold something, by bytes: a chunk may end inside a character. However many lines a chunk has, they come in slices. */
 export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line> {
   let rest: Buffer[] = [];
   let length = 0;
@@ -114,11 +115,15 @@ export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line
     length = 0;
     return line;
   };
+  const slices = new SlicedWork();
   for await (const chunk of stream) {
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      add(chunk.subarray(from, end));
+      if (slices.isSliceOver) await slices.nextSlice();
+      const isEmpty = end === from && length === 0;
+      if (!isEmpty) add(chunk.subarray(from, end));
       from = end + 1;
+      if (isEmpty) continue;
       const line = take();
       if (line !== '') yield line;
     }

@@ -1,9 +1,9 @@
-import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { RequestContext } from '../../platform/http/request-context.js';
+import { SlicedWork } from '../../platform/loop/slices.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { PublicationWait } from './publication-wait.js';
 import { IngestGate } from './ingest-gate.js';
@@ -64,8 +64,6 @@ class Tally {
 
 /** A stream has no end; what it is answered must have one. */
 const MAX_LISTED = 10_000;
-/** Items that are read in one turn of the event loop: some ms. */
-const ITEMS_PER_TURN = 500;
 /** Rows of one statement: what is sent for it is put together in one turn. */
 const ROWS_PER_STATEMENT = 2_000;
 /** Deadlocks with other writers (those who take keys in another order) are repeated this often. */
@@ -147,8 +145,9 @@ export class IngestService {
   ): Promise<Map<string, Numbered<Row>>> {
     const now = this.clock.now();
     const newest = new Map<string, Numbered<Row>>();
+    const slices = new SlicedWork();
     for (const [place, item] of items.entries()) {
-      if (place % ITEMS_PER_TURN === ITEMS_PER_TURN - 1) await setImmediate();
+      if (slices.isSliceOver) await slices.nextSlice();
       const index = from + place;
       const row = readOr(kind, item, now, (fault) => tally.reject(index, fault));
       if (row === undefined) continue;

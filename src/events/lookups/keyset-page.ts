@@ -1,3 +1,5 @@
+import { eachInSlices } from '../../platform/loop/slices.js';
+
 /** An entry of a list by what it is sorted by; ids are unique. Entries without rank come last, whatever the order. */
 export interface Ranked<T> {
   readonly item: T;
@@ -18,35 +20,44 @@ export interface KeysetPage<T> {
 
 export type Order = 'asc' | 'desc';
 
-/** The entries behind `after`, in order. Positions survive changes of the list: nothing before `after` shows up again. */
-export function keysetPage<T>(
-  entries: readonly Ranked<T>[],
+/**
+ * The entries behind `after`, in order. Positions survive changes of the list: nothing before `after` shows up again. What the
+ * list leaves out comes as undefined, so that looking through all of it is work in slices, whatever the filter.
+ */
+export async function keysetPage<T>(
+  entries: Iterable<Ranked<T> | undefined>,
   order: Order,
   limit: number,
   after?: Position,
-): KeysetPage<T> {
+): Promise<KeysetPage<T>> {
   const compare = (a: Position, b: Position) => compareRanks(a.rank, b.rank, order) || compareText(a.id, b.id);
-  const page = first(limit + 1, entries, compare, after);
-  const items = page.slice(0, limit);
+  const page = new FirstEntries<T>(limit + 1, compare, after);
+  await eachInSlices(entries, (entry) => {
+    if (entry !== undefined) page.offer(entry);
+  });
+  const items = page.chosen.slice(0, limit);
   const last = items.at(-1);
   return {
     items: items.map((entry) => entry.item),
-    next: page.length > limit && last !== undefined ? { rank: last.rank, id: last.id } : undefined,
+    next: page.chosen.length > limit && last !== undefined ? { rank: last.rank, id: last.id } : undefined,
   };
 }
 
 /** The first `count` entries behind `after`, in order: a tenth of the time of sorting thousands for a page of hundred. */
-function first<T>(
-  count: number,
-  entries: readonly Ranked<T>[],
-  compare: (a: Position, b: Position) => number,
-  after: Position | undefined,
-): Ranked<T>[] {
-  const chosen: Ranked<T>[] = [];
-  for (const entry of entries) {
+class FirstEntries<T> {
+  readonly chosen: Ranked<T>[] = [];
+
+  constructor(
+    private readonly count: number,
+    private readonly compare: (a: Position, b: Position) => number,
+    private readonly after: Position | undefined,
+  ) {}
+
+  offer(entry: Ranked<T>): void {
+    const { chosen, count, compare, after } = this;
     const last = chosen.at(-1);
-    if (chosen.length === count && last !== undefined && compare(entry, last) >= 0) continue;
-    if (after !== undefined && compare(entry, after) <= 0) continue;
+    if (chosen.length === count && last !== undefined && compare(entry, last) >= 0) return;
+    if (after !== undefined && compare(entry, after) <= 0) return;
     let [low, high] = [0, chosen.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -57,7 +68,6 @@ function first<T>(
     chosen.splice(low, 0, entry);
     if (chosen.length > count) chosen.pop();
   }
-  return chosen;
 }
 
 function compareRanks(a: Position['rank'], b: Position['rank'], order: Order): number {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isLeftOutOfChains } from '../core/chain-totals.js';
 import { isRealChain } from '../core/names.js';
+import { eachInSlices } from '../../platform/loop/slices.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { PublishedState } from '../hot-cache/published-state.js';
 import type { PublishedValue } from '../hot-cache/published-value.js';
@@ -29,21 +30,21 @@ export class MarketLookups {
   ) {}
 
   /** Largest first. */
-  chains({ limit, cursor }: ListQuery): ChainsAnswer {
+  async chains({ limit, cursor }: ListQuery): Promise<ChainsAnswer> {
     const chains = new Map<string, ChainAnswer>();
-    for (const { chain, protocol, value } of this.published.all('tvl')) {
-      if (chain === null || !isRealChain(chain)) continue;
+    await eachInSlices(this.published.all('tvl'), ({ chain, protocol, value }) => {
+      if (chain === null || !isRealChain(chain)) return;
       const held = chains.get(chain) ?? { chain, tvl: 0, netTvl: 0, protocols: 0 };
       const meta = this.published.protocol(protocol ?? '');
       const net = meta && isLeftOutOfChains(meta) ? 0 : value;
       chains.set(chain, { chain, tvl: held.tvl + value, netTvl: held.netTvl + net, protocols: held.protocols + 1 });
-    }
+    });
     const ranked = [...chains.values()].map((item) => ({ item, rank: item.tvl, id: item.chain }));
     const request = { scope: 'chains', order: 'desc', limit, cursor, rankedBy: 'number' } as const;
     return pagedList(ranked, request, (item) => item);
   }
 
-  tokens({ limit, cursor, ...query }: TokensQuery): TokensAnswer {
+  tokens({ limit, cursor, ...query }: TokensQuery): Promise<TokensAnswer> {
     const scope = ['tokens', query];
     const rankedBy = query.sort === 'token' ? 'string' : 'number';
     const order = query.order ?? (rankedBy === 'string' ? 'asc' : 'desc');
@@ -51,33 +52,34 @@ export class MarketLookups {
     return pagedList(this.rankedTokens(query), request, (value) => this.values.priceAnswer(value));
   }
 
-  movers({ limit, cursor, ...query }: MoversQuery): MoversAnswer {
+  movers({ limit, cursor, ...query }: MoversQuery): Promise<MoversAnswer> {
+    const request = { scope: ['movers', query], order: 'desc', limit, cursor, rankedBy: 'number' } as const;
+    return pagedList(this.moves(query), request, (mover) => mover);
+  }
+
+  private *moves(query: Omit<MoversQuery, 'limit' | 'cursor'>): Iterable<Ranked<MoverAnswer> | undefined> {
     const { metric = 'tvl', window = '24h', direction = 'any', minValue = 0 } = query;
-    const moves: Ranked<MoverAnswer>[] = [];
     for (const candidate of metric === 'tvl' ? this.protocols() : this.prices()) {
-      if (candidate.value < minValue) continue;
       const id = candidate.protocol ?? candidate.token ?? '';
       const changes = this.references.changes(metric, id, null, candidate.value);
       const changePercent = changeOver(window, changes);
-      if (changePercent === null || changePercent === 0) continue;
-      if (direction !== 'any' && changePercent > 0 !== (direction === 'up')) continue;
-      moves.push({ item: { metric, ...candidate, ...changes, changePercent }, rank: Math.abs(changePercent), id });
+      const isWanted = direction === 'any' || (changePercent ?? 0) > 0 === (direction === 'up');
+      yield candidate.value < minValue || changePercent === null || changePercent === 0 || !isWanted
+        ? undefined
+        : { item: { metric, ...candidate, ...changes, changePercent }, rank: Math.abs(changePercent), id };
     }
-    const request = { scope: ['movers', query], order: 'desc', limit, cursor, rankedBy: 'number' } as const;
-    return pagedList(moves, request, (mover) => mover);
   }
 
-  private rankedTokens({ q, chain, sort, window }: Omit<TokensQuery, 'limit' | 'cursor'>): Ranked<PublishedValue>[] {
+  private *rankedTokens(query: Omit<TokensQuery, 'limit' | 'cursor'>): Iterable<Ranked<PublishedValue> | undefined> {
+    const { q, chain, sort, window } = query;
     const text = q?.toLowerCase();
-    const ranked: Ranked<PublishedValue>[] = [];
     for (const item of this.published.all('price')) {
       const token = item.token ?? '';
-      if (chain !== undefined && item.chain !== chain) continue;
-      if (text !== undefined && !token.toLowerCase().includes(text) && !item.symbol?.toLowerCase().includes(text))
-        continue;
-      ranked.push({ item, id: token, rank: this.rankOf(item, sort, window) });
+      const isWanted =
+        (chain === undefined || item.chain === chain) &&
+        (text === undefined || [token, item.symbol].some((part) => part?.toLowerCase().includes(text)));
+      yield isWanted ? { item, id: token, rank: this.rankOf(item, sort, window) } : undefined;
     }
-    return ranked;
   }
 
   private rankOf(item: PublishedValue, sort: TokensQuery['sort'], window: TokensQuery['window']): Position['rank'] {

@@ -24,7 +24,7 @@ export class MarketsController {
   /** Real chains by TVL. */
   @Get('chains')
   @CsvList<ChainAnswer>('chains', ['chain', 'tvl', 'netTvl', 'protocols'])
-  chains(@Query() query: ListQuery): ChainsAnswer {
+  chains(@Query() query: ListQuery): Promise<ChainsAnswer> {
     return this.markets.chains(query);
   }
 
@@ -46,7 +46,7 @@ export class MarketsController {
     'change24h',
     'change7d',
   ])
-  tokens(@Query() query: TokensQuery): TokensAnswer {
+  tokens(@Query() query: TokensQuery): Promise<TokensAnswer> {
     return this.markets.tokens(query);
   }
 
@@ -65,7 +65,7 @@ export class MarketsController {
     'change24h',
     'change7d',
   ])
-  movers(@Query() query: MoversQuery): MoversAnswer {
+  movers(@Query() query: MoversQuery): Promise<MoversAnswer> {
     return this.markets.movers(query);
   }
 }

@@ -12,15 +12,15 @@ export interface PageRequest {
   rankedBy: 'number' | 'string';
 }
 
-/** One page of a list that lies in memory, in the shape of every list's answer. */
-export function pagedList<T, A>(
-  entries: readonly Ranked<T>[],
+/** One page of a list that lies in memory, in the shape of every list's answer; entries as `keysetPage` takes them. */
+export async function pagedList<T, A>(
+  entries: Iterable<Ranked<T> | undefined>,
   { scope, order, limit, cursor, rankedBy }: PageRequest,
   answer: (item: T) => A,
-): { data: A[]; page: PageInfo } {
+): Promise<{ data: A[]; page: PageInfo }> {
   const [rank, id] = decodePageCursor(scope, cursor, [rankedBy, 'string']) ?? [];
   const after = typeof id === 'string' ? { rank: rank ?? null, id } : undefined;
-  const { items, next } = keysetPage(entries, order, limit, after);
+  const { items, next } = await keysetPage(entries, order, limit, after);
   return {
     data: items.map(answer),
     page: {

@@ -31,20 +31,18 @@ export class ProtocolLookups {
     });
   }
 
-  list(query: ProtocolsQuery): ProtocolsAnswer {
+  list(query: ProtocolsQuery): Promise<ProtocolsAnswer> {
     const { limit, cursor, ...scope } = query;
     const rankedBy = query.sort === 'name' ? 'string' : 'number';
     const order = query.order ?? (rankedBy === 'string' ? 'asc' : 'desc');
     return pagedList(this.ranked(query), { scope, order, limit, cursor, rankedBy }, (meta) => this.answer(meta));
   }
 
-  private ranked(query: ProtocolsQuery): Ranked<ProtocolMeta>[] {
-    const entries: Ranked<ProtocolMeta>[] = [];
+  private *ranked(query: ProtocolsQuery): Iterable<Ranked<ProtocolMeta> | undefined> {
     const matches = this.filter(query);
     for (const meta of this.metas()) {
-      if (matches(meta)) entries.push({ item: meta, rank: this.rank(meta, query), id: meta.slug });
+      yield matches(meta) ? { item: meta, rank: this.rank(meta, query), id: meta.slug } : undefined;
     }
-    return entries;
   }
 
   /** Described protocols, and those of which only values are known. */

@@ -27,7 +27,7 @@ export class ProtocolsController {
     'change24h',
     'change7d',
   ])
-  list(@Query() query: ProtocolsQuery): ProtocolsAnswer {
+  list(@Query() query: ProtocolsQuery): Promise<ProtocolsAnswer> {
     return this.protocols.list(query);
   }
 

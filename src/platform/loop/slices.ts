@@ -47,14 +47,19 @@ export class SlicedWork {
   }
 }
 
-/** Everything that the work yields. It is done in slices of a few milliseconds, of which the process does one per turn. */
-export async function inSlices<T>(work: Iterable<T>): Promise<T[]> {
-  const done: T[] = [];
+/** Takes everything that the work yields, in slices of a few milliseconds, of which the process does one per turn. */
+export async function eachInSlices<T>(work: Iterable<T>, take: (part: T) => void): Promise<void> {
   const slices = new SlicedWork();
   await slices.nextSlice();
   for (const part of work) {
-    done.push(part);
+    take(part);
     if (slices.isSliceOver) await slices.nextSlice();
   }
+}
+
+/** Everything that the work yields, done in slices as above. */
+export async function inSlices<T>(work: Iterable<T>): Promise<T[]> {
+  const done: T[] = [];
+  await eachInSlices(work, (part) => done.push(part));
   return done;
 }
