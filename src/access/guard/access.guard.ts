@@ -5,7 +5,9 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { BODY_SIZE, type TakenBody } from '../../platform/http/bodies/body-limit.js';
 import { BodyReader } from '../../platform/http/bodies/body-reader.js';
 import { clientAddress } from '../../platform/http/client-address.js';
+import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { becomesKnown } from '../../platform/http/connections/peers.js';
+import { COSTLY_ROUTE } from '../../platform/http/costly.js';
 import type { PublicKind } from '../../platform/http/public.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { AccessService } from '../access.service.js';
@@ -19,7 +21,8 @@ import { ANONYMOUS_METADATA, PUBLIC_METADATA, ROLE_METADATA, type Anonymous } fr
 type Targets = Parameters<Reflector['getAllAndOverride']>[1];
 
 /**
- * The one place where a REST request is admitted: key, request limit, role, body, in this order. Nothing of a body is read
+ * The one place where a REST request is admitted: key, request limit, role, its turn among the costly ones of the caller, body, in
+ * this order. Nothing of a body is read
  * before, and nothing is parsed of one that is too large for its route. Handlers without @Roles want any valid key. Sockets
  * are let through: their transports authenticate on connect.
  */
@@ -41,9 +44,19 @@ export class AccessGuard implements CanActivate {
     const response = context.switchToHttp().getResponse<Response>();
     const isPublic = this.reflector.getAllAndOverride<PublicKind | undefined>(PUBLIC_METADATA, targets);
     if (isPublic !== undefined) await this.countPublic(isPublic, request, response);
-    else if (this.isAnonymous(request, targets)) await this.limits.countKeyless(this.addressOf(request), response);
+    else if (this.isAnonymous(request, targets)) await this.admitKeyless(request, response, targets);
     else await this.admit(request, response, targets);
     return true;
+  }
+
+  private async admitKeyless(request: Request, response: Response, targets: Targets): Promise<void> {
+    const address = this.addressOf(request);
+    await this.limits.countKeyless(address, response);
+    if (this.isCostly(targets)) await this.limits.waitForPlace(addressGroup(address), response);
+  }
+
+  private isCostly(targets: Targets): boolean {
+    return this.reflector.getAllAndOverride<boolean | undefined>(COSTLY_ROUTE, targets) === true;
   }
 
   private async countPublic(kind: PublicKind, request: Request, response: Response): Promise<void> {
@@ -58,6 +71,7 @@ export class AccessGuard implements CanActivate {
     const needed = this.reflector.getAllAndOverride<Role | undefined>(ROLE_METADATA, targets) ?? 'reader';
     if (!roleIncludes(caller.role, needed)) await this.refuse(request, caller, needed);
     setCaller(request, caller);
+    if (this.isCostly(targets)) await this.limits.waitForPlace(caller.keyId, response);
     const size = this.reflector.getAllAndOverride<TakenBody | undefined>(BODY_SIZE, targets) ?? 'small';
     if (size !== 'none') await this.bodies.read(request, response, { size, caller: caller.keyId });
   }

@@ -3,6 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 import type { Caller } from '../caller.js';
+import { leaving } from '../../platform/http/leaving.js';
+import { Places } from '../../platform/http/places.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { MinuteCounters, WINDOW_SECONDS, type Count } from './minute-counters.js';
 
@@ -12,9 +14,17 @@ import { MinuteCounters, WINDOW_SECONDS, type Count } from './minute-counters.js
  */
 const MAX_PUBLIC_REQUESTS = { pages: 6_000, probes: 600 } as const;
 
+/**
+ * Costly requests of one caller. More than these would only wait in the database, with the memory of all their answers; a
+ * crowd of clients of one key is answered in turns.
+ */
+const COSTLY_REQUESTS = { atOnce: 16, waiting: 1_000, waitMs: 20_000, what: 'costly requests' } as const;
+
 /** The request limit of REST, with the headers RateLimit and RateLimit-Policy as the IETF draft 11 writes them. */
 @Injectable()
 export class RequestLimits {
+  private readonly costly = new Places(COSTLY_REQUESTS);
+
   constructor(
     private readonly counters: MinuteCounters,
     private readonly settings: Settings,
@@ -35,6 +45,16 @@ export class RequestLimits {
   /** Counts one request of what needs no key, `pages` (documents and the console) or `probes` (health, metrics). */
   async countPublic(what: keyof typeof MAX_PUBLIC_REQUESTS, address: string, response: ServerResponse): Promise<void> {
     this.enforce(MAX_PUBLIC_REQUESTS[what], await this.counters.hit(what, addressGroup(address)), response);
+  }
+
+  /**
+   * Waits until the caller, a key or an address, has few enough costly requests under way. This one is, until its answer has
+   * been taken or its client has left.
+   */
+  async waitForPlace(caller: string, response: ServerResponse): Promise<void> {
+    const leave = await this.costly.enter(caller, leaving(response));
+    if (response.closed) leave();
+    else response.once('close', leave);
   }
 
   private enforce(limit: number, count: Count, response: ServerResponse): void {

@@ -4,6 +4,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { TakesBody } from '../../platform/http/bodies/body-limit.js';
+import { Costly } from '../../platform/http/costly.js';
 import { leaving } from '../../platform/http/leaving.js';
 import { BacktestAnswer, BacktestBody } from './backtest.dto.js';
 import { backtestEvents } from './backtest-stream.js';
@@ -15,6 +16,7 @@ const EVENT_STREAM = 'text/event-stream';
 @ApiBearerAuth()
 @Roles('reader')
 @TakesBody('large')
+@Costly()
 @Controller('v1/alerts/rules/backtest')
 export class BacktestController {
   constructor(private readonly backtests: Backtests) {}

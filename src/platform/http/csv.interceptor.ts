@@ -12,6 +12,7 @@ import { Reflector } from '@nestjs/core';
 import { ApiProduces } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { concatMap, type Observable } from 'rxjs';
+import { Costly } from './costly.js';
 import { columnsOf, CSV, toCsvInSlices } from './csv.js';
 import { bodyOf } from './answer-body.js';
 
@@ -68,13 +69,14 @@ async function written(
 
 /**
  * A list that is also given as CSV: the name of the file, and the header of a list without rows. `columns` are members of
- * the list's rows.
+ * the list's rows. A list is costly.
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the rows whose members columns are
 export function CsvList<Row extends object>(name: string, columns: readonly (keyof Row & string)[]): MethodDecorator {
   return applyDecorators(
     SetMetadata(TABLE, { name, columns }),
     UseInterceptors(CsvInterceptor),
+    Costly(),
     ApiProduces('application/json', CSV),
   );
 }

@@ -2,6 +2,7 @@ import { Controller, Get, Header, Param, Query, Req } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { AnonymousAllowed, Roles } from '../../access/index.js';
+import { Costly } from '../../platform/http/costly.js';
 import {
   LlamaChain,
   LlamaChainHistory,
@@ -30,6 +31,7 @@ const HISTORY = 'max-age=30, stale-while-revalidate=300';
 @ApiExtraModels(LlamaChainHistory, LlamaCoin)
 @AnonymousAllowed()
 @Roles('reader')
+@Costly()
 @Controller()
 export class CompatController {
   constructor(private readonly llama: LlamaAnswers) {}

@@ -33,6 +33,24 @@ interface Waiting {
   readonly refuse: (error: unknown) => void;
 }
 
+/** Queries of one class that wait, in order, and how many rows those of each key have to read. */
+class Queue {
+  readonly all = new Set<Waiting>();
+  readonly rowsOf = new Map<string, number>();
+
+  add(one: Waiting): void {
+    this.all.add(one);
+    this.rowsOf.set(one.key, (this.rowsOf.get(one.key) ?? 0) + one.rows);
+  }
+
+  delete(one: Waiting): void {
+    if (!this.all.delete(one)) return;
+    const rows = (this.rowsOf.get(one.key) ?? 0) - one.rows;
+    if (rows > 0) this.rowsOf.set(one.key, rows);
+    else this.rowsOf.delete(one.key);
+  }
+}
+
 /** How long queries of one class have taken for how many rows, the newest counting most. */
 class Pace {
   constructor(
@@ -59,7 +77,7 @@ class Pace {
 @Injectable()
 export class Admission {
   private readonly running: Record<Class, number> = { light: 0, heavy: 0 };
-  private readonly queues: Record<Class, Set<Waiting>> = { light: new Set(), heavy: new Set() };
+  private readonly queues: Record<Class, Queue> = { light: new Queue(), heavy: new Queue() };
   private readonly runningOf = new Map<string, number>();
   private readonly pace: Record<Class, Pace> = {
     light: new Pace(200, 20 * (EVERY_QUERY_ROWS + 2_000)),
@@ -90,7 +108,7 @@ export class Admission {
       help: 'Queries that wait for a connection.',
       registers: [metrics.registry],
       collect() {
-        this.set(queues.light.size + queues.heavy.size);
+        this.set(queues.light.all.size + queues.heavy.all.size);
       },
     });
   }
@@ -119,7 +137,7 @@ export class Admission {
   private turn({ kind, rows, key }: Asked, waitMs: number, signal: AbortSignal): Promise<NodeJS.Timeout> {
     if (this.mayRun(kind, key) && this.nextOf(kind) === undefined) return Promise.resolve(this.begin(kind, key));
     const expectedMs = this.expectedWaitMs({ kind, rows, key });
-    if (expectedMs > waitMs || this.queues.light.size + this.queues.heavy.size >= LONGEST_QUEUE) {
+    if (expectedMs > waitMs || this.queues.light.all.size + this.queues.heavy.all.size >= LONGEST_QUEUE) {
       return Promise.reject(this.refusal(expectedMs));
     }
     return new Promise((resolve, reject) => {
@@ -182,7 +200,7 @@ export class Admission {
   private nextOf(kind: Class): Waiting | undefined {
     let next: Waiting | undefined;
     let least = Infinity;
-    for (const waiting of this.queues[kind]) {
+    for (const waiting of this.queues[kind].all) {
       const running = this.runningOf.get(waiting.key) ?? 0;
       if (running >= least || !this.mayRun(kind, waiting.key)) continue;
       next = waiting;
@@ -220,12 +238,11 @@ export class Admission {
   /** Until those before it and itself are through: those of its key, and as much of each other key. */
   private expectedWaitMs({ kind, rows, key }: Asked): number {
     const { heavy } = this.queues;
-    const waiting = new Map<string, number>();
-    for (const one of this.queues[kind]) waiting.set(one.key, (waiting.get(one.key) ?? 0) + one.rows);
-    const own = (waiting.get(key) ?? 0) + rows;
-    waiting.delete(key);
-    const before = [...waiting.values()].reduce((sum, others) => sum + Math.min(others, own), own);
-    const heavySlots = Math.min(this.heavySlots, this.running.heavy + heavy.size);
+    const { rowsOf } = this.queues[kind];
+    const own = (rowsOf.get(key) ?? 0) + rows;
+    let before = own;
+    for (const [other, others] of rowsOf) if (other !== key) before += Math.min(others, own);
+    const heavySlots = Math.min(this.heavySlots, this.running.heavy + heavy.all.size);
     const slots = kind === 'heavy' ? this.heavySlots : Math.max(1, this.slots - heavySlots);
     return this.pace[kind].msOf(before) / slots;
   }

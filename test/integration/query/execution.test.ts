@@ -171,6 +171,33 @@ function hold(admission: Admission, heavy = false): () => void {
   return release;
 }
 
+describe('costly requests of one key', () => {
+  const get = (path: string, by: string) => fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${by}` } });
+  const waiting = async () =>
+    Number(/^query_waiting (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1]);
+
+  it('wait for one another beyond sixteen, and nobody else waits with them', async () => {
+    const other = await app.key();
+    const held = Array.from({ length: 2 }, () => hold(app.nest.get(Admission, { strict: false })));
+    const crowd = Array.from({ length: 40 }, (_, n) =>
+      fetch(`${app.url}/v1/query/advanced`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ limit: n + 1 }),
+      }),
+    );
+    await waitFor(async () => (await waiting()) === 16);
+    let listed: number | undefined;
+    const list = get('/v1/chains', key).then(({ status }) => (listed = status));
+    expect((await get('/v1/chains', other)).status).toBe(200);
+    expect((await get('/v1/me', key)).status).toBe(200);
+    expect([await waiting(), listed]).toEqual([16, undefined]);
+    for (const release of held) release();
+    expect(new Set((await Promise.all(crowd)).map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await list).toBe(200);
+  });
+});
+
 describe('admission', () => {
   it('refuses at once whose turn will not come in time, with the time to come back', async () => {
     const admission = app.nest.get(Admission, { strict: false });
@@ -207,11 +234,11 @@ describe('admission', () => {
   it('answers 503 with Retry-After over HTTP', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
-    // Each of a key of its own: one key's crowd would keep nobody else waiting.
+    // Each of a key of its own: one key's crowd would keep nobody else waiting. None reads more than the one that is asked.
     const crowd = Array.from({ length: 2_500 }, (_, n) => {
       const leave = new AbortController();
       const work = async (): Promise<void> => undefined;
-      const running = admission.run(costOf(false), 30_000, leave.signal, work, `crowd-${n}`);
+      const running = admission.run({ rows: 0, heavy: false }, 30_000, leave.signal, work, `crowd-${n}`);
       return { leave, done: running.catch(() => undefined) };
     });
     const answer = await fetch(`${app.url}/v1/query/advanced`, {

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../errors/domain-error.js';
+import { leaving } from '../leaving.js';
+import { Places } from '../places.js';
 import { BODY_LIMITS, MAX_SMALL_BODY_BYTES, type BodySize } from './body-limit.js';
 import { declaredLength, hasBody, readJson } from './read-body.js';
 
-/** Large bodies of one caller that are being read and parsed; others wait with their bytes still on the way. */
-const MAX_AT_ONCE = 2;
-/** Large bodies of one caller that wait. */
-const MAX_WAITING = 32;
+/** Large bodies of one caller that are read and parsed at once; others wait with their bytes still on the way. */
+const LARGE_BODIES = { atOnce: 2, waiting: 32, waitMs: 30_000, what: 'large requests' } as const;
 
 export interface BodyTerms {
   size: BodySize;
@@ -15,15 +15,10 @@ export interface BodyTerms {
   caller: string;
 }
 
-interface Queue {
-  reading: number;
-  readonly waiting: (() => void)[];
-}
-
 /** Reads the bodies of requests whose callers are known, so that no caller has more than two large ones in memory. */
 @Injectable()
 export class BodyReader {
-  private readonly queues = new Map<string, Queue>();
+  private readonly places = new Places(LARGE_BODIES);
 
   /** Sets `request.body` to the value of a JSON body; leaves other bodies, and none, as they are. */
   async read(request: IncomingMessage & { body?: unknown }, response: ServerResponse, terms: BodyTerms): Promise<void> {
@@ -40,28 +35,12 @@ export class BodyReader {
     const limit = BODY_LIMITS[size];
     const isSmall = limit.unpacked <= MAX_SMALL_BODY_BYTES || (!isPacked(request) && isSmallByItsWord(request));
     if (isSmall) return readJson(request, response, limit);
-    const leave = await this.enter(caller);
+    const leave = await this.places.enter(caller, leaving(response));
     try {
       return await readJson(request, response, limit);
     } finally {
       leave();
     }
-  }
-
-  private async enter(caller: string): Promise<() => void> {
-    const queue = this.queues.get(caller) ?? { reading: 0, waiting: [] };
-    this.queues.set(caller, queue);
-    if (queue.reading < MAX_AT_ONCE) queue.reading++;
-    else if (queue.waiting.length < MAX_WAITING) await new Promise<void>((resolve) => queue.waiting.push(resolve));
-    else throw tooMany();
-    return () => this.leave(caller, queue);
-  }
-
-  private leave(caller: string, queue: Queue): void {
-    // A place is handed on, not freed, so that nobody comes between.
-    const next = queue.waiting.shift();
-    if (next) next();
-    else if (--queue.reading === 0) this.queues.delete(caller);
   }
 }
 
@@ -75,9 +54,4 @@ function isPacked({ headers }: IncomingMessage): boolean {
 
 function isSmallByItsWord(request: IncomingMessage): boolean {
   return declaredLength(request) <= MAX_SMALL_BODY_BYTES;
-}
-
-function tooMany(): DomainError {
-  const message = `At most ${MAX_AT_ONCE + MAX_WAITING} large requests of a key may be under way at a time; send them one after another.`;
-  return new DomainError('rate_limited', message, { retryAfterMs: 1_000 });
 }

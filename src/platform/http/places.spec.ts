@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Places } from './places.js';
+
+let places: Places;
+beforeEach(() => {
+  places = new Places({ atOnce: 2, waiting: 2, waitMs: 1_000, what: 'requests' });
+});
+afterEach(() => vi.useRealTimers());
+
+/** Enters, and writes down its name once it is in. */
+function entering(order: string[], caller: string, name: string, signal?: AbortSignal): Promise<() => void> {
+  return places.enter(caller, signal).then((leave) => {
+    order.push(name);
+    return leave;
+  });
+}
+
+describe('places of callers', () => {
+  it('are so many at once, handed on in order, and others do not wait behind', async () => {
+    const order: string[] = [];
+    const leaveFirst = await entering(order, 'a', 'a1');
+    const leaveSecond = await entering(order, 'a', 'a2');
+    const third = entering(order, 'a', 'a3');
+    const fourth = entering(order, 'a', 'a4');
+    await entering(order, 'b', 'b1');
+    expect(order).toEqual(['a1', 'a2', 'b1']);
+    leaveSecond();
+    leaveSecond();
+    await third;
+    expect(order).toEqual(['a1', 'a2', 'b1', 'a3']);
+    leaveFirst();
+    await fourth;
+    expect(order.at(-1)).toBe('a4');
+  });
+
+  it('are refused to more than may wait, and to one that has waited too long', async () => {
+    vi.useFakeTimers();
+    const order: string[] = [];
+    const [leave] = await Promise.all([entering(order, 'a', '1'), entering(order, 'a', '2')]);
+    const late = expect(entering(order, 'a', '3')).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 1_000 });
+    const later = expect(entering(order, 'a', '4')).rejects.toMatchObject({ code: 'rate_limited' });
+    await expect(entering(order, 'a', '5')).rejects.toMatchObject({ code: 'rate_limited' });
+    await vi.advanceTimersByTimeAsync(1_000);
+    await Promise.all([late, later]);
+    leave();
+    await entering(order, 'a', '6');
+    expect(order).toEqual(['1', '2', '6']);
+  });
+
+  it('are not kept for one that has left', async () => {
+    const order: string[] = [];
+    const leaving = new AbortController();
+    const leave = await entering(order, 'a', '1');
+    await entering(order, 'a', '2');
+    const gone = expect(entering(order, 'a', '3', leaving.signal)).rejects.toThrow('left');
+    const next = entering(order, 'a', '4');
+    leaving.abort(new Error('left'));
+    await gone;
+    leave();
+    await next;
+    await expect(entering(order, 'a', '5', leaving.signal)).rejects.toThrow('left');
+    expect(order).toEqual(['1', '2', '4']);
+  });
+});
