@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect as connectTo } from 'node:net';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -115,6 +116,35 @@ test('the pods see the address of the client, and no client can make them see an
     socket.terminate();
   }
 });
+
+test.each(['Basic eDp5', 'Bearer invented', 'x'])(
+  'requests of one address that only say Authorization: %s count as those without a key',
+  async (authorization) => {
+    const localAddress = `127.0.0.${20 + authorization.length}`;
+    const details: Promise<string | undefined>[] = [];
+    const sockets = Array.from({ length: 300 }, () => {
+      const socket = connectTo({ port: pods.nginx.port, host: '127.0.0.1', localAddress });
+      details.push(
+        new Promise((resolve) => socket.once('data', (data) => resolve(data.toString())).once('close', resolve)),
+      );
+      socket.on('error', () => undefined);
+      socket.write(
+        `POST /v1/query/advanced HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Length: 9\r\n\r\n`,
+      );
+      return socket;
+    });
+    try {
+      const beyond = (await Promise.all(details)).filter((answer) =>
+        answer?.includes('are under way from this address'),
+      );
+      expect(beyond.length).toBeGreaterThan(0);
+      const keyed = await fetch(`${pods.url}/v1/me`, { headers: { authorization: `Bearer ${apiKey}` } });
+      expect(keyed.status).toBe(200);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  },
+);
 
 /** Asked until a pod that knows the connection answers. */
 async function connectionInfo(id: string): Promise<{ metadata: { ipAddress: string } } | undefined> {
