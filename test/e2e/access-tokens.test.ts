@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { io } from 'socket.io-client';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
@@ -62,6 +63,22 @@ describe('signed tokens', () => {
     expect(await client.next('error')).toMatchObject({ error: { code: 'api_key_expired', retryable: false } });
     expect(await client.closed).toMatchObject({ code: 4401, reason: 'expired' });
     expect(client.faults).toEqual([]);
+  });
+
+  it('that an auth function renews bring its client back by itself', async () => {
+    let given = 0;
+    const socket = io(`${app.url}/v1/realtime`, {
+      forceNew: true,
+      auth: (give) => {
+        given += 1;
+        void sign({ sub: 'renewed' }, { exp: seconds(given === 1 ? 2 : 600) }).then((apiKey) => give({ apiKey }));
+      },
+    });
+    const arrivals: number[] = [];
+    socket.on('connected', ({ expiresInMs }: { expiresInMs: number }) => arrivals.push(expiresInMs));
+    await expect.poll(() => arrivals.length, { timeout: 15_000 }).toBe(2);
+    expect([given, arrivals[1] ?? 0]).toEqual([2, expect.closeTo(600_000, -5)]);
+    socket.disconnect();
   });
 
   it('that are renewed move the end of their connection, and bring what they allow now', async () => {

@@ -169,6 +169,74 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   await Promise.all([plain.close(), foreignPlain.close()]);
 });
 
+test('what happens in quiet hours is each told when they end: events, moves and every subject, and the newest is previewed', async () => {
+  const owner = await RestCaller.of(app, 'sleeper', { tier: 'pro', role: 'writer' });
+  const clock = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
+  const quietHours = { start: clock(-60), end: clock(60), timezone: 'UTC' };
+  expect((await owner.call('PATCH', '/v1/alerts/preferences', { quietHours })).status).toBe(200);
+  await market.price('mover', 100);
+  for (const protocol of ['falling-a', 'falling-b', 'falling-c']) await market.tvl(protocol, 'fallen', 1_000_000);
+  await waitFor(() => app.nest.get(PublishedState).tvlOf('falling-c').length > 0);
+  const large = { metric: 'event', eventType: 'liquidation', field: 'amountUsd', operator: 'gte', threshold: 1_000 };
+  const move = { token: 'mover', metric: 'price', operator: 'change_pct', threshold: 0.05 };
+  const fall = { metric: 'tvl', chain: 'fallen', operator: 'change_pct', threshold: -0.2 };
+  const actions = [{ type: 'webhook', target: hooks.url('/quiet') }];
+  await owner.rule({ name: 'Large', conditions: [large], throttleMinutes: 0, actions });
+  const moves = await owner.rule({ name: 'Moves', conditions: [move], throttleMinutes: 0, actions });
+  await owner.rule({ name: 'Falls', conditions: [fall], actions });
+  await waitFor(async () => (await owner.get(`/v1/alerts/rules/${moves}`)).body.actions[0].status === 'active', {
+    what: 'an active target',
+    timeoutMs: 30_000,
+  });
+  await editsApplied(app.db.pool);
+
+  for (const amountUsd of [500, 1_000, 2_000, 3_000]) {
+    const data = { amountUsd, borrower: `0x${amountUsd}` };
+    expect((await owner.post('/v1/events', { eventType: 'liquidation', protocol: 'aave-v3', data })).status).toBe(201);
+  }
+  for (const price of [50, 54, 58]) await market.price('mover', price);
+  for (const [protocol, tvl] of [
+    ['falling-a', 790_000],
+    ['falling-b', 100_000],
+    ['falling-c', 500_000],
+  ] as const) {
+    await market.tvl(protocol, 'fallen', tvl);
+  }
+  const told = () => hooks.received.filter(({ path, json }) => path === '/quiet' && json.type.startsWith('alert.'));
+  await waitFor(async () => (await owner.get('/v1/alerts/history?limit=100')).body.data.length === 9, {
+    what: 'nine alerts',
+    timeoutMs: 30_000,
+  });
+  expect(told()).toEqual([]);
+  await owner.call('PATCH', '/v1/alerts/preferences', { quietHours: null });
+  await waitFor(() => told().length === 9, { what: 'nine messages', timeoutMs: 30_000 });
+  // In the order in which they happened; messages that wait for nothing may pass each other.
+  const cause = (alert: Record<string, unknown>) => (alert['explanation'] as { event: { cursor: string } }).event;
+  const of = (name: string) =>
+    told()
+      .map(({ json }) => json.data)
+      .filter((alert) => alert['name'] === name)
+      .toSorted((a, b) => (cause(a).cursor < cause(b).cursor ? -1 : 1));
+  expect(of('Large').map(cause)).toEqual(
+    [1_000, 2_000, 3_000].map((amountUsd) => {
+      const known: unknown = expect.any(String);
+      return expect.objectContaining({ cursor: known, data: { amountUsd, borrower: `0x${amountUsd}` } }) as unknown;
+    }),
+  );
+  expect(of('Moves').map(({ message }) => /(?:fell|rose) [\d.]+ %/.exec(String(message))?.[0])).toEqual([
+    'fell 50 %',
+    'rose 8 %',
+    'rose 7.41 %',
+  ]);
+  expect(of('Falls').map(({ protocol, value }) => [protocol, value])).toEqual([
+    ['falling-a', -0.21],
+    ['falling-b', -0.9],
+    ['falling-c', -0.5],
+  ]);
+  const preview = await owner.post('/v1/alerts/templates/preview', { ruleId: moves, text: '{{ message }}' });
+  expect(preview.body).toMatchObject({ text: expect.stringContaining('rose 7.41 %'), warnings: [] });
+});
+
 test('a test says that it is one; the link of a message snoozes its rule, once its button is pressed', async () => {
   const owner = await RestCaller.of(app, 'tester', { tier: 'pro' });
   const actions = [{ type: 'webhook', target: hooks.url('/tests') }];

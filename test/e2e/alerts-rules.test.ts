@@ -364,6 +364,11 @@ describe('faulty rules', () => {
       { name: 'x', conditions: [{ ...PRICE, token: 'coingecko:' }] },
       /^\/conditions\/0\/token/,
     ],
+    [
+      'a target that is too long only once it is encoded',
+      { ...RULE, actions: [{ type: 'webhook', target: `https://example.com/${'ü'.repeat(700)}` }] },
+      /^\/actions\/0\/target/,
+    ],
     ['a token with white space', { name: 'x', conditions: [{ ...PRICE, token: 'usd coin' }] }, /token/],
     ['an operator of an event alone', { name: 'x', conditions: [{ ...EVENT, operator: 'gt', threshold: 1 }] }, /field/],
     ['an unknown field of the rule', { ...RULE, owner: 'root' }, /^\/owner/],

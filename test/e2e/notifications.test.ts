@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Templates } from '../../src/notifications/index.js';
-import { NotificationFixture } from '../integration/notifications/notification-fixture.js';
+import { ALERT, NotificationFixture } from '../integration/notifications/notification-fixture.js';
 import { waitFor } from '../support/wait-for.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
@@ -280,6 +280,29 @@ describe('templates', () => {
         { outcome: 'delivered', detail: 'the template rendered nothing; the default text was sent' },
       ]);
     }
+  });
+
+  it('that fail for an alert, or take all the time of their user, give way to the default text, and the delivery says so', async () => {
+    const loop = '{% for a in (1..99999) %}{% for b in (1..99999) %}{{ b }}{% endfor %}{% endfor %}';
+    // The alert that is tried when it is saved has another name.
+    const text = `{% if name == "greedy" %}${loop}{% endif %}{{ message }}`;
+    expect((await fixture.call(bob, 'PUT', '/templates/greedy', { subject: 's', text })).status).toBe(200);
+    const greedy = await fixture.claim('webhook', receiver.url('/greedy'), { userId: 'bob' });
+    const data = { ...ALERT, name: 'greedy' };
+    const notes: unknown[] = [];
+    for (let n = 0; n < 60 && !String(notes.at(-1)).startsWith('the time for rendering'); n++) {
+      const id = await fixture.send('webhook', greedy, { userId: 'bob', data, template: 'greedy', format: 'slack' });
+      await fixture.until(id, 'delivered');
+      const { json } = await fixture.call(bob, 'GET', `/deliveries/${id}`);
+      notes.push(json.attemptLog[0].detail);
+      expect(receiver.received.at(-1)?.body).toContain('TVL of aave-v3 is $29 B, below $30 B');
+    }
+    expect(new Set(notes)).toEqual(
+      new Set([
+        'the template has a fault; the default text was sent',
+        'the time for rendering templates is used up; the default text was sent',
+      ]),
+    );
   });
 
   it('see nothing but the alert', async () => {

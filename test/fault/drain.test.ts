@@ -1,4 +1,6 @@
-import { io } from 'socket.io-client';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { serverPort } from '../support/server-port.js';
@@ -166,6 +168,40 @@ test('who comes during a drain is refused with the time to come back', async () 
     stream: expect.stringMatching(/^retry: \d{4}\n\nevent: error\ndata: \{"code":"server_draining",.*\}\n\n$/),
   });
   expect(code).toBe(0);
+});
+
+test('clients that connect over a slow wire while a drain begins come back by themselves', async () => {
+  await startApp(2);
+  const wire = createServer((client) => {
+    const upstream = connect(app.port, '127.0.0.1');
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      from.on('data', (chunk) => void setTimeout(() => to.write(chunk), 50));
+      from.on('error', () => to.destroy());
+      from.on('close', () => void setTimeout(() => to.destroy(), 60));
+    }
+  });
+  await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
+  endings.push(() => wire.close());
+  const url = `http://127.0.0.1:${(wire.address() as AddressInfo).port}/v1/realtime`;
+  const sockets: Socket[] = [];
+  const greeted = new Set<Socket>();
+  endings.push(() => sockets.forEach((socket) => socket.disconnect()));
+  let ended: Promise<unknown> | undefined;
+  for (let n = 0; n < 20; n++) {
+    const socket = io(url, { auth: { apiKey: KEY }, forceNew: true });
+    sockets.push(socket);
+    socket.on('connected', () => greeted.add(socket));
+    if (n === 10) ended = app.end('SIGTERM');
+    await sleep(40);
+  }
+  await ended;
+  greeted.clear();
+  expect(sockets.filter(({ active }) => !active)).toEqual([]);
+  await app.start();
+  await waitFor(() => greeted.size === 20, { timeoutMs: 30_000, what: 'everybody to be back' });
 });
 
 test('a client of two lines gets what it missed over a kill and a restart', async () => {

@@ -255,6 +255,19 @@ describe('mails', () => {
     expect(mail!.mail.text).toContain('price of coingecko:bitcoin is 1.');
   });
 
+  it('of a template that renders nothing have the default text', async () => {
+    const owner = await RestCaller.of(fixture.app, 'vic');
+    const target = await confirmed('vic@example.com', 'vic');
+    await owner.call('PUT', '/v1/notifications/templates/empty', { subject: '{{ no }}', text: ' {{ no }}' });
+    const id = await fixture.send('email', target, { userId: 'vic', template: 'empty' });
+    await fixture.until(id, 'delivered');
+    const [, mail] = await mails.to(target, 2);
+    expect(mail!.mail.subject).toContain('aave-v3');
+    expect(mail!.mail.text).toContain('TVL of aave-v3 is $29 B, below $30 B');
+    const { body } = await owner.get(`/v1/notifications/deliveries/${id}`);
+    expect(body.attemptLog[0].detail).toContain('the template rendered nothing; the default text was sent');
+  });
+
   it('over the daily number leave together in one', async () => {
     const target = await confirmed('dora@example.com');
     for (let n = 0; n < 2; n++) await fixture.until(await fixture.send('email', target), 'delivered');

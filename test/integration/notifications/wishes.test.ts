@@ -69,11 +69,14 @@ describe('once the change of a rule is answered', () => {
     receiver.answer = () => ({ status: 500 });
     const retrying = await send();
     const night = new Date(Date.now() + 3_600_000);
-    const [held = ''] = await fixture.record([message({ notBefore: night })]);
+    const [held = '', digest = ''] = await fixture.record(
+      [{}, { digest: true }].map((more) => message({ notBefore: night, ...more })),
+    );
     await fixture.until(retrying, 'retrying');
     receiver.answer = () => undefined;
     expect((await change(rule)).status).toBeLessThan(300);
-    for (const id of [retrying, held]) expect(await fixture.row(id)).toMatchObject({ state: 'suppressed', reason });
+    for (const id of [retrying, held, digest])
+      expect(await fixture.row(id)).toMatchObject({ state: 'suppressed', reason });
     const [late = ''] = await fixture.record([message()]);
     expect(await claim(late)).toBe('done');
     expect(await fixture.row(late)).toMatchObject({ state: 'suppressed', reason });

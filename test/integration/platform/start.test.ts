@@ -131,6 +131,7 @@ describe('the process', { timeout: PATIENCE }, () => {
     expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ok' }]);
     // Longer than the minute that balancers keep theirs.
     expect(ready.headers.get('keep-alive')).toBe('timeout=75');
+    expect(first.output.match(/Web Push is off: it needs MAIL_FROM[^"]*/g)).toHaveLength(1);
     first.child.kill('SIGTERM');
     expect(await first.end()).toBe(0);
     expect(existsSync(join(home, 'postgres/postmaster.pid'))).toBe(false);
