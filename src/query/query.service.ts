@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Histogram } from 'prom-client';
 import type { Caller } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
+import { eachInSlices } from '../platform/loop/slices.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import type { QueryMeta, QueryPage, QueryPlan, QuerySpan } from './query.dto.js';
 import type { Query } from './core/ast.js';
@@ -10,7 +11,7 @@ import { PageCursors, type PagePosition } from './core/page-cursor.js';
 import { ResultRows } from './core/result-rows.js';
 import type { Span } from './core/plan.js';
 import { isoTime } from './core/time.js';
-import { warningsOf } from './core/warnings.js';
+import { asksForNames, warningsOf, type QueryWarning } from './core/warnings.js';
 import { CachedRunner } from './cache/cached-runner.js';
 import type { CacheState } from './cache/result-cache.js';
 import { Freshness } from './cache/freshness.js';
@@ -63,17 +64,22 @@ export class QueryService implements OnModuleInit {
     const { result, cache } = await this.cached.run(query, caller.userId, page, signal, caller.keyId);
     this.durations.observe({ cache }, (performance.now() - startedAt) / 1_000);
     const { from, to, next } = this.pageOf(query, result, page);
+    const warnings = await this.warnings(query);
     return {
       rows: result.rows,
       from,
       to,
       page: { next_cursor: next ?? null, has_more: next !== undefined },
-      meta: { ...metaOf(result, cache, startedAt), ...this.warnings(query), cursor },
+      meta: { ...metaOf(result, cache, startedAt), ...warnings, cursor },
     };
   }
 
-  private warnings(query: Query): Pick<QueryMeta, 'warnings'> {
-    const warnings = warningsOf(query, () => this.names.all());
+  private async warnings(query: Query): Promise<Pick<QueryMeta, 'warnings'>> {
+    const known = asksForNames(query) ? await this.names.all() : undefined;
+    const warnings: QueryWarning[] = [];
+    await eachInSlices(warningsOf(query, known), (warning) => {
+      if (warning !== undefined) warnings.push(warning);
+    });
     return warnings.length === 0 ? {} : { warnings };
   }
 

@@ -1,14 +1,19 @@
 /** How many letters a name may be written wrong and still be meant. */
 const MAX_DISTANCE = 2;
+/** Names that are compared at once: less than a millisecond. */
+const NAMES_PER_STEP = 1_000;
 
 /**
  * The name that is perhaps meant: one that begins as the given one does or the other way round, else one that differs in at
- * most two letters (one that is left out, added, changed or two that changed places). Undefined when none is near.
+ * most two letters (one that is left out, added, changed or two that changed places). Undefined when none is near. There may be
+ * very many names: every now and then nothing is yielded, for whoever looks in slices.
  */
-export function nearestName(given: string, names: Iterable<string>): string | undefined {
+export function* nearestName(given: string, names: Iterable<string>): Generator<undefined, string | undefined> {
   const name = given.toLowerCase();
   let nearest: { name: string; distance: number } | undefined;
+  let seen = 0;
   for (const candidate of names) {
+    if (++seen % NAMES_PER_STEP === 0) yield;
     const distance = distanceOf(name, candidate.toLowerCase());
     if (distance < (nearest?.distance ?? Infinity)) nearest = { name: candidate, distance };
   }
@@ -24,15 +29,19 @@ function distanceOf(name: string, candidate: string): number {
   return distance > allowed ? Infinity : distance;
 }
 
+/** Rows of the table of `edits`, used again for each candidate: there are very many. */
+let [before, row, next]: [number[], number[], number[]] = [[], [], []];
+
 /** Edits that lead from one text to the other, exact up to `allowed`: rows of the usual table, near its diagonal only. */
 function edits(from: string, to: string, allowed: number): number {
-  let before: number[] = [];
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  const beyond = allowed + 1;
+  for (let j = 0; j <= Math.min(to.length, beyond); j += 1) row[j] = j;
   for (let i = 1; i <= from.length; i += 1) {
-    const next = Array.from({ length: to.length + 1 }, () => allowed + 1);
-    next[0] = i;
+    const low = Math.max(1, i - allowed);
+    const high = Math.min(to.length, i + allowed);
+    next[low - 1] = low === 1 ? i : beyond;
     let least = i;
-    for (let j = Math.max(1, i - allowed); j <= Math.min(to.length, i + allowed); j += 1) {
+    for (let j = low; j <= high; j += 1) {
       const same = from[i - 1] === to[j - 1];
       let cost = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (same ? 0 : 1));
       if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
@@ -41,9 +50,9 @@ function edits(from: string, to: string, allowed: number): number {
       next[j] = cost;
       least = Math.min(least, cost);
     }
+    next[high + 1] = beyond;
     if (least > allowed) return least;
-    before = row;
-    row = next;
+    [before, row, next] = [row, next, before];
   }
-  return row[to.length] ?? allowed + 1;
+  return row[to.length] ?? beyond;
 }

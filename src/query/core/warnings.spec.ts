@@ -1,16 +1,27 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { nearestName } from './nearest-name.js';
 import { parseQuery } from './parse-query.js';
 import { warningsOf } from './warnings.js';
 
-const known = () => ({
+const known = {
   protocol: new Set(['uniswap-v3', 'aave', 'lido']),
   chain: new Set(['ethereum', 'base']),
   token: new Set(['bitcoin']),
   category: new Map([['dexs', 'Dexs']]),
-});
+};
 const warned = (body: object) =>
-  warningsOf(parseQuery(body), known).map(({ field, code, meant }) => [field, code, meant]);
+  [...warningsOf(parseQuery(body), known)].flatMap((warning) =>
+    warning ? [[warning.field, warning.code, warning.meant]] : [],
+  );
+
+function found(given: string, names: readonly string[]): string | undefined {
+  const looking = nearestName(given, names);
+  for (;;) {
+    const step = looking.next();
+    if (step.done === true) return step.value;
+  }
+}
 
 it('names that nothing is known of are warned of, with the name that is perhaps meant', () => {
   expect(
@@ -57,7 +68,46 @@ it.each([
   ['', undefined],
   ['completely different', undefined],
 ])('%s is perhaps %s', (given, meant) => {
-  expect(nearestName(given, ['ethereum', 'uniswap-v3', 'base'])).toBe(meant);
+  expect(found(given, ['ethereum', 'uniswap-v3', 'base'])).toBe(meant);
+});
+
+/** The whole table of edits, as in textbooks. */
+function naiveEdits(from: string, to: string): number {
+  const table = Array.from({ length: from.length + 1 }, (_, i) =>
+    Array.from({ length: to.length + 1 }, (__, j) => (i === 0 ? j : i)),
+  );
+  for (let i = 1; i <= from.length; i++) {
+    for (let j = 1; j <= to.length; j++) {
+      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      table[i]![j] = Math.min(
+        table[i - 1]![j]! + 1,
+        table[i]![j - 1]! + 1,
+        table[i - 1]![j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1),
+        swapped ? table[i - 2]![j - 2]! + 1 : Infinity,
+      );
+    }
+  }
+  return table[from.length]![to.length]!;
+}
+
+it('a name is near when the whole table of edits says so, whatever was compared before', () => {
+  const name = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(name, name, (given, other) => {
+      const [short, long] = given.length < other.length ? [given, other] : [other, given];
+      const allowed = Math.min(2, Math.floor(short.length / 2));
+      const isNear = naiveEdits(given, other) <= allowed || (short.length >= 3 && long.startsWith(short));
+      expect(found(given, [other])).toBe(isNear ? other : undefined);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('looking for a near name among very many is done in steps', () => {
+  const names = Array.from({ length: 100_000 }, (_, index) => `token-${index}`);
+  const body = { dataset: 'prices', where: { field: 'token', op: 'in', value: ['tokne-1', 'nobody'] } };
+  const steps = [...warningsOf(parseQuery(body), { ...known, token: new Set(names) })];
+  expect(steps.filter((step) => step === undefined).length).toBeGreaterThanOrEqual(200);
 });
 
 it.each([undefined, null, '0.5', -0.1, 1.1, Number.NaN])(

@@ -32,24 +32,39 @@ const KINDS: Readonly<Record<string, keyof KnownNames>> = {
   category: 'category',
 };
 
-/** Names that nothing is known of, with what is perhaps meant, and changes that look like percent. */
-export function warningsOf(query: Query, known: () => KnownNames | undefined): QueryWarning[] {
-  const warnings: QueryWarning[] = [];
+/** Whether a query names something, so that its warnings depend on what there is data of. */
+export function asksForNames(query: Query): boolean {
+  return comparisons(query.where).some((comparison) => kindNamed(comparison, query) !== undefined);
+}
+
+/**
+ * Names that nothing is known of, with what is perhaps meant, and changes that look like percent. Looking for near names among
+ * very many takes a while: nothing is yielded in between, for whoever works in slices.
+ */
+export function* warningsOf(query: Query, known: KnownNames | undefined): Iterable<QueryWarning | undefined> {
+  const details = new Set<string>();
   for (const comparison of comparisons(query.where)) {
     for (const warning of warningsAbout(comparison, query, known)) {
-      if (warnings.length === MAX_WARNINGS) return warnings;
-      if (!warnings.some(({ detail }) => detail === warning.detail)) warnings.push(warning);
+      if (warning !== undefined && details.has(warning.detail)) continue;
+      yield warning;
+      if (warning !== undefined) details.add(warning.detail);
+      if (details.size === MAX_WARNINGS) return;
     }
   }
-  return warnings;
+}
+
+function kindNamed({ field, operator }: Comparison, { dataset }: Query): keyof KnownNames | undefined {
+  // The log speaks of things that have no row.
+  if (!NAMED.has(operator) || (dataset === 'events' && field !== 'category')) return undefined;
+  return KINDS[field];
 }
 
 function* warningsAbout(
   comparison: Comparison,
   query: Query,
-  known: () => KnownNames | undefined,
-): Iterable<QueryWarning> {
-  const { field, operator, values } = comparison;
+  names: KnownNames | undefined,
+): Iterable<QueryWarning | undefined> {
+  const { field, values } = comparison;
   if (field.startsWith('change_')) {
     for (const value of values) {
       if (typeof value !== 'number' || Math.abs(value) <= 1) continue;
@@ -58,15 +73,12 @@ function* warningsAbout(
     }
     return;
   }
-  // The log speaks of things that have no row.
-  const kind = query.dataset === 'events' && field !== 'category' ? undefined : KINDS[field];
-  if (kind === undefined || !NAMED.has(operator)) return;
+  const kind = kindNamed(comparison, query);
+  if (kind === undefined || names === undefined) return;
   for (const value of values) {
     const name = String(value);
-    const names = known();
-    if (names === undefined) return;
     if (kind === 'category' ? names.category.has(name.toLowerCase()) : isKnown(names, kind, name)) continue;
-    const near = nearestName(name, kind === 'category' ? names.category.values() : names[kind]);
+    const near = yield* nearestName(name, kind === 'category' ? names.category.values() : names[kind]);
     const offer = near === undefined ? '' : ` Did you mean ${near}?`;
     const detail = `There is no ${kind} ${shown(name)} at present.${offer}`;
     yield { field, code: 'unknown_name', detail, ...(near !== undefined && { meant: near }) };

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { chainOfToken, PublishedState } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
+import { eachInSlices } from '../../platform/loop/slices.js';
 import type { KnownNames } from '../core/warnings.js';
 
 const KEPT_MS = 5_000;
@@ -8,7 +9,7 @@ const KEPT_MS = 5_000;
 /** The names that there is data of. Gathered when one is asked for, at most every five seconds. */
 @Injectable()
 export class PresentNames {
-  private names: KnownNames | undefined;
+  private names: Promise<KnownNames> | undefined;
   private gatheredAt = -Infinity;
 
   constructor(
@@ -17,7 +18,7 @@ export class PresentNames {
   ) {}
 
   /** Undefined before anything is known of anybody. */
-  all(): KnownNames | undefined {
+  async all(): Promise<KnownNames | undefined> {
     if (this.published.loadedAt === 0) return undefined;
     const now = this.clock.now();
     if (this.names === undefined || now - this.gatheredAt > KEPT_MS) {
@@ -27,24 +28,24 @@ export class PresentNames {
     return this.names;
   }
 
-  private gather(): KnownNames {
+  private async gather(): Promise<KnownNames> {
     const [protocol, chain, token] = [new Set<string>(), new Set<string>(), new Set<string>()];
     const category = new Map<string, string>();
-    for (const meta of this.published.protocols()) {
+    await eachInSlices(this.published.protocols(), (meta) => {
       protocol.add(meta.slug);
       for (const name of meta.chains) chain.add(name);
       if (meta.category !== null) category.set(meta.category.toLowerCase(), meta.category);
-    }
-    for (const value of this.published.all('tvl')) {
+    });
+    await eachInSlices(this.published.all('tvl'), (value) => {
       if (value.protocol !== null) protocol.add(value.protocol);
       if (value.chain !== null) chain.add(value.chain);
-    }
-    for (const value of this.published.all('price')) {
-      if (value.token === null) continue;
+    });
+    await eachInSlices(this.published.all('price'), (value) => {
+      if (value.token === null) return;
       token.add(value.token);
       const on = value.chain ?? chainOfToken(value.token);
       if (on !== null) chain.add(on);
-    }
+    });
     return { protocol, chain, token, category };
   }
 }
