@@ -59,7 +59,7 @@ export class QueryService implements OnModuleInit {
     const startedAt = performance.now();
     const page = this.cursors.decode(query);
     await this.freshness.reach(query.atLeast, signal);
-    if (query.explain) return this.explained(query, await this.runner.explain(query, page?.range), startedAt);
+    if (query.explain) return await this.explained(query, await this.runner.explain(query, page?.range), startedAt);
     const cursor = this.feed.cursor();
     const { result, cache } = await this.cached.run(query, caller.userId, page, signal, caller.keyId);
     this.durations.observe({ cache }, (performance.now() - startedAt) / 1_000);
@@ -95,7 +95,11 @@ export class QueryService implements OnModuleInit {
     };
   }
 
-  private explained(query: Query, { plan, cost, binned }: Explanation, startedAt: number): AnsweredQuery {
+  private async explained(
+    query: Query,
+    { plan, cost, binned }: Explanation,
+    startedAt: number,
+  ): Promise<AnsweredQuery> {
     const { range, levels, sources } = plan;
     const explain: QueryPlan = {
       source: sources.join('+'),
@@ -117,7 +121,7 @@ export class QueryService implements OnModuleInit {
       from: 0,
       to: 0,
       page: { next_cursor: null, has_more: false },
-      meta: { ...meta, ...this.warnings(query), cursor: this.feed.cursor() },
+      meta: { ...meta, ...(await this.warnings(query)), cursor: this.feed.cursor() },
       explain,
     };
   }

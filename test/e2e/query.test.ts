@@ -203,8 +203,10 @@ describe('current rows', () => {
     const found = await ask({ filters: { categories: ['LENDING'] } });
     expect(found.body.data.map(({ protocol }) => protocol)).toContain('aave-v3');
     expect(found.body.meta['warnings']).toBeUndefined();
-    const { status, body } = await ask({ filters: { categories: ['Lendng'], change_7d: { max: -30 } } });
+    const misspelt = { filters: { categories: ['Lendng'], change_7d: { max: -30 } } };
+    const { status, body } = await ask(misspelt);
     expect([status, body.data]).toEqual([200, []]);
+    expect((await ask({ ...misspelt, explain: true })).body.meta['warnings']).toEqual(body.meta['warnings']);
     expect(body.meta['warnings']).toMatchObject([
       { field: 'category', code: 'unknown_name', meant: 'Lending' },
       { field: 'change_7d', code: 'not_a_fraction' },

@@ -72,7 +72,7 @@ export class Evaluator {
 
   /**
    * At start, before any rule: the last two published values of every key up to the position, in the order of the log,
-   * and the `clock` that was stored with it.
+   * and the `clock` that was stored with it; in as many parts as the caller likes.
    */
   seed(points: Iterable<HistoryPoint>, clock: number): void {
     this.market.clock = clock;

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Evaluator, type Rule, type Transition } from '../core/index.js';
+import { eachInSlices } from '../../platform/loop/slices.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { DeadBands } from './dead-bands.js';
 import { HistoryLoader } from './history-loader.js';
@@ -35,7 +36,7 @@ export class ShardRules {
   async load(shard: number, position: ShardPosition, cancelled: () => boolean): Promise<LoadedShard> {
     const deadBand = await this.deadBands.current();
     const evaluator = new Evaluator({ deadBand, staleAfterMs: this.settings.staleAfterMinutes * 60_000 });
-    evaluator.seed(await this.history.latest(position), position.clock);
+    await eachInSlices(await this.history.latest(position), (point) => evaluator.seed([point], position.clock));
     const revision = (await this.rules.revisions()).get(shard) ?? 0;
     const transitions: Transition[] = [];
     for await (const slice of this.rules.active(shard)) {
