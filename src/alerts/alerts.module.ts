@@ -9,6 +9,7 @@ import { DeadBands } from './evaluation/dead-bands.js';
 import { HistoryLoader } from './evaluation/history-loader.js';
 import { LogTail } from './evaluation/log-tail.js';
 import { LogRows } from './evaluation/log-rows.js';
+import { Observations } from './evaluation/observations.js';
 import { RuleLoader } from './evaluation/rule-loader.js';
 import { ShardCommits } from './evaluation/shard-commits.js';
 import { ShardLeases } from './evaluation/shard-leases.js';
@@ -57,6 +58,7 @@ const EVALUATION = [
   LogTail,
   WindowLoader,
   LogRows,
+  Observations,
   RuleLoader,
   ShardCommits,
   ShardLeases,

@@ -13,6 +13,8 @@ export type Step =
   | { readonly kind: 'row'; readonly row: MarketRow }
   | { readonly kind: 'add' | 'tune' | 'rewrite'; readonly rule: RuleDefinition }
   | { readonly kind: 'remove'; readonly ruleId: string }
+  /** A row of the tables was observed, which was no event. */
+  | { readonly kind: 'observe'; readonly key: string; readonly at: number }
   | { readonly kind: 'restart' };
 
 export const START = 1_700_000_000_000;
@@ -37,6 +39,7 @@ const ofProtocol = {
   chain: maybe(fc.constantFrom('ethereum', 'staking', '*')),
 };
 const ofToken = { token: maybe(fc.constantFrom(...TOKENS)) };
+const absent = fc.record({ minutes: fc.constantFrom(1, 2) });
 const level = {
   operator: fc.oneof(inequality, fc.constantFrom('eq' as const, 'eq' as const, 'ne' as const)),
   threshold: money,
@@ -51,6 +54,11 @@ const condition: fc.Arbitrary<Condition> = fc
       arbitrary: fc.record({ metric: fc.constantFrom('price' as const, 'volume_24h' as const), ...ofToken, ...level }),
     },
     { weight: 2, arbitrary: fc.record({ metric: fc.constant('price' as const), ...ofToken, ...change }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocol, absent }),
+    },
+    { weight: 1, arbitrary: fc.record({ metric: fc.constant('price' as const), ...ofToken, absent }) },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -101,6 +109,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ does: fc.constant('price' as const), of: fc.nat(), value: money }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('liquidation' as const), of: fc.nat(), value: money }) },
   { weight: 6, arbitrary: fc.record({ does: fc.constant('tick' as const), of: fc.nat(), value: money }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('observe' as const), of: fc.nat(), value: money }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('restart' as const), of: fc.nat(), value: money }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('remove' as const), of: fc.nat(), value: money }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('tune' as const), of: fc.nat(), value: money }) },
@@ -129,7 +138,8 @@ export function scenarios(): fc.Arbitrary<Step[]> {
         const { snoozedSeconds, ...rule } = what;
         const previous = held.get(rule.ruleId);
         const snoozedUntil = snoozedSeconds > 0 ? new Date(now + snoozedSeconds * 1000) : null;
-        const next = { ...rule, snoozedUntil, version: (previous?.version ?? 0) + 1 };
+        const createdAt = previous?.createdAt ?? new Date(now);
+        const next = { ...rule, snoozedUntil, createdAt, version: (previous?.version ?? 0) + 1 };
         if (previous && watched(previous) === watched(next)) return [];
         held.set(rule.ruleId, next);
         return [{ kind: previous ? 'rewrite' : 'add', rule: next }];
@@ -137,6 +147,10 @@ export function scenarios(): fc.Arbitrary<Step[]> {
       const ruleId = RULE_IDS[what.of % RULE_IDS.length] ?? '';
       const rule = held.get(ruleId);
       switch (what.does) {
+        case 'observe': {
+          const { protocol, chain, token } = rowOf(what.value % 2 === 0 ? 'tvl' : 'price', what.of, 0, now, now);
+          return [{ kind: 'observe', key: tableKey(protocol, chain, token), at: now - lag * 1000 }];
+        }
         case 'restart':
           return [{ kind: 'restart' }];
         case 'remove':
@@ -203,6 +217,11 @@ function rowOf(does: string, of: number, value: number, loggedAt: number, observ
     default:
       return { ...nothing, type: 'tick', loggedAt, observedAt: loggedAt };
   }
+}
+
+/** How a row of the tables is called here. */
+export function tableKey(protocol: string | null, chain: string | null, token: string | null): string {
+  return token === null ? `tvl ${protocol} ${chain}` : `price ${token}`;
 }
 
 /** What the store would have of these steps: every published value, in the order of the log. */

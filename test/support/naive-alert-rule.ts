@@ -1,4 +1,10 @@
-import type { Condition, RuleDefinition, Where } from '../../src/alerts/core/index.js';
+import {
+  isAbsent,
+  isComparison,
+  type Condition,
+  type RuleDefinition,
+  type Where,
+} from '../../src/alerts/core/index.js';
 
 /** Conditions in their order, each with whether an odd number of "not"s stands above it. */
 export function leavesOf(rule: RuleDefinition): { condition: Condition; negated: boolean }[] {
@@ -53,7 +59,7 @@ export function variables(rule: RuleDefinition): Set<'protocol' | 'chain' | 'tok
 }
 
 export const isChange = (condition: Condition): boolean =>
-  condition.metric !== 'event' && (condition.operator === 'change_pct' || condition.metric.startsWith('change_'));
+  isComparison(condition) && (condition.operator === 'change_pct' || condition.metric.startsWith('change_'));
 
 export interface NaiveCase {
   readonly rule: RuleDefinition;
@@ -69,6 +75,7 @@ export function holds(
   deadBand: { tvl: number; price: number },
 ): boolean {
   if (condition.metric === 'event') return false;
+  if (isAbsent(condition)) return value >= condition.absent.minutes !== negated;
   const { operator, threshold, tolerance, direction } = condition;
   const back = rule.hysteresis * Math.abs(threshold);
   const noise = isChange(condition) ? 1e-9 : 1e-9 * Math.abs(threshold);

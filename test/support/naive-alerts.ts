@@ -1,9 +1,11 @@
-import type {
-  Condition,
-  MarketRow,
-  RuleDefinition,
-  Transition,
-  TransitionReason,
+import {
+  isAbsent,
+  isComparison,
+  type Condition,
+  type MarketRow,
+  type RuleDefinition,
+  type Transition,
+  type TransitionReason,
 } from '../../src/alerts/core/index.js';
 import { holds, isChange, isTrue, leavesOf, variables } from './naive-alert-rule.js';
 import { NaiveMarket, seriesKey, type Subject } from './naive-market.js';
@@ -61,6 +63,15 @@ export class NaiveAlerts {
     private readonly flaps: { changes: number; windowMs: number },
   ) {
     this.market = new NaiveMarket(staleAfterMs);
+  }
+
+  /** What the table had of a key by then, Unix ms; of what its absence is to be told of. */
+  refresh(rule: RuleDefinition, table: ReadonlyMap<string, number>): void {
+    for (const subject of this.market.subjects(rule, undefined).values()) {
+      for (const { condition } of leavesOf(rule)) {
+        if (isAbsent(condition)) this.market.refresh(rule, condition, subject, table);
+      }
+    }
   }
 
   get definitions(): ReadonlyMap<string, RuleDefinition> {
@@ -174,8 +185,10 @@ export class NaiveAlerts {
     this.rules.delete(ruleId);
   }
 
-  apply(row: MarketRow): ToldTransition[] {
+  /** @param table when each key was observed last, published or not */
+  apply(row: MarketRow, table: ReadonlyMap<string, number> = new Map()): ToldTransition[] {
     const out: ToldTransition[] = [];
+    if (row.type === 'tick') this.market.refreshAll(table);
     for (const entry of this.rules.values()) {
       if (row.loggedAt < Math.max(entry.rule.snoozedUntil?.getTime() ?? 0, entry.rule.madeAt?.getTime() ?? 0)) continue;
       const farewells = entry.rule.notifyResolved ? entry.farewells : [];
@@ -205,8 +218,8 @@ export class NaiveAlerts {
               value !== undefined && holds({ rule, condition, negated }, value, instance.held[leaf], this.deadBand);
           }
           if (touched.has(seriesKey(rule, condition, subject))) matching.add(key);
-          const isEqual = negated ? condition.operator === 'ne' : condition.operator === 'eq';
-          if (!isEqual || previously === undefined || value === undefined) return false;
+          if (!isComparison(condition) || condition.operator !== (negated ? 'ne' : 'eq')) return false;
+          if (previously === undefined || value === undefined) return false;
           return (previously - condition.threshold) * (value - condition.threshold) < 0;
         });
         if (instance.moment.some(Boolean)) matching.add(key);
@@ -460,7 +473,8 @@ const isNumber = (condition: Condition): boolean => condition.metric !== 'event'
 
 /** The number that a condition looks at, of the subject: a level of a series, or changes of it. */
 function aboutOf(rule: RuleDefinition, condition: Condition, subject: Subject): string {
-  return `${seriesKey(rule, condition, subject)} ${isChange(condition) ? 'change' : 'level'}`;
+  const kind = isAbsent(condition) ? 'absence' : isChange(condition) ? 'change' : 'level';
+  return `${seriesKey(rule, condition, subject)} ${kind}`;
 }
 
 function subjectOf(key: string): Subject {

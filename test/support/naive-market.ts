@@ -1,5 +1,11 @@
 import { EVENT_TYPES, isRealChain } from '../../src/events/index.js';
-import type { Condition, MarketRow, RuleDefinition } from '../../src/alerts/core/index.js';
+import {
+  isAbsent,
+  type AbsentCondition,
+  type Condition,
+  type MarketRow,
+  type RuleDefinition,
+} from '../../src/alerts/core/index.js';
 import { changeOf, variables } from './naive-alert-rule.js';
 
 interface Sample {
@@ -17,6 +23,8 @@ const MEASURES = { change_1h: 3600, change_24h: 86_400, change_7d: 604_800 } as 
 export class NaiveMarket {
   clock = 0;
   private readonly series = new Map<string, Sample[]>();
+  /** When each was observed last, as far as a row of the log or a look into the tables said. */
+  private readonly seen = new Map<string, number>();
 
   constructor(private readonly staleAfterMs: number) {}
 
@@ -26,6 +34,7 @@ export class NaiveMarket {
     const isStale = row.loggedAt - row.observedAt > this.staleAfterMs;
     const note = (key: string, value: number | null): void => {
       touched.add(key);
+      this.see(key, row.observedAt);
       this.series.set(key, [...(this.series.get(key) ?? []), { at: row.observedAt, value, isStale }]);
     };
     if (row.type === 'tick') this.clock = row.loggedAt;
@@ -35,7 +44,7 @@ export class NaiveMarket {
       const real = this.realChains(row.protocol);
       // The total of chains is no change of what a source gave as the whole.
       if (real.length > 0 && before.length === 0) note(`tvl ${row.protocol} `, null);
-      const parts = real.length > 0 ? real : [`tvl ${row.protocol} all`];
+      const parts = this.parts(row.protocol);
       if (parts.includes(`tvl ${row.protocol} ${row.chain}`)) {
         note(
           `tvl ${row.protocol} `,
@@ -54,6 +63,12 @@ export class NaiveMarket {
     return touched;
   }
 
+  /** Whose values the total of a protocol is made of. */
+  private parts(protocol: string | null): string[] {
+    const real = this.realChains(protocol);
+    return real.length > 0 ? real : [`tvl ${protocol} all`];
+  }
+
   private realChains(protocol: string | null): string[] {
     const chains = [...this.series.keys()].filter((key) => key.startsWith(`tvl ${protocol} `)).sort();
     return chains.filter((key) => isRealChain(key.split(' ')[2] ?? '') && !key.endsWith(' '));
@@ -62,6 +77,7 @@ export class NaiveMarket {
   /** What the condition compares, of the subject; undefined when missing. */
   valueOf(rule: RuleDefinition, condition: Condition, subject: Subject): number | undefined {
     if (condition.metric === 'event') return undefined;
+    if (isAbsent(condition)) return this.absence(rule, condition, subject);
     const samples = this.series.get(seriesKey(rule, condition, subject)) ?? [];
     const current = samples.at(-1)?.value ?? undefined;
     const window =
@@ -83,8 +99,45 @@ export class NaiveMarket {
     return key === seriesKey(rule, condition, {}) ? !key.includes('undefined') : this.series.has(key);
   }
 
+  /** Minutes since it was observed; of what never was, endless once its rule has waited for that long. */
+  private absence(rule: RuleDefinition, condition: AbsentCondition, subject: Subject): number | undefined {
+    const key = seriesKey(rule, condition, subject);
+    const seen = this.seen.get(key);
+    if (seen !== undefined) return Math.max(0, (this.clock - seen) / 60_000);
+    const waited = (this.clock - (rule.createdAt?.getTime() ?? 0)) / 60_000;
+    return this.isNamed(rule, condition, {}) && waited >= condition.absent.minutes ? Infinity : undefined;
+  }
+
+  refreshAll(table: ReadonlyMap<string, number>): void {
+    for (const [key, at] of table) {
+      if (!this.seen.has(key)) continue;
+      this.see(key, at);
+      const [metric, protocol = ''] = key.split(' ');
+      if (metric === 'tvl' && this.parts(protocol).includes(key)) this.see(`tvl ${protocol} `, at);
+    }
+  }
+
+  /** As a rule looks into the tables when it is made: for what it would call absent. */
+  refresh(
+    rule: RuleDefinition,
+    condition: AbsentCondition,
+    subject: Subject,
+    table: ReadonlyMap<string, number>,
+  ): void {
+    const key = seriesKey(rule, condition, subject);
+    const seen = this.seen.get(key);
+    if (seen === undefined || (this.clock - seen) / 60_000 < condition.absent.minutes) return;
+    const isTotal = key.startsWith('tvl ') && key.endsWith(' ');
+    this.refreshAll(new Map([...table].filter(([other]) => (isTotal ? other.startsWith(key) : other === key))));
+  }
+
+  private see(key: string, at: number): void {
+    this.seen.set(key, Math.max(this.seen.get(key) ?? 0, at));
+  }
+
   /** Whether what the condition looks at was too old already when it came. */
   isStale(rule: RuleDefinition, condition: Condition, subject: Subject): boolean {
+    if (isAbsent(condition)) return false;
     return this.series.get(seriesKey(rule, condition, subject))?.at(-1)?.isStale ?? false;
   }
 

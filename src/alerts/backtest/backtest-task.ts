@@ -1,5 +1,5 @@
 import { EACH_CHAIN, backtest, deadBandOf, historyFamilies } from '../core/index.js';
-import type { DeadBand, DeadBandRow, HistoryPoint, Rule, Transition, ValueCondition } from '../core/index.js';
+import type { DeadBand, DeadBandRow, HistoryPoint, NumberCondition, Rule, Transition } from '../core/index.js';
 import { alertMessage, leavesOf } from '../messages/alert-message.js';
 import { planMessages } from '../messages/plan-messages.js';
 import type { UserPreferences } from '../../notifications/core/index.js';
@@ -123,7 +123,7 @@ const isFiring = ({ silenced, reason, to }: Transition): boolean =>
 const perWeek = (count: number, ms: number): number => Number(((count * WEEK_MS) / ms).toFixed(2));
 
 /** Of a condition with a number: its token, or protocol and chain. */
-export function subjectKey({ token, protocol, chain }: ValueCondition): string {
+export function subjectKey({ token, protocol, chain }: NumberCondition): string {
   return JSON.stringify([token ?? null, protocol ?? null, chain ?? null]);
 }
 
@@ -133,7 +133,7 @@ function recordedSubjects(rule: Rule, points: readonly HistoryPoint[]): string[]
   return [...new Set(found.map(subjectKey))];
 }
 
-function isAbout(point: HistoryPoint, { token, protocol, chain }: ValueCondition): boolean {
+function isAbout(point: HistoryPoint, { token, protocol, chain }: NumberCondition): boolean {
   if (token !== undefined) return point.token === token;
   const isOpen = chain === undefined || chain === EACH_CHAIN;
   return point.protocol === (protocol ?? point.protocol) && (isOpen || point.chain === chain);

@@ -7,7 +7,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { WorkerPool } from '../../platform/workers/worker-pool.js';
 import { workerTask } from '../../platform/workers/worker-task.js';
 import { Preferences } from '../../notifications/index.js';
-import type { Condition, DeadBand, Rule, RuleFinding } from '../core/index.js';
+import { isAbsent, isComparison, type Condition, type DeadBand, type Rule, type RuleFinding } from '../core/index.js';
 import { DeadBands } from '../evaluation/dead-bands.js';
 import { leavesOf } from '../messages/alert-message.js';
 import { draftOf, type RuleDraft } from '../rules/rule-draft.js';
@@ -122,14 +122,25 @@ function candidate(userId: string, draft: RuleDraft): Rule {
 /** How far before the period the conditions look, milliseconds. */
 function lookBack(leaves: readonly Condition[]): number {
   const windows = leaves.map((leaf) => {
-    if (leaf.metric === 'event') return 0;
+    if (!isComparison(leaf)) return 0;
     return leaf.metric.startsWith('change_') ? LONGEST_CHANGE_MS : (leaf.timeWindow ?? 0) * 1000;
   });
   return Math.max(0, ...windows);
 }
 
-/** Metrics that history does not keep. */
+/** What history does not keep: some metrics, and observations that were not published. */
 function unknowable(leaves: readonly Condition[]): RuleFinding[] {
+  return [...unkeptMetrics(leaves), ...unkeptObservations(leaves)];
+}
+
+function unkeptObservations(leaves: readonly Condition[]): RuleFinding[] {
+  if (!leaves.some(isAbsent)) return [];
+  const detail =
+    'History keeps what was published: a value that moved within its dead band was observed live, and counts as absent here.';
+  return [{ pointer: '/conditions', code: 'published_only', detail }];
+}
+
+function unkeptMetrics(leaves: readonly Condition[]): RuleFinding[] {
   const unknown = leaves.filter((leaf) => ['event', 'volume_24h', 'market_cap', 'points'].includes(leaf.metric));
   return unknown.slice(0, 1).map((leaf) => ({
     pointer: '/conditions',

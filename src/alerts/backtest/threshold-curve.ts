@@ -1,4 +1,4 @@
-import type { Condition, RuleDefinition, ValueCondition, Where } from '../core/index.js';
+import { isComparison, type RuleDefinition, type ValueCondition, type Where } from '../core/index.js';
 
 /** Thresholds that are tried beside the rule's own, as factors of it. */
 const FACTORS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5] as const;
@@ -23,18 +23,13 @@ export function variants(rule: RuleDefinition): Variant[] {
 }
 
 function firstNumber({ conditions, where }: RuleDefinition): ValueCondition | undefined {
-  return conditions.find(hasNumber) ?? (where ? firstInTree(where) : undefined);
-}
-
-function hasNumber(condition: Condition): condition is ValueCondition {
-  return condition.metric !== 'event';
+  return conditions.find(isComparison) ?? (where ? firstInTree(where) : undefined);
 }
 
 function firstInTree(tree: Where): ValueCondition | undefined {
   if ('not' in tree) return firstInTree(tree.not);
-  const parts = 'and' in tree ? tree.and : 'or' in tree ? tree.or : undefined;
-  if (parts === undefined) return hasNumber(tree as Condition) ? (tree as ValueCondition) : undefined;
-  for (const part of parts) {
+  if (!('and' in tree || 'or' in tree)) return isComparison(tree) ? tree : undefined;
+  for (const part of 'and' in tree ? tree.and : tree.or) {
     const found = firstInTree(part);
     if (found !== undefined) return found;
   }

@@ -33,7 +33,7 @@ export function backtest(
     clock = tickEveryMs > 0 ? Math.floor(from / tickEveryMs) * tickEveryMs : clock;
     evaluator.seed(before, clock);
     evaluator.loadHistory(before);
-    evaluator.addRule({ ...rule, snoozedUntil: null });
+    evaluator.addRule({ ...rule, snoozedUntil: null, createdAt: new Date(from) });
   };
   // A value of the same instant counts in it: its row comes before the tick.
   const tickBefore = (time: number): void => {

@@ -6,12 +6,12 @@ import type { Farewell, SavedInstance } from './saved-state.js';
 import type { Series } from './series.js';
 import type { Moment } from './teller.js';
 import type { TransitionList } from './transition-list.js';
-import { LEVEL } from './watched.js';
+import { kindOf } from './watched.js';
 
 /** The number that an instance is about above all: the first that holds, else the first of its rule. */
 interface Lead {
   readonly series: Series;
-  readonly isChange: boolean;
+  readonly kind: ReturnType<typeof kindOf>;
 }
 
 /** An instance as an edit of its rule finds it. */
@@ -45,7 +45,7 @@ export class Beliefs {
     if (!lead || !this.instances.isKeyOf(rule, saved.instanceKey)) return false;
     for (const leaf of this.leaves.of(rule)) {
       const quantity = this.leaves.numberScope(leaf)?.quantityOf(saved.instanceKey);
-      if (quantity?.series === lead.series && (quantity.windowMs !== LEVEL) === lead.isChange) return true;
+      if (quantity?.series === lead.series && kindOf(quantity.windowMs) === lead.kind) return true;
     }
     return false;
   }
@@ -92,7 +92,7 @@ export class Beliefs {
     for (const leaf of this.leaves.of(rule)) {
       const quantity = this.leaves.numberScope(leaf)?.quantityOf(key);
       if (!quantity) continue;
-      const lead = { series: quantity.series, isChange: quantity.windowMs !== LEVEL };
+      const lead = { series: quantity.series, kind: kindOf(quantity.windowMs) };
       if ((held & this.leaves.bit(leaf)) !== 0) return lead;
       first ??= lead;
     }

@@ -1,6 +1,6 @@
 import type { DeadBand } from './compile-rule.js';
 import { eventSpec, type RuleEventType } from '../../events/core/index.js';
-import { RULE_LIMITS, type Condition, type RuleFinding, type ValueCondition } from './rule.js';
+import { isAbsent, isComparison, RULE_LIMITS, type Condition, type NumberCondition, type RuleFinding } from './rule.js';
 import { Variable } from './watched.js';
 
 export interface LocatedCondition {
@@ -32,7 +32,7 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
     }
     return findings;
   }
-  const { metric, operator, threshold, timeWindow, direction, tolerance } = condition;
+  const { metric } = condition;
   if (metric === 'tvl' && condition.token !== undefined) {
     fail('token', 'not_applicable', 'TVL belongs to a protocol, not to a token.');
   }
@@ -42,6 +42,14 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   if (isOfToken(condition) && condition.chain !== undefined) {
     fail('chain', 'not_applicable', 'A token on a chain is named "chain:address".');
   }
+  if (isAbsent(condition)) {
+    const { longestAbsenceMinutes: most } = RULE_LIMITS;
+    const { minutes } = condition.absent;
+    if (Number.isInteger(minutes) && minutes >= 1 && minutes <= most) return findings;
+    fail('absent/minutes', 'out_of_range', `Whole minutes from 1 to ${most}.`);
+    return findings;
+  }
+  const { operator, threshold, timeWindow, direction, tolerance } = condition;
   if (operator !== 'change_pct' && timeWindow !== undefined) {
     fail('timeWindow', 'not_applicable', 'Only change_pct looks back over a window.');
   }
@@ -76,7 +84,7 @@ export function conditionWarnings(
   hysteresis: number,
   deadBand: DeadBand,
 ): RuleFinding[] {
-  if (condition.metric === 'event') return [];
+  if (!isComparison(condition)) return [];
   const { metric, operator, threshold, tolerance, protocol, token } = condition;
   if (metric === 'points') {
     return [
@@ -104,12 +112,10 @@ export function conditionWarnings(
 }
 
 export function isChange(condition: Condition): boolean {
-  return (
-    condition.metric !== 'event' && (condition.operator === 'change_pct' || condition.metric.startsWith('change_'))
-  );
+  return isComparison(condition) && (condition.operator === 'change_pct' || condition.metric.startsWith('change_'));
 }
 
-function isOfToken({ metric }: ValueCondition): boolean {
+function isOfToken({ metric }: NumberCondition): boolean {
   return metric === 'price' || metric === 'volume_24h' || metric === 'market_cap';
 }
 

@@ -1,16 +1,20 @@
 import { Comparison, negated, type Test } from './comparison.js';
 import type { Program } from './program.js';
 import type {
+  AbsentCondition,
   Condition,
   EventCondition,
   FieldTest,
   RuleDefinition,
+  NumberCondition,
   ValueCondition,
   ValueMetric,
   Where,
 } from './rule.js';
+import { isAbsent } from './rule.js';
 import { EQUALITY_TOLERANCE } from './tolerance.js';
 import {
+  ABSENCE,
   ANY,
   LEVEL,
   PREVIOUS,
@@ -77,7 +81,9 @@ export function compileRule(
     const number = values[leaves.length];
     if (condition.metric === 'event') leaves.push(eventLeaf(condition, negate, variables));
     else if (number) {
-      const test = testOf(condition, number, rule.hysteresis, negate, deadBand);
+      const test = isAbsent(condition)
+        ? absenceOf(condition, negate)
+        : testOf(condition, number, rule.hysteresis, negate, deadBand);
       leaves.push({ number, test, variables: variablesOf(number) });
     }
     return { all: true, bits: bit, children: [] };
@@ -120,22 +126,26 @@ function isAboutToken(condition: Condition): boolean {
 }
 
 /** `change_*` is of a price where a token is named, or where the rule's other conditions are about tokens only. */
-function measureOf({ metric, protocol, chain, token }: ValueCondition, aboutTokens: boolean): Measure {
+function measureOf({ metric, protocol, chain, token }: NumberCondition, aboutTokens: boolean): Measure {
   if (metric !== 'change_1h' && metric !== 'change_24h' && metric !== 'change_7d') return metric;
   if (token !== undefined) return 'price';
   return aboutTokens && protocol === undefined && chain === undefined ? 'price' : 'tvl';
 }
 
-function watchedNumber(condition: ValueCondition, aboutTokens: boolean): WatchedNumber {
+function watchedNumber(condition: NumberCondition, aboutTokens: boolean): WatchedNumber {
   const measure = measureOf(condition, aboutTokens);
   const ofProtocol = measure === 'tvl';
-  const { metric, operator, timeWindow, threshold } = condition;
-  const isChange = operator === 'change_pct';
-  return {
+  const subject = {
     measure,
     protocol: ofProtocol ? (condition.protocol ?? ANY) : '',
     chain: ofProtocol ? (condition.chain ?? TOTAL) : '',
     token: ofProtocol ? '' : (condition.token ?? ANY),
+  };
+  if (isAbsent(condition)) return { ...subject, windowMs: ABSENCE, absolute: false };
+  const { metric, operator, timeWindow, threshold } = condition;
+  const isChange = operator === 'change_pct';
+  return {
+    ...subject,
     windowMs: isChange
       ? timeWindow === undefined
         ? PREVIOUS
@@ -174,6 +184,10 @@ const COMPARISONS = {
   eq: Comparison.eq,
   ne: Comparison.ne,
 } as const;
+
+function absenceOf({ absent }: AbsentCondition, negate: boolean): Test {
+  return { comparison: negate ? Comparison.lt : Comparison.gte, threshold: absent.minutes, slack: 0 };
+}
 
 function testOf(
   condition: ValueCondition,

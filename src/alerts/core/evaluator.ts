@@ -1,21 +1,23 @@
 import { Beliefs, type Belief } from './beliefs.js';
-import { compileRule, defaultDeadBand, type DeadBand } from './compile-rule.js';
+import { compileRule, conditionsOf, defaultDeadBand, type DeadBand } from './compile-rule.js';
 import type { FlapLimits } from './flapping.js';
 import { historyNeeds } from './history-needs.js';
 import { InstanceBook } from './instance-book.js';
 import { LeafTable } from './leaf-table.js';
 import { Market } from './market.js';
-import type { HistoryNeed, HistoryPoint, MarketRow } from './market-row.js';
+import type { HistoryNeed, HistoryPoint, MarketRow, Observation, Observed } from './market-row.js';
 import { Matcher } from './matcher.js';
 import { QuietBook } from './quiet-book.js';
-import type { RuleDefinition } from './rule.js';
+import { isAbsent, type RuleDefinition } from './rule.js';
 import { RuleRegister } from './rule-register.js';
 import { RuleTable, type Throttle } from './rule-table.js';
 import type { SavedState, StateChanges } from './saved-state.js';
+import type { Series } from './series.js';
 import { Teller, type Moment } from './teller.js';
 import { TransitionList } from './transition-list.js';
 import type { Transition } from './transition.js';
 import { Waiting } from './waiting.js';
+import { ABSENCE, TOTAL } from './watched.js';
 
 export interface EvaluatorOptions {
   /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */
@@ -161,10 +163,35 @@ export class Evaluator {
     const moment = { at: time, event: null, isStale: false, isLate };
     this.beliefs.tellFarewells(moment);
     this.market.tick(time, this.moved);
+    for (const leaf of this.register.unseen.due(this.clock)) this.matcher.hold(leaf);
     for (const instance of this.waiting.duePending(time)) this.matcher.touch(instance);
     this.judge(moment);
     this.teller.tellOverdue(moment);
     return this.list.take();
+  }
+
+  /**
+   * What conditions on absence would miss at a tick, as far as is known here: to be looked up in the tables, because what
+   * moves within its dead band is observed and not published, and to be given to `observe` before the tick.
+   */
+  unobserved(at: number): Observed[] {
+    return Array.from(this.market.overdue(at), ({ series }) => observedOf(series));
+  }
+
+  /** The same for a rule that is about to be added or edited. */
+  unobservedBy(rule: RuleDefinition): Observed[] {
+    const found: Observed[] = [];
+    if (!conditionsOf(rule).some(isAbsent)) return found;
+    for (const leaf of compileRule(rule, this.deadBand).leaves) {
+      if (!('number' in leaf) || leaf.number.windowMs !== ABSENCE) continue;
+      for (const series of this.market.unobserved(leaf.number, leaf.test.threshold)) found.push(observedOf(series));
+    }
+    return found;
+  }
+
+  /** The answers to `unobserved`; what they bring about is told at the next row. */
+  observe(observations: Iterable<Observation>): void {
+    for (const observation of observations) this.market.observe(observation, this.moved);
   }
 
   /** What changed since the last call; to be stored in the transaction that stores the position, removals first. */
@@ -189,6 +216,7 @@ export class Evaluator {
     for (const saved of instances) {
       this.instances.table.restore(this.instances.obtain(row, saved.instanceKey), saved);
     }
+    if (this.register.recheckAbsences(row)) this.matcher.touchEnded(row);
     if (rule.suppressed > 0) this.waiting.oweSummary(row);
   }
 
@@ -231,6 +259,11 @@ export class Evaluator {
     if (this.matcher.endMoment()) for (const row of touched) this.teller.judgeAfterMoment(row, moment);
     for (const row of touched) this.teller.settle(row);
   }
+}
+
+function observedOf({ measure, protocol, chain, token }: Series): Observed {
+  if (measure !== 'tvl') return { metric: 'price', protocol: null, chain: null, token };
+  return { metric: 'tvl', protocol, chain: chain === TOTAL ? null : chain, token: null };
 }
 
 function byKey({ saved: a }: Belief, { saved: b }: Belief): number {

@@ -32,6 +32,14 @@ export interface HistoryPoint {
   readonly loggedAt?: number | null;
 }
 
+/** What is asked for its last observation: a protocol (`chain` null: all of its chains), or a token. */
+export type Observed = Pick<HistoryPoint, 'metric' | 'protocol' | 'chain' | 'token'>;
+
+/** When it was observed last, published or not, Unix ms; null: there is no such row any more. */
+export interface Observation extends Observed {
+  readonly at: number | null;
+}
+
 /** Which stored history a rule's windows look back on. Null: every one. */
 export interface HistoryNeed {
   readonly metric: 'tvl' | 'price';

@@ -1,12 +1,13 @@
 import { DueHeap } from './due-heap.js';
-import { observedTime, type HistoryPoint, type MarketRow } from './market-row.js';
-import { QuantityNumbers, SeriesNumbers } from './numbers.js';
+import { observedTime, type HistoryPoint, type MarketRow, type Observation } from './market-row.js';
+import { QuantityNumbers } from './numbers.js';
 import { Quantity, type MoveListener } from './quantity.js';
-import { Scope } from './scope.js';
-import { Series } from './series.js';
+import { isAmong, Scope } from './scope.js';
+import type { Series } from './series.js';
+import { SeriesBook } from './series-book.js';
+import { stretchesOf } from './stretches.js';
 import { ValueHistory } from './value-history.js';
-import { TvlTotal } from './tvl-total.js';
-import { ANY, numberKey, TOTAL, variablesOf, type Measure, type WatchedNumber } from './watched.js';
+import { ABSENCE, numberKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
 
 /** When a value was observed, Unix ms, and whether that was too long before it was published. */
 interface Observed {
@@ -16,12 +17,6 @@ interface Observed {
 
 const NO_LISTENER: MoveListener = () => undefined;
 
-/** The series of one protocol by chain, that of its total under `TOTAL`. */
-interface Protocol {
-  readonly series: Map<string, Series>;
-  readonly total: TvlTotal;
-}
-
 /**
  * The numbers of the market as of the evaluator's position: every series with its last two values, and what rules want
  * derived from them. Rules attach through scopes; an event reaches only the scopes that its series belongs to.
@@ -29,14 +24,14 @@ interface Protocol {
 export class Market {
   /** Time of the last tick, Unix ms: the only clock that windows know. */
   clock = 0;
-  private readonly protocols = new Map<string, Protocol>();
-  private readonly tokens = new Map<string, Map<Measure, Series>>();
+  private readonly series = new SeriesBook((series) => this.joinFamilies(series));
   private readonly scopes = new Map<string, Scope>();
   private readonly families: Scope[] = [];
   /** Windows whose reference will move, by the time of the clock. */
   private readonly moving = new DueHeap();
-  private readonly seriesNumbers = new SeriesNumbers();
   private readonly numbers = new QuantityNumbers();
+  /** Numbers of minutes without an observation: they grow with the clock. */
+  private readonly absences = new Set<Quantity>();
   private readonly quantities: (Quantity | undefined)[] = [];
 
   /** @param staleAfterMs a value observed longer than this before it was published is stale */
@@ -46,7 +41,7 @@ export class Market {
   apply(row: MarketRow, listener: MoveListener): Series[] {
     if (row.type === 'tvl_removed') this.removeTvl(row.protocol ?? '', row.chain ?? '');
     if (row.type === 'price_removed')
-      for (const series of this.tokens.get(row.token ?? '')?.values() ?? []) series.forgetValue();
+      for (const series of this.series.tokens.get(row.token ?? '')?.values() ?? []) series.remove();
     const { current } = row;
     if (current === null) return [];
     const observed = { at: observedTime(row), isStale: this.isStale(row.observedAt, row.loggedAt) };
@@ -72,7 +67,7 @@ export class Market {
   /** Whether everything is held that this window looks back on. */
   looksBack(watched: WatchedNumber): boolean {
     const { measure, protocol, chain, token, windowMs } = watched;
-    if (variablesOf(watched) === 0) return (this.find(measure, protocol, chain, token)?.keepMs ?? 0) >= windowMs;
+    if (variablesOf(watched) === 0) return (this.series.find(measure, protocol, chain, token)?.keepMs ?? 0) >= windowMs;
     return this.families.some(
       ({ watched: held }) =>
         held.windowMs >= windowMs &&
@@ -85,23 +80,8 @@ export class Market {
    * and of each chain of a protocol, from the last at or before `from` on.
    */
   loadHistory(points: readonly HistoryPoint[], from: number): void {
-    const loaded = new Map<Series, { at: number; value: number }[]>();
-    const note = (series: Series, at: number, value: number): void => {
-      const list = loaded.get(series);
-      if (list) list.push({ at, value });
-      else loaded.set(series, [{ at, value }]);
-    };
-    const totals = new Map<string, TvlTotal>();
-    for (const { metric, protocol, chain, token, value, at } of points) {
-      if (metric === 'price') note(this.ensure('price', '', '', token ?? ''), at, value);
-      if (protocol === null || chain === null) continue;
-      note(this.ensure('tvl', protocol, chain, ''), at, value);
-      const total = totals.get(protocol) ?? new TvlTotal();
-      totals.set(protocol, total);
-      if (total.set(chain, value)) note(this.ensure('tvl', protocol, TOTAL, ''), at, total.value);
-    }
-    for (const [series, stretch] of loaded) {
-      stretch.sort((a, b) => a.at - b.at);
+    const ensure = this.series.ensure.bind(this.series);
+    for (const [series, stretch] of stretchesOf(points, ensure)) {
       // What lies before the first reference is incomplete: totals of chains that were not all there yet.
       const reference = stretch.findLastIndex(({ at }) => at <= from);
       (series.history ??= new ValueHistory()).replace(stretch.slice(Math.max(0, reference)));
@@ -109,9 +89,32 @@ export class Market {
     }
   }
 
-  /** Moves the clock: references of windows that became older give way to their successors. */
+  /** Numbers of minutes without an observation that have reached a threshold by then. */
+  *overdue(at: number): Generator<Quantity> {
+    for (const quantity of this.absences) if (quantity.series.absence(at) >= quantity.lowestThreshold) yield quantity;
+  }
+
+  /** Series of a number or family that was not observed for so many minutes. */
+  *unobserved(watched: WatchedNumber, minutes: number): Generator<Series> {
+    for (const series of this.series.candidates(watched)) {
+      if (isAmong(watched, series) && series.absence(this.clock) >= minutes) yield series;
+    }
+  }
+
+  /** When a key was observed last, published or not; null: it is gone. What was never published is not known here. */
+  observe({ metric, protocol, chain, token, at }: Observation, listener: MoveListener): void {
+    const held = this.series.protocols.get(protocol ?? '');
+    const series =
+      metric === 'price' ? this.series.tokens.get(token ?? '')?.get('price') : held?.series.get(chain ?? TOTAL);
+    if (series) this.see(series, at, listener);
+    const total = held?.series.get(TOTAL);
+    if (at !== null && total && chain !== null && held?.total.counts(chain)) this.see(total, at, listener);
+  }
+
+  /** Moves the clock: references of windows that became older give way to their successors, absences grow. */
   tick(time: number, listener: MoveListener): void {
     this.clock = Math.max(this.clock, time);
+    for (const quantity of this.absences) this.recount(quantity, listener);
     for (let row = this.moving.popDue(this.clock); row !== undefined; row = this.moving.popDue(this.clock)) {
       const quantity = this.quantities[row];
       if (!quantity || this.numbers.notedDue.get(row) > this.clock) continue;
@@ -130,10 +133,10 @@ export class Market {
     const scope = new Scope(key, watched, this.numbers);
     this.scopes.set(key, scope);
     if (scope.variables === 0) {
-      this.attach(scope, this.ensure(watched.measure, watched.protocol, watched.chain, watched.token));
+      this.attach(scope, this.series.ensure(watched.measure, watched.protocol, watched.chain, watched.token));
     } else {
       this.families.push(scope);
-      for (const series of this.candidates(watched)) if (scope.includes(series)) this.attach(scope, series);
+      for (const series of this.series.candidates(watched)) if (scope.includes(series)) this.attach(scope, series);
     }
     return scope;
   }
@@ -158,12 +161,12 @@ export class Market {
     observed: Observed,
     listener: MoveListener,
   ): Series[] {
-    const { series, total } = this.protocol(protocol);
-    const ofChain = series.get(chain) ?? this.addTvl(protocol, chain, series);
+    const { series, total } = this.series.protocol(protocol);
+    const ofChain = series.get(chain) ?? this.series.addTvl(protocol, chain, series);
     this.update(ofChain, value, observed, listener);
     const wasSum = total.isSum;
     if (!total.set(chain, value)) return [ofChain];
-    const ofAll = series.get(TOTAL) ?? this.addTvl(protocol, TOTAL, series);
+    const ofAll = series.get(TOTAL) ?? this.series.addTvl(protocol, TOTAL, series);
     // The first chain is no fall of what the source gave as the whole.
     if (total.isSum !== wasSum) ofAll.forgetValue();
     this.update(ofAll, total.value, observed, listener);
@@ -172,9 +175,26 @@ export class Market {
 
   /** A chain that is gone is no fall of the total: what comes next is its first value again. */
   private removeTvl(protocol: string, chain: string): void {
-    const held = this.protocols.get(protocol);
-    held?.series.get(chain)?.forgetValue();
-    if (held?.total.remove(chain) === true) held.series.get(TOTAL)?.forgetValue();
+    const held = this.series.protocols.get(protocol);
+    if (!held) return;
+    held.series.get(chain)?.remove();
+    if (!held.total.remove(chain)) return;
+    const total = held.series.get(TOTAL);
+    total?.remove();
+    for (const [name, { seenAt }] of held.series) if (held.total.counts(name)) total?.see(seenAt);
+  }
+
+  private see(series: Series, at: number | null, listener: MoveListener): void {
+    if (at === null) series.remove();
+    else if (Number.isNaN(series.seenAt) || !series.see(at)) return;
+    const quantity = series.quantity(ABSENCE);
+    if (quantity) this.recount(quantity, listener);
+  }
+
+  private recount(quantity: Quantity, listener: MoveListener): void {
+    const before = quantity.value;
+    this.numbers.refresh(quantity.row, quantity.series, this.clock);
+    this.moved(quantity.row, before, listener);
   }
 
   private applyPrice(
@@ -185,9 +205,9 @@ export class Market {
     observed: Observed,
     listener: MoveListener,
   ): Series[] {
-    const ofPrice = this.ofToken('price', token);
-    const ofVolume = this.ofToken('volume_24h', token);
-    const ofCap = this.ofToken('market_cap', token);
+    const ofPrice = this.series.ofToken('price', token);
+    const ofVolume = this.series.ofToken('volume_24h', token);
+    const ofCap = this.series.ofToken('market_cap', token);
     this.update(ofPrice, price, observed, listener);
     const updated = [ofPrice];
     if (this.updateMember(ofVolume, volume24h, observed, listener)) updated.push(ofVolume);
@@ -228,50 +248,8 @@ export class Market {
     this.moving.push(due, row);
   }
 
-  private find(measure: Measure, protocol: string, chain: string, token: string): Series | undefined {
-    return measure === 'tvl' ? this.protocols.get(protocol)?.series.get(chain) : this.tokens.get(token)?.get(measure);
-  }
-
-  private ensure(measure: Measure, protocol: string, chain: string, token: string): Series {
-    if (measure !== 'tvl') return this.ofToken(measure, token);
-    const { series } = this.protocol(protocol);
-    return series.get(chain) ?? this.addTvl(protocol, chain, series);
-  }
-
-  private protocol(slug: string): Protocol {
-    const known = this.protocols.get(slug);
-    if (known) return known;
-    const protocol = { series: new Map<string, Series>(), total: new TvlTotal() };
-    this.protocols.set(slug, protocol);
-    return protocol;
-  }
-
-  private addTvl(protocol: string, chain: string, siblings: Map<string, Series>): Series {
-    const series = new Series(this.seriesNumbers, 'tvl', protocol, chain, '');
-    siblings.set(chain, series);
-    this.joinFamilies(series);
-    return series;
-  }
-
-  private ofToken(measure: Measure, token: string): Series {
-    const measures = this.tokens.get(token) ?? new Map<Measure, Series>();
-    const known = measures.get(measure);
-    if (known) return known;
-    const series = new Series(this.seriesNumbers, measure, '', '', token);
-    this.tokens.set(token, measures.set(measure, series));
-    this.joinFamilies(series);
-    return series;
-  }
-
   private joinFamilies(series: Series): void {
     for (const family of this.families) if (family.includes(series)) this.attach(family, series);
-  }
-
-  /** Series that a family may include: of one protocol where it is about one, else all of their kind. */
-  private *candidates({ measure, protocol }: WatchedNumber): Generator<Series> {
-    if (measure !== 'tvl') for (const measures of this.tokens.values()) yield* measures.values();
-    else if (protocol !== ANY) yield* this.protocols.get(protocol)?.series.values() ?? [];
-    else for (const { series } of this.protocols.values()) yield* series.values();
   }
 
   private attach(scope: Scope, series: Series): void {
@@ -283,6 +261,7 @@ export class Market {
     const quantity = new Quantity(this.numbers, series, windowMs);
     this.quantities[quantity.row] = quantity;
     if (windowMs > 0) series.keepHistory(windowMs);
+    if (windowMs === ABSENCE) this.absences.add(quantity);
     series.addQuantity(quantity);
     this.noteDue(quantity.row, this.numbers.refresh(quantity.row, series, this.clock));
     return quantity;
@@ -291,6 +270,7 @@ export class Market {
   private detach(scope: Scope, quantity: Quantity): void {
     quantity.leave(scope);
     if (!quantity.isUnused) return;
+    this.absences.delete(quantity);
     quantity.series.dropQuantity(quantity);
     this.quantities[quantity.row] = undefined;
     this.numbers.remove(quantity.row);

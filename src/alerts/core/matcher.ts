@@ -33,6 +33,15 @@ export class Matcher {
     for (const leaf of met) this.thresholdMet(leaf, instance, before, after);
   }
 
+  /** A condition that time has made true for the rule as a whole. */
+  hold(leaf: number): void {
+    const base = this.leaves.base.get(leaf);
+    const bit = this.leaves.bit(leaf);
+    if ((this.instances.table.held.get(base) & bit) !== 0) return;
+    this.instances.table.flip(base, bit);
+    this.touch(base);
+  }
+
   eventArrived(row: MarketRow, scopes: EventScopes): void {
     if (scopes.isEmpty) return;
     for (const scope of scopes.matching(row)) {
@@ -50,6 +59,14 @@ export class Matcher {
     if (this.instances.isShared(row)) {
       for (const instance of this.instances.firingRows(table.rule.get(row))) this.touch(instance);
     } else if (table.touch(row)) this.touched.push(row);
+  }
+
+  /** Has those looked at that fire, or are about to, although their rule does not hold. */
+  touchEnded(rule: number): void {
+    for (const row of this.instances.firingRows(rule)) {
+      const isHeld = this.rules.isTrue(rule, this.instances.held(row));
+      if (this.instances.table.phase(row) !== 'ok' && !isHeld) this.touch(row);
+    }
   }
 
   /** The instances to look at; those of one rule in the order of their keys, whichever way they were found. */

@@ -1,15 +1,17 @@
 import { Records, RowNumbers } from './column.js';
 import type { Series } from './series.js';
-import { LEVEL, PREVIOUS } from './watched.js';
+import { ABSENCE, LEVEL, PREVIOUS } from './watched.js';
 
 /** What was published of every series, a row each. Missing numbers are NaN. */
 export class SeriesNumbers {
-  private readonly records = new Records({ floats: 4, ints: 2 });
+  private readonly records = new Records({ floats: 5, ints: 2 });
   readonly value = this.records.float64();
   readonly previous = this.records.float64();
   /** When `previous` and `value` were observed, Unix ms. */
   readonly previousAt = this.records.float64();
   readonly observedAt = this.records.float64();
+  /** When it was observed last, whether that was published or not, Unix ms. */
+  readonly seenAt = this.records.float64();
   /** Row of the first quantity derived from it; −1: none. */
   readonly firstQuantity = this.records.int32();
   /** 1: `value` was observed too long before it was published to tell anybody because of it. */
@@ -19,7 +21,8 @@ export class SeriesNumbers {
   add(): number {
     const row = this.count++;
     this.records.reserve(row);
-    for (const column of [this.value, this.previous, this.previousAt, this.observedAt]) column.set(row, NaN);
+    for (const column of [this.value, this.previous, this.previousAt, this.observedAt, this.seenAt])
+      column.set(row, NaN);
     this.firstQuantity.set(row, -1);
     this.stale.set(row, 0);
     return row;
@@ -39,7 +42,7 @@ export class QuantityNumbers {
   /** What a change is measured against, and when that was observed. */
   readonly reference = this.records.float64();
   readonly referenceAt = this.records.float64();
-  /** `LEVEL`, `PREVIOUS`, or milliseconds to look back. */
+  /** `LEVEL`, `PREVIOUS`, `ABSENCE`, or milliseconds to look back. */
   private readonly windowMs = this.records.float64();
   /** The time of the clock at which the next stored value becomes the reference, as noted in the market's heap. */
   readonly notedDue = this.records.float64();
@@ -76,6 +79,11 @@ export class QuantityNumbers {
     const windowMs = this.windowMs.get(row);
     if (windowMs === LEVEL) {
       this.value.set(row, series.value);
+      return Infinity;
+    }
+    if (windowMs === ABSENCE) {
+      this.referenceAt.set(row, series.seenAt);
+      this.value.set(row, Math.max(0, series.absence(clock)));
       return Infinity;
     }
     let due = Infinity;

@@ -37,6 +37,7 @@ const FIELDS = [
   'tolerance',
   'eventType',
   'field',
+  'absent',
 ] as const;
 /** Those of a condition on an event. */
 const EVENT_FIELDS: readonly Field[] = [
@@ -49,6 +50,8 @@ const EVENT_FIELDS: readonly Field[] = [
   'operator',
   'threshold',
 ];
+/** Those of a condition on what was not observed. */
+const ABSENT_FIELDS: readonly Field[] = ['protocol', 'chain', 'token', 'metric', 'absent'];
 /** Types whose numbers have metrics of their own. */
 const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];
 type Field = (typeof FIELDS)[number];
@@ -122,6 +125,7 @@ class ConditionParser {
     for (const name of ['field', 'eventType'] as const) {
       if (isGiven(input[name])) this.fail(`${pointer}/${name}`, 'not_applicable', 'Only with "metric": "event".');
     }
+    if (isGiven(input['absent'])) return this.absentCondition(subject, input, pointer);
     const { operator } = input;
     if (!isOneOf(operator, OPERATORS)) {
       return this.fail(`${pointer}/operator`, 'invalid_value', `One of ${OPERATORS.join(', ')}.`);
@@ -143,6 +147,29 @@ class ConditionParser {
       ...(direction ? { direction } : {}),
       ...(tolerance === undefined ? {} : { tolerance }),
     };
+  }
+
+  private absentCondition(
+    subject: ConditionSubject,
+    input: Record<string, unknown>,
+    pointer: string,
+  ): Condition | undefined {
+    const { metric, absent } = input;
+    for (const name of FIELDS) {
+      if (!isGiven(input[name]) || ABSENT_FIELDS.includes(name)) continue;
+      this.fail(`${pointer}/${name}`, 'not_applicable', 'Not together with "absent".');
+    }
+    if (metric !== 'tvl' && metric !== 'price') {
+      return this.fail(`${pointer}/metric`, 'not_applicable', 'With "absent" one of tvl, price.');
+    }
+    if (!isRecord(absent)) return this.fail(`${pointer}/absent`, 'invalid_type', 'Must be an object with "minutes".');
+    for (const name of Object.keys(absent)) {
+      if (name !== 'minutes') this.fail(`${pointer}/absent/${escapePointer(name)}`, 'unknown_field', 'No such field.');
+    }
+    const { minutes } = absent;
+    if (typeof minutes === 'number' && Number.isFinite(minutes)) return { ...subject, metric, absent: { minutes } };
+    const code = isGiven(minutes) ? 'invalid_type' : 'required';
+    return this.fail(`${pointer}/absent/minutes`, code, 'Must be a number of minutes.');
   }
 
   private eventCondition(

@@ -62,6 +62,13 @@ export class Quantity {
     this.memberships = without(this.memberships, scope);
   }
 
+  /** The lowest threshold that it is compared with. */
+  get lowestThreshold(): number {
+    let lowest = Infinity;
+    for (let one = this.memberships; one; one = one.next) lowest = Math.min(lowest, one.thresholds.lowest);
+    return lowest;
+  }
+
   /** Whether no scope takes part in it any more. */
   get isUnused(): boolean {
     return this.memberships === undefined;

@@ -7,17 +7,22 @@ import type { Market } from './market.js';
 import type { RuleDefinition } from './rule.js';
 import type { RuleTable } from './rule-table.js';
 import type { Scope } from './scope.js';
+import { Unseen } from './unseen.js';
+import { ABSENCE } from './watched.js';
 
 /** Puts rules into the tables and their conditions into the scopes, and takes them out again. */
 export class RuleRegister {
   readonly events = new EventScopes();
+  readonly unseen: Unseen;
 
   constructor(
     private readonly market: Market,
     private readonly rules: RuleTable,
     private readonly leaves: LeafTable,
     private readonly instances: InstanceBook,
-  ) {}
+  ) {
+    this.unseen = new Unseen(leaves);
+  }
 
   add(rule: RuleDefinition, compiled: CompiledRule): number {
     const row = this.rules.add(rule, compiled.program, compiled.variables);
@@ -28,6 +33,7 @@ export class RuleRegister {
       const id = this.leaves.add(row, position, scope, test, 'event' in leaf ? leaf.field : undefined);
       if (scope instanceof EventScope) scope.leaves.add(id);
       else if (test) for (const point of turningPoints(test)) scope.insert(point, id);
+      this.unseen.add(id, rule.createdAt?.getTime() ?? 0);
     }
     return row;
   }
@@ -40,6 +46,7 @@ export class RuleRegister {
       if (scope) left.push(scope);
       if (scope instanceof EventScope) scope.leaves.delete(leaf);
       else for (const point of turningPoints(this.leaves.test(leaf))) scope?.thresholds.remove(point, leaf);
+      this.unseen.delete(leaf);
       this.leaves.remove(leaf);
     }
     this.instances.removeAll(row);
@@ -79,8 +86,27 @@ export class RuleRegister {
     }
   }
 
+  /** Of a restored rule: what was observed since its memory was stored is absent no longer, which no move of a number will tell. False if it has no such condition. */
+  recheckAbsences(row: number): boolean {
+    const { table } = this.instances;
+    let isConcerned = false;
+    for (const leaf of this.leaves.of(row)) {
+      const scope = this.leaves.numberScope(leaf);
+      if (scope?.watched.windowMs !== ABSENCE) continue;
+      isConcerned = true;
+      const bit = this.leaves.bit(leaf);
+      for (const instance of this.instances.all(row)) {
+        const quantity = scope.quantityOf(table.key(instance));
+        const held = (table.held.get(instance) & bit) !== 0;
+        if (!held || !quantity || this.leaves.holds(leaf, held, quantity.value)) continue;
+        if (!this.unseen.isDue(leaf, this.market.clock)) table.flip(instance, bit);
+      }
+    }
+    return isConcerned;
+  }
+
   private readOne(row: number, leaf: number, scope: Scope): void {
-    if (this.leaves.holds(leaf, false, scope.value)) {
+    if (this.leaves.holds(leaf, false, scope.value) || this.unseen.isDue(leaf, this.market.clock)) {
       this.instances.table.flip(this.rules.base.get(row), this.leaves.bit(leaf));
     }
   }

@@ -40,6 +40,7 @@ export const RULE_LIMITS = {
   longestWindow: 2_592_000,
   longestFor: 2_592_000,
   longestThrottleMinutes: 43_200,
+  longestAbsenceMinutes: 43_200,
 } as const;
 
 /**
@@ -85,7 +86,38 @@ export interface EventCondition extends ConditionSubject, Partial<FieldTest> {
   readonly eventType: RuleEventType;
 }
 
-export type Condition = ValueCondition | EventCondition;
+/** Holds while nothing was observed of its subject for so long, whatever was published; of what was never observed since the rule was made. */
+export interface AbsentCondition extends ConditionSubject {
+  readonly metric: 'tvl' | 'price';
+  readonly absent: { readonly minutes: number };
+}
+
+/** Conditions on a number of the market. */
+export type NumberCondition = ValueCondition | AbsentCondition;
+
+export type Condition = NumberCondition | EventCondition;
+
+export function isAbsent(condition: Condition): condition is AbsentCondition {
+  return 'absent' in condition;
+}
+
+/** Whether it compares a value with a threshold. */
+export function isComparison(condition: Condition): condition is ValueCondition {
+  return condition.metric !== 'event' && !isAbsent(condition);
+}
+
+/** What kind of condition it is, as alerts name it. */
+export function typeOf(condition: Condition | undefined): Operator | 'absent' | 'event' {
+  if (condition === undefined || condition.metric === 'event') return 'event';
+  return isAbsent(condition) ? 'absent' : condition.operator;
+}
+
+/** The number it waits for, if it does; of an absence minutes. */
+export function thresholdOf(condition: Condition | undefined): number | null {
+  if (condition === undefined) return null;
+  const threshold = isAbsent(condition) ? condition.absent.minutes : condition.threshold;
+  return typeof threshold === 'number' ? threshold : null;
+}
 
 /** And/or/not over conditions. */
 export type Where =
@@ -116,6 +148,8 @@ export interface RuleDefinition {
   readonly armedVersion?: number;
   /** What happened before this is not for the rule to tell; absent: everything is. */
   readonly madeAt?: Date;
+  /** Since when it waits for what was never observed; absent: since ever. */
+  readonly createdAt?: Date;
 }
 
 export interface RuleAction {

@@ -7,6 +7,16 @@ import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watc
 
 const NONE: never[] = [];
 
+/** Whether a series is the one that is watched, or of the family. */
+export function isAmong(watched: WatchedNumber, { measure, protocol, chain, token }: Series): boolean {
+  return (
+    measure === watched.measure &&
+    (watched.protocol === ANY || watched.protocol === protocol) &&
+    (watched.chain === ANY ? chain !== TOTAL && isRealChain(chain) : watched.chain === chain) &&
+    (watched.token === ANY || watched.token === token)
+  );
+}
+
 /**
  * All conditions on one number, or on one family of numbers (`tvl` of every protocol on ethereum). A family's members
  * share the thresholds; each is an instance of the rules on it.
@@ -40,14 +50,8 @@ export class Scope {
     else this.numbers.forgetAllBounds();
   }
 
-  includes({ measure, protocol, chain, token }: Series): boolean {
-    const { watched } = this;
-    return (
-      measure === watched.measure &&
-      (watched.protocol === ANY || watched.protocol === protocol) &&
-      (watched.chain === ANY ? chain !== TOTAL && isRealChain(chain) : watched.chain === chain) &&
-      (watched.token === ANY || watched.token === token)
-    );
+  includes(series: Series): boolean {
+    return isAmong(this.watched, series);
   }
 
   /** Takes a member in; gives its instance. */

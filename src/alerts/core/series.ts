@@ -4,6 +4,8 @@ import type { Quantity } from './quantity.js';
 import { ValueHistory } from './value-history.js';
 import type { Measure } from './watched.js';
 
+const MINUTE_MS = 60_000;
+
 /** One measured number of the market, such as the TVL of a protocol on a chain. Missing numbers are NaN. */
 export class Series {
   /** What rules compare of it: itself, its changes. */
@@ -45,6 +47,23 @@ export class Series {
     return this.numbers.observedAt.get(this.row);
   }
 
+  /** When it was observed last, published or not, Unix ms; NaN: never, or it was removed. */
+  get seenAt(): number {
+    return this.numbers.seenAt.get(this.row);
+  }
+
+  /** Minutes from its last observation to a time (Unix ms); NaN: never observed. */
+  absence(at: number): number {
+    return (at - this.seenAt) / MINUTE_MS;
+  }
+
+  /** Notes an observation; one from before the last is none. False: nothing new. */
+  see(time: number): boolean {
+    if (this.seenAt >= time) return false;
+    this.numbers.seenAt.set(this.row, time);
+    return true;
+  }
+
   /** Row of the first quantity; −1: none. */
   get firstQuantity(): number {
     return this.numbers.firstQuantity.get(this.row);
@@ -62,7 +81,14 @@ export class Series {
     numbers.previousAt.set(row, numbers.observedAt.get(row));
     numbers.value.set(row, value);
     numbers.observedAt.set(row, observedAt);
+    this.see(observedAt);
     if (!Number.isNaN(value)) this.history?.insert(observedAt, value);
+  }
+
+  /** It is gone, and nobody waits for it; what comes next is its first value again. */
+  remove(): void {
+    this.forgetValue();
+    this.numbers.seenAt.set(this.row, NaN);
   }
 
   /** What comes next is no change of the present value. */

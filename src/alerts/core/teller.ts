@@ -6,6 +6,7 @@ import type { RuleTable } from './rule-table.js';
 import { firstHolding, type TransitionList } from './transition-list.js';
 import type { TransitionReason } from './transition.js';
 import type { Waiting } from './waiting.js';
+import { ABSENCE } from './watched.js';
 
 /** The row of the log in hand. */
 export interface Moment {
@@ -267,7 +268,8 @@ export class Teller {
     const key = this.instances.table.key(row);
     let held = this.instances.heldNow(row);
     for (let leaf = this.leaves.first(rule); leaf >= 0; leaf = this.leaves.next.get(leaf)) {
-      if (this.leaves.numberScope(leaf)?.quantityOf(key)?.series.isStale) held &= ~this.leaves.bit(leaf);
+      const scope = this.leaves.numberScope(leaf);
+      if (scope?.quantityOf(key)?.series.isStale && scope.watched.windowMs !== ABSENCE) held &= ~this.leaves.bit(leaf);
     }
     return held;
   }

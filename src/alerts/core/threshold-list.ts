@@ -145,6 +145,12 @@ export class ThresholdList extends SortedRun {
     return this.length + (this.collected?.length ?? 0);
   }
 
+  /** Infinity if there is none. */
+  get lowest(): number {
+    const first = this.length > 0 ? this.valueAt(0) : Infinity;
+    return this.collected && this.collected.length > 0 ? Math.min(first, this.collected.valueAt(0)) : first;
+  }
+
   /** Amortised below 10 µs with 300,000 entries; the longest single call moves all entries once. */
   override insert(value: number, leaf: number): void {
     if (this.length < COLLECT_FROM) {

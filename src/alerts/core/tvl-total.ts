@@ -49,6 +49,11 @@ export class TvlTotal {
     return true;
   }
 
+  /** Whether a chain's value is part of it. */
+  counts(chain: string): boolean {
+    return this.places.has(chain) || (chain === ALL_CHAINS && !this.isSum);
+  }
+
   /** Forgets a chain; whether it was part of the total. */
   remove(chain: string): boolean {
     if (chain === ALL_CHAINS) {

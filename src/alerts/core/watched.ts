@@ -8,9 +8,16 @@ export const TOTAL = '';
 /** In place of a protocol, chain or token: every one. */
 export const ANY = '*';
 
-/** `windowMs`: the measure itself, or its change against the value published before. */
+/** `windowMs`: the measure itself, or its change against the value published before; see `ABSENCE`. */
 export const LEVEL = 0;
 export const PREVIOUS = -1;
+/** The minutes for which nothing was observed of it. */
+export const ABSENCE = -2;
+
+/** A level, a change, or an absence: what an owner knows apart. */
+export function kindOf(windowMs: number): typeof LEVEL | typeof PREVIOUS | typeof ABSENCE {
+  return windowMs > 0 ? PREVIOUS : windowMs === LEVEL ? LEVEL : windowMs === ABSENCE ? ABSENCE : PREVIOUS;
+}
 
 /** The number, or the family of numbers, that a condition compares with its threshold. */
 export interface WatchedNumber {
@@ -21,7 +28,7 @@ export interface WatchedNumber {
   readonly chain: string;
   /** Id, `*`, or empty. */
   readonly token: string;
-  /** `LEVEL`, `PREVIOUS`, or milliseconds to look back. */
+  /** `LEVEL`, `PREVIOUS`, `ABSENCE`, or milliseconds to look back. */
   readonly windowMs: number;
   /** The size of the change, whichever way it went. */
   readonly absolute: boolean;

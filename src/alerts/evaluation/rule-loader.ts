@@ -101,7 +101,7 @@ export class RuleLoader {
     const before = new Map(rows.map(({ id, rule }) => [id, rule]));
     for (const entry of edited) {
       const version = before.get(entry.rule.ruleId);
-      if (version !== undefined) entry.before = { ...version, snoozedUntil: null };
+      if (version !== undefined) entry.before = { ...version, snoozedUntil: null, createdAt: entry.rule.createdAt };
     }
   }
 }

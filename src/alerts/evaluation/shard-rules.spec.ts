@@ -3,6 +3,7 @@ import type { Settings } from '../../platform/settings/settings.js';
 import type { HistoryPoint } from '../core/index.js';
 import type { DeadBands } from './dead-bands.js';
 import type { HistoryLoader } from './history-loader.js';
+import type { Observations } from './observations.js';
 import type { RuleLoader } from './rule-loader.js';
 import { ShardRules } from './shard-rules.js';
 import type { WindowLoader } from './window-loader.js';
@@ -24,6 +25,7 @@ it('taking in what very many keys were last worth leaves turns to others', async
     {} as WindowLoader,
     { current: () => Promise.resolve(() => 0) } as unknown as DeadBands,
     { staleAfterMinutes: 60 } as Settings,
+    {} as Observations,
   );
   let turns = 0;
   const turn = () => {

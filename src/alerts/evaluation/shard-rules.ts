@@ -6,6 +6,7 @@ import { Settings } from '../../platform/settings/settings.js';
 import { DeadBands } from './dead-bands.js';
 import { HistoryLoader } from './history-loader.js';
 import type { AsOf } from './log-tail.js';
+import { Observations } from './observations.js';
 import { RuleLoader, type StoredRule } from './rule-loader.js';
 import type { ShardPosition } from './shard-store.js';
 import { WindowLoader } from './window-loader.js';
@@ -27,6 +28,7 @@ export class ShardRules {
     private readonly windows: WindowLoader,
     private readonly deadBands: DeadBands,
     private readonly settings: Settings,
+    private readonly observations: Observations,
   ) {}
 
   /**
@@ -76,6 +78,11 @@ export class ShardRules {
     return stored.flatMap((entry) => addStored(evaluator, entry, asOf));
   }
 
+  /** Before a tick: looks up what conditions on absence would miss. */
+  async observe(evaluator: Evaluator, tick: number): Promise<void> {
+    evaluator.observe(await this.observations.of(evaluator.unobserved(tick)));
+  }
+
   /** Loads the history that the rules' windows need and the evaluator does not hold. */
   private async lookBack(evaluator: Evaluator, rules: readonly Rule[], asOf: AsOf): Promise<void> {
     const needs = rules.flatMap((rule) => evaluator.historyNeeds(rule));
@@ -83,6 +90,9 @@ export class ShardRules {
       for (const { points, from } of page) evaluator.loadHistory(points, from);
       await nextTurn();
     }
+    const unobserved = rules.flatMap((rule) => evaluator.unobservedBy(rule));
+    const distinct = new Map(unobserved.map((subject) => [JSON.stringify(subject), subject]));
+    evaluator.observe(await this.observations.of([...distinct.values()]));
   }
 }
 

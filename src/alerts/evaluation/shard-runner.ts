@@ -181,6 +181,7 @@ class Session {
     const lateBefore = clock.now() - LATE_MS;
     let turnStarted = performance.now();
     for (const event of batch) {
+      if (event.type === 'tick') await this.parts.rules.observe(evaluator, event.loggedAt);
       const transitions = evaluator.apply(event, event.loggedAt < lateBefore);
       for (const transition of transitions) this.transitions.push(transition);
       this.last = event;

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { AlertMessage } from '../../notifications/core/index.js';
 import { eventId, formatCursor } from '../../events/core/index.js';
-import type { LeafReading, MarketRow, Rule, Transition, Where } from '../core/index.js';
+import {
+  thresholdOf,
+  typeOf,
+  type LeafReading,
+  type MarketRow,
+  type Rule,
+  type Transition,
+  type Where,
+} from '../core/index.js';
 import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
 import { toldSubjects, unnamed } from './summary.js';
 
@@ -43,7 +51,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
     ruleId: rule.ruleId,
     name: rule.name,
     state,
-    type: condition === undefined || condition.metric === 'event' ? 'event' : condition.operator,
+    type: typeOf(condition),
     message: sentenceOf({
       rule: rule.name,
       state,
@@ -61,7 +69,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
     ...(token === null ? {} : { token }),
     metric: condition?.metric ?? 'event',
     value: reading?.value ?? null,
-    threshold: typeof condition?.threshold === 'number' ? condition.threshold : null,
+    threshold: thresholdOf(condition),
     explanation: explanationOf(transition, leaves, state),
   };
 }

@@ -6,7 +6,15 @@ import {
   type NewDelivery,
   type UserPreferences,
 } from '../../notifications/core/index.js';
-import { SILENCES, type Condition, type Rule, type RuleAction, type Silence, type Transition } from '../core/index.js';
+import {
+  isAbsent,
+  SILENCES,
+  type Condition,
+  type Rule,
+  type RuleAction,
+  type Silence,
+  type Transition,
+} from '../core/index.js';
 import { leavesOf } from './alert-message.js';
 import { summaryParts } from './parts.js';
 import { FLAP_NOTICE } from './flapping.js';
@@ -91,6 +99,7 @@ function tellsLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { reading
 }
 
 function isLevel(condition: Condition): boolean {
+  if (isAbsent(condition)) return true;
   if (condition.metric === 'event' || condition.metric.startsWith('change_')) return false;
   return condition.operator !== 'change_pct' && condition.operator !== 'eq';
 }

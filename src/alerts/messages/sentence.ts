@@ -1,5 +1,5 @@
 import { comparedFigures, cutText, figure, unitOf, type AlertMessage } from '../../notifications/core/index.js';
-import type { Condition, HeldBack, LeafReading, ValueCondition } from '../core/index.js';
+import { isAbsent, type Condition, type HeldBack, type LeafReading, type ValueCondition } from '../core/index.js';
 import { namedSubjects } from './summary.js';
 
 /** A condition as it is told. */
@@ -55,7 +55,11 @@ export function sentenceOf(statement: Statement): string {
     const condition = conditions[reading.condition];
     if (condition === undefined) return [];
     // What an edit left behind is said as it was last seen, without a comparison that it never failed.
-    return [edited ? factOf(condition, { ...reading, holds: false }, 'summary') : factOf(condition, reading, state)];
+    return [
+      edited && !isAbsent(condition)
+        ? factOf(condition, { ...reading, holds: false }, 'summary')
+        : factOf(condition, reading, state),
+    ];
   });
   const what = facts.length === 0 ? 'the rule holds' : facts.join(', and ');
   if (state === 'resolved') {
@@ -75,6 +79,7 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
   const about = subjectOf(reading);
   if (condition.metric === 'event') return `${condition.eventType}${about}${fieldFact(condition)}`;
   const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
+  if (isAbsent(condition)) return absenceFact(condition, reading, `${metric}${about}`);
   if (reading.value === null) return `${metric}${about} is not known`;
   if (condition.operator === 'change_pct') return changeFact(condition, reading, `${metric}${about}`);
   const unit = unitOf(condition.metric);
@@ -94,6 +99,20 @@ function fieldFact({ field, operator, threshold }: Extract<ToldCondition, { metr
   if (field === undefined || operator === undefined || threshold === undefined) return '';
   if (typeof threshold === 'string') return `, ${field} ${operator === 'ne' ? 'not ' : ''}${cutText(threshold, 100)}`;
   return `, ${field} ${COMPARISONS[operator]} ${figure(threshold, field.toLowerCase().endsWith('usd') ? 'usd' : 'count')}`;
+}
+
+/** Since when nothing is known and what was known last, or that it is there again. */
+function absenceFact({ metric, negated = false }: ToldCondition, reading: LeafReading, subject: string): string {
+  const { value, current, observedAt, referenceAt, holds } = reading;
+  const last = current === null ? '' : figure(current, unitOf(metric));
+  if (holds === negated) {
+    if (current === null || referenceAt === null) return `${subject} is not waited for any more`;
+    return `${subject} is observed${negated ? '' : ' again'}, at ${moment(referenceAt)}: ${last}`;
+  }
+  if (value === null || referenceAt === null) return `${subject} was never observed`;
+  const known =
+    current === null ? '' : `, the last value is ${last}${observedAt === null ? '' : ` at ${moment(observedAt)}`}`;
+  return `${subject} was not observed for ${timeSpan(value * 60_000)}, since ${moment(referenceAt)}${known}`;
 }
 
 /** Whether the value was not seen at the one that was waited for, but went through it. */

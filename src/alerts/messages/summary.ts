@@ -1,5 +1,5 @@
 import { figure, headline, listed, unitOf } from '../../notifications/core/index.js';
-import type { HeldBack } from '../core/index.js';
+import { thresholdOf, typeOf, type HeldBack } from '../core/index.js';
 import type { ToldCondition } from './sentence.js';
 
 /** UTF-16 units of the subjects that a sentence names, so that a phone can show it. */
@@ -59,7 +59,7 @@ export function unnamed(heldBack: readonly HeldBack[], all: number): number {
 
 function nameOf({ protocol, chain, token, value }: HeldBack, condition: ToldCondition | undefined): string {
   const metric = condition?.metric ?? 'event';
-  const type = condition === undefined || condition.metric === 'event' ? 'event' : condition.operator;
+  const type = typeOf(condition);
   const about = { protocol: protocol ?? undefined, chain: chain ?? undefined, token: token ?? undefined };
   const name = headline({ ...about, metric, type, value });
   if (name !== '' && metric !== 'event') return name;
@@ -69,7 +69,7 @@ function nameOf({ protocol, chain, token, value }: HeldBack, condition: ToldCond
 }
 
 function excess({ value }: HeldBack, condition: ToldCondition | undefined): number {
-  const threshold = condition === undefined || !('threshold' in condition) ? undefined : condition.threshold;
-  if (value === null || typeof threshold !== 'number') return 0;
+  const threshold = thresholdOf(condition);
+  if (value === null || threshold === null) return 0;
   return threshold === 0 ? Math.abs(value) : Math.abs((value - threshold) / threshold);
 }

@@ -2,6 +2,12 @@ import { ApiProperty } from '@nestjs/swagger';
 import { RULE_EVENT_TYPES, type RuleEventType } from '../../events/core/index.js';
 import { OPERATORS, RULE_LIMITS, VALUE_METRICS, type Operator } from '../core/index.js';
 
+/** For how long nothing must have been observed. */
+export class AbsentBody {
+  @ApiProperty({ type: 'integer', minimum: 1, maximum: RULE_LIMITS.longestAbsenceMinutes, example: 30 })
+  minutes!: number;
+}
+
 /** What a condition can be about. */
 export const METRICS = [...VALUE_METRICS, 'event'] as const;
 
@@ -52,6 +58,16 @@ export class ConditionBody {
   /** `eq`, `ne`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
   @ApiProperty({ type: Number, required: false })
   tolerance?: number;
+
+  /**
+   * `tvl`, `price`: in place of an operator and a threshold. Holds while nothing was observed of the subject for so many minutes, by
+   * the time that its writers give (`observed_at`): a value that moved too little to be an event was observed all the same. Time passes
+   * with the ticks of the log, every 10 s. A total is observed with any of its chains; a wildcard is about everything that was ever
+   * observed. A named subject that was never observed is absent so many minutes after the rule was made. What is removed is not waited
+   * for. The alert's `value` is the minutes that passed.
+   */
+  @ApiProperty({ type: AbsentBody, required: false })
+  absent?: AbsentBody;
 
   /** `metric: event`: the member of the event's `data` that is compared; `a.b` is a member of a member. */
   @ApiProperty({ type: String, required: false, example: 'amountUsd' })

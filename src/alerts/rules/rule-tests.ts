@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DEFAULT_PREFERENCES, Deliveries, type AlertMessage, type NewDelivery } from '../../notifications/index.js';
-import type { Rule } from '../core/index.js';
+import { thresholdOf, typeOf, type Rule } from '../core/index.js';
 import { leavesOf } from '../messages/alert-message.js';
 import { addressed } from '../messages/plan-messages.js';
 import type { TestAnswer } from './rule-answer.dto.js';
@@ -44,7 +44,7 @@ function testMessage(rule: Rule, now: number): AlertMessage {
     ruleId: rule.ruleId,
     name: rule.name,
     state: 'test',
-    type: condition === undefined || condition.metric === 'event' ? 'event' : condition.operator,
+    type: typeOf(condition),
     message: `${rule.name}: this is a test, nothing has happened`,
     at: new Date(now).toISOString(),
     priority: rule.priority,
@@ -53,7 +53,7 @@ function testMessage(rule: Rule, now: number): AlertMessage {
     ...(token === undefined ? {} : { token }),
     metric: condition?.metric ?? 'event',
     value: null,
-    threshold: condition === undefined || condition.metric === 'event' ? null : condition.threshold,
+    threshold: thresholdOf(condition),
     explanation: { reason: 'test', ruleVersion: rule.version },
   };
 }

@@ -5,7 +5,8 @@ import {
   locatedConditions,
   type RuleDefinition,
   type RuleFinding,
-  type ValueCondition,
+  isAbsent,
+  type NumberCondition,
 } from '../core/index.js';
 
 /** Names that are offered in place of one that nobody knows. */
@@ -22,7 +23,7 @@ export class UnseenSubjects {
   /** `isRecorded`: whether there are recorded values of a condition's subject, which count too, whatever is published now. */
   warnings(
     rule: Pick<RuleDefinition, 'conditions' | 'where'>,
-    isRecorded: (condition: ValueCondition) => boolean = () => false,
+    isRecorded: (condition: NumberCondition) => boolean = () => false,
   ): RuleFinding[] {
     // Before the values are loaded nothing is known of anybody.
     if (this.published.loadedAt === 0) return [];
@@ -31,11 +32,14 @@ export class UnseenSubjects {
       if (isRecorded(condition)) return [];
       const { field, detail } = this.unseen(condition) ?? {};
       if (field === undefined || detail === undefined) return [];
-      return [{ pointer: `${pointer}/${field}`, code: 'no_value_yet', detail }];
+      const until = isAbsent(condition)
+        ? ` If none comes the rule fires ${condition.absent.minutes} minutes after it was made.`
+        : '';
+      return [{ pointer: `${pointer}/${field}`, code: 'no_value_yet', detail: `${detail}${until}` }];
     });
   }
 
-  private unseen({ token, protocol, chain }: ValueCondition): { field: string; detail: string } | undefined {
+  private unseen({ token, protocol, chain }: NumberCondition): { field: string; detail: string } | undefined {
     if (token !== undefined) {
       if (this.published.price(token) !== undefined) return undefined;
       return { field: 'token', detail: `The token ${token} has no price yet${offer(token, this.tokens())}` };

@@ -1,9 +1,9 @@
-/** How a number is meant: US dollars, a fraction that is read in percent, or a bare number. */
-export type Unit = 'usd' | 'percent' | 'count';
+/** How a number is meant: US dollars, a fraction that is read in percent, minutes, or a bare number. */
+export type Unit = 'usd' | 'percent' | 'minutes' | 'count';
 
 /** Decimals of amounts of at least one; smaller ones keep so many digits. */
 const DECIMALS = 2;
-const SMALL_DIGITS = { usd: 6, count: 6, percent: 2 } as const;
+const SMALL_DIGITS = { usd: 6, count: 6, percent: 2, minutes: 2 } as const;
 /** Decimals that a threshold may have and still be shown as it was written. */
 const MAX_WRITTEN_DECIMALS = 12;
 /** `Intl` takes no more; what is smaller is shown by its digits alone. */
@@ -19,8 +19,9 @@ const SCALES = [
 
 const MINUS = '−';
 
-/** The unit of what a condition compares: changes are fractions, points have none, everything else is money. */
+/** The unit of what a condition compares: absences are minutes, changes are fractions, points have none, everything else is money. */
 export function unitOf(metric: string, type = ''): Unit {
+  if (type === 'absent') return 'minutes';
   if (type === 'change_pct' || metric.startsWith('change_')) return 'percent';
   return metric === 'points' || metric === 'event' ? 'count' : 'usd';
 }
@@ -72,7 +73,7 @@ function shown(value: number, unit: Unit, decimals: number, scales = true): stri
   const size = Math.abs(value);
   const amount = unit === 'usd' ? money(size, decimals, scales) : grouped(size, decimals, unit);
   const sign = value < 0 && /[1-9]/.test(amount) ? MINUS : '';
-  return unit === 'percent' ? `${sign}${amount} %` : `${sign}${amount}`;
+  return `${sign}${amount}${unit === 'percent' ? ' %' : unit === 'minutes' ? ' min' : ''}`;
 }
 
 function money(size: number, decimals: number, scales: boolean): string {

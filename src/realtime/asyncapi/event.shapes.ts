@@ -72,7 +72,7 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       ruleId: text('rule that fired'),
       name: text("the rule's name"),
       state: choice(['fired', 'resolved', 'summary']),
-      type: text('kind of condition that decided: an operator such as change_pct, event, or storm'),
+      type: text('kind of condition that decided: an operator such as change_pct, absent, event, or storm'),
       message: text('one sentence for people'),
       priority: text('low, normal, high, critical'),
       protocol,

@@ -1,3 +1,4 @@
+import { isComparison } from '../../../src/alerts/core/index.js';
 import type { AlertLoad } from './alert-load.js';
 
 /** The numbers of so many rules in the order in which the service loads them: by what their first condition looks at. */
@@ -8,7 +9,7 @@ export function loadOrder(load: AlertLoad, rules: number): Uint32Array {
   const threshold = new Float64Array(rules);
   for (let n = 0; n < rules; n += 1) {
     const [first] = load.rule(n + 1).conditions;
-    if (first === undefined || first.metric === 'event') continue;
+    if (first === undefined || !isComparison(first)) continue;
     // What is missing comes last, as in the database.
     const name = [first.protocol, first.chain, first.token, first.metric, first.timeWindow?.toString().padStart(9)]
       .map((part) => part ?? '~')

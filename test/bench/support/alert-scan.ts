@@ -1,5 +1,10 @@
 /** The peer: looks at every rule of the event's key, as the plain form of an alert engine does. Judges truth only. */
-import type { ConditionSubject, RuleDefinition, ValueCondition } from '../../../src/alerts/core/index.js';
+import {
+  isComparison,
+  type ConditionSubject,
+  type RuleDefinition,
+  type ValueCondition,
+} from '../../../src/alerts/core/index.js';
 import type { AlertTask } from './alert-index.js';
 import { AlertLoad } from './alert-load.js';
 import { loadUniverse } from './alert-universe.js';
@@ -63,7 +68,7 @@ function scan(count: number, milliseconds: number): Scanned {
 
 function judge(rule: RuleDefinition, key: string): void {
   for (const condition of rule.conditions) {
-    const isValue = condition.metric !== 'event';
+    const isValue = isComparison(condition);
     const named = isValue ? keyOf(condition) : '';
     const value = values.get(named.includes('*') ? key : named);
     if (!isValue || value === undefined || !holds(condition, value, references.get(key) ?? 0)) {

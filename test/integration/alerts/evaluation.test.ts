@@ -286,6 +286,28 @@ describe('the evaluator', () => {
     expect(fired).toMatchObject({ state: 'fired', token: 'ethereum', ruleVersion: 2 });
   });
 
+  it('tells what was not observed by the rows of the tables, not by events, over a restart too', async () => {
+    const observed = `now() - interval '10 minutes'`;
+    const tick = () => db.pool.query(`SELECT append_events('[{"type": "tick", "source": "test"}]')`);
+    await db.pool.query(`INSERT INTO token_prices (token, price, observed_at) VALUES ('bitcoin', 60000, ${observed})`);
+    const absence = { conditions: [{ metric: 'price', token: 'bitcoin', absent: { minutes: 5 } }] };
+    const never = { conditions: [{ metric: 'price', token: 'nowhere', absent: { minutes: 5 } }] };
+    await live(above(0, { ...absence, notifyResolved: true }));
+    const { body } = await alice.post('/v1/alerts/rules', above(0, never));
+    expect(body.warnings).toMatchObject([{ code: 'no_value_yet', detail: expect.stringContaining('5 minutes after') }]);
+    await tick();
+    const [fired] = await alerts(1);
+    expect(fired).toMatchObject({ state: 'fired', token: 'bitcoin', threshold: 5 });
+    expect(fired?.value).toBeCloseTo(10, 0);
+    expect(fired?.message).toMatch(/: Price of bitcoin was not observed for 10 min.*, the last value is \$60,000 at /);
+    await restart(tick);
+    await db.pool.query('UPDATE token_prices SET price = 60001, observed_at = now()');
+    await tick();
+    const [, resolved] = await alerts(2);
+    expect(resolved).toMatchObject({ state: 'resolved', token: 'bitcoin' });
+    expect(resolved?.message).toMatch(/resolved, Price of bitcoin is observed again, at .* UTC: \$60,000/);
+  });
+
   it('keeps a snoozed rule silent', async () => {
     await market.price('bitcoin', 60_000);
     const [snoozed, other] = await live(above(70_000), above(70_500));

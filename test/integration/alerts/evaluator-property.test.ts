@@ -3,13 +3,17 @@ import { describe, expect, it } from 'vitest';
 import {
   backtest,
   Evaluator,
+  isComparison,
   type HistoryPoint,
+  type MarketRow,
+  type Observation,
+  type Observed,
   type RuleDefinition,
   type SavedInstance,
   type Transition,
   type ValueCondition,
 } from '../../../src/alerts/core/index.js';
-import { historyOf, scenarios, type Step } from '../../support/alert-scenarios.js';
+import { historyOf, scenarios, tableKey, type Step } from '../../support/alert-scenarios.js';
 import { StateStore } from '../../support/alert-state-store.js';
 import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js';
 
@@ -101,7 +105,7 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
           const earlier = rows.filter((row) => row.loggedAt < from);
           for (const row of earlier) live.apply(row);
           live.loadHistory(historyOf(earlier.map((row) => ({ kind: 'row', row }))));
-          live.addRule(unsnoozed);
+          live.addRule({ ...unsnoozed, createdAt: new Date(from) });
           const wanted = rows.slice(earlier.length).flatMap((row) => live.apply(row));
 
           expect(backtest(unsnoozed, rows, { ...OPTIONS, from, to: Infinity, tickEveryMs: 0 })).toEqual(wanted);
@@ -126,20 +130,27 @@ function play(steps: readonly Step[]): Played {
   const played: Played = { indexed: [], naive: [], stored: [], held: [] };
   const naive = new NaiveAlerts(DEAD_BAND, OPTIONS.staleAfterMs, OPTIONS.flapLimits);
   const store = new StateStore();
+  const table = new Map<string, number>();
   let evaluator = new Evaluator(OPTIONS);
   for (const [index, step] of steps.entries()) {
     const past = historyOf(steps.slice(0, index));
     switch (step.kind) {
       case 'row':
+        write(table, step.row);
+        if (step.row.type === 'tick') evaluator.observe(answers(evaluator.unobserved(step.row.loggedAt), table));
         played.indexed.push(ordered(evaluator.apply(step.row).map(told)));
-        played.naive.push(ordered(naive.apply(step.row)));
+        played.naive.push(ordered(naive.apply(step.row, table)));
+        break;
+      case 'observe':
+        if (table.has(step.key)) table.set(step.key, Math.max(table.get(step.key) ?? 0, step.at));
         break;
       case 'restart':
         for (const ruleId of naive.rules.keys()) {
           played.stored.push(store.of(ruleId)?.instances.toSorted(byKey) ?? []);
           played.held.push(evaluator.savedState(ruleId)?.instances.toSorted(byKey));
         }
-        evaluator = restarted(evaluator.clock, past, naive.definitions, store);
+        evaluator = restarted(evaluator.clock, past, naive.definitions, store, table);
+        for (const rule of naive.definitions.values()) naive.refresh(rule, table);
         break;
       case 'remove':
         evaluator.removeRule(step.ruleId);
@@ -149,6 +160,8 @@ function play(steps: readonly Step[]): Played {
         break;
       default:
         evaluator.loadHistory(past);
+        evaluator.observe(answers(evaluator.unobservedBy(step.rule), table));
+        naive.refresh(step.rule, table);
         if (step.kind === 'add') evaluator.addRule(step.rule);
         else played.indexed.push(ordered(evaluator.updateRule(step.rule).map(told)));
         if (step.kind === 'tune') naive.tune(step.rule);
@@ -166,7 +179,7 @@ function ofOneNumber(step: Step): Step {
   if (!('rule' in step)) return step;
   const [first] = step.rule.conditions;
   const other: ValueCondition = { metric: 'price', operator: 'gt', threshold: 5 };
-  const condition = first === undefined || first.metric === 'event' ? other : first;
+  const condition = first !== undefined && isComparison(first) ? first : other;
   const { operator } = condition;
   const lasting = operator === 'eq' || operator === 'ne' ? ({ ...condition, operator: 'gte' } as const) : condition;
   const { tolerance: _, ...kept } = lasting;
@@ -212,12 +225,33 @@ function restarted(
   past: HistoryPoint[],
   rules: ReadonlyMap<string, RuleDefinition>,
   store: StateStore,
+  table: ReadonlyMap<string, number> = new Map(),
 ): Evaluator {
   const evaluator = new Evaluator(OPTIONS);
   evaluator.seed(lastTwoOfEachKey(past), clock);
   evaluator.loadHistory(past);
-  for (const rule of rules.values()) evaluator.addRule(rule, store.of(rule.ruleId));
+  for (const rule of rules.values()) {
+    evaluator.observe(answers(evaluator.unobservedBy(rule), table));
+    evaluator.addRule(rule, store.of(rule.ruleId));
+  }
   return evaluator;
+}
+
+/** When each row of the tables was observed last. */
+function write(table: Map<string, number>, { current, protocol, chain, token, observedAt }: MarketRow): void {
+  if (current === null) return;
+  const key = tableKey(protocol, chain, token);
+  table.set(key, Math.max(table.get(key) ?? 0, observedAt));
+}
+
+/** What the tables say of what an evaluator asks for. */
+function answers(asked: readonly Observed[], table: ReadonlyMap<string, number>): Observation[] {
+  return asked.flatMap((one) => {
+    const { protocol, chain, token } = one;
+    if (token !== null || chain !== null) return [{ ...one, at: table.get(tableKey(protocol, chain, token)) ?? null }];
+    const chains = [...table].filter(([key]) => key.startsWith(`tvl ${protocol} `));
+    return chains.map(([key, at]) => ({ ...one, chain: key.split(' ')[2] ?? '', at }));
+  });
 }
 
 function byKey(a: SavedInstance, b: SavedInstance): number {

@@ -4,6 +4,7 @@ import { AlertEvaluation } from '../../../src/alerts/evaluation/alert-evaluation
 import { DeadBands } from '../../../src/alerts/evaluation/dead-bands.js';
 import { HistoryLoader } from '../../../src/alerts/evaluation/history-loader.js';
 import { LogTail } from '../../../src/alerts/evaluation/log-tail.js';
+import { Observations } from '../../../src/alerts/evaluation/observations.js';
 import type { RuleLoader, StoredRule } from '../../../src/alerts/evaluation/rule-loader.js';
 import { ShardRules } from '../../../src/alerts/evaluation/shard-rules.js';
 import { WindowLoader } from '../../../src/alerts/evaluation/window-loader.js';
@@ -124,6 +125,7 @@ function shardRules(stored: readonly StoredRule[], added: readonly Rule[] = []):
     new WindowLoader(database, tail),
     nest.get(DeadBands),
     nest.get(Settings),
+    nest.get(Observations),
   );
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { isComparison } from '../../../src/alerts/core/index.js';
 import { RuleLoader, type StoredRule } from '../../../src/alerts/evaluation/rule-loader.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
@@ -41,7 +42,7 @@ it('gives every active rule once, those side by side that look at the same', asy
   for await (const slice of new RuleLoader(database).active(shard)) stored.push(...slice);
   const places = stored.map(({ rule }) => {
     const [first] = rule.conditions;
-    if (first === undefined || first.metric === 'event') return ['~', '~', 0, rule.ruleId] as const;
+    if (first === undefined || !isComparison(first)) return ['~', '~', 0, rule.ruleId] as const;
     return [first.protocol ?? '~', first.chain ?? '~', first.threshold, rule.ruleId] as const;
   });
   expect(new Set(stored.map(({ rule }) => rule.ruleId)).size).toBe((RULES * 9) / 10);

@@ -1,0 +1,64 @@
+import { SeriesNumbers } from './numbers.js';
+import { Series } from './series.js';
+import { TvlTotal } from './tvl-total.js';
+import { ANY, type Measure, type WatchedNumber } from './watched.js';
+
+/** The series of one protocol by chain, that of its total under `TOTAL`. */
+interface Protocol {
+  readonly series: Map<string, Series>;
+  readonly total: TvlTotal;
+}
+
+/** Every series by what it is of. */
+export class SeriesBook {
+  readonly protocols = new Map<string, Protocol>();
+  readonly tokens = new Map<string, Map<Measure, Series>>();
+  private readonly numbers = new SeriesNumbers();
+
+  /** @param made called with every new series */
+  constructor(private readonly made: (series: Series) => void) {}
+
+  find(measure: Measure, protocol: string, chain: string, token: string): Series | undefined {
+    return measure === 'tvl' ? this.protocols.get(protocol)?.series.get(chain) : this.tokens.get(token)?.get(measure);
+  }
+
+  /** The series; made if nothing was known of it. */
+  ensure(measure: Measure, protocol: string, chain: string, token: string): Series {
+    if (measure !== 'tvl') return this.ofToken(measure, token);
+    const { series } = this.protocol(protocol);
+    return series.get(chain) ?? this.addTvl(protocol, chain, series);
+  }
+
+  protocol(slug: string): Protocol {
+    const known = this.protocols.get(slug);
+    if (known) return known;
+    const protocol = { series: new Map<string, Series>(), total: new TvlTotal() };
+    this.protocols.set(slug, protocol);
+    return protocol;
+  }
+
+  addTvl(protocol: string, chain: string, siblings: Map<string, Series>): Series {
+    const series = new Series(this.numbers, 'tvl', protocol, chain, '');
+    siblings.set(chain, series);
+    this.made(series);
+    return series;
+  }
+
+  ofToken(measure: Measure, token: string): Series {
+    const measures = this.tokens.get(token) ?? new Map<Measure, Series>();
+    const known = measures.get(measure);
+    if (known) return known;
+    const series = new Series(this.numbers, measure, '', '', token);
+    this.tokens.set(token, measures.set(measure, series));
+    this.made(series);
+    return series;
+  }
+
+  /** Series that a family may include: of one protocol or token where it is about one, else all of their kind. */
+  *candidates({ measure, protocol, token }: WatchedNumber): Generator<Series> {
+    if (measure !== 'tvl' && token !== ANY) yield* this.tokens.get(token)?.values() ?? [];
+    else if (measure !== 'tvl') for (const measures of this.tokens.values()) yield* measures.values();
+    else if (protocol !== ANY) yield* this.protocols.get(protocol)?.series.values() ?? [];
+    else for (const { series } of this.protocols.values()) yield* series.values();
+  }
+}

@@ -1,0 +1,33 @@
+import type { HistoryPoint } from './market-row.js';
+import type { Series } from './series.js';
+import { TvlTotal } from './tvl-total.js';
+import { TOTAL, type Measure } from './watched.js';
+
+/** A value and when it was observed, Unix ms. */
+export interface Sample {
+  readonly at: number;
+  readonly value: number;
+}
+
+type Ensure = (measure: Measure, protocol: string, chain: string, token: string) => Series;
+
+/** Stored values, in the order of the log, by their series, those of the totals included; each by time. */
+export function stretchesOf(points: readonly HistoryPoint[], ensure: Ensure): Map<Series, Sample[]> {
+  const loaded = new Map<Series, Sample[]>();
+  const note = (series: Series, at: number, value: number): void => {
+    const list = loaded.get(series);
+    if (list) list.push({ at, value });
+    else loaded.set(series, [{ at, value }]);
+  };
+  const totals = new Map<string, TvlTotal>();
+  for (const { metric, protocol, chain, token, value, at } of points) {
+    if (metric === 'price') note(ensure('price', '', '', token ?? ''), at, value);
+    if (protocol === null || chain === null) continue;
+    note(ensure('tvl', protocol, chain, ''), at, value);
+    const total = totals.get(protocol) ?? new TvlTotal();
+    totals.set(protocol, total);
+    if (total.set(chain, value)) note(ensure('tvl', protocol, TOTAL, ''), at, total.value);
+  }
+  for (const stretch of loaded.values()) stretch.sort((a, b) => a.at - b.at);
+  return loaded;
+}

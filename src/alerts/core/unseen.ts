@@ -1,0 +1,43 @@
+import type { LeafTable } from './leaf-table.js';
+import { Comparison } from './comparison.js';
+import { ABSENCE } from './watched.js';
+
+/** Conditions that wait for what was never observed: it is absent since their rule was made. */
+export class Unseen {
+  /** When the rule of each was made, Unix ms. */
+  private readonly since = new Map<number, number>();
+
+  constructor(private readonly leaves: LeafTable) {}
+
+  /** Takes a condition in if it is one. */
+  add(leaf: number, madeAt: number): void {
+    const { comparison } = this.leaves.test(leaf);
+    if (comparison === Comparison.gte && this.isUnseen(leaf)) this.since.set(leaf, madeAt);
+  }
+
+  delete(leaf: number): void {
+    this.since.delete(leaf);
+  }
+
+  /** Whether it has waited long enough. */
+  isDue(leaf: number, at: number): boolean {
+    const since = this.since.get(leaf);
+    return since !== undefined && (at - since) / MINUTE_MS >= this.leaves.test(leaf).threshold && this.isUnseen(leaf);
+  }
+
+  /** Those that have waited long enough; what was observed meanwhile is forgotten. */
+  *due(at: number): Generator<number> {
+    for (const leaf of this.since.keys()) {
+      if (!this.isUnseen(leaf)) this.since.delete(leaf);
+      else if (this.isDue(leaf, at)) yield leaf;
+    }
+  }
+
+  private isUnseen(leaf: number): boolean {
+    const scope = this.leaves.numberScope(leaf);
+    if (scope?.watched.windowMs !== ABSENCE || scope.variables !== 0) return false;
+    return Number.isNaN(scope.quantityOf('')?.series.seenAt ?? NaN);
+  }
+}
+
+const MINUTE_MS = 60_000;

@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import type { Observation, Observed } from '../core/index.js';
+
+/**
+ * When keys were observed last. Only the rows of the tables know: what moves within its dead band is no event, and is not
+ * absent for that.
+ */
+@Injectable()
+export class Observations {
+  constructor(private readonly database: Database) {}
+
+  /** Of all chains of a protocol where none is named; null where there is no row. */
+  async of(asked: readonly Observed[]): Promise<Observation[]> {
+    if (asked.length === 0) return [];
+    return this.database.query<Observation & Record<string, unknown>>(LAST, [JSON.stringify(asked)]);
+  }
+}
+
+/** A time ahead counts as now. */
+const millis = (row: string): string => `(extract(epoch FROM least(${row}.observed_at, now())) * 1000)::float8 AS at`;
+
+const LAST = `
+WITH asked AS (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS a (metric text, protocol text, chain text, token text)
+)
+SELECT a.metric, a.protocol, coalesce(t.chain, a.chain) AS chain, a.token, ${millis('t')}
+FROM asked a LEFT JOIN protocol_tvl t ON t.protocol = a.protocol AND (a.chain IS NULL OR t.chain = a.chain)
+WHERE a.metric = 'tvl'
+UNION ALL
+SELECT a.metric, a.protocol, a.chain, a.token, ${millis('p')}
+FROM asked a LEFT JOIN token_prices p ON p.token = a.token WHERE a.metric = 'price'`;
