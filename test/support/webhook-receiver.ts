@@ -7,6 +7,8 @@ export interface ReceivedHook {
   headers: IncomingHttpHeaders;
   /** The exact text that was signed. */
   body: string;
+  /** When it had come, by `performance.now()`. */
+  at: number;
   json: { type: string; timestamp: string; data: Record<string, unknown> };
 }
 
@@ -36,7 +38,8 @@ export class WebhookReceiver {
       request.on('error', () => undefined);
       request.on('end', () => {
         const body = Buffer.concat(chunks).toString();
-        const hook = { path: request.url ?? '', headers: request.headers, body, json: JSON.parse(body) };
+        const json = JSON.parse(body);
+        const hook = { path: request.url ?? '', headers: request.headers, body, at: performance.now(), json };
         receiver.received.push(hook);
         if (hook.json.type === 'endpoint.verify' && receiver.echoes) {
           response.end(JSON.stringify({ challenge: hook.json.data['challenge'] }));

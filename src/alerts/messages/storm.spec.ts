@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AlertMessage, NewDelivery } from '../../notifications/index.js';
+import { withoutRules } from '../../notifications/core/index.js';
 import { groupStorms } from './storm.js';
 
 const AT = '2026-11-29T10:00:00.000Z';
@@ -90,6 +91,18 @@ describe('a storm', () => {
       explanation: { count: 200, part: 2, parts: storms.length },
     });
     expect(new Set(storms.map(({ delivery: { data } }) => data.alertId)).size).toBe(storms.length);
+  });
+
+  it('tells nothing of rules that do not want it any more when it leaves', () => {
+    const { storms } = groupStorms(Array.from({ length: 12 }, (_, n) => delivery(n, { ruleId: `r${n % 3}` })));
+    const { data } = storms[0]!.delivery;
+    expect(withoutRules(data, new Set())).toBe(data);
+    const left = withoutRules(data, new Set(['r0'])) as AlertMessage;
+    expect(left).toMatchObject({ name: '8 alerts fired', ruleId: 'r1', explanation: { count: 8 } });
+    expect(left.message).toMatch(/^8 alerts fired at once: token1 \$1, token2 \$2, token4 \$4/);
+    expect(listedIn(left).map(({ ruleId }) => ruleId)).not.toContain('r0');
+    const single = delivery(1).data;
+    expect(withoutRules(single, new Set(['r']))).toBe(single);
   });
 
   it('names all of its rules, so that it leaves while one of them wants it', () => {

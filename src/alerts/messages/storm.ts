@@ -1,4 +1,10 @@
-import { cutText, headline, listedLine, type AlertMessage, type NewDelivery } from '../../notifications/core/index.js';
+import {
+  stormTexts,
+  type AlertMessage,
+  type ListedAlert,
+  type NewDelivery,
+  type StormMessage,
+} from '../../notifications/core/index.js';
 import { hashedId } from './alert-message.js';
 import { inParts, isForProgram } from './parts.js';
 
@@ -6,9 +12,6 @@ import { inParts, isForProgram } from './parts.js';
 export const STORM_MESSAGES = 10;
 /** Alerts that a message to people lists; the others are in the history. */
 const MAX_LISTED = 100;
-/** UTF-16 units of the line that names them, on a phone as well. */
-const MAX_LINE = 180;
-const MAX_NAME = 60;
 const PRIORITY_ORDER = ['low', 'normal', 'high', 'critical'] as const;
 
 /** A grouped message, and the alerts that it stands for. */
@@ -83,44 +86,32 @@ function stormMessage(
   all: readonly AlertMessage[],
   part: readonly AlertMessage[],
   [number, parts]: readonly [number, number],
-): AlertMessage {
+): StormMessage {
   const [worst = all[0]] = part;
   if (worst === undefined) throw new Error('a storm has alerts');
-  const what = worst.state === 'resolved' ? 'resolved' : 'fired';
-  const name = `${all.length} alerts ${what}`;
-  const place = parts === 1 ? '' : ` (part ${number} of ${parts})`;
+  const explanation: StormMessage['explanation'] = {
+    reason: 'storm',
+    state: worst.state === 'resolved' ? 'resolved' : 'fired',
+    count: all.length,
+    ...(parts === 1 ? {} : { part: number, parts }),
+    alerts: part.map(listedAlert),
+  };
   return {
     alertId: hashedId(['storm', number, ...all.map((alert) => alert.alertId)]),
     ruleId: worst.ruleId,
-    name,
+    ...stormTexts(explanation),
     state: 'summary',
     type: 'storm',
-    message: `${name} at once${place}: ${listedLine(namesOf(part), MAX_LINE)}`,
     at: all.reduce((newest, { at }) => (at > newest ? at : newest), ''),
     priority: worst.priority,
     metric: worst.metric,
     value: null,
     threshold: null,
-    explanation: {
-      reason: 'storm',
-      state: what,
-      count: all.length,
-      ...(parts === 1 ? {} : { part: number, parts }),
-      alerts: part.map(listedAlert),
-    },
+    explanation,
   };
 }
 
-/** Each by its subject and value, one without a subject by its rule. */
-function namesOf(alerts: readonly AlertMessage[]): string[] {
-  const names = alerts.map((alert) => {
-    const isAboutOne = [alert.protocol, alert.token, alert.chain].some((subject) => subject !== undefined);
-    return cutText(isAboutOne ? headline(alert) : `${alert.name} ${headline(alert)}`.trim(), MAX_NAME);
-  });
-  return [...new Set(names)];
-}
-
-function listedAlert(alert: AlertMessage): object {
+function listedAlert(alert: AlertMessage): ListedAlert {
   const { explanation: _, ...listed } = alert;
   return listed;
 }

@@ -81,7 +81,8 @@ function byRules(question: WantedQuestion, now: number): { wanting: readonly Rul
   return unwanted === undefined ? { wanting } : { wanting, unwanted };
 }
 
-function reasonAgainst(
+/** Why one of its rules does not want it; undefined: it does. */
+export function reasonAgainst(
   rule: RuleNow | undefined,
   { type, channel, target }: WantedQuestion,
   now: number,

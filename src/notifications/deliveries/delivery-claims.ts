@@ -128,7 +128,7 @@ function decide(
       wishes.leaves(row);
     }
     if (collected) digests.add(key);
-    return { row, admission };
+    return { row: { ...row, data: wishes.told(row, now) }, admission };
   });
 }
 

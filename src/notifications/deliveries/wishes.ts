@@ -5,7 +5,8 @@ import {
   type RuleQuietHours,
   type UserPreferences,
 } from '../core/preferences.js';
-import type { RuleNow, WantedQuestion } from '../core/still-wanted.js';
+import { reasonAgainst, type RuleNow, type WantedQuestion } from '../core/still-wanted.js';
+import { withoutRules } from '../core/storm-message.js';
 import type { CandidateRow } from './delivery-row.js';
 
 /** What users and their rules want at this moment, for the deliveries of a claim. */
@@ -25,6 +26,15 @@ export class Wishes {
   /** Counts one that leaves now. */
   leaves(row: CandidateRow): void {
     for (const key of [row.user_id, hostKey(row)]) this.sent.set(key, (this.sent.get(key) ?? 0) + 1);
+  }
+
+  /** What it tells now: nothing of rules that do not want it any more, unless its user asked for it as it was. */
+  told(row: CandidateRow, now: number): object {
+    const { rule_ids: ids, asked, data } = row;
+    if (asked || ids === null || ids.length < 2) return data;
+    const question = this.question(row);
+    const unwanted = ids.filter((id) => reasonAgainst(this.rules.get(id), question, now) !== undefined);
+    return withoutRules(data, new Set(unwanted));
   }
 
   question(row: CandidateRow): WantedQuestion {

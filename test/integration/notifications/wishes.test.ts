@@ -2,9 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NewDelivery } from '../../../src/notifications/index.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
+import { groupStorms } from '../../../src/alerts/messages/storm.js';
 import { RestCaller } from '../../support/rest-caller.js';
+import { MarketWriter } from '../../support/market-writer.js';
+import { waitFor } from '../../support/wait-for.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
@@ -93,6 +97,25 @@ describe('once the change of a rule is answered', () => {
     }
   });
 
+  it('a message of several rules tells nothing of one that is gone when it leaves', async () => {
+    const [one, other] = [await ruleWithHook(), await ruleWithHook()];
+    await other.rule('PATCH', '', { actions: [{ type: 'webhook', target: one.target }] });
+    const alerts = Array.from({ length: 12 }, (_, index): NewDelivery => {
+      const { ruleId } = index % 3 === 0 ? one : other;
+      const data = { ...ALERT, ruleId, alertId: `${ruleId}-${index}`, protocol: `p${index}` };
+      const fields = { userId: 'tester', type: 'alert.fired', priority: 'normal', collapseKey: data.alertId } as const;
+      return { ...one.message(), ...fields, data, expiresAt: new Date(Date.now() + 3_600_000) };
+    });
+    const [storm] = groupStorms(alerts).storms;
+    const [id = ''] = await fixture.record([{ ...storm!.delivery, notBefore: new Date(Date.now() + 3_600_000) }]);
+    await one.rule('DELETE');
+    await fixture.hurry(id);
+    await fixture.until(id, 'delivered');
+    const { data } = receiver.received.find(({ headers }) => headers['webhook-id'] === id)!.json;
+    expect(data).toMatchObject({ name: '8 alerts fired', ruleId: other.ruleId, explanation: { count: 8 } });
+    expect(JSON.stringify(data)).not.toContain(one.ruleId);
+  });
+
   it('nothing else changes: other rules, and what is asked for by hand afterwards', async () => {
     const [one, other] = [await ruleWithHook(), await ruleWithHook()];
     receiver.answer = () => ({ status: 500 });
@@ -103,6 +126,59 @@ describe('once the change of a rule is answered', () => {
     expect(await fixture.row(stays)).toMatchObject({ state: 'retrying' });
     expect((await tester.post(`/v1/notifications/deliveries/${gone}/redeliver`)).status).toBe(202);
     await fixture.until(gone, 'delivered');
+  });
+});
+
+describe('a rule that fires while it is changed', () => {
+  const changes = [
+    ['POST', '/snooze', { minutes: 5 }],
+    ['DELETE', '', undefined],
+    ['PATCH', '', { isActive: false }],
+    ['PATCH', '', { actions: [] }],
+  ] as const;
+
+  it('hands over nothing once the change was answered, at whatever moment it comes', async () => {
+    const market = new MarketWriter(fixture.app.db.pool);
+    const rules = await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        const [token, target] = [`raced-${index}`, receiver.url(`/raced-${index}`)];
+        const condition = { token, metric: 'price', operator: 'gt', threshold: 100 };
+        const format = index % 4 > 1 ? { format: 'slack' as const } : {};
+        const actions = [{ type: 'webhook', target, ...format }];
+        return {
+          token,
+          index,
+          target,
+          format,
+          ruleId: await tester.rule({ name: token, conditions: [condition], actions }),
+        };
+      }),
+    );
+    for (const { token } of rules) await market.price(token, 1);
+    await waitFor(async () => {
+      const { rows } = await fixture.app.db.pool.query(`SELECT count(*)::int AS seen FROM alert_rule_edits`);
+      return rows[0].seen === 0;
+    });
+    const change = async ({ token, target, format, index, ruleId }: (typeof rules)[number]) => {
+      // Every other one fires by itself, which takes a while; of the rest it is recorded at once.
+      if (index % 2 === 0) await market.price(token, 200);
+      else await fixture.send('webhook', target, { ...format, data: { ...ALERT, ruleId } });
+      await sleep(400 * (index % 2 === 0 ? Math.random() : Math.random() ** 3));
+      const [method, path, body] = changes[(index >> 2) % changes.length]!;
+      const { status } = await tester.call(method, `/v1/alerts/rules/${ruleId}${path}`, body);
+      return { index, status, at: performance.now() };
+    };
+    const answered = [];
+    for (let first = 0; first < rules.length; first += 25)
+      answered.push(...(await Promise.all(rules.slice(first, first + 25).map(change))));
+    await sleep(300);
+    const late = answered.flatMap(({ index, at }) =>
+      receiver.received
+        .filter((hook) => hook.path === `/raced-${index}` && hook.at > at)
+        .map((hook) => ({ index, ms: hook.at - at, type: hook.json.type })),
+    );
+    expect(late).toEqual([]);
+    expect(answered.filter(({ status }) => status >= 300)).toEqual([]);
   });
 });
 type Rule = Awaited<ReturnType<typeof ruleWithHook>>['rule'];

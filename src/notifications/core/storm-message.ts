@@ -1,0 +1,63 @@
+import { headline, listedLine } from './alert-text.js';
+import { cutText } from './cut-text.js';
+import type { AlertMessage } from './delivery.js';
+
+/** UTF-16 units of the line that names them, on a phone as well. */
+const MAX_LINE = 180;
+const MAX_NAME = 60;
+
+/** An alert as a message that stands for many lists it. */
+export type ListedAlert = Omit<AlertMessage, 'explanation'>;
+
+/** A message that stands for many alerts. */
+export interface StormMessage extends AlertMessage {
+  type: 'storm';
+  explanation: {
+    reason: 'storm';
+    /** What its alerts have in common. */
+    state: 'fired' | 'resolved';
+    /** Of all alerts, also of those that it has no room for. */
+    count: number;
+    part?: number;
+    parts?: number;
+    alerts: readonly ListedAlert[];
+  };
+}
+
+/** Its title and its sentence, which names each alert by its subject and value, one without a subject by its rule. */
+export function stormTexts({
+  state,
+  count,
+  part,
+  parts,
+  alerts,
+}: Omit<StormMessage['explanation'], 'reason'>): Pick<StormMessage, 'name' | 'message'> {
+  const name = `${count} ${count === 1 ? 'alert' : 'alerts'} ${state}`;
+  const place = part === undefined || parts === undefined ? '' : ` (part ${part} of ${parts})`;
+  return { name, message: `${name} at once${place}: ${listedLine(namesOf(alerts), MAX_LINE)}` };
+}
+
+/** What it tells when some of its rules do not want it any more: nothing of them. Other messages are of one rule. */
+export function withoutRules(data: object, unwanted: ReadonlySet<string>): object {
+  if (unwanted.size === 0 || !isStorm(data)) return data;
+  const { alerts, count, ...told } = data.explanation;
+  const kept = alerts.filter(({ ruleId }) => !unwanted.has(ruleId));
+  const [worst] = kept;
+  const explanation = { ...told, count: count - (alerts.length - kept.length), alerts: kept };
+  const ruleId = worst?.ruleId ?? data.ruleId;
+  return { ...data, ...stormTexts(explanation), ruleId, explanation };
+}
+
+function isStorm(data: object): data is StormMessage {
+  const explanation: unknown = 'explanation' in data ? data.explanation : undefined;
+  const lists = typeof explanation === 'object' && explanation !== null && 'alerts' in explanation;
+  return 'type' in data && data.type === 'storm' && lists && Array.isArray(explanation.alerts);
+}
+
+function namesOf(alerts: readonly ListedAlert[]): string[] {
+  const names = alerts.map((alert) => {
+    const isAboutOne = [alert.protocol, alert.token, alert.chain].some((subject) => subject !== undefined);
+    return cutText(isAboutOne ? headline(alert) : `${alert.name} ${headline(alert)}`.trim(), MAX_NAME);
+  });
+  return [...new Set(names)];
+}
