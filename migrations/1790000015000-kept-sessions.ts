@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What connections hold, for the return of their clients: on any process, and over the end of the one they were on. A
+ * Sessions of connections, for the return of their clients: on any process, and over the end of the one they were on. A
  * process that is alive says so in realtime_pods; the sessions of one that ended without a word come back as well.
  */
 const up = `

@@ -1,5 +1,5 @@
 /**
- * What writers touch, and the columns in which each row remembers what it last published.
+ * Tables that writers touch, and the columns in which each row remembers what it last published.
  *
  * Values stay between 1e-300 and 1e300, or zero: products and sums of them can then neither overflow nor underflow, which
  * PostgreSQL answers with an error, inside a trigger or, worse, inside the sequencer. NaN fails the upper bound.

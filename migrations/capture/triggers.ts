@@ -62,7 +62,7 @@ export const COUNTS_AS_NOW = (value: string): string => `
     NEW.observed_at := clock_timestamp();
   END IF;`;
 
-/** What a row publishes, compared with what; `timeRule`: what becomes of its time. */
+/** Expressions of a row's value and of its reference; `timeRule`: what becomes of its time. */
 export const publishFunction = (m: Metric, timeRule: string): string => `
 -- Marks. Before the row is written: what it publishes, compared with what.
 CREATE OR REPLACE FUNCTION capture_publish_${m.metric}() RETURNS trigger LANGUAGE plpgsql AS $$

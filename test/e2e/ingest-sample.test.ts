@@ -28,6 +28,10 @@ describe('the sample source in the whole application', () => {
     expect(await count('protocols')).toBeGreaterThanOrEqual(1_000);
     expect(await count('protocol_tvl')).toBeGreaterThanOrEqual(1_000);
     expect(await count('token_prices')).toBeGreaterThanOrEqual(10);
+    const answer = await fetch(`${app.url}/protocols`, { headers: { authorization: `Bearer ${app.adminKey}` } });
+    const listed = (await answer.json()) as { slug: string; oracles: string[] }[];
+    expect(listed.find(({ slug }) => slug === 'aave-v3')).toMatchObject({ oracles: ['Chainlink'] });
+    expect(listed.find(({ slug }) => slug === 'lido')).toMatchObject({ oracles: [] });
   });
 
   it('moves: changes of TVL and of prices reach the log', async () => {

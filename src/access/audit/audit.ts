@@ -7,7 +7,7 @@ import { withoutSecrets } from '../keys/api-key-text.js';
 import { AuditEntryEntity } from './audit-entry.entity.js';
 
 /**
- * Who did something, with its kind: a key or token, the command line, the process itself, or somebody without a good key.
+ * Actor of an entry, with its kind: a key or token, the command line, the process itself, or somebody without a good key.
  * Whatever a client can name itself stands behind a colon, so nobody looks like the system.
  */
 export type Actor = `key:${string}` | 'cli' | 'system' | 'unknown';
@@ -18,7 +18,7 @@ export function actorOf({ keyId }: Pick<Caller, 'keyId'>): Actor {
 
 export interface AuditRecord {
   actor: Actor;
-  /** What was done, `<thing>.<verb>`. */
+  /** Name of the deed, `<thing>.<verb>`. */
   action: string;
   /** The thing it was done to. */
   subject?: string;

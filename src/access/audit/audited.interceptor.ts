@@ -55,7 +55,7 @@ export class AuditedInterceptor implements NestInterceptor {
   }
 }
 
-/** What the address names, else the thing that was made. */
+/** Thing that the address names, else the one that was made. */
 function subjectOf(request: Request, answer: unknown): string | undefined {
   const named = Object.values(request.params).flat().join('/');
   if (named !== '') return named;

@@ -14,7 +14,7 @@ export interface Refusal {
   keyId?: string;
   address: string;
   transport: string;
-  /** What was asked for, where the key was good and the role was not. */
+  /** Route that was asked for, where the key was good and the role was not. */
   route?: string;
 }
 

@@ -14,7 +14,7 @@ export function callerOf(request: Request): Caller | undefined {
   return callers.get(request);
 }
 
-/** Who is asking. On a public route there is nobody to give: it throws. */
+/** Caller of the request. On a public route there is nobody to give: it throws. */
 export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
   const caller = callerOf(context.switchToHttp().getRequest<Request>());
   if (caller === undefined) throw new DomainError('missing_api_key', 'This needs an API key.');

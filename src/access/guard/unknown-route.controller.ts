@@ -9,7 +9,7 @@ import { AnonymousAllowed } from './roles.decorator.js';
 /** Characters of an address that an answer repeats. */
 const MAX_SHOWN = 200;
 
-/** What no other route takes: admitted and counted like everything else, then not found. */
+/** Requests that no other route takes: admitted and counted like everything else, then not found. */
 @ApiExcludeController()
 @AnonymousAllowed('always')
 @TakesBody('none')

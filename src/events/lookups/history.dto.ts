@@ -87,6 +87,17 @@ export class HistoryMeta {
   chains!: string[];
 }
 
+/** Columns of a chart as CSV. */
+export const HISTORY_COLUMNS = [
+  'time',
+  'value',
+  'open',
+  'high',
+  'low',
+  'average',
+  'samples',
+] as const satisfies readonly (keyof HistoryRow)[];
+
 export class HistoryAnswer {
   /** Oldest first. */
   data!: HistoryRow[];

@@ -13,7 +13,7 @@ import {
   TokensAnswer,
   TokensQuery,
 } from './markets.dto.js';
-import type { PriceAnswer } from './prices.dto.js';
+import { PRICE_COLUMNS, type PriceAnswer } from './prices.dto.js';
 
 @ApiTags('markets')
 @Roles('reader')
@@ -30,22 +30,7 @@ export class MarketsController {
 
   /** Tokens with a published price. */
   @Get('tokens')
-  @CsvList<PriceAnswer>('tokens', [
-    'token',
-    'symbol',
-    'chain',
-    'price',
-    'volume24h',
-    'marketCap',
-    'source',
-    'confidence',
-    'tags',
-    'observedAt',
-    'cursor',
-    'change1h',
-    'change24h',
-    'change7d',
-  ])
+  @CsvList<PriceAnswer>('tokens', PRICE_COLUMNS)
   tokens(@Query() query: TokensQuery): Promise<TokensAnswer> {
     return this.markets.tokens(query);
   }

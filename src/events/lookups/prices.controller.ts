@@ -2,9 +2,9 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
-import { HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
+import { HISTORY_COLUMNS, HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
-import { type PriceAnswer, PricesAnswer, TokenParams, TokensParams } from './prices.dto.js';
+import { PRICE_COLUMNS, type PriceAnswer, PricesAnswer, TokenParams, TokensParams } from './prices.dto.js';
 import { ExactQuery } from './tvl.dto.js';
 import { ValueLookups } from './value-lookups.js';
 
@@ -19,29 +19,14 @@ export class PricesController {
 
   /** Price history of a token. */
   @Get(':token/history')
-  @CsvList<HistoryRow>('price-history', ['time', 'value', 'open', 'high', 'low', 'average', 'samples'])
+  @CsvList<HistoryRow>('price-history', HISTORY_COLUMNS)
   history(@Param() { token }: TokenParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
     return this.histories.read('price', token, null, query);
   }
 
   /** Last published prices of one or more tokens. */
   @Get(':tokens')
-  @CsvList<PriceAnswer>('prices', [
-    'token',
-    'symbol',
-    'chain',
-    'price',
-    'volume24h',
-    'marketCap',
-    'source',
-    'confidence',
-    'tags',
-    'observedAt',
-    'cursor',
-    'change1h',
-    'change24h',
-    'change7d',
-  ])
+  @CsvList<PriceAnswer>('prices', PRICE_COLUMNS)
   prices(@Param() { tokens }: TokensParams, @Query() { exact }: ExactQuery): Promise<PricesAnswer> {
     return this.values.prices(tokens, exact);
   }

@@ -56,6 +56,24 @@ export class PriceAnswer extends ChangesAnswer {
   cursor!: string;
 }
 
+/** Columns of a list of prices as CSV. */
+export const PRICE_COLUMNS = [
+  'token',
+  'symbol',
+  'chain',
+  'price',
+  'volume24h',
+  'marketCap',
+  'source',
+  'confidence',
+  'tags',
+  'observedAt',
+  'cursor',
+  'change1h',
+  'change24h',
+  'change7d',
+] as const satisfies readonly (keyof PriceAnswer)[];
+
 export class PricesAnswer {
   /** In the order asked for. */
   data!: PriceAnswer[];

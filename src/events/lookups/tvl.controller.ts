@@ -2,7 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
-import { HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
+import { HISTORY_COLUMNS, HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
 import { ChainTvlAnswer, ExactQuery, ProtocolChainParams, ProtocolParams, ProtocolTvlAnswer } from './tvl.dto.js';
 import { ValueLookups } from './value-lookups.js';
@@ -18,14 +18,14 @@ export class TvlController {
 
   /** TVL history of a protocol over all its real chains. */
   @Get(':protocol/history')
-  @CsvList<HistoryRow>('tvl-history', ['time', 'value', 'open', 'high', 'low', 'average', 'samples'])
+  @CsvList<HistoryRow>('tvl-history', HISTORY_COLUMNS)
   protocolHistory(@Param() { protocol }: ProtocolParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
     return this.histories.read('tvl', protocol, null, query);
   }
 
   /** TVL history of a protocol on one chain. */
   @Get(':protocol/:chain/history')
-  @CsvList<HistoryRow>('tvl-history', ['time', 'value', 'open', 'high', 'low', 'average', 'samples'])
+  @CsvList<HistoryRow>('tvl-history', HISTORY_COLUMNS)
   chainHistory(
     @Param() { protocol, chain }: ProtocolChainParams,
     @Query() query: HistoryQuery,

@@ -3,19 +3,19 @@ import { Logger } from '@nestjs/common';
 /** Whether the place where jobs live answers; one log line per change. */
 export class StoreState {
   private readonly logger = new Logger('Queues');
-  private away = false;
+  private isAvailable = true;
 
   constructor(private readonly store: string) {}
 
   up(): void {
-    if (!this.away) return;
-    this.away = false;
-    this.logger.log({ store: this.store }, 'queues are back');
+    if (this.isAvailable) return;
+    this.isAvailable = true;
+    this.logger.log({ store: this.store }, 'queues are available again');
   }
 
   lost(error: unknown): void {
-    if (this.away) return;
-    this.away = true;
-    this.logger.warn({ store: this.store, reason: String(error) }, 'queues are away; jobs wait');
+    if (!this.isAvailable) return;
+    this.isAvailable = false;
+    this.logger.warn({ store: this.store, reason: String(error) }, 'queues are unavailable; jobs wait');
   }
 }

@@ -70,18 +70,17 @@ function tvlPack() {
     const everywhere = new Set(rows.flatMap((row) => (row.chains ?? []).map(chainName)));
     // Snapshots have no TVL per chain: only a protocol that was on one chain throughout has a value of that chain.
     const chain = everywhere.size === 1 ? chains[0] : 'all';
-    return [
-      { name: last.name, category: last.category ?? null, chains, chain, values: rows.map((row) => short(row.tvl)) },
-    ];
+    const values = rows.map((row) => short(row.tvl));
+    return [{ name: last.name, category: last.category ?? null, chains, chain, values, oracles: last.oracles ?? [] }];
   });
   usable.sort((a, b) => Math.max(...b.values) - Math.max(...a.values));
   const slugs = new Set();
   const protocols = [];
-  for (const { name, category, chains, chain, values } of usable) {
+  for (const { name, category, chains, chain, values, oracles } of usable) {
     const wanted = [slug(name), slug(`${name} ${category ?? ''}`)].find((id) => id !== '' && !slugs.has(id));
     if (wanted === undefined || protocols.length === PROTOCOLS) continue;
     slugs.add(wanted);
-    protocols.push([wanted, name, category, chains, chain, values]);
+    protocols.push([wanted, name, category, chains, chain, values, ...(oracles.length > 0 ? [oracles] : [])]);
   }
   const pool = csv('tvl_intraday', 'arbitrum-GmxV2-0x70d95587d40a2caf56bd97485ab3eec10bee6336-2025-12-15.minute.csv');
   const columns = column(pool, 'timestamp', 'poolValue');

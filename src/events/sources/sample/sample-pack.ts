@@ -22,6 +22,7 @@ interface TvlFile {
       chains: string[],
       chain: string,
       values: number[],
+      oracles?: string[],
     ][];
   };
   minutes: ({ slug: string; name: string; category: string; chain: string } & RecordedSeries)[];
@@ -83,8 +84,12 @@ export async function loadSamplePack(): Promise<SamplePack> {
   const [tvl, prices] = await Promise.all([unpack<TvlFile>('tvl.json.gz'), unpack<PriceFile>('prices.json.gz')]);
   return {
     protocols: [
-      ...tvl.snapshots.protocols.map(([slug, name, category, chains]) => protocol(slug, name, category, chains)),
-      ...tvl.minutes.map(({ slug, name, category, chain }) => protocol(slug, name, category, [chain])),
+      ...tvl.snapshots.protocols.map(([slug, name, category, chains, , , oracles]) =>
+        protocol({ slug, name, category, chains, metadata: oracles ? { oracles } : null }),
+      ),
+      ...tvl.minutes.map(({ slug, name, category, chain }) =>
+        protocol({ slug, name, category, chains: [chain], metadata: null }),
+      ),
     ],
     tvl: [...snapshotSeries(tvl.snapshots), ...minuteSeries(tvl.minutes)],
     prices: prices.map(({ token, symbol, chain, kind, source, steps, values }, index) => {
@@ -112,8 +117,8 @@ function minuteSeries(pools: TvlFile['minutes']): TvlSeries[] {
   });
 }
 
-function protocol(slug: string, name: string, category: string | null, chains: string[]): ProtocolRow {
-  return { slug, name, symbol: null, category, chains, url: null, metadata: null };
+function protocol(recorded: Omit<ProtocolRow, 'symbol' | 'url'>): ProtocolRow {
+  return { ...recorded, symbol: null, url: null };
 }
 
 function times(steps: readonly number[]): number[] {
