@@ -53,7 +53,7 @@ const LIMITS = [
   UsageLimits,
 ];
 
-/** Who may do what, how much of it, and the trail of it. Global, because every other module asks. */
+/** Rights, limits and the trail of their use. Global, because every other module asks. */
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([UserEntity, ApiKeyEntity, AuditEntryEntity])],

@@ -32,7 +32,7 @@ export interface Limits {
   connectsPerAddress: number;
 }
 
-/** Who is asking: the result of checking a key or a token. Ownership belongs to the user, limits to the key. */
+/** Caller of a request: the result of checking a key or a token. Ownership belongs to the user, limits to the key. */
 export interface Caller {
   readonly userId: string;
   /** The key's id; for a signed token `jwt:<subject>`. */

@@ -122,7 +122,7 @@ export class KeyRightsBody {
 export class ChangeKeyBody extends PartialType(KeyRightsBody) {}
 
 export class CreateKeyBody extends KeyRightsBody {
-  /** Who owns the key and everything made with it; 1 to 255 characters. */
+  /** Owner of the key and of everything made with it; 1 to 255 characters. */
   @IsString()
   @Length(1, 255)
   @Matches(PRINTABLE)

@@ -8,19 +8,19 @@ const OUTCOMES = ['ok', 'refused'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 export class ListAuditQuery extends PageQuery {
-  /** Who did it: `key:<id>`, `cli`, `system`. */
+  /** Actor of it: `key:<id>`, `cli`, `system`. */
   @IsOptional()
   @IsString()
   @Length(1, 512)
   @Matches(PRINTABLE)
   actor?: string;
 
-  /** What was done, such as `api_key.create`; all of a kind with a trailing dot: `api_key.` */
+  /** Name of the deed, such as `api_key.create`; all of a kind with a trailing dot: `api_key.` */
   @IsOptional()
   @Matches(/^[a-z0-9_.]{1,100}$/)
   action?: string;
 
-  /** What it was done to. */
+  /** Thing that it was done to. */
   @IsOptional()
   @IsString()
   @Length(1, 512)

@@ -20,7 +20,7 @@ export class MeController {
     private readonly keys: ApiKeyAdmin,
   ) {}
 
-  /** Who the key belongs to, what it may do, and how much of its limits is used. */
+  /** Owner of the key, what it may do, and how much of its limits is used. */
   @Get()
   async read(@CurrentCaller() caller: Caller): Promise<MeView> {
     return viewOf(caller, await this.limits.used(caller), this.settings.userStorageMb * 1_000_000);

@@ -32,7 +32,7 @@ export interface CreatedKey {
 }
 
 export interface Creation {
-  /** Who creates it, as the audit trail names them. */
+  /** Creator of it, as the audit trail names it. */
   actor: Actor;
   /** The client's Idempotency-Key. */
   idempotencyKey?: string;

@@ -121,7 +121,7 @@ export class TokenVerifier {
       );
     }
     const expiresAt = Math.min((payload.exp ?? 0) * 1_000, LATEST_MS);
-    // Who was let in although the token had just ended, because clocks differ, stays for as long as it would be let in.
+    // A client that was let in although its token had just ended, because clocks differ, stays for as long as it would be let in.
     const endsAt = expiresAt > now ? expiresAt : expiresAt + SKEW_SECONDS * 1_000;
     return { userId, keyId: `jwt:${subject}`, role, tier, limits: this.tiers.of(tier), expiresAt, endsAt };
   }

@@ -44,7 +44,7 @@ interface Range {
   /** Whether the ends belong to it. */
   lowIn: boolean;
   highIn: boolean;
-  /** Who narrowed it last. */
+  /** Condition that narrowed it last. */
   by: number;
 }
 

@@ -18,7 +18,7 @@ export function flapping(changes: readonly number[], at: number, limits: FlapLim
   return recent === limits.changes ? 'notice' : 'flapping';
 }
 
-/** Those of the changes that still count at `at`; no more than are needed to know that it flaps. */
+/** Changes that still count at `at`; no more than are needed to know that it flaps. */
 export function recentChanges(changes: readonly number[], at: number, limits: FlapLimits): readonly number[] {
   return changes.filter((time) => time > at - limits.windowMs).slice(-limits.changes - 1);
 }

@@ -47,7 +47,7 @@ export class AlertHistory {
   /** The newest alert of a rule as it was told. */
   async newest(userId: string, ruleId: string): Promise<AlertMessage | undefined> {
     const row = await this.database.one<{ alert: AlertMessage; at: Date }>(NEWEST, [userId, ruleId]);
-    // Those of before alerts had a time have the transition's.
+    // Alerts of before they had a time have the transition's.
     return row && { ...row.alert, at: row.at.toISOString() };
   }
 }

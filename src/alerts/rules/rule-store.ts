@@ -15,7 +15,7 @@ export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Rules of a user as the limit counts them: disabled ones too. */
 export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1';
 
-/** Who changes a rule: its user, and by which key. */
+/** Changer of a rule: its user, and by which key. */
 export type Author = Pick<Caller, 'userId' | 'keyId'>;
 
 /** The rows of rules, their versions and edits. Every statement names the user: what belongs to others is not there. */

@@ -5,7 +5,7 @@ import { AlertRules } from './alert-rules.js';
 import { RuleReads } from './rule-reads.js';
 
 const SNOOZE_MINUTES = 60;
-/** Who changed the rule, in its versions. */
+/** Name of the changer in the rule's versions. */
 const BY_LINK = 'link';
 
 /** Snoozes a rule for who has the link of one of its messages: on a phone there is no key at hand. */

@@ -38,7 +38,7 @@ export class ChannelMirror {
     const now = Date.now();
     if (now < this.nextLookAt) return;
     this.nextLookAt = now + LOOK_MS;
-    // Who may not ask mirrors nothing; the next look tries again.
+    // A login that may not ask mirrors nothing; the next look tries again.
     this.look().catch(() => (this.heard = new Set()));
   }
 

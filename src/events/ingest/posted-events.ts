@@ -11,7 +11,7 @@ import { freeFormObject } from './item-kinds.js';
 import { PublicationWait } from './publication-wait.js';
 import type { PostedEvent, PostedEventAnswer } from './posted-event.dto.js';
 
-/** Who posts, and the key under which a repetition is recognised for a day. */
+/** User who posts, and the key under which a repetition is recognised for a day. */
 export interface Post {
   userId: string;
   idempotencyKey: string | undefined;

@@ -73,7 +73,7 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   };
 }
 
-/** Those of its rules that want it; or why none does any more. One that several rules made leaves while one of them does. */
+/** Rules of it that want it; or why none does any more. One that several rules made leaves while one of them does. */
 function byRules(question: WantedQuestion, now: number): { wanting: readonly RuleNow[]; unwanted?: string } {
   const judged = (question.rules ?? []).map((rule) => ({ rule, reason: reasonAgainst(rule, question, now) }));
   const wanting = judged.flatMap(({ rule, reason }) => (rule === undefined || reason !== undefined ? [] : [rule]));

@@ -1,7 +1,7 @@
 /** Work of one slice, milliseconds: what arrives meanwhile waits no longer than this and the step it is in. */
 const MAX_SLICE_MS = 8;
 
-/** Who waits for a turn of the event loop. One goes on per turn, in order, however many there are. */
+/** Waiters for a turn of the event loop. One goes on per turn, in order, however many there are. */
 class Turns {
   private readonly waiting: (() => void)[] = [];
   private isRunning = false;

@@ -154,7 +154,7 @@ function stillTotal(plan: LevelPlan, single: boolean, parameters: SqlParameters)
   return `NOT EXISTS (SELECT FROM ended_totals e WHERE e.id = l.series_id AND ${isOver})`;
 }
 
-/** Those that only the tail knows yet. */
+/** Series that only the tail knows yet. */
 const NEW_SERIES = '(SELECT DISTINCT series_id AS id, subject, chain FROM tail WHERE series_id < 0)';
 
 /** Of series with id, subject and chain those asked for, with their properties. */

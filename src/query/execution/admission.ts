@@ -6,7 +6,7 @@ import type { Cost } from '../core/cost.js';
 import { Arrivals } from './arrivals.js';
 import { QueryPool, SPARE_CONNECTIONS } from './query-pool.js';
 
-/** Who would wait longer is told to come back instead: of its 30 s a query keeps a third to run. */
+/** Longest wait of a query, which is refused if it would wait longer: of its 30 s a third is kept to run. */
 const LONGEST_WAIT_MS = 20_000;
 const LONGEST_QUEUE = 2_000;
 /** While changes arrive, queries take turns; one that runs longer than this holds up nobody else. */
@@ -83,7 +83,7 @@ export class Admission {
     light: new Pace(200, 20 * (EVERY_QUERY_ROWS + 2_000)),
     heavy: new Pace(20 * 500, 20 * 1_000_000),
   };
-  /** Those of the running ones that have not run for long, by what will end their turn. */
+  /** Running ones that have not run for long, by what will end their turn. */
   private readonly inTurn = new Set<NodeJS.Timeout>();
   private readonly heavyInTurn = new Set<NodeJS.Timeout>();
   /** How much longer heavy queries have run than light ones after them, ms, a turn at most: where both share one connection. */

@@ -15,7 +15,7 @@ export class LiveTurns {
   private readonly used = new Map<string, number>();
   private total = 0;
 
-  /** Those of the due queries that may begin now. */
+  /** Due queries that may begin now. */
   choose(due: readonly LiveQuery[]): LiveQuery[] {
     const ordered = [...due].sort((a, b) => this.compare(a, b));
     const chosen: LiveQuery[] = [];

@@ -27,7 +27,7 @@ const BESIDE_QUERY = [
 const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
-/** Who asks is not part of what is asked. */
+/** Names of parameters that say who asks: no part of what is asked. */
 const KEY = 'apiKey';
 /** Names under which libraries that cannot send the header write it into the address. */
 const LAST_EVENT_ID = ['lastEventId', 'last_event_id'];

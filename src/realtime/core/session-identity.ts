@@ -10,7 +10,7 @@ export interface ResumeTicket {
   readonly offset?: string;
 }
 
-/** Who is at the other end of a connection, and where. */
+/** Client at the other end of a connection, and its place. */
 export interface SessionIdentity {
   readonly caller: Caller;
   /** Given by transports whose protocol already names the connection; made up otherwise. */

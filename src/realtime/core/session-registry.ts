@@ -70,7 +70,7 @@ export class SessionRegistry {
     this.overseers.add(session);
   }
 
-  /** Who may receive a row of this owner. */
+  /** Sessions that may receive a row of this owner. */
   *mayReceive(owner: string): Iterable<Session> {
     const own = this.byUser.get(owner);
     if (own) yield* own;

@@ -12,7 +12,7 @@ import { explain } from './explanation.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';
 import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from './subscriptions.dto.js';
 
-/** Who asks, as far as it matters here. The question may have come from another process. */
+/** Asker of a question, as far as it matters here. The question may have come from another process. */
 export type Asker = Pick<Caller, 'userId' | 'role'>;
 
 export type EventChoice = Pick<ExplainQuery, 'cursor' | 'eventId'>;

@@ -73,7 +73,7 @@ export class Admission {
     return caller;
   }
 
-  /** Who is asking. Nothing is counted: whoever calls it has counted the connection, or will. */
+  /** Recognises a caller. Nothing is counted: whoever calls it has counted the connection, or will. */
   recognise(credentials: Credentials): Promise<Caller> {
     return this.access.authenticate(credentials);
   }
@@ -102,7 +102,7 @@ export class Admission {
     this.limits.closeConnection(caller, connectionId);
   }
 
-  /** Who is asking, without opening a connection; a wrong key counts against the address. */
+  /** Recognises a caller without opening a connection; a wrong key counts against the address. */
   async identify(credentials: Credentials): Promise<Caller> {
     try {
       return await this.access.authenticate(credentials);

@@ -11,7 +11,7 @@ const LARGE_BODIES = { atOnce: 2, waiting: 32, waitMs: 30_000, what: 'large requ
 
 export interface BodyTerms {
   size: BodySize;
-  /** Whose memory it counts as: the id of the key. */
+  /** Id of the key whose memory it counts as. */
   caller: string;
 }
 

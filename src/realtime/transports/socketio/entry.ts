@@ -28,7 +28,7 @@ export class SocketIoEntry {
     private readonly keeper: SessionKeeper,
   ) {}
 
-  /** Who asks. Known before anything else of the client is looked at. */
+  /** Caller of the connection, known before anything else of the client is looked at. */
   identify(credentials: Credentials): Promise<Caller> {
     this.admission.refuseWhileDraining();
     return this.admission.recognise(credentials);
