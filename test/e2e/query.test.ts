@@ -181,6 +181,8 @@ describe('current rows', () => {
   });
 
   test('a token is on the chain that its name begins with, whoever wrote it', async () => {
+    const before = await ask({ dataset: 'prices', filters: { chains: ['sei'] } });
+    expect(before.body.meta['warnings']).toMatchObject([{ field: 'chain', code: 'unknown_name' }]);
     const writer = await app.key({ role: 'writer' });
     const ingested = await fetch(`${app.url}/v1/ingest/prices`, {
       method: 'POST',
@@ -197,6 +199,7 @@ describe('current rows', () => {
     expect((await get('/v1/prices/sei:0xab,sei:0xcd')).data.map(({ chain }) => chain)).toEqual(['sei', 'sei']);
     const { body } = await ask({ dataset: 'prices', filters: { chains: ['sei'] } });
     expect(new Set(body.data.map(({ token }) => token))).toEqual(new Set(['sei:0xab', 'sei:0xcd']));
+    expect(body.meta['warnings']).toBeUndefined();
   });
 
   test('categories are the same in any case; what nobody has, and what looks like percent, is warned of', async () => {

@@ -1,21 +1,55 @@
-import { Injectable } from '@nestjs/common';
-import { chainOfToken, PublishedState } from '../../events/index.js';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { chainOfToken, EventFeed, PublishedState } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import type { KnownNames } from '../core/warnings.js';
 
 const KEPT_MS = 5_000;
+/** Events after which there is data of what they name. */
+const TELL_VALUES: ReadonlySet<string> = new Set(['tvl_baseline', 'tvl_change', 'price_baseline', 'price_change']);
 
-/** The names that there is data of. Gathered when one is asked for, at most every five seconds. */
+/** Subject of a value, as events and published values have it. */
+interface Subject {
+  readonly protocol: string | null;
+  readonly chain: string | null;
+  readonly token: string | null;
+}
+
+class Names implements KnownNames {
+  readonly protocol = new Set<string>();
+  readonly chain = new Set<string>();
+  readonly token = new Set<string>();
+  readonly category = new Map<string, string>();
+
+  add({ protocol, chain, token }: Subject): void {
+    if (protocol !== null) this.protocol.add(protocol);
+    if (token !== null) this.token.add(token);
+    const on = chain ?? (token === null ? null : chainOfToken(token));
+    if (on !== null) this.chain.add(on);
+  }
+}
+
+/** The names that there is data of. Gathered when one is asked for, at most every five seconds; new ones are known at once. */
 @Injectable()
-export class PresentNames {
+export class PresentNames implements OnApplicationShutdown {
   private names: Promise<KnownNames> | undefined;
+  private newest = new Names();
   private gatheredAt = -Infinity;
+  private readonly unsubscribe: () => void;
 
   constructor(
     private readonly published: PublishedState,
     private readonly clock: Clock,
-  ) {}
+    feed: EventFeed,
+  ) {
+    this.unsubscribe = feed.subscribe((batch) => {
+      for (const event of batch) if (TELL_VALUES.has(event.type)) this.newest.add(event);
+    });
+  }
+
+  onApplicationShutdown(): void {
+    this.unsubscribe();
+  }
 
   /** Undefined before anything is known of anybody. */
   async all(): Promise<KnownNames | undefined> {
@@ -29,23 +63,15 @@ export class PresentNames {
   }
 
   private async gather(): Promise<KnownNames> {
-    const [protocol, chain, token] = [new Set<string>(), new Set<string>(), new Set<string>()];
-    const category = new Map<string, string>();
+    const names = (this.newest = new Names());
     await eachInSlices(this.published.protocols(), (meta) => {
-      protocol.add(meta.slug);
-      for (const name of meta.chains) chain.add(name);
-      if (meta.category !== null) category.set(meta.category.toLowerCase(), meta.category);
+      names.protocol.add(meta.slug);
+      for (const name of meta.chains) names.chain.add(name);
+      if (meta.category !== null) names.category.set(meta.category.toLowerCase(), meta.category);
     });
-    await eachInSlices(this.published.all('tvl'), (value) => {
-      if (value.protocol !== null) protocol.add(value.protocol);
-      if (value.chain !== null) chain.add(value.chain);
-    });
-    await eachInSlices(this.published.all('price'), (value) => {
-      if (value.token === null) return;
-      token.add(value.token);
-      const on = value.chain ?? chainOfToken(value.token);
-      if (on !== null) chain.add(on);
-    });
-    return { protocol, chain, token, category };
+    for (const metric of ['tvl', 'price'] as const) {
+      await eachInSlices(this.published.all(metric), (value) => names.add(value));
+    }
+    return names;
   }
 }
