@@ -352,6 +352,20 @@ describe('the DefiLlama-shaped routes', () => {
     });
   });
 
+  it('a chain that has two names is one, and is found by what is printed of it', async () => {
+    await app.db.pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('two-names-a', 'rootstock', 70), ('two-names-b', 'rsk', 30)`,
+    );
+    const printed = await waitFor(async () => {
+      const { body } = await get('/v2/chains');
+      const found = body.filter(({ tvl, name }: { tvl: number; name: string }) => tvl === 100 && /^r/i.test(name));
+      return found.length === 1 && (found[0].name as string);
+    });
+    for (const name of [printed, 'RSK', 'rootstock']) {
+      expect((await get(`/v2/historicalChainTvl/${name}`)).body.at(-1)).toMatchObject({ tvl: 100 });
+    }
+  });
+
   it('knows nothing of what does not exist', async () => {
     for (const path of [
       '/protocol/nobody',

@@ -316,6 +316,7 @@ describe('the ingest API', () => {
       ['GET', '/v1/prices/dated/history?to=', '?to'],
       ['GET', '/v1/alerts/history?from=', '?from'],
       ['GET', '/v1/notifications/deliveries?from=', '?from'],
+      ['GET', '/v1/admin/audit?from=', '?from'],
       ['POST', '/v1/query/advanced', '/time/from', (from) => ({ time: { from } })],
       ['POST', '/v1/alerts/rules', '/snoozedUntil', (snoozedUntil) => ({ ...rule, snoozedUntil })],
       ['POST', '/v1/alerts/rules/backtest', '/from', (from) => ({ rule, from })],
