@@ -76,7 +76,10 @@ export class AlertRules {
   }
 
   async remove(caller: Caller, ruleId: string): Promise<void> {
-    await this.edit(async (tx) => this.store.remove(tx, caller, await this.store.lock(tx, caller.userId, ruleId)));
+    await this.edit(
+      async (tx) => this.store.remove(tx, caller, await this.store.lock(tx, caller.userId, ruleId)),
+      ruleId,
+    );
   }
 
   private async write(
@@ -98,7 +101,7 @@ export class AlertRules {
       const actions =
         body.actions === undefined ? draft.actions : await this.actions.claim(tx, caller.userId, draft.actions);
       return { row: await this.store.update(tx, caller, ruleId, { ...draft, actions }), warnings };
-    });
+    }, ruleId);
   }
 
   /** A snooze that is over already would silence nothing; one given back as it was read is no mistake. */
@@ -110,9 +113,11 @@ export class AlertRules {
     throw faulty([{ pointer: '/snoozedUntil', code: 'out_of_range', detail }]);
   }
 
-  private async edit<T>(work: (tx: PoolClient) => Promise<T>): Promise<T> {
+  /** `ruleId`: of a rule that was there before. */
+  private async edit<T>(work: (tx: PoolClient) => Promise<T>, ruleId?: string): Promise<T> {
     const result = await this.database.transaction(work);
     this.edits.committed();
+    if (ruleId !== undefined) await this.store.settled(ruleId);
     return result;
   }
 }

@@ -47,6 +47,11 @@ export class RuleStore {
     throw new DomainError('limit_exceeded', detail, { field: 'alertRules' });
   }
 
+  /** After the commit of an edit: nothing of the rule as it was leaves any more. */
+  settled(ruleId: string): Promise<void> {
+    return this.deliveries.settled(ruleId);
+  }
+
   async insert(tx: PoolClient, caller: Caller, draft: RuleDraft): Promise<RuleRow> {
     const { rows } = await tx.query<RuleRow>(
       `INSERT INTO alert_rules AS r (user_id, name, description, conditions, where_tree, actions, throttle_minutes, mode,

@@ -6,6 +6,7 @@ import { targetKey } from '../core/target-forms.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
+import { untilHandedOver } from './hand-over.js';
 import { Lanes, type Job } from './lanes.js';
 import { reconsider } from './reconsider.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
@@ -79,6 +80,11 @@ export class Deliveries {
   async reconsider(tx: PoolClient, changed: { ruleId: string } | { userId: string }): Promise<void> {
     const ended = await reconsider(tx, changed, this.clock.now());
     for (const { channel, state } of ended) this.metrics.count(channel, state);
+  }
+
+  /** After the commit of an edit of a rule: nothing is handed over any more that it forbids. */
+  settled(ruleId: string): Promise<void> {
+    return untilHandedOver(this.database, ruleId);
   }
 
   /** Those whose messages the budget refuses hear of it once a day, by the target that they have had for longest. */

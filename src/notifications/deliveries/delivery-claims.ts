@@ -9,6 +9,7 @@ import { Settings } from '../../platform/settings/settings.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { CANDIDATE, leavesInDigest, putOff, targetOf, type Decision } from './candidates.js';
+import { HAND_OVER_MS } from './hand-over.js';
 import { claimed, type CandidateRow, type ClaimedDelivery } from './delivery-row.js';
 import { askWishes, type Wishes } from './wishes.js';
 import type { Lane } from './lanes.js';
@@ -45,6 +46,11 @@ export class DeliveryClaims {
 
   claim(id: string, lane: Lane): Promise<Claim> {
     return this.batchers[lane].add(id);
+  }
+
+  /** Whether so much time has passed since its claim that an edit of its rules may have been answered. */
+  isLate({ startedAt }: ClaimedDelivery): boolean {
+    return this.clock.now() - startedAt > HAND_OVER_MS;
   }
 
   private claimAll(ids: readonly string[], lane: Lane): Promise<Claim[]> {

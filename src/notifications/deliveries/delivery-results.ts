@@ -47,6 +47,12 @@ export class DeliveryResults {
     );
   }
 
+  /** What was claimed and not handed over is as it was before, and due. */
+  async giveBack({ members, ...delivery }: ClaimedDelivery): Promise<void> {
+    const claimed = [delivery, ...members];
+    await this.database.query(GIVE_BACK, [claimed.map(({ id }) => id), claimed.map(({ attempt }) => attempt)]);
+  }
+
   private async recordAll(results: readonly AttemptResult[]): Promise<void[]> {
     const now = this.clock.now();
     const attempts = results.flatMap((result) => withMembers(result).map(attemptRow));
@@ -89,6 +95,12 @@ export class DeliveryResults {
     }
   }
 }
+
+const GIVE_BACK = `
+  UPDATE deliveries d SET state = CASE WHEN d.attempts > 1 THEN 'retrying' ELSE 'pending' END,
+    attempts = d.attempts - 1, tries = d.tries - 1, next_attempt_at = now(), due_at = now()
+  FROM unnest($1::uuid[], $2::int[]) AS g (id, attempt)
+  WHERE d.id = g.id AND d.state = 'sending' AND d.attempts = g.attempt`;
 
 interface Finished {
   channel: string;

@@ -9,6 +9,7 @@ import { Settings } from '../../platform/settings/settings.js';
 import { DeliveryClaims } from './delivery-claims.js';
 import type { ClaimedDelivery } from './delivery-row.js';
 import { DeliveryResults } from './delivery-results.js';
+import { HandOverLate } from './hand-over.js';
 import { LANES, Lanes, type JobData, type Lane } from './lanes.js';
 import { ReceiverLanes } from './receiver-lanes.js';
 
@@ -73,15 +74,22 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
     }
     const begun = performance.now();
     const outcome = await this.send(claim, this.channels.of(channel));
+    if (outcome === 'late') {
+      await this.results.giveBack(claim);
+      return this.deliver({ id, channel, receiver, user }, lane);
+    }
     const durationMs = performance.now() - begun;
     this.receivers.took(claim.targetId, durationMs);
     await this.results.record({ delivery: claim, outcome, durationMs });
   }
 
-  private async send(delivery: ClaimedDelivery, channel: NotificationChannel): Promise<Outcome> {
+  private async send(delivery: ClaimedDelivery, channel: NotificationChannel): Promise<Outcome | 'late'> {
     try {
-      return await channel.send(delivery);
+      return await channel.send(delivery, () => {
+        if (this.claims.isLate(delivery)) throw new HandOverLate();
+      });
     } catch (error) {
+      if (error instanceof HandOverLate) return 'late';
       this.logger.error({ deliveryId: delivery.id, reason: safeReason(error) }, 'a channel failed unexpectedly');
       return { result: 'failed', detail: 'internal error' };
     }

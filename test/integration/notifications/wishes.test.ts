@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NewDelivery } from '../../../src/notifications/index.js';
+import { Templates, type NewDelivery } from '../../../src/notifications/index.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { groupStorms } from '../../../src/alerts/messages/storm.js';
 import { RestCaller } from '../../support/rest-caller.js';
@@ -179,6 +179,30 @@ describe('a rule that fires while it is changed', () => {
     );
     expect(late).toEqual([]);
     expect(answered.filter(({ status }) => status >= 300)).toEqual([]);
+  });
+});
+
+describe('a message that takes long to be written', () => {
+  it('is not handed over once the change of its rule was answered, nor waits the change for long', async () => {
+    const { send, rule } = await ruleWithHook();
+    const templates = fixture.app.nest.get(Templates);
+    const render = templates.render.bind(templates);
+    const written: number[] = [];
+    const slow = vi.spyOn(templates, 'render').mockImplementation(async (...given) => {
+      await sleep(written.push(performance.now()) === 1 ? 2_500 : 0);
+      return render(...given);
+    });
+    try {
+      const id = await send({ format: 'slack' });
+      await waitFor(() => written.length > 0);
+      const begun = performance.now();
+      expect((await rule('POST', '/snooze', { minutes: 5 })).status).toBe(200);
+      expect(performance.now() - begun).toBeLessThan(2_500);
+      expect(await fixture.until(id, 'suppressed')).toMatchObject({ reason: 'snoozed', attempts: 0 });
+      expect(arrivals(id)).toBe(0);
+    } finally {
+      slow.mockRestore();
+    }
   });
 });
 type Rule = Awaited<ReturnType<typeof ruleWithHook>>['rule'];

@@ -6,7 +6,7 @@ import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { noted, Templates, type LinkedMessage, type RenderedMessage } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { Settings } from '../../../platform/settings/settings.js';
-import { NotificationChannel } from '../notification-channel.js';
+import { NotificationChannel, type HandOver } from '../notification-channel.js';
 import { PublicLinks } from '../public-links.js';
 import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
@@ -38,10 +38,11 @@ export class EmailChannel extends NotificationChannel {
     this.from = settings.mailFrom ?? `alerts@${this.domain}`;
   }
 
-  async send(delivery: ClaimedDelivery): Promise<Outcome> {
+  async send(delivery: ClaimedDelivery, handOver: HandOver): Promise<Outcome> {
     const alerts = delivery.type.startsWith('alert.') || delivery.type === 'test';
     const unsubscribe = alerts ? this.links.unsubscribe(delivery.targetId) : undefined;
     const { fallback, ...content } = await this.content(delivery, unsubscribe);
+    handOver();
     try {
       const response = await this.transport.send(delivery.id, {
         from: this.from,

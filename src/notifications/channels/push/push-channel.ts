@@ -4,7 +4,7 @@ import { pushTarget } from '../../core/target-forms.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { noted, Templates } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
-import { NotificationChannel } from '../notification-channel.js';
+import { NotificationChannel, type HandOver } from '../notification-channel.js';
 import { PublicLinks } from '../public-links.js';
 import { targetContext } from '../target-context.js';
 import { Fcm } from './fcm.js';
@@ -28,7 +28,7 @@ export class PushChannel extends NotificationChannel {
     super();
   }
 
-  async send(delivery: ClaimedDelivery): Promise<Outcome> {
+  async send(delivery: ClaimedDelivery, handOver: HandOver): Promise<Outcome> {
     const { userId, template, type, data, sealedTarget, targetId, createdAt } = delivery;
     const target = sealedTarget === null ? undefined : pushTarget(this.box.open(sealedTarget, targetContext(targetId)));
     if (target === undefined || 'reference' in target) return { result: 'rejected', detail: 'the token is gone' };
@@ -46,6 +46,7 @@ export class PushChannel extends NotificationChannel {
       createdAt,
       linksInText: false,
     });
+    handOver();
     const content = { title, body, data: { ...data, links } };
     return noted(await this.post(delivery, target, content), fallback);
   }

@@ -10,7 +10,7 @@ import { Clock } from '../../../platform/clock/clock.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { secretContext } from '../../targets/webhook-secrets.js';
 import { answerOutcome, failureOutcome, single } from '../http-outcome.js';
-import { NotificationChannel } from '../notification-channel.js';
+import { NotificationChannel, type HandOver } from '../notification-channel.js';
 import { targetContext } from '../target-context.js';
 import { endpointOf, isJson, shaped, verifyBody } from './shapes.js';
 
@@ -30,7 +30,7 @@ export class WebhookChannel extends NotificationChannel {
     super();
   }
 
-  async send(delivery: ClaimedDelivery): Promise<Outcome> {
+  async send(delivery: ClaimedDelivery, handOver: HandOver): Promise<Outcome> {
     const proves = delivery.type === 'endpoint.verify';
     const address = this.address(delivery);
     const { body, fallback } = await this.content(delivery, address);
@@ -40,6 +40,7 @@ export class WebhookChannel extends NotificationChannel {
       'user-agent': 'defi-realtime-webhooks/1.0 (+https://www.standardwebhooks.com)',
       ...signedHeaders(delivery.id, body, keys, this.clock.now()),
     };
+    handOver();
     try {
       const endpoint = endpointOf(address);
       if (proves) await this.client.checkName(endpoint);
