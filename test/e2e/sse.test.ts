@@ -157,6 +157,20 @@ describe('resume', () => {
     expect([...again.text.matchAll(/"currentPrice":(\d+)/g)].map(([, price]) => price)).toEqual(['110', '120', '130']);
   });
 
+  it('loses nothing for a client that is cut before its first event', async () => {
+    const authorization = `Bearer ${key}`;
+    await market.tvl('newcomer', 'ethereum', 100);
+    const first = await raw('channels=events:protocol:newcomer', { authorization }, (text) =>
+      text.includes('event: ready'),
+    );
+    const position = /event: ready\nid: (\S+)\n/.exec(first.text)?.[1] ?? '';
+    await market.tvl('newcomer', 'ethereum', 200);
+    await market.tvl('newcomer', 'ethereum', 400);
+    const headers = { authorization, 'last-event-id': position };
+    const again = await raw('channels=events:protocol:newcomer', headers, (text) => text.includes('"currentTvl":400'));
+    expect(again.text.match(/"currentTvl":\d+/g)).toEqual(['"currentTvl":200', '"currentTvl":400']);
+  });
+
   it('answers rubbish in Last-Event-ID like an expired cursor', async () => {
     const headers = { authorization: `Bearer ${key}`, 'last-event-id': 'rubbish' };
     const answer = await raw('', headers, (text) => text.includes('event: ready'));

@@ -1,5 +1,6 @@
 import type { Attack } from './attack.js';
 import { REQUEST_ATTACKS } from './requests.js';
+import { SHAPE_ATTACKS } from './shapes.js';
 import { SOCKET_ATTACKS } from './sockets.js';
 import { USER_ATTACKS } from './users.js';
 
@@ -7,6 +8,9 @@ export * from './attack.js';
 export * from './bystander.js';
 
 /** Every attack, in the order of their names. */
-export const ATTACKS: readonly Attack[] = [...REQUEST_ATTACKS, ...SOCKET_ATTACKS, ...USER_ATTACKS].toSorted(
-  (a, b) => Number(a.name.slice(1)) - Number(b.name.slice(1)),
-);
+export const ATTACKS: readonly Attack[] = [
+  ...REQUEST_ATTACKS,
+  ...SOCKET_ATTACKS,
+  ...USER_ATTACKS,
+  ...SHAPE_ATTACKS,
+].toSorted((a, b) => Number(a.name.slice(1)) - Number(b.name.slice(1)));

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 
-/** Fills the history of a day: 40 protocols and 10 tokens with 680 values each. */
+/** Fills the history of a day: 40 protocols and 10 tokens with 680 values each; 20,000 prices, and 1,000 long events. */
 export async function fillVictimHistory(client: ClientBase | Pool): Promise<void> {
   await client.query(`
     WITH series AS (
@@ -12,4 +12,8 @@ export async function fillVictimHistory(client: ClientBase | Pool): Promise<void
     INSERT INTO metric_points (series_id, at, seq, value)
     SELECT id, date_trunc('minute', now()) - step * interval '2 minutes', 1 + step, 1e6 * (1 + 0.3 * sin(step * 0.7 + id))
     FROM series, generate_series(1, 680) step`);
+  await client.query(`INSERT INTO token_prices (token, symbol, price, tags)
+    SELECT 'large-' || n, 'LARGE' || n, n, '{large,answer}' FROM generate_series(1, 20000) n`);
+  await client.query(`INSERT INTO change_outbox (type, protocol, data)
+    SELECT 'governance', 'attack-1', jsonb_build_object('n', n, 'text', repeat('long ', 400)) FROM generate_series(1, 1000) n`);
 }

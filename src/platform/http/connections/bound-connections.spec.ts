@@ -57,6 +57,30 @@ async function until(holds: () => boolean): Promise<void> {
   expect(holds()).toBe(true);
 }
 
+describe('a body in chunks', () => {
+  const head = 'POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const chunks = (count: number, text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`.repeat(count);
+
+  it('ends its connection when it comes in thousands of tiny ones', async () => {
+    answer = (request, response) => void request.resume().on('end', () => response.end('/1'));
+    const opened = await wire(head + chunks(20_000, 'a'));
+    await opened.ended;
+    expect(opened.text).toBe('');
+  });
+
+  it.each([
+    ['letter by letter, when it is short', 8_000, 'a'],
+    ['line by line', 20_000, '{"token":"bitcoin"}\n'],
+  ])('is taken %s', async (_, count, text) => {
+    let bytes = 0;
+    answer = (request, response) =>
+      void request.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => response.end('/1'));
+    const opened = await wire(`${head}${chunks(count, text)}0\r\n\r\n`);
+    await until(() => answersIn(opened.text).length === 1);
+    expect(bytes).toBe(count * text.length);
+  });
+});
+
 describe('a connection', () => {
   it('has one request in work at a time and its answers in order', async () => {
     const { text } = await wire(Array.from({ length: 20 }, (_, n) => get(`/${n}`)).join('')).then(async (opened) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { boundChunks } from './tiny-chunks.js';
 
 /** Requests that may wait on one connection behind the one in work; the connection ends after the last of them. */
 const MAX_WAITING = 32;
@@ -34,6 +35,7 @@ export function oneRequestAtATime(server: Server, steps: readonly Step[]): void 
   server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
     if (event !== 'request') return emit(event, ...values);
     const [request, response] = values as [IncomingMessage, ServerResponse];
+    boundChunks(request);
     const line = lines.get(request.socket) ?? { inWork: false, ended: false, waiting: [] };
     lines.set(request.socket, line);
     if (!line.inWork) begin(line, request, response);
