@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** One setting: how its text becomes a value, what holds when it is not given, and how it is explained. */
 export interface Setting<T> {
   /** The value of a given text; throws an Error whose message completes "expected …". */
@@ -86,7 +88,11 @@ export function pattern(form: RegExp, expected: string): (input: string) => stri
 
 /** An address block in CIDR form, e.g. `10.0.0.0/8`; a bare address is a block of one. */
 export function addressBlock(input: string): string {
-  if (!/^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(input)) throw new Error('expected address blocks such as 10.0.0.0/8');
+  const [address = '', bits = '0', ...rest] = input.split('/');
+  const longest = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (rest.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > longest) {
+    throw new Error('expected address blocks such as 10.0.0.0/8');
+  }
   return input;
 }
 

@@ -166,6 +166,18 @@ describe('loadSettings', () => {
 describe('.env.example', () => {
   const lines = readFileSync(join(import.meta.dirname, '../../../.env.example'), 'utf8').split('\n');
 
+  it.each(['10.0.0.0/33', '::1/129', '10.0.0.0.1', '10.0.0.0/8/8', '10.0.0.0/', '::g/8', '1.2.3.4/-1'])(
+    'the block of addresses %s does not wait for the first webhook to be refused',
+    (block) => {
+      expect(() => parseSettings({ EGRESS_ALLOW: `192.168.0.0/16,${block}` })).toThrow(SettingsError);
+    },
+  );
+
+  it('blocks of addresses are of both families, and single addresses too', () => {
+    const blocks = ['10.0.0.0/8', '127.0.0.1', 'fd00::/8', '::1', '0.0.0.0/0'];
+    expect(parseSettings({ EGRESS_ALLOW: blocks.join(',') }).egressAllow).toEqual(blocks);
+  });
+
   it.each(Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => ({ name, setting })))(
     'explains $name with its unit and default',
     ({ name, setting }: { name: string; setting: Setting<unknown> }) => {
