@@ -38,6 +38,12 @@ const ofProtocol = {
   protocol: maybe(fc.constantFrom(...PROTOCOLS)),
   chain: maybe(fc.constantFrom('ethereum', 'staking', '*')),
 };
+const filter = {
+  categories: maybe(fc.constantFrom(['Lending'], ['dexs', 'LENDING'])),
+  tags: maybe(fc.constantFrom(['a'], ['b', 'c'])),
+  minTvl: maybe(fc.constantFrom(3, 6)),
+};
+const ofProtocols = { ...filter, chain: maybe(fc.constantFrom('ethereum', '*')) };
 const ofToken = { token: maybe(fc.constantFrom(...TOKENS)) };
 const absent = fc.record({ minutes: fc.constantFrom(1, 2) });
 const level = {
@@ -47,18 +53,22 @@ const level = {
 
 const condition: fc.Arbitrary<Condition> = fc
   .oneof(
-    { weight: 4, arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocol, ...level }) },
-    { weight: 2, arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocol, ...change }) },
+    { weight: 10, arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocol, ...level }) },
+    { weight: 4, arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocol, ...change }) },
     {
-      weight: 3,
+      weight: 8,
       arbitrary: fc.record({ metric: fc.constantFrom('price' as const, 'volume_24h' as const), ...ofToken, ...level }),
     },
-    { weight: 2, arbitrary: fc.record({ metric: fc.constant('price' as const), ...ofToken, ...change }) },
+    { weight: 4, arbitrary: fc.record({ metric: fc.constant('price' as const), ...ofToken, ...change }) },
     {
       weight: 2,
       arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocol, absent }),
     },
     { weight: 1, arbitrary: fc.record({ metric: fc.constant('price' as const), ...ofToken, absent }) },
+    { weight: 2, arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocols, ...level }) },
+    { weight: 2, arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocols, ...change }) },
+    { weight: 1, arbitrary: fc.record({ metric: fc.constant('tvl' as const), ...ofProtocols, absent }) },
+    { weight: 1, arbitrary: fc.record({ metric: fc.constant('price' as const), tags: filter.tags, ...level }) },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -95,7 +105,7 @@ const definition = fc
     conditions: fc.array(condition, { maxLength: 3 }),
     where: fc.option(where, { freq: 2 }),
     mode: fc.constantFrom('while_true' as const, 'while_true' as const, 'crossing' as const, 'once' as const),
-    throttleMinutes: fc.constantFrom(0, 0, 0.5, 1, 5),
+    throttleMinutes: fc.constantFrom(0, 0, 0.5, 0.5, 1, 5),
     hysteresis: fc.constantFrom(0, 0, 0.1, 0.3),
     throttleScope: fc.constantFrom('subject' as const, 'rule' as const),
     forSeconds: fc.constantFrom(0, 0, 0, 10, 25),
@@ -109,6 +119,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ does: fc.constant('price' as const), of: fc.nat(), value: money }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('liquidation' as const), of: fc.nat(), value: money }) },
   { weight: 6, arbitrary: fc.record({ does: fc.constant('tick' as const), of: fc.nat(), value: money }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('protocol_update' as const), of: fc.nat(), value: money }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('observe' as const), of: fc.nat(), value: money }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('restart' as const), of: fc.nat(), value: money }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('remove' as const), of: fc.nat(), value: money }) },
@@ -131,6 +142,7 @@ const pace: fc.Arbitrary<Pace> = fc.record({
 export function scenarios(): fc.Arbitrary<Step[]> {
   return fc.array(fc.tuple(step, pace), { minLength: 15, maxLength: 90, size: 'max' }).map((raw) => {
     const held = new Map<string, RuleDefinition>();
+    const categories = new Map<string, string>();
     let now = START;
     return raw.flatMap(([what, { seconds, lag }]): Step[] => {
       now += seconds * 1000;
@@ -164,8 +176,13 @@ export function scenarios(): fc.Arbitrary<Step[]> {
           held.set(ruleId, tuned);
           return [{ kind: 'tune', rule: tuned }];
         }
-        default:
-          return [{ kind: 'row', row: rowOf(what.does, what.of, what.value, now, now - lag * 1000) }];
+        default: {
+          const row = rowOf(what.does, what.of, what.value, now, now - lag * 1000);
+          const protocol = row.protocol ?? '';
+          if (what.does === 'protocol_update') categories.set(protocol, what.value % 2 === 0 ? 'Lending' : 'Dexs');
+          const tags = ['a', 'b'].slice(0, what.of % 3);
+          return [{ kind: 'row', row: { ...row, category: categories.get(protocol) ?? null, tags } }];
+        }
       }
     });
   });
@@ -204,6 +221,8 @@ function rowOf(does: string, of: number, value: number, loggedAt: number, observ
         observedAt,
       };
     }
+    case 'protocol_update':
+      return { ...nothing, type: 'protocol_update', protocol, loggedAt, observedAt };
     case 'liquidation':
       return {
         ...nothing,
@@ -226,9 +245,22 @@ export function tableKey(protocol: string | null, chain: string | null, token: s
 
 /** What the store would have of these steps: every published value, in the order of the log. */
 export function historyOf(steps: readonly Step[]): HistoryPoint[] {
+  const categories = new Map<string | null, string | null | undefined>();
+  for (const one of steps) if (one.kind === 'row') categories.set(one.row.protocol, one.row.category);
   return steps.flatMap((one) => {
     if (one.kind !== 'row' || one.row.current === null) return [];
-    const { type, protocol, chain, token, current: value, volume24h, marketCap, loggedAt, observedAt: at } = one.row;
+    const {
+      type,
+      protocol,
+      chain,
+      token,
+      current: value,
+      volume24h,
+      marketCap,
+      loggedAt,
+      observedAt: at,
+      tags,
+    } = one.row;
     return [
       {
         metric: type === 'tvl_change' ? ('tvl' as const) : ('price' as const),
@@ -240,6 +272,8 @@ export function historyOf(steps: readonly Step[]): HistoryPoint[] {
         marketCap,
         at,
         loggedAt,
+        category: categories.get(protocol),
+        tags,
       },
     ];
   });

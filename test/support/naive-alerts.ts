@@ -94,7 +94,8 @@ export class NaiveAlerts {
       const instance = this.instance(entry, key);
       instance.held = leavesOf(rule).map(({ condition, negated }) => {
         const value = this.market.valueOf(rule, condition, subject);
-        return value !== undefined && holds({ rule, condition, negated }, value, false, this.deadBand);
+        const isLet = this.market.lets(rule, condition, subject, false);
+        return isLet && value !== undefined && holds({ rule, condition, negated }, value, false, this.deadBand);
       });
       if (!isTrue(rule, instance.held) || !isOne(rule, key)) continue;
       instance.assumed = rule.mode === 'crossing';
@@ -211,15 +212,18 @@ export class NaiveAlerts {
           const isShared = seriesKey(rule, condition, {}) === seriesKey(rule, condition, subject);
           if (key === '' && !isShared) return false;
           if (key !== '' && isShared) instance.held[leaf] = shared.held[leaf] ?? false;
+          const isLet = this.market.lets(rule, condition, subject, instance.held[leaf] ?? false);
           const previously = before[index]?.get(key)?.[leaf];
           const value = this.market.valueOf(rule, condition, subject);
           if (key === '' || !isShared) {
             instance.held[leaf] =
-              value !== undefined && holds({ rule, condition, negated }, value, instance.held[leaf], this.deadBand);
+              isLet &&
+              value !== undefined &&
+              holds({ rule, condition, negated }, value, instance.held[leaf], this.deadBand);
           }
           if (touched.has(seriesKey(rule, condition, subject))) matching.add(key);
           if (!isComparison(condition) || condition.operator !== (negated ? 'ne' : 'eq')) return false;
-          if (previously === undefined || value === undefined) return false;
+          if (!isLet || previously === undefined || value === undefined) return false;
           return (previously - condition.threshold) * (value - condition.threshold) < 0;
         });
         if (instance.moment.some(Boolean)) matching.add(key);

@@ -23,6 +23,11 @@ const MEASURES = { change_1h: 3600, change_24h: 86_400, change_7d: 604_800 } as 
 export class NaiveMarket {
   clock = 0;
   private readonly series = new Map<string, Sample[]>();
+  /** By protocol or token; tags by series. */
+  private readonly categories = new Map<string, string | null>();
+  private readonly tags = new Map<string, readonly string[]>();
+  /** The larger of a protocol's totals before and after its last change. */
+  private readonly sizes = new Map<string, number>();
   /** When each was observed last, as far as a row of the log or a look into the tables said. */
   private readonly seen = new Map<string, number>();
 
@@ -37,8 +42,15 @@ export class NaiveMarket {
       this.see(key, row.observedAt);
       this.series.set(key, [...(this.series.get(key) ?? []), { at: row.observedAt, value, isStale }]);
     };
+    if (row.category !== undefined && row.protocol !== null) this.categories.set(row.protocol, row.category);
     if (row.type === 'tick') this.clock = row.loggedAt;
     else if (row.type.startsWith('tvl_')) {
+      const sum = (): number | undefined => {
+        const values = this.parts(row.protocol).flatMap((key) => this.series.get(key)?.at(-1)?.value ?? []);
+        return values.length === 0 ? undefined : values.reduce((total, value) => total + value, 0);
+      };
+      this.tags.set(`tvl ${row.protocol} ${row.chain}`, row.tags ?? []);
+      const whole = sum();
       const before = this.realChains(row.protocol);
       note(`tvl ${row.protocol} ${row.chain}`, row.current);
       const real = this.realChains(row.protocol);
@@ -46,12 +58,15 @@ export class NaiveMarket {
       if (real.length > 0 && before.length === 0) note(`tvl ${row.protocol} `, null);
       const parts = this.parts(row.protocol);
       if (parts.includes(`tvl ${row.protocol} ${row.chain}`)) {
+        this.sizes.set(row.protocol ?? '', Math.max(whole ?? 0, sum() ?? 0));
         note(
           `tvl ${row.protocol} `,
           parts.reduce((sum, key) => sum + (this.series.get(key)?.at(-1)?.value ?? 0), 0),
         );
       }
     } else if (row.type.startsWith('price_')) {
+      for (const measure of ['price', 'volume_24h', 'market_cap'])
+        this.tags.set(`${measure} ${row.token}`, row.tags ?? []);
       note(`price ${row.token}`, row.current);
       const member = (key: string, value: number | null): void => {
         const before = this.series.get(key)?.at(-1);
@@ -97,6 +112,19 @@ export class NaiveMarket {
   isNamed(rule: RuleDefinition, condition: Condition, subject: Subject): boolean {
     const key = seriesKey(rule, condition, subject);
     return key === seriesKey(rule, condition, {}) ? !key.includes('undefined') : this.series.has(key);
+  }
+
+  /** Whether the filter of a wildcard lets the condition hold, given whether it held. */
+  lets(rule: RuleDefinition, condition: Condition, subject: Subject, held: boolean): boolean {
+    if (condition.metric === 'event') return true;
+    const { categories, tags, minTvl } = condition;
+    const key = seriesKey(rule, condition, subject);
+    const protocol = subject.protocol ?? '';
+    const category = this.categories.get(protocol)?.toLowerCase();
+    if (categories && !categories.some((one) => one.toLowerCase() === category)) return false;
+    const rows = [...this.tags].filter(([row]) => row === key || (key.endsWith(' ') && row.startsWith(key)));
+    if (tags && !rows.some(([, given]) => given.some((tag) => tags.includes(tag)))) return false;
+    return held || minTvl === undefined || (this.sizes.get(protocol) ?? -1) >= minTvl;
   }
 
   /** Minutes since it was observed; of what never was, endless once its rule has waited for that long. */

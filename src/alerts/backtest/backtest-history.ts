@@ -42,7 +42,7 @@ export async function readHistory(
   }
 }
 
-type Series = Pick<HistoryPoint, 'metric' | 'protocol' | 'chain' | 'token'>;
+type Series = Pick<HistoryPoint, 'metric' | 'protocol' | 'chain' | 'token' | 'category' | 'tags'>;
 
 async function seriesOf(client: pg.Client, families: readonly HistoryFamily[]): Promise<Map<number, Series>> {
   const subjects = families.map(({ metric, protocol, token, chain }) => ({
@@ -59,11 +59,21 @@ interface SeriesRow {
   metric: 'tvl' | 'price';
   subject: string;
   chain: string;
+  /** Of the present: history keeps neither. */
+  category: string | null;
+  tags: string[];
 }
 
-function seriesOfRow({ metric, subject, chain }: SeriesRow): Series {
+function seriesOfRow({ metric, subject, chain, category, tags }: SeriesRow): Series {
   const tvl = metric === 'tvl';
-  return { metric, protocol: tvl ? subject : null, chain: tvl ? chain : null, token: tvl ? null : subject };
+  return {
+    metric,
+    protocol: tvl ? subject : null,
+    chain: tvl ? chain : null,
+    token: tvl ? null : subject,
+    category,
+    tags,
+  };
 }
 
 /** Rows bring the series' number only: names of its own for each of 150,000 points were most of the memory that it took. */
@@ -87,7 +97,9 @@ const time = (parameter: string): string => `to_timestamp(${parameter}::float8 /
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const SERIES = `
-SELECT DISTINCT s.id, s.metric, s.subject, s.chain FROM metric_series s
+SELECT DISTINCT s.id, s.metric, s.subject, s.chain, o.category, coalesce(v.tags, '{}') AS tags FROM metric_series s
+LEFT JOIN published_values v USING (metric, subject, chain)
+LEFT JOIN protocols o ON s.metric = 'tvl' AND o.slug = s.subject
 JOIN jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
   ON s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
 ORDER BY s.id`;

@@ -61,8 +61,21 @@ export function backtest(
   return transitions;
 }
 
-function rowOf({ metric, protocol, chain, token, value, volume24h, marketCap, at }: HistoryPoint): MarketRow {
+function rowOf({
+  metric,
+  protocol,
+  chain,
+  token,
+  value,
+  volume24h,
+  marketCap,
+  at,
+  category,
+  tags,
+}: HistoryPoint): MarketRow {
   return {
+    ...(category === undefined ? {} : { category }),
+    ...(tags === undefined ? {} : { tags }),
     type: metric === 'tvl' ? 'tvl_change' : 'price_change',
     protocol,
     chain,
@@ -79,6 +92,7 @@ function rowOf({ metric, protocol, chain, token, value, volume24h, marketCap, at
 function pointOf(row: MarketRow): HistoryPoint[] {
   const metric = row.type.startsWith('tvl_') ? 'tvl' : row.type.startsWith('price_') ? 'price' : undefined;
   if (!metric || row.current === null) return [];
-  const { protocol, chain, token, current: value, volume24h, marketCap, loggedAt } = row;
-  return [{ metric, protocol, chain, token, value, volume24h, marketCap, at: observedTime(row), loggedAt }];
+  const { protocol, chain, token, current: value, volume24h, marketCap, loggedAt, category, tags } = row;
+  const known = { ...(category === undefined ? {} : { category }), ...(tags === undefined ? {} : { tags }) };
+  return [{ metric, protocol, chain, token, value, volume24h, marketCap, at: observedTime(row), loggedAt, ...known }];
 }

@@ -9,6 +9,7 @@ export interface LocatedCondition {
   readonly pointer: string;
 }
 
+const FILTERS = ['categories', 'tags', 'minTvl'] as const;
 const SUBJECTS = ['protocol', 'chain', 'token'] as const;
 
 /** Those of the wildcards (bits) that no event of the type can tell. */
@@ -41,6 +42,17 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   }
   if (isOfToken(condition) && condition.chain !== undefined) {
     fail('chain', 'not_applicable', 'A token on a chain is named "chain:address".');
+  }
+  for (const field of FILTERS) {
+    if (condition[field] === undefined || (condition.protocol ?? condition.token) === undefined) continue;
+    fail(field, 'not_applicable', 'Only of a condition on every protocol or token: name neither.');
+  }
+  for (const field of ['categories', 'minTvl'] as const) {
+    if (condition[field] === undefined || !isOfToken(condition)) continue;
+    fail(field, 'not_applicable', 'Of protocols only: use the metric tvl, or name the tokens, or their tags.');
+  }
+  if (condition.minTvl !== undefined && condition.minTvl <= 0) {
+    fail('minTvl', 'out_of_range', 'US dollars, more than 0.');
   }
   if (isAbsent(condition)) {
     const { longestAbsenceMinutes: most } = RULE_LIMITS;

@@ -32,7 +32,12 @@ export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBan
   const pointers = located.map(({ pointer }) => pointer);
   const { errors, warnings } = contradictions(compiled, located);
   return {
-    errors: [...joinErrors(compiled, pointers), ...eventErrors(compiled, pointers, rule.forSeconds), ...errors],
+    errors: [
+      ...filterErrors(compiled, pointers),
+      ...joinErrors(compiled, pointers),
+      ...eventErrors(compiled, pointers, rule.forSeconds),
+      ...errors,
+    ],
     warnings: [
       ...warnings,
       ...endlessWarnings(compiled, pointers),
@@ -126,6 +131,18 @@ function joinErrors({ leaves, program, variables }: CompiledRule, pointers: read
     findings.push({ pointer: '/where', code: 'not_joinable', detail });
   }
   return findings;
+}
+
+/** Changes of prices, where that is what the other conditions make of them, are of tokens, which have neither category nor TVL. */
+function filterErrors({ leaves }: CompiledRule, pointers: readonly string[]): RuleFinding[] {
+  return leaves.flatMap((leaf, position) => {
+    if (!('number' in leaf) || leaf.number.measure === 'tvl') return [];
+    const { categories, minTvl } = leaf.number.filter ?? {};
+    if (categories === undefined && minTvl === undefined) return [];
+    const detail =
+      'Tokens have neither category nor TVL: this is about tokens as the other conditions of the rule are.';
+    return [{ pointer: pointers[position] ?? '', code: 'not_applicable', detail }];
+  });
 }
 
 /** An event is a moment: nothing is "no event", and no moment lasts. */

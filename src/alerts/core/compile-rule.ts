@@ -6,6 +6,7 @@ import type {
   EventCondition,
   FieldTest,
   RuleDefinition,
+  SubjectFilter,
   NumberCondition,
   ValueCondition,
   ValueMetric,
@@ -140,6 +141,7 @@ function watchedNumber(condition: NumberCondition, aboutTokens: boolean): Watche
     protocol: ofProtocol ? (condition.protocol ?? ANY) : '',
     chain: ofProtocol ? (condition.chain ?? TOTAL) : '',
     token: ofProtocol ? '' : (condition.token ?? ANY),
+    ...filterOf(condition),
   };
   if (isAbsent(condition)) return { ...subject, windowMs: ABSENCE, absolute: false };
   const { metric, operator, timeWindow, threshold } = condition;
@@ -153,6 +155,11 @@ function watchedNumber(condition: NumberCondition, aboutTokens: boolean): Watche
       : (CHANGE_WINDOWS_MS[metric] ?? LEVEL),
     absolute: isChange && condition.direction === undefined && threshold >= 0,
   };
+}
+
+function filterOf({ categories, tags, minTvl }: NumberCondition): { filter?: SubjectFilter } {
+  if (categories === undefined && tags === undefined && minTvl === undefined) return {};
+  return { filter: { categories, tags, minTvl } };
 }
 
 /** Of several variables an event must bind all: the event of a rule about the same protocol is about that protocol. */

@@ -153,6 +153,9 @@ export class Evaluator {
       if (!series.repeats.isDue(at)) continue;
       for (const instance of this.waiting.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
     }
+    for (const { scope, instance, quantity } of this.market.filters.take()) {
+      this.matcher.gateMoved(scope.thresholds, instance, scope.comparable(quantity.value));
+    }
     this.matcher.eventArrived(row, this.register.events);
     this.judge({ at, event: row, isStale, isLate });
     return this.list.take();
@@ -192,6 +195,7 @@ export class Evaluator {
   /** The answers to `unobserved`; what they bring about is told at the next row. */
   observe(observations: Iterable<Observation>): void {
     for (const observation of observations) this.market.observe(observation, this.moved);
+    this.matcher.keepChanged();
   }
 
   /** What changed since the last call; to be stored in the transaction that stores the position, removals first. */
@@ -216,7 +220,8 @@ export class Evaluator {
     for (const saved of instances) {
       this.instances.table.restore(this.instances.obtain(row, saved.instanceKey), saved);
     }
-    if (this.register.recheckAbsences(row)) this.matcher.touchEnded(row);
+    for (const instance of this.register.recheck(row)) this.matcher.touch(instance);
+    this.matcher.keepChanged();
     if (rule.suppressed > 0) this.waiting.oweSummary(row);
   }
 

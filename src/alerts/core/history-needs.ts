@@ -10,7 +10,8 @@ export type HistoryFamily = Omit<HistoryNeed, 'seconds'>;
 export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>): HistoryFamily[] {
   return compileRule(rule).leaves.flatMap((leaf) => {
     if (!('number' in leaf) || leaf.number.measure === 'points') return [];
-    const { measure, protocol, chain, token } = leaf.number;
+    const { measure, protocol, token, filter } = leaf.number;
+    const chain = filter?.minTvl === undefined ? leaf.number.chain : TOTAL;
     return [{ metric: measure === 'tvl' ? measure : 'price', ...subjectOf(protocol, chain, token) }];
   });
 }

@@ -28,6 +28,8 @@ export class LeafTable {
   private readonly rows = new RowNumbers();
   /** What conditions on events ask of the event's data; most ask nothing. */
   private readonly fields = new Map<number, FieldTest>();
+  /** Conditions whose wildcard has a filter. */
+  private filtered = 0;
 
   constructor(private readonly rules: RuleTable) {}
 
@@ -43,6 +45,7 @@ export class LeafTable {
     this.threshold.set(leaf, test?.threshold ?? 0);
     this.slack.set(leaf, test?.slack ?? 0);
     if (field) this.fields.set(leaf, field);
+    if (isFiltered(scope)) this.filtered += 1;
     if (position === 0) this.rules.firstLeaf.set(rule, leaf);
     else this.next.set(this.last(rule), leaf);
     return leaf;
@@ -75,6 +78,16 @@ export class LeafTable {
 
   holds(leaf: number, held: boolean, value: number): boolean {
     return holds(this.comparison(leaf), this.threshold.get(leaf), this.slack.get(leaf), held, value);
+  }
+
+  /** Whether its wildcard has a filter. */
+  hasFilter(leaf: number): boolean {
+    return this.filtered > 0 && isFiltered(this.scope(leaf));
+  }
+
+  /** Whether the filter of a wildcard lets it hold for an instance. */
+  lets(leaf: number, instance: string, held: boolean): boolean {
+    return this.filtered === 0 || (this.numberScope(leaf)?.lets(instance, held) ?? true);
   }
 
   /** Whether the move passed the value that an `eq` waits for. */
@@ -111,6 +124,7 @@ export class LeafTable {
 
   remove(leaf: number): void {
     this.fields.delete(leaf);
+    if (isFiltered(this.scope(leaf))) this.filtered -= 1;
     this.rows.giveBack(leaf);
   }
 
@@ -141,4 +155,8 @@ export class LeafTable {
     while (this.next.get(leaf) >= 0) leaf = this.next.get(leaf);
     return leaf;
   }
+}
+
+function isFiltered(scope: Scope | EventScope | undefined): boolean {
+  return scope instanceof Scope && scope.watched.filter !== undefined;
 }

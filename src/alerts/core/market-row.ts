@@ -27,6 +27,9 @@ export interface HistoryPoint {
   readonly value: number;
   readonly volume24h?: number | null;
   readonly marketCap?: number | null;
+  /** As published with it; absent: not known. */
+  readonly category?: string | null;
+  readonly tags?: readonly string[];
   readonly at: number;
   /** When it was published; where that is not known any more it counts as published when it was observed. */
   readonly loggedAt?: number | null;

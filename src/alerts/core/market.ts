@@ -3,16 +3,19 @@ import { observedTime, type HistoryPoint, type MarketRow, type Observation } fro
 import { QuantityNumbers } from './numbers.js';
 import { Quantity, type MoveListener } from './quantity.js';
 import { isAmong, Scope } from './scope.js';
+import { Filters } from './filters.js';
 import type { Series } from './series.js';
 import { SeriesBook } from './series-book.js';
 import { stretchesOf } from './stretches.js';
 import { ValueHistory } from './value-history.js';
-import { ABSENCE, numberKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
+import { ABSENCE, numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
 
-/** When a value was observed, Unix ms, and whether that was too long before it was published. */
+/** When a value was observed, Unix ms, whether that was too long before it was published, and what came with it. */
 interface Observed {
   readonly at: number;
   readonly isStale: boolean;
+  readonly category: string | null | undefined;
+  readonly tags: readonly string[] | undefined;
 }
 
 const NO_LISTENER: MoveListener = () => undefined;
@@ -27,6 +30,8 @@ export class Market {
   private readonly series = new SeriesBook((series) => this.joinFamilies(series));
   private readonly scopes = new Map<string, Scope>();
   private readonly families: Scope[] = [];
+  /** Families that take only some of their members. */
+  readonly filters = new Filters(this.series);
   /** Windows whose reference will move, by the time of the clock. */
   private readonly moving = new DueHeap();
   private readonly numbers = new QuantityNumbers();
@@ -39,12 +44,15 @@ export class Market {
 
   /** Takes a row of the log in; gives the series it speaks of. */
   apply(row: MarketRow, listener: MoveListener): Series[] {
+    const { category, tags } = row;
+    if (row.type === 'protocol_update' && row.protocol !== null) this.filters.protocol(row.protocol, { category });
     if (row.type === 'tvl_removed') this.removeTvl(row.protocol ?? '', row.chain ?? '');
     if (row.type === 'price_removed')
       for (const series of this.series.tokens.get(row.token ?? '')?.values() ?? []) series.remove();
     const { current } = row;
     if (current === null) return [];
-    const observed = { at: observedTime(row), isStale: this.isStale(row.observedAt, row.loggedAt) };
+    const isStale = this.isStale(row.observedAt, row.loggedAt);
+    const observed = { at: observedTime(row), isStale, category, tags };
     if (row.type === 'tvl_change' || row.type === 'tvl_baseline') {
       if (row.protocol === null || row.chain === null) return [];
       return this.applyTvl(row.protocol, row.chain, current, observed, listener);
@@ -57,8 +65,9 @@ export class Market {
 
   /** Published values from before the evaluator's position, in the order of the log. */
   seed(points: Iterable<HistoryPoint>): void {
-    for (const { metric, protocol, chain, token, value, volume24h, marketCap, at: time, loggedAt } of points) {
-      const observed = { at: time, isStale: this.isStale(time, loggedAt ?? time) };
+    for (const { metric, protocol, chain, token, value, volume24h, marketCap, ...point } of points) {
+      const { at, loggedAt, category, tags } = point;
+      const observed = { at, isStale: this.isStale(at, loggedAt ?? at), category, tags };
       if (metric === 'tvl') this.applyTvl(protocol ?? '', chain ?? '', value, observed, NO_LISTENER);
       else this.applyPrice(token ?? '', value, volume24h ?? NaN, marketCap ?? NaN, observed, NO_LISTENER);
     }
@@ -69,9 +78,7 @@ export class Market {
     const { measure, protocol, chain, token, windowMs } = watched;
     if (variablesOf(watched) === 0) return (this.series.find(measure, protocol, chain, token)?.keepMs ?? 0) >= windowMs;
     return this.families.some(
-      ({ watched: held }) =>
-        held.windowMs >= windowMs &&
-        numberKey({ ...held, windowMs, absolute: false }) === numberKey({ ...watched, absolute: false }),
+      ({ watched: held }) => held.windowMs >= windowMs && seriesKey(held) === seriesKey(watched),
     );
   }
 
@@ -136,6 +143,7 @@ export class Market {
       this.attach(scope, this.series.ensure(watched.measure, watched.protocol, watched.chain, watched.token));
     } else {
       this.families.push(scope);
+      this.filters.add(scope);
       for (const series of this.series.candidates(watched)) if (scope.includes(series)) this.attach(scope, series);
     }
     return scope;
@@ -146,6 +154,7 @@ export class Market {
     if (scope.thresholds.size > 0 || !this.scopes.delete(scope.key)) return false;
     const family = this.families.indexOf(scope);
     if (family >= 0) this.families.splice(family, 1);
+    this.filters.remove(scope);
     for (const quantity of scope.members) this.detach(scope, quantity);
     return true;
   }
@@ -163,9 +172,13 @@ export class Market {
   ): Series[] {
     const { series, total } = this.series.protocol(protocol);
     const ofChain = series.get(chain) ?? this.series.addTvl(protocol, chain, series);
+    const { isSum: wasSum, value: before } = total;
+    const isCounted = total.set(chain, value);
+    const { category, tags } = observed;
+    const size = isCounted ? Math.max(total.value, Number.isNaN(before) ? 0 : before) : undefined;
+    this.filters.protocol(protocol, { category, chain, tags, size });
     this.update(ofChain, value, observed, listener);
-    const wasSum = total.isSum;
-    if (!total.set(chain, value)) return [ofChain];
+    if (!isCounted) return [ofChain];
     const ofAll = series.get(TOTAL) ?? this.series.addTvl(protocol, TOTAL, series);
     // The first chain is no fall of what the source gave as the whole.
     if (total.isSum !== wasSum) ofAll.forgetValue();
@@ -208,6 +221,7 @@ export class Market {
     const ofPrice = this.series.ofToken('price', token);
     const ofVolume = this.series.ofToken('volume_24h', token);
     const ofCap = this.series.ofToken('market_cap', token);
+    this.filters.token(token, { tags: observed.tags });
     this.update(ofPrice, price, observed, listener);
     const updated = [ofPrice];
     if (this.updateMember(ofVolume, volume24h, observed, listener)) updated.push(ofVolume);
@@ -254,7 +268,9 @@ export class Market {
 
   private attach(scope: Scope, series: Series): void {
     const { windowMs } = scope.watched;
-    (series.quantity(windowMs) ?? this.addQuantity(series, windowMs)).join(scope);
+    const quantity = series.quantity(windowMs) ?? this.addQuantity(series, windowMs);
+    quantity.join(scope);
+    this.filters.admit(scope, quantity);
   }
 
   private addQuantity(series: Series, windowMs: number): Quantity {

@@ -33,6 +33,29 @@ export class Matcher {
     for (const leaf of met) this.thresholdMet(leaf, instance, before, after);
   }
 
+  /** The filter of these conditions lets an instance in, or no longer. */
+  gateMoved(thresholds: ThresholdList, instance: string, value: number): void {
+    const met: number[] = [];
+    thresholds.visit(-Infinity, Infinity, (leaf) => met.push(leaf));
+    const { touched } = this;
+    this.touched = [];
+    for (const leaf of met) this.thresholdMet(leaf, instance, value, value);
+    this.keepChanged();
+    this.touched = [...touched, ...this.touched];
+  }
+
+  /** Of those to look at, of which no event of their own came, only where the rule begins or ceases to hold: nothing is told again of others. */
+  keepChanged(): void {
+    const { table } = this.instances;
+    this.touched = this.touched.filter((row) => {
+      const isTrue = this.rules.isTrue(table.rule.get(row), this.instances.held(row));
+      if (isTrue !== (table.phase(row) !== 'ok')) return true;
+      table.untouch(row);
+      this.instances.dropIfAtRest(row);
+      return false;
+    });
+  }
+
   /** A condition that time has made true for the rule as a whole. */
   hold(leaf: number): void {
     const base = this.leaves.base.get(leaf);
@@ -59,14 +82,6 @@ export class Matcher {
     if (this.instances.isShared(row)) {
       for (const instance of this.instances.firingRows(table.rule.get(row))) this.touch(instance);
     } else if (table.touch(row)) this.touched.push(row);
-  }
-
-  /** Has those looked at that fire, or are about to, although their rule does not hold. */
-  touchEnded(rule: number): void {
-    for (const row of this.instances.firingRows(rule)) {
-      const isHeld = this.rules.isTrue(rule, this.instances.held(row));
-      if (this.instances.table.phase(row) !== 'ok' && !isHeld) this.touch(row);
-    }
   }
 
   /** The instances to look at; those of one rule in the order of their keys, whichever way they were found. */
@@ -102,7 +117,8 @@ export class Matcher {
     const bit = this.leaves.bit(leaf);
     const row = key === '' ? this.leaves.base.get(leaf) : this.instances.find(this.leaves.rule.get(leaf), key);
     const held = row !== undefined && (table.held.get(row) & bit) !== 0;
-    const holds = this.leaves.holds(leaf, held, after);
+    const isLet = this.leaves.lets(leaf, key, held);
+    const holds = isLet && this.leaves.holds(leaf, held, after);
     if (holds !== held) {
       const target = row ?? this.instances.obtain(this.leaves.rule.get(leaf), key);
       table.flip(target, bit);
@@ -111,7 +127,7 @@ export class Matcher {
       // Perhaps the series is new: an instance that fires already must begin to wait for its events.
       this.touch(row);
     }
-    if (!holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);
+    if (isLet && !holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);
   }
 
   private holdsForTheMoment(leaf: number, key: string): void {

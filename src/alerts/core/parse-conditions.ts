@@ -14,6 +14,7 @@ import {
   type Condition,
   type ConditionSubject,
   type FieldTest,
+  type SubjectFilter,
   type RuleFinding,
   type Where,
 } from './rule.js';
@@ -25,11 +26,10 @@ export interface ParsedConditions {
   readonly errors: RuleFinding[];
 }
 
+/** Those of every condition. */
+const SUBJECT_FIELDS = ['protocol', 'chain', 'token', 'metric'] as const;
 const FIELDS = [
-  'protocol',
-  'chain',
-  'token',
-  'metric',
+  ...SUBJECT_FIELDS,
   'operator',
   'threshold',
   'timeWindow',
@@ -38,20 +38,14 @@ const FIELDS = [
   'eventType',
   'field',
   'absent',
+  'categories',
+  'tags',
+  'minTvl',
 ] as const;
 /** Those of a condition on an event. */
-const EVENT_FIELDS: readonly Field[] = [
-  'protocol',
-  'chain',
-  'token',
-  'metric',
-  'eventType',
-  'field',
-  'operator',
-  'threshold',
-];
+const EVENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'eventType', 'field', 'operator', 'threshold'];
 /** Those of a condition on what was not observed. */
-const ABSENT_FIELDS: readonly Field[] = ['protocol', 'chain', 'token', 'metric', 'absent'];
+const ABSENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'absent', 'categories', 'tags', 'minTvl'];
 /** Types whose numbers have metrics of their own. */
 const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];
 type Field = (typeof FIELDS)[number];
@@ -140,6 +134,7 @@ class ConditionParser {
     }
     return {
       ...subject,
+      ...this.filter(input, pointer),
       metric,
       operator,
       threshold,
@@ -147,6 +142,29 @@ class ConditionParser {
       ...(direction ? { direction } : {}),
       ...(tolerance === undefined ? {} : { tolerance }),
     };
+  }
+
+  /** Which protocols or tokens a wildcard takes. */
+  private filter(input: Record<string, unknown>, pointer: string): SubjectFilter {
+    const categories = this.names(input, 'categories', pointer);
+    const tags = this.names(input, 'tags', pointer);
+    const minTvl = this.number(input, 'minTvl', pointer);
+    return {
+      ...(categories === undefined ? {} : { categories }),
+      ...(tags === undefined ? {} : { tags }),
+      ...(minTvl === undefined ? {} : { minTvl }),
+    };
+  }
+
+  private names(input: Record<string, unknown>, field: Field, pointer: string): string[] | undefined {
+    const value = input[field];
+    if (!isGiven(value)) return undefined;
+    const { filterNames: most } = RULE_LIMITS;
+    const isName = (name: unknown): name is string =>
+      typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME && NAME.test(name);
+    if (Array.isArray(value) && value.length > 0 && value.length <= most && value.every(isName)) return value;
+    const detail = `Must be a list of 1 to ${most} names of at most ${LONGEST_NAME} characters.`;
+    return this.fail(`${pointer}/${field}`, 'invalid_value', detail);
   }
 
   private absentCondition(
@@ -167,7 +185,8 @@ class ConditionParser {
       if (name !== 'minutes') this.fail(`${pointer}/absent/${escapePointer(name)}`, 'unknown_field', 'No such field.');
     }
     const { minutes } = absent;
-    if (typeof minutes === 'number' && Number.isFinite(minutes)) return { ...subject, metric, absent: { minutes } };
+    if (typeof minutes === 'number' && Number.isFinite(minutes))
+      return { ...subject, ...this.filter(input, pointer), metric, absent: { minutes } };
     const code = isGiven(minutes) ? 'invalid_type' : 'required';
     return this.fail(`${pointer}/absent/minutes`, code, 'Must be a number of minutes.');
   }

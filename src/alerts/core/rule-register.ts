@@ -86,23 +86,49 @@ export class RuleRegister {
     }
   }
 
-  /** Of a restored rule: what was observed since its memory was stored is absent no longer, which no move of a number will tell. False if it has no such condition. */
-  recheckAbsences(row: number): boolean {
-    const { table } = this.instances;
-    let isConcerned = false;
+  /**
+   * Of a restored rule: what was observed since its memory was stored, and what a filter takes by now, no move of a number will
+   * tell. Gives the instances to look at.
+   */
+  recheck(row: number): number[] {
+    const changed: number[] = [];
     for (const leaf of this.leaves.of(row)) {
-      const scope = this.leaves.numberScope(leaf);
-      if (scope?.watched.windowMs !== ABSENCE) continue;
-      isConcerned = true;
-      const bit = this.leaves.bit(leaf);
-      for (const instance of this.instances.all(row)) {
-        const quantity = scope.quantityOf(table.key(instance));
-        const held = (table.held.get(instance) & bit) !== 0;
-        if (!held || !quantity || this.leaves.holds(leaf, held, quantity.value)) continue;
-        if (!this.unseen.isDue(leaf, this.market.clock)) table.flip(instance, bit);
-      }
+      const watched = this.leaves.numberScope(leaf)?.watched;
+      if (watched?.filter || watched?.windowMs === ABSENCE) changed.push(...this.recheckLeaf(row, leaf));
     }
-    return isConcerned;
+    const { table } = this.instances;
+    const isOver = (one: number): boolean => !this.rules.isTrue(row, this.instances.held(one));
+    // Also what an evaluator before had seen and not judged.
+    return [
+      ...changed,
+      ...[...this.instances.firingRows(row)].filter((one) => table.phase(one) !== 'ok' && isOver(one)),
+    ];
+  }
+
+  private recheckLeaf(row: number, leaf: number): number[] {
+    const { table } = this.instances;
+    const bit = this.leaves.bit(leaf);
+    const scope = this.leaves.numberScope(leaf);
+    const changed: number[] = [];
+    for (const instance of this.instances.all(row)) {
+      const key = table.key(instance);
+      const quantity = scope?.quantityOf(key);
+      if (!scope || !quantity || (table.held.get(instance) & bit) === 0 || this.unseen.isDue(leaf, this.market.clock))
+        continue;
+      if (this.leaves.holds(leaf, true, scope.comparable(quantity.value)) && scope.lets(key, true)) continue;
+      table.flip(instance, bit);
+      changed.push(instance);
+    }
+    const begin = (key: string): void => {
+      const instance = this.instances.obtain(row, key);
+      if ((table.held.get(instance) & bit) !== 0) return;
+      table.flip(instance, bit);
+      changed.push(instance);
+    };
+    const holds = (value: number): boolean => this.leaves.holds(leaf, false, value);
+    if (scope?.variables === 0 && holds(scope.value)) begin('');
+    scope?.visitMembers(holds, begin);
+    return changed;
   }
 
   private readOne(row: number, leaf: number, scope: Scope): void {

@@ -41,6 +41,8 @@ export const RULE_LIMITS = {
   longestFor: 2_592_000,
   longestThrottleMinutes: 43_200,
   longestAbsenceMinutes: 43_200,
+  /** Categories or tags of one condition. */
+  filterNames: 50,
 } as const;
 
 /**
@@ -54,8 +56,18 @@ export interface ConditionSubject {
   readonly token?: string;
 }
 
+/** Which protocols or tokens a wildcard takes; absent: all. */
+export interface SubjectFilter {
+  /** The protocol's category is one of these, capitals aside. */
+  readonly categories?: readonly string[];
+  /** The row has one of these tags; of a total, the row of any chain. */
+  readonly tags?: readonly string[];
+  /** The protocol's total TVL, US dollars, was at least this just before or after its last change when the condition began to hold. */
+  readonly minTvl?: number;
+}
+
 /** Compares a number of the market with a threshold. */
-export interface ValueCondition extends ConditionSubject {
+export interface ValueCondition extends ConditionSubject, SubjectFilter {
   readonly metric: ValueMetric;
   readonly operator: Operator;
   /** US dollars; a fraction for `change_pct` and the `change_*` metrics (0.1 is 10 %). */
@@ -87,7 +99,7 @@ export interface EventCondition extends ConditionSubject, Partial<FieldTest> {
 }
 
 /** Holds while nothing was observed of its subject for so long, whatever was published; of what was never observed since the rule was made. */
-export interface AbsentCondition extends ConditionSubject {
+export interface AbsentCondition extends ConditionSubject, SubjectFilter {
   readonly metric: 'tvl' | 'price';
   readonly absent: { readonly minutes: number };
 }

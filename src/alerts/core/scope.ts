@@ -1,5 +1,6 @@
 import { isRealChain } from '../../events/core/index.js';
 import type { QuantityNumbers } from './numbers.js';
+import { Gate } from './profiles.js';
 import type { Quantity } from './quantity.js';
 import type { Series } from './series.js';
 import { ThresholdList } from './threshold-list.js';
@@ -28,6 +29,8 @@ export class Scope {
   private readonly byInstance: Map<string, Quantity> | undefined;
   private readonly instances: string[] = NONE;
   private readonly rows: number[] = NONE;
+  /** What the members of a filtered family meet of its demands, as bits, by instance. */
+  private readonly gates: Map<string, number> | undefined;
   /** Of a single number. */
   private only: Quantity | undefined;
 
@@ -39,6 +42,7 @@ export class Scope {
     this.variables = variablesOf(watched);
     if (this.variables === 0) return;
     this.byInstance = new Map();
+    if (watched.filter) this.gates = new Map();
     this.instances = [];
     this.rows = [];
   }
@@ -52,6 +56,20 @@ export class Scope {
 
   includes(series: Series): boolean {
     return isAmong(this.watched, series);
+  }
+
+  /** Notes what a member meets of the filter; false: as before. */
+  setGate(instance: string, gate: number): boolean {
+    if (!this.gates || this.gates.get(instance) === gate) return false;
+    this.gates.set(instance, gate);
+    return true;
+  }
+
+  /** Whether the filter lets a condition on the member hold; its size is asked only of one that does not hold yet. */
+  lets(instance: string, held: boolean): boolean {
+    if (!this.gates) return true;
+    const gate = this.gates.get(instance) ?? 0;
+    return (gate & Gate.kind) !== 0 && (held || (gate & Gate.size) !== 0);
   }
 
   /** Takes a member in; gives its instance. */
@@ -79,7 +97,9 @@ export class Scope {
   visitMembers(test: (value: number) => boolean, visitor: (instance: string) => void): void {
     const { rows, instances } = this;
     for (let member = 0; member < rows.length; member += 1) {
-      if (test(this.comparable(this.numbers.value.get(rows[member] ?? 0)))) visitor(instances[member] ?? '');
+      const instance = instances[member] ?? '';
+      if (test(this.comparable(this.numbers.value.get(rows[member] ?? 0))) && this.lets(instance, false))
+        visitor(instance);
     }
   }
 
@@ -88,7 +108,8 @@ export class Scope {
     return this.byInstance ? this.byInstance.get(instance) : this.only;
   }
 
-  private comparable(value: number): number {
+  /** What is compared of a number. */
+  comparable(value: number): number {
     return this.watched.absolute ? Math.abs(value) : value;
   }
 }

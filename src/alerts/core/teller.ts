@@ -258,8 +258,9 @@ export class Teller {
   /** Whether it is true by what was not stale when it came, and its rule is not done yet. */
   private isCredible(row: number, rule: number, { event, isStale }: Moment): boolean {
     if (isStale || this.rules.isSpent(rule)) return false;
-    // What the single condition of a rule looks at came with the event.
-    if (event && this.leaves.next.get(this.leaves.first(rule)) < 0) return true;
+    // What the single condition of a rule looks at came with the event, unless that only opened its filter.
+    const first = this.leaves.first(rule);
+    if (event && this.leaves.next.get(first) < 0 && !this.leaves.hasFilter(first)) return true;
     return this.rules.isTrue(rule, this.freshlyHeld(row, rule));
   }
 

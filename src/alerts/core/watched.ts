@@ -1,3 +1,4 @@
+import type { SubjectFilter } from './rule.js';
 import type { RuleEventType } from '../../events/core/index.js';
 
 /** The numbers that events bring; everything else that rules compare is derived from these. */
@@ -32,6 +33,8 @@ export interface WatchedNumber {
   readonly windowMs: number;
   /** The size of the change, whichever way it went. */
   readonly absolute: boolean;
+  /** Of a family: which of its members count. */
+  readonly filter?: SubjectFilter;
 }
 
 /** Events of one type about a subject; null is any. */
@@ -53,8 +56,15 @@ export function variablesOf({ protocol, chain, token }: WatchedNumber): number {
   );
 }
 
-export function numberKey({ measure, protocol, chain, token, windowMs, absolute }: WatchedNumber): string {
-  return `${measure} ${protocol} ${chain} ${token} ${windowMs}${absolute ? ' abs' : ''}`;
+/** The series that a number or family is of, whatever is compared of them. */
+export function seriesKey({ measure, protocol, chain, token }: WatchedNumber): string {
+  return `${measure} ${protocol} ${chain} ${token}`;
+}
+
+export function numberKey(watched: WatchedNumber): string {
+  const { windowMs, absolute, filter } = watched;
+  const among = filter ? ` ${JSON.stringify([filter.categories, filter.tags, filter.minTvl])}` : '';
+  return `${seriesKey(watched)} ${windowMs}${absolute ? ' abs' : ''}${among}`;
 }
 
 /** What the instances of a name differ in, as bits. */

@@ -17,6 +17,8 @@ interface PointRow {
   marketCap: number | null;
   /** Null: no longer in the log. */
   loggedAt: number | null;
+  category: string | null;
+  tags: string[];
 }
 
 /** The present values as of an evaluator's position, and none from behind it. */
@@ -37,10 +39,21 @@ export class HistoryLoader {
   }
 }
 
-function pointOf({ metric, subject, chain, value, at, loggedAt, volume24h, marketCap }: PointRow): HistoryPoint {
+function pointOf({
+  metric,
+  subject,
+  chain,
+  value,
+  at,
+  loggedAt,
+  volume24h,
+  marketCap,
+  ...row
+}: PointRow): HistoryPoint {
+  const { category, tags } = row;
   return metric === 'tvl'
-    ? { metric, protocol: subject, chain, token: null, value, at, loggedAt }
-    : { metric, protocol: null, chain: null, token: subject, volume24h, marketCap, value, at, loggedAt };
+    ? { metric, protocol: subject, chain, token: null, value, at, loggedAt, category, tags }
+    : { metric, protocol: null, chain: null, token: subject, volume24h, marketCap, value, at, loggedAt, tags };
 }
 
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
@@ -52,8 +65,9 @@ const LATEST = `
 SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at, p.seq::float8 AS seq,
        CASE p.seq WHEN v.seq THEN v.volume_24h ELSE e.volume_24h END AS "volume24h",
        CASE p.seq WHEN v.seq THEN v.market_cap ELSE e.market_cap END AS "marketCap",
-       ${millis('e.logged_at')} AS "loggedAt"
+       ${millis('e.logged_at')} AS "loggedAt", o.category, coalesce(v.tags, '{}') AS tags
 FROM metric_series s LEFT JOIN published_values v USING (metric, subject, chain)
+LEFT JOIN protocols o ON s.metric = 'tvl' AND o.slug = s.subject
 CROSS JOIN LATERAL (
   (SELECT value, at, seq FROM (
     SELECT value, at, seq FROM metric_points

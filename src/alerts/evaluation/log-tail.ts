@@ -47,11 +47,13 @@ export class LogTail {
 }
 
 function publishedPoint(event: LogEvent): LoggedPoint[] {
-  const { type, seq, protocol, chain, token, current: value, volume24h, marketCap, loggedAt } = event;
+  const { type, seq, protocol, chain, token, current: value, volume24h, marketCap, loggedAt, category, tags } = event;
   if (value === null) return [];
   const at = observedTime(event);
   if (type === 'tvl_change' || type === 'tvl_baseline')
-    return [{ metric: 'tvl', protocol, chain, token: null, value, at, seq, loggedAt }];
+    return [{ metric: 'tvl', protocol, chain, token: null, value, at, seq, loggedAt, category, tags }];
   if (type !== 'price_change' && type !== 'price_baseline') return [];
-  return [{ metric: 'price', protocol: null, chain: null, token, value, at, seq, loggedAt, volume24h, marketCap }];
+  return [
+    { metric: 'price', protocol: null, chain: null, token, value, at, seq, loggedAt, tags, volume24h, marketCap },
+  ];
 }

@@ -69,6 +69,28 @@ export class ConditionBody {
   @ApiProperty({ type: AbsentBody, required: false })
   absent?: AbsentBody;
 
+  /** Without a protocol: only those of these categories, capitals aside. A change of category counts at once. */
+  @ApiProperty({
+    type: String,
+    isArray: true,
+    required: false,
+    maxItems: RULE_LIMITS.filterNames,
+    example: ['Lending'],
+  })
+  categories?: string[];
+
+  /** Without a protocol or token: only rows with one of these tags, as last published; of a total, the rows of any chain. */
+  @ApiProperty({ type: String, isArray: true, required: false, maxItems: RULE_LIMITS.filterNames })
+  tags?: string[];
+
+  /**
+   * Without a protocol: only those whose total TVL was at least this, US dollars, just before or after its last change: one that falls from
+   * 2 million to 0.1 million counts with 1,000,000. Asked when the condition begins to hold; what holds goes on below it.
+   * Not of prices: a token has no TVL.
+   */
+  @ApiProperty({ type: Number, required: false, minimum: 0, example: 1_000_000 })
+  minTvl?: number;
+
   /** `metric: event`: the member of the event's `data` that is compared; `a.b` is a member of a member. */
   @ApiProperty({ type: String, required: false, example: 'amountUsd' })
   field?: string;

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { checkRule } from './check-rule.js';
+import { Evaluator } from './evaluator.js';
+import type { MarketRow } from './market-row.js';
+import { parseConditions } from './parse-conditions.js';
+import type { Condition, RuleDefinition, SubjectFilter } from './rule.js';
+import type { Transition } from './transition.js';
+
+const START = 1_760_000_000_000;
+const nothing = {
+  protocol: null,
+  chain: null,
+  token: null,
+  previous: null,
+  current: null,
+  volume24h: null,
+  marketCap: null,
+};
+const times = (seconds: number) => ({ loggedAt: START + seconds * 1_000, observedAt: START + seconds * 1_000 });
+
+interface Told {
+  category?: string | null;
+  tags?: string[];
+  chain?: string;
+}
+
+function tvl(
+  protocol: string,
+  current: number,
+  seconds: number,
+  { category = null, tags = [], chain = 'ethereum' }: Told = {},
+) {
+  return {
+    ...nothing,
+    type: 'tvl_change',
+    protocol,
+    chain,
+    current,
+    category,
+    tags,
+    ...times(seconds),
+  } satisfies MarketRow;
+}
+
+const rule = (condition: Condition): RuleDefinition => ({
+  ruleId: 'rule',
+  version: 1,
+  conditions: [condition],
+  mode: 'while_true',
+  throttleMinutes: 0,
+  hysteresis: 0,
+  forSeconds: 0,
+  notifyResolved: true,
+});
+const fall = (filter: SubjectFilter): Condition => ({
+  metric: 'tvl',
+  operator: 'change_pct',
+  threshold: -0.2,
+  ...filter,
+});
+const price = (filter: SubjectFilter): Condition => ({ metric: 'price', operator: 'gt', threshold: 10, ...filter });
+const high = (filter: SubjectFilter): Condition => ({ metric: 'tvl', operator: 'gt', threshold: 10, ...filter });
+const named = ({ reason, instanceKey }: Transition): string => `${reason} ${instanceKey}`;
+
+function told(condition: Condition, ...rows: MarketRow[]): string[] {
+  const evaluator = new Evaluator();
+  evaluator.addRule(rule(condition));
+  return rows.flatMap((row) => evaluator.apply(row).map(named));
+}
+
+describe('a wildcard with a filter', () => {
+  it('takes protocols of its categories, capitals aside', () => {
+    const lending = { category: 'Lending' };
+    const rows = ['a', 'b'].flatMap((name, index) => [
+      tvl(name, 100, 0, index === 0 ? lending : { category: 'Dexs' }),
+      tvl(name, 70, 1, index === 0 ? lending : { category: 'Dexs' }),
+    ]);
+    expect(told(fall({ categories: ['LENDING'] }), ...rows)).toEqual(['first_fire protocol=a']);
+    expect(told(fall({ categories: ['lending', 'Dexs'] }), ...rows)).toHaveLength(2);
+  });
+
+  it('takes those that were large enough before they fell, and lets them go on below that', () => {
+    const rows = [tvl('big', 2e6, 0), tvl('small', 9e5, 0), tvl('big', 1e5, 1), tvl('small', 1e5, 1)];
+    expect(told(fall({ minTvl: 1e6 }), ...rows)).toEqual(['first_fire protocol=big']);
+    const levels = [tvl('p', 9, 0), tvl('p', 20, 1), tvl('p', 30, 2), tvl('p', 20, 3), tvl('p', 15, 4), tvl('p', 9, 5)];
+    expect(told(high({ minTvl: 30 }), ...levels)).toEqual([
+      'first_fire protocol=p',
+      'repeat protocol=p',
+      'repeat protocol=p',
+      'resolved protocol=p',
+    ]);
+  });
+
+  it('asks for the total of the protocol, whichever chain the condition is about', () => {
+    const condition: Condition = { ...fall({ minTvl: 100 }), chain: 'bsc' };
+    const rows = [tvl('p', 95, 0), tvl('p', 10, 1, { chain: 'bsc' }), tvl('p', 7, 2, { chain: 'bsc' })];
+    expect(told(condition, ...rows)).toEqual(['first_fire protocol=p']);
+  });
+
+  it('takes rows with one of its tags; a total those of any chain, a price its own', () => {
+    const rows = [tvl('p', 20, 0, { tags: ['x'] }), tvl('p', 20, 1, { chain: 'bsc', tags: ['y', 'z'] })];
+    expect(told(high({ tags: ['y'] }), ...rows)).toEqual(['first_fire protocol=p']);
+    expect(told({ ...high({ tags: ['x', 'w'] }), chain: 'bsc' }, ...rows)).toEqual([]);
+    const row = { ...nothing, type: 'price_change', token: 't', current: 20, tags: ['y'], ...times(0) } as const;
+    expect(told(price({ tags: ['y'] }), row)).toEqual(['first_fire token=t']);
+    expect(told(price({ tags: ['x'] }), row)).toEqual([]);
+  });
+
+  it('goes with a change of category at once, either way', () => {
+    const moved = (category: string, seconds: number): MarketRow => ({
+      ...nothing,
+      type: 'protocol_update',
+      protocol: 'p',
+      category,
+      ...times(seconds),
+    });
+    const rows = [tvl('p', 20, 0, { category: 'Dexs' }), moved('Lending', 1), moved('Dexs', 2)];
+    expect(told(high({ categories: ['Lending'] }), ...rows)).toEqual(['first_fire protocol=p', 'resolved protocol=p']);
+  });
+
+  it('is checked', () => {
+    const faults = (condition: object): string[] => {
+      const { conditions, errors } = parseConditions([condition], null);
+      const found = errors.length > 0 ? errors : checkRule({ ...rule(high({})), conditions }).errors;
+      return found.map(({ pointer, code }) => `${pointer.slice('/conditions/0/'.length)} ${code}`);
+    };
+    const condition = { metric: 'tvl', operator: 'gt', threshold: 1 };
+    expect(faults({ ...condition, categories: ['Lending'], tags: ['x'], minTvl: 1e6 })).toEqual([]);
+    expect(faults({ ...condition, protocol: 'aave-v3', categories: ['Lending'] })).toEqual([
+      'categories not_applicable',
+    ]);
+    expect(faults({ ...condition, metric: 'price', minTvl: 1 })).toEqual(['minTvl not_applicable']);
+    expect(faults({ ...condition, metric: 'price', tags: ['x'] })).toEqual([]);
+    expect(faults({ ...condition, categories: [] })).toEqual(['categories invalid_value']);
+    expect(faults({ ...condition, tags: 'x' })).toEqual(['tags invalid_value']);
+    expect(faults({ ...condition, minTvl: 0 })).toEqual(['minTvl out_of_range']);
+    expect(faults({ metric: 'event', eventType: 'liquidation', tags: ['x'] })).toEqual(['tags not_applicable']);
+  });
+});

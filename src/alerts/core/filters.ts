@@ -1,0 +1,80 @@
+import { Profiles, type Profile, type ProfileNews } from './profiles.js';
+import type { Quantity } from './quantity.js';
+import type { Scope } from './scope.js';
+import type { Series } from './series.js';
+import type { SeriesBook } from './series-book.js';
+import { ThresholdList } from './threshold-list.js';
+import { instanceKey, TOTAL } from './watched.js';
+
+/** A member of a family that meets other demands of its filter than before. */
+export interface Regated {
+  readonly scope: Scope;
+  readonly instance: string;
+  readonly quantity: Quantity;
+}
+
+/**
+ * Families with a filter, and what their members meet of it. An event looks at them only where category or tags changed, or
+ * where the size of the protocol passed one that somebody asks for.
+ */
+export class Filters {
+  private readonly scopes = new Set<Scope>();
+  private readonly profiles = new Profiles();
+  /** The sizes that are asked for, one for each family. */
+  private readonly sizes = new ThresholdList();
+  private regated: Regated[] = [];
+
+  constructor(private readonly series: SeriesBook) {}
+
+  add(scope: Scope): void {
+    const { filter } = scope.watched;
+    if (!filter) return;
+    this.scopes.add(scope);
+    if (filter.minTvl !== undefined) this.sizes.insert(filter.minTvl, 0);
+  }
+
+  remove(scope: Scope): void {
+    const { filter } = scope.watched;
+    if (this.scopes.delete(scope) && filter?.minTvl !== undefined) this.sizes.remove(filter.minTvl, 0);
+  }
+
+  /** Looks at a new member. */
+  admit(scope: Scope, { series }: Quantity): void {
+    const { filter } = scope.watched;
+    if (filter) scope.setGate(instanceOf(scope, series), this.profiles.gate(filter, series));
+  }
+
+  /** What is known by now of a protocol. */
+  protocol(slug: string, news: Partial<ProfileNews>): void {
+    this.note(this.profiles.ofProtocol(slug), news, () => this.series.protocols.get(slug)?.series.values() ?? []);
+  }
+
+  token(token: string, news: Partial<ProfileNews>): void {
+    this.note(this.profiles.ofToken(token), news, () => this.series.tokens.get(token)?.values() ?? []);
+  }
+
+  /** Members that meet other demands since the last call. */
+  take(): readonly Regated[] {
+    const { regated } = this;
+    if (regated.length > 0) this.regated = [];
+    return regated;
+  }
+
+  private note(profile: Profile, news: Partial<ProfileNews>, members: () => Iterable<Series>): void {
+    const isNews = this.profiles.note(profile, { chain: TOTAL, ...news }, this.sizes);
+    if (!isNews || this.scopes.size === 0) return;
+    for (const series of members()) for (const scope of this.scopes) this.regate(scope, series);
+  }
+
+  private regate(scope: Scope, series: Series): void {
+    const { filter, windowMs } = scope.watched;
+    const quantity = scope.includes(series) ? series.quantity(windowMs) : undefined;
+    if (!filter || !quantity) return;
+    const instance = instanceOf(scope, series);
+    if (scope.setGate(instance, this.profiles.gate(filter, series))) this.regated.push({ scope, instance, quantity });
+  }
+}
+
+function instanceOf({ variables }: Scope, { protocol, chain, token }: Series): string {
+  return instanceKey(variables, protocol, chain, token);
+}

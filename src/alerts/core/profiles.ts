@@ -1,0 +1,91 @@
+import type { SubjectFilter } from './rule.js';
+import type { Series } from './series.js';
+import type { ThresholdList } from './threshold-list.js';
+import { EQUALITY_TOLERANCE } from './tolerance.js';
+import { TOTAL } from './watched.js';
+
+/** What a wildcard may ask of the protocols or tokens that it takes. */
+export const Gate = {
+  /** Category and tags are among those that are asked for. */
+  kind: 1,
+  /** Its TVL is large enough: only for what begins to hold. */
+  size: 2,
+} as const;
+
+export interface Profile {
+  category: string | null;
+  /** By chain; of a token under `TOTAL`. */
+  readonly tags: Map<string, readonly string[]>;
+  /** The larger of the totals just before and after the last change of its TVL; NaN: none yet. */
+  size: number;
+}
+
+/** What a row of the log says; what it does not say is undefined. */
+export interface ProfileNews {
+  readonly category?: string | null | undefined;
+  readonly chain: string;
+  readonly tags?: readonly string[] | undefined;
+  readonly size?: number | undefined;
+}
+
+/** Categories, tags and sizes of protocols, and tags of tokens, as of the evaluator's position. */
+export class Profiles {
+  private readonly protocols = new Map<string, Profile>();
+  private readonly tokens = new Map<string, Profile>();
+
+  ofProtocol(slug: string): Profile {
+    return obtain(this.protocols, slug);
+  }
+
+  ofToken(token: string): Profile {
+    return obtain(this.tokens, token);
+  }
+
+  /** Notes what a row of the log says of a protocol or token; whether a demand may be met by now, or no longer. */
+  note(profile: Profile, { category, chain, tags, size }: ProfileNews, sizes: ThresholdList): boolean {
+    let isNews = false;
+    if (category !== undefined && category !== profile.category) {
+      profile.category = category;
+      isNews = true;
+    }
+    if (tags !== undefined && !isSame(tags, profile.tags.get(chain) ?? [])) {
+      profile.tags.set(chain, tags);
+      isNews = true;
+    }
+    if (size === undefined) return isNews;
+    const low = Number.isNaN(profile.size) ? -Infinity : Math.min(size, profile.size);
+    const high = Number.isNaN(profile.size) ? Infinity : Math.max(size, profile.size);
+    profile.size = size;
+    const margin = 2 * EQUALITY_TOLERANCE;
+    sizes.visit(low * (1 - margin), high * (1 + margin), () => (isNews = true));
+    return isNews;
+  }
+
+  /** Which demands of a filter a series meets, as bits. */
+  gate({ categories, tags, minTvl }: SubjectFilter, { measure, protocol, chain, token }: Series): number {
+    const profile = measure === 'tvl' ? this.ofProtocol(protocol) : this.ofToken(token);
+    const category = profile.category?.toLowerCase() ?? '';
+    const isOfKind =
+      (categories === undefined || categories.some((one) => one.toLowerCase() === category)) &&
+      (tags === undefined || tagsOf(profile, chain).some((tag) => tags.includes(tag)));
+    const isLarge = minTvl === undefined || profile.size >= minTvl * (1 - EQUALITY_TOLERANCE);
+    return (isOfKind ? Gate.kind : 0) | (isLarge ? Gate.size : 0);
+  }
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((tag, index) => tag === other[index]);
+}
+
+/** A total has the tags of all chains. */
+function tagsOf({ tags }: Profile, chain: string): readonly string[] {
+  return chain === TOTAL ? [...tags.values()].flat() : (tags.get(chain) ?? []);
+}
+
+function obtain(profiles: Map<string, Profile>, name: string): Profile {
+  const known = profiles.get(name);
+  if (known) return known;
+  const profile = { category: null, tags: new Map<string, readonly string[]>(), size: NaN };
+  profiles.set(name, profile);
+  return profile;
+}
