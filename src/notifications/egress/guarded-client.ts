@@ -12,7 +12,11 @@ const SOCKET_AGE_MS = 60_000;
 const IDLE_MS = 10_000;
 /** Of the answer; the rest is not read. */
 const HEAD_BYTES = 4_096;
-const CONNECTIONS_PER_ORIGIN = 64;
+/**
+ * More than are sent at once together (`deliveries/receiver-lanes.ts`: 164), which is where users take turns: hooks of many users
+ * are on one host, and those of one user that never answer must not hold its connections from the others.
+ */
+const CONNECTIONS_PER_ORIGIN = 192;
 /** The body of an answer tells nothing that its headers did not, but for a proof: it is not waited for longer, ms. */
 const BODY_TIMEOUT_MS = 300;
 /** A kept connection that the receiver has closed meanwhile. */
