@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Query } from '../core/ast.js';
 import { dependenciesOf } from '../core/dependencies.js';
 import type { KeyValue } from '../core/keyset.js';
@@ -13,10 +15,18 @@ export interface CachedAnswer {
   readonly cache: CacheState;
 }
 
-/** Runs a query once for all who ask it at the same time, and not at all while nothing it depends on has changed. */
+/** For so long a query that turned out to be too large, or too slow, is refused without being run again, milliseconds. */
+const REFUSED_MS = 30_000;
+const MOST_REFUSED = 1_000;
+
+/**
+ * Runs a query once for all who ask it at the same time, and not at all while nothing it depends on has changed. One that was
+ * found over a limit only by running it costs that once.
+ */
 @Injectable()
 export class CachedRunner {
   private readonly flights = new SingleFlight<QueryResult>();
+  private readonly refused = new LRUCache<string, DomainError>({ max: MOST_REFUSED, ttl: REFUSED_MS });
 
   constructor(
     private readonly runner: QueryRunner,
@@ -35,6 +45,8 @@ export class CachedRunner {
     const dependencies = dependenciesOf(query);
     const version = this.stamps.versionOf(dependencies);
     const question = this.questionOf(query, owner, page);
+    const refusal = this.refused.get(question);
+    if (refusal !== undefined) throw refusal;
     const found = degraded ? undefined : await this.cache.find(keyOf(query, question, version));
     if (found !== undefined) return { result: found, cache: 'hit' };
     const result = await this.flights.run(question, version, signal, async (shared, begin) => {
@@ -47,7 +59,10 @@ export class CachedRunner {
       };
       const position = query.aggregations.length > 0 ? undefined : (page?.position as KeyValue[] | undefined);
       const context = { owner, key, signal: shared, deadline: queryDeadline(), range: page?.range, position, onStart };
-      const answer = await this.runner.run(query, context);
+      const answer = await this.runner.run(query, context).catch((error: unknown) => {
+        if (error instanceof DomainError && error.code === 'limit_exceeded') this.refused.set(question, error);
+        throw error;
+      });
       if (!degraded) this.cache.keep(keyOf(query, question, reading.version), answer, reading.startedAt);
       return answer;
     });
