@@ -16,10 +16,13 @@ function runnerThatFails(error: Error) {
     cache as unknown as ResultCache,
     { versionOf: () => 'v' } as unknown as VersionStamps,
   );
-  const ask = (body: object): Promise<unknown> =>
-    cached
-      .run(parseQuery(body), 'somebody', undefined, new AbortController().signal)
-      .catch((caught: unknown) => caught);
+  const ask = async (body: object): Promise<unknown> => {
+    try {
+      return await cached.run(parseQuery(body), 'somebody', undefined, new AbortController().signal);
+    } catch (caught) {
+      return caught;
+    }
+  };
   return { run, ask };
 }
 
