@@ -38,6 +38,19 @@ describe('the guard of the event loop', () => {
     expect(guard.longestSinceStart.cause).toBe('POST /v1/alerts/rules');
   });
 
+  it('tells the garbage collection of a turn apart', async () => {
+    await sleep(30);
+    const kept: number[][] = [];
+    guard.run('allocate', () => {
+      for (let round = 0; round < 300; round += 1) kept.push(Array.from({ length: 10_000 }, () => Math.random()));
+    });
+    await sleep(40);
+    const { cause, gcMs } = guard.longest;
+    expect(kept).toHaveLength(300);
+    expect(cause).toBe('allocate');
+    expect(gcMs).toBeGreaterThan(1);
+  });
+
   it('forgets on request', async () => {
     await sleep(30);
     compute(60);

@@ -33,7 +33,7 @@ export class LoopGuard implements OnApplicationShutdown {
   private readonly meter = new TurnMeter(INTERVAL_MS);
   private readonly causes = new Causes();
   private readonly delays = monitorEventLoopDelay({ resolution: 10 });
-  private readonly collections: { from: number; to: number }[] = [];
+  private collections: { from: number; to: number }[] = [];
   private readonly observer = new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) {
       this.collections.push({ from: startTime, to: startTime + duration });
@@ -152,7 +152,8 @@ export class LoopGuard implements OnApplicationShutdown {
     if (this.pending !== undefined) this.count(this.pending.turn, this.pending.cause);
     this.pending = turn && { turn, cause: this.causes.of(turn.cpuMs, turn.from) };
     if (turn === undefined) this.causes.forget();
-    this.collections.length = 0;
+    // Collections of a turn are reported before or after the beat that finds it.
+    this.collections = turn === undefined ? [] : this.collections.filter(({ to }) => to > turn.from);
     if (performance.now() - this.window.from > WINDOW_MS) this.turnWindow();
   }
 
