@@ -76,6 +76,7 @@ export class Beliefs {
 
   /** Resolves what edits ended while their rules were snoozed, before anything else is told of them. */
   tellFarewells(moment: Moment): void {
+    if (this.rules.farewells.isEmpty) return;
     for (const rule of this.rules.farewells.rows) {
       if (this.rules.silentUntil(rule) > moment.at) continue;
       const farewells = this.rules.tellsResolution(rule) ? this.rules.farewells.get(rule) : [];

@@ -1,10 +1,10 @@
-import { Profiles, type Profile, type ProfileNews } from './profiles.js';
+import { Profiles, type ProfileNews } from './profiles.js';
 import type { Quantity } from './quantity.js';
 import type { Scope } from './scope.js';
 import type { Series } from './series.js';
 import type { SeriesBook } from './series-book.js';
 import { ThresholdList } from './threshold-list.js';
-import { instanceKey, TOTAL } from './watched.js';
+import { instanceKey } from './watched.js';
 
 /** A member of a family that meets other demands of its filter than before. */
 export interface Regated {
@@ -45,12 +45,14 @@ export class Filters {
   }
 
   /** What is known by now of a protocol. */
-  protocol(slug: string, news: Partial<ProfileNews>): void {
-    this.note(this.profiles.ofProtocol(slug), news, () => this.series.protocols.get(slug)?.series.values() ?? []);
+  protocol(slug: string, news: ProfileNews): void {
+    if (!this.profiles.note(this.profiles.ofProtocol(slug), news, this.sizes) || this.scopes.size === 0) return;
+    this.regateAll(this.series.protocols.get(slug)?.series.values());
   }
 
-  token(token: string, news: Partial<ProfileNews>): void {
-    this.note(this.profiles.ofToken(token), news, () => this.series.tokens.get(token)?.values() ?? []);
+  token(token: string, news: ProfileNews): void {
+    if (!this.profiles.note(this.profiles.ofToken(token), news, this.sizes) || this.scopes.size === 0) return;
+    this.regateAll(this.series.tokens.get(token)?.values());
   }
 
   /** Members that meet other demands since the last call. */
@@ -60,10 +62,8 @@ export class Filters {
     return regated;
   }
 
-  private note(profile: Profile, news: Partial<ProfileNews>, members: () => Iterable<Series>): void {
-    const isNews = this.profiles.note(profile, { chain: TOTAL, ...news }, this.sizes);
-    if (!isNews || this.scopes.size === 0) return;
-    for (const series of members()) for (const scope of this.scopes) this.regate(scope, series);
+  private regateAll(members: Iterable<Series> = []): void {
+    for (const series of members) for (const scope of this.scopes) this.regate(scope, series);
   }
 
   private regate(scope: Scope, series: Series): void {

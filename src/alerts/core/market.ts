@@ -45,7 +45,8 @@ export class Market {
   /** Takes a row of the log in; gives the series it speaks of. */
   apply(row: MarketRow, listener: MoveListener): Series[] {
     const { category, tags } = row;
-    if (row.type === 'protocol_update' && row.protocol !== null) this.filters.protocol(row.protocol, { category });
+    if (row.type === 'protocol_update' && row.protocol !== null)
+      this.filters.protocol(row.protocol, { category, chain: TOTAL });
     if (row.type === 'tvl_removed') this.removeTvl(row.protocol ?? '', row.chain ?? '');
     if (row.type === 'price_removed')
       for (const series of this.series.tokens.get(row.token ?? '')?.values() ?? []) series.remove();
@@ -221,7 +222,7 @@ export class Market {
     const ofPrice = this.series.ofToken('price', token);
     const ofVolume = this.series.ofToken('volume_24h', token);
     const ofCap = this.series.ofToken('market_cap', token);
-    this.filters.token(token, { tags: observed.tags });
+    this.filters.token(token, { chain: TOTAL, tags: observed.tags });
     this.update(ofPrice, price, observed, listener);
     const updated = [ofPrice];
     if (this.updateMember(ofVolume, volume24h, observed, listener)) updated.push(ofVolume);

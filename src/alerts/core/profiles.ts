@@ -56,6 +56,7 @@ export class Profiles {
     const low = Number.isNaN(profile.size) ? -Infinity : Math.min(size, profile.size);
     const high = Number.isNaN(profile.size) ? Infinity : Math.max(size, profile.size);
     profile.size = size;
+    if (sizes.size === 0) return isNews;
     const margin = 2 * EQUALITY_TOLERANCE;
     sizes.visit(low * (1 - margin), high * (1 + margin), () => (isNews = true));
     return isNews;

@@ -16,6 +16,10 @@ export class RowLists<T> {
     this.lists.delete(row);
   }
 
+  get isEmpty(): boolean {
+    return this.lists.size === 0;
+  }
+
   /** Rows with a list. */
   get rows(): Iterable<number> {
     return this.lists.keys();
