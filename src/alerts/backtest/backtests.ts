@@ -67,7 +67,7 @@ export class Backtests {
     if (found === undefined) throw tooMany();
     const { recorded, ...findings } = found;
     const known = new Set(recorded);
-    const unseen = this.unseen.warnings(draft, (condition) => known.has(subjectKey(condition)));
+    const unseen = await this.unseen.warnings(draft, (condition) => known.has(subjectKey(condition)));
     return {
       from: new Date(from).toISOString(),
       to: new Date(to).toISOString(),

@@ -33,19 +33,21 @@ export class AlertRules {
   ) {}
 
   async create(caller: Caller, body: RuleBody, idempotencyKey?: string): Promise<SavedRuleRow> {
-    const { draft, warnings } = (await this.drafts.maker())(body);
+    const checked = (await this.drafts.maker())(body);
+    const { draft } = checked;
     this.mustBeAhead(body.snoozedUntil);
-    return this.edit(async (tx) => {
+    const row = await this.edit(async (tx) => {
       if (idempotencyKey !== undefined) {
         const made = await this.store.earlier(tx, caller.userId, idempotencyKey, body);
-        if (made !== undefined) return { row: await this.store.lock(tx, caller.userId, made), warnings };
+        if (made !== undefined) return this.store.lock(tx, caller.userId, made);
       }
       await this.store.reserve(tx, caller);
       const actions = await this.actions.claim(tx, caller.userId, draft.actions);
-      const row = await this.store.insert(tx, caller, { ...draft, actions });
-      if (idempotencyKey !== undefined) await this.store.remember(tx, row, idempotencyKey, body);
-      return { row, warnings };
+      const made = await this.store.insert(tx, caller, { ...draft, actions });
+      if (idempotencyKey !== undefined) await this.store.remember(tx, made, idempotencyKey, body);
+      return made;
     });
+    return { row, warnings: await this.drafts.warned(checked) };
   }
 
   /** Replaces the given fields. */
@@ -89,7 +91,7 @@ export class AlertRules {
     base: (row: RuleRow) => RuleDraft | undefined,
   ): Promise<SavedRuleRow> {
     const draftOf = await this.drafts.maker();
-    return this.edit(async (tx) => {
+    const { row: changed, checked } = await this.edit(async (tx) => {
       const row = await this.store.lock(tx, caller.userId, ruleId);
       if (body.version !== undefined && body.version !== row.version) {
         const detail = `The rule is at version ${row.version} by now; read it again and repeat the change.`;
@@ -97,11 +99,13 @@ export class AlertRules {
       }
       refuseReadOnly(body, row);
       this.mustBeAhead(body.snoozedUntil, row.snoozed_until);
-      const { draft, warnings } = draftOf(body, base(row));
+      const checked = draftOf(body, base(row));
+      const { draft } = checked;
       const actions =
         body.actions === undefined ? draft.actions : await this.actions.claim(tx, caller.userId, draft.actions);
-      return { row: await this.store.update(tx, caller, ruleId, { ...draft, actions }), warnings };
+      return { row: await this.store.update(tx, caller, ruleId, { ...draft, actions }), checked };
     }, ruleId);
+    return { row: changed, warnings: await this.drafts.warned(checked) };
   }
 
   /** A snooze that is over already would silence nothing; one given back as it was read is no mistake. */

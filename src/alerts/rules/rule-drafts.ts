@@ -18,12 +18,17 @@ export class RuleDrafts {
     private readonly unseen: UnseenSubjects,
   ) {}
 
-  /** What makes drafts; to be asked for before a transaction begins, since it may have to read settings. */
+  /** Makes drafts; to be asked for before a transaction begins, since it may have to read settings. */
   async maker(): Promise<(body: RuleBody | ChangeRuleBody, base?: RuleDraft) => CheckedDraft> {
     const deadBand = await this.deadBands.current();
     return (body, base) => {
       const { draft, warnings } = draftOf(body, base, deadBand);
-      return { draft, warnings: [...warnings, ...this.unseen.warnings(draft)] };
+      return { draft, warnings };
     };
+  }
+
+  /** The warnings of a draft, with those about names that nobody knows. */
+  async warned({ draft, warnings }: CheckedDraft): Promise<RuleFinding[]> {
+    return [...warnings, ...(await this.unseen.warnings(draft))];
   }
 }

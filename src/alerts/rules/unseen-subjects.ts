@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PublishedState } from '../../events/index.js';
+import { eachInSlices } from '../../platform/loop/slices.js';
 import {
   EACH_CHAIN,
   locatedConditions,
@@ -8,9 +9,15 @@ import {
   isAbsent,
   type NumberCondition,
 } from '../core/index.js';
+import { NearNames } from './near-names.js';
 
-/** Names that are offered in place of one that nobody knows. */
-const MOST_OFFERED = 3;
+/** What the market says of the subjects of some conditions that nobody knows. */
+interface Unseen {
+  readonly tokens: NearNames;
+  readonly protocols: NearNames;
+  /** Chains on which no protocol has a value. */
+  readonly chains: ReadonlySet<string>;
+}
 
 /**
  * Names in a rule of which no value was ever published: the rule waits for one, which is what its owner wants before a
@@ -20,17 +27,22 @@ const MOST_OFFERED = 3;
 export class UnseenSubjects {
   constructor(private readonly published: PublishedState) {}
 
-  /** `isRecorded`: whether there are recorded values of a condition's subject, which count too, whatever is published now. */
-  warnings(
+  /**
+   * Looks through the market in slices: there may be very many names. `isRecorded`: whether there are recorded values of a
+   * condition's subject, which count too, whatever is published now.
+   */
+  async warnings(
     rule: Pick<RuleDefinition, 'conditions' | 'where'>,
     isRecorded: (condition: NumberCondition) => boolean = () => false,
-  ): RuleFinding[] {
+  ): Promise<RuleFinding[]> {
     // Before the values are loaded nothing is known of anybody.
     if (this.published.loadedAt === 0) return [];
-    return locatedConditions(rule).flatMap(({ condition, pointer }) => {
-      if (condition.metric === 'event') return [];
-      if (isRecorded(condition)) return [];
-      const { field, detail } = this.unseen(condition) ?? {};
+    const asked = locatedConditions(rule).flatMap(({ condition, pointer }) =>
+      condition.metric === 'event' || isRecorded(condition) ? [] : [{ condition, pointer }],
+    );
+    const unseen = await this.search(asked.map(({ condition }) => condition));
+    return asked.flatMap(({ condition, pointer }) => {
+      const { field, detail } = this.fault(condition, unseen) ?? {};
       if (field === undefined || detail === undefined) return [];
       const until = isAbsent(condition)
         ? ` If none comes the rule fires ${condition.absent.minutes} minutes after it was made.`
@@ -39,58 +51,59 @@ export class UnseenSubjects {
     });
   }
 
-  private unseen({ token, protocol, chain }: NumberCondition): { field: string; detail: string } | undefined {
+  private async search(conditions: readonly NumberCondition[]): Promise<Unseen> {
+    const { published } = this;
+    const tokens = new NearNames();
+    const protocols = new NearNames();
+    const chains = new Set<string>();
+    for (const { token, protocol, chain } of conditions) {
+      if (token !== undefined) {
+        if (published.price(token) === undefined) tokens.want(token);
+      } else if (protocol !== undefined) {
+        if (published.tvlOf(protocol).length === 0) protocols.want(protocol);
+      } else if (!isOpen(chain)) chains.add(chain);
+    }
+    if (!tokens.isEmpty) {
+      await eachInSlices(
+        published.all('price'),
+        ({ token, symbol }) => token !== null && tokens.compare(token, symbol),
+      );
+    }
+    if (!protocols.isEmpty) {
+      await eachInSlices(published.valuedProtocols(), (slug) =>
+        protocols.compare(slug, published.protocol(slug)?.name ?? null),
+      );
+    }
+    if (chains.size > 0) {
+      await eachInSlices(published.all('tvl'), ({ chain }) => chain !== null && chains.delete(chain));
+    }
+    return { tokens, protocols, chains };
+  }
+
+  private fault(
+    { token, protocol, chain }: NumberCondition,
+    unseen: Unseen,
+  ): { field: string; detail: string } | undefined {
     if (token !== undefined) {
       if (this.published.price(token) !== undefined) return undefined;
-      return { field: 'token', detail: `The token ${token} has no price yet${offer(token, this.tokens())}` };
+      return { field: 'token', detail: `The token ${token} has no price yet${unseen.tokens.offer(token)}` };
     }
     if (protocol !== undefined) {
       const values = this.published.tvlOf(protocol);
       if (values.length === 0) {
         return {
           field: 'protocol',
-          detail: `The protocol ${protocol} has no TVL yet${offer(protocol, this.protocols())}`,
+          detail: `The protocol ${protocol} has no TVL yet${unseen.protocols.offer(protocol)}`,
         };
       }
       if (isOpen(chain) || values.some((value) => value.chain === chain)) return undefined;
       const chains = values.map((value) => value.chain).join(', ');
       return { field: 'chain', detail: `${protocol} has no TVL on ${chain} yet, but on: ${chains}.` };
     }
-    if (isOpen(chain) || this.hasValues(chain)) return undefined;
+    if (isOpen(chain) || !unseen.chains.has(chain)) return undefined;
     return { field: 'chain', detail: `No protocol has TVL on ${chain} yet.` };
-  }
-
-  private hasValues(chain: string): boolean {
-    for (const value of this.published.all('tvl')) if (value.chain === chain) return true;
-    return false;
-  }
-
-  /** Ids with the other names that people call them by. */
-  private *tokens(): Iterable<[id: string, ...names: (string | null)[]]> {
-    for (const { token, symbol } of this.published.all('price')) if (token !== null) yield [token, symbol];
-  }
-
-  private *protocols(): Iterable<[id: string, ...names: (string | null)[]]> {
-    for (const slug of this.published.valuedProtocols()) yield [slug, this.published.protocol(slug)?.name ?? null];
   }
 }
 
 const isOpen = (chain: string | undefined): chain is undefined | typeof EACH_CHAIN =>
   chain === undefined || chain === EACH_CHAIN;
-
-/** Those whose id or name is the same but for punctuation, before those that only begin so. */
-function offer(wanted: string, known: Iterable<[id: string, ...names: (string | null)[]]>): string {
-  const bare = bareOf(wanted);
-  if (bare === '') return '.';
-  const same: string[] = [];
-  const longer: string[] = [];
-  for (const [id, ...names] of known) {
-    const forms = [id, ...names].map((name) => bareOf(name ?? ''));
-    if (forms.includes(bare)) same.push(id);
-    else if (forms.some((form) => form.startsWith(bare))) longer.push(id);
-  }
-  const offered = [...same.toSorted(), ...longer.toSorted()].slice(0, MOST_OFFERED);
-  return offered.length === 0 ? '.' : `; did you mean ${offered.join(' or ')}?`;
-}
-
-const bareOf = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');

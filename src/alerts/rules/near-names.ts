@@ -1,0 +1,48 @@
+/** Names that are offered in place of one that nobody knows. */
+const MOST_OFFERED = 3;
+
+interface Near {
+  /** Those that are the same but for punctuation and case. */
+  readonly same: string[];
+  /** Those that only begin so. */
+  readonly longer: string[];
+}
+
+/** Finds what is perhaps meant by names that nobody knows, all of them in one look at each known name. */
+export class NearNames {
+  private readonly wanted = new Map<string, Near>();
+
+  /** To be called before the known names are compared. */
+  want(name: string): void {
+    const bare = bareOf(name);
+    if (bare !== '') this.wanted.set(bare, { same: [], longer: [] });
+  }
+
+  get isEmpty(): boolean {
+    return this.wanted.size === 0;
+  }
+
+  /** Compares an id, and the other name that people call it by, with every wanted name. */
+  compare(id: string, name: string | null): void {
+    const [bareId, bareName] = [bareOf(id), bareOf(name ?? '')];
+    for (const [bare, { same, longer }] of this.wanted) {
+      if (bareId === bare || bareName === bare) keepFirst(same, id);
+      else if (bareId.startsWith(bare) || bareName.startsWith(bare)) keepFirst(longer, id);
+    }
+  }
+
+  /** The end of a sentence about the wanted name, with its full stop or question mark. */
+  offer(name: string): string {
+    const { same = [], longer = [] } = this.wanted.get(bareOf(name)) ?? {};
+    const offered = [...same, ...longer].slice(0, MOST_OFFERED);
+    return offered.length === 0 ? '.' : `; did you mean ${offered.join(' or ')}?`;
+  }
+}
+
+function keepFirst(kept: string[], id: string): void {
+  kept.push(id);
+  kept.sort();
+  if (kept.length > MOST_OFFERED) kept.pop();
+}
+
+const bareOf = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
