@@ -8,6 +8,7 @@ import { openDatabase } from './platform/database/open-database.js';
 import { CertificateWatch } from './platform/http/certificates.js';
 import { Documents } from './platform/http/documents.js';
 import { localUrl } from './platform/http/local-url.js';
+import { runCommand } from './platform/process/command-line.js';
 import { helpText } from './platform/process/help-text.js';
 import { earlyLogger } from './platform/logging/logging.module.js';
 import { ProcessLifetime } from './platform/process/process-lifetime.js';
@@ -40,9 +41,7 @@ async function start(lifetime: ProcessLifetime): Promise<void> {
   announce({ url, database: database.description, newAdminKey, adminKeyFile });
 }
 
-if (process.argv.includes('--help')) {
-  process.stdout.write(helpText());
-} else {
+await runCommand(process.argv.slice(2), helpText, async () => {
   const lifetime = new ProcessLifetime();
   await start(lifetime).catch((error: unknown) => lifetime.fail(error));
-}
+});

@@ -1,4 +1,5 @@
 import { migrateAsSet } from './platform/database/migrate-as-set.js';
+import { runCommand } from './platform/process/command-line.js';
 import { loadSettings } from './platform/settings/load-settings.js';
 
 const HELP = `Brings the schema of the database up to date: tables, triggers, and the roles rta_app, rta_writer and rta_reader.
@@ -19,5 +20,4 @@ async function migrate(): Promise<void> {
   }
 }
 
-if (process.argv.includes('--help')) process.stdout.write(HELP);
-else await migrate();
+await runCommand(process.argv.slice(2), () => HELP, migrate);

@@ -51,6 +51,11 @@ describe('the command line', () => {
     for (const word of ['create', 'list', 'revoke', 'rotate', '--overlap', '--expires']) expect(HELP).toContain(word);
   });
 
+  it.each(['--hlep', 'create --user a --colour red', 'list --hlep', '-x'])('knows no option of: %s', (line) => {
+    const option = line.split(' ').find((word) => word !== '--user' && word.startsWith('-'));
+    expect(() => parse(line)).toThrow(new UsageError(`unknown argument ${option}; see --help`, ''));
+  });
+
   it.each([
     'make',
     'create',
@@ -67,7 +72,6 @@ describe('the command line', () => {
     'create --user a --transports x',
     'create --user a --json',
     'create --user a b',
-    'create --colour red',
     'list x',
     'revoke',
     'revoke a b',

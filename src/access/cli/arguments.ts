@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { readTime } from '../../platform/clock/read-time.js';
+import { unknownArgument } from '../../platform/process/command-line.js';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS } from '../caller.js';
 import type { NewKey } from '../keys/api-keys.js';
 
@@ -31,8 +32,8 @@ export type Command =
 
 /** The command line makes no sense; the message says why. */
 export class UsageError extends Error {
-  constructor(message: string) {
-    super(`${message}\nSee npm run apikey -- --help`);
+  constructor(message: string, see = '\nSee npm run apikey -- --help') {
+    super(`${message}${see}`);
   }
 }
 
@@ -78,10 +79,20 @@ export function parseArguments(args: readonly string[], now: number): Command {
 type Values = ReturnType<typeof parsed>['values'];
 
 function parsed(args: readonly string[]) {
+  refuseUnknown(args);
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function refuseUnknown(args: readonly string[]): void {
+  const { tokens } = parseArgs({ args: [...args], options: OPTIONS, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === 'option' && !Object.hasOwn(OPTIONS, token.name)) {
+      throw new UsageError(unknownArgument(token.rawName), '');
+    }
   }
 }
 

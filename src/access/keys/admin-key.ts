@@ -1,7 +1,8 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { dataDirectory } from '../../platform/settings/data-directory.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { formatApiKey, hashSecret, newApiKey, parseApiKey, secretMatches, type ApiKeyParts } from './api-key-text.js';
@@ -31,7 +32,8 @@ export class AdminKey implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const given = this.settings.bootstrapAdminKey;
     if (given !== undefined) await this.ensureGiven(given);
-    else if (this.settings.embedded) await this.ensureGenerated(resolve(this.settings.dataDir, 'admin.key'));
+    else if (this.settings.embedded)
+      await this.ensureGenerated(join(dataDirectory(this.settings.dataDir), 'admin.key'));
   }
 
   private async ensureGiven(given: string): Promise<void> {
@@ -93,7 +95,6 @@ async function contentOf(file: string): Promise<string> {
 }
 
 async function writePrivate(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
   await writeFile(file, `${text}\n`, { mode: 0o600 });
   // The mode above holds for new files only.
   await chmod(file, 0o600);

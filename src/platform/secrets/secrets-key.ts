@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { dataDirectory } from '../settings/data-directory.js';
 import type { Settings } from '../settings/settings.js';
 import { SecretBox } from './secret-box.js';
 
@@ -24,11 +25,10 @@ export async function openSecretBox(settings: Settings): Promise<SecretBox> {
       `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; ${MAKE_ONE}.`,
     );
   }
-  return new SecretBox([await keptKey(resolve(settings.dataDir, FILE))]);
+  return new SecretBox([await keptKey(join(dataDirectory(settings.dataDir), FILE))]);
 }
 
 async function keptKey(file: string): Promise<string> {
-  await mkdir(dirname(file), { recursive: true });
   const made = randomBytes(32).toString('base64');
   try {
     await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx' });

@@ -23,6 +23,7 @@ import { waitFor } from '../../support/wait-for.js';
 
 const MAIN = join(import.meta.dirname, '../../../dist/src/main.js');
 const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');
+const APIKEY = join(import.meta.dirname, '../../../dist/src/apikey.js');
 
 /** The built product as a process, with everything it says. */
 class Run {
@@ -191,6 +192,22 @@ describe('the process', { timeout: PATIENCE }, () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('says that its data directory cannot be made', async () => {
+    const nowhere = run({ DATA_DIR: '/proc/x' });
+    expect([await nowhere.end(), nowhere.output]).toEqual([
+      1,
+      'Cannot start: DATA_DIR=/proc/x must be a directory that can be made and written, and this one cannot (ENOENT).\n',
+    ]);
+  });
+
+  it('does not run with an argument that it does not know, nor do its commands', async () => {
+    const slips = [MAIN, MIGRATE, APIKEY].map((script) => run({ DATA_DIR: join(root, 'slip') }, script, ['--hlep']));
+    for (const slip of slips) {
+      expect([await slip.end(), slip.output]).toEqual([2, 'unknown argument --hlep; see --help\n']);
+    }
+    expect(existsSync(join(root, 'slip'))).toBe(false);
   });
 
   it('says that its port is taken', async () => {

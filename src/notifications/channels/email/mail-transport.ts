@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { createTransport, type SendMailOptions } from 'nodemailer';
+import { dataDirectory } from '../../../platform/settings/data-directory.js';
 import { Settings } from '../../../platform/settings/settings.js';
 
 const CONNECTIONS = 8;
@@ -12,12 +13,10 @@ const MAIL_MS = 30_000;
 /** Sends a mail, or keeps it as a file where there is no mail server; says which. */
 @Injectable()
 export class MailTransport implements OnApplicationShutdown {
-  private readonly directory: string;
   private readonly server: ReturnType<typeof smtp> | undefined;
   private readonly composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
 
-  constructor(settings: Settings) {
-    this.directory = resolve(settings.dataDir, 'mail');
+  constructor(private readonly settings: Settings) {
     this.server = settings.smtpUrl === undefined ? undefined : smtp(settings.smtpUrl);
   }
 
@@ -27,9 +26,10 @@ export class MailTransport implements OnApplicationShutdown {
       return (await this.server.sendMail({ ...mail, signal: AbortSignal.timeout(patienceMs) })).response;
     }
     const { message } = await this.composer.sendMail(mail);
-    await mkdir(this.directory, { recursive: true });
+    const directory = join(dataDirectory(this.settings.dataDir), 'mail');
+    await mkdir(directory, { recursive: true });
     const file = `${id}.eml`;
-    await writeFile(join(this.directory, file), message as Buffer, { mode: 0o600 });
+    await writeFile(join(directory, file), message as Buffer, { mode: 0o600 });
     return `there is no SMTP_URL: written to mail/${file}`;
   }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import webPush from 'web-push';
+import { dataDirectory } from '../../../platform/settings/data-directory.js';
 import type { Settings } from '../../../platform/settings/settings.js';
 
 export interface VapidKeys {
@@ -19,10 +19,9 @@ export function vapidKeys({ vapidPublicKey, vapidPrivateKey, dataDir }: Settings
   if (vapidPublicKey !== undefined && vapidPrivateKey !== undefined) {
     return { publicKey: vapidPublicKey, privateKey: vapidPrivateKey };
   }
-  const file = resolve(dataDir, FILE);
+  const file = join(dataDirectory(dataDir), FILE);
   const made = webPush.generateVAPIDKeys();
   try {
-    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, JSON.stringify(made), { mode: 0o600, flag: 'wx' });
     return made;
   } catch (error) {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
+import { dataDirectory } from '../../settings/data-directory.js';
 import { sessionUrl } from '../connection-options.js';
 import { takeDirectory } from './directory-owner.js';
 import { freePort } from './free-port.js';
@@ -58,8 +59,7 @@ export async function startEmbeddedPostgres(
   dataDir: string,
   onFailure: (error: Error) => void = () => undefined,
 ): Promise<EmbeddedPostgres> {
-  const home = resolve(dataDir);
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const home = dataDirectory(dataDir);
   const release = takeDirectory(home);
   try {
     const cluster = await prepareCluster(home);
