@@ -50,7 +50,11 @@ export class DeliveryResults {
   /** What was claimed and not handed over is as it was before, and due. */
   async giveBack({ members, ...delivery }: ClaimedDelivery): Promise<void> {
     const claimed = [delivery, ...members];
-    await this.database.query(GIVE_BACK, [claimed.map(({ id }) => id), claimed.map(({ attempt }) => attempt)]);
+    const ids = claimed.map(({ id }) => id);
+    await this.database.transaction(async (tx) => {
+      await tx.query(GIVE_BACK, [ids, claimed.map(({ attempt }) => attempt)]);
+      await tx.query(GIVE_WAY, [ids]);
+    });
   }
 
   private async recordAll(results: readonly AttemptResult[]): Promise<void[]> {
@@ -75,7 +79,7 @@ export class DeliveryResults {
     return results.map(() => undefined);
   }
 
-  /** A worker that died while it sent: the attempt ends as interrupted, and the delivery is due again. */
+  /** A worker that died while it sent: the attempt ends as interrupted, and the delivery is due again if nothing newer was made. */
   async interrupt(tx: PoolClient, ids: readonly string[]): Promise<void> {
     await tx.query(
       `WITH lost AS (UPDATE deliveries SET state = 'retrying', next_attempt_at = now(), reason = 'interrupted',
@@ -86,6 +90,7 @@ export class DeliveryResults {
        ON CONFLICT DO NOTHING`,
       [ids],
     );
+    await tx.query(GIVE_WAY, [ids]);
   }
 
   private observe(finished: readonly Finished[]): void {
@@ -101,6 +106,19 @@ const GIVE_BACK = `
     attempts = d.attempts - 1, tries = d.tries - 1, next_attempt_at = now(), due_at = now()
   FROM unnest($1::uuid[], $2::int[]) AS g (id, attempt)
   WHERE d.id = g.id AND d.state = 'sending' AND d.attempts = g.attempt`;
+
+/**
+ * What waits again although it was being sent gives way to a newer message about the same thing, as it does when it fails. Not to a
+ * resolution that has not arrived: that waits for it, since its target may have got it.
+ */
+const GIVE_WAY = `
+  UPDATE deliveries d SET state = 'superseded', reason = newer.id::text, finished_at = now()
+  FROM deliveries o CROSS JOIN LATERAL (SELECT n.id FROM deliveries n
+    WHERE n.target_id = o.target_id AND n.collapse_key = o.collapse_key AND n.position > o.position
+      AND (n.state = 'delivered' OR n.state IN ('pending', 'sending', 'retrying') AND n.type = o.type)
+    ORDER BY n.position DESC LIMIT 1) newer
+  WHERE o.id = ANY($1) AND NOT o.digest AND NOT o.standalone AND o.type <> 'test'
+    AND d.id = o.id AND d.state IN ('pending', 'retrying')`;
 
 interface Finished {
   channel: string;

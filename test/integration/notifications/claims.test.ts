@@ -97,6 +97,38 @@ describe('a failed attempt', () => {
     expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
   });
 
+  it('whose worker ended gives way to a newer message that arrived, and not to a resolution that waits for it', async () => {
+    const { nest } = fixture.app;
+    const interrupt = (id: string): Promise<void> =>
+      nest.get(Database).transaction((tx) => nest.get(DeliveryResults).interrupt(tx, [id]));
+    const target = await fixture.claim('email', 'ended@example.com');
+    const message = { channel: 'email' as const, target, collapseKey: 'rule:ended' };
+    const [old = ''] = await fixture.record([message]);
+    await claim(old);
+    const [resolved = ''] = await fixture.record([{ ...message, type: 'alert.resolved' as const }]);
+    await interrupt(old);
+    expect(await fixture.row(old)).toMatchObject({ state: 'retrying', reason: 'interrupted' });
+    await claim(old);
+    const newer = await fixture.send('email', target, message);
+    await change(resolved, `state = 'superseded'`);
+    await fixture.hurry(newer);
+    await fixture.until(newer, 'delivered');
+    await interrupt(old);
+    expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
+  });
+
+  it('that was not handed over in time gives way to a newer message', async () => {
+    const target = await fixture.claim('email', 'held@example.com');
+    const message = { channel: 'email' as const, target, collapseKey: 'rule:held' };
+    const [old = ''] = await fixture.record([message]);
+    const delivery = await claim(old);
+    if (typeof delivery === 'string') throw new Error(delivery);
+    const newer = await fixture.send('email', target, message);
+    await fixture.until(newer, 'delivered');
+    await fixture.app.nest.get(DeliveryResults).giveBack(delivery);
+    expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
+  });
+
   it('of a digest is repeated by all of it at once', async () => {
     const target = await fixture.claim('email', 'together@example.com');
     const ids = await recorded(target, 5, true);
