@@ -1,22 +1,13 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { createFolding, createFoldingTriggers, dropFolding } from './names/fold.js';
 import { joinTwins } from './names/join-twins.js';
-
-const tokenCheck = (form: string): string => `
-ALTER TABLE token_prices DROP CONSTRAINT token_prices_token_check;
-ALTER TABLE token_prices ADD CONSTRAINT token_prices_token_check
-  CHECK (token !~ '[[:space:][:cntrl:]]' AND length(token) BETWEEN 1 AND 128 AND ${form});`;
+import { TOKEN_FORM, tokenCheck } from './names/token-check.js';
 
 /** The same expression as before, so that the constraint reads the same. */
 const LOWER_TOKEN = `
 ALTER TABLE token_prices DROP CONSTRAINT token_prices_token_check;
 ALTER TABLE token_prices ADD CONSTRAINT token_prices_token_check
   CHECK (token !~ '[[:space:][:cntrl:]]' AND token = lower(token) AND length(token) BETWEEN 1 AND 128);`;
-
-/** Addresses that do not begin with 0x tell case apart: base58, bech32, IBC. */
-const TOKEN_FORM = `CASE
-    WHEN strpos(token, ':') = 0 OR lower(substr(token, strpos(token, ':') + 1, 2)) = '0x' THEN token = lower(token)
-    ELSE split_part(token, ':', 1) = lower(split_part(token, ':', 1)) END`;
 
 /**
  * One spelling of names for SQL writers too: slugs are lower case, aliases of chains are resolved, a token's chain is the

@@ -22,6 +22,7 @@ import { KeptSessions1790000015000 } from './1790000015000-kept-sessions.js';
 import { QueryRole1790000016000 } from './1790000016000-query-role.js';
 import { Farewells1790000017000 } from './1790000017000-farewells.js';
 import { RuleSchedules1790000017100 } from './1790000017100-rule-schedules.js';
+import { MoveTypes1790000018000 } from './1790000018000-move-types.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -48,4 +49,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   QueryRole1790000016000,
   Farewells1790000017000,
   RuleSchedules1790000017100,
+  MoveTypes1790000018000,
 ];

@@ -43,6 +43,19 @@ export const CHAIN_ALIASES = {
 
 export const ALIASES = `'${JSON.stringify(CHAIN_ALIASES)}'::jsonb`;
 
+/** One spelling of tokens, until Move types kept their case. */
+export function tokenFolding(create: 'CREATE' | 'CREATE OR REPLACE'): string {
+  return `${create} FUNCTION canonical_token(token text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN strpos(token, ':') = 0 THEN lower(token)
+    WHEN lower(token) LIKE 'coingecko:%' THEN lower(substr(token, 11))
+    ELSE canonical_chain(lower(split_part(token, ':', 1))) || CASE
+      WHEN lower(substr(token, strpos(token, ':') + 1, 2)) = '0x' THEN lower(substr(token, strpos(token, ':')))
+      ELSE substr(token, strpos(token, ':')) END END
+$$;
+COMMENT ON FUNCTION canonical_token IS 'The one spelling of a token: ids and 0x addresses in lower case, other addresses as they are.';
+`;
+}
+
 /** The functions of src/events/core/names.ts for SQL writers. */
 export const createFolding = `
 CREATE FUNCTION canonical_chain(chain text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -54,15 +67,7 @@ CREATE FUNCTION canonical_chain(chain text) RETURNS text LANGUAGE sql IMMUTABLE 
 $$;
 COMMENT ON FUNCTION canonical_chain IS 'The one spelling of a chain that is in lower case: binance is bsc, binance-borrowed bsc-borrowed.';
 
-CREATE FUNCTION canonical_token(token text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN strpos(token, ':') = 0 THEN lower(token)
-    WHEN lower(token) LIKE 'coingecko:%' THEN lower(substr(token, 11))
-    ELSE canonical_chain(lower(split_part(token, ':', 1))) || CASE
-      WHEN lower(substr(token, strpos(token, ':') + 1, 2)) = '0x' THEN lower(substr(token, strpos(token, ':')))
-      ELSE substr(token, strpos(token, ':')) END END
-$$;
-COMMENT ON FUNCTION canonical_token IS 'The one spelling of a token: ids and 0x addresses in lower case, other addresses as they are.';
-
+${tokenFolding('CREATE')}
 CREATE FUNCTION chain_of_token(token text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN strpos(token, ':') > 1 THEN split_part(token, ':', 1) END
 $$;

@@ -87,6 +87,11 @@ describe('token names', () => {
     ['RSK:0xAb', 'rootstock:0xab'],
     ['Solana:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v', 'solana:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v'],
     ['osmosis:ibc/27394FB0', 'osmosis:ibc/27394FB0'],
+    ['Sui:0X2::sui::SUI', 'sui:0x2::sui::SUI'],
+    ['aptos:0x1::aptos_coin::AptosCoin', 'aptos:0x1::aptos_coin::AptosCoin'],
+    ['sui:0x06A::usdc::USDC<0xA::b::C>', 'sui:0x06a::usdc::USDC<0xA::b::C>'],
+    ['ethereum:0xZz', 'ethereum:0xZz'],
+    ['coingecko:Sui:0x2::sui::SUI', 'sui:0x2::sui::SUI'],
   ])('%s is %s', (given, expected) => {
     expect(normaliseToken(given)).toBe(expected);
   });

@@ -44,8 +44,8 @@ export function normaliseProtocol(slug: string): string {
 }
 
 /**
- * A CoinGecko id, lower case, or `chain:address`: the chain's aliases are resolved, addresses that begin with `0x` are
- * lower case, others keep theirs (base58 tells case apart). A leading `coingecko:` is dropped.
+ * A CoinGecko id, lower case, or `chain:address`: the chain's aliases are resolved, addresses of hex digits are lower
+ * case, others keep theirs (base58 tells case apart), as do the module and type of a Move coin, `0x2::sui::SUI`. A leading `coingecko:` is dropped.
  */
 export function normaliseToken(token: string): string {
   const name = token.trim();
@@ -54,8 +54,11 @@ export function normaliseToken(token: string): string {
   const chain = normaliseChain(name.slice(0, colon));
   const address = name.slice(colon + 1);
   if (chain === 'coingecko') return normaliseToken(address);
-  return `${chain}:${/^0x/i.test(address) ? address.toLowerCase() : address}`;
+  return `${chain}:${address.replace(HEX, (hex) => hex.toLowerCase())}`;
 }
+
+/** An address of hex digits, whole or before the module of a Move type. */
+const HEX = /^0[xX][0-9a-fA-F]+(?=$|::)/;
 
 /** The chain that a token's name tells: the part before its address. */
 export function chainOfToken(token: string): string | null {

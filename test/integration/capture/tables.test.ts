@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHAIN_ALIASES } from '../../../src/events/core/chains.js';
@@ -5,6 +6,8 @@ import { EVENT_TYPES } from '../../../src/events/core/event-catalogue.js';
 import { INTERNAL_TYPES } from '../../../src/events/core/log-event.js';
 import { normaliseChain, normaliseToken } from '../../../src/events/core/names.js';
 import { createCapture, type Capture } from './capture-fixture.js';
+
+const pgList = (names: readonly string[]): string => `{${names.map((name) => `"${name}"`).join(',')}}`;
 
 let capture: Capture;
 beforeAll(async () => {
@@ -38,7 +41,7 @@ describe('names that SQL writers give', () => {
     await upsert('CURVE-dex', 'binance-borrowed', 5);
     await capture.query(`UPDATE protocols SET chains = chains || '{binance}' WHERE slug = 'curve-dex'`);
     await capture.query(`INSERT INTO token_prices (token, price) VALUES ('rsk:0xab', 1), ('sei:0xab', 1), ('coingecko:dai', 1),
-      ('solana:EPjF', 1), ('solana:EPJf', 2)`);
+      ('solana:EPjF', 1), ('solana:EPJf', 2), ('SUI:0X2::sui::SUI', 1)`);
     await capture.query(`INSERT INTO change_thresholds VALUES ('tvl', 'Curve-DEX', 0.5)`);
     const rows = await capture.query<{
       name: string;
@@ -56,6 +59,7 @@ describe('names that SQL writers give', () => {
       'sei:0xab sei',
       'solana:EPJf solana',
       'solana:EPjF solana',
+      'sui:0x2::sui::SUI sui',
     ]);
     const types = (await capture.events()).map(({ type, protocol, chain }) => `${type} ${protocol} ${chain}`);
     expect(types).toContain('tvl_change curve-dex rootstock');
@@ -66,6 +70,22 @@ describe('names that SQL writers give', () => {
 
   it('are spelled by the database and by the program alike', async () => {
     const chains = [...CHAIN_ALIASES.keys(), ...CHAIN_ALIASES.values(), 'a-b', 'staking', 'binance-pool2', '-x', 'x-'];
+    const part = fc.constantFrom(
+      '0',
+      '0x',
+      '0X',
+      'a',
+      'Ff',
+      'g',
+      'SUI',
+      '::',
+      ':',
+      '/',
+      'rsk',
+      'COINGECKO:',
+      'coingecko:',
+    );
+    const made = fc.sample(fc.array(part, { maxLength: 8 }), 2_000).map((parts) => parts.join(''));
     const tokens = [
       'Bitcoin',
       'coingecko:Dai',
@@ -74,11 +94,15 @@ describe('names that SQL writers give', () => {
       'solana:EPjF',
       'osmosis:ibc/AB',
       'era:factory:X',
+      'sui:0X2Ab::sui::SUI',
+      'Aptos:0x1::Coin::T<0xA::b::C>',
+      'coingecko:solana:EPjF',
+      ...made,
     ];
-    const rows = await capture.query<{
-      name: string;
-    }>(`SELECT array(SELECT canonical_chain(n) FROM unnest('{${chains.join(',')}}'::text[]) n) AS chains,
-      array(SELECT canonical_token(n) FROM unnest('{${tokens.join(',')}}'::text[]) n) AS tokens`);
+    const rows = await capture.query<{ name: string }>(
+      `SELECT array(SELECT canonical_chain(n) FROM unnest('${pgList(chains)}'::text[]) n) AS chains,
+      array(SELECT canonical_token(n) FROM unnest('${pgList(tokens)}'::text[]) n) AS tokens`,
+    );
     expect(rows).toEqual([{ chains: chains.map(normaliseChain), tokens: tokens.map(normaliseToken) }]);
   });
 });
@@ -100,6 +124,7 @@ describe('values that make no sense are refused for SQL writers too', () => {
     `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at) VALUES ('a', 'b', 1, 'infinity')`,
     `INSERT INTO protocol_tvl (protocol, chain, tvl, tags) VALUES ('a', 'b', 1, ARRAY[NULL])`,
     `INSERT INTO token_prices (token, price) VALUES ('Bitcoin', 1)`,
+    `INSERT INTO token_prices (token, chain, price) VALUES ('sui:0xAb::sui::SUI', 'sui', 1)`,
     `INSERT INTO token_prices (token, price) VALUES ('a', 'NaN')`,
     `INSERT INTO token_prices (token, price, volume_24h) VALUES ('a', 1, -1)`,
     `INSERT INTO token_prices (token, price, market_cap) VALUES ('a', 1, 'Infinity')`,

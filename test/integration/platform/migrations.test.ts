@@ -7,6 +7,7 @@ import {
   unmigrated,
 } from '../../../src/platform/database/migrate-database.js';
 import { StorageBudgets1790000013200 } from '../../../migrations/1790000013200-storage-budgets.js';
+import { MoveTypes1790000018000 } from '../../../migrations/1790000018000-move-types.js';
 import { migrations } from '../../../migrations/index.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
@@ -147,6 +148,28 @@ describe('the migrations', () => {
     await db.pool.query(`INSERT INTO token_prices (token, price) VALUES ('solana:EPj', 5), ('solana:EPJ', 6)`);
     await source.undoLastMigration();
     expect(await rows(`SELECT token FROM token_prices WHERE token ILIKE 'solana:%'`)).toEqual([['solana:epj']]);
+    await source.destroy();
+  });
+
+  it('fold Move types again when they are undone', async () => {
+    await migrateDatabase(db.url);
+    await db.pool.query(`
+      INSERT INTO token_prices (token, price, observed_at) VALUES ('sui:0x2::sui::SUI', 2, '2026-01-02Z'),
+        ('sui:0x2::sui::sui', 1, '2026-01-01Z'), ('sui:0x2::a::B', 3, '2026-01-01Z'), ('solana:EPjF', 4, '2026-01-01Z');
+      INSERT INTO alert_rules (user_id, name, conditions)
+        VALUES ('u', 'n', '[{"metric": "price", "token": "sui:0x2::sui::SUI", "threshold": 1}]')`);
+    const source = await migrationSource(db.url).initialize();
+    const runner = source.createQueryRunner();
+    await new MoveTypes1790000018000().down(runner);
+    const { rows } = await db.pool.query('SELECT token, price FROM token_prices ORDER BY price');
+    expect(rows.map(({ token, price }) => [token, price])).toEqual([
+      ['sui:0x2::sui::sui', 2],
+      ['sui:0x2::a::b', 3],
+      ['solana:EPjF', 4],
+    ]);
+    const rules = await db.pool.query(`SELECT conditions -> 0 ->> 'token' AS token FROM alert_rules`);
+    expect(rules.rows).toEqual([{ token: 'sui:0x2::sui::sui' }]);
+    await new MoveTypes1790000018000().up(runner);
     await source.destroy();
   });
 
