@@ -124,6 +124,27 @@ describe('the event log over HTTP', () => {
     expect([types(second), second.page.has_more]).toEqual([['emission'], false]);
   });
 
+  test('a page of large events ends early, has one at least, and the next ones give the rest', async () => {
+    const { page } = await read(alice, 'types=emission&limit=1000&protocol=lido');
+    const big = (n: number) => ({ type: 'emission', protocol: 'lido', data: { n, text: 'ä'.repeat(15_000) } });
+    const rows = Array.from({ length: 150 }, (_, n) => big(n));
+    await app.db.pool.query('SELECT append_events($1)', [JSON.stringify(rows)]);
+    const walked: unknown[] = [];
+    const sizes: number[] = [];
+    await waitFor(
+      async () =>
+        (await read(alice, `types=emission&protocol=lido&since=${page.next_cursor}&limit=1`)).data.length === 1,
+    );
+    for (let since = page.next_cursor, more = true; more || walked.length < rows.length;) {
+      const part = await read(alice, `types=emission&protocol=lido&limit=1000&since=${since}`);
+      walked.push(...part.data.map(({ data }) => data));
+      sizes.push(part.data.length);
+      [since, more] = [part.page.next_cursor, part.page.has_more];
+    }
+    expect(walked).toEqual(rows.map(({ data }) => data));
+    expect(Math.max(...sizes)).toBeLessThan(80);
+  });
+
   test('as CSV', async () => {
     const answer = await fetch(`${app.url}/v1/events?types=price_change`, {
       headers: { authorization: `Bearer ${alice}`, accept: 'text/csv' },

@@ -37,21 +37,29 @@ export class EventLog {
   /** Up to `limit` rows after a position, in log order. Fewer than `limit` means that there is no more right now. */
   async read(afterSeq: number, limit: number, filter: LogFilter = {}): Promise<LogEvent[]> {
     const { rows } = await this.database.pool.query<LogRow>({
-      text: 'SELECT * FROM read_event_log($1, $2, $3, $4, $5, $6, $7, $8, $9)',
-      values: [
-        afterSeq,
-        filter.upTo ?? Number.MAX_SAFE_INTEGER,
-        limit,
-        filter.types ?? null,
-        filter.protocol ?? null,
-        filter.chain ?? null,
-        filter.token ?? null,
-        filter.owner !== undefined,
-        filter.owner ?? null,
-      ],
+      text: `SELECT * FROM ${READ}`,
+      values: readValues(afterSeq, limit, filter),
       rowMode: 'array',
     });
     return rows.map(logEvent);
+  }
+
+  /**
+   * The same for one who asks from outside: a row more only while those before have less than `maxBytes` of `data`, because a
+   * thousand posted events may have 32 MB together. `isCut`: there are more of the `limit` rows.
+   */
+  async readPage(
+    afterSeq: number,
+    limit: number,
+    maxBytes: number,
+    filter: LogFilter,
+  ): Promise<{ events: LogEvent[]; isCut: boolean }> {
+    const { rows } = await this.database.pool.query<[found: number, ...LogRow]>({
+      text: PAGE,
+      values: [...readValues(afterSeq, limit, filter), maxBytes],
+      rowMode: 'array',
+    });
+    return { events: rows.map(([, ...row]) => logEvent(row)), isCut: rows.length < (rows[0]?.[0] ?? 0) };
   }
 
   async bounds(): Promise<LogBounds> {
@@ -98,4 +106,26 @@ export class EventLog {
     );
     return row?.age ?? 0;
   }
+}
+
+const READ = 'read_event_log($1, $2, $3, $4, $5, $6, $7, $8, $9)';
+const PAGE = `
+SELECT found, (l.log_row).* FROM (
+  SELECT r AS log_row, count(*) OVER ()::int AS found,
+    sum(octet_length(r.data::text)) OVER (ORDER BY r.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+  FROM ${READ} r) l
+WHERE coalesce(before, 0) < $10 ORDER BY (l.log_row).seq`;
+
+function readValues(afterSeq: number, limit: number, filter: LogFilter): unknown[] {
+  return [
+    afterSeq,
+    filter.upTo ?? Number.MAX_SAFE_INTEGER,
+    limit,
+    filter.types ?? null,
+    filter.protocol ?? null,
+    filter.chain ?? null,
+    filter.token ?? null,
+    filter.owner !== undefined,
+    filter.owner ?? null,
+  ];
 }

@@ -41,7 +41,7 @@ export class EventsQuery {
   @IsFlag()
   all: boolean = false;
 
-  /** Most events of the answer. */
+  /** Most events of the answer, which ends earlier after 2 MB of `data`; `has_more` says whether there are more. */
   @IsDigits(1, 1_000, 100)
   limit: number = 100;
 }
