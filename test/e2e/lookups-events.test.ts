@@ -45,6 +45,27 @@ async function read(key: string, query = ''): Promise<Page> {
   return (await (await request(key, query)).json()) as Page;
 }
 
+/** All rows of a query of the events, newest first, and how many each page had. */
+async function walkQuery(where: object): Promise<{ rows: Record<string, unknown>[]; sizes: number[] }> {
+  const rows: Record<string, unknown>[] = [];
+  const sizes: number[] = [];
+  for (let cursor: string | null | undefined = undefined; cursor !== null;) {
+    const answer: Response = await fetch(`${app.url}/v1/query/advanced`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${alice}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ dataset: 'events', where, limit: 1_000, ...(cursor === undefined ? {} : { cursor }) }),
+    });
+    const { data, page } = (await answer.json()) as {
+      data: Record<string, unknown>[];
+      page: { next_cursor: string | null };
+    };
+    rows.push(...data);
+    sizes.push(data.length);
+    cursor = page.next_cursor;
+  }
+  return { rows, sizes };
+}
+
 const types = ({ data }: Page) => data.map((event) => event.eventType);
 
 describe('the event log over HTTP', () => {
@@ -143,6 +164,11 @@ describe('the event log over HTTP', () => {
     }
     expect(walked).toEqual(rows.map(({ data }) => data));
     expect(Math.max(...sizes)).toBeLessThan(80);
+    const queried = await walkQuery({ field: 'protocol', op: 'eq', value: 'lido' });
+    expect(queried.rows.filter(({ event_type: type }) => type === 'emission').map(({ data }) => data)).toEqual(
+      rows.map(({ data }) => data).toReversed(),
+    );
+    expect(Math.max(...queried.sizes)).toBeLessThan(80);
   });
 
   test('as CSV', async () => {

@@ -127,12 +127,12 @@ describe('a large answer', () => {
     ['a page of 1,000 rows of twelve aggregates', async () => JSON.parse(await ask(WIDE_QUERY)).data.length, 1_000],
     ['the same as CSV', async () => (await ask({ ...WIDE_QUERY, limit: 999 }, 'text/csv')).split('\r\n').length, 1_001],
     [
-      'a page of 1,000 long events',
+      'a page of long events, which ends early',
       async () =>
         JSON.parse(
           await ask({ dataset: 'events', where: { field: 'event_type', op: 'eq', value: 'governance' }, limit: 1_000 }),
         ).data.length,
-      1_000,
+      90,
     ],
     [
       'a live query of 1,000 rows',

@@ -13,6 +13,8 @@ export const QUERY_LIMITS = {
   groups: 10_000,
   /** Rows of one page. */
   pageRows: 1_000,
+  /** JSON in a page's rows after which it ends early: what one caller holds in memory, sixteen answers at once. */
+  pageBytes: 2_000_000,
   /** Buckets of a range whose gaps are filled. */
   filledBuckets: 10_000,
   /** Whole time of one query, waiting included. */

@@ -135,21 +135,24 @@ export class QueryRunner {
     const windows = timeWindows(query, plan, position, firstWindow(plan, cost, wanted)) ?? [undefined];
     const found: unknown[][] = [];
     let shown: readonly Column[] = [];
+    let behind = 0;
     let asked = 0;
     for (const window of windows) {
       const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
-      const { columns, ...statement } = rowsStatement(query, part, position);
+      const { columns, positionLength, ...statement } = rowsStatement(query, part, position);
       // The first windows are short whatever the query; later ones are as long as rows are rare.
       const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
       found.push(...(await this.pool.run({ ...statement, prepared }, options())));
       shown = columns;
+      behind = columns.length + positionLength;
       if (found.length >= wanted) break;
     }
-    const last = found.length >= wanted ? found[query.limit - 1] : undefined;
+    const page = withinBytes(found.slice(0, query.limit), behind);
+    const last = found.length > page.length ? page.at(-1) : undefined;
     return {
-      rows: ResultRows.of(shown, found.slice(0, query.limit)),
+      rows: ResultRows.of(shown, page),
       // Behind what is shown stands the row's position.
-      next: last?.slice(shown.length) as KeyValue[] | undefined,
+      next: last?.slice(shown.length, behind) as KeyValue[] | undefined,
     };
   }
 
@@ -167,6 +170,13 @@ export class QueryRunner {
     const [row] = await this.pool.run(statement, options);
     return Number(row?.[0] ?? 0);
   }
+}
+
+/** The first rows that are together not much larger than a page may be, one at least; where each tells its size. */
+function withinBytes(rows: unknown[][], sizeAt: number): unknown[][] {
+  let bytes = 0;
+  const end = rows.findIndex((row) => (bytes += Number(row[sizeAt])) > QUERY_LIMITS.pageBytes);
+  return end < 0 ? rows : rows.slice(0, end + 1);
 }
 
 /** Milliseconds that hold about so many rows; the whole range where it holds fewer, or none at all. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { Counter, repeat, type Attack, type Victim } from './attack.js';
 
-const REQUEST_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 6_000;
 
 /** One request on a connection of its own; the status, or the code of the failure. */
 export function send(

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 
-/** Fills the history of a day: 40 protocols and 10 tokens with 680 values each; 20,000 prices, and 1,000 long events. */
+/** Fills the history of a day: 40 protocols and 10 tokens with 680 values each; 20,000 prices, and 1,000 events of 20 kB. */
 export async function fillVictimHistory(client: ClientBase | Pool): Promise<void> {
   await client.query(`
     WITH series AS (
@@ -15,5 +15,5 @@ export async function fillVictimHistory(client: ClientBase | Pool): Promise<void
   await client.query(`INSERT INTO token_prices (token, symbol, price, tags)
     SELECT 'large-' || n, 'LARGE' || n, n, '{large,answer}' FROM generate_series(1, 20000) n`);
   await client.query(`INSERT INTO change_outbox (type, protocol, data)
-    SELECT 'governance', 'attack-1', jsonb_build_object('n', n, 'text', repeat('long ', 400)) FROM generate_series(1, 1000) n`);
+    SELECT 'governance', 'attack-1', jsonb_build_object('n', n, 'text', repeat('long ', 4000)) FROM generate_series(1, 1000) n`);
 }
