@@ -153,7 +153,11 @@ test('a client that returns to another pod goes on there, without code of its ow
 
 /** Another server of Socket.IO on the same Redis, as a tool of an operator would be. */
 async function thirdServer(): Promise<{ rooms: ReturnType<Server['of']>; close(): Promise<void> }> {
-  const settings = parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'x', REDIS_URL: redis.url });
+  const settings = parseSettings({
+    DATABASE_URL: 'postgres://unused',
+    SECRETS_KEY: 'a key that only tests use',
+    REDIS_URL: redis.url,
+  });
   const connections = await RedisConnections.open(settings, new Metrics());
   const server = new Server(createServer(), { adapter: redisRooms(connections) });
   const rooms = server.of('/v1/realtime');

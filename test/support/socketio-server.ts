@@ -94,7 +94,12 @@ export async function startSocketIoServer(
       return caller(as);
     },
   };
-  const settings = parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'x', PORT: '0', ...env });
+  const settings = parseSettings({
+    DATABASE_URL: 'postgres://unused',
+    SECRETS_KEY: 'a key that only tests use',
+    PORT: '0',
+    ...env,
+  });
 
   @Module({
     providers: [

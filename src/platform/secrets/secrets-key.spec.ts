@@ -7,7 +7,8 @@ import { openSecretBox } from './secrets-key.js';
 
 describe('the key of stored secrets', () => {
   let home: string;
-  const open = (env: Record<string, string>) => openSecretBox(parseSettings({ DATA_DIR: join(home, 'data'), ...env }));
+  const open = async (env: Record<string, string>) =>
+    openSecretBox(parseSettings({ DATA_DIR: join(home, 'data'), ...env }));
   const file = (): string => join(home, 'data', 'secrets.key');
 
   beforeEach(() => {

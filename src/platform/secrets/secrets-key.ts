@@ -7,22 +7,17 @@ import { SecretBox } from './secret-box.js';
 
 const FILE = 'secrets.key';
 const SHORTEST_KEY = 16;
-const MAKE_ONE = '`openssl rand -base64 32` makes one';
 
 /**
  * The box of SECRETS_KEY. With an embedded database and none given, of a key that is made once and kept in
  * DATA_DIR/secrets.key, readable by its owner only.
  */
 export async function openSecretBox(settings: Settings): Promise<SecretBox> {
-  const given = settings.secretsKey?.split(',').map((text) => text.trim());
-  if (given?.some((text) => text.length < SHORTEST_KEY)) {
-    throw new Error(`SECRETS_KEY: each key needs at least ${SHORTEST_KEY} characters; ${MAKE_ONE}.`);
-  }
-  const [first, ...others] = given ?? [];
+  const [first, ...others] = settings.secretsKey ?? [];
   if (first !== undefined) return new SecretBox([first, ...others]);
   if (!settings.embedded) {
     throw new Error(
-      `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; ${MAKE_ONE}.`,
+      `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; \`openssl rand -base64 32\` makes one.`,
     );
   }
   return new SecretBox([await keptKey(join(dataDirectory(settings.dataDir), FILE))]);

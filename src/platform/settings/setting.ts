@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
 /** One setting: how its text becomes a value, what holds when it is not given, and how it is explained. */
@@ -79,6 +80,42 @@ export function url(...protocols: readonly string[]): (input: string) => string 
   };
 }
 
+/** The address that people open in a browser: what follows it is appended, so nothing may stand behind its path. */
+export function siteUrl(input: string): string {
+  const parsed = new URL(url('http', 'https')(input));
+  if (parsed.search === '' && parsed.hash === '' && parsed.username === '' && parsed.password === '') return input;
+  throw new Error('expected a URL such as https://rta.example.com, without user, ? and #');
+}
+
+/** An origin exactly as browsers send it: others would never match. `*` is any. */
+export function origin(input: string): string {
+  const isOrigin = /^[a-z][a-z\d+.-]*:\/\/[a-z\d.:[\]_-]+$/.test(input) && URL.canParse(input);
+  if (input === '*' || input === 'null' || (isOrigin && asSent(new URL(input)) === input)) return input;
+  throw new Error('expected * or origins such as https://app.example.com, in lower case, without a path or usual port');
+}
+
+/** Schemes of apps have no origin in the language of URLs; browsers send them as they are. */
+function asSent({ origin: sent, protocol, host }: URL): string {
+  return sent === 'null' ? `${protocol}//${host}` : sent;
+}
+
+/** A name or address of a machine, without port. */
+export function host(input: string): string {
+  if (isIP(input) !== 0 || /^[A-Za-z\d]([\w.-]{0,251}[\w.])?$/.test(input)) return input;
+  throw new Error('expected a host name or an IP address, without port');
+}
+
+/** A file that can be read at the start. */
+export function file(input: string): string {
+  try {
+    readFileSync(input);
+    return input;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new Error(`expected a file, and it cannot be read (${code})`, { cause });
+  }
+}
+
 export function pattern(form: RegExp, expected: string): (input: string) => string {
   return (input) => {
     if (!form.test(input)) throw new Error(`expected ${expected}`);
@@ -123,11 +160,14 @@ export function perTier<T extends PerTier>(defaults: T, doc: string): Setting<T>
 }
 
 function tierNumbers(input: string, names: readonly string[]): Record<string, number> {
+  const seen = new Set<string>();
   const entries = input.split(',').map((part): [string, number] => {
     const [, name = '', number] = /^\s*([a-z]+)\s*=\s*(\d{1,9})\s*$/.exec(part) ?? [];
     if (!names.includes(name)) {
       throw new Error(`expected pairs such as free=5,pro=50 for ${names.join(', ')} (0: no limit)`);
     }
+    if (seen.has(name)) throw new Error(`expected each tier once, and ${name} stands there twice`);
+    seen.add(name);
     return [name, Number(number)];
   });
   return Object.fromEntries(entries);

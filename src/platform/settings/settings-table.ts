@@ -1,20 +1,26 @@
 import { mailSender, mailServer, serviceAccountFile, vapidPrivateKey, vapidPublicKey } from './message-settings.js';
 import {
   addressBlock,
+  file,
   flag,
+  host,
   integer,
   jwtClaims,
   list,
   number,
   oneOf,
   optional,
+  origin,
   pattern,
   perTier,
   required,
   secretText,
+  siteUrl,
   text,
   url,
 } from './setting.js';
+
+const API_KEY = /^rta_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{1,128}$/;
 
 /**
  * Every setting of the product, by the name of its environment variable. Adding a line here is all it takes: the value
@@ -29,22 +35,22 @@ export const SETTINGS = {
     unit: 'port',
     doc: 'HTTP, Socket.IO, plain WebSocket, SSE and console, all on one port. 0: any free port.',
   }),
-  HOST: required(text, '0.0.0.0', { unit: 'address', doc: 'Address to listen on.' }),
-  PUBLIC_URL: optional(url('http', 'https'), {
+  HOST: required(host, '0.0.0.0', { unit: 'address', doc: 'Address to listen on.' }),
+  PUBLIC_URL: optional(siteUrl, {
     unit: 'URL',
     shown: 'http://localhost:PORT',
     doc: 'Address under which people reach the service; used in links.',
   }),
-  TLS_CERT: optional(text, {
+  TLS_CERT: optional(file, {
     unit: 'file',
     doc: 'Certificate chain in PEM form; with TLS_KEY the port speaks TLS 1.3. Read anew when it changes.',
   }),
-  TLS_KEY: optional(text, { unit: 'file', doc: 'Private key in PEM form that belongs to TLS_CERT.' }),
+  TLS_KEY: optional(file, { unit: 'file', doc: 'Private key in PEM form that belongs to TLS_CERT.' }),
   TRUST_PROXY: required(integer(0, 32), 0, {
     unit: 'proxies',
     doc: 'Number of proxies in front whose X-Forwarded-For is believed. 0: none.',
   }),
-  CORS_ORIGINS: required(list(text), ['*'], {
+  CORS_ORIGINS: required(list(origin), ['*'], {
     unit: 'origins',
     shown: '*',
     doc: 'Origins, comma-separated, whose pages may call the service. *: any (keys are never cookies).',
@@ -77,7 +83,7 @@ export const SETTINGS = {
     secret: true,
     doc: 'Shared broker, cache and queues of several processes. Unset: one process is the whole deployment.',
   }),
-  REDIS_HOST: optional(text, {
+  REDIS_HOST: optional(host, {
     unit: 'host',
     doc: 'With REDIS_PORT, REDIS_PASSWORD and REDIS_DB another way to write REDIS_URL.',
   }),
@@ -116,14 +122,17 @@ export const SETTINGS = {
     doc: 'Pause between two writes to a client; what comes in between goes out in one. 0: every turn of the event loop.',
   }),
   DRAIN_SECONDS: required(number(0, 3_600), 20, { unit: 's', doc: 'Window of a graceful stop.' }),
-  BOOTSTRAP_ADMIN_KEY: optional(pattern(/^rta_[A-Za-z0-9]+_[A-Za-z0-9_-]+$/, 'a key of the form rta_<id>_<secret>'), {
-    unit: 'API key',
-    secret: true,
-    shown: 'generated under DATA_DIR if the database is embedded',
-    doc: 'This key exists with role admin and tier enterprise.',
-  }),
-  SECRETS_KEY: optional(text, {
-    unit: 'text',
+  BOOTSTRAP_ADMIN_KEY: optional(
+    pattern(API_KEY, 'a key of the form rta_<id>_<secret>, the id of up to 64 and the secret of up to 128 characters'),
+    {
+      unit: 'API key',
+      secret: true,
+      shown: 'generated under DATA_DIR if the database is embedded',
+      doc: 'This key exists with role admin and tier enterprise.',
+    },
+  ),
+  SECRETS_KEY: optional(list(secretText(16)), {
+    unit: 'keys of at least 16 characters',
     secret: true,
     shown: 'generated under DATA_DIR if the database is embedded, else required',
     doc: 'Encrypts secrets stored in the database. Comma-separated keys: the first seals, all open, so a new one goes in front.',

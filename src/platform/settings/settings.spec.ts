@@ -83,7 +83,7 @@ describe('parseSettings', () => {
   it('refuses a role that needs company without Redis, half a TLS pair, and none beside a source', () => {
     expect(faultsOf({ ROLE: 'gateway' })[0]).toMatch(/^ROLE=gateway: .*REDIS_URL/);
     expect(faultsOf({ ROLE: 'gateway', REDIS_URL: 'redis://cache' })).toEqual([]);
-    expect(faultsOf({ TLS_CERT: 'a.pem' })[0]).toMatch(/^TLS_CERT and TLS_KEY/);
+    expect(faultsOf({ TLS_CERT: import.meta.filename })[0]).toMatch(/^TLS_CERT and TLS_KEY/);
     expect(faultsOf({ SOURCE: 'none,sample' })[0]).toMatch(/none cannot/);
   });
 
@@ -131,6 +131,49 @@ describe('parseSettings', () => {
     expect(parseSettings({ LIMIT_API_REQUESTS: 'none=300,free=5' }).limitApiRequests.none).toBe(300);
     expect(faultsOf({ LIMIT_ALERT_RULES: 'none=1,free=2' })).toEqual([]);
     expect(faultsOf({ LIMIT_MESSAGES: 'gold=1' })).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      'CORS_ORIGINS',
+      ['foo', 'https://a.example/', 'https://A.example', 'https://a.example:443', 'https://*.example'],
+      'origins such as',
+    ],
+    ['CORS_ORIGINS', ['https://a.example,b.example', 'https://u@a.example', 'https://a.example?x'], 'origins such as'],
+    ['LIMIT_CONNECTIONS', ['free=1,free=2', 'free=1, free=1'], 'expected each tier once'],
+    [
+      'SECRETS_KEY',
+      ['short', 'a key that is long enough,short', 'a key that is long enough,'],
+      'at least 16 characters',
+    ],
+    ['TLS_CERT', ['/nowhere/tls.crt', '/'], 'a file, and it cannot be read'],
+    ['HOST', ['http://localhost', 'two words', 'localhost:8080', '-x'], 'expected a host name'],
+    ['REDIS_HOST', ['redis://cache', 'cache:6379', 'a/b'], 'expected a host name'],
+    [
+      'PUBLIC_URL',
+      ['https://a.example?x=1', 'https://a.example/#x', 'https://u:p@a.example'],
+      'https://rta.example.com',
+    ],
+    ['BOOTSTRAP_ADMIN_KEY', [`rta_${'a'.repeat(65)}_b`, `rta_a_${'b'.repeat(129)}`], 'up to 64'],
+  ])('refuses values of %s that could never work, with the form that does', (name, values, form) => {
+    for (const value of values) {
+      const faults = faultsOf({ [name]: value, PORT: 'x' });
+      expect(faults).toContain('PORT=x: expected a whole number from 0 to 65535');
+      const told = faults.filter((fault) => fault.startsWith(`${name}=`));
+      expect(told).toEqual([expect.stringContaining(form)]);
+    }
+  });
+
+  it('takes the values beside them', () => {
+    const origins = '*, null, https://app.example:8443, http://localhost:3000, http://[::1], capacitor://localhost';
+    expect(faultsOf({ CORS_ORIGINS: origins })).toEqual([]);
+    for (const HOST of ['0.0.0.0', '::', '::1', 'localhost', 'db-1.internal', 'a'])
+      expect(faultsOf({ HOST })).toEqual([]);
+    expect(faultsOf({ PUBLIC_URL: 'https://a.example/rta/' })).toEqual([]);
+    expect(parseSettings({ REDIS_HOST: '::1' }).redisUrl).toBe('redis://[::1]:6379/0');
+    expect(faultsOf({ REDIS_PORT: '6379' })).toEqual([
+      'REDIS_PORT, REDIS_PASSWORD and REDIS_DB: REDIS_HOST must be set too, else there is no Redis',
+    ]);
   });
 
   it('answers any text with a value or a listed fault, never with another error', () => {

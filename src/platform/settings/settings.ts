@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { SETTINGS } from './settings-table.js';
 import { isVapidPair } from './message-settings.js';
 import type { Setting } from './setting.js';
@@ -103,6 +104,10 @@ function contradictions(values: SettingValues): string[] {
   if (values.role !== 'all' && values.redisUrl === undefined) {
     faults.push(`ROLE=${values.role}: several processes share their work through Redis, so REDIS_URL must be set`);
   }
+  const { redisPort, redisPassword, redisDb } = values;
+  if (values.redisUrl === undefined && [redisPort, redisPassword, redisDb].some((part) => part !== undefined)) {
+    faults.push('REDIS_PORT, REDIS_PASSWORD and REDIS_DB: REDIS_HOST must be set too, else there is no Redis');
+  }
   if ((values.tlsCert === undefined) !== (values.tlsKey === undefined)) {
     faults.push('TLS_CERT and TLS_KEY: one is set and the other is not');
   }
@@ -125,7 +130,8 @@ function contradictions(values: SettingValues): string[] {
 function redisUrlFromParts(values: SettingValues): string | undefined {
   if (values.redisHost === undefined) return undefined;
   const password = values.redisPassword === undefined ? '' : `:${encodeURIComponent(values.redisPassword)}@`;
-  return `redis://${password}${values.redisHost}:${values.redisPort ?? 6379}/${values.redisDb ?? 0}`;
+  const host = isIPv6(values.redisHost) ? `[${values.redisHost}]` : values.redisHost;
+  return `redis://${password}${host}:${values.redisPort ?? 6379}/${values.redisDb ?? 0}`;
 }
 
 function camelCase(name: string): string {

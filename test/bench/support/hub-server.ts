@@ -129,7 +129,12 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
     'realtime/transports/sse/stream.service.js',
   );
 
-  const settings = parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'unused', PORT: '0', ...env });
+  const settings = parseSettings({
+    DATABASE_URL: 'postgres://unused',
+    SECRETS_KEY: 'a key that only benches use',
+    PORT: '0',
+    ...env,
+  });
   class DeliveryModule {}
   Module({
     controllers: [StreamController],

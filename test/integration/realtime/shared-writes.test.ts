@@ -18,7 +18,7 @@ import { KEY, startSocketIoServer, type SocketIoServer } from '../../support/soc
 import { waitFor } from '../../support/wait-for.js';
 
 const settings = (flushMs: string) =>
-  parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'x', FLUSH_MS: flushMs });
+  parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'a key that only tests use', FLUSH_MS: flushMs });
 
 /** What one step gives to which of the connections. */
 const STEPS = fc.array(
