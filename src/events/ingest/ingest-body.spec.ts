@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { lineBatches } from './ingest-body.js';
@@ -18,6 +18,16 @@ describe('the lines of a stream', () => {
     }
     expect(seen).toEqual(Array.from({ length: 12_000 }, (_, value) => ({ value })));
     expect(sizes.every((size) => size <= 5_000)).toBe(true);
+  });
+
+  it('come in smaller batches where they are long', async () => {
+    const long = `${JSON.stringify('x'.repeat(60_000))}\n`;
+    const sizes: number[] = [];
+    for await (const batch of lineBatches(Readable.from(Array.from({ length: 200 }, () => Buffer.from(long))))) {
+      sizes.push(batch.length);
+    }
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(200);
+    expect(Math.max(...sizes)).toBeLessThan(70);
   });
 
   it.each([

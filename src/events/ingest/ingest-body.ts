@@ -8,8 +8,9 @@ import { BadItem } from './item-fields.js';
 
 /** Items of one JSON request. */
 export const MOST_ITEMS = 10_000;
-/** Lines of a stream that are written with one statement. */
+/** Lines of a stream that are in memory at once, and their characters. */
 const BATCH_LINES = 5_000;
+const BATCH_CHARACTERS = 4_000_000;
 /** The first line of a batch waits no longer than this for the others, ms. */
 const LONGEST_WAIT_MS = 50;
 /** Bytes of one line; also bounds what a line without end can take up. */
@@ -62,6 +63,7 @@ function itemsOf(body: unknown): readonly unknown[] {
 export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
   const source = lines(stream);
   let batch: unknown[] = [];
+  let characters = 0;
   let next = readAhead(source);
   /** One timer per batch, whatever the number of lines that race against it. */
   let quiet: Promise<undefined> | undefined;
@@ -71,11 +73,14 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
       const line = await (quiet ? Promise.race([next, quiet]) : next);
       if (line !== undefined && line.done !== true) {
         batch.push(parsed(line.value));
+        characters += typeof line.value === 'string' ? line.value.length : 0;
         next = readAhead(source);
       }
-      if (batch.length === BATCH_LINES || (batch.length > 0 && (line === undefined || line.done === true))) {
+      const isFull = batch.length === BATCH_LINES || characters >= BATCH_CHARACTERS;
+      if (isFull || (batch.length > 0 && (line === undefined || line.done === true))) {
         yield batch;
         batch = [];
+        characters = 0;
         quiet = undefined;
       }
       if (line?.done === true) return;

@@ -10,6 +10,7 @@ import { IngestGate } from './ingest-gate.js';
 import { BadItem, type ItemFault } from './item-fields.js';
 import type { ItemKind } from './item-kinds.js';
 import { RequestMemory, supersedes } from './request-memory.js';
+import { partsOf, weightOf } from './row-weight.js';
 import { becomeWriter } from './table-writer.js';
 
 export interface Rejection extends ItemFault {
@@ -37,6 +38,7 @@ export interface IngestResult {
 interface Numbered<Row> {
   index: number;
   at: number;
+  weight: number;
   row: Row;
 }
 
@@ -64,8 +66,8 @@ class Tally {
 
 /** A stream has no end; what it is answered must have one. */
 const MAX_LISTED = 10_000;
-/** Rows of one statement: what is sent for it is put together in one turn. */
-const ROWS_PER_STATEMENT = 2_000;
+/** Rows of one statement, and characters of them: what is sent for it is put together in one turn. */
+const STATEMENT = { most: 2_000, heaviest: 200_000 };
 /** Deadlocks with other writers (those who take keys in another order) are repeated this often. */
 const ATTEMPTS = 3;
 
@@ -160,15 +162,15 @@ export class IngestService {
         continue;
       }
       if (inBatch) tally.reject(inBatch.index, SUPERSEDED);
-      newest.set(key, { index, at: given ?? now, row });
+      newest.set(key, { index, at: given ?? now, weight: weightOf(row), row });
     }
     return newest;
   }
 
   private async writeInParts<Row>(kind: ItemKind<Row>, rows: readonly Numbered<Row>[]): Promise<BatchResult> {
     const result: BatchResult = { ...NOTHING, rejected: [] };
-    for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
-      const part = await this.write(kind, rows.slice(from, from + ROWS_PER_STATEMENT));
+    for (const heap of partsOf(rows, STATEMENT)) {
+      const part = await this.write(kind, heap);
       result.accepted += part.accepted;
       result.rejected.push(...part.rejected);
       result.first ??= part.first;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseCursor } from '../../../src/events/core/cursor.js';
 import type { IngestGate } from '../../../src/events/ingest/ingest-gate.js';
 import { IngestService } from '../../../src/events/ingest/ingest.service.js';
-import { PRICE_ITEMS, TVL_ITEMS } from '../../../src/events/ingest/item-kinds.js';
+import { PRICE_ITEMS, PROTOCOL_ITEMS, TVL_ITEMS } from '../../../src/events/ingest/item-kinds.js';
 import { PublicationWait } from '../../../src/events/ingest/publication-wait.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
@@ -28,15 +28,14 @@ async function* stream(batches: unknown[][]): AsyncGenerator<unknown[]> {
 
 const openGate = { check: () => Promise.resolve() } as unknown as IngestGate;
 
-const ingest = (gate: IngestGate, clock = new Clock()): IngestService =>
-  new IngestService(
-    pod.database,
-    clock,
-    new RequestContext(),
-    gate,
-    new PublicationWait(pod.log, pod.sequencer),
-    new Metrics(),
-  );
+/** For what is not about positions of the log. */
+const unawaited = { cursorAfter: () => Promise.resolve(null) } as unknown as PublicationWait;
+
+const ingest = (
+  gate: IngestGate,
+  clock = new Clock(),
+  publications = new PublicationWait(pod.log, pod.sequencer),
+): IngestService => new IngestService(pod.database, clock, new RequestContext(), gate, publications, new Metrics());
 
 it('ends a stream when the gate closes while it lasts, and keeps what came before', async () => {
   const closed = new DomainError('unavailable', 'The event log is 11 s behind.');
@@ -157,4 +156,23 @@ it('what an item does not name keeps the stored volume and market cap', async ()
   await write({ price: 2, volume24h: 3e6 });
   await write({ price: 3 });
   expect(await price('kept')).toMatchObject({ price: 3, volume: 3e6, cap: 5e6 });
+});
+
+it('fat items are put together a few at a time, however many one statement would take', async () => {
+  const sizes: number[] = [];
+  const kind: typeof PROTOCOL_ITEMS = {
+    ...PROTOCOL_ITEMS,
+    write: (tx, rows) => {
+      sizes.push(JSON.stringify(rows).length);
+      return PROTOCOL_ITEMS.write(tx, rows);
+    },
+  };
+  const about = 'x'.repeat(30_000);
+  const chains = Array.from({ length: 1_000 }, (_, n) => `chain-${n}`);
+  const fat = Array.from({ length: 20 }, (_, n) => ({ slug: `fat-${n}`, name: 'Fat', chains, metadata: { about } }));
+  const answer = await ingest(openGate, new Clock(), unawaited).ingest(kind, stream([fat]));
+  expect(answer).toMatchObject({ accepted: 20, rejected: [] });
+  expect(Math.max(...sizes)).toBeLessThan(300_000);
+  expect(sizes.length).toBeLessThan(20);
+  await db.pool.query(`DELETE FROM protocols; DELETE FROM change_outbox`);
 });
