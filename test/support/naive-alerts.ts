@@ -28,6 +28,8 @@ interface Instance {
 interface Throttle {
   until: number;
   suppressed: number;
+  /** Subjects that the next summary names. */
+  named: string[];
 }
 
 interface NaiveRule {
@@ -84,7 +86,7 @@ export class NaiveAlerts {
     const entry: NaiveRule = {
       rule,
       seq: before?.seq ?? 0,
-      throttle: before?.throttle ?? { until: 0, suppressed: 0 },
+      throttle: before?.throttle ?? { until: 0, suppressed: 0, named: [] },
       spent: false,
       instances: new Map(),
       farewells: before?.farewells ?? [],
@@ -122,7 +124,7 @@ export class NaiveAlerts {
     }
     this.moveThrottles(entry, before.rule, () => false);
     if (rule.throttleScope === 'subject' && this.leadOf(before, '') !== undefined && !isWatched('')) {
-      entry.throttle = { until: 0, suppressed: 0 };
+      entry.throttle = { until: 0, suppressed: 0, named: [] };
     }
     for (const key of [...before.instances.keys()].sort()) {
       const old = before.instances.get(key);
@@ -177,7 +179,7 @@ export class NaiveAlerts {
         if (before.throttleScope !== 'subject' && isTold(key)) instance.throttle.until = entry.throttle.until;
       } else if (instance.throttle.until > 0) {
         entry.throttle.until = Math.max(entry.throttle.until, instance.throttle.until);
-        instance.throttle = { until: 0, suppressed: 0 };
+        instance.throttle = { until: 0, suppressed: 0, named: [] };
       }
     }
   }
@@ -260,15 +262,12 @@ export class NaiveAlerts {
       if (isUnmade || !isCredible) return;
       const silenced = this.isSnoozed(entry, at)
         ? 'snoozed'
-        : at < this.throttle(entry, key).until
+        : at < this.throttle(entry, key).until || this.throttle(entry, key).suppressed > 0
           ? 'throttled'
           : null;
       if (silenced === null) this.tell(entry, key, at, 'first_fire', out);
-      else {
-        if (silenced === 'throttled') this.throttle(entry, key).suppressed += 1;
-        const from = { from: 'ok', to: 'firing', reason: 'first_fire' } as const;
-        out.push({ ...this.head(entry, key, at), ...from, silenced, since: since || null });
-      }
+      else if (silenced === 'throttled') this.holdBack(entry, key, at, out);
+      else out.push({ ...this.head(entry, key, at), ...FIRST, silenced, since: since || null });
     };
     if (instance.phase === 'ok' && isHeld) {
       if (rule.forSeconds > 0) Object.assign(instance, { phase: 'pending', since: at });
@@ -280,6 +279,7 @@ export class NaiveAlerts {
       if (!isHeld) this.end(entry, key, at, out);
       else if (isMatching && !isTick && isCredible && !instance.assumed && at >= this.throttle(entry, key).until) {
         if (instance.told && rule.mode !== 'while_true') return;
+        if (this.throttle(entry, key).suppressed > 0) return;
         if (this.isSnoozed(entry, at) || at < (rule.madeAt?.getTime() ?? 0)) return;
         if (instance.owed) Object.assign(instance, { owed: false, told: true });
         if (instance.told && rule.mode !== 'while_true') return;
@@ -293,6 +293,14 @@ export class NaiveAlerts {
     if (instance.phase === 'ok' || isTrue(entry.rule, instance.held)) return;
     if (instance.phase === 'firing' && !instance.began) this.end(entry, key, row.loggedAt, out);
     Object.assign(instance, { phase: 'ok', since: 0, told: false, assumed: false });
+  }
+
+  private holdBack(entry: NaiveRule, key: string, at: number, out: ToldTransition[]): void {
+    const throttle = this.throttle(entry, key);
+    throttle.suppressed += 1;
+    throttle.named.push(key);
+    const since = this.instance(entry, key).since || null;
+    out.push({ ...this.head(entry, key, at), ...FIRST, silenced: 'throttled', since });
   }
 
   private tell(entry: NaiveRule, key: string, at: number, reason: TransitionReason, out: ToldTransition[]): void {
@@ -309,7 +317,9 @@ export class NaiveAlerts {
     const flapNotice = change === 'notice';
     out.push({ ...this.head(entry, key, at), from, to: 'firing', reason, suppressed, flapNotice, since });
     Object.assign(instance, { told: true, owed: false });
-    this.quieten(entry, key, at);
+    if (flapNotice && leavesOf(entry.rule).some(({ condition }) => !isNumber(condition))) {
+      Object.assign(this.throttle(entry, key), { until: at + this.flaps.windowMs, suppressed: 0, named: [] });
+    } else this.quieten(entry, key, at);
     if (entry.rule.mode === 'once') entry.spent = true;
   }
 
@@ -346,7 +356,9 @@ export class NaiveAlerts {
         const throttle = this.throttle(entry, key);
         const subject = this.market.subjects(rule, undefined).get(key) ?? {};
         const isUntold = !instance.told && !instance.assumed && this.isCredible(entry, instance, subject, row);
-        if (isUntold && throttle.suppressed === 0 && at >= throttle.until) {
+        if (isUntold && at < throttle.until && key !== '' && !hasOwn && !throttle.named.includes(key)) {
+          this.holdBack(entry, key, at, out);
+        } else if (isUntold && throttle.suppressed === 0 && at >= throttle.until) {
           this.tell(entry, key, at, because ?? 'first_fire', out);
         }
       } else if (instance.owed) {
@@ -356,7 +368,7 @@ export class NaiveAlerts {
       }
     }
     if (hasOwn && instance.throttle.suppressed > 0 && at >= instance.throttle.until) {
-      if (this.isSnoozed(entry, at)) instance.throttle.suppressed = 0;
+      if (this.isSnoozed(entry, at)) Object.assign(instance.throttle, { suppressed: 0, named: [] });
       else this.summarise(entry, key, [key], at, out);
     }
     const calmAt = (instance.changes.at(-1) ?? 0) + this.flaps.windowMs;
@@ -367,28 +379,39 @@ export class NaiveAlerts {
 
   private summariseRule(entry: NaiveRule, at: number, out: ToldTransition[]): void {
     if (entry.throttle.suppressed === 0 || at < entry.throttle.until) return;
-    if (this.isSnoozed(entry, at)) entry.throttle.suppressed = 0;
+    if (this.isSnoozed(entry, at)) Object.assign(entry.throttle, { suppressed: 0, named: [] });
     else this.summarise(entry, '', [...entry.instances.keys()], at, out);
   }
 
   private summarise(entry: NaiveRule, key: string, keys: string[], at: number, out: ToldTransition[]): void {
     const firing = keys.filter((one) => this.instance(entry, one).phase === 'firing');
-    const phase = firing.length > 0 ? 'firing' : 'ok';
-    const { suppressed } = this.throttle(entry, key);
-    const since = this.instance(entry, key).since || null;
-    out.push({ ...this.head(entry, key, at), from: phase, to: phase, reason: 'throttle_summary', suppressed, since });
-    for (const one of firing) {
+    const isUntold = (one: string): boolean => {
       const instance = this.instance(entry, one);
       const subject = this.market.subjects(entry.rule, undefined).get(one) ?? {};
       const tick = { type: 'tick', loggedAt: at, observedAt: at } as MarketRow;
-      if (instance.told || instance.assumed || !this.isCredible(entry, instance, subject, tick)) continue;
-      Object.assign(instance, { told: true, owed: false });
+      return !instance.told && !instance.assumed && this.isCredible(entry, instance, subject, tick);
+    };
+    const throttle = this.throttle(entry, key);
+    if (key === '' && variables(entry.rule).size > 0) {
+      for (const one of firing.toSorted())
+        if (isUntold(one) && !throttle.named.includes(one)) this.holdBack(entry, one, at, out);
+    }
+    const phase = firing.length > 0 ? 'firing' : 'ok';
+    const { suppressed } = throttle;
+    const since = this.instance(entry, key).since || null;
+    out.push({ ...this.head(entry, key, at), from: phase, to: phase, reason: 'throttle_summary', suppressed, since });
+    for (const one of firing) {
+      if (isUntold(one)) Object.assign(this.instance(entry, one), { told: true, owed: false });
     }
     this.quieten(entry, key, at);
   }
 
   private quieten(entry: NaiveRule, key: string, at: number): void {
-    Object.assign(this.throttle(entry, key), { until: at + entry.rule.throttleMinutes * 60_000, suppressed: 0 });
+    Object.assign(this.throttle(entry, key), {
+      until: at + entry.rule.throttleMinutes * 60_000,
+      suppressed: 0,
+      named: [],
+    });
   }
 
   private throttle(entry: NaiveRule, key: string): Throttle {
@@ -439,7 +462,7 @@ export class NaiveAlerts {
       ...calm,
       held: [],
       moment: [],
-      throttle: { until: 0, suppressed: 0 },
+      throttle: { until: 0, suppressed: 0, named: [] },
       changes: [],
     };
     entry.instances.set(key, fresh);
@@ -465,6 +488,8 @@ export class NaiveAlerts {
     });
   }
 }
+
+const FIRST = { from: 'ok', to: 'firing', reason: 'first_fire' } as const;
 
 /** Whether the rule can be true of the instance: of each subject where it has wildcards, else of itself. */
 function isOne(rule: RuleDefinition, key: string): boolean {

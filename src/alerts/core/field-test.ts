@@ -12,6 +12,11 @@ export function passesField({ field, operator, threshold }: FieldTest, data: unk
   return number !== undefined && compares(operator, number, threshold);
 }
 
+/** The number that a condition compares in the data of an event; null where there is none. */
+export function comparedNumber({ field, threshold }: FieldTest, data: unknown): number | null {
+  return typeof threshold === 'number' ? (numberOf(memberOf(data, field)) ?? null) : null;
+}
+
 /** The member at `a.b.c`; a member whose own name has dots in it comes first. */
 function memberOf(data: unknown, path: string): unknown {
   if (typeof data !== 'object' || data === null) return undefined;

@@ -1,7 +1,7 @@
 import { Records, RowNumbers } from './column.js';
 import { Comparison, crosses, holds, type Test } from './comparison.js';
 import type { EventScope } from './event-scopes.js';
-import { passesField } from './field-test.js';
+import { comparedNumber, passesField } from './field-test.js';
 import type { FieldTest } from './rule.js';
 import type { RuleTable } from './rule-table.js';
 import { Scope } from './scope.js';
@@ -99,6 +99,17 @@ export class LeafTable {
   isMetBy(leaf: number, data: unknown): boolean {
     const field = this.fields.size > 0 ? this.fields.get(leaf) : undefined;
     return field === undefined || passesField(field, data);
+  }
+
+  /** Whether a rule has a condition on events. */
+  waitForEvents(rule: number): boolean {
+    return [...this.of(rule)].some((leaf) => this.numberScope(leaf) === undefined);
+  }
+
+  /** The number that the leaf compares in the data of an event, if it does. */
+  comparedIn(leaf: number, data: unknown): number | null {
+    const field = this.fields.get(leaf);
+    return field === undefined ? null : comparedNumber(field, data);
   }
 
   test(leaf: number): Test {

@@ -29,15 +29,20 @@ export class QuietBook {
     return this.table.quiet(row)?.suppressed ?? 0;
   }
 
+  /** Whether a firing is kept back: until the summary of those before it, too, which would else never be told. */
+  isThrottled(row: number, at: number): boolean {
+    return at < this.throttledUntil(row) || this.suppressed(row) > 0;
+  }
+
   /** Whether the throttle is the instance's and not its rule's. */
   hasOwn(row: number): boolean {
     return this.table.key(row) !== '' && this.rules.throttlesSubjects(this.rule(row));
   }
 
-  /** Begins the throttle after a message; gives what it kept back until now. */
-  told(row: number, at: number): { suppressed: number; heldBack: readonly HeldBack[] } {
+  /** Begins the throttle after a message, or with `isPaused` a pause as long as flapping; gives what it kept back until now. */
+  told(row: number, at: number, isPaused = false): { suppressed: number; heldBack: readonly HeldBack[] } {
     const rule = this.rule(row);
-    const until = at + this.rules.throttleMs(rule);
+    const until = at + (isPaused ? this.limits.windowMs : this.rules.throttleMs(rule));
     if (!this.hasOwn(row)) return this.rules.beginThrottle(rule, until);
     const { suppressed = 0, heldBack = [], changes = [] } = this.table.quiet(row) ?? {};
     this.put(row, { throttledUntil: until, suppressed: 0, heldBack: [], changes }, at);
@@ -54,6 +59,26 @@ export class QuietBook {
     const quiet = this.table.quiet(row) ?? NOTHING;
     const heldBack = withFiring(quiet.heldBack, firing, isEvent);
     this.put(row, { ...quiet, suppressed: quiet.suppressed + 1, heldBack }, firing.at);
+  }
+
+  /** Whether the instance waits when another subject of its rule was told. */
+  sharesThrottle(row: number): boolean {
+    return this.table.key(row) !== '' && !this.hasOwn(row);
+  }
+
+  /** Whether the next summary names the instance. */
+  isNamed(row: number): boolean {
+    return this.heldBack(row).some(({ instanceKey }) => instanceKey === this.table.key(row));
+  }
+
+  /** Whether the next summary does not name the instance yet, and could. */
+  hasRoomFor(row: number): boolean {
+    return this.heldBack(row).length < MOST_HELD_BACK && !this.isNamed(row);
+  }
+
+  private heldBack(row: number): readonly HeldBack[] {
+    if (!this.hasOwn(row)) return this.rules.heldBack(this.rule(row));
+    return (this.table.quiet(row) ?? NOTHING).heldBack;
   }
 
   /** What was kept back is not told any more: it is in the history, and the present state is told later. */

@@ -100,6 +100,48 @@ describe('a throttle', () => {
     expect(told.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
   });
 
+  it('that is over keeps back what fires before the summary, so that nothing before it goes untold', () => {
+    const wide = { conditions: [fall], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
+    const told = new Told(rule(wide));
+    for (const token of ['a', 'b', 'c']) told.row(100, 0, { token });
+    expect(told.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
+    expect(told.row(10, 2, { token: 'b' })).toEqual(['first_fire (throttled) token=b']);
+    expect(told.row(50, 302, { token: 'c' })).toEqual(['first_fire (throttled) token=c']);
+    expect(told.row(40, 303, { token: 'a' })).toEqual([]);
+    const [summary] = told.evaluator.tick(START + 310 * SECOND);
+    expect(summary?.heldBack.map(({ token }) => token)).toEqual(['b', 'c']);
+  });
+
+  it('of a whole rule names in its summary what held when the rule was made or its snooze ended, too', () => {
+    const whole = rule({
+      conditions: [{ metric: 'price', operator: 'gt', threshold: 100 }],
+      mode: 'while_true',
+      throttleMinutes: 1,
+      throttleScope: 'rule',
+    });
+    const names = (transitions: readonly Transition[]): unknown =>
+      transitions
+        .filter(({ reason }) => reason === 'throttle_summary')
+        .map(({ heldBack }) => heldBack.map((held) => held.token));
+    const made = new Evaluator();
+    for (const token of ['a', 'b', 'c']) made.apply(price(110, 0, { token }));
+    made.addRule(whole);
+    expect(made.tick(START + 10_000).map(named)).toEqual([
+      'first_fire token=a',
+      'first_fire (throttled) token=b',
+      'first_fire (throttled) token=c',
+    ]);
+    made.apply(price(120, 20, { token: 'd' }));
+    expect(names(made.tick(START + 70_000))).toEqual([['b', 'c', 'd']]);
+
+    const snoozed = new Evaluator();
+    snoozed.addRule({ ...whole, snoozedUntil: at(30) });
+    snoozed.apply(price(110, 0, { token: 'z' }));
+    for (const token of ['a', 'b']) snoozed.apply(price(110, 1, { token }));
+    snoozed.tick(START + 30_000);
+    expect(names(snoozed.tick(START + 90_000))).toEqual([['b', 'z']]);
+  });
+
   it('counts events one by one, each with what it was about', () => {
     const told = new Told(
       rule({ conditions: [{ metric: 'event', eventType: 'liquidation' }], mode: 'while_true', throttleMinutes: 5 }),
@@ -402,8 +444,22 @@ describe('a condition on the data of an event', () => {
     expect(fires([{ ...asset, operator: 'ne' }], {})).toBe(false);
   });
 
-  it('carries the event', () => {
-    const [fired] = new Told(rule({ conditions: [large] })).evaluator.apply(event({ amountUsd: 1e6 }));
-    expect(fired?.event).toMatchObject({ seq: 7, epoch: 'e', data: { amountUsd: 1e6 } });
+  it('carries the event and the number that it compared', () => {
+    const [fired] = new Told(rule({ conditions: [large] })).evaluator.apply(event({ amountUsd: '1500000' }));
+    expect(fired?.event).toMatchObject({ seq: 7, epoch: 'e', data: { amountUsd: '1500000' } });
+    expect(fired?.readings).toMatchObject([{ value: 1_500_000 }]);
+  });
+
+  it('tells of every event: what comes after fifteen within three minutes is listed together', () => {
+    const told = new Told(rule({ conditions: [large], mode: 'while_true' }));
+    const happens = (n: number): Transition[] =>
+      told.evaluator.apply({ ...event({ amountUsd: 1e6 + n }), loggedAt: START + n * SECOND });
+    const first = Array.from({ length: 20 }, (_, n) => happens(n)).flat();
+    expect(first.map(({ silenced }) => silenced)).toEqual([...Array(16).fill(null), ...Array(4).fill('throttled')]);
+    expect(first[15]).toMatchObject({ flapNotice: true });
+    expect(told.tick(190)).toEqual([]);
+    const [summary] = told.evaluator.tick(START + 200 * SECOND);
+    expect(summary?.heldBack.map(({ value }) => value)).toEqual([1_000_016, 1_000_017, 1_000_018, 1_000_019]);
+    expect(happens(210)).toMatchObject([{ silenced: null, reason: 'first_fire' }]);
   });
 });

@@ -17,9 +17,9 @@ export function readingsOf(
   return [...leaves.of(instances.table.rule.get(row))].map((leaf, condition) => {
     const scope = leaves.scope(leaf);
     const holds = (held & leaves.bit(leaf)) !== 0;
-    return scope instanceof Scope
-      ? numberReading(scope, key, condition, holds)
-      : eventReading(holds ? event : null, condition, holds);
+    if (scope instanceof Scope) return numberReading(scope, key, condition, holds);
+    if (!event || !holds) return { ...NOTHING, condition, holds };
+    return { ...eventReading(event, condition), value: leaves.comparedIn(leaf, event.data) };
   });
 }
 
@@ -42,10 +42,9 @@ function numberReading(scope: Scope, instance: string, condition: number, holds:
   };
 }
 
-function eventReading(event: MarketRow | null, condition: number, holds: boolean): LeafReading {
-  if (!event) return { ...NOTHING, condition, holds };
+function eventReading(event: MarketRow, condition: number): LeafReading {
   const { protocol, chain, token, current, previous, observedAt } = event;
-  return { ...NOTHING, condition, holds, protocol, chain, token, current, previous, observedAt };
+  return { ...NOTHING, condition, holds: true, protocol, chain, token, current, previous, observedAt };
 }
 
 const NOTHING = {

@@ -108,7 +108,7 @@ export class Teller {
     table.setAssumed(row, this.rules.isUnmade(rule, moment.at) && this.rules.isCrossing(rule));
     if (this.rules.isUnmade(rule, moment.at) || !this.isCredible(row, rule, moment)) return;
     if (this.rules.isSnoozed(rule, moment.at)) this.list.silence(row, 'ok', 'firing', 'snoozed', moment);
-    else if (moment.at < this.quiet.throttledUntil(row)) this.holdBack(row, rule, moment);
+    else if (this.quiet.isThrottled(row, moment.at)) this.holdBack(row, rule, moment);
     else this.tell(row, rule, moment, moment.isLate ? 'catch_up' : 'first_fire');
   }
 
@@ -124,7 +124,7 @@ export class Teller {
   private repeat(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
     if (!this.waiting.wantsEvents(row) || moment.at < this.waiting.readyAt(row)) return;
-    if (!this.isCredible(row, rule, moment)) return;
+    if (this.quiet.suppressed(row) > 0 || !this.isCredible(row, rule, moment)) return;
     this.believe(row);
     if (table.isTold(row) && !this.rules.repeats(rule)) return;
     this.tell(row, rule, moment, table.isTold(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
@@ -151,10 +151,10 @@ export class Teller {
     table.setOwed(row, false);
     table.markDirty(row);
     this.rules.spend(rule);
-    this.list.add(row, from, 'firing', reason, moment, {
-      ...this.quiet.told(row, moment.at),
-      flapNotice: change === 'notice',
-    });
+    const flapNotice = change === 'notice';
+    // What happens has no present state to tell once it is calm: the next ones come together.
+    const isPaused = flapNotice && this.leaves.waitForEvents(rule);
+    this.list.add(row, from, 'firing', reason, moment, { ...this.quiet.told(row, moment.at, isPaused), flapNotice });
   }
 
   private end(row: number, rule: number, moment: Moment): void {
@@ -208,9 +208,11 @@ export class Teller {
     if (table.phase(row) === 'firing') {
       this.believe(row);
       if (!this.waiting.isUntold(row) || !this.isCredible(row, rule, moment)) return;
-      // A summary names it, if there is to be one.
-      if (this.quiet.suppressed(row) > 0 || moment.at < this.quiet.throttledUntil(row)) return;
-      this.tell(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
+      if (moment.at < this.quiet.throttledUntil(row)) {
+        // A summary names it with the others that the throttle of its rule keeps back.
+        if (this.quiet.sharesThrottle(row) && !this.quiet.isNamed(row)) this.holdBack(row, rule, moment);
+      } else if (this.quiet.suppressed(row) === 0)
+        this.tell(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
     } else if (table.isOwed(row)) {
       table.setOwed(row, false);
       table.markDirty(row);
@@ -232,7 +234,10 @@ export class Teller {
     } else if (!this.instances.isShared(base)) this.summarise(base, rule, moment);
     else {
       const firing = [...this.instances.firingRows(rule)].filter((row) => this.instances.table.phase(row) === 'firing');
-      for (const row of firing) this.countAsTold(row, rule, moment);
+      for (const row of this.instances.inOrder(firing)) {
+        if (this.isTellable(row, rule, moment) && this.quiet.hasRoomFor(row)) this.holdBack(row, rule, moment);
+        this.countAsTold(row, rule, moment);
+      }
       const phase = firing.length > 0 ? 'firing' : 'ok';
       this.list.add(base, phase, phase, 'throttle_summary', moment, {
         ...this.quiet.told(base, moment.at),
@@ -248,8 +253,12 @@ export class Teller {
     this.list.add(row, phase, phase, 'throttle_summary', moment, this.quiet.told(row, moment.at));
   }
 
+  private isTellable(row: number, rule: number, moment: Moment): boolean {
+    return this.waiting.isUntold(row) && this.isCredible(row, rule, moment);
+  }
+
   private countAsTold(row: number, rule: number, moment: Moment): void {
-    if (!this.waiting.isUntold(row) || !this.isCredible(row, rule, moment)) return;
+    if (!this.isTellable(row, rule, moment)) return;
     this.instances.table.setTold(row, true);
     this.instances.table.setOwed(row, false);
     this.instances.table.markDirty(row);

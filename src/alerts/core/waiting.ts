@@ -29,9 +29,9 @@ export class Waiting {
       const bit = 1 << (item % 16);
       table.setWaiting(row, bit, false);
       if (!this.wantsEvents(row) || !this.looksAt(row, bit, repeats)) continue;
-      const readyAt = this.readyAt(row);
-      if (readyAt <= at) yield row;
-      else this.wait(repeats, readyAt, row, bit);
+      const wakesAt = this.wakesAt(row);
+      if (wakesAt <= at) yield row;
+      else this.wait(repeats, wakesAt, row, bit);
     }
   }
 
@@ -110,6 +110,16 @@ export class Waiting {
     return Math.max(this.quiet.throttledUntil(row), this.rules.silentUntil(rule));
   }
 
+  /** From when on an event may have something told of it, at once or by the next summary. */
+  private wakesAt(row: number): number {
+    return this.joinsSummary(row) ? this.rules.silentUntil(this.instances.table.rule.get(row)) : this.readyAt(row);
+  }
+
+  /** Whether its rule's throttle keeps it from being told, and the next summary does not name it yet. */
+  private joinsSummary(row: number): boolean {
+    return this.isUntold(row) && this.quiet.sharesThrottle(row) && !this.quiet.isNamed(row);
+  }
+
   /** Whether a pending instance has held long enough. */
   isOver(row: number, at: number): boolean {
     const { table } = this.instances;
@@ -120,13 +130,13 @@ export class Waiting {
   private awaitRepeat(row: number): void {
     const { table } = this.instances;
     if (!this.wantsEvents(row)) return;
-    const readyAt = this.readyAt(row);
+    const wakesAt = this.wakesAt(row);
     const key = table.key(row);
     for (let leaf = this.leaves.first(table.rule.get(row)); leaf >= 0; leaf = this.leaves.next.get(leaf)) {
       const bit = this.leaves.bit(leaf);
       if ((table.waiting.get(row) & bit) !== 0) continue;
       const series = this.leaves.numberScope(leaf)?.quantityOf(key)?.series;
-      if (series) this.wait(series.repeats, readyAt, row, bit);
+      if (series) this.wait(series.repeats, wakesAt, row, bit);
     }
   }
 
@@ -149,7 +159,8 @@ export class Waiting {
     const isUntold = this.isUntold(row);
     if (!isUntold && !table.isOwed(row)) return ends > at ? ends : Infinity;
     const silentUntil = Math.max(this.rules.silentUntil(table.rule.get(row)), this.quiet.calmAt(row));
-    const ready = isUntold ? Math.max(silentUntil, this.quiet.throttledUntil(row)) : silentUntil;
+    const ready =
+      isUntold && !this.joinsSummary(row) ? Math.max(silentUntil, this.quiet.throttledUntil(row)) : silentUntil;
     const due = ready > at ? ready : Infinity;
     return ends > at ? Math.min(due, ends) : due;
   }

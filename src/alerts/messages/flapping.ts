@@ -1,4 +1,10 @@
 import { FLAP_LIMITS } from '../core/index.js';
 
-/** What the last message before further ones wait says. */
-export const FLAP_NOTICE = ` It changed ${FLAP_LIMITS.changes} times in ${FLAP_LIMITS.windowMs / 60_000} minutes; further messages wait until it has been calm for as long.`;
+const MINUTES = FLAP_LIMITS.windowMs / 60_000;
+
+/** What the last message before further ones wait says; what `happens` is told all the same, together. */
+export function flapNotice(happens: boolean): string {
+  return happens
+    ? ` It happened ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; what comes in the next ${MINUTES} is told in one message.`
+    : ` It changed ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; further messages wait until it has been calm for as long.`;
+}

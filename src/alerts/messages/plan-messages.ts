@@ -17,7 +17,7 @@ import {
 } from '../core/index.js';
 import { leavesOf } from './alert-message.js';
 import { summaryParts } from './parts.js';
-import { FLAP_NOTICE } from './flapping.js';
+import { flapNotice } from './flapping.js';
 
 /** A message that nobody has wanted for this long is not sent any more; milliseconds. */
 export const WANTED_FOR_MS = 86_400_000;
@@ -72,7 +72,7 @@ export function planMessages(
 ): MessagePlan {
   if (transition.silenced) return silent(alert, transition.silenced);
   if (rule.snoozedUntil && rule.snoozedUntil.getTime() > transition.at) return silent(alert, 'snoozed');
-  const told = transition.flapNotice ? { ...alert, message: `${alert.message}.${FLAP_NOTICE}` } : alert;
+  const told = transition.flapNotice ? withNotice(alert, rule) : alert;
   const deliveries = rule.actions
     .map((action): NewDelivery => ({
       ...addressed(rule, action, now, preferences),
@@ -86,6 +86,11 @@ export function planMessages(
     }))
     .flatMap(summaryParts);
   return { deliveries, outcome: { messages: deliveries.length }, alert: told };
+}
+
+function withNotice(alert: AlertMessage, rule: Pick<Rule, 'conditions' | 'where'>): AlertMessage {
+  const happens = leavesOf(rule).some(({ metric }) => metric === 'event');
+  return { ...alert, message: `${alert.message}.${flapNotice(happens)}` };
 }
 
 /**

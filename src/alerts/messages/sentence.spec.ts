@@ -66,6 +66,9 @@ describe('the sentence of a firing', () => {
     expect(sentenceOf({ ...fired, conditions: [event], readings: [reading] })).toBe(
       'r: liquidation of aave-v3, amountUsd above $1 M',
     );
+    expect(sentenceOf({ ...fired, conditions: [event], readings: [{ ...reading, value: 5_250_000 }] })).toBe(
+      'r: liquidation of aave-v3, amountUsd is $5.25 M, above $1.00 M',
+    );
     const text: Condition = { ...event, field: 'kind', operator: 'ne', threshold: 'partial' };
     expect(sentenceOf({ ...fired, conditions: [text], readings: [reading] })).toBe(
       'r: liquidation of aave-v3, kind not partial',
@@ -130,6 +133,27 @@ describe('the sentence of a summary', () => {
     const event: Condition = { metric: 'event', eventType: 'liquidation', protocol: 'aave-v3' };
     const reading = { ...nothing, holds: true, protocol: 'aave-v3' };
     expect(sentenceOf({ ...summary, conditions: [event], readings: [reading] })).toBe(short);
+  });
+
+  it('names what was kept back before the rule was edited to another subject, and nothing of that', () => {
+    const ether = { ...nothing, instanceKey: 'token=ether', token: 'ether', value: 7, at: 0, times: 1 };
+    const heldBack = [ether];
+    const conditions = [{ ...price, token: 'bitcoin' }];
+    const reading = { ...nothing, token: 'bitcoin', value: 6, holds: true };
+    expect(sentenceOf({ ...summary, suppressed: 1, heldBack, conditions, readings: [reading] })).toBe(
+      'r: once more since the last message: ether $7',
+    );
+    const events: Condition = {
+      metric: 'event',
+      eventType: 'liquidation',
+      field: 'amountUsd',
+      operator: 'gt',
+      threshold: 1,
+    };
+    const happened = [5_000, 6_000].map((value) => ({ ...ether, protocol: 'aave-v3', token: null, value }));
+    expect(
+      sentenceOf({ ...summary, suppressed: 2, heldBack: happened, conditions: [events], readings: [nothing] }),
+    ).toBe('r: 2 times more since the last message: liquidation of aave-v3 $6,000, liquidation of aave-v3 $5,000');
   });
 
   it('names every subject with its value, the worst first', () => {

@@ -1,4 +1,11 @@
-import { comparedFigures, cutText, figure, unitOf, type AlertMessage } from '../../notifications/core/index.js';
+import {
+  comparedFigures,
+  cutText,
+  figure,
+  unitOf,
+  unitOfField,
+  type AlertMessage,
+} from '../../notifications/core/index.js';
 import { isAbsent, type Condition, type HeldBack, type LeafReading, type ValueCondition } from '../core/index.js';
 import { namedSubjects } from './summary.js';
 
@@ -67,9 +74,10 @@ export function sentenceOf(statement: Statement): string {
   }
   if (state !== 'summary') return `${rule}: ${what}`;
   const since = `${rule}: ${times(suppressed)} more since the last message`;
-  // Of events, or of several subjects, there is no one value to speak of.
+  // Of events, of several subjects, or of one that the rule left by an edit, there is no one value to speak of.
   const isKnown = told.length > 0 ? told.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
-  if (isKnown) return `${since}; now ${what}`;
+  const subjects = new Set(readings.map(subjectOf));
+  if (isKnown && heldBack.every((held) => subjects.has(subjectOf(held)))) return `${since}; now ${what}`;
   const names = namedSubjects(heldBack, conditions[0], suppressed);
   return names === '' ? since : `${since}: ${names}`;
 }
@@ -77,7 +85,7 @@ export function sentenceOf(statement: Statement): string {
 /** What one condition says: `Price of bitcoin is $110, above $100`. */
 export function factOf(condition: ToldCondition, reading: LeafReading, state: AlertMessage['state'] = 'fired'): string {
   const about = subjectOf(reading);
-  if (condition.metric === 'event') return `${condition.eventType}${about}${fieldFact(condition)}`;
+  if (condition.metric === 'event') return `${condition.eventType}${about}${fieldFact(condition, reading)}`;
   const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
   if (isAbsent(condition)) return absenceFact(condition, reading, `${metric}${about}`);
   if (reading.value === null) return `${metric}${about} is not known`;
@@ -94,11 +102,17 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
   return `${metric}${about} is ${shown}, ${condition.optional ? 'not' : 'no longer'} ${comparison} ${threshold}`;
 }
 
-/** What the data of the event had to say: `, amountUsd above $1 M`. */
-function fieldFact({ field, operator, threshold }: Extract<ToldCondition, { metric: 'event' }>): string {
+/** What the data of the event had to say: `, amountUsd is $1.20 M, above $1 M`. */
+function fieldFact(
+  { field, operator, threshold }: Extract<ToldCondition, { metric: 'event' }>,
+  { value }: LeafReading,
+): string {
   if (field === undefined || operator === undefined || threshold === undefined) return '';
   if (typeof threshold === 'string') return `, ${field} ${operator === 'ne' ? 'not ' : ''}${cutText(threshold, 100)}`;
-  return `, ${field} ${COMPARISONS[operator]} ${figure(threshold, field.toLowerCase().endsWith('usd') ? 'usd' : 'count')}`;
+  const unit = unitOfField(field);
+  if (value === null) return `, ${field} ${COMPARISONS[operator]} ${figure(threshold, unit)}`;
+  const [shown, compared] = comparedFigures(value, threshold, unit);
+  return `, ${field} is ${shown}, ${COMPARISONS[operator]} ${compared}`;
 }
 
 /** Since when nothing is known and what was known last, or that it is there again. */
@@ -137,7 +151,7 @@ function changeFact(
   return `${fact} to ${to}, from ${from}${referenceAt === null ? '' : ` at ${moment(referenceAt)}`}`;
 }
 
-function subjectOf(reading: LeafReading | undefined): string {
+function subjectOf(reading: Pick<LeafReading, 'protocol' | 'chain' | 'token'> | undefined): string {
   const name = reading?.protocol ?? reading?.token ?? null;
   const chain = reading?.chain ?? null;
   if (name === null) return chain === null ? '' : ` on ${chain}`;

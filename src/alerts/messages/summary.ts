@@ -1,4 +1,4 @@
-import { figure, headline, listed, unitOf } from '../../notifications/core/index.js';
+import { figure, headline, listed, unitOf, unitOfField } from '../../notifications/core/index.js';
 import { thresholdOf, typeOf, type HeldBack } from '../core/index.js';
 import type { ToldCondition } from './sentence.js';
 
@@ -63,7 +63,8 @@ function nameOf({ protocol, chain, token, value }: HeldBack, condition: ToldCond
   const about = { protocol: protocol ?? undefined, chain: chain ?? undefined, token: token ?? undefined };
   const name = headline({ ...about, metric, type, value });
   if (name !== '' && metric !== 'event') return name;
-  const shown = value === null ? '' : ` ${figure(value, unitOf(metric, type))}`;
+  const unit = condition?.metric === 'event' ? unitOfField(condition.field) : unitOf(metric, type);
+  const shown = value === null ? '' : ` ${figure(value, unit)}`;
   const event = condition?.metric === 'event' ? condition.eventType : metric;
   return `${event}${name === '' ? '' : ` of ${name}`}${shown}`;
 }

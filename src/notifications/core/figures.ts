@@ -26,6 +26,11 @@ export function unitOf(metric: string, type = ''): Unit {
   return metric === 'points' || metric === 'event' ? 'count' : 'usd';
 }
 
+/** The unit of a member of an event's data, by its name: amounts of money end in `Usd`. */
+export function unitOfField(field = ''): Unit {
+  return field.toLowerCase().endsWith('usd') ? 'usd' : 'count';
+}
+
 /** One number for people: `$2.68 B`, `−12 %`, `$0.0000000015`. Never with an exponent. */
 export function figure(value: number, unit: Unit): string {
   return shown(value, unit, decimalsOf(value, unit));

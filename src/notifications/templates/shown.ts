@@ -1,7 +1,7 @@
 import { headline, listed, subjectOf } from '../core/alert-text.js';
 import { cutText } from '../core/cut-text.js';
 import type { AlertMessage } from '../core/delivery.js';
-import { comparedFigures, figure, unitOf } from '../core/figures.js';
+import { comparedFigures, figure, unitOf, unitOfField } from '../core/figures.js';
 
 /** An alert as people read it: what templates know as `shown`. Texts that an alert does not have are empty. */
 export interface Shown {
@@ -46,7 +46,7 @@ const NOTHING = {
 export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links = true } = {}): Shown {
   const alert = { ...NOTHING, ...data };
   const { name, message, metric, type, value, threshold } = alert;
-  const unit = unitOf(metric, type);
+  const unit = metric === 'event' ? unitOfField(fieldOf(alert)) : unitOf(metric, type);
   const [shownValue, shownThreshold] =
     value !== null && threshold !== null
       ? comparedFigures(value, threshold, unit)
@@ -75,6 +75,7 @@ const titled = (title: string, detail: string): string => (detail === '' ? title
 /** A condition as explanations hold it. */
 interface ToldCondition {
   value?: number | null;
+  field?: string;
   current?: number | null;
   reference?: number | null;
 }
@@ -84,6 +85,12 @@ interface Explained {
   alerts?: readonly { message?: string }[];
   subjects?: readonly { text?: string }[];
   count?: number;
+}
+
+/** The member of the event's data that the alert's value is. */
+function fieldOf({ value, explanation }: Pick<AlertMessage, 'value' | 'explanation'>): string | undefined {
+  const { conditions = [] }: Explained = explanation;
+  return conditions.find((condition) => condition.field !== undefined && condition.value === value)?.field;
 }
 
 function changeOf({ value, metric, explanation }: Pick<AlertMessage, 'value' | 'metric' | 'explanation'>): string {
