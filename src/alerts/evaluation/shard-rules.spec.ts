@@ -19,13 +19,14 @@ it('taking in what very many keys were last worth leaves turns to others', async
     value: 1,
     at: 0,
   })) as unknown as HistoryPoint[];
+  const rule = { ruleId: 'r', version: 1, conditions: [{ metric: 'price', token: 't', operator: 'gt', threshold: 2 }] };
   const shards = new ShardRules(
-    { revisions: () => Promise.resolve(new Map()), active: () => [] } as unknown as RuleLoader,
+    { revisions: () => Promise.resolve(new Map()), active: () => [[{ rule }]] } as unknown as RuleLoader,
     { latest: () => Promise.resolve(points) } as unknown as HistoryLoader,
-    {} as WindowLoader,
+    { load: () => [] } as unknown as WindowLoader,
     { current: () => Promise.resolve(() => 0) } as unknown as DeadBands,
     { staleAfterMinutes: 60 } as Settings,
-    {} as Observations,
+    { of: () => Promise.resolve([]) } as unknown as Observations,
   );
   let turns = 0;
   const turn = () => {

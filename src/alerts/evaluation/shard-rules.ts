@@ -14,6 +14,8 @@ import { WindowLoader } from './window-loader.js';
 /** A shard's rules in memory, as of a position of the log and a revision of the rules. */
 export interface LoadedShard {
   evaluator: Evaluator;
+  /** It never had a rule, and holds nothing of the market: events are not for it, only the clock is. */
+  isEmpty: boolean;
   revision: number;
   /** What edits that were made while nobody evaluated the shard brought about. */
   transitions: Transition[];
@@ -38,15 +40,15 @@ export class ShardRules {
   async load(shard: number, position: ShardPosition, cancelled: () => boolean): Promise<LoadedShard> {
     const deadBand = await this.deadBands.current();
     const evaluator = new Evaluator({ deadBand, staleAfterMs: this.settings.staleAfterMinutes * 60_000 });
-    await eachInSlices(await this.history.latest(position), (point) => evaluator.seed([point], position.clock));
+    evaluator.seed([], position.clock);
     const revision = (await this.rules.revisions()).get(shard) ?? 0;
-    const transitions: Transition[] = [];
+    const loaded: LoadedShard = { evaluator, isEmpty: true, revision, transitions: [] };
     for await (const slice of this.rules.active(shard)) {
       if (cancelled()) break;
-      for (const transition of await this.add(evaluator, slice, position)) transitions.push(transition);
+      for (const transition of await this.add(loaded, slice, position)) loaded.transitions.push(transition);
       await nextTurn();
     }
-    return { evaluator, revision, transitions };
+    return loaded;
   }
 
   /** Applies what was edited up to this revision. The shard's memory must be written before. Gives what it brought about. */
@@ -60,7 +62,7 @@ export class ShardRules {
       else if (evaluator.has(ruleId)) transitions.push(...(await this.update(evaluator, stored.rule, asOf)));
       else fresh.push(stored);
     }
-    transitions.push(...(await this.add(evaluator, fresh, asOf)));
+    transitions.push(...(await this.add(loaded, fresh, asOf)));
     loaded.revision = revision;
     await this.rules.forget(shard, revision);
     return transitions;
@@ -71,7 +73,16 @@ export class ShardRules {
     return evaluator.updateRule(rule, asOf.at);
   }
 
-  private async add(evaluator: Evaluator, stored: readonly StoredRule[], asOf: AsOf): Promise<Transition[]> {
+  /** The first rule of a shard brings the market with it, as of the evaluator's position: as a start with that rule does. */
+  private async fill(loaded: LoadedShard, asOf: AsOf): Promise<void> {
+    const { evaluator } = loaded;
+    await eachInSlices(await this.history.latest(asOf), (point) => evaluator.seed([point], evaluator.clock));
+    loaded.isEmpty = false;
+  }
+
+  private async add(loaded: LoadedShard, stored: readonly StoredRule[], asOf: AsOf): Promise<Transition[]> {
+    if (loaded.isEmpty && stored.length > 0) await this.fill(loaded, asOf);
+    const { evaluator } = loaded;
     // The version before an edit too: it says how its firings were last seen.
     const rules = stored.flatMap(({ rule, before }) => (before ? [before, rule] : [rule]));
     await this.lookBack(evaluator, rules, asOf);

@@ -182,8 +182,10 @@ class Session {
     let turnStarted = performance.now();
     for (const event of batch) {
       if (event.type === 'tick') await this.parts.rules.observe(evaluator, event.loggedAt);
-      const transitions = evaluator.apply(event, event.loggedAt < lateBefore);
-      for (const transition of transitions) this.transitions.push(transition);
+      if (!this.loaded.isEmpty || event.type === 'tick') {
+        const transitions = evaluator.apply(event, event.loggedAt < lateBefore);
+        for (const transition of transitions) this.transitions.push(transition);
+      }
       this.last = event;
       this.evaluated = { seq: event.seq, at: event.loggedAt };
       const now = performance.now();

@@ -209,7 +209,7 @@ describe('an evaluator that was restored', () => {
         const { seq, clock, memory } = rests[STOPS - 3] ?? { seq: 0, clock: 0, memory: [] };
         const evaluator = await restored(seq, clock, memory);
         for (const added of windows) {
-          await shardRules([], [added]).edit({ evaluator, revision: 0, transitions: [] }, 0, 1, {
+          await shardRules([], [added]).edit({ evaluator, isEmpty: false, revision: 0, transitions: [] }, 0, 1, {
             seq,
             at: log[seq - 1]?.loggedAt ?? 0,
           });
@@ -219,5 +219,30 @@ describe('an evaluator that was restored', () => {
         expect(evaluate(evaluator, seq, seq + AFTER), `subject ${index}`).toEqual(wanted);
       }
     }
+  });
+
+  it('holds nothing of the market before its first rules, which tell what they tell where every event was taken in', async () => {
+    await writeHistory(0, log.length);
+    let count = 0;
+    for (const { seq } of run([]).rests.slice(2)) {
+      const asOf = { seq, at: log[seq - 1]?.loggedAt ?? 0 };
+      const made = RULES.map((entry) => ({ ...entry, createdAt: new Date(asOf.at) }));
+      const full = new Evaluator();
+      evaluate(full, 0, seq);
+      await shardRules([], made).edit({ evaluator: full, isEmpty: false, revision: 0, transitions: [] }, 0, 1, asOf);
+
+      const start = seq - 100;
+      const clock = log.slice(0, start).findLast(({ type }) => type === 'tick')?.loggedAt ?? 0;
+      const position = { epoch: 'past', seq: start, at: log[start - 1]?.loggedAt ?? 0, clock };
+      const empty = await shardRules([]).load(0, position, () => false);
+      expect(empty.isEmpty).toBe(true);
+      for (const row of log.slice(start, seq)) if (row.type === 'tick') empty.evaluator.apply(row);
+      await shardRules([], made).edit(empty, 0, 1, asOf);
+
+      const wanted = evaluate(full, seq, seq + AFTER);
+      expect(evaluate(empty.evaluator, seq, seq + AFTER), `first rules at ${seq}`).toEqual(wanted);
+      count += wanted.flat().length;
+    }
+    expect(count).toBeGreaterThan(10);
   });
 });
