@@ -29,14 +29,19 @@ export class HistoryLoader {
     private readonly tail: LogTail,
   ) {}
 
-  /** The last two published values of every key, in the order of the log. */
-  async latest(asOf: AsOf): Promise<HistoryPoint[]> {
+  /** The last two published values of every key, in the order of the log; made as they are taken, for there are very many. */
+  async latest(asOf: AsOf): Promise<Iterable<HistoryPoint>> {
     const written = await this.tail.written(asOf);
     const rows = await this.database.query<PointRow>(LATEST, [asOf.seq]);
     // What was written in the meantime is read already: read twice, a newest value would also be the one before it.
     const unwritten = await this.tail.points(Math.max(written, rows.at(-1)?.seq ?? 0), asOf);
-    return [...rows.map(pointOf), ...unwritten];
+    return pointsOf(rows, unwritten);
   }
+}
+
+function* pointsOf(rows: readonly PointRow[], unwritten: readonly HistoryPoint[]): Iterable<HistoryPoint> {
+  for (const row of rows) yield pointOf(row);
+  yield* unwritten;
 }
 
 function pointOf({

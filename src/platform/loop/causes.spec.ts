@@ -25,5 +25,6 @@ describe('the cause of a long turn', () => {
     causes.end(causes.begin('GET /done', 10), 20);
     causes.note('earlier', 500, 30);
     expect(causes.of(50, 100)).toBe('unknown');
+    expect(causes.of(50, 100, 'start')).toBe('start');
   });
 });

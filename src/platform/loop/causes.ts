@@ -42,16 +42,16 @@ export class Causes {
 
   /**
    * The cause of a turn of `ms` that lay between two times: the stretch that fills half of it, else the work that was under way,
-   * the newest first; `unknown` when there was none. Forgets what lies before.
+   * the newest first; `otherwise` when there was none. Forgets what lies before.
    */
-  of(ms: number, from: number): string {
+  of(ms: number, from: number, otherwise = 'unknown'): string {
     const { longest } = this;
     this.forget();
     if (longest !== undefined && longest.at >= from && longest.ms >= ms / 2) return nameOf(longest.cause);
     const works = [...this.active, ...this.ended.filter(({ at }) => at >= from).map(({ work }) => work)];
     works.sort((a, b) => b.begun - a.begun);
     const names = [...new Set(works.map(({ cause }) => nameOf(cause)))].slice(0, MAX_NAMED);
-    return names.length === 0 ? 'unknown' : names.join(' | ');
+    return names.length === 0 ? otherwise : names.join(' | ');
   }
 
   /** To be called between turns that are not looked into. */

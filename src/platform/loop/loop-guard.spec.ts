@@ -38,6 +38,13 @@ describe('the guard of the event loop', () => {
     expect(guard.longestSinceStart.cause).toBe('POST /v1/alerts/rules');
   });
 
+  it('names what has no name just after the start by that', async () => {
+    await sleep(30);
+    compute(60);
+    await sleep(40);
+    expect(guard.longest.cause).toBe('start');
+  });
+
   it('tells the garbage collection of a turn apart', async () => {
     await sleep(30);
     const kept: number[][] = [];

@@ -12,6 +12,8 @@ const INTERVAL_MS = 5;
 export const MAX_TURN_MS = 25;
 /** Above this a turn is logged, milliseconds. */
 const LOGGED_MS = 100;
+/** So long after the process has begun to serve it still takes in what is stored: values, rules, sessions; milliseconds. */
+const START_MS = 30_000;
 /** Over this much time delay and longest turn are shown in health, milliseconds. */
 const WINDOW_MS = 60_000;
 
@@ -20,7 +22,7 @@ export interface Turn {
   readonly ms: number;
   /** Garbage collection within it, milliseconds. */
   readonly gcMs: number;
-  /** Route, message type or job. */
+  /** Route, message type or job; `start` for what has no name just after the start. */
   readonly cause: string;
 }
 
@@ -41,6 +43,7 @@ export class LoopGuard implements OnApplicationShutdown {
   });
   private pending: { turn: LongTurn; cause: string } | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private watchedSince = 0;
   private sinceStart: Turn = NO_TURN;
   private sinceScrape: Turn = NO_TURN;
   private window = { turn: NO_TURN, former: NO_TURN, delayP99Ms: 0, from: 0 };
@@ -135,7 +138,7 @@ export class LoopGuard implements OnApplicationShutdown {
     if (this.timer !== undefined) return;
     this.delays.enable();
     this.observer.observe({ entryTypes: ['gc'] });
-    this.window.from = performance.now();
+    this.watchedSince = this.window.from = performance.now();
     this.timer = setInterval(() => this.beat(), INTERVAL_MS).unref();
   }
 
@@ -150,11 +153,15 @@ export class LoopGuard implements OnApplicationShutdown {
     const { user, system } = threadCpuUsage();
     const turn = this.meter.beat({ at: performance.now(), cpuMs: (user + system) / 1_000 });
     if (this.pending !== undefined) this.count(this.pending.turn, this.pending.cause);
-    this.pending = turn && { turn, cause: this.causes.of(turn.cpuMs, turn.from) };
+    this.pending = turn && { turn, cause: this.causes.of(turn.cpuMs, turn.from, this.unnamed(turn)) };
     if (turn === undefined) this.causes.forget();
     // Collections of a turn are reported before or after the beat that finds it.
     this.collections = turn === undefined ? [] : this.collections.filter(({ to }) => to > turn.from);
     if (performance.now() - this.window.from > WINDOW_MS) this.turnWindow();
+  }
+
+  private unnamed({ from }: LongTurn): string {
+    return from - this.watchedSince < START_MS ? 'start' : 'unknown';
   }
 
   private count({ from, to, cpuMs }: LongTurn, cause: string): void {

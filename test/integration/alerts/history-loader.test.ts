@@ -88,7 +88,7 @@ describe('the values that an evaluator starts from', () => {
     for (const { seq, loggedAt } of log) {
       const points = await loader.latest({ seq, at: loggedAt });
       const before = log.filter((row) => row.seq <= seq);
-      expect(lastTwo(points.map(ofPoint)), `at ${seq}`).toEqual(lastTwo(before.map(ofRow)));
+      expect(lastTwo([...points].map(ofPoint)), `at ${seq}`).toEqual(lastTwo(before.map(ofRow)));
     }
   });
 });
