@@ -3,7 +3,7 @@ import { AccessModule, UnknownRouteModule } from './access/index.js';
 import { AlertsModule } from './alerts/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
-import { NotificationsModule } from './notifications/index.js';
+import { LaneProcessorsModule, NotificationsModule } from './notifications/index.js';
 import { CompatModule, LiveModule, QueryModule } from './query/index.js';
 import { RealtimeModule } from './realtime/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
@@ -45,6 +45,7 @@ export class AppModule {
         AlertsModule,
         RealtimeModule,
         NotificationsModule,
+        ...(settings.role === 'gateway' ? [] : [LaneProcessorsModule]),
         QueryModule,
         CompatModule,
         LiveModule,

@@ -6,6 +6,7 @@ export { Deliveries } from './deliveries/deliveries.js';
 export { Retention } from './deliveries/retention.js';
 export { bytesOf, StorageBudget, type UserBytes } from './deliveries/storage-budget.js';
 export { NotificationsModule } from './notifications.module.js';
+export { LaneProcessorsModule } from './lane-processors.module.js';
 export { Preferences } from './preferences/preferences.js';
 export { Targets, type TargetStatus } from './targets/targets.js';
 export { Templates, type PreviewedMessage, type PreviewRequest, type RenderedMessage } from './templates/templates.js';

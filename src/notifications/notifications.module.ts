@@ -16,7 +16,7 @@ import { DeliveryLog } from './deliveries/delivery-log.js';
 import { DeliveryMetrics } from './deliveries/delivery-metrics.js';
 import { DeliveryResults } from './deliveries/delivery-results.js';
 import { DeliveryWorker } from './deliveries/delivery-worker.js';
-import { Lanes } from './deliveries/lanes.js';
+import { LANES, Lanes } from './deliveries/lanes.js';
 import { DeliveryRetention } from './deliveries/delivery-retention.js';
 import { Redelivery } from './deliveries/redelivery.js';
 import { StorageBudget } from './deliveries/storage-budget.js';
@@ -35,6 +35,7 @@ import { WebhookSecrets } from './targets/webhook-secrets.js';
 import { TemplateLibrary } from './templates/template-library.js';
 import { Templates } from './templates/templates.js';
 import { TemplatesController } from './templates/templates.controller.js';
+import { QueueModule } from '../platform/queue/queue.module.js';
 import { Settings } from '../platform/settings/settings.js';
 
 function egressPolicy({ egressAllow, publicUrl }: Settings): EgressPolicy {
@@ -67,6 +68,7 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
 
 /** Messages to people and their programs: recorded, sent, retried, accounted for. */
 @Module({
+  imports: [QueueModule.register(...Object.values(LANES).map(({ name }) => name))],
   controllers: [DeliveriesController, TargetsController, MailLinksController, TemplatesController],
   providers: [
     { provide: EgressPolicy, inject: [Settings], useFactory: egressPolicy },
@@ -82,6 +84,6 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
     ...DELIVERY_PARTS,
     ...TARGET_PARTS,
   ],
-  exports: [Deliveries, PublicLinks, StorageBudget, Targets, Preferences, Templates],
+  exports: [Deliveries, DeliveryWorker, PublicLinks, StorageBudget, Targets, Preferences, Templates],
 })
 export class NotificationsModule {}

@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { getQueueToken, Processor } from '@nestjs/bullmq';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { Job } from 'bullmq';
 import { Database } from '../../src/platform/database/database.js';
 import { migrateDatabase } from '../../src/platform/database/migrate-database.js';
 import { Metrics } from '../../src/platform/metrics/metrics.js';
-import { Queues } from '../../src/platform/queue/queues.js';
+import { JobProcessor } from '../../src/platform/queue/job-processor.js';
+import { JobQueue } from '../../src/platform/queue/job-queue.js';
+import { QueueModule } from '../../src/platform/queue/queue.module.js';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
-import { parseSettings } from '../../src/platform/settings/settings.js';
+import { parseSettings, Settings } from '../../src/platform/settings/settings.js';
 import { startRedis, startRedisCluster } from '../support/redis-server.js';
 import { startTestCluster } from '../support/test-cluster.js';
 
@@ -53,24 +59,71 @@ export async function redisClusterServer(): Promise<QueueServer> {
   };
 }
 
-/** What one process has: its queues, and how it stops in order. */
+/** What a job of the tests carries. */
+export interface Numbered {
+  number: number;
+}
+
+/** What a process does with jobs. */
+export interface Work {
+  handler: (job: Job<Numbered>) => Promise<void>;
+  concurrency?: number;
+}
+
+/** What one process has: its queue, and how it stops in order. */
 export interface QueueProcess {
-  readonly queues: Queues;
+  readonly queue: JobQueue<Numbered>;
   readonly metrics: Metrics;
+  /** Whether its worker takes no further job. */
+  readonly stopping: boolean;
   stop(): Promise<void>;
 }
 
-export async function queueProcess(env: Record<string, string>): Promise<QueueProcess> {
-  const settings = parseSettings({ ...env, SECRETS_KEY: 'a key that only tests use' });
-  const metrics = new Metrics();
-  const redis = await RedisConnections.open(settings, metrics);
-  const database = new Database({ url: env['DATABASE_URL'] ?? '', poolSize: 2 });
-  const queues = new Queues(settings, redis, database, metrics);
-  const stop = async (): Promise<void> => {
-    await queues.beforeApplicationShutdown();
-    await queues.onApplicationShutdown();
-    redis.onApplicationShutdown();
-    await database.onApplicationShutdown();
+@Module({})
+class Platform {
+  static async with(env: Record<string, string>): Promise<DynamicModule> {
+    const settings = parseSettings({ ...env, SECRETS_KEY: 'a key that only tests use' });
+    const metrics = new Metrics();
+    const redis = await RedisConnections.open(settings, metrics);
+    const database = new Database({ url: env['DATABASE_URL'] ?? '', poolSize: 2 });
+    const providers = [
+      { provide: Settings, useValue: settings },
+      { provide: Metrics, useValue: metrics },
+      { provide: RedisConnections, useValue: redis },
+      { provide: Database, useValue: database },
+    ];
+    return { module: Platform, global: true, providers, exports: [Settings, Metrics, RedisConnections, Database] };
+  }
+}
+
+@Module({})
+class Feature {}
+
+function processorOf(name: string, { handler, concurrency = 1 }: Work): Type<JobProcessor<Numbered>> {
+  @Processor(name, { concurrency })
+  class TestProcessor extends JobProcessor<Numbered> {
+    process(job: Job<Numbered>): Promise<void> {
+      return handler(job);
+    }
+  }
+  return TestProcessor;
+}
+
+/** A process with the queue of this name; given work, it does that with its jobs. */
+export async function queueProcess(env: Record<string, string>, name: string, work?: Work): Promise<QueueProcess> {
+  const processor = work && processorOf(name, work);
+  const app = await NestFactory.createApplicationContext({
+    module: Feature,
+    imports: [await Platform.with(env), QueueModule, QueueModule.register(name)],
+    providers: processor === undefined ? [] : [processor],
+  });
+  let stopped: Promise<void> | undefined;
+  return {
+    queue: app.get<JobQueue<Numbered>>(getQueueToken(name), { strict: false }),
+    metrics: app.get(Metrics, { strict: false }),
+    get stopping() {
+      return processor !== undefined && app.get(processor).worker.closing !== undefined;
+    },
+    stop: () => (stopped ??= app.close()),
   };
-  return { queues, metrics, stop };
 }

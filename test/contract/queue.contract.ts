@@ -6,11 +6,7 @@ import type { Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DomainError } from '../../src/platform/errors/domain-error.js';
 import { waitFor } from '../support/wait-for.js';
-import { queueProcess, type QueueProcess, type QueueServer } from './queue-parts.js';
-
-interface Numbered {
-  number: number;
-}
+import { queueProcess, type Numbered, type QueueProcess, type QueueServer, type Work } from './queue-parts.js';
 
 const WORKER = join(import.meta.dirname, 'queue-worker.mjs');
 /** Longer than a lock and the look for lost ones, on a busy machine. */
@@ -21,6 +17,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
   describe(`queues on ${store}`, { timeout: 3 * TAKEN_OVER_MS }, () => {
     let server: QueueServer;
     let here: QueueProcess;
+    let working: QueueProcess[] = [];
     let name = '';
     let tests = 0;
     let children: ChildProcess[] = [];
@@ -34,25 +31,31 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
     beforeEach(async () => {
       name = `test-${++tests}`;
       done = [];
-      here = await queueProcess(server.env);
-      await waitFor(() => here.queues.queue(name).countByState(), { what: 'a queue that answers' });
+      here = await queueProcess(server.env, name);
+      await waitFor(() => here.queue.countByState(), { what: 'a queue that answers' });
     });
     afterEach(async () => {
       for (const child of children.splice(0)) child.kill('SIGKILL');
-      await here.stop();
+      await Promise.all([here, ...working.splice(0)].map((each) => each.stop()));
     });
 
-    const add = (number: number, options?: object) => here.queues.queue<Numbered>(name).add('job', { number }, options);
+    const add = (number: number, options?: object) => here.queue.add('job', { number }, options);
     const note = async (job: Job<Numbered>): Promise<void> => void done.push(job.data.number);
-    const work = (handler = note, options?: { concurrency?: number }) =>
-      here.queues.worker<Numbered>(name, handler, options);
+    const work = async (handler: Work['handler'] = note, concurrency?: number): Promise<QueueProcess> => {
+      const begun = await queueProcess(server.env, name, {
+        handler,
+        ...(concurrency !== undefined && { concurrency }),
+      });
+      working.push(begun);
+      return begun;
+    };
     const nothingLeft = async (): Promise<boolean> => {
-      const counts = await here.queues.queue(name).countByState();
+      const counts = await here.queue.countByState();
       return counts !== undefined && Object.values(counts).every((count) => count === 0);
     };
 
     it('bring a job to a worker, once, and forget it when it is done', async () => {
-      work();
+      await work();
       await add(1);
       await waitFor(() => done.length > 0);
       await waitFor(nothingLeft);
@@ -61,7 +64,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
 
     it('repeat what failed, waiting longer each time, and keep what fails for good', async () => {
       const attempts: { number: number; at: number }[] = [];
-      work(async ({ data, attemptsMade }) => {
+      await work(async ({ data, attemptsMade }) => {
         attempts.push({ number: data.number, at: performance.now() });
         if (data.number === 2 || attemptsMade < 2) throw new Error('not yet');
         done.push(data.number);
@@ -69,7 +72,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       const backoff = { type: 'exponential', delay: 100 };
       await add(1, { attempts: 3, backoff });
       await add(2, { attempts: 2, backoff });
-      await waitFor(async () => (await here.queues.queue(name).countByState())?.['failed'] === 1);
+      await waitFor(async () => (await here.queue.countByState())?.['failed'] === 1);
       await waitFor(() => done.length > 0);
       expect(done).toEqual([1]);
       const [first, second, third] = attempts.filter(({ number }) => number === 1).map(({ at }) => at);
@@ -79,7 +82,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
     });
 
     it('hold a job back for its delay', async () => {
-      work();
+      await work();
       const added = performance.now();
       await add(1, { delay: 500 });
       await add(2);
@@ -91,7 +94,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
     it('take one job per id while it waits or runs, and another when it is done', async () => {
       await add(1, { jobId: 'same' });
       await add(2, { jobId: 'same' });
-      work();
+      await work();
       await waitFor(nothingLeft);
       await add(3, { jobId: 'same' });
       await waitFor(() => done.length === 2);
@@ -104,8 +107,8 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
         data: { number },
         opts: { priority: 1 + (number % 4) },
       }));
-      expect(await here.queues.queue<Numbered>(name).addBulk(jobs)).toHaveLength(200);
-      work();
+      expect(await here.queue.addBulk(jobs)).toHaveLength(200);
+      await work();
       await waitFor(() => done.length === 200);
       const urgencies = done.map((number) => number % 4);
       expect(urgencies).toEqual([...urgencies].sort((a, b) => a - b));
@@ -119,13 +122,13 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       await add(1);
       expect(await once(child, 'message')).toEqual([1, undefined]);
       child.kill('SIGKILL');
-      work();
+      await work();
       await waitFor(() => done.length > 0, { timeoutMs: TAKEN_OVER_MS });
       expect(done).toEqual([1]);
     });
 
     it('lose nothing when their server is restarted under load, and say at once that it is away', async () => {
-      work(note, { concurrency: 4 });
+      await work(note, 4);
       const taken: number[] = [];
       const refused: unknown[] = [];
       const enough = new AbortController();
@@ -153,34 +156,30 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
 
     it('work as soon as their server is there, when it was away at the start', async () => {
       await server.end();
-      const early = await queueProcess(server.env);
-      try {
-        early.queues.worker<Numbered>(name, note);
-        await expect(early.queues.queue<Numbered>(name).add('job', { number: 1 })).rejects.toThrow(DomainError);
-        await server.begin();
-        await waitFor(() => add(2), { timeoutMs: TAKEN_OVER_MS });
-        await waitFor(() => done.includes(2), { timeoutMs: TAKEN_OVER_MS });
-      } finally {
-        await early.stop();
-      }
+      const early = await work();
+      await expect(early.queue.add('job', { number: 1 })).rejects.toThrow(DomainError);
+      await server.begin();
+      await waitFor(() => early.queue.add('job', { number: 2 }), { timeoutMs: TAKEN_OVER_MS });
+      await waitFor(() => done.includes(2), { timeoutMs: TAKEN_OVER_MS });
     });
 
     it('wait for the running job when the process stops, and leave the others', async () => {
       let finish: (() => void) | undefined;
-      work(async (job) => {
+      const worker = await work(async (job) => {
         await new Promise<void>((resolve) => (finish = resolve));
         await note(job);
       });
       await add(1);
       await add(2);
       await waitFor(() => finish);
-      expect(await here.queues.queue(name).countByState()).toMatchObject({ waiting: 1, active: 1 });
-      const stopped = here.queues.beforeApplicationShutdown();
+      expect(await here.queue.countByState()).toMatchObject({ waiting: 1, active: 1 });
+      const stopped = worker.stop();
+      await waitFor(() => worker.stopping);
       expect(done).toEqual([]);
       finish?.();
       await stopped;
       expect(done).toEqual([1]);
-      expect(await here.queues.queue(name).countByState()).toMatchObject({ waiting: 1, active: 0 });
+      expect(await here.queue.countByState()).toMatchObject({ waiting: 1, active: 0 });
     });
 
     it('count their jobs by state for the metrics', async () => {

@@ -3,6 +3,7 @@ import { io } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Sequencer } from '../../src/events/capture/sequencer.js';
+import { LANE_PROCESSORS } from '../../src/notifications/deliveries/lane-processors.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { MarketWriter } from '../support/market-writer.js';
 import { startRedisOfSuite } from '../support/redis-of-suite.js';
@@ -43,6 +44,10 @@ test('a gateway serves clients and leaves the sequencer and the jobs to workers'
   worker = await createTestApp({ db, settings: { REDIS_URL: redis.url, ROLE: 'worker' } });
   await waitFor(() => heard.some((text) => text.includes('token-of-roles')));
   expect([gateway, worker].map(({ nest }) => nest.get(Sequencer).leading)).toEqual([false, true]);
+  for (const processor of LANE_PROCESSORS) {
+    expect(() => gateway.nest.get(processor)).toThrow('could not find');
+    expect(worker.nest.get(processor).worker.isRunning()).toBe(true);
+  }
   await waitFor(async () => (await db.pool.query('SELECT FROM published_values')).rowCount === 1);
   socket.terminate();
 });

@@ -1,16 +1,14 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Channel } from '../core/delivery.js';
 import { safeReason } from '../core/safe-reason.js';
 import type { Outcome } from '../core/outcome.js';
 import { NotificationChannel } from '../channels/notification-channel.js';
 import { Channels } from '../channels/channels.js';
-import { Queues } from '../../platform/queue/queues.js';
-import { Settings } from '../../platform/settings/settings.js';
 import { DeliveryClaims } from './delivery-claims.js';
 import type { ClaimedDelivery } from './delivery-row.js';
 import { DeliveryResults } from './delivery-results.js';
 import { HandOverLate } from './hand-over.js';
-import { LANES, Lanes, type JobData, type Lane } from './lanes.js';
+import { Lanes, type JobData, type Lane } from './lanes.js';
 import { ReceiverLanes } from './receiver-lanes.js';
 
 type Taken = JobData & { channel: Channel };
@@ -20,25 +18,16 @@ const MAX_WAITING = 5_000;
 
 /** Sends what the queues name: claims the delivery, hands it to its channel, writes down what became of it. */
 @Injectable()
-export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DeliveryWorker implements BeforeApplicationShutdown {
   private readonly logger = new Logger(DeliveryWorker.name);
   private readonly receivers = new ReceiverLanes();
 
   constructor(
-    private readonly queues: Queues,
     private readonly lanes: Lanes,
     private readonly claims: DeliveryClaims,
     private readonly results: DeliveryResults,
     private readonly channels: Channels,
-    private readonly settings: Settings,
   ) {}
-
-  onApplicationBootstrap(): void {
-    if (this.settings.role === 'gateway') return;
-    for (const { name, channel, lane, concurrency } of LANES) {
-      this.queues.worker<JobData>(name, ({ data }) => this.take({ ...data, channel }, lane), { concurrency });
-    }
-  }
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.results.handBack(await this.receivers.close());

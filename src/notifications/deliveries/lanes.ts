@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { InjectQueue } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Channel, Priority } from '../core/delivery.js';
-import { Queues } from '../../platform/queue/queues.js';
+import { JobQueue } from '../../platform/queue/job-queue.js';
 
 export type Lane = 'main' | 'slow';
 
@@ -25,7 +26,7 @@ export interface JobData {
   user?: string;
 }
 
-interface LaneOptions {
+export interface LaneOptions {
   channel: Channel;
   lane: Lane;
   name: string;
@@ -37,12 +38,13 @@ interface LaneOptions {
  * One queue per channel. Endpoints that failed lately share a narrow one: with answers that take 10 s, a few hundred dead
  * ones would otherwise hold every worker.
  */
-export const LANES: readonly LaneOptions[] = [
-  { channel: 'webhook', lane: 'main', name: 'deliver-webhook', concurrency: 100 },
-  { channel: 'webhook', lane: 'slow', name: 'deliver-webhook-slow', concurrency: 16 },
-  { channel: 'email', lane: 'main', name: 'deliver-email', concurrency: 16 },
-  { channel: 'push', lane: 'main', name: 'deliver-push', concurrency: 32 },
-];
+export const LANES = {
+  webhook: { channel: 'webhook', lane: 'main', name: 'deliver-webhook', concurrency: 100 },
+  slowWebhook: { channel: 'webhook', lane: 'slow', name: 'deliver-webhook-slow', concurrency: 16 },
+  email: { channel: 'email', lane: 'main', name: 'deliver-email', concurrency: 16 },
+  push: { channel: 'push', lane: 'main', name: 'deliver-push', concurrency: 32 },
+} as const satisfies Record<string, LaneOptions>;
+
 /** Jobs of one command. */
 const BULK = 500;
 
@@ -55,18 +57,29 @@ export class Lanes {
    * in the queue does not stand in its way.
    */
   private readonly process = randomBytes(6).toString('hex');
+  private readonly queues: readonly [LaneOptions, JobQueue<JobData>][];
 
-  constructor(private readonly queues: Queues) {}
+  constructor(
+    @InjectQueue(LANES.webhook.name) webhook: JobQueue<JobData>,
+    @InjectQueue(LANES.slowWebhook.name) slowWebhook: JobQueue<JobData>,
+    @InjectQueue(LANES.email.name) email: JobQueue<JobData>,
+    @InjectQueue(LANES.push.name) push: JobQueue<JobData>,
+  ) {
+    this.queues = [
+      [LANES.webhook, webhook],
+      [LANES.slowWebhook, slowWebhook],
+      [LANES.email, email],
+      [LANES.push, push],
+    ];
+  }
 
   /** Whether all jobs were taken. */
   async put(jobs: readonly Job[]): Promise<boolean> {
     try {
-      for (const { name, channel, lane } of LANES) {
+      for (const [{ channel, lane }, queue] of this.queues) {
         const own = jobs.filter((job) => job.channel === channel && laneOf(job) === lane);
         for (let start = 0; start < own.length; start += BULK) {
-          await this.queues
-            .queue<JobData>(name)
-            .addBulk(own.slice(start, start + BULK).map((job) => bullJob(job, this.process)));
+          await queue.addBulk(own.slice(start, start + BULK).map((job) => bullJob(job, this.process)));
         }
       }
       return true;

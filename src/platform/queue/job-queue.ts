@@ -1,31 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Queue, type BulkJobOptions, type IQueueBackend, type Job, type JobsOptions } from 'bullmq';
+import { Queue, type BulkJobOptions, type IQueueBackend, type Job, type JobsOptions, type QueueOptions } from 'bullmq';
 import { isConnectionLoss } from '../errors/connection-loss.js';
 import { DomainError } from '../errors/domain-error.js';
-import type { QueueStore } from './queue-store.js';
+import { storeIn, type QueueStore } from './queue-store.js';
 
 /** Whoever adds a job waits no longer than this, ms; each job of many adds to it. */
 const PATIENCE_MS = 1_000;
 const PATIENCE_PER_JOB_MS = 1;
-
-/** A finished job is gone at once, and its id is free again. A failed one is kept for a look, a day or the next 1,000. */
-const DEFAULTS: JobsOptions = {
-  attempts: 3,
-  backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
-  removeOnComplete: true,
-  removeOnFail: { age: 86_400, count: 1_000 },
-};
 
 /**
  * BullMQ's queue, except that adding never waits long: while the queue is away it fails with `unavailable`. A job that
  * was not acknowledged in time may nevertheless have been taken, so give a `jobId` to what must not be done twice.
  */
 export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueBackend, object> {
-  constructor(
-    name: string,
-    private readonly store: QueueStore,
-  ) {
-    super(name, { connection: {}, defaultJobOptions: DEFAULTS }, store.backends);
+  private readonly store: QueueStore;
+
+  constructor(name: string, options: QueueOptions<object>) {
+    const store = storeIn(options.connection);
+    super(name, options, store.backends);
+    this.store = store;
+    store.onReplaced(() => this.renew());
     // Losses are logged by the store, failures reach whoever asked.
     this.on('error', () => undefined);
   }
@@ -48,8 +42,8 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
     }
   }
 
-  /** Talks to the store anew. */
-  renew(): void {
+  /** Talks to the store anew; whoever was given this queue keeps it. */
+  private renew(): void {
     const former = this.backend;
     this.createBackend();
     this.backend.on('error', (error) => this.emit('error', error));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { Worker, type IQueueBackend, type Job, type JobProgress, type RateLimiterOptions } from 'bullmq';
-import type { QueueStore } from './queue-store.js';
+import { Worker, type IQueueBackend, type Job, type JobProgress, type Processor, type WorkerOptions } from 'bullmq';
+import { storeIn } from './queue-store.js';
 
 /** A job whose worker has not renewed its lock for so long is taken by another. */
 const LOCK_MS = 10_000;
@@ -14,28 +14,22 @@ const RETRY_MS = 500;
 /** A stop waits so long for running jobs; others then take what is left after LOCK_MS. */
 const CLOSE_MS = 8_000;
 
-export interface JobWorkerOptions {
-  /** Most jobs at once. Default: 1. */
-  concurrency?: number;
-  /** Most jobs (`max`) per time (`duration`, ms) over all processes. */
-  limiter?: RateLimiterOptions;
-}
+const TIMING = {
+  lockDuration: LOCK_MS,
+  stalledInterval: STALLED_EVERY_MS,
+  maxStalledCount: MOST_STALLS,
+  runRetryDelay: RETRY_MS,
+};
 
 /** BullMQ's worker for handlers that give no result. A job is done at least once: handlers must bear a repetition. */
 export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProgress, object> {
-  constructor(
-    name: string,
-    handler: (job: Job<T>) => Promise<void>,
-    store: QueueStore,
-    options: JobWorkerOptions = {},
-  ) {
-    const timing = { lockDuration: LOCK_MS, stalledInterval: STALLED_EVERY_MS, maxStalledCount: MOST_STALLS };
-    super(
-      name,
-      (job: Job<T>) => handler(job),
-      { connection: {}, ...timing, runRetryDelay: RETRY_MS, ...options },
-      store.backends,
-    );
+  private ended: Promise<void> | undefined;
+
+  /** Takes jobs from `run` on. */
+  constructor(name: string, handler: Processor<T, void>, options: WorkerOptions<object>) {
+    const store = storeIn(options.connection);
+    super(name, handler, { ...TIMING, ...options, autorun: false }, store.backends);
+    store.onReplaced(() => this.renew());
     const logger = new Logger('Queues');
     this.on('failed', (job, error) => {
       logger.warn({ queue: name, jobId: job?.id, attempt: job?.attemptsMade, reason: String(error) }, 'job failed');
@@ -44,15 +38,20 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
   }
 
   /** Resolves when the running jobs are done, or have had long enough. */
-  async finish(): Promise<void> {
+  override close(force?: boolean): Promise<void> {
+    this.ended ??= this.end(force);
+    return this.ended;
+  }
+
+  private async end(force?: boolean): Promise<void> {
     const patience = new AbortController();
     const impatient = sleep(CLOSE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.close(), impatient]);
+    await Promise.race([super.close(force), impatient]);
     patience.abort();
   }
 
   /** Talks to the store anew; what runs is finished there. */
-  renew(): void {
+  private renew(): void {
     const former = this.backend;
     this.createBackend();
     this.backend.on('error', (error) => this.emit('error', error));

@@ -1,6 +1,6 @@
 import { PostgresConnection, PostgresQueueBackend } from 'bullmq';
 import { QueuePool } from './queue-pool.js';
-import type { QueueStore, StoreBackendFactory } from './queue-store.js';
+import { QueueStore, type StoreBackendFactory } from './queue-store.js';
 import { StoreState } from './store-state.js';
 
 /** Connections that all queues share for adding and counting. */
@@ -14,7 +14,7 @@ class ReadyConnection extends PostgresConnection {
 }
 
 /** Jobs in the application's database. Notifications wake the workers, so that nobody polls. */
-export class PostgresQueueStore implements QueueStore {
+export class PostgresQueueStore extends QueueStore {
   readonly kind = 'postgres';
   readonly reachable = true;
   private readonly state = new StoreState('postgres');
@@ -22,6 +22,7 @@ export class PostgresQueueStore implements QueueStore {
   private readonly pools: QueuePool[];
 
   constructor(private readonly url: string) {
+    super();
     this.shared = new QueuePool(url, SHARED_CONNECTIONS, this.state);
     this.pools = [this.shared];
   }
@@ -35,7 +36,7 @@ export class PostgresQueueStore implements QueueStore {
   /** Never: the same database comes back. */
   onReplaced(): void {}
 
-  async close(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await Promise.all(this.pools.map((pool) => pool.end()));
   }
 

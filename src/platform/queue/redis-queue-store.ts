@@ -1,14 +1,14 @@
 import { createRedisBackend } from 'bullmq';
 import { queueClient, type RedisClient } from '../redis/redis-options.js';
 import type { RedisConnections } from '../redis/redis-connections.js';
-import type { QueueStore, StoreBackendFactory } from './queue-store.js';
+import { QueueStore, type StoreBackendFactory } from './queue-store.js';
 import { StoreState } from './store-state.js';
 
 /**
  * Jobs in Redis, over a connection of their own: BullMQ wants commands to wait for a server that is away instead of failing,
  * and each worker blocks a copy of the connection.
  */
-export class RedisQueueStore implements QueueStore {
+export class RedisQueueStore extends QueueStore {
   readonly kind = 'redis';
   private readonly state = new StoreState('redis');
   private readonly replaced = new Set<() => void>();
@@ -21,6 +21,7 @@ export class RedisQueueStore implements QueueStore {
     private readonly redis: RedisConnections,
     private readonly url: string,
   ) {
+    super();
     this.clustered = redis.clustered;
     this.client = this.open();
     this.unwatch = redis.onState(() => this.followKind());
@@ -40,7 +41,7 @@ export class RedisQueueStore implements QueueStore {
     this.replaced.add(listener);
   }
 
-  async close(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     this.closed = true;
     this.unwatch();
     this.client.disconnect();

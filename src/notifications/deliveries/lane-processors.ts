@@ -1,0 +1,24 @@
+import { Processor } from '@nestjs/bullmq';
+import type { Type } from '@nestjs/common';
+import type { Job } from 'bullmq';
+import { JobProcessor } from '../../platform/queue/job-processor.js';
+import { DeliveryWorker } from './delivery-worker.js';
+import { LANES, type JobData, type LaneOptions } from './lanes.js';
+
+/** Takes the jobs of a lane's queue. */
+function processorOf({ name, channel, lane, concurrency }: LaneOptions): Type<JobProcessor<JobData>> {
+  @Processor(name, { concurrency })
+  class LaneProcessor extends JobProcessor<JobData> {
+    constructor(private readonly deliveries: DeliveryWorker) {
+      super();
+    }
+
+    process({ data }: Job<JobData>): Promise<void> {
+      return this.deliveries.take({ ...data, channel }, lane);
+    }
+  }
+  return LaneProcessor;
+}
+
+/** One processor per lane. */
+export const LANE_PROCESSORS = Object.values(LANES).map(processorOf);

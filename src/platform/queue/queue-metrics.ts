@@ -1,0 +1,46 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { Gauge } from 'prom-client';
+import { Metrics } from '../metrics/metrics.js';
+import { JobQueue } from './job-queue.js';
+
+const STATES = ['waiting', 'prioritized', 'delayed', 'active', 'failed', 'completed', 'paused'];
+
+/** How much waits in the queues that modules have registered. */
+@Injectable()
+export class QueueMetrics implements OnApplicationBootstrap {
+  private queues: readonly JobQueue<unknown>[] = [];
+  /** Jobs by queue and state, in all processes together. */
+  readonly jobs: Gauge<'queue' | 'state'>;
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    metrics: Metrics,
+  ) {
+    const count = (): Promise<void> => this.count();
+    this.jobs = new Gauge({
+      name: 'queue_jobs',
+      help: 'Jobs by queue and state, counted in all processes together; nothing while the queue does not answer.',
+      labelNames: ['queue', 'state'],
+      registers: [metrics.registry],
+      collect: count,
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    const provided: unknown[] = this.discovery.getProviders().map(({ instance }) => instance);
+    this.queues = provided.filter((instance) => instance instanceof JobQueue);
+  }
+
+  private async count(): Promise<void> {
+    this.jobs.reset();
+    await Promise.all(
+      this.queues.map(async (jobs) => {
+        const counts = (await jobs.countByState()) ?? {};
+        for (const state of STATES) {
+          if (counts[state] !== undefined) this.jobs.set({ queue: jobs.name, state }, counts[state]);
+        }
+      }),
+    );
+  }
+}
