@@ -106,12 +106,13 @@ export class RuleLoader {
   }
 }
 
+/** Numbers and texts in an order of their own: what is no number must not keep the others from being loaded. */
 const IN_ORDER = `
 DECLARE ordered NO SCROLL CURSOR FOR
 SELECT rule_id FROM alert_rules r, LATERAL (SELECT r.conditions -> 0 AS first) c
 WHERE r.shard = $1 AND r.is_active
 ORDER BY (first ->> 'protocol') COLLATE "C", (first ->> 'chain') COLLATE "C", (first ->> 'token') COLLATE "C",
-         (first ->> 'metric') COLLATE "C", (first ->> 'timeWindow')::float8, (first ->> 'threshold')::float8, rule_id`;
+         (first ->> 'metric') COLLATE "C", first -> 'timeWindow', first -> 'threshold', rule_id`;
 
 /** In the order of the ids. */
 const BY_ID = `

@@ -22,6 +22,8 @@ export interface ShardParts {
 
 /** Rows of the log that are evaluated between two commits at most. */
 const BATCH = 1_000;
+/** So many transitions are committed before the batch goes on: what one commit writes is held in memory several times over. */
+const MOST_UNCOMMITTED = 1_000;
 /** The event loop is given free after this long in one batch. */
 const LONGEST_TURN_MS = 10;
 /** What is evaluated without a transition is committed this often; a restart evaluates it again. */
@@ -188,6 +190,10 @@ class Session {
       }
       this.last = event;
       this.evaluated = { seq: event.seq, at: event.loggedAt };
+      if (this.transitions.length >= MOST_UNCOMMITTED) {
+        this.memory.add(evaluator.takeChanges());
+        await this.commit();
+      }
       const now = performance.now();
       if (now - turnStarted < LONGEST_TURN_MS) continue;
       metrics.evaluated(now - turnStarted);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AlertEvaluation } from '../../../src/alerts/evaluation/alert-evaluation.js';
 import { AlertHistoryWriter } from '../../../src/alerts/evaluation/alert-history-writer.js';
-import type { Planned } from '../../../src/alerts/evaluation/transition-writer.js';
+import { TransitionWriter, type Planned } from '../../../src/alerts/evaluation/transition-writer.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
@@ -335,6 +335,34 @@ describe('the evaluator', () => {
     expect(await alerts(1)).toMatchObject([{ value: 80_000 }]);
     const letters = await new RestCaller(app.url, app.adminKey).get('/v1/admin/dead-letters?reader=alerts');
     expect(letters.body.data).toMatchObject([{ reader: 'alerts', reason: expect.stringContaining('no room') }]);
+  });
+
+  it('loads every rule whatever one of them compares: texts, numbers of any size, nothing', async () => {
+    await market.price('bitcoin', 60_000);
+    const event = { metric: 'event', eventType: 'liquidation', field: 'kind', operator: 'eq' } as const;
+    await alice.rule({ ...above(70_000), conditions: [{ ...event, threshold: 'partial' }] });
+    await alice.rule({ ...above(70_000), conditions: [{ metric: 'event', eventType: 'liquidation' }] });
+    await alice.rule(above(1e308));
+    const crossed = await alice.rule(above(70_000));
+    await restart();
+    await market.price('bitcoin', 80_000);
+    await logEvaluated(db.pool);
+    const { rows } = await db.pool.query('SELECT rule_id FROM alert_transitions');
+    expect(rows).toEqual([{ rule_id: crossed }]);
+  });
+
+  it('commits a flood of transitions in parts', async () => {
+    const wide = { ...above(10), conditions: [{ metric: 'price', operator: 'gt', threshold: 10 }] };
+    await live(...Array.from({ length: 10 }, () => wide));
+    const write = vi.spyOn(app.nest.get(TransitionWriter), 'write');
+    await db.pool.query(
+      `INSERT INTO token_prices (token, price) SELECT 'flood-' || n, 20 FROM generate_series(1, 300) n`,
+    );
+    await logEvaluated(db.pool);
+    const { rows } = await db.pool.query('SELECT count(*)::int AS n FROM alert_transitions');
+    expect(rows[0].n).toBe(3_000);
+    for (const [, transitions] of write.mock.calls) expect(transitions.length).toBeLessThan(1_010);
+    write.mockRestore();
   });
 
   it('loads thousands of rules and evaluates all of them', async () => {
