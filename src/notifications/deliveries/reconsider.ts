@@ -23,6 +23,7 @@ export async function reconsider(
     return admission.action === 'finish' ? [{ row, admission }] : [];
   });
   const finished = await putOff(tx, ended);
+  await tx.query(PUT_AGAIN, [rows.map(({ id }) => id)]);
   await tx.query(byRule ? RELEASE_OF_RULE : RELEASE_OF_USER, [key]);
   return finished;
 }
@@ -39,6 +40,11 @@ const OF_USER = `${CANDIDATE} WHERE d.user_id = $1 AND ${WAITING} ORDER BY d.pos
 const NOT_ASKED = `
   UPDATE deliveries d SET asked = false FROM (SELECT id FROM deliveries WHERE rule_ids @> ARRAY[$1::uuid] AND asked
     AND state IN ('pending', 'retrying', 'sending') FOR UPDATE SKIP LOCKED) found WHERE d.id = found.id`;
+
+/** A claim passes by what is locked here, and its job is gone then: without this it would wait until jobs are looked after, 30 s. */
+const PUT_AGAIN = `
+  UPDATE deliveries SET due_at = now() WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND next_attempt_at <= now()
+    AND reason IS DISTINCT FROM 'target_unverified'`;
 
 /** What waits for a time that preferences or quiet hours gave is asked again now; its claim says when it leaves. */
 const release = (which: string): string => `

@@ -251,6 +251,21 @@ describe('quiet hours', () => {
     await fixture.untilHeld(await send(), 'quiet_hours');
   });
 
+  it('let go also what a claim passed by while the change before was under way', async () => {
+    const { send } = await ruleWithHook();
+    await patch(quietNow());
+    const id = await send();
+    await fixture.untilHeld(id, 'quiet_hours');
+    // As after a release whose claim came while the row was locked: due, and its job gone.
+    await fixture.app.db.pool.query(
+      `UPDATE deliveries SET next_attempt_at = now(), due_at = now() + interval '1 hour' WHERE id = $1`,
+      [id],
+    );
+    await patch({ quietHours: null });
+    await fixture.until(id, 'delivered');
+    expect(arrivals(id)).toBe(1);
+  });
+
   it.each([
     ['an offset as the zone', { timezone: '+05:30' }, 'timezone'],
     ['no length', { end: '22:00' }, 'end'],
