@@ -22,8 +22,11 @@ export interface ShardParts {
 
 /** Rows of the log that are evaluated between two commits at most. */
 const BATCH = 1_000;
-/** So many transitions are committed before the batch goes on: what one commit writes is held in memory several times over. */
-const MOST_UNCOMMITTED = 1_000;
+/**
+ * So many transitions, and readings of conditions in them, are committed before the batch goes on: what one commit writes is held in
+ * memory several times over, and put together in few turns of the event loop.
+ */
+const MOST_UNCOMMITTED = 2_000;
 /** The event loop is given free after this long in one batch. */
 const LONGEST_TURN_MS = 10;
 /** What is evaluated without a transition is committed this often; a restart evaluates it again. */
@@ -121,6 +124,8 @@ export class ShardRunner {
 /** One stretch of work on a shard: what is in memory, and how much of it is committed. */
 class Session {
   private transitions: Transition[];
+  /** Of the transitions, with what their conditions saw. */
+  private weight = 0;
   private memory = new MemoryChanges();
   private committedAt = performance.now();
   /** Position of the store. */
@@ -174,7 +179,13 @@ class Session {
     this.committedAt = performance.now();
     this.last = undefined;
     this.transitions = [];
+    this.weight = 0;
     this.memory = new MemoryChanges();
+  }
+
+  private take(transition: Transition): void {
+    this.transitions.push(transition);
+    this.weight += 1 + transition.readings.length;
   }
 
   private async evaluate(batch: readonly LogEvent[]): Promise<void> {
@@ -186,11 +197,11 @@ class Session {
       if (event.type === 'tick') await this.parts.rules.observe(evaluator, event.loggedAt);
       if (!this.loaded.isEmpty || event.type === 'tick') {
         const transitions = evaluator.apply(event, event.loggedAt < lateBefore);
-        for (const transition of transitions) this.transitions.push(transition);
+        for (const transition of transitions) this.take(transition);
       }
       this.last = event;
       this.evaluated = { seq: event.seq, at: event.loggedAt };
-      if (this.transitions.length >= MOST_UNCOMMITTED) {
+      if (this.weight >= MOST_UNCOMMITTED) {
         this.memory.add(evaluator.takeChanges());
         await this.commit();
       }
