@@ -20,7 +20,7 @@ function killBefore({ prototype }, method, meant) {
 }
 
 const POINTS = {
-  announce: () => killBefore(Deliveries, 'announce', () => true),
+  announce: () => killBefore(Deliveries, 'announce', (ids) => ids.length > 0),
   enqueue: () => killBefore(Lanes, 'put', (jobs) => jobs.some((job) => job.priority === priority)),
   send: () => killBefore(WebhookChannel, 'send', (delivery) => delivery.priority === priority),
   mark: () => killBefore(DeliveryResults, 'record', ({ delivery }) => delivery.priority === priority),
