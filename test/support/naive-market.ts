@@ -55,7 +55,10 @@ export class NaiveMarket {
       note(`tvl ${row.protocol} ${row.chain}`, row.current);
       const real = this.realChains(row.protocol);
       // The total of chains is no change of what a source gave as the whole.
-      if (real.length > 0 && before.length === 0) note(`tvl ${row.protocol} `, null);
+      if (real.length > 0 && before.length === 0) {
+        note(`tvl ${row.protocol} `, null);
+        this.seen.delete(`tvl ${row.protocol} `);
+      }
       const parts = this.parts(row.protocol);
       if (parts.includes(`tvl ${row.protocol} ${row.chain}`)) {
         this.sizes.set(row.protocol ?? '', Math.max(whole ?? 0, sum() ?? 0));

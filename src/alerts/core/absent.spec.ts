@@ -107,6 +107,25 @@ describe('a rule on absence', () => {
     expect(fired([{ metric: 'price', absent }], 40)).toEqual(['first_fire token=bitcoin']);
   });
 
+  it('is about a total by its chains alone as soon as there is one, before a restart and after', () => {
+    const late = { ...tvl('aave', 'ethereum', 60), observedAt: at(20) };
+    const rows = [tvl('aave', 'all', 40), late, tvl('aave', 'all', 60), tvl('aave', 'all', 61)];
+    const condition: Condition = { metric: 'tvl', absent };
+    expect(
+      running([condition], ...rows)
+        .tick(at(61))
+        .map(named),
+    ).toEqual(['first_fire protocol=aave']);
+    const restarted = new Evaluator();
+    // The last two of each key: of the whole that was published first nothing is left.
+    const last = rows.slice(1).map(({ protocol, chain, loggedAt, observedAt }): HistoryPoint => {
+      return { metric: 'tvl', protocol, chain, token: null, value: 5, at: observedAt, loggedAt };
+    });
+    restarted.seed(last, at(60));
+    restarted.addRule(rule([condition]));
+    expect(restarted.tick(at(61)).map(named)).toEqual(['first_fire protocol=aave']);
+  });
+
   it('fires for a named subject that never came so long after the rule was made, and its first value ends that', () => {
     const evaluator = running([{ metric: 'price', token: 'bitcoin', absent }]);
     expect([evaluator.tick(at(29)), evaluator.tick(at(30)).map(named)]).toEqual([[], ['first_fire']]);

@@ -181,8 +181,8 @@ export class Market {
     this.update(ofChain, value, observed, listener);
     if (!isCounted) return [ofChain];
     const ofAll = series.get(TOTAL) ?? this.series.addTvl(protocol, TOTAL, series);
-    // The first chain is no fall of what the source gave as the whole.
-    if (total.isSum !== wasSum) ofAll.forgetValue();
+    // The first chain is no fall of what the source gave as the whole, nor was it observed when that was.
+    if (total.isSum !== wasSum) ofAll.remove();
     this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
   }

@@ -87,13 +87,8 @@ export class Series {
 
   /** It is gone, and nobody waits for it; what comes next is its first value again. */
   remove(): void {
-    this.forgetValue();
-    this.numbers.seenAt.set(this.row, NaN);
-  }
-
-  /** What comes next is no change of the present value. */
-  forgetValue(): void {
     this.numbers.value.set(this.row, NaN);
+    this.numbers.seenAt.set(this.row, NaN);
   }
 
   /** From now on at least as much as a look back of `windowMs` needs. */
