@@ -106,6 +106,23 @@ describe('a wildcard with a filter', () => {
     expect(told(price({ tags: ['x'] }), row)).toEqual([]);
   });
 
+  it('lets a value in that another condition was passed by in the same event', () => {
+    const passes: Condition = { metric: 'price', token: 't', operator: 'eq', threshold: 8 };
+    const evaluator = new Evaluator();
+    evaluator.addRule({ ...rule(passes), conditions: [passes, { ...price({ tags: ['y'] }), threshold: 0 }] });
+    const row = (current: number, tags: string[], seconds: number): MarketRow => ({
+      ...nothing,
+      type: 'price_change',
+      token: 't',
+      current,
+      tags,
+      ...times(seconds),
+    });
+    expect(evaluator.apply(row(9, ['x'], 0))).toEqual([]);
+    expect(evaluator.apply(row(1, ['x', 'y'], 1)).map(named)).toEqual(['first_fire token=t']);
+    expect(evaluator.apply(row(2, ['x', 'y'], 2))).toEqual([]);
+  });
+
   it('goes with a change of category at once, either way', () => {
     const moved = (category: string, seconds: number): MarketRow => ({
       ...nothing,

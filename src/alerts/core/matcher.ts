@@ -48,7 +48,7 @@ export class Matcher {
   keepChanged(): void {
     const { table } = this.instances;
     this.touched = this.touched.filter((row) => {
-      const isTrue = this.rules.isTrue(table.rule.get(row), this.instances.held(row));
+      const isTrue = this.rules.isTrue(table.rule.get(row), this.instances.heldNow(row));
       if (isTrue !== (table.phase(row) !== 'ok')) return true;
       table.untouch(row);
       this.instances.dropIfAtRest(row);
