@@ -105,6 +105,20 @@ describe('the sentence of a resolution', () => {
       'r: resolved, Price of bitcoin is $4, not above $5',
     );
   });
+
+  it('says plainly that a value is where it was not to be', () => {
+    const peg = { metric: 'price', operator: 'ne', threshold: 1 } as const;
+    const resolution = (condition: ToldCondition): string => {
+      const readings = [{ ...nothing, token: 'usd-coin', value: 1 }];
+      return sentenceOf({ ...fired, state: 'resolved', heldMs: null, conditions: [condition], readings });
+    };
+    expect(resolution(peg)).toBe('r: resolved, Price of usd-coin is $1, now at $1');
+    expect(resolution({ ...peg, operator: 'eq', negated: true })).toBe(
+      'r: resolved, Price of usd-coin is $1, now at $1',
+    );
+    expect(resolution({ ...peg, optional: true })).toBe('r: resolved, Price of usd-coin is $1, at $1');
+    expect(resolution({ ...peg, negated: true })).toBe('r: resolved, Price of usd-coin is $1, no longer at $1');
+  });
 });
 
 describe('the sentence of a resolution by an edit', () => {

@@ -99,7 +99,13 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
   }
   // A summary also comes when the rule holds no longer.
   if (state !== 'resolved') return `${metric}${about} is ${figure(reading.value, unit)}`;
-  return `${metric}${about} is ${shown}, ${condition.optional ? 'not' : 'no longer'} ${comparison} ${threshold}`;
+  return `${metric}${about} is ${shown}, ${endOf(comparison, condition.optional)} ${threshold}`;
+}
+
+/** What has become of a comparison that does not hold. */
+function endOf(comparison: string, isOptional = false): string {
+  if (comparison === COMPARISONS.ne) return isOptional ? COMPARISONS.eq : `now ${COMPARISONS.eq}`;
+  return `${isOptional ? 'not' : 'no longer'} ${comparison}`;
 }
 
 /** What the data of the event had to say: `, amountUsd is $1.20 M, above $1 M`. */
