@@ -349,6 +349,7 @@ describe('faulty rules', () => {
     ['two throttles', { ...RULE, throttleMinutes: 1, throttle_minutes: 2 }, /throttle/],
     ['a negative throttle', { ...RULE, throttleMinutes: -1 }, /^\/throttleMinutes/],
     ['a name of control characters', { ...RULE, name: 'a\u0000b' }, /^\/name/],
+    ['a name of blanks alone', { ...RULE, name: ' \u00a0\u200b ' }, /^\/name/],
     [
       'a token of control characters',
       { name: 'x', conditions: [{ ...PRICE, token: 'a\u0000b' }] },

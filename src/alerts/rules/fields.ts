@@ -8,6 +8,7 @@ export const PRINTABLE = /^\P{Cc}*$/u;
 /** The same with line breaks. */
 export const LINES = /^(?:\P{Cc}|[\n\t])*$/u;
 export const NO_CONTROLS = { message: '$property must not contain control characters' };
+const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}]/u;
 /** Unlike IsOptional it does not let null through. */
 export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
 
@@ -18,6 +19,16 @@ export const IsWellFormed = (): PropertyDecorator =>
     validator: {
       validate: (value) => typeof value !== 'string' || value.isWellFormed(),
       defaultMessage: () => '$property must be well-formed text',
+    },
+  });
+
+/** Something to see: not only spaces and characters without a shape. */
+export const IsNotBlank = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'isNotBlank',
+    validator: {
+      validate: (value) => typeof value !== 'string' || value === '' || VISIBLE.test(value),
+      defaultMessage: () => '$property must be more than blanks',
     },
   });
 

@@ -22,7 +22,7 @@ import { MODES, RULE_LIMITS, THROTTLE_SCOPES, type Mode, type ThrottleScope } fr
 import { QuietHoursBody } from '../preferences/quiet-hours.dto.js';
 import { ActionBody } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
-import { IfGiven, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
+import { IfGiven, IsNotBlank, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
 
 /** Actions of one rule. */
 const MOST_ACTIONS = 5;
@@ -40,10 +40,11 @@ const isQuietHours = (_: object, value: unknown): boolean =>
 @ApiExtraModels(QuietHoursBody)
 export class RuleBody {
   /**
-   * For people; 1 to 255 characters.
+   * For people; 1 to 255 characters, not blanks alone.
    * @example Uniswap TVL Alert
    */
   @IsPlainText(255)
+  @IsNotBlank()
   name!: string;
 
   /** Up to 2,000 characters. */
