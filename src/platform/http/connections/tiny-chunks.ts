@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** Chunks that a body may have whatever their size: what a client writes letter by letter is short. */
-const FREE_CHUNKS = 8_192;
+const FREE_CHUNKS = 1_024;
 /** Beyond these a chunk has so many bytes at least, taken together. */
 const MIN_CHUNK_BYTES = 16;
 
@@ -11,12 +11,15 @@ const MIN_CHUNK_BYTES = 16;
  */
 export function boundChunks(request: IncomingMessage): void {
   if (request.headers['transfer-encoding'] === undefined) return;
-  let [chunks, bytes] = [0, 0];
+  let [chunks, bytes, isEnded] = [0, 0, false];
   const push = request.push.bind(request) as (chunk: Buffer | null, encoding?: BufferEncoding) => boolean;
   request.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
+    // The parser goes through what it was given, thousands of chunks more.
+    if (isEnded) return false;
     chunks += 1;
     bytes += chunk?.length ?? 0;
     if (chunks <= FREE_CHUNKS + bytes / MIN_CHUNK_BYTES) return push(chunk, encoding);
+    isEnded = true;
     request.destroy();
     return false;
   };

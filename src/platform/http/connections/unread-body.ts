@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength, hasBody } from '../bodies/read-body.js';
 
@@ -37,14 +36,20 @@ function leave(request: IncomingMessage, declared: number): void {
     return;
   }
   if (declared !== Infinity) {
-    cut(request.socket);
+    cut(request);
     return;
   }
   request.resume();
-  setTimeout(() => request.complete || request.socket.destroyed || cut(request.socket), LAST_LOOK_MS).unref();
+  setTimeout(() => request.complete || request.socket.destroyed || cut(request), LAST_LOOK_MS).unref();
 }
 
-function cut(socket: Socket): void {
+/**
+ * Node reads on after an answer, 2 MB at a time, to drop it: 25 refused bodies of 8 MB a second were a full garbage collection
+ * every 200 ms, and 60 ms for everybody else's request (1.8 ms without). So nothing may start reading again.
+ */
+function cut(request: IncomingMessage): void {
+  const { socket } = request;
+  request._read = () => undefined;
   socket.pause();
   socket.end();
   const last = setTimeout(() => socket.destroy(), LAST_LOOK_MS);
