@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** Chunks that a body may have whatever their size: what a client writes letter by letter is short. */
-const FREE_CHUNKS = 1_024;
+const FREE_CHUNKS = 8_192;
 /** Beyond these a chunk has so many bytes at least, taken together. */
 const MIN_CHUNK_BYTES = 16;
 
