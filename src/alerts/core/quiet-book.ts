@@ -96,9 +96,9 @@ export class QuietBook {
     return verdict;
   }
 
-  /** Whether it changed lately. */
-  hasChanged(row: number): boolean {
-    return (this.table.quiet(row)?.changes.length ?? 0) > 0;
+  /** Whether it changed so lately that this counts at `at`, whether a tick came since or not. */
+  hasChanged(row: number, at: number): boolean {
+    return recentChanges(this.table.quiet(row)?.changes ?? [], at, this.limits).length > 0;
   }
 
   /** From when on it is calm again: one that flaps, or 0. */

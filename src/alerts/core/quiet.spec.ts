@@ -252,6 +252,16 @@ describe('a value that swings around its threshold', () => {
     expect(notices.indexOf(true)).toBe(15);
     expect(notices.lastIndexOf(true)).toBe(15);
   });
+
+  it('does not count the end of what was told to nobody, where the last change is long ago, tick or not', () => {
+    const evaluator = new Evaluator({ flapLimits: { changes: 1, windowMs: 15 * SECOND } });
+    evaluator.addRule(rule());
+    const notices = (...rows: MarketRow[]): string[] =>
+      rows.flatMap((row) => evaluator.apply(row).map(({ reason, flapNotice }) => `${reason} ${flapNotice}`));
+    expect(notices(price(90, 0), price(110, 1), price(90, 2))).toEqual(['first_fire false', 'resolved true']);
+    expect(notices(price(110, 20, { lag: 100 * MINUTE }), price(90, 21))).toEqual([]);
+    expect(notices(price(110, 22), price(90, 23))).toEqual(['first_fire false', 'resolved true']);
+  });
 });
 
 describe('a rule made or edited while it holds', () => {

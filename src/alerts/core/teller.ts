@@ -159,7 +159,7 @@ export class Teller {
 
   private end(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
-    if (this.rules.tellsResolution(rule) && (table.isTold(row) || this.quiet.hasChanged(row))) {
+    if (this.rules.tellsResolution(rule) && (table.isTold(row) || this.quiet.hasChanged(row, moment.at))) {
       this.resolve(row, rule, moment);
     }
     this.rest(row);
