@@ -61,7 +61,10 @@ export class NaiveMarket {
       }
       const parts = this.parts(row.protocol);
       if (parts.includes(`tvl ${row.protocol} ${row.chain}`)) {
-        this.sizes.set(row.protocol ?? '', Math.max(whole ?? 0, sum() ?? 0));
+        this.sizes.set(
+          row.protocol ?? '',
+          Math.max(before.length === 0 && real.length > 0 ? 0 : (whole ?? 0), sum() ?? 0),
+        );
         note(
           `tvl ${row.protocol} `,
           parts.reduce((sum, key) => sum + (this.series.get(key)?.at(-1)?.value ?? 0), 0),

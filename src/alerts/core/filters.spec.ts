@@ -91,6 +91,22 @@ describe('a wildcard with a filter', () => {
     ]);
   });
 
+  it('measures a protocol by its chains as soon as there is one, before a restart and after', () => {
+    const rows = [tvl('p', 100, 0, { chain: 'all' }), tvl('p', 20, 1), tvl('p', 5, 2, { chain: 'all' })];
+    const [live, restarted] = [new Evaluator(), new Evaluator()];
+    for (const row of rows) live.apply(row);
+    // Of the whole that was published before the chain nothing is left.
+    restarted.seed(
+      rows.slice(1).map((row) => ({ ...row, metric: 'tvl', value: row.current, at: row.observedAt })),
+      START,
+    );
+    for (const evaluator of [live, restarted]) {
+      evaluator.addRule(rule(high({ minTvl: 50 })));
+      evaluator.addRule({ ...rule(high({ minTvl: 15 })), ruleId: 'lower' });
+      expect(evaluator.tick(START + 10_000).map(({ ruleId }) => ruleId)).toEqual(['lower']);
+    }
+  });
+
   it('asks for the total of the protocol, whichever chain the condition is about', () => {
     const condition: Condition = { ...fall({ minTvl: 100 }), chain: 'bsc' };
     const rows = [tvl('p', 95, 0), tvl('p', 10, 1, { chain: 'bsc' }), tvl('p', 7, 2, { chain: 'bsc' })];

@@ -176,7 +176,8 @@ export class Market {
     const { isSum: wasSum, value: before } = total;
     const isCounted = total.set(chain, value);
     const { category, tags } = observed;
-    const size = isCounted ? Math.max(total.value, Number.isNaN(before) ? 0 : before) : undefined;
+    const isAnew = total.isSum !== wasSum || Number.isNaN(before);
+    const size = isCounted ? Math.max(total.value, isAnew ? 0 : before) : undefined;
     this.filters.protocol(protocol, { category, chain, tags, size });
     this.update(ofChain, value, observed, listener);
     if (!isCounted) return [ofChain];

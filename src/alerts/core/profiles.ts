@@ -16,7 +16,7 @@ export interface Profile {
   category: string | null;
   /** By chain; of a token under `TOTAL`. */
   readonly tags: Map<string, readonly string[]>;
-  /** The larger of the totals just before and after the last change of its TVL; NaN: none yet. */
+  /** The larger of the totals just before and after the last change of its TVL, of one kind: whole or of chains; NaN: none yet. */
   size: number;
 }
 
