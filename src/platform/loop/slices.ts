@@ -1,15 +1,6 @@
 /** Work of one slice, milliseconds: what arrives meanwhile waits no longer than this and the step it is in. */
 const MAX_SLICE_MS = 4;
-/** A turn shorter than this is followed by the next at once, milliseconds. */
-const SHORT_TURN_MS = 1;
-/** Longest rest between two turns, milliseconds. */
-const MAX_REST_MS = 8;
-
-/**
- * Waiters for a turn of the event loop. One goes on per turn, in order, however many there are. After a long one the loop belongs to
- * the others for as long: a write takes a dozen short turns, one for each answer of the database, and took 1.4 s instead of 12 ms
- * while sixteen large answers were written in every turn between.
- */
+/** Waiters for a turn of the event loop. One goes on per turn, in order, however many there are. */
 class Turns {
   private readonly waiting: (() => void)[] = [];
   private isRunning = false;
@@ -27,13 +18,8 @@ class Turns {
     const resolve = this.waiting.shift();
     this.isRunning = resolve !== undefined;
     if (resolve === undefined) return;
-    const begun = performance.now();
     resolve();
-    setImmediate(() => {
-      const spent = performance.now() - begun;
-      if (spent < SHORT_TURN_MS) this.step();
-      else setTimeout(() => this.step(), Math.min(spent, MAX_REST_MS));
-    });
+    setImmediate(() => this.step());
   }
 }
 
