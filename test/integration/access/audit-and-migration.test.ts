@@ -153,7 +153,7 @@ describe('the first admin key', () => {
   });
 
   it('is the one of the settings, with role and tier restored, and never with another secret', async () => {
-    const start = (key: string) =>
+    const start = async (key: string) =>
       new AdminKey(parseSettings({ DATABASE_URL: db.url, BOOTSTRAP_ADMIN_KEY: key }), source).onModuleInit();
     await start('rta_boot_short');
     await db.pool.query(`UPDATE api_keys SET role = 'reader', revoked_at = now() WHERE id = 'boot'`);
