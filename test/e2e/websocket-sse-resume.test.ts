@@ -202,9 +202,10 @@ it('fifty cuts under load, also in the middle of a replay: nothing missing, noth
     clients.map(async (client) => {
       const wandering = wander(client);
       await waitFor(() => client.position !== undefined);
+      // From where all its subscriptions were confirmed: one of them begins a moment before the other.
       const start = Number.parseInt(client.position!.split('-')[1]!, 36);
       await wandering;
-      return client.seen[0] === undefined ? start : Math.min(start, client.seen[0] - 1);
+      return start;
     }),
   );
   done = true;
@@ -212,12 +213,13 @@ it('fifty cuts under load, also in the middle of a replay: nothing missing, noth
   const rows = await quietLog();
   for (const [index, client] of clients.entries()) {
     const expected = rows.filter((row) => row.seq > starts[index]! && client.matches(row)).map(({ seq }) => seq);
-    const isThere = () => client.refusals.length > 0 || client.seen.length >= expected.length;
+    const seen = () => client.seen.filter((seq) => seq > starts[index]!);
+    const isThere = () => client.refusals.length > 0 || seen().length >= expected.length;
     await waitFor(isThere, { what: `client ${index} to catch up` });
     expect({ index, refusals: client.refusals }).toEqual({ index, refusals: [] });
     expect(expected.length).toBeGreaterThan(10);
-    expect({ index, ...comparison(client.seen, expected) }).toEqual({ index, missing: [], surplus: [], twice: [] });
-    expect(client.inOrder ? client.seen : client.seen.toSorted((a, b) => a - b)).toEqual(expected);
+    expect({ index, ...comparison(seen(), expected) }).toEqual({ index, missing: [], surplus: [], twice: [] });
+    expect(client.inOrder ? seen() : seen().toSorted((a, b) => a - b)).toEqual(expected);
     client.cut();
   }
 }, 120_000);
