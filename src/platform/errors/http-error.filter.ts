@@ -17,7 +17,11 @@ export class HttpErrorFilter implements ExceptionFilter {
   }
 
   protected answer(error: DomainError, request: Request, response: Response): void {
-    if (error.status >= 500) this.logger.error({ code: error.code, err: error.cause ?? error }, 'request failed');
+    // A client that left is no fault of the service, and anybody can leave a thousand times a second.
+    const hasLeft = response.destroyed && error.code === 'unavailable';
+    if (error.status >= 500 && !hasLeft) {
+      this.logger.error({ code: error.code, err: error.cause ?? error }, 'request failed');
+    }
     answerProblem(request, response, error);
   }
 }
