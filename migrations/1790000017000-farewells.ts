@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What is still to be told of firings that an edit of their rule ended while it was snoozed. */
+/** Ends of firings, by an edit of their rule while it was snoozed, of which its owner is still to be notified. */
 const up = `
 ALTER TABLE alert_rule_state ADD COLUMN farewells jsonb;
 COMMENT ON COLUMN alert_rule_state.farewells

@@ -55,7 +55,7 @@ export class UsageLimits {
     this.rulesOf = count;
   }
 
-  /** To be told by whoever keeps messages and alerts how many bytes are stored of a user. */
+  /** Registers the counter of bytes that are stored of a user; called by the module that stores messages and alerts. */
   countStored(count: (userId: string) => Promise<number>): void {
     this.storedOf = count;
   }

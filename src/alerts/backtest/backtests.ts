@@ -128,7 +128,7 @@ function lookBack(leaves: readonly Condition[]): number {
   return Math.max(0, ...windows);
 }
 
-/** What history does not keep: some metrics, and observations that were not published. */
+/** Warnings of what history does not keep: some metrics, and observations that were not published. */
 function unknowable(leaves: readonly Condition[]): RuleFinding[] {
   return [...unkeptMetrics(leaves), ...unkeptObservations(leaves)];
 }

@@ -22,7 +22,7 @@ export interface Belief {
   readonly farewell: Farewell | undefined;
 }
 
-/** What the owner of a rule believes of its instances, and whether that is still about anything that an edited rule watches. */
+/** Beliefs of a rule's owner about its instances, and whether an edited rule still watches what they are about. */
 export class Beliefs {
   constructor(
     private readonly rules: RuleTable,

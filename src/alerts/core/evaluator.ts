@@ -174,7 +174,7 @@ export class Evaluator {
   }
 
   /**
-   * What conditions on absence would miss at a tick, as far as is known here: to be looked up in the tables, because what
+   * Keys that conditions on absence would miss at a tick, as far as is known here: to be looked up in the tables, because what
    * moves within its dead band is observed and not published, and to be given to `observe` before the tick.
    */
   unobserved(at: number): Observed[] {
@@ -240,7 +240,7 @@ export class Evaluator {
     for (const row of this.instances.all(rule)) this.teller.forget(row);
   }
 
-  /** What an edited rule takes over: throttles, and what its owner believes, each as far as it is of the same subject. */
+  /** Hands an edited rule its throttles and what its owner believes, each as far as it is of the same subject. */
   private carryOver(rule: number, beliefs: readonly Belief[], throttle: Throttle, at: number): void {
     const moment = { at, event: null, isStale: false, isLate: false };
     const watched = new Set(beliefs.filter((belief) => this.beliefs.isWatched(rule, belief)));

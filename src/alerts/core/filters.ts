@@ -44,7 +44,7 @@ export class Filters {
     if (filter) scope.setGate(instanceOf(scope, series), this.profiles.gate(filter, series));
   }
 
-  /** What is known by now of a protocol. */
+  /** Notes facts of a protocol that an event brought. */
   protocol(slug: string, news: ProfileNews): void {
     if (!this.profiles.note(this.profiles.ofProtocol(slug), news, this.sizes) || this.scopes.size === 0) return;
     this.regateAll(this.series.protocols.get(slug)?.series.values());

@@ -35,7 +35,7 @@ export interface HistoryPoint {
   readonly loggedAt?: number | null;
 }
 
-/** What is asked for its last observation: a protocol (`chain` null: all of its chains), or a token. */
+/** Key that is asked for its last observation: a protocol (`chain` null: all of its chains), or a token. */
 export type Observed = Pick<HistoryPoint, 'metric' | 'protocol' | 'chain' | 'token'>;
 
 /** When it was observed last, published or not, Unix ms; null: there is no such row any more. */

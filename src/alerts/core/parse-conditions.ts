@@ -26,7 +26,7 @@ export interface ParsedConditions {
   readonly errors: RuleFinding[];
 }
 
-/** Those of every condition. */
+/** Members of every condition. */
 const SUBJECT_FIELDS = ['protocol', 'chain', 'token', 'metric'] as const;
 const FIELDS = [
   ...SUBJECT_FIELDS,
@@ -44,7 +44,7 @@ const FIELDS = [
 ] as const;
 /** Those of a condition on an event. */
 const EVENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'eventType', 'field', 'operator', 'threshold'];
-/** Those of a condition on what was not observed. */
+/** Members of a condition on what was not observed. */
 const ABSENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'absent', 'categories', 'tags', 'minTvl'];
 /** Types whose numbers have metrics of their own. */
 const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];

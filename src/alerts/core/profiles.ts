@@ -4,7 +4,7 @@ import type { ThresholdList } from './threshold-list.js';
 import { EQUALITY_TOLERANCE } from './tolerance.js';
 import { TOTAL } from './watched.js';
 
-/** What a wildcard may ask of the protocols or tokens that it takes. */
+/** Demands of a wildcard on the protocols or tokens that it takes. */
 export const Gate = {
   /** Category and tags are among those that are asked for. */
   kind: 1,
@@ -20,7 +20,7 @@ export interface Profile {
   size: number;
 }
 
-/** What a row of the log says; what it does not say is undefined. */
+/** Facts in a row of the log; one that it does not have is undefined. */
 export interface ProfileNews {
   readonly category?: string | null | undefined;
   readonly chain: string;

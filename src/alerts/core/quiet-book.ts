@@ -121,7 +121,7 @@ export class QuietBook {
     if (quiet && quiet.suppressed === 0 && this.endsAt(row) <= at) this.put(row, null, at);
   }
 
-  /** What kept an instance quiet is no concern of another subject, unless the throttle is that of the whole rule. */
+  /** Ends the quiet of a subject that is watched no longer, unless the throttle is that of the whole rule. */
   leave(rule: number): void {
     if (!this.rules.throttlesSubjects(rule)) return;
     this.rules.throttledUntil.set(rule, 0);

@@ -118,7 +118,7 @@ export function isComparison(condition: Condition): condition is ValueCondition 
   return condition.metric !== 'event' && !isAbsent(condition);
 }
 
-/** What kind of condition it is, as alerts name it. */
+/** Class of a condition, as alerts name it. */
 export function typeOf(condition: Condition | undefined): Operator | 'absent' | 'event' {
   if (condition === undefined || condition.metric === 'event') return 'event';
   return isAbsent(condition) ? 'absent' : condition.operator;

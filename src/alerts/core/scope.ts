@@ -29,7 +29,7 @@ export class Scope {
   private readonly byInstance: Map<string, Quantity> | undefined;
   private readonly instances: string[] = NONE;
   private readonly rows: number[] = NONE;
-  /** What the members of a filtered family meet of its demands, as bits, by instance. */
+  /** Demands that the members of a filtered family meet, as bits, by instance. */
   private readonly gates: Map<string, number> | undefined;
   /** Of a single number. */
   private only: Quantity | undefined;
@@ -108,7 +108,7 @@ export class Scope {
     return this.byInstance ? this.byInstance.get(instance) : this.only;
   }
 
-  /** What is compared of a number. */
+  /** The number as it is compared: without its sign where either direction counts. */
   comparable(value: number): number {
     return this.watched.absolute ? Math.abs(value) : value;
   }

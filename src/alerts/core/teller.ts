@@ -152,7 +152,7 @@ export class Teller {
     table.markDirty(row);
     this.rules.spend(rule);
     const flapNotice = change === 'notice';
-    // What happens has no present state to tell once it is calm: the next ones come together.
+    // An event has no present state that could be sent once it is calm: the next ones are listed together.
     const isPaused = flapNotice && this.leaves.waitForEvents(rule);
     this.list.add(row, from, 'firing', reason, moment, { ...this.quiet.told(row, moment.at, isPaused), flapNotice });
   }
@@ -267,7 +267,7 @@ export class Teller {
   /** Whether it is true by what was not stale when it came, and its rule is not done yet. */
   private isCredible(row: number, rule: number, { event, isStale }: Moment): boolean {
     if (isStale || this.rules.isSpent(rule)) return false;
-    // What the single condition of a rule looks at came with the event, unless that only opened its filter.
+    // The value of a rule's single condition came with the event, unless that only opened its filter.
     const first = this.leaves.first(rule);
     if (event && this.leaves.next.get(first) < 0 && !this.leaves.hasFilter(first)) return true;
     return this.rules.isTrue(rule, this.freshlyHeld(row, rule));

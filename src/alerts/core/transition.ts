@@ -32,7 +32,7 @@ export interface LeafReading {
   readonly protocol: string | null;
   readonly chain: string | null;
   readonly token: string | null;
-  /** What was compared: the metric, its change for `change_pct` and `change_*`, or a number in the data of an event. */
+  /** Compared number: the metric, its change for `change_pct` and `change_*`, or a number in the data of an event. */
   readonly value: number | null;
   /** The metric itself, now and as published before. */
   readonly current: number | null;

@@ -25,7 +25,7 @@ export class Unseen {
     return since !== undefined && (at - since) / MINUTE_MS >= this.leaves.test(leaf).threshold && this.isUnseen(leaf);
   }
 
-  /** Those that have waited long enough; what was observed meanwhile is forgotten. */
+  /** The conditions that have waited long enough; one whose key was observed meanwhile is forgotten. */
   *due(at: number): Generator<number> {
     for (const leaf of this.since.keys()) {
       if (!this.isUnseen(leaf)) this.since.delete(leaf);

@@ -12,7 +12,7 @@ import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
 import { AlertHistoryWriter } from './alert-history-writer.js';
 
-/** What the owners of rules want, and who of them has used up the budget of what is stored. */
+/** Preferences of the rules' owners, and the owners that have used up their storage. */
 export interface Owners {
   readonly preferences: ReadonlyMap<string, UserPreferences>;
   readonly full: ReadonlySet<string>;

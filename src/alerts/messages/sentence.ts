@@ -61,7 +61,7 @@ export function sentenceOf(statement: Statement): string {
   const facts = (told.length > 0 ? told : readings.slice(0, 1)).flatMap((reading) => {
     const condition = conditions[reading.condition];
     if (condition === undefined) return [];
-    // What an edit left behind is said as it was last seen, without a comparison that it never failed.
+    // A value that an edit left behind is written as it was last seen, without a comparison that it never failed.
     return [
       edited && !isAbsent(condition)
         ? factOf(condition, { ...reading, holds: false }, 'summary')
@@ -102,13 +102,13 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
   return `${metric}${about} is ${shown}, ${endOf(comparison, condition.optional)} ${threshold}`;
 }
 
-/** What has become of a comparison that does not hold. */
+/** Where a value is now whose comparison does not hold. */
 function endOf(comparison: string, isOptional = false): string {
   if (comparison === COMPARISONS.ne) return isOptional ? COMPARISONS.eq : `now ${COMPARISONS.eq}`;
   return `${isOptional ? 'not' : 'no longer'} ${comparison}`;
 }
 
-/** What the data of the event had to say: `, amountUsd is $1.20 M, above $1 M`. */
+/** The compared number of the event's data: `, amountUsd is $1.20 M, above $1 M`. */
 function fieldFact(
   { field, operator, threshold }: Extract<ToldCondition, { metric: 'event' }>,
   { value }: LeafReading,

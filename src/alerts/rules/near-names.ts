@@ -2,9 +2,9 @@
 const MOST_OFFERED = 3;
 
 interface Near {
-  /** Those that are the same but for punctuation and case. */
+  /** Names that are the same but for punctuation and case. */
   readonly same: string[];
-  /** Those that only begin so. */
+  /** Names that only begin so. */
   readonly longer: string[];
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../core/index.js';
 import { NearNames } from './near-names.js';
 
-/** What the market says of the subjects of some conditions that nobody knows. */
+/** Subjects of conditions that the market does not know, and the names perhaps meant. */
 interface Unseen {
   readonly tokens: NearNames;
   readonly protocols: NearNames;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { SUBSCRIPTION_TYPES } from '../../access/index.js';
 import { channelsOf, parseChannel } from './channels.js';
 import {
   EVENT_TYPES,
@@ -36,6 +37,11 @@ it.each(EVENT_TYPES)('each channel of a %s selects it, and so do its short names
   const channels = channelsOf({ type, ...SUBJECTS } as unknown as LogEvent);
   expect(channels.length).toBeGreaterThan(0);
   for (const name of [...channels, ...alsoIn]) expect(parseChannel(name)?.types).toContain(type);
+});
+
+it('types are followed by subscriptions that there are', () => {
+  for (const type of EVENT_TYPES)
+    for (const name of EVENTS[type].followedBy) expect(SUBSCRIPTION_TYPES).toContain(name);
 });
 
 it('rules wait for every type but their own alerts; writers post what no table shows', () => {

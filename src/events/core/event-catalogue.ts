@@ -5,7 +5,7 @@ export type Subject = 'protocol' | 'chain' | 'token';
 interface EventSpec {
   /** One sentence for the API documents. */
   readonly doc: string;
-  /** What its events can name, the most telling first: subscriptions are filed by it. */
+  /** Subjects that its events can name, the most telling first: subscriptions are filed by it. */
   readonly subjects: readonly Subject[];
   /** The channel of all its events. */
   readonly channel: `events:${string}`;

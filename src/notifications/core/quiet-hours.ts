@@ -7,7 +7,7 @@ const DAY_MINUTES = 1_440;
 /** Unix time began on a Thursday. */
 const FIRST_DAY = DAYS.indexOf('thu');
 
-/** What is wrong with quiet hours, with the member that is; undefined: nothing. */
+/** The fault of quiet hours, with its member; undefined: there is none. */
 export function quietHoursFault(quiet: QuietHours): { field: keyof QuietHours; detail: string } | undefined {
   const { start, end, timezone, days } = quiet;
   for (const [field, time] of Object.entries({ start, end })) {

@@ -14,7 +14,7 @@ export interface StormMessage extends AlertMessage {
   type: 'storm';
   explanation: {
     reason: 'storm';
-    /** What its alerts have in common. */
+    /** Properties that its alerts have in common. */
     state: 'fired' | 'resolved';
     /** Of all alerts, also of those that it has no room for. */
     count: number;
@@ -37,7 +37,7 @@ export function stormTexts({
   return { name, message: `${name} at once${place}: ${listedLine(namesOf(alerts), MAX_LINE)}` };
 }
 
-/** What it tells when some of its rules do not want it any more: nothing of them. Other messages are of one rule. */
+/** The message without the rules that do not want it any more. Other messages are of one rule. */
 export function withoutRules(data: object, unwanted: ReadonlySet<string>): object {
   if (unwanted.size === 0 || !isStorm(data)) return data;
   const { alerts, count, ...told } = data.explanation;

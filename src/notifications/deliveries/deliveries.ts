@@ -87,7 +87,7 @@ export class Deliveries {
     return untilHandedOver(this.database, ruleId);
   }
 
-  /** Those whose messages the budget refuses hear of it once a day, by the target that they have had for longest. */
+  /** Notifies users whose messages the budget refuses, once a day, by the target that they have had for longest. */
   private async giveNotice(tx: PoolClient, inserted: readonly InsertedRow[], now: number): Promise<void> {
     const refused = inserted.filter(({ reason }) => reason === 'budget').map((row) => row.user_id);
     if (refused.length === 0) return;

@@ -47,7 +47,7 @@ export class DeliveryResults {
     );
   }
 
-  /** What was claimed and not handed over is as it was before, and due. */
+  /** Makes a delivery that was claimed and not handed over as it was before, and due. */
   async giveBack({ members, ...delivery }: ClaimedDelivery): Promise<void> {
     const claimed = [delivery, ...members];
     const ids = claimed.map(({ id }) => id);
@@ -108,7 +108,7 @@ const GIVE_BACK = `
   WHERE d.id = g.id AND d.state = 'sending' AND d.attempts = g.attempt`;
 
 /**
- * What waits again although it was being sent gives way to a newer message about the same thing, as it does when it fails. Not to a
+ * A delivery that waits again although it was being sent gives way to a newer message about the same thing, as it does when it fails. Not to a
  * resolution that has not arrived: that waits for it, since its target may have got it.
  */
 const GIVE_WAY = `

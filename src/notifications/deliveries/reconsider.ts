@@ -46,7 +46,7 @@ const PUT_AGAIN = `
   UPDATE deliveries SET due_at = now() WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND next_attempt_at <= now()
     AND reason IS DISTINCT FROM 'target_unverified'`;
 
-/** What waits for a time that preferences or quiet hours gave is asked again now; its claim says when it leaves. */
+/** Deliveries that wait for a time from preferences or quiet hours are claimed again now; the claim says when they leave. */
 const release = (which: string): string => `
   UPDATE deliveries d SET next_attempt_at = now(), due_at = now() FROM (SELECT id FROM deliveries d
     WHERE ${which} AND ${WAITING} AND type LIKE 'alert.%' AND next_attempt_at > now()

@@ -9,7 +9,7 @@ const EVERY_MS = 600_000;
 /** Rows of one statement: some 50 ms, so that nobody who writes waits for it. */
 const BATCH = 5_000;
 
-/** What is kept of users for some time, and counted in their budgets. */
+/** Rows of users that are kept for some time and counted in their budgets. */
 export interface KeptRows {
   readonly days: number;
   /** Selects the ids of so many ($2) that are older than $1 days. */

@@ -28,7 +28,7 @@ export class Wishes {
     for (const key of [row.user_id, hostKey(row)]) this.sent.set(key, (this.sent.get(key) ?? 0) + 1);
   }
 
-  /** What it tells now: nothing of rules that do not want it any more, unless its user asked for it as it was. */
+  /** The message as it leaves now: nothing of rules that do not want it any more, unless its user asked for it as it was. */
   told(row: CandidateRow, now: number): object {
     const { rule_ids: ids, asked, data } = row;
     if (asked || ids === null || ids.length < 2) return data;

@@ -6,7 +6,7 @@ import type { WrittenText } from './written-text.js';
 /** Characters up to which an answer is sent at once; a longer one goes part by part, as its reader takes it. */
 const MAX_WHOLE = 1024 * 1024;
 
-/** What a handler answers with, in a turn of its own: the texts one after the other. */
+/** Texts that a handler answers with, one after the other, each in a turn of its own. */
 export async function bodyOf(...texts: readonly (WrittenText | string)[]): Promise<string | StreamableFile> {
   const parts = texts.flatMap((text) => (typeof text === 'string' ? [text] : text.parts));
   const length = texts.reduce((sum, text) => sum + text.length, 0);

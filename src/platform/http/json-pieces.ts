@@ -10,7 +10,7 @@ export function isLong(value: unknown): boolean {
   return entries.length > MAX_WHOLE || entries.some(isLong);
 }
 
-/** What `JSON.stringify` gives for a list or an object, piece by piece. An entry of something long is one piece. */
+/** The text that `JSON.stringify` gives for a list or an object, piece by piece. An entry of something long is one piece. */
 export function* jsonPieces(value: unknown): Generator<string> {
   if (!isContainer(value)) {
     yield textOf(value) ?? 'null';

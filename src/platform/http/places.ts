@@ -3,7 +3,7 @@ import { DomainError } from '../errors/domain-error.js';
 export interface PlaceBounds {
   /** Requests of one caller that have a place. */
   readonly atOnce: number;
-  /** Those of one caller that wait for one. */
+  /** Requests of one caller that wait for a place. */
   readonly waiting: number;
   /** How long one waits at most, milliseconds. */
   readonly waitMs: number;

@@ -3,7 +3,7 @@ import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/
 import type { Job, Worker } from 'bullmq';
 
 /**
- * What a `@Processor` extends: works from when the application is ready until it stops. The library would close workers in
+ * Base of every `@Processor`: works from when the application is ready until it stops. The library would close workers in
  * `onApplicationShutdown`, where their running jobs have lost the database.
  */
 export abstract class JobProcessor<T> extends WorkerHost implements OnApplicationBootstrap, BeforeApplicationShutdown {

@@ -5,11 +5,11 @@ import { DomainError } from '../errors/domain-error.js';
 import { storeIn, type QueueStore } from './queue-store.js';
 
 /** Whoever adds a job waits no longer than this, ms; each job of many adds to it. */
-const PATIENCE_MS = 1_000;
-const PATIENCE_PER_JOB_MS = 1;
+const TIMEOUT_MS = 1_000;
+const TIMEOUT_PER_JOB_MS = 1;
 
 /**
- * BullMQ's queue, except that adding never waits long: while the queue is away it fails with `unavailable`. A job that
+ * BullMQ's queue, except that adding never waits long: while the queue is unavailable it fails with `unavailable`. A job that
  * was not acknowledged in time may nevertheless have been taken, so give a `jobId` to what must not be done twice.
  */
 export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueBackend, object> {
@@ -25,18 +25,18 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
   }
 
   override add(name: string, data: T, options?: JobsOptions): Promise<Job<T, void>> {
-    return this.promptly(PATIENCE_MS, () => super.add(name, data, options));
+    return this.promptly(TIMEOUT_MS, () => super.add(name, data, options));
   }
 
   override addBulk(jobs: { name: string; data: T; opts?: BulkJobOptions }[]): Promise<Job<T, void>[]> {
     if (jobs.length === 0) return Promise.resolve([]);
-    return this.promptly(PATIENCE_MS + jobs.length * PATIENCE_PER_JOB_MS, () => super.addBulk(jobs));
+    return this.promptly(TIMEOUT_MS + jobs.length * TIMEOUT_PER_JOB_MS, () => super.addBulk(jobs));
   }
 
   /** How many jobs are in each state; undefined while the queue does not answer. */
   async countByState(): Promise<Record<string, number> | undefined> {
     try {
-      return await this.promptly(PATIENCE_MS, () => this.getJobCounts());
+      return await this.promptly(TIMEOUT_MS, () => this.getJobCounts());
     } catch {
       return undefined;
     }
@@ -51,24 +51,24 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
   }
 
   private async promptly<R>(patienceMs: number, work: () => Promise<R>): Promise<R> {
-    if (!this.store.reachable) throw away();
+    if (!this.store.reachable) throw unavailable();
     const patience = new AbortController();
     try {
       return await Promise.race([
         work(),
-        sleep(patienceMs, undefined, { signal: patience.signal }).then(() => Promise.reject(away())),
+        sleep(patienceMs, undefined, { signal: patience.signal }).then(() => Promise.reject(unavailable())),
       ]);
     } catch (error) {
-      throw isConnectionLoss(error) ? away(error) : error;
+      throw isConnectionLoss(error) ? unavailable(error) : error;
     } finally {
       patience.abort();
     }
   }
 }
 
-function away(cause?: unknown): DomainError {
+function unavailable(cause?: unknown): DomainError {
   return new DomainError('unavailable', 'Jobs cannot be queued at the moment; try again shortly.', {
-    retryAfterMs: PATIENCE_MS,
+    retryAfterMs: TIMEOUT_MS,
     cause,
   });
 }

@@ -8,8 +8,8 @@ const LOCK_MS = 10_000;
 /** How often a worker looks for such jobs. */
 const STALLED_EVERY_MS = 5_000;
 /** A job that has outlived so many workers is more likely their cause of death. */
-const MOST_STALLS = 5;
-/** Between two attempts while the store is away or refuses. */
+const MAX_STALLS = 5;
+/** Between two attempts while the store is unavailable or refuses. */
 const RETRY_MS = 500;
 /** A stop waits so long for running jobs; others then take what is left after LOCK_MS. */
 const CLOSE_MS = 8_000;
@@ -17,7 +17,7 @@ const CLOSE_MS = 8_000;
 const TIMING = {
   lockDuration: LOCK_MS,
   stalledInterval: STALLED_EVERY_MS,
-  maxStalledCount: MOST_STALLS,
+  maxStalledCount: MAX_STALLS,
   runRetryDelay: RETRY_MS,
 };
 

@@ -5,7 +5,7 @@ import { QueueStore, type StoreBackendFactory } from './queue-store.js';
 import { StoreState } from './store-state.js';
 
 /**
- * Jobs in Redis, over a connection of their own: BullMQ wants commands to wait for a server that is away instead of failing,
+ * Jobs in Redis, over a connection of their own: BullMQ wants commands to wait for an unavailable server instead of failing,
  * and each worker blocks a copy of the connection.
  */
 export class RedisQueueStore extends QueueStore {
@@ -55,7 +55,7 @@ export class RedisQueueStore extends QueueStore {
     return client;
   }
 
-  /** A server that was away at the start may turn out to be a cluster. */
+  /** A server that was unavailable at the start may turn out to be a cluster. */
   private followKind(): void {
     if (this.redis.clustered === this.clustered || this.closed) return;
     this.clustered = this.redis.clustered;

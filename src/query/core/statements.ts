@@ -29,14 +29,14 @@ export function relationOf(query: Query, plan: Plan, parameters: SqlParameters):
     : levelRelation(query, plan.levels, parameters);
 }
 
-/** One page of rows, and one row more to tell whether there are others. Behind a row's position stands how large its JSON is. */
+/** One page of rows, and one row more to tell whether there are others. Behind a row's position stands how large its JSON is, if it can have any. */
 export function rowsStatement(query: Query, plan: Plan, position: readonly KeyValue[] | undefined) {
   const parameters = new SqlParameters();
   const relation = relationOf(query, plan, parameters);
   const keyset = new Keyset(relation, query.sort);
   const where = [...relation.where, ...(position && keyset.fits(position) ? [keyset.after(position, parameters)] : [])];
   const shown = relation.columns.map(({ name }) => shownSql(relation.expression(name)));
-  const selected = [...shown, ...keyset.columns(), sizeSql(relation)];
+  const selected = [...shown, ...keyset.columns(), ...sizeSql(relation)];
   const first = `LIMIT ${query.limit + 1}`;
   const page = (from: string): string =>
     `SELECT ${selected.join(', ')}\nFROM ${from}${whereSql(where)}\nORDER BY ${keyset.orderBy()} ${first}`;
@@ -49,10 +49,10 @@ export function rowsStatement(query: Query, plan: Plan, position: readonly KeyVa
 }
 
 /** Bytes of what a row holds as JSON: other values are short. */
-function sizeSql(relation: Relation): string {
+function sizeSql(relation: Relation): string[] {
   const long = relation.columns.filter(({ type }) => type === 'json');
   const sizes = long.map(({ name }) => `coalesce(octet_length(${relation.expression(name).sql}::text), 0)`);
-  return ['0', ...sizes].join(' + ');
+  return sizes.length === 0 ? [] : [sizes.join(' + ')];
 }
 
 /**

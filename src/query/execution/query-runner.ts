@@ -175,7 +175,7 @@ export class QueryRunner {
 /** The first rows that are together not much larger than a page may be, one at least; where each tells its size. */
 function withinBytes(rows: unknown[][], sizeAt: number): unknown[][] {
   let bytes = 0;
-  const end = rows.findIndex((row) => (bytes += Number(row[sizeAt])) > QUERY_LIMITS.pageBytes);
+  const end = rows.findIndex((row) => (bytes += Number(row[sizeAt] ?? 0)) > QUERY_LIMITS.pageBytes);
   return end < 0 ? rows : rows.slice(0, end + 1);
 }
 

@@ -7,7 +7,7 @@ interface Pending {
   merged: number;
 }
 
-/** What two events must share so that the newer one says everything; events that are not levels never replace each other. */
+/** Key that two events share if the newer one says everything; events that are not levels never replace each other. */
 function keyOf(event: DeliveredEvent): string {
   const { level } = eventSpec(event.type);
   if (level === null) return `seq:${event.seq}`;

@@ -41,7 +41,7 @@ const READERS: Readonly<Record<string, Reader>> = {
 /** Members of a protocol's metadata that this source keeps; it leaves the others to whoever wrote them. */
 export const METADATA_MEMBERS: readonly string[] = [...Object.keys(READERS), 'doublecounted'];
 
-/** What an entry of `/protocols` says beside the columns of the table; what it does not say, or not usably, is left out. */
+/** Members of an entry of `/protocols` beside the columns of the table; absent and unusable ones are left out. */
 export function readMetadata(entry: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const members = Object.entries(READERS)
     .map(([name, read]) => [name, read(entry[name])] as const)
