@@ -5,6 +5,7 @@ Usage: socketio_client.py URL KEY TRANSPORT EVENT COUNT SUBSCRIBE_BODY
 
 import json
 import sys
+from threading import Lock
 
 import socketio
 
@@ -13,8 +14,13 @@ client = socketio.Client(reconnection=False)
 remaining = int(count)
 
 
+printing = Lock()
+
+
 def say(kind, value):
-    print(json.dumps({"kind": kind, "value": value}), flush=True)
+    """Prints one line. The client calls its handlers in threads of their own, whose lines must not mix."""
+    with printing:
+        print(json.dumps({"kind": kind, "value": value}), flush=True)
 
 
 @client.on("connected", namespace="/v1/realtime")
