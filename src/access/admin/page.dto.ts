@@ -5,7 +5,7 @@ import { numberOf } from './query-values.js';
 
 /** What every list of this module takes. */
 export class PageQuery {
-  /** Rows of a page, at most 1000. */
+  /** Rows of a page, at most 1000; one of large rows ends earlier, `has_more` says whether there are more. */
   @ApiProperty({ type: 'integer', required: false, default: 100, minimum: 1, maximum: 1000 })
   @IsOptional()
   @Transform(numberOf)

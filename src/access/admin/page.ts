@@ -7,15 +7,19 @@ export interface Paged<T> {
   page: PageInfo;
 }
 
-/** A page out of one row more than it shows; `position` of the last shown row is where the next one begins. */
+/**
+ * A page out of one row more than it shows; `position` of the last shown row is where the next one begins. `found`: rows that there
+ * were where fewer are given, because they are large.
+ */
 export function pageOf<Row, T>(
   rows: readonly Row[],
   limit: number,
   position: (row: Row) => string,
   show: (row: Row) => T,
+  found = rows.length,
 ): Paged<T> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const more = rows.length > limit && last !== undefined;
+  const more = found > shown.length && last !== undefined;
   return { data: shown.map(show), page: { next_cursor: more ? position(last) : null, has_more: more } };
 }

@@ -4,12 +4,13 @@ import type { AlertMessage } from '../../notifications/index.js';
 import { timeGiven } from '../../platform/clock/read-time.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import type { GroupedAlerts } from '../evaluation/alert-history-writer.js';
 import type { Outcome } from '../messages/plan-messages.js';
 import type { AlertHistoryQuery, AlertView } from './alert-history.dto.js';
 
-interface TransitionRow {
-  position: string;
+interface TransitionRow extends PageRow {
+  position: number;
   rule_version: number;
   reason: string;
   at: Date;
@@ -41,7 +42,7 @@ export class AlertHistory {
       timeGiven(query.to, now),
       limit + 1,
     ]);
-    return pageOf(rows, limit, (row) => row.position, viewOf);
+    return pageOf(rows, limit, ({ position }) => String(position), viewOf, rows[0]?.found);
   }
 
   /** The newest alert of a rule as it was told. */
@@ -77,13 +78,16 @@ function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome, groupe
   };
 }
 
-const LIST = `
-SELECT position::text, rule_version, reason, at, evaluated_at, alert, outcome, grouped FROM alert_transitions t
+const LIST = withinPageBytes(
+  `
+SELECT position, rule_version, reason, at, evaluated_at, alert, outcome, grouped FROM alert_transitions t
 WHERE user_id = $1 AND ($2::bigint IS NULL OR t.position < $2) AND ($3::uuid IS NULL OR rule_id = $3)
   AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR alert ->> 'protocol' = $5)
   AND ($6::text IS NULL OR alert ->> 'token' = $6) AND ($7::timestamptz IS NULL OR at >= $7)
   AND ($8::timestamptz IS NULL OR at < $8)
-ORDER BY t.position DESC LIMIT $9`;
+ORDER BY t.position DESC LIMIT $9`,
+  'history_bytes(p.alert, p.outcome, p.grouped)',
+);
 
 const NEWEST = `
 SELECT alert, at FROM alert_transitions WHERE rule_id = $2 AND user_id = $1 ORDER BY position DESC LIMIT 1`;

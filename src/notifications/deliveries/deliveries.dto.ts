@@ -18,7 +18,7 @@ const TRIGGERS = ['auto', 'manual', 'test'] as const;
 const REDELIVERABLE = ['dead', 'expired', 'superseded', 'suppressed', 'delivered'] as const;
 
 export class DeliveriesQuery {
-  /** Most deliveries of a page. */
+  /** Most deliveries of a page, which ends earlier after 2 MB; `has_more` says whether there are more. */
   @IsOptional()
   @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, default: 100, required: false })
   @Type(() => Number)

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { PAGE_ROWS, pageOf } from '../../access/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { timeGiven } from '../../platform/clock/read-time.js';
 import { Database } from '../../platform/database/database.js';
+import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Channel, DeliveryState, MessageType, SystemType } from '../core/delivery.js';
 import type { AttemptView, DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryView } from './deliveries.dto.js';
-
-const DEFAULT_PAGE = 100;
 
 /** What owners see of their deliveries. */
 @Injectable()
@@ -18,25 +18,17 @@ export class DeliveryLog {
 
   /** Newest first. */
   async list(userId: string, query: DeliveriesQuery): Promise<DeliveryPage> {
-    const { limit = DEFAULT_PAGE, cursor, state = null, channel = null, ruleId = null, type = null } = query;
+    const { limit = PAGE_ROWS, cursor, state = null, channel = null, ruleId = null, type = null } = query;
     const now = this.clock.now();
     const [from, to] = [timeGiven(query.from, now), timeGiven(query.to, now)];
-    const rows = await this.database.query<DeliveryRow>(
-      `${SELECT} WHERE user_id = $1 AND ($2::bigint IS NULL OR position < $2) AND ($3::text IS NULL OR state = $3)
-         AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR data ->> 'ruleId' = $5)
-         AND ($7::text IS NULL OR type = $7) AND ($8::timestamptz IS NULL OR created_at >= $8)
-         AND ($9::timestamptz IS NULL OR created_at < $9)
-       ORDER BY position DESC LIMIT $6`,
-      [userId, cursor === undefined ? null : position(cursor), state, channel, ruleId, limit + 1, type, from, to],
-    );
-    const shown = rows.slice(0, limit);
-    const more = rows.length > limit;
-    const next = more ? String(shown.at(-1)?.position) : null;
-    return { data: shown.map(view), page: { next_cursor: next, has_more: more } };
+    const after = cursor === undefined ? null : position(cursor);
+    const given = [userId, after, state, channel, ruleId, limit + 1, type, from, to];
+    const rows = await this.database.query<DeliveryRow & PageRow>(LIST, given);
+    return pageOf(rows, limit, (row) => String(row.position), view, rows[0]?.found);
   }
 
   async get(userId: string, id: string): Promise<DeliveryDetail> {
-    const row = await this.database.one<DeliveryRow>(`${SELECT} WHERE id = $1 AND user_id = $2`, [id, userId]);
+    const row = await this.database.one<DeliveryRow & { data: object }>(ONE, [id, userId]);
     if (row === undefined) throw new DomainError('not_found', 'There is no such delivery.');
     const attempts = await this.database.query<AttemptRow>(
       `SELECT n, trigger, started_at, duration_ms, outcome, status_code, detail, response_head FROM delivery_attempts
@@ -58,7 +50,7 @@ interface DeliveryRow {
   target: string;
   state: DeliveryState;
   reason: string | null;
-  data: object;
+  rule_id: string | null;
   attempts: number;
   next_attempt_at: Date;
   created_at: Date;
@@ -78,11 +70,24 @@ interface AttemptRow {
   response_head: string | null;
 }
 
-const SELECT = `SELECT id, position, type, channel, target, state, reason, data, attempts, next_attempt_at, created_at,
-  expires_at, finished_at FROM deliveries`;
+const SHOWN = `id, position, type, channel, target, state, reason, data ->> 'ruleId' AS rule_id, attempts, next_attempt_at,
+  created_at, expires_at, finished_at`;
+
+const ONE = `SELECT ${SHOWN}, data FROM deliveries WHERE id = $1 AND user_id = $2`;
+
+const LIST = withinPageBytes(
+  `
+SELECT ${SHOWN} FROM deliveries
+WHERE user_id = $1 AND ($2::bigint IS NULL OR position < $2) AND ($3::text IS NULL OR state = $3)
+  AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR data ->> 'ruleId' = $5)
+  AND ($7::text IS NULL OR type = $7) AND ($8::timestamptz IS NULL OR created_at >= $8)
+  AND ($9::timestamptz IS NULL OR created_at < $9)
+ORDER BY position DESC LIMIT $6`,
+  'octet_length(p.target) + coalesce(octet_length(p.reason), 0) + 500',
+);
 
 function view(row: DeliveryRow): DeliveryView {
-  const { id, type, channel, target, state, reason, attempts, data } = row;
+  const { id, type, channel, target, state, reason, attempts, rule_id } = row;
   const waits = state === 'pending' || state === 'retrying';
   return {
     id,
@@ -92,7 +97,7 @@ function view(row: DeliveryRow): DeliveryView {
     state,
     reason,
     attempts,
-    ruleId: 'ruleId' in data ? String(data.ruleId) : null,
+    ruleId: rule_id,
     nextAttemptAt: waits ? row.next_attempt_at.toISOString() : null,
     createdAt: row.created_at.toISOString(),
     expiresAt: row.expires_at.toISOString(),

@@ -127,3 +127,35 @@ it('the newest hundred versions of a rule are kept, and the one that its evaluat
   await change(151, 400);
   expect(await kept()).toEqual([...down(400, 301), 60]);
 });
+
+it('pages of large alerts and deliveries end early, and every one of them is on a page', async () => {
+  await db.pool.query(
+    `INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
+     SELECT gen_random_uuid(), 'big', $1, 1, '', n, 'fired', 'first_fire', now(),
+       jsonb_build_object('alertId', n, 'message', repeat('x', 100000)), '{}' FROM generate_series(1, 45) n`,
+    [randomUUID()],
+  );
+  await db.pool.query(
+    `INSERT INTO deliveries (id, user_id, channel, target, type, data, priority, collapse_key, state, next_attempt_at, due_at,
+       expires_at)
+     SELECT gen_random_uuid(), 'big', 'webhook', 'https://' || repeat('x', 2000) || n, 'test', '{}', 'normal', '', 'dead', now(),
+       now(), now() FROM generate_series(1, 1100) n`,
+  );
+  const big = await RestCaller.of(app, 'big');
+  const pages = async (path: string, name: (row: Record<string, string>) => unknown) => {
+    const all: unknown[][] = [];
+    for (let cursor = ''; ;) {
+      const { body } = await big.get(`${path}?limit=1000${cursor}`);
+      all.push(body.data.map(name));
+      expect(body.page.has_more).toBe(body.page.next_cursor !== null);
+      if (!body.page.has_more) return all;
+      cursor = `&cursor=${body.page.next_cursor}`;
+    }
+  };
+  const alerts = await pages('/v1/alerts/history', ({ alertId }) => alertId);
+  expect(alerts.map((page) => page.length)).toEqual([20, 20, 5]);
+  expect(alerts.flat()).toEqual(Array.from({ length: 45 }, (_, index) => 45 - index));
+  const deliveries = await pages('/v1/notifications/deliveries', ({ target = '' }) => Number(target.split('x').at(-1)));
+  expect(deliveries.map((page) => page.length < 1_000)).toEqual([true, true]);
+  expect(deliveries.flat()).toEqual(Array.from({ length: 1_100 }, (_, index) => 1_100 - index));
+});
