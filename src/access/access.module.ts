@@ -13,7 +13,7 @@ import { Thresholds } from './admin/thresholds.js';
 import { AccessEvents } from './access-events.js';
 import { AccessService } from './access.service.js';
 import { AuditEntryEntity } from './audit/audit-entry.entity.js';
-import { AuditRetention } from './audit/audit-retention.js';
+import { AccessRetention } from './audit/access-retention.js';
 import { Audit } from './audit/audit.js';
 import { ProcessAudit } from './audit/process-audit.js';
 import { Refusals } from './audit/refusals.js';
@@ -62,7 +62,7 @@ const LIMITS = [
     AccessService,
     AccessEvents,
     Audit,
-    AuditRetention,
+    AccessRetention,
     ProcessAudit,
     Refusals,
     ...KEYS,

@@ -11,7 +11,7 @@ export { secretFromHandshake, secretFromHeaders, secretFromRequest, type Request
 export { CurrentCaller } from './guard/current-caller.decorator.js';
 export { countedPages } from './guard/counted-pages.js';
 export { UnknownRouteModule } from './guard/unknown-route.controller.js';
-export { AnonymousAllowed, Public, Roles } from './guard/roles.decorator.js';
+export { AnonymousAllowed, Public, Rare, Roles } from './guard/roles.decorator.js';
 export { StrangerLimits, type StrangerPlace } from './limits/stranger-limits.js';
 export { RequestLimits } from './limits/request-limits.js';
 export { UsageLimits, type Usage } from './limits/usage-limits.js';

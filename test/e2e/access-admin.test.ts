@@ -204,6 +204,28 @@ describe('changing and ending keys', () => {
     }
   });
 
+  it('lets no loop of rotations fill the table of keys and the trail', async () => {
+    let { key } = await make({ userId: 'looping' });
+    const lines = async () =>
+      (
+        await app.db.pool.query(`SELECT FROM audit_log WHERE action = 'api_key.rotate' AND actor <> $1`, [
+          `key:${admin.split('_')[1]}`,
+        ])
+      ).rowCount;
+    const before = (await lines()) ?? 0;
+    const codes: unknown[] = [];
+    for (let n = 0; n < 20; n++) {
+      const { status, body } = await call('POST', '/v1/me/rotate', key, { graceMinutes: 1 });
+      codes.push(body.code ?? status);
+      key = body.key ?? key;
+    }
+    expect(codes).toEqual([...Array<number>(10).fill(201), ...Array<string>(10).fill('rate_limited')]);
+    expect((await call('POST', '/v1/notifications/webhook-secrets/rotate', key, {})).body.code).toBe('rate_limited');
+    expect(await lines()).toBe(before + 10);
+    const { rowCount } = await app.db.pool.query(`SELECT FROM api_keys WHERE user_id = 'looping'`);
+    expect(rowCount).toBe(11);
+  });
+
   it.each(['nosuchkey', '%00', "x'--", 'x'.repeat(3000), '..%2f'])('knows no key %s', async (id) => {
     for (const [method, path, body] of [
       ['GET', ''],

@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Audited } from '../audit/audited.interceptor.js';
 import type { Caller } from '../caller.js';
 import { CurrentCaller } from '../guard/current-caller.decorator.js';
+import { Rare } from '../guard/roles.decorator.js';
 import { UsageLimits, type Usage } from '../limits/usage-limits.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ApiKeyAdmin } from './api-key-admin.js';
@@ -26,8 +27,9 @@ export class MeController {
     return viewOf(caller, await this.limits.used(caller), this.settings.userStorageMb * 1_000_000);
   }
 
-  /** Replaces the caller's key by a new one of the same rights, shown this once; the old one stays valid for the grace. */
+  /** Replaces the caller's key by a new one of the same rights, shown this once; the old one stays valid for the grace. Ten times a minute for a user at most. */
   @Post('rotate')
+  @Rare()
   @Audited('api_key.rotate')
   @ApiHeader({ name: 'Idempotency-Key', required: false })
   rotate(

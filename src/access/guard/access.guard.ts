@@ -16,7 +16,13 @@ import { roleIncludes, type Caller, type Role } from '../caller.js';
 import { secretFromHeaders } from '../credentials.js';
 import { RequestLimits } from '../limits/request-limits.js';
 import { setCaller } from './current-caller.decorator.js';
-import { ANONYMOUS_METADATA, PUBLIC_METADATA, ROLE_METADATA, type Anonymous } from './roles.decorator.js';
+import {
+  ANONYMOUS_METADATA,
+  PUBLIC_METADATA,
+  RARE_METADATA,
+  ROLE_METADATA,
+  type Anonymous,
+} from './roles.decorator.js';
 
 type Targets = Parameters<Reflector['getAllAndOverride']>[1];
 
@@ -71,6 +77,8 @@ export class AccessGuard implements CanActivate {
     const needed = this.reflector.getAllAndOverride<Role | undefined>(ROLE_METADATA, targets) ?? 'reader';
     if (!roleIncludes(caller.role, needed)) await this.refuse(request, caller, needed);
     setCaller(request, caller);
+    if (this.reflector.getAllAndOverride<boolean | undefined>(RARE_METADATA, targets))
+      await this.limits.countRare(caller);
     if (this.isCostly(targets)) await this.limits.waitForPlace(caller.keyId, response);
     const size = this.reflector.getAllAndOverride<TakenBody | undefined>(BODY_SIZE, targets) ?? 'small';
     if (size !== 'none') await this.bodies.read(request, response, { size, caller: caller.keyId });

@@ -6,6 +6,11 @@ export const ROLE_METADATA = 'access:role';
 /** The least role that may use the controller or handler. Without it: any valid key. */
 export const Roles = (role: Role): CustomDecorator => SetMetadata(ROLE_METADATA, role);
 
+export const RARE_METADATA = 'access:rare';
+
+/** A deed that leaves a line in the audit trail each time, open to every role: a user has ten a minute of all of them. */
+export const Rare = (): CustomDecorator => SetMetadata(RARE_METADATA, true);
+
 export const ANONYMOUS_METADATA = 'access:anonymous';
 
 export type Anonymous = 'always' | 'by setting';

@@ -48,7 +48,7 @@ export class ApiKeyEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt!: Date | null;
 
-  /** The key that took over from this one. */
+  /** The key that took over from this one; it may have been deleted since. */
   @Column({ name: 'rotated_to', type: 'text', nullable: true })
   rotatedTo!: string | null;
 

@@ -38,7 +38,7 @@ export interface Creation {
   idempotencyKey?: string;
 }
 
-/** Creates, changes and ends keys. None is ever deleted. */
+/** Creates, changes and ends keys. The database deletes those that ended long ago. */
 @Injectable()
 export class ApiKeys {
   constructor(

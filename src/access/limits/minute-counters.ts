@@ -12,6 +12,7 @@ export const WINDOW_SECONDS = 60;
 export type Counted =
   | 'requests'
   | 'refusals'
+  | 'rare'
   | 'messages'
   | 'subscription_changes'
   | 'connects'
@@ -38,6 +39,7 @@ export class MinuteCounters {
   private readonly local: Record<Counted, RateLimiterMemory> = {
     requests: inMemory(),
     refusals: inMemory(),
+    rare: inMemory(),
     messages: inMemory(),
     subscription_changes: inMemory(),
     connects: inMemory(),
@@ -114,6 +116,7 @@ export class MinuteCounters {
     return {
       requests: inRedis('requests'),
       refusals: inRedis('refusals'),
+      rare: inRedis('rare'),
       messages: inRedis('messages'),
       connects: inRedis('connects'),
       stranger_connects: inRedis('stranger_connects'),

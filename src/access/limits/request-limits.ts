@@ -20,6 +20,9 @@ const MAX_PUBLIC_REQUESTS = { pages: 6_000, probes: 600 } as const;
  */
 const COSTLY_REQUESTS = { atOnce: 16, waiting: 1_000, waitMs: 20_000, what: 'costly requests' } as const;
 
+/** Requests of a user a minute of those that are audited whoever sends them: a loop fills neither the trail nor the table of keys. */
+const MAX_RARE_REQUESTS = 10;
+
 /** The request limit of REST, with the headers RateLimit and RateLimit-Policy as the IETF draft 11 writes them. */
 @Injectable()
 export class RequestLimits {
@@ -45,6 +48,16 @@ export class RequestLimits {
   /** Counts one request of what needs no key, `pages` (documents and the console) or `probes` (health, metrics). */
   async countPublic(what: keyof typeof MAX_PUBLIC_REQUESTS, address: string, response: ServerResponse): Promise<void> {
     this.enforce(MAX_PUBLIC_REQUESTS[what], await this.counters.hit(what, addressGroup(address)), response);
+  }
+
+  /** Counts one request that leaves a line in the audit trail. */
+  async countRare({ userId }: Caller): Promise<void> {
+    const { used, resetMs } = await this.counters.hit('rare', userId);
+    if (used > MAX_RARE_REQUESTS) {
+      throw new DomainError('rate_limited', `At most ${MAX_RARE_REQUESTS} of these requests a minute of a user.`, {
+        retryAfterMs: resetMs,
+      });
+    }
   }
 
   /**

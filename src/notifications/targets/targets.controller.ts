@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
-import { actorOf, Audit, CurrentCaller, type Caller } from '../../access/index.js';
+import { actorOf, Audit, CurrentCaller, Rare, type Caller } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { WebPush } from '../channels/push/web-push.js';
 import { TargetList } from './target-list.js';
@@ -76,9 +76,10 @@ export class TargetsController {
 
   /**
    * A new signing secret, which no other answer shows. The old one (two at most) signs beside it for 24 hours, so that receivers
-   * can change in peace.
+   * can change in peace. Ten times a minute for a user at most.
    */
   @Post('webhook-secrets/rotate')
+  @Rare()
   @HttpCode(200)
   async rotate(@Body() { target }: RotateSecretBody, @CurrentCaller() caller: Caller): Promise<NewWebhookSecretView> {
     const normalised = target === undefined ? undefined : this.rules.normalise('webhook', target).target;

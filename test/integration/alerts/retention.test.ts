@@ -41,6 +41,16 @@ beforeAll(async () => {
     `INSERT INTO audit_log (at, actor, action, outcome)
      SELECT now() - day * interval '1 day', 'cli', 'day.' || day, 'ok' FROM generate_series(0, 120, 20) day`,
   );
+  // Ended keys of one who rotated often, now and long ago, of the settings, and one that rotated into a deleted one.
+  await db.pool.query(`INSERT INTO users VALUES ('often')`);
+  await db.pool.query(
+    `INSERT INTO api_keys (id, secret_hash, user_id, role, tier, created_by, revoked_at, expires_at, rotated_to)
+     SELECT kind || n, sha256(''), 'often', 'reader', 'free', CASE kind WHEN 'boot' THEN 'system' ELSE 'cli' END,
+       CASE WHEN kind <> 'expired' AND days >= 0 THEN now() - days * interval '1 day' END,
+       CASE WHEN kind = 'expired' THEN now() - days * interval '1 day' END, CASE kind WHEN 'valid' THEN 'old1' END
+     FROM (VALUES ('old', 60, 2), ('expired', 60, 2), ('boot', 60, 1), ('many', 2, 150), ('now', 0, 150), ('valid', -1, 2))
+       kinds (kind, days, keys), generate_series(1, keys) n ORDER BY kind, n`,
+  );
   // Rules that were deleted now and two years ago, and one of then that is still there.
   await db.pool.query(
     `INSERT INTO alert_rule_versions (rule_id, version, user_id, change, changed_at, changed_by, rule)
@@ -85,6 +95,15 @@ it('what a deleted rule was ends with its history, lines of the audit trail afte
   const days = async () => (await ids('audit_log', 'action')).filter((action) => String(action).startsWith('day.'));
   await waitFor(async () => (await days()).length <= 3, { what: 'the end of old lines', timeoutMs: 30_000 });
   expect(await days()).toEqual(['day.0', 'day.20', 'day.40']);
+});
+
+it('ended keys are kept for as long, the newest hundred of a user and those of today; keys of the settings for good', async () => {
+  const kept = async () => {
+    const all = (await ids('api_keys', 'id')).map((id) => /^[a-z]+/.exec(String(id))?.[0]);
+    return ['old', 'expired', 'boot', 'many', 'now', 'valid'].map((kind) => all.filter((one) => one === kind).length);
+  };
+  await waitFor(async () => (await kept())[3] === 0, { what: 'the end of ended keys', timeoutMs: 30_000 });
+  expect(await kept()).toEqual([0, 0, 1, 0, 150, 2]);
 });
 
 it('nobody ends young lines of the audit trail, and the application none by itself', async () => {

@@ -1,0 +1,42 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { Recurring } from '../../platform/process/recurring.js';
+import { Settings } from '../../platform/settings/settings.js';
+
+const EVERY_MS = 3_600_000;
+/** Each ends some rows and answers how many. The database alone can end them, and none that is too young. */
+const ENDS = ['SELECT end_audit_lines($1) AS rows', 'SELECT end_api_keys($1) AS rows'] as const;
+
+/** Lines of the audit trail and keys that have ended are kept AUDIT_DAYS; of very many ended keys of a user only the newest. */
+@Injectable()
+export class AccessRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(AccessRetention.name);
+  private readonly recurring = new Recurring(
+    EVERY_MS,
+    (stop) => this.forget(stop),
+    (err) => this.logger.warn({ err }, 'old lines of the audit trail or ended keys cannot be deleted; trying again'),
+  );
+
+  constructor(
+    @InjectDataSource() private readonly source: DataSource,
+    private readonly settings: Settings,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.settings.role !== 'gateway') this.recurring.begin();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.recurring.end();
+  }
+
+  private async forget(stop: AbortSignal): Promise<void> {
+    for (const statement of ENDS) while (!stop.aborted && (await this.endBatch(statement)) > 0);
+  }
+
+  private async endBatch(statement: (typeof ENDS)[number]): Promise<number> {
+    const [row] = await this.source.query<{ rows: number }[]>(statement, [this.settings.auditDays]);
+    return row?.rows ?? 0;
+  }
+}
