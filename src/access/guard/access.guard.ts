@@ -8,6 +8,7 @@ import { clientAddress } from '../../platform/http/client-address.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { becomesKnown } from '../../platform/http/connections/peers.js';
 import { COSTLY_ROUTE } from '../../platform/http/costly.js';
+import { workFor } from '../../platform/fairness/working-for.js';
 import type { PublicKind } from '../../platform/http/public.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { AccessService } from '../access.service.js';
@@ -57,6 +58,7 @@ export class AccessGuard implements CanActivate {
 
   private async admitKeyless(request: Request, response: Response, targets: Targets): Promise<void> {
     const address = this.addressOf(request);
+    workFor(addressGroup(address));
     await this.limits.countKeyless(address, response);
     if (this.isCostly(targets)) await this.limits.waitForPlace(addressGroup(address), response);
   }
@@ -97,6 +99,7 @@ export class AccessGuard implements CanActivate {
     try {
       const caller = await this.access.authenticate({ secret, transport: 'rest', address });
       becomesKnown(request.socket);
+      workFor(caller.keyId);
       await this.limits.countRequest(caller, response);
       return caller;
     } catch (error) {

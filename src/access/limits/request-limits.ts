@@ -18,7 +18,7 @@ const MAX_PUBLIC_REQUESTS = { pages: 6_000, probes: 600 } as const;
  * Costly requests of one caller. More than these would only wait in the database, with the memory of all their answers; a
  * crowd of clients of one key is answered in turns.
  */
-const COSTLY_REQUESTS = { atOnce: 16, waiting: 1_000, waitMs: 20_000, what: 'costly requests' } as const;
+const COSTLY_REQUESTS = { atOnce: 8, waiting: 1_000, waitMs: 20_000, what: 'costly requests' } as const;
 
 /** Requests of a user a minute of those that are audited whoever sends them: a loop fills neither the trail nor the table of keys. */
 const MAX_RARE_REQUESTS = 10;

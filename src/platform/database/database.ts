@@ -1,11 +1,14 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
+import { Shares } from '../fairness/shares.js';
+import { currentCaller } from '../fairness/working-for.js';
 import { APP_ROLE, sessionUrl, valueTypes } from './connection-options.js';
 
 export interface DatabaseOptions {
   /** Address with the login role; every connection then becomes the role of the application. */
   url: string;
-  /** Most pooled connections. */
+  /** Most pooled connections, 2 at least. */
   poolSize: number;
 }
 
@@ -13,15 +16,21 @@ export interface DatabaseOptions {
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** Waiting for a free connection or for the server to answer; longer waits mean that the database is away. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Connections that requests leave to the process itself, which captures, publishes and delivers. */
+const OWN_CONNECTIONS = 2;
 
 /** Plain SQL on PostgreSQL, as the application's role. Lost connections are replaced; the statement in flight fails. */
 export class Database implements OnApplicationShutdown {
   readonly pool: pg.Pool;
   readonly url: string;
   private readonly logger = new Logger(Database.name);
+  private readonly shares: Shares;
+  /** Set inside of a transaction, whose place serves what it asks meanwhile: waiting for a second one could last for ever. */
+  private readonly placeHeld = new AsyncLocalStorage<true>();
 
   constructor(options: DatabaseOptions) {
     this.url = options.url;
+    this.shares = new Shares({ places: Math.max(1, options.poolSize - OWN_CONNECTIONS), waitMs: CONNECT_TIMEOUT_MS });
     this.pool = new pg.Pool({
       connectionString: sessionUrl(options.url, `-c role=${APP_ROLE} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`),
       application_name: 'defi-realtime',
@@ -37,8 +46,13 @@ export class Database implements OnApplicationShutdown {
   }
 
   async query<T extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<T[]> {
-    const result = await this.pool.query<T>(text, values === undefined ? undefined : [...values]);
-    return result.rows;
+    const leave = await this.place();
+    try {
+      const result = await this.pool.query<T>(text, values === undefined ? undefined : [...values]);
+      return result.rows;
+    } finally {
+      leave();
+    }
   }
 
   /** The first row, or undefined without one. */
@@ -49,6 +63,15 @@ export class Database implements OnApplicationShutdown {
 
   /** Commits what `work` did when it resolves, rolls back when it rejects. */
   async transaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+    const leave = await this.place();
+    try {
+      return await this.placeHeld.run(true, () => this.inTransaction(work));
+    } finally {
+      leave();
+    }
+  }
+
+  private async inTransaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     try {
@@ -83,6 +106,13 @@ export class Database implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     if (!this.pool.ended) await this.pool.end();
+  }
+
+  /** One of the connections, in the turn of the caller; what the process does for itself does not wait behind callers. */
+  private place(): Promise<() => void> {
+    const caller = currentCaller();
+    if (caller === undefined || this.placeHeld.getStore()) return Promise.resolve(() => undefined);
+    return this.shares.enter(caller, () => new Error('timeout exceeded when trying to connect'));
   }
 
   /** Connections that we end ourselves may hear from a server that stops at the same moment: no loss. */

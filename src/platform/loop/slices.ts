@@ -1,13 +1,19 @@
+import { Rotation } from '../fairness/rotation.js';
+import { currentCaller } from '../fairness/working-for.js';
+
 /** Work of one slice, milliseconds: what arrives meanwhile waits no longer than this and the step it is in. */
 const MAX_SLICE_MS = 4;
-/** Waiters for a turn of the event loop. One goes on per turn, in order, however many there are. */
+/** Work of the process itself takes its turn as one caller among the others. */
+const ITSELF = '';
+
+/** Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. */
 class Turns {
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting = new Rotation<() => void>();
   private isRunning = false;
 
   next(): Promise<void> {
     return new Promise((resolve) => {
-      this.waiting.push(resolve);
+      this.waiting.add(currentCaller() ?? ITSELF, resolve);
       if (this.isRunning) return;
       this.isRunning = true;
       setImmediate(() => this.step());
@@ -15,10 +21,10 @@ class Turns {
   }
 
   private step(): void {
-    const resolve = this.waiting.shift();
-    this.isRunning = resolve !== undefined;
-    if (resolve === undefined) return;
-    resolve();
+    const next = this.waiting.next();
+    this.isRunning = next !== undefined;
+    if (next === undefined) return;
+    next.item();
     setImmediate(() => this.step());
   }
 }

@@ -1,0 +1,37 @@
+/** Items that wait under names. Names take turns, one item each, so that a name with a thousand of them delays another by one. */
+export class Rotation<T> {
+  /** The name whose turn is next comes first. */
+  private readonly waiting = new Map<string, T[]>();
+
+  get isEmpty(): boolean {
+    return this.waiting.size === 0;
+  }
+
+  add(name: string, item: T): void {
+    const items = this.waiting.get(name);
+    if (items === undefined) this.waiting.set(name, [item]);
+    else items.push(item);
+  }
+
+  /** Takes out the next item of a name that may have its turn; the name goes to the end. */
+  next(may: (name: string) => boolean = () => true): { name: string; item: T } | undefined {
+    for (const [name, items] of this.waiting) {
+      if (!may(name)) continue;
+      const [item] = items.splice(0, 1);
+      this.waiting.delete(name);
+      if (items.length > 0) this.waiting.set(name, items);
+      if (item !== undefined) return { name, item };
+    }
+    return undefined;
+  }
+
+  /** Takes out an item that shall not have its turn any more; false: it has had it. */
+  remove(name: string, item: T): boolean {
+    const items = this.waiting.get(name);
+    const index = items?.indexOf(item) ?? -1;
+    if (items === undefined || index < 0) return false;
+    items.splice(index, 1);
+    if (items.length === 0) this.waiting.delete(name);
+    return true;
+  }
+}

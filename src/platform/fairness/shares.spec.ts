@@ -1,0 +1,66 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Shares } from './shares.js';
+
+const late = (): Error => new Error('late');
+afterEach(() => vi.useRealTimers());
+
+/** Enters many times for a caller; the places that it got, in order of time. */
+function enterMany(shares: Shares, caller: string, count: number, order: string[]): (() => void)[] {
+  const places: (() => void)[] = [];
+  for (let index = 0; index < count; index += 1) {
+    void shares.enter(caller, late).then(
+      (leave) => {
+        order.push(caller);
+        places.push(leave);
+      },
+      () => order.push(`${caller} late`),
+    );
+  }
+  return places;
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('shares of a few places', () => {
+  it('are half of them for a caller at most, the other half free for others', async () => {
+    const shares = new Shares({ places: 8, waitMs: 1_000 });
+    const order: string[] = [];
+    const places = enterMany(shares, 'greedy', 100, order);
+    await settled();
+    expect(order).toHaveLength(4);
+    enterMany(shares, 'other', 1, order);
+    await settled();
+    expect(order.at(-1)).toBe('other');
+    places.forEach((leave) => leave());
+    await settled();
+    expect(order.filter((caller) => caller === 'greedy')).toHaveLength(8);
+  });
+
+  it('go round the callers when all places are taken', async () => {
+    const shares = new Shares({ places: 2, waitMs: 1_000 });
+    const order: string[] = [];
+    const places = ['a', 'b', 'a', 'c'].map((caller) => enterMany(shares, caller, 2, order));
+    for (let round = 0; round < 8; round += 1) {
+      await settled();
+      places.find((held) => held.length > 0)?.shift()?.();
+    }
+    await settled();
+    expect(order).toHaveLength(8);
+    expect(new Set(order.slice(0, 4))).toEqual(new Set(['a', 'b', 'c']));
+  });
+
+  it('are refused to who waits too long, whose turn then passes to the next', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const shares = new Shares({ places: 1, waitMs: 1_000 });
+    const order: string[] = [];
+    const places = enterMany(shares, 'a', 2, order);
+    await settled();
+    vi.advanceTimersByTime(1_001);
+    await settled();
+    expect(order).toEqual(['a', 'a late']);
+    enterMany(shares, 'b', 1, order);
+    places[0]?.();
+    await settled();
+    expect(order).toEqual(['a', 'a late', 'b']);
+  });
+});

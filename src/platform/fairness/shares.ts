@@ -1,0 +1,61 @@
+import { Rotation } from './rotation.js';
+
+export interface ShareBounds {
+  /** Places that callers share. */
+  readonly places: number;
+  /** Longest wait for a place, ms. */
+  readonly waitMs: number;
+}
+
+/**
+ * Shares a few places between callers: none has more than half of them, and callers take turns for the next one that is free.
+ * However much one asks for, another waits for one piece of its work at most.
+ */
+export class Shares {
+  private readonly waiting = new Rotation<() => void>();
+  private readonly held = new Map<string, number>();
+  private taken = 0;
+
+  constructor(private readonly bounds: ShareBounds) {}
+
+  /** A place, now or in turn; the result gives it back. Rejects with the error that `late` makes after the longest wait. */
+  async enter(caller: string, late: () => Error): Promise<() => void> {
+    if (this.mayHave(caller)) this.take(caller);
+    else await this.wait(caller, late);
+    return () => this.leave(caller);
+  }
+
+  private wait(caller: string, late: () => Error): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        if (this.waiting.remove(caller, go)) reject(late());
+      }, this.bounds.waitMs).unref();
+      this.waiting.add(caller, go);
+    });
+  }
+
+  private leave(caller: string): void {
+    this.taken -= 1;
+    const held = (this.held.get(caller) ?? 1) - 1;
+    if (held === 0) this.held.delete(caller);
+    else this.held.set(caller, held);
+    const next = this.waiting.next((name) => this.mayHave(name));
+    if (next === undefined) return;
+    this.take(next.name);
+    next.item();
+  }
+
+  private mayHave(caller: string): boolean {
+    const { places } = this.bounds;
+    return this.taken < places && (this.held.get(caller) ?? 0) < Math.ceil(places / 2);
+  }
+
+  private take(caller: string): void {
+    this.taken += 1;
+    this.held.set(caller, (this.held.get(caller) ?? 0) + 1);
+  }
+}

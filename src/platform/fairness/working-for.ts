@@ -1,0 +1,34 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+interface Work {
+  readonly correlationId: string;
+  caller: string | undefined;
+}
+
+const storage = new AsyncLocalStorage<Work>();
+
+/** Runs a request, and everything that it starts, under its id; for nobody until its caller is known. */
+export function runRequest<T>(correlationId: string, work: () => T): T {
+  return storage.run({ correlationId, caller: undefined }, work);
+}
+
+/** The id of the request that the current code runs for; undefined outside of requests. */
+export function currentRequest(): string | undefined {
+  return storage.getStore()?.correlationId;
+}
+
+/** From here on the current request works for this key, or for the address of a caller without one. */
+export function workFor(caller: string): void {
+  const work = storage.getStore();
+  if (work !== undefined) work.caller = caller;
+}
+
+/** Runs work of something other than a request, such as a message of a socket, for this key. */
+export function runFor<T>(caller: string, correlationId: string, work: () => T): T {
+  return storage.run({ correlationId, caller }, work);
+}
+
+/** The key or address that the current code works for; undefined: the process itself. */
+export function currentCaller(): string | undefined {
+  return storage.getStore()?.caller;
+}
