@@ -100,6 +100,19 @@ describe('a throttle', () => {
     expect(told.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
   });
 
+  it('of a whole rule says in its summary what holds no longer by then', () => {
+    const level = { metric: 'price', operator: 'gt', threshold: 100 } as const;
+    const wide = { conditions: [level], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
+    const told = new Told(rule(wide));
+    for (const [n, token] of ['a', 'b', 'c'].entries()) told.row(110 + n, n, { token });
+    told.row(90, 5, { token: 'b' });
+    const [summary] = told.evaluator.tick(START + 301 * SECOND);
+    expect(summary?.heldBack.map(({ token, ended = false }) => [token, ended])).toEqual([
+      ['b', true],
+      ['c', false],
+    ]);
+  });
+
   it('that is over keeps back what fires before the summary, so that nothing before it goes untold', () => {
     const wide = { conditions: [fall], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
     const told = new Told(rule(wide));

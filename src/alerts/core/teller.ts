@@ -4,7 +4,7 @@ import type { MarketRow } from './market-row.js';
 import type { QuietBook } from './quiet-book.js';
 import type { RuleTable } from './rule-table.js';
 import { firstHolding, type TransitionList } from './transition-list.js';
-import type { TransitionReason } from './transition.js';
+import type { HeldBack, TransitionReason } from './transition.js';
 import type { Waiting } from './waiting.js';
 import { ABSENCE } from './watched.js';
 
@@ -239,11 +239,19 @@ export class Teller {
         this.countAsTold(row, rule, moment);
       }
       const phase = firing.length > 0 ? 'firing' : 'ok';
+      const { suppressed, heldBack } = this.quiet.told(base, moment.at);
       this.list.add(base, phase, phase, 'throttle_summary', moment, {
-        ...this.quiet.told(base, moment.at),
+        suppressed,
+        heldBack: heldBack.map((held) => (this.hasEnded(rule, held) ? { ...held, ended: true } : held)),
         readings: [],
       });
     }
+  }
+
+  private hasEnded(rule: number, { instanceKey }: HeldBack): boolean {
+    if (this.leaves.waitForEvents(rule)) return false;
+    const row = this.instances.find(rule, instanceKey);
+    return row === undefined || this.instances.table.phase(row) !== 'firing';
   }
 
   /** One message for what a throttle kept back until now; it is told of one subject. */

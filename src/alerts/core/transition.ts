@@ -56,6 +56,8 @@ export interface HeldBack {
   readonly at: number;
   /** How often it did. */
   readonly times: number;
+  /** It holds no longer at the time of the summary. Events do not hold, and so do not end. */
+  readonly ended?: true;
 }
 
 /** One thing to tell the owner of a rule. Unique by (ruleId, seq). */

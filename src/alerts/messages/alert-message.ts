@@ -137,6 +137,11 @@ export function transitionId({ ruleId, instanceKey, seq }: Pick<Transition, 'rul
   return hashedId(['transition', ruleId, instanceKey, seq]);
 }
 
+/** What flaps, and whose newer level replaces its older one: one instance of one rule. */
+export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'instanceKey'>): string {
+  return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
+}
+
 /** A UUID (version 8) made of what it stands for. */
 export function hashedId(of: readonly (string | number)[]): string {
   const bytes = createHash('sha256').update(JSON.stringify(of)).digest().subarray(0, 16);

@@ -97,4 +97,34 @@ describe('the message of an alert', () => {
     // A summary of several subjects.
     expect(givesWay(level, 'while_true', '', [])).toBe(false);
   });
+
+  it('opens an incident for each subject of a summary that still fires, under the key that its resolution has', () => {
+    const rule = { ruleId: 'rule', userId: 'ann', priority: 'normal', name: 'R', mode: 'while_true' } as const;
+    const wide = { ...rule, conditions: [level] };
+    const held = { protocol: null, chain: null, at: AT, times: 1 } as const;
+    const summary: Transition = {
+      ...transition,
+      reason: 'throttle_summary',
+      suppressed: 2,
+      heldBack: [
+        { ...held, instanceKey: 'token=b', token: 'b', value: 2, ended: true },
+        { ...held, instanceKey: 'token=c', token: 'c', value: 3 },
+      ],
+    };
+    const actions = [
+      { type: 'webhook', target: 'pagerduty:x', format: 'pagerduty' },
+      { type: 'email', target: 'ann@example.com' },
+    ] as const;
+    const alert = alertMessage(wide, summary);
+    const { deliveries } = planMessages(
+      { transition: summary, rule: { ...wide, actions }, alert },
+      DEFAULT_PREFERENCES,
+      AT,
+    );
+    expect(deliveries.map(({ type, collapseKey, data }) => [type, collapseKey, data.message])).toEqual([
+      ['alert.fired', 'rule token=c', expect.stringContaining('R: c $3 at ')],
+      ['alert.summary', 'rule', 'R: 2 times more since the last message: c $3, b $2 (ended)'],
+    ]);
+    expect(deliveries[0]?.data).toMatchObject({ token: 'c', value: 3, state: 'fired' });
+  });
 });

@@ -15,7 +15,8 @@ import {
   type Silence,
   type Transition,
 } from '../core/index.js';
-import { leavesOf } from './alert-message.js';
+import { flapKey, leavesOf } from './alert-message.js';
+import { incidentParts } from './incidents.js';
 import { summaryParts } from './parts.js';
 import { flapNotice } from './flapping.js';
 
@@ -84,7 +85,8 @@ export function planMessages(
       standalone: !tellsLevel(rule, transition),
       transitionId: alert.alertId,
     }))
-    .flatMap(summaryParts);
+    .flatMap(summaryParts)
+    .flatMap((delivery) => incidentParts(delivery, rule, transition));
   return { deliveries, outcome: { messages: deliveries.length }, alert: told };
 }
 
@@ -126,11 +128,6 @@ export function addressed(
     ...sendTime(preferencesFor(rule, preferences), rule.priority, new Date(now), channel),
     expiresAt: new Date(now + WANTED_FOR_MS),
   };
-}
-
-/** What flaps, and whose newer level replaces its older one: one instance of one rule. */
-export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'instanceKey'>): string {
-  return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
 }
 
 /** The same, of a user whose budget of what is stored is used up: recorded as short as it can be. */

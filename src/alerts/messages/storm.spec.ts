@@ -57,6 +57,11 @@ describe('a storm', () => {
     expect(listedIn(urgent.storms[0]!.delivery.data)[0]).toMatchObject({ token: 'token99' });
   });
 
+  it('is none where each subject has an incident that its own resolution ends', () => {
+    const { single, storms } = groupStorms(many(30, {}, { format: 'pagerduty' }));
+    expect([single.length, storms.length]).toEqual([30, 0]);
+  });
+
   it('says how many it does not name', () => {
     const { storms } = groupStorms(many(60, {}, { channel: 'email' }));
     expect(storms[0]!.delivery.data.message).toMatch(/ and \d\d more$/);

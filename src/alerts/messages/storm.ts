@@ -6,6 +6,7 @@ import {
   type StormMessage,
 } from '../../notifications/core/index.js';
 import { hashedId } from './alert-message.js';
+import { keepsIncidents } from './incidents.js';
 import { inParts, isForProgram } from './parts.js';
 
 /** More messages than this to one target from one commit of the evaluator become one. */
@@ -22,15 +23,16 @@ export interface Storm {
 
 /**
  * Groups what would be a flood: one event, or several that came together, fired many rules of one user, or one rule for
- * many subjects. Critical messages stay single; what fired and what resolved are told apart. Returns what is sent one by one
- * and what is sent in groups.
+ * many subjects. Critical messages stay single, and so do those to receivers that keep incidents; what fired and what resolved
+ * are told apart. Returns what is sent one by one and what is sent in groups.
  */
 export function groupStorms(deliveries: readonly NewDelivery[]): { single: NewDelivery[]; storms: Storm[] } {
   const byTarget = new Map<string, NewDelivery[]>();
   for (const delivery of deliveries) {
     const { userId, channel, target, format = '', notBefore, suppressed = '' } = delivery;
-    const critical = delivery.priority === 'critical' ? delivery.data.alertId : '';
-    const key = JSON.stringify([userId, channel, target, format, notBefore?.getTime() ?? 0, suppressed, critical]);
+    const isSingle = delivery.priority === 'critical' || keepsIncidents(delivery);
+    const single = isSingle ? delivery.data.alertId : '';
+    const key = JSON.stringify([userId, channel, target, format, notBefore?.getTime() ?? 0, suppressed, single]);
     const group = byTarget.get(key);
     if (group === undefined) byTarget.set(key, [delivery]);
     else group.push(delivery);

@@ -14,6 +14,8 @@ export interface ToldSubject {
   /** ISO 8601: when it last began to hold. */
   at: string;
   times: number;
+  /** It holds no longer. */
+  ended?: true;
   /** `aave-v3 −90 % at 2026-11-29 17:55:12 UTC`. */
   text: string;
 }
@@ -23,7 +25,7 @@ export function toldSubjects(heldBack: readonly HeldBack[], condition: ToldCondi
   return heldBack
     .toSorted((one, other) => excess(other, condition) - excess(one, condition))
     .map((held) => {
-      const { protocol, chain, token, value, at, times } = held;
+      const { protocol, chain, token, value, at, times, ended } = held;
       const time = new Date(at).toISOString();
       const name = nameOf(held, condition);
       const often = times === 1 ? '' : `, ${times} times`;
@@ -34,6 +36,7 @@ export function toldSubjects(heldBack: readonly HeldBack[], condition: ToldCondi
         value,
         at: time,
         times,
+        ...(ended === undefined ? {} : { ended }),
         text: `${name} at ${time.slice(0, 19).replace('T', ' ')} UTC${often}`,
       };
     });
@@ -57,7 +60,11 @@ export function unnamed(heldBack: readonly HeldBack[], all: number): number {
   return Math.max(0, all - heldBack.reduce((sum, { times }) => sum + times, 0));
 }
 
-function nameOf({ protocol, chain, token, value }: HeldBack, condition: ToldCondition | undefined): string {
+function nameOf(held: HeldBack, condition: ToldCondition | undefined): string {
+  return held.ended === true ? `${valueOf(held, condition)} (ended)` : valueOf(held, condition);
+}
+
+function valueOf({ protocol, chain, token, value }: HeldBack, condition: ToldCondition | undefined): string {
   const metric = condition?.metric ?? 'event';
   const type = typeOf(condition);
   const about = { protocol: protocol ?? undefined, chain: chain ?? undefined, token: token ?? undefined };

@@ -1,0 +1,44 @@
+import type { NewDelivery } from '../../notifications/core/index.js';
+import type { Transition } from '../core/index.js';
+import { flapKey, leavesOf, type SpeakingRule } from './alert-message.js';
+import { toldSubjects } from './summary.js';
+
+/** Whether the receiver opens an incident for each subject, which only the resolution of the same subject ends. */
+export function keepsIncidents({ format }: Pick<NewDelivery, 'format'>): boolean {
+  return format === 'pagerduty';
+}
+
+/** A summary of several subjects as the firings of those that still fire: an incident of them all would never end. */
+export function incidentParts(
+  delivery: NewDelivery,
+  rule: Pick<SpeakingRule, 'conditions' | 'where'>,
+  { ruleId, instanceKey, heldBack }: Pick<Transition, 'ruleId' | 'instanceKey' | 'heldBack'>,
+): NewDelivery[] {
+  const { data, transitionId } = delivery;
+  const ofOthers = data.state === 'summary' && heldBack.some((held) => held.instanceKey !== instanceKey);
+  if (!keepsIncidents(delivery) || !ofOthers) return [delivery];
+  const [condition] = leavesOf(rule);
+  return heldBack
+    .filter(({ ended }) => ended !== true)
+    .map((held, index): NewDelivery => {
+      const subjects = toldSubjects([held], condition);
+      const [told] = subjects;
+      const { protocol, chain, token, value = null, text = '' } = told ?? {};
+      return {
+        ...delivery,
+        type: 'alert.fired',
+        collapseKey: flapKey({ ruleId, instanceKey: held.instanceKey }),
+        ...(transitionId === undefined ? {} : { transitionId: `${transitionId}:${index + 1}` }),
+        data: {
+          ...data,
+          state: 'fired',
+          message: `${data.name}: ${text}`,
+          value,
+          ...(protocol === undefined ? {} : { protocol }),
+          ...(chain === undefined ? {} : { chain }),
+          ...(token === undefined ? {} : { token }),
+          explanation: { ...data.explanation, instance: held.instanceKey, subjects, count: 1 },
+        },
+      };
+    });
+}
