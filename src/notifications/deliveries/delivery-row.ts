@@ -4,6 +4,8 @@ import type { Channel, DeliveryState, Format, MessageType, Priority, SystemType 
 export interface ClaimedDelivery {
   /** The `webhook-id`: the same in every attempt. */
   readonly id: string;
+  /** Grows in the order in which messages were decided on. */
+  readonly position: number;
   readonly userId: string;
   readonly targetId: string;
   readonly channel: Channel;
@@ -73,6 +75,7 @@ export interface CandidateRow {
 export function claimed(row: CandidateRow, startedAt: number, members: readonly ClaimedDelivery[]): ClaimedDelivery {
   return {
     id: row.id,
+    position: row.position,
     userId: row.user_id,
     targetId: row.target_id ?? '',
     channel: row.channel,

@@ -56,10 +56,11 @@ describe('a claim', () => {
     expect(await claim(first)).toMatchObject({ id: first, members: [{ id: second }] });
   });
 
-  it('of a digest is the same mail, whichever of its messages was asked for', async () => {
+  it('of a digest is the same mail in the order of what happened, whichever of its messages was asked for', async () => {
     const target = await fixture.claim('email', 'again@example.com');
     const ids = await recorded(target, 3, true);
-    const messageIds: string[] = [];
+    const [messageIds, orders]: [string[], string[]] = [[], []];
+    for (const [n, id] of ids.entries()) await change(id, `data = jsonb_set(data, '{name}', '"number ${n}"')`);
     for (const asked of ids) {
       const claimed = await claim(asked);
       if (typeof claimed === 'string') throw new Error(`${asked}: ${claimed}`);
@@ -69,9 +70,12 @@ describe('a claim', () => {
         .send(claimed, () => undefined);
       const mail = readFileSync(join(directory, 'mail', `${asked}.eml`), 'utf8');
       messageIds.push(/^Message-ID: (.*)$/im.exec(mail)?.[1] ?? 'none');
+      const text = mail.slice(mail.indexOf('text/plain'), mail.indexOf('text/html'));
+      orders.push([...text.matchAll(/number (\d)/g)].map(([, n]) => n).join(''));
       for (const id of ids) await change(id, `state = 'retrying', next_attempt_at = now()`);
     }
     expect(new Set(messageIds).size).toBe(1);
+    expect(orders).toEqual(['012', '012', '012']);
     await change(ids[2] ?? '', `state = 'delivered'`);
     const fewer = await claim(ids[0] ?? '');
     if (typeof fewer === 'string') throw new Error(fewer);

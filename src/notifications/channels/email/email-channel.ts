@@ -65,7 +65,8 @@ export class EmailChannel extends NotificationChannel {
   }
 
   private async content(delivery: ClaimedDelivery, unsubscribe = ''): Promise<RenderedMessage> {
-    const all = [delivery, ...delivery.members];
+    // As they happened, whichever of them leads: the last that is read of a subject is its present state.
+    const all = [delivery, ...delivery.members].toSorted((one, other) => one.position - other.position);
     const alone = all.length === 1;
     const rendered = await Promise.all(all.map((each) => this.render(each, alone ? unsubscribe : '', alone)));
     const [only] = rendered;
