@@ -68,3 +68,10 @@ export function negated(comparison: Comparison): Comparison {
       return Comparison.eq;
   }
 }
+
+/** Whether an inequality that holds does so by its hysteresis alone: the value is on the way back, and no longer beyond the threshold. */
+export function holdsBySlack(comparison: Comparison, threshold: number, noise: number, value: number): boolean {
+  if (comparison === Comparison.eq || comparison === Comparison.ne) return false;
+  const isInclusive = comparison === Comparison.gte || comparison === Comparison.lte;
+  return !holds(comparison, threshold, noise, isInclusive, value);
+}

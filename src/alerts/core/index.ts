@@ -1,5 +1,6 @@
 export * from './backtest.js';
 export * from './check-rule.js';
+export { Comparison, holdsBySlack, negated } from './comparison.js';
 export { defaultDeadBand, type DeadBand } from './compile-rule.js';
 export { deadBandOf, type DeadBandRow } from './dead-band.js';
 export * from './evaluator.js';
@@ -10,4 +11,5 @@ export * from './parse-conditions.js';
 export * from './rule.js';
 export * from './saved-state.js';
 export * from './transition.js';
+export { EQUALITY_TOLERANCE } from './tolerance.js';
 export { countsInTotal } from './tvl-total.js';

@@ -38,6 +38,23 @@ describe('the sentence of a firing', () => {
     expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(`r: ${text}`);
   });
 
+  const backs: [ToldCondition, number, string][] = [
+    [price, 4.6, 'is $4.60, back from above $5.00 but within the hysteresis'],
+    [price, 5, 'is $5, back from above $5 but within the hysteresis'],
+    [{ ...price, operator: 'gte' }, 5 - 1e-10, 'is $4.9999999999, at or above $5.0000000000'],
+    [{ ...price, operator: 'lt' }, 5.2, 'is $5.20, back from below $5.00 but within the hysteresis'],
+    [
+      { ...price, operator: 'lt', negated: true },
+      4.9,
+      'is $4.90, back from at or above $5.00 but within the hysteresis',
+    ],
+  ];
+  it.each(backs)('does not call a value beyond the threshold that holds by hysteresis alone: %o at %d', (...back) => {
+    const [condition, value, text] = back;
+    const reading = { ...nothing, holds: true, value, current: value };
+    expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(`r: Price ${text}`);
+  });
+
   it('of a change says what it was measured against, and since when', () => {
     const condition: Condition = { metric: 'tvl', operator: 'change_pct', threshold: -0.1, timeWindow: 3_600 };
     const reading = {

@@ -6,7 +6,17 @@ import {
   unitOfField,
   type AlertMessage,
 } from '../../notifications/core/index.js';
-import { isAbsent, type Condition, type HeldBack, type LeafReading, type ValueCondition } from '../core/index.js';
+import {
+  Comparison,
+  EQUALITY_TOLERANCE,
+  holdsBySlack,
+  isAbsent,
+  negated,
+  type Condition,
+  type HeldBack,
+  type LeafReading,
+  type ValueCondition,
+} from '../core/index.js';
 import { namedSubjects } from './summary.js';
 
 /** A condition as it is told. */
@@ -94,12 +104,23 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
   const [shown, threshold] = comparedFigures(reading.value, condition.threshold, unit);
   const comparison = (condition.negated ? OPPOSITES : COMPARISONS)[condition.operator];
   if (reading.holds) {
+    if (isOnTheWayBack(condition, reading.value)) {
+      return `${metric}${about} is ${shown}, back from ${comparison} ${threshold} but within the hysteresis`;
+    }
     const relation = passed(condition, reading) ? 'past' : comparison;
     return `${metric}${about} is ${shown}, ${relation} ${threshold}`;
   }
   // A summary also comes when the rule holds no longer.
   if (state !== 'resolved') return `${metric}${about} is ${figure(reading.value, unit)}`;
   return `${metric}${about} is ${shown}, ${endOf(comparison, condition.optional)} ${threshold}`;
+}
+
+/** Whether the condition holds only because the value has not come back far enough. */
+function isOnTheWayBack(condition: ValueCondition & ToldCondition, value: number): boolean {
+  if (condition.operator === 'change_pct') return false;
+  const comparison = Comparison[condition.operator];
+  const noise = EQUALITY_TOLERANCE * (condition.metric.startsWith('change_') ? 1 : Math.abs(condition.threshold));
+  return holdsBySlack(condition.negated ? negated(comparison) : comparison, condition.threshold, noise, value);
 }
 
 /** Where a value is now whose comparison does not hold. */
