@@ -123,6 +123,24 @@ describe('the sentence of a resolution', () => {
     );
   });
 
+  it('does not say of what left the filter of the rule that its value came back', () => {
+    const left = (condition: ToldCondition, value: number): string => {
+      const readings = [{ ...nothing, protocol: 'aave-v3', value, current: 4_000 }];
+      return sentenceOf({ ...fired, state: 'resolved', heldMs: 1_000, conditions: [condition], readings });
+    };
+    const lending: Condition = { metric: 'tvl', operator: 'gt', threshold: 2_500, categories: ['Lending'] };
+    const held = '(it held for 1 s)';
+    expect(left(lending, 4_000)).toBe(
+      `r: resolved, TVL of aave-v3 is $4,000, and it is in no category of the rule any more ${held}`,
+    );
+    expect(left(lending, 2_000)).toBe(`r: resolved, TVL of aave-v3 is $2,000, no longer above $2,500 ${held}`);
+    const fall: Condition = { metric: 'tvl', operator: 'change_pct', threshold: -0.1, tags: ['x'] };
+    expect(left(fall, -0.2)).toBe(
+      `r: resolved, TVL of aave-v3 fell 20 % to $4,000, and it has no tag of the rule any more ${held}`,
+    );
+    expect(left(fall, 0.2)).toBe(`r: resolved, TVL of aave-v3 rose 20 % to $4,000 ${held}`);
+  });
+
   it('says plainly that a value is where it was not to be', () => {
     const peg = { metric: 'price', operator: 'ne', threshold: 1 } as const;
     const resolution = (condition: ToldCondition): string => {

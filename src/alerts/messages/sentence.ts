@@ -99,8 +99,12 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
   const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
   if (isAbsent(condition)) return absenceFact(condition, reading, `${metric}${about}`);
   if (reading.value === null) return `${metric}${about} is not known`;
-  if (condition.operator === 'change_pct') return changeFact(condition, reading, `${metric}${about}`);
   const unit = unitOf(condition.metric);
+  const hasLeft = state === 'resolved' && hasLeftFilter(condition, reading);
+  if (condition.operator === 'change_pct') {
+    return changeFact(condition, reading, `${metric}${about}`) + (hasLeft ? leftFilter(condition) : '');
+  }
+  if (hasLeft) return `${metric}${about} is ${figure(reading.value, unit)}${leftFilter(condition)}`;
   const [shown, threshold] = comparedFigures(reading.value, condition.threshold, unit);
   const comparison = (condition.negated ? OPPOSITES : COMPARISONS)[condition.operator];
   if (reading.holds) {
@@ -121,6 +125,25 @@ function isOnTheWayBack(condition: ValueCondition & ToldCondition, value: number
   const comparison = Comparison[condition.operator];
   const noise = EQUALITY_TOLERANCE * (condition.metric.startsWith('change_') ? 1 : Math.abs(condition.threshold));
   return holdsBySlack(condition.negated ? negated(comparison) : comparison, condition.threshold, noise, value);
+}
+
+/** Whether the value is still beyond the threshold, and its subject none of those that the filter is about. */
+function hasLeftFilter(condition: ValueCondition & ToldCondition, { holds, value }: LeafReading): boolean {
+  const { operator, threshold, direction, categories, tags, negated: isNegated = false } = condition;
+  if (holds || value === null || isNegated || (categories === undefined && tags === undefined)) return false;
+  if (operator !== 'change_pct') {
+    return operator !== 'eq' && operator !== 'ne' && !isOnTheWayBack(condition, value);
+  }
+  const isDown = direction === 'down' || (direction === undefined && threshold < 0);
+  const size = isDown ? -value : direction === 'up' ? value : Math.abs(value);
+  return size >= Math.abs(threshold) - EQUALITY_TOLERANCE;
+}
+
+function leftFilter({ categories, tags }: ValueCondition): string {
+  if (categories !== undefined && tags !== undefined) return ', and it has no category or tag of the rule any more';
+  return categories === undefined
+    ? ', and it has no tag of the rule any more'
+    : ', and it is in no category of the rule any more';
 }
 
 /** Where a value is now whose comparison does not hold. */
