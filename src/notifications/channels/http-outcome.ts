@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/outcome.js';
+import { GATEWAY_TIMEOUT, NO_ANSWER, type Outcome } from '../core/outcome.js';
 import { EgressRefused } from '../core/egress-policy.js';
 import { parseRetryAfter } from '../core/retry-schedule.js';
 import { safeReason } from '../core/safe-reason.js';
@@ -6,8 +6,10 @@ import type { Answer } from '../egress/guarded-client.js';
 
 /** Receivers that are overloaded get at least so long. */
 const OVERLOADED_MS = 60_000;
-const OVERLOADED = new Set([429, 502, 503, 504]);
-const NO_ANSWER: readonly string[] = ['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError'];
+const OVERLOADED = new Set([429, 502, 503, GATEWAY_TIMEOUT]);
+const TIMEOUTS: readonly string[] = ['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError'];
+/** Of a connection that the receiver closed before it had answered. */
+const CLOSED = 'UND_ERR_SOCKET';
 
 /** What an HTTP answer means for the attempt, before the channel's own codes. */
 export function answerOutcome({ status, headers, head }: Answer, now: number): Outcome {
@@ -24,11 +26,12 @@ export function answerOutcome({ status, headers, head }: Answer, now: number): O
 export function failureOutcome(error: unknown): Outcome {
   const refused = error instanceof EgressRefused ? error : error instanceof Error ? error.cause : undefined;
   if (refused instanceof EgressRefused) return { result: 'rejected', detail: `refused: ${refused.message}` };
-  if (error instanceof Error && NO_ANSWER.includes(error.name)) {
-    return { result: 'failed', detail: 'no answer within 10 s', retryAfterMs: OVERLOADED_MS };
+  if (error instanceof Error && TIMEOUTS.includes(error.name)) {
+    return { result: 'failed', detail: `${NO_ANSWER} within 10 s`, retryAfterMs: OVERLOADED_MS };
   }
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return { result: 'failed', detail: `${safeReason(error)}${code}` };
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const reason = `${safeReason(error)}${code === '' ? '' : ` (${code})`}`;
+  return { result: 'failed', detail: code === CLOSED ? `${NO_ANSWER}: ${reason}` : reason };
 }
 
 export function single(header: string | string[] | undefined): string | undefined {

@@ -20,3 +20,8 @@ export interface Outcome {
   /** The target has proven that it belongs to who asked for it. */
   verified?: true;
 }
+
+/** How the detail of an attempt begins whose request was sent and not answered: its target may have got it. */
+export const NO_ANSWER = 'no answer';
+/** The status of a gateway that gave the request to its target, which did not answer in time. */
+export const GATEWAY_TIMEOUT = 504;

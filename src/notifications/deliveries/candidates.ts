@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { Admission, Candidate } from '../core/admission.js';
+import { GATEWAY_TIMEOUT, NO_ANSWER } from '../core/outcome.js';
 import type { CandidateRow } from './delivery-row.js';
 
 /** A waiting delivery and what was decided about it. */
@@ -54,10 +55,16 @@ function change(row: CandidateRow, admission: Admission): RowChange | undefined 
   return { id, channel, state: row.state, reason, until, expires, digest, finished: false };
 }
 
+/** Whether a delivery (f) may have arrived although no attempt of it says so: a receiver may have been slow to answer. */
+const PERHAPS_ARRIVED = `f.attempts > 0 AND f.state <> 'delivered' AND EXISTS (SELECT FROM delivery_attempts a
+  WHERE a.delivery_id = f.id AND (a.outcome = 'interrupted' OR a.outcome = 'failed'
+    AND (a.status_code = ${GATEWAY_TIMEOUT} OR starts_with(a.detail, '${NO_ANSWER}'))))`;
+
 /** What became of the firings of a resolution since the last resolution that arrived. */
 const FIRING = `
   SELECT CASE WHEN bool_or(f.state = 'delivered') THEN 'delivered'
       WHEN bool_or(f.state IN ('pending', 'sending', 'retrying')) THEN 'open'
+      WHEN bool_or(${PERHAPS_ARRIVED}) THEN 'delivered'
       WHEN count(*) > 0 THEN 'lost' ELSE 'none' END
   FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
     AND f.type = 'alert.fired' AND f.position > coalesce((SELECT max(r.position) FROM deliveries r

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Channels } from '../../../src/notifications/channels/channels.js';
+import { answerOutcome, failureOutcome } from '../../../src/notifications/channels/http-outcome.js';
 import { targetContext } from '../../../src/notifications/channels/target-context.js';
+import type { Outcome } from '../../../src/notifications/core/outcome.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
 import type { ClaimedDelivery } from '../../../src/notifications/deliveries/delivery-row.js';
@@ -119,6 +121,26 @@ describe('a failed attempt', () => {
     await fixture.until(newer, 'delivered');
     await interrupt(old);
     expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
+  });
+
+  const gateway = (status: number): Outcome => answerOutcome({ status, headers: {}, head: '' }, 0);
+  const error = (name: string, code?: string): Error => Object.assign(new Error('failed'), { name, code });
+  it.each([
+    ['of a receiver that was too slow', failureOutcome(error('TimeoutError')), 'delivered'],
+    ['of one that closed the connection', failureOutcome(error('SocketError', 'UND_ERR_SOCKET')), 'delivered'],
+    ['behind a gateway that waited in vain', gateway(504), 'delivered'],
+    ['of one that was not there', failureOutcome(error('Error', 'ECONNREFUSED')), 'suppressed'],
+    ['of one that had an error', gateway(500), 'suppressed'],
+  ])('%s may have arrived, or not: its resolution then is sent, or not', async (what, outcome, state) => {
+    const target = await fixture.claim('email', `${state}${what.length}@example.com`);
+    const message = { channel: 'email' as const, target, collapseKey: 'rule:perhaps' };
+    const [fired = ''] = await fixture.record([message]);
+    const delivery = await claim(fired);
+    if (typeof delivery === 'string') throw new Error(delivery);
+    await fixture.app.nest.get(DeliveryResults).record({ delivery, outcome, durationMs: 1 });
+    const resolved = await fixture.send('email', target, { ...message, type: 'alert.resolved' });
+    await fixture.until(resolved, state);
+    expect(await fixture.row(fired)).toMatchObject({ state: 'superseded' });
   });
 
   it('that was not handed over in time gives way to a newer message', async () => {
