@@ -45,6 +45,11 @@ async function read(key: string, query = ''): Promise<Page> {
   return (await (await request(key, query)).json()) as Page;
 }
 
+async function endOfLog(): Promise<string> {
+  const { epoch, headSeq } = await app.nest.get(EventLog).bounds();
+  return `&since=${formatCursor(epoch, headSeq)}`;
+}
+
 /** All rows of a query of the events, newest first, and how many each page had. */
 async function walkQuery(where: object): Promise<{ rows: Record<string, unknown>[]; sizes: number[] }> {
   const rows: Record<string, unknown>[] = [];
@@ -177,6 +182,21 @@ describe('the event log over HTTP', () => {
     });
     expect(answer.headers.get('x-next-cursor')).toBeTruthy();
     expect((await answer.text()).split('\r\n').length).toBeGreaterThan(4);
+  });
+
+  test('as CSV with the same columns on every page, whatever events it has', async () => {
+    const headers = new Set<string | undefined>();
+    for (const after of ['', `&since=${(await read(alice, 'limit=1')).page.next_cursor}`, await endOfLog()]) {
+      const answer = await fetch(`${app.url}/v1/events?types=tvl_change,price_change,governance&limit=1${after}`, {
+        headers: { authorization: `Bearer ${alice}`, accept: 'text/csv' },
+      });
+      headers.add((await answer.text()).split('\r\n')[0]);
+    }
+    expect([...headers]).toEqual([
+      'eventId,cursor,eventType,timestamp,source,confidence,tags,correlationId,protocol,name,category,chain,previousTvl,' +
+        'currentTvl,changePercent,changeAbsolute,moved,protocolTvl,token,symbol,previousPrice,currentPrice,volume24h,' +
+        'marketCap,data',
+    ]);
   });
 
   test('a position that the log does not have is told, not skipped over', async () => {

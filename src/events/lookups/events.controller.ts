@@ -2,6 +2,7 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { eventColumns } from './event-columns.js';
 import { EventLookups } from './event-lookups.js';
 import { EventsAnswer, EventsQuery } from './events.dto.js';
 
@@ -18,15 +19,7 @@ export class EventsController {
    * log no longer reaches back to is refused with the code `cursor_expired`; take the current values and start again.
    */
   @Get()
-  @CsvList<Record<string, unknown>>('events', [
-    'eventId',
-    'cursor',
-    'eventType',
-    'timestamp',
-    'source',
-    'confidence',
-    'tags',
-  ])
+  @CsvList<Record<string, unknown>>('events', ({ types }) => eventColumns(types))
   read(@Query() query: EventsQuery, @CurrentCaller() caller: Caller): Promise<EventsAnswer> {
     return this.events.read(query, caller);
   }

@@ -25,12 +25,16 @@ interface Page {
 
 type Answer = Page | string | StreamableFile | undefined;
 
+/** Columns of a list: members of its rows, or what the request makes of them. */
+type Columns<Name extends string = string> = readonly Name[] | ((query: Request['query']) => readonly Name[]);
+
 interface CsvTable {
   readonly name: string;
-  readonly columns: readonly string[];
+  readonly columns: Columns;
 }
 
 const TABLE = 'csv_table';
+const UNNAMED: CsvTable = { name: 'data', columns: [] };
 
 /** Whether a client would rather have CSV than JSON. */
 export function prefersCsv(request: Request): boolean {
@@ -46,20 +50,24 @@ export class CsvInterceptor implements NestInterceptor<Page | undefined, Answer>
     const http = context.switchToHttp();
     const response = http.getResponse<Response>();
     response.vary('Accept');
-    if (!prefersCsv(http.getRequest<Request>())) return next.handle();
-    const table = this.reflector.get<CsvTable | undefined>(TABLE, context.getHandler());
-    return next.handle().pipe(concatMap((answer) => written(answer, response, table)));
+    const request = http.getRequest<Request>();
+    if (!prefersCsv(request)) return next.handle();
+    const { name, columns } = this.reflector.get<CsvTable | undefined>(TABLE, context.getHandler()) ?? UNNAMED;
+    const usual = typeof columns === 'function' ? columns(request.query) : columns;
+    return next.handle().pipe(concatMap((answer) => written(answer, response, name, usual)));
   }
 }
 
 async function written(
   answer: Page | undefined,
   response: Response,
-  { name, columns: usual }: CsvTable = { name: 'data', columns: [] },
+  name: string,
+  usual: readonly string[],
 ): Promise<string | StreamableFile | undefined> {
   // 304: the client has it already.
   if (answer === undefined) return undefined;
-  const { data, page, columns = data.length > 0 ? columnsOf(data) : usual } = answer;
+  // The usual ones first, whatever rows this page has: pages are put together.
+  const { data, page, columns = [...new Set([...usual, ...columnsOf(data)])] } = answer;
   const text = await toCsvInSlices(data, columns);
   response.type(`${CSV}; charset=utf-8`);
   response.setHeader('Content-Disposition', `attachment; filename="${name}.csv"`);
@@ -68,11 +76,11 @@ async function written(
 }
 
 /**
- * A list that is also given as CSV: the name of the file, and the header of a list without rows. `columns` are members of
- * the list's rows. A list is costly.
+ * A list that is also given as CSV: the name of the file, and the columns that every page of it has. `columns` are members
+ * of the list's rows. A list is costly.
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the rows whose members columns are
-export function CsvList<Row extends object>(name: string, columns: readonly (keyof Row & string)[]): MethodDecorator {
+export function CsvList<Row extends object>(name: string, columns: Columns<keyof Row & string>): MethodDecorator {
   return applyDecorators(
     SetMetadata(TABLE, { name, columns }),
     UseInterceptors(CsvInterceptor),
