@@ -200,7 +200,9 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
   if (plan.fill === 'null') {
     return [grid, `filled AS (SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean FROM grid g)`];
   }
-  const from = parameters.add(new Date(plan.from).toISOString(), 'timestamptz');
+  const [from, now] = [plan.from, plan.carriedUntil].map((at) =>
+    parameters.add(new Date(at).toISOString(), 'timestamptz'),
+  );
   return [
     `late_seeds AS (
   SELECT DISTINCT ON (series_id) series_id, at, seq, value FROM tail WHERE at < ${from} ORDER BY series_id, at DESC, seq DESC)`,
@@ -222,6 +224,6 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
     `filled AS (
   SELECT g.series_id, ${carried}g.bucket, coalesce(g.close, g.kept) AS close, coalesce(g.high, g.kept) AS high,
     coalesce(g.low, g.kept) AS low, coalesce(g.mean, g.kept) AS mean
-  FROM carried g WHERE g.kept IS NOT NULL)`,
+  FROM carried g WHERE g.kept IS NOT NULL AND (g.close IS NOT NULL OR g.bucket <= ${now}))`,
   ];
 }

@@ -18,6 +18,8 @@ export interface LevelPlan extends Span {
   readonly metric: 'tvl' | 'price';
   readonly bucket: Bucket | undefined;
   readonly fill: Fill;
+  /** Nothing is carried into a bucket that begins later, Unix milliseconds. */
+  readonly carriedUntil: number;
   /** Whole days within the range that are read from daily rows, but for days that changed since. */
   readonly days: Span | undefined;
   /** Whole hours within the range, likewise; the days lie inside. */
@@ -72,7 +74,7 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
   const to = asked.to < rawFrom ? Math.max(from, floorTo(HOUR_MS, asked.to)) : asked.to;
   const hours = fine ? undefined : whole(HOUR_MS, from, to);
   const days = hours && (bucket === undefined || COARSE.has(bucket)) ? whole(DAY_MS, from, to) : undefined;
-  const levels: LevelPlan = { metric: dataset.metric, from, to, bucket, fill, hours, days, isAged };
+  const levels: LevelPlan = { metric: dataset.metric, from, to, bucket, fill, carriedUntil: now, hours, days, isAged };
   return { now, range: asked, levels, sources: sourcesOf(levels) };
 }
 

@@ -77,6 +77,25 @@ it('counts a total no longer once the log knows a chain', async () => {
   expect(rows.slice()).toEqual([{ time: at(5), sum_tvl: 6 }]);
 });
 
+it('carries nothing into a time to come', async () => {
+  const from = Math.floor(Date.now() / HOUR) * HOUR;
+  const { rows } = await parts.run({
+    filters: { protocols: ['lido'] },
+    time: {
+      from: new Date(from).toISOString(),
+      to: new Date(from + 3 * HOUR).toISOString(),
+      bucket: '1h',
+      fill: 'previous',
+    },
+    aggregations: [{ field: 'tvl', operation: 'sum', as: 'tvl' }],
+  });
+  // The hour may end between here and there.
+  const hours = (Math.floor(Date.now() / HOUR) * HOUR - from) / HOUR + 1;
+  expect(rows.slice()).toEqual(
+    Array.from({ length: hours }, (_, hour) => ({ time: new Date(from + hour * HOUR).toISOString(), tvl: 20 })),
+  );
+});
+
 it('refuses more buckets to fill than an answer could show', async () => {
   for (const fill of ['previous', 'null']) {
     await expect(parts.run({ time: { from: 'now-99999w', bucket: '1h', fill } })).rejects.toMatchObject({
