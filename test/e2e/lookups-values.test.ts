@@ -343,6 +343,16 @@ describe('history', () => {
     expect(Date.parse(body.meta.from)).toBeGreaterThan(start);
   });
 
+  test('of a protocol counts what a chain was worth before the kept raw values began', async () => {
+    const { rows } = await app.db.pool.query('SELECT raw_from FROM history_state');
+    const start: number = rows[0].raw_from.getTime();
+    await backfill('edge', 'ethereum', [[start - HOUR_MS, 100]]);
+    await backfill('edge', 'base', [[start + 60_000, 5]]);
+    const range = `from=${new Date(start).toISOString()}&to=${new Date(start + HOUR_MS).toISOString()}`;
+    const { body } = await get(`/v1/tvl/edge/history?${range}&interval=raw`);
+    expect(body.data).toEqual([{ time: new Date(start + 60_000).toISOString(), value: 105 }]);
+  });
+
   test('as CSV, the next page in a header', async () => {
     const { headers, body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=2`, {
       accept: 'text/csv',

@@ -137,6 +137,7 @@ WHERE series_id = $1 AND at >= greatest(${time('$2')}, ${time('$4')}) AND at < $
   AND ($4::float8 IS NULL OR (at, seq) > (${time('$4')}, $5::bigint))
 ORDER BY at, seq LIMIT $6`;
 
+// A series whose last value is older than the kept single values is worth the close of an hour from before them.
 const RAW_OF_MANY = `
 WITH times AS (
   SELECT DISTINCT at FROM metric_points
@@ -147,8 +148,11 @@ WITH times AS (
 SELECT ${millis('times.at')} AS at, 0 AS seq, sum(level.value) AS value
 FROM times CROSS JOIN unnest($1::int[]) AS series (id)
 CROSS JOIN LATERAL (
-  SELECT p.value FROM metric_points p WHERE p.series_id = series.id AND p.at <= times.at
-  ORDER BY p.at DESC, p.seq DESC LIMIT 1
+  SELECT coalesce(
+    (SELECT p.value FROM metric_points p WHERE p.series_id = series.id AND p.at <= times.at
+     ORDER BY p.at DESC, p.seq DESC LIMIT 1),
+    (SELECT h.close FROM metric_hourly h WHERE h.series_id = series.id AND h.closed_at <= times.at AND h.bucket <= times.at
+     ORDER BY h.bucket DESC LIMIT 1)) AS value
 ) level
 GROUP BY times.at ORDER BY times.at`;
 
