@@ -7,15 +7,16 @@ afterEach(() => vi.useRealTimers());
 /** Enters many times for a caller; the places that it got, in order of time. */
 function enterMany(shares: Shares, caller: string, count: number, order: string[]): (() => void)[] {
   const places: (() => void)[] = [];
-  for (let index = 0; index < count; index += 1) {
-    void shares.enter(caller, late).then(
-      (leave) => {
-        order.push(caller);
-        places.push(leave);
-      },
-      () => order.push(`${caller} late`),
-    );
-  }
+  const enter = async (): Promise<void> => {
+    try {
+      const leave = await shares.enter(caller, late);
+      order.push(caller);
+      places.push(leave);
+    } catch {
+      order.push(`${caller} late`);
+    }
+  };
+  for (let index = 0; index < count; index += 1) void enter();
   return places;
 }
 

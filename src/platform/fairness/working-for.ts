@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 interface Work {
-  readonly correlationId: string;
+  readonly correlationId: string | undefined;
   caller: string | undefined;
 }
 
@@ -23,9 +23,9 @@ export function workFor(caller: string): void {
   if (work !== undefined) work.caller = caller;
 }
 
-/** Runs work of something other than a request, such as a message of a socket, for this key. */
-export function runFor<T>(caller: string, correlationId: string, work: () => T): T {
-  return storage.run({ correlationId, caller }, work);
+/** Runs work of something other than a request, such as a replay to a connection, for this key. */
+export function runFor<T>(caller: string, work: () => T): T {
+  return storage.run({ correlationId: currentRequest(), caller }, work);
 }
 
 /** The key or address that the current code works for; undefined: the process itself. */

@@ -1,5 +1,6 @@
 import { formatCursor, type LogEvent } from '../../events/index.js';
 import type { Caller } from '../../access/index.js';
+import { runFor } from '../../platform/fairness/working-for.js';
 import { takeOver } from './caller-change.js';
 import type { CatchUp, Recovery } from './catch-up.js';
 import type { EncodedEvent } from './encoded-event.js';
@@ -276,7 +277,7 @@ export class Session {
   /** While it runs the session gets nothing live. */
   follow(catchUp: CatchUp): Promise<Recovery> {
     this.catchUp = catchUp;
-    return catchUp.run();
+    return runFor(this.identity.caller.keyId, () => catchUp.run());
   }
 
   /** Called by the catch-up in the same turn in which it reaches the live position. */

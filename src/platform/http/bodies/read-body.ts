@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { DomainError } from '../../errors/domain-error.js';
 import type { BodyLimit } from './body-limit.js';
@@ -60,7 +61,11 @@ export async function* unpackedBody(
 async function* bytesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   try {
     // Destroying it would take the connection with it, and the answer.
-    yield* request.iterator({ destroyOnReturn: false });
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      yield chunk as Buffer;
+      // Node hands over each chunk of a body by itself, and going through here costs 10 us: what one read brings is taken as one.
+      if (!request.complete) await setImmediate();
+    }
   } catch (cause) {
     throw new DomainError('invalid_request', 'The request body ended early.', { cause });
   }

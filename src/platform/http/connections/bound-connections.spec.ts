@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
+import { chargeChunks } from './entrance.js';
 import { becomesKnown, sessionBecomesKnown } from './peers.js';
 
 let server: Server;
@@ -38,8 +39,8 @@ interface Wire {
 }
 
 /** A connection that has written this. */
-async function wire(text = ''): Promise<Wire> {
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+async function wire(text = '', localAddress = '127.0.0.1'): Promise<Wire> {
+  const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', localAddress });
   sockets.push(socket);
   const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()).on('end', () => resolve()));
   const opened: Wire = { socket, text: '', ended };
@@ -56,6 +57,41 @@ async function until(holds: () => boolean): Promise<void> {
   for (let n = 0; n < 200 && !holds(); n++) await pause(10);
   expect(holds()).toBe(true);
 }
+
+describe('an address that has sent too many tiny chunks', () => {
+  it('has its next connections wait until that is made up for, while those that are open are answered', async () => {
+    answer = (request, response) => {
+      if (request.url === '/0') chargeChunks('127.0.0.2', 10_000);
+      response.end(request.url);
+    };
+    const open = await wire(get('/0'), '127.0.0.2');
+    await until(() => answersIn(open.text).includes('/0'));
+    const from = performance.now();
+    const next = await wire(get('/2'), '127.0.0.2');
+    open.socket.write(get('/1'));
+    await until(() => answersIn(open.text).includes('/1'));
+    expect(next.text).toBe('');
+    await until(() => answersIn(next.text).includes('/2'));
+    expect(performance.now() - from).toBeGreaterThan(300);
+    const later = await wire(get('/3'), '127.0.0.2');
+    await until(() => answersIn(later.text).includes('/3'));
+  });
+
+  it('has a body in tiny chunks cut at the first of them, and other bodies taken', async () => {
+    answer = (request, response) => {
+      if (request.url === '/0') chargeChunks('127.0.0.3', 30_000);
+      request.resume().once('end', () => response.end(request.url));
+    };
+    const tiny = await wire('POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n', '127.0.0.3');
+    const whole = await wire('POST /2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n', '127.0.0.3');
+    const third = await wire(get('/0'), '127.0.0.3');
+    await until(() => answersIn(third.text).includes('/0') && inWork === 2);
+    tiny.socket.write('1\r\na\r\n'.repeat(300));
+    whole.socket.write(`400\r\n${'a'.repeat(1_024)}\r\n0\r\n\r\n`);
+    await Promise.all([tiny.ended, until(() => answersIn(whole.text).includes('/2'))]);
+    expect(tiny.text).toBe('');
+  });
+});
 
 describe('a body in chunks', () => {
   const head = 'POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';

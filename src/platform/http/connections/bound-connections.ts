@@ -7,6 +7,7 @@ import { DomainError } from '../../errors/domain-error.js';
 import { boundPeers, enterRequest } from './peers.js';
 import { readableAddresses } from './readable-addresses.js';
 import { oneRequestAtATime } from './request-line.js';
+import { boundChunks } from './tiny-chunks.js';
 import { leaveUnread } from './unread-body.js';
 
 /** Headers that are not complete by then never will be, ms. */
@@ -28,7 +29,7 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   readableAddresses(server);
   bodyDeadlines(server);
   holdExpectedBodies(server);
-  oneRequestAtATime(server, [leaveUnread, admitted]);
+  oneRequestAtATime(server, [leaveUnread, admitted], (request) => boundChunks(request, trustProxy === 0));
 }
 
 /** Answers what must not go on, and says whether a request may. */

@@ -5,6 +5,7 @@ import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength } from '../bodies/read-body.js';
 import { plainAddress } from '../client-address.js';
 import { addressGroup } from './address-group.js';
+import { admitConnection } from './entrance.js';
 
 /** More connections than the limit may be there for a moment: that long a crowd behind one address may take to show its keys, ms. */
 const JUDGED_AFTER_MS = 250;
@@ -93,7 +94,7 @@ export function enterRequest(request: IncomingMessage, response: ServerResponse)
 }
 
 function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
-  const group = addressGroup(plainAddress(socket.remoteAddress ?? 'unknown'));
+  const group = addressOf(socket);
   const peer = peers.get(group) ?? { limit, unknown: new Set<Visitor>(), unread: 0, judging: undefined };
   if (limit > 0 && peer.unknown.size >= CROWD * limit) {
     socket.destroy();
@@ -104,6 +105,7 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
   const visitor: Visitor = { peer, socket, work: 0, unread: 0 };
   visitors.set(name, visitor);
   peer.unknown.add(visitor);
+  admitConnection(group, socket);
   socket.once('close', () => {
     if (visitors.get(name) === visitor) visitors.delete(name);
     forget(visitor);
@@ -124,6 +126,11 @@ function judge(peer: Peer): void {
   const all = [...peer.unknown];
   const order = [...all.filter(({ work }) => work === 0), ...all.filter(({ work }) => work > 0).reverse()];
   for (const { socket } of order.slice(0, Math.max(all.length - peer.limit, 0))) socket.destroy();
+}
+
+/** As limits count it. */
+export function addressOf({ remoteAddress }: Socket): string {
+  return addressGroup(plainAddress(remoteAddress ?? 'unknown'));
 }
 
 function nameOf({ remoteAddress, remotePort, localPort }: Socket): string {

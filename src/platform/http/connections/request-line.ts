@@ -1,6 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { boundChunks } from './tiny-chunks.js';
 
 /** Requests that may wait on one connection behind the one in work; the connection ends after the last of them. */
 const MAX_WAITING = 32;
@@ -15,10 +14,14 @@ type Step = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /**
  * Lets one request of a connection be in work at a time, the others wait for its answer: Node would start all that a client
- * wrote in one go. `steps` see every request first, also those of Socket.IO, and say whether it goes on. This takes the place
+ * wrote in one go. `arrived` sees each as it comes in, `steps` see every request first, also those of Socket.IO, and say whether it goes on. This takes the place
  * of the server's event because the engine of Socket.IO puts itself before all listeners.
  */
-export function oneRequestAtATime(server: Server, steps: readonly Step[]): void {
+export function oneRequestAtATime(
+  server: Server,
+  steps: readonly Step[],
+  arrived: (request: IncomingMessage) => void,
+): void {
   const lines = new WeakMap<Socket, Line>();
   const emit = server.emit.bind(server) as (event: string | symbol, ...values: unknown[]) => boolean;
 
@@ -35,7 +38,7 @@ export function oneRequestAtATime(server: Server, steps: readonly Step[]): void 
   server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
     if (event !== 'request') return emit(event, ...values);
     const [request, response] = values as [IncomingMessage, ServerResponse];
-    boundChunks(request);
+    arrived(request);
     const line = lines.get(request.socket) ?? { inWork: false, ended: false, waiting: [] };
     lines.set(request.socket, line);
     if (!line.inWork) begin(line, request, response);

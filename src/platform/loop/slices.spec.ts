@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { runFor } from '../fairness/working-for.js';
+import { eachInSlices } from './slices.js';
+
+function* forMs(ms: number): Generator<number> {
+  const end = performance.now() + ms;
+  while (performance.now() < end) yield 1;
+}
+
+describe('work in slices', () => {
+  it('of a caller with a hundred pieces keeps the one piece of another waiting for one slice', async () => {
+    const order: string[] = [];
+    const work = (caller: string, ms: number): Promise<void> =>
+      runFor(caller, async () => {
+        await eachInSlices(forMs(ms), () => undefined);
+        order.push(caller);
+      });
+    const greedy = Array.from({ length: 50 }, () => work('greedy', 1));
+    await work('modest', 1);
+    expect(order.filter((caller) => caller === 'greedy').length).toBeLessThan(10);
+    await Promise.all(greedy);
+    expect(order).toHaveLength(51);
+  });
+});
