@@ -15,8 +15,14 @@ describe('the bodies of services', () => {
   });
 
   it('are plain text for Telegram, within its length', () => {
-    const { chat_id: chatId, text, ...more } = JSON.parse(telegramBody({ ...chat, text: '😀'.repeat(5_000) }, '-100'));
-    expect(chatId).toBe('-100');
+    const {
+      chat_id: chatId,
+      text,
+      ...more
+    } = JSON.parse(
+      telegramBody({ ...chat, text: '😀'.repeat(5_000) }, new URLSearchParams('chat_id=-100&message_thread_id=7')),
+    );
+    expect([chatId, more.message_thread_id]).toEqual(['-100', 7]);
     expect(text.length).toBeLessThanOrEqual(4_096);
     expect(text.isWellFormed()).toBe(true);
     expect(text).toContain(links.rule);

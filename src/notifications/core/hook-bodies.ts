@@ -31,11 +31,13 @@ export function teamsBody({ title, text, links }: ChatMessage, state: AlertMessa
 }
 
 /** What Telegram's sendMessage takes, as plain text: nothing in it can be markup. */
-export function telegramBody({ title, text, links }: ChatMessage, chatId: string): string {
+export function telegramBody({ title, text, links }: ChatMessage, to: URLSearchParams): string {
+  const thread = to.get('message_thread_id');
   const shownLinks = namedLinks(links).map(({ name, address }) => `${name}: ${address}`);
   const parts = [cutText(title, 300), cutText(text, 2_500), shownLinks.join('\n')].filter((part) => part !== '');
   return JSON.stringify({
-    chat_id: chatId,
+    chat_id: to.get('chat_id') ?? '',
+    ...(thread === null ? {} : { message_thread_id: Number(thread) }),
     text: cutText(parts.join('\n\n'), 4_000),
     link_preview_options: { is_disabled: true },
   });

@@ -18,6 +18,16 @@ describe('the address of a hook', () => {
       'https://api.telegram.org/bot123:abcdefghijklmno1234/sendMessage?chat_id=-100',
       'https://api.telegram.org/bot…1234/sendMessage?chat_id=-100',
     ],
+    [
+      'telegram',
+      'https://api.telegram.org/bot123:abcdefghijklmno1234/sendMessage?chat_id=-100&message_thread_id=7',
+      'https://api.telegram.org/bot…1234/sendMessage?chat_id=-100&message_thread_id=7',
+    ],
+    [
+      'slack',
+      'https://hooks.slack.com/triggers/T01/123/abcdefghijklmnopWXYZ',
+      'https://hooks.slack.com/triggers/T01/123/…WXYZ',
+    ],
     ['pagerduty', 'pagerduty:0123456789abcdef0123456789abcdef', 'pagerduty:…cdef'],
     [
       'teams',

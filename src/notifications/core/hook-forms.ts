@@ -14,14 +14,17 @@ export interface Hook {
 /** Stands for what is hidden of an address; no address has it. */
 export const HIDDEN = '…';
 const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
-  { kind: 'slack', form: /^(https:\/\/hooks\.slack\.com\/services\/(?:[^/?#]+\/){0,4})([^/?#]+)()$/ },
+  {
+    kind: 'slack',
+    form: /^(https:\/\/hooks\.slack\.com\/(?:services|triggers|workflows)\/(?:[^/?#]+\/){0,4})([^/?#]+)()$/,
+  },
   {
     kind: 'discord',
     form: /^(https:\/\/(?:\w{1,30}\.)?discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/\d{1,25}\/)([\w-]{1,200})((?:[^\w#-][^#]*)?)$/,
   },
   {
     kind: 'telegram',
-    form: /^(https:\/\/api\.telegram\.org\/bot)(\d{1,20}:[\w-]{1,100})(\/sendMessage\?chat_id=(?:@\w{1,64}|%40\w{1,64}|-?\d{1,20}))$/,
+    form: /^(https:\/\/api\.telegram\.org\/bot)(\d{1,20}:[\w-]{1,100})(\/sendMessage\?chat_id=(?:@\w{1,64}|%40\w{1,64}|-?\d{1,20})(?:&message_thread_id=\d{1,20})?)$/,
   },
   { kind: 'pagerduty', form: /^(pagerduty:)([A-Za-z0-9]{20,64})()$/ },
   {

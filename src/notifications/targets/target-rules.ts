@@ -46,7 +46,12 @@ export class TargetRules {
     const hook = hookOf(address, shown);
     if (hook !== undefined) return { target: hook.shown, secret: address, status: 'active', host: hook.kind };
     if (address.startsWith('pagerduty:')) throw invalid('a PagerDuty target is pagerduty: and a routing key');
-    return { target: address, status: this.unproven(), host: new URL(address).host };
+    const { host } = new URL(address);
+    // Its token would be shown, and it answers no proof.
+    if (host === 'api.telegram.org') {
+      throw invalid('a Telegram target is https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>');
+    }
+    return { target: address, status: this.unproven(), host };
   }
 
   private push(text: string): NormalisedTarget {

@@ -322,6 +322,7 @@ describe('webhooks', () => {
       [{ ...webhook, format: 'pagerduty' }, '/actions/0/format'],
       [{ ...webhook, format: 'json' }, '/actions/0/format'],
       [{ ...webhook, format: 'json', template: 'bad' }, '/actions/0/template'],
+      [{ ...webhook, target: 'https://api.telegram.org/bot1:abcdefghijklmn/sendMessage' }, '/actions/0/target'],
     ] as const) {
       expect(await make(action)).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
     }

@@ -21,7 +21,7 @@ export function shaped(
   if (shape === 'slack') return slackBody(chat);
   if (shape === 'discord') return discordBody(chat, stateOf(data));
   if (shape === 'teams') return teamsBody(chat, stateOf(data));
-  if (shape === 'telegram') return telegramBody(chat, new URL(address).searchParams.get('chat_id') ?? '');
+  if (shape === 'telegram') return telegramBody(chat, new URL(address).searchParams);
   const routingKey = address.slice(PAGERDUTY.length);
   return pagerDutyBody(chat, { routingKey, instance: instanceKey, type, priority, data, at: createdAt.toISOString() });
 }
