@@ -2,7 +2,7 @@ import { ApiProperty, OmitType, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
 import { IfGiven, PRINTABLE } from '../rules/fields.js';
-import { CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js';
+import { CLOCK_TIME, NO_CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js';
 
 const EVERY = ['hour', 'day'] as const;
 
@@ -34,7 +34,7 @@ export class DigestBody {
   @ApiProperty({ type: String, required: false, default: '08:00' })
   @IfGiven()
   @IsString()
-  @Matches(CLOCK_TIME)
+  @Matches(CLOCK_TIME, { message: NO_CLOCK_TIME })
   at?: string;
 
   /**

@@ -4,6 +4,7 @@ import { DAYS, type Day } from '../../notifications/index.js';
 import { IfGiven, PRINTABLE } from '../rules/fields.js';
 
 export const CLOCK_TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
+export const NO_CLOCK_TIME = '$property must be a time such as 22:30';
 
 /** Messages of these hours wait for their end. */
 export class QuietHoursBody {
@@ -12,7 +13,7 @@ export class QuietHoursBody {
    * @example 22:00
    */
   @IsString()
-  @Matches(CLOCK_TIME)
+  @Matches(CLOCK_TIME, { message: NO_CLOCK_TIME })
   start!: string;
 
   /**
@@ -21,7 +22,7 @@ export class QuietHoursBody {
    * @example 07:00
    */
   @IsString()
-  @Matches(CLOCK_TIME)
+  @Matches(CLOCK_TIME, { message: NO_CLOCK_TIME })
   end!: string;
 
   /**

@@ -146,7 +146,7 @@ export class RuleBody {
   /** Quiet hours of its messages instead of its user's, all of them; `never`: none. null: its user's. */
   @ApiProperty({ ...RULE_QUIET_HOURS, required: false })
   @ValidateIf(isQuietHours)
-  @IsObject()
+  @IsObject({ message: `quietHours must be an object, ${NEVER_QUIET} or null` })
   @ValidateNested()
   @Type(() => QuietHoursBody)
   quietHours?: QuietHoursBody | typeof NEVER_QUIET | null;
