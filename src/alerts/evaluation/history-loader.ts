@@ -32,7 +32,8 @@ export class HistoryLoader {
   /** The last two published values of every key, in the order of the log; made as they are taken, for there are very many. */
   async latest(asOf: AsOf): Promise<Iterable<HistoryPoint>> {
     const written = await this.tail.written(asOf);
-    const rows = await this.database.query<PointRow>(LATEST, [asOf.seq]);
+    const rows: PointRow[] = [];
+    for await (const page of this.database.pages<PointRow>(LATEST, [asOf.seq])) rows.push(...page);
     // What was written in the meantime is read already: read twice, a newest value would also be the one before it.
     const unwritten = await this.tail.points(Math.max(written, rows.at(-1)?.seq ?? 0), asOf);
     return pointsOf(rows, unwritten);

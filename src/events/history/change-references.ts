@@ -71,17 +71,16 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
   /** Reads all references again; also wanted after history was filled in bulk. */
   async refresh(): Promise<void> {
     const now = this.clock.now();
-    const rows = await this.database.query<ReferenceRow>(
-      AS_OF,
-      WINDOWS_MS.map((window) => now - window),
-    );
     const chains = new Map<string, Map<string, References>>();
     const prices = new Map<string, References>();
-    await eachInSlices(rows, (row) => {
-      const references = [row.value_1h, row.value_24h, row.value_7d];
-      if (row.metric === 'price') prices.set(row.subject, references);
-      else chains.set(row.subject, (chains.get(row.subject) ?? new Map()).set(row.chain, references));
-    });
+    const windows = WINDOWS_MS.map((window) => now - window);
+    for await (const page of this.database.pages<ReferenceRow>(AS_OF, windows)) {
+      for (const row of page) {
+        const references = [row.value_1h, row.value_24h, row.value_7d];
+        if (row.metric === 'price') prices.set(row.subject, references);
+        else chains.set(row.subject, (chains.get(row.subject) ?? new Map()).set(row.chain, references));
+      }
+    }
     const totals = new Map<string, References>();
     await eachInSlices(chains, ([protocol, parts]) => totals.set(protocol, totalReferences(parts)));
     this.chains = chains;

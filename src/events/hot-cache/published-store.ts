@@ -4,7 +4,7 @@ import { eachInSlices } from '../../platform/loop/slices.js';
 import { EventLog } from '../capture/event-log.js';
 import { formatCursor } from '../core/cursor.js';
 import { PublishedBook, protocolMeta } from './published-book.js';
-import type { Metric } from './published-value.js';
+import type { Metric, PublishedValue } from './published-value.js';
 
 interface ValueRow {
   metric: Metric;
@@ -22,7 +22,7 @@ interface ValueRow {
   market_cap: number | null;
 }
 
-const PAGE = 10_000;
+const PAGE = 1_000;
 /** The log reader whose position the table `published_values` has. */
 export const HISTORY_READER = 'history';
 
@@ -44,31 +44,12 @@ export class PublishedStore {
     const reader = await this.database.one<{ seq: number }>('SELECT seq FROM log_readers WHERE name = $1', [
       HISTORY_READER,
     ]);
-    const protocols = await this.database.query(
-      'SELECT slug, name, symbol, category, chains, url, metadata FROM protocols',
-    );
-    await eachInSlices(protocols, (row) => book.putMeta(protocolMeta(row)));
-    await eachInSlices(await this.database.query<ValueRow>(VALUES), (row) => {
-      const tvl = row.metric === 'tvl';
-      book.put({
-        metric: row.metric,
-        protocol: tvl ? row.subject : null,
-        chain: tvl ? row.chain : row.token_chain,
-        token: tvl ? null : row.subject,
-        value: row.value,
-        volume24h: row.volume_24h,
-        marketCap: row.market_cap,
-        symbol: row.symbol,
-        name: null,
-        category: null,
-        source: row.source,
-        confidence: row.confidence,
-        tags: row.tags,
-        observedAt: row.observed_at,
-        seq: row.seq,
-        cursor: formatCursor(epoch, row.seq),
-      });
-    });
+    for await (const page of this.database.pages(PROTOCOLS)) {
+      for (const row of page) book.putMeta(protocolMeta(row));
+    }
+    for await (const page of this.database.pages<ValueRow>(VALUES)) {
+      for (const row of page) book.put(publishedValue(row, epoch));
+    }
     const seq = await this.applyLog(book, Math.max(reader?.seq ?? 0, firstSeq - 1));
     return { book, seq };
   }
@@ -83,6 +64,30 @@ export class PublishedStore {
     }
   }
 }
+
+function publishedValue(row: ValueRow, epoch: string): PublishedValue {
+  const tvl = row.metric === 'tvl';
+  return {
+    metric: row.metric,
+    protocol: tvl ? row.subject : null,
+    chain: tvl ? row.chain : row.token_chain,
+    token: tvl ? null : row.subject,
+    value: row.value,
+    volume24h: row.volume_24h,
+    marketCap: row.market_cap,
+    symbol: row.symbol,
+    name: null,
+    category: null,
+    source: row.source,
+    confidence: row.confidence,
+    tags: row.tags,
+    observedAt: row.observed_at,
+    seq: row.seq,
+    cursor: formatCursor(epoch, row.seq),
+  };
+}
+
+const PROTOCOLS = 'SELECT slug, name, symbol, category, chains, url, metadata FROM protocols';
 
 const VALUES = `
 SELECT metric, subject, chain, token_chain, value, seq, (extract(epoch FROM observed_at) * 1000)::float8 AS observed_at,

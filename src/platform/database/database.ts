@@ -18,6 +18,8 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Connections that requests leave to the process itself, which captures, publishes and delivers. */
 const OWN_CONNECTIONS = 2;
+/** Rows of a long result that are read at once: about a millisecond of the event loop. */
+const PAGE_ROWS = 500;
 
 /** Plain SQL on PostgreSQL, as the application's role. Lost connections are replaced; the statement in flight fails. */
 export class Database implements OnApplicationShutdown {
@@ -59,6 +61,32 @@ export class Database implements OnApplicationShutdown {
   async one<T extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<T | undefined> {
     const [row] = await this.query<T>(text, values);
     return row;
+  }
+
+  /**
+   * A long result in pages, all of one snapshot of the database: the driver turns what the server sends into rows in one go,
+   * which for 60,000 of them held the event loop for 100 ms.
+   */
+  async *pages<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): AsyncGenerator<T[]> {
+    const leave = await this.place();
+    let client: pg.PoolClient | undefined;
+    let broken: Error | undefined;
+    try {
+      client = await this.pool.connect();
+      await client.query('BEGIN READ ONLY');
+      // The plan for all rows, not for the first of them.
+      await client.query('SET LOCAL cursor_tuple_fraction = 1');
+      await client.query(`DECLARE result NO SCROLL CURSOR FOR ${text}`, [...values]);
+      for (;;) {
+        const { rows } = await client.query<T>(`FETCH ${PAGE_ROWS} FROM result`);
+        if (rows.length > 0) yield rows;
+        if (rows.length < PAGE_ROWS) return;
+      }
+    } finally {
+      await client?.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+      client?.release(broken);
+      leave();
+    }
   }
 
   /** Commits what `work` did when it resolves, rolls back when it rejects. */
