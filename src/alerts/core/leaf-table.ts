@@ -112,6 +112,14 @@ export class LeafTable {
     return field === undefined ? null : comparedNumber(field, data);
   }
 
+  /** What a condition compares with; a text of an event's data counts as 0. */
+  comparesWith(rule: number, position: number): number {
+    const leaf = [...this.of(rule)][position] ?? this.first(rule);
+    const field = this.fields.get(leaf);
+    if (field === undefined) return this.threshold.get(leaf);
+    return typeof field.threshold === 'number' ? field.threshold : 0;
+  }
+
   test(leaf: number): Test {
     return {
       comparison: this.comparison(leaf),

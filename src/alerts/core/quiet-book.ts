@@ -5,7 +5,7 @@ import type { RuleTable, Throttle } from './rule-table.js';
 import type { Quiet, SavedInstance } from './saved-state.js';
 import type { HeldBack } from './transition.js';
 
-/** Firings that a summary names; the others it counts. */
+/** Firings that a summary names, of more the furthest from the threshold; the others it counts. */
 export const MOST_HELD_BACK = 100;
 
 /**
@@ -50,14 +50,14 @@ export class QuietBook {
   }
 
   /** Keeps a firing back for the summary. `isEvent`: each is named by itself. */
-  holdBack(row: number, firing: Omit<HeldBack, 'times'>, isEvent: boolean): void {
+  holdBack(row: number, firing: Omit<HeldBack, 'times'>, isEvent: boolean, threshold: number): void {
     if (!this.hasOwn(row)) {
       const rule = this.rule(row);
-      this.rules.holdBack(rule, withFiring(this.rules.heldBack(rule), firing, isEvent));
+      this.rules.holdBack(rule, withFiring(this.rules.heldBack(rule), firing, isEvent, threshold));
       return;
     }
     const quiet = this.table.quiet(row) ?? NOTHING;
-    const heldBack = withFiring(quiet.heldBack, firing, isEvent);
+    const heldBack = withFiring(quiet.heldBack, firing, isEvent, threshold);
     this.put(row, { ...quiet, suppressed: quiet.suppressed + 1, heldBack }, firing.at);
   }
 
@@ -169,9 +169,18 @@ export class QuietBook {
 
 const NOTHING: Quiet = { throttledUntil: 0, suppressed: 0, heldBack: [], changes: [] };
 
-function withFiring(list: readonly HeldBack[], firing: Omit<HeldBack, 'times'>, isEvent: boolean): readonly HeldBack[] {
+function withFiring(
+  list: readonly HeldBack[],
+  firing: Omit<HeldBack, 'times'>,
+  isEvent: boolean,
+  threshold: number,
+): readonly HeldBack[] {
   const known = isEvent ? -1 : list.findIndex(({ instanceKey }) => instanceKey === firing.instanceKey);
   const before = list[known];
   if (before) return list.with(known, { ...firing, times: before.times + 1 });
-  return list.length >= MOST_HELD_BACK ? list : [...list, { ...firing, times: 1 }];
+  const longer = [...list, { ...firing, times: 1 }];
+  if (list.length < MOST_HELD_BACK) return longer;
+  const distance = ({ value }: Pick<HeldBack, 'value'>): number => (value === null ? 0 : Math.abs(value - threshold));
+  const least = longer.reduce((one, other) => (distance(other) <= distance(one) ? other : one));
+  return longer.filter((held) => held !== least);
 }

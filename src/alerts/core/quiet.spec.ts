@@ -485,4 +485,17 @@ describe('a condition on the data of an event', () => {
     expect(summary?.heldBack.map(({ value }) => value)).toEqual([1_000_016, 1_000_017, 1_000_018, 1_000_019]);
     expect(happens(210)).toMatchObject([{ silenced: null, reason: 'first_fire' }]);
   });
+
+  it('of more events than a summary names has it name the largest, in the order in which they happened', () => {
+    const told = new Told(rule({ conditions: [large], mode: 'while_true', throttleMinutes: 5 }));
+    const amounts = Array.from({ length: 250 }, (_, n) => 1e6 + 1 + ((n * 77) % 250));
+    for (const [n, amountUsd] of amounts.entries()) {
+      told.evaluator.apply({ ...event({ amountUsd }), loggedAt: START + n * SECOND });
+    }
+    const [summary] = told.evaluator.tick(START + 301 * SECOND);
+    const keptBack = amounts.slice(1);
+    const named = new Set(keptBack.toSorted((one, other) => other - one).slice(0, 100));
+    expect(summary?.suppressed).toBe(249);
+    expect(summary?.heldBack.map(({ value }) => value)).toEqual(keptBack.filter((value) => named.has(value)));
+  });
 });

@@ -114,10 +114,11 @@ export class Teller {
 
   private holdBack(row: number, rule: number, moment: Moment): void {
     const readings = this.list.silence(row, 'ok', 'firing', 'throttled', moment);
-    const { protocol = null, chain = null, token = null, value = null } = firstHolding(readings) ?? {};
+    const { protocol = null, chain = null, token = null, value = null, condition = 0 } = firstHolding(readings) ?? {};
     const instanceKey = this.instances.table.key(row);
     const isEvent = moment.event !== null && this.instances.table.momentary.get(row) !== 0;
-    this.quiet.holdBack(row, { instanceKey, protocol, chain, token, value, at: moment.at }, isEvent);
+    const firing = { instanceKey, protocol, chain, token, value, at: moment.at };
+    this.quiet.holdBack(row, firing, isEvent, this.leaves.comparesWith(rule, condition));
     if (!this.quiet.hasOwn(row)) this.waiting.oweSummary(rule);
   }
 
