@@ -13,11 +13,13 @@ import { helpText } from './platform/process/help-text.js';
 import { earlyLogger } from './platform/logging/logging.module.js';
 import { ProcessLifetime } from './platform/process/process-lifetime.js';
 import { announce } from './platform/process/start-message.js';
+import { requireSecretsKey } from './platform/secrets/secrets-key.js';
 import { loadSettings } from './platform/settings/load-settings.js';
 import { Drain } from './realtime/index.js';
 
 async function start(lifetime: ProcessLifetime): Promise<void> {
   const settings = loadSettings();
+  requireSecretsKey(settings);
   Logger.overrideLogger(earlyLogger(settings));
   lifetime.limitEnd((settings.drainSeconds + 10) * 1_000);
   const database = await openDatabase(settings, (error) => void lifetime.fail(error));

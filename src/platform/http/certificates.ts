@@ -17,7 +17,15 @@ export interface Certificate extends SecureContextOptions {
 export function readCertificate({ tlsCert, tlsKey }: Settings): Certificate | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const certificate: Certificate = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey), minVersion: 'TLSv1.3' };
-  createSecureContext(certificate);
+  try {
+    createSecureContext(certificate);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `TLS_CERT=${tlsCert} and TLS_KEY=${tlsKey}: expected a certificate and its private key in PEM form (${reason})`,
+      { cause },
+    );
+  }
   return certificate;
 }
 

@@ -15,12 +15,16 @@ const SHORTEST_KEY = 16;
 export async function openSecretBox(settings: Settings): Promise<SecretBox> {
   const [first, ...others] = settings.secretsKey ?? [];
   if (first !== undefined) return new SecretBox([first, ...others]);
-  if (!settings.embedded) {
-    throw new Error(
-      `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; \`openssl rand -base64 32\` makes one.`,
-    );
-  }
+  requireSecretsKey(settings);
   return new SecretBox([await keptKey(join(dataDirectory(settings.dataDir), FILE))]);
+}
+
+/** Refuses settings without the key that a database of one's own needs, before anybody waits for that database. */
+export function requireSecretsKey({ secretsKey, embedded }: Settings): void {
+  if (secretsKey !== undefined || embedded) return;
+  throw new Error(
+    `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; \`openssl rand -base64 32\` makes one.`,
+  );
 }
 
 async function keptKey(file: string): Promise<string> {

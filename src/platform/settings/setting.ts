@@ -185,6 +185,7 @@ export function jwtClaims(input: string): JwtClaims {
   if (userId === undefined || tier === undefined || role === undefined || more.length > 0) {
     throw new Error('expected three names of claims, of user, tier and role, such as userId,tier,role');
   }
+  if (new Set([userId, tier, role]).size < 3) throw new Error('expected three different names of claims');
   return { userId, tier, role };
 }
 

@@ -245,7 +245,7 @@ export const SETTINGS = {
   }),
   AUDIT_DAYS: required(number(30, 3_650), 365, {
     unit: 'days',
-    doc: 'How long lines of the audit trail are kept.',
+    doc: 'How long lines of the audit trail, and keys that have ended, are kept.',
   }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',

@@ -112,13 +112,18 @@ describe('parseSettings', () => {
     expect(faultsOf({ ...jwks, JWT_ISSUER: 'https://login.example' })).toHaveLength(1);
     expect(faultsOf({ ...jwks, JWT_ISSUER: 'https://login.example', JWT_AUDIENCE: 'rta' })).toEqual([]);
     expect(faultsOf({ JWT_SECRET: 'a' })).toEqual(['JWT_SECRET=(hidden): expected at least 32 characters']);
-    const claims = { JWT_CLAIMS: 'sub, https://x.example/tier, https://x.example/role' };
+    const none = /^JWT_ISSUER, JWT_AUDIENCE and JWT_CLAIMS: JWT_SECRET or JWKS_URL must be set too/;
+    for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_CLAIMS'])
+      expect(faultsOf({ [name]: 'a,b,c' })).toEqual([expect.stringMatching(none)]);
+    const JWT_SECRET = 'a secret of more than 32 characters';
+    const claims = { JWT_SECRET, JWT_CLAIMS: 'sub, https://x.example/tier, https://x.example/role' };
     expect(parseSettings(claims).jwtClaims).toEqual({
       userId: 'sub',
       tier: 'https://x.example/tier',
       role: 'https://x.example/role',
     });
-    for (const wrong of ['userId', 'a,b', 'a,b,c,d', 'a,,c']) expect(faultsOf({ JWT_CLAIMS: wrong })).toHaveLength(1);
+    for (const wrong of ['userId', 'a,b', 'a,b,c,d', 'a,,c', 'a,a,b'])
+      expect(faultsOf({ JWT_SECRET, JWT_CLAIMS: wrong })).toHaveLength(1);
   });
 
   it('changes only the tiers that a limit names', () => {

@@ -114,6 +114,13 @@ function contradictions(values: SettingValues): string[] {
   if (values.jwksUrl !== undefined && (values.jwtIssuer === undefined || values.jwtAudience === undefined)) {
     faults.push('JWKS_URL: JWT_ISSUER and JWT_AUDIENCE must be set too, else tokens made for others are accepted');
   }
+  const { jwtIssuer, jwtAudience, jwtClaims, jwtSecret, jwksUrl } = values;
+  const readsTokens = (jwtSecret ?? jwksUrl) !== undefined;
+  if (!readsTokens && [jwtIssuer, jwtAudience, jwtClaims].some((part) => part !== undefined)) {
+    faults.push(
+      'JWT_ISSUER, JWT_AUDIENCE and JWT_CLAIMS: JWT_SECRET or JWKS_URL must be set too, else no token is accepted',
+    );
+  }
   if ((values.vapidPublicKey === undefined) !== (values.vapidPrivateKey === undefined)) {
     faults.push('VAPID_PUBLIC_KEY and VAPID_PRIVATE_KEY: one is set and the other is not');
   } else if (values.vapidPublicKey !== undefined && values.vapidPrivateKey !== undefined) {
