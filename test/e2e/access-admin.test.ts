@@ -104,6 +104,8 @@ describe('creating keys', () => {
     ['an empty user', { userId: '' }, 400],
     ['a long user', { userId: 'x'.repeat(256) }, 400],
     ['a user with control characters', { userId: 'a\u0000b' }, 400],
+    ['a user of blanks', { userId: ' \t ' }, 400],
+    ['a user with half a character', { userId: 'a\uD800' }, 400],
     ['a user that is a number', { userId: 7 }, 400],
     ['an unknown role', { userId: 'a', role: 'root' }, 400],
     ['a null role', { userId: 'a', role: null }, 400],

@@ -21,10 +21,9 @@ import {
 import { IsTime } from '../../platform/http/is-time.js';
 import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
+import { NOT_BLANK, PRINTABLE } from '../keys/api-key-text.js';
 import { PageInfo, PageQuery } from './page.dto.js';
 
-/** No control characters: these texts are shown, logged and stored. */
-const PRINTABLE = /^\P{Cc}*$/u;
 /** Unlike IsOptional it does not let null through. */
 export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
 /** A whole number that may be left out; 0 is no limit. */
@@ -126,6 +125,7 @@ export class CreateKeyBody extends KeyRightsBody {
   @IsString()
   @Length(1, 255)
   @Matches(PRINTABLE)
+  @Matches(NOT_BLANK, { message: 'userId must not be blank' })
   userId!: string;
 }
 

@@ -3,6 +3,11 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 /** The id part holds no underscore, so a key splits in one way only. */
 const FORM = /^rta_([A-Za-z0-9]{1,64})_([A-Za-z0-9_-]{1,128})$/;
 
+/** Without control characters and halves of characters, which a database would store as others. */
+export const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
+/** With a character that can be seen. */
+export const NOT_BLANK = /\S/;
+
 export interface ApiKeyParts {
   id: string;
   secret: string;

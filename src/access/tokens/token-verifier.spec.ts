@@ -1,5 +1,8 @@
-import { SignJWT, type JWTPayload } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import { describe, expect, it, vi } from 'vitest';
 import { Clock } from '../../platform/clock/clock.js';
 import { parseSettings } from '../../platform/settings/settings.js';
 import { TierLimits } from '../limits/tier-limits.js';
@@ -40,5 +43,52 @@ describe('a signed token', () => {
       endsAt: NOW + 10_000,
     });
     await expect(verifier().verify(await sign({ sub: 'x' }, -40))).rejects.toMatchObject({ code: 'api_key_expired' });
+  });
+
+  it('needs a user that the database keeps as it is', async () => {
+    for (const sub of ['', '  ', 'a\0b', 'a\uD800', 'x'.repeat(256)])
+      await expect(verifier().verify(await sign({ sub }))).rejects.toMatchObject({ code: 'invalid_api_key' });
+    expect(await verifier().verify(await sign({ sub: ' Zoë 😀' }))).toMatchObject({ userId: ' Zoë 😀' });
+  });
+
+  it('is refused with the name of the claim that does not fit', async () => {
+    const strict = verifier({ JWT_ISSUER: 'https://id.example' });
+    for (const iss of ['https://other.example', undefined])
+      await expect(strict.verify(await sign({ sub: 'x', ...(iss && { iss }) }))).rejects.toThrow(
+        /claim iss is missing or/,
+      );
+  });
+
+  it('of a key that is new in the key set is accepted five seconds after the set was fetched, not later', async () => {
+    const keys = await Promise.all(['old', 'new'].map(async (kid) => ({ kid, ...(await generateKeyPair('ES256')) })));
+    const published: object[] = [];
+    const publish = async (index: number) =>
+      published.push({ ...(await exportJWK(keys[index]!.publicKey)), kid: keys[index]!.kid, alg: 'ES256' });
+    await publish(0);
+    const issuer = createServer((_, answer) => answer.end(JSON.stringify({ keys: published }))).listen(0, '127.0.0.1');
+    await once(issuer, 'listening');
+    const JWKS_URL = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/`;
+    const named = { iss: 'https://id.example', aud: 'rta', sub: 'x' };
+    const remote = verifier({ JWKS_URL, JWT_ISSUER: named.iss, JWT_AUDIENCE: named.aud });
+    const tokens = await Promise.all(
+      keys.map(({ kid, privateKey }) =>
+        new SignJWT(named)
+          .setProtectedHeader({ alg: 'ES256', kid })
+          .setExpirationTime(NOW / 1_000 + 60)
+          .sign(privateKey),
+      ),
+    );
+    const now = Date.now();
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(now);
+    try {
+      await expect(remote.verify(tokens[0]!)).resolves.toMatchObject({ userId: 'x' });
+      await publish(1);
+      await expect(remote.verify(tokens[1]!)).rejects.toMatchObject({ code: 'invalid_api_key' });
+      clock.mockReturnValue(now + 5_001);
+      await expect(remote.verify(tokens[1]!)).resolves.toMatchObject({ userId: 'x' });
+    } finally {
+      clock.mockRestore();
+      issuer.close();
+    }
   });
 });

@@ -14,6 +14,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { JwtClaims } from '../../platform/settings/setting.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ROLES, TIERS, type Caller } from '../caller.js';
+import { NOT_BLANK, PRINTABLE } from '../keys/api-key-text.js';
 import { ExpiringCache } from '../keys/expiring-cache.js';
 import { TierLimits } from '../limits/tier-limits.js';
 
@@ -22,6 +23,8 @@ const SKEW_SECONDS = 30;
 const LONGEST_USER_ID = 255;
 /** The end of the year 9999. Issuers that never want to hear of a token again, or that count in milliseconds, name later ones. */
 const LATEST_MS = Date.UTC(10_000, 0) - 1;
+/** An unknown key id asks the issuer for its key set no earlier than this after the time before; a new key is refused for so long. */
+const KEY_SET_REST_MS = 5_000;
 /** Checked tokens are remembered for this long, so that a busy client costs one signature check every 2 s. */
 const REMEMBERED_MS = 2_000;
 
@@ -147,7 +150,7 @@ function algorithmOf(token: string): string | undefined {
 }
 
 function isUserId(text: unknown): text is string {
-  return typeof text === 'string' && text.length > 0 && text.length <= LONGEST_USER_ID && /^\P{Cc}+$/u.test(text);
+  return typeof text === 'string' && text.length <= LONGEST_USER_ID && PRINTABLE.test(text) && NOT_BLANK.test(text);
 }
 
 function invalid(why: string): DomainError {
@@ -156,7 +159,6 @@ function invalid(why: string): DomainError {
 
 /** Faults of the token itself; every other error means that the issuer's key set could not be read. */
 const FAULTS_OF_THE_TOKEN = [
-  errors.JWTClaimValidationFailed,
   errors.JWTInvalid,
   errors.JWSInvalid,
   errors.JWSSignatureVerificationFailed,
@@ -168,8 +170,11 @@ const FAULTS_OF_THE_TOKEN = [
 
 function refusalOf(error: unknown): DomainError {
   if (error instanceof errors.JWTExpired) return new DomainError('api_key_expired', 'The token has expired.');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return invalid(`Its claim ${error.claim} is missing or is not what this server expects.`);
+  }
   if (FAULTS_OF_THE_TOKEN.some((fault) => error instanceof fault)) {
-    return invalid('Its signature, algorithm or times do not fit.');
+    return invalid('Its form, key or signature does not fit.');
   }
   return new DomainError('unavailable', 'Tokens cannot be checked at the moment.', {
     retryAfterMs: 5_000,
@@ -184,7 +189,7 @@ function keySetAt(address: string): RemoteJWKSet {
   url.username = url.password = '';
   return createRemoteJWKSet(url, {
     timeoutDuration: 5_000,
-    cooldownDuration: 30_000,
+    cooldownDuration: KEY_SET_REST_MS,
     ...(login !== ':' && { headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` } }),
   });
 }
