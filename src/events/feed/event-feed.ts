@@ -231,9 +231,13 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async poll(): Promise<void> {
-    if (performance.now() - this.lastBatchAt >= POLL_MS) {
-      if (this.currentState === 'broker') this.currentState = 'log';
+    const known = this.seq;
+    const { lastBatchAt } = this;
+    if (performance.now() - lastBatchAt >= POLL_MS) {
       await this.catchUp();
+      // A quiet log is no silent broker: that has brought nothing of what the log had.
+      const isSilent = this.seq > known && this.lastBatchAt === lastBatchAt;
+      if (isSilent && this.currentState === 'broker') this.currentState = 'log';
     }
     this.schedulePoll(this.currentState === 'away' ? RETRY_MS : POLL_MS);
   }

@@ -2,14 +2,21 @@ import type { ArgumentsHost } from '@nestjs/common';
 import { Logger } from '@nestjs/common';
 import { afterEach, expect, it, vi } from 'vitest';
 import { clientLeft } from '../http/leaving.js';
+import { DomainError } from './domain-error.js';
 import { HttpErrorFilter } from './http-error.filter.js';
 
 afterEach(() => vi.restoreAllMocks());
 
 it.each([
-  { client: 'is there', destroyed: false, lines: 1 },
-  { client: 'has left', destroyed: true, lines: 0 },
-])('logs $lines errors of work that was ended when the client $client', ({ destroyed, lines }) => {
+  { work: 'that was ended while its client is there', error: clientLeft(), destroyed: false, lines: 1 },
+  { work: 'that was ended because its client left', error: clientLeft(), destroyed: true, lines: 0 },
+  {
+    work: 'that a draining process refused',
+    error: new DomainError('server_draining', 'x'),
+    destroyed: false,
+    lines: 0,
+  },
+])('logs $lines errors of work $work', ({ error: thrown, destroyed, lines }) => {
   const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
   const response = {
     destroyed,
@@ -27,6 +34,6 @@ it.each([
   const request = { url: '/', originalUrl: '/', headers: {}, method: 'GET' };
   const http = { getRequest: () => request, getResponse: () => response };
   const host = { getType: () => 'http', switchToHttp: () => http } as unknown as ArgumentsHost;
-  new HttpErrorFilter().catch(clientLeft(), host);
+  new HttpErrorFilter().catch(thrown, host);
   expect(error).toHaveBeenCalledTimes(lines);
 });

@@ -19,7 +19,8 @@ export class HttpErrorFilter implements ExceptionFilter {
   protected answer(error: DomainError, request: Request, response: Response): void {
     // A client that left is no fault of the service, and anybody can leave a thousand times a second.
     const hasLeft = response.destroyed && error.code === 'unavailable';
-    if (error.status >= 500 && !hasLeft) {
+    // A drain is planned, and its beginning has a line of its own.
+    if (error.status >= 500 && !hasLeft && error.code !== 'server_draining') {
       this.logger.error({ code: error.code, err: error.cause ?? error }, 'request failed');
     }
     answerProblem(request, response, error);

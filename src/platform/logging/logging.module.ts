@@ -60,6 +60,11 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
     customLogLevel: requestLevel,
     customSuccessMessage: () => 'request answered',
     customErrorMessage: () => 'request failed',
+    // The error that pino-http makes of a status says nothing; the one that was answered has a line with its cause.
+    customErrorObject: (_request: unknown, _response: unknown, _error: Error, fields: object) => ({
+      ...fields,
+      err: undefined,
+    }),
     serializers: {
       req: (request: { method: string; url: string; raw: IncomingMessage }) => ({
         method: request.method,
@@ -89,8 +94,9 @@ function withoutFrameworkChatter(
   method.apply(this, args);
 }
 
-/** Reads are many and unremarkable; what changes something or fails is worth a line. */
+/** Reads are many and unremarkable; what changes something or fails is worth a line. 503 is no fault of the request's: who comes back is served. */
 function requestLevel(request: IncomingMessage, response: ServerResponse, error?: Error): LevelWithSilent {
+  if (response.statusCode === 503) return 'info';
   if (error || response.statusCode >= 500) return 'error';
   if (response.statusCode >= 400) return 'info';
   return request.method === 'GET' || request.method === 'HEAD' ? 'debug' : 'info';

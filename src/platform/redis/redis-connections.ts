@@ -173,6 +173,7 @@ export class RedisConnections implements OnApplicationShutdown {
     if (state === this.current) return;
     this.current = state;
     this.report();
+    if (state === 'up') this.lastError = 'closed';
     for (const listener of this.listeners) listener(state);
   }
 
@@ -202,7 +203,9 @@ export class RedisConnections implements OnApplicationShutdown {
       ),
       sleep(PATIENCE_MS, false, { ref: false }),
     ]);
-    if (!answered && client.status === 'ready' && !this.closed) client.disconnect(true);
+    if (answered || client.status !== 'ready' || this.closed) return;
+    this.lastError = `no answer within ${PATIENCE_MS} ms`;
+    client.disconnect(true);
   }
 }
 

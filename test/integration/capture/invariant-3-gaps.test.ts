@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Broker, type BatchListener } from '../../../src/events/broker/broker.js';
@@ -112,6 +113,13 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
     expect(pod.feed.state).toBe('log');
     expect(await pod.metrics.registry.getSingleMetricAsString('ws_listener_status')).toMatch(/ 0\.5$/m);
     broker.fates = [];
+  });
+
+  it('does not call the broker silent because the log is quiet', async () => {
+    await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
+    await waitFor(() => pod.feed.state === 'broker');
+    await sleep(500);
+    expect(pod.feed.state).toBe('broker');
   });
 
   it('keeps the newest events in memory', async () => {

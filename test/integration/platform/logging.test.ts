@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from '@nestjs/common';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { HttpErrorFilter } from '../../../src/platform/errors/http-error.filter.js';
 import { HttpModule } from '../../../src/platform/http/http.module.js';
 import { proxyWarning } from '../../../src/platform/http/proxy-warning.js';
@@ -24,6 +25,11 @@ class Talkative {
     await new Promise((resolve) => setTimeout(resolve, 1));
     this.logger.log({ later, apiKey: SECRET, nested: { password: 'hunter2' } }, 'deep inside');
     return 'done';
+  }
+
+  @Get('busy')
+  busy(): never {
+    throw new DomainError('unavailable', 'Not now.', { cause: new Error('no room') });
   }
 
   @Get('fail')
@@ -91,6 +97,24 @@ describe('the log', () => {
       code: 'internal_error',
       err: { stack: expect.stringContaining('fail') },
     });
+  });
+
+  it('has one error of a failure, with its cause, and the line of the request without another', async () => {
+    for (const [path, level] of [
+      ['busy', 'info'],
+      ['fail', 'error'],
+    ] as const) {
+      const id = `trace-${path}`;
+      await fetch(`${url}/${path}`, { headers: { 'x-request-id': id } });
+      const told = await waitFor(async () => {
+        const found = (await said('request failed')).filter((line) => line['correlationId'] === id);
+        return found.length === 2 ? found : undefined;
+      });
+      const ofRequest = told.filter((line) => line['req'] !== undefined);
+      expect(ofRequest).toMatchObject([{ level, req: { url: `/${path}` } }]);
+      expect(ofRequest[0]).not.toHaveProperty('err');
+      expect(told.filter((line) => line['err'] !== undefined)).toMatchObject([{ level: 'error', context: 'HTTP' }]);
+    }
   });
 
   it('warns once about a proxy that it was not told of', async () => {
