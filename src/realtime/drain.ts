@@ -8,16 +8,18 @@ import { RealtimeHub } from './core/hub.js';
 import { Admission } from './transports/admission.js';
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 
-/** How often connections whose time has come are closed, ms. */
+/** Interval at which due connections are closed, ms. */
 const SLICE_MS = 50;
-/** The part of DRAIN_SECONDS over which clients are sent away; the rest is for goodbyes and the end of everything else. */
+/**
+ * Part of DRAIN_SECONDS over which clients are disconnected; the rest is for closing handshakes and the end of everything else.
+ */
 const SPREAD = 0.75;
-/** The part of DRAIN_SECONDS after which slow goodbyes are no longer waited for. */
+/** Part of DRAIN_SECONDS after which closing handshakes are no longer waited for. */
 const PATIENCE = 0.85;
 
 /**
- * The first part of a graceful stop: from its first moment the process is not ready and lets nobody in; the clients leave
- * one after the other and are served until then. Ends early when nobody is left.
+ * First part of a graceful stop. The process is not ready and refuses new clients from the first moment; open clients are
+ * served until they are disconnected one after the other. Ends early when none is left.
  */
 @Injectable()
 export class Drain {
@@ -34,8 +36,8 @@ export class Drain {
   ) {}
 
   /**
-   * Resolves when everybody has left, or the time for it is over: DRAIN_SECONDS, but a second for somebody who waits at a
-   * terminal, where nothing takes over.
+   * Resolves when all clients have left, or after DRAIN_SECONDS. At a terminal, where no process takes over, it waits one
+   * second only.
    */
   run(isInteractive = false): Promise<void> {
     this.running ??= this.empty(Math.min(this.settings.drainSeconds, isInteractive ? 1 : Infinity) * 1_000);

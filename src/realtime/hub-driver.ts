@@ -10,7 +10,7 @@ import { RealtimeHub } from './core/hub.js';
 import type { CloseReason } from './core/link.js';
 import { Admission } from './transports/admission.js';
 
-/** How often the hub looks after its connections, ms: the finest interval of `latest`. */
+/** Interval at which the hub checks its connections, ms: the finest interval of `latest`. */
 const BEAT_MS = 100;
 
 const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
@@ -18,7 +18,7 @@ const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, messa
   expired: ['expired', 'The API key has expired.'],
 };
 
-/** Connects the hub with what drives it: time, the end of keys, and the end of the process. */
+/** Drives the hub: by time, by the end of keys, and by the end of the process. */
 @Injectable()
 export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;

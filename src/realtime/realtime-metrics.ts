@@ -9,10 +9,10 @@ import type { TransportName } from './core/link.js';
 import type { RealtimeObserver } from './core/sources.js';
 
 const TRANSPORTS: readonly TransportName[] = ['socketio', 'websocket', 'sse'];
-/** Seconds; the product's target is a p99 below 0.1. */
+/** Buckets, seconds; the product's target is a p99 below 0.1. */
 const LATENCY_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15];
 
-/** What operators see of the connections of this process. */
+/** Metrics of the connections of this process. */
 @Injectable()
 export class RealtimeMetrics implements RealtimeObserver {
   private readonly logger = new Logger(RealtimeMetrics.name);
@@ -63,7 +63,7 @@ export class RealtimeMetrics implements RealtimeObserver {
     });
   }
 
-  /** Gauges that are read from the hub when they are asked for. */
+  /** Gauges that read the hub when they are scraped. */
   observe(hub: RealtimeHub): readonly Gauge[] {
     const registers = [this.metrics.registry];
     return [

@@ -28,7 +28,7 @@ import { WebSocketController } from './transports/websocket/websocket.controller
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 import { WriteBatches } from './transports/write-batches.js';
 
-/** The hub follows the feed from the very turn in which it was made, so that no event falls between the two. */
+/** Starts the hub. It follows the feed from the turn in which it was made, so that no event is lost between the two. */
 async function startHub(
   feed: EventFeed,
   log: EventLog,

@@ -8,7 +8,7 @@ import type { MessageDescription, Properties, Schema } from './schema.js';
 const cursor = ref('Cursor');
 const strings = list({ type: 'string' });
 
-/** How a `subscribe` with `since` or `snapshot` ended; part of its answer on every transport. */
+/** Outcome of a `subscribe` with `since` or `snapshot`; part of its answer on every transport. */
 export const RECOVERY: Properties = {
   recovered: flag('true: everything missed came before this answer'),
   reason: choice(['cursor_expired', 'epoch', 'replay_limit'], 'why not recovered: take a snapshot'),
@@ -102,7 +102,7 @@ const socketIoAnswers: readonly SocketIoAnswer[] = [
   },
 ];
 
-/** Answers on Socket.IO: `<event>.ack` is what a callback gets; without one the answer comes as an event, errors as `error`. */
+/** Answers on Socket.IO: a callback receives `<event>.ack`; without one the answer is sent as an event, errors as `error`. */
 export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.flatMap((answer) => [
   {
     name: `${answer.to}.ack`,
@@ -121,7 +121,7 @@ export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.
   },
 ]);
 
-/** Comes by itself after a reconnect with `auth.resume`, as socket.io-client's own does. */
+/** Sent without a request after a reconnect with `auth.resume`, which socket.io-client sends by itself. */
 export const RESUMED: MessageDescription = {
   name: 'resumed',
   summary: 'The subscriptions of your earlier connection are back; what was missed came before this.',
@@ -280,7 +280,7 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   },
 ];
 
-/** What the plain WebSocket API answers. */
+/** Answers of the plain WebSocket API. */
 export const WEB_SOCKET_ANSWERS: readonly MessageDescription[] = webSocketAnswers.map((answer) => ({
   name: answer.name,
   summary: answer.summary,

@@ -8,7 +8,7 @@ import { asyncApiDocument } from './document.js';
 
 const VERSION = '1.0.0';
 const DEFAULT_HOST = 'localhost:8080';
-/** Stands for the server's name until a request brings it. */
+/** Placeholder of the server's name until a request brings the real one. */
 const HOST = 'host.invalid';
 
 /** Describes the realtime messages to people and to code generators. */
@@ -23,7 +23,7 @@ export class AsyncApiController {
   @Public('pages')
   @Header('Content-Type', 'application/yaml; charset=utf-8')
   document(@Req() request: Request): string {
-    // A client writes this header: as a JSON string it is one YAML value, whatever it holds.
+    // JSON string of a header that the client writes: it stays one YAML value, whatever the header holds.
     const host = JSON.stringify(request.get('host') ?? DEFAULT_HOST);
     return this.documents.text(nameFor(request.protocol)).replaceAll(HOST, () => host);
   }

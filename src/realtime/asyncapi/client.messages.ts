@@ -66,13 +66,13 @@ const selector: Properties = {
   channel: text('a channel'),
 };
 
-/** Schemas of what clients send, by name. */
+/** Schemas of client messages, by name. */
 export const CLIENT_SCHEMAS: Readonly<Record<string, Schema>> = {
   WebSocketFilters: webSocketFilters,
   SubscribeBody: subscribeBody,
 };
 
-/** What a client emits on Socket.IO; every event may have an acknowledgement. */
+/** Events that clients send on Socket.IO; every event may have an acknowledgement. */
 export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   {
     name: 'subscribe',
@@ -153,7 +153,7 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
   stats: { summary: 'Asks how the connection is doing.', body: {}, example: {} },
 };
 
-/** What a client sends on plain WebSocket, in both dialects: the name stands in `type` or in `action`. */
+/** Messages that clients send on plain WebSocket, in both dialects: the name stands in `type` or in `action`. */
 export const WEB_SOCKET_CLIENT: readonly MessageDescription[] = MESSAGE_TYPES.map((name) => {
   const { summary, body, optional: maybe = [], example } = REQUESTS[name];
   const dialect = (field: 'type' | 'action'): Schema =>

@@ -6,7 +6,7 @@ import type { MessageDescription, Schema } from './schema.js';
 const cursor = ref('Cursor');
 const CONNECTION_ID = '6f1c1f0e-7d0b-4a86-8f0e-0f6f4b6a2f11';
 
-/** How the transports differ in what is not an event: the kind of timestamp and of a snapshot's items. */
+/** Differences between the transports in messages that are not events: the timestamp's type and a snapshot's items. */
 export interface ControlDialect {
   readonly timestamp: Schema;
   readonly exampleTimestamp: string | number;
@@ -90,7 +90,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
   ];
 }
 
-/** On Socket.IO and SSE; plain WebSocket wraps it. */
+/** Announcement as Socket.IO and SSE send it; plain WebSocket wraps it. */
 export const ANNOUNCEMENT: MessageDescription = {
   name: 'system_announcement',
   summary: 'An operator speaks to everyone, to a user, or to a room.',
@@ -101,7 +101,7 @@ export const ANNOUNCEMENT: MessageDescription = {
   example: { message: 'Maintenance in 10 minutes', timestamp: EXAMPLE_TIME },
 };
 
-/** The body of an `error`; the last one before the server ends a connection names the cursor to come back with. */
+/** Body of an `error`; the last one before the server ends a connection carries the cursor to resume from. */
 export const ERROR_BODY: MessageDescription = {
   name: 'error',
   summary: 'Something was refused. `code` is stable; `cursor` is there when the connection ends.',

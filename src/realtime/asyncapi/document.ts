@@ -19,7 +19,7 @@ function messagesOf({ key, sends, receives }: TransportDescription): [string, Pa
   ];
 }
 
-/** Every address of a transport is a channel of the document; they carry the same messages. */
+/** Channels of the document: one for each address of a transport; all of them carry the same messages. */
 function channelsOf(transport: TransportDescription): [string, Part][] {
   const messages = Object.fromEntries(
     messagesOf(transport).map(([key]) => [key, { $ref: `#/components/messages/${key}` }]),
@@ -58,7 +58,10 @@ function operationsOf(transport: TransportDescription): [string, Part][] {
 
 const SERVER_PROTOCOL = { socketio: 'ws', websocket: 'ws', sse: 'http' } as const;
 
-/** The AsyncAPI 3.0 document: every message of every transport, closed where the contract is. `host` is where it runs. */
+/**
+ * AsyncAPI 3.0 document of every message of every transport. Schemas are closed where the contract is. `host`: address of the
+ * server.
+ */
 export function asyncApiDocument(host: string, secure: boolean, version: string): Part {
   const servers = TRANSPORTS.map(({ key, title }) => [
     key,

@@ -16,7 +16,7 @@ const token = ref('TokenId');
 const moved = number('largest step whose reference the value left, a fraction: 0.05 is 5 %', { minimum: 0 });
 const bigNumber = text('a whole number as a string: it may exceed 2^53', { pattern: '^-?[0-9]+$' });
 
-/** What enters through `POST /v1/events`: the subject is optional, the payload free. */
+/** Shape of events that enter through `POST /v1/events`: the subject is optional, the payload free. */
 const POSTED_SHAPE: EventShape = {
   fields: { protocol, chain, token, data: openObject('what the reporter sent') },
   optional: ['protocol', 'chain', 'token'],

@@ -2,7 +2,7 @@
 export type Schema = Readonly<Record<string, unknown>>;
 export type Properties = Readonly<Record<string, Schema>>;
 
-/** A message of the document: one name on one transport, with what its body must look like. */
+/** Message of the document: one name on one transport, with the schema of its body. */
 export interface MessageDescription {
   readonly name: string;
   readonly summary: string;

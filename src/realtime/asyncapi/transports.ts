@@ -20,7 +20,7 @@ export interface TransportDescription {
   readonly addresses: readonly string[];
   readonly title: string;
   readonly description: string;
-  /** What the server sends, and what it understands. */
+  /** Messages in both directions: sent by the server, and accepted from clients. */
   readonly sends: readonly MessageDescription[];
   readonly receives: readonly MessageDescription[];
 }

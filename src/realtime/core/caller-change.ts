@@ -5,7 +5,10 @@ import type { SessionHost } from './session-host.js';
 import { assertMaySubscribe } from './subscription-rights.js';
 import type { SubscriptionRequest } from './subscription.js';
 
-/** The session goes on as this caller: what it may not have any more ends with an `error` each, then `connected` comes again. */
+/**
+ * Gives a session a new caller. Subscriptions that this caller may not have end with an `error` each; then `connected` is sent
+ * again.
+ */
 export function takeOver(session: Session, host: SessionHost, caller: Caller): void {
   if (caller.transports !== undefined && !caller.transports.includes(session.link.transport)) {
     return session.close('forbidden', `This key may not be used over ${session.link.transport}.`);

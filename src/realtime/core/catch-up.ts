@@ -7,10 +7,13 @@ import type { SessionHost } from './session-host.js';
 import { collectSnapshot, snapshotItem, valuesNow, type SnapshotSummary } from './snapshot.js';
 import type { Subscription } from './subscription.js';
 
-/** The cursor is too old; it belongs to another log; there was too much to replay. */
+/**
+ * Reasons for a replay that did not complete: the cursor is too old, it belongs to another log, or there was too much to
+ * replay.
+ */
 export type ReplayFailure = 'cursor_expired' | 'epoch' | 'replay_limit';
 
-/** How the answer to a `subscribe` with `since` ends. */
+/** Outcome of a `subscribe` with `since`. */
 export interface Recovery {
   recovered?: boolean;
   reason?: ReplayFailure;
@@ -19,21 +22,21 @@ export interface Recovery {
   snapshot?: SnapshotSummary;
 }
 
-/** What a catch-up has to do. */
+/** Work of one catch-up. */
 export interface CatchUpWork {
   readonly asked: readonly Subscription[];
-  /** Of the asked ones those that did not exist before. */
+  /** Subscriptions among `asked` that did not exist before. */
   readonly fresh: readonly Subscription[];
-  /** The client has everything up to here. */
+  /** Cursor up to which the client has everything. */
   readonly since: string | undefined;
   /** Later positions of single subscriptions. */
   readonly starts?: ReadonlyMap<Subscription, number>;
   readonly snapshotOf: readonly Subscription[];
-  /** Takes back what was subscribed; called before the older subscriptions go on. */
+  /** Removes the new subscriptions again; called before the older ones continue. */
   readonly onFailure: () => void;
 }
 
-/** How often a replay looks whether a full link has drained, ms. */
+/** Interval at which a replay checks whether a full link has drained, ms. */
 const DRAIN_POLL_MS = 5;
 
 /**
@@ -42,7 +45,7 @@ const DRAIN_POLL_MS = 5;
  * So nothing is missed, nothing is sent twice, and the order is the log's.
  */
 export class CatchUp {
-  /** Where the hub stood when the subscriptions were registered: what is older was live for older subscriptions only. */
+  /** Position of the hub when the subscriptions were registered: earlier events were live for older subscriptions only. */
   private readonly registeredAt: number;
   private readonly epoch: string;
   private readonly deadline: number;
@@ -66,7 +69,7 @@ export class CatchUp {
     this.cursor = given?.epoch === host.epoch && since ? since : formatCursor(host.epoch, host.position);
   }
 
-  /** The log began anew: what the old one still had cannot be read, the new one is read from its beginning. */
+  /** Moves to the start of a new log: the rest of the old log cannot be read, the new one is read from its beginning. */
   startOver(position: number): void {
     this.position = position;
   }
@@ -93,7 +96,7 @@ export class CatchUp {
     }
   }
 
-  /** Sends what the asked subscriptions missed up to the registration. */
+  /** Sends the events that the asked subscriptions missed before their registration. */
   private async recover(since: string): Promise<Recovery> {
     const from = await this.startOf(since);
     if ((parseCursor(since)?.epoch ?? this.host.epoch) !== this.host.epoch)
@@ -116,14 +119,14 @@ export class CatchUp {
     return { recovered: true };
   }
 
-  /** The seq a cursor names, when everything after it can still be read. */
+  /** Returns the seq that a cursor names if everything after it can still be read. */
   private async startOf(since: string): Promise<number | undefined> {
     const given = parseCursor(since);
     if (given?.epoch !== this.host.epoch) return undefined;
     if (given.seq === this.registeredAt) return given.seq;
     if (given.seq < this.registeredAt && this.host.recent.recent(given.seq, 1) !== undefined) return given.seq;
     const { epoch, firstSeq, headSeq } = await this.host.stored.bounds();
-    // A cursor ahead of this process comes from another one that is further; ahead of the log it is from elsewhere.
+    // Cursors ahead of this process come from a process that is further; cursors ahead of the log come from another log.
     return epoch === given.epoch && given.seq >= firstSeq - 1 && given.seq <= headSeq ? given.seq : undefined;
   }
 
@@ -131,7 +134,7 @@ export class CatchUp {
     return Math.max(from, this.work.starts?.get(subscription) ?? from);
   }
 
-  /** Names for an event that was already routed: only where no older subscription of this connection sent it then. */
+  /** Names for an event that was already routed; empty if an older subscription of this connection sent it then. */
   private missedNames(event: LogEvent, from: number): readonly string[] {
     const missed = this.work.asked.filter(
       (one) => event.seq > this.startIn(one, from) && this.session.reaches(one, event),
@@ -141,8 +144,8 @@ export class CatchUp {
   }
 
   /**
-   * Sends what the hub has routed meanwhile, to all subscriptions alike, until nothing is left, and does `then` in the
-   * very turn in which that is so.
+   * Sends the events that the hub has routed meanwhile to all subscriptions until none is left, and calls `then` in that same
+   * turn.
    */
   private async whenLive(then: () => void): Promise<void> {
     while (!this.session.ended && this.position < this.host.position) {
@@ -152,12 +155,12 @@ export class CatchUp {
     then();
   }
 
-  /** The client has left, or the log that has this epoch. */
+  /** Whether the client has left, or the log of this epoch has been replaced. */
   private isOver(epoch: string): boolean {
     return this.session.ended || this.host.epoch !== epoch;
   }
 
-  /** Reads on to `end`, or until the log begins anew; the reason when it may not, or cannot, be read. */
+  /** Reads up to `end`, or until the log begins anew. Returns the reason if it may not, or cannot, be read. */
   private async read(
     end: number,
     namesOf: (event: LogEvent) => readonly string[],
@@ -196,7 +199,7 @@ export class CatchUp {
     return stored.read(this.position, limits.replayChunk);
   }
 
-  /** Waits while the client has not taken what it got. */
+  /** Waits until the link has room. Returns false if the client does not read within the time allowed. */
   private async linkHasRoom(): Promise<boolean> {
     const until = Math.max(this.deadline, this.host.elapsed() + this.host.limits.slowGraceMs);
     while (!this.session.ended && this.session.link.bufferedBytes() > this.host.limits.softMarkBytes) {
@@ -206,7 +209,9 @@ export class CatchUp {
     return true;
   }
 
-  /** The values at one position of the log, taken in one turn; what changes while they are sent follows as events. */
+  /**
+   * Sends the values at one position of the log, taken in one turn; changes that happen while they are sent follow as events.
+   */
   private async sendSnapshot(): Promise<SnapshotSummary> {
     const { host } = this;
     const { snapshotOf } = this.work;
@@ -226,7 +231,7 @@ export class CatchUp {
     return summary;
   }
 
-  /** A turn of the event loop for each part, and none before the client has room for it. */
+  /** Sends each part in a turn of the event loop of its own, once the link has room for it. */
   private async sendParts(id: string, values: readonly PublishedValue[], summary: SnapshotSummary): Promise<void> {
     const { snapshotPart } = this.host.limits;
     const parts = Math.max(1, Math.ceil(values.length / snapshotPart));
@@ -239,7 +244,10 @@ export class CatchUp {
     }
   }
 
-  /** The log cannot be read: older subscriptions must not lose what was held back, so the connection goes on or ends. */
+  /**
+   * Ends a catch-up whose log cannot be read. Older subscriptions must not lose the held-back events: the connection catches up
+   * or ends.
+   */
   private async abandon(): Promise<void> {
     if (this.host.epoch === this.epoch) this.position = Math.max(this.position, this.registeredAt);
     this.work.onFailure();

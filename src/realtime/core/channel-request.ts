@@ -45,7 +45,7 @@ export function readFilter(input: Input, names: FilterNames): SubscriptionFilter
   };
 }
 
-/** A name in its one spelling; one that no data can have would wait for ever. */
+/** Reads a name in its one spelling. Names that no data can have are refused: their subscription would wait for ever. */
 export function readName(input: Input, field: string, given: string, kind: NameKind): string {
   const fault = nameFault(kind, given);
   if (fault !== undefined) throw input.fault(field, fault);
@@ -69,7 +69,7 @@ export function channelRequest(channel: string, filter: SubscriptionFilter): Sub
   return { type: 'channel', channel, filter, selects: types, about };
 }
 
-/** With `all` an admin's subscription takes the rows of every owner. */
+/** Adds the rows of every owner to an admin's subscription when `all` is set. */
 export function withOwners(request: SubscriptionRequest, all: boolean | undefined): SubscriptionRequest {
   return all === true ? { ...request, all } : request;
 }

@@ -1,26 +1,26 @@
 import { eventPayload, formatCursor, type EventPayload, type EventType, type LogEvent } from '../../events/index.js';
 
-/** Frames under names of clients' choice that one event keeps. */
+/** Maximum number of client-dependent frames that one event keeps. */
 const KEPT_VARIANTS = 32;
-/** What an encoded event holds beside its text and frames, bytes: payload object, identifiers, maps. Measured. */
+/** Memory of an encoded event beside its text and frames, bytes: payload object, identifiers, maps. Measured. */
 const OVERHEAD_BYTES = 1_800;
 /**
- * What the encoded events kept for live delivery and replays may hold together, bytes. Measured: a TVL change in all three
- * dialects takes 4 KB, so the 50,000 recent events of the feed would hold 200 MB; this is the newest 8,000 of them.
+ * Memory limit of the encoded events kept for live delivery and replays, bytes. Measured: a TVL change in all three dialects
+ * takes 4 KB, so the 50,000 recent events of the feed would hold 200 MB; this is the newest 8,000 of them.
  */
 const KEPT_BYTES = 32 * 1024 * 1024;
 /**
- * Share of it that stays when the oldest are forgotten: many at once, because a `Map` finds its first entry by going past
- * all that were deleted before. One at a time, that was 2 % of a core at 1,000 changes a second.
+ * Share of the limit that stays when the oldest are removed. Many are removed at once because a `Map` finds its first entry by
+ * going past all that were deleted before: one at a time cost 2 % of a core at 1,000 changes a second.
  */
 const FORGET_TO = 0.9;
 
-/** How a dialect puts an event on the wire; one object per dialect, since frames are shared under its identity. */
+/** Encoding of an event in one dialect; one object per dialect, since frames are shared under its identity. */
 export interface FrameFormat {
   build(event: EncodedEvent): Buffer;
 }
 
-/** Where the percent changes of the plain WebSocket aliases come from; synchronous, so that encoding never waits. */
+/** Source of the percent changes of the plain WebSocket aliases; synchronous, so that encoding never waits. */
 export interface ChangeSource {
   changes(
     metric: 'tvl' | 'price',
@@ -33,7 +33,7 @@ export interface ChangeSource {
 /** A row of the log that clients may receive. */
 export type DeliveredEvent = LogEvent & { type: EventType };
 
-/** Hears how much memory an encoded event takes as its text and frames are made. */
+/** Accounts for the memory of an encoded event as its text and frames are made. */
 interface Keeper {
   grew(event: EncodedEvent, bytes: number): void;
 }
@@ -44,17 +44,19 @@ interface Keeper {
  * shared too.
  */
 export class EncodedEvent {
-  /** Text and frames made so far, with what surrounds them. */
+  /** Memory of the text and frames made so far plus the overhead, bytes. */
   bytes = OVERHEAD_BYTES;
   readonly cursor: string;
-  /** The fields of the public contract, times as ISO 8601. Made at once: what cannot be shown fails here, not later. */
+  /**
+   * Fields of the public contract, times as ISO 8601. Made in the constructor, so that a row that cannot be shown fails here.
+   */
   readonly payload: EventPayload;
 
   private madeText: string | undefined;
   private readonly frames = new Map<FrameFormat, Buffer>();
   private readonly variants = new Map<string, Buffer>();
   private readonly parts = new Map<(event: EncodedEvent) => string, string>();
-  // What was asked for last: the thousands of connections that ask for the same in a row need no look-up.
+  // Format and frame requested last: thousands of consecutive connections request the same one and need no look-up.
   private lastFormat: FrameFormat | undefined;
   private lastFrame: Buffer | undefined;
   private lastKey: string | undefined;
@@ -87,7 +89,7 @@ export class EncodedEvent {
     return this.madeText;
   }
 
-  /** `text` with how many events this one stands for, in `latest` mode. */
+  /** Returns `text` with the number of events that this one stands for in `latest` mode. */
   textMerged(merged: number | undefined): string {
     return merged === undefined ? this.text : `${this.text.slice(0, -1)},"merged":${merged}}`;
   }
@@ -101,7 +103,7 @@ export class EncodedEvent {
     return null;
   }
 
-  /** A dialect's frame: built by the first who asks. */
+  /** Returns a dialect's frame; the first request builds it. */
   frame(format: FrameFormat): Buffer {
     if (this.lastFormat === format && this.lastFrame !== undefined) return this.lastFrame;
     let frame = this.frames.get(format);
@@ -115,7 +117,7 @@ export class EncodedEvent {
     return frame;
   }
 
-  /** A frame that also depends on what the client said: as many as clients like, so only the first few are kept. */
+  /** Returns a frame that also depends on the client's input. Clients may choose any number, so only the first few are kept. */
   variant(key: string, build: (event: EncodedEvent, key: string) => Buffer): Buffer {
     if (this.lastKey === key && this.lastVariant !== undefined) return this.lastVariant;
     let frame = this.variants.get(key);
@@ -148,9 +150,9 @@ export class EncodedEvent {
 }
 
 /**
- * Gives every log event its one EncodedEvent, so that live delivery and replays from memory share frames. Events stay in
- * memory far longer than anybody asks for their frames: the oldest are forgotten when all together hold too much, and
- * encoded again should a replay come by.
+ * Gives every log event its one EncodedEvent, so that live delivery and replays from memory share frames. Events stay in memory
+ * far longer than their frames are needed: the oldest encoded events are dropped when all together exceed the limit, and
+ * encoded again for a later replay.
  */
 export class EventEncoder {
   private readonly kept = new Map<LogEvent, EncodedEvent>();
@@ -161,7 +163,7 @@ export class EventEncoder {
     private readonly room: number = KEPT_BYTES,
   ) {}
 
-  /** Bytes of all that is kept. */
+  /** Memory of all kept encoded events, bytes. */
   get bytes(): number {
     return this.held;
   }
@@ -176,7 +178,7 @@ export class EventEncoder {
     return encoded;
   }
 
-  /** Called by the events themselves. Those forgotten may still be on their way; they count no more. */
+  /** Adds the bytes of an event that grew; called by the event. Dropped events may still be in use and are not counted. */
   grew(encoded: EncodedEvent, bytes: number): void {
     if (this.kept.get(encoded.event) !== encoded) return;
     this.held += bytes;

@@ -5,7 +5,7 @@ import type { Dimension, Subscription } from './subscription.js';
 /** All subscriptions with equal filters. An event is compared with a group once, however many members it has. */
 export class Group {
   readonly members: Subscription[] = [];
-  /** Where the index holds the group, so that leaving costs its own keys only. */
+  /** Places of the group in the index, so that removing it costs its own keys only. */
   readonly places: Place[] = [];
 
   constructor(readonly filter: Filter) {}
@@ -16,10 +16,10 @@ interface Place {
   readonly bucket: Bucket;
   readonly list: Place[];
   at: number;
-  /** The group's range, here so that passing by a group whose range is elsewhere touches nothing else. */
+  /** Range of the group, copied here so that skipping a group by range reads nothing else. */
   readonly min: number;
   readonly max: number;
-  /** Being filed here says all that the filter asks of protocol, token and chain. */
+  /** Whether this place settles the filter's conditions on protocol, token and chain. */
   readonly isSettled: boolean;
 }
 
@@ -28,13 +28,13 @@ class Bucket {
   readonly steps: Place[][] = Array.from({ length: STEPS.length + 1 }, () => []);
   size = 0;
 
-  /** `forget` is called when the last group has left. */
+  /** Callback for the removal of the last group. */
   constructor(readonly forget: () => void) {}
 }
 
 /**
- * Groups of one event type. A group is filed under the first dimension that its filter names, the most telling first; filters
- * that name none are read for every event of the type.
+ * Groups of one event type. A group is filed under the first dimension that its filter names, in order of selectivity; groups
+ * whose filter names none are read for every event of the type.
  */
 class TypeIndex {
   private readonly byValue = new Map<string, Bucket>();
@@ -86,7 +86,7 @@ function bucketOf<K>(map: Map<K, Bucket>, key: K): Bucket {
 }
 
 function read(bucket: Bucket, event: LogEvent, moved: number, into: Group[]): void {
-  // NaN lies in no range, not even in one without ends; an event without numbers is bound by none.
+  // NaN is in no range, not even in one without ends; an event without numbers is not bound by ranges.
   const { previous, current } = event;
   const [before, after] = [previous ?? Number.NaN, current ?? Number.NaN];
   const isRanged = previous !== null || current !== null;
@@ -143,7 +143,7 @@ export class FilterIndex {
     if (group.members.length === 0) this.drop(group);
   }
 
-  /** The groups that match, each once. The array is reused by the next call. */
+  /** Returns the groups that match, each once. The array is reused by the next call. */
   match(event: LogEvent): readonly Group[] {
     this.found.length = 0;
     const moved = event.moved === null ? STEPS.length : stepIndex(event.moved);

@@ -12,7 +12,7 @@ export interface Filter {
   readonly protocol: Values | undefined;
   readonly chain: Values | undefined;
   readonly token: Values | undefined;
-  /** Dimensions that the event must have; the others are passed by when the event lacks them. */
+  /** Dimensions that the event must have; the others are ignored when the event lacks them. */
   readonly required: Readonly<Record<Dimension, boolean>>;
   /** 0: no threshold; n: the n-th step. */
   readonly stepIndex: number;
@@ -36,7 +36,7 @@ export function selectedTypes({ selects, type }: SubscriptionRequest): readonly 
   return type === 'channel' ? EVENT_TYPES : eventTypesWhere(({ followedBy }) => followedBy.includes(type));
 }
 
-/** What `asked` leaves of them, in a fixed order. */
+/** Returns the types among `asked` that the request selects, in a fixed order. */
 export function narrowedTypes(request: SubscriptionRequest, asked: readonly EventType[] | undefined): EventType[] {
   return selectedTypes(request)
     .filter((type) => asked === undefined || asked.includes(type))
@@ -82,7 +82,7 @@ function keyOf(filter: Omit<Filter, 'key'>): string {
   ]);
 }
 
-/** How many protocols, chains and tokens a filter lists: what it costs the index. */
+/** Counts the protocols, chains and tokens of a filter: its cost in the index. */
 export function namesIn(filter: Filter): number {
   return DIMENSIONS.reduce((sum, dimension) => sum + (filter[dimension]?.size ?? 0), 0);
 }
@@ -92,12 +92,12 @@ function passes(values: Values | undefined, value: string | null, required: bool
   return values === undefined || values.has(value);
 }
 
-/** Whether the filter says nothing about the dimensions, but for the one given. */
+/** Whether the filter has no condition on any dimension other than the given one. */
 export function namesOnly(filter: Filter, dimension: Dimension | undefined): boolean {
   return DIMENSIONS.every((name) => name === dimension || filter[name] === undefined);
 }
 
-/** A range matches when the value before or after is inside, so a client sees a key leave. */
+/** Whether the value before or after is in the range: a client also sees the event with which a key leaves it. */
 function inRange(filter: Filter, event: LogEvent): boolean {
   if (filter.minValue === undefined && filter.maxValue === undefined) return true;
   if (event.previous === null && event.current === null) return true;
@@ -109,7 +109,7 @@ function isInside({ minValue, maxValue }: Filter, value: number | null): boolean
   return (minValue === undefined || value >= minValue) && (maxValue === undefined || value <= maxValue);
 }
 
-/** Everything but type, owner and threshold: what the index leaves to check. */
+/** Whether all conditions other than type, owner and threshold hold: those that the index does not check. */
 export function matchesFields(filter: Filter, event: LogEvent): boolean {
   return (
     passes(filter.protocol, event.protocol, filter.required.protocol) &&
@@ -124,8 +124,8 @@ function passesThreshold(filter: Filter, event: LogEvent): boolean {
 }
 
 /**
- * Whether an event belongs to a filter. Stateless: the same answer live, in replay and on every pod. Ownership is not
- * looked at here (`mayReceive`).
+ * Whether an event belongs to a filter. Stateless: the same answer live, in replay and on every pod. Ownership is checked
+ * elsewhere (`mayReceive`).
  */
 export function matches(filter: Filter, event: LogEvent): boolean {
   return (
@@ -135,7 +135,7 @@ export function matches(filter: Filter, event: LogEvent): boolean {
   );
 }
 
-/** Why an event does not belong to a filter: the names of the conditions that fail. Empty: it does. */
+/** Returns the names of the conditions that fail; empty if the event belongs to the filter. */
 export function mismatches(filter: Filter, event: LogEvent): string[] {
   const failed: string[] = [];
   if (!(filter.types as readonly string[]).includes(event.type)) failed.push('eventTypes');

@@ -28,7 +28,7 @@ export class HeartbeatWheel {
     this.slots[slot]?.delete(session);
   }
 
-  /** The sessions whose turn came since the last call; each at most once. */
+  /** Returns the sessions that became due since the last call, each at most once. */
   due(now: number): Session[] {
     const tick = Math.floor(now / SLOT_MS);
     const steps = Math.min(tick - this.lastTick, this.slots.length);

@@ -2,8 +2,8 @@ import type { RealtimeHub } from './hub.js';
 import type { Session } from './session.js';
 
 /**
- * Empties a hub over a while. Everybody is told at once, each with a delay of his own, drawn evenly over the window: that
- * many clients never come back to the others in one moment. Until its delay has passed a connection is served as always.
+ * Empties a hub over a period. All clients are notified at once, each with its own random delay within the window, so that they
+ * do not all reconnect at the same moment. A connection is served as usual until its delay has passed.
  */
 export class HubDrain {
   private readonly dueAt = new Map<Session, number>();
@@ -14,7 +14,7 @@ export class HubDrain {
     private readonly random: () => number = Math.random,
   ) {}
 
-  /** Tells those who have not been told, closes those whose time has come. The number of connections left. */
+  /** Notifies new sessions, closes those that are due, and returns the number of connections left. */
   step(now: number): number {
     for (const session of this.hub.sessions.all()) {
       const dueAt = this.dueAt.get(session) ?? this.tell(session, now);

@@ -24,9 +24,9 @@ export interface HubParts {
   encoder?: EventEncoder;
   observer?: RealtimeObserver;
   limits?: Partial<RealtimeLimits>;
-  /** Unix milliseconds, for what clients are shown. */
+  /** Unix milliseconds, for times shown to clients. */
   now?: () => number;
-  /** Milliseconds that never jump, for what waits or lasts; `now` when only that is given. */
+  /** Monotonic milliseconds, for waits and durations; default: `now`, if given. */
   elapsed?: () => number;
 }
 
@@ -50,12 +50,12 @@ export class RealtimeHub implements SessionHost {
   private readonly wheel: HeartbeatWheel;
   private readonly ladder: SlowConsumerLadder;
   private readonly latest = new Set<Session>();
-  /** The sessions the event at hand reaches; one array for all events. */
+  /** Sessions that the current event reaches; one array reused for all events. */
   private readonly touched: Session[] = [];
   private currentEpoch: string;
   private currentPosition: number;
   private subscribed = 0;
-  /** Set while the log cannot be followed; heartbeats say so. */
+  /** Whether the log cannot be followed now; heartbeats report it. */
   stale = false;
   keeper: SessionKeeper | undefined;
 
@@ -82,12 +82,12 @@ export class RealtimeHub implements SessionHost {
     return this.currentPosition;
   }
 
-  /** Distinct filters. */
+  /** Number of distinct filters. */
   get groupCount(): number {
     return this.index.size;
   }
 
-  /** Live queries included. */
+  /** Number of subscriptions, live queries included. */
   get subscriptionCount(): number {
     return this.subscribed + this.queries.total;
   }
@@ -96,7 +96,7 @@ export class RealtimeHub implements SessionHost {
     return formatCursor(this.currentEpoch, this.currentPosition);
   }
 
-  /** A client has been let in: it is told its connection, position and limits first. */
+  /** Opens a session for an admitted client. Its first message, `connected`, has connection id, position and limits. */
   open(link: ClientLink, identity: SessionIdentity): Session {
     const session = new Session(identity.connectionId ?? randomUUID(), link, identity, this);
     this.sessions.add(session);
@@ -105,7 +105,7 @@ export class RealtimeHub implements SessionHost {
     return session;
   }
 
-  /** The log's next events, in order and without a hole. */
+  /** Delivers the log's next events, in order and without a hole. */
   deliver(batch: readonly LogEvent[]): void {
     for (const event of batch) {
       if (event.epoch !== this.currentEpoch) this.startEpoch(event.epoch, event.seq - 1);
@@ -116,7 +116,7 @@ export class RealtimeHub implements SessionHost {
     }
   }
 
-  /** The log began anew (restored, replaced): old cursors mean nothing any more. Clients are told with `resync`. */
+  /** Begins a new epoch of a restored or replaced log: old cursors are void, clients are sent `resync`. */
   startEpoch(epoch: string, position: number): void {
     if (epoch === this.currentEpoch) return;
     this.currentEpoch = epoch;
@@ -128,7 +128,7 @@ export class RealtimeHub implements SessionHost {
     }
   }
 
-  /** The one clock of all connections, `elapsed`; called several times a second. */
+  /** Advances the clock of all connections to `elapsed`; called several times a second. */
   beat(elapsed: number = this.elapsed()): void {
     for (const session of this.wheel.due(elapsed)) this.attend(session);
     for (const session of this.latest) session.flushIfDue(elapsed);
@@ -136,7 +136,7 @@ export class RealtimeHub implements SessionHost {
     for (const session of this.sessions.expired(this.now())) session.close('expired');
   }
 
-  /** Says something to everyone, a user or a room, on this process. The number of connections told. */
+  /** Sends an announcement to everyone, a user or a room on this process. Returns the number of connections reached. */
   announce(audience: Audience, message: string): number {
     const body = { message, timestamp: new Date(this.now()).toISOString() };
     const told = this.sessions.audience(audience);
@@ -151,7 +151,7 @@ export class RealtimeHub implements SessionHost {
     return ended.length;
   }
 
-  /** The key's connections go on with the rights and limits it has now. */
+  /** Applies the key's present rights and limits to its open connections. */
   changeKey(keyId: string, caller: Caller): void {
     for (const session of this.sessions.ofKey(keyId)) session.changeCaller(caller);
   }
@@ -160,7 +160,10 @@ export class RealtimeHub implements SessionHost {
     for (const session of this.sessions.all()) session.close(reason, message);
   }
 
-  /** The event ready to be sent; undefined, and reported, for a row that cannot be shown. It must not stop the others. */
+  /**
+   * Returns the event ready to be sent; undefined, and reported, for a row that cannot be shown, so that it does not stop the
+   * others.
+   */
   encode(event: DeliveredEvent): EncodedEvent | undefined {
     try {
       return this.encoder.of(event);
@@ -209,7 +212,7 @@ export class RealtimeHub implements SessionHost {
     return this.deliverTouched(event);
   }
 
-  /** Rows with an owner never go through the index: few connections may see them, however many asked. */
+  /** Routes a row with an owner past the index: few connections may see it, however many asked. */
   private routeOwned(event: DeliveredEvent, owner: string): number {
     for (const session of this.sessions.mayReceive(owner)) {
       for (const subscription of session.subscriptions.values()) {

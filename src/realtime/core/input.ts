@@ -1,8 +1,8 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** A list longer than this is refused; several subscriptions hold more. */
+/** Longest list of a filter; longer ones must be split into several subscriptions. */
 export const LIST_LIMIT = 500;
-/** No protocol, chain, token or channel name is longer. */
+/** Longest name of a protocol, chain, token or channel, characters. */
 const NAME_LIMIT = 160;
 
 export function invalid(field: string, detail: string): DomainError {
@@ -14,15 +14,15 @@ export function invalid(field: string, detail: string): DomainError {
 }
 
 interface InputOptions {
-  /** Where the object stands, with a dot at its end. */
+  /** Path of the object in the input, ending with a dot. */
   readonly path?: string;
-  /** Names that one list may have. */
+  /** Maximum number of names in one list. */
   readonly maxNames?: number;
 }
 
 /**
- * Reads a hostile object field by field. Every reader gives the value, undefined when the field is absent, or throws
- * `invalid_request` that names the field. Fields nobody knows are refused: a misspelt filter must not mean "everything".
+ * Reads an untrusted object field by field. Every reader returns the value, undefined when the field is absent, or throws
+ * `invalid_request` that names the field. Unknown fields are refused: a misspelt filter must not mean "everything".
  */
 export class Input {
   private constructor(
@@ -40,7 +40,7 @@ export class Input {
     return new Input(values, path, maxNames);
   }
 
-  /** The named fields of an object that may have any number of others: these are not looked at. */
+  /** Reads the named fields of an object and ignores all others. */
   static partOf(value: unknown, names: readonly string[]): Input {
     return new Input(new Map(entriesOf(value, '').filter(([name]) => names.includes(name))), '', LIST_LIMIT);
   }
@@ -49,7 +49,7 @@ export class Input {
     return this.values.get(name) !== undefined;
   }
 
-  /** As it is, for a reader of its own. */
+  /** Returns the raw value, for a reader of its own. */
   value(name: string): unknown {
     return this.values.get(name);
   }
@@ -86,7 +86,7 @@ export class Input {
     throw this.fault(name, 'must be true or false');
   }
 
-  /** A list of names. */
+  /** Reads a list of names. */
   names(name: string): readonly string[] | undefined {
     const value = this.values.get(name);
     if (value === undefined) return undefined;
@@ -116,7 +116,7 @@ function entriesOf(value: unknown, path: string): [name: string, value: unknown]
   throw invalid(path.slice(0, -1), path === '' ? 'A message is one JSON object.' : 'must be an object');
 }
 
-/** Not blank, no control characters. */
+/** Whether a text is not blank and has no control characters. */
 function isText(text: string, maxLength: number): boolean {
   return text.trim() !== '' && text.length <= maxLength && !/\p{Cc}/u.test(text);
 }

@@ -3,32 +3,35 @@ import type { DeliveryMode } from './session-calls.js';
 import type { Session } from './session.js';
 import type { Subscription, SubscriptionRequest } from './subscription.js';
 
-/** A replay that a subscription began with. */
+/** Replay that a subscription began with. */
 export interface KeptReplay {
-  /** Rises with every replay of the session and of those it goes on with. */
+  /** Number of the replay; rises over a session and the sessions that continue it. */
   readonly number: number;
-  /** The session was gone on with: whatever position the client named since is one of the replay, or newer. */
+  /**
+   * Whether the replay continued an earlier session: any position that the client named since is then from this replay, or
+   * newer.
+   */
   readonly isReturn: boolean;
-  /** Where the log stood when it was answered; absent until then. */
+  /** Position of the log when the replay was answered; absent until then. */
   until?: number;
 }
 
 export interface KeptSubscription {
   readonly id: string;
   readonly order: number;
-  /** Events after this position are due to the client. */
+  /** Position after which events are due to the client. */
   readonly from: number;
   readonly replay?: KeptReplay;
   readonly request: SubscriptionRequest;
 }
 
-/** What a session held: enough to go on from whatever position its client names. */
+/** State of a session from which another connection continues at any position that its client names. */
 export interface KeptSession {
   readonly epoch: string;
-  /** The position that the client named when it connected: until it names another it got nothing. */
+  /** Position that the client named when it connected; until it names another, it has received nothing since. */
   readonly offset?: string;
   readonly replays: number;
-  /** The earliest position that a change names which waits for a replay to end. */
+  /** Earliest `since` among the changes that wait for a replay to end. */
   readonly floor?: number;
   readonly mode: DeliveryMode;
   readonly intervalMs: number;
@@ -36,12 +39,12 @@ export interface KeptSession {
   readonly queries: readonly SubscriptionRequest[];
 }
 
-/** The newest position that a client got, as it names it. */
+/** Newest position that a client has received, as the client names it. */
 export interface ResumeOffset {
   readonly text: string;
   readonly epoch: string;
   readonly seq: number;
-  /** Replays up to this number have arrived; 0: cannot be said. */
+  /** Number of the last replay that has arrived; 0: unknown. */
   readonly replays: number;
 }
 
@@ -51,7 +54,7 @@ export function formatOffset(cursor: string, replays: number): string {
   return `${cursor}/${replays}`;
 }
 
-/** What socket.io-client names by itself. Never throws; undefined for what is no position. */
+/** Parses the offset that socket.io-client sends by itself. Never throws; undefined for anything that is no position. */
 export function parseOffset(value: unknown): ResumeOffset | undefined {
   if (typeof value !== 'string') return undefined;
   const [, cursor, replays] = OFFSET.exec(value) ?? [];
@@ -59,13 +62,13 @@ export function parseOffset(value: unknown): ResumeOffset | undefined {
   return position && { text: value, ...position, replays: Number(replays ?? 0) };
 }
 
-/** What a client names as its `since`: it knows what it got, answers included. */
+/** Parses a client's `since`: the client knows what it has received, answers included. */
 export function parseSince(value: unknown): ResumeOffset | undefined {
   const position = parseCursor(value);
   return position && { text: String(value), ...position, replays: Infinity };
 }
 
-/** The session as JSON; undefined when it holds nothing. The requests' own text is made once. */
+/** Returns the session as JSON; undefined when it holds nothing. The text of each request is made once. */
 export function keptText(session: Session, epoch: string, queries: readonly SubscriptionRequest[]): string | undefined {
   const { subscriptions, asked, identity, changes } = session;
   if (subscriptions.size === 0 && queries.length === 0) return undefined;
@@ -79,8 +82,9 @@ function keptSubscription({ id, order, from, replay, requestText }: Subscription
 }
 
 /**
- * From where a subscription goes on for a client that got everything up to `offset`. A client may have got less than was
- * written to it, and a replay moves its position back: one that it cannot have the answer of begins again.
+ * Returns the position from which a subscription continues for a client that has received everything up to `offset`. A client
+ * may have received less than was written to it, and a replay moves its position back: a replay whose answer cannot have
+ * arrived begins again.
  */
 export function startOf(kept: KeptSubscription, session: KeptSession, offset: ResumeOffset | undefined): number {
   const { from, replay } = kept;
@@ -93,7 +97,7 @@ export function startOf(kept: KeptSubscription, session: KeptSession, offset: Re
   return session.floor === undefined ? start : Math.min(start, Math.max(from, session.floor));
 }
 
-/** The cursor before the first event that is due. */
+/** Returns the cursor before the first event that is due. */
 export function sinceOf(session: KeptSession, offset: ResumeOffset | undefined, starts: Iterable<number>): string {
   if (offset && offset.epoch !== session.epoch) return formatCursor(offset.epoch, offset.seq);
   return formatCursor(session.epoch, Math.min(...starts));

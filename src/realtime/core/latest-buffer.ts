@@ -7,7 +7,7 @@ interface Pending {
   merged: number;
 }
 
-/** Key that two events share if the newer one says everything; events that are not levels never replace each other. */
+/** Returns the key under which a newer event replaces an older one; events that are not levels never replace each other. */
 function keyOf(event: DeliveredEvent): string {
   const { level } = eventSpec(event.type);
   if (level === null) return `seq:${event.seq}`;
@@ -17,9 +17,9 @@ function keyOf(event: DeliveredEvent): string {
 }
 
 /**
- * The newest event per key of one connection in `latest` mode. Everything waits for the connection's interval and leaves
- * in log order, so the cursor of what was sent last is always a position to resume from. It holds rows and not their frames:
- * what waits for many slow connections must not keep encoded events alive.
+ * Newest event per key of one connection in `latest` mode. Events wait for the connection's interval and leave in log order, so
+ * the cursor of the last one sent is always a position to resume from. The buffer holds rows instead of frames: events that
+ * wait for slow connections must not keep encoded events in memory.
  */
 export class LatestBuffer {
   private readonly pending = new Map<string, Pending>();
@@ -59,7 +59,7 @@ export class LatestBuffer {
     }
   }
 
-  /** Hands out what waits, in log order, and starts the next interval. */
+  /** Sends the waiting events in log order and starts the next interval. */
   flush(now: number, send: (event: DeliveredEvent, names: readonly string[], merged: number) => void): number {
     this.dueAt = now + this.interval;
     if (this.pending.size === 0) return 0;

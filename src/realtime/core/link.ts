@@ -3,7 +3,7 @@ import type { SharedMessage } from './shared-message.js';
 
 export type TransportName = 'socketio' | 'websocket' | 'sse';
 
-/** Why the server ends a connection; transports map it to their close code. */
+/** Reasons for which the server ends a connection; transports map them to their close code. */
 export type CloseReason =
   | 'malformed'
   | 'too_large'
@@ -17,29 +17,30 @@ export type CloseReason =
   | 'expired'
   | 'replaced'
   | 'unavailable'
-  /** An operator's last word: the key may not come back from there for a while. */
+  /** Ended for good by an operator: the key may not reconnect from that address for a while. */
   | 'dismissed';
 
 /**
- * What the core needs from a transport, one per connection. Everything is synchronous and in order: what was handed over
- * first reaches the client first. A link never throws; after its connection has ended it drops what it gets.
+ * Transport as the core needs it, one per connection. All calls are synchronous and keep their order. A link never throws;
+ * after its connection has ended it drops its input.
  */
 export interface ClientLink {
   readonly transport: TransportName;
   /**
-   * One event of the log. `channels` are the names under which this connection asked for it, first asked first; plain
-   * WebSocket puts them into the frame, the others ignore them.
+   * Sends one event of the log. `channels` are the names under which this connection subscribed, oldest first; plain WebSocket
+   * puts them into the frame, the others ignore them.
    */
   sendEvent(event: EncodedEvent, channels: readonly string[], merged?: number): void;
   /**
-   * A message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … `position` is
-   * where the client may go on from once it has the message; Socket.IO puts it behind the body, the others leave it out.
+   * Sends a message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … `position` is the
+   * position from which the client may resume once it has the message; Socket.IO appends it to the body, the others leave it
+   * out.
    */
   sendMessage(name: string, body: Readonly<Record<string, unknown>>, position?: string): void;
-  /** A message that others get too. */
+  /** Sends a message that other connections receive too. */
   sendShared(message: SharedMessage): void;
   /** Bytes accepted but not yet taken by the network. */
   bufferedBytes(): number;
-  /** Ends the connection; the last message tells the reason and the cursor to come back with. */
+  /** Ends the connection; the last message has the reason and the cursor to resume from. */
   close(reason: CloseReason, cursor: string, message?: string): void;
 }

@@ -6,36 +6,36 @@ import type { SubscriptionSelector } from './subscription-book.js';
 import { assertMaySubscribe } from './subscription-rights.js';
 import type { SubscriptionInfo, SubscriptionRequest } from './subscription.js';
 
-/** What `query_result` and `query_change` say; `cursor` is the position of the log that they show. */
+/** Body of `query_result` and `query_change`; `cursor` is the position of the log that they show. */
 export interface LiveQueryBody {
   readonly subscriptionId: string;
   readonly cursor: string;
 }
 
-/** Where a live query's messages go. */
+/** Receiver of a live query's messages. */
 export interface LiveQuerySink {
   send(message: SharedMessage<LiveQueryBody>): void;
-  /** The reader is behind: a change now would only wait. Ask again later, or start over with a result. */
+  /** Whether the reader is behind: a change would only wait now. Ask again later, or start over with a result. */
   isBehind(): boolean;
-  /** The query can never be answered as it stands: the client is told with `error`, and the subscription ends. */
+  /** Ends a query that can never be answered as it stands; its client receives an `error`. */
   fail(error: SocketError): void;
 }
 
 export interface LiveQueryOptions {
-  /** At most one change per so many milliseconds; the runner's default when absent. */
+  /** Shortest time between two changes, ms; default: the runner's. */
   intervalMs?: number;
 }
 
 /** One live query of one connection. */
 export interface LiveQueryHandle {
-  /** The same for the same query and options, for whoever may see the same. */
+  /** Id of the query: equal for equal queries, options and rights. */
   readonly id: string;
-  /** The result follows, then its changes. */
+  /** Sends the result, then its changes. */
   start(sink: LiveQuerySink): void;
   close(): void;
 }
 
-/** What runs live queries; whoever knows queries brings it. */
+/** Runner of live queries, provided by the query module. */
 export interface LiveQueryRunner {
   /** Throws `invalid_request` or `limit_exceeded` for a query that cannot be run. */
   open(query: unknown, caller: Caller, options: LiveQueryOptions): LiveQueryHandle;
@@ -47,10 +47,10 @@ interface OpenQuery {
   readonly handle: LiveQueryHandle;
 }
 
-/** Each costs the database something, unlike a filter. */
+/** Maximum per connection: unlike a filter, each one costs the database. */
 const QUERIES_PER_CONNECTION = 20;
 
-/** The live queries of all connections of this process. They are subscriptions that no event of the log is matched with. */
+/** Live queries of all connections of this process: subscriptions that are not matched with events of the log. */
 export class LiveQueries {
   private runner: LiveQueryRunner | undefined;
   private readonly bySession = new Map<Session, OpenQuery[]>();
@@ -60,8 +60,8 @@ export class LiveQueries {
   }
 
   /**
-   * All or nothing; one entry per request. Nothing is sent before `start`. A query that the connection already follows is
-   * that one.
+   * Opens all queries or none; `all` has one entry per request. Sends nothing before `start`. A query that the connection
+   * already follows is returned as it is.
    */
   open(session: Session, requests: readonly SubscriptionRequest[]): { all: OpenQuery[]; fresh: OpenQuery[] } {
     const fresh: OpenQuery[] = [];
@@ -116,7 +116,7 @@ export class LiveQueries {
     return this.of(session).map(({ info }) => info);
   }
 
-  /** Of a selector only the id, the type and the query itself can mean a query. */
+  /** Removes the live queries that a selector names; only id, type and the query itself can name one. */
   remove(session: Session, { id, type, query, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
     if (Object.values(rest).some((value) => value !== undefined)) return [];
     const named = this.of(session).filter(
@@ -156,8 +156,8 @@ export class LiveQueries {
 const NONE: readonly OpenQuery[] = [];
 
 /**
- * A client may continue from any cursor it sees, so a result never names a position that its events have not reached: to a
- * connection that is behind the log it goes with the connection's own cursor.
+ * Sends a message with a cursor that the connection has reached. A client may resume from any cursor it sees: a result for a
+ * connection behind the log therefore carries the connection's own cursor.
  */
 function send(session: Session, message: SharedMessage<LiveQueryBody>): void {
   const { cursor } = message.body;

@@ -1,6 +1,6 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** Changes of one connection happen in the order in which they were asked for, each after the one before is done. */
+/** Runs the changes of one connection one after the other, in the order of their requests. */
 export class OrderedChanges {
   private last: Promise<unknown> = Promise.resolve();
   private waiting = 0;
@@ -12,7 +12,10 @@ export class OrderedChanges {
     return this.waiting > 0;
   }
 
-  /** Runs at once when nothing waits. Rejects with `unavailable` once the connection is over, beyond `limit` with `rate_limited`. */
+  /**
+   * Runs at once when nothing waits. Rejects with `unavailable` after the connection has ended, with `rate_limited` beyond
+   * `limit`.
+   */
   run<T>(limit: number, work: () => T | Promise<T>): Promise<T> {
     if (this.isOver()) return Promise.reject(hasEnded());
     if (this.waiting >= limit) {

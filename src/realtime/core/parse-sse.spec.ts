@@ -71,7 +71,7 @@ describe('parseStreamQuery', () => {
   });
 
   it('goes through parameters once, however many there are', () => {
-    // Each looked up among all of them they would take minutes, and the test its time.
+    // Looking each one up among all of them would take minutes and time the test out.
     const query = Array.from({ length: 200_000 }, (_, n) => `x${n.toString(36)}`).join('&');
     expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'x0' }));
   });

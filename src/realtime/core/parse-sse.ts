@@ -27,18 +27,18 @@ const BESIDE_QUERY = [
 const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
-/** Names of parameters that say who asks: no part of what is asked. */
+/** Parameter with the caller's key; no part of the request proper. */
 const KEY = 'apiKey';
-/** Names under which libraries that cannot send the header write it into the address. */
+/** Parameters in which libraries that cannot send the header `Last-Event-ID` put it. */
 const LAST_EVENT_ID = ['lastEventId', 'last_event_id'];
 
-/** Names in one list of a body; an address has room for fewer. */
+/** Maximum number of names in one list of a body; an address has room for fewer. */
 const MAX_BODY_NAMES = 5_000;
 
 /**
- * The query of an event stream as subscriptions. `lastEventId`, that of the header, is the browser's own memory of its
- * position and wins over `since`, which stays in the address of a reconnecting EventSource for ever. Anything may stand in
- * it, so what is no cursor is answered like an expired one instead of refusing a client that could not do better.
+ * Parses the query of an event stream as subscriptions. `lastEventId`, the header, is the browser's own record of its position
+ * and takes precedence over `since`, which stays in the address of a reconnecting EventSource for ever. An invalid cursor is
+ * answered like an expired one instead of being refused: the client could not correct it.
  */
 export function parseStreamQuery(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   try {
@@ -48,20 +48,20 @@ export function parseStreamQuery(query: URLSearchParams, lastEventId: string | u
   }
 }
 
-/** The same with what is asked as a JSON body; the address then holds the key and the position, if anything. */
+/** Parses a request whose subscriptions are a JSON body; the address then holds at most the key and the position. */
 export function parseStreamBody(body: unknown, query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   const [beside] = Object.keys(valuesOf(query));
   if (beside !== undefined) throw ofParameter(invalid(beside.slice(0, 64), 'belongs into the body'));
   return streamRequest(Input.of(body, KNOWN, { maxNames: MAX_BODY_NAMES }), positionOf(query, lastEventId));
 }
 
-/** The header, else the newest that was written into the address. */
+/** Returns the header, else the newest position in the address. */
 function positionOf(query: URLSearchParams, header: string | undefined): string | undefined {
   const given = [...LAST_EVENT_ID.flatMap((name) => query.getAll(name)), header ?? ''];
   return given.findLast((text) => text !== '');
 }
 
-/** The same fault, with the parameter's name where a body would have a pointer. */
+/** Returns the same error with the parameter's name in place of a body's pointer. */
 function ofParameter({ code, message, field, errors }: DomainError): DomainError {
   const faults = errors?.map((fault) => ({ ...fault, pointer: `?${fault.pointer.slice(1)}` }));
   return new DomainError(code, message, { field, errors: faults });
@@ -78,7 +78,7 @@ function streamRequest(input: Input, lastEventId: string | undefined): StreamReq
   };
 }
 
-/** Without channels a stream carries what its filters speak of, and without these everything that is public. */
+/** Channels of a stream that names none: those that its filters concern, or without filters all public ones. */
 function channelsFor({ protocols, tokens }: SubscriptionFilter): readonly string[] {
   if (protocols && !tokens) return ['events:tvl', 'events:protocols'];
   if (tokens && !protocols) return ['events:prices'];
@@ -91,7 +91,7 @@ function requestOf(channel: string, index: number, filter: SubscriptionFilter): 
   return request;
 }
 
-/** A query holds only text: lists are comma-separated or repeated, numbers and flags are written out. */
+/** Reads the text values of a query: lists are comma-separated or repeated, numbers and flags are written out. */
 function valuesOf(query: URLSearchParams): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, given] of textsOf(query)) {
@@ -101,7 +101,7 @@ function valuesOf(query: URLSearchParams): Record<string, unknown> {
   return values;
 }
 
-/** In one pass: anybody may write thousands of parameters. */
+/** Collects the values in one pass: a client may send thousands of parameters. */
 function textsOf(query: URLSearchParams): ReadonlyMap<string, string[]> {
   const texts = new Map<string, string[]>();
   for (const [name, text] of query) {
@@ -122,7 +122,7 @@ function single(name: string, given: readonly string[]): unknown {
   return text;
 }
 
-/** What is no JSON stays a text, and is then refused as no query. */
+/** Parses JSON; other text is returned as it is, and is then refused as no query. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);

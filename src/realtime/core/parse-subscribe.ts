@@ -25,7 +25,7 @@ const FILTER_FIELDS = [
 const OPTION_FIELDS = ['since', 'snapshot', 'mode', 'intervalMs'];
 const BODY_FIELDS = ['type', 'channel', 'all', 'query', ...FILTER_FIELDS, ...OPTION_FIELDS];
 const UPDATE_FIELDS = ['id', 'type', 'channel', 'filters', 'mode', 'intervalMs', ...FILTER_FIELDS];
-/** Bodies of one call: they become one change with one replay. */
+/** Maximum number of bodies in one call; together they are one change with one replay. */
 const BODY_LIMIT = 100;
 
 export interface SubscribeCall {
@@ -33,7 +33,7 @@ export interface SubscribeCall {
   options: SubscribeOptions;
 }
 
-/** The argument of `subscribe` on Socket.IO: one body, or an array of them. */
+/** Parses the argument of `subscribe` on Socket.IO: one body, or an array of them. */
 export function parseSubscribe(argument: unknown): SubscribeCall {
   const bodies: readonly unknown[] = Array.isArray(argument) ? argument : [argument];
   if (bodies.length === 0 || bodies.length > BODY_LIMIT) {
@@ -44,7 +44,7 @@ export function parseSubscribe(argument: unknown): SubscribeCall {
     const input = Input.of(body, BODY_FIELDS);
     const { since, snapshot, ...mode } = readOptions(input);
     const request = requestOf(input);
-    // The interval of a query is its own, that of events the connection's.
+    // Intervals of queries are their own; the interval of events is the connection's.
     if (request.type === 'query') delete mode.intervalMs;
     if (since !== undefined && options.since !== undefined && since !== options.since) {
       throw input.fault('since', 'must be the same in all bodies of one call');
@@ -72,7 +72,7 @@ function ofChannel(input: Input, filter: SubscriptionFilter): SubscriptionReques
   return request;
 }
 
-/** For `protocol` the named protocols are what it is about, not only a filter. */
+/** Protocols of type `protocol` are the subject of the subscription, not only a filter. */
 function ofType(input: Input, type: SubscriptionType, filter: SubscriptionFilter): SubscriptionRequest {
   if (type !== 'protocol') return { type, filter };
   const { protocols, ...rest } = filter;
@@ -80,7 +80,7 @@ function ofType(input: Input, type: SubscriptionType, filter: SubscriptionFilter
   return { type, filter: rest, about: { protocol: protocols } };
 }
 
-/** One value or many, both written as clients like. */
+/** Reads a filter whose fields may hold one value or a list. */
 function filterOf(input: Input): SubscriptionFilter {
   const filter = readFilter(input, FILTER_NAMES);
   return {
@@ -97,7 +97,7 @@ function merged(input: Input, kind: NameKind, many: readonly string[] | undefine
   return { [`${kind}s`]: [...new Set([...(many ?? []), readName(input, kind, one, kind)])].sort() };
 }
 
-/** The argument of `unsubscribe`: `{id}`, or a body; what it does not name is not looked at. */
+/** Parses the argument of `unsubscribe`: `{id}`, or a body; members that it leaves out match anything. */
 export function parseSelector(argument: unknown): SubscriptionSelector {
   const input = Input.of(argument, ['id', ...BODY_FIELDS]);
   const all = input.flag('all');
@@ -112,14 +112,15 @@ export function parseSelector(argument: unknown): SubscriptionSelector {
 
 export interface UpdateCall {
   selector: SubscriptionSelector;
-  /** Absent: only the connection's mode changes. */
+  /** New filter; absent: only the connection's mode changes. */
   filter?: SubscriptionFilter;
   options: Pick<SubscribeOptions, 'mode' | 'intervalMs'>;
 }
 
 /**
- * The argument of `update_filters`. With `filters` everything beside it selects as for `unsubscribe`; without it the
- * filters stand beside `id`, `type` and `channel`. Filters change only where something is named. That a message names no filter never means "take all away": `{}` does.
+ * Parses the argument of `update_filters`. With `filters`, the other members select as for `unsubscribe`; without it, the
+ * filters stand beside `id`, `type` and `channel`. Filters change only if at least one is named. A message without filters
+ * never removes them all; `filters: {}` does.
  */
 export function parseUpdate(argument: unknown): UpdateCall {
   const input = Input.of(argument, UPDATE_FIELDS);
@@ -133,13 +134,16 @@ export function parseUpdate(argument: unknown): UpdateCall {
   throw input.fault('filters', 'is required; {} takes all filters away');
 }
 
-/** Refuses a selector that names nothing: JSON leaves out what is undefined, so `{id: undefined}` of a mistaken client is `{}`. */
+/**
+ * Refuses a selector that names nothing: JSON omits undefined members, so the `{id: undefined}` of a faulty client arrives as
+ * `{}`.
+ */
 export function naming(selector: SubscriptionSelector): SubscriptionSelector {
   if (Object.keys(selector).length > 0) return selector;
   throw invalid('id', 'must name a subscription; or name several by type, channel or filters');
 }
 
-/** As in `subscribe`, the protocols beside type `protocol` say what the subscription is about, so they select it. */
+/** Selects by the protocols of type `protocol`: as in `subscribe`, they are the subject of the subscription. */
 function asInSubscribe(
   selector: SubscriptionSelector,
   filter: SubscriptionFilter,

@@ -107,7 +107,7 @@ describe('parseMessage', () => {
   });
 
   it('goes through the fields of a message once, however many there are', () => {
-    // Each looked up among all of them they would take minutes, and the test its time.
+    // Looking each one up among all of them would take minutes and time the test out.
     const fields = Array.from({ length: 400_000 }, (_, n) => `"${n.toString(36)}":1`);
     expect(faultOf(JSON.parse(`{${fields.join(',')}}`))).toEqual({ code: 'invalid_request', field: 'type' });
   });

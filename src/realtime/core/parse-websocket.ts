@@ -23,9 +23,9 @@ export interface NamedChannel {
   readonly request: SubscriptionRequest | undefined;
 }
 
-/** What a client of the plain WebSocket dialect may say. */
+/** Messages that clients of the plain WebSocket dialect may send. */
 export type ClientMessage = { readonly id?: MessageId } &
-  /** `since` only says that the client comes back: it may then exceed its connection limit for a while. */
+  /** Position that only marks a reconnecting client: it may then exceed its connection limit for a while. */
   (
     | { readonly type: 'authenticate'; readonly apiKey: string; readonly since?: string }
     | { readonly type: 'ping' | 'subscriptions' | 'stats' }
@@ -34,10 +34,10 @@ export type ClientMessage = { readonly id?: MessageId } &
         readonly channels: readonly NamedChannel[];
         readonly filter: SubscriptionFilter;
         readonly options: SubscribeOptions;
-        /** A live query instead of channels. */
+        /** Live query in place of channels. */
         readonly query?: SubscriptionRequest;
       }
-    /** Without channels it means all of them. */
+    /** Channels to leave; absent: all of them. */
     | { readonly type: 'unsubscribe'; readonly channels?: readonly string[]; readonly subscriptionId?: string }
     | {
         readonly type: 'update_filters';
@@ -66,12 +66,12 @@ const FILTER_NAMES: FilterNames = {
 };
 const FILTER_FIELDS = [...Object.values(FILTER_NAMES), 'minValue', 'maxValue', 'threshold'];
 const ID_LIMIT = 128;
-/** Keys are short; signed tokens are not. */
+/** Longest key or token, characters; signed tokens are longer than keys. */
 const SECRET_LIMIT = 8_192;
 
 /**
- * The `id` of anything a client may send, so that also a refusal can carry it. Never throws. Numbers that are not exact as
- * JSON numbers are no ids: they would come back as others than they came.
+ * Reads the `id` of any message, so that a refusal can carry it too. Never throws. Numbers that JSON cannot represent exactly
+ * are not ids: they would be returned changed.
  */
 export function messageId(value: unknown): MessageId | undefined {
   if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
@@ -80,7 +80,7 @@ export function messageId(value: unknown): MessageId | undefined {
   return typeof id === 'number' && Number.isSafeInteger(id) ? id : undefined;
 }
 
-/** A parsed JSON value as a message, or `invalid_request` that names the first field at fault. */
+/** Parses a JSON value as a message. Throws `invalid_request` that names the first invalid field. */
 export function parseMessage(value: unknown): ClientMessage {
   const type = messageType(value);
   const input = Input.of(value, [...ENVELOPE, ...FIELDS[type]]);
@@ -90,7 +90,7 @@ export function parseMessage(value: unknown): ClientMessage {
   return { ...(id === undefined ? {} : { id }), ...bodyOf(type, input) };
 }
 
-/** Both dialects: `type` and `action` name the same thing. */
+/** Reads the message type of both dialects, from `type` or `action`. */
 function messageType(value: unknown): MessageType {
   const envelope = Input.partOf(value, ENVELOPE);
   const type = envelope.oneOf('type', MESSAGE_TYPES);
@@ -151,9 +151,9 @@ function filterOf(input: Input): SubscriptionFilter {
   return filters ? readFilter(filters, FILTER_NAMES) : {};
 }
 
-/** The options that every transport's `subscribe` has. */
+/** Reads the options that `subscribe` has on every transport. */
 export function readOptions(input: Input): SubscribeOptions {
-  // Cursors are opaque: a text that names no position of this log is answered `cursor_expired`, not refused.
+  // Cursors are opaque: text that names no position of this log is answered with `cursor_expired`, not refused.
   const since = input.text('since', 40);
   const snapshot = input.flag('snapshot');
   return {

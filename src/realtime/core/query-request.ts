@@ -2,7 +2,7 @@ import type { Input } from './input.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
 import type { SubscriptionRequest } from './subscription.js';
 
-/** What a live query may say is the query's own affair; here it only has to be one. `foreign` fields do not go with it. */
+/** Reads a live query. Its content is validated by the query module; fields of `foreign` may not accompany it. */
 export function queryRequest(input: Input, foreign: readonly string[]): SubscriptionRequest {
   const query = input.value('query');
   if (typeof query !== 'object' || query === null || Array.isArray(query)) {

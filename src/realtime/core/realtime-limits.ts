@@ -1,4 +1,4 @@
-/** What one connection may cost. Tests shrink the numbers; the product runs with these. */
+/** Limits of one connection. Tests use smaller numbers; production runs with these. */
 export interface RealtimeLimits {
   /** Time between two heartbeats of one connection, ms. */
   heartbeatMs: number;
@@ -8,10 +8,10 @@ export interface RealtimeLimits {
   hardMarkBytes: number;
   /** How long a connection may stay above the soft mark before it is closed, ms. */
   slowGraceMs: number;
-  /** Events and time one replay may take. */
+  /** Events and duration of one replay. */
   replayEvents: number;
   replayMs: number;
-  /** Events a replay reads at once; between two reads other connections get their turn. */
+  /** Events that a replay reads at once; other connections are served between two reads. */
   replayChunk: number;
   /** Items per `snapshot` message. */
   snapshotPart: number;
@@ -20,7 +20,7 @@ export interface RealtimeLimits {
   namesPerConnection: number;
   /** Changes of one connection that may wait for a replay to end. */
   waitingChanges: number;
-  /** Keys that `latest` may hold for one connection. */
+  /** Maximum number of keys that `latest` holds for one connection. */
   latestKeys: number;
 }
 
@@ -39,5 +39,5 @@ export const REALTIME_LIMITS: RealtimeLimits = {
   latestKeys: 50_000,
 };
 
-/** Bounds of `intervalMs`, and what `latest` uses when the client names none. */
+/** Bounds and default of `intervalMs`, the interval of `latest`, ms. */
 export const LATEST_INTERVAL = { min: 100, max: 60_000, default: 1_000 } as const;

@@ -1,6 +1,6 @@
 import type { Session } from './session.js';
 
-/** The rooms a connection is in by what it subscribed: channel names, subscription types, `protocol:{slug}[:{chain}]`. */
+/** Rooms of a connection, by its subscriptions: channel names, subscription types, `protocol:{slug}[:{chain}]`. */
 export function roomsOf(session: Session): Set<string> {
   const rooms = new Set<string>();
   for (const { request } of session.subscriptions.values()) {

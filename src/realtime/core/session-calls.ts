@@ -4,11 +4,11 @@ import type { SubscriptionInfo } from './subscription.js';
 export type DeliveryMode = 'all' | 'latest';
 
 export interface SubscribeOptions {
-  /** Continue after this cursor: what was missed comes before the answer. */
+  /** Cursor to continue after: missed events are sent before the answer. */
   since?: string;
-  /** Send the published values that match, joined with live events without a hole. */
+  /** Sends the matching published values first, joined with live events without a hole. */
   snapshot?: boolean;
-  /** Belongs to the connection; the last call wins. */
+  /** Delivery mode of the connection; the last call wins. */
   mode?: DeliveryMode;
   intervalMs?: number;
 }

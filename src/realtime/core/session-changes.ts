@@ -11,20 +11,20 @@ import type { Subscription, SubscriptionRequest } from './subscription.js';
 
 interface NotedReplay {
   answered(): void;
-  /** It failed: nothing of it is due. */
+  /** Restores the state before a replay that failed. */
   undo(): void;
 }
 
 /**
- * Changes of one session's subscriptions, in the order in which they were asked for. Each is kept for the client's return
- * before it is answered: what was answered comes back.
+ * Changes of one session's subscriptions, in the order of their requests. Each is stored before it is answered, so that every
+ * answered change survives a reconnect.
  */
 export class SessionChanges {
-  /** Replays so far, those of the sessions it goes on with included. */
+  /** Number of replays so far, those of the continued sessions included. */
   replays = 0;
-  /** A replay was answered since the client was last told that it has them all. */
+  /** Whether a replay was answered after the last confirmation that the client has received all of them. */
   isUnconfirmed = false;
-  /** Positions that changes name which wait for their turn. */
+  /** Positions named by the changes that wait for their turn. */
   private readonly waiting = new Set<{ readonly seq: number }>();
   private readonly order: OrderedChanges;
 
@@ -46,7 +46,7 @@ export class SessionChanges {
     }).finally(() => this.waiting.delete(since));
   }
 
-  /** The earliest position that a waiting change names. */
+  /** Earliest position named by a waiting change. */
   get floor(): number | undefined {
     return this.waiting.size === 0 ? undefined : Math.min(...[...this.waiting].map(({ seq }) => seq));
   }
@@ -75,7 +75,7 @@ export class SessionChanges {
     });
   }
 
-  /** Subscriptions that the caller may not have any more are left out, with an `error` each. */
+  /** Continues a kept session. Subscriptions that the caller may no longer have are dropped, with an `error` each. */
   resume(kept: KeptSession, offset: ResumeOffset | undefined): Promise<SubscribeAnswer> {
     return this.inOrder(async () => {
       const { session, host } = this;
@@ -98,7 +98,10 @@ export class SessionChanges {
     });
   }
 
-  /** Live queries are opened first, for they may be refused, and begin last, so that no result comes before the answer's replay. */
+  /**
+   * Adds subscriptions. Live queries are opened first, since they may be refused, and start last, so that no result precedes
+   * the answer's replay.
+   */
   private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
     const { session, host } = this;
     const isQuery = ({ type }: SubscriptionRequest) => type === 'query';
@@ -131,7 +134,7 @@ export class SessionChanges {
     return { subscriptions: asked.map((one) => one.describe()), cursor: session.cursor, ...recovery };
   }
 
-  /** Replays and snapshots, if any are asked for. The work begins in this turn, so that nothing live comes between. */
+  /** Runs the replays and snapshots that were asked for. The work begins in this turn, so that no live event comes between. */
   private async replay(work: CatchUpWork): Promise<Recovery> {
     const { session, host } = this;
     const noted = this.noteReplay(work);
@@ -152,7 +155,7 @@ export class SessionChanges {
     }
   }
 
-  /** How far the client came is judged by this, should the connection end. */
+  /** Records a replay, from which the client's position is derived if the connection ends during it. */
   private noteReplay({ asked, fresh, since, starts }: CatchUpWork): NotedReplay | undefined {
     const given = parseCursor(since);
     if (given?.epoch !== this.host.epoch) return undefined;

@@ -6,14 +6,14 @@ import type { PublishedValues } from './snapshot.js';
 import type { RealtimeObserver, RecentEvents, StoredEvents } from './sources.js';
 import type { Subscription } from './subscription.js';
 
-/** Keeps what sessions hold, so that another connection of the client can go on with it. */
+/** Stores sessions, so that another connection of the same client can continue them. */
 export interface SessionKeeper {
-  /** Resolves when it is kept, or after a short while. */
+  /** Resolves when the change is stored, or after a short timeout. */
   changed(session: Session): Promise<void>;
   ended(session: Session): void;
 }
 
-/** What the hub offers to its sessions. */
+/** Services of the hub for its sessions. */
 export interface SessionHost {
   readonly limits: RealtimeLimits;
   readonly epoch: string;
@@ -24,21 +24,21 @@ export interface SessionHost {
   readonly published: PublishedValues;
   readonly observer: RealtimeObserver;
   readonly queries: LiveQueries;
-  /** Keeps what sessions hold for their clients' return; undefined where nobody does. */
+  /** Store of sessions for reconnecting clients; undefined if there is none. */
   readonly keeper: SessionKeeper | undefined;
-  /** Unix milliseconds, for what clients are shown. */
+  /** Unix milliseconds, for times shown to clients. */
   now(): number;
-  /** Milliseconds that never jump, for what waits or lasts. */
+  /** Monotonic milliseconds, for waits and durations. */
   elapsed(): number;
-  /** The event ready to be sent; undefined for a row that cannot be shown. */
+  /** Returns the event ready to be sent; undefined for a row that cannot be shown. */
   encode(event: DeliveredEvent): EncodedEvent | undefined;
-  /** The subscription takes part in routing from now on. */
+  /** Includes the subscription in routing from now on. */
   register(subscription: Subscription): void;
   unregister(subscription: Subscription): void;
-  /** Bytes went to the session's link: look at it at the next beat. */
+  /** Marks a session whose link was written to: the next beat checks its backlog. */
   watch(session: Session): void;
   modeChanged(session: Session): void;
-  /** Its caller is another one now: other rights, another end. */
+  /** Applies a change of the session's caller: other rights, another expiry. */
   callerChanged(session: Session): void;
   forget(session: Session): void;
 }

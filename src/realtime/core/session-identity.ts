@@ -1,24 +1,24 @@
 import type { Caller } from '../../access/index.js';
 import type { Session } from './session.js';
 
-/** What a client comes back with to go on where it was. */
+/** Token and position with which a client continues an earlier connection. */
 export interface ResumeTicket {
   readonly token: string;
-  /** How long after its end the connection's subscriptions are kept, ms. */
+  /** Time for which subscriptions are kept after the connection ended, ms. */
   readonly forMs: number;
-  /** The position that the client named when it connected. */
+  /** Position that the client named when it connected. */
   readonly offset?: string;
 }
 
-/** Client at the other end of a connection, and its place. */
+/** Client of a connection, with its address and region. */
 export interface SessionIdentity {
   readonly caller: Caller;
-  /** Given by transports whose protocol already names the connection; made up otherwise. */
+  /** Id given by transports whose protocol already names the connection; generated otherwise. */
   readonly connectionId?: string;
   readonly address: string;
   readonly userAgent?: string;
   readonly region?: string;
-  /** Of connections whose subscriptions come back with the client. */
+  /** Ticket of a connection whose subscriptions are restored on reconnect. */
   readonly resume?: ResumeTicket;
 }
 
@@ -34,7 +34,7 @@ export interface ConnectionInfo {
   subscriptions: number;
 }
 
-/** What the owner of a connection and its operators see of it. */
+/** Returns the view of a connection for its owner and for operators. */
 export function connectionInfo(
   {
     id,
@@ -74,7 +74,7 @@ export function greeting(
   };
 }
 
-/** How long the caller's key or token is still good for, ms; null: it does not end. */
+/** Remaining lifetime of the caller's key or token, ms; null: no expiry. */
 export function expiresInMs({ endsAt, expiresAt }: Caller, now: number): number | null {
   const end = endsAt ?? expiresAt;
   return end === undefined ? null : Math.max(0, end - now);

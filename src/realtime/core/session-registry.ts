@@ -1,7 +1,7 @@
 import { roomsOf } from './rooms.js';
 import type { Session } from './session.js';
 
-/** Whom an announcement is for. A room is a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`. */
+/** Recipients of an announcement. A room is a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`. */
 export type Audience =
   | { to: 'everyone' }
   | { to: 'connection'; connectionId: string }
@@ -13,7 +13,7 @@ export class SessionRegistry {
   private readonly byId = new Map<string, Session>();
   private readonly byUser = new Map<string, Set<Session>>();
   private readonly byKey = new Map<string, Set<Session>>();
-  /** Admins who asked for the rows of every owner. */
+  /** Admins subscribed to the rows of every owner. */
   private readonly overseers = new Set<Session>();
   private readonly expiring = new Set<Session>();
 
@@ -51,7 +51,7 @@ export class SessionRegistry {
     this.watchEnd(session);
   }
 
-  /** Whether, and when, the caller's token ends may have changed. */
+  /** Updates the watch on the expiry of the caller's token, which may have changed. */
   watchEnd(session: Session): void {
     if (session.identity.caller.endsAt === undefined) this.expiring.delete(session);
     else this.expiring.add(session);
@@ -70,7 +70,7 @@ export class SessionRegistry {
     this.overseers.add(session);
   }
 
-  /** Sessions that may receive a row of this owner. */
+  /** Returns the sessions that may receive a row of this owner. */
   *mayReceive(owner: string): Iterable<Session> {
     const own = this.byUser.get(owner);
     if (own) yield* own;

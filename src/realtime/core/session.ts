@@ -18,33 +18,33 @@ import { namesOf, type Subscription, type SubscriptionInfo, type SubscriptionReq
 
 export type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
 
-/** One connection: its subscriptions, its position in the log, and how it takes events. */
+/** One connection: its subscriptions, its position in the log, and its delivery mode. */
 export class Session {
   readonly connectedAt: number;
   lastActivity: number;
   mode: DeliveryMode = 'all';
   ended = false;
-  /** The client said goodbye: it does not come back to this session. */
+  /** Whether the client left on purpose; its session is then not kept. */
   hasLeft = false;
-  /** The client has seen the log up to here, possibly from a process that is ahead of this one. */
+  /** Position up to which the client has seen the log, possibly from a process that is ahead of this one. */
   knownTo = 0;
-  /** Above the soft mark since then; 0: not slow. */
+  /** Time since which the link is above the soft mark, ms; 0: not slow. */
   slowSince = 0;
-  /** Whether the hub already has it on its list of links to look at. */
+  /** Whether the session is already on the hub's list of links to check. */
   watched = false;
 
-  /** What the client may do, and until when, may change while it is connected. */
+  /** Identity with the client's rights and expiry, which may change while it is connected. */
   identity: SessionIdentity;
-  /** As the client asked for it, which a slow reader's may differ from. */
+  /** Mode that the client asked for; a slow reader's mode may differ from it. */
   asked: { mode: DeliveryMode; intervalMs: number } = { mode: 'all', intervalMs: LATEST_INTERVAL.default };
 
   readonly book: SubscriptionBook;
   readonly changes: SessionChanges;
   private latest: LatestBuffer | undefined;
   private catchUp: CatchUp | undefined;
-  /** Everything up to here has left the latest buffer. */
+  /** Position up to which everything has left the latest buffer. */
   private flushedTo: number;
-  // What matched the event that is being routed; no allocation while one subscription matches.
+  // Match of the event that is being routed; allocates nothing while a single subscription matches.
   private markedSeq = -1;
   private firstHit: Subscription | undefined;
   private moreHits: Subscription[] | undefined;
@@ -67,7 +67,7 @@ export class Session {
     return this.book.byId;
   }
 
-  /** Subscriptions of every kind, live queries included. */
+  /** Number of subscriptions, live queries included. */
   get size(): number {
     return this.book.byId.size + this.host.queries.count(this);
   }
@@ -76,19 +76,19 @@ export class Session {
     return this.catchUp !== undefined;
   }
 
-  /** The position a client may continue from: everything before it has been handed to the link. */
+  /** Position from which the client may continue: everything before it has been handed to the link. */
   get cursor(): string {
     if (this.catchUp) return this.catchUp.cursor;
     const seq = this.latest && this.latest.size > 0 ? this.flushedTo : this.host.position;
     return formatCursor(this.host.epoch, Math.max(seq, this.knownTo));
   }
 
-  /** Adds subscriptions as one change. With `since` the answer comes after everything that was missed. */
+  /** Adds subscriptions as one change. With `since`, the answer follows the missed events. */
   subscribe(requests: readonly SubscriptionRequest[], options: SubscribeOptions = {}): Promise<SubscribeAnswer> {
     return this.changes.subscribe(requests, options);
   }
 
-  /** Goes on with what another connection of the client held, from where its client had come. */
+  /** Continues another connection of the same client from the client's position. */
   resume(kept: KeptSession, offset: ResumeOffset | undefined): Promise<SubscribeAnswer> {
     return this.changes.resume(kept, offset);
   }
@@ -99,8 +99,8 @@ export class Session {
   }
 
   /**
-   * Replaces the filters of the subscriptions the selector names, from now on; they keep their ids. Without a filter
-   * only the mode changes.
+   * Replaces the filters of the subscriptions that the selector names, from now on; they keep their ids. Without a filter only
+   * the mode changes.
    */
   updateFilters(
     selector: SubscriptionSelector,
@@ -118,17 +118,23 @@ export class Session {
     return connectionInfo(this, this.size);
   }
 
-  /** Says who the connection is, where it stands and what it may; again when that changes. */
+  /** Sends `connected`: id, position, rights and limits; sent again when these change. */
   greet(cursor: string = this.cursor): void {
     this.link.sendMessage('connected', greeting(this, cursor, this.host.now()));
   }
 
-  /** The same user with other rights, limits or another end: what it may no longer have ends, the rest goes on. */
+  /**
+   * Applies other rights, limits or another expiry of the same user: subscriptions that are no longer allowed end, the rest
+   * continue.
+   */
   changeCaller(caller: Caller): void {
     if (!this.ended) takeOver(this, this.host, caller);
   }
 
-  /** The client has everything that replays sent so far: told after their answers, where a position alone cannot say so. */
+  /**
+   * Confirms that the client has everything that replays have sent: needed after their answers, where a position alone cannot
+   * say it.
+   */
   confirmReplays(): void {
     const { replays, isUnconfirmed } = this.changes;
     if (!isUnconfirmed || this.ended || this.isCatchingUp || this.identity.resume === undefined) return;
@@ -138,12 +144,12 @@ export class Session {
     this.link.sendMessage('heartbeat', { cursor, timestamp }, formatOffset(cursor, replays));
   }
 
-  /** The client said something. */
+  /** Records activity of the client. */
   touch(): void {
     this.lastActivity = this.host.now();
   }
 
-  /** Ends the connection and tells why; the cursor goes along. */
+  /** Ends the connection with its reason and cursor. */
   close(reason: CloseReason, message?: string): void {
     if (this.ended) return;
     const cursor = this.cursor;
@@ -152,12 +158,12 @@ export class Session {
     this.link.close(reason, cursor, message);
   }
 
-  /** Its client came back over another connection, which goes on with what this one holds. */
+  /** Ends a connection whose client has reconnected; the new connection continues its subscriptions. */
   supersede(): void {
     this.close('replaced', 'The client has come back over another connection.');
   }
 
-  /** The connection is gone: transports call it when their socket ended, for whatever reason. */
+  /** Releases the session; transports call it when their socket has ended, for whatever reason. */
   end(): void {
     if (this.ended) return;
     this.ended = true;
@@ -167,7 +173,10 @@ export class Session {
     this.host.forget(this);
   }
 
-  /** Notes that `event` matches one of the session's subscriptions. True the first time: the caller then keeps the session. */
+  /**
+   * Marks that `event` matches one of the session's subscriptions. True for the first match of an event: the caller then keeps
+   * the session.
+   */
   hit(subscription: Subscription, event: LogEvent): boolean {
     if (this.catchUp !== undefined || subscription.coveredFrom >= event.seq) return false;
     if (this.markedSeq === event.seq) {
@@ -187,7 +196,7 @@ export class Session {
     this.deliver(encoded, moreHits ? namesOf([firstHit, ...moreHits]) : firstHit.names);
   }
 
-  /** Hands one event over: at once, or to the buffer of `latest`. */
+  /** Sends one event at once, or adds it to the buffer of `latest`. */
   deliver(encoded: EncodedEvent, names: readonly string[]): void {
     if (this.latest) {
       this.latest.add(encoded.event, names);
@@ -197,7 +206,7 @@ export class Session {
     if (!this.watched) this.host.watch(this);
   }
 
-  /** The names of this session's subscriptions that a missed or live event reaches; empty: none. */
+  /** Returns the names of the session's subscriptions that a missed or live event reaches; empty: none. */
   namesFor(event: LogEvent, among: Iterable<Subscription> = this.book.byId.values()): readonly string[] {
     const hits: Subscription[] = [];
     for (const subscription of among) {
@@ -213,24 +222,24 @@ export class Session {
     return matches(subscription.filter, event);
   }
 
-  /** Something that is no event went to the link. */
+  /** Notes a message other than an event on the link. */
   sent(): void {
     if (!this.watched) this.host.watch(this);
   }
 
-  /** More than a mark, the soft one unless said otherwise, waits to be sent. */
+  /** Whether the unsent bytes exceed a mark, by default the soft one. */
   isBehind(mark: 'softMarkBytes' | 'hardMarkBytes' = 'softMarkBytes'): boolean {
     return this.link.bufferedBytes() >= this.host.limits[mark];
   }
 
-  /** In `latest` mode: sends what waits when the interval is over and the link has room. */
+  /** Sends the events waiting in `latest` mode if the interval is over and the link has room. */
   flushIfDue(elapsed: number): void {
     if (!this.latest || this.catchUp || !this.latest.isDue(elapsed)) return;
     if (this.latest.size > this.host.limits.latestKeys) return this.close('slow_consumer');
     if (!this.isBehind()) this.flushLatest();
   }
 
-  /** Sends what waits now; the number of messages. */
+  /** Sends the waiting events now and returns their number. */
   flushLatest(): number {
     this.flushedTo = this.host.position;
     if (!this.latest) return 0;
@@ -242,14 +251,14 @@ export class Session {
     return sent;
   }
 
-  /** How the client wants its events. */
+  /** Sets the delivery mode that the client asked for. */
   setMode({ mode, intervalMs }: Pick<SubscribeOptions, 'mode' | 'intervalMs'>): void {
     if (mode === undefined && intervalMs === undefined) return;
     this.asked = { mode: mode ?? this.asked.mode, intervalMs: intervalMs ?? this.asked.intervalMs };
     this.deliverBy(mode ?? this.mode);
   }
 
-  /** A slow reader gets `latest` whatever it asked for. */
+  /** Changes the delivery mode; a slow reader is set to `latest` whatever it asked for. */
   deliverBy(mode: DeliveryMode): void {
     const { intervalMs } = this.asked;
     this.mode = mode;
@@ -264,7 +273,7 @@ export class Session {
     this.host.modeChanged(this);
   }
 
-  /** The log began anew: nothing before this moment can be resumed from. */
+  /** Restarts at the beginning of a new log: no earlier position can be resumed from. */
   startOver(position: number): void {
     this.flushLatest();
     for (const subscription of this.book.byId.values()) subscription.beginAt(position);
@@ -274,13 +283,13 @@ export class Session {
     this.markedSeq = -1;
   }
 
-  /** While it runs the session gets nothing live. */
+  /** Runs a catch-up; the session receives no live events meanwhile. */
   follow(catchUp: CatchUp): Promise<Recovery> {
     this.catchUp = catchUp;
     return runFor(this.identity.caller.keyId, () => catchUp.run());
   }
 
-  /** Called by the catch-up in the same turn in which it reaches the live position. */
+  /** Returns to live delivery; called by the catch-up in the turn in which it reaches the live position. */
   goLive(): void {
     this.catchUp = undefined;
   }

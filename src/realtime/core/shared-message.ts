@@ -1,9 +1,9 @@
-/** How a dialect puts a message on the wire; one object per dialect, since frames are shared under its identity. */
+/** Encoding of a message in one dialect; one object per dialect, since frames are shared under its identity. */
 export interface MessageFormat {
   build(message: SharedMessage): Buffer;
 }
 
-/** A message that many connections get alike: each dialect's frame is made once, by the first who needs it. */
+/** Message that many connections receive alike: each dialect's frame is made once, by the first connection that needs it. */
 export class SharedMessage<Body extends object = object> {
   private readonly frames = new Map<MessageFormat, Buffer>();
 

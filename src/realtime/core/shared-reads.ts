@@ -1,12 +1,13 @@
 import type { LogEvent } from '../../events/index.js';
 import type { StoredEvents } from './sources.js';
 
-/** Full pages kept for the next reader; with pages of 500 events about 20 MB. */
+/** Number of full pages kept for further readers; with pages of 500 events about 20 MB. */
 const KEPT_PAGES = 64;
 
 /**
- * Many clients come back at once and read nearly the same. Reads are cut into pages at fixed places of the log, so that
- * readers at different positions wait for the same query; full pages never change and are kept for a while.
+ * Shares log reads between the many clients that reconnect at once and read nearly the same range. Reads are cut into pages at
+ * fixed positions of the log, so that readers at different positions wait for the same query; full pages never change and are
+ * kept for a while.
  */
 export class SharedReads implements StoredEvents {
   private readonly pages = new Map<number, Promise<readonly LogEvent[]>>();
@@ -24,11 +25,11 @@ export class SharedReads implements StoredEvents {
     const start = Math.floor(afterSeq / this.pageSize) * this.pageSize;
     const page = await (this.pages.get(start) ?? this.fetch(start));
     const events = page.filter(({ seq }) => seq > afterSeq).slice(0, limit);
-    // The page was read before the log reached this position.
+    // Pages may have been read before the log reached this position.
     return events.length > 0 ? events : this.log.read(afterSeq, limit);
   }
 
-  /** The log began anew: the same numbers may stand for other events. */
+  /** Drops all pages of a log that began anew: the same numbers may stand for other events. */
   clear(): void {
     this.pages.clear();
   }

@@ -3,9 +3,9 @@ import type { Session } from './session.js';
 import type { RealtimeObserver } from './sources.js';
 
 /**
- * What happens to connections that read more slowly than they are written to: switched to `latest` and told, then closed
- * with their cursor. Only links that were written to are looked at, and only between batches: a burst that the network
- * takes within one beat is not slowness.
+ * Handles connections that read more slowly than they are written to: they are switched to `latest` and notified, then closed
+ * with their cursor. Only links that were written to are checked, and only between batches: a burst that the network takes
+ * within one beat is not slowness.
  */
 export class SlowConsumerLadder {
   private watched: Session[] = [];
@@ -41,7 +41,7 @@ export class SlowConsumerLadder {
       this.slowDown(session, now);
       return true;
     }
-    // Nothing was added since the switch, so what waits now has waited for a whole beat at least.
+    // Backlog without additions since the switch: it has waited for at least a whole beat.
     const isFull = waiting > this.limits.hardMarkBytes && now - session.slowSince >= this.limits.slowGraceMs / 10;
     if (isFull || now - session.slowSince >= this.limits.slowGraceMs) {
       session.close('slow_consumer');

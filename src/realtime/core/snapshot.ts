@@ -2,22 +2,22 @@ import type { PublishedValue } from '../../events/index.js';
 import { inSlices } from '../../platform/loop/slices.js';
 import type { Filter } from './filter.js';
 
-/** The last published value of every key, exact at the stream's position. */
+/** Last published values of all keys, exact at the stream's position. */
 export interface PublishedValues {
   tvlOf(protocol: string): readonly PublishedValue[];
   price(token: string): PublishedValue | undefined;
   all(metric: 'tvl' | 'price'): Iterable<PublishedValue>;
 }
 
-/** What the answer says about the snapshot that came before it. */
+/** Summary of the snapshot that preceded the answer. */
 export interface SnapshotSummary {
   items: number;
   parts: number;
-  /** The position of the values; everything after it comes as events. */
+  /** Position of the values; everything after it is sent as events. */
   cursor: string;
 }
 
-/** The values of this moment that the filters may select, for looking at them later: of thousands that takes many turns. */
+/** Copies the present values that the filters may select, for later reading: going through thousands takes many turns. */
 export function valuesNow(published: PublishedValues, filters: readonly Filter[]): PublishedValues {
   const tvlsOf = new Map<string, readonly PublishedValue[]>();
   const priceOf = new Map<string, PublishedValue | undefined>();
@@ -36,12 +36,12 @@ export function valuesNow(published: PublishedValues, filters: readonly Filter[]
   };
 }
 
-/** The values a filter selects: those whose next change it would match, threshold aside. */
+/** Returns the values that a filter selects: those whose next change it would match, threshold aside. */
 export async function collectSnapshot(published: PublishedValues, filter: Filter): Promise<PublishedValue[]> {
   return (await inSlices(looked(published, filter))).filter((value) => value !== undefined);
 }
 
-/** Undefined for each that is not selected. */
+/** Yields each value, or undefined if the filter does not select it. */
 function* looked(published: PublishedValues, filter: Filter): Iterable<PublishedValue | undefined> {
   if (filter.types.includes('tvl_change')) {
     for (const value of tvls(published, filter)) yield selects(filter, value) ? value : undefined;
@@ -73,7 +73,7 @@ function selects({ chain, required, minValue, maxValue }: Filter, value: Publish
   return (minValue === undefined || value.value >= minValue) && (maxValue === undefined || value.value <= maxValue);
 }
 
-/** A published value as a `snapshot` item: the fields of the event that would carry it. */
+/** Returns a published value as a `snapshot` item: the fields of the event that would carry it. */
 export function snapshotItem(value: PublishedValue): Readonly<Record<string, unknown>> {
   const common = {
     timestamp: new Date(value.observedAt).toISOString(),

@@ -12,18 +12,18 @@ import {
   type SubscriptionType,
 } from './subscription.js';
 
-/** Which subscriptions a change is about: what it names must agree, what it leaves out is not looked at. */
+/** Selects subscriptions: named members must be equal, members left out match anything. */
 export interface SubscriptionSelector extends SubscriptionFilter {
   id?: string;
   type?: SubscriptionType;
   /** Channel names as the client wrote them. */
   channels?: readonly string[];
   all?: boolean;
-  /** Names a live query, and so no subscription to events. */
+  /** Live query to select; subscriptions to events never match it. */
   query?: unknown;
 }
 
-/** The subscriptions of one session: what it may have, each only once, and their names for unsubscribing. */
+/** Subscriptions of one session: checked against its limits, each only once, named for unsubscribing. */
 export class SubscriptionBook {
   readonly byId = new Map<string, Subscription>();
   private readonly byIdentity = new Map<string, Subscription>();
@@ -34,7 +34,7 @@ export class SubscriptionBook {
     private readonly host: SessionHost,
   ) {}
 
-  /** All or nothing; `all` has one entry per request. A subscription that is already there is returned as it is. */
+  /** Adds all requests or none; `all` has one entry per request. A subscription that already exists is returned as it is. */
   add(requests: readonly SubscriptionRequest[]): { all: Subscription[]; fresh: Subscription[] } {
     for (const request of requests) assertMaySubscribe(this.session.identity.caller, request);
     const fresh = new Map<string, Subscription>();
@@ -50,7 +50,7 @@ export class SubscriptionBook {
     return { all, fresh: [...fresh.values()] };
   }
 
-  /** A subscription of another session of the client, under the name it had there. */
+  /** Adds a subscription of an earlier session of the client, under the name it had there. */
   restore({ id, order, request }: KeptSubscription): Subscription {
     assertMaySubscribe(this.session.identity.caller, request);
     const made = this.make(request, { id, order });
@@ -98,7 +98,7 @@ export class SubscriptionBook {
     this.drop([...this.byId.values()]);
   }
 
-  /** Throws when these are more than one connection may hold. */
+  /** Throws if the subscriptions exceed the limits of one connection. */
   private assertRoomFor(subscriptions: readonly Subscription[]): void {
     const { subscriptionsPerConnection, namesPerConnection } = this.host.limits;
     if (subscriptions.length > subscriptionsPerConnection) {
@@ -136,7 +136,7 @@ export class SubscriptionBook {
     this.host.register(subscription);
   }
 
-  /** Throws when the selector names an id that nothing has. */
+  /** Returns the selected subscriptions. Throws if the selector names an unknown id. */
   find(selector: SubscriptionSelector): Subscription[] {
     const named = this.select(selector);
     if (named.length === 0 && selector.id !== undefined) throw nothingMatches();
@@ -152,7 +152,7 @@ function nothingMatches(): DomainError {
   return new DomainError('not_found', 'No subscription of this connection matches.');
 }
 
-/** Two requests with the same identity are one subscription. */
+/** Identity of a request: requests with the same identity are one subscription. */
 function identityOf({ request, filter }: Subscription): string {
   return `${request.type} ${request.channel ?? ''} ${filter.key}`;
 }
@@ -180,7 +180,7 @@ function holds(values: ReadonlySet<string> | undefined, named: readonly string[]
   return values !== undefined && values.size === named.length && named.every((value) => values.has(value));
 }
 
-/** The same subscription with other filters. Protocols given to a `protocol` subscription become what it is about. */
+/** Returns the subscription with other filters. Protocols given to a `protocol` subscription become its subject. */
 function refiltered(request: SubscriptionRequest, filter: SubscriptionFilter): SubscriptionRequest {
   if (request.type !== 'protocol' || filter.protocols === undefined) return { ...request, filter };
   const { protocols, ...rest } = filter;

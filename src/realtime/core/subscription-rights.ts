@@ -3,7 +3,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { selectedTypes } from './filter.js';
 import { SUBSCRIPTION_TYPES, type SubscriptionRequest } from './subscription.js';
 
-/** Throws what keeps this caller from this subscription. */
+/** Throws if the caller may not have the subscription. */
 export function assertMaySubscribe(caller: Caller, request: SubscriptionRequest): void {
   const { type, all } = request;
   if (caller.subscriptionTypes && !isCovered(request, caller.subscriptionTypes)) {
@@ -14,7 +14,7 @@ export function assertMaySubscribe(caller: Caller, request: SubscriptionRequest)
   }
 }
 
-/** A channel needs no right of its own when the types a key may use select all of its events anyway. */
+/** Whether the types that a key may use already select all events of a channel; the channel then needs no right of its own. */
 function isCovered(request: SubscriptionRequest, allowed: readonly string[]): boolean {
   if (allowed.includes(request.type)) return true;
   if (request.type !== 'channel') return false;

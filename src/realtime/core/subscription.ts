@@ -7,10 +7,10 @@ import type { Session } from './session.js';
 
 export { SUBSCRIPTION_TYPES, type SubscriptionType };
 
-/** A field of an event that filters and channels speak of. */
+/** Field of an event that filters and channels refer to. */
 export type Dimension = Subject;
 
-/** Filters as a client means them. They bind only events that have the field. */
+/** Filters in the client's terms. They bind only events that have the field. */
 export interface SubscriptionFilter {
   types?: readonly EventType[];
   protocols?: readonly string[];
@@ -28,42 +28,42 @@ export interface SubscriptionRequest {
   /** The channel's name as the client wrote it. */
   channel?: string;
   filter: SubscriptionFilter;
-  /** The event types of the channel; the other subscription types know their own. */
+  /** Event types of the channel; the other subscription types define their own. */
   selects?: readonly EventType[];
   /**
-   * What a channel or a `protocol` subscription is about: unlike a filter it also stops events without the field.
-   * One of the listed values must be there.
+   * Subject of a channel or a `protocol` subscription: unlike a filter it also excludes events without the field. One of the
+   * listed values must be present.
    */
   about?: Readonly<Partial<Record<Dimension, readonly string[]>>>;
-  /** Admins only: events of every owner, not only the caller's. */
+  /** Rows of every owner instead of the caller's only; for admins. */
   all?: boolean;
-  /** Send the published values that match before live events. */
+  /** Whether the matching published values are sent before live events. */
   snapshot?: boolean;
-  /** Of type `query`: what is asked, as the client wrote it. */
+  /** Query of type `query`, as the client wrote it. */
   query?: unknown;
-  /** Of type `query`: at most one change per so many milliseconds. */
+  /** Shortest time between two changes of type `query`, ms. */
   intervalMs?: number;
 }
 
 /** One subscription of one session. */
 export class Subscription {
-  /** The names under which the client knows it; shared by all events that match only this subscription. */
+  /** Names under which the client knows it; shared by all events that match only this subscription. */
   readonly names: readonly string[];
-  /** Events after this position are covered by it, live or by a replay that has been sent. */
+  /** Position after which the subscription is covered, live or by a completed replay. */
   coveredFrom: number;
-  /** Events after this position are due to the client, whatever connection brings them. */
+  /** Position after which events are due to the client, over whatever connection. */
   from: number;
-  /** The replay it last began with. */
+  /** Replay that it last began with. */
   replay: KeptReplay | undefined;
   group: Group | undefined;
-  /** Its place in the group's list of members. */
+  /** Index in the group's list of members. */
   memberIndex = -1;
   private madeText: string | undefined;
 
   constructor(
     readonly session: Session,
     readonly id: string,
-    /** Rises with every subscription of the session: the first asked is named first. */
+    /** Order of creation within the session: of several names, the oldest comes first. */
     readonly order: number,
     readonly request: SubscriptionRequest,
     readonly filter: Filter,
@@ -75,19 +75,19 @@ export class Subscription {
     this.from = coveredFrom;
   }
 
-  /** Its request as JSON. */
+  /** Request as JSON. */
   get requestText(): string {
     return (this.madeText ??= JSON.stringify(this.request));
   }
 
-  /** Nothing before this position is due. */
+  /** Moves the start: no event before this position is due. */
   beginAt(position: number): void {
     this.coveredFrom = position;
     this.from = position;
     this.replay = undefined;
   }
 
-  /** What answers show of it. */
+  /** Returns the subscription as answers show it. */
   describe(): SubscriptionInfo {
     const { type, channel, filter, about, all } = this.request;
     const { types, ...rest } = filter;
@@ -112,16 +112,16 @@ export interface SubscriptionInfo {
   chains?: readonly string[];
   tokens?: readonly string[];
   eventTypes?: readonly EventType[];
-  /** The step that is really used. */
+  /** Step in effect. */
   threshold?: number;
   minValue?: number;
   maxValue?: number;
   all?: boolean;
-  /** Of a query. */
+  /** Interval of a query, ms. */
   intervalMs?: number;
 }
 
-/** First subscribed first, each name once. */
+/** Returns the names in order of subscription, each once. */
 export function namesOf(hits: Subscription[]): readonly string[] {
   if (hits.length === 0) return [];
   const ordered = hits.sort((a, b) => a.order - b.order);

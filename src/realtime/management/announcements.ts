@@ -6,7 +6,7 @@ import type { Audience } from '../core/session-registry.js';
 import type { AnnouncementResult, NewAnnouncement } from './operations.dto.js';
 import { PodQuestions } from './pod-questions.js';
 
-/** What operators say to the people behind the connections, whichever process holds these. */
+/** Announcements of operators to connections of all processes. */
 @Injectable()
 export class Announcements {
   constructor(

@@ -15,7 +15,7 @@ import { LocalConnections, type StatsPart } from './local-connections.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';
 import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from './subscriptions.dto.js';
 
-/** The connections of all processes that a caller may see and change: his user's own, for admins all. */
+/** Connections of all processes that a caller may see and change: the user's own, or all for admins. */
 @Injectable()
 export class ConnectionDirectory {
   constructor(
@@ -24,7 +24,7 @@ export class ConnectionDirectory {
     private readonly questions: ConnectionQuestions,
   ) {}
 
-  /** Processes that do not answer within a second are left out: in all likelihood they are gone. */
+  /** Lists connections. Processes that do not answer within a second are left out: most likely they have ended. */
   async list(caller: Caller, { limit, cursor, ...wanted }: ConnectionListQuery): Promise<ConnectionPage> {
     const after = cursor === undefined ? '' : connectionBehind(cursor);
     const question = { limit, after, ...wanted };
@@ -65,14 +65,14 @@ export class ConnectionDirectory {
     return this.questions.perform('explain', caller, connection, { cursor, eventId }) as Promise<Explanation>;
   }
 
-  /** Processes that do not answer within a second are left out. */
+  /** Counts subscriptions. Processes that do not answer within a second are left out. */
   async stats(caller: Caller): Promise<SubscriptionStats> {
     const parts = [this.here.stats(caller), ...(await this.questions.gather('stats', caller)).flatMap(statsIn)];
     return { ...parts.reduce(sum), cursor: this.hub.cursor };
   }
 }
 
-/** Of an answer that may come from another version of the product only what is one. */
+/** Reads the valid connections of an answer, which may come from another version of the product. */
 function connectionsIn(answer: unknown): ConnectionInfo[] {
   return Array.isArray(answer)
     ? answer.filter((one): one is ConnectionInfo => typeof one?.connectionId === 'string')
@@ -97,7 +97,7 @@ function sum(a: StatsPart, b: StatsPart): StatsPart {
   return { connections, subscriptions: a.subscriptions + b.subscriptions, byName };
 }
 
-/** The last connection of the page before. What does not read back as it was given never was a cursor of ours. */
+/** Decodes the cursor: the last connection of the page before. A cursor that does not encode to the same text is refused. */
 function connectionBehind(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString('utf8');
   if (id !== '' && Buffer.from(id).toString('base64url') === cursor) return id;

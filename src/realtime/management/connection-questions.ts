@@ -10,7 +10,7 @@ type Operation = (connections: LocalConnections, asker: Asker, id: string, body:
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** What can be asked of the process that holds a connection. */
+/** Operations that the process of a connection performs on request. */
 const OPERATIONS = {
   get: (connections, asker, id) => connections.get(asker, id),
   disconnect: (connections, asker, id, body) => connections.disconnect(asker, id, body['final'] === 'true'),
@@ -25,8 +25,8 @@ const OPERATIONS = {
 export type OperationName = keyof typeof OPERATIONS;
 
 /**
- * Lets the process that holds a connection do something with it: this one, or another that is asked. The rules of who may
- * see what are applied there, the same for both. Answers of several processes together are asked for with `gather`.
+ * Runs operations in the process that holds a connection: this one, or another by request. That process applies the access
+ * rules, the same for both. `gather` collects the answers of several processes.
  */
 @Injectable()
 export class ConnectionQuestions {
@@ -50,7 +50,10 @@ export class ConnectionQuestions {
     );
   }
 
-  /** Does it where the connection is; not_found when it is nowhere, unavailable when that cannot be said. */
+  /**
+   * Performs an operation where the connection is. Throws not_found if no process holds it, unavailable if that cannot be
+   * determined.
+   */
   async perform(operation: OperationName, caller: Caller, id: string, body: object = {}): Promise<unknown> {
     const asker = { userId: caller.userId, role: caller.role };
     if (this.connections.has(id)) return OPERATIONS[operation](this.connections, asker, id, { ...body });
@@ -59,7 +62,7 @@ export class ConnectionQuestions {
     throw new DomainError('not_found', 'There is no such connection, or it belongs to somebody else.');
   }
 
-  /** What the other processes have. */
+  /** Returns the answers of the other processes. */
   gather(topic: 'connections' | 'stats', caller: Caller, body: PodMessage = {}): Promise<unknown[]> {
     return this.questions.askAll(topic, { ...body, asker: { userId: caller.userId, role: caller.role } });
   }
@@ -67,7 +70,7 @@ export class ConnectionQuestions {
   private answerOne({ operation, asker, id, body }: PodMessage): (() => Promise<unknown>) | undefined {
     if (typeof id !== 'string' || !isOperation(operation) || !this.connections.has(id)) return undefined;
     const given = { ...Object(body) } as Body;
-    // An answer without a value would look like none.
+    // Answers without a value would look like no answer.
     return async () => (await OPERATIONS[operation](this.connections, askerOf(asker), id, given)) ?? {};
   }
 }
@@ -76,7 +79,7 @@ function isOperation(name: unknown): name is OperationName {
   return typeof name === 'string' && Object.hasOwn(OPERATIONS, name);
 }
 
-/** Whoever sends something else may see nothing: no user has an empty name. */
+/** Reads the asker of a request. Anything invalid may see nothing: no user has an empty name. */
 function askerOf(value: unknown): Asker {
   const { userId, role } = Object(value) as Record<string, unknown>;
   return { userId: text(userId) ?? '', role: ROLES.find((known) => known === role) ?? 'reader' };

@@ -29,7 +29,7 @@ import {
 export class ConnectionsController {
   constructor(private readonly connections: ConnectionDirectory) {}
 
-  /** Open connections: your own, for admins all. */
+  /** Lists open connections: your own, or all for admins. */
   @Get()
   @CsvList<Connection>('connections', [
     'connectionId',
@@ -46,7 +46,7 @@ export class ConnectionsController {
   }
 
   /**
-   * One connection.
+   * Returns one connection.
    * @throws {404} There is no such connection, or it belongs to somebody else.
    */
   @Get(':id')
@@ -55,8 +55,8 @@ export class ConnectionsController {
   }
 
   /**
-   * Ends a connection; its client gets an `error` and the cursor to come back with, and its library comes back by itself.
-   * With `final` it does not, and its key is refused from there for 60 s.
+   * Ends a connection. Its client receives an `error` with the cursor to resume from, and its library reconnects by itself.
+   * With `final` it does not, and its key is refused from that address for 60 s.
    */
   @Delete(':id')
   @HttpCode(204)
@@ -68,7 +68,7 @@ export class ConnectionsController {
     return this.connections.disconnect(caller, id, query);
   }
 
-  /** Subscriptions of a connection. */
+  /** Lists the subscriptions of a connection. */
   @Get(':id/subscriptions')
   @CsvList<SubscriptionDto>('subscriptions', [
     'id',
@@ -84,7 +84,7 @@ export class ConnectionsController {
     return this.connections.subscriptions(caller, id);
   }
 
-  /** Adds a subscription to a connection, as its client could. The answer comes after the replay, if one was asked for. */
+  /** Adds a subscription to a connection, as its client could. The answer follows the replay, if one was asked for. */
   @Post(':id/subscriptions')
   subscribe(
     @CurrentCaller() caller: Caller,
@@ -117,7 +117,7 @@ export class ConnectionsController {
   }
 }
 
-/** A selection that nobody reads would remove everything. */
+/** Refuses a body: a selection that is not read would remove everything. */
 function refuseBody(request: Request): void {
   if (declaredLength(request) === 0) return;
   throw new DomainError('invalid_request', 'must have no body; select in the address: ?id=… or ?type=…');

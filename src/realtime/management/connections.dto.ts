@@ -5,7 +5,7 @@ import type { TransportName } from '../core/link.js';
 
 export class ConnectionListQuery {
   /**
-   * Most connections of the answer.
+   * Maximum number of connections of the answer.
    * @example 100
    */
   @ApiProperty({ type: 'integer', required: false, default: 100 })
@@ -16,7 +16,7 @@ export class ConnectionListQuery {
   @Max(1_000)
   limit: number = 100;
 
-  /** `page.next_cursor` of the page before. */
+  /** Value of `page.next_cursor` of the page before. */
   @IsOptional()
   @IsString()
   @Length(1, 200)
@@ -46,7 +46,7 @@ export class ConnectionListQuery {
   transport?: TransportName;
 
   /**
-   * Only connections whose id, user, key, address or user agent has this text; capitals do not matter.
+   * Text in the id, user, key, address or user agent of the connections, ignoring case.
    * @example "python"
    */
   @IsOptional()
@@ -56,7 +56,7 @@ export class ConnectionListQuery {
 }
 
 export class DisconnectQuery {
-  /** `true`: for good. The key may not connect from that address for 60 s. */
+  /** `true`: ended for good. The key may not connect from that address for 60 s. */
   @IsOptional()
   @IsIn(['true', 'false'])
   @ApiProperty({ type: 'boolean', required: false, default: false })
@@ -64,7 +64,7 @@ export class DisconnectQuery {
 }
 
 export class ConnectionParams {
-  /** Id of the connection, as `connected` told it. */
+  /** Id of the connection, as `connected` named it. */
   @IsString()
   @Length(1, 200)
   id!: string;
@@ -93,7 +93,7 @@ export class Connection {
   /** @example "2026-11-20T12:00:00.000Z" */
   connectedAt!: string;
 
-  /** When the client last said something. */
+  /** Time of the client's last message. */
   lastActivity!: string;
 
   /**
@@ -104,13 +104,13 @@ export class Connection {
 
   metadata!: ConnectionMetadata;
 
-  /** How many it has. */
+  /** Number of its subscriptions. */
   @ApiProperty({ type: 'integer' })
   subscriptions!: number;
 }
 
 export class Page {
-  /** Give it as `cursor` to get the next page; null on the last one. */
+  /** Value of `cursor` for the next page; null on the last one. */
   next_cursor!: string | null;
 
   has_more!: boolean;
@@ -136,7 +136,7 @@ export class ConnectionStats {
 }
 
 export class SubscriptionStats {
-  /** Open connections: your own, for admins all; of every process that answers within a second. */
+  /** Open connections: your own, or all for admins; of every process that answers within a second. */
   connections!: ConnectionStats;
 
   /** Subscriptions of these connections. */

@@ -5,7 +5,7 @@ import type { Session } from '../core/session.js';
 import type { Subscription } from '../core/subscription.js';
 import type { Explanation, SubscriptionVerdict } from './operations.dto.js';
 
-/** Why an event reaches a connection, or does not: the same functions that route it, asked one by one. */
+/** Explains why an event reaches a connection or does not, by the same functions that route it. */
 export function explain(session: Session, event: LogEvent): Explanation {
   if (!isDelivered(event)) throw new Error('Internal rows have no explanation');
   const subscriptions = [...session.subscriptions.values()].map((one) => verdictOn(one, session, event));

@@ -12,12 +12,12 @@ import { explain } from './explanation.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';
 import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from './subscriptions.dto.js';
 
-/** Asker of a question, as far as it matters here. The question may have come from another process. */
+/** Asker of a request, which may come from another process. */
 export type Asker = Pick<Caller, 'userId' | 'role'>;
 
 export type EventChoice = Pick<ExplainQuery, 'cursor' | 'eventId'>;
 
-/** By what connections can be chosen. */
+/** Criteria by which connections can be chosen. */
 export const CHOICES = ['userId', 'key', 'address', 'transport', 'text'] as const;
 
 export interface ListQuestion extends Partial<Record<(typeof CHOICES)[number], string>> {
@@ -25,10 +25,10 @@ export interface ListQuestion extends Partial<Record<(typeof CHOICES)[number], s
   after: string;
 }
 
-/** What one process has of the figures. */
+/** Share of one process in the figures. */
 export type StatsPart = Omit<SubscriptionStats, 'cursor'>;
 
-/** The connections of this process that somebody may see and change: his user's own, for admins all. */
+/** Connections of this process that a caller may see and change: the user's own, or all for admins. */
 @Injectable()
 export class LocalConnections {
   constructor(
@@ -42,7 +42,7 @@ export class LocalConnections {
     return this.hub.sessions.get(id) !== undefined;
   }
 
-  /** The first connections whose id is greater than `after`, one more than `limit` if there are more, in order. */
+  /** Returns the first connections whose id is greater than `after`, in order; one more than `limit` if there are more. */
   list(asker: Asker, { limit, after, userId, ...wanted }: ListQuestion): ConnectionInfo[] {
     return this.visibleTo(asker, userId)
       .filter((session) => session.id > after && isWanted(session, wanted))
@@ -128,7 +128,7 @@ export class LocalConnections {
     return userId === undefined || userId === asker.userId ? this.hub.sessions.ofUser(asker.userId) : [];
   }
 
-  /** What belongs to others does not exist. */
+  /** Finds a connection. Connections of other users are reported as not found. */
   private find(asker: Asker, id: string): Session {
     const session = this.hub.sessions.get(id);
     if (!session || (asker.role !== 'admin' && session.identity.caller.userId !== asker.userId)) {

@@ -15,14 +15,14 @@ export class OperationsController {
     private readonly announcements: Announcements,
   ) {}
 
-  /** How many connections and subscriptions there are: your own, for admins all. */
+  /** Counts connections and subscriptions: your own, or all for admins. */
   @Get('subscription-stats')
   stats(@CurrentCaller() caller: Caller): Promise<SubscriptionStats> {
     return this.connections.stats(caller);
   }
 
   /**
-   * Why an event reaches, or does not reach, a connection: for each subscription the first condition that fails.
+   * Explains why an event reaches a connection or does not: for each subscription the first condition that fails.
    * @throws {404} There is no such connection or event, or it belongs to somebody else.
    */
   @Get('explain')
@@ -30,7 +30,7 @@ export class OperationsController {
     return this.connections.explain(caller, query);
   }
 
-  /** Says something to everyone, to a user, to a room, or to one connection. */
+  /** Sends an announcement to everyone, to a user, to a room, or to one connection. */
   @Post('announcements')
   @Roles('admin')
   @HttpCode(202)

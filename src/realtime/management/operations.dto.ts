@@ -8,13 +8,13 @@ export class ExplainQuery {
   @Length(1, 200)
   connection!: string;
 
-  /** The event, by its cursor; or give `eventId`. */
+  /** Cursor of the event; or give `eventId`. */
   @IsOptional()
   @IsString()
   @Length(1, 40)
   cursor?: string;
 
-  /** The event, by its id; or give `cursor`. */
+  /** Id of the event; or give `cursor`. */
   @IsOptional()
   @IsUUID('all')
   eventId?: string;
@@ -34,7 +34,7 @@ export class SubscriptionVerdict {
   failed!: string | null;
 
   /**
-   * What the condition wanted and what the event has.
+   * Value that the condition requires, and the event's value.
    * @example "threshold 0.05, the event moved 0.01"
    */
   detail!: string | null;
@@ -52,7 +52,7 @@ export class Explanation {
   reaches!: boolean;
 
   /**
-   * The one sentence.
+   * Summary in one sentence.
    * @example "2 of 3 subscriptions match; the event is sent once."
    */
   summary!: string;
@@ -62,21 +62,21 @@ export class Explanation {
 
 export class NewAnnouncement {
   /**
-   * What to say.
+   * Text of the announcement.
    * @example "Maintenance in 10 minutes"
    */
   @IsString()
   @Length(1, 2_000)
   message!: string;
 
-  /** Only to this user. */
+  /** User to notify. */
   @IsOptional()
   @IsString()
   @Length(1, 255)
   userId?: string;
 
   /**
-   * Only to connections in this room: a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`.
+   * Room to notify: a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`.
    * @example "protocol:uniswap-v3"
    */
   @IsOptional()
@@ -84,7 +84,7 @@ export class NewAnnouncement {
   @Length(1, 255)
   room?: string;
 
-  /** Only to this connection. */
+  /** Connection to notify. */
   @IsOptional()
   @IsString()
   @Length(1, 200)
@@ -92,7 +92,7 @@ export class NewAnnouncement {
 }
 
 export class AnnouncementResult {
-  /** Connections that were told. */
+  /** Number of connections notified. */
   @ApiProperty({ type: 'integer' })
   delivered!: number;
 }

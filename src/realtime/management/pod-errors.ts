@@ -1,6 +1,6 @@
 import { DomainError, ERROR_CODES, type ErrorCode } from '../../platform/errors/domain-error.js';
 
-/** What of an error another process may show to a client. */
+/** Returns the parts of an error that another process may show to a client. */
 export function errorParts(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof DomainError))
     return { code: 'internal_error', message: 'The request could not be completed.' };
@@ -8,7 +8,7 @@ export function errorParts(error: unknown): Readonly<Record<string, unknown>> {
   return { code, message, field, retryAfterMs };
 }
 
-/** The error that another process told. */
+/** Restores an error that another process sent. */
 export function errorFrom(parts: unknown): DomainError {
   const { code, message, field, retryAfterMs } = Object(parts) as Record<string, unknown>;
   return new DomainError(isCode(code) ? code : 'internal_error', typeof message === 'string' ? message : 'Failed.', {

@@ -5,19 +5,19 @@ import { PodChannel, type PodMessage } from '../../platform/redis/pod-channel.js
 import { Pods } from '../../platform/redis/pods.js';
 import { errorFrom, errorParts } from './pod-errors.js';
 
-/** A process that is alive answers within this time, or says that it is working on it. */
+/** Time within which a live process answers, or reports that it is still working, ms. */
 const PATIENCE_MS = 1_000;
-/** Longer than the longest replay, which a subscription may begin with. */
+/** Time limit of work in progress, ms: longer than the longest replay, with which a subscription may begin. */
 const WORK_MS = 40_000;
 
-/** Gives how to answer, or undefined when the question is not for this process. */
+/** Returns the function that answers, or undefined when the question is not for this process. */
 type Answering = (body: PodMessage) => (() => unknown) | undefined;
 
 interface Asked {
   readonly id: string;
-  /** Processes that may still answer, and whether they said that they are working on it. */
+  /** Processes that may still answer, and whether they have reported to be working. */
   readonly waiting: Map<string, boolean>;
-  /** Some process could not be asked, or did not answer. */
+  /** Whether a process could not be asked, or did not answer. */
   isIncomplete: boolean;
   readonly answers: unknown[];
   timer: NodeJS.Timeout;
@@ -25,7 +25,7 @@ interface Asked {
   readonly finish: () => void;
 }
 
-/** Questions to the other processes, and answers to theirs. Each process that is alive is waited for, but not for long. */
+/** Questions to the other processes, and answers to theirs. The wait for each live process is bounded. */
 @Injectable()
 export class PodQuestions implements OnApplicationShutdown {
   private readonly logger = new Logger(PodQuestions.name);
@@ -40,12 +40,12 @@ export class PodQuestions implements OnApplicationShutdown {
     channel.on('answer', (body) => this.settle(body));
   }
 
-  /** How this process answers questions on a topic. */
+  /** Registers the answers of this process on a topic. */
   on(topic: string, answering: Answering): void {
     this.topics.set(topic, answering);
   }
 
-  /** What the other processes answer; those that do not within a second are left out. */
+  /** Returns the answers of the other processes; those that do not answer within a second are left out. */
   async askAll(topic: string, body: PodMessage): Promise<unknown[]> {
     const { promise, resolve } = Promise.withResolvers<unknown[]>();
     const asked = this.open(
@@ -57,8 +57,8 @@ export class PodQuestions implements OnApplicationShutdown {
   }
 
   /**
-   * What the one process answers that the question is for; undefined when no process is. Throws what that process threw,
-   * and unavailable when not every process could be asked.
+   * Returns the answer of the one process that the question is for; undefined if it is for none. Throws the error of that
+   * process, and unavailable if not every process could be asked.
    */
   async askOne(topic: string, body: PodMessage): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -69,7 +69,7 @@ export class PodQuestions implements OnApplicationShutdown {
       },
       () => (asked.isIncomplete ? reject(notAll()) : resolve(undefined)),
     );
-    // The answer may be there before Redis has confirmed the question.
+    // Answers may arrive before Redis has confirmed the question.
     const [answer] = await Promise.all([promise, this.send(asked, topic, body)]);
     return answer;
   }

@@ -14,7 +14,7 @@ import {
 import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../core/subscription.js';
 import { Page } from './connections.dto.js';
 
-/** What a subscription lets through. Filters bind only events that have the field. */
+/** Filters of a subscription. They bind only events that have the field. */
 export class SubscriptionFilters {
   /** @example "uniswap-v3" */
   @IsOptional()
@@ -60,7 +60,7 @@ export class SubscriptionFilters {
   eventTypes?: string[];
 
   /**
-   * Smallest move, a fraction: 0.05 is 5 %. Rounded down to a step; the answer says to which.
+   * Smallest move, a fraction: 0.05 is 5 %. Rounded down to a step, which the answer shows.
    * @example 0.05
    */
   @IsOptional()
@@ -83,7 +83,7 @@ export class SubscriptionFilters {
 }
 
 class DeliveryMode {
-  /** Belongs to the connection; `latest`: the newest event per key and interval. */
+  /** Delivery mode of the connection; `latest`: the newest event per key and interval. */
   @IsOptional()
   @IsIn(['all', 'latest'])
   @ApiProperty({ enum: ['all', 'latest'], required: false })
@@ -104,7 +104,7 @@ class NewSubscriptionOnly {
   type!: SubscriptionType;
 
   /**
-   * With type `channel`.
+   * Name of the channel, with type `channel`.
    * @example "events:prices"
    */
   @IsOptional()
@@ -112,7 +112,7 @@ class NewSubscriptionOnly {
   @Length(1, 160)
   channel?: string;
 
-  /** Admins: rows of every owner. */
+  /** Rows of every owner; for admins. */
   @IsOptional()
   @IsBoolean()
   all?: boolean;
@@ -123,16 +123,16 @@ class NewSubscriptionOnly {
   @Length(1, 40)
   since?: string;
 
-  /** Send the published values that match first. */
+  /** Whether the matching published values are sent first. */
   @IsOptional()
   @IsBoolean()
   snapshot?: boolean;
 }
 
-/** The body of `subscribe` on Socket.IO. */
+/** Body of `subscribe` on Socket.IO. */
 export class NewSubscription extends IntersectionType(NewSubscriptionOnly, SubscriptionFilters, DeliveryMode) {}
 
-/** Which subscriptions of the connection: what is left out is not looked at. */
+/** Selects subscriptions of the connection: members left out match anything. */
 export class SubscriptionSelection extends PartialType(
   OmitType(IntersectionType(NewSubscriptionOnly, DeliveryMode), [
     'all',
@@ -175,7 +175,7 @@ export class SubscriptionDto {
   @ApiProperty({ type: String, isArray: true, required: false })
   eventTypes?: readonly string[];
 
-  /** The step that is really used. */
+  /** Step in effect. */
   threshold?: number;
 
   minValue?: number;
@@ -194,13 +194,13 @@ export class SubscriptionsAnswer {
   /** Position of the connection. */
   cursor!: string;
 
-  /** With `since`: whether everything missed was sent. */
+  /** Whether everything missed was sent; with `since`. */
   recovered?: boolean;
 
-  /** Why it was not: cursor_expired or replay_limit. */
+  /** Reason of `recovered: false`: cursor_expired or replay_limit. */
   reason?: string;
 
-  /** Messages sent before this answer. */
+  /** Number of messages sent before this answer. */
   @ApiProperty({ type: 'integer', required: false })
   replayed?: number;
 }

@@ -12,11 +12,11 @@ import type { Session } from '../core/session.js';
 import { RegistryStore, type Entry } from './registry-store.js';
 
 const TICK_MS = 1_000;
-/** A connection that says much is written anew this often at most, ms. */
+/** Shortest time between two writes of an active connection, ms. */
 const ACTIVITY_MS = 2_000;
-/** Every connection is written anew this often, ms; it would be forgotten after a minute. */
+/** Interval at which every connection is written again, ms; it would expire after a minute. */
 const REPEAT_MS = 20_000;
-/** Rooms of one connection that are shown; a client may name thousands of protocols and chains. */
+/** Maximum number of rooms shown per connection; a client may name thousands of protocols and chains. */
 const MOST_ROOMS = 200;
 
 interface Written extends Entry {
@@ -25,8 +25,8 @@ interface Written extends Entry {
 }
 
 /**
- * Keeps the connections of this process in Redis for people and tools to see. It compares once a second what is open
- * with what is written: nothing of it lies on the way of a connection or an event.
+ * Lists the connections of this process in Redis for operators and tools. It compares the open connections with the written
+ * ones once a second, so it adds no work to the path of a connection or an event.
  */
 @Injectable()
 export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
@@ -95,7 +95,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
     }));
     await this.leaveRooms(records.map(({ connectionId, rooms }) => ({ id: connectionId, rooms })));
     for (const { connectionId: id, userId, rooms, subscriptions } of records) {
-      // Noted before it is written: what arrived although the answer got lost is removed later, too.
+      // Entries are noted before the write: one that arrived although its answer was lost is removed later, too.
       this.written.set(id, { id, userId, rooms, subscriptions, at });
     }
     try {

@@ -3,12 +3,15 @@ import { Pods } from '../../platform/redis/pods.js';
 import { RegistryStore } from './registry-store.js';
 
 const LOOK_MS = 5_000;
-/** Longer than a stalled process is likely to be silent; if it comes back after all, it writes everything anew. */
+/**
+ * Time without a sign of life after which a process counts as dead, ms: longer than a stall is likely to last. A process that
+ * recovers writes everything again.
+ */
 const SILENT_MS = 15_000;
 
 /**
- * Removes what processes left behind that died: within 25 s, whichever process notices first. Two that clean at the same
- * time do the same.
+ * Removes the entries of dead processes within 25 s, whichever process notices first. Two concurrent cleanings have the same
+ * effect as one.
  */
 @Injectable()
 export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -32,7 +35,7 @@ export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShu
     await this.working;
   }
 
-  /** Removes what processes wrote that have been silent for so long, ms. */
+  /** Removes the entries of processes that have been silent for `silentMs`. */
   async clean(silentMs: number): Promise<void> {
     if (!this.store.isUp) return;
     try {

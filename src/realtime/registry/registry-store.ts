@@ -3,32 +3,32 @@ import { Pods } from '../../platform/redis/pods.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { ConnectionInfo } from '../core/session-identity.js';
 
-/** Everything is gone this long after the last process stopped repeating it, s. */
+/** Lifetime of entries after their process stopped repeating them, s. */
 const KEPT_SECONDS = 60;
-/** What a process wrote is known this long, for others to remove it, s. */
+/** Lifetime of the list of a process's entries, from which others remove them, s. */
 const LIST_KEPT_SECONDS = 3_600;
-/** Commands that travel together. Between two batches other users of the connection get their turn. */
+/** Commands per round trip. Other users of the connection are served between two batches. */
 const BATCH = 500;
 
 type Command = readonly [name: string, ...values: string[]];
 
-/** Where a connection is written: under its own id, with its user, and in these rooms. */
+/** Keys of a connection: its own id, its user, and its rooms. */
 export interface Entry {
   readonly id: string;
   readonly userId: string;
   readonly rooms: readonly string[];
 }
 
-/** A connection as it is written. */
+/** Connection as it is written. */
 export interface ConnectionRecord extends ConnectionInfo {
-  /** The process that holds it. */
+  /** Process that holds the connection. */
   pod: string;
   rooms: readonly string[];
 }
 
 /**
- * The keys of the connection registry: `connection:{id}` (JSON), the sets `user_connections:{userId}`, `room:{name}` and
- * `ws:connections`, and per process what it wrote. For operators and their tools; no delivery depends on it.
+ * Keys of the connection registry: `connection:{id}` (JSON), the sets `user_connections:{userId}`, `room:{name}` and
+ * `ws:connections`, and per process a list of its entries. For operators and their tools; no delivery depends on it.
  */
 @Injectable()
 export class RegistryStore {
@@ -56,12 +56,12 @@ export class RegistryStore {
     await this.send(entries.flatMap((entry) => this.removing(entry, pod)));
   }
 
-  /** Takes a connection out of rooms; otherwise it stays as it is written. */
+  /** Removes a connection from rooms; its entry is kept. */
   async leave(id: string, rooms: readonly string[]): Promise<void> {
     await this.send(rooms.map((room): Command => ['srem', this.room(room), id]));
   }
 
-  /** What a process wrote and did not remove. */
+  /** Returns the entries that a process wrote and did not remove. */
   async writtenBy(pod: string): Promise<Entry[]> {
     const list = await this.redis.commands().hgetall(this.listOf(pod));
     return Object.entries(list).map(([id, text]) => entryOf(id, text));
@@ -91,7 +91,7 @@ export class RegistryStore {
     ];
   }
 
-  /** The keys lie in many slots of a cluster, where commands cannot share a pipeline. */
+  /** Sends commands one by one: keys lie in many slots of a cluster, where commands cannot share a pipeline. */
   private async send(commands: readonly Command[]): Promise<void> {
     for (let from = 0; from < commands.length; from += BATCH) {
       const batch = commands.slice(from, from + BATCH);
@@ -119,7 +119,7 @@ function throwFirst(answers: [error: Error | null, result: unknown][] | null): v
   if (failed) throw failed;
 }
 
-/** Somebody with redis-cli may have written anything. */
+/** Parses an entry, which anyone with redis-cli may have changed. */
 function entryOf(id: string, text: string): Entry {
   try {
     const { userId, rooms } = Object(JSON.parse(text)) as Record<string, unknown>;

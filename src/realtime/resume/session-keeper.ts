@@ -8,38 +8,38 @@ import type { SessionKeeper as Keeper } from '../core/session-host.js';
 import type { Session } from '../core/session.js';
 import { SessionStore, type SessionRow } from './session-store.js';
 
-/** How long after the end of its connection a session can be gone on with, ms; clients are told. */
+/** Time after the end of its connection within which a session can be continued, ms; clients receive it. */
 export const KEPT_MS = 120_000;
-/** Kept a little longer than promised, for the way back. */
+/** Additional time beyond the promise, for the way back, ms. */
 const SLACK_MS = 15_000;
-/** An answer waits for its change to be kept, but not long: with the database unavailable it is kept later, ms. */
+/** Longest wait of an answer for its change to be stored, ms; with the database unavailable it is stored later. */
 const PATIENCE_MS = 250;
 const RETRY_INTERVAL_MS = 1_000;
 const BEAT_INTERVAL_MS = 10_000;
 const SWEEP_INTERVAL_MS = 60_000;
-/** Sessions one statement writes. */
+/** Sessions per statement. */
 const BATCH = 500;
-/** Characters after which a statement takes no more. */
+/** Characters after which a statement takes no further session. */
 const BATCH_LENGTH = 4_000_000;
 const TOKEN_BYTES = 18;
 const TOKEN = /^[\w-]{24}$/;
 
 /**
- * Keeps what the connections of this process hold. Changes are written together, one statement at a time; what could not
- * be written waits until it can.
+ * Stores the sessions of this process. Changes are written together, one statement at a time; a failed write is repeated until
+ * it succeeds.
  */
 @Injectable()
 export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(SessionKeeper.name);
   private readonly open = new Map<string, Session>();
-  /** Sessions that the database knows, by token. */
+  /** Sessions in the database, by token. */
   private readonly known = new Set<string>();
   private readonly dirty = new Map<string, SessionRow>();
   private readonly timers: NodeJS.Timeout[] = [];
   private writing: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
   private isFailing = false;
-  /** The database knows this process: without that nobody could come back to its sessions should it be killed. */
+  /** Whether this process is registered in the database: without that its sessions could not be continued after a kill. */
   private isNoted = false;
 
   constructor(
@@ -59,7 +59,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     );
   }
 
-  /** Every connection has ended by the next turn; what they held is the last that is written. */
+  /** Writes the final state of all sessions: every connection has ended by the next turn. */
   async beforeApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await nextTurn();
@@ -70,12 +70,12 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     return randomBytes(TOKEN_BYTES).toString('base64url');
   }
 
-  /** Whether a client may have got it from a process of this product. */
+  /** Whether a value has the form of a token of this product. */
   isToken(value: unknown): value is string {
     return typeof value === 'string' && TOKEN.test(value);
   }
 
-  /** The connection of this process that still has the token: its client has left it behind. */
+  /** Returns the connection of this process that still has the token; its client has abandoned it. */
   holderOf(token: string, userId: string): Session | undefined {
     const session = this.open.get(token);
     return session?.identity.caller.userId === userId ? session : undefined;
@@ -90,7 +90,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     return JSON.parse(text) as KeptSession;
   }
 
-  /** Nobody came for what was claimed. */
+  /** Returns a claimed session that was not used. */
   release(token: string, userId: string, owner: string): void {
     this.note({ token, owner, userId, kept: undefined, isOpen: false });
   }
@@ -134,7 +134,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     if (!row.isOpen) void this.write();
   }
 
-  /** Resolves when what is noted now was written, or could not be. Changes of the same turn go together. */
+  /** Resolves when the changes noted now were written, or could not be. Changes of the same turn are written together. */
   private write(): Promise<void> {
     return (this.queued ??= this.writeNext());
   }

@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 
-/** One session as it is to be kept. */
+/** One session to be stored. */
 export interface SessionRow {
   readonly token: string;
-  /** The connection that holds it. */
+  /** Connection that holds the session. */
   readonly owner: string;
   readonly userId: string;
-  /** Undefined: as it was written before. */
+  /** State as JSON; undefined: unchanged. */
   readonly kept: string | undefined;
   readonly isOpen: boolean;
 }
 
-/** The sessions of a process that ended without a word come back for this long after it was last heard of, minutes. */
+/** Time after the last sign of life of a killed process within which its sessions can be continued, minutes. */
 const POD_MINUTES = 15;
 
 const WRITE = `
@@ -36,7 +36,7 @@ const SWEEP = `
 DELETE FROM realtime_sessions s WHERE ends_at < now() OR (ends_at IS NULL AND NOT EXISTS (
   SELECT FROM realtime_pods p WHERE p.pod = s.pod AND p.seen_at > now() - interval '${POD_MINUTES} min'))`;
 
-/** Sessions in the database. Only the connection that holds a session writes it; whoever claims it holds it from then on. */
+/** Sessions in the database. Only the connection that holds a session writes it; a claim moves it to another connection. */
 @Injectable()
 export class SessionStore {
   constructor(private readonly database: Database) {}
@@ -54,13 +54,13 @@ export class SessionStore {
     if (dropped.length > 0) await this.database.query(DROP, [of(dropped, 'token'), of(dropped, 'owner')]);
   }
 
-  /** Makes the connection the holder of the session; what it held, or undefined when it is not, or no longer, kept. */
+  /** Makes a connection the holder of the session. Returns its state; undefined when it is not, or no longer, kept. */
   async claim(pod: string, token: string, userId: string, owner: string): Promise<string | undefined> {
     const row = await this.database.one<{ kept: string }>(CLAIM, [token, userId, owner, pod]);
     return row?.kept;
   }
 
-  /** The process is alive. */
+  /** Records that the process is alive. */
   async beat(pod: string): Promise<void> {
     await this.database.query(
       'INSERT INTO realtime_pods (pod) VALUES ($1) ON CONFLICT (pod) DO UPDATE SET seen_at = now()',
@@ -68,7 +68,7 @@ export class SessionStore {
     );
   }
 
-  /** Removes what nobody can come back to. */
+  /** Removes sessions that can no longer be continued. */
   async sweep(): Promise<void> {
     await this.database.query(SWEEP);
     await this.database.query(`DELETE FROM realtime_pods WHERE seen_at < now() - interval '1 day'`);

@@ -6,23 +6,26 @@ import { Bans } from './bans.js';
 import { DatabaseProbe } from './database-probe.js';
 import { ReturningKeys } from './returning-keys.js';
 
-/** How soon somebody who came during a drain may try again: other processes serve already, a restart takes about this long. */
+/**
+ * Delay suggested to clients that connect during a drain, ms: other processes are serving already, a restart takes about this
+ * long.
+ */
 const RETRY_MS = { from: 1_000, to: 3_000 } as const;
 
-/** A connection that is about to be counted. */
+/** Connection that is about to be counted. */
 export interface Arrival {
   readonly address: string;
   readonly connectionId: string;
-  /** It comes back with its cursor, or to what it held. */
+  /** Whether it presents a cursor or an earlier session. */
   readonly resuming: boolean;
 }
 
-/** The door of every transport: who may open a connection, and how many. */
+/** Admission of every transport: decides which clients may open a connection, and how many. */
 @Injectable()
 export class Admission {
   private hasBegunToDrain = false;
   private present = 0;
-  /** Of the connections that have been let in. */
+  /** Addresses of the admitted connections. */
   private readonly addresses = new Map<string, string>();
 
   constructor(
@@ -39,17 +42,17 @@ export class Admission {
     return this.hasBegunToDrain;
   }
 
-  /** Draining behind a balancer: a newcomer is not told but passed on to another process, and never notices. */
+  /** Whether the process drains behind a balancer: new clients are passed on to another process unnoticed. */
   get isPassingOn(): boolean {
     return this.isDraining && this.settings.trustProxy > 0;
   }
 
-  /** Connections that have been let in and have not left. */
+  /** Number of admitted connections that have not left. */
   get inside(): number {
     return this.present;
   }
 
-  /** From now on nobody gets in. */
+  /** Refuses new connections from now on. */
   drain(): void {
     this.hasBegunToDrain = true;
   }
@@ -58,14 +61,14 @@ export class Admission {
     if (this.isDraining) throw draining();
   }
 
-  /** Why nobody can be let in now, as far as it can be said before a key is shown. */
+  /** Returns the reason for which no client is admitted now, as far as it is known before a key is shown. */
   async closedBecause(): Promise<DomainError | undefined> {
     if (this.isDraining) return draining();
     if (this.settings.role === 'worker') return noGateway();
     return (await this.database.answers()) ? undefined : databaseUnavailable();
   }
 
-  /** Lets a client in: `recognise` and `enter` in one; a wrong key counts against the address. */
+  /** Admits a client: `recognise` and `enter` in one; a wrong key counts against the address. */
   async admit(credentials: Credentials, connectionId: string, resuming: boolean): Promise<Caller> {
     this.assertOpen();
     const caller = await this.identify(credentials);
@@ -73,14 +76,14 @@ export class Admission {
     return caller;
   }
 
-  /** Recognises a caller. Nothing is counted: whoever calls it has counted the connection, or will. */
+  /** Recognises a caller. Counts nothing: that is left to the code that opens the connection. */
   recognise(credentials: Credentials): Promise<Caller> {
     return this.access.authenticate(credentials);
   }
 
   /**
-   * Counts a connection until `leave`. `resuming` ones get some room above the limit, for a short time; they, and those that
-   * follow the end of one of the same key and address, or may, are no newcomers.
+   * Counts a connection until `leave`. `resuming` ones get some room above the limit, for a short time. Neither they nor
+   * connections that return (`ReturningKeys`) count as new.
    */
   async enter(caller: Caller, { address, connectionId, resuming }: Arrival): Promise<void> {
     this.assertOpen();
@@ -118,12 +121,12 @@ export class Admission {
   }
 }
 
-/** Whether the key was refused, and not only not to be checked at the moment. */
+/** Whether the key was refused, as opposed to not being checkable at the moment. */
 function isRefusal(error: unknown): boolean {
   return error instanceof DomainError && [401, 403].includes(error.status);
 }
 
-/** A refusal of everybody who comes during a drain. */
+/** Refusal during a drain. */
 export function draining(): DomainError {
   const retryAfterMs = Math.floor(RETRY_MS.from + Math.random() * (RETRY_MS.to - RETRY_MS.from));
   return new DomainError('server_draining', 'This server is going away; connect again.', { retryAfterMs });
@@ -140,7 +143,7 @@ function databaseUnavailable(): DomainError {
   return new DomainError('unavailable', 'database unavailable; retrying in 1 s', { retryAfterMs });
 }
 
-/** A refusal of those who were too many from one address. */
+/** Refusal of an address with too many connects. */
 export function tooManyConnects(): DomainError {
   return new DomainError('rate_limited', 'Too many new connections from this address; wait a minute.', {
     retryAfterMs: 60_000,

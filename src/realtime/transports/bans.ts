@@ -4,10 +4,10 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { PodChannel } from '../../platform/redis/pod-channel.js';
 
 const MESSAGE = 'connection-banned';
-/** How long a key that an operator sent away for good stays away from an address, ms. */
+/** Time for which a key that an operator dismissed for good is refused from an address, ms. */
 export const BAN_MS = 60_000;
 
-/** Keys that an operator sent away from an address, on every process. */
+/** Keys that an operator dismissed from an address, on every process. */
 @Injectable()
 export class Bans {
   private readonly until = new Map<string, number>();
@@ -25,7 +25,7 @@ export class Bans {
     await this.channel.publish(MESSAGE, { keyId, address });
   }
 
-  /** Throws forbidden while the key is kept away from the address. */
+  /** Throws forbidden while the key is banned from the address. */
   check(keyId: string, address: string): void {
     const until = this.until.get(nameOf(keyId, address));
     if (until === undefined || until <= this.clock.elapsed()) return;

@@ -2,9 +2,9 @@ import { ERROR_CODES, type ErrorCode } from '../../platform/errors/domain-error.
 import type { CloseReason } from '../core/link.js';
 
 interface Closing {
-  /** The WebSocket close code. */
+  /** WebSocket close code. */
   readonly closeCode: number;
-  /** The code of the `error` message sent before it. */
+  /** Code of the `error` message sent before it. */
   readonly code: ErrorCode;
   readonly text: string;
   readonly retryable: boolean;

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 
-/** How long an answer counts, ms. */
+/** Time for which an answer is valid, ms. */
 const VALID_MS = 500;
-/** A database that takes longer than this is unavailable, ms. */
+/** Time after which a database that does not answer is unavailable, ms. */
 const PROBE_TIMEOUT_MS = 2_000;
 
-/** Whether the database answers: asked when somebody comes, by all who come in the same half second together. */
+/** Checks whether the database answers. Clients that connect within the same half second share one check. */
 @Injectable()
 export class DatabaseProbe {
   private answer: Promise<boolean> | undefined;

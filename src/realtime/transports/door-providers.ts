@@ -6,7 +6,7 @@ import { Doorstep } from './socketio/doorstep.js';
 import { SocketIoEntry } from './socketio/entry.js';
 import { SocketIoGateway } from './socketio/socketio.gateway.js';
 
-/** Whoever lets Socket.IO clients in; together also in tests and benches. */
+/** Providers of the admission of Socket.IO clients, for the module, tests and benches. */
 export const DOOR_PROVIDERS = [
   ReturningKeys,
   Bans,

@@ -7,7 +7,7 @@ const frame = fc.constantFrom(...frames);
 
 describe('FrameRun', () => {
   it('holds exactly what each connection was given, whatever the others got in between', () => {
-    // Every step gives one frame to some of the connections; `own` gives it as a frame of their own.
+    // Steps that give one frame to some of the connections; `own` gives it as a separate frame of each.
     const steps = fc.array(fc.record({ frame, to: fc.uniqueArray(fc.nat(7), { minLength: 1 }), own: fc.boolean() }), {
       maxLength: 40,
     });

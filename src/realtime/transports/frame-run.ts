@@ -1,33 +1,33 @@
 /**
- * Frames that leave together, in order. Connections that were given the same frames since the last flush hold the same
- * run, so the buffer that goes to the network is put together once for all of them.
+ * Frames that leave together, in order. Connections that were given the same frames since the last flush share one run, so the
+ * buffer for the network is concatenated once for all of them.
  *
- * A run grows at its end and never changes: `plus` answers with the longer run, the same one to all who add the same
- * frame. Live events reach connections one event at a time, so nearly always that is the run the last one got.
+ * A run grows at its end and never changes: `plus` returns the longer run, the same one to every caller that adds the same
+ * frame. Live events reach connections one event at a time, so nearly always that is the run returned last.
  */
 export class FrameRun {
   private next: FrameRun | undefined;
-  /** Continuations by their frame, where connections went different ways. */
+  /** Continuations by their frame, for connections whose frames differ. */
   private others: Map<Buffer, FrameRun> | undefined;
   private joined: Buffer | undefined;
-  /** Whether more than one connection came here; only then the buffer is worth keeping. */
+  /** Whether several connections share the run; only then the buffer is worth keeping. */
   private isShared = false;
 
   private constructor(
     private readonly before: FrameRun | undefined,
     private readonly frame: Buffer,
-    /** Frames in it. */
+    /** Number of frames. */
     readonly length: number,
-    /** Bytes of all of them. */
+    /** Total bytes of the frames. */
     readonly bytes: number,
   ) {}
 
-  /** The run without frames, where all runs of one flush begin. */
+  /** Returns the run without frames, with which all runs of one flush begin. */
   static empty(): FrameRun {
     return new FrameRun(undefined, NOTHING, 0, 0);
   }
 
-  /** This run and one frame that other connections get too. */
+  /** Returns this run and one frame that other connections receive too. */
   plus(frame: Buffer): FrameRun {
     const { next } = this;
     if (next === undefined || next.frame !== frame) return this.branch(frame);
@@ -35,12 +35,12 @@ export class FrameRun {
     return next;
   }
 
-  /** This run and one frame that is for one connection only. */
+  /** Returns this run and one frame of a single connection. */
   plusOwn(frame: Buffer): FrameRun {
     return new FrameRun(this, frame, this.length + 1, this.bytes + frame.length);
   }
 
-  /** All frames, one after the other; made for all by the first who asks. */
+  /** All frames concatenated; built once, at the first request. */
   get buffer(): Buffer {
     if (this.length === 1) return this.frame;
     if (this.joined !== undefined) return this.joined;
@@ -55,7 +55,7 @@ export class FrameRun {
     return frames.reverse();
   }
 
-  /** The frames from the last to the first. */
+  /** Collects the frames from the last to the first. */
   private static gather(run: FrameRun, into: Buffer[]): void {
     for (let at = run; at.before !== undefined; at = at.before) into.push(at.frame);
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 const USER_AGENT_LIMIT = 256;
 
-/** The query of a request target, whatever the client wrote there. */
+/** Returns the query of a request target, whatever the client wrote there. */
 export function queryOf(url: string | undefined): URLSearchParams {
   return new URLSearchParams(/\?([^#]*)/.exec(url ?? '')?.[1] ?? '');
 }

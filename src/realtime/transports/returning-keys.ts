@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 
-/** How long after a connection ended one of the same key and address is its return, ms. */
+/** Time after the end of a connection within which one of the same key and address is its return, ms. */
 const RETURN_MS = 60_000;
 const MAX_KNOWN = 50_000;
 
 /**
- * Connections that ended a short while ago: as many of the same key and address are returns and no newcomers. Connections to a
- * process before this one are not known: at first a key is taken to return as often as it may be connected.
+ * Connections that ended a short while ago: as many connections of the same key and address are returns, not new clients.
+ * Connections of an earlier process are unknown, so at first a key may return as often as its connection limit.
  */
 @Injectable()
 export class ReturningKeys {
@@ -28,7 +28,10 @@ export class ReturningKeys {
     if (this.ends.size > MAX_KNOWN) this.ends.delete(this.ends.keys().next().value ?? who);
   }
 
-  /** Whether one that ended was not followed by a return yet; it is from now on. `most`: connections of the key; 0: any number. */
+  /**
+   * Whether a connection returns: takes one ended connection that had no return yet. `most`: connection limit of the key; 0:
+   * none.
+   */
   isReturn(keyId: string, address: string, most: number): boolean {
     const who = nameOf(keyId, address);
     const ends = this.recent(who);

@@ -1,8 +1,7 @@
 /**
- * Everything that relies on how `ws` and `engine.io` work inside, and nothing else: both can send a frame that was made
- * elsewhere, but neither promises it. Each way is proven when the process starts, on a connection in memory, with the
- * options that real ones get. What is not proven is not used: messages then go through the libraries' own interface, one
- * by one, slower and never wrong.
+ * Reliance on the internals of `ws` and `engine.io`, all of it in this file: both can send a frame that was made elsewhere, but
+ * neither promises it. Each way is proven when the process starts, on a connection in memory, with the options of real ones.
+ * Without proof it is not used: messages then take the libraries' own interface, one by one, slower and never wrong.
  */
 import { IncomingMessage } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
@@ -13,29 +12,29 @@ import { WebSocket, type WebSocketServer } from 'ws';
 import { FrameRun } from './frame-run.js';
 import { frameText, textFrame } from './websocket/text-frame.js';
 
-/** Whether prepared frames go through as they are. */
+/** Whether prepared frames are sent unchanged. */
 export interface FrameProof {
   holds: boolean;
 }
 
 type Connection = Socket['conn'];
 
-/** What engine.io and ws have beyond their typed interface. */
+/** Members of engine.io and ws beyond their typed interface. */
 interface EngineInternals {
   writeBuffer: { data?: unknown; options?: { wsPreEncodedFrame?: readonly Buffer[] } }[];
-  /** `wsPreEncodedFrame` is what goes to the network as it is: one buffer, or header and payload. */
+  /** Writes `wsPreEncodedFrame` to the network unchanged: one buffer, or header and payload. */
   write(data: string, options?: { wsPreEncodedFrame: readonly Buffer[] }): void;
   transport: {
     name: string;
     perMessageDeflate: unknown;
-    /** Under the WebSocket transport, the socket of `ws` and the network stream under it. */
+    /** Socket of `ws` under the WebSocket transport, with its network stream. */
     socket?: { readyState: number; bufferedAmount: number; terminate(): void; _socket: Duplex };
   };
 }
 
 /**
- * Writes runs of prepared frames to one engine connection. What the engine has sent is in the network stream in that very
- * turn, so while nothing waits in its queue a run may follow there directly; else it waits behind the queue.
+ * Writes runs of prepared frames to one engine connection. The engine's output is in the network stream in the same turn: while
+ * its queue is empty, a run may follow there directly; else it waits behind the queue.
  */
 export class EngineOutlet {
   private readonly engine: EngineInternals;
@@ -47,15 +46,15 @@ export class EngineOutlet {
     this.engine = connection as unknown as EngineInternals;
   }
 
-  /** The whole run in one write, or packet by packet where the transport (long polling, compression) takes no frames. */
+  /** Writes the whole run at once, or packet by packet where the transport (long polling, compression) takes no frames. */
   write(run: FrameRun): void {
     if (this.connection.readyState !== 'open') return;
     const { transport, writeBuffer } = this.engine;
     if (!this.proof.holds || transport.name !== 'websocket' || transport.perMessageDeflate) {
-      // The engine puts its own message type in front.
+      // The engine prepends its own message type.
       for (const frame of run.frames()) this.engine.write(frameText(frame).slice(1));
     } else if (writeBuffer.length > 0) {
-      // A packet without data: an engine that ignored the frame would send an empty message, hence the proof.
+      // Packet without data: an engine that ignored the frame would send an empty message, hence the proof.
       this.engine.write('', { wsPreEncodedFrame: [run.buffer] });
     } else if (transport.socket?.readyState === WebSocket.OPEN) {
       transport.socket._socket.write(run.buffer);
@@ -70,7 +69,7 @@ export class EngineOutlet {
     return bytes;
   }
 
-  /** Ends the connection so that the client's library comes back by itself; a peer that takes nothing is cut off. */
+  /** Ends the connection so that the client's library reconnects by itself; a peer that does not read is cut off. */
   close(graceMs: number): void {
     this.connection.close();
     const cut = setTimeout(() => {
@@ -82,8 +81,8 @@ export class EngineOutlet {
 }
 
 /**
- * Puts a token of ours into the answer to CONNECT: socket.io-client gives it back, with the last argument of the newest event
- * it got, when it comes again. The server's own recovery, which would fill the same place, is off.
+ * Puts a token into the answer to CONNECT: socket.io-client returns it, with the last argument of the newest event it received,
+ * when it reconnects. The server's own recovery, which would use the same field, is off.
  */
 export function giveToken(socket: Socket, token: string): void {
   Object.assign(socket, { pid: token });
@@ -116,20 +115,20 @@ export class PlainOutlet {
 }
 
 /**
- * Calls `tell` before ws ends a connection whose frames it cannot take, so that the reason can still be said in a message.
- * The library tells only afterwards; where it has no such receiver, the close code says it alone.
+ * Calls `tell` before ws ends a connection whose frames it cannot accept, so that the reason can still be sent in a message.
+ * The library reports only afterwards; where it has no such receiver, only the close code gives the reason.
  */
 export function beforeUnreadable(socket: WebSocket, tell: (error: Error & { code?: string }) => void): void {
   const { _receiver: receiver } = socket as unknown as { _receiver?: NodeJS.EventEmitter };
   receiver?.prependListener('error', tell);
 }
 
-/** Frames that are prepared, the library's own between them, and what must then have been written. */
+/** Prepared frames, the library's own between them, and the expected output. */
 const FIRST = textFrame('4first');
 const OWN = 'own';
 const LAST = textFrame('4last');
 
-/** Whether frames written to the stream arrive as they are and in order with the library's own. */
+/** Whether frames written to the stream arrive unchanged and in order with the library's own. */
 export function provePlainFrames(server: WebSocketServer): boolean {
   const wire = new MemoryWire();
   let proven = false;
@@ -149,7 +148,7 @@ export function provePlainFrames(server: WebSocketServer): boolean {
   return proven;
 }
 
-/** Whether frames given to the engine arrive as they are and in order with its own packets. */
+/** Whether frames given to the engine arrive unchanged and in order with its own packets. */
 export async function proveEngineFrames(engine: Server['engine']): Promise<boolean> {
   const wire = new MemoryWire();
   let proven = false;
@@ -158,14 +157,14 @@ export async function proveEngineFrames(engine: Server['engine']): Promise<boole
     const twin = new Engine({ ...engine.opts, transports: ['websocket'] });
     twin.on('connection', (connection: Connection) => {
       wire.forget();
-      // The engine is still busy with its greeting: the first goes past it, the last waits behind its own packet.
+      // While the engine is busy with its greeting, the first frame goes past it and the last waits behind its own packet.
       const outlet = new EngineOutlet(connection, { holds: true });
       outlet.write(FrameRun.empty().plus(FIRST));
       (connection as unknown as EngineInternals).write(OWN);
       outlet.write(FrameRun.empty().plus(LAST));
     });
     twin.handleUpgrade(upgradeRequest('/socket.io/?EIO=4&transport=websocket', wire), wire, Buffer.alloc(0));
-    // The session begins once its id is made, and what waits for a write to end follows in later turns.
+    // Sessions begin once their id is made; frames that wait for a write to end follow in later turns.
     for (let turn = 0; turn < PROOF_TURNS && !proven; turn++) {
       await nextTurn();
       proven = wire.holds([FIRST, textFrame(`4${OWN}`), LAST]);
@@ -178,7 +177,7 @@ export async function proveEngineFrames(engine: Server['engine']): Promise<boole
   return proven;
 }
 
-/** Turns of the event loop the engine has for its proof; it needs two. */
+/** Maximum turns of the event loop for the proof; it needs two. */
 const PROOF_TURNS = 20;
 
 function upgradeRequest(target: string, wire: Duplex): IncomingMessage {
@@ -195,7 +194,7 @@ function upgradeRequest(target: string, wire: Duplex): IncomingMessage {
   return request;
 }
 
-/** A network stream that leads nowhere and remembers what was written. */
+/** Network stream in memory that records its input. */
 class MemoryWire extends Duplex {
   private written: Buffer[] = [];
 

@@ -6,8 +6,8 @@ import { FrameRun } from './frame-run.js';
 const FULL_BYTES = 64 * 1024;
 
 /**
- * A connection's side of shared writes. What it says is collected until the next flush; then everything goes to the
- * network in one system call, from one buffer that all connections with the same frames share.
+ * Connection side of shared writes. Output is collected until the next flush; then everything goes to the network in one system
+ * call, from one buffer that all connections with the same frames share.
  */
 export abstract class BatchedWriter {
   private run: FrameRun | undefined;
@@ -15,7 +15,7 @@ export abstract class BatchedWriter {
 
   constructor(private readonly batches: WriteBatches) {}
 
-  /** Hands what was collected to the network: before anything that takes another way there. */
+  /** Writes the collected frames to the network: before anything that bypasses them. */
   flush(): void {
     const { run } = this;
     if (run === undefined) return;
@@ -23,23 +23,23 @@ export abstract class BatchedWriter {
     this.write(run);
   }
 
-  /** The flush it was listed for. */
+  /** Writes at the flush for which the connection was listed. */
   flushListed(): void {
     this.listed = false;
     this.flush();
   }
 
-  /** Collects a frame that others get too: the very same buffer. */
+  /** Collects a frame that other connections receive too: the same buffer. */
   protected collect(frame: Buffer): void {
     this.keep((this.run ?? this.batches.start).plus(frame));
   }
 
-  /** Collects a frame that only this connection gets. */
+  /** Collects a frame of this connection only. */
   protected collectAlone(frame: Buffer): void {
     this.keep((this.run ?? this.batches.start).plusOwn(frame));
   }
 
-  /** Writes a frame of this connection's own at once, together with what was collected before it. */
+  /** Writes a frame of this connection at once, together with those collected before it. */
   protected writeNow(frame: Buffer): void {
     const run = (this.run ?? this.batches.start).plusOwn(frame);
     this.run = undefined;
@@ -51,7 +51,7 @@ export abstract class BatchedWriter {
     return this.run === undefined ? 0 : this.run.bytes;
   }
 
-  /** Gives the run to the network, or drops it when the connection has ended. */
+  /** Writes the run to the network, or drops it when the connection has ended. */
   protected abstract write(run: FrameRun): void;
 
   private keep(run: FrameRun): void {
@@ -64,22 +64,22 @@ export abstract class BatchedWriter {
 }
 
 /**
- * One timer for the writes of all connections: whoever has something to say signs up, and everybody's frames go out
- * together, one system call per connection and FLUSH_MS. System calls, not bytes, are what a delivery costs. What comes
- * after a pause goes out at once: waiting for company pays only while there is some.
+ * Timer for the writes of all connections: a connection with output registers, and all registered frames go out together, one
+ * system call per connection and FLUSH_MS. System calls, not bytes, are the cost of a delivery. Output after a pause is written
+ * at once: waiting pays only while there is more to join.
  *
- * What the profile says, 1,000 Socket.IO clients on one stream, 290-byte events, processor time of one core: one frame per
- * connection and call costs 3.7 µs, of which the system call, with the kernel's own delivery to the reader, is 60 % and Node's
- * stream around it a quarter. A hundred frames per call, joined for each connection, cost 0.65 µs each: copying, and looking
- * up frames by a key made per delivery. Joined once for all connections, frames found by identity: 0.15 to 0.3 µs, half of it
- * again the kernel copying, a sixth the loop over the sessions.
+ * Profile of 1,000 Socket.IO clients on one stream, 290-byte events, processor time of one core: one frame per connection and
+ * call costs 3.7 µs, of which the system call, with the kernel's own delivery to the reader, is 60 % and Node's stream around
+ * it a quarter. A hundred frames per call, joined for each connection, cost 0.65 µs each: copying, and looking up frames by a
+ * key made per delivery. Joined once for all connections, with frames found by identity: 0.15 to 0.3 µs, half of it again the
+ * kernel copying, a sixth the loop over the sessions.
  */
 @Injectable()
 export class WriteBatches {
-  /** The run that those begin with who have collected nothing yet. */
+  /** Run with which connections without collected frames begin. */
   start = FrameRun.empty();
   private waiting: BatchedWriter[] = [];
-  /** When the last flush was over, ms of the process. */
+  /** End of the last flush, ms of the process. */
   private flushedAt = -Infinity;
 
   constructor(private readonly settings: Settings) {}

@@ -1,14 +1,14 @@
 import type { EncodedEvent } from '../encoded-event.js';
 
-/** One block of the event stream: name, JSON, and the cursor as its id. */
+/** Returns one block of the event stream: name, JSON, and the cursor as its id. */
 export function sseBlock(event: EncodedEvent, merged?: number): string {
   return `event: ${event.name}\nid: ${event.cursor}\ndata: ${event.textMerged(merged)}\n\n`;
 }
 
 /**
- * A message that is not an event. Only `heartbeat` and `ready` move the client's `Last-Event-ID`: they promise that
- * everything before their cursor was sent. Any other cursor (the newest one at connect, a snapshot's) would make a
- * client that is cut during its replay skip the rest of it.
+ * Returns the block of a message that is not an event. Only `heartbeat` and `ready` move the client's `Last-Event-ID`: they
+ * promise that everything before their cursor was sent. With any other cursor (the newest one at connect, a snapshot's) a
+ * client that is disconnected during its replay would skip the rest of it.
  */
 export function sseMessage(name: string, body: Readonly<Record<string, unknown>>): string {
   const { cursor } = body;

@@ -1,7 +1,7 @@
 import { updateName } from '../../../events/index.js';
 import type { EncodedEvent } from '../encoded-event.js';
 
-/** The text of an update: contract fields plus aliases in `data`, times in Unix milliseconds. */
+/** Returns the text of an update: contract fields plus aliases in `data`, times in Unix milliseconds. */
 export function websocketText(event: EncodedEvent, channels: readonly string[], merged?: number): string {
   const rest = event.part(restOfUpdate);
   const names = channels.length === 1 ? `[${JSON.stringify(channels[0])}]` : JSON.stringify(channels);
@@ -9,14 +9,14 @@ export function websocketText(event: EncodedEvent, channels: readonly string[], 
   return `{"type":"${updateName(event.name)}","channel":${JSON.stringify(channels[0] ?? null)},"channels":${names}${count},${rest}`;
 }
 
-/** What an update says to every connection alike; only the channels' names differ between them. */
+/** Part of an update that is the same for every connection; only the channels' names differ between them. */
 function restOfUpdate(event: EncodedEvent): string {
   const timestamp = event.event.observedAt;
   const { cursor } = event;
   return JSON.stringify({ cursor, data: { ...event.payload, timestamp, ...aliases(event) }, timestamp }).slice(1);
 }
 
-/** The names under which the protocol's published examples read the same values. */
+/** Aliases of the same values in the protocol's published examples. */
 function aliases(event: EncodedEvent): Readonly<Record<string, unknown>> {
   const { type, protocol, token, current } = event.event;
   const { change24h } = event;
@@ -26,8 +26,8 @@ function aliases(event: EncodedEvent): Readonly<Record<string, unknown>> {
 }
 
 /**
- * A message that is not an event, as one flat object. Times that the core writes as ISO 8601 are Unix milliseconds here,
- * and what a message says beside `type`, `id`, `cursor` and `timestamp` keeps its place.
+ * Returns a message that is not an event as one flat object. ISO 8601 times of the core become Unix milliseconds; members other
+ * than `type`, `id`, `cursor` and `timestamp` keep their place.
  */
 export function websocketMessage(name: string, body: Readonly<Record<string, unknown>>): string {
   if (name === 'error') {

@@ -4,9 +4,9 @@ import type { Session } from '../../core/session.js';
 
 type Answer = Readonly<Record<string, unknown>>;
 
-/** One event that clients may send. */
+/** Event that clients may send. */
 export interface ClientCommand {
-  /** The event that carries the answer when the client gave no callback. */
+  /** Event that carries the answer when the client gave no callback. */
   readonly answeredBy: string;
   /** Whether it counts against the limit of subscription changes. */
   readonly changes: boolean;
@@ -61,7 +61,7 @@ const COMMANDS: ReadonlyMap<unknown, ClientCommand> = new Map([
   ['ping', ping],
 ]);
 
-/** The command behind an event's name; anything may stand there. */
+/** Returns the command of an event's name, which may be any value. */
 export function commandOf(name: unknown): ClientCommand {
   const command = COMMANDS.get(name);
   if (command) return command;

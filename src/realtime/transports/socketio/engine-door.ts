@@ -16,17 +16,17 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-/** What the door asks about who knocks. */
+/** Admission checks of the door. */
 export interface Doorkeeper {
   /** Whether pages of this origin may connect. */
   isWelcome(origin: string): boolean;
-  /** Why nobody, or nobody from there, can be let in now. */
+  /** Returns the reason for which no client, or none of that address, is admitted now. */
   refusal(request: IncomingMessage): Promise<DomainError | undefined>;
 }
 
 /**
- * Judges every request of the engine before it costs anything. Who cannot be let in now is told by the status of the
- * handshake: the library then comes back by itself, ever more slowly, and a balancer asks the next process at once.
+ * Judges every request of the engine before it costs anything. A client that is not admitted now receives an HTTP status in the
+ * handshake: its library then retries with growing delays, and a balancer tries the next process at once.
  */
 export function guardDoor(engine: Engine, keeper: Doorkeeper): void {
   engine.use((request: EngineRequest, response: ServerResponse, next: () => void) => {
@@ -40,7 +40,7 @@ export function guardDoor(engine: Engine, keeper: Doorkeeper): void {
   });
 }
 
-/** What is wrong with the request itself. Of an upgrade the engine would notice it only when it has taken it. */
+/** Returns the fault of the request itself. In an upgrade the engine would notice it only after accepting it. */
 function faultOf({ _query: query = {} }: EngineRequest, isUpgrade: boolean): string | undefined {
   if (query.EIO !== '4') return 'must speak version 4 of the Engine.IO protocol (EIO=4): Socket.IO clients 3 or newer';
   if (isUpgrade && query.transport !== 'websocket') return 'must name transport=websocket in an upgrade';
@@ -62,7 +62,7 @@ function refuseFor(response: ServerResponse, { status, code, retryAfterMs = 1_00
   refuse(response, status, code, { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) });
 }
 
-/** An upgrade has no response object of Node's; its answer is written to the stream. */
+/** Refuses a request. An upgrade has no response object in Node: its answer is written to the stream. */
 function refuse(
   response: ServerResponse,
   status: number,

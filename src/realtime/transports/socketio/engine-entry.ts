@@ -4,22 +4,22 @@ import type { Server } from 'socket.io';
 
 type Engine = Server['engine'];
 
-/** Ends the pod's name in a session id; no name contains it. */
+/** Separator after the pod's name in a session id; no name contains it. */
 const SEPARATOR = '.';
 const NAME_BYTES = 6;
 const SESSION_BYTES = 15;
 
 /**
- * Session ids of the engine begin with the pod's name: all requests of one session must reach the process that has it,
- * and so a balancer can route them by what every request says, without cookies and without looking at addresses.
+ * Makes session ids of the engine begin with the pod's name: all requests of one session must reach the process that has it,
+ * and a balancer can route them by this id, without cookies or addresses.
  */
 export function nameSessions(engine: Engine, podId: string = randomBytes(NAME_BYTES).toString('hex')): void {
   engine.generateId = () => `${podId}${SEPARATOR}${randomBytes(SESSION_BYTES).toString('base64url')}`;
 }
 
 /**
- * Every connection keeps the request that opened it, for namespaces that are joined later. They need these parts only; the
- * rest, 2 KB of memory, would stay as long as the connection.
+ * Keeps only the needed parts of the request that opened a connection, for namespaces that are joined later; the rest, 2 KB of
+ * memory, would stay as long as the connection.
  */
 export function keepLittleOfRequests(engine: Engine): void {
   engine.prependListener('connection', (connection: { request: object }) => {

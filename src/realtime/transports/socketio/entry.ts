@@ -6,7 +6,7 @@ import type { ResumeTicket } from '../../core/session-identity.js';
 import { KEPT_MS, SessionKeeper } from '../../resume/session-keeper.js';
 import { Admission } from '../admission.js';
 
-/** A client that was let in, and what it comes back to. */
+/** Admitted client with the session that it continues. */
 export interface Entry {
   readonly caller: Caller;
   readonly ticket: ResumeTicket;
@@ -14,13 +14,13 @@ export interface Entry {
   readonly offset?: ResumeOffset;
 }
 
-/** What the client shows of an earlier connection: socket.io-client by itself, others as `resume` and `since`. */
+/** Reference to an earlier connection: sent by socket.io-client itself, by others as `resume` and `since`. */
 export interface Return {
   readonly token?: string;
   readonly offset?: ResumeOffset;
 }
 
-/** Lets Socket.IO clients in: those who return find what they held. */
+/** Admits Socket.IO clients; reconnecting ones get their earlier session back. */
 @Injectable()
 export class SocketIoEntry {
   constructor(
@@ -28,7 +28,7 @@ export class SocketIoEntry {
     private readonly keeper: SessionKeeper,
   ) {}
 
-  /** Caller of the connection, known before anything else of the client is looked at. */
+  /** Identifies the caller before anything else of the client is read. */
   identify(credentials: Credentials): Promise<Caller> {
     this.admission.refuseWhileDraining();
     return this.admission.recognise(credentials);
@@ -58,7 +58,7 @@ export class SocketIoEntry {
     this.admission.leave(caller, connectionId);
   }
 
-  /** The client was gone before it came in. */
+  /** Releases an entry whose client left before its session began. */
   abandon({ caller, ticket, kept }: Entry, connectionId: string): void {
     if (kept) this.keeper.release(ticket.token, caller.userId, connectionId);
     this.admission.leave(caller, connectionId);
@@ -66,7 +66,7 @@ export class SocketIoEntry {
 
   private returnOf(auth: Readonly<Record<string, unknown>>): Return {
     const offset = parseSince(auth['since']) ?? parseOffset(auth['offset']);
-    // A client that subscribes anew by itself, with its own position, wants nothing brought back.
+    // Clients that resubscribe by themselves, with their own position, set `resume: false`: nothing is restored.
     if (auth['resume'] === false) return { ...(offset && { offset }) };
     const token = this.keeper.isToken(auth['resume']) ? auth['resume'] : auth['pid'];
     return { ...(this.keeper.isToken(token) && { token }), ...(offset && { offset }) };

@@ -3,18 +3,18 @@ import { secretFromHandshake, type Credentials } from '../../../access/index.js'
 import type { DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
 
-/** What a client showed when it connected: `auth.apiKey`, else the header, else the query. */
+/** Returns the credentials of the handshake: `auth.apiKey`, else the header, else the query. */
 export function credentialsOf(socket: Socket, trustedProxies: number): Credentials {
   const address = clientAddress(socket.request, trustedProxies);
   return { secret: secretFromHandshake(socket.handshake), transport: 'socketio', address };
 }
 
-/** What proves who a client is. */
+/** Headers and parameters with secrets. */
 const SECRETS = new Set(['authorization', 'x-api-key', 'cookie', 'apiKey']);
 
 /**
- * Once the client is let in nothing needs its secret any more, and processes that ask for its socket get the handshake.
- * Headers and query are replaced, not emptied: another namespace of the same connection still needs them.
+ * Removes secrets from an admitted client's handshake: they are no longer needed, and processes that fetch its socket receive
+ * the handshake. Headers and query are replaced, not emptied: another namespace of the same connection still needs them.
  */
 export function forgetSecrets({ handshake }: Socket): void {
   handshake.auth = {};
@@ -31,7 +31,7 @@ export function userAgentOf({ handshake }: Socket): string | undefined {
   return handshake.headers['user-agent']?.slice(0, 512);
 }
 
-/** A refusal as socket.io-client shows it: `connect_error` with the code as message and everything else in `data`. */
+/** Refusal as socket.io-client shows it: `connect_error` with the code as message and everything else in `data`. */
 export class Refusal extends Error {
   readonly data: ReturnType<DomainError['toSocket']>;
 

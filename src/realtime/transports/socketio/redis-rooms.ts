@@ -5,14 +5,14 @@ import type { RedisConnections } from '../../../platform/redis/redis-connections
 import { RoomChannels } from './room-channels.js';
 
 /**
- * Socket.IO rooms that span the processes of a deployment: `fetchSockets`, `disconnectSockets`, `to(room).emit`. The
- * sharded adapter serves single servers too: which kind a server is may turn out only after rooms are in use.
+ * Returns an adapter for Socket.IO rooms that span all processes: `fetchSockets`, `disconnectSockets`, `to(room).emit`. The
+ * sharded adapter serves single servers too: the kind of server may become known only after rooms are in use.
  */
 export function redisRooms(redis: RedisConnections): (namespace: Namespace) => Namespace['adapter'] {
   const channels = new RoomChannels(redis);
   return createShardedAdapter(channels, channels, {
     channelPrefix: redis.key(`${PODS_TAG}:socket.io`),
-    // Every process has sockets of nearly every room: a channel for each room would spare nobody a message.
+    // Every process has sockets of nearly every room: a channel per room would save no messages.
     subscriptionMode: 'static',
   });
 }

@@ -1,7 +1,7 @@
-/** The first pause of a key, and the longest, ms. Each is twice the one before. */
+/** First and longest pause of a key, ms. Each is twice the one before. */
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 5_000;
-/** After this long without a refusal a key begins anew, ms. */
+/** Time without a refusal after which a key begins anew, ms. */
 const FORGOTTEN_MS = 60_000;
 const MAX_KNOWN = 10_000;
 
@@ -11,15 +11,15 @@ interface Pause {
 }
 
 /**
- * How long a refused client is kept waiting before its connection ends and its library returns: socket.io-client's own
- * back-off begins anew with every connection that the engine accepts, so the server has to slow it down.
+ * Pauses before a refused client's connection ends and its library reconnects: socket.io-client's own back-off restarts with
+ * every connection that the engine accepts, so the server has to slow it down.
  */
 export class RefusalPauses {
   private readonly byKey = new Map<string, Pause>();
 
   constructor(private readonly elapsed: () => number) {}
 
-  /** The pause for one more refusal of a key, ms; 0 `isFirst` says that it was not refused for a while. */
+  /** Returns the pause for one more refusal of a key, ms; `isFirst`: no refusal within the last minute. */
   next(key: string): { ms: number; isFirst: boolean } {
     const now = this.elapsed();
     const known = this.byKey.get(key);

@@ -5,9 +5,9 @@ import type { RedisConnections } from '../../../platform/redis/redis-connections
 type Handler = (message: Buffer, channel: Buffer) => void;
 
 /**
- * What the sharded adapter asks of a client of the package `redis`. On a cluster the channels are sharded ones: a message
- * stays at one node instead of going to all. A single server has them as ordinary channels. Channels are kept here,
- * because a server that was away at the start may turn out to be a cluster, and the connections are then exchanged.
+ * Client of the package `redis`, as far as the sharded adapter needs it. On a cluster the channels are sharded: a message stays
+ * at one node instead of going to all. A single server has ordinary channels. Channels are recorded here, because a server that
+ * was unavailable at the start may turn out to be a cluster, and the connections are then replaced.
  */
 export class RoomChannels {
   private readonly handlers = new Map<string, Handler>();
@@ -28,7 +28,9 @@ export class RoomChannels {
     this.source().unsubscribe(channel).catch(ignore);
   }
 
-  /** Does not wait: sockets of this process come after, and while Redis is away they are all that is reached. */
+  /**
+   * Publishes without waiting: sockets of this process are served next, and while Redis is unavailable only these are reached.
+   */
   sPublish(channel: string, message: string | Buffer): Promise<void> {
     const commands = this.redis.commands();
     const sent = this.redis.clustered ? commands.spublish(channel, message) : commands.publish(channel, message);
@@ -36,7 +38,7 @@ export class RoomChannels {
     return Promise.resolve();
   }
 
-  /** `PUBSUB SHARDNUMSUB channel`: how many processes listen. */
+  /** Answers `PUBSUB SHARDNUMSUB channel`: the number of listening processes. */
   async sendCommand([, , channel = '']: string[]): Promise<unknown> {
     const commands = this.redis.commands();
     if (!(commands instanceof Cluster)) return commands.call('PUBSUB', 'NUMSUB', channel);
@@ -62,5 +64,5 @@ export class RoomChannels {
   }
 }
 
-/** Connections log their own errors; what was subscribed is asked for again when they are back. */
+/** Connections log their own errors; subscriptions are renewed when they are restored. */
 function ignore(): void {}

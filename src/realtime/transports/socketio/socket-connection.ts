@@ -8,17 +8,17 @@ import { Budget } from '../websocket/budget.js';
 import { commandOf, type ClientCommand } from './client-commands.js';
 import type { SocketIoLink } from './socketio-link.js';
 
-/** Refused messages of one minute after which a client that does not slow down is sent away. */
+/** Refused messages per minute after which a client that does not slow down is disconnected. */
 const REFUSED_PER_MINUTE = 1_000;
 const MINUTE_MS = 60_000;
-/** Messages that may wait for their limit check. */
+/** Maximum number of messages that wait for their limit check. */
 const WAITING_LIMIT = 2_000;
 
 type Callback = (answer: unknown) => void;
 
 /**
- * Answers what one client says: by its callback, or by an event when it gave none. Messages begin in the order in which
- * they came; one that waits for a replay does not hold up those after it.
+ * Answers the messages of one client: by its callback, or by an event if it gave none. Messages begin in order of arrival; one
+ * that waits for a replay does not delay those after it.
  */
 export class SocketConnection {
   private static readonly logger = new Logger('SocketIo');
@@ -33,7 +33,7 @@ export class SocketConnection {
     private readonly loop: LoopGuard,
   ) {}
 
-  /** Any event of the client, known or not. */
+  /** Receives any event of the client, known or not. */
   readonly receive = (name: unknown, ...args: unknown[]): void => {
     if (this.session.ended) return;
     if (this.waiting >= WAITING_LIMIT) return this.session.close('limit_exceeded');

@@ -10,9 +10,11 @@ import { textFrame } from '../websocket/text-frame.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { Wire } from './wire.js';
 
-/** How long a closing connection may take to read its last messages, ms. */
+/** Time for a closing connection to read its last messages, ms. */
 const GOODBYE_MS = 2_000;
-/** After these the client should come back: its library does so by itself when the transport ends, not after a goodbye. */
+/**
+ * Reasons after which the client should reconnect: its library does so when the transport ends, not after a disconnect packet.
+ */
 const COMES_BACK: ReadonlySet<CloseReason> = new Set([
   'slow_consumer',
   'server_draining',
@@ -22,7 +24,7 @@ const COMES_BACK: ReadonlySet<CloseReason> = new Set([
   'unavailable',
 ]);
 
-/** The engine's type of a message, in front of every Socket.IO packet. */
+/** Engine type of a message, in front of every Socket.IO packet. */
 const MESSAGE = '4';
 
 interface Formats {
@@ -30,7 +32,7 @@ interface Formats {
   readonly message: MessageFormat;
 }
 
-/** One per namespace. */
+/** Formats by namespace. */
 const formats = new Map<string, Formats>();
 
 function formatsOf(namespace: string): Formats {
@@ -44,7 +46,7 @@ function formatsOf(namespace: string): Formats {
   return made;
 }
 
-/** One Socket.IO socket as the core sees it. */
+/** Socket.IO socket as the core sees it. */
 export class SocketIoLink extends BatchedWriter implements ClientLink {
   readonly transport = 'socketio';
   private readonly outlet: EngineOutlet;

@@ -5,7 +5,7 @@ import { RedisConnections } from '../../../platform/redis/redis-connections.js';
 import type { Settings } from '../../../platform/settings/settings.js';
 import { redisRooms } from './redis-rooms.js';
 
-/** The largest frame a client may send, bytes; a larger one ends its connection. */
+/** Largest frame of a client, bytes; a larger one ends its connection. */
 const FRAME_BYTES = 64 * 1024;
 
 /** Socket.IO on the application's own port, with the product's options. */
@@ -21,11 +21,11 @@ export class SocketIoAdapter extends IoAdapter {
     const { corsOrigins, redisUrl } = this.settings;
     const own: Partial<ServerOptions> = {
       maxHttpBufferSize: FRAME_BYTES,
-      // A connection that has joined no namespace by then is closed.
+      // Time to join a namespace, after which the connection is closed, ms.
       connectTimeout: 10_000,
-      // Frames are shared by all sockets; compression would make one per socket.
+      // Off: frames are shared by all sockets; compression would make one per socket.
       perMessageDeflate: false,
-      // Upgrades under other paths belong to the plain WebSocket API.
+      // Off: upgrades under other paths belong to the plain WebSocket API.
       destroyUpgrade: false,
       ...(redisUrl === undefined ? {} : { adapter: redisRooms(this.app.get(RedisConnections)) }),
       cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },

@@ -24,13 +24,13 @@ interface Guest extends Entry {
 }
 
 /**
- * The entry of Socket.IO clients. It only attaches to the namespaces: every event of a client, known or not, is answered
- * by `SocketConnection`, which Nest's message handlers could not do.
+ * Entry of Socket.IO clients. It only attaches to the namespaces: every event of a client, known or not, is answered by
+ * `SocketConnection`, which Nest's message handlers could not do.
  */
 @WebSocketGateway()
 export class SocketIoGateway implements OnGatewayInit<Server> {
   private readonly logger = new Logger('SocketIo');
-  /** Until it is known whether the engine takes prepared frames, it is given text. */
+  /** Proof that the engine takes prepared frames; until it holds, the engine is given text. */
   private readonly frames: FrameProof = { holds: false };
   private readonly guests = new WeakMap<Socket, Guest>();
 
@@ -49,7 +49,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     nameSessions(server.engine, this.settings.podId);
     keepLittleOfRequests(server.engine);
     this.doorstep.guard(server.engine);
-    // The default namespace always exists; nobody is let in there.
+    // The default namespace always exists; no client is admitted there.
     server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
     for (const name of NAMESPACES) this.attach(server.of(name));
   }
@@ -64,7 +64,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     namespace.on('connection', (socket) => this.open(socket));
   }
 
-  /** Lets a client in, or says why not. It is counted for as long as its connection lasts, whatever happens to it. */
+  /** Admits a client or returns the refusal. Its connection is counted until it ends, in any case. */
   private async admit(socket: Socket): Promise<Refusal | undefined> {
     const credentials = credentialsOf(socket, this.settings.trustProxy);
     let who = credentials.address;
@@ -100,8 +100,8 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   }
 
   /**
-   * A library that is told of a refusal gives up; one whose connection ends comes back until it finds a server. So only
-   * what is final is said; for the rest the connection ends, after a while, and the library returns.
+   * Refuses a client. Its library gives up after a refusal, but reconnects after the end of a connection until it finds a
+   * server. So only final refusals are sent; otherwise the connection ends after a pause.
    */
   private async refuse(socket: Socket, error: DomainError, who: string): Promise<Refusal> {
     const pauseMs = this.doorstep.refused(error, who);
@@ -138,7 +138,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     if (kept) void this.bringBack(guest, link, session);
   }
 
-  /** What the client held goes on where it was; the client is told when that is done. */
+  /** Continues the session that the client held, and notifies the client when that is done. */
   private async bringBack({ kept, offset }: Entry, link: SocketIoLink, session: Session): Promise<void> {
     if (!kept) return;
     try {

@@ -6,24 +6,24 @@ import { Budget } from '../websocket/budget.js';
 
 type Connection = Socket['conn'];
 
-/** Packets and bytes of a connection that nobody was let in on yet. */
+/** Maximum packets, and bytes, of a connection before its first session. */
 const MAX_EARLY_PACKETS = 64;
 const MAX_EARLY_BYTES = 128 * 1024;
-/** CONNECT packets of one connection in a minute; a page that joins and leaves namespaces needs few. */
+/** Maximum CONNECT packets of one connection per minute; a page that joins and leaves namespaces needs few. */
 const MAX_CONNECTS_PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
-/** How long a connection may be without a namespace after it has left the last, ms. */
+/** Time for which a connection may stay without a namespace after it has left the last, ms. */
 const UNUSED_TIMEOUT_MS = 10_000;
 
-/** A packet of the engine, before anybody has read it; whoever changes its type keeps it from being read. */
+/** Packet of the engine before it is read; a changed type keeps it from being read. */
 interface Packet {
   type: string;
   data?: unknown;
 }
 
-/** `0` and the namespace, if it is not the default one. */
+/** Packet `0` with the namespace, if it is not the default one. */
 const CONNECT = /^0(\/[^,]*)?/;
-/** An event or answer whose id has more digits than a number can hold. */
+/** Event or answer whose id has more digits than a number can hold. */
 const TOO_LONG_ID = /^[2356](?:\d{1,9}-)?(\/[^,]*,)?\d{16,}/;
 
 /** Two names of the same service. */
@@ -34,7 +34,7 @@ const wires = new WeakMap<Connection, Wire>();
 /** One engine connection: what its client may send before it is let in, and the sessions that share it. */
 export class Wire {
   private readonly sessions = new Map<string, Session>();
-  /** Of the service's namespaces those that were asked for and not refused; any others are refused by the library. */
+  /** Namespaces of the service that were requested and not refused; any others are refused by the library. */
   private readonly asked = new Set<string>();
   private readonly connects = new Budget(MAX_CONNECTS_PER_MINUTE, MINUTE_MS);
   private earlyPackets = 0;
@@ -54,7 +54,7 @@ export class Wire {
     this.sessions.set(namespace, session);
   }
 
-  /** The namespace may be asked for again. */
+  /** Allows a further request of the namespace. */
   leave(namespace: string): void {
     this.asked.delete(namespace);
     if (!this.sessions.delete(namespace) || this.sessions.size > 0) return;
@@ -65,7 +65,7 @@ export class Wire {
     this.asked.delete(namespace);
   }
 
-  /** Tells every session why the connection ends, in its own words. True for the first who asks: it ends the connection. */
+  /** Sends every session the reason for which the connection ends. True for the first caller, which ends the connection. */
   announceEnd(reason: CloseReason, message?: string): boolean {
     if (this.ending) return false;
     this.ending = true;
@@ -73,12 +73,12 @@ export class Wire {
     return true;
   }
 
-  /** Ends it so that the client's library comes back by itself. */
+  /** Ends the connection so that the client's library reconnects by itself. */
   end(reason: CloseReason, message?: string): void {
     if (this.announceEnd(reason, message)) this.connection.close();
   }
 
-  /** Comes first: what is dropped here costs nothing further. */
+  /** Inspects packets first: a dropped packet costs nothing further. */
   private readonly inspect = (packet: Packet): void => {
     if (this.sessions.size === 0 && this.isTooEarly(packet)) return this.cut(packet);
     if (packet.type !== 'message' || typeof packet.data !== 'string') return;
@@ -91,7 +91,7 @@ export class Wire {
     return ++this.earlyPackets > MAX_EARLY_PACKETS || this.earlyBytes > MAX_EARLY_BYTES || Buffer.isBuffer(data);
   }
 
-  /** A namespace that is being joined, or was, is not joined twice: the second would be a session nobody hears of. */
+  /** Drops a CONNECT to a namespace that was already requested: a second session would never be served. */
   private inspectConnect(packet: Packet, namespace: string): void {
     if (this.connects.isExceededBy(performance.now())) return this.cut(packet);
     if (!NAMESPACES.includes(namespace)) return;
@@ -99,7 +99,7 @@ export class Wire {
     this.asked.add(namespace);
   }
 
-  /** An id is answered as it came or not at all. */
+  /** Refuses an id that could not be returned exactly. */
   private refuseId(packet: Packet, namespace: string): void {
     packet.type = 'noop';
     const error = new DomainError('invalid_request', 'must be an id of at most 15 digits', { field: 'id' });

@@ -9,19 +9,19 @@ import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';
 import { beginStream } from './stream-head.js';
 
-/** How long a closed stream may take to be read to its end, ms. */
+/** Time for a closed stream to be read to its end, ms. */
 const GOODBYE_MS = 10_000;
 const MESSAGE: MessageFormat = { build: ({ name, body }) => Buffer.from(sseMessage(name, { ...body })) };
 const BLOCK: FrameFormat = { build: (event) => Buffer.from(sseBlock(event)) };
 
 /**
- * One event stream as the core sees it. Blocks of log events are made once for all streams; all of one flush leave as one
- * chunk of the HTTP answer.
+ * Event stream as the core sees it. Blocks of log events are made once for all streams; all of one flush leave as one chunk of
+ * the HTTP answer.
  */
 export class SseLink extends BatchedWriter implements ClientLink {
   readonly transport = 'sse';
   private ready = false;
-  /** What was said before the stream began. */
+  /** Messages from before the stream began. */
   private held: (string | Buffer)[] | undefined = [];
 
   constructor(
@@ -31,7 +31,7 @@ export class SseLink extends BatchedWriter implements ClientLink {
     super(batches);
   }
 
-  /** The stream begins; what was said before follows. Nothing is sent before that, so that the request can still be refused. */
+  /** Begins the stream with the messages so far. Nothing is sent earlier, so that the request can still be refused. */
   begin(): void {
     const { held = [] } = this;
     this.held = undefined;
@@ -47,8 +47,8 @@ export class SseLink extends BatchedWriter implements ClientLink {
   }
 
   /**
-   * Before `ready` the replay is still going on: a heartbeat's cursor would make a client that is cut now skip the rest,
-   * so it goes out as a comment that only keeps the connection alive.
+   * Sends a message. Before `ready` the replay is still running: with a heartbeat's cursor a client that is disconnected then
+   * would skip the rest, so the heartbeat is sent as a comment that only keeps the connection alive.
    */
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.isOpen) return;
@@ -88,7 +88,7 @@ export class SseLink extends BatchedWriter implements ClientLink {
     this.flush();
     this.put(sseMessage(name, body));
     this.response.end();
-    // To whoever reads nothing the end never comes.
+    // A client that does not read never receives the end.
     const cut = setTimeout(() => this.response.destroy(), GOODBYE_MS).unref();
     this.response.once('close', () => clearTimeout(cut));
   }

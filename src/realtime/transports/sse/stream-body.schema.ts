@@ -1,7 +1,7 @@
 const list = (description: string) => ({ type: 'array', items: { type: 'string' }, maxItems: 5_000, description });
 const number = (description: string) => ({ type: 'number', minimum: 0, description });
 
-/** The body of `POST /v1/stream`, as OpenAPI shows it. */
+/** Body of `POST /v1/stream`, as OpenAPI shows it. */
 export const STREAM_BODY_SCHEMA = {
   type: 'object',
   additionalProperties: false,

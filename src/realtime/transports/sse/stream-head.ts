@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { sseMessage } from '../../core/dialects/sse.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
 
-/** Bounds of the time after which a browser connects again, ms. Each is given its own, so that a crowd comes back spread. */
+/** Bounds of a browser's reconnect delay, ms. Each client gets its own, so that many do not reconnect at once. */
 const RETRY_MS = { min: 1_000, max: 5_000 } as const;
-/** The same for those who were too many: they come back more slowly. */
+/** Bounds of the reconnect delay after too many connects, ms. */
 const CROWDED_RETRY_MS = { min: 3_000, max: 12_000 } as const;
 
 const HEADERS = {
@@ -19,10 +19,10 @@ export function beginStream(response: ServerResponse): void {
   response.write(`retry: ${spread(RETRY_MS)}\n\n`);
 }
 
-/** An event stream that says why there is none, and when the client comes back; it does that by itself. */
+/** Answers with an event stream that holds the error and the delay after which the client reconnects by itself. */
 export function refuseForNow(response: ServerResponse, error: DomainError): void {
   const retryAfterMs = spread(error.code === 'rate_limited' ? CROWDED_RETRY_MS : RETRY_MS);
-  // The next try may be led to another process.
+  // Closed, so that a balancer may route the next attempt to another process.
   response.writeHead(200, { ...HEADERS, Connection: 'close' });
   response.end(`retry: ${retryAfterMs}\n\n${sseMessage('error', { ...error.toSocket(), retryAfterMs })}`);
 }

@@ -6,9 +6,9 @@ import { Settings } from '../../../platform/settings/settings.js';
 import { refuseForNow } from './stream-head.js';
 
 /**
- * What refuses an event stream. An `EventSource` gives up for good after any status but 200, so what will be over in a moment
- * is said inside a stream that ends at once, and the browser comes back by itself. Behind a proxy it is a plain 503 instead:
- * the next process may take the client, and the shipped nginx makes the same stream of what is left.
+ * Refusals of event streams. An `EventSource` gives up for good after any status but 200, so a temporary refusal is sent inside
+ * a stream that ends at once, and the browser reconnects by itself. Behind a proxy it is a plain 503 instead: the next process
+ * may accept the client, and the shipped nginx turns the last refusal into the same stream.
  */
 @Catch()
 export class StreamRefusalFilter extends HttpErrorFilter {
@@ -21,7 +21,7 @@ export class StreamRefusalFilter extends HttpErrorFilter {
   protected override answer(error: DomainError, request: Request, response: Response): void {
     if (response.headersSent) return super.answer(error, request, response);
     if (!error.retryable) {
-      // By this the shipped nginx tells a 429 that is final from one that is not.
+      // Marks a final 429, which the shipped nginx must not retry.
       response.set('X-Retryable', 'false');
       return super.answer(error, request, response);
     }
@@ -31,7 +31,7 @@ export class StreamRefusalFilter extends HttpErrorFilter {
   }
 }
 
-/** Proxies ask the next process after 503 only. */
+/** Returns the error as 503: proxies try the next process after this status only. */
 function forProxies(error: DomainError): DomainError {
   if (error.code !== 'internal_error') return error;
   return new DomainError('unavailable', 'The stream cannot begin at the moment; try again shortly.', { cause: error });

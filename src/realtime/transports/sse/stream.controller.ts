@@ -12,8 +12,8 @@ import { StreamService } from './stream.service.js';
 export class StreamController {
   constructor(private readonly streams: StreamService) {}
 
-  // Stands first: Express answers HEAD with GET.
-  /** Whether the address exists; a stream is not opened for it. */
+  // Declared first: Express answers HEAD with GET.
+  /** Answers whether the address exists; no stream is opened. */
   @Head()
   @Public()
   describe(@Res() response: Response): void {
@@ -21,8 +21,7 @@ export class StreamController {
   }
 
   /**
-   * Events as they happen, over one HTTP answer that does not end (Server-Sent Events).
-   *
+   * Streams events as they happen, over one HTTP answer that does not end (Server-Sent Events).
    * @remarks
    * `event:` is the event's name, `data:` its JSON, `id:` its cursor. First `connected`, then what was missed if
    * `Last-Event-ID` or `since` is given, then `ready {cursor, recovered?, replayed?}`, then live events. The messages are
@@ -76,8 +75,7 @@ export class StreamController {
   }
 
   /**
-   * The same stream with what is asked as JSON, up to 1 MiB: for filters that no address has room for.
-   *
+   * Streams events for a request given as JSON, up to 1 MiB: for filters that are too long for an address.
    * @remarks
    * Members are those of the address, lists as lists (up to 5,000 names each). The key, `lastEventId` and the header
    * `Last-Event-ID` stay where they are.

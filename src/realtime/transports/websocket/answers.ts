@@ -1,6 +1,6 @@
 import type { Subscription, SubscriptionFilter } from '../../core/subscription.js';
 
-/** A filter under the names of this dialect, as it is really used: aliases resolved, the threshold a step. */
+/** Returns the filter in effect under the names of this dialect: aliases resolved, the threshold a step. */
 export function filterAnswer(filter: SubscriptionFilter): Readonly<Record<string, unknown>> {
   const { protocols, tokens, types, ...same } = filter;
   return {
@@ -11,7 +11,7 @@ export function filterAnswer(filter: SubscriptionFilter): Readonly<Record<string
   };
 }
 
-/** One subscription as `subscriptions` lists it. */
+/** Returns one subscription as `subscriptions` lists it. */
 export function subscriptionAnswer({ id, request, subscribedAt }: Subscription): Readonly<Record<string, unknown>> {
   const { channel = request.type, filter } = request;
   return { subscriptionId: id, channel, filters: filterAnswer(filter), subscribedAt };

@@ -1,4 +1,4 @@
-/** How many faults a client may make within a time; the one after the last allowed says it is over. */
+/** Number of faults that a client may make within a period; the next one exceeds it. */
 export class Budget {
   private readonly times: number[] = [];
 
@@ -7,7 +7,7 @@ export class Budget {
     private readonly windowMs: number,
   ) {}
 
-  /** Notes one more; true when that was too many. */
+  /** Counts one more fault; true when that exceeds the budget. */
   isExceededBy(now: number): boolean {
     this.times.push(now);
     if (this.times.length <= this.allowed) return false;

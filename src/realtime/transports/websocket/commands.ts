@@ -9,7 +9,7 @@ import type { WebSocketLink } from './websocket-link.js';
 type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
 type Command = Exclude<ClientMessage, { type: 'authenticate' }>;
 
-/** Carries out one message of an authenticated client and answers it. Throws what the client did wrong. */
+/** Carries out one message of an authenticated client and answers it. Throws the client's fault. */
 export async function runCommand(message: Command, session: Session, link: WebSocketLink, now: number): Promise<void> {
   switch (message.type) {
     case 'ping':
@@ -67,7 +67,10 @@ async function subscribeQuery(
   link.answer('subscription_confirmed', id, { subscription: { ...subscriptions[0], subscribedAt: now }, cursor });
 }
 
-/** A channel subscribed again replaces its filters: the newer subscription was added first, so nothing falls between. */
+/**
+ * Removes the filters of a channel that was subscribed again: the newer subscription was added first, so no event is lost
+ * between.
+ */
 async function forgetReplaced(
   session: Session,
   older: readonly Subscription[],
@@ -111,7 +114,7 @@ async function unsubscribe(message: Of<'unsubscribe'>, session: Session, link: W
   link.answer('unsubscription_result', id, { results, cursor });
 }
 
-/** Refuses a message that names a subscription where the id of the message stands, and so would mean all of them. */
+/** Refuses a message whose own id is that of a subscription: without `subscriptionId` it would concern all of them. */
 function assertOfMessage(id: MessageId | undefined, session: Session, field: string): void {
   if (typeof id !== 'string' || session.list().every((held) => held.id !== id)) return;
   throw new DomainError('invalid_request', `id is that of the message; name a subscription by ${field}.`, { field });

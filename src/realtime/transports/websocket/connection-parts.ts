@@ -6,7 +6,7 @@ import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { Admission } from '../admission.js';
 
-/** What every plain WebSocket connection shares with the others. */
+/** Parts that all plain WebSocket connections share. */
 @Injectable()
 export class ConnectionParts {
   constructor(

@@ -5,10 +5,10 @@ import * as ws from 'ws';
 import { describe, expect, it } from 'vitest';
 import { textFrame } from './text-frame.js';
 
-// The published types do not know the receiver that every `ws` client reads with.
+// Receiver with which every `ws` client reads; missing in the published types.
 const { Receiver } = ws as unknown as { Receiver: new (options: { isServer: boolean }) => Writable };
 
-/** What a client's parser makes of the frame. */
+/** Reads a frame with a client's parser. */
 async function read(frame: Buffer): Promise<string> {
   const receiver = new Receiver({ isServer: false });
   const received = once(receiver, 'message');

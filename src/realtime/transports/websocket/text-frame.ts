@@ -1,8 +1,8 @@
 const FINAL_TEXT = 0x81;
 
 /**
- * A text message as one final, unmasked frame (RFC 6455 5.2), ready for the wire. It holds nothing of a connection, so
- * all sockets of the process share one buffer.
+ * Returns a text message as one final, unmasked frame (RFC 6455 5.2), ready for the network. It is independent of the
+ * connection, so all sockets of the process share one buffer.
  */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
@@ -21,7 +21,7 @@ export function textFrame(text: string): Buffer {
   return frame;
 }
 
-/** The text of a frame that `textFrame` made, for transports that take no frames. */
+/** Returns the text of a frame that `textFrame` made, for transports that take no frames. */
 export function frameText(frame: Buffer): string {
   const [, size = 0] = frame;
   const header = size < 126 ? 2 : size === 126 ? 4 : 10;

@@ -12,17 +12,17 @@ import { runCommand } from './commands.js';
 import type { ConnectionParts } from './connection-parts.js';
 import type { WebSocketLink } from './websocket-link.js';
 
-/** A connection that has not shown a key after so many looks is closed; there is one a second. */
+/** Checks, one a second, after which a connection that has not shown a key is closed. */
 const AUTHENTICATION_LOOKS = 10;
 /**
- * After so many looks without a word the peer is asked for a sign of life, and after as many again given up. Looks are counted,
- * not time: after a standstill of this process, or a jump of the clock, everybody is asked before anybody is given up.
+ * Checks without input after which the peer is sent a ping, and after as many again given up. Checks are counted, not time:
+ * after a standstill of this process, or a jump of the clock, every peer is sent a ping before any is given up.
  */
 const SILENT_LOOKS = 30;
 const MINUTE_MS = 60_000;
 const MALFORMED_PER_MINUTE = 20;
 const REFUSED_PER_MINUTE = 100;
-/** Messages, and bytes of them, that may wait for the one being answered. From the first mark on the socket is not read. */
+/** Messages, and their bytes, that may wait for the one being answered. From the first mark on the socket is not read. */
 const PAUSE_AT = 32;
 const PAUSE_AT_BYTES = 64 * 1024;
 const WAITING_LIMIT = 1_024;
@@ -32,11 +32,11 @@ export interface ConnectionOrigin {
   readonly id: string;
   readonly address: string;
   readonly userAgent?: string;
-  /** Takes it out of what is counted for callers without a key. */
+  /** Removes the connection from the count of callers without a key. */
   readonly becomesKnown: () => void;
 }
 
-/** One client of the plain WebSocket API: its messages are answered one after the other, in the order they came. */
+/** Client of the plain WebSocket API: its messages are answered one after the other, in order of arrival. */
 export class WebSocketConnection {
   private static readonly logger = new Logger('PlainWebSocket');
   private readonly malformed = new Budget(MALFORMED_PER_MINUTE, MINUTE_MS);
@@ -45,7 +45,7 @@ export class WebSocketConnection {
   private waitingBytes = 0;
   private working = false;
   private gone = false;
-  /** Looks since it was opened, until it is known, and since something came from the peer. */
+  /** Checks since it was opened, until it is known, and since the last input of the peer. */
   private unknownLooks = 0;
   private silentLooks = 0;
   private caller: Caller | undefined;
@@ -63,7 +63,7 @@ export class WebSocketConnection {
     return this.session !== undefined;
   }
 
-  /** Lets the client in that showed its key with the request, before its first message is looked at. */
+  /** Admits a client that showed its key with the request, before its first message is read. */
   async enter(caller: Caller, resuming: boolean): Promise<void> {
     this.working = true;
     await this.begin(caller, resuming);
@@ -80,19 +80,19 @@ export class WebSocketConnection {
     if (!this.working) void this.work();
   }
 
-  /** Anything came from the peer. */
+  /** Records input of the peer. */
   heard(): void {
     this.silentLooks = 0;
   }
 
-  /** Frames came that are not taken, for the reason of the code of `ws`; the connection is about to be closed for it. */
+  /** Reports frames that `ws` refused with this code; the connection is about to be closed for it. */
   unreadable(code: string | undefined): void {
     const cursor = this.session?.cursor;
     const error = unreadable(code).toSocket();
     this.link.answer('error', undefined, { error, ...(cursor === undefined ? {} : { cursor }) });
   }
 
-  /** Called every second for every connection, from one timer. */
+  /** Checks the connection; called every second for every connection, from one timer. */
   lookAfter(): void {
     if (!this.link.isOpen) return;
     if (!this.session && ++this.unknownLooks > AUTHENTICATION_LOOKS) return this.close('unauthenticated');
@@ -102,7 +102,7 @@ export class WebSocketConnection {
     else if (this.silentLooks > 2 * SILENT_LOOKS) this.socket.terminate();
   }
 
-  /** The socket has ended, whoever ended it. */
+  /** Releases the connection after the socket has ended, from whichever side. */
   end(): void {
     this.gone = true;
     this.forgetWaiting();
@@ -117,7 +117,7 @@ export class WebSocketConnection {
     this.link.close(reason, '', message);
   }
 
-  /** Ends a connection that was not let in; `message` is the id of the one that asked. */
+  /** Ends a connection that was not admitted; `message` is the id of the message that asked for it. */
   turnAway(error: DomainError, message?: MessageId): void {
     this.forgetWaiting();
     this.report(error);
@@ -140,7 +140,7 @@ export class WebSocketConnection {
     if (this.socket.isPaused) this.socket.resume();
   }
 
-  /** Answers make a slow reader as events do, and who reads none of them gets no further ones. */
+  /** Waits for a slow reader: answers fill a link as events do, and a client that reads none receives no further ones. */
   private afterAnswer(session: Session): Promise<void> {
     session.sent();
     return untilRead(session);
@@ -185,7 +185,7 @@ export class WebSocketConnection {
     this.link.answer('authenticated', message.id, { tier, role, cursor, ...ends });
   }
 
-  /** The same client shows its key or token again: a renewed token moves the end, and brings what it allows now. */
+  /** Renews the key or token of the same client: a new token moves the expiry, and brings its present rights. */
   private async renew(session: Session, { keyId }: Caller, secret: string): Promise<void> {
     const { address } = this.origin;
     const caller = await this.parts.admission.identify({ secret, transport: 'websocket', address });
@@ -230,7 +230,7 @@ export class WebSocketConnection {
     else if (error.code !== 'invalid_request' && this.refused.isExceededBy(now)) this.close('limit_exceeded');
   }
 
-  /** Before it shows a key a connection can only be refused, and that is counted by address. */
+  /** Counts a refused message by address: before it shows a key a connection can only be refused. */
   private async countStranger(): Promise<void> {
     if (await this.parts.strangers.message(this.origin.address)) return;
     if (!this.session) this.close('limit_exceeded', 'Too many messages without a key from this address.');
@@ -245,7 +245,7 @@ export class WebSocketConnection {
   }
 }
 
-/** Some editors and libraries put a byte order mark in front. */
+/** Parses JSON; some editors and libraries prepend a byte order mark. */
 function parseJson(data: Buffer): unknown {
   const text = data.toString('utf8');
   try {

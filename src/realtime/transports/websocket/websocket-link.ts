@@ -14,8 +14,7 @@ import { textFrame } from './text-frame.js';
 const MESSAGE: MessageFormat = { build: ({ name, body }) => textFrame(websocketMessage(name, { ...body })) };
 
 /**
- * One plain WebSocket as the core sees it. Frames are made once for all sockets: the `ws` sender would build a header per
- * socket.
+ * Plain WebSocket as the core sees it. Frames are made once for all sockets: the `ws` sender would build a header per socket.
  */
 export class WebSocketLink extends BatchedWriter implements ClientLink {
   readonly transport = 'websocket';
@@ -42,7 +41,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
     if (this.isOpen) this.collect(message.frame(MESSAGE));
   }
 
-  /** The answer to a message; `id` is the message's own. */
+  /** Answers a message; `id` is the message's own. */
   answer(name: string, id: MessageId | undefined, body: Readonly<Record<string, unknown>>): void {
     this.say(JSON.stringify({ type: name, ...(id === undefined ? {} : { id }), ...body }));
   }
@@ -55,7 +54,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
     if (this.isOpen) this.outlet.write(run);
   }
 
-  /** At once, and after everything that waits. */
+  /** Sends a text at once, after everything that waits. */
   private say(text: string): void {
     if (this.isOpen) this.writeNow(textFrame(text));
   }
@@ -66,7 +65,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
     this.socket.close(closingOf(reason).closeCode, reason);
   }
 
-  /** Ends a connection that never became a session; `id` is that of the message that was to make it one. */
+  /** Ends a connection that never became a session; `id` is that of the message that asked for one. */
   fail(error: DomainError, id?: MessageId): void {
     if (!this.isOpen) return;
     this.answer('error', id, { error: error.toSocket() });
@@ -86,7 +85,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
   }
 }
 
-/** Connections that asked under the same names share the frame. No name holds a line end. */
+/** Returns the frame that connections subscribed under the same names share. No name contains a line end. */
 function sharedFrame(event: EncodedEvent, channels: readonly string[]): Buffer {
   const [only = ''] = channels;
   return event.variant(channels.length === 1 ? only : channels.join('\n'), frameFor);

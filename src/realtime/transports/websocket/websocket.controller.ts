@@ -5,11 +5,11 @@ import { Public } from '../../../access/index.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { WEBSOCKET_ONLY_PATHS } from './upgrade-paths.js';
 
-/** The addresses of the plain WebSocket API when they are asked over HTTP. Upgrades never come here. */
+/** Addresses of the plain WebSocket API when they are requested over HTTP. Upgrades never come here. */
 @ApiExcludeController()
 @Controller()
 export class WebSocketController {
-  /** Says how to connect. */
+  /** Explains how to connect. */
   @All([...WEBSOCKET_ONLY_PATHS])
   @Public()
   explain(@Res({ passthrough: true }) response: Response): never {

@@ -19,27 +19,27 @@ import { pathOf, upgradeTarget, type UpgradeTarget } from './upgrade-paths.js';
 import { WebSocketConnection, type ConnectionOrigin } from './websocket-connection.js';
 import { WebSocketLink } from './websocket-link.js';
 
-/** Fragments of one message. Each is kept by itself until the last has come. */
+/** Maximum fragments of one message. Each is held separately until the last has arrived. */
 const MAX_FRAGMENTS = 1_024;
 /** Largest message of a client, bytes. */
 const MAX_MESSAGE = 64 * 1024;
-/** How long a closing handshake may take, ms: a client that reads slowly still gets what was sent before it. */
+/** Time of a closing handshake, ms: a client that reads slowly still receives the messages sent before it. */
 const CLOSE_TIMEOUT_MS = 10_000;
 const LOOK_AFTER_MS = 1_000;
 
-// The published types do not know `closeTimeout` and `maxFragments` yet.
+// Options with `closeTimeout` and `maxFragments`, which the published types lack.
 const SERVER_OPTIONS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
   noServer: true,
   clientTracking: false,
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE,
   maxFragments: MAX_FRAGMENTS,
-  // One frame a turn: a client that sends thousands in one packet does not hold the loop for all of them.
+  // Off: one frame per turn, so that a client with thousands in one packet does not hold the loop for all of them.
   allowSynchronousEvents: false,
   closeTimeout: CLOSE_TIMEOUT_MS,
 };
 
-/** The plain WebSocket API: takes its upgrades from the one HTTP server and looks after the open connections. */
+/** Plain WebSocket API: accepts its upgrades from the HTTP server and checks the open connections. */
 @Injectable()
 export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('PlainWebSocket');
@@ -73,12 +73,12 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     for (const connection of this.connections) connection.close('server_draining');
   }
 
-  /** Ends the connections that have not said who they are. */
+  /** Ends the connections that have not authenticated. */
   dismissStrangers(): void {
     for (const connection of this.connections) if (!connection.isKnown) connection.close('server_draining');
   }
 
-  /** Socket.IO's own engine answers its path; whatever nobody serves gets an answer and an end. */
+  /** Routes an upgrade. Socket.IO's own engine answers its path; unknown paths get an answer and an end. */
   private upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const target = upgradeTarget(request.url);
     if (target === 'socketio') return;
@@ -89,8 +89,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   }
 
   /**
-   * Who shows a good key with the request gets in whatever others of its address do; everybody else takes one of the
-   * address's places until it has shown one.
+   * Admits an upgrade. A valid key in the request is admitted regardless of the address's other connections; without one the
+   * connection takes one of the address's places until it has shown a key.
    */
   private async enter(request: IncomingMessage, stream: Duplex, head: Buffer, target: UpgradeTarget): Promise<void> {
     if (target === 'unknown')
@@ -111,7 +111,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     );
   }
 
-  /** The caller behind the key of the request, or why there is none; neither when it shows no key. */
+  /** Returns the caller behind the key of the request, or the reason of its refusal; neither when it shows no key. */
   private async recognise(request: IncomingMessage, { address }: Newcomer): Promise<ShownKey> {
     const query = queryOf(request.url);
     const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
@@ -166,20 +166,23 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
 
 type Newcomer = Omit<ConnectionOrigin, 'becomesKnown'>;
 
-/** What a request said about who asks. */
+/** Authentication of an upgrade request. */
 interface ShownKey {
   readonly caller?: Caller;
   readonly resuming?: boolean;
   readonly refusal?: DomainError;
 }
 
-/** The server's own property, which the published types know as an option only. */
+/** Property of the server that the published types know as an option only. */
 type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
 
-/** Other protocols a client would rather speak (`curl --http2` offers h2c) are passed over: it is answered over HTTP/1.1. */
+/**
+ * Whether the upgrade is to WebSocket. Other protocols (`curl --http2` offers h2c) are ignored: the client is answered over
+ * HTTP/1.1.
+ */
 function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** The end of a connection is told by `close`; a network error says nothing more. */
+/** Ends of connections are reported by `close`; a network error adds nothing. */
 function ignore(): void {}
