@@ -24,6 +24,7 @@ import { Farewells1790000017000 } from './1790000017000-farewells.js';
 import { RuleSchedules1790000017100 } from './1790000017100-rule-schedules.js';
 import { MoveTypes1790000018000 } from './1790000018000-move-types.js';
 import { EndedKeys1790000019000 } from './1790000019000-ended-keys.js';
+import { HistoryGaps1790000020000 } from './1790000020000-history-gaps.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -52,4 +53,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   RuleSchedules1790000017100,
   MoveTypes1790000018000,
   EndedKeys1790000019000,
+  HistoryGaps1790000020000,
 ];

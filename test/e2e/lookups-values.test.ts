@@ -353,6 +353,43 @@ describe('history', () => {
     expect(body.data).toEqual([{ time: new Date(start + 60_000).toISOString(), value: 105 }]);
   });
 
+  test('of a protocol, and what a query carries on, end with the removal of a row and go on when it is back', async () => {
+    const { pool } = app.db;
+    const add = (chain: string, tvl: number) =>
+      pool.query('INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, $2, $3)', ['closing', chain, tvl]);
+    const now = async (): Promise<unknown[]> => {
+      const grains = ['raw', '1h', '1d'].map(async (grain) => {
+        const { body } = await get(`/v1/tvl/closing/history?interval=${grain}`);
+        return body.data?.at(-1)?.value;
+      });
+      return [(await get('/v1/tvl/closing')).body.tvl, ...(await Promise.all(grains)), await carried()];
+    };
+    const carried = async (): Promise<unknown> => {
+      const answer = await fetch(`${app.url}/v1/query/advanced`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          filters: { protocols: ['closing'] },
+          time: { from: 'now-1h', bucket: '5m', fill: 'previous' },
+          aggregations: [{ field: 'tvl', operation: 'sum', as: 'total' }],
+        }),
+      });
+      return ((await answer.json()) as Answer['body']).data.at(-1)?.total;
+    };
+    const everywhere = async (tvl: number): Promise<void> => {
+      await expect.poll(now, { timeout: 5_000 }).toEqual(Array.from({ length: 5 }, () => tvl));
+    };
+    await add('ethereum', 100);
+    await add('base', 100);
+    await everywhere(200);
+    await pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'closing' AND chain = 'ethereum'`);
+    await expect.poll(carried, { timeout: 5_000 }).toBe(100);
+    await pool.query(`UPDATE protocol_tvl SET tvl = 150 WHERE protocol = 'closing'`);
+    await everywhere(150);
+    await add('ethereum', 110);
+    await everywhere(260);
+  });
+
   test('as CSV, the next page in a header', async () => {
     const { headers, body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=2`, {
       accept: 'text/csv',

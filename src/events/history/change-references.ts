@@ -121,13 +121,16 @@ function totalReferences(parts: ReadonlyMap<string, References>): References {
   });
 }
 
-/** From the points; where those are no longer kept, the last hourly close that was complete by then. */
-const asOf = (time: string) => `coalesce(
+/** From the points; where those are no longer kept, the last hourly close that was complete by then; none without a row. */
+const asOf = (time: string) => `CASE WHEN NOT EXISTS (SELECT FROM gaps x WHERE x.series_id = s.id
+  AND x.since <= to_timestamp(${time}::float8 / 1000)
+  AND (x.until IS NULL OR x.until > to_timestamp(${time}::float8 / 1000))) THEN coalesce(
   (SELECT p.value FROM metric_points p WHERE p.series_id = s.id AND p.at <= to_timestamp(${time}::float8 / 1000)
    ORDER BY p.at DESC, p.seq DESC LIMIT 1),
   (SELECT h.close FROM metric_hourly h WHERE h.series_id = s.id AND h.bucket <= to_timestamp(${time}::float8 / 1000)
-   AND h.closed_at <= to_timestamp(${time}::float8 / 1000) ORDER BY h.bucket DESC LIMIT 1))`;
+   AND h.closed_at <= to_timestamp(${time}::float8 / 1000) ORDER BY h.bucket DESC LIMIT 1)) END`;
 
 const AS_OF = `
+WITH gaps AS MATERIALIZED (SELECT series_id, since, until FROM history_gaps)
 SELECT s.metric, s.subject, s.chain, ${asOf('$1')} AS value_1h, ${asOf('$2')} AS value_24h, ${asOf('$3')} AS value_7d
 FROM metric_series s`;

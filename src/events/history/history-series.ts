@@ -137,9 +137,16 @@ WHERE series_id = $1 AND at >= greatest(${time('$2')}, ${time('$4')}) AND at < $
   AND ($4::float8 IS NULL OR (at, seq) > (${time('$4')}, $5::bigint))
 ORDER BY at, seq LIMIT $6`;
 
+/** Of the series asked for ($1), the times without a row. */
+const GAPS = `gaps AS MATERIALIZED (SELECT series_id, since, until FROM history_gaps WHERE series_id = ANY ($1::int[]))`;
+
+/** That the row of a series was removed before a moment and not back by then. */
+const isGone = (series: string, moment: string, back = '>=') => `EXISTS (SELECT FROM gaps x
+  WHERE x.series_id = ${series} AND x.since < ${moment} AND (x.until IS NULL OR x.until ${back} ${moment}))`;
+
 // A series whose last value is older than the kept single values is worth the close of an hour from before them.
 const RAW_OF_MANY = `
-WITH times AS (
+WITH ${GAPS}, times AS (
   SELECT DISTINCT at FROM metric_points
   WHERE series_id = ANY ($1::int[]) AND at >= greatest(${time('$2')}, ${time('$4')}) AND at < ${time('$3')}
     AND ($4::float8 IS NULL OR at > ${time('$4')})
@@ -154,6 +161,7 @@ CROSS JOIN LATERAL (
     (SELECT h.close FROM metric_hourly h WHERE h.series_id = series.id AND h.closed_at <= times.at AND h.bucket <= times.at
      ORDER BY h.bucket DESC LIMIT 1)) AS value
 ) level
+WHERE NOT ${isGone('series.id', 'times.at', '>')}
 GROUP BY times.at ORDER BY times.at`;
 
 /** A bucket that holds the start of the range is part of it. */
@@ -166,13 +174,17 @@ SELECT ${millis('bucket')} AS at, open, high, low, close, sum / samples AS avera
 WHERE series_id = $1 AND ${bucketRange(unit)}
 ORDER BY bucket LIMIT $5`;
 
-const bucketsOfMany = (table: string, unit: string) => `
-WITH buckets AS (
+const bucketsOfMany = (table: string, unit: string, length: string) => `
+WITH ${GAPS}, buckets AS (
   SELECT DISTINCT bucket FROM ${table} WHERE series_id = ANY ($1::int[]) AND ${bucketRange(unit)}
   ORDER BY bucket LIMIT $5
 )
-SELECT ${millis('buckets.bucket')} AS at, sum(CASE WHEN last.bucket = buckets.bucket THEN last.open ELSE last.close END) AS open,
-       sum(last.close) AS close, NULL::float8 AS high, NULL::float8 AS low, NULL::float8 AS average,
+SELECT ${millis('buckets.bucket')} AS at,
+       sum(CASE WHEN last.bucket = buckets.bucket THEN last.open ELSE last.close END) FILTER (WHERE last.bucket = buckets.bucket
+         OR NOT ${isGone('series.id', 'buckets.bucket')}) AS open,
+       coalesce(sum(last.close) FILTER (WHERE NOT ${isGone('series.id', `buckets.bucket + interval '${length}'`)}),
+         sum(last.close)) AS close,
+       NULL::float8 AS high, NULL::float8 AS low, NULL::float8 AS average,
        coalesce(sum(last.samples) FILTER (WHERE last.bucket = buckets.bucket), 0)::int AS samples
 FROM buckets CROSS JOIN unnest($1::int[]) AS series (id)
 CROSS JOIN LATERAL (
@@ -192,7 +204,11 @@ const RAW_FROM = `SELECT ${millis('raw_from')} AS raw_from FROM history_state`;
 
 /** The bucket from $2 as far as it goes before $4: its whole hours, and single values behind the last of them ($3). */
 const OPEN_BUCKET = `
-SELECT ${millis(time('$2'))} AS at, sum(coalesce(own.open, earlier.value)) AS open, sum(coalesce(own.close, earlier.value)) AS close,
+WITH ${GAPS}
+SELECT ${millis(time('$2'))} AS at,
+       sum(coalesce(own.open, earlier.value)) FILTER (WHERE own.samples > 0 OR NOT ${isGone('series.id', time('$2'))}) AS open,
+       coalesce(sum(coalesce(own.close, earlier.value)) FILTER (WHERE cardinality($1::int[]) = 1
+         OR NOT ${isGone('series.id', time('$4'))}), sum(coalesce(own.close, earlier.value))) AS close,
        CASE WHEN cardinality($1::int[]) = 1 THEN max(own.high) END AS high,
        CASE WHEN cardinality($1::int[]) = 1 THEN min(own.low) END AS low,
        CASE WHEN cardinality($1::int[]) = 1 THEN sum(own.sum) / sum(own.samples) END AS average,
@@ -217,4 +233,7 @@ LEFT JOIN LATERAL (
 HAVING sum(own.samples) > 0`;
 
 const BUCKETS_OF_ONE = { '1h': bucketsOfOne('metric_hourly', 'hour'), '1d': bucketsOfOne('metric_daily', 'day') };
-const BUCKETS_OF_MANY = { '1h': bucketsOfMany('metric_hourly', 'hour'), '1d': bucketsOfMany('metric_daily', 'day') };
+const BUCKETS_OF_MANY = {
+  '1h': bucketsOfMany('metric_hourly', 'hour', '1 hour'),
+  '1d': bucketsOfMany('metric_daily', 'day', '24 hours'),
+};

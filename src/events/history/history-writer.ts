@@ -15,6 +15,7 @@ import {
 } from '../hot-cache/published-change.js';
 import { HISTORY_READER } from '../hot-cache/published-store.js';
 import { HistoryStore } from './history-store.js';
+import { writeEnds } from './series-ends.js';
 
 /** A value from further ahead is taken as observed when it was logged: nothing is recorded for a time to come. */
 const LONGEST_AHEAD_MS = 300_000;
@@ -57,16 +58,15 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
       const change = publishedChange(event);
       return change ? [{ event, change }] : [];
     });
-    await this.store.write(
-      tx,
-      published.map(({ event, change }) => ({ ...change, at: pointTime(event), seq: event.seq })),
-    );
+    const points = published.map(({ event, change }) => ({ ...change, at: pointTime(event), seq: event.seq }));
+    await this.store.write(tx, points);
     const newest = new Map(published.map((entry) => [keyOf(entry.change), entry]));
     if (newest.size > 0) await tx.query(PROJECT, columns([...newest.values()]));
     const removed = batch.flatMap((event) => {
       const key = removedKey(event);
-      return key ? [{ ...key, seq: event.seq }] : [];
+      return key ? [{ ...key, at: event.loggedAt, seq: event.seq }] : [];
     });
+    await writeEnds(tx, points, removed);
     if (removed.length > 0) await tx.query(FORGET, [JSON.stringify(removed)]);
   }
 }

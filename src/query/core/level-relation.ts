@@ -60,7 +60,9 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
       ...pieces.ctes,
       ...pieces.parts.map((part, index) => `levels_${index} AS NOT MATERIALIZED (${part})`),
       `levels AS (${pieces.parts.map((_, index) => `SELECT * FROM levels_${index}`).join(' UNION ALL ')})`,
-      ...(filled && plan.bucket !== undefined ? fillCtes(plan, plan.bucket, used, parameters) : []),
+      ...(filled && plan.bucket !== undefined
+        ? fillCtes(plan, plan.bucket, { used, showsEnds: readings.every((one) => one === 'last') }, parameters)
+        : []),
     ],
     from: `${filled ? 'filled' : 'levels'} l`,
     parts: filled ? [] : pieces.parts.map((_, index) => `levels_${index} l`),
@@ -184,7 +186,12 @@ function seriesAsked(
  * Every bucket of every series; with `previous` the last value before it stands in for what is missing: a single value,
  * written or still in the log's tail, else the close of an hour of which single values are no longer kept.
  */
-function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], parameters: SqlParameters): string[] {
+function fillCtes(
+  plan: LevelPlan,
+  bucket: Bucket,
+  { used, showsEnds }: { used: readonly string[]; showsEnds: boolean },
+  parameters: SqlParameters,
+): string[] {
   const starts = bucketStarts(bucket, plan.from, plan.to, QUERY_LIMITS.filledBuckets);
   const list = parameters.add(
     starts.map((start) => new Date(start).toISOString()),
@@ -200,10 +207,14 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
   if (plan.fill === 'null') {
     return [grid, `filled AS (SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean FROM grid g)`];
   }
-  const [from, now] = [plan.from, plan.carriedUntil].map((at) =>
+  const [from, to, now] = [plan.from, plan.to, plan.carriedUntil].map((at) =>
     parameters.add(new Date(at).toISOString(), 'timestamptz'),
   );
+  // A series whose row was removed is worth nothing at the end of a bucket, until it has a value again.
+  const end = `least(${behindSql(bucket, 'g.bucket')}, ${to})`;
   return [
+    `gaps AS MATERIALIZED (
+  SELECT x.series_id, x.since, x.until FROM history_gaps x WHERE x.series_id IN (SELECT id FROM recorded) AND x.since < ${to})`,
     `late_seeds AS (
   SELECT DISTINCT ON (series_id) series_id, at, seq, value FROM tail WHERE at < ${from} ORDER BY series_id, at DESC, seq DESC)`,
     `seeds AS MATERIALIZED (
@@ -224,6 +235,9 @@ function fillCtes(plan: LevelPlan, bucket: Bucket, used: readonly string[], para
     `filled AS (
   SELECT g.series_id, ${carried}g.bucket, coalesce(g.close, g.kept) AS close, coalesce(g.high, g.kept) AS high,
     coalesce(g.low, g.kept) AS low, coalesce(g.mean, g.kept) AS mean
-  FROM carried g WHERE g.kept IS NOT NULL AND (g.close IS NOT NULL OR g.bucket <= ${now}))`,
+  FROM carried g WHERE g.kept IS NOT NULL AND (g.close IS NOT NULL OR g.bucket <= ${now})
+    AND (${showsEnds ? '' : 'g.close IS NOT NULL OR '}NOT EXISTS (SELECT FROM gaps x WHERE x.series_id = g.series_id
+      AND x.since < ${end} AND (x.until IS NULL OR x.until >= ${end})
+      AND NOT EXISTS (SELECT FROM tail t WHERE t.series_id = x.series_id AND t.at >= x.since AND t.at < ${end}))))`,
   ];
 }

@@ -170,13 +170,16 @@ describe('change references', () => {
 
 test('the migration can be taken back and made again', async () => {
   const { History1790000002000 } = await import('../../../migrations/1790000002000-history.js');
-  const migration = new History1790000002000();
+  const { HistoryGaps1790000020000 } = await import('../../../migrations/1790000020000-history-gaps.js');
+  const [migration, gaps] = [new History1790000002000(), new HistoryGaps1790000020000()];
   const runner = { query: (sql: string) => fixture.test.pool.query(sql) };
+  await gaps.down(runner as never);
   await migration.down(runner as never);
   expect(await rows(`SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^(metric|history)'`)).toEqual(
     [],
   );
   await migration.up(runner as never);
+  await gaps.up(runner as never);
   await addRows();
   expect(await new HourlySamples(fixture.database).take(NOW)).toBe(3);
 });

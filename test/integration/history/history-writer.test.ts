@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
+import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -166,6 +167,26 @@ describe('the history writer', () => {
     await fixture.database.transaction((tx) => writer.write(tx, [tvlEvent(ahead)]));
     const [point] = await rows<{ at: Date }>('SELECT at FROM metric_points');
     expect(point?.at.getTime()).toBe(loggedAt);
+  });
+
+  test('a removal ends a series behind all values told before it; one that is back from before it never ended', async () => {
+    const writer = newWriter();
+    const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
+    const at = (minute: number) => hour + minute * 60_000;
+    const removed = (seq: number, minute: number) =>
+      tvlEvent({ type: 'tvl_removed', current: null, seq, loggedAt: at(minute), observedAt: at(minute) });
+    const valued = (seq: number, minute: number) => tvlEvent({ seq, observedAt: at(minute), loggedAt: at(minute) });
+    const gaps = async () =>
+      (await rows<{ since: Date; until: Date | null }>('SELECT since, until FROM history_gaps')).map(
+        ({ since, until }) => [since.getTime(), until?.getTime() ?? null],
+      );
+    const write = (...batch: LogEvent[]) => fixture.database.transaction((tx) => writer.write(tx, batch));
+    await write(valued(1, 3), removed(2, 1));
+    expect(await gaps()).toEqual([[at(3) + 1, null]]);
+    await write(valued(3, 5), removed(4, 7), valued(5, 9));
+    expect(await gaps()).toEqual([[at(7), at(9)]]);
+    await write(valued(6, 6));
+    expect(await gaps()).toEqual([]);
   });
 
   test('events that publish nothing leave no trace', async () => {
