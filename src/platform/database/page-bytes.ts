@@ -1,4 +1,4 @@
-/** Text of a page's rows after which it ends early: what one caller holds in memory, sixteen pages at once. */
+/** Text of a page's rows after which it ends early: what one caller holds in memory, for all pages that it asks for at once. */
 const PAGE_BYTES = 2_000_000;
 
 /** A row of a page, with the number of rows that there were for it. */

@@ -18,6 +18,28 @@ it.each([
   },
 ])('logs $lines errors of work $work', ({ error: thrown, destroyed, lines }) => {
   const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+  new HttpErrorFilter().catch(thrown, hostOf(destroyed));
+  expect(error).toHaveBeenCalledTimes(lines);
+});
+
+it('logs a reason that every request fails for once in a while, and each fault of its own', () => {
+  const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(20_000);
+  const filter = new HttpErrorFilter();
+  const lines = (thrown: unknown) => {
+    error.mockClear();
+    for (let n = 0; n < 500; n++) filter.catch(thrown, hostOf(false));
+    return error.mock.calls.length;
+  };
+  expect(lines(new DomainError('unavailable', 'The disk is nearly full.'))).toBe(1);
+  expect(lines(new DomainError('unavailable', 'The database is away.'))).toBe(1);
+  expect(lines(new Error('ours'))).toBe(500);
+  expect(lines(new DomainError('unavailable', 'The database is away.'))).toBe(0);
+  clock.mockReturnValue(30_001);
+  expect(lines(new DomainError('unavailable', 'The database is away.'))).toBe(1);
+});
+
+function hostOf(destroyed: boolean): ArgumentsHost {
   const response = {
     destroyed,
     headersSent: destroyed,
@@ -33,7 +55,5 @@ it.each([
   };
   const request = { url: '/', originalUrl: '/', headers: {}, method: 'GET' };
   const http = { getRequest: () => request, getResponse: () => response };
-  const host = { getType: () => 'http', switchToHttp: () => http } as unknown as ArgumentsHost;
-  new HttpErrorFilter().catch(thrown, host);
-  expect(error).toHaveBeenCalledTimes(lines);
-});
+  return { getType: () => 'http', switchToHttp: () => http } as unknown as ArgumentsHost;
+}

@@ -4,10 +4,15 @@ import { answerProblem } from './answer-problem.js';
 import type { DomainError } from './domain-error.js';
 import { requestError } from './problem.js';
 
+/** Of requests that fail for one reason only the first within this time has an error in the log. */
+const SAME_REASON_MS = 10_000;
+
 /** Answers every failed request with problem+json, and logs what the client is not told. */
 @Catch()
 export class HttpErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('HTTP');
+  /** The reason of the newest line about something unavailable. */
+  private told = { reason: '', at: 0 };
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     // Gateways answer through their own filter.
@@ -17,12 +22,22 @@ export class HttpErrorFilter implements ExceptionFilter {
   }
 
   protected answer(error: DomainError, request: Request, response: Response): void {
-    // A client that left is no fault of the service, and anybody can leave a thousand times a second.
-    const hasLeft = response.destroyed && error.code === 'unavailable';
-    // A drain is planned, and its beginning has a line of its own.
-    if (error.status >= 500 && !hasLeft && error.code !== 'server_draining') {
+    if (error.status >= 500 && this.isNews(error, response)) {
       this.logger.error({ code: error.code, err: error.cause ?? error }, 'request failed');
     }
     answerProblem(request, response, error);
+  }
+
+  /** Every fault of ours is; of what is unavailable, which fails every request, one line in a while for each reason. */
+  private isNews({ code, message }: DomainError, response: Response): boolean {
+    // A drain is planned, and its beginning has a line of its own.
+    if (code === 'server_draining') return false;
+    if (code !== 'unavailable') return true;
+    // A client that left is no fault of the service, and anybody can leave a thousand times a second.
+    if (response.destroyed) return false;
+    const now = performance.now();
+    if (this.told.reason === message && now - this.told.at < SAME_REASON_MS) return false;
+    this.told = { reason: message, at: now };
+    return true;
   }
 }
