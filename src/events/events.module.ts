@@ -17,12 +17,12 @@ import { IngestModule } from './ingest/ingest.module.js';
 import { LookupsModule } from './lookups/lookups.module.js';
 import { SourcesModule } from './sources/sources.module.js';
 
-/** Redis carries batches between processes; without it there is only this one. */
+/** Returns the broker: through Redis between processes, or in memory for a single one. */
 function broker(redis: RedisConnections, store: RedisCacheStore, refresh: CacheRefresh): Broker {
   return redis.configured ? new RedisBroker(redis, store, refresh) : new MemoryBroker();
 }
 
-/** The log and what follows it. Everything else of the product reads events through these. */
+/** Event log and its readers. The rest of the product reads events through these. */
 @Global()
 @Module({
   imports: [HotCacheModule, HistoryModule, LookupsModule, IngestModule, SourcesModule, DeadLettersModule],

@@ -1,15 +1,15 @@
 import { logEvent, type LogRow } from '../capture/log-row.js';
 import type { LogEvent } from '../core/log-event.js';
 
-/** A batch as it travels between processes. */
+/** Batch as it travels between processes. */
 export interface BatchMessage {
-  /** Rows for everyone. Rows with an owner do not travel: who misses their numbers reads them from the log. */
+  /** Rows for everyone. Rows with an owner do not travel: a process that lacks their numbers reads them from the log. */
   readonly batch: readonly LogEvent[];
-  /** The newest seq of the whole batch. */
+  /** Newest seq of the whole batch. */
   readonly through: number;
 }
 
-/** Where every message of this sender begins, so that it knows its own without parsing them. */
+/** Returns the beginning of every message of this sender, by which it recognises its own without parsing them. */
 export function messageHead(sender: string): string {
   return `{"by":${JSON.stringify(sender)},`;
 }
@@ -19,7 +19,7 @@ export function encodeBatch(sender: string, batch: readonly LogEvent[]): string 
   return `${messageHead(sender)}"through":${batch.at(-1)?.seq ?? 0},"rows":${JSON.stringify(rows)}}`;
 }
 
-/** The batch of a message; undefined when it is not one: anybody with redis-cli may have sent it. */
+/** Returns the batch of a message; undefined for any other text, which anyone with redis-cli may have sent. */
 export function decodeBatch(text: string): BatchMessage | undefined {
   try {
     const { through, rows } = Object(JSON.parse(text)) as { through: unknown; rows: unknown };
@@ -72,7 +72,7 @@ const orNull =
   (value) =>
     value === null || check(value);
 
-/** One check per column of LogRow. */
+/** Checks, one per column of LogRow. */
 const COLUMNS: readonly Check[] = [
   isSeq,
   text,

@@ -10,12 +10,12 @@ import type { ChannelMessage } from '../hot-cache/redis-cache-store.js';
 const LOOK_MS = 1_000;
 
 /**
- * The public channels (`events:prices`, `events:protocol:{slug}`, …) in Redis, for people with redis-cli and for programs
- * of other languages. An event goes only where somebody listens, looked up every second, so that nobody's absence costs
- * nothing. Rows with an owner never go there.
+ * Public channels (`events:prices`, `events:protocol:{slug}`, …) in Redis, for people with redis-cli and for programs in other
+ * languages. An event is sent only to channels with listeners, looked up every second, so that channels without listeners cost
+ * nothing. Rows with an owner are never sent.
  */
 export class ChannelMirror {
-  /** undefined: somebody listens to a pattern, which may be any. */
+  /** Channels with listeners; undefined: a pattern is subscribed, which may match any. */
   private heard: ReadonlySet<string> | undefined = new Set();
   private nextLookAt = 0;
 
@@ -38,7 +38,7 @@ export class ChannelMirror {
     const now = Date.now();
     if (now < this.nextLookAt) return;
     this.nextLookAt = now + LOOK_MS;
-    // A login that may not ask mirrors nothing; the next look tries again.
+    // Without the right to list channels nothing is mirrored; the next lookup tries again.
     this.look().catch(() => (this.heard = new Set()));
   }
 
@@ -57,7 +57,7 @@ export class ChannelMirror {
   }
 }
 
-/** Whether a client that is none of ours subscribed to a pattern. The Socket.IO adapter's patterns are not for events. */
+/** Whether a client of another product subscribed to a pattern. The patterns of the Socket.IO adapter do not concern events. */
 function listensToPattern(clients: string): boolean {
   return clients.split('\n').some((line) => /\bpsub=[1-9]/.test(line) && !line.includes(`name=${CONNECTION_NAME}`));
 }

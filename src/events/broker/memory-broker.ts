@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { LogEvent } from '../core/log-event.js';
 import { Broker, type BatchListener } from './broker.js';
 
-/** The broker of a single process: listeners run inside `publish`, in the order they subscribed. */
+/** Broker of a single process: listeners run inside `publish`, in the order in which they subscribed. */
 @Injectable()
 export class MemoryBroker extends Broker {
   private readonly listeners = new Set<BatchListener>();
@@ -13,7 +13,7 @@ export class MemoryBroker extends Broker {
   }
 
   override subscribe(listener: BatchListener): () => void {
-    // A wrapper per subscription: the same function subscribed twice is two subscriptions.
+    // Wrapper per subscription: the same function subscribed twice is two subscriptions.
     const entry: BatchListener = (batch) => listener(batch);
     this.listeners.add(entry);
     return () => this.listeners.delete(entry);

@@ -11,21 +11,20 @@ import { decodeBatch, encodeBatch, messageHead } from './batch-message.js';
 import { Broker, type BatchListener } from './broker.js';
 import { ChannelMirror } from './channel-mirror.js';
 
-/** A Redis that takes longer for a batch is not waited for: the sequencer goes on and pods read the log. */
+/** Longest wait for Redis per batch, ms: then the sequencer goes on and pods read the log. */
 const PUBLISH_MS = 400;
-/** After that it is left alone for as long. */
+/** Time without further attempts after a timeout, ms. */
 const PAUSE_MS = 1_000;
-/** Under which all batches travel, whole: one message per batch, however many channels its events belong to. */
+/** Channel of all batches, whole: one message per batch, however many channels its events belong to. */
 const CHANNEL = 'log';
-/** Where the furthest published position is kept: what a restored database cannot know. */
+/** Key of the furthest published position, which a restored database cannot know. */
 const HEAD = 'log:head';
-/** A Redis that takes longer to say it is not asked: the next leader has its own position to compare with. */
+/** Longest wait for that position, ms; without it the next leader compares with its own position only. */
 const ASK_MS = 200;
 
 /**
- * Between processes: one atomic step per batch refreshes the hot cache and publishes. The listeners of this process are
- * called directly, after that step and also when it failed, so that the leader's own clients never wait for Redis to
- * come back.
+ * Broker between processes: one atomic step per batch refreshes the hot cache and publishes. The listeners of this process are
+ * called directly, after that step and also when it failed, so that the leader's own clients never wait for Redis.
  */
 export class RedisBroker extends Broker implements OnApplicationShutdown {
   private readonly logger = new Logger('Broker');
@@ -92,7 +91,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
     throw new Error(`Redis did not take the batch within ${PUBLISH_MS} ms.`);
   }
 
-  /** Subscribes, again where the connections were replaced. */
+  /** Subscribes; again when the connections were replaced. */
   private listen(): void {
     const subscriber = this.redis.subscriber();
     if (subscriber === this.subscribedWith) return;
@@ -123,7 +122,7 @@ function headEntry({ epoch, seq }: CursorPosition): CacheEntry {
   return { key: HEAD, text: `${HEAD_START}${formatCursor(epoch, seq)}${HEAD_END}` };
 }
 
-/** Whether it was done in time; rejects when it failed in time. What comes later is nobody's concern. */
+/** Whether `done` resolved in time; rejects if it rejected in time. Later results are ignored. */
 async function within(milliseconds: number, done: Promise<unknown>): Promise<boolean> {
   const late = new AbortController();
   const timeout = sleep(milliseconds, false, { signal: late.signal, ref: false });

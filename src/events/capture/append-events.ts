@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { LogType } from '../core/log-event.js';
 
-/** An event that no trigger makes: alerts, posted and on-chain events, ticks. Absent fields are null in the log. */
+/** Event that no trigger makes: alerts, posted and on-chain events, ticks. Absent fields are null in the log. */
 export interface NewEvent {
   type: LogType;
   protocol?: string | null;
@@ -17,19 +17,19 @@ export interface NewEvent {
   tags?: readonly string[];
   /** Unix milliseconds; default now. */
   observedAt?: number;
-  /** The only user who may see it; absent or null: everyone. */
+  /** Only user who may see it; absent or null: everyone. */
   owner?: string | null;
   /** Default: `rta.correlation_id` and `rta.trace_parent` of the transaction. */
   correlationId?: string | null;
   traceParent?: string | null;
 }
 
-/** More rows than this go out in several statements, so that no parameter grows beyond a few MB. */
+/** Rows per statement, so that no parameter grows beyond a few MB. */
 const ROWS_PER_STATEMENT = 5_000;
 
 /**
- * Puts events into the outbox inside the caller's transaction: they are in the log exactly once if it commits and never
- * if it rolls back. Order per caller is kept. Ring `Sequencer.ring()` after the commit to spare the poll's wait.
+ * Puts events into the outbox inside the caller's transaction: they are in the log exactly once if it commits and never if it
+ * rolls back. Order per caller is kept. Call `Sequencer.ring()` after the commit to skip the wait of the poll.
  */
 export async function appendEvents(tx: ClientBase, events: readonly NewEvent[]): Promise<void> {
   for (let from = 0; from < events.length; from += ROWS_PER_STATEMENT) {

@@ -1,4 +1,4 @@
-/** A wait that can be cut short. A ring while nobody waits counts for the next wait. */
+/** Wait that can be cut short. A ring without a waiter counts for the next wait. */
 export class Doorbell {
   private rung = false;
   private answer: (() => void) | undefined;
@@ -8,7 +8,7 @@ export class Doorbell {
     this.answer?.();
   }
 
-  /** Resolves after `ms`, at a ring, or at once if it rang since the last wait or `cancelled` says so. */
+  /** Resolves after `ms`, at a ring, or at once after a ring since the last wait or if `cancelled` returns true. */
   wait(ms: number, cancelled: () => boolean = () => false): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.answer?.(), ms);

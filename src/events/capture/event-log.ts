@@ -7,15 +7,15 @@ import { logEvent, type LogRow } from './log-row.js';
 
 const SETTLED_POLL_MS = 2;
 
-/** Narrows a read of the log; conditions hold together. Absent fields do not restrict. */
+/** Restricts a read of the log; conditions hold together. Absent fields do not restrict. */
 export interface LogFilter {
   types?: readonly LogType[];
   protocol?: string;
   chain?: string;
   token?: string;
-  /** A user: rows for everyone and that user's own. null: rows for everyone only. Absent: all rows. */
+  /** User: rows for everyone and that user's own. null: rows for everyone only. Absent: all rows. */
   owner?: string | null;
-  /** No row after this position; absent: to the end of the log. A rare event is else looked for through all of it. */
+  /** Last position to read; absent: to the end of the log. Without it a search for rare events reads all of it. */
   upTo?: number;
 }
 
@@ -25,7 +25,7 @@ export interface LogBounds {
   firstSeq: number;
   /** Newest row. */
   headSeq: number;
-  /** The newest row when this epoch began: rows up to here belong to earlier epochs. */
+  /** Newest row when this epoch began: rows up to here belong to earlier epochs. */
   epochStartSeq: number;
 }
 
@@ -34,7 +34,7 @@ export interface LogBounds {
 export class EventLog {
   constructor(private readonly database: Database) {}
 
-  /** Up to `limit` rows after a position, in log order. Fewer than `limit` means that there is no more right now. */
+  /** Returns up to `limit` rows after a position, in log order. Fewer than `limit` means that there are no more now. */
   async read(afterSeq: number, limit: number, filter: LogFilter = {}): Promise<LogEvent[]> {
     const { rows } = await this.database.pool.query<LogRow>({
       text: `SELECT * FROM ${READ}`,
@@ -45,8 +45,8 @@ export class EventLog {
   }
 
   /**
-   * The same for one who asks from outside: a row more only while those before have less than `maxBytes` of `data`, because a
-   * thousand posted events may have 32 MB together. `isCut`: there are more of the `limit` rows.
+   * Reads a page for a client: it ends early once its rows have `maxBytes` of `data`, because a thousand posted events may have
+   * 32 MB together. `isCut`: there are more of the `limit` rows.
    */
   async readPage(
     afterSeq: number,
@@ -72,16 +72,16 @@ export class EventLog {
   }
 
   /**
-   * Tells the database how far this pod has read. A log that ends before it has stepped back (restored, failed over
-   * with loss): the database then starts a new epoch, so that no cursor of the lost tail can be mistaken for a new one.
+   * Reports to the database how far this pod has read. A log that ends before that position has stepped back (restored, failed
+   * over with loss): the database then starts a new epoch, so that no cursor of the lost tail can be mistaken for a new one.
    */
   async reportPosition(epoch: string, seq: number): Promise<void> {
     await this.database.query('SELECT report_log_position($1, $2)', [epoch, seq]);
   }
 
   /**
-   * Resolves with the log's head once everything that the given committed transaction put into the outbox is in the
-   * log: reading from a state at least that new shows the transaction's changes. Undefined when `timeoutMs` passed first.
+   * Resolves with the log's head once everything that the given committed transaction put into the outbox is in the log: a read
+   * of a state at least that new shows the transaction's changes. Undefined after `timeoutMs`.
    * @param transaction `pg_current_xact_id()::text`, asked inside the transaction
    * @param since of several transactions, one after the other, the first; `transaction` is then the last
    */
@@ -98,7 +98,7 @@ export class EventLog {
     }
   }
 
-  /** Seconds since the oldest change that waits for the sequencer was made; 0 when none waits. */
+  /** Returns the age of the oldest change that waits for the sequencer, seconds; 0 when none waits. */
   async outboxAge(): Promise<number> {
     const row = await this.database.one<{ age: number }>(
       `SELECT coalesce((SELECT extract(epoch FROM clock_timestamp() - captured_at)::float8 FROM change_outbox

@@ -5,8 +5,8 @@ import { LEASE_MS } from './lease-keeper.js';
 import { LEASE_RELEASED, LeaderSession } from './leader-session.js';
 
 /**
- * A leader that stops in the middle of something must not hold anything for long; a step is committed for good before
- * anyone hears of its events.
+ * Options of the session: a leader that stalls must not hold locks for long; a step is durably committed before its events are
+ * published.
  */
 const SESSION_OPTIONS = [
   'idle_in_transaction_session_timeout=500',
@@ -18,8 +18,8 @@ const SESSION_OPTIONS = [
   .join(' ');
 
 /**
- * Waits for the lease of the log on the connection that will lead: it hears at once when a leader gives the lease back,
- * and has nothing left to set up then.
+ * Waits for the lease of the log on the connection that will lead: it is notified at once when a leader returns the lease, and
+ * needs no setup then.
  */
 export class LeaseCandidate {
   private session: Client | undefined;
@@ -30,7 +30,7 @@ export class LeaseCandidate {
     private readonly onReleased: () => void,
   ) {}
 
-  /** Whether nobody holds the lease right now. */
+  /** Whether the lease is free now. */
   async isFree(): Promise<boolean> {
     const session = await this.connected();
     const { rows } = await session.query<{ free: boolean }>(
@@ -41,8 +41,8 @@ export class LeaseCandidate {
   }
 
   /**
-   * Takes the lease; undefined when another process was faster. `known` is the furthest position that anybody has seen: a
-   * log that ends before it has lost its end, and begins a new epoch.
+   * Takes the lease; undefined when another process was faster. `known` is the furthest position known to any process: a log
+   * that ends before it has lost its end, and begins a new epoch.
    */
   async acquire(known: CursorPosition): Promise<LeaderSession | undefined> {
     const session = await this.connected();

@@ -1,19 +1,19 @@
 import { Worker } from 'node:worker_threads';
 import { APP_ROLE, sessionUrl } from '../../platform/database/connection-options.js';
 
-/** How long a lease holds without renewal: a crashed leader is replaced after this. */
+/** Validity of a lease without renewal, ms: a crashed leader is replaced after this. */
 export const LEASE_MS = 1_000;
 const RENEW_MS = 300;
 const SILENCE_MS = 30_000;
 
-/** Keeps one lease alive until it is stopped or lost. */
+/** Keeps one lease valid until it is stopped or lost. */
 export class LeaseKeeper {
   private readonly worker: Worker;
   private lastSign = 0;
   private stopped = false;
 
   constructor(lease: { url: string; owner: string; leaseEpoch: number; onLost: () => void }) {
-    // Beside this file in either form: TypeScript under the test runner, JavaScript when built.
+    // Extension of the worker beside this file: TypeScript under the test runner, JavaScript when built.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     this.worker = new Worker(new URL(`./lease-worker.${extension}`, import.meta.url), {
       name: 'log-lease',
@@ -35,7 +35,7 @@ export class LeaseKeeper {
     this.worker.unref();
   }
 
-  /** To be called often by the loop that the lease is for; costs nothing most times. */
+  /** Reports the leader's loop as alive; to be called often, nearly free of cost. */
   sign(now: number): void {
     if (now - this.lastSign < 1_000) return;
     this.lastSign = now;

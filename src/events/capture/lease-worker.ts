@@ -1,6 +1,6 @@
 /**
- * Renews the sequencer's lease from a thread of its own, so that a busy main loop does not cost it. Runs as it stands
- * under Node's type stripping too: erasable syntax, and no import of the product's own files.
+ * Renews the sequencer's lease from a thread of its own, so that a busy main loop does not lose it. Also runs under Node's type
+ * stripping: erasable syntax, and no import of the product's own files.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -12,7 +12,7 @@ interface LeaseWork {
   leaseEpoch: number;
   leaseMs: number;
   renewMs: number;
-  /** The main thread says at least this often that it is alive; a hung one must not keep the lease for ever. */
+  /** Longest time between two reports of the main thread, ms: a hung one must not keep the lease for ever. */
   silenceMs: number;
 }
 
@@ -41,7 +41,7 @@ async function connected(): Promise<Client> {
   return fresh;
 }
 
-/** Whether the lease is still ours; a database that does not answer says nothing about that. */
+/** Whether the lease is still held; a database that does not answer is no evidence of a loss. */
 async function renew(): Promise<boolean> {
   try {
     const session = await connected();

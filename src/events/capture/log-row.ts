@@ -4,8 +4,8 @@ import { INTERNAL_TYPES, type LogEvent, type LogType } from '../core/log-event.j
 const KNOWN_TYPES: ReadonlyMap<string, LogType> = new Map([...EVENT_TYPES, ...INTERNAL_TYPES].map((t) => [t, t]));
 
 /**
- * The columns of one log row as the server sends them, in the order in which `read_event_log` and `sequencer_step`
- * return them. Rows come as arrays and times as milliseconds: a third of the parsing time of objects with Dates.
+ * Columns of one log row as the server sends them, in the order of `read_event_log` and `sequencer_step`. Rows are arrays and
+ * times milliseconds: a third of the parsing time of objects with Dates.
  */
 export type LogRow = [
   seq: number,

@@ -4,12 +4,12 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventLog } from './event-log.js';
 
-/** What can be seen of the sequencer from outside. */
+/** Metrics of the sequencer. */
 @Injectable()
 export class SequencerMetrics {
   /** 1 in the process that leads. */
   readonly leader: Gauge;
-  /** Asks the database when it is read. */
+  /** Age of the outbox, queried from the database at each scrape. */
   readonly outboxAge: Gauge;
   private readonly lag: Histogram;
   private readonly events: Counter<'type'>;

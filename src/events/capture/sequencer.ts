@@ -13,13 +13,13 @@ import { LeaseCandidate } from './lease-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { SequencerMetrics } from './sequencer-metrics.js';
 
-/** Most events of one step: about 80 ms of work. */
+/** Maximum number of events per step: about 80 ms of work. */
 const STEP_LIMIT = 5_000;
-/** Between two looks into the outbox, while something came in the last second and otherwise. */
+/** Intervals between two polls of the outbox, ms: after events within the last second, and otherwise. */
 const BUSY_POLL_MS = 2;
 const QUIET_POLL_MS = 5;
 const BUSY_FOR_MS = 1_000;
-/** A process that is not the leader looks this often whether the lease is free. */
+/** Interval at which a process that does not lead checks whether the lease is free, ms. */
 const CANDIDATE_POLL_MS = 200;
 const RETRY_MS = 500;
 const TICK_MS = 10_000;
@@ -27,8 +27,8 @@ const MAINTENANCE_MS = 60_000;
 const GIGABYTE = 1e9;
 
 /**
- * Moves committed changes from the outbox into the log and hands them to the broker. Runs in every process that may
- * lead; one of them leads at a time, held by a lease in the database.
+ * Moves committed changes from the outbox into the log and hands them to the broker. Runs in every process that may lead; one
+ * leads at a time, by a lease in the database.
  */
 @Injectable()
 export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -38,7 +38,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private running: Promise<void> | undefined;
   private stopped = false;
   private session: LeaderSession | undefined;
-  /** The step after a full one, under way while that one is handed out. */
+  /** Next step after a full one, started while the previous one is published. */
   private ahead: Promise<LogEvent[] | undefined> | undefined;
   private lastEventAt = 0;
   private nextTickAt = 0;
@@ -58,7 +58,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     return this.session !== undefined;
   }
 
-  /** Tells the leader, if it is in this process, that something was just committed: it looks now instead of later. */
+  /** Notifies the leader, if it is in this process, of a commit: it polls at once. */
   ring(): void {
     this.doorbell.ring();
   }
@@ -80,7 +80,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.running ??= this.run();
   }
 
-  /** Ends after the step in hand and gives the lease back. */
+  /** Ends after the current step and returns the lease. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.doorbell.ring();
@@ -144,9 +144,9 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 
-  /** One look into the outbox. False: deposed. */
+  /** Polls the outbox once. False: deposed. */
   private async turn(session: LeaderSession, keeper: LeaseKeeper): Promise<boolean> {
-    const now = performance.now(); // nobody sets this clock: ticks and maintenance go on when the other is put back
+    const now = performance.now(); // monotonic: ticks and maintenance go on when the wall clock is set back
     keeper.sign(now);
     if (now >= this.nextTickAt) {
       this.nextTickAt = now + TICK_MS;
@@ -160,7 +160,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.ahead = undefined;
     if (batch === undefined) return false;
     if (batch.length === STEP_LIMIT && !this.stopped) {
-      // There is more: the database works on it while this process hands out what it has.
+      // Full step: the database works on the next one while this process publishes.
       this.ahead = session.step(STEP_LIMIT);
       this.ahead.catch(() => undefined);
     }
@@ -175,7 +175,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     return true;
   }
 
-  /** A broker that is away costs latency only: pods then read the log themselves. */
+  /** Publishes a batch. An unavailable broker costs latency only: pods then read the log themselves. */
   private async publish(batch: readonly LogEvent[]): Promise<void> {
     if (batch.length === 0) return;
     try {

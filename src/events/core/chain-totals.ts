@@ -1,6 +1,6 @@
 /**
- * What chain totals leave out, as DefiLlama leaves it out of its own: money that is counted elsewhere already (staked,
- * bridged or wrapped), and what is not DeFi's. Lower case.
+ * Categories that chain totals leave out, as DefiLlama does: money that is counted elsewhere already (staked, bridged or
+ * wrapped), and money that is not DeFi's. Lower case.
  */
 export const CATEGORIES_LEFT_OUT: readonly string[] = [
   'basis trading',

@@ -1,17 +1,17 @@
-/** What a chain is called beside its key. */
+/** Names of a chain beside its key. */
 interface ChainNames {
-  /** In lists of chains. */
+  /** Name in lists of chains. */
   readonly name: string;
-  /** In a protocol's list of chains, where that differs. */
+  /** Name in a protocol's list of chains, where that differs. */
   readonly nameInProtocols?: string;
-  /** Other words for it that writers and clients use, as `foldedName` writes them. */
+  /** Aliases that writers and clients use, as `foldedName` writes them. */
   readonly aliases?: readonly string[];
 }
 
 /**
- * Every chain that has a name of its own, by its key. Display names are those of DefiLlama (https://defillama.com, May
- * 2026). A chain that is not listed here is called as its key says. The database folds the same aliases for SQL writers:
- * a new one needs a migration that replaces `chain_aliases`.
+ * Chains with a name of their own, by key. Display names are those of DefiLlama (https://defillama.com, May 2026). Other chains
+ * are named after their key. The database folds the same aliases for SQL writers: a new one needs a migration that replaces
+ * `chain_aliases`.
  */
 const TABLE: Readonly<Record<string, ChainNames>> = {
   ethereum: { name: 'Ethereum', aliases: ['eth'] },
@@ -81,12 +81,12 @@ const TABLE: Readonly<Record<string, ChainNames>> = {
 
 const CHAINS: ReadonlyMap<string, ChainNames> = new Map(Object.entries(TABLE));
 
-/** Lower case, white space as `-`. */
+/** Returns the name in lower case, white space as `-`. */
 export function foldedName(name: string): string {
   return name.trim().toLowerCase().replaceAll(/\s/g, '-');
 }
 
-/** Each alias and display name, folded, with the key it stands for; keys themselves are not in it. */
+/** Aliases and display names, folded, with the key of each; keys themselves are not included. */
 export const CHAIN_ALIASES: ReadonlyMap<string, string> = new Map(
   [...CHAINS].flatMap(([key, { name, nameInProtocols = name, aliases = [] }]) =>
     [foldedName(name), foldedName(nameInProtocols), ...aliases]
@@ -95,17 +95,19 @@ export const CHAIN_ALIASES: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-/** The name of a chain in lists of chains: `BSC`, `OP Mainnet`; of one without a name of its own a readable form of its key. */
+/**
+ * Returns the name of a chain in lists of chains: `BSC`, `OP Mainnet`; without a name of its own, a readable form of its key.
+ */
 export function chainName(chain: string): string {
   return CHAINS.get(chain)?.name ?? titleCase(chain);
 }
 
-/** The name of a chain in a protocol's list: `Binance`, `Optimism`. */
+/** Returns the name of a chain in a protocol's list: `Binance`, `Optimism`. */
 export function chainNameInProtocols(chain: string): string {
   return CHAINS.get(chain)?.nameInProtocols ?? chainName(chain);
 }
 
-/** `bitcoin-cash` is `Bitcoin Cash`. What does not come back by `foldedName` stays as it is. */
+/** Returns `Bitcoin Cash` for `bitcoin-cash`. A key that `foldedName` would not restore is returned as it is. */
 function titleCase(chain: string): string {
   const title = chain
     .split('-')

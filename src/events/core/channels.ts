@@ -1,7 +1,7 @@
 import { EVENT_TYPES, eventSpec, eventTypesWhere, type EventType, type Subject } from './event-catalogue.js';
 import { isDelivered, type LogEvent } from './log-event.js';
 
-/** What a channel's name selects: event types, and at most one subject. */
+/** Selection of a channel: event types, and at most one subject. */
 export interface ChannelSelection {
   types: readonly EventType[];
   protocol?: string;
@@ -30,7 +30,7 @@ export function isShortChannel(name: string): boolean {
   return !name.includes(':') && FIXED.has(name);
 }
 
-/** What a channel selects, or undefined for a name that is none. Accepts the short names of plain WebSocket too. */
+/** Parses a channel's name, also the short names of plain WebSocket; undefined for any other name. */
 export function parseChannel(name: string): ChannelSelection | undefined {
   const fixed = FIXED.get(name);
   if (fixed !== undefined) return fixed;
@@ -48,7 +48,7 @@ function withSubject(types: readonly EventType[], field: Subject, value: string)
   return value === '' || value.length > 128 || /\s/.test(value) ? undefined : { types, [field]: value };
 }
 
-/** The full names of all channels an event belongs to. Internal rows belong to none. */
+/** Returns the full names of all channels of an event; none for internal rows. */
 export function channelsOf(event: LogEvent): string[] {
   if (!isDelivered(event)) return [];
   const { channel, subjectChannels, chainPart } = eventSpec(event.type);

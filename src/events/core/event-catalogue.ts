@@ -1,31 +1,31 @@
-/** A field of an event that says what it is about; filters, channels and rules speak of it. */
+/** Field of an event that names its subject; used by filters, channels and rules. */
 export type Subject = 'protocol' | 'chain' | 'token';
 
-/** Everything that is true of an event type wherever it is spoken of: the one place where a type is described. */
+/** Properties of an event type: the only place that describes a type. */
 interface EventSpec {
-  /** One sentence for the API documents. */
+  /** Description for the API documents, one sentence. */
   readonly doc: string;
-  /** Subjects that its events can name, the most telling first: subscriptions are filed by it. */
+  /** Subjects that its events can name, the most selective first: subscriptions are filed by it. */
   readonly subjects: readonly Subject[];
-  /** The channel of all its events. */
+  /** Channel of all its events. */
   readonly channel: `events:${string}`;
   /** Channels that select it together with other types, and the short names of plain WebSocket. */
   readonly alsoIn: readonly string[];
   /** Subjects that have a channel of their own, `events:<subject>:<name>`. */
   readonly subjectChannels: readonly Subject[];
-  /** The last part of `events:chain:<chain>:<part>`; null: its channels of chains, if any, have no parts. */
+  /** Last part of `events:chain:<chain>:<part>`; null: its channels of chains, if any, have no parts. */
   readonly chainPart: string | null;
-  /** The subjects that two events share of which the newer says everything; null: every event happened by itself. */
+  /** Subjects by which a newer event replaces an older one; null: events never replace each other. */
   readonly level: readonly Subject[] | null;
   /** Whether writers may post it: the subject is optional then, and the payload free. */
   readonly isPosted: boolean;
   /** Whether alert rules may wait for it. */
   readonly isForRules: boolean;
-  /** The subscription types that select it before `eventTypes` narrows them. */
+  /** Subscription types that select it before `eventTypes` narrows them. */
   readonly followedBy: readonly string[];
-  /** Its name on plain WebSocket where that differs; accepted wherever types are named. */
+  /** Name on plain WebSocket where that differs; accepted wherever types are named. */
   readonly updateName?: string;
-  /** An event's own fields, beside what every event carries. */
+  /** Example of the event's own fields, without the common ones. */
   readonly example: Readonly<Record<string, unknown>>;
 }
 
@@ -52,7 +52,9 @@ const ONCHAIN = {
   followedBy: ['onchain'],
 } as const;
 
-/** The event types that clients receive, as named in the public contract. A new one is a record here, its payload and a migration. */
+/**
+ * Event types that clients receive, as named in the public contract. A new one is a record here, its payload and a migration.
+ */
 export const EVENTS = {
   tvl_change: {
     doc: "The total value locked of a protocol on a chain left its threshold's band",
@@ -154,7 +156,7 @@ export const EVENTS = {
     chainPart: null,
     level: null,
     isPosted: false,
-    // Rules do not feed on their own output.
+    // Off: rules must not react to their own output.
     isForRules: false,
     followedBy: ['alerts'],
     example: {
@@ -212,7 +214,7 @@ export const EVENTS = {
 
 export type EventType = keyof typeof EVENTS;
 
-/** The types of which the catalogue says so. */
+/** Types whose record sets the member to true. */
 type TypesWith<Member extends 'isPosted' | 'isForRules'> = {
   [Type in EventType]: (typeof EVENTS)[Type][Member] extends true ? Type : never;
 }[EventType];
@@ -222,7 +224,7 @@ export type PostedType = TypesWith<'isPosted'>;
 /** Types that alert rules may wait for. */
 export type RuleEventType = TypesWith<'isForRules'>;
 
-/** The record of a type, with members that not every type has. */
+/** Returns the record of a type, with the members that not every type has. */
 export function eventSpec(type: EventType): EventSpec {
   return EVENTS[type];
 }
@@ -230,24 +232,24 @@ export function eventSpec(type: EventType): EventSpec {
 const isEventType = (name: string): name is EventType => Object.hasOwn(EVENTS, name);
 export const isPostedType = (type: EventType): type is PostedType => EVENTS[type].isPosted;
 
-/** In the order of the catalogue. */
+/** Names of all types, in the order of the catalogue. */
 export const EVENT_TYPES: readonly EventType[] = Object.keys(EVENTS).filter(isEventType);
 export const POSTED_TYPES: readonly PostedType[] = EVENT_TYPES.filter(isPostedType);
 export const RULE_EVENT_TYPES: readonly RuleEventType[] = EVENT_TYPES.filter(
   (type): type is RuleEventType => EVENTS[type].isForRules,
 );
 
-/** The types of which `holds` is true of their record, in the order of the catalogue. */
+/** Returns the types whose record satisfies `holds`, in the order of the catalogue. */
 export function eventTypesWhere(holds: (spec: EventSpec) => boolean): readonly EventType[] {
   return EVENT_TYPES.filter((type) => holds(EVENTS[type]));
 }
 
-/** The name of a type on plain WebSocket. */
+/** Returns the name of a type on plain WebSocket. */
 export function updateName(type: EventType): string {
   return eventSpec(type).updateName ?? type;
 }
 
-/** Every name by which clients may call a type. */
+/** Names by which clients may refer to a type. */
 export const EVENT_TYPE_NAMES: ReadonlyMap<string, EventType> = new Map(
   EVENT_TYPES.flatMap((type): [string, EventType][] => [
     [type, type],

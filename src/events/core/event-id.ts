@@ -1,9 +1,9 @@
 import type { LogEvent } from './log-event.js';
 
 /**
- * An event's id is a UUIDv7 made from what the log knows anyway, so every pod, every replay and every retry gives the
- * same event the same id without storing one. Bits: 48 time logged (Unix ms), 4 version, 12 + 41 `seq`, 21 a hash of
- * the epoch. Ids of one epoch therefore sort in log order inside a millisecond too.
+ * Bits of `seq` in the id. An event's id is a UUIDv7 derived from the log row, so every pod, every replay and every retry gives
+ * the same event the same id without storing one. Bits: 48 time logged (Unix ms), 4 version, 12 + 41 `seq`, 21 a hash of the
+ * epoch. Ids of one epoch therefore sort in log order inside a millisecond too.
  */
 const SEQ_LOW_BITS = 2 ** 41;
 const EPOCH_HASH_MASK = 0x1fffff;
@@ -13,14 +13,14 @@ export interface EventIdParts {
   /** Unix milliseconds at which the event was numbered. */
   loggedAt: number;
   seq: number;
-  /** Compare with `epochHash(epoch)`. */
+  /** Hash to compare with `epochHash(epoch)`. */
   epochHash: number;
 }
 
 let lastEpoch = '';
 let lastHash = 0;
 
-/** 21 bits of FNV-1a over the epoch's name. */
+/** Returns 21 bits of FNV-1a over the epoch's name. */
 export function epochHash(epoch: string): number {
   if (epoch === lastEpoch) return lastHash;
   let hash = 0x811c9dc5;
@@ -43,7 +43,7 @@ export function eventId(event: Pick<LogEvent, 'loggedAt' | 'epoch' | 'seq'>): st
   return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(high, 3)}-${tail.slice(0, 4)}-${tail.slice(4)}`;
 }
 
-/** What an id was made from, or undefined when `eventId` did not make it. Never throws. */
+/** Returns the parts of an id, or undefined if `eventId` did not make it. Never throws. */
 export function parseEventId(id: unknown): EventIdParts | undefined {
   if (typeof id !== 'string') return undefined;
   const match = PATTERN.exec(id.toLowerCase());

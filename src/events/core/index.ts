@@ -1,4 +1,4 @@
-/** What is pure about events. Core folders of other modules enter here, so that they load nothing but core. */
+/** Pure parts of events. Core folders of other modules import from here, so that they load nothing but core. */
 export { chainName, chainNameInProtocols } from './chains.js';
 export * from './chain-totals.js';
 export * from './channels.js';

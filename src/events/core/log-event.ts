@@ -1,9 +1,9 @@
 import type { EventType } from './event-catalogue.js';
 
 /**
- * Rows of the log that no client receives: `tick` is the clock of the log's readers (one every 10 s); a baseline is the
- * first value of a key, which readers of published values (hot cache, history) need and subscribers do not; a removal says
- * that the owner of the tables took a row away.
+ * Types of log rows that no client receives: `tick` is the clock of the log's readers (one every 10 s); a baseline is the first
+ * value of a key, which readers of published values (hot cache, history) need and subscribers do not; a removal reports a row
+ * that the owner of the tables deleted.
  */
 export const INTERNAL_TYPES = [
   'tick',
@@ -25,13 +25,13 @@ export function isDelivered(event: LogEvent): event is LogEvent & { type: EventT
 }
 
 /**
- * One row of the event log inside the process. Times are Unix milliseconds, money is US dollars, `moved` a fraction.
- * Fields that a type does not have are null.
+ * Row of the event log inside the process. Times are Unix milliseconds, money is US dollars, `moved` a fraction. Fields that a
+ * type does not have are null.
  */
 export interface LogEvent {
   /** Dense position in the log: no holes, never decreases. */
   readonly seq: number;
-  /** The log's epoch; with `seq` it makes the cursor. */
+  /** Epoch of the log; with `seq` it makes the cursor. */
   readonly epoch: string;
   readonly type: LogType;
   readonly protocol: string | null;
@@ -52,15 +52,15 @@ export interface LogEvent {
   /** `protocol_update`: {updateType, changes}; other types: their payload. */
   readonly data: Readonly<Record<string, unknown>> | null;
   readonly source: string;
-  /** The writer's confidence, 0 to 1; clients see the effective one (core/confidence.ts). */
+  /** Writer's confidence, 0 to 1; clients see the effective one (core/confidence.ts). */
   readonly confidence: number;
   readonly tags: readonly string[];
   readonly observedAt: number;
-  /** When the trigger noted the change, inside the writer's transaction. */
+  /** Time at which the trigger recorded the change, inside the writer's transaction. */
   readonly capturedAt: number;
-  /** When the sequencer numbered it. */
+  /** Time at which the sequencer numbered it. */
   readonly loggedAt: number;
-  /** The user whom this row is for; null: everyone. Rows with an owner reach that user only. */
+  /** Only user who may see the row; null: everyone. */
   readonly owner: string | null;
   readonly correlationId: string | null;
   readonly traceParent: string | null;

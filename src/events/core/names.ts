@@ -1,11 +1,11 @@
 import { CHAIN_ALIASES, foldedName } from './chains.js';
 
-/** For sources that know only a protocol's total; counts when the protocol has no real chain. */
+/** Chain of sources that know only a protocol's total; counts when the protocol has no real chain. */
 export const ALL_CHAINS = 'all';
 
 /**
- * Parts of a protocol's books that adapters report as if they were chains. They never count towards its total, neither
- * under these names nor as a suffix (`ethereum-borrowed`).
+ * Parts of a protocol's books that adapters report as chains. They never count towards its total, neither under these names nor
+ * as a suffix (`ethereum-borrowed`).
  */
 export const PSEUDO_CHAINS = [
   'staking',
@@ -24,28 +24,29 @@ export const PSEUDO_CHAINS = [
 const pseudo: ReadonlySet<string> = new Set(PSEUDO_CHAINS);
 
 /**
- * The one spelling of a chain, a protocol or a token. Writers and clients use many (`Binance`, `OP Mainnet`, `0xA0b8…`);
- * the log, the tables and the caches hold only what the following functions return, and the database folds what SQL
- * writers give in the same way.
+ * Returns the one spelling of a chain. Writers and clients use many spellings of chains, protocols and tokens (`Binance`, `OP
+ * Mainnet`, `0xA0b8…`); the log, the tables and the caches hold only the results of the following functions, and the database
+ * folds the input of SQL writers in the same way.
  */
 export function normaliseChain(chain: string): string {
   const name = foldedName(chain);
   const known = CHAIN_ALIASES.get(name);
   if (known !== undefined) return known;
   const dash = name.lastIndexOf('-');
-  // `binance-borrowed` is a part of `bsc`.
+  // Suffix of a pseudo chain: `binance-borrowed` is a part of `bsc`.
   if (dash <= 0 || !pseudo.has(name.slice(dash + 1))) return name;
   return `${CHAIN_ALIASES.get(name.slice(0, dash)) ?? name.slice(0, dash)}${name.slice(dash)}`;
 }
 
-/** A slug, lower case. */
+/** Returns a slug in lower case. */
 export function normaliseProtocol(slug: string): string {
   return slug.trim().toLowerCase();
 }
 
 /**
- * A CoinGecko id, lower case, or `chain:address`: the chain's aliases are resolved, addresses of hex digits are lower
- * case, others keep theirs (base58 tells case apart), as do the module and type of a Move coin, `0x2::sui::SUI`. A leading `coingecko:` is dropped.
+ * Returns a CoinGecko id in lower case, or `chain:address`: the chain's aliases are resolved, addresses of hex digits are lower
+ * case, others keep theirs (base58 is case-sensitive), as do the module and type of a Move coin, `0x2::sui::SUI`. A leading
+ * `coingecko:` is dropped.
  */
 export function normaliseToken(token: string): string {
   const name = token.trim();
@@ -57,10 +58,10 @@ export function normaliseToken(token: string): string {
   return `${chain}:${address.replace(HEX, (hex) => hex.toLowerCase())}`;
 }
 
-/** An address of hex digits, whole or before the module of a Move type. */
+/** Address of hex digits, whole or before the module of a Move type. */
 const HEX = /^0[xX][0-9a-fA-F]+(?=$|::)/;
 
-/** The chain that a token's name tells: the part before its address. */
+/** Returns the chain in a token's name: the part before its address. */
 export function chainOfToken(token: string): string | null {
   const colon = token.indexOf(':');
   return colon <= 0 ? null : token.slice(0, colon);
@@ -80,12 +81,12 @@ const FORMS: Readonly<Record<NameKind, NameForm>> = {
   token: { normalise: normaliseToken, longest: 128, is: 'a CoinGecko id such as bitcoin, or chain:address' },
 };
 
-/** In its one spelling. Says nothing about whether there is such a thing. */
+/** Returns a name in its one spelling, whether or not anything has that name. */
 export function normaliseName(kind: NameKind, given: string): string {
   return FORMS[kind].normalise(given);
 }
 
-/** Why no data can have this name, as a sentence's end (`must be …`); undefined for a name that some may have. */
+/** Returns the reason why no data can have this name, as a sentence's end (`must be …`); undefined for a possible name. */
 export function nameFault(kind: NameKind, given: string): string | undefined {
   const { normalise, longest, is } = FORMS[kind];
   const name = normalise(given);
@@ -95,20 +96,20 @@ export function nameFault(kind: NameKind, given: string): string | undefined {
   return `must be ${is}, of 1 to ${longest} characters without white space${offer}`;
 }
 
-/** A sentence's end as given by `nameFault`, with its full stop, unless it is a question. */
+/** Adds the full stop to a fault of `nameFault`, unless it is a question. */
 export function endedFault(fault: string): string {
   return fault.endsWith('?') ? fault : `${fault}.`;
 }
 
-/** White space, control characters and broken surrogates are no part of a name. */
+/** Pattern of names: no white space, control characters or broken surrogates. */
 const NAME = /^[^\s\p{Cc}\p{Cs}]+$/u;
 
-/** The slug of a protocol's name, made as DefiLlama makes its own: `Amnis Finance` is `amnis-finance`. */
+/** Returns the slug of a protocol's name, made as DefiLlama makes its own: `Amnis Finance` is `amnis-finance`. */
 export function slugOf(name: string): string {
   return name.trim().toLowerCase().replaceAll(/\s+/g, '-').replaceAll("'", '');
 }
 
-/** Whether a chain's value belongs into totals over real chains: neither `all` nor a pseudo chain. */
+/** Whether a chain counts in totals over real chains: neither `all` nor a pseudo chain. */
 export function isRealChain(chain: string): boolean {
   return chain !== ALL_CHAINS && !isPseudoChain(chain);
 }
@@ -118,8 +119,8 @@ export function isPseudoChain(chain: string): boolean {
 }
 
 /**
- * The sum of a protocol's values: over its real chains, or what a source gave as `all` when there is no real one.
- * Undefined when nothing counts.
+ * Returns the sum of a protocol's values: over its real chains, or the source's `all` when there is no real one. Undefined when
+ * nothing counts.
  */
 export function totalOverChains(values: Iterable<readonly [chain: string, value: number]>): number | undefined {
   let real: number | undefined;

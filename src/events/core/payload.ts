@@ -4,12 +4,12 @@ import { eventId } from './event-id.js';
 import { isPostedType, type EventType, type PostedType } from './event-catalogue.js';
 import type { LogEvent } from './log-event.js';
 
-/** What every event carries, whatever its type. */
+/** Fields of every event, whatever its type. */
 export interface EventPayloadBase {
   eventId: string;
   cursor: string;
   eventType: EventType;
-  /** When the value was observed; ISO 8601 UTC with milliseconds. */
+  /** Time of the observation; ISO 8601 UTC with milliseconds. */
   timestamp: string;
   source: string;
   /** Effective confidence, 0 to 1 (core/confidence.ts). */
@@ -65,7 +65,7 @@ export interface MarketEventPayload extends EventPayloadBase {
   data: Readonly<Record<string, unknown>>;
 }
 
-/** Alerts and on-chain events: their further fields are the row's `data`, written by the module that owns them. */
+/** Payload of alerts and on-chain events: their further fields are the row's `data`, written by the module that owns them. */
 export interface OpenEventPayload extends EventPayloadBase {
   eventType: 'alert' | 'points_change' | 'chain_reorg' | 'onchain_event';
   [field: string]: unknown;
@@ -74,13 +74,13 @@ export interface OpenEventPayload extends EventPayloadBase {
 export type EventPayload =
   TvlChangePayload | PriceChangePayload | ProtocolUpdatePayload | MarketEventPayload | OpenEventPayload;
 
-/** Change as a fraction of the previous value; null without a previous value and from zero. */
+/** Returns the change as a fraction of the previous value; null without a previous value and from zero. */
 export function changeRatio(previous: number | null, current: number | null): number | null {
   if (previous === null || current === null || previous === 0) return null;
   return (current - previous) / Math.abs(previous);
 }
 
-/** Binary noise such as 9.999999999999998 is not information: ten significant digits after the sign are kept. */
+/** Rounds to ten significant digits: binary noise such as 9.999999999999998 is not information. */
 const tidy = (value: number): number => Number(value.toPrecision(10));
 
 const difference = (previous: number | null, current: number | null): number | null =>
@@ -94,7 +94,7 @@ function subject(event: LogEvent): { protocol?: string; chain?: string; token?: 
   };
 }
 
-/** The event as clients see it. `owner`, `seq` and trace stay inside. Only for rows that `isDelivered`. */
+/** Returns the event as clients see it; `owner`, `seq` and trace are left out. Only for rows that `isDelivered`. */
 export function eventPayload(event: LogEvent & { type: EventType }): EventPayload {
   const ratio = changeRatio(event.previous, event.current);
   const percent = ratio === null ? null : tidy(ratio * 100);

@@ -14,7 +14,10 @@ const DEFAULT_PAGE = 100;
 export class DeadLettersController {
   constructor(private readonly letters: DeadLetters) {}
 
-  /** Events that a reader of the log gave up on: why, how often it failed, and the event itself. Newest first. */
+  /**
+   * Lists events that a reader of the log could not handle: the reason, the number of failures, and the event itself. Newest
+   * first.
+   */
   @Get()
   @Audited('dead_letter.list')
   @CsvList<DeadLetter>('dead-letters', ['id', 'reader', 'reason', 'failures', 'firstFailedAt', 'lastFailedAt', 'event'])
@@ -23,7 +26,7 @@ export class DeadLettersController {
   }
 
   /**
-   * Handles the event again. 204: done, the letter is gone. 409: it failed again, the letter stays with the new reason,
+   * Handles the event again. 204: handled, the letter is removed. 409: it failed again, the letter stays with the new reason,
    * or its reader does not run in this process.
    */
   @Post(':id/retry')

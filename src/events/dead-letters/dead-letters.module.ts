@@ -2,6 +2,6 @@ import { Module } from '@nestjs/common';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { DeadLetters } from './dead-letters.js';
 
-/** What readers of the log gave up on. */
+/** Events that readers of the log could not handle. */
 @Module({ controllers: [DeadLettersController], providers: [DeadLetters], exports: [DeadLetters] })
 export class DeadLettersModule {}

@@ -4,12 +4,12 @@ import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { LogEvent } from '../core/log-event.js';
 
-/** An event that a reader of the log gave up on. Times are ISO 8601. */
+/** Event that a reader of the log could not handle. Times are ISO 8601. */
 export interface DeadLetter {
   id: string;
   reader: string;
   reason: string;
-  /** How often handling it failed, retries included. */
+  /** Number of failures, retries included. */
   failures: number;
   firstFailedAt: string;
   lastFailedAt: string;
@@ -21,7 +21,7 @@ export interface DeadLetterPage {
   page: { next_cursor: string | null; has_more: boolean };
 }
 
-/** Does a reader's work for one event again; effects in `tx` happen only if the letter leaves the list with them. */
+/** Repeats a reader's work for one event; effects in `tx` happen only if the letter leaves the list with them. */
 export type DeadLetterHandler = (tx: PoolClient, event: LogEvent) => Promise<void>;
 
 const LONGEST_REASON = 2_000;
@@ -33,12 +33,12 @@ export class DeadLetters {
 
   constructor(private readonly database: Database) {}
 
-  /** Says how letters of this reader are handled again. Without it they can only be discarded. */
+  /** Registers the handler that retries letters of a reader. Without it they can only be discarded. */
   onRetry(reader: string, handler: DeadLetterHandler): void {
     this.handlers.set(reader, handler);
   }
 
-  /** Notes the event in the transaction that moves the reader past it. The same event again counts on. */
+  /** Records the event in the transaction that moves the reader past it. A repeated event adds to its failures. */
   async record(tx: ClientBase, reader: string, event: LogEvent, error: unknown, failures = 1): Promise<void> {
     await tx.query(
       `INSERT INTO dead_letters AS d (reader, epoch, seq, event, reason, failures) VALUES ($1, $2, $3, $4, $5, $6)
@@ -48,7 +48,7 @@ export class DeadLetters {
     );
   }
 
-  /** Newest first. `cursor` is the `next_cursor` of the page before. */
+  /** Lists letters, newest first. `cursor` is the `next_cursor` of the page before. */
   async list(options: { limit: number; cursor?: string; reader?: string }): Promise<DeadLetterPage> {
     const before = options.cursor === undefined ? null : letterId(options.cursor);
     if (before === undefined) throw new DomainError('invalid_request', 'This cursor is not one of this list.');
@@ -91,7 +91,7 @@ export class DeadLetters {
     await this.database.transaction((tx) => this.take(tx, id));
   }
 
-  /** The letter, removed if the transaction commits. */
+  /** Returns the letter, removed if the transaction commits. */
   private async take(tx: PoolClient, id: string): Promise<DeadLetter> {
     const { rows } = await tx.query<DeadLetterRow>(`DELETE FROM dead_letters WHERE id = $1 RETURNING ${COLUMNS}`, [
       letterId(id) ?? null,
@@ -129,7 +129,7 @@ function letterId(text: string): string | undefined {
   return /^[1-9]\d{0,17}$/.test(text) ? text : undefined;
 }
 
-/** What an operator needs to know; NUL is the one character that PostgreSQL cannot store. */
+/** Returns the reason for operators, without NUL, the one character that PostgreSQL cannot store. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.replaceAll('\0', '').slice(0, LONGEST_REASON);

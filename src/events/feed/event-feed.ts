@@ -7,20 +7,20 @@ import { formatCursor } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { Ring } from './ring.js';
 
-/** Newest events kept in memory, about 600 bytes each. */
+/** Number of newest events kept in memory, about 600 bytes each. */
 const RING_SIZE = 50_000;
-/** Without a batch for this long the feed looks into the log itself. */
+/** Time without a batch after which the feed reads the log itself, ms. */
 const POLL_MS = 200;
-/** Between attempts while the database is away. */
+/** Interval between attempts while the database is unavailable, ms. */
 const RETRY_MS = 1_000;
 const READ_LIMIT = 5_000;
 
-/** Where the feed's events come from: the broker; the log itself while the broker is silent; nowhere. */
+/** Source of the feed's events: the broker; the log itself while the broker is silent; none. */
 export type FeedState = 'broker' | 'log' | 'away';
 
 /**
- * One per process: the gap-free, ordered stream of the log inside this pod. The broker brings batches early, in any
- * shape; what is missing between them is read from the log before anything later is handed on.
+ * Gap-free, ordered stream of the log inside this pod, one per process. The broker brings batches early, in any shape; rows
+ * missing between them are read from the log before any later row is delivered.
  */
 @Injectable()
 export class EventFeed implements OnModuleInit, OnApplicationShutdown {
@@ -35,13 +35,13 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private catchingUp: Promise<void> | undefined;
-  /** Set when something arrived that only the log can explain while a catch-up was already under way. */
+  /** Whether another round is needed: something arrived during a catch-up that only the log can explain. */
   private again = false;
-  /** On the clock that nobody sets. */
+  /** Time of the last batch, monotonic. */
   private lastBatchAt = 0;
   private currentState: FeedState = 'away';
 
-  /** Where the stream comes from, as a number. */
+  /** Source of the stream, as a number. */
   readonly status: Gauge;
 
   constructor(
@@ -61,12 +61,12 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** The log's epoch as of `position`. */
+  /** Epoch of the log as of `position`. */
   get epoch(): string {
     return this.currentEpoch;
   }
 
-  /** Newest seq handed to listeners. */
+  /** Newest seq delivered to listeners. */
   get position(): number {
     return this.seq;
   }
@@ -75,14 +75,14 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     return this.currentState;
   }
 
-  /** The position as a client may hold it. */
+  /** Returns the position as a cursor. */
   cursor(): string {
     return formatCursor(this.currentEpoch, this.seq);
   }
 
   /**
-   * Listeners are called synchronously with contiguous batches, internal rows included; `position` is then already the
-   * batch's last. A listener that throws is logged and does not hurt the others. Returns the function that ends it.
+   * Calls the listener synchronously with contiguous batches, internal rows included; `position` is then already the batch's
+   * last. An error of a listener is logged and does not affect the others. Returns the function that unsubscribes.
    */
   subscribe(listener: (batch: readonly LogEvent[]) => void): () => void {
     const entry = (batch: readonly LogEvent[]): void => listener(batch);
@@ -90,19 +90,21 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     return () => this.listeners.delete(entry);
   }
 
-  /** Called before the first event of a new epoch; cursors of the old one have expired. */
+  /** Calls the listener before the first event of a new epoch; cursors of the old one have expired. */
   onEpochChange(listener: (epoch: string) => void): () => void {
     const entry = (epoch: string): void => listener(epoch);
     this.epochListeners.add(entry);
     return () => this.epochListeners.delete(entry);
   }
 
-  /** Up to `limit` events after a position from memory; undefined when memory does not reach back: read EventLog. */
+  /**
+   * Returns up to `limit` events after a position from memory; undefined if memory does not reach back that far: read EventLog.
+   */
   recent(afterSeq: number, limit: number): readonly LogEvent[] | undefined {
     return this.ring.after(afterSeq, limit, this.seq);
   }
 
-  /** Starts at the newest row. Callable by everyone who needs `epoch` and `position`; only the first call works. */
+  /** Starts at the newest row. May be called wherever `epoch` and `position` are needed; only the first call has an effect. */
   start(): Promise<void> {
     this.started ??= this.begin();
     return this.started;
@@ -144,7 +146,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     if (!contiguous || this.seq < through) void this.catchUp();
   }
 
-  /** Reads from the log until nothing is missing. One at a time; a call in between adds one more round. */
+  /** Reads from the log until nothing is missing. One run at a time; a call meanwhile adds one more round. */
   private catchUp(): Promise<void> {
     this.again = true;
     this.catchingUp ??= this.catchUpRounds().finally(() => (this.catchingUp = undefined));
@@ -166,7 +168,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async readOn(bounds: LogBounds): Promise<void> {
-    // Rows older than the log keeps are gone: listeners go on with the oldest row there is.
+    // Rows older than the log keeps are deleted: listeners go on with the oldest one kept.
     if (this.seq + 1 < bounds.firstSeq) {
       this.logger.warn({ from: this.seq, to: bounds.firstSeq - 1 }, 'event log no longer holds what this pod missed');
       this.ring.clear();
@@ -174,13 +176,13 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     }
     const from = this.seq;
     const events = await this.log.read(from, READ_LIMIT);
-    // The broker may have brought the same rows while the log was read.
+    // Meanwhile the broker may have delivered the same rows.
     const fresh = events.filter((event) => event.seq > this.seq);
     if (events.length === 0 && this.seq === from) throw new Error(`The event log has no row after ${from}.`);
     this.deliver(fresh);
   }
 
-  /** Compares what this pod knows with the log: another epoch is taken over, a log that stepped back is told so. */
+  /** Compares this pod's position with the log: adopts another epoch, or reports that the log stepped back. */
   private async adopt(bounds: LogBounds): Promise<void> {
     if (bounds.epoch === this.currentEpoch) {
       if (bounds.headSeq < this.seq) {
@@ -189,7 +191,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
       }
       return;
     }
-    // Rows up to the start of the epoch still belong to the old one and are handed on first, if they are missing here.
+    // Rows before the new epoch belong to the old one and are delivered first, if they are missing here.
     if (this.seq < bounds.epochStartSeq) return;
     this.seq = bounds.epochStartSeq;
     this.changeEpoch(bounds.epoch);

@@ -9,31 +9,31 @@ import type { EventFeed } from './event-feed.js';
 export interface LogReaderOptions {
   /** Key of the position row; one reader of a name works at a time, however many processes run it. */
   name: string;
-  /** Does the work of a batch with `tx`. The position moves in the same transaction: effects in `tx` happen once. */
+  /** Handles a batch with `tx`. The position moves in the same transaction: effects in `tx` happen once. */
   handle(tx: PoolClient, batch: readonly LogEvent[]): Promise<void>;
-  /** Where a reader without a position starts: the oldest row kept (default) or after the newest. */
+  /** Start of a reader without a position: the oldest row kept (default) or after the newest. */
   startAt?: 'oldest' | 'newest';
-  /** Most events of a batch; default 1,000. */
+  /** Maximum number of events per batch; default 1,000. */
   batchSize?: number;
-  /** Least milliseconds from the start of a batch to the start of the next; default 25. */
+  /** Shortest time from the start of a batch to the start of the next, ms; default 25. */
   minIntervalMs?: number;
   /**
-   * Notes an event that failed alone `EVENT_ATTEMPTS` times; the reader then goes on behind it. Without this the reader
-   * stays at the event and tries again for ever.
+   * Records an event that failed alone `EVENT_ATTEMPTS` times; the reader then goes on behind it. Without this the reader stays
+   * at the event and tries again for ever.
    */
   deadLetter?(tx: PoolClient, event: LogEvent, error: unknown, attempts: number): Promise<void>;
 }
 
 /** Attempts for one event on its own before it is a dead letter. */
 export const EVENT_ATTEMPTS = 5;
-/** A statement took too long, which fewer events may not. */
+/** Code of a statement that took too long; fewer events may succeed. */
 const QUERY_CANCELED = '57014';
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
-/** The feed rings on every batch; this is the net for a process whose feed is away. */
+/** Longest wait without a ring of the feed, ms: for a process whose feed is not running. */
 const IDLE_MS = 1_000;
 
-/** What one turn did: `busy` means that another process holds the position right now. */
+/** Result of one turn: `busy` means that another process holds the position now. */
 type Turn = 'full' | 'short' | 'busy';
 
 /**
@@ -48,12 +48,12 @@ export class LogReader {
   private readonly pace = new Doorbell();
   private running: Promise<void> | undefined;
   private stopped = false;
-  /** Failed turns in a row, whatever the reason. */
+  /** Number of failed turns in a row, whatever the reason. */
   private failures = 0;
-  /** Where the last turn began, and how often the event behind it failed alone and by itself. */
+  /** Position of the last turn, and how often the event behind it failed alone. */
   private turnAt = -1;
   private attempts = 0;
-  /** Batches of this size are tried: a quarter after each failure, until the event at fault stands alone. */
+  /** Size of the next batch: a quarter after each failure, until the faulty event stands alone. */
   private size: number;
 
   constructor(
@@ -71,7 +71,7 @@ export class LogReader {
     this.running ??= this.loop();
   }
 
-  /** Resolves when the batch in hand has been committed or given up. */
+  /** Resolves when the current batch has been committed or given up. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.doorbell.ring();
@@ -94,7 +94,7 @@ export class LogReader {
     unsubscribe();
   }
 
-  /** One turn; what to wait for after it. */
+  /** Runs one turn. Returns the pause after it, ms, or `wait` for a ring. */
   private async turnOrRetryPause(): Promise<number | 'wait'> {
     try {
       const turn = await this.turn();
@@ -133,7 +133,7 @@ export class LogReader {
     });
   }
 
-  /** The event at fault becomes a dead letter and the position passes it, together. */
+  /** Makes the faulty event a dead letter and moves the position past it, in one transaction. */
   private async giveUp(error: unknown): Promise<number> {
     const deadLetter = this.options.deadLetter?.bind(this.options);
     if (deadLetter === undefined) return RETRY_LONGEST_MS;
@@ -156,8 +156,8 @@ export class LogReader {
   }
 
   /**
-   * The next events from memory, if they are the database's own: after a restore memory may still hold events that the log
-   * lost, under numbers that it has yet to give to others. The same epoch that reaches that far is the same log.
+   * Returns the next events from memory if the database has them: after a restore memory may still hold events that the log
+   * lost, under numbers that it will give to others. The same epoch that reaches that far is the same log.
    */
   private async remembered(tx: PoolClient, position: number): Promise<readonly LogEvent[] | undefined> {
     const recent = this.feed.recent(position, this.size);
@@ -170,7 +170,7 @@ export class LogReader {
     return head?.epoch === this.feed.epoch && head.seq >= last.seq ? recent : undefined;
   }
 
-  /** The position with its row locked; undefined while another process works on it. */
+  /** Returns the position with its row locked; undefined while another process works on it. */
   private async lockPosition(tx: PoolClient): Promise<number | undefined> {
     const { rows } = await tx.query<{ seq: number | null }>('SELECT lock_log_reader($1, $2) AS seq', [
       this.options.name,
@@ -192,7 +192,9 @@ function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
-/** Errors that say nothing about the events: the database away, a deadlock, a lock or statement timeout, no resources. */
+/**
+ * Whether an error does not concern the events: database unavailable, a deadlock, a lock or statement timeout, no resources.
+ */
 export function isTransient(error: unknown): boolean {
   const code = codeOf(error);
   if (/^(?:08|40|53|55|57|58)/.test(code)) return true;

@@ -1,6 +1,6 @@
 import type { LogEvent } from '../core/log-event.js';
 
-/** The newest events of the log in memory, contiguous by `seq`. */
+/** Newest events of the log in memory, contiguous by `seq`. */
 export class Ring {
   private readonly slots: (LogEvent | undefined)[];
   private first = 0;
@@ -10,7 +10,7 @@ export class Ring {
     this.slots = Array.from({ length: capacity });
   }
 
-  /** The event must follow the newest one. */
+  /** Adds the event, which must follow the newest one. */
   push(event: LogEvent): void {
     if (this.size === 0) this.first = event.seq;
     this.slots[event.seq % this.slots.length] = event;
@@ -23,7 +23,7 @@ export class Ring {
     this.size = 0;
   }
 
-  /** Up to `limit` events after a position; undefined when the ring does not reach back that far. */
+  /** Returns up to `limit` events after a position; undefined if the ring does not reach back that far. */
   after(seq: number, limit: number, position: number): readonly LogEvent[] | undefined {
     if (seq >= position) return [];
     if (this.size === 0 || seq + 1 < this.first) return undefined;

@@ -5,7 +5,7 @@ import { eachInSlices } from '../../platform/loop/slices.js';
 import { totalOverChains } from '../core/names.js';
 import type { Metric } from '../hot-cache/published-value.js';
 
-/** Changes in percent (10 is 10 %); null where there is no reference that old, or it was zero. */
+/** Changes in percent (10 is 10 %); null without a reference of that age, and from zero. */
 export interface Changes {
   change1h: number | null;
   change24h: number | null;
@@ -30,8 +30,8 @@ const REFRESH_MS = 60_000;
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 
 /**
- * What every key was worth 1 h, 24 h and 7 d ago, the last value at or before then. Read with one statement a minute, so
- * that the changes of any key can be told without a query; a reference is at most that much too old.
+ * Values of every key 1 h, 24 h and 7 d ago, the last one at or before then. Read with one statement a minute, so that changes
+ * of any key need no query; a reference is at most that much too old.
  */
 @Injectable()
 export class ChangeReferences implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -46,7 +46,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     private readonly clock: Clock,
   ) {}
 
-  /** `chain` null with `tvl`: the protocol's total over real chains. Prices ignore it. */
+  /** Returns the changes of a key. `chain` null with `tvl`: the protocol's total over real chains. Prices ignore it. */
   changes(metric: Metric, subject: string, chain: string | null, current: number): Changes {
     const references = this.references(metric, subject, chain);
     if (!references) return NO_CHANGES;
@@ -68,7 +68,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     clearInterval(this.timer);
   }
 
-  /** Reads all references again; also wanted after history was filled in bulk. */
+  /** Reads all references again; also called after a bulk insert into history. */
   async refresh(): Promise<void> {
     const now = this.clock.now();
     const chains = new Map<string, Map<string, References>>();
@@ -102,7 +102,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
   }
 }
 
-/** Null without a reference, and from zero. */
+/** Returns the change in percent; null without a reference, and from zero. */
 export function percentChange(reference: number | null | undefined, current: number): number | null {
   if (reference === null || reference === undefined || reference === 0) return null;
   const percent = ((current - reference) / reference) * 100;
@@ -110,7 +110,7 @@ export function percentChange(reference: number | null | undefined, current: num
   return Math.abs(percent) < 1e7 ? Math.round(percent * 1e8) / 1e8 : percent;
 }
 
-/** What the protocol's total was: of the chains that had a value then. */
+/** Returns the protocol's past totals: over the chains that had a value then. */
 function totalReferences(parts: ReadonlyMap<string, References>): References {
   return WINDOWS_MS.map((_, window) => {
     const then = [...parts].flatMap(([chain, references]): [string, number][] => {
@@ -121,7 +121,7 @@ function totalReferences(parts: ReadonlyMap<string, References>): References {
   });
 }
 
-/** From the points; where those are no longer kept, the last hourly close that was complete by then; none without a row. */
+/** Value from the points; where those are no longer kept, the last hourly close that was complete by then; null without a row. */
 const asOf = (time: string) => `CASE WHEN NOT EXISTS (SELECT FROM gaps x WHERE x.series_id = s.id
   AND x.since <= to_timestamp(${time}::float8 / 1000)
   AND (x.until IS NULL OR x.until > to_timestamp(${time}::float8 / 1000))) THEN coalesce(

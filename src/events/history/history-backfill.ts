@@ -8,7 +8,7 @@ import type { Metric } from '../hot-cache/published-value.js';
 import { ChangeReferences } from './change-references.js';
 import { BUCKET_COLUMNS, lockRollups, OF_POINTS, REPLACE_BUCKET } from './rollups.js';
 
-/** One value of the past. For prices `chain` is null and `subject` the token, else a protocol and one of its chains. */
+/** Past value. For prices `chain` is null and `subject` the token, else a protocol and one of its chains. */
 export interface HistoryPoint {
   metric: Metric;
   subject: string;
@@ -22,8 +22,8 @@ export interface HistoryPoint {
 const CHUNK = 16_384;
 
 /**
- * Brings recorded history into the database at bulk speed, aggregates included: 30 days of 1,500 series by the hour
- * (1.08 million points) cost 12 s of one core, measured.
+ * Inserts recorded history at bulk speed, aggregates included: 30 days of 1,500 series by the hour (1.08 million points) cost
+ * 12 s of one core, measured.
  */
 @Injectable()
 export class HistoryBackfill {
@@ -33,8 +33,8 @@ export class HistoryBackfill {
   ) {}
 
   /**
-   * All or nothing; a point given again replaces the earlier one. Points from before the kept raw history replace their
-   * hour's aggregate. Answers how many points were written.
+   * Inserts all points or none; a repeated point replaces the earlier one. Points older than the kept raw history replace their
+   * hour's aggregate. Returns the number of points written.
    */
   async insert(points: Iterable<HistoryPoint> | AsyncIterable<HistoryPoint>): Promise<number> {
     const written = await this.database.transaction(async (tx) => {
@@ -74,7 +74,7 @@ async function* copyLines(points: Iterable<HistoryPoint> | AsyncIterable<History
   yield lines.join('');
 }
 
-/** The characters that COPY's text format gives a meaning. */
+/** Escapes the characters that have a meaning in COPY's text format. */
 function copyText(text: string): string {
   return text.replaceAll(/[\\\t\n\r]/g, (char) => ESCAPES[char] ?? char);
 }
@@ -94,7 +94,10 @@ SELECT DISTINCT metric, subject, chain FROM history_stage g
 WHERE NOT EXISTS (SELECT FROM metric_series s WHERE (s.metric, s.subject, s.chain) = (g.metric, g.subject, g.chain))
 ON CONFLICT DO NOTHING`;
 
-/** One row per series and time, the last given; in the order of the points' index, which then grows at its end only. */
+/**
+ * Resolves points to one row per series and time, the last given; in the order of the points' index, which then grows at its
+ * end only.
+ */
 const RESOLVE = `
 CREATE TEMP TABLE history_given ON COMMIT DROP AS
 SELECT series_id, at, value, date_trunc('hour', at, 'UTC') AS bucket FROM (
@@ -108,7 +111,10 @@ INSERT INTO metric_points (series_id, at, seq, value)
 SELECT series_id, at, 0, value FROM history_given WHERE at >= (SELECT raw_from FROM history_state)
 ON CONFLICT (series_id, at, seq) DO UPDATE SET value = excluded.value`;
 
-/** Raw hours are written under the rollups' lock only: removing them first is cheaper than a million conflict checks. */
+/**
+ * Ranges of raw hours, which are written under the rollups' lock only: removing them first is cheaper than a million conflict
+ * checks.
+ */
 const HOUR_RANGES = `
 SELECT series_id, min(bucket) AS first, max(bucket) AS last FROM history_given
 WHERE at >= (SELECT raw_from FROM history_state) GROUP BY series_id ORDER BY series_id`;
@@ -118,8 +124,8 @@ DELETE FROM metric_hourly h USING (${HOUR_RANGES}) r
 WHERE h.series_id = r.series_id AND h.bucket >= r.first AND h.bucket <= r.last`;
 
 /**
- * Every hour of a series between its first and last given one: one index range per series instead of one per hour. The
- * points come in the index's order, which spares sorting each hour's: array_agg keeps it.
+ * Hours of a series between its first and last given one: one index range per series instead of one per hour. The points come
+ * in the index's order, which saves sorting each hour's: array_agg keeps it.
  */
 const WRITE_HOURS = `
 INSERT INTO metric_hourly (${BUCKET_COLUMNS})

@@ -8,14 +8,14 @@ import { HourlySamples } from './hourly-samples.js';
 import { RawPartitions } from './raw-partitions.js';
 import { Rollups } from './rollups.js';
 
-/** Between rounds: twenty times as long as the last one took, so that this costs a twentieth of a core at most. */
+/** Rest between rounds in durations of the last one, so that the jobs take at most a twentieth of a core. */
 const REST_PER_WORK = 20;
-/** Aggregates are about this much older than the points: the least when little happens, the most under load. */
+/** Shortest rest, ms. Aggregates lag about one rest behind the points: this one when little happens, longer ones under load. */
 const SHORTEST_REST_MS = 2_000;
 const LONGEST_REST_MS = 30_000;
 const PARTITIONS_EVERY_MS = 3_600_000;
 
-/** What has to be done again and again: aggregates, hourly samples, partitions. Safe in several processes at once. */
+/** Recurring jobs: aggregates, hourly samples, partitions. Safe in several processes at once. */
 @Injectable()
 export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(HistoryJobs.name);
@@ -49,7 +49,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     await this.running;
   }
 
-  /** One round of everything that is due. */
+  /** Runs everything that is due, once. */
   async round(): Promise<void> {
     const now = this.clock.now();
     const partitionsDue = now - this.partitionsAt >= PARTITIONS_EVERY_MS;
@@ -61,7 +61,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     }
     await this.rollups.run();
     if (partitionsDue) {
-      // Noted first: a drop that long queries hold up waits for the next hour instead of blocking others every round.
+      // Noted first: a drop that long queries block waits for the next hour instead of blocking others every round.
       this.partitionsAt = now;
       await this.partitions.retire(now);
     }

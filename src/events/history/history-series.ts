@@ -3,20 +3,20 @@ import { Database } from '../../platform/database/database.js';
 import { ALL_CHAINS, isRealChain } from '../core/names.js';
 import type { Metric } from '../hot-cache/published-value.js';
 
-/** The series that answer for a key: one, or those of a protocol's real chains. */
+/** Series of a key: one, or those of a protocol's real chains. */
 export interface KeySeries {
   ids: number[];
   chains: string[];
-  /** What a source gave as the whole until the first value of a real chain: that past is the total's. */
+  /** Series that the source gave as the whole until the first value of a real chain: that past is the total's. */
   before?: { id: number; until: number };
 }
 
-/** A slice of history, oldest first. Times are Unix milliseconds; `from` is included, `to` not. */
+/** Range of history, oldest first. Times are Unix milliseconds; `from` is included, `to` not. */
 export interface Slice {
   from: number;
   to: number;
   limit: number;
-  /** Continue behind this point: its time, and for raw history its sequence number. */
+  /** Point to continue after: its time, and for raw history its sequence number. */
   after?: { at: number; seq: number };
 }
 
@@ -37,14 +37,14 @@ export interface BucketRow {
 }
 
 /**
- * Reads of stored history by key. The total of several series is, at any time, the sum of what each was worth then: its
- * last value at or before. Levels are never summed over time.
+ * Reads of stored history by key. The total of several series is, at any time, the sum of their values then: each one's last
+ * value at or before. Levels are never summed over time.
  */
 @Injectable()
 export class HistorySeries {
   constructor(private readonly database: Database) {}
 
-  /** Undefined when nothing was ever recorded. `chain` null with `tvl`: the protocol's total. */
+  /** Finds the series of a key; undefined when nothing was ever recorded. `chain` null with `tvl`: the protocol's total. */
   async find(metric: Metric, subject: string, chain: string | null): Promise<KeySeries | undefined> {
     const rows = await this.database.query<{ id: number; chain: string }>(
       'SELECT id, chain FROM metric_series WHERE metric = $1 AND subject = $2 ORDER BY chain',
@@ -60,7 +60,7 @@ export class HistorySeries {
     return { ids, chains, before: { id: whole.id, until: first?.until ?? LAST_TIME } };
   }
 
-  /** Since when single values are kept. */
+  /** Returns the time since which single values are kept. */
   async rawFrom(): Promise<number> {
     const [row] = await this.database.query<{ raw_from: number }>(RAW_FROM);
     return row?.raw_from ?? 0;
@@ -74,7 +74,10 @@ export class HistorySeries {
     return [...past, ...(await this.rawOf(ids, present))];
   }
 
-  /** A range that ends inside a bucket has of that bucket what is before the end, if single values are kept since then. */
+  /**
+   * Reads buckets. If the range ends inside a bucket, that bucket covers the part before the end, if single values are kept
+   * since then.
+   */
   async buckets(interval: '1h' | '1d', { ids, before }: KeySeries, slice: Slice): Promise<BucketRow[]> {
     const change = before === undefined ? -Infinity : startOf(interval, before.until);
     const past =
@@ -112,11 +115,11 @@ export class HistorySeries {
   }
 }
 
-/** The latest time there is. */
+/** Latest time that a Date can hold. */
 const LAST_TIME = 8.64e15;
 const UNIT_MS = { '1h': 3_600_000, '1d': 86_400_000 } as const;
 
-/** Start of the bucket that a moment falls into. */
+/** Returns the start of the bucket of a moment. */
 export function startOf(interval: '1h' | '1d', time: number): number {
   return time - (time % UNIT_MS[interval]);
 }
@@ -130,21 +133,21 @@ function chosenChains<T extends { chain: string }>(rows: T[], chain: string | nu
 const time = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000)`;
 const millis = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-// `at >= …` beside the row comparison gives the index a bound to start from; alone the comparison would read and discard.
+// Bound `at >= …` beside the row comparison: it gives the index a start; the comparison alone would read and discard.
 const RAW_OF_ONE = `
 SELECT ${millis('at')} AS at, seq, value FROM metric_points
 WHERE series_id = $1 AND at >= greatest(${time('$2')}, ${time('$4')}) AND at < ${time('$3')}
   AND ($4::float8 IS NULL OR (at, seq) > (${time('$4')}, $5::bigint))
 ORDER BY at, seq LIMIT $6`;
 
-/** Of the series asked for ($1), the times without a row. */
+/** Times without a row of the requested series ($1). */
 const GAPS = `gaps AS MATERIALIZED (SELECT series_id, since, until FROM history_gaps WHERE series_id = ANY ($1::int[]))`;
 
-/** That the row of a series was removed before a moment and not back by then. */
+/** Whether the row of a series was removed before a moment and not written again by then. */
 const isGone = (series: string, moment: string, back = '>=') => `EXISTS (SELECT FROM gaps x
   WHERE x.series_id = ${series} AND x.since < ${moment} AND (x.until IS NULL OR x.until ${back} ${moment}))`;
 
-// A series whose last value is older than the kept single values is worth the close of an hour from before them.
+// Total of several series. A series whose last value is older than the kept single values counts with its last hourly close.
 const RAW_OF_MANY = `
 WITH ${GAPS}, times AS (
   SELECT DISTINCT at FROM metric_points
@@ -164,7 +167,7 @@ CROSS JOIN LATERAL (
 WHERE NOT ${isGone('series.id', 'times.at', '>')}
 GROUP BY times.at ORDER BY times.at`;
 
-/** A bucket that holds the start of the range is part of it. */
+/** Range of buckets, including the one that holds the start of the range. */
 const bucketRange = (unit: string) => `
 bucket >= date_trunc('${unit}', ${time('$2')}, 'UTC') AND bucket < ${time('$3')}
 AND ($4::float8 IS NULL OR bucket > ${time('$4')})`;
@@ -193,7 +196,7 @@ CROSS JOIN LATERAL (
 ) last
 GROUP BY buckets.bucket ORDER BY buckets.bucket`;
 
-/** Of several series; the first ever, Unix milliseconds. */
+/** Time of the first value of several series, Unix milliseconds. */
 const FIRST_VALUE = `
 SELECT ${millis('min(first.at)')} AS until FROM unnest($1::int[]) AS series (id) CROSS JOIN LATERAL (
   (SELECT p.at FROM metric_points p WHERE p.series_id = series.id ORDER BY p.at LIMIT 1)
@@ -202,7 +205,7 @@ SELECT ${millis('min(first.at)')} AS until FROM unnest($1::int[]) AS series (id)
 
 const RAW_FROM = `SELECT ${millis('raw_from')} AS raw_from FROM history_state`;
 
-/** The bucket from $2 as far as it goes before $4: its whole hours, and single values behind the last of them ($3). */
+/** Part of the bucket from $2 that is before $4: its whole hours, and single values behind the last of them ($3). */
 const OPEN_BUCKET = `
 WITH ${GAPS}
 SELECT ${millis(time('$2'))} AS at,

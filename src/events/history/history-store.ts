@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Metric } from '../hot-cache/published-value.js';
 
-/** One value of a series. `seq` is the event that published it, 0 for samples and back-filled points. */
+/** Value of a series. `seq` is the event that published it, 0 for samples and back-filled points. */
 export interface SeriesPoint {
   metric: Metric;
   subject: string;
@@ -14,8 +14,8 @@ export interface SeriesPoint {
 }
 
 /**
- * Points as rows. Both forms of writing mark the hours they touch, in the caller's transaction. Points from before the
- * kept raw history go into their hour's aggregate only: its points are gone, so it can be added to, not recomputed.
+ * Writes points as rows. Both ways of writing mark the hours they touch, in the caller's transaction. Points older than the
+ * kept raw history go into their hour's aggregate only: its points are deleted, so it can be added to, not recomputed.
  */
 @Injectable()
 export class HistoryStore {
@@ -34,8 +34,8 @@ export class HistoryStore {
   }
 }
 
-// Two statements, since a series made by a neighbour is invisible to the statement that ran into it. NOT EXISTS keeps
-// the identity from being used up by conflicts.
+// Adds series, in two statements, since a series that a concurrent transaction made is invisible to the statement that
+// conflicted with it. NOT EXISTS keeps the identity from being used up by conflicts.
 const ADD_SERIES = `
 INSERT INTO metric_series (metric, subject, chain)
 SELECT DISTINCT metric, subject, chain FROM unnest($1::text[], $2::text[], $3::text[]) AS given (metric, subject, chain)

@@ -17,12 +17,14 @@ import { HISTORY_READER } from '../hot-cache/published-store.js';
 import { HistoryStore } from './history-store.js';
 import { writeEnds } from './series-ends.js';
 
-/** A value from further ahead is taken as observed when it was logged: nothing is recorded for a time to come. */
+/**
+ * Maximum time ahead, ms. A value from further ahead counts as observed when it was logged: nothing is recorded for the future.
+ */
 const LONGEST_AHEAD_MS = 300_000;
 
 /**
- * Writes every published value into history and into `published_values`, in the transaction that moves the reader's
- * position: no crash loses or doubles a point.
+ * Writes every published value into history and into `published_values`, in the transaction that moves the reader's position:
+ * no crash loses or doubles a point.
  */
 @Injectable()
 export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -92,7 +94,7 @@ function columns(entries: readonly { event: LogEvent; change: PublishedChange }[
     of((event) => pointTime(event)),
     of((event) => event.source),
     of((event) => publishedConfidence(event)),
-    // An array of arrays would have to be rectangular; JSON need not.
+    // JSON, since an array of arrays would have to be rectangular.
     of((event) => JSON.stringify(event.tags)),
     of((event) => event.symbol),
     of((event, change) => (change.metric === 'price' ? event.chain : null)),
@@ -101,7 +103,7 @@ function columns(entries: readonly { event: LogEvent; change: PublishedChange }[
   ];
 }
 
-/** A value that came after the removal stays. */
+/** Deletes a removed key; a value that came after the removal stays. */
 const FORGET = `
 DELETE FROM published_values held
 USING jsonb_to_recordset($1) AS given (metric text, subject text, chain text, seq bigint)

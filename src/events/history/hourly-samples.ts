@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 
 /**
- * One point per key and hour with the row's value, so that every hour of every key is in the aggregates, also when
+ * Writes one point per key and hour with the row's value, so that every hour of every key is in the aggregates, also when
  * nothing was published, and so that moves inside the dead band show at that grain.
  */
 @Injectable()
@@ -10,8 +10,8 @@ export class HourlySamples {
   constructor(private readonly database: Database) {}
 
   /**
-   * Samples the hour of `now` (Unix milliseconds) unless some process already has. Answers the number of points. Within
-   * the first minute the sample speaks of the full hour; a later one, after a stop, of the moment it is taken.
+   * Samples the hour of `now` (Unix milliseconds) unless some process already has. Returns the number of points. Within the
+   * first minute the sample stands for the full hour; a later one, after a stop, for the moment it is taken.
    */
   async take(now: number): Promise<number> {
     const hour = now - (now % 3_600_000);

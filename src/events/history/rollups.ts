@@ -4,12 +4,12 @@ import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
-/** Marks taken per transaction: about 50 ms of work. */
+/** Marks per transaction: about 50 ms of work. */
 const MARKS_PER_STEP = 5_000;
 
 /**
- * Hourly and daily aggregates, recomputed from the points for every bucket marked dirty. Recomputing, unlike adding up,
- * is right for late, corrected and repeated points, and may be done again after a crash.
+ * Hourly and daily aggregates, recomputed from the points for every bucket marked dirty. Recomputing, unlike adding up, is
+ * right for late, corrected and repeated points, and may be repeated after a crash.
  */
 @Injectable()
 export class Rollups {
@@ -26,7 +26,7 @@ export class Rollups {
     });
   }
 
-  /** Works off marks, at most `steps` transactions of them. Answers whether none were left. */
+  /** Processes marks in at most `steps` transactions. Returns whether none were left. */
   async run(steps = 20): Promise<boolean> {
     for (let step = 0; step < steps; step++) {
       const marks = await this.database.transaction((tx) => this.step(tx));
@@ -47,7 +47,7 @@ export class Rollups {
   }
 }
 
-/** One transaction at a time recomputes: the next one's statements then see everything its predecessor saw. */
+/** Locks the recomputation: one transaction at a time, so that the next one's statements see everything its predecessor saw. */
 export async function lockRollups(tx: PoolClient): Promise<void> {
   await tx.query(`SELECT pg_advisory_xact_lock(hashtext('history_rollups'))`);
 }
@@ -66,7 +66,7 @@ export const OF_POINTS = `
 (array_agg(p.value ORDER BY p.at DESC, p.seq DESC))[1] AS close, sum(p.value) AS sum, count(*)::int AS samples,
 min(p.at) AS opened_at, max(p.at) AS closed_at`;
 
-/** The same over hourly rows `h`. */
+/** Aggregate columns over hourly rows `h`. */
 const OF_HOURS = `
 (array_agg(h.open ORDER BY h.bucket))[1] AS open, max(h.high) AS high, min(h.low) AS low,
 (array_agg(h.close ORDER BY h.bucket DESC))[1] AS close, sum(h.sum) AS sum, sum(h.samples)::int AS samples,

@@ -6,10 +6,10 @@ import { publishedChange, publishedValue, removedKey } from './published-change.
 import type { PublishedState } from './published-state.js';
 import type { ProtocolTvl, PublishedValue } from './published-value.js';
 
-/** One key of a shared cache with its text. */
+/** Key of a shared cache with its text. */
 export interface CacheEntry {
   readonly key: string;
-  /** The value as JSON, led by `at`: the cursor of the position of the log at which the value was right. */
+  /** Value as JSON, led by `at`: the cursor of the position of the log at which the value was right. */
   readonly text: string;
 }
 
@@ -18,14 +18,14 @@ export function cacheEntry(key: string, value: CachedValue, epoch: string, seq: 
 }
 
 /**
- * In place of the value of a key that is gone. It says nothing and stays for a minute, so that a batch that comes late
- * does not bring the value back.
+ * Returns the entry that replaces the value of a removed key. It holds no value and stays for a minute, so that a late batch
+ * does not restore the old one.
  */
 export function goneEntry(key: string, epoch: string, seq: number): CacheEntry {
   return { key, text: JSON.stringify({ at: formatCursor(epoch, seq), gone: true }) };
 }
 
-/** What an entry says, or undefined when it is none: anybody with redis-cli may have written it. */
+/** Parses an entry; undefined for any other text, which anyone with redis-cli may have written. */
 export function readEntry(
   key: string,
   text: string,
@@ -59,11 +59,11 @@ function isTotal(fields: Fields): boolean {
   return chains.every((chain: unknown) => isValue(Object(chain) as Fields, 'tvl'));
 }
 
-/** What the keys of a batch hold once it is published, told before the published state itself has the batch. */
+/** Returns the entries of a batch's keys after its publication, before the published state itself has the batch. */
 export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]): CacheEntry[] {
   const last = batch.at(-1);
   if (last === undefined) return [];
-  /** Null: gone. */
+  /** Values by key; null: removed. */
   const values = new Map<string, CachedValue | null>();
   const touched = new Map<string, Touched>();
   for (const event of batch) {
@@ -89,7 +89,7 @@ export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]):
     for (const chain of chains) values.set(cacheKeys.tvl(slug, chain), null);
     for (const part of parts) {
       const chain = part.chain ?? '';
-      // A changed description is part of every value of its protocol.
+      // Changed descriptions are part of every value of their protocol.
       if (described || chains.has(chain)) values.set(cacheKeys.tvl(slug, chain), part);
     }
   }

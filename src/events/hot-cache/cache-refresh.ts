@@ -3,8 +3,8 @@ import type { LogEvent } from '../core/log-event.js';
 import type { CacheEntry } from './cache-entry.js';
 
 /**
- * What a batch changes in a shared cache, for the broker that writes it. Handed in later, because the published state
- * that knows it follows the feed, and the feed follows the broker.
+ * Changes of a batch in a shared cache, for the broker that writes them. Provided later, because the published state that knows
+ * them follows the feed, and the feed follows the broker.
  */
 @Injectable()
 export class CacheRefresh {

@@ -13,7 +13,7 @@ import { RedisCacheStore } from './redis-cache-store.js';
 import { RedisHotCache } from './redis-hot-cache.js';
 import { StateReconciler } from './state-reconciler.js';
 
-/** Shared through Redis where there is one. */
+/** Returns the hot cache: shared through Redis, or in memory without it. */
 function hotCache(
   published: PublishedState,
   metrics: Metrics,
@@ -27,7 +27,7 @@ function hotCache(
   return new RedisHotCache({ published, metrics, redis, store, feed, refresh });
 }
 
-/** What every process knows by heart: the published values, and what they are compared with. */
+/** Published values in the memory of every process, with the checks that keep them right. */
 @Global()
 @Module({
   providers: [

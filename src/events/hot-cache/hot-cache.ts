@@ -3,13 +3,13 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import { PublishedState } from './published-state.js';
 import type { ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
 
-/** Plain JSON, whatever the key. */
+/** Value of any key; plain JSON. */
 export type CachedValue = PublishedValue | ProtocolTvl | ProtocolMeta;
 
-/** How long an entry stays that nobody publishes or reads through. */
+/** Lifetime of an entry that is neither published nor read, ms. */
 export const CACHE_TTL_MS = 3_600_000;
 
-/** The keys that other programs may read in a shared cache too. */
+/** Keys that other programs may read in a shared cache too. */
 export const cacheKeys = {
   price: (token: string) => `price:${token}`,
   tvl: (protocol: string, chain?: string) => (chain === undefined ? `tvl:${protocol}` : `tvl:${protocol}:${chain}`),
@@ -17,8 +17,8 @@ export const cacheKeys = {
 };
 
 /**
- * Published values by key. Every publication refreshes its keys; an entry that nobody published or read through for an
- * hour leaves. A miss is answered from the published state, which knows every key, and the entry kept for another hour.
+ * Published values by key. Every publication refreshes its keys; an entry that was neither published nor read for an hour
+ * expires. A miss is answered from the published state, which knows every key, and the entry kept for another hour.
  */
 export abstract class HotCache {
   private readonly hits: Counter;
@@ -33,7 +33,7 @@ export abstract class HotCache {
     this.misses = new Counter({ name: 'cache_misses_total', help: 'Keys that the hot cache did not hold.', registers });
   }
 
-  /** One answer per key, in order; undefined for what was never published. */
+  /** Returns one value per key, in order; undefined for keys that were never published. */
   async getMany(keys: readonly string[]): Promise<(CachedValue | undefined)[]> {
     const held = await this.read(keys);
     const missed = keys.filter((_, index) => held[index] === undefined);
@@ -44,7 +44,7 @@ export abstract class HotCache {
     return held.map((value, index) => value ?? this.published.lookUp(keys[index] ?? ''));
   }
 
-  /** Prices of tokens, in order. */
+  /** Returns the prices of tokens, in order. */
   async prices(tokens: readonly string[]): Promise<(PublishedValue | undefined)[]> {
     const values = await this.getMany(tokens.map(cacheKeys.price));
     return values.map((value) => (value && 'metric' in value ? value : undefined));
@@ -67,6 +67,6 @@ export abstract class HotCache {
 
   protected abstract read(keys: readonly string[]): Promise<(CachedValue | undefined)[]>;
 
-  /** Takes the keys' published values into the cache, for another hour. */
+  /** Writes the keys' published values into the cache, for another hour. */
   protected abstract keep(keys: readonly string[]): Promise<void>;
 }

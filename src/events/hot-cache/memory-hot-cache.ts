@@ -8,8 +8,8 @@ import { publishedChange } from './published-change.js';
 import { PublishedState } from './published-state.js';
 
 /**
- * The hot cache of a single process. The values are those of the published state, so they are never older than it; what
- * is kept here are the entries' ends, with the same meaning as in a shared cache. Warm from the start.
+ * Hot cache of a single process. The values are those of the published state, so they are never older than it; only the
+ * entries' expiry is kept here, with the same meaning as in a shared cache. Complete from the start.
  */
 @Injectable()
 export class MemoryHotCache extends HotCache {
@@ -44,7 +44,7 @@ export class MemoryHotCache extends HotCache {
   }
 }
 
-/** The keys whose values an event changes. */
+/** Returns the keys whose values an event changes. */
 function keysOf(event: LogEvent): string[] {
   if (event.type === 'protocol_update' && event.protocol !== null) return [cacheKeys.protocolMeta(event.protocol)];
   const change = publishedChange(event);

@@ -5,14 +5,14 @@ import type { Metric, ProtocolMeta, PublishedValue } from './published-value.js'
 
 interface ProtocolEntry {
   chains: Map<string, PublishedValue>;
-  /** Sum over real chains, taken again only after a chain has changed. */
+  /** Sum over real chains, computed again only after a chain has changed. */
   total: number | undefined;
   stale: boolean;
 }
 
 /**
- * The last published value of every key as a plain data structure. Applying the same event twice, or one older than what
- * is held, changes nothing, so a loaded projection and the log may overlap.
+ * Last published value of every key as a plain data structure. Applying the same event twice, or an older one, changes nothing,
+ * so a loaded projection and the log may overlap.
  */
 export class PublishedBook {
   private readonly tvls = new Map<string, ProtocolEntry>();
@@ -48,7 +48,7 @@ export class PublishedBook {
     return this.metas.values();
   }
 
-  /** Slugs that have at least one value, described or not. */
+  /** Returns the slugs that have at least one value, described or not. */
   valuedProtocols(): IterableIterator<string> {
     return this.tvls.keys();
   }
@@ -94,7 +94,7 @@ export class PublishedBook {
     if (entry.chains.size === 0) this.tvls.delete(subject);
   }
 
-  /** What is known of the protocol by its values alone stays. */
+  /** Removes a description; the protocol's values stay. */
   private removeMeta(slug: string): void {
     this.metas.delete(slug);
     const entry = this.tvls.get(slug);
@@ -110,7 +110,7 @@ export class PublishedBook {
     for (const [chain, value] of entry.chains) entry.chains.set(chain, this.describe(meta.slug, value));
   }
 
-  /** Values carry what is known of their protocol now, not what was known when they were published. */
+  /** Returns the value with the protocol's present description, not that of its publication. */
   private describe(protocol: string, value: PublishedValue): PublishedValue {
     const meta = this.metas.get(protocol);
     if (!meta) return value;
@@ -142,7 +142,7 @@ export class PublishedBook {
   }
 }
 
-/** A description from a database row or an event: whatever is not of the right type is left out. */
+/** Reads a description from a database row or an event; members of a wrong type are left out. */
 export function protocolMeta(row: Readonly<Record<string, unknown>>): ProtocolMeta {
   const text = (value: unknown) => (typeof value === 'string' ? value : null);
   const { slug, name, symbol, category, chains, url, metadata } = row;

@@ -4,17 +4,17 @@ import type { LogEvent } from '../core/log-event.js';
 import { changeRatio } from '../core/payload.js';
 import type { Metric, PublishedValue } from './published-value.js';
 
-/** The key and value that an event of the log publishes. */
+/** Key and value that an event of the log publishes. */
 export interface PublishedChange {
   metric: Metric;
-  /** A protocol, or a token. */
+  /** Protocol or token. */
   subject: string;
   /** Part of the key for TVL; empty for prices, whose chain is only a property. */
   chain: string;
   value: number;
 }
 
-/** What an event publishes; undefined for events that publish no value. */
+/** Returns the key and value that an event publishes; undefined for events that publish no value. */
 export function publishedChange(event: LogEvent): PublishedChange | undefined {
   const { type, protocol, chain, token, current } = event;
   if (current === null) return undefined;
@@ -27,7 +27,7 @@ export function publishedChange(event: LogEvent): PublishedChange | undefined {
   return undefined;
 }
 
-/** The key that an event takes away; undefined for events that take none. */
+/** Returns the key that an event removes; undefined for events that remove none. */
 export function removedKey(event: LogEvent): Omit<PublishedChange, 'value'> | undefined {
   const { type, protocol, chain, token } = event;
   if (type === 'tvl_removed' && protocol !== null && chain !== null) return { metric: 'tvl', subject: protocol, chain };
@@ -56,7 +56,7 @@ export function publishedValue(change: PublishedChange, event: LogEvent): Publis
   };
 }
 
-/** The confidence in the event's own words, so that event, snapshot and look-up agree. */
+/** Returns the confidence that the event itself shows, so that event, snapshot and look-up agree. */
 export function publishedConfidence(event: LogEvent): number {
   const age = event.loggedAt - event.observedAt;
   return effectiveConfidence(event.confidence, age, changeRatio(event.previous, event.current));

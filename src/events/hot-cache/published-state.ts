@@ -7,13 +7,16 @@ import { PublishedStore } from './published-store.js';
 import type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
 
 const RETRY_MS = 1_000;
-/** The feed starts at the log's head; loading ends there too, so that this is only reached while the log stands still. */
+/**
+ * Longest wait for the feed after loading, ms. The feed starts at the log's head, where loading ends too, so the limit is only
+ * reached while the log stands still.
+ */
 const CATCH_UP_MS = 2_000;
 
 /**
- * The last published value of every key, in this process's memory. Maintained synchronously from the event feed: whoever
- * reads `feed.position` and then this state in one turn sees exactly the values at that position. A new epoch loads
- * everything again, because a restored database may have gone back.
+ * Last published value of every key, in this process's memory. Maintained synchronously from the event feed: reading
+ * `feed.position` and then this state in one turn gives exactly the values at that position. A new epoch loads everything
+ * again, because a restored database may have gone back.
  */
 @Injectable()
 export class PublishedState implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -21,7 +24,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   private readonly unsubscribe: (() => void)[];
   private readonly loadedListeners = new Set<() => void>();
   private book = new PublishedBook();
-  /** What arrived since loading began, to be applied on top of what is loaded. */
+  /** Events since loading began, to be applied on top of the loaded state. */
   private arrived: LogEvent[] | undefined;
   private loading: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -41,12 +44,12 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     return this.book.tvl(protocol, chain);
   }
 
-  /** Every chain of a protocol, pseudo chains included. */
+  /** Returns the values of all chains of a protocol, pseudo chains included. */
   tvlOf(protocol: string): PublishedValue[] {
     return this.book.tvlOf(protocol);
   }
 
-  /** The protocol's total over real chains; undefined when it has no value. */
+  /** Returns the protocol's total over real chains; undefined when it has no value. */
   protocolTvl(protocol: string): number | undefined {
     return this.book.protocolTvl(protocol);
   }
@@ -67,28 +70,31 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     return this.book.protocols();
   }
 
-  /** Slugs that have at least one value, whether or not the protocol is described. */
+  /** Returns the slugs that have at least one value, whether or not the protocol is described. */
   valuedProtocols(): Iterable<string> {
     return this.book.valuedProtocols();
   }
 
-  /** When everything was last loaded, Unix milliseconds; 0 before. */
+  /** Time of the last load, Unix milliseconds; 0 before. */
   get loadedAt(): number {
     return this.loaded;
   }
 
-  /** How many keys this process has seen go: answers that are kept for a while end when it changes. */
+  /** Number of keys removed so far: answers that are kept for a while expire when it changes. */
   get removals(): number {
     return this.removed;
   }
 
-  /** Calls the listener after every load: at the start, in a new epoch, after a difference. Returns what ends it. */
+  /**
+   * Calls the listener after every load: at the start, in a new epoch, after a difference. Returns the function that
+   * unsubscribes.
+   */
   onLoaded(listener: () => void): () => void {
     this.loadedListeners.add(listener);
     return () => this.loadedListeners.delete(listener);
   }
 
-  /** What a key of the hot cache holds, see `cacheKeys`. */
+  /** Returns the value of a key of the hot cache, see `cacheKeys`. */
   lookUp(key: string): PublishedValue | ProtocolTvl | ProtocolMeta | undefined {
     const colon = key.indexOf(':');
     const subject = key.slice(colon + 1);
@@ -128,7 +134,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
 
   private receive(batch: readonly LogEvent[]): void {
     const first = batch[0]?.seq ?? 0;
-    // The log no longer held what this pod missed: only the database knows those values.
+    // The log no longer holds the events that this pod missed: only the database has those values.
     if (first > this.position + 1 && this.position > 0) void this.reload();
     this.position = batch.at(-1)?.seq ?? this.position;
     for (const event of batch) {
@@ -164,7 +170,10 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     for (const listener of this.loadedListeners) listener();
   }
 
-  /** What was loaded may be ahead of the feed; it is used once the feed is there, so that it is never from the future. */
+  /**
+   * Resolves when the feed has reached `seq`. A loaded state may be ahead of the feed; it is used only then, so that it is
+   * never from the future.
+   */
   private feedReaches(seq: number): Promise<void> {
     if (this.feed.position >= seq) return Promise.resolve();
     return new Promise((resolve) => {

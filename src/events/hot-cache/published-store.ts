@@ -23,10 +23,10 @@ interface ValueRow {
 }
 
 const PAGE = 1_000;
-/** The log reader whose position the table `published_values` has. */
+/** Log reader whose position the table `published_values` has. */
 export const HISTORY_READER = 'history';
 
-/** The published state as the database knows it: the projection, and the part of the log that it does not hold yet. */
+/** Published state in the database: the projection, and the part of the log that it does not hold yet. */
 @Injectable()
 export class PublishedStore {
   constructor(
@@ -35,8 +35,8 @@ export class PublishedStore {
   ) {}
 
   /**
-   * A new book, and the position it is at. The projection is read after its position and may be ahead of it; the book
-   * ignores what it already has.
+   * Returns a new book and its position. The projection is read after its position and may be ahead of it; the book ignores
+   * events that it already has.
    */
   async load(): Promise<{ book: PublishedBook; seq: number }> {
     const book = new PublishedBook();

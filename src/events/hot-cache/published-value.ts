@@ -1,7 +1,7 @@
-/** What history, snapshots and look-ups are kept of. */
+/** Metrics of history, snapshots and look-ups. */
 export type Metric = 'tvl' | 'price';
 
-/** The last published value of one key: TVL of (protocol, chain) or the price of a token. Money is US dollars. */
+/** Last published value of one key: TVL of (protocol, chain) or the price of a token. Money is US dollars. */
 export interface PublishedValue {
   readonly metric: Metric;
   readonly protocol: string | null;
@@ -14,7 +14,7 @@ export interface PublishedValue {
   readonly name: string | null;
   readonly category: string | null;
   readonly source: string;
-  /** Effective, as the event that published the value told it. */
+  /** Effective confidence, as in the event that published the value. */
   readonly confidence: number;
   readonly tags: readonly string[];
   /** Unix milliseconds. */
@@ -24,7 +24,7 @@ export interface PublishedValue {
   readonly cursor: string;
 }
 
-/** What is known of a protocol besides its numbers. */
+/** Description of a protocol, without its numbers. */
 export interface ProtocolMeta {
   readonly slug: string;
   readonly name: string;
@@ -35,14 +35,14 @@ export interface ProtocolMeta {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** A protocol's total over real chains, and its parts, pseudo chains included. */
+/** Total of a protocol over real chains, and its parts, pseudo chains included. */
 export interface ProtocolTvl {
   readonly protocol: string;
   readonly tvl: number | null;
   readonly chains: readonly PublishedValue[];
 }
 
-/** Of a protocol that has values but was never described. */
+/** Returns the empty description of a protocol that has values but was never described. */
 export function undescribed(slug: string): ProtocolMeta {
   return { slug, name: slug, symbol: null, category: null, chains: [], url: null, metadata: {} };
 }

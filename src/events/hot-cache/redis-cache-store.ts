@@ -6,21 +6,22 @@ import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CACHE_TTL_MS } from './hot-cache.js';
 
-/** A text for a pub/sub channel; the channel's name without prefix. */
+/** Text for a pub/sub channel; the channel's name without prefix. */
 export type ChannelMessage = readonly [channel: string, text: string];
 
 /**
- * `newer`: only what is newer than what is held, of the same epoch: batches, which may come late and repeatedly.
- * `known`: also what is as old, and over another epoch: for those who have just asked the log which epoch holds.
+ * Condition of a write. `newer`: the entry is newer than the stored one, of the same epoch: for batches, which may come late
+ * and repeatedly. `known`: also an entry of the same age, or over another epoch: for callers that have just read the present
+ * epoch from the log.
  */
 export type WriteRule = 'newer' | 'known';
 
-/** How long the mark of a key that is gone stays. */
+/** Lifetime of the mark of a removed key, ms. */
 const GONE_MS = 60_000;
 
 /**
- * Compares and sets each key by the position that its text begins with, then publishes: readers of a message find its
- * values in the cache. Within an epoch the order of cursors is the order of strings.
+ * Compares and sets each key by the position that its text begins with, then publishes: readers of a message find its values in
+ * the cache. Within an epoch the order of cursors is the order of strings.
  */
 const SCRIPT = `
 local ttl, known = ARGV[1], ARGV[2] == 'known'
@@ -49,19 +50,19 @@ const REMOVE = `
 local held = redis.pcall('GETRANGE', KEYS[1], 0, 47)
 if type(held) == 'string' and string.match(held, '^{"at":"([0-9a-z]+)%-') == ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
-/** Every key of contract that holds a published value. */
+/** Patterns of all keys of the contract that hold a published value. */
 const PATTERNS = ['price:*', 'tvl:*', 'protocol:*:meta'];
 const SCAN_COUNT = '500';
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
-/** The hot cache's entries in Redis. Everything fails at once while Redis is away. */
+/** Entries of the hot cache in Redis. Calls fail at once while Redis is unavailable. */
 @Injectable()
 export class RedisCacheStore {
   constructor(private readonly redis: RedisConnections) {}
 
   /**
-   * Writes entries, then publishes messages: one atomic step and one round trip. On a cluster, where keys live in slots of
-   * their own, each key is a step; the messages follow when all are done.
+   * Writes entries, then publishes messages: one atomic step and one round trip. On a cluster, where keys have slots of their
+   * own, each key is a step; the messages follow when all are done.
    */
   async write(
     entries: readonly CacheEntry[],
@@ -74,21 +75,21 @@ export class RedisCacheStore {
       return;
     }
     await Promise.all(entries.map((entry) => this.run([entry], rule, [])));
-    // A key sends the step to one node, always the same: messages that start at different nodes overtake each other.
+    // Same key in every step, so that all go to one node: messages that start at different nodes overtake each other.
     if (named.length > 0) await this.redis.commands().eval(PUBLISH_ALL, 1, this.redis.key('log'), ...named.flat());
   }
 
-  /** The texts of keys, in order; null for keys that are not held. One round trip. */
+  /** Returns the texts of keys, in order; null for missing keys. One round trip. */
   async read(keys: readonly string[]): Promise<(string | null)[]> {
     if (keys.length === 0) return [];
     const commands = this.redis.commands();
     const names = keys.map((key) => this.redis.key(key));
-    // MGET, unlike GET, answers null for a key that somebody made into something else.
+    // MGET, unlike GET, answers null for a key of another type.
     if (this.redis.clustered) return (await Promise.all(names.map((name) => commands.mget(name)))).flat();
     return commands.mget(names);
   }
 
-  /** Removes every published value that was not written in this epoch. Returns how many. */
+  /** Removes every published value that was not written in this epoch and returns their number. */
   async removeOtherEpochs(epoch: string): Promise<number> {
     const commands = this.redis.commands();
     const nodes: readonly Redis[] = commands instanceof Cluster ? commands.nodes('master') : [commands];
@@ -120,7 +121,7 @@ export class RedisCacheStore {
     try {
       await commands.evalsha(SHA, entries.length, ...args);
     } catch (error) {
-      // A server that was restarted has forgotten the script; the whole text teaches it again.
+      // Restarted servers have lost the script; sending its whole text loads it again.
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       await commands.eval(SCRIPT, entries.length, ...args);
     }

@@ -11,12 +11,12 @@ import { cacheKeys, HotCache, type CachedValue } from './hot-cache.js';
 import type { PublishedState } from './published-state.js';
 import type { RedisCacheStore } from './redis-cache-store.js';
 
-/** Between two comparisons of the whole cache, done by one process at a time. */
+/** Interval between two comparisons of the whole cache, done by one process at a time, ms. */
 const EVERY_MS = 3_000;
 const PAGE = 500;
-/** After a failure look-ups leave Redis alone for this long: one that hangs costs the first of them a second, not all. */
+/** Time after a failure in which look-ups do not use Redis, ms: one that hangs costs only the first of them a second. */
 const REST_MS = 1_000;
-/** Which process compares: whoever holds this key. */
+/** Key held by the process that compares. */
 const COMPARING = 'cache:comparing';
 
 export interface RedisHotCacheParts {
@@ -29,8 +29,8 @@ export interface RedisHotCacheParts {
 }
 
 /**
- * The hot cache that all processes and other programs share. The broker refreshes it in the step that publishes; here it
- * is read, filled at the start and whenever Redis comes back, and compared with the published state. While Redis is away
+ * Hot cache that all processes and other programs share. The broker refreshes it in the step that publishes; here it is read,
+ * filled at the start and whenever Redis is available again, and compared with the published state. While Redis is unavailable
  * the published state answers alone.
  */
 export class RedisHotCache extends HotCache implements BeforeApplicationShutdown {
@@ -42,7 +42,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   private readonly differing: Gauge;
   private filling: Promise<void> = Promise.resolve();
   private restUntil = 0;
-  /** The epoch whose strangers were removed last. */
+  /** Epoch whose foreign keys were removed last. */
   private tidied = '';
 
   constructor(private readonly parts: RedisHotCacheParts) {
@@ -60,14 +60,14 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     this.running = this.loop();
   }
 
-  /** Resolves when what was to be filled so far is filled, or Redis is away. */
+  /** Resolves when the requested fill is complete, or Redis is unavailable. */
   filled(): Promise<void> {
     return this.filling;
   }
 
   /**
-   * Compares every key with the published state and writes those that differ; `missing`: also those that are not there,
-   * which otherwise left by age. Returns how many differed.
+   * Compares every key with the published state and rewrites those that differ; `missing`: also those that are absent, which
+   * otherwise have expired. Returns how many differed.
    */
   async compare(missing: boolean): Promise<number> {
     let differences = 0;
@@ -103,7 +103,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     }
   }
 
-  /** An entry of another epoch may hold a value that a restored database never had. */
+  /** Parses an entry of the present epoch; another epoch's may hold a value that a restored database never had. */
   private valid(key: string, text: string | null) {
     const entry = text === null ? undefined : readEntry(key, text);
     return entry?.at.epoch === this.parts.feed.epoch ? entry : undefined;
@@ -128,7 +128,10 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     }
   }
 
-  /** Once per epoch: keys that only a lost end of the log knew are nobody's to correct, and would stay for their time. */
+  /**
+   * Removes keys of other epochs, once per epoch: a key that only a lost end of the log knew would never be corrected, and stay
+   * until it expires.
+   */
   private async tidy(): Promise<void> {
     const { epoch } = this.parts.feed;
     if (this.tidied === epoch) return;
@@ -153,7 +156,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     return wrong.length;
   }
 
-  /** The published values of keys at the feed's position, read in one turn. */
+  /** Returns the published values of keys at the feed's position, read in one turn. */
   private entries(keys: readonly string[]): CacheEntry[] {
     const { epoch, position } = this.parts.feed;
     return keys.flatMap((key) => {
@@ -185,7 +188,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     }
   }
 
-  /** The process that compares goes on doing so; another takes over when it has gone. */
+  /** Whether this process compares: the one that does goes on; another takes over after its end. */
   private async itIsMyTurn(): Promise<boolean> {
     const { redis } = this.parts;
     if (redis.state !== 'up' || this.published.loadedAt === 0) return false;
@@ -197,7 +200,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   }
 }
 
-/** The text without the position that leads it. */
+/** Returns the text without the position that leads it. */
 function body(text: string): string {
   return text.slice(text.indexOf(','));
 }

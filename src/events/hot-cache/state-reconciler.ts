@@ -9,12 +9,12 @@ type ReferenceRow = [subject: string, chain: string, published: number];
 
 const PAGE = 1_000;
 const EVERY_MS = 3_000;
-/** A change needs this long from the row into the state; only what still differs then, unchanged, is a difference. */
+/** Time that a change needs from the row into the state, ms; only a difference that lasts this long, unchanged, is real. */
 const SETTLE_MS = 500;
 
 /**
- * Compares the published state with what the rows say they last published, and loads the state again when they differ:
- * after any fault the state is right, and known to be, within five seconds.
+ * Compares the published state with the last published values of the rows, and loads the state again when they differ: after
+ * any fault the state is right, and known to be, within five seconds.
  */
 @Injectable()
 export class StateReconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -44,7 +44,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     await this.running;
   }
 
-  /** The number of keys that differ. More than none: everything is loaded again before the answer. */
+  /** Returns the number of keys that differ. If there are any, everything is loaded again before the answer. */
   async compare(): Promise<number> {
     const suspects = await this.suspects();
     if (suspects.size > 0) await sleep(SETTLE_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
@@ -58,7 +58,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     return differences;
   }
 
-  /** Keys that differ, with both values: a pair that changes in between is on its way, not wrong. */
+  /** Returns the keys that differ, with both values: a pair that changes meanwhile is in transit, not wrong. */
   private async suspects(): Promise<Map<string, string>> {
     const suspects = new Map<string, string>();
     const note = (key: string, held: number | undefined, published: number) => {
@@ -73,7 +73,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     return suspects;
   }
 
-  /** In small pages: reading thousands of rows at once would hold up this process's events for milliseconds. */
+  /** Reads rows in small pages: thousands at once would delay this process's events by milliseconds. */
   private async *rows(text: string, start: readonly string[]): AsyncGenerator<ReferenceRow> {
     let after = start;
     for (;;) {

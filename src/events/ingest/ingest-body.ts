@@ -6,28 +6,28 @@ import { unpackedBody } from '../../platform/http/bodies/read-body.js';
 import { SlicedWork } from '../../platform/loop/slices.js';
 import { BadItem } from './item-fields.js';
 
-/** Items of one JSON request. */
+/** Maximum number of items in one JSON request. */
 export const MOST_ITEMS = 10_000;
-/** Lines of a stream that are in memory at once, and their characters. */
+/** Maximum lines of a stream in memory at once, and their characters. */
 const BATCH_LINES = 5_000;
 const BATCH_CHARACTERS = 4_000_000;
-/** The first line of a batch waits no longer than this for the others, ms. */
+/** Longest wait of a batch's first line for further lines, ms. */
 const LONGEST_WAIT_MS = 50;
-/** Bytes of one line; also bounds what a line without end can take up. */
+/** Maximum bytes of one line; also bounds the memory of a line without end. */
 const LONGEST_LINE = 64 * 1024;
-/** One item a line, under any of the names that it goes by. */
+/** Media types of one item per line. */
 export const STREAM_TYPES: ReadonlySet<string> = new Set([
   'application/x-ndjson',
   'application/ndjson',
   'application/jsonl',
 ]);
-/** Bytes: a stream has no total, a packed one only what a hostile packing could not exceed. */
+/** Limits of a stream, bytes: no total, and for a packed one only a bound that even hostile packing cannot exceed. */
 const STREAM_LIMIT = { received: Infinity, unpacked: 64 * 1024 * 1024 };
 const NEWLINE = 0x0a;
 
 /**
- * The items of a request, in batches: the `items` of a JSON body at once, or the lines of a stream (`STREAM_TYPES`) as they
- * come in, never more than a batch in memory.
+ * Yields the items of a request in batches: the `items` of a JSON body at once, or the lines of a stream (`STREAM_TYPES`) as
+ * they arrive, never more than a batch in memory.
  */
 export async function* itemBatches(request: Request): AsyncGenerator<readonly unknown[]> {
   if (isStream(request) && request.res !== undefined) {
@@ -59,7 +59,10 @@ function itemsOf(body: unknown): readonly unknown[] {
   return items;
 }
 
-/** A batch is full, or its first line has waited long enough: what a slow sender has sent does not wait for its next five thousand lines. */
+/**
+ * Yields a batch when it is full or its first line has waited long enough: lines of a slow sender do not wait for its next five
+ * thousand.
+ */
 export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
   const source = lines(stream);
   let batch: unknown[] = [];
@@ -86,14 +89,14 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
       if (line?.done === true) return;
     }
   } finally {
-    // Whoever stops early does not wait for the sender, and does not care how the rest of it ends (readAhead).
+    // After an early stop neither the sender nor the outcome of its stream is waited for (readAhead).
     void source.return(undefined);
   }
 }
 
 /**
- * The next line, asked for before anyone waits for it: a sender that goes while a batch is
- * being written must not count as an error that nobody handles. Whoever waits for it later still gets the error.
+ * Requests the next line before it is needed: a sender that disconnects while a batch is being written must not cause an
+ * unhandled rejection. A later await still gets the error.
  */
 function readAhead(source: AsyncGenerator<Line>): Promise<IteratorResult<Line, unknown>> {
   const next = source.next();
@@ -101,16 +104,19 @@ function readAhead(source: AsyncGenerator<Line>): Promise<IteratorResult<Line, u
   return next;
 }
 
-/** The text of a line, or what is wrong with it: such a line is an item that is rejected, and the rest goes on. */
+/** Text of a line, or its fault: such a line is a rejected item, and the rest goes on. */
 type Line = string | BadItem;
 
-/** Lines that hold something, by bytes: a chunk may end inside a character. However many lines a chunk has, they come in slices. */
+/**
+ * Yields the lines that are not empty, split by bytes: a chunk may end inside a character. Lines of large chunks are yielded in
+ * slices.
+ */
 export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line> {
   let rest: Buffer[] = [];
   let length = 0;
   const add = (part: Buffer): void => {
     length += part.length;
-    // What is too long is not kept.
+    // Lines that are too long are not kept.
     if (length > LONGEST_LINE) rest = [];
     else if (part.length > 0) rest.push(part);
   };
@@ -150,7 +156,7 @@ function text(line: Buffer): Line {
   }
 }
 
-/** What is not JSON becomes an item that no kind takes, so only this line is rejected. */
+/** Parses a line; one that is not JSON becomes an item that every kind rejects, so only this line fails. */
 function parsed(line: Line): unknown {
   if (typeof line !== 'string') return line;
   try {

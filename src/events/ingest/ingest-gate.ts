@@ -5,15 +5,18 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { EventLog } from '../capture/event-log.js';
 
-/** Older changes than this wait only when the sequencer is away or far behind; writing more would make that worse. */
+/**
+ * Age of the oldest waiting change, seconds, above which the sequencer is unavailable or far behind; more writes would make
+ * that worse.
+ */
 const OLDEST_CHANGE_S = 10;
-/** Room that PostgreSQL needs to go on at all: WAL segments, a checkpoint. */
+/** Space that PostgreSQL needs to keep running, bytes: WAL segments, a checkpoint. */
 const LEAST_FREE_BYTES = 256 * 1024 * 1024;
-/** One look serves all requests of this time. */
+/** Time for which one check serves all requests, ms. */
 const CHECKED_MS = 500;
 const RETRY_AFTER_MS = 5_000;
 
-/** Refuses writes while what was written before is not getting through, or the embedded database's disk is nearly full. */
+/** Refuses writes while earlier writes are not published, or while the embedded database's disk is nearly full. */
 @Injectable()
 export class IngestGate {
   private checkedAt = Number.NEGATIVE_INFINITY;
@@ -44,7 +47,7 @@ export class IngestGate {
       : undefined;
   }
 
-  /** Only the disk of the embedded database can be seen from here; another server answers with its own error. */
+  /** Returns the free bytes of the embedded database's disk; another server answers with its own error. */
   protected async freeBytes(): Promise<number> {
     if (!this.settings.embedded) return Number.POSITIVE_INFINITY;
     const { bavail, bsize } = await statfs(this.settings.dataDir);

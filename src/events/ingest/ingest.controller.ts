@@ -40,7 +40,7 @@ export class IngestController {
     return this.service.ingest(PRICE_ITEMS, itemBatches(request));
   }
 
-  /** Lists or changes protocols; fields that are absent or null stay as they are. Otherwise as for TVL. */
+  /** Lists or changes protocols; fields that are absent or null stay unchanged. Otherwise as for TVL. */
   @Post('protocols')
   @HttpCode(200)
   @ApiBody({ type: ProtocolItems })

@@ -1,24 +1,27 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
-// Descriptions of the bodies for the API document. Items are checked one by one (item-kinds.ts), not by a pipe: one bad
-// item must not spoil the others, and 10,000 class instances a request would cost more than the write.
+// Descriptions of the bodies for the API document. Items are checked one by one (item-kinds.ts), not by a pipe: one bad item
+// must not affect the others, and 10,000 class instances a request would cost more than the write.
 
 abstract class ObservedItem {
   /**
-   * Where the value comes from.
+   * Source of the value.
    * @example my-adapter
    */
   @ApiProperty({ default: 'ingest', maxLength: 128, required: false })
   source?: string;
 
-  /** The writer's confidence. */
+  /** Writer's confidence. */
   @ApiProperty({ minimum: 0, maximum: 1, default: 1, required: false })
   confidence?: number;
 
   @ApiProperty({ type: [String], maxItems: 32, required: false })
   tags?: string[];
 
-  /** When it was observed, ISO 8601 with zone or Unix milliseconds; default now. Equal times: the later write wins. Older than what is stored: `stale`. */
+  /**
+   * Time of the observation, ISO 8601 with zone or Unix milliseconds; default now. Equal times: the later write wins. Older
+   * than the stored value: `stale`.
+   */
   @ApiProperty({
     oneOf: [{ type: 'string', format: 'date-time' }, { type: 'integer' }],
     example: '2026-01-02T03:04:05.678Z',
@@ -33,7 +36,7 @@ export class TvlItem extends ObservedItem {
   protocol!: string;
 
   /**
-   * Aliases are resolved: `Binance` is `bsc`. `all` for a source that knows only the total.
+   * Name or alias of the chain: `Binance` is `bsc`. `all` for a source that knows only the total.
    * @example ethereum
    */
   @ApiProperty({ maxLength: 64 })
@@ -69,11 +72,11 @@ export class PriceItem extends ObservedItem {
   @ApiProperty({ minimum: 0 })
   price!: number;
 
-  /** US dollars; absent: the stored one stays. */
+  /** US dollars; absent: unchanged. */
   @ApiProperty({ minimum: 0, required: false })
   volume24h?: number;
 
-  /** US dollars; absent: the stored one stays. */
+  /** US dollars; absent: unchanged. */
   @ApiProperty({ minimum: 0, required: false })
   marketCap?: number;
 }
@@ -94,14 +97,14 @@ export class ProtocolItem {
   @ApiProperty({ maxLength: 128, required: false })
   category?: string;
 
-  /** Replaces the stored list. */
+  /** List that replaces the stored one. */
   @ApiProperty({ type: [String], maxItems: 1_024, required: false })
   chains?: string[];
 
   @ApiProperty({ maxLength: 2_048, required: false })
   url?: string;
 
-  /** Replaces what is stored; at most 32,768 characters of JSON, 16 levels. */
+  /** Object that replaces the stored one; at most 32,768 characters of JSON, 16 levels. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   metadata?: Record<string, unknown>;
 }
@@ -122,7 +125,7 @@ export class ProtocolItems {
 }
 
 export class RejectedItem {
-  /** Place of the item in the request, from 0. */
+  /** Index of the item in the request, from 0. */
   @ApiProperty({ type: 'integer' })
   index!: number;
 
@@ -154,15 +157,15 @@ export class IngestAnswer {
   @ApiProperty({ type: 'integer' })
   accepted!: number;
 
-  /** In order of the items; a stream lists the first 10,000. */
+  /** Rejections in order of the items; a stream lists the first 10,000. */
   @ApiProperty({ type: [RejectedItem] })
   rejected!: RejectedItem[];
 
-  /** How many were rejected, listed or not. */
+  /** Number of rejected items, listed or not. */
   @ApiProperty({ type: 'integer' })
   rejectedCount!: number;
 
-  /** A log position that no publication of this request comes after; null when the log is more than 10 s behind. */
+  /** Log position at or after every publication of this request; null when the log is more than 10 s behind. */
   @ApiProperty({ type: String, nullable: true })
   cursor!: string | null;
 }

@@ -6,7 +6,7 @@ import { PostedEventsController } from './posted-events.controller.js';
 import { PostedEvents } from './posted-events.js';
 import { PublicationWait } from './publication-wait.js';
 
-/** The way into the watched tables over HTTP. */
+/** Writes to the watched tables over HTTP. */
 @Module({
   controllers: [IngestController, PostedEventsController],
   providers: [IngestGate, IngestService, PostedEvents, PublicationWait],

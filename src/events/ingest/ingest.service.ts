@@ -14,24 +14,24 @@ import { partsOf, weightOf } from './row-weight.js';
 import { becomeWriter } from './table-writer.js';
 
 export interface Rejection extends ItemFault {
-  /** Place of the item in the request, from 0; in a stream its line, blank lines not counted. */
+  /** Index of the item in the request, from 0; in a stream its line, blank lines not counted. */
   index: number;
 }
 
 interface BatchResult {
   accepted: number;
   rejected: Rejection[];
-  /** The first and the newest transaction that wrote something: what any of them published precedes the answer's cursor. */
+  /** First and newest transaction that wrote something: the publications of all of them precede the answer's cursor. */
   first: string | undefined;
   newest: string | undefined;
 }
 
 export interface IngestResult {
   accepted: number;
-  /** The first `MAX_LISTED`, in order of the items. */
+  /** First `MAX_LISTED` rejections, in order of the items. */
   rejected: Rejection[];
   rejectedCount: number;
-  /** A position of the log that no publication of this request comes after; null when the log is more than 10 s behind. */
+  /** Position of the log at or after every publication of this request; null when the log is more than 10 s behind. */
   cursor: string | null;
 }
 
@@ -42,14 +42,14 @@ interface Numbered<Row> {
   row: Row;
 }
 
-/** What a request has brought so far. */
+/** Counts of a request so far. */
 class Tally {
   accepted = 0;
   rejectedCount = 0;
   readonly memory = new RequestMemory();
   private rejections = new Map<number, Rejection>();
 
-  /** An item that was rejected before keeps its place in the count. */
+  /** Rejects an item; one that was counted before keeps its place. */
   reject(index: number, fault: ItemFault, counts = true): void {
     this.rejections.set(index, { index, code: fault.code, detail: fault.detail });
     if (counts) this.rejectedCount++;
@@ -58,20 +58,20 @@ class Tally {
     }
   }
 
-  /** The first, in order of the items. */
+  /** Returns the first rejections, in order of the items. */
   listed(): Rejection[] {
     return [...this.rejections.values()].sort((a, b) => a.index - b.index).slice(0, MAX_LISTED);
   }
 }
 
-/** A stream has no end; what it is answered must have one. */
+/** Maximum number of rejections in an answer, since a stream has no end. */
 const MAX_LISTED = 10_000;
-/** Rows of one statement, and characters of them: what is sent for it is put together in one turn. */
+/** Maximum rows of one statement, and their characters, which are assembled in one turn. */
 const STATEMENT = { most: 2_000, heaviest: 200_000 };
-/** Deadlocks with other writers (those who take keys in another order) are repeated this often. */
+/** Number of attempts after deadlocks with other writers, which take keys in another order. */
 const ATTEMPTS = 3;
 
-/** Writes items into the watched tables: each is checked alone, the good ones of a batch go out in one statement. */
+/** Writes items into the watched tables: each is checked alone, the valid ones of a batch go out in one statement. */
 @Injectable()
 export class IngestService {
   private readonly items: Counter<'outcome'>;
@@ -93,8 +93,8 @@ export class IngestService {
   }
 
   /**
-   * Reads batches one after the other: a stream is not read faster than the database takes it, and ends with
-   * `unavailable` when the gate closes while it lasts.
+   * Reads batches one after the other: a stream is read no faster than the database accepts it, and ends with `unavailable` if
+   * the gate closes meanwhile.
    */
   async ingest<Row>(kind: ItemKind<Row>, batches: AsyncIterable<readonly unknown[]>): Promise<IngestResult> {
     const tally = new Tally();
@@ -126,7 +126,7 @@ export class IngestService {
     const faults = new Map(result.rejected.map(({ index, code }) => [index, code]));
     for (const [key, { index, at }] of newest) {
       const fault = faults.get(index);
-      // What the database cannot store takes nothing away from what came before it.
+      // Items that the database cannot store do not supersede earlier ones.
       if (fault !== undefined && fault !== STALE.code) continue;
       const earlier = tally.memory.get(key);
       if (earlier) tally.reject(earlier.index, SUPERSEDED, earlier.accepted);
@@ -139,7 +139,7 @@ export class IngestService {
     return result;
   }
 
-  /** Of the items that can be read the one that counts for each key; the others are rejected. */
+  /** Returns the readable item that counts for each key; rejects the others. */
   private async newestOf<Row>(
     kind: ItemKind<Row>,
     items: readonly unknown[],
@@ -179,7 +179,10 @@ export class IngestService {
     return result;
   }
 
-  /** A row that only the database can refuse (a CHECK of its own locale) must not spoil the others: halves are tried. */
+  /**
+   * Writes rows. A row that only the database can refuse (a CHECK of its own locale) must not affect the others: halves are
+   * tried.
+   */
   private async write<Row>(kind: ItemKind<Row>, rows: readonly Numbered<Row>[]): Promise<BatchResult> {
     if (rows.length === 0) return { ...NOTHING, rejected: [] };
     try {

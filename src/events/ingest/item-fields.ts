@@ -1,15 +1,15 @@
 import { readTime } from '../../platform/clock/read-time.js';
 import { nameFault, normaliseName, type NameKind } from '../core/names.js';
 
-/** One fault of one item; `code` is stable, `detail` says what would be right. */
+/** Fault of one item; `code` is stable, `detail` states the valid form. */
 export interface ItemFault {
   code: string;
   detail: string;
 }
 
-/** Thrown by the readers below; becomes one rejection, never an HTTP error. */
+/** Fault thrown by the readers below; becomes one rejection, never an HTTP error. */
 export class BadItem extends Error implements ItemFault {
-  /** Without `field` it is a fault of the item as a whole. */
+  /** Creates the fault of a field, or without `field` of the item as a whole. */
   constructor(
     readonly code: string,
     readonly detail: string,
@@ -19,14 +19,14 @@ export class BadItem extends Error implements ItemFault {
   }
 }
 
-/** A fault of one field, whose name the detail begins with. */
+/** Returns the fault of one field, whose name begins the detail. */
 export function badField(code: string, field: string, fault: string): BadItem {
   return new BadItem(code, `${field} ${fault}`, field);
 }
 
 export type Item = Readonly<Record<string, unknown>>;
 
-/** How far ahead of this server's clock an observation may be. */
+/** Maximum time of an observation ahead of this server's clock, ms. */
 const FUTURE_MS = 300_000;
 const MOST_TAGS = 32;
 const LONGEST_TAG = 64;
@@ -35,7 +35,7 @@ const LONGEST_NAME = 128;
 // oxlint-disable-next-line no-control-regex -- these are what must not be stored
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** The item as an object with known fields only. */
+/** Returns the item as an object with known fields only. */
 export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
   if (value instanceof BadItem) throw value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -50,7 +50,7 @@ export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
   return value as Item;
 }
 
-/** A text without control characters; undefined when absent or null. */
+/** Reads a text without control characters; undefined when absent or null. */
 export function text(item: Item, field: string, longest: number): string | undefined {
   const value = item[field];
   if (value === undefined || value === null) return undefined;
@@ -62,7 +62,7 @@ export function text(item: Item, field: string, longest: number): string | undef
   return value;
 }
 
-/** A name in its one spelling; undefined when absent or null. */
+/** Reads a name in its one spelling; undefined when absent or null. */
 export function optionalName(item: Item, field: string, kind: NameKind): string | undefined {
   const value = text(item, field, LONGEST_NAME);
   if (value === undefined) return undefined;
@@ -77,7 +77,7 @@ export function requiredName(item: Item, field: string, kind: NameKind): string 
   return name;
 }
 
-/** An amount in US dollars: finite, not negative, in the range that the database keeps. */
+/** Reads an amount in US dollars: finite, not negative, in the range that the database keeps. */
 export function amount(item: Item, ...names: readonly string[]): number | undefined {
   const field = names.find((name) => item[name] !== undefined && item[name] !== null);
   if (field === undefined) return undefined;
@@ -96,13 +96,13 @@ export function requiredAmount(item: Item, field: string): number {
   return value;
 }
 
-/** What every observation may say about itself. */
+/** Common fields of observations. */
 export interface Observation {
   source: string;
   confidence: number;
   tags: readonly string[];
   observedAt: number;
-  /** No time was given: `observedAt` is the present. */
+  /** Whether no time was given: `observedAt` is then the present. */
   observedNow: boolean;
 }
 
@@ -149,7 +149,7 @@ function observedAt(value: unknown, now: number): number {
   return at;
 }
 
-/** What a client sent, short enough for an answer. */
+/** Returns a client's value, short enough for an answer. */
 export function shown(value: string): string {
   return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
 }

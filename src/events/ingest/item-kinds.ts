@@ -21,24 +21,24 @@ import {
   type TvlRow,
 } from './table-writer.js';
 
-/** What one ingest route takes: how an item is read, which key it has, and how rows are written. */
+/** Kind of item of one ingest route: how an item is read, which key it has, and how rows are written. */
 export interface ItemKind<Row> {
-  /** The row of an item; throws BadItem. */
+  /** Returns the row of an item; throws BadItem. */
   read(value: unknown, now: number): Row;
   key(row: Row): string;
-  /** When the writer says it observed this, Unix milliseconds; undefined: the row counts as observed now. */
+  /** Returns the writer's time of observation, Unix milliseconds; undefined: the row counts as observed now. */
   givenTime(row: Row): number | undefined;
-  /** Writes rows without a key twice; returns the keys that were not older than what is stored. */
+  /** Writes rows with unique keys; returns the keys that were not older than the stored values. */
   write(tx: PoolClient, rows: readonly Row[]): Promise<readonly string[]>;
 }
 
 const SOURCE = 'ingest';
 const MOST_CHAINS = 1_024;
-/** Half of what the database takes: its text form of JSON has more spaces. */
+/** Maximum characters of an object as JSON: half of the database's limit, since its text form has more spaces. */
 const LONGEST_OBJECT = 32_768;
-/** Deeper objects help nobody, and some readers of JSON recurse. */
+/** Maximum nesting of an object; some readers of JSON recurse. */
 const DEEPEST_OBJECT = 16;
-/** What PostgreSQL's jsonb cannot hold, as JSON.stringify writes it: NUL and lone surrogates. */
+/** Characters that PostgreSQL's jsonb cannot hold, as JSON.stringify writes them: NUL and lone surrogates. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
 const TVL_FIELDS = new Set(['protocol', 'chain', 'tvl', ...OBSERVATION_FIELDS]);
@@ -127,7 +127,7 @@ function metadata(value: unknown): Record<string, unknown> | null {
   return value === undefined || value === null ? null : freeFormObject(value, 'metadata');
 }
 
-/** An object whose fields are the writer's own: bounded in depth and size, and storable. */
+/** Reads an object with fields of the writer's choice: bounded in depth and size, and storable. */
 export function freeFormObject(value: unknown, field: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badField('invalid_type', field, 'must be an object');
@@ -145,7 +145,7 @@ export function freeFormObject(value: unknown, field: string): Record<string, un
   return value as Record<string, unknown>;
 }
 
-/** Levels of nesting, without recursion: depth is what a hostile body has too much of. */
+/** Returns the levels of nesting, without recursion: a hostile body may be nested deeply. */
 function depthOf(value: unknown): number {
   let depth = 0;
   let level = [value];

@@ -15,7 +15,7 @@ export class PostedEventsController {
     private readonly events: PostedEvents,
   ) {}
 
-  /** Adds an event that no table shows to the log, from where subscribers get it. */
+  /** Adds an event that no table contains to the log, from where subscribers receive it. */
   @Post()
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'A repeated post with this key adds nothing.' })
   async post(

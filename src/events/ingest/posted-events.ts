@@ -17,7 +17,7 @@ export interface Post {
   idempotencyKey: string | undefined;
 }
 
-/** Adds events that no table shows, of the types that the catalogue lets writers post. */
+/** Adds events that no table contains, of the types that the catalogue lets writers post. */
 @Injectable()
 export class PostedEvents {
   constructor(
@@ -39,7 +39,7 @@ export class PostedEvents {
     return { created, cursor: await this.publications.cursorAfter(transaction) };
   }
 
-  /** The same rules as for ingested items; here a fault is the answer to the whole request. */
+  /** Reads a posted event by the rules of ingested items; here a fault refuses the whole request. */
   private read(body: PostedEvent): NewEvent {
     const item: Item = Object.fromEntries(Object.entries(body));
     try {
@@ -63,8 +63,8 @@ export class PostedEvents {
 }
 
 /**
- * Undefined for a new key, which is this transaction's from now on; else the transaction that added the event. A key seen
- * with another body is a mistake of the client.
+ * Claims a key for this transaction: undefined for a new key, else the transaction that added the event. Throws for a key that
+ * was used with another body.
  */
 async function claim(tx: PoolClient, userId: string, key: string, body: PostedEvent): Promise<string | undefined> {
   const hash = createHash('sha256').update(JSON.stringify(body)).digest('base64url');

@@ -3,10 +3,10 @@ import { EventLog } from '../capture/event-log.js';
 import { Sequencer } from '../capture/sequencer.js';
 import { formatCursor } from '../core/cursor.js';
 
-/** As old as the outbox may get before writes are refused. */
+/** Maximum age of the outbox before writes are refused, ms. */
 const LONGEST_WAIT_MS = 10_000;
 
-/** Turns committed transactions into the position of the log that all their publications are at or before. */
+/** Turns committed transactions into the position of the log at or after all their publications. */
 @Injectable()
 export class PublicationWait {
   constructor(
@@ -15,8 +15,8 @@ export class PublicationWait {
   ) {}
 
   /**
-   * The cursor, or null when the log did not get that far in 10 s. Without a transaction: where the log is now. `since`:
-   * the first of several transactions, of which `transaction` is the last.
+   * Returns the cursor, or null when the log did not get that far in 10 s. Without a transaction: the log's present position.
+   * `since`: the first of several transactions, of which `transaction` is the last.
    */
   async cursorAfter(transaction: string | undefined, since = transaction): Promise<string | null> {
     if (transaction !== undefined) this.sequencer.ring();

@@ -1,18 +1,18 @@
-/** The item of a request that counts for its key so far. */
+/** Item of a request that counts for its key so far. */
 export interface Counting {
   index: number;
-  /** When it was observed, Unix milliseconds. */
+  /** Time of the observation, Unix milliseconds. */
   at: number;
-  /** It was written, so that a later item of the request takes its acceptance away. */
+  /** Whether it was written: a later item of the request then replaces it among the accepted ones. */
   accepted: boolean;
 }
 
-/** Keys that a request remembers; a stream that names more forgets the ones it has not named for longest. */
+/** Maximum number of keys that a request remembers; beyond it the least recently named ones are dropped. */
 const MAX_KEYS = 100_000;
 
 /**
- * Which item of one request counts for each key: the newest, of equal times the later, the same however the request was
- * cut into batches. An item without a time is later than every one before it.
+ * Items of one request that count for their key: the newest, of equal times the later, the same however the request was cut
+ * into batches. An item without a time is later than every one before it.
  */
 export class RequestMemory {
   private readonly keys = new Map<string, Counting>();

@@ -1,7 +1,7 @@
-/** Characters that a number, a bracket or a separator takes up, about. */
+/** Characters of a number, a bracket or a separator, roughly. */
 const SMALL = 8;
 
-/** About how many characters the texts, lists and objects of a row have when they are sent: what putting them together costs. */
+/** Estimates the characters of a row's texts, lists and objects in the statement: the cost of assembling them. */
 export function weightOf(value: unknown): number {
   if (typeof value === 'string') return SMALL + value.length;
   if (typeof value !== 'object' || value === null) return SMALL;
@@ -9,7 +9,7 @@ export function weightOf(value: unknown): number {
   return Object.entries(value).reduce((sum, [name, entry]) => sum + name.length + weightOf(entry), SMALL);
 }
 
-/** Cuts rows into parts of at most so many, and of at most so much weight; a row that is heavier by itself is a part. */
+/** Splits rows into parts of limited number and weight; a row that exceeds the weight by itself is a part. */
 export function* partsOf<T extends { readonly weight: number }>(
   rows: readonly T[],
   { most, heaviest }: { most: number; heaviest: number },

@@ -1,13 +1,15 @@
 import type { ClientBase } from 'pg';
 
-/** What every observed row says of itself. */
+/** Common columns of observed rows. */
 interface ObservedRow {
   source: string;
   confidence: number;
   tags: readonly string[];
   /** Unix milliseconds. */
   observedAt: number;
-  /** The writer gave no time: the row counts as observed now, and after what is stored, whatever the clocks say. */
+  /**
+   * Whether the writer gave no time: the row then counts as observed now, and after the stored one, whatever the clocks say.
+   */
   observedNow?: boolean;
 }
 
@@ -18,7 +20,7 @@ export interface TvlRow extends ObservedRow {
   tvl: number;
 }
 
-/** One observed price. What is null leaves the stored one. */
+/** One observed price. Null fields leave the stored ones. */
 export interface PriceRow extends ObservedRow {
   token: string;
   symbol: string | null;
@@ -28,7 +30,7 @@ export interface PriceRow extends ObservedRow {
   marketCap: number | null;
 }
 
-/** One protocol. Null fields leave what is stored. */
+/** One protocol. Null fields leave the stored ones. */
 export interface ProtocolRow {
   slug: string;
   name: string;
@@ -41,15 +43,15 @@ export interface ProtocolRow {
 
 export const tvlKey = (row: { protocol: string; chain: string }): string => `${row.protocol}\n${row.chain}`;
 
-/** From here on the transaction may do what any SQL writer may, and no more. */
+/** Limits the transaction to the rights of an SQL writer from here on. */
 export async function becomeWriter(tx: ClientBase, correlationId?: string): Promise<void> {
   await tx.query('SET LOCAL ROLE rta_writer');
   if (correlationId !== undefined) await tx.query(`SELECT set_config('rta.correlation_id', $1, true)`, [correlationId]);
 }
 
 /**
- * One upsert statement for all rows. Keys are taken in one order everywhere, so that writers never deadlock. Returns the
- * keys (`tvlKey`) that were written; the others are older than what is stored. No key twice in `rows`.
+ * Upserts all rows in one statement. Keys are taken in one order everywhere, so that writers never deadlock. Returns the keys
+ * (`tvlKey`) that were written; the others are older than the stored ones. No key twice in `rows`.
  */
 export async function writeTvl(tx: ClientBase, rows: readonly TvlRow[]): Promise<string[]> {
   return writeObserved<TvlRow>(tx, rows, {
@@ -64,7 +66,7 @@ export async function writeTvl(tx: ClientBase, rows: readonly TvlRow[]): Promise
   });
 }
 
-/** As `writeTvl`; the keys are tokens. */
+/** Upserts prices like `writeTvl`; the keys are tokens. */
 export async function writePrices(tx: ClientBase, rows: readonly PriceRow[]): Promise<string[]> {
   return writeObserved<PriceRow>(tx, rows, {
     key: (row) => row.token,
@@ -83,9 +85,9 @@ export async function writePrices(tx: ClientBase, rows: readonly PriceRow[]): Pr
 
 interface ObservedTable<Row> {
   key(row: Row): string;
-  /** Takes `columns` and the columns of the observation; returns the keys it wrote. */
+  /** Statement with `columns` and the columns of the observation; returns the keys it wrote. */
   upsert: string;
-  /** Takes keys; returns `key` and `observed_at`, Unix milliseconds rounded up. */
+  /** Statement with keys; returns `key` and `observed_at`, Unix milliseconds rounded up. */
   stored: string;
   columns(rows: readonly Row[]): unknown[][];
 }
@@ -103,7 +105,7 @@ async function writeObserved<Row extends ObservedRow>(
   const done = new Set(keys);
   const late = sorted.filter((row) => row.observedNow === true && !done.has(table.key(row)));
   if (late.length === 0) return keys;
-  // The upsert has locked these rows, so what is read here stays: the second attempt always writes.
+  // The upsert has locked these rows, so the values read here stay: the second attempt always writes.
   const { rows: stored } = await tx.query<{ key: string; observed_at: number }>(table.stored, [late.map(table.key)]);
   const times = new Map(stored.map((row) => [row.key, row.observed_at]));
   const after = late.map((row) => ({ ...row, observedNow: false, observedAt: (times.get(table.key(row)) ?? 0) + 1 }));
@@ -111,8 +113,8 @@ async function writeObserved<Row extends ObservedRow>(
 }
 
 /**
- * As `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched. Metadata takes
- * the place of what is stored, or only of the `members` that the writer keeps.
+ * Upserts protocols like `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched.
+ * Metadata replaces the stored object, or only the `members` that the writer keeps.
  */
 export async function writeProtocols(
   tx: ClientBase,
@@ -147,7 +149,7 @@ function sortedBy<T>(rows: readonly T[], key: (row: T) => string): T[] {
   return [...rows].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
-/** PostgreSQL's text form of a text[], for parameters that are arrays of arrays of different lengths. */
+/** Returns PostgreSQL's text form of a text[], for parameters that are arrays of arrays of different lengths. */
 function arrayText(items: readonly string[]): string {
   return `{${items.map((item) => `"${item.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
 }
@@ -162,7 +164,7 @@ ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, source = exclude
 WHERE t.observed_at <= excluded.observed_at
 RETURNING t.protocol || E'\\n' || t.chain AS key`;
 
-/** Beside the columns, milliseconds rounded up: a moment later is after the row for sure. */
+/** Column beside the others, milliseconds rounded up: one millisecond later is certainly after the row. */
 const STORED_AT = 'ceil(extract(epoch FROM observed_at) * 1000)::float8 AS observed_at';
 
 const STORED_TVL = `
@@ -195,7 +197,7 @@ SELECT slug, name, symbol, category, coalesce(chains::text[], '{}'), url, coales
 FROM ${GIVEN_PROTOCOLS}
 ON CONFLICT (slug) DO NOTHING`;
 
-/** What the row shall be: of the row as it is when its lock is held, so that two writers keep what the other one gave. */
+/** Expressions of the new row, over the row at the time of its lock, so that two writers keep each other's fields. */
 const WANTED_PROTOCOL = `u.name, coalesce(u.symbol, t.symbol), coalesce(u.category, t.category),
   coalesce(u.chains::text[], t.chains), coalesce(u.url, t.url), coalesce(CASE
     WHEN $8::text[] IS NULL THEN u.metadata::jsonb

@@ -10,12 +10,12 @@ import type { EventsAnswer, EventsQuery } from './events.dto.js';
 import { invalidCursor } from './page-cursor.js';
 import { commaList } from './query-values.js';
 
-/** Rows of the log that one request looks through: 0.2 s of the database for who asks for what is rare. */
+/** Maximum rows of the log that one request reads: 0.2 s of the database for a search for rare events. */
 const MOST_ROWS = 100_000;
-/** `data` of a page's events after which it ends early: what one caller may hold in memory, sixteen pages at once. */
+/** Bytes of `data` after which a page ends early: the memory of one caller, who may request sixteen pages at once. */
 const MAX_PAGE_BYTES = 2_000_000;
 
-/** The event log for those who poll. */
+/** Event log for polling clients. */
 @Injectable()
 export class EventLookups {
   constructor(private readonly log: EventLog) {}
@@ -57,7 +57,7 @@ function eventTypes(list: string): EventType[] {
   });
 }
 
-/** The exclusive start; a position that the log no longer has, or never had, is told instead of skipped over. */
+/** Returns the exclusive start; a position that the log no longer has, or never had, is refused instead of skipped over. */
 function position({ since, cursor }: EventsQuery, { epoch, firstSeq, headSeq }: LogBounds): number {
   const given = cursor ?? since;
   const pointer = cursor === undefined ? '?since' : '?cursor';

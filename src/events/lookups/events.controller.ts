@@ -13,7 +13,7 @@ export class EventsController {
   constructor(private readonly events: EventLookups) {}
 
   /**
-   * The event log, in order.
+   * Reads the event log, in order.
    * @remarks Poll with the `next_cursor` of the last answer: nothing is missed, nothing comes twice. One request
    * looks through 100,000 rows of the log at most: a page with few events, or none, may have more. A cursor that the
    * log no longer reaches back to is refused with the code `cursor_expired`; take the current values and start again.

@@ -21,8 +21,8 @@ interface Row {
 }
 
 /**
- * The rows behind published values, in the same shape: for who wants a value nearer than the publication threshold. The
- * cursor is the feed's from before the read, so that no later change is missed.
+ * Rows behind published values, in the same shape, for values closer than the publication threshold. The cursor is the feed's
+ * from before the read, so that no later change is missed.
  */
 @Injectable()
 export class ExactRows {
@@ -32,7 +32,7 @@ export class ExactRows {
     private readonly clock: Clock,
   ) {}
 
-  /** All chains of a protocol. */
+  /** Returns the rows of all chains of a protocol. */
   async tvls(protocol: string): Promise<PublishedValue[]> {
     return await this.read('tvl', TVLS, [protocol]);
   }

@@ -20,16 +20,16 @@ import { notFound } from './value-lookups.js';
 
 const DAY_MS = 86_400_000;
 
-/** Unix milliseconds; `to` is excluded. */
+/** Range in Unix milliseconds; `to` is excluded. */
 interface Range {
   from: number;
   to: number;
 }
 
-/** What a cursor holds: the last row's time and number, the range, the grain. */
+/** Members of a cursor: the last row's time and number, the range, the grain. */
 const POSITION = ['number', 'number', 'number', 'number', 'string'] as const;
 
-/** Charts: a key's stored history at the asked or fitting grain, in pages. */
+/** Charts: a key's stored history at the requested or fitting grain, in pages. */
 @Injectable()
 export class HistoryLookups {
   constructor(
@@ -38,7 +38,7 @@ export class HistoryLookups {
     private readonly settings: Settings,
   ) {}
 
-  /** `chain` null with `tvl`: the protocol's total over real chains. */
+  /** Reads a page. `chain` null with `tvl`: the protocol's total over real chains. */
   async read(metric: Metric, subject: string, chain: string | null, query: HistoryQuery): Promise<HistoryAnswer> {
     const { limit, cursor, ...question } = query;
     const scope = [metric, subject, chain, question];
@@ -88,8 +88,8 @@ export class HistoryLookups {
 }
 
 /**
- * The part of a range of which there is something to tell. Single values are kept for some time only; where they are not, an
- * hour that the range ends in cannot be cut, and is left out rather than told with values from behind the end.
+ * Returns the part of a range that the stored values can answer. Single values are kept for some time only; before that, an
+ * hour in which the range ends cannot be cut, and is left out rather than shown with values from behind the end.
  */
 function keptRange({ from, to }: Range, interval: Interval, rawFrom: number): Range {
   if (interval !== 'raw')
@@ -102,7 +102,7 @@ function keptRange({ from, to }: Range, interval: Interval, rawFrom: number): Ra
   });
 }
 
-/** Of the range's series: the source's own total is one only as long as there was no chain. */
+/** Returns the series of the range: the source's own total is included only for the time without a chain. */
 function chainsIn({ chains, before }: KeySeries, from: number): string[] {
   return before !== undefined && before.until > from ? [...chains, ALL_CHAINS] : chains;
 }
@@ -114,7 +114,7 @@ function timeOf(field: string, text: string | undefined, now: number): number | 
   return reading.at;
 }
 
-/** Times and positions that the database can hold. */
+/** Returns a time or position that the database can hold, else undefined. */
 function inRange(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 0 && value <= 253_402_300_799_000 ? value : undefined;
 }

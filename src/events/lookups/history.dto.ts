@@ -22,17 +22,17 @@ export class HistoryQuery {
   @IsPlainText(40)
   to?: string;
 
-  /** Every value, or hours or days. Without it: raw up to 2 days where it is kept, hours up to 90, else days. */
+  /** Interval: every value, or hours or days. Without it: raw up to 2 days where it is kept, hours up to 90, else days. */
   @IsOptional()
   @ApiProperty({ enum: INTERVALS, required: false })
   @IsIn(INTERVALS)
   interval?: Interval;
 
-  /** Most rows of the answer. */
+  /** Maximum number of rows of the answer. */
   @IsDigits(1, 10_000, 1_000)
   limit: number = 1_000;
 
-  /** `page.next_cursor` of the page before; with the same other parameters. */
+  /** Value of `page.next_cursor` of the page before; with the same other parameters. */
   @IsOptional()
   @IsPlainText(LONGEST_CURSOR)
   cursor?: string;
@@ -40,40 +40,40 @@ export class HistoryQuery {
 
 export class HistoryRow {
   /**
-   * The value's time, or the start of the hour or day; ISO 8601 UTC.
+   * Time of the value, or the start of the hour or day; ISO 8601 UTC.
    * @example 2026-11-20T10:00:00.000Z
    */
   time!: string;
 
   /**
-   * US dollars; of an hour or day: its last value.
+   * US dollars; for an hour or day its last value.
    * @example 2750000000
    */
   value!: number;
 
-  /** First value of an hour or day; this and what follows only there. */
+  /** First value of an hour or day; this and the following fields only there. */
   open?: number;
 
-  /** Null for a total over several chains: their highs need not fall together. */
+  /** Highest value; null for a total over several chains, whose highs need not coincide. */
   high?: number | null;
 
-  /** Null for a total over several chains. */
+  /** Lowest value; null for a total over several chains. */
   low?: number | null;
 
   /** Mean of the recorded values; null for a total over several chains. */
   average?: number | null;
 
-  /** How many values were recorded. */
+  /** Number of recorded values. */
   samples?: number;
 }
 
 export class HistoryMeta {
-  /** ISO 8601 UTC; included. Later than asked where single values go back no further. */
+  /** Start, ISO 8601 UTC, included. Later than requested where single values go back no further. */
   from!: string;
 
   /**
-   * ISO 8601 UTC; excluded: no value from then on is in the answer. Where single values are no longer kept it is the start of
-   * the hour that was asked for.
+   * End, ISO 8601 UTC, excluded: no value from then on is in the answer. Where single values are no longer kept it is the start
+   * of the requested hour.
    */
   to!: string;
 
@@ -81,7 +81,7 @@ export class HistoryMeta {
   interval!: Interval;
 
   /**
-   * Series that were added up; `all` was, as long as no chain had a value, the total by itself.
+   * Series that were added up; `all` was the total by itself, as long as no chain had a value.
    * @example ["ethereum", "arbitrum"]
    */
   chains!: string[];
@@ -99,7 +99,7 @@ export const HISTORY_COLUMNS = [
 ] as const satisfies readonly (keyof HistoryRow)[];
 
 export class HistoryAnswer {
-  /** Oldest first. */
+  /** Rows, oldest first. */
   data!: HistoryRow[];
 
   page!: PageInfo;

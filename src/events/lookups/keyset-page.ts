@@ -1,6 +1,6 @@
 import { eachInSlices } from '../../platform/loop/slices.js';
 
-/** An entry of a list by what it is sorted by; ids are unique. Entries without rank come last, whatever the order. */
+/** Entry of a list with its sort value; ids are unique. Entries without rank come last, whatever the order. */
 export interface Ranked<T> {
   readonly item: T;
   readonly rank: number | string | null;
@@ -14,15 +14,15 @@ export interface Position {
 
 export interface KeysetPage<T> {
   readonly items: readonly T[];
-  /** Where the next page starts after; undefined on the last page. */
+  /** Position after which the next page starts; undefined on the last page. */
   readonly next: Position | undefined;
 }
 
 export type Order = 'asc' | 'desc';
 
 /**
- * The entries behind `after`, in order. Positions survive changes of the list: nothing before `after` shows up again. What the
- * list leaves out comes as undefined, so that looking through all of it is work in slices, whatever the filter.
+ * Returns the entries behind `after`, in order. Positions survive changes of the list: nothing before `after` is repeated.
+ * Excluded entries are yielded as undefined, so that going through all of them is work in slices, whatever the filter.
  */
 export async function keysetPage<T>(
   entries: Iterable<Ranked<T> | undefined>,
@@ -43,7 +43,9 @@ export async function keysetPage<T>(
   };
 }
 
-/** The first `count` entries behind `after`, in order: a tenth of the time of sorting thousands for a page of hundred. */
+/**
+ * Collects the first `count` entries behind `after`, in order: a tenth of the time of sorting thousands for a page of hundred.
+ */
 class FirstEntries<T> {
   readonly chosen: Ranked<T>[] = [];
 
@@ -78,7 +80,7 @@ function compareRanks(a: Position['rank'], b: Position['rank'], order: Order): n
   return order === 'asc' ? ascending : -ascending;
 }
 
-/** By code unit, not by locale: the same on every machine. */
+/** Compares by code unit, not by locale: the same on every machine. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

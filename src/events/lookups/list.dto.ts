@@ -2,23 +2,23 @@ import { IsOptional } from 'class-validator';
 import { LONGEST_CURSOR } from './page-cursor.js';
 import { IsDigits, IsPlainText } from './query-values.js';
 
-/** What every list takes. */
+/** Parameters of every list. */
 export class ListQuery {
   /**
-   * Most rows of the answer.
+   * Maximum number of rows of the answer.
    * @example 20
    */
   @IsDigits(1, 1_000, 100)
   limit: number = 100;
 
-  /** `page.next_cursor` of the page before; with the same other parameters. */
+  /** Value of `page.next_cursor` of the page before; with the same other parameters. */
   @IsOptional()
   @IsPlainText(LONGEST_CURSOR)
   cursor?: string;
 }
 
 export class PageInfo {
-  /** Give it as `cursor` to get the next page; null on the last one. */
+  /** Value of `cursor` for the next page; null on the last one. */
   next_cursor!: string | null;
 
   /**
@@ -28,7 +28,7 @@ export class PageInfo {
   has_more!: boolean;
 }
 
-/** Changes against the value at or before the time, in percent; null where there is none that old. */
+/** Changes against the value at or before the time, in percent; null where none is that old. */
 export class ChangesAnswer {
   /** @example 0.42 */
   change1h!: number | null;
@@ -40,5 +40,5 @@ export class ChangesAnswer {
   change7d!: number | null;
 }
 
-/** For routes without query parameters: any is refused. */
+/** Query of routes without parameters: any is refused. */
 export class NoQuery {}

@@ -21,21 +21,21 @@ import { PRICE_COLUMNS, type PriceAnswer } from './prices.dto.js';
 export class MarketsController {
   constructor(private readonly markets: MarketLookups) {}
 
-  /** Real chains by TVL. */
+  /** Lists real chains by TVL. */
   @Get('chains')
   @CsvList<ChainAnswer>('chains', ['chain', 'tvl', 'netTvl', 'protocols'])
   chains(@Query() query: ListQuery): Promise<ChainsAnswer> {
     return this.markets.chains(query);
   }
 
-  /** Tokens with a published price. */
+  /** Lists tokens with a published price. */
   @Get('tokens')
   @CsvList<PriceAnswer>('tokens', PRICE_COLUMNS)
   tokens(@Query() query: TokensQuery): Promise<TokensAnswer> {
     return this.markets.tokens(query);
   }
 
-  /** The biggest relative moves of protocols' TVL or tokens' prices. */
+  /** Lists the largest relative moves of protocols' TVL or tokens' prices. */
   @Get('movers')
   @CsvList<MoverAnswer>('movers', [
     'metric',

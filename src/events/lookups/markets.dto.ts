@@ -17,12 +17,12 @@ export class ChainAnswer {
 
   /**
    * US dollars: the same without double-counted protocols and the categories that DefiLlama leaves out of its chains (Bridge,
-   * CEX, Liquid Staking, RWA and the like); what `/v2/chains` says.
+   * CEX, Liquid Staking, RWA and the like); equals `/v2/chains`.
    */
   netTvl!: number;
 
   /**
-   * Protocols with a value on it.
+   * Number of protocols with a value on it.
    * @example 1061
    */
   protocols!: number;
@@ -56,13 +56,13 @@ export class TokensQuery extends ListQuery {
   @IsIn(TOKEN_SORTS)
   sort?: TokenSort;
 
-  /** Default: `token` ascending, numbers descending. Tokens without the number come last. */
+  /** Order; default: `token` ascending, numbers descending. Tokens without the number come last. */
   @IsOptional()
   @ApiProperty({ enum: ORDERS, required: false })
   @IsIn(ORDERS)
   order?: Order;
 
-  /** Of which change `sort=change` speaks. */
+  /** Window of the change for `sort=change`. */
   @IsOptional()
   @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
   @IsIn(WINDOWS)
@@ -80,7 +80,7 @@ export const DIRECTIONS = ['up', 'down', 'any'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
 export class MoversQuery {
-  /** TVL of protocols, or prices of tokens. */
+  /** Subjects: TVL of protocols, or prices of tokens. */
   @IsOptional()
   @ApiProperty({ enum: METRICS, default: 'tvl', required: false })
   @IsIn(METRICS)
@@ -97,17 +97,17 @@ export class MoversQuery {
   direction?: Direction;
 
   /**
-   * Leave out what is worth less, US dollars: the largest relative moves are those of the smallest.
+   * Minimum value, US dollars: the largest relative moves are those of the smallest subjects.
    * @example 1000000
    */
   @IsAmount()
   minValue?: number;
 
-  /** Most rows of the answer. */
+  /** Maximum number of rows of the answer. */
   @IsDigits(1, 100, 10)
   limit: number = 10;
 
-  /** `page.next_cursor` of the page before; with the same other parameters. Moves that change meanwhile may shift. */
+  /** Value of `page.next_cursor` of the page before; with the same other parameters. Moves that change meanwhile may shift. */
   @IsOptional()
   @IsPlainText(LONGEST_CURSOR)
   cursor?: string;
@@ -136,7 +136,7 @@ export class MoverAnswer extends ChangesAnswer {
   value!: number;
 
   /**
-   * Over the window asked for, percent.
+   * Change over the requested window, percent.
    * @example -12.5
    */
   changePercent!: number;

@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** What a list's cursor remembers: the last row's sort value and its tie-break. */
+/** Content of a list's cursor: the last row's sort value and its tie-break. */
 export type PagePosition = readonly (string | number | null)[];
 
-/** A slug and a name of the longest kind, in any script. */
+/** Maximum characters of a cursor: a slug and a name of the longest kind, in any script. */
 export const LONGEST_CURSOR = 4_096;
 
 /**
- * Cursors of paged lists: opaque to clients, base64url of a small JSON array whose first element names the list and its
- * filters. Nothing in it is trusted; a cursor of another list or other filters is refused instead of giving odd pages.
+ * Encodes the cursor of a paged list: opaque to clients, base64url of a small JSON array whose first element names the list and
+ * its filters. Nothing in it is trusted; a cursor of another list or other filters is refused instead of giving wrong pages.
  */
 export function encodePageCursor(scope: unknown, position: PagePosition): string {
   return Buffer.from(JSON.stringify([scopeHash(scope), ...position])).toString('base64url');
 }
 
-/** `types` are the positions' types, in order; null is allowed everywhere. */
+/** Decodes a cursor. `types` are the positions' types, in order; null is allowed everywhere. */
 export function decodePageCursor(
   scope: unknown,
   cursor: string | undefined,

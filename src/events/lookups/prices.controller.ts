@@ -17,14 +17,14 @@ export class PricesController {
     private readonly histories: HistoryLookups,
   ) {}
 
-  /** Price history of a token. */
+  /** Returns the price history of a token. */
   @Get(':token/history')
   @CsvList<HistoryRow>('price-history', HISTORY_COLUMNS)
   history(@Param() { token }: TokenParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
     return this.histories.read('price', token, null, query);
   }
 
-  /** Last published prices of one or more tokens. */
+  /** Returns the last published prices of one or more tokens. */
   @Get(':tokens')
   @CsvList<PriceAnswer>('prices', PRICE_COLUMNS)
   prices(@Param() { tokens }: TokensParams, @Query() { exact }: ExactQuery): Promise<PricesAnswer> {

@@ -52,7 +52,7 @@ export class PriceAnswer extends ChangesAnswer {
   /** ISO 8601 UTC. */
   observedAt!: string;
 
-  /** The log position at which the value holds. */
+  /** Log position at which the value holds. */
   cursor!: string;
 }
 
@@ -75,9 +75,9 @@ export const PRICE_COLUMNS = [
 ] as const satisfies readonly (keyof PriceAnswer)[];
 
 export class PricesAnswer {
-  /** In the order asked for. */
+  /** Prices in the requested order. */
   data!: PriceAnswer[];
 
-  /** Asked for, but never published. */
+  /** Requested tokens that were never published. */
   missing!: string[];
 }

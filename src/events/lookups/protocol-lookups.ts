@@ -45,7 +45,7 @@ export class ProtocolLookups {
     }
   }
 
-  /** Described protocols, and those of which only values are known. */
+  /** Yields described protocols, and those of which only values are known. */
   private *metas(): Iterable<ProtocolMeta> {
     yield* this.published.protocols();
     for (const slug of this.published.valuedProtocols()) {

@@ -13,7 +13,7 @@ export type ProtocolSort = (typeof PROTOCOL_SORTS)[number];
 
 export class ProtocolsQuery extends ListQuery {
   /**
-   * Part of the slug, name or symbol; upper and lower case are the same.
+   * Part of the slug, name or symbol, ignoring case.
    * @example swap
    */
   @IsOptional()
@@ -35,13 +35,13 @@ export class ProtocolsQuery extends ListQuery {
   @IsIn(PROTOCOL_SORTS)
   sort?: ProtocolSort;
 
-  /** Default: names ascending, numbers descending. Protocols without the number come last. */
+  /** Order; default: names ascending, numbers descending. Protocols without the number come last. */
   @IsOptional()
   @ApiProperty({ enum: ORDERS, required: false })
   @IsIn(ORDERS)
   order?: Order;
 
-  /** Of which change `sort=change` speaks. */
+  /** Window of the change for `sort=change`. */
   @IsOptional()
   @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
   @IsIn(WINDOWS)
@@ -75,10 +75,10 @@ export class ProtocolAnswer extends ChangesAnswer {
 }
 
 export class ProtocolDetailAnswer extends ProtocolAnswer {
-  /** As the writer gave it. */
+  /** Metadata as the writer gave it. */
   metadata!: Record<string, unknown>;
 
-  /** The last published value of each chain. */
+  /** Last published value of each chain. */
   tvls!: ChainTvlAnswer[];
 }
 

@@ -4,7 +4,9 @@ import { Transform } from 'class-transformer';
 import { nameFault, normaliseName, type NameKind } from '../core/names.js';
 import { IsBoolean, IsInt, IsNumber, IsOptional, Length, Matches, Max, Min, ValidateBy } from 'class-validator';
 
-/** Text from an address that may go to the database: no control characters (NUL ends a query), no broken surrogates. */
+/**
+ * Validates text from an address that may go to the database: no control characters (NUL ends a query), no broken surrogates.
+ */
 export function IsPlainText(longest = 255): PropertyDecorator {
   return applyDecorators(
     // eslint-disable-next-line no-control-regex -- control characters are the point
@@ -20,7 +22,9 @@ export function IsPlainText(longest = 255): PropertyDecorator {
   );
 }
 
-/** The name of a protocol, chain or token, in its one spelling afterwards; one that no data can have is refused. */
+/**
+ * Validates the name of a protocol, chain or token and folds it to its one spelling; a name that no data can have is refused.
+ */
 export function IsName(kind: NameKind): PropertyDecorator {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? normaliseName(kind, value) : value)),
@@ -34,7 +38,7 @@ export function IsName(kind: NameKind): PropertyDecorator {
   );
 }
 
-/** A whole number written in digits, nothing else. */
+/** Validates a whole number written in digits, nothing else. */
 export function IsDigits(least: number, most: number, fallback: number): PropertyDecorator {
   return applyDecorators(
     ApiPropertyOptional({ type: 'integer', minimum: least, maximum: most, default: fallback }),
@@ -48,7 +52,7 @@ export function IsDigits(least: number, most: number, fallback: number): Propert
   );
 }
 
-/** A finite number, not negative, in decimal or exponent notation. */
+/** Validates a finite number, not negative, in decimal or exponent notation. */
 export function IsAmount(): PropertyDecorator {
   return applyDecorators(
     ApiPropertyOptional({ type: 'number', minimum: 0 }),
@@ -61,7 +65,7 @@ export function IsAmount(): PropertyDecorator {
   );
 }
 
-/** `true` or `false`. */
+/** Validates `true` or `false`. */
 export function IsFlag(): PropertyDecorator {
   return applyDecorators(
     ApiPropertyOptional({ type: 'boolean', default: false }),
@@ -71,7 +75,7 @@ export function IsFlag(): PropertyDecorator {
   );
 }
 
-/** The distinct, non-empty parts of a comma-separated list. */
+/** Returns the distinct, non-empty parts of a comma-separated list. */
 export function commaList(text: string): string[] {
   const parts = text.split(',').map((part) => part.trim());
   return [...new Set(parts.filter((part) => part !== ''))];

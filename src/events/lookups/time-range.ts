@@ -4,7 +4,9 @@ export type Interval = (typeof INTERVALS)[number];
 const RAW_UP_TO_MS = 2 * 86_400_000;
 const HOURLY_UP_TO_MS = 90 * 86_400_000;
 
-/** The grain that gives a chart some hundreds to two thousand points; `rawKept`: whether there are raw values that old. */
+/**
+ * Returns the grain that gives a chart some hundreds to two thousand points; `rawKept`: whether there are raw values that old.
+ */
 export function intervalFor(spanMs: number, rawKept: boolean): Interval {
   if (spanMs <= RAW_UP_TO_MS && rawKept) return 'raw';
   return spanMs <= HOURLY_UP_TO_MS ? '1h' : '1d';

@@ -16,14 +16,14 @@ export class TvlController {
     private readonly histories: HistoryLookups,
   ) {}
 
-  /** TVL history of a protocol over all its real chains. */
+  /** Returns the TVL history of a protocol over all its real chains. */
   @Get(':protocol/history')
   @CsvList<HistoryRow>('tvl-history', HISTORY_COLUMNS)
   protocolHistory(@Param() { protocol }: ProtocolParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
     return this.histories.read('tvl', protocol, null, query);
   }
 
-  /** TVL history of a protocol on one chain. */
+  /** Returns the TVL history of a protocol on one chain. */
   @Get(':protocol/:chain/history')
   @CsvList<HistoryRow>('tvl-history', HISTORY_COLUMNS)
   chainHistory(
@@ -33,13 +33,13 @@ export class TvlController {
     return this.histories.read('tvl', protocol, chain, query);
   }
 
-  /** Last published TVL of a protocol: its total over real chains, and each chain. */
+  /** Returns the last published TVL of a protocol: its total over real chains, and each chain. */
   @Get(':protocol')
   protocol(@Param() { protocol }: ProtocolParams, @Query() { exact }: ExactQuery): Promise<ProtocolTvlAnswer> {
     return this.values.protocolTvl(protocol, exact);
   }
 
-  /** Last published TVL of a protocol on one chain. */
+  /** Returns the last published TVL of a protocol on one chain. */
   @Get(':protocol/:chain')
   chain(@Param() { protocol, chain }: ProtocolChainParams, @Query() { exact }: ExactQuery): Promise<ChainTvlAnswer> {
     return this.values.chainTvl(protocol, chain, exact);

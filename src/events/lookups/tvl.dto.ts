@@ -20,7 +20,9 @@ export class ProtocolChainParams extends ProtocolParams {
 }
 
 export class ExactQuery {
-  /** Read the row instead of the last published value: fresher by less than the publication threshold, and slower. */
+  /**
+   * Whether to read the row instead of the last published value: fresher by less than the publication threshold, and slower.
+   */
   @IsFlag()
   exact: boolean = false;
 }
@@ -65,7 +67,7 @@ export class ChainTvlAnswer extends ChangesAnswer {
    */
   observedAt!: string;
 
-  /** The log position at which the value holds: give it as `since` to follow what comes after it. */
+  /** Log position at which the value holds: give it as `since` to follow later events. */
   cursor!: string;
 }
 
@@ -88,13 +90,13 @@ export class ProtocolTvlAnswer extends ChangesAnswer {
    */
   tvl!: number | null;
 
-  /** The lowest effective confidence of the counted chains. */
+  /** Lowest effective confidence of the counted chains. */
   confidence!: number | null;
 
-  /** When the newest of the values was observed. */
+  /** Time of the newest observation among the values. */
   observedAt!: string;
 
-  /** The newest of the values' positions. */
+  /** Newest of the values' positions. */
   cursor!: string;
 
   chains!: ChainTvlAnswer[];

@@ -98,7 +98,7 @@ export class ValueLookups {
     };
   }
 
-  /** Of all chains; empty when nothing is known. */
+  /** Returns the values of all chains; empty when nothing is known. */
   private async tvls(protocol: string, exact: boolean): Promise<readonly PublishedValue[]> {
     return exact ? await this.exactRows.tvls(protocol) : ((await this.cache.protocolTvl(protocol))?.chains ?? []);
   }
@@ -109,7 +109,7 @@ export class ValueLookups {
   }
 }
 
-/** Which of a protocol's values make its total: the real chains, or `all` where there is none. */
+/** Returns the condition for values that make a protocol's total: the real chains, or `all` where there is none. */
 export function countedAmong(values: readonly PublishedValue[]): (value: PublishedValue) => boolean {
   const real = values.some((value) => isRealChain(value.chain ?? ''));
   return ({ chain }) => (real ? isRealChain(chain ?? '') : chain === 'all');

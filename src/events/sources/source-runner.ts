@@ -3,16 +3,16 @@ import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nest
 import { Database } from '../../platform/database/database.js';
 import type { SourceFeed } from './source-feed.js';
 
-/** First key of the advisory locks of the sources; the second is the source's name. */
+/** First key of the advisory locks of the sources; the second is derived from the source's name. */
 const LOCK_SPACE = 0x736f7572;
 const RESTART_FIRST_MS = 1_000;
 const RESTART_LONGEST_MS = 30_000;
-/** How soon another process notices that the one that ran a source has ended. */
+/** Interval at which other processes check whether the lock of a source is free, ms. */
 const TAKE_OVER_MS = 2_000;
 
 /**
- * Runs the chosen sources, each in one process at a time however many share the database: the process holds a session
- * lock of the database, and another takes over within seconds of its end. A source that fails is started again.
+ * Runs the chosen sources, each in one process at a time however many share the database: the process holds a session lock of
+ * the database, and another takes over within seconds of its end. A source that fails is started again.
  */
 export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(SourceRunner.name);
@@ -28,7 +28,7 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.running = this.feeds.map((feed) => this.keepRunning(feed));
   }
 
-  /** Sources end before anything they write to. */
+  /** Stops the sources before the services that they write to. */
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.running);

@@ -5,7 +5,7 @@ import { DefillamaSource, LlamaEndpoints } from './defillama/defillama-source.js
 import { SampleSource } from './sample/sample-source.js';
 import { SourceRunner } from './source-runner.js';
 
-/** The sources that SOURCE names, run in processes that do work (ROLE all or worker). */
+/** Sources that SOURCE names, run in processes that do work (ROLE all or worker). */
 @Module({
   providers: [
     LlamaEndpoints,

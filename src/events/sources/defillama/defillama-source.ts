@@ -10,28 +10,28 @@ import { HttpFetcher } from './http-fetcher.js';
 import { METADATA_MEMBERS } from './llama-metadata.js';
 import { readChains, readPrices, readProtocols } from './llama-shapes.js';
 
-/** Where the API is and how often it is asked. Tests put their own server here. */
+/** Addresses of the API and the intervals of polling. Tests use their own server. */
 export class LlamaEndpoints {
   api = 'https://api.llama.fi';
   coins = 'https://coins.llama.fi';
-  /** TVL changes about once an hour there; an unchanged answer costs a 304. */
+  /** Interval of TVL polls, ms. TVL changes about once an hour there; an unchanged answer costs a 304. */
   tvlEveryMs = 300_000;
   pricesEveryMs = 60_000;
   fetcher = new HttpFetcher();
 }
 
-/** Tokens priced beside the protocols' own: what everybody asks for. */
+/** Tokens priced beside the protocols' own, the most requested ones. */
 const ALWAYS = ['bitcoin', 'ethereum', 'tether', 'usd-coin', 'dai', 'wrapped-bitcoin', 'solana', 'binancecoin'];
 const MOST_TOKENS = 500;
-/** Coins of one address: below every proxy's limit for its length. */
+/** Coins per address: below every proxy's limit for its length. */
 const COINS_PER_REQUEST = 100;
 const ROWS_PER_STATEMENT = 5_000;
 
 type Outcome = 'written' | 'unchanged' | 'failed';
 
 /**
- * Polls DefiLlama's public API. A failed poll changes nothing and the next one comes as planned; how often that happens is in
- * the metrics and the log.
+ * Polls DefiLlama's public API. A failed poll changes nothing and the next one runs as planned; failures are in the metrics and
+ * the log.
  */
 @Injectable()
 export class DefillamaSource extends SourceFeed {
@@ -68,7 +68,7 @@ export class DefillamaSource extends SourceFeed {
   private async every(ms: number, signal: AbortSignal, work: () => Promise<void>, atOnce = false): Promise<void> {
     if (atOnce) await work();
     while (!signal.aborted) {
-      // A tenth of jitter, so that many deployments do not ask in the same second.
+      // Jitter of a tenth, so that many deployments do not poll in the same second.
       await sleep(ms * (0.95 + Math.random() * 0.1), undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) await work();
     }
@@ -97,7 +97,7 @@ export class DefillamaSource extends SourceFeed {
     });
   }
 
-  /** Nothing of it is stored: chains without any TVL of ours show a spelling that the alias table lacks. */
+  /** Polls the chains and stores nothing: chains without any stored TVL reveal a spelling that the alias table lacks. */
   private async pollChains(signal: AbortSignal): Promise<Outcome> {
     return this.use(`${this.endpoints.api}/v2/chains`, signal, async (body) => {
       const chains = readChains(body);
@@ -110,7 +110,7 @@ export class DefillamaSource extends SourceFeed {
     });
   }
 
-  /** Each request is a poll of its own: one that is refused does not keep the other tokens without prices. */
+  /** Polls prices. Each request is a poll of its own: a refused one does not leave the other tokens without prices. */
   private async pollPrices(signal: AbortSignal): Promise<void> {
     for (const tokens of chunks(this.tokens, COINS_PER_REQUEST)) {
       const coins = tokens.map((token) => (token.includes(':') ? token : `coingecko:${token}`)).map(encodeURIComponent);
@@ -124,7 +124,7 @@ export class DefillamaSource extends SourceFeed {
     }
   }
 
-  /** Reads a resource and gives it to `work`. An answer that could not be used is asked for again in full. */
+  /** Reads a resource and gives it to `work`. An answer that could not be used is requested again in full. */
   private async use(address: string, signal: AbortSignal, work: (body: unknown) => Promise<void>): Promise<Outcome> {
     const body = await this.endpoints.fetcher.get(address, signal);
     if (body === undefined) return 'unchanged';

@@ -9,13 +9,13 @@ import {
 import { Agent, request, type Dispatcher } from 'undici';
 
 export interface HttpFetcherOptions {
-  /** Most bytes of a body after decoding. */
+  /** Maximum bytes of a body after decoding. */
   maxBytes: number;
-  /** Longest time for a whole answer, first byte to last: a body that trickles counts too. */
+  /** Longest time for a whole answer, first byte to last, ms: a body that trickles counts too. */
   timeoutMs: number;
   /** Attempts of one `get`. */
   attempts: number;
-  /** Pause before the second attempt; doubles, with jitter. */
+  /** Pause before the second attempt, ms; doubles, with jitter. */
   retryMs: number;
   /** Failed `get`s in a row after which none is tried for a while. */
   breakAfter: number;
@@ -31,12 +31,12 @@ export const FETCHER_DEFAULTS: HttpFetcherOptions = {
   breakMs: 60_000,
 };
 
-/** A longer Retry-After than this is obeyed by giving up until the next poll. */
+/** Longest Retry-After that is waited for, ms; a longer one ends the attempts until the next poll. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
-/** Addresses change with the tokens that are asked for; those no longer used are forgotten. */
+/** Maximum number of remembered ETags: addresses change with the requested tokens, and unused ones are dropped. */
 const MOST_ETAGS = 100;
 
-/** Why a resource could not be read. `retryable`: the same request may succeed in a moment. */
+/** Reason for which a resource could not be read. `retryable`: the same request may soon succeed. */
 export class FetchError extends Error {
   constructor(
     message: string,
@@ -49,15 +49,15 @@ export class FetchError extends Error {
 }
 
 /**
- * Reads JSON resources that change now and then: asks only for what is newer than the last answer, bounded in time and
- * size, repeats what may pass, and leaves a host alone that keeps failing. Redirects are not followed.
+ * Reads JSON resources that change now and then: requests only answers newer than the last one, bounded in time and size,
+ * repeats after temporary failures, and pauses for a host that keeps failing. Redirects are not followed.
  */
 export class HttpFetcher {
   private readonly options: HttpFetcherOptions;
-  /** By host: one that fails does not keep the others from being asked. */
+  /** Circuit breakers by host: a failing host does not block requests to the others. */
   private readonly breakers = new Map<string, CircuitBreakerPolicy>();
   private readonly dispatcher: Dispatcher;
-  /** By address, the one asked longest ago first. */
+  /** ETags by address, the least recently used first. */
   private readonly etags = new Map<string, string>();
 
   constructor(options: Partial<HttpFetcherOptions> = {}) {
@@ -65,7 +65,7 @@ export class HttpFetcher {
     this.dispatcher = new Agent({ connect: { timeout: this.options.timeoutMs }, connections: 4 });
   }
 
-  /** The resource as parsed JSON; undefined when it is what the last successful `get` of this address gave. */
+  /** Returns the resource as parsed JSON; undefined when it has not changed since the last successful `get` of this address. */
   async get(address: string, signal: AbortSignal): Promise<unknown> {
     try {
       return await this.breakerOf(hostOf(address)).execute(() => this.getPatiently(address, signal));
@@ -80,7 +80,7 @@ export class HttpFetcher {
     await this.dispatcher.destroy();
   }
 
-  /** Forgets that an answer was seen, so that the next `get` brings it again: for answers that could not be used. */
+  /** Drops the ETag of an address, so that the next `get` reads it again: for answers that could not be used. */
   forget(address: string): void {
     this.etags.delete(address);
   }
@@ -118,7 +118,7 @@ export class HttpFetcher {
       headers: { accept: 'application/json', ...(etag === undefined ? {} : { 'if-none-match': etag }) },
       signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
     });
-    // Ending a body that is not read to its end is an error event on it, which nobody else listens to.
+    // Ending a body before its end emits an error event on it, which has no other listener.
     body.on('error', () => undefined);
     try {
       if (statusCode === 304) return undefined;
@@ -129,7 +129,7 @@ export class HttpFetcher {
       this.remember(address, headers['etag']);
       return parsed;
     } finally {
-      // A body that is not read to its end would hold its connection.
+      // Bodies that are not read to their end would hold their connection.
       body.destroy();
     }
   }
@@ -155,7 +155,7 @@ export class HttpFetcher {
   }
 }
 
-/** Cut off halfway is the likely reason, so a second attempt is worth it. */
+/** Parses a body. A failure is retryable: most likely the body was cut off. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -3,7 +3,7 @@ import type { PriceRow, ProtocolRow, TvlRow } from '../../ingest/table-writer.js
 import { isRecord, text } from './llama-fields.js';
 import { readMetadata } from './llama-metadata.js';
 
-/** What one answer of the API gave: rows that can be written, and how many entries could not be used. */
+/** Result of one answer of the API: rows to write, and the number of unusable entries. */
 export interface Reading<Row> {
   rows: Row[];
   skipped: number;
@@ -17,15 +17,15 @@ export interface ProtocolsReading {
 }
 
 const SOURCE = 'defillama';
-/** Wider than anything the API ever reported (1e11), narrow enough to catch a wrong unit. */
+/** Maximum amount, US dollars: wider than anything the API ever reported (1e11), narrow enough to catch a wrong unit. */
 const MOST_USD = 1e15;
 
-/** The answer's shape is not the one this was written for. */
+/** Error of an answer whose shape has changed. */
 export class ChangedShape extends Error {}
 
 /**
- * `GET /protocols`. Entries without a usable name are skipped; of entries with one slug (names do repeat) the one with more
- * TVL is taken; TVL that is null, negative or absurd is no value; pseudo chains (`staking`, `Ethereum-borrowed`) and nulls
+ * Reads `GET /protocols`. Entries without a usable name are skipped; of entries with one slug (names do repeat) the one with
+ * more TVL is taken; TVL that is null, negative or absurd is no value; pseudo chains (`staking`, `Ethereum-borrowed`) and nulls
  * in `chainTvls` are left out; without any real chain the total goes to chain `all`, or to the only chain.
  */
 export function readProtocols(body: unknown, observedAt: number): ProtocolsReading {
@@ -95,7 +95,7 @@ function chainValues(given: unknown): Map<string, number> {
   const values = new Map<string, number>();
   for (const [key, entry] of isRecord(given) ? Object.entries(given) : []) {
     const chain = chainOf(key);
-    // The detail route has objects here, the list numbers.
+    // Objects in the detail route, numbers in the list.
     const value = usd(isRecord(entry) ? entry['tvl'] : entry);
     if (chain === undefined || chain === 'all' || isPseudoChain(chain) || value === undefined) continue;
     // Two names of one chain (`Binance`, `BSC`) are one value, not two.
@@ -104,7 +104,7 @@ function chainValues(given: unknown): Map<string, number> {
   return values;
 }
 
-/** `GET /v2/chains`: the names of the chains that hold something. */
+/** Reads `GET /v2/chains`: the names of the chains with TVL. */
 export function readChains(body: unknown): string[] {
   if (!Array.isArray(body)) throw new ChangedShape('/v2/chains is not a list');
   const chains = (body as unknown[]).flatMap((entry) => {
@@ -114,7 +114,7 @@ export function readChains(body: unknown): string[] {
   return [...new Set(chains)];
 }
 
-/** `GET /prices/current/{coins}`: seconds, per-coin times, an optional confidence. */
+/** Reads `GET /prices/current/{coins}`: seconds, per-coin times, an optional confidence. */
 export function readPrices(body: unknown, now: number): Reading<PriceRow> {
   const coins = isRecord(body) ? body['coins'] : undefined;
   if (!isRecord(coins)) throw new ChangedShape('/prices/current has no coins');
@@ -158,11 +158,11 @@ function tvlRow(protocol: string, chain: string, tvl: number, observedAt: number
 
 function usd(value: unknown): number | undefined {
   if (typeof value !== 'number' || !(value >= 0 && value <= MOST_USD)) return undefined;
-  // Dust below what the tables keep.
+  // Dust below the smallest value of the tables.
   return value < 1e-300 ? 0 : value;
 }
 
-/** `-` is what the API writes for a protocol without a token. */
+/** Returns the symbol; the API writes `-` for a protocol without a token. */
 function symbolOf(value: unknown): string | null {
   const symbol = text(value, 64);
   return symbol === undefined || symbol === '-' ? null : symbol;

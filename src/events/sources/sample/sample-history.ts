@@ -3,24 +3,24 @@ import type { PriceSeries, SamplePack, TvlSeries } from './sample-pack.js';
 
 const HOUR_S = 3_600;
 const HISTORY_S = 30 * 24 * HOUR_S;
-/** Protocols that get a point an hour; the others get one every half day beside the recorded ones. */
+/** Number of protocols with a point an hour; the others have one every half day beside the recorded ones. */
 const DENSE = 50;
 const DENSE_STEP_S = HOUR_S;
 const SPARSE_STEP_S = 12 * HOUR_S;
 const PRICE_STEP_S = HOUR_S;
-/** What every change over an hour, a day and a week is compared with. */
+/** Ages of the references for changes over an hour, a day and a week, seconds. */
 const REFERENCES_S = [HOUR_S, 24 * HOUR_S, 7 * 24 * HOUR_S];
 
 /**
- * The 30 days before the play began, as the recordings tell them: played backwards from there, a recorded second per
- * second, so what comes after joins without a jump. About 210,000 points.
+ * Yields the 30 days before the play began: the recordings played backwards from there, a recorded second per second, so that
+ * the play joins without a jump. About 210,000 points.
  */
 export function* sampleHistory(pack: SamplePack, begunAt: number): Generator<HistoryPoint> {
   for (const [rank, series] of pack.tvl.entries()) yield* tvlHistory(series, begunAt, rank < DENSE);
   for (const series of pack.prices) yield* priceHistory(series, begunAt);
 }
 
-/** The few points of it that changes over an hour, a day and a week need. */
+/** Yields the few points that changes over an hour, a day and a week need. */
 export function* sampleReferences(pack: SamplePack, begunAt: number): Generator<HistoryPoint> {
   for (const series of [...pack.tvl, ...pack.prices]) {
     for (const ago of REFERENCES_S) {

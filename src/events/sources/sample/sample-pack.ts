@@ -28,7 +28,7 @@ interface TvlFile {
   minutes: ({ slug: string; name: string; category: string; chain: string } & RecordedSeries)[];
 }
 
-/** How densely a series was recorded decides how it is played. */
+/** Kind of recording by its density, which decides how it is played. */
 type PriceKind = 'oracle' | 'minute' | 'tick';
 
 type PriceFile = ({
@@ -46,7 +46,7 @@ export interface TvlSeries {
   track: Track;
   /** Recorded seconds per second of the history that is filled in at the first start. */
   historyPace: number;
-  /** Between two points the values are computed, not recorded. */
+  /** Whether values between two points are computed, not recorded. */
   interpolated: boolean;
 }
 
@@ -66,9 +66,9 @@ export interface SamplePack {
 }
 
 /**
- * Paces relative to SAMPLE_SPEED. Oracle updates are hours apart and half a minute of ticks would be over in half a
- * second: at the default speed an hour of the former and a second of the latter pass per second. In the filled-in
- * history everything passes as recorded, except that half a minute of ticks is stretched over five days.
+ * Paces relative to SAMPLE_SPEED. Oracle updates are hours apart and half a minute of ticks would be over in half a second: at
+ * the default speed an hour of the former and a second of the latter pass per second. In the filled-in history everything
+ * passes as recorded, except that half a minute of ticks is stretched over five days.
  */
 const PACES: Readonly<Record<PriceKind, { pace: number; historyPace: number }>> = {
   oracle: { pace: 60, historyPace: 1 },
@@ -76,10 +76,10 @@ const PACES: Readonly<Record<PriceKind, { pace: number; historyPace: number }>> 
   tick: { pace: 1 / 60, historyPace: 1 / 14_400 },
 };
 
-/** Each protocol's snapshots come up to this much later than the first one's: as from pollers, and not all at once. */
+/** Maximum delay of a protocol's snapshots after the first one's, seconds: spread as by pollers. */
 const SPREAD_SECONDS = 3_600;
 
-/** The recordings shipped with the project; README.md beside them says where each comes from. */
+/** Loads the recordings shipped with the project; README.md beside them lists their origins. */
 export async function loadSamplePack(): Promise<SamplePack> {
   const [tvl, prices] = await Promise.all([unpack<TvlFile>('tvl.json.gz'), unpack<PriceFile>('prices.json.gz')]);
   return {
@@ -126,7 +126,7 @@ function times(steps: readonly number[]): number[] {
   return steps.map((step) => (seconds += step / 1000));
 }
 
-/** A number from 0 to 1 that depends on the name alone (FNV-1a). */
+/** Returns a number from 0 to 1 that depends on the name alone (FNV-1a). */
 function spread(name: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index++) {

@@ -1,23 +1,23 @@
 import type { PriceRow, TvlRow } from '../../ingest/table-writer.js';
 import type { PriceSeries, SamplePack, TvlSeries } from './sample-pack.js';
 
-/** What is due to be written. */
+/** Rows that are due to be written. */
 export interface DueRows {
   tvl: TvlRow[];
   prices: PriceRow[];
 }
 
 /**
- * Between two recorded points a row is written when its value has moved this far since its last write: a tenth of the
- * default threshold, so events come within a tenth of a percent of it, and 2,000 protocols cost some 50 rows a second.
+ * Move between two recorded points after which a row is written, relative to its last write: a tenth of the default threshold,
+ * so events come within a tenth of a percent of it, and 2,000 protocols cost some 50 rows a second.
  */
 const GRAIN = 0.001;
 const RECORDED = ['sample'];
 const INTERPOLATED = ['sample', 'interpolated'];
-/** Writer's confidence in a value that nobody recorded. */
+/** Writer's confidence in a value that was computed, not recorded. */
 const INTERPOLATED_CONFIDENCE = 0.8;
 
-/** Tells which rows have to be written as the play goes on. Holds the position; knows no database. */
+/** Yields the rows to write as the play goes on. Holds the position; does not use the database. */
 export class SamplePlayer {
   private readonly tvl: Shown<TvlSeries>[];
   private readonly prices: Shown<PriceSeries>[];
@@ -35,7 +35,7 @@ export class SamplePlayer {
     return this.position;
   }
 
-  /** Every row as it stands, for an empty database. */
+  /** Returns every row as it stands, for an empty database. */
   all(now: number): DueRows {
     return {
       tvl: this.tvl.map(({ series, value, recorded }) => tvlRow(series, value, recorded, now)),
@@ -43,7 +43,7 @@ export class SamplePlayer {
     };
   }
 
-  /** Goes on by `seconds`. Of several points passed in one step only the last is written. */
+  /** Advances by `seconds`. Of several points passed in one step only the last is written. */
   advance(seconds: number, now: number): DueRows {
     this.position += seconds;
     return {
@@ -57,10 +57,10 @@ export class SamplePlayer {
   }
 }
 
-/** A series and what was last written of it. */
+/** Series with its last written value. */
 class Shown<Series extends TvlSeries | PriceSeries> {
   value: number;
-  /** Whether `value` stands in the recording. */
+  /** Whether `value` is in the recording. */
   recorded: boolean;
   private ordinal: number;
 
@@ -74,7 +74,7 @@ class Shown<Series extends TvlSeries | PriceSeries> {
     this.recorded = reading.value === reading.recorded;
   }
 
-  /** Moves to a position and says whether the row has to be written. */
+  /** Moves to a position. Returns whether the row has to be written. */
   move(played: number): boolean {
     const { ordinal, recorded, value } = this.series.track.at(played);
     if (ordinal !== this.ordinal) {

@@ -18,16 +18,16 @@ import { sampleHistory, sampleReferences } from './sample-history.js';
 import { loadSamplePack, type SamplePack } from './sample-pack.js';
 import { SamplePlayer } from './sample-player.js';
 
-/** Writes go out in batches this far apart. */
+/** Interval between batches of writes, ms. */
 const BATCH_MS = 250;
-/** So many that a fill takes few transactions, so few that a stop or the history's own writer need not wait for long. */
+/** Points per insert: many, so that a fill takes few transactions; few, so that a stop or the history writer waits briefly. */
 const POINTS_PER_INSERT = 30_000;
-/** A longer pause (frozen process, database away) is not made up for: that would be a jump. */
+/** Longest pause that is made up for, ms: after a longer one (frozen process, database unavailable) the values would jump. */
 const LONGEST_STEP_MS = 2_000;
 
 /**
- * Plays the recordings shipped with the project into the watched tables, as an ordinary writer. It goes on where it
- * stopped: the position is stored with every batch, in the same transaction.
+ * Plays the recordings shipped with the project into the watched tables, as an ordinary writer. It continues where it stopped:
+ * the position is stored with every batch, in the same transaction.
  */
 @Injectable()
 export class SampleSource extends SourceFeed {
@@ -60,7 +60,7 @@ export class SampleSource extends SourceFeed {
     return this.database.one('SELECT played_seconds FROM sample_playback');
   }
 
-  /** The first start: every key with its first value, and the position, or nothing. */
+  /** Writes the first values of all keys and the position at the first start, in one transaction. */
   private async begin(pack: SamplePack, player: SamplePlayer): Promise<void> {
     const now = this.clock.now();
     await this.database.transaction(async (tx) => {
@@ -99,8 +99,8 @@ export class SampleSource extends SourceFeed {
   }
 
   /**
-   * Beside the play, which need not wait for it; first what movers and changes need. Always the same points, ending where the play began: a fill that was cut
-   * short is done again at the next start.
+   * Fills the history beside the play, which need not wait for it; first the points for movers and changes. Always the same
+   * points, ending where the play began: an interrupted fill is repeated at the next start.
    */
   private async fillHistory(pack: SamplePack, signal: AbortSignal): Promise<void> {
     try {

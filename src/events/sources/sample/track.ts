@@ -1,28 +1,28 @@
-/** What a track shows at one moment. */
+/** State of a track at one moment. */
 export interface Reading {
-  /** Counts the recorded points passed since the beginning of time: it changes exactly when a point is passed. */
+  /** Number of recorded points passed since the beginning of time: it changes exactly when a point is passed. */
   ordinal: number;
   /** Value of the recorded point passed last. */
   recorded: number;
-  /** The value now: between two points for an interpolated track, else `recorded`. */
+  /** Present value: between two points for an interpolated track, else `recorded`. */
   value: number;
 }
 
 export interface TrackOptions {
-  /** Seconds after the first point, ascending, the first 0. */
+  /** Times of the points, seconds after the first, ascending, the first 0. */
   times: readonly number[];
   values: readonly number[];
-  /** Whether there is a straight line between two points, or the last one holds. */
+  /** Whether values follow a straight line between two points; else the last one holds. */
   interpolated: boolean;
   /** Seconds of this track per second of play; a day's prices and a second's ticks move at different paces. */
   pace: number;
-  /** Where in the track the play begins, in seconds. */
+  /** Position in the track at which the play begins, seconds. */
   phase: number;
 }
 
 /**
- * A recording played forward, then backward, then forward, for ever: no end and no jump. A pure function of the play's
- * position, so whoever knows that goes on where another stopped.
+ * Recording played forward, then backward, then forward, for ever: no end and no jump. A pure function of the play's position,
+ * so any process that knows the position can continue.
  */
 export class Track {
   private readonly length: number;
@@ -36,17 +36,17 @@ export class Track {
     }
   }
 
-  /** `played` seconds after the beginning of the play, which may be before it. */
+  /** Returns the state `played` seconds after the beginning of the play, which may be negative. */
   at(played: number): Reading {
     return this.read(this.options.phase + played * this.options.pace);
   }
 
-  /** What was shown `seconds` before the play began, when time passed in the track at `pace` until then. */
+  /** Returns the state `seconds` before the play began, if time passed in the track at `pace` until then. */
   before(seconds: number, pace: number): Reading {
     return this.read(this.options.phase - seconds * pace);
   }
 
-  /** The points passed before the play began: how many seconds before, at most `longest`, the latest first. */
+  /** Yields the points passed before the play began: how many seconds before, at most `longest`, the latest first. */
   *passings(pace: number, longest: number): Generator<{ ago: number; value: number }> {
     const here = this.options.phase;
     for (let { ordinal } = this.read(here); ; ordinal--) {
@@ -73,7 +73,7 @@ export class Track {
     return { ordinal, recorded, value: start + ((values[below + 1] ?? start) - start) * share };
   }
 
-  /** Where on the unfolded way the point with this ordinal lies. */
+  /** Returns the position of the point with this ordinal on the unfolded track. */
   private place(ordinal: number): number {
     const round = Math.floor(ordinal / (2 * this.last));
     const step = ordinal - round * 2 * this.last;
