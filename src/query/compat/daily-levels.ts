@@ -66,7 +66,7 @@ export function totalLevels(chains: ReadonlyMap<string, readonly DailyLevel[]>):
  * What is known of each day of a series: its value at 00:00, if it has one of that very moment (the last of several), and its
  * last value. Days
  * whose aggregates have not caught up are read from the values themselves, those only the log knows yet included. A row
- * that its owner deleted has a level for as long as it was still sampled.
+ * that its owner deleted has a level for as long as it was still sampled, and again from its next value on.
  */
 const LEVELS = `
 WITH tail AS MATERIALIZED (
@@ -82,6 +82,8 @@ WITH tail AS MATERIALIZED (
     EXISTS (SELECT FROM retired_references g WHERE g.metric = 'tvl' AND g.subject = r.subject AND g.chain = r.chain)
     AND NOT EXISTS (SELECT FROM protocol_tvl t WHERE t.protocol = r.subject AND t.chain = r.chain) AS gone
   FROM known r LEFT JOIN protocols p ON p.slug = r.subject WHERE {chosen}
+), gaps AS MATERIALIZED (
+  SELECT x.series_id, x.since, x.until FROM history_gaps x WHERE x.series_id IN (SELECT id FROM chosen) AND x.until IS NOT NULL
 ), stale AS MATERIALIZED (
   SELECT d.series_id, date_trunc('day', d.bucket, 'UTC') AS bucket FROM history_dirty d WHERE d.series_id IN (SELECT id FROM chosen)
   UNION SELECT t.series_id, date_trunc('day', t.at, 'UTC') FROM tail t WHERE t.series_id IN (SELECT id FROM chosen)
@@ -127,6 +129,7 @@ WITH tail AS MATERIALIZED (
 ), levels AS (
   SELECT c.subject, c.chain, d.day, d.level FROM days d JOIN chosen c ON c.id = d.series_id
   WHERE d.day <= to_timestamp($2::float8 / 1000)
+    AND NOT EXISTS (SELECT FROM gaps x WHERE x.series_id = d.series_id AND x.since <= d.day AND x.until > d.day)
 )`;
 
 const inSeconds = `extract(epoch FROM l.day)::float8 AS date`;

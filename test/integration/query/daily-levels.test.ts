@@ -44,7 +44,7 @@ beforeEach(clear);
 async function clear(): Promise<void> {
   await parts.db.pool.query(`DELETE FROM metric_points; DELETE FROM metric_hourly; DELETE FROM metric_daily;
     DELETE FROM history_dirty; DELETE FROM published_values; DELETE FROM metric_series; DELETE FROM protocols;
-    DELETE FROM protocol_tvl; DELETE FROM retired_references`);
+    DELETE FROM protocol_tvl; DELETE FROM retired_references; DELETE FROM history_ends`);
 }
 
 let seq = 0;
@@ -190,6 +190,26 @@ it.each(['DELETE FROM', 'TRUNCATE'])(
     ]);
   },
 );
+
+it('a row that was removed and is back has no level on the days between', async () => {
+  await record(
+    series('returned', 'x', [
+      [5, 7],
+      [1.5, 9],
+    ]),
+  );
+  await parts.db.pool.query(
+    `INSERT INTO history_ends (series_id, hour, at, seq)
+     SELECT id, date_trunc('hour', at), at, 0 FROM metric_series, to_timestamp($1::float8 / 1000) AS at`,
+    [TODAY - 3.5 * DAY],
+  );
+  expect(ago(await levels.sum(everything))).toEqual([
+    [5, 7],
+    [4, 7],
+    [1, 9],
+    [0, 9],
+  ]);
+});
 
 const subjects = ['a', 'b'];
 const chains = ['all', 'ethereum', 'base', 'staking'];
