@@ -163,7 +163,11 @@ describe('the process', { timeout: PATIENCE }, () => {
     });
     expect([answer.status, await answer.json()]).toMatchObject([200, { data: [] }]);
     expect(statSync(home).mode & 0o777).toBe(0o700);
-    const sameDatabase = run({ DATABASE_URL: url, DATA_DIR: join(root, 'unused') });
+    const sameDatabase = run({
+      DATABASE_URL: url,
+      SECRETS_KEY: 'a key of at least 16 characters',
+      DATA_DIR: join(root, 'unused'),
+    });
     expect(await sameDatabase.end()).toBe(1);
     expect(sameDatabase.output).toMatch(/^Cannot start: Another process already works on this database;.*\n$/);
   });
