@@ -420,6 +420,13 @@ describe('history', () => {
     expect(body.errors[0].pointer).toMatch(/^\?/);
   });
 
+  test('a parameter that is given twice is refused as that', async () => {
+    const { body } = await get('/v1/tvl/uniswap-v3/history?from=now-1d&from=now-2d');
+    expect(body.errors).toEqual([
+      { pointer: '?from', code: 'is_string', detail: 'from must be one text; give it once' },
+    ]);
+  });
+
   test('a cursor of another chart is refused', async () => {
     const first = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=1`);
     const cursor = first.body.page.next_cursor;

@@ -2,13 +2,25 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { nameFault, normaliseName, type NameKind } from '../core/names.js';
-import { IsBoolean, IsInt, IsNumber, IsOptional, Length, Matches, Max, Min, ValidateBy } from 'class-validator';
+import {
+  IsBoolean,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+} from 'class-validator';
 
 /**
  * Validates text from an address that may go to the database: no control characters (NUL ends a query), no broken surrogates.
  */
 export function IsPlainText(longest = 255): PropertyDecorator {
   return applyDecorators(
+    IsString({ message: '$property must be one text; give it once' }),
     // eslint-disable-next-line no-control-regex -- control characters are the point
     Matches(/^[^\u0000-\u001f\u007f]*$/, { message: '$property must not contain control characters' }),
     ValidateBy({
