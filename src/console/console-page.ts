@@ -1,7 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { readConsoleFiles, type ConsoleFile } from './console-files.js';
 
-/** Nothing inline, nothing from elsewhere, no frames: what a server string could smuggle in would not run. */
+/** Policy without inline code, other origins and frames: code injected through a server's text would not run. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -13,7 +13,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Serves `/` and `/console/<version>/<name>`; what it does not know goes on to the other routes. */
+/** Serves `/` and `/console/<version>/<name>`; other paths go on to the next routes. */
 export function consolePage(): RequestHandler {
   const files = readConsoleFiles();
   return (request: Request, response: Response, next: NextFunction): void => {
@@ -30,7 +30,7 @@ export function consolePage(): RequestHandler {
       next();
       return;
     }
-    // A page that was opened before an upgrade may ask for an older version: it gets today's file, but may not keep it.
+    // Pages opened before an upgrade may request an older version: they get the present file, but may not cache it.
     response.set('Cache-Control', version === files.version ? 'public, max-age=31536000, immutable' : 'no-store');
     send(request, response, file);
   };

@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { Clock } from './clock.js';
 
-/** The clock for everyone. */
+/** Clock for all modules. */
 @Global()
 @Module({ providers: [Clock], exports: [Clock] })
 export class ClockModule {}

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 
-/** The process's clock. Tests replace it where time decides. */
+/** Clock of the process. Tests replace it where results depend on time. */
 @Injectable()
 export class Clock {
-  /** Unix milliseconds; may jump when somebody sets the machine's clock. */
+  /** Returns Unix milliseconds; may jump when the machine's clock is set. */
   now(): number {
     return Date.now();
   }
 
-  /** Milliseconds since the process began; never jumps and never goes back. For how long something took or may take. */
+  /** Returns milliseconds since the process began; monotonic. For durations and timeouts. */
   elapsed(): number {
     return performance.now();
   }

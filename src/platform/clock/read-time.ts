@@ -1,31 +1,37 @@
 const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const RELATIVE = /^now(?:-(\d{1,5})([mhdw]))?$/;
 const DAY = /^\d{4}-\d\d-\d\d$/;
-/** A time with a zone, no further from UTC than the database takes: without one it would depend on the server's place. */
+/**
+ * Pattern of a time with a zone, no further from UTC than the database accepts: without a zone it would depend on the server's
+ * location.
+ */
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-5]):?[0-5]\d)$/;
 const WITHOUT_ZONE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
 const NUMBER = /^\d{1,20}(?:\.\d+)?$/;
 const DIGITS = /^\d+$/;
-/** Unix milliseconds below this are of the years up to 1973; as seconds they reach the year 5138. */
+/**
+ * Upper bound of numbers that are rejected as seconds: as milliseconds they are of the years up to 1973; as seconds they reach
+ * the year 5138.
+ */
 const SECONDS_BELOW = 100_000_000_000;
-/** The year 3000, which the tables end before. */
+/** Start of the year 3000: the range of the tables ends before it, Unix milliseconds. */
 const END_MS = 32_503_680_000_000;
 
-/** What of time a place takes beside ISO 8601 with a zone. */
+/** Forms of time that a field accepts beside ISO 8601 with a zone. */
 export interface TimeForms {
   /**
-   * Whole days (`2026-11-20`, its start in UTC), `now` and `now-7d` (m, h, d, w), and Unix milliseconds in digits: where ranges
-   * are given.
+   * Whether whole days (`2026-11-20`, its start in UTC), `now` and `now-7d` (m, h, d, w), and Unix milliseconds in digits are
+   * accepted: for ranges.
    */
   readonly ranges?: boolean;
-  /** Numbers, as Unix milliseconds. */
+  /** Whether numbers are accepted, as Unix milliseconds. */
   readonly milliseconds?: boolean;
 }
 
-/** A moment in Unix milliseconds, or what the text must be instead. */
+/** Moment in Unix milliseconds, or the form that the text must have. */
 export type TimeReading = { readonly at: number } | { readonly fault: string };
 
-/** Reads a time that a client gives, of the years 1970 to 2999. There is no other reader of them. */
+/** Reads a client's time, of the years 1970 to 2999. The only reader of times. */
 export function readTime(value: unknown, now: number, forms: TimeForms = {}): TimeReading {
   if (typeof value === 'number') return forms.milliseconds === true ? ofNumber(value) : fault(forms);
   if (typeof value !== 'string') return fault(forms);
@@ -43,13 +49,13 @@ export function readTime(value: unknown, now: number, forms: TimeForms = {}): Ti
   return inRange(Date.parse(value), forms);
 }
 
-/** Unix milliseconds of what `readTime` takes for ranges; undefined for others. */
+/** Returns the Unix milliseconds of a text that `readTime` accepts for ranges; undefined for others. */
 export function parseTime(text: string, now: number): number | undefined {
   const reading = readTime(text, now, { ranges: true });
   return 'at' in reading ? reading.at : undefined;
 }
 
-/** A time that was checked before (`IsMoment`, `IsTime`), for the database; null: none was given. */
+/** Returns a validated time (`IsMoment`, `IsTime`) for the database; null: none was given. */
 export function timeGiven(text: string | undefined, now: number): Date | null {
   const at = text === undefined ? undefined : parseTime(text, now);
   return at === undefined ? null : new Date(at);
@@ -80,7 +86,7 @@ function mustBe({ ranges, milliseconds }: TimeForms): string {
   return `must be ${forms.join(', or ')}`;
 }
 
-/** Whether the calendar has it: `Date.parse` takes 30 February for 2 March. */
+/** Whether the day exists: `Date.parse` reads 30 February as 2 March. */
 function isDay(date: string): boolean {
   const midnight = Date.parse(date);
   return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date);

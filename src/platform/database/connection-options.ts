@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-/** What every connection of the product speaks as: the role that owns nothing and may do only what migrations grant. */
+/** Role of every connection of the product: it owns nothing and has only the rights that migrations grant. */
 export const APP_ROLE = 'rta_app';
 
 /** OID of int8. Sequence numbers and counts stay far below 2^53, so they are plain numbers instead of pg's strings. */
@@ -15,15 +15,15 @@ export const valueTypes: pg.CustomTypesConfig = {
 };
 
 /**
- * What every session of ours is told, whatever the server, the role or the address says: days and hours are those of UTC,
- * and times and numbers travel in the form that the driver reads, unrounded.
+ * Options of every session, whatever the server, the role or the address sets: days and hours are those of UTC, and times and
+ * numbers travel in the form that the driver reads, unrounded.
  */
 const SESSION = '-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c extra_float_digits=1';
 
 /**
- * The address of a session of ours, with further start-up options of the server (`-c name=value …`). They travel in the
- * address, behind those it already has, because pg lets an `options` parameter there win over any other place, and the
- * server the last one over all settings of roles and databases.
+ * Returns the address of a session, with further start-up options of the server (`-c name=value …`). They are appended to the
+ * options in the address, because pg gives an `options` parameter there precedence over any other place, and the server gives
+ * the last one precedence over all settings of roles and databases.
  */
 export function sessionUrl(url: string, options = ''): string {
   const address = new URL(url);
@@ -32,7 +32,7 @@ export function sessionUrl(url: string, options = ''): string {
   return address.href;
 }
 
-/** The address as it may be shown and logged: without the password. */
+/** Returns the address without the password, for display and logs. */
 export function withoutPassword(url: string): string {
   const address = new URL(url);
   if (address.password !== '') address.password = '***';

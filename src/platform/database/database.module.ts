@@ -6,7 +6,7 @@ import { Database, type DatabaseOptions } from './database.js';
 /** Connections of the TypeORM part: entities are users, keys and audit, none of them on a hot path. */
 const ENTITY_POOL_SIZE = 4;
 
-/** The database for everyone: `Database` for plain SQL, TypeORM repositories for the entities that modules register. */
+/** Database for all modules: `Database` for plain SQL, TypeORM repositories for the entities that modules register. */
 @Global()
 @Module({})
 export class DatabaseModule {

@@ -8,15 +8,15 @@ import { APP_ROLE, sessionUrl, valueTypes } from './connection-options.js';
 export interface DatabaseOptions {
   /** Address with the login role; every connection then becomes the role of the application. */
   url: string;
-  /** Most pooled connections, 2 at least. */
+  /** Maximum number of pooled connections, at least 2. */
   poolSize: number;
 }
 
-/** A pooled statement that runs longer is cancelled by the server: no request waits that long for its answer. */
+/** Longest time of a pooled statement, ms: the server then cancels it, so that no request waits longer. */
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** Waiting for a free connection or for the server to answer; longer waits mean that the database is away. */
+/** Longest wait for a free connection or for the server, ms; longer ones mean that the database is unavailable. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Connections that requests leave to the process itself, which captures, publishes and delivers. */
+/** Connections reserved for the process itself, which captures, publishes and delivers. */
 const OWN_CONNECTIONS = 2;
 /** Rows of a long result that are read at once: about a millisecond of the event loop. */
 const PAGE_ROWS = 500;
@@ -27,7 +27,7 @@ export class Database implements OnApplicationShutdown {
   readonly url: string;
   private readonly logger = new Logger(Database.name);
   private readonly shares: Shares;
-  /** Set inside of a transaction, whose place serves what it asks meanwhile: waiting for a second one could last for ever. */
+  /** Set inside a transaction, whose place also serves its further queries: waiting for a second place could last for ever. */
   private readonly placeHeld = new AsyncLocalStorage<true>();
 
   constructor(options: DatabaseOptions) {
@@ -42,7 +42,7 @@ export class Database implements OnApplicationShutdown {
       keepAlive: true,
       types: valueTypes,
     });
-    // A lost connection, idle or in use, is an event without listener otherwise, and would end the process.
+    // Without a listener, the event of a lost connection, idle or in use, would end the process.
     this.pool.on('connect', (client) => client.on('error', (error) => this.connectionLost(error)));
     this.pool.on('error', () => undefined);
   }
@@ -57,15 +57,15 @@ export class Database implements OnApplicationShutdown {
     }
   }
 
-  /** The first row, or undefined without one. */
+  /** Returns the first row, or undefined without one. */
   async one<T extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<T | undefined> {
     const [row] = await this.query<T>(text, values);
     return row;
   }
 
   /**
-   * A long result in pages, all of one snapshot of the database: the driver turns what the server sends into rows in one go,
-   * which for 60,000 of them held the event loop for 100 ms.
+   * Yields a long result in pages of one snapshot of the database: the driver turns a whole result into rows in one go, which
+   * for 60,000 of them held the event loop for 100 ms.
    */
   async *pages<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): AsyncGenerator<T[]> {
     const leave = await this.place();
@@ -74,7 +74,7 @@ export class Database implements OnApplicationShutdown {
     try {
       client = await this.pool.connect();
       await client.query('BEGIN READ ONLY');
-      // The plan for all rows, not for the first of them.
+      // Plans for all rows instead of the first ones.
       await client.query('SET LOCAL cursor_tuple_fraction = 1');
       await client.query(`DECLARE result NO SCROLL CURSOR FOR ${text}`, [...values]);
       for (;;) {
@@ -89,7 +89,7 @@ export class Database implements OnApplicationShutdown {
     }
   }
 
-  /** Commits what `work` did when it resolves, rolls back when it rejects. */
+  /** Commits the changes of `work` when it resolves, rolls back when it rejects. */
   async transaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
     const leave = await this.place();
     try {
@@ -116,7 +116,7 @@ export class Database implements OnApplicationShutdown {
   }
 
   /**
-   * A connection of its own, outside the pool and without statement timeout, for work that holds one for long. The caller
+   * Opens a separate connection, outside the pool and without statement timeout, for work that needs one for long. The caller
    * ends it and watches its `end` event. `options` are further start-up options, such as `-c work_mem=64MB`.
    */
   async connect(options = ''): Promise<pg.Client> {
@@ -136,14 +136,14 @@ export class Database implements OnApplicationShutdown {
     if (!this.pool.ended) await this.pool.end();
   }
 
-  /** One of the connections, in the turn of the caller; what the process does for itself does not wait behind callers. */
+  /** Waits for a connection in the turn of the caller; work of the process itself does not wait behind callers. */
   private place(): Promise<() => void> {
     const caller = currentCaller();
     if (caller === undefined || this.placeHeld.getStore()) return Promise.resolve(() => undefined);
     return this.shares.enter(caller, () => new Error('timeout exceeded when trying to connect'));
   }
 
-  /** Connections that we end ourselves may hear from a server that stops at the same moment: no loss. */
+  /** Logs a lost connection; during a shutdown an error of a server that stops at the same moment is no loss. */
   private connectionLost(error: Error): void {
     if (this.pool.ending) return;
     this.logger.warn({ reason: error.message }, 'database connection lost');

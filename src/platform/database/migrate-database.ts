@@ -3,14 +3,14 @@ import { DataSource } from 'typeorm';
 import { migrations } from '../../../migrations/index.js';
 import { APP_ROLE, sessionUrl } from './connection-options.js';
 
-/** Where the names of the applied migrations stand. */
+/** Table with the names of the applied migrations. */
 export const MIGRATIONS_TABLE = 'schema_migrations';
-/** Of PostgreSQL, as `server_version_num` counts. */
+/** Oldest supported PostgreSQL, as `server_version_num` counts. */
 const OLDEST_SERVER = 150_000;
-/** Any number, the same in every process: whoever holds it migrates. */
+/** Number of the advisory lock under which a process migrates; arbitrary, the same in every process. */
 const MIGRATION_LOCK = 7_253_001;
 
-/** The data source that migrates: it knows the migrations and no entities, and acts as the login role of the address. */
+/** Returns the data source for migrations: it has the migrations and no entities, and acts as the login role of the address. */
 export function migrationSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -25,8 +25,8 @@ export function migrationSource(url: string): DataSource {
 }
 
 /**
- * Brings the schema up to date and returns the names of the migrations it ran. Several processes may call it at once:
- * one migrates, the others wait and find nothing left to do.
+ * Brings the schema up to date and returns the names of the migrations it ran. Several processes may call it at once: one
+ * migrates, the others wait and find nothing left to do.
  */
 export async function migrateDatabase(url: string): Promise<string[]> {
   const guard = new pg.Client({ connectionString: sessionUrl(url) });
@@ -41,7 +41,7 @@ export async function migrateDatabase(url: string): Promise<string[]> {
   }
 }
 
-/** What `migrateDatabase` would run. */
+/** Returns the names of the migrations that `migrateDatabase` would run. */
 export async function unmigrated(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: sessionUrl(url) });
   client.on('error', () => undefined);
@@ -76,7 +76,7 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
   }
 }
 
-/** Names of the migrations that this build has and the database has not. */
+/** Returns the names of the migrations that this build has and the database lacks. */
 export async function pendingMigrations(query: (text: string) => Promise<{ name: string }[]>): Promise<string[]> {
   const [table] = await query(`SELECT to_regclass('${MIGRATIONS_TABLE}')::text AS name`);
   const applied = table?.name ? await query(`SELECT name FROM ${MIGRATIONS_TABLE}`) : [];

@@ -9,13 +9,13 @@ import { serverLogin } from './embedded/server-login.js';
 import { migrateDatabase, unmigrated } from './migrate-database.js';
 import { ProcessLock } from './process-lock.js';
 
-/** How long a start waits for a database that is itself still starting. */
+/** Longest wait of a start for a database that is still starting, ms. */
 const PATIENCE_MS = 30_000;
 
-/** The database that the process works on, reachable and migrated. */
+/** Database of the process, reachable and migrated. */
 export interface OpenedDatabase {
   readonly url: string;
-  /** Where it is, for people; without the password. */
+  /** Address for display, without the password. */
   readonly description: string;
   close(): Promise<void>;
 }
@@ -60,7 +60,7 @@ async function prepareSchema(url: string, migrate: boolean): Promise<void> {
   }
 }
 
-/** Repeats `work` while the database is away, up to the patience of a start. */
+/** Repeats `work` while the database is unavailable, up to the timeout of a start. */
 async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   for (let attempt = 1; ; attempt++) {

@@ -1,15 +1,15 @@
-/** Text of a page's rows after which it ends early: what one caller holds in memory, for all pages that it asks for at once. */
+/** Bytes of a page's rows after which it ends early: bounds the memory of one caller for all pages requested at once. */
 const PAGE_BYTES = 2_000_000;
 
-/** A row of a page, with the number of rows that there were for it. */
+/** Row of a page, with the number of rows found for it. */
 export interface PageRow {
-  /** More than there are rows if the page was cut. */
+  /** Number of rows found; greater than the number of rows if the page was cut. */
   found: number;
 }
 
 /**
- * The rows of a statement that selects those of a page by descending `position`: a row more only while those before have less
- * than `PAGE_BYTES` of text. `size`: an expression in bytes of a row's text.
+ * Returns the statement for the rows of a page, selected by descending `position`, that ends once the rows have `PAGE_BYTES` of
+ * text. `size`: an expression of the bytes of a row's text.
  */
 export function withinPageBytes(statement: string, size: string): string {
   return `

@@ -3,15 +3,15 @@ import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { sessionUrl } from './connection-options.js';
 
-/** Any number, the same in every process. */
+/** Number of the advisory lock; arbitrary, the same in every process. */
 const LOCK = 7_253_002;
-/** A process that just ended may still be on the server's books for a moment. */
+/** Longest wait for the lock, ms: the server may still list a process that has just ended. */
 const PATIENCE_MS = 5_000;
 const RETRY_MS = 250;
-/** A server that does not even answer must not hold up a stop. */
+/** Longest wait for a connection, ms: a server that does not answer must not delay a stop. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** `alone`: no other process works on the database. `shared`: others do, all of them through Redis. */
+/** Sharing of the database. `alone`: no other process works on it. `shared`: others do, all of them through Redis. */
 export type Company = 'alone' | 'shared';
 
 const REFUSALS: Record<Company, string> = {
@@ -20,8 +20,8 @@ const REFUSALS: Record<Company, string> = {
 };
 
 /**
- * Keeps a second process off a database that is not shared through Redis. The lock lives as long as a connection, so a
- * killed process does not hold it; after a loss of the connection it is taken again.
+ * Keeps a second process off a database that is not shared through Redis. The lock lives as long as a connection, so a killed
+ * process does not hold it; after a loss of the connection it is taken again.
  */
 export class ProcessLock {
   private readonly logger = new Logger('Database');
@@ -36,7 +36,7 @@ export class ProcessLock {
     this.watch(client);
   }
 
-  /** Throws one sentence if another process keeps holding the lock. */
+  /** Takes the lock. Throws one sentence if another process keeps holding it. */
   static async take(url: string, company: Company = 'alone'): Promise<ProcessLock> {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
@@ -74,7 +74,7 @@ export class ProcessLock {
   }
 }
 
-/** A connection that holds the lock, or undefined while another one does. */
+/** Returns a connection that holds the lock, or undefined while another one does. */
 async function tryLock(url: string, company: Company): Promise<pg.Client | undefined> {
   const client = new pg.Client({
     connectionString: sessionUrl(url),

@@ -1,4 +1,4 @@
-/** Error codes of sockets and name look-ups, and SQLSTATEs, that say: the database is away or does not answer in time. */
+/** Codes of socket and name look-up errors, and SQLSTATEs, of a database that is unavailable or does not answer in time. */
 const CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -14,11 +14,11 @@ const CODES = new Set([
   '57P03', // starting up or shutting down
 ]);
 
-/** pg gives its own failures no code. */
+/** Messages of pg's own failures, which have no code. */
 const MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end|Driver not Connected)/;
 
-/** Whether the error only says that the database cannot be reached right now, so that the same request may succeed later. */
+/** Whether the error only means that the database cannot be reached now, so that the same request may succeed later. */
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;

@@ -2,8 +2,8 @@ import { redact } from '../logging/redaction.js';
 import { isConnectionLoss } from './connection-loss.js';
 
 /**
- * Every error a client can see, by its stable code. `status` is the HTTP answer, `retryable` says whether the same
- * request may succeed later unchanged. The README table is checked against this one by a test.
+ * Errors that clients can see, by their stable code. `status` is the HTTP answer, `retryable` tells whether the same request
+ * may succeed later unchanged. A test compares the README table with this one.
  */
 export const ERROR_CODES = {
   invalid_request: { status: 400, title: 'The request is not valid', retryable: false },
@@ -24,7 +24,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** One fault of the input: `pointer` is a JSON pointer into the request body or `?name` for a query parameter. */
+/** Fault of the input: `pointer` is a JSON pointer into the request body or `?name` for a query parameter. */
 export interface InputFault {
   pointer: string;
   code: string;
@@ -32,18 +32,18 @@ export interface InputFault {
 }
 
 export interface DomainErrorOptions {
-  /** What was wrong with the input, one entry per fault. */
+  /** Faults of the input, one entry each. */
   errors?: readonly InputFault[];
-  /** Milliseconds after which a retry makes sense; becomes Retry-After. */
+  /** Time after which a retry makes sense, ms; becomes Retry-After. */
   retryAfterMs?: number;
-  /** The first field at fault, for socket answers. */
+  /** First field at fault, for socket answers. */
   field?: string;
-  /** Another HTTP status than the code's, where the protocol has one of its own (405). */
+  /** HTTP status in place of the code's, where the protocol has one of its own (405). */
   status?: number;
   cause?: unknown;
 }
 
-/** The only error type that modules throw on purpose. `message` is shown to the client: it says what to do about it. */
+/** Error that modules throw on purpose. `message` is shown to the client: it says what to do about it. */
 export class DomainError extends Error {
   override readonly name = 'DomainError';
   readonly errors: readonly InputFault[] | undefined;
@@ -67,7 +67,7 @@ export class DomainError extends Error {
     return ERROR_CODES[this.code].retryable;
   }
 
-  /** The shape of an error on a socket: acknowledgements, `error` messages, `connect_error` data. */
+  /** Returns the form of an error on a socket: acknowledgements, `error` messages, `connect_error` data. */
   toSocket(): SocketError {
     return {
       code: this.code,
@@ -87,10 +87,10 @@ export interface SocketError {
   retryAfterMs?: number;
 }
 
-/** How soon a client may come back after the database was found away: a restart takes about this long. */
+/** Delay suggested to clients when the database is unavailable, ms: a restart takes about this long. */
 const DATABASE_AWAY_MS = 1_000;
 
-/** Anything thrown, as a DomainError. Unknown errors keep their cause for the log and tell the client nothing. */
+/** Returns anything thrown as a DomainError. Unknown errors keep their cause for the log and reveal nothing to the client. */
 export function asDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
   if (isConnectionLoss(error)) {

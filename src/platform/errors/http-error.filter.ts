@@ -4,14 +4,14 @@ import { answerProblem } from './answer-problem.js';
 import type { DomainError } from './domain-error.js';
 import { requestError } from './problem.js';
 
-/** Of requests that fail for one reason only the first within this time has an error in the log. */
+/** Time within which only the first of the failures with one reason is logged as an error, ms. */
 const SAME_REASON_MS = 10_000;
 
-/** Answers every failed request with problem+json, and logs what the client is not told. */
+/** Answers every failed request with problem+json, and logs the details that the client does not receive. */
 @Catch()
 export class HttpErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('HTTP');
-  /** The reason of the newest line about something unavailable. */
+  /** Reason and time of the newest line about something unavailable. */
   private told = { reason: '', at: 0 };
 
   catch(thrown: unknown, host: ArgumentsHost): void {
@@ -28,12 +28,14 @@ export class HttpErrorFilter implements ExceptionFilter {
     answerProblem(request, response, error);
   }
 
-  /** Every fault of ours is; of what is unavailable, which fails every request, one line in a while for each reason. */
+  /**
+   * Whether a failure is logged: internal faults always, unavailability, which fails every request, once in a while per reason.
+   */
   private isNews({ code, message }: DomainError, response: Response): boolean {
-    // A drain is planned, and its beginning has a line of its own.
+    // Drains are planned, and their beginning is logged elsewhere.
     if (code === 'server_draining') return false;
     if (code !== 'unavailable') return true;
-    // A client that left is no fault of the service, and anybody can leave a thousand times a second.
+    // A client that disconnected is no fault of the service, and a client can do so a thousand times a second.
     if (response.destroyed) return false;
     const now = performance.now();
     if (this.told.reason === message && now - this.told.at < SAME_REASON_MS) return false;

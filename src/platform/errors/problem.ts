@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { redact, redactEncoded } from '../logging/redaction.js';
 import { asDomainError, DomainError, ERROR_CODES, type ErrorCode, type InputFault } from './domain-error.js';
 
-/** The body of every refused request, RFC 9457. */
+/** Body of every refused request, RFC 9457. */
 export interface Problem {
   type: string;
   title: string;
@@ -14,7 +14,7 @@ export interface Problem {
   errors?: readonly InputFault[];
 }
 
-/** Nothing of it repeats a key that stood in the address or in the body. */
+/** Returns the problem of an error, without any key from the address or the body. */
 export function problemOf(error: DomainError, path: string): Problem {
   return {
     type: `urn:defi-realtime:error:${error.code}`,
@@ -31,7 +31,7 @@ function withoutSecrets({ pointer, code, detail }: InputFault): InputFault {
   return { pointer: redact(pointer), code, detail: redact(detail) };
 }
 
-/** HTTP statuses of errors that frameworks raise, as this product's codes. Other 4xx are `invalid_request`. */
+/** Codes of this product for HTTP statuses of frameworks. Other 4xx are `invalid_request`. */
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   401: 'missing_api_key',
   403: 'forbidden',
@@ -43,7 +43,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   503: 'unavailable',
 };
 
-/** What the body parser reports, by its `type`, in words that say what to do. */
+/** Details of the body parser's errors, by its `type`: they say what to do. */
 const BODY_FAULTS: Readonly<Record<string, string>> = {
   'entity.parse.failed': 'The request body is not valid JSON.',
   'entity.too.large': 'The request body is larger than this route takes; send it in parts.',
@@ -52,7 +52,10 @@ const BODY_FAULTS: Readonly<Record<string, string>> = {
   'request.size.invalid': 'The body is not as long as Content-Length says.',
 };
 
-/** Anything that ended a request, as a DomainError: the product's own, Nest's, the body parser's, and the unexpected. */
+/**
+ * Returns anything that ended a request as a DomainError: the product's own errors, Nest's, the body parser's, and unexpected
+ * ones.
+ */
 export function requestError(thrown: unknown): DomainError {
   if (!(thrown instanceof HttpException)) return asDomainError(thrown);
   if (thrown.cause instanceof URIError) return fromStatus(400, 'The address is not validly encoded.', thrown);
@@ -64,7 +67,7 @@ function fromStatus(status: number, message: string, cause: unknown): DomainErro
   return new DomainError(CODE_OF_STATUS[status] ?? 'invalid_request', message, { cause });
 }
 
-/** The `type` of an error of the body parser. */
+/** Returns the `type` of an error of the body parser. */
 function typeOf(cause: unknown): string {
   return cause instanceof Error && 'type' in cause ? String(cause.type) : '';
 }

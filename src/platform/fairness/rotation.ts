@@ -1,6 +1,8 @@
-/** Items that wait under names. Names take turns, one item each, so that a name with a thousand of them delays another by one. */
+/**
+ * Items that wait under names. Names take turns, one item each, so that a name with a thousand of them delays another by one.
+ */
 export class Rotation<T> {
-  /** The name whose turn is next comes first. */
+  /** Waiting items by name; the next name first. */
   private readonly waiting = new Map<string, T[]>();
 
   get isEmpty(): boolean {
@@ -13,7 +15,7 @@ export class Rotation<T> {
     else items.push(item);
   }
 
-  /** Takes out the next item of a name that may have its turn; the name goes to the end. */
+  /** Takes out the next item of a name for which `may` is true; the name goes to the end. */
   next(may: (name: string) => boolean = () => true): { name: string; item: T } | undefined {
     for (const [name, items] of this.waiting) {
       if (!may(name)) continue;
@@ -25,7 +27,7 @@ export class Rotation<T> {
     return undefined;
   }
 
-  /** Takes out an item that shall not have its turn any more; false: it has had it. */
+  /** Takes out an item before its turn; false: it has had it. */
   remove(name: string, item: T): boolean {
     const items = this.waiting.get(name);
     const index = items?.indexOf(item) ?? -1;

@@ -1,15 +1,15 @@
 import { Rotation } from './rotation.js';
 
 export interface ShareBounds {
-  /** Places that callers share. */
+  /** Number of shared places. */
   readonly places: number;
   /** Longest wait for a place, ms. */
   readonly waitMs: number;
 }
 
 /**
- * Shares a few places between callers: none has more than half of them, and callers take turns for the next one that is free.
- * However much one asks for, another waits for one piece of its work at most.
+ * Shares a few places between callers: none has more than half of them, and callers take turns for the next free one. However
+ * much one asks for, another waits for one piece of its work at most.
  */
 export class Shares {
   private readonly waiting = new Rotation<() => void>();
@@ -18,7 +18,7 @@ export class Shares {
 
   constructor(private readonly bounds: ShareBounds) {}
 
-  /** A place, now or in turn; the result gives it back. Rejects with the error that `late` makes after the longest wait. */
+  /** Waits for a place; the returned function frees it. Rejects with the error that `late` makes after the longest wait. */
   async enter(caller: string, late: () => Error): Promise<() => void> {
     if (this.mayHave(caller)) this.take(caller);
     else await this.wait(caller, late);

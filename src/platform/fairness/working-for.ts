@@ -7,17 +7,17 @@ interface Work {
 
 const storage = new AsyncLocalStorage<Work>();
 
-/** Runs a request, and everything that it starts, under its id; for nobody until its caller is known. */
+/** Runs a request, and everything that it starts, under its id; without a caller until it is known. */
 export function runRequest<T>(correlationId: string, work: () => T): T {
   return storage.run({ correlationId, caller: undefined }, work);
 }
 
-/** The id of the request that the current code runs for; undefined outside of requests. */
+/** Returns the id of the request that the current code runs for; undefined outside of requests. */
 export function currentRequest(): string | undefined {
   return storage.getStore()?.correlationId;
 }
 
-/** From here on the current request works for this key, or for the address of a caller without one. */
+/** Sets the caller of the current request: a key, or the address of a caller without one. */
 export function workFor(caller: string): void {
   const work = storage.getStore();
   if (work !== undefined) work.caller = caller;
@@ -28,7 +28,7 @@ export function runFor<T>(caller: string, work: () => T): T {
   return storage.run({ correlationId: currentRequest(), caller }, work);
 }
 
-/** The key or address that the current code works for; undefined: the process itself. */
+/** Returns the key or address that the current code works for; undefined: the process itself. */
 export function currentCaller(): string | undefined {
   return storage.getStore()?.caller;
 }

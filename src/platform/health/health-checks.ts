@@ -11,13 +11,13 @@ import { pendingMigrations } from '../database/migrate-database.js';
 import { RedisConnections } from '../redis/redis-connections.js';
 import { Readiness } from './readiness.js';
 
-/** A probe must answer while balancers still wait for it. */
+/** Timeout of a check, ms: balancers must still be waiting for the answer. */
 const TIMEOUT_MS = 2_000;
 
-/** What must hold before this process is sent clients. */
+/** Conditions under which this process may receive clients. */
 @Injectable()
 export class HealthChecks {
-  /** Migrations are only ever added by a deployment: once complete, they stay complete for this process. */
+  /** Whether migrations are complete: only a deployment adds them, so they stay complete for this process. */
   private migrated = false;
 
   constructor(
@@ -65,13 +65,13 @@ export class HealthChecks {
       .withTimeout(TIMEOUT_MS);
   }
 
-  /** Without Redis the process serves on, so it stays ready. */
+  /** Redis is reported only: without it the process serves on and stays ready. */
   private redisAnswers() {
     const session = this.indicators.check('redis');
     return this.redis.state === 'up' ? session.up() : session.degraded('Redis is away; the process goes on without it');
   }
 
-  /** What operators should know, although the process serves. */
+  /** Returns notices for operators about a process that serves. */
   private notices(): HealthIndicatorFunction[] {
     return this.readiness.notices.all().map(
       ({ name, message }) =>
@@ -85,7 +85,7 @@ export class HealthChecks {
     return this.readiness.draining ? session.down('the process is shutting down') : session.up();
   }
 
-  /** For people: how evenly the event loop turned in the last minute or two. Never a reason to send clients elsewhere. */
+  /** Reports turns and delays of the event loop in the last minute or two, for people: it never makes a process unready. */
   private loopTurns() {
     const { ms, gcMs, cause } = this.loop.longest;
     const details = { longestTurnMs: Math.round(ms), gcMs: Math.round(gcMs), cause };

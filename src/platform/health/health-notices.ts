@@ -1,11 +1,11 @@
-/** A notice of which nothing more was heard is forgotten. */
+/** Time after which a notice that was not renewed is dropped, ms. */
 const REMEMBERED_MS = 3_600_000;
 
-/** What operators should know of this process although it serves: shown in the details of `/health/ready`. */
+/** Notices for operators about a process that serves, shown in the details of `/health/ready`. */
 export class HealthNotices {
   private readonly notices = new Map<string, { message: string; at: number }>();
 
-  /** `name` is that of the detail, such as `mail`. */
+  /** Sets a notice; `name` is that of the detail, such as `mail`. */
   set(name: string, message: string): void {
     this.notices.set(name, { message, at: Date.now() });
   }

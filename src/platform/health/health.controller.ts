@@ -11,13 +11,13 @@ import { HealthChecks } from './health-checks.js';
 export class HealthController {
   constructor(private readonly checks: HealthChecks) {}
 
-  /** The process runs and its event loop turns. */
+  /** Answers 200 while the process runs and its event loop turns. */
   @Get('live')
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
-  /** The process can do useful work and wants some. */
+  /** Answers 200 while the process can do useful work and accepts some. */
   @Get('ready')
   async ready(@Res({ passthrough: true }) response: Response): Promise<HealthCheckResult> {
     const result = await this.checks.ready();

@@ -1,10 +1,10 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthNotices } from './health-notices.js';
 
-/** Whether this process wants new work. It stops wanting it before it stops serving, so that balancers can react. */
+/** Whether this process accepts new work. It stops accepting before it stops serving, so that balancers can react. */
 @Injectable()
 export class Readiness implements OnModuleDestroy {
-  /** What is shown beside it. */
+  /** Notices shown beside it. */
   readonly notices = new HealthNotices();
   private ending = false;
 
@@ -12,12 +12,12 @@ export class Readiness implements OnModuleDestroy {
     return this.ending;
   }
 
-  /** From now on `/health/ready` answers 503. There is no way back: the process is about to end. */
+  /** Makes `/health/ready` answer 503 from now on. Final: the process is about to end. */
   beginDrain(): void {
     this.ending = true;
   }
 
-  /** The first step of every stop. */
+  /** Begins the drain, the first step of every stop. */
   onModuleDestroy(): void {
     this.beginDrain();
   }

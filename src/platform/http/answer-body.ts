@@ -3,10 +3,10 @@ import { StreamableFile } from '@nestjs/common';
 import { ownTurn } from '../loop/slices.js';
 import type { WrittenText } from './written-text.js';
 
-/** Characters up to which an answer is sent at once; a longer one goes part by part, as its reader takes it. */
+/** Characters up to which an answer is sent at once; a longer one is sent in parts, as its reader accepts them. */
 const MAX_WHOLE = 1024 * 1024;
 
-/** Texts that a handler answers with, one after the other, each in a turn of its own. */
+/** Returns the body of an answer from texts, one after the other, each in a turn of its own. */
 export async function bodyOf(...texts: readonly (WrittenText | string)[]): Promise<string | StreamableFile> {
   const parts = texts.flatMap((text) => (typeof text === 'string' ? [text] : text.parts));
   const length = texts.reduce((sum, text) => sum + text.length, 0);

@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { CSV } from './csv.js';
 import { Documents } from './documents.js';
 
-/** The OpenAPI 3.1 description of every route. */
+/** Returns the OpenAPI 3.1 description of every route. */
 export function apiDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
@@ -26,7 +26,7 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
   return withTables(SwaggerModule.createDocument(app, config));
 }
 
-/** A list as CSV is a file of its own, not the members of the JSON. */
+/** Describes lists as CSV: a file of its own, not the members of the JSON. */
 function withTables(document: OpenAPIObject): OpenAPIObject {
   const operations = Object.values(document.paths).flatMap(({ get, post }) => [get, post]);
   for (const response of operations.flatMap((operation) => Object.values(operation?.responses ?? {}))) {
@@ -40,7 +40,7 @@ function withTables(document: OpenAPIObject): OpenAPIObject {
   return document;
 }
 
-/** Where the description stands, by the form in which it is asked for. */
+/** Addresses of the description by its form. */
 const FORMS = {
   '/openapi.json': 'application/json; charset=utf-8',
   '/openapi.yaml': 'application/yaml; charset=utf-8',

@@ -4,17 +4,17 @@ import { DomainError, type InputFault } from '../errors/domain-error.js';
 
 /** Unknown fields of one request: the next one ends it. */
 const MAX_UNKNOWN_FIELDS = 1_000;
-/** Items of a list of objects whose class names no bound. */
+/** Maximum number of objects in a list whose class sets no bound. */
 const MAX_OBJECTS = 100;
-/** A list of more faults than this helps nobody. */
+/** Maximum number of reported faults. */
 export const MAX_FAULTS = 50;
 const MAX_SHOWN = 200;
 
-/** A class that says by decorators what its instances are. */
+/** Class whose decorators describe its instances. */
 export type Class = new (...values: never[]) => object;
 
 interface Field {
-  /** The class of its value, or of each item of its list; read when needed, because classes may name each other. */
+  /** Class of its value, or of each item of its list; read when needed, because classes may refer to each other. */
   readonly nested: (() => Class) | undefined;
   readonly maxItems: number;
 }
@@ -23,7 +23,7 @@ interface TypeMetadata {
   readonly typeFunction: () => Class;
 }
 
-/** Where class-transformer keeps what @Type says; it exports no way to ask. */
+/** Store of class-transformer with the types of @Type, which the package does not export. */
 const types = (
   createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
     defaultMetadataStorage: { findTypeMetadata(target: Class, field: string): TypeMetadata | undefined };
@@ -33,16 +33,16 @@ const types = (
 const shapes = new Map<Class, ReadonlyMap<string, Field>>();
 
 export interface Trimmed {
-  /** A copy without what does not belong. */
+  /** Copy without unknown fields. */
   readonly value: unknown;
   readonly faults: readonly InputFault[];
-  /** Whether a list has more items than it may: then nothing more is worth finding out. */
+  /** Whether a list has too many items: no further fault is then looked for. */
   readonly tooLong: boolean;
 }
 
 /**
- * What of a body belongs to its class, and what does not, found in one pass over the body: the library that makes instances
- * takes time that grows with the square of an object's fields, and hundreds of times longer for each object.
+ * Separates the fields of a body that its class has from unknown ones, in one pass over the body: the library that makes
+ * instances takes time that grows with the square of an object's fields, and hundreds of times longer for each object.
  */
 export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
   const faults: InputFault[] = [];
@@ -52,7 +52,7 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
     const fields = fieldsOf(type);
     const known: [string, unknown][] = [];
     for (const [name, member] of Object.entries(value)) {
-      // It would be taken for the prototype by whoever copies it.
+      // Copying it would set the prototype.
       if (name === '__proto__') continue;
       const field = fields.get(name);
       const pointer = `${prefix}${name.slice(0, MAX_SHOWN).replaceAll('~', '~0').replaceAll('/', '~1')}`;
@@ -72,7 +72,7 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
       faults.push({ pointer, code: 'array_max_size', detail });
       return [];
     }
-    // A list in a list is no object of the class: the validator says so.
+    // Lists inside a list are no objects of the class: the validator reports them.
     return value.map((item: unknown, at) =>
       typeof item !== 'object' || item === null
         ? item

@@ -1,4 +1,4 @@
-/** Two self-signed pairs that nothing but tests uses, without the frame of the PEM form. */
+/** Self-signed pairs for tests, without the frame of the PEM form. */
 export const PAIRS = {
   one: {
     certificate:

@@ -17,7 +17,7 @@ let certificates: CertificateWatch;
 
 const pem = (what: string, text: string): string => `-----BEGIN ${what}-----\n${text}\n-----END ${what}-----\n`;
 
-/** The way in which mounted secrets change: a directory of versions, and a link to the current one. */
+/** Installs a version as mounted secrets do: a directory of versions, and a link to the current one. */
 function install(version: string, certificate: keyof typeof PAIRS, key: keyof typeof PAIRS = certificate): void {
   mkdirSync(join(folder, version));
   writeFileSync(join(folder, version, 'tls.crt'), pem('CERTIFICATE', PAIRS[certificate].certificate));
@@ -42,7 +42,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The name of the certificate that a new connection is shown, or the code of the error. */
+/** Returns the name of the certificate that a new connection receives, or the code of the error. */
 const shown = (options: ConnectionOptions = {}): Promise<string> =>
   new Promise((resolve) => {
     const { port } = server.address() as AddressInfo;

@@ -5,7 +5,7 @@ import { createSecureContext, Server as TlsServer, type SecureContextOptions } f
 import { Logger } from '@nestjs/common';
 import type { Settings } from '../settings/settings.js';
 
-/** Files of a pair are written one after the other; what changes within this time is one change, ms. */
+/** Time within which changes of files count as one, ms: the files of a pair are written one after the other. */
 const SETTLE_MS = 250;
 
 export interface Certificate extends SecureContextOptions {
@@ -13,7 +13,7 @@ export interface Certificate extends SecureContextOptions {
   readonly key: Buffer;
 }
 
-/** Certificate and key of the settings as they stand in their files; undefined without TLS. Throws on a pair that does not fit. */
+/** Reads certificate and key of the settings from their files; undefined without TLS. Throws on a pair that does not fit. */
 export function readCertificate({ tlsCert, tlsKey }: Settings): Certificate | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const certificate: Certificate = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey), minVersion: 'TLSv1.3' };
@@ -30,9 +30,9 @@ export function readCertificate({ tlsCert, tlsKey }: Settings): Certificate | un
 }
 
 /**
- * Keeps a listening server's certificate up to date: new connections get what stands in the files. Their directories are
- * watched, because files are replaced, and mounted secrets are links to a directory that is. A pair that does not fit is not
- * used; the log says so.
+ * Keeps a listening server's certificate up to date: new connections get the one in the files. Their directories are watched,
+ * because files are replaced, and mounted secrets are links to a directory that is. A pair that does not fit is not used; the
+ * log reports it.
  */
 export class CertificateWatch {
   private readonly logger = new Logger('TLS');

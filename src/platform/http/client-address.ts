@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-/** An IPv6 address with zone, brackets and port is shorter. */
+/** Longest entry of X-Forwarded-For, characters: longer than an IPv6 address with zone, brackets and port. */
 const MAX_HOP_LENGTH = 80;
 
 /**
- * The address of the client behind `trustedProxies` proxies. Each of them appends the address it saw to
- * X-Forwarded-For, so the client's is that many entries from the right; what stands left of it the client wrote itself.
+ * Returns the address of the client behind `trustedProxies` proxies. Each of them appends the address it saw to
+ * X-Forwarded-For, so the client's is that many entries from the right; entries further left were written by the client itself.
  */
 export function clientAddress(request: IncomingMessage, trustedProxies: number): string {
   const direct = plainAddress(request.socket.remoteAddress ?? 'unknown');
@@ -18,12 +18,15 @@ export function clientAddress(request: IncomingMessage, trustedProxies: number):
   return isIP(address) === 0 ? direct : address;
 }
 
-/** IPv4 addresses as they are written everywhere, not in their IPv6 disguise. */
+/** Returns IPv4 addresses in their usual form instead of the IPv6-mapped one. */
 export function plainAddress(address: string): string {
   return /^::ffff:\d/i.test(address) ? address.slice('::ffff:'.length) : address;
 }
 
-/** Some proxies append the port of each connection: `1.2.3.4:5678`, `[2001:db8::1]:5678`. Every port is the same client. */
+/**
+ * Returns the address without the port that some proxies append: `1.2.3.4:5678`, `[2001:db8::1]:5678`. Every port is the same
+ * client.
+ */
 function withoutPort(hop: string): string {
   const inBrackets = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop)?.[1];
   return inBrackets ?? (/^[^:]*:\d{1,5}$/.test(hop) ? hop.slice(0, hop.indexOf(':')) : hop);

@@ -19,13 +19,13 @@ import { bodyOf } from './answer-body.js';
 interface Page {
   data: readonly object[];
   page?: { next_cursor: string | null };
-  /** Where they are known beforehand. */
+  /** Columns, where they are known beforehand. */
   columns?: readonly string[];
 }
 
 type Answer = Page | string | StreamableFile | undefined;
 
-/** Columns of a list: members of its rows, or what the request makes of them. */
+/** Columns of a list: members of its rows, or derived from the request. */
 type Columns<Name extends string = string> = readonly Name[] | ((query: Request['query']) => readonly Name[]);
 
 interface CsvTable {
@@ -36,12 +36,12 @@ interface CsvTable {
 const TABLE = 'csv_table';
 const UNNAMED: CsvTable = { name: 'data', columns: [] };
 
-/** Whether a client would rather have CSV than JSON. */
+/** Whether a client prefers CSV to JSON. */
 export function prefersCsv(request: Request): boolean {
   return request.accepts(['json', 'csv']) === 'csv';
 }
 
-/** Gives a list as CSV to who prefers `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
+/** Returns a list as CSV to clients that prefer `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
 @Injectable()
 export class CsvInterceptor implements NestInterceptor<Page | undefined, Answer> {
   constructor(private readonly reflector: Reflector) {}
@@ -64,9 +64,9 @@ async function written(
   name: string,
   usual: readonly string[],
 ): Promise<string | StreamableFile | undefined> {
-  // 304: the client has it already.
+  // 304: the client has the answer already.
   if (answer === undefined) return undefined;
-  // The usual ones first, whatever rows this page has: pages are put together.
+  // Usual columns first, whatever rows this page has, since clients concatenate pages.
   const { data, page, columns = [...new Set([...usual, ...columnsOf(data)])] } = answer;
   const text = await toCsvInSlices(data, columns);
   response.type(`${CSV}; charset=utf-8`);
@@ -76,8 +76,8 @@ async function written(
 }
 
 /**
- * A list that is also given as CSV: the name of the file, and the columns that every page of it has. `columns` are members
- * of the list's rows. A list is costly.
+ * Declares a list that is also available as CSV: the name of the file, and the columns that every page of it has. `columns` are
+ * members of the list's rows. A list is costly.
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the rows whose members columns are
 export function CsvList<Row extends object>(name: string, columns: Columns<keyof Row & string>): MethodDecorator {

@@ -1,22 +1,22 @@
 import { writeInSlices, type WrittenText } from './written-text.js';
 
-/** Its media type. */
+/** Media type of CSV. */
 export const CSV = 'text/csv';
 
 /**
- * Rows as CSV (RFC 4180), columns in order of first appearance unless they are given. Lists in a cell are joined by `|`. What
- * is missing, and a list of nothing, is an empty cell; an empty text is `""`.
+ * Returns rows as CSV (RFC 4180), columns in order of first appearance unless they are given. Lists in a cell are joined by
+ * `|`. Missing values and empty lists are empty cells; an empty text is `""`.
  */
 export function toCsv(rows: readonly object[], columns: readonly string[] = columnsOf(rows)): string {
   return [...linesOf(rows, columns)].join('');
 }
 
-/** The same, written in slices, so that nobody waits for the long list of somebody else. */
+/** Returns the same text written in slices, so that no other request waits for a long list. */
 export function toCsvInSlices(rows: readonly object[], columns: readonly string[]): Promise<WrittenText> {
   return writeInSlices(linesOf(rows, columns));
 }
 
-/** The names of all members of all rows. */
+/** Returns the names of all members of all rows. */
 export function columnsOf(rows: readonly object[]): string[] {
   const columns = new Set<string>();
   for (const row of rows) for (const name of Object.keys(row)) columns.add(name);
@@ -39,13 +39,13 @@ export function csvCell(value: unknown): string {
   return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** What a spreadsheet takes for the beginning of a formula, full-width forms included. */
+/** Characters with which a spreadsheet formula begins, full-width forms included. */
 const FORMULA = /^[=+@\t\r＝＋＠]/;
-/** A minus, and what may stand behind one: nothing, or a plain number. */
+/** Minus, alone or in front of a plain number. */
 const MINUS = /^[-－]/;
 const NEGATIVE = /^[-－](?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)?$/i;
 
-/** Text that a spreadsheet would run as a formula gets a leading apostrophe: names come from whoever writes them. */
+/** Prefixes an apostrophe to text that a spreadsheet would run as a formula: names come from any writer. */
 function defused(text: string): string {
   return FORMULA.test(text) || (MINUS.test(text) && !NEGATIVE.test(text)) ? `'${text}` : text;
 }

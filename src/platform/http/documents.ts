@@ -14,13 +14,13 @@ export class Documents {
   private readonly makers = new Map<string, () => string>();
   private readonly built = new Map<string, Built>();
 
-  /** `make` is called once: by `prepare`, or by who asks first. */
+  /** Adds a document; `make` is called once: by `prepare`, or by the first request. */
   add(name: string, make: () => string): void {
     this.makers.set(name, make);
     this.built.delete(name);
   }
 
-  /** Makes all of them now, so that no client has to wait, nor makes others wait. */
+  /** Makes all documents now, so that no client has to wait, nor makes others wait. */
   prepare(): void {
     for (const name of this.makers.keys()) this.of(name);
   }
@@ -29,7 +29,7 @@ export class Documents {
     return this.of(name).text;
   }
 
-  /** Answers with the bytes, or with 304 to who has them. */
+  /** Answers with the bytes, or with 304 to clients that have them. */
   send(name: string, contentType: string, request: Request, response: Response): void {
     const { bytes, etag } = this.of(name);
     response.set({ 'Content-Type': contentType, 'Cache-Control': 'no-cache', ETag: etag });

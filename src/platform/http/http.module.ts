@@ -5,7 +5,7 @@ import { Documents } from './documents.js';
 import { LongAnswersInterceptor } from './long-answers.interceptor.js';
 import { RequestContext } from './request-context.js';
 
-/** Parts that requests share: ids, the reading of bodies, documents that are the same for everyone, the writing of long answers. */
+/** Shared parts of requests: ids, reading of bodies, documents that are the same for everyone, writing of long answers. */
 @Global()
 @Module({
   providers: [RequestContext, BodyReader, Documents, { provide: APP_INTERCEPTOR, useClass: LongAnswersInterceptor }],

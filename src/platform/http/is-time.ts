@@ -13,8 +13,8 @@ const checked = (name: string, forms: TimeForms): PropertyDecorator =>
     },
   });
 
-/** A time with zone, ISO 8601. */
+/** Validates a time with zone, ISO 8601. */
 export const IsTime = (): PropertyDecorator => checked('isTime', {});
 
-/** A time, a day, Unix milliseconds in digits, or a moment before the present (`now-7d`); read by `parseTime`. */
+/** Validates a time, a day, Unix milliseconds in digits, or a moment before the present (`now-7d`); read by `parseTime`. */
 export const IsMoment = (): PropertyDecorator => checked('isMoment', { ranges: true });

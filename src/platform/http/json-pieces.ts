@@ -1,4 +1,4 @@
-/** Entries of a list, or of an object, that are written in one piece; longer ones are written entry by entry. */
+/** Entries up to which a list or an object is written in one piece; longer ones are written entry by entry. */
 const MAX_WHOLE = 64;
 
 type Container = readonly unknown[] | Readonly<Record<string, unknown>>;
@@ -10,7 +10,7 @@ export function isLong(value: unknown): boolean {
   return entries.length > MAX_WHOLE || entries.some(isLong);
 }
 
-/** The text that `JSON.stringify` gives for a list or an object, piece by piece. An entry of something long is one piece. */
+/** Yields the text of `JSON.stringify` for a list or an object, piece by piece. An entry of a long one is one piece. */
 export function* jsonPieces(value: unknown): Generator<string> {
   if (!isContainer(value)) {
     yield textOf(value) ?? 'null';
@@ -35,7 +35,7 @@ export function* jsonPieces(value: unknown): Generator<string> {
   yield isList ? ']' : '}';
 }
 
-/** A plain one: what knows its own JSON, such as a date, is written whole. */
+/** Whether a value is a plain list or object; one with its own JSON, such as a date, is written whole. */
 function isContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -45,7 +45,7 @@ function isContainer(value: unknown): value is Container {
 const isLeftOut = (value: unknown): boolean =>
   value === undefined || typeof value === 'function' || typeof value === 'symbol';
 
-/** Undefined for what has no JSON, which the types of `JSON.stringify` do not say. */
+/** Returns the JSON of a value; undefined for values without JSON, which the types of `JSON.stringify` do not say. */
 function textOf(value: unknown): string | undefined {
   const text: string | undefined = JSON.stringify(value);
   return text;

@@ -1,7 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { DomainError } from '../errors/domain-error.js';
 
-/** Aborted when the connection closes before the answer was written, or was closed already: keys are looked up first. */
+/**
+ * Returns a signal that aborts when the connection closes before the answer was written, or was closed already while the key
+ * was looked up.
+ */
 export function leaving(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   if (response.destroyed) controller.abort(clientLeft());
@@ -11,7 +14,7 @@ export function leaving(response: ServerResponse): AbortSignal {
   return controller.signal;
 }
 
-/** The error of who is not there any more to read it. */
+/** Returns the error of a request whose client has disconnected. */
 export function clientLeft(): DomainError {
   return new DomainError('unavailable', 'The client left before the answer.');
 }

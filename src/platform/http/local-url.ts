@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from 'node:net';
 
-/** The address under which a listening server is reached from its own machine. */
+/** Returns the address under which a listening server is reached from its own machine. */
 export function localUrl(server: Server, tls: boolean): string {
   const { address, port } = server.address() as AddressInfo;
   const everywhere = address === '0.0.0.0' || address === '::';

@@ -3,18 +3,18 @@ import type { Socket } from 'node:net';
 import { DomainError } from '../errors/domain-error.js';
 import { endWithProblem } from './connections/raw-problem.js';
 
-/** Bytes of an address and all headers: twice the longest address that a route takes (500 coins in 32 KB). */
+/** Bytes of an address and all headers: twice the longest address that a route accepts (500 coins in 32 KB). */
 const MAX_HEADER_BYTES = 65_536;
 
 /**
- * Takes addresses that Node's usual 16 KiB would cut off before a route could say what its limit is, and says of requests
- * that cannot be read what is wrong, in the words of all other answers.
+ * Accepts addresses that Node's usual 16 KiB would cut off before a route could state its limit, and answers requests that
+ * cannot be read like all others.
  */
 export function longAddresses(server: Server): void {
-  // Read by Node for every connection; its types know it as an option only, and Nest passes none on.
+  // Read by Node for every connection; its types list it as an option only, and Nest passes none on.
   Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: OutgoingMessage }) => {
-    // Nobody is there to read it, or an answer has begun, in which another would stand.
+    // Without a reader, or after an answer has begun, the connection only ends.
     if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent === true) socket.destroy();
     else endWithProblem(socket, faultOf(error.code), '/');
   });

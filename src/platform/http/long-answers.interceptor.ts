@@ -12,7 +12,7 @@ import { isLong, jsonPieces } from './json-pieces.js';
 import { writeInSlices, type WrittenText } from './written-text.js';
 
 /**
- * Writes long answers as JSON in slices, so that nobody waits for the list of somebody else. An object that is the answer of
+ * Writes long answers as JSON in slices, so that no other request waits for a long list. An object that is the answer of
  * several requests is written once for all; each of them is sent in a turn of its own.
  */
 @Injectable()

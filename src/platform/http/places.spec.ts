@@ -7,7 +7,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-/** Enters, and writes down its name once it is in. */
+/** Enters, and records its name once it is admitted. */
 function entering(order: string[], caller: string, name: string, signal?: AbortSignal): Promise<() => void> {
   return places.enter(caller, signal).then((leave) => {
     order.push(name);

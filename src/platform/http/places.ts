@@ -1,13 +1,13 @@
 import { DomainError } from '../errors/domain-error.js';
 
 export interface PlaceBounds {
-  /** Requests of one caller that have a place. */
+  /** Requests of one caller that run at once. */
   readonly atOnce: number;
   /** Requests of one caller that wait for a place. */
   readonly waiting: number;
-  /** How long one waits at most, milliseconds. */
+  /** Longest wait, ms. */
   readonly waitMs: number;
-  /** In the message of a refusal: `At most 3 of these of a key …`. */
+  /** Name in the message of a refusal: `At most 3 of these of a key …`. */
   readonly what: string;
 }
 
@@ -20,15 +20,15 @@ interface Caller {
   readonly waiting: Set<Waiting>;
 }
 
-/** Gives each caller so many places, handed on in order. What one caller does keeps no other one waiting. */
+/** Gives each caller a number of places, handed on in order. No caller waits for another one's requests. */
 export class Places {
   private readonly callers = new Map<string, Caller>();
 
   constructor(private readonly bounds: PlaceBounds) {}
 
   /**
-   * A place, now or when one of the caller's is given back; the result gives it back. Rejects with `rate_limited` when too
-   * many wait or it takes too long, and with the signal's reason when that is aborted.
+   * Waits for a place; the returned function frees it. Rejects with `rate_limited` when too many wait or it takes too long, and
+   * with the signal's reason when that is aborted.
    */
   async enter(name: string, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
@@ -70,7 +70,7 @@ export class Places {
     });
   }
 
-  /** A place is handed on, not freed, so that nobody comes between. */
+  /** Hands a place on to the next waiter instead of freeing it, so that no newcomer takes it. */
   private leave(name: string, caller: Caller): void {
     const [next] = caller.waiting;
     if (next) next.go();

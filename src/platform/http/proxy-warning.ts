@@ -1,7 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Says once that a proxy seems to stand in front although TRUST_PROXY is 0: all clients then share its address's limits. */
+/**
+ * Warns once of a proxy that seems to stand in front although TRUST_PROXY is 0: all clients then share its address's limits.
+ */
 export function proxyWarning(trustedProxies: number) {
   const logger = new Logger('HTTP');
   let warned = trustedProxies > 0;

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { currentRequest, runRequest } from '../fairness/working-for.js';
 
-/** What is known about the request that the current code runs for, wherever it runs. */
+/** Context of the request that the current code runs for, wherever it runs. */
 @Injectable()
 export class RequestContext {
-  /** The id under which this request is logged and answered, and which its events carry. */
+  /** Returns the id under which this request is logged and answered, and which its events carry. */
   correlationId(): string | undefined {
     return currentRequest();
   }

@@ -1,7 +1,7 @@
 import type { HelmetOptions } from 'helmet';
 import type { Settings } from '../settings/settings.js';
 
-/** Headers that keep browsers strict. Pages of this origin load only from it; Swagger UI needs inline styles. */
+/** Returns headers that restrict browsers. Pages of this origin load only from it; Swagger UI needs inline styles. */
 export function securityHeaders(settings: Settings): HelmetOptions {
   const tls = settings.tlsCert !== undefined;
   return {
@@ -20,10 +20,10 @@ export function securityHeaders(settings: Settings): HelmetOptions {
         frameAncestors: ["'none'"],
       },
     },
-    // Without TLS the first would be ignored and the second make browsers log complaints.
+    // Only with TLS: otherwise the first is ignored and the second makes browsers log complaints.
     strictTransportSecurity: tls,
     crossOriginOpenerPolicy: tls,
-    // The API is there to be fetched by other origins; CORS_ORIGINS says which.
+    // Open, since other origins fetch the API; CORS_ORIGINS limits them.
     crossOriginResourcePolicy: { policy: 'cross-origin' },
   };
 }

@@ -1,2 +1,2 @@
-/** Pattern of the last route, which takes what no other took. */
+/** Pattern of the last route, for requests that match no other. */
 export const UNKNOWN_ROUTE = '{*path}';

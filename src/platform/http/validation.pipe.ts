@@ -6,12 +6,12 @@ import { MAX_FAULTS, trimmedTo, type Class } from './body-shape.js';
 
 const MAX_POINTER = 200;
 
-/** Where the parts of a request begin in a fault's pointer: bodies are JSON pointers, query parameters `?name`. */
+/** Beginnings of a fault's pointer by the part of a request: bodies are JSON pointers, query parameters `?name`. */
 const POINTER_ROOT: Readonly<Record<string, string>> = { query: '?', param: ':', body: '/', custom: '/' };
 
 /**
- * Checks what a request brings against its DTO class. Unknown fields are faults, nothing is converted silently, and the
- * error lists every fault with its place and what is expected there.
+ * Checks the input of a request against its DTO class. Unknown fields are faults, nothing is converted silently, and the error
+ * lists every fault with its place and the expected form.
  */
 export class RequestValidationPipe extends ValidationPipe {
   constructor() {
@@ -34,7 +34,7 @@ export class RequestValidationPipe extends ValidationPipe {
     return this.validated(trimmed.value, metadata, root, trimmed.faults);
   }
 
-  /** The instance, unless it or what was found before is at fault. */
+  /** Returns the instance, unless it or an earlier check has faults. */
   private async validated(
     value: unknown,
     metadata: ArgumentMetadata,
@@ -54,14 +54,14 @@ export class RequestValidationPipe extends ValidationPipe {
   }
 }
 
-/** Carries the validator's findings from the factory, which does not know what part of the request it was given. */
+/** Carries the validator's findings from the factory, which does not know the checked part of the request. */
 class InvalidInput extends Error {
   constructor(readonly errors: readonly ValidationError[]) {
     super('invalid input');
   }
 }
 
-/** Whether the validator has something to say about values of the class. */
+/** Whether the validator has rules for values of the class. */
 function isChecked(type: ArgumentMetadata['metatype']): type is Class {
   return type !== undefined && getMetadataStorage().getTargetValidationMetadatas(type, '', false, false).length > 0;
 }
@@ -76,7 +76,7 @@ function invalidRequest(found: readonly InputFault[], root: string): DomainError
   });
 }
 
-/** What a value is; of one that is something else it says nothing that its length, range or form are wrong as well. */
+/** Rules on the type of a value; if one of them fails, length, range and form are not reported. */
 const KINDS = new Set(['isDefined', 'isString', 'isBoolean', 'isInt', 'isNumber', 'isArray', 'isObject']);
 
 function faultsOf(error: ValidationError, prefix: string): InputFault[] {
@@ -98,7 +98,7 @@ function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Without recursion, because that is what a deep body would break. */
+/** Whether a value is nested deeper than a limit; without recursion, which a deep body would break. */
 export function isDeeperThan(value: unknown, limit: number): boolean {
   let level = [value];
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { inSlices } from '../loop/slices.js';
 
-/** The text of an answer, in parts, and a digest that tells it from others. */
+/** Text of an answer, in parts, and a digest that identifies it. */
 export interface WrittenText {
   readonly parts: readonly string[];
-  /** Of all parts, in characters. */
+  /** Length of all parts, characters. */
   readonly length: number;
   readonly digest: string;
 }
@@ -12,7 +12,7 @@ export interface WrittenText {
 /** Characters of a part: takes well below a millisecond to hash, to encode, or to send. */
 const PART_LENGTH = 64 * 1024;
 
-/** Writes what the pieces say in slices, so that nobody waits for the long answer of somebody else. */
+/** Writes the pieces in slices, so that no other request waits for a long answer. */
 export async function writeInSlices(pieces: Iterable<string>): Promise<WrittenText> {
   const hashing = createHash('sha1');
   let length = 0;
@@ -25,7 +25,7 @@ export async function writeInSlices(pieces: Iterable<string>): Promise<WrittenTe
   return { parts: parts.filter((part) => part !== undefined), length, digest: hashing.digest('base64url') };
 }
 
-/** Undefined between two parts: there the work may rest. */
+/** Yields undefined between two parts, where the work may pause. */
 function* partsOf(pieces: Iterable<string>, finish: (part: string) => void): Generator<string | undefined> {
   let begun = '';
   for (const piece of pieces) {

@@ -1,6 +1,6 @@
 import { redactEncoded } from './redaction.js';
 
-/** Query parameters whose values are worth a place in the log, and can hold no secret. */
+/** Query parameters whose values are logged and cannot hold a secret. */
 const SHOWN = new Set(
   `EIO all bucket chain chains channels cursor eventTypes exact from interval intervalMs lastEventId limit maxValue minValue
    mode protocol protocols snapshot since sort threshold to transport types window`.split(/\s+/),
@@ -10,7 +10,7 @@ const MAX_VALUE = 100;
 const MAX_PARAMETERS = 30;
 
 /**
- * The address of a request as the log shows it: path and query decoded, so that nothing hides in their encoding; of parameters
+ * Returns the address of a request for the log: path and query decoded, so that nothing hides in their encoding; of parameters
  * that are not known to be harmless only the names.
  */
 export function loggedAddress(url: string): string {

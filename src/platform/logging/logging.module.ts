@@ -9,7 +9,7 @@ import type { Settings } from '../settings/settings.js';
 import { loggedAddress } from './logged-address.js';
 import { redact, SECRET_FIELDS } from './redaction.js';
 
-/** Asked for by machines every few seconds; their lines would drown the others. */
+/** Paths that machines request every few seconds; their lines would drown the others. */
 const QUIET_PATHS = /^\/(?:health|metrics|console|docs|favicon)/;
 
 /** Structured logs on standard output: one JSON object per line, or readable text on a terminal. */
@@ -28,7 +28,7 @@ export class LoggingModule {
   }
 }
 
-/** The same logs before there is an application: connecting, migrating, and why that failed. */
+/** Returns a logger for the time before there is an application: connecting, migrating, and failures of these. */
 export function earlyLogger(settings: Settings): LoggerService {
   const params = loggerParams(settings, new RequestContext(), standardOutput());
   return new Logger(new PinoLogger(params), params);
@@ -48,7 +48,7 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: SECRET_FIELDS, censor: '***' },
     hooks: { streamWrite: redact, logMethod: withoutFrameworkChatter },
-    // Every line of a request carries its id, also lines that are written far from the request's own logger.
+    // Adds the request's id to every line, also to lines written far from the request's own logger.
     mixin: () => {
       const correlationId = context.correlationId();
       return correlationId === undefined ? {} : { correlationId };
@@ -60,7 +60,7 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
     customLogLevel: requestLevel,
     customSuccessMessage: () => 'request answered',
     customErrorMessage: () => 'request failed',
-    // The error that pino-http makes of a status says nothing; the one that was answered has a line with its cause.
+    // Omits the error that pino-http makes of a status: the one that was answered has a line with its cause.
     customErrorObject: (_request: unknown, _response: unknown, _error: Error, fields: object) => ({
       ...fields,
       err: undefined,
@@ -77,9 +77,9 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
   return { pinoHttp: [options, destination] };
 }
 
-/** Pino's number for the level. */
+/** Number of the level in pino. */
 const INFO = 30;
-/** One line per module and route at every start: worth nothing to an operator. */
+/** Contexts with one line per module and route at every start: of no use to an operator. */
 const CHATTER = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
 
 function withoutFrameworkChatter(
@@ -94,7 +94,10 @@ function withoutFrameworkChatter(
   method.apply(this, args);
 }
 
-/** Reads are many and unremarkable; what changes something or fails is worth a line. 503 is no fault of the request's: who comes back is served. */
+/**
+ * Level of a request's line: reads are many and unremarkable, changes and failures are logged. 503 is no fault of the request:
+ * a later one is served.
+ */
 function requestLevel(request: IncomingMessage, response: ServerResponse, error?: Error): LevelWithSilent {
   if (response.statusCode === 503) return 'info';
   if (error || response.statusCode >= 500) return 'error';

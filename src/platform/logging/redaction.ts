@@ -1,14 +1,14 @@
-/** API keys, wherever they stand; the id of a key stays, so that its owner can be found. */
+/** API keys in any text; the id of a key stays, so that its owner can be found. */
 const KEY = /\brta_([A-Za-z0-9]{1,64})_[A-Za-z0-9_-]{8,}/g;
-/** Whatever could be a signed token: looked at once, from its beginning to its end, so that a long text takes no longer. */
+/** Runs of characters that could be a signed token: scanned once, so that the time grows with the text's length only. */
 const RUN = /[\w.-]{20,}/g;
-/** Secrets in addresses, under whatever name the client chose to believe in. */
+/** Secrets in addresses, under any of the names that clients use. */
 const QUERY = /([?&](?:api_?key|key|token|access_token|secret|password)=)[^&#\s"\\]+/gi;
 const URL_PASSWORD = /(:\/\/[^\s:/?#@"\\]*:)[^\s/?#@"\\]+@/g;
 
 /**
- * The text without secrets. Runs over every log line as it is written, so no code path can forget it. The time it takes
- * grows with the length of the line and with nothing else.
+ * Returns the text without secrets. Runs over every log line as it is written, so no code path can omit it. Its time grows with
+ * the length of the line only.
  */
 export function redact(text: string): string {
   return text
@@ -18,7 +18,7 @@ export function redact(text: string): string {
     .replace(URL_PASSWORD, '$1***@');
 }
 
-/** The same of a text in which a client may have hidden a secret by percent-encoding: decoded if there is one. */
+/** Redacts a text in which a client may have hidden a secret by percent-encoding: decoded if there is one. */
 export function redactEncoded(text: string): string {
   const plain = text.includes('%') ? decoded(text) : text;
   const safe = redact(plain);
@@ -29,7 +29,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // What is not validly encoded is decoded where it is.
+    // Invalid encoding is decoded character by character.
     return text.replace(/%[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
   }
 }

@@ -1,4 +1,4 @@
-/** Work under way or just ended: a request, a message, a job. The name may be known only later, as a request's route is. */
+/** Work in progress or just ended: a request, a message, a job. The name may be known only later, as a request's route is. */
 export interface Work {
   readonly cause: string | (() => string);
   readonly begun: number;
@@ -7,16 +7,16 @@ export interface Work {
 interface Stretch {
   cause: Work['cause'];
   ms: number;
-  /** When it ended. */
+  /** Time of its end. */
   at: number;
 }
 
-/** Stretches of synchronous work shorter than this are not kept, milliseconds. */
+/** Shortest stretch of synchronous work that is kept, ms. */
 const NOTABLE_MS = 2;
 const MAX_ENDED = 64;
 const MAX_NAMED = 3;
 
-/** Names what a long turn was busy with, from what admission named and what was measured. */
+/** Finds the cause of a long turn among the named and measured work. */
 export class Causes {
   private readonly active = new Set<Work>();
   private readonly ended: { work: Work; at: number }[] = [];
@@ -34,15 +34,15 @@ export class Causes {
     if (this.ended.length > MAX_ENDED) this.ended.shift();
   }
 
-  /** A stretch of synchronous work has ended. */
+  /** Records a stretch of synchronous work that has ended. */
   note(cause: Work['cause'], ms: number, now: number): void {
     if (ms < NOTABLE_MS || (this.longest !== undefined && this.longest.ms > ms)) return;
     this.longest = { cause, ms, at: now };
   }
 
   /**
-   * The cause of a turn of `ms` that lay between two times: the stretch that fills half of it, else the work that was under way,
-   * the newest first; `otherwise` when there was none. Forgets what lies before.
+   * Returns the cause of a turn of `ms` between two times: the stretch that fills half of it, else the work in progress, the
+   * newest first; `otherwise` if there was none. Drops earlier records.
    */
   of(ms: number, from: number, otherwise = 'unknown'): string {
     const { longest } = this;
@@ -54,7 +54,7 @@ export class Causes {
     return names.length === 0 ? otherwise : names.join(' | ');
   }
 
-  /** To be called between turns that are not looked into. */
+  /** Drops old records; to be called between turns that are not examined. */
   forget(): void {
     this.longest = undefined;
   }

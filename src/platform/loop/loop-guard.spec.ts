@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => guard.onApplicationShutdown());
 
-/** Computes until the thread has used so much processor time. */
+/** Computes until the thread has used that much processor time. */
 function compute(ms: number): void {
   const { user: before } = process.threadCpuUsage();
   while (process.threadCpuUsage().user - before < ms * 1_000) Math.hypot(Math.random(), 1);

@@ -6,29 +6,29 @@ import { Metrics } from '../metrics/metrics.js';
 import { Causes, type Work } from './causes.js';
 import { TurnMeter, type LongTurn } from './turn-meter.js';
 
-/** Between two beats of the guard, milliseconds. */
+/** Interval of the guard's timer, ms. */
 const INTERVAL_MS = 5;
-/** Above this a turn counts as long: others wait noticeably, milliseconds. */
+/** Length above which a turn counts as long, ms: other work waits noticeably. */
 export const MAX_TURN_MS = 25;
-/** Above this a turn is logged, milliseconds. */
+/** Length above which a turn is logged, ms. */
 const LOGGED_MS = 100;
-/** So long after the process has begun to serve it still takes in what is stored: values, rules, sessions; milliseconds. */
+/** Time after the start in which the process still loads stored values, rules and sessions, ms. */
 const START_MS = 30_000;
-/** Over this much time delay and longest turn are shown in health, milliseconds. */
+/** Window of the delay and the longest turn in health, ms. */
 const WINDOW_MS = 60_000;
 
 export interface Turn {
-  /** Processor time of the loop's thread without garbage collection, milliseconds. */
+  /** Processor time of the loop's thread without garbage collection, ms. */
   readonly ms: number;
-  /** Garbage collection within it, milliseconds. */
+  /** Garbage collection within it, ms. */
   readonly gcMs: number;
-  /** Route, message type or job; `start` for what has no name just after the start. */
+  /** Route, message type or job; `start` for unnamed work just after the start. */
   readonly cause: string;
 }
 
 const NO_TURN: Turn = { ms: 0, gcMs: 0, cause: 'none' };
 
-/** Watches over the event loop that everything shares: how long its turns are, and what they were busy with. */
+/** Guards the shared event loop: measures its turns and finds the causes of long ones. */
 @Injectable()
 export class LoopGuard implements OnApplicationShutdown {
   private readonly logger = new Logger(LoopGuard.name);
@@ -50,7 +50,7 @@ export class LoopGuard implements OnApplicationShutdown {
   private readonly longTurns: Counter;
   /** Longest turn, seconds. */
   readonly longestTurn: Gauge;
-  /** How late timers come, seconds. */
+  /** Delay of timers, seconds. */
   readonly delay: Gauge;
 
   constructor(metrics: Metrics) {
@@ -101,7 +101,7 @@ export class LoopGuard implements OnApplicationShutdown {
     return this.sinceStart;
   }
 
-  /** The 99th percentile of how late timers come, milliseconds, over the last minute or two. */
+  /** The 99th percentile of timer delays over the last minute or two, ms. */
   get delayP99Ms(): number {
     return Math.max(this.window.delayP99Ms, this.delays.percentile(99) / 1e6 - 10, 0);
   }
@@ -117,7 +117,7 @@ export class LoopGuard implements OnApplicationShutdown {
     }
   }
 
-  /** Work that goes on over many turns begins; call `end` with the answer. */
+  /** Begins work that goes on over many turns; `end` gets the result. */
   begin(cause: Work['cause']): Work {
     return this.causes.begin(cause, performance.now());
   }
@@ -126,14 +126,14 @@ export class LoopGuard implements OnApplicationShutdown {
     this.causes.end(work, performance.now());
   }
 
-  /** Forgets the turns so far. */
+  /** Drops the turns so far. */
   reset(): void {
     this.sinceStart = NO_TURN;
     this.window = { turn: NO_TURN, former: NO_TURN, delayP99Ms: 0, from: performance.now() };
     this.delays.reset();
   }
 
-  /** Begins to watch: once the process serves, for a start holds up nobody. */
+  /** Begins to measure: after the start, during which no client waits. */
   watch(): void {
     if (this.timer !== undefined) return;
     this.delays.enable();
@@ -148,7 +148,7 @@ export class LoopGuard implements OnApplicationShutdown {
     this.delays.disable();
   }
 
-  /** The turn found by the beat before is counted now: what the garbage collector did in it is known only afterwards. */
+  /** Counts the turn found by the beat before: the garbage collection in it is known only afterwards. */
   private beat(): void {
     const { user, system } = threadCpuUsage();
     const turn = this.meter.beat({ at: performance.now(), cpuMs: (user + system) / 1_000 });

@@ -3,7 +3,7 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { LoopGuard } from './loop-guard.js';
 import { LoopGuardInterceptor } from './loop-guard.interceptor.js';
 
-/** The guard of the event loop, for everyone who names what it is busy with. */
+/** Guard of the event loop, for all code that names its work. */
 @Global()
 @Module({
   providers: [LoopGuard, { provide: APP_INTERCEPTOR, useClass: LoopGuardInterceptor }],

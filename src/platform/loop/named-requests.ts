@@ -3,12 +3,12 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { routeLabel } from '../metrics/http-durations.js';
 import type { LoopGuard } from './loop-guard.js';
 
-/** The guard begins with the first turn after the server listens. */
+/** Starts the guard with the first turn after the server listens. */
 export function watchOnceServing(guard: LoopGuard, server: Server): void {
   server.once('listening', () => setImmediate(() => guard.watch()));
 }
 
-/** Tells the guard of the loop which requests are under way, by method and route pattern. */
+/** Names the requests in progress for the guard, by method and route pattern. */
 export function namedRequests(guard: LoopGuard): RequestHandler {
   return (request: Request, response: Response, next: NextFunction): void => {
     const cause = (): string => routeLabel(request);

@@ -1,9 +1,9 @@
 import { Rotation } from '../fairness/rotation.js';
 import { currentCaller } from '../fairness/working-for.js';
 
-/** Work of one slice, milliseconds: what arrives meanwhile waits no longer than this and the step it is in. */
+/** Work of one slice, ms: new input waits no longer than this and the current step. */
 const MAX_SLICE_MS = 4;
-/** Work of the process itself takes its turn as one caller among the others. */
+/** Name under which work of the process itself takes turns with the callers. */
 const ITSELF = '';
 
 /** Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. */
@@ -31,28 +31,28 @@ class Turns {
 
 const turns = new Turns();
 
-/** Waits for a turn of the event loop that nobody else here uses for a slice of work. */
+/** Waits for a turn of the event loop in which no other sliced work runs. */
 export function ownTurn(): Promise<void> {
   return turns.next();
 }
 
-/** Work that goes on over many turns of the event loop, a slice in each: what arrives meanwhile goes between. */
+/** Work over many turns of the event loop, a slice in each: other input is handled between them. */
 export class SlicedWork {
   private end = 0;
 
-  /** Whether the others are to go first now; before the first slice they are. */
+  /** Whether the slice is over; before the first slice it is. */
   get isSliceOver(): boolean {
     return performance.now() >= this.end;
   }
 
-  /** Begins the next slice, in a turn that is nobody else's. */
+  /** Begins the next slice, in a turn without other sliced work. */
   async nextSlice(): Promise<void> {
     await turns.next();
     this.end = performance.now() + MAX_SLICE_MS;
   }
 }
 
-/** Takes everything that the work yields, in slices of a few milliseconds, of which the process does one per turn. */
+/** Takes all parts of the work, in slices of a few milliseconds, of which the process does one per turn. */
 export async function eachInSlices<T>(work: Iterable<T>, take: (part: T) => void): Promise<void> {
   const slices = new SlicedWork();
   await slices.nextSlice();
@@ -62,7 +62,7 @@ export async function eachInSlices<T>(work: Iterable<T>, take: (part: T) => void
   }
 }
 
-/** Everything that the work yields, done in slices as above. */
+/** Returns all parts of the work, done in slices as above. */
 export async function inSlices<T>(work: Iterable<T>): Promise<T[]> {
   const done: T[] = [];
   await eachInSlices(work, (part) => done.push(part));

@@ -1,31 +1,31 @@
-/** One look at the thread of the event loop. */
+/** Sample of the event loop's thread. */
 export interface LoopSample {
-  /** On the clock that nobody sets, milliseconds. */
+  /** Monotonic time, ms. */
   readonly at: number;
-  /** Processor time that the thread has used so far, milliseconds. */
+  /** Processor time of the thread so far, ms. */
   readonly cpuMs: number;
 }
 
 export interface LongTurn {
   readonly from: number;
   readonly to: number;
-  /** Processor time of the turn, milliseconds: at most one interval too much, never too little. */
+  /** Processor time of the turn, ms: at most one interval too much, never too little. */
   readonly cpuMs: number;
 }
 
-/** A timer that comes later than this was held up by one long turn, milliseconds. */
+/** Delay of a timer from which one long turn is assumed, ms. */
 const NOTABLE_MS = 8;
 
 /**
- * Finds long turns of the loop from a timer that is late. The thread's processor time tells a turn that computed from a machine
- * that was busy with others. Pure: samples are given.
+ * Finds long turns of the loop by the delay of a timer. The thread's processor time distinguishes a computing turn from a
+ * machine that was busy with other work. Pure: samples are given.
  */
 export class TurnMeter {
   private last: LoopSample | undefined;
 
   constructor(private readonly intervalMs: number) {}
 
-  /** To be called at each beat of the timer; the turn that made this beat late, if one did. */
+  /** Returns the turn that delayed this beat, if one did; to be called at each beat of the timer. */
   beat(sample: LoopSample): LongTurn | undefined {
     const { last } = this;
     this.last = sample;

@@ -3,7 +3,7 @@ import { Histogram } from 'prom-client';
 import { UNKNOWN_ROUTE } from '../http/unknown-route.js';
 import type { Metrics } from './metrics.js';
 
-/** Measures every request by its route pattern; addresses without a route count together, so that no client makes series. */
+/** Measures every request by its route pattern; addresses without a route count together, so that no client creates series. */
 export function httpDurations(metrics: Metrics): RequestHandler {
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
@@ -24,7 +24,7 @@ export function httpDurations(metrics: Metrics): RequestHandler {
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']);
 
-/** Method and route pattern of a request, such as `GET /v1/tvl/:protocol`: bounded in number, whatever clients send. */
+/** Returns method and route pattern of a request, such as `GET /v1/tvl/:protocol`: bounded in number, whatever clients send. */
 export function routeLabel(request: Request): string {
   return `${method(request)} ${route(request)}`;
 }

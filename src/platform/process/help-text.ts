@@ -4,7 +4,7 @@ import type { Setting } from '../settings/setting.js';
 const WIDTH = 100;
 const INDENT = '      ';
 
-/** What `--help` prints: how to run it, and every setting with unit, default and meaning. */
+/** Returns the output of `--help`: usage, and every setting with unit, default and meaning. */
 export function helpText(): string {
   const settings = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => {
     const shown = setting.shown ?? String(setting.fallback);

@@ -1,19 +1,22 @@
 import { Logger } from '@nestjs/common';
 import { startFailure } from './start-failure.js';
 
-/** npm passes a Ctrl-C on that the terminal has already sent to everyone: a repetition this soon is an echo, not impatience. */
+/**
+ * Time within which a repeated signal is ignored, ms: npm forwards a Ctrl-C that the terminal has already sent to every
+ * process.
+ */
 const ECHO_MS = 1_000;
-/** A graceful end that takes longer than any drain window has hung. */
+/** Longest graceful end, ms: longer than any drain window. */
 const LONGEST_END_MS = 60_000;
 
 type Signal = 'SIGTERM' | 'SIGINT';
 
-/** One step of the end; knows the signal that asked for it, if one did. */
+/** Step of the end; receives the signal that asked for it, if one did. */
 type Ending = (signal?: Signal) => Promise<void>;
 
 /**
- * The end of the process. SIGTERM and SIGINT run what was registered with `onEnd`, last registered first, then exit 0; a
- * second signal exits at once; SIGHUP ends nothing. An error that nobody caught is logged and exits 1, because the state is unknown then.
+ * End of the process. SIGTERM and SIGINT run the steps of `onEnd`, last registered first, then exit 0; a second signal exits at
+ * once; SIGHUP ends nothing. An uncaught error is logged and exits 1, because the state is unknown then.
  */
 export class ProcessLifetime {
   private readonly logger = new Logger('Process');
@@ -36,28 +39,28 @@ export class ProcessLifetime {
     }
   }
 
-  /** Runs when SIGHUP asks to read files anew; it never ends the process. */
+  /** Calls `reload` at SIGHUP, which never ends the process. */
   onHangup(reload: () => void): void {
     this.reloads.push(reload);
   }
 
-  /** Runs `ending` when the process is about to end, before those that were registered earlier. */
+  /** Runs `ending` when the process is about to end, before the steps registered earlier. */
   onEnd(ending: Ending): void {
     this.endings.unshift(ending);
   }
 
-  /** After this long a graceful end is given up, and the process exits 1. */
+  /** Sets the time after which a graceful end is given up and the process exits 1. */
   limitEnd(milliseconds: number): void {
     this.longestEndMs = milliseconds;
   }
 
-  /** Says on standard error why the process cannot go on, then ends in order and exits 1. */
+  /** Writes the reason of a failure to standard error, then ends in order and exits 1. */
   async fail(error: unknown): Promise<void> {
     process.stderr.write(startFailure(error));
     await this.end(1);
   }
 
-  /** Ends in order and exits. Called again while it runs, it does nothing. */
+  /** Ends in order and exits. A further call while it runs has no effect. */
   async end(exitCode: number, signal?: Signal): Promise<void> {
     if (this.endedAt !== undefined) return;
     this.endedAt = Date.now();

@@ -1,4 +1,4 @@
-/** Why the start failed, in the words of the one who has to fix it; the stack is for LOG_LEVEL=debug. */
+/** Returns the reason of a failed start, in the words of the operator; the stack is for LOG_LEVEL=debug. */
 export function startFailure(error: unknown): string {
   if (!(error instanceof Error)) return `Cannot start: ${String(error)}\n`;
   const code = 'code' in error ? error.code : undefined;

@@ -1,20 +1,20 @@
-/** What a person wants to know once the service listens. */
+/** Facts for an operator once the service listens. */
 export interface StartFacts {
   /** Address of the service as seen from this machine. */
   url: string;
   database: string;
-  /** The admin key, if it was made by this very start. */
+  /** Admin key, if it was made by this start. */
   newAdminKey?: string | undefined;
-  /** Where the admin key is kept. */
+  /** File of the admin key. */
   adminKeyFile?: string | undefined;
 }
 
-/** The start's last words, written straight to standard output: the log would cut the key out. */
+/** Writes the start message to standard output directly: the log would redact the key. */
 export function announce(facts: StartFacts): void {
   process.stdout.write(startMessage(facts, process.stdout.isTTY));
 }
 
-/** On a terminal a small table, else one JSON line per fact, like the log's. */
+/** Returns a small table for a terminal, else one JSON line per fact, like the log's. */
 export function startMessage(facts: StartFacts, terminal: boolean): string {
   const lines = Object.entries(described(facts));
   if (terminal) {

@@ -4,13 +4,13 @@ import { isConnectionLoss } from '../errors/connection-loss.js';
 import { DomainError } from '../errors/domain-error.js';
 import { storeIn, type QueueStore } from './queue-store.js';
 
-/** Whoever adds a job waits no longer than this, ms; each job of many adds to it. */
+/** Longest wait for adding a job, ms; each job of many adds to it. */
 const TIMEOUT_MS = 1_000;
 const TIMEOUT_PER_JOB_MS = 1;
 
 /**
- * BullMQ's queue, except that adding never waits long: while the queue is unavailable it fails with `unavailable`. A job that
- * was not acknowledged in time may nevertheless have been taken, so give a `jobId` to what must not be done twice.
+ * Queue of BullMQ that never waits long for adding: while the queue is unavailable it fails with `unavailable`. A job that was
+ * not acknowledged in time may nevertheless have been added: give a `jobId` to work that must not be done twice.
  */
 export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueBackend, object> {
   private readonly store: QueueStore;
@@ -20,7 +20,7 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
     super(name, options, store.backends);
     this.store = store;
     store.onReplaced(() => this.renew());
-    // Losses are logged by the store, failures reach whoever asked.
+    // Losses are logged by the store, failures reach the caller.
     this.on('error', () => undefined);
   }
 
@@ -33,7 +33,7 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
     return this.promptly(TIMEOUT_MS + jobs.length * TIMEOUT_PER_JOB_MS, () => super.addBulk(jobs));
   }
 
-  /** How many jobs are in each state; undefined while the queue does not answer. */
+  /** Counts the jobs by state; undefined while the queue does not answer. */
   async countByState(): Promise<Record<string, number> | undefined> {
     try {
       return await this.promptly(TIMEOUT_MS, () => this.getJobCounts());
@@ -42,7 +42,7 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
     }
   }
 
-  /** Talks to the store anew; whoever was given this queue keeps it. */
+  /** Reconnects to the store; references to this queue stay valid. */
   private renew(): void {
     const former = this.backend;
     this.createBackend();

@@ -3,15 +3,15 @@ import { Logger } from '@nestjs/common';
 import { Worker, type IQueueBackend, type Job, type JobProgress, type Processor, type WorkerOptions } from 'bullmq';
 import { storeIn } from './queue-store.js';
 
-/** A job whose worker has not renewed its lock for so long is taken by another. */
+/** Time without renewal of a job's lock after which another worker takes the job, ms. */
 const LOCK_MS = 10_000;
-/** How often a worker looks for such jobs. */
+/** Interval at which a worker looks for such jobs, ms. */
 const STALLED_EVERY_MS = 5_000;
-/** A job that has outlived so many workers is more likely their cause of death. */
+/** Number of dead workers after which a job is failed: most likely it caused their end. */
 const MAX_STALLS = 5;
-/** Between two attempts while the store is unavailable or refuses. */
+/** Interval between two attempts while the store is unavailable or refuses, ms. */
 const RETRY_MS = 500;
-/** A stop waits so long for running jobs; others then take what is left after LOCK_MS. */
+/** Longest wait of a stop for running jobs, ms; other workers then take the rest after LOCK_MS. */
 const CLOSE_MS = 8_000;
 
 const TIMING = {
@@ -21,11 +21,11 @@ const TIMING = {
   runRetryDelay: RETRY_MS,
 };
 
-/** BullMQ's worker for handlers that give no result. A job is done at least once: handlers must bear a repetition. */
+/** Worker of BullMQ for handlers without a result. A job is done at least once: handlers must tolerate a repetition. */
 export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProgress, object> {
   private ended: Promise<void> | undefined;
 
-  /** Takes jobs from `run` on. */
+  /** Creates the worker; it takes jobs from `run` on. */
   constructor(name: string, handler: Processor<T, void>, options: WorkerOptions<object>) {
     const store = storeIn(options.connection);
     super(name, handler, { ...TIMING, ...options, autorun: false }, store.backends);
@@ -37,7 +37,7 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     this.on('error', (error) => logger.debug({ queue: name, reason: String(error) }, 'worker met an error'));
   }
 
-  /** Resolves when the running jobs are done, or have had long enough. */
+  /** Resolves when the running jobs are done, or after the longest wait. */
   override close(force?: boolean): Promise<void> {
     this.ended ??= this.end(force);
     return this.ended;
@@ -50,7 +50,7 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     patience.abort();
   }
 
-  /** Talks to the store anew; what runs is finished there. */
+  /** Reconnects to the store; running jobs are finished there. */
   private renew(): void {
     const former = this.backend;
     this.createBackend();
@@ -58,7 +58,7 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     void former.close().catch(() => undefined);
   }
 
-  /** BullMQ asks again at once after a refusal (a full or read-only server); that must not become a busy loop. */
+  /** Pauses after a refusal (a full or read-only server): BullMQ would ask again at once, in a busy loop. */
   protected override async moveToActive(token: string, name?: string): Promise<Job<T, void>> {
     try {
       return await super.moveToActive(token, name);

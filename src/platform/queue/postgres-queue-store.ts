@@ -5,15 +5,18 @@ import { StoreState } from './store-state.js';
 
 /** Connections that all queues share for adding and counting. */
 const SHARED_CONNECTIONS = 2;
-/** Of a worker: one waits for notifications, the others take, finish and renew. */
+/** Connections of a worker: one waits for notifications, the others take, finish and renew. */
 const WORKER_CONNECTIONS = 3;
 
-/** The start has made sure of the schema. BullMQ would ask once more, and never again after one failure. */
+/**
+ * Connection that skips the schema check, which the start has done. BullMQ would check once more, and never again after one
+ * failure.
+ */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
-/** Jobs in the application's database. Notifications wake the workers, so that nobody polls. */
+/** Jobs in the application's database. Notifications wake the workers, so that none polls. */
 export class PostgresQueueStore extends QueueStore {
   readonly kind = 'postgres';
   readonly reachable = true;
@@ -33,7 +36,7 @@ export class PostgresQueueStore extends QueueStore {
     return new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool }, true, listener);
   };
 
-  /** Never: the same database comes back. */
+  /** Never called: the database stays the same. */
   onReplaced(): void {}
 
   async onApplicationShutdown(): Promise<void> {

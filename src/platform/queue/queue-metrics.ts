@@ -6,7 +6,7 @@ import { JobQueue } from './job-queue.js';
 
 const STATES = ['waiting', 'prioritized', 'delayed', 'active', 'failed', 'completed', 'paused'];
 
-/** How much waits in the queues that modules have registered. */
+/** Metrics of the queues that modules have registered. */
 @Injectable()
 export class QueueMetrics implements OnApplicationBootstrap {
   private queues: readonly JobQueue<unknown>[] = [];

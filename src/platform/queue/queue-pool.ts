@@ -4,12 +4,12 @@ import { APP_ROLE, sessionUrl } from '../database/connection-options.js';
 import { isConnectionLoss } from '../errors/connection-loss.js';
 import type { StoreState } from './store-state.js';
 
-/** The schema of BullMQ's tables and functions. */
+/** Schema of BullMQ's tables and functions. */
 export const QUEUE_SCHEMA = 'bullmq';
 const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 
-/** BullMQ takes this code alone for a lost connection; what it was doing then, it repeats until it succeeds. */
+/** Error with the only code that BullMQ treats as a lost connection; it repeats the operation until it succeeds. */
 class DatabaseAway extends Error {
   override readonly name = 'DatabaseAway';
   readonly code = 'ECONNREFUSED';
@@ -21,7 +21,7 @@ class DatabaseAway extends Error {
 
 /** Connections for BullMQ: the role of the application in the schema of the queues. */
 export class QueuePool implements PgPool {
-  /** BullMQ looks here for `keepAlive`: only with it does it wait for notifications for longer than 10 s. */
+  /** Option that BullMQ reads here: only with it does it wait for notifications for longer than 10 s. */
   readonly options = { keepAlive: true };
   private readonly pool: pg.Pool;
 
@@ -55,7 +55,7 @@ export class QueuePool implements PgPool {
     if (!this.pool.ended) await this.pool.end();
   }
 
-  /** Nobody need listen: losses are told to the state. */
+  /** Ignores listeners: losses are reported to the state. */
   on(): this {
     return this;
   }
@@ -76,7 +76,7 @@ export class QueuePool implements PgPool {
     }
   }
 
-  /** Connections that we end ourselves may hear from a server that stops at the same moment: no loss. */
+  /** Reports a loss; during a shutdown an error of a server that stops at the same moment is none. */
   private lost(error: unknown): void {
     if (!this.pool.ending) this.state.lost(error);
   }

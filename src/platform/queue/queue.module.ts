@@ -12,11 +12,14 @@ import { QueueMetrics } from './queue-metrics.js';
 import { QueueStore } from './queue-store.js';
 import { RedisQueueStore } from './redis-queue-store.js';
 
-// The library makes queues and workers of these classes, here where nothing can be registered before.
+// Classes that the library uses for queues and workers, set before anything can be registered.
 BullModule.queueClass = JobQueue;
 BullModule.workerClass = JobWorker;
 
-/** A finished job is gone at once, and its id is free again. A failed one is kept for a look, a day or the next 1,000. */
+/**
+ * Finished jobs are removed at once, and their ids are free again. Failed ones are kept for inspection, a day or the next
+ * 1,000.
+ */
 const DEFAULTS: JobsOptions = {
   attempts: 3,
   backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
@@ -33,8 +36,8 @@ function rootOptions(store: QueueStore): BullRootModuleOptions {
 }
 
 /**
- * Jobs that outlive the process and are shared by all: in Redis where there is one, else in the database. Redis is no
- * archive: what must not be lost lives in a table, and its owner adds the job again.
+ * Jobs that outlive the process and are shared by all: in Redis if configured, else in the database. Redis is no archive: work
+ * that must not be lost is in a table, and its owner adds the job again.
  */
 @Global()
 @Module({
@@ -46,7 +49,7 @@ function rootOptions(store: QueueStore): BullRootModuleOptions {
   exports: [QueueStore],
 })
 export class QueueModule {
-  /** The queues of a feature, which it injects with `@InjectQueue`. Names are letters, digits and dashes. */
+  /** Registers the queues of a feature, which it injects with `@InjectQueue`. Names are letters, digits and dashes. */
   static register(...names: string[]): DynamicModule {
     return BullModule.registerQueue(...names.map((name) => ({ name })));
   }

@@ -5,7 +5,7 @@ import { QueueStore, type StoreBackendFactory } from './queue-store.js';
 import { StoreState } from './store-state.js';
 
 /**
- * Jobs in Redis, over a connection of their own: BullMQ wants commands to wait for an unavailable server instead of failing,
+ * Jobs in Redis, over a connection of their own: BullMQ needs commands to wait for an unavailable server instead of failing,
  * and each worker blocks a copy of the connection.
  */
 export class RedisQueueStore extends QueueStore {
@@ -31,7 +31,7 @@ export class RedisQueueStore extends QueueStore {
     return this.client.status === 'ready';
   }
 
-  /** The queue's name stands in braces, so that a cluster keeps all keys of a queue together and spreads the queues. */
+  /** Braces around the queue's name, so that a cluster keeps all keys of a queue together and spreads the queues. */
   readonly backends: StoreBackendFactory = (name, options, needs) => {
     const prefixed = { ...options, connection: this.client, prefix: this.redis.key(`{queue:${name}}`) };
     return createRedisBackend(name, prefixed, needs);
@@ -55,7 +55,7 @@ export class RedisQueueStore extends QueueStore {
     return client;
   }
 
-  /** A server that was unavailable at the start may turn out to be a cluster. */
+  /** Replaces the connection if a server that was unavailable at the start turns out to be a cluster. */
   private followKind(): void {
     if (this.redis.clustered === this.clustered || this.closed) return;
     this.clustered = this.redis.clustered;

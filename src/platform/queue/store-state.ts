@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 
-/** Whether the place where jobs live answers; one log line per change. */
+/** Whether the store of jobs answers; one log line per change. */
 export class StoreState {
   private readonly logger = new Logger('Queues');
   private isAvailable = true;

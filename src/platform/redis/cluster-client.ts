@@ -1,12 +1,12 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Redis } from 'ioredis';
 
 /**
- * A client of a cluster that closes every connection it opened. The library's own forgets one when a former connection to
- * the same node ends after it was made, as happens when all are made anew because one hangs; and it opens new ones for
- * commands that are redirected after its end.
+ * Client of a cluster that closes every connection it opened. The library's own loses track of one when a former connection to
+ * the same node ends after it was made, as happens when all are replaced because one hangs; and it opens new ones for commands
+ * that are redirected after its end.
  */
 export class ClusterClient extends Cluster {
-  /** The newest connection to each node. */
+  /** Newest connection to each node. */
   private readonly newest = new Map<string, Redis>();
   private ended = false;
 
@@ -41,7 +41,7 @@ export class ClusterClient extends Cluster {
     }
   }
 
-  /** Queues work with copies, which close theirs too. */
+  /** Returns a copy for queues, which closes its connections too. */
   override duplicate(entrances: readonly ClusterNode[] = [], options: ClusterOptions = {}): ClusterClient {
     return new ClusterClient(entrances.length > 0 ? entrances : this.entrances, { ...this.options, ...options });
   }

@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 
-/** How often what is wanted is asked for again, ms. */
+/** Interval at which all subscriptions are requested again, ms. */
 const AGAIN_MS = 1_000;
-/** How soon a connection that ended is replaced, ms. */
+/** Delay before a connection that ended is replaced, ms. */
 const REPLACE_MS = 50;
 
-/** In names of what processes tell each other: puts all of it into one slot of a cluster. */
+/** Tag in names of messages between processes: puts all of them into one slot of a cluster. */
 export const PODS_TAG = '{pods}';
 
 interface Events {
@@ -18,11 +18,11 @@ interface Events {
 }
 
 /**
- * Subscriptions on a cluster, over one connection to whichever node has the slot of a key. All of them are asked for
- * again every second, which a node answers at once: one that lost them, hangs or gave the slot away is found out that way,
- * and followed. The library's own subscriptions would not do. After an absence of the cluster they may be gone for good,
- * while its client says that it is ready; sharded ones are lost when they are asked for before the slots are known, and
- * neither followed nor rejected when they are redirected.
+ * Subscriptions on a cluster, over one connection to the node that has the slot of a key. All of them are requested again every
+ * second, which a node answers at once: this detects a node that lost them, hangs or gave the slot away. The library's own
+ * subscriptions do not suffice. After an outage of the cluster they may be lost for good, while its client reports to be ready;
+ * sharded ones are lost when they are requested before the slots are known, and neither followed nor rejected when they are
+ * redirected.
  */
 export class ClusterSubscriber extends EventEmitter<Events> {
   status: 'ready' | 'away' = 'away';
@@ -32,7 +32,10 @@ export class ClusterSubscriber extends EventEmitter<Events> {
   private asking = false;
   private closed = false;
 
-  /** With `ssubscribe`, channels are sharded: they must be of the key's slot, and their messages stay at its node. */
+  /**
+   * Creates the subscriber. With `ssubscribe`, channels are sharded: they must be of the key's slot, and their messages stay at
+   * its node.
+   */
   constructor(
     private readonly cluster: Cluster,
     private readonly key: string,
@@ -43,7 +46,7 @@ export class ClusterSubscriber extends EventEmitter<Events> {
     cluster.on('ready', () => void this.ask());
   }
 
-  /** Holds until `unsubscribe`, whatever happens to nodes and connections; does not wait for the first time. */
+  /** Subscribes until `unsubscribe`, whatever happens to nodes and connections; does not wait for the first confirmation. */
   async subscribe(channel: string): Promise<void> {
     this.wanted.add(channel);
     this.connection?.[this.kind](channel).catch(ignore);
@@ -106,13 +109,13 @@ export class ClusterSubscriber extends EventEmitter<Events> {
   }
 }
 
-/** The node of a cluster that has a key's slot. Rejects while nobody has it, or nobody answers. */
+/** Returns the node of a cluster that has a key's slot. Rejects while no node has it, or none answers. */
 export async function nodeWith(cluster: Cluster, key: string): Promise<Redis> {
-  // The client looks for the node until it answers, and then knows it.
+  // The client searches for the node until it answers, and then knows it.
   await cluster.exists(key);
   // Only the node that has a slot answers about its keys.
   return Promise.any(cluster.nodes('master').map(async (node) => node.exists(key).then(() => node)));
 }
 
-/** What is wanted is asked for again. */
+/** Failed requests are repeated at the next interval. */
 function ignore(): void {}

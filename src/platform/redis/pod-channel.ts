@@ -3,18 +3,21 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
-/** A JSON object. Who listens checks its fields: it may come from another version, or from somebody with redis-cli. */
+/** JSON object. Listeners check its fields: it may come from another version, or from anyone with redis-cli. */
 export type PodMessage = Readonly<Record<string, unknown>>;
 
 const KIND = /^[a-z][a-z0-9-]{0,63}$/;
-/** Larger messages are neither sent nor taken. */
+/** Maximum bytes of a message; larger ones are neither sent nor accepted. */
 const MAX_BYTES = 1_000_000;
-/** For a cluster: the key sends all to the same node. Messages that start at different nodes overtake each other. */
+/**
+ * Script for a cluster: the key sends all messages to the same node. Messages that start at different nodes overtake each
+ * other.
+ */
 const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`;
 
 /**
- * Short messages from each process to all, itself included: revocations, announcements. Here they arrive before `publish`
- * returns; in the others if Redis is there, at most once. What must not be lost lives in the database.
+ * Short messages from each process to all, itself included: revocations, announcements. In this process they arrive before
+ * `publish` returns; in the others at most once, if Redis is available. Information that must not be lost is in the database.
  */
 @Injectable()
 export class PodChannel implements OnApplicationShutdown {
@@ -31,7 +34,7 @@ export class PodChannel implements OnApplicationShutdown {
     if (redis.configured) this.subscribe();
   }
 
-  /** Never throws: resolves with whether the message went out to the other processes too. */
+  /** Publishes a message. Never throws: resolves with whether it was sent to the other processes too. */
   async publish(kind: string, body: PodMessage): Promise<boolean> {
     this.deliver(kind, body);
     if (!this.redis.configured) return true;
@@ -48,7 +51,7 @@ export class PodChannel implements OnApplicationShutdown {
     }
   }
 
-  /** Calls the listener for every message of the kind. Returns the function that ends it. */
+  /** Calls the listener for every message of the kind. Returns the function that unsubscribes. */
   on(kind: string, listener: (body: PodMessage) => void): () => void {
     if (!KIND.test(kind)) throw new RangeError(`'${kind}' is no kind of message.`);
     const entry = (body: PodMessage): void => listener(body);

@@ -10,12 +10,15 @@ import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
 const BEAT_MS = 1_000;
-/** A process that has not been heard of for this long counts as gone. By the clock of Redis, the same for all. */
+/** Time without a sign of life after which a process counts as ended, ms. By the clock of Redis, the same for all. */
 export const SILENCE_MS = 5_000;
-/** Whoever cleans up after a process has this long to notice that it is gone. */
+/** Time for which ended processes stay listed, ms, for those that clean up after them. */
 const REMEMBERED_MS = 3_600_000;
 
-/** KEYS: the pods. ARGV: pod, silence, how long a silent one is remembered. Gives whether it was silent, and who is there. */
+/**
+ * KEYS: the pods. ARGV: pod, silence, time for which a silent one stays listed. Returns whether the pod was silent, and the
+ * live ones.
+ */
 const BEAT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,16 +29,16 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local lapsed = (not before or now - before > tonumber(ARGV[2])) and 1 or 0
 return {lapsed, redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[2], '+inf')}`;
 
-/** KEYS: the pods. ARGV: for how long they have been silent, ms. */
+/** KEYS: the pods. ARGV: least time of their silence, ms. */
 const SILENT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])`;
 
-/** The processes of this deployment that are alive: each says so once a second. Without Redis there is this one alone. */
+/** Live processes of this deployment: each reports once a second. Without Redis there is only this one. */
 @Injectable()
 export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
-  /** Names this process among the others, for as long as it runs. */
+  /** Id of this process among the others, for as long as it runs. */
   readonly id: string = randomUUID();
   private readonly logger = new Logger(Pods.name);
   private readonly lapses = new Set<() => void>();
@@ -46,22 +49,22 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
 
   constructor(private readonly redis: RedisConnections) {}
 
-  /** The other processes that were heard of in the last 5 s; nobody while Redis is away. */
+  /** Other processes with a sign of life in the last 5 s; none while Redis is unavailable. */
   get others(): readonly string[] {
     return this.redis.state === 'up' ? this.present : [];
   }
 
   /**
-   * The sorted set of pods, by when they were last heard of. Keys that one script uses with it begin with the same
-   * `{pods}`, so that a cluster keeps them together.
+   * Key of the sorted set of pods, by their last sign of life. Keys that one script uses with it begin with the same `{pods}`,
+   * so that a cluster keeps them together.
    */
   get seenKey(): string {
     return this.redis.key(`${PODS_TAG}:seen`);
   }
 
   /**
-   * Calls the listener when the others took this process for gone, or Redis came back empty: what it had said about
-   * itself may have been removed. Also called at the first beat.
+   * Calls the listener when this process counted as ended, or Redis restarted empty: the data that it published about itself
+   * may have been removed. Also called at the first beat.
    */
   onLapse(listener: () => void): () => void {
     const entry = (): void => listener();
@@ -69,18 +72,18 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     return () => this.lapses.delete(entry);
   }
 
-  /** Processes that have said nothing for at least so long and did not leave in order. */
+  /** Returns processes without a sign of life for at least `ms` that did not leave in order. */
   async silentFor(ms: number): Promise<string[]> {
     const answer = await this.redis.commands().eval(SILENT, 1, this.seenKey, String(ms));
     return (answer as string[]).filter((id) => id !== this.id);
   }
 
-  /** Somebody has cleaned up after a process. */
+  /** Removes a process after it was cleaned up. */
   async forget(id: string): Promise<void> {
     await this.redis.commands().zrem(this.seenKey, id);
   }
 
-  /** Before anything is served, so that the others never see something of an unknown process. */
+  /** Reports before anything is served, so that the others never see data of an unknown process. */
   async onModuleInit(): Promise<void> {
     if (!this.redis.configured) return;
     this.unwatch = this.redis.onState((state) => void (state === 'up' && this.beat()));
@@ -88,7 +91,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     this.timer = setInterval(() => void this.beat(), BEAT_MS);
   }
 
-  /** The others need not wait for 5 s when it leaves in order. */
+  /** Deregisters: the others need not wait 5 s for a process that stops in order. */
   async beforeApplicationShutdown(): Promise<void> {
     this.leaving = true;
     clearInterval(this.timer);

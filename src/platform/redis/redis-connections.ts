@@ -17,26 +17,26 @@ import {
 /** Whether Redis answers; `off`: this deployment is one process and has none. */
 export type RedisState = 'up' | 'away' | 'off';
 
-/** How often the connections are asked for a sign of life: a frozen server looks like an open connection. */
+/** Interval of pings, ms: a frozen server looks like an open connection. */
 const WATCH_MS = 1_000;
 
 /**
- * This process's connections to Redis. They come back by themselves; while they are away commands fail at once, and
- * every user of them has another way. Whoever keeps a client instead of asking each time compares it at every `up`: a
- * server that was away at the start may turn out to be a cluster, which needs other clients.
+ * Connections of this process to Redis. They reconnect by themselves; while Redis is unavailable commands fail at once, and
+ * every caller has a fallback. A caller that keeps a client must compare it at every `up`: a server that was unavailable at the
+ * start may turn out to be a cluster, which needs other clients.
  */
 export class RedisConnections implements OnApplicationShutdown {
   private readonly logger = new Logger('Redis');
   private readonly listeners = new Set<(state: RedisState) => void>();
   private clients: RedisClients | undefined;
-  /** The client for commands, once no node of it is left to connect to. */
+  /** Client for commands, after it has connected to every node. */
   private reached: RedisClient | undefined;
   private current: RedisState = 'off';
   private lastError = 'closed';
   private watch: NodeJS.Timeout | undefined;
   private kindKnown = false;
   private closed = false;
-  /** Whether Redis answers; only where one is configured. */
+  /** Gauge of whether Redis answers; only where one is configured. */
   readonly gauge: Gauge | undefined;
 
   private constructor(
@@ -56,7 +56,7 @@ export class RedisConnections implements OnApplicationShutdown {
     });
   }
 
-  /** Connects, where an address is set. A server that is away costs a second and is tried again for ever. */
+  /** Connects, if an address is set. An unavailable server costs a second and is retried for ever. */
   static async open(settings: Settings, metrics: Metrics): Promise<RedisConnections> {
     const connections = new RedisConnections(settings, metrics);
     if (settings.redisUrl !== undefined) await connections.begin(settings.redisUrl);
@@ -77,29 +77,29 @@ export class RedisConnections implements OnApplicationShutdown {
     return this.clients?.commands instanceof Cluster;
   }
 
-  /** For everything but subscriptions. Throws where no Redis is configured. */
+  /** Returns the client for everything but subscriptions. Throws where no Redis is configured. */
   commands(): RedisClient {
     return this.both().commands;
   }
 
-  /** For subscriptions only. */
+  /** Returns the client for subscriptions. */
   subscriber(): RedisClients['subscriber'] {
     return this.both().subscriber;
   }
 
-  /** For sharded channels; undefined where the server is no cluster, or is not known to be one yet. */
+  /** Subscriber for sharded channels; undefined where the server is no cluster, or is not known to be one yet. */
   get shards(): ClusterSubscriber | undefined {
     return this.both().shards;
   }
 
-  /** Calls the listener at every change of state. Returns the function that ends it. */
+  /** Calls the listener at every change of state. Returns the function that unsubscribes. */
   onState(listener: (state: RedisState) => void): () => void {
     const entry = (state: RedisState): void => listener(state);
     this.listeners.add(entry);
     return () => this.listeners.delete(entry);
   }
 
-  /** A key or channel as this deployment calls it. */
+  /** Returns the name of a key or channel in this deployment. */
   key(name: string): string {
     return this.settings.keyPrefix + name;
   }
@@ -141,7 +141,7 @@ export class RedisConnections implements OnApplicationShutdown {
     subscriber.on('ready', () => this.assess());
   }
 
-  /** A client connects to each node of a cluster at its first command there, which is to be none that must be quick. */
+  /** Connects to each node of a cluster, which a client would otherwise do at its first command there, and delay it. */
   private async reach(commands: RedisClient): Promise<void> {
     this.reached = undefined;
     if (commands instanceof Cluster) await Promise.allSettled(commands.nodes('master').map((node) => node.ping()));
@@ -149,7 +149,7 @@ export class RedisConnections implements OnApplicationShutdown {
     this.assess();
   }
 
-  /** Resolves when Redis answers, or when waiting longer would hold up the start. */
+  /** Resolves when Redis answers, or after a second, so that the start is not delayed. */
   private firstAnswer(): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -182,7 +182,7 @@ export class RedisConnections implements OnApplicationShutdown {
     else this.logger.warn({ reason: this.lastError }, 'Redis is away; going on without it');
   }
 
-  /** Finds what no event tells: a server that hangs, and one that was away at the start and is a cluster. */
+  /** Finds states without an event: a server that hangs, and one that was unavailable at the start and is a cluster. */
   private async look(url: string): Promise<void> {
     const { commands, subscriber } = this.both();
     await Promise.all([this.revive(commands), this.revive(subscriber)]);
@@ -194,7 +194,7 @@ export class RedisConnections implements OnApplicationShutdown {
   }
 
   private async revive(client: RedisClient | ClusterSubscriber): Promise<void> {
-    // The latter looks after itself.
+    // ClusterSubscriber checks its own connection.
     if (client.status !== 'ready' || client instanceof ClusterSubscriber) return;
     const answered = await Promise.race([
       client.ping().then(

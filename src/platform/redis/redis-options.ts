@@ -2,25 +2,25 @@ import { Redis, type Cluster, type ClusterOptions, type RedisOptions } from 'ior
 import { ClusterClient } from './cluster-client.js';
 import { ClusterSubscriber } from './cluster-subscriber.js';
 
-/** Whoever waits for Redis gives up after this long and goes on without it. */
+/** Longest wait for Redis, ms; callers then go on without it. */
 export const PATIENCE_MS = 1_000;
 const MAX_RECONNECT_MS = 500;
-/** How this product's connections appear in CLIENT LIST. */
+/** Name of this product's connections in CLIENT LIST. */
 export const CONNECTION_NAME = 'defi-realtime';
 
 export type RedisClient = Redis | Cluster;
 
-/** A process's connections to its server. */
+/** Connections of a process to its server. */
 export interface RedisClients {
   readonly commands: RedisClient;
   readonly subscriber: Redis | ClusterSubscriber;
-  /** For sharded channels, which only a cluster needs. */
+  /** Subscriber for sharded channels, which only a cluster needs. */
   readonly shards?: ClusterSubscriber;
 }
 
 const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_MS);
 
-/** Where the server is and how to get in, from an address such as `rediss://user:password@cache:6380/2`. */
+/** Reads host and credentials from an address such as `rediss://user:password@cache:6380/2`. */
 function target(url: string): RedisOptions {
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   return {
@@ -34,7 +34,7 @@ function target(url: string): RedisOptions {
   };
 }
 
-/** Commands fail fast: nothing waits in a queue for a server that is away. */
+/** Options for commands, which fail fast: none is queued for an unavailable server. */
 const COMMANDS: RedisOptions = {
   connectTimeout: PATIENCE_MS,
   commandTimeout: PATIENCE_MS,
@@ -42,7 +42,7 @@ const COMMANDS: RedisOptions = {
   enableOfflineQueue: false,
 };
 
-/** Subscriptions outlive an absence: what was asked for meanwhile is sent when the server is back. */
+/** Options for subscriptions, which outlive an outage: requests made meanwhile are sent once the server is available. */
 const SUBSCRIBER: RedisOptions = {
   connectTimeout: PATIENCE_MS,
   maxRetriesPerRequest: null,
@@ -50,10 +50,13 @@ const SUBSCRIBER: RedisOptions = {
   autoResubscribe: true,
 };
 
-/** Jobs wait for a server that is away. Longest silence, ms: a worker blocks its copy of the connection for up to 10 s. */
+/**
+ * Options for jobs, which wait for an unavailable server. Longest silence, ms: a worker blocks its copy of the connection for
+ * up to 10 s.
+ */
 const QUEUES: RedisOptions = { ...SUBSCRIBER, socketTimeout: 15_000 };
 
-/** Both connections of a process to one server. */
+/** Opens both connections of a process to one server. */
 export function singleClients(url: string): RedisClients {
   const shared = { ...target(url), retryStrategy: reconnectDelay };
   return {
@@ -62,7 +65,7 @@ export function singleClients(url: string): RedisClients {
   };
 }
 
-/** The connections of a process to a cluster, found through one of its nodes. Subscriptions go to the key's slot. */
+/** Opens the connections of a process to a cluster, found through one of its nodes. Subscriptions go to the key's slot. */
 export function clusterClients(url: string, key: string): RedisClients {
   const commands = openCluster(url, COMMANDS);
   return {
@@ -72,7 +75,7 @@ export function clusterClients(url: string, key: string): RedisClients {
   };
 }
 
-/** A connection for queues, which workers copy. */
+/** Opens a connection for queues, which workers copy. */
 export function queueClient(url: string, cluster: boolean): RedisClient {
   if (cluster) return openCluster(url, QUEUES);
   return new Redis({ ...target(url), retryStrategy: reconnectDelay, ...QUEUES });
@@ -89,7 +92,7 @@ function openCluster(url: string, options: RedisOptions): Cluster {
   return new ClusterClient([{ host, port }], cluster);
 }
 
-/** Whether the server is part of a cluster; undefined while it does not answer. */
+/** Returns whether the server is part of a cluster; undefined while it does not answer. */
 export async function detectCluster(url: string): Promise<boolean | undefined> {
   const probe = new Redis({ ...target(url), ...COMMANDS, db: 0, lazyConnect: true, retryStrategy: () => null });
   probe.on('error', () => undefined);

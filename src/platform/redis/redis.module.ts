@@ -5,7 +5,7 @@ import { PodChannel } from './pod-channel.js';
 import { Pods } from './pods.js';
 import { RedisConnections } from './redis-connections.js';
 
-/** The connections to Redis, where there is one, and what processes tell each other through it. */
+/** Connections to Redis, if configured, and the messages between processes. */
 @Global()
 @Module({
   providers: [

@@ -11,37 +11,40 @@ import { DomainError } from '../errors/domain-error.js';
 
 const ALGORITHM: CipherGCMTypes = 'aes-256-gcm';
 const KEY_BYTES = 32;
-/** GCM's own size. Random ones are safe for 2^32 secrets of one key (NIST SP 800-38D, 8.3). */
+/** Nonce size of GCM. Random ones are safe for 2^32 secrets of one key (NIST SP 800-38D, 8.3). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const PURPOSE = 'defi-realtime stored secrets';
 const VERSION = 'v1';
 
 interface SealingKey {
-  /** Says which key a secret was sealed with, and nothing about the key. */
+  /** Id of the key that sealed a secret; reveals nothing about the key. */
   readonly id: string;
   readonly bytes: Buffer;
 }
 
 /**
- * Encrypts secrets that are stored in the database: AES-256-GCM under keys derived from SECRETS_KEY. What is sealed opens
- * only with the context it was sealed for (such as `webhook:<id>`), so that a row cannot be moved to another place.
+ * Encrypts secrets that are stored in the database: AES-256-GCM under keys derived from SECRETS_KEY. A sealed text opens only
+ * with the context it was sealed for (such as `webhook:<id>`), so that a row cannot be moved to another place.
  */
 export class SecretBox {
   private readonly keys: readonly [SealingKey, ...SealingKey[]];
 
-  /** The first key seals, all open. */
+  /** Creates the box: the first key seals, every key opens. */
   constructor(keyTexts: readonly [string, ...string[]]) {
     const [first, ...others] = keyTexts;
     this.keys = [deriveKey(first), ...others.map(deriveKey)];
   }
 
-  /** As `v1.<key id>.<base64url of nonce, ciphertext and tag>`. Sealing twice gives two different texts. */
+  /** Seals as `v1.<key id>.<base64url of nonce, ciphertext and tag>`. Sealing twice gives two different texts. */
   seal(plain: string, context: string): string {
     return this.sealWith(randomBytes(NONCE_BYTES), plain, context);
   }
 
-  /** Sealing twice gives the same text, for what goes out again as it was; its nonce is a keyed hash of all that it seals. */
+  /**
+   * Seals deterministically, for values that are returned unchanged: sealing twice gives the same text; the nonce is a keyed
+   * hash of the input.
+   */
   sealAlike(plain: string, context: string): string {
     const [key] = this.keys;
     const hash = createHmac('sha256', key.bytes)
@@ -57,7 +60,7 @@ export class SecretBox {
     return `${VERSION}.${key.id}.${sealed.toString('base64url')}`;
   }
 
-  /** Throws when the text was altered, was sealed for another context, or its key is no longer in SECRETS_KEY. */
+  /** Opens a sealed text. Throws if it was altered, was sealed for another context, or its key is no longer in SECRETS_KEY. */
   open(sealed: string, context: string): string {
     const [version, id = '', content = ''] = sealed.split('.');
     const key = version === VERSION ? this.keys.find((each) => each.id === id) : undefined;
@@ -69,7 +72,7 @@ export class SecretBox {
     }
   }
 
-  /** Whether sealing it again would use another key: after a rotation. */
+  /** Whether sealing it again would use another key, after a rotation. */
   outdated(sealed: string): boolean {
     return sealed.split('.')[1] !== this.keys[0].id;
   }

@@ -9,7 +9,7 @@ const FILE = 'secrets.key';
 const SHORTEST_KEY = 16;
 
 /**
- * The box of SECRETS_KEY. With an embedded database and none given, of a key that is made once and kept in
+ * Opens the box of SECRETS_KEY. With an embedded database and no key given, of a key that is made once and kept in
  * DATA_DIR/secrets.key, readable by its owner only.
  */
 export async function openSecretBox(settings: Settings): Promise<SecretBox> {
@@ -19,7 +19,7 @@ export async function openSecretBox(settings: Settings): Promise<SecretBox> {
   return new SecretBox([await keptKey(join(dataDirectory(settings.dataDir), FILE))]);
 }
 
-/** Refuses settings without the key that a database of one's own needs, before anybody waits for that database. */
+/** Refuses settings without the key that an external database needs, before the wait for that database. */
 export function requireSecretsKey({ secretsKey, embedded }: Settings): void {
   if (secretsKey !== undefined || embedded) return;
   throw new Error(
@@ -37,7 +37,7 @@ async function keptKey(file: string): Promise<string> {
   }
   await chmod(file, 0o600);
   const kept = (await readFile(file, 'utf8')).trim();
-  // A new key would silently lock away what the old one sealed.
+  // Replacing it silently would make the secrets sealed with the old key unreadable.
   if (kept.length < SHORTEST_KEY)
     throw new Error(`${file} is damaged: restore it, or delete it with the secrets in it.`);
   return kept;

@@ -3,7 +3,7 @@ import { Settings } from '../settings/settings.js';
 import { SecretBox } from './secret-box.js';
 import { openSecretBox } from './secrets-key.js';
 
-/** The box for secrets that are stored in the database. */
+/** Box for secrets that are stored in the database. */
 @Global()
 @Module({
   providers: [{ provide: SecretBox, inject: [Settings], useFactory: openSecretBox }],

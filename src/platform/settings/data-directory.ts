@@ -2,14 +2,14 @@ import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 /**
- * The absolute path of a DATA_DIR, which is made where it is missing, closed to others. Throws one sentence that names the
- * setting when it cannot be made or written.
+ * Returns the absolute path of a DATA_DIR, which is created if missing, closed to others. Throws one sentence that names the
+ * setting when it cannot be created or written.
  */
 export function dataDirectory(dataDir: string): string {
   const directory = resolve(dataDir);
   try {
     make(directory);
-    // A file is the only proof: permissions say nothing of a read-only file system, or of /proc.
+    // Writing a file is the only proof: permissions do not reveal a read-only file system, or /proc.
     const trial = join(directory, `.trial-${process.pid}`);
     writeFileSync(trial, '', { mode: 0o600 });
     rmSync(trial);
@@ -23,7 +23,10 @@ export function dataDirectory(dataDir: string): string {
   return directory;
 }
 
-/** Makes it level by level: Node's own `recursive` never ends where a level cannot be made although its parent is there, as in /proc. */
+/**
+ * Creates the directory level by level: Node's own `recursive` never ends where a level cannot be made although its parent
+ * exists, as in /proc.
+ */
 function make(directory: string): void {
   if (isDirectory(directory)) return;
   if (dirname(directory) !== directory) make(dirname(directory));

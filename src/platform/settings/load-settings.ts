@@ -3,9 +3,7 @@ import { loadEnvFile } from 'node:process';
 import { parseEnv } from 'node:util';
 import { parseSettings, type Settings } from './settings.js';
 
-/**
- * The settings of this process: the environment, completed by `file` where one exists. What the environment says wins.
- */
+/** Loads the settings of this process: the environment, completed by `file` if it exists. The environment has precedence. */
 export function loadSettings(file = '.env'): Settings {
   const names = namesIn(file);
   if (names.length > 0) loadEnvFile(file);

@@ -8,7 +8,7 @@ const P256_POINT_BYTES = 65;
 const P256_SCALAR_BYTES = 32;
 const BASE64URL = /^[\w-]+={0,2}$/;
 
-/** The bare address of a sender, `Alerts <alerts@example.com>` or without a name; undefined for none. */
+/** Returns the bare address of a sender, `Alerts <alerts@example.com>` or without a name; undefined for none. */
 export function senderAddress(sender: string): string | undefined {
   const address = (NAMED.exec(sender)?.[2] ?? sender).trim();
   return ADDRESS.test(address) ? address : undefined;
@@ -19,14 +19,14 @@ export function mailSender(input: string): string {
   throw new Error('expected an address such as alerts@example.com or Alerts <alerts@example.com>');
 }
 
-/** A mail server's address; one without a host can never be reached. */
+/** Reads a mail server's address; one without a host can never be reached. */
 export function mailServer(input: string): string {
   const parsed = new URL(url('smtp', 'smtps')(input));
   if (parsed.hostname !== '') return input;
   throw new Error('expected a URL such as smtp://user:password@mail.example.com:587');
 }
 
-/** The file of a service account whose key can sign. */
+/** Reads the file of a service account whose key can sign. */
 export function serviceAccountFile(file: string): string {
   const account = readJson(file);
   for (const name of ['project_id', 'client_email', 'private_key']) {

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
-/** One setting: how its text becomes a value, what holds when it is not given, and how it is explained. */
+/** Setting: the parser of its text, its default, and its documentation. */
 export interface Setting<T> {
-  /** The value of a given text; throws an Error whose message completes "expected …". */
+  /** Parses a given text; throws an Error whose message completes "expected …". */
   parse: (text: string) => T;
   fallback: T;
-  /** What the number or text is: `port`, `hours`, `URL`, … */
+  /** Unit or type of the text: `port`, `hours`, `URL`, … */
   unit: string;
-  /** One sentence: what the setting does, and what an empty or zero value means. */
+  /** Description in one sentence: effect of the setting, and the meaning of an empty or zero value. */
   doc: string;
-  /** The default as the documentation shows it, where it is not the fallback itself. */
+  /** Default as the documentation shows it, if it is not the fallback itself. */
   shown?: string;
-  /** Secret values are never repeated, not even in the message that refuses them. */
+  /** Whether the value is secret: it is never repeated, not even in the message that refuses it. */
   secret?: boolean;
 }
 
@@ -37,7 +37,7 @@ export function flag(input: string): boolean {
   throw new Error('expected true or false');
 }
 
-/** A finite decimal number within the bounds, both included. */
+/** Parses a finite decimal number within the bounds, both included. */
 export function number(min: number, max = Number.MAX_SAFE_INTEGER): (input: string) => number {
   return (input) => {
     const value = /^\d+(\.\d+)?$/.test(input) ? Number(input) : Number.NaN;
@@ -66,7 +66,7 @@ export function oneOf<const T extends string>(...allowed: readonly T[]): (input:
   };
 }
 
-/** Comma-separated values, spaces around them ignored. */
+/** Parses comma-separated values, spaces around them ignored. */
 export function list<T>(item: (input: string) => T): (input: string) => readonly T[] {
   return (input) => input.split(',').map((part) => item(part.trim()));
 }
@@ -80,32 +80,32 @@ export function url(...protocols: readonly string[]): (input: string) => string 
   };
 }
 
-/** The address that people open in a browser: what follows it is appended, so nothing may stand behind its path. */
+/** Parses the address that people open in a browser: paths are appended to it, so it may have no query or fragment. */
 export function siteUrl(input: string): string {
   const parsed = new URL(url('http', 'https')(input));
   if (parsed.search === '' && parsed.hash === '' && parsed.username === '' && parsed.password === '') return input;
   throw new Error('expected a URL such as https://rta.example.com, without user, ? and #');
 }
 
-/** An origin exactly as browsers send it: others would never match. `*` is any. */
+/** Parses an origin exactly as browsers send it: others would never match. `*` is any. */
 export function origin(input: string): string {
   const isOrigin = /^[a-z][a-z\d+.-]*:\/\/[a-z\d.:[\]_-]+$/.test(input) && URL.canParse(input);
   if (input === '*' || input === 'null' || (isOrigin && asSent(new URL(input)) === input)) return input;
   throw new Error('expected * or origins such as https://app.example.com, in lower case, without a path or usual port');
 }
 
-/** Schemes of apps have no origin in the language of URLs; browsers send them as they are. */
+/** Returns an origin as browsers send it: for schemes of apps, which have no origin in the terms of URLs, unchanged. */
 function asSent({ origin: sent, protocol, host }: URL): string {
   return sent === 'null' ? `${protocol}//${host}` : sent;
 }
 
-/** A name or address of a machine, without port. */
+/** Parses a name or address of a machine, without port. */
 export function host(input: string): string {
   if (isIP(input) !== 0 || /^[A-Za-z\d]([\w.-]{0,251}[\w.])?$/.test(input)) return input;
   throw new Error('expected a host name or an IP address, without port');
 }
 
-/** A file that can be read at the start. */
+/** Parses the path of a file that can be read at the start. */
 export function file(input: string): string {
   try {
     readFileSync(input);
@@ -123,7 +123,7 @@ export function pattern(form: RegExp, expected: string): (input: string) => stri
   };
 }
 
-/** An address block in CIDR form, e.g. `10.0.0.0/8`; a bare address is a block of one. */
+/** Parses an address block in CIDR form, e.g. `10.0.0.0/8`; a bare address is a block of one. */
 export function addressBlock(input: string): string {
   const [address = '', bits = '0', ...rest] = input.split('/');
   const longest = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
@@ -133,20 +133,20 @@ export function addressBlock(input: string): string {
   return input;
 }
 
-/** A number per tier; a tier that is not named keeps its default. */
+/** Number per tier; a tier that is not named keeps its default. */
 export interface PerTier {
   readonly free: number;
   readonly pro: number;
   readonly enterprise: number;
 }
 
-/** What callers without a key may use beside the tiers, per address. */
+/** Number per tier, and for callers without a key, per address. */
 export interface PerTierAndNone extends PerTier {
   readonly none: number;
 }
 
 export function perTier<T extends PerTier>(defaults: T, doc: string): Setting<T> {
-  // What means nothing to callers without a key may be given for them nevertheless: all limits are written alike.
+  // Limits that have no meaning without a key still accept `none`: all limits have the same form.
   const names = [...new Set(['none', ...Object.keys(defaults)])];
   return {
     parse: (input) => ({ ...defaults, ...tierNumbers(input, names) }),
@@ -173,7 +173,7 @@ function tierNumbers(input: string, names: readonly string[]): Record<string, nu
   return Object.fromEntries(entries);
 }
 
-/** The claims of a signed token that name its user, tier and role. */
+/** Names of the claims of a signed token with its user, tier and role. */
 export interface JwtClaims {
   readonly userId: string;
   readonly tier: string;
@@ -189,7 +189,7 @@ export function jwtClaims(input: string): JwtClaims {
   return { userId, tier, role };
 }
 
-/** A text that is hard to guess: of at least so many characters. */
+/** Parses a secret text of at least that many characters. */
 export function secretText(minLength: number): (input: string) => string {
   return (input) => {
     if (input.length < minLength) throw new Error(`expected at least ${minLength} characters`);

@@ -23,8 +23,8 @@ import {
 const API_KEY = /^rta_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{1,128}$/;
 
 /**
- * Every setting of the product, by the name of its environment variable. Adding a line here is all it takes: the value
- * appears in `Settings` under the same name in camelCase, in `--help`, and a test asks for it in `.env.example`.
+ * Settings of the product, by the name of their environment variable. A new one needs only a line here: the value appears in
+ * `Settings` under the same name in camelCase and in `--help`, and a test requires it in `.env.example`.
  */
 export const SETTINGS = {
   ROLE: required(oneOf('all', 'gateway', 'worker'), 'all', {

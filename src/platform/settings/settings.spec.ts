@@ -100,7 +100,7 @@ describe('parseSettings', () => {
     expect(faultsOf({ JWT_SECRET_FILE: file })).toEqual(['JWT_SECRET=(hidden): expected at least 32 characters']);
     rmSync(folder, { recursive: true });
     expect(faultsOf({ JWT_SECRET_FILE: file })[0]).toMatch(/^JWT_SECRET_FILE=.*cannot be read \(ENOENT\)$/);
-    // Where nothing is secret there is no such name.
+    // Only secret settings have such a name.
     expect(faultsOf({ PORT_FILE: file }, ['PORT_FILE'])).toEqual(['PORT_FILE: no such setting (in .env)']);
     const secrets = Object.entries<Setting<unknown>>(SETTINGS).filter(([, { secret: isSecret }]) => isSecret);
     for (const [name] of secrets) expect(faultsOf({ [`${name}_FILE`]: file }).join()).toContain(`${name}_FILE=`);

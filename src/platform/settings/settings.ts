@@ -9,23 +9,23 @@ type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
   : Lowercase<S>;
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
-/** The table's values under camelCase names: `DATABASE_URL` is `databaseUrl`. */
+/** Values of the table under camelCase names: `DATABASE_URL` is `databaseUrl`. */
 export type SettingValues = {
   readonly [Name in keyof typeof SETTINGS as CamelCase<Name>]: ValueOf<(typeof SETTINGS)[Name]>;
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-// The table is the only source of the properties: the class takes their types from it instead of repeating them.
+// Base class whose properties and types come from the table alone.
 const Values = class {
   constructor(values: SettingValues) {
     Object.assign(this, values);
   }
 } as new (values: SettingValues) => SettingValues;
 
-/** All settings of the process, parsed and checked. Nothing else in the product reads the environment. */
+/** Settings of the process, parsed and checked. No other code reads the environment. */
 export class Settings extends Values {
-  /** No DATABASE_URL: the process brings its own PostgreSQL. */
+  /** Whether the process starts its own PostgreSQL: no DATABASE_URL is set. */
   get embedded(): boolean {
     return this.databaseUrl === undefined;
   }
@@ -34,14 +34,14 @@ export class Settings extends Values {
     return this.migrateOnStart ?? this.embedded;
   }
 
-  /** The data sources to run, `none` and repetitions removed. */
+  /** Data sources to run, `none` and repetitions removed. */
   get sources(): readonly ('sample' | 'defillama')[] {
     const chosen = new Set(this.source ?? (this.embedded ? ['sample' as const] : []));
     return [...chosen].filter((name) => name !== 'none');
   }
 }
 
-/** Why the process cannot start: every fault of the settings, one per line. */
+/** Error of a start with all faults of the settings, one per line. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 
@@ -51,7 +51,7 @@ export class SettingsError extends Error {
 }
 
 /**
- * The settings of an environment, or one SettingsError that lists every fault. Empty values count as not given.
+ * Parses the settings of an environment, or throws one SettingsError that lists every fault. Empty values count as not given.
  * `fileNames` are the names found in a settings file: there, unlike in the environment, an unknown name is a fault.
  */
 export function parseSettings(env: Environment, fileNames: readonly string[] = []): Settings {
@@ -67,13 +67,16 @@ export function parseSettings(env: Environment, fileNames: readonly string[] = [
   return new Settings(complete);
 }
 
-/** A setting, or where the file is that holds a secret one. */
+/** Whether a name is a setting, or the file of a secret one. */
 function isSetting(name: string): boolean {
   const settings = new Map(Object.entries<Setting<unknown>>(SETTINGS));
   return settings.has(name) || settings.get(name.replace(/_FILE$/, ''))?.secret === true;
 }
 
-/** The text of a setting; a secret one may stand in the file that `NAME_FILE` names, one newline at its end is not part of it. */
+/**
+ * Returns the text of a setting; a secret one may be in the file that `NAME_FILE` names, one newline at its end is not part of
+ * it.
+ */
 function givenText(name: string, setting: Setting<unknown>, env: Environment, faults: string[]): string {
   const given = env[name]?.trim() ?? '';
   const file = setting.secret ? (env[`${name}_FILE`]?.trim() ?? '') : '';

@@ -11,7 +11,7 @@ export class CpuBudget {
 
   constructor(private readonly msPerMinute: number) {}
 
-  /** Milliseconds until the key may spend again; 0: now. */
+  /** Returns the milliseconds until the key may spend again; 0: now. */
   waitMs(key: string, now: number): number {
     const left = this.level(key, now) - this.msPerMinute;
     return left <= 0 ? 0 : Math.ceil((left * MINUTE_MS) / this.msPerMinute);

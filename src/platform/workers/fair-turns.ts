@@ -1,6 +1,6 @@
 import type { Lane } from './worker-task.js';
 
-/** One piece of work that waits for its turn. */
+/** Piece of work that waits for its turn. */
 export interface Waiting {
   readonly key: string;
   readonly lane: Lane;
@@ -16,22 +16,22 @@ export interface FairTurnsOptions {
   readonly maxWaiting: number;
 }
 
-/** A key is forgotten when it has neither work nor more than this spent, milliseconds. */
+/** Spent time up to which a key without work is dropped, ms. */
 const NEGLIGIBLE_MS = 1;
-/** Half of what a key has spent is forgotten in this time. */
+/** Time in which half of a key's spent time decays, ms. */
 const HALF_LIFE_MS = 30_000;
 
 interface Account {
   readonly waiting: Record<Lane, Waiting[]>;
   running: number;
-  /** Decayed milliseconds, as of `at`. */
+  /** Decayed processor time as of `at`, ms. */
   spent: number;
   at: number;
 }
 
 /**
- * The order in which keys share a few slots: the key that has spent least is next; a key never holds every slot while another
- * one waits or may come, and long work leaves one slot free for short work. Pure: time is given.
+ * Order in which keys share a few slots: the key that has spent least is next; a key never holds every slot while another one
+ * waits or may come, and long work leaves one slot free for short work. Pure: time is given.
  */
 export class FairTurns {
   private readonly accounts = new Map<string, Account>();
@@ -58,7 +58,7 @@ export class FairTurns {
     return true;
   }
 
-  /** Takes back work that has not begun; false: it has. */
+  /** Removes work that has not begun; false: it has. */
   remove(work: Waiting): boolean {
     const account = this.accounts.get(work.key);
     const queue = account?.waiting[work.lane];
@@ -70,7 +70,7 @@ export class FairTurns {
     return true;
   }
 
-  /** Work that was started has ended after so much processor time. */
+  /** Records the end of work with its processor time. */
   end({ key, lane }: Waiting, cpuMs: number, now: number): void {
     const account = this.account(key, now);
     account.running -= 1;
@@ -126,7 +126,7 @@ export class FairTurns {
     if (isIdle(account) && account.spent <= NEGLIGIBLE_MS) this.accounts.delete(key);
   }
 
-  /** Keys that have been idle for long go when others come, so that the map does not grow with every key ever seen. */
+  /** Drops keys that have been idle for long when others come, so that the map does not grow with every key. */
   private sweep(now: number): void {
     if (this.accounts.size < 1_000) return;
     for (const [key, account] of this.accounts) {

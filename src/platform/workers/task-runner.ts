@@ -1,11 +1,11 @@
 /**
- * Entry of every worker thread: calls one exported function of one module and measures its processor time. Runs as it stands
- * under Node's type stripping too: erasable syntax, and no import of the product's own files.
+ * Entry of every worker thread: calls one exported function of one module and measures its processor time. Also runs under
+ * Node's type stripping: erasable syntax, and no import of the product's own files.
  */
 import { setPriority } from 'node:os';
 import { threadCpuUsage } from 'node:process';
 
-/** Steps of niceness below the thread that serves everybody. */
+/** Steps of niceness below the main thread. */
 const NICENESS = 10;
 
 export interface TaskCall {
@@ -19,7 +19,7 @@ export interface TaskResult {
   output: unknown;
   /** Processor time of the call, milliseconds. */
   cpuMs: number;
-  /** A fault of the task's own, so that its processor time is known too. */
+  /** Error of the task, returned instead of thrown so that its processor time is known too. */
   fault?: { name: string; message: string; details?: unknown };
 }
 
@@ -27,7 +27,7 @@ try {
   // Linux gives each thread a priority of its own; elsewhere this would be the whole process.
   if (process.platform === 'linux') setPriority(0, NICENESS);
 } catch {
-  // Not allowed here: the operating system's order of threads holds.
+  // Without permission the threads keep the default priority.
 }
 
 export default async function run({ file, name, input }: TaskCall): Promise<TaskResult> {
@@ -47,7 +47,7 @@ export default async function run({ file, name, input }: TaskCall): Promise<Task
   }
 }
 
-/** By its shape: an error of another context of the virtual machine is no instance of this one's. */
+/** Recognises an error by its shape: one of another context of the virtual machine is no instance of this one's class. */
 function faultOf(error: unknown): TaskResult['fault'] {
   if (typeof error !== 'object' || error === null) return { name: 'Error', message: String(error) };
   const name = 'name' in error ? String(error.name) : 'Error';

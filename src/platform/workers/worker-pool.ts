@@ -9,17 +9,17 @@ import { FairTurns, type Waiting } from './fair-turns.js';
 import type { TaskCall, TaskResult } from './task-runner.js';
 import { workerTask, type WorkerTask } from './worker-task.js';
 
-/** Two at least: long work of one user leaves a thread for the short work of others. */
+/** Number of threads, at least two: long work of one user leaves a thread for the short work of others. */
 const THREADS = Math.max(2, availableParallelism());
 const MAX_WAITING_OF_KEY = 32;
 const MAX_WAITING = 2_000;
-/** A task that allocates more than this ends with its thread, MB. */
+/** Memory of a task above which it ends with its thread, MB. */
 const MAX_HEAP_MB = 160;
-/** New objects of a thread, MB: the default takes three times as much for threads that live for seconds. */
+/** Memory of a thread's new objects, MB: the default takes three times as much for threads that live for seconds. */
 const MAX_YOUNG_MB = 16;
-/** Threads that have nothing to do end after this. */
+/** Idle time after which a thread ends, ms. */
 const IDLE_TIMEOUT_MS = 60_000;
-/** Until a caller that found too much waiting should ask again. */
+/** Delay suggested to a caller when too much work waits, ms. */
 const BUSY_RETRY_MS = 2_000;
 
 const RUNNER = workerTask<TaskCall, TaskResult>(import.meta.url, './task-runner', 'default', {
@@ -29,13 +29,13 @@ const RUNNER = workerTask<TaskCall, TaskResult>(import.meta.url, './task-runner'
 });
 
 export interface RunOptions {
-  /** The user, or the address of a caller without a key, whose budget and turn it is. */
+  /** User, or address of a caller without a key, whose budget and turn are used. */
   readonly key: string;
-  /** Ends the work when its caller has gone. */
+  /** Ends the work when its caller disconnects. */
   readonly signal?: AbortSignal;
 }
 
-/** A fault that the task itself threw, as it came back from the thread. */
+/** Error that the task itself threw, as returned from the thread. */
 export class TaskFault extends Error {
   override readonly name = 'TaskFault';
 
@@ -43,7 +43,7 @@ export class TaskFault extends Error {
     /** Name of the error that the task threw. */
     readonly kind: string,
     message: string,
-    /** The member `details` of that error: plain data. */
+    /** Member `details` of that error: plain data. */
     readonly details: unknown,
   ) {
     super(message);
@@ -51,8 +51,8 @@ export class TaskFault extends Error {
 }
 
 /**
- * Worker threads for what computes for one caller, so that the event loop, which everybody shares, never does. Callers share
- * the threads fairly: the one that has spent least processor time is next, nobody holds them all.
+ * Worker threads for computations of one caller, which must not run on the shared event loop. Callers share the threads fairly:
+ * the one that has spent least processor time is next, none holds them all.
  */
 @Injectable()
 export class WorkerPool implements OnApplicationShutdown {
@@ -62,7 +62,7 @@ export class WorkerPool implements OnApplicationShutdown {
     minThreads: 0,
     maxThreads: THREADS,
     idleTimeout: IDLE_TIMEOUT_MS,
-    // Waiting for messages without holding the thread: an idle thread can then be ended at once.
+    // Off, so that waiting for messages does not block the thread: an idle thread can then be ended at once.
     atomics: 'disabled',
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: MAX_YOUNG_MB },
   });
@@ -74,7 +74,7 @@ export class WorkerPool implements OnApplicationShutdown {
   private readonly budgets = new WeakMap<object, CpuBudget>();
   private readonly seconds: Counter;
   private readonly refusals: Counter;
-  /** Tasks that wait for a thread. */
+  /** Number of tasks that wait for a thread. */
   readonly waiting: Gauge;
 
   constructor(metrics: Metrics) {
@@ -105,7 +105,7 @@ export class WorkerPool implements OnApplicationShutdown {
 
   /**
    * Runs the task in a thread when the caller's turn comes. Throws `rate_limited` for a caller over its budget or with too much
-   * waiting, `limit_exceeded` for a task that took too long or too much memory, `TaskFault` for what the task threw.
+   * waiting, `limit_exceeded` for a task that took too long or too much memory, `TaskFault` for an error of the task.
    */
   async run<Input, Output>(task: WorkerTask<Input, Output>, input: Input, options: RunOptions): Promise<Output> {
     const budget = this.budget(task);
@@ -123,7 +123,7 @@ export class WorkerPool implements OnApplicationShutdown {
       if (result.fault) throw new TaskFault(result.fault.name, result.fault.message, result.fault.details);
       return result.output as Output;
     } finally {
-      // A task that was ended, also by its caller's leaving, never reported its time: it may have used all of it.
+      // Ended tasks, also those whose caller disconnected, never reported their time: they may have used all of it.
       const spentMs = cpuMs ?? performance.now() - startedAt;
       this.seconds.inc({ task: task.name }, spentMs / 1_000);
       budget.spend(options.key, spentMs, Date.now());

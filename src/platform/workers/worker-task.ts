@@ -4,18 +4,18 @@
  */
 export type Lane = 'short' | 'long';
 
-/** One function that runs in a worker thread. Input and output are plain data: they are copied on the way. */
+/** Function that runs in a worker thread. Input and output are plain data: they are copied on the way. */
 export interface WorkerTask<Input, Output> {
-  /** The module that exports the function, of which every import must be free of decorators and of the application. */
+  /** Module that exports the function; all its imports must be free of decorators and of the application. */
   readonly file: URL;
   /** Name of the exported function, also its name in metrics. */
   readonly name: string;
   readonly lane: Lane;
-  /** After this much time in its thread the task is ended, milliseconds. */
+  /** Time limit of the task in its thread, ms. */
   readonly timeoutMs: number;
-  /** Processor time that one user may spend on this task per minute, milliseconds; beyond it the task is refused. */
+  /** Processor time that one user may spend on this task per minute, ms; beyond it the task is refused. */
   readonly cpuMsPerMinute: number;
-  /** Never set: it binds the types of input and output to the task. */
+  /** Never set; binds the types of input and output to the task. */
   readonly types?: (input: Input) => Output;
 }
 
@@ -26,7 +26,7 @@ export function workerTask<Input, Output>(
   name: string,
   limits: Pick<WorkerTask<Input, Output>, 'lane' | 'timeoutMs' | 'cpuMsPerMinute'>,
 ): WorkerTask<Input, Output> {
-  // TypeScript under the test runner, JavaScript when built.
+  // Extension: TypeScript under the test runner, JavaScript when built.
   const extension = besideUrl.endsWith('.ts') ? '.ts' : '.js';
   return { file: new URL(`${module}${extension}`, besideUrl), name, ...limits };
 }

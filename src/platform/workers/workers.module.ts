@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { WorkerPool } from './worker-pool.js';
 
-/** Worker threads for everyone. */
+/** Worker threads for all modules. */
 @Global()
 @Module({ providers: [WorkerPool], exports: [WorkerPool] })
 export class WorkersModule {}

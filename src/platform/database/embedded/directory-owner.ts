@@ -4,13 +4,13 @@ import { startMark } from './process-identity.js';
 
 interface Owner {
   pid: number;
-  /** `startMark` of that process. */
+  /** Value of `startMark` for that process. */
   started: string;
 }
 
 /**
- * Takes a data directory for this process and returns the release. A directory belongs to a living process only: what a
- * killed one left behind is taken over. Throws one sentence when the owner lives.
+ * Takes a data directory for this process and returns the release. A directory belongs to a living process only: that of a
+ * killed one is taken over. Throws one sentence if the owner is alive.
  */
 export function takeDirectory(directory: string): () => void {
   const file = join(directory, 'owner.json');
@@ -27,7 +27,7 @@ export function takeDirectory(directory: string): () => void {
   }
 }
 
-/** Moves the dead owner's file away; if a quicker process replaced it meanwhile, that one is the owner. */
+/** Moves the dead owner's file out of the way; if a quicker process replaced it meanwhile, that one is the owner. */
 function removeDead(directory: string, file: string): void {
   const aside = `${file}.${process.pid}`;
   try {
@@ -53,7 +53,7 @@ function isLiving(owner: Owner | undefined): owner is Owner {
   return owner !== undefined && startMark(owner.pid) === owner.started;
 }
 
-/** The owner on file; undefined when the file is gone or was cut short by a crash. */
+/** Returns the recorded owner; undefined when the file is missing or was cut short by a crash. */
 function read(file: string): Owner | undefined {
   try {
     const owner = JSON.parse(readFileSync(file, 'utf8')) as Partial<Owner>;

@@ -23,11 +23,11 @@ import { chooseAccount } from './server-account.js';
 import { sharedBuffers } from './shared-buffers.js';
 
 const DATABASE = 'defi';
-/** Longest address of a Unix socket that every system takes, without the file's own name. */
+/** Longest directory of a Unix socket that every system accepts, without the file's own name, bytes. */
 const SOCKET_DIRECTORY_BYTES = 80;
 const LOG_LIMIT_BYTES = 10_000_000;
 
-/** Part of a machine that the application shares; durable commits; tables of a queue and of hot rows. */
+/** Parameters for a machine shared with the application, durable commits, and tables of a queue and of hot rows. */
 const PARAMETERS: Readonly<Record<string, string>> = {
   shared_buffers: sharedBuffers(),
   max_connections: '100',
@@ -44,16 +44,16 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   log_line_prefix: '%m [%p] ',
 };
 
-/** The PostgreSQL that the process brings along. */
+/** PostgreSQL server started by this process. */
 export interface EmbeddedPostgres {
   readonly url: string;
   stop(): Promise<void>;
 }
 
 /**
- * Starts PostgreSQL under `dataDir`, creating the database the first time, and writes its address to `database.url`. A
- * server that a killed process left behind is stopped first. If the server dies while this process lives it is started
- * again; `onFailure` hears when that did not help. Throws one sentence when another living process uses the directory.
+ * Starts PostgreSQL under `dataDir`, creating the database the first time, and writes its address to `database.url`. A server
+ * left by a killed process is stopped first. If the server dies while this process lives it is started again; `onFailure` is
+ * called if that fails. Throws one sentence when another living process uses the directory.
  */
 export async function startEmbeddedPostgres(
   dataDir: string,
@@ -75,11 +75,11 @@ export async function startEmbeddedPostgres(
   }
 }
 
-/** The cluster of the directory, created or taken over from whoever was killed; nothing runs on it afterwards. */
+/** Creates the cluster of the directory, or takes it over from a killed process; no server runs on it afterwards. */
 async function prepareCluster(home: string): Promise<PostgresCluster> {
   const binaries = await embeddedBinaries();
   const directory = join(home, 'postgres');
-  // The account that runs the server may have to pass through, if it is another one.
+  // Execute-only for others: the account that runs the server may have to pass through.
   close(home, 0o711);
   const account = chooseAccount(binaries.postgres, home);
   if (!account.user) close(home, 0o700);
@@ -90,7 +90,7 @@ async function prepareCluster(home: string): Promise<PostgresCluster> {
     writeSecret(join(home, 'database.url'), address(0, password));
     return cluster;
   }
-  // A copied or restored directory is often open to others, which the server refuses.
+  // Copied or restored directories are often open to others, which the server refuses.
   chmodSync(directory, 0o700);
   await stopOrphan(directory);
   const [files, programs] = [clusterVersion(cluster), await programVersion(cluster)];
@@ -113,7 +113,7 @@ async function serverOptions(home: string, cluster: PostgresCluster): Promise<Se
   if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) renameSync(logFile, `${logFile}.1`);
   return {
     port: await freePort(Number(readAddress(home)?.port ?? 0)),
-    // Another account may write to its own directory only, and that one is closed to clients.
+    // Another account may write only to its own directory, which is closed to clients.
     socketDirectory: Buffer.byteLength(home) <= SOCKET_DIRECTORY_BYTES && !cluster.account.user ? home : '',
     logFile,
     parameters: PARAMETERS,
@@ -133,12 +133,12 @@ async function createDatabase(url: string): Promise<void> {
   }
 }
 
-/** Others have no business in the directory. One that belongs to somebody else stays as it is. */
+/** Closes the directory to other accounts. A directory owned by another account stays as it is. */
 function close(home: string, mode: number): void {
   try {
     chmodSync(home, mode);
   } catch {
-    // A mounted volume, say: whoever made it chose who may enter.
+    // Mounted volumes, for example, keep the access that their owner chose.
   }
 }
 
@@ -150,7 +150,7 @@ function address(port: number, password: string): string {
   return `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${DATABASE}`;
 }
 
-/** What the last start wrote: it holds the password, and the port that is kept if it is still free. */
+/** Reads the address of the last start: it has the password, and the port, which is kept if it is still free. */
 function readAddress(home: string): URL | undefined {
   try {
     const found = new URL(readFileSync(join(home, 'database.url'), 'utf8').trim());
@@ -160,7 +160,7 @@ function readAddress(home: string): URL | undefined {
   }
 }
 
-/** Replaces the file in one step, so that a reader or a crash never meets half of it. */
+/** Replaces the file in one step, so that neither a reader nor a crash leaves half of it. */
 function writeSecret(file: string, content: string): void {
   const unfinished = `${file}.new`;
   rmSync(unfinished, { force: true });

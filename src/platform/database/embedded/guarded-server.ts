@@ -4,12 +4,12 @@ import { stopOrphan } from './orphan-server.js';
 import type { PostgresCluster } from './postgres-cluster.js';
 import { PostgresServer, type ServerOptions } from './postgres-server.js';
 
-/** A start is tried again while sessions of a killed server still hold its memory, or when its port was taken meanwhile. */
+/** Attempts to start while sessions of a killed server still hold its memory, or its port was taken meanwhile. */
 const START_ATTEMPTS = 20;
 const ATTEMPT_PAUSE_MS = 500;
 const RESTARTS_PER_MINUTE = 5;
 
-/** A server that is started again when it dies; sessions are lost, committed data is not. */
+/** Server that is restarted when it dies; sessions are lost, committed data is not. */
 export class GuardedServer {
   private server: PostgresServer | undefined;
   private restarting: Promise<void> | undefined;

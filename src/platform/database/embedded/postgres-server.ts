@@ -9,22 +9,25 @@ import { commandLine, identity } from './server-account.js';
 
 export interface ServerOptions {
   readonly port: number;
-  /** Where the Unix socket goes; empty: none. */
+  /** Directory of the Unix socket; empty: none. */
   readonly socketDirectory: string;
-  /** File that the server's messages are appended to. */
+  /** File to which the server's messages are appended. */
   readonly logFile: string;
   /** Server parameters of postgresql.conf by name. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** A start takes 30 ms, a recovery after a crash seconds; more is a failure. */
+/** Longest time of a start, ms: usually 30 ms, after a crash seconds; more is a failure. */
 const START_TIMEOUT_MS = 60_000;
-/** A fast shutdown writes what is dirty; after this the server is told to stop without that and recovers next time. */
+/**
+ * Longest time of a fast shutdown, which writes dirty pages, ms; then the server is stopped without that and recovers at the
+ * next start.
+ */
 const STOP_TIMEOUT_MS = 20_000;
 
 /**
- * Starts the server and ends it when the standard input closes, which the kernel does even when the owner is killed with
- * SIGKILL. Ends with the server's exit code.
+ * Script that starts the server and ends it when the standard input closes, which the kernel does even when the owner is killed
+ * with SIGKILL. Ends with the server's exit code.
  */
 const WATCHER = `
 exec 3<&0 </dev/null
@@ -35,7 +38,7 @@ wait "$server"; code=$?
 kill "$watch" 2>/dev/null
 exit "$code"`;
 
-/** A running PostgreSQL server that does not outlive this process. */
+/** Running PostgreSQL server that does not outlive this process. */
 export class PostgresServer {
   private stopping = false;
 
@@ -44,7 +47,7 @@ export class PostgresServer {
     private readonly watcher: ChildProcess,
   ) {}
 
-  /** Resolves when the server takes connections; rejects with the last lines of its log when it ends instead. */
+  /** Resolves when the server accepts connections; rejects with the last lines of its log if it ends instead. */
   static async start(cluster: PostgresCluster, options: ServerOptions): Promise<PostgresServer> {
     const logStart = statSync(options.logFile, { throwIfNoEntry: false })?.size ?? 0;
     const server = new PostgresServer(cluster, launch(cluster, options));
@@ -113,7 +116,7 @@ function launch(cluster: PostgresCluster, options: ServerOptions): ChildProcess 
   return watcher;
 }
 
-/** What the server said since then, shortened to its complaints. */
+/** Returns the server's complaints since an offset of its log. */
 function logSince(file: string, offset: number): string {
   const lines = readFileSync(file).subarray(offset).toString('utf8').trim().split('\n');
   const complaints = lines.filter((line) => /FATAL|ERROR|PANIC|HINT|not found|cannot/.test(line));

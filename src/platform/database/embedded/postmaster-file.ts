@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive } from './process-identity.js';
 
-/** What a server says about itself in its data directory. */
+/** State of a server, from its data directory. */
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
-  /** It takes connections. */
+  /** Whether it accepts connections. */
   readonly ready: boolean;
 }
 
@@ -16,7 +16,7 @@ export function postmasterFile(directory: string): string {
   return join(directory, 'postmaster.pid');
 }
 
-/** The living server of a data directory; undefined when none runs, whatever a file left behind says. */
+/** Returns the living server of a data directory; undefined if none runs, whatever an old file says. */
 export function readPostmaster(directory: string): Postmaster | undefined {
   let lines: string[];
   try {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** The process exists and has not ended: a zombie has. */
+/** Whether the process exists and has not ended: a zombie has. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -12,8 +12,8 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * When the process started, in whatever unit the system has; with the pid it names one process for good, because pids
- * are used again. Undefined when it has ended.
+ * Returns the start time of a process, in the system's unit; with the pid it identifies one process for good, because pids are
+ * reused. Undefined when it has ended.
  */
 export function startMark(pid: number): string | undefined {
   const stat = procStat(pid);
@@ -25,7 +25,7 @@ export function startMark(pid: number): string | undefined {
   }
 }
 
-/** The words of /proc/<pid>/stat that follow the program's name: state first, start time at 19. */
+/** Returns the words of /proc/<pid>/stat that follow the program's name: state first, start time at 19. */
 function procStat(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

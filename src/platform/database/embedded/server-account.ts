@@ -2,22 +2,22 @@ import { execFileSync, type SpawnOptions } from 'node:child_process';
 import { chownSync } from 'node:fs';
 
 /**
- * Under whom server programs run. PostgreSQL refuses to run as root, so root needs another account; any other user runs
- * them directly.
+ * Account of the server programs. PostgreSQL refuses to run as root, so root needs another account; any other user runs them
+ * directly.
  */
 export interface ServerAccount {
-  /** Words put before the program. */
+  /** Words in front of the program. */
   readonly prefix: readonly string[];
-  /** The account to switch to; undefined: none. */
+  /** Account to switch to; undefined: none. */
   readonly user?: { readonly uid: number; readonly gid: number };
 }
 
-/** Inside this namespace root's files belong to user 1000, which is also who the server is: no file changes hands. */
+/** Command for a namespace in which root's files belong to user 1000, as whom the server runs: no file changes its owner. */
 const USER_NAMESPACE = ['unshare', '--user', '--map-user=1000', '--map-group=1000'];
-/** `nobody` on every common Linux. */
+/** Account `nobody` on every common Linux. */
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
-/** The account under which `program` works with files in `directory`; throws one sentence when there is none. */
+/** Returns the account under which `program` works with files in `directory`; throws one sentence if there is none. */
 export function chooseAccount(program: string, directory: string): ServerAccount {
   if (process.getuid?.() !== 0) return { prefix: [] };
   const candidates: ServerAccount[] = [{ prefix: USER_NAMESPACE }, { prefix: [], user: NOBODY }];
@@ -31,7 +31,7 @@ export function chooseAccount(program: string, directory: string): ServerAccount
 
 function works(account: ServerAccount, program: string, directory: string): boolean {
   try {
-    // Entered by the account itself: a working directory given here would be entered before the account changes.
+    // Changed by the account itself: a working directory of the spawn would be entered before the account changes.
     const [command, args] = commandLine(account, 'sh', ['-c', 'cd "$0" && exec "$1" --version', directory, program]);
     execFileSync(command, args, { stdio: 'ignore', timeout: 10_000, ...identity(account) });
     return true;
@@ -45,12 +45,12 @@ export function commandLine(account: ServerAccount, program: string, args: reado
   return [command, rest];
 }
 
-/** Spawn options that make a child run as the account. */
+/** Returns the spawn options that make a child run as the account. */
 export function identity(account: ServerAccount): Pick<SpawnOptions, 'uid' | 'gid'> {
   return account.user ?? {};
 }
 
-/** Makes a file or directory belong to the account. */
+/** Makes the account the owner of a file or directory. */
 export function handOver(account: ServerAccount, path: string): void {
   if (account.user) chownSync(path, account.user.uid, account.user.gid);
 }

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { sessionUrl } from '../connection-options.js';
 
-/** As whom the application works on its own database. */
+/** Login of the application on its own database. */
 const LOGIN = 'defi_server';
-/** What the login of a database of one's own is granted, and no more. */
+/** Roles granted to that login, and no others. */
 const GRANTED = 'rta_app, rta_writer, rta_reader';
 
 /**
- * The address of a migrated database under a login that owns nothing: who finds a way to speak SQL through the application
- * is not the superuser. The login gets a new password at every start, which is written nowhere.
+ * Returns the address of a migrated database under a login that owns nothing: an attacker who can run SQL through the
+ * application is not the superuser. The login gets a new password at every start, which is written nowhere.
  */
 export async function serverLogin(ownerUrl: string): Promise<string> {
   const password = randomBytes(24).toString('base64url');

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 
-/** A whole body has come by then, ms. */
+/** Time limit of a whole body, ms. */
 const BODY_TIMEOUT_MS = 30_000;
-/** A body that is meant to last may pause for so long, ms. */
+/** Longest pause in a body that may last, ms. */
 const IDLE_TIMEOUT_MS = 300_000;
 
 interface Deadline {
@@ -13,8 +13,8 @@ interface Deadline {
 const deadlines = new WeakMap<IncomingMessage, Deadline>();
 
 /**
- * Ends requests whose body is not complete in time. Node does that too, but knows no exception for bodies that are meant
- * to last (`mayLast`), so this takes its place. How long headers may take stays Node's to watch.
+ * Ends requests whose body is not complete in time. Replaces Node's own limit, which has no exception for bodies that may last
+ * (`mayLast`). The time limit of headers stays Node's.
  */
 export function bodyDeadlines(server: Server, bodyMs = BODY_TIMEOUT_MS, idleMs = IDLE_TIMEOUT_MS): void {
   server.requestTimeout = 0;
@@ -27,7 +27,7 @@ export function bodyDeadlines(server: Server, bodyMs = BODY_TIMEOUT_MS, idleMs =
   });
 }
 
-/** The body of this request may take any time, as long as something of it comes again and again. */
+/** Lifts the time limit of this request's body; only the pause between its chunks is limited. */
 export function mayLast(request: IncomingMessage): void {
   const deadline = deadlines.get(request);
   if (deadline === undefined) return;

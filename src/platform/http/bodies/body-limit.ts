@@ -1,21 +1,21 @@
 import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 
-/** What the body of a request may cost. */
+/** Limits of a request's body. */
 export interface BodyLimit {
-  /** Bytes as they come in. */
+  /** Bytes as received. */
   readonly received: number;
-  /** Bytes once unpacked. */
+  /** Bytes after unpacking. */
   readonly unpacked: number;
 }
 
 const KIB = 1_024;
 
-/** Largest body of a route that says nothing else, and what may be read for a caller who is not known yet, bytes. */
+/** Largest body of a route without a decorator, and of a caller that is not known yet, bytes. */
 export const MAX_SMALL_BODY_BYTES = 64 * KIB;
 
 /**
- * Every limit that a route can have. `small` is what holds without a decorator; `large` is for queries, backtests and long
- * filters; `ingest` for rows of data, whose endless streams (NDJSON) the route reads itself.
+ * Limits that a route can have. `small` holds without a decorator; `large` is for queries, backtests and long filters; `ingest`
+ * for rows of data, whose endless streams (NDJSON) the route reads itself.
  */
 export const BODY_LIMITS = {
   small: { received: MAX_SMALL_BODY_BYTES, unpacked: MAX_SMALL_BODY_BYTES },
@@ -25,13 +25,16 @@ export const BODY_LIMITS = {
 
 export type BodySize = keyof typeof BODY_LIMITS;
 
-/** `none`: the body is not read at all. */
+/** Size of a body; `none`: it is not read at all. */
 export type TakenBody = BodySize | 'none';
 
-/** Metadata key that the guard of the access module looks for. */
+/** Metadata key that the guard of the access module reads. */
 export const BODY_SIZE = 'body-size';
 
-/** Says how large a body the route or controller takes. The body is read by the guard, once the caller is known and counted. */
+/**
+ * Declares the size of body that the route or controller accepts. The guard reads the body once the caller is known and
+ * counted.
+ */
 export function TakesBody(size: TakenBody): CustomDecorator {
   return SetMetadata(BODY_SIZE, size);
 }

@@ -6,12 +6,12 @@ import { Places } from '../places.js';
 import { BODY_LIMITS, MAX_SMALL_BODY_BYTES, type BodySize } from './body-limit.js';
 import { declaredLength, hasBody, readJson } from './read-body.js';
 
-/** Large bodies of one caller that are read and parsed at once; others wait with their bytes still on the way. */
+/** Large bodies of one caller that are read and parsed at once; others wait, unread. */
 const LARGE_BODIES = { atOnce: 2, waiting: 32, waitMs: 30_000, what: 'large requests' } as const;
 
 export interface BodyTerms {
   size: BodySize;
-  /** Id of the key whose memory it counts as. */
+  /** Id of the key to which the memory is charged. */
   caller: string;
 }
 
@@ -20,7 +20,7 @@ export interface BodyTerms {
 export class BodyReader {
   private readonly places = new Places(LARGE_BODIES);
 
-  /** Sets `request.body` to the value of a JSON body; leaves other bodies, and none, as they are. */
+  /** Sets `request.body` to the value of a JSON body; other or missing bodies are left as they are. */
   async read(request: IncomingMessage & { body?: unknown }, response: ServerResponse, terms: BodyTerms): Promise<void> {
     if (!hasBody(request) || !isJson(request)) return;
     const body = await this.readJson(request, response, terms);
@@ -30,7 +30,7 @@ export class BodyReader {
     request.body = body;
   }
 
-  /** The value of a JSON body: for handlers that know their caller by themselves. */
+  /** Returns the value of a JSON body, for handlers that identify their caller themselves. */
   async readJson(request: IncomingMessage, response: ServerResponse, { size, caller }: BodyTerms): Promise<unknown> {
     const limit = BODY_LIMITS[size];
     const isSmall = limit.unpacked <= MAX_SMALL_BODY_BYTES || (!isPacked(request) && isSmallByItsWord(request));

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
 const waiting = new WeakSet<IncomingMessage>();
 
-/** Clients that ask before they send a body (`Expect: 100-continue`) hear yes when somebody is about to read it, not before. */
+/** Answers `Expect: 100-continue` when the body is about to be read, not before. */
 export function holdExpectedBodies(server: Server): void {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     waiting.add(request);

@@ -2,20 +2,20 @@ import { DomainError } from '../../errors/domain-error.js';
 
 /** Deepest nesting of a body. The deepest that any route needs is a query of depth 5 inside its envelope. */
 export const MAX_DEPTH = 32;
-/** Fields of one object. */
+/** Maximum number of fields of one object. */
 export const MAX_FIELDS = 200;
-/** Items of one list: as many as an ingest request may have. */
+/** Maximum number of items of one list: that of an ingest request. */
 export const MAX_ITEMS = 10_000;
-/** Bytes between two places where a long list is cut into pieces that are parsed one by one. */
+/** Shortest piece of a long list that is parsed by itself, bytes. */
 const MIN_PIECE_BYTES = 32 * 1_024;
 
-/** A list that is parsed in pieces: a member of the outermost object, or the outermost list itself (`key` undefined). */
+/** List that is parsed in pieces: a member of the outermost object, or the outermost list itself (`key` undefined). */
 export interface LongList {
   /** Position of the member's name with its quotes. */
   readonly key: { readonly from: number; readonly to: number } | undefined;
-  /** The byte after its bracket. */
+  /** Position after its opening bracket. */
   readonly from: number;
-  /** Its closing bracket. */
+  /** Position of its closing bracket. */
   to: number;
   /** Positions of commas between its items. */
   readonly cuts: number[];
@@ -30,13 +30,13 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Walks over the bytes of a JSON text before anything is built of it, as many at a time as the caller wants: refuses what is
- * too deep or too wide, and finds where long lists can be cut. Whether it is JSON at all is for the parser to say.
+ * Scans the bytes of a JSON text before anything is built of it, in steps of the caller's choice: refuses text that is too deep
+ * or too wide, and finds where long lists can be cut. Whether it is JSON at all is left to the parser.
  */
 export class JsonScan {
   readonly longLists: LongList[] = [];
   private depth = 0;
-  /** Commas seen at each level, and whether that level is an object. */
+  /** Commas at each level, and whether that level is an object. */
   private readonly commas = new Uint32Array(MAX_DEPTH + 1);
   private readonly isObject = new Uint8Array(MAX_DEPTH + 1);
   private inString = false;
@@ -48,7 +48,7 @@ export class JsonScan {
 
   constructor(private readonly text: Buffer) {}
 
-  /** Looks at the bytes of a stretch; stretches come in order and leave nothing out. */
+  /** Scans a range of bytes; ranges come in order and without a hole. */
   advance(from: number, to: number): void {
     const { text } = this;
     for (let at = from; at < to; at++) {

@@ -14,17 +14,17 @@ const UNPACKERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Tr
   ['br', () => createBrotliDecompress()],
 ]);
 
-/** Whether a request says that it has a body. */
+/** Whether a request declares a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
 }
 
-/** Bytes that the body will have by its own word; unknown: Infinity. */
+/** Returns the declared bytes of the body; unknown: Infinity. */
 export function declaredLength({ headers }: IncomingMessage): number {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Infinity;
 }
 
-/** Reads and parses a JSON body within the limit. Call it when the caller is known and may ask what it asks. */
+/** Reads and parses a JSON body within the limit. Only for a caller that is known and authorised. */
 export async function readJson(request: IncomingMessage, response: ServerResponse, limit: BodyLimit): Promise<unknown> {
   const charset = /;\s*charset\s*=\s*"?([^\s";]{1,40})/i.exec(request.headers['content-type'] ?? '')?.[1];
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
@@ -39,8 +39,8 @@ export async function readJson(request: IncomingMessage, response: ServerRespons
 }
 
 /**
- * The bytes of a body as they come in, unpacked, and no more of them than the limit says. Unpacking runs in threads of its
- * own and waits for whoever reads. Who stops early leaves the rest unread.
+ * Yields the unpacked bytes of a body, up to the limit. Unpacking runs in separate threads and waits for the reader. If the
+ * reader stops early, the rest stays unread.
  */
 export async function* unpackedBody(
   request: IncomingMessage,
@@ -60,10 +60,10 @@ export async function* unpackedBody(
 
 async function* bytesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   try {
-    // Destroying it would take the connection with it, and the answer.
+    // Kept: destroying the request would close the connection, and lose the answer.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       yield chunk as Buffer;
-      // Node hands over each chunk of a body by itself, and going through here costs 10 us: what one read brings is taken as one.
+      // Node delivers each chunk of a body separately, and each pass here costs 10 us: the chunks of one read are joined.
       if (!request.complete) await setImmediate();
     }
   } catch (cause) {
@@ -71,7 +71,7 @@ async function* bytesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   }
 }
 
-/** Passes on what comes, up to so many bytes. */
+/** Yields chunks up to a number of bytes. */
 async function* bounded(source: AsyncIterable<Buffer>, limit: number): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const chunk of source) {
@@ -82,7 +82,7 @@ async function* bounded(source: AsyncIterable<Buffer>, limit: number): AsyncGene
 }
 
 async function* unpacked(source: AsyncIterable<Buffer>, unpacker: Transform): AsyncGenerator<Buffer> {
-  // What goes wrong while it is fed comes out at its other end.
+  // Errors while it is fed appear at its other end.
   pipeline(source, unpacker).catch(() => {});
   try {
     yield* unpacker;

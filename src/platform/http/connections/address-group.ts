@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * The address as limits count it. Whoever has an IPv6 address has 2^64 of them, the rest of its /64 network, so they
- * count as one.
+ * Returns the address under which limits count. The owner of an IPv6 address has 2^64 of them, the rest of its /64 network, so
+ * they count as one.
  */
 export function addressGroup(address: string): string {
   const [plain = ''] = address.split('%');

@@ -18,7 +18,7 @@ async function start(connections: number): Promise<void> {
   answer = (request, response) => void setImmediate(() => response.end(request.url));
   server = createServer((request, response) => {
     most = Math.max(most, ++inWork);
-    // Before the next one begins.
+    // Prepended, so that it runs before the next request begins.
     response.prependOnceListener('close', () => inWork--);
     answer(request, response);
   });
@@ -38,7 +38,7 @@ interface Wire {
   readonly ended: Promise<void>;
 }
 
-/** A connection that has written this. */
+/** Opens a connection and writes the text. */
 async function wire(text = '', localAddress = '127.0.0.1'): Promise<Wire> {
   const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', localAddress });
   sockets.push(socket);

@@ -10,21 +10,24 @@ import { oneRequestAtATime } from './request-line.js';
 import { boundChunks } from './tiny-chunks.js';
 import { leaveUnread } from './unread-body.js';
 
-/** Headers that are not complete by then never will be, ms. */
+/** Time limit of headers, ms. */
 const HEADERS_TIMEOUT_MS = 15_000;
-/** Idle connections stay longer than any client or balancer in front keeps them (60 s; with Google's 600 s), so that none of these meets its end, ms. */
+/**
+ * Idle time of a kept connection, ms: longer than that of any client or balancer in front (60 s; with Google's 600 s), so that
+ * none of them sends into a connection that is ending.
+ */
 const KEEP_ALIVE_MS = 75_000;
 const KEEP_ALIVE_BEHIND_PROXIES_MS = 620_000;
 
-/** Methods that Socket.IO's engine knows; others it would answer with an empty 500. */
+/** Methods of Socket.IO's engine; it would answer others with an empty 500. */
 const ENGINE_METHODS: readonly (string | undefined)[] = ['GET', 'POST', 'OPTIONS'];
 const ENGINE_PATH = /^\/socket\.io\//;
 
-/** Everything that bounds connections and requests before there is a route or a caller. */
+/** Bounds connections and requests before there is a route or a caller. */
 export function boundConnections(server: Server, { trustProxy, limitConnections }: Settings): void {
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
-  // Behind a proxy all connections are its own; it bounds those of clients.
+  // Behind a proxy all connections are the proxy's own; it bounds those of clients.
   if (trustProxy === 0) boundPeers(server, limitConnections.none);
   readableAddresses(server);
   bodyDeadlines(server);
@@ -32,7 +35,7 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   oneRequestAtATime(server, [leaveUnread, admitted], (request) => boundChunks(request, trustProxy === 0));
 }
 
-/** Answers what must not go on, and says whether a request may. */
+/** Whether a request may go on; otherwise it has been answered. */
 function admitted(request: IncomingMessage, response: ServerResponse): boolean {
   try {
     enterRequest(request, response);

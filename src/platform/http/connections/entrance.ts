@@ -1,30 +1,33 @@
 import type { Socket } from 'node:net';
 
-/** Tiny chunks that an address may send at once, and a second: 1.4 us of the loop each, up to 5 us where they have to wait. */
+/**
+ * Tiny chunks that an address may send at once, and per second: 1.4 us of the loop each, up to 5 us where they have to wait.
+ */
 const TINY_CHUNKS = { atOnce: 8_192, perSecond: 5_000 };
-/** What an address has sent too much is forgotten after 10 s. */
+/** Largest debt of an address, chunks: paid off after 10 s. */
 const MAX_DEBT = 50_000;
-/** Time between two connections that are let in after the address has sent too many, ms. */
+/** Interval between two admitted connections after the address has sent too many, ms. */
 const NEXT_AFTER_MS = 10;
 
-/** Of addresses that have sent tiny chunks lately. */
+/** Entrances of addresses that have sent tiny chunks lately. */
 const entrances = new Map<string, Entrance>();
 
-/** Counts tiny chunks of an address; false: more than it may send. */
+/** Charges tiny chunks to an address; false: it exceeds its allowance. */
 export function chargeChunks(address: string, chunks: number): boolean {
   const entrance = entrances.get(address) ?? new Entrance(() => entrances.delete(address));
   entrances.set(address, entrance);
   return entrance.charge(chunks);
 }
 
-/** Has a new connection read now, or when its address has made up for what it sent. */
+/** Reads a new connection now, or once its address has paid off its chunks. */
 export function admitConnection(address: string, socket: Socket): void {
   entrances.get(address)?.admit(socket);
 }
 
 /**
- * Where the connections of one address come in. Once the address has sent more tiny chunks than it may, its new connections
- * wait, unread, until that is made up for: reading is what such chunks cost, so cutting them off costs as much as taking them.
+ * Entrance of the connections of one address. After the address has sent more tiny chunks than it may, its new connections
+ * wait, unread, until the debt is paid off: the cost of such chunks is reading them, so cutting the connections off costs as
+ * much as serving them.
  */
 class Entrance {
   private readonly waiting = new Set<Socket>();
@@ -43,12 +46,12 @@ class Entrance {
   admit(socket: Socket): void {
     if (this.waiting.size === 0 && this.refilled() >= 0) return;
     this.waiting.add(socket);
-    // Node begins to read in the next tick, whatever is said before.
+    // Paused in the next tick, in which Node would begin to read.
     process.nextTick(() => this.waiting.has(socket) && socket.pause());
     socket.once('close', () => this.waiting.delete(socket));
   }
 
-  /** Lets in the newest: one that is refused comes back, and must not keep its neighbours behind a queue of its own. */
+  /** Admits the newest connection: a refused one reconnects, and must not keep its neighbours behind a queue of its own. */
   private next(): void {
     this.timer = undefined;
     const left = this.refilled();

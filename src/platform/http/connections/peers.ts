@@ -7,17 +7,17 @@ import { plainAddress } from '../client-address.js';
 import { addressGroup } from './address-group.js';
 import { admitConnection } from './entrance.js';
 
-/** More connections than the limit may be there for a moment: that long a crowd behind one address may take to show its keys, ms. */
+/** Time for which an address may exceed the limit, ms: many clients behind one address need it to show their keys. */
 const JUDGED_AFTER_MS = 250;
-/** So many times the limit may be there in that moment. */
+/** Multiple of the limit that is allowed meanwhile. */
 const CROWD = 4;
 /** Bytes of bodies of one address that wait for their caller to be known. */
 const MAX_UNREAD_BYTES = 4 * 1_024 * 1_024;
 
 interface Peer {
-  /** Unknown connections that it may have; 0: any number. */
+  /** Maximum number of unknown connections; 0: unlimited. */
   readonly limit: number;
-  /** The oldest first. */
+  /** Unknown connections, the oldest first. */
   readonly unknown: Set<Visitor>;
   unread: number;
   judging: NodeJS.Timeout | undefined;
@@ -26,12 +26,12 @@ interface Peer {
 interface Visitor {
   readonly peer: Peer;
   readonly socket: Socket;
-  /** Requests in work. */
+  /** Requests in progress. */
   work: number;
   unread: number;
 }
 
-/** Session ids of Socket.IO's engine begin with the name of their process and a point. */
+/** Session id of Socket.IO's engine in an address; ids begin with the name of their process and a point. */
 const SESSION_ID = /^\/socket\.io\/\?(?:[^#]*&)?sid=([^&#]{1,300})(?:[&#]|$)/;
 const knownSessions = new Set<string>();
 
@@ -39,17 +39,17 @@ const knownSessions = new Set<string>();
 const visitors = new Map<string, Visitor>();
 
 /**
- * Bounds what one address can hold open without saying who it is: connections (also those that never finish their headers)
- * and bodies on their way. Beyond that its oldest idle connections end.
+ * Bounds the unauthenticated connections of one address (also those that never finish their headers) and their pending bodies.
+ * Beyond that its oldest idle connections end.
  */
 export function boundPeers(server: Server, limit: number): void {
   const peers = new Map<string, Peer>();
   server.on('connection', (socket: Socket) => arrive(peers, limit, socket));
-  // From then on the bounds of its transport hold.
+  // Upgraded connections are bounded by their transport.
   server.prependListener('upgrade', ({ socket }: IncomingMessage) => becomesKnown(socket));
 }
 
-/** Takes a connection out of the bounds: its caller has shown a good key. */
+/** Removes a connection from the bounds after its caller has shown a valid key. */
 export function becomesKnown(socket: Socket): void {
   const name = nameOf(socket);
   const visitor = visitors.get(name);
@@ -59,15 +59,15 @@ export function becomesKnown(socket: Socket): void {
 }
 
 /**
- * Takes every connection out of the bounds that speaks for this session of Socket.IO, whose client has shown a good key: a
- * client that polls uses several. Returns what to call at the session's end.
+ * Removes every connection from the bounds that belongs to this session of Socket.IO, whose client has shown a valid key: a
+ * polling client uses several. Returns the function to call at the session's end.
  */
 export function sessionBecomesKnown(sessionId: string): () => void {
   knownSessions.add(sessionId);
   return () => knownSessions.delete(sessionId);
 }
 
-/** Notes a request of a connection that is not known; throws rate_limited when its address has too many bodies on their way. */
+/** Records a request of an unknown connection; throws rate_limited when its address has too many pending bodies. */
 export function enterRequest(request: IncomingMessage, response: ServerResponse): void {
   const visitor = visitors.get(nameOf(request.socket));
   if (visitor === undefined) return;
@@ -120,7 +120,7 @@ function forget(visitor: Visitor): void {
   visitor.unread = 0;
 }
 
-/** Ends what is too much: idle connections first, of these the oldest. */
+/** Ends connections above the limit: idle ones first, the oldest of these first. */
 function judge(peer: Peer): void {
   peer.judging = undefined;
   const all = [...peer.unknown];
@@ -128,7 +128,7 @@ function judge(peer: Peer): void {
   for (const { socket } of order.slice(0, Math.max(all.length - peer.limit, 0))) socket.destroy();
 }
 
-/** As limits count it. */
+/** Returns the address under which limits count. */
 export function addressOf({ remoteAddress }: Socket): string {
   return addressGroup(plainAddress(remoteAddress ?? 'unknown'));
 }

@@ -3,12 +3,12 @@ import type { Duplex } from 'node:stream';
 import type { DomainError } from '../../errors/domain-error.js';
 import { problemOf } from '../../errors/problem.js';
 
-/** Time that a client has to read the answer before its connection is cut, ms. */
+/** Time for a client to read the answer before its connection is cut, ms. */
 const LAST_LOOK_MS = 1_000;
 
 /**
- * Answers on a connection that has no response object (a refused upgrade, a request that cannot be read) as every other
- * request is answered, and ends it. What still comes is passed over, so that it does not cost the client its answer.
+ * Answers on a connection that has no response object (a refused upgrade, a request that cannot be read) like every other
+ * request, and ends it. Further input is discarded, so that the client still receives the answer.
  */
 export function endWithProblem(stream: Duplex, error: DomainError, path: string): void {
   const body = JSON.stringify(problemOf(error, path));

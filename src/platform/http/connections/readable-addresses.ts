@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
 
-/** Matches no route and cannot be decoded. */
+/** Address that matches no route and cannot be decoded. */
 const UNREADABLE = '/%';
 
 /**
- * What Express cannot parse (`GET http://[`) it answers with a page of its own, past all middleware. Such a target becomes
- * an address that is merely not validly encoded, and gets the problem, the request id and the log line of every other.
+ * Replaces targets that Express cannot parse (`GET http://[`), which it would answer with a page of its own, past all
+ * middleware. The replacement is merely not validly encoded, and gets the problem, the request id and the log line of every
+ * other.
  */
 export function readableAddresses(server: Server): void {
   server.prependListener('request', (request: IncomingMessage) => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Requests that may wait on one connection behind the one in work; the connection ends after the last of them. */
+/** Requests that may wait on one connection behind the current one; the connection ends after the last of them. */
 const MAX_WAITING = 32;
 
 interface Line {
@@ -13,9 +13,9 @@ interface Line {
 type Step = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /**
- * Lets one request of a connection be in work at a time, the others wait for its answer: Node would start all that a client
- * wrote in one go. `arrived` sees each as it comes in, `steps` see every request first, also those of Socket.IO, and say whether it goes on. This takes the place
- * of the server's event because the engine of Socket.IO puts itself before all listeners.
+ * Runs one request of a connection at a time; the others wait for its answer: Node would start all that a client wrote at once.
+ * `arrived` gets each as it arrives; `steps` get every request first, also those of Socket.IO, and decide whether it goes on.
+ * This replaces the server's event because the engine of Socket.IO puts itself before all listeners.
  */
 export function oneRequestAtATime(
   server: Server,
