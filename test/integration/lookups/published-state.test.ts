@@ -189,6 +189,17 @@ describe('the reconciler', () => {
     expect(await comparing).toBe(0);
   });
 
+  test('calls nothing different that waits for a sequencer which is unavailable', async () => {
+    await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1)`);
+    await state.onApplicationBootstrap();
+    const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
+    await write('UPDATE protocol_tvl SET tvl = 2');
+    expect(await reconciler.compare()).toBe(0);
+    await sequence(fixture.test);
+    await waitFor(() => state.tvl('a', 'c')?.value === 2);
+    expect(await reconciler.compare()).toBe(0);
+  });
+
   test('counts what differs and repairs it', async () => {
     await state.onApplicationBootstrap();
     const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
