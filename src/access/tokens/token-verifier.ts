@@ -1,14 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import {
-  createRemoteJWKSet,
-  decodeProtectedHeader,
-  errors,
-  jwtVerify,
-  type JWTPayload,
-  type JWTVerifyOptions,
-  type RemoteJWKSet,
-} from 'jose';
+import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { JwtClaims } from '../../platform/settings/setting.js';
@@ -17,14 +9,13 @@ import { ROLES, TIERS, type Caller } from '../caller.js';
 import { NOT_BLANK, PRINTABLE } from '../keys/api-key-text.js';
 import { ExpiringCache } from '../keys/expiring-cache.js';
 import { TierLimits } from '../limits/tier-limits.js';
+import { IssuerKeys } from './issuer-keys.js';
 
 /** Clocks of issuer and server may differ by this much. */
 const SKEW_SECONDS = 30;
 const LONGEST_USER_ID = 255;
 /** The end of the year 9999. Issuers that never want to hear of a token again, or that count in milliseconds, name later ones. */
 const LATEST_MS = Date.UTC(10_000, 0) - 1;
-/** An unknown key id asks the issuer for its key set no earlier than this after the time before; a new key is refused for so long. */
-const KEY_SET_REST_MS = 5_000;
 /** Checked tokens are remembered for this long, so that a busy client costs one signature check every 2 s. */
 const REMEMBERED_MS = 2_000;
 
@@ -49,7 +40,7 @@ const ASYMMETRIC = [
 @Injectable()
 export class TokenVerifier {
   private readonly secret: Uint8Array | undefined;
-  private readonly keySet: RemoteJWKSet | undefined;
+  private readonly issuer: IssuerKeys | undefined;
   private readonly expected: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
   private readonly claims: JwtClaims;
   /** Of a shared identity provider anybody may hold a token: role and tier are taken from it where somebody said from which claims. */
@@ -68,7 +59,7 @@ export class TokenVerifier {
     };
     this.claims = settings.jwtClaims ?? DEFAULT_CLAIMS;
     this.keySetGrants = settings.jwtClaims !== undefined;
-    this.keySet = settings.jwksUrl === undefined ? undefined : keySetAt(settings.jwksUrl);
+    this.issuer = settings.jwksUrl === undefined ? undefined : new IssuerKeys(settings.jwksUrl);
   }
 
   /** Tokens have three parts between dots; keys have no dots. */
@@ -106,8 +97,8 @@ export class TokenVerifier {
       const { payload } = await jwtVerify(token, this.secret, { ...options, algorithms: ['HS256'] });
       return { payload, grants: true };
     }
-    if (this.keySet !== undefined) {
-      const { payload } = await jwtVerify(token, this.keySet, { ...options, algorithms: ASYMMETRIC });
+    if (this.issuer !== undefined) {
+      const { payload } = await jwtVerify(token, this.issuer.known, { ...options, algorithms: ASYMMETRIC });
       return { payload, grants: this.keySetGrants };
     }
     throw new errors.JOSEAlgNotAllowed('no key for this algorithm');
@@ -179,17 +170,5 @@ function refusalOf(error: unknown): DomainError {
   return new DomainError('unavailable', 'Tokens cannot be checked at the moment.', {
     retryAfterMs: 5_000,
     cause: error,
-  });
-}
-
-/** The user and password of an address go into a header: the client refuses them where they stand. */
-function keySetAt(address: string): RemoteJWKSet {
-  const url = new URL(address);
-  const login = [url.username, url.password].map(decodeURIComponent).join(':');
-  url.username = url.password = '';
-  return createRemoteJWKSet(url, {
-    timeoutDuration: 5_000,
-    cooldownDuration: KEY_SET_REST_MS,
-    ...(login !== ':' && { headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` } }),
   });
 }
