@@ -3,7 +3,10 @@ import type { Caller } from './caller.js';
 
 export type EndReason = 'revoked' | 'expired';
 
-/** Tells the transports which connections must leave or have other rights, within 5 s of the cause, whoever caused it. */
+/**
+ * Notifies the transports of connections that must end or have other rights, within 5 s of the cause, whichever process caused
+ * it.
+ */
 @Injectable()
 export class AccessEvents {
   private readonly logger = new Logger(AccessEvents.name);
@@ -12,7 +15,7 @@ export class AccessEvents {
   private readonly overstayedListeners = new Set<(connectionId: string) => void>();
 
   /**
-   * All connections of a key must leave. Told again every 2 s while some of them are still open. Not told for signed
+   * Calls the listener when all connections of a key must end; again every 2 s while some of them are open. Not for signed
    * tokens: these end at the `endsAt` of their caller.
    */
   onEnded(listener: (keyId: string, reason: EndReason) => void): () => void {
@@ -20,13 +23,15 @@ export class AccessEvents {
     return () => this.endedListeners.delete(listener);
   }
 
-  /** Role, tier, limits or restrictions of a key are other ones now: its connections go on as this caller. */
+  /**
+   * Calls the listener when role, tier, limits or restrictions of a key have changed: its connections continue as this caller.
+   */
   onChanged(listener: (keyId: string, caller: Caller) => void): () => void {
     this.changedListeners.add(listener);
     return () => this.changedListeners.delete(listener);
   }
 
-  /** A connection that was let in beyond the limit to resume has used up its 60 s. */
+  /** Calls the listener when a connection admitted beyond the limit to resume has used up its 60 s. */
   onOverstayed(listener: (connectionId: string) => void): () => void {
     this.overstayedListeners.add(listener);
     return () => this.overstayedListeners.delete(listener);

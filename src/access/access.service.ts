@@ -8,9 +8,9 @@ import { Callers } from './keys/callers.js';
 import { KeyDirectory } from './keys/key-directory.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
 
-/** Longest accepted key or token; more is not even looked at. */
+/** Longest accepted key or token, characters; longer ones are refused unread. */
 const LONGEST_SECRET = 8_192;
-/** Where a key belongs, by transport. */
+/** Places of a key, by transport. */
 const KEY_PLACES: Readonly<Record<Transport, string>> = {
   rest: 'Authorization: Bearer rta_…',
   sse: 'Authorization: Bearer rta_… or ?apiKey=rta_…',
@@ -20,7 +20,7 @@ const KEY_PLACES: Readonly<Record<Transport, string>> = {
 
 const REFUSED = ['missing_api_key', 'invalid_api_key', 'api_key_expired', 'forbidden'];
 
-/** Says who a client is. Keys come from memory, so it costs no SQL but once in 2 s for each key. */
+/** Identifies clients. Keys come from memory, so it costs one SQL statement in 2 s per key at most. */
 @Injectable()
 export class AccessService {
   constructor(
@@ -32,8 +32,8 @@ export class AccessService {
   ) {}
 
   /**
-   * The caller behind a key or token. Throws missing_api_key, invalid_api_key, api_key_expired, or forbidden when the
-   * key may not use the transport, and audits that; unavailable when the database cannot be asked.
+   * Returns the caller of a key or token. Throws missing_api_key, invalid_api_key, api_key_expired, or forbidden when the key
+   * may not use the transport, and audits that; unavailable when the database does not answer.
    */
   async authenticate(credentials: Credentials): Promise<Caller> {
     const attempt: { keyId?: string } = {};

@@ -1,5 +1,5 @@
 export const ROLES = ['reader', 'writer', 'admin'] as const;
-/** Each role includes the ones before it. */
+/** Role of a key; each includes the ones before it. */
 export type Role = (typeof ROLES)[number];
 
 export const TIERS = ['free', 'pro', 'enterprise'] as const;
@@ -8,7 +8,7 @@ export type Tier = (typeof TIERS)[number];
 export const TRANSPORTS = ['socketio', 'websocket', 'sse', 'rest'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** What a key can be restricted to subscribing. */
+/** Subscription types to which a key can be restricted. */
 export const SUBSCRIPTION_TYPES = [
   'protocol',
   'tvl_changes',
@@ -22,7 +22,7 @@ export const SUBSCRIPTION_TYPES = [
 ] as const;
 export type SubscriptionType = (typeof SUBSCRIPTION_TYPES)[number];
 
-/** What one key may use; 0 means no limit. Per minute unless the name says otherwise. */
+/** Limits of one key; 0 means none. Per minute unless the name says otherwise. */
 export interface Limits {
   connections: number;
   messages: number;
@@ -35,27 +35,27 @@ export interface Limits {
 /** Caller of a request: the result of checking a key or a token. Ownership belongs to the user, limits to the key. */
 export interface Caller {
   readonly userId: string;
-  /** The key's id; for a signed token `jwt:<subject>`. */
+  /** Id of the key; for a signed token `jwt:<subject>`. */
   readonly keyId: string;
   readonly role: Role;
   readonly tier: Tier;
   readonly limits: Limits;
-  /** Subscription types the key is restricted to; undefined: all. */
+  /** Subscription types to which the key is restricted; undefined: all. */
   readonly subscriptionTypes?: readonly string[];
-  /** Transports the key is restricted to; undefined: all. */
+  /** Transports to which the key is restricted; undefined: all. */
   readonly transports?: readonly Transport[];
-  /** Unix milliseconds at which the key or token ended when it was read: the end of a key may be moved. */
+  /** Expiry of the key or token when it was read, Unix milliseconds: that of a key may be moved. */
   readonly expiresAt?: number;
-  /** Of a signed token: Unix milliseconds at which its connections end. Keys in use are watched instead. */
+  /** Time at which the connections of a signed token end, Unix milliseconds. Keys in use are watched instead. */
   readonly endsAt?: number;
 }
 
-/** What a client showed to prove who it is, wherever it put it. */
+/** Proof of identity of a client, wherever it was sent. */
 export interface Credentials {
-  /** An API key or a signed token. */
+  /** API key or signed token. */
   secret: string | undefined;
   transport: Transport;
-  /** The client's address after trusted proxies. */
+  /** Address of the client after trusted proxies. */
   address: string;
 }
 

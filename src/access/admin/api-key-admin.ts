@@ -27,7 +27,7 @@ const STATE_SQL: Record<KeyState, string> = {
   revoked: 'k.revoked_at IS NOT NULL',
 };
 
-/** The keys as administrators see and change them. */
+/** Keys as administrators see and change them. */
 @Injectable()
 export class ApiKeyAdmin {
   private readonly recent = new RecentAnswers<CreatedKeyView>();
@@ -130,12 +130,12 @@ export class ApiKeyAdmin {
   }
 }
 
-/** Without the prototype of its DTO class, and without fields that were not given. */
+/** Returns the limits without the prototype of their DTO class, and without fields that were not given. */
 function plain(limits: KeyLimits): Partial<Limits> {
   return Object.fromEntries(Object.entries(limits));
 }
 
-/** One Idempotency-Key means one thing per route. */
+/** Returns the creation of a request: an Idempotency-Key is bound to one route. */
 function creationOf(caller: Caller, route: string, idempotencyKey: string | undefined): Creation {
   const actor = actorOf(caller);
   return idempotencyKey === undefined ? { actor } : { actor, idempotencyKey: `${route} ${idempotencyKey}` };

@@ -24,9 +24,9 @@ import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS, type Role, type Tier, typ
 import { NOT_BLANK, PRINTABLE } from '../keys/api-key-text.js';
 import { PageInfo, PageQuery } from './page.dto.js';
 
-/** Unlike IsOptional it does not let null through. */
+/** Validates a value that may be absent; unlike IsOptional it does not accept null. */
 export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
-/** A whole number that may be left out; 0 is no limit. */
+/** Validates a whole number that may be absent; 0 is no limit. */
 const LimitNumber = (): PropertyDecorator =>
   applyDecorators(
     IfGiven(),
@@ -65,9 +65,9 @@ export class KeyLimits {
   connectsPerAddress?: number;
 }
 
-/** What of a key can be changed. */
+/** Changeable parts of a key. */
 export class KeyRightsBody {
-  /** For people; up to 200 characters. */
+  /** Name for people; up to 200 characters. */
   @IfGiven()
   @IsString()
   @MaxLength(200)
@@ -84,13 +84,13 @@ export class KeyRightsBody {
   @IsIn(TIERS)
   tier?: Tier;
 
-  /** When it ends, ISO 8601 with time zone, before the year 10000. null: never. */
+  /** End of its validity, ISO 8601 with time zone, before the year 10000. null: never. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
   @IsOptional()
   @IsTime()
   expiresAt?: string | null;
 
-  /** The only subscription types it may use. null: all. */
+  /** Subscription types that it may use. null: all. */
   @ApiProperty({ enum: SUBSCRIPTION_TYPES, isArray: true, nullable: true, required: false })
   @IsOptional()
   @IsArray()
@@ -100,7 +100,7 @@ export class KeyRightsBody {
   @IsIn(SUBSCRIPTION_TYPES, { each: true })
   subscriptionTypes?: string[] | null;
 
-  /** The only transports it may use. null: all. */
+  /** Transports that it may use. null: all. */
   @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true, required: false })
   @IsOptional()
   @IsArray()
@@ -130,7 +130,7 @@ export class CreateKeyBody extends KeyRightsBody {
 }
 
 export class RotateKeyBody {
-  /** How long the old key stays valid, in seconds; 0 ends it at once. */
+  /** Time for which the old key stays valid, seconds; 0 ends it at once. */
   @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: LONGEST_OVERLAP_SECONDS })
   @IfGiven()
   @IsInt()
@@ -143,7 +143,7 @@ const STATES = ['active', 'expired', 'revoked'] as const;
 export type KeyState = (typeof STATES)[number];
 
 export class ListKeysQuery extends PageQuery {
-  /** Keys of one user. */
+  /** User whose keys are listed. */
   @IsOptional()
   @IsString()
   @Length(1, 255)
@@ -166,7 +166,7 @@ export class ListKeysQuery extends PageQuery {
   state?: KeyState;
 }
 
-/** A key as it is shown: never with its secret. */
+/** Key as it is shown: never with its secret. */
 export class KeyView {
   id!: string;
   userId!: string;
@@ -187,7 +187,7 @@ export class KeyView {
   @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true })
   transports!: Transport[] | null;
 
-  /** In place of the tier's. */
+  /** Limits in place of the tier's. */
   limits!: KeyLimits;
   createdAt!: string;
   createdBy!: string;
@@ -198,13 +198,13 @@ export class KeyView {
   @ApiProperty({ type: String, nullable: true })
   revokedAt!: string | null;
 
-  /** Id of the key that took over. */
+  /** Id of the key that replaced it. */
   @ApiProperty({ type: String, nullable: true })
   rotatedTo!: string | null;
 }
 
 export class CreatedKeyView extends KeyView {
-  /** The key itself. It is shown this once and stored nowhere. */
+  /** Key text. It is shown only once and stored nowhere. */
   key!: string;
 }
 

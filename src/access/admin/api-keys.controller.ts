@@ -63,14 +63,14 @@ export class ApiKeysController {
     return this.keys.list(query);
   }
 
-  /** One key. */
+  /** Returns one key. */
   @Get(':id')
   @Audited('api_key.read')
   get(@Param('id') id: string): Promise<KeyView> {
     return this.keys.get(id);
   }
 
-  /** Changes what a key may do. Its open connections end and may come back under the new rules. */
+  /** Changes the rights of a key. Its open connections end and may reconnect under the new rules. */
   @Patch(':id')
   @Audited('api_key.change')
   change(@Param('id') id: string, @Body() body: ChangeKeyBody): Promise<KeyView> {
@@ -85,7 +85,7 @@ export class ApiKeysController {
     return this.keys.revoke(id);
   }
 
-  /** Replaces a key by a new one of the same user and rights; the old one stays valid for the overlap. */
+  /** Replaces a key with a new one of the same user and rights; the old one stays valid for the overlap. */
   @Post(':id/rotate')
   @Audited('api_key.rotate')
   @ApiHeader({ name: 'Idempotency-Key', required: false })

@@ -8,19 +8,19 @@ const OUTCOMES = ['ok', 'refused'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 export class ListAuditQuery extends PageQuery {
-  /** Actor of it: `key:<id>`, `cli`, `system`. */
+  /** Actor: `key:<id>`, `cli`, `system`. */
   @IsOptional()
   @IsString()
   @Length(1, 512)
   @Matches(PRINTABLE)
   actor?: string;
 
-  /** Name of the deed, such as `api_key.create`; all of a kind with a trailing dot: `api_key.` */
+  /** Action, such as `api_key.create`; a prefix with a trailing dot: `api_key.` */
   @IsOptional()
   @Matches(/^[a-z0-9_.]{1,100}$/)
   action?: string;
 
-  /** Thing that it was done to. */
+  /** Subject of the action. */
   @IsOptional()
   @IsString()
   @Length(1, 512)
@@ -32,18 +32,18 @@ export class ListAuditQuery extends PageQuery {
   @IsIn(OUTCOMES)
   outcome?: Outcome;
 
-  /** Not before this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w). */
+  /** Earliest time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w). */
   @IsOptional()
   @IsMoment()
   from?: string;
 
-  /** Before this time, in the same forms. */
+  /** End of the time range, excluded, in the same forms. */
   @IsOptional()
   @IsMoment()
   to?: string;
 }
 
-/** One line of the audit trail. */
+/** Line of the audit trail. */
 export class AuditView {
   id!: string;
   at!: string;
@@ -62,7 +62,7 @@ export class AuditView {
   @ApiProperty({ type: String, nullable: true })
   address!: string | null;
 
-  /** The X-Request-Id of the request, as the log names it. */
+  /** X-Request-Id of the request, as in the log. */
   @ApiProperty({ type: String, nullable: true })
   requestId!: string | null;
 }

@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** The Idempotency-Key of the request: 1 to 200 visible ASCII characters. */
+/** Injects the Idempotency-Key of the request: 1 to 200 visible ASCII characters. */
 export const IdempotencyKey = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined => {
   const given = context.switchToHttp().getRequest<Request>().headers['idempotency-key'];
   if (given === undefined) return undefined;

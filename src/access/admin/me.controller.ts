@@ -21,13 +21,16 @@ export class MeController {
     private readonly keys: ApiKeyAdmin,
   ) {}
 
-  /** Owner of the key, what it may do, and how much of its limits is used. */
+  /** Returns the owner of the key, its rights, and the used part of its limits. */
   @Get()
   async read(@CurrentCaller() caller: Caller): Promise<MeView> {
     return viewOf(caller, await this.limits.used(caller), this.settings.userStorageMb * 1_000_000);
   }
 
-  /** Replaces the caller's key by a new one of the same rights, shown this once; the old one stays valid for the grace. Ten times a minute for a user at most. */
+  /**
+   * Replaces the caller's key with a new one of the same rights, shown only once; the old one stays valid for the grace period.
+   * Ten times a minute for a user at most.
+   */
   @Post('rotate')
   @Rare()
   @Audited('api_key.rotate')

@@ -16,13 +16,13 @@ export class UsageView {
   storedBytes!: number;
 }
 
-/** Of the key, and of its user. */
+/** Limits of the key, and of its user. */
 export class MeLimits extends KeyLimits {
-  /** Most bytes of stored messages and alerts of a user; beyond it messages are not sent. */
+  /** Maximum bytes of stored messages and alerts of a user; beyond it messages are not sent. */
   storedBytes!: number;
 }
 
-/** The caller, as the server sees it. */
+/** Caller, as the server sees it. */
 export class MeView {
   userId!: string;
   keyId!: string;
@@ -33,7 +33,7 @@ export class MeView {
   @ApiProperty({ enum: TIERS })
   tier!: Tier;
 
-  /** When the key or token ends. */
+  /** End of the key's or token's validity. */
   @ApiProperty({ type: String, nullable: true })
   expiresAt!: string | null;
 
@@ -43,18 +43,20 @@ export class MeView {
   @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true })
   transports!: readonly Transport[] | null;
 
-  /** 0: no limit. */
+  /** Limits; 0: none. */
   limits!: MeLimits;
   used!: UsageView;
 }
 
-/** Longest time that a key stays valid after its owner rotated it: 7 days, minutes. */
+/** Longest time for which a key stays valid after its owner rotated it: 7 days, minutes. */
 const MAX_GRACE_MINUTES = 10_080;
-/** A client that lost the answer can ask again with its Idempotency-Key for so long, minutes. */
+/**
+ * Default of that time, within which a client that lost the answer can repeat the request with its Idempotency-Key, minutes.
+ */
 export const DEFAULT_GRACE_MINUTES = 10;
 
 export class RotateOwnKeyBody {
-  /** How long the old key stays valid, in minutes; 0 ends it at once, and an answer that is lost then is lost for good. */
+  /** Time for which the old key stays valid, minutes; 0 ends it at once, and a lost answer then cannot be repeated. */
   @ApiProperty({
     type: 'integer',
     required: false,

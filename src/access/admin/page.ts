@@ -8,8 +8,8 @@ export interface Paged<T> {
 }
 
 /**
- * A page out of one row more than it shows; `position` of the last shown row is where the next one begins. `found`: rows that there
- * were where fewer are given, because they are large.
+ * Makes a page from one row more than it shows; `position` of the last shown row is where the next one begins. `found`: number
+ * of matching rows where fewer are given, because they are large.
  */
 export function pageOf<Row, T>(
   rows: readonly Row[],

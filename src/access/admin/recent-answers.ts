@@ -10,8 +10,8 @@ interface Answer<T> {
 }
 
 /**
- * Gives a repeated request the answer of the first. In memory only, for 10 minutes: the answers hold keys, which are
- * stored nowhere. Later repeats find the key that was made and are refused.
+ * Answers a repeated request like the first. In memory only, for 10 minutes: the answers hold keys, which are stored nowhere.
+ * Later repeats are refused with the key's existence.
  */
 export class RecentAnswers<T> {
   private readonly answers = new ExpiringCache<string, Answer<T>>(MOST, REMEMBERED_MS);
@@ -24,7 +24,7 @@ export class RecentAnswers<T> {
     if (known !== undefined) return known.answer;
     const answer = work();
     this.answers.set(name, { question, answer }, now);
-    // A failed attempt may be repeated.
+    // Failed attempts may be repeated.
     answer.catch(() => this.answers.delete(name));
     return answer;
   }

@@ -9,13 +9,16 @@ import { Settings } from '../../platform/settings/settings.js';
 import type { Setting } from '../../platform/settings/setting.js';
 import { Connections } from '../limits/connections.js';
 
-/** Something worth knowing about the running system; it must not contain secrets. */
+/** Function that returns one fact of the running system, without secrets. */
 export type Fact = () => unknown;
 
-/** A fact that takes longer is reported as unavailable: the overview must answer when parts of the system do not. */
+/**
+ * Longest wait for a fact, ms; then it is reported as unavailable, so that the overview answers when parts of the system do
+ * not.
+ */
 const PATIENCE_MS = 2_000;
 
-/** What /v1/admin/system shows. Modules add their part once, when they start. */
+/** Facts of /v1/admin/system. Modules add theirs once, when they start. */
 @Injectable()
 export class SystemFacts {
   private readonly logger = new Logger(SystemFacts.name);
@@ -35,7 +38,7 @@ export class SystemFacts {
     this.add('connections', () => ({ open: connections.total, keys: connections.keyIds().length }));
   }
 
-  /** `name` becomes a field of the answer; the last one to add it wins. */
+  /** Adds a fact; `name` becomes a field of the answer; the last one added under a name wins. */
   add(name: string, fact: Fact): void {
     this.facts.set(name, fact);
   }
@@ -84,7 +87,9 @@ async function databaseFacts(database: Database): Promise<object> {
   };
 }
 
-/** Every setting by its name; of secret ones only whether they are set, and of no other what looks like a secret. */
+/**
+ * Returns every setting by its name; for secret ones only whether they are set, and any text that looks like a secret redacted.
+ */
 function shownSettings(settings: Settings): Record<string, unknown> {
   const values = new Map<string, unknown>(Object.entries(settings));
   const shown = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]): [string, unknown] => {
@@ -94,13 +99,13 @@ function shownSettings(settings: Settings): Record<string, unknown> {
   return Object.fromEntries(shown);
 }
 
-/** Somebody may have put a password where none belongs: `https://user:password@…` in a list of origins, say. */
+/** Removes passwords from other settings: `https://user:password@…` may stand in a list of origins, for example. */
 function withoutPasswords(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutPasswords);
   return typeof value === 'string' ? redact(value) : value;
 }
 
-/** Of package.json, which stands above both src/ and dist/src/. */
+/** Reads the version of package.json, which is above both src/ and dist/src/. */
 function productVersion(): string {
   for (let folder = import.meta.dirname; folder !== join(folder, '..'); folder = join(folder, '..')) {
     try {

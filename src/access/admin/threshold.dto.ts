@@ -9,7 +9,7 @@ export class ThresholdParams {
   @IsIn(METRICS)
   metric!: ThresholdMetric;
 
-  /** A protocol (tvl) or a token (price); `*` is every one without a threshold of its own. */
+  /** Protocol (tvl) or token (price); `*` for all without a threshold of their own. */
   @Matches(/^(?:\*|[^\s\p{Cc}*]{1,128})$/u, { message: 'subject must be *, a protocol or a token, without spaces' })
   subject!: string;
 }

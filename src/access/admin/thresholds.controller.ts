@@ -13,7 +13,7 @@ import { Thresholds } from './thresholds.js';
 export class ThresholdsController {
   constructor(private readonly thresholds: Thresholds) {}
 
-  /** Lists what a value must move by to be published. */
+  /** Lists the changes from which values are published. */
   @Get()
   @Audited('threshold.list')
   @CsvList<ThresholdView>('thresholds', ['metric', 'subject', 'minChangeRatio', 'minChangeAbsolute'])
@@ -21,14 +21,14 @@ export class ThresholdsController {
     return this.thresholds.list();
   }
 
-  /** Sets a threshold. Keys that are now outside their band are published at once. */
+  /** Sets a threshold. Values that are now outside their band are published at once. */
   @Put(':metric/:subject')
   @Audited('threshold.put')
   put(@Param() params: ThresholdParams, @Body() body: ThresholdBody): Promise<ThresholdView> {
     return this.thresholds.put(params, body);
   }
 
-  /** Removes a threshold; its keys follow the next wider one. */
+  /** Removes a threshold; its subjects then use the next wider one. */
   @Delete(':metric/:subject')
   @HttpCode(204)
   @Audited('threshold.delete')

@@ -4,13 +4,16 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { ThresholdBody, ThresholdList, ThresholdParams, ThresholdView } from './threshold.dto.js';
 
 const COLUMNS = `metric, subject, min_change_ratio AS "minChangeRatio", min_change_absolute AS "minChangeAbsolute"`;
-/** A change waits for writers and re-judges every key of its metric, so it may take as long as they do. */
+/**
+ * Longest wait for the lock: a change waits for writers and judges every key of its metric again, so it may take as long as
+ * they do.
+ */
 const LOCK_TIMEOUT = '20s';
-/** PostgreSQL: the text or number is not one that the table takes; and: waited too long for a lock. */
+/** Codes of PostgreSQL: value refused by the table, and timeout of a lock. */
 const CHECK_VIOLATION = '23514';
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** How far values must move to become events. Changes hold for statements that start after them. */
+/** Changes from which values become events. A new threshold holds for statements that start after it. */
 @Injectable()
 export class Thresholds {
   constructor(private readonly database: Database) {}
@@ -31,7 +34,7 @@ export class Thresholds {
     return row;
   }
 
-  /** Without its own threshold a key follows `*`, and without that the built-in one. */
+  /** Removes a threshold: its key then uses `*`, and without that the built-in one. */
   async remove({ metric, subject }: ThresholdParams): Promise<void> {
     const statement = `DELETE FROM change_thresholds WHERE metric = $1
       AND subject = CASE $1 WHEN 'tvl' THEN lower($2) ELSE canonical_token($2) END RETURNING ${COLUMNS}`;

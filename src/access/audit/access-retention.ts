@@ -5,10 +5,14 @@ import { Recurring } from '../../platform/process/recurring.js';
 import { Settings } from '../../platform/settings/settings.js';
 
 const EVERY_MS = 3_600_000;
-/** Each ends some rows and answers how many. The database alone can end them, and none that is too young. */
+/**
+ * Statements that delete some rows each and return their number. Only the database can delete them, and none that is too young.
+ */
 const ENDS = ['SELECT end_audit_lines($1) AS rows', 'SELECT end_api_keys($1) AS rows'] as const;
 
-/** Lines of the audit trail and keys that have ended are kept AUDIT_DAYS; of very many ended keys of a user only the newest. */
+/**
+ * Deletes lines of the audit trail and ended keys after AUDIT_DAYS; of very many ended keys of a user only the newest are kept.
+ */
 @Injectable()
 export class AccessRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(AccessRetention.name);

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** One line of the audit trail. Rows are only ever added: the database refuses everything else. */
+/** Line of the audit trail. Rows are only ever added: the database refuses everything else. */
 @Entity('audit_log')
 export class AuditEntryEntity {
   @PrimaryColumn({ type: 'bigint', insert: false })

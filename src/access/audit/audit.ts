@@ -7,8 +7,8 @@ import { withoutSecrets } from '../keys/api-key-text.js';
 import { AuditEntryEntity } from './audit-entry.entity.js';
 
 /**
- * Actor of an entry, with its kind: a key or token, the command line, the process itself, or somebody without a good key.
- * Whatever a client can name itself stands behind a colon, so nobody looks like the system.
+ * Actor of an entry, with its class: a key or token, the command line, the process itself, or a caller without a valid key.
+ * Names that a client can choose stand behind a colon, so that no client looks like the system.
  */
 export type Actor = `key:${string}` | 'cli' | 'system' | 'unknown';
 
@@ -18,12 +18,12 @@ export function actorOf({ keyId }: Pick<Caller, 'keyId'>): Actor {
 
 export interface AuditRecord {
   actor: Actor;
-  /** Name of the deed, `<thing>.<verb>`. */
+  /** Name of the action, `<thing>.<verb>`. */
   action: string;
-  /** The thing it was done to. */
+  /** Subject of the action. */
   subject?: string;
   outcome: 'ok' | 'refused';
-  /** Anything that helps to understand it, but never a secret. */
+  /** Details for the reader, never a secret. */
   detail?: object;
   address?: string;
 }
@@ -31,7 +31,7 @@ export interface AuditRecord {
 const LONGEST_TEXT = 512;
 const LONGEST_DETAIL = 8_192;
 
-/** The audit trail: who did what, when, from where, and whether it was allowed. */
+/** Audit trail: actor, action, time, address, and outcome. */
 @Injectable()
 export class Audit {
   constructor(
@@ -52,8 +52,8 @@ export class Audit {
   }
 }
 
-// A key that slipped in is cut out, and what PostgreSQL cannot store (NUL, half surrogates) is replaced: an attacker
-// must not be able to keep an entry from being written.
+// Removes keys, and replaces characters that PostgreSQL cannot store (NUL, half surrogates): an attacker must not be able to
+// prevent an entry.
 function clean(text: string): string {
   return withoutSecrets(text).toWellFormed().replaceAll('\0', '\uFFFD').slice(0, LONGEST_TEXT).toWellFormed();
 }

@@ -18,11 +18,11 @@ import { Audit } from './audit.js';
 
 const ACTION = 'access:audited';
 
-/** Writes what the handler does into the audit trail, success and failure, before the answer goes out. */
+/** Records the handler's action in the audit trail, success and failure, before the answer is sent. */
 export const Audited = (action: string): MethodDecorator =>
   applyDecorators(SetMetadata(ACTION, action), UseInterceptors(AuditedInterceptor));
 
-/** The work behind @Audited. */
+/** Interceptor of @Audited. */
 @Injectable()
 export class AuditedInterceptor implements NestInterceptor {
   constructor(
@@ -55,14 +55,14 @@ export class AuditedInterceptor implements NestInterceptor {
   }
 }
 
-/** Thing that the address names, else the one that was made. */
+/** Returns the subject in the address, else that of the created object. */
 function subjectOf(request: Request, answer: unknown): string | undefined {
   const named = Object.values(request.params).flat().join('/');
   if (named !== '') return named;
   return typeof answer === 'object' && answer !== null && 'id' in answer ? String(answer.id) : undefined;
 }
 
-/** The body of what was done; of what was refused only the reason, because its body may be anything. */
+/** Returns the body of a successful action; for a refused one only the reason, because its body may be anything. */
 function detailOf(request: Request, error: unknown): object {
   if (error !== undefined) return { code: requestError(error).code };
   const body: unknown = request.body;

@@ -2,7 +2,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { Settings } from '../../platform/settings/settings.js';
 import { Audit } from './audit.js';
 
-/** Writes starts and stops of the process into the audit trail. */
+/** Records starts and stops of the process in the audit trail. */
 @Injectable()
 export class ProcessAudit implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(ProcessAudit.name);
@@ -16,7 +16,7 @@ export class ProcessAudit implements OnApplicationBootstrap, BeforeApplicationSh
     return this.record('system.start', {});
   }
 
-  /** Before the last phase, in which the database closes. */
+  /** Records the stop before the last phase, in which the database closes. */
   beforeApplicationShutdown(signal?: string): Promise<void> {
     return this.record('system.stop', signal === undefined ? {} : { signal });
   }
@@ -24,7 +24,7 @@ export class ProcessAudit implements OnApplicationBootstrap, BeforeApplicationSh
   private async record(action: string, more: { signal?: string }): Promise<void> {
     const detail = { role: this.settings.role, pid: process.pid, node: process.version, ...more };
     await this.audit.record({ actor: 'system', action, outcome: 'ok', detail }).catch((error: unknown) => {
-      // A stop because of a lost database must remain a stop.
+      // Logged only: a stop because of a lost database must not fail.
       this.logger.warn({ err: error, action }, 'the audit trail could not be written');
     });
   }

@@ -3,18 +3,18 @@ import { Clock } from '../../platform/clock/clock.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { actorOf, Audit } from './audit.js';
 
-/** Repeats of one refusal are collected this long into one entry. */
+/** Time for which repeats of one refusal are collected into one entry, ms. */
 const WINDOW_MS = 60_000;
-/** Kinds of refusals told apart in one window; the rest is counted together. */
+/** Maximum number of distinct refusals in one window; the rest is counted together. */
 const MOST_KINDS = 50;
 
 export interface Refusal {
   code: string;
-  /** Only of keys that exist: invented ids would make every refusal one of its own kind. */
+  /** Id of the key, if it exists: invented ids would make every refusal distinct. */
   keyId?: string;
   address: string;
   transport: string;
-  /** Route that was asked for, where the key was good and the role was not. */
+  /** Requested route, where the key was valid and the role was not sufficient. */
   route?: string;
 }
 
@@ -24,9 +24,9 @@ interface Kind {
 }
 
 /**
- * Audits refused uses of keys so that a flood cannot fill the disk: the first of a kind (code, key, address) is written
- * at once, repeats within the minute become one entry with their number. At most 102 entries a minute (about 30 MB a
- * day), whatever comes in.
+ * Audits refused uses of keys so that a flood cannot fill the disk: the first with the same code, key and address is written at
+ * once, repeats within the minute become one entry with their number. At most 102 entries a minute (about 30 MB a day),
+ * whatever the load.
  */
 @Injectable()
 export class Refusals implements OnApplicationShutdown {
@@ -40,7 +40,7 @@ export class Refusals implements OnApplicationShutdown {
     private readonly clock: Clock,
   ) {}
 
-  /** Never fails: a refusal is a refusal, also when the trail cannot be written. */
+  /** Records a refusal. Never fails, even if the trail cannot be written. */
   async note(refusal: Refusal): Promise<void> {
     if (this.clock.now() >= this.windowEnds) await this.flush();
     const kind = this.kindOf(refusal);

@@ -15,7 +15,7 @@ import { UserEntity } from '../keys/user.entity.js';
 import { HELP, parseArguments, UsageError, type Command } from './arguments.js';
 import { listKeys } from './list-keys.js';
 
-/** Where the command writes: results to `out`, everything said about them to `err`. */
+/** Output of the command: results to `out`, messages to `err`. */
 export interface Output {
   out(line: string): void;
   err(line: string): void;
@@ -63,7 +63,7 @@ async function run(command: Command, keys: ApiKeys, source: DataSource, audit: A
   }
 }
 
-/** Returns the id of the key that was made, if any. */
+/** Performs the command. Returns the id of the created key, if any. */
 async function perform(
   command: Command,
   keys: ApiKeys,

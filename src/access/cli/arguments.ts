@@ -30,7 +30,7 @@ export type Command =
   | { name: 'revoke'; id: string }
   | { name: 'rotate'; id: string; overlapSeconds: number };
 
-/** The command line makes no sense; the message says why. */
+/** Error of an invalid command line, with the reason. */
 export class UsageError extends Error {
   constructor(message: string, see = '\nSee npm run apikey -- --help') {
     super(`${message}${see}`);
@@ -146,7 +146,7 @@ function expiry(text: string, now: number): Date {
 
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 
-/** Seconds of a text such as `90s` or `30d`. */
+/** Returns the seconds of a text such as `90s` or `30d`. */
 function duration(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const factor = Object.entries(SECONDS).find(([name]) => name === unit)?.[1];

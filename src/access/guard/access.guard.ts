@@ -28,10 +28,9 @@ import {
 type Targets = Parameters<Reflector['getAllAndOverride']>[1];
 
 /**
- * The one place where a REST request is admitted: key, request limit, role, its turn among the costly ones of the caller, body, in
- * this order. Nothing of a body is read
- * before, and nothing is parsed of one that is too large for its route. Handlers without @Roles want any valid key. Sockets
- * are let through: their transports authenticate on connect.
+ * Admits REST requests, the only place to do so: checks key, request limit, role, the turn among the caller's costly requests,
+ * and the body, in this order. No body is read before, and none is parsed that is too large for its route. Handlers without
+ * @Roles need any valid key. Sockets pass: their transports authenticate on connect.
  */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -86,7 +85,10 @@ export class AccessGuard implements CanActivate {
     if (size !== 'none') await this.bodies.read(request, response, { size, caller: caller.keyId });
   }
 
-  /** A key that is shown is checked even where none is needed: its owner wants its limits, or to hear that it ended. */
+  /**
+   * Whether a request is served without a key. A key in the request is checked even where none is needed: its limits apply, and
+   * its end is reported.
+   */
   private isAnonymous(request: Request, targets: Targets): boolean {
     const allowed = this.reflector.getAllAndOverride<Anonymous | undefined>(ANONYMOUS_METADATA, targets);
     const holds = allowed === 'always' || (allowed === 'by setting' && this.settings.compatAnonymous);
@@ -103,7 +105,7 @@ export class AccessGuard implements CanActivate {
       await this.limits.countRequest(caller, response);
       return caller;
     } catch (error) {
-      // 403: a good key over a transport that it may not use; no caller, whose limit it could count against, came of it.
+      // 403: a valid key over a transport that it may not use; there is no caller against whose limit it could count.
       const isRefusal = error instanceof DomainError && [401, 403].includes(error.status);
       if (isRefusal) await this.limits.countKeyless(address, response);
       throw error;

@@ -2,7 +2,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { clientAddress } from '../../platform/http/client-address.js';
 import type { RequestLimits } from '../limits/request-limits.js';
 
-/** Pages that are served past the guard: the console, Swagger UI and the description of the API. */
+/** Pages served without the guard: the console, Swagger UI and the description of the API. */
 const PAGES = /^\/(?:$|console\/|docs(?:$|\/)|openapi\.(?:json|yaml)$)/;
 
 /** Counts requests to pages that need no key against their address. */

@@ -6,10 +6,10 @@ import { TakesBody } from '../../platform/http/bodies/body-limit.js';
 import { UNKNOWN_ROUTE } from '../../platform/http/unknown-route.js';
 import { AnonymousAllowed } from './roles.decorator.js';
 
-/** Characters of an address that an answer repeats. */
+/** Maximum characters of an address that an answer repeats. */
 const MAX_SHOWN = 200;
 
-/** Requests that no other route takes: admitted and counted like everything else, then not found. */
+/** Answers requests that match no other route: admitted and counted like all others, then not found. */
 @ApiExcludeController()
 @AnonymousAllowed('always')
 @TakesBody('none')
@@ -21,6 +21,6 @@ export class UnknownRouteController {
   }
 }
 
-/** Its route matches everything; routes are registered by specificity, so it comes last. */
+/** Module whose route matches everything; routes are registered by specificity, so it comes last. */
 @Module({ controllers: [UnknownRouteController] })
 export class UnknownRouteModule {}

@@ -9,18 +9,18 @@ import { formatApiKey, hashSecret, newApiKey, parseApiKey, secretMatches, type A
 import { UserEntity } from './user.entity.js';
 
 const ADMIN_USER = 'admin';
-/** Shorter secrets are accepted from the settings, with a warning. */
+/** Length below which secrets from the settings are accepted with a warning, characters. */
 const SHORT_SECRET = 24;
 
 /**
- * The key of the first administrator exists: the one of BOOTSTRAP_ADMIN_KEY, or, with an embedded database and none
- * given, one that is made once and kept in DATA_DIR/admin.key, readable by its owner only.
+ * Ensures the key of the first administrator: that of BOOTSTRAP_ADMIN_KEY, or, with an embedded database and none given, one
+ * that is made once and kept in DATA_DIR/admin.key, readable by its owner only.
  */
 @Injectable()
 export class AdminKey implements OnModuleInit {
-  /** The key, if this start made it: shown once in the start message. */
+  /** Key made by this start, shown once in the start message. */
   newAdminKey: string | undefined;
-  /** Where the generated key is kept. */
+  /** File of the generated key. */
   adminKeyFile: string | undefined;
   private readonly logger = new Logger(AdminKey.name);
 
@@ -96,6 +96,6 @@ async function contentOf(file: string): Promise<string> {
 
 async function writePrivate(file: string, text: string): Promise<void> {
   await writeFile(file, `${text}\n`, { mode: 0o600 });
-  // The mode above holds for new files only.
+  // Set again: the mode above holds for new files only.
   await chmod(file, 0o600);
 }

@@ -1,11 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** The id part holds no underscore, so a key splits in one way only. */
+/** Form of a key. The id holds no underscore, so a key splits in one way only. */
 const FORM = /^rta_([A-Za-z0-9]{1,64})_([A-Za-z0-9_-]{1,128})$/;
 
-/** Without control characters and halves of characters, which a database would store as others. */
+/** Pattern of text without control characters and half surrogates, which a database would store as other characters. */
 export const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
-/** With a character that can be seen. */
+/** Pattern of text with a visible character. */
 export const NOT_BLANK = /\S/;
 
 export interface ApiKeyParts {
@@ -13,7 +13,7 @@ export interface ApiKeyParts {
   secret: string;
 }
 
-/** A new key: 64 random bits name it, 256 guard it. */
+/** Makes a new key: 64 random bits name it, 256 protect it. */
 export function newApiKey(): ApiKeyParts {
   return { id: randomBytes(8).toString('hex'), secret: randomBytes(32).toString('base64url') };
 }
@@ -33,21 +33,21 @@ export function isKeyId(text: string): boolean {
 }
 
 /**
- * One round of SHA-256, without salt or work factor: those slow down guessing of secrets that people choose. A secret of
- * 256 random bits cannot be guessed at any speed, and the hash is on the way of every request (about 1 µs; bcrypt would
- * be 100 ms, a gift to anyone who floods the server with keys).
+ * Hashes a secret with one round of SHA-256, without salt or work factor: those slow down guessing of secrets that people
+ * choose. A secret of 256 random bits cannot be guessed at any speed, and every request needs the hash (about 1 µs; bcrypt
+ * would take 100 ms, which a flood of keys could exploit).
  */
 export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-/** Compares in constant time, so that answers do not tell how much of a hash was right. */
+/** Compares in constant time, so that the response time does not reveal how much of a hash was right. */
 export function secretMatches(secret: string, hash: Buffer): boolean {
   const shown = hashSecret(secret);
   return shown.length === hash.length && timingSafeEqual(shown, hash);
 }
 
-/** A text with the secret of every key in it cut out. */
+/** Returns a text with the secret of every key removed. */
 export function withoutSecrets(text: string): string {
   return text.replaceAll(/rta_([A-Za-z0-9]{1,64})_[A-Za-z0-9_-]+/g, 'rta_$1_***');
 }

@@ -1,13 +1,13 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Limits, Role, Tier, Transport } from '../caller.js';
 
-/** One API key, without its secret: only a hash of it exists. */
+/** API key without its secret: only a hash of it exists. */
 @Entity('api_keys')
 export class ApiKeyEntity {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
-  /** Order of creation; lists page by it. */
+  /** Order of creation, used for paging. */
   @Column({ type: 'bigint', insert: false, update: false })
   position!: string;
 
@@ -32,7 +32,7 @@ export class ApiKeyEntity {
   @Column({ type: 'text', array: true, nullable: true })
   transports!: Transport[] | null;
 
-  /** Replaces single limits of the tier. */
+  /** Limits that replace single limits of the tier. */
   @Column({ type: 'jsonb' })
   limits!: Partial<Limits>;
 
@@ -48,7 +48,7 @@ export class ApiKeyEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt!: Date | null;
 
-  /** The key that took over from this one; it may have been deleted since. */
+  /** Id of the key that replaced this one; it may have been deleted since. */
   @Column({ name: 'rotated_to', type: 'text', nullable: true })
   rotatedTo!: string | null;
 

@@ -10,7 +10,7 @@ import { formatApiKey, hashSecret, isKeyId, newApiKey } from './api-key-text.js'
 import { KeyChanges } from './key-changes.js';
 import { UserEntity } from './user.entity.js';
 
-/** What a key may do, and until when. */
+/** Rights of a key, and their expiry. */
 export interface KeyRights {
   name: string;
   role: Role;
@@ -25,16 +25,16 @@ export interface NewKey extends KeyRights {
   userId: string;
 }
 
-/** A key just made; `text` is the whole key, to be seen this once. */
+/** New key; `text` is the whole key, which is shown only once. */
 export interface CreatedKey {
   key: ApiKeyEntity;
   text: string;
 }
 
 export interface Creation {
-  /** Creator of it, as the audit trail names it. */
+  /** Actor who creates it, as in the audit trail. */
   actor: Actor;
-  /** The client's Idempotency-Key. */
+  /** Idempotency-Key of the client. */
   idempotencyKey?: string;
 }
 
@@ -68,7 +68,7 @@ export class ApiKeys {
     return this.get(id);
   }
 
-  /** Ends the key for good. Revoking it again changes nothing. */
+  /** Ends the key for good. A further call has no effect. */
   async revoke(id: string): Promise<void> {
     const key = await this.get(id);
     if (key.revokedAt === null) {
@@ -108,7 +108,7 @@ export class ApiKeys {
     }
   }
 
-  /** One transaction that makes one key, for one creation only once. */
+  /** Creates a key in one transaction, only once per creation. */
   private async once(creation: Creation, work: (tx: EntityManager) => Promise<CreatedKey>): Promise<CreatedKey> {
     await this.refuseRepeated(creation);
     try {

@@ -3,7 +3,7 @@ import type { Caller } from '../caller.js';
 import { TierLimits } from '../limits/tier-limits.js';
 import type { ApiKeyEntity } from './api-key.entity.js';
 
-/** Turns keys into callers; one key as it was read is always the same object. */
+/** Turns keys into callers; the same version of a key is always the same object. */
 @Injectable()
 export class Callers {
   private readonly known = new WeakMap<ApiKeyEntity, Caller>();
@@ -30,7 +30,7 @@ export class Callers {
   }
 }
 
-/** Whether two callers may do the same. When the key ends does not matter: it is watched. */
+/** Whether two callers have the same rights. Expiry is not compared: it is watched. */
 export function sameRights(a: Caller, b: Caller): boolean {
   return a === b || rights(a) === rights(b);
 }

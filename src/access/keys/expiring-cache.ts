@@ -1,4 +1,4 @@
-/** A map of at most `capacity` entries that each live `ttlMs`; the least recently used one makes room. */
+/** Map of at most `capacity` entries that each live `ttlMs`; when full, the least recently used entry is dropped. */
 export class ExpiringCache<K, V> {
   private readonly entries = new Map<K, { value: V; until: number }>();
 
@@ -20,7 +20,7 @@ export class ExpiringCache<K, V> {
     return entry.value;
   }
 
-  /** `until` ends the entry earlier than its time to live. */
+  /** Adds an entry; `until` ends it before its time to live. */
   set(key: K, value: V, now: number, until = Number.POSITIVE_INFINITY): void {
     this.entries.delete(key);
     this.entries.set(key, { value, until: Math.min(now + this.ttlMs, until) });

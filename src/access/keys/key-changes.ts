@@ -3,12 +3,12 @@ import { PodChannel } from '../../platform/redis/pod-channel.js';
 
 const MESSAGE = 'key-changed';
 
-/** Tells the parts that remember keys, in this process and the others, that one was changed. */
+/** Notifies the caches of keys, in this process and the others, of changes. */
 @Injectable()
 export class KeyChanges {
   private readonly listeners = new Set<(keyId: string) => void>();
 
-  /** Without a channel, as on the command line, only this process is told. */
+  /** Creates the notifier; without a channel, as on the command line, only this process is notified. */
   constructor(@Optional() private readonly channel?: PodChannel) {
     channel?.on(MESSAGE, ({ keyId }) => {
       if (typeof keyId === 'string') this.tell(keyId);

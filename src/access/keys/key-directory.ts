@@ -7,7 +7,7 @@ import { ApiKeyEntity } from './api-key.entity.js';
 import { ExpiringCache } from './expiring-cache.js';
 import { KeyChanges } from './key-changes.js';
 
-/** How old an answer may be. A change made by this process counts at once, one made elsewhere after this time. */
+/** Maximum age of an answer, ms. A change made by this process holds at once, one made elsewhere after this time. */
 const REMEMBERED_MS = 2_000;
 const MOST_KNOWN = 10_000;
 const MOST_UNKNOWN = 10_000;
@@ -21,14 +21,14 @@ interface Waiter {
 }
 
 /**
- * Keys by id, from memory where possible. Everyone who waits for a key waits for the same look-up: ids are read in
- * batches, one statement at a time. So a flood of invented keys takes one connection, never the pool, and a valid key
- * that arrives amid the flood waits for two statements at most until the queue is full.
+ * Keys by id, from memory where possible. All requests for a key share one look-up: ids are read in batches, one statement at a
+ * time. So a flood of invented keys takes one connection, never the pool, and a valid key that arrives amid the flood waits for
+ * two statements at most until the queue is full.
  */
 @Injectable()
 export class KeyDirectory {
   private readonly known = new ExpiringCache<string, ApiKeyEntity>(MOST_KNOWN, REMEMBERED_MS);
-  // Apart from the known ones, so that a flood of invented ids cannot push these out.
+  // Kept apart from the known ones, so that a flood of invented ids cannot displace these.
   private readonly unknown = new ExpiringCache<string, true>(MOST_UNKNOWN, REMEMBERED_MS);
   private readonly waiting = new Map<string, Waiter>();
   private readonly changedWhileReading = new Set<string>();
@@ -56,7 +56,7 @@ export class KeyDirectory {
     this.changedWhileReading.add(id);
   }
 
-  /** The look-up that is being done right now, unless the key was changed since it began. */
+  /** Returns the look-up in progress, unless the key was changed since it began. */
   private underWay(id: string): Waiter | undefined {
     return this.changedWhileReading.has(id) ? undefined : this.beingRead?.get(id);
   }

@@ -12,9 +12,9 @@ const POLL_MS = 2_000;
 const BATCH = 1_000;
 
 /**
- * Notices that a key with open connections was revoked, has expired or was changed: at once when this process did it,
- * within 2 s when another process, the command line or plain SQL did. It asks for the state of exactly the keys in use,
- * so it needs no change log and cannot miss a transaction that commits late.
+ * Detects that a key with open connections was revoked, expired or changed: at once when this process did it, within 2 s when
+ * another process, the command line or plain SQL did. It reads the state of exactly the keys in use, so it needs no change log
+ * and cannot miss a transaction that commits late.
  */
 @Injectable()
 export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -42,7 +42,7 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.polling;
   }
 
-  /** Looks at every key in use; a poll that takes long is not overtaken by the next. */
+  /** Checks every key in use; a slow poll is not overtaken by the next. */
   private poll(): void {
     this.polling ??= this.checkAll().finally(() => (this.polling = undefined));
   }

@@ -1,6 +1,6 @@
 import { CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** The owner of keys and of everything made with them. */
+/** Owner of keys and of everything made with them. */
 @Entity('users')
 export class UserEntity {
   @PrimaryColumn({ type: 'text' })

@@ -10,21 +10,21 @@ import type { Caller } from '../caller.js';
 import { Connections, type LateConnections, type SlotHolder } from './connections.js';
 import { SharedSlots } from './shared-slots.js';
 
-/** Counts that changed are written this often at most, ms. */
+/** Shortest time between two writes of changed counts, ms. */
 const WRITE_MS = 50;
-/** Every count is written anew this often, ms; it would be forgotten after two minutes. */
+/** Interval at which every count is written again, ms; it would expire after two minutes. */
 const REPEAT_MS = 30_000;
 
 /**
- * The connections a key may hold, over all processes: asked for in Redis when one opens, told later when one closes.
- * Without Redis each process allows the whole limit; when it comes back, every process tells what it has.
+ * Connections that a key may hold, over all processes: Redis decides when one opens, and is updated when one closes. Without
+ * Redis each process allows the whole limit; when Redis is available again, every process writes its counts.
  */
 @Injectable()
 export class ConnectionSlots<T extends SlotHolder = Caller>
   implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
 {
   private readonly logger = new Logger(ConnectionSlots.name);
-  /** Keys whose count in Redis may be another one than here. */
+  /** Keys whose count in Redis may differ from the one here. */
   private readonly changed = new Set<string>();
   private writing: NodeJS.Timeout | undefined;
   private repeating: NodeJS.Timeout | undefined;
@@ -37,7 +37,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
   ) {}
 
   onModuleInit(): void {
-    // What changed while Redis was away, and everything when it was emptied or this process was taken for gone.
+    // Writes changes made while Redis was unavailable, and everything after Redis was emptied or this process counted as ended.
     this.ends.push(
       this.shared.onUp(() => this.writeSoon()),
       this.pods.onLapse(() => this.writeAll()),
@@ -56,7 +56,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     clearTimeout(this.writing);
   }
 
-  /** As `Connections.open`, over all processes. */
+  /** Opens a connection like `Connections.open`, over all processes. */
   async open(caller: T, connectionId: string, resuming: boolean): Promise<boolean> {
     const { keyId, limits } = caller;
     if (!this.shared.isUp || limits.connections === 0 || this.here.has(keyId, connectionId)) {
@@ -64,7 +64,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
       this.writeSoon(keyId);
       return isOpen;
     }
-    // Entered before asking, so that two that open at the same moment are both counted.
+    // Counted before the request, so that two that open at the same moment are both counted.
     this.here.enter(caller, connectionId);
     try {
       return await this.openShared(caller, connectionId, resuming);
@@ -81,13 +81,13 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     this.writeSoon(keyId);
   }
 
-  /** Open connections of a key. */
+  /** Counts the open connections of a key. */
   async count(keyId: string): Promise<number> {
     const others = this.shared.isUp ? await this.shared.others(keyId).catch(() => 0) : 0;
     return this.here.count(keyId) + others;
   }
 
-  /** Connections of this process whose grace is over while their key is still beyond its limit. */
+  /** Returns connections of this process whose grace period is over while their key is still beyond its limit. */
   async overstayed(): Promise<string[]> {
     if (!this.shared.isUp) return this.here.overstayed();
     const ended = await Promise.all(this.here.late().map((late) => this.endedOf(late)));

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import type { Caller, Limits } from '../caller.js';
 
-/** How long a key may hold more connections than its limit, when they come back to resume. */
+/** Time for which a key may hold more connections than its limit, when they resume, ms. */
 const GRACE_MS = 60_000;
 
-/** Whoever connections are counted for: a key, or an address. */
+/** Owner of counted connections: a key, or an address. */
 export interface SlotHolder {
   readonly keyId: string;
   readonly limits: Pick<Limits, 'connections'>;
@@ -13,7 +13,7 @@ export interface SlotHolder {
 
 interface Opened<T extends SlotHolder> {
   caller: T;
-  /** Set on connections beyond the limit: Unix milliseconds until which they may stay. */
+  /** Time until which a connection beyond the limit may stay, Unix milliseconds. */
   graceUntil?: number;
 }
 
@@ -23,7 +23,7 @@ export interface LateConnections {
   ids: string[];
 }
 
-/** The open connections of this process, by key. */
+/** Open connections of this process, by key. */
 @Injectable()
 export class Connections<T extends SlotHolder = Caller> {
   private readonly byKey = new Map<string, Map<string, Opened<T>>>();
@@ -31,8 +31,8 @@ export class Connections<T extends SlotHolder = Caller> {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Counts a connection, or says no. One that comes back to resume may go up to twice the limit for 60 s: after a cut
-   * the server may not have noticed yet that the old ones are gone.
+   * Counts a connection; false: beyond the limit. A resuming one may go up to twice the limit for 60 s: after a network failure
+   * the server may not have noticed the end of the old ones yet.
    */
   open(caller: T, connectionId: string, resuming: boolean): boolean {
     const limit = caller.limits.connections;
@@ -44,13 +44,13 @@ export class Connections<T extends SlotHolder = Caller> {
     return true;
   }
 
-  /** Counts a connection whatever the limit: who calls it has asked elsewhere, or is about to. */
+  /** Counts a connection whatever the limit: the caller has checked it elsewhere, or is about to. */
   enter(caller: T, connectionId: string): void {
     const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened<T>>();
     this.byKey.set(caller.keyId, open.set(connectionId, { caller }));
   }
 
-  /** The connection was let in beyond the limit. */
+  /** Marks a connection as beyond the limit. */
   grace(keyId: string, connectionId: string): void {
     const opened = this.byKey.get(keyId)?.get(connectionId);
     if (opened) opened.graceUntil = this.clock.now() + GRACE_MS;
@@ -80,22 +80,22 @@ export class Connections<T extends SlotHolder = Caller> {
     return [...this.byKey.keys()];
   }
 
-  /** The callers of a key's connections: several after the key was changed. */
+  /** Returns the callers of a key's connections: several after the key was changed. */
   callersOf(keyId: string): Set<T> {
     return new Set([...(this.byKey.get(keyId)?.values() ?? [])].map((opened) => opened.caller));
   }
 
-  /** The key of open connections has other rights or limits now. */
+  /** Applies other rights or limits to the open connections of a key. */
   changeCaller(caller: T): void {
     for (const opened of this.byKey.get(caller.keyId)?.values() ?? []) opened.caller = caller;
   }
 
-  /** Connections whose grace is over while their key is still beyond its limit, the newest first. */
+  /** Returns connections whose grace period is over while their key is still beyond its limit, the newest first. */
   overstayed(): string[] {
     return this.late().flatMap(({ keyId, limit, ids }) => ids.slice(0, Math.max(this.count(keyId) - limit, 0)));
   }
 
-  /** Connections whose grace is over, by key, the newest first. */
+  /** Returns connections whose grace period is over, by key, the newest first. */
   late(): LateConnections[] {
     const now = this.clock.now();
     const late: LateConnections[] = [];

@@ -1,30 +1,30 @@
 import type { Count } from './minute-counters.js';
 
-/** A process takes this part of a minute's budget at a time. */
+/** Number of slices of a minute's budget; a process takes one at a time. */
 const SLICES = 20;
 const SWEEP_MS = 60_000;
 
 interface Lease {
-  /** Paid for in the shared count, not used yet. */
+  /** Uses taken from the shared count and not spent yet. */
   left: number;
-  /** When the minute of the shared count ends, ms. */
+  /** End of the shared count's minute, ms. */
   until: number;
-  /** Nothing is left to take in this minute. */
+  /** Whether nothing is left to take in this minute. */
   spent: boolean;
   refill?: Promise<void>;
 }
 
 /**
- * Lets a process spend a shared budget without asking for every use: it takes a twentieth of the minute's limit at a
- * time and spends that in memory, so a key costs at most 21 round trips a minute and process. All processes together
- * never allow more than the limit. They may allow less: what others took and did not use is lost for the minute, at most
- * a twentieth of the limit (at least one use) for each other process.
+ * Lets a process spend a shared budget without a request for every use: it takes a twentieth of the minute's limit at a time
+ * and spends that in memory, so a key costs at most 21 round trips a minute and process. All processes together never allow
+ * more than the limit. They may allow less: uses that others took and did not spend are lost for the minute, at most a
+ * twentieth of the limit (at least one use) for each other process.
  */
 export class Leases {
   private readonly leases = new Map<string, Lease>();
   private swept: number;
 
-  /** `take` counts uses in the shared count. `now` in ms. */
+  /** Creates the leases; `take` counts uses in the shared count. `now` in ms. */
   constructor(
     private readonly take: (who: string, uses: number) => Promise<Count>,
     private readonly now: () => number,
@@ -32,7 +32,7 @@ export class Leases {
     this.swept = now();
   }
 
-  /** Spends one use; at once unless the slice at hand is used up. */
+  /** Spends one use; synchronous unless the current slice is used up. */
   spend(who: string, limit: number): boolean | Promise<boolean> {
     const lease = this.current(who);
     if (lease.left > 0) {
@@ -42,7 +42,7 @@ export class Leases {
     return lease.spent ? false : this.refillAndSpend(lease, who, limit);
   }
 
-  /** What this process holds of the shared count without having used it. */
+  /** Returns the uses that this process took and has not spent. */
   unused(who: string): number {
     const lease = this.leases.get(who);
     return lease && lease.until > this.now() ? lease.left : 0;

@@ -5,10 +5,10 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { Leases } from './leases.js';
 
-/** Length of the window in which things are counted. */
+/** Length of the counting window, seconds. */
 export const WINDOW_SECONDS = 60;
 
-/** `stranger_…`: of callers without a key, by address, apart from what keys use. */
+/** Counted uses. `stranger_…`: by callers without a key, per address, apart from those of keys. */
 export type Counted =
   | 'requests'
   | 'refusals'
@@ -18,21 +18,21 @@ export type Counted =
   | 'connects'
   | 'stranger_connects'
   | 'stranger_messages'
-  // Requests of an address to what needs no key.
+  // Requests of an address to routes that need no key.
   | 'pages'
   | 'probes';
 type Counters = Readonly<Record<Counted, RateLimiterAbstract>>;
 
 export interface Count {
   used: number;
-  /** Until the window ends and counting starts at zero. */
+  /** Time until the window ends and counting starts at zero, ms. */
   resetMs: number;
 }
 
 /**
- * What was used in the current minute. The only place that knows where it is counted: in Redis for all processes, or in
- * this process when there is no Redis or it does not answer; each process then allows the whole limit. The counters do
- * not know the limits, because these differ from key to key.
+ * Counters of the current minute. Only this class knows where they are: in Redis for all processes, or in this process when
+ * there is no Redis or it does not answer; each process then allows the whole limit. The counters do not know the limits,
+ * because these differ from key to key.
  */
 @Injectable()
 export class MinuteCounters {
@@ -71,17 +71,17 @@ export class MinuteCounters {
     });
   }
 
-  /** Counts one more. */
+  /** Counts one more use. */
   hit(what: Counted, who: string): Promise<Count> {
     return this.count(what, who, 1);
   }
 
-  /** Takes back one that `hit` counted in this minute. */
+  /** Takes back one use that `hit` counted in this minute. */
   async giveBack(what: Counted, who: string): Promise<void> {
     await this.counters()[what].reward(who, 1);
   }
 
-  /** Counts one message and says whether it is within the limit; with Redis from a slice that was taken before. */
+  /** Counts one message and returns whether it is within the limit; with Redis from a slice taken before. */
   message(who: string, limit: number): boolean | Promise<boolean> {
     if (this.redis.state === 'up') return this.leases.spend(who, limit);
     return this.count('messages', who, 1).then(({ used }) => used <= limit);
@@ -121,10 +121,10 @@ export class MinuteCounters {
       connects: inRedis('connects'),
       stranger_connects: inRedis('stranger_connects'),
       stranger_messages: inRedis('stranger_messages'),
-      // Asked often and cheap to answer: no round trip, each process counts what it serves.
+      // In memory: frequent and cheap requests need no round trip, each process counts those it serves.
       pages: this.local.pages,
       probes: this.local.probes,
-      // Counted per connection, and a connection lives in one process: what is in memory is exact for all.
+      // In memory: counted per connection, and a connection lives in one process, so the count is exact.
       subscription_changes: this.local.subscription_changes,
     };
   }

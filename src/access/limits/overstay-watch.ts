@@ -4,7 +4,7 @@ import { ConnectionSlots } from './connection-slots.js';
 
 const POLL_MS = 2_000;
 
-/** Tells when a connection that was let in beyond the limit has used up its time. */
+/** Reports when a connection admitted beyond the limit has used up its time. */
 @Injectable()
 export class OverstayWatch implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;

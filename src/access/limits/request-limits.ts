@@ -9,21 +9,21 @@ import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { MinuteCounters, WINDOW_SECONDS, type Count } from './minute-counters.js';
 
 /**
- * Requests of an address a minute to what needs no key. A page of the console takes about thirty, all of them held in memory:
- * a whole office behind one address opens it at once after an incident.
+ * Requests of an address per minute to pages without a key. A page of the console takes about thirty, all of them held in
+ * memory: a whole office behind one address opens it at once after an incident.
  */
 const MAX_PUBLIC_REQUESTS = { pages: 6_000, probes: 600 } as const;
 
 /**
- * Costly requests of one caller. More than these would only wait in the database, with the memory of all their answers; a
- * crowd of clients of one key is answered in turns.
+ * Costly requests of one caller. More than these would only wait in the database, with the memory of all their answers; clients
+ * of one key are answered in turns.
  */
 const COSTLY_REQUESTS = { atOnce: 8, waiting: 1_000, waitMs: 20_000, what: 'costly requests' } as const;
 
-/** Requests of a user a minute of those that are audited whoever sends them: a loop fills neither the trail nor the table of keys. */
+/** Audited requests of a user per minute, whatever their role: a loop fills neither the trail nor the table of keys. */
 const MAX_RARE_REQUESTS = 10;
 
-/** The request limit of REST, with the headers RateLimit and RateLimit-Policy as the IETF draft 11 writes them. */
+/** Request limit of REST, with the headers RateLimit and RateLimit-Policy of the IETF draft 11. */
 @Injectable()
 export class RequestLimits {
   private readonly costly = new Places(COSTLY_REQUESTS);
@@ -39,18 +39,18 @@ export class RequestLimits {
     if (limit > 0) this.enforce(limit, await this.counters.hit('requests', caller.keyId), response);
   }
 
-  /** Counts one request without a good key against its address. Good keys from the same address do not feel it. */
+  /** Counts one request without a valid key against its address. Valid keys from the same address are not affected. */
   async countKeyless(address: string, response: ServerResponse): Promise<void> {
     const limit = this.settings.limitApiRequests.none;
     if (limit > 0) this.enforce(limit, await this.counters.hit('refusals', addressGroup(address)), response);
   }
 
-  /** Counts one request of what needs no key, `pages` (documents and the console) or `probes` (health, metrics). */
+  /** Counts one request that needs no key: `pages` (documents and the console) or `probes` (health, metrics). */
   async countPublic(what: keyof typeof MAX_PUBLIC_REQUESTS, address: string, response: ServerResponse): Promise<void> {
     this.enforce(MAX_PUBLIC_REQUESTS[what], await this.counters.hit(what, addressGroup(address)), response);
   }
 
-  /** Counts one request that leaves a line in the audit trail. */
+  /** Counts one audited request. */
   async countRare({ userId }: Caller): Promise<void> {
     const { used, resetMs } = await this.counters.hit('rare', userId);
     if (used > MAX_RARE_REQUESTS) {
@@ -61,8 +61,8 @@ export class RequestLimits {
   }
 
   /**
-   * Waits until the caller, a key or an address, has few enough costly requests under way. This one is, until its answer has
-   * been taken or its client has left.
+   * Waits until the caller, a key or an address, has few enough costly requests in progress. This one counts until its answer
+   * has been read or its client has disconnected.
    */
   async waitForPlace(caller: string, response: ServerResponse): Promise<void> {
     const leave = await this.costly.enter(caller, leaving(response));

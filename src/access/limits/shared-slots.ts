@@ -3,10 +3,10 @@ import { PODS_TAG } from '../../platform/redis/cluster-subscriber.js';
 import { Pods, SILENCE_MS } from '../../platform/redis/pods.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 
-/** A key's counts go when no process has said anything about it for this long; each repeats itself more often. */
+/** Lifetime of a key's counts without a write of any process, ms; each repeats them more often. */
 const KEPT_MS = 120_000;
 
-/** How many connections the key has in the other processes that are alive; forgets the others. */
+/** Counts the key's connections in the other live processes; removes those of dead ones. */
 const OTHERS = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -20,14 +20,17 @@ for i = 1, #counts, 2 do
   end
 end
 `;
-/** ARGV: pod, its count with the new one, most there may be. The total, or -1 when it would be too many. */
+/** ARGV: pod, its count with the new one, the maximum. Returns the total, or -1 when it would exceed the maximum. */
 const TAKE = `${OTHERS}
 local total = others + tonumber(ARGV[2])
 if total > tonumber(ARGV[3]) then return -1 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ${KEPT_MS})
 return total`;
-/** ARGV: pod, its count, limit, how many it could end. How many it has to end: two processes never end the same excess. */
+/**
+ * ARGV: pod, its count, limit, number that it could end. Returns the number that it must end: two processes never end the same
+ * excess.
+ */
 const GIVE_UP = `${OTHERS}
 local own = tonumber(ARGV[2])
 local ending = math.max(math.min(own + others - tonumber(ARGV[3]), tonumber(ARGV[4])), 0)
@@ -37,8 +40,8 @@ const COUNT = `${OTHERS}
 return others`;
 
 /**
- * The connections of each key in Redis: one hash per key, in it the count of each process, written by that process
- * alone and always in full, so that nothing can drift. What a silent process wrote does not count.
+ * Connections of each key in Redis: one hash per key with the count of each process, written by that process alone and always
+ * in full, so that nothing can drift. Counts of a dead process are ignored.
  */
 @Injectable()
 export class SharedSlots {
@@ -51,33 +54,36 @@ export class SharedSlots {
     return this.redis.state === 'up';
   }
 
-  /** Whether there is any Redis, up or away. */
+  /** Whether Redis is configured, available or not. */
   get isConfigured(): boolean {
     return this.redis.configured;
   }
 
-  /** Calls the listener whenever Redis answers again. Returns the function that ends it. */
+  /** Calls the listener whenever Redis answers again. Returns the function that unsubscribes. */
   onUp(listener: () => void): () => void {
     return this.redis.onState((state) => state === 'up' && listener());
   }
 
-  /** Writes `own` if all processes together have at most `most`, in one step; the total, or undefined when not. */
+  /**
+   * Writes `own` if all processes together have at most `most`, in one step. Returns the total, or undefined if it was not
+   * written.
+   */
   async take(keyId: string, own: number, most: number): Promise<number | undefined> {
     const total = await this.run(TAKE, keyId, [own, most]);
     return total < 0 ? undefined : total;
   }
 
-  /** How many of `late` connections of this process have to end for the key to be within its limit. */
+  /** Returns the number of `late` connections of this process that have to end for the key to be within its limit. */
   giveUp(keyId: string, own: number, limit: number, late: number): Promise<number> {
     return this.run(GIVE_UP, keyId, [own, limit, late]);
   }
 
-  /** Connections of the key in the other processes. */
+  /** Counts the key's connections in the other processes. */
   others(keyId: string): Promise<number> {
     return this.run(COUNT, keyId, []);
   }
 
-  /** Writes what this process has, in one round trip. */
+  /** Writes the counts of this process, in one round trip. */
   async write(counts: ReadonlyMap<string, number>): Promise<void> {
     const pipeline = this.redis.commands().pipeline();
     for (const [keyId, count] of counts) {
@@ -93,7 +99,7 @@ export class SharedSlots {
     return Number(await this.redis.commands().eval(script, 2, ...keys, this.pods.id, ...values));
   }
 
-  /** In the same slot of a cluster as the pods. */
+  /** Returns a key in the same slot of a cluster as the pods. */
   private keyOf(keyId: string): string {
     return this.redis.key(`${PODS_TAG}:connections:${keyId}`);
   }

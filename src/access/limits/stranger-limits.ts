@@ -6,17 +6,17 @@ import type { SlotHolder } from './connections.js';
 import { MinuteCounters } from './minute-counters.js';
 import { StrangerSlots } from './stranger-slots.js';
 
-/** The place of one connection that has not shown a good key. */
+/** Place of one connection that has not shown a valid key. */
 export interface StrangerPlace {
-  /** It showed a good key: its place and its count are free again, as if it had never been a stranger. */
+  /** Frees the place and its count after the connection has shown a valid key. */
   known(): void;
-  /** It ended, or another way was found to count it: its place is free again, its count stays for the minute. */
+  /** Frees the place after the connection ended, or is counted elsewhere; its count stays for the minute. */
   leave(): void;
 }
 
 /**
- * What callers without a key may use, by address (a /64 of IPv6 is one). Keys are never counted here, so whatever
- * strangers do at an address, its keys get in.
+ * Limits of callers without a key, by address (a /64 of IPv6 is one). Keys are never counted here, so unauthenticated callers
+ * at an address do not block its keys.
  */
 @Injectable()
 export class StrangerLimits {
@@ -26,7 +26,7 @@ export class StrangerLimits {
     private readonly settings: Settings,
   ) {}
 
-  /** A place for a connection that has yet to show a key; undefined: the address has none left, or too many new ones. */
+  /** Takes a place for a connection that has yet to show a key; undefined: the address has none left, or too many new ones. */
   async enter(address: string): Promise<StrangerPlace | undefined> {
     const group = addressGroup(address);
     if (!(await this.mayConnect(group))) return undefined;
@@ -36,7 +36,7 @@ export class StrangerLimits {
     return isOpen ? this.placeOf(group, id) : undefined;
   }
 
-  /** Counts one connection that showed no good key and took no place; false beyond the limit. */
+  /** Counts one connection that showed no valid key and took no place; false beyond the limit. */
   connect(address: string): Promise<boolean> {
     return this.mayConnect(addressGroup(address));
   }
@@ -47,7 +47,10 @@ export class StrangerLimits {
     return limit === 0 || (await this.counters.hit('stranger_messages', addressGroup(address))).used <= limit;
   }
 
-  /** What is refused does not count: those who come back in a few seconds find what others gave back. */
+  /**
+   * Counts one connect. A refused one is taken back, so that a client that retries in a few seconds finds the places that
+   * others freed.
+   */
   private async mayConnect(group: string): Promise<boolean> {
     const limit = this.settings.limitConnectsPerAddress.none;
     if (limit === 0 || (await this.counters.hit('stranger_connects', group)).used <= limit) return true;

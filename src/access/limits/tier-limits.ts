@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../platform/settings/settings.js';
 import type { Limits, Tier } from '../caller.js';
 
-/** The limits of each tier as the settings say. */
+/** Limits of each tier, from the settings. */
 @Injectable()
 export class TierLimits {
   constructor(private readonly settings: Settings) {}

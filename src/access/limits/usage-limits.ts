@@ -12,7 +12,7 @@ export interface Usage {
   storedBytes: number;
 }
 
-/** What a key may still use: every method counts one use and says whether it is within the limit. A limit of 0 is none. */
+/** Remaining limits of a key: every method counts one use and returns whether it is within the limit. A limit of 0 is none. */
 @Injectable()
 export class UsageLimits {
   private rulesOf: (userId: string) => Promise<number> = () => Promise.resolve(0);
@@ -23,25 +23,25 @@ export class UsageLimits {
     private readonly slots: ConnectionSlots,
   ) {}
 
-  /** One message of a client. On the way of every frame: in memory, but for one in a twentieth of the limit. */
+  /** Counts one message of a client. Called for every frame: in memory, but for one request per twentieth of the limit. */
   async message(caller: Caller): Promise<boolean> {
     const limit = caller.limits.messages;
     return limit === 0 || this.counters.message(caller.keyId, limit);
   }
 
-  /** One subscribe, unsubscribe or change of filters; counted per connection, in the process that holds it. */
+  /** Counts one subscribe, unsubscribe or change of filters, per connection, in the process that holds it. */
   async subscriptionChange(caller: Caller, connectionId: string): Promise<boolean> {
     const limit = caller.limits.subscriptionChanges;
     return limit === 0 || (await this.counters.hit('subscription_changes', connectionId)).used <= limit;
   }
 
-  /** One new connection of a key from an address; those without a good key are counted by `StrangerLimits`. */
+  /** Counts one new connection of a key from an address; those without a valid key are counted by `StrangerLimits`. */
   async connect(address: string, caller: Caller): Promise<boolean> {
     const limit = caller.limits.connectsPerAddress;
     return limit === 0 || (await this.counters.hit('connects', addressGroup(address))).used <= limit;
   }
 
-  /** Takes one of the key's connections; every one that was granted must be given back with closeConnection. */
+  /** Takes one of the key's connections; every granted one must be returned with closeConnection. */
   openConnection(caller: Caller, connectionId: string, options: { resuming: boolean }): Promise<boolean> {
     return this.slots.open(caller, connectionId, options.resuming);
   }
@@ -50,12 +50,12 @@ export class UsageLimits {
     this.slots.close(caller.keyId, connectionId);
   }
 
-  /** To be told by whoever keeps the alert rules how many a user has. */
+  /** Registers the counter of a user's alert rules; called by the module that stores them. */
   countAlertRules(count: (userId: string) => Promise<number>): void {
     this.rulesOf = count;
   }
 
-  /** Registers the counter of bytes that are stored of a user; called by the module that stores messages and alerts. */
+  /** Registers the counter of bytes stored for a user; called by the module that stores messages and alerts. */
   countStored(count: (userId: string) => Promise<number>): void {
     this.storedOf = count;
   }

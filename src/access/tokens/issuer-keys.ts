@@ -1,15 +1,17 @@
 import { Logger } from '@nestjs/common';
 import { createRemoteJWKSet, type RemoteJWKSet } from 'jose';
 
-/** An unknown key id asks the issuer for its key set no earlier than this after the time before; a new key is refused for so long. */
+/**
+ * Shortest time between two requests for the key set because of an unknown key id, ms; a new key may be refused for so long.
+ */
 const REST_MS = 5_000;
-/** The key set is read again after this long, while the one before is used: a key that was withdrawn is refused from then on. */
+/** Age after which the key set is read again, ms, while the old one is used: a withdrawn key is refused from then on. */
 const REFRESH_MS = 600_000;
-/** An issuer that cannot be reached keeps the holders of its tokens out after this long. */
+/** Longest use of the last key set of an issuer that cannot be reached, ms; then its tokens are refused. */
 const KEPT_MS = 86_400_000;
 const FETCH_TIMEOUT_MS = 5_000;
 
-/** The public keys of an issuer of tokens, read from its address. */
+/** Public keys of an issuer of tokens, read from its address. */
 export class IssuerKeys {
   private readonly logger = new Logger(IssuerKeys.name);
   private readonly keys: RemoteJWKSet;
@@ -17,7 +19,7 @@ export class IssuerKeys {
 
   constructor(address: string) {
     const url = new URL(address);
-    // A user and password in the address would be refused by the client: they go into a header.
+    // Moved to a header: the client refuses user and password in the address.
     const login = [url.username, url.password].map(decodeURIComponent).join(':');
     url.username = url.password = '';
     this.keys = createRemoteJWKSet(url, {
@@ -28,7 +30,7 @@ export class IssuerKeys {
     });
   }
 
-  /** The keys as they are known; they are read at the first use, and again in the background. */
+  /** Last known keys; they are read at the first use, and again in the background. */
   get known(): RemoteJWKSet {
     const now = performance.now();
     this.readAt ??= now;

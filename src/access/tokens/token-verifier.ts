@@ -11,17 +11,20 @@ import { ExpiringCache } from '../keys/expiring-cache.js';
 import { TierLimits } from '../limits/tier-limits.js';
 import { IssuerKeys } from './issuer-keys.js';
 
-/** Clocks of issuer and server may differ by this much. */
+/** Tolerated difference between the clocks of issuer and server, seconds. */
 const SKEW_SECONDS = 30;
 const LONGEST_USER_ID = 255;
-/** The end of the year 9999. Issuers that never want to hear of a token again, or that count in milliseconds, name later ones. */
+/**
+ * End of the year 9999, Unix milliseconds. Issuers name later times for tokens that never end, or when they count in
+ * milliseconds.
+ */
 const LATEST_MS = Date.UTC(10_000, 0) - 1;
-/** Checked tokens are remembered for this long, so that a busy client costs one signature check every 2 s. */
+/** Time for which checked tokens are remembered, ms, so that a busy client costs one signature check every 2 s. */
 const REMEMBERED_MS = 2_000;
 
 const DEFAULT_CLAIMS: JwtClaims = { userId: 'userId', tier: 'tier', role: 'role' };
 
-/** Public keys only verify asymmetric signatures, so a token cannot pass off a public key as a shared secret. */
+/** Asymmetric algorithms: public keys verify only these, so a token cannot pass off a public key as a shared secret. */
 const ASYMMETRIC = [
   'RS256',
   'RS384',
@@ -36,14 +39,17 @@ const ASYMMETRIC = [
   'Ed25519',
 ];
 
-/** Checks signed tokens: HS256 with JWT_SECRET, asymmetric ones with the keys behind JWKS_URL. Nothing else is accepted. */
+/** Checks signed tokens: HS256 with JWT_SECRET, asymmetric ones with the keys behind JWKS_URL. All others are refused. */
 @Injectable()
 export class TokenVerifier {
   private readonly secret: Uint8Array | undefined;
   private readonly issuer: IssuerKeys | undefined;
   private readonly expected: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
   private readonly claims: JwtClaims;
-  /** Of a shared identity provider anybody may hold a token: role and tier are taken from it where somebody said from which claims. */
+  /**
+   * Whether role and tier are read from tokens of the key set: anyone may hold a token of a shared identity provider, so only
+   * if JWT_CLAIMS names the claims.
+   */
   private readonly keySetGrants: boolean;
   private readonly checked = new ExpiringCache<string, Caller>(5_000, REMEMBERED_MS);
 
@@ -62,7 +68,7 @@ export class TokenVerifier {
     this.issuer = settings.jwksUrl === undefined ? undefined : new IssuerKeys(settings.jwksUrl);
   }
 
-  /** Tokens have three parts between dots; keys have no dots. */
+  /** Whether a text looks like a token: these have three parts between dots, and keys have no dots. */
   static looksLikeToken(text: string): boolean {
     return /^[\w-]+\.[\w-]*\.[\w-]*$/.test(text);
   }
@@ -115,7 +121,7 @@ export class TokenVerifier {
       );
     }
     const expiresAt = Math.min((payload.exp ?? 0) * 1_000, LATEST_MS);
-    // A client that was let in although its token had just ended, because clocks differ, stays for as long as it would be let in.
+    // Token accepted just after its end, because clocks differ: its connection stays as long as the token would be accepted.
     const endsAt = expiresAt > now ? expiresAt : expiresAt + SKEW_SECONDS * 1_000;
     return { userId, keyId: `jwt:${subject}`, role, tier, limits: this.tiers.of(tier), expiresAt, endsAt };
   }
@@ -123,11 +129,11 @@ export class TokenVerifier {
 
 interface SignedClaims {
   payload: JWTPayload;
-  /** Whether role and tier are read from it. */
+  /** Whether role and tier are read from the token. */
   grants: boolean;
 }
 
-/** One of the names; `fallback` where none is given, undefined where it is another. */
+/** Returns the given name if it is known; `fallback` if none is given, undefined for another. */
 function nameIn<T extends string>(names: readonly T[], given: unknown, fallback: T): T | undefined {
   return given === undefined ? fallback : names.find((name) => name === given);
 }
@@ -148,7 +154,7 @@ function invalid(why: string): DomainError {
   return new DomainError('invalid_api_key', `The token is not valid. ${why}`);
 }
 
-/** Faults of the token itself; every other error means that the issuer's key set could not be read. */
+/** Codes of faults of the token itself; every other error means that the issuer's key set could not be read. */
 const FAULTS_OF_THE_TOKEN = [
   errors.JWTInvalid,
   errors.JWSInvalid,
