@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PAGE_ROWS, pageOf, UsageLimits, type Paged, type PageQuery } from '../../access/index.js';
 import { Database } from '../../platform/database/database.js';
+import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Targets, type TargetStatus } from '../../notifications/index.js';
 import type { SavedRuleRow } from './alert-rules.js';
@@ -24,7 +25,7 @@ export class RuleReads {
   /** Newest first. */
   async list(userId: string, query: ListRulesQuery): Promise<Paged<RuleView>> {
     const limit = query.limit ?? PAGE_ROWS;
-    const rows = await this.database.query<RuleRow>(LIST, [
+    const rows = await this.database.query<RuleRow & PageRow>(LIST, [
       userId,
       query.cursor ?? null,
       query.isActive ?? null,
@@ -42,6 +43,7 @@ export class RuleReads {
       limit,
       (row) => row.position,
       (row) => viewOf(row, shown),
+      rows[0]?.found,
     );
   }
 
@@ -150,7 +152,8 @@ const names = (field: string, parameter: string): string =>
   `(${parameter}::text IS NULL OR jsonb_path_exists(jsonb_build_array(r.conditions, r.where_tree),
     '$.**.${field} ? (@ == $value)', jsonb_build_object('value', ${parameter}::text)))`;
 
-const LIST = `
+const LIST = withinPageBytes(
+  `
 SELECT ${ruleColumns('r')} FROM alert_rules r
 WHERE r.user_id = $1 AND ($2::bigint IS NULL OR r.position < $2) AND ($3::boolean IS NULL OR r.is_active = $3)
   AND ($4::text IS NULL OR r.priority = $4) AND ${names('metric', '$5')} AND ${names('protocol', '$6')}
@@ -158,7 +161,10 @@ WHERE r.user_id = $1 AND ($2::bigint IS NULL OR r.position < $2) AND ($3::boolea
   AND ($10::text IS NULL OR $10 = CASE WHEN r.is_active THEN coalesce(
     (SELECT i.phase FROM alert_instances i WHERE i.rule_id = r.rule_id ORDER BY array_position('{firing,pending,ok}', i.phase)
      LIMIT 1), 'ok') ELSE 'ok' END)
-ORDER BY r.position DESC LIMIT $9`;
+ORDER BY r.position DESC LIMIT $9`,
+  `octet_length(p.conditions::text || p.actions::text || coalesce(p.where_tree::text, ''))`,
+  'position::bigint',
+);
 
 const VERSIONS = `
 SELECT version, change, changed_at, changed_by, rule FROM alert_rule_versions

@@ -9,12 +9,12 @@ export interface PageRow {
 
 /**
  * Returns the statement for the rows of a page, selected by descending `position`, that ends once the rows have `PAGE_BYTES` of
- * text. `size`: an expression of the bytes of a row's text.
+ * text. `size`: an expression of the bytes of a row's text; `position`: the column of that name as a number.
  */
-export function withinPageBytes(statement: string, size: string): string {
+export function withinPageBytes(statement: string, size: string, position = 'position'): string {
   return `
 SELECT * FROM (SELECT p.*, count(*) OVER ()::int AS found,
-    sum(${size}) OVER (ORDER BY p.position DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    sum(${size}) OVER (ORDER BY p.${position} DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
   FROM (${statement}) p) page
-WHERE coalesce(before, 0) < ${PAGE_BYTES} ORDER BY position DESC`;
+WHERE coalesce(before, 0) < ${PAGE_BYTES} ORDER BY ${position} DESC`;
 }

@@ -147,7 +147,7 @@ it('the newest hundred versions of a rule are kept, and the one that its evaluat
   expect(await kept()).toEqual([...down(400, 301), 60]);
 });
 
-it('pages of large alerts and deliveries end early, and every one of them is on a page', async () => {
+it('pages of large alerts, deliveries and rules end early, and every one of them is on a page', async () => {
   await db.pool.query(
     `INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
      SELECT gen_random_uuid(), 'big', $1, 1, '', n, 'fired', 'first_fire', now(),
@@ -177,4 +177,19 @@ it('pages of large alerts and deliveries end early, and every one of them is on 
   const deliveries = await pages('/v1/notifications/deliveries', ({ target = '' }) => Number(target.split('x').at(-1)));
   expect(deliveries.map((page) => page.length < 1_000)).toEqual([true, true]);
   expect(deliveries.flat()).toEqual(Array.from({ length: 1_100 }, (_, index) => 1_100 - index));
+  const target = 'https://example.com/hook';
+  for (let index = 1; index <= 45; index += 1) {
+    const made = await big.post('/v1/alerts/rules', {
+      name: `${index}`,
+      conditions: [{ token: 'eth', metric: 'price', operator: 'gt', threshold: 1 }],
+      actions: [{ type: 'webhook', target }],
+    });
+    expect(made.status).toBe(201);
+  }
+  await db.pool.query(
+    `UPDATE alert_rules SET conditions = jsonb_set(conditions, '{0,note}', to_jsonb(repeat('x', 100000))) WHERE user_id = 'big'`,
+  );
+  const rules = await pages('/v1/alerts/rules', ({ name }) => Number(name));
+  expect(rules.map((page) => page.length)).toEqual([20, 20, 5]);
+  expect(rules.flat()).toEqual(Array.from({ length: 45 }, (_, index) => 45 - index));
 });
