@@ -13,7 +13,7 @@ import { bodyOf } from '../platform/http/answer-body.js';
 import type { AnsweredQuery } from './query.service.js';
 import type { QueryAnswer } from './query.dto.js';
 
-/** What becomes CSV. */
+/** Rows and columns of an answer as CSV. */
 interface Table extends Pick<QueryAnswer, 'page'> {
   readonly data: readonly object[];
   readonly columns?: readonly string[];
@@ -21,9 +21,9 @@ interface Table extends Pick<QueryAnswer, 'page'> {
 type Body = string | StreamableFile | Table | undefined;
 
 /**
- * Writes an answer as the `QueryAnswer` it is, around rows whose JSON is written once for everyone; rows themselves, or
- * the plan as one row, for who wants CSV. Names it by its data and page, or its plan, weakly: its times differ every
- * time. `QUERY` is safe, so that who has this data already gets 304; for POST the name is only told.
+ * Writes an answer as its `QueryAnswer`, around rows whose JSON is written once for everyone; as CSV the rows themselves, or
+ * the plan as one row. Tags it by its data and page, or its plan, with a weak ETag: its times differ every time. `QUERY` is
+ * safe, so a client that has this data gets 304; a POST answer only carries the tag.
  */
 @Injectable()
 export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {

@@ -1,4 +1,4 @@
-/** Every fault a query can have, as the OpenAPI document shows it; a test brings each of them about. `…` stands for a list. */
+/** Faults of queries, as the OpenAPI document shows them; a test causes each of them. `…` stands for a list. */
 
 interface Example {
   readonly summary: string;
@@ -15,7 +15,7 @@ const problem = (status: number, code: string, title: string, detail: string, po
   errors: [{ pointer, code: fault, detail }],
 });
 
-/** Examples by the code of their fault. */
+/** Returns the examples by the code of their fault. */
 function examples(
   of: (pointer: string, fault: string, detail: string) => object,
   faults: Readonly<Record<string, readonly [pointer: string, detail: string]>>,

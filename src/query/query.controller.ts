@@ -23,7 +23,7 @@ export class QueryController {
   constructor(private readonly queries: QueryService) {}
 
   /**
-   * Asks the data: conditions, groups, time buckets, percentiles, pages.
+   * Answers a query of the data: conditions, groups, time buckets, percentiles, pages.
    * @remarks The same as `QUERY` (RFC 10008) is safe to repeat and answers 304 to `If-None-Match`. CSV with
    * `Accept: text/csv`. A query ends after 30 s and when its client leaves.
    */
@@ -48,7 +48,7 @@ export class QueryController {
     return this.answer(request, response, caller);
   }
 
-  /** OpenAPI 3.1 has no word for the method. */
+  /** Method that OpenAPI 3.1 cannot describe. */
   @QueryMethod('advanced')
   @UseInterceptors(AnswerInterceptor)
   @ApiExcludeEndpoint()

@@ -12,7 +12,7 @@ import {
   type OverTime,
 } from './core/ast.js';
 
-/** Both ends are included; either may be left out. Changes are fractions: 0.1 is 10 %. */
+/** Range with both ends included; either may be left out. Changes are fractions: 0.1 is 10 %. */
 export class RangeFilter {
   /** @example 1000000 */
   min?: number;
@@ -21,12 +21,12 @@ export class RangeFilter {
   max?: number;
 }
 
-/** The flat form: all of them must hold. Empty lists and ranges restrict nothing. */
+/** Flat form of conditions: all of them must hold. Empty lists and ranges restrict nothing. */
 export class QueryFilters {
   /** @example ["uniswap-v3", "aave-v3"] */
   protocols?: string[];
 
-  /** Any spelling in use; Binance is bsc. */
+  /** Chains in any spelling in use; Binance is bsc. */
   chains?: string[];
 
   tokens?: string[];
@@ -39,7 +39,7 @@ export class QueryFilters {
   /** US dollars. */
   price_range?: RangeFilter;
 
-  /** A fraction. Rows without an hour of history fail it and are counted in meta.excluded. */
+  /** Change as a fraction. Rows without an hour of history fail it and are counted in meta.excluded. */
   change_1h?: RangeFilter;
 
   change_24h?: RangeFilter;
@@ -47,70 +47,70 @@ export class QueryFilters {
   change_7d?: RangeFilter;
 }
 
-/** What a query looks at in time: recorded levels (tvl, prices) or the log (events). */
+/** Time range of a query: recorded levels (tvl, prices) or the log (events). */
 export class QueryTime {
   /**
-   * Included; ISO 8601 with a zone, a date, or now-<number><m|h|d|w>.
+   * Start, included; ISO 8601 with a zone, a date, or now-<number><m|h|d|w>.
    * @example now-24h
    */
   from?: string;
 
-  /** Excluded. */
+  /** End, excluded. */
   to?: string;
 
-  /** In UTC; weeks begin on Monday. Without one the range is one bucket for aggregates, and rows are single values. */
+  /** Bucket in UTC; weeks begin on Monday. Without one the range is one bucket for aggregates, and rows are single values. */
   @ApiProperty({ enum: BUCKETS, required: false })
   bucket?: Bucket;
 
   /**
-   * For buckets without a value: nothing, null, or the last value of each series carried on. Sums want `previous`: without
-   * it a series that has no value in a bucket is missing from its sum.
+   * Contents of buckets without a value: nothing, null, or the last value of each series carried on. Sums need `previous`:
+   * without it a series that has no value in a bucket is missing from its sum.
    */
   @ApiProperty({ enum: FILLS, required: false, default: 'none' })
   fill?: Fill;
 }
 
 export class QueryAggregation {
-  /** What to aggregate; only count can do without. */
+  /** Field to aggregate; optional only for count. */
   field?: string;
 
   @ApiProperty({ enum: OPERATIONS })
   operation!: Operation;
 
   /**
-   * Share of a percentile, 0 to 1; the smallest value that so many are at or below.
+   * Share of a percentile, 0 to 1; the result is the smallest value that this share is at or below.
    * @example 0.95
    */
   p?: number;
 
-  /** With time: how each series becomes one value per bucket, before series are put together. */
+  /** Aggregate of each series per bucket, before series are combined; with time. */
   @ApiProperty({ enum: OVER_TIME, required: false, default: 'last' })
   over_time?: OverTime;
 
-  /** A text field, or up to four; the same for all aggregations of a query. */
+  /** Text field, or up to four; the same for all aggregations of a query. */
   @ApiProperty({ oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }], required: false })
   group_by?: string | string[];
 
-  /** The column's name; default operation_field. */
+  /** Name of the column; default operation_field. */
   as?: string;
 }
 
 export class QuerySort {
-  /** A field, a group field, the name of an aggregate, time, or the field of an aggregate. */
+  /** Field, group field, name of an aggregate, time, or the field of an aggregate. */
   field!: string;
 
   @ApiProperty({ enum: ['asc', 'desc'], required: false, default: 'asc' })
   order?: 'asc' | 'desc';
 }
 
-/** A question about the data. Every member may be left out. */
+/** Query of the data. Every member may be left out. */
 export class QueryRequest {
   @ApiProperty({ enum: DATASETS, required: false, default: 'tvl' })
   dataset?: DatasetName;
 
   filters?: QueryFilters;
 
-  /** A tree of {and: […]}, {or: […]}, {not: …} and {field, op, value}. A missing value fails every op but is_null. */
+  /** Tree of {and: […]}, {or: […]}, {not: …} and {field, op, value}. A missing value fails every op but is_null. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   where?: Record<string, unknown>;
 
@@ -119,11 +119,11 @@ export class QueryRequest {
   @ApiProperty({ type: [QueryAggregation], required: false, maxItems: 12 })
   aggregations?: QueryAggregation[];
 
-  /** A tree like where, over names of aggregates and group fields. */
+  /** Tree like where, over names of aggregates and group fields. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   having?: Record<string, unknown>;
 
-  /** One order, or up to four. Missing values come last; ties are broken by the rows' keys. */
+  /** Order, or up to four. Missing values come last; ties are broken by the rows' keys. */
   @ApiProperty({
     oneOf: [
       { $ref: '#/components/schemas/QuerySort' },
@@ -136,13 +136,13 @@ export class QueryRequest {
   @ApiProperty({ minimum: 1, maximum: 1_000, default: 100, required: false })
   limit?: number;
 
-  /** page.next_cursor of the page before, with the same query. */
+  /** Value of page.next_cursor of the page before, with the same query. */
   cursor?: string;
 
-  /** A cursor of the log, as ingest answers it: the answer knows everything up to it. Waits up to 1 s. */
+  /** Cursor of the log, as ingest returns it: the answer includes everything up to it. Waits up to 1 s. */
   at_least?: string;
 
-  /** Answer the plan and its estimated cost instead of data. */
+  /** Whether the answer is the plan and its estimated cost instead of data. */
   explain?: boolean;
 }
 
@@ -160,12 +160,12 @@ export class QuerySpan {
 
 export class QueryWarning {
   /**
-   * The field that the condition is about.
+   * Field of the condition.
    * @example protocol
    */
   field!: string;
 
-  /** A name that nothing is known of, or a change that looks like percent. */
+  /** Unknown name, or a change that looks like percent. */
   @ApiProperty({ enum: ['unknown_name', 'not_a_fraction'] })
   code!: 'unknown_name' | 'not_a_fraction';
 
@@ -173,46 +173,46 @@ export class QueryWarning {
   detail!: string;
 
   /**
-   * The name that is perhaps meant.
+   * Name that was probably meant.
    * @example uniswap-v3
    */
   meant?: string;
 }
 
 export class QueryMeta {
-  /** When the data was read. */
+  /** Time at which the data was read. */
   as_of!: string;
 
   /** @example 12.4 */
   took_ms!: number;
 
-  /** off: Redis is configured and away. */
+  /** State of the cache; off: Redis is configured and unavailable. */
   @ApiProperty({ enum: ['hit', 'miss', 'off'] })
   cache!: 'hit' | 'miss' | 'off';
 
   /**
-   * What was read: current rows, log, daily, hourly, raw.
+   * Sources that were read: current rows, log, daily, hourly, raw.
    * @example daily+raw
    */
   source!: string;
 
-  /** A position of the log that the answer is not older than. */
+  /** Position of the log that the answer is not older than. */
   cursor!: string;
 
   /**
-   * With time: values from `from` on and before `to` were used, no others. Where single values are no longer kept, whole hours
-   * only.
+   * Range, with time: values from `from` on and before `to` were used, no others. Where single values are no longer kept, whole
+   * hours only.
    */
   range?: QuerySpan;
 
-  /** What is possible and probably not meant; at most ten. */
+  /** Possible but probably mistaken parts of the query; at most ten. */
   warnings?: QueryWarning[];
 
-  /** Rows that only failed a range of changes because they have no value that old. */
+  /** Number of rows that only failed a range of changes because they have no value that old. */
   excluded?: number;
 
   /**
-   * Of percentiles over many values; absent when they are exact.
+   * Relative error of percentiles over many values; absent when they are exact.
    * @example 0.01
    */
   relative_error?: number;
@@ -221,13 +221,13 @@ export class QueryMeta {
 export class QueryPlan {
   source!: string;
 
-  /** Resolved. */
+  /** Resolved range. */
   range?: QuerySpan;
 
-  /** Read from daily rows. */
+  /** Range read from daily rows. */
   daily?: QuerySpan;
 
-  /** Read from hourly rows, but for what daily rows cover. */
+  /** Range read from hourly rows, except for that of daily rows. */
   hourly?: QuerySpan;
 
   @ApiProperty({ enum: ['exact', 'binned'] })
@@ -235,7 +235,7 @@ export class QueryPlan {
 
   estimated_rows!: number;
 
-  /** Heavy queries run on half of the connections at most. */
+  /** Class of its cost; heavy queries run on half of the connections at most. */
   @ApiProperty({ enum: ['light', 'heavy'] })
   class!: 'light' | 'heavy';
 }
@@ -249,6 +249,6 @@ export class QueryAnswer {
 
   meta!: QueryMeta;
 
-  /** Only with explain: true; data is then empty. */
+  /** Plan; only with explain: true, and data is then empty. */
   explain?: QueryPlan;
 }

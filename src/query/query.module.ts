@@ -12,7 +12,7 @@ import { QueryController } from './query.controller.js';
 import { PresentNames } from './execution/present-names.js';
 import { QueryService } from './query.service.js';
 
-/** Questions about the data, and their answers. */
+/** Queries of the data, and their answers. */
 @Module({
   controllers: [QueryController],
   providers: [

@@ -18,7 +18,7 @@ import { Freshness } from './cache/freshness.js';
 import { PresentNames } from './execution/present-names.js';
 import { QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
 
-/** A `QueryAnswer` whose rows are still those of the result: from one, to before another. */
+/** Answer whose rows are still those of the result: from one, to before another. */
 export interface AnsweredQuery {
   readonly rows: ResultRows;
   readonly from: number;
@@ -28,7 +28,7 @@ export interface AnsweredQuery {
   readonly explain?: QueryPlan;
 }
 
-/** Answers queries: waits for what the client knows already, looks into the cache, runs, and cuts the page. */
+/** Answers queries: waits for the position that the client knows, reads the cache, runs, and cuts the page. */
 @Injectable()
 export class QueryService implements OnModuleInit {
   private readonly durations: Histogram<'cache'>;

@@ -11,7 +11,7 @@ interface Answer<T> {
 
 /**
  * Answers a repeated request like the first. In memory only, for 10 minutes: the answers hold keys, which are stored nowhere.
- * Later repeats are refused with the key's existence.
+ * Later repeats find the created key and are refused.
  */
 export class RecentAnswers<T> {
   private readonly answers = new ExpiringCache<string, Answer<T>>(MOST, REMEMBERED_MS);

@@ -31,14 +31,14 @@ const groups = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'pro
 it('a query that was over a limit when it ran is refused without being run again, for a while', async () => {
   const tooSlow = queryFault('limit_exceeded', '', 'too_slow', 'It took too long.');
   const { run, ask } = runnerThatFails(tooSlow);
-  // Its groups are the same whatever page is asked.
+  // Groups are the same whatever page is requested.
   for (const limit of [1, 1, 2]) expect(await ask({ ...groups, limit })).toBe(tooSlow);
   expect(run).toHaveBeenCalledTimes(1);
   await ask({ ...groups, filters: { chains: ['base'] } });
   expect(run).toHaveBeenCalledTimes(2);
   const now = performance.now();
   const later = vi.spyOn(performance, 'now').mockReturnValue(now + 31_000);
-  // The cache looks at the clock once a millisecond.
+  // Time of the cache advances once a millisecond.
   await sleep(5);
   await ask(groups);
   expect(run).toHaveBeenCalledTimes(3);

@@ -15,13 +15,13 @@ export interface CachedAnswer {
   readonly cache: CacheState;
 }
 
-/** For so long a query that turned out to be too large, or too slow, is refused without being run again, milliseconds. */
+/** Time for which a query found to be too large, or too slow, is refused without another run, ms. */
 const REFUSED_MS = 30_000;
 const MOST_REFUSED = 1_000;
 
 /**
- * Runs a query once for all who ask it at the same time, and not at all while nothing it depends on has changed. One that was
- * found over a limit only by running it costs that once.
+ * Runs a query once for all simultaneous requests, and not at all while nothing it depends on has changed. A query whose excess
+ * shows only at run time costs that once.
  */
 @Injectable()
 export class CachedRunner {
@@ -52,7 +52,7 @@ export class CachedRunner {
     const result = await this.flights.run(question, version, signal, async (shared, begin) => {
       const reading = { version, startedAt: performance.now() };
       const onStart = (): void => {
-        // The version is taken before anything is read: what is read may be newer than its key says, never older.
+        // Set before anything is read: the data may be newer than its key says, never older.
         reading.version = this.stamps.versionOf(dependencies);
         reading.startedAt = performance.now();
         begin(reading.version);
@@ -69,14 +69,17 @@ export class CachedRunner {
     return { result, cache: degraded ? 'off' : 'miss' };
   }
 
-  /** What is asked, whenever: all groups are one result, whatever page is asked; a page of rows is one of its own. */
+  /**
+   * Returns the key of a question, whatever its time: all groups are one result, whatever page is requested; a page of rows is
+   * a result of its own.
+   */
   private questionOf(query: Query, owner: string, page: PagePosition | undefined): string {
     const asked = [canonicalQuery(query), page?.range ?? null, query.dataset === 'events' ? owner : null];
     return query.aggregations.length > 0 ? hashOf(...asked) : hashOf(...asked, query.limit, page?.position ?? null);
   }
 }
 
-/** Of results as they stand in Redis, where pods of several versions may meet. */
+/** Format of results in Redis, where pods of several versions may meet. */
 const FORMAT = 3;
 
 function keyOf(query: Query, question: string, version: string): string {

@@ -3,15 +3,15 @@ import { EventFeed, parseCursor } from '../../events/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { queryFault } from '../core/faults.js';
 
-/** How long a query waits for this process to hear of a position of the log. */
+/** Longest wait of a query for this process to reach a position of the log, ms. */
 const PATIENCE_MS = 1_000;
 
-/** Lets a query wait until this process knows everything up to a position that the client has heard of. */
+/** Makes a query wait until this process has read the log up to a position that the client knows. */
 @Injectable()
 export class Freshness {
   constructor(private readonly feed: EventFeed) {}
 
-  /** Throws for what is no position of this log, and when it does not come in a second. */
+  /** Waits for a position. Throws for anything that is no position of this log, and when it is not reached in a second. */
   async reach(cursor: string | undefined, signal: AbortSignal): Promise<void> {
     if (cursor === undefined) return;
     const position = parseCursor(cursor);

@@ -6,20 +6,20 @@ import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { ResultRows, type PackedRows } from '../core/result-rows.js';
 import type { QueryResult } from '../execution/query-runner.js';
 
-/** Values that were not published move no version; an answer that shows one lives at most this long. */
+/** Longest lifetime of an answer, ms: values that were not published change no version. */
 const LIFETIME_MS = 4_500;
-/** Results kept in this process, with the texts of their pages. */
+/** Bytes of results kept in this process, with the texts of their pages. */
 const MEMORY_BYTES = 64_000_000;
-/** Larger results are not sent to Redis: fetching one would take as long as asking again. */
+/** Largest result sent to Redis, bytes: fetching a larger one would take as long as running the query. */
 const REDIS_BYTES = 500_000;
-/** A result takes at most about so many bytes here for each of its text: what cannot fit is not even written. */
+/** Largest memory of a result per byte of its text, roughly: a result that cannot fit is not even written. */
 const MOST_BYTES_PER_TEXT = 8;
 
 export type CacheState = 'hit' | 'miss' | 'off';
 
 /**
- * Results by the hash of what was asked and the version of what it depends on, in this process and in Redis. Nothing is
- * ever invalidated: a changed version is another key.
+ * Results by the hash of the question and the version of its dependencies, in this process and in Redis. Nothing is ever
+ * invalidated: a changed version is another key.
  */
 @Injectable()
 export class ResultCache {
@@ -40,7 +40,7 @@ export class ResultCache {
     });
   }
 
-  /** Whether results reach further than this process should: Redis is configured and away. */
+  /** Whether results are shared less than configured: Redis is configured and unavailable. */
   get degraded(): boolean {
     return this.redis.configured && this.redis.state !== 'up';
   }
@@ -51,7 +51,7 @@ export class ResultCache {
     return found;
   }
 
-  /** `startedAt`: when the result's reading began, on the clock of `performance.now()`; its age counts from there. */
+  /** Keeps a result. `startedAt`: start of its reading, on the clock of `performance.now()`; its age counts from there. */
   keep(key: string, result: QueryResult, startedAt: number): void {
     const ttl = Math.floor(LIFETIME_MS - (performance.now() - startedAt));
     if (ttl <= 0) return;
@@ -60,7 +60,7 @@ export class ResultCache {
     if (this.redis.state !== 'up' || size > MOST_BYTES_PER_TEXT * REDIS_BYTES) return;
     const text = JSON.stringify(result);
     if (text.length > REDIS_BYTES) return;
-    // Nobody waits for it, and a failure only costs a later question.
+    // Not awaited: a failure only costs a later request.
     void this.redis
       .commands()
       .set(this.redis.key(key), text, 'PX', ttl)
@@ -84,7 +84,7 @@ export class ResultCache {
   }
 }
 
-/** The cache takes none of 0. */
+/** One at least: the cache accepts no size of 0. */
 function sizeOf({ rows }: QueryResult): number {
   return Math.max(1, rows.bytes);
 }

@@ -3,7 +3,7 @@ import { SingleFlight } from './single-flight.js';
 
 const here = () => new AbortController().signal;
 
-/** Work that is begun and ended by hand; it gives its number and the version it read. */
+/** Creates work that the test begins and ends; its result is its number and the version it read. */
 function works() {
   const all: { begin: () => void; end: () => void; fail: (error: Error) => void; signal: AbortSignal }[] = [];
   const of = (version: () => string) => (signal: AbortSignal, begin: (version: string) => void) => {

@@ -1,27 +1,29 @@
-/** A flight that several wait for: it ends early when all of them have left. */
+/** Flight that several callers wait for: it ends early when all of them have left. */
 interface Flight<T> {
   readonly result: Promise<T>;
   readonly end: AbortController;
   waiting: number;
-  /** When the next of them is given the result: writing it out for one is as much as an event should wait for. */
+  /** Turn of the next caller to receive the result: other events must not wait for more than one caller's writing. */
   turn: Promise<unknown>;
-  /** Of what it reads; undefined while it has not begun to. */
+  /** Version of the data that it reads; undefined before it begins to. */
   version: string | undefined;
 }
 
-/** `begin` is called when reading begins, with the version of what will be read at least. */
+/** Work of a flight; it calls `begin` when reading begins, with the version of the data at least. */
 export type FlightWork<T> = (signal: AbortSignal, begin: (version: string) => void) => Promise<T>;
 
 /**
- * Equal work at the same time is done once, for everyone who wants it. Who comes while a flight still waits for its turn
- * joins it: it will read what is there by then. Who comes later joins if nothing has changed since, and else is the first
- * of the next one.
+ * Runs equal simultaneous work once, for all callers. A caller that comes while a flight still waits for its turn joins it: it
+ * will read the data of that time. A later caller joins if nothing has changed since, and otherwise starts the next flight.
  */
 export class SingleFlight<T> {
-  /** The newest of each key. */
+  /** Newest flight of each key. */
   private readonly flights = new Map<string, Flight<T>>();
 
-  /** `version`: the oldest this caller accepts. Rejects with the signal's reason when he leaves; the others go on. */
+  /**
+   * Runs or joins a flight. `version`: the oldest this caller accepts. Rejects with the signal's reason when the caller leaves;
+   * the others go on.
+   */
   run(key: string, version: string, signal: AbortSignal, work: FlightWork<T>): Promise<T> {
     signal.throwIfAborted();
     const newest = this.flights.get(key);
@@ -46,7 +48,7 @@ export class SingleFlight<T> {
   private begin(key: string, work: FlightWork<T>): Flight<T> {
     const end = new AbortController();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    // Whoever waits hears of a failure; nobody may be left.
+    // Failures reach the waiting callers; there may be none left.
     const turn = promise.catch(() => undefined);
     const flight: Flight<T> = { result: promise, end, waiting: 0, turn, version: undefined };
     this.flights.set(key, flight);

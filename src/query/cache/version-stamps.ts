@@ -4,13 +4,13 @@ import type { DatasetName } from '../core/ast.js';
 import { isDescription, type Dependencies } from '../core/dependencies.js';
 
 /**
- * The position of the last event that could change the answer of a query, per protocol, chain, token and dataset. The
- * position is its own version: processes that have read the log equally far agree on it without speaking to each other.
+ * Position of the last event that could change the answer of a query, per protocol, chain, token and dataset. The position is
+ * the version: processes that have read the log equally far agree on it without communication.
  */
 @Injectable()
 export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
   private readonly stamps = new Map<string, number>();
-  /** Nothing is known of what happened before this. */
+  /** Position before which nothing is known. */
   private base = 0;
   private newest = 0;
   private ends: (() => void)[] = [];
@@ -28,7 +28,10 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
     for (const end of this.ends) end();
   }
 
-  /** Two equal versions of one epoch: nothing has happened in between that the query depends on. */
+  /**
+   * Returns the version of a query's dependencies. Equal versions of one epoch: nothing that the query depends on has happened
+   * in between.
+   */
   versionOf({ dataset, protocols, chains, tokens }: Dependencies): string {
     const bound = this.bound(dataset, { protocols, chains, tokens });
     const own = bound === undefined ? this.of(dataset) : Math.max(0, ...bound.map((key) => this.of(key)));
@@ -36,7 +39,7 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
     return `${this.feed.epoch}-${newest}`;
   }
 
-  /** The narrowest of what a query is bound to; a price's chain is only a property that may change. */
+  /** Returns the narrowest binding of a query; a price's chain is only a property that may change. */
   private bound(
     dataset: DatasetName,
     { protocols, chains, tokens }: Pick<Dependencies, 'protocols' | 'chains' | 'tokens'>,
@@ -54,7 +57,7 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
 
   private receive(batch: readonly LogEvent[]): void {
     const [first] = batch;
-    // A hole: the log no longer held what this process missed.
+    // Hole: the log no longer held the events that this process missed.
     if (first !== undefined && first.seq > this.newest + 1) this.base = first.seq - 1;
     for (const event of batch) this.note(event);
     this.newest = batch.at(-1)?.seq ?? this.newest;

@@ -18,14 +18,14 @@ import {
 } from './compat.dto.js';
 import { LlamaAnswers } from './llama-answers.js';
 
-/** Present values change many times a second; a client or a proxy need not ask more often than this. */
+/** Cache header of present values, which change many times a second: clients and proxies need not ask more often. */
 const PRESENT = 'max-age=1, stale-while-revalidate=10';
-/** Histories are daily; only their last point moves. */
+/** Cache header of histories, which are daily: only their last point moves. */
 const HISTORY = 'max-age=30, stale-while-revalidate=300';
 
 /**
- * DefiLlama's free routes in DefiLlama's shapes, so that a client of theirs works by changing its address. Every answer
- * has an ETag; `If-None-Match` is answered with 304.
+ * Free routes of DefiLlama in its shapes, so that a client of it works after a change of its address. Every answer has an ETag;
+ * `If-None-Match` is answered with 304.
  */
 @ApiTags('DefiLlama-compatible')
 @ApiExtraModels(LlamaChainHistory, LlamaCoin)
@@ -36,14 +36,14 @@ const HISTORY = 'max-age=30, stale-while-revalidate=300';
 export class CompatController {
   constructor(private readonly llama: LlamaAnswers) {}
 
-  /** All protocols with their TVL, the largest first. */
+  /** Lists all protocols with their TVL, the largest first. */
   @Get('protocols')
   @Header('Cache-Control', PRESENT)
   protocols(): Promise<LlamaProtocol[]> {
     return this.llama.protocols();
   }
 
-  /** One protocol with the daily history of its total and of each chain. */
+  /** Returns one protocol with the daily history of its total and of each chain. */
   @Get('protocol/:protocol')
   @Header('Cache-Control', HISTORY)
   @ApiOkResponse({ type: LlamaProtocolHistory })
@@ -51,7 +51,7 @@ export class CompatController {
     return this.llama.protocol(protocol);
   }
 
-  /** The present TVL of a protocol, a bare number of US dollars. */
+  /** Returns the present TVL of a protocol, a bare number of US dollars. */
   @Get('tvl/:protocol')
   @Header('Cache-Control', PRESENT)
   @Header('Content-Type', 'application/json; charset=utf-8')
@@ -61,7 +61,7 @@ export class CompatController {
   }
 
   /**
-   * The present TVL of all chains, the largest first.
+   * Lists the present TVL of all chains, the largest first.
    * @remarks Without the categories and double-counted protocols that DefiLlama leaves out of chains; `/v1/chains` says both.
    */
   @Get('v2/chains')
@@ -70,7 +70,7 @@ export class CompatController {
     return this.llama.chains();
   }
 
-  /** Daily TVL of everything. */
+  /** Returns the daily TVL of all chains together. */
   @Get('v2/historicalChainTvl')
   @Header('Cache-Control', HISTORY)
   @ApiOperation({ operationId: 'historicalChainTvl' })
@@ -78,14 +78,14 @@ export class CompatController {
     return this.llama.history();
   }
 
-  /** Daily TVL of one chain. */
+  /** Returns the daily TVL of one chain. */
   @Get('v2/historicalChainTvl/:chain')
   @Header('Cache-Control', HISTORY)
   chainHistory(@Param() { chain }: LlamaChainParams): Promise<LlamaChainPoint[]> {
     return this.llama.history(chain);
   }
 
-  /** Present prices of coins: at most 500 in an address of at most 32 KB. Unknown and too old ones are left out. */
+  /** Returns the present prices of coins: at most 500 in an address of at most 32 KB. Unknown and too old ones are left out. */
   @Get('prices/current/:coins')
   @Header('Cache-Control', PRESENT)
   coins(

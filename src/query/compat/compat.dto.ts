@@ -1,15 +1,15 @@
 import { ApiProperty, OmitType } from '@nestjs/swagger';
 import { IsOptional, Matches, MaxLength } from 'class-validator';
 
-/** A number of seconds, or of weeks, days, hours or minutes; more than nothing. */
+/** Number of seconds, or of weeks, days, hours or minutes; greater than 0. */
 export const SEARCH_WIDTH = /^(?=.*[1-9])(\d{1,10}(?:\.\d{1,6})?)([wdhm]?)$/i;
 
-/** Printable, no control characters; what names are made of. */
+/** Pattern of printable text, as names are. */
 const PLAIN = /^\P{Cc}+$/u;
 
 export class LlamaProtocolParams {
   /**
-   * A protocol's slug, in any case, or its name as the slug is made from it: `Uniswap V3`.
+   * Slug of a protocol, in any case, or its name as the slug is made from it: `Uniswap V3`.
    * @example uniswap-v3
    */
   @Matches(PLAIN)
@@ -19,7 +19,7 @@ export class LlamaProtocolParams {
 
 export class LlamaChainParams {
   /**
-   * A chain, in any spelling: `Ethereum`, `BSC`, `bsc`, `OP Mainnet`.
+   * Chain in any spelling: `Ethereum`, `BSC`, `bsc`, `OP Mainnet`.
    * @example Ethereum
    */
   @Matches(PLAIN)
@@ -38,8 +38,8 @@ export class LlamaCoinsParams {
 
 export class LlamaCoinsQuery {
   /**
-   * How old a price may be, 12 h unless told: seconds, or a number with `w`, `d`, `h` or `m` in any case. A coin whose
-   * price is older is left out.
+   * Maximum age of a price, 12 h by default: seconds, or a number with `w`, `d`, `h` or `m` in any case. A coin whose price is
+   * older is left out.
    * @example 4h
    */
   @IsOptional()
@@ -47,23 +47,23 @@ export class LlamaCoinsQuery {
   searchWidth?: string;
 }
 
-/** `/protocols` and `/protocol/{slug}` without its history. Changes are in percent, money in US dollars. */
+/** Entry of `/protocols`, and `/protocol/{slug}` without its history. Changes are in percent, money in US dollars. */
 export class LlamaProtocol {
-  /** DefiLlama's own number where the protocol's metadata has it, else the slug. */
+  /** Number of DefiLlama if the protocol's metadata has it, else the slug. */
   id!: string;
   /** @example Uniswap V3 */
   name!: string;
   address!: string | null;
-  /** `-` without a token. */
+  /** Symbol; `-` without a token. */
   symbol!: string;
-  /** Empty where none is known; `logo`, `category`, `module` and `methodology` likewise. */
+  /** Address; empty where none is known; `logo`, `category`, `module` and `methodology` likewise. */
   url!: string;
   description!: string | null;
-  /** The only chain, or `Multi-Chain`. */
+  /** Only chain, or `Multi-Chain`. */
   chain!: string | null;
   logo!: string;
   /**
-   * How far audited, as a digit: `0` not, `1` partly, `2` audited, `3` a fork of something audited.
+   * State of audits, as a digit: `0` none, `1` partly, `2` audited, `3` a fork of something audited.
    * @example 2
    */
   audits!: string;
@@ -87,9 +87,9 @@ export class LlamaProtocol {
   parentProtocol!: string | null;
   /** @example uniswap-v3 */
   slug!: string;
-  /** Over real chains; null when nothing is known. */
+  /** Total over real chains; null when nothing is known. */
   tvl!: number | null;
-  /** Pseudo chains such as `staking` included. */
+  /** TVL by chain, pseudo chains such as `staking` included. */
   @ApiProperty({ type: 'object', additionalProperties: { type: 'number' }, example: { Ethereum: 3_200_000_000 } })
   chainTvls!: Record<string, number>;
   change_1h!: number | null;
@@ -112,7 +112,7 @@ export class LlamaChainHistory {
   tokens!: LlamaPoint[];
 }
 
-/** A protocol as `/protocols` has it, with histories in the places of its present numbers. */
+/** Protocol as in `/protocols`, with histories in place of its present numbers. */
 export class LlamaProtocolHistory extends OmitType(LlamaProtocol, [
   'tvl',
   'chainTvls',
@@ -124,7 +124,7 @@ export class LlamaProtocolHistory extends OmitType(LlamaProtocol, [
   currentChainTvls!: Record<string, number>;
   @ApiProperty({ type: 'object', additionalProperties: { $ref: '#/components/schemas/LlamaChainHistory' } })
   chainTvls!: Record<string, LlamaChainHistory>;
-  /** Over real chains, or of the source's own total where and when it had no chain. */
+  /** Total over real chains, or the source's own total where and when it had no chain. */
   tvl!: LlamaPoint[];
   /** Always empty: holdings by token are not recorded here. */
   tokensInUsd!: LlamaPoint[];
@@ -153,18 +153,18 @@ export class LlamaChainPoint {
 }
 
 export class LlamaCoin {
-  /** Of the token's contract; null where no writer told it, and for CoinGecko ids. */
+  /** Decimals of the token's contract; null where no writer gave them, and for CoinGecko ids. */
   decimals!: number | null;
   price!: number;
   symbol!: string;
-  /** Unix seconds at which the price was observed. */
+  /** Time of the price's observation, Unix seconds. */
   timestamp!: number;
-  /** 0 to 1, as told when the price was published. */
+  /** Confidence, 0 to 1, at the price's publication. */
   confidence!: number;
 }
 
 export class LlamaCoins {
-  /** By the coin's name exactly as it was asked for. */
+  /** Prices by the coin's name exactly as requested. */
   @ApiProperty({ type: 'object', additionalProperties: { $ref: '#/components/schemas/LlamaCoin' } })
   coins!: Record<string, LlamaCoin>;
 }

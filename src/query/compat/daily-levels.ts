@@ -3,24 +3,24 @@ import { isRealChain } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 
-/** A level at the start of a day, Unix seconds. */
+/** Level at the start of a day, Unix seconds. */
 export interface DailyLevel {
   readonly date: number;
   readonly level: number;
 }
 
-/** Which series are added up. */
+/** Selection of the series that are added up. */
 export interface SeriesChoice {
-  /** One chain only. */
+  /** Chain whose series are added up; absent: all. */
   chain?: string;
   /** Categories, lower case, whose protocols are left out; double-counted protocols are left out too. */
   withoutCategories: readonly string[];
 }
 
 /**
- * Levels at the start of each UTC day: what every series was worth at 00:00, its last value at or before then. A series
- * has a level on each day from its first one to today. Sums are made anew for each day from those levels, never kept by
- * adding and subtracting, so that no value, however large, leaves a trace on another day.
+ * Levels at the start of each UTC day: every series' value at 00:00, the last one at or before then. A series has a level on
+ * each day from its first one to today. Sums are computed anew for each day from those levels, never kept by adding and
+ * subtracting, so that no value, however large, leaves a trace on another day.
  */
 @Injectable()
 export class DailyLevels {
@@ -29,12 +29,12 @@ export class DailyLevels {
     private readonly clock: Clock,
   ) {}
 
-  /** Of many protocols together, oldest first, today's start included. */
+  /** Returns the sums of many protocols, oldest first, today's start included. */
   async sum({ chain, withoutCategories }: SeriesChoice): Promise<DailyLevel[]> {
     return await this.database.query(SUMS, [null, this.clock.now(), chain ?? null, withoutCategories]);
   }
 
-  /** Of each chain of a protocol by itself, pseudo chains and the source's own total (`all`) included. */
+  /** Returns the levels of each chain of a protocol, pseudo chains and the source's own total (`all`) included. */
   async byChain(protocol: string): Promise<Map<string, DailyLevel[]>> {
     const rows = await this.database.query<DailyLevel & { chain: string }>(BY_CHAIN, [protocol, this.clock.now()]);
     const chains = new Map<string, DailyLevel[]>();
@@ -48,8 +48,8 @@ export class DailyLevels {
 }
 
 /**
- * A protocol's total on each day: what its real chains were worth together, or on days when none of them had a value yet
- * what the source gave as the whole.
+ * Returns a protocol's total on each day: the sum of its real chains, or on days when none of them had a value yet the source's
+ * own total.
  */
 export function totalLevels(chains: ReadonlyMap<string, readonly DailyLevel[]>): DailyLevel[] {
   const total = new Map((chains.get('all') ?? []).map(({ date, level }) => [date, level]));
@@ -63,10 +63,9 @@ export function totalLevels(chains: ReadonlyMap<string, readonly DailyLevel[]>):
 }
 
 /**
- * What is known of each day of a series: its value at 00:00, if it has one of that very moment (the last of several), and its
- * last value. Days
- * whose aggregates have not caught up are read from the values themselves, those only the log knows yet included. A row
- * that its owner deleted has a level for as long as it was still sampled, and again from its next value on.
+ * Facts of each day of a series: its value at 00:00, if it has one of exactly that moment (the last of several), and its last
+ * value. Days whose aggregates have not caught up are read from the values themselves, those that only the log has so far
+ * included. A row that its owner deleted has a level for as long as it was still sampled, and again from its next value on.
  */
 const LEVELS = `
 WITH tail AS MATERIALIZED (
@@ -137,7 +136,7 @@ const inSeconds = `extract(epoch FROM l.day)::float8 AS date`;
 const BY_CHAIN = `${LEVELS.replace('{chosen}', 'true')}
 SELECT l.chain, ${inSeconds}, l.level FROM levels l ORDER BY l.chain COLLATE "C", l.day`;
 
-// A chain that is named is a real one.
+// Sums over one named chain, or over all real ones.
 const SUMS = `${LEVELS.replace(
   '{chosen}',
   `CASE WHEN $3::text IS NOT NULL THEN r.chain = $3 ELSE is_real_chain(r.chain) OR r.chain = 'all' END

@@ -5,23 +5,23 @@ import type { LlamaChain, LlamaChainPoint, LlamaCoins, LlamaProtocol, LlamaProto
 import { askedCoins, widthMs } from './llama-input.js';
 import { LlamaLookups } from './llama-lookups.js';
 
-/** Each entry is at most some MB (`/protocols` of 6,000 protocols is 4 MB). */
+/** Maximum number of kept answers, each of some MB at most (`/protocols` of 6,000 protocols is 4 MB). */
 const MOST_ANSWERS = 200;
 const PRESENT_MS = 1_000;
-/** Histories cost the database some milliseconds or a second: they are kept for this many times as long as they took. */
+/** Time for which histories are kept, in durations of their making: they cost the database some milliseconds up to a second. */
 const KEPT_PER_WORK = 20;
 const LONGEST_MS = 30_000;
 
 /**
- * Answers kept for at most as long as their cache headers say, so that the big ones are not built for every client: 6,000
- * protocols cost some 30 ms of the process, everyone's history a pass over all daily rows. Askers at one moment share one
- * reading. Single values and prices are never kept.
+ * Answers kept for at most as long as their cache headers say, so that the large ones are not built for every client: 6,000
+ * protocols cost some 30 ms of the process, the history of all of them a pass over all daily rows. Simultaneous requests share
+ * one reading. Single values and prices are never kept.
  */
 @Injectable()
 export class LlamaAnswers {
   private readonly kept = new LRUCache<string, object, () => object | Promise<object>>({
     max: MOST_ANSWERS,
-    // More may be asked for at once than are kept: an answer that loses its place is still given to who waits for it.
+    // More answers may be requested at once than are kept: one that loses its place is still given to the waiting requests.
     ignoreFetchAbort: true,
     fetchMethod: async (_key, _stale, { context, options }) => {
       const startedAt = performance.now();
@@ -55,7 +55,7 @@ export class LlamaAnswers {
     return this.keep(`history ${chain ?? ''}`, LONGEST_MS, () => this.lookups.history(chain));
   }
 
-  /** `address`: as it was asked for, whose length is limited; `searchWidth`: as DefiLlama takes it. */
+  /** Returns the prices of coins. `address`: as requested, of limited length; `searchWidth`: as DefiLlama accepts it. */
   coins(list: string, searchWidth: string | undefined, address: string): Promise<LlamaCoins> {
     return this.lookups.coins(askedCoins(list, address), widthMs(searchWidth));
   }

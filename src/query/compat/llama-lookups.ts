@@ -32,7 +32,7 @@ import { asPoints, chainTvls, protocolShape, withPresent } from './protocol-shap
 
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 
-/** What DefiLlama's free routes answer, from our published values and daily aggregates. */
+/** Answers of DefiLlama's free routes, from published values and daily aggregates. */
 @Injectable()
 export class LlamaLookups {
   constructor(
@@ -44,12 +44,12 @@ export class LlamaLookups {
     private readonly clock: Clock,
   ) {}
 
-  /** Another number: something is gone, and answers kept from before are no longer right. */
+  /** Number of removed keys; when it changes, kept answers are out of date. */
   get removals(): number {
     return this.published.removals;
   }
 
-  /** Largest first. Made in slices: thousands of them take some 30 ms. */
+  /** Lists protocols, largest first. Made in slices: thousands of them take some 30 ms. */
   async protocols(): Promise<LlamaProtocol[]> {
     const metas = new Map<string, ProtocolMeta>();
     for (const slug of this.published.valuedProtocols()) metas.set(slug, undescribed(slug));
@@ -109,8 +109,8 @@ export class LlamaLookups {
   }
 
   /**
-   * Without a chain: everything, protocols of which only a total is known included. A chain that is known by name only has
-   * no points.
+   * Returns the history of a chain, or without one of everything, protocols of which only a total is known included. A chain
+   * that is known by name only has no points.
    */
   async history(chain?: string): Promise<LlamaChainPoint[]> {
     const name = chain === undefined ? undefined : normaliseChain(chain);
@@ -123,8 +123,8 @@ export class LlamaLookups {
   }
 
   /**
-   * By the names asked for. A coin counts as long as its price was observed within the last `withinMs`, be it that the same
-   * price was seen again: that is written in the row, and no event.
+   * Returns coins by the requested names. A coin counts as long as its price was observed within the last `withinMs`, even if
+   * the same price was only confirmed: that changes the row, without an event.
    */
   async coins(asked: readonly string[], withinMs: number): Promise<LlamaCoins> {
     const tokens = asked.map(normaliseToken);
@@ -142,7 +142,7 @@ export class LlamaLookups {
       const { value: price, symbol, confidence } = value;
       const timestamp = Math.floor(row.observed_at / 1_000);
       const answer: LlamaCoin = { decimals: null, price, symbol: symbol ?? '', timestamp, confidence };
-      // defineProperty: a coin may be called `__proto__`.
+      // Defined as a property: a coin may be called `__proto__`.
       Object.defineProperty(coins, coin, { value: answer, enumerable: true });
     }
     return { coins };
@@ -158,7 +158,7 @@ export class LlamaLookups {
     return protocolShape(meta, this.published.tvlOf(meta.slug), tvl, changes);
   }
 
-  /** Of each real chain, largest first. */
+  /** Returns the total of each real chain, largest first. */
   private chainTotals(): Map<string, number> {
     const totals = new Map<string, number>();
     for (const { chain, protocol, value } of this.published.all('tvl')) {
@@ -168,7 +168,7 @@ export class LlamaLookups {
     return new Map([...totals].sort(([, a], [, b]) => b - a));
   }
 
-  /** Of all protocols; undefined before there is any. */
+  /** Returns the total of all protocols; undefined before there is any. */
   private total(): number | undefined {
     let total: number | undefined;
     for (const slug of this.published.valuedProtocols()) {
@@ -184,7 +184,7 @@ export class LlamaLookups {
     return meta !== undefined && isLeftOutOfChains(meta);
   }
 
-  /** Whether some protocol names it, or has a value on it that totals leave out. */
+  /** Whether a protocol names the chain, or has a value on it that totals leave out. */
   private isKnownChain(chain: string): boolean {
     if (!isRealChain(chain)) return false;
     for (const { chains } of this.published.protocols()) {

@@ -22,7 +22,7 @@ const BOUND: Readonly<Record<FieldType, string>> = {
 
 type Lookup = (field: string) => KeyExpression;
 
-/** A condition as SQL. `decided`: the outcome is never unknown, so that it can be turned round. */
+/** Returns a condition as SQL. `decided`: the outcome is never unknown, so that it can be inverted. */
 export function conditionSql(condition: Condition, lookup: Lookup, parameters: SqlParameters, decided = false): string {
   switch (condition.kind) {
     case 'compare':
@@ -49,8 +49,9 @@ function comparedSql(comparison: Comparison, sql: string, type: FieldType, param
 }
 
 /**
- * A moment as answers show it, to the millisecond: what was shown as 10:00:00.123 is not behind 10:00:00.123, however many
- * microseconds are stored. Bounds are moved instead of the column, so that partitions can still be left out by them.
+ * Returns a comparison of moments as answers show them, to the millisecond: a time shown as 10:00:00.123 is not after
+ * 10:00:00.123, however many microseconds are stored. Bounds are moved instead of the column, so that partitions can still be
+ * excluded by them.
  */
 function timeSql(comparison: Comparison, sql: string, parameters: SqlParameters): string {
   const [first, second] = comparison.values;
@@ -71,7 +72,7 @@ function timeSql(comparison: Comparison, sql: string, parameters: SqlParameters)
   }
 }
 
-/** Texts that are the same in any case. The database folds both sides, whatever its idea of letters is. */
+/** Returns a comparison of texts ignoring case. The database folds both sides, whatever its rules for letters are. */
 function foldedSql(comparison: Comparison, sql: string, parameters: SqlParameters): string {
   const { operator, values } = comparison;
   if (operator === 'like') return scalarSql(comparison, sql, BOUND.text, parameters);
@@ -95,7 +96,7 @@ function scalarSql({ operator, values }: Comparison, sql: string, bound: string,
   }
 }
 
-/** A list compares as having one of the values, or none of them. */
+/** Returns a comparison of a list: it has one of the values, or none of them. */
 function listSql({ operator, values }: Comparison, sql: string, parameters: SqlParameters): string {
   const overlaps = `${sql} && ${parameters.add(values, 'text[]')}`;
   return operator === 'ne' || operator === 'nin' ? `NOT (${overlaps})` : overlaps;

@@ -5,34 +5,34 @@ import { queryFault } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from './time.js';
 
-/** Sizes of what is stored, roughly and not quite new. */
+/** Sizes of the stored data, approximate and slightly out of date. */
 export interface StoredSizes {
   readonly series: Readonly<Record<'tvl' | 'price', number>>;
-  /** Protocols, or tokens, that the series belong to. */
+  /** Number of protocols, or tokens, that the series belong to. */
   readonly subjects: Readonly<Record<'tvl' | 'price', number>>;
   readonly protocols: number;
   /** Single values of one series per hour. */
   readonly pointsPerHour: number;
   readonly logRows: number;
-  /** Of the log's oldest row, Unix milliseconds. */
+  /** Time of the log's oldest row, Unix milliseconds. */
   readonly logFrom: number;
 }
 
 export interface Cost {
-  /** Rows that have to be read. */
+  /** Number of rows that have to be read. */
   readonly rows: number;
-  /** Runs beside a few of its like only, however many connections are free. */
+  /** Whether it runs beside only a few other heavy ones, however many connections are free. */
   readonly heavy: boolean;
 }
 
-/** The log has no order by time but that of its partitions, which are read whole. */
+/** Length of a partition of the log, ms: within one there is no order by time, so partitions are read whole. */
 const LOG_PARTITION_MS = 6 * HOUR_MS;
-/** About a tenth of a second of one core. */
+/** Rows from which a query is heavy: about a tenth of a second of one core. */
 const HEAVY_ROWS = 150_000;
-/** About what fits into the 30 s of a query. */
+/** Maximum number of rows of a query: about as many as can be read in its 30 s. */
 const MOST_ROWS = 60_000_000;
 
-/** What a query will cost, from its plan. Throws for one that cannot be answered in time, with the fix. */
+/** Estimates the cost of a query from its plan. Throws for one that cannot be answered in time, with the fix. */
 export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes): Cost {
   const rows = Math.ceil(rowsOf(query, plan, sizes));
   if (rows > MOST_ROWS) {
@@ -67,7 +67,7 @@ function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes):
   return series * (1 + days + hours + rest * sizes.pointsPerHour + filled);
 }
 
-/** As if as much had been logged at any time. */
+/** Returns the share of the log in a range, as if it had grown evenly. */
 function shareOfLog(range: Span, logFrom: number, now: number): number {
   const from = floorTo(LOG_PARTITION_MS, Math.min(logFrom, now));
   const to = floorTo(LOG_PARTITION_MS, now) + LOG_PARTITION_MS;
@@ -75,7 +75,7 @@ function shareOfLog(range: Span, logFrom: number, now: number): number {
   return Math.max(0, Math.min(to, last) - Math.max(from, first)) / (to - from);
 }
 
-/** Share of the series that conditions on the subject leave, as far as that can be told without asking. */
+/** Returns the share of the series that conditions on the subject leave, as far as known without a query. */
 function selected(query: Query, sizes: StoredSizes): number {
   const [subject, count] =
     query.dataset === 'prices' ? ['token', sizes.subjects.price] : ['protocol', sizes.subjects.tvl];

@@ -3,37 +3,40 @@ import type { DatasetName, SortKey } from './ast.js';
 
 export type FieldType = 'text' | 'number' | 'time' | 'texts' | 'json';
 
-/** One field of a dataset: what it is, and the fixed SQL that gives it. Nothing a client sends becomes SQL. */
+/** Field of a dataset: its properties, and its fixed SQL. No client input becomes SQL. */
 export interface Field {
   readonly type: FieldType;
   readonly nullable: boolean;
-  /** Its value in the dataset's current rows; `now` is the placeholder of the moment of the query. */
+  /** Returns the SQL of its value in the dataset's current rows; `now` is the placeholder of the moment of the query. */
   sql(now: string): string;
-  /** With `time`: a property of the series (a column of that name), or the recorded value itself. Absent: no history. */
+  /**
+   * Source in queries with `time`: a property of the series (a column of that name), or the recorded value itself. Absent: no
+   * history.
+   */
   readonly history?: 'series' | 'value';
-  /** What its values name: such have one spelling, and some that no data can have. */
+  /** Kind of name that its values are: such have one spelling, and some that no data can have. */
   readonly names?: NameKind;
-  /** How much longer than a column this takes to compute, in rows read. */
+  /** Cost of its computation beyond a column's, in rows read. */
   readonly lookups?: number;
-  /** Shown with a row, and of no other use. */
+  /** Whether it is only shown with a row and cannot be used otherwise. */
   readonly shownOnly?: boolean;
-  /** Compared in any case: sources write it differently. */
+  /** Whether it is compared ignoring case: sources write it differently. */
   readonly isFolded?: boolean;
-  /** Type of a bound value, where it is not the usual one of the field's type. */
+  /** Type of a bound value, if not the usual one of the field's type. */
   readonly bound?: string;
 }
 
 export interface Dataset {
   readonly name: DatasetName;
   readonly fields: Readonly<Record<string, Field>>;
-  /** FROM of the current rows. */
+  /** Clause FROM of the current rows. */
   readonly from: string;
-  /** What a row must fulfil unless the query names `chain` itself. */
+  /** Condition on rows unless the query names `chain` itself. */
   readonly counting?: string;
   /** Fields that make a row unique. */
   readonly key: readonly string[];
   readonly defaultSort: readonly SortKey[];
-  /** With `time`: the metric whose recorded series are read, or the column in which the rows stand in time. */
+  /** Metric whose recorded series are read with `time`, or the column of the rows' time. */
   readonly metric?: 'tvl' | 'price';
   readonly timeField?: string;
 }
@@ -51,8 +54,8 @@ const chain = { names: 'chain' } as const;
 const token = { names: 'token' } as const;
 
 /**
- * The change since the last value at or before then, as a fraction; null without one, from zero, and beyond what a number
- * holds. Two index look-ups.
+ * Returns the field of a change since the last value at or before a time, as a fraction; null without one, from zero, and
+ * beyond the range of a number. Two index look-ups.
  */
 const change = (metric: 'tvl' | 'price', value: string, subject: string, ofChain: string, interval: string): Field => ({
   type: 'number',
@@ -74,7 +77,10 @@ const changes = (metric: 'tvl' | 'price', value: string, subject: string, ofChai
   change_7d: change(metric, value, subject, ofChain, '168 hours'),
 });
 
-/** By its shortest spelling, as it was written: as a double, the stored 0.9 would be 0.8999999761581421, and not `gte` 0.9. */
+/**
+ * Confidence by its shortest spelling, as it was written: as a double, the stored 0.9 would be 0.8999999761581421, and not
+ * `gte` 0.9.
+ */
 const confidence = column('number', 'r.confidence::text::float8');
 
 const observation = {
@@ -84,7 +90,7 @@ const observation = {
   observed_at: column('time', 'r.observed_at'),
 };
 
-/** A protocol's real chains count, and `all` where there is none. */
+/** Rows that count: a protocol's real chains, or `all` where there is none. */
 const COUNTING_ROWS = `(is_real_chain(r.chain) OR (r.chain = 'all' AND NOT EXISTS (SELECT FROM protocol_tvl o
     WHERE o.protocol = r.protocol AND is_real_chain(o.chain))))`;
 
@@ -143,7 +149,7 @@ const protocols: Dataset = {
   },
 };
 
-/** What everyone may see, and what belongs to the caller, whose id the connection carries (QueryPool). */
+/** Events that everyone may see, and those of the caller, whose id the connection carries (QueryPool). */
 const events: Dataset = {
   name: 'events',
   from: 'readable_events r',
@@ -181,12 +187,12 @@ export function datasetOf(name: DatasetName): Dataset {
   return ALL[name];
 }
 
-/** A field by a client's word for it; never something that every object has. */
+/** Returns a field by a client's name for it; never a member that every object has. */
 export function fieldOf(dataset: Dataset, name: string): Field | undefined {
   return Object.hasOwn(dataset.fields, name) ? dataset.fields[name] : undefined;
 }
 
-/** The names that stand in answers and messages. */
+/** Returns the names of fields for answers and messages. */
 export function fieldNames(dataset: Dataset, fits: (field: Field) => boolean = () => true): string[] {
   return Object.entries(dataset.fields).flatMap(([name, field]) => (fits(field) ? [name] : []));
 }

@@ -1,21 +1,21 @@
 import { isDelivered, type LogEvent, type LogType } from '../../events/index.js';
 import { comparisons, conjuncts, type Condition, type DatasetName, type Query } from './ast.js';
 
-/** What has to happen before a query's answer can be another one. */
+/** Events that can change a query's answer. */
 export interface Dependencies {
   readonly dataset: DatasetName;
   /**
-   * Values the query is bound to; absent: any. A token's chain binds nothing: it may change, and an event tells the new one
+   * Values to which the query is bound; absent: any. A token's chain binds nothing: it may change, and an event has the new one
    * only.
    */
   readonly protocols?: ReadonlySet<string>;
   readonly chains?: ReadonlySet<string>;
   readonly tokens?: ReadonlySet<string>;
-  /** The answer also moves while nothing happens: a window that ends now, or a change against a time ago. */
+  /** Whether the answer also moves without events: a window that ends now, or a change against an earlier time. */
   readonly movesWithTime: boolean;
 }
 
-/** First values and removals are no change events, but other rows. */
+/** Types of events by dataset. First values and removals are no change events, but change rows. */
 const KINDS: Readonly<Record<Exclude<DatasetName, 'events'>, readonly LogType[]>> = {
   tvl: ['tvl_change', 'tvl_baseline', 'tvl_removed', 'protocol_update', 'protocol_removed'],
   prices: ['price_change', 'price_baseline', 'price_removed'],
@@ -39,8 +39,8 @@ export function dependenciesOf(query: Query): Dependencies {
 }
 
 /**
- * Whether an event of the log can change the answer. Only what is bound for certain is looked at, so it may say yes in vain
- * and never says no in error. A protocol's description belongs to all of its chains.
+ * Whether an event of the log can change the answer. Only certain bindings are considered: a wrong true is possible, a wrong
+ * false is not. A protocol's description belongs to all of its chains.
  */
 export function affects(event: LogEvent, { dataset, protocols, chains, tokens }: Dependencies): boolean {
   if (dataset === 'events' ? !isDelivered(event) : !KINDS[dataset].includes(event.type)) return false;
@@ -51,7 +51,7 @@ export function affects(event: LogEvent, { dataset, protocols, chains, tokens }:
   );
 }
 
-/** It belongs to all chains of its protocol. */
+/** Whether an event describes a protocol: it belongs to all chains of it. */
 export function isDescription({ type }: LogEvent): boolean {
   return type === 'protocol_update' || type === 'protocol_removed';
 }
@@ -60,7 +60,7 @@ function holds(values: ReadonlySet<string> | undefined, value: string | null): b
   return values === undefined || (value !== null && values.has(value));
 }
 
-/** The values of a field in conditions that must all hold. */
+/** Returns the values of a field in conditions that must all hold. */
 function bound(
   name: 'protocols' | 'chains' | 'tokens',
   where: Condition | undefined,
@@ -83,7 +83,7 @@ function usedFields({ where, aggregations, sort, groupBy }: Query): string[] {
   ];
 }
 
-/** `now` and what is counted from it. */
+/** Whether a time is `now` or relative to it. */
 function isRelative(time: string): boolean {
   return time.startsWith('now');
 }

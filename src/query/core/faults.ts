@@ -1,10 +1,10 @@
 import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
 
-/** More faults than this help nobody. */
+/** Maximum number of reported faults. */
 const MOST_FAULTS = 50;
 const LONGEST_POINTER = 200;
 
-/** Collects what is wrong with a query, each with its place and the fix. */
+/** Collects the faults of a query, each with its place and the fix. */
 export class Faults {
   private readonly invalid: InputFault[] = [];
   private readonly limits: InputFault[] = [];
@@ -13,12 +13,12 @@ export class Faults {
     push(this.invalid, pointer, code, detail);
   }
 
-  /** A fault that is only a matter of size: alone it answers 422. */
+  /** Adds a fault of size: alone it answers 422. */
   limit(pointer: string, code: string, detail: string): void {
     push(this.limits, pointer, code, detail);
   }
 
-  /** Throws when something was added. */
+  /** Throws if there are faults. */
   check(): void {
     const errors = [...this.invalid, ...this.limits];
     const [first] = errors;
@@ -29,7 +29,7 @@ export class Faults {
   }
 }
 
-/** One fault that ends the query at once. */
+/** Returns the error of one fault that ends the query at once. */
 export function queryFault(
   kind: 'invalid_request' | 'limit_exceeded',
   pointer: string,
@@ -39,14 +39,14 @@ export function queryFault(
   return new DomainError(kind, detail, { errors: [{ pointer, code, detail }], field: pointer.slice(1) });
 }
 
-/** A client's own word inside a message: short, and without what could break a line. */
+/** Returns a client's text for a message: short, control characters replaced. */
 export function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
   // oxlint-disable-next-line no-control-regex -- these are what is taken out
   return `'${text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 60)}'`;
 }
 
-/** The pointer of a member. */
+/** Returns the pointer of a member. */
 export function at(pointer: string, member: string | number): string {
   return `${pointer}/${String(member).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

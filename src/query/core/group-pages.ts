@@ -7,24 +7,24 @@ import type { ResultRows } from './result-rows.js';
 import { bucketStarts } from './time.js';
 
 export interface GroupPage {
-  /** The rows of the page: from one, to before another. */
+  /** Range of the page's rows: from one, to before another. */
   readonly from: number;
   readonly to: number;
-  /** The last row's place in the order, when there are more. */
+  /** Place of the last row in the order, if there are more. */
   readonly next: readonly (KeyValue | null)[] | undefined;
 }
 
-/** A group as the database gives it: its bucket in Unix ms if there are buckets, what it is of, its aggregates. */
+/** Group as the database returns it: its bucket in Unix ms if there are buckets, its group fields, its aggregates. */
 export type Group = readonly unknown[];
 
-/** Fails a query that gives more groups than one answer may have. */
+/** Refuses a query that gives more groups than one answer may have. */
 export function checkGroups(count: number): void {
   if (count <= QUERY_LIMITS.groups) return;
   const detail = `More than ${QUERY_LIMITS.groups} groups; use a longer time.bucket, a shorter range, fewer group_by fields, or having.`;
   throw queryFault('limit_exceeded', '/aggregations', 'too_many_groups', detail);
 }
 
-/** With `fill: null` every group has a row in every bucket: aggregates null, counts 0. */
+/** Adds a row for every group and bucket with `fill: null`: aggregates null, counts 0. */
 export function fillGroups(query: Query, rows: readonly Group[], range: Span | undefined): readonly Group[] {
   const bucket = query.time?.bucket;
   if (query.time?.fill !== 'null' || bucket === undefined || range === undefined) return rows;
@@ -46,11 +46,11 @@ export function fillGroups(query: Query, rows: readonly Group[], range: Span | u
   return [...rows, ...missing];
 }
 
-/** Groups in the query's order; ties by bucket and group. Missing values come last in either order. */
+/** Sorts groups in the query's order; ties by bucket and group. Missing values come last in either order. */
 export function sortGroups(query: Query, rows: ResultRows): ResultRows {
   const keys = orderOf(query, rows);
   const compare = (a: number, b: number): number => {
-    // Called ten thousand times in a row: without anything that has to be collected.
+    // Ten thousand comparisons in a row: nothing is allocated in them.
     for (const { sign, valueOf } of keys) {
       const order = compareValues(sign, valueOf(a), valueOf(b));
       if (order !== 0) return order;
@@ -63,7 +63,7 @@ export function sortGroups(query: Query, rows: ResultRows): ResultRows {
   return rows.inOrder(Uint32Array.from({ length: rows.length }, (_, index) => index).sort(compare));
 }
 
-/** The page behind a position of sorted groups. */
+/** Returns the page after a position of sorted groups. */
 export function groupPage(query: Query, rows: ResultRows, after: readonly unknown[] | undefined): GroupPage {
   const keys = orderOf(query, rows);
   const position = after?.map(keyValue);
@@ -104,7 +104,7 @@ function compareValues(sign: 1 | -1, left: KeyValue | null, right: KeyValue | nu
   return left < right ? -sign : sign;
 }
 
-/** By halves: the rows are in order. */
+/** Binary search over the ordered rows. */
 function firstBehind(length: number, isLater: (row: number) => boolean): number {
   let [low, high] = [0, length];
   while (low < high) {

@@ -2,7 +2,7 @@ import type { Bucket } from './ast.js';
 import type { LevelPlan, Span } from './plan.js';
 import type { SqlParameters } from './sql-parameters.js';
 
-/** Start of the bucket of a time, in UTC, weeks from Monday: the same as `bucketStart` of core/time.ts. */
+/** SQL of the start of a time's bucket, in UTC, weeks from Monday: the same as `bucketStart` of core/time.ts. */
 const BUCKET_SQL: Readonly<Record<Bucket, (at: string) => string>> = {
   '5m': (at) => `date_bin('5 minutes', ${at}, 'epoch')`,
   '15m': (at) => `date_bin('15 minutes', ${at}, 'epoch')`,
@@ -13,12 +13,12 @@ const BUCKET_SQL: Readonly<Record<Bucket, (at: string) => string>> = {
   '1mo': (at) => `date_trunc('month', ${at}, 'UTC')`,
 };
 
-/** Start of the bucket of a time; without buckets `whole`. */
+/** Returns the SQL of the start of a time's bucket; without buckets `whole`. */
 export function bucketSql(bucket: Bucket | undefined, at: string, whole = at): string {
   return bucket === undefined ? whole : BUCKET_SQL[bucket](at);
 }
 
-/** The moment behind a bucket that starts then. */
+/** Returns the SQL of the end of a bucket that starts then. */
 export function behindSql(bucket: Bucket, start: string): string {
   return `${start} + interval '${LENGTH_SQL[bucket]}'`;
 }
@@ -30,23 +30,23 @@ const LENGTH_SQL: Readonly<Record<Bucket, string>> = {
   '4h': '4 hours',
   '1d': '24 hours',
   '1w': '168 hours',
-  // Sessions are in UTC.
+  // Months are exact, since sessions are in UTC.
   '1mo': '1 month',
 };
 
-/** All series asked for, as a CTE: what groups are made of. */
+/** Name of the CTE with all requested series, from which groups are made. */
 export const ALL_SERIES = 'recorded';
 
-/** Nothing recorded before this is single any more. */
+/** Time before which no single values are kept. */
 const RAW_FROM = '(SELECT raw_from FROM history_state)';
 
 const HOURS = 'recorded s JOIN metric_hourly h ON h.series_id = s.id';
 const DAYS = 'recorded s JOIN metric_daily h ON h.series_id = s.id';
 
 /**
- * That a row's bucket is none of the changed ones. Nearly all rows are older than the oldest of these and need no look at
- * the list. A list that is hashed and not joined: how many marks there are no statistics know, and a loop over them for
- * every row took seconds.
+ * Returns the condition that a row's bucket is none of the changed ones. Nearly all rows are older than the oldest of these and
+ * need no look-up in the list. The list is hashed, not joined: no statistics have its length, and a loop over it for every row
+ * took seconds.
  */
 function unchanged(list: 'dirty_hours' | 'dirty_days'): string {
   return `(h.bucket < (SELECT coalesce(min(bucket), 'infinity') FROM ${list})
@@ -55,24 +55,24 @@ function unchanged(list: 'dirty_hours' | 'dirty_days'): string {
 
 interface Pieces {
   readonly ctes: string[];
-  /** Disjoint; (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket, close, seq). */
+  /** Disjoint parts; (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket, close, seq). */
   readonly parts: readonly string[];
 }
 
 export interface PieceOptions {
   /** Properties of a series that are carried along. */
   readonly used: readonly string[];
-  /** Rows of single values instead of buckets. */
+  /** Whether rows are single values instead of buckets. */
   readonly single: boolean;
-  /** `ALL_SERIES`, or a query of them of which few may be looked up by number. */
+  /** Source of the series: `ALL_SERIES`, or a query from which few are looked up by number. */
   readonly lookup: string;
 }
 
 /**
- * Reads series from days, hours and single values so that every moment of the range is in exactly one of them. An hour
- * that changed since its aggregate was made (it has a mark, or the log's tail speaks of it) is read from its single
- * values, and its day from its hours: late and corrected values are seen at once. Of an hour whose single values are no
- * longer kept the aggregate is what there is; what the tail has of it comes on top.
+ * Returns SQL that reads series from days, hours and single values so that every moment of the range is in exactly one of them.
+ * An hour that changed since its aggregate was made (it has a mark, or the log's tail has a value of it) is read from its
+ * single values, and its day from its hours: late and corrected values appear at once. An hour whose single values are no
+ * longer kept is read from its aggregate, and its values in the tail are added.
  */
 export function levelPieces(plan: LevelPlan, options: PieceOptions, parameters: SqlParameters): Pieces {
   return new PieceBuilder(plan, options, parameters).build();
@@ -133,20 +133,20 @@ class PieceBuilder {
     return { ctes, parts };
   }
 
-  /** Rows that are whole buckets already. */
+  /** Returns rows that are whole buckets already. */
   private complete(table: string, where: string): string {
     return `SELECT h.series_id, ${this.names}h.bucket, h.close, h.high, h.low, h.sum / h.samples AS mean
   FROM ${this.options.lookup} s JOIN ${table} h ON h.series_id = s.id WHERE ${where}`;
   }
 
-  /** Rows as parts of buckets that still have to be put together. */
+  /** Returns rows as parts of buckets that still have to be merged. */
   private aggregates(from: string, where: string): string {
     return `SELECT h.series_id, ${this.bucketOf('h.bucket')} AS bucket, h.close, h.closed_at, 0::bigint AS closed_seq, h.high, h.low,
     h.sum, h.samples
   FROM ${from} WHERE ${where}`;
   }
 
-  /** Buckets of their parts. Properties come last: what is grouped and sorted before is numbers and times only. */
+  /** Merges parts into buckets. Properties are joined last: only numbers and times are grouped and sorted before. */
   private merged(parts: readonly string[], joinSeries = 'JOIN series s ON s.id = m.series_id'): string {
     return `SELECT m.series_id, ${this.names}m.bucket, m.close, m.high, m.low, m.mean
   FROM (SELECT x.series_id, x.bucket, (array_agg(x.close ORDER BY x.closed_at DESC, x.closed_seq DESC))[1] AS close,
@@ -155,9 +155,9 @@ class PieceBuilder {
   }
 
   /**
-   * The properties of what is found beside whole buckets and recorded values. A page finds little or nothing there, and looks
-   * up that alone: the planner does not know how little, and with a plain join went through all series first, which took
-   * three times as long as the page.
+   * Returns the join with the properties of series found outside whole buckets and recorded values. A page finds few or none
+   * there, and looks up only these: the planner does not know how few, and with a plain join it went through all series first,
+   * which took three times as long as the page.
    */
   private lookUpSeries(id: string): string {
     const { lookup } = this.options;
@@ -166,7 +166,7 @@ class PieceBuilder {
     UNION ALL SELECT * FROM newcomers k WHERE k.id = ${id}) s`;
   }
 
-  /** Single values `p` as parts of buckets: one per series and bucket. */
+  /** Returns single values `p` as parts of buckets: one per series and bucket. */
   private partOf(from: string, bucket: string): string {
     return `SELECT p.series_id, ${bucket} AS bucket, (array_agg(p.value ORDER BY p.at DESC, p.seq DESC))[1] AS close, max(p.at) AS closed_at,
     (array_agg(p.seq ORDER BY p.at DESC, p.seq DESC))[1] AS closed_seq, max(p.value) AS high, min(p.value) AS low,
@@ -180,8 +180,8 @@ class PieceBuilder {
   }
 
   /**
-   * What is before the first whole hour, or behind the last: less than an hour, so that it is in one bucket. The list of
-   * series makes of it one pass over the primary key, in its order, however many values the open hour has by now.
+   * Returns values before the first whole hour, or after the last: less than an hour, so that they are in one bucket. The list
+   * of series makes this one pass over the primary key, in its order, however many values the open hour has.
    */
   private edge(from: string, to: string): string {
     const points = `metric_points p WHERE p.series_id = ANY (ARRAY(SELECT id FROM recorded)) AND p.at >= ${from} AND p.at < ${to}`;
@@ -189,14 +189,17 @@ class PieceBuilder {
   }
 
   private dirtyValues(hoursFrom: string, hoursTo: string): string {
-    // The span says nothing new; by it the planner leaves out partitions.
+    // Redundant bounds, by which the planner excludes partitions.
     const points = `dirty_hours d
   JOIN metric_points p ON p.series_id = d.series_id AND p.at >= d.bucket AND p.at < d.bucket + interval '1 hour'
   WHERE p.at >= ${hoursFrom} AND p.at < ${hoursTo}`;
     return this.partOf(points, this.bucketOf('d.bucket'));
   }
 
-  /** Changed hours whose values are gone: late ones were added to their aggregate, which their day has not heard of. */
+  /**
+   * Returns changed hours whose values are no longer kept: late ones were added to their aggregate, and their day does not
+   * include them yet.
+   */
   private agedHours(): string {
     return this.aggregates(
       'dirty_hours s JOIN metric_hourly h ON h.series_id = s.series_id AND h.bucket = s.bucket',
@@ -216,7 +219,7 @@ class PieceBuilder {
     return [recorded, late];
   }
 
-  /** Kept to the series asked for by a list that is hashed, whatever the planner believes of the number of marks. */
+  /** Restricts the marks to the requested series by a hashed list, whatever the planner assumes about their number. */
   private dirtyHours(from: string, to: string): string {
     return `dirty_hours AS MATERIALIZED (
   SELECT m.series_id, m.bucket FROM (
@@ -230,7 +233,7 @@ class PieceBuilder {
   FROM dirty_hours d WHERE d.bucket >= ${from} AND d.bucket < ${to})`;
   }
 
-  /** Without buckets the whole range is one. */
+  /** Returns the bucket of a time; without buckets the whole range is one. */
   private bucketOf(at: string): string {
     return bucketSql(this.plan.bucket, at, this.from);
   }

@@ -8,7 +8,7 @@ import type { SqlParameters } from './sql-parameters.js';
 import { bucketStarts } from './time.js';
 import { QUERY_LIMITS } from './limits.js';
 
-/** Columns of `metric_series` and what belongs to it, by the dataset's field. */
+/** Columns of `metric_series` and related tables, by the dataset's field. */
 const SERIES: Readonly<
   Record<'tvl' | 'price', { recorded: string; from: string; fields: Readonly<Record<string, string>> }>
 > = {
@@ -27,8 +27,8 @@ const SERIES: Readonly<
 const VALUES: Readonly<Record<OverTime, string>> = { last: 'l.close', avg: 'l.mean', min: 'l.low', max: 'l.high' };
 
 /**
- * Series in buckets: each series is one level per bucket, so that whatever is added up afterwards never adds one series
- * twice. The value of a row is the bucket's last.
+ * Returns series in buckets: each series is one level per bucket, so that a later sum never adds one series twice. The value of
+ * a row is the bucket's last.
  */
 export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlParameters): Relation {
   const dataset = datasetOf(query.dataset);
@@ -45,7 +45,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   const isOfTotals = plan.metric === 'tvl' && !namesChain;
   const used = usedFields(query, dataset, ofValues, shown);
   const asked = seriesAsked(query, plan, ofSeries, isOfTotals, parameters);
-  // A page finds its few series by their numbers; groups need all of them.
+  // Pages find their few series by number; groups need all of them.
   const lookup = query.aggregations.length > 0 ? ALL_SERIES : `(${asked(SERIES[plan.metric].recorded)})`;
   const pieces = levelPieces(plan, { used, single, lookup }, parameters);
   const filled =
@@ -68,7 +68,8 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
     parts: filled ? [] : pieces.parts.map((_, index) => `levels_${index} l`),
     where: [
       ...(isOfTotals ? [stillTotal(plan, single, parameters)] : []),
-      // A condition on a level tests what each aggregate takes of the bucket; several of them each have rows of their own.
+      // Conditions on a level test the value that each aggregate takes of the bucket; with several aggregates each has rows of
+      // its own.
       ...(otherReadings.length === 0 || ofValues.length === 0
         ? fulfils(reading)
         : [readings.map((one) => `(${fulfils(one).join(' AND ')})`).join(' OR ')].map((either) => `(${either})`)),
@@ -98,7 +99,7 @@ function levelField(dataset: Dataset, name: string, fill: string, overTime: Over
   return { sql: `l.${name}`, type, nullable, ...(isFolded && { isFolded }) };
 }
 
-/** Conditions on properties of a series choose the series; the others choose buckets of it. */
+/** Splits conditions: those on properties of a series choose the series; the others choose buckets of it. */
 function split(dataset: Dataset, where: Condition | undefined) {
   const isSeries = (part: Condition) =>
     comparisons(part).every(({ field }) => known(dataset, field).history === 'series');
@@ -106,7 +107,7 @@ function split(dataset: Dataset, where: Condition | undefined) {
   return { ofSeries: parts.filter(isSeries), ofValues: parts.filter((part) => !isSeries(part)) };
 }
 
-/** Properties that something behind the pieces looks at: the others are not carried through them. */
+/** Returns the properties that are used after the pieces: the others are not carried through them. */
 function usedFields(
   query: Query,
   dataset: Dataset,
@@ -123,8 +124,8 @@ function usedFields(
 }
 
 /**
- * Values that only the log knows yet, by series; those of new series get numbers that no series has. Their times are those
- * that history will give them, whole milliseconds: a value must not move, and be met twice, when it is written there.
+ * Values that only the log has so far, by series; new series get numbers that no series has. Their times are those that history
+ * will store, whole milliseconds: a value must not move, and appear twice, when it is written there.
  */
 const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
   SELECT coalesce(s.id, -dense_rank() OVER (ORDER BY t.subject, t.chain)::integer) AS series_id, t.subject, t.chain,
@@ -145,7 +146,7 @@ const ENDED_TOTALS = `ended_totals AS MATERIALIZED (
     UNION ALL SELECT t.subject FROM tail t WHERE is_real_chain(t.chain))
   GROUP BY s.id)`;
 
-/** A bucket in which a real chain has its first value is that chain's. */
+/** Returns the condition that a total still counts: a bucket in which a real chain has its first value is that chain's. */
 function stillTotal(plan: LevelPlan, single: boolean, parameters: SqlParameters): string {
   const to = (): string => parameters.add(new Date(plan.to).toISOString(), 'timestamptz');
   const isOver = single
@@ -156,10 +157,10 @@ function stillTotal(plan: LevelPlan, single: boolean, parameters: SqlParameters)
   return `NOT EXISTS (SELECT FROM ended_totals e WHERE e.id = l.series_id AND ${isOver})`;
 }
 
-/** Series that only the tail knows yet. */
+/** Series that only the tail has so far. */
 const NEW_SERIES = '(SELECT DISTINCT series_id AS id, subject, chain FROM tail WHERE series_id < 0)';
 
-/** Of series with id, subject and chain those asked for, with their properties. */
+/** Returns the requested series among those with id, subject and chain, with their properties. */
 function seriesAsked(
   query: Query,
   plan: LevelPlan,
@@ -183,8 +184,8 @@ function seriesAsked(
 }
 
 /**
- * Every bucket of every series; with `previous` the last value before it stands in for what is missing: a single value,
- * written or still in the log's tail, else the close of an hour of which single values are no longer kept.
+ * Returns CTEs of every bucket of every series; with `previous` the last value before it replaces a missing one: a single
+ * value, written or still in the log's tail, else the close of an hour whose single values are no longer kept.
  */
 function fillCtes(
   plan: LevelPlan,
@@ -210,7 +211,7 @@ function fillCtes(
   const [from, to, now] = [plan.from, plan.to, plan.carriedUntil].map((at) =>
     parameters.add(new Date(at).toISOString(), 'timestamptz'),
   );
-  // A series whose row was removed is worth nothing at the end of a bucket, until it has a value again.
+  // Series whose row was removed have no value at the end of a bucket, until their next value.
   const end = `least(${behindSql(bucket, 'g.bucket')}, ${to})`;
   return [
     `gaps AS MATERIALIZED (

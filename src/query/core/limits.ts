@@ -1,6 +1,6 @@
-/** What one query may ask for. Over one of these the answer is 422 with the limit and the way round it. */
+/** Limits of one query. Above one of these the answer is 422 with the limit and the way to stay below it. */
 export const QUERY_LIMITS = {
-  /** Levels of `and`, `or`, `not` inside each other. */
+  /** Levels of nested `and`, `or`, `not`. */
   depth: 5,
   /** Conditions of `filters`, `where` and `having` together. */
   conditions: 100,
@@ -13,15 +13,15 @@ export const QUERY_LIMITS = {
   groups: 10_000,
   /** Rows of one page. */
   pageRows: 1_000,
-  /** JSON in a page's rows after which it ends early: what one caller holds in memory, sixteen answers at once. */
+  /** JSON of a page's rows after which it ends early, bytes: the memory of one caller, for sixteen answers at once. */
   pageBytes: 2_000_000,
   /** Buckets of a range whose gaps are filled. */
   filledBuckets: 10_000,
-  /** Whole time of one query, waiting included. */
+  /** Time limit of one query, waiting included. */
   seconds: 30,
 } as const;
 
-/** Characters of one text value; the longest key the tables take is shorter. */
+/** Maximum characters of one text value; the longest key of the tables is shorter. */
 export const LONGEST_TEXT = 256;
-/** Rows of a page when the query does not say. */
+/** Default number of rows of a page. */
 export const DEFAULT_LIMIT = 100;

@@ -1,12 +1,12 @@
-/** How many letters a name may be written wrong and still be meant. */
+/** Maximum number of wrong letters in a recognised name. */
 const MAX_DISTANCE = 2;
-/** Names that are compared at once: less than a millisecond. */
+/** Number of names compared at once: less than a millisecond. */
 const NAMES_PER_STEP = 1_000;
 
 /**
- * The name that is perhaps meant: one that begins as the given one does or the other way round, else one that differs in at
- * most two letters (one that is left out, added, changed or two that changed places). Undefined when none is near. There may be
- * very many names: every now and then nothing is yielded, for whoever looks in slices.
+ * Finds the name that was probably meant: one that is a prefix of the given one or the other way round, else one that differs
+ * in at most two letters (one left out, added, changed, or two swapped). Undefined when none is near. There may be very many
+ * names: the generator yields from time to time, for callers that work in slices.
  */
 export function* nearestName(given: string, names: Iterable<string>): Generator<undefined, string | undefined> {
   const name = given.toLowerCase();
@@ -29,10 +29,10 @@ function distanceOf(name: string, candidate: string): number {
   return distance > allowed ? Infinity : distance;
 }
 
-/** Rows of the table of `edits`, used again for each candidate: there are very many. */
+/** Rows of the table of `edits`, reused for each candidate: there are very many. */
 let [before, row, next]: [number[], number[], number[]] = [[], [], []];
 
-/** Edits that lead from one text to the other, exact up to `allowed`: rows of the usual table, near its diagonal only. */
+/** Returns the edits from one text to the other, exact up to `allowed`: rows of the usual table, near its diagonal only. */
 function edits(from: string, to: string, allowed: number): number {
   const beyond = allowed + 1;
   for (let j = 0; j <= Math.min(to.length, beyond); j += 1) row[j] = j;

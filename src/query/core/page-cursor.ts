@@ -4,7 +4,7 @@ import { queryFault } from './faults.js';
 import type { KeyValue } from './keyset.js';
 import type { Span } from './plan.js';
 
-/** Where the next page begins, and the range that the first page resolved relative times to. */
+/** Start of the next page, and the range to which the first page resolved relative times. */
 export interface PagePosition {
   readonly position: readonly (KeyValue | null)[];
   readonly range: Span | undefined;
@@ -13,10 +13,10 @@ export interface PagePosition {
 const VERSION = 1;
 const SIGNATURE_BYTES = 16;
 
-/** By query: its cursor, its place in the cache and the next cursor all ask for it. */
+/** Canonical texts by query: needed for its cursor, its place in the cache and the next cursor. */
 const canonical = new WeakMap<Query, string>();
 
-/** The query by what it asks, in one spelling: pages, positions of the log and explanations are not part of that. */
+/** Returns the query's question in one spelling: pages, positions of the log and explanations are not part of it. */
 export function canonicalQuery(query: Query): string {
   const known = canonical.get(query);
   if (known !== undefined) return known;
@@ -30,7 +30,7 @@ export function hashOf(...parts: readonly unknown[]): string {
   return hash('sha256', JSON.stringify(parts), 'base64url');
 }
 
-/** Members in order of their names, at every level. */
+/** Sorts members by name, at every level. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

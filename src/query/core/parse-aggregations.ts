@@ -14,11 +14,11 @@ interface Parsed {
 
 const MEMBERS = ['field', 'operation', 'p', 'over_time', 'group_by', 'as'];
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
-/** Columns of buckets and of live rows, and what is no plain member in many a client. */
+/** Names that are taken: columns of buckets and of live rows, and a name that is no plain member in many clients. */
 const TAKEN: ReadonlySet<string> = new Set(['time', '_key', '__proto__']);
 const NUMERIC: ReadonlySet<Operation> = new Set(['sum', 'avg', 'min', 'max', 'percentile']);
 
-/** The aggregates and what they are grouped by: the same for all of one query. */
+/** Parses the aggregates and their group fields, which are the same for all of one query. */
 export function parseAggregations(value: unknown, dataset: Dataset, lookup: Lookup, faults: Faults): Parsed {
   const nothing: Parsed = { aggregations: [], groupBy: [] };
   if (isAbsent(value)) return nothing;
@@ -51,7 +51,7 @@ export function parseAggregations(value: unknown, dataset: Dataset, lookup: Look
   return { aggregations, groupBy: first?.groups ?? [] };
 }
 
-/** Rows are counted as the other aggregates read them, where these agree and the client does not say. */
+/** Completes a count: it reads rows like the other aggregates, if these agree and the client does not say otherwise. */
 function counted(one: Aggregation, given: Members | undefined, all: readonly Aggregation[]): Aggregation {
   if (one.field !== undefined || !isAbsent(given?.['over_time'])) return one;
   const [overTime = one.overTime, ...others] = new Set(all.flatMap((other) => (other.field ? other.overTime : [])));

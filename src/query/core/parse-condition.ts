@@ -7,24 +7,24 @@ import { LONGEST_TEXT, QUERY_LIMITS } from './limits.js';
 import { isPlain, objectOf } from './parse-input.js';
 import { isoTime, parseIso } from './time.js';
 
-/** What a condition may speak of. */
+/** Field or aggregate of a condition. */
 export interface Subject {
   readonly type: FieldType;
   readonly names?: NameKind;
 }
 
 export interface ConditionScope {
-  /** Undefined, and a fault, for what cannot be asked here. */
+  /** Returns the subject of a name; undefined, and a fault, for one that is not allowed here. */
   subject(name: string, pointer: string): Subject | undefined;
   readonly faults: Faults;
-  /** Conditions seen so far in the whole query. */
+  /** Conditions so far in the whole query. */
   readonly counter: { conditions: number };
 }
 
 const GROUPS = ['and', 'or', 'not'] as const;
 const NUMBERS_ONLY: ReadonlySet<Operator> = new Set(['gt', 'gte', 'lt', 'lte', 'between']);
 
-/** A condition tree of the request. Goes no deeper than the limit, whatever the client nests. */
+/** Parses a condition tree of the request. Recurses no deeper than the limit, whatever the client nests. */
 export function parseCondition(
   value: unknown,
   pointer: string,
@@ -56,7 +56,7 @@ export function parseCondition(
   return parts.length === of.length ? { kind: name, of: parts } : undefined;
 }
 
-/** Counts conditions over the whole query; says once that there are too many. */
+/** Counts conditions over the whole query; reports once that there are too many. */
 export function countCondition(pointer: string, scope: ConditionScope): boolean {
   scope.counter.conditions += 1;
   if (scope.counter.conditions === QUERY_LIMITS.conditions + 1) tooManyConditions(pointer, scope.faults);
@@ -155,7 +155,7 @@ function valuesOf(
   return one === undefined ? undefined : [one];
 }
 
-/** A list of values of one field; empty ones are faults. */
+/** Parses a list of values of one field; an empty one is a fault. */
 export function listOf(value: unknown, subject: Subject, pointer: string, faults: Faults): Value[] | undefined {
   if (!Array.isArray(value) || value.length === 0) {
     faults.add(pointer, 'invalid_type', 'Give a list of at least one value.');
@@ -220,7 +220,7 @@ function usable(type: FieldType): string {
   return [...OPERATORS].filter((operator) => fits(operator, type)).join(', ');
 }
 
-/** Conditions joined, absent ones left out. */
+/** Joins conditions, absent ones left out. */
 export function joined(conditions: readonly (Condition | undefined)[]): Condition | undefined {
   return allOf(conditions.flatMap((condition) => condition ?? []));
 }

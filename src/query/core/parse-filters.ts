@@ -4,7 +4,7 @@ import { at, type Faults } from './faults.js';
 import { countCondition, joined, listOf, numberOf, type ConditionScope } from './parse-condition.js';
 import { objectOf } from './parse-input.js';
 
-/** The flat form: lists select, ranges include both ends. */
+/** Lists of the flat form: they select values; ranges include both ends. */
 const LISTS: Readonly<Record<string, readonly string[]>> = {
   protocols: ['protocol'],
   chains: ['chain', 'chains'],
@@ -20,7 +20,7 @@ const RANGES: Readonly<Record<string, string>> = {
 };
 const FILTERS = [...Object.keys(LISTS), ...Object.keys(RANGES)];
 
-/** `filters` as the condition it stands for. Empty lists and empty ranges restrict nothing. */
+/** Parses `filters` as a condition. Empty lists and empty ranges restrict nothing. */
 export function parseFilters(value: unknown, dataset: Dataset, scope: ConditionScope): Condition | undefined {
   const pointer = '/filters';
   const given = objectOf(value, pointer, FILTERS, scope.faults);

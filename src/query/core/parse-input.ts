@@ -2,12 +2,12 @@ import { at, shown, type Faults } from './faults.js';
 
 export type Members = Readonly<Record<string, unknown>>;
 
-/** Many clients write null for what they leave out. */
+/** Whether a value is absent; many clients write null for members that they leave out. */
 export function isAbsent(value: unknown): value is undefined | null {
   return value === undefined || value === null;
 }
 
-/** The value as an object with known members only; undefined, and a fault, when it is none. */
+/** Returns the value as an object with known members only; undefined, and a fault, for anything else. */
 export function objectOf(
   value: unknown,
   pointer: string,
@@ -27,11 +27,11 @@ export function objectOf(
       faults.add(at(pointer, name), 'unknown_field', `There is no ${shown(name)} here; known are ${known.join(', ')}.`);
     }
   }
-  // Own members only: what a client's `__proto__` brings is never looked at.
+  // Own members only: a client's `__proto__` is never read.
   return Object.fromEntries(known.flatMap((name) => (Object.hasOwn(value, name) ? [[name, Object(value)[name]]] : [])));
 }
 
-/** One of a fixed list of words; undefined when absent, and undefined with a fault when it is another. */
+/** Returns a word of a fixed list; undefined when absent, and undefined with a fault when it is another. */
 export function wordOf<const T extends string>(
   value: unknown,
   pointer: string,
@@ -45,7 +45,7 @@ export function wordOf<const T extends string>(
   return word;
 }
 
-/** Whether a text may go to the database: no zero bytes, no broken Unicode, of reasonable length. */
+/** Whether a text may go to the database: no zero bytes, no broken Unicode, of limited length. */
 export function isPlain(text: string, longest: number): boolean {
   return text.length <= longest && !text.includes('\u0000') && text.isWellFormed();
 }

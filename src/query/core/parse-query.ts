@@ -33,7 +33,10 @@ const MEMBERS = [
 ] as const;
 const LONGEST_CURSOR = 8_192;
 
-/** A request's body as a query, or one DomainError that lists every fault with its place and the fix. Never recurses far. */
+/**
+ * Parses a request's body as a query, or throws one DomainError that lists every fault with its place and the fix. Recursion is
+ * bounded.
+ */
 export function parseQuery(body: unknown): Query {
   const faults = new Faults();
   const given = objectOf(body, '', MEMBERS, faults);
@@ -95,7 +98,7 @@ function datasetName(value: unknown, faults: Faults): DatasetName {
   return wordOf(value, '/dataset', DATASETS, faults) ?? 'tvl';
 }
 
-/** A field as conditions, groups and aggregates may use it. */
+/** Returns a field if conditions, groups and aggregates may use it. */
 function rowField(dataset: Dataset, name: string, pointer: string, timed: boolean, faults: Faults): Field | undefined {
   const field = fieldOf(dataset, name);
   const usable = (candidate: Field): boolean =>

@@ -12,7 +12,7 @@ export interface SortParts {
   readonly faults: Faults;
 }
 
-/** What the answer is ordered by, complete with the default; ties are broken by the rows' keys, which are not named. */
+/** Parses the order of the answer, complete with the default; ties are broken by the rows' keys, which are not named. */
 export function parseSort(value: unknown, parts: SortParts): SortKey[] {
   const { faults } = parts;
   if (isAbsent(value)) return defaultSort(parts);
@@ -32,7 +32,10 @@ export function parseSort(value: unknown, parts: SortParts): SortKey[] {
   return sort.length > 0 ? sort : defaultSort(parts);
 }
 
-/** Buckets in their order; groups by their first aggregate, the largest first; rows as their dataset says. */
+/**
+ * Returns the default order: buckets in their order; groups by their first aggregate, the largest first; rows by their
+ * dataset's order.
+ */
 function defaultSort({ dataset, time, aggregations, groupBy }: SortParts): SortKey[] {
   const [first] = aggregations;
   if (first !== undefined) {
@@ -61,7 +64,7 @@ function sortField(value: unknown, pointer: string, parts: SortParts): string | 
     return undefined;
   }
   if (names.includes(value)) return value;
-  // The printed request sorts by the field that it aggregates.
+  // Accepted too, since the published example sorts by the field that it aggregates.
   const first = aggregations.find((aggregation) => aggregation.field === value);
   if (first !== undefined && fieldOf(dataset, value) !== undefined) return first.as;
   faults.add(

@@ -5,7 +5,7 @@ import { queryFault } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime } from './time.js';
 
-/** From where an answer comes: `meta.source`. */
+/** Source of an answer: `meta.source`. */
 export type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';
 
 export interface Span {
@@ -13,18 +13,18 @@ export interface Span {
   readonly to: number;
 }
 
-/** How the recorded series of a range are read: whole days and hours from aggregates, the rest from single values. */
+/** Plan for the recorded series of a range: whole days and hours from aggregates, the rest from single values. */
 export interface LevelPlan extends Span {
   readonly metric: 'tvl' | 'price';
   readonly bucket: Bucket | undefined;
   readonly fill: Fill;
-  /** Nothing is carried into a bucket that begins later, Unix milliseconds. */
+  /** Latest start of a bucket into which values are carried, Unix milliseconds. */
   readonly carriedUntil: number;
-  /** Whole days within the range that are read from daily rows, but for days that changed since. */
+  /** Whole days within the range that are read from daily rows, except for days that changed since. */
   readonly days: Span | undefined;
   /** Whole hours within the range, likewise; the days lie inside. */
   readonly hours: Span | undefined;
-  /** Of a part of the range single values are no longer kept. */
+  /** Whether single values of a part of the range are no longer kept. */
   readonly isAged: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface Plan {
   /** Moment of the query, Unix milliseconds. */
   readonly now: number;
   readonly range: Span | undefined;
-  /** Absent when rows are read as they are. */
+  /** Plan of recorded levels; absent when rows are read as they are. */
   readonly levels: LevelPlan | undefined;
   readonly sources: readonly Grain[];
 }
@@ -41,16 +41,16 @@ export interface PlanFacts {
   readonly now: number;
   /** Start of the kept single values. */
   readonly rawFrom: number;
-  /** The range of an earlier page, which later ones keep. */
+  /** Range of an earlier page, which later ones keep. */
   readonly range?: Span | undefined;
 }
 
 /** Buckets that need single values. */
 const FINE: ReadonlySet<Bucket> = new Set(['5m', '15m']);
-/** Buckets that whole days add up to. */
+/** Buckets that consist of whole days. */
 const COARSE: ReadonlySet<Bucket> = new Set(['1d', '1w', '1mo']);
 
-/** Chooses the smallest of current rows, days, hours and single values that gives exactly what is asked. */
+/** Chooses the smallest of current rows, days, hours and single values that gives exactly the requested answer. */
 export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Plan {
   const dataset = datasetOf(query.dataset);
   if (query.time === undefined) {
@@ -67,8 +67,8 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
     const detail = `${what} go back to ${isoTime(rawFrom)}; begin there, or use time.bucket 1h or longer.`;
     throw queryFault('limit_exceeded', '/time/from', 'not_kept', detail);
   }
-  // Where single values are no longer kept an hour is whole or not there: the first one is, the last one would bring values
-  // from behind the end.
+  // Where single values are no longer kept an hour is whole or left out: the first one is included, the last one would bring
+  // values from after the end.
   const isAged = asked.from < rawFrom;
   const from = isAged ? floorTo(HOUR_MS, asked.from) : asked.from;
   const to = asked.to < rawFrom ? Math.max(from, floorTo(HOUR_MS, asked.to)) : asked.to;

@@ -4,43 +4,43 @@ import { conditionSql } from './condition-sql.js';
 import { fieldNames, fieldOf, type Dataset, type Field, type FieldType } from './datasets.js';
 import type { SqlParameters } from './sql-parameters.js';
 
-/** A column as answers show it. */
+/** Column as answers show it. */
 export interface Column {
   readonly name: string;
   readonly type: FieldType;
 }
 
-/** An expression that orders rows. */
+/** Expression that orders rows. */
 export interface KeyExpression {
   readonly sql: string;
   readonly type: FieldType;
   readonly nullable: boolean;
   readonly bound?: string;
-  /** Compared in any case. */
+  /** Whether it is compared ignoring case. */
   readonly isFolded?: boolean;
 }
 
-/** What a query selects from: rows of a dataset now, or its series in buckets. Rows, groups and keys are built on it. */
+/** Source of a query's rows: those of a dataset now, or its series in buckets. Rows, groups and keys are built on it. */
 export interface Relation {
-  /** `WITH` entries, without the word. */
+  /** Entries of `WITH`, without the word. */
   readonly ctes: readonly string[];
   readonly from: string;
-  /** The same in disjoint parts, where it has several: each finds the first rows of an order sooner than all together. */
+  /** Rows in disjoint parts, if there are several: each finds the first rows of an order sooner than all together. */
   readonly parts: readonly string[];
-  /** What its rows must fulfil, the query's own condition included. */
+  /** Conditions on its rows, the query's own included. */
   readonly where: readonly string[];
-  /** What rows show, in order. */
+  /** Columns of rows, in order. */
   readonly columns: readonly Column[];
   expression(field: string): KeyExpression;
-  /** What an aggregate takes of a row. */
+  /** Returns the SQL of the value that an aggregate takes of a row. */
   aggregated(field: string, overTime: OverTime): string;
-  /** What a row must fulfil to be taken by an aggregate, where that differs from aggregate to aggregate. */
+  /** Returns the condition on rows of an aggregate, if that differs between aggregates. */
   filter?(overTime: OverTime): string;
-  /** Makes every order total. */
+  /** Keys that make every order total. */
   readonly tieBreak: readonly KeyExpression[];
 }
 
-/** The dataset's rows as they are. */
+/** Returns the dataset's rows as they are. */
 export function currentRelation(
   dataset: Dataset,
   where: Condition | undefined,

@@ -1,16 +1,16 @@
-/** One row of an answer; `_key` tells it from the others and stays while its values change. */
+/** Row of an answer; `_key` identifies it and stays while its values change. */
 export type KeyedRow = Readonly<Record<string, unknown>> & { readonly _key: string };
 
 export interface ResultDiff {
   readonly added: readonly KeyedRow[];
   readonly changed: readonly KeyedRow[];
-  /** Keys of rows that are gone. */
+  /** Keys of removed rows. */
   readonly removed: readonly string[];
 }
 
 /**
- * Gives every row its key: the values of the columns that make it unique. Single values of a series may share a
- * millisecond, which is as much of their time as is shown: those behind the first are numbered, in the order of the answer.
+ * Gives every row its key: the values of the columns that make it unique. Single values of a series may share a millisecond,
+ * the shown precision of their time: those after the first are numbered, in the order of the answer.
  */
 export function keyed(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): KeyedRow[] {
   const taken = new Map<string, number>();
@@ -23,7 +23,7 @@ export function keyed(rows: readonly Readonly<Record<string, unknown>>[], column
   });
 }
 
-/** The result a diff is taken against: what each row looked like. */
+/** Rows of the result with which the next one is compared. */
 export class ResultImage {
   private readonly rows: ReadonlyMap<string, string>;
 
@@ -31,7 +31,7 @@ export class ResultImage {
     this.rows = new Map(rows.map((row) => [row._key, JSON.stringify(row)]));
   }
 
-  /** What leads from this result to the other; undefined when nothing differs. */
+  /** Returns the changes from this result to the other; undefined when nothing differs. */
   diff(rows: readonly KeyedRow[], next: ResultImage): ResultDiff | undefined {
     const added: KeyedRow[] = [];
     const changed: KeyedRow[] = [];

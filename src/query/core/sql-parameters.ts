@@ -1,8 +1,8 @@
-/** The bound values of one statement: everything that comes from a client passes through here. */
+/** Bound values of one statement: all client input passes through here. */
 export class SqlParameters {
   readonly values: unknown[] = [];
 
-  /** Adds a value and gives its placeholder, cast to a fixed type. */
+  /** Adds a value and returns its placeholder, cast to a fixed type. */
   add(value: unknown, type: string): string {
     this.values.push(value);
     return `$${this.values.length}::${type}`;

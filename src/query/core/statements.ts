@@ -13,14 +13,14 @@ import { SqlParameters } from './sql-parameters.js';
 export interface Statement {
   readonly text: string;
   readonly values: readonly unknown[];
-  /** Of the first columns of a row; what follows is the row's position. */
+  /** Columns at the beginning of a row; the row's position follows. */
   readonly columns: readonly Column[];
 }
 
-/** Guaranteed by bins whose ends differ by this ratio: (1 + a) / (1 - a) of DDSketch. */
+/** Relative error guaranteed by bins whose ends differ by this ratio: (1 + a) / (1 - a) of DDSketch. */
 export const RELATIVE_ERROR = 0.01;
 const BIN_RATIO = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
-/** Zero has no logarithm. */
+/** Bin of zero, which has no logarithm. */
 const ZERO_BIN = -2_000_000_000;
 
 export function relationOf(query: Query, plan: Plan, parameters: SqlParameters): Relation {
@@ -29,7 +29,10 @@ export function relationOf(query: Query, plan: Plan, parameters: SqlParameters):
     : levelRelation(query, plan.levels, parameters);
 }
 
-/** One page of rows, and one row more to tell whether there are others. Behind a row's position stands how large its JSON is, if it can have any. */
+/**
+ * Returns the statement for one page of rows, and one row more to find out whether there are others. The size of a row's JSON
+ * follows its position, if it can have any.
+ */
 export function rowsStatement(query: Query, plan: Plan, position: readonly KeyValue[] | undefined) {
   const parameters = new SqlParameters();
   const relation = relationOf(query, plan, parameters);
@@ -48,7 +51,7 @@ export function rowsStatement(query: Query, plan: Plan, position: readonly KeyVa
   return { text, values: parameters.values, columns: relation.columns, positionLength: keyset.length };
 }
 
-/** Bytes of what a row holds as JSON: other values are short. */
+/** Returns the SQL of the bytes of a row's JSON: other values are short. */
 function sizeSql(relation: Relation): string[] {
   const long = relation.columns.filter(({ type }) => type === 'json');
   const sizes = long.map(({ name }) => `coalesce(octet_length(${relation.expression(name).sql}::text), 0)`);
@@ -56,9 +59,9 @@ function sizeSql(relation: Relation): string[] {
 }
 
 /**
- * All groups of the answer, and one more than allowed when there are too many. In the answer's order, but by the database's
- * idea of it: `sortGroups` decides, and is ten times faster with what is in order already. The event loop of who delivers
- * events stood still for 14 ms while it sorted 9,000 groups, measured.
+ * Returns the statement for all groups of the answer, and one more than allowed when there are too many. In the answer's order,
+ * but by the database's comparison: `sortGroups` decides, and is ten times faster with ordered input. Sorting 9,000 groups in
+ * the process held its event loop for 14 ms, measured.
  */
 export function groupsStatement(query: Query, plan: Plan, binned: boolean): Statement {
   const parameters = new SqlParameters();
@@ -90,7 +93,9 @@ export function groupsStatement(query: Query, plan: Plan, binned: boolean): Stat
   };
 }
 
-/** How many rows only fail for want of a past value: they fulfil everything but ranges of changes. */
+/**
+ * Returns the statement that counts rows which only fail for want of a past value: they meet everything but ranges of changes.
+ */
 export function excludedStatement(query: Query, plan: Plan): Statement | undefined {
   const parts = conjuncts(query.where);
   const isChange = (field: string): boolean => known(datasetOf(query.dataset), field).lookups !== undefined;
@@ -101,7 +106,7 @@ export function excludedStatement(query: Query, plan: Plan): Statement | undefin
   const others = parts.filter((part) => !(part.kind === 'compare' && isChange(part.field)));
   const parameters = new SqlParameters();
   const where = allOf(others);
-  // Whether the query names a chain decides what counts, so that it must be asked of the whole condition.
+  // Checked on the whole condition: whether the query names a chain decides which rows count.
   const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
   const dataset = { ...datasetOf(query.dataset), ...(namesChain ? { counting: 'true' } : {}) };
   const relation = currentRelation(dataset, where, plan.range, plan.now, parameters);
@@ -149,7 +154,7 @@ function filterSql(relation: Relation, overTime: OverTime): string {
   return relation.filter === undefined ? '' : ` FILTER (WHERE ${relation.filter(overTime)})`;
 }
 
-/** Groups through logarithmic bins: values are counted per bin first, which no sort of all values can keep up with. */
+/** Returns groups through logarithmic bins: values are counted per bin first, far faster than any sort of all values. */
 function binnedGroups(query: Query, { relation, keys, parameters }: GroupSource): string {
   const binned = query.aggregations.find(({ operation }) => operation === 'percentile');
   const overTime = binned?.overTime ?? 'last';
@@ -205,7 +210,7 @@ export function canBin(query: Query): boolean {
   );
 }
 
-/** Buckets of rows that have no levels: those of the log. */
+/** Returns the bucket of rows that have no levels: those of the log. */
 function timeKey(query: Query, relation: Relation): { column: Column; expression: KeyExpression } {
   const column: Column = { name: 'time', type: 'time' };
   const { timeField, metric } = datasetOf(query.dataset);
@@ -242,7 +247,7 @@ function groupBy(keys: number): string {
   return keys === 0 ? '' : ` GROUP BY ${Array.from({ length: keys }, (_, index) => index + 1).join(', ')}`;
 }
 
-/** A value as the driver hands it on: times as Unix milliseconds. */
+/** Returns the SQL of a value as the driver passes it on: times as Unix milliseconds. */
 function shownSql({ sql, type }: KeyExpression): string {
   return type === 'time' ? `(extract(epoch FROM ${sql}) * 1000)::float8` : sql;
 }

@@ -3,14 +3,14 @@ import type { KeyValue } from './keyset.js';
 import type { Plan, Span } from './plan.js';
 import { bucketStart, nextBucket } from './time.js';
 
-/** How much longer than the one before a window is: few statements where rows are rare, little read where they are not. */
+/** Growth of each window over the one before: few statements where rows are rare, little read where they are not. */
 const GROWTH = 4;
 
 /**
- * Parts of the range, in the order of the rows, each of whole buckets: rows of recorded series in the order of time need
- * no more of them than hold a page. Undefined when the rows are in another order, or not of series.
+ * Returns parts of the range, in the order of the rows, each of whole buckets: rows of recorded series in the order of time
+ * need only as many of them as hold a page. Undefined when the rows are in another order, or not of series.
  *
- * `length` is that of the first window, milliseconds; `position` that of a row which all rows come behind.
+ * `length` is that of the first window, milliseconds; `position` that of a row after which all rows come.
  */
 export function timeWindows(
   query: Query,
@@ -22,7 +22,7 @@ export function timeWindows(
   if (levels === undefined || range === undefined || query.aggregations.length > 0 || first?.field !== 'time') {
     return undefined;
   }
-  // A value is carried from any earlier part of the range.
+  // Values may be carried from any earlier part of the range.
   if (levels.fill === 'previous') return undefined;
   const at = typeof position?.[0] === 'number' ? Math.floor(position[0] / 1_000) : undefined;
   return windows(levels.bucket, range, first.order, at, length);
@@ -38,7 +38,7 @@ function* windows(
   const floor = (time: number): number => (bucket === undefined ? Math.floor(time) : bucketStart(bucket, time));
   const behind = (time: number): number => (bucket === undefined ? floor(time) + 1 : nextBucket(bucket, floor(time)));
   let length = shortest;
-  // What is left of the position's bucket may be less than a page: the bucket after it is read along, once.
+  // Rest of the position's bucket, which may be less than a page: the bucket after it is read along, once.
   let isPart = bucket !== undefined && at !== undefined;
   if (order === 'asc') {
     for (let start = Math.max(from, floor(at ?? from)); start < to; length *= GROWTH) {

@@ -8,7 +8,7 @@ const WEEK_MS = 7 * DAY_MS;
 /** Monday, 1970-01-05. */
 const FIRST_MONDAY = 4 * DAY_MS;
 
-/** Lengths of the buckets that have one; months do not. */
+/** Lengths of the buckets that have a fixed one; months do not. */
 const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
   '5m': 5 * MINUTE,
   '15m': 15 * MINUTE,
@@ -18,12 +18,14 @@ const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
   '1w': WEEK_MS,
 };
 
-/** Unix milliseconds of an ISO date, or an ISO time with a zone, of the years 1970 to 2999; undefined for others. */
+/**
+ * Returns the Unix milliseconds of an ISO date, or an ISO time with a zone, of the years 1970 to 2999; undefined for others.
+ */
 export function parseIso(text: string): number | undefined {
   return text.startsWith('now') ? undefined : parseTime(text, 0);
 }
 
-/** Start of the bucket that a moment falls into, in UTC; weeks begin on Monday. */
+/** Returns the start of a moment's bucket, in UTC; weeks begin on Monday. */
 export function bucketStart(bucket: Bucket, time: number): number {
   if (bucket === '1mo') {
     const date = new Date(time);
@@ -34,14 +36,14 @@ export function bucketStart(bucket: Bucket, time: number): number {
   return Math.floor((time - origin) / length) * length + origin;
 }
 
-/** Start of the bucket behind the one that starts then. */
+/** Returns the start of the bucket after the one that starts then. */
 export function nextBucket(bucket: Bucket, start: number): number {
   if (bucket !== '1mo') return start + LENGTHS[bucket];
   const date = new Date(start);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
 }
 
-/** Starts of all buckets that overlap [from, to), at most `most` of them. */
+/** Returns the starts of all buckets that overlap [from, to), at most `most` of them. */
 export function bucketStarts(bucket: Bucket, from: number, to: number, most: number): number[] {
   const starts: number[] = [];
   for (let start = bucketStart(bucket, from); start < to && starts.length < most; start = nextBucket(bucket, start)) {
@@ -53,7 +55,7 @@ export function bucketStarts(bucket: Bucket, from: number, to: number, most: num
 export const floorTo = (unit: number, time: number): number => Math.floor(time / unit) * unit;
 export const ceilTo = (unit: number, time: number): number => Math.ceil(time / unit) * unit;
 
-/** A moment as clients see it. */
+/** Returns a moment as clients see it. */
 export function isoTime(time: number): string {
   return new Date(time).toISOString();
 }

@@ -71,7 +71,7 @@ it.each([
   expect(found(given, ['ethereum', 'uniswap-v3', 'base'])).toBe(meant);
 });
 
-/** The whole table of edits, as in textbooks. */
+/** Computes the whole table of edits, as in textbooks. */
 function naiveEdits(from: string, to: string): number {
   const table = Array.from({ length: from.length + 1 }, (_, i) =>
     Array.from({ length: to.length + 1 }, (__, j) => (i === 0 ? j : i)),

@@ -2,26 +2,26 @@ import { comparisons, type Comparison, type Query } from './ast.js';
 import { shown } from './faults.js';
 import { nearestName } from './nearest-name.js';
 
-/** What a query asks for that is possible, and probably not meant. */
+/** Request of a query that is possible, but probably a mistake. */
 export interface QueryWarning {
-  /** The field that the condition is about. */
+  /** Field of the condition. */
   readonly field: string;
   readonly code: 'unknown_name' | 'not_a_fraction';
   readonly detail: string;
-  /** The name that is perhaps meant. */
+  /** Name that was probably meant. */
   readonly meant?: string;
 }
 
-/** All names that there is data of, each in its one spelling. */
+/** Names of which there is data, each in its one spelling. */
 export interface KnownNames {
   readonly protocol: ReadonlySet<string>;
   readonly chain: ReadonlySet<string>;
   readonly token: ReadonlySet<string>;
-  /** By their lower case. */
+  /** Categories by their lower case. */
   readonly category: ReadonlyMap<string, string>;
 }
 
-/** More warnings than this help nobody, and looking for near names takes time. */
+/** Maximum number of warnings, since the search for near names takes time. */
 const MAX_WARNINGS = 10;
 const NAMED = new Set(['eq', 'ne', 'in', 'nin']);
 const KINDS: Readonly<Record<string, keyof KnownNames>> = {
@@ -32,14 +32,14 @@ const KINDS: Readonly<Record<string, keyof KnownNames>> = {
   category: 'category',
 };
 
-/** Whether a query names something, so that its warnings depend on what there is data of. */
+/** Whether a query contains names, so that its warnings depend on the names of which there is data. */
 export function asksForNames(query: Query): boolean {
   return comparisons(query.where).some((comparison) => kindNamed(comparison, query) !== undefined);
 }
 
 /**
- * Names that nothing is known of, with what is perhaps meant, and changes that look like percent. Looking for near names among
- * very many takes a while: nothing is yielded in between, for whoever works in slices.
+ * Yields warnings of unknown names, with the probable one, and of changes that look like percent. The search for near names
+ * among very many takes a while: it yields undefined in between, for callers that work in slices.
  */
 export function* warningsOf(query: Query, known: KnownNames | undefined): Iterable<QueryWarning | undefined> {
   const details = new Set<string>();
@@ -54,7 +54,7 @@ export function* warningsOf(query: Query, known: KnownNames | undefined): Iterab
 }
 
 function kindNamed({ field, operator }: Comparison, { dataset }: Query): keyof KnownNames | undefined {
-  // The log speaks of things that have no row.
+  // Events of the log name things that have no row.
   if (!NAMED.has(operator) || (dataset === 'events' && field !== 'category')) return undefined;
   return KINDS[field];
 }
@@ -85,7 +85,7 @@ function* warningsAbout(
   }
 }
 
-/** Totals and parts of books are chains too, for who names them. */
+/** Whether a name is known; totals and parts of books are chains too, if named. */
 function isKnown(names: KnownNames, kind: 'protocol' | 'chain' | 'token', name: string): boolean {
   return names[kind].has(name) || (kind === 'chain' && name === 'all');
 }

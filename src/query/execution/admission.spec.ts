@@ -40,7 +40,7 @@ describe('admission', () => {
     await vi.runAllTimersAsync();
     const outcomes = await settled;
     const ran = outcomes.filter(({ status }) => status === 'fulfilled').length;
-    // Ten seconds of two connections, as the pace it starts with has it.
+    // Ten seconds of two connections, at the initial pace.
     expect(ran).toBeGreaterThan(50);
     expect(ran).toBeLessThan(200);
   });

@@ -6,23 +6,23 @@ import type { Cost } from '../core/cost.js';
 import { Arrivals } from './arrivals.js';
 import { QueryPool, SPARE_CONNECTIONS } from './query-pool.js';
 
-/** Longest wait of a query, which is refused if it would wait longer: of its 30 s a third is kept to run. */
+/** Longest wait of a query, which is refused if it would wait longer, ms: a third of its 30 s remains to run. */
 const LONGEST_WAIT_MS = 20_000;
 const LONGEST_QUEUE = 2_000;
-/** While changes arrive, queries take turns; one that runs longer than this holds up nobody else. */
+/** Length of a turn, ms: while changes arrive, queries take turns; one that runs longer delays no other query. */
 const LONGEST_TURN_MS = 2_000;
-/** What a query costs whatever it reads, in rows: planning and the way there and back. */
+/** Fixed cost of a query, in rows: planning and the round trip. */
 const EVERY_QUERY_ROWS = 3_000;
-/** Share that the past keeps with every query that ends. */
+/** Weight of the past after each query that ends. */
 const KEPT = 0.95;
 
 type Class = 'light' | 'heavy';
 
-/** A query that asks to be let in. */
+/** Query that asks for admission. */
 interface Asked {
   readonly kind: Class;
   readonly rows: number;
-  /** Of the API key that asks. */
+  /** API key that asks. */
   readonly key: string;
 }
 
@@ -33,7 +33,7 @@ interface Waiting {
   readonly refuse: (error: unknown) => void;
 }
 
-/** Queries of one class that wait, in order, and how many rows those of each key have to read. */
+/** Waiting queries of one class, in order, and the rows to read for each key. */
 class Queue {
   readonly all = new Set<Waiting>();
   readonly rowsOf = new Map<string, number>();
@@ -51,7 +51,7 @@ class Queue {
   }
 }
 
-/** How long queries of one class have taken for how many rows, the newest counting most. */
+/** Pace of queries of one class: time per row, the newest counting most. */
 class Pace {
   constructor(
     private ms: number,
@@ -69,10 +69,11 @@ class Pace {
 }
 
 /**
- * Lets in as many queries as there are connections, fewer while changes arrive, and heavy ones on half of them at most. The
- * others wait in order, light ones first and keys by turns, unless their turn will not come in time: then they are refused at once. When that
- * is follows from what those before them have to read: a crowd of small queries is no reason to turn anyone away. What one key
- * runs for long keeps no other waiting: who runs nothing gets one of the spare connections then.
+ * Admits as many queries as there are connections, fewer while changes arrive, and heavy ones on half of them at most. The
+ * others wait in order, light ones first and keys by turns, unless their turn will not come in time: then they are refused at
+ * once. That time follows from the rows that the queries before them have to read: many small queries are no reason for a
+ * refusal. Long queries of one key do not make others wait: a key without running queries then gets one of the spare
+ * connections.
  */
 @Injectable()
 export class Admission {
@@ -83,13 +84,15 @@ export class Admission {
     light: new Pace(200, 20 * (EVERY_QUERY_ROWS + 2_000)),
     heavy: new Pace(20 * 500, 20 * 1_000_000),
   };
-  /** Running ones that have not run for long, by what will end their turn. */
+  /** Running queries that are still in their turn, by the timer that ends it. */
   private readonly inTurn = new Set<NodeJS.Timeout>();
   private readonly heavyInTurn = new Set<NodeJS.Timeout>();
-  /** How much longer heavy queries have run than light ones after them, ms, a turn at most: where both share one connection. */
+  /**
+   * Time that heavy queries have run longer than light ones after them, ms, a turn at most: where both share one connection.
+   */
   private heavyLead = 0;
   private readonly refused: Counter;
-  /** Queries that wait for a connection. */
+  /** Number of queries that wait for a connection. */
   readonly waiting: Gauge;
 
   constructor(
@@ -196,7 +199,7 @@ export class Admission {
     else this.runningOf.set(key, running);
   }
 
-  /** Of those that may run the first one whose key runs least. */
+  /** Returns the first of the permitted queries whose key runs the fewest. */
   private nextOf(kind: Class): Waiting | undefined {
     let next: Waiting | undefined;
     let least = Infinity;
@@ -222,7 +225,7 @@ export class Admission {
     while (this.startOne());
   }
 
-  /** A waiting heavy query gets one connection at least, and of a single one half the time. */
+  /** Starts the next query. A waiting heavy query gets one connection at least, and a single one half of the time. */
   private startOne(): boolean {
     const heavyFirst = this.slots > 1 ? this.running.heavy === 0 : this.heavyLead === 0;
     const order: Class[] = heavyFirst ? ['heavy', 'light'] : ['light', 'heavy'];
@@ -235,7 +238,7 @@ export class Admission {
     return false;
   }
 
-  /** Until those before it and itself are through: those of its key, and as much of each other key. */
+  /** Estimates the wait until the queries before it and itself are done: those of its key, and as much of each other key. */
   private expectedWaitMs({ kind, rows, key }: Asked): number {
     const { heavy } = this.queues;
     const { rowsOf } = this.queues[kind];

@@ -1,10 +1,10 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { EventFeed } from '../../events/index.js';
 
-/** Changes flow as long as one came in this time. */
+/** Time after a change during which changes count as flowing, ms. */
 const FLOW_MS = 250;
 
-/** Whether changes arrive just now, which queries must not delay. */
+/** Whether changes arrive at present, which queries must not delay. */
 @Injectable()
 export class Arrivals implements OnApplicationShutdown {
   private lastAt = -Infinity;

@@ -10,7 +10,7 @@ it('lets a process give way to others, and does not mind one that is gone', asyn
   const ended = once(child, 'exit');
   const pid = child.pid ?? 0;
   await giveWay(pid);
-  // More where the tests themselves run with a lower priority.
+  // Greater where the tests themselves run with a lower priority.
   expect(getPriority(pid)).toBeGreaterThanOrEqual(constants.priority.PRIORITY_BELOW_NORMAL);
   child.kill('SIGKILL');
   await ended;

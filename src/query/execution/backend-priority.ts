@@ -2,15 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Clearly behind whoever else wants a core, and far from starving. */
+/** Priority clearly below other processes, but far from starvation. */
 const NICENESS = constants.priority.PRIORITY_BELOW_NORMAL;
-/** Linux takes one change of a session's weight per 100 ms from who is not root. */
+/** Delays of attempts, ms: Linux accepts one change of a session's weight per 100 ms from users other than root. */
 const RETRY_MS = [0, 150, 300, 600];
 
 /**
- * Lets a server process on this machine give way to all others: a long query costs nobody a core who wants one for a
- * moment. A backend of PostgreSQL is a session of its own, and Linux shares cores among sessions first where it groups
- * them (`sched_autogroup`), so that the session steps back too. Best effort: where it is not allowed all stay equal.
+ * Lowers the priority of a server process on this machine: a long query takes no core from processes that need one briefly. A
+ * backend of PostgreSQL is a session of its own, and Linux shares cores among sessions first where it groups them
+ * (`sched_autogroup`), so the session's weight is lowered too. Best effort: without permission all stay equal.
  */
 export async function giveWay(pid: number): Promise<void> {
   try {

@@ -5,7 +5,7 @@ import { eachInSlices } from '../../platform/loop/slices.js';
 import type { KnownNames } from '../core/warnings.js';
 
 const KEPT_MS = 5_000;
-/** Events after which there is data of what they name. */
+/** Events after which there is data of their names. */
 const TELL_VALUES: ReadonlySet<string> = new Set(['tvl_baseline', 'tvl_change', 'price_baseline', 'price_change']);
 
 /** Subject of a value, as events and published values have it. */
@@ -29,7 +29,7 @@ class Names implements KnownNames {
   }
 }
 
-/** The names that there is data of. Gathered when one is asked for, at most every five seconds; new ones are known at once. */
+/** Names of which there is data. Collected on request, at most every five seconds; new ones are known at once. */
 @Injectable()
 export class PresentNames implements OnApplicationShutdown {
   private names: Promise<KnownNames> | undefined;
@@ -51,7 +51,7 @@ export class PresentNames implements OnApplicationShutdown {
     this.unsubscribe();
   }
 
-  /** Undefined before anything is known of anybody. */
+  /** Returns the names; undefined before any is known. */
   async all(): Promise<KnownNames | undefined> {
     if (this.published.loadedAt === 0) return undefined;
     const now = this.clock.now();

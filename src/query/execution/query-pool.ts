@@ -9,11 +9,11 @@ import { queryFault } from '../core/faults.js';
 import { QUERY_LIMITS } from '../core/limits.js';
 import { giveWay } from './backend-priority.js';
 
-/** What the role may: read what everyone may, and the rows of the user whom the connection names. */
+/** Role that may read public rows, and the rows of the user whom the connection names. */
 const ROLE = 'rta_query';
 /**
- * Read only. One core per query: what arrives beside it must not wait. A connection that ends (its client left) ends its
- * statement within a quarter of a second.
+ * Options of connections: read only, and one core per query, so that arriving changes do not wait. A connection that ends (its
+ * client disconnected) ends its statement within a quarter of a second.
  */
 const OPTIONS = [
   `-c role=${ROLE}`,
@@ -26,24 +26,27 @@ const OPTIONS = [
 
 /** Live queries that run at once: more would only queue in the database. */
 export const LIVE_AT_ONCE = 3;
-/** For who runs nothing while others run for long. */
+/** Connections for keys without a running query while others run long ones. */
 export const SPARE_CONNECTIONS = 2;
-/** So little time that telling a connection its next limit could take longer: with one below it is replaced. */
+/** Remaining time, ms, below which a connection is replaced: setting its next limit could take longer than the limit. */
 const BRIEF_MS = 1_000;
-/** A connection keeps what it has prepared as long as it lives; with more statements than these it is replaced. */
+/**
+ * Maximum number of prepared statements of a connection, which keeps them as long as it lives; above it the connection is
+ * replaced.
+ */
 const MOST_PREPARED = 100;
 
 export interface PoolQuery {
   readonly text: string;
   readonly values: readonly unknown[];
   /**
-   * Worth a plan for all values: of the same text there will be more, and none of them reads much. Planning one page takes
+   * Whether the text is prepared, with one plan for all values: for texts that recur and read little. Planning one page takes
    * four times as long as reading it.
    */
   readonly prepared?: boolean;
 }
 
-/** What a connection was told and keeps. */
+/** State of a connection: its settings and prepared statements. */
 interface Session {
   limit: string;
   owner: string;
@@ -51,25 +54,25 @@ interface Session {
 }
 
 export interface RunOptions {
-  /** What is left of the query's time. */
+  /** Remaining time of the query, ms. */
   readonly timeoutMs: number;
-  /** The user whose own rows may be seen. */
+  /** User whose own rows may be seen. */
   readonly owner: string;
   readonly signal: AbortSignal;
 }
 
-/** Connections of the query API alone: whatever runs on them, writers and the log have their own. */
+/** Connections of the query API alone: writers and the log have their own. */
 @Injectable()
 export class QueryPool implements OnApplicationShutdown {
-  /** Queries that are let in at once. */
+  /** Queries that are admitted at once. */
   readonly size: number;
   /**
-   * The same while changes arrive. Of the cores that queries share with this process and a database of its own, one is left
-   * to what arrives: on two cores, commit → client took p95 15 ms beside two queries at a time, 11 beside one, 6 alone, and
-   * as many queries were answered.
+   * Queries that are admitted at once while changes arrive. Of the cores that queries share with this process and an embedded
+   * database, one is left to changes: on two cores, commit → client took p95 15 ms beside two queries at a time, 11 beside one,
+   * 6 alone, and as many queries were answered.
    */
   readonly besideArrivals: number;
-  /** Live queries limit themselves and come on top: none of them waits behind a long query. */
+  /** Number of connections. Live queries limit themselves and are additional: none of them waits for a long query. */
   readonly connections: number;
   private readonly logger = new Logger(QueryPool.name);
   private readonly pool: pg.Pool;
@@ -91,13 +94,13 @@ export class QueryPool implements OnApplicationShutdown {
     });
     this.pool.on('connect', (client) => {
       client.on('error', (error) => this.logger.debug({ reason: error.message }, 'query connection lost'));
-      // pg knows it, its types do not.
+      // Property of pg's client that its types lack.
       if (embedded && 'processID' in client && typeof client.processID === 'number') void giveWay(client.processID);
     });
     this.pool.on('error', () => undefined);
   }
 
-  /** Rows as arrays. Ends the statement when the signal is aborted or the time is up. */
+  /** Runs a statement and returns rows as arrays. Ends the statement when the signal is aborted or the time is up. */
   async run(statement: PoolQuery, { timeoutMs, owner, signal }: RunOptions): Promise<unknown[][]> {
     const client = await this.connection(signal);
     let broken = false;
@@ -125,7 +128,7 @@ export class QueryPool implements OnApplicationShutdown {
     }
   }
 
-  /** The next free connection, unless the client leaves before: then it is the next one's. */
+  /** Returns the next free connection; if the client disconnects before, the connection is released for the next query. */
   private async connection(signal: AbortSignal): Promise<pg.PoolClient> {
     signal.throwIfAborted();
     const connecting = this.pool.connect();
@@ -157,8 +160,8 @@ export class QueryPool implements OnApplicationShutdown {
 }
 
 /**
- * Tells the connection the limit of the next statement and whose rows it may see, unless it knows. The limit is in whole
- * seconds where it is long, so that it rarely changes.
+ * Sets the time limit of the next statement, and the owner whose rows it may see, on the connection if they differ. Long limits
+ * are in whole seconds, so that they rarely change.
  */
 async function introduce(client: pg.PoolClient, session: Session, timeoutMs: number, owner: string): Promise<void> {
   const ms = timeoutMs > 2_000 ? Math.floor(timeoutMs / 1_000) * 1_000 : Math.max(1, Math.floor(timeoutMs));
@@ -181,7 +184,7 @@ function nameOf(text: string, session: Session): string {
 const CANCELLED = '57014';
 const OUT_OF_RANGE = /^2200[3P]|^22P/;
 
-/** What the database refuses in a good statement is a matter of the query's size. */
+/** Returns the client's error: a refusal of a valid statement is a matter of the query's size. */
 function explained(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === CANCELLED) {

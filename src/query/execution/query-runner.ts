@@ -22,21 +22,21 @@ import { Admission } from './admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
 
-/** Values of a time bucket up to which percentiles are taken of all of them instead of bins. */
+/** Values of a time bucket up to which percentiles are exact instead of binned. */
 const EXACT_UP_TO_ROWS = 100_000;
 
-/** A page lies in one window, which for a later page is two buckets, or goes on in the next. */
+/** Number of prepared windows: a page lies in one window, which for a later page is two buckets, or continues in the next. */
 const PREPARED_WINDOWS = 2;
 
-/** What the database gave for a query: a page of rows, or all groups in order. */
+/** Result of the database for a query: a page of rows, or all groups in order. */
 export interface QueryResult {
   readonly rows: ResultRows;
-  /** Of rows: the last one's position, when there are more. */
+  /** Position of the last row, if there are more. */
   readonly next: readonly KeyValue[] | undefined;
-  /** When it was asked, Unix milliseconds. */
+  /** Time of the reading, Unix milliseconds. */
   readonly asOf: number;
   readonly range: Span | undefined;
-  /** The part of the range that values were taken of: hours of which single values are gone are whole or left out. */
+  /** Part of the range whose values were used: hours without kept single values are whole or left out. */
   readonly covered: Span | undefined;
   readonly source: string;
   readonly excluded: number | undefined;
@@ -44,17 +44,17 @@ export interface QueryResult {
 }
 
 export interface RunContext {
-  /** The user whose own rows may be seen. */
+  /** User whose own rows may be seen. */
   readonly owner: string;
   readonly signal: AbortSignal;
-  /** On the clock of `performance.now()`. */
+  /** Deadline on the clock of `performance.now()`. */
   readonly deadline: number;
-  /** Of a later page: where it begins, and the range of the first one. */
+  /** Start of a later page, and the range of the first one. */
   readonly position?: readonly KeyValue[] | undefined;
   readonly range?: Span | undefined;
-  /** The API key that asks: keys take turns. */
+  /** API key that asks: keys take turns. */
   readonly key?: string;
-  /** Without waiting for a turn, for who limits itself. */
+  /** Whether it runs without waiting for a turn, for callers that limit themselves. */
   readonly immediate?: boolean;
   /** Called when it is the query's turn, before anything is read. */
   readonly onStart?: () => void;
@@ -76,12 +76,12 @@ export class QueryRunner {
     private readonly clock: Clock,
   ) {}
 
-  /** What signs the cursors of pages, the same in every process. */
+  /** Returns the key that signs the cursors of pages, the same in every process. */
   cursorKey(): Promise<string> {
     return this.facts.cursorKey();
   }
 
-  /** The cost by what was last known of the stored data; undefined before anything is. */
+  /** Estimates the cost by the last known facts of the stored data; undefined before there are any. */
   estimate(query: Query): Cost | undefined {
     const { latest } = this.facts;
     if (latest === undefined) return undefined;
@@ -100,7 +100,7 @@ export class QueryRunner {
     const left = (): number => context.deadline - performance.now();
     const work = async (): Promise<QueryResult> => {
       context.onStart?.();
-      // `now` is when its turn has come: who joined while it waited may know of something that happened meanwhile.
+      // Planned again when its turn has come: a request that joined while it waited may know of a later event.
       const { plan, cost, binned } = await this.explain(query, context.range);
       const options = (): RunOptions => ({ timeoutMs: left(), owner: context.owner, signal: context.signal });
       const answer =
@@ -122,7 +122,7 @@ export class QueryRunner {
     return this.admission.run(expected, left(), context.signal, work, context.key);
   }
 
-  /** In the order of time a page is put together from windows until it is full; else by one statement. */
+  /** Reads a page: in the order of time from windows until it is full; else with one statement. */
   private async rows(
     query: Query,
     plan: Plan,
@@ -140,7 +140,7 @@ export class QueryRunner {
     for (const window of windows) {
       const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
       const { columns, positionLength, ...statement } = rowsStatement(query, part, position);
-      // The first windows are short whatever the query; later ones are as long as rows are rare.
+      // Prepared, since the first windows are short whatever the query; later ones are as long as rows are rare.
       const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
       found.push(...(await this.pool.run({ ...statement, prepared }, options())));
       shown = columns;
@@ -151,7 +151,7 @@ export class QueryRunner {
     const last = found.length > page.length ? page.at(-1) : undefined;
     return {
       rows: ResultRows.of(shown, page),
-      // Behind what is shown stands the row's position.
+      // Position of the row, behind the shown columns.
       next: last?.slice(shown.length, behind) as KeyValue[] | undefined,
     };
   }
@@ -172,14 +172,14 @@ export class QueryRunner {
   }
 }
 
-/** The first rows that are together not much larger than a page may be, one at least; where each tells its size. */
+/** Returns the first rows up to the size of a page, one at least, if each has its size. */
 function withinBytes(rows: unknown[][], sizeAt: number): unknown[][] {
   let bytes = 0;
   const end = rows.findIndex((row) => (bytes += Number(row[sizeAt] ?? 0)) > QUERY_LIMITS.pageBytes);
   return end < 0 ? rows : rows.slice(0, end + 1);
 }
 
-/** Milliseconds that hold about so many rows; the whole range where it holds fewer, or none at all. */
+/** Returns the milliseconds that hold about the wanted rows; the whole range where it holds fewer, or none at all. */
 function firstWindow({ range }: Plan, { rows }: Cost, wanted: number): number {
   return range === undefined ? 0 : (range.to - range.from) * Math.min(1, wanted / rows);
 }
@@ -193,7 +193,7 @@ function bucketsOf({ levels }: Plan): number {
   return bucketStarts(levels.bucket, levels.from, levels.to, QUERY_LIMITS.groups).length;
 }
 
-/** The whole time a query has, from now; for `RunContext.deadline`. */
+/** Returns the deadline of a query that starts now, for `RunContext.deadline`. */
 export function queryDeadline(): number {
   return performance.now() + QUERY_LIMITS.seconds * 1_000;
 }

@@ -21,13 +21,13 @@ interface FactsRow {
   log_from: number;
 }
 
-/** Weeks of single values are dropped rarely, and costs are estimates. */
+/** Interval of readings, ms: weeks of single values are dropped rarely, and costs are estimates. */
 const REFRESH_MS = 30_000;
 
-/** What planning needs to know of the stored data. */
+/** Facts about the stored data that planning needs. */
 @Injectable()
 export class StoredFactsReader {
-  /** What was read last. */
+  /** Last facts read. */
   latest: StoredFacts | undefined;
   private facts: Promise<StoredFacts> | undefined;
   private readAt = 0;
@@ -78,7 +78,7 @@ export class StoredFactsReader {
   }
 }
 
-/** Row counts of the planner's statistics where counting would read a table. */
+/** Facts, with row counts of the planner's statistics where counting would read a table. */
 const FACTS = `
 SELECT (extract(epoch FROM raw_from) * 1000)::float8 AS raw_from,
   (SELECT count(*) FROM metric_series WHERE metric = 'tvl') AS tvl_series,

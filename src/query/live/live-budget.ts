@@ -1,8 +1,8 @@
 import { queryFault } from '../core/faults.js';
 
-/** Rows that one live query may read each time: about a second of one core. */
+/** Maximum rows of one run of a live query: about a second of one core. */
 const MAX_LIVE_ROWS = 2_000_000;
-/** Rows that all live queries of one key may read together. */
+/** Maximum rows of all live queries of one key together. */
 const MAX_LIVE_ROWS_OF_KEY = 5_000_000;
 
 interface Open {
@@ -10,11 +10,11 @@ interface Open {
   followers: number;
 }
 
-/** What the live queries of each key cost, each counted once however many of its connections follow it. */
+/** Cost of the live queries of each key, each counted once however many of its connections follow it. */
 export class LiveBudget {
   private readonly keys = new Map<string, Map<string, Open>>();
 
-  /** Throws when the key may not follow this query as well. */
+  /** Throws if the key may not follow this query in addition. */
   check(key: string, id: string, rows: number): void {
     if (rows > MAX_LIVE_ROWS) {
       throw refusal(`About ${rows} rows would be read each time, a live query reads at most ${MAX_LIVE_ROWS}`);

@@ -8,15 +8,15 @@ import { keyed } from '../core/result-diff.js';
 import { queryDeadline, QueryRunner } from '../execution/query-runner.js';
 import type { LiveResult } from './live-query.js';
 
-/** Parses and runs what live queries ask: the first page of the language of POST /v1/query/advanced. */
+/** Parses and runs live queries: the first page of the language of POST /v1/query/advanced. */
 @Injectable()
 export class LiveExecutor {
-  /** Executions still under way end with the process. */
+  /** Ends executions in progress with the process. */
   private readonly leaving = new AbortController();
 
   constructor(private readonly runner: QueryRunner) {}
 
-  /** Throws what is wrong with the query; what only makes sense once is wrong here. */
+  /** Parses a live query. Throws its faults; members that only make sense in a single request are faults here. */
   parse(body: unknown): Query {
     const query = parseQuery(body);
     const once = { cursor: query.cursor, at_least: query.atLeast, explain: query.explain || undefined };
@@ -27,7 +27,7 @@ export class LiveExecutor {
     return query;
   }
 
-  /** `cursor` is a position this process has heard of; everything up to it is in the answer. */
+  /** Runs a query. `cursor` is a position that this process has reached; everything up to it is in the answer. */
   async run(query: Query, caller: Pick<Caller, 'userId'>, cursor: string, signal: AbortSignal): Promise<LiveResult> {
     const { rows } = await this.runner.run(query, {
       owner: caller.userId,
@@ -38,7 +38,7 @@ export class LiveExecutor {
     return { rows: keyed(rows.slice(0, query.limit), keyColumns(query)), cursor };
   }
 
-  /** Rows that a run reads, about; 0 before anything is known of what is stored. Throws for what cannot be run at all. */
+  /** Estimates the rows that a run reads; 0 before the stored data is known. Throws for a query that cannot be run at all. */
   rowsOf(query: Query): number {
     return this.runner.estimate(query)?.rows ?? 0;
   }
@@ -48,7 +48,7 @@ export class LiveExecutor {
   }
 }
 
-/** The columns that make a row of the answer unique, but for single values of one millisecond. */
+/** Returns the columns that make a row of the answer unique, except for single values of one millisecond. */
 function keyColumns({ aggregations, groupBy, dataset, time }: Query): readonly string[] {
   if (aggregations.length > 0) return time?.bucket === undefined ? groupBy : ['time', ...groupBy];
   const { key, metric } = datasetOf(dataset);

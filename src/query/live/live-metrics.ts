@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { Gauge, Histogram } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
-/** Live queries of this process. */
+/** Metrics of live queries of this process. */
 @Injectable()
 export class LiveMetrics {
-  /** Distinct queries that somebody follows. */
+  /** Number of distinct queries with followers. */
   readonly open: Gauge;
-  /** From the first event that could change an answer to the answer's changes being sent, seconds. */
+  /** Time from the first event that could change an answer until the answer's changes are sent, seconds. */
   readonly shown: Histogram;
 
   constructor({ registry }: Metrics) {

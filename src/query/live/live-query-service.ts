@@ -22,11 +22,11 @@ import { QueryIndex } from './query-index.js';
 import { RowWatch } from './row-watch.js';
 
 const DEFAULT_INTERVAL_MS = 250;
-/** The beat runs only while something waits, so an idle server does nothing. */
+/** Interval of the beat, ms; it runs only while something waits, so an idle server does nothing. */
 const BEAT_MS = 20;
-/** A change too small to be an event shows within 5 s, the time of a run included. */
+/** Interval of checks for changes too small to be an event, ms: they appear within 5 s, the time of a run included. */
 const ROWS_INTERVAL_MS = 2_000;
-/** What moves with time alone is looked at this often. */
+/** Interval of runs for answers that move with time alone, ms. */
 const TIME_REFRESH_MS = 60_000;
 
 /**
@@ -38,13 +38,13 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   private readonly logger = new Logger('LiveQueries');
   private readonly queries = new Map<string, LiveQuery>();
   private readonly index = new QueryIndex();
-  /** Queries with something to do: to be run, or a result to be sent. */
+  /** Queries with work: a run is due, or a result has to be sent. */
   private readonly pending = new Set<LiveQuery>();
   private readonly ends: (() => void)[] = [];
   private beat: NodeJS.Timeout | undefined;
   private readonly turns = new LiveTurns();
   private readonly budget = new LiveBudget();
-  /** Queries of rows as they are: they show changes too small to be events, too. */
+  /** Queries of present rows, which also show changes too small to be events, with their datasets. */
   private readonly ofRows = new Map<LiveQuery, DatasetName>();
   private rowTimer: NodeJS.Timeout | undefined;
   private refreshedAt = 0;
@@ -77,7 +77,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   open(body: unknown, caller: Caller, { intervalMs = DEFAULT_INTERVAL_MS }: LiveQueryOptions): LiveQueryHandle {
     const query = this.executor.parse(body);
-    // Only events can belong to somebody; all other answers are the same for everyone.
+    // Only events can have an owner; all other answers are the same for everyone.
     const scope = query.dataset === 'events' ? caller.userId : '';
     const id = `q${hashOf([query, intervalMs, scope])}`;
     const rows = this.executor.rowsOf(query);
@@ -136,7 +136,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       this.rowTimer = undefined;
       return;
     }
-    // The database may be unavailable; a later look then finds the difference.
+    // With the database unavailable nothing has changed; a later check then finds the difference.
     const changed: readonly DatasetName[] = await this.rows.changed().catch(() => []);
     const now = this.clock.now();
     for (const [live, dataset] of this.ofRows) if (changed.includes(dataset)) this.touch(live, now);
@@ -160,7 +160,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     for (const live of this.queries.values()) this.touch(live, this.clock.now());
   }
 
-  /** The log's ticks, one every 10 s, are the only clock. */
+  /** Ticks of the log, one every 10 s, are the only clock. */
   private refreshMoving(now: number): void {
     if (now - this.refreshedAt < TIME_REFRESH_MS) return;
     this.refreshedAt = now;
@@ -172,7 +172,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     this.beat ??= setInterval(() => this.work(), BEAT_MS);
   }
 
-  /** Results that are there are sent; due queries are run, fair among keys. */
+  /** Sends available results and runs due queries, fair among keys. */
   private work(): void {
     const now = this.clock.now();
     const due: LiveQuery[] = [];
@@ -205,14 +205,14 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     }
   }
 
-  /** It can never be answered as it stands: more groups than allowed, for one. */
+  /** Ends a query that can never be answered as it stands, for example because of too many groups. */
   private fail(live: LiveQuery, error: SocketError): void {
     for (const sink of live.sinks()) sink.fail(error);
     this.end(live);
   }
 }
 
-/** 16 hexadecimal digits: enough to tell the queries of one server apart. */
+/** Returns 16 hexadecimal digits: enough to distinguish the queries of one server. */
 function hashOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }

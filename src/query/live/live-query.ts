@@ -3,21 +3,21 @@ import type { Dependencies } from '../core/dependencies.js';
 import { clientLeft } from '../../platform/http/leaving.js';
 import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result-diff.js';
 
-/** One answer: its rows, and the position of the log that they show at least. */
+/** Answer: its rows, and the position of the log that they show at least. */
 export interface LiveResult {
   readonly rows: readonly KeyedRow[];
   readonly cursor: string;
 }
 
-/** While the database is away a query is tried again ever less often, at most this long apart. */
+/** Longest pause between attempts, which grow while the database is unavailable, ms. */
 const LONGEST_PAUSE_MS = 10_000;
 
 /**
- * One distinct query and everybody who follows it. It runs once for all of them; each is sent what changed since what he was
- * sent before. Who reads too slowly is left out, and gets the whole result once he has caught up.
+ * Distinct query with all its followers. It runs once for all of them; each receives the changes since its last message. A
+ * follower that reads too slowly is left out, and receives the whole result once it has caught up.
  */
 export class LiveQuery {
-  /** Unix milliseconds since when an event waits to be shown; undefined: the newest answer shows everything. */
+  /** Time since which an event waits to be shown, Unix milliseconds; undefined: the newest answer shows everything. */
   dirtySince: number | undefined = 0;
   startedAt = 0;
   isRunning = false;
@@ -25,7 +25,7 @@ export class LiveQuery {
   private shown: LiveResult | undefined;
   private image = new ResultImage([]);
   private readonly current = new Set<LiveQuerySink>();
-  /** Sinks that have not got a result yet, or have missed a change. */
+  /** Sinks that have not received a result yet, or have missed a change. */
   private readonly waiting = new Set<LiveQuerySink>();
   private readonly ending = new AbortController();
 
@@ -34,7 +34,7 @@ export class LiveQuery {
     readonly dependencies: Dependencies,
     readonly intervalMs: number,
     private readonly execute: (signal: AbortSignal) => Promise<LiveResult>,
-    /** Of whom followed it first: to its account the query runs. */
+    /** API key of the first follower, to whose account the query runs. */
     readonly key = '',
   ) {}
 
@@ -50,12 +50,12 @@ export class LiveQuery {
     return this.ending.signal.aborted;
   }
 
-  /** Something is to be run or to be sent. */
+  /** Whether a run is in progress or due, or a result has to be sent. */
   get hasWork(): boolean {
     return this.isRunning || this.dirtySince !== undefined || this.waiting.size > 0;
   }
 
-  /** Everybody who follows it. */
+  /** Returns the sinks of all followers. */
   sinks(): LiveQuerySink[] {
     return [...this.current, ...this.waiting];
   }
@@ -69,7 +69,7 @@ export class LiveQuery {
     this.waiting.delete(sink);
   }
 
-  /** Nobody follows it any more: what still runs for it only takes the place of others. */
+  /** Ends a query without followers: a running execution only takes the place of others. */
   end(): void {
     this.ending.abort(clientLeft());
   }
@@ -83,7 +83,7 @@ export class LiveQuery {
     return !this.isRunning && this.dirtySince !== undefined && now - this.startedAt >= pause;
   }
 
-  /** Runs the query and tells everyone. Rejects when it could not be run; what waited to be shown then still waits. */
+  /** Runs the query and notifies its followers. Rejects when it could not be run; the waiting events then still wait. */
   async refresh(now: number): Promise<void> {
     const waited = this.dirtySince;
     this.isRunning = true;
@@ -101,7 +101,7 @@ export class LiveQuery {
     }
   }
 
-  /** Sends the result to those who wait for it and have room for it. */
+  /** Sends the result to waiting followers that have room for it. */
   sendResults(): void {
     const { shown } = this;
     if (!shown || this.waiting.size === 0) return;

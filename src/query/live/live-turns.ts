@@ -1,21 +1,21 @@
 import { LIVE_AT_ONCE } from '../execution/query-pool.js';
 import type { LiveQuery } from './live-query.js';
 
-/** One connection is always for the others. */
+/** Maximum live queries of one key that run at once: one connection is always for the others. */
 const MAX_OF_KEY = LIVE_AT_ONCE - 1;
-/** Share of what a key has used that is forgotten with each turn of anyone. */
+/** Share of a key's used time that decays with each turn of any key. */
 const FORGOTTEN = 0.02;
 
 /**
- * Whose live query runs next: first results before refreshes, then the key that has used the least time lately, then the
- * query that has waited longest. However many queries a key follows, those of another need not wait for them.
+ * Order of live queries: first results before refreshes, then the key that has used the least time lately, then the query that
+ * has waited longest. However many queries a key follows, those of another need not wait for them.
  */
 export class LiveTurns {
   private readonly running = new Map<string, number>();
   private readonly used = new Map<string, number>();
   private total = 0;
 
-  /** Due queries that may begin now. */
+  /** Returns the due queries that may begin now. */
   choose(due: readonly LiveQuery[]): LiveQuery[] {
     const ordered = [...due].sort((a, b) => this.compare(a, b));
     const chosen: LiveQuery[] = [];

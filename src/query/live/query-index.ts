@@ -3,8 +3,8 @@ import { affects, isDescription } from '../core/dependencies.js';
 import type { LiveQuery } from './live-query.js';
 
 /**
- * Finds the queries an event can change. A query stands under the constants it is bound to (protocols, else tokens, else
- * chains, else everything), so an event looks at those only and not at all queries.
+ * Finds the queries that an event can change. A query is filed under the constants to which it is bound (protocols, else
+ * tokens, else chains, else everything), so an event checks only those and not all queries.
  */
 export class QueryIndex {
   private readonly byConstant = new Map<string, Set<LiveQuery>>();
@@ -25,7 +25,7 @@ export class QueryIndex {
     }
   }
 
-  /** Calls back for each query the event can change, possibly twice for one. */
+  /** Calls back for each query that the event can change, possibly twice for one. */
   forAffected(event: LogEvent, found: (query: LiveQuery) => void): void {
     this.look('*', event, found);
     if (event.protocol !== null) this.look(`protocol ${event.protocol}`, event, found);

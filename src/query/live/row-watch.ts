@@ -5,8 +5,8 @@ import type { DatasetName } from '../core/ast.js';
 type RowDataset = Exclude<DatasetName, 'events'>;
 
 /**
- * Notices that rows have changed, also where the change was too small to be an event: whoever wrote a row last is a different
- * transaction then. One pass over a few thousand rows, a few milliseconds of the database.
+ * Detects changed rows, also where the change was too small to be an event: the last writer of a row is then a different
+ * transaction. One pass over a few thousand rows, a few milliseconds of the database.
  */
 @Injectable()
 export class RowWatch {
@@ -14,7 +14,7 @@ export class RowWatch {
 
   constructor(private readonly database: Database) {}
 
-  /** Datasets whose rows are others than at the last look; all at the first, of which nothing is known. */
+  /** Returns the datasets whose rows changed since the last call; all at the first. */
   async changed(): Promise<RowDataset[]> {
     const now = await this.database.one<Record<RowDataset, string>>(WRITERS);
     const { seen } = this;
