@@ -5,7 +5,10 @@ import { createSequencer } from './capture/sequencer.js';
 import { createTables } from './capture/tables.js';
 import { createTriggers } from './capture/triggers.js';
 
-/** The tables writers touch, the triggers that note their changes, the outbox, the sequencer's step, the log, the roles. */
+/**
+ * Creates the tables for writers, the triggers that record their changes, the outbox, the sequencer's step, the log, and the
+ * roles.
+ */
 export class Capture1790000001000 implements MigrationInterface {
   readonly name = 'Capture1790000001000';
 
@@ -15,7 +18,7 @@ export class Capture1790000001000 implements MigrationInterface {
     }
   }
 
-  /** The roles stay: they belong to the cluster, and other databases may use them. */
+  /** Drops all but the roles: they belong to the cluster, and other databases may use them. */
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       DROP VIEW delivered_events;

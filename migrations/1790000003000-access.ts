@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Users, API keys and the audit trail.
  *
- * The application may create keys and change what a key may do, but neither its secret nor its owner, and it deletes
- * none: an old key id stays explained. The audit trail takes new rows only, from anyone: grants keep the application
+ * The application may create keys and change their rights, but neither their secret nor their owner, and it deletes none, so
+ * that old key ids can still be looked up. The audit trail takes new rows only, from every role: grants keep the application
  * from changing it, the trigger keeps the table's owner from doing so by mistake.
  */
 const up = `

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What readers of the log could not handle, where the sample source stands, and which event posts were seen. */
+/** Adds events that readers of the log could not handle, the position of the sample source, and the keys of posted events. */
 export class DeadLetters1790000004000 implements MigrationInterface {
   readonly name = 'DeadLetters1790000004000';
 

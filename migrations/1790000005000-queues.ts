@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 const SCHEMA = 'bullmq';
 
-/** Tables and functions of the queues, as BullMQ brings them. A BullMQ with further ones needs a migration like this. */
+/** Adds tables and functions of the queues, as BullMQ provides them. A BullMQ with further ones needs a migration like this. */
 export class Queues1790000005000 implements MigrationInterface {
   readonly name = 'Queues1790000005000';
 
@@ -26,7 +26,7 @@ export class Queues1790000005000 implements MigrationInterface {
   }
 }
 
-/** BullMQ would commit by itself; here the schema and the note that it exists belong to one transaction. */
+/** Keeps the schema and the record of its migration in one transaction: BullMQ would commit by itself. */
 function withinTransaction(runner: QueryRunner): PgQueryable {
   return {
     query: async (text, values) => {

@@ -1,10 +1,10 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Alert rules, what their evaluator remembers, and what it told.
+ * Alert rules, the state of their evaluator, and the alerts.
  *
- * A shard's edits are numbered under the row lock of `alert_shards`, so that the order of their numbers is the order of
- * their commits: whoever has applied edit n has seen every edit before it. What the evaluator remembers is written in the
+ * A shard's edits are numbered under the row lock of `alert_shards`, so that the order of their numbers is the order of their
+ * commits: an evaluator that has applied edit n has seen every edit before it. The evaluator's state is written in the
  * transaction that moves its position in the log, by the one process that holds the shard's lease.
  */
 const up = `

@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What queries read beside the tables of history: the log as one user may see it, what the history reader has not
+ * Views for queries beside the tables of history: the log as one user may see it, values that the history reader has not
  * written yet, and an order by time over the hours.
  *
- * The role rta_query is the query API's own. Unlike rta_reader it is for the application only: it names the user whose
- * rows it may see by a setting.
+ * The role rta_query is the query API's own. Unlike rta_reader it is for the application only: a setting names the user whose
+ * rows it may see.
  */
 const up = `
 DO $$

@@ -2,10 +2,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { COUNTS_AS_NOW, METRICS, outside, publishFunction, type Metric } from './capture/triggers.js';
 
 /**
- * A time that a writer gives is kept, also when it equals the stored one: only a publishing statement that does not name
- * the column counts as observed now, and never before what is stored, whatever the clock did in between.
+ * Keeps a time that a writer gives, also when it equals the stored one: only a publishing statement that does not name the
+ * column counts as observed now, and never before the stored time, even if the clock was set back.
  *
- * PostgreSQL tells the two apart by `UPDATE OF`. The first trigger publishes for statements that name the column; after it
+ * PostgreSQL distinguishes the two by `UPDATE OF`. The first trigger publishes for statements that name the column; after it
  * the value is published, so that the condition of the second, which compares again, does not hold.
  */
 const countsAsNowUnlessGiven = (value: string): string => `

@@ -2,11 +2,11 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { METRICS, STEPS, type Metric } from './capture/triggers.js';
 
 /**
- * Rows that the owner deletes or truncates leave the log a row of their own, so that every reader stops counting them.
+ * Types of log rows for rows that the owner deletes or truncates, so that every reader stops counting them.
  *
- * A key is gone when its transaction ends without it: the trigger on `retired_references` is deferred, so that a table which
+ * A key is removed when its transaction ends without it: the trigger on `retired_references` is deferred, so that a table which
  * is truncated and loaded again in one transaction, or a row that is replaced, publishes its change and nothing else. The
- * reference stays; a key that comes back is compared with it, and says its published value again where nothing changed.
+ * reference stays; a key that is inserted again is compared with it, and publishes its value again if nothing changed.
  */
 const REMOVAL_TYPES = `'tvl_removed', 'price_removed', 'protocol_removed'`;
 const KNOWN_TYPES = `'tvl_change', 'price_change', 'protocol_update', 'liquidation', 'governance', 'emission',
@@ -16,7 +16,7 @@ const typeCheck = (types: string): string => `
 ALTER TABLE change_outbox DROP CONSTRAINT change_outbox_type_check;
 ALTER TABLE change_outbox ADD CONSTRAINT change_outbox_type_check CHECK (type IN (${types}));`;
 
-/** The views of the log as they were made; only the types that they leave out differ. */
+/** Views of the log as they were created; only the types that they leave out differ. */
 const views = (internal: string): string => `
 CREATE OR REPLACE VIEW delivered_events WITH (security_barrier) AS
   SELECT seq, epoch, type, protocol, chain, token, previous, current, moved, protocol_tvl, name, category, symbol,
@@ -58,7 +58,7 @@ BEGIN
   RETURN NULL;
 END $$;`;
 
-/** A key that was gone and whose value did not leave its band: readers have forgotten what it had published. */
+/** Publishes the value of a re-inserted key within its band again: readers have dropped it. */
 const saysItAgain = (m: Metric): string => `
     IF retired.gone AND published = NEW.publications THEN
       INSERT INTO change_outbox (type, current, source, confidence, tags, observed_at, ${m.columns})
@@ -133,7 +133,7 @@ REVOKE ALL ON FUNCTION capture_gone(), capture_truncated_tvl(), capture_truncate
 GRANT DELETE ON published_values TO rta_app;
 `;
 
-/** Rows of the log that the version before does not know become ticks: numbers of the log have no holes. */
+/** Turns rows of the log that the version before does not know into ticks: numbers of the log have no holes. */
 const forgetRemovals = (table: string): string => `
 UPDATE ${table} SET type = 'tick', protocol = NULL, chain = NULL, token = NULL
 WHERE type IN (${REMOVAL_TYPES});`;

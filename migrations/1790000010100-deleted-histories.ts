@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Histories of DefiLlama's routes end where the owner deleted the row: what is deleted leaves its reference behind. */
+/** Ends histories of DefiLlama's routes where the owner deleted the row: a deleted row leaves its reference behind. */
 export class DeletedHistories1790000010100 implements MigrationInterface {
   readonly name = 'DeletedHistories1790000010100';
 

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Throttles per subject, and what the evaluator remembers of what it kept quiet. Rules from before keep the throttle that
- * they had; a `crossing` that was firing untold counts as known, so that nothing is sent because of the upgrade.
+ * Throttles per subject, and the evaluator's state of suppressed messages. Earlier rules keep their throttle; a `crossing` that
+ * was firing without a message counts as known, so that the upgrade sends nothing.
  */
 const up = `
 ALTER TABLE alert_rules ADD COLUMN throttle_scope text NOT NULL DEFAULT 'rule' CHECK (throttle_scope IN ('subject', 'rule'));

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Messages that tell what happened, an event, a move or a crossing, are sent each; only the level of one subject gives way to
- * its newer one.
+ * Messages about an event, a move or a crossing are sent one by one; only the level of a subject is superseded by its newer
+ * one.
  */
 const up = `
 ALTER TABLE deliveries ADD COLUMN standalone boolean NOT NULL DEFAULT false;

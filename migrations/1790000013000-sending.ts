@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Facts that are asked for when a message is about to be sent: the rules it speaks of, the preferences of its user, the answer of the
- * mail server about its address.
+ * Facts that are read when a message is about to be sent: its rules, the preferences of its user, the answer of the mail server
+ * about its address.
  *
  * Only a refusal of the mailbox itself (5.1.x) bars an address from now on, so addresses barred for another reason are free
  * again. A mailbox is one target, however its name was written.

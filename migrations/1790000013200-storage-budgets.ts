@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * How much is stored of each user: deliveries with their attempts, and the history of alerts. Sizes follow from what rows hold
- * and nothing changes, so what is subtracted when a row goes is what was added when it came; a row and its indexes count as
- * 1,000 bytes, of the history as 500. Attempts that say little are in their delivery's.
+ * Stored bytes of each user: deliveries with their attempts, and the history of alerts. Sizes follow from columns that never
+ * change, so the bytes subtracted for a deleted row are those added for it; a row and its indexes count as 1,000 bytes, of the
+ * history as 500. Attempts with little content are included in their delivery's.
  */
 const up = `
 CREATE TABLE user_storage (

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Sessions of connections, for the return of their clients: on any process, and over the end of the one they were on. A
- * process that is alive says so in realtime_pods; the sessions of one that ended without a word come back as well.
+ * Sessions of connections, for reconnecting clients: on any process, and beyond the end of the one they were on. A live process
+ * reports in realtime_pods; sessions of a killed one are restored as well.
  */
 const up = `
 CREATE TABLE realtime_sessions (

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The server queries as rta_query. Its login is granted rta_app and need not know of a further role; the superuser of a
- * database that was made for trying out may become any role, so that the grant was not missed there.
+ * The server queries as rta_query. Its login is granted rta_app and need not have a further role; the superuser of a trial
+ * database may become any role, so that the grant was not missed there.
  */
 const up = `
 DO $$
@@ -20,6 +20,6 @@ export class QueryRole1790000016000 implements MigrationInterface {
     await runner.query(up);
   }
 
-  /** Leaves the grant: roles belong to the whole cluster, and other databases there may need it. */
+  /** Keeps the grant: roles belong to the whole cluster, and other databases there may need it. */
   async down(): Promise<void> {}
 }

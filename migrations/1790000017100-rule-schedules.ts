@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Quiet hours that a rule has of its own; and ends for what grew for good: of a rule the newest versions stay, of deleted rules
- * and of the audit trail what is not too old. The application asks for the end, and decides on nothing: what is young cannot be
- * ended by it.
+ * Quiet hours of single rules, and limits for tables that grew without end: of a rule the newest versions are kept, of deleted
+ * rules and of the audit trail those that are not too old. The application triggers the deletion but cannot choose: it cannot
+ * delete recent rows.
  */
 const up = `
 ALTER TABLE alert_rules ADD COLUMN quiet_hours jsonb;

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Keys that have ended are deleted at last, by the database alone: of a user all but the newest hundred after a day, every one
- * after the days of the audit trail, which goes on naming it. A key of the settings stays: deleted, it would be made anew.
+ * Deletion of ended keys, by the database alone: of a user all but the newest hundred after a day, every one after the days of
+ * the audit trail, which still names it. A key of the settings stays: a deleted one would be made anew.
  */
 const up = `
 ALTER TABLE api_keys DROP CONSTRAINT api_keys_rotated_to_fkey;

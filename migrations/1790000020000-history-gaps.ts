@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Where series end: a value is not carried on over the removal of its row, and counts again from the next value on.
+ * Ends of series: a value is not carried beyond the removal of its row, and counts again from the next value on.
  *
- * One end per series and hour, the last: a loop that deletes and inserts a row leaves no more of them than it leaves hours.
- * The reader "history" writes them; what only the log knows yet, the view has from there. Rows that were deleted before
- * ended an hour after they were last sampled.
+ * One end per series and hour, the last: a loop that deletes and inserts a row leaves no more ends than hours. The reader
+ * "history" writes them; the view takes those that only the log has so far from there. Rows that were deleted before ended an
+ * hour after their last sample.
  */
 const up = `
 CREATE TABLE history_ends (

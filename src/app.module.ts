@@ -20,10 +20,10 @@ import { SettingsModule } from './platform/settings/settings.module.js';
 import type { Settings } from './platform/settings/settings.js';
 import { WorkersModule } from './platform/workers/workers.module.js';
 
-/** The whole product, composed: technology first, then the features in the order in which they may import each other. */
+/** Composition of the product: technology first, then the features in the order in which they may import each other. */
 @Module({})
 export class AppModule {
-  /** `databaseUrl` is the address of the database in use, embedded or not. */
+  /** Returns the module; `databaseUrl` is the address of the database in use, embedded or not. */
   static with(settings: Settings, databaseUrl: string): DynamicModule {
     return {
       module: AppModule,

@@ -27,15 +27,15 @@ export function serverOptions(settings: Settings): NestApplicationOptions {
     bufferLogs: true,
     abortOnError: false,
     forceCloseConnections: true,
-    // Bodies are read when their callers are known, by the guard.
+    // Off: the guard reads bodies after their callers are known.
     bodyParser: false,
-    // The route that takes what no other takes comes last.
+    // Most specific routes first, so that the route for unmatched requests comes last.
     routeResolutionStrategy: 'specificity',
     ...(certificate && { httpsOptions: certificate }),
   };
 }
 
-/** Everything around the modules: what every request passes, in order. Used by the start and by tests alike. */
+/** Sets up everything that surrounds the modules, in the order of a request. Used by the start and by tests alike. */
 export function setUp(app: NestExpressApplication): NestExpressApplication {
   const settings = app.get(Settings);
   app.useLogger(app.get(Logger));
@@ -50,7 +50,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   app.use(helmet(securityHeaders(settings)));
   app.enableCors({
     origin: settings.corsOrigins.includes('*') ? '*' : [...settings.corsOrigins],
-    // The usual ones, and the safe way to ask a query.
+    // Usual methods, and the safe method of queries.
     methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'QUERY'],
     exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'ETag', 'X-Next-Cursor'],
     maxAge: 600,

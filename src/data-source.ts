@@ -5,5 +5,5 @@ const { databaseUrl } = loadSettings();
 if (databaseUrl === undefined)
   throw new Error('Set DATABASE_URL; while the service runs, its embedded one is in DATA_DIR/database.url.');
 
-/** For the TypeORM command line: `typeorm -d dist/src/data-source.js migration:show`. */
+/** Data source of the TypeORM command line: `typeorm -d dist/src/data-source.js migration:show`. */
 export default migrationSource(databaseUrl);

@@ -1,6 +1,6 @@
 /**
- * Partitions of six hours, reads, and positions of durable readers. DDL needs the owner of the tables: the maintenance
- * function runs as the migration's role, and does nothing but what its name says.
+ * Partitions of six hours, reads, and positions of durable readers. DDL needs the owner of the tables: the maintenance function
+ * runs as the migration's role, and does only what its name says.
  */
 export const createLog = `
 CREATE TABLE event_log_default PARTITION OF event_log DEFAULT;

@@ -1,24 +1,24 @@
 /**
- * The step of the one sequencer, and its lease.
+ * Step of the single sequencer, and its lease.
  *
- * Fence. The head row is locked FOR KEY SHARE instead of being updated: with an old snapshot open somewhere, every
- * update leaves a version that nobody may remove and that each later step has to walk past. Measured beside one open
- * snapshot: the lock 0.08 ms however long it lasts; an update 0.2 ms at first, 0.8 ms after 21,000 steps and growing.
- * So the numbers that change with every step, the newest seq and the saved snapshot, live in settings of the leader's
- * session: transactional like a row (a failed step takes them back), known to nobody else, gone with the session.
+ * Fence. The head row is locked FOR KEY SHARE instead of being updated: with an old snapshot open somewhere, every update
+ * leaves a version that cannot be removed and that each later step has to walk past. Measured beside one open snapshot: the
+ * lock 0.08 ms however long it lasts; an update 0.2 ms at first, 0.8 ms after 21,000 steps and growing. So the numbers that
+ * change with every step, the newest seq and the saved snapshot, live in settings of the leader's session: transactional like a
+ * row (a failed step restores them), invisible to other sessions, lost with the session.
  *
- * Claim. Rows leave the outbox when they are numbered, so each is numbered exactly once; they are found by a saved
- * snapshot, so dead index entries of earlier rows are never walked, however long a transaction elsewhere keeps them:
- * (1) Every row visible in the saved snapshot has been claimed. A row not visible in it was written by a transaction
- *     that was in flight then (xip) or began later (>= xmax): these are the candidates, nothing is missed.
- * (2) The snapshot becomes a newer one, taken before the claim, only when the claim found fewer rows than its limit and
- *     so took all that were visible then, which keeps (1).
- * (3) Two changes of a key are serialised by its row lock, so the later one has the larger id and is not visible before
- *     the earlier one: batches are in order per key, and ORDER BY id is order inside a batch.
- * (4) A full claim took the lowest ids, so what else its snapshot sees has larger ones. The next claims walk the index on
- *     id from there and take only what that snapshot sees, until a claim is short; then (2) holds for that snapshot.
- *     Without this every page of a pile would sort the whole rest of it.
- * A new session has no saved snapshot and looks at all rows once.
+ * Claim. Rows leave the outbox when they are numbered, so each is numbered exactly once; they are found by a saved snapshot, so
+ * dead index entries of earlier rows are never walked, however long a transaction elsewhere keeps them:
+ * (1) Every row visible in the saved snapshot has been claimed. A row not visible in it was written by a transaction that was
+ * in flight then (xip) or began later (>= xmax): these are the candidates, nothing is missed.
+ * (2) The snapshot becomes a newer one, taken before the claim, only when the claim found fewer rows than its limit and so took
+ * all that were visible then, which keeps (1).
+ * (3) Two changes of a key are serialised by its row lock, so the later one has the larger id and is not visible before the
+ * earlier one: batches are in order per key, and ORDER BY id is order inside a batch.
+ * (4) A full claim took the lowest ids, so the other rows that its snapshot sees have larger ones. The next claims walk the
+ * index on id from there and take only rows visible in that snapshot, until a claim is short; then (2) holds for that snapshot.
+ * Without this every page of a backlog would sort the whole rest of it. A new session has no saved snapshot and reads all rows
+ * once.
  */
 export const createSequencer = `
 CREATE FUNCTION is_real_chain(chain text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -1,5 +1,5 @@
 /**
- * Tables that writers touch, and the columns in which each row remembers what it last published.
+ * Tables for writers, and the columns in which each row keeps its last published value.
  *
  * Values stay between 1e-300 and 1e300, or zero: products and sums of them can then neither overflow nor underflow, which
  * PostgreSQL answers with an error, inside a trigger or, worse, inside the sequencer. NaN fails the upper bound.
@@ -19,7 +19,7 @@ const observation = `
   observed_at timestamptz NOT NULL DEFAULT now()
     CHECK (observed_at >= '1970-01-01 00:00:00+00' AND observed_at < '3000-01-01 00:00:00+00')`;
 
-/** Kept by triggers, writable by no writer; null until the first update of the row. */
+/** Columns kept by triggers, which no writer may write; null until the first update of the row. */
 const capture = `
   published_value double precision,
   previous_value double precision,

@@ -1,18 +1,18 @@
-/** The steps of src/events/core/steps.ts; index i of `step_references` belongs to the i-th. */
+/** Steps of src/events/core/steps.ts; index i of `step_references` belongs to the i-th. */
 export const STEPS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
-/** Comparisons with a threshold count equality in, with this tolerance. */
+/** Tolerance of comparisons with a threshold, in which equality counts. */
 const TOLERANCE = '1e-9';
 
 export interface Metric {
   metric: 'tvl' | 'price';
   table: string;
-  /** The value's column. */
+  /** Column of the value. */
   value: string;
   /** Key columns; the second is empty for prices. */
   subject: string;
   chainKey: string | undefined;
-  /** Columns of the outbox that only this metric has, and where they come from. */
+  /** Columns of the outbox that only this metric has, with their sources. */
   columns: string;
   values: string;
 }
@@ -38,13 +38,16 @@ export const METRICS: readonly Metric[] = [
   },
 ];
 
-/** The value is outside its dead band. Depends on NEW only, so that a changed threshold or a restored reference publishes too. */
+/**
+ * Condition that the value is outside its dead band. Depends on NEW only, so that a changed threshold or a restored reference
+ * publishes too.
+ */
 export const outside = (value: string): string => `
   NEW.${value} <> NEW.published_value
   AND abs(NEW.${value} - NEW.published_value) >= (NEW.min_change_ratio - ${TOLERANCE}) * abs(NEW.published_value)
   AND abs(NEW.${value} - NEW.published_value) >= NEW.min_change_absolute * (1 - ${TOLERANCE})`;
 
-/** The largest step whose reference the value left, as its index; 0: none. */
+/** Index of the largest step whose reference the value left; 0: none. */
 const largestStepLeft = (value: string): string =>
   [...STEPS.entries()]
     .reverse()
@@ -55,14 +58,14 @@ const largestStepLeft = (value: string): string =>
     )
     .join('');
 
-/** A publishing write whose time is the stored one counts as observed now, whether the statement named the column or not. */
+/** Rule that a publishing write with the stored time counts as observed now, whether the statement named the column or not. */
 export const COUNTS_AS_NOW = (value: string): string => `
   -- A write that does not say when it was observed is observed now. A changed threshold or a row that came back is no write.
   IF NEW.observed_at = OLD.observed_at AND NEW.${value} <> OLD.${value} THEN
     NEW.observed_at := clock_timestamp();
   END IF;`;
 
-/** Expressions of a row's value and of its reference; `timeRule`: what becomes of its time. */
+/** Expressions of a row's value and of its reference; `timeRule`: the rule for its time. */
 export const publishFunction = (m: Metric, timeRule: string): string => `
 -- Marks. Before the row is written: what it publishes, compared with what.
 CREATE OR REPLACE FUNCTION capture_publish_${m.metric}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -197,9 +200,9 @@ CREATE TRIGGER capture_emit AFTER UPDATE ON protocols FOR EACH ROW
 ${keyGuard('protocols', ['slug'])}`;
 
 /**
- * A changed threshold waits until the writers of the one table have ended (SHARE ROW EXCLUSIVE) and is then applied to
- * its rows: writers hold no lock that it could deadlock with, since they never lock a threshold, and the next statement
- * on the table sees the new threshold in its rows. The lock is asked for before the row of the threshold is written.
+ * Triggers for changed thresholds: one waits until the writers of the one table have ended (SHARE ROW EXCLUSIVE) and is then
+ * applied to its rows. Writers hold no lock that it could deadlock with, since they never lock a threshold, and the next
+ * statement on the table sees the new threshold in its rows. The lock is requested before the row of the threshold is written.
  */
 const thresholdTriggers = `
 CREATE FUNCTION capture_lock_metric() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,4 +1,4 @@
-/** The aliases of src/events/core/chains.ts, which a test compares with these. */
+/** Aliases of src/events/core/chains.ts, which a test compares with these. */
 export const CHAIN_ALIASES = {
   eth: 'ethereum',
   binance: 'bsc',
@@ -43,7 +43,7 @@ export const CHAIN_ALIASES = {
 
 export const ALIASES = `'${JSON.stringify(CHAIN_ALIASES)}'::jsonb`;
 
-/** One spelling of tokens, until Move types kept their case. */
+/** Returns the folding of tokens before Move types kept their case. */
 export function tokenFolding(create: 'CREATE' | 'CREATE OR REPLACE'): string {
   return `${create} FUNCTION canonical_token(token text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN strpos(token, ':') = 0 THEN lower(token)
@@ -56,7 +56,7 @@ COMMENT ON FUNCTION canonical_token IS 'The one spelling of a token: ids and 0x 
 `;
 }
 
-/** The functions of src/events/core/names.ts for SQL writers. */
+/** Functions of src/events/core/names.ts for SQL writers. */
 export const createFolding = `
 CREATE FUNCTION canonical_chain(chain text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN ${ALIASES} ? chain THEN ${ALIASES} ->> chain
@@ -84,7 +84,7 @@ GRANT EXECUTE ON FUNCTION canonical_chain(text), canonical_token(text), chain_of
   TO rta_writer, rta_reader, rta_app;
 `;
 
-/** Rows take the one spelling before anything else looks at them, the search for their key included. */
+/** Triggers that fold the names of a row before any other use of them, the search for its key included. */
 export const createFoldingTriggers = `
 CREATE FUNCTION capture_fold_tvl() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,4 +1,4 @@
-/** The SQL expressions that give names their new spelling. */
+/** SQL expressions that give names their new spelling. */
 export interface Spelling {
   protocol: (column: string) => string;
   chain: (column: string) => string;
@@ -10,9 +10,9 @@ const switched = (to: 'DISABLE' | 'ENABLE'): string =>
   WATCHED.map((table) => `ALTER TABLE ${table} ${to} TRIGGER USER;`).join('\n');
 
 /**
- * Gives every stored name its new spelling, and joins keys that become one: the newer observation stays with what it had
- * published, histories are put together. Nothing is published: no value changed. Rows of the log keep their text, but for
- * those that a reader has still to read.
+ * Returns SQL that gives every stored name its new spelling and joins keys that become equal: the newer observation stays with
+ * its published value, histories are merged. Nothing is published, since no value changed. Rows of the log keep their text,
+ * except for those that a reader has still to read.
  */
 export function joinTwins(spelling: Spelling): string {
   const { protocol, chain, token } = spelling;
@@ -126,7 +126,7 @@ ${rewriteRules(spelling)}
 ${switched('ENABLE')}`;
 }
 
-/** Buckets of both: of equal ones the earlier open, the later close. Those that still have points are computed again. */
+/** Merges buckets of both: of equal ones the earlier open, the later close. Those that still have points are computed again. */
 function joinAggregates(table: string): string {
   return `
 INSERT INTO ${table} AS h (series_id, bucket, open, high, low, close, sum, samples, opened_at, closed_at)
@@ -142,7 +142,7 @@ INSERT INTO ${table} AS h (series_id, bucket, open, high, low, close, sum, sampl
 DELETE FROM ${table} a USING moved m WHERE a.series_id = m.id AND m.id <> m.keep;`;
 }
 
-/** Names in the conditions of alert rules; the evaluators hear of each rule that changes. */
+/** Rewrites names in the conditions of alert rules; the evaluators are notified of each changed rule. */
 function rewriteRules({ protocol, chain, token }: Spelling): string {
   return `
 CREATE FUNCTION pg_temp.spelled_names(node jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
