@@ -352,6 +352,34 @@ describe('the DefiLlama-shaped routes', () => {
     });
   });
 
+  it('/v2/historicalChainTvl adds up a thousand series of a hundred days, totals of the source among them', async () => {
+    const before = new Map<number, number>();
+    const history = async (): Promise<{ date: number; tvl: number }[]> => (await get('/v2/historicalChainTvl')).body;
+    for (const { date, tvl } of await history()) before.set(date, tvl);
+    const { pool } = app.db;
+    await pool.query(`INSERT INTO metric_series (metric, subject, chain)
+      SELECT 'tvl', 'many-' || n % 900, CASE WHEN n % 900 = n THEN 'all' ELSE 'tron' END FROM generate_series(0, 999) AS n`);
+    await pool.query(
+      `INSERT INTO metric_daily (series_id, samples, bucket, open, high, low, close, sum, opened_at, closed_at)
+       SELECT s.id, 1, day, 2, 2, 2, 2, 2, day, day
+       FROM metric_series s, generate_series($1::timestamptz, $2, interval '24 hours') AS day WHERE s.subject LIKE 'many-%'`,
+      [new Date(today - 100 * DAY), new Date(today - DAY)],
+    );
+    await pool.query(
+      `DELETE FROM metric_daily d USING metric_series s
+      WHERE s.id = d.series_id AND s.subject = 'many-7' AND s.chain = 'tron' AND d.bucket < $1`,
+      [new Date(today - 50 * DAY)],
+    );
+    await pool.query(`UPDATE metric_daily d SET open = 5, close = 5 FROM metric_series s
+      WHERE s.id = d.series_id AND s.subject = 'many-7' AND s.chain = 'all'`);
+    const added = new Map((await history()).map(({ date, tvl }) => [date, tvl - (before.get(date) ?? 0)]));
+    // 899 protocols at 2; of the one that gets its chain later first the whole, 5, then the chain alone.
+    expect([added.get(seconds(100)), added.get(seconds(51)), added.get(seconds(50)), added.get(seconds(0))]).toEqual([
+      1_803, 1_803, 1_800, 1_800,
+    ]);
+    await pool.query(`DELETE FROM metric_series WHERE subject LIKE 'many-%'`);
+  });
+
   it('a chain that has two names is one, and is found by what is printed of it', async () => {
     await app.db.pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('two-names-a', 'rootstock', 70), ('two-names-b', 'rsk', 30)`,

@@ -136,13 +136,16 @@ const inSeconds = `extract(epoch FROM l.day)::float8 AS date`;
 const BY_CHAIN = `${LEVELS.replace('{chosen}', 'true')}
 SELECT l.chain, ${inSeconds}, l.level FROM levels l ORDER BY l.chain COLLATE "C", l.day`;
 
-// Sums over one named chain, or over all real ones.
+// Sums over one named chain, or over all real ones and, on days of a protocol without these, the whole that its source gave.
 const SUMS = `${LEVELS.replace(
   '{chosen}',
   `CASE WHEN $3::text IS NOT NULL THEN r.chain = $3 ELSE is_real_chain(r.chain) OR r.chain = 'all' END
     AND (p.category IS NULL OR lower(p.category) <> ALL ($4::text[]))
     AND p.metadata -> 'doublecounted' IS DISTINCT FROM 'true'::jsonb`,
 )}
-SELECT ${inSeconds}, sum(l.level) AS level FROM levels l
-WHERE l.chain <> 'all' OR (l.subject, l.day) NOT IN (SELECT o.subject, o.day FROM levels o WHERE o.chain <> 'all')
+SELECT ${inSeconds}, sum(l.level) AS level
+FROM (
+  SELECT day, coalesce(sum(level) FILTER (WHERE chain <> 'all'), sum(level) FILTER (WHERE chain = 'all')) AS level
+  FROM levels GROUP BY subject, day
+) l
 GROUP BY l.day ORDER BY l.day`;
