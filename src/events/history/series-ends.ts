@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { Metric } from '../hot-cache/published-value.js';
 import type { SeriesPoint } from './history-store.js';
 
-/** The removal of a row, as the log tells it. */
+/** Removal of a row, as the log records it. */
 export interface SeriesEnd {
   metric: Metric;
   subject: string;
@@ -24,7 +24,7 @@ export async function writeEnds(
   if (rows.length > 0) await tx.query(LIFT_ENDS, [JSON.stringify(points)]);
 }
 
-/** Behind every value that was told before it, also one observed a little ahead. */
+/** End of a series: after every value published before it, also one observed a little ahead. */
 const ADD_ENDS = `
 INSERT INTO history_ends AS held (series_id, hour, at, seq)
 SELECT DISTINCT ON (s.id, hour) s.id, hour, e.at, given.seq
@@ -40,7 +40,7 @@ ON CONFLICT (series_id, hour) DO UPDATE SET at = excluded.at, seq = excluded.seq
 
 const ANY_END = 'SELECT FROM history_ends LIMIT 1';
 
-/** A row that came back with a value from before its removal says that it was there all the time. */
+/** Removes the end of a row that was inserted again with a value from before its removal: the row counts as present all the time. */
 const LIFT_ENDS = `
 DELETE FROM history_ends held
 USING jsonb_to_recordset($1) AS given (metric text, subject text, chain text, at float8, seq bigint), metric_series s

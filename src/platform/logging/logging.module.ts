@@ -95,8 +95,8 @@ function withoutFrameworkChatter(
 }
 
 /**
- * Level of a request's line: reads are many and unremarkable, changes and failures are logged. 503 is no fault of the request:
- * a later one is served.
+ * Returns the level of a request's line: reads are many and unremarkable, changes and failures are logged. 503 is no fault of
+ * the request: a later one is served.
  */
 function requestLevel(request: IncomingMessage, response: ServerResponse, error?: Error): LevelWithSilent {
   if (response.statusCode === 503) return 'info';

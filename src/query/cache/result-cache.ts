@@ -84,7 +84,7 @@ export class ResultCache {
   }
 }
 
-/** One at least: the cache accepts no size of 0. */
+/** Returns the size of a result, at least 1: the cache accepts no size of 0. */
 function sizeOf({ rows }: QueryResult): number {
   return Math.max(1, rows.bytes);
 }

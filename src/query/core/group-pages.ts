@@ -104,7 +104,7 @@ function compareValues(sign: 1 | -1, left: KeyValue | null, right: KeyValue | nu
   return left < right ? -sign : sign;
 }
 
-/** Binary search over the ordered rows. */
+/** Finds the first row after a position by binary search. */
 function firstBehind(length: number, isLater: (row: number) => boolean): number {
   let [low, high] = [0, length];
   while (low < high) {

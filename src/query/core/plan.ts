@@ -67,8 +67,8 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
     const detail = `${what} go back to ${isoTime(rawFrom)}; begin there, or use time.bucket 1h or longer.`;
     throw queryFault('limit_exceeded', '/time/from', 'not_kept', detail);
   }
-  // Where single values are no longer kept an hour is whole or left out: the first one is included, the last one would bring
-  // values from after the end.
+  // Hours without kept single values are whole or left out: the first one is included, the last one would bring values from
+  // after the end.
   const isAged = asked.from < rawFrom;
   const from = isAged ? floorTo(HOUR_MS, asked.from) : asked.from;
   const to = asked.to < rawFrom ? Math.max(from, floorTo(HOUR_MS, asked.to)) : asked.to;

@@ -101,7 +101,7 @@ describe('admission', () => {
       await Promise.all(all);
       expect(most).toBe(1);
       expect(ended.indexOf('small')).toBe(1);
-      // As long as the large one took, and then the next large one.
+      // Duration of the large one, then the next large one.
       expect(ended.indexOf('large', 1)).toBe(21);
     });
 

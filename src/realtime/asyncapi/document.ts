@@ -3,7 +3,7 @@ import type { MessageDescription } from './schema.js';
 
 type Part = Readonly<Record<string, unknown>>;
 
-/** The key of a message in the document: unique over transports and directions. */
+/** Returns the key of a message in the document: unique over transports and directions. */
 export function messageKey(transport: string, name: string, from: 'server' | 'client'): string {
   return from === 'server' ? `${transport}.${name}` : `${transport}.client.${name}`;
 }
@@ -59,8 +59,8 @@ function operationsOf(transport: TransportDescription): [string, Part][] {
 const SERVER_PROTOCOL = { socketio: 'ws', websocket: 'ws', sse: 'http' } as const;
 
 /**
- * AsyncAPI 3.0 document of every message of every transport. Schemas are closed where the contract is. `host`: address of the
- * server.
+ * Returns the AsyncAPI 3.0 document of every message of every transport. Schemas are closed where the contract is. `host`:
+ * address of the server.
  */
 export function asyncApiDocument(host: string, secure: boolean, version: string): Part {
   const servers = TRANSPORTS.map(({ key, title }) => [

@@ -29,7 +29,7 @@ const mergedField: Properties = {
   merged: integer('mode `latest` only: how many events of this key the message stands for', { minimum: 1 }),
 };
 
-/** The body of an event on Socket.IO and SSE. */
+/** Returns the schema of an event's body on Socket.IO and SSE. */
 export function eventBody(type: EventType): Schema {
   const { fields, optional = [] } = eventShape(type);
   return closed({ ...commonFields(type, ref('IsoTime')), ...fields, ...mergedField }, [
@@ -58,7 +58,7 @@ function aliasesOf(type: EventType): Properties {
   return ALIASES[type] ?? ('protocol' in eventShape(type).fields ? { protocolId: protocol } : {});
 }
 
-/** The `data` of an event on plain WebSocket: the same fields with aliases, times in Unix milliseconds. */
+/** Returns the schema of an event's `data` on plain WebSocket: the same fields with aliases, times in Unix milliseconds. */
 export function webSocketData(type: EventType): Schema {
   const { fields, optional = [] } = eventShape(type);
   const maybe = optional.includes('protocol') ? ['protocolId', ...optional] : optional;

@@ -12,7 +12,7 @@ export interface MessageDescription {
 
 export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 
-/** A closed object: every property is required unless listed as optional, and nothing else may appear. */
+/** Returns the schema of a closed object: every property is required unless listed as optional, and no other may appear. */
 export function closed(properties: Properties, optional: readonly string[] = []): Schema {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', properties, ...(required.length > 0 ? { required } : {}), additionalProperties: false };

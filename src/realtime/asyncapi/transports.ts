@@ -40,7 +40,7 @@ const READY: MessageDescription = {
   example: { cursor: EXAMPLE_CURSOR, recovered: true, replayed: 12 },
 };
 
-/** A message that has the same body on every transport, as plain WebSocket wraps it. */
+/** Returns a message that has the same body on every transport in the form of plain WebSocket. */
 function typed({ name, summary, payload, example }: MessageDescription): MessageDescription {
   const alternatives = payload['oneOf'];
   const wrapped = Array.isArray(alternatives)

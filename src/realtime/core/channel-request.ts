@@ -22,7 +22,7 @@ export interface FilterNames {
 const HIGHEST_VALUE = Number.MAX_VALUE;
 const HIGHEST_THRESHOLD = 1_000;
 
-/** A filter as clients mean it: aliases resolved, lists sorted and without repetition, the threshold a step. */
+/** Reads a filter in canonical form: aliases resolved, lists sorted and without repetition, the threshold a step. */
 export function readFilter(input: Input, names: FilterNames): SubscriptionFilter {
   const protocols = namesIn(input, names.protocols, 'protocol');
   const chains = namesIn(input, names.chains, 'chain');
@@ -56,7 +56,7 @@ function namesIn(input: Input, list: string, kind: NameKind): string[] | undefin
   return input.names(list)?.map((given, index) => readName(input, `${list}/${index}`, given, kind));
 }
 
-/** The subscription that a channel's name and a filter make together; undefined for a name that is no channel. */
+/** Returns the subscription of a channel's name and a filter; undefined for a name that is no channel. */
 export function channelRequest(channel: string, filter: SubscriptionFilter): SubscriptionRequest | undefined {
   const selection = parseChannel(channel);
   if (!selection) return undefined;

@@ -132,7 +132,7 @@ export class EncodedEvent {
     return frame;
   }
 
-  /** Text that several frames of this event have in common. */
+  /** Returns text that several frames of this event share. */
   part(build: (event: EncodedEvent) => string): string {
     let text = this.parts.get(build);
     if (text === undefined) {

@@ -28,7 +28,7 @@ class Bucket {
   readonly steps: Place[][] = Array.from({ length: STEPS.length + 1 }, () => []);
   size = 0;
 
-  /** Callback for the removal of the last group. */
+  /** Creates the bucket; `forget` is called when the last group has left. */
   constructor(readonly forget: () => void) {}
 }
 

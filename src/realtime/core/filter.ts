@@ -22,7 +22,7 @@ export interface Filter {
   readonly all: boolean;
 }
 
-/** The place of a step among the steps, from 1; 0 for "no step". Tolerant as the steps themselves: 1e-9. */
+/** Returns the place of a step among the steps, from 1; 0 for "no step". Tolerant like the steps themselves: 1e-9. */
 export function stepIndex(fraction: number | null | undefined): number {
   if (fraction === null || fraction === undefined) return 0;
   let index = 0;
@@ -30,7 +30,7 @@ export function stepIndex(fraction: number | null | undefined): number {
   return index;
 }
 
-/** The event types of a subscription before `eventTypes` narrows them. Channels say so themselves. */
+/** Returns the event types of a subscription before `eventTypes` narrows them; those of a channel are given with it. */
 export function selectedTypes({ selects, type }: SubscriptionRequest): readonly EventType[] {
   if (selects !== undefined) return selects;
   return type === 'channel' ? EVENT_TYPES : eventTypesWhere(({ followedBy }) => followedBy.includes(type));

@@ -6,7 +6,7 @@ export interface RealtimeLimits {
   softMarkBytes: number;
   /** Bytes waiting at which a slow connection is closed. */
   hardMarkBytes: number;
-  /** How long a connection may stay above the soft mark before it is closed, ms. */
+  /** Longest time that a connection may stay above the soft mark before it is closed, ms. */
   slowGraceMs: number;
   /** Events and duration of one replay. */
   replayEvents: number;

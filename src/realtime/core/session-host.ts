@@ -26,9 +26,9 @@ export interface SessionHost {
   readonly queries: LiveQueries;
   /** Store of sessions for reconnecting clients; undefined if there is none. */
   readonly keeper: SessionKeeper | undefined;
-  /** Unix milliseconds, for times shown to clients. */
+  /** Returns Unix milliseconds, for times shown to clients. */
   now(): number;
-  /** Monotonic milliseconds, for waits and durations. */
+  /** Returns monotonic milliseconds, for waits and durations. */
   elapsed(): number;
   /** Returns the event ready to be sent; undefined for a row that cannot be shown. */
   encode(event: DeliveredEvent): EncodedEvent | undefined;

@@ -58,7 +58,7 @@ export function connectionInfo(
   };
 }
 
-/** Body of `connected`. */
+/** Returns the body of `connected`. */
 export function greeting(
   { id, identity }: Pick<Session, 'id' | 'identity'>,
   cursor: string,
@@ -74,7 +74,7 @@ export function greeting(
   };
 }
 
-/** Remaining lifetime of the caller's key or token, ms; null: no expiry. */
+/** Returns the remaining lifetime of the caller's key or token, ms; null: no expiry. */
 export function expiresInMs({ endsAt, expiresAt }: Caller, now: number): number | null {
   const end = endsAt ?? expiresAt;
   return end === undefined ? null : Math.max(0, end - now);

@@ -152,7 +152,7 @@ function nothingMatches(): DomainError {
   return new DomainError('not_found', 'No subscription of this connection matches.');
 }
 
-/** Identity of a request: requests with the same identity are one subscription. */
+/** Returns the identity of a request: requests with the same identity are one subscription. */
 function identityOf({ request, filter }: Subscription): string {
   return `${request.type} ${request.channel ?? ''} ${filter.key}`;
 }

@@ -81,7 +81,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     return session?.identity.caller.userId === userId ? session : undefined;
   }
 
-  /** Makes `owner` the connection that goes on with the session; undefined when it is not, or no longer, kept. */
+  /** Makes `owner` the connection that continues the session; undefined when it is not, or no longer, kept. */
   async claim(token: string, userId: string, owner: string): Promise<KeptSession | undefined> {
     if (this.dirty.has(token)) await this.write();
     const text = await this.store.claim(this.pods.id, token, userId, owner);

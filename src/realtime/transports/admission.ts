@@ -126,7 +126,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof DomainError && [401, 403].includes(error.status);
 }
 
-/** Refusal during a drain. */
+/** Returns the refusal during a drain. */
 export function draining(): DomainError {
   const retryAfterMs = Math.floor(RETRY_MS.from + Math.random() * (RETRY_MS.to - RETRY_MS.from));
   return new DomainError('server_draining', 'This server is going away; connect again.', { retryAfterMs });
@@ -143,7 +143,7 @@ function databaseUnavailable(): DomainError {
   return new DomainError('unavailable', 'database unavailable; retrying in 1 s', { retryAfterMs });
 }
 
-/** Refusal of an address with too many connects. */
+/** Returns the refusal of an address with too many connects. */
 export function tooManyConnects(): DomainError {
   return new DomainError('rate_limited', 'Too many new connections from this address; wait a minute.', {
     retryAfterMs: 60_000,

@@ -9,7 +9,7 @@ export function websocketText(event: EncodedEvent, channels: readonly string[], 
   return `{"type":"${updateName(event.name)}","channel":${JSON.stringify(channels[0] ?? null)},"channels":${names}${count},${rest}`;
 }
 
-/** Part of an update that is the same for every connection; only the channels' names differ between them. */
+/** Returns the part of an update that is the same for every connection; only the channels' names differ between them. */
 function restOfUpdate(event: EncodedEvent): string {
   const timestamp = event.event.observedAt;
   const { cursor } = event;
