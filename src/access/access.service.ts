@@ -9,7 +9,7 @@ import { KeyDirectory } from './keys/key-directory.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
 
 /** Longest accepted key or token, characters; longer ones are refused unread. */
-const LONGEST_SECRET = 8_192;
+const MAX_SECRET_LENGTH = 8_192;
 /** Places of a key, by transport. */
 const KEY_PLACES: Readonly<Record<Transport, string>> = {
   rest: 'Authorization: Bearer rta_…',
@@ -61,7 +61,7 @@ export class AccessService {
   }
 
   private callerBehind(secret: string, attempt: { keyId?: string }): Promise<Caller> {
-    const isToken = secret.length <= LONGEST_SECRET && TokenVerifier.looksLikeToken(secret);
+    const isToken = secret.length <= MAX_SECRET_LENGTH && TokenVerifier.looksLikeToken(secret);
     return isToken ? this.tokens.verify(secret) : this.callerOfKey(secret, attempt);
   }
 

@@ -9,13 +9,13 @@ import { Admission } from './transports/admission.js';
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 
 /** Interval at which due connections are closed, ms. */
-const SLICE_MS = 50;
+const CLOSE_INTERVAL_MS = 50;
 /**
  * Part of DRAIN_SECONDS over which clients are disconnected; the rest is for closing handshakes and the end of everything else.
  */
-const SPREAD = 0.75;
+const SPREAD_SHARE = 0.75;
 /** Part of DRAIN_SECONDS after which closing handshakes are no longer waited for. */
-const PATIENCE = 0.85;
+const WAIT_SHARE = 0.85;
 
 /**
  * First part of a graceful stop. The process is not ready and refuses new clients from the first moment; open clients are
@@ -46,15 +46,15 @@ export class Drain {
 
   private async empty(windowMs: number): Promise<void> {
     const begun = this.clock.now();
-    const drain = new HubDrain(this.hub, begun + windowMs * SPREAD);
+    const drain = new HubDrain(this.hub, begun + windowMs * SPREAD_SHARE);
     this.readiness.beginDrain();
     this.admission.drain();
     this.websockets.dismissStrangers();
     this.logger.log({ connections: this.hub.sessions.size }, 'draining: clients are sent away one after the other');
-    const latest = begun + windowMs * PATIENCE;
+    const latest = begun + windowMs * WAIT_SHARE;
     while (drain.step(this.clock.now()) > 0 || this.admission.inside > 0) {
       if (this.clock.now() >= latest) break;
-      await sleep(SLICE_MS);
+      await sleep(CLOSE_INTERVAL_MS);
     }
     this.logger.log({ left: this.admission.inside, ms: this.clock.now() - begun }, 'drained');
   }

@@ -11,7 +11,7 @@ import type { CloseReason } from './core/link.js';
 import { Admission } from './transports/admission.js';
 
 /** Interval at which the hub checks its connections, ms: the finest interval of `latest`. */
-const BEAT_MS = 100;
+const BEAT_INTERVAL_MS = 100;
 
 const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
   revoked: ['revoked', 'The API key was revoked.'],
@@ -41,7 +41,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
         this.hub.sessions.get(connectionId)?.close('connection_limit');
       }),
     );
-    this.timer = setInterval(() => this.beat(), BEAT_MS);
+    this.timer = setInterval(() => this.beat(), BEAT_INTERVAL_MS);
   }
 
   beforeApplicationShutdown(): void {

@@ -17,7 +17,7 @@ afterAll(() => app.close());
 /** The transport looks at its connections once a second; so many seconds in one go. */
 function look(times: number): void {
   const transport = app.nest.get(WebSocketTransport);
-  for (let look = 0; look < times; look++) transport['lookAfterAll']();
+  for (let look = 0; look < times; look++) transport['checkAll']();
 }
 
 /** A peer that upgrades and then never says anything again, not even a pong. */

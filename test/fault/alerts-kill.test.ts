@@ -16,7 +16,7 @@ const HOOK = pathToFileURL(join(import.meta.dirname, '../support/kill-point.mjs'
 /** Between evaluation and the queues, in the order in which an alert passes them. */
 const POINTS = ['evaluated', 'written', 'committed', 'announced'] as const;
 /** Most crossings of a life of the process: fewer than what counts as flapping. */
-const MOST_CROSSINGS = 12;
+const MAX_CROSSINGS = 12;
 const LIVES = KILLS * POINTS.length;
 
 let db: TestDatabase;
@@ -95,7 +95,7 @@ test(`killed with -9 ${KILLS} times at each of ${POINTS.length} points: no alert
     });
     try {
       // Each alert is a commit of its own, so that also the third passing of a point is reached.
-      for (let count = 1; count <= MOST_CROSSINGS && !app.ended; count++) {
+      for (let count = 1; count <= MAX_CROSSINGS && !app.ended; count++) {
         await cross(life);
         await waitFor(async () => app.ended || (await told(rules[life]!)) === count, {
           what: `alert ${count} or the end at ${point}`,

@@ -36,7 +36,7 @@ const LimitNumber = (): PropertyDecorator =>
     ApiProperty({ type: 'integer', required: false, minimum: 0 }),
   );
 /** Longest overlap of a rotation: 30 days. */
-const LONGEST_OVERLAP_SECONDS = 2_592_000;
+const MAX_OVERLAP_SECONDS = 2_592_000;
 
 /** Limits of one key in place of its tier's; 0 is no limit. */
 export class KeyLimits {
@@ -131,11 +131,11 @@ export class CreateKeyBody extends KeyRightsBody {
 
 export class RotateKeyBody {
   /** Time for which the old key stays valid, seconds; 0 ends it at once. */
-  @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: LONGEST_OVERLAP_SECONDS })
+  @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: MAX_OVERLAP_SECONDS })
   @IfGiven()
   @IsInt()
   @Min(0)
-  @Max(LONGEST_OVERLAP_SECONDS)
+  @Max(MAX_OVERLAP_SECONDS)
   overlapSeconds?: number;
 }
 

@@ -16,7 +16,7 @@ export type Fact = () => unknown;
  * Longest wait for a fact, ms; then it is reported as unavailable, so that the overview answers when parts of the system do
  * not.
  */
-const PATIENCE_MS = 2_000;
+const FACT_TIMEOUT_MS = 2_000;
 
 /** Facts of /v1/admin/system. Modules add theirs once, when they start. */
 @Injectable()
@@ -50,7 +50,7 @@ export class SystemFacts {
 
   private async ask(name: string, fact: Fact): Promise<unknown> {
     const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error('took too long')), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new Error('took too long')), FACT_TIMEOUT_MS);
     try {
       return await Promise.race([Promise.resolve().then(fact), promise]);
     } catch (error) {

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { Recurring } from '../../platform/process/recurring.js';
 import { Settings } from '../../platform/settings/settings.js';
 
-const EVERY_MS = 3_600_000;
+const RETENTION_INTERVAL_MS = 3_600_000;
 /**
  * Statements that delete some rows each and return their number. Only the database can delete them, and none that is too young.
  */
@@ -17,7 +17,7 @@ const ENDS = ['SELECT end_audit_lines($1) AS rows', 'SELECT end_api_keys($1) AS 
 export class AccessRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(AccessRetention.name);
   private readonly recurring = new Recurring(
-    EVERY_MS,
+    RETENTION_INTERVAL_MS,
     (stop) => this.forget(stop),
     (err) => this.logger.warn({ err }, 'old lines of the audit trail or ended keys cannot be deleted; trying again'),
   );

@@ -28,8 +28,8 @@ export interface AuditRecord {
   address?: string;
 }
 
-const LONGEST_TEXT = 512;
-const LONGEST_DETAIL = 8_192;
+const MAX_TEXT_LENGTH = 512;
+const MAX_DETAIL_LENGTH = 8_192;
 
 /** Audit trail: actor, action, time, address, and outcome. */
 @Injectable()
@@ -55,10 +55,12 @@ export class Audit {
 // Removes keys, and replaces characters that PostgreSQL cannot store (NUL, half surrogates): an attacker must not be able to
 // prevent an entry.
 function clean(text: string): string {
-  return withoutSecrets(text).toWellFormed().replaceAll('\0', '\uFFFD').slice(0, LONGEST_TEXT).toWellFormed();
+  return withoutSecrets(text).toWellFormed().replaceAll('\0', '\uFFFD').slice(0, MAX_TEXT_LENGTH).toWellFormed();
 }
 
 function cleanDetail(detail: object): object {
   const safe = JSON.stringify(detail, (_, value: unknown) => (typeof value === 'string' ? clean(value) : value));
-  return safe.length <= LONGEST_DETAIL ? (JSON.parse(safe) as object) : { truncated: safe.slice(0, LONGEST_TEXT) };
+  return safe.length <= MAX_DETAIL_LENGTH
+    ? (JSON.parse(safe) as object)
+    : { truncated: safe.slice(0, MAX_TEXT_LENGTH) };
 }

@@ -6,7 +6,7 @@ import { actorOf, Audit } from './audit.js';
 /** Time for which repeats of one refusal are collected into one entry, ms. */
 const WINDOW_MS = 60_000;
 /** Maximum number of distinct refusals in one window; the rest is counted together. */
-const MOST_KINDS = 50;
+const MAX_KINDS = 50;
 
 export interface Refusal {
   code: string;
@@ -56,7 +56,7 @@ export class Refusals implements OnApplicationShutdown {
     const name = [refusal.code, refusal.keyId, group, refusal.transport, refusal.route].join('\n');
     const known = this.kinds.get(name);
     if (known !== undefined) return known;
-    const overflow = this.kinds.size >= MOST_KINDS;
+    const overflow = this.kinds.size >= MAX_KINDS;
     const kind = { refusal: overflow ? { ...refusal, keyId: undefined, address: 'many' } : refusal, repeats: 0 };
     return this.keep(overflow ? 'overflow' : name, kind);
   }

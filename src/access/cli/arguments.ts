@@ -59,7 +59,7 @@ const TAKES: Record<Exclude<Command['name'], 'help'>, readonly Option[]> = {
   rotate: ['overlap'],
 };
 
-const LONGEST_OVERLAP_SECONDS = 2_592_000;
+const MAX_OVERLAP_SECONDS = 2_592_000;
 
 export function parseArguments(args: readonly string[], now: number): Command {
   const { values, positionals } = parsed(args);
@@ -130,7 +130,7 @@ function printable(option: string, text: string, min: number, max: number): stri
 
 function overlap(text: string | undefined): number {
   const seconds = text === undefined ? 0 : duration(text);
-  if (seconds === undefined || seconds > LONGEST_OVERLAP_SECONDS) {
+  if (seconds === undefined || seconds > MAX_OVERLAP_SECONDS) {
     throw new UsageError(`--overlap takes up to 30d, such as 90s, 15m, 12h, 7d; got "${text}".`);
   }
   return seconds;

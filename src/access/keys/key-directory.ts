@@ -9,9 +9,9 @@ import { KeyChanges } from './key-changes.js';
 
 /** Maximum age of an answer, ms. A change made by this process holds at once, one made elsewhere after this time. */
 const REMEMBERED_MS = 2_000;
-const MOST_KNOWN = 10_000;
-const MOST_UNKNOWN = 10_000;
-const MOST_WAITING = 10_000;
+const MAX_KNOWN = 10_000;
+const MAX_UNKNOWN = 10_000;
+const MAX_WAITING = 10_000;
 const BATCH = 1_000;
 
 interface Waiter {
@@ -27,9 +27,9 @@ interface Waiter {
  */
 @Injectable()
 export class KeyDirectory {
-  private readonly known = new ExpiringCache<string, ApiKeyEntity>(MOST_KNOWN, REMEMBERED_MS);
+  private readonly known = new ExpiringCache<string, ApiKeyEntity>(MAX_KNOWN, REMEMBERED_MS);
   // Kept apart from the known ones, so that a flood of invented ids cannot displace these.
-  private readonly unknown = new ExpiringCache<string, true>(MOST_UNKNOWN, REMEMBERED_MS);
+  private readonly unknown = new ExpiringCache<string, true>(MAX_UNKNOWN, REMEMBERED_MS);
   private readonly waiting = new Map<string, Waiter>();
   private readonly changedWhileReading = new Set<string>();
   private beingRead: ReadonlyMap<string, Waiter> | undefined;
@@ -62,7 +62,7 @@ export class KeyDirectory {
   }
 
   private read(id: string): Promise<ApiKeyEntity | undefined> {
-    if (this.waiting.size >= MOST_WAITING) {
+    if (this.waiting.size >= MAX_WAITING) {
       return Promise.reject(
         new DomainError('unavailable', 'Too many keys are being checked; try again.', { retryAfterMs: 1_000 }),
       );

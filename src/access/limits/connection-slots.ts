@@ -11,9 +11,9 @@ import { Connections, type LateConnections, type SlotHolder } from './connection
 import { SharedSlots } from './shared-slots.js';
 
 /** Shortest time between two writes of changed counts, ms. */
-const WRITE_MS = 50;
+const WRITE_INTERVAL_MS = 50;
 /** Interval at which every count is written again, ms; it would expire after two minutes. */
-const REPEAT_MS = 30_000;
+const REPEAT_INTERVAL_MS = 30_000;
 
 /**
  * Connections that a key may hold, over all processes: Redis decides when one opens, and is updated when one closes. Without
@@ -42,7 +42,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
       this.shared.onUp(() => this.writeSoon()),
       this.pods.onLapse(() => this.writeAll()),
     );
-    this.repeating = setInterval(() => this.writeAll(), REPEAT_MS);
+    this.repeating = setInterval(() => this.writeAll(), REPEAT_INTERVAL_MS);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -118,7 +118,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
 
   private writeSoon(keyId?: string): void {
     if (keyId !== undefined && this.shared.isConfigured) this.changed.add(keyId);
-    if (this.shared.isUp) this.writing ??= setTimeout(() => void this.write(), WRITE_MS);
+    if (this.shared.isUp) this.writing ??= setTimeout(() => void this.write(), WRITE_INTERVAL_MS);
   }
 
   private async write(): Promise<void> {

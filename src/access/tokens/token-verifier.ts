@@ -13,7 +13,7 @@ import { IssuerKeys } from './issuer-keys.js';
 
 /** Tolerated difference between the clocks of issuer and server, seconds. */
 const SKEW_SECONDS = 30;
-const LONGEST_USER_ID = 255;
+const MAX_USER_ID_LENGTH = 255;
 /**
  * End of the year 9999, Unix milliseconds. Issuers name later times for tokens that never end, or when they count in
  * milliseconds.
@@ -147,7 +147,7 @@ function algorithmOf(token: string): string | undefined {
 }
 
 function isUserId(text: unknown): text is string {
-  return typeof text === 'string' && text.length <= LONGEST_USER_ID && PRINTABLE.test(text) && NOT_BLANK.test(text);
+  return typeof text === 'string' && text.length <= MAX_USER_ID_LENGTH && PRINTABLE.test(text) && NOT_BLANK.test(text);
 }
 
 function invalid(why: string): DomainError {

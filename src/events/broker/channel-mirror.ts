@@ -7,7 +7,7 @@ import { isDelivered, type LogEvent } from '../core/log-event.js';
 import { eventPayload } from '../core/payload.js';
 import type { ChannelMessage } from '../hot-cache/redis-cache-store.js';
 
-const LOOK_MS = 1_000;
+const LOOKUP_INTERVAL_MS = 1_000;
 
 /**
  * Public channels (`events:prices`, `events:protocol:{slug}`, …) in Redis, for people with redis-cli and for programs in other
@@ -37,7 +37,7 @@ export class ChannelMirror {
   private lookNowAndThen(): void {
     const now = Date.now();
     if (now < this.nextLookAt) return;
-    this.nextLookAt = now + LOOK_MS;
+    this.nextLookAt = now + LOOKUP_INTERVAL_MS;
     // Without the right to list channels nothing is mirrored; the next lookup tries again.
     this.look().catch(() => (this.heard = new Set()));
   }

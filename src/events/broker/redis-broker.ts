@@ -12,7 +12,7 @@ import { Broker, type BatchListener } from './broker.js';
 import { ChannelMirror } from './channel-mirror.js';
 
 /** Longest wait for Redis per batch, ms: then the sequencer goes on and pods read the log. */
-const PUBLISH_MS = 400;
+const PUBLISH_TIMEOUT_MS = 400;
 /** Time without further attempts after a timeout, ms. */
 const PAUSE_MS = 1_000;
 /** Channel of all batches, whole: one message per batch, however many channels its events belong to. */
@@ -20,7 +20,7 @@ const CHANNEL = 'log';
 /** Key of the furthest published position, which a restored database cannot know. */
 const HEAD = 'log:head';
 /** Longest wait for that position, ms; without it the next leader compares with its own position only. */
-const ASK_MS = 200;
+const HEAD_TIMEOUT_MS = 200;
 
 /**
  * Broker between processes: one atomic step per batch refreshes the hot cache and publishes. The listeners of this process are
@@ -58,7 +58,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   override async furthest(): Promise<CursorPosition | undefined> {
     let head: string | null | undefined;
     const asked = this.store.read([HEAD]).then(([text]) => (head = text));
-    await within(ASK_MS, asked).catch(() => undefined);
+    await within(HEAD_TIMEOUT_MS, asked).catch(() => undefined);
     return parseCursor(head?.slice(HEAD_START.length, -HEAD_END.length));
   }
 
@@ -86,9 +86,9 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
     if (Date.now() < this.pausedUntil) throw new Error('Redis did not take the last batch in time.');
     const messages = [[CHANNEL, encodeBatch(this.sender, batch)] as const, ...this.mirror.messages(batch)];
     const entries = [...this.refresh.entries(batch), ...batch.slice(-1).map(headEntry)];
-    if (await within(PUBLISH_MS, this.store.write(entries, 'newer', messages))) return;
+    if (await within(PUBLISH_TIMEOUT_MS, this.store.write(entries, 'newer', messages))) return;
     this.pausedUntil = Date.now() + PAUSE_MS;
-    throw new Error(`Redis did not take the batch within ${PUBLISH_MS} ms.`);
+    throw new Error(`Redis did not take the batch within ${PUBLISH_TIMEOUT_MS} ms.`);
   }
 
   /** Subscribes; again when the connections were replaced. */

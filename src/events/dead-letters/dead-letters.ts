@@ -24,7 +24,7 @@ export interface DeadLetterPage {
 /** Repeats a reader's work for one event; effects in `tx` happen only if the letter leaves the list with them. */
 export type DeadLetterHandler = (tx: PoolClient, event: LogEvent) => Promise<void>;
 
-const LONGEST_REASON = 2_000;
+const MAX_REASON_LENGTH = 2_000;
 
 /** Events that readers of the log could not handle: kept with the reason until they are retried or discarded. */
 @Injectable()
@@ -132,5 +132,5 @@ function letterId(text: string): string | undefined {
 /** Returns the reason for operators, without NUL, the one character that PostgreSQL cannot store. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return text.replaceAll('\0', '').slice(0, LONGEST_REASON);
+  return text.replaceAll('\0', '').slice(0, MAX_REASON_LENGTH);
 }

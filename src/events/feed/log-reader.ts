@@ -28,8 +28,8 @@ export interface LogReaderOptions {
 export const EVENT_ATTEMPTS = 5;
 /** Code of a statement that took too long; fewer events may succeed. */
 const QUERY_CANCELED = '57014';
-const RETRY_FIRST_MS = 100;
-const RETRY_LONGEST_MS = 5_000;
+const MIN_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
 /** Longest wait without a ring of the feed, ms: for a process whose feed is not running. */
 const IDLE_MS = 1_000;
 
@@ -109,7 +109,7 @@ export class LogReader {
       }
       this.failures++;
       if (!transient && ++this.attempts >= EVENT_ATTEMPTS) return this.giveUp(error);
-      return Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(this.failures, 10));
+      return Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.min(this.failures, 10));
     }
   }
 
@@ -136,7 +136,7 @@ export class LogReader {
   /** Makes the faulty event a dead letter and moves the position past it, in one transaction. */
   private async giveUp(error: unknown): Promise<number> {
     const deadLetter = this.options.deadLetter?.bind(this.options);
-    if (deadLetter === undefined) return RETRY_LONGEST_MS;
+    if (deadLetter === undefined) return MAX_RETRY_MS;
     try {
       await this.database.transaction(async (tx) => {
         const position = await this.lockPosition(tx);
@@ -151,7 +151,7 @@ export class LogReader {
       return 0;
     } catch (failure) {
       this.logger.error({ err: failure, reader: this.options.name }, 'dead letter could not be written');
-      return RETRY_LONGEST_MS;
+      return MAX_RETRY_MS;
     }
   }
 

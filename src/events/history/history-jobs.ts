@@ -11,9 +11,9 @@ import { Rollups } from './rollups.js';
 /** Rest between rounds in durations of the last one, so that the jobs take at most a twentieth of a core. */
 const REST_PER_WORK = 20;
 /** Shortest rest, ms. Aggregates lag about one rest behind the points: this one when little happens, longer ones under load. */
-const SHORTEST_REST_MS = 2_000;
-const LONGEST_REST_MS = 30_000;
-const PARTITIONS_EVERY_MS = 3_600_000;
+const MIN_REST_MS = 2_000;
+const MAX_REST_MS = 30_000;
+const PARTITIONS_INTERVAL_MS = 3_600_000;
 
 /** Recurring jobs: aggregates, hourly samples, partitions. Safe in several processes at once. */
 @Injectable()
@@ -52,7 +52,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
   /** Runs everything that is due, once. */
   async round(): Promise<void> {
     const now = this.clock.now();
-    const partitionsDue = now - this.partitionsAt >= PARTITIONS_EVERY_MS;
+    const partitionsDue = now - this.partitionsAt >= PARTITIONS_INTERVAL_MS;
     if (partitionsDue) await this.partitions.prepare(now);
     const hour = now - (now % 3_600_000);
     if (hour !== this.sampledHour) {
@@ -78,7 +78,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
         this.logger.warn({ reason: String(error) }, 'history jobs failed; trying again');
       }
       const rest = REST_PER_WORK * (performance.now() - startedAt);
-      await sleep(Math.min(LONGEST_REST_MS, Math.max(SHORTEST_REST_MS, rest)), undefined, { signal, ref: false }).catch(
+      await sleep(Math.min(MAX_REST_MS, Math.max(MIN_REST_MS, rest)), undefined, { signal, ref: false }).catch(
         () => undefined,
       );
     }

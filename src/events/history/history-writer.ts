@@ -20,7 +20,7 @@ import { writeEnds } from './series-ends.js';
 /**
  * Maximum time ahead, ms. A value from further ahead counts as observed when it was logged: nothing is recorded for the future.
  */
-const LONGEST_AHEAD_MS = 300_000;
+const MAX_AHEAD_MS = 300_000;
 
 /**
  * Writes every published value into history and into `published_values`, in the transaction that moves the reader's position:
@@ -78,7 +78,7 @@ function keyOf({ metric, subject, chain }: PublishedChange): string {
 }
 
 function pointTime({ observedAt, loggedAt }: LogEvent): number {
-  if (!Number.isFinite(observedAt) || observedAt > loggedAt + LONGEST_AHEAD_MS) return loggedAt;
+  if (!Number.isFinite(observedAt) || observedAt > loggedAt + MAX_AHEAD_MS) return loggedAt;
   return Math.max(0, observedAt);
 }
 

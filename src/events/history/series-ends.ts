@@ -40,7 +40,7 @@ ON CONFLICT (series_id, hour) DO UPDATE SET at = excluded.at, seq = excluded.seq
 
 const ANY_END = 'SELECT FROM history_ends LIMIT 1';
 
-/** Removes the end of a row that was inserted again with a value from before its removal: the row counts as present all the time. */
+/** Removes the end of a row that was inserted again with a value from before its removal: it counts as never removed. */
 const LIFT_ENDS = `
 DELETE FROM history_ends held
 USING jsonb_to_recordset($1) AS given (metric text, subject text, chain text, at float8, seq bigint), metric_series s

@@ -12,10 +12,10 @@ import type { PublishedState } from './published-state.js';
 import type { RedisCacheStore } from './redis-cache-store.js';
 
 /** Interval between two comparisons of the whole cache, done by one process at a time, ms. */
-const EVERY_MS = 3_000;
+const COMPARE_INTERVAL_MS = 3_000;
 const PAGE = 500;
 /** Time after a failure in which look-ups do not use Redis, ms: one that hangs costs only the first of them a second. */
-const REST_MS = 1_000;
+const FAILURE_PAUSE_MS = 1_000;
 /** Key held by the process that compares. */
 const COMPARING = 'cache:comparing';
 
@@ -98,7 +98,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     try {
       return await call();
     } catch {
-      this.restUntil = Date.now() + REST_MS;
+      this.restUntil = Date.now() + FAILURE_PAUSE_MS;
       return undefined;
     }
   }
@@ -175,7 +175,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   private async loop(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      await sleep(COMPARE_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
       try {
         if (!(await this.itIsMyTurn())) continue;
@@ -193,9 +193,9 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     const { redis } = this.parts;
     if (redis.state !== 'up' || this.published.loadedAt === 0) return false;
     const [commands, key] = [redis.commands(), redis.key(COMPARING)];
-    if ((await commands.set(key, this.id, 'PX', EVERY_MS * 1.5, 'NX')) === 'OK') return true;
+    if ((await commands.set(key, this.id, 'PX', COMPARE_INTERVAL_MS * 1.5, 'NX')) === 'OK') return true;
     if ((await commands.get(key)) !== this.id) return false;
-    await commands.pexpire(key, EVERY_MS * 1.5);
+    await commands.pexpire(key, COMPARE_INTERVAL_MS * 1.5);
     return true;
   }
 }

@@ -8,7 +8,7 @@ import { PublishedState } from './published-state.js';
 type ReferenceRow = [subject: string, chain: string, published: number];
 
 const PAGE = 1_000;
-const EVERY_MS = 3_000;
+const COMPARE_INTERVAL_MS = 3_000;
 /** Time that a change needs from the row into the state, ms; only a difference that lasts this long, unchanged, is real. */
 const SETTLE_MS = 500;
 
@@ -101,7 +101,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
   private async loop(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      await sleep(COMPARE_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
       try {
         await this.compare();

@@ -7,14 +7,14 @@ import { SlicedWork } from '../../platform/loop/slices.js';
 import { BadItem } from './item-fields.js';
 
 /** Maximum number of items in one JSON request. */
-export const MOST_ITEMS = 10_000;
+export const MAX_ITEMS = 10_000;
 /** Maximum lines of a stream in memory at once, and their characters. */
 const BATCH_LINES = 5_000;
 const BATCH_CHARACTERS = 4_000_000;
 /** Longest wait of a batch's first line for further lines, ms. */
-const LONGEST_WAIT_MS = 50;
+const MAX_WAIT_MS = 50;
 /** Maximum bytes of one line; also bounds the memory of a line without end. */
-const LONGEST_LINE = 64 * 1024;
+const MAX_LINE_BYTES = 64 * 1024;
 /** Media types of one item per line. */
 export const STREAM_TYPES: ReadonlySet<string> = new Set([
   'application/x-ndjson',
@@ -50,10 +50,10 @@ function itemsOf(body: unknown): readonly unknown[] {
   if (!Array.isArray(items) || others.length > 0) {
     throw invalid('The body must be {"items": […]} and nothing else.', '/items');
   }
-  if (items.length > MOST_ITEMS) {
+  if (items.length > MAX_ITEMS) {
     throw new DomainError(
       'limit_exceeded',
-      `${items.length} items; at most ${MOST_ITEMS} fit into one request. Split it, or stream application/x-ndjson.`,
+      `${items.length} items; at most ${MAX_ITEMS} fit into one request. Split it, or stream application/x-ndjson.`,
     );
   }
   return items;
@@ -72,7 +72,7 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
   let quiet: Promise<undefined> | undefined;
   try {
     for (;;) {
-      if (batch.length > 0) quiet ??= setTimeout(LONGEST_WAIT_MS, undefined, { ref: false });
+      if (batch.length > 0) quiet ??= setTimeout(MAX_WAIT_MS, undefined, { ref: false });
       const line = await (quiet ? Promise.race([next, quiet]) : next);
       if (line !== undefined && line.done !== true) {
         batch.push(parsed(line.value));
@@ -117,11 +117,11 @@ export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line
   const add = (part: Buffer): void => {
     length += part.length;
     // Lines that are too long are not kept.
-    if (length > LONGEST_LINE) rest = [];
+    if (length > MAX_LINE_BYTES) rest = [];
     else if (part.length > 0) rest.push(part);
   };
   const take = (): Line => {
-    const line = length > LONGEST_LINE ? TOO_LONG : text(Buffer.concat(rest));
+    const line = length > MAX_LINE_BYTES ? TOO_LONG : text(Buffer.concat(rest));
     rest = [];
     length = 0;
     return line;
@@ -144,7 +144,10 @@ export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line
   if (last !== '') yield last;
 }
 
-const TOO_LONG = new BadItem('too_long', `a line must have at most ${LONGEST_LINE} bytes; one item stands on one line`);
+const TOO_LONG = new BadItem(
+  'too_long',
+  `a line must have at most ${MAX_LINE_BYTES} bytes; one item stands on one line`,
+);
 const NOT_UTF8 = new BadItem('invalid_format', 'a line must be UTF-8');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -9,9 +9,9 @@ import { EventLog } from '../capture/event-log.js';
  * Age of the oldest waiting change, seconds, above which the sequencer is unavailable or far behind; more writes would make
  * that worse.
  */
-const OLDEST_CHANGE_S = 10;
+const MAX_CHANGE_AGE_SECONDS = 10;
 /** Space that PostgreSQL needs to keep running, bytes: WAL segments, a checkpoint. */
-const LEAST_FREE_BYTES = 256 * 1024 * 1024;
+const MIN_FREE_BYTES = 256 * 1024 * 1024;
 /** Time for which one check serves all requests, ms. */
 const CHECKED_MS = 500;
 const RETRY_AFTER_MS = 5_000;
@@ -40,9 +40,9 @@ export class IngestGate {
 
   private async look(): Promise<string | undefined> {
     const age = await this.log.outboxAge();
-    if (age > OLDEST_CHANGE_S)
+    if (age > MAX_CHANGE_AGE_SECONDS)
       return `The event log is ${Math.round(age)} s behind; write again when it has caught up.`;
-    return (await this.freeBytes()) < LEAST_FREE_BYTES
+    return (await this.freeBytes()) < MIN_FREE_BYTES
       ? 'The disk is nearly full; make room, then write again.'
       : undefined;
   }

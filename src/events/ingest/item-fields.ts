@@ -28,10 +28,10 @@ export type Item = Readonly<Record<string, unknown>>;
 
 /** Maximum time of an observation ahead of this server's clock, ms. */
 const FUTURE_MS = 300_000;
-const MOST_TAGS = 32;
-const LONGEST_TAG = 64;
-const LONGEST_SOURCE = 128;
-const LONGEST_NAME = 128;
+const MAX_TAGS = 32;
+const MAX_TAG_LENGTH = 64;
+const MAX_SOURCE_LENGTH = 128;
+const MAX_NAME_LENGTH = 128;
 // oxlint-disable-next-line no-control-regex -- these are what must not be stored
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
@@ -64,7 +64,7 @@ export function text(item: Item, field: string, longest: number): string | undef
 
 /** Reads a name in its one spelling; undefined when absent or null. */
 export function optionalName(item: Item, field: string, kind: NameKind): string | undefined {
-  const value = text(item, field, LONGEST_NAME);
+  const value = text(item, field, MAX_NAME_LENGTH);
   if (value === undefined) return undefined;
   const fault = nameFault(kind, value);
   if (fault !== undefined) throw badField('invalid_format', field, fault);
@@ -111,7 +111,7 @@ export const OBSERVATION_FIELDS = ['source', 'confidence', 'tags', 'observedAt',
 export function observation(item: Item, now: number, source: string): Observation {
   const given = item['observedAt'] ?? item['observed_at'];
   return {
-    source: text(item, 'source', LONGEST_SOURCE) ?? source,
+    source: text(item, 'source', MAX_SOURCE_LENGTH) ?? source,
     confidence: confidence(item['confidence']),
     tags: tags(item['tags']),
     observedAt: observedAt(given, now),
@@ -128,11 +128,11 @@ function confidence(value: unknown): number {
 
 function tags(value: unknown): readonly string[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value) || value.length > MOST_TAGS) {
-    throw badField('invalid_type', 'tags', `must be a list of at most ${MOST_TAGS} strings`);
+  if (!Array.isArray(value) || value.length > MAX_TAGS) {
+    throw badField('invalid_type', 'tags', `must be a list of at most ${MAX_TAGS} strings`);
   }
   return value.map((tag: unknown) => {
-    const name = text({ tags: tag }, 'tags', LONGEST_TAG);
+    const name = text({ tags: tag }, 'tags', MAX_TAG_LENGTH);
     if (name === undefined || name === '') throw badField('invalid_format', 'tags', 'must not be empty');
     return name;
   });

@@ -33,11 +33,11 @@ export interface ItemKind<Row> {
 }
 
 const SOURCE = 'ingest';
-const MOST_CHAINS = 1_024;
+const MAX_CHAINS = 1_024;
 /** Maximum characters of an object as JSON: half of the database's limit, since its text form has more spaces. */
-const LONGEST_OBJECT = 32_768;
+const MAX_OBJECT_LENGTH = 32_768;
 /** Maximum nesting of an object; some readers of JSON recurse. */
-const DEEPEST_OBJECT = 16;
+const MAX_OBJECT_DEPTH = 16;
 /** Characters that PostgreSQL's jsonb cannot hold, as JSON.stringify writes them: NUL and lone surrogates. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
@@ -117,8 +117,8 @@ function givenTime({ observedAt, observedNow }: TvlRow | PriceRow): number | und
 
 function chains(value: unknown): readonly string[] | null {
   if (value === undefined || value === null) return null;
-  if (!Array.isArray(value) || value.length > MOST_CHAINS) {
-    throw badField('invalid_type', 'chains', `must be a list of at most ${MOST_CHAINS} strings`);
+  if (!Array.isArray(value) || value.length > MAX_CHAINS) {
+    throw badField('invalid_type', 'chains', `must be a list of at most ${MAX_CHAINS} strings`);
   }
   return [...new Set(value.map((chain: unknown) => requiredName({ chains: chain }, 'chains', 'chain')))];
 }
@@ -132,12 +132,12 @@ export function freeFormObject(value: unknown, field: string): Record<string, un
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badField('invalid_type', field, 'must be an object');
   }
-  if (depthOf(value) > DEEPEST_OBJECT) {
-    throw badField('too_deep', field, `must be nested at most ${DEEPEST_OBJECT} levels`);
+  if (depthOf(value) > MAX_OBJECT_DEPTH) {
+    throw badField('too_deep', field, `must be nested at most ${MAX_OBJECT_DEPTH} levels`);
   }
   const json = JSON.stringify(value);
-  if (json.length > LONGEST_OBJECT) {
-    throw badField('too_long', field, `must have at most ${LONGEST_OBJECT} characters of JSON`);
+  if (json.length > MAX_OBJECT_LENGTH) {
+    throw badField('too_long', field, `must have at most ${MAX_OBJECT_LENGTH} characters of JSON`);
   }
   if (UNSTORABLE.test(json)) {
     throw badField('invalid_format', field, 'must not contain NUL characters or broken Unicode');
@@ -149,7 +149,7 @@ export function freeFormObject(value: unknown, field: string): Record<string, un
 function depthOf(value: unknown): number {
   let depth = 0;
   let level = [value];
-  while (level.length > 0 && depth <= DEEPEST_OBJECT + 1) {
+  while (level.length > 0 && depth <= MAX_OBJECT_DEPTH + 1) {
     level = level.flatMap((entry) => (typeof entry === 'object' && entry !== null ? Object.values(entry) : []));
     depth++;
   }

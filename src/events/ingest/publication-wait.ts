@@ -4,7 +4,7 @@ import { Sequencer } from '../capture/sequencer.js';
 import { formatCursor } from '../core/cursor.js';
 
 /** Maximum age of the outbox before writes are refused, ms. */
-const LONGEST_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 10_000;
 
 /** Turns committed transactions into the position of the log at or after all their publications. */
 @Injectable()
@@ -21,7 +21,7 @@ export class PublicationWait {
   async cursorAfter(transaction: string | undefined, since = transaction): Promise<string | null> {
     if (transaction !== undefined) this.sequencer.ring();
     const bounds =
-      transaction === undefined ? await this.log.bounds() : await this.log.settled(transaction, LONGEST_WAIT_MS, since);
+      transaction === undefined ? await this.log.bounds() : await this.log.settled(transaction, MAX_WAIT_MS, since);
     return bounds === undefined ? null : formatCursor(bounds.epoch, bounds.headSeq);
   }
 }

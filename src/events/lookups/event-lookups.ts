@@ -11,7 +11,7 @@ import { invalidCursor } from './page-cursor.js';
 import { commaList } from './query-values.js';
 
 /** Maximum rows of the log that one request reads: 0.2 s of the database for a search for rare events. */
-const MOST_ROWS = 100_000;
+const MAX_ROWS = 100_000;
 /** Bytes of `data` after which a page ends early: the memory of one caller, who may request sixteen pages at once. */
 const MAX_PAGE_BYTES = 2_000_000;
 
@@ -24,7 +24,7 @@ export class EventLookups {
     const filter = this.filter(query, caller);
     const bounds = await this.log.bounds();
     const after = position(query, bounds);
-    const upTo = Math.min(after + MOST_ROWS, bounds.headSeq);
+    const upTo = Math.min(after + MAX_ROWS, bounds.headSeq);
     const page = await this.log.readPage(after, query.limit + 1, MAX_PAGE_BYTES, { ...filter, upTo });
     const events = page.events.slice(0, query.limit);
     const end = page.isCut || page.events.length > query.limit ? (events.at(-1)?.seq ?? after) : upTo;

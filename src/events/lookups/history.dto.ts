@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { PageInfo } from './list.dto.js';
-import { LONGEST_CURSOR } from './page-cursor.js';
+import { MAX_CURSOR_LENGTH } from './page-cursor.js';
 import { IsDigits, IsPlainText } from './query-values.js';
 import { INTERVALS, type Interval } from './time-range.js';
 
@@ -34,7 +34,7 @@ export class HistoryQuery {
 
   /** Value of `page.next_cursor` of the page before; with the same other parameters. */
   @IsOptional()
-  @IsPlainText(LONGEST_CURSOR)
+  @IsPlainText(MAX_CURSOR_LENGTH)
   cursor?: string;
 }
 

@@ -1,5 +1,5 @@
 import { IsOptional } from 'class-validator';
-import { LONGEST_CURSOR } from './page-cursor.js';
+import { MAX_CURSOR_LENGTH } from './page-cursor.js';
 import { IsDigits, IsPlainText } from './query-values.js';
 
 /** Parameters of every list. */
@@ -13,7 +13,7 @@ export class ListQuery {
 
   /** Value of `page.next_cursor` of the page before; with the same other parameters. */
   @IsOptional()
-  @IsPlainText(LONGEST_CURSOR)
+  @IsPlainText(MAX_CURSOR_LENGTH)
   cursor?: string;
 }
 

@@ -4,7 +4,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { toCsv } from '../../platform/http/csv.js';
 import { keysetPage, type Order, type Position, type Ranked } from './keyset-page.js';
 import { pagedList } from './paged-list.js';
-import { decodePageCursor, encodePageCursor, LONGEST_CURSOR } from './page-cursor.js';
+import { decodePageCursor, encodePageCursor, MAX_CURSOR_LENGTH } from './page-cursor.js';
 import { parseTime } from '../../platform/clock/read-time.js';
 import { intervalFor } from './time-range.js';
 
@@ -103,7 +103,7 @@ describe('page cursors', () => {
     const cursor = first.page.next_cursor ?? undefined;
     const second = await pagedList(list, { ...request, cursor }, (item) => item);
     expect([...first.data, ...second.data].toSorted()).toEqual(['x', slug]);
-    expect(cursor?.length).toBeLessThanOrEqual(LONGEST_CURSOR);
+    expect(cursor?.length).toBeLessThanOrEqual(MAX_CURSOR_LENGTH);
   });
 
   test('none asked for is none', () => {

@@ -5,7 +5,7 @@ import type { Order } from './keyset-page.js';
 import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
 import { PriceAnswer } from './prices.dto.js';
 import { ORDERS, WINDOWS, type Window } from './protocols.dto.js';
-import { LONGEST_CURSOR } from './page-cursor.js';
+import { MAX_CURSOR_LENGTH } from './page-cursor.js';
 import { IsAmount, IsDigits, IsName, IsPlainText } from './query-values.js';
 
 export class ChainAnswer {
@@ -109,7 +109,7 @@ export class MoversQuery {
 
   /** Value of `page.next_cursor` of the page before; with the same other parameters. Moves that change meanwhile may shift. */
   @IsOptional()
-  @IsPlainText(LONGEST_CURSOR)
+  @IsPlainText(MAX_CURSOR_LENGTH)
   cursor?: string;
 }
 

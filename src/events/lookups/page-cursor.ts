@@ -5,7 +5,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 export type PagePosition = readonly (string | number | null)[];
 
 /** Maximum characters of a cursor: a slug and a name of the longest kind, in any script. */
-export const LONGEST_CURSOR = 4_096;
+export const MAX_CURSOR_LENGTH = 4_096;
 
 /**
  * Encodes the cursor of a paged list: opaque to clients, base64url of a small JSON array whose first element names the list and
@@ -39,7 +39,7 @@ export function invalidCursor(detail: string, code = 'invalid_cursor', pointer =
 }
 
 function parse(cursor: string): unknown[] {
-  if (cursor.length > LONGEST_CURSOR || !/^[\w-]+$/.test(cursor)) return [];
+  if (cursor.length > MAX_CURSOR_LENGTH || !/^[\w-]+$/.test(cursor)) return [];
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     return Array.isArray(parsed) ? parsed : [];

@@ -9,7 +9,7 @@ import type { PriceAnswer, PricesAnswer } from './prices.dto.js';
 import { commaList } from './query-values.js';
 import type { ChainTvlAnswer, ProtocolTvlAnswer } from './tvl.dto.js';
 
-const MOST_TOKENS = 100;
+const MAX_TOKENS = 100;
 
 /** Single values: published ones from the hot cache, exact ones from the rows. */
 @Injectable()
@@ -52,8 +52,8 @@ export class ValueLookups {
   async prices(list: string, exact: boolean): Promise<PricesAnswer> {
     const tokens = [...new Set(commaList(list).map(tokenOf))];
     if (tokens.length === 0) throw notFound('price without a token');
-    if (tokens.length > MOST_TOKENS) {
-      throw new DomainError('limit_exceeded', `At most ${MOST_TOKENS} tokens per request; ask in several.`, {
+    if (tokens.length > MAX_TOKENS) {
+      throw new DomainError('limit_exceeded', `At most ${MAX_TOKENS} tokens per request; ask in several.`, {
         field: 'tokens',
       });
     }

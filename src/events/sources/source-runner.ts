@@ -5,10 +5,10 @@ import type { SourceFeed } from './source-feed.js';
 
 /** First key of the advisory locks of the sources; the second is derived from the source's name. */
 const LOCK_SPACE = 0x736f7572;
-const RESTART_FIRST_MS = 1_000;
-const RESTART_LONGEST_MS = 30_000;
+const MIN_RESTART_MS = 1_000;
+const MAX_RESTART_MS = 30_000;
 /** Interval at which other processes check whether the lock of a source is free, ms. */
-const TAKE_OVER_MS = 2_000;
+const TAKE_OVER_INTERVAL_MS = 2_000;
 
 /**
  * Runs the chosen sources, each in one process at a time however many share the database: the process holds a session lock of
@@ -45,7 +45,7 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
         this.logger.warn({ err: error, source: feed.name, failures }, 'source failed; it is started again');
       }
       const pause =
-        failures === 0 ? TAKE_OVER_MS : Math.min(RESTART_FIRST_MS * 2 ** (failures - 1), RESTART_LONGEST_MS);
+        failures === 0 ? TAKE_OVER_INTERVAL_MS : Math.min(MIN_RESTART_MS * 2 ** (failures - 1), MAX_RESTART_MS);
       await sleep(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }

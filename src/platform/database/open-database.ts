@@ -10,7 +10,7 @@ import { migrateDatabase, unmigrated } from './migrate-database.js';
 import { ProcessLock } from './process-lock.js';
 
 /** Longest wait of a start for a database that is still starting, ms. */
-const PATIENCE_MS = 30_000;
+const START_TIMEOUT_MS = 30_000;
 
 /** Database of the process, reachable and migrated. */
 export interface OpenedDatabase {
@@ -62,14 +62,14 @@ async function prepareSchema(url: string, migrate: boolean): Promise<void> {
 
 /** Repeats `work` while the database is unavailable, up to the timeout of a start. */
 async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + START_TIMEOUT_MS;
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       if (!isConnectionLoss(error) || Date.now() > deadline) throw error;
       if (attempt === 1)
-        new Logger('Database').warn({ waitingSeconds: PATIENCE_MS / 1_000 }, 'the database does not answer yet');
+        new Logger('Database').warn({ waitingSeconds: START_TIMEOUT_MS / 1_000 }, 'the database does not answer yet');
       await sleep(500);
     }
   }

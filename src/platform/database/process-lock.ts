@@ -6,7 +6,7 @@ import { sessionUrl } from './connection-options.js';
 /** Number of the advisory lock; arbitrary, the same in every process. */
 const LOCK = 7_253_002;
 /** Longest wait for the lock, ms: the server may still list a process that has just ended. */
-const PATIENCE_MS = 5_000;
+const LOCK_TIMEOUT_MS = 5_000;
 const RETRY_MS = 250;
 /** Longest wait for a connection, ms: a server that does not answer must not delay a stop. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -38,7 +38,7 @@ export class ProcessLock {
 
   /** Takes the lock. Throws one sentence if another process keeps holding it. */
   static async take(url: string, company: Company = 'alone'): Promise<ProcessLock> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = Date.now() + LOCK_TIMEOUT_MS;
     for (;;) {
       const client = await tryLock(url, company);
       if (client) return new ProcessLock(url, company, client);

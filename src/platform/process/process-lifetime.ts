@@ -7,7 +7,7 @@ import { startFailure } from './start-failure.js';
  */
 const ECHO_MS = 1_000;
 /** Longest graceful end, ms: longer than any drain window. */
-const LONGEST_END_MS = 60_000;
+const END_TIMEOUT_MS = 60_000;
 
 type Signal = 'SIGTERM' | 'SIGINT';
 
@@ -23,7 +23,7 @@ export class ProcessLifetime {
   private readonly endings: Ending[] = [];
   private readonly reloads: (() => void)[] = [];
   private endedAt: number | undefined;
-  private longestEndMs = LONGEST_END_MS;
+  private longestEndMs = END_TIMEOUT_MS;
 
   constructor() {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.signalled(signal));

@@ -6,17 +6,17 @@ import { storeIn } from './queue-store.js';
 /** Time without renewal of a job's lock after which another worker takes the job, ms. */
 const LOCK_MS = 10_000;
 /** Interval at which a worker looks for such jobs, ms. */
-const STALLED_EVERY_MS = 5_000;
+const STALLED_INTERVAL_MS = 5_000;
 /** Number of dead workers after which a job is failed: most likely it caused their end. */
 const MAX_STALLS = 5;
 /** Interval between two attempts while the store is unavailable or refuses, ms. */
 const RETRY_MS = 500;
 /** Longest wait of a stop for running jobs, ms; other workers then take the rest after LOCK_MS. */
-const CLOSE_MS = 8_000;
+const CLOSE_TIMEOUT_MS = 8_000;
 
 const TIMING = {
   lockDuration: LOCK_MS,
-  stalledInterval: STALLED_EVERY_MS,
+  stalledInterval: STALLED_INTERVAL_MS,
   maxStalledCount: MAX_STALLS,
   runRetryDelay: RETRY_MS,
 };
@@ -45,7 +45,7 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
 
   private async end(force?: boolean): Promise<void> {
     const patience = new AbortController();
-    const impatient = sleep(CLOSE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    const impatient = sleep(CLOSE_TIMEOUT_MS, undefined, { signal: patience.signal }).catch(() => undefined);
     await Promise.race([super.close(force), impatient]);
     patience.abort();
   }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 
 /** Interval at which all subscriptions are requested again, ms. */
-const AGAIN_MS = 1_000;
+const RESUBSCRIBE_INTERVAL_MS = 1_000;
 /** Delay before a connection that ended is replaced, ms. */
 const REPLACE_MS = 50;
 
@@ -42,7 +42,7 @@ export class ClusterSubscriber extends EventEmitter<Events> {
     private readonly kind: 'subscribe' | 'ssubscribe',
   ) {
     super();
-    this.timer = setInterval(() => void this.ask(), AGAIN_MS).unref();
+    this.timer = setInterval(() => void this.ask(), RESUBSCRIBE_INTERVAL_MS).unref();
     cluster.on('ready', () => void this.ask());
   }
 

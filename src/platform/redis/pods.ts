@@ -9,7 +9,7 @@ import {
 import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
-const BEAT_MS = 1_000;
+const BEAT_INTERVAL_MS = 1_000;
 /** Time without a sign of life after which a process counts as ended, ms. By the clock of Redis, the same for all. */
 export const SILENCE_MS = 5_000;
 /** Time for which ended processes stay listed, ms, for those that clean up after them. */
@@ -88,7 +88,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     if (!this.redis.configured) return;
     this.unwatch = this.redis.onState((state) => void (state === 'up' && this.beat()));
     await this.beat();
-    this.timer = setInterval(() => void this.beat(), BEAT_MS);
+    this.timer = setInterval(() => void this.beat(), BEAT_INTERVAL_MS);
   }
 
   /** Deregisters: the others need not wait 5 s for a process that stops in order. */

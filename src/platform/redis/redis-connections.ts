@@ -8,7 +8,7 @@ import { ClusterSubscriber, PODS_TAG } from './cluster-subscriber.js';
 import {
   clusterClients,
   detectCluster,
-  PATIENCE_MS,
+  REDIS_TIMEOUT_MS,
   singleClients,
   type RedisClient,
   type RedisClients,
@@ -201,10 +201,10 @@ export class RedisConnections implements OnApplicationShutdown {
         () => true,
         () => false,
       ),
-      sleep(PATIENCE_MS, false, { ref: false }),
+      sleep(REDIS_TIMEOUT_MS, false, { ref: false }),
     ]);
     if (answered || client.status !== 'ready' || this.closed) return;
-    this.lastError = `no answer within ${PATIENCE_MS} ms`;
+    this.lastError = `no answer within ${REDIS_TIMEOUT_MS} ms`;
     client.disconnect(true);
   }
 }

@@ -3,7 +3,7 @@ import { ClusterClient } from './cluster-client.js';
 import { ClusterSubscriber } from './cluster-subscriber.js';
 
 /** Longest wait for Redis, ms; callers then go on without it. */
-export const PATIENCE_MS = 1_000;
+export const REDIS_TIMEOUT_MS = 1_000;
 const MAX_RECONNECT_MS = 500;
 /** Name of this product's connections in CLIENT LIST. */
 export const CONNECTION_NAME = 'defi-realtime';
@@ -36,15 +36,15 @@ function target(url: string): RedisOptions {
 
 /** Options for commands, which fail fast: none is queued for an unavailable server. */
 const COMMANDS: RedisOptions = {
-  connectTimeout: PATIENCE_MS,
-  commandTimeout: PATIENCE_MS,
+  connectTimeout: REDIS_TIMEOUT_MS,
+  commandTimeout: REDIS_TIMEOUT_MS,
   maxRetriesPerRequest: 1,
   enableOfflineQueue: false,
 };
 
 /** Options for subscriptions, which outlive an outage: requests made meanwhile are sent once the server is available. */
 const SUBSCRIBER: RedisOptions = {
-  connectTimeout: PATIENCE_MS,
+  connectTimeout: REDIS_TIMEOUT_MS,
   maxRetriesPerRequest: null,
   enableOfflineQueue: true,
   autoResubscribe: true,
@@ -86,7 +86,7 @@ function openCluster(url: string, options: RedisOptions): Cluster {
   const cluster: ClusterOptions = {
     clusterRetryStrategy: reconnectDelay,
     enableOfflineQueue: options.enableOfflineQueue,
-    slotsRefreshTimeout: PATIENCE_MS,
+    slotsRefreshTimeout: REDIS_TIMEOUT_MS,
     redisOptions: { ...entrance, ...options },
   };
   return new ClusterClient([{ host, port }], cluster);

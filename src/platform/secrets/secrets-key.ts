@@ -6,7 +6,7 @@ import type { Settings } from '../settings/settings.js';
 import { SecretBox } from './secret-box.js';
 
 const FILE = 'secrets.key';
-const SHORTEST_KEY = 16;
+const MIN_KEY_LENGTH = 16;
 
 /**
  * Opens the box of SECRETS_KEY. With an embedded database and no key given, of a key that is made once and kept in
@@ -38,7 +38,7 @@ async function keptKey(file: string): Promise<string> {
   await chmod(file, 0o600);
   const kept = (await readFile(file, 'utf8')).trim();
   // Replacing it silently would make the secrets sealed with the old key unreadable.
-  if (kept.length < SHORTEST_KEY)
+  if (kept.length < MIN_KEY_LENGTH)
     throw new Error(`${file} is damaged: restore it, or delete it with the secrets in it.`);
   return kept;
 }

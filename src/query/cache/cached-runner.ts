@@ -17,7 +17,7 @@ export interface CachedAnswer {
 
 /** Time for which a query found to be too large, or too slow, is refused without another run, ms. */
 const REFUSED_MS = 30_000;
-const MOST_REFUSED = 1_000;
+const MAX_REFUSED = 1_000;
 
 /**
  * Runs a query once for all simultaneous requests, and not at all while nothing it depends on has changed. A query whose excess
@@ -26,7 +26,7 @@ const MOST_REFUSED = 1_000;
 @Injectable()
 export class CachedRunner {
   private readonly flights = new SingleFlight<QueryResult>();
-  private readonly refused = new LRUCache<string, DomainError>({ max: MOST_REFUSED, ttl: REFUSED_MS });
+  private readonly refused = new LRUCache<string, DomainError>({ max: MAX_REFUSED, ttl: REFUSED_MS });
 
   constructor(
     private readonly runner: QueryRunner,

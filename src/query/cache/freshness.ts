@@ -4,7 +4,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { queryFault } from '../core/faults.js';
 
 /** Longest wait of a query for this process to reach a position of the log, ms. */
-const PATIENCE_MS = 1_000;
+const REACH_TIMEOUT_MS = 1_000;
 
 /** Makes a query wait until this process has read the log up to a position that the client knows. */
 @Injectable()
@@ -42,8 +42,8 @@ export class Freshness {
       const timer = setTimeout(() => {
         end();
         const detail = 'This process has not heard of the position at_least yet; try again.';
-        reject(new DomainError('unavailable', detail, { retryAfterMs: PATIENCE_MS, field: 'at_least' }));
-      }, PATIENCE_MS);
+        reject(new DomainError('unavailable', detail, { retryAfterMs: REACH_TIMEOUT_MS, field: 'at_least' }));
+      }, REACH_TIMEOUT_MS);
       const unsubscribe = this.feed.subscribe(() => {
         if (!this.reached(seq)) return;
         end();

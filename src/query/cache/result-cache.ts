@@ -13,7 +13,7 @@ const MEMORY_BYTES = 64_000_000;
 /** Largest result sent to Redis, bytes: fetching a larger one would take as long as running the query. */
 const REDIS_BYTES = 500_000;
 /** Largest memory of a result per byte of its text, roughly: a result that cannot fit is not even written. */
-const MOST_BYTES_PER_TEXT = 8;
+const MAX_BYTES_PER_TEXT = 8;
 
 export type CacheState = 'hit' | 'miss' | 'off';
 
@@ -57,7 +57,7 @@ export class ResultCache {
     if (ttl <= 0) return;
     const size = sizeOf(result);
     this.memory.set(key, result, { ttl, size });
-    if (this.redis.state !== 'up' || size > MOST_BYTES_PER_TEXT * REDIS_BYTES) return;
+    if (this.redis.state !== 'up' || size > MAX_BYTES_PER_TEXT * REDIS_BYTES) return;
     const text = JSON.stringify(result);
     if (text.length > REDIS_BYTES) return;
     // Not awaited: a failure only costs a later request.

@@ -6,11 +6,11 @@ import { askedCoins, widthMs } from './llama-input.js';
 import { LlamaLookups } from './llama-lookups.js';
 
 /** Maximum number of kept answers, each of some MB at most (`/protocols` of 6,000 protocols is 4 MB). */
-const MOST_ANSWERS = 200;
+const MAX_ANSWERS = 200;
 const PRESENT_MS = 1_000;
 /** Time for which histories are kept, in durations of their making: they cost the database some milliseconds up to a second. */
 const KEPT_PER_WORK = 20;
-const LONGEST_MS = 30_000;
+const MAX_KEPT_MS = 30_000;
 
 /**
  * Answers kept for at most as long as their cache headers say, so that the large ones are not built for every client: 6,000
@@ -20,7 +20,7 @@ const LONGEST_MS = 30_000;
 @Injectable()
 export class LlamaAnswers {
   private readonly kept = new LRUCache<string, object, () => object | Promise<object>>({
-    max: MOST_ANSWERS,
+    max: MAX_ANSWERS,
     // More answers may be requested at once than are kept: one that loses its place is still given to the waiting requests.
     ignoreFetchAbort: true,
     fetchMethod: async (_key, _stale, { context, options }) => {
@@ -40,7 +40,7 @@ export class LlamaAnswers {
 
   protocol(name: string): Promise<LlamaProtocolHistory> {
     const slug = slugOf(name);
-    return this.keep(`protocol ${slug}`, LONGEST_MS, () => this.lookups.protocol(slug));
+    return this.keep(`protocol ${slug}`, MAX_KEPT_MS, () => this.lookups.protocol(slug));
   }
 
   tvl(name: string): number {
@@ -52,7 +52,7 @@ export class LlamaAnswers {
   }
 
   history(chain?: string): Promise<LlamaChainPoint[]> {
-    return this.keep(`history ${chain ?? ''}`, LONGEST_MS, () => this.lookups.history(chain));
+    return this.keep(`history ${chain ?? ''}`, MAX_KEPT_MS, () => this.lookups.history(chain));
   }
 
   /** Returns the prices of coins. `address`: as requested, of limited length; `searchWidth`: as DefiLlama accepts it. */

@@ -30,13 +30,13 @@ const LOG_PARTITION_MS = 6 * HOUR_MS;
 /** Rows from which a query is heavy: about a tenth of a second of one core. */
 const HEAVY_ROWS = 150_000;
 /** Maximum number of rows of a query: about as many as can be read in its 30 s. */
-const MOST_ROWS = 60_000_000;
+const MAX_ROWS = 60_000_000;
 
 /** Estimates the cost of a query from its plan. Throws for one that cannot be answered in time, with the fix. */
 export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes): Cost {
   const rows = Math.ceil(rowsOf(query, plan, sizes));
-  if (rows > MOST_ROWS) {
-    const detail = `About ${rows} rows would have to be read, at most ${MOST_ROWS} may; use a longer time.bucket, a shorter range, or fewer protocols.`;
+  if (rows > MAX_ROWS) {
+    const detail = `About ${rows} rows would have to be read, at most ${MAX_ROWS} may; use a longer time.bucket, a shorter range, or fewer protocols.`;
     throw queryFault('limit_exceeded', '/time', 'too_costly', detail);
   }
   return { rows, heavy: rows > HEAVY_ROWS };

@@ -1,8 +1,8 @@
 import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
 
 /** Maximum number of reported faults. */
-const MOST_FAULTS = 50;
-const LONGEST_POINTER = 200;
+const MAX_FAULTS = 50;
+const MAX_POINTER_LENGTH = 200;
 
 /** Collects the faults of a query, each with its place and the fix. */
 export class Faults {
@@ -52,5 +52,5 @@ export function at(pointer: string, member: string | number): string {
 }
 
 function push(list: InputFault[], pointer: string, code: string, detail: string): void {
-  if (list.length < MOST_FAULTS) list.push({ pointer: pointer.slice(0, LONGEST_POINTER), code, detail });
+  if (list.length < MAX_FAULTS) list.push({ pointer: pointer.slice(0, MAX_POINTER_LENGTH), code, detail });
 }

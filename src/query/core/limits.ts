@@ -22,6 +22,6 @@ export const QUERY_LIMITS = {
 } as const;
 
 /** Maximum characters of one text value; the longest key of the tables is shorter. */
-export const LONGEST_TEXT = 256;
+export const MAX_TEXT_LENGTH = 256;
 /** Default number of rows of a page. */
 export const DEFAULT_LIMIT = 100;

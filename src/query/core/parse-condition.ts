@@ -3,7 +3,7 @@ import { readTime } from '../../platform/clock/read-time.js';
 import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from './ast.js';
 import type { FieldType } from './datasets.js';
 import { at, shown, type Faults } from './faults.js';
-import { LONGEST_TEXT, QUERY_LIMITS } from './limits.js';
+import { MAX_TEXT_LENGTH, QUERY_LIMITS } from './limits.js';
 import { isPlain, objectOf } from './parse-input.js';
 import { isoTime, parseIso } from './time.js';
 
@@ -182,9 +182,9 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
       return undefined;
     }
     default:
-      if (typeof value === 'string' && isPlain(value, LONGEST_TEXT))
+      if (typeof value === 'string' && isPlain(value, MAX_TEXT_LENGTH))
         return spelled(value, subject.names, pointer, faults);
-      faults.add(pointer, 'invalid_type', `Give a text of at most ${LONGEST_TEXT} characters without zero bytes.`);
+      faults.add(pointer, 'invalid_type', `Give a text of at most ${MAX_TEXT_LENGTH} characters without zero bytes.`);
       return undefined;
   }
 }

@@ -31,7 +31,7 @@ const MEMBERS = [
   'at_least',
   'explain',
 ] as const;
-const LONGEST_CURSOR = 8_192;
+const MAX_CURSOR_LENGTH = 8_192;
 
 /**
  * Parses a request's body as a query, or throws one DomainError that lists every fault with its place and the fix. Recursion is
@@ -205,7 +205,7 @@ function cursorOf(
 ): Partial<Pick<Query, 'cursor' | 'atLeast'>> {
   const value = given[name];
   if (!present(value)) return {};
-  if (typeof value === 'string' && value.length <= LONGEST_CURSOR) return { [member]: value };
+  if (typeof value === 'string' && value.length <= MAX_CURSOR_LENGTH) return { [member]: value };
   faults.add(at('', name), 'invalid_cursor', `Give ${name} exactly as an earlier answer named it, or leave it out.`);
   return {};
 }

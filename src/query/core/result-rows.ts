@@ -20,10 +20,10 @@ interface Values {
 }
 
 /** Maximum number of page texts that a result keeps. */
-const MOST_TEXTS = 8;
+const MAX_TEXTS = 8;
 /** Bytes of a number or a short name, as a value and as text. */
 const BYTES_PER_VALUE = 32;
-const MOST_SAMPLES = 16;
+const MAX_SAMPLES = 16;
 
 /**
  * Rows of a result by columns. As objects, thousands of rows, with dozens of results a second made and kept for seconds, made
@@ -103,7 +103,7 @@ export class ResultRows {
     const known = this.texts.get(key);
     if (known !== undefined) return known;
     const text = writeInSlices(jsonPieces(this.slice(from, to)));
-    if (this.texts.size >= MOST_TEXTS) this.texts.clear();
+    if (this.texts.size >= MAX_TEXTS) this.texts.clear();
     this.texts.set(key, text);
     return text;
   }
@@ -154,7 +154,7 @@ function others(length: number, of: (row: number) => unknown): Values {
 
 /** Estimates the length as JSON from a sample: writing all values would take as long as answering. */
 function jsonLength(values: readonly unknown[]): number {
-  const step = Math.max(1, Math.ceil(values.length / MOST_SAMPLES));
+  const step = Math.max(1, Math.ceil(values.length / MAX_SAMPLES));
   const samples = values.filter((_, index) => index % step === 0);
   const length = samples.reduce((sum: number, value) => sum + JSON.stringify(value).length, 0);
   return samples.length === 0 ? 0 : Math.ceil((length * values.length) / samples.length);

@@ -7,10 +7,10 @@ import { Arrivals } from './arrivals.js';
 import { QueryPool, SPARE_CONNECTIONS } from './query-pool.js';
 
 /** Longest wait of a query, which is refused if it would wait longer, ms: a third of its 30 s remains to run. */
-const LONGEST_WAIT_MS = 20_000;
-const LONGEST_QUEUE = 2_000;
+const MAX_WAIT_MS = 20_000;
+const MAX_QUEUE_LENGTH = 2_000;
 /** Length of a turn, ms: while changes arrive, queries take turns; one that runs longer delays no other query. */
-const LONGEST_TURN_MS = 2_000;
+const MAX_TURN_MS = 2_000;
 /** Fixed cost of a query, in rows: planning and the round trip. */
 const EVERY_QUERY_ROWS = 3_000;
 /** Weight of the past after each query that ends. */
@@ -120,7 +120,7 @@ export class Admission {
   async run<T>(cost: Cost, waitMs: number, signal: AbortSignal, work: () => Promise<T>, key = ''): Promise<T> {
     const kind = cost.heavy ? 'heavy' : 'light';
     const rows = cost.rows + EVERY_QUERY_ROWS;
-    const turn = await this.turn({ kind, rows, key }, Math.min(waitMs, LONGEST_WAIT_MS), signal);
+    const turn = await this.turn({ kind, rows, key }, Math.min(waitMs, MAX_WAIT_MS), signal);
     const startedAt = performance.now();
     try {
       return await work();
@@ -130,7 +130,7 @@ export class Admission {
       const ms = performance.now() - startedAt;
       this.pace[kind].note(rows, ms);
       const lead = this.heavyLead + (kind === 'heavy' ? ms : -ms);
-      this.heavyLead = Math.min(LONGEST_TURN_MS, Math.max(0, lead));
+      this.heavyLead = Math.min(MAX_TURN_MS, Math.max(0, lead));
       this.running[kind] -= 1;
       this.count(key, -1);
       this.next();
@@ -140,7 +140,7 @@ export class Admission {
   private turn({ kind, rows, key }: Asked, waitMs: number, signal: AbortSignal): Promise<NodeJS.Timeout> {
     if (this.mayRun(kind, key) && this.nextOf(kind) === undefined) return Promise.resolve(this.begin(kind, key));
     const expectedMs = this.expectedWaitMs({ kind, rows, key });
-    if (expectedMs > waitMs || this.queues.light.all.size + this.queues.heavy.all.size >= LONGEST_QUEUE) {
+    if (expectedMs > waitMs || this.queues.light.all.size + this.queues.heavy.all.size >= MAX_QUEUE_LENGTH) {
       return Promise.reject(this.refusal(expectedMs));
     }
     return new Promise((resolve, reject) => {
@@ -182,7 +182,7 @@ export class Admission {
     const turn = setTimeout(() => {
       this.endTurn(turn);
       this.next();
-    }, LONGEST_TURN_MS);
+    }, MAX_TURN_MS);
     this.inTurn.add(turn);
     if (kind === 'heavy') this.heavyInTurn.add(turn);
     return turn;

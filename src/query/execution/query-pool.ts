@@ -34,7 +34,7 @@ const BRIEF_MS = 1_000;
  * Maximum number of prepared statements of a connection, which keeps them as long as it lives; above it the connection is
  * replaced.
  */
-const MOST_PREPARED = 100;
+const MAX_PREPARED = 100;
 
 export interface PoolQuery {
   readonly text: string;
@@ -124,7 +124,7 @@ export class QueryPool implements OnApplicationShutdown {
       throw explained(error);
     } finally {
       signal.removeEventListener('abort', leave);
-      if (!broken) client.release(session.prepared.size > MOST_PREPARED || Number(session.limit) < BRIEF_MS);
+      if (!broken) client.release(session.prepared.size > MAX_PREPARED || Number(session.limit) < BRIEF_MS);
     }
   }
 

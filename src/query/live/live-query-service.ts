@@ -23,7 +23,7 @@ import { RowWatch } from './row-watch.js';
 
 const DEFAULT_INTERVAL_MS = 250;
 /** Interval of the beat, ms; it runs only while something waits, so an idle server does nothing. */
-const BEAT_MS = 20;
+const BEAT_INTERVAL_MS = 20;
 /** Interval of checks for changes too small to be an event, ms: they appear within 5 s, the time of a run included. */
 const ROWS_INTERVAL_MS = 2_000;
 /** Interval of runs for answers that move with time alone, ms. */
@@ -169,7 +169,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   private await(live: LiveQuery): void {
     this.pending.add(live);
-    this.beat ??= setInterval(() => this.work(), BEAT_MS);
+    this.beat ??= setInterval(() => this.work(), BEAT_INTERVAL_MS);
   }
 
   /** Sends available results and runs due queries, fair among keys. */

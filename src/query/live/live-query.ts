@@ -10,7 +10,7 @@ export interface LiveResult {
 }
 
 /** Longest pause between attempts, which grow while the database is unavailable, ms. */
-const LONGEST_PAUSE_MS = 10_000;
+const MAX_PAUSE_MS = 10_000;
 
 /**
  * Distinct query with all its followers. It runs once for all of them; each receives the changes since its last message. A
@@ -79,7 +79,7 @@ export class LiveQuery {
   }
 
   isDue(now: number): boolean {
-    const pause = Math.min(this.intervalMs * 2 ** this.failures, LONGEST_PAUSE_MS);
+    const pause = Math.min(this.intervalMs * 2 ** this.failures, MAX_PAUSE_MS);
     return !this.isRunning && this.dirtySince !== undefined && now - this.startedAt >= pause;
   }
 

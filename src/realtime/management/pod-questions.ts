@@ -6,9 +6,9 @@ import { Pods } from '../../platform/redis/pods.js';
 import { errorFrom, errorParts } from './pod-errors.js';
 
 /** Time within which a live process answers, or reports that it is still working, ms. */
-const PATIENCE_MS = 1_000;
+const ANSWER_TIMEOUT_MS = 1_000;
 /** Time limit of work in progress, ms: longer than the longest replay, with which a subscription may begin. */
-const WORK_MS = 40_000;
+const WORK_TIMEOUT_MS = 40_000;
 
 /** Returns the function that answers, or undefined when the question is not for this process. */
 type Answering = (body: PodMessage) => (() => unknown) | undefined;
@@ -88,7 +88,7 @@ export class PodQuestions implements OnApplicationShutdown {
       if (this.asked.delete(id)) finished();
     };
     const waiting = new Map(this.pods.others.map((pod) => [pod, false]));
-    const timer = setTimeout(() => this.leaveOutSilent(asked), PATIENCE_MS);
+    const timer = setTimeout(() => this.leaveOutSilent(asked), ANSWER_TIMEOUT_MS);
     const asked: Asked = { id, waiting, isIncomplete: false, answers: [], timer, settle, finish };
     this.asked.set(id, asked);
     return asked;
@@ -111,7 +111,7 @@ export class PodQuestions implements OnApplicationShutdown {
       asked.timer = setTimeout(() => {
         asked.isIncomplete = true;
         asked.finish();
-      }, WORK_MS);
+      }, WORK_TIMEOUT_MS);
     }
   }
 

@@ -13,11 +13,11 @@ import { RegistryStore, type Entry } from './registry-store.js';
 
 const TICK_MS = 1_000;
 /** Shortest time between two writes of an active connection, ms. */
-const ACTIVITY_MS = 2_000;
+const ACTIVITY_INTERVAL_MS = 2_000;
 /** Interval at which every connection is written again, ms; it would expire after a minute. */
-const REPEAT_MS = 20_000;
+const REPEAT_INTERVAL_MS = 20_000;
 /** Maximum number of rooms shown per connection; a client may name thousands of protocols and chains. */
-const MOST_ROOMS = 200;
+const MAX_ROOMS = 200;
 
 interface Written extends Entry {
   at: number;
@@ -83,7 +83,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
     const written = this.written.get(session.id);
     if (written === undefined || written.subscriptions !== session.size) return true;
     const age = now - written.at;
-    return age > REPEAT_MS || (age > ACTIVITY_MS && session.lastActivity > this.hub.now() - age);
+    return age > REPEAT_INTERVAL_MS || (age > ACTIVITY_INTERVAL_MS && session.lastActivity > this.hub.now() - age);
   }
 
   private async write(sessions: readonly Session[]): Promise<void> {
@@ -91,7 +91,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
     const records = sessions.map((session) => ({
       ...session.info(),
       pod: this.pods.id,
-      rooms: [...roomsOf(session)].slice(0, MOST_ROOMS),
+      rooms: [...roomsOf(session)].slice(0, MAX_ROOMS),
     }));
     await this.leaveRooms(records.map(({ connectionId, rooms }) => ({ id: connectionId, rooms })));
     for (const { connectionId: id, userId, rooms, subscriptions } of records) {

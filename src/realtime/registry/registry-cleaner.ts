@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { Pods } from '../../platform/redis/pods.js';
 import { RegistryStore } from './registry-store.js';
 
-const LOOK_MS = 5_000;
+const CHECK_INTERVAL_MS = 5_000;
 /**
  * Time without a sign of life after which a process counts as dead, ms: longer than a stall is likely to last. A process that
  * recovers writes everything again.
@@ -27,7 +27,7 @@ export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShu
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       this.working ??= this.clean(SILENT_MS).finally(() => (this.working = undefined));
-    }, LOOK_MS);
+    }, CHECK_INTERVAL_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {

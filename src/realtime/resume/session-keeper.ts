@@ -13,7 +13,7 @@ export const KEPT_MS = 120_000;
 /** Additional time beyond the promise, for the way back, ms. */
 const SLACK_MS = 15_000;
 /** Longest wait of an answer for its change to be stored, ms; with the database unavailable it is stored later. */
-const PATIENCE_MS = 250;
+const STORE_TIMEOUT_MS = 250;
 const RETRY_INTERVAL_MS = 1_000;
 const BEAT_INTERVAL_MS = 10_000;
 const SWEEP_INTERVAL_MS = 60_000;
@@ -104,7 +104,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     if (kept === '' && !this.known.has(token)) return;
     this.note({ token, owner: session.id, userId: caller.userId, kept, isOpen: true });
     const { promise, resolve } = Promise.withResolvers<void>();
-    const patience = setTimeout(resolve, PATIENCE_MS);
+    const patience = setTimeout(resolve, STORE_TIMEOUT_MS);
     void this.write().then(resolve);
     await promise;
     clearTimeout(patience);

@@ -10,7 +10,7 @@ import { NestFactory } from '@nestjs/core';
 import type { LogEvent } from '../../../src/events/index.js';
 import type { RealtimeHub } from '../../../src/realtime/core/hub.js';
 
-const BEAT_MS = 100;
+const BEAT_INTERVAL_MS = 100;
 const RING_SIZE = 50_000;
 const EPOCH = 'mfz3k1x0';
 
@@ -66,7 +66,7 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
     elapsed: () => clock.elapsed(),
   });
   const port = await listen(hub, clock, env);
-  setInterval(() => hub.beat(), BEAT_MS);
+  setInterval(() => hub.beat(), BEAT_INTERVAL_MS);
   return {
     port,
     hub,

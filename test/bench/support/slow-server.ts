@@ -24,7 +24,7 @@ export interface SlowReport {
 
 /** The text in front of an event's number. */
 export const NUMBER_MARK = '"data":{"n":';
-const LOOK_MS = 50;
+const CHECK_INTERVAL_MS = 50;
 
 async function carryOut(server: HubServer, { events, perSecond, bytes }: SlowRound): Promise<SlowReport> {
   const note = 'x'.repeat(bytes);
@@ -33,7 +33,7 @@ async function carryOut(server: HubServer, { events, perSecond, bytes }: SlowRou
   let mostWaiting = 0;
   const look = setInterval(() => {
     for (const { link } of server.hub.sessions.all()) mostWaiting = Math.max(mostWaiting, link.bufferedBytes());
-  }, LOOK_MS);
+  }, CHECK_INTERVAL_MS);
   const started = performance.now();
   for (let n = 0; n < events; n += 1) {
     const wait = started + (n / perSecond) * 1_000 - performance.now();

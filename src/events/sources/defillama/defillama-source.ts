@@ -22,7 +22,7 @@ export class LlamaEndpoints {
 
 /** Tokens priced beside the protocols' own, the most requested ones. */
 const ALWAYS = ['bitcoin', 'ethereum', 'tether', 'usd-coin', 'dai', 'wrapped-bitcoin', 'solana', 'binancecoin'];
-const MOST_TOKENS = 500;
+const MAX_TOKENS = 500;
 /** Coins per address: below every proxy's limit for its length. */
 const COINS_PER_REQUEST = 100;
 const ROWS_PER_STATEMENT = 5_000;
@@ -87,7 +87,7 @@ export class DefillamaSource extends SourceFeed {
   private async pollProtocols(signal: AbortSignal): Promise<Outcome> {
     return this.use(`${this.endpoints.api}/protocols`, signal, async (body) => {
       const { protocols, tvl, tokens } = readProtocols(body, this.clock.now());
-      this.tokens = [...new Set([...ALWAYS, ...tokens])].slice(0, MOST_TOKENS);
+      this.tokens = [...new Set([...ALWAYS, ...tokens])].slice(0, MAX_TOKENS);
       for (const rows of chunks(protocols.rows)) await this.write((tx) => writeProtocols(tx, rows, METADATA_MEMBERS));
       for (const rows of chunks(tvl.rows)) await this.write((tx) => writeTvl(tx, rows));
       this.logger.log(

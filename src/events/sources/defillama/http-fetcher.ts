@@ -32,9 +32,9 @@ export const FETCHER_DEFAULTS: HttpFetcherOptions = {
 };
 
 /** Longest Retry-After that is waited for, ms; a longer one ends the attempts until the next poll. */
-const LONGEST_RETRY_AFTER_MS = 60_000;
+const MAX_RETRY_AFTER_MS = 60_000;
 /** Maximum number of remembered ETags: addresses change with the requested tokens, and unused ones are dropped. */
-const MOST_ETAGS = 100;
+const MAX_ETAGS = 100;
 
 /** Reason for which a resource could not be read. `retryable`: the same request may soon succeed. */
 export class FetchError extends Error {
@@ -105,7 +105,7 @@ export class HttpFetcher {
         const failure = asFetchError(error, address);
         if (signal.aborted || !failure.retryable || attempt >= this.options.attempts) throw failure;
         const backOff = this.options.retryMs * 2 ** (attempt - 1) * (0.5 + Math.random());
-        if ((failure.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) throw failure;
+        if ((failure.retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS) throw failure;
         await sleep(Math.max(backOff, failure.retryAfterMs ?? 0), undefined, { signal }).catch(() => undefined);
       }
     }
@@ -138,7 +138,7 @@ export class HttpFetcher {
     this.etags.delete(address);
     if (typeof etag === 'string') this.etags.set(address, etag);
     const [oldest] = this.etags.keys();
-    if (this.etags.size > MOST_ETAGS && oldest !== undefined) this.etags.delete(oldest);
+    if (this.etags.size > MAX_ETAGS && oldest !== undefined) this.etags.delete(oldest);
   }
 
   private async read(body: AsyncIterable<Buffer>): Promise<string> {

@@ -18,7 +18,7 @@ export interface ProtocolsReading {
 
 const SOURCE = 'defillama';
 /** Maximum amount, US dollars: wider than anything the API ever reported (1e11), narrow enough to catch a wrong unit. */
-const MOST_USD = 1e15;
+const MAX_USD = 1e15;
 
 /** Error of an answer whose shape has changed. */
 export class ChangedShape extends Error {}
@@ -157,7 +157,7 @@ function tvlRow(protocol: string, chain: string, tvl: number, observedAt: number
 }
 
 function usd(value: unknown): number | undefined {
-  if (typeof value !== 'number' || !(value >= 0 && value <= MOST_USD)) return undefined;
+  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_USD)) return undefined;
   // Dust below the smallest value of the tables.
   return value < 1e-300 ? 0 : value;
 }

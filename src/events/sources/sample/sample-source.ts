@@ -19,11 +19,11 @@ import { loadSamplePack, type SamplePack } from './sample-pack.js';
 import { SamplePlayer } from './sample-player.js';
 
 /** Interval between batches of writes, ms. */
-const BATCH_MS = 250;
+const BATCH_INTERVAL_MS = 250;
 /** Points per insert: many, so that a fill takes few transactions; few, so that a stop or the history writer waits briefly. */
 const POINTS_PER_INSERT = 30_000;
 /** Longest pause that is made up for, ms: after a longer one (frozen process, database unavailable) the values would jump. */
-const LONGEST_STEP_MS = 2_000;
+const MAX_STEP_MS = 2_000;
 
 /**
  * Plays the recordings shipped with the project into the watched tables, as an ordinary writer. It continues where it stopped:
@@ -74,9 +74,9 @@ export class SampleSource extends SourceFeed {
   private async play(player: SamplePlayer, signal: AbortSignal): Promise<void> {
     let playedAt = this.clock.now();
     while (!signal.aborted) {
-      await sleep(BATCH_MS, undefined, { signal }).catch(() => undefined);
+      await sleep(BATCH_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
       const now = this.clock.now();
-      const elapsed = Math.min(Math.max(0, now - playedAt), LONGEST_STEP_MS);
+      const elapsed = Math.min(Math.max(0, now - playedAt), MAX_STEP_MS);
       playedAt = now;
       const due = player.advance((elapsed / 1000) * this.settings.sampleSpeed, now);
       if (due.tvl.length + due.prices.length === 0) continue;

@@ -1,8 +1,8 @@
 import { totalmem } from 'node:os';
 
 const MB = 2 ** 20;
-const LEAST_MB = 256;
-const MOST_MB = 2_048;
+const MIN_MB = 256;
+const MAX_MB = 2_048;
 /** Share of the memory; the application and the system's own cache need the rest. */
 const SHARE = 1 / 8;
 
@@ -12,5 +12,5 @@ const SHARE = 1 / 8;
  */
 export function sharedBuffers(machine = totalmem(), container = process.constrainedMemory()): string {
   const memory = container > 0 ? Math.min(machine, container) : machine;
-  return `${Math.round(Math.min(MOST_MB, Math.max(LEAST_MB, (memory * SHARE) / MB)))}MB`;
+  return `${Math.round(Math.min(MAX_MB, Math.max(MIN_MB, (memory * SHARE) / MB)))}MB`;
 }

@@ -4,7 +4,7 @@ import type { DomainError } from '../../errors/domain-error.js';
 import { problemOf } from '../../errors/problem.js';
 
 /** Time for a client to read the answer before its connection is cut, ms. */
-const LAST_LOOK_MS = 1_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * Answers on a connection that has no response object (a refused upgrade, a request that cannot be read) like every other
@@ -22,6 +22,6 @@ export function endWithProblem(stream: Duplex, error: DomainError, path: string)
   ];
   stream.resume();
   stream.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  const cut = setTimeout(() => stream.destroy(), LAST_LOOK_MS);
+  const cut = setTimeout(() => stream.destroy(), CLOSE_TIMEOUT_MS);
   stream.once('close', () => clearTimeout(cut));
 }

@@ -3,7 +3,7 @@ import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength, hasBody } from '../bodies/read-body.js';
 
 /** Time for a client to finish a body of unknown length, and to read its answer before its connection is cut, ms. */
-const LAST_LOOK_MS = 1_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * Ends the connection of a request that was answered before its body was complete, and announces it in the answer: an unneeded
@@ -43,7 +43,7 @@ function leave(request: IncomingMessage, declared: number): void {
     return;
   }
   request.resume();
-  setTimeout(() => request.complete || request.socket.destroyed || cut(request), LAST_LOOK_MS).unref();
+  setTimeout(() => request.complete || request.socket.destroyed || cut(request), CLOSE_TIMEOUT_MS).unref();
 }
 
 /**
@@ -55,6 +55,6 @@ function cut(request: IncomingMessage): void {
   request._read = () => undefined;
   socket.pause();
   socket.end();
-  const last = setTimeout(() => socket.destroy(), LAST_LOOK_MS);
+  const last = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
   socket.once('close', () => clearTimeout(last));
 }

@@ -13,12 +13,12 @@ import type { ConnectionParts } from './connection-parts.js';
 import type { WebSocketLink } from './websocket-link.js';
 
 /** Checks, one a second, after which a connection that has not shown a key is closed. */
-const AUTHENTICATION_LOOKS = 10;
+const AUTHENTICATION_CHECKS = 10;
 /**
  * Checks without input after which the peer is sent a ping, and after as many again given up. Checks are counted, not time:
  * after a standstill of this process, or a jump of the clock, every peer is sent a ping before any is given up.
  */
-const SILENT_LOOKS = 30;
+const SILENT_CHECKS = 30;
 const MINUTE_MS = 60_000;
 const MALFORMED_PER_MINUTE = 20;
 const REFUSED_PER_MINUTE = 100;
@@ -46,8 +46,8 @@ export class WebSocketConnection {
   private working = false;
   private gone = false;
   /** Checks since it was opened, until it is known, and since the last input of the peer. */
-  private unknownLooks = 0;
-  private silentLooks = 0;
+  private unknownChecks = 0;
+  private silentChecks = 0;
   private caller: Caller | undefined;
   private session: Session | undefined;
 
@@ -82,7 +82,7 @@ export class WebSocketConnection {
 
   /** Records input of the peer. */
   heard(): void {
-    this.silentLooks = 0;
+    this.silentChecks = 0;
   }
 
   /** Reports frames that `ws` refused with this code; the connection is about to be closed for it. */
@@ -93,13 +93,13 @@ export class WebSocketConnection {
   }
 
   /** Checks the connection; called every second for every connection, from one timer. */
-  lookAfter(): void {
+  check(): void {
     if (!this.link.isOpen) return;
-    if (!this.session && ++this.unknownLooks > AUTHENTICATION_LOOKS) return this.close('unauthenticated');
+    if (!this.session && ++this.unknownChecks > AUTHENTICATION_CHECKS) return this.close('unauthenticated');
     if (this.socket.isPaused) return;
-    this.silentLooks++;
-    if (this.silentLooks === SILENT_LOOKS) this.socket.ping();
-    else if (this.silentLooks > 2 * SILENT_LOOKS) this.socket.terminate();
+    this.silentChecks++;
+    if (this.silentChecks === SILENT_CHECKS) this.socket.ping();
+    else if (this.silentChecks > 2 * SILENT_CHECKS) this.socket.terminate();
   }
 
   /** Releases the connection after the socket has ended, from whichever side. */

@@ -25,7 +25,7 @@ const MAX_FRAGMENTS = 1_024;
 const MAX_MESSAGE = 64 * 1024;
 /** Time of a closing handshake, ms: a client that reads slowly still receives the messages sent before it. */
 const CLOSE_TIMEOUT_MS = 10_000;
-const LOOK_AFTER_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 
 // Options with `closeTimeout` and `maxFragments`, which the published types lack.
 const SERVER_OPTIONS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
@@ -64,7 +64,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
       const { message } = error;
       endWithProblem(stream, new DomainError('invalid_request', `${message}; see RFC 6455.`), pathOf(request.url));
     });
-    this.timer = setInterval(() => this.lookAfterAll(), LOOK_AFTER_MS).unref();
+    this.timer = setInterval(() => this.checkAll(), CHECK_INTERVAL_MS).unref();
   }
 
   beforeApplicationShutdown(): void {
@@ -159,8 +159,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     };
   }
 
-  private lookAfterAll(): void {
-    for (const connection of this.connections) connection.lookAfter();
+  private checkAll(): void {
+    for (const connection of this.connections) connection.check();
   }
 }
 
