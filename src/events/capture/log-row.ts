@@ -60,11 +60,19 @@ export function logEvent(row: LogRow): LogEvent {
     source: row[16],
     confidence: row[17],
     tags: row[18] ?? NO_TAGS,
-    observedAt: Math.round(row[19]),
-    capturedAt: Math.round(row[20]),
-    loggedAt: Math.round(row[21]),
+    observedAt: wholeMillis(row[19]),
+    capturedAt: wholeMillis(row[20]),
+    loggedAt: wholeMillis(row[21]),
     owner: row[22],
     correlationId: row[23],
     traceParent: row[24],
   };
+}
+
+/**
+ * Cuts a time off at the millisecond, as queries do: 23:59:59.9996 belongs to its day. PostgreSQL gives whole microseconds as a
+ * double of seconds, which times 1,000 is up to 0.0003 off until the year 2038.
+ */
+function wholeMillis(time: number): number {
+  return Math.floor(Math.round(time * 1_000) / 1_000);
 }

@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { logEvent, type LogRow } from './log-row.js';
+
+const nulls = (count: number): null[] => Array<null>(count).fill(null);
+
+function rowAt(time: number): LogRow {
+  const row = [1, 'e1', 'price_change', ...nulls(13), 'test', 1, null, time, time, time, ...nulls(3)];
+  return row as unknown as LogRow;
+}
+
+describe('a row of the log', () => {
+  it('has its times cut at the millisecond, whatever the rounding of the database’s doubles', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 2_147_483_647_000 }),
+        fc.integer({ min: 0, max: 999 }),
+        (millis, micros) => {
+          const seconds = (millis * 1_000 + micros) / 1e6;
+          const { observedAt, capturedAt, loggedAt } = logEvent(rowAt(seconds * 1_000));
+          expect([observedAt, capturedAt, loggedAt]).toEqual([millis, millis, millis]);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
