@@ -7,6 +7,7 @@ import { DomainError } from '../../errors/domain-error.js';
 import { boundPeers, enterRequest } from './peers.js';
 import { readableAddresses } from './readable-addresses.js';
 import { oneRequestAtATime } from './request-line.js';
+import { readStrangersInTurns } from './stranger-turns.js';
 import { boundChunks } from './tiny-chunks.js';
 import { leaveUnread } from './unread-body.js';
 
@@ -28,7 +29,10 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
   // Behind a proxy all connections are the proxy's own; it bounds those of clients.
-  if (trustProxy === 0) boundPeers(server, limitConnections.none);
+  if (trustProxy === 0) {
+    boundPeers(server, limitConnections.none);
+    readStrangersInTurns(server);
+  }
   readableAddresses(server);
   bodyDeadlines(server);
   holdExpectedBodies(server);

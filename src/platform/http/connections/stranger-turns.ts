@@ -1,0 +1,140 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { Rotation } from '../../fairness/rotation.js';
+import { addressOf, isUnknown } from './peers.js';
+
+/** Bytes that one turn of the event loop goes through: as chunks of a byte, or as pipelined requests, these cost it 1 ms. */
+const PIECE_BYTES = 2_048;
+/** Bytes that wait for their turn, of one address and altogether: a connection that brings more ends. */
+const MAX_HELD = { ofAddress: 2 * 1_024 * 1_024, altogether: 32 * 1_024 * 1_024 };
+
+/**
+ * Has what comes in on connections that have not shown a key read piece by piece: one piece in each turn of the event loop,
+ * addresses by turns. However many strangers send at once, what others sent comes between. Connections of keys are read at once.
+ */
+export function readStrangersInTurns(server: Server): void {
+  const turns = new Turns();
+  const readings = new WeakMap<Socket, StrangerReading>();
+  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
+    if (isUnknown(socket)) readings.set(socket, new StrangerReading(socket, turns));
+  });
+  // Node itself hands over the rest of the piece in which an upgrade stood.
+  server.prependListener('upgrade', ({ socket }: IncomingMessage) => readings.get(socket)?.giveBack());
+}
+
+/** Turns of the event loop that are given to strangers, and the bytes that wait for one. */
+class Turns {
+  private readonly waiting = new Rotation<() => void>();
+  private readonly heldOf = new Map<string, number>();
+  private held = 0;
+  private isRunning = false;
+
+  next(address: string, read: () => void): void {
+    this.waiting.add(address, read);
+    if (this.isRunning) return;
+    this.isRunning = true;
+    setImmediate(() => this.step());
+  }
+
+  /** Counts bytes that wait, or no longer do; false: too many. */
+  count(address: string, bytes: number): boolean {
+    const ofAddress = (this.heldOf.get(address) ?? 0) + bytes;
+    if (ofAddress === 0) this.heldOf.delete(address);
+    else this.heldOf.set(address, ofAddress);
+    this.held += bytes;
+    return ofAddress <= MAX_HELD.ofAddress && this.held <= MAX_HELD.altogether;
+  }
+
+  private step(): void {
+    const next = this.waiting.next();
+    this.isRunning = next !== undefined;
+    if (next === undefined) return;
+    setImmediate(() => this.step());
+    next.item();
+  }
+}
+
+/** Stands between a connection and Node's parser, as the one listener to its data. */
+class StrangerReading {
+  private readonly address: string;
+  private readonly parse: ((bytes: Buffer) => void) | undefined;
+  private held: Buffer[] = [];
+  private isHolding = false;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly turns: Turns,
+  ) {
+    this.address = addressOf(socket);
+    [this.parse] = socket.listeners('data') as ((bytes: Buffer) => void)[];
+    if (this.parse === undefined) return;
+    socket.removeListener('data', this.parse).on('data', this.take);
+    socket.once('close', () => this.clear());
+  }
+
+  /** Puts what waits back into the connection, for the next one that reads it. */
+  giveBack(): void {
+    this.socket.removeListener('data', this.take);
+    const rest = this.clear();
+    if (rest.length > 0) this.socket.unshift(rest);
+  }
+
+  private readonly take = (bytes: Buffer): void => {
+    if (!this.isHolding && !isUnknown(this.socket)) {
+      this.parse?.(bytes);
+      return;
+    }
+    this.held.push(bytes);
+    if (!this.turns.count(this.address, bytes.length)) {
+      this.socket.destroy();
+      return;
+    }
+    if (this.isHolding) return;
+    this.isHolding = true;
+    this.hold();
+    this.turns.next(this.address, this.readNext);
+  };
+
+  private readonly readNext = (): void => {
+    const [first] = this.held;
+    if (first === undefined) return;
+    const piece = isUnknown(this.socket) ? first.subarray(0, PIECE_BYTES) : first;
+    if (piece.length === first.length) this.held.shift();
+    else this.held[0] = first.subarray(piece.length);
+    this.turns.count(this.address, -piece.length);
+    if (this.held.length > 0) this.turns.next(this.address, this.readNext);
+    else if (this.release()) this.socket.resume();
+    this.parse?.(piece);
+  };
+
+  /** Reads nothing more meanwhile; Node's wishes of that time are met afterwards. */
+  private hold(): void {
+    const { socket } = this;
+    let wantsMore = true;
+    const { pause, resume } = socket;
+    socket.pause();
+    socket.pause = () => {
+      wantsMore = false;
+      return socket;
+    };
+    socket.resume = () => {
+      wantsMore = true;
+      return socket;
+    };
+    this.release = () => {
+      Object.assign(socket, { pause, resume });
+      this.isHolding = false;
+      return wantsMore;
+    };
+  }
+
+  private release: () => boolean = () => false;
+
+  private clear(): Buffer {
+    const rest = Buffer.concat(this.held);
+    this.turns.count(this.address, -rest.length);
+    this.held = [];
+    if (this.isHolding) this.release();
+    return rest;
+  }
+}
