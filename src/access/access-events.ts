@@ -53,7 +53,7 @@ export class AccessEvents {
     try {
       call();
     } catch (error) {
-      this.logger.error({ err: error }, 'a listener of access events failed');
+      this.logger.error({ err: error }, 'listener of access events failed');
     }
   }
 }

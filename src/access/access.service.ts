@@ -70,7 +70,7 @@ export class AccessService {
     const key = parts && (await this.directory.find(parts.id));
     if (!parts || !key || !secretMatches(parts.secret, key.secretHash)) {
       if (key) attempt.keyId = key.id;
-      throw new DomainError('invalid_api_key', 'This is not a key that the server knows.');
+      throw new DomainError('invalid_api_key', 'Unknown API key.');
     }
     attempt.keyId = key.id;
     if (key.revokedAt !== null) throw new DomainError('invalid_api_key', 'The key has been revoked.');

@@ -38,7 +38,7 @@ export const BAD_REQUEST_EXAMPLES = examples(bad, {
   unknown_operator: ['/where/op', "Give op, one of eq, ne, gt, …; not 'equals'."],
   unknown_value: ['/time/bucket', "Use one of 5m, 15m, 1h, …, 1mo instead of '7m'."],
   operator_mismatch: ['/where/op', 'like does not fit tvl, which is a number; use eq, ne, gt, ….'],
-  operation_mismatch: ['/aggregations/0/field', "sum needs a number; 'chain' is none. Use tvl, …."],
+  operation_mismatch: ['/aggregations/0/field', "sum needs a number; 'chain' is not one. Use tvl, …."],
   required: ['/aggregations/0/operation', 'Give operation, one of sum, avg, ….'],
   invalid_type: ['/where/value', 'Give a finite number, without quotes.'],
   invalid_time: [
@@ -49,12 +49,15 @@ export const BAD_REQUEST_EXAMPLES = examples(bad, {
     '/aggregations/0/as',
     'Name the column with up to 63 letters, digits and _, not beginning with a digit; taken are …',
   ],
-  duplicate_name: ['/aggregations/1/as', 'Two columns would be called sum_tvl; give this one a name with as.'],
+  duplicate_name: [
+    '/aggregations/1/as',
+    'Column names must be unique; give this one a name other than sum_tvl with as.',
+  ],
   empty_range: ['/time', 'time.from must be before time.to.'],
   out_of_range: ['/aggregations/0/p', 'p must be a number between 0 and 1: 0.95 for the 95th percentile.'],
   only_percentile: ['/aggregations/0/p', 'p belongs to percentile; remove it.'],
-  not_groupable: ['/aggregations/0/group_by', 'Group by a text field; tvl is none.'],
-  needs_aggregations: ['/having', 'having speaks of aggregates: give aggregations, or put this into where.'],
+  not_groupable: ['/aggregations/0/group_by', 'Group by a text field; tvl is not one.'],
+  needs_aggregations: ['/having', 'having refers to aggregates: give aggregations, or put this into where.'],
   needs_bucket: ['/time/fill', 'fill needs time.bucket, one of 5m, ….'],
   no_levels: ['/time/fill', 'Only levels can be carried on: use fill none or null here.'],
   no_history: [
@@ -113,9 +116,9 @@ const unavailable = (summary: string, detail: string): Example => ({
 });
 
 export const BUSY_EXAMPLES = {
-  busy: unavailable('No turn in time', 'Too many queries at the moment; try again later, or ask something smaller.'),
+  busy: unavailable('No turn in time', 'Too many queries at the moment; try again later, or send a smaller query.'),
   not_heard_of: unavailable(
-    'at_least is not known here yet',
-    'This process has not heard of the position at_least yet; try again.',
+    'Position at_least not reached yet',
+    'This process has not reached the position at_least yet; try again.',
   ),
 };

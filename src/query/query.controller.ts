@@ -39,7 +39,7 @@ export class QueryController {
   })
   @ApiResponse({
     status: 422,
-    description: 'Over a limit; errors name the way round it.',
+    description: 'Above a limit; errors say how to stay below it.',
     content: examples(LIMIT_EXAMPLES),
   })
   @ApiResponse({ status: 503, description: 'No turn in time; see Retry-After.', content: examples(BUSY_EXAMPLES) })

@@ -44,7 +44,7 @@ export class QueryService implements OnModuleInit {
   ) {
     this.durations = new Histogram({
       name: 'query_duration_seconds',
-      help: 'Time of answered queries, by what the cache had.',
+      help: 'Duration of answered queries, by result of the cache.',
       labelNames: ['cache'],
       buckets: [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [metrics.registry],

@@ -50,7 +50,7 @@ export class Drain {
     this.readiness.beginDrain();
     this.admission.drain();
     this.websockets.dismissStrangers();
-    this.logger.log({ connections: this.hub.sessions.size }, 'draining: clients are sent away one after the other');
+    this.logger.log({ connections: this.hub.sessions.size }, 'draining; clients are disconnected one after the other');
     const latest = begun + windowMs * WAIT_SHARE;
     while (drain.step(this.clock.now()) > 0 || this.admission.inside > 0) {
       if (this.clock.now() >= latest) break;

@@ -35,7 +35,7 @@ export class RealtimeMetrics implements RealtimeObserver {
     });
     this.filteredEvents = new Counter({
       name: 'ws_event_filtered_total',
-      help: 'Events that no connection of this process asked for',
+      help: 'Events without a matching subscription in this process',
       registers,
     });
     this.latency = new Histogram({
@@ -46,7 +46,7 @@ export class RealtimeMetrics implements RealtimeObserver {
     });
     this.slowConsumers = new Counter({
       name: 'ws_slow_consumers_total',
-      help: 'Connections that read too slowly, by what was done: latest, closed',
+      help: 'Connections that read too slowly, by action: latest, closed',
       labelNames: ['step'],
       registers,
     });
@@ -86,7 +86,7 @@ export class RealtimeMetrics implements RealtimeObserver {
       }),
       new Gauge({
         name: 'ws_filter_groups',
-        help: 'Distinct filters among the subscriptions; what an event is compared with',
+        help: 'Distinct filters of the subscriptions, with which an event is compared',
         registers,
         collect() {
           this.set(hub.groupCount);
@@ -114,6 +114,9 @@ export class RealtimeMetrics implements RealtimeObserver {
   }
 
   failed(event: LogEvent, error: unknown): void {
-    this.logger.error({ err: error, seq: event.seq, type: event.type }, 'a row of the log cannot be shown to clients');
+    this.logger.error(
+      { err: error, seq: event.seq, type: event.type },
+      'row of the log cannot be converted to an event',
+    );
   }
 }

@@ -113,7 +113,7 @@ describe('the query panel', () => {
     await page.locator('#query-problem', { hasText: 'This is not JSON' }).waitFor();
     expect(await page.locator('#query-text').getAttribute('aria-invalid')).toBe('true');
     await run(page, { wher: 1, time: { from: 'x' } });
-    await page.locator('#query-problem li', { hasText: /^\/wherThere is no 'wher' here/ }).waitFor();
+    await page.locator('#query-problem li', { hasText: /^\/wherUnknown member 'wher'/ }).waitFor();
     await page.locator('#query-problem li', { hasText: /^\/time\/fromThe time must be ISO 8601/ }).waitFor();
     await run(page, { where: { field: 'chain', op: 'eq', value: 'nowhere' }, aggregations: null, time: null });
     await page.locator('.query .none', { hasText: 'No row answers this.' }).waitFor();

@@ -48,7 +48,7 @@ function complaints(): string[] {
   const lines = app.tail().split('\n');
   return lines.filter((line) => {
     if (/"level":"(?:error|fatal)"/.test(line)) return true;
-    return Number(/"turnMs":(\d+).*event loop was held/.exec(line)?.[1] ?? 0) > MAX_TURN_MS;
+    return Number(/"turnMs":(\d+).*long turn of the event loop/.exec(line)?.[1] ?? 0) > MAX_TURN_MS;
   });
 }
 

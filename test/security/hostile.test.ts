@@ -67,7 +67,7 @@ function longTurns(since: number, above = MAX_TURN_MS): string[] {
   return app
     .tail()
     .split('\n')
-    .filter((line) => line.includes('event loop was held'))
+    .filter((line) => line.includes('long turn of the event loop'))
     .map((line) => JSON.parse(line) as { time: string; turnMs: number; gcMs: number; cause: string })
     .filter(({ time, turnMs }) => Date.parse(time) >= since && turnMs > above)
     .map(({ turnMs, gcMs, cause }) => `${turnMs} ms, besides ${gcMs} ms of garbage collection: ${cause}`);

@@ -7,7 +7,7 @@ export const IdempotencyKey = createParamDecorator((_: unknown, context: Executi
   const given = context.switchToHttp().getRequest<Request>().headers['idempotency-key'];
   if (given === undefined) return undefined;
   if (typeof given === 'string' && /^[\x21-\x7e]{1,200}$/.test(given)) return given;
-  throw new DomainError('invalid_request', 'Idempotency-Key takes 1 to 200 visible ASCII characters.', {
+  throw new DomainError('invalid_request', 'Idempotency-Key must be 1 to 200 visible ASCII characters.', {
     field: 'Idempotency-Key',
   });
 });

@@ -54,7 +54,7 @@ export class SystemFacts {
     try {
       return await Promise.race([Promise.resolve().then(fact), promise]);
     } catch (error) {
-      this.logger.warn({ err: error, fact: name }, 'a part of the system overview is unavailable');
+      this.logger.warn({ err: error, fact: name }, 'part of the system overview unavailable');
       return { status: 'unavailable' };
     } finally {
       clearTimeout(timer);

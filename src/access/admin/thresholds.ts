@@ -30,7 +30,7 @@ export class Thresholds {
        RETURNING ${COLUMNS}`,
       [metric, subject, body.minChangeRatio, body.minChangeAbsolute ?? 0],
     );
-    if (!row) throw new DomainError('not_found', 'There is no such threshold.');
+    if (!row) throw new DomainError('not_found', 'Threshold not found.');
     return row;
   }
 
@@ -39,7 +39,7 @@ export class Thresholds {
     const statement = `DELETE FROM change_thresholds WHERE metric = $1
       AND subject = CASE $1 WHEN 'tvl' THEN lower($2) ELSE canonical_token($2) END RETURNING ${COLUMNS}`;
     const [row] = await this.run(statement, [metric, subject]);
-    if (!row) throw new DomainError('not_found', 'There is no such threshold.');
+    if (!row) throw new DomainError('not_found', 'Threshold not found.');
   }
 
   private async run(text: string, values: unknown[]): Promise<ThresholdView[]> {
@@ -57,13 +57,13 @@ export class Thresholds {
 function refusalOf(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === CHECK_VIOLATION) {
-    return new DomainError('invalid_request', 'The subject is not a name that protocols or tokens can have.', {
+    return new DomainError('invalid_request', 'The subject must be a possible name of a protocol or a token.', {
       field: 'subject',
       cause: error,
     });
   }
   if (code === LOCK_NOT_AVAILABLE) {
-    return new DomainError('unavailable', 'Writers kept the tables busy; try again.', {
+    return new DomainError('unavailable', 'The tables are busy with writes; try again.', {
       retryAfterMs: 5_000,
       cause: error,
     });

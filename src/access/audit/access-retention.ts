@@ -19,7 +19,7 @@ export class AccessRetention implements OnApplicationBootstrap, BeforeApplicatio
   private readonly recurring = new Recurring(
     RETENTION_INTERVAL_MS,
     (stop) => this.forget(stop),
-    (err) => this.logger.warn({ err }, 'old lines of the audit trail or ended keys cannot be deleted; trying again'),
+    (err) => this.logger.warn({ err }, 'old lines of the audit trail or ended keys could not be deleted; retrying'),
   );
 
   constructor(

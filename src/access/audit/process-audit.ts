@@ -25,7 +25,7 @@ export class ProcessAudit implements OnApplicationBootstrap, BeforeApplicationSh
     const detail = { role: this.settings.role, pid: process.pid, node: process.version, ...more };
     await this.audit.record({ actor: 'system', action, outcome: 'ok', detail }).catch((error: unknown) => {
       // Logged only: a stop because of a lost database must not fail.
-      this.logger.warn({ err: error, action }, 'the audit trail could not be written');
+      this.logger.warn({ err: error, action }, 'audit trail could not be written');
     });
   }
 }

@@ -89,7 +89,7 @@ export class Refusals implements OnApplicationShutdown {
       ...(keyId === undefined ? {} : { subject: keyId }),
     };
     await this.audit.record(entry).catch((error: unknown) => {
-      this.logger.warn({ err: error, code }, 'a refused key use could not be audited');
+      this.logger.warn({ err: error, code }, 'refused use of a key could not be audited');
     });
   }
 }

@@ -67,12 +67,12 @@ export function parseArguments(args: readonly string[], now: number): Command {
   const [word, id, ...rest] = positionals;
   const name = oneOf('command', Object.keys(TAKES) as (keyof typeof TAKES)[], word ?? '');
   const foreign = Object.keys(values).find((option) => !TAKES[name].some((known) => known === option));
-  if (foreign !== undefined) throw new UsageError(`${name} takes no --${foreign}.`);
+  if (foreign !== undefined) throw new UsageError(`${name} does not accept --${foreign}.`);
   if (name === 'create' || name === 'list') {
-    if (id !== undefined) throw new UsageError(`${name} takes no further word: ${id}`);
+    if (id !== undefined) throw new UsageError(`${name} accepts no further argument: ${id}`);
     return name === 'create' ? { name, key: newKey(values, now) } : listing(values);
   }
-  if (id === undefined || rest.length > 0) throw new UsageError(`${name} takes the id of one key.`);
+  if (id === undefined || rest.length > 0) throw new UsageError(`${name} needs the id of one key.`);
   return name === 'revoke' ? { name, id } : { name, id, overlapSeconds: overlap(values.overlap) };
 }
 
@@ -131,7 +131,7 @@ function printable(option: string, text: string, min: number, max: number): stri
 function overlap(text: string | undefined): number {
   const seconds = text === undefined ? 0 : duration(text);
   if (seconds === undefined || seconds > MAX_OVERLAP_SECONDS) {
-    throw new UsageError(`--overlap takes up to 30d, such as 90s, 15m, 12h, 7d; got "${text}".`);
+    throw new UsageError(`--overlap must be at most 30d, such as 90s, 15m, 12h, 7d; got "${text}".`);
   }
   return seconds;
 }
@@ -141,7 +141,7 @@ function expiry(text: string, now: number): Date {
   const time = readTime(text, now);
   const end = seconds === undefined ? ('at' in time ? time.at : Number.NaN) : now + seconds * 1_000;
   if (end > now && end < Date.UTC(10_000, 0)) return new Date(end);
-  throw new UsageError(`--expires takes a time ahead, such as 30d or 2027-01-31T12:00:00Z; got "${text}".`);
+  throw new UsageError(`--expires must be a time in the future, such as 30d or 2027-01-31T12:00:00Z; got "${text}".`);
 }
 
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;

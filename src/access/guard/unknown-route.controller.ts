@@ -17,7 +17,7 @@ const MAX_SHOWN = 200;
 export class UnknownRouteController {
   @All(UNKNOWN_ROUTE)
   refuse(@Req() { method, path }: Request): never {
-    throw new DomainError('not_found', `There is nothing at ${method} ${path.slice(0, MAX_SHOWN)}.`);
+    throw new DomainError('not_found', `Route ${method} ${path.slice(0, MAX_SHOWN)} not found.`);
   }
 }
 

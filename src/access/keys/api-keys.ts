@@ -56,7 +56,7 @@ export class ApiKeys {
 
   async get(id: string): Promise<ApiKeyEntity> {
     const key = isKeyId(id) ? await this.source.getRepository(ApiKeyEntity).findOneBy({ id }) : null;
-    if (key === null) throw new DomainError('not_found', 'There is no such key.');
+    if (key === null) throw new DomainError('not_found', 'Key not found.');
     return key;
   }
 

@@ -69,7 +69,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     try {
       return await this.openShared(caller, connectionId, resuming);
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'connections are counted in this process alone');
+      this.logger.debug({ reason: String(error) }, 'Redis unavailable; connections are counted in this process only');
       this.here.close(keyId, connectionId);
       this.writeSoon(keyId);
       return this.here.open(caller, connectionId, resuming);
@@ -129,7 +129,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     this.changed.clear();
     await this.shared.write(counts).catch((error: unknown) => {
       for (const keyId of counts.keys()) this.changed.add(keyId);
-      this.logger.debug({ reason: String(error) }, 'could not tell how many connections are open here');
+      this.logger.debug({ reason: String(error) }, 'could not report the number of open connections');
     });
   }
 }

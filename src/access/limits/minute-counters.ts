@@ -63,7 +63,7 @@ export class MinuteCounters {
     const isShared = (): boolean => redis.state === 'up';
     this.gauge = new Gauge({
       name: 'limits_shared',
-      help: 'Whether limits are counted over all processes: 1 yes, in Redis; 0 no, in this process alone',
+      help: 'Whether limits are counted over all processes: 1 yes, in Redis; 0 no, in this process only',
       registers: [metrics.registry],
       collect() {
         this.set(isShared() ? 1 : 0);

@@ -36,7 +36,9 @@ export class IssuerKeys {
     this.readAt ??= now;
     if (now - this.readAt > REFRESH_MS) {
       this.readAt = now;
-      this.keys.reload().catch((err: unknown) => this.logger.warn({ err }, 'keys of the token issuer not read again'));
+      this.keys
+        .reload()
+        .catch((err: unknown) => this.logger.warn({ err }, 'keys of the token issuer could not be refreshed'));
     }
     return this.keys;
   }

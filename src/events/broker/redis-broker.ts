@@ -106,7 +106,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   private receive(text: string): void {
     if (text.startsWith(this.ownHead)) return;
     const message = decodeBatch(text);
-    if (message === undefined) this.logger.warn('ignored a message that is no batch of the log');
+    if (message === undefined) this.logger.warn('invalid message on the channel of the log ignored');
     else this.deliver(message.batch, message.through);
   }
 

@@ -19,7 +19,7 @@ export class LeaderAudit {
   private async record(lease: number): Promise<void> {
     const detail = { lease, host: hostname(), pid: process.pid };
     await this.audit.record({ actor: 'system', action: 'log.lead', outcome: 'ok', detail }).catch((error: unknown) => {
-      this.logger.warn({ err: error, lease }, 'the audit trail could not be written');
+      this.logger.warn({ err: error, lease }, 'audit trail could not be written');
     });
   }
 }

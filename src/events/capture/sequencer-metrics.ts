@@ -31,7 +31,7 @@ export class SequencerMetrics {
     });
     this.outboxAge = new Gauge({
       name: 'outbox_age_seconds',
-      help: 'Age of the oldest change that waits for its number; NaN while the database is away',
+      help: 'Age of the oldest change that waits for its number; NaN while the database is unavailable',
       registers,
       async collect() {
         this.set(await log.outboxAge().catch(() => Number.NaN));

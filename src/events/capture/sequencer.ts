@@ -96,7 +96,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         if (this.session === undefined) await this.doorbell.wait(CANDIDATE_POLL_MS, this.stopping);
         else await this.lead(this.session);
       } catch (error) {
-        this.logger.warn({ err: error }, 'sequencer lost its session; it tries again');
+        this.logger.warn({ err: error }, 'sequencer lost its session; retrying');
         await candidate.close();
         if (!this.stopped) await this.doorbell.wait(RETRY_MS, this.stopping);
       } finally {
@@ -180,10 +180,10 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     if (batch.length === 0) return;
     try {
       await this.broker.publish(batch);
-      if (this.brokerAway) this.logger.log('broker is back');
+      if (this.brokerAway) this.logger.log('broker recovered');
       this.brokerAway = false;
     } catch (error) {
-      if (!this.brokerAway) this.logger.warn({ err: error }, 'broker does not take events; pods follow the log');
+      if (!this.brokerAway) this.logger.warn({ err: error }, 'broker unavailable; processes read the log');
       this.brokerAway = true;
     }
   }
@@ -194,10 +194,11 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         'SELECT made, dropped, held_by FROM maintain_event_log($1, $2)',
         [this.settings.eventRetentionHours, Math.round(this.settings.eventRetentionGb * GIGABYTE)],
       );
-      if (done?.held_by) this.logger.warn({ reader: done.held_by }, 'a reader holds back the end of the event log');
+      if (done?.held_by)
+        this.logger.warn({ reader: done.held_by }, 'log reader lags; old partitions cannot be dropped');
       else if (done && done.made + done.dropped > 0) this.logger.log({ ...done }, 'event log partitions changed');
     } catch (error) {
-      this.logger.warn({ err: error }, 'event log partitions could not be maintained; tried again in a minute');
+      this.logger.warn({ err: error }, 'event log partitions could not be maintained; retrying in a minute');
     }
   }
 }

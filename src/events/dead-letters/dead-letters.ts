@@ -51,7 +51,7 @@ export class DeadLetters {
   /** Lists letters, newest first. `cursor` is the `next_cursor` of the page before. */
   async list(options: { limit: number; cursor?: string; reader?: string }): Promise<DeadLetterPage> {
     const before = options.cursor === undefined ? null : letterId(options.cursor);
-    if (before === undefined) throw new DomainError('invalid_request', 'This cursor is not one of this list.');
+    if (before === undefined) throw new DomainError('invalid_request', 'Invalid cursor for this list.');
     const rows = await this.database.query<DeadLetterRow>(
       `SELECT ${COLUMNS} FROM dead_letters
        WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR reader = $2) ORDER BY id DESC LIMIT $3`,
@@ -82,7 +82,7 @@ export class DeadLetters {
         `UPDATE dead_letters SET reason = $2, failures = failures + 1, last_failed_at = clock_timestamp() WHERE id = $1`,
         [id, reason],
       );
-      throw new DomainError('conflict', `It failed again: ${reason.slice(0, 300)}`, { cause: error.cause });
+      throw new DomainError('conflict', `The retry failed: ${reason.slice(0, 300)}`, { cause: error.cause });
     }
   }
 
@@ -96,7 +96,7 @@ export class DeadLetters {
     const { rows } = await tx.query<DeadLetterRow>(`DELETE FROM dead_letters WHERE id = $1 RETURNING ${COLUMNS}`, [
       letterId(id) ?? null,
     ]);
-    if (rows[0] === undefined) throw new DomainError('not_found', 'There is no dead letter with this id.');
+    if (rows[0] === undefined) throw new DomainError('not_found', 'Dead letter not found.');
     return deadLetter(rows[0]);
   }
 }

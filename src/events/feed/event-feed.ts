@@ -170,7 +170,10 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private async readOn(bounds: LogBounds): Promise<void> {
     // Rows older than the log keeps are deleted: listeners go on with the oldest one kept.
     if (this.seq + 1 < bounds.firstSeq) {
-      this.logger.warn({ from: this.seq, to: bounds.firstSeq - 1 }, 'event log no longer holds what this pod missed');
+      this.logger.warn(
+        { from: this.seq, to: bounds.firstSeq - 1 },
+        'event log no longer has the events that this process missed',
+      );
       this.ring.clear();
       this.seq = bounds.firstSeq - 1;
     }
@@ -222,7 +225,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     try {
       call();
     } catch (error) {
-      this.logger.error({ err: error }, 'a listener of the event feed failed');
+      this.logger.error({ err: error }, 'listener of the event feed failed');
     }
   }
 
@@ -247,7 +250,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private stateIs(state: FeedState, error?: unknown): void {
     if (this.currentState === state) return;
     this.currentState = state;
-    if (error === undefined) this.logger.log('event feed is back');
-    else this.logger.warn({ err: error }, 'event feed cannot read the log; it tries again every second');
+    if (error === undefined) this.logger.log('event feed recovered');
+    else this.logger.warn({ err: error }, 'event feed cannot read the log; retrying every second');
   }
 }

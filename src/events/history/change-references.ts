@@ -97,7 +97,10 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     try {
       await this.refresh();
     } catch (error) {
-      this.logger.warn({ reason: String(error) }, 'change references not refreshed; the last ones stay');
+      this.logger.warn(
+        { reason: String(error) },
+        'change references could not be refreshed; the last ones stay in use',
+      );
     }
   }
 }

@@ -75,7 +75,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
       try {
         await this.round();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'history jobs failed; trying again');
+        this.logger.warn({ reason: String(error) }, 'history jobs failed; retrying');
       }
       const rest = REST_PER_WORK * (performance.now() - startedAt);
       await sleep(Math.min(MAX_REST_MS, Math.max(MIN_REST_MS, rest)), undefined, { signal, ref: false }).catch(

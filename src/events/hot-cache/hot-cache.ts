@@ -29,8 +29,8 @@ export abstract class HotCache {
     metrics: Metrics,
   ) {
     const registers = [metrics.registry];
-    this.hits = new Counter({ name: 'cache_hits_total', help: 'Keys that the hot cache held.', registers });
-    this.misses = new Counter({ name: 'cache_misses_total', help: 'Keys that the hot cache did not hold.', registers });
+    this.hits = new Counter({ name: 'cache_hits_total', help: 'Keys found in the hot cache.', registers });
+    this.misses = new Counter({ name: 'cache_misses_total', help: 'Keys not found in the hot cache.', registers });
   }
 
   /** Returns one value per key, in order; undefined for keys that were never published. */

@@ -149,7 +149,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
       try {
         return await this.loadOnce();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'published state not loaded; trying again');
+        this.logger.warn({ reason: String(error) }, 'published state could not be loaded; retrying');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       }
     }

@@ -49,7 +49,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     super(parts.published, parts.metrics);
     this.differing = new Gauge({
       name: 'hot_cache_differences',
-      help: 'Keys of the shared cache that did not hold the published value, at the last comparison; they are mended.',
+      help: 'Keys of the shared cache that differed from the published value at the last comparison (repaired automatically).',
       registers: [parts.metrics.registry],
     });
     parts.refresh.use((batch) => entriesAfter(parts.published, batch));
@@ -124,7 +124,10 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
       await this.compare(true);
       await this.tidy();
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'shared cache not filled; it is when Redis is back');
+      this.logger.debug(
+        { reason: String(error) },
+        'shared cache could not be filled; retrying when Redis is available',
+      );
     }
   }
 
@@ -136,7 +139,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     const { epoch } = this.parts.feed;
     if (this.tidied === epoch) return;
     const removed = await this.parts.store.removeOtherEpochs(epoch);
-    if (removed > 0) this.logger.log({ epoch, removed }, 'removed keys of an earlier epoch from the shared cache');
+    if (removed > 0) this.logger.log({ epoch, removed }, 'keys of an earlier epoch removed from the shared cache');
     this.tidied = epoch;
   }
 
@@ -183,7 +186,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
         // Redis may have been too slow for it when the epoch began.
         await this.tidy();
       } catch (error) {
-        this.logger.debug({ reason: String(error) }, 'shared cache not compared');
+        this.logger.debug({ reason: String(error) }, 'shared cache could not be compared');
       }
     }
   }

@@ -30,7 +30,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
   ) {
     this.differing = new Gauge({
       name: 'published_state_differences',
-      help: 'Keys whose published value in memory was not the one their row last published, at the last comparison.',
+      help: 'Keys whose published value in memory differed from that of their row at the last comparison (repaired automatically).',
       registers: [metrics.registry],
     });
   }
@@ -56,7 +56,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     const differences = different > 0 && (await this.isLogBehind()) ? 0 : different;
     this.differing.set(differences);
     if (differences > 0) {
-      this.logger.error({ differences }, 'published state differed from the rows; loading it again');
+      this.logger.error({ differences }, 'published state differed from the rows; reloading');
       await this.published.reload();
     }
     return differences;
@@ -106,7 +106,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
       try {
         await this.compare();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'published state not compared');
+        this.logger.warn({ reason: String(error) }, 'published state could not be compared');
       }
     }
   }

@@ -44,7 +44,7 @@ export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
   for (const field of Object.keys(value)) {
     if (!fields.has(field)) {
       const known = [...fields].join(', ');
-      throw new BadItem('unknown_field', `there is no field ${shown(field)}; known are ${known}`);
+      throw new BadItem('unknown_field', `unknown field ${shown(field)}; allowed: ${known}`);
     }
   }
   return value as Item;

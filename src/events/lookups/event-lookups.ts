@@ -36,7 +36,7 @@ export class EventLookups {
 
   private filter({ types, protocol, chain, token, all }: EventsQuery, caller: Caller): LogFilter {
     const everyones = all && roleIncludes(caller.role, 'admin');
-    if (all && !everyones) throw new DomainError('forbidden', 'Only admins may ask for all users with all=true.');
+    if (all && !everyones) throw new DomainError('forbidden', 'all=true is only allowed for admins.');
     return {
       types: types === undefined ? EVENT_TYPES : eventTypes(types),
       ...(protocol === undefined ? {} : { protocol }),

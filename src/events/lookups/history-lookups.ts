@@ -46,7 +46,7 @@ export class HistoryLookups {
     const [at, seq, pageFrom, pageTo, grain] = decodePageCursor(scope, cursor, POSITION) ?? [];
     const range = this.range(query);
     const series = await this.series.find(metric, subject, chain);
-    if (!series) throw notFound('recorded history of it');
+    if (!series) throw notFound('Recorded history');
     const asked = { from: inRange(pageFrom) ?? range.from, to: inRange(pageTo) ?? range.to };
     const paged = INTERVALS.find((known) => known === grain);
     const interval = query.interval ?? paged ?? intervalFor(asked.to - asked.from, asked.from >= this.rawFrom());

@@ -22,7 +22,7 @@ export class ProtocolLookups {
 
   async one(slug: string): Promise<ProtocolDetailAnswer> {
     const [meta, tvl] = await Promise.all([this.cache.protocolMeta(slug), this.cache.protocolTvl(slug)]);
-    if (!meta && !tvl) throw notFound('protocol of this slug');
+    if (!meta && !tvl) throw notFound('Protocol');
     const isCounted = countedAmong(tvl?.chains ?? []);
     const answer = this.answer(meta ?? undescribed(slug));
     return Object.assign(answer, {

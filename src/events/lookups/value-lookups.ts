@@ -51,7 +51,7 @@ export class ValueLookups {
 
   async prices(list: string, exact: boolean): Promise<PricesAnswer> {
     const tokens = [...new Set(commaList(list).map(tokenOf))];
-    if (tokens.length === 0) throw notFound('price without a token');
+    if (tokens.length === 0) throw notFound('Price without a token');
     if (tokens.length > MAX_TOKENS) {
       throw new DomainError('limit_exceeded', `At most ${MAX_TOKENS} tokens per request; ask in several.`, {
         field: 'tokens',
@@ -59,7 +59,7 @@ export class ValueLookups {
     }
     const values = exact ? await this.exactPrices(tokens) : await this.cache.prices(tokens);
     const data = values.flatMap((value) => (value ? [this.priceAnswer(value)] : []));
-    if (data.length === 0) throw notFound('price of these tokens');
+    if (data.length === 0) throw notFound('Prices of these tokens');
     return { data, missing: tokens.filter((_, index) => values[index] === undefined) };
   }
 
@@ -126,7 +126,7 @@ function tokenOf(given: string): string {
 }
 
 export function notFound(what: string): DomainError {
-  return new DomainError('not_found', `There is no ${what}.`);
+  return new DomainError('not_found', `${what} not found.`);
 }
 
 function isoTime(time: number): string {

@@ -42,7 +42,7 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
         failures = 0;
       } catch (error) {
         failures++;
-        this.logger.warn({ err: error, source: feed.name, failures }, 'source failed; it is started again');
+        this.logger.warn({ err: error, source: feed.name, failures }, 'source failed; restarting');
       }
       const pause =
         failures === 0 ? TAKE_OVER_INTERVAL_MS : Math.min(MIN_RESTART_MS * 2 ** (failures - 1), MAX_RESTART_MS);

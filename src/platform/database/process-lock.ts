@@ -60,13 +60,13 @@ export class ProcessLock {
   }
 
   private async retake(): Promise<void> {
-    this.logger.warn('the connection that holds the lock on the database was lost; taking it again');
+    this.logger.warn('connection with the database lock lost; taking the lock again');
     while (!this.released) {
       const client = await tryLock(this.url, this.company).catch(() => undefined);
       if (client) {
         this.client = client;
         this.watch(client);
-        this.logger.log('the lock on the database is held again');
+        this.logger.log('database lock taken again');
         return;
       }
       await sleep(RETRY_MS * 4);

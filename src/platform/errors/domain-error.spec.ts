@@ -55,8 +55,8 @@ describe('requestError', () => {
 describe('problemOf', () => {
   it('repeats no key, wherever it stood and however it was written', () => {
     const key = 'rta_ab12_s3cr3tS3cr3tS3cr3t';
-    const errors = [{ pointer: `/${key}`, code: 'unknown_field', detail: `There is no field ${key}; remove it.` }];
-    const error = new DomainError('not_found', `There is nothing at GET /x/${key.replaceAll('_', '%5F')}.`, { errors });
+    const errors = [{ pointer: `/${key}`, code: 'unknown_field', detail: `unknown field ${key}; remove it` }];
+    const error = new DomainError('not_found', `Route GET /x/${key.replaceAll('_', '%5F')} not found.`, { errors });
     const problem = problemOf(error, `/x/${key.replaceAll('_', '%5f')}`);
     expect(JSON.stringify([problem, new DomainError('conflict', key).toSocket()])).not.toContain('s3cr3t');
     expect(problem.instance).toBe('/x/rta_ab12_***');

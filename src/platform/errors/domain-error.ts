@@ -99,7 +99,7 @@ export function asDomainError(error: unknown): DomainError {
       cause: error,
     });
   }
-  return new DomainError('internal_error', 'The server met an unexpected error; the request id names it in the log.', {
+  return new DomainError('internal_error', 'Unexpected error; the log has its details under the request id.', {
     cause: error,
   });
 }

@@ -68,7 +68,9 @@ export class HealthChecks {
   /** Redis is reported only: without it the process serves on and stays ready. */
   private redisAnswers() {
     const session = this.indicators.check('redis');
-    return this.redis.state === 'up' ? session.up() : session.degraded('Redis is away; the process goes on without it');
+    return this.redis.state === 'up'
+      ? session.up()
+      : session.degraded('Redis unavailable; the process works without it');
   }
 
   /** Returns notices for operators about a process that serves. */

@@ -109,7 +109,7 @@ function fieldsOf(type: Class): ReadonlyMap<string, Field> {
 }
 
 function unknownField(name: string, pointer: string): InputFault {
-  const detail = `There is no field ${name.slice(0, MAX_SHOWN)}; remove it.`;
+  const detail = `unknown field ${name.slice(0, MAX_SHOWN)}; remove it`;
   return { pointer: pointer.slice(0, MAX_SHOWN), code: 'unknown_field', detail };
 }
 

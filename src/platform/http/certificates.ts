@@ -51,9 +51,7 @@ export class CertificateWatch {
     this.used = digestOf(readCertificate(this.settings));
     for (const directory of new Set([dirname(tlsCert), dirname(tlsKey)])) {
       const watcher = watch(directory, { persistent: false }, () => this.soon());
-      watcher.on('error', (error) =>
-        this.logger.warn({ err: error, directory }, 'certificates are not watched any more'),
-      );
+      watcher.on('error', (error) => this.logger.warn({ err: error, directory }, 'certificates are no longer watched'));
       this.watchers.push(watcher);
     }
   }
@@ -76,7 +74,7 @@ export class CertificateWatch {
     } catch (error) {
       this.logger.error(
         { err: error, file: this.settings.tlsCert },
-        'the new certificate cannot be used; the old one stays',
+        'new certificate is invalid; the old one stays in use',
       );
     }
   }

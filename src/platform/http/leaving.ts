@@ -16,5 +16,5 @@ export function leaving(response: ServerResponse): AbortSignal {
 
 /** Returns the error of a request whose client has disconnected. */
 export function clientLeft(): DomainError {
-  return new DomainError('unavailable', 'The client left before the answer.');
+  return new DomainError('unavailable', 'The client disconnected before the answer.');
 }

@@ -88,7 +88,7 @@ function faultsOf(error: ValidationError, prefix: string): InputFault[] {
     return {
       pointer: pointer.slice(0, MAX_POINTER),
       code: unknown ? 'unknown_field' : snakeCase(constraint),
-      detail: unknown ? `There is no field ${error.property.slice(0, MAX_POINTER)}; remove it.` : text.slice(0, 500),
+      detail: unknown ? `unknown field ${error.property.slice(0, MAX_POINTER)}; remove it` : text.slice(0, 500),
     };
   });
   return [...own, ...(error.children ?? []).flatMap((child) => faultsOf(child, `${pointer}/`))];

@@ -82,7 +82,7 @@ export class LoopGuard implements OnApplicationShutdown {
     const p99 = (): number => this.delayP99Ms;
     this.delay = new Gauge({
       name: 'event_loop_delay_p99_seconds',
-      help: 'The 99th percentile of how late the event loop comes to a timer, in seconds, over the last minute or two.',
+      help: 'The 99th percentile of timer delays of the event loop, in seconds, over the last minute or two.',
       registers,
       collect() {
         this.set(p99() / 1_000);
@@ -176,7 +176,7 @@ export class LoopGuard implements OnApplicationShutdown {
     if (turn.ms > this.window.turn.ms) this.window.turn = turn;
     if (turn.ms > MAX_TURN_MS) this.longTurns.inc({ cause });
     if (turn.ms > LOGGED_MS) {
-      this.logger.warn({ turnMs: Math.round(turn.ms), gcMs: Math.round(gcMs), cause }, 'event loop was held');
+      this.logger.warn({ turnMs: Math.round(turn.ms), gcMs: Math.round(gcMs), cause }, 'long turn of the event loop');
     }
   }
 

@@ -28,12 +28,12 @@ export class ProcessLifetime {
   constructor() {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.signalled(signal));
     process.on('SIGHUP', () => {
-      this.logger.log({ signal: 'SIGHUP' }, 'reading certificates anew');
+      this.logger.log({ signal: 'SIGHUP' }, 'reloading certificates');
       for (const reload of this.reloads) reload();
     });
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(event, (error: unknown) => {
-        this.logger.fatal({ err: error, event }, 'an error that nobody caught ends the process');
+        this.logger.fatal({ err: error, event }, 'uncaught error; the process ends');
         process.exit(1);
       });
     }
@@ -69,7 +69,7 @@ export class ProcessLifetime {
       try {
         await ending(signal);
       } catch (error) {
-        this.logger.error({ err: error }, 'a part did not end cleanly');
+        this.logger.error({ err: error }, 'part of the process did not end cleanly');
         exitCode ||= 1;
       }
     }

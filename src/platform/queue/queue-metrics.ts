@@ -20,7 +20,7 @@ export class QueueMetrics implements OnApplicationBootstrap {
     const count = (): Promise<void> => this.count();
     this.jobs = new Gauge({
       name: 'queue_jobs',
-      help: 'Jobs by queue and state, counted in all processes together; nothing while the queue does not answer.',
+      help: 'Jobs by queue and state, in all processes together; no value while the queue does not answer.',
       labelNames: ['queue', 'state'],
       registers: [metrics.registry],
       collect: count,

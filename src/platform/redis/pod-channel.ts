@@ -46,14 +46,14 @@ export class PodChannel implements OnApplicationShutdown {
       else await commands.publish(this.channel, text);
       return true;
     } catch (error) {
-      this.logger.warn({ kind, reason: String(error) }, 'message did not reach the other processes');
+      this.logger.warn({ kind, reason: String(error) }, 'message could not be sent to the other processes');
       return false;
     }
   }
 
   /** Calls the listener for every message of the kind. Returns the function that unsubscribes. */
   on(kind: string, listener: (body: PodMessage) => void): () => void {
-    if (!KIND.test(kind)) throw new RangeError(`'${kind}' is no kind of message.`);
+    if (!KIND.test(kind)) throw new RangeError(`Unknown kind of message '${kind}'.`);
     const entry = (body: PodMessage): void => listener(body);
     const listeners = this.listeners.get(kind) ?? new Set();
     this.listeners.set(kind, listeners.add(entry));
@@ -77,7 +77,7 @@ export class PodChannel implements OnApplicationShutdown {
 
   private receive(text: string): void {
     const message = parse(text);
-    if (message === undefined) this.logger.warn('ignored a message between processes that is none');
+    if (message === undefined) this.logger.warn('invalid message between processes ignored');
     else if (message.sender !== this.sender) this.deliver(message.kind, message.body);
   }
 
@@ -86,7 +86,7 @@ export class PodChannel implements OnApplicationShutdown {
       try {
         listener(body);
       } catch (error) {
-        this.logger.error({ err: error, kind }, 'a listener of messages between processes failed');
+        this.logger.error({ err: error, kind }, 'listener of messages between processes failed');
       }
     }
   }

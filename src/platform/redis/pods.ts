@@ -99,7 +99,9 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     await this.redis
       .commands()
       .zrem(this.seenKey, this.id)
-      .catch((error: unknown) => this.logger.debug({ reason: String(error) }, 'left without saying so'));
+      .catch((error: unknown) =>
+        this.logger.debug({ reason: String(error) }, 'could not deregister this process; its entry will expire'),
+      );
   }
 
   onApplicationShutdown(): void {
@@ -117,7 +119,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
       this.present = present.filter((id) => id !== this.id);
       if (lapsed === 1) for (const listener of this.lapses) listener();
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'could not tell the others that this process is alive');
+      this.logger.debug({ reason: String(error) }, 'could not report this process as alive');
     }
   }
 }

@@ -48,7 +48,7 @@ export class RedisConnections implements OnApplicationShutdown {
     const value = (): number => (this.current === 'up' ? 1 : 0);
     this.gauge = new Gauge({
       name: 'redis_state',
-      help: 'Whether Redis answers this process: 1 yes, 0 no and the process does without.',
+      help: 'Whether Redis answers this process: 1 yes; 0 no, the process works without it.',
       registers: [metrics.registry],
       collect() {
         this.set(value());
@@ -179,7 +179,7 @@ export class RedisConnections implements OnApplicationShutdown {
 
   private report(): void {
     if (this.current === 'up') this.logger.log({ cluster: this.clustered }, 'Redis answers');
-    else this.logger.warn({ reason: this.lastError }, 'Redis is away; going on without it');
+    else this.logger.warn({ reason: this.lastError }, 'Redis unavailable; working without it');
   }
 
   /** Finds states without an event: a server that hangs, and one that was unavailable at the start and is a cluster. */

@@ -43,12 +43,12 @@ export const SETTINGS = {
   }),
   TLS_CERT: optional(file, {
     unit: 'file',
-    doc: 'Certificate chain in PEM form; with TLS_KEY the port speaks TLS 1.3. Read anew when it changes.',
+    doc: 'Certificate chain in PEM form; with TLS_KEY the port speaks TLS 1.3. Reloaded when it changes.',
   }),
   TLS_KEY: optional(file, { unit: 'file', doc: 'Private key in PEM form that belongs to TLS_CERT.' }),
   TRUST_PROXY: required(integer(0, 32), 0, {
     unit: 'proxies',
-    doc: 'Number of proxies in front whose X-Forwarded-For is believed. 0: none.',
+    doc: 'Number of proxies in front whose X-Forwarded-For is trusted. 0: none.',
   }),
   CORS_ORIGINS: required(list(origin), ['*'], {
     unit: 'origins',
@@ -62,7 +62,7 @@ export const SETTINGS = {
   }),
   DATABASE_POOL: required(integer(2, 200), 10, {
     unit: 'connections',
-    doc: 'Most pooled connections of one process to PostgreSQL; a few dedicated ones come on top.',
+    doc: 'Maximum pooled connections of one process to PostgreSQL; a few dedicated ones are additional.',
   }),
   QUERY_POOL: optional(integer(1, 200), {
     unit: 'connections',
@@ -98,17 +98,17 @@ export const SETTINGS = {
   SOURCE: optional(list(oneOf('sample', 'defillama', 'none')), {
     unit: 'sample | defillama | none',
     shown: 'sample if the database is embedded, else none',
-    doc: 'Where data comes from, comma-separated, beside the ingest API and SQL writers.',
+    doc: 'Sources of data, comma-separated, beside the ingest API and SQL writers.',
   }),
   SAMPLE_SPEED: required(number(0.01, 100_000), 60, {
     unit: 'recorded seconds per second',
-    doc: 'How fast the sample source replays its recordings.',
+    doc: 'Speed at which the sample source replays its recordings.',
   }),
   EVENT_RETENTION_HOURS: required(number(1, 87_600), 72, {
     unit: 'hours',
     doc: 'How far back a cursor can resume; EVENT_RETENTION_GB may end it earlier.',
   }),
-  EVENT_RETENTION_GB: required(number(0.1, 100_000), 20, { unit: 'GB', doc: 'Most disk space of the event log.' }),
+  EVENT_RETENTION_GB: required(number(0.1, 100_000), 20, { unit: 'GB', doc: 'Maximum disk space of the event log.' }),
   HISTORY_RAW_DAYS: required(number(1, 3_650), 30, {
     unit: 'days',
     doc: 'How long every published value is kept; after that hourly and daily ones only.',
@@ -119,7 +119,7 @@ export const SETTINGS = {
   }),
   FLUSH_MS: required(number(0, 1_000), 5, {
     unit: 'ms',
-    doc: 'Pause between two writes to a client; what comes in between goes out in one. 0: every turn of the event loop.',
+    doc: 'Interval between two writes to a client; events in between are sent in one. 0: every turn of the event loop.',
   }),
   DRAIN_SECONDS: required(number(0, 3_600), 20, { unit: 's', doc: 'Window of a graceful stop.' }),
   BOOTSTRAP_ADMIN_KEY: optional(
@@ -135,7 +135,7 @@ export const SETTINGS = {
     unit: 'keys of at least 16 characters',
     secret: true,
     shown: 'generated under DATA_DIR if the database is embedded, else required',
-    doc: 'Encrypts secrets stored in the database. Comma-separated keys: the first seals, all open, so a new one goes in front.',
+    doc: 'Encrypts secrets stored in the database. Comma-separated keys: the first encrypts, every key decrypts; to rotate, prepend a new one.',
   }),
   JWT_SECRET: optional(secretText(32), {
     unit: 'at least 32 characters',
@@ -249,7 +249,7 @@ export const SETTINGS = {
   }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
-    doc: 'The least important log lines that are still written.',
+    doc: 'Lowest level of log lines that are written.',
   }),
   POD_ID: optional(pattern(/^[A-Za-z0-9_-]{1,32}$/, 'up to 32 letters, digits, _ and -'), {
     unit: 'name',

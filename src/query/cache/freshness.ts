@@ -41,7 +41,7 @@ export class Freshness {
       };
       const timer = setTimeout(() => {
         end();
-        const detail = 'This process has not heard of the position at_least yet; try again.';
+        const detail = 'This process has not reached the position at_least yet; try again.';
         reject(new DomainError('unavailable', detail, { retryAfterMs: REACH_TIMEOUT_MS, field: 'at_least' }));
       }, REACH_TIMEOUT_MS);
       const unsubscribe = this.feed.subscribe(() => {

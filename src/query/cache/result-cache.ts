@@ -35,7 +35,7 @@ export class ResultCache {
     this.hits = new Counter({ name: 'query_cache_hits_total', help: 'Queries answered from the cache.', registers });
     this.misses = new Counter({
       name: 'query_cache_misses_total',
-      help: 'Queries the cache had no answer for.',
+      help: 'Queries not answered from the cache.',
       registers,
     });
   }

@@ -61,7 +61,7 @@ export class LlamaLookups {
   async protocol(slug: string): Promise<LlamaProtocolHistory> {
     const values = this.published.tvlOf(slug);
     const known = this.published.protocol(slug);
-    if (!known && values.length === 0) throw new DomainError('not_found', 'There is no protocol of this slug.');
+    if (!known && values.length === 0) throw new DomainError('not_found', 'Protocol not found.');
     const meta = known ?? undescribed(slug);
     const byChain = await this.levels.byChain(slug);
     const now = this.clock.now();
@@ -97,7 +97,7 @@ export class LlamaLookups {
 
   tvl(slug: string): number {
     const tvl = this.published.protocolTvl(slug);
-    if (tvl === undefined) throw new DomainError('not_found', 'There is no TVL of this protocol.');
+    if (tvl === undefined) throw new DomainError('not_found', 'TVL of this protocol not found.');
     return tvl;
   }
 
@@ -118,7 +118,7 @@ export class LlamaLookups {
     const levels = name !== undefined && !isRealChain(name) ? [] : await this.levels.sum(choice);
     const present = name === undefined ? this.total() : this.chainTotals().get(name);
     if (levels.length === 0 && present === undefined && name !== undefined && !this.isKnownChain(name))
-      throw new DomainError('not_found', 'There is no TVL of this chain.');
+      throw new DomainError('not_found', 'TVL of this chain not found.');
     return withPresent(levels, present, this.clock.now()).map(({ date, level }) => ({ date, tvl: level }));
   }
 

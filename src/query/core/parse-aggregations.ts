@@ -73,7 +73,7 @@ function groupFields(value: unknown, pointer: string, lookup: Lookup, faults: Fa
     }
     const field = lookup(name, place);
     if (field !== undefined && field.type !== 'text') {
-      faults.add(place, 'not_groupable', `Group by a text field; ${name} is none.`);
+      faults.add(place, 'not_groupable', `Group by a text field; ${name} is not one.`);
       return [];
     }
     return field === undefined ? [] : [name];
@@ -119,7 +119,7 @@ function aggregatedField(
     faults.add(
       pointer,
       'operation_mismatch',
-      `${operation} needs a number; ${shown(value)} is none. Use ${numbers()}.`,
+      `${operation} needs a number; ${shown(value)} is not one. Use ${numbers()}.`,
     );
   }
   return value;
@@ -154,7 +154,7 @@ function checkNames(aggregations: readonly Aggregation[], groupBy: readonly stri
       faults.add(
         `/aggregations/${index}/as`,
         'duplicate_name',
-        `Two columns would be called ${as}; give this one a name with as.`,
+        `Column names must be unique; give this one a name other than ${as} with as.`,
       );
     }
     taken.add(as);

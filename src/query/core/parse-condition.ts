@@ -113,7 +113,7 @@ function compared(
     if (value === undefined || typeof value === 'boolean') {
       return { kind: 'compare', field, operator, values: [], ...(value === false ? { negated: true } : {}) };
     }
-    faults.add(pointer, 'invalid_type', 'is_null takes true or false.');
+    faults.add(pointer, 'invalid_type', 'is_null must be true or false.');
     return undefined;
   }
   if (!fits(operator, subject.type)) {
@@ -134,7 +134,7 @@ function valuesOf(
 ): Value[] | undefined {
   if (operator === 'in' || operator === 'nin') return listOf(value, subject, pointer, faults);
   if (operator === 'between') {
-    const detail = 'between takes a list of two values, the lower one first; both count.';
+    const detail = 'between must be a list of two values, the lower one first; both are included.';
     if (!Array.isArray(value) || value.length !== 2) {
       faults.add(pointer, 'invalid_type', detail);
       return undefined;

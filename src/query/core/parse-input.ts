@@ -24,7 +24,7 @@ export function objectOf(
   }
   for (const name of Object.keys(value).slice(0, 1_000)) {
     if (!known.includes(name)) {
-      faults.add(at(pointer, name), 'unknown_field', `There is no ${shown(name)} here; known are ${known.join(', ')}.`);
+      faults.add(at(pointer, name), 'unknown_field', `Unknown member ${shown(name)}; allowed: ${known.join(', ')}.`);
     }
   }
   // Own members only: a client's `__proto__` is never read.

@@ -165,7 +165,7 @@ function parseHaving(value: unknown, { dataset, aggregations, groupBy, faults, c
     faults.add(
       '/having',
       'needs_aggregations',
-      'having speaks of aggregates: give aggregations, or put this into where.',
+      'having refers to aggregates: give aggregations, or put this into where.',
     );
     return undefined;
   }

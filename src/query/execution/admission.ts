@@ -252,12 +252,8 @@ export class Admission {
 
   private refusal(expectedMs: number): DomainError {
     this.refused.inc();
-    return new DomainError(
-      'unavailable',
-      'Too many queries at the moment; try again later, or ask something smaller.',
-      {
-        retryAfterMs: Math.max(1_000, expectedMs / 2),
-      },
-    );
+    return new DomainError('unavailable', 'Too many queries at the moment; try again later, or send a smaller query.', {
+      retryAfterMs: Math.max(1_000, expectedMs / 2),
+    });
   }
 }

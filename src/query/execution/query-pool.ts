@@ -106,7 +106,7 @@ export class QueryPool implements OnApplicationShutdown {
     let broken = false;
     const leave = (): void => {
       broken = true;
-      client.release(new Error('the client left'));
+      client.release(new Error('the client disconnected'));
     };
     signal.addEventListener('abort', leave, { once: true });
     const session = this.sessionOf(client);
@@ -196,7 +196,7 @@ function explained(error: unknown): unknown {
       'limit_exceeded',
       '/aggregations',
       'out_of_range',
-      'A result is larger than a number can be; narrow the query.',
+      'A result exceeds the range of numbers; narrow the query.',
     );
   }
   return error;

@@ -197,7 +197,10 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     } catch (caught) {
       if (live.isEnded) return;
       const error = asDomainError(caught);
-      this.logger.warn({ code: error.code, reason: error.message, query: live.id }, 'Live query not refreshed');
+      this.logger.warn(
+        { code: error.code, reason: error.message, query: live.id },
+        'live query could not be refreshed',
+      );
       if (!error.retryable) this.fail(live, error.toSocket());
     } finally {
       this.turns.end(live, performance.now() - startedAt);

@@ -106,7 +106,7 @@ const socketIoAnswers: readonly SocketIoAnswer[] = [
 export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.flatMap((answer) => [
   {
     name: `${answer.to}.ack`,
-    summary: `What the callback of \`${answer.to}\` gets.`,
+    summary: `Argument of the callback of \`${answer.to}\`.`,
     payload: oneOf(
       closed({ ok: constant(true), ...answer.body }, answer.optional),
       closed({ ok: constant(false), error: ref('Error') }),
@@ -124,7 +124,7 @@ export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.
 /** Sent without a request after a reconnect with `auth.resume`, which socket.io-client sends by itself. */
 export const RESUMED: MessageDescription = {
   name: 'resumed',
-  summary: 'The subscriptions of your earlier connection are back; what was missed came before this.',
+  summary: 'The subscriptions of the earlier connection are restored; missed events were sent before this.',
   payload: closed({ subscriptions: list(ref('Subscription')), cursor, ...RECOVERY }, RECOVERY_FIELDS),
   example: { subscriptions: [EXAMPLE_SUBSCRIPTION], cursor: EXAMPLE_CURSOR, recovered: true, replayed: 3 },
 };
@@ -165,7 +165,7 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   },
   {
     name: 'subscription_result',
-    summary: 'Answer to `subscribe` for short names, and for names that are no channel.',
+    summary: 'Answer to `subscribe` for short names, and for unknown names.',
     body: {
       results: list(
         closed({ channel, status: status('subscribed', 'error'), subscriptionId: text('id'), error: ref('Error') }, [
@@ -273,8 +273,8 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   },
   {
     name: 'error',
-    summary: 'A message was refused (with its `id`), or the connection ends (with the `cursor` to come back with).',
-    body: { error: ref('Error'), cursor, subscriptionId: text('the live query that cannot be answered and has ended') },
+    summary: 'A message was refused (with its `id`), or the connection ends (with the `cursor` to resume from).',
+    body: { error: ref('Error'), cursor, subscriptionId: text('live query that cannot be answered and has ended') },
     optional: ['cursor', 'subscriptionId'],
     example: { id: 7, error: EXAMPLE_ERROR },
   },

@@ -82,7 +82,8 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   },
   {
     name: 'unsubscribe',
-    summary: 'Removes every subscription that the body names; what it leaves out is not looked at. It names something.',
+    summary:
+      'Removes every subscription that the body selects; members left out match anything, and at least one is required.',
     payload: closed({ ...selector, all: flag('admins: those of every owner'), query: ref('Query'), ...socketFilters }, [
       ...optional(selector),
       'all',
@@ -94,9 +95,9 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   {
     name: 'update_filters',
     summary:
-      'Replaces the filters of the named subscriptions; they keep their ids. Filters stand in `filters`, and everything ' +
-      'beside it selects as for `unsubscribe`; or, shorter, beside `id`, `type` and `channel`. `filters: {}` takes all ' +
-      'away. A change of filters names something: without `id`, `type`, `channel` or another selection it is refused. With `mode` ' +
+      'Replaces the filters of the named subscriptions; they keep their ids. Filters stand in `filters`, and the other ' +
+      'members select as for `unsubscribe`; or, shorter, beside `id`, `type` and `channel`. `filters: {}` removes all ' +
+      'filters. A change of filters needs a selection: without `id`, `type`, `channel` or another selection it is refused. With `mode` ' +
       'or `intervalMs` alone filters stay.',
     payload: closed(
       { ...selector, ...mode, ...socketFilters, filters: closed(socketFilters, optional(socketFilters)) },
@@ -104,8 +105,8 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
     ),
     example: { id: 's1', threshold: 0.1 },
   },
-  { name: 'subscriptions', summary: 'Asks for the subscriptions of the connection.', payload: {}, example: {} },
-  { name: 'ping', summary: 'Asks for a sign of life.', payload: {}, example: {} },
+  { name: 'subscriptions', summary: 'Requests the subscriptions of the connection.', payload: {}, example: {} },
+  { name: 'ping', summary: 'Requests a sign of life.', payload: {}, example: {} },
 ];
 
 interface WebSocketRequest {
@@ -122,12 +123,12 @@ const filters = ref('WebSocketFilters');
 
 const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest>> = {
   authenticate: {
-    summary: 'Shows the key, where the address does not. Messages sent right after it wait for it.',
+    summary: 'Authenticates with a key, if the address has none. Messages sent right after it wait for it.',
     body: { apiKey: text('API key or signed token', { maxLength: 8_192 }), since: ref('Cursor') },
     optional: ['since'],
     example: { apiKey: 'rta_…' },
   },
-  ping: { summary: 'Asks for a sign of life.', body: {}, example: {} },
+  ping: { summary: 'Requests a sign of life.', body: {}, example: {} },
   subscribe: {
     summary: 'Subscribes to channels, or to one `query` instead. A channel subscribed again replaces its filters.',
     body: { channels, filters, all: flag('admins: rows of every owner'), query: ref('Query'), ...options },
@@ -138,19 +139,19 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
     },
   },
   unsubscribe: {
-    summary: 'Leaves channels, or the live query of the id; without either everything.',
+    summary: 'Unsubscribes from channels, or from the live query of the id; without either from everything.',
     body: { channels, subscriptionId: text('id of a live query') },
     optional: ['channels', 'subscriptionId'],
     example: { channels: ['prices'] },
   },
   update_filters: {
-    summary: 'Replaces the filters of channels; without `channels` of all.',
+    summary: 'Replaces the filters of channels; without `channels` those of all.',
     body: { channels, filters, ...mode },
     optional: ['channels', ...optional(mode)],
     example: { channels: ['events:prices'], filters: { tokenIds: ['ethereum'] } },
   },
-  subscriptions: { summary: 'Asks for the subscriptions of the connection.', body: {}, example: {} },
-  stats: { summary: 'Asks how the connection is doing.', body: {}, example: {} },
+  subscriptions: { summary: 'Requests the subscriptions of the connection.', body: {}, example: {} },
+  stats: { summary: 'Requests figures of the connection.', body: {}, example: {} },
 };
 
 /** Messages that clients send on plain WebSocket, in both dialects: the name stands in `type` or in `action`. */

@@ -20,14 +20,14 @@ export const COMMON_SCHEMAS: Readonly<Record<string, Schema>> = {
     {
       code: choice(Object.keys(ERROR_CODES), 'stable; the table of errors says what to do'),
       message: text('one sentence for people'),
-      field: text('the first field at fault'),
+      field: text('first invalid field'),
       retryable: flag('whether the same request may succeed later unchanged'),
       retryAfterMs: integer('milliseconds after which a retry makes sense', { minimum: 0 }),
     },
     ['field', 'retryAfterMs'],
   ),
   MessageId: {
-    description: 'Chosen by the client; comes back in the answer.',
+    description: 'Chosen by the client; returned in the answer.',
     oneOf: [{ type: 'string', maxLength: 128 }, { type: 'number' }],
   },
   Limits: closed({

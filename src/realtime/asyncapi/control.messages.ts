@@ -31,7 +31,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
     {
       name: 'connected',
       summary:
-        'First message of every connection, and again when its limits or its end change. `cursor` is the position at this moment.',
+        'First message of every connection, and again when its limits or its expiry change. `cursor` is the position at this moment.',
       payload: closed(
         {
           connectionId: text('id of the connection'),
@@ -51,7 +51,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
       name: 'heartbeat',
       summary: 'Every 15 s. Everything that matches up to `cursor` was sent, so silence means nothing happened.',
       payload: closed(
-        { cursor, timestamp: dialect.timestamp, stale: flag('the server does not hear from its database now') },
+        { cursor, timestamp: dialect.timestamp, stale: flag('whether the server cannot read its database now') },
         ['stale'],
       ),
       example: { cursor: EXAMPLE_CURSOR, timestamp: dialect.exampleTimestamp },
@@ -71,19 +71,19 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
     {
       name: 'slow_consumer',
       summary:
-        'You read too slowly: now in mode `latest`, or about to be disconnected with the cursor to come back with.',
+        'The client reads too slowly: it is now in mode `latest`, or about to be disconnected with the cursor to resume from.',
       payload: oneOf(closed({ mode: choice(['latest']) }), closed({ cursor })),
       example: { mode: 'latest' },
     },
     {
       name: 'server_draining',
-      summary: 'This server is going away. Connect again after `reconnectAfterMs`, with the cursor.',
+      summary: 'The server is shutting down. Reconnect after `reconnectAfterMs`, with the cursor.',
       payload: closed({ reconnectAfterMs: integer('milliseconds', { minimum: 0 }), cursor }, ['cursor']),
       example: { reconnectAfterMs: 1_500, cursor: EXAMPLE_CURSOR },
     },
     {
       name: 'resync',
-      summary: 'The log began anew: older cursors mean nothing any more, take a snapshot. You stay subscribed.',
+      summary: 'A new log began: older cursors are void; request a snapshot. Subscriptions continue.',
       payload: closed({ cursor, reason: choice(['epoch']) }),
       example: { cursor: EXAMPLE_CURSOR, reason: 'epoch' },
     },
@@ -93,9 +93,9 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
 /** Announcement as Socket.IO and SSE send it; plain WebSocket wraps it. */
 export const ANNOUNCEMENT: MessageDescription = {
   name: 'system_announcement',
-  summary: 'An operator speaks to everyone, to a user, or to a room.',
+  summary: 'Announcement of an operator to everyone, to a user, or to a room.',
   payload: closed({
-    message: text('one sentence or more for people'),
+    message: text('text for people'),
     timestamp: ref('IsoTime'),
   }),
   example: { message: 'Maintenance in 10 minutes', timestamp: EXAMPLE_TIME },
@@ -104,12 +104,12 @@ export const ANNOUNCEMENT: MessageDescription = {
 /** Body of an `error`; the last one before the server ends a connection carries the cursor to resume from. */
 export const ERROR_BODY: MessageDescription = {
   name: 'error',
-  summary: 'Something was refused. `code` is stable; `cursor` is there when the connection ends.',
+  summary: 'Refusal. `code` is stable; `cursor` is present when the connection ends.',
   payload: closed(
     {
       code: { $ref: '#/components/schemas/Error/properties/code' },
       message: text('one sentence for people'),
-      field: text('the first field at fault'),
+      field: text('first invalid field'),
       retryable: flag('whether the same request may succeed later unchanged'),
       retryAfterMs: integer('milliseconds', { minimum: 0 }),
       cursor,

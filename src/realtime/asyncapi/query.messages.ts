@@ -9,8 +9,8 @@ export const QUERY_SCHEMAS: Readonly<Record<string, Schema>> = {
   Query: openObject('the body of POST /v1/query/advanced, without cursor, at_least and explain'),
   QueryRow: {
     type: 'object',
-    description: 'A row of the answer; `_key` tells it from the others and stays while its values change.',
-    properties: { _key: text('what makes the row unique') },
+    description: 'A row of the answer; `_key` identifies it and stays while its values change.',
+    properties: { _key: text('key that makes the row unique') },
     required: ['_key'],
   },
 };
@@ -20,19 +20,19 @@ export const QUERY_MESSAGES: readonly MessageDescription[] = [
   {
     name: 'query_result',
     summary:
-      'The whole result of a live query: once after subscribing, and again after you were too slow for its changes. ' +
-      'It replaces what you had.',
+      'The whole result of a live query: once after subscribing, and again after the client read its changes too slowly. ' +
+      'It replaces the earlier result.',
     payload: closed({ subscriptionId: text('the live query'), rows: list(ref('QueryRow')), cursor: ref('Cursor') }),
     example: { subscriptionId: 'q5f0c3a9e1b2d4c68', rows: [EXAMPLE_ROW], cursor: EXAMPLE_CURSOR },
   },
   {
     name: 'query_change',
-    summary: 'What leads from the last result to the present one.',
+    summary: 'Changes from the last result to the present one.',
     payload: closed({
       subscriptionId: text('the live query'),
       added: list(ref('QueryRow')),
       changed: list(ref('QueryRow')),
-      removed: list({ type: 'string' }, { description: '`_key`s of rows that are gone' }),
+      removed: list({ type: 'string' }, { description: '`_key`s of removed rows' }),
       cursor: ref('Cursor'),
     }),
     example: {

@@ -58,7 +58,7 @@ const WEB_SOCKET_ANNOUNCEMENT: MessageDescription = {
   ...ANNOUNCEMENT,
   payload: closed({
     type: constant('system_announcement'),
-    data: closed({ message: text('one sentence or more for people') }),
+    data: closed({ message: text('text for people') }),
     timestamp: ref('UnixMilliseconds'),
   }),
   example: {
@@ -76,7 +76,7 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     description:
       'Namespaces of a Socket.IO 4 server at /socket.io; both are the same service. The key is `auth.apiKey`, an ' +
       'Authorization header or the handshake query `apiKey`. Names are event names, payloads their first argument; the last one of an event of the log and of a heartbeat is ' +
-      'its cursor, which socket.io-client gives back when it returns; ' +
+      'its cursor, which socket.io-client sends back when it reconnects; ' +
       '`<event>.ack` is what the callback of a client event gets.',
     sends: [
       ...controlMessages(ISO_CONTROL),
@@ -96,7 +96,7 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     description:
       'JSON text messages. The key is `?apiKey=`, an Authorization header or an `authenticate` message within 10 s. ' +
       'The upgrade is accepted, except beyond the limits of an address without a key (429) and, behind a proxy, while ' +
-      'draining (503); later refusals come as `error`, whose `retryable` says whether to return, and a close code: 4400 ' +
+      'draining (503); later refusals come as `error`, whose `retryable` says whether to reconnect, and a close code: 4400 ' +
       'binary or too many malformed messages, 1009 over 64 KiB, 4401 no or bad key, 4403 not allowed, 4408 slow ' +
       'consumer, 4429 limit exceeded, 1001 draining, 1013 unavailable.',
     sends: [
@@ -113,8 +113,8 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     title: 'Server-Sent Events',
     description:
       '`event:` is the name, `data:` the payload as JSON, `id:` the cursor of events, heartbeats and `ready`, so ' +
-      '`Last-Event-ID` resumes by itself. What is wrong with a request is answered before the stream begins, as ' +
-      'application/problem+json; what will be over in a moment comes as a stream with `error` that ends, so that an ' +
+      '`Last-Event-ID` resumes by itself. Faults of a request are answered before the stream begins, as ' +
+      'application/problem+json; a temporary refusal is a stream with `error` that ends, so that an ' +
       'EventSource returns.',
     sends: [...controlMessages(ISO_CONTROL), ...QUERY_MESSAGES, READY, ANNOUNCEMENT, ERROR_BODY, ...EVENT_MESSAGES],
     receives: [],

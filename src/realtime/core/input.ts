@@ -34,8 +34,7 @@ export class Input {
   static of(value: unknown, known: readonly string[], { path = '', maxNames = LIST_LIMIT }: InputOptions = {}): Input {
     const values = new Map(entriesOf(value, path));
     for (const name of values.keys()) {
-      if (!known.includes(name))
-        throw invalid(path + name.slice(0, 64), `is not known here; known: ${known.join(', ')}`);
+      if (!known.includes(name)) throw invalid(path + name.slice(0, 64), `is unknown; allowed: ${known.join(', ')}`);
     }
     return new Input(values, path, maxNames);
   }

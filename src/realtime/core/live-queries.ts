@@ -144,7 +144,7 @@ export class LiveQueries {
     const { query, intervalMs } = request;
     assertMaySubscribe(session.identity.caller, request);
     const handle = this.handleOf(session, query, intervalMs);
-    if (!handle) throw new DomainError('unavailable', 'Live queries are not served here.', { field: 'type' });
+    if (!handle) throw new DomainError('unavailable', 'Live queries are not available.', { field: 'type' });
     return { request, handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
   }
 

@@ -37,7 +37,7 @@ export interface SubscribeCall {
 export function parseSubscribe(argument: unknown): SubscribeCall {
   const bodies: readonly unknown[] = Array.isArray(argument) ? argument : [argument];
   if (bodies.length === 0 || bodies.length > BODY_LIMIT) {
-    throw invalid('', `subscribe takes one body or an array of 1 to ${BODY_LIMIT}.`);
+    throw invalid('', `The argument of subscribe must be one body or an array of 1 to ${BODY_LIMIT}.`);
   }
   const options: SubscribeOptions = {};
   const requests = bodies.map((body) => {
@@ -58,8 +58,8 @@ export function parseSubscribe(argument: unknown): SubscribeCall {
 function requestOf(input: Input): SubscriptionRequest {
   const type = input.oneOf('type', SUBSCRIPTION_TYPES);
   if (type === undefined) throw input.fault('type', `must be one of ${SUBSCRIPTION_TYPES.join(', ')}`);
-  if (input.has('query') && type !== 'query') throw input.fault('query', 'goes with type query only');
-  if (input.has('channel') && type !== 'channel') throw input.fault('channel', 'goes with type channel only');
+  if (input.has('query') && type !== 'query') throw input.fault('query', 'must be absent unless type is query');
+  if (input.has('channel') && type !== 'channel') throw input.fault('channel', 'must be absent unless type is channel');
   if (type === 'query') return queryRequest(input, [...FILTER_FIELDS, 'all', 'snapshot']);
   const filter = filterOf(input);
   const request = type === 'channel' ? ofChannel(input, filter) : ofType(input, type, filter);
@@ -131,7 +131,7 @@ export function parseUpdate(argument: unknown): UpdateCall {
   const { selector, filter } = asInSubscribe(named(input), beside);
   if (Object.keys(filter).length > 0) return { selector: naming(selector), filter, options };
   if (Object.keys(options).length > 0) return { selector, options };
-  throw input.fault('filters', 'is required; {} takes all filters away');
+  throw input.fault('filters', 'is required; {} removes all filters');
 }
 
 /**

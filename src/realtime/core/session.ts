@@ -160,7 +160,7 @@ export class Session {
 
   /** Ends a connection whose client has reconnected; the new connection continues its subscriptions. */
   supersede(): void {
-    this.close('replaced', 'The client has come back over another connection.');
+    this.close('replaced', 'The client has reconnected over another connection.');
   }
 
   /** Releases the session; transports call it when their socket has ended, for whatever reason. */

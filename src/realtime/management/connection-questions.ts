@@ -59,7 +59,7 @@ export class ConnectionQuestions {
     if (this.connections.has(id)) return OPERATIONS[operation](this.connections, asker, id, { ...body });
     const answer = await this.questions.askOne('connection', { operation, asker, id, body: { ...body } });
     if (answer !== undefined) return answer;
-    throw new DomainError('not_found', 'There is no such connection, or it belongs to somebody else.');
+    throw new DomainError('not_found', 'Connection not found, or it belongs to another user.');
   }
 
   /** Returns the answers of the other processes. */

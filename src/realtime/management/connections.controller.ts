@@ -47,7 +47,7 @@ export class ConnectionsController {
 
   /**
    * Returns one connection.
-   * @throws {404} There is no such connection, or it belongs to somebody else.
+   * @throws {404} Connection not found, or it belongs to another user.
    */
   @Get(':id')
   get(@CurrentCaller() caller: Caller, @Param() { id }: ConnectionParams): Promise<Connection> {

@@ -132,7 +132,7 @@ export class LocalConnections {
   private find(asker: Asker, id: string): Session {
     const session = this.hub.sessions.get(id);
     if (!session || (asker.role !== 'admin' && session.identity.caller.userId !== asker.userId)) {
-      throw new DomainError('not_found', 'There is no such connection, or it belongs to somebody else.');
+      throw new DomainError('not_found', 'Connection not found, or it belongs to another user.');
     }
     return session;
   }
@@ -167,5 +167,5 @@ function isWanted(
 }
 
 function noEvent(): DomainError {
-  return new DomainError('not_found', 'There is no such event in the log, or it is no longer kept.');
+  return new DomainError('not_found', 'Event not found in the log, or no longer kept.');
 }

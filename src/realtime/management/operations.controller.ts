@@ -23,7 +23,7 @@ export class OperationsController {
 
   /**
    * Explains why an event reaches a connection or does not: for each subscription the first condition that fails.
-   * @throws {404} There is no such connection or event, or it belongs to somebody else.
+   * @throws {404} Connection or event not found, or it belongs to another user.
    */
   @Get('explain')
   explain(@CurrentCaller() caller: Caller, @Query() query: ExplainQuery): Promise<Explanation> {

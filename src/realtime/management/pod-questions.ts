@@ -125,7 +125,8 @@ export class PodQuestions implements OnApplicationShutdown {
       await say(work === undefined ? 'none' : 'working');
       if (work !== undefined) await say('done', { result: await work() });
     } catch (error) {
-      if (!(error instanceof DomainError)) this.logger.error({ err: error, topic }, 'a question could not be answered');
+      if (!(error instanceof DomainError))
+        this.logger.error({ err: error, topic }, 'request of another process could not be answered');
       await say('failed', { error: errorParts(error) });
     }
   }
@@ -146,7 +147,7 @@ export class PodQuestions implements OnApplicationShutdown {
 }
 
 function notAll(): DomainError {
-  return new DomainError('unavailable', 'The process that may hold the connection does not answer; try again.', {
+  return new DomainError('unavailable', 'The process of the connection does not answer; try again.', {
     retryAfterMs: 5_000,
   });
 }

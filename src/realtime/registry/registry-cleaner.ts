@@ -43,10 +43,10 @@ export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShu
         const entries = await this.store.writtenBy(pod);
         await this.store.remove(entries, pod);
         await this.pods.forget(pod);
-        this.logger.log({ pod, connections: entries.length }, 'removed what a process left in Redis');
+        this.logger.log({ pod, connections: entries.length }, 'entries of a dead process removed from Redis');
       }
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'could not look after processes that are gone');
+      this.logger.debug({ reason: String(error) }, 'could not clean up after dead processes');
     }
   }
 }

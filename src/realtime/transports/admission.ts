@@ -129,11 +129,11 @@ function isRefusal(error: unknown): boolean {
 /** Returns the refusal during a drain. */
 export function draining(): DomainError {
   const retryAfterMs = Math.floor(RETRY_MS.from + Math.random() * (RETRY_MS.to - RETRY_MS.from));
-  return new DomainError('server_draining', 'This server is going away; connect again.', { retryAfterMs });
+  return new DomainError('server_draining', 'The server is shutting down; reconnect.', { retryAfterMs });
 }
 
 function noGateway(): DomainError {
-  return new DomainError('unavailable', 'This process takes no clients (ROLE=worker); connect to a gateway.', {
+  return new DomainError('unavailable', 'This process accepts no clients (ROLE=worker); connect to a gateway.', {
     retryAfterMs: RETRY_MS.to,
   });
 }

@@ -29,7 +29,10 @@ export class Bans {
   check(keyId: string, address: string): void {
     const until = this.until.get(nameOf(keyId, address));
     if (until === undefined || until <= this.clock.elapsed()) return;
-    throw new DomainError('forbidden', 'An operator ended the connections of this key from there; wait a minute.');
+    throw new DomainError(
+      'forbidden',
+      'An operator ended the connections of this key from this address; wait a minute.',
+    );
   }
 
   private note(keyId: string, address: string): void {

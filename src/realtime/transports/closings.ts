@@ -18,18 +18,23 @@ const closing = (closeCode: number, code: ErrorCode, text: string, retryable?: b
 });
 
 const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
-  malformed: closing(4400, 'invalid_request', 'Too many messages could not be understood; see /asyncapi.yaml.'),
+  malformed: closing(4400, 'invalid_request', 'Too many invalid messages; see /asyncapi.yaml.'),
   too_large: closing(1009, 'payload_too_large', 'A message may have at most 64 KiB.'),
   unauthenticated: closing(4401, 'missing_api_key', 'Give ?apiKey=… or send authenticate within 10 s.'),
   revoked: closing(4401, 'invalid_api_key', 'The key was revoked.'),
   expired: closing(4401, 'api_key_expired', 'The key or token has expired.'),
-  forbidden: closing(4403, 'forbidden', 'This is not allowed here.'),
-  slow_consumer: closing(4408, 'rate_limited', 'The connection was read too slowly; come back with the cursor.', true),
+  forbidden: closing(4403, 'forbidden', 'Not allowed for this key.'),
+  slow_consumer: closing(
+    4408,
+    'rate_limited',
+    'The client reads too slowly; reconnect and resume with the cursor.',
+    true,
+  ),
   limit_exceeded: closing(4429, 'rate_limited', 'A limit was exceeded for too long.'),
-  connection_limit: closing(4429, 'connection_limit', 'The key holds more connections than it may; close another.'),
-  server_draining: closing(1001, 'server_draining', 'This server is going away; connect again.'),
+  connection_limit: closing(4429, 'connection_limit', 'The key has too many connections; close another.'),
+  server_draining: closing(1001, 'server_draining', 'The server is shutting down; reconnect.'),
   replaced: closing(1001, 'conflict', 'The connection was ended by its owner.', true),
-  unavailable: closing(1013, 'unavailable', 'The server cannot serve this now; connect again.'),
+  unavailable: closing(1013, 'unavailable', 'Temporarily unavailable; reconnect.'),
   dismissed: closing(4403, 'forbidden', 'The connection was ended by an operator.'),
 };
 

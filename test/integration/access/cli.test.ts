@@ -60,7 +60,7 @@ describe('npm run apikey', () => {
   });
 
   it('says what is wrong and audits it', async () => {
-    expect(await run('revoke nosuchkey')).toMatchObject({ code: 1, err: 'There is no such key.' });
+    expect(await run('revoke nosuchkey')).toMatchObject({ code: 1, err: 'Key not found.' });
     const { rows } = await db.pool.query(`SELECT outcome, detail FROM audit_log WHERE subject = 'nosuchkey'`);
     expect(rows).toEqual([{ outcome: 'refused', detail: { code: 'not_found' } }]);
     expect(await run('revoke')).toMatchObject({ code: 2 });

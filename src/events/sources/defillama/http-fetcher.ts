@@ -71,7 +71,7 @@ export class HttpFetcher {
       return await this.breakerOf(hostOf(address)).execute(() => this.getPatiently(address, signal));
     } catch (error) {
       if (error instanceof BrokenCircuitError)
-        throw new FetchError(`${hostOf(address)} keeps failing; left alone`, false);
+        throw new FetchError(`${hostOf(address)} keeps failing; requests paused`, false);
       throw error;
     }
   }

@@ -116,7 +116,7 @@ export class SampleSource extends SourceFeed {
       await this.database.query('UPDATE sample_playback SET history_filled = true');
       this.logger.log('sample history filled');
     } catch (error) {
-      this.logger.error({ err: error }, 'sample history not filled');
+      this.logger.error({ err: error }, 'sample history could not be filled');
     }
   }
 }

@@ -59,7 +59,7 @@ export class GuardedServer {
     const now = Date.now();
     this.restarts = [...this.restarts.filter((at) => now - at < 60_000), now];
     try {
-      if (this.restarts.length > RESTARTS_PER_MINUTE) throw new Error('The embedded PostgreSQL dies again and again.');
+      if (this.restarts.length > RESTARTS_PER_MINUTE) throw new Error('The embedded PostgreSQL ends repeatedly.');
       await stopOrphan(this.cluster.directory);
       await this.start();
     } catch (error) {

@@ -45,7 +45,7 @@ function admitted(request: IncomingMessage, response: ServerResponse): boolean {
     enterRequest(request, response);
     if (ENGINE_PATH.test(request.url ?? '') && !ENGINE_METHODS.includes(request.method)) {
       response.setHeader('Allow', ENGINE_METHODS.join(', '));
-      throw new DomainError('invalid_request', 'Socket.IO is reached by GET and POST.', { status: 405 });
+      throw new DomainError('invalid_request', 'Socket.IO requests must use GET or POST.', { status: 405 });
     }
     return true;
   } catch (error) {

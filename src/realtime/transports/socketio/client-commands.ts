@@ -65,5 +65,5 @@ const COMMANDS: ReadonlyMap<unknown, ClientCommand> = new Map([
 export function commandOf(name: unknown): ClientCommand {
   const command = COMMANDS.get(name);
   if (command) return command;
-  throw new DomainError('invalid_request', `Unknown event; known are: ${[...COMMANDS.keys()].join(', ')}.`);
+  throw new DomainError('invalid_request', `Unknown event; allowed: ${[...COMMANDS.keys()].join(', ')}.`);
 }

@@ -45,7 +45,7 @@ export class Doorstep implements Doorkeeper {
     this.pauses = new RefusalPauses(() => clock.elapsed());
     this.refusals = new Counter({
       name: 'ws_refused_total',
-      help: 'Connections that were refused, by transport and code',
+      help: 'Connections refused, by transport and code',
       labelNames: ['transport', 'code'],
       registers: [metrics.registry],
     });
@@ -82,7 +82,7 @@ export class Doorstep implements Doorkeeper {
     this.count(error);
     if (!error.retryable || error.code === 'server_draining') return 0;
     const { ms, isFirst } = this.pauses.next(who);
-    if (isFirst) this.logger.log({ code: error.code, who }, 'a connection was refused for now');
+    if (isFirst) this.logger.log({ code: error.code, who }, 'connection refused temporarily');
     return ms;
   }
 

@@ -50,7 +50,8 @@ export class SocketConnection {
     const callback = typeof last === 'function' ? (args.pop() as Callback) : undefined;
     try {
       const command = await this.admit(name);
-      if (args.length > 1) throw new DomainError('invalid_request', 'An event takes one argument and a callback.');
+      if (args.length > 1)
+        throw new DomainError('invalid_request', 'An event must have at most one argument and a callback.');
       void this.run(command, args[0], callback);
     } catch (error) {
       this.refuse(asDomainError(error), callback);
@@ -86,7 +87,7 @@ export class SocketConnection {
   private refuse(error: DomainError, callback: Callback | undefined): void {
     if (this.session.ended) return;
     if (error.code === 'internal_error') {
-      SocketConnection.logger.error({ err: error.cause, connectionId: this.session.id }, 'A message was not answered');
+      SocketConnection.logger.error({ err: error.cause, connectionId: this.session.id }, 'message was not answered');
     }
     if (callback) this.link.acknowledge(callback, { ok: false, error: error.toSocket() });
     else this.link.sendMessage('error', { ...error.toSocket() });

@@ -56,7 +56,8 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
 
   private async prove({ engine }: Server): Promise<void> {
     this.frames.holds = await proveEngineFrames(engine);
-    if (!this.frames.holds) this.logger.warn('engine.io does not take prepared frames; messages are sent one by one');
+    if (!this.frames.holds)
+      this.logger.warn('pre-encoded frames not supported by this version of engine.io; messages are sent one by one');
   }
 
   private attach(namespace: Namespace): void {
@@ -76,7 +77,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
       return undefined;
     } catch (error) {
       const known = asDomainError(error);
-      if (known.code === 'internal_error') this.logger.error({ err: error }, 'A connection could not be opened');
+      if (known.code === 'internal_error') this.logger.error({ err: error }, 'connection could not be opened');
       Wire.of(socket.conn).refused(socket.nsp.name);
       return this.refuse(socket, known, who);
     }
@@ -147,7 +148,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
       session.sent();
     } catch (error) {
       const { code, message } = asDomainError(error);
-      if (code === 'internal_error') this.logger.error({ err: error }, 'a session could not be gone on with');
+      if (code === 'internal_error') this.logger.error({ err: error }, 'session could not be resumed');
       session.close('unavailable', message);
     }
   }

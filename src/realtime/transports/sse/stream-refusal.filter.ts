@@ -26,7 +26,7 @@ export class StreamRefusalFilter extends HttpErrorFilter {
       return super.answer(error, request, response);
     }
     if (this.settings.trustProxy > 0) return super.answer(forProxies(error), request, response);
-    if (error.code === 'internal_error') this.log.error({ err: error.cause ?? error }, 'a stream could not begin');
+    if (error.code === 'internal_error') this.log.error({ err: error.cause ?? error }, 'stream could not begin');
     refuseForNow(response, error);
   }
 }
@@ -34,5 +34,5 @@ export class StreamRefusalFilter extends HttpErrorFilter {
 /** Returns the error as 503: proxies try the next process after this status only. */
 function forProxies(error: DomainError): DomainError {
   if (error.code !== 'internal_error') return error;
-  return new DomainError('unavailable', 'The stream cannot begin at the moment; try again shortly.', { cause: error });
+  return new DomainError('unavailable', 'The stream cannot begin now; try again shortly.', { cause: error });
 }

@@ -49,19 +49,23 @@ export class StreamController {
   })
   @ApiQuery({ name: 'minValue', required: false, type: Number, description: 'US dollars.' })
   @ApiQuery({ name: 'maxValue', required: false, type: Number, description: 'US dollars.' })
-  @ApiQuery({ name: 'since', required: false, description: 'Cursor to continue after; Last-Event-ID wins over it.' })
+  @ApiQuery({
+    name: 'since',
+    required: false,
+    description: 'Cursor to continue after; Last-Event-ID takes precedence.',
+  })
   @ApiQuery({
     name: 'lastEventId',
     required: false,
-    description: 'As the header Last-Event-ID, for libraries that cannot send it; `last_event_id` too.',
+    description: 'Same as the header Last-Event-ID, for libraries that cannot send it; `last_event_id` too.',
   })
   @ApiQuery({
     name: 'snapshot',
     required: false,
     type: Boolean,
-    description: 'Send the published values that match first.',
+    description: 'Whether the matching published values are sent first.',
   })
-  @ApiQuery({ name: 'all', required: false, type: Boolean, description: 'Admins: rows of every owner.' })
+  @ApiQuery({ name: 'all', required: false, type: Boolean, description: 'Rows of every owner; for admins.' })
   @ApiQuery({ name: 'mode', required: false, enum: ['all', 'latest'] })
   @ApiQuery({
     name: 'intervalMs',
@@ -69,7 +73,11 @@ export class StreamController {
     type: Number,
     description: 'Interval of mode latest, 100 to 60000 ms.',
   })
-  @ApiQuery({ name: 'apiKey', required: false, description: 'Where no header can be sent. Cut from every log.' })
+  @ApiQuery({
+    name: 'apiKey',
+    required: false,
+    description: 'Key of a client that cannot send headers. Removed from every log.',
+  })
   async stream(@Req() request: Request, @Res() response: Response): Promise<void> {
     await this.streams.stream(request, response);
   }

@@ -99,7 +99,7 @@ export class StreamService implements BeforeApplicationShutdown {
     } catch (caught) {
       const error = asDomainError(caught);
       if (error.code === 'internal_error') {
-        this.logger.error({ err: error.cause, connectionId: session.id }, 'A stream could not begin');
+        this.logger.error({ err: error.cause, connectionId: session.id }, 'stream could not begin');
       }
       link.fail(error);
     }

@@ -117,7 +117,9 @@ async function unsubscribe(message: Of<'unsubscribe'>, session: Session, link: W
 /** Refuses a message whose own id is that of a subscription: without `subscriptionId` it would concern all of them. */
 function assertOfMessage(id: MessageId | undefined, session: Session, field: string): void {
   if (typeof id !== 'string' || session.list().every((held) => held.id !== id)) return;
-  throw new DomainError('invalid_request', `id is that of the message; name a subscription by ${field}.`, { field });
+  throw new DomainError('invalid_request', `id must be the id of the message; name a subscription by ${field}.`, {
+    field,
+  });
 }
 
 async function updateFilters(message: Of<'update_filters'>, session: Session, link: WebSocketLink): Promise<void> {

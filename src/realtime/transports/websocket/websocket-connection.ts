@@ -240,7 +240,7 @@ export class WebSocketConnection {
     if (error.code !== 'internal_error') return;
     WebSocketConnection.logger.error(
       { err: error.cause, connectionId: this.origin.id },
-      'A message could not be answered',
+      'message could not be answered',
     );
   }
 }

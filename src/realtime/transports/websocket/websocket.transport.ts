@@ -56,7 +56,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
 
   onApplicationBootstrap(): void {
     this.frames.holds = provePlainFrames(this.sockets);
-    if (!this.frames.holds) this.logger.warn('ws does not let prepared frames through; messages are sent one by one');
+    if (!this.frames.holds)
+      this.logger.warn('pre-encoded frames not supported by this version of ws; messages are sent one by one');
     const server: UpgradingServer = this.http.httpAdapter.getHttpServer();
     server.shouldUpgradeCallback = isWebSocketUpgrade;
     server.on('upgrade', (request, stream, head) => this.upgrade(request, stream, head));
@@ -93,8 +94,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
    * connection takes one of the address's places until it has shown a key.
    */
   private async enter(request: IncomingMessage, stream: Duplex, head: Buffer, target: UpgradeTarget): Promise<void> {
-    if (target === 'unknown')
-      throw new DomainError('not_found', 'Nothing takes WebSocket connections at this address.');
+    if (target === 'unknown') throw new DomainError('not_found', 'No WebSocket service at this address.');
     if (this.parts.admission.isPassingOn) throw draining();
     const origin = this.originOf(request);
     const shown = await this.recognise(request, origin);
