@@ -32,6 +32,16 @@ class Talkative {
     throw new DomainError('unavailable', 'Not now.', { cause: new Error('no room') });
   }
 
+  @Get('often')
+  often(): never {
+    throw new DomainError('rate_limited', 'Too many.');
+  }
+
+  @Get('nowhere')
+  nowhere(): never {
+    throw new DomainError('not_found', 'Not here.');
+  }
+
   @Get('fail')
   fail(): never {
     throw new Error(`cannot use ${SECRET}`);
@@ -114,6 +124,20 @@ describe('the log', () => {
       expect(ofRequest).toMatchObject([{ level, req: { url: `/${path}` } }]);
       expect(ofRequest[0]).not.toHaveProperty('err');
       expect(told.filter((line) => line['err'] !== undefined)).toMatchObject([{ level: 'error', context: 'HTTP' }]);
+    }
+  });
+
+  it('has refusals over a limit, which cost their sender nothing, only for those who look closely', async () => {
+    for (const [path, level] of [
+      ['often', 'debug'],
+      ['nowhere', 'info'],
+    ] as const) {
+      const id = `trace-${path}`;
+      await fetch(`${url}/${path}`, { headers: { 'x-request-id': id } });
+      const line = await waitFor(async () =>
+        (await said('request answered')).find(({ correlationId }) => correlationId === id),
+      );
+      expect(line).toMatchObject({ level, req: { url: `/${path}` } });
     }
   });
 
