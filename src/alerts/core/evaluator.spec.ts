@@ -82,6 +82,15 @@ describe('the evaluator', () => {
     ]);
   });
 
+  it('counts a rule that holds when it is made from then on, not from the tick before', () => {
+    const evaluator = new Evaluator();
+    evaluator.apply(tvl(11, 0));
+    evaluator.tick(START + SECOND);
+    evaluator.addRule(rule([above(10)], { forSeconds: 10, madeAt: new Date(START + 9 * SECOND) }));
+    expect(evaluator.tick(START + 18 * SECOND)).toEqual([]);
+    expect(evaluator.tick(START + 19 * SECOND)).toMatchObject([{ reason: 'first_fire', since: START + 9 * SECOND }]);
+  });
+
   it('repeats with the next event after the throttle, and says nothing between', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)]));

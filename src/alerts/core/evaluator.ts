@@ -104,7 +104,7 @@ export class Evaluator {
     if (this.has(rule.ruleId)) throw new Error(`Rule ${rule.ruleId} is held already`);
     const row = this.register.add(rule, compileRule(rule, this.deadBand));
     if (saved) this.restore(row, saved);
-    else this.start(row);
+    else this.start(row, Math.max(this.clock, rule.madeAt?.getTime() ?? 0));
     this.settleAll(row);
   }
 
@@ -127,7 +127,7 @@ export class Evaluator {
     const scopes = this.register.remove(row);
     const anew = this.register.add(rule, compileRule(rule, this.deadBand));
     this.register.release(scopes);
-    this.start(anew);
+    this.start(anew, Math.max(this.clock, at));
     this.rules.restore(anew, { ...before, spent: false });
     this.rules.markDirty(anew);
     this.carryOver(anew, beliefs, throttle, at);
@@ -210,9 +210,10 @@ export class Evaluator {
     return row === undefined ? undefined : { rule: this.rules.saved(row), instances: this.instances.saved(row) };
   }
 
-  private start(row: number): void {
+  /** @param at since when the rule is watched, Unix ms */
+  private start(row: number, at: number): void {
     this.register.readMarket(row);
-    for (const instance of this.instances.firingRows(row)) this.teller.assume(instance, this.clock);
+    for (const instance of this.instances.firingRows(row)) this.teller.assume(instance, at);
   }
 
   private restore(row: number, { rule, instances }: SavedState): void {

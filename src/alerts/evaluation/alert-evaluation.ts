@@ -9,7 +9,7 @@ import { ShardWorkshop } from './shard-workshop.js';
 import type { Lease } from './shard-store.js';
 
 const RENEW_MS = 1_000;
-/** How soon an edit made in another process is seen. An edit of this process rings. */
+/** How soon an edit made in another process is seen. Of one in this process the runners are notified. */
 const EDITS_POLL_MS = 250;
 
 /** Runs the evaluator of every shard that this process holds. One process alone holds all. */
@@ -29,7 +29,9 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     private readonly workshop: ShardWorkshop,
     edits: RuleEdits,
   ) {
-    edits.onEdit(() => this.editsBell.ring());
+    edits.onEdit(() => {
+      for (const runner of this.runners.values()) runner.lookForEdits();
+    });
   }
 
   onApplicationBootstrap(): void {

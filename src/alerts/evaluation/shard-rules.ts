@@ -21,6 +21,12 @@ export interface LoadedShard {
   transitions: Transition[];
 }
 
+/** The position at which edits are taken, between two rows of the log. */
+export interface EditedAt extends AsOf {
+  /** Time of the next row, Unix ms; undefined: there is none yet. */
+  next?: number | undefined;
+}
+
 /** Brings rules from the store into an evaluator, in slices that leave the event loop free. */
 @Injectable()
 export class ShardRules {
@@ -41,7 +47,7 @@ export class ShardRules {
     const deadBand = await this.deadBands.current();
     const evaluator = new Evaluator({ deadBand, staleAfterMs: this.settings.staleAfterMinutes * 60_000 });
     evaluator.seed([], position.clock);
-    const revision = (await this.rules.revisions()).get(shard) ?? 0;
+    const revision = await this.revision(shard);
     const loaded: LoadedShard = { evaluator, isEmpty: true, revision, transitions: [] };
     for await (const slice of this.rules.active(shard)) {
       if (cancelled()) break;
@@ -51,8 +57,13 @@ export class ShardRules {
     return loaded;
   }
 
+  /** How many edits the rules of a shard have seen. */
+  async revision(shard: number): Promise<number> {
+    return (await this.rules.revisions()).get(shard) ?? 0;
+  }
+
   /** Applies what was edited up to this revision. The shard's memory must be written before. Gives what it brought about. */
-  async edit(loaded: LoadedShard, shard: number, revision: number, asOf: AsOf): Promise<Transition[]> {
+  async edit(loaded: LoadedShard, shard: number, revision: number, asOf: EditedAt): Promise<Transition[]> {
     await this.deadBands.current();
     const { evaluator } = loaded;
     const fresh: StoredRule[] = [];
@@ -68,9 +79,11 @@ export class ShardRules {
     return transitions;
   }
 
-  private async update(evaluator: Evaluator, rule: Rule, asOf: AsOf): Promise<Transition[]> {
+  /** The edit has the time at which it was made, as far as that lies between the rows. */
+  private async update(evaluator: Evaluator, rule: Rule, asOf: EditedAt): Promise<Transition[]> {
     await this.lookBack(evaluator, [rule], asOf);
-    return evaluator.updateRule(rule, asOf.at);
+    const { at, next = Infinity } = asOf;
+    return evaluator.updateRule(rule, Math.max(at, Math.min(next, rule.updatedAt.getTime())));
   }
 
   /** The first rule of a shard brings the market with it, as of the evaluator's position: as a start with that rule does. */

@@ -49,6 +49,8 @@ export class ShardRunner {
   /** The log began a new epoch: memory and position are of another past. */
   private outdated = false;
   private newestRevision = 0;
+  /** Rules were edited in this process since the revision was last looked up. */
+  private mayBeEdited = false;
   private caughtUp = false;
 
   constructor(
@@ -76,6 +78,12 @@ export class ShardRunner {
   edited(revision: number): void {
     if (revision <= this.newestRevision) return;
     this.newestRevision = revision;
+    this.doorbell.ring();
+  }
+
+  /** Rules were edited in this process: before anything that the log has since then is evaluated, it is looked up which. */
+  lookForEdits(): void {
+    this.mayBeEdited = true;
     this.doorbell.ring();
   }
 
@@ -111,13 +119,20 @@ export class ShardRunner {
     const session = new Session(this.lease, this.parts, loaded, position, this.ending);
     this.newestRevision = Math.max(this.newestRevision, loaded.revision);
     while (!this.ending()) {
-      if (this.newestRevision > loaded.revision) await session.edit(this.newestRevision);
-      const more = await session.turn();
+      const more = await session.turn(() => this.revision());
       metrics.rules.set({ shard: String(this.lease.shard) }, loaded.evaluator.size);
       this.caughtUp ||= !more;
       if (!more) await this.doorbell.wait(session.restMs(IDLE_MS), this.ending);
     }
     if (!this.outdated) await session.commit();
+  }
+
+  private async revision(): Promise<number> {
+    if (this.mayBeEdited) {
+      this.mayBeEdited = false;
+      this.newestRevision = Math.max(this.newestRevision, await this.parts.rules.revision(this.lease.shard));
+    }
+    return this.newestRevision;
   }
 }
 
@@ -146,9 +161,15 @@ class Session {
     this.evaluated = { seq: position.seq, at: position.at };
   }
 
-  /** Evaluates what the log has next; whether there may be more. */
-  async turn(): Promise<boolean> {
+  /**
+   * Evaluates what the log has next; whether there may be more. Edits are asked for after the log was read: a rule that was
+   * answered before an event was written sees that event.
+   * @param newest how far the shard's rules were edited by now
+   */
+  async turn(newest: () => Promise<number>): Promise<boolean> {
     const batch = await this.parts.rows.after(this.evaluated.seq, BATCH);
+    const revision = await newest();
+    if (revision > this.loaded.revision) await this.edit(revision, batch[0]?.loggedAt);
     await this.evaluate(batch);
     if (this.transitions.length > 0 || this.restMs() === 0) await this.commit();
     return batch.length >= BATCH;
@@ -160,10 +181,14 @@ class Session {
     return Math.max(0, Math.min(most, this.committedAt + COMMIT_EVERY_MS - performance.now()));
   }
 
-  /** Takes the rules as they are by now; what was evaluated with the old ones is committed before. */
-  async edit(revision: number): Promise<void> {
+  /**
+   * Takes the rules as they are by now; what was evaluated with the old ones is committed before.
+   * @param next time of the row that is evaluated next, Unix ms; undefined: the log has none yet
+   */
+  private async edit(revision: number, next: number | undefined): Promise<void> {
     await this.commit();
-    const edited = await this.parts.rules.edit(this.loaded, this.lease.shard, revision, this.evaluated);
+    const { evaluated, lease, loaded } = this;
+    const edited = await this.parts.rules.edit(loaded, lease.shard, revision, { ...evaluated, next });
     this.transitions.push(...edited);
     this.memory.add(this.loaded.evaluator.takeChanges());
   }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AlertEvaluation } from '../../../src/alerts/evaluation/alert-evaluation.js';
 import { AlertHistoryWriter } from '../../../src/alerts/evaluation/alert-history-writer.js';
 import { TransitionWriter, type Planned } from '../../../src/alerts/evaluation/transition-writer.js';
+import { RuleLoader } from '../../../src/alerts/evaluation/rule-loader.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
@@ -59,6 +60,7 @@ interface Alert {
   name: string;
   state: string;
   reason: string;
+  at: string;
   value: number;
   message: string;
   ruleVersion: number;
@@ -209,6 +211,20 @@ describe('the evaluator', () => {
     expect(new Set(again.slice(1).map((alert) => alert.ruleId))).toEqual(new Set([edited, disabled]));
   });
 
+  it('has every rule see what happens after its answer, however long those before it take to be loaded', async () => {
+    await market.price('bitcoin', 60_000);
+    const loader = app.nest.get(RuleLoader);
+    const read = loader.edits.bind(loader);
+    vi.spyOn(loader, 'edits').mockImplementation(async (...asked) => {
+      const edits = await read(...asked);
+      await sleep(200);
+      return edits;
+    });
+    for (const threshold of [70_000, 70_001, 70_002]) await alice.rule(above(threshold));
+    await market.price('bitcoin', 80_000);
+    expect(await alerts(3)).toMatchObject([{ value: 80_000 }, { value: 80_000 }, { value: 80_000 }]);
+  });
+
   it('never tells a rule that was deleted a moment before its commit', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId] = await live(above(70_000), above(70_500));
@@ -259,8 +275,10 @@ describe('the evaluator', () => {
       { ruleId, state: { phase: 'firing', firing: [{ subject: 'token=bitcoin', value: 80_000 }], firingCount: 1 } },
     ]);
     const conditions = [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 90_000 }];
-    await alice.call('PATCH', `/v1/alerts/rules/${ruleId}`, { conditions });
-    expect((await alerts(2)).map(({ reason }) => reason)).toEqual(['first_fire', 'edited']);
+    const { body: edited } = await alice.call('PATCH', `/v1/alerts/rules/${ruleId}`, { conditions });
+    const told = await alerts(2);
+    expect(told.map(({ reason }) => reason)).toEqual(['first_fire', 'edited']);
+    expect(told[1]?.at).toBe(edited.updatedAt);
     expect((await alice.get('/v1/alerts/rules?state=firing')).body.data).toEqual([]);
   });
 
