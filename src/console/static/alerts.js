@@ -1,14 +1,14 @@
 import { byId, el, setText } from './dom.js';
 import { moment } from './format.js';
 
-/** Alerts in the page; older ones are in the history. */
+/** Maximum number of alerts in the page; older ones are in the history. */
 const ROWS = 20;
-/** New ones come in together this often: one rule about every protocol may tell of many at once. */
+/** Interval at which new alerts are added together, ms: one rule about every protocol may fire for many at once. */
 const FLUSH_MS = 500;
 const MARKS = { fired: '●', resolved: '✓', summary: '…' };
 const STATES = { fired: 'Fired', resolved: 'Resolved', summary: 'Summary' };
 
-/** What the rules of the key's user told, newest first: from the history, then as it happens. */
+/** Alerts of the key's user, newest first: from the history, then live. */
 export class Alerts {
   #list = byId('alerts');
   #shown = new Map();
@@ -21,7 +21,7 @@ export class Alerts {
     this.#message('Loading …');
   }
 
-  /** After every (re)connection: what was told in between is in the history. */
+  /** Loads the history after every (re)connection: it has the alerts sent in between. */
   async load() {
     try {
       const told = await this.api.alerts(ROWS);
@@ -33,14 +33,14 @@ export class Alerts {
     }
   }
 
-  /** One that was just told. */
+  /** Adds a new alert. */
   add(event) {
     this.#shown.set(event.alertId, { ...event, at: event.timestamp });
     this.#fresh.add(event.alertId);
     this.#timer ??= setTimeout(() => this.#draw(), FLUSH_MS);
   }
 
-  /** Why live alerts do not come; those of the history stay. */
+  /** Shows the reason for which live alerts are refused; those of the history stay. */
   refused(reason) {
     setText(byId('alerts-note'), reason);
   }
@@ -61,7 +61,7 @@ export class Alerts {
 
   #row({ name, message, state, priority, at, protocol, token }, fresh) {
     const subject = token ? { metric: 'price', id: token } : protocol ? { metric: 'tvl', id: protocol } : undefined;
-    // The sentence begins with the rule's name, which stands above it already.
+    // Message without the rule's name, which is already shown above it.
     const sentence = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
     const kinds = [state === 'fired' ? '' : STATES[state], priority === 'normal' ? '' : priority];
     return el(

@@ -1,4 +1,4 @@
-/** The service's REST routes that the page reads. */
+/** REST routes of the service that the page reads. */
 export class Api {
   constructor(key) {
     this.key = key;
@@ -13,7 +13,7 @@ export class Api {
     return body;
   }
 
-  /** Asks the data once. What is wrong with a question is in the error's `errors`, each with its place. */
+  /** Queries the data once. Faults are in the error's `errors`, each with its place. */
   async ask(query, signal) {
     const answer = await fetch('/v1/query/advanced', {
       method: 'POST',
@@ -27,7 +27,7 @@ export class Api {
     throw Object.assign(new Error(message), { errors: body.errors });
   }
 
-  /** The series of a subject as two parallel lists: Unix seconds, values. */
+  /** Returns the series of a subject as two parallel lists: Unix seconds, values. */
   async history({ metric, id }, hours, signal) {
     const base = metric === 'tvl' ? '/v1/tvl' : '/v1/prices';
     const query = { from: `now-${hours}h`, limit: 10_000 };
@@ -35,7 +35,7 @@ export class Api {
     return [data.map(({ time }) => Date.parse(time) / 1000), data.map(({ value }) => value)];
   }
 
-  /** What the user's rules told last, newest first. */
+  /** Returns the last alerts of the user, newest first. */
   async alerts(limit) {
     return (await this.get('/v1/alerts/history', { limit })).data;
   }
@@ -44,9 +44,9 @@ export class Api {
     return (await this.get('/v1/alerts/rules', { limit: 1 })).data.length > 0;
   }
 
-  /** The biggest moves in one direction, `up` or `down`. */
+  /** Returns the largest moves in one direction, `up` or `down`. */
   async movers(metric, window, direction, limit, signal) {
-    // The largest relative moves are those of the smallest protocols, of which nobody has heard.
+    // Without a minimum, the largest relative moves are those of the smallest, least known protocols.
     const minValue = metric === 'tvl' ? 1_000_000 : undefined;
     const { data } = await this.get('/v1/movers', { metric, window, direction, minValue, limit }, signal);
     return data.map((mover) => ({

@@ -23,7 +23,7 @@ const REASONS = {
 let chart;
 let query;
 
-/** `#tvl=lido` or `#price=bitcoin`: an address for what the chart shows. */
+/** Reads `#tvl=lido` or `#price=bitcoin`: an address of the charted subject. */
 function subjectOfAddress() {
   const [[metric, id] = []] = new URLSearchParams(location.hash.slice(1));
   return id && (metric === 'tvl' || metric === 'price') ? { metric, id } : undefined;
@@ -74,7 +74,7 @@ function openDesk(key) {
   stream.addEventListener('ready', ({ detail: { fresh } }) => {
     figures.show();
     query.resume();
-    // After a resume everything on the page already holds: the replay went through the same hands as live changes.
+    // Resumed pages are complete: the replay went through the same handlers as live changes.
     if (!fresh) return;
     movers.start();
     const first = chart.subject ?? subjectOfAddress() ?? store.largestProtocol();
@@ -85,7 +85,7 @@ function openDesk(key) {
     tape.add(name, event);
     const now = Date.now();
     rates.add(now);
-    // What a replay brings was delayed by our absence, not by the service.
+    // Replayed events were delayed by the interruption, not by the service.
     if (live) lags.add(now, Math.max(0, now + stream.clockOffset - loggedAt(event.eventId)));
     follow(store, name, event);
   });
@@ -126,11 +126,11 @@ byId('key-form').addEventListener('submit', (event) => {
   const key = byId('key-input').value.trim();
   if (!key) return;
   keepKey(key);
-  // A fresh page: nothing of an earlier connection is left behind.
+  // Reloads the page: nothing of an earlier connection is kept.
   location.reload();
 });
 
-// The printed address, pasted into a page that is already open, only changes what stands behind the #.
+// Pasting the printed address into an open page only changes the part after the #.
 window.addEventListener('hashchange', () => hasKey() && location.reload());
 
 startColorScheme(() => {

@@ -5,7 +5,7 @@ import { largestChains, totalOf } from './store.js';
 
 export const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** The value of one protocol or token over time: history from the server, then every published change as it comes. */
+/** Value of one protocol or token over time: history from the server, then every published change live. */
 export class Chart {
   #plotNode = byId('plot');
   #messageNode = byId('plot-message');
@@ -36,12 +36,12 @@ export class Chart {
     void this.#load();
   }
 
-  /** Colours live in the canvas: after a change of scheme it is drawn anew. */
+  /** Redraws after a change of scheme, since colours are part of the canvas. */
   repaint() {
     if (this.#data[0].length > 0) this.#draw();
   }
 
-  /** A change that was just published; `value` is the subject's total. */
+  /** Appends a change that was just published; `value` is the subject's total. */
   append(at, value) {
     const [times, values] = this.#data;
     if (!this.#loaded) return;
@@ -63,7 +63,7 @@ export class Chart {
     this.describe();
   }
 
-  /** Name, category and chains from the published state. */
+  /** Shows name, category and chains from the published state. */
   describe() {
     const { metric, id } = this.#subject;
     const known = this.store.subject(metric, id);
@@ -156,7 +156,7 @@ export class Chart {
     this.#read(null);
   }
 
-  /** The figures above the plot: of the point under the pointer, else of now. */
+  /** Shows the figures above the plot: of the point under the pointer, else the present ones. */
   #read(index) {
     const [times, values] = this.#data;
     if (values.length === 0) return;
@@ -186,7 +186,7 @@ export class Chart {
   }
 }
 
-/** Room above and below; a flat line stands in the middle. */
+/** Adds room above and below; a flat line is in the middle. */
 export function padded(low, high) {
   if (low === null || high === null) return [0, 1];
   const space = (high - low || Math.abs(high) * 0.01 || 1) * 0.12;
@@ -200,7 +200,7 @@ function wash({ ctx, bbox }, stroke) {
   return gradient;
 }
 
-/** A dot on the newest value. */
+/** Draws a dot on the newest value. */
 function markNow(plot, stroke) {
   const [times, values] = plot.data;
   const { ctx } = plot;
@@ -222,7 +222,7 @@ export function timeLabels(hours) {
   return (_plot, splits) => splits.map((at) => format.format(at * 1000));
 }
 
-/** As many places as keep neighbouring labels apart. */
+/** Formats labels with as many places as distinguish neighbouring ones. */
 export function axisLabels(splits, metric) {
   const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
   const largest = Math.max(...splits.map(Math.abs));

@@ -15,7 +15,7 @@ const STATES = {
   refused: 'Refused',
 };
 
-/** The totals and the connection's figures, once a second. */
+/** Totals and figures of the connection, once a second. */
 export class Figures {
   #canvas = byId('pulse');
 
@@ -68,7 +68,7 @@ export class Figures {
     this.#drawPulse(this.rates.perSecond(now));
   }
 
-  /** One bar per second of the last minute. */
+  /** Draws one bar per second of the last minute. */
   #drawPulse(seconds) {
     const canvas = this.#canvas;
     const ratio = window.devicePixelRatio || 1;

@@ -28,20 +28,20 @@ export class RateWindow {
     this.#counts.set(second, (this.#counts.get(second) ?? 0) + 1);
   }
 
-  /** Oldest first; the running second is left out, for it is not over. */
+  /** Returns the counts, oldest first; the running second is left out, since it is not over. */
   perSecond(now, seconds = 60) {
     const last = Math.floor(now / 1000) - 1;
     for (const second of this.#counts.keys()) if (second < last - 60) this.#counts.delete(second);
     return Array.from({ length: seconds }, (_, i) => this.#counts.get(last - seconds + 1 + i) ?? 0);
   }
 
-  /** Mean of the last ten seconds. */
+  /** Returns the mean of the last ten seconds. */
   rate(now) {
     return this.perSecond(now, 10).reduce((sum, value) => sum + value, 0) / 10;
   }
 }
 
-/** When the log numbered an event: the first 48 bits of its UUIDv7 are Unix milliseconds. */
+/** Returns when the log numbered an event: the first 48 bits of its UUIDv7 are Unix milliseconds. */
 export function loggedAt(eventId) {
   const text = String(eventId);
   return parseInt(text.slice(0, 8) + text.slice(9, 13), 16);

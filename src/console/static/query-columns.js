@@ -1,17 +1,17 @@
 import { count, moment, money, percent, price } from './format.js';
 
-/** What a row is about stands first, then its numbers, then the rest. */
+/** Columns shown first: those of a row's subject; its numbers and the rest follow. */
 const LEADING = ['time', 'name', 'token', 'symbol', 'protocol', 'chain'];
 const PLAIN = new Set(['confidence', 'seq']);
 
-/** The column of an aggregate. */
+/** Returns the column of an aggregate. */
 export const columnOf = ({ as, operation, field }) => as ?? (field ? `${operation}_${field}` : operation);
 
-/** What an answer is grouped by. */
+/** Returns the group fields of an answer. */
 export const groupsOf = ({ aggregations }) =>
   Array.isArray(aggregations) ? [aggregations[0]?.group_by ?? []].flat() : [];
 
-/** The columns of an answer in the order in which they are read; those without any value are left out. */
+/** Returns the columns of an answer in reading order; those without any value are left out. */
 export function columnsOf(rows, query) {
   const names = new Set();
   const numbers = new Set();
@@ -23,7 +23,7 @@ export function columnsOf(rows, query) {
     }
   }
   const groups = groupsOf(query);
-  // A subject has a name for people and one for requests: the second can wait.
+  // With a name for people, the name for requests moves back.
   const late = names.has('name') ? ['protocol', 'symbol'] : [];
   const place = (name) => {
     if (groups.includes(name)) return 10 + groups.indexOf(name);
@@ -35,7 +35,7 @@ export function columnsOf(rows, query) {
     .map((name) => ({ name, isNumber: numbers.has(name), format: formatOf(name, query) }));
 }
 
-/** How the values of a column are written: as the same figures are elsewhere on the page. */
+/** Returns the format of a column's values: that of the same figures elsewhere on the page. */
 export function formatOf(name, query) {
   const aggregations = Array.isArray(query.aggregations) ? query.aggregations : [];
   const aggregate = aggregations.find((one) => columnOf(one) === name);
@@ -43,7 +43,7 @@ export function formatOf(name, query) {
   if (operation.startsWith('count')) return number(count);
   const field = aggregate?.field ?? name;
   if (field.startsWith('change')) return number((value) => percent(value * 100));
-  // How far, whichever way.
+  // Distance without direction.
   if (field === 'moved') return number((value) => `${(value * 100).toFixed(2)} %`);
   if (/^(tvl|market_cap|volume_24h)$/.test(field)) return number(money);
   if (field === 'price') return number(price);
@@ -60,7 +60,7 @@ function plain(value) {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** Compares rows as the server orders them, for changes come without their place. Missing values stand last. */
+/** Compares rows as the server orders them, since changes arrive without their place. Missing values come last. */
 export function orderOf(query, columns) {
   const keys = sortKeys(query, new Set(columns.map(({ name }) => name)));
   return (a, b) => {
@@ -76,7 +76,7 @@ export function orderOf(query, columns) {
 }
 
 function sortKeys({ sort, dataset, time, ...query }, names) {
-  // The server takes null for what is left out.
+  // Null from the server means that the member was left out.
   const aggregations = query.aggregations ?? [];
   const [first] = aggregations;
   if (sort) {
@@ -91,7 +91,7 @@ function sortKeys({ sort, dataset, time, ...query }, names) {
   return [{ field: { prices: 'market_cap', events: 'seq' }[dataset] ?? 'tvl', order: 'desc' }];
 }
 
-/** A sort that names what is aggregated means its first aggregate. */
+/** Returns the first aggregate of a field, for a sort that names the aggregated field. */
 function firstOf(aggregations, field) {
   const named = aggregations.find((one) => one.field === field);
   return named ? columnOf(named) : field;

@@ -1,11 +1,11 @@
-/** Questions to begin with: each shows another side of what can be asked. */
+/** Example queries: each shows another feature of the language. */
 export const QUESTIONS = {
   chains: {
     aggregations: [
       { field: 'tvl', operation: 'sum', group_by: 'chain', as: 'tvl' },
       { field: 'protocol', operation: 'count_distinct', group_by: 'chain', as: 'protocols' },
     ],
-    // Not those of which a source knows only the total.
+    // Leaves out those of which a source knows only the total.
     having: { field: 'chain', op: 'ne', value: 'all' },
     limit: 200,
   },
@@ -37,7 +37,7 @@ export const QUESTIONS = {
 
 const WIDTH = 40;
 
-/** JSON as a person writes it: what fits stands on one line, and words of a list fill their lines. */
+/** Formats JSON as a person writes it: short objects on one line, lists filling their lines. */
 export function written(value, indent = '') {
   const flat = spaced(value);
   const isNested = typeof value === 'object' && value !== null;
@@ -65,7 +65,7 @@ function spaced(value) {
     .join(', ')} }`;
 }
 
-/** The same question for a shell. The key is left out: what is copied is pasted into chats, too. */
+/** Returns the same query for a shell. The key is left out: copied text is pasted into chats, too. */
 export function asCurl(query, accept) {
   const quoted = JSON.stringify(query).replaceAll("'", String.raw`'\''`);
   return [

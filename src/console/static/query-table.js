@@ -2,17 +2,17 @@ import { byId, el, setText } from './dom.js';
 import { count } from './format.js';
 import { columnsOf, orderOf } from './query-columns.js';
 
-/** Rows in the page; who wants more of them has CSV. */
+/** Maximum number of rows in the page; CSV has all. */
 const ROWS = 50;
 
-/** The rows of a live query: the result, then what changes of it. A row that is new or changed is lit up for a moment. */
+/** Rows of a live query: the result, then its changes. New and changed rows are highlighted for a moment. */
 export class QueryTable {
   #head = byId('query-head');
   #body = byId('query-body');
   #query = {};
   #rows = new Map();
   #lines = new Map();
-  /** Undefined: what the table shows belongs to an earlier question. */
+  /** Columns; undefined: the table shows an earlier query. */
   #columns;
 
   constructor(choose) {
@@ -23,7 +23,7 @@ export class QueryTable {
     return [...this.#rows.values()];
   }
 
-  /** Another question: nothing of the one before is compared with it. */
+  /** Begins another query: its rows are not compared with the earlier ones. */
   begin(query) {
     this.#query = query;
     this.#rows = new Map();
@@ -38,7 +38,7 @@ export class QueryTable {
     setText(byId('query-more'), '');
   }
 
-  /** A whole result. After an interruption it is compared with what stood here. */
+  /** Shows a whole result. After an interruption it is compared with the rows shown. */
   replace(rows) {
     const before = this.#rows;
     this.#rows = new Map(rows.map((row) => [row._key, row]));
@@ -65,7 +65,7 @@ export class QueryTable {
     this.#lines = lines;
     for (const [index, line] of [...lines.values()].entries()) {
       if (this.#body.children[index] === line) continue;
-      // A line that is moved would be lit up again.
+      // Moving a line would highlight it again.
       if (line.isConnected) line.className = '';
       this.#body.insertBefore(line, this.#body.children[index] ?? null);
     }
@@ -90,7 +90,7 @@ export class QueryTable {
     const old = before.get(row._key);
     const known = this.#lines.get(row._key);
     if (known && old && this.#isSame(old, row)) return known;
-    // The first result is not news.
+    // Rows of the first result are not highlighted.
     const kind = before.size > 0 && !(old && this.#isSame(old, row)) ? `fresh ${this.#direction(old, row)}` : undefined;
     return el('tr', { class: kind }, ...this.#columns.map((column, index) => this.#cell(column, row, index)));
   }
@@ -119,7 +119,7 @@ export class QueryTable {
 
 const namesOf = (columns) => columns && JSON.stringify(columns.map(({ name, isNumber }) => [name, isNumber]));
 
-/** What the chart can show of a row. */
+/** Returns the subject of a row that the chart can show. */
 function subjectOf({ protocol, token }) {
   if (token) return { metric: 'price', id: token };
   return protocol ? { metric: 'tvl', id: protocol } : undefined;

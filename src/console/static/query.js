@@ -4,20 +4,20 @@ import { QueryLines } from './query-lines.js';
 import { QUESTIONS, asCurl, written } from './query-questions.js';
 import { QueryTable } from './query-table.js';
 
-/** What a retryable refusal waits for when it does not say. */
+/** Default wait after a retryable refusal, ms. */
 const RETRY_MS = 3_000;
 
-/** A question to the data, followed live over the page's connection: its result, and every change of it. */
+/** Query of the data, followed live over the page's connection: its result, and every change of it. */
 export class Query {
   #panel = byId('query-panel');
   #text = byId('query-text');
   #query;
-  /** The number of what was asked last: answers to anything before it come too late. */
+  /** Number of the newest request: answers to earlier ones are ignored. */
   #asked = 0;
-  /** The subscription that is followed, and messages that came before its id was known. */
+  /** Subscription that is followed, and messages that arrived before its id was known. */
   #id;
   #early;
-  /** One question after the other: the same one asked again has the same id, which must not be ended after it began. */
+  /** Requests run one after the other: an equal query has the same id, which must not be ended after it began. */
   #turn = Promise.resolve();
   #abort = new AbortController();
   #retry;
@@ -35,7 +35,7 @@ export class Query {
     this.lines.repaint();
   }
 
-  /** Nothing is asked for a reader who never comes down here; after an interruption what was followed is followed again. */
+  /** Begins when the panel is visible; after an interruption the query is followed again. */
   resume() {
     if (['lost', 'running'].includes(this.#panel.dataset.state)) this.#begin(this.#query);
     else if (this.#asked === 0) this.#whenSeen();
@@ -91,7 +91,7 @@ export class Query {
     this.#begin(query);
   }
 
-  /** What is written, if it is a request at all. */
+  /** Returns the text of the editor as a request, if it is one. */
   #read() {
     try {
       const query = JSON.parse(this.#text.value);
@@ -112,7 +112,7 @@ export class Query {
     this.#turn = this.#turn.then(() => asked === this.#asked && this.#follow(query, asked));
   }
 
-  /** Ends what was followed, and whatever is still on its way. */
+  /** Ends the followed query, and requests in progress. */
   #leave() {
     this.#asked += 1;
     clearTimeout(this.#retry);
@@ -128,7 +128,7 @@ export class Query {
     try {
       const id = await this.stream.follow(query);
       if (asked !== this.#asked) {
-        // Asked for something else in the meantime.
+        // Another query was started meanwhile.
         if (id) await this.stream.unfollow(id);
         return;
       }
@@ -166,7 +166,7 @@ export class Query {
     setText(byId('query-size'), `${size} · updated ${clock(Date.now())}`);
   }
 
-  /** Messages of a live query carry rows only; how they were found tells the same question, asked once. */
+  /** Shows how the rows were found: messages of a live query carry rows only, so the same query is run once. */
   async #tellHow() {
     const { signal } = this.#abort;
     try {
@@ -176,11 +176,11 @@ export class Query {
       setText(byId('query-meta'), described(meta));
       this.#show();
     } catch {
-      // The rows are there; how they came about is an extra.
+      // Optional: the rows are already shown.
     }
   }
 
-  /** A key that may ask but not follow, and questions that make sense only once, still have an answer. */
+  /** Runs the query once for a key that may query but not follow, and for queries that make sense only once. */
   async #askOnce(query, refusal) {
     if (refusal.retryable) {
       this.#fail(refusal);
@@ -197,12 +197,12 @@ export class Query {
       setText(byId('query-meta'), described(meta));
       this.#show(page);
     } catch (error) {
-      // Of several faults the refusal names the first; this names all.
+      // Refusals name the first of several faults; this error has all.
       if (!signal.aborted) this.#fail(error.errors ? error : refusal);
     }
   }
 
-  /** It can no longer be answered as it stands. */
+  /** Ends a query that can no longer be answered as it stands. */
   #end(error) {
     if (error.subscriptionId !== this.#id) return;
     this.#id = undefined;
@@ -211,7 +211,7 @@ export class Query {
 
   #lose() {
     if (!['live', 'running'].includes(this.#panel.dataset.state)) return;
-    // It went with the connection: there is nothing to end.
+    // Ended with the connection.
     this.#id = undefined;
     this.#tell('lost', 'Connection lost, last rows kept');
   }
@@ -243,13 +243,13 @@ export class Query {
     const query = this.#read();
     if (!query) return;
     const label = button.textContent;
-    // Its neighbours stay where they are.
+    // Keeps its width, so that its neighbours do not move.
     button.style.minWidth = `${button.offsetWidth}px`;
     try {
       await navigator.clipboard.writeText(asCurl(query, accept));
       setText(button, 'Copied');
     } catch {
-      // Browsers lend the clipboard only to https and localhost.
+      // Clipboards are available only on https and localhost.
       setText(button, 'No clipboard');
     }
     setTimeout(() => setText(button, label), 1_500);

@@ -1,7 +1,9 @@
 import { byId, el } from './dom.js';
 import { money, price } from './format.js';
 
-/** Find as you type, over what the page already holds: no request, no waiting. `/` leads there from anywhere. */
+/**
+ * Searches while the reader types, over the data of the page: no request, no waiting. `/` moves the focus there from anywhere.
+ */
 export function startSearch(store, choose) {
   return new Search(store, choose);
 }
@@ -19,7 +21,7 @@ class Search {
     this.#input.addEventListener('focus', () => this.#update());
     this.#input.addEventListener('blur', () => this.#close());
     this.#input.addEventListener('keydown', (event) => this.#key(event));
-    // A press on the list must not take the focus from the field before the click arrives.
+    // Keeps the focus in the field: a press on the list must not take it before the click arrives.
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
     document.addEventListener('keydown', (event) => {
       const typing = event.target.matches('input, select, textarea');

@@ -1,22 +1,22 @@
 const PSEUDO = new Set(['staking', 'pool2', 'borrowed', 'vesting', 'treasury', 'owntokens', 'offers']);
 
 /**
- * The published state as this page knows it: a snapshot, then every change after it. Cursors compare as strings, so a value
- * is only ever replaced by a newer one, in whatever order a snapshot and live changes arrive.
+ * Published state of this page: a snapshot, then every change after it. Cursors compare as strings, so a value is only ever
+ * replaced by a newer one, in whatever order a snapshot and live changes arrive.
  */
 export class Store {
   protocols = new Map();
   tokens = new Map();
-  /** Whether the values are a recording that is played again, not today's. */
+  /** Whether the values are a replayed recording instead of today's. */
   recorded = false;
 
-  /** Whatever comes next is newer than what is here; that stays until then. */
+  /** Accepts any next value as newer; the present ones stay until then. */
   restart() {
     for (const { chains } of this.protocols.values()) for (const known of chains.values()) known.cursor = '';
     for (const token of this.tokens.values()) token.cursor = '';
   }
 
-  /** An item of a snapshot, or an event; both carry the same names. */
+  /** Applies an item of a snapshot, or an event; both have the same names. */
   apply(item) {
     if (item.tags?.includes('sample')) this.recorded = true;
     if (item.token && (item.price !== undefined || item.currentPrice !== undefined)) this.#price(item);
@@ -75,7 +75,7 @@ export class Store {
     return { tvl, protocols: this.protocols.size, chains: chains.size, tokens: this.tokens.size };
   }
 
-  /** Names that begin with the words rank before names that contain them; the larger first. */
+  /** Finds subjects: names that begin with the words rank before names that contain them; the larger first. */
   search(text, limit = 8) {
     const words = text.trim().toLowerCase();
     if (!words) return [];
@@ -92,7 +92,7 @@ export class Store {
 const rank = (name, words) => (name === words ? 0 : name.startsWith(words) ? 1 : name.includes(words) ? 2 : 3);
 const isReal = (chain) => chain !== 'all' && !PSEUDO.has(chain);
 
-/** The sum over real chains; `all` counts for a protocol that has no other. */
+/** Returns the sum over real chains; `all` counts for a protocol that has no other. */
 export function totalOf(protocol) {
   let sum = 0;
   let real = false;

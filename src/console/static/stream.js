@@ -1,15 +1,16 @@
 import { io } from './vendor/socket.io.js';
 
 const WANTED = [{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'protocol_updates' }];
-/** Changes of a query at most this often: nobody reads a table that changes faster. */
+/** Shortest interval between changes of a query, ms: a table that changes faster cannot be read. */
 const QUERY_INTERVAL_MS = 1_000;
-/** Heartbeats come every 15 s: after two missed ones the figures on the page can no longer be called live. */
+/** Silence after which figures are no longer live, ms: heartbeats come every 15 s, and two were missed. */
 const SILENCE_MS = 35_000;
 
 /**
- * The connection: a snapshot first, then every change; after an interruption it continues from the newest cursor it saw, so
- * nothing is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `restart`, `resumed`, `refused`, `announcement`;
- * of alerts `alerts` when they are followed, `alert` and `alertsRefused`; of live queries `queryResult`, `queryChange`, `queryError`.
+ * Connection: a snapshot first, then every change; after an interruption it continues from the newest cursor it saw, so nothing
+ * is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `restart`, `resumed`, `refused`, `announcement`; of
+ * alerts `alerts` when they are followed, `alert` and `alertsRefused`; of live queries `queryResult`, `queryChange`,
+ * `queryError`.
  */
 export class Stream extends EventTarget {
   state = 'waiting';
@@ -17,19 +18,19 @@ export class Stream extends EventTarget {
   reconnects = 0;
   recovered = 0;
   heartbeatAt = 0;
-  /** Server clock minus ours, in milliseconds. */
+  /** Difference between the server's clock and this one, ms. */
   clockOffset = 0;
   #socket;
   #live = false;
   #open = true;
-  /** Ids of events that came before the answer. */
+  /** Ids of events that arrived before the answer. */
   #early = new Set();
   #wait;
   #timer;
 
   connect(key) {
     this.#socket = io('/v1/realtime', {
-      // Positions and live queries are followed here: nothing is to come back by itself.
+      // Positions and live queries are restored here, not by the server.
       auth: { apiKey: key, resume: false },
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
@@ -51,7 +52,7 @@ export class Stream extends EventTarget {
     socket.on('query_result', (result) => this.#fire('queryResult', result));
     socket.on('query_change', (change) => this.#fire('queryChange', change));
     socket.on('error', (error) => error.subscriptionId && this.#fire('queryError', error));
-    // Events carry their type; alerts are followed by themselves.
+    // Events carry their type; alerts are handled separately.
     socket.onAny((name, event) => event?.eventType === name && name !== 'alert' && this.#event(name, event));
     this.#timer = setInterval(() => this.#checkSilence(), 1_000);
   }
@@ -74,7 +75,7 @@ export class Stream extends EventTarget {
     }
     const fresh = !since || answer.recovered === false;
     if (since && fresh) {
-      // What was missed can no longer be replayed: start over from a snapshot.
+      // Missed events can no longer be replayed: start over from a snapshot.
       this.#forget();
       await this.#subscribe();
       return;
@@ -89,7 +90,7 @@ export class Stream extends EventTarget {
     void this.#followAlerts();
   }
 
-  /** Follows a query; its id. Throws what the server has against it; undefined: the connection went away while asking. */
+  /** Follows a query and returns its id. Throws the server's refusal; undefined: the connection was lost meanwhile. */
   async follow(query) {
     const answer = await this.#answerTo('subscribe', { type: 'query', query, intervalMs: QUERY_INTERVAL_MS });
     if (!answer || answer.ok) return answer?.subscription.id;
@@ -105,19 +106,22 @@ export class Stream extends EventTarget {
     try {
       return await this.#socket.timeout(60_000).emitWithAck(name, body);
     } catch {
-      // The connection went away while asking; what it followed went with it.
+      // Connection lost meanwhile, and with it the followed query.
       return undefined;
     }
   }
 
-  /** By itself: a key that may see changes only is no reason to refuse the page. Nothing is replayed: the history has it. */
+  /**
+   * Follows alerts separately: a key that may see changes only must not make the page fail. Nothing is replayed: the history
+   * has it.
+   */
   async #followAlerts() {
     try {
       const answer = await this.#socket.timeout(60_000).emitWithAck('subscribe', { type: 'alerts' });
       if (!answer.ok) this.#fire('alertsRefused', answer.error.message);
       this.#fire('alerts');
     } catch {
-      // The connection went away while asking; the next one asks again.
+      // Connection lost meanwhile; the next one repeats the request.
     }
   }
 
@@ -130,12 +134,12 @@ export class Stream extends EventTarget {
       if (answer.ok) return answer;
       this.#retryOrLeave(answer.error, () => void this.#subscribe());
     } catch {
-      // The connection went away while asking; the next one asks again.
+      // Connection lost meanwhile; the next one repeats the request.
     }
     return undefined;
   }
 
-  /** The answer that was back fastest tells most: its two ways can differ least. */
+  /** Compares the clocks by the fastest answer, whose two ways can differ least. */
   async #compareClocks() {
     let fastest = Infinity;
     for (let attempt = 0; attempt < 5; attempt += 1) {
@@ -154,8 +158,8 @@ export class Stream extends EventTarget {
   }
 
   /**
-   * Until the answer to `subscribe` the position stays where it was, so a replay that is cut off comes again from its
-   * beginning: what was already shown of it is known by its id.
+   * Handles an event. Until the answer to `subscribe` the position does not move, so an interrupted replay is repeated from its
+   * beginning: events already shown are recognised by their id.
    */
   #event(name, event) {
     if (this.#live) this.#advance(event.cursor);
@@ -176,7 +180,7 @@ export class Stream extends EventTarget {
     this.#setState(stale ? 'stale' : 'live');
   }
 
-  /** The log may have begun anew: cursors of before say nothing about those that follow. */
+  /** Drops the position: after a new log, earlier cursors say nothing about later ones. */
   #forget() {
     this.cursor = '';
     this.#fire('restart');
@@ -189,16 +193,16 @@ export class Stream extends EventTarget {
   #lost(reason) {
     this.#live = false;
     this.#setState('waiting');
-    // Socket.IO comes back by itself unless the server ended the connection; then it is ours to call.
+    // Socket.IO reconnects by itself unless the server ended the connection; then the page does.
     if (reason !== 'io server disconnect') return;
     setTimeout(() => this.#open && this.#socket.connect(), this.#wait ?? 500 + Math.random() * 500);
     this.#wait = undefined;
   }
 
   #refused(error) {
-    // Without data the server was not reached, and Socket.IO tries again by itself.
+    // Errors without data mean that the server was not reached, and Socket.IO tries again by itself.
     if (!error.data) this.#setState('waiting');
-    // A refusal in the namespace is final for Socket.IO: trying again is ours.
+    // Refusals in the namespace are final for Socket.IO: the page tries again.
     else this.#retryOrLeave({ code: error.message, ...error.data }, () => this.#socket.connect());
   }
 

@@ -1,14 +1,17 @@
 import { byId, el, segmented, setText } from './dom.js';
 import { chainName, clock, direction, money, percent, price } from './format.js';
 
-/** Rows in the page; older ones are dropped. */
+/** Maximum number of rows in the page; older ones are dropped. */
 const ROWS = 80;
-/** New rows come in together this often: at hundreds of changes a second a tape that moves for each is only noise. */
+/**
+ * Interval at which new rows are added together, ms: at hundreds of changes a second a tape that moves for each would be
+ * unreadable.
+ */
 const FLUSH_MS = 700;
-/** At most this many rows come in at once; of the others the newest stand in the next flush. */
+/** Maximum number of rows added at once; the newest of the others follow in the next flush. */
 const PER_FLUSH = 12;
 
-/** The live list of changes, newest first. It stands still while the pointer or the focus is on it. */
+/** Live list of changes, newest first. It stands still while the pointer or the focus is on it. */
 export class Tape {
   #list = byId('tape');
   #held = byId('tape-held');

@@ -101,7 +101,7 @@ function withoutFrameworkChatter(
 function requestLevel(request: IncomingMessage, response: ServerResponse, error?: Error): LevelWithSilent {
   if (response.statusCode === 503) return 'info';
   if (error || response.statusCode >= 500) return 'error';
-  // Whoever is over its limit can send thousands a second: metrics count them, a line for each would fill the disk.
+  // Callers over their limit can send thousands a second: metrics count them, a line for each would fill the disk.
   if (response.statusCode === 429) return 'debug';
   if (response.statusCode >= 400) return 'info';
   return request.method === 'GET' || request.method === 'HEAD' ? 'debug' : 'info';
