@@ -11,6 +11,7 @@ import { groupStorms } from '../messages/storm.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
 import { AlertHistoryWriter } from './alert-history-writer.js';
+import { actionsByFirings } from './told-targets.js';
 
 /** Preferences of the rules' owners, and the owners that have used up their storage. */
 export interface Owners {
@@ -69,9 +70,11 @@ export class TransitionWriter {
     const rules = new Map(rows.map((row) => [row.rule_id, ruleOf(row)]));
     const older = transitions.filter(({ ruleId, ruleVersion }) => (rules.get(ruleId)?.version ?? 0) > ruleVersion);
     const conditions = older.length === 0 ? undefined : await conditionsOf(tx, older);
+    const actionsFor = await actionsByFirings(tx, transitions, rules);
     return transitions.flatMap((transition) => {
-      const rule = rules.get(transition.ruleId);
-      if (rule === undefined) return [];
+      const current = rules.get(transition.ruleId);
+      if (current === undefined) return [];
+      const rule = { ...current, actions: actionsFor(transition, current) };
       const judged = conditions?.get(`${transition.ruleId} ${transition.ruleVersion}`);
       return [{ transition, rule, alert: alertMessage({ ...rule, ...judged }, transition) }];
     });

@@ -96,8 +96,8 @@ export function reasonAgainst(
   return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
 }
 
-/** One mailbox may be written in several ways. */
-function sameTarget(channel: Channel, one: string, other: string): boolean {
+/** Whether both are one target: a mailbox may be written in several ways. */
+export function sameTarget(channel: Channel, one: string, other: string): boolean {
   return one === other || (channel === 'email' && one.toLowerCase() === other.toLowerCase());
 }
 

@@ -434,6 +434,29 @@ describe('messages', () => {
     expect(hooks.received).toHaveLength(2);
   });
 
+  it('say that a firing is over only to those that it was told to', async () => {
+    await market.price('bitcoin', 60_000);
+    const [first, second] = ['/first', '/second'].map((path) => ({ type: 'webhook', target: hooks.url(path) }));
+    const more = { notifyResolved: true, actions: [first] };
+    const [added, moved, bare] = await live(
+      above(70_000, more),
+      above(70_001, more),
+      above(70_002, { ...more, actions: [] }),
+    );
+    await market.price('bitcoin', 80_000);
+    await alerts(3);
+    await alice.call('PATCH', `/v1/alerts/rules/${added}`, { actions: [first, second] });
+    for (const id of [moved, bare]) await alice.call('PATCH', `/v1/alerts/rules/${id}`, { actions: [second] });
+    await market.price('bitcoin', 60_000);
+    const told = (await alerts(6)).slice(3);
+    const sent = new Map(told.map(({ ruleId, outcome }) => [ruleId, outcome.messages]));
+    expect([added, moved, bare].map((id) => sent.get(id ?? ''))).toEqual([1, 0, 0]);
+    await market.price('bitcoin', 80_000);
+    await market.price('bitcoin', 60_000);
+    const again = (await alerts(12)).slice(6);
+    expect(again.map(({ outcome }) => outcome.messages).toSorted((a, b) => a - b)).toEqual([1, 1, 1, 1, 2, 2]);
+  });
+
   it('of a rule that flaps stop with a notice', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000, { actions: [{ type: 'webhook', target: hooks.url() }] }));

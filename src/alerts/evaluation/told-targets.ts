@@ -1,0 +1,71 @@
+import type { PoolClient } from 'pg';
+import { sameTarget } from '../../notifications/core/index.js';
+import type { Rule, RuleAction, Transition } from '../core/index.js';
+
+/**
+ * The actions of a rule that a transition is for. A resolution is for those alone that were aimed at when the firing was told: to a
+ * target that was added since then something would end that never began.
+ */
+export type ActionsFor = (transition: Transition, rule: Pick<Rule, 'actions'>) => readonly RuleAction[];
+
+/**
+ * Looks up, of resolutions of edited rules, who was aimed at when their firings were told.
+ * @param rules as they are now, by id
+ */
+export async function actionsByFirings(
+  tx: PoolClient,
+  transitions: readonly Transition[],
+  rules: ReadonlyMap<string, Pick<Rule, 'version'>>,
+): Promise<ActionsFor> {
+  // What fires and ends in one commit is told to the same targets.
+  const firing = new Set(transitions.filter(({ to, silenced }) => to === 'firing' && !silenced).map(instanceOf));
+  const asked = transitions.filter(
+    (one) => isResolution(one) && (rules.get(one.ruleId)?.version ?? 1) > 1 && !firing.has(instanceOf(one)),
+  );
+  const aimed = asked.length === 0 ? undefined : await aimedAt(tx, asked);
+  return (transition, { actions }) => {
+    const told = isResolution(transition) ? aimed?.get(instanceOf(transition)) : undefined;
+    return told === undefined ? actions : actions.filter((action) => told.some((one) => isSame(one, action)));
+  };
+}
+
+function isResolution({ from, to, reason, silenced }: Transition): boolean {
+  return from === 'firing' && to === 'ok' && reason !== 'throttle_summary' && !silenced;
+}
+
+const instanceOf = ({ ruleId, instanceKey }: Transition): string => `${ruleId} ${instanceKey}`;
+
+function isSame(one: RuleAction, other: RuleAction): boolean {
+  return one.type === other.type && sameTarget(one.type, one.target, other.target);
+}
+
+async function aimedAt(tx: PoolClient, asked: readonly Transition[]): Promise<Map<string, RuleAction[]>> {
+  const { rows } = await tx.query<{ id: string; actions: RuleAction[] }>(AIMED_AT, [
+    asked.map(({ ruleId }) => ruleId),
+    asked.map(({ instanceKey }) => instanceKey),
+  ]);
+  return new Map(rows.map(({ id, actions }) => [id, actions]));
+}
+
+/**
+ * Of each instance the targets of the version by which it was told last, and of those that were made while it was being told. A
+ * throttle of the whole rule tells it under the rule's own key. Without a row nothing is known, and nobody is left out.
+ */
+const AIMED_AT = `
+SELECT last.id, coalesce(jsonb_agg(action) FILTER (WHERE action IS NOT NULL), '[]') AS actions
+FROM (
+  SELECT DISTINCT ON (given.rule_id, given.instance_key)
+    given.rule_id || ' ' || given.instance_key AS id, given.rule_id, told.rule_version, told.evaluated_at
+  FROM unnest($1::uuid[], $2::text[]) AS given (rule_id, instance_key)
+  CROSS JOIN LATERAL unnest(ARRAY[given.instance_key, '']) AS kept (key)
+  CROSS JOIN LATERAL (
+    SELECT t.rule_version, t.evaluated_at, t.at FROM alert_transitions t
+    WHERE t.rule_id = given.rule_id AND t.instance_key = kept.key AND t.state IN ('fired', 'summary')
+      AND t.outcome ->> 'suppressed' IS NULL
+    ORDER BY t.at DESC LIMIT 1) told
+  ORDER BY given.rule_id, given.instance_key, told.at DESC
+) last
+JOIN alert_rule_versions v ON v.rule_id = last.rule_id AND v.version >= last.rule_version
+  AND (v.version = last.rule_version OR v.changed_at <= last.evaluated_at)
+LEFT JOIN LATERAL jsonb_array_elements(v.rule -> 'actions') AS action ON true
+GROUP BY last.id`;
