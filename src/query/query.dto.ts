@@ -169,7 +169,7 @@ export class QueryWarning {
   @ApiProperty({ enum: ['unknown_name', 'not_a_fraction'] })
   code!: 'unknown_name' | 'not_a_fraction';
 
-  /** @example There is no protocol 'uniswap-v33' at present. Did you mean uniswap-v3? */
+  /** @example Unknown protocol 'uniswap-v33'. Did you mean uniswap-v3? */
   detail!: string;
 
   /**

@@ -26,7 +26,7 @@ function faultOf(code: string | undefined): DomainError {
     return new DomainError('payload_too_large', message, { status: 431 });
   }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return new DomainError('invalid_request', 'The request did not come in time.', { status: 408 });
+    return new DomainError('invalid_request', 'The request was not complete in time.', { status: 408 });
   }
   return new DomainError('invalid_request', 'The request is not HTTP/1.1.');
 }

@@ -106,12 +106,12 @@ export const SETTINGS = {
   }),
   EVENT_RETENTION_HOURS: required(number(1, 87_600), 72, {
     unit: 'hours',
-    doc: 'How far back a cursor can resume; EVENT_RETENTION_GB may end it earlier.',
+    doc: 'Time for which events are kept, and a cursor can resume; EVENT_RETENTION_GB may end it earlier.',
   }),
   EVENT_RETENTION_GB: required(number(0.1, 100_000), 20, { unit: 'GB', doc: 'Maximum disk space of the event log.' }),
   HISTORY_RAW_DAYS: required(number(1, 3_650), 30, {
     unit: 'days',
-    doc: 'How long every published value is kept; after that hourly and daily ones only.',
+    doc: 'Time for which every published value is kept; after that hourly and daily ones only.',
   }),
   STALE_AFTER_MINUTES: required(number(1, 10_080), 60, {
     unit: 'minutes',
@@ -189,7 +189,7 @@ export const SETTINGS = {
   }),
   MAIL_FROM: optional(mailSender, {
     unit: 'address',
-    doc: 'Sender of mails, with or without a name. Web Push needs it, or a PUBLIC_URL with https, to name whom to ask.',
+    doc: 'Sender of mails, with or without a name. Web Push needs it, or a PUBLIC_URL with https, as its contact.',
   }),
   VAPID_PUBLIC_KEY: optional(vapidPublicKey, {
     unit: 'text',
@@ -217,35 +217,35 @@ export const SETTINGS = {
   }),
   WEBHOOK_RATE: required(integer(0, 1_000_000), 60, {
     unit: 'messages per minute',
-    doc: 'Most messages to one webhook endpoint or device; more wait for their turn. 0: no limit.',
+    doc: 'Maximum messages to one webhook endpoint or device; others wait for their turn. 0: no limit.',
   }),
   HOST_RATE: required(integer(0, 1_000_000), 300, {
     unit: 'messages per minute',
-    doc: 'Most webhooks and pushes of one user to one host; more wait for their turn. 0: no limit.',
+    doc: 'Maximum webhooks and pushes of one user to one host; others wait for their turn. 0: no limit.',
   }),
   USER_RATE: required(integer(0, 1_000_000), 600, {
     unit: 'messages per minute',
-    doc: 'Most messages of one user over all channels; more wait for their turn. 0: no limit.',
+    doc: 'Maximum messages of one user over all channels; others wait for their turn. 0: no limit.',
   }),
   MAIL_DAILY: required(integer(0, 1_000_000), 100, {
     unit: 'mails per day',
-    doc: 'Most single mails to one address; more leave together, in one mail an hour. 0: no limit.',
+    doc: 'Maximum single mails to one address; others are sent together, in one mail an hour. 0: no limit.',
   }),
   USER_STORAGE_MB: required(integer(0, 1_000_000), 100, {
     unit: 'MB',
-    doc: 'Most that is stored of one user: messages, their attempts and alerts. Old ones end early, then none is sent. 0: no limit.',
+    doc: 'Maximum stored data of one user: messages, their attempts and alerts. Old ones are deleted early, then none is sent. 0: no limit.',
   }),
   DELIVERY_RETENTION_DAYS: required(number(1, 3_650), 30, {
     unit: 'days',
-    doc: 'How long finished deliveries and their attempts are kept.',
+    doc: 'Time for which finished deliveries and their attempts are kept.',
   }),
   ALERT_HISTORY_DAYS: required(number(1, 3_650), 365, {
     unit: 'days',
-    doc: 'How long alerts stay in the history of the users whose rules told them, and what deleted rules were.',
+    doc: 'Time for which alerts are kept in the history of their users, and versions of deleted rules.',
   }),
   AUDIT_DAYS: required(number(30, 3_650), 365, {
     unit: 'days',
-    doc: 'How long lines of the audit trail, and keys that have ended, are kept.',
+    doc: 'Time for which lines of the audit trail, and ended keys, are kept.',
   }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
@@ -254,9 +254,9 @@ export const SETTINGS = {
   POD_ID: optional(pattern(/^[A-Za-z0-9_-]{1,32}$/, 'up to 32 letters, digits, _ and -'), {
     unit: 'name',
     shown: 'random',
-    doc: 'Begins the Socket.IO session ids of this process, so that a balancer can route a session to it.',
+    doc: 'Prefix of the Socket.IO session ids of this process, by which a balancer routes a session to it.',
   }),
-  REGION: optional(text, { unit: 'text', doc: 'Shown with each connection, to tell deployments apart.' }),
+  REGION: optional(text, { unit: 'text', doc: 'Shown with each connection, to distinguish deployments.' }),
   OTLP_URL: optional(url('http', 'https'), { unit: 'URL', secret: true, doc: 'Collector that receives traces.' }),
 };
 

@@ -62,7 +62,7 @@ export class CompatController {
 
   /**
    * Lists the present TVL of all chains, the largest first.
-   * @remarks Without the categories and double-counted protocols that DefiLlama leaves out of chains; `/v1/chains` says both.
+   * @remarks Without the categories and double-counted protocols that DefiLlama leaves out of chains; `/v1/chains` has both.
    */
   @Get('v2/chains')
   @Header('Cache-Control', PRESENT)

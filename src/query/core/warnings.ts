@@ -80,7 +80,7 @@ function* warningsAbout(
     if (kind === 'category' ? names.category.has(name.toLowerCase()) : isKnown(names, kind, name)) continue;
     const near = yield* nearestName(name, kind === 'category' ? names.category.values() : names[kind]);
     const offer = near === undefined ? '' : ` Did you mean ${near}?`;
-    const detail = `There is no ${kind} ${shown(name)} at present.${offer}`;
+    const detail = `Unknown ${kind} ${shown(name)}.${offer}`;
     yield { field, code: 'unknown_name', detail, ...(near !== undefined && { meant: near }) };
   }
 }

@@ -136,7 +136,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       this.rowTimer = undefined;
       return;
     }
-    // With the database unavailable nothing has changed; a later check then finds the difference.
+    // No change is assumed while the database is unavailable; a later check then finds the difference.
     const changed: readonly DatasetName[] = await this.rows.changed().catch(() => []);
     const now = this.clock.now();
     for (const [live, dataset] of this.ofRows) if (changed.includes(dataset)) this.touch(live, now);

@@ -51,7 +51,7 @@ export const UPDATE_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((t
 function snapshotItem(timestamp: Schema): Schema {
   const provenance = {
     timestamp,
-    source: text('who wrote the value'),
+    source: text('source of the value'),
     confidence: number('0 to 1', { minimum: 0, maximum: 1 }),
     tags: list({ type: 'string' }),
     cursor: ref('Cursor'),

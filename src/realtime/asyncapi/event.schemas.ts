@@ -16,7 +16,7 @@ const commonFields = (type: EventType, timestamp: Schema): Properties => ({
   cursor: ref('Cursor'),
   eventType: { const: type },
   timestamp,
-  source: text('who wrote the value'),
+  source: text('source of the value'),
   confidence: number('0 to 1: what the writer said, lowered by age and by an outlying change', {
     minimum: 0,
     maximum: 1,

@@ -3,14 +3,15 @@ import type { Socket } from 'node:net';
 import { Rotation } from '../../fairness/rotation.js';
 import { addressOf, isUnknown } from './peers.js';
 
-/** Bytes that one turn of the event loop goes through: as chunks of a byte, or as pipelined requests, these cost it 1 ms. */
+/** Bytes that one turn of the event loop processes: as chunks of a byte, or as pipelined requests, they take 1 ms. */
 const PIECE_BYTES = 2_048;
-/** Bytes that wait for their turn, of one address and altogether: a connection that brings more ends. */
+/** Maximum bytes that wait for their turn, per address and in total: a connection that exceeds it ends. */
 const MAX_HELD = { ofAddress: 2 * 1_024 * 1_024, altogether: 32 * 1_024 * 1_024 };
 
 /**
- * Has what comes in on connections that have not shown a key read piece by piece: one piece in each turn of the event loop,
- * addresses by turns. However many strangers send at once, what others sent comes between. Connections of keys are read at once.
+ * Reads input of connections that have not shown a key piece by piece: one piece per turn of the event loop, addresses in turn.
+ * Input of other connections is handled between the pieces, however many of these send at once. Connections with a key are read
+ * at once.
  */
 export function readStrangersInTurns(server: Server): void {
   const turns = new Turns();
@@ -18,11 +19,11 @@ export function readStrangersInTurns(server: Server): void {
   server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
     if (isUnknown(socket)) readings.set(socket, new StrangerReading(socket, turns));
   });
-  // Node itself hands over the rest of the piece in which an upgrade stood.
+  // Node itself passes on the rest of the piece that held the upgrade.
   server.prependListener('upgrade', ({ socket }: IncomingMessage) => readings.get(socket)?.giveBack());
 }
 
-/** Turns of the event loop that are given to strangers, and the bytes that wait for one. */
+/** Turns of the event loop for connections without a key, and the bytes that wait for one. */
 class Turns {
   private readonly waiting = new Rotation<() => void>();
   private readonly heldOf = new Map<string, number>();
@@ -36,7 +37,7 @@ class Turns {
     setImmediate(() => this.step());
   }
 
-  /** Counts bytes that wait, or no longer do; false: too many. */
+  /** Adds bytes that wait, or removes them again; false: above the limit. */
   count(address: string, bytes: number): boolean {
     const ofAddress = (this.heldOf.get(address) ?? 0) + bytes;
     if (ofAddress === 0) this.heldOf.delete(address);
@@ -54,7 +55,7 @@ class Turns {
   }
 }
 
-/** Stands between a connection and Node's parser, as the one listener to its data. */
+/** Reader between a connection and Node's parser, as the only listener to its data. */
 class StrangerReading {
   private readonly address: string;
   private readonly parse: ((bytes: Buffer) => void) | undefined;
@@ -72,7 +73,7 @@ class StrangerReading {
     socket.once('close', () => this.clear());
   }
 
-  /** Puts what waits back into the connection, for the next one that reads it. */
+  /** Returns waiting bytes to the connection, for its next reader. */
   giveBack(): void {
     this.socket.removeListener('data', this.take);
     const rest = this.clear();
@@ -107,7 +108,7 @@ class StrangerReading {
     this.parse?.(piece);
   };
 
-  /** Reads nothing more meanwhile; Node's wishes of that time are met afterwards. */
+  /** Pauses reading; pauses and resumes that Node requests meanwhile are applied afterwards. */
   private hold(): void {
     const { socket } = this;
     let wantsMore = true;

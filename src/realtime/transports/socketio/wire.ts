@@ -31,7 +31,7 @@ export const NAMESPACES: readonly string[] = ['/v1/realtime', '/v2/realtime'];
 
 const wires = new WeakMap<Connection, Wire>();
 
-/** One engine connection: what its client may send before it is let in, and the sessions that share it. */
+/** Engine connection: limits its client before admission, and holds the sessions that share it. */
 export class Wire {
   private readonly sessions = new Map<string, Session>();
   /** Namespaces of the service that were requested and not refused; any others are refused by the library. */

@@ -6,7 +6,7 @@ export const STREAM_BODY_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    channels: list('Channel names; without them what the filters speak of.'),
+    channels: list('Channel names; without them those that the filters concern.'),
     protocols: list('Protocol slugs.'),
     tokens: list('Token ids.'),
     chains: list('Chains.'),

@@ -23,7 +23,7 @@ export class StreamController {
   /**
    * Streams events as they happen, over one HTTP answer that does not end (Server-Sent Events).
    * @remarks
-   * `event:` is the event's name, `data:` its JSON, `id:` its cursor. First `connected`, then what was missed if
+   * `event:` is the event's name, `data:` its JSON, `id:` its cursor. First `connected`, then missed events if
    * `Last-Event-ID` or `since` is given, then `ready {cursor, recovered?, replayed?}`, then live events. The messages are
    * described in /asyncapi.yaml. The key comes as `Authorization: Bearer …` or, for EventSource, as `?apiKey=`.
    */
