@@ -25,6 +25,7 @@ import { RuleSchedules1790000017100 } from './1790000017100-rule-schedules.js';
 import { MoveTypes1790000018000 } from './1790000018000-move-types.js';
 import { EndedKeys1790000019000 } from './1790000019000-ended-keys.js';
 import { HistoryGaps1790000020000 } from './1790000020000-history-gaps.js';
+import { InstanceNames1790000021000 } from './1790000021000-instance-names.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -54,4 +55,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   MoveTypes1790000018000,
   EndedKeys1790000019000,
   HistoryGaps1790000020000,
+  InstanceNames1790000021000,
 ];

@@ -1,3 +1,5 @@
+import { renameInstances } from './rename-instances.js';
+
 /** SQL expressions that give names their new spelling. */
 export interface Spelling {
   protocol: (column: string) => string;
@@ -122,6 +124,7 @@ ${table === 'event_log' ? 'AND seq > (SELECT min(seq) FROM log_readers)' : ''};`
   .join('\n')}
 
 ${rewriteRules(spelling)}
+${renameInstances(spelling)}
 
 ${switched('ENABLE')}`;
 }

@@ -8,8 +8,21 @@ import {
 } from '../../../src/platform/database/migrate-database.js';
 import { StorageBudgets1790000013200 } from '../../../migrations/1790000013200-storage-budgets.js';
 import { MoveTypes1790000018000 } from '../../../migrations/1790000018000-move-types.js';
+import { InstanceNames1790000021000 } from '../../../migrations/1790000021000-instance-names.js';
 import { migrations } from '../../../migrations/index.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+
+/** A wildcard rule's firings about three names, two of them twins, and the message about the first. */
+function firings(slug: string, chain: string): string {
+  return `
+INSERT INTO alert_instances (rule_id, instance_key, leaves, phase, since, told)
+  SELECT rule_id, given.* FROM alert_rules, (VALUES ('protocol=${slug}', 1, 'firing', '2026-01-01Z'::timestamptz, true),
+    ('protocol=curve-dex', 1, 'firing', '2026-01-02Z', false), ('protocol=${slug},chain=${chain}', 1, 'firing', '2026-01-01Z', true),
+    ('token=solana:EPjF', 1, 'firing', '2026-01-01Z', true)) given;
+INSERT INTO deliveries (id, user_id, channel, target, type, data, priority, collapse_key, state, next_attempt_at, due_at, expires_at)
+  SELECT gen_random_uuid(), 'u', 'webhook', 'x', 'alert.fired', '{}', 'normal', rule_id || ' protocol=${slug}', 'delivered',
+    now(), now(), now() FROM alert_rules;`;
+}
 
 /** Stored before names had one spelling; the newer observation of each pair has the other one. */
 const TWINS = `
@@ -39,7 +52,8 @@ INSERT INTO event_log (seq, epoch, type, source, confidence, tags, observed_at, 
 INSERT INTO log_readers (name, epoch, seq) VALUES ('history', 'e', 1);
 INSERT INTO alert_rules (user_id, name, conditions, where_tree) VALUES ('u', 'n',
   '[{"metric": "tvl", "chain": "rsk", "protocol": "Curve-DEX", "threshold": 1}]',
-  '{"and": [{"not": {"token": "hyperliquid:0xab", "metric": "price"}}]}');`;
+  '{"and": [{"not": {"token": "hyperliquid:0xab", "metric": "price"}}]}');
+${firings('Curve-DEX', 'rsk')}`;
 const POINTS = `SELECT subject, chain, array_agg(value ORDER BY at) FROM metric_points JOIN metric_series ON id = series_id
   GROUP BY 1, 2 ORDER BY 1, 2`;
 
@@ -138,8 +152,24 @@ describe('the migrations', () => {
         ],
       ]);
     };
+    const firingsJoined = async () => {
+      expect(await rows('SELECT instance_key, told FROM alert_instances ORDER BY 1')).toEqual([
+        ['protocol=curve-dex', true],
+        ['protocol=curve-dex,chain=rootstock', true],
+        ['token=solana:EPjF', true],
+      ]);
+      expect(await rows(`SELECT replace(collapse_key, rule_id::text, 'rule') FROM deliveries, alert_rules`)).toEqual([
+        ['rule protocol=curve-dex'],
+      ]);
+    };
     const source = await upTo('1790000009000');
     await joined();
+    await firingsJoined();
+    await db.pool.query(`DELETE FROM alert_instances; DELETE FROM deliveries; ${firings('Curve-DEX', 'rsk')}`);
+    const runner = source.createQueryRunner();
+    await new InstanceNames1790000021000().up(runner);
+    await runner.release();
+    await firingsJoined();
     expect(await rows('SELECT count(*)::int FROM alert_rule_edits')).toEqual([[1]]);
     await source.undoLastMigration();
     await joined();
