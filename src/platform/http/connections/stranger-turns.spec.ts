@@ -44,13 +44,14 @@ function turns(): { now: number; done: boolean } {
   return counted;
 }
 
-it('strangers that send at once have a turn of the loop each, and a key that sends after them is read before most', async () => {
+it('strangers whose requests cost something have a turn of the loop each, and a key that sends after them is read before most', async () => {
   const turn = turns();
   const begun: { path: string | undefined; turn: number }[] = [];
   let showsKey = true;
   server.on('request', (request, response) => {
     if (showsKey) becomesKnown(request.socket);
     begun.push({ path: request.url, turn: turn.now });
+    for (const end = performance.now() + 2; performance.now() < end;);
     response.end();
   });
   const known = await open('127.0.6.1');
@@ -72,6 +73,7 @@ it('an address has a turn for each one that others have, however many of its con
   const begun: (string | undefined)[] = [];
   server.on('request', (request, response) => {
     begun.push(request.url);
+    for (const end = performance.now() + 2; performance.now() < end;);
     response.end();
   });
   const many = await openMany(20, () => '127.0.7.1');
@@ -113,4 +115,13 @@ it('ends connections of an address of which more than two mebibytes wait, and an
   const found = await Promise.all(outcomes);
   expect(found.filter((outcome) => outcome === 'answered').length).toBeGreaterThan(10);
   expect(found.filter((outcome) => outcome === 'answered').length).toBeLessThan(50);
+});
+
+it('a request that comes byte by byte is answered, and so is one after it', async () => {
+  server.on('request', (request, response) => void request.resume().once('end', () => response.end('whole')));
+  const socket = (await open('127.0.10.1')).setNoDelay();
+  let text = '';
+  socket.on('data', (data: string) => (text += data));
+  for (const byte of `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc${get('/next')}`) socket.write(byte);
+  await expect.poll(() => text.split('whole').length - 1, { timeout: 5_000 }).toBe(2);
 });

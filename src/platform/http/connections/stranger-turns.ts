@@ -3,14 +3,16 @@ import type { Socket } from 'node:net';
 import { Rotation } from '../../fairness/rotation.js';
 import { addressOf, isUnknown } from './peers.js';
 
-/** Bytes that one turn of the event loop processes: as chunks of a byte, or as pipelined requests, they take 1 ms. */
+/** Bytes of one connection that are read together: as chunks of a byte, or as pipelined requests, they take 1 ms. */
 const PIECE_BYTES = 2_048;
+/** Time after which a turn of the event loop reads no further piece, ms. */
+const TURN_MS = 1;
 /** Maximum bytes that wait for their turn, per address and in total: a connection that exceeds it ends. */
 const MAX_HELD = { ofAddress: 2 * 1_024 * 1_024, altogether: 32 * 1_024 * 1_024 };
 
 /**
- * Reads input of connections that have not shown a key piece by piece: one piece per turn of the event loop, addresses in turn.
- * Input of other connections is handled between the pieces, however many of these send at once. Connections with a key are read
+ * Reads input of connections that have not shown a key piece by piece: 1 ms per turn of the event loop, addresses in turn.
+ * Input of other connections is handled between the turns, however many of these send at once. Connections with a key are read
  * at once.
  */
 export function readStrangersInTurns(server: Server): void {
@@ -47,11 +49,14 @@ class Turns {
   }
 
   private step(): void {
-    const next = this.waiting.next();
+    const end = performance.now() + TURN_MS;
+    let next = this.waiting.next();
     this.isRunning = next !== undefined;
-    if (next === undefined) return;
-    setImmediate(() => this.step());
-    next.item();
+    if (this.isRunning) setImmediate(() => this.step());
+    while (next !== undefined) {
+      next.item();
+      next = performance.now() < end ? this.waiting.next() : undefined;
+    }
   }
 }
 
@@ -60,6 +65,7 @@ class StrangerReading {
   private readonly address: string;
   private readonly parse: ((bytes: Buffer) => void) | undefined;
   private held: Buffer[] = [];
+  private heldBytes = 0;
   private isHolding = false;
 
   constructor(
@@ -81,37 +87,38 @@ class StrangerReading {
   }
 
   private readonly take = (bytes: Buffer): void => {
-    if (!this.isHolding && !isUnknown(this.socket)) {
+    const isFirst = this.held.length === 0;
+    if (isFirst && !isUnknown(this.socket)) {
       this.parse?.(bytes);
       return;
     }
     this.held.push(bytes);
+    this.heldBytes += bytes.length;
     if (!this.turns.count(this.address, bytes.length)) {
       this.socket.destroy();
       return;
     }
-    if (this.isHolding) return;
-    this.isHolding = true;
-    this.hold();
-    this.turns.next(this.address, this.readNext);
+    if (this.heldBytes > PIECE_BYTES && !this.isHolding) this.hold();
+    if (isFirst) this.turns.next(this.address, this.readNext);
   };
 
   private readonly readNext = (): void => {
-    const [first] = this.held;
-    if (first === undefined) return;
-    const piece = isUnknown(this.socket) ? first.subarray(0, PIECE_BYTES) : first;
-    if (piece.length === first.length) this.held.shift();
-    else this.held[0] = first.subarray(piece.length);
+    if (this.held.length === 0) return;
+    const all = this.held.length === 1 && this.held[0] ? this.held[0] : Buffer.concat(this.held);
+    const piece = isUnknown(this.socket) ? all.subarray(0, PIECE_BYTES) : all;
+    this.held = piece.length === all.length ? [] : [all.subarray(piece.length)];
+    this.heldBytes = all.length - piece.length;
     this.turns.count(this.address, -piece.length);
-    if (this.held.length > 0) this.turns.next(this.address, this.readNext);
-    else if (this.release()) this.socket.resume();
+    if (this.heldBytes > 0) this.turns.next(this.address, this.readNext);
+    else if (this.isHolding && this.release()) this.socket.resume();
     this.parse?.(piece);
   };
 
   /** Pauses reading; pauses and resumes that Node requests meanwhile are applied afterwards. */
   private hold(): void {
+    this.isHolding = true;
     const { socket } = this;
-    let wantsMore = true;
+    let wantsMore = !socket.isPaused();
     const { pause, resume } = socket;
     socket.pause();
     socket.pause = () => {
@@ -135,6 +142,7 @@ class StrangerReading {
     const rest = Buffer.concat(this.held);
     this.turns.count(this.address, -rest.length);
     this.held = [];
+    this.heldBytes = 0;
     if (this.isHolding) this.release();
     return rest;
   }
