@@ -103,7 +103,7 @@ describe('reading a resource over HTTP', () => {
     await expect(get({ attempts: 1, breakAfter: 2, breakMs: 100 })).rejects.toThrow('500');
     const again = (): Promise<unknown> => fetcher.get(`${server.url}/x`, new AbortController().signal);
     await expect(again()).rejects.toThrow('500');
-    await expect(again()).rejects.toThrow('left alone');
+    await expect(again()).rejects.toThrow('requests paused');
     expect(server.requests).toHaveLength(2);
     server.answer = json({ ok: true });
     await expect.poll(again, { timeout: 20_000 }).toEqual({ ok: true });
