@@ -4,7 +4,7 @@ import { createRemoteJWKSet, type RemoteJWKSet } from 'jose';
 /**
  * Shortest time between two requests for the key set because of an unknown key id, ms; a new key may be refused for so long.
  */
-const REST_MS = 5_000;
+const MIN_REQUEST_INTERVAL_MS = 5_000;
 /** Age after which the key set is read again, ms, while the old one is used: a withdrawn key is refused from then on. */
 const REFRESH_MS = 600_000;
 /** Longest use of the last key set of an issuer that cannot be reached, ms; then its tokens are refused. */
@@ -24,7 +24,7 @@ export class IssuerKeys {
     url.username = url.password = '';
     this.keys = createRemoteJWKSet(url, {
       timeoutDuration: FETCH_TIMEOUT_MS,
-      cooldownDuration: REST_MS,
+      cooldownDuration: MIN_REQUEST_INTERVAL_MS,
       cacheMaxAge: KEPT_MS,
       ...(login !== ':' && { headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` } }),
     });
