@@ -1,11 +1,11 @@
-import type { NewDelivery } from '../../notifications/core/index.js';
+import { shownKind, type NewDelivery } from '../../notifications/core/index.js';
 import type { Transition } from '../core/index.js';
 import { flapKey, leavesOf, type SpeakingRule } from './alert-message.js';
 import { toldSubjects } from './summary.js';
 
 /** Whether the receiver opens an incident for each subject, which only the resolution of the same subject ends. */
-export function keepsIncidents({ format }: Pick<NewDelivery, 'format'>): boolean {
-  return format === 'pagerduty';
+export function keepsIncidents({ target }: Pick<NewDelivery, 'target'>): boolean {
+  return shownKind(target) === 'pagerduty';
 }
 
 /** A summary of several subjects as the firings of those that still fire: an incident of them all would never end. */

@@ -112,7 +112,7 @@ describe('the message of an alert', () => {
       ],
     };
     const actions = [
-      { type: 'webhook', target: 'pagerduty:x', format: 'pagerduty' },
+      { type: 'webhook', target: 'pagerduty:…cdef' },
       { type: 'email', target: 'ann@example.com' },
     ] as const;
     const alert = alertMessage(wide, summary);

@@ -58,7 +58,7 @@ describe('a storm', () => {
   });
 
   it('is none where each subject has an incident that its own resolution ends', () => {
-    const { single, storms } = groupStorms(many(30, {}, { format: 'pagerduty' }));
+    const { single, storms } = groupStorms(many(30, {}, { target: 'pagerduty:…cdef' }));
     expect([single.length, storms.length]).toEqual([30, 0]);
   });
 

@@ -5,5 +5,6 @@ export { headline, listed, listedLine, subjectOf } from './alert-text.js';
 export { stormTexts, withoutRules, type ListedAlert, type StormMessage } from './storm-message.js';
 export { cutText } from './cut-text.js';
 export { quietHoursFault } from './quiet-hours.js';
+export { shownKind } from './hook-forms.js';
 export { sameTarget } from './still-wanted.js';
 export { sendTime, type SendTime } from './send-time.js';
