@@ -264,6 +264,14 @@ describe('rules', () => {
     expect(kept.map(({ id, sealed }) => app.nest.get(SecretBox).open(sealed, `push-target:${id}`))).toEqual(secrets);
     const again = await alice.post(PATH, { ...RULE, actions: [actions[3]] });
     expect(again.body.actions[0].target).toBe(made.body.actions[3].target);
+    // A test opens incidents, which a message of its own ends.
+    const { body: test } = await alice.post(`${path}/test`);
+    expect(test.deliveries).toHaveLength(5);
+    const { rows: incidents } = await app.db.pool.query<{ states: string[] }>(
+      `SELECT array_agg(data ->> 'state' ORDER BY position) AS states FROM deliveries
+       WHERE type = 'test' AND target LIKE 'pagerduty:%' GROUP BY target_id, collapse_key`,
+    );
+    expect(incidents).toEqual([{ states: ['test', 'resolved'] }, { states: ['test', 'resolved'] }]);
 
     const hidden = { ...RULE, actions: [made.body.actions[0]] };
     const refused = await mallory.post(PATH, hidden);

@@ -5,6 +5,7 @@ import { Database } from '../../platform/database/database.js';
 import { DEFAULT_PREFERENCES, Deliveries, type AlertMessage, type NewDelivery } from '../../notifications/index.js';
 import { thresholdOf, typeOf, type Rule } from '../core/index.js';
 import { leavesOf } from '../messages/alert-message.js';
+import { keepsIncidents } from '../messages/incidents.js';
 import { addressed } from '../messages/plan-messages.js';
 import type { TestAnswer } from './rule-answer.dto.js';
 import { RuleReads } from './rule-reads.js';
@@ -20,19 +21,24 @@ export class RuleTests {
     private readonly clock: Clock,
   ) {}
 
-  /** One message to each target, at once: who asks for a test wants it now, quiet hours or not. */
+  /**
+   * One message to each target, at once: who asks for a test wants it now, quiet hours or not. Where it opens an incident
+   * another one ends that.
+   */
   async send(userId: string, ruleId: string): Promise<TestAnswer> {
     const rule = ruleOf(await this.reads.row(userId, ruleId));
     const data = testMessage(rule, this.clock.now());
-    const deliveries = rule.actions.map((action): NewDelivery => ({
+    const tests = rule.actions.map((action): NewDelivery => ({
       ...addressed({ ...rule, quietHours: null }, action, this.clock.now(), DEFAULT_PREFERENCES),
       type: 'test',
       data,
       collapseKey: data.alertId,
     }));
-    const ids = await this.database.transaction((tx) => this.deliveries.create(tx, deliveries));
+    const over: AlertMessage = { ...data, state: 'resolved', message: `${rule.name}: the test is over` };
+    const ends = tests.filter(keepsIncidents).map((test): NewDelivery => ({ ...test, data: over }));
+    const ids = await this.database.transaction((tx) => this.deliveries.create(tx, [...tests, ...ends]));
     this.deliveries.announce(ids);
-    return { deliveries: ids };
+    return { deliveries: ids.slice(0, tests.length) };
   }
 }
 

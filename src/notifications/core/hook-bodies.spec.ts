@@ -43,5 +43,9 @@ describe('the bodies of services', () => {
     expect(fired.payload).toMatchObject({ summary: chat.title, severity: 'critical', timestamp: event.at });
     const ended = JSON.parse(pagerDutyBody(chat, { ...event, type: 'alert.resolved' }));
     expect(ended).toMatchObject({ event_action: 'resolve', dedup_key: event.instance });
+    const tested = ['test', 'resolved'].map((state) =>
+      pagerDutyBody(chat, { ...event, type: 'test', data: { state } }),
+    );
+    expect(tested.map((body) => JSON.parse(body).event_action)).toEqual(['trigger', 'resolve']);
   });
 });

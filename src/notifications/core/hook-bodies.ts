@@ -58,7 +58,8 @@ export function pagerDutyBody(
   },
 ): string {
   const { type, data } = event;
-  const resolved = type === 'alert.resolved' || type === 'alert.retracted';
+  const isOver = 'state' in data && data.state === 'resolved';
+  const resolved = isOver || type === 'alert.resolved' || type === 'alert.retracted';
   return JSON.stringify({
     routing_key: event.routingKey,
     event_action: resolved ? 'resolve' : 'trigger',

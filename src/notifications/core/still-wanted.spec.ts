@@ -56,6 +56,12 @@ describe('a message is still wanted', () => {
     expect(ask({ type: 'test', rules: [undefined] })).toMatchObject({ reason: 'deleted' });
   });
 
+  it('as the end of a test only after the test', () => {
+    expect(ask({ type: 'test', before: 'none' })).toMatchObject({ action: 'send' });
+    const later = ask({ type: 'test', before: 'open', beforeNext: NOON + 60_000 });
+    expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500, reason: 'after_test' });
+  });
+
   it('when its user asked for it again by hand, at once; not over a channel that is off', () => {
     const preferences = preferring({ quietHours: { ...night, start: '11:00', end: '13:00' }, digest: daily });
     expect(ask({ asked: true, rules: [undefined], preferences })).toMatchObject({ action: 'send' });

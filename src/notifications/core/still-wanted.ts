@@ -29,8 +29,8 @@ export interface WantedQuestion {
   /** Each rule it speaks of, undefined for one that is gone; null: no rule is asked. */
   rules: readonly (RuleNow | undefined)[] | null;
   /**
-   * Of a resolution: what became of the firing; of a firing: of resolutions before it. `open`: it is still on its way. `none`:
-   * there was none to this target.
+   * Of a resolution: what became of the firing; of a firing: of resolutions before it; of what ends a test: of the test. `open`: it
+   * is still on its way. `none`: there was none to this target.
    */
   before: 'none' | 'delivered' | 'open' | 'lost';
   /** When the one that is still on its way is tried next. */
@@ -55,7 +55,7 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   if (!alert && type !== 'test') return { action: 'send', digest };
   const { unwanted, wanting } = question.asked ? { wanting: [] } : byRules(question, now);
   if (unwanted !== undefined) return { action: 'finish', state: 'suppressed', reason: unwanted };
-  if (!alert) return { action: 'send', digest };
+  if (!alert) return question.before === 'open' ? inOrder(question, 'after_test', now) : { action: 'send', digest };
   const time = sendTime(preferences, priority, new Date(now), channel);
   if (time.suppressed !== undefined) return { action: 'finish', state: 'suppressed', reason: time.suppressed };
   if (question.asked) return { action: 'send', digest };
@@ -65,12 +65,11 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const collected = digest || time.digest === true;
   // In a digest both leave together.
   if (question.before !== 'open' || collected) return { action: 'send', digest: collected };
-  return {
-    action: 'defer',
-    until: Math.max(now, question.beforeNext) + IN_ORDER_MS,
-    reason: type === 'alert.resolved' ? 'after_firing' : 'after_resolution',
-    digest,
-  };
+  return inOrder(question, type === 'alert.resolved' ? 'after_firing' : 'after_resolution', now);
+}
+
+function inOrder({ beforeNext, digest }: WantedQuestion, reason: string, now: number): Wanted {
+  return { action: 'defer', until: Math.max(now, beforeNext) + IN_ORDER_MS, reason, digest };
 }
 
 /** Rules of it that want it; or why none does any more. One that several rules made leaves while one of them does. */

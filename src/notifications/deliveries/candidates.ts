@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { Admission, Candidate } from '../core/admission.js';
+import type { MessageType } from '../core/delivery.js';
 import { GATEWAY_TIMEOUT, NO_ANSWER } from '../core/outcome.js';
 import type { CandidateRow } from './delivery-row.js';
 
@@ -71,11 +72,11 @@ const FIRING = `
       WHERE r.target_id = d.target_id AND r.collapse_key = d.collapse_key AND r.position < d.position
         AND r.type = 'alert.resolved' AND r.state = 'delivered'), 0)`;
 
-/** Whether a resolution before a firing is still on its way. */
-const RESOLUTION = `
+/** Whether a resolution before a firing, or a test before its end, is still on its way. */
+const onItsWay = (type: MessageType): string => `
   SELECT CASE WHEN count(*) > 0 THEN 'open' ELSE 'none' END
   FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
-    AND f.type = 'alert.resolved' AND f.state IN ('pending', 'sending', 'retrying')`;
+    AND f.type = '${type}' AND f.state IN ('pending', 'sending', 'retrying')`;
 
 /** Deliveries (d) as candidates; a WHERE follows. */
 export const CANDIDATE = `
@@ -89,10 +90,12 @@ export const CANDIDATE = `
         WHERE r.target_id = t.id AND r.started_at > now() - interval '1 day' AND NOT r.digest)
       ELSE (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id AND r.started_at > now() - interval '1 minute')
       END AS recent,
-    CASE d.type WHEN 'alert.resolved' THEN (${FIRING}) WHEN 'alert.fired' THEN (${RESOLUTION}) ELSE 'none' END AS before,
-    CASE WHEN d.type IN ('alert.fired', 'alert.resolved') THEN (SELECT max(f.next_attempt_at) FROM deliveries f
+    CASE d.type WHEN 'alert.resolved' THEN (${FIRING}) WHEN 'alert.fired' THEN (${onItsWay('alert.resolved')})
+      WHEN 'test' THEN (${onItsWay('test')}) ELSE 'none' END AS before,
+    CASE WHEN d.type IN ('alert.fired', 'alert.resolved', 'test') THEN (SELECT max(f.next_attempt_at) FROM deliveries f
       WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
-        AND f.type IN ('alert.fired', 'alert.resolved') AND f.type <> d.type AND f.state IN ('pending', 'retrying'))
+        AND CASE WHEN d.type = 'test' THEN f.type = 'test'
+          ELSE f.type IN ('alert.fired', 'alert.resolved') AND f.type <> d.type END AND f.state IN ('pending', 'retrying'))
       END AS before_next
   FROM deliveries d LEFT JOIN notification_targets t ON t.id = d.target_id`;
 
