@@ -99,15 +99,14 @@ describe('the published snippets, unchanged but for address and key', () => {
           chains: ['ethereum', 'polygon'],
           minValue: 1000,
           maxValue: 1000000,
+          threshold: 0.03,
         },
       },
       'subscription_result',
     );
-    expect((result['results'] as Message[]).map(({ status }) => status)).toEqual([
-      'subscribed',
-      'subscribed',
-      'subscribed',
-    ]);
+    // Rounded down to a step.
+    const subscribed = { status: 'subscribed', filters: { minValue: 1000, threshold: 0.02 } };
+    expect(result['results']).toMatchObject([subscribed, subscribed, subscribed]);
     const left = await client.ask({ type: 'unsubscribe', channels: ['prices'] }, 'unsubscription_result');
     expect(left['results']).toEqual([{ channel: 'prices', status: 'unsubscribed' }]);
   });

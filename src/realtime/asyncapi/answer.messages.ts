@@ -168,10 +168,16 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
     summary: 'Answer to `subscribe` for short names, and for unknown names.',
     body: {
       results: list(
-        closed({ channel, status: status('subscribed', 'error'), subscriptionId: text('id'), error: ref('Error') }, [
-          'subscriptionId',
-          'error',
-        ]),
+        closed(
+          {
+            channel,
+            status: status('subscribed', 'error'),
+            subscriptionId: text('id'),
+            filters: ref('WebSocketFilterAnswer'),
+            error: ref('Error'),
+          },
+          ['subscriptionId', 'filters', 'error'],
+        ),
       ),
       cursor,
       ...RECOVERY,

@@ -46,7 +46,8 @@ async function subscribe(message: Of<'subscribe'>, session: Session, link: WebSo
     .map(({ channel }) => channel);
   const others = channels.filter(({ channel }) => !full.includes(channel));
   if (others.length > 0) {
-    const results = others.map((named) => subscribedResult(named, idOf.get(named.channel)));
+    const filters = filterAnswer(filter);
+    const results = others.map((named) => subscribedResult(named, idOf.get(named.channel), filters));
     link.answer('subscription_result', id, { results, ...position });
   }
   if (full.length > 0) {
@@ -87,8 +88,10 @@ async function forgetReplaced(
 function subscribedResult(
   { channel, request }: NamedChannel,
   id: string | undefined,
+  filters: object,
 ): Readonly<Record<string, unknown>> {
-  if (request) return { channel, status: 'subscribed', subscriptionId: id };
+  const answered = Object.keys(filters).length > 0 ? { filters } : {};
+  if (request) return { channel, status: 'subscribed', subscriptionId: id, ...answered };
   return { channel, status: 'error', error: noChannel(channel) };
 }
 
