@@ -61,16 +61,32 @@ const PERHAPS_ARRIVED = `f.attempts > 0 AND f.state <> 'delivered' AND EXISTS (S
   WHERE a.delivery_id = f.id AND (a.outcome = 'interrupted' OR a.outcome = 'failed'
     AND (a.status_code = ${GATEWAY_TIMEOUT} OR starts_with(a.detail, '${NO_ANSWER}'))))`;
 
-/** What became of the firings of a resolution since the last resolution that arrived. */
+/** Position of the last resolution before a resolution (d) that arrived. */
+const ENDED_BEFORE = `coalesce((SELECT max(r.position) FROM deliveries r
+  WHERE r.target_id = d.target_id AND r.collapse_key = d.collapse_key AND r.position < d.position
+    AND r.type = 'alert.resolved' AND r.state = 'delivered'), 0)`;
+
+/**
+ * State of the newest storm or summary that names the subject of a resolution (d) as firing: a firing that was superseded after
+ * it was only the repetition of what that message says.
+ */
+const NAMED = `(SELECT CASE WHEN s.state = 'delivered' THEN 'delivered' WHEN s.state IN ('pending', 'sending', 'retrying') THEN 'open' END
+  FROM deliveries s, jsonb_strip_nulls(jsonb_build_object('protocol', d.data -> 'protocol', 'chain', d.data -> 'chain',
+    'token', d.data -> 'token')) AS subject
+  WHERE s.target_id = d.target_id AND s.type = 'alert.summary' AND s.position < d.position AND s.position > ${ENDED_BEFORE}
+    AND (s.data #> '{explanation,alerts}' @> jsonb_build_array(subject || jsonb_build_object('ruleId', d.data -> 'ruleId'))
+      OR s.data ->> 'ruleId' = d.data ->> 'ruleId' AND s.data #> '{explanation,subjects}' @> jsonb_build_array(subject))
+    AND s.data #>> '{explanation,state}' IS DISTINCT FROM 'resolved'
+  ORDER BY s.position DESC LIMIT 1)`;
+
+/** State of the firings of a resolution (d) since the last resolution that arrived. */
 const FIRING = `
   SELECT CASE WHEN bool_or(f.state = 'delivered') THEN 'delivered'
       WHEN bool_or(f.state IN ('pending', 'sending', 'retrying')) THEN 'open'
       WHEN bool_or(${PERHAPS_ARRIVED}) THEN 'delivered'
-      WHEN count(*) > 0 THEN 'lost' ELSE 'none' END
+      WHEN count(*) > 0 THEN coalesce(${NAMED}, 'lost') ELSE 'none' END
   FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
-    AND f.type = 'alert.fired' AND f.position > coalesce((SELECT max(r.position) FROM deliveries r
-      WHERE r.target_id = d.target_id AND r.collapse_key = d.collapse_key AND r.position < d.position
-        AND r.type = 'alert.resolved' AND r.state = 'delivered'), 0)`;
+    AND f.type = 'alert.fired' AND f.position > ${ENDED_BEFORE}`;
 
 /** Whether a resolution before a firing, or a test before its end, is still on its way. */
 const onItsWay = (type: MessageType): string => `

@@ -323,6 +323,39 @@ describe('a resolution', () => {
   });
 });
 
+describe('a resolution after a firing that it superseded', () => {
+  const subject = { protocol: 'aave', chain: 'ethereum' };
+  const summary = (ruleId: string, more: object) => ({
+    type: 'alert.summary' as const,
+    data: { ...ALERT, ruleId, ...more },
+  });
+  const ways = {
+    storm: (ruleId: string, named: object) =>
+      summary('other', { type: 'storm', explanation: { state: 'fired', alerts: [{ ruleId, ...named }] } }),
+    summary: (ruleId: string, named: object) => summary(ruleId, { explanation: { subjects: [named] } }),
+  };
+
+  it.each(['storm', 'summary'] as const)('arrives where a %s has named its subject, and only there', async (way) => {
+    const { ruleId, send, target } = await ruleWithHook();
+    const after = async (named: object, number: number) => {
+      const data = { ...ALERT, ruleId, ...subject };
+      const collapseKey = `${way}-${number}-${target}`;
+      await fixture.until(
+        await send({ ...ways[way](ruleId, named), collapseKey: `${collapseKey}-sum`, ruleIds: [ruleId] }),
+        'delivered',
+      );
+      receiver.answer = () => ({ status: 500 });
+      const fired = await send({ data, collapseKey });
+      await fixture.until(fired, 'retrying');
+      receiver.answer = () => undefined;
+      return send({ data, collapseKey, type: 'alert.resolved' });
+    };
+    const unnamed = await after({ protocol: 'curve', chain: 'ethereum' }, 1);
+    expect(await fixture.until(unnamed, 'suppressed')).toMatchObject({ reason: 'firing_not_delivered' });
+    await fixture.until(await after(subject, 2), 'delivered');
+  });
+});
+
 describe('firings and resolutions that are each sent', () => {
   const story = ['alert.fired', 'alert.resolved', 'alert.fired'] as const;
 
