@@ -68,7 +68,7 @@ const EVALUATION = [
   TransitionWriter,
 ];
 
-/** Rules of users over the event log: kept, evaluated, backtested, told. */
+/** Rules of users over the event log: storage, evaluation, backtests, notifications. */
 @Module({
   imports: [NotificationsModule],
   controllers: [

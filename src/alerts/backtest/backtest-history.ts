@@ -7,14 +7,17 @@ export interface BacktestHistory {
   resolution: 'raw' | 'hourly';
 }
 
-/** More points than this are taken hourly, and more hourly ones refused: memory, and the seconds of an answer. */
+/**
+ * Maximum number of points: with more the hourly ones are taken, and more hourly ones are refused. Bounds memory and the seconds
+ * of an answer.
+ */
 export const MAX_POINTS = 150_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * The series between two times (Unix ms), by time: every published value, or one an hour; undefined: too many of either. On a
- * connection of its own, which ends with the worker thread that reads.
+ * Returns the series between two times (Unix ms), by time: every published value, or one an hour; undefined: too many of either.
+ * Uses a connection of its own, which ends with the worker thread that reads.
  */
 export async function readHistory(
   databaseUrl: string,
@@ -59,7 +62,7 @@ interface SeriesRow {
   metric: 'tvl' | 'price';
   subject: string;
   chain: string;
-  /** Of the present: history keeps neither. */
+  /** Category at present: history keeps neither it nor the tags. */
   category: string | null;
   tags: string[];
 }
@@ -76,7 +79,7 @@ function seriesOfRow({ metric, subject, chain, category, tags }: SeriesRow): Ser
   };
 }
 
-/** Rows bring the series' number only: names of its own for each of 150,000 points were most of the memory that it took. */
+/** Reads the points. Rows bring only the number of the series: names for each of 150,000 points took most of the memory. */
 async function pointsOf(
   client: pg.Client,
   sql: string,
@@ -104,8 +107,8 @@ JOIN jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
   ON s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
 ORDER BY s.id`;
 
-// Before the period only what is needed to know the values at its start and the references of its windows. Hourly
-// samples of rows that had not left their dead band (0, in hours that were sampled) made no event and fired nothing.
+// Before the period only the values at its start and the references of its windows are read. Hourly samples of rows that had not
+// left their dead band (0, in hours that were sampled) made no event and fired nothing.
 const RAW = `
 SELECT s.id, p.value, ${millis('p.at')} AS at
 FROM metric_series s

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asDomainError } from '../../platform/errors/domain-error.js';
 import type { BacktestAnswer } from './backtest.dto.js';
 
-/** Between two reports of progress, milliseconds. */
+/** Interval between two reports of progress, ms. */
 const REPORT_INTERVAL_MS = 500;
 
 /**
- * A backtest as an event stream: `progress {done, of}` (passes of the history; of 0 while it waits for its turn) until `result`
- * with the answer, or `error {code, message, retryable}`.
+ * Returns a backtest as an event stream: `progress {done, of}` (passes of the history; of 0 while it waits for its turn) until
+ * `result` with the answer, or `error {code, message, retryable}`.
  */
 export async function* backtestEvents(
   run: (progress: SharedArrayBuffer) => Promise<BacktestAnswer>,

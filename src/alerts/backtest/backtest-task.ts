@@ -9,21 +9,21 @@ import { variants } from './threshold-curve.js';
 
 const WEEK_MS = 7 * 86_400_000;
 const MAX_ALERTS = 200;
-/** The log's clock in the curve, which counts firings and need not place them to the second. */
+/** Interval of the log's clock in the curve, ms: it counts firings and need not place them to the second. */
 const CURVE_TICK_INTERVAL_MS = 60_000;
 
 export interface BacktestInput {
   databaseUrl: string;
-  /** A rule that was never stored, as it would have been. */
+  /** Rule as it would have been stored. */
   rule: Rule;
-  /** Of the period, Unix milliseconds. */
+  /** Start of the period, Unix ms. */
   from: number;
   to: number;
-  /** How far before the period the conditions look, milliseconds. */
+  /** Time before the period that the conditions look back on, ms. */
   lookBackMs: number;
   deadBands: readonly DeadBandRow[];
   preferences: UserPreferences;
-  /** Two 32-bit numbers, shared: passes of the history that are done, and all. */
+  /** Two shared 32-bit numbers: passes of the history that are done, and all. */
   progress: SharedArrayBuffer;
 }
 
@@ -39,7 +39,7 @@ export interface BacktestFindings {
   recorded: string[];
 }
 
-/** What a rule would have done over stored history; runs in a worker thread. Undefined: too many stored values. */
+/** Returns the firings and messages of a rule over stored history; runs in a worker thread. Undefined: too many stored values. */
 export async function runBacktest(input: BacktestInput): Promise<BacktestFindings | undefined> {
   const { rule, from, to } = input;
   const families = historyFamilies(rule);
@@ -66,7 +66,10 @@ export async function runBacktest(input: BacktestInput): Promise<BacktestFinding
   };
 }
 
-/** The first alerts, and the messages of all: a rule that fires at every value has a hundred thousand, which are not kept. */
+/**
+ * Returns the first alerts, and the messages of all: a rule that fires at every value has a hundred thousand, and only the first
+ * are kept.
+ */
 function plan(
   rule: Rule,
   transitions: readonly Transition[],
@@ -101,7 +104,7 @@ function plannedAlert(rule: Rule, transition: Transition, preferences: UserPrefe
   };
 }
 
-/** One pass of the history for each threshold. */
+/** Runs the rule once over the history for each threshold. */
 function curve(
   tested: ReturnType<typeof variants>,
   { from, to }: BacktestInput,
@@ -122,7 +125,7 @@ const isFiring = ({ silenced, reason, to }: Transition): boolean =>
 
 const perWeek = (count: number, ms: number): number => Number(((count * WEEK_MS) / ms).toFixed(2));
 
-/** Of a condition with a number: its token, or protocol and chain. */
+/** Returns the subject of a condition with a number: its token, or protocol and chain. */
 export function subjectKey({ token, protocol, chain }: NumberCondition): string {
   return JSON.stringify([token ?? null, protocol ?? null, chain ?? null]);
 }

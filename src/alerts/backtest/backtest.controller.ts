@@ -22,10 +22,10 @@ export class BacktestController {
   constructor(private readonly backtests: Backtests) {}
 
   /**
-   * What a rule would have told over a stored period.
-   * @remarks The evaluator and the plan of messages are those of live rules: throttle, hysteresis, quiet hours and
-   * digests included. `curve` shows how often other thresholds would have fired. It ends with its request. With
-   * `Accept: text/event-stream` the answer is a stream of `progress {done, of}` and, last, `result` or `error`.
+   * Backtests a rule over a stored period.
+   * @remarks The evaluator and the plan of messages are those of live rules: throttle, hysteresis, quiet hours and digests
+   * included. `curve` shows how often other thresholds would have fired. It ends with its request. With `Accept:
+   * text/event-stream` the answer is a stream of `progress {done, of}` and, last, `result` or `error`.
    */
   @Post()
   @HttpCode(200)

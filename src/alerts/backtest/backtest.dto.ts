@@ -7,9 +7,9 @@ import { IfGiven, IsMoment } from '../rules/fields.js';
 import { RuleBody } from '../rules/rule.dto.js';
 import { OutcomeView } from '../history/alert-history.dto.js';
 
-/** A rule and a period of stored history. */
+/** Rule and a period of stored history. */
 export class BacktestBody {
-  /** As for creating it; nothing is stored. */
+  /** Rule as in the request that creates it; nothing is stored. */
   @ApiProperty({ type: RuleBody })
   @IsDefined()
   @IsObject()
@@ -31,7 +31,7 @@ export class BacktestBody {
   to?: string;
 }
 
-/** One alert that the rule would have told. */
+/** Alert that the rule would have sent. */
 export class BacktestAlert {
   @ApiProperty({ format: 'date-time' })
   at!: string;
@@ -49,10 +49,10 @@ export class BacktestAlert {
   @ApiProperty({ type: 'object', additionalProperties: true })
   explanation!: object;
 
-  /** What would have become of it. */
+  /** Outcome that it would have had. */
   outcome!: OutcomeView;
 
-  /** The messages, one for each action. */
+  /** Messages, one for each action. */
   messages!: BacktestMessage[];
 }
 
@@ -60,18 +60,18 @@ export class BacktestMessage {
   @ApiProperty({ enum: ['email', 'webhook', 'push'] })
   channel!: string;
 
-  /** When it would have left: later than the alert in quiet hours and digests. Null: never. */
+  /** Time of sending: later than the alert in quiet hours and digests. Null: never sent. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   sentAt!: string | null;
 
-  /** Why never. */
+  /** Reason for which it is never sent. */
   @ApiProperty({ type: String, required: false, example: 'channel_off' })
   suppressed?: string;
 }
 
-/** How often another threshold would have fired. */
+/** Number of firings at another threshold. */
 export class CurvePoint {
-  /** Of the rule's first condition with a number. */
+  /** Threshold of the rule's first condition with a number. */
   threshold!: number;
   firingsPerWeek!: number;
 }
@@ -83,26 +83,29 @@ export class BacktestAnswer {
   @ApiProperty({ format: 'date-time' })
   to!: string;
 
-  /** Stored values that the rule was fed with. */
+  /** Stored values that the rule was evaluated on. */
   points!: number;
 
-  /** `raw`: every published value; `hourly`: one an hour, where there are too many or the raw ones are gone. */
+  /**
+   * Resolution of the values. `raw`: every published value; `hourly`: one an hour, if there are too many or the raw ones are no
+   * longer kept.
+   */
   @ApiProperty({ enum: ['raw', 'hourly'] })
   resolution!: 'raw' | 'hourly';
 
-  /** Alerts that would have been told: after throttle, hysteresis and mode. */
+  /** Alerts that would have been sent: after throttle, hysteresis and mode. */
   fired!: number;
 
-  /** Messages that would have left. */
+  /** Messages that would have been sent. */
   sent!: number;
   firingsPerWeek!: number;
 
-  /** The first 200. */
+  /** First 200 alerts. */
   alerts!: BacktestAlert[];
 
   /** Firings per week against the threshold, lowest first; empty for rules without a number. */
   curve!: CurvePoint[];
 
-  /** As on creating the rule, and what the backtest could not know. */
+  /** Warnings as on creating the rule, and facts that the backtest could not take from history. */
   warnings!: FindingView[];
 }

@@ -28,8 +28,8 @@ const RUN = workerTask<BacktestInput, BacktestFindings | undefined>(import.meta.
 });
 
 /**
- * What a rule would have told over a stored period: the live evaluator, the live plan of messages, nothing stored. Reads and
- * computes in a worker thread, for seconds where a rule watches everything.
+ * Backtests of rules over a stored period: the live evaluator, the live plan of messages, nothing stored. Reads and computes in a
+ * worker thread, for seconds if a rule watches everything.
  */
 @Injectable()
 export class Backtests {
@@ -42,7 +42,7 @@ export class Backtests {
     private readonly clock: Clock,
   ) {}
 
-  /** Ends when `signal` aborts; `progress` becomes readable at once. */
+  /** Runs a backtest; ends when `signal` aborts. `progress` is readable at once. */
   async run(
     { userId }: Caller,
     body: BacktestBody,
@@ -91,7 +91,7 @@ export class Backtests {
   }
 }
 
-/** The rule of the request; what is wrong with it is told with its place there. */
+/** Returns the rule of the request; refuses a faulty one with the pointers into the request. */
 function draftIn({ rule }: BacktestBody, deadBand: DeadBand): ReturnType<typeof draftOf> {
   try {
     return draftOf(rule, undefined, deadBand);
@@ -119,7 +119,7 @@ function candidate(userId: string, draft: RuleDraft): Rule {
   };
 }
 
-/** How far before the period the conditions look, milliseconds. */
+/** Returns the time before the period that the conditions look back on, ms. */
 function lookBack(leaves: readonly Condition[]): number {
   const windows = leaves.map((leaf) => {
     if (!isComparison(leaf)) return 0;
@@ -128,7 +128,7 @@ function lookBack(leaves: readonly Condition[]): number {
   return Math.max(0, ...windows);
 }
 
-/** Warnings of what history does not keep: some metrics, and observations that were not published. */
+/** Warns of data that history does not keep: some metrics, and observations that were not published. */
 function unknowable(leaves: readonly Condition[]): RuleFinding[] {
   return [...unkeptMetrics(leaves), ...unkeptObservations(leaves)];
 }

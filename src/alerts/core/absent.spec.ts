@@ -117,7 +117,7 @@ describe('a rule on absence', () => {
         .map(named),
     ).toEqual(['first_fire protocol=aave']);
     const restarted = new Evaluator();
-    // The last two of each key: of the whole that was published first nothing is left.
+    // The last two values of each key: nothing is left of the total that was published first.
     const last = rows.slice(1).map(({ protocol, chain, loggedAt, observedAt }): HistoryPoint => {
       return { metric: 'tvl', protocol, chain, token: null, value: 5, at: observedAt, loggedAt };
     });

@@ -4,18 +4,18 @@ import type { RuleDefinition } from './rule.js';
 import type { Transition } from './transition.js';
 
 export interface BacktestOptions extends EvaluatorOptions {
-  /** Unix ms; the rule is taken as created at `from`. Earlier history only gives present values and references. */
+  /** Start of the period, Unix ms; the rule counts as created then. Earlier history only gives present values and references. */
   readonly from: number;
   readonly to: number;
-  /** Between ticks, milliseconds; 10,000 unless told. 0: the history brings its own ticks. */
+  /** Interval between ticks, ms; default 10,000. 0: the history brings its own ticks. */
   readonly tickEveryMs?: number;
 }
 
 const TICK_EVERY_MS = 10_000;
 
 /**
- * What the rule would have told over a period: the live evaluator, fed from stored history. `history` is rows of the log
- * in their order, or points by time; from far enough before `from` for the rule's windows. Snoozes do not count.
+ * Returns the transitions of a rule over a period: the live evaluator, fed from stored history. `history` is rows of the log in
+ * their order, or points by time, from far enough before `from` for the rule's windows. Snoozes do not count.
  */
 export function backtest(
   rule: RuleDefinition,

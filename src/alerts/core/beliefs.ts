@@ -8,17 +8,17 @@ import type { Moment } from './teller.js';
 import type { TransitionList } from './transition-list.js';
 import { kindOf } from './watched.js';
 
-/** The number that an instance is about above all: the first that holds, else the first of its rule. */
+/** Number that represents an instance: the first that holds, else the first of its rule. */
 interface Lead {
   readonly series: Series;
   readonly kind: ReturnType<typeof kindOf>;
 }
 
-/** An instance as an edit of its rule finds it. */
+/** State of an instance when its rule is edited. */
 export interface Belief {
   readonly saved: SavedInstance;
   readonly lead: Lead | undefined;
-  /** How its end is told, if its owner believes that it fires; as it was last seen. */
+  /** Resolution to send, by its last values, if its owner believes that it fires. */
   readonly farewell: Farewell | undefined;
 }
 
@@ -31,7 +31,7 @@ export class Beliefs {
     private readonly list: TransitionList,
   ) {}
 
-  /** Of every instance that is not at rest, and of the base; to be asked before the rule is taken out. */
+  /** Returns the belief of every instance that is not at rest, and of the base; to be called before the rule is removed. */
   of(rule: number): Belief[] {
     return this.instances.all(rule).map((row) => {
       const saved = this.instances.table.saved(row, this.rules.id(rule));
@@ -40,7 +40,7 @@ export class Beliefs {
     });
   }
 
-  /** Whether the edited rule watches, of the same instance, what the belief is about. */
+  /** Whether the edited rule watches the same subject in the same instance as the belief. */
   isWatched(rule: number, { saved, lead }: Belief): boolean {
     if (!lead || !this.instances.isKeyOf(rule, saved.instanceKey)) return false;
     for (const leaf of this.leaves.of(rule)) {
@@ -51,8 +51,8 @@ export class Beliefs {
   }
 
   /**
-   * After an edit of the rule: a firing that was told goes on if the rule still watches its subject and holds, and is resolved
-   * else, by what was last seen of it. `isWatched`: whether the rule still watches the subject.
+   * Carries a belief over an edit of the rule: a notified firing continues if the rule still watches its subject (`isWatched`)
+   * and holds, else it is resolved with its last values.
    */
   carryOver(rule: number, { saved, farewell }: Belief, isWatched: boolean, moment: Moment): void {
     if (!farewell) return;
@@ -74,7 +74,7 @@ export class Beliefs {
     }
   }
 
-  /** Resolves what edits ended while their rules were snoozed, before anything else is told of them. */
+  /** Resolves firings that edits ended while their rules were snoozed, before any other transition of them. */
   tellFarewells(moment: Moment): void {
     if (this.rules.farewells.isEmpty) return;
     for (const rule of this.rules.farewells.rows) {

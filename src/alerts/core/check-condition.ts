@@ -12,14 +12,14 @@ export interface LocatedCondition {
 const FILTERS = ['categories', 'tags', 'minTvl'] as const;
 const SUBJECTS = ['protocol', 'chain', 'token'] as const;
 
-/** Those of the wildcards (bits) that no event of the type can tell. */
+/** Returns the wildcards (bits) whose subject no event of the type names. */
 export function neverNamed(eventType: RuleEventType, variables: number): number {
   return eventSpec(eventType).subjects.reduce((rest, subject) => rest & ~Variable[subject], variables);
 }
 
 export const FRACTIONS = 'Changes are fractions: 0.1 is 10 %.';
 
-/** What is wrong with a condition by itself. */
+/** Returns the faults of a condition by itself. */
 export function conditionErrors({ condition, pointer }: LocatedCondition): RuleFinding[] {
   const findings: RuleFinding[] = [];
   const fail = (field: string, code: string, detail: string): void => {
@@ -90,7 +90,7 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   return findings;
 }
 
-/** What works, but perhaps not as its owner thinks. */
+/** Returns the warnings of a condition: it works, but perhaps not as its owner expects. */
 export function conditionWarnings(
   { condition, pointer }: LocatedCondition,
   hysteresis: number,

@@ -315,7 +315,7 @@ describe('reading conditions', () => {
 
   it('tells no more faults than anybody reads, however many there are', () => {
     const fields = Array.from({ length: 200_000 }, (_, n) => [`field${n}`, n] as const);
-    // Looked up one by one they would take minutes, and the test its time.
+    // Looking them up one by one would take minutes and exceed the time of the test.
     expect(parseConditions([Object.fromEntries(fields)], null).errors).toHaveLength(50);
   });
 });

@@ -12,18 +12,18 @@ import { alternatives, isTrue } from './program.js';
 import { RULE_LIMITS, type RuleDefinition, type RuleFinding, type Where } from './rule.js';
 
 export interface RuleCheck {
-  /** Contradictory, never true, out of range, not joinable. */
+  /** Contradictions, conditions that are never true or out of range, wildcards that cannot be joined. */
   readonly errors: RuleFinding[];
-  /** Works, but perhaps not as its owner thinks. */
+  /** Conditions that work, but perhaps not as their owner expects. */
   readonly warnings: RuleFinding[];
 }
 
 type CheckedRule = Omit<RuleDefinition, 'ruleId' | 'version'>;
 
-/** Whether a well-formed rule makes sense. Only rules without errors may be given to the evaluator. */
+/** Checks whether a well-formed rule makes sense. Only rules without errors may be given to the evaluator. */
 export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBand): RuleCheck {
   const located = locatedConditions(rule);
-  // Of a rule with a million conditions nobody reads what is wrong with each.
+  // Nobody reads the faults of each of a million conditions.
   const checked = located.slice(0, RULE_LIMITS.leaves);
   const shape = [...shapeErrors(rule, located.length), ...checked.flatMap(conditionErrors)];
   if (shape.length > 0) return { errors: shape, warnings: [] };
@@ -46,7 +46,7 @@ export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBan
   };
 }
 
-/** Every condition of a rule, with where it stands in it. */
+/** Returns every condition of a rule with its pointer. */
 export function locatedConditions({
   conditions,
   where,
@@ -112,7 +112,7 @@ function shapeErrors(rule: CheckedRule, leaves: number): RuleFinding[] {
   return findings;
 }
 
-/** The wildcards of a rule must say which subject each of its conditions is about. */
+/** Refuses a rule whose wildcards do not say which subject each of its conditions is about. */
 function joinErrors({ leaves, program, variables }: CompiledRule, pointers: readonly string[]): RuleFinding[] {
   if (variables === 0) return [];
   const findings: RuleFinding[] = [];
@@ -133,7 +133,7 @@ function joinErrors({ leaves, program, variables }: CompiledRule, pointers: read
   return findings;
 }
 
-/** Changes of prices, where that is what the other conditions make of them, are of tokens, which have neither category nor TVL. */
+/** Refuses filters on changes of prices if the other conditions make them that: tokens have neither category nor TVL. */
 function filterErrors({ leaves }: CompiledRule, pointers: readonly string[]): RuleFinding[] {
   return leaves.flatMap((leaf, position) => {
     if (!('number' in leaf) || leaf.number.measure === 'tvl') return [];
@@ -145,7 +145,7 @@ function filterErrors({ leaves }: CompiledRule, pointers: readonly string[]): Ru
   });
 }
 
-/** An event is a moment: nothing is "no event", and no moment lasts. */
+/** Refuses what an event, being a moment, cannot satisfy: its negation and a duration. */
 function eventErrors(
   { leaves, program }: CompiledRule,
   pointers: readonly string[],
@@ -175,7 +175,7 @@ function contradictions(rule: CompiledRule, located: readonly LocatedCondition[]
   const findings = conflicts.map(({ first, second }): RuleFinding => {
     const { pointer = '', condition } = located[second] ?? {};
     if (first === second) {
-      // Nothing falls by more than all of it: who says so most likely means percent.
+      // Nothing falls by more than all of it: such a threshold most likely means percent.
       const hint = condition && isChange(condition) ? ` ${FRACTIONS}` : '';
       return { pointer, code: 'never_true', detail: `No value can ever satisfy this.${hint}` };
     }

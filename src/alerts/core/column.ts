@@ -1,31 +1,31 @@
-/** Rows that there is room for at first. */
+/** Rows reserved at first. */
 const FIRST_ROWS = 64;
-/** What a table grows by. Room that was never written takes up addresses, but no memory. */
+/** Growth factor of a table. Room that was never written takes up addresses, but no memory. */
 const GROWTH = 1.5;
 const BYTES_PER_WORD = 4;
-/** Of a line of the processor's caches. */
+/** Words of a cache line of the processor. */
 const LINE_WORDS = 16;
 /**
- * Large memory begins 16 bytes behind the start of a page (glibc). With records from the next line on, those whose size
- * divides a line never lie across two: a third fewer lines to fetch.
+ * Offset of the first record, bytes: large memory begins 16 bytes behind the start of a page (glibc). With records from the next
+ * line on, a record whose size divides a line never lies across two: a third fewer lines to fetch.
  */
 const FIRST_BYTE = 48;
 
 /**
- * Growing memory of records of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and
- * seconds of garbage collection; as records they are some hundred bytes each that the collector never looks at. What is
- * read together lies side by side, because what tables of this size cost is cache misses.
+ * Growing memory of records of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and seconds of
+ * garbage collection; as records they are some hundred bytes each that the collector never visits. Values that are read together
+ * lie side by side, because the cost of tables of this size is cache misses.
  */
 export class Records {
   ints: Int32Array;
   floats: Float64Array;
-  /** Of one record. */
+  /** Words of one record. */
   readonly words: number;
   private nextFloat = 0;
   private nextInt: number;
   private memory: ArrayBuffer;
 
-  /** A record of as many columns as given. */
+  /** Creates records with as many columns as given. */
   constructor({ floats = 0, ints = 0 }: { floats?: number; ints?: number }) {
     this.words = recordWords(2 * floats + ints);
     this.nextInt = 2 * floats;
@@ -34,12 +34,12 @@ export class Records {
     this.floats = new Float64Array(this.memory, FIRST_BYTE);
   }
 
-  /** The next column of 64-bit floats. */
+  /** Returns the next column of 64-bit floats. */
   float64(): FloatColumn {
     return new FloatColumn(this, this.words / 2, this.nextFloat++);
   }
 
-  /** The next column of 32-bit integers. */
+  /** Returns the next column of 32-bit integers. */
   int32(): IntColumn {
     return new IntColumn(this, this.words, this.nextInt++);
   }
@@ -55,12 +55,12 @@ export class Records {
   }
 }
 
-/** Words of a record that needs so many: whole floats, and a whole line for what nearly fills one. */
+/** Returns the words of a record that needs so many: whole floats, and a whole line for a record that nearly fills one. */
 function recordWords(needed: number): number {
   return needed > LINE_WORDS - 4 && needed < LINE_WORDS ? LINE_WORDS : needed + (needed % 2);
 }
 
-/** One number of every record. Rows must have been reserved before they are set. */
+/** One integer of every record. Rows must be reserved before they are set. */
 export class IntColumn {
   constructor(
     private readonly records: Records,
@@ -77,7 +77,7 @@ export class IntColumn {
   }
 }
 
-/** As `IntColumn`. A class of its own, so that the compiler knows what either reads. */
+/** One float of every record, as `IntColumn`. A class of its own, so that the compiler knows the type that either reads. */
 export class FloatColumn {
   constructor(
     private readonly records: Records,
@@ -94,7 +94,7 @@ export class FloatColumn {
   }
 }
 
-/** Hands out row numbers, those that were given back first. */
+/** Row numbers: returned ones are assigned first. */
 export class RowNumbers {
   private readonly free: number[] = [];
   private next = 0;

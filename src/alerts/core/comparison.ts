@@ -1,18 +1,18 @@
-/** How a condition compares; `ne` only comes from a negated `eq`. Numbers, because a million of them sit in a column. */
+/** Comparison of a condition; `ne` only comes from a negated `eq`. Numbers, because a million of them are stored in a column. */
 export const Comparison = { gt: 1, gte: 2, lt: 3, lte: 4, eq: 5, ne: 6 } as const;
 export type Comparison = (typeof Comparison)[keyof typeof Comparison];
 
 export interface Test {
-  /** A `Comparison`. */
+  /** Number of a `Comparison`. */
   readonly comparison: number;
   readonly threshold: number;
-  /** Hysteresis of an inequality, half the width of the band of `eq` and `ne`; in units of the threshold. */
+  /** Hysteresis of an inequality; half the width of the band of `eq` and `ne`; in units of the threshold. */
   readonly slack: number;
 }
 
 /**
- * Whether the condition holds at `value`, given whether it `held` before: an inequality that holds goes on to hold until
- * the value has come back by its slack. A missing value (NaN) satisfies nothing.
+ * Whether the condition holds at `value`, given whether it `held` before: an inequality that holds continues to hold until the
+ * value has moved back by its slack. A missing value (NaN) satisfies nothing.
  */
 export function holds(comparison: number, threshold: number, slack: number, held: boolean, value: number): boolean {
   const allowance = held ? slack : 0;
@@ -32,12 +32,12 @@ export function holds(comparison: number, threshold: number, slack: number, held
   }
 }
 
-/** Whether a value passed the threshold on its way: `eq` holds for a moment then, even if no event showed that value. */
+/** Whether a value passed the threshold: `eq` holds for a moment then, even if no event showed that value. */
 export function crosses(threshold: number, before: number, after: number): boolean {
   return (before < threshold && after > threshold) || (before > threshold && after < threshold);
 }
 
-/** The values at which the condition can begin or cease to hold: one or two. */
+/** Returns the values at which the condition can begin or cease to hold: one or two. */
 export function turningPoints({ comparison, threshold, slack }: Test): readonly number[] {
   if (slack === 0) return [threshold];
   switch (comparison) {
@@ -69,7 +69,9 @@ export function negated(comparison: Comparison): Comparison {
   }
 }
 
-/** Whether an inequality that holds does so by its hysteresis alone: the value is on the way back, and no longer beyond the threshold. */
+/**
+ * Whether an inequality that holds does so by its hysteresis alone: the value is moving back and no longer beyond the threshold.
+ */
 export function holdsBySlack(comparison: Comparison, threshold: number, noise: number, value: number): boolean {
   if (comparison === Comparison.eq || comparison === Comparison.ne) return false;
   const isInclusive = comparison === Comparison.gte || comparison === Comparison.lte;

@@ -26,7 +26,7 @@ import {
   type WatchedNumber,
 } from './watched.js';
 
-/** A condition in the form the index knows. */
+/** Condition in the form of the index. */
 export type CompiledLeaf =
   | { readonly number: WatchedNumber; readonly test: Test; readonly variables: number }
   | {
@@ -37,16 +37,16 @@ export type CompiledLeaf =
     };
 
 export interface CompiledRule {
-  /** By position: those of `conditions` first, then those of `where` in reading order. */
+  /** Conditions by position: those of `conditions` first, then those of `where` in reading order. */
   readonly leaves: readonly CompiledLeaf[];
   readonly program: Program;
-  /** Wildcards of the rule: what its instances differ in. */
+  /** Wildcards of the rule, which tell its instances apart. */
   readonly variables: number;
 }
 
 export type DeadBand = (metric: 'tvl' | 'price', subject: string) => number;
 
-/** As `change_thresholds` is delivered. */
+/** Default dead bands, as `change_thresholds` is delivered. */
 export const defaultDeadBand: DeadBand = (metric) => (metric === 'tvl' ? 0.01 : 0.001);
 
 const CHANGE_WINDOWS_MS: Partial<Record<ValueMetric, number>> = {
@@ -55,7 +55,7 @@ const CHANGE_WINDOWS_MS: Partial<Record<ValueMetric, number>> = {
   change_7d: 604_800_000,
 };
 
-/** Conditions in the order of their positions. */
+/** Returns the conditions in the order of their positions. */
 export function conditionsOf(rule: Pick<RuleDefinition, 'conditions' | 'where'>): Condition[] {
   return [...rule.conditions, ...(rule.where ? leavesOf(rule.where) : [])];
 }
@@ -66,7 +66,7 @@ function leavesOf(where: Where): Condition[] {
   return 'not' in where ? leavesOf(where.not) : [where];
 }
 
-/** Works on every well-formed rule; whether it makes sense is for check-rule.ts to say. */
+/** Compiles any well-formed rule; check-rule.ts decides whether it makes sense. */
 export function compileRule(
   rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>,
   deadBand: DeadBand = defaultDeadBand,
@@ -108,7 +108,7 @@ export function compileRule(
   return { leaves, program: combine(true, parts), variables };
 }
 
-/** One node over several: what has the same sense, or a single condition, melts into it. */
+/** Combines parts into one node; a part of the same sense, or a single condition, is merged into it. */
 function combine(all: boolean, parts: readonly Program[]): Program {
   let bits = 0;
   const children: Program[] = [];
@@ -126,7 +126,10 @@ function isAboutToken(condition: Condition): boolean {
   return condition.metric === 'price' || condition.metric === 'volume_24h' || condition.metric === 'market_cap';
 }
 
-/** `change_*` is of a price where a token is named, or where the rule's other conditions are about tokens only. */
+/**
+ * Returns the measure of a condition: `change_*` is of a price if a token is named, or if the rule's other conditions are about
+ * tokens only.
+ */
 function measureOf({ metric, protocol, chain, token }: NumberCondition, aboutTokens: boolean): Measure {
   if (metric !== 'change_1h' && metric !== 'change_24h' && metric !== 'change_7d') return metric;
   if (token !== undefined) return 'price';
@@ -162,7 +165,10 @@ function filterOf({ categories, tags, minTvl }: NumberCondition): { filter?: Sub
   return { filter: { categories, tags, minTvl } };
 }
 
-/** Of several variables an event must bind all: the event of a rule about the same protocol is about that protocol. */
+/**
+ * Returns the leaf of an event condition: of several variables an event must bind all, since the event of a rule about the same
+ * protocol is about that protocol.
+ */
 function eventLeaf(condition: EventCondition, negate: boolean, variables: number): CompiledLeaf {
   const { eventType, protocol = null, chain = null, token = null } = condition;
   const bound = variablesOf({

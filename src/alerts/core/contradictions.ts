@@ -3,26 +3,29 @@ import type { CompiledLeaf, CompiledRule } from './compile-rule.js';
 import { alternatives } from './program.js';
 import { LEVEL, numberKey, type WatchedEvent, type WatchedNumber } from './watched.js';
 
-/** Two conditions (positions) that cannot hold together; equal where one can never hold by itself. */
+/** Two conditions (positions) that cannot hold together; equal if one can never hold by itself. */
 export interface Conflict {
   readonly first: number;
   readonly second: number;
 }
 
 export interface Satisfiability {
-  /** Ways to make the rule true. */
+  /** Number of alternatives that make the rule true. */
   readonly alternatives: number;
-  /** What is wrong with those that cannot be. */
+  /** Conflicts of the impossible alternatives. */
   readonly conflicts: readonly Conflict[];
 }
 
-/** Looks for alternatives of the rule that no state of the market satisfies. */
+/** Finds alternatives of the rule that no state of the market satisfies. */
 export function satisfiability(rule: CompiledRule): Satisfiability {
   const ways = alternatives(rule.program);
   return { alternatives: ways.length, conflicts: ways.flatMap((way) => conflictIn(rule.leaves, way) ?? []) };
 }
 
-/** Conditions (positions) that every possible number satisfies, and those that hysteresis never lets go of once they held. */
+/**
+ * Returns conditions (positions) that every possible number satisfies, and conditions that hysteresis never releases once they
+ * hold.
+ */
 export function endless({ leaves }: CompiledRule): { always: number[]; held: number[] } {
   const always: number[] = [];
   const held: number[] = [];
@@ -41,10 +44,10 @@ export function endless({ leaves }: CompiledRule): { always: number[]; held: num
 interface Range {
   low: number;
   high: number;
-  /** Whether the ends belong to it. */
+  /** Whether the ends belong to the range. */
   lowIn: boolean;
   highIn: boolean;
-  /** Condition that narrowed it last. */
+  /** Condition that narrowed the range last. */
   by: number;
 }
 
@@ -68,7 +71,10 @@ function conflictIn(leaves: readonly CompiledLeaf[], way: number): Conflict | un
   return undefined;
 }
 
-/** Money is never negative, nothing falls by more than all of it, the size of a change is never negative. */
+/**
+ * Returns the possible range of a number: money is never negative, nothing falls by more than all of it, the size of a change is
+ * never negative.
+ */
 function possible({ windowMs, absolute }: WatchedNumber, by: number): Range {
   const low = windowMs === LEVEL || absolute ? 0 : -1;
   return { low, high: Infinity, lowIn: true, highIn: false, by };
@@ -93,7 +99,7 @@ function isEmpty({ low, high, lowIn, highIn }: Range): boolean {
   return low > high || (low === high && !(lowIn && highIn));
 }
 
-/** Whether a single event can be both. */
+/** Whether a single event can match both. */
 function canBeOne(a: WatchedEvent, b: WatchedEvent): boolean {
   const agree = (x: string | null, y: string | null): boolean => x === null || y === null || x === y;
   return (

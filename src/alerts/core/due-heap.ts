@@ -25,7 +25,7 @@ export class DueHeap {
     this.place(at, time, item);
   }
 
-  /** Takes the earliest item out if it is due at `now`. */
+  /** Removes and returns the earliest item if it is due at `now`. */
   popDue(now: number): number | undefined {
     if (!this.isDue(now)) return undefined;
     const top = this.items[0];

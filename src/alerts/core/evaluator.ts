@@ -22,7 +22,7 @@ import { ABSENCE, TOTAL } from './watched.js';
 export interface EvaluatorOptions {
   /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */
   readonly deadBand?: DeadBand;
-  /** A value observed longer than this before it was logged is stale: history, but no cause to fire. Milliseconds. */
+  /** Value observed longer than this before it was logged is stale: it is kept as history and fires nothing. Unit: ms. */
   readonly staleAfterMs?: number;
   readonly flapLimits?: FlapLimits;
 }
@@ -30,9 +30,9 @@ export interface EvaluatorOptions {
 const STALE_AFTER_MS = 3_600_000;
 
 /**
- * Holds the rules of one shard and turns rows of the event log, in order, into transitions. Pure: no clock but the rows,
- * no I/O. Restored from the values as of its position (`seed`), the history its windows need (`loadHistory`) and each
- * rule's saved state (`addRule`), it goes on exactly as if it had never stopped.
+ * Evaluator of the rules of one shard: turns rows of the event log, in order, into transitions. Pure: no clock but the rows, no
+ * I/O. Restored from the values as of its position (`seed`), the history its windows need (`loadHistory`) and each rule's saved
+ * state (`addRule`), it continues exactly as if it had never stopped.
  */
 export class Evaluator {
   private readonly deadBand: DeadBand;
@@ -58,7 +58,7 @@ export class Evaluator {
     this.register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
   }
 
-  /** Rules held. */
+  /** Number of rules. */
   get size(): number {
     return this.rules.size;
   }
@@ -73,32 +73,32 @@ export class Evaluator {
   }
 
   /**
-   * At start, before any rule: the last two published values of every key up to the position, in the order of the log,
-   * and the `clock` that was stored with it; in as many parts as the caller likes.
+   * Seeds the evaluator at start, before any rule, with the last two published values of every key up to the position, in the
+   * order of the log, and the `clock` that was stored with it; in any number of parts.
    */
   seed(points: Iterable<HistoryPoint>, clock: number): void {
     this.market.clock = clock;
     this.market.seed(points);
   }
 
-  /** What `loadHistory` should be given before `addRule`; empty if the rule looks back on nothing that is not held. */
+  /** Returns the history that `loadHistory` needs before `addRule`; empty if all that the rule looks back on is held. */
   historyNeeds(rule: RuleDefinition): HistoryNeed[] {
     return historyNeeds(compileRule(rule, this.deadBand), (number) => this.market.looksBack(number));
   }
 
   /**
-   * Published values up to the position, in the order of the log, for rules that are added right after: all values of
-   * their series from the last one at or before `from` on, and of every chain of a protocol, because its total is made of
-   * them. Values that are held already do no harm. Causes no transition.
-   * @param from where the longest window begins, Unix ms; everything, unless given
+   * Loads published values up to the position, in the order of the log, for rules that are added right after: all values of their
+   * series from the last one at or before `from` on, and of every chain of a protocol, because its total is made of them.
+   * Repeated values do no harm. Causes no transition.
+   * @param start of the longest window, Unix ms; default: everything
    */
   loadHistory(points: readonly HistoryPoint[], from = -Infinity): void {
     this.market.loadHistory(points, from);
   }
 
   /**
-   * Takes a rule in that `checkRule` accepts. Without a saved state it starts from the present values: if it holds
-   * already, it fires with the next tick or event (`crossing`: once it has ceased to hold and holds again).
+   * Adds a rule that passed `checkRule`. Without a saved state it starts from the present values: if it holds already, it fires
+   * with the next tick or event (`crossing`: once it has ceased to hold and holds again).
    */
   addRule(rule: RuleDefinition, saved?: SavedState): void {
     if (this.has(rule.ruleId)) throw new Error(`Rule ${rule.ruleId} is held already`);
@@ -109,9 +109,9 @@ export class Evaluator {
   }
 
   /**
-   * Puts an edited rule in place of the one with its id. Its state stays if it still watches for the same (conditions,
-   * where, mode, hysteresis, forSeconds); else it starts anew, but for its throttle and for what its owner believes: a
-   * firing that was told goes on if the rule still watches its subject and holds, and is resolved else.
+   * Replaces the rule with the same id by an edited one. Its state stays if it still watches for the same (conditions, where,
+   * mode, hysteresis, forSeconds); else it starts anew, except for its throttle and for its owner's belief: a notified firing
+   * continues if the rule still watches its subject and holds, and else is resolved.
    * @param at time of the edit, Unix ms
    */
   updateRule(rule: RuleDefinition, at = this.clock): Transition[] {
@@ -135,14 +135,14 @@ export class Evaluator {
     return this.list.take();
   }
 
-  /** False if the rule is not held. */
+  /** Removes a rule; false if the rule is not held. */
   removeRule(ruleId: string): boolean {
     const row = this.rules.row(ruleId);
     if (row !== undefined) this.register.release(this.register.remove(row));
     return row !== undefined;
   }
 
-  /** One row of the log, ticks included. `isLate`: the evaluator is making up for time it was away. */
+  /** Applies one row of the log, ticks included. `isLate`: the evaluator is catching up after it was stopped. */
   apply(row: MarketRow, isLate = false): Transition[] {
     if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
     if (row.type === 'alert') return [];
@@ -161,7 +161,7 @@ export class Evaluator {
     return this.list.take();
   }
 
-  /** What a `tick` row does: references of windows move, `forSeconds` and throttles run out. */
+  /** Applies a tick: references of windows move, `forSeconds` and throttles run out. */
   tick(time: number, isLate = false): Transition[] {
     const moment = { at: time, event: null, isStale: false, isLate };
     this.beliefs.tellFarewells(moment);
@@ -174,14 +174,14 @@ export class Evaluator {
   }
 
   /**
-   * Keys that conditions on absence would miss at a tick, as far as is known here: to be looked up in the tables, because what
-   * moves within its dead band is observed and not published, and to be given to `observe` before the tick.
+   * Returns keys that conditions on absence would miss at a tick, as far as is known here: the caller looks them up in the
+   * tables, because a move within the dead band is observed and not published, and gives them to `observe` before the tick.
    */
   unobserved(at: number): Observed[] {
     return Array.from(this.market.overdue(at), ({ series }) => observedOf(series));
   }
 
-  /** The same for a rule that is about to be added or edited. */
+  /** Returns the same keys for a rule that is about to be added or edited. */
   unobservedBy(rule: RuleDefinition): Observed[] {
     const found: Observed[] = [];
     if (!conditionsOf(rule).some(isAbsent)) return found;
@@ -192,15 +192,15 @@ export class Evaluator {
     return found;
   }
 
-  /** The answers to `unobserved`; what they bring about is told at the next row. */
+  /** Takes the answers to `unobserved`; resulting transitions come with the next row. */
   observe(observations: Iterable<Observation>): void {
     for (const observation of observations) this.market.observe(observation, this.moved);
     this.matcher.keepChanged();
   }
 
-  /** What changed since the last call; to be stored in the transaction that stores the position, removals first. */
+  /** Returns the changes since the last call, to be stored in the transaction that stores the position, removals first. */
   takeChanges(): StateChanges {
-    // Instances first: they see to it that their rules are stored too.
+    // Instances first: they mark their rules as changed, too.
     const changes = this.instances.takeChanges();
     return { rules: this.rules.takeDirty(), ...changes };
   }
@@ -210,7 +210,7 @@ export class Evaluator {
     return row === undefined ? undefined : { rule: this.rules.saved(row), instances: this.instances.saved(row) };
   }
 
-  /** @param at since when the rule is watched, Unix ms */
+  /** @param at time from which the rule is watched, Unix ms */
   private start(row: number, at: number): void {
     this.register.readMarket(row);
     for (const instance of this.instances.firingRows(row)) this.teller.assume(instance, at);
@@ -241,7 +241,7 @@ export class Evaluator {
     for (const row of this.instances.all(rule)) this.teller.forget(row);
   }
 
-  /** Hands an edited rule its throttles and what its owner believes, each as far as it is of the same subject. */
+  /** Carries throttles and the owner's beliefs over to an edited rule, each as far as it concerns the same subject. */
   private carryOver(rule: number, beliefs: readonly Belief[], throttle: Throttle, at: number): void {
     const moment = { at, event: null, isStale: false, isLate: false };
     const watched = new Set(beliefs.filter((belief) => this.beliefs.isWatched(rule, belief)));

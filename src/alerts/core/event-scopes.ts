@@ -2,17 +2,17 @@ import { isRealChain } from '../../events/core/index.js';
 import type { MarketRow } from './market-row.js';
 import { instanceKey, Variable, type WatchedEvent } from './watched.js';
 
-/** All conditions that wait for the same events. */
+/** Conditions that wait for the same events. */
 export class EventScope {
   readonly leaves = new Set<number>();
 
   constructor(
     readonly watched: WatchedEvent,
-    /** Wildcards of their rules, which the event must tell. */
+    /** Wildcards of their rules, whose subjects the event must name. */
     readonly variables: number,
   ) {}
 
-  /** The instance an event speaks of; undefined if it lacks what the rule is about. */
+  /** Returns the instance that an event concerns; undefined if it lacks the rule's subject. */
   instanceOf({ protocol, chain, token }: MarketRow): string | undefined {
     const { variables } = this;
     if (variables & Variable.protocol && protocol === null) return undefined;
@@ -22,7 +22,7 @@ export class EventScope {
   }
 }
 
-/** Event scopes by what they wait for: an event looks at the eight forms its subject can be named by. */
+/** Event scopes by the events they wait for: an event is looked up under the eight forms of its subject. */
 export class EventScopes {
   private readonly scopes = new Map<string, EventScope[]>();
 
@@ -40,7 +40,7 @@ export class EventScopes {
     return scope;
   }
 
-  /** Forgets a scope that no condition is in; true if it did. */
+  /** Drops a scope without conditions; true if it did. */
   release(scope: EventScope): boolean {
     if (scope.leaves.size > 0) return false;
     const { eventType, protocol, chain, token } = scope.watched;
@@ -51,7 +51,7 @@ export class EventScopes {
     return true;
   }
 
-  /** Scopes that an event belongs to. */
+  /** Yields the scopes that an event belongs to. */
   *matching({ type, protocol, chain, token }: MarketRow): Generator<EventScope> {
     for (const p of named(protocol)) {
       for (const c of named(chain)) {

@@ -1,7 +1,7 @@
 import type { FieldOperator, FieldTest } from './rule.js';
 import { EQUALITY_TOLERANCE } from './tolerance.js';
 
-/** Whether the data of an event says what the condition waits for. What is missing or of another kind does not. */
+/** Whether the data of an event satisfies the condition. A missing value or one of another type does not. */
 export function passesField({ field, operator, threshold }: FieldTest, data: unknown): boolean {
   const value = memberOf(data, field);
   if (typeof threshold === 'string') {
@@ -12,12 +12,12 @@ export function passesField({ field, operator, threshold }: FieldTest, data: unk
   return number !== undefined && compares(operator, number, threshold);
 }
 
-/** The number that a condition compares in the data of an event; null where there is none. */
+/** Returns the number that a condition compares in the data of an event; null if there is none. */
 export function comparedNumber({ field, threshold }: FieldTest, data: unknown): number | null {
   return typeof threshold === 'number' ? (numberOf(memberOf(data, field)) ?? null) : null;
 }
 
-/** The member at `a.b.c`; a member whose own name has dots in it comes first. */
+/** Returns the member at `a.b.c`; a member whose own name has dots in it comes first. */
 function memberOf(data: unknown, path: string): unknown {
   if (typeof data !== 'object' || data === null) return undefined;
   if (Object.hasOwn(data, path)) return Reflect.get(data, path);
@@ -27,7 +27,7 @@ function memberOf(data: unknown, path: string): unknown {
   return Object.hasOwn(data, first) ? memberOf(Reflect.get(data, first), path.slice(dot + 1)) : undefined;
 }
 
-/** Amounts on chains are often written as text, because JSON numbers are too small for them. */
+/** Returns the number of a value: amounts on chains are often written as text, because JSON numbers are too small for them. */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
   if (typeof value !== 'string' || !/^-?\d+(\.\d+)?$/.test(value)) return undefined;

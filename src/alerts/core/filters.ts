@@ -6,7 +6,7 @@ import type { SeriesBook } from './series-book.js';
 import { ThresholdList } from './threshold-list.js';
 import { instanceKey } from './watched.js';
 
-/** A member of a family that meets other demands of its filter than before. */
+/** Member of a family that meets other demands of its filter than before. */
 export interface Regated {
   readonly scope: Scope;
   readonly instance: string;
@@ -14,13 +14,13 @@ export interface Regated {
 }
 
 /**
- * Families with a filter, and what their members meet of it. An event looks at them only where category or tags changed, or
- * where the size of the protocol passed one that somebody asks for.
+ * Families with a filter, and the demands that their members meet. An event is matched with them only if category or tags
+ * changed, or if the size of the protocol passed one that a rule asks for.
  */
 export class Filters {
   private readonly scopes = new Set<Scope>();
   private readonly profiles = new Profiles();
-  /** The sizes that are asked for, one for each family. */
+  /** Sizes that rules ask for, one for each family. */
   private readonly sizes = new ThresholdList();
   private regated: Regated[] = [];
 
@@ -38,13 +38,13 @@ export class Filters {
     if (this.scopes.delete(scope) && filter?.minTvl !== undefined) this.sizes.remove(filter.minTvl, 0);
   }
 
-  /** Looks at a new member. */
+  /** Admits a new member. */
   admit(scope: Scope, { series }: Quantity): void {
     const { filter } = scope.watched;
     if (filter) scope.setGate(instanceOf(scope, series), this.profiles.gate(filter, series));
   }
 
-  /** Notes facts of a protocol that an event brought. */
+  /** Notes facts of a protocol from an event. */
   protocol(slug: string, news: ProfileNews): void {
     if (!this.profiles.note(this.profiles.ofProtocol(slug), news, this.sizes) || this.scopes.size === 0) return;
     this.regateAll(this.series.protocols.get(slug)?.series.values());
@@ -55,7 +55,7 @@ export class Filters {
     this.regateAll(this.series.tokens.get(token)?.values());
   }
 
-  /** Members that meet other demands since the last call. */
+  /** Returns members that meet other demands since the last call. */
   take(): readonly Regated[] {
     const { regated } = this;
     if (regated.length > 0) this.regated = [];

@@ -3,10 +3,12 @@ import type { HistoryNeed } from './market-row.js';
 import type { RuleDefinition } from './rule.js';
 import { ANY, TOTAL, type WatchedNumber } from './watched.js';
 
-/** Stored series that a rule looks at; null is every one. */
+/** Stored series that a rule reads; null is every one. */
 export type HistoryFamily = Omit<HistoryNeed, 'seconds'>;
 
-/** The stored history of everything that a rule looks at, with and without windows. Volumes and market caps come with prices. */
+/**
+ * Returns the stored history of everything that a rule reads, with and without windows. Volumes and market caps come with prices.
+ */
 export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>): HistoryFamily[] {
   return compileRule(rule).leaves.flatMap((leaf) => {
     if (!('number' in leaf) || leaf.number.measure === 'points') return [];
@@ -17,7 +19,7 @@ export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where
 }
 
 /**
- * Which stored history the windows of a rule look back on, where it is not held already; one entry for each family of
+ * Returns the stored history that the windows of a rule look back on, unless it is held already; one entry for each family of
  * series, with the longest window.
  */
 export function historyNeeds(rule: CompiledRule, isHeld: (number: WatchedNumber) => boolean): HistoryNeed[] {
@@ -37,7 +39,7 @@ export function historyNeeds(rule: CompiledRule, isHeld: (number: WatchedNumber)
   return [...needs.values()];
 }
 
-/** A total is made of every chain. */
+/** Returns the subject of the history; for a total, every chain of it. */
 function subjectOf(protocol: string, chain: string, token: string): Pick<HistoryNeed, 'protocol' | 'chain' | 'token'> {
   return { protocol: named(protocol), chain: chain === TOTAL ? null : named(chain), token: named(token) };
 }

@@ -5,10 +5,10 @@ import { variablesOfKey } from './watched.js';
 
 const NONE: ReadonlyMap<string, number> = new Map();
 
-/** Finds the instances of each rule. The base instance (empty key) always exists, others only while not at rest. */
+/** Index of the instances of each rule. The base instance (empty key) always exists, others only while not at rest. */
 export class InstanceBook {
   readonly table = new InstanceTable();
-  /** Instances of wildcard rules by their key; only of rules that have some. */
+  /** Instances of wildcard rules by key; only for rules that have some. */
   private readonly byKey = new Map<number, Map<string, number>>();
   private removed: Pick<SavedInstance, 'ruleId' | 'instanceKey'>[] = [];
 
@@ -32,22 +32,22 @@ export class InstanceBook {
     return row;
   }
 
-  /** What can fire: the instances of a wildcard rule, else the base. */
+  /** Returns the rows that can fire: the instances of a wildcard rule, else the base. */
   firingRows(rule: number): Iterable<number> {
     return this.rules.variables.get(rule) === 0 ? [this.rules.base.get(rule)] : this.keyed(rule).values();
   }
 
-  /** Every instance of the rule that is not at rest, and the base. */
+  /** Returns every instance of the rule that is not at rest, and the base. */
   all(rule: number): readonly number[] {
     return [this.rules.base.get(rule), ...this.keyed(rule).values()];
   }
 
-  /** Whether the row is an instance that its rule can be true of. */
+  /** Whether the row is an instance of which its rule can be true. */
   isOne(row: number): boolean {
     return this.isKeyOf(this.table.rule.get(row), this.table.key(row));
   }
 
-  /** Whether the rule can have an instance of that name which it is true of. */
+  /** Whether the rule can have an instance of that name of which it is true. */
   isKeyOf(rule: number, key: string): boolean {
     return variablesOfKey(key) === this.rules.variables.get(rule);
   }
@@ -57,14 +57,14 @@ export class InstanceBook {
     return this.table.key(row) === '' && this.rules.variables.get(this.table.rule.get(row)) !== 0;
   }
 
-  /** Conditions that hold for the instance, as bits, those without wildcard included. */
+  /** Returns the conditions that hold for the instance, as bits, including conditions without wildcard. */
   held(row: number): number {
     const { table } = this;
     const own = table.held.get(row);
     return table.key(row) === '' ? own : own | table.held.get(this.baseOf(row));
   }
 
-  /** The same, and those that hold for the moment only. */
+  /** Returns the same, including conditions that hold for the moment only. */
   heldNow(row: number): number {
     const { table } = this;
     const own = table.held.get(row) | table.momentary.get(row);
@@ -73,7 +73,7 @@ export class InstanceBook {
     return own | table.held.get(base) | table.momentary.get(base);
   }
 
-  /** Drops an instance of a wildcard rule that is at rest: there is one for every subject that has a value. */
+  /** Drops an instance of a wildcard rule that is at rest: there is one for every subject with a value. */
   dropIfAtRest(row: number): void {
     const key = this.table.key(row);
     if (key === '' || !this.table.isAtRest(row)) return;
@@ -117,7 +117,7 @@ export class InstanceBook {
     return { instances, removed };
   }
 
-  /** Rows so that those of one rule come in the order of their keys. */
+  /** Returns the rows ordered so that those of one rule come in the order of their keys. */
   inOrder(rows: readonly number[]): readonly number[] {
     if (rows.length < 2) return rows;
     const { table } = this;

@@ -16,12 +16,12 @@ const Flag = {
 } as const;
 
 /**
- * The instances of rules that are not at rest, a row of 32 bytes each: one for a rule without wildcards, one per subject for others.
- * Rows are used again, and heaps may still point to them then: what comes out of a heap is a hint to look, no more.
+ * Instances of rules that are not at rest, a row of 32 bytes each: one for a rule without wildcards, one per subject for others.
+ * Rows are used again, and heaps may still point to them then: an entry of a heap is only a hint to look.
  */
 export class InstanceTable {
   private readonly records = new Records({ floats: 1, ints: 6 });
-  /** Since when its phase lasts, Unix ms. */
+  /** Start of its present phase, Unix ms. */
   readonly since = this.records.float64();
   readonly rule = this.records.int32();
   /** Conditions that hold, as bits. */
@@ -32,9 +32,9 @@ export class InstanceTable {
   readonly waiting = this.records.int32();
   private readonly phases = this.records.int32();
   private readonly flags = this.records.int32();
-  /** Of wildcard instances only: a million empty strings would be eight megabytes. */
+  /** Keys of wildcard instances only: a million empty strings would be eight megabytes. */
   private readonly keys = new Map<number, string>();
-  /** Of those that were told something lately. */
+  /** Quiet state of instances that were notified lately. */
   private readonly quiets = new Map<number, Quiet>();
   private readonly numbers = new RowNumbers();
   private dirty: number[] = [];
@@ -122,7 +122,7 @@ export class InstanceTable {
     this.mark(row, Flag.owed, owed);
   }
 
-  /** Whether it fires since before its rule was made, and a `crossing` is still to come. */
+  /** Whether it has fired since before its rule was made, and a `crossing` is still to come. */
   isAssumed(row: number): boolean {
     return this.has(row, Flag.assumed);
   }
@@ -141,7 +141,7 @@ export class InstanceTable {
     else this.quiets.delete(row);
   }
 
-  /** Whether it began to fire with the row of the log in hand. */
+  /** Whether it began to fire with the log row being processed. */
   began(row: number): boolean {
     return this.has(row, Flag.began);
   }
@@ -150,7 +150,7 @@ export class InstanceTable {
     this.mark(row, Flag.began, began);
   }
 
-  /** True once until `untouch`. */
+  /** Marks the row as touched; true once until `untouch`. */
   touch(row: number): boolean {
     return this.raise(row, Flag.touched);
   }
@@ -159,7 +159,7 @@ export class InstanceTable {
     this.mark(row, Flag.touched, false);
   }
 
-  /** True if no timer is set for it yet. */
+  /** Marks a timer as set; true if there was none. */
   setTimer(row: number): boolean {
     return this.raise(row, Flag.timed);
   }
@@ -177,7 +177,7 @@ export class InstanceTable {
     if (this.raise(row, Flag.dirty)) this.dirty.push(row);
   }
 
-  /** Rows that changed since the last call; one that changed hands meanwhile is listed once at most. */
+  /** Returns the rows that changed since the last call; a row assigned anew meanwhile is listed at most once. */
   takeDirty(): number[] {
     const { dirty } = this;
     this.dirty = [];
@@ -191,7 +191,7 @@ export class InstanceTable {
     return changed;
   }
 
-  /** Notes whether the store has the row by now; whether it had it before. */
+  /** Notes whether the store has the row now; returns whether it had it before. */
   setStored(row: number, isStored: boolean): boolean {
     const wasStored = this.has(row, Flag.stored);
     this.mark(row, Flag.stored, isStored);

@@ -10,15 +10,15 @@ const COMPARISON_BITS = 3;
 const POSITION_BITS = 4;
 const WHAT_BITS = POSITION_BITS + COMPARISON_BITS;
 
-/** Every condition of every rule, a row of 32 bytes each; those of one rule are chained. */
+/** Conditions of all rules, a row of 32 bytes each; those of one rule are chained. */
 export class LeafTable {
   private readonly records = new Records({ floats: 2, ints: 4 });
   private readonly threshold = this.records.float64();
   private readonly slack = this.records.float64();
   readonly rule = this.records.int32();
-  /** The rule's base instance, here to be found without a look at the rule. */
+  /** Base instance of the rule, stored here so that the rule's row need not be read. */
   readonly base = this.records.int32();
-  /** The rule's next condition; −1 after the last. */
+  /** Rule's next condition; −1 after the last. */
   readonly next = this.records.int32();
   /** Scope, position in the rule and comparison, in one number. */
   private readonly code = this.records.int32();
@@ -26,7 +26,7 @@ export class LeafTable {
   private readonly idOfScope = new Map<Scope | EventScope, number>();
   private readonly freeScopeIds = new RowNumbers();
   private readonly rows = new RowNumbers();
-  /** What conditions on events ask of the event's data; most ask nothing. */
+  /** Tests of event conditions on the event's data; most have none. */
   private readonly fields = new Map<number, FieldTest>();
   /** Conditions whose wildcard has a filter. */
   private filtered = 0;
@@ -51,17 +51,17 @@ export class LeafTable {
     return leaf;
   }
 
-  /** The first leaf of a rule; `next` leads to the others, in the order of positions. −1 if there is none. */
+  /** Returns the first leaf of a rule, −1 if there is none; `next` leads to the others, in the order of positions. */
   first(rule: number): number {
     return this.rules.firstLeaf.get(rule);
   }
 
-  /** Leaves of a rule in the order of positions. */
+  /** Yields the leaves of a rule in the order of positions. */
   *of(rule: number): Generator<number> {
     for (let leaf = this.first(rule); leaf >= 0; leaf = this.next.get(leaf)) yield leaf;
   }
 
-  /** The leaf's bit in the rule's program. */
+  /** Returns the leaf's bit in the rule's program. */
   bit(leaf: number): number {
     return 1 << ((this.code.get(leaf) >>> COMPARISON_BITS) & (2 ** POSITION_BITS - 1));
   }
@@ -70,7 +70,7 @@ export class LeafTable {
     return this.scopes[this.code.get(leaf) >>> WHAT_BITS];
   }
 
-  /** The scope if the leaf compares a number. */
+  /** Returns the scope of a leaf that compares a number. */
   numberScope(leaf: number): Scope | undefined {
     const scope = this.scope(leaf);
     return scope instanceof Scope ? scope : undefined;
@@ -85,17 +85,17 @@ export class LeafTable {
     return this.filtered > 0 && isFiltered(this.scope(leaf));
   }
 
-  /** Whether the filter of a wildcard lets it hold for an instance. */
+  /** Whether the filter of a wildcard lets the leaf hold for an instance. */
   lets(leaf: number, instance: string, held: boolean): boolean {
     return this.filtered === 0 || (this.numberScope(leaf)?.lets(instance, held) ?? true);
   }
 
-  /** Whether the move passed the value that an `eq` waits for. */
+  /** Whether the move passed the value of an `eq`. */
   isPassed(leaf: number, before: number, after: number): boolean {
     return this.comparison(leaf) === Comparison.eq && crosses(this.threshold.get(leaf), before, after);
   }
 
-  /** Whether the data of an event says what the leaf asks of it. */
+  /** Whether the data of an event meets the leaf's test. */
   isMetBy(leaf: number, data: unknown): boolean {
     const field = this.fields.size > 0 ? this.fields.get(leaf) : undefined;
     return field === undefined || passesField(field, data);
@@ -106,13 +106,13 @@ export class LeafTable {
     return [...this.of(rule)].some((leaf) => this.numberScope(leaf) === undefined);
   }
 
-  /** The number that the leaf compares in the data of an event, if it does. */
+  /** Returns the number that the leaf compares in the data of an event, if it does. */
   comparedIn(leaf: number, data: unknown): number | null {
     const field = this.fields.get(leaf);
     return field === undefined ? null : comparedNumber(field, data);
   }
 
-  /** What a condition compares with; a text of an event's data counts as 0. */
+  /** Returns the threshold of a condition; a text of an event's data counts as 0. */
   comparesWith(rule: number, position: number): number {
     const leaf = [...this.of(rule)][position] ?? this.first(rule);
     const field = this.fields.get(leaf);
@@ -147,7 +147,7 @@ export class LeafTable {
     this.rows.giveBack(leaf);
   }
 
-  /** Forgets a scope that no leaf is in any more. */
+  /** Forgets a scope without leaves. */
   forgetScope(scope: Scope | EventScope): void {
     const id = this.idOfScope.get(scope);
     if (id === undefined) return;

@@ -10,7 +10,7 @@ import { stretchesOf } from './stretches.js';
 import { ValueHistory } from './value-history.js';
 import { ABSENCE, numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
 
-/** When a value was observed, Unix ms, whether that was too long before it was published, and what came with it. */
+/** Time of observation, Unix ms, whether that was too long before publication, and facts that came with the value. */
 interface Observed {
   readonly at: number;
   readonly isStale: boolean;
@@ -21,8 +21,8 @@ interface Observed {
 const NO_LISTENER: MoveListener = () => undefined;
 
 /**
- * The numbers of the market as of the evaluator's position: every series with its last two values, and what rules want
- * derived from them. Rules attach through scopes; an event reaches only the scopes that its series belongs to.
+ * Numbers of the market as of the evaluator's position: every series with its last two values, and the numbers that rules derive
+ * from them. Rules attach through scopes; an event reaches only the scopes that its series belongs to.
  */
 export class Market {
   /** Time of the last tick, Unix ms: the only clock that windows know. */
@@ -35,14 +35,14 @@ export class Market {
   /** Windows whose reference will move, by the time of the clock. */
   private readonly moving = new DueHeap();
   private readonly numbers = new QuantityNumbers();
-  /** Numbers of minutes without an observation: they grow with the clock. */
+  /** Minutes without an observation: numbers that grow with the clock. */
   private readonly absences = new Set<Quantity>();
   private readonly quantities: (Quantity | undefined)[] = [];
 
   /** @param staleAfterMs a value observed longer than this before it was published is stale */
   constructor(private readonly staleAfterMs: number) {}
 
-  /** Takes a row of the log in; gives the series it speaks of. */
+  /** Applies a row of the log; returns the series that it concerns. */
   apply(row: MarketRow, listener: MoveListener): Series[] {
     const { category, tags } = row;
     if (row.type === 'protocol_update' && row.protocol !== null)
@@ -64,7 +64,7 @@ export class Market {
     return [];
   }
 
-  /** Published values from before the evaluator's position, in the order of the log. */
+  /** Loads published values from before the evaluator's position, in the order of the log. */
   seed(points: Iterable<HistoryPoint>): void {
     for (const { metric, protocol, chain, token, value, volume24h, marketCap, ...point } of points) {
       const { at, loggedAt, category, tags } = point;
@@ -74,7 +74,7 @@ export class Market {
     }
   }
 
-  /** Whether everything is held that this window looks back on. */
+  /** Whether all history that this window looks back on is held. */
   looksBack(watched: WatchedNumber): boolean {
     const { measure, protocol, chain, token, windowMs } = watched;
     if (variablesOf(watched) === 0) return (this.series.find(measure, protocol, chain, token)?.keepMs ?? 0) >= windowMs;
@@ -84,32 +84,35 @@ export class Market {
   }
 
   /**
-   * Stored values in the order of the log, for the windows of the rules that are about to be added: all of each series,
-   * and of each chain of a protocol, from the last at or before `from` on.
+   * Loads stored values in the order of the log, for the windows of the rules that are about to be added: all of each series, and
+   * of each chain of a protocol, from the last at or before `from` on.
    */
   loadHistory(points: readonly HistoryPoint[], from: number): void {
     const ensure = this.series.ensure.bind(this.series);
     for (const [series, stretch] of stretchesOf(points, ensure)) {
-      // What lies before the first reference is incomplete: totals of chains that were not all there yet.
+      // Values before the first reference are incomplete: totals of which some chains were still missing.
       const reference = stretch.findLastIndex(({ at }) => at <= from);
       (series.history ??= new ValueHistory()).replace(stretch.slice(Math.max(0, reference)));
       for (const { row } of series.quantities) this.numbers.historyChanged(row);
     }
   }
 
-  /** Numbers of minutes without an observation that have reached a threshold by then. */
+  /** Yields the numbers of minutes without an observation that have reached a threshold by then. */
   *overdue(at: number): Generator<Quantity> {
     for (const quantity of this.absences) if (quantity.series.absence(at) >= quantity.lowestThreshold) yield quantity;
   }
 
-  /** Series of a number or family that was not observed for so many minutes. */
+  /** Yields the series of a number or family that was not observed for so many minutes. */
   *unobserved(watched: WatchedNumber, minutes: number): Generator<Series> {
     for (const series of this.series.candidates(watched)) {
       if (isAmong(watched, series) && series.absence(this.clock) >= minutes) yield series;
     }
   }
 
-  /** When a key was observed last, published or not; null: it is gone. What was never published is not known here. */
+  /**
+   * Notes the last observation of a key, published or not; null: the row no longer exists. A key that was never published is
+   * unknown here.
+   */
   observe({ metric, protocol, chain, token, at }: Observation, listener: MoveListener): void {
     const held = this.series.protocols.get(protocol ?? '');
     const series =
@@ -119,7 +122,7 @@ export class Market {
     if (at !== null && total && chain !== null && held?.total.counts(chain)) this.see(total, at, listener);
   }
 
-  /** Moves the clock: references of windows that became older give way to their successors, absences grow. */
+  /** Moves the clock: references of windows are replaced by their successors, absences grow. */
   tick(time: number, listener: MoveListener): void {
     this.clock = Math.max(this.clock, time);
     for (const quantity of this.absences) this.recount(quantity, listener);
@@ -133,7 +136,7 @@ export class Market {
     }
   }
 
-  /** The scope for a number; made, and joined by its series, if no rule has looked at it yet. */
+  /** Returns the scope of a number; created, and joined by its series, if no rule watches it yet. */
   scope(watched: WatchedNumber): Scope {
     const key = numberKey(watched);
     const known = this.scopes.get(key);
@@ -150,7 +153,7 @@ export class Market {
     return scope;
   }
 
-  /** Forgets a scope if no condition is in it any more; true if it did. */
+  /** Forgets a scope without conditions; true if it did. */
   release(scope: Scope): boolean {
     if (scope.thresholds.size > 0 || !this.scopes.delete(scope.key)) return false;
     const family = this.families.indexOf(scope);
@@ -182,13 +185,13 @@ export class Market {
     this.update(ofChain, value, observed, listener);
     if (!isCounted) return [ofChain];
     const ofAll = series.get(TOTAL) ?? this.series.addTvl(protocol, TOTAL, series);
-    // The first chain is no fall of what the source gave as the whole, nor was it observed when that was.
+    // The first chain is no fall of the total that the source gave, nor was it observed at the same time.
     if (total.isSum !== wasSum) ofAll.remove();
     this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
   }
 
-  /** A chain that is gone is no fall of the total: what comes next is its first value again. */
+  /** Removes a chain: its end is no fall of the total, and its next value is a first one again. */
   private removeTvl(protocol: string, chain: string): void {
     const held = this.series.protocols.get(protocol);
     if (!held) return;
@@ -231,7 +234,7 @@ export class Market {
     return updated;
   }
 
-  /** False of a member that the write does not name: it keeps its value, until that is stale. */
+  /** Updates a member of a series; returns false if the write does not name it: it keeps its value, until that is stale. */
   private updateMember(series: Series, value: number, observed: Observed, listener: MoveListener): boolean {
     if (Number.isNaN(value) && observed.at - series.observedAt <= this.staleAfterMs) return false;
     this.update(series, value, observed, listener);
@@ -251,7 +254,7 @@ export class Market {
     }
   }
 
-  /** Tells the listener of a number that may have become another, unless no threshold can be concerned. */
+  /** Notifies the listener of a number that may have changed, unless no threshold can be concerned. */
   private moved(row: number, before: number, listener: MoveListener, isFirst = false): void {
     const after = this.numbers.value.get(row);
     if (this.numbers.isWithinBounds(row, before, after) || (Object.is(before, after) && !isFirst)) return;

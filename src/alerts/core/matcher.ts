@@ -6,8 +6,8 @@ import type { RuleTable } from './rule-table.js';
 import type { ThresholdList } from './threshold-list.js';
 
 /**
- * Carries what happened in the market to the conditions it concerns, and collects the instances that must be looked at.
- * All conditions are brought up to date before any rule is judged: one event may turn one on and another off.
+ * Matcher of market events with the conditions they concern; collects the instances to judge. All conditions are brought up to
+ * date before any rule is judged: one event may turn one on and another off.
  */
 export class Matcher {
   private touched: number[] = [];
@@ -21,7 +21,7 @@ export class Matcher {
     private readonly instances: InstanceBook,
   ) {}
 
-  /** A number that conditions compare with these thresholds became another. */
+  /** Handles a change of a number that conditions compare with these thresholds. */
   numberMoved(thresholds: ThresholdList, instance: string, before: number, after: number): void {
     const known = !Number.isNaN(before) && !Number.isNaN(after);
     const low = known ? Math.min(before, after) : -Infinity;
@@ -33,7 +33,7 @@ export class Matcher {
     for (const leaf of met) this.thresholdMet(leaf, instance, before, after);
   }
 
-  /** The filter of these conditions lets an instance in, or no longer. */
+  /** Handles an instance that the filter of these conditions begins or ceases to admit. */
   gateMoved(thresholds: ThresholdList, instance: string, value: number): void {
     const met: number[] = [];
     thresholds.visit(-Infinity, Infinity, (leaf) => met.push(leaf));
@@ -44,7 +44,10 @@ export class Matcher {
     this.touched = [...touched, ...this.touched];
   }
 
-  /** Of those to look at, of which no event of their own came, only where the rule begins or ceases to hold: nothing is told again of others. */
+  /**
+   * Keeps, of the touched instances without an event of their own, only those whose rule begins or ceases to hold: the others are
+   * not notified again.
+   */
   keepChanged(): void {
     const { table } = this.instances;
     this.touched = this.touched.filter((row) => {
@@ -56,7 +59,7 @@ export class Matcher {
     });
   }
 
-  /** A condition that time has made true for the rule as a whole. */
+  /** Handles a condition that time has made true for the rule as a whole. */
   hold(leaf: number): void {
     const base = this.leaves.base.get(leaf);
     const bit = this.leaves.bit(leaf);
@@ -76,7 +79,7 @@ export class Matcher {
     }
   }
 
-  /** Has the instance looked at; conditions without wildcard concern every instance of their rule. */
+  /** Adds the instance to those to judge; conditions without wildcard concern every instance of their rule. */
   touch(row: number): void {
     const { table } = this.instances;
     if (this.instances.isShared(row)) {
@@ -84,14 +87,14 @@ export class Matcher {
     } else if (table.touch(row)) this.touched.push(row);
   }
 
-  /** The instances to look at; those of one rule in the order of their keys, whichever way they were found. */
+  /** Returns the instances to judge; those of one rule in the order of their keys, however they were found. */
   takeTouched(): readonly number[] {
     const { touched } = this;
     this.touched = [];
     return this.instances.inOrder(touched);
   }
 
-  /** Ends the moment: what only held because of the event in hand holds no longer. True if there was any. */
+  /** Ends the moment: a condition that only held because of the present event holds no longer. True if there was any. */
   endMoment(): boolean {
     const { momentary } = this;
     for (const row of momentary) this.instances.table.momentary.set(row, 0);
@@ -100,8 +103,8 @@ export class Matcher {
   }
 
   /**
-   * Reads of what is about to be looked at: records of a million rules are seldom in the processor's caches, and it
-   * fetches many at once when nothing else is to be done between them. A third less time for events that meet many.
+   * Prefetches records that are about to be read: records of a million rules are seldom in the processor's caches, and it fetches
+   * many at once when there is no other work between them. Takes a third off the time of events that concern many.
    */
   private fetch(leaves: readonly number[]): void {
     const { table } = this.instances;
@@ -124,7 +127,7 @@ export class Matcher {
       table.flip(target, bit);
       this.touch(target);
     } else if (row !== undefined && key !== '' && Number.isNaN(before)) {
-      // Perhaps the series is new: an instance that fires already must begin to wait for its events.
+      // The series may be new: an instance that fires already must begin to wait for its events.
       this.touch(row);
     }
     if (isLet && !holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);

@@ -2,19 +2,19 @@ import { Records, RowNumbers } from './column.js';
 import type { Series } from './series.js';
 import { ABSENCE, LEVEL, PREVIOUS } from './watched.js';
 
-/** What was published of every series, a row each. Missing numbers are NaN. */
+/** Published values of every series, a row each. Missing numbers are NaN. */
 export class SeriesNumbers {
   private readonly records = new Records({ floats: 5, ints: 2 });
   readonly value = this.records.float64();
   readonly previous = this.records.float64();
-  /** When `previous` and `value` were observed, Unix ms. */
+  /** Times at which `previous` and `value` were observed, Unix ms. */
   readonly previousAt = this.records.float64();
   readonly observedAt = this.records.float64();
-  /** When it was observed last, whether that was published or not, Unix ms. */
+  /** Time of the last observation, published or not, Unix ms. */
   readonly seenAt = this.records.float64();
   /** Row of the first quantity derived from it; −1: none. */
   readonly firstQuantity = this.records.int32();
-  /** 1: `value` was observed too long before it was published to tell anybody because of it. */
+  /** 1: `value` was observed too long before its publication to notify anyone of it. */
   readonly stale = this.records.int32();
   private count = 0;
 
@@ -32,25 +32,24 @@ export class SeriesNumbers {
 const STALE = 1;
 
 /**
- * The numbers that conditions are compared with, a row of 64 bytes each. Every event moves about ten of them, and mostly
- * past no threshold at all: what is needed to know that stands here, so that nothing else is looked at then. Missing
- * numbers are NaN.
+ * Numbers that conditions are compared with, a row of 64 bytes each. Every event moves about ten of them, mostly past no
+ * threshold at all: the bounds that show this are stored here, so that nothing else is read then. Missing numbers are NaN.
  */
 export class QuantityNumbers {
   private readonly records = new Records({ floats: 7, ints: 2 });
   readonly value = this.records.float64();
-  /** What a change is measured against, and when that was observed. */
+  /** Reference of a change, and its time of observation. */
   readonly reference = this.records.float64();
   readonly referenceAt = this.records.float64();
-  /** `LEVEL`, `PREVIOUS`, `ABSENCE`, or milliseconds to look back. */
+  /** Window: `LEVEL`, `PREVIOUS`, `ABSENCE`, or ms to look back. */
   private readonly windowMs = this.records.float64();
-  /** The time of the clock at which the next stored value becomes the reference, as noted in the market's heap. */
+  /** Time of the clock at which the next stored value becomes the reference, as noted in the market's heap. */
   readonly notedDue = this.records.float64();
   private readonly low = this.records.float64();
   private readonly high = this.records.float64();
-  /** The next quantity of its series; −1 after the last. */
+  /** Next quantity of its series; −1 after the last. */
   readonly next = this.records.int32();
-  /** Twice the generation that `low` and `high` are of, 0: none; odd where the reference must be looked up anew. */
+  /** Twice the generation that `low` and `high` are of, 0: none; odd if the reference must be looked up anew. */
   private readonly state = this.records.int32();
   private readonly rows = new RowNumbers();
   private generation = 1;
@@ -71,9 +70,9 @@ export class QuantityNumbers {
   }
 
   /**
-   * Sets reference and value anew; gives the time of the clock at which a stored value becomes the next reference, Infinity
-   * if none is known to. `clock` is the time of the last tick. After an event give when it was `observedAt`: what was
-   * observed after a window began cannot be its reference, so that mostly there is nothing to look up.
+   * Computes reference and value again; returns the time of the clock at which a stored value becomes the next reference,
+   * Infinity if none is known to. `clock` is the time of the last tick. After an event give when it was `observedAt`: a value
+   * observed after the window began cannot be its reference, so that mostly nothing is looked up.
    */
   refresh(row: number, series: Series, clock: number, observedAt = -Infinity): number {
     const windowMs = this.windowMs.get(row);
@@ -97,7 +96,7 @@ export class QuantityNumbers {
     return due;
   }
 
-  /** To be called when values from before were added to the history of its series. */
+  /** Marks the reference as outdated; to be called when earlier values were added to the history of its series. */
   historyChanged(row: number): void {
     this.state.set(row, this.state.get(row) | STALE);
   }
@@ -108,19 +107,19 @@ export class QuantityNumbers {
     return this.state.get(row) >>> 1 === this.generation && low < before && low < after && after < this.high.get(row);
   }
 
-  /** The thresholds next to the present value; both the value itself where one equals it. */
+  /** Sets the thresholds next to the present value; both the value itself if one equals it. */
   setBounds(row: number, low: number, high: number): void {
     this.low.set(row, low);
     this.high.set(row, high);
     this.state.set(row, (this.generation << 1) | (this.state.get(row) & STALE));
   }
 
-  /** To be called when a threshold was put on the number; that one was taken away does no harm. */
+  /** Forgets the bounds; to be called when a threshold was put on the number. A removed threshold does no harm. */
   forgetBounds(row: number): void {
     this.state.set(row, this.state.get(row) & STALE);
   }
 
-  /** The same, of all numbers at once. */
+  /** Forgets the bounds of all numbers at once. */
   forgetAllBounds(): void {
     this.generation += 1;
   }
@@ -129,7 +128,7 @@ export class QuantityNumbers {
     return (this.state.get(row) & STALE) !== 0;
   }
 
-  /** Sets the reference to the last value at or before `time`; gives the time of the next, Infinity if there is none. */
+  /** Sets the reference to the last value at or before `time`; returns the time of the next, Infinity if there is none. */
   private lookBack(row: number, { history }: Series, time: number): number {
     this.state.set(row, this.state.get(row) & ~STALE);
     const position = history?.asOf(time) ?? -1;
@@ -140,7 +139,7 @@ export class QuantityNumbers {
   }
 }
 
-/** As a fraction of the reference; NaN without one, and from zero. */
+/** Returns the change as a fraction of the reference; NaN without one, and from zero. */
 function change(reference: number, value: number): number {
   return reference === 0 ? NaN : (value - reference) / Math.abs(reference);
 }

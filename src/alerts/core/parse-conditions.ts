@@ -22,7 +22,7 @@ import {
 export interface ParsedConditions {
   readonly conditions: readonly Condition[];
   readonly where: Where | null;
-  /** With errors, the rest is incomplete. */
+  /** Faults of the input. If there are any, the rest is incomplete. */
   readonly errors: RuleFinding[];
 }
 
@@ -42,20 +42,20 @@ const FIELDS = [
   'tags',
   'minTvl',
 ] as const;
-/** Those of a condition on an event. */
+/** Members of a condition on an event. */
 const EVENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'eventType', 'field', 'operator', 'threshold'];
-/** Members of a condition on what was not observed. */
+/** Members of a condition on absence. */
 const ABSENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'absent', 'categories', 'tags', 'minTvl'];
-/** Types whose numbers have metrics of their own. */
+/** Event types whose numbers have metrics of their own. */
 const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];
 type Field = (typeof FIELDS)[number];
 
 const LONGEST_NAME = 200;
-/** Control characters and broken surrogates are no part of a name; the database would refuse some of them. */
+/** Names without control characters and broken surrogates, some of which the database would refuse. */
 const NAME = /^[^\p{Cc}\p{Cs}]*$/u;
-/** Far beyond what a rule may nest; only keeps hostile input from nesting without end. */
+/** Maximum nesting of the input, far beyond that of a rule: bounds the recursion for hostile input. */
 const DEEPEST_INPUT = 32;
-/** A list of more faults than this helps nobody. */
+/** Maximum number of faults in an answer. */
 const MOST_FAULTS = 50;
 
 /** Reads `conditions` and `where` of a request body; names take the spelling of the log. Accepts an event type as metric. */
@@ -68,7 +68,7 @@ export function parseConditions(conditions: unknown, where: unknown): ParsedCond
 }
 
 class ConditionParser {
-  /** By pointer: the first fault of a place is told. */
+  /** Faults by pointer: only the first fault of a place is reported. */
   private readonly faults = new Map<string, RuleFinding>();
 
   get errors(): RuleFinding[] {
@@ -144,7 +144,7 @@ class ConditionParser {
     };
   }
 
-  /** Which protocols or tokens a wildcard takes. */
+  /** Reads the filter: the protocols or tokens that a wildcard takes. */
   private filter(input: Record<string, unknown>, pointer: string): SubjectFilter {
     const categories = this.names(input, 'categories', pointer);
     const tags = this.names(input, 'tags', pointer);
@@ -212,7 +212,7 @@ class ConditionParser {
     return { ...subject, metric: 'event', eventType: type, ...test };
   }
 
-  /** `field`, `operator` and `threshold` of a condition on an event: all of them or none. */
+  /** Reads `field`, `operator` and `threshold` of a condition on an event: all of them or none. */
   private fieldTest(input: Record<string, unknown>, pointer: string): FieldTest | undefined {
     const { field, operator, threshold } = input;
     if (![field, operator, threshold].some(isGiven)) return undefined;
@@ -243,7 +243,7 @@ class ConditionParser {
     };
   }
 
-  /** A name in the spelling of the log; one that no data can have is refused. */
+  /** Reads a name in the spelling of the log; a name that no data can have is refused. */
   private name(input: Record<string, unknown>, kind: NameKind, pointer: string): string | undefined {
     const value = input[kind];
     if (!isGiven(value)) return undefined;

@@ -6,21 +6,24 @@ import { TOTAL } from './watched.js';
 
 /** Demands of a wildcard on the protocols or tokens that it takes. */
 export const Gate = {
-  /** Category and tags are among those that are asked for. */
+  /** Category and tags match the filter. */
   kind: 1,
-  /** Its TVL is large enough: only for what begins to hold. */
+  /** TVL reaches the minimum: only for conditions that begin to hold. */
   size: 2,
 } as const;
 
 export interface Profile {
   category: string | null;
-  /** By chain; of a token under `TOTAL`. */
+  /** Tags by chain; those of a token under `TOTAL`. */
   readonly tags: Map<string, readonly string[]>;
-  /** The larger of the totals just before and after the last change of its TVL, of one kind: whole or of chains; NaN: none yet. */
+  /**
+   * Larger of the totals just before and after the last change of its TVL, both of the same class: of the whole, or of chains;
+   * NaN: none yet.
+   */
   size: number;
 }
 
-/** Facts in a row of the log; one that it does not have is undefined. */
+/** Facts in a row of the log; a missing one is undefined. */
 export interface ProfileNews {
   readonly category?: string | null | undefined;
   readonly chain: string;
@@ -41,7 +44,7 @@ export class Profiles {
     return obtain(this.tokens, token);
   }
 
-  /** Notes what a row of the log says of a protocol or token; whether a demand may be met by now, or no longer. */
+  /** Notes the facts of a protocol or token in a row of the log; returns whether it may now meet other demands. */
   note(profile: Profile, { category, chain, tags, size }: ProfileNews, sizes: ThresholdList): boolean {
     let isNews = false;
     if (category !== undefined && category !== profile.category) {
@@ -62,7 +65,7 @@ export class Profiles {
     return isNews;
   }
 
-  /** Which demands of a filter a series meets, as bits. */
+  /** Returns the demands of a filter that a series meets, as bits. */
   gate({ categories, tags, minTvl }: SubjectFilter, { measure, protocol, chain, token }: Series): number {
     const profile = measure === 'tvl' ? this.ofProtocol(protocol) : this.ofToken(token);
     const category = profile.category?.toLowerCase() ?? '';
@@ -78,7 +81,7 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((tag, index) => tag === other[index]);
 }
 
-/** A total has the tags of all chains. */
+/** Returns the tags of a chain; of a total, those of all chains. */
 function tagsOf({ tags }: Profile, chain: string): readonly string[] {
   return chain === TOTAL ? [...tags.values()].flat() : (tags.get(chain) ?? []);
 }

@@ -1,5 +1,5 @@
 /**
- * A rule's and/or tree over its conditions, as bits: bit i is condition i. There is no "not": it was pushed down to the
+ * And/or tree of a rule over its conditions, as bits: bit i is condition i. There is no "not": it was pushed down to the
  * conditions (compile-rule.ts), so a condition without data simply does not hold, and can never make a rule true.
  */
 export interface Program {
@@ -22,12 +22,12 @@ export function isTrue(program: Program, held: number): boolean {
   return false;
 }
 
-/** The distinct programs, numbered: a million rules share a handful. */
+/** Distinct programs, numbered: a million rules share a handful. */
 export class Programs {
   private readonly programs: Program[] = [];
   private readonly known = new Map<string, number>();
 
-  /** The number of the program. */
+  /** Returns the number of the program. */
   intern(program: Program): number {
     const key = keyOf(program);
     const known = this.known.get(key);
@@ -46,7 +46,7 @@ function keyOf({ all, bits, children }: Program): string {
   return `${all ? '&' : '|'}${bits}(${children.map(keyOf).join()})`;
 }
 
-/** The sets of conditions (as bits) that each make the rule true by themselves: its disjunctive normal form. */
+/** Returns the sets of conditions (as bits) that each make the rule true by themselves: its disjunctive normal form. */
 export function alternatives({ all, bits, children }: Program): number[] {
   const branches = children.map(alternatives);
   if (!all) {

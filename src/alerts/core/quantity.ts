@@ -3,10 +3,13 @@ import type { Scope } from './scope.js';
 import type { Series } from './series.js';
 import type { Bounds, ThresholdList } from './threshold-list.js';
 
-/** The thresholds of a scope met by a number that is a member of it; `instance` is which of its rules' instances. */
+/**
+ * Listener to moves of a number: the thresholds of a scope that it is a member of, and the instance (`instance`) of that scope's
+ * rules.
+ */
 export type MoveListener = (thresholds: ThresholdList, instance: string, before: number, after: number) => void;
 
-/** A scope as one number takes part in it. A chain, because what reading them costs is objects to go through. */
+/** Membership of a number in a scope. A chain, because the cost of reading is the number of objects. */
 interface Membership {
   readonly scope: Scope;
   readonly thresholds: ThresholdList;
@@ -17,11 +20,11 @@ interface Membership {
 }
 
 /**
- * A number that conditions compare with their thresholds: a series itself, or its change over one window. Computed once
- * per event, however many rules look at it.
+ * Number that conditions compare with their thresholds: a series itself, or its change over one window. Computed once per event,
+ * however many rules look at it.
  */
 export class Quantity {
-  /** Those that compare it as it is first. */
+  /** Memberships of scopes that compare the signed number. */
   private memberships: Membership | undefined;
   readonly row: number;
 
@@ -37,12 +40,12 @@ export class Quantity {
     return this.numbers.value.get(this.row);
   }
 
-  /** What a change is measured against. */
+  /** Reference of a change. */
   get reference(): number {
     return this.numbers.reference.get(this.row);
   }
 
-  /** When the reference was observed, Unix ms. */
+  /** Time at which the reference was observed, Unix ms. */
   get referenceAt(): number {
     return this.numbers.referenceAt.get(this.row);
   }
@@ -62,19 +65,19 @@ export class Quantity {
     this.memberships = without(this.memberships, scope);
   }
 
-  /** The lowest threshold that it is compared with. */
+  /** Lowest threshold on the number. */
   get lowestThreshold(): number {
     let lowest = Infinity;
     for (let one = this.memberships; one; one = one.next) lowest = Math.min(lowest, one.thresholds.lowest);
     return lowest;
   }
 
-  /** Whether no scope takes part in it any more. */
+  /** Whether no scope has it as a member. */
   get isUnused(): boolean {
     return this.memberships === undefined;
   }
 
-  /** Tells of a move, and notes how far the number can move on without reaching a threshold. */
+  /** Notifies the listener of a move, and notes how far the number can move on without reaching a threshold. */
   moved(before: number, after: number, listener: MoveListener): void {
     const bounds = { low: -Infinity, high: Infinity };
     for (let one = this.memberships; one; one = one.next) {

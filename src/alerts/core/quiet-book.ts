@@ -5,12 +5,12 @@ import type { RuleTable, Throttle } from './rule-table.js';
 import type { Quiet, SavedInstance } from './saved-state.js';
 import type { HeldBack } from './transition.js';
 
-/** Firings that a summary names, of more the furthest from the threshold; the others it counts. */
+/** Maximum number of firings that a summary names; of more, those furthest from the threshold. The others are counted. */
 export const MOST_HELD_BACK = 100;
 
 /**
- * What keeps rules and their instances quiet: throttles, and changes that come too often. A throttle is the rule's, or
- * with `throttleScope: subject` that of each instance of a wildcard; only what is quiet now takes up memory for it.
+ * Quiet state of rules and their instances: throttles, and changes that come too often. A throttle is the rule's, or with
+ * `throttleScope: subject` that of each instance of a wildcard; only a quiet rule or instance takes up memory for it.
  */
 export class QuietBook {
   constructor(
@@ -29,7 +29,7 @@ export class QuietBook {
     return this.table.quiet(row)?.suppressed ?? 0;
   }
 
-  /** Whether a firing is kept back: until the summary of those before it, too, which would else never be told. */
+  /** Whether a firing is held back: also until the summary of earlier ones, which would else never be sent. */
   isThrottled(row: number, at: number): boolean {
     return at < this.throttledUntil(row) || this.suppressed(row) > 0;
   }
@@ -39,7 +39,10 @@ export class QuietBook {
     return this.table.key(row) !== '' && this.rules.throttlesSubjects(this.rule(row));
   }
 
-  /** Begins the throttle after a message, or with `isPaused` a pause as long as flapping; gives what it kept back until now. */
+  /**
+   * Begins the throttle after a message, or with `isPaused` a pause as long as flapping; returns the firings that were held back
+   * until now.
+   */
   told(row: number, at: number, isPaused = false): { suppressed: number; heldBack: readonly HeldBack[] } {
     const rule = this.rule(row);
     const until = at + (isPaused ? this.limits.windowMs : this.rules.throttleMs(rule));
@@ -49,7 +52,7 @@ export class QuietBook {
     return { suppressed, heldBack };
   }
 
-  /** Keeps a firing back for the summary. `isEvent`: each is named by itself. */
+  /** Holds a firing back for the summary. `isEvent`: each is named by itself. */
   holdBack(row: number, firing: Omit<HeldBack, 'times'>, isEvent: boolean, threshold: number): void {
     if (!this.hasOwn(row)) {
       const rule = this.rule(row);
@@ -61,7 +64,7 @@ export class QuietBook {
     this.put(row, { ...quiet, suppressed: quiet.suppressed + 1, heldBack }, firing.at);
   }
 
-  /** Whether the instance waits when another subject of its rule was told. */
+  /** Whether the instance is throttled by notifications about another subject of its rule. */
   sharesThrottle(row: number): boolean {
     return this.table.key(row) !== '' && !this.hasOwn(row);
   }
@@ -71,7 +74,7 @@ export class QuietBook {
     return this.heldBack(row).some(({ instanceKey }) => instanceKey === this.table.key(row));
   }
 
-  /** Whether the next summary does not name the instance yet, and could. */
+  /** Whether the next summary does not name the instance yet, and has room to. */
   hasRoomFor(row: number): boolean {
     return this.heldBack(row).length < MOST_HELD_BACK && !this.isNamed(row);
   }
@@ -81,13 +84,13 @@ export class QuietBook {
     return (this.table.quiet(row) ?? NOTHING).heldBack;
   }
 
-  /** What was kept back is not told any more: it is in the history, and the present state is told later. */
+  /** Drops the firings held back: they are in the history, and the present state is sent later. */
   forget(row: number, at: number): void {
     if (!this.hasOwn(row)) this.rules.forgetSuppressed(this.rule(row));
     else this.put(row, { ...(this.table.quiet(row) ?? NOTHING), suppressed: 0, heldBack: [] }, at);
   }
 
-  /** Counts a change that would be told; a throttle keeps changes rare enough by itself. */
+  /** Counts a change that would be sent; a throttle keeps changes rare enough by itself. */
   change(row: number, at: number): Flapping {
     if (this.rules.throttleMs(this.rule(row)) > 0) return 'calm';
     const quiet = this.table.quiet(row) ?? NOTHING;
@@ -96,18 +99,18 @@ export class QuietBook {
     return verdict;
   }
 
-  /** Whether it changed so lately that this counts at `at`, whether a tick came since or not. */
+  /** Whether it changed recently enough to count at `at`, with or without a tick since. */
   hasChanged(row: number, at: number): boolean {
     return recentChanges(this.table.quiet(row)?.changes ?? [], at, this.limits).length > 0;
   }
 
-  /** From when on it is calm again: one that flaps, or 0. */
+  /** Returns the time at which a flapping instance is calm again, Unix ms; 0 if it does not flap. */
   calmAt(row: number): number {
     const changes = this.table.quiet(row)?.changes ?? [];
     return changes.length > this.limits.changes ? (changes.at(-1) ?? 0) + this.limits.windowMs : 0;
   }
 
-  /** When there is nothing left to keep of it; 0: nothing is kept. */
+  /** Returns the time after which nothing of it need be kept, Unix ms; 0: nothing is kept. */
   endsAt(row: number): number {
     const quiet = this.table.quiet(row);
     if (!quiet) return 0;
@@ -115,20 +118,20 @@ export class QuietBook {
     return Math.max(quiet.throttledUntil, last === undefined ? 0 : last + this.limits.windowMs);
   }
 
-  /** Drops what is over. */
+  /** Drops expired entries. */
   expire(row: number, at: number): void {
     const quiet = this.table.quiet(row);
     if (quiet && quiet.suppressed === 0 && this.endsAt(row) <= at) this.put(row, null, at);
   }
 
-  /** Ends the quiet of a subject that is watched no longer, unless the throttle is that of the whole rule. */
+  /** Ends the throttle of a subject that is no longer watched, unless it is that of the whole rule. */
   leave(rule: number): void {
     if (!this.rules.throttlesSubjects(rule)) return;
     this.rules.throttledUntil.set(rule, 0);
     this.rules.forgetSuppressed(rule);
   }
 
-  /** Takes over what kept an instance quiet before its rule was edited. */
+  /** Restores the quiet of an instance from before its rule was edited. */
   restore(rule: number, instances: InstanceBook, { instanceKey, quiet }: SavedInstance): void {
     if (!quiet) return;
     const row = instances.obtain(rule, instanceKey);
@@ -136,7 +139,7 @@ export class QuietBook {
     this.table.markDirty(row);
   }
 
-  /** After an edit: a running throttle goes on as if it had begun with the new length, and moves with the scope. */
+  /** Applies an edit: a running throttle continues as if it had begun with the new length, and moves with the scope. */
   edited(rule: number, before: Throttle, rows: readonly number[]): void {
     const { ms, ofSubjects } = this.rules.throttle(rule);
     const { throttledUntil } = this.rules;

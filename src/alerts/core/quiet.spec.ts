@@ -37,7 +37,7 @@ function rule(extra: Partial<RuleDefinition> = {}): RuleDefinition {
 
 const at = (seconds: number): Date => new Date(START + seconds * SECOND);
 
-/** What an evaluator says of each step: reason, why it was silenced, and of which subject. */
+/** Transitions of an evaluator at each step: reason, silence, and subject. */
 class Told {
   readonly evaluator = new Evaluator();
 
@@ -96,7 +96,7 @@ describe('a throttle', () => {
       { token: 'b', value: -0.9 },
       { token: 'c', value: -0.5 },
     ]);
-    // They were told: their end is worth telling.
+    // They were notified, so their end is sent.
     expect(told.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
   });
 

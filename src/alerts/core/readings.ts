@@ -4,7 +4,10 @@ import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
 import type { LeafReading } from './transition.js';
 
-/** What every condition of an instance's rule sees now; `event` is the row of the log in hand, if it is not a tick. */
+/**
+ * Returns the present values of every condition of an instance's rule; `event` is the log row being processed, unless it is a
+ * tick.
+ */
 export function readingsOf(
   row: number,
   event: MarketRow | null,
@@ -13,7 +16,7 @@ export function readingsOf(
 ): LeafReading[] {
   const key = instances.table.key(row);
   const held = instances.heldNow(row);
-  // Mapped, because a list that was pushed to keeps room for 16 more, and one tick may tell of a hundred thousand rules.
+  // Mapped, because a list that was pushed to keeps room for 16 more, and one tick may concern a hundred thousand rules.
   return [...leaves.of(instances.table.rule.get(row))].map((leaf, condition) => {
     const scope = leaves.scope(leaf);
     const holds = (held & leaves.bit(leaf)) !== 0;

@@ -6,7 +6,7 @@ export class RowLists<T> {
     return this.lists.get(row) ?? [];
   }
 
-  /** An empty list takes no memory. */
+  /** Sets the list of a row; an empty one takes no memory. */
   set(row: number, list: readonly T[]): void {
     if (list.length > 0) this.lists.set(row, list);
     else this.lists.delete(row);

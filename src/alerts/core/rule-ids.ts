@@ -1,18 +1,18 @@
 import { Records } from './column.js';
 
 const FIRST_SLOTS = 256;
-/** Share of the slots that may be taken; beyond it, the way to a free one gets long. */
+/** Maximum share of taken slots; beyond it, the search for a free one gets long. */
 const FULL = 0.6;
-/** Texts that are kept, a power of two. What changes is told and stored, so that its id is asked for several times. */
+/** Number of cached texts, a power of two. A changed rule is notified and stored, so that its id is asked for several times. */
 const RECENT = 16_384;
 const TEXT_LENGTH = 36;
 const DASH = 0x2d;
 const DASHES: ReadonlySet<number> = new Set([8, 13, 18, 23]);
-/** Where the digits stand in the text of a UUID, in their order. */
+/** Positions of the digits in the text of a UUID, in their order. */
 const POSITIONS = Uint8Array.from({ length: TEXT_LENGTH }, (_, at) => at).filter((at) => !DASHES.has(at));
 const DIGITS = '0123456789abcdef';
 const CODES = Uint8Array.from(DIGITS, (digit) => digit.charCodeAt(0));
-/** What a character is worth as a digit; −1 where it is none. */
+/** Value of a character as a digit; −1 for other characters. */
 const VALUES = Int8Array.from({ length: 128 }, (_, code) => DIGITS.indexOf(String.fromCharCode(code)));
 
 /**
@@ -21,14 +21,14 @@ const VALUES = Int8Array.from({ length: 128 }, (_, code) => DIGITS.indexOf(Strin
  */
 export class RuleIds {
   private readonly packed = new Records({ ints: 4 });
-  /** Row + 1, where the hash of the id leads to or after that; 0: free. */
+  /** Row + 1, at the slot of the id's hash or after it; 0: free. */
   private slots = new Int32Array(FIRST_SLOTS);
   private used = 0;
   private read = 0;
-  /** Ids that are no UUIDs in lower case. */
+  /** Rows of ids that are not UUIDs in lower case. */
   private readonly rowsOfOthers = new Map<string, number>();
   private readonly others = new Map<number, string>();
-  /** Row + 1 and text of the id that was asked for last among those of the same slot. */
+  /** Row + 1 and text of the last id that was asked for in each slot. */
   private readonly recentRows = new Int32Array(RECENT);
   private readonly recentTexts: string[] = [];
   private readonly wanted = new Int32Array(4);
@@ -44,7 +44,7 @@ export class RuleIds {
     return entry === 0 ? undefined : entry - 1;
   }
 
-  /** The id of a row that has one. */
+  /** Returns the id of a row that has one. */
   id(row: number): string {
     const slot = row & (RECENT - 1);
     const recent = this.recentRows[slot] === row + 1 ? this.recentTexts[slot] : undefined;
@@ -56,8 +56,8 @@ export class RuleIds {
   }
 
   /**
-   * To be called before `id` of many rows, with how to come from an item to its row: the processor fetches many at once
-   * where nothing else is to be done between them, and is seldom found to have one of a million.
+   * Prefetches; to be called before `id` of many rows, with the way from an item to its row: the processor fetches many rows at
+   * once if there is no other work between them, and seldom has one of a million in its cache.
    */
   fetch(items: readonly number[], rowOf: (item: number) => number): void {
     const { ints } = this.packed;
@@ -66,7 +66,7 @@ export class RuleIds {
     this.read = read;
   }
 
-  /** An id that no row has yet. */
+  /** Adds an id that no row has yet. */
   add(id: string, row: number): void {
     if (!this.parse(id)) {
       this.rowsOfOthers.set(id, row);
@@ -93,7 +93,7 @@ export class RuleIds {
     }
   }
 
-  /** The slot of the wanted id, or the free one that it may take. */
+  /** Returns the slot of the wanted id, or the free one for it. */
   private find(): number {
     const { slots } = this;
     for (let slot = this.home(); ; slot = (slot + 1) & (slots.length - 1)) {
@@ -102,7 +102,7 @@ export class RuleIds {
     }
   }
 
-  /** The slot that the hash of the wanted id leads to. */
+  /** Returns the slot that the hash of the wanted id leads to. */
   private home(): number {
     let hash = 0;
     for (let part = 0; part < 4; part += 1) {
@@ -111,7 +111,7 @@ export class RuleIds {
     return (hash ^ (hash >>> 15)) & (this.slots.length - 1);
   }
 
-  /** Frees a slot and closes the gap: what stands after it may only be found across it. */
+  /** Frees a slot and closes the gap, because later entries may only be found across it. */
   private vacate(slot: number): void {
     const { slots } = this;
     const mask = slots.length - 1;
@@ -147,7 +147,7 @@ export class RuleIds {
     return true;
   }
 
-  /** Makes the id the wanted one; false if it is no UUID in lower case. */
+  /** Parses the wanted id; false if it is no UUID in lower case. */
   private parse(id: string): boolean {
     if (id.length !== TEXT_LENGTH) return false;
     for (const dash of DASHES) if (id.charCodeAt(dash) !== DASH) return false;

@@ -10,7 +10,7 @@ import type { Scope } from './scope.js';
 import { Unseen } from './unseen.js';
 import { ABSENCE } from './watched.js';
 
-/** Puts rules into the tables and their conditions into the scopes, and takes them out again. */
+/** Register of rules: adds them to the tables and their conditions to the scopes, and removes them again. */
 export class RuleRegister {
   readonly events = new EventScopes();
   readonly unseen: Unseen;
@@ -38,7 +38,7 @@ export class RuleRegister {
     return row;
   }
 
-  /** Gives the scopes that the rule was in, to be released once nothing else is about to join them. */
+  /** Removes a rule; returns its scopes, to be released once nothing else is about to join them. */
   remove(row: number): (Scope | EventScope)[] {
     const left: (Scope | EventScope)[] = [];
     for (const leaf of this.leaves.of(row)) {
@@ -54,7 +54,7 @@ export class RuleRegister {
     return left;
   }
 
-  /** Forgets those of the scopes that no condition is in. */
+  /** Forgets the scopes without conditions. */
   release(scopes: readonly (Scope | EventScope)[]): void {
     for (const scope of scopes) {
       const isForgotten = scope instanceof EventScope ? this.events.release(scope) : this.market.release(scope);
@@ -77,7 +77,7 @@ export class RuleRegister {
     );
   }
 
-  /** Sets the conditions of a new rule by the market as it stands. */
+  /** Sets the conditions of a new rule from the present market. */
   readMarket(row: number): void {
     for (const leaf of this.leaves.of(row)) {
       const scope = this.leaves.numberScope(leaf);
@@ -87,8 +87,8 @@ export class RuleRegister {
   }
 
   /**
-   * Of a restored rule: what was observed since its memory was stored, and what a filter takes by now, no move of a number will
-   * tell. Gives the instances to look at.
+   * Updates a restored rule by observations since its state was stored and by its filters, which no move of a number would show.
+   * Returns the instances to judge.
    */
   recheck(row: number): number[] {
     const changed: number[] = [];
@@ -98,7 +98,7 @@ export class RuleRegister {
     }
     const { table } = this.instances;
     const isOver = (one: number): boolean => !this.rules.isTrue(row, this.instances.held(one));
-    // Also what an evaluator before had seen and not judged.
+    // Also rows that a previous evaluator had read and not judged.
     return [
       ...changed,
       ...[...this.instances.firingRows(row)].filter((one) => table.phase(one) !== 'ok' && isOver(one)),

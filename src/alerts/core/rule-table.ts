@@ -20,13 +20,13 @@ const Flag = {
 const modeFlags: Record<Mode, number> = { while_true: 0, crossing: Flag.crossing, once: Flag.once };
 const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved | Flag.subjects;
 
-/** How a rule throttles: for how long, and whether each subject by itself. */
+/** Throttle of a rule: its length, and whether it applies to each subject by itself. */
 export interface Throttle {
   readonly ms: number;
   readonly ofSubjects: boolean;
 }
 
-/** What the evaluator keeps of each rule, a row each: 64 bytes, and 24 for its id. Times are Unix ms. */
+/** Records of the evaluator for each rule: 64 bytes, and 24 for its id. Times are Unix ms. */
 export class RuleTable {
   private readonly records = new Records({ floats: 3, ints: 10 });
   readonly throttledUntil = this.records.float64();
@@ -45,7 +45,7 @@ export class RuleTable {
   private readonly seqs = this.records.int32();
   private readonly versions = this.records.int32();
   private readonly heldBacks = new RowLists<HeldBack>();
-  /** Of rules whose snooze keeps the end of firings from being told that an edit ended. */
+  /** Resolutions of firings that an edit ended, which the rule's snooze holds back. */
   readonly farewells = new RowLists<Farewell>();
   private readonly programs = new Programs();
   private readonly ids = new RuleIds();
@@ -64,7 +64,7 @@ export class RuleTable {
     return this.ids.id(row);
   }
 
-  /** Worth a call before the ids of the rules of many rows of another table are asked for. */
+  /** Prefetches; worth a call before reading the ids of the rules of many rows of another table. */
   fetchIds(rows: readonly number[], rule: IntColumn): void {
     this.ids.fetch(rows, (row) => rule.get(row));
   }
@@ -90,7 +90,7 @@ export class RuleTable {
     return row;
   }
 
-  /** What may change without the rule starting anew. */
+  /** Applies changes that do not restart the rule. */
   edit(row: number, rule: RuleDefinition): void {
     this.versions.set(row, rule.version);
     this.throttleSeconds.set(row, rule.throttleMinutes * 60);
@@ -147,29 +147,29 @@ export class RuleTable {
     return this.versions.get(row);
   }
 
-  /** Counts a transition; gives its number. */
+  /** Counts a transition; returns its number. */
   count(row: number): number {
     this.seqs.set(row, this.seqs.get(row) + 1);
     this.markDirty(row);
     return this.seqs.get(row);
   }
 
-  /** A `once` rule that has fired may fire once more. */
+  /** Lets a `once` rule that has fired fire once more. */
   rearm(row: number): void {
     this.mark(row, Flag.spent, false);
   }
 
-  /** A `once` rule is done with its first firing. */
+  /** Ends a `once` rule after its first firing. */
   spend(row: number): void {
     if (this.has(row, Flag.once)) this.mark(row, Flag.spent, true);
   }
 
-  /** How the rule throttles. */
+  /** Returns the throttle of the rule. */
   throttle(row: number): Throttle {
     return { ms: this.throttleMs(row), ofSubjects: this.throttlesSubjects(row) };
   }
 
-  /** Begins the rule's throttle; gives what it kept back until now. */
+  /** Begins the rule's throttle; returns the firings that it held back until now. */
   beginThrottle(row: number, until: number): { suppressed: number; heldBack: readonly HeldBack[] } {
     const kept = { suppressed: this.suppressed.get(row), heldBack: this.heldBack(row) };
     this.throttledUntil.set(row, until);
@@ -182,12 +182,12 @@ export class RuleTable {
     return this.has(row, Flag.subjects);
   }
 
-  /** Milliseconds. */
+  /** Returns the length of the throttle, ms. */
   throttleMs(row: number): number {
     return this.throttleSeconds.get(row) * 1_000;
   }
 
-  /** How long it must hold before it fires, milliseconds. */
+  /** Returns the time for which the rule must hold before it fires, ms. */
   forMs(row: number): number {
     return this.forSeconds.get(row) * 1_000;
   }
@@ -196,7 +196,7 @@ export class RuleTable {
     return this.heldBacks.get(row);
   }
 
-  /** Counts one more firing that is kept back; the list with it. */
+  /** Counts one more firing that is held back; `heldBack` lists it. */
   holdBack(row: number, heldBack: readonly HeldBack[]): void {
     this.suppressed.set(row, this.suppressed.get(row) + 1);
     this.heldBacks.set(row, heldBack);
@@ -209,7 +209,7 @@ export class RuleTable {
     this.markDirty(row);
   }
 
-  /** From when on the rule may tell something, throttles apart. */
+  /** Returns the time from which the rule may notify, throttles apart. */
   silentUntil(row: number): number {
     return Math.max(this.snoozedUntil.get(row), this.madeAt.get(row));
   }
@@ -218,12 +218,12 @@ export class RuleTable {
     return at < this.snoozedUntil.get(row);
   }
 
-  /** Unix ms; 0: it was never snoozed. */
+  /** Returns the end of the snooze, Unix ms; 0: it was never snoozed. */
   snoozeEnd(row: number): number {
     return this.snoozedUntil.get(row);
   }
 
-  /** Whether what happened at `at` was before the rule was made. */
+  /** Whether `at` was before the rule was made. */
   isUnmade(row: number, at: number): boolean {
     return at < this.madeAt.get(row);
   }
@@ -236,7 +236,7 @@ export class RuleTable {
     return this.has(row, Flag.spent);
   }
 
-  /** Whether a firing that was told is told again with later events, after the throttle. */
+  /** Whether a notified firing is repeated with later events, after the throttle. */
   repeats(row: number): boolean {
     return (this.flags.get(row) & (Flag.crossing | Flag.once)) === 0;
   }
@@ -245,7 +245,7 @@ export class RuleTable {
     return this.has(row, Flag.notifyResolved);
   }
 
-  /** True if it did not owe one yet: the caller puts it into the heap. */
+  /** Marks a summary as owed; true if there was none: the caller puts it into the heap. */
   oweSummary(row: number): boolean {
     if (this.has(row, Flag.owesSummary)) return false;
     this.mark(row, Flag.owesSummary, true);
@@ -262,12 +262,18 @@ export class RuleTable {
     this.dirty.push(row);
   }
 
-  /** To be called when an instance of the rule is stored: only with the version it is of can it be restored. */
+  /**
+   * Marks the rule as stored; to be called when an instance of it is stored: an instance can be restored only with the version of
+   * its rule.
+   */
   store(row: number): void {
     if (!this.has(row, Flag.stored)) this.markDirty(row);
   }
 
-  /** Rows that changed since the last call. A row may have changed hands meanwhile: its flag says who is concerned. */
+  /**
+   * Returns the rows that changed since the last call. A row may have been assigned anew meanwhile: its flag says which rule is
+   * concerned.
+   */
   takeDirty(): SavedRule[] {
     const { dirty } = this;
     this.dirty = [];

@@ -20,7 +20,7 @@ export type Operator = (typeof OPERATORS)[number];
 export const MODES = ['while_true', 'crossing', 'once'] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What a throttle counts by: each subject of a rule with wildcards, or the rule as a whole. */
+/** Scope of a throttle: each subject of a rule with wildcards, or the rule as a whole. */
 export const THROTTLE_SCOPES = ['subject', 'rule'] as const;
 export type ThrottleScope = (typeof THROTTLE_SCOPES)[number];
 
@@ -35,7 +35,7 @@ export const RULE_LIMITS = {
   leaves: 16,
   /** Levels of and/or/not in `where`; a bare condition is level 1. */
   depth: 4,
-  /** Seconds. */
+  /** Minimum window, seconds. */
   shortestWindow: 60,
   longestWindow: 2_592_000,
   longestFor: 2_592_000,
@@ -46,45 +46,45 @@ export const RULE_LIMITS = {
 } as const;
 
 /**
- * What a condition is about. Absent `protocol` or `token`: every one, and the conditions of one rule then speak of the
- * same one. Ids are in the spelling of the log (lower case, aliases resolved).
+ * Subject of a condition. Absent `protocol` or `token`: every one, and the conditions of one rule then speak of the same one. Ids
+ * are in the spelling of the log (lower case, aliases resolved).
  */
 export interface ConditionSubject {
   readonly protocol?: string;
-  /** TVL only: absent is the protocol's total, `*` each chain. */
+  /** Chain, for TVL only: absent is the protocol's total, `*` each chain. */
   readonly chain?: string;
   readonly token?: string;
 }
 
-/** Which protocols or tokens a wildcard takes; absent: all. */
+/** Protocols or tokens that a wildcard takes; absent: all. */
 export interface SubjectFilter {
-  /** The protocol's category is one of these, capitals aside. */
+  /** Categories, one of which the protocol must have, capitals aside. */
   readonly categories?: readonly string[];
-  /** The row has one of these tags; of a total, the row of any chain. */
+  /** Tags, one of which the row must have; of a total, the row of any chain. */
   readonly tags?: readonly string[];
-  /** The protocol's total TVL, US dollars, was at least this just before or after its last change when the condition began to hold. */
+  /** Minimum total TVL of the protocol, US dollars, just before or after its last change when the condition began to hold. */
   readonly minTvl?: number;
 }
 
-/** Compares a number of the market with a threshold. */
+/** Condition that compares a number of the market with a threshold. */
 export interface ValueCondition extends ConditionSubject, SubjectFilter {
   readonly metric: ValueMetric;
   readonly operator: Operator;
-  /** US dollars; a fraction for `change_pct` and the `change_*` metrics (0.1 is 10 %). */
+  /** Threshold in US dollars; a fraction for `change_pct` and the `change_*` metrics (0.1 is 10 %). */
   readonly threshold: number;
-  /** `change_pct`: seconds to look back; absent: against the previous published value. */
+  /** Length of the window of `change_pct`, seconds; absent: against the previous published value. */
   readonly timeWindow?: number;
-  /** `change_pct`: absent is either way, unless the threshold is negative, which is down. */
+  /** Direction of `change_pct`: absent is either way, unless the threshold is negative, which is down. */
   readonly direction?: 'up' | 'down';
-  /** `eq`, `ne`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
+  /** Tolerance of `eq` and `ne`, a fraction of the threshold; absent: the key's dead band. */
   readonly tolerance?: number;
 }
 
-/** Operators that compare a field of an event's data. Text knows `eq` and `ne`. */
+/** Operators that compare a field of an event's data. Text has only `eq` and `ne`. */
 export const FIELD_OPERATORS = ['gt', 'lt', 'gte', 'lte', 'eq', 'ne'] as const;
 export type FieldOperator = (typeof FIELD_OPERATORS)[number];
 
-/** Compares a field of an event's `data`; an event without the field, or with another kind of value in it, does not count. */
+/** Test of a field of an event's `data`; an event without the field, or with a value of another type, does not count. */
 export interface FieldTest {
   /** Name of a member; `a.b` is a member of a member. */
   readonly field: string;
@@ -92,13 +92,19 @@ export interface FieldTest {
   readonly threshold: number | string;
 }
 
-/** Holds in the moment an event of this type arrives; with `field`, `operator` and `threshold` only if its data says so. */
+/**
+ * Condition that holds in the moment an event of this type arrives; with `field`, `operator` and `threshold` only if its data
+ * satisfies them.
+ */
 export interface EventCondition extends ConditionSubject, Partial<FieldTest> {
   readonly metric: 'event';
   readonly eventType: RuleEventType;
 }
 
-/** Holds while nothing was observed of its subject for so long, whatever was published; of what was never observed since the rule was made. */
+/**
+ * Condition that holds while nothing was observed of its subject for so long, whatever was published; for a subject that was
+ * never observed, since the rule was made.
+ */
 export interface AbsentCondition extends ConditionSubject, SubjectFilter {
   readonly metric: 'tvl' | 'price';
   readonly absent: { readonly minutes: number };
@@ -124,7 +130,7 @@ export function typeOf(condition: Condition | undefined): Operator | 'absent' | 
   return isAbsent(condition) ? 'absent' : condition.operator;
 }
 
-/** The number it waits for, if it does; of an absence minutes. */
+/** Returns the threshold of a condition, if it has one; for an absence, minutes. */
 export function thresholdOf(condition: Condition | undefined): number | null {
   if (condition === undefined) return null;
   const threshold = isAbsent(condition) ? condition.absent.minutes : condition.threshold;
@@ -135,32 +141,32 @@ export function thresholdOf(condition: Condition | undefined): number | null {
 export type Where =
   { readonly and: readonly Where[] } | { readonly or: readonly Where[] } | { readonly not: Where } | Condition;
 
-/** The part of a rule that decides when it fires. */
+/** Part of a rule that decides when it fires. */
 export interface RuleDefinition {
   readonly ruleId: string;
-  /** Grows by one with every edit. */
+  /** Version, one higher after every edit. */
   readonly version: number;
-  /** All must hold. */
+  /** Conditions that must all hold. */
   readonly conditions: readonly Condition[];
-  /** Must hold as well. */
+  /** Conditions that must hold as well. */
   readonly where?: Where | null;
   readonly mode: Mode;
-  /** Minutes without a further message after one; 0: every firing is told. */
+  /** Minimum time between messages, minutes; 0: every firing is sent. */
   readonly throttleMinutes: number;
-  /** Absent: `rule`, as rules had it before they could choose. Without wildcards both are the same. */
+  /** Scope of the throttle; absent: `rule`, as for rules from before there was a choice. Without wildcards both are the same. */
   readonly throttleScope?: ThrottleScope;
-  /** Fraction of the threshold by which the value must come back before the condition stops to hold; 0: at once. */
+  /** Fraction of the threshold by which the value must move back before the condition ceases to hold; 0: at once. */
   readonly hysteresis: number;
   /** Seconds that all must hold without a break before the rule fires. */
   readonly forSeconds: number;
   readonly notifyResolved: boolean;
-  /** Nothing is told before this. */
+  /** End of the snooze: no notifications before it. */
   readonly snoozedUntil?: Date | null;
-  /** The version at which a `once` rule was armed again, after it had fired. */
+  /** Version at which a `once` rule was armed again, after it had fired. */
   readonly armedVersion?: number;
-  /** What happened before this is not for the rule to tell; absent: everything is. */
+  /** Time the rule was made: earlier events are not notified; absent: all events are. */
   readonly madeAt?: Date;
-  /** Since when it waits for what was never observed; absent: since ever. */
+  /** Time from which it waits for subjects that were never observed; absent: since ever. */
   readonly createdAt?: Date;
 }
 
@@ -171,14 +177,14 @@ export interface RuleAction {
   readonly format?: 'standard' | 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty' | 'json';
 }
 
-/** A rule as its owner knows it. */
+/** Rule with the fields that its owner sees. */
 export interface Rule extends RuleDefinition {
   readonly userId: string;
   readonly name: string;
   readonly description?: string | null;
   readonly actions: readonly RuleAction[];
   readonly priority: Priority;
-  /** Of its messages; absent, null: its user's. */
+  /** Quiet hours of its messages; absent, null: its user's. */
   readonly quietHours?: RuleQuietHours;
   readonly isActive: boolean;
   readonly createdAt: Date;
@@ -186,10 +192,10 @@ export interface Rule extends RuleDefinition {
   readonly lastTriggered?: Date | null;
 }
 
-/** A fault or a warning of a rule, with the JSON pointer of what it is about. */
+/** Fault or warning of a rule, with the JSON pointer of its place. */
 export interface RuleFinding {
   readonly pointer: string;
-  /** Stable, snake_case. */
+  /** Code, stable, snake_case. */
   readonly code: string;
   readonly detail: string;
 }

@@ -3,26 +3,26 @@ import { Series } from './series.js';
 import { TvlTotal } from './tvl-total.js';
 import { ANY, type Measure, type WatchedNumber } from './watched.js';
 
-/** The series of one protocol by chain, that of its total under `TOTAL`. */
+/** Series of one protocol by chain, that of its total under `TOTAL`. */
 interface Protocol {
   readonly series: Map<string, Series>;
   readonly total: TvlTotal;
 }
 
-/** Every series by what it is of. */
+/** Series by their subject. */
 export class SeriesBook {
   readonly protocols = new Map<string, Protocol>();
   readonly tokens = new Map<string, Map<Measure, Series>>();
   private readonly numbers = new SeriesNumbers();
 
-  /** @param made called with every new series */
+  /** @param made callback for every new series */
   constructor(private readonly made: (series: Series) => void) {}
 
   find(measure: Measure, protocol: string, chain: string, token: string): Series | undefined {
     return measure === 'tvl' ? this.protocols.get(protocol)?.series.get(chain) : this.tokens.get(token)?.get(measure);
   }
 
-  /** The series; made if nothing was known of it. */
+  /** Returns the series; creates it if it is new. */
   ensure(measure: Measure, protocol: string, chain: string, token: string): Series {
     if (measure !== 'tvl') return this.ofToken(measure, token);
     const { series } = this.protocol(protocol);
@@ -54,7 +54,7 @@ export class SeriesBook {
     return series;
   }
 
-  /** Series that a family may include: of one protocol or token where it is about one, else all of their kind. */
+  /** Yields the series that a family may include: those of its protocol or token if it has one, else all of the measure. */
   *candidates({ measure, protocol, token }: WatchedNumber): Generator<Series> {
     if (measure !== 'tvl' && token !== ANY) yield* this.tokens.get(token)?.values() ?? [];
     else if (measure !== 'tvl') for (const measures of this.tokens.values()) yield* measures.values();

@@ -8,13 +8,13 @@ const MINUTE_MS = 60_000;
 
 /** One measured number of the market, such as the TVL of a protocol on a chain. Missing numbers are NaN. */
 export class Series {
-  /** What rules compare of it: itself, its changes. */
+  /** Quantities that rules compare: the series itself, its changes. */
   quantities: readonly Quantity[] = [];
-  /** Rules that hold, by when they may be told again; items are (instance, condition) pairs. */
+  /** Holding instances by the time from which they may be notified again; items are (instance, condition) pairs. */
   readonly repeats = new DueHeap();
-  /** Kept only while a rule looks back. */
+  /** History, kept only while a rule looks back. */
   history: ValueHistory | undefined;
-  /** The longest look back, milliseconds. */
+  /** Longest look back, ms. */
   keepMs = 0;
   private readonly row: number;
 
@@ -32,32 +32,32 @@ export class Series {
     return this.numbers.value.get(this.row);
   }
 
-  /** The value published before. */
+  /** Value published before. */
   get previous(): number {
     return this.numbers.previous.get(this.row);
   }
 
-  /** When `previous` was observed, Unix ms. */
+  /** Time at which `previous` was observed, Unix ms. */
   get previousAt(): number {
     return this.numbers.previousAt.get(this.row);
   }
 
-  /** When `value` was observed, Unix ms. */
+  /** Time at which `value` was observed, Unix ms. */
   get observedAt(): number {
     return this.numbers.observedAt.get(this.row);
   }
 
-  /** When it was observed last, published or not, Unix ms; NaN: never, or it was removed. */
+  /** Time of the last observation, published or not, Unix ms; NaN: never, or it was removed. */
   get seenAt(): number {
     return this.numbers.seenAt.get(this.row);
   }
 
-  /** Minutes from its last observation to a time (Unix ms); NaN: never observed. */
+  /** Returns the minutes from its last observation to a time (Unix ms); NaN: never observed. */
   absence(at: number): number {
     return (at - this.seenAt) / MINUTE_MS;
   }
 
-  /** Notes an observation; one from before the last is none. False: nothing new. */
+  /** Notes an observation; an earlier one than the last is ignored. False: nothing new. */
   see(time: number): boolean {
     if (this.seenAt >= time) return false;
     this.numbers.seenAt.set(this.row, time);
@@ -85,13 +85,13 @@ export class Series {
     if (!Number.isNaN(value)) this.history?.insert(observedAt, value);
   }
 
-  /** It is gone, and nobody waits for it; what comes next is its first value again. */
+  /** Removes the series: no condition waits for it, and its next value is a first one again. */
   remove(): void {
     this.numbers.value.set(this.row, NaN);
     this.numbers.seenAt.set(this.row, NaN);
   }
 
-  /** From now on at least as much as a look back of `windowMs` needs. */
+  /** Keeps, from now on, at least the history that a look back of `windowMs` needs. */
   keepHistory(windowMs: number): void {
     this.keepMs = Math.max(this.keepMs, windowMs);
     if (this.history) return;

@@ -3,7 +3,7 @@ import type { Series } from './series.js';
 import { TvlTotal } from './tvl-total.js';
 import { TOTAL, type Measure } from './watched.js';
 
-/** A value and when it was observed, Unix ms. */
+/** Value and its time of observation, Unix ms. */
 export interface Sample {
   readonly at: number;
   readonly value: number;
@@ -11,7 +11,7 @@ export interface Sample {
 
 type Ensure = (measure: Measure, protocol: string, chain: string, token: string) => Series;
 
-/** Stored values, in the order of the log, by their series, those of the totals included; each by time. */
+/** Groups stored values, given in the order of the log, by their series, those of the totals included; each group by time. */
 export function stretchesOf(points: readonly HistoryPoint[], ensure: Ensure): Map<Series, Sample[]> {
   const loaded = new Map<Series, Sample[]>();
   const note = (series: Series, at: number, value: number): void => {

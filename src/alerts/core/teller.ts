@@ -8,21 +8,21 @@ import type { HeldBack, TransitionReason } from './transition.js';
 import type { Waiting } from './waiting.js';
 import { ABSENCE } from './watched.js';
 
-/** The row of the log in hand. */
+/** Log row being processed. */
 export interface Moment {
-  /** Unix ms. */
+  /** Time of the row, Unix ms. */
   readonly at: number;
-  /** Null for a tick. */
+  /** Event of the row; null for a tick. */
   readonly event: MarketRow | null;
-  /** Observed too long ago to tell anybody about it now. */
+  /** Whether it was observed too long ago for a notification. */
   readonly isStale: boolean;
   readonly isLate: boolean;
 }
 
 /**
- * Judges instances whose conditions changed and decides what their owner is told. Phases follow the market alone; modes,
- * throttle, snooze, flapping and staleness only decide whether a change of phase becomes a message. What they kept quiet
- * is looked at again once they end: the owner is told how things are by then, if it was told something else last.
+ * Judge of instances whose conditions changed: decides on transitions and notifications. Phases follow the market alone; modes,
+ * throttle, snooze, flapping and staleness only decide whether a change of phase becomes a message. Instances that were kept
+ * quiet are reviewed at the end of that: the owner is notified of the present state if the last notification was of another one.
  */
 export class Teller {
   constructor(
@@ -56,7 +56,7 @@ export class Teller {
     }
   }
 
-  /** After the moment of an event: what began with it and holds no longer was a firing without a resolution. */
+  /** Judges after the moment of an event: an instance that began with it and holds no longer fired without a resolution. */
   judgeAfterMoment(row: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -65,7 +65,7 @@ export class Teller {
     else this.rest(row);
   }
 
-  /** Once per row of the log and instance, after judging: has it looked at again when time may change something. */
+  /** Schedules the next review, once per log row and instance, after judging. */
   settle(row: number, at = -Infinity): void {
     this.instances.table.setBegan(row, false);
     this.waiting.settle(row, at);
@@ -73,7 +73,7 @@ export class Teller {
     this.instances.dropIfAtRest(row);
   }
 
-  /** Without telling: an instance of a rule that was just added already holds. The next tick tells, but of a `crossing`. */
+  /** Marks, silently, that an instance of an added rule holds already. The next tick notifies, except of a `crossing`. */
   assume(row: number, since: number): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -83,7 +83,7 @@ export class Teller {
     table.setPhase(row, this.rules.forMs(rule) > 0 && !isCrossing ? 'pending' : 'firing', since);
   }
 
-  /** What was told of the instance counts as untold: it may be told once more. */
+  /** Counts the notified firing of the instance as not notified: it may be notified once more. */
   forget(row: number): void {
     const { table } = this.instances;
     table.setTold(row, false);
@@ -91,7 +91,7 @@ export class Teller {
     table.markDirty(row);
   }
 
-  /** Tells what time alone brings about: the present state after something kept it quiet, and summaries. */
+  /** Notifies of changes by time alone: the present state after a quiet time, and summaries. */
   tellOverdue(moment: Moment): void {
     for (const row of this.waiting.dueReviews(moment.at)) {
       this.review(row, moment);
@@ -131,7 +131,7 @@ export class Teller {
     this.tell(row, rule, moment, table.isTold(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
   }
 
-  /** After something that kept it quiet: a firing in place of one whose end was never told is no news. */
+  /** Drops a resolution that was never sent: the owner still believes in the earlier firing, so the present one is no news. */
   private believe(row: number): void {
     const { table } = this.instances;
     if (!table.isOwed(row)) return;
@@ -191,7 +191,7 @@ export class Teller {
     this.instances.table.setAssumed(row, false);
   }
 
-  /** At a tick, once what kept an instance quiet is over. */
+  /** Reviews an instance at a tick, once its quiet time is over. */
   private review(row: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -210,7 +210,7 @@ export class Teller {
       this.believe(row);
       if (!this.waiting.isUntold(row) || !this.isCredible(row, rule, moment)) return;
       if (moment.at < this.quiet.throttledUntil(row)) {
-        // A summary names it with the others that the throttle of its rule keeps back.
+        // A summary names it with the others that the throttle of its rule holds back.
         if (this.quiet.sharesThrottle(row) && !this.quiet.isNamed(row)) this.holdBack(row, rule, moment);
       } else if (this.quiet.suppressed(row) === 0)
         this.tell(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
@@ -255,7 +255,7 @@ export class Teller {
     return row === undefined || this.instances.table.phase(row) !== 'firing';
   }
 
-  /** One message for what a throttle kept back until now; it is told of one subject. */
+  /** Sends one summary of the firings of one subject that a throttle held back until now. */
   private summarise(row: number, rule: number, moment: Moment): void {
     const phase = this.instances.table.phase(row) === 'firing' ? 'firing' : 'ok';
     this.countAsTold(row, rule, moment);
@@ -273,7 +273,7 @@ export class Teller {
     this.instances.table.markDirty(row);
   }
 
-  /** Whether it is true by what was not stale when it came, and its rule is not done yet. */
+  /** Whether it holds by values that were not stale on arrival, and its rule is not spent. */
   private isCredible(row: number, rule: number, { event, isStale }: Moment): boolean {
     if (isStale || this.rules.isSpent(rule)) return false;
     // The value of a rule's single condition came with the event, unless that only opened its filter.
@@ -282,7 +282,7 @@ export class Teller {
     return this.rules.isTrue(rule, this.freshlyHeld(row, rule));
   }
 
-  /** The conditions that hold now by a value that was not stale when it came, as bits. */
+  /** Returns the conditions that hold now by a value that was not stale on arrival, as bits. */
   private freshlyHeld(row: number, rule: number): number {
     const key = this.instances.table.key(row);
     let held = this.instances.heldNow(row);

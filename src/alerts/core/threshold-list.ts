@@ -1,21 +1,24 @@
-/** Beyond this many entries, new ones are collected apart: moving a hundred thousand entries per insert is too slow. */
+/**
+ * Maximum number of entries in one run: new ones are then collected apart, since moving a hundred thousand entries per insert is
+ * too slow.
+ */
 const COLLECT_FROM = 4_096;
 const COLLECTED_AT_MOST = 2_048;
 
-/** A stretch of values, ends excluded. */
+/** Range of values, ends excluded. */
 export interface Bounds {
   low: number;
   high: number;
 }
 
 /**
- * Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. Threshold and leaf alternate in
- * one array: most lists are short, and what costs then is the number of arrays.
+ * Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. Threshold and leaf alternate in one
+ * array: most lists are short, and the cost is then the number of arrays.
  */
 class SortedRun {
   private entries = new Float64Array(4);
   length = 0;
-  /** Where the last search ended. */
+  /** Position at which the last search ended. */
   private lately = 0;
 
   valueAt(index: number): number {
@@ -27,8 +30,8 @@ class SortedRun {
   }
 
   /**
-   * The first entry not below `value`. Begins where the last search ended and doubles its steps: a number moves little
-   * by little, and half of a binary search over thousands of entries would be cache misses.
+   * Returns the position of the first entry not below `value`. Begins at the end of the last search and doubles its steps: a
+   * number moves little by little, and half of a binary search over thousands of entries would be cache misses.
    */
   from(value: number): number {
     let low = 0;
@@ -85,7 +88,7 @@ class SortedRun {
     else if (at > 0) bounds.low = Math.max(bounds.low, this.valueAt(at - 1));
   }
 
-  /** Takes all entries of `other` over, from the back, so that every entry moves at most once. */
+  /** Moves all entries of `other` here, from the back, so that every entry moves at most once. */
   absorb(other: SortedRun): void {
     let mine = this.length - 1;
     let theirs = other.length - 1;
@@ -134,9 +137,9 @@ class SortedRun {
 }
 
 /**
- * The thresholds that rules put on one number. When the number moves, only leaves with a threshold between its old and
- * its new value can change, and those lie side by side: two searches find them, however many there are. Entries are
- * added to the run itself, which is one object less to go through, until it is so long that new ones are collected apart.
+ * Thresholds that rules put on one number. When the number moves, only leaves with a threshold between its old and its new value
+ * can change, and those lie side by side: two searches find them, however many there are. Entries are added to the run itself,
+ * which is one object less to read, until it is so long that new ones are collected apart.
  */
 export class ThresholdList extends SortedRun {
   private collected: SortedRun | undefined;
@@ -145,13 +148,13 @@ export class ThresholdList extends SortedRun {
     return this.length + (this.collected?.length ?? 0);
   }
 
-  /** Infinity if there is none. */
+  /** Lowest threshold; Infinity if there is none. */
   get lowest(): number {
     const first = this.length > 0 ? this.valueAt(0) : Infinity;
     return this.collected && this.collected.length > 0 ? Math.min(first, this.collected.valueAt(0)) : first;
   }
 
-  /** Amortised below 10 µs with 300,000 entries; the longest single call moves all entries once. */
+  /** Inserts a threshold. Amortised below 10 µs with 300,000 entries; the longest single call moves all entries once. */
   override insert(value: number, leaf: number): void {
     if (this.length < COLLECT_FROM) {
       super.insert(value, leaf);
@@ -166,13 +169,13 @@ export class ThresholdList extends SortedRun {
     return this.collected?.remove(value, leaf) || super.remove(value, leaf);
   }
 
-  /** Calls with every leaf that has a threshold in [low, high]; twice where it has two. */
+  /** Calls `visitor` with every leaf that has a threshold in [low, high]; twice with a leaf that has two. */
   override visit(low: number, high: number, visitor: (leaf: number) => void): void {
     super.visit(low, high, visitor);
     this.collected?.visit(low, high, visitor);
   }
 
-  /** Narrows the bounds to the thresholds next to the value; to the value itself where one equals it. */
+  /** Narrows the bounds to the thresholds next to the value; to the value itself if one equals it. */
   override narrow(bounds: Bounds, value: number): void {
     super.narrow(bounds, value);
     this.collected?.narrow(bounds, value);

@@ -1,6 +1,6 @@
 import { ALL_CHAINS, isPseudoChain, isRealChain } from '../../events/core/index.js';
 
-/** Whether a chain's value is part of its protocol's total: `all` only where no real chain is known, pseudo chains never. */
+/** Whether a chain's value is part of its protocol's total: `all` only if no real chain is known, pseudo chains never. */
 export function countsInTotal(chain: string, known: Iterable<string>): boolean {
   if (isPseudoChain(chain)) return false;
   if (chain !== ALL_CHAINS) return true;
@@ -9,9 +9,9 @@ export function countsInTotal(chain: string, known: Iterable<string>): boolean {
 }
 
 /**
- * The newest TVL of each chain of one protocol, and their total: over its real chains, or what a source gave as `all`
- * where there is none. Summed by the names of the chains, so that the same values always give the same total, to the last
- * bit, in whichever order they came.
+ * Newest TVL of each chain of one protocol, and their total: over its real chains, or the value that a source gave as `all` if
+ * there is none. Summed by the names of the chains, so that the same values always give the same total, to the last bit, in any
+ * order of arrival.
  */
 export class TvlTotal {
   /** Real chains by name, with their values. */
@@ -20,7 +20,7 @@ export class TvlTotal {
   private readonly places = new Map<string, number>();
   private all = NaN;
 
-  /** NaN before the first value that counts. */
+  /** Value of the total; NaN before the first value that counts. */
   get value(): number {
     if (this.values.length === 0) return this.all;
     let sum = 0;
@@ -28,12 +28,12 @@ export class TvlTotal {
     return sum;
   }
 
-  /** Whether it is over real chains. */
+  /** Whether the total is over real chains. */
   get isSum(): boolean {
     return this.values.length > 0;
   }
 
-  /** Notes the value of a chain; whether it is part of the total. */
+  /** Sets the value of a chain; returns whether it is part of the total. */
   set(chain: string, value: number): boolean {
     const place = this.places.get(chain);
     if (place !== undefined) {
@@ -49,12 +49,12 @@ export class TvlTotal {
     return true;
   }
 
-  /** Whether a chain's value is part of it. */
+  /** Whether a chain's value is part of the total. */
   counts(chain: string): boolean {
     return this.places.has(chain) || (chain === ALL_CHAINS && !this.isSum);
   }
 
-  /** Forgets a chain; whether it was part of the total. */
+  /** Removes a chain; returns whether it was part of the total. */
   remove(chain: string): boolean {
     if (chain === ALL_CHAINS) {
       this.all = NaN;

@@ -2,14 +2,14 @@ import type { LeafTable } from './leaf-table.js';
 import { Comparison } from './comparison.js';
 import { ABSENCE } from './watched.js';
 
-/** Conditions that wait for what was never observed: it is absent since their rule was made. */
+/** Conditions on the absence of a subject that was never observed: it counts as absent since their rule was made. */
 export class Unseen {
-  /** When the rule of each was made, Unix ms. */
+  /** Time at which the rule of each condition was made, Unix ms. */
   private readonly since = new Map<number, number>();
 
   constructor(private readonly leaves: LeafTable) {}
 
-  /** Takes a condition in if it is one. */
+  /** Adds a condition if its subject was never observed. */
   add(leaf: number, madeAt: number): void {
     const { comparison } = this.leaves.test(leaf);
     if (comparison === Comparison.gte && this.isUnseen(leaf)) this.since.set(leaf, madeAt);
@@ -25,7 +25,7 @@ export class Unseen {
     return since !== undefined && (at - since) / MINUTE_MS >= this.leaves.test(leaf).threshold && this.isUnseen(leaf);
   }
 
-  /** The conditions that have waited long enough; one whose key was observed meanwhile is forgotten. */
+  /** Yields the conditions that have waited long enough; drops those whose key was observed meanwhile. */
   *due(at: number): Generator<number> {
     for (const leaf of this.since.keys()) {
       if (!this.isUnseen(leaf)) this.since.delete(leaf);

@@ -1,9 +1,9 @@
-/** Fewer values than these are not worth forgetting: the rest of the array moves each time. */
+/** Minimum number of values to forget at once: the rest of the array moves each time. */
 const PIECE = 64;
 
 /**
- * The values of one series by the time they were observed (Unix ms); of equal times the later given is the later. Times
- * and values alternate in one array: every event adds to one, and what costs then is the number of arrays.
+ * Values of one series by the time they were observed (Unix ms); of equal times the later given is the later. Times and values
+ * alternate in one array: every event adds to one, and the cost is then the number of arrays.
  */
 export class ValueHistory {
   private entries: number[] = [];
@@ -12,7 +12,7 @@ export class ValueHistory {
     return this.entries.length / 2;
   }
 
-  /** Usually at the end; a value that was observed earlier than the last goes where it belongs. */
+  /** Inserts a value, usually at the end; one that was observed earlier than the last goes to its place by time. */
   insert(time: number, value: number): void {
     const { entries } = this;
     const last = entries.at(-2);
@@ -20,7 +20,7 @@ export class ValueHistory {
     else entries.splice(2 * this.after(time), 0, time, value);
   }
 
-  /** Position of the last value at or before `time`; −1 if there is none. */
+  /** Returns the position of the last value at or before `time`; −1 if there is none. */
   asOf(time: number): number {
     return this.after(time) - 1;
   }
@@ -33,7 +33,7 @@ export class ValueHistory {
     return this.entries[2 * position + 1] ?? NaN;
   }
 
-  /** Takes `stretch` (by time, complete from its first time to its last) in place of what is held of that time. */
+  /** Replaces the held values of a time by `stretch` (by time, complete from its first time to its last). */
   replace(stretch: readonly { at: number; value: number }[]): void {
     const [first] = stretch;
     const last = stretch.at(-1);
@@ -43,13 +43,13 @@ export class ValueHistory {
     this.entries = [...before, ...stretch.flatMap(({ at, value }) => [at, value]), ...behind];
   }
 
-  /** Forgets what no window that begins at or after `time` can refer to. Mostly one look at the array. */
+  /** Forgets values that no window beginning at or after `time` can refer to. Usually reads the array once. */
   forgetBefore(time: number): void {
     const least = Math.max(PIECE, Math.ceil(this.length / 2));
     if (least < this.length && this.timeAt(least) <= time) this.entries.splice(0, 2 * this.asOf(time));
   }
 
-  /** How many values are from before `time`. */
+  /** Returns the number of values from before `time`. */
   private before(time: number): number {
     let position = this.after(time);
     while (position > 0 && this.timeAt(position - 1) === time) position -= 1;

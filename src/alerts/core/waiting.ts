@@ -4,14 +4,14 @@ import type { LeafTable } from './leaf-table.js';
 import type { QuietBook } from './quiet-book.js';
 import type { RuleTable } from './rule-table.js';
 
-/** What waits for time to pass, by when: what comes out of a heap is a hint to look, no more. */
+/** Instances and rules that wait for time to pass, by due time. An entry of a heap is only a hint to look. */
 export class Waiting {
   /** Instances that wait for `forSeconds`, and rules that owe a summary. */
   private readonly pending = new DueHeap();
   private readonly summaries = new DueHeap();
-  /** Instances of which something may be to be told although nothing happens. */
+  /** Instances that may have to notify without an event. */
   private readonly reviews = new DueHeap();
-  /** When the next review of an instance is due. */
+  /** Time of the next review of each instance. */
   private readonly reviewTimes = new Map<number, number>();
 
   constructor(
@@ -21,7 +21,7 @@ export class Waiting {
     private readonly quiet: QuietBook,
   ) {}
 
-  /** Firing instances that may be told again now that an event of one of their series came. */
+  /** Yields firing instances that may notify again after an event of one of their series. */
   *dueRepeats(repeats: DueHeap, at: number): Generator<number> {
     const { table } = this.instances;
     for (let item = repeats.popDue(at); item !== undefined; item = repeats.popDue(at)) {
@@ -35,7 +35,7 @@ export class Waiting {
     }
   }
 
-  /** Pending instances that have held long enough. */
+  /** Yields pending instances that have held long enough. */
   *duePending(at: number): Generator<number> {
     const { table } = this.instances;
     for (let row = this.pending.popDue(at); row !== undefined; row = this.pending.popDue(at)) {
@@ -46,7 +46,7 @@ export class Waiting {
     }
   }
 
-  /** Instances to review, those of one rule in the order of their keys. */
+  /** Returns the instances to review, those of one rule in the order of their keys. */
   dueReviews(at: number): readonly number[] {
     const due = new Set<number>();
     for (let row = this.reviews.popDue(at); row !== undefined; row = this.reviews.popDue(at)) {
@@ -56,7 +56,7 @@ export class Waiting {
     return this.instances.inOrder([...due]);
   }
 
-  /** Rules whose throttle is over and kept something back. */
+  /** Yields rules whose throttle is over and held something back. */
   *dueSummaries(at: number): Generator<number> {
     for (let rule = this.summaries.popDue(at); rule !== undefined; rule = this.summaries.popDue(at)) {
       this.rules.summaryDue(rule);
@@ -66,12 +66,15 @@ export class Waiting {
     }
   }
 
-  /** Sees to it that what a rule's throttle kept back is told when it ends. */
+  /** Schedules the summary of firings that a rule's throttle held back for the end of the throttle. */
   oweSummary(rule: number): void {
     if (this.rules.oweSummary(rule)) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
   }
 
-  /** Has the instance looked at again when an event or time may change something. `at`: the tick in hand, if there is one. */
+  /**
+   * Schedules the next look at the instance, at an event or a time that may change something. `at`: the present tick, if there is
+   * one.
+   */
   settle(row: number, at = -Infinity): void {
     const phase = this.instances.table.phase(row);
     if (phase === 'firing') this.awaitRepeat(row);
@@ -79,7 +82,7 @@ export class Waiting {
     this.awaitReview(row, at);
   }
 
-  /** After an edit of throttle or snooze: what waits may now be due earlier than it was noted. */
+  /** Reschedules after an edit of throttle or snooze: entries may now be due earlier than noted. */
   refresh(rule: number): void {
     const { table } = this.instances;
     if (this.rules.suppressed.get(rule) > 0) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
@@ -89,14 +92,14 @@ export class Waiting {
     }
   }
 
-  /** Whether it fires and its owner is still to hear of it. */
+  /** Whether it fires and its owner is not notified yet. */
   isUntold(row: number): boolean {
     const { table } = this.instances;
     if (table.phase(row) !== 'firing' || table.isTold(row) || table.isAssumed(row)) return false;
     return !this.rules.isSpent(table.rule.get(row));
   }
 
-  /** Whether the next event of its series may have something told of it. */
+  /** Whether the next event of its series may cause a notification. */
   wantsEvents(row: number): boolean {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -104,18 +107,18 @@ export class Waiting {
     return !table.isTold(row) || this.rules.repeats(rule);
   }
 
-  /** From when on it may be told. */
+  /** Returns the time from which it may notify, Unix ms. */
   readyAt(row: number): number {
     const rule = this.instances.table.rule.get(row);
     return Math.max(this.quiet.throttledUntil(row), this.rules.silentUntil(rule));
   }
 
-  /** From when on an event may have something told of it, at once or by the next summary. */
+  /** Returns the time from which an event may cause a notification, at once or in the next summary. */
   private wakesAt(row: number): number {
     return this.joinsSummary(row) ? this.rules.silentUntil(this.instances.table.rule.get(row)) : this.readyAt(row);
   }
 
-  /** Whether its rule's throttle keeps it from being told, and the next summary does not name it yet. */
+  /** Whether its rule's throttle holds it back, and the next summary does not name it yet. */
   private joinsSummary(row: number): boolean {
     return this.isUntold(row) && this.quiet.sharesThrottle(row) && !this.quiet.isNamed(row);
   }
@@ -126,7 +129,7 @@ export class Waiting {
     return at - table.since.get(row) >= this.rules.forMs(table.rule.get(row));
   }
 
-  /** Waits for events of every series that the instance looks at, from when the rule may tell something again. */
+  /** Waits for events of every series of the instance, from the time at which the rule may notify again. */
   private awaitRepeat(row: number): void {
     const { table } = this.instances;
     if (!this.wantsEvents(row)) return;
@@ -152,7 +155,7 @@ export class Waiting {
     this.reviews.push(time, row);
   }
 
-  /** When time alone may change what is to be told; what is only stale by now waits for an event. */
+  /** Returns the time at which time alone may change the notification; a state that is only stale waits for an event. */
   private reviewAt(row: number, at: number): number {
     const { table } = this.instances;
     const ends = this.quiet.endsAt(row);

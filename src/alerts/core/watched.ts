@@ -1,39 +1,39 @@
 import type { SubjectFilter } from './rule.js';
 import type { RuleEventType } from '../../events/core/index.js';
 
-/** The numbers that events bring; everything else that rules compare is derived from these. */
+/** Numbers that events bring; everything else that rules compare is derived from these. */
 export type Measure = 'tvl' | 'price' | 'volume_24h' | 'market_cap' | 'points';
 
-/** In place of a chain: the protocol's total. */
+/** Stands for the protocol's total in place of a chain. */
 export const TOTAL = '';
-/** In place of a protocol, chain or token: every one. */
+/** Stands for every protocol, chain or token. */
 export const ANY = '*';
 
-/** `windowMs`: the measure itself, or its change against the value published before; see `ABSENCE`. */
+/** Values of `windowMs`: the measure itself, or its change against the value published before; see `ABSENCE`. */
 export const LEVEL = 0;
 export const PREVIOUS = -1;
-/** The minutes for which nothing was observed of it. */
+/** Value of `windowMs` for the minutes without an observation. */
 export const ABSENCE = -2;
 
-/** A level, a change, or an absence: what an owner knows apart. */
+/** Returns level, change, or absence: the classes that owners tell apart. */
 export function kindOf(windowMs: number): typeof LEVEL | typeof PREVIOUS | typeof ABSENCE {
   return windowMs > 0 ? PREVIOUS : windowMs === LEVEL ? LEVEL : windowMs === ABSENCE ? ABSENCE : PREVIOUS;
 }
 
-/** The number, or the family of numbers, that a condition compares with its threshold. */
+/** Number, or family of numbers, that a condition compares with its threshold. */
 export interface WatchedNumber {
   readonly measure: Measure;
-  /** Slug, `*`, or empty where the measure has no protocol. */
+  /** Slug, `*`, or empty if the measure has no protocol. */
   readonly protocol: string;
   /** Chain, `*`, or `TOTAL`; empty for tokens. */
   readonly chain: string;
   /** Id, `*`, or empty. */
   readonly token: string;
-  /** `LEVEL`, `PREVIOUS`, `ABSENCE`, or milliseconds to look back. */
+  /** Window: `LEVEL`, `PREVIOUS`, `ABSENCE`, or ms to look back. */
   readonly windowMs: number;
-  /** The size of the change, whichever way it went. */
+  /** Whether the size of the change counts, in either direction. */
   readonly absolute: boolean;
-  /** Of a family: which of its members count. */
+  /** Filter on the members of a family. */
   readonly filter?: SubjectFilter;
 }
 
@@ -45,7 +45,7 @@ export interface WatchedEvent {
   readonly token: string | null;
 }
 
-/** The wildcards of a condition, as bits: its instances differ in these. */
+/** Wildcards of a condition, as bits, which tell its instances apart. */
 export const Variable = { protocol: 1, chain: 2, token: 4 } as const;
 
 export function variablesOf({ protocol, chain, token }: WatchedNumber): number {
@@ -56,7 +56,7 @@ export function variablesOf({ protocol, chain, token }: WatchedNumber): number {
   );
 }
 
-/** The series that a number or family is of, whatever is compared of them. */
+/** Returns the key of the series of a number or family, independent of the comparison. */
 export function seriesKey({ measure, protocol, chain, token }: WatchedNumber): string {
   return `${measure} ${protocol} ${chain} ${token}`;
 }
@@ -67,7 +67,7 @@ export function numberKey(watched: WatchedNumber): string {
   return `${seriesKey(watched)} ${windowMs}${absolute ? ' abs' : ''}${among}`;
 }
 
-/** What the instances of a name differ in, as bits. */
+/** Returns the variables of an instance's name, as bits. */
 export function variablesOfKey(key: string): number {
   const has = (name: string): boolean => key.startsWith(`${name}=`) || key.includes(`,${name}=`);
   return (
@@ -77,7 +77,7 @@ export function variablesOfKey(key: string): number {
   );
 }
 
-/** Name of the instance that a subject belongs to, for the given variables; empty without any. */
+/** Returns the name of a subject's instance for the given variables; empty without any. */
 export function instanceKey(variables: number, protocol: string, chain: string, token: string): string {
   if (variables === 0) return '';
   const parts: string[] = [];

@@ -9,10 +9,10 @@ import { ShardWorkshop } from './shard-workshop.js';
 import type { Lease } from './shard-store.js';
 
 const RENEW_MS = 1_000;
-/** How soon an edit made in another process is seen. Of one in this process the runners are notified. */
+/** Interval of the poll for edits made in another process, ms. Runners are notified at once of an edit in this process. */
 const EDITS_POLL_MS = 250;
 
-/** Runs the evaluator of every shard that this process holds. One process alone holds all. */
+/** Evaluation of alert rules: runs the evaluator of every shard that this process holds. A single process holds all. */
 @Injectable()
 export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(AlertEvaluation.name);
@@ -42,7 +42,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     await this.stop();
   }
 
-  /** Shards whose rules are loaded and evaluated up to the newest row of the log. */
+  /** Number of shards whose rules are loaded and evaluated up to the newest row of the log. */
   get readyShards(): number {
     return [...this.runners.values()].filter((runner) => runner.ready).length;
   }
@@ -54,7 +54,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     ]);
   }
 
-  /** Commits what is evaluated and gives the shards back. */
+  /** Commits the evaluated work and returns the shards. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
@@ -69,7 +69,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     await this.leases.leave().catch(() => undefined);
   }
 
-  /** Says once that it fails and once that it works again: an absent database is asked once a second. */
+  /** Repeats the work; logs its first failure and its first success after one: an unavailable database is asked once a second. */
   private async repeat(bell: Doorbell, everyMs: number, work: () => Promise<void>): Promise<void> {
     let failing = false;
     while (!this.stopped) {
@@ -91,7 +91,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     const kept = new Map(held.map((lease) => [lease.shard, lease.term]));
     const surplus = [...this.runners.values()].filter(({ lease }) => kept.get(lease.shard) !== lease.term);
     for (const runner of surplus) this.runners.delete(runner.lease.shard);
-    // Stopping waits for a commit in hand; renewing the other leases must not wait for that.
+    // Stopping waits for a commit in progress; renewing the other leases must not wait for that.
     for (const runner of surplus) void this.giveUp(runner);
     for (const lease of held) if (!this.runners.has(lease.shard)) this.run(lease);
   }

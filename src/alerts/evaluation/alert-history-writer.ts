@@ -5,16 +5,16 @@ import { hashedId } from '../messages/alert-message.js';
 import type { Storm } from '../messages/storm.js';
 import type { Planned } from './transition-writer.js';
 
-/** Rows of one rule and hour that are written one by one. */
+/** Maximum number of rows of one rule and hour that are written one by one. */
 export const MAX_ROWS_PER_HOUR = 1_000;
-/** Subjects that a row which stands for many names. */
+/** Maximum number of subjects in a grouped row. */
 const MAX_SUBJECTS = 100;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-/** Rules whose rows are counted; of one that is forgotten the database knows. */
+/** Maximum number of rules whose rows are counted in memory; the counts of others are read from the database. */
 const MAX_COUNTED = 20_000;
 
-/** What a row that stands for many alerts of one minute says of them. */
+/** Facts of a row that groups the alerts of one minute. */
 export interface GroupedAlerts {
   count: number;
   firstValue: number | null;
@@ -31,15 +31,15 @@ interface HistoryRow {
 }
 
 /**
- * Writes the history: everything that was true, notified or not; by the minute of a rule that is always up to something, and of
- * a user whose budget of what is stored is used up.
+ * Writer of the history: every alert that was true, notified or not; one row a minute for a rule over the hourly maximum, and for
+ * a user whose storage budget is used up.
  */
 @Injectable()
 export class AlertHistoryWriter {
-  /** By rule: the hour that is counted, and its rows. */
+  /** Hour that is counted and its rows, by rule. */
   private readonly counts = new Map<string, { hour: number; rows: number }>();
 
-  /** Returns what it stored of each user. */
+  /** Records alerts; returns the bytes stored for each user. */
   async record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<UserBytes[]> {
     const groupOf = new Map(storms.flatMap((storm) => storm.alertIds.map((id) => [id, storm.delivery.data.alertId])));
     await this.countEarlier(tx, plans);
@@ -68,7 +68,7 @@ export class AlertHistoryWriter {
     return rows;
   }
 
-  /** A rule that has told little in all cannot have filled its hour: only of others the rows from before are counted. */
+  /** Counts earlier rows. A rule with few transitions in all cannot have filled its hour: only the rows of others are counted. */
   private async countEarlier(tx: PoolClient, plans: readonly Planned[]): Promise<void> {
     if (this.counts.size > MAX_COUNTED) this.counts.clear();
     const unknown = new Map<string, number>();

@@ -4,7 +4,7 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import type { Transition } from '../core/index.js';
 import type { MessagePlan } from '../messages/plan-messages.js';
 
-/** What can be seen of the evaluation of alert rules from outside. */
+/** Metrics of the evaluation of alert rules. */
 @Injectable()
 export class AlertMetrics {
   /** Rules that this process evaluates. */

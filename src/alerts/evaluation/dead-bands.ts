@@ -6,7 +6,7 @@ export type DeadBand = NonNullable<EvaluatorOptions['deadBand']>;
 
 const REFRESH_MS = 60_000;
 
-/** How far a value must move to be published: what rules can see. */
+/** Dead bands: the moves from which a value is published and rules can see it. */
 @Injectable()
 export class DeadBands {
   private newest: DeadBand = deadBandOf([]);
@@ -17,7 +17,7 @@ export class DeadBands {
 
   constructor(private readonly database: Database) {}
 
-  /** The ratios, at most a minute old, as a function that keeps answering with newer ones. */
+  /** Returns the ratios, at most a minute old, as a function that keeps answering with newer ones. */
   async current(): Promise<DeadBand> {
     if (performance.now() - this.readAt > REFRESH_MS) {
       this.reading ??= this.read().finally(() => (this.reading = undefined));
@@ -26,7 +26,7 @@ export class DeadBands {
     return this.of;
   }
 
-  /** The rows behind the ratios, for where a function cannot go. */
+  /** Returns the rows of the ratios, for worker threads, to which a function cannot be passed. */
   async currentRows(): Promise<readonly DeadBandRow[]> {
     await this.current();
     return this.rows;

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { SavedInstance, SavedRule, StateChanges } from '../core/index.js';
 
-/** What an evaluator remembers differently since the last commit, the newest of each rule and instance. */
+/** Changes of an evaluator's state since the last commit, the newest of each rule and instance. */
 export class MemoryChanges {
   private readonly rules = new Map<string, SavedRule>();
   private readonly instances = new Map<string, SavedInstance>();
@@ -19,7 +19,7 @@ export class MemoryChanges {
     }
   }
 
-  /** Writes all of it; rules that were deleted in the meantime are passed over. */
+  /** Writes all changes; rules that were deleted in the meantime are skipped. */
   async write(tx: PoolClient): Promise<void> {
     if (this.removed.size > 0) {
       const gone = [...this.removed.values()];

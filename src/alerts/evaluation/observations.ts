@@ -3,21 +3,21 @@ import { Database } from '../../platform/database/database.js';
 import type { Observation, Observed } from '../core/index.js';
 
 /**
- * When keys were observed last. Only the rows of the tables know: what moves within its dead band is no event, and is not
- * absent for that.
+ * Last observations of keys. Only the rows of the tables have them: a move within the dead band is no event, and still an
+ * observation.
  */
 @Injectable()
 export class Observations {
   constructor(private readonly database: Database) {}
 
-  /** Of all chains of a protocol where none is named; null where there is no row. */
+  /** Returns the last observation of each key; over all chains of a protocol if none is named; null if there is no row. */
   async of(asked: readonly Observed[]): Promise<Observation[]> {
     if (asked.length === 0) return [];
     return this.database.query<Observation & Record<string, unknown>>(LAST, [JSON.stringify(asked)]);
   }
 }
 
-/** A time ahead counts as now. */
+/** Returns the SQL of a row's time of observation, Unix ms; a time ahead counts as now. */
 const millis = (row: string): string => `(extract(epoch FROM least(${row}.observed_at, now())) * 1000)::float8 AS at`;
 
 const LAST = `

@@ -3,29 +3,29 @@ import { Database } from '../../platform/database/database.js';
 import type { Phase, Rule, SavedInstance, SavedRule, SavedState } from '../core/index.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 
-/** A rule with what its evaluator remembered; without a memory it is new. */
+/** Rule with its evaluator's saved state; without one it is new. */
 export interface StoredRule {
   rule: Rule;
   saved: SavedState | undefined;
-  /** The rule that the memory is about, where that is not this version and was not switched off since. */
+  /** Version of the rule to which the saved state belongs, if that is not this version and was not switched off since. */
   before?: Rule;
 }
 
-/** An edit of the rules as the evaluator takes it: the rule as it is by now, or that it is gone or not active. */
+/** Edit of a rule for the evaluator: its present version, or its deletion or deactivation. */
 export interface Edit {
   ruleId: string;
   stored: StoredRule | undefined;
 }
 
-/** Rules of one query: about 10 ms of parsing, so that loading a million leaves the process responsive. */
+/** Number of rules per query: about 10 ms of parsing, so that loading a million leaves the process responsive. */
 const SLICE = 1_000;
 
-/** Reads rules and the evaluator's memory of them. */
+/** Loader of rules and the evaluator's state of them. */
 @Injectable()
 export class RuleLoader {
   constructor(private readonly database: Database) {}
 
-  /** How many edits the rules of each shard have seen. */
+  /** Returns the number of edits to the rules of each shard. */
   async revisions(): Promise<Map<number, number>> {
     const rows = await this.database.query<{ shard: number; revision: number }>(
       'SELECT shard, rules_revision::float8 AS revision FROM alert_shards',
@@ -34,8 +34,8 @@ export class RuleLoader {
   }
 
   /**
-   * All active rules of a shard, in slices, ordered by what their first condition looks at and its threshold. The evaluator
-   * keeps rules in the order they came: what one event reaches then lies side by side in memory, which makes a million of
+   * Yields all active rules of a shard, in slices, ordered by the subject and threshold of their first condition. The evaluator
+   * keeps rules in the order of arrival: rules that one event reaches then lie side by side in memory, which makes a million of
    * them half as fast again. A cursor over their ids alone keeps nothing here and sorts once.
    */
   async *active(shard: number): AsyncGenerator<StoredRule[]> {
@@ -54,7 +54,7 @@ export class RuleLoader {
     }
   }
 
-  /** The rules edited after a revision; and of them, those that are to be evaluated. */
+  /** Returns the rules edited after a revision; those to evaluate with their definition. */
   async edits(shard: number, after: number): Promise<Edit[]> {
     const edited = await this.database.query<{ rule_id: string }>(
       'SELECT DISTINCT rule_id FROM alert_rule_edits WHERE shard = $1 AND revision > $2',
@@ -67,7 +67,7 @@ export class RuleLoader {
     return ids.map((ruleId) => ({ ruleId, stored: stored.get(ruleId) }));
   }
 
-  /** Edits that the shard's owner has applied are of no use to anybody: a later owner reads the rules themselves. */
+  /** Deletes edits that the shard's owner has applied: a later owner reads the rules themselves. */
   async forget(shard: number, upTo: number): Promise<void> {
     await this.database.query('DELETE FROM alert_rule_edits WHERE shard = $1 AND revision <= $2', [shard, upTo]);
   }
@@ -90,7 +90,7 @@ export class RuleLoader {
     return stored;
   }
 
-  /** Adds the versions that memories of edited rules speak of. */
+  /** Adds the rule versions that the saved states of edited rules refer to. */
   private async withVersions(stored: readonly StoredRule[]): Promise<void> {
     const edited = stored.filter(({ rule, saved }) => saved !== undefined && saved.rule.ruleVersion < rule.version);
     if (edited.length === 0) return;
@@ -106,7 +106,10 @@ export class RuleLoader {
   }
 }
 
-/** Numbers and texts in an order of their own: what is no number must not keep the others from being loaded. */
+/**
+ * Order of the rules: numbers and texts are ordered separately, so that a text in place of a number does not keep the others from
+ * being loaded.
+ */
 const IN_ORDER = `
 DECLARE ordered NO SCROLL CURSOR FOR
 SELECT rule_id FROM alert_rules r, LATERAL (SELECT r.conditions -> 0 AS first) c
@@ -114,7 +117,7 @@ WHERE r.shard = $1 AND r.is_active
 ORDER BY (first ->> 'protocol') COLLATE "C", (first ->> 'chain') COLLATE "C", (first ->> 'token') COLLATE "C",
          (first ->> 'metric') COLLATE "C", first -> 'timeWindow', first -> 'threshold', rule_id`;
 
-/** In the order of the ids. */
+/** SQL of the rules in the order of the given ids. */
 const BY_ID = `
 SELECT ${ruleColumns('r')} FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (rule_id, place)
 JOIN alert_rules r USING (rule_id) WHERE r.is_active ORDER BY wanted.place`;

@@ -9,11 +9,11 @@ import type { MemoryChanges } from './memory-writer.js';
 import { ShardMoved, ShardStore, type Lease } from './shard-store.js';
 import { TransitionWriter, type Owners } from './transition-writer.js';
 
-/** What a shard's evaluator has made of the log and not committed yet. */
+/** Results of a shard's evaluator that are not committed yet. */
 export interface Uncommitted {
-  /** The newest row that was evaluated. */
+  /** Newest row that was evaluated. */
   last: LogEvent;
-  /** Time of the last tick up to there. */
+  /** Time of the last tick up to that row. */
   clock: number;
   memory: MemoryChanges;
   transitions: readonly Transition[];
@@ -23,12 +23,12 @@ type Write = (tx: PoolClient, work: Uncommitted, owners: Owners) => Promise<stri
 
 /** Name of the evaluator among the readers whose dead letters administrators see. */
 export const ALERTS_READER = 'alerts';
-/** Attempts before transitions are written one by one, and the one at fault becomes a dead letter. */
+/** Maximum number of attempts before transitions are written one by one, and the faulty one becomes a dead letter. */
 const ATTEMPTS = 5;
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 2_000;
 
-/** Commits what was evaluated together with the position: memory, transitions, messages and events, all or nothing. */
+/** Commits of evaluated work together with the position: state, transitions, messages and events, all or nothing. */
 @Injectable()
 export class ShardCommits {
   private readonly logger = new Logger(ShardCommits.name);
@@ -43,8 +43,8 @@ export class ShardCommits {
   ) {}
 
   /**
-   * Tries until it is committed or `cancelled`; the same work again, never evaluated anew. Throws ShardMoved when the
-   * shard is not this process's any more.
+   * Tries until the work is committed or `cancelled`; always the same work, never evaluated again. Throws ShardMoved when this
+   * process no longer holds the shard.
    */
   async commit(lease: Lease, from: number, work: Uncommitted, cancelled: () => boolean): Promise<void> {
     for (let failures = 0; ; failures++) {
@@ -60,7 +60,7 @@ export class ShardCommits {
       } catch (error) {
         if (error instanceof ShardMoved || cancelled()) throw error;
         this.logger.warn({ err: error, shard: lease.shard, seq: work.last.seq }, 'alerts not committed; tried again');
-        // The database being away says nothing about the work.
+        // An unavailable database is no fault of the work.
         if (isTransient(error)) failures = Math.min(failures, ATTEMPTS - 2);
         await sleep(Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** failures));
       }

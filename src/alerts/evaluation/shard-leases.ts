@@ -5,20 +5,23 @@ import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import type { Lease } from './shard-store.js';
 
-/** A shard whose owner is silent for this long is taken over, milliseconds. */
+/** Length of a lease, ms: a shard whose owner is silent for this long is taken over. */
 const LEASE_MS = 3_000;
-/** A process that has not been seen for this long takes no share. */
+/** Maximum silence of a process that still takes a share, ms. */
 const WORKER_MS = 5_000;
 
 const ALL_SHARDS = 4;
 
-/** Which process evaluates which shard: one at a time, each about as many as the others. By the database's clock. */
+/**
+ * Leases of the shards: one process at a time evaluates a shard, each about as many as the others. Measured by the database's
+ * clock.
+ */
 @Injectable()
 export class ShardLeases {
-  /** This process. */
+  /** Name of this process. */
   readonly owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
 
-  /** Without Redis no second process works on the database: what another one held, it holds no more. */
+  /** Whether no second process can work on the database, as without Redis: leases of an earlier process are void. */
   private readonly alone: boolean;
 
   constructor(
@@ -29,8 +32,8 @@ export class ShardLeases {
   }
 
   /**
-   * Says that this process lives, renews what it holds, takes what is free and gives back what is more than its share.
-   * Returns what it holds now.
+   * Registers this process as alive, renews its leases, takes free shards and returns those beyond its share. Returns its present
+   * leases.
    */
   async renew(): Promise<Lease[]> {
     const share = await this.share();
@@ -39,7 +42,7 @@ export class ShardLeases {
     return this.database.query<Lease & { owner: string }>(HELD, [this.owner, share]);
   }
 
-  /** Gives shards back, so that others need not wait for the lease to end. */
+  /** Returns shards, so that others need not wait for the lease to end. */
   async release(leases: readonly Lease[]): Promise<void> {
     await this.database.query(RELEASE, [
       this.owner,
@@ -71,7 +74,7 @@ SELECT ceil((SELECT count(*) FROM alert_leases)::float8 / (1 + (
 const RENEW = `
 UPDATE alert_leases SET held_until = clock_timestamp() + $2::float8 * interval '1 ms' WHERE owner = $1`;
 
-// A row that is locked is just being used by its owner.
+// Locked rows are in use by their owner.
 const TAKE = `
 UPDATE alert_leases SET owner = $1, term = term + 1, held_until = clock_timestamp() + $2::float8 * interval '1 ms'
 WHERE shard IN (

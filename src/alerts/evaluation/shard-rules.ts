@@ -11,23 +11,23 @@ import { RuleLoader, type StoredRule } from './rule-loader.js';
 import type { ShardPosition } from './shard-store.js';
 import { WindowLoader } from './window-loader.js';
 
-/** A shard's rules in memory, as of a position of the log and a revision of the rules. */
+/** Rules of a shard in memory, as of a position of the log and a revision of the rules. */
 export interface LoadedShard {
   evaluator: Evaluator;
-  /** It never had a rule, and holds nothing of the market: events are not for it, only the clock is. */
+  /** Whether it never had a rule and holds nothing of the market: it then takes only the clock, no events. */
   isEmpty: boolean;
   revision: number;
-  /** What edits that were made while nobody evaluated the shard brought about. */
+  /** Transitions caused by edits that were made while no process evaluated the shard. */
   transitions: Transition[];
 }
 
-/** The position at which edits are taken, between two rows of the log. */
+/** Position at which edits are applied, between two rows of the log. */
 export interface EditedAt extends AsOf {
   /** Time of the next row, Unix ms; undefined: there is none yet. */
   next?: number | undefined;
 }
 
-/** Brings rules from the store into an evaluator, in slices that leave the event loop free. */
+/** Loader of rules from the store into an evaluator, in slices that leave the event loop free. */
 @Injectable()
 export class ShardRules {
   constructor(
@@ -40,8 +40,8 @@ export class ShardRules {
   ) {}
 
   /**
-   * Everything of a shard. The revision is read first: what is edited during the load is found again among the edits.
-   * @param cancelled asked between slices; a load that is not wanted any more ends early
+   * Loads a shard. The revision is read first: rules edited during the load are found again among the edits.
+   * @param cancelled checked between slices: ends a load that is no longer needed
    */
   async load(shard: number, position: ShardPosition, cancelled: () => boolean): Promise<LoadedShard> {
     const deadBand = await this.deadBands.current();
@@ -57,12 +57,12 @@ export class ShardRules {
     return loaded;
   }
 
-  /** How many edits the rules of a shard have seen. */
+  /** Returns the number of edits to the rules of a shard. */
   async revision(shard: number): Promise<number> {
     return (await this.rules.revisions()).get(shard) ?? 0;
   }
 
-  /** Applies what was edited up to this revision. The shard's memory must be written before. Gives what it brought about. */
+  /** Applies the edits up to this revision. The shard's state must be written before. Returns the resulting transitions. */
   async edit(loaded: LoadedShard, shard: number, revision: number, asOf: EditedAt): Promise<Transition[]> {
     await this.deadBands.current();
     const { evaluator } = loaded;
@@ -79,14 +79,14 @@ export class ShardRules {
     return transitions;
   }
 
-  /** The edit has the time at which it was made, as far as that lies between the rows. */
+  /** Applies an edit at the time at which it was made, limited to the time between the rows. */
   private async update(evaluator: Evaluator, rule: Rule, asOf: EditedAt): Promise<Transition[]> {
     await this.lookBack(evaluator, [rule], asOf);
     const { at, next = Infinity } = asOf;
     return evaluator.updateRule(rule, Math.max(at, Math.min(next, rule.updatedAt.getTime())));
   }
 
-  /** The first rule of a shard brings the market with it, as of the evaluator's position: as a start with that rule does. */
+  /** Loads the market for the first rule of a shard, as of the evaluator's position: as a start with that rule does. */
   private async fill(loaded: LoadedShard, asOf: AsOf): Promise<void> {
     const { evaluator } = loaded;
     await eachInSlices(await this.history.latest(asOf), (point) => evaluator.seed([point], evaluator.clock));
@@ -96,13 +96,13 @@ export class ShardRules {
   private async add(loaded: LoadedShard, stored: readonly StoredRule[], asOf: AsOf): Promise<Transition[]> {
     if (loaded.isEmpty && stored.length > 0) await this.fill(loaded, asOf);
     const { evaluator } = loaded;
-    // The version before an edit too: it says how its firings were last seen.
+    // The version before an edit is included: it has the last values of its firings.
     const rules = stored.flatMap(({ rule, before }) => (before ? [before, rule] : [rule]));
     await this.lookBack(evaluator, rules, asOf);
     return stored.flatMap((entry) => addStored(evaluator, entry, asOf));
   }
 
-  /** Before a tick: looks up what conditions on absence would miss. */
+  /** Looks up, before a tick, keys that conditions on absence would miss. */
   async observe(evaluator: Evaluator, tick: number): Promise<void> {
     evaluator.observe(await this.observations.of(evaluator.unobserved(tick)));
   }
@@ -121,10 +121,10 @@ export class ShardRules {
 }
 
 /**
- * A rule that was made while the log was waiting to be evaluated: what happened before is not for it to tell. A rule that
- * was edited since it was last evaluated comes back as it was and is then edited, so that its state stays where the edit
- * allows it. One that was switched off in between only goes on counting: its instances are taken in all the same, to be
- * forgotten by the edit, or what the store has of them would be taken for the new rule's at the next start.
+ * Adds a stored rule. One that was made while the log was waiting to be evaluated does not notify of earlier events. A rule that
+ * was edited since it was last evaluated is added as it was and then edited, so that its state stays where the edit allows it.
+ * One that was switched off in between only continues its count: its instances are added all the same, to be forgotten by the
+ * edit, since their stored rows would be taken for the new rule's at the next start.
  */
 function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule, asOf: AsOf): Transition[] {
   if (saved === undefined) evaluator.addRule({ ...rule, madeAt: rule.createdAt });

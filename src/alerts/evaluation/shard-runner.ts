@@ -10,7 +10,7 @@ import type { ShardCommits } from './shard-commits.js';
 import type { LoadedShard, ShardRules } from './shard-rules.js';
 import type { Lease, ShardPosition, ShardStore } from './shard-store.js';
 
-/** What every runner of the process works with. */
+/** Services that every runner of the process uses. */
 export interface ShardParts {
   rows: LogRows;
   store: ShardStore;
@@ -20,36 +20,36 @@ export interface ShardParts {
   metrics: AlertMetrics;
 }
 
-/** Rows of the log that are evaluated between two commits at most. */
+/** Maximum number of log rows that are evaluated between two commits. */
 const BATCH = 1_000;
 /**
- * So many transitions, and readings of conditions in them, are committed before the batch goes on: what one commit writes is held in
- * memory several times over, and put together in few turns of the event loop.
+ * Maximum number of transitions, and of readings of conditions in them, before a commit within a batch: the content of a commit
+ * is held in memory several times over, and assembled in few turns of the event loop.
  */
 const MOST_UNCOMMITTED = 2_000;
-/** The event loop is given free after this long in one batch. */
+/** Maximum time in one batch without yielding to the event loop, ms. */
 const LONGEST_TURN_MS = 10;
-/** What is evaluated without a transition is committed this often; a restart evaluates it again. */
+/** Interval between commits of rows without a transition, ms; a restart evaluates them again. */
 const COMMIT_EVERY_MS = 1_000;
-/** The feed rings on every batch; this is the net for a process whose feed is away. */
+/** Interval of the poll for rows, ms: the feed rings on every batch, this covers a process whose feed is unavailable. */
 const IDLE_MS = 500;
-/** Rows older than this are caught up with: what they fire says so. */
+/** Age from which rows count as late, ms: firings of them say so. */
 const LATE_MS = 60_000;
 const RETRY_MS = 1_000;
 
 /**
- * Evaluates the rules of one shard, for as long as this process holds its lease. Evaluates in memory, ahead of the store;
- * what has not been committed when the process dies is evaluated again from the last position, by whoever is next.
+ * Runner of the rules of one shard, for as long as this process holds its lease. Evaluates in memory, ahead of the store;
+ * uncommitted work of a process that dies is evaluated again from the last position, by the next owner.
  */
 export class ShardRunner {
   private readonly logger = new Logger(ShardRunner.name);
   private readonly doorbell = new Doorbell();
   private running: Promise<void> | undefined;
   private stopped = false;
-  /** The log began a new epoch: memory and position are of another past. */
+  /** Whether the log began a new epoch: memory and position belong to another past. */
   private outdated = false;
   private newestRevision = 0;
-  /** Rules were edited in this process since the revision was last looked up. */
+  /** Whether rules were edited in this process since the revision was last looked up. */
   private mayBeEdited = false;
   private caughtUp = false;
 
@@ -58,7 +58,7 @@ export class ShardRunner {
     private readonly parts: ShardParts,
   ) {}
 
-  /** All rules are loaded and every row of the log up to now was evaluated. */
+  /** Whether all rules are loaded and every row of the log up to now was evaluated. */
   get ready(): boolean {
     return this.caughtUp;
   }
@@ -67,21 +67,21 @@ export class ShardRunner {
     this.running ??= this.run();
   }
 
-  /** Commits what is evaluated and ends. */
+  /** Commits the evaluated work and ends. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.doorbell.ring();
     await this.running;
   }
 
-  /** Tells the runner how far the shard's rules were edited. */
+  /** Notifies the runner of the newest revision of the shard's rules. */
   edited(revision: number): void {
     if (revision <= this.newestRevision) return;
     this.newestRevision = revision;
     this.doorbell.ring();
   }
 
-  /** Rules were edited in this process: before anything that the log has since then is evaluated, it is looked up which. */
+  /** Notifies the runner of an edit in this process: it looks up the revision before it evaluates any later row of the log. */
   lookForEdits(): void {
     this.mayBeEdited = true;
     this.doorbell.ring();
@@ -109,7 +109,7 @@ export class ShardRunner {
     unwatch();
   }
 
-  /** From loading the shard to its end, or to an error after which memory is not to be trusted. */
+  /** Runs from loading the shard to its end, or to an error after which memory cannot be trusted. */
   private async session(): Promise<void> {
     const { store, rules, metrics } = this.parts;
     this.caughtUp = false;
@@ -136,10 +136,10 @@ export class ShardRunner {
   }
 }
 
-/** One stretch of work on a shard: what is in memory, and how much of it is committed. */
+/** Stretch of work on a shard: its state in memory, and how much of it is committed. */
 class Session {
   private transitions: Transition[];
-  /** Of the transitions, with what their conditions saw. */
+  /** Number of transitions and of their conditions' readings. */
   private weight = 0;
   private memory = new MemoryChanges();
   private committedAt = performance.now();
@@ -162,9 +162,9 @@ class Session {
   }
 
   /**
-   * Evaluates what the log has next; whether there may be more. Edits are asked for after the log was read: a rule that was
-   * answered before an event was written sees that event.
-   * @param newest how far the shard's rules were edited by now
+   * Evaluates the next rows of the log; returns whether there may be more. Edits are looked up after the log was read: a rule
+   * that was answered before an event was written sees that event.
+   * @param newest newest revision of the shard's rules
    */
   async turn(newest: () => Promise<number>): Promise<boolean> {
     const batch = await this.parts.rows.after(this.evaluated.seq, BATCH);
@@ -175,14 +175,14 @@ class Session {
     return batch.length >= BATCH;
   }
 
-  /** Milliseconds until something must be committed, at most `most`. */
+  /** Returns the ms until something must be committed, at most `most`. */
   restMs(most = COMMIT_EVERY_MS): number {
     if (this.last === undefined) return most;
     return Math.max(0, Math.min(most, this.committedAt + COMMIT_EVERY_MS - performance.now()));
   }
 
   /**
-   * Takes the rules as they are by now; what was evaluated with the old ones is committed before.
+   * Applies the edits of the rules; work evaluated with the old ones is committed before.
    * @param next time of the row that is evaluated next, Unix ms; undefined: the log has none yet
    */
   private async edit(revision: number, next: number | undefined): Promise<void> {

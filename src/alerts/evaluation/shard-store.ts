@@ -3,33 +3,33 @@ import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import type { AsOf } from './log-tail.js';
 
-/** A shard as this process holds it; what it writes under an earlier term is refused. */
+/** Shard as this process holds it; writes under an earlier term are refused. */
 export interface Lease {
   shard: number;
   owner: string;
   term: number;
 }
 
-/** Where a shard's evaluator stands in the log, and the time of the last tick before that, Unix ms. */
+/** Position of a shard's evaluator in the log, and the time of the last tick before it, Unix ms. */
 export interface ShardPosition extends AsOf {
   epoch: string;
   clock: number;
 }
 
-/** The shard belongs to another process by now, or its position was moved by somebody else: begin again from the store. */
+/** Error: the shard belongs to another process now, or its position was moved by one. The work starts again from the store. */
 export class ShardMoved extends Error {
   override readonly name = 'ShardMoved';
 }
 
-/** A stopped process must not keep the shard's next owner waiting with an open transaction for longer, milliseconds. */
+/** Maximum time, ms, for which a stalled process can keep the shard's next owner waiting with an open transaction. */
 const LONGEST_PAUSE_MS = 5_000;
 
-/** Positions of the shards' evaluators in the log: rows of `log_readers`, so that the log keeps what they have not read. */
+/** Positions of the shards' evaluators in the log: rows of `log_readers`, so that the log keeps the rows they have not read. */
 @Injectable()
 export class ShardStore {
   constructor(private readonly database: Database) {}
 
-  /** The stored position; a shard that has none begins after the newest row of the log. */
+  /** Returns the stored position; a shard without one begins after the newest row of the log. */
   async position({ shard }: Lease): Promise<ShardPosition> {
     await this.database.query(
       `INSERT INTO log_readers (name, epoch, seq) SELECT $1, epoch, head_seq FROM event_log_bounds()
@@ -42,8 +42,8 @@ export class ShardStore {
   }
 
   /**
-   * Locks the position inside `tx`, if this process still holds the shard. `from` is where it must stand; at `to` it
-   * stands when an earlier attempt was committed without our hearing of it: 'done'.
+   * Locks the position inside `tx`, if this process still holds the shard. `from` is the expected position; a position at `to`
+   * shows that an earlier attempt was committed although its answer was lost: 'done'.
    */
   async lock(tx: PoolClient, lease: Lease, from: number, to: number): Promise<'open' | 'done'> {
     const { rows } = await tx.query<{ seq: number }>(LOCK, [

@@ -7,7 +7,7 @@ import { ShardRules } from './shard-rules.js';
 import type { ShardParts } from './shard-runner.js';
 import { ShardStore } from './shard-store.js';
 
-/** Hands the runners, which come and go with the leases, what they work with. */
+/** Factory of runners, which are created and dropped with the leases. */
 @Injectable()
 export class ShardWorkshop {
   readonly parts: ShardParts;

@@ -3,21 +3,21 @@ import { sameTarget } from '../../notifications/core/index.js';
 import type { Rule, RuleAction, Transition } from '../core/index.js';
 
 /**
- * The actions of a rule that a transition is for. A resolution is for those alone that were aimed at when the firing was told: to a
- * target that was added since then something would end that never began.
+ * Returns the actions of a rule that a transition is for. A resolution is only for those that the firing was sent to: for a
+ * target that was added since, something would end that never began.
  */
 export type ActionsFor = (transition: Transition, rule: Pick<Rule, 'actions'>) => readonly RuleAction[];
 
 /**
- * Looks up, of resolutions of edited rules, who was aimed at when their firings were told.
- * @param rules as they are now, by id
+ * Looks up, for resolutions of edited rules, the targets of their firings.
+ * @param rules present rules by id
  */
 export async function actionsByFirings(
   tx: PoolClient,
   transitions: readonly Transition[],
   rules: ReadonlyMap<string, Pick<Rule, 'version'>>,
 ): Promise<ActionsFor> {
-  // What fires and ends in one commit is told to the same targets.
+  // A firing and its end in one commit go to the same targets.
   const firing = new Set(transitions.filter(({ to, silenced }) => to === 'firing' && !silenced).map(instanceOf));
   const asked = transitions.filter(
     (one) => isResolution(one) && (rules.get(one.ruleId)?.version ?? 1) > 1 && !firing.has(instanceOf(one)),
@@ -48,8 +48,9 @@ async function aimedAt(tx: PoolClient, asked: readonly Transition[]): Promise<Ma
 }
 
 /**
- * Of each instance the targets of the version by which it was told last, and of those that were made while it was being told. A
- * throttle of the whole rule tells it under the rule's own key. Without a row nothing is known, and nobody is left out.
+ * Targets of each instance: those of the version that last notified of it, and of later versions stored before that notification
+ * was evaluated. With a throttle of the whole rule the firing is under the rule's own key. Without a row nothing is known, and no
+ * target is left out.
  */
 const AIMED_AT = `
 SELECT last.id, coalesce(jsonb_agg(action) FILTER (WHERE action IS NOT NULL), '[]') AS actions

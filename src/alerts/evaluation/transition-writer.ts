@@ -22,9 +22,9 @@ export interface Owners {
 export type Planned = ToldTransition & MessagePlan & { readonly isOverBudget: boolean };
 
 /**
- * Records transitions with everything that follows from them, in the evaluator's transaction: history, messages, the
- * events for the owner's sockets. Transitions of rules that are gone or no longer active are dropped. One that is recorded
- * already is an error: commits are never repeated, so another transition would have its number.
+ * Writer of transitions with everything that follows from them, in the evaluator's transaction: history, messages, events for the
+ * owner's sockets. Transitions of rules that were deleted or deactivated are dropped. One that is recorded already is an error:
+ * commits are never repeated, so another transition would have its number.
  */
 @Injectable()
 export class TransitionWriter {
@@ -37,7 +37,7 @@ export class TransitionWriter {
     private readonly history: AlertHistoryWriter,
   ) {}
 
-  /** Asked before the transaction: inside it a second connection might not be free. */
+  /** Returns the owners; to be called before the transaction: inside it a second connection might not be free. */
   async ownersOf(transitions: readonly Transition[]): Promise<Owners> {
     if (transitions.length === 0) return { preferences: new Map(), full: new Set() };
     const rows = await this.database.query<{ user_id: string }>(
@@ -48,7 +48,7 @@ export class TransitionWriter {
     return { preferences: await this.preferences.ofAll(users), full: await this.deliveries.full(users) };
   }
 
-  /** Returns the ids of the deliveries, to be announced after the commit. */
+  /** Writes transitions; returns the ids of the deliveries, to be announced after the commit. */
   async write(tx: PoolClient, transitions: readonly Transition[], owners: Owners): Promise<string[]> {
     const told = await this.tellable(tx, transitions);
     if (told.length === 0) return [];
@@ -61,7 +61,7 @@ export class TransitionWriter {
     return ids;
   }
 
-  /** The transitions with their rules: as they are now, but with the conditions that the evaluator judged by. */
+  /** Returns the transitions with their rules: the present ones, but with the conditions that the evaluator judged by. */
   private async tellable(tx: PoolClient, transitions: readonly Transition[]): Promise<ToldTransition[]> {
     const { rows } = await tx.query<RuleRow>(TRIGGER, [
       transitions.map((transition) => transition.ruleId),
@@ -105,7 +105,7 @@ async function conditionsOf(
 }
 
 function eventOf({ alert, rule, transition }: Planned): Parameters<typeof appendEvents>[1][number] {
-  // Events have their time in common.
+  // Events have their time as a common field.
   const { protocol, chain, token, at: _, ...data } = alert;
   const subject = { protocol: protocol ?? null, chain: chain ?? null, token: token ?? null };
   return { type: 'alert', ...subject, data, source: 'alerts', observedAt: transition.at, owner: rule.userId };

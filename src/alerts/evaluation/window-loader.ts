@@ -4,21 +4,24 @@ import { countsInTotal, type HistoryNeed, type HistoryPoint } from '../core/inde
 import { LogTail, type AsOf, type LoggedPoint } from './log-tail.js';
 import { EARLIER_VALUES, STORED_VALUES, SUBJECTS, type StoredValue, type Subject } from './window-queries.js';
 
-/** All that windows can refer to of one protocol or token; `from` is where the longest of them begins, Unix ms. */
+/** History of one protocol or token for all windows; `from` is the start of the longest one, Unix ms. */
 export interface WindowHistory {
   readonly points: readonly HistoryPoint[];
   readonly from: number;
 }
 
-/** Values read at once: some 30 ms of work. The next page has as many series as brought that many on the last. */
+/**
+ * Maximum number of values read at once: some 30 ms of work. The next page has as many series as had that many values on the
+ * last.
+ */
 const PAGE_VALUES = 10_000;
 const FIRST_PAGE_SERIES = 50;
 const MOST_PAGE_SERIES = 500;
 
 /**
- * What windows look back on, as an evaluator that never stopped has it: every published value from the one that held
- * when the window began. Only where that is older than the raw history, the hourly values stand in for it. Every window of
- * 7 days over 10,000 keys, 1.4 million values, took 6 s of one core and 250 MB, measured.
+ * History of windows, as an evaluator that never stopped has it: every published value from the one that held when the window
+ * began. Only for times before the raw history do the hourly values stand in. Every window of 7 days over 10,000 keys, 1.4
+ * million values, took 6 s of one core and 250 MB, measured.
  */
 @Injectable()
 export class WindowLoader {
@@ -86,7 +89,7 @@ export class WindowLoader {
     });
   }
 
-  /** Stored values by subject. */
+  /** Returns the stored values by subject. */
   private async stored(subjects: readonly Subject[], starts: number[], written: number): Promise<StoredValue[][]> {
     const ids = subjects.flatMap((subject, index) => subject.ids.map((id) => ({ id, subject: index })));
     const rows = await this.database.query<StoredValue>(STORED_VALUES, [
@@ -111,8 +114,8 @@ export class WindowLoader {
 }
 
 /**
- * Series of a protocol whose value at the start of the window came into the log after the protocol's newest of that time:
- * until then the protocol's total was made of the one before, which is needed too.
+ * Returns the series of a protocol whose value at the start of the window came into the log after the protocol's newest of that
+ * time: until then the protocol's total included the one before, which is needed too.
  */
 function chainsBegunLate(
   rows: readonly StoredValue[],
@@ -133,8 +136,8 @@ function chainsBegunLate(
 }
 
 /**
- * By position; values that the log never had come where the time of their observation puts them, and not after the first
- * that it had of their series.
+ * Orders points by position; values that the log never had are placed by the time of their observation, and not after the first
+ * logged one of their series.
  */
 function inOrderOfLog(points: readonly LoggedPoint[]): LoggedPoint[] {
   const logged = points.filter(({ seq }) => seq > 0).sort((a, b) => a.seq - b.seq);

@@ -1,4 +1,4 @@
-/** A protocol or token whose history is needed, with the ids of all its series; `seconds` is the longest look back. */
+/** Protocol or token whose history is needed, with the ids of all its series; `seconds` is the longest look back. */
 export interface Subject {
   metric: 'tvl' | 'price';
   subject: string;
@@ -6,13 +6,13 @@ export interface Subject {
   ids: number[];
 }
 
-/** `seq` is 0 where the log never had the value; `subject` is the position given. */
+/** Stored value; `seq` is 0 if the log never had it; `subject` is the position given. */
 export interface StoredValue {
   id: number;
   subject: number;
   chain: string;
   value: number;
-  /** Unix ms. */
+  /** Time of observation, Unix ms. */
   at: number;
   seq: number;
 }
@@ -38,8 +38,8 @@ SELECT w.metric, w.subject, max(w.seconds) AS seconds,
 FROM wanted w GROUP BY w.metric, w.subject ORDER BY w.metric, w.subject`;
 
 // Every published value from the last one at or before the start on. The newest may be older than the raw history:
-// published_values has it. Hourly samples (0) were never published, no evaluator saw them; they and the closes of hours
-// of which the raw points are gone stand in only for a value that no table has any more.
+// published_values has it. Hourly samples (0) were never published, no evaluator saw them; they, and the closes of hours whose
+// raw points are deleted, only stand in for a value that no table has any more.
 export const STORED_VALUES = `
 WITH wanted AS MATERIALIZED (
   SELECT g.id, g.subject, to_timestamp(g.start / 1000) AS start, s.chain,
@@ -74,7 +74,7 @@ CROSS JOIN LATERAL (
       w.start - interval '1 hour')
 ) p`;
 
-// The value that held before a position of the log, for series whose observations follow each other as they were logged.
+// The value as of a position of the log, for series whose observations follow each other as they were logged.
 export const EARLIER_VALUES = `
 SELECT g.id, g.subject, s.chain, p.value, ${millis('p.at')} AS at, p.seq::float8 AS seq
 FROM unnest($1::int[], $2::int[], $3::float8[], $4::bigint[]) AS g (id, subject, start, before)

@@ -31,32 +31,32 @@ export class AlertHistoryQuery extends PageQuery {
   @IsName('token')
   token?: string;
 
-  /** From this time on: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w). */
+  /** Start of the period: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w). */
   @IsOptional()
   @IsMoment()
   from?: string;
 
-  /** Before this time, in the same forms. */
+  /** End of the period, exclusive, in the same forms. */
   @IsOptional()
   @IsMoment()
   to?: string;
 }
 
-/** What became of an alert. */
+/** Outcome of an alert. */
 export class OutcomeView {
   /** Deliveries recorded for it. */
   messages!: number;
 
-  /** The alert that tells it together with others: many rules fired at once. */
+  /** Id of the alert that it was sent together with: many rules fired at once. */
   @ApiProperty({ type: String, required: false })
   groupedIn?: string;
 
-  /** Why nothing was sent. */
+  /** Reason why nothing was sent. */
   @ApiProperty({ enum: SUPPRESSIONS, required: false })
   suppressed?: Suppression;
 }
 
-/** One alert as it was told, with why. */
+/** Alert as it was sent, with its reason. */
 export class AlertView {
   @ApiProperty({ format: 'uuid' })
   alertId!: string;
@@ -64,14 +64,14 @@ export class AlertView {
   @ApiProperty({ format: 'uuid' })
   ruleId!: string;
 
-  /** The version that was judged by: GET /v1/alerts/rules/{ruleId}/versions has its text. */
+  /** Version of the rule that was evaluated: GET /v1/alerts/rules/{ruleId}/versions has its text. */
   ruleVersion!: number;
   name!: string;
 
   @ApiProperty({ enum: STATES })
   state!: AlertState;
 
-  /** Why now. */
+  /** Reason of the transition. */
   @ApiProperty({ enum: TRANSITION_REASONS })
   reason!: string;
 
@@ -105,7 +105,7 @@ export class AlertView {
   @ApiProperty({ type: 'integer' })
   count!: number;
 
-  /** Where `count` is above 1: the first and the last value, and the names of the subjects, at most 100. */
+  /** First and last value, and the names of the subjects, at most 100; only if `count` is above 1. */
   @ApiProperty({ type: Number, nullable: true, required: false })
   firstValue?: number | null;
 
@@ -119,7 +119,7 @@ export class AlertView {
   @ApiProperty({ format: 'date-time' })
   at!: string;
 
-  /** When it was decided. */
+  /** Time of the evaluation. */
   @ApiProperty({ format: 'date-time' })
   evaluatedAt!: string;
 }

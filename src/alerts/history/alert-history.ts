@@ -20,7 +20,7 @@ interface TransitionRow extends PageRow {
   grouped: GroupedAlerts | null;
 }
 
-/** What a user's rules told, newest first. */
+/** History of a user's alerts, newest first. */
 @Injectable()
 export class AlertHistory {
   constructor(
@@ -45,10 +45,10 @@ export class AlertHistory {
     return pageOf(rows, limit, ({ position }) => String(position), viewOf, rows[0]?.found);
   }
 
-  /** The newest alert of a rule as it was told. */
+  /** Returns the newest alert of a rule as it was sent. */
   async newest(userId: string, ruleId: string): Promise<AlertMessage | undefined> {
     const row = await this.database.one<{ alert: AlertMessage; at: Date }>(NEWEST, [userId, ruleId]);
-    // Alerts of before they had a time have the transition's.
+    // Alerts stored before they had a time have the transition's.
     return row && { ...row.alert, at: row.at.toISOString() };
   }
 }

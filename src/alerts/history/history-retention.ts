@@ -3,7 +3,7 @@ import { Retention, StorageBudget } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 
-/** The history of alerts, and what deleted rules were, are kept ALERT_HISTORY_DAYS. */
+/** Retention of the history of alerts and of the versions of deleted rules: ALERT_HISTORY_DAYS. */
 @Injectable()
 export class HistoryRetention extends Retention {
   private readonly days: number;
@@ -18,7 +18,7 @@ export class HistoryRetention extends Retention {
     while (!stop.aborted && (await this.endVersions()) > 0);
   }
 
-  /** Of rules that were deleted; returns of how many. */
+  /** Deletes versions of deleted rules; returns of how many rules. */
   private async endVersions(): Promise<number> {
     const row = await this.database.one<{ rules: number }>('SELECT end_rule_versions($1) AS rules', [this.days]);
     return row?.rules ?? 0;

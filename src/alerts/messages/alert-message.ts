@@ -13,7 +13,7 @@ import {
 import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
 import { toldSubjects, unnamed } from './summary.js';
 
-/** What of a rule its messages need; the conditions are those of the transition's version. */
+/** Part of a rule that its messages need; the conditions are those of the transition's version. */
 export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
 
 function stateOf({ reason, to }: Pick<Transition, 'reason' | 'to'>): AlertMessage['state'] {
@@ -21,7 +21,7 @@ function stateOf({ reason, to }: Pick<Transition, 'reason' | 'to'>): AlertMessag
   return to === 'firing' ? 'fired' : 'resolved';
 }
 
-/** All conditions of a rule in the order in which readings number them: `conditions`, then `where` as it is read. */
+/** Returns all conditions of a rule in the order in which readings number them: `conditions`, then `where` in reading order. */
 export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): ToldCondition[] {
   return [...conditions, ...(where ? treeLeaves(where, {}) : [])];
 }
@@ -38,7 +38,7 @@ function treeLeaves(tree: Where, place: Pick<ToldCondition, 'negated' | 'optiona
   return [{ ...tree, ...place }];
 }
 
-/** The alert as sockets, channels, templates and the history tell it. */
+/** Returns the alert for sockets, channels, templates and the history. */
 export function alertMessage(rule: SpeakingRule, transition: Transition): AlertMessage {
   const leaves = leavesOf(rule);
   const state = stateOf(transition);
@@ -74,7 +74,10 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
   };
 }
 
-/** The condition to name: of a firing, also of one that an edit ended, the first that holds; else the first that no longer does. */
+/**
+ * Returns the condition to name: for a firing, also one that an edit ended, the first that holds; else the first that no longer
+ * does.
+ */
 function decisive(readings: readonly LeafReading[], wanted: boolean): LeafReading | undefined {
   return readings.find((reading) => reading.holds === wanted && reading.value !== null) ?? readings[0];
 }
@@ -98,7 +101,7 @@ function explanationOf(transition: Transition, leaves: readonly ToldCondition[],
   };
 }
 
-/** Every subject of what was kept back, with its value, and how many there are of both. */
+/** Returns the subjects of all firings held back, with their values, and the count of both. */
 function summarised({ heldBack, suppressed }: Transition, [condition]: readonly ToldCondition[]): object {
   return {
     subjects: toldSubjects(heldBack, condition),
@@ -119,7 +122,7 @@ function toldReading(reading: LeafReading, leaf: ToldCondition | undefined, stat
   };
 }
 
-/** The event that caused an alert; with its data where a condition is about events. */
+/** Returns the event that caused an alert; with its data if a condition is about events. */
 function causeOf(event: MarketRow, leaves: readonly ToldCondition[]): object {
   const { type: eventType, loggedAt, seq, epoch, data } = event;
   const isLogged = seq !== undefined && epoch !== undefined;
@@ -132,17 +135,17 @@ function causeOf(event: MarketRow, leaves: readonly ToldCondition[]): object {
 
 const time = (at: number): string => new Date(at).toISOString();
 
-/** The same transition has the same id, however often it is written: a UUID of its rule, instance and number. */
+/** Returns the id of a transition, the same however often it is written: a UUID of its rule, instance and number. */
 export function transitionId({ ruleId, instanceKey, seq }: Pick<Transition, 'ruleId' | 'instanceKey' | 'seq'>): string {
   return hashedId(['transition', ruleId, instanceKey, seq]);
 }
 
-/** What flaps, and whose newer level replaces its older one: one instance of one rule. */
+/** Returns the key of flapping, and of replacing an older level by a newer one: one instance of one rule. */
 export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'instanceKey'>): string {
   return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
 }
 
-/** A UUID (version 8) made of what it stands for. */
+/** Returns a UUID (version 8) hashed from its parts. */
 export function hashedId(of: readonly (string | number)[]): string {
   const bytes = createHash('sha256').update(JSON.stringify(of)).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);

@@ -2,7 +2,7 @@ import { FLAP_LIMITS } from '../core/index.js';
 
 const MINUTES = FLAP_LIMITS.windowMs / 60_000;
 
-/** Text of the last message before further ones wait; events (`happens`) are listed together all the same. */
+/** Returns the text of the last message before further ones wait; events (`happens`) are listed together all the same. */
 export function flapNotice(happens: boolean): string {
   return happens
     ? ` It happened ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; what comes in the next ${MINUTES} is told in one message.`

@@ -8,7 +8,7 @@ export function keepsIncidents({ target }: Pick<NewDelivery, 'target'>): boolean
   return shownKind(target) === 'pagerduty';
 }
 
-/** A summary of several subjects as the firings of those that still fire: an incident of them all would never end. */
+/** Returns a summary of several subjects as the firings of those that still fire: a common incident would never end. */
 export function incidentParts(
   delivery: NewDelivery,
   rule: Pick<SpeakingRule, 'conditions' | 'where'>,

@@ -1,9 +1,9 @@
 import type { NewDelivery } from '../../notifications/core/index.js';
 
-/** Of a list in one part of a message to a program, which takes 20 KB; bytes. */
+/** Maximum size of a list in one part of a message to a program, which takes 20 KB; bytes. */
 const MAX_PART_BYTES = 15_000;
 
-/** Whether a message goes to a program, which gets all of it; people get what they can read. */
+/** Whether a message goes to a program, which gets all of it; people get a readable extract. */
 export function isForProgram({
   channel,
   format,
@@ -12,7 +12,7 @@ export function isForProgram({
   return channel === 'webhook' && format === undefined && template === undefined;
 }
 
-/** A list in as many parts as messages must have; one part at least. */
+/** Splits a list into as many parts as messages need; at least one. */
 export function inParts<T>(items: readonly T[], shown: (item: T) => object = (item) => Object(item)): T[][] {
   const parts: T[][] = [[]];
   let left = MAX_PART_BYTES;
@@ -30,7 +30,7 @@ export function inParts<T>(items: readonly T[], shown: (item: T) => object = (it
   return parts;
 }
 
-/** A summary that names more than one message holds, in parts: nothing is left out of what a program gets. */
+/** Splits a summary that names more than one message holds: a program gets all of it. */
 export function summaryParts(delivery: NewDelivery): NewDelivery[] {
   const { explanation, message } = delivery.data;
   if (!isForProgram(delivery) || !('subjects' in explanation) || !Array.isArray(explanation.subjects))
@@ -41,7 +41,7 @@ export function summaryParts(delivery: NewDelivery): NewDelivery[] {
     const place = { part: index + 1, parts: parts.length };
     return {
       ...delivery,
-      // Each part is recorded, and sent, by itself.
+      // Parts are recorded and sent one by one.
       standalone: true,
       ...(delivery.transitionId === undefined ? {} : { transitionId: `${delivery.transitionId}:${place.part}` }),
       data: {

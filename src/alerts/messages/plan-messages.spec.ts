@@ -25,7 +25,7 @@ const transition: Transition = {
   at: AT,
 };
 
-/** When the message of the alert stops to be wanted, if it is found so many hours late. */
+/** Returns the time at which the message of an alert found so many hours late expires. */
 function expiry(hoursLate: number): number | undefined {
   const rule = {
     ruleId: 'rule',
@@ -61,7 +61,7 @@ describe('the message of an alert', () => {
     observedAt: null,
   };
 
-  /** Whether the message of an alert of the rule gives way to the next one. */
+  /** Whether the message of an alert of the rule is replaced by the next one. */
   function givesWay(
     condition: Condition,
     mode: Mode = 'while_true',
@@ -94,7 +94,7 @@ describe('the message of an alert', () => {
     expect(givesWay({ ...level, operator: 'eq' })).toBe(false);
     expect(givesWay(level, 'crossing')).toBe(false);
     expect(givesWay(level, 'once')).toBe(false);
-    // A summary of several subjects.
+    // Summary of several subjects.
     expect(givesWay(level, 'while_true', '', [])).toBe(false);
   });
 

@@ -20,10 +20,10 @@ import { incidentParts } from './incidents.js';
 import { summaryParts } from './parts.js';
 import { flapNotice } from './flapping.js';
 
-/** A message that nobody has wanted for this long is not sent any more; milliseconds. */
+/** Maximum age of a message that is still sent, ms. */
 export const WANTED_FOR_MS = 86_400_000;
 
-/** A transition with the rule as it is now and the message about it. */
+/** Transition with the rule as it is now and the message about it. */
 export interface ToldTransition {
   readonly transition: Transition;
   readonly rule: Pick<
@@ -33,24 +33,24 @@ export interface ToldTransition {
   readonly alert: AlertMessage;
 }
 
-/** Why an alert is in the history only: its evaluator kept it quiet, or too much is stored of its user. */
+/** Reasons for which an alert is in the history only: its evaluator kept it quiet, or its user's storage budget is used up. */
 export const SUPPRESSIONS = [...SILENCES, 'budget'] as const;
 export type Suppression = (typeof SUPPRESSIONS)[number];
 
-/** What becomes of a transition: `messages` to targets, or why there are none. */
+/** Outcome of a transition: `messages` to targets, or the reason why there are none. */
 export interface Outcome {
   /** Deliveries recorded for it, suppressed ones included. */
   messages: number;
-  /** The alert that tells it together with others. */
+  /** Id of the alert that it was sent together with. */
   groupedIn?: string;
-  /** Why it is in the history only. */
+  /** Reason why it is in the history only. */
   suppressed?: Suppression;
 }
 
 export interface MessagePlan {
   readonly deliveries: readonly NewDelivery[];
   readonly outcome: Outcome;
-  /** As it is told, with a notice added where one is due. */
+  /** Alert as it is sent, with a notice added if one is due. */
   readonly alert: AlertMessage;
 }
 
@@ -62,9 +62,9 @@ const TYPES: Readonly<Record<AlertMessage['state'], MessageType>> = {
 };
 
 /**
- * The messages of one transition decided on at `now` (Unix ms): live and in a backtest the same. Quiet hours, digests and
- * channels that are off are the preferences' part, what keeps a rule quiet was the evaluator's; a snooze that it did not
- * know of yet counts too.
+ * Returns the messages of one transition decided on at `now` (Unix ms): live and in a backtest the same. Quiet hours, digests and
+ * channels that are off are the preferences' part, quiet times of a rule were the evaluator's; a snooze that it did not know of
+ * yet counts too.
  */
 export function planMessages(
   { transition, rule, alert }: ToldTransition,
@@ -77,7 +77,7 @@ export function planMessages(
   const deliveries = rule.actions
     .map((action): NewDelivery => ({
       ...addressed(rule, action, now, preferences),
-      // What was found late is as old as what it tells of.
+      // A message about a late row is as old as the row.
       expiresAt: new Date(transition.at + WANTED_FOR_MS),
       type: TYPES[alert.state],
       data: told,
@@ -96,9 +96,9 @@ function withNotice(alert: AlertMessage, rule: Pick<Rule, 'conditions' | 'where'
 }
 
 /**
- * Whether a transition tells how high one subject stands, so that its next one makes it needless. Events, moves and
- * crossings happened, whatever came afterwards, and so did what a summary tells of several subjects; after an
- * edit the next one may be of another subject.
+ * Whether a transition states the level of one subject, so that the next one replaces it. Events, moves and crossings happened,
+ * whatever came afterwards, and so did the firings of several subjects in a summary; after an edit the next one may be of another
+ * subject.
  */
 function tellsLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { readings, reason }: Transition): boolean {
   if (reason === 'edited') return false;
@@ -111,7 +111,7 @@ function isLevel(condition: Condition): boolean {
   return condition.operator !== 'change_pct' && condition.operator !== 'eq';
 }
 
-/** The part of a delivery that rule, action and preferences decide. */
+/** Returns the fields of a delivery that rule, action and preferences decide. */
 export function addressed(
   rule: Pick<Rule, 'userId' | 'priority' | 'quietHours'>,
   { type: channel, target, template, format }: RuleAction,
@@ -130,7 +130,7 @@ export function addressed(
   };
 }
 
-/** The same, of a user whose budget of what is stored is used up: recorded as short as it can be. */
+/** Returns the same for a user whose storage budget is used up: recorded as short as possible. */
 export function overBudget(plan: MessagePlan): MessagePlan {
   const { alert, deliveries, outcome } = plan;
   if (outcome.suppressed !== undefined) return plan;

@@ -19,27 +19,27 @@ import {
 } from '../core/index.js';
 import { namedSubjects } from './summary.js';
 
-/** A condition as it is told. */
+/** Condition as a sentence states it. */
 export type ToldCondition = Condition & {
-  /** Its opposite is what the rule waits for. */
+  /** Whether the rule waits for its opposite. */
   readonly negated?: boolean;
-  /** The rule may hold without it. */
+  /** Whether the rule may hold without it. */
   readonly optional?: boolean;
 };
 
-/** What a sentence is made of. */
+/** Parts of a sentence. */
 export interface Statement {
   rule: string;
   state: AlertMessage['state'];
   conditions: readonly ToldCondition[];
   readings: readonly LeafReading[];
-  /** Firings since the last message that a throttle kept back. */
+  /** Number of firings since the last message that a throttle held back. */
   suppressed: number;
-  /** The same by subject. */
+  /** Firings held back by subject. */
   heldBack: readonly HeldBack[];
-  /** How long the rule held, milliseconds; null where that is not known. */
+  /** Time for which the rule held, ms; null if unknown. */
   heldMs: number | null;
-  /** A resolution because the rule is another one by now: nothing need have changed but the rule. */
+  /** Set for a resolution because the rule was edited: the values need not have changed. */
   edited?: boolean;
 }
 
@@ -63,7 +63,7 @@ const COMPARISONS = {
 } as const;
 const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at', ne: 'at' } as const;
 
-/** One sentence for people about a transition: every condition that holds, or of a resolution those that ceased to. */
+/** Returns one sentence for people about a transition: every condition that holds, or for a resolution those that ceased to. */
 export function sentenceOf(statement: Statement): string {
   const { rule, state, conditions, suppressed, heldBack, heldMs, edited = false } = statement;
   const { readings } = statement;
@@ -71,7 +71,7 @@ export function sentenceOf(statement: Statement): string {
   const facts = (told.length > 0 ? told : readings.slice(0, 1)).flatMap((reading) => {
     const condition = conditions[reading.condition];
     if (condition === undefined) return [];
-    // A value that an edit left behind is written as it was last seen, without a comparison that it never failed.
+    // A value that an edit left behind is written as last seen, without a comparison that it never failed.
     return [
       edited && !isAbsent(condition)
         ? factOf(condition, { ...reading, holds: false }, 'summary')
@@ -84,7 +84,7 @@ export function sentenceOf(statement: Statement): string {
   }
   if (state !== 'summary') return `${rule}: ${what}`;
   const since = `${rule}: ${times(suppressed)} more since the last message`;
-  // Of events, of several subjects, or of one that the rule left by an edit, there is no one value to speak of.
+  // Events, several subjects, and a subject that the rule left by an edit have no single value to state.
   const isKnown = told.length > 0 ? told.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
   const subjects = new Set(readings.map(subjectOf));
   if (isKnown && heldBack.every((held) => subjects.has(subjectOf(held)))) return `${since}; now ${what}`;
@@ -92,7 +92,7 @@ export function sentenceOf(statement: Statement): string {
   return names === '' ? since : `${since}: ${names}`;
 }
 
-/** What one condition says: `Price of bitcoin is $110, above $100`. */
+/** Returns the statement of one condition: `Price of bitcoin is $110, above $100`. */
 export function factOf(condition: ToldCondition, reading: LeafReading, state: AlertMessage['state'] = 'fired'): string {
   const about = subjectOf(reading);
   if (condition.metric === 'event') return `${condition.eventType}${about}${fieldFact(condition, reading)}`;
@@ -114,12 +114,12 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
     const relation = passed(condition, reading) ? 'past' : comparison;
     return `${metric}${about} is ${shown}, ${relation} ${threshold}`;
   }
-  // A summary also comes when the rule holds no longer.
+  // A summary also comes when the rule no longer holds.
   if (state !== 'resolved') return `${metric}${about} is ${figure(reading.value, unit)}`;
   return `${metric}${about} is ${shown}, ${endOf(comparison, condition.optional)} ${threshold}`;
 }
 
-/** Whether the condition holds only because the value has not come back far enough. */
+/** Whether the condition holds only because the value has not moved back far enough. */
 function isOnTheWayBack(condition: ValueCondition & ToldCondition, value: number): boolean {
   if (condition.operator === 'change_pct') return false;
   const comparison = Comparison[condition.operator];
@@ -127,7 +127,7 @@ function isOnTheWayBack(condition: ValueCondition & ToldCondition, value: number
   return holdsBySlack(condition.negated ? negated(comparison) : comparison, condition.threshold, noise, value);
 }
 
-/** Whether the value is still beyond the threshold, and its subject none of those that the filter is about. */
+/** Whether the value is still beyond the threshold, and its subject no longer passes the filter. */
 function hasLeftFilter(condition: ValueCondition & ToldCondition, { holds, value }: LeafReading): boolean {
   const { operator, threshold, direction, categories, tags, negated: isNegated = false } = condition;
   if (holds || value === null || isNegated || (categories === undefined && tags === undefined)) return false;
@@ -146,13 +146,13 @@ function leftFilter({ categories, tags }: ValueCondition): string {
     : ', and it is in no category of the rule any more';
 }
 
-/** Where a value is now whose comparison does not hold. */
+/** Returns the words for a value whose comparison does not hold. */
 function endOf(comparison: string, isOptional = false): string {
   if (comparison === COMPARISONS.ne) return isOptional ? COMPARISONS.eq : `now ${COMPARISONS.eq}`;
   return `${isOptional ? 'not' : 'no longer'} ${comparison}`;
 }
 
-/** The compared number of the event's data: `, amountUsd is $1.20 M, above $1 M`. */
+/** Returns the statement about the compared number of the event's data: `, amountUsd is $1.20 M, above $1 M`. */
 function fieldFact(
   { field, operator, threshold }: Extract<ToldCondition, { metric: 'event' }>,
   { value }: LeafReading,
@@ -165,7 +165,7 @@ function fieldFact(
   return `, ${field} is ${shown}, ${COMPARISONS[operator]} ${compared}`;
 }
 
-/** Since when nothing is known and what was known last, or that it is there again. */
+/** Returns the statement about an absence: its start and the last value, or that the subject is observed again. */
 function absenceFact({ metric, negated = false }: ToldCondition, reading: LeafReading, subject: string): string {
   const { value, current, observedAt, referenceAt, holds } = reading;
   const last = current === null ? '' : figure(current, unitOf(metric));
@@ -179,7 +179,7 @@ function absenceFact({ metric, negated = false }: ToldCondition, reading: LeafRe
   return `${subject} was not observed for ${timeSpan(value * 60_000)}, since ${moment(referenceAt)}${known}`;
 }
 
-/** Whether the value was not seen at the one that was waited for, but went through it. */
+/** Whether the value went through the threshold of an `eq` without being seen at it. */
 function passed({ operator, threshold, negated }: ValueCondition & ToldCondition, reading: LeafReading): boolean {
   const { value, current, previous } = reading;
   if (operator !== 'eq' || negated || value !== current || current === null || previous === null) return false;
@@ -208,7 +208,7 @@ function subjectOf(reading: Pick<LeafReading, 'protocol' | 'chain' | 'token'> | 
   return chain === null ? ` of ${name}` : ` of ${name} on ${chain}`;
 }
 
-/** `2026-11-29 17:55 UTC`: a message is read in any zone, and on another day. */
+/** Returns a time as `2026-11-29 17:55 UTC`: a message is read in any zone, and on another day. */
 function moment(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
@@ -220,7 +220,7 @@ const SPANS = [
   [1, 's'],
 ] as const;
 
-/** In the two largest units: `1 h 30 min`. */
+/** Returns a duration in its two largest units: `1 h 30 min`. */
 function timeSpan(milliseconds: number): string {
   let rest = Math.max(0, Math.round(milliseconds / 1_000));
   const parts = SPANS.flatMap(([seconds, name]) => {

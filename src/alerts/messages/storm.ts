@@ -9,22 +9,22 @@ import { hashedId } from './alert-message.js';
 import { keepsIncidents } from './incidents.js';
 import { inParts, isForProgram } from './parts.js';
 
-/** More messages than this to one target from one commit of the evaluator become one. */
+/** Maximum number of messages to one target from one commit of the evaluator; more become one. */
 export const STORM_MESSAGES = 10;
-/** Alerts that a message to people lists; the others are in the history. */
+/** Maximum number of alerts that a message to people lists; the others are in the history. */
 const MAX_LISTED = 100;
 const PRIORITY_ORDER = ['low', 'normal', 'high', 'critical'] as const;
 
-/** A grouped message, and the alerts that it stands for. */
+/** Grouped message, and the alerts that it stands for. */
 export interface Storm {
   delivery: NewDelivery;
   alertIds: readonly string[];
 }
 
 /**
- * Groups what would be a flood: one event, or several that came together, fired many rules of one user, or one rule for
- * many subjects. Critical messages stay single, and so do those to receivers that keep incidents; what fired and what resolved
- * are told apart. Returns what is sent one by one and what is sent in groups.
+ * Groups messages into storms: one event, or several at once, fired many rules of one user, or one rule for many subjects.
+ * Critical messages stay single, and so do those to receivers that keep incidents; firings and resolutions are grouped apart.
+ * Returns the single deliveries and the groups.
  */
 export function groupStorms(deliveries: readonly NewDelivery[]): { single: NewDelivery[]; storms: Storm[] } {
   const byTarget = new Map<string, NewDelivery[]>();
@@ -61,19 +61,19 @@ function grouped(group: readonly NewDelivery[]): Storm[] {
   if (first === undefined) return [];
   const { template: _, ...delivery } = first;
   const alerts = sorted.map(({ data }) => data);
-  // Programs get all of it, if need be in several parts; people get what they can read.
+  // Programs get all of it, in several parts if necessary; people get a readable extract.
   const toProgram = isForProgram(delivery);
   const parts = toProgram ? inParts(alerts, listedAlert) : [alerts];
   return parts.map((part, index) => {
     const data = stormMessage(alerts, toProgram ? part : part.slice(0, MAX_LISTED), [index + 1, parts.length]);
     const grouping = { type: 'alert.summary', data, collapseKey: data.alertId, transitionId: data.alertId } as const;
-    // It is sent while one of them wants it, whichever was the worst.
+    // It is sent while one of its rules wants it, whichever was the worst.
     const ruleIds = [...new Set(part.map((alert) => alert.ruleId))];
     return { delivery: { ...delivery, ...grouping, ruleIds }, alertIds: part.map((alert) => alert.alertId) };
   });
 }
 
-/** The most urgent first, of these the one that is furthest from its threshold. */
+/** Orders the most urgent first, and of equal urgency the one furthest from its threshold. */
 function worstFirst({ data: one }: NewDelivery, { data: other }: NewDelivery): number {
   const urgency = PRIORITY_ORDER.indexOf(other.priority) - PRIORITY_ORDER.indexOf(one.priority);
   return urgency !== 0 ? urgency : excess(other) - excess(one);

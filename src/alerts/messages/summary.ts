@@ -2,25 +2,25 @@ import { figure, headline, listed, unitOf, unitOfField } from '../../notificatio
 import { thresholdOf, typeOf, type HeldBack } from '../core/index.js';
 import type { ToldCondition } from './sentence.js';
 
-/** UTF-16 units of the subjects that a sentence names, so that a phone can show it. */
+/** Maximum length of the subjects in a sentence, UTF-16 units, so that a phone can show it. */
 const MAX_LINE = 180;
 
-/** A firing that a throttle kept back, as messages list it. */
+/** Firing that a throttle held back, as messages list it. */
 export interface ToldSubject {
   protocol?: string;
   chain?: string;
   token?: string;
   value: number | null;
-  /** ISO 8601: when it last began to hold. */
+  /** Time at which it last began to hold, ISO 8601. */
   at: string;
   times: number;
-  /** It holds no longer. */
+  /** Set if it no longer holds. */
   ended?: true;
-  /** `aave-v3 −90 % at 2026-11-29 17:55:12 UTC`. */
+  /** Text such as `aave-v3 −90 % at 2026-11-29 17:55:12 UTC`. */
   text: string;
 }
 
-/** What a summary names, the worst first: the furthest from the threshold, of equal ones the oldest. */
+/** Returns the subjects of a summary, the worst first: furthest from the threshold, of equal ones the oldest. */
 export function toldSubjects(heldBack: readonly HeldBack[], condition: ToldCondition | undefined): ToldSubject[] {
   return heldBack
     .toSorted((one, other) => excess(other, condition) - excess(one, condition))
@@ -42,7 +42,7 @@ export function toldSubjects(heldBack: readonly HeldBack[], condition: ToldCondi
     });
 }
 
-/** The same in a line: `aave-v3 −90 %, curve −50 % and 2 more`; empty without any. */
+/** Returns the same in a line: `aave-v3 −90 %, curve −50 % and 2 more`; empty without any. */
 export function namedSubjects(
   heldBack: readonly HeldBack[],
   condition: ToldCondition | undefined,
@@ -55,7 +55,7 @@ export function namedSubjects(
   return items.join(', ') + (more > 0 && items.length > 0 ? ` and ${more} more` : '');
 }
 
-/** Firings beyond those that were kept by their subject. */
+/** Returns the number of firings beyond those that were kept by their subject. */
 export function unnamed(heldBack: readonly HeldBack[], all: number): number {
   return Math.max(0, all - heldBack.reduce((sum, { times }) => sum + times, 0));
 }

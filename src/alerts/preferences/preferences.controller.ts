@@ -11,20 +11,20 @@ import { ChangePreferencesBody, PreferencesBody, PreferencesView } from './prefe
 export class PreferencesController {
   constructor(private readonly preferences: Preferences) {}
 
-  /** What the user wants to be notified of, where and when. */
+  /** Returns the user's preferences of notifications: subjects, channels and times. */
   @Get()
   read(@CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
     return this.preferences.shown(userId);
   }
 
-  /** Replaces all preferences: what is not given gets its default. */
+  /** Replaces all preferences: a field that is not given gets its default. */
   @Put()
   async replace(@Body() body: PreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
     await this.preferences.replace(userId, body);
     return this.preferences.shown(userId);
   }
 
-  /** Changes what is given, single times too; everything else stays as it is. */
+  /** Changes the given fields, single times too; everything else stays as it is. */
   @Patch()
   async change(@Body() body: ChangePreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
     await this.preferences.change(userId, body);

@@ -6,7 +6,7 @@ import { CLOCK_TIME, NO_CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js'
 
 const EVERY = ['hour', 'day'] as const;
 
-/** Which channels may be used at all. */
+/** Channels that may be used. */
 export class ChannelsBody {
   @ApiProperty({ type: Boolean, required: false, default: true })
   @IfGiven()
@@ -24,7 +24,7 @@ export class ChannelsBody {
   push?: boolean;
 }
 
-/** Mails of low and normal priority are collected into one. */
+/** Digest: mails of low and normal priority are collected into one. */
 export class DigestBody {
   @ApiProperty({ enum: EVERY })
   @IsIn(EVERY)
@@ -38,7 +38,7 @@ export class DigestBody {
   at?: string;
 
   /**
-   * IANA name; an offset such as +05:30 is none.
+   * IANA name; an offset such as +05:30 is refused.
    * @example Europe/Berlin
    */
   @IsString()
@@ -47,7 +47,7 @@ export class DigestBody {
   timezone!: string;
 }
 
-/** What a user wants to be notified of, where and when. */
+/** Preferences of notifications: channels, quiet hours and digest. */
 export class PreferencesBody {
   @ApiProperty({ type: ChannelsBody, required: false })
   @IfGiven()
@@ -56,7 +56,7 @@ export class PreferencesBody {
   @Type(() => ChannelsBody)
   channels?: ChannelsBody;
 
-  /** null: none. */
+  /** Quiet hours; null: none. */
   @ApiProperty({ type: QuietHoursBody, nullable: true, required: false })
   @IsOptional()
   @IsObject()
@@ -64,7 +64,7 @@ export class PreferencesBody {
   @Type(() => QuietHoursBody)
   quietHours?: QuietHoursBody | null;
 
-  /** null: every mail for itself. */
+  /** Digest; null: none, each mail is sent individually. */
   @ApiProperty({ type: DigestBody, nullable: true, required: false })
   @IsOptional()
   @IsObject()
@@ -72,28 +72,28 @@ export class PreferencesBody {
   @Type(() => DigestBody)
   digest?: DigestBody | null;
 
-  /** No alert mail at all; shown too when every mail address was unsubscribed by the link of a mail. */
+  /** Whether no alert mail is sent; true too if every mail address was unsubscribed by the link of a mail. */
   @ApiProperty({ type: Boolean, required: false, default: false })
   @IfGiven()
   @IsBoolean()
   unsubscribed?: boolean;
 
-  /** As answered; ignored when given. */
+  /** Read only; ignored when given. */
   @ApiProperty({ type: String, isArray: true, required: false, readOnly: true })
   @IfGiven()
   @IsString({ each: true })
   unsubscribedAddresses?: string[];
 }
 
-/** Quiet hours of which only what is given changes. */
+/** Quiet hours of which only the given fields change. */
 export class QuietHoursChange extends PartialType(QuietHoursBody) {}
 
-/** A digest of which only what is given changes. */
+/** Digest of which only the given fields change. */
 export class DigestChange extends PartialType(DigestBody) {}
 
-/** What changes; everything else stays as it is. */
+/** Fields to change; everything else stays as it is. */
 export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHours', 'digest'] as const) {
-  /** null: none. Quiet hours that there were not before need `start`, `end` and `timezone`. */
+  /** Quiet hours; null: none. New ones need `start`, `end` and `timezone`. */
   @ApiProperty({ type: QuietHoursChange, nullable: true, required: false })
   @IsOptional()
   @IsObject()
@@ -101,7 +101,7 @@ export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHour
   @Type(() => QuietHoursChange)
   quietHours?: QuietHoursChange | null;
 
-  /** null: every mail for itself. A digest that there was not before needs `timezone`. */
+  /** Digest; null: none, each mail is sent individually. A new one needs `timezone`. */
   @ApiProperty({ type: DigestChange, nullable: true, required: false })
   @IsOptional()
   @IsObject()
@@ -116,7 +116,7 @@ class ChannelsView {
   push!: boolean;
 }
 
-/** The preferences that hold. */
+/** Preferences in effect. */
 export class PreferencesView {
   channels!: ChannelsView;
 
@@ -127,6 +127,6 @@ export class PreferencesView {
   digest!: object | null;
   unsubscribed!: boolean;
 
-  /** Mail addresses that a link in a mail unsubscribed; a new confirmation brings one back. */
+  /** Mail addresses that a link in a mail unsubscribed; a new confirmation restores one. */
   unsubscribedAddresses!: string[];
 }

@@ -6,7 +6,7 @@ import { IfGiven, PRINTABLE } from '../rules/fields.js';
 export const CLOCK_TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 export const NO_CLOCK_TIME = '$property must be a time such as 22:30';
 
-/** Messages of these hours wait for their end. */
+/** Quiet hours: messages wait until they end. */
 export class QuietHoursBody {
   /**
    * Local time, HH:MM.
@@ -17,8 +17,8 @@ export class QuietHoursBody {
   start!: string;
 
   /**
-   * Local time, HH:MM; before `start` it is the next day's, and so it is if they are equal, which needs `days`: what must never
-   * be sent is switched off in `channels`.
+   * Local time, HH:MM; before `start` it is the next day's, and so it is if they are equal, which needs `days`: messages that
+   * must never be sent are switched off in `channels`.
    * @example 07:00
    */
   @IsString()
@@ -26,7 +26,7 @@ export class QuietHoursBody {
   end!: string;
 
   /**
-   * IANA name; an offset such as +05:30 is none.
+   * IANA name; an offset such as +05:30 is refused.
    * @example Europe/Berlin
    */
   @IsString()
@@ -34,7 +34,7 @@ export class QuietHoursBody {
   @Matches(PRINTABLE)
   timezone!: string;
 
-  /** Days on which they start; what lies after midnight belongs to the day before. Default: every day. */
+  /** Days on which they start; hours after midnight belong to the day before. Default: every day. */
   @ApiProperty({ enum: DAYS, isArray: true, required: false, example: ['mon', 'tue', 'wed', 'thu', 'fri'] })
   @IfGiven()
   @IsArray()
@@ -43,7 +43,7 @@ export class QuietHoursBody {
   @IsIn(DAYS, { each: true })
   days?: Day[];
 
-  /** Messages of priority `critical` do not wait. */
+  /** Whether messages of priority `critical` do not wait. */
   @ApiProperty({ type: Boolean, required: false, default: true })
   @IfGiven()
   @IsBoolean()

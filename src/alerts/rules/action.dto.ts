@@ -8,7 +8,7 @@ const LONGEST_TARGET = 4_096;
 const STATUSES = ['pending', 'active', 'disabled'] as const;
 type ActionStatus = (typeof STATUSES)[number];
 
-/** Whom a rule tells. */
+/** Action of a rule: the target that it notifies. */
 export class ActionBody {
   @ApiProperty({ enum: CHANNELS })
   @IsIn(CHANNELS)
@@ -30,13 +30,13 @@ export class ActionBody {
   @IsPlainText(128)
   template?: string;
 
-  /** Webhooks: the shape of another service's incoming messages. */
+  /** Format of webhooks: the shape of another service's incoming messages. */
   @ApiProperty({ enum: FORMATS, required: false })
   @IfGiven()
   @IsIn(FORMATS)
   format?: Format;
 
-  /** As answered; ignored when given. */
+  /** Read only; ignored when given. */
   @ApiProperty({ enum: STATUSES, required: false, readOnly: true })
   @IfGiven()
   @IsIn(STATUSES)
@@ -46,7 +46,10 @@ export class ActionBody {
 export class ActionView extends OmitType(ActionBody, ['target', 'status'] as const) {
   target!: string;
 
-  /** `pending`: its owner has not confirmed it yet; `disabled`: it failed for too long or was given up. */
+  /**
+   * Status of the target. `pending`: its owner has not confirmed it yet; `disabled`: it failed for too long or its owner
+   * cancelled it.
+   */
   @ApiProperty({ enum: STATUSES })
   status!: ActionStatus;
 }

@@ -14,7 +14,7 @@ import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './ru
 import { ruleOf, type RuleRow } from './rule-row.js';
 import { RuleStore, type Author } from './rule-store.js';
 
-/** A rule after a change, with what its owner should know about it. */
+/** Rule after a change, with warnings for its owner. */
 export interface SavedRuleRow {
   row: RuleRow;
   warnings: readonly RuleFinding[];
@@ -55,7 +55,7 @@ export class AlertRules {
     return this.write(caller, ruleId, body, (row) => ruleOf(row));
   }
 
-  /** Replaces all fields: what is not given gets its default. */
+  /** Replaces all fields: a field that is not given gets its default. */
   replace(caller: Caller, ruleId: string, body: ReplaceRuleBody): Promise<SavedRuleRow> {
     return this.write(caller, ruleId, body, () => undefined);
   }
@@ -108,7 +108,7 @@ export class AlertRules {
     return { row: changed, warnings: await this.drafts.warned(checked) };
   }
 
-  /** A snooze that is over already would silence nothing; one given back as it was read is no mistake. */
+  /** Refuses a snooze that is over already and would silence nothing; one given back as it was read is accepted. */
   private mustBeAhead(until: string | null | undefined, stored: Date | null = null): void {
     if (typeof until !== 'string') return;
     const end = parseTime(until, this.clock.now()) ?? 0;
@@ -117,7 +117,7 @@ export class AlertRules {
     throw faulty([{ pointer: '/snoozedUntil', code: 'out_of_range', detail }]);
   }
 
-  /** `ruleId`: of a rule that was there before. */
+  /** Edits in a transaction. `ruleId`: that of an existing rule. */
   private async edit<T>(work: (tx: PoolClient) => Promise<T>, ruleId?: string): Promise<T> {
     const result = await this.database.transaction(work);
     this.edits.committed();
@@ -126,7 +126,7 @@ export class AlertRules {
   }
 }
 
-/** What the server sets may be given back as it was read; what names the rule must not be another's. */
+/** Refuses read-only fields that name another rule or user; server-set fields may be given back as they were read. */
 function refuseReadOnly({ ruleId, userId, createdAt }: ChangeRuleBody, row: RuleRow): void {
   const given = [
     ['ruleId', ruleId, row.rule_id],

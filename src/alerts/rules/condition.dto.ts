@@ -2,18 +2,18 @@ import { ApiProperty } from '@nestjs/swagger';
 import { RULE_EVENT_TYPES, type RuleEventType } from '../../events/core/index.js';
 import { OPERATORS, RULE_LIMITS, VALUE_METRICS, type Operator } from '../core/index.js';
 
-/** For how long nothing must have been observed. */
+/** Minutes without an observation. */
 export class AbsentBody {
   @ApiProperty({ type: 'integer', minimum: 1, maximum: RULE_LIMITS.longestAbsenceMinutes, example: 30 })
   minutes!: number;
 }
 
-/** What a condition can be about. */
+/** Metrics of conditions. */
 export const METRICS = [...VALUE_METRICS, 'event'] as const;
 
 export type ConditionMetric = (typeof METRICS)[number];
 
-/** One comparison of a rule. Conditions of one rule without protocol, chain or token speak of the same one. */
+/** Comparison of a rule. Conditions of one rule without protocol, chain or token speak of the same one. */
 export class ConditionBody {
   /**
    * Protocol slug; absent: every one.
@@ -33,15 +33,15 @@ export class ConditionBody {
   @ApiProperty({ enum: METRICS, example: 'tvl' })
   metric!: ConditionMetric;
 
-  /** Of a condition with a number; with `metric: event` together with `field`: gt, lt, gte, lte, eq, ne. */
+  /** Comparison of a condition with a number; with `metric: event` together with `field`: gt, lt, gte, lte, eq, ne. */
   @ApiProperty({ enum: OPERATORS, required: false, example: 'change_pct' })
   operator?: Operator;
 
-  /** US dollars; a fraction for `change_pct` and the `change_*` metrics: 0.1 is 10 %. With `field` also a text. */
+  /** Threshold in US dollars; a fraction for `change_pct` and the `change_*` metrics: 0.1 is 10 %. With `field` also a text. */
   @ApiProperty({ oneOf: [{ type: 'number' }, { type: 'string' }], required: false, example: 0.1 })
   threshold?: number | string;
 
-  /** `change_pct`: seconds to look back; absent: against the previous published value. */
+  /** Length of the window of `change_pct`, seconds; absent: against the previous published value. */
   @ApiProperty({
     type: 'integer',
     required: false,
@@ -51,25 +51,28 @@ export class ConditionBody {
   })
   timeWindow?: number;
 
-  /** `change_pct`: absent is either way. */
+  /** Direction of `change_pct`; absent: either way. */
   @ApiProperty({ enum: ['up', 'down'], required: false })
   direction?: 'up' | 'down';
 
-  /** `eq`, `ne`: how far off still counts, a fraction of the threshold; absent: the key's dead band. */
+  /** Tolerance of `eq` and `ne`, a fraction of the threshold; absent: the key's dead band. */
   @ApiProperty({ type: Number, required: false })
   tolerance?: number;
 
   /**
-   * `tvl`, `price`: in place of an operator and a threshold. Holds while nothing was observed of the subject for so many minutes, by
-   * the time that its writers give (`observed_at`): a value that moved too little to be an event was observed all the same. Time passes
-   * with the ticks of the log, every 10 s. A total is observed with any of its chains; a wildcard is about everything that was ever
-   * observed. A named subject that was never observed is absent so many minutes after the rule was made. What is removed is not waited
-   * for. The alert's `value` is the minutes that passed.
+   * Absence, for `tvl` and `price`, in place of an operator and a threshold. Holds while nothing was observed of the subject for
+   * so many minutes, by the time that its writers give (`observed_at`): a value that moved too little to be an event was observed
+   * all the same. Time passes with the ticks of the log, every 10 s. A total is observed with any of its chains; a wildcard is
+   * about every subject that was ever observed. A named subject that was never observed is absent so many minutes after the rule
+   * was made. A removed subject does not count as absent. The alert's `value` is the minutes that passed.
    */
   @ApiProperty({ type: AbsentBody, required: false })
   absent?: AbsentBody;
 
-  /** Without a protocol: only those of these categories, capitals aside. A change of category counts at once. */
+  /**
+   * Categories, one of which the protocol must have, capitals aside; for conditions without a protocol. A change of category
+   * counts at once.
+   */
   @ApiProperty({
     type: String,
     isArray: true,
@@ -79,28 +82,31 @@ export class ConditionBody {
   })
   categories?: string[];
 
-  /** Without a protocol or token: only rows with one of these tags, as last published; of a total, the rows of any chain. */
+  /**
+   * Tags, one of which the row must have, as last published; of a total, the row of any chain; for conditions without a protocol
+   * or token.
+   */
   @ApiProperty({ type: String, isArray: true, required: false, maxItems: RULE_LIMITS.filterNames })
   tags?: string[];
 
   /**
-   * Without a protocol: only those whose total TVL was at least this, US dollars, just before or after its last change: one that falls from
-   * 2 million to 0.1 million counts with 1,000,000. Asked when the condition begins to hold; what holds goes on below it.
-   * Not of prices: a token has no TVL.
+   * Minimum total TVL of the protocol, US dollars, just before or after its last change; for conditions without a protocol: after
+   * a fall from 2 million to 0.1 million a protocol still meets 1,000,000. Checked when the condition begins to hold; a holding
+   * one continues below it. Not for prices: a token has no TVL.
    */
   @ApiProperty({ type: Number, required: false, minimum: 0, example: 1_000_000 })
   minTvl?: number;
 
-  /** `metric: event`: the member of the event's `data` that is compared; `a.b` is a member of a member. */
+  /** Member of the event's `data` that is compared, for `metric: event`; `a.b` is a member of a member. */
   @ApiProperty({ type: String, required: false, example: 'amountUsd' })
   field?: string;
 
-  /** `metric: event`: the type that is waited for. */
+  /** Type of the event, for `metric: event`. */
   @ApiProperty({ enum: RULE_EVENT_TYPES, required: false })
   eventType?: RuleEventType;
 }
 
-/** The rule of the documentation. */
+/** Conditions of the rule in the documentation. */
 export const CONDITIONS_EXAMPLE = [
   { protocol: 'uniswap-v3', metric: 'tvl', operator: 'change_pct', threshold: 0.1, timeWindow: 3600 },
 ];

@@ -3,16 +3,16 @@ import { IsString, Length, Matches, ValidateBy, ValidateIf } from 'class-validat
 
 export { IsMoment, IsTime } from '../../platform/http/is-time.js';
 
-/** No control characters: these texts are shown, logged, mailed and stored. */
+/** Text without control characters: such texts are shown, logged, mailed and stored. */
 export const PRINTABLE = /^\P{Cc}*$/u;
-/** The same with line breaks. */
+/** Text without control characters except line breaks and tabs. */
 export const LINES = /^(?:\P{Cc}|[\n\t])*$/u;
 export const NO_CONTROLS = { message: '$property must not contain control characters' };
 const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}]/u;
-/** Unlike IsOptional it does not let null through. */
+/** Validates a member if it is given; unlike IsOptional it does not accept null. */
 export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
 
-/** No broken surrogates: the database would refuse them. */
+/** Refuses broken surrogates, which the database would refuse, too. */
 export const IsWellFormed = (): PropertyDecorator =>
   ValidateBy({
     name: 'isWellFormed',
@@ -22,7 +22,7 @@ export const IsWellFormed = (): PropertyDecorator =>
     },
   });
 
-/** Something to see: not only spaces and characters without a shape. */
+/** Refuses texts without a visible character: only spaces and characters without a shape. */
 export const IsNotBlank = (): PropertyDecorator =>
   ValidateBy({
     name: 'isNotBlank',
@@ -32,6 +32,6 @@ export const IsNotBlank = (): PropertyDecorator =>
     },
   });
 
-/** A short text without control characters. */
+/** Accepts a short text without control characters. */
 export const IsPlainText = (longest: number): PropertyDecorator =>
   applyDecorators(IsString(), Length(1, longest), Matches(PRINTABLE, NO_CONTROLS), IsWellFormed());

@@ -1,18 +1,18 @@
-/** Names that are offered in place of one that nobody knows. */
+/** Maximum number of names offered in place of an unknown one. */
 const MOST_OFFERED = 3;
 
 interface Near {
-  /** Names that are the same but for punctuation and case. */
+  /** Names equal but for punctuation and case. */
   readonly same: string[];
-  /** Names that only begin so. */
+  /** Names that only begin with it. */
   readonly longer: string[];
 }
 
-/** Finds what is perhaps meant by names that nobody knows, all of them in one look at each known name. */
+/** Search for names perhaps meant by unknown ones, all of them in one pass over the known names. */
 export class NearNames {
   private readonly wanted = new Map<string, Near>();
 
-  /** To be called before the known names are compared. */
+  /** Adds an unknown name; to be called before the known names are compared. */
   want(name: string): void {
     const bare = bareOf(name);
     if (bare !== '') this.wanted.set(bare, { same: [], longer: [] });
@@ -22,7 +22,7 @@ export class NearNames {
     return this.wanted.size === 0;
   }
 
-  /** Compares an id, and the other name that people call it by, with every wanted name. */
+  /** Compares an id, and its display name, with every wanted name. */
   compare(id: string, name: string | null): void {
     const [bareId, bareName] = [bareOf(id), bareOf(name ?? '')];
     for (const [bare, { same, longer }] of this.wanted) {
@@ -31,7 +31,7 @@ export class NearNames {
     }
   }
 
-  /** The end of a sentence about the wanted name, with its full stop or question mark. */
+  /** Returns the end of a sentence about the wanted name, with its full stop or question mark. */
   offer(name: string): string {
     const { same = [], longer = [] } = this.wanted.get(bareOf(name)) ?? {};
     const offered = [...same, ...longer].slice(0, MOST_OFFERED);

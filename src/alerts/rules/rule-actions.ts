@@ -4,7 +4,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Targets, Templates } from '../../notifications/index.js';
 import type { RuleAction } from '../core/index.js';
 
-/** The actions of a rule as notifications know them: targets made known, templates there. */
+/** Actions of a rule as notifications know them: registered targets, existing templates. */
 @Injectable()
 export class RuleActions {
   constructor(
@@ -12,7 +12,10 @@ export class RuleActions {
     private readonly templates: Templates,
   ) {}
 
-  /** The actions with their targets in normal form; refuses one that names what the user cannot use, with its pointer. */
+  /**
+   * Returns the actions with their targets in normal form; refuses one that names something the user cannot use, with its
+   * pointer.
+   */
   async claim(tx: PoolClient, userId: string, actions: readonly RuleAction[]): Promise<RuleAction[]> {
     const claimed: RuleAction[] = [];
     for (const [index, action] of actions.entries()) {
@@ -28,7 +31,7 @@ export class RuleActions {
     return claimed;
   }
 
-  /** A format that fits the target; a user's own JSON is tried before it is needed. */
+  /** Refuses a format that does not fit the target; renders a user's own JSON before it is needed. */
   private async checkFormat(userId: string, action: RuleAction, index: number): Promise<void> {
     const pointer = `/actions/${index}/format`;
     try {
@@ -47,7 +50,7 @@ export class RuleActions {
   }
 }
 
-/** A refused target, with the pointer of the action that names it. */
+/** Returns the refusal of a target, with the pointer of the action that names it. */
 function atTarget(error: unknown, index: number): unknown {
   if (!(error instanceof DomainError) || error.code !== 'invalid_request') return error;
   const code = error.errors?.[0]?.code ?? 'invalid_target';

@@ -13,7 +13,7 @@ import { RULE_QUIET_HOURS } from './rule.dto.js';
 const YES_NO: Readonly<Record<string, boolean>> = { true: true, false: false };
 
 export class ListRulesQuery extends PageQuery {
-  /** Active rules only, or the others. */
+  /** Whether to list active rules only, or the others. */
   @ApiProperty({ type: Boolean, required: false })
   @IsOptional()
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? (YES_NO[value] ?? value) : value))
@@ -25,7 +25,7 @@ export class ListRulesQuery extends PageQuery {
   @IsIn(PRIORITIES)
   priority?: Priority;
 
-  /** Rules that stand like this: `firing` for some subject, `pending` (forSeconds), or neither. */
+  /** Rules in this state: `firing` for some subject, `pending` (forSeconds), or neither. */
   @ApiProperty({ enum: PHASES, required: false })
   @IsOptional()
   @IsIn(PHASES)
@@ -53,16 +53,16 @@ export class ListRulesQuery extends PageQuery {
   q?: string;
 }
 
-/** Something about a rule that its owner should know. */
+/** Warning about a rule for its owner. */
 export class FindingView {
   /** JSON pointer into the rule. */
   pointer!: string;
-  /** Stable, snake_case. */
+  /** Code, stable, snake_case. */
   code!: string;
   detail!: string;
 }
 
-/** A subject that a rule fires for. */
+/** Subject that a rule fires for. */
 export class FiringView {
   /** @example token=bitcoin */
   subject!: string;
@@ -70,30 +70,30 @@ export class FiringView {
   @ApiProperty({ format: 'date-time' })
   since!: string;
 
-  /** Of its newest alert; null before the first. */
+  /** Value of its newest alert; null before the first. */
   @ApiProperty({ type: Number, nullable: true })
   value!: number | null;
 }
 
-/** How a rule stands, within a second. */
+/** State of a rule, within a second. */
 export class RuleStateView {
   @ApiProperty({ enum: PHASES })
   phase!: Phase;
 
-  /** The subjects that it fires for, longest first; at most 100. */
+  /** Subjects that it fires for, longest first; at most 100. */
   @ApiProperty({ type: FiringView, isArray: true })
   firing!: FiringView[];
 
-  /** How many there are. */
+  /** Number of subjects that it fires for. */
   @ApiProperty({ type: 'integer' })
   firingCount!: number;
 
-  /** Of a rule with mode `once`: whether it has fired and is done; POST …/rearm has it wait once more. */
+  /** Whether a rule with mode `once` has fired and is done; POST …/rearm has it wait once more. */
   @ApiProperty({ type: Boolean, required: false })
   spent?: boolean;
 }
 
-/** A rule. */
+/** Rule with the fields that the server sets. */
 export class RuleView {
   @ApiProperty({ format: 'uuid' })
   ruleId!: string;
@@ -124,7 +124,7 @@ export class RuleView {
   @ApiProperty({ enum: PRIORITIES })
   priority!: Priority;
 
-  /** null: its user's. */
+  /** Quiet hours of the rule; null: the user's apply. */
   @ApiProperty(RULE_QUIET_HOURS)
   quietHours!: RuleQuietHours;
   isActive!: boolean;
@@ -138,17 +138,17 @@ export class RuleView {
   @ApiProperty({ format: 'date-time' })
   updatedAt!: string;
 
-  /** When it last told something. */
+  /** Time of its last notification. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   lastTriggered!: string | null;
 
-  /** Grows by one with every change. */
+  /** Version, one higher after every change. */
   @ApiProperty({ type: 'integer' })
   version!: number;
 
   state!: RuleStateView;
 
-  /** Works, but perhaps not as its owner thinks; after a change only. */
+  /** Warnings about conditions that work, but perhaps not as their owner expects; after a change only. */
   @ApiProperty({ type: FindingView, isArray: true, required: false })
   warnings?: FindingView[];
 }
@@ -160,7 +160,7 @@ export class RulePage {
 
 const CHANGES = ['created', 'changed', 'deleted'] as const;
 
-/** One version of a rule. */
+/** Version of a rule. */
 export class RuleVersionView {
   version!: number;
 
@@ -170,10 +170,10 @@ export class RuleVersionView {
   @ApiProperty({ format: 'date-time' })
   changedAt!: string;
 
-  /** `key:<id>` of who changed it. */
+  /** Author of the change: `key:<id>` of the key. */
   changedBy!: string;
 
-  /** The rule as it was from then on; of a deleted one the last. */
+  /** Rule from then on; of a deleted one the last version. */
   @ApiProperty({ type: 'object', additionalProperties: true })
   rule!: object;
 }
@@ -183,8 +183,8 @@ export class RuleVersionPage {
   page!: PageInfo;
 }
 
-/** What a test sent. */
+/** Deliveries of a test. */
 export class TestAnswer {
-  /** Ids of the deliveries, in the order of the rule's actions: GET /v1/notifications/deliveries/{id} tells what became of them. */
+  /** Ids of the deliveries, in the order of the rule's actions: GET /v1/notifications/deliveries/{id} has their outcome. */
   deliveries!: string[];
 }

@@ -4,7 +4,7 @@ import { DomainError, type InputFault } from '../../platform/errors/domain-error
 import { checkRule, parseConditions, type EvaluatorOptions, type Rule, type RuleFinding } from '../core/index.js';
 import type { ChangeRuleBody, RuleBody } from './rule.dto.js';
 
-/** A rule without what the server gives it. */
+/** Rule without the fields that the server sets. */
 export type RuleDraft = Omit<Rule, 'ruleId' | 'userId' | 'version' | 'createdAt' | 'updatedAt' | 'lastTriggered'>;
 
 const DEFAULTS = {
@@ -23,13 +23,13 @@ const DEFAULTS = {
   snoozedUntil: null,
 } as const;
 
-/** What a rule watches for; the other fields only say what is done then, and when. */
+/** Fields that decide when a rule fires; the other fields only decide on the notification. */
 const WATCHED = ['conditions', 'where', 'mode', 'hysteresis', 'forSeconds'] as const;
 
 /**
- * The rule that a request describes, names normalised: over `base` where it changes one. Throws one error with every fault
- * of its conditions; `warnings` is what works, but perhaps not as its owner thinks. A request that leaves alone what the
- * rule watches for is not refused for it: a rule from before something was checked can still be switched off.
+ * Returns the rule that a request describes, names normalised: over `base` if it changes one. Throws one error with every fault
+ * of its conditions; `warnings` are about conditions that work, but perhaps not as their owner expects. A request that does not
+ * change these fields is not refused because of them: a rule from before a check was introduced can still be switched off.
  */
 export function draftOf(
   body: RuleBody | ChangeRuleBody,
@@ -58,7 +58,7 @@ export function draftOf(
   return { draft, warnings: findings.warnings };
 }
 
-/** The fields of the body that a rule simply takes over. */
+/** Returns the fields of the body that a rule takes over unchanged. */
 function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
   const { name, description, throttleScope, mode, hysteresis, forSeconds, notifyResolved, priority, isActive } = body;
   const throttleMinutes = throttleOf(body);

@@ -10,7 +10,7 @@ export interface CheckedDraft {
   readonly warnings: readonly RuleFinding[];
 }
 
-/** Rules as requests describe them, with what is known of the market said of them. */
+/** Drafts of rules from requests, with warnings from the present market. */
 @Injectable()
 export class RuleDrafts {
   constructor(
@@ -18,7 +18,7 @@ export class RuleDrafts {
     private readonly unseen: UnseenSubjects,
   ) {}
 
-  /** Makes drafts; to be asked for before a transaction begins, since it may have to read settings. */
+  /** Returns a maker of drafts; to be called before a transaction begins, since it may have to read settings. */
   async maker(): Promise<(body: RuleBody | ChangeRuleBody, base?: RuleDraft) => CheckedDraft> {
     const deadBand = await this.deadBands.current();
     return (body, base) => {
@@ -27,7 +27,7 @@ export class RuleDrafts {
     };
   }
 
-  /** The warnings of a draft, with those about names that nobody knows. */
+  /** Returns the warnings of a draft, with those about unknown names. */
   async warned({ draft, warnings }: CheckedDraft): Promise<RuleFinding[]> {
     return [...warnings, ...(await this.unseen.warnings(draft))];
   }

@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 
-/** What of a rule's life is an edit. */
+/** Classes of rule edits. */
 export type RuleChange = 'created' | 'changed' | 'deleted';
 
-/** Tells the evaluators, in the order of the commits, which rules are not what they know. */
+/** Publishes rule edits to the evaluators in commit order. */
 @Injectable()
 export class RuleEdits {
   private readonly listeners = new Set<() => void>();
 
   /**
-   * Notes an edit inside the transaction that makes it. Holds the shard's edits up until that ends, so it comes last: the
+   * Notes an edit inside the transaction that makes it. Blocks other edits of the shard until that ends, so it comes last: the
    * numbers' order is then the order of the commits.
    */
   async note(tx: PoolClient, shard: number, ruleId: string): Promise<void> {
@@ -22,7 +22,7 @@ export class RuleEdits {
     );
   }
 
-  /** Called after an edit was committed in this process; other processes see the shard's revision within their poll. */
+  /** Calls `listener` after an edit was committed in this process; other processes see the shard's revision within their poll. */
   onEdit(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

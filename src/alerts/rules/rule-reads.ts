@@ -10,7 +10,7 @@ import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 import { RuleStates } from './rule-states.js';
 import { COUNT_RULES, UUID } from './rule-store.js';
 
-/** A user's rules as they are shown. */
+/** Answers about a user's rules. */
 @Injectable()
 export class RuleReads {
   constructor(
@@ -22,7 +22,7 @@ export class RuleReads {
     usage.countAlertRules((userId) => this.count(userId));
   }
 
-  /** Newest first. */
+  /** Lists the user's rules, newest first. */
   async list(userId: string, query: ListRulesQuery): Promise<Paged<RuleView>> {
     const limit = query.limit ?? PAGE_ROWS;
     const rows = await this.database.query<RuleRow & PageRow>(LIST, [
@@ -67,12 +67,12 @@ export class RuleReads {
     return row;
   }
 
-  /** The answer to a change. */
+  /** Returns the answer to a change. */
   async saved({ row, warnings }: SavedRuleRow): Promise<RuleView> {
     return Object.assign(viewOf(row, await this.shown(row.user_id, [row])), { warnings: [...warnings] });
   }
 
-  /** What the rule was over time, newest first; also of a deleted one. */
+  /** Lists the versions of the rule, newest first; also of a deleted one. */
   async versions(userId: string, ruleId: string, query: PageQuery): Promise<Paged<RuleVersionView>> {
     const limit = query.limit ?? PAGE_ROWS;
     const rows = UUID.test(ruleId)
@@ -93,7 +93,7 @@ export class RuleReads {
   }
 }
 
-/** What is shown beside a rule's own fields. */
+/** Fields shown beside a rule's own. */
 interface Shown {
   statuses: ReadonlyMap<string, TargetStatus>;
   states: ReadonlyMap<string, RuleStateView>;
@@ -147,7 +147,7 @@ function versionOf({ version, change, changed_at, changed_by, rule }: VersionRow
   return { version, change, changedAt: changed_at.toISOString(), changedBy: changed_by, rule };
 }
 
-/** Whether a condition of the rule, wherever it stands, has this value in this field. */
+/** Returns the SQL for: a condition of the rule, anywhere in it, has this value in this field. */
 const names = (field: string, parameter: string): string =>
   `(${parameter}::text IS NULL OR jsonb_path_exists(jsonb_build_array(r.conditions, r.where_tree),
     '$.**.${field} ? (@ == $value)', jsonb_build_object('value', ${parameter}::text)))`;

@@ -4,7 +4,7 @@ import type { Condition, Phase } from '../core/index.js';
 import type { RuleStateView } from './rule-answer.dto.js';
 import type { RuleRow } from './rule-row.js';
 
-/** Instances of one rule that are shown. */
+/** Maximum number of instances of one rule that are shown. */
 const MAX_FIRING = 100;
 
 interface InstanceRow {
@@ -16,7 +16,7 @@ interface InstanceRow {
   firing: number;
 }
 
-/** How rules stand, as their evaluator last wrote it down: within a second. */
+/** States of rules, as their evaluator last stored them: within a second. */
 @Injectable()
 export class RuleStates {
   constructor(private readonly database: Database) {}
@@ -47,7 +47,7 @@ function stateOf(rule: RuleRow, instances: readonly InstanceRow[], spent: Readon
   return rule.mode === 'once' ? { ...state, spent: spent.has(rule.rule_id) } : state;
 }
 
-/** What a rule without wildcards is about, in the form in which instances are named. */
+/** Returns the subject of a rule without wildcards, in the form of an instance's name. */
 function subjectOf([condition]: readonly Condition[]): string {
   const { protocol, chain, token } = condition ?? {};
   return Object.entries({ protocol, chain, token })

@@ -9,16 +9,16 @@ import { RuleEdits, type RuleChange } from './rule-edits.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 
 const NOT_FOUND = 'There is no such rule.';
-/** Anything else cannot be the id of a rule; the database would refuse it instead of finding nothing. */
+/** Form of a rule's id: for any other text the database would raise an error instead of finding nothing. */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Rules of a user as the limit counts them: disabled ones too. */
 export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1';
 
-/** Changer of a rule: its user, and by which key. */
+/** Author of a change: its user, and the key used. */
 export type Author = Pick<Caller, 'userId' | 'keyId'>;
 
-/** The rows of rules, their versions and edits. Every statement names the user: what belongs to others is not there. */
+/** Rows of rules, their versions and edits. Every statement names the user: rules of others are not found. */
 @Injectable()
 export class RuleStore {
   constructor(
@@ -47,7 +47,7 @@ export class RuleStore {
     throw new DomainError('limit_exceeded', detail, { field: 'alertRules' });
   }
 
-  /** After the commit of an edit: nothing of the rule as it was leaves any more. */
+  /** Waits, after the commit of an edit, until no message of the rule's previous version can be sent. */
   settled(ruleId: string): Promise<void> {
     return this.deliveries.settled(ruleId);
   }
@@ -73,7 +73,7 @@ export class RuleStore {
     return this.versioned(tx, caller, 'changed', rows[0]);
   }
 
-  /** A rule that fires once may fire once more. */
+  /** Lets a rule that fires once fire once more. */
   async rearm(tx: PoolClient, caller: Author, ruleId: string): Promise<RuleRow> {
     const { rows } = await tx.query<RuleRow>(
       `UPDATE alert_rules r SET version = version + 1, armed_version = version + 1, updated_at = clock_timestamp()
@@ -101,8 +101,8 @@ export class RuleStore {
   }
 
   /**
-   * Undefined for a new Idempotency-Key, which means this body from now on; else the rule that it made. The key waits for
-   * a request with the same one that is under way.
+   * Returns undefined for a new Idempotency-Key, which means this body from now on; else the rule that it created. Waits for a
+   * request with the same key that is being processed.
    */
   async earlier(tx: PoolClient, userId: string, key: string, body: object): Promise<string | undefined> {
     await tx.query(`DELETE FROM alert_rule_creations WHERE created_at < clock_timestamp() - interval '1 day'`);

@@ -24,30 +24,30 @@ import { ActionBody } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
 import { IfGiven, IsNotBlank, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
 
-/** Actions of one rule. */
+/** Maximum number of actions of one rule. */
 const MOST_ACTIONS = 5;
 
-/** Of a rule: quiet hours, or a word. */
+/** Quiet hours of a rule, or a word. */
 export const RULE_QUIET_HOURS = {
   oneOf: [{ $ref: getSchemaPath(QuietHoursBody) }, { type: 'string', enum: [NEVER_QUIET] }],
   nullable: true,
 };
-/** The words need no further checks. */
+/** Whether the value needs validation as an object: the words need no further checks. */
 const isQuietHours = (_: object, value: unknown): boolean =>
   value !== undefined && value !== null && value !== NEVER_QUIET;
 
-/** A rule as its owner writes it. */
+/** Rule as its owner writes it. */
 @ApiExtraModels(QuietHoursBody)
 export class RuleBody {
   /**
-   * For people; 1 to 255 characters, not blanks alone.
+   * Name for people; 1 to 255 characters, not blanks alone.
    * @example Uniswap TVL Alert
    */
   @IsPlainText(255)
   @IsNotBlank()
   name!: string;
 
-  /** Up to 2,000 characters. */
+  /** Description, up to 2,000 characters. */
   @ApiProperty({ type: String, nullable: true, required: false })
   @IsOptional()
   @IsString()
@@ -56,7 +56,7 @@ export class RuleBody {
   @IsWellFormed()
   description?: string | null;
 
-  /** All must hold. At least one condition here or in `where`; 16 together. */
+  /** Conditions that must all hold. At least one condition here or in `where`; 16 together. */
   @ApiProperty({ type: ConditionBody, isArray: true, required: false, example: CONDITIONS_EXAMPLE })
   @IfGiven()
   @IsArray()
@@ -67,7 +67,7 @@ export class RuleBody {
   @IsOptional()
   where?: unknown;
 
-  /** Whom to tell, at most 5; without any the alert reaches the owner's sockets and the history only. */
+  /** Targets to notify, at most 5; without any the alert reaches the owner's sockets and the history only. */
   @ApiProperty({
     type: ActionBody,
     isArray: true,
@@ -81,7 +81,7 @@ export class RuleBody {
   @Type(() => ActionBody)
   actions?: ActionBody[];
 
-  /** Minutes without a further message after one; 0: every firing is told. */
+  /** Minimum time between messages, minutes; 0: every firing is sent. */
   @ApiProperty({
     type: 'integer',
     required: false,
@@ -95,7 +95,7 @@ export class RuleBody {
   @Max(RULE_LIMITS.longestThrottleMinutes)
   throttleMinutes?: number;
 
-  /** The same as `throttleMinutes`. */
+  /** Alias of `throttleMinutes`. */
   @ApiProperty({ type: 'integer', required: false, minimum: 0, maximum: RULE_LIMITS.longestThrottleMinutes })
   @IfGiven()
   @IsInt()
@@ -103,19 +103,19 @@ export class RuleBody {
   @Max(RULE_LIMITS.longestThrottleMinutes)
   throttle_minutes?: number;
 
-  /** What the throttle counts by: each subject of a rule with wildcards (default for new rules), or the rule as a whole. */
+  /** Scope of the throttle: each subject of a rule with wildcards (default for new rules), or the rule as a whole. */
   @ApiProperty({ enum: THROTTLE_SCOPES, required: false, default: 'subject' })
   @IfGiven()
   @IsIn(THROTTLE_SCOPES)
   throttleScope?: ThrottleScope;
 
-  /** `while_true`: fires while it holds, again after the throttle; `crossing`: when it begins to hold; `once`: one time. */
+  /** Mode. `while_true`: fires while it holds, again after the throttle; `crossing`: when it begins to hold; `once`: one time. */
   @ApiProperty({ enum: MODES, required: false, default: 'while_true' })
   @IfGiven()
   @IsIn(MODES)
   mode?: Mode;
 
-  /** Fraction of the threshold by which the value must come back before the rule can begin to hold again. */
+  /** Fraction of the threshold by which the value must move back before the rule can begin to hold again. */
   @ApiProperty({ type: Number, required: false, default: 0, minimum: 0, maximum: 1 })
   @IfGiven()
   @IsNumber({ allowNaN: false, allowInfinity: false })
@@ -131,13 +131,13 @@ export class RuleBody {
   @Max(RULE_LIMITS.longestFor)
   forSeconds?: number;
 
-  /** Also tell when it holds no longer. */
+  /** Whether to notify also when it no longer holds. */
   @ApiProperty({ type: Boolean, required: false, default: false })
   @IfGiven()
   @IsBoolean()
   notifyResolved?: boolean;
 
-  /** `critical` may pass quiet hours; `low` and `normal` mails may wait for the digest. */
+  /** Priority. `critical` may pass quiet hours; `low` and `normal` mails may wait for the digest. */
   @ApiProperty({ enum: PRIORITIES, required: false, default: 'normal' })
   @IfGiven()
   @IsIn(PRIORITIES)
@@ -151,13 +151,13 @@ export class RuleBody {
   @Type(() => QuietHoursBody)
   quietHours?: QuietHoursBody | typeof NEVER_QUIET | null;
 
-  /** Rules that are not active are not evaluated. */
+  /** Whether the rule is evaluated. */
   @ApiProperty({ type: Boolean, required: false, default: true })
   @IfGiven()
   @IsBoolean()
   isActive?: boolean;
 
-  /** Nothing is told before this time, ISO 8601 with time zone. */
+  /** End of the snooze: no notifications before this time, ISO 8601 with time zone. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
   @IsOptional()
   @IsTime()
@@ -165,50 +165,50 @@ export class RuleBody {
 }
 
 export class ReplaceRuleBody extends RuleBody {
-  /** The version that this replaces; another one in the meantime is then not overwritten but refused (409). */
+  /** Version that this replaces; a newer one is then not overwritten, the request is refused (409). */
   @ApiProperty({ type: 'integer', required: false, minimum: 1 })
   @IfGiven()
   @IsInt()
   @Min(1)
   version?: number;
 
-  /** As answered; another rule's is refused. */
+  /** Read only; another rule's id is refused. */
   @ApiProperty({ type: String, format: 'uuid', required: false, readOnly: true })
   @IfGiven()
   @IsString()
   ruleId?: string;
 
-  /** As answered; another one is refused. */
+  /** Read only; another user's id is refused. */
   @ApiProperty({ type: String, required: false, readOnly: true })
   @IfGiven()
   @IsString()
   userId?: string;
 
-  /** As answered; another time is refused. */
+  /** Read only; another time is refused. */
   @ApiProperty({ type: String, format: 'date-time', required: false, readOnly: true })
   @IfGiven()
   @IsTime()
   createdAt?: string;
 
-  /** As answered; ignored when given. */
+  /** Read only; ignored when given. */
   @ApiProperty({ type: String, format: 'date-time', required: false, readOnly: true })
   @IfGiven()
   @IsTime()
   updatedAt?: string;
 
-  /** As answered; ignored when given. */
+  /** Read only; ignored when given. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false, readOnly: true })
   @IsOptional()
   @IsTime()
   lastTriggered?: string | null;
 
-  /** As answered; ignored when given. */
+  /** Read only; ignored when given. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true, readOnly: true })
   @IfGiven()
   @IsObject()
   state?: object;
 
-  /** As answered; ignored when given. */
+  /** Read only; ignored when given. */
   @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, readOnly: true })
   @IfGiven()
   @IsArray()
@@ -218,13 +218,13 @@ export class ReplaceRuleBody extends RuleBody {
 export class ChangeRuleBody extends PartialType(ReplaceRuleBody, { skipNullProperties: false }) {}
 
 export class SnoozeBody {
-  /** Silent until this time; null ends it. */
+  /** End of the snooze; null ends it now. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
   @IsOptional()
   @IsTime()
   until?: string | null;
 
-  /** Silent for this long from now. */
+  /** Length of the snooze from now. */
   @ApiProperty({ type: 'integer', required: false, minimum: 1, maximum: 525_600, example: 60 })
   @IfGiven()
   @IsInt()

@@ -28,8 +28,8 @@ export class RulesController {
 
   /**
    * Creates a rule of the key's user.
-   * @remarks `warnings` tells what works, but perhaps not as meant: a threshold finer than the dead band of its key sees
-   * published values only, and a name of which no value is known waits for one.
+   * @remarks `warnings` are about conditions that work, but perhaps not as intended: a threshold finer than the dead band of its
+   * key sees published values only, and a name without a known value waits for one.
    */
   @Post()
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'A repeat within a day gets the same rule.' })
@@ -70,13 +70,13 @@ export class RulesController {
     return this.reads.list(userId, query);
   }
 
-  /** One rule. */
+  /** Returns one rule. */
   @Get(':ruleId')
   get(@Param('ruleId') ruleId: string, @CurrentCaller() { userId }: Caller): Promise<RuleView> {
     return this.reads.get(userId, ruleId);
   }
 
-  /** Changes the given fields. What watches the same goes on; else the rule starts anew. */
+  /** Changes the given fields. A rule that watches for the same continues; else it starts anew. */
   @Patch(':ruleId')
   async change(
     @Param('ruleId') ruleId: string,
@@ -142,7 +142,7 @@ export class RulesController {
     return this.tests.send(userId, ruleId);
   }
 
-  /** Every version of the rule, newest first: who changed it, when, and what it was. Also of a deleted rule. */
+  /** Lists every version of the rule, newest first: its author, time and content. Also of a deleted rule. */
   @Get(':ruleId/versions')
   @CsvList<RuleVersionView>('rule-versions', ['version', 'change', 'changedAt', 'changedBy', 'rule'])
   versions(

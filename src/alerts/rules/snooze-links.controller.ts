@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from '../../access/index.js';
 import { SnoozeLinks } from './snooze-links.js';
 
-/** Where the snooze link of a message leads. GET only shows a page, because scanners open links; the button acts. */
+/** Target of the snooze link of a message. GET only shows a page, because scanners open links; the button acts. */
 @ApiExcludeController()
 @Public()
 @Controller('v1/alerts/snooze')

@@ -5,10 +5,10 @@ import { AlertRules } from './alert-rules.js';
 import { RuleReads } from './rule-reads.js';
 
 const SNOOZE_MINUTES = 60;
-/** Name of the changer in the rule's versions. */
+/** Author name of the change in the rule's versions. */
 const BY_LINK = 'link';
 
-/** Snoozes a rule for who has the link of one of its messages: on a phone there is no key at hand. */
+/** Snoozes a rule by the link of one of its messages, without a key, which is rarely available on a phone. */
 @Injectable()
 export class SnoozeLinks {
   constructor(
@@ -32,7 +32,7 @@ export class SnoozeLinks {
     });
   }
 
-  /** A rule that was deleted has old links. */
+  /** Answers for the link's rule; links outlive a deleted one. */
   private async ofRule(token: string, answer: (userId: string, ruleId: string) => Promise<string>): Promise<string> {
     const rule = this.links.snoozedRule(token);
     if (rule === undefined) return OLD_LINK;

@@ -20,22 +20,22 @@ interface Unseen {
 }
 
 /**
- * Names in a rule of which no value was ever published: the rule waits for one, which is what its owner wants before a
- * protocol or token is listed, and else a slip of the pen that would never wake anybody.
+ * Warnings about names in a rule without any published value: the rule waits for one, which its owner wants before a protocol or
+ * token is listed; otherwise it is a typo and the rule would never fire.
  */
 @Injectable()
 export class UnseenSubjects {
   constructor(private readonly published: PublishedState) {}
 
   /**
-   * Looks through the market in slices: there may be very many names. `isRecorded`: whether there are recorded values of a
-   * condition's subject, which count too, whatever is published now.
+   * Searches the market in slices: there may be very many names. `isRecorded`: whether there are recorded values of a condition's
+   * subject, which count too, independent of the present market.
    */
   async warnings(
     rule: Pick<RuleDefinition, 'conditions' | 'where'>,
     isRecorded: (condition: NumberCondition) => boolean = () => false,
   ): Promise<RuleFinding[]> {
-    // Before the values are loaded nothing is known of anybody.
+    // Before the values are loaded no name is known.
     if (this.published.loadedAt === 0) return [];
     const asked = locatedConditions(rule).flatMap(({ condition, pointer }) =>
       condition.metric === 'event' || isRecorded(condition) ? [] : [{ condition, pointer }],

@@ -11,7 +11,7 @@ import { TemplatePreviews } from './template-previews.js';
 export class TemplatePreviewController {
   constructor(private readonly previews: TemplatePreviews) {}
 
-  /** Shows what a template makes of the newest alert of a rule, or of an example; names variables that alerts do not have. */
+  /** Renders a template for the newest alert of a rule, or for an example; names variables that alerts do not have. */
   @Post('preview')
   @HttpCode(200)
   preview(@Body() body: PreviewBody, @CurrentCaller() { userId }: Caller): Promise<PreviewView> {

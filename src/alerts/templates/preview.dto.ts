@@ -4,7 +4,7 @@ import { IfGiven, IsPlainText, IsWellFormed } from '../rules/fields.js';
 
 const LONGEST_SOURCE = 8_192;
 
-/** A template by name, or its text before it is saved. */
+/** Template by name, or its text before it is saved. */
 export class PreviewBody {
   /** Name of a built-in template or of one of the user's. */
   @ApiProperty({ type: String, required: false, example: 'tvl_change' })
@@ -12,7 +12,7 @@ export class PreviewBody {
   @IsPlainText(128)
   template?: string;
 
-  /** Liquid, up to 8,192 characters. */
+  /** Subject in Liquid, up to 8,192 characters. */
   @ApiProperty({ type: String, required: false, example: '{{ name }}: {{ state }}' })
   @IfGiven()
   @IsString()
@@ -20,7 +20,7 @@ export class PreviewBody {
   @IsWellFormed()
   subject?: string;
 
-  /** Liquid, up to 8,192 characters. */
+  /** Text in Liquid, up to 8,192 characters. */
   @ApiProperty({ type: String, required: false, example: '{{ message }}' })
   @IfGiven()
   @IsString()
@@ -28,7 +28,7 @@ export class PreviewBody {
   @IsWellFormed()
   text?: string;
 
-  /** Liquid, up to 8,192 characters; values are escaped. */
+  /** HTML in Liquid, up to 8,192 characters; values are escaped. */
   @ApiProperty({ type: String, required: false })
   @IfGiven()
   @IsString()
@@ -36,7 +36,7 @@ export class PreviewBody {
   @IsWellFormed()
   html?: string;
 
-  /** The newest alert of this rule is shown; without one, or before the rule has one, an example. */
+  /** Id of the rule whose newest alert is rendered; without one, or before the rule has one, an example is. */
   @ApiProperty({ type: String, format: 'uuid', required: false })
   @IfGiven()
   @IsUUID()
@@ -49,7 +49,7 @@ export class PreviewBody {
   data?: object;
 }
 
-/** Something strange about a template. */
+/** Warning about a template. */
 export class PreviewWarning {
   @ApiProperty({ enum: ['unknown_variable', 'empty'] })
   code!: string;

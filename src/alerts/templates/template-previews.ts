@@ -4,7 +4,7 @@ import { AlertHistory } from '../history/alert-history.js';
 import { RuleReads } from '../rules/rule-reads.js';
 import type { PreviewBody } from './preview.dto.js';
 
-/** Templates as real alerts would look with them. */
+/** Previews of templates with real alerts. */
 @Injectable()
 export class TemplatePreviews {
   constructor(
