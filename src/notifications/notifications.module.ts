@@ -66,7 +66,7 @@ const DELIVERY_PARTS = [
 ];
 const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, WebhookSecrets];
 
-/** Messages to people and their programs: recorded, sent, retried, accounted for. */
+/** Messages to people and their programs: storage, sending, retries, accounting. */
 @Module({
   imports: [QueueModule.register(...Object.values(LANES).map(({ name }) => name))],
   controllers: [DeliveriesController, TargetsController, MailLinksController, TemplatesController],

@@ -5,7 +5,7 @@ import type { NotificationChannel } from './notification-channel.js';
 import { PushChannel } from './push/push-channel.js';
 import { WebhookChannel } from './webhook/webhook-channel.js';
 
-/** The channels by name. */
+/** Channels by name. */
 @Injectable()
 export class Channels {
   private readonly all: Record<Channel, NotificationChannel>;

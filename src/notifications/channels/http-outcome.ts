@@ -4,14 +4,14 @@ import { parseRetryAfter } from '../core/retry-schedule.js';
 import { safeReason } from '../core/safe-reason.js';
 import type { Answer } from '../egress/guarded-client.js';
 
-/** Receivers that are overloaded get at least so long. */
+/** Minimum wait for receivers that are overloaded, ms. */
 const OVERLOADED_MS = 60_000;
 const OVERLOADED = new Set([429, 502, 503, GATEWAY_TIMEOUT]);
 const TIMEOUTS: readonly string[] = ['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError'];
-/** Of a connection that the receiver closed before it had answered. */
+/** Error code of a connection that the receiver closed before it answered. */
 const CLOSED = 'UND_ERR_SOCKET';
 
-/** What an HTTP answer means for the attempt, before the channel's own codes. */
+/** Returns the outcome of an HTTP answer, before the channel's own codes. */
 export function answerOutcome({ status, headers, head }: Answer, now: number): Outcome {
   const known = { statusCode: status, responseHead: head };
   if (status >= 200 && status < 300) return { result: 'delivered', ...known };
@@ -22,7 +22,7 @@ export function answerOutcome({ status, headers, head }: Answer, now: number): O
   return { result: 'failed', ...known, detail, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) };
 }
 
-/** What a request that got no answer means. What the guard refuses stays refused. */
+/** Returns the outcome of a request without an answer. A refusal of the guard is final. */
 export function failureOutcome(error: unknown): Outcome {
   const refused = error instanceof EgressRefused ? error : error instanceof Error ? error.cause : undefined;
   if (refused instanceof EgressRefused) return { result: 'rejected', detail: `refused: ${refused.message}` };

@@ -7,8 +7,8 @@ const UNSUBSCRIBE = 'unsubscribe';
 const SNOOZE = 'snooze';
 
 /**
- * Addresses in messages. Those that change something lead to pages with a button: mail scanners open links. The same message has
- * the same ones whenever it is sent again: a receiver tells a repetition by its body.
+ * Addresses in messages. Those that change something lead to pages with a button: mail scanners open links. A message that is
+ * sent again has the same links: a receiver recognises a repetition by its body.
  */
 @Injectable()
 export class PublicLinks {
@@ -22,7 +22,7 @@ export class PublicLinks {
     this.base = base.endsWith('/') ? base.slice(0, -1) : base;
   }
 
-  /** Of what an alert is about: its rule, its history, and a page that snoozes it; a message about many rules has no rule. */
+  /** Returns the links of an alert: its rule, its history, and a page that snoozes it; a message about many rules has no rule. */
   ofAlert(userId: string, { ruleId, type }: Partial<AlertMessage>): Record<string, string> {
     const alerts = `${this.base}/v1/alerts`;
     if (ruleId === undefined) return {};
@@ -35,7 +35,7 @@ export class PublicLinks {
     };
   }
 
-  /** The rule of a snooze link and its user; undefined for a link that was not made here. */
+  /** Returns the rule of a snooze link and its user; undefined for a link that this service did not create. */
   snoozedRule(token: string): { userId: string; ruleId: string } | undefined {
     try {
       const [userId, ruleId]: unknown[] = JSON.parse(this.box.open(token, SNOOZE));
@@ -53,7 +53,7 @@ export class PublicLinks {
     return `${this.base}/v1/notifications/unsubscribe/${encodeURIComponent(this.box.sealAlike(targetId, UNSUBSCRIBE))}`;
   }
 
-  /** The target of an unsubscribe link; undefined for a link that was not made here. */
+  /** Returns the target of an unsubscribe link; undefined for a link that this service did not create. */
   unsubscribedTarget(token: string): string | undefined {
     try {
       return this.box.open(token, UNSUBSCRIBE);

@@ -3,7 +3,7 @@ import type { Channel, MessageType, SystemType } from './delivery.js';
 import { digestTime } from './send-time.js';
 import type { Wanted } from './still-wanted.js';
 
-/** What decides whether a delivery whose turn it is may leave. Times are Unix milliseconds. */
+/** Facts that decide whether a due delivery may be sent. Times are Unix ms. */
 export interface Candidate {
   type: MessageType | SystemType;
   channel: Channel;
@@ -12,7 +12,7 @@ export interface Candidate {
   target: { status: 'pending' | 'active' | 'disabled'; reason: string | null; openUntil: number | null } | undefined;
   /** Attempts to this target in the last minute (webhook, push) or day (email), this one not counted. */
   recent: number;
-  /** Attempts in the last minute of its user, and of its user to the same host. */
+  /** Attempts in the last minute of its user; `toHost`: those to the same host. */
   ofUser: number;
   toHost: number;
   /** Whether its rules and its user still want it, and want it now. */
@@ -34,7 +34,7 @@ export type Admission =
   | { action: 'send'; digest: boolean }
   | { action: 'probe' }
   | { action: 'finish'; state: 'expired' | 'suppressed'; reason: string }
-  /** `slow`: an endpoint that is only just coming back takes the slow lane. */
+  /** Deferral; `slow`: an endpoint that is only just recovering takes the slow lane. */
   | { action: 'defer'; until: number; reason: string; digest?: boolean; slow?: true; extends?: true };
 
 const MINUTE_MS = 60_000;
@@ -51,7 +51,7 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
   if (expiresAt <= now) return { action: 'finish', state: 'expired', reason: 'expired' };
   if (PROOFS.includes(type)) return { action: 'send', digest: false };
   if (target.status === 'pending') return { action: 'defer', until: expiresAt, reason: 'target_unverified' };
-  // Life goes on in the morning: what was held back for the night is not stale then.
+  // A message held back for the night is not stale in the morning: its expiry moves.
   if (wanted.action === 'defer') return { ...wanted, extends: true };
   const state = breakerState(target, now);
   if (state === 'open') return { action: 'defer', until: target.openUntil ?? now, reason: 'endpoint_failing' };
@@ -60,7 +60,7 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
       ? { action: 'probe' }
       : { action: 'defer', until: now, reason: 'endpoint_failing', slow: true };
   }
-  // The product's own few messages are not what the limits are for.
+  // The limits are not meant for the product's own few messages.
   if (type.startsWith('endpoint.') || type === 'account.budget') return { action: 'send', digest: wanted.digest };
   return overRate({ ...candidate, digest: wanted.digest }, limits, now) ?? wanted;
 }
@@ -74,7 +74,7 @@ function overRate(candidate: Candidate, limits: DeliveryLimits, now: number): Ad
     if (over(recent, limits.webhookRate)) return { action: 'defer', until, reason: 'endpoint_rate' };
     return over(toHost, limits.hostRate) ? { action: 'defer', until, reason: 'host_rate' } : undefined;
   }
-  // What is over the day's mails is not lost: it leaves with others in one mail an hour.
+  // Mails over the daily limit are not lost: they are sent together, one mail an hour.
   if (over(recent, limits.mailDaily) && !digest) {
     const hour = digestTime({ every: 'hour', at: '00:00', timezone: 'utc' }, new Date(now)).getTime();
     return { action: 'defer', until: hour, reason: 'mail_daily', digest: true };

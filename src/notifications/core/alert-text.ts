@@ -2,24 +2,26 @@ import { cutText } from './cut-text.js';
 import type { AlertMessage } from './delivery.js';
 import { figure, unitOf } from './figures.js';
 
-/** What of an alert names it in a line. */
+/** Fields of an alert that name it in a line. */
 export type Named = Pick<AlertMessage, 'name' | 'protocol' | 'chain' | 'token' | 'metric' | 'type' | 'value'>;
 
-/** `aave-v3 on ethereum`; empty for an alert that is about no one thing. */
+/** Returns the subject, such as `aave-v3 on ethereum`; empty for an alert without a single subject. */
 export function subjectOf({ protocol, token, chain }: Pick<Named, 'protocol' | 'token' | 'chain'>): string {
   const name = protocol ?? token;
   if (name === undefined) return chain ?? '';
   return chain === undefined ? name : `${name} on ${chain}`;
 }
 
-/** Subject and value, for where there is room for no more: `bitcoin $110`. */
+/** Returns subject and value, for places without room for more: `bitcoin $110`. */
 export function headline(alert: Omit<Named, 'name'>): string {
   const { metric, type, value } = alert;
   const shown = value === null || metric === 'event' ? '' : figure(value, unitOf(metric, type));
   return [subjectOf(alert), shown].filter((part) => part !== '').join(' ');
 }
 
-/** As many of the items as there is room for, in their order, and how many more there are; of one at least the beginning. */
+/**
+ * Returns as many of the items as there is room for, in their order, and the number of the others; of at least one the beginning.
+ */
 export function listed(items: readonly string[], room: number, separator = ', '): { items: string[]; more: number } {
   const shown: string[] = [];
   let left = room;
@@ -34,7 +36,7 @@ export function listed(items: readonly string[], room: number, separator = ', ')
   return { items: shown, more: items.length - shown.length };
 }
 
-/** The same in one line: `bitcoin $110, ether $99 and 10 more`. */
+/** Returns the same in one line: `bitcoin $110, ether $99 and 10 more`. */
 export function listedLine(items: readonly string[], room: number): string {
   const { items: shown, more } = listed(items, room);
   return shown.join(', ') + (more === 0 ? '' : ` and ${more} more`);

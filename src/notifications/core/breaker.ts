@@ -1,13 +1,13 @@
-/** How an endpoint did lately, as it stands in the database: all workers share it. Times are Unix milliseconds. */
+/** Recent results of an endpoint, as stored in the database: all workers share them. Times are Unix ms. */
 export interface Health {
-  /** Failed attempts in a row, and since when. */
+  /** Number of failed attempts in a row, and the time of the first. */
   failures: number;
   firstFailureAt: number | null;
   /** Attempts since the first failure within the window. */
   windowStartedAt: number | null;
   windowCalls: number;
   windowFailures: number;
-  /** null: closed. A time to come: open, nothing is sent. A time gone by: half-open, one attempt may try. */
+  /** State of the breaker. null: closed. A future time: open, nothing is sent. A past time: half-open, one attempt may try. */
   openUntil: number | null;
   trips: number;
 }
@@ -28,7 +28,10 @@ const FEWEST_CALLS = 10;
 const FAILED_SHARE = 0.5;
 const FIRST_PAUSE_MS = 30_000;
 const LONGEST_PAUSE_MS = 3_600_000;
-/** A probe of a half-open endpoint keeps others off for longer than it can take, and for less than any pause. */
+/**
+ * Time for which the probe of a half-open endpoint holds other attempts off, ms: longer than it can take, and shorter than any
+ * pause.
+ */
 export const PROBE_LEASE_MS = 20_000;
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -39,8 +42,8 @@ export function breakerState({ openUntil }: Pick<Health, 'openUntil'>, now: numb
 }
 
 /**
- * The state after an attempt that began at `startedAt`: opens at 5 failures in a row or half of at least 10 within 5 minutes,
- * for longer after each probe that fails.
+ * Returns the state after an attempt that began at `startedAt`: the breaker opens at 5 failures in a row or half of at least 10
+ * within 5 minutes, for longer after each probe that fails.
  */
 export function afterAttempt(health: Health, ok: boolean, now: number, startedAt: number = now): Health {
   return ok ? afterSuccess(health, now) : afterFailure(health, now, startedAt);
@@ -66,7 +69,7 @@ function afterFailure(health: Health, now: number, startedAt: number): Health {
     health.openUntil !== null ||
     next.failures >= FAILURES_IN_A_ROW ||
     (next.windowCalls >= FEWEST_CALLS && next.windowFailures >= next.windowCalls * FAILED_SHARE);
-  // What was on its way when the endpoint got its pause fails with the rest: dozens of them are still one outage.
+  // Attempts that were running when the endpoint got its pause fail with the rest: dozens of them are still one outage.
   const knownAlready = health.openUntil !== null && startedAt < health.openUntil - PROBE_LEASE_MS;
   if (!opens || knownAlready) return next;
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(health.trips, 20), LONGEST_PAUSE_MS);

@@ -16,11 +16,11 @@ export const DELIVERY_STATES = [
 ] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
-/** What users are told. */
+/** Types of messages about alerts. */
 export const MESSAGE_TYPES = ['alert.fired', 'alert.resolved', 'alert.summary', 'alert.retracted', 'test'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
-/** What the product says for itself: proofs of ownership and warnings. */
+/** Types of the product's own messages: proofs of ownership and warnings. */
 export const SYSTEM_TYPES = [
   'endpoint.verify',
   'target.confirm',
@@ -34,17 +34,17 @@ export const FORMATS = ['standard', 'slack', 'discord', 'teams', 'telegram', 'pa
 /** Shape of a webhook's body; without one it is the Standard Webhooks envelope. */
 export type Format = (typeof FORMATS)[number];
 
-/** The alert as every channel, template and socket gets it. Fractions and US dollars, never percent. */
+/** Alert as every channel, template and socket gets it. Fractions and US dollars, never percent. */
 export interface AlertMessage {
   alertId: string;
   ruleId: string;
   name: string;
   state: 'fired' | 'resolved' | 'summary' | 'test';
-  /** What kind of condition spoke, e.g. `change_pct`. */
+  /** Class of the condition that fired, e.g. `change_pct`. */
   type: string;
   /** One sentence for people; begins with the name of the rule. */
   message: string;
-  /** ISO 8601: when what it tells of happened. */
+  /** Time at which it happened, ISO 8601. */
   at: string;
   priority: Priority;
   protocol?: string;
@@ -53,15 +53,15 @@ export interface AlertMessage {
   metric: string;
   value: number | null;
   threshold: number | null;
-  /** Why now: values, reference, rule version. Left out of a message that would grow beyond 20 KB. */
+  /** Reason with values, reference, rule version. Left out of a message that would grow beyond 20 KB. */
   explanation: object;
 }
 
-/** A message to one target, to be recorded in the transaction that decided on it. */
+/** Message to one target, to be recorded in the transaction that decided on it. */
 export interface NewDelivery {
   userId: string;
   channel: Channel;
-  /** As `Targets.claim` normalised it. */
+  /** Target as normalised by `Targets.claim`. */
   target: string;
   type: MessageType;
   data: AlertMessage;
@@ -69,20 +69,20 @@ export interface NewDelivery {
   template?: string;
   format?: Format;
   priority: Priority;
-  /** Rule and instance: a newer message makes older ones to the same target needless while they wait. */
+  /** Rule and instance: a newer message supersedes older ones to the same target while they wait. */
   collapseKey: string;
-  /** Tells what happened, an event, a move or a crossing: no newer message makes it needless. */
+  /** Whether it reports a happening, such as an event, a move or a crossing: no newer message supersedes it. */
   standalone?: boolean;
-  /** The rules it speaks of, if they are more than that of `data`: it leaves while one of them wants it. */
+  /** Rules it speaks of, if they are more than that of `data`: it is sent while one of them wants it. */
   ruleIds?: readonly string[];
-  /** Not before this time: quiet hours, digests. */
+  /** Earliest time of sending: quiet hours, digests. */
   notBefore?: Date;
-  /** May wait with others of its target and leave as one mail; see `sendTime`. */
+  /** Whether it may wait for others of its target to be sent with them as one mail; see `sendTime`. */
   digest?: boolean;
-  /** After this time nobody wants it any more. Moves with `notBefore` when that is later. */
+  /** Time after which it is not sent any more. Moves with `notBefore` if that is later. */
   expiresAt: Date;
-  /** With it, the same message to the same target is recorded once, however often it is created. */
+  /** Id by which the same message to the same target is recorded once, however often it is created. */
   transitionId?: string;
-  /** Why it is recorded and never sent, e.g. `channel_off`. */
+  /** Reason for which it is recorded and never sent, e.g. `channel_off`. */
   suppressed?: string;
 }

@@ -3,7 +3,7 @@ import { EgressPolicy, EgressRefused } from './egress-policy.js';
 
 const strict = new EgressPolicy([], ['alerts.example.org']);
 
-/** What a hostile user may write. None of it needs a name server to be refused. */
+/** Addresses of a hostile user. All of them are refused without a name server. */
 const REFUSED = [
   ['loopback', 'https://127.0.0.1/'],
   ['loopback, decimal', 'https://2130706433/'],

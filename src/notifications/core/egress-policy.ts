@@ -1,7 +1,10 @@
 import { BlockList, isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** Why an address is not called. The text is shown to the target's owner and tells nothing about the network. */
+/**
+ * Error with the reason why an address is not called. The text is shown to the target's owner and reveals nothing about the
+ * network.
+ */
 export class EgressRefused extends Error {
   override readonly name = 'EgressRefused';
 
@@ -15,22 +18,25 @@ export class EgressRefused extends Error {
 }
 
 const LONGEST_URL = 2_048;
-/** Ports of https receivers in public; anything else is somebody's database. */
+/** Ports of public https receivers; others belong to other services, such as databases. */
 const PUBLIC_PORTS = new Set(['', '443', '8443']);
-/** Public by its range, but the host service of Azure's machines. */
+/** Addresses that are public by their range, but belong to the host service of Azure's machines. */
 const HOST_SERVICES = new Set(['168.63.129.16']);
 export const LOCAL_NAMES =
   /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|svc|home\.arpa|arpa)$/;
 
 /**
- * Which addresses users' targets may have. Public unicast over https is allowed; what EGRESS_ALLOW lists is allowed over
- * http and on any port too. A name is judged by the addresses it resolves to, at the moment of the connection.
+ * Policy of the addresses that users' targets may have. Public unicast over https is allowed; addresses in EGRESS_ALLOW are
+ * allowed over http and on any port too. A name is judged by the addresses it resolves to, at the moment of the connection.
  */
 export class EgressPolicy {
   private readonly allowed = new BlockList();
   private readonly hasExceptions: boolean;
 
-  /** `blocks` are CIDRs let through although private; `ownHosts` are names of this service, which calls itself never. */
+  /**
+   * Creates the policy. `blocks` are CIDRs let through although private; `ownHosts` are names of this service, which never calls
+   * itself.
+   */
   constructor(
     blocks: readonly string[],
     private readonly ownHosts: readonly string[] = [],
@@ -43,7 +49,7 @@ export class EgressPolicy {
     }
   }
 
-  /** The normalised address. Throws EgressRefused for what can be seen without asking a name server. */
+  /** Returns the normalised address. Throws EgressRefused for faults that are visible without a name server. */
   url(text: string): URL {
     if (text.length > LONGEST_URL) throw new EgressRefused(`the address is longer than ${LONGEST_URL} characters`);
     if (!URL.canParse(text)) throw new EgressRefused('not a URL');
@@ -62,7 +68,7 @@ export class EgressPolicy {
     return url;
   }
 
-  /** Judges an address that a name resolved to, or that a socket is connected to. */
+  /** Checks an address that a name resolved to, or that a socket is connected to. */
   checkAddress(address: string, url: Pick<URL, 'protocol' | 'port'>): void {
     if (this.excepted(address)) return;
     if (!isPublic(address)) throw new EgressRefused('the address is not public', true);
@@ -80,7 +86,7 @@ export class EgressPolicy {
 
   private checkName(host: string, url: URL): void {
     if (this.ownHosts.includes(withoutRoot(host))) throw new EgressRefused('the name is our own');
-    // With exceptions the name may lead to one of them: the address it resolves to is judged when it is called.
+    // With exceptions the name may lead to one of them: the address it resolves to is checked when it is called.
     if (this.hasExceptions) return;
     const name = withoutRoot(host);
     if (!name.includes('.') || LOCAL_NAMES.test(name)) throw new EgressRefused('the name is not public', true);
@@ -99,21 +105,21 @@ export class EgressPolicy {
   }
 }
 
-/** The host as sockets take it: IPv6 without brackets. */
+/** Returns the host as sockets take it: IPv6 without brackets. */
 export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
 function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
-  // An IPv4 address inside an IPv6 one is judged as what it is.
+  // An IPv4 address inside an IPv6 one is judged as the former.
   const plain = ipaddr.process(address);
   if (plain.range() !== 'unicast' || HOST_SERVICES.has(plain.toString())) return false;
-  // The only block of global IPv6 addresses; what else counts as unicast may hide an IPv4 one, as ::127.0.0.1 does.
+  // The only block of global IPv6 addresses; other unicast ones may hide an IPv4 one, as ::127.0.0.1 does.
   return plain.kind() === 'ipv4' || plain.match(ipaddr.parseCIDR('2000::/3'));
 }
 
-/** The name without the dots of the root at its end. */
+/** Returns the name without the dots of the root at its end. */
 function withoutRoot(host: string): string {
   let end = host.length;
   while (host[end - 1] === '.') end -= 1;

@@ -1,14 +1,14 @@
-/** How a number is meant: US dollars, a fraction that is read in percent, minutes, or a bare number. */
+/** Unit of a number: US dollars, a fraction that is read in percent, minutes, or a bare number. */
 export type Unit = 'usd' | 'percent' | 'minutes' | 'count';
 
-/** Decimals of amounts of at least one; smaller ones keep so many digits. */
+/** Decimals of amounts of at least one; smaller ones keep as many digits. */
 const DECIMALS = 2;
 const SMALL_DIGITS = { usd: 6, count: 6, percent: 2, minutes: 2 } as const;
-/** Decimals that a threshold may have and still be shown as it was written. */
+/** Maximum number of decimals with which a threshold is shown as it was written. */
 const MAX_WRITTEN_DECIMALS = 12;
-/** `Intl` takes no more; what is smaller is shown by its digits alone. */
+/** Maximum number of decimals of `Intl`; smaller numbers are shown by their digits alone. */
 const MAX_DECIMALS = 100;
-/** Digits that make every double of its own. */
+/** Digits that tell every double from its neighbours. */
 const ALL_DIGITS = 17;
 
 const SCALES = [
@@ -19,32 +19,35 @@ const SCALES = [
 
 const MINUS = '−';
 
-/** The unit of what a condition compares: absences are minutes, changes are fractions, points have none, everything else is money. */
+/**
+ * Returns the unit of the number that a condition compares: absences are minutes, changes are fractions, points have none,
+ * everything else is money.
+ */
 export function unitOf(metric: string, type = ''): Unit {
   if (type === 'absent') return 'minutes';
   if (type === 'change_pct' || metric.startsWith('change_')) return 'percent';
   return metric === 'points' || metric === 'event' ? 'count' : 'usd';
 }
 
-/** The unit of a member of an event's data, by its name: amounts of money end in `Usd`. */
+/** Returns the unit of a member of an event's data, by its name: amounts of money end in `Usd`. */
 export function unitOfField(field = ''): Unit {
   return field.toLowerCase().endsWith('usd') ? 'usd' : 'count';
 }
 
-/** One number for people: `$2.68 B`, `−12 %`, `$0.0000000015`. Never with an exponent. */
+/** Formats one number for people: `$2.68 B`, `−12 %`, `$0.0000000015`. Never with an exponent. */
 export function figure(value: number, unit: Unit): string {
   return shown(value, unit, decimalsOf(value, unit));
 }
 
 /**
- * A value and what it is compared with, with as many digits as tell them apart, and the threshold as it was written: a
- * stablecoin is not "$1.00, above $1.00". What is shown is in the order of what is meant.
+ * Formats a value and the threshold it is compared with, with as many digits as tell them apart, and the threshold as it was
+ * written: a stablecoin is not "$1.00, above $1.00". The figures have the order of the numbers.
  */
 export function comparedFigures(value: number, threshold: number, unit: Unit): [string, string] {
   const written = Math.max(decimalsOf(threshold, unit), writtenDecimals(threshold, unit));
   const least = Math.max(decimalsOf(value, unit), written);
   for (let decimals = least; ; decimals++) {
-    // Neighbours among doubles are one number of millions: in dollars they are two.
+    // Neighbouring doubles are equal in millions: in dollars they differ.
     const scales = decimals <= least + ALL_DIGITS;
     const [one, other] = [shown(value, unit, decimals, scales), shown(threshold, unit, decimals, scales)];
     if (one === other && value !== threshold && decimals <= MAX_DECIMALS) continue;
@@ -54,7 +57,7 @@ export function comparedFigures(value: number, threshold: number, unit: Unit): [
 
 const isAmount = (value: number): boolean => Math.abs(value) >= 1;
 
-/** Amounts of money in one unit have the same decimals. */
+/** Gives amounts of money in one unit the same decimals. */
 function alike(one: string, other: string): [string, string] {
   if (one.slice(-2).trimStart() !== other.slice(-2).trimStart() && (/[A-Z]$/.test(one) || /[A-Z]$/.test(other))) {
     return [one, other];
@@ -73,7 +76,7 @@ function padded(text: string, decimals: number): string {
 }
 
 function shown(value: number, unit: Unit, decimals: number, scales = true): string {
-  // A change from next to nothing is larger than numbers go.
+  // A change from next to nothing can exceed the range of numbers.
   if (!Number.isFinite(value)) return `${value < 0 ? MINUS : ''}∞`;
   const size = Math.abs(value);
   const amount = unit === 'usd' ? money(size, decimals, scales) : grouped(size, decimals, unit);
@@ -91,7 +94,7 @@ function money(size: number, decimals: number, scales: boolean): string {
   return `$${number.replace(/\.\d$/, '$&0')}${scale?.[1] ?? ''}`;
 }
 
-/** A decimal shift of what is written, not of what is stored: 0.07 is 7 percent and nothing behind it. */
+/** Shifts the decimal point of the written number, not of the stored one: 0.07 is exactly 7 percent. */
 function shifted(value: number, by: number): number {
   const [mantissa, exponent] = value.toExponential().split('e');
   return Number(`${mantissa}e${Number(exponent) + by}`);
@@ -113,20 +116,20 @@ function options(decimals: number, unit: Unit): Intl.NumberFormatOptions {
     : { style, maximumFractionDigits: decimals };
 }
 
-/** Decimals that a number has when it stands alone. */
+/** Returns the decimals of a number that stands alone. */
 function decimalsOf(value: number, unit: Unit): number {
   const exponent = exponentOf(value, unit);
   return exponent >= 0 ? DECIMALS : Math.max(DECIMALS, SMALL_DIGITS[unit] - exponent - 1);
 }
 
-/** Decimals that a number was written with, in its unit. */
+/** Returns the decimals that a number was written with, in its unit. */
 function writtenDecimals(value: number, unit: Unit): number {
   const digits = (Math.abs(value).toExponential().split('e')[0] ?? '').length - 2;
   const exponent = exponentOf(value, unit);
   return Math.min(Math.max(0, digits - exponent), MAX_WRITTEN_DECIMALS + Math.max(0, -exponent - 1));
 }
 
-/** Power of ten of a number's first digit, in its unit. */
+/** Returns the power of ten of a number's first digit, in its unit. */
 function exponentOf(value: number, unit: Unit): number {
   if (value === 0 || !Number.isFinite(value)) return 0;
   const power = Number(Math.abs(value).toExponential().split('e')[1]);

@@ -9,7 +9,7 @@ const TEAMS_STYLES: Partial<Record<AlertMessage['state'], string>> = {
   test: 'accent',
 };
 
-/** What Teams' incoming workflows take: an Adaptive Card. Its texts are no Markdown of ours. */
+/** Returns the body for Teams' incoming workflows: an Adaptive Card. Its texts have no Markdown of ours. */
 export function teamsBody({ title, text, links }: ChatMessage, state: AlertMessage['state']): string {
   const plain = (part: string): string => part.replaceAll(/([\\`*_[\]()#+!|<>~-])/g, '\\$1');
   const card = {
@@ -30,7 +30,7 @@ export function teamsBody({ title, text, links }: ChatMessage, state: AlertMessa
   return JSON.stringify({ type: 'message', attachments: [attachment] });
 }
 
-/** What Telegram's sendMessage takes, as plain text: nothing in it can be markup. */
+/** Returns the body for Telegram's sendMessage, as plain text: no part of it can be markup. */
 export function telegramBody({ title, text, links }: ChatMessage, to: URLSearchParams): string {
   const thread = to.get('message_thread_id');
   const shownLinks = namedLinks(links).map(({ name, address }) => `${name}: ${address}`);
@@ -45,7 +45,7 @@ export function telegramBody({ title, text, links }: ChatMessage, to: URLSearchP
 
 const SEVERITIES: Record<Priority, string> = { low: 'info', normal: 'warning', high: 'error', critical: 'critical' };
 
-/** An event of PagerDuty's Events API v2: an incident of the instance, which ends when it resolves. */
+/** Returns an event of PagerDuty's Events API v2: an incident of the instance, which ends when the instance resolves. */
 export function pagerDutyBody(
   { title, text, links }: ChatMessage,
   event: {

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Channel, Format } from './delivery.js';
 
-/** Services whose incoming hooks are known by their address alone: whoever knows one was given it. */
+/** Services whose incoming hooks need no proof: an address is known only to people who were given it. */
 export type HookKind = 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty';
 
-/** A hook's address, and what of it may be shown. */
+/** Address of a hook, and the part of it that may be shown. */
 export interface Hook {
   kind: HookKind;
-  /** With the secret part as `…last4`. */
+  /** Address with the secret part as `…last4`. */
   shown: string;
 }
 
-/** Stands for what is hidden of an address; no address has it. */
+/** Sign in place of the hidden part of an address; no address has it. */
 export const HIDDEN = '…';
 const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
   {
@@ -32,11 +32,11 @@ const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
     form: /^(https:\/\/[\w.-]{1,200}\.(?:webhook\.office\.com|logic\.azure\.com|powerplatform\.com)(?::443)?\/)([^#]+)()$/,
   },
 ];
-/** Of a secret; two of one user that end the same are shown with more. */
+/** Number of shown characters of a secret; two of one user that end the same are shown with more. */
 export const SHOWN_CHARACTERS = 4;
 const SHORT = 12;
 
-/** The hook of one of the known services, with so many characters of its secret; undefined for any other address. */
+/** Returns the hook of one of the known services, with `shown` characters of its secret; undefined for any other address. */
 export function hookOf(address: string, shown = SHOWN_CHARACTERS): Hook | undefined {
   for (const { kind, form } of FORMS) {
     const [, before = '', secret = '', after = ''] = form.exec(address) ?? [];
@@ -45,20 +45,20 @@ export function hookOf(address: string, shown = SHOWN_CHARACTERS): Hook | undefi
   return undefined;
 }
 
-/** Of a short secret its ending would be most of it. */
+/** Returns the ending of a secret; less of a short one, most of which it would be. */
 function ending(secret: string, shown: number): string {
   if (secret.length >= SHORT) return secret.slice(-shown);
   return createHash('sha256').update(secret).digest('hex').slice(0, shown);
 }
 
-/** The service that a target is shown as; undefined for an address of the user's own. */
+/** Returns the service that a target is shown as; undefined for an address of the user's own. */
 export function shownKind(target: string): HookKind | undefined {
   if (target.startsWith('pagerduty:')) return 'pagerduty';
   if (target.startsWith('https://api.telegram.org/bot')) return 'telegram';
   return undefined;
 }
 
-/** Why a message cannot have this shape; undefined when it can. */
+/** Returns the reason why a message cannot have this format; undefined if it can. */
 export function formatFault(action: {
   type: Channel;
   target: string;

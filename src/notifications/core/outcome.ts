@@ -1,27 +1,27 @@
-/** What became of one attempt. */
+/** Outcome of one attempt. */
 export interface Outcome {
   result: 'delivered' | 'failed' | 'rejected';
   /** HTTP or SMTP status. */
   statusCode?: number;
-  /** What an owner needs to know; never a secret. */
+  /** Text for the target's owner; never a secret. */
   detail?: string;
-  /** The first 4 KB of the answer. */
+  /** First 4 KB of the answer. */
   responseHead?: string;
-  /** The receiver asked to wait this long. */
+  /** Wait that the receiver asked for, ms. */
   retryAfterMs?: number;
-  /** The target is gone for good: it is disabled, a push token is deleted. */
+  /** Reason why the target has ended for good: it is disabled, a push token is deleted. */
   gone?: string;
-  /** The mail server knows no such mailbox; its words. */
+  /** Words of the mail server that knows no such mailbox. */
   bounced?: string;
-  /** The fault is likely ours, or the operator's: it is logged and shown in the health of the process. */
+  /** Fault that is likely ours, or the operator's: it is logged and shown in the health of the process. */
   trouble?: { of: 'mail' | 'fcm' | 'web_push'; detail: string };
-  /** The service that took a push. */
+  /** Service that took a push. */
   via?: 'fcm' | 'web_push';
-  /** The target has proven that it belongs to who asked for it. */
+  /** Set if the target has proven that it belongs to the user who asked for it. */
   verified?: true;
 }
 
-/** How the detail of an attempt begins whose request was sent and not answered: its target may have got it. */
+/** Beginning of the detail of an attempt whose request was sent and not answered: its target may have received it. */
 export const NO_ANSWER = 'no answer';
-/** The status of a gateway that gave the request to its target, which did not answer in time. */
+/** Status of a gateway that passed the request on to its target, which did not answer in time. */
 export const GATEWAY_TIMEOUT = 504;

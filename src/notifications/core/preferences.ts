@@ -1,24 +1,24 @@
 import type { Channel } from './delivery.js';
 
-/** In the order of the week. */
+/** Days in the order of the week. */
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 export type Day = (typeof DAYS)[number];
 
-/** Local times are `HH:MM`; `end` before `start`, or equal to it, is the next day's. */
+/** Quiet hours. Local times are `HH:MM`; `end` before `start`, or equal to it, is the next day's. */
 export interface QuietHours {
   start: string;
   end: string;
   /** IANA name, e.g. `Europe/Berlin`. */
   timezone: string;
-  /** On which they start; absent: every day. */
+  /** Days on which they start; absent: every day. */
   days?: readonly Day[];
-  /** Critical messages leave at once all the same. */
+  /** Whether critical messages are sent at once all the same. */
   allowCritical: boolean;
 }
 
-/** Of a rule: never quiet, whatever its user wants. */
+/** Quiet hours of a rule that is never quiet, whatever its user's are. */
 export const NEVER_QUIET = 'never';
-/** Of a rule: its own, none, or (null) those of its user. */
+/** Quiet hours of a rule: its own, none, or (null) those of its user. */
 export type RuleQuietHours = QuietHours | typeof NEVER_QUIET | null;
 
 export interface Digest {
@@ -31,9 +31,9 @@ export interface Digest {
 export interface UserPreferences {
   channels: Record<Channel, boolean>;
   quietHours: QuietHours | null;
-  /** Mails of low and normal priority wait for it. */
+  /** Digest for which mails of low and normal priority wait. */
   digest: Digest | null;
-  /** No alert mail at all. */
+  /** Whether no alert mail is sent at all. */
   unsubscribed: boolean;
 }
 
@@ -44,7 +44,7 @@ export const DEFAULT_PREFERENCES: UserPreferences = {
   unsubscribed: false,
 };
 
-/** The preferences as they are for the messages of a rule. */
+/** Returns the preferences that apply to the messages of a rule. */
 export function preferencesFor(
   { quietHours }: { readonly quietHours?: RuleQuietHours },
   preferences: UserPreferences,
@@ -53,7 +53,7 @@ export function preferencesFor(
   return { ...preferences, quietHours: quietHours === NEVER_QUIET ? null : quietHours };
 }
 
-/** What was stored, with the default of what was not. */
+/** Returns the stored preferences, completed with the defaults. */
 export function completePreferences(stored: Partial<UserPreferences>): UserPreferences {
   return {
     ...DEFAULT_PREFERENCES,
@@ -62,7 +62,7 @@ export function completePreferences(stored: Partial<UserPreferences>): UserPrefe
   };
 }
 
-/** What of the preferences is to change: everything that is not named stays as it is. */
+/** Preferences to change: an absent one stays as it is. */
 export interface PreferencesChange {
   channels?: Partial<Record<Channel, boolean>>;
   quietHours?: Partial<QuietHours> | null;
@@ -71,8 +71,8 @@ export interface PreferencesChange {
 }
 
 /**
- * The preferences after a change. Of quiet hours or a digest that did not exist before, what is needed and not named stays
- * empty: whoever checks them finds it.
+ * Returns the preferences after a change. Needed members of new quiet hours or of a new digest that are not named stay empty: the
+ * check that follows finds them.
  */
 export function mergePreferences(current: UserPreferences, changes: PreferencesChange): UserPreferences {
   const { channels, quietHours, digest, unsubscribed } = changes;
@@ -92,7 +92,7 @@ function merged<T extends object>(current: T | null, empty: T, change: Partial<T
   return change === null ? null : { ...(current ?? empty), ...given(change) };
 }
 
-/** A body's members that were not sent are there and undefined. */
+/** Returns the members that were sent: a body also has the others, as undefined. */
 function given<T extends object>(change: T): T {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as T;
 }

@@ -96,7 +96,7 @@ describe('the end of quiet hours', () => {
     ['UTC', '2026-02-28'],
   ] as const;
 
-  /** Minute by minute, by what a clock on the wall shows. */
+  /** Walks minute by minute, by the time on a wall clock. */
   function walked({ start, end, timezone, days = DAYS }: QuietHours, at: Date): Date {
     const format = new Intl.DateTimeFormat('en-GB', {
       timeZone: timezone,

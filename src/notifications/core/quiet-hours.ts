@@ -4,10 +4,10 @@ import { DAYS, type Day, type QuietHours } from './preferences.js';
 const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
-/** Unix time began on a Thursday. */
+/** Day of the week on which Unix time began. */
 const FIRST_DAY = DAYS.indexOf('thu');
 
-/** The fault of quiet hours, with its member; undefined: there is none. */
+/** Returns the fault of quiet hours, with its member; undefined: there is none. */
 export function quietHoursFault(quiet: QuietHours): { field: keyof QuietHours; detail: string } | undefined {
   const { start, end, timezone, days } = quiet;
   for (const [field, time] of Object.entries({ start, end })) {
@@ -26,14 +26,18 @@ export function isTimeOfDay(time: unknown): boolean {
   return typeof time === 'string' && TIME.test(time);
 }
 
-/** An offset is no zone: it knows no summer time, and half of the year the night would begin an hour off. */
+/**
+ * Whether it is a time zone; an offset is none: it has no summer time, and for half of the year the night would begin an hour
+ * off.
+ */
 export function isZone(zone: unknown): boolean {
   return typeof zone === 'string' && !/^[+-]/.test(zone) && IANAZone.isValidZone(zone);
 }
 
 /**
- * `at` itself outside quiet hours, else the first moment at which the clock of their zone shows a minute that is in none of their
- * windows: at the end of one, or where the clock jumps out of it. Of a minute that the clock shows twice both are the same.
+ * Returns `at` itself outside quiet hours, else the first moment at which the clock of their zone shows a minute that is in none
+ * of their windows: at the end of one, or where the clock jumps out of it. A minute that the clock shows twice counts the same
+ * both times.
  */
 export function afterQuietHours(quiet: QuietHours, at: Date): Date {
   const zone = IANAZone.create(quiet.timezone);
@@ -47,7 +51,9 @@ export function afterQuietHours(quiet: QuietHours, at: Date): Date {
   }
 }
 
-/** Until the window ends that a minute, counted from 1970 on the wall, lies in; 0: it is in none. */
+/**
+ * Returns the minutes until the end of the window that contains a minute, counted from 1970 on the wall clock; 0: it is in none.
+ */
 function minutesLeft({ start, end, days }: QuietHours, wallMinute: number): number {
   if (start === end && !isSome(days)) return 0;
   const date = Math.floor(wallMinute / DAY_MINUTES);
@@ -72,7 +78,7 @@ function minuteOf(time: string): number {
   return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
 }
 
-/** When the clock is changed between two moments of one day; undefined: it is not. */
+/** Returns the time of a clock change between two moments of one day; undefined: there is none. */
 function clockChange(zone: IANAZone, from: number, to: number): number | undefined {
   const offset = zone.offset(from);
   if (zone.offset(to) === offset) return undefined;

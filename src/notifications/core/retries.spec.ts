@@ -82,7 +82,7 @@ describe('the breaker of an endpoint', () => {
       open,
     );
     expect(stragglers).toMatchObject({ openUntil: 40_000, trips: 1, failures: 100 });
-    // A probe keeps others off; what left before does not end its turn, its own failure does.
+    // A probe holds others off; an attempt from before does not end its turn, its own failure does.
     const probing = { ...stragglers, openUntil: 40_000 + PROBE_LEASE_MS };
     expect(afterAttempt(probing, false, 41_000, 9_500)).toMatchObject({ openUntil: 60_000, trips: 1 });
     expect(afterAttempt(probing, false, 45_000, 40_000)).toMatchObject({ openUntil: 105_000, trips: 2 });

@@ -3,12 +3,13 @@ import type { Channel, NewDelivery, Priority } from './delivery.js';
 import type { Digest, UserPreferences } from './preferences.js';
 import { afterQuietHours } from './quiet-hours.js';
 
-/** When a message leaves, in the fields of a new delivery; nothing: at once. */
+/** Time of sending, in the fields of a new delivery; none: at once. */
 export type SendTime = Pick<NewDelivery, 'notBefore' | 'digest' | 'suppressed'>;
 
 /**
- * When, by these preferences (`preferencesFor` its rule), a message decided on at `at` leaves. Pure, so that a backtest says what would really have
- * been sent. Critical messages pass digests, and quiet hours that allow it; nothing passes a channel that is off.
+ * Returns the time at which a message decided on at `at` is sent, by these preferences (`preferencesFor` its rule). Pure, so that
+ * a backtest has the messages that would really have been sent. Critical messages pass digests, and quiet hours that allow it;
+ * nothing passes a channel that is off.
  */
 export function sendTime(preferences: UserPreferences, priority: Priority, at: Date, channel: Channel): SendTime {
   if (channel === 'email' && preferences.unsubscribed) return { suppressed: 'unsubscribed' };
@@ -21,7 +22,7 @@ export function sendTime(preferences: UserPreferences, priority: Priority, at: D
   return { ...(leaves > at ? { notBefore: leaves } : {}), ...(collected ? { digest: true } : {}) };
 }
 
-/** The next full hour, or the next time of day, after `at`. */
+/** Returns the next full hour, or the next time of day, after `at`. */
 export function digestTime({ every, at: time, timezone }: Digest, at: Date): Date {
   const now = DateTime.fromJSDate(at, { zone: timezone });
   if (every === 'hour') return now.startOf('hour').plus({ hours: 1 }).toJSDate();
@@ -30,8 +31,8 @@ export function digestTime({ every, at: time, timezone }: Digest, at: Date): Dat
 }
 
 /**
- * That wall-clock time on the day of `day`. A time the clock skips is the end of the jump; of a time it shows twice the first one
- * counts.
+ * Returns that wall-clock time on the day of `day`. A time that the clock skips is the end of the jump; of a time that it shows
+ * twice the first one counts.
  */
 function atTime(day: DateTime, time: string): DateTime {
   const [hour = 0, minute = 0] = time.split(':').map(Number);

@@ -2,38 +2,38 @@ import type { Channel, MessageType, Priority, SystemType } from './delivery.js';
 import { preferencesFor, type RuleQuietHours, type UserPreferences } from './preferences.js';
 import { sendTime } from './send-time.js';
 
-/** A rule as it stands when a message that speaks of it is about to be sent. */
+/** Rule as it is when a message about it is about to be sent. */
 export interface RuleNow {
   isActive: boolean;
-  /** Unix ms; null: not snoozed. */
+  /** End of the snooze, Unix ms; null: not snoozed. */
   snoozedUntil: number | null;
   actions: readonly { type: string; target: string }[];
   quietHours: RuleQuietHours;
 }
 
-/** What is asked of a message each time before it is sent. Times are Unix milliseconds. */
+/** Facts that decide, each time before a message is sent, whether it is still wanted. Times are Unix ms. */
 export interface WantedQuestion {
   type: MessageType | SystemType;
   channel: Channel;
   target: string;
   priority: Priority;
-  /** Collected with others of its target. */
+  /** Whether it is collected with others of its target. */
   digest: boolean;
   attempts: number;
-  /** Its user asked for it by hand, after the last edit of its rules. */
+  /** Whether its user asked for it by hand, after the last edit of its rules. */
   asked: boolean;
   createdAt: number;
-  /** Since when its target is proven; null: never. */
+  /** Time since which its target is proven; null: never. */
   verifiedAt: number | null;
   preferences: UserPreferences;
-  /** Each rule it speaks of, undefined for one that is gone; null: no rule is asked. */
+  /** Rules it speaks of, undefined for a deleted one; null: no rule is asked. */
   rules: readonly (RuleNow | undefined)[] | null;
   /**
-   * Of a resolution: what became of the firing; of a firing: of resolutions before it; of what ends a test: of the test. `open`: it
-   * is still on its way. `none`: there was none to this target.
+   * State of the message before it: for a resolution, of its firing; for a firing, of resolutions before it; for the end of a
+   * test, of the test. `open`: not finished yet. `none`: there was none to this target.
    */
   before: 'none' | 'delivered' | 'open' | 'lost';
-  /** When the one that is still on its way is tried next. */
+  /** Time of the next attempt of the unfinished one. */
   beforeNext: number;
 }
 
@@ -42,12 +42,13 @@ export type Wanted =
   | { action: 'finish'; state: 'suppressed'; reason: string }
   | { action: 'defer'; until: number; reason: string; digest: boolean };
 
-/** Pause before a message looks again whether the one before it has arrived. */
+/** Pause before a message checks again whether the one before it has arrived, ms. */
 const IN_ORDER_MS = 500;
 
 /**
- * The one place that says whether a message is still to be sent, and whether now: by its rules, by its user's preferences, and
- * by the firing or the resolution before it: what is told of one subject arrives in its order. The product's own messages and proofs are always wanted.
+ * Decides, in this single place, whether a message is still to be sent, and whether now: by its rules, by its user's preferences,
+ * and by the firing or the resolution before it: messages about one subject arrive in their order. The product's own messages and
+ * proofs are always wanted.
  */
 export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const { type, channel, priority, preferences, digest } = question;
@@ -63,7 +64,7 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const wait = waits(question, wanting, now);
   if (wait !== undefined) return { ...wait, action: 'defer' };
   const collected = digest || time.digest === true;
-  // In a digest both leave together.
+  // In a digest both are sent together.
   if (question.before !== 'open' || collected) return { action: 'send', digest: collected };
   return inOrder(question, type === 'alert.resolved' ? 'after_firing' : 'after_resolution', now);
 }
@@ -72,7 +73,10 @@ function inOrder({ beforeNext, digest }: WantedQuestion, reason: string, now: nu
   return { action: 'defer', until: Math.max(now, beforeNext) + IN_ORDER_MS, reason, digest };
 }
 
-/** Rules of it that want it; or why none does any more. One that several rules made leaves while one of them does. */
+/**
+ * Returns the rules that want the message, or the reason why none does any more. One of several rules is sent while one of them
+ * wants it.
+ */
 function byRules(question: WantedQuestion, now: number): { wanting: readonly RuleNow[]; unwanted?: string } {
   const judged = (question.rules ?? []).map((rule) => ({ rule, reason: reasonAgainst(rule, question, now) }));
   const wanting = judged.flatMap(({ rule, reason }) => (rule === undefined || reason !== undefined ? [] : [rule]));
@@ -80,7 +84,7 @@ function byRules(question: WantedQuestion, now: number): { wanting: readonly Rul
   return unwanted === undefined ? { wanting } : { wanting, unwanted };
 }
 
-/** Why one of its rules does not want it; undefined: it does. */
+/** Returns the reason why one of its rules does not want it; undefined: it does. */
 export function reasonAgainst(
   rule: RuleNow | undefined,
   { type, channel, target }: WantedQuestion,
@@ -89,7 +93,7 @@ export function reasonAgainst(
   if (rule === undefined) return 'deleted';
   const aimed = rule.actions.some((action) => action.type === channel && sameTarget(channel, action.target, target));
   if (!aimed) return 'retargeted';
-  // A test is what its owner wants now, whatever the rule does.
+  // A test is wanted now, whatever the rule does.
   if (type === 'test') return undefined;
   if (!rule.isActive) return 'disabled';
   return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
@@ -101,8 +105,8 @@ export function sameTarget(channel: Channel, one: string, other: string): boolea
 }
 
 /**
- * Quiet hours end, or the digest comes, later than now. A digest that was tried has had its time; of several rules the one that
- * is quiet for the shortest time decides.
+ * Whether quiet hours end, or the digest is due, later than now. A digest that was tried has had its time; of several rules the
+ * one that is quiet for the shortest time decides.
  */
 function waits(
   question: WantedQuestion,
@@ -111,7 +115,7 @@ function waits(
 ): { until: number; reason: string; digest: boolean } | undefined {
   const { preferences, priority, channel, digest, attempts, createdAt, verifiedAt } = question;
   const noQuiet = { ...preferences, quietHours: null };
-  // A message that could leave only later, because its target had to be proven, waits for the digest after that.
+  // A message that could only be sent later, because its target had to be proven, waits for the digest after that.
   const ready = new Date(Math.max(createdAt, verifiedAt ?? 0));
   const collected = sendTime(noQuiet, priority, ready, channel);
   const slot = collected.digest && attempts === 0 ? (collected.notBefore?.getTime() ?? now) : now;

@@ -2,21 +2,21 @@ import { headline, listedLine } from './alert-text.js';
 import { cutText } from './cut-text.js';
 import type { AlertMessage } from './delivery.js';
 
-/** UTF-16 units of the line that names them, on a phone as well. */
+/** Maximum length of the line that names the alerts, UTF-16 units: it must fit a phone as well. */
 const MAX_LINE = 180;
 const MAX_NAME = 60;
 
-/** An alert as a message that stands for many lists it. */
+/** Alert as a message that groups many lists it. */
 export type ListedAlert = Omit<AlertMessage, 'explanation'>;
 
-/** A message that stands for many alerts. */
+/** Message that groups many alerts. */
 export interface StormMessage extends AlertMessage {
   type: 'storm';
   explanation: {
     reason: 'storm';
     /** Properties that its alerts have in common. */
     state: 'fired' | 'resolved';
-    /** Of all alerts, also of those that it has no room for. */
+    /** Number of all alerts, including those that it has no room for. */
     count: number;
     part?: number;
     parts?: number;
@@ -24,7 +24,7 @@ export interface StormMessage extends AlertMessage {
   };
 }
 
-/** Its title and its sentence, which names each alert by its subject and value, one without a subject by its rule. */
+/** Returns its title and its sentence, which names each alert by its subject and value, one without a subject by its rule. */
 export function stormTexts({
   state,
   count,
@@ -37,7 +37,7 @@ export function stormTexts({
   return { name, message: `${name} at once${place}: ${listedLine(namesOf(alerts), MAX_LINE)}` };
 }
 
-/** The message without the rules that do not want it any more. Other messages are of one rule. */
+/** Returns the message without the rules that no longer want it. Other messages are of one rule. */
 export function withoutRules(data: object, unwanted: ReadonlySet<string>): object {
   if (unwanted.size === 0 || !isStorm(data)) return data;
   const { alerts, count, ...told } = data.explanation;

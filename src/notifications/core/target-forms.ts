@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Channel } from './delivery.js';
 
-/** A browser's PushSubscription, as `JSON.stringify` gives it. */
+/** Browser's PushSubscription, as `JSON.stringify` gives it. */
 export interface PushSubscription {
   endpoint: string;
   keys: { p256dh: string; auth: string };
 }
 
 const LONGEST_MAIL = 254;
-/** Deliberately strict: no quoted parts, no comments, no address literals, and nothing that could become a header. */
+/**
+ * Form of a mail address, deliberately strict: no quoted parts, no comments, no address literals, and no character that could
+ * begin a header.
+ */
 const MAIL =
   /^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/i;
 const FCM_TOKEN = /^[\w:.-]{20,2048}$/;
@@ -17,7 +20,7 @@ const BASE64URL = /^[\w-]+={0,2}$/;
 const P256_POINT_BYTES = 65;
 const AUTH_BYTES = 16;
 
-/** The address with its domain in lower case; undefined for what is none. */
+/** Returns the address with its domain in lower case; undefined for other texts. */
 export function mailAddress(text: string): string | undefined {
   const trimmed = text.trim();
   if (trimmed.length > LONGEST_MAIL || !MAIL.test(trimmed)) return undefined;
@@ -26,12 +29,12 @@ export function mailAddress(text: string): string | undefined {
   return `${local}@${domain.toLowerCase()}`;
 }
 
-/** What makes two spellings of a target the same one: a mailbox has one name, however it is capitalised. */
+/** Returns the key that two spellings of one target share: a mailbox has one name, however it is capitalised. */
 export function targetKey(channel: Channel, target: string): string {
   return channel === 'email' ? target.toLowerCase() : target;
 }
 
-/** A push target by what it is; undefined for what is none. */
+/** Parses a push target: a token or a subscription; undefined for other texts. */
 export function pushTarget(
   text: string,
 ): { reference: string } | { token: string } | { subscription: PushSubscription } | undefined {
@@ -43,7 +46,7 @@ export function pushTarget(
   return FCM_TOKEN.test(text) ? { token: text } : undefined;
 }
 
-/** The name under which a push target is shown and kept in rules: its token is a secret. */
+/** Returns the name under which a push target is shown and kept in rules: its token is a secret. */
 export function pushReference(target: { token: string } | { subscription: PushSubscription }): string {
   const content = 'token' in target ? target.token : target.subscription.endpoint;
   return `push:${createHash('sha256').update(content).digest('base64url')}`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Turnstile } from './turnstile.js';
 
-/** Work that ends when it is told to; notes what has begun. */
+/** Returns work that ends on demand; notes which pieces have begun. */
 function works() {
   const begun: string[] = [];
   const ends: (() => void)[] = [];

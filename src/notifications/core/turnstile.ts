@@ -1,12 +1,12 @@
-/** How much of a turnstile is open at once. */
+/** Width of a turnstile: how much runs at once. */
 export interface TurnstileWidth {
-  /** All together. */
+  /** Maximum number of all together. */
   most: number;
   perReceiver: number;
   perUser: number;
 }
 
-/** Whom a piece of work is for. */
+/** Receiver and user of a piece of work. */
 export interface Turn {
   receiver: string;
   user: string;
@@ -14,14 +14,14 @@ export interface Turn {
 
 type Work = () => Promise<void>;
 
-/** Lets work through: receivers take turns, so that what waits for one of them holds nobody else. */
+/** Turnstile for work: receivers take turns, so that work waiting for one of them holds up no other. */
 export class Turnstile {
   private readonly lines = new Map<string, { user: string; works: Work[] }>();
   private readonly receivers = new Map<string, number>();
   private readonly users = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
   private closed = false;
-  /** Pieces of work that have not begun. */
+  /** Number of pieces of work that have not begun. */
   waiting = 0;
 
   constructor(private readonly width: TurnstileWidth) {}
@@ -36,7 +36,7 @@ export class Turnstile {
     this.open();
   }
 
-  /** Forgets what has not begun; resolves when what has is done. */
+  /** Drops work that has not begun; resolves when the running work is done. */
   async close(): Promise<void> {
     this.closed = true;
     this.lines.clear();
@@ -52,7 +52,7 @@ export class Turnstile {
       const work = line.works.shift();
       this.lines.delete(receiver);
       if (work === undefined) continue;
-      // Behind all others: this loop comes to it again.
+      // Behind all others: this loop reaches it again.
       if (line.works.length > 0) this.lines.set(receiver, line);
       this.waiting -= 1;
       this.run({ receiver, user: line.user }, work);

@@ -4,13 +4,13 @@ import { retryWait } from './retry-schedule.js';
 
 export interface Verdict {
   state: Extract<DeliveryState, 'delivered' | 'retrying' | 'dead' | 'expired'>;
-  /** Unix ms; null when there is no next attempt. */
+  /** Time of the next attempt, Unix ms; null: there is none. */
   nextAttemptAt: number | null;
   reason: string | null;
 }
 
 /**
- * What an attempt's outcome means for its delivery. `tries` counts this attempt; times are Unix milliseconds; `random` is that
+ * Returns the verdict of an attempt's outcome on its delivery. `tries` counts this attempt; times are Unix ms; `random` is that
  * of the retry's jitter.
  */
 export function verdict(

@@ -3,14 +3,14 @@ import { createHmac, randomBytes } from 'node:crypto';
 const PREFIX = 'whsec_';
 const SECRET_BYTES = 32;
 
-/** A new signing secret in the form of Standard Webhooks. */
+/** Returns a new signing secret in the form of Standard Webhooks. */
 export function newWebhookSecret(): string {
   return PREFIX + randomBytes(SECRET_BYTES).toString('base64');
 }
 
 /**
- * The headers of Standard Webhooks 1.0 for exactly these bytes. Each secret signs, the current one first: a receiver may
- * still know the old one only. `id` stays the same over all attempts, `now` (Unix ms) is the attempt's.
+ * Returns the headers of Standard Webhooks 1.0 for exactly these bytes. Each secret signs, the current one first: a receiver may
+ * still have only the old one. `id` stays the same over all attempts, `now` (Unix ms) is the attempt's.
  */
 export function signedHeaders(
   id: string,

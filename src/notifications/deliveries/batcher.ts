@@ -5,15 +5,15 @@ interface Waiting<I, O> {
 }
 
 /**
- * Collects what is asked for while the last batch runs into the next one: alone a call runs at once, under load hundreds
- * share a transaction. At most `parallel` batches run side by side.
+ * Batcher of calls: those that arrive while a batch runs form the next one; alone a call runs at once, under load hundreds share
+ * a transaction. At most `parallel` batches run side by side.
  */
 export class Batcher<I, O> {
   private waiting: Waiting<I, O>[] = [];
   private running = 0;
   private scheduled = false;
 
-  /** `work` answers each item, in order. When it fails, all of the batch fail. */
+  /** @param work answers each item, in order; if it fails, all calls of the batch fail */
   constructor(
     private readonly work: (items: readonly I[]) => Promise<readonly O[]>,
     private readonly most = 250,

@@ -4,7 +4,7 @@ import type { MessageType } from '../core/delivery.js';
 import { GATEWAY_TIMEOUT, NO_ANSWER } from '../core/outcome.js';
 import type { CandidateRow } from './delivery-row.js';
 
-/** A waiting delivery and what was decided about it. */
+/** Waiting delivery and the decision about it. */
 export interface Decision {
   row: CandidateRow;
   admission: Admission;
@@ -19,7 +19,7 @@ export function targetOf(row: CandidateRow): Candidate['target'] {
   return { status: row.status, reason: row.status_reason, openUntil: row.breaker_open_until?.getTime() ?? null };
 }
 
-/** Writes down what does not leave now; returns what is finished by that. */
+/** Stores the decisions on deliveries that are not sent now; returns the finished ones. */
 export async function putOff(
   tx: PoolClient,
   decisions: readonly Decision[],
@@ -49,14 +49,14 @@ function change(row: CandidateRow, admission: Admission): RowChange | undefined 
   if (admission.action !== 'defer') return undefined;
   const { reason, extends: held = false } = admission;
   const end = row.expires_at.getTime();
-  // Within its life: the last look finds it expired.
+  // Limited to its life: the last check finds it expired.
   const until = new Date(held ? admission.until : Math.min(admission.until, end));
   const expires = held && admission.until >= end ? new Date(admission.until + end - row.created_at.getTime()) : null;
   const digest = row.digest || admission.digest === true;
   return { id, channel, state: row.state, reason, until, expires, digest, finished: false };
 }
 
-/** Whether a delivery (f) may have arrived although no attempt of it says so: a receiver may have been slow to answer. */
+/** SQL for: a delivery (f) may have arrived although no attempt of it says so, since a receiver may have been slow to answer. */
 const PERHAPS_ARRIVED = `f.attempts > 0 AND f.state <> 'delivered' AND EXISTS (SELECT FROM delivery_attempts a
   WHERE a.delivery_id = f.id AND (a.outcome = 'interrupted' OR a.outcome = 'failed'
     AND (a.status_code = ${GATEWAY_TIMEOUT} OR starts_with(a.detail, '${NO_ANSWER}'))))`;
@@ -88,13 +88,13 @@ const FIRING = `
   FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
     AND f.type = 'alert.fired' AND f.position > ${ENDED_BEFORE}`;
 
-/** Whether a resolution before a firing, or a test before its end, is still on its way. */
+/** Returns the SQL for: a resolution before a firing, or a test before its end, is not finished yet. */
 const onItsWay = (type: MessageType): string => `
   SELECT CASE WHEN count(*) > 0 THEN 'open' ELSE 'none' END
   FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
     AND f.type = '${type}' AND f.state IN ('pending', 'sending', 'retrying')`;
 
-/** Deliveries (d) as candidates; a WHERE follows. */
+/** SQL of deliveries (d) as candidates; a WHERE follows. */
 export const CANDIDATE = `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
     d.digest, d.collapse_key, d.standalone, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,

@@ -23,7 +23,7 @@ export class DeliveriesController {
     private readonly redelivery: Redelivery,
   ) {}
 
-  /** Your deliveries, newest first. */
+  /** Lists your deliveries, newest first. */
   @Get()
   @CsvList<DeliveryView>('deliveries', [
     'id',
@@ -43,13 +43,13 @@ export class DeliveriesController {
     return this.log.list(userId, query);
   }
 
-  /** One delivery with all its attempts. */
+  /** Returns one delivery with all its attempts. */
   @Get(':id')
   get(@Param() { id }: DeliveryParams, @CurrentCaller() { userId }: Caller): Promise<DeliveryDetail> {
     return this.log.get(userId, id);
   }
 
-  /** Sends everything of a time range again that was not delivered: after an outage of your endpoint. */
+  /** Sends all undelivered messages of a time range again: after an outage of your endpoint. */
   @Post('redeliver')
   @HttpCode(202)
   async redeliverRange(

@@ -18,7 +18,7 @@ const TRIGGERS = ['auto', 'manual', 'test'] as const;
 const REDELIVERABLE = ['dead', 'expired', 'superseded', 'suppressed', 'delivered'] as const;
 
 export class DeliveriesQuery {
-  /** Most deliveries of a page, which ends earlier after 2 MB; `has_more` says whether there are more. */
+  /** Maximum number of deliveries of a page, which ends earlier after 2 MB; `has_more` says whether there are more. */
   @IsOptional()
   @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, default: 100, required: false })
   @Type(() => Number)
@@ -27,7 +27,7 @@ export class DeliveriesQuery {
   @Max(1_000)
   limit?: number;
 
-  /** `page.next_cursor` of the page before, with the same other parameters. */
+  /** Cursor: `page.next_cursor` of the page before, with the same other parameters. */
   @IsOptional()
   @IsString()
   @MaxLength(64)
@@ -52,7 +52,8 @@ export class DeliveriesQuery {
   type?: MessageType | SystemType;
 
   /**
-   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
+   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d,
+   * w).
    * @example 2026-11-20T00:00:00.000Z
    */
   @IsOptional()
@@ -89,7 +90,7 @@ export class AttemptView {
   startedAt!: string;
 
   /**
-   * In milliseconds.
+   * Duration in milliseconds.
    * @example 84
    */
   durationMs!: number;
@@ -106,13 +107,13 @@ export class AttemptView {
   /** @example answered 503 */
   detail!: string | null;
 
-  /** The first 4 KB of the answer, as text. */
+  /** First 4 KB of the answer, as text. */
   response!: string | null;
 }
 
 export class DeliveryView {
   /**
-   * Also the `webhook-id`.
+   * Id, also the `webhook-id`.
    * @example 0199a0a0-0000-7000-8000-000000000004
    */
   id!: string;
@@ -130,18 +131,18 @@ export class DeliveryView {
   state!: DeliveryState;
 
   /**
-   * Why it is in this state; of a superseded one the newer delivery's id.
+   * Reason of this state; of a superseded one the newer delivery's id.
    * @example answered 503
    */
   reason!: string | null;
 
-  /** The rule it speaks of; null for the product's own messages. */
+  /** Rule it speaks of; null for the product's own messages. */
   ruleId!: string | null;
 
   /** @example 2 */
   attempts!: number;
 
-  /** When it is tried next; null when it is finished. */
+  /** Time of the next attempt; null if it is finished. */
   nextAttemptAt!: string | null;
 
   /** @example 2026-11-20T09:00:00.000Z */
@@ -153,7 +154,7 @@ export class DeliveryView {
 }
 
 export class DeliveryDetail extends DeliveryView {
-  /** The alert as it was sent; null for the product's own messages. */
+  /** Alert as it was sent; null for the product's own messages. */
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
   data!: object | null;
 
@@ -172,7 +173,8 @@ export class DeliveryPage {
 
 export class RedeliverRangeBody {
   /**
-   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
+   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d,
+   * w).
    * @example now-24h
    */
   @IsMoment()
@@ -185,14 +187,14 @@ export class RedeliverRangeBody {
   @IsMoment()
   to!: string;
 
-  /** In which states; dead ones when left out. */
+  /** States of the deliveries to send again; default: dead ones. */
   @IsOptional()
   @ApiProperty({ enum: REDELIVERABLE, isArray: true, required: false })
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? [value] : value))
   @IsIn(REDELIVERABLE, { each: true })
   states?: (typeof REDELIVERABLE)[number][];
 
-  /** To this target only, as the list of targets shows it. */
+  /** Target to send to, as the list of targets shows it; absent: all. */
   @IsOptional()
   @IsString()
   @MaxLength(2_048)
@@ -200,6 +202,6 @@ export class RedeliverRangeBody {
 }
 
 export class RedeliverRangeAnswer {
-  /** How many are on their way again, 10,000 at most: ask again for the rest. */
+  /** Number of deliveries that will be sent again, 10,000 at most: repeat the request for the rest. */
   redelivered!: number;
 }

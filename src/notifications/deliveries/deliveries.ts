@@ -11,20 +11,20 @@ import { Lanes, type Job } from './lanes.js';
 import { reconsider } from './reconsider.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
-/** Messages of the product itself have no alert to tell of. */
+/** Message of the product itself, without an alert. */
 export type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
 
-/** A recorded message that nobody has put into a queue by then belongs to the sweeper. */
+/** Time after which a recorded message without a job belongs to the sweeper, ms. */
 const ANNOUNCED_WITHIN_MS = 15_000;
-/** Messages that wait for the confirmation of one target; more are not kept. */
+/** Maximum number of messages that wait for the confirmation of one target; more are not kept. */
 const MAX_UNCONFIRMED = 100;
-/** Messages of one rule to one target within it that the budget refuses are one row; ms. */
+/** Time within which messages of one rule to one target that the budget refuses share one row, ms. */
 const REFUSED_TOGETHER_MS = 60_000;
 const NOTICE_LIFE_MS = 86_400_000;
 
 /**
- * The way in: messages are recorded in the transaction that decided on them, then announced. A message to a target that
- * has not proven itself yet waits for that until it expires.
+ * Entrance of messages: they are recorded in the transaction that decided on them, then announced. A message to a target without
+ * a proof waits for that until it expires.
  */
 @Injectable()
 export class Deliveries {
@@ -38,13 +38,13 @@ export class Deliveries {
     private readonly budget: StorageBudget,
   ) {}
 
-  /** Of these users those whose messages are not sent, because too much is stored for them. */
+  /** Returns the given users whose messages are not sent, because too much is stored for them. */
   full(userIds: readonly string[]): Promise<ReadonlySet<string>> {
     return this.budget.full(userIds);
   }
 
   /**
-   * Records messages; returns their ids in the same order, of a message that is known already the known one. `stored`: what the
+   * Records messages; returns their ids in the same order, for a known message the known one. `stored`: bytes that the
    * transaction has stored of users beside them. Comes last in its transaction, because users are counted at its end.
    */
   async create(
@@ -64,7 +64,7 @@ export class Deliveries {
     return this.knownIds(tx, rows);
   }
 
-  /** After the commit: puts what is due into the queues. What this misses is found within seconds by the sweeper. */
+  /** Puts due messages into the queues, after the commit. Missed ones are found within seconds by the sweeper. */
   announce(ids: readonly string[]): void {
     if (ids.length === 0) return;
     this.enqueue(ids).catch((error: unknown) => {
@@ -73,21 +73,21 @@ export class Deliveries {
   }
 
   /**
-   * After a change of a rule, or of its user's preferences, in the transaction of the change: what nobody wants any more ends,
-   * what waited for the end of quiet hours or for a digest is asked again when. Each claim asks once more, so nothing that
-   * this does not reach leaves either.
+   * Reconsiders waiting messages after a change of a rule, or of its user's preferences, in the transaction of the change:
+   * unwanted ones end, those that waited for the end of quiet hours or for a digest get a new time. Each claim checks once more,
+   * so no message that this does not reach is sent either.
    */
   async reconsider(tx: PoolClient, changed: { ruleId: string } | { userId: string }): Promise<void> {
     const ended = await reconsider(tx, changed, this.clock.now());
     for (const { channel, state } of ended) this.metrics.count(channel, state);
   }
 
-  /** After the commit of an edit of a rule: nothing is handed over any more that it forbids. */
+  /** Waits, after the commit of an edit of a rule, until no message that it forbids can be handed over. */
   settled(ruleId: string): Promise<void> {
     return untilHandedOver(this.database, ruleId);
   }
 
-  /** Notifies users whose messages the budget refuses, once a day, by the target that they have had for longest. */
+  /** Notifies users whose messages the budget refuses, once a day, at their oldest target. */
   private async giveNotice(tx: PoolClient, inserted: readonly InsertedRow[], now: number): Promise<void> {
     const refused = inserted.filter(({ reason }) => reason === 'budget').map((row) => row.user_id);
     if (refused.length === 0) return;
@@ -96,14 +96,17 @@ export class Deliveries {
       type: 'account.budget',
       priority: 'low',
       collapseKey: 'account.budget',
-      // Nobody announces it: due at once, it is the sweeper's.
+      // Not announced: due at once, it is found by the sweeper.
       notBefore: new Date(now),
       expiresAt: new Date(now + NOTICE_LIFE_MS),
     }));
     await this.create(tx, notices);
   }
 
-  /** The rows' own values are given: a join of the table with itself would be planned for the table it was before. */
+  /**
+   * Supersedes older messages. The rows' own values are given: a join of the table with itself would be planned for its
+   * statistics before the insert.
+   */
   private async supersede(tx: PoolClient, inserted: readonly InsertedRow[]): Promise<void> {
     const newer = inserted.filter(({ state, type }) => state === 'pending' && type !== 'test');
     if (newer.length === 0) return;
@@ -119,7 +122,7 @@ export class Deliveries {
     await this.lanes.put(await this.database.query<Job & { [column: string]: unknown }>(DUE, [ids]));
   }
 
-  /** A transition that was evaluated twice made its messages once. */
+  /** Returns the ids of known messages: those of a transition that was evaluated twice were recorded once. */
   private async knownIds(tx: PoolClient, rows: readonly NewRow[]): Promise<string[]> {
     const keys = rows.flatMap(keysOf);
     const { rows: known } = await tx.query<{ id: string; key: string }>(
@@ -147,10 +150,10 @@ interface InsertedRow {
 
 type NewRow = ReturnType<typeof newRow>;
 
-/** What INSERT reads, by its names; bytea as text. */
+/** Returns the row that INSERT reads, by column names; bytea as text. */
 function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   const starts = Math.max(now, delivery.notBefore?.getTime() ?? 0);
-  // Life begins when it may be sent: a message held back for the night is not stale in the morning.
+  // Its life begins when it may be sent: a message held back for the night is not stale in the morning.
   const expires = starts >= delivery.expiresAt.getTime() ? starts + (delivery.expiresAt.getTime() - now) : undefined;
   const { userId, transitionId, target, channel, template = null, format = null, type } = delivery;
   const key = targetKey(channel, target);
@@ -193,8 +196,8 @@ function bytea(text: string): string {
 }
 
 /**
- * The row's state follows from what it is, from its target and from its user's budget, as they stand in this transaction. What
- * the budget refuses is kept without its text, one row a minute for each rule and target.
+ * SQL that inserts rows: their state follows from the message, its target and its user's budget, as they are in this transaction.
+ * Messages that the budget refuses are kept without their text, one row a minute for each rule and target.
  */
 const INSERT = `
   WITH given AS MATERIALIZED (
@@ -239,7 +242,10 @@ const INSERT = `
   ON CONFLICT (idempotency_key) DO NOTHING
   RETURNING id, channel, state, type, target_id, collapse_key, position, user_id, reason, delivery_bytes(type, data) AS bytes`;
 
-/** A receiver that comes back after hours gets the present: what waits for a later attempt gives way to the new. */
+/**
+ * SQL that supersedes: a receiver that recovers after hours gets the present state, so messages waiting for a later attempt are
+ * replaced by new ones.
+ */
 const SUPERSEDE = `
   UPDATE deliveries o SET state = 'superseded', reason = n.id::text, finished_at = now()
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[]) n(id, target_id, collapse_key, position)

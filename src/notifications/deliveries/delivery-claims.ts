@@ -14,16 +14,19 @@ import { claimed, type CandidateRow, type ClaimedDelivery } from './delivery-row
 import { askWishes, type Wishes } from './wishes.js';
 import type { Lane } from './lanes.js';
 
-/** Longer than the slowest attempt (a mail, 30 s) with everything around it: then whoever was sending it is dead. */
+/**
+ * Length of a claim, ms: longer than the slowest attempt (a mail, 30 s) with everything around it, so its process is dead after
+ * that.
+ */
 export const SENDING_LEASE_MS = 60_000;
 const MOST_AT_ONCE = 250;
-/** Mails of one digest. What is beyond leaves in the next one. */
+/** Maximum number of mails of one digest. More are sent in the next one. */
 const DIGEST_MEMBERS = 200;
 
-/** What a job is told: send this, or nothing to do, or take the other lane. */
+/** Answer to a job: the delivery to send, or nothing to do, or take the other lane. */
 export type Claim = ClaimedDelivery | 'done' | 'slow';
 
-/** Takes deliveries out of the waiting ones, each by one worker only, and sorts out what must not leave now. */
+/** Claims of waiting deliveries, each by one worker only; those that must not be sent now are sorted out. */
 @Injectable()
 export class DeliveryClaims {
   private readonly limits: DeliveryLimits;
@@ -37,7 +40,7 @@ export class DeliveryClaims {
   ) {
     const { webhookRate, hostRate, userRate, mailDaily } = settings;
     this.limits = { webhookRate, hostRate, userRate, mailDaily };
-    // One batch after the other: each counts what the one before let leave.
+    // One batch after the other: each counts the messages that the one before let pass.
     this.batchers = {
       main: new Batcher((ids) => this.claimAll(ids, 'main'), MOST_AT_ONCE, 1),
       slow: new Batcher((ids) => this.claimAll(ids, 'slow'), MOST_AT_ONCE, 1),
@@ -68,7 +71,9 @@ export class DeliveryClaims {
     });
   }
 
-  /** The other messages that are due in the digests that leave: those of one that does not leave have nobody to send them. */
+  /**
+   * Returns the other messages that are due in the digests that are sent: members of a digest that is not sent stay unclaimed.
+   */
   private async digestMembers(tx: PoolClient, asked: readonly Decision[]): Promise<CandidateRow[]> {
     const leaving = asked.filter(({ admission }) => leavesInDigest(admission));
     const targets = leaving.map(({ row }) => row.target_id);
@@ -77,7 +82,7 @@ export class DeliveryClaims {
     return (await tx.query<CandidateRow>(MEMBERS, [targets, known, DIGEST_MEMBERS])).rows;
   }
 
-  /** One probe per half-open endpoint, whichever worker comes first; the others wait for what it finds. */
+  /** Takes one probe per half-open endpoint, for the first worker; the others wait for its result. */
   private async takeProbes(tx: PoolClient, decisions: Decision[], now: number): Promise<void> {
     const probes = decisions.filter(({ admission }) => admission.action === 'probe');
     if (probes.length === 0) return;
@@ -138,7 +143,7 @@ function decide(
   });
 }
 
-/** Digests leave as one claim with members; each id gets its answer. Two jobs may ask for one delivery: the first gets it. */
+/** Returns the answer for each id; a digest is one claim with members. Of two jobs for one delivery the first gets it. */
 function answers(ids: readonly string[], decisions: readonly Decision[], now: number): Claim[] {
   const leads = new Map<string, string>();
   const members = new Map<string, ClaimedDelivery[]>();
@@ -160,7 +165,7 @@ function answers(ids: readonly string[], decisions: readonly Decision[], now: nu
   });
 }
 
-/** A clock of another machine may be a moment ahead. */
+/** SQL condition of waiting deliveries. The clock of another machine may be a moment ahead. */
 const WAITING = `d.state IN ('pending', 'retrying') AND d.next_attempt_at <= now() + interval '1 second'`;
 
 const CANDIDATES = `${CANDIDATE} WHERE d.id = ANY($1) AND ${WAITING} ORDER BY d.position FOR UPDATE OF d SKIP LOCKED`;

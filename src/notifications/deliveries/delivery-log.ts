@@ -8,7 +8,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Channel, DeliveryState, MessageType, SystemType } from '../core/delivery.js';
 import type { AttemptView, DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryView } from './deliveries.dto.js';
 
-/** What owners see of their deliveries. */
+/** Log of deliveries for their owners. */
 @Injectable()
 export class DeliveryLog {
   constructor(
@@ -16,7 +16,7 @@ export class DeliveryLog {
     private readonly clock: Clock,
   ) {}
 
-  /** Newest first. */
+  /** Lists deliveries, newest first. */
   async list(userId: string, query: DeliveriesQuery): Promise<DeliveryPage> {
     const { limit = PAGE_ROWS, cursor, state = null, channel = null, ruleId = null, type = null } = query;
     const now = this.clock.now();
@@ -35,7 +35,7 @@ export class DeliveryLog {
        WHERE delivery_id = $1 ORDER BY n`,
       [id],
     );
-    // Challenges and confirmation links are not for whoever asked for the proof.
+    // Challenges and confirmation links are hidden from the user who asked for the proof.
     const data = tells(row.type) ? row.data : null;
     return Object.assign(view(row), { data, attemptLog: attempts.map(attemptView) });
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
-/** What became of messages, by channel. */
+/** Metrics of messages, by channel. */
 @Injectable()
 export class DeliveryMetrics {
   private readonly deliveries: Counter<'channel' | 'state'>;

@@ -11,15 +11,15 @@ import { DeliveryMetrics } from './delivery-metrics.js';
 import type { ClaimedDelivery } from './delivery-row.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
-/** One attempt and what became of it. */
+/** Attempt and its outcome. */
 export interface AttemptResult {
   delivery: ClaimedDelivery;
   outcome: Outcome;
-  /** Of the attempt, ms. */
+  /** Duration of the attempt, ms. */
   durationMs: number;
 }
 
-/** Writes down what attempts led to: the attempt, the delivery's next state, and what it says about the target. */
+/** Results of attempts: stores the attempt, the delivery's next state, and its consequences for the target. */
 @Injectable()
 export class DeliveryResults {
   private readonly batcher = new Batcher<AttemptResult, void>((results) => this.recordAll(results));
@@ -38,7 +38,7 @@ export class DeliveryResults {
     return this.batcher.add(result);
   }
 
-  /** What a process that stops has not begun to send is due for the others. */
+  /** Makes claimed but unsent deliveries of a stopping process due for the others. */
   async handBack(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.database.query(
@@ -47,7 +47,7 @@ export class DeliveryResults {
     );
   }
 
-  /** Makes a delivery that was claimed and not handed over as it was before, and due. */
+  /** Restores a delivery that was claimed and not handed over, and makes it due. */
   async giveBack({ members, ...delivery }: ClaimedDelivery): Promise<void> {
     const claimed = [delivery, ...members];
     const ids = claimed.map(({ id }) => id);
@@ -61,7 +61,7 @@ export class DeliveryResults {
     const now = this.clock.now();
     const attempts = results.flatMap((result) => withMembers(result).map(attemptRow));
     const rows = results.flatMap((result) => {
-      // What left in one mail comes back in one.
+      // The members of one mail are retried in one.
       const chance = Math.random();
       return withMembers(result).map((each) => resultRow(each, now, () => chance));
     });
@@ -79,7 +79,10 @@ export class DeliveryResults {
     return results.map(() => undefined);
   }
 
-  /** A worker that died while it sent: the attempt ends as interrupted, and the delivery is due again if nothing newer was made. */
+  /**
+   * Ends attempts of a worker that died while it sent: they are marked as interrupted, and the delivery is due again unless a
+   * newer message supersedes it.
+   */
   async interrupt(tx: PoolClient, ids: readonly string[]): Promise<void> {
     await tx.query(
       `WITH lost AS (UPDATE deliveries SET state = 'retrying', next_attempt_at = now(), reason = 'interrupted',
@@ -108,8 +111,8 @@ const GIVE_BACK = `
   WHERE d.id = g.id AND d.state = 'sending' AND d.attempts = g.attempt`;
 
 /**
- * A delivery that waits again although it was being sent gives way to a newer message about the same thing, as it does when it fails. Not to a
- * resolution that has not arrived: that waits for it, since its target may have got it.
+ * SQL that supersedes a delivery which waits again although it was being sent, by a newer message about the same subject, as
+ * after a failure. Not by a resolution that has not arrived: that waits for it, since its target may have received it.
  */
 const GIVE_WAY = `
   UPDATE deliveries d SET state = 'superseded', reason = newer.id::text, finished_at = now()
@@ -159,14 +162,18 @@ function resultRow({ delivery, outcome }: AttemptResult, now: number, random: ()
   };
 }
 
-/** NUL is the one character that PostgreSQL cannot store; halves of surrogate pairs are no text. */
+/**
+ * Returns a text that the database can store: NUL is the one character that PostgreSQL cannot, and halves of surrogate pairs are
+ * no text.
+ */
 function storable(text: string | undefined, longest: number): string | null {
   return text === undefined ? null : text.replaceAll('\0', '').slice(0, longest).toWellFormed();
 }
 
 /**
- * Interrupted attempts are no tries; what else is beyond the tries came before somebody asked for it again. Answers are not kept
- * for a user whose budget is used up. Answers with what each user has stored by it, if it is worth counting.
+ * SQL that inserts attempts. Interrupted attempts are no tries; other attempts beyond the tries came before a user asked for it
+ * again. Responses are not kept for a user whose budget is used up. Returns the bytes stored for each user, if it is worth
+ * counting.
  */
 const INSERT_ATTEMPTS = `
   WITH made AS (
@@ -185,9 +192,9 @@ const INSERT_ATTEMPTS = `
   SELECT d.user_id, made.bytes FROM made JOIN deliveries d ON d.id = made.delivery_id WHERE made.bytes > 0`;
 
 /**
- * Only while the attempt is the delivery's current one: a worker that was thought dead must not undo what its successor
- * found. What would be retried gives way to a newer message about the same thing, also to one that arrived while this one
- * was on its way: the last that a receiver hears is the present.
+ * SQL that stores results, only while the attempt is the delivery's current one: a worker that was thought dead must not undo its
+ * successor's result. A delivery to retry is superseded by a newer message about the same subject, also by one that arrived while
+ * this one was being sent: the last message that a receiver gets is the present.
  */
 const STORE = `
   UPDATE deliveries d SET state = CASE WHEN newer.id IS NOT NULL THEN 'superseded' ELSE r.state END,

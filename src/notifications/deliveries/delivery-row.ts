@@ -1,16 +1,16 @@
 import type { Channel, DeliveryState, Format, MessageType, Priority, SystemType } from '../core/delivery.js';
 
-/** A delivery that is being sent, with all that its channel needs. */
+/** Delivery that is being sent, with everything that its channel needs. */
 export interface ClaimedDelivery {
-  /** The `webhook-id`: the same in every attempt. */
+  /** Value of `webhook-id`: the same in every attempt. */
   readonly id: string;
-  /** Grows in the order in which messages were decided on. */
+  /** Position in the order in which messages were decided on. */
   readonly position: number;
   readonly userId: string;
   readonly targetId: string;
   readonly channel: Channel;
   readonly target: string;
-  /** The push token, or the whole address of a hook that is shown in part, sealed. */
+  /** Push token, or the whole address of a hook that is shown in part, sealed. */
   readonly sealedTarget: string | null;
   /** Sealed signing secrets, the current one first. */
   readonly sealedSecrets: readonly string[];
@@ -19,9 +19,9 @@ export interface ClaimedDelivery {
   readonly template: string | null;
   readonly format: Format | null;
   readonly priority: Priority;
-  /** What a device shows one of at a time: the newest. */
+  /** Key of messages of which a device shows only the newest. */
   readonly collapseKey: string;
-  /** Rule and instance that it tells of. */
+  /** Rule and instance of the alert. */
   readonly instanceKey: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
@@ -29,13 +29,13 @@ export interface ClaimedDelivery {
   readonly attempt: number;
   /** Number of this attempt since the delivery was created or asked for again. */
   readonly tries: number;
-  /** The first attempt's moment, Unix ms. */
+  /** First attempt's moment, Unix ms. */
   readonly startedAt: number;
-  /** Others that leave in the same mail. */
+  /** Other deliveries of the same mail. */
   readonly members: readonly ClaimedDelivery[];
 }
 
-/** A delivery and its target as the claim reads them. */
+/** Delivery and its target as the claim reads them. */
 export interface CandidateRow {
   id: string;
   position: number;
@@ -58,9 +58,9 @@ export interface CandidateRow {
   expires_at: Date;
   asked: boolean;
   rule_ids: string[] | null;
-  /** Of a resolution: what became of its firing; of a firing: of the resolutions before it. */
+  /** State of the message before it: for a resolution, of its firing; for a firing, of the resolutions before it. */
   before: 'none' | 'delivered' | 'open' | 'lost';
-  /** When the one before it is tried next. */
+  /** Time of the next attempt of the one before it. */
   before_next: Date | null;
   host: string | null;
   status: 'pending' | 'active' | 'disabled' | null;

@@ -13,10 +13,10 @@ import { ReceiverLanes } from './receiver-lanes.js';
 
 type Taken = JobData & { channel: Channel };
 
-/** Deliveries that wait in this process for their receiver's turn; with more, jobs stay in the queue. */
+/** Maximum number of deliveries that wait in this process for their receiver's turn; more jobs stay in the queue. */
 const MAX_WAITING = 5_000;
 
-/** Sends what the queues name: claims the delivery, hands it to its channel, writes down what became of it. */
+/** Worker of the queues: claims the delivery, hands it to its channel, stores the outcome. */
 @Injectable()
 export class DeliveryWorker implements BeforeApplicationShutdown {
   private readonly logger = new Logger(DeliveryWorker.name);
@@ -34,8 +34,8 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
   }
 
   /**
-   * Sends the delivery when its receiver's turn has come, and does not wait for that: a job is done once its delivery stands
-   * in line. Waits only while very many do.
+   * Sends the delivery at its receiver's turn, without waiting for that: a job is done once its delivery is in line. Waits only
+   * while very many are.
    */
   async take(job: Taken, lane: Lane): Promise<void> {
     const { id, channel, receiver = id, user = id } = job;
@@ -53,7 +53,7 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
     if (this.receivers.waiting > MAX_WAITING) await done;
   }
 
-  /** Once: afterwards the delivery is finished, waits for its next attempt, or was not due. */
+  /** Sends once: afterwards the delivery is finished, waits for its next attempt, or was not due. */
   private async deliver({ id, channel, receiver = null, user = id }: Taken, lane: Lane): Promise<void> {
     const claim = await this.claims.claim(id, lane);
     if (claim === 'done') return;

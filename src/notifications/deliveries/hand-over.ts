@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../platform/database/database.js';
 
-/** A claimed delivery is handed to its receiver within this time, or claimed anew; ms. */
+/** Maximum time from the claim of a delivery until it is handed to its receiver, ms; later it is claimed again. */
 export const HAND_OVER_MS = 1_500;
-/** An edit waits no longer than this for what was claimed before it; ms. Longer, so that a connection can be made. */
+/** Maximum wait of an edit for earlier claims, ms. Longer, so that a connection can be made. */
 const SETTLED_MS = 2_000;
 const LOOKS_AGAIN_MS = 10;
 
-/** Its claim is too old: what its rules want is to be asked again. */
+/** Error: the claim is too old, and the wishes of its rules must be asked again. */
 export class HandOverLate extends Error {}
 
 /**
- * After the commit of an edit of a rule: resolves when nothing is handed over any more that was claimed before it. What is being
- * sent is not waited for longer than it may be handed over.
+ * Resolves, after the commit of an edit of a rule, when no delivery that was claimed before it is handed over any more. Waits for
+ * deliveries being sent no longer than they may be handed over.
  */
 export async function untilHandedOver(database: Database, ruleId: string): Promise<void> {
   const end = performance.now() + SETTLED_MS;

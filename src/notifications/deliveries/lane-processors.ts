@@ -5,7 +5,7 @@ import { JobProcessor } from '../../platform/queue/job-processor.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { LANES, type JobData, type LaneOptions } from './lanes.js';
 
-/** Takes the jobs of a lane's queue. */
+/** Returns the processor of a lane's queue. */
 function processorOf({ name, channel, lane, concurrency }: LaneOptions): Type<JobProcessor<JobData>> {
   @Processor(name, { concurrency })
   class LaneProcessor extends JobProcessor<JobData> {

@@ -6,20 +6,20 @@ import { JobQueue } from '../../platform/queue/job-queue.js';
 
 export type Lane = 'main' | 'slow';
 
-/** What a job is: the delivery's id, where to put it, and whose turn it waits for. The delivery itself is read when its turn comes. */
+/** Job: the delivery's id, its queue, and whose turn it waits for. The delivery itself is read at its turn. */
 export interface Job {
   id: string;
   channel: Channel;
   priority: Priority;
   slow: boolean;
-  /** Attempts so far: each has a job of its own. */
+  /** Number of attempts so far: each has a job of its own. */
   attempts: number;
-  /** The target, whose turn it waits for. */
+  /** Target, whose turn it waits for. */
   receiver: string | null;
   user: string;
 }
 
-/** What a job carries; a process before an upgrade names the delivery only. */
+/** Data of a job; a process before an upgrade names the delivery only. */
 export interface JobData {
   id: string;
   receiver?: string | null;
@@ -30,13 +30,13 @@ export interface LaneOptions {
   channel: Channel;
   lane: Lane;
   name: string;
-  /** Deliveries of the lane at once in one process. */
+  /** Maximum number of deliveries of the lane at once in one process. */
   concurrency: number;
 }
 
 /**
- * One queue per channel. Endpoints that failed lately share a narrow one: with answers that take 10 s, a few hundred dead
- * ones would otherwise hold every worker.
+ * Queues, one per channel. Endpoints that failed lately share a narrow one: with answers that take 10 s, a few hundred dead ones
+ * would otherwise hold every worker.
  */
 export const LANES = {
   webhook: { channel: 'webhook', lane: 'main', name: 'deliver-webhook', concurrency: 100 },
@@ -45,16 +45,16 @@ export const LANES = {
   push: { channel: 'push', lane: 'main', name: 'deliver-push', concurrency: 32 },
 } as const satisfies Record<string, LaneOptions>;
 
-/** Jobs of one command. */
+/** Maximum number of jobs of one command. */
 const BULK = 500;
 
-/** Puts deliveries into the queues. A job whose delivery is already there, or needs nothing any more, does no harm. */
+/** Queues of deliveries. A job whose delivery is already queued, or finished, does no harm. */
 @Injectable()
 export class Lanes {
   private readonly logger = new Logger(Lanes.name);
   /**
-   * Ends the job ids of this process: it adds a job once while the queue holds it, and what a dead process left half done
-   * in the queue does not stand in its way.
+   * End of the job ids of this process: it adds a job once while the queue holds it, and an unfinished job of a dead process does
+   * not block it.
    */
   private readonly process = randomBytes(6).toString('hex');
   private readonly queues: readonly [LaneOptions, JobQueue<JobData>][];
@@ -73,7 +73,7 @@ export class Lanes {
     ];
   }
 
-  /** Whether all jobs were taken. */
+  /** Puts jobs into the queues; returns whether all were taken. */
   async put(jobs: readonly Job[]): Promise<boolean> {
     try {
       for (const [{ channel, lane }, queue] of this.queues) {
@@ -94,7 +94,7 @@ function laneOf({ channel, slow }: Job): Lane {
   return channel === 'webhook' && slow ? 'slow' : 'main';
 }
 
-/** The schedule of attempts is the delivery's own, so a job runs once; its id is free again when it has. */
+/** Returns a job that runs once, since the delivery has its own schedule of attempts; its id is free again afterwards. */
 function bullJob(
   { id, priority, attempts, receiver, user }: Job,
   process: string,

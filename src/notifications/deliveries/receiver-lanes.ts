@@ -3,13 +3,13 @@ import type { Channel } from '../core/delivery.js';
 import { Turnstile, type Turn } from '../core/turnstile.js';
 import type { Lane } from './lanes.js';
 
-/** A receiver that took longer than this for its last message is a slow one, ms. */
+/** Time from which a receiver counts as slow, by its last message, ms. */
 const SLOW_MS = 1_000;
 const MAX_KNOWN_RECEIVERS = 20_000;
 
 /**
- * Who is sent to at once: receivers that were quick before, those that nobody knows yet, and slow ones, each among their like.
- * A receiver that lets its sender wait holds none of the others.
+ * Lanes of receivers: quick ones, new ones, and slow ones, each among their like. A receiver that lets its sender wait holds up
+ * none of the others.
  */
 export class ReceiverLanes {
   private readonly durations = new LRUCache<string, number>({ max: MAX_KNOWN_RECEIVERS });
@@ -19,12 +19,12 @@ export class ReceiverLanes {
   private readonly slow = new Turnstile({ most: 16, perReceiver: 2, perUser: 4 });
   private readonly mails = new Turnstile({ most: 16, perReceiver: 4, perUser: 8 });
 
-  /** Deliveries that have not begun. */
+  /** Number of deliveries that have not begun. */
   get waiting(): number {
     return this.ids.size;
   }
 
-  /** Does the work once its receiver's turn has come; one that waits already is not taken twice. */
+  /** Runs the work at its receiver's turn; a delivery that waits already is not taken twice. */
   enter(job: Turn & { id: string; channel: Channel }, lane: Lane, work: () => Promise<void>): void {
     if (this.ids.has(job.id)) return;
     this.ids.add(job.id);
@@ -34,12 +34,12 @@ export class ReceiverLanes {
     });
   }
 
-  /** How long a receiver took for a message, ms. */
+  /** Notes the time that a receiver took for a message, ms. */
   took(receiver: string, durationMs: number): void {
     this.durations.set(receiver, durationMs);
   }
 
-  /** Ends what is being sent; returns the ids of what had not begun. */
+  /** Waits for deliveries being sent; returns the ids of those that had not begun. */
   async close(): Promise<string[]> {
     const left = [...this.ids];
     await Promise.all([this.quick, this.unknown, this.slow, this.mails].map((lane) => lane.close()));

@@ -6,23 +6,23 @@ import type { Settings } from '../../platform/settings/settings.js';
 import { bytesOf, type StorageBudget, type UserBytes } from './storage-budget.js';
 
 const EVERY_MS = 600_000;
-/** Rows of one statement: some 50 ms, so that nobody who writes waits for it. */
+/** Maximum number of rows of one statement: some 50 ms, so that no writer waits long for it. */
 const BATCH = 5_000;
 
 /** Rows of users that are kept for some time and counted in their budgets. */
 export interface KeptRows {
   readonly days: number;
-  /** Selects the ids of so many ($2) that are older than $1 days. */
+  /** SQL of the ids of at most $2 rows that are older than $1 days. */
   readonly old: string;
-  /** Selects the ids of those of a user's ($1) oldest, $2 at most, that may end early. Never reads the whole list. */
+  /** SQL of the ids of a user's ($1) oldest rows, $2 at most, that may end early. Never reads the whole list. */
   readonly early: string;
-  /** Deletes the selected; answers `user_id`, `rows` and `bytes`. */
+  /** Returns the SQL that deletes the selected rows; answers `user_id`, `rows` and `bytes`. */
   readonly ended: (which: string) => string;
 }
 
 /**
- * Ends what is older than its days; of a user whose budget is nearly used up the oldest earlier, but none within a day. Safe in
- * several processes at once.
+ * Retention: deletes rows that are older than their days; of a user whose budget is nearly used up the oldest earlier, but none
+ * within a day. Safe in several processes at once.
  */
 export abstract class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(this.constructor.name);
@@ -47,14 +47,14 @@ export abstract class Retention implements OnApplicationBootstrap, BeforeApplica
     return this.recurring.end();
   }
 
-  /** Deletes what has had its time. */
+  /** Deletes rows past their time. */
   async forget(stop: AbortSignal = new AbortController().signal): Promise<void> {
     const { days, old, early } = this.kept;
     while (!stop.aborted && (await this.delete(old, [days, BATCH])) === BATCH);
     await this.budget.trim((userId, most) => this.delete(early, [userId, most]), stop);
   }
 
-  /** Returns how many. */
+  /** Deletes the rows; returns their number. */
   private delete(which: string, parameters: unknown[]): Promise<number> {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<UserBytes & { rows: number }>(this.kept.ended(which), parameters);

@@ -9,36 +9,36 @@ import { Settings } from '../../platform/settings/settings.js';
 /** Bytes by user that a transaction has stored or deleted. */
 export type Bytes = ReadonlyMap<string, number>;
 
-/** A user's part in what a statement stored or deleted. */
+/** Bytes of one user that a statement stored or deleted. */
 export interface UserBytes {
   user_id: string;
   bytes: number;
 }
 
-/** A user whose messages are not sent any more is notified this often; ms. */
+/** Interval between notices to a user whose messages are not sent, ms. */
 const NOTICE_INTERVAL_MS = 86_400_000;
-/** From here on what is old ends early; of the budget. */
+/** Fraction of the budget from which old rows end early. */
 const FULL_SOON = 0.8;
-/** Rows of one step of that. */
+/** Number of rows of one step of that. */
 const BATCH = 1_000;
 
-/** Where the notice goes that messages are not sent, and what it says. */
+/** Target and text of the notice that messages are not sent. */
 export interface DueNotice {
   userId: string;
   channel: Channel;
   target: string;
   data: {
-    /** `unconfirmed`: not the budget, but too many messages that wait for one target's confirmation. */
+    /** Reason; `unconfirmed`: not the budget, but too many messages that wait for one target's confirmation. */
     reason: 'stored' | 'unconfirmed';
     usedMb: number;
     limitMb: number;
   };
 }
 
-/** How much is stored of each user: messages, their attempts and the history of alerts. Over the budget none is sent. */
+/** Storage budget of users: counts messages, their attempts and the history of alerts. Over the budget no message is sent. */
 @Injectable()
 export class StorageBudget {
-  /** Bytes a user; null: no limit. */
+  /** Maximum number of bytes per user; null: no limit. */
   readonly limit: number | null;
 
   constructor(
@@ -51,7 +51,7 @@ export class StorageBudget {
   }
 
   /**
-   * Counts what was stored, as the last thing of the transaction that writes it: users in order, and nothing is waited for
+   * Counts stored bytes, as the last step of the transaction that writes them: users in order, and nothing is waited for
    * afterwards, so that two of them never wait for each other.
    */
   async add(tx: PoolClient, growth: Bytes): Promise<void> {
@@ -59,12 +59,12 @@ export class StorageBudget {
     if (changes.length > 0) await tx.query(ADD, columnsOf(changes));
   }
 
-  /** Counts what was deleted, likewise. */
+  /** Counts deleted bytes, likewise. */
   async free(tx: PoolClient, gone: Bytes): Promise<void> {
     if (gone.size > 0) await tx.query(FREE, columnsOf([...gone]));
   }
 
-  /** Bytes. */
+  /** Returns the bytes stored for a user. */
   async used(userId: string): Promise<number> {
     const row = await this.database.one<{ bytes: number }>('SELECT bytes FROM user_storage WHERE user_id = $1', [
       userId,
@@ -72,7 +72,7 @@ export class StorageBudget {
     return row?.bytes ?? 0;
   }
 
-  /** Of these users those that have used up their budget. */
+  /** Returns the given users that have used up their budget. */
   async full(userIds: readonly string[]): Promise<ReadonlySet<string>> {
     if (this.limit === null || userIds.length === 0) return new Set();
     const rows = await this.database.query<{ user_id: string }>(
@@ -82,13 +82,13 @@ export class StorageBudget {
     return new Set(rows.map((row) => row.user_id));
   }
 
-  /** Throws `limit_exceeded` for a user who has used it up. */
+  /** Throws `limit_exceeded` for a user over the budget. */
   async check(userId: string): Promise<void> {
     if ((await this.full([userId])).size === 0) return;
     throw new DomainError('limit_exceeded', 'The stored messages and alerts of this user are over their budget.');
   }
 
-  /** Of these users those who are to be notified now; each is named once a day. */
+  /** Returns the notices for the given users that are due now; each user is named once a day. */
   async dueNotices(tx: PoolClient, userIds: readonly string[], now: number): Promise<DueNotice[]> {
     const before = new Date(now - NOTICE_INTERVAL_MS);
     const { rows } = await tx.query<NoticeRow>(NOTICE, [userIds, new Date(now), before]);
@@ -100,8 +100,8 @@ export class StorageBudget {
   }
 
   /**
-   * Ends the oldest of what is stored of users whose budget is nearly used up, so that there is room for the present. `remove`
-   * deletes so many of a user's oldest rows that may go, and returns how many that were.
+   * Deletes the oldest rows of users whose budget is nearly used up, so that there is room for new ones. `remove` deletes at most
+   * `most` of a user's oldest rows and returns their number.
    */
   async trim(remove: (userId: string, most: number) => Promise<number>, stop: AbortSignal): Promise<void> {
     if (this.limit === null) return;
@@ -122,7 +122,7 @@ interface NoticeRow {
   bytes: number;
 }
 
-/** The sums by user of one list, or of several. */
+/** Returns the sums by user of one list, or of several. */
 export function bytesOf(...lists: readonly (readonly UserBytes[])[]): Map<string, number> {
   const sums = new Map<string, number>();
   for (const { user_id: userId, bytes } of lists.flat()) sums.set(userId, (sums.get(userId) ?? 0) + bytes);
@@ -144,7 +144,7 @@ const FREE = `
   FROM (SELECT k.user_id, g.bytes FROM user_storage k JOIN ${GIVEN} USING (user_id) ORDER BY user_id FOR UPDATE OF k) gone
   WHERE s.user_id = gone.user_id`;
 
-/** The target that was confirmed first is the one that its user has had for longest. */
+/** SQL of the notices. The target that was confirmed first is its user's oldest. */
 const NOTICE = `
   UPDATE user_storage s SET noticed_at = $2
   FROM (SELECT DISTINCT ON (user_id) user_id, channel, target FROM notification_targets

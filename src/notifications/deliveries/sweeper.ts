@@ -8,16 +8,16 @@ import { DeliveryResults } from './delivery-results.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { Lanes, type Job } from './lanes.js';
 
-/** Also the longest a retry, a quiet hour's end or a fresh proof waits for its job. */
+/** Interval of the sweeps, ms; also the longest time that a retry, the end of quiet hours or a fresh proof waits for its job. */
 const EVERY_MS = 250;
 const RECOVER_EVERY_MS = 5_000;
 const BATCH = 1_000;
-/** A queued job that nobody finished by then is queued again; the queue knows what it still holds. */
+/** Time after which an unfinished job is queued again, ms; the queue knows its present jobs. */
 const REQUEUE_MS = 30_000;
 
 /**
- * Finds what a queue cannot know: deliveries that were committed and not enqueued, whose time has come, or whose worker
- * died while it sent. Safe in several processes at once. While the queue is away, it hands them to the worker itself.
+ * Sweeper: finds deliveries that a queue cannot know, because they were committed and not enqueued, became due, or their worker
+ * died while it sent. Safe in several processes at once. While the queue is unavailable, it hands them to the worker itself.
  */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -48,7 +48,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   private async loop(): Promise<void> {
-    // Without Redis this process is the only one: whatever is being sent, nobody is sending it any more.
+    // Without Redis this process is the only one: no delivery from before it is still being sent.
     let orphaned = this.settings.redisUrl === undefined;
     let failed = false;
     while (!this.stopping.signal.aborted) {
@@ -65,7 +65,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
-  /** Puts what is due into the queues; returns how many that were. */
+  /** Puts due deliveries into the queues; returns their number. */
   async sweep(): Promise<number> {
     const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_MS]);
     if (jobs.length > 0 && !(await this.lanes.put(jobs))) {
@@ -75,10 +75,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     return jobs.length;
   }
 
-  /**
-   * Ends attempts whose worker has died; `all`: there is no other process, so whatever was on its way before this one began
-   * is not any more.
-   */
+  /** Ends attempts whose worker has died; `all`: there is no other process, so those from before this one began have ended. */
   private async recover(all: boolean): Promise<void> {
     if (Date.now() - this.recoveredAt < RECOVER_EVERY_MS) return;
     await this.database.transaction(async (tx) => {

@@ -9,7 +9,7 @@ import { reasonAgainst, type RuleNow, type WantedQuestion } from '../core/still-
 import { withoutRules } from '../core/storm-message.js';
 import type { CandidateRow } from './delivery-row.js';
 
-/** What users and their rules want at this moment, for the deliveries of a claim. */
+/** Wishes of users and their rules at this moment, for the deliveries of a claim. */
 export class Wishes {
   constructor(
     private readonly preferences: ReadonlyMap<string, UserPreferences>,
@@ -18,17 +18,17 @@ export class Wishes {
     readonly sent: Map<string, number>,
   ) {}
 
-  /** Attempts of the last minute of its user, and of its user to the same host. */
+  /** Returns the attempts of the last minute of its user, and of its user to the same host. */
   used(row: CandidateRow): { ofUser: number; toHost: number } {
     return { ofUser: this.sent.get(row.user_id) ?? 0, toHost: this.sent.get(hostKey(row)) ?? 0 };
   }
 
-  /** Counts one that leaves now. */
+  /** Counts a delivery that is sent now. */
   leaves(row: CandidateRow): void {
     for (const key of [row.user_id, hostKey(row)]) this.sent.set(key, (this.sent.get(key) ?? 0) + 1);
   }
 
-  /** The message as it leaves now: nothing of rules that do not want it any more, unless its user asked for it as it was. */
+  /** Returns the message to send now: without rules that no longer want it, unless its user asked for it as it was. */
   told(row: CandidateRow, now: number): object {
     const { rule_ids: ids, asked, data } = row;
     if (asked || ids === null || ids.length < 2) return data;
@@ -58,8 +58,8 @@ export class Wishes {
 }
 
 /**
- * Asks the database itself, never a memory. Rules that are just being edited are waited for, and an edit waits for this
- * transaction: once it is answered, nothing that it forbids has still to be claimed.
+ * Reads the wishes from the database itself, never from memory. Waits for rules that are just being edited, and an edit waits for
+ * this transaction: once it is answered, no message that it forbids can still be claimed.
  */
 export async function askWishes(tx: PoolClient, rows: readonly CandidateRow[]): Promise<Wishes> {
   const ids = [...new Set(rows.flatMap((row) => row.rule_ids ?? []))];

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 const HEAD_START_MS = 100;
 const MAX_ADDRESSES = 8;
 
-/** Connects to whichever of the addresses answers first; the others are hung up on. Fails when all do, or in time. */
+/** Connects to the address that answers first; the other connections are closed. Fails when all do, or after `timeoutMs`. */
 export function fastestConnection(addresses: readonly string[], port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const waiting = addresses.slice(0, MAX_ADDRESSES);

@@ -7,37 +7,38 @@ import { Resolver } from './resolver.js';
 
 const CONNECT_MS = 3_000;
 const TOTAL_MS = 10_000;
-/** A kept connection goes to an address that was checked; after this time it is checked again. */
+/** Maximum age of a kept connection, ms: it leads to an address that was checked, and is then checked again. */
 const SOCKET_AGE_MS = 60_000;
 const IDLE_MS = 10_000;
-/** Of the answer; the rest is not read. */
+/** Maximum length of the answer that is read, bytes. */
 const HEAD_BYTES = 4_096;
 /**
- * More than are sent at once together (`deliveries/receiver-lanes.ts`: 164), which is where users take turns: hooks of many users
- * are on one host, and those of one user that never answer must not hold its connections from the others.
+ * Maximum number of connections per origin: more than are sent at once together (`deliveries/receiver-lanes.ts`: 164), which is
+ * where users take turns: hooks of many users are on one host, and those of one user that never answer must not hold its
+ * connections from the others.
  */
 const CONNECTIONS_PER_ORIGIN = 192;
-/** The body of an answer tells nothing that its headers did not, but for a proof: it is not waited for longer, ms. */
+/** Maximum wait for the body of an answer, ms: except for a proof it adds nothing to its headers. */
 const BODY_TIMEOUT_MS = 300;
-/** A kept connection that the receiver has closed meanwhile. */
+/** Error codes of a kept connection that the receiver has closed meanwhile. */
 const CLOSED: readonly unknown[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
 export interface Answer {
   status: number;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The first 4 KB of the body, as text. */
+  /** First 4 KB of the body, as text. */
   head: string;
 }
 
 /**
- * The only client that calls addresses users chose. Judges the address three times: as it is written, as the name
- * resolves, which is the look-up the connection uses, and as the socket reports its peer. Never follows a redirect, knows no
+ * Client for addresses that users chose; no other may call them. Checks the address three times: as it is written, as the name
+ * resolves, which is the look-up the connection uses, and as the socket reports its peer. Never follows a redirect, uses no
  * proxy, gives up after 10 s and reads 4 KB.
  */
 @Injectable()
 export class GuardedClient implements OnApplicationShutdown {
   private readonly kept: Agent;
-  /** For a second try: its connections are new, and not kept. */
+  /** Agent of second tries: its connections are new, and not kept. */
   private readonly fresh: Agent;
   private readonly secure = buildConnector({ timeout: CONNECT_MS, allowH2: false });
 
@@ -50,9 +51,9 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 
   /**
-   * Throws EgressRefused before anything is sent, or the network's own error. An answer counts as soon as its headers are
-   * there; `whole`: its first 4 KB are waited for. A kept connection that the receiver has closed is no failure: the request
-   * is repeated once on a new one.
+   * Posts a body. Throws EgressRefused before anything is sent, or the network's own error. An answer counts as soon as its
+   * headers have arrived; `whole`: waits for its first 4 KB. A kept connection that the receiver has closed is no failure: the
+   * request is repeated once on a new one.
    */
   async post(
     address: string,
@@ -77,7 +78,7 @@ export class GuardedClient implements OnApplicationShutdown {
     return { status: answer.statusCode, headers: answer.headers, head };
   }
 
-  /** Refuses a name one of whose addresses is private: for the moment a target is made known. */
+  /** Refuses a name one of whose addresses is private: for the moment at which a target is registered. */
   async checkName(address: string): Promise<void> {
     const url = this.policy.url(address);
     const host = hostOf(url);
@@ -89,7 +90,7 @@ export class GuardedClient implements OnApplicationShutdown {
     await Promise.all([this.kept.destroy(), this.fresh.destroy()]);
   }
 
-  /** `pipelining` 0: a connection is for one request. */
+  /** Returns an agent; `pipelining` 0: a connection is for one request. */
   private agent(pipelining: 0 | 1): Agent {
     return new Agent({
       connect: (options, callback) => void this.open(options, callback),
@@ -113,12 +114,12 @@ export class GuardedClient implements OnApplicationShutdown {
     }
   }
 
-  /** A connection to one of the addresses that the policy allows, all of them tried side by side. */
+  /** Returns a connection to one of the addresses that the policy allows, all of them tried side by side. */
   private async connect(options: buildConnector.Options): Promise<Socket> {
     const { protocol } = options;
     const host = hostOf(options);
     const kind = { protocol, port: options.port };
-    // An address is asked of nobody.
+    // An IP address needs no look-up.
     if (isIP(host) !== 0) this.policy.checkAddress(host, kind);
     const addresses = isIP(host) === 0 ? await this.allowed(host, kind) : [host];
     const port = Number(options.port) || (protocol === 'https:' ? 443 : 80);
@@ -134,7 +135,7 @@ export class GuardedClient implements OnApplicationShutdown {
     return socket;
   }
 
-  /** The good addresses of a name; fails when there are none among them. */
+  /** Returns the allowed addresses of a name; fails if there are none. */
   private async allowed(host: string, kind: Pick<URL, 'protocol' | 'port'>): Promise<string[]> {
     const addresses = await this.resolver.addresses(host);
     const good = addresses.filter((address) => this.policy.allows(address, kind));
@@ -143,7 +144,10 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 }
 
-/** A body that breaks off, drips or never ends takes nothing from the answer: its status has been read. */
+/**
+ * Reads the beginning of a body. One that breaks off, drips or never ends takes nothing from the answer: its status has been
+ * read.
+ */
 async function headOf({ body }: Dispatcher.ResponseData, timeoutMs: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -155,7 +159,7 @@ async function headOf({ body }: Dispatcher.ResponseData, timeoutMs: number): Pro
       if (size >= HEAD_BYTES) break; // ends the stream, and with it the connection
     }
   } catch {
-    // What came before is the answer.
+    // The part received before is the answer.
   } finally {
     clearTimeout(limit);
   }

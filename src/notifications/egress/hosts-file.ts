@@ -1,14 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 
-/** The names that the machine's hosts file knows, read again when it has changed. */
+/** Names of the machine's hosts file, read again when it has changed. */
 export class HostsFile {
   private names = new Map<string, string[]>();
   private changedAt = -1;
 
   constructor(private readonly path: string) {}
 
-  /** Its addresses of a name; none for a name that it does not know, or without a file. */
+  /** Returns the addresses of a name; none for an unknown name, or without a file. */
   async addresses(name: string): Promise<string[]> {
     try {
       const { mtimeMs } = await stat(this.path);

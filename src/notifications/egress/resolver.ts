@@ -4,28 +4,28 @@ import { Injectable } from '@nestjs/common';
 import { HostsFile } from './hosts-file.js';
 
 const TIMEOUT_MS = 2_000;
-/** Addresses of one family do not wait longer for those of the other, ms. */
+/** Maximum wait of the addresses of one family for those of the other, ms. */
 const OTHER_FAMILY_MS = 150;
 const HOSTS = process.platform === 'win32' ? 'C:\\Windows\\System32\\drivers\\etc\\hosts' : '/etc/hosts';
 
 /**
- * Names to addresses, in the system's order: the hosts file, then name servers, then whatever else the system asks (search
- * domains). Name servers are asked without blocking the few threads that the system's own way would take.
+ * Resolver of names, in the system's order: the hosts file, then name servers, then other sources of the system (search domains).
+ * Name servers are asked without blocking the few threads of the system's own way.
  */
 @Injectable()
 export class Resolver {
   private readonly hosts: HostsFile;
   private readonly servers = new NameServers({ timeout: TIMEOUT_MS, tries: 2 });
-  /** The system's own look-ups, one at a time: each may hold one of the few threads for seconds. */
+  /** System's own look-ups, one at a time: each may hold one of the few threads for seconds. */
   private system: Promise<unknown> = Promise.resolve();
 
-  /** `hosts` and `servers` are others than the system's in tests only. */
+  /** Creates the resolver; `hosts` and `servers` differ from the system's in tests only. */
   constructor({ hosts = HOSTS, servers }: { hosts?: string; servers?: readonly string[] } = {}) {
     this.hosts = new HostsFile(hosts);
     if (servers !== undefined) this.servers.setServers(servers);
   }
 
-  /** All addresses of a name; fails when there are none. */
+  /** Returns all addresses of a name; fails if there are none. */
   async addresses(name: string): Promise<string[]> {
     const own = await this.hosts.addresses(name);
     if (own.length > 0) return own;
@@ -37,7 +37,7 @@ export class Resolver {
     return others;
   }
 
-  /** Whichever family comes, and the other one if it comes soon: many name servers drop questions for IPv6. */
+  /** Returns the first family that arrives, and the other one if it comes soon: many name servers drop questions for IPv6. */
   private async ask(name: string): Promise<string[]> {
     const four = this.servers.resolve4(name).catch((): string[] => []);
     const six = this.servers.resolve6(name).catch((): string[] => []);

@@ -12,13 +12,13 @@ import { Deliveries } from '../deliveries/deliveries.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** With what the links in mails did. */
+/** Preferences with the effects of the links in mails. */
 export type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
 
-/** Changed preferences are used by all processes after this time, ms. */
+/** Time after which all processes use changed preferences, ms. */
 const REMEMBERED_MS = 2_000;
 
-/** What users want to be notified of, where and when. */
+/** Preferences of users: subjects, channels and times of notifications. */
 @Injectable()
 export class Preferences {
   private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: REMEMBERED_MS });
@@ -32,7 +32,7 @@ export class Preferences {
     return (await this.ofAll([userId])).get(userId) ?? DEFAULT_PREFERENCES;
   }
 
-  /** Of several users at once; every user asked for is in the answer. */
+  /** Returns the preferences of several users at once; every given user is in the answer. */
   async ofAll(userIds: readonly string[]): Promise<Map<string, UserPreferences>> {
     const unknown = userIds.filter((userId) => !this.known.has(userId));
     const rows =
@@ -49,7 +49,7 @@ export class Preferences {
     );
   }
 
-  /** As the database has them, with what the links in mails did. */
+  /** Returns the stored preferences, with the effects of the links in mails. */
   async shown(userId: string): Promise<ShownPreferences> {
     const stored = await this.database.one<{ preferences: Partial<UserPreferences> }>(
       'SELECT preferences FROM notification_preferences WHERE user_id = $1',
@@ -67,14 +67,14 @@ export class Preferences {
   }
 
   /**
-   * Changes what is named, down to single times, and returns the whole; changes of one user follow each other. Throws
-   * `invalid_request` for times or zones that do not exist. What waits is asked again by the new preferences.
+   * Changes the named preferences, down to single times, and returns the whole; changes of one user follow each other. Throws
+   * `invalid_request` for times or zones that do not exist. Waiting messages are checked again by the new preferences.
    */
   change(userId: string, changes: PreferencesChange): Promise<UserPreferences> {
     return this.write(userId, (current) => mergePreferences(current, changes));
   }
 
-  /** Replaces everything: what is not named gets its default. */
+  /** Replaces all preferences: an unnamed one gets its default. */
   replace(userId: string, wanted: PreferencesChange): Promise<UserPreferences> {
     return this.write(userId, () => mergePreferences(DEFAULT_PREFERENCES, wanted));
   }

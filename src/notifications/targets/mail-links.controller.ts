@@ -5,7 +5,7 @@ import { OLD_LINK, page, question } from '../channels/link-page.js';
 import { TargetList } from './target-list.js';
 
 /**
- * Where the links in mails lead. GET only shows a page, because mail scanners open every link; the button, or a mailbox's
+ * Targets of the links in mails. GET only shows a page, because mail scanners open every link; the button, or a mailbox's
  * one-click POST, acts. No key: the link is the proof.
  */
 @ApiExcludeController()

@@ -7,8 +7,8 @@ import { TargetWarnings } from './target-warnings.js';
 
 const DAY_MS = 86_400_000;
 /**
- * An endpoint that fails so long, and never succeeds, warns its owner, then is disabled: never without the days between, as
- * when two messages a week apart have failed and nothing else was sent.
+ * Time after which an endpoint that fails and never succeeds warns its owner, ms; later it is disabled: never without the days
+ * between, as when two messages a week apart have failed and nothing else was sent.
  */
 const WARN_AFTER_MS = DAY_MS;
 const DISABLE_AFTER_WARNING_MS = 4 * DAY_MS;
@@ -18,7 +18,7 @@ interface Attempt {
   outcome: Outcome;
 }
 
-/** What attempts say about their targets: the breaker all workers share, proofs, dead tokens, refused addresses. */
+/** Consequences of attempts for their targets: the breaker that all workers share, proofs, dead tokens, refused addresses. */
 @Injectable()
 export class TargetHealth {
   private readonly logger = new Logger(TargetHealth.name);
@@ -31,7 +31,7 @@ export class TargetHealth {
       attempts.filter(({ delivery }) => delivery.channel === 'webhook'),
       now,
     );
-    // In one order everywhere: two batches that lock the same targets crosswise would lose one's results.
+    // One order everywhere: two batches that lock the same targets crosswise would lose one's results.
     for (const { delivery, outcome } of attempts.toSorted(byTarget)) {
       if (outcome.verified) await this.activate(tx, delivery.targetId);
       if (outcome.gone) await this.disable(tx, delivery, outcome.gone);
@@ -39,7 +39,7 @@ export class TargetHealth {
     }
   }
 
-  /** A target has proven itself: what waited for that is due. */
+  /** Activates a target that has proven itself: messages that waited for that are due. */
   async activate(tx: PoolClient, targetId: string): Promise<void> {
     await tx.query(
       `UPDATE notification_targets SET status = 'active', status_reason = NULL, status_detail = NULL, status_since = NULL,
@@ -48,7 +48,7 @@ export class TargetHealth {
       [targetId],
     );
     await tx.query(UNBAR, [targetId]);
-    // Nobody has to be asked again.
+    // Open proofs are no longer needed.
     await tx.query(
       `UPDATE deliveries SET state = 'suppressed', reason = 'confirmed', finished_at = now()
        WHERE target_id = $1 AND state IN ('pending', 'retrying') AND type IN ('endpoint.verify', 'target.confirm')`,
@@ -69,7 +69,7 @@ export class TargetHealth {
   private async noteEndpoints(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
     const ids = [...new Set(attempts.map(({ delivery }) => delivery.targetId))].sort();
     const failed = attempts.filter(({ outcome }) => outcome.result !== 'delivered').map((a) => a.delivery.targetId);
-    // A healthy endpoint that took its message is not touched: nearly all of them.
+    // A healthy endpoint that took its message is not updated: nearly all of them.
     const { rows } = await tx.query<HealthRow>(
       `SELECT id, failures, first_failure_at, warned_at, window_started_at, window_calls, window_failures,
          breaker_open_until, breaker_trips FROM notification_targets
@@ -170,14 +170,14 @@ function date(time: number | null): Date | null {
 
 const ADDRESS = `t.channel = 'email' AND t.target_key = (SELECT target_key FROM notification_targets WHERE id = $1)`;
 
-/** The mailbox is not there for anybody. */
+/** SQL that marks a mailbox as missing, for all users. */
 const BAR = `
   UPDATE notification_targets t SET status = 'disabled', status_reason = 'bounced', status_detail = $2, status_since = now(),
     token_hash = NULL, updated_at = now()
   FROM (SELECT id FROM notification_targets t WHERE ${ADDRESS} AND status <> 'disabled' ORDER BY id FOR UPDATE) same
   WHERE t.id = same.id`;
 
-/** A mailbox that confirms is there again, for all who had proven it. */
+/** SQL that marks a mailbox as present again when it confirms, for all users with an earlier proof. */
 const UNBAR = `
   UPDATE notification_targets t SET status = 'active', status_reason = NULL, status_detail = NULL, status_since = NULL,
     updated_at = now()

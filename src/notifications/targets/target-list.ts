@@ -9,14 +9,17 @@ import { TargetRules } from './target-rules.js';
 import { Targets } from './targets.js';
 import type { TargetView } from './targets.dto.js';
 
-/** Between two proofs of one target: whoever gets them must not be flooded. */
+/** Minimum minutes between two proofs of one target, so that its receiver is not flooded. */
 const PROOF_EVERY_MINUTES = 5;
-/** Of one code. */
+/** Maximum number of tries of one code. */
 const MOST_CODE_TRIES = 5;
-/** Confirmation mails to one address for one user: also who never agreed to any, or has unsubscribed, gets them. */
+/**
+ * Maximum number of confirmation mails a day to one address for one user, because they also reach people without any consent and
+ * those who unsubscribed.
+ */
 const CONFIRMATIONS_A_DAY = 5;
 
-/** What owners see of their targets, and what the links in mails do. */
+/** Targets as their owners see them, and the actions of the links in mails. */
 @Injectable()
 export class TargetList {
   constructor(
@@ -32,7 +35,7 @@ export class TargetList {
     return rows.map(view);
   }
 
-  /** Asks for the proof again: of a pending target, or to bring back one that was disabled. */
+  /** Starts the proof again: of a pending target, or to restore one that was disabled. */
   async verify(userId: string, id: string): Promise<TargetView> {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<TargetRow & { sealed: string | null; recently: boolean; confirmations: number }>(
@@ -66,7 +69,7 @@ export class TargetList {
     });
   }
 
-  /** The address behind a confirmation link; undefined for a link that is none any more. */
+  /** Returns the address behind a confirmation link; undefined for a link that is no longer valid. */
   async confirmable(token: string): Promise<string | undefined> {
     const row = await this.database.one<{ target: string }>(
       'SELECT target FROM notification_targets WHERE token_hash = $1 AND token_expires_at > now()',
@@ -75,7 +78,10 @@ export class TargetList {
     return row?.target;
   }
 
-  /** Whoever has the link reads that mailbox. Returns the address; undefined for a link that is none any more. */
+  /**
+   * Confirms an address: the link proves access to that mailbox. Returns the address; undefined for a link that is no longer
+   * valid.
+   */
   async confirm(token: string): Promise<string | undefined> {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string; user_id: string; target: string }>(
@@ -86,7 +92,7 @@ export class TargetList {
       const [row] = rows;
       if (row === undefined) return undefined;
       await this.health.activate(tx, row.id);
-      // The newest wish counts: whoever wanted no mails at all wants them again.
+      // The newest wish counts: a user without mails wants them again.
       await tx.query(
         `UPDATE notification_preferences SET preferences = preferences || '{"unsubscribed": false}'
          WHERE user_id = $1 AND preferences -> 'unsubscribed' = 'true'`,
@@ -96,7 +102,10 @@ export class TargetList {
     });
   }
 
-  /** Takes the code that a hook or a device received. Throws `invalid_request` for another one, which few tries may find. */
+  /**
+   * Confirms by the code that a hook or a device received. Throws `invalid_request` for another one; the number of tries is
+   * limited.
+   */
   async confirmByCode(userId: string, id: string, code: string): Promise<TargetView> {
     const right = await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ code_hash: Buffer | null; open: boolean }>(
@@ -120,7 +129,7 @@ export class TargetList {
     return view(row);
   }
 
-  /** No mail of this user to this address any more. Returns the address; undefined for a link that was not made here. */
+  /** Ends the mails of this user to this address. Returns the address; undefined for a link that this service did not create. */
   async unsubscribe(token: string): Promise<string | undefined> {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;
@@ -132,7 +141,7 @@ export class TargetList {
     return row?.target;
   }
 
-  /** The address behind an unsubscribe link. */
+  /** Returns the address behind an unsubscribe link. */
   async unsubscribable(token: string): Promise<string | undefined> {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;

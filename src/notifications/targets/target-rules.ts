@@ -7,19 +7,19 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 
 export interface NormalisedTarget {
-  /** As it is shown, kept in rules and compared. */
+  /** Target as it is shown, kept in rules and compared. */
   target: string;
-  /** What a push target, or a hook that is shown in part, really is; to be sealed. */
+  /** Secret of a push target, or of a hook that is shown in part: its true address, to be sealed. */
   secret?: string;
-  /** The name of a target that must be known already. */
+  /** Set if it is the name of a target that must exist already. */
   reference?: true;
-  /** Where its messages go. */
+  /** Host of its messages. */
   host?: string;
-  /** Of a target that is not known yet. */
+  /** State of a new target. */
   status: 'pending' | 'active';
 }
 
-/** What can be said about a target without calling it. */
+/** Rules of targets that need no call to them. */
 @Injectable()
 export class TargetRules {
   constructor(
@@ -27,7 +27,7 @@ export class TargetRules {
     private readonly policy: EgressPolicy,
   ) {}
 
-  /** Throws `invalid_request` for a target that can never be used. */
+  /** Returns the normal form; throws `invalid_request` for a target that can never be used. */
   normalise(channel: Channel, target: string, shown = SHOWN_CHARACTERS): NormalisedTarget {
     if (channel === 'email') return this.mail(target);
     return channel === 'webhook' ? this.webhook(target, shown) : this.push(target);
@@ -39,7 +39,10 @@ export class TargetRules {
     return { target, status: this.unproven() };
   }
 
-  /** Whoever knows the address of a chat's hook, or a pager's key, was given it; and such hosts echo no challenge. */
+  /**
+   * Returns the form of a webhook. The address of a chat's hook, or a pager's key, is known only to people who were given it; and
+   * such hosts echo no challenge.
+   */
   private webhook(text: string, shown: number): NormalisedTarget {
     if (text.includes(HIDDEN)) return { target: text.trim(), status: 'active', reference: true };
     const address = text.startsWith('pagerduty:') ? text.trim() : this.url(text);
@@ -75,7 +78,7 @@ export class TargetRules {
       return this.policy.url(text).href;
     } catch (error) {
       if (error instanceof EgressRefused) {
-        // Whoever tries a receiver on his own machine is stopped here first: the setting is the way on.
+        // A receiver on the user's own machine is refused here first: the message names the setting that allows it.
         const way = error.liftable ? '; receivers in private networks need the setting EGRESS_ALLOW' : '';
         throw invalid(`this address is not allowed: ${error.message}${way}`);
       }

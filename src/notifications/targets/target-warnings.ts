@@ -6,7 +6,7 @@ import { Deliveries } from '../deliveries/deliveries.js';
 
 const WORTH_KNOWING_MS = 3 * 86_400_000;
 
-/** Mails to the owner of an endpoint about the endpoint. An owner without a confirmed address sees it in the API only. */
+/** Mails to the owner of an endpoint about its failures. An owner without a confirmed address sees it in the API only. */
 @Injectable()
 export class TargetWarnings {
   constructor(
@@ -34,7 +34,7 @@ export class TargetWarnings {
       data: { endpoint: target, reason },
       priority: 'high' as const,
       collapseKey: `${type}:${targetId}`,
-      // Nobody announces it: due at once, it is the sweeper's.
+      // Not announced: due at once, it is found by the sweeper.
       notBefore: new Date(now),
       expiresAt: new Date(now + WORTH_KNOWING_MS),
     }));

@@ -30,7 +30,7 @@ export class TargetsController {
     private readonly audit: Audit,
   ) {}
 
-  /** Your mail addresses, endpoints and devices, with their state. They become known when a rule names them. */
+  /** Lists your mail addresses, endpoints and devices, with their state. They are registered when a rule names them. */
   @Get('targets')
   @CsvList<TargetView>('targets', [
     'id',
@@ -49,7 +49,7 @@ export class TargetsController {
     return { data: await this.targets.list(userId) };
   }
 
-  /** Sends the confirmation mail or the challenge again; also brings back a target that was disabled. */
+  /** Sends the confirmation mail or the challenge again; also restores a target that was disabled. */
   @Post('targets/:id/verify')
   @HttpCode(202)
   verify(@Param() { id }: TargetParams, @CurrentCaller() { userId }: Caller): Promise<TargetView> {
@@ -67,7 +67,7 @@ export class TargetsController {
     return this.targets.confirmByCode(userId, id, code);
   }
 
-  /** Which secrets sign what is sent to each of your webhook endpoints, by their ends, and until when. */
+  /** Lists the secrets that sign the messages to each of your webhook endpoints, by their ends, and their validity. */
   @Get('webhook-secrets')
   @CsvList<WebhookSecretsView>('webhook-secrets', ['target', 'createdAt', 'previousValidUntil', 'secrets'])
   async listSecrets(@CurrentCaller() { userId }: Caller): Promise<WebhookSecretList> {
@@ -75,8 +75,8 @@ export class TargetsController {
   }
 
   /**
-   * A new signing secret, which no other answer shows. The old one (two at most) signs beside it for 24 hours, so that receivers
-   * can change in peace. Ten times a minute for a user at most.
+   * Creates a signing secret, which no other answer shows. The old one (two at most) signs beside it for 24 hours, so that
+   * receivers can change in time. Ten times a minute for a user at most.
    */
   @Post('webhook-secrets/rotate')
   @Rare()
@@ -93,7 +93,7 @@ export class TargetsController {
     return secret;
   }
 
-  /** The key with which a browser subscribes to pushes of this service. */
+  /** Returns the key with which a browser subscribes to pushes of this service. */
   @Get('push-key')
   pushKey(): PushKeyView {
     return { publicKey: this.webPush.publicKey };

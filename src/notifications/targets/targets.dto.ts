@@ -27,7 +27,7 @@ export class TargetView {
   channel!: Channel;
 
   /**
-   * The normalised address; of a push target a name that stands for its token.
+   * Normalised address; of a push target a name that stands for its token.
    * @example https://hooks.example.com/alerts
    */
   target!: string;
@@ -35,22 +35,22 @@ export class TargetView {
   @ApiProperty({ enum: STATUSES, example: 'active' })
   status!: 'pending' | 'active' | 'disabled';
 
-  /** Why it is disabled: `gone`, `failing`, `unsubscribed`, `bounced`, `token_gone`, `asked_to_stop`. */
+  /** Reason why it is disabled: `gone`, `failing`, `unsubscribed`, `bounced`, `token_gone`, `asked_to_stop`. */
   reason!: string | null;
 
   /**
-   * Of a bounced address the words of the mail server.
+   * Words of the mail server about a bounced address.
    * @example Can't send mail: 550 5.1.1 no such user
    */
   detail!: string | null;
 
-  /** Since when it is disabled. */
+  /** Time since which it is disabled. */
   since!: string | null;
 
   /** Failed attempts in a row. */
   failures!: number;
 
-  /** While its endpoint fails nothing is sent before this time. */
+  /** End of the pause of a failing endpoint: nothing is sent before it. */
   pausedUntil!: string | null;
 
   /** @example 2026-11-20T09:00:00.000Z */
@@ -65,7 +65,7 @@ export class TargetList {
 
 export class RotateSecretBody {
   /**
-   * The endpoint; may be left out by users with only one.
+   * Endpoint; optional for users with only one.
    * @example https://hooks.example.com/alerts
    */
   @IsOptional()
@@ -74,10 +74,10 @@ export class RotateSecretBody {
   target?: string;
 }
 
-/** A secret that signs. */
+/** Secret that signs messages. */
 export class ValidSecretView {
   /**
-   * How it ends.
+   * End of the secret.
    * @example LSw=
    */
   last4!: string;
@@ -85,28 +85,28 @@ export class ValidSecretView {
   /** @example 2026-11-20T09:00:00.000Z */
   createdAt!: string;
 
-  /** It signs beside the current one until then; null: it is the current one. */
+  /** Time until which it signs beside the current one; null: it is the current one. */
   validUntil!: string | null;
 }
 
-/** The secrets by which messages to an endpoint are signed, by Standard Webhooks. */
+/** Secrets by which messages to an endpoint are signed, by Standard Webhooks. */
 export class WebhookSecretsView {
   /** @example https://hooks.example.com/alerts */
   target!: string;
 
-  /** Of the current one. */
+  /** Time of creation of the current one. */
   createdAt!: string;
 
-  /** Until then the secret before it signs too; null: there is none. */
+  /** Time until which the secret before it signs, too; null: there is none. */
   previousValidUntil!: string | null;
 
-  /** All that sign, the current one first. */
+  /** Secrets that sign, the current one first. */
   secrets!: ValidSecretView[];
 }
 
 export class NewWebhookSecretView extends WebhookSecretsView {
   /**
-   * The new one; shown now and never again.
+   * New secret; shown now and never again.
    * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
    */
   secret!: string;
@@ -118,7 +118,7 @@ export class WebhookSecretList {
 
 export class PushKeyView {
   /**
-   * `applicationServerKey` for PushManager.subscribe.
+   * Key, the `applicationServerKey` for PushManager.subscribe.
    * @example BIPsz7Qy1KqQ9gZvP7Lwq6sQ
    */
   publicKey!: string;

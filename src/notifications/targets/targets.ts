@@ -22,17 +22,20 @@ export interface ClaimedTarget {
   status: TargetStatus;
 }
 
-/** A challenge or a confirmation link is good for so long. */
+/** Validity of a challenge or a confirmation link, ms. */
 const PROOF_MS = 3 * 86_400_000;
-/** Of the code that hooks and devices receive. */
+/** Length of the code that hooks and devices receive. */
 const CODE_DIGITS = 8;
-/** Of one user, all channels together. */
+/** Maximum number of targets of one user, all channels together. */
 const MOST_TARGETS = 1_000;
-/** Of one user, and of one address over all users: nobody is flooded with confirmations. */
+/**
+ * Maximum number of unconfirmed mail addresses of one user, and of confirmations to one address over all users, so that no
+ * mailbox is flooded.
+ */
 const MOST_PENDING_MAILS = 10;
 const MOST_PENDING_OF_ADDRESS = 5;
 
-/** Where messages go, per user: checked, normalised, and proven to belong to who asks for them. */
+/** Targets of messages, per user: checked, normalised, and proven to belong to the user who asks for them. */
 @Injectable()
 export class Targets {
   constructor(
@@ -45,8 +48,8 @@ export class Targets {
   ) {}
 
   /**
-   * Checks a target and makes it known to its user; throws `invalid_request` for one that can never be used. Its proof of
-   * ownership starts when `tx` commits. A target that is known already is left as it is, also when it is disabled.
+   * Checks a target and registers it for its user; throws `invalid_request` for one that can never be used. Its proof of
+   * ownership starts when `tx` commits. A known target is left as it is, also when it is disabled.
    */
   async claim(
     tx: PoolClient,
@@ -83,7 +86,7 @@ export class Targets {
     return { target: normalised.target, status: normalised.status };
   }
 
-  /** Refuses an action whose format its target cannot have; says which one it gets by itself. */
+  /** Refuses an action whose format its target cannot have; names the default format. */
   checkFormat(action: { type: Channel; target: string; format?: Format; template?: string }): void {
     const fault = formatFault(action);
     if (fault === undefined) return;
@@ -91,7 +94,7 @@ export class Targets {
     throw new DomainError('invalid_request', `The format ${fault}.`, { field: 'format', errors });
   }
 
-  /** The status of each known target, by its normalised form. */
+  /** Returns the status of each known target, by its normalised form. */
   async statuses(userId: string, targets: readonly string[]): Promise<Map<string, TargetStatus>> {
     const rows = await this.database.query<{ target: string; status: TargetStatus }>(
       'SELECT target, status FROM notification_targets WHERE user_id = $1 AND target = ANY($2)',
@@ -100,7 +103,7 @@ export class Targets {
     return new Map(rows.map(({ target, status }) => [target, status]));
   }
 
-  /** A new challenge or confirmation mail. What was proven before is no more until this one is answered. */
+  /** Starts a proof with a new challenge or confirmation mail. An earlier proof is void until this one is answered. */
   async startProof(
     tx: PoolClient,
     { id, userId, channel, target }: { id: string; userId: string; channel: Channel; target: string },
@@ -121,11 +124,11 @@ export class Targets {
         ? { ...common, type: 'target.confirm' as const, data: { token: this.box.seal(token, confirmContext(id)) } }
         : { ...common, type: 'endpoint.verify' as const, data: { challenge: token, code } };
     const ids = await this.deliveries.create(tx, [proof]);
-    // Due at once: nobody announces it, the sweeper finds it after the commit.
+    // Due at once: not announced, it is found by the sweeper after the commit.
     await tx.query('UPDATE deliveries SET due_at = now() WHERE id = ANY($1)', [ids]);
   }
 
-  /** `another`: what is known by this name is another hook, whose secret ends the same. */
+  /** Returns the known target; `another`: the target of this name is another hook, whose secret ends the same. */
   private async known(
     tx: PoolClient,
     userId: string,
@@ -149,7 +152,7 @@ export class Targets {
     return { target: row.target, status: await this.renew(tx, { ...row, userId, channel, secret }, status) };
   }
 
-  /** Undefined of a target without a secret, and of one whose secret nobody can read any more: it is given anew. */
+  /** Returns the secret; undefined for a target without one, and for one that can no longer be read: it is given again. */
   private secretOf({ id, sealed }: { id: string; sealed: string | null }): string | undefined {
     try {
       return sealed === null ? undefined : this.box.open(sealed, targetContext(id));
@@ -159,8 +162,8 @@ export class Targets {
   }
 
   /**
-   * A device that registers again is read with the keys it has now: only its endpoint makes its name. One that had ended
-   * confirms anew.
+   * Renews a device that registers again with its present keys: only its endpoint makes its name. One that had ended confirms
+   * again.
    */
   private async renew(
     tx: PoolClient,

@@ -6,14 +6,14 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
 import type { NewWebhookSecretView, WebhookSecretsView } from './targets.dto.js';
 
-/** How long an old secret still signs beside the new one. */
+/** Time for which an old secret still signs beside the new one, hours. */
 const OVERLAP_HOURS = 24;
-/** Besides the current one. */
+/** Maximum number of old secrets besides the current one. */
 const MOST_OLD = 2;
-/** Characters by which a secret is known again. */
+/** Number of shown characters by which a secret is recognised. */
 const SHOWN = 4;
 
-/** What a secret is sealed for: a row moved to another endpoint does not open. */
+/** Returns the context for which a secret is sealed: a row moved to another endpoint cannot be opened. */
 export function secretContext(targetId: string): string {
   return `webhook-secret:${targetId}`;
 }
@@ -26,7 +26,7 @@ export class WebhookSecrets {
     private readonly box: SecretBox,
   ) {}
 
-  /** The first secret of an endpoint, or its next one. */
+  /** Creates the first secret of an endpoint, or its next one; returns it. */
   async begin(tx: PoolClient, targetId: string): Promise<string> {
     const secret = newWebhookSecret();
     await tx.query('INSERT INTO webhook_secrets (target_id, sealed) VALUES ($1, $2)', [
@@ -36,12 +36,12 @@ export class WebhookSecrets {
     return secret;
   }
 
-  /** The secrets of each of the user's endpoints that sign, by their ends. */
+  /** Returns the secrets of each of the user's endpoints that sign, by their ends. */
   async list(userId: string): Promise<WebhookSecretsView[]> {
     return endpointsOf(await this.database.query<SecretRow>(VALID, [userId, null])).map((rows) => this.view(rows));
   }
 
-  /** A new secret for one endpoint, which is shown now and never again; without `target` for the only one there is. */
+  /** Creates a secret for one endpoint, which is shown now and never again; without `target` for the only one there is. */
   async rotate(userId: string, target?: string): Promise<NewWebhookSecretView> {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string }>(
@@ -77,7 +77,7 @@ export class WebhookSecrets {
     return secret;
   }
 
-  /** Of one endpoint, the current one first. */
+  /** Returns the secrets of one endpoint, the current one first. */
   private view(rows: readonly SecretRow[]): WebhookSecretsView {
     const secrets = rows.map((row) => ({
       last4: this.box.open(row.sealed, secretContext(row.id)).slice(-SHOWN),
@@ -93,7 +93,7 @@ export class WebhookSecrets {
   }
 }
 
-/** The rows of each endpoint. */
+/** Returns the rows of each endpoint. */
 function endpointsOf(rows: readonly SecretRow[]): SecretRow[][] {
   return [...Map.groupBy(rows, ({ id }) => id).values()];
 }

@@ -1,7 +1,7 @@
 import type { AlertMessage, MessageType, SystemType } from '../core/delivery.js';
 import type { TemplateSource } from './template-engine.js';
 
-/** Lists of what a message tells together, and what a single one compares. */
+/** Lists of a message with several subjects, and the comparison of a single one. */
 const DETAILS = `{% for line in shown.lines %}
 - {{ line }}{% endfor %}{% if shown.more > 0 %}
 and {{ shown.more }} more{% endif %}{% if shown.value != '' %}
@@ -18,11 +18,11 @@ Snooze: {{ links.snooze }}{% endif %}{% if links.unsubscribe %}
 Unsubscribe: {{ links.unsubscribe }}{% endif %}{% endif %}`;
 const TITLE = `{{ shown.title }}`;
 
-/** The title of a template about one kind of value; other messages have their own. */
+/** Returns the title of a template about one class of value; other messages have their own. */
 const titleOf = (what: string, about: string, subject: string): string =>
   `{% if ${about} %}{{ shown.state }}: ${what} of {{ ${subject} }}{% if shown.value != '' %} · {{ shown.value }}{% endif %}{% else %}${TITLE}{% endif %}`;
 
-/** A mail's frame: readable without images, style sheets or a wide screen. */
+/** Returns a mail's frame: readable without images, style sheets or a wide screen. */
 function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title></head>
 <body style="margin:0;padding:24px;background:#f4f5f7;font:16px/1.5 system-ui,sans-serif;color:#1c1f24">
@@ -50,7 +50,7 @@ function alert(subject: string, details = true): TemplateSource {
   };
 }
 
-/** Templates that every rule may name; a user's own of the same name goes first. */
+/** Templates that every rule may name; a user's own of the same name precedes. */
 export const BUILT_IN: Readonly<Record<string, TemplateSource>> = {
   default: alert(TITLE),
   brief: alert(TITLE, false),
@@ -101,7 +101,7 @@ export function isSystem(type: MessageType | SystemType): type is keyof typeof S
   return type in SYSTEM_TEMPLATES;
 }
 
-/** What a preview shows when the caller gives nothing else. */
+/** Alert of a preview if the caller gives none. */
 export const EXAMPLE_ALERT: AlertMessage = {
   alertId: '0199a0a0-0000-7000-8000-000000000001',
   ruleId: '0199a0a0-0000-7000-8000-000000000002',
@@ -152,7 +152,7 @@ export const EXAMPLE_ALERT: AlertMessage = {
   },
 };
 
-/** Links of the same; those of a real message lead somewhere. */
+/** Links of that alert; those of a real message lead to pages. */
 export const EXAMPLE_LINKS: Readonly<Record<string, string>> = {
   rule: 'https://example.com/v1/alerts/rules/0199a0a0-0000-7000-8000-000000000002',
   history: 'https://example.com/v1/alerts/history?ruleId=0199a0a0-0000-7000-8000-000000000002',

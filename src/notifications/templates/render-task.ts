@@ -4,7 +4,7 @@ import type { RenderedMessage } from './templates.js';
 export interface RenderInput {
   source: TemplateSource;
   values: object;
-  /** Also names variables that the values do not have. */
+  /** Whether to name variables that the values do not have. */
   checks?: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface RenderOutput extends RenderedMessage {
 
 const engine = new TemplateEngine();
 
-/** Renders what a user wrote; runs in a worker thread. */
+/** Renders a user's template; runs in a worker thread. */
 export function renderTemplate({ source, values, checks = false }: RenderInput): RenderOutput {
   const rendered = engine.renderForeign(source, values);
   return checks ? { ...rendered, unknown: unknownVariables(source, values) } : rendered;

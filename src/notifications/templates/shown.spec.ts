@@ -6,7 +6,7 @@ import { TemplateEngine, unknownVariables } from './template-engine.js';
 
 const engine = new TemplateEngine();
 
-/** The specification's rule: TVL fell from $1,000 to $880. */
+/** Alert of the specification's rule: TVL fell from $1,000 to $880. */
 const FALL: AlertMessage = {
   ...EXAMPLE_ALERT,
   name: 'Uniswap TVL Alert',
@@ -55,7 +55,7 @@ Unsubscribe: ${EXAMPLE_LINKS['unsubscribe']}`);
           expect([text, html].map((part) => part.includes(address))).toEqual([true, true]);
         // Chats and pushes show them beside the text.
         expect(rendered(template, alert, false).text).not.toContain('https://');
-        // The title and the text do not say the same.
+        // The title and the text differ.
         expect(text).not.toContain(alert.name);
       }
     },

@@ -3,31 +3,31 @@ import { cutText } from '../core/cut-text.js';
 import type { AlertMessage } from '../core/delivery.js';
 import { comparedFigures, figure, unitOf, unitOfField } from '../core/figures.js';
 
-/** An alert as people read it: what templates know as `shown`. Texts that an alert does not have are empty. */
+/** Alert as people read it: `shown` in templates. Texts that an alert does not have are empty. */
 export interface Shown {
   /** State, rule, subject and value: the subject of a mail, the title of a push. */
   title: string;
-  /** `Alert`, `Resolved`, `Summary` or `Test`. */
+  /** State: `Alert`, `Resolved`, `Summary` or `Test`. */
   state: string;
-  /** `aave-v3 on ethereum`. */
+  /** Subject, such as `aave-v3 on ethereum`. */
   subject: string;
-  /** The sentence without the rule's name, which the title has. */
+  /** Sentence without the rule's name, which the title has. */
   fact: string;
   value: string;
   threshold: string;
-  /** Of a change, from where to where: `$1,000 → $880`. */
+  /** Values before and after a change: `$1,000 → $880`. */
   change: string;
-  /** `2026-11-29 17:55:12 UTC`. */
+  /** Time, such as `2026-11-29 17:55:12 UTC`. */
   time: string;
-  /** What a message that tells several things lists, the worst first, as far as there is room. */
+  /** Items of a message with several subjects, the worst first, as far as there is room. */
   lines: string[];
-  /** How many more there are. */
+  /** Number of further items. */
   more: number;
   /** Whether links belong into the text: chats, pushes and digests have a place of their own for them. */
   links: boolean;
 }
 
-/** UTF-16 units of lists in texts that chats take. */
+/** Room for lists in texts that chats take, UTF-16 units. */
 export const LIST_ROOM = 2_000;
 const MAX_LINE = 300;
 const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
@@ -42,7 +42,7 @@ const NOTHING = {
   explanation: {},
 };
 
-/** What is shown of the data of a delivery; `room`: UTF-16 units for lists; `links`: in the text. */
+/** Returns the shown part of the data of a delivery; `room`: UTF-16 units for lists; `links`: whether the text has them. */
 export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links = true } = {}): Shown {
   const alert = { ...NOTHING, ...data };
   const { name, message, metric, type, value, threshold } = alert;
@@ -72,7 +72,7 @@ export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links =
 
 const titled = (title: string, detail: string): string => (detail === '' ? title : `${title} · ${detail}`);
 
-/** A condition as explanations hold it. */
+/** Condition as explanations have it. */
 interface ToldCondition {
   value?: number | null;
   field?: string;
@@ -87,7 +87,7 @@ interface Explained {
   count?: number;
 }
 
-/** The member of the event's data that the alert's value is. */
+/** Returns the member of the event's data that is the alert's value. */
 function fieldOf({ value, explanation }: Pick<AlertMessage, 'value' | 'explanation'>): string | undefined {
   const { conditions = [] }: Explained = explanation;
   return conditions.find((condition) => condition.field !== undefined && condition.value === value)?.field;

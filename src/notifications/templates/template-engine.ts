@@ -4,18 +4,18 @@ import { cutText } from '../core/cut-text.js';
 import { figure } from '../core/figures.js';
 import type { RenderedMessage } from './templates.js';
 
-/** A template as it is written. Subject and text are plain text; in `html` every value is escaped. */
+/** Template as it is written. Subject and text are plain text; in `html` every value is escaped. */
 export interface TemplateSource {
   subject: string;
   text: string;
   html: string;
 }
 
-/** Of a source, in characters. */
+/** Maximum length of a source, characters. */
 export const LONGEST_TEMPLATE = 8_192;
-/** Of one part, milliseconds; generous, for a worker thread waits while the machine is busy with others. */
+/** Maximum time of one part, ms; generous, because a worker thread waits while the machine is busy. */
 const RENDER_TIMEOUT_MS = 500;
-/** For subject, text and HTML together, whatever they are busy with. */
+/** Maximum time of subject, text and HTML together, ms, whatever they compute. */
 const INTERRUPT_TIMEOUT_MS = 1_000;
 const MOST_ALLOCATED = 2_000_000;
 /** Filters that evaluate an expression for each item of a list: quadratic with a nested list. */
@@ -24,23 +24,23 @@ const LONGEST_SUBJECT = 200;
 const LONGEST_BODY = 100_000;
 
 /**
- * Liquid without anything that reaches out: no files, no inherited properties, and limits on what a template may cost. Users
- * write templates, so they are as hostile as any input.
+ * Liquid without access to the outside: no files, no inherited properties, and limits on the cost of a template. Users write
+ * templates, so they are as hostile as any input.
  */
 export class TemplateEngine {
   private readonly own = { plain: engine(false, Infinity), escaping: engine(true, Infinity) };
   private readonly foreign = { plain: engine(false, RENDER_TIMEOUT_MS), escaping: engine(true, RENDER_TIMEOUT_MS) };
   private readonly context = createContext();
 
-  /** For the product's own templates: they need no watching, and a busy machine must not make them fail. */
+  /** Renders the product's own templates: they need no time limit, and a busy machine must not make them fail. */
   render(source: TemplateSource, values: object): RenderedMessage {
     return rendered(this.own, source, values);
   }
 
-  /** For what users wrote, in a worker thread (`render-task`). Throws the template's fault, with its line. */
+  /** Renders users' templates, in a worker thread (`render-task`). Throws the template's fault, with its line. */
   renderForeign(source: TemplateSource, values: object): RenderedMessage {
     const result: RenderedMessage = { subject: '', text: '', html: '' };
-    // Liquid looks at the clock between tags only, and a single expression may take minutes: that is ended from outside.
+    // Liquid checks the clock between tags only, and a single expression may take minutes: it is ended from outside.
     this.context['work'] = (): void => void Object.assign(result, rendered(this.foreign, source, values));
     WORK.runInContext(this.context, { timeout: INTERRUPT_TIMEOUT_MS });
     return result;
@@ -48,8 +48,8 @@ export class TemplateEngine {
 }
 
 /**
- * Variables of a source that no value stands for, as they are written: `explanation.previos`. What is null has a value that is
- * not known.
+ * Returns variables of a source without a value, as they are written: `explanation.previos`. A null member has members that are
+ * unknown.
  */
 export function unknownVariables({ subject, text, html }: TemplateSource, values: object): string[] {
   const liquid = engine(false, Infinity);
@@ -58,12 +58,12 @@ export function unknownVariables({ subject, text, html }: TemplateSource, values
   return [...new Set(unknown.map((segments) => segments.map(String).join('.')))];
 }
 
-/** Of lists Liquid knows more than their members. */
+/** Members that Liquid adds to lists. */
 const LIST_MEMBERS: readonly unknown[] = ['size', 'first', 'last'];
 
 function isKnown(value: unknown, [segment, ...rest]: readonly unknown[]): boolean {
   if (segment === undefined || value === null) return true;
-  // An index that another variable gives is known when the template runs.
+  // An index from another variable is known only when the template runs.
   if (typeof segment !== 'string' && typeof segment !== 'number') return true;
   if (Array.isArray(value) && (LIST_MEMBERS.includes(segment) || typeof segment === 'number')) {
     return isKnown(typeof segment === 'number' ? (value.at(segment) ?? null) : null, rest);
@@ -105,7 +105,7 @@ function engine(escapes: boolean, renderLimit: number): Liquid {
   return liquid;
 }
 
-/** Subjects become headers. */
+/** Returns a subject in one line, because it becomes a header. */
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }

@@ -5,7 +5,7 @@ import { BUILT_IN } from './built-in.js';
 import { Templates } from './templates.js';
 import type { TemplateBody, TemplateView } from './templates.dto.js';
 
-/** Of one user. */
+/** Maximum number of templates of one user. */
 const MOST_TEMPLATES = 50;
 
 /** Users' own templates. */
@@ -35,7 +35,7 @@ export class TemplateLibrary {
     return found;
   }
 
-  /** Creates or replaces; throws `invalid_request` for what cannot be rendered. */
+  /** Creates or replaces a template; throws `invalid_request` for one that cannot be rendered. */
   async put(userId: string, name: string, { subject, text, html = '' }: TemplateBody): Promise<TemplateView> {
     await this.templates.check(userId, { subject, text, html });
     const stored = await this.database.query<TemplateRow>(
@@ -71,7 +71,7 @@ interface TemplateRow {
   html: string;
 }
 
-/** NUL is the one character that PostgreSQL cannot store. */
+/** Returns a text without NUL, the one character that PostgreSQL cannot store. */
 function storable(text: string): string {
   return text.replaceAll('\0', '').toWellFormed();
 }

@@ -11,14 +11,14 @@ import { TemplateBody, TemplateListView, TemplateParams, TemplateView } from './
 export class TemplatesController {
   constructor(private readonly library: TemplateLibrary) {}
 
-  /** Your templates and the built-in ones. */
+  /** Lists your templates and the built-in ones. */
   @Get()
   @CsvList<TemplateView>('templates', ['name', 'subject', 'text', 'html', 'builtIn'])
   async list(@CurrentCaller() { userId }: Caller): Promise<TemplateListView> {
     return { data: await this.library.list(userId) };
   }
 
-  /** One template. */
+  /** Returns one template. */
   @Get(':name')
   get(@Param() { name }: TemplateParams, @CurrentCaller() { userId }: Caller): Promise<TemplateView> {
     return this.library.get(userId, name);

@@ -10,7 +10,7 @@ export class TemplateParams {
 
 export class TemplateBody {
   /**
-   * Liquid; becomes one line.
+   * Subject in Liquid; becomes one line.
    * @example {{ name }}: {{ message }}
    */
   @IsString()
@@ -18,7 +18,7 @@ export class TemplateBody {
   subject!: string;
 
   /**
-   * Liquid; the text of mails, pushes and webhooks with a format.
+   * Text in Liquid, for mails, pushes and webhooks with a format.
    * @example {{ message }} Value: {{ value | usd }}
    */
   @IsString()
@@ -26,7 +26,7 @@ export class TemplateBody {
   text!: string;
 
   /**
-   * Liquid; the HTML of mails. Every value is escaped. Left out: mails are text only.
+   * HTML of mails in Liquid. Every value is escaped. Absent: mails are text only.
    * @example <p>{{ message }}</p>
    */
   @IsOptional()
@@ -41,7 +41,7 @@ export class TemplateView {
   subject!: string;
   text!: string;
   html!: string;
-  /** Comes with the product; a template of yours with the same name goes first. */
+  /** Whether it is part of the product; a template of yours with the same name precedes. */
   builtIn!: boolean;
 }
 

@@ -13,24 +13,24 @@ import type { RenderInput, RenderOutput } from './render-task.js';
 import { shownOf } from './shown.js';
 import { LONGEST_TEMPLATE, TemplateEngine, type TemplateSource } from './template-engine.js';
 
-/** A message as a template shows it. `html` is empty where the template has none. */
+/** Message rendered by a template. `html` is empty if the template has none. */
 export interface RenderedMessage {
   subject: string;
   text: string;
   html: string;
   /**
-   * Why a user's own template gave way to the default: it has a fault, its user's time for rendering is used up, or it
+   * Reason why a user's own template was replaced by the default: it has a fault, its user's time for rendering is used up, or it
    * rendered nothing.
    */
   fallback?: 'fault' | 'budget' | 'empty';
 }
 
-/** A message with its links, by what they lead to: `rule`, `history`, `snooze`. */
+/** Message with its links, by destination: `rule`, `history`, `snooze`. */
 export interface LinkedMessage extends RenderedMessage {
   links: Readonly<Record<string, string>>;
 }
 
-/** What the delivery says of that. */
+/** Notes on that in the delivery. */
 export const FALLBACK_NOTES = {
   fault: 'the template has a fault; the default text was sent',
   budget: 'the time for rendering templates is used up; the default text was sent',
@@ -38,25 +38,25 @@ export const FALLBACK_NOTES = {
   json: 'the template rendered no valid JSON; the standard body was sent',
 } as const;
 
-/** The outcome of an attempt, with a word about a template that gave way. */
+/** Returns the outcome of an attempt, with a note about a replaced template. */
 export function noted(outcome: Outcome, fallback: keyof typeof FALLBACK_NOTES | undefined): Outcome {
   if (fallback === undefined) return outcome;
   const parts = [outcome.detail, FALLBACK_NOTES[fallback]].filter((part) => part !== undefined);
   return { ...outcome, detail: parts.join('; ') };
 }
 
-/** A message as a template would make it, and what is strange about the template. */
+/** Message rendered by a template, and warnings about the template. */
 export interface PreviewedMessage extends RenderedMessage {
   warnings: { code: string; detail: string }[];
 }
 
-/** What to preview: a template by name, or sources that are not saved yet. */
+/** Template to preview: by name, or sources that are not saved yet. */
 export interface PreviewRequest {
   template?: string;
   subject?: string;
   text?: string;
   html?: string;
-  /** The alert to show; else an example. */
+  /** Alert to render; default: an example. */
   alert?: AlertMessage;
   /** Fields of the alert that replace those of the example. */
   data?: Partial<AlertMessage>;
@@ -69,11 +69,11 @@ export interface RenderRequest {
   type: MessageType | SystemType;
   data: object;
   links?: Readonly<Record<string, string>>;
-  /** When the message was made, for data of before alerts had a time. */
+  /** Time at which the message was made, for data from before alerts had a time. */
   createdAt?: Date;
-  /** UTF-16 units for what a message lists. */
+  /** Room for lists in a message, UTF-16 units. */
   room?: number;
-  /** Whether the product's own templates write links into the text; a channel that places them itself says false. */
+  /** Whether the product's own templates write links into the text; false for a channel that places them itself. */
   linksInText?: boolean;
 }
 
@@ -83,7 +83,7 @@ const RENDER = workerTask<RenderInput, RenderOutput>(import.meta.url, './render-
   cpuMsPerMinute: 3_000,
 });
 
-/** A changed template is used everywhere after this time, ms. */
+/** Time after which a changed template is used everywhere, ms. */
 const REMEMBERED_MS = 5_000;
 
 /** Built-in and users' templates. */
@@ -101,14 +101,17 @@ export class Templates {
     private readonly publicLinks: PublicLinks,
   ) {}
 
-  /** Whether the user may name this template in a rule: by the database, for another process may have just written it. */
+  /**
+   * Whether the user may name this template in a rule: read from the database, because another process may have just written it.
+   */
   async exists(userId: string, name: string): Promise<boolean> {
     this.forget(userId, name);
     return (await this.source(userId, name)) !== undefined;
   }
 
   /**
-   * A message for people. A template that fails or says nothing gives way to the default: an alert is never lost to its looks.
+   * Returns a message for people. A template that fails or renders nothing is replaced by the default: no alert is lost because
+   * of its template.
    */
   async render(request: RenderRequest): Promise<LinkedMessage> {
     const { userId, type, data, links: given = {}, createdAt, room, linksInText } = request;
@@ -121,7 +124,7 @@ export class Templates {
     return { ...(await this.renderAlert(request, { ...alert, links, shown })), links };
   }
 
-  /** Where a message about an alert leads. */
+  /** Returns the links of a message about an alert. */
   linksOf(userId: string, alert: Partial<AlertMessage>): Record<string, string> {
     return this.publicLinks.ofAlert(userId, alert);
   }
@@ -129,7 +132,7 @@ export class Templates {
   private async renderAlert({ userId, template }: RenderRequest, values: object): Promise<RenderedMessage> {
     const source = template === null ? undefined : await this.source(userId, template);
     if (source === undefined) return this.engine.render(defaultSource(), values);
-    // The product's own templates are known not to compute: they need no thread.
+    // The product's own templates are known to be cheap: they need no thread.
     if (isBuiltIn(source)) return this.engine.render(source, values);
     const usual = (): RenderedMessage => this.engine.render(defaultSource(), values);
     try {
@@ -155,13 +158,13 @@ export class Templates {
     return { ...rendered, warnings };
   }
 
-  /** Throws `invalid_request` for a source that cannot be rendered, `rate_limited` when the user's time is used up. */
+  /** Throws `invalid_request` for a source that cannot be rendered, `rate_limited` if the user's time is used up. */
   async check(userId: string, source: TemplateSource): Promise<void> {
     await this.tried(userId, source, EXAMPLE_ALERT);
   }
 
   private async tried(userId: string, source: TemplateSource, alert: AlertMessage): Promise<RenderOutput> {
-    // What another alert may have is known, though this one has it not.
+    // Members that other alerts have are known, although this one lacks them.
     const absent = { protocol: null, chain: null, token: null };
     const values = { ...absent, ...alert, links: EXAMPLE_LINKS, shown: shownOf(alert) };
     try {
@@ -196,7 +199,7 @@ export class Templates {
   }
 }
 
-/** A title that is empty is the default's, and so is a text that is empty as a whole. */
+/** Returns the message with the default's title if its own is empty, and the default's text if it has none at all. */
 function withoutGaps(rendered: RenderedMessage, usual: () => RenderedMessage): RenderedMessage {
   const { subject, text, html } = rendered;
   if (!isEmpty(subject) && !isEmpty(text)) return { subject, text, html };
@@ -206,12 +209,12 @@ function withoutGaps(rendered: RenderedMessage, usual: () => RenderedMessage): R
     subject: isEmpty(subject) ? whole.subject : subject,
     text: isEmpty(text) ? whole.text : text,
     html: hasBody ? html : whole.html,
-    // A template that makes mails of HTML alone, with a title, is nothing to complain of.
+    // A template that makes mails of HTML alone, with a title, is complete.
     ...(isEmpty(subject) || !hasBody ? { fallback: 'empty' as const } : {}),
   };
 }
 
-/** Whether nobody would see anything of it. */
+/** Whether the text has nothing visible. */
 function isEmpty(text: string): boolean {
   return text.replaceAll(/<[^<>]*>|&nbsp;|[\s\p{Cf}]/gu, '') === '';
 }

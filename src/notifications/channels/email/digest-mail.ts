@@ -2,10 +2,10 @@ import { listedLine } from '../../core/alert-text.js';
 import { namedLinks } from '../../core/message-body.js';
 import type { LinkedMessage, RenderedMessage } from '../../templates/templates.js';
 
-/** Of the titles that a subject names. */
+/** Maximum length of the titles in a subject. */
 const MAX_TITLES = 120;
 
-/** Several messages as one mail. Their texts are rendered already, so what is put around them is all that is escaped. */
+/** Returns several messages as one mail. Their texts are rendered already, so only the text around them is escaped. */
 export function digestMail(messages: readonly LinkedMessage[], unsubscribe: string): RenderedMessage {
   const texts = messages.map(({ subject, text, links }) => {
     const addresses = namedLinks(links).map(({ name, address }) => `\n${name}: ${address}`);

@@ -11,10 +11,10 @@ import { PublicLinks } from '../public-links.js';
 import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
 
-/** UTF-16 units of what a mail lists: all that a message has. */
+/** Room for lists in a mail, UTF-16 units: all that a message has. */
 const LIST_ROOM = 40_000;
 
-/** What a confirmation link's token is sealed for until its mail is written. */
+/** Returns the context for which a confirmation link's token is sealed until its mail is written. */
 export function confirmContext(targetId: string): string {
   return `mail-confirmation:${targetId}`;
 }
@@ -65,7 +65,7 @@ export class EmailChannel extends NotificationChannel {
   }
 
   private async content(delivery: ClaimedDelivery, unsubscribe = ''): Promise<RenderedMessage> {
-    // As they happened, whichever of them leads: the last that is read of a subject is its present state.
+    // Ordered by time, whichever of them leads: the last message about a subject has its present state.
     const all = [delivery, ...delivery.members].toSorted((one, other) => one.position - other.position);
     const alone = all.length === 1;
     const rendered = await Promise.all(all.map((each) => this.render(each, alone ? unsubscribe : '', alone)));
@@ -79,7 +79,7 @@ export class EmailChannel extends NotificationChannel {
     unsubscribe: string,
     linksInText: boolean,
   ): Promise<LinkedMessage> {
-    // By its type: alerts have a token as well, the one whose price they tell.
+    // Recognised by its type: alerts have a token as well, the one of their price.
     if (type === 'target.confirm') {
       const sealed = 'token' in data ? String(data.token) : '';
       const confirm = this.links.confirm(this.box.open(sealed, confirmContext(targetId)));
@@ -91,8 +91,8 @@ export class EmailChannel extends NotificationChannel {
 }
 
 /**
- * The same in every attempt, so that a mailbox can tell a repetition: of a digest, whichever of its messages leads. A digest
- * that has grown since is another mail, or a mailbox would keep what is new in it from its reader.
+ * Returns the id of a mail, the same in every attempt, so that a mailbox can recognise a repetition; for a digest, the same
+ * whichever of its messages leads. A digest that has grown since is another mail, or a mailbox would hide its new messages.
  */
 function mailId({ id, members }: ClaimedDelivery): string {
   if (members.length === 0) return id;
@@ -100,14 +100,14 @@ function mailId({ id, members }: ClaimedDelivery): string {
   return sha256(ids.join()).toString('hex');
 }
 
-/** Of the mailbox itself, at the beginning of the answer; 5.1.7 and 5.1.8 are about the sender. */
+/** Status of a missing mailbox, at the beginning of the answer; 5.1.7 and 5.1.8 are about the sender. */
 const NO_SUCH_MAILBOX = /^5\d\d[ -]5\.1\.(?:0|1|2|3|4|5|6|9|10)(?!\d)/;
-/** The mail itself is too large, or cannot be shown: it never will be taken. */
+/** Status of a mail that is too large, or that cannot be shown: it will never be accepted. */
 const UNTAKABLE = /^5\d\d[ -]5\.(?:2\.3|3\.4|6\.\d+)(?!\d)/;
 
 /**
- * Only a mailbox that is not there is the address's fault. Policies, block lists, full mailboxes, refused senders and logins
- * change: such mails come again, and operators see why.
+ * Returns the outcome of a failed mail. Only a missing mailbox is a fault of the address. Policies, block lists, full mailboxes,
+ * refused senders and logins change: such mails are retried, and operators see the reason.
  */
 export function mailFailure(error: unknown): Outcome {
   const { responseCode, response = '', command, code } = error as SmtpError;

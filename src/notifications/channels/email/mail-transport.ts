@@ -7,10 +7,13 @@ import { Settings } from '../../../platform/settings/settings.js';
 
 const CONNECTIONS = 8;
 const PATIENCE_MS = 10_000;
-/** For a mail with all its commands: a server that is slow at each would else outlast the delivery's lease, again and again. */
+/**
+ * Maximum time of a mail with all its commands, ms: a server that is slow at each would otherwise outlast the delivery's lease,
+ * again and again.
+ */
 const MAIL_MS = 30_000;
 
-/** Sends a mail, or keeps it as a file where there is no mail server; says which. */
+/** Transport of mails: sends one, or keeps it as a file without a mail server; the answer says which. */
 @Injectable()
 export class MailTransport implements OnApplicationShutdown {
   private readonly server: ReturnType<typeof smtp> | undefined;
@@ -20,7 +23,7 @@ export class MailTransport implements OnApplicationShutdown {
     this.server = settings.smtpUrl === undefined ? undefined : smtp(settings.smtpUrl);
   }
 
-  /** Resolves with what the server said, or with the file's name; gives up after `patienceMs`. */
+  /** Resolves with the server's answer, or with the file's name; gives up after `patienceMs`. */
   async send(id: string, mail: SendMailOptions, patienceMs = MAIL_MS): Promise<string> {
     if (this.server !== undefined) {
       return (await this.server.sendMail({ ...mail, signal: AbortSignal.timeout(patienceMs) })).response;
@@ -38,7 +41,7 @@ export class MailTransport implements OnApplicationShutdown {
   }
 }
 
-/** The connection of a mail server's address. */
+/** Returns the connection of a mail server's address. */
 export function smtp(url: string) {
   const address = new URL(url);
   // Port 465 is TLS from the first byte, whatever the scheme says (RFC 8314).
@@ -55,13 +58,13 @@ export function smtp(url: string) {
     greetingTimeout: PATIENCE_MS,
     socketTimeout: PATIENCE_MS * 2,
     ...(address.searchParams.get('tls') === 'insecure' ? { tls: { rejectUnauthorized: false } } : {}),
-    // Mails are made of text: nothing in them may name a file or an address to be fetched.
+    // Mails consist of text: no part of it may name a file or an address to be fetched.
     disableFileAccess: true,
     disableUrlAccess: true,
   });
 }
 
-/** A password may be written as it is, or percent-encoded; a % that encodes nothing is one. */
+/** Decodes a password, which may be written as it is or percent-encoded; a % that encodes nothing stays one. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll(/%(?![0-9a-f]{2})/gi, '%25'));

@@ -14,7 +14,7 @@ const PATIENCE_MS = 10_000;
 const HEAD = 4_096;
 const UNSET = 'FCM_SERVICE_ACCOUNT is not set';
 
-/** Firebase Cloud Messaging, HTTP v1: one POST per token. Its addresses are the operator's, so nothing guards them. */
+/** Firebase Cloud Messaging, HTTP v1: one POST per token. Its addresses are set by the operator, so the guard is not used. */
 @Injectable()
 export class Fcm {
   private readonly account: ServiceAccount | undefined;
@@ -80,8 +80,9 @@ function fcmMessage(delivery: ClaimedDelivery, token: string, content: PushConte
 }
 
 /**
- * Google's own codes: only a token that is unregistered, no token at all, or another sender's ends the device. An argument
- * that is invalid stays invalid. Everything else, an answer that is not FCM's too, is our configuration or an outage.
+ * Refines an outcome by Google's own codes: only a token that is unregistered or invalid, or belongs to another sender, ends the
+ * device. An invalid argument stays invalid. Everything else, an answer that is not FCM's too, is a fault of our configuration or
+ * an outage.
  */
 export function fcmOutcome(outcome: Outcome): Outcome {
   if (outcome.result === 'delivered') return { ...outcome, via: 'fcm' };
@@ -100,10 +101,10 @@ const GONE: Readonly<Record<string, string>> = { UNREGISTERED: 'token_gone', SEN
 
 interface FcmError {
   status?: string;
-  /** FCM's own code, in its details. */
+  /** FCM's own code, from its details. */
   code?: string;
   message: string;
-  /** Arguments that it finds at fault. */
+  /** Arguments that FCM names as faulty. */
   fields: string[];
 }
 

@@ -5,11 +5,11 @@ import type { ServiceAccount } from './service-account.js';
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
 const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const LIFE_SECONDS = 3_600;
-/** Before its end a token is renewed, so that no message leaves with one that ends on the way. */
+/** Time before its end at which a token is renewed, ms, so that no message is sent with one that ends on the way. */
 const MARGIN_MS = 60_000;
 const PATIENCE_MS = 10_000;
 
-/** Access tokens of a service account: one at a time, asked for once by all who need it. */
+/** Access tokens of a service account: one at a time, fetched once for all waiting callers. */
 export class GoogleAccess {
   private token: { text: string; until: number } | undefined;
   private asking: Promise<string> | undefined;
@@ -22,7 +22,7 @@ export class GoogleAccess {
     return this.asking;
   }
 
-  /** The token was refused: the next one is a new one. */
+  /** Forgets a refused token: the next call fetches a new one. */
   forget(): void {
     this.token = undefined;
   }

@@ -57,7 +57,10 @@ export class PushChannel extends NotificationChannel {
       : this.webPush.send(delivery, target.subscription, content);
   }
 
-  /** A device confirms by a POST to the address in `data`, or its owner types the code in that it shows. */
+  /**
+   * Returns the content of a proof: a device confirms by a POST to the address in `data`, or its owner types in the code that it
+   * shows.
+   */
   private proof(data: object): PushContent {
     const [code, challenge] = [
       'code' in data ? String(data.code) : '',

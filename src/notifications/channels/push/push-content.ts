@@ -1,22 +1,25 @@
 import { cutText } from '../../core/cut-text.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 
-/** What a device shows, and what its program can work with. */
+/** Content of a push: the part that a device shows, and the data for its program. */
 export interface PushContent {
   title: string;
   body: string;
   data: object;
 }
 
-/** Push services take 4 KB encrypted; of it about 3 KB are sure to be ours. */
+/** Maximum size of a payload, bytes: push services take 4 KB encrypted, of which about 3 KB are certainly available. */
 const LARGEST_PAYLOAD = 3_000;
-/** Of a title and a body together, that are shown as they are. */
+/** Maximum size of a title and a body together that are shown unchanged, bytes. */
 const LARGEST_SHOWN = 1_000;
-/** Of an alert that is too large for a push: what finds the rest. */
+/** Fields kept of an alert that is too large for a push: enough to find the rest. */
 const NEEDED: readonly string[] = ['alertId', 'ruleId', 'state', 'links'];
 const LONGEST_TTL_SECONDS = 86_400;
 
-/** The JSON that a service worker gets. Of data that would make it larger than `largest` bytes only what finds it is in it. */
+/**
+ * Returns the JSON that a service worker gets. Data that would make it larger than `largest` bytes is reduced to the fields that
+ * find it.
+ */
 export function pushPayload(content: PushContent, largest = LARGEST_PAYLOAD): string {
   const { title, body, data } = content;
   const needed = Object.fromEntries(Object.entries(data).filter(([key]) => NEEDED.includes(key)));
@@ -27,7 +30,7 @@ export function pushPayload(content: PushContent, largest = LARGEST_PAYLOAD): st
   return candidates.find((text) => Buffer.byteLength(text) <= largest) ?? JSON.stringify(short(content));
 }
 
-/** What a service shows by itself, and the payload beside it: together within the 4 KB that Google takes. */
+/** Returns the part that a service shows by itself, and the payload beside it: together within the 4 KB that Google takes. */
 export function shownAndPayload(content: PushContent): { shown: { title: string; body: string }; payload: string } {
   const { title, body } = content;
   const shown = Buffer.byteLength(title + body) <= LARGEST_SHOWN ? { title, body } : short(content);

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-/** What of Google's service account file is used. */
+/** Used fields of Google's service account file. */
 export interface ServiceAccount {
   projectId: string;
   clientEmail: string;
   privateKey: string;
   tokenUri: string;
-  /** `projects/…/messages:send` of Google, or of what the file's `fcm_endpoint` names instead. */
+  /** Address of `projects/…/messages:send` at Google, or at the file's `fcm_endpoint`. */
   sendUrl: string;
 }
 
-/** Reads FCM_SERVICE_ACCOUNT; a file that is no service account stops the start. */
+/** Reads FCM_SERVICE_ACCOUNT; an invalid file stops the start. */
 export function readServiceAccount(file: string): ServiceAccount {
   const parsed = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   const field = (name: string, fallback?: string): string => {

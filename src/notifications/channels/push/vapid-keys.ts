@@ -12,7 +12,7 @@ export interface VapidKeys {
 const FILE = 'vapid.json';
 
 /**
- * The key pair that browsers know this service by. Without one in the settings it is made once and kept in
+ * Returns the key pair by which browsers know this service. Without one in the settings it is created once and kept in
  * DATA_DIR/vapid.json: several processes on several machines need the settings, because subscriptions belong to the pair.
  */
 export function vapidKeys({ vapidPublicKey, vapidPrivateKey, dataDir }: Settings): VapidKeys {

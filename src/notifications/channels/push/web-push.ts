@@ -25,7 +25,7 @@ const URGENCY = { low: 'low', normal: 'normal', high: 'high', critical: 'high' }
 @Injectable()
 export class WebPush {
   private readonly keys: VapidKeys;
-  /** Whom push services may ask; without it they refuse what is sent. */
+  /** Contact for push services; without it they refuse messages. */
   private readonly subject: string | undefined;
 
   constructor(
@@ -39,7 +39,7 @@ export class WebPush {
     if (this.subject === undefined) new Logger(WebPush.name).warn(OFF);
   }
 
-  /** What a browser needs to subscribe. */
+  /** Public key, which a browser needs to subscribe. */
   get publicKey(): string {
     return this.keys.publicKey;
   }
@@ -51,7 +51,7 @@ export class WebPush {
         vapidDetails: { subject: this.subject, ...this.keys },
         TTL: secondsLeft(delivery, this.clock.now()),
         urgency: URGENCY[delivery.priority],
-        // A newer message about the same thing replaces one that the device has not seen yet.
+        // A newer message about the same subject replaces one that the device has not shown yet.
         topic: createHash('sha256').update(delivery.collapseKey).digest('base64url').slice(0, 32),
       });
       const texts = Object.fromEntries(

@@ -6,12 +6,12 @@ import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 const PAGERDUTY = 'pagerduty:';
 const PAGERDUTY_EVENTS = 'https://events.pagerduty.com/v2/enqueue';
 
-/** Where a target's messages are posted. */
+/** Returns the address to which a target's messages are posted. */
 export function endpointOf(address: string): string {
   return address.startsWith(PAGERDUTY) ? PAGERDUTY_EVENTS : address;
 }
 
-/** A message in the shape that the service behind `address` takes. */
+/** Returns a message in the format of the service behind `address`. */
 export function shaped(
   shape: Exclude<Format, 'standard' | 'json'>,
   { type, data, priority, instanceKey, createdAt }: ClaimedDelivery,
@@ -27,8 +27,8 @@ export function shaped(
 }
 
 /**
- * Asks a receiver for its proof: one of ours echoes the challenge; a chat shows the text, so that its owner can type the code
- * in. `text` is what Slack's likes show, `content` what Discord's do.
+ * Returns the request for a proof: a receiver of the standard format echoes the challenge; a chat shows the text, so that its
+ * owner can type the code in. `text` is shown by services like Slack, `content` by services like Discord.
  */
 export function verifyBody(envelope: Envelope): string {
   const code = 'code' in envelope.data ? String(envelope.data.code) : '';

@@ -16,7 +16,9 @@ import { endpointOf, isJson, shaped, verifyBody } from './shapes.js';
 
 const GONE = 410;
 
-/** Signed POSTs to users' endpoints, by Standard Webhooks 1.0; the shapes of chats, pagers and a user's own JSON on request. */
+/**
+ * Signed POSTs to users' endpoints, by Standard Webhooks 1.0; in the formats of chats, pagers and a user's own JSON on request.
+ */
 @Injectable()
 export class WebhookChannel extends NotificationChannel {
   readonly channel = 'webhook';
@@ -53,7 +55,7 @@ export class WebhookChannel extends NotificationChannel {
     }
   }
 
-  /** Of a hook that is shown in part, the whole. */
+  /** Returns the whole address of a hook that is shown in part. */
   private address({ sealedTarget, targetId, target }: ClaimedDelivery): string {
     return sealedTarget === null ? target : this.secrets.open(sealedTarget, targetContext(targetId));
   }
@@ -73,18 +75,18 @@ export class WebhookChannel extends NotificationChannel {
     if (shape !== 'json')
       return { body: shaped(shape, delivery, address, { title, text, links: rendered.links }), fallback };
     if (fallback === undefined && isJson(text)) return { body: text };
-    // Our own shape says more than nothing to a receiver that waits for another one.
+    // The standard format says more than nothing to a receiver that expects another one.
     return { body: own, fallback: fallback ?? 'json' };
   }
 }
 
-/** What is posted, and why it is not what a template makes. */
+/** Content to post, and the reason if it is not the template's. */
 interface Content {
   body: string;
   fallback?: keyof typeof FALLBACK_NOTES | undefined;
 }
 
-/** An endpoint belongs to who asked for it when its answer holds the challenge. */
+/** Returns the outcome of a proof: an endpoint belongs to the user who asked for it if its answer has the challenge. */
 function proof(outcome: Outcome, { data }: ClaimedDelivery): Outcome {
   if (outcome.result !== 'delivered') return outcome;
   const challenge = 'challenge' in data ? String(data.challenge) : '';
@@ -92,7 +94,7 @@ function proof(outcome: Outcome, { data }: ClaimedDelivery): Outcome {
   return { ...outcome, result: 'failed', detail: 'the answer does not hold the challenge' };
 }
 
-/** Receivers may end things themselves: 410, or the header `webhook-delivery: disable | abort-message`. */
+/** Applies the receiver's own control: 410, or the header `webhook-delivery: disable | abort-message`. */
 function controlled(outcome: Outcome, control: string | undefined): Outcome {
   if (outcome.statusCode === GONE || control === 'disable') {
     const result = outcome.result === 'delivered' ? 'delivered' : 'rejected';
