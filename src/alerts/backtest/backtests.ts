@@ -19,8 +19,8 @@ import { subjectKey, type BacktestFindings, type BacktestInput } from './backtes
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 const DEFAULT_PERIOD_MS = 30 * DAY_MS;
-const LONGEST_PERIOD_MS = 90 * DAY_MS;
-const LONGEST_CHANGE_MS = WEEK_MS;
+const MAX_PERIOD_MS = 90 * DAY_MS;
+const MAX_CHANGE_WINDOW_MS = WEEK_MS;
 const RUN = workerTask<BacktestInput, BacktestFindings | undefined>(import.meta.url, './backtest-task', 'runBacktest', {
   lane: 'long',
   timeoutMs: 60_000,
@@ -82,7 +82,7 @@ export class Backtests {
     const start = momentOf(from, now) ?? end - DEFAULT_PERIOD_MS;
     if (!(start < end))
       throw new DomainError('invalid_request', 'from must be before to and in the past.', { field: 'from' });
-    if (end - start > LONGEST_PERIOD_MS) {
+    if (end - start > MAX_PERIOD_MS) {
       throw new DomainError('limit_exceeded', 'A backtest covers 90 days at most; shorten the period.', {
         field: 'from',
       });
@@ -123,7 +123,7 @@ function candidate(userId: string, draft: RuleDraft): Rule {
 function lookBack(leaves: readonly Condition[]): number {
   const windows = leaves.map((leaf) => {
     if (!isComparison(leaf)) return 0;
-    return leaf.metric.startsWith('change_') ? LONGEST_CHANGE_MS : (leaf.timeWindow ?? 0) * 1000;
+    return leaf.metric.startsWith('change_') ? MAX_CHANGE_WINDOW_MS : (leaf.timeWindow ?? 0) * 1000;
   });
   return Math.max(0, ...windows);
 }

@@ -11,7 +11,7 @@ export interface BacktestOptions extends EvaluatorOptions {
   readonly tickEveryMs?: number;
 }
 
-const TICK_EVERY_MS = 10_000;
+const TICK_INTERVAL_MS = 10_000;
 
 /**
  * Returns the transitions of a rule over a period: the live evaluator, fed from stored history. `history` is rows of the log in
@@ -22,7 +22,7 @@ export function backtest(
   history: Iterable<MarketRow | HistoryPoint>,
   options: BacktestOptions,
 ): Transition[] {
-  const { from, to, tickEveryMs = TICK_EVERY_MS } = options;
+  const { from, to, tickEveryMs = TICK_INTERVAL_MS } = options;
   const evaluator = new Evaluator(options);
   const transitions: Transition[] = [];
   const before: HistoryPoint[] = [];

@@ -55,7 +55,7 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
     fail('minTvl', 'out_of_range', 'US dollars, more than 0.');
   }
   if (isAbsent(condition)) {
-    const { longestAbsenceMinutes: most } = RULE_LIMITS;
+    const { maxAbsenceMinutes: most } = RULE_LIMITS;
     const { minutes } = condition.absent;
     if (Number.isInteger(minutes) && minutes >= 1 && minutes <= most) return findings;
     fail('absent/minutes', 'out_of_range', `Whole minutes from 1 to ${most}.`);
@@ -75,8 +75,8 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
     fail('tolerance', 'out_of_range', 'A fraction of the threshold, from 0 to 1.');
   }
   if (timeWindow !== undefined && !isWindow(timeWindow)) {
-    const { shortestWindow, longestWindow } = RULE_LIMITS;
-    fail('timeWindow', 'out_of_range', `Whole seconds from ${shortestWindow} to ${longestWindow}.`);
+    const { minWindowSeconds, maxWindowSeconds } = RULE_LIMITS;
+    fail('timeWindow', 'out_of_range', `Whole seconds from ${minWindowSeconds} to ${maxWindowSeconds}.`);
   }
   if (operator === 'change_pct') {
     if (metric !== 'tvl' && metric !== 'price') {
@@ -132,6 +132,6 @@ function isOfToken({ metric }: NumberCondition): boolean {
 }
 
 function isWindow(seconds: number): boolean {
-  const { shortestWindow, longestWindow } = RULE_LIMITS;
-  return Number.isInteger(seconds) && seconds >= shortestWindow && seconds <= longestWindow;
+  const { minWindowSeconds, maxWindowSeconds } = RULE_LIMITS;
+  return Number.isInteger(seconds) && seconds >= minWindowSeconds && seconds <= maxWindowSeconds;
 }

@@ -89,7 +89,7 @@ function emptyNodes(where: Where, pointer: string): string[] {
 }
 
 function shapeErrors(rule: CheckedRule, leaves: number): RuleFinding[] {
-  const { leaves: most, depth, longestFor, longestThrottleMinutes } = RULE_LIMITS;
+  const { leaves: most, depth, maxForSeconds, maxThrottleMinutes } = RULE_LIMITS;
   const findings: RuleFinding[] = [];
   const fail = (pointer: string, code: string, detail: string): void => {
     findings.push({ pointer, code, detail });
@@ -103,11 +103,11 @@ function shapeErrors(rule: CheckedRule, leaves: number): RuleFinding[] {
   if (!(rule.hysteresis >= 0 && rule.hysteresis <= 1)) {
     fail('/hysteresis', 'out_of_range', 'A fraction of the threshold, from 0 to 1.');
   }
-  if (!(rule.forSeconds >= 0 && rule.forSeconds <= longestFor)) {
-    fail('/forSeconds', 'out_of_range', `Seconds, from 0 to ${longestFor}.`);
+  if (!(rule.forSeconds >= 0 && rule.forSeconds <= maxForSeconds)) {
+    fail('/forSeconds', 'out_of_range', `Seconds, from 0 to ${maxForSeconds}.`);
   }
-  if (!(rule.throttleMinutes >= 0 && rule.throttleMinutes <= longestThrottleMinutes)) {
-    fail('/throttleMinutes', 'out_of_range', `Minutes, from 0 to ${longestThrottleMinutes}.`);
+  if (!(rule.throttleMinutes >= 0 && rule.throttleMinutes <= maxThrottleMinutes)) {
+    fail('/throttleMinutes', 'out_of_range', `Minutes, from 0 to ${maxThrottleMinutes}.`);
   }
   return findings;
 }

@@ -58,9 +58,9 @@ export interface HistoryNeed {
  * Maximum time that a value may be ahead, ms: a value from further ahead counts as observed when it was logged, as in the stored
  * history.
  */
-const LONGEST_AHEAD_MS = 300_000;
+const MAX_AHEAD_MS = 300_000;
 
 /** Returns the time at which a row's value was observed, Unix ms, as in the stored history. */
 export function observedTime({ observedAt, loggedAt }: MarketRow): number {
-  return observedAt > loggedAt + LONGEST_AHEAD_MS ? loggedAt : Math.max(0, observedAt);
+  return observedAt > loggedAt + MAX_AHEAD_MS ? loggedAt : Math.max(0, observedAt);
 }

@@ -50,13 +50,13 @@ const ABSENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'absent', 'categorie
 const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];
 type Field = (typeof FIELDS)[number];
 
-const LONGEST_NAME = 200;
+const MAX_NAME_LENGTH = 200;
 /** Names without control characters and broken surrogates, some of which the database would refuse. */
 const NAME = /^[^\p{Cc}\p{Cs}]*$/u;
 /** Maximum nesting of the input, far beyond that of a rule: bounds the recursion for hostile input. */
-const DEEPEST_INPUT = 32;
+const MAX_INPUT_DEPTH = 32;
 /** Maximum number of faults in an answer. */
-const MOST_FAULTS = 50;
+const MAX_FAULTS = 50;
 
 /** Reads `conditions` and `where` of a request body; names take the spelling of the log. Accepts an event type as metric. */
 export function parseConditions(conditions: unknown, where: unknown): ParsedConditions {
@@ -89,7 +89,7 @@ class ConditionParser {
 
   where(input: unknown, pointer: string, depth: number): Where | undefined {
     if (!isRecord(input)) return this.fail(pointer, 'invalid_type', 'Must be an object.');
-    if (depth > DEEPEST_INPUT) return this.fail(pointer, 'too_deep', `At most ${RULE_LIMITS.depth} levels.`);
+    if (depth > MAX_INPUT_DEPTH) return this.fail(pointer, 'too_deep', `At most ${RULE_LIMITS.depth} levels.`);
     const joints = ['and', 'or', 'not'].filter((joint) => Object.hasOwn(input, joint));
     const [joint] = joints;
     if (joint === undefined) return this.condition(input, pointer);
@@ -161,9 +161,9 @@ class ConditionParser {
     if (!isGiven(value)) return undefined;
     const { filterNames: most } = RULE_LIMITS;
     const isName = (name: unknown): name is string =>
-      typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME && NAME.test(name);
+      typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH && NAME.test(name);
     if (Array.isArray(value) && value.length > 0 && value.length <= most && value.every(isName)) return value;
-    const detail = `Must be a list of 1 to ${most} names of at most ${LONGEST_NAME} characters.`;
+    const detail = `Must be a list of 1 to ${most} names of at most ${MAX_NAME_LENGTH} characters.`;
     return this.fail(`${pointer}/${field}`, 'invalid_value', detail);
   }
 
@@ -216,16 +216,16 @@ class ConditionParser {
   private fieldTest(input: Record<string, unknown>, pointer: string): FieldTest | undefined {
     const { field, operator, threshold } = input;
     if (![field, operator, threshold].some(isGiven)) return undefined;
-    if (typeof field !== 'string' || field === '' || field.length > LONGEST_NAME || !NAME.test(field)) {
-      const detail = `Must name a member of the event's data, such as "amountUsd", at most ${LONGEST_NAME} characters.`;
+    if (typeof field !== 'string' || field === '' || field.length > MAX_NAME_LENGTH || !NAME.test(field)) {
+      const detail = `Must name a member of the event's data, such as "amountUsd", at most ${MAX_NAME_LENGTH} characters.`;
       return this.fail(`${pointer}/field`, isGiven(field) ? 'invalid_value' : 'required', detail);
     }
     if (!isOneOf(operator, FIELD_OPERATORS)) {
       return this.fail(`${pointer}/operator`, 'invalid_value', `One of ${FIELD_OPERATORS.join(', ')}.`);
     }
     if (typeof threshold === 'number' && Number.isFinite(threshold)) return { field, operator, threshold };
-    if (typeof threshold !== 'string' || threshold.length > LONGEST_NAME || !threshold.isWellFormed()) {
-      const detail = `Must be a finite number, or a text of at most ${LONGEST_NAME} characters.`;
+    if (typeof threshold !== 'string' || threshold.length > MAX_NAME_LENGTH || !threshold.isWellFormed()) {
+      const detail = `Must be a finite number, or a text of at most ${MAX_NAME_LENGTH} characters.`;
       return this.fail(`${pointer}/threshold`, isGiven(threshold) ? 'invalid_type' : 'required', detail);
     }
     if (operator === 'eq' || operator === 'ne') return { field, operator, threshold };
@@ -261,8 +261,7 @@ class ConditionParser {
   }
 
   private fail(pointer: string, code: string, detail: string): undefined {
-    if (this.faults.size < MOST_FAULTS && !this.faults.has(pointer))
-      this.faults.set(pointer, { pointer, code, detail });
+    if (this.faults.size < MAX_FAULTS && !this.faults.has(pointer)) this.faults.set(pointer, { pointer, code, detail });
   }
 }
 
@@ -279,5 +278,5 @@ function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value
 }
 
 function escapePointer(name: string): string {
-  return name.slice(0, LONGEST_NAME).replaceAll('~', '~0').replaceAll('/', '~1');
+  return name.slice(0, MAX_NAME_LENGTH).replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -6,7 +6,7 @@ import type { Quiet, SavedInstance } from './saved-state.js';
 import type { HeldBack } from './transition.js';
 
 /** Maximum number of firings that a summary names; of more, those furthest from the threshold. The others are counted. */
-export const MOST_HELD_BACK = 100;
+export const MAX_HELD_BACK = 100;
 
 /**
  * Quiet state of rules and their instances: throttles, and changes that come too often. A throttle is the rule's, or with
@@ -76,7 +76,7 @@ export class QuietBook {
 
   /** Whether the next summary does not name the instance yet, and has room to. */
   hasRoomFor(row: number): boolean {
-    return this.heldBack(row).length < MOST_HELD_BACK && !this.isNamed(row);
+    return this.heldBack(row).length < MAX_HELD_BACK && !this.isNamed(row);
   }
 
   private heldBack(row: number): readonly HeldBack[] {
@@ -182,7 +182,7 @@ function withFiring(
   const before = list[known];
   if (before) return list.with(known, { ...firing, times: before.times + 1 });
   const longer = [...list, { ...firing, times: 1 }];
-  if (list.length < MOST_HELD_BACK) return longer;
+  if (list.length < MAX_HELD_BACK) return longer;
   const distance = ({ value }: Pick<HeldBack, 'value'>): number => (value === null ? 0 : Math.abs(value - threshold));
   const least = longer.reduce((one, other) => (distance(other) <= distance(one) ? other : one));
   return longer.filter((held) => held !== least);

@@ -36,11 +36,11 @@ export const RULE_LIMITS = {
   /** Levels of and/or/not in `where`; a bare condition is level 1. */
   depth: 4,
   /** Minimum window, seconds. */
-  shortestWindow: 60,
-  longestWindow: 2_592_000,
-  longestFor: 2_592_000,
-  longestThrottleMinutes: 43_200,
-  longestAbsenceMinutes: 43_200,
+  minWindowSeconds: 60,
+  maxWindowSeconds: 2_592_000,
+  maxForSeconds: 2_592_000,
+  maxThrottleMinutes: 43_200,
+  maxAbsenceMinutes: 43_200,
   /** Categories or tags of one condition. */
   filterNames: 50,
 } as const;

@@ -3,7 +3,7 @@
  * too slow.
  */
 const COLLECT_FROM = 4_096;
-const COLLECTED_AT_MOST = 2_048;
+const MAX_COLLECTED = 2_048;
 
 /** Range of values, ends excluded. */
 export interface Bounds {
@@ -162,7 +162,7 @@ export class ThresholdList extends SortedRun {
     }
     this.collected ??= new SortedRun();
     this.collected.insert(value, leaf);
-    if (this.collected.length >= COLLECTED_AT_MOST) this.absorb(this.collected);
+    if (this.collected.length >= MAX_COLLECTED) this.absorb(this.collected);
   }
 
   override remove(value: number, leaf: number): boolean {

@@ -73,7 +73,7 @@ export interface Transition {
   readonly reason: TransitionReason;
   /** Number of firings held back by the throttle since the last message; summaries have it. */
   readonly suppressed: number;
-  /** Firings held back by subject, oldest first, at most `MOST_HELD_BACK`; one entry for each event. */
+  /** Firings held back by subject, oldest first, at most `MAX_HELD_BACK`; one entry for each event. */
   readonly heldBack: readonly HeldBack[];
   /** Reason why the owner is not notified of it; null: it is. */
   readonly silenced: Silence | null;

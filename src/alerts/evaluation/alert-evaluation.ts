@@ -8,9 +8,9 @@ import { ShardRunner } from './shard-runner.js';
 import { ShardWorkshop } from './shard-workshop.js';
 import type { Lease } from './shard-store.js';
 
-const RENEW_MS = 1_000;
+const RENEW_INTERVAL_MS = 1_000;
 /** Interval of the poll for edits made in another process, ms. Runners are notified at once of an edit in this process. */
-const EDITS_POLL_MS = 250;
+const EDITS_INTERVAL_MS = 250;
 
 /** Evaluation of alert rules: runs the evaluator of every shard that this process holds. A single process holds all. */
 @Injectable()
@@ -49,8 +49,8 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
 
   start(): void {
     this.running ??= Promise.all([
-      this.repeat(this.leasesBell, RENEW_MS, () => this.renew()),
-      this.repeat(this.editsBell, EDITS_POLL_MS, () => this.watchEdits()),
+      this.repeat(this.leasesBell, RENEW_INTERVAL_MS, () => this.renew()),
+      this.repeat(this.editsBell, EDITS_INTERVAL_MS, () => this.watchEdits()),
     ]);
   }
 

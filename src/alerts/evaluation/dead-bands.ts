@@ -4,7 +4,7 @@ import { deadBandOf, type DeadBandRow, type EvaluatorOptions } from '../core/ind
 
 export type DeadBand = NonNullable<EvaluatorOptions['deadBand']>;
 
-const REFRESH_MS = 60_000;
+const REFRESH_INTERVAL_MS = 60_000;
 
 /** Dead bands: the moves from which a value is published and rules can see it. */
 @Injectable()
@@ -19,7 +19,7 @@ export class DeadBands {
 
   /** Returns the ratios, at most a minute old, as a function that keeps answering with newer ones. */
   async current(): Promise<DeadBand> {
-    if (performance.now() - this.readAt > REFRESH_MS) {
+    if (performance.now() - this.readAt > REFRESH_INTERVAL_MS) {
       this.reading ??= this.read().finally(() => (this.reading = undefined));
       await this.reading;
     }

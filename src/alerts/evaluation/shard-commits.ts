@@ -24,9 +24,9 @@ type Write = (tx: PoolClient, work: Uncommitted, owners: Owners) => Promise<stri
 /** Name of the evaluator among the readers whose dead letters administrators see. */
 export const ALERTS_READER = 'alerts';
 /** Maximum number of attempts before transitions are written one by one, and the faulty one becomes a dead letter. */
-const ATTEMPTS = 5;
-const RETRY_FIRST_MS = 100;
-const RETRY_LONGEST_MS = 2_000;
+const MAX_ATTEMPTS = 5;
+const MIN_RETRY_MS = 100;
+const MAX_RETRY_MS = 2_000;
 
 /** Commits of evaluated work together with the position: state, transitions, messages and events, all or nothing. */
 @Injectable()
@@ -49,7 +49,7 @@ export class ShardCommits {
   async commit(lease: Lease, from: number, work: Uncommitted, cancelled: () => boolean): Promise<void> {
     for (let failures = 0; ; failures++) {
       try {
-        const write = failures < ATTEMPTS ? this.together : this.oneByOne;
+        const write = failures < MAX_ATTEMPTS ? this.together : this.oneByOne;
         const owners = await this.writer.ownersOf(work.transitions);
         const ids = await this.database.transaction((tx) =>
           this.move(tx, lease, from, work, () => write(tx, work, owners)),
@@ -61,8 +61,8 @@ export class ShardCommits {
         if (error instanceof ShardMoved || cancelled()) throw error;
         this.logger.warn({ err: error, shard: lease.shard, seq: work.last.seq }, 'alerts not committed; tried again');
         // An unavailable database is no fault of the work.
-        if (isTransient(error)) failures = Math.min(failures, ATTEMPTS - 2);
-        await sleep(Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** failures));
+        if (isTransient(error)) failures = Math.min(failures, MAX_ATTEMPTS - 2);
+        await sleep(Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures));
       }
     }
   }
@@ -93,7 +93,7 @@ export class ShardCommits {
       } catch (error) {
         if (isTransient(error)) throw error;
         await tx.query('ROLLBACK TO SAVEPOINT transition');
-        await this.letters.record(tx, ALERTS_READER, last, error, ATTEMPTS);
+        await this.letters.record(tx, ALERTS_READER, last, error, MAX_ATTEMPTS);
         this.logger.error({ err: error, ruleId: transition.ruleId, seq: last.seq }, 'transition became a dead letter');
       }
     }

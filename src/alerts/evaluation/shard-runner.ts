@@ -26,16 +26,16 @@ const BATCH = 1_000;
  * Maximum number of transitions, and of readings of conditions in them, before a commit within a batch: the content of a commit
  * is held in memory several times over, and assembled in few turns of the event loop.
  */
-const MOST_UNCOMMITTED = 2_000;
+const MAX_UNCOMMITTED = 2_000;
 /** Maximum time in one batch without yielding to the event loop, ms. */
-const LONGEST_TURN_MS = 10;
+const MAX_TURN_MS = 10;
 /** Interval between commits of rows without a transition, ms; a restart evaluates them again. */
-const COMMIT_EVERY_MS = 1_000;
+const COMMIT_INTERVAL_MS = 1_000;
 /** Interval of the poll for rows, ms: the feed rings on every batch, this covers a process whose feed is unavailable. */
-const IDLE_MS = 500;
+const IDLE_INTERVAL_MS = 500;
 /** Age from which rows count as late, ms: firings of them say so. */
 const LATE_MS = 60_000;
-const RETRY_MS = 1_000;
+const RETRY_INTERVAL_MS = 1_000;
 
 /**
  * Runner of the rules of one shard, for as long as this process holds its lease. Evaluates in memory, ahead of the store;
@@ -102,7 +102,7 @@ export class ShardRunner {
       } catch (error) {
         const fields = { err: error, shard: this.lease.shard };
         if (!this.stopped) this.logger.warn(fields, 'alert rules of a shard are loaded again');
-        await this.doorbell.wait(RETRY_MS, () => this.stopped);
+        await this.doorbell.wait(RETRY_INTERVAL_MS, () => this.stopped);
       }
     }
     this.parts.metrics.rules.remove({ shard: String(this.lease.shard) });
@@ -122,7 +122,7 @@ export class ShardRunner {
       const more = await session.turn(() => this.revision());
       metrics.rules.set({ shard: String(this.lease.shard) }, loaded.evaluator.size);
       this.caughtUp ||= !more;
-      if (!more) await this.doorbell.wait(session.restMs(IDLE_MS), this.ending);
+      if (!more) await this.doorbell.wait(session.restMs(IDLE_INTERVAL_MS), this.ending);
     }
     if (!this.outdated) await session.commit();
   }
@@ -176,9 +176,9 @@ class Session {
   }
 
   /** Returns the ms until something must be committed, at most `most`. */
-  restMs(most = COMMIT_EVERY_MS): number {
+  restMs(most = COMMIT_INTERVAL_MS): number {
     if (this.last === undefined) return most;
-    return Math.max(0, Math.min(most, this.committedAt + COMMIT_EVERY_MS - performance.now()));
+    return Math.max(0, Math.min(most, this.committedAt + COMMIT_INTERVAL_MS - performance.now()));
   }
 
   /**
@@ -226,12 +226,12 @@ class Session {
       }
       this.last = event;
       this.evaluated = { seq: event.seq, at: event.loggedAt };
-      if (this.weight >= MOST_UNCOMMITTED) {
+      if (this.weight >= MAX_UNCOMMITTED) {
         this.memory.add(evaluator.takeChanges());
         await this.commit();
       }
       const now = performance.now();
-      if (now - turnStarted < LONGEST_TURN_MS) continue;
+      if (now - turnStarted < MAX_TURN_MS) continue;
       metrics.evaluated(now - turnStarted);
       await nextTurn();
       turnStarted = performance.now();

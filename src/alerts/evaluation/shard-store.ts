@@ -22,7 +22,7 @@ export class ShardMoved extends Error {
 }
 
 /** Maximum time, ms, for which a stalled process can keep the shard's next owner waiting with an open transaction. */
-const LONGEST_PAUSE_MS = 5_000;
+const STALL_TIMEOUT_MS = 5_000;
 
 /** Positions of the shards' evaluators in the log: rows of `log_readers`, so that the log keeps the rows they have not read. */
 @Injectable()
@@ -51,7 +51,7 @@ export class ShardStore {
       lease.shard,
       lease.owner,
       lease.term,
-      String(LONGEST_PAUSE_MS),
+      String(STALL_TIMEOUT_MS),
     ]);
     const seq = rows[0]?.seq;
     if (seq === to && to !== from) return 'done';

@@ -16,7 +16,7 @@ export interface WindowHistory {
  */
 const PAGE_VALUES = 10_000;
 const FIRST_PAGE_SERIES = 50;
-const MOST_PAGE_SERIES = 500;
+const MAX_PAGE_SERIES = 500;
 
 /**
  * History of windows, as an evaluator that never stopped has it: every published value from the one that held when the window
@@ -48,7 +48,7 @@ export class WindowLoader {
       }
       const histories = await this.page(page, written, end, unwritten);
       const values = histories.reduce((sum, { points }) => sum + points.length, 0);
-      size = Math.max(1, Math.min(MOST_PAGE_SERIES, Math.floor((size * PAGE_VALUES) / Math.max(1, values))));
+      size = Math.max(1, Math.min(MAX_PAGE_SERIES, Math.floor((size * PAGE_VALUES) / Math.max(1, values))));
       yield histories;
     }
   }

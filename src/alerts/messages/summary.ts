@@ -3,7 +3,7 @@ import { thresholdOf, typeOf, type HeldBack } from '../core/index.js';
 import type { ToldCondition } from './sentence.js';
 
 /** Maximum length of the subjects in a sentence, UTF-16 units, so that a phone can show it. */
-const MAX_LINE = 180;
+const MAX_LINE_LENGTH = 180;
 
 /** Firing that a throttle held back, as messages list it. */
 export interface ToldSubject {
@@ -50,7 +50,7 @@ export function namedSubjects(
 ): string {
   const sorted = heldBack.toSorted((one, other) => excess(other, condition) - excess(one, condition));
   const names = [...new Set(sorted.map((held) => nameOf(held, condition)))];
-  const { items } = listed(names, MAX_LINE);
+  const { items } = listed(names, MAX_LINE_LENGTH);
   const more = names.length + unnamed(heldBack, all) - items.length;
   return items.join(', ') + (more > 0 && items.length > 0 ? ` and ${more} more` : '');
 }

@@ -4,7 +4,7 @@ import { IsIn } from 'class-validator';
 import { CHANNELS, FORMATS, type Channel, type Format } from '../../notifications/index.js';
 import { IfGiven, IsPlainText } from './fields.js';
 
-const LONGEST_TARGET = 4_096;
+const MAX_TARGET_LENGTH = 4_096;
 const STATUSES = ['pending', 'active', 'disabled'] as const;
 type ActionStatus = (typeof STATUSES)[number];
 
@@ -22,7 +22,7 @@ export class ActionBody {
   @Transform(({ value }: { value: unknown }) =>
     typeof value === 'object' && value !== null && !Array.isArray(value) ? JSON.stringify(value) : value,
   )
-  @IsPlainText(LONGEST_TARGET)
+  @IsPlainText(MAX_TARGET_LENGTH)
   target!: string;
 
   /** Name of a template. */

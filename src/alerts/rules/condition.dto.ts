@@ -4,7 +4,7 @@ import { OPERATORS, RULE_LIMITS, VALUE_METRICS, type Operator } from '../core/in
 
 /** Minutes without an observation. */
 export class AbsentBody {
-  @ApiProperty({ type: 'integer', minimum: 1, maximum: RULE_LIMITS.longestAbsenceMinutes, example: 30 })
+  @ApiProperty({ type: 'integer', minimum: 1, maximum: RULE_LIMITS.maxAbsenceMinutes, example: 30 })
   minutes!: number;
 }
 
@@ -45,8 +45,8 @@ export class ConditionBody {
   @ApiProperty({
     type: 'integer',
     required: false,
-    minimum: RULE_LIMITS.shortestWindow,
-    maximum: RULE_LIMITS.longestWindow,
+    minimum: RULE_LIMITS.minWindowSeconds,
+    maximum: RULE_LIMITS.maxWindowSeconds,
     example: 3600,
   })
   timeWindow?: number;

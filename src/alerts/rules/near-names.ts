@@ -1,5 +1,5 @@
 /** Maximum number of names offered in place of an unknown one. */
-const MOST_OFFERED = 3;
+const MAX_OFFERED = 3;
 
 interface Near {
   /** Names equal but for punctuation and case. */
@@ -34,7 +34,7 @@ export class NearNames {
   /** Returns the end of a sentence about the wanted name, with its full stop or question mark. */
   offer(name: string): string {
     const { same = [], longer = [] } = this.wanted.get(bareOf(name)) ?? {};
-    const offered = [...same, ...longer].slice(0, MOST_OFFERED);
+    const offered = [...same, ...longer].slice(0, MAX_OFFERED);
     return offered.length === 0 ? '.' : `; did you mean ${offered.join(' or ')}?`;
   }
 }
@@ -42,7 +42,7 @@ export class NearNames {
 function keepFirst(kept: string[], id: string): void {
   kept.push(id);
   kept.sort();
-  if (kept.length > MOST_OFFERED) kept.pop();
+  if (kept.length > MAX_OFFERED) kept.pop();
 }
 
 const bareOf = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');

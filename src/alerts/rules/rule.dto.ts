@@ -25,7 +25,7 @@ import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
 import { IfGiven, IsNotBlank, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
 
 /** Maximum number of actions of one rule. */
-const MOST_ACTIONS = 5;
+const MAX_ACTIONS = 5;
 
 /** Quiet hours of a rule, or a word. */
 export const RULE_QUIET_HOURS = {
@@ -76,7 +76,7 @@ export class RuleBody {
   })
   @IfGiven()
   @IsArray()
-  @ArrayMaxSize(MOST_ACTIONS)
+  @ArrayMaxSize(MAX_ACTIONS)
   @ValidateNested({ each: true })
   @Type(() => ActionBody)
   actions?: ActionBody[];
@@ -87,20 +87,20 @@ export class RuleBody {
     required: false,
     default: 5,
     minimum: 0,
-    maximum: RULE_LIMITS.longestThrottleMinutes,
+    maximum: RULE_LIMITS.maxThrottleMinutes,
   })
   @IfGiven()
   @IsInt()
   @Min(0)
-  @Max(RULE_LIMITS.longestThrottleMinutes)
+  @Max(RULE_LIMITS.maxThrottleMinutes)
   throttleMinutes?: number;
 
   /** Alias of `throttleMinutes`. */
-  @ApiProperty({ type: 'integer', required: false, minimum: 0, maximum: RULE_LIMITS.longestThrottleMinutes })
+  @ApiProperty({ type: 'integer', required: false, minimum: 0, maximum: RULE_LIMITS.maxThrottleMinutes })
   @IfGiven()
   @IsInt()
   @Min(0)
-  @Max(RULE_LIMITS.longestThrottleMinutes)
+  @Max(RULE_LIMITS.maxThrottleMinutes)
   throttle_minutes?: number;
 
   /** Scope of the throttle: each subject of a rule with wildcards (default for new rules), or the rule as a whole. */
@@ -124,11 +124,11 @@ export class RuleBody {
   hysteresis?: number;
 
   /** Seconds that the rule must hold without a break before it fires. */
-  @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: RULE_LIMITS.longestFor })
+  @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: RULE_LIMITS.maxForSeconds })
   @IfGiven()
   @IsInt()
   @Min(0)
-  @Max(RULE_LIMITS.longestFor)
+  @Max(RULE_LIMITS.maxForSeconds)
   forSeconds?: number;
 
   /** Whether to notify also when it no longer holds. */

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsObject, IsString, IsUUID, MaxLength } from 'class-validator';
 import { IfGiven, IsPlainText, IsWellFormed } from '../rules/fields.js';
 
-const LONGEST_SOURCE = 8_192;
+const MAX_SOURCE_LENGTH = 8_192;
 
 /** Template by name, or its text before it is saved. */
 export class PreviewBody {
@@ -16,7 +16,7 @@ export class PreviewBody {
   @ApiProperty({ type: String, required: false, example: '{{ name }}: {{ state }}' })
   @IfGiven()
   @IsString()
-  @MaxLength(LONGEST_SOURCE)
+  @MaxLength(MAX_SOURCE_LENGTH)
   @IsWellFormed()
   subject?: string;
 
@@ -24,7 +24,7 @@ export class PreviewBody {
   @ApiProperty({ type: String, required: false, example: '{{ message }}' })
   @IfGiven()
   @IsString()
-  @MaxLength(LONGEST_SOURCE)
+  @MaxLength(MAX_SOURCE_LENGTH)
   @IsWellFormed()
   text?: string;
 
@@ -32,7 +32,7 @@ export class PreviewBody {
   @ApiProperty({ type: String, required: false })
   @IfGiven()
   @IsString()
-  @MaxLength(LONGEST_SOURCE)
+  @MaxLength(MAX_SOURCE_LENGTH)
   @IsWellFormed()
   html?: string;
 

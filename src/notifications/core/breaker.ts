@@ -26,8 +26,8 @@ const FAILURES_IN_A_ROW = 5;
 const WINDOW_MS = 5 * 60_000;
 const FEWEST_CALLS = 10;
 const FAILED_SHARE = 0.5;
-const FIRST_PAUSE_MS = 30_000;
-const LONGEST_PAUSE_MS = 3_600_000;
+const MIN_PAUSE_MS = 30_000;
+const MAX_PAUSE_MS = 3_600_000;
 /**
  * Time for which the probe of a half-open endpoint holds other attempts off, ms: longer than it can take, and shorter than any
  * pause.
@@ -72,6 +72,6 @@ function afterFailure(health: Health, now: number, startedAt: number): Health {
   // Attempts that were running when the endpoint got its pause fail with the rest: dozens of them are still one outage.
   const knownAlready = health.openUntil !== null && startedAt < health.openUntil - PROBE_LEASE_MS;
   if (!opens || knownAlready) return next;
-  const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(health.trips, 20), LONGEST_PAUSE_MS);
+  const pause = Math.min(MIN_PAUSE_MS * 2 ** Math.min(health.trips, 20), MAX_PAUSE_MS);
   return { ...next, openUntil: now + pause, trips: health.trips + 1 };
 }

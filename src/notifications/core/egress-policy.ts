@@ -17,7 +17,7 @@ export class EgressRefused extends Error {
   }
 }
 
-const LONGEST_URL = 2_048;
+const MAX_URL_LENGTH = 2_048;
 /** Ports of public https receivers; others belong to other services, such as databases. */
 const PUBLIC_PORTS = new Set(['', '443', '8443']);
 /** Addresses that are public by their range, but belong to the host service of Azure's machines. */
@@ -51,14 +51,16 @@ export class EgressPolicy {
 
   /** Returns the normalised address. Throws EgressRefused for faults that are visible without a name server. */
   url(text: string): URL {
-    if (text.length > LONGEST_URL) throw new EgressRefused(`the address is longer than ${LONGEST_URL} characters`);
+    if (text.length > MAX_URL_LENGTH)
+      throw new EgressRefused(`the address is longer than ${MAX_URL_LENGTH} characters`);
     if (!URL.canParse(text)) throw new EgressRefused('not a URL');
     const url = new URL(text);
     if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new EgressRefused('only https is allowed');
     if (url.username !== '' || url.password !== '') throw new EgressRefused('user and password are not allowed in it');
     url.hash = '';
     // Letters of other alphabets grow when they are encoded.
-    if (url.href.length > LONGEST_URL) throw new EgressRefused(`the address is longer than ${LONGEST_URL} characters`);
+    if (url.href.length > MAX_URL_LENGTH)
+      throw new EgressRefused(`the address is longer than ${MAX_URL_LENGTH} characters`);
     const host = hostOf(url);
     if (isIP(host) !== 0) {
       this.checkAddress(host, url);

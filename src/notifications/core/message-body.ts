@@ -2,7 +2,7 @@ import { cutText } from './cut-text.js';
 import type { AlertMessage, MessageType, SystemType } from './delivery.js';
 
 /** Maximum size of a body, bytes: receivers of Standard Webhooks may refuse more. */
-const LARGEST_BYTES = 20_000;
+const MAX_BYTES = 20_000;
 
 export interface Envelope {
   type: MessageType | SystemType;
@@ -20,14 +20,14 @@ export function messageBody(envelope: Envelope): string {
   let body = JSON.stringify({ ...envelope, data });
   if (typeof message !== 'string') return body;
   // A user's own template makes texts of any length.
-  for (let length = LARGEST_BYTES; !fits(body) && length > 0; length >>= 1) {
+  for (let length = MAX_BYTES; !fits(body) && length > 0; length >>= 1) {
     body = JSON.stringify({ ...envelope, data: { ...data, message: cutText(message, length) } });
   }
   return body;
 }
 
 function fits(body: string): boolean {
-  return Buffer.byteLength(body) <= LARGEST_BYTES;
+  return Buffer.byteLength(body) <= MAX_BYTES;
 }
 
 const COLORS: Record<AlertMessage['state'], number> = {

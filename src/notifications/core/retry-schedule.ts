@@ -13,7 +13,7 @@ const WAITS_MS: Record<Channel, readonly number[]> = {
 /** Fraction of the wait by which it varies either way, so that deliveries that failed together are not retried together. */
 const JITTER = 0.2;
 /** Longest wait that a receiver can ask for with Retry-After, ms. */
-const LONGEST_ASKED_MS = HOUR;
+const MAX_ASKED_MS = HOUR;
 
 /** Returns the ms until the next attempt after `tries` failed ones; undefined if there is none left. */
 export function retryWait(
@@ -25,7 +25,7 @@ export function retryWait(
   const step = WAITS_MS[channel][tries - 1];
   if (step === undefined) return undefined;
   const jittered = step * (1 - JITTER + 2 * JITTER * random());
-  return Math.round(Math.max(jittered, Math.min(retryAfterMs, LONGEST_ASKED_MS)));
+  return Math.round(Math.max(jittered, Math.min(retryAfterMs, MAX_ASKED_MS)));
 }
 
 /** Returns a Retry-After as ms from `now`: seconds or an HTTP date; undefined for anything else. */

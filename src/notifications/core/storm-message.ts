@@ -3,7 +3,7 @@ import { cutText } from './cut-text.js';
 import type { AlertMessage } from './delivery.js';
 
 /** Maximum length of the line that names the alerts, UTF-16 units: it must fit a phone as well. */
-const MAX_LINE = 180;
+const MAX_LINE_LENGTH = 180;
 const MAX_NAME = 60;
 
 /** Alert as a message that groups many lists it. */
@@ -34,7 +34,7 @@ export function stormTexts({
 }: Omit<StormMessage['explanation'], 'reason'>): Pick<StormMessage, 'name' | 'message'> {
   const name = `${count} ${count === 1 ? 'alert' : 'alerts'} ${state}`;
   const place = part === undefined || parts === undefined ? '' : ` (part ${part} of ${parts})`;
-  return { name, message: `${name} at once${place}: ${listedLine(namesOf(alerts), MAX_LINE)}` };
+  return { name, message: `${name} at once${place}: ${listedLine(namesOf(alerts), MAX_LINE_LENGTH)}` };
 }
 
 /** Returns the message without the rules that no longer want it. Other messages are of one rule. */

@@ -7,7 +7,7 @@ export interface PushSubscription {
   keys: { p256dh: string; auth: string };
 }
 
-const LONGEST_MAIL = 254;
+const MAX_MAIL_LENGTH = 254;
 /**
  * Form of a mail address, deliberately strict: no quoted parts, no comments, no address literals, and no character that could
  * begin a header.
@@ -23,7 +23,7 @@ const AUTH_BYTES = 16;
 /** Returns the address with its domain in lower case; undefined for other texts. */
 export function mailAddress(text: string): string | undefined {
   const trimmed = text.trim();
-  if (trimmed.length > LONGEST_MAIL || !MAIL.test(trimmed)) return undefined;
+  if (trimmed.length > MAX_MAIL_LENGTH || !MAIL.test(trimmed)) return undefined;
   const [local = '', domain = ''] = trimmed.split('@');
   if (local.startsWith('.') || local.endsWith('.') || local.includes('..')) return undefined;
   return `${local}@${domain.toLowerCase()}`;

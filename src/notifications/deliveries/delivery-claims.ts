@@ -19,7 +19,7 @@ import type { Lane } from './lanes.js';
  * that.
  */
 export const SENDING_LEASE_MS = 60_000;
-const MOST_AT_ONCE = 250;
+const MAX_BATCH = 250;
 /** Maximum number of mails of one digest. More are sent in the next one. */
 const DIGEST_MEMBERS = 200;
 
@@ -42,8 +42,8 @@ export class DeliveryClaims {
     this.limits = { webhookRate, hostRate, userRate, mailDaily };
     // One batch after the other: each counts the messages that the one before let pass.
     this.batchers = {
-      main: new Batcher((ids) => this.claimAll(ids, 'main'), MOST_AT_ONCE, 1),
-      slow: new Batcher((ids) => this.claimAll(ids, 'slow'), MOST_AT_ONCE, 1),
+      main: new Batcher((ids) => this.claimAll(ids, 'main'), MAX_BATCH, 1),
+      slow: new Batcher((ids) => this.claimAll(ids, 'slow'), MAX_BATCH, 1),
     };
   }
 

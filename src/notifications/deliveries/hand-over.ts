@@ -4,8 +4,8 @@ import type { Database } from '../../platform/database/database.js';
 /** Maximum time from the claim of a delivery until it is handed to its receiver, ms; later it is claimed again. */
 export const HAND_OVER_MS = 1_500;
 /** Maximum wait of an edit for earlier claims, ms. Longer, so that a connection can be made. */
-const SETTLED_MS = 2_000;
-const LOOKS_AGAIN_MS = 10;
+const SETTLED_TIMEOUT_MS = 2_000;
+const CHECK_INTERVAL_MS = 10;
 
 /** Error: the claim is too old, and the wishes of its rules must be asked again. */
 export class HandOverLate extends Error {}
@@ -15,11 +15,11 @@ export class HandOverLate extends Error {}
  * deliveries being sent no longer than they may be handed over.
  */
 export async function untilHandedOver(database: Database, ruleId: string): Promise<void> {
-  const end = performance.now() + SETTLED_MS;
+  const end = performance.now() + SETTLED_TIMEOUT_MS;
   let open = await database.query<{ id: string }>(SENDING, [ruleId]);
   const ids = open.map(({ id }) => id);
   while (open.length > 0 && performance.now() < end) {
-    await sleep(LOOKS_AGAIN_MS);
+    await sleep(CHECK_INTERVAL_MS);
     open = await database.query<{ id: string }>(STILL_SENDING, [ids]);
   }
 }

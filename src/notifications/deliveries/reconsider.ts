@@ -5,7 +5,7 @@ import type { CandidateRow } from './delivery-row.js';
 import { askWishes } from './wishes.js';
 
 /** Maximum number of deliveries reconsidered in the transaction of a change; the others are checked when they are due. */
-const MOST = 1_000;
+const MAX_RECONSIDERED = 1_000;
 
 /** Ends waiting deliveries that are no longer wanted; returns their ids. Never waits for a claim, which checks by itself. */
 export async function reconsider(
@@ -16,7 +16,7 @@ export async function reconsider(
   const byRule = 'ruleId' in changed;
   const key = byRule ? changed.ruleId : changed.userId;
   if (byRule) await tx.query(NOT_ASKED, [key]);
-  const { rows } = await tx.query<CandidateRow>(byRule ? OF_RULE : OF_USER, [key, MOST]);
+  const { rows } = await tx.query<CandidateRow>(byRule ? OF_RULE : OF_USER, [key, MAX_RECONSIDERED]);
   const wishes = await askWishes(tx, rows);
   const ended = rows.flatMap((row): Decision[] => {
     const admission = stillWanted(wishes.question(row), now);

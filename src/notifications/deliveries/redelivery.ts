@@ -11,7 +11,7 @@ import { StorageBudget } from './storage-budget.js';
 /** Life of a delivery that was asked for again, hours. */
 const LIFE_HOURS = 24;
 /** Maximum number of deliveries of one request. */
-const MOST = 10_000;
+const MAX_REDELIVERED = 10_000;
 
 /** Redelivery of finished deliveries, with their old id: a receiver that got it before recognises it. */
 @Injectable()
@@ -49,7 +49,7 @@ export class Redelivery {
     const again = await this.database.query<{ id: string }>(
       `${AGAIN} AND id IN (SELECT id FROM deliveries WHERE user_id = $1 AND created_at >= $2 AND created_at < $3
          AND state = ANY($4) AND ($5::text IS NULL OR target = $5) ORDER BY position LIMIT $6) RETURNING id`,
-      [userId, from, to, states, target?.replaceAll('\0', ''), MOST],
+      [userId, from, to, states, target?.replaceAll('\0', ''), MAX_REDELIVERED],
     );
     this.deliveries.announce(again.map(({ id }) => id));
     return again.length;

@@ -5,7 +5,7 @@ import { Recurring } from '../../platform/process/recurring.js';
 import type { Settings } from '../../platform/settings/settings.js';
 import { bytesOf, type StorageBudget, type UserBytes } from './storage-budget.js';
 
-const EVERY_MS = 600_000;
+const RETENTION_INTERVAL_MS = 600_000;
 /** Maximum number of rows of one statement: some 50 ms, so that no writer waits long for it. */
 const BATCH = 5_000;
 
@@ -27,7 +27,7 @@ export interface KeptRows {
 export abstract class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(this.constructor.name);
   private readonly recurring = new Recurring(
-    EVERY_MS,
+    RETENTION_INTERVAL_MS,
     (stop) => this.forget(stop),
     (error) => this.logger.warn({ reason: safeReason(error) }, 'old rows cannot be deleted; trying again'),
   );

@@ -9,11 +9,11 @@ import { DeliveryWorker } from './delivery-worker.js';
 import { Lanes, type Job } from './lanes.js';
 
 /** Interval of the sweeps, ms; also the longest time that a retry, the end of quiet hours or a fresh proof waits for its job. */
-const EVERY_MS = 250;
-const RECOVER_EVERY_MS = 5_000;
+const SWEEP_INTERVAL_MS = 250;
+const RECOVER_INTERVAL_MS = 5_000;
 const BATCH = 1_000;
 /** Time after which an unfinished job is queued again, ms; the queue knows its present jobs. */
-const REQUEUE_MS = 30_000;
+const REQUEUE_TIMEOUT_MS = 30_000;
 
 /**
  * Sweeper: finds deliveries that a queue cannot know, because they were committed and not enqueued, became due, or their worker
@@ -61,13 +61,13 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
         if (!failed) this.logger.warn({ reason: safeReason(error) }, 'deliveries cannot be swept; trying again');
         failed = true;
       }
-      await sleep(EVERY_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      await sleep(SWEEP_INTERVAL_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 
   /** Puts due deliveries into the queues; returns their number. */
   async sweep(): Promise<number> {
-    const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_MS]);
+    const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_TIMEOUT_MS]);
     if (jobs.length > 0 && !(await this.lanes.put(jobs))) {
       for (const job of jobs)
         if (!this.stopping.signal.aborted) await this.worker.take(job, job.slow ? 'slow' : 'main');
@@ -77,7 +77,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   /** Ends attempts whose worker has died; `all`: there is no other process, so those from before this one began have ended. */
   private async recover(all: boolean): Promise<void> {
-    if (Date.now() - this.recoveredAt < RECOVER_EVERY_MS) return;
+    if (Date.now() - this.recoveredAt < RECOVER_INTERVAL_MS) return;
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string }>(
         `SELECT id FROM deliveries WHERE state = 'sending' AND (due_at <= now() OR $1 AND started_at < $3)

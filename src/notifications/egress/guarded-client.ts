@@ -5,13 +5,13 @@ import { EgressPolicy, EgressRefused, hostOf } from '../core/egress-policy.js';
 import { fastestConnection } from './fastest-connection.js';
 import { Resolver } from './resolver.js';
 
-const CONNECT_MS = 3_000;
-const TOTAL_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+const TOTAL_TIMEOUT_MS = 10_000;
 /** Maximum age of a kept connection, ms: it leads to an address that was checked, and is then checked again. */
-const SOCKET_AGE_MS = 60_000;
-const IDLE_MS = 10_000;
+const MAX_SOCKET_AGE_MS = 60_000;
+const IDLE_TIMEOUT_MS = 10_000;
 /** Maximum length of the answer that is read, bytes. */
-const HEAD_BYTES = 4_096;
+const MAX_HEAD_BYTES = 4_096;
 /**
  * Maximum number of connections per origin: more than are sent at once together (`deliveries/receiver-lanes.ts`: 164), which is
  * where users take turns: hooks of many users are on one host, and those of one user that never answer must not hold its
@@ -40,7 +40,7 @@ export class GuardedClient implements OnApplicationShutdown {
   private readonly kept: Agent;
   /** Agent of second tries: its connections are new, and not kept. */
   private readonly fresh: Agent;
-  private readonly secure = buildConnector({ timeout: CONNECT_MS, allowH2: false });
+  private readonly secure = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
 
   constructor(
     private readonly policy: EgressPolicy,
@@ -68,13 +68,13 @@ export class GuardedClient implements OnApplicationShutdown {
       method: 'POST' as const,
       headers: { ...headers },
       body,
-      signal: AbortSignal.timeout(TOTAL_MS),
+      signal: AbortSignal.timeout(TOTAL_TIMEOUT_MS),
     };
     const answer = await this.kept.request(request).catch((error: unknown) => {
       if (error instanceof Error && 'code' in error && CLOSED.includes(error.code)) return this.fresh.request(request);
       throw error;
     });
-    const head = await headOf(answer, whole ? TOTAL_MS : BODY_TIMEOUT_MS);
+    const head = await headOf(answer, whole ? TOTAL_TIMEOUT_MS : BODY_TIMEOUT_MS);
     return { status: answer.statusCode, headers: answer.headers, head };
   }
 
@@ -96,11 +96,11 @@ export class GuardedClient implements OnApplicationShutdown {
       connect: (options, callback) => void this.open(options, callback),
       connections: CONNECTIONS_PER_ORIGIN,
       pipelining,
-      keepAliveTimeout: IDLE_MS,
-      keepAliveMaxTimeout: SOCKET_AGE_MS,
-      clientTtl: SOCKET_AGE_MS,
-      headersTimeout: TOTAL_MS,
-      bodyTimeout: TOTAL_MS,
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      keepAliveMaxTimeout: MAX_SOCKET_AGE_MS,
+      clientTtl: MAX_SOCKET_AGE_MS,
+      headersTimeout: TOTAL_TIMEOUT_MS,
+      bodyTimeout: TOTAL_TIMEOUT_MS,
     });
   }
 
@@ -123,7 +123,7 @@ export class GuardedClient implements OnApplicationShutdown {
     if (isIP(host) !== 0) this.policy.checkAddress(host, kind);
     const addresses = isIP(host) === 0 ? await this.allowed(host, kind) : [host];
     const port = Number(options.port) || (protocol === 'https:' ? 443 : 80);
-    const socket = await fastestConnection(addresses, port, CONNECT_MS);
+    const socket = await fastestConnection(addresses, port, CONNECT_TIMEOUT_MS);
     try {
       this.policy.checkAddress(socket.remoteAddress ?? '', kind);
     } catch (error) {
@@ -131,7 +131,7 @@ export class GuardedClient implements OnApplicationShutdown {
       throw error;
     }
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, SOCKET_AGE_MS);
+    socket.setKeepAlive(true, MAX_SOCKET_AGE_MS);
     return socket;
   }
 
@@ -156,14 +156,14 @@ async function headOf({ body }: Dispatcher.ResponseData, timeoutMs: number): Pro
     for await (const chunk of body as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       size += chunk.length;
-      if (size >= HEAD_BYTES) break; // ends the stream, and with it the connection
+      if (size >= MAX_HEAD_BYTES) break; // ends the stream, and with it the connection
     }
   } catch {
     // The part received before is the answer.
   } finally {
     clearTimeout(limit);
   }
-  return Buffer.concat(chunks).subarray(0, HEAD_BYTES).toString('utf8');
+  return Buffer.concat(chunks).subarray(0, MAX_HEAD_BYTES).toString('utf8');
 }
 
 function asError(error: unknown): Error {

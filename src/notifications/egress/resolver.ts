@@ -5,7 +5,7 @@ import { HostsFile } from './hosts-file.js';
 
 const TIMEOUT_MS = 2_000;
 /** Maximum wait of the addresses of one family for those of the other, ms. */
-const OTHER_FAMILY_MS = 150;
+const OTHER_FAMILY_TIMEOUT_MS = 150;
 const HOSTS = process.platform === 'win32' ? 'C:\\Windows\\System32\\drivers\\etc\\hosts' : '/etc/hosts';
 
 /**
@@ -43,7 +43,7 @@ export class Resolver {
     const six = this.servers.resolve6(name).catch((): string[] => []);
     const first = await Promise.race([four, six]);
     if (first.length === 0) return (await Promise.all([four, six])).flat();
-    const soon = sleep(OTHER_FAMILY_MS, [] as string[], { ref: false });
+    const soon = sleep(OTHER_FAMILY_TIMEOUT_MS, [] as string[], { ref: false });
     const [a, b] = await Promise.all([Promise.race([four, soon]), Promise.race([six, soon])]);
     return [...a, ...b];
   }

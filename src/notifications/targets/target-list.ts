@@ -10,14 +10,14 @@ import { Targets } from './targets.js';
 import type { TargetView } from './targets.dto.js';
 
 /** Minimum minutes between two proofs of one target, so that its receiver is not flooded. */
-const PROOF_EVERY_MINUTES = 5;
+const PROOF_INTERVAL_MINUTES = 5;
 /** Maximum number of tries of one code. */
-const MOST_CODE_TRIES = 5;
+const MAX_CODE_TRIES = 5;
 /**
  * Maximum number of confirmation mails a day to one address for one user, because they also reach people without any consent and
  * those who unsubscribed.
  */
-const CONFIRMATIONS_A_DAY = 5;
+const MAX_CONFIRMATIONS_A_DAY = 5;
 
 /** Targets as their owners see them, and the actions of the links in mails. */
 @Injectable()
@@ -43,7 +43,7 @@ export class TargetList {
            (SELECT count(*) FROM deliveries d WHERE d.target_id = t.id AND d.type = 'target.confirm'
               AND d.started_at > now() - interval '1 day') AS confirmations
          FROM notification_targets t WHERE id = $1 AND user_id = $2 FOR UPDATE`,
-        [id, userId, PROOF_EVERY_MINUTES],
+        [id, userId, PROOF_INTERVAL_MINUTES],
       );
       const [row] = rows;
       if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
@@ -52,11 +52,15 @@ export class TargetList {
         throw new DomainError('conflict', 'Register the device again to get a new token.');
       }
       if (row.recently) {
-        throw new DomainError('rate_limited', `A proof was asked for within the last ${PROOF_EVERY_MINUTES} minutes.`, {
-          retryAfterMs: PROOF_EVERY_MINUTES * 60_000,
-        });
+        throw new DomainError(
+          'rate_limited',
+          `A proof was asked for within the last ${PROOF_INTERVAL_MINUTES} minutes.`,
+          {
+            retryAfterMs: PROOF_INTERVAL_MINUTES * 60_000,
+          },
+        );
       }
-      if (row.confirmations >= CONFIRMATIONS_A_DAY) {
+      if (row.confirmations >= MAX_CONFIRMATIONS_A_DAY) {
         throw new DomainError('rate_limited', 'This address was asked to confirm often enough today.', {
           retryAfterMs: 3_600_000,
         });
@@ -110,7 +114,7 @@ export class TargetList {
     const right = await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ code_hash: Buffer | null; open: boolean }>(
         `UPDATE notification_targets SET code_tries = code_tries + 1 WHERE id = $1 AND user_id = $2
-         RETURNING code_hash, status = 'pending' AND token_expires_at > now() AND code_tries <= ${MOST_CODE_TRIES} AS open`,
+         RETURNING code_hash, status = 'pending' AND token_expires_at > now() AND code_tries <= ${MAX_CODE_TRIES} AS open`,
         [id, userId],
       );
       const [row] = rows;

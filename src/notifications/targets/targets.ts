@@ -27,13 +27,13 @@ const PROOF_MS = 3 * 86_400_000;
 /** Length of the code that hooks and devices receive. */
 const CODE_DIGITS = 8;
 /** Maximum number of targets of one user, all channels together. */
-const MOST_TARGETS = 1_000;
+const MAX_TARGETS = 1_000;
 /**
  * Maximum number of unconfirmed mail addresses of one user, and of confirmations to one address over all users, so that no
  * mailbox is flooded.
  */
-const MOST_PENDING_MAILS = 10;
-const MOST_PENDING_OF_ADDRESS = 5;
+const MAX_PENDING_MAILS = 10;
+const MAX_PENDING_OF_ADDRESS = 5;
 
 /** Targets of messages, per user: checked, normalised, and proven to belong to the user who asks for them. */
 @Injectable()
@@ -193,12 +193,12 @@ export class Targets {
       [userId, sha256(targetKey(channel, target))],
     );
     const { targets = 0, pending = 0, elsewhere = 0 } = rows[0] ?? {};
-    if (targets >= MOST_TARGETS) throw limit(`A user has at most ${MOST_TARGETS} targets.`);
+    if (targets >= MAX_TARGETS) throw limit(`A user has at most ${MAX_TARGETS} targets.`);
     if (channel !== 'email' || status !== 'pending') return;
-    if (pending >= MOST_PENDING_MAILS) {
-      throw limit(`At most ${MOST_PENDING_MAILS} mail addresses wait for confirmation; confirm one first.`);
+    if (pending >= MAX_PENDING_MAILS) {
+      throw limit(`At most ${MAX_PENDING_MAILS} mail addresses wait for confirmation; confirm one first.`);
     }
-    if (elsewhere >= MOST_PENDING_OF_ADDRESS) throw limit('This address was asked to confirm often enough.');
+    if (elsewhere >= MAX_PENDING_OF_ADDRESS) throw limit('This address was asked to confirm often enough.');
   }
 }
 

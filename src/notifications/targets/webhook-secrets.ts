@@ -9,7 +9,7 @@ import type { NewWebhookSecretView, WebhookSecretsView } from './targets.dto.js'
 /** Time for which an old secret still signs beside the new one, hours. */
 const OVERLAP_HOURS = 24;
 /** Maximum number of old secrets besides the current one. */
-const MOST_OLD = 2;
+const MAX_OLD = 2;
 /** Number of shown characters by which a secret is recognised. */
 const SHOWN = 4;
 
@@ -72,7 +72,7 @@ export class WebhookSecrets {
       `DELETE FROM webhook_secrets WHERE target_id = $1 AND id NOT IN
          (SELECT id FROM webhook_secrets WHERE target_id = $1 AND (retires_at IS NULL OR retires_at > now())
           ORDER BY id DESC LIMIT $2)`,
-      [targetId, MOST_OLD + 1],
+      [targetId, MAX_OLD + 1],
     );
     return secret;
   }

@@ -29,7 +29,7 @@ export interface Shown {
 
 /** Room for lists in texts that chats take, UTF-16 units. */
 export const LIST_ROOM = 2_000;
-const MAX_LINE = 300;
+const MAX_LINE_LENGTH = 300;
 const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
 const NOTHING = {
   name: '',
@@ -108,7 +108,7 @@ function listOf(explanation: object, room: number): { lines: string[]; more: num
     ...(subjects ?? []).map(({ text = '' }) => text),
   ];
   const { items } = listed(
-    texts.map((text) => cutText(text, MAX_LINE)),
+    texts.map((text) => cutText(text, MAX_LINE_LENGTH)),
     room,
   );
   return { lines: items, more: Math.max(texts.length, count ?? 0) - items.length };

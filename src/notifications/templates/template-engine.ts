@@ -12,16 +12,16 @@ export interface TemplateSource {
 }
 
 /** Maximum length of a source, characters. */
-export const LONGEST_TEMPLATE = 8_192;
+export const MAX_TEMPLATE_LENGTH = 8_192;
 /** Maximum time of one part, ms; generous, because a worker thread waits while the machine is busy. */
 const RENDER_TIMEOUT_MS = 500;
 /** Maximum time of subject, text and HTML together, ms, whatever they compute. */
 const INTERRUPT_TIMEOUT_MS = 1_000;
-const MOST_ALLOCATED = 2_000_000;
+const MAX_ALLOCATED = 2_000_000;
 /** Filters that evaluate an expression for each item of a list: quadratic with a nested list. */
 const EXPENSIVE_FILTERS = ['where_exp', 'reject_exp', 'group_by_exp', 'has_exp', 'find_exp', 'find_index_exp'] as const;
-const LONGEST_SUBJECT = 200;
-const LONGEST_BODY = 100_000;
+const MAX_SUBJECT_LENGTH = 200;
+const MAX_BODY_LENGTH = 100_000;
 
 /**
  * Liquid without access to the outside: no files, no inherited properties, and limits on the cost of a template. Users write
@@ -84,7 +84,7 @@ function rendered({ plain, escaping }: Engines, source: TemplateSource, values: 
   const subject = oneLine(plain.parseAndRenderSync(source.subject, values));
   const text = cut(plain.parseAndRenderSync(source.text, values));
   const html = source.html === '' ? '' : cut(escaping.parseAndRenderSync(source.html, values));
-  return { subject: cutText(subject, LONGEST_SUBJECT), text, html };
+  return { subject: cutText(subject, MAX_SUBJECT_LENGTH), text, html };
 }
 
 function engine(escapes: boolean, renderLimit: number): Liquid {
@@ -95,9 +95,9 @@ function engine(escapes: boolean, renderLimit: number): Liquid {
     // Names of partials are looked up here and nowhere else: there are none.
     templates: {},
     cache: false,
-    parseLimit: LONGEST_TEMPLATE,
+    parseLimit: MAX_TEMPLATE_LENGTH,
     renderLimit,
-    memoryLimit: MOST_ALLOCATED,
+    memoryLimit: MAX_ALLOCATED,
   });
   for (const filter of EXPENSIVE_FILTERS) delete liquid.filters[filter];
   liquid.registerFilter('percent', (value: unknown) => (typeof value === 'number' ? figure(value, 'percent') : ''));
@@ -111,5 +111,5 @@ function oneLine(text: string): string {
 }
 
 function cut(text: string): string {
-  return cutText(text.trim(), LONGEST_BODY);
+  return cutText(text.trim(), MAX_BODY_LENGTH);
 }

@@ -6,7 +6,7 @@ import { Templates } from './templates.js';
 import type { TemplateBody, TemplateView } from './templates.dto.js';
 
 /** Maximum number of templates of one user. */
-const MOST_TEMPLATES = 50;
+const MAX_TEMPLATES = 50;
 
 /** Users' own templates. */
 @Injectable()
@@ -45,10 +45,10 @@ export class TemplateLibrary {
        ON CONFLICT (user_id, name) DO UPDATE SET subject = excluded.subject, text = excluded.text, html = excluded.html,
          updated_at = now()
        RETURNING name, subject, text, html`,
-      [userId, name, storable(subject), storable(text), storable(html), MOST_TEMPLATES],
+      [userId, name, storable(subject), storable(text), storable(html), MAX_TEMPLATES],
     );
     const [row] = stored;
-    if (row === undefined) throw new DomainError('limit_exceeded', `A user has at most ${MOST_TEMPLATES} templates.`);
+    if (row === undefined) throw new DomainError('limit_exceeded', `A user has at most ${MAX_TEMPLATES} templates.`);
     this.templates.forget(userId, name);
     return { ...row, builtIn: false };
   }

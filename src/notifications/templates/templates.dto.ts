@@ -1,5 +1,5 @@
 import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
-import { LONGEST_TEMPLATE } from './template-engine.js';
+import { MAX_TEMPLATE_LENGTH } from './template-engine.js';
 
 export class TemplateParams {
   @Matches(/^[a-z0-9][a-z0-9_-]{0,63}$/, {
@@ -22,7 +22,7 @@ export class TemplateBody {
    * @example {{ message }} Value: {{ value | usd }}
    */
   @IsString()
-  @MaxLength(LONGEST_TEMPLATE)
+  @MaxLength(MAX_TEMPLATE_LENGTH)
   text!: string;
 
   /**
@@ -31,7 +31,7 @@ export class TemplateBody {
    */
   @IsOptional()
   @IsString()
-  @MaxLength(LONGEST_TEMPLATE)
+  @MaxLength(MAX_TEMPLATE_LENGTH)
   html?: string;
 }
 

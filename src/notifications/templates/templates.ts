@@ -11,7 +11,7 @@ import { PublicLinks } from '../channels/public-links.js';
 import { BUILT_IN, EXAMPLE_ALERT, EXAMPLE_LINKS, isSystem, SYSTEM_TEMPLATES } from './built-in.js';
 import type { RenderInput, RenderOutput } from './render-task.js';
 import { shownOf } from './shown.js';
-import { LONGEST_TEMPLATE, TemplateEngine, type TemplateSource } from './template-engine.js';
+import { MAX_TEMPLATE_LENGTH, TemplateEngine, type TemplateSource } from './template-engine.js';
 
 /** Message rendered by a template. `html` is empty if the template has none. */
 export interface RenderedMessage {
@@ -173,7 +173,7 @@ export class Templates {
       const isFault = error instanceof TaskFault || (error instanceof DomainError && error.code === 'limit_exceeded');
       if (!isFault) throw error;
       const [detail = ''] = error.message.split('\n');
-      const limit = `Templates have up to ${LONGEST_TEMPLATE} characters and little time to render.`;
+      const limit = `Templates have up to ${MAX_TEMPLATE_LENGTH} characters and little time to render.`;
       throw new DomainError('invalid_request', `The template is not valid: ${cutText(detail, 300)}. ${limit}`, {
         field: 'template',
       });

@@ -100,9 +100,9 @@ const certificateAt = (address: string, options: ConnectionOptions = {}): Promis
   });
 
 /** Starts from nothing take under 2 s on an idle machine; these run beside other suites. */
-const PATIENCE = 120_000;
+const START_TIMEOUT_MS = 120_000;
 
-describe('the process', { timeout: PATIENCE }, () => {
+describe('the process', { timeout: START_TIMEOUT_MS }, () => {
   const root = mkdtempSync(join(tmpdir(), 'start-'));
   const runs: Run[] = [];
   let blocker: Server | undefined;

@@ -6,12 +6,12 @@ import { dataDirectory } from '../../../platform/settings/data-directory.js';
 import { Settings } from '../../../platform/settings/settings.js';
 
 const CONNECTIONS = 8;
-const PATIENCE_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 10_000;
 /**
  * Maximum time of a mail with all its commands, ms: a server that is slow at each would otherwise outlast the delivery's lease,
  * again and again.
  */
-const MAIL_MS = 30_000;
+const MAIL_TIMEOUT_MS = 30_000;
 
 /** Transport of mails: sends one, or keeps it as a file without a mail server; the answer says which. */
 @Injectable()
@@ -23,10 +23,10 @@ export class MailTransport implements OnApplicationShutdown {
     this.server = settings.smtpUrl === undefined ? undefined : smtp(settings.smtpUrl);
   }
 
-  /** Resolves with the server's answer, or with the file's name; gives up after `patienceMs`. */
-  async send(id: string, mail: SendMailOptions, patienceMs = MAIL_MS): Promise<string> {
+  /** Resolves with the server's answer, or with the file's name; gives up after `timeoutMs`. */
+  async send(id: string, mail: SendMailOptions, timeoutMs = MAIL_TIMEOUT_MS): Promise<string> {
     if (this.server !== undefined) {
-      return (await this.server.sendMail({ ...mail, signal: AbortSignal.timeout(patienceMs) })).response;
+      return (await this.server.sendMail({ ...mail, signal: AbortSignal.timeout(timeoutMs) })).response;
     }
     const { message } = await this.composer.sendMail(mail);
     const directory = join(dataDirectory(this.settings.dataDir), 'mail');
@@ -54,9 +54,9 @@ export function smtp(url: string) {
     secure,
     ...(username === '' ? {} : { auth: { user: decoded(username), pass: decoded(password) } }),
     maxConnections: CONNECTIONS,
-    connectionTimeout: PATIENCE_MS,
-    greetingTimeout: PATIENCE_MS,
-    socketTimeout: PATIENCE_MS * 2,
+    connectionTimeout: ANSWER_TIMEOUT_MS,
+    greetingTimeout: ANSWER_TIMEOUT_MS,
+    socketTimeout: ANSWER_TIMEOUT_MS * 2,
     ...(address.searchParams.get('tls') === 'insecure' ? { tls: { rejectUnauthorized: false } } : {}),
     // Mails consist of text: no part of it may name a file or an address to be fetched.
     disableFileAccess: true,

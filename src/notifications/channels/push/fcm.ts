@@ -10,7 +10,7 @@ import { GoogleAccess } from './google-access.js';
 import { secondsLeft, shownAndPayload, type PushContent } from './push-content.js';
 import { readServiceAccount, type ServiceAccount } from './service-account.js';
 
-const PATIENCE_MS = 10_000;
+const POST_TIMEOUT_MS = 10_000;
 const HEAD = 4_096;
 const UNSET = 'FCM_SERVICE_ACCOUNT is not set';
 
@@ -42,7 +42,7 @@ export class Fcm {
           'content-type': 'application/json',
         },
         body: JSON.stringify({ message: fcmMessage(delivery, token, content, now) }),
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.timeout(POST_TIMEOUT_MS),
       });
       const head = (await answer.body.text()).slice(0, HEAD);
       if (answer.statusCode === 401) this.access.forget();

@@ -7,7 +7,7 @@ const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const LIFE_SECONDS = 3_600;
 /** Time before its end at which a token is renewed, ms, so that no message is sent with one that ends on the way. */
 const MARGIN_MS = 60_000;
-const PATIENCE_MS = 10_000;
+const TOKEN_TIMEOUT_MS = 10_000;
 
 /** Access tokens of a service account: one at a time, fetched once for all waiting callers. */
 export class GoogleAccess {
@@ -41,7 +41,7 @@ export class GoogleAccess {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({ grant_type: GRANT, assertion }).toString(),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS),
     });
     const granted = (await answer.body.json()) as { access_token?: string; expires_in?: number; error?: string };
     if (answer.statusCode !== 200 || granted.access_token === undefined) {
