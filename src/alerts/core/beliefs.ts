@@ -4,7 +4,7 @@ import { readingsOf } from './readings.js';
 import type { RuleTable } from './rule-table.js';
 import type { Farewell, SavedInstance } from './saved-state.js';
 import type { Series } from './series.js';
-import type { Moment } from './teller.js';
+import type { Moment } from './transition-judge.js';
 import type { TransitionList } from './transition-list.js';
 import { kindOf } from './watched.js';
 

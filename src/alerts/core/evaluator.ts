@@ -13,7 +13,7 @@ import { RuleRegister } from './rule-register.js';
 import { RuleTable, type Throttle } from './rule-table.js';
 import type { SavedState, StateChanges } from './saved-state.js';
 import type { Series } from './series.js';
-import { Teller, type Moment } from './teller.js';
+import { TransitionJudge, type Moment } from './transition-judge.js';
 import { TransitionList } from './transition-list.js';
 import type { Transition } from './transition.js';
 import { Waiting } from './waiting.js';
@@ -46,14 +46,21 @@ export class Evaluator {
   private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
   private readonly quiet: QuietBook;
   private readonly waiting: Waiting;
-  private readonly teller: Teller;
+  private readonly transitionJudge: TransitionJudge;
   private readonly moved = this.matcher.numberMoved.bind(this.matcher);
 
   constructor({ deadBand = defaultDeadBand, staleAfterMs = STALE_AFTER_MS, flapLimits }: EvaluatorOptions = {}) {
     this.deadBand = deadBand;
     this.quiet = new QuietBook(this.rules, this.instances.table, flapLimits);
     this.waiting = new Waiting(this.rules, this.leaves, this.instances, this.quiet);
-    this.teller = new Teller(this.rules, this.leaves, this.instances, this.quiet, this.waiting, this.list);
+    this.transitionJudge = new TransitionJudge(
+      this.rules,
+      this.leaves,
+      this.instances,
+      this.quiet,
+      this.waiting,
+      this.list,
+    );
     this.market = new Market(staleAfterMs);
     this.register = new RuleRegister(this.market, this.rules, this.leaves, this.instances);
   }
@@ -169,7 +176,7 @@ export class Evaluator {
     for (const leaf of this.register.unseen.due(this.clock)) this.matcher.hold(leaf);
     for (const instance of this.waiting.duePending(time)) this.matcher.touch(instance);
     this.judge(moment);
-    this.teller.tellOverdue(moment);
+    this.transitionJudge.notifyOverdue(moment);
     return this.list.take();
   }
 
@@ -213,7 +220,7 @@ export class Evaluator {
   /** @param at time from which the rule is watched, Unix ms */
   private start(row: number, at: number): void {
     this.register.readMarket(row);
-    for (const instance of this.instances.firingRows(row)) this.teller.assume(instance, at);
+    for (const instance of this.instances.firingRows(row)) this.transitionJudge.assume(instance, at);
   }
 
   private restore(row: number, { rule, instances }: SavedState): void {
@@ -238,7 +245,7 @@ export class Evaluator {
 
   private rearm(rule: number): void {
     this.rules.rearm(rule);
-    for (const row of this.instances.all(rule)) this.teller.forget(row);
+    for (const row of this.instances.all(rule)) this.transitionJudge.forget(row);
   }
 
   /** Carries throttles and the owner's beliefs over to an edited rule, each as far as it concerns the same subject. */
@@ -256,14 +263,14 @@ export class Evaluator {
   }
 
   private settleAll(rule: number): void {
-    for (const instance of this.instances.all(rule)) this.teller.settle(instance);
+    for (const instance of this.instances.all(rule)) this.transitionJudge.settle(instance);
   }
 
   private judge(moment: Moment): void {
     const touched = this.matcher.takeTouched();
-    for (const row of touched) this.teller.judge(row, moment);
-    if (this.matcher.endMoment()) for (const row of touched) this.teller.judgeAfterMoment(row, moment);
-    for (const row of touched) this.teller.settle(row);
+    for (const row of touched) this.transitionJudge.judge(row, moment);
+    if (this.matcher.endMoment()) for (const row of touched) this.transitionJudge.judgeAfterMoment(row, moment);
+    for (const row of touched) this.transitionJudge.settle(row);
   }
 }
 

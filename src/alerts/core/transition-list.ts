@@ -3,7 +3,7 @@ import type { LeafTable } from './leaf-table.js';
 import { readingsOf } from './readings.js';
 import type { RuleTable } from './rule-table.js';
 import type { Farewell } from './saved-state.js';
-import type { Moment } from './teller.js';
+import type { Moment } from './transition-judge.js';
 import type { LeafReading, Phase, Silence, Transition, TransitionReason } from './transition.js';
 
 type Extras = Partial<Pick<Transition, 'suppressed' | 'heldBack' | 'flapNotice' | 'readings' | 'silenced'>>;

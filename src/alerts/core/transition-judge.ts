@@ -24,7 +24,7 @@ export interface Moment {
  * throttle, snooze, flapping and staleness only decide whether a change of phase becomes a message. Instances that were kept
  * quiet are reviewed at the end of that: the owner is notified of the present state if the last notification was of another one.
  */
-export class Teller {
+export class TransitionJudge {
   constructor(
     private readonly rules: RuleTable,
     private readonly leaves: LeafTable,
@@ -92,7 +92,7 @@ export class Teller {
   }
 
   /** Notifies of changes by time alone: the present state after a quiet time, and summaries. */
-  tellOverdue(moment: Moment): void {
+  notifyOverdue(moment: Moment): void {
     for (const row of this.waiting.dueReviews(moment.at)) {
       this.review(row, moment);
       this.settle(row, moment.at);
@@ -109,7 +109,7 @@ export class Teller {
     if (this.rules.isUnmade(rule, moment.at) || !this.isCredible(row, rule, moment)) return;
     if (this.rules.isSnoozed(rule, moment.at)) this.list.silence(row, 'ok', 'firing', 'snoozed', moment);
     else if (this.quiet.isThrottled(row, moment.at)) this.holdBack(row, rule, moment);
-    else this.tell(row, rule, moment, moment.isLate ? 'catch_up' : 'first_fire');
+    else this.notify(row, rule, moment, moment.isLate ? 'catch_up' : 'first_fire');
   }
 
   private holdBack(row: number, rule: number, moment: Moment): void {
@@ -128,7 +128,7 @@ export class Teller {
     if (this.quiet.suppressed(row) > 0 || !this.isCredible(row, rule, moment)) return;
     this.believe(row);
     if (table.isTold(row) && !this.rules.repeats(rule)) return;
-    this.tell(row, rule, moment, table.isTold(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
+    this.notify(row, rule, moment, table.isTold(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
   }
 
   /** Drops a resolution that was never sent: the owner still believes in the earlier firing, so the present one is no news. */
@@ -140,7 +140,7 @@ export class Teller {
     table.markDirty(row);
   }
 
-  private tell(row: number, rule: number, moment: Moment, reason: TransitionReason): void {
+  private notify(row: number, rule: number, moment: Moment, reason: TransitionReason): void {
     const { table } = this.instances;
     const change = this.quiet.change(row, moment.at);
     const from = table.isTold(row) ? 'firing' : 'ok';
@@ -196,7 +196,7 @@ export class Teller {
     const { table } = this.instances;
     const rule = table.rule.get(row);
     const { at } = moment;
-    if (this.rules.silentUntil(rule) <= at && this.quiet.calmAt(row) <= at) this.tellPresent(row, rule, moment);
+    if (this.rules.silentUntil(rule) <= at && this.quiet.calmAt(row) <= at) this.notifyPresent(row, rule, moment);
     if (this.quiet.hasOwn(row) && this.quiet.suppressed(row) > 0 && this.quiet.throttledUntil(row) <= at) {
       if (this.rules.isSnoozed(rule, at)) this.quiet.forget(row, at);
       else this.summarise(row, rule, moment);
@@ -204,7 +204,7 @@ export class Teller {
     this.quiet.expire(row, at);
   }
 
-  private tellPresent(row: number, rule: number, moment: Moment): void {
+  private notifyPresent(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
     if (table.phase(row) === 'firing') {
       this.believe(row);
@@ -213,7 +213,7 @@ export class Teller {
         // A summary names it with the others that the throttle of its rule holds back.
         if (this.quiet.sharesThrottle(row) && !this.quiet.isNamed(row)) this.holdBack(row, rule, moment);
       } else if (this.quiet.suppressed(row) === 0)
-        this.tell(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
+        this.notify(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
     } else if (table.isOwed(row)) {
       table.setOwed(row, false);
       table.markDirty(row);
@@ -236,8 +236,8 @@ export class Teller {
     else {
       const firing = [...this.instances.firingRows(rule)].filter((row) => this.instances.table.phase(row) === 'firing');
       for (const row of this.instances.inOrder(firing)) {
-        if (this.isTellable(row, rule, moment) && this.quiet.hasRoomFor(row)) this.holdBack(row, rule, moment);
-        this.countAsTold(row, rule, moment);
+        if (this.isNotifiable(row, rule, moment) && this.quiet.hasRoomFor(row)) this.holdBack(row, rule, moment);
+        this.countAsNotified(row, rule, moment);
       }
       const phase = firing.length > 0 ? 'firing' : 'ok';
       const { suppressed, heldBack } = this.quiet.told(base, moment.at);
@@ -258,16 +258,16 @@ export class Teller {
   /** Sends one summary of the firings of one subject that a throttle held back until now. */
   private summarise(row: number, rule: number, moment: Moment): void {
     const phase = this.instances.table.phase(row) === 'firing' ? 'firing' : 'ok';
-    this.countAsTold(row, rule, moment);
+    this.countAsNotified(row, rule, moment);
     this.list.add(row, phase, phase, 'throttle_summary', moment, this.quiet.told(row, moment.at));
   }
 
-  private isTellable(row: number, rule: number, moment: Moment): boolean {
+  private isNotifiable(row: number, rule: number, moment: Moment): boolean {
     return this.waiting.isUntold(row) && this.isCredible(row, rule, moment);
   }
 
-  private countAsTold(row: number, rule: number, moment: Moment): void {
-    if (!this.isTellable(row, rule, moment)) return;
+  private countAsNotified(row: number, rule: number, moment: Moment): void {
+    if (!this.isNotifiable(row, rule, moment)) return;
     this.instances.table.setTold(row, true);
     this.instances.table.setOwed(row, false);
     this.instances.table.markDirty(row);
