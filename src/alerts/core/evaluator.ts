@@ -7,7 +7,7 @@ import { LeafTable } from './leaf-table.js';
 import { Market } from './market.js';
 import type { HistoryNeed, HistoryPoint, MarketRow, Observation, Observed } from './market-row.js';
 import { Matcher } from './matcher.js';
-import { QuietBook } from './quiet-book.js';
+import { Throttles } from './throttle.js';
 import { isAbsent, type RuleDefinition } from './rule.js';
 import { RuleRegister } from './rule-register.js';
 import { RuleTable, type Throttle } from './rule-table.js';
@@ -44,20 +44,20 @@ export class Evaluator {
   private readonly list = new TransitionList(this.rules, this.leaves, this.instances);
   private readonly beliefs = new Beliefs(this.rules, this.leaves, this.instances, this.list);
   private readonly matcher = new Matcher(this.rules, this.leaves, this.instances);
-  private readonly quiet: QuietBook;
+  private readonly throttles: Throttles;
   private readonly waiting: Waiting;
   private readonly transitionJudge: TransitionJudge;
   private readonly moved = this.matcher.numberMoved.bind(this.matcher);
 
   constructor({ deadBand = defaultDeadBand, staleAfterMs = STALE_AFTER_MS, flapLimits }: EvaluatorOptions = {}) {
     this.deadBand = deadBand;
-    this.quiet = new QuietBook(this.rules, this.instances.table, flapLimits);
-    this.waiting = new Waiting(this.rules, this.leaves, this.instances, this.quiet);
+    this.throttles = new Throttles(this.rules, this.instances.table, flapLimits);
+    this.waiting = new Waiting(this.rules, this.leaves, this.instances, this.throttles);
     this.transitionJudge = new TransitionJudge(
       this.rules,
       this.leaves,
       this.instances,
-      this.quiet,
+      this.throttles,
       this.waiting,
       this.list,
     );
@@ -239,7 +239,7 @@ export class Evaluator {
     this.rules.edit(row, rule);
     if (isRearmed) this.rearm(row);
     this.rules.markDirty(row);
-    this.quiet.edited(row, throttle, this.instances.all(row));
+    this.throttles.edited(row, throttle, this.instances.all(row));
     this.waiting.refresh(row);
   }
 
@@ -252,10 +252,10 @@ export class Evaluator {
   private carryOver(rule: number, beliefs: readonly Belief[], throttle: Throttle, at: number): void {
     const moment = { at, event: null, isStale: false, isLate: false };
     const watched = new Set(beliefs.filter((belief) => this.beliefs.isWatched(rule, belief)));
-    for (const belief of watched) this.quiet.restore(rule, this.instances, belief.saved);
-    this.quiet.edited(rule, throttle, this.instances.all(rule));
+    for (const belief of watched) this.throttles.restore(rule, this.instances, belief.saved);
+    this.throttles.edited(rule, throttle, this.instances.all(rule));
     const base = beliefs.find(({ saved }) => saved.instanceKey === '');
-    if (base?.lead && !watched.has(base)) this.quiet.leave(rule);
+    if (base?.lead && !watched.has(base)) this.throttles.leave(rule);
     if (this.rules.suppressed.get(rule) > 0) this.waiting.oweSummary(rule);
     for (const belief of beliefs.toSorted(byKey)) {
       this.beliefs.carryOver(rule, belief, watched.has(belief), moment);

@@ -1,7 +1,7 @@
 import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
 import type { MarketRow } from './market-row.js';
-import type { QuietBook } from './quiet-book.js';
+import type { Throttles } from './throttle.js';
 import type { RuleTable } from './rule-table.js';
 import { firstHolding, type TransitionList } from './transition-list.js';
 import type { HeldBack, TransitionReason } from './transition.js';
@@ -29,7 +29,7 @@ export class TransitionJudge {
     private readonly rules: RuleTable,
     private readonly leaves: LeafTable,
     private readonly instances: InstanceBook,
-    private readonly quiet: QuietBook,
+    private readonly throttles: Throttles,
     private readonly waiting: Waiting,
     private readonly list: TransitionList,
   ) {}
@@ -108,7 +108,7 @@ export class TransitionJudge {
     table.setAssumed(row, this.rules.isUnmade(rule, moment.at) && this.rules.isCrossing(rule));
     if (this.rules.isUnmade(rule, moment.at) || !this.isCredible(row, rule, moment)) return;
     if (this.rules.isSnoozed(rule, moment.at)) this.list.silence(row, 'ok', 'firing', 'snoozed', moment);
-    else if (this.quiet.isThrottled(row, moment.at)) this.holdBack(row, rule, moment);
+    else if (this.throttles.isThrottled(row, moment.at)) this.holdBack(row, rule, moment);
     else this.notify(row, rule, moment, moment.isLate ? 'catch_up' : 'first_fire');
   }
 
@@ -118,14 +118,14 @@ export class TransitionJudge {
     const instanceKey = this.instances.table.key(row);
     const isEvent = moment.event !== null && this.instances.table.momentary.get(row) !== 0;
     const firing = { instanceKey, protocol, chain, token, value, at: moment.at };
-    this.quiet.holdBack(row, firing, isEvent, this.leaves.comparesWith(rule, condition));
-    if (!this.quiet.hasOwn(row)) this.waiting.oweSummary(rule);
+    this.throttles.holdBack(row, firing, isEvent, this.leaves.comparesWith(rule, condition));
+    if (!this.throttles.hasOwn(row)) this.waiting.oweSummary(rule);
   }
 
   private repeat(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
     if (!this.waiting.wantsEvents(row) || moment.at < this.waiting.readyAt(row)) return;
-    if (this.quiet.suppressed(row) > 0 || !this.isCredible(row, rule, moment)) return;
+    if (this.throttles.suppressed(row) > 0 || !this.isCredible(row, rule, moment)) return;
     this.believe(row);
     if (table.isTold(row) && !this.rules.repeats(rule)) return;
     this.notify(row, rule, moment, table.isTold(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
@@ -142,7 +142,7 @@ export class TransitionJudge {
 
   private notify(row: number, rule: number, moment: Moment, reason: TransitionReason): void {
     const { table } = this.instances;
-    const change = this.quiet.change(row, moment.at);
+    const change = this.throttles.change(row, moment.at);
     const from = table.isTold(row) ? 'firing' : 'ok';
     if (change === 'flapping') {
       this.list.silence(row, from, 'firing', 'flapping', moment);
@@ -155,12 +155,15 @@ export class TransitionJudge {
     const flapNotice = change === 'notice';
     // An event has no present state that could be sent once it is calm: the next ones are listed together.
     const isPaused = flapNotice && this.leaves.waitForEvents(rule);
-    this.list.add(row, from, 'firing', reason, moment, { ...this.quiet.told(row, moment.at, isPaused), flapNotice });
+    this.list.add(row, from, 'firing', reason, moment, {
+      ...this.throttles.told(row, moment.at, isPaused),
+      flapNotice,
+    });
   }
 
   private end(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
-    if (this.rules.tellsResolution(rule) && (table.isTold(row) || this.quiet.hasChanged(row, moment.at))) {
+    if (this.rules.tellsResolution(rule) && (table.isTold(row) || this.throttles.hasChanged(row, moment.at))) {
       this.resolve(row, rule, moment);
     }
     this.rest(row);
@@ -173,7 +176,7 @@ export class TransitionJudge {
       if (wasTold) this.owe(row, moment, 'snoozed');
       return;
     }
-    const change = this.quiet.change(row, moment.at);
+    const change = this.throttles.change(row, moment.at);
     if (!wasTold) return;
     if (change === 'flapping') this.owe(row, moment, 'flapping');
     else this.list.add(row, 'firing', 'ok', 'resolved', moment, { flapNotice: change === 'notice' });
@@ -196,12 +199,12 @@ export class TransitionJudge {
     const { table } = this.instances;
     const rule = table.rule.get(row);
     const { at } = moment;
-    if (this.rules.silentUntil(rule) <= at && this.quiet.calmAt(row) <= at) this.notifyPresent(row, rule, moment);
-    if (this.quiet.hasOwn(row) && this.quiet.suppressed(row) > 0 && this.quiet.throttledUntil(row) <= at) {
-      if (this.rules.isSnoozed(rule, at)) this.quiet.forget(row, at);
+    if (this.rules.silentUntil(rule) <= at && this.throttles.calmAt(row) <= at) this.notifyPresent(row, rule, moment);
+    if (this.throttles.hasOwn(row) && this.throttles.suppressed(row) > 0 && this.throttles.throttledUntil(row) <= at) {
+      if (this.rules.isSnoozed(rule, at)) this.throttles.forget(row, at);
       else this.summarise(row, rule, moment);
     }
-    this.quiet.expire(row, at);
+    this.throttles.expire(row, at);
   }
 
   private notifyPresent(row: number, rule: number, moment: Moment): void {
@@ -209,10 +212,10 @@ export class TransitionJudge {
     if (table.phase(row) === 'firing') {
       this.believe(row);
       if (!this.waiting.isUntold(row) || !this.isCredible(row, rule, moment)) return;
-      if (moment.at < this.quiet.throttledUntil(row)) {
+      if (moment.at < this.throttles.throttledUntil(row)) {
         // A summary names it with the others that the throttle of its rule holds back.
-        if (this.quiet.sharesThrottle(row) && !this.quiet.isNamed(row)) this.holdBack(row, rule, moment);
-      } else if (this.quiet.suppressed(row) === 0)
+        if (this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row)) this.holdBack(row, rule, moment);
+      } else if (this.throttles.suppressed(row) === 0)
         this.notify(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
     } else if (table.isOwed(row)) {
       table.setOwed(row, false);
@@ -224,23 +227,23 @@ export class TransitionJudge {
   }
 
   private reasonOf(row: number, rule: number, otherwise: TransitionReason): TransitionReason {
-    if (this.quiet.calmAt(row) > 0) return 'after_flapping';
+    if (this.throttles.calmAt(row) > 0) return 'after_flapping';
     return this.instances.table.since.get(row) < this.rules.snoozeEnd(rule) ? 'after_snooze' : otherwise;
   }
 
   private summariseRule(rule: number, moment: Moment): void {
     const base = this.rules.base.get(rule);
     if (this.rules.isSnoozed(rule, moment.at)) {
-      this.quiet.forget(base, moment.at);
+      this.throttles.forget(base, moment.at);
     } else if (!this.instances.isShared(base)) this.summarise(base, rule, moment);
     else {
       const firing = [...this.instances.firingRows(rule)].filter((row) => this.instances.table.phase(row) === 'firing');
       for (const row of this.instances.inOrder(firing)) {
-        if (this.isNotifiable(row, rule, moment) && this.quiet.hasRoomFor(row)) this.holdBack(row, rule, moment);
+        if (this.isNotifiable(row, rule, moment) && this.throttles.hasRoomFor(row)) this.holdBack(row, rule, moment);
         this.countAsNotified(row, rule, moment);
       }
       const phase = firing.length > 0 ? 'firing' : 'ok';
-      const { suppressed, heldBack } = this.quiet.told(base, moment.at);
+      const { suppressed, heldBack } = this.throttles.told(base, moment.at);
       this.list.add(base, phase, phase, 'throttle_summary', moment, {
         suppressed,
         heldBack: heldBack.map((held) => (this.hasEnded(rule, held) ? { ...held, ended: true } : held)),
@@ -259,7 +262,7 @@ export class TransitionJudge {
   private summarise(row: number, rule: number, moment: Moment): void {
     const phase = this.instances.table.phase(row) === 'firing' ? 'firing' : 'ok';
     this.countAsNotified(row, rule, moment);
-    this.list.add(row, phase, phase, 'throttle_summary', moment, this.quiet.told(row, moment.at));
+    this.list.add(row, phase, phase, 'throttle_summary', moment, this.throttles.told(row, moment.at));
   }
 
   private isNotifiable(row: number, rule: number, moment: Moment): boolean {

@@ -1,7 +1,7 @@
 import { DueHeap } from './due-heap.js';
 import type { InstanceBook } from './instance-book.js';
 import type { LeafTable } from './leaf-table.js';
-import type { QuietBook } from './quiet-book.js';
+import type { Throttles } from './throttle.js';
 import type { RuleTable } from './rule-table.js';
 
 /** Instances and rules that wait for time to pass, by due time. An entry of a heap is only a hint to look. */
@@ -18,7 +18,7 @@ export class Waiting {
     private readonly rules: RuleTable,
     private readonly leaves: LeafTable,
     private readonly instances: InstanceBook,
-    private readonly quiet: QuietBook,
+    private readonly throttles: Throttles,
   ) {}
 
   /** Yields firing instances that may notify again after an event of one of their series. */
@@ -110,7 +110,7 @@ export class Waiting {
   /** Returns the time from which it may notify, Unix ms. */
   readyAt(row: number): number {
     const rule = this.instances.table.rule.get(row);
-    return Math.max(this.quiet.throttledUntil(row), this.rules.silentUntil(rule));
+    return Math.max(this.throttles.throttledUntil(row), this.rules.silentUntil(rule));
   }
 
   /** Returns the time from which an event may cause a notification, at once or in the next summary. */
@@ -120,7 +120,7 @@ export class Waiting {
 
   /** Whether its rule's throttle holds it back, and the next summary does not name it yet. */
   private joinsSummary(row: number): boolean {
-    return this.isUntold(row) && this.quiet.sharesThrottle(row) && !this.quiet.isNamed(row);
+    return this.isUntold(row) && this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row);
   }
 
   /** Whether a pending instance has held long enough. */
@@ -158,12 +158,12 @@ export class Waiting {
   /** Returns the time at which time alone may change the notification; a state that is only stale waits for an event. */
   private reviewAt(row: number, at: number): number {
     const { table } = this.instances;
-    const ends = this.quiet.endsAt(row);
+    const ends = this.throttles.endsAt(row);
     const isUntold = this.isUntold(row);
     if (!isUntold && !table.isOwed(row)) return ends > at ? ends : Infinity;
-    const silentUntil = Math.max(this.rules.silentUntil(table.rule.get(row)), this.quiet.calmAt(row));
+    const silentUntil = Math.max(this.rules.silentUntil(table.rule.get(row)), this.throttles.calmAt(row));
     const ready =
-      isUntold && !this.joinsSummary(row) ? Math.max(silentUntil, this.quiet.throttledUntil(row)) : silentUntil;
+      isUntold && !this.joinsSummary(row) ? Math.max(silentUntil, this.throttles.throttledUntil(row)) : silentUntil;
     const due = ready > at ? ready : Infinity;
     return ends > at ? Math.min(due, ends) : due;
   }

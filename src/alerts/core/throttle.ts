@@ -9,10 +9,10 @@ import type { HeldBack } from './transition.js';
 export const MAX_HELD_BACK = 100;
 
 /**
- * Quiet state of rules and their instances: throttles, and changes that come too often. A throttle is the rule's, or with
+ * Throttles of rules and their instances, and their pauses after too many changes. A throttle is the rule's, or with
  * `throttleScope: subject` that of each instance of a wildcard; only a quiet rule or instance takes up memory for it.
  */
-export class QuietBook {
+export class Throttles {
   constructor(
     private readonly rules: RuleTable,
     private readonly table: InstanceTable,
