@@ -13,7 +13,7 @@ import { NaiveMarket, seriesKey, type Subject } from './naive-market.js';
 interface Instance {
   phase: 'ok' | 'pending' | 'firing';
   since: number;
-  told: boolean;
+  notified: boolean;
   /** The owner believes that it fires, from a firing before. */
   owed: boolean;
   /** It fired when the rule was made. */
@@ -49,7 +49,7 @@ interface Farewell {
 }
 
 /** Without what the conditions saw. */
-export type ToldTransition = Transition & { readonly readings: readonly []; readonly event: null };
+export type BareTransition = Transition & { readonly readings: readonly []; readonly event: null };
 
 /**
  * The alert evaluator as one would write it down: every row of the log, every rule, every subject, every condition is
@@ -81,7 +81,7 @@ export class NaiveAlerts {
   }
 
   /** New, or anew: an edited rule goes on counting, its throttle goes on, and what was told is resolved or still holds. */
-  add(rule: RuleDefinition): ToldTransition[] {
+  add(rule: RuleDefinition): BareTransition[] {
     const before = this.rules.get(rule.ruleId);
     const entry: NaiveRule = {
       rule,
@@ -107,9 +107,9 @@ export class NaiveAlerts {
     return before ? this.carryOver(entry, before) : [];
   }
 
-  private carryOver(entry: NaiveRule, before: NaiveRule): ToldTransition[] {
+  private carryOver(entry: NaiveRule, before: NaiveRule): BareTransition[] {
     const { rule } = entry;
-    const out: ToldTransition[] = [];
+    const out: BareTransition[] = [];
     const isWatched = (key: string): boolean => {
       const lead = this.leadOf(before, key);
       const subject = subjectOf(key);
@@ -128,11 +128,11 @@ export class NaiveAlerts {
     }
     for (const key of [...before.instances.keys()].sort()) {
       const old = before.instances.get(key);
-      if (!old || (!old.told && !old.owed)) continue;
+      if (!old || (!old.notified && !old.owed)) continue;
       const at = this.market.clock;
       if (isWatched(key) && isTrue(rule, this.instance(entry, key).held)) {
         const since = old.phase === 'firing' ? old.since : at;
-        Object.assign(this.instance(entry, key), { phase: 'firing', assumed: false, told: true, since });
+        Object.assign(this.instance(entry, key), { phase: 'firing', assumed: false, notified: true, since });
       } else if (rule.notifyResolved) {
         const farewell = { instanceKey: key, ruleVersion: before.rule.version, since: old.since || null };
         const isSnoozed = at < (rule.snoozedUntil?.getTime() ?? 0);
@@ -144,7 +144,7 @@ export class NaiveAlerts {
     return out;
   }
 
-  private resolvedByEdit(entry: NaiveRule, farewell: Farewell, at: number, isSnoozed: boolean): ToldTransition {
+  private resolvedByEdit(entry: NaiveRule, farewell: Farewell, at: number, isSnoozed: boolean): BareTransition {
     const why = isSnoozed ? ({ reason: 'resolved', silenced: 'snoozed' } as const) : ({ reason: 'edited' } as const);
     return { ...this.head(entry, farewell.instanceKey, at), from: 'firing', to: 'ok', ...why, ...farewell };
   }
@@ -166,17 +166,17 @@ export class NaiveAlerts {
     if (!entry) return;
     const before = entry.rule;
     entry.rule = rule;
-    this.moveThrottles(entry, before, (key) => this.instance(entry, key).told);
+    this.moveThrottles(entry, before, (key) => this.instance(entry, key).notified);
   }
 
-  private moveThrottles(entry: NaiveRule, before: RuleDefinition, isTold: (key: string) => boolean): void {
+  private moveThrottles(entry: NaiveRule, before: RuleDefinition, isNotified: (key: string) => boolean): void {
     const longer = (entry.rule.throttleMinutes - before.throttleMinutes) * 60_000;
     if (entry.throttle.until > 0) entry.throttle.until += longer;
     for (const [key, instance] of entry.instances) {
       if (key === '') continue;
       if (instance.throttle.until > 0) instance.throttle.until += longer;
       if (entry.rule.throttleScope === 'subject') {
-        if (before.throttleScope !== 'subject' && isTold(key)) instance.throttle.until = entry.throttle.until;
+        if (before.throttleScope !== 'subject' && isNotified(key)) instance.throttle.until = entry.throttle.until;
       } else if (instance.throttle.until > 0) {
         entry.throttle.until = Math.max(entry.throttle.until, instance.throttle.until);
         instance.throttle = { until: 0, suppressed: 0, named: [] };
@@ -189,8 +189,8 @@ export class NaiveAlerts {
   }
 
   /** @param table when each key was observed last, published or not */
-  apply(row: MarketRow, table: ReadonlyMap<string, number> = new Map()): ToldTransition[] {
-    const out: ToldTransition[] = [];
+  apply(row: MarketRow, table: ReadonlyMap<string, number> = new Map()): BareTransition[] {
+    const out: BareTransition[] = [];
     if (row.type === 'tick') this.market.refreshAll(table);
     for (const entry of this.rules.values()) {
       if (row.loggedAt < Math.max(entry.rule.snoozedUntil?.getTime() ?? 0, entry.rule.madeAt?.getTime() ?? 0)) continue;
@@ -247,7 +247,7 @@ export class NaiveAlerts {
     entry: NaiveRule,
     { key, subject, isMatching }: { key: string; subject: Subject; isMatching: boolean },
     row: MarketRow,
-    out: ToldTransition[],
+    out: BareTransition[],
   ): void {
     const { rule } = entry;
     const instance = this.instance(entry, key);
@@ -258,14 +258,14 @@ export class NaiveAlerts {
     const begin = (since: number): void => {
       const isUnmade = at < (rule.madeAt?.getTime() ?? 0);
       const assumed = isUnmade && rule.mode === 'crossing';
-      Object.assign(instance, { phase: 'firing', since, told: false, began: true, assumed });
+      Object.assign(instance, { phase: 'firing', since, notified: false, began: true, assumed });
       if (isUnmade || !isCredible) return;
       const silenced = this.isSnoozed(entry, at)
         ? 'snoozed'
         : at < this.throttle(entry, key).until || this.throttle(entry, key).suppressed > 0
           ? 'throttled'
           : null;
-      if (silenced === null) this.tell(entry, key, at, 'first_fire', out);
+      if (silenced === null) this.notify(entry, key, at, 'first_fire', out);
       else if (silenced === 'throttled') this.holdBack(entry, key, at, out);
       else out.push({ ...this.head(entry, key, at), ...FIRST, silenced, since: since || null });
     };
@@ -278,24 +278,24 @@ export class NaiveAlerts {
     } else if (instance.phase === 'firing') {
       if (!isHeld) this.end(entry, key, at, out);
       else if (isMatching && !isTick && isCredible && !instance.assumed && at >= this.throttle(entry, key).until) {
-        if (instance.told && rule.mode !== 'while_true') return;
+        if (instance.notified && rule.mode !== 'while_true') return;
         if (this.throttle(entry, key).suppressed > 0) return;
         if (this.isSnoozed(entry, at) || at < (rule.madeAt?.getTime() ?? 0)) return;
-        if (instance.owed) Object.assign(instance, { owed: false, told: true });
-        if (instance.told && rule.mode !== 'while_true') return;
-        this.tell(entry, key, at, instance.told ? 'repeat' : 'first_fire', out);
+        if (instance.owed) Object.assign(instance, { owed: false, notified: true });
+        if (instance.notified && rule.mode !== 'while_true') return;
+        this.notify(entry, key, at, instance.notified ? 'repeat' : 'first_fire', out);
       }
     }
   }
 
-  private judgeAfterMoment(entry: NaiveRule, key: string, row: MarketRow, out: ToldTransition[]): void {
+  private judgeAfterMoment(entry: NaiveRule, key: string, row: MarketRow, out: BareTransition[]): void {
     const instance = this.instance(entry, key);
     if (instance.phase === 'ok' || isTrue(entry.rule, instance.held)) return;
     if (instance.phase === 'firing' && !instance.began) this.end(entry, key, row.loggedAt, out);
-    Object.assign(instance, { phase: 'ok', since: 0, told: false, assumed: false });
+    Object.assign(instance, { phase: 'ok', since: 0, notified: false, assumed: false });
   }
 
-  private holdBack(entry: NaiveRule, key: string, at: number, out: ToldTransition[]): void {
+  private holdBack(entry: NaiveRule, key: string, at: number, out: BareTransition[]): void {
     const throttle = this.throttle(entry, key);
     throttle.suppressed += 1;
     throttle.named.push(key);
@@ -303,45 +303,45 @@ export class NaiveAlerts {
     out.push({ ...this.head(entry, key, at), ...FIRST, silenced: 'throttled', since });
   }
 
-  private tell(entry: NaiveRule, key: string, at: number, reason: TransitionReason, out: ToldTransition[]): void {
+  private notify(entry: NaiveRule, key: string, at: number, reason: TransitionReason, out: BareTransition[]): void {
     const instance = this.instance(entry, key);
     const change = this.change(entry, instance, at);
-    const from = instance.told ? 'firing' : 'ok';
+    const from = instance.notified ? 'firing' : 'ok';
     const since = instance.since || null;
     if (change === 'flapping') {
-      const reason = instance.told ? 'repeat' : 'first_fire';
+      const reason = instance.notified ? 'repeat' : 'first_fire';
       out.push({ ...this.head(entry, key, at), from, to: 'firing', reason, silenced: 'flapping', since });
       return;
     }
     const { suppressed } = this.throttle(entry, key);
     const flapNotice = change === 'notice';
     out.push({ ...this.head(entry, key, at), from, to: 'firing', reason, suppressed, flapNotice, since });
-    Object.assign(instance, { told: true, owed: false });
+    Object.assign(instance, { notified: true, owed: false });
     if (flapNotice && leavesOf(entry.rule).some(({ condition }) => !isNumber(condition))) {
       Object.assign(this.throttle(entry, key), { until: at + this.flaps.windowMs, suppressed: 0, named: [] });
     } else this.quieten(entry, key, at);
     if (entry.rule.mode === 'once') entry.spent = true;
   }
 
-  private end(entry: NaiveRule, key: string, at: number, out: ToldTransition[]): void {
+  private end(entry: NaiveRule, key: string, at: number, out: BareTransition[]): void {
     const instance = this.instance(entry, key);
-    const { told, since } = instance;
-    const isChanging = this.recent(instance, at).length > 0 || told;
+    const { notified, since } = instance;
+    const isChanging = this.recent(instance, at).length > 0 || notified;
     const resolved = { from: 'firing', to: 'ok', reason: 'resolved', since: since || null } as const;
     if (entry.rule.notifyResolved && isChanging) {
       const snoozed = this.isSnoozed(entry, at);
       const change = snoozed ? 'calm' : this.change(entry, instance, at);
       const silenced = snoozed ? 'snoozed' : change === 'flapping' ? 'flapping' : null;
-      if (told) {
+      if (notified) {
         out.push({ ...this.head(entry, key, at), ...resolved, silenced, flapNotice: change === 'notice' });
         if (silenced) instance.owed = true;
       }
     }
-    Object.assign(instance, { phase: 'ok', since: 0, told: false, assumed: false });
+    Object.assign(instance, { phase: 'ok', since: 0, notified: false, assumed: false });
   }
 
   /** At a tick: what is to be told once what kept it quiet is over. */
-  private review(entry: NaiveRule, key: string, row: MarketRow, out: ToldTransition[]): void {
+  private review(entry: NaiveRule, key: string, row: MarketRow, out: BareTransition[]): void {
     const { rule } = entry;
     const at = row.loggedAt;
     const instance = this.instance(entry, key);
@@ -352,14 +352,14 @@ export class NaiveAlerts {
       const isAfterSnooze = instance.since < (rule.snoozedUntil?.getTime() ?? 0);
       const because = isFlapping ? 'after_flapping' : isAfterSnooze ? 'after_snooze' : undefined;
       if (instance.phase === 'firing') {
-        if (instance.owed) Object.assign(instance, { owed: false, told: true });
+        if (instance.owed) Object.assign(instance, { owed: false, notified: true });
         const throttle = this.throttle(entry, key);
         const subject = this.market.subjects(rule, undefined).get(key) ?? {};
-        const isUntold = !instance.told && !instance.assumed && this.isCredible(entry, instance, subject, row);
-        if (isUntold && at < throttle.until && key !== '' && !hasOwn && !throttle.named.includes(key)) {
+        const isUnnotified = !instance.notified && !instance.assumed && this.isCredible(entry, instance, subject, row);
+        if (isUnnotified && at < throttle.until && key !== '' && !hasOwn && !throttle.named.includes(key)) {
           this.holdBack(entry, key, at, out);
-        } else if (isUntold && throttle.suppressed === 0 && at >= throttle.until) {
-          this.tell(entry, key, at, because ?? 'first_fire', out);
+        } else if (isUnnotified && throttle.suppressed === 0 && at >= throttle.until) {
+          this.notify(entry, key, at, because ?? 'first_fire', out);
         }
       } else if (instance.owed) {
         instance.owed = false;
@@ -377,31 +377,31 @@ export class NaiveAlerts {
     instance.changes = [];
   }
 
-  private summariseRule(entry: NaiveRule, at: number, out: ToldTransition[]): void {
+  private summariseRule(entry: NaiveRule, at: number, out: BareTransition[]): void {
     if (entry.throttle.suppressed === 0 || at < entry.throttle.until) return;
     if (this.isSnoozed(entry, at)) Object.assign(entry.throttle, { suppressed: 0, named: [] });
     else this.summarise(entry, '', [...entry.instances.keys()], at, out);
   }
 
-  private summarise(entry: NaiveRule, key: string, keys: string[], at: number, out: ToldTransition[]): void {
+  private summarise(entry: NaiveRule, key: string, keys: string[], at: number, out: BareTransition[]): void {
     const firing = keys.filter((one) => this.instance(entry, one).phase === 'firing');
-    const isUntold = (one: string): boolean => {
+    const isUnnotified = (one: string): boolean => {
       const instance = this.instance(entry, one);
       const subject = this.market.subjects(entry.rule, undefined).get(one) ?? {};
       const tick = { type: 'tick', loggedAt: at, observedAt: at } as MarketRow;
-      return !instance.told && !instance.assumed && this.isCredible(entry, instance, subject, tick);
+      return !instance.notified && !instance.assumed && this.isCredible(entry, instance, subject, tick);
     };
     const throttle = this.throttle(entry, key);
     if (key === '' && variables(entry.rule).size > 0) {
       for (const one of firing.toSorted())
-        if (isUntold(one) && !throttle.named.includes(one)) this.holdBack(entry, one, at, out);
+        if (isUnnotified(one) && !throttle.named.includes(one)) this.holdBack(entry, one, at, out);
     }
     const phase = firing.length > 0 ? 'firing' : 'ok';
     const { suppressed } = throttle;
     const since = this.instance(entry, key).since || null;
     out.push({ ...this.head(entry, key, at), from: phase, to: phase, reason: 'throttle_summary', suppressed, since });
     for (const one of firing) {
-      if (isUntold(one)) Object.assign(this.instance(entry, one), { told: true, owed: false });
+      if (isUnnotified(one)) Object.assign(this.instance(entry, one), { notified: true, owed: false });
     }
     this.quieten(entry, key, at);
   }
@@ -455,7 +455,7 @@ export class NaiveAlerts {
   private instance(entry: NaiveRule, key: string): Instance {
     const known = entry.instances.get(key);
     if (known) return known;
-    const calm = { told: false, owed: false, assumed: false, began: false };
+    const calm = { notified: false, owed: false, assumed: false, began: false };
     const fresh: Instance = {
       phase: 'ok',
       since: 0,

@@ -164,11 +164,11 @@ describe('a rule on absence', () => {
   it('is found in a backtest by what was published', () => {
     const point: HistoryPoint = { metric: 'price', protocol: null, chain: null, token: 'bitcoin', value: 5, at: START };
     const later = { ...point, at: at(45) };
-    const told = backtest(rule([{ metric: 'price', token: 'bitcoin', absent }]), [point, later], {
+    const notified = backtest(rule([{ metric: 'price', token: 'bitcoin', absent }]), [point, later], {
       from: at(5),
       to: at(60),
     });
-    expect(told.map(({ reason, at: time }) => [reason, time])).toEqual([
+    expect(notified.map(({ reason, at: time }) => [reason, time])).toEqual([
       ['first_fire', at(30)],
       ['resolved', at(45)],
     ]);

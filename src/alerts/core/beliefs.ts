@@ -61,8 +61,8 @@ export class Beliefs {
     if (row !== undefined && this.rules.isTrue(rule, this.instances.held(row))) {
       table.setPhase(row, 'firing', saved.phase === 'firing' ? saved.since : moment.at);
       table.setAssumed(row, false);
-      table.setTold(row, true);
-    } else if (this.rules.tellsResolution(rule)) {
+      table.setNotified(row, true);
+    } else if (this.rules.notifiesResolution(rule)) {
       const isSnoozed = this.rules.isSnoozed(rule, moment.at);
       this.list.bidFarewell(rule, farewell, moment, isSnoozed ? 'snoozed' : null);
       if (!isSnoozed) return;
@@ -75,11 +75,11 @@ export class Beliefs {
   }
 
   /** Resolves firings that edits ended while their rules were snoozed, before any other transition of them. */
-  tellFarewells(moment: Moment): void {
+  notifyFarewells(moment: Moment): void {
     if (this.rules.farewells.isEmpty) return;
     for (const rule of this.rules.farewells.rows) {
       if (this.rules.silentUntil(rule) > moment.at) continue;
-      const farewells = this.rules.tellsResolution(rule) ? this.rules.farewells.get(rule) : [];
+      const farewells = this.rules.notifiesResolution(rule) ? this.rules.farewells.get(rule) : [];
       this.rules.farewells.delete(rule);
       this.rules.markDirty(rule);
       for (const farewell of farewells) this.list.bidFarewell(rule, farewell, moment, null);

@@ -38,9 +38,9 @@ function rule(conditions: Condition[], extra: Partial<RuleDefinition> = {}): Rul
 }
 
 const above = (threshold: number): Condition => ({ protocol: 'aave-v3', metric: 'tvl', operator: 'gt', threshold });
-const told = (transitions: readonly Transition[]): Transition[] =>
+const notified = (transitions: readonly Transition[]): Transition[] =>
   transitions.filter(({ silenced }) => silenced === null);
-const reasons = (transitions: readonly Transition[]): string[] => told(transitions).map(({ reason }) => reason);
+const reasons = (transitions: readonly Transition[]): string[] => notified(transitions).map(({ reason }) => reason);
 
 describe('the evaluator', () => {
   it('says what every condition saw, and against what it was measured', () => {
@@ -94,8 +94,8 @@ describe('the evaluator', () => {
   it('repeats with the next event after the throttle, and says nothing between', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)]));
-    const told = [11, 12, 13].map((value, n) => reasons(evaluator.apply(tvl(value, n * 150))));
-    expect(told).toEqual([['first_fire'], [], ['repeat']]);
+    const notified = [11, 12, 13].map((value, n) => reasons(evaluator.apply(tvl(value, n * 150))));
+    expect(notified).toEqual([['first_fire'], [], ['repeat']]);
   });
 
   it('tells what the throttle held back once, at the first tick after it', () => {
@@ -245,8 +245,8 @@ describe('a backtest over stored points', () => {
       timeWindow: 60,
     };
     const options = { from: START + 150 * SECOND, to: START + 600 * SECOND };
-    const told = backtest(rule([fall], { notifyResolved: true }), points, options);
-    expect(told.map(({ reason, at }) => [reason, (at - START) / SECOND])).toEqual([
+    const notified = backtest(rule([fall], { notifyResolved: true }), points, options);
+    expect(notified.map(({ reason, at }) => [reason, (at - START) / SECOND])).toEqual([
       ['first_fire', 200],
       ['resolved', 260],
     ]);

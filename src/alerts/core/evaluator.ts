@@ -154,7 +154,7 @@ export class Evaluator {
     if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
     if (row.type === 'alert') return [];
     const at = row.loggedAt;
-    this.beliefs.tellFarewells({ at, event: null, isStale: false, isLate });
+    this.beliefs.notifyFarewells({ at, event: null, isStale: false, isLate });
     const isStale = this.market.isStale(row.observedAt, at);
     for (const series of this.market.apply(row, this.moved)) {
       if (!series.repeats.isDue(at)) continue;
@@ -171,7 +171,7 @@ export class Evaluator {
   /** Applies a tick: references of windows move, `forSeconds` and throttles run out. */
   tick(time: number, isLate = false): Transition[] {
     const moment = { at: time, event: null, isStale: false, isLate };
-    this.beliefs.tellFarewells(moment);
+    this.beliefs.notifyFarewells(moment);
     this.market.tick(time, this.moved);
     for (const leaf of this.register.unseen.due(this.clock)) this.matcher.hold(leaf);
     for (const instance of this.waiting.duePending(time)) this.matcher.touch(instance);

@@ -18,7 +18,7 @@ const nothing = {
 };
 const times = (seconds: number) => ({ loggedAt: START + seconds * 1_000, observedAt: START + seconds * 1_000 });
 
-interface Told {
+interface Facts {
   category?: string | null;
   tags?: string[];
   chain?: string;
@@ -28,7 +28,7 @@ function tvl(
   protocol: string,
   current: number,
   seconds: number,
-  { category = null, tags = [], chain = 'ethereum' }: Told = {},
+  { category = null, tags = [], chain = 'ethereum' }: Facts = {},
 ) {
   return {
     ...nothing,
@@ -62,7 +62,7 @@ const price = (filter: SubjectFilter): Condition => ({ metric: 'price', operator
 const high = (filter: SubjectFilter): Condition => ({ metric: 'tvl', operator: 'gt', threshold: 10, ...filter });
 const named = ({ reason, instanceKey }: Transition): string => `${reason} ${instanceKey}`;
 
-function told(condition: Condition, ...rows: MarketRow[]): string[] {
+function notified(condition: Condition, ...rows: MarketRow[]): string[] {
   const evaluator = new Evaluator();
   evaluator.addRule(rule(condition));
   return rows.flatMap((row) => evaluator.apply(row).map(named));
@@ -75,15 +75,15 @@ describe('a wildcard with a filter', () => {
       tvl(name, 100, 0, index === 0 ? lending : { category: 'Dexs' }),
       tvl(name, 70, 1, index === 0 ? lending : { category: 'Dexs' }),
     ]);
-    expect(told(fall({ categories: ['LENDING'] }), ...rows)).toEqual(['first_fire protocol=a']);
-    expect(told(fall({ categories: ['lending', 'Dexs'] }), ...rows)).toHaveLength(2);
+    expect(notified(fall({ categories: ['LENDING'] }), ...rows)).toEqual(['first_fire protocol=a']);
+    expect(notified(fall({ categories: ['lending', 'Dexs'] }), ...rows)).toHaveLength(2);
   });
 
   it('takes those that were large enough before they fell, and lets them go on below that', () => {
     const rows = [tvl('big', 2e6, 0), tvl('small', 9e5, 0), tvl('big', 1e5, 1), tvl('small', 1e5, 1)];
-    expect(told(fall({ minTvl: 1e6 }), ...rows)).toEqual(['first_fire protocol=big']);
+    expect(notified(fall({ minTvl: 1e6 }), ...rows)).toEqual(['first_fire protocol=big']);
     const levels = [tvl('p', 9, 0), tvl('p', 20, 1), tvl('p', 30, 2), tvl('p', 20, 3), tvl('p', 15, 4), tvl('p', 9, 5)];
-    expect(told(high({ minTvl: 30 }), ...levels)).toEqual([
+    expect(notified(high({ minTvl: 30 }), ...levels)).toEqual([
       'first_fire protocol=p',
       'repeat protocol=p',
       'repeat protocol=p',
@@ -110,16 +110,16 @@ describe('a wildcard with a filter', () => {
   it('asks for the total of the protocol, whichever chain the condition is about', () => {
     const condition: Condition = { ...fall({ minTvl: 100 }), chain: 'bsc' };
     const rows = [tvl('p', 95, 0), tvl('p', 10, 1, { chain: 'bsc' }), tvl('p', 7, 2, { chain: 'bsc' })];
-    expect(told(condition, ...rows)).toEqual(['first_fire protocol=p']);
+    expect(notified(condition, ...rows)).toEqual(['first_fire protocol=p']);
   });
 
   it('takes rows with one of its tags; a total those of any chain, a price its own', () => {
     const rows = [tvl('p', 20, 0, { tags: ['x'] }), tvl('p', 20, 1, { chain: 'bsc', tags: ['y', 'z'] })];
-    expect(told(high({ tags: ['y'] }), ...rows)).toEqual(['first_fire protocol=p']);
-    expect(told({ ...high({ tags: ['x', 'w'] }), chain: 'bsc' }, ...rows)).toEqual([]);
+    expect(notified(high({ tags: ['y'] }), ...rows)).toEqual(['first_fire protocol=p']);
+    expect(notified({ ...high({ tags: ['x', 'w'] }), chain: 'bsc' }, ...rows)).toEqual([]);
     const row = { ...nothing, type: 'price_change', token: 't', current: 20, tags: ['y'], ...times(0) } as const;
-    expect(told(price({ tags: ['y'] }), row)).toEqual(['first_fire token=t']);
-    expect(told(price({ tags: ['x'] }), row)).toEqual([]);
+    expect(notified(price({ tags: ['y'] }), row)).toEqual(['first_fire token=t']);
+    expect(notified(price({ tags: ['x'] }), row)).toEqual([]);
   });
 
   it('lets a value in that another condition was passed by in the same event', () => {
@@ -148,7 +148,10 @@ describe('a wildcard with a filter', () => {
       ...times(seconds),
     });
     const rows = [tvl('p', 20, 0, { category: 'Dexs' }), moved('Lending', 1), moved('Dexs', 2)];
-    expect(told(high({ categories: ['Lending'] }), ...rows)).toEqual(['first_fire protocol=p', 'resolved protocol=p']);
+    expect(notified(high({ categories: ['Lending'] }), ...rows)).toEqual([
+      'first_fire protocol=p',
+      'resolved protocol=p',
+    ]);
   });
 
   it('is checked', () => {

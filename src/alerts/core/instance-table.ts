@@ -3,7 +3,7 @@ import type { Quiet, SavedInstance } from './saved-state.js';
 import { PHASES, type Phase } from './transition.js';
 
 const Flag = {
-  told: 1,
+  notified: 1,
   began: 2,
   touched: 4,
   timed: 8,
@@ -84,7 +84,7 @@ export class InstanceTable {
     this.held.set(row, leaves);
     this.phases.set(row, PHASES.indexOf(phase));
     this.since.set(row, since);
-    this.setTold(row, told);
+    this.setNotified(row, told);
     this.setOwed(row, owed);
     this.setAssumed(row, assumed);
     this.setQuiet(row, quiet);
@@ -98,19 +98,19 @@ export class InstanceTable {
       leaves: this.held.get(row),
       phase: this.phase(row),
       since: this.since.get(row),
-      told: this.isTold(row),
+      told: this.isNotified(row),
       owed: this.isOwed(row),
       assumed: this.isAssumed(row),
       quiet: this.quiet(row) ?? null,
     };
   }
 
-  isTold(row: number): boolean {
-    return this.has(row, Flag.told);
+  isNotified(row: number): boolean {
+    return this.has(row, Flag.notified);
   }
 
-  setTold(row: number, told: boolean): void {
-    this.mark(row, Flag.told, told);
+  setNotified(row: number, isNotified: boolean): void {
+    this.mark(row, Flag.notified, isNotified);
   }
 
   /** Whether the owner believes that it still fires, from a firing before the present one. */

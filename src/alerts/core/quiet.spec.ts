@@ -38,7 +38,7 @@ function rule(extra: Partial<RuleDefinition> = {}): RuleDefinition {
 const at = (seconds: number): Date => new Date(START + seconds * SECOND);
 
 /** Transitions of an evaluator at each step: reason, silence, and subject. */
-class Told {
+class Run {
   readonly evaluator = new Evaluator();
 
   constructor(private held: RuleDefinition) {
@@ -68,45 +68,45 @@ describe('a throttle', () => {
   const fall: Condition = { metric: 'price', operator: 'change_pct', threshold: -0.2 };
 
   it('is of each subject of a wildcard: every one is told at once, with its own summary later', () => {
-    const told = new Told(rule({ conditions: [fall], mode: 'while_true', throttleMinutes: 5 }));
-    for (const token of ['a', 'b', 'c']) told.row(100, 0, { token });
-    expect(told.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
-    expect(told.row(50, 2, { token: 'b' })).toEqual(['first_fire token=b']);
-    expect(told.row(10, 3, { token: 'c' })).toEqual(['first_fire token=c']);
-    expect([told.row(90, 4, { token: 'c' }), told.row(30, 5, { token: 'c' })]).toEqual([
+    const run = new Run(rule({ conditions: [fall], mode: 'while_true', throttleMinutes: 5 }));
+    for (const token of ['a', 'b', 'c']) run.row(100, 0, { token });
+    expect(run.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
+    expect(run.row(50, 2, { token: 'b' })).toEqual(['first_fire token=b']);
+    expect(run.row(10, 3, { token: 'c' })).toEqual(['first_fire token=c']);
+    expect([run.row(90, 4, { token: 'c' }), run.row(30, 5, { token: 'c' })]).toEqual([
       ['resolved token=c'],
       ['first_fire (throttled) token=c'],
     ]);
-    expect(told.tick(302)).toEqual([]);
-    const summary = told.evaluator.tick(START + 303 * SECOND);
+    expect(run.tick(302)).toEqual([]);
+    const summary = run.evaluator.tick(START + 303 * SECOND);
     expect(summary.map(named)).toEqual(['throttle_summary token=c']);
     expect(summary[0]).toMatchObject({ suppressed: 1, heldBack: [{ token: 'c', value: -2 / 3, times: 1 }] });
   });
 
   it('of a whole rule names in its summary every subject that it kept back', () => {
     const wide = { conditions: [fall], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
-    const told = new Told(rule(wide));
-    for (const token of ['a', 'b', 'c']) told.row(100, 0, { token });
-    expect(told.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
-    expect(told.row(10, 2, { token: 'b' })).toEqual(['first_fire (throttled) token=b']);
-    expect(told.row(50, 3, { token: 'c' })).toEqual(['first_fire (throttled) token=c']);
-    const [summary] = told.evaluator.tick(START + 301 * SECOND);
+    const run = new Run(rule(wide));
+    for (const token of ['a', 'b', 'c']) run.row(100, 0, { token });
+    expect(run.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
+    expect(run.row(10, 2, { token: 'b' })).toEqual(['first_fire (throttled) token=b']);
+    expect(run.row(50, 3, { token: 'c' })).toEqual(['first_fire (throttled) token=c']);
+    const [summary] = run.evaluator.tick(START + 301 * SECOND);
     expect(summary).toMatchObject({ reason: 'throttle_summary', instanceKey: '', suppressed: 2 });
     expect(summary?.heldBack).toMatchObject([
       { token: 'b', value: -0.9 },
       { token: 'c', value: -0.5 },
     ]);
     // They were notified, so their end is sent.
-    expect(told.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
+    expect(run.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
   });
 
   it('of a whole rule says in its summary what holds no longer by then', () => {
     const level = { metric: 'price', operator: 'gt', threshold: 100 } as const;
     const wide = { conditions: [level], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
-    const told = new Told(rule(wide));
-    for (const [n, token] of ['a', 'b', 'c'].entries()) told.row(110 + n, n, { token });
-    told.row(90, 5, { token: 'b' });
-    const [summary] = told.evaluator.tick(START + 301 * SECOND);
+    const run = new Run(rule(wide));
+    for (const [n, token] of ['a', 'b', 'c'].entries()) run.row(110 + n, n, { token });
+    run.row(90, 5, { token: 'b' });
+    const [summary] = run.evaluator.tick(START + 301 * SECOND);
     expect(summary?.heldBack.map(({ token, ended = false }) => [token, ended])).toEqual([
       ['b', true],
       ['c', false],
@@ -115,13 +115,13 @@ describe('a throttle', () => {
 
   it('that is over keeps back what fires before the summary, so that nothing before it goes untold', () => {
     const wide = { conditions: [fall], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
-    const told = new Told(rule(wide));
-    for (const token of ['a', 'b', 'c']) told.row(100, 0, { token });
-    expect(told.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
-    expect(told.row(10, 2, { token: 'b' })).toEqual(['first_fire (throttled) token=b']);
-    expect(told.row(50, 302, { token: 'c' })).toEqual(['first_fire (throttled) token=c']);
-    expect(told.row(40, 303, { token: 'a' })).toEqual([]);
-    const [summary] = told.evaluator.tick(START + 310 * SECOND);
+    const run = new Run(rule(wide));
+    for (const token of ['a', 'b', 'c']) run.row(100, 0, { token });
+    expect(run.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
+    expect(run.row(10, 2, { token: 'b' })).toEqual(['first_fire (throttled) token=b']);
+    expect(run.row(50, 302, { token: 'c' })).toEqual(['first_fire (throttled) token=c']);
+    expect(run.row(40, 303, { token: 'a' })).toEqual([]);
+    const [summary] = run.evaluator.tick(START + 310 * SECOND);
     expect(summary?.heldBack.map(({ token }) => token)).toEqual(['b', 'c']);
   });
 
@@ -156,59 +156,59 @@ describe('a throttle', () => {
   });
 
   it('counts events one by one, each with what it was about', () => {
-    const told = new Told(
+    const run = new Run(
       rule({ conditions: [{ metric: 'event', eventType: 'liquidation' }], mode: 'while_true', throttleMinutes: 5 }),
     );
     const event = (protocol: string, seconds: number): Transition[] =>
-      told.evaluator.apply({ ...price(0, seconds), type: 'liquidation', token: null, current: null, protocol });
+      run.evaluator.apply({ ...price(0, seconds), type: 'liquidation', token: null, current: null, protocol });
     expect(event('aave', 0).map(named)).toEqual(['first_fire']);
     expect(event('aave', 1).map(named)).toEqual(['first_fire (throttled)']);
     expect(event('morpho', 2).map(named)).toEqual(['first_fire (throttled)']);
-    const [summary] = told.evaluator.tick(START + 300 * SECOND);
+    const [summary] = run.evaluator.tick(START + 300 * SECOND);
     expect(summary?.heldBack.map(({ protocol }) => protocol)).toEqual(['aave', 'morpho']);
   });
 });
 
 describe('after a snooze', () => {
   it('that a firing ended meanwhile is told once, at the next tick', () => {
-    const told = new Told(rule());
-    expect([told.row(90, 0), told.row(110, 1)]).toEqual([[], ['first_fire']]);
-    told.edit({ snoozedUntil: at(MINUTE) }, 2);
-    expect(told.row(80, 3)).toEqual(['resolved (snoozed)']);
-    expect(told.tick(50)).toEqual([]);
-    expect([told.tick(60), told.tick(70), told.row(81, 71)]).toEqual([['after_snooze ok'], [], []]);
+    const run = new Run(rule());
+    expect([run.row(90, 0), run.row(110, 1)]).toEqual([[], ['first_fire']]);
+    run.edit({ snoozedUntil: at(MINUTE) }, 2);
+    expect(run.row(80, 3)).toEqual(['resolved (snoozed)']);
+    expect(run.tick(50)).toEqual([]);
+    expect([run.tick(60), run.tick(70), run.row(81, 71)]).toEqual([['after_snooze ok'], [], []]);
   });
 
   it('a crossing that lasts beyond it is told once', () => {
-    const told = new Told(rule({ snoozedUntil: at(MINUTE) }));
-    expect([told.row(90, 0), told.row(110, 1)]).toEqual([[], ['first_fire (snoozed)']]);
-    expect([told.tick(60), told.row(111, 61), told.tick(70)]).toEqual([['after_snooze firing'], [], []]);
-    expect(told.row(99, 71)).toEqual(['resolved']);
+    const run = new Run(rule({ snoozedUntil: at(MINUTE) }));
+    expect([run.row(90, 0), run.row(110, 1)]).toEqual([[], ['first_fire (snoozed)']]);
+    expect([run.tick(60), run.row(111, 61), run.tick(70)]).toEqual([['after_snooze firing'], [], []]);
+    expect(run.row(99, 71)).toEqual(['resolved']);
   });
 
   it('nothing is told where it came and went, or is as it was before', () => {
-    const told = new Told(rule({ snoozedUntil: at(MINUTE) }));
-    for (const [seconds, value] of [90, 110, 90].entries()) told.row(value, seconds);
-    expect(told.tick(60)).toEqual([]);
-    expect(told.row(110, 61)).toEqual(['first_fire']);
-    told.edit({ snoozedUntil: at(120) }, 62);
-    expect([told.row(90, 63), told.row(110, 64), told.tick(120)]).toEqual([
+    const run = new Run(rule({ snoozedUntil: at(MINUTE) }));
+    for (const [seconds, value] of [90, 110, 90].entries()) run.row(value, seconds);
+    expect(run.tick(60)).toEqual([]);
+    expect(run.row(110, 61)).toEqual(['first_fire']);
+    run.edit({ snoozedUntil: at(120) }, 62);
+    expect([run.row(90, 63), run.row(110, 64), run.tick(120)]).toEqual([
       ['resolved (snoozed)'],
       ['first_fire (snoozed)'],
       [],
     ]);
-    expect(told.row(90, 121)).toEqual(['resolved']);
+    expect(run.row(90, 121)).toEqual(['resolved']);
   });
 
   it('that is ended early, how things are is told at the next tick', () => {
-    const told = new Told(rule({ snoozedUntil: at(3_600) }));
-    for (const [seconds, value] of [90, 110].entries()) told.row(value, seconds);
-    expect(told.edit({ snoozedUntil: null }, 5)).toEqual([]);
-    expect([told.tick(10), told.tick(20)]).toEqual([['first_fire'], []]);
+    const run = new Run(rule({ snoozedUntil: at(3_600) }));
+    for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
+    expect(run.edit({ snoozedUntil: null }, 5)).toEqual([]);
+    expect([run.tick(10), run.tick(20)]).toEqual([['first_fire'], []]);
   });
 
   it('what it kept quiet is still known after a restart', () => {
-    const before = new Told(rule());
+    const before = new Run(rule());
     for (const [seconds, value] of [90, 110].entries()) before.row(value, seconds);
     before.edit({ snoozedUntil: at(MINUTE) }, 2);
     before.row(80, 3);
@@ -222,8 +222,8 @@ describe('after a snooze', () => {
 
 describe('a value that is stale when it comes', () => {
   it('does not swallow a crossing: the next fresh one fires', () => {
-    const told = new Told(rule());
-    expect([told.row(90, 0), told.row(110, 1, { lag: 4_000 }), told.row(111, 2), told.row(112, 3)]).toEqual([
+    const run = new Run(rule());
+    expect([run.row(90, 0), run.row(110, 1, { lag: 4_000 }), run.row(111, 2), run.row(112, 3)]).toEqual([
       [],
       [],
       ['first_fire'],
@@ -234,13 +234,13 @@ describe('a value that is stale when it comes', () => {
 
 describe('a value that swings around its threshold', () => {
   it('is told how it stands once it has been calm for three minutes', () => {
-    const told = new Told(rule());
-    told.row(90, 0);
-    const swings = Array.from({ length: 18 }, (_, n) => told.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).flat();
+    const run = new Run(rule());
+    run.row(90, 0);
+    const swings = Array.from({ length: 18 }, (_, n) => run.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).flat();
     expect(swings.slice(0, 16).every((one) => one === 'first_fire' || one === 'resolved')).toBe(true);
     expect(swings.slice(16)).toEqual(['first_fire (flapping)']);
-    expect(told.row(110, 76)).toEqual(['first_fire (flapping)']);
-    expect([told.tick(250), told.tick(256), told.tick(266), told.row(111, 267)]).toEqual([
+    expect(run.row(110, 76)).toEqual(['first_fire (flapping)']);
+    expect([run.tick(250), run.tick(256), run.tick(266), run.row(111, 267)]).toEqual([
       [],
       ['after_flapping firing'],
       [],
@@ -249,18 +249,18 @@ describe('a value that swings around its threshold', () => {
   });
 
   it('says nothing after that where the last message still holds', () => {
-    const told = new Told(rule());
-    told.row(90, 0);
-    for (let n = 0; n < 18; n += 1) told.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n);
-    expect([told.tick(250), told.tick(400)]).toEqual([[], []]);
-    expect(told.row(110, 401)).toEqual(['first_fire']);
+    const run = new Run(rule());
+    run.row(90, 0);
+    for (let n = 0; n < 18; n += 1) run.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n);
+    expect([run.tick(250), run.tick(400)]).toEqual([[], []]);
+    expect(run.row(110, 401)).toEqual(['first_fire']);
   });
 
   it('says before it goes quiet that it does', () => {
-    const told = new Told(rule());
-    told.row(90, 0);
+    const run = new Run(rule());
+    run.row(90, 0);
     const notices = Array.from({ length: 18 }, (_, n) =>
-      told.evaluator.apply(price(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).map(({ flapNotice }) => flapNotice),
+      run.evaluator.apply(price(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).map(({ flapNotice }) => flapNotice),
     ).flat();
     expect(notices.indexOf(true)).toBe(15);
     expect(notices.lastIndexOf(true)).toBe(15);
@@ -294,94 +294,89 @@ describe('a rule made or edited while it holds', () => {
   });
 
   it('and that holds no longer after the edit is resolved once, because of the edit', () => {
-    const told = new Told(rule({ mode: 'while_true', throttleMinutes: 5 }));
-    expect(told.row(110, 0)).toEqual(['first_fire']);
-    expect(told.edit({ conditions: level(200) }, 1)).toEqual(['edited']);
-    expect([told.tick(10), told.row(111, 11)]).toEqual([[], []]);
+    const run = new Run(rule({ mode: 'while_true', throttleMinutes: 5 }));
+    expect(run.row(110, 0)).toEqual(['first_fire']);
+    expect(run.edit({ conditions: level(200) }, 1)).toEqual(['edited']);
+    expect([run.tick(10), run.row(111, 11)]).toEqual([[], []]);
   });
 
   it('and that still holds says nothing; the throttle lives on', () => {
-    const told = new Told(rule({ mode: 'while_true', throttleMinutes: 5 }));
-    told.row(110, 0);
-    expect(told.edit({ conditions: level(101) }, 1)).toEqual([]);
-    expect([told.tick(10), told.row(111, 11), told.row(112, 299), told.row(113, 300)]).toEqual([
-      [],
-      [],
-      [],
-      ['repeat'],
-    ]);
-    expect(told.row(90, 301)).toEqual(['resolved']);
+    const run = new Run(rule({ mode: 'while_true', throttleMinutes: 5 }));
+    run.row(110, 0);
+    expect(run.edit({ conditions: level(101) }, 1)).toEqual([]);
+    expect([run.tick(10), run.row(111, 11), run.row(112, 299), run.row(113, 300)]).toEqual([[], [], [], ['repeat']]);
+    expect(run.row(90, 301)).toEqual(['resolved']);
   });
 
   it('is not resolved by an edit where nobody wants to hear of ends, or nobody heard of the firing', () => {
-    const silent = new Told(rule({ mode: 'while_true', notifyResolved: false }));
+    const silent = new Run(rule({ mode: 'while_true', notifyResolved: false }));
     silent.row(110, 0);
     expect(silent.edit({ conditions: level(200) }, 1)).toEqual([]);
-    const snoozed = new Told(rule({ mode: 'while_true', snoozedUntil: at(100) }));
+    const snoozed = new Run(rule({ mode: 'while_true', snoozedUntil: at(100) }));
     snoozed.row(110, 0);
     expect(snoozed.edit({ conditions: level(200) }, 1)).toEqual([]);
   });
 
   it('about another subject is resolved as it was last seen, and the new one is judged by itself, throttles apart', () => {
-    const told = new Told(rule({ mode: 'while_true', throttleMinutes: 5 }));
-    told.row(3, 0, { token: 'ethereum' });
-    told.row(110, 1);
+    const run = new Run(rule({ mode: 'while_true', throttleMinutes: 5 }));
+    run.row(3, 0, { token: 'ethereum' });
+    run.row(110, 1);
     const other = { token: 'ethereum', metric: 'price', operator: 'gt', threshold: 2 } as const;
-    const [resolved] = told.evaluator.updateRule({ ...rule(), mode: 'while_true', version: 2, conditions: [other] });
+    const [resolved] = run.evaluator.updateRule({ ...rule(), mode: 'while_true', version: 2, conditions: [other] });
     expect(resolved).toMatchObject({ reason: 'edited', ruleVersion: 1, since: START + SECOND });
     expect(resolved?.readings).toMatchObject([{ token: 'bitcoin', value: 110, holds: true }]);
-    const [fired] = told.evaluator.tick(START + 10 * SECOND);
+    const [fired] = run.evaluator.tick(START + 10 * SECOND);
     expect(fired).toMatchObject({ reason: 'first_fire', ruleVersion: 2, readings: [{ token: 'ethereum', value: 3 }] });
   });
 
   it('from every token to one of them, or to another metric, resolves what is not watched any more', () => {
     const wide = [{ metric: 'price', operator: 'gt', threshold: 100 }] as const;
-    const told = new Told(rule({ conditions: wide }));
+    const run = new Run(rule({ conditions: wide }));
     for (const token of ['bitcoin', 'ethereum']) {
-      told.row(90, 0, { token });
-      told.row(110, 1, { token, volume24h: 200 });
+      run.row(90, 0, { token });
+      run.row(110, 1, { token, volume24h: 200 });
     }
-    expect(told.edit({ conditions: level(100) }, 2)).toEqual(['edited token=bitcoin', 'edited token=ethereum']);
-    expect(told.edit({ mode: 'while_true' }, 3)).toEqual([]);
-    expect(told.tick(10)).toEqual(['first_fire']);
+    expect(run.edit({ conditions: level(100) }, 2)).toEqual(['edited token=bitcoin', 'edited token=ethereum']);
+    expect(run.edit({ mode: 'while_true' }, 3)).toEqual([]);
+    expect(run.tick(10)).toEqual(['first_fire']);
     const volume = [{ token: 'bitcoin', metric: 'volume_24h', operator: 'gt', threshold: 100 }] as const;
-    expect(told.edit({ conditions: volume }, 11)).toEqual(['edited']);
-    expect(told.tick(20)).toEqual(['first_fire']);
-    expect(told.edit({ conditions: wide }, 21)).toEqual(['edited']);
+    expect(run.edit({ conditions: volume }, 11)).toEqual(['edited']);
+    expect(run.tick(20)).toEqual(['first_fire']);
+    expect(run.edit({ conditions: wide }, 21)).toEqual(['edited']);
   });
 
   it('to another subject during a snooze is told of both when that ends, the end first', () => {
-    const told = new Told(rule());
-    told.row(3, 0, { token: 'ethereum' });
-    for (const [seconds, value] of [90, 110].entries()) told.row(value, seconds);
+    const run = new Run(rule());
+    run.row(3, 0, { token: 'ethereum' });
+    for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
     const other = [{ token: 'ethereum', metric: 'price', operator: 'gt', threshold: 2 }] as const;
     const snoozed = { conditions: other, snoozedUntil: at(MINUTE), mode: 'while_true' } as const;
-    expect(told.edit(snoozed, 2)).toEqual(['resolved (snoozed)']);
-    expect([told.row(120, 3), told.tick(50)]).toEqual([[], []]);
-    expect([told.tick(60), told.tick(70)]).toEqual([['edited', 'after_snooze firing'], []]);
+    expect(run.edit(snoozed, 2)).toEqual(['resolved (snoozed)']);
+    expect([run.row(120, 3), run.tick(50)]).toEqual([[], []]);
+    expect([run.tick(60), run.tick(70)]).toEqual([['edited', 'after_snooze firing'], []]);
   });
 
   it('tells of an edit during a snooze when that ends', () => {
-    const told = new Told(rule());
-    for (const [seconds, value] of [90, 110].entries()) told.row(value, seconds);
-    expect(told.edit({ conditions: level(200), snoozedUntil: at(MINUTE) }, 2)).toEqual(['resolved (snoozed)']);
-    expect(told.tick(60)).toEqual(['after_snooze ok']);
+    const run = new Run(rule());
+    for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
+    expect(run.edit({ conditions: level(200), snoozedUntil: at(MINUTE) }, 2)).toEqual(['resolved (snoozed)']);
+    expect(run.tick(60)).toEqual(['after_snooze ok']);
   });
 });
 
 describe('a rule that fires once', () => {
   it('does so once more when it is armed again, also where it still holds', () => {
-    const told = new Told(rule({ mode: 'once' }));
-    expect([told.row(110, 0), told.row(90, 1), told.row(111, 2), told.tick(10)]).toEqual([
+    const run = new Run(rule({ mode: 'once' }));
+    expect([run.row(110, 0), run.row(90, 1), run.row(111, 2), run.tick(10)]).toEqual([
       ['first_fire'],
       ['resolved'],
       [],
       [],
     ]);
-    expect(told.edit({ armedVersion: 2 }, 11)).toEqual([]);
-    expect([told.tick(20), told.row(112, 21), told.tick(30)]).toEqual([['first_fire'], [], []]);
-    expect(told.edit({ name: 'other' } as Partial<RuleDefinition>, 31)).toEqual([]);
-    expect(told.tick(40)).toEqual([]);
+    expect(run.edit({ armedVersion: 2 }, 11)).toEqual([]);
+    expect([run.tick(20), run.row(112, 21), run.tick(30)]).toEqual([['first_fire'], [], []]);
+    expect(run.edit({ name: 'other' } as Partial<RuleDefinition>, 31)).toEqual([]);
+    expect(run.tick(40)).toEqual([]);
   });
 });
 
@@ -389,11 +384,11 @@ describe('a member that a write does not name', () => {
   const volume: Condition = { token: 'bitcoin', metric: 'volume_24h', operator: 'gt', threshold: 1e6 };
 
   it('keeps its last value, until that is stale', () => {
-    const told = new Told(rule({ conditions: [volume] }));
-    expect(told.row(1, 0, { volume24h: 5e5 })).toEqual([]);
-    expect(told.row(2, 1, { volume24h: 2e6 })).toEqual(['first_fire']);
-    expect([told.row(3, 2), told.row(4, 3, { volume24h: 2.1e6 }), told.row(5, 3_603)]).toEqual([[], [], []]);
-    expect(told.row(6, 3_604)).toEqual(['resolved']);
+    const run = new Run(rule({ conditions: [volume] }));
+    expect(run.row(1, 0, { volume24h: 5e5 })).toEqual([]);
+    expect(run.row(2, 1, { volume24h: 2e6 })).toEqual(['first_fire']);
+    expect([run.row(3, 2), run.row(4, 3, { volume24h: 2.1e6 }), run.row(5, 3_603)]).toEqual([[], [], []]);
+    expect(run.row(6, 3_604)).toEqual(['resolved']);
   });
 });
 
@@ -405,10 +400,10 @@ describe('what is equal but for binary noise', () => {
     threshold,
   });
   const fires = (condition: Condition, from: number, to: number): boolean => {
-    const told = new Told(rule({ conditions: [condition] }));
-    told.row(from, -3_600);
-    told.tick(0);
-    return told.row(to, 1).length > 0;
+    const run = new Run(rule({ conditions: [condition] }));
+    run.row(from, -3_600);
+    run.tick(0);
+    return run.row(to, 1).length > 0;
   };
 
   it('has reached its threshold, whichever condition asks', () => {
@@ -445,7 +440,7 @@ describe('a condition on the data of an event', () => {
     data,
   });
   const fires = (conditions: Condition[], data: Record<string, unknown> | null): boolean =>
-    new Told(rule({ conditions })).evaluator.apply(event(data)).length > 0;
+    new Run(rule({ conditions })).evaluator.apply(event(data)).length > 0;
 
   it('holds where the field is there and compares', () => {
     expect([1e6, 2e6, '1500000', 999_999, 'much', null].map((amountUsd) => fires([large], { amountUsd }))).toEqual([
@@ -468,31 +463,31 @@ describe('a condition on the data of an event', () => {
   });
 
   it('carries the event and the number that it compared', () => {
-    const [fired] = new Told(rule({ conditions: [large] })).evaluator.apply(event({ amountUsd: '1500000' }));
+    const [fired] = new Run(rule({ conditions: [large] })).evaluator.apply(event({ amountUsd: '1500000' }));
     expect(fired?.event).toMatchObject({ seq: 7, epoch: 'e', data: { amountUsd: '1500000' } });
     expect(fired?.readings).toMatchObject([{ value: 1_500_000 }]);
   });
 
   it('tells of every event: what comes after fifteen within three minutes is listed together', () => {
-    const told = new Told(rule({ conditions: [large], mode: 'while_true' }));
+    const run = new Run(rule({ conditions: [large], mode: 'while_true' }));
     const happens = (n: number): Transition[] =>
-      told.evaluator.apply({ ...event({ amountUsd: 1e6 + n }), loggedAt: START + n * SECOND });
+      run.evaluator.apply({ ...event({ amountUsd: 1e6 + n }), loggedAt: START + n * SECOND });
     const first = Array.from({ length: 20 }, (_, n) => happens(n)).flat();
     expect(first.map(({ silenced }) => silenced)).toEqual([...Array(16).fill(null), ...Array(4).fill('throttled')]);
     expect(first[15]).toMatchObject({ flapNotice: true });
-    expect(told.tick(190)).toEqual([]);
-    const [summary] = told.evaluator.tick(START + 200 * SECOND);
+    expect(run.tick(190)).toEqual([]);
+    const [summary] = run.evaluator.tick(START + 200 * SECOND);
     expect(summary?.heldBack.map(({ value }) => value)).toEqual([1_000_016, 1_000_017, 1_000_018, 1_000_019]);
     expect(happens(210)).toMatchObject([{ silenced: null, reason: 'first_fire' }]);
   });
 
   it('of more events than a summary names has it name the largest, in the order in which they happened', () => {
-    const told = new Told(rule({ conditions: [large], mode: 'while_true', throttleMinutes: 5 }));
+    const run = new Run(rule({ conditions: [large], mode: 'while_true', throttleMinutes: 5 }));
     const amounts = Array.from({ length: 250 }, (_, n) => 1e6 + 1 + ((n * 77) % 250));
     for (const [n, amountUsd] of amounts.entries()) {
-      told.evaluator.apply({ ...event({ amountUsd }), loggedAt: START + n * SECOND });
+      run.evaluator.apply({ ...event({ amountUsd }), loggedAt: START + n * SECOND });
     }
-    const [summary] = told.evaluator.tick(START + 301 * SECOND);
+    const [summary] = run.evaluator.tick(START + 301 * SECOND);
     const keptBack = amounts.slice(1);
     const named = new Set(keptBack.toSorted((one, other) => other - one).slice(0, 100));
     expect(summary?.suppressed).toBe(249);

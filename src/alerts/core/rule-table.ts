@@ -241,7 +241,7 @@ export class RuleTable {
     return (this.flags.get(row) & (Flag.crossing | Flag.once)) === 0;
   }
 
-  tellsResolution(row: number): boolean {
+  notifiesResolution(row: number): boolean {
     return this.has(row, Flag.notifyResolved);
   }
 

@@ -43,7 +43,7 @@ export class Throttles {
    * Begins the throttle after a message, or with `isPaused` a pause as long as flapping; returns the firings that were held back
    * until now.
    */
-  told(row: number, at: number, isPaused = false): { suppressed: number; heldBack: readonly HeldBack[] } {
+  begin(row: number, at: number, isPaused = false): { suppressed: number; heldBack: readonly HeldBack[] } {
     const rule = this.rule(row);
     const until = at + (isPaused ? this.limits.windowMs : this.rules.throttleMs(rule));
     if (!this.hasOwn(row)) return this.rules.beginThrottle(rule, until);
@@ -149,7 +149,7 @@ export class Throttles {
       const quiet = this.table.quiet(row) ?? NOTHING;
       const until = quiet.throttledUntil > 0 ? quiet.throttledUntil + longer : 0;
       if (ofSubjects && this.hasOwn(row)) {
-        const isNew = !before.ofSubjects && this.table.isTold(row);
+        const isNew = !before.ofSubjects && this.table.isNotified(row);
         this.put(row, { ...quiet, throttledUntil: isNew ? throttledUntil.get(rule) : until }, -Infinity);
       } else if (until > 0) {
         throttledUntil.set(rule, Math.max(throttledUntil.get(rule), until));

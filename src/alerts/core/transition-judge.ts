@@ -86,7 +86,7 @@ export class TransitionJudge {
   /** Counts the notified firing of the instance as not notified: it may be notified once more. */
   forget(row: number): void {
     const { table } = this.instances;
-    table.setTold(row, false);
+    table.setNotified(row, false);
     table.setOwed(row, false);
     table.markDirty(row);
   }
@@ -103,7 +103,7 @@ export class TransitionJudge {
   private begin(row: number, rule: number, since: number, moment: Moment): void {
     const { table } = this.instances;
     table.setPhase(row, 'firing', since);
-    table.setTold(row, false);
+    table.setNotified(row, false);
     table.setBegan(row, true);
     table.setAssumed(row, this.rules.isUnmade(rule, moment.at) && this.rules.isCrossing(rule));
     if (this.rules.isUnmade(rule, moment.at) || !this.isCredible(row, rule, moment)) return;
@@ -127,8 +127,8 @@ export class TransitionJudge {
     if (!this.waiting.wantsEvents(row) || moment.at < this.waiting.readyAt(row)) return;
     if (this.throttles.suppressed(row) > 0 || !this.isCredible(row, rule, moment)) return;
     this.believe(row);
-    if (table.isTold(row) && !this.rules.repeats(rule)) return;
-    this.notify(row, rule, moment, table.isTold(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
+    if (table.isNotified(row) && !this.rules.repeats(rule)) return;
+    this.notify(row, rule, moment, table.isNotified(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
   }
 
   /** Drops a resolution that was never sent: the owner still believes in the earlier firing, so the present one is no news. */
@@ -136,19 +136,19 @@ export class TransitionJudge {
     const { table } = this.instances;
     if (!table.isOwed(row)) return;
     table.setOwed(row, false);
-    table.setTold(row, true);
+    table.setNotified(row, true);
     table.markDirty(row);
   }
 
   private notify(row: number, rule: number, moment: Moment, reason: TransitionReason): void {
     const { table } = this.instances;
     const change = this.throttles.change(row, moment.at);
-    const from = table.isTold(row) ? 'firing' : 'ok';
+    const from = table.isNotified(row) ? 'firing' : 'ok';
     if (change === 'flapping') {
       this.list.silence(row, from, 'firing', 'flapping', moment);
       return;
     }
-    table.setTold(row, true);
+    table.setNotified(row, true);
     table.setOwed(row, false);
     table.markDirty(row);
     this.rules.spend(rule);
@@ -156,14 +156,14 @@ export class TransitionJudge {
     // An event has no present state that could be sent once it is calm: the next ones are listed together.
     const isPaused = flapNotice && this.leaves.waitForEvents(rule);
     this.list.add(row, from, 'firing', reason, moment, {
-      ...this.throttles.told(row, moment.at, isPaused),
+      ...this.throttles.begin(row, moment.at, isPaused),
       flapNotice,
     });
   }
 
   private end(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
-    if (this.rules.tellsResolution(rule) && (table.isTold(row) || this.throttles.hasChanged(row, moment.at))) {
+    if (this.rules.notifiesResolution(rule) && (table.isNotified(row) || this.throttles.hasChanged(row, moment.at))) {
       this.resolve(row, rule, moment);
     }
     this.rest(row);
@@ -171,13 +171,13 @@ export class TransitionJudge {
 
   private resolve(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
-    const wasTold = table.isTold(row);
+    const wasNotified = table.isNotified(row);
     if (this.rules.isSnoozed(rule, moment.at)) {
-      if (wasTold) this.owe(row, moment, 'snoozed');
+      if (wasNotified) this.owe(row, moment, 'snoozed');
       return;
     }
     const change = this.throttles.change(row, moment.at);
-    if (!wasTold) return;
+    if (!wasNotified) return;
     if (change === 'flapping') this.owe(row, moment, 'flapping');
     else this.list.add(row, 'firing', 'ok', 'resolved', moment, { flapNotice: change === 'notice' });
   }
@@ -190,7 +190,7 @@ export class TransitionJudge {
 
   private rest(row: number): void {
     this.instances.table.setPhase(row, 'ok', 0);
-    this.instances.table.setTold(row, false);
+    this.instances.table.setNotified(row, false);
     this.instances.table.setAssumed(row, false);
   }
 
@@ -211,7 +211,7 @@ export class TransitionJudge {
     const { table } = this.instances;
     if (table.phase(row) === 'firing') {
       this.believe(row);
-      if (!this.waiting.isUntold(row) || !this.isCredible(row, rule, moment)) return;
+      if (!this.waiting.isUnnotified(row) || !this.isCredible(row, rule, moment)) return;
       if (moment.at < this.throttles.throttledUntil(row)) {
         // A summary names it with the others that the throttle of its rule holds back.
         if (this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row)) this.holdBack(row, rule, moment);
@@ -220,7 +220,7 @@ export class TransitionJudge {
     } else if (table.isOwed(row)) {
       table.setOwed(row, false);
       table.markDirty(row);
-      if (this.rules.tellsResolution(rule)) {
+      if (this.rules.notifiesResolution(rule)) {
         this.list.add(row, 'firing', 'ok', this.reasonOf(row, rule, 'resolved'), moment);
       }
     }
@@ -243,7 +243,7 @@ export class TransitionJudge {
         this.countAsNotified(row, rule, moment);
       }
       const phase = firing.length > 0 ? 'firing' : 'ok';
-      const { suppressed, heldBack } = this.throttles.told(base, moment.at);
+      const { suppressed, heldBack } = this.throttles.begin(base, moment.at);
       this.list.add(base, phase, phase, 'throttle_summary', moment, {
         suppressed,
         heldBack: heldBack.map((held) => (this.hasEnded(rule, held) ? { ...held, ended: true } : held)),
@@ -262,16 +262,16 @@ export class TransitionJudge {
   private summarise(row: number, rule: number, moment: Moment): void {
     const phase = this.instances.table.phase(row) === 'firing' ? 'firing' : 'ok';
     this.countAsNotified(row, rule, moment);
-    this.list.add(row, phase, phase, 'throttle_summary', moment, this.throttles.told(row, moment.at));
+    this.list.add(row, phase, phase, 'throttle_summary', moment, this.throttles.begin(row, moment.at));
   }
 
   private isNotifiable(row: number, rule: number, moment: Moment): boolean {
-    return this.waiting.isUntold(row) && this.isCredible(row, rule, moment);
+    return this.waiting.isUnnotified(row) && this.isCredible(row, rule, moment);
   }
 
   private countAsNotified(row: number, rule: number, moment: Moment): void {
     if (!this.isNotifiable(row, rule, moment)) return;
-    this.instances.table.setTold(row, true);
+    this.instances.table.setNotified(row, true);
     this.instances.table.setOwed(row, false);
     this.instances.table.markDirty(row);
   }

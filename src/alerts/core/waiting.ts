@@ -93,9 +93,9 @@ export class Waiting {
   }
 
   /** Whether it fires and its owner is not notified yet. */
-  isUntold(row: number): boolean {
+  isUnnotified(row: number): boolean {
     const { table } = this.instances;
-    if (table.phase(row) !== 'firing' || table.isTold(row) || table.isAssumed(row)) return false;
+    if (table.phase(row) !== 'firing' || table.isNotified(row) || table.isAssumed(row)) return false;
     return !this.rules.isSpent(table.rule.get(row));
   }
 
@@ -104,7 +104,7 @@ export class Waiting {
     const { table } = this.instances;
     const rule = table.rule.get(row);
     if (table.phase(row) !== 'firing' || table.isAssumed(row) || this.rules.isSpent(rule)) return false;
-    return !table.isTold(row) || this.rules.repeats(rule);
+    return !table.isNotified(row) || this.rules.repeats(rule);
   }
 
   /** Returns the time from which it may notify, Unix ms. */
@@ -120,7 +120,7 @@ export class Waiting {
 
   /** Whether its rule's throttle holds it back, and the next summary does not name it yet. */
   private joinsSummary(row: number): boolean {
-    return this.isUntold(row) && this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row);
+    return this.isUnnotified(row) && this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row);
   }
 
   /** Whether a pending instance has held long enough. */
@@ -159,11 +159,11 @@ export class Waiting {
   private reviewAt(row: number, at: number): number {
     const { table } = this.instances;
     const ends = this.throttles.endsAt(row);
-    const isUntold = this.isUntold(row);
-    if (!isUntold && !table.isOwed(row)) return ends > at ? ends : Infinity;
+    const isUnnotified = this.isUnnotified(row);
+    if (!isUnnotified && !table.isOwed(row)) return ends > at ? ends : Infinity;
     const silentUntil = Math.max(this.rules.silentUntil(table.rule.get(row)), this.throttles.calmAt(row));
     const ready =
-      isUntold && !this.joinsSummary(row) ? Math.max(silentUntil, this.throttles.throttledUntil(row)) : silentUntil;
+      isUnnotified && !this.joinsSummary(row) ? Math.max(silentUntil, this.throttles.throttledUntil(row)) : silentUntil;
     const due = ready > at ? ready : Infinity;
     return ends > at ? Math.min(due, ends) : due;
   }

@@ -48,7 +48,7 @@ export class AlertMetrics {
     });
   }
 
-  told(plans: readonly MessagePlan[]): void {
+  count(plans: readonly MessagePlan[]): void {
     for (const { alert, outcome } of plans) {
       this.transitions.inc({ state: alert.state, outcome: outcome.suppressed ?? 'told' });
     }

@@ -6,12 +6,12 @@ import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import type { Condition, Transition, Where } from '../core/index.js';
 import { alertMessage } from '../messages/alert-message.js';
-import { overBudget, planMessages, type MessagePlan, type ToldTransition } from '../messages/plan-messages.js';
+import { overBudget, planMessages, type MessagePlan, type RuleTransition } from '../messages/plan-messages.js';
 import { groupStorms } from '../messages/storm.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
 import { AlertHistoryWriter } from './alert-history-writer.js';
-import { actionsByFirings } from './told-targets.js';
+import { actionsByFirings } from './notified-targets.js';
 
 /** Preferences of the rules' owners, and the owners that have used up their storage. */
 export interface Owners {
@@ -19,7 +19,7 @@ export interface Owners {
   readonly full: ReadonlySet<string>;
 }
 
-export type Planned = ToldTransition & MessagePlan & { readonly isOverBudget: boolean };
+export type Planned = RuleTransition & MessagePlan & { readonly isOverBudget: boolean };
 
 /**
  * Writer of transitions with everything that follows from them, in the evaluator's transaction: history, messages, events for the
@@ -50,19 +50,19 @@ export class TransitionWriter {
 
   /** Writes transitions; returns the ids of the deliveries, to be announced after the commit. */
   async write(tx: PoolClient, transitions: readonly Transition[], owners: Owners): Promise<string[]> {
-    const told = await this.tellable(tx, transitions);
-    if (told.length === 0) return [];
-    const plans = this.plan(told, owners);
+    const entries = await this.withRules(tx, transitions);
+    if (entries.length === 0) return [];
+    const plans = this.plan(entries, owners);
     const { single, storms } = groupStorms(plans.flatMap((plan) => plan.deliveries));
     const stored = await this.history.record(tx, plans, storms);
     await appendEvents(tx, plans.filter(({ outcome }) => outcome.suppressed === undefined).map(eventOf));
     const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)], stored);
-    this.metrics.told(plans);
+    this.metrics.count(plans);
     return ids;
   }
 
   /** Returns the transitions with their rules: the present ones, but with the conditions that the evaluator judged by. */
-  private async tellable(tx: PoolClient, transitions: readonly Transition[]): Promise<ToldTransition[]> {
+  private async withRules(tx: PoolClient, transitions: readonly Transition[]): Promise<RuleTransition[]> {
     const { rows } = await tx.query<RuleRow>(TRIGGER, [
       transitions.map((transition) => transition.ruleId),
       transitions.map(({ at, silenced }) => (silenced ? null : new Date(at))),
@@ -80,9 +80,9 @@ export class TransitionWriter {
     });
   }
 
-  private plan(told: readonly ToldTransition[], { preferences, full }: Owners): Planned[] {
+  private plan(entries: readonly RuleTransition[], { preferences, full }: Owners): Planned[] {
     const now = this.clock.now();
-    return told.map((entry) => {
+    return entries.map((entry) => {
       const { userId } = entry.rule;
       const plan = planMessages(entry, preferences.get(userId) ?? DEFAULT_PREFERENCES, now);
       const isOverBudget = full.has(userId);
@@ -112,6 +112,6 @@ function eventOf({ alert, rule, transition }: Planned): Parameters<typeof append
 }
 
 const TRIGGER = `
-UPDATE alert_rules r SET last_triggered_at = greatest(r.last_triggered_at, told.at)
-FROM (SELECT rule_id, max(at) AS at FROM unnest($1::uuid[], $2::timestamptz[]) AS given (rule_id, at) GROUP BY rule_id) told
-WHERE r.rule_id = told.rule_id AND r.is_active RETURNING ${ruleColumns('r')}`;
+UPDATE alert_rules r SET last_triggered_at = greatest(r.last_triggered_at, newest.at)
+FROM (SELECT rule_id, max(at) AS at FROM unnest($1::uuid[], $2::timestamptz[]) AS given (rule_id, at) GROUP BY rule_id) newest
+WHERE r.rule_id = newest.rule_id AND r.is_active RETURNING ${ruleColumns('r')}`;

@@ -54,23 +54,23 @@ export class AlertHistory {
 }
 
 function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome, grouped }: TransitionRow): AlertView {
-  const { type: _, protocol = null, chain = null, token = null, ...told } = alert;
+  const { type: _, protocol = null, chain = null, token = null, ...shown } = alert;
   return {
-    alertId: told.alertId,
-    ruleId: told.ruleId,
+    alertId: shown.alertId,
+    ruleId: shown.ruleId,
     ruleVersion: rule_version,
-    name: told.name,
-    state: told.state,
+    name: shown.name,
+    state: shown.state,
     reason,
-    message: told.message,
-    priority: told.priority,
+    message: shown.message,
+    priority: shown.priority,
     protocol,
     chain,
     token,
-    metric: told.metric,
-    value: told.value,
-    threshold: told.threshold,
-    explanation: told.explanation,
+    metric: shown.metric,
+    value: shown.value,
+    threshold: shown.threshold,
+    explanation: shown.explanation,
     outcome,
     ...(grouped ?? { count: 1 }),
     at: at.toISOString(),

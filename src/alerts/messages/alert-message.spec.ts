@@ -36,7 +36,7 @@ function rule(more: Partial<Rule>): Rule {
 const above = { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 100 } as const;
 
 /** Messages of the rule for the values, one after the other each second, and for a tick five minutes later. */
-function told(watching: Rule, rows: readonly MarketRow[]): ReturnType<typeof alertMessage>[] {
+function notified(watching: Rule, rows: readonly MarketRow[]): ReturnType<typeof alertMessage>[] {
   const evaluator = new Evaluator();
   evaluator.addRule(watching);
   const transitions = rows.flatMap((row): Transition[] => evaluator.apply(row));
@@ -45,7 +45,7 @@ function told(watching: Rule, rows: readonly MarketRow[]): ReturnType<typeof ale
 }
 
 const sentences = (watching: Rule, values: readonly number[]): string[] =>
-  told(
+  notified(
     watching,
     values.map((value, n) => price(value, n)),
   ).map(({ message }) => message);
@@ -61,9 +61,9 @@ describe('an alert says', () => {
   it('the opposite of a condition under "not"', () => {
     const not = { where: { not: above } };
     expect(sentences(rule(not), [90])).toEqual(['R: Price of bitcoin is $90, at or below $100']);
-    const [alert] = told(rule(not), [price(90, 0)]);
+    const [alert] = notified(rule(not), [price(90, 0)]);
     expect(alert?.explanation).toMatchObject({ conditions: [{ ...above, negated: true, value: 90, holds: true }] });
-    const [twice] = told(rule({ where: { not: { not: above } } }), [price(110, 0)]);
+    const [twice] = notified(rule({ where: { not: { not: above } } }), [price(110, 0)]);
     expect(twice?.message).toBe('R: Price of bitcoin is $110, above $100');
     expect(JSON.stringify(twice?.explanation)).not.toContain('negated');
   });
@@ -80,14 +80,14 @@ describe('an alert says', () => {
     const { token: _, ...every } = above;
     const watching = rule({ conditions: [every], throttleMinutes: 5, throttleScope: 'rule' });
     const rows = [price(110, 0), price(120, 1, 'ether'), price(130, 2, 'usd-coin')];
-    expect(told(watching, rows).map(({ message }) => message)).toEqual([
+    expect(notified(watching, rows).map(({ message }) => message)).toEqual([
       'R: Price of bitcoin is $110, above $100',
       'R: 2 times more since the last message: usd-coin $130, ether $120',
     ]);
   });
 
   it('what the example of templates says it does', () => {
-    const [alert] = told(rule({ conditions: [{ ...above, operator: 'lt' }] }), [
+    const [alert] = notified(rule({ conditions: [{ ...above, operator: 'lt' }] }), [
       { ...price(90, 0), seq: 1, epoch: 'e' },
     ]);
     const shape = (of: object | undefined): string[] => Object.keys(of ?? {}).toSorted();

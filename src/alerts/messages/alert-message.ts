@@ -10,8 +10,8 @@ import {
   type Transition,
   type Where,
 } from '../core/index.js';
-import { factOf, sentenceOf, type ToldCondition } from './sentence.js';
-import { toldSubjects, unnamed } from './summary.js';
+import { factOf, sentenceOf, type StatedCondition } from './sentence.js';
+import { summarySubjects, unnamed } from './summary.js';
 
 /** Part of a rule that its messages need; the conditions are those of the transition's version. */
 export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
@@ -22,11 +22,11 @@ function stateOf({ reason, to }: Pick<Transition, 'reason' | 'to'>): AlertMessag
 }
 
 /** Returns all conditions of a rule in the order in which readings number them: `conditions`, then `where` in reading order. */
-export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): ToldCondition[] {
+export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): StatedCondition[] {
   return [...conditions, ...(where ? treeLeaves(where, {}) : [])];
 }
 
-function treeLeaves(tree: Where, place: Pick<ToldCondition, 'negated' | 'optional'>): ToldCondition[] {
+function treeLeaves(tree: Where, place: Pick<StatedCondition, 'negated' | 'optional'>): StatedCondition[] {
   // One of several is enough; of several that are negated together, too.
   const choice = { ...place, optional: true };
   if ('and' in tree) return tree.and.flatMap((part) => treeLeaves(part, place.negated ? choice : place));
@@ -82,7 +82,11 @@ function decisive(readings: readonly LeafReading[], wanted: boolean): LeafReadin
   return readings.find((reading) => reading.holds === wanted && reading.value !== null) ?? readings[0];
 }
 
-function explanationOf(transition: Transition, leaves: readonly ToldCondition[], state: AlertMessage['state']): object {
+function explanationOf(
+  transition: Transition,
+  leaves: readonly StatedCondition[],
+  state: AlertMessage['state'],
+): object {
   const { ruleVersion, reason, from, to, instanceKey, seq, suppressed, since, at, readings } = transition;
   const { event } = transition;
   return {
@@ -97,24 +101,24 @@ function explanationOf(transition: Transition, leaves: readonly ToldCondition[],
     since: since === null ? null : time(since),
     at: time(at),
     ...(state === 'summary' ? summarised(transition, leaves) : {}),
-    conditions: readings.map((reading) => toldReading(reading, leaves[reading.condition], state)),
+    conditions: readings.map((reading) => statedReading(reading, leaves[reading.condition], state)),
   };
 }
 
 /** Returns the subjects of all firings held back, with their values, and the count of both. */
-function summarised({ heldBack, suppressed }: Transition, [condition]: readonly ToldCondition[]): object {
+function summarised({ heldBack, suppressed }: Transition, [condition]: readonly StatedCondition[]): object {
   return {
-    subjects: toldSubjects(heldBack, condition),
+    subjects: summarySubjects(heldBack, condition),
     count: heldBack.length + unnamed(heldBack, suppressed),
   };
 }
 
-function toldReading(reading: LeafReading, leaf: ToldCondition | undefined, state: AlertMessage['state']): object {
+function statedReading(reading: LeafReading, leaf: StatedCondition | undefined, state: AlertMessage['state']): object {
   const { condition, observedAt, referenceAt, ...values } = reading;
-  const { optional: _, ...told } = leaf ?? {};
+  const { optional: _, ...stated } = leaf ?? {};
   return {
     condition,
-    ...told,
+    ...stated,
     ...values,
     referenceAt: referenceAt === null ? null : time(referenceAt),
     observedAt: observedAt === null ? null : time(observedAt),
@@ -123,7 +127,7 @@ function toldReading(reading: LeafReading, leaf: ToldCondition | undefined, stat
 }
 
 /** Returns the event that caused an alert; with its data if a condition is about events. */
-function causeOf(event: MarketRow, leaves: readonly ToldCondition[]): object {
+function causeOf(event: MarketRow, leaves: readonly StatedCondition[]): object {
   const { type: eventType, loggedAt, seq, epoch, data } = event;
   const isLogged = seq !== undefined && epoch !== undefined;
   return {

@@ -1,7 +1,7 @@
 import { shownKind, type NewDelivery } from '../../notifications/core/index.js';
 import type { Transition } from '../core/index.js';
 import { flapKey, leavesOf, type SpeakingRule } from './alert-message.js';
-import { toldSubjects } from './summary.js';
+import { summarySubjects } from './summary.js';
 
 /** Whether the receiver opens an incident for each subject, which only the resolution of the same subject ends. */
 export function keepsIncidents({ target }: Pick<NewDelivery, 'target'>): boolean {
@@ -21,9 +21,9 @@ export function incidentParts(
   return heldBack
     .filter(({ ended }) => ended !== true)
     .map((held, index): NewDelivery => {
-      const subjects = toldSubjects([held], condition);
-      const [told] = subjects;
-      const { protocol, chain, token, value = null, text = '' } = told ?? {};
+      const subjects = summarySubjects([held], condition);
+      const [first] = subjects;
+      const { protocol, chain, token, value = null, text = '' } = first ?? {};
       return {
         ...delivery,
         type: 'alert.fired',

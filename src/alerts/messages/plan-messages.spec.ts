@@ -37,8 +37,8 @@ function expiry(hoursLate: number): number | undefined {
   } as const;
   const alert = alertMessage(rule, transition);
   const actions = [{ type: 'email', target: 'ann@example.com' }] as const;
-  const told = { transition, rule: { ...rule, actions }, alert };
-  const { deliveries } = planMessages(told, DEFAULT_PREFERENCES, AT + hoursLate * HOUR);
+  const notified = { transition, rule: { ...rule, actions }, alert };
+  const { deliveries } = planMessages(notified, DEFAULT_PREFERENCES, AT + hoursLate * HOUR);
   return deliveries[0]?.expiresAt.getTime();
 }
 
@@ -78,8 +78,8 @@ describe('the message of an alert', () => {
     } as const;
     const actions = [{ type: 'email', target: 'ann@example.com' }] as const;
     const fired = { ...transition, instanceKey: instance, readings };
-    const told = { transition: fired, rule: { ...rule, actions }, alert: alertMessage(rule, fired) };
-    const { deliveries } = planMessages(told, DEFAULT_PREFERENCES, AT);
+    const notified = { transition: fired, rule: { ...rule, actions }, alert: alertMessage(rule, fired) };
+    const { deliveries } = planMessages(notified, DEFAULT_PREFERENCES, AT);
     return deliveries.some((delivery) => !delivery.standalone);
   }
 

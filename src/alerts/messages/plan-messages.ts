@@ -24,7 +24,7 @@ import { flapNotice } from './flapping.js';
 export const WANTED_FOR_MS = 86_400_000;
 
 /** Transition with the rule as it is now and the message about it. */
-export interface ToldTransition {
+export interface RuleTransition {
   readonly transition: Transition;
   readonly rule: Pick<
     Rule,
@@ -67,27 +67,27 @@ const TYPES: Readonly<Record<AlertMessage['state'], MessageType>> = {
  * yet counts too.
  */
 export function planMessages(
-  { transition, rule, alert }: ToldTransition,
+  { transition, rule, alert }: RuleTransition,
   preferences: UserPreferences,
   now: number,
 ): MessagePlan {
   if (transition.silenced) return silent(alert, transition.silenced);
   if (rule.snoozedUntil && rule.snoozedUntil.getTime() > transition.at) return silent(alert, 'snoozed');
-  const told = transition.flapNotice ? withNotice(alert, rule) : alert;
+  const sent = transition.flapNotice ? withNotice(alert, rule) : alert;
   const deliveries = rule.actions
     .map((action): NewDelivery => ({
       ...addressed(rule, action, now, preferences),
       // A message about a late row is as old as the row.
       expiresAt: new Date(transition.at + WANTED_FOR_MS),
       type: TYPES[alert.state],
-      data: told,
+      data: sent,
       collapseKey: flapKey(transition),
-      standalone: !tellsLevel(rule, transition),
+      standalone: !statesLevel(rule, transition),
       transitionId: alert.alertId,
     }))
     .flatMap(summaryParts)
     .flatMap((delivery) => incidentParts(delivery, rule, transition));
-  return { deliveries, outcome: { messages: deliveries.length }, alert: told };
+  return { deliveries, outcome: { messages: deliveries.length }, alert: sent };
 }
 
 function withNotice(alert: AlertMessage, rule: Pick<Rule, 'conditions' | 'where'>): AlertMessage {
@@ -100,7 +100,7 @@ function withNotice(alert: AlertMessage, rule: Pick<Rule, 'conditions' | 'where'
  * whatever came afterwards, and so did the firings of several subjects in a summary; after an edit the next one may be of another
  * subject.
  */
-function tellsLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { readings, reason }: Transition): boolean {
+function statesLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { readings, reason }: Transition): boolean {
   if (reason === 'edited') return false;
   return rule.mode === 'while_true' && readings.length > 0 && leavesOf(rule).every(isLevel);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Condition, LeafReading } from '../core/index.js';
-import { sentenceOf, type ToldCondition } from './sentence.js';
-import { toldSubjects } from './summary.js';
+import { sentenceOf, type StatedCondition } from './sentence.js';
+import { summarySubjects } from './summary.js';
 
 const price: Condition = { metric: 'price', operator: 'gt', threshold: 5 };
 const nothing: LeafReading = {
@@ -21,7 +21,7 @@ const summary = { rule: 'r', state: 'summary', suppressed: 17, heldBack: [], hel
 const fired = { rule: 'r', state: 'fired', suppressed: 0, heldBack: [], heldMs: 0 } as const;
 
 describe('the sentence of a firing', () => {
-  const cases: [ToldCondition['metric'], number, number, string][] = [
+  const cases: [StatedCondition['metric'], number, number, string][] = [
     ['price', 1.0004, 1, 'Price is $1.0004, above $1.0000'],
     ['price', 66_933.25, 60_000, 'Price is $66,933.25, above $60,000.00'],
     ['price', 0.000012345678, 0.000012345, 'Price is $0.0000123457, above $0.000012345'],
@@ -33,12 +33,12 @@ describe('the sentence of a firing', () => {
     ['points', 1_000_002, 1_000_000, 'Points is 1,000,002, above 1,000,000'],
   ];
   it.each(cases)('tells %s %d apart from what it passed, %d', (metric, value, threshold, text) => {
-    const condition = { metric, operator: 'gt', threshold } as ToldCondition;
+    const condition = { metric, operator: 'gt', threshold } as StatedCondition;
     const reading = { ...nothing, holds: true, value, current: value };
     expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(`r: ${text}`);
   });
 
-  const backs: [ToldCondition, number, string][] = [
+  const backs: [StatedCondition, number, string][] = [
     [price, 4.6, 'is $4.60, back from above $5.00 but within the hysteresis'],
     [price, 5, 'is $5, back from above $5 but within the hysteresis'],
     [{ ...price, operator: 'gte' }, 5 - 1e-10, 'is $4.9999999999, at or above $5.0000000000'],
@@ -124,7 +124,7 @@ describe('the sentence of a resolution', () => {
   });
 
   it('does not say of what left the filter of the rule that its value came back', () => {
-    const left = (condition: ToldCondition, value: number): string => {
+    const left = (condition: StatedCondition, value: number): string => {
       const readings = [{ ...nothing, protocol: 'aave-v3', value, current: 4_000 }];
       return sentenceOf({ ...fired, state: 'resolved', heldMs: 1_000, conditions: [condition], readings });
     };
@@ -143,7 +143,7 @@ describe('the sentence of a resolution', () => {
 
   it('says plainly that a value is where it was not to be', () => {
     const peg = { metric: 'price', operator: 'ne', threshold: 1 } as const;
-    const resolution = (condition: ToldCondition): string => {
+    const resolution = (condition: StatedCondition): string => {
       const readings = [{ ...nothing, token: 'usd-coin', value: 1 }];
       return sentenceOf({ ...fired, state: 'resolved', heldMs: null, conditions: [condition], readings });
     };
@@ -223,7 +223,7 @@ describe('the sentence of a summary', () => {
       'r: 4 times more since the last message: curve on ethereum −90 %, lido on ethereum −50 %, aave-v3 on ethereum −21 %',
     );
     expect(sentenceOf({ ...statement, suppressed: 9 })).toMatch(/ −21 % and 5 more$/);
-    expect(toldSubjects(heldBack, fall)[0]).toEqual({
+    expect(summarySubjects(heldBack, fall)[0]).toEqual({
       protocol: 'curve',
       chain: 'ethereum',
       value: -0.9,

@@ -20,7 +20,7 @@ import {
 import { namedSubjects } from './summary.js';
 
 /** Condition as a sentence states it. */
-export type ToldCondition = Condition & {
+export type StatedCondition = Condition & {
   /** Whether the rule waits for its opposite. */
   readonly negated?: boolean;
   /** Whether the rule may hold without it. */
@@ -31,7 +31,7 @@ export type ToldCondition = Condition & {
 export interface Statement {
   rule: string;
   state: AlertMessage['state'];
-  conditions: readonly ToldCondition[];
+  conditions: readonly StatedCondition[];
   readings: readonly LeafReading[];
   /** Number of firings since the last message that a throttle held back. */
   suppressed: number;
@@ -67,8 +67,8 @@ const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'ab
 export function sentenceOf(statement: Statement): string {
   const { rule, state, conditions, suppressed, heldBack, heldMs, edited = false } = statement;
   const { readings } = statement;
-  const told = readings.filter((reading) => reading.holds === (edited || state !== 'resolved'));
-  const facts = (told.length > 0 ? told : readings.slice(0, 1)).flatMap((reading) => {
+  const stated = readings.filter((reading) => reading.holds === (edited || state !== 'resolved'));
+  const facts = (stated.length > 0 ? stated : readings.slice(0, 1)).flatMap((reading) => {
     const condition = conditions[reading.condition];
     if (condition === undefined) return [];
     // A value that an edit left behind is written as last seen, without a comparison that it never failed.
@@ -85,7 +85,7 @@ export function sentenceOf(statement: Statement): string {
   if (state !== 'summary') return `${rule}: ${what}`;
   const since = `${rule}: ${times(suppressed)} more since the last message`;
   // Events, several subjects, and a subject that the rule left by an edit have no single value to state.
-  const isKnown = told.length > 0 ? told.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
+  const isKnown = stated.length > 0 ? stated.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
   const subjects = new Set(readings.map(subjectOf));
   if (isKnown && heldBack.every((held) => subjects.has(subjectOf(held)))) return `${since}; now ${what}`;
   const names = namedSubjects(heldBack, conditions[0], suppressed);
@@ -93,7 +93,11 @@ export function sentenceOf(statement: Statement): string {
 }
 
 /** Returns the statement of one condition: `Price of bitcoin is $110, above $100`. */
-export function factOf(condition: ToldCondition, reading: LeafReading, state: AlertMessage['state'] = 'fired'): string {
+export function factOf(
+  condition: StatedCondition,
+  reading: LeafReading,
+  state: AlertMessage['state'] = 'fired',
+): string {
   const about = subjectOf(reading);
   if (condition.metric === 'event') return `${condition.eventType}${about}${fieldFact(condition, reading)}`;
   const metric = METRIC_NAMES[condition.metric] ?? condition.metric;
@@ -120,7 +124,7 @@ export function factOf(condition: ToldCondition, reading: LeafReading, state: Al
 }
 
 /** Whether the condition holds only because the value has not moved back far enough. */
-function isOnTheWayBack(condition: ValueCondition & ToldCondition, value: number): boolean {
+function isOnTheWayBack(condition: ValueCondition & StatedCondition, value: number): boolean {
   if (condition.operator === 'change_pct') return false;
   const comparison = Comparison[condition.operator];
   const noise = EQUALITY_TOLERANCE * (condition.metric.startsWith('change_') ? 1 : Math.abs(condition.threshold));
@@ -128,7 +132,7 @@ function isOnTheWayBack(condition: ValueCondition & ToldCondition, value: number
 }
 
 /** Whether the value is still beyond the threshold, and its subject no longer passes the filter. */
-function hasLeftFilter(condition: ValueCondition & ToldCondition, { holds, value }: LeafReading): boolean {
+function hasLeftFilter(condition: ValueCondition & StatedCondition, { holds, value }: LeafReading): boolean {
   const { operator, threshold, direction, categories, tags, negated: isNegated = false } = condition;
   if (holds || value === null || isNegated || (categories === undefined && tags === undefined)) return false;
   if (operator !== 'change_pct') {
@@ -154,7 +158,7 @@ function endOf(comparison: string, isOptional = false): string {
 
 /** Returns the statement about the compared number of the event's data: `, amountUsd is $1.20 M, above $1 M`. */
 function fieldFact(
-  { field, operator, threshold }: Extract<ToldCondition, { metric: 'event' }>,
+  { field, operator, threshold }: Extract<StatedCondition, { metric: 'event' }>,
   { value }: LeafReading,
 ): string {
   if (field === undefined || operator === undefined || threshold === undefined) return '';
@@ -166,7 +170,7 @@ function fieldFact(
 }
 
 /** Returns the statement about an absence: its start and the last value, or that the subject is observed again. */
-function absenceFact({ metric, negated = false }: ToldCondition, reading: LeafReading, subject: string): string {
+function absenceFact({ metric, negated = false }: StatedCondition, reading: LeafReading, subject: string): string {
   const { value, current, observedAt, referenceAt, holds } = reading;
   const last = current === null ? '' : figure(current, unitOf(metric));
   if (holds === negated) {
@@ -180,7 +184,7 @@ function absenceFact({ metric, negated = false }: ToldCondition, reading: LeafRe
 }
 
 /** Whether the value went through the threshold of an `eq` without being seen at it. */
-function passed({ operator, threshold, negated }: ValueCondition & ToldCondition, reading: LeafReading): boolean {
+function passed({ operator, threshold, negated }: ValueCondition & StatedCondition, reading: LeafReading): boolean {
   const { value, current, previous } = reading;
   if (operator !== 'eq' || negated || value !== current || current === null || previous === null) return false;
   return (previous - threshold) * (current - threshold) < 0;

@@ -1,12 +1,12 @@
 import { figure, headline, listed, unitOf, unitOfField } from '../../notifications/core/index.js';
 import { thresholdOf, typeOf, type HeldBack } from '../core/index.js';
-import type { ToldCondition } from './sentence.js';
+import type { StatedCondition } from './sentence.js';
 
 /** Maximum length of the subjects in a sentence, UTF-16 units, so that a phone can show it. */
 const MAX_LINE_LENGTH = 180;
 
 /** Firing that a throttle held back, as messages list it. */
-export interface ToldSubject {
+export interface SummarySubject {
   protocol?: string;
   chain?: string;
   token?: string;
@@ -21,7 +21,10 @@ export interface ToldSubject {
 }
 
 /** Returns the subjects of a summary, the worst first: furthest from the threshold, of equal ones the oldest. */
-export function toldSubjects(heldBack: readonly HeldBack[], condition: ToldCondition | undefined): ToldSubject[] {
+export function summarySubjects(
+  heldBack: readonly HeldBack[],
+  condition: StatedCondition | undefined,
+): SummarySubject[] {
   return heldBack
     .toSorted((one, other) => excess(other, condition) - excess(one, condition))
     .map((held) => {
@@ -45,7 +48,7 @@ export function toldSubjects(heldBack: readonly HeldBack[], condition: ToldCondi
 /** Returns the same in a line: `aave-v3 −90 %, curve −50 % and 2 more`; empty without any. */
 export function namedSubjects(
   heldBack: readonly HeldBack[],
-  condition: ToldCondition | undefined,
+  condition: StatedCondition | undefined,
   all: number,
 ): string {
   const sorted = heldBack.toSorted((one, other) => excess(other, condition) - excess(one, condition));
@@ -60,11 +63,11 @@ export function unnamed(heldBack: readonly HeldBack[], all: number): number {
   return Math.max(0, all - heldBack.reduce((sum, { times }) => sum + times, 0));
 }
 
-function nameOf(held: HeldBack, condition: ToldCondition | undefined): string {
+function nameOf(held: HeldBack, condition: StatedCondition | undefined): string {
   return held.ended === true ? `${valueOf(held, condition)} (ended)` : valueOf(held, condition);
 }
 
-function valueOf({ protocol, chain, token, value }: HeldBack, condition: ToldCondition | undefined): string {
+function valueOf({ protocol, chain, token, value }: HeldBack, condition: StatedCondition | undefined): string {
   const metric = condition?.metric ?? 'event';
   const type = typeOf(condition);
   const about = { protocol: protocol ?? undefined, chain: chain ?? undefined, token: token ?? undefined };
@@ -76,7 +79,7 @@ function valueOf({ protocol, chain, token, value }: HeldBack, condition: ToldCon
   return `${event}${name === '' ? '' : ` of ${name}`}${shown}`;
 }
 
-function excess({ value }: HeldBack, condition: ToldCondition | undefined): number {
+function excess({ value }: HeldBack, condition: StatedCondition | undefined): number {
   const threshold = thresholdOf(condition);
   if (value === null || threshold === null) return 0;
   return threshold === 0 ? Math.abs(value) : Math.abs((value - threshold) / threshold);

@@ -22,12 +22,12 @@ export class ChannelTroubles {
   constructor(private readonly notices: HealthNotices) {}
 
   note({ id, channel }: Pick<ClaimedDelivery, 'id' | 'channel'>, outcome: Outcome): void {
-    if (outcome.trouble !== undefined) this.tell(outcome.trouble, id);
+    if (outcome.trouble !== undefined) this.report(outcome.trouble, id);
     else if (outcome.result === 'delivered' && channel === 'email') this.notices.clear('mail');
     else if (outcome.result === 'delivered' && channel === 'push') this.notices.clear(outcome.via ?? 'web_push');
   }
 
-  private tell({ of, detail }: Trouble, deliveryId: string): void {
+  private report({ of, detail }: Trouble, deliveryId: string): void {
     this.notices.set(of, detail);
     const now = Date.now();
     if (now - (this.logged.get(of) ?? 0) < LOG_INTERVAL_MS) return;

@@ -40,10 +40,10 @@ export function stormTexts({
 /** Returns the message without the rules that no longer want it. Other messages are of one rule. */
 export function withoutRules(data: object, unwanted: ReadonlySet<string>): object {
   if (unwanted.size === 0 || !isStorm(data)) return data;
-  const { alerts, count, ...told } = data.explanation;
+  const { alerts, count, ...rest } = data.explanation;
   const kept = alerts.filter(({ ruleId }) => !unwanted.has(ruleId));
   const [worst] = kept;
-  const explanation = { ...told, count: count - (alerts.length - kept.length), alerts: kept };
+  const explanation = { ...rest, count: count - (alerts.length - kept.length), alerts: kept };
   const ruleId = worst?.ruleId ?? data.ruleId;
   return { ...data, ...stormTexts(explanation), ruleId, explanation };
 }

@@ -139,7 +139,7 @@ function decide(
       wishes.leaves(row);
     }
     if (collected) digests.add(key);
-    return { row: { ...row, data: wishes.told(row, now) }, admission };
+    return { row: { ...row, data: wishes.messageOf(row, now) }, admission };
   });
 }
 

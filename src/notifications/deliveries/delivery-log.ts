@@ -36,7 +36,7 @@ export class DeliveryLog {
       [id],
     );
     // Challenges and confirmation links are hidden from the user who asked for the proof.
-    const data = tells(row.type) ? row.data : null;
+    const data = isShown(row.type) ? row.data : null;
     return Object.assign(view(row), { data, attemptLog: attempts.map(attemptView) });
   }
 }
@@ -118,7 +118,7 @@ function attemptView(row: AttemptRow): AttemptView {
   };
 }
 
-function tells(type: MessageType | SystemType): boolean {
+function isShown(type: MessageType | SystemType): boolean {
   return type === 'test' || type.startsWith('alert.');
 }
 

@@ -29,7 +29,7 @@ export class Wishes {
   }
 
   /** Returns the message to send now: without rules that no longer want it, unless its user asked for it as it was. */
-  told(row: CandidateRow, now: number): object {
+  messageOf(row: CandidateRow, now: number): object {
     const { rule_ids: ids, asked, data } = row;
     if (asked || ids === null || ids.length < 2) return data;
     const question = this.question(row);

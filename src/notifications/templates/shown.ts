@@ -73,7 +73,7 @@ export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links =
 const titled = (title: string, detail: string): string => (detail === '' ? title : `${title} · ${detail}`);
 
 /** Condition as explanations have it. */
-interface ToldCondition {
+interface StatedCondition {
   value?: number | null;
   field?: string;
   current?: number | null;
@@ -81,7 +81,7 @@ interface ToldCondition {
 }
 
 interface Explained {
-  conditions?: readonly ToldCondition[];
+  conditions?: readonly StatedCondition[];
   alerts?: readonly { message?: string }[];
   subjects?: readonly { text?: string }[];
   count?: number;

@@ -82,7 +82,7 @@ const RULES: object[] = [
   { name: 'once', conditions: [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 100.5 }], mode: 'once' },
 ];
 
-interface Told {
+interface ShownAlert {
   state: string;
   reason: string;
   value: number;
@@ -111,11 +111,11 @@ it(`a backtest tells what live rules told over the same period (seed ${seed})`, 
   await sampled(from, to);
 
   for (const [index, rule] of RULES.entries()) {
-    const live = (await alice.get(`/v1/alerts/history?ruleId=${ids[index]}&limit=1000`)).body.data as Told[];
+    const live = (await alice.get(`/v1/alerts/history?ruleId=${ids[index]}&limit=1000`)).body.data as ShownAlert[];
     const tested = await alice.post('/v1/alerts/rules/backtest', { rule: { ...rule, throttleMinutes: 0 }, from, to });
     expect(tested).toMatchObject({ status: 200 });
-    const shape = ({ state, reason, value }: Told) => [state, reason, value];
-    expect([rule, ...(tested.body.alerts as Told[]).map(shape)]).toEqual([rule, ...live.toReversed().map(shape)]);
+    const shape = ({ state, reason, value }: ShownAlert) => [state, reason, value];
+    expect([rule, ...(tested.body.alerts as ShownAlert[]).map(shape)]).toEqual([rule, ...live.toReversed().map(shape)]);
     expect(tested.body.resolution).toBe('raw');
   }
   const some = await app.db.pool.query('SELECT count(*)::int AS n FROM alert_transitions');

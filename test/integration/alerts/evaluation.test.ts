@@ -94,8 +94,8 @@ describe('the evaluator', () => {
     await restart(() => market.price('bitcoin', 72_000));
     await market.price('bitcoin', 69_000);
     await market.price('bitcoin', 73_000);
-    const told = await alerts(3);
-    expect(told.map(({ state, value }) => [state, value])).toEqual([
+    const notified = await alerts(3);
+    expect(notified.map(({ state, value }) => [state, value])).toEqual([
       ['fired', 71_000],
       ['resolved', 69_000],
       ['fired', 73_000],
@@ -276,9 +276,9 @@ describe('the evaluator', () => {
     ]);
     const conditions = [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 90_000 }];
     const { body: edited } = await alice.call('PATCH', `/v1/alerts/rules/${ruleId}`, { conditions });
-    const told = await alerts(2);
-    expect(told.map(({ reason }) => reason)).toEqual(['first_fire', 'edited']);
-    expect(told[1]?.at).toBe(edited.updatedAt);
+    const notified = await alerts(2);
+    expect(notified.map(({ reason }) => reason)).toEqual(['first_fire', 'edited']);
+    expect(notified[1]?.at).toBe(edited.updatedAt);
     expect((await alice.get('/v1/alerts/rules?state=firing')).body.data).toEqual([]);
   });
 
@@ -424,12 +424,12 @@ describe('messages', () => {
     await editsApplied(db.pool);
     await market.price('bitcoin', 80_000);
 
-    const told = await alerts(13);
+    const notified = await alerts(13);
     const [summary] = await hooks.next('alert.summary');
     const [single] = await hooks.next('alert.fired');
     expect(summary!.json.data).toMatchObject({ name: '12 alerts fired', type: 'storm', explanation: { count: 12 } });
     expect(single!.json.data).toMatchObject({ ruleId: critical });
-    const grouped = told.filter((alert) => alert.outcome.groupedIn === summary!.json.data['alertId']);
+    const grouped = notified.filter((alert) => alert.outcome.groupedIn === summary!.json.data['alertId']);
     expect(grouped).toHaveLength(12);
     expect(hooks.received).toHaveLength(2);
   });
@@ -448,8 +448,8 @@ describe('messages', () => {
     await alice.call('PATCH', `/v1/alerts/rules/${added}`, { actions: [first, second] });
     for (const id of [moved, bare]) await alice.call('PATCH', `/v1/alerts/rules/${id}`, { actions: [second] });
     await market.price('bitcoin', 60_000);
-    const told = (await alerts(6)).slice(3);
-    const sent = new Map(told.map(({ ruleId, outcome }) => [ruleId, outcome.messages]));
+    const notified = (await alerts(6)).slice(3);
+    const sent = new Map(notified.map(({ ruleId, outcome }) => [ruleId, outcome.messages]));
     expect([added, moved, bare].map((id) => sent.get(id ?? ''))).toEqual([1, 0, 0]);
     await market.price('bitcoin', 80_000);
     await market.price('bitcoin', 60_000);
@@ -464,13 +464,13 @@ describe('messages', () => {
       await market.price('bitcoin', 71_000);
       await market.price('bitcoin', 60_000);
     }
-    const told = await alerts(18);
-    expect(told.map((alert) => alert.outcome.suppressed ?? 'told')).toEqual([
+    const notified = await alerts(18);
+    expect(notified.map((alert) => alert.outcome.suppressed ?? 'told')).toEqual([
       ...Array.from({ length: 16 }, () => 'told'),
       'flapping',
       'flapping',
     ]);
-    expect(told[15]!.message).toContain('further messages wait');
-    expect(told[14]!.message).not.toContain('further messages wait');
+    expect(notified[15]!.message).toContain('further messages wait');
+    expect(notified[14]!.message).not.toContain('further messages wait');
   });
 });

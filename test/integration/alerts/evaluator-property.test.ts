@@ -15,7 +15,7 @@ import {
 } from '../../../src/alerts/core/index.js';
 import { historyOf, scenarios, tableKey, type Step } from '../../support/alert-scenarios.js';
 import { StateStore } from '../../support/alert-state-store.js';
-import { NaiveAlerts, type ToldTransition } from '../../support/naive-alerts.js';
+import { NaiveAlerts, type BareTransition } from '../../support/naive-alerts.js';
 
 const DEAD_BAND = { tvl: 0.01, price: 0.2 };
 const OPTIONS = {
@@ -27,13 +27,13 @@ const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
 const RUNS = process.env['TEST_LONG'] ? 20_000 : Number(process.env['PROP_RUNS'] ?? 500);
 const TIMEOUT_MS = process.env['TEST_LONG'] ? 1_800_000 : 180_000;
 
-const told = (transition: Transition): ToldTransition => ({
+const bare = (transition: Transition): BareTransition => ({
   ...transition,
   readings: [],
   heldBack: [],
   event: null,
 });
-const ordered = (transitions: readonly ToldTransition[]): ToldTransition[] =>
+const ordered = (transitions: readonly BareTransition[]): BareTransition[] =>
   transitions.toSorted((a, b) => (a.ruleId < b.ruleId ? -1 : a.ruleId > b.ruleId ? 1 : a.seq - b.seq));
 
 describe(`the indexed evaluator (seed ${seed})`, () => {
@@ -121,8 +121,8 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
 
 interface Played {
   /** What each step told. */
-  readonly indexed: ToldTransition[][];
-  readonly naive: ToldTransition[][];
+  readonly indexed: BareTransition[][];
+  readonly naive: BareTransition[][];
   /** What the database had of each rule at restarts, and what the evaluator had. */
   readonly stored: unknown[];
   readonly held: unknown[];
@@ -140,7 +140,7 @@ function play(steps: readonly Step[]): Played {
       case 'row':
         write(table, step.row);
         if (step.row.type === 'tick') evaluator.observe(answers(evaluator.unobserved(step.row.loggedAt), table));
-        played.indexed.push(ordered(evaluator.apply(step.row).map(told)));
+        played.indexed.push(ordered(evaluator.apply(step.row).map(bare)));
         played.naive.push(ordered(naive.apply(step.row, table)));
         break;
       case 'observe':
@@ -165,7 +165,7 @@ function play(steps: readonly Step[]): Played {
         evaluator.observe(answers(evaluator.unobservedBy(step.rule), table));
         naive.refresh(step.rule, table);
         if (step.kind === 'add') evaluator.addRule(step.rule);
-        else played.indexed.push(ordered(evaluator.updateRule(step.rule).map(told)));
+        else played.indexed.push(ordered(evaluator.updateRule(step.rule).map(bare)));
         if (step.kind === 'tune') naive.tune(step.rule);
         const edited = step.kind === 'tune' ? [] : naive.add(step.rule);
         if (step.kind !== 'add') played.naive.push(ordered(edited));
@@ -185,8 +185,8 @@ function ofOneNumber(step: Step): Step {
   const { operator } = condition;
   const lasting = operator === 'eq' || operator === 'ne' ? ({ ...condition, operator: 'gte' } as const) : condition;
   const { tolerance: _, ...kept } = lasting;
-  const told = { throttleMinutes: 0, notifyResolved: true, mode: 'while_true' } as const;
-  return { ...step, rule: { ...step.rule, ...told, conditions: [kept], where: null } };
+  const loud = { throttleMinutes: 0, notifyResolved: true, mode: 'while_true' } as const;
+  return { ...step, rule: { ...step.rule, ...loud, conditions: [kept], where: null } };
 }
 
 /** What the indexed evaluator tells of these steps, and in the hour of calm after them. */

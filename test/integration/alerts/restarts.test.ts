@@ -141,8 +141,8 @@ const memoryOf = (evaluator: Evaluator, rules: readonly Rule[]): StoredRule[] =>
 /** What each row of a stretch of the log makes an evaluator tell; the rules of one row in no certain order. */
 const evaluate = (evaluator: Evaluator, from: number, to: number): Transition[][] =>
   log.slice(from, to).map((row) => {
-    const told = evaluator.apply(row);
-    return told.toSorted((a, b) => a.ruleId.localeCompare(b.ruleId) || a.seq - b.seq);
+    const notified = evaluator.apply(row);
+    return notified.toSorted((a, b) => a.ruleId.localeCompare(b.ruleId) || a.seq - b.seq);
   });
 
 /** A place in the log with the memory that a store would hold there. */
@@ -157,26 +157,26 @@ const STOPS = 12;
 const AFTER = 400;
 
 /** An evaluator that runs through the whole log, and notes its memory on the way. */
-function run(rules: readonly Rule[]): { told: Transition[][]; rests: Rest[] } {
+function run(rules: readonly Rule[]): { notified: Transition[][]; rests: Rest[] } {
   const running = new Evaluator();
   for (const entry of rules) running.addRule(entry);
   const rests: Rest[] = [];
-  const told: Transition[][] = [];
+  const notified: Transition[][] = [];
   for (let stop = 1; stop <= STOPS; stop += 1) {
     const seq = Math.floor((log.length * stop) / (STOPS + 1));
-    told.push(...evaluate(running, told.length, seq));
+    notified.push(...evaluate(running, notified.length, seq));
     rests.push({ seq, clock: running.clock, memory: memoryOf(running, rules) });
   }
-  told.push(...evaluate(running, told.length, log.length));
-  return { told, rests };
+  notified.push(...evaluate(running, notified.length, log.length));
+  return { notified, rests };
 }
 
 describe('an evaluator that was restored', () => {
   it('tells what one that never stopped tells, with the same references, over windows of 5 m, 1 h, 24 h and 7 d', async () => {
-    const { told, rests } = run(RULES);
+    const { notified, rests } = run(RULES);
     const compare = async ({ seq, clock, memory }: Rest, what: string): Promise<void> => {
       const again = await restored(seq, clock, memory);
-      const wanted = told.slice(seq, seq + AFTER);
+      const wanted = notified.slice(seq, seq + AFTER);
       for (const [index, transitions] of evaluate(again, seq, seq + AFTER).entries())
         expect(transitions, `${what}, restarted at ${seq}, row ${seq + index}`).toEqual(wanted[index]);
     };
@@ -192,15 +192,15 @@ describe('an evaluator that was restored', () => {
     for (const rest of rests) await compare(rest, 'with history from behind it too');
 
     const first = rests[0]?.seq ?? 0;
-    const rulesTold = new Set(told.slice(first).flatMap((row) => row.map(({ ruleId }) => ruleId)));
-    expect(rulesTold.size).toBe(RULES.length);
+    const notifiedRules = new Set(notified.slice(first).flatMap((row) => row.map(({ ruleId }) => ruleId)));
+    expect(notifiedRules.size).toBe(RULES.length);
   });
 
   it('looks back as far as before once rules with other windows came and went', async () => {
     await writeHistory(0, log.length);
     for (const [index, subject] of SUBJECTS.entries()) {
       const kept = [rule('kept', subject, 604_800)];
-      const { told, rests } = run(kept);
+      const { notified, rests } = run(kept);
       const others = SUBJECTS.filter((other) => other !== subject);
       const late = others.flatMap((other, at) =>
         WINDOWS.map((seconds) => rule(`late ${at} ${seconds}`, other, seconds)),
@@ -215,7 +215,7 @@ describe('an evaluator that was restored', () => {
           });
         }
         for (const { ruleId } of windows) evaluator.removeRule(ruleId);
-        const wanted = told.slice(seq, seq + AFTER);
+        const wanted = notified.slice(seq, seq + AFTER);
         expect(evaluate(evaluator, seq, seq + AFTER), `subject ${index}`).toEqual(wanted);
       }
     }

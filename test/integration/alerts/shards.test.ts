@@ -116,8 +116,8 @@ describe('a commit', () => {
     const commits = app.nest.get(ShardCommits);
     for (let attempt = 0; attempt < 2; attempt++) {
       await commits.commit(lease!, position.seq, work, () => false);
-      const told = await app.db.pool.query('SELECT rule_id FROM alert_transitions');
-      expect(told.rows).toEqual([{ rule_id: transition.ruleId }]);
+      const notified = await app.db.pool.query('SELECT rule_id FROM alert_transitions');
+      expect(notified.rows).toEqual([{ rule_id: transition.ruleId }]);
       expect((await store.position(lease!)).seq).toBe(position.seq + 1);
     }
     const later = { ...work, last: { ...last, seq: position.seq + 9 } };
@@ -127,8 +127,8 @@ describe('a commit', () => {
     const other = { ...transition, seq: 2 };
     const again = { ...work, last: { ...last, seq: position.seq + 2 }, transitions: [transition, other] };
     await commits.commit(lease!, position.seq + 1, again, () => false);
-    const told = await app.db.pool.query<{ seq: number }>('SELECT seq FROM alert_transitions ORDER BY seq');
-    expect(told.rows).toEqual([{ seq: 1 }, { seq: 2 }]);
+    const notified = await app.db.pool.query<{ seq: number }>('SELECT seq FROM alert_transitions ORDER BY seq');
+    expect(notified.rows).toEqual([{ seq: 1 }, { seq: 2 }]);
     const letters = await app.db.pool.query<{ reader: string; reason: string }>(
       'SELECT reader, reason FROM dead_letters',
     );

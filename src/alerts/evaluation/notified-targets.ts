@@ -24,8 +24,8 @@ export async function actionsByFirings(
   );
   const aimed = asked.length === 0 ? undefined : await aimedAt(tx, asked);
   return (transition, { actions }) => {
-    const told = isResolution(transition) ? aimed?.get(instanceOf(transition)) : undefined;
-    return told === undefined ? actions : actions.filter((action) => told.some((one) => isSame(one, action)));
+    const notified = isResolution(transition) ? aimed?.get(instanceOf(transition)) : undefined;
+    return notified === undefined ? actions : actions.filter((action) => notified.some((one) => isSame(one, action)));
   };
 }
 
@@ -56,15 +56,15 @@ const AIMED_AT = `
 SELECT last.id, coalesce(jsonb_agg(action) FILTER (WHERE action IS NOT NULL), '[]') AS actions
 FROM (
   SELECT DISTINCT ON (given.rule_id, given.instance_key)
-    given.rule_id || ' ' || given.instance_key AS id, given.rule_id, told.rule_version, told.evaluated_at
+    given.rule_id || ' ' || given.instance_key AS id, given.rule_id, notified.rule_version, notified.evaluated_at
   FROM unnest($1::uuid[], $2::text[]) AS given (rule_id, instance_key)
   CROSS JOIN LATERAL unnest(ARRAY[given.instance_key, '']) AS kept (key)
   CROSS JOIN LATERAL (
     SELECT t.rule_version, t.evaluated_at, t.at FROM alert_transitions t
     WHERE t.rule_id = given.rule_id AND t.instance_key = kept.key AND t.state IN ('fired', 'summary')
       AND t.outcome ->> 'suppressed' IS NULL
-    ORDER BY t.at DESC LIMIT 1) told
-  ORDER BY given.rule_id, given.instance_key, told.at DESC
+    ORDER BY t.at DESC LIMIT 1) notified
+  ORDER BY given.rule_id, given.instance_key, notified.at DESC
 ) last
 JOIN alert_rule_versions v ON v.rule_id = last.rule_id AND v.version >= last.rule_version
   AND (v.version = last.rule_version OR v.changed_at <= last.evaluated_at)
