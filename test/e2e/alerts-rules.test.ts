@@ -233,7 +233,9 @@ describe('rules', () => {
     expect(refused.body.errors[0].pointer).toBe('/actions/1/target');
     expect(refused.body.detail).toContain('EGRESS_ALLOW');
     const credentials = { ...RULE, actions: [{ type: 'webhook', target: 'https://u:p@example.org/' }] };
-    expect((await alice.post(PATH, credentials)).body.detail).toMatch(/user and password are not allowed in it\.$/);
+    expect((await alice.post(PATH, credentials)).body.detail).toMatch(
+      /user and password are not allowed in the address\.$/,
+    );
   });
 
   it('keep the hooks and devices that are shown in part when they are given back', async () => {

@@ -26,7 +26,7 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
     findings.push({ pointer: `${pointer}/${field}`, code, detail });
   };
   if (condition.metric === 'event') {
-    if (condition.chain === '*') fail('chain', 'not_applicable', 'Leave the chain out for events of every chain.');
+    if (condition.chain === '*') fail('chain', 'not_applicable', 'Must be absent for events of every chain.');
     for (const subject of SUBJECTS) {
       if (condition[subject] === undefined || neverNamed(condition.eventType, Variable[subject]) === 0) continue;
       fail(subject, 'not_applicable', `A ${condition.eventType} names no ${subject}: this would never hold.`);
@@ -45,46 +45,46 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   }
   for (const field of FILTERS) {
     if (condition[field] === undefined || (condition.protocol ?? condition.token) === undefined) continue;
-    fail(field, 'not_applicable', 'Only of a condition on every protocol or token: name neither.');
+    fail(field, 'not_applicable', 'Only allowed in a condition on every protocol or token: name neither.');
   }
   for (const field of ['categories', 'minTvl'] as const) {
     if (condition[field] === undefined || !isOfToken(condition)) continue;
-    fail(field, 'not_applicable', 'Of protocols only: use the metric tvl, or name the tokens, or their tags.');
+    fail(field, 'not_applicable', 'Only allowed for protocols: use the metric tvl, or name the tokens, or their tags.');
   }
   if (condition.minTvl !== undefined && condition.minTvl <= 0) {
-    fail('minTvl', 'out_of_range', 'US dollars, more than 0.');
+    fail('minTvl', 'out_of_range', 'Must be US dollars above 0.');
   }
   if (isAbsent(condition)) {
     const { maxAbsenceMinutes: most } = RULE_LIMITS;
     const { minutes } = condition.absent;
     if (Number.isInteger(minutes) && minutes >= 1 && minutes <= most) return findings;
-    fail('absent/minutes', 'out_of_range', `Whole minutes from 1 to ${most}.`);
+    fail('absent/minutes', 'out_of_range', `Must be whole minutes from 1 to ${most}.`);
     return findings;
   }
   const { operator, threshold, timeWindow, direction, tolerance } = condition;
   if (operator !== 'change_pct' && timeWindow !== undefined) {
-    fail('timeWindow', 'not_applicable', 'Only change_pct looks back over a window.');
+    fail('timeWindow', 'not_applicable', 'Only allowed for change_pct.');
   }
   if (operator !== 'change_pct' && direction !== undefined) {
-    fail('direction', 'not_applicable', 'Only change_pct has a direction.');
+    fail('direction', 'not_applicable', 'Only allowed for change_pct.');
   }
   if (operator !== 'eq' && operator !== 'ne' && tolerance !== undefined) {
-    fail('tolerance', 'not_applicable', 'Only eq and ne have a tolerance.');
+    fail('tolerance', 'not_applicable', 'Only allowed for eq and ne.');
   }
   if (tolerance !== undefined && (tolerance < 0 || tolerance > 1)) {
-    fail('tolerance', 'out_of_range', 'A fraction of the threshold, from 0 to 1.');
+    fail('tolerance', 'out_of_range', 'Must be a fraction of the threshold from 0 to 1.');
   }
   if (timeWindow !== undefined && !isWindow(timeWindow)) {
     const { minWindowSeconds, maxWindowSeconds } = RULE_LIMITS;
-    fail('timeWindow', 'out_of_range', `Whole seconds from ${minWindowSeconds} to ${maxWindowSeconds}.`);
+    fail('timeWindow', 'out_of_range', `Must be whole seconds from ${minWindowSeconds} to ${maxWindowSeconds}.`);
   }
   if (operator === 'change_pct') {
     if (metric !== 'tvl' && metric !== 'price') {
       fail('operator', 'not_applicable', `No history is kept of ${metric}: change_pct works on tvl and price.`);
     }
-    if (threshold === 0) fail('threshold', 'out_of_range', 'A change of 0 is no change.');
+    if (threshold === 0) fail('threshold', 'out_of_range', 'Must not be 0 for change_pct.');
     if (threshold < 0 && direction === 'up') {
-      fail('direction', 'contradictory', 'A negative threshold is a fall, the direction says up.');
+      fail('direction', 'contradictory', 'Must be down or absent for a negative threshold, which is a fall.');
     }
   }
   return findings;

@@ -95,19 +95,20 @@ function shapeErrors(rule: CheckedRule, leaves: number): RuleFinding[] {
     findings.push({ pointer, code, detail });
   };
   if (leaves === 0) fail('/conditions', 'required', 'A rule needs at least one condition.');
-  if (leaves > most) fail('/conditions', 'too_many', `At most ${most} conditions, those of where included.`);
+  if (leaves > most) fail('/conditions', 'too_many', `At most ${most} conditions, including those of where.`);
   if (rule.where) {
     if (depthOf(rule.where) > depth) fail('/where', 'too_deep', `At most ${depth} levels.`);
-    for (const pointer of emptyNodes(rule.where, '/where')) fail(pointer, 'required', 'Needs at least one condition.');
+    for (const pointer of emptyNodes(rule.where, '/where'))
+      fail(pointer, 'required', 'Must have at least one condition.');
   }
   if (!(rule.hysteresis >= 0 && rule.hysteresis <= 1)) {
-    fail('/hysteresis', 'out_of_range', 'A fraction of the threshold, from 0 to 1.');
+    fail('/hysteresis', 'out_of_range', 'Must be a fraction of the threshold from 0 to 1.');
   }
   if (!(rule.forSeconds >= 0 && rule.forSeconds <= maxForSeconds)) {
-    fail('/forSeconds', 'out_of_range', `Seconds, from 0 to ${maxForSeconds}.`);
+    fail('/forSeconds', 'out_of_range', `Must be seconds from 0 to ${maxForSeconds}.`);
   }
   if (!(rule.throttleMinutes >= 0 && rule.throttleMinutes <= maxThrottleMinutes)) {
-    fail('/throttleMinutes', 'out_of_range', `Minutes, from 0 to ${maxThrottleMinutes}.`);
+    fail('/throttleMinutes', 'out_of_range', `Must be minutes from 0 to ${maxThrottleMinutes}.`);
   }
   return findings;
 }
@@ -157,7 +158,7 @@ function eventErrors(
     if (!('event' in leaf)) continue;
     events |= 1 << position;
     if (neverNamed(leaf.event.eventType, leaf.variables) !== 0) {
-      const detail = `A ${leaf.event.eventType} does not tell what the other conditions leave open: this would never hold.`;
+      const detail = `A ${leaf.event.eventType} does not name the subject that the other conditions leave open: this would never hold.`;
       findings.push({ pointer: pointers[position] ?? '', code: 'not_joinable', detail });
     }
     if (!leaf.negated) continue;
@@ -165,7 +166,11 @@ function eventErrors(
     findings.push({ pointer: pointers[position] ?? '', code: 'not_applicable', detail });
   }
   if (forSeconds > 0 && events !== 0 && alternatives(program).every((way) => (way & events) !== 0)) {
-    findings.push({ pointer: '/forSeconds', code: 'never_true', detail: 'An event is a moment and lasts no time.' });
+    findings.push({
+      pointer: '/forSeconds',
+      code: 'never_true',
+      detail: 'Must be 0 for events: an event is a moment.',
+    });
   }
   return findings;
 }

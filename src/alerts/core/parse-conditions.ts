@@ -50,6 +50,8 @@ const ABSENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'absent', 'categorie
 const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];
 type Field = (typeof FIELDS)[number];
 
+const UNKNOWN_FIELD = `Unknown field; allowed: ${FIELDS.join(', ')}.`;
+
 const MAX_NAME_LENGTH = 200;
 /** Names without control characters and broken surrogates, some of which the database would refuse. */
 const NAME = /^[^\p{Cc}\p{Cs}]*$/u;
@@ -94,7 +96,7 @@ class ConditionParser {
     const [joint] = joints;
     if (joint === undefined) return this.condition(input, pointer);
     if (Object.keys(input).length > 1) {
-      return this.fail(pointer, 'ambiguous', `"${joint}" stands alone: give no other field beside it.`);
+      return this.fail(pointer, 'ambiguous', `"${joint}" must stand alone: give no other field beside it.`);
     }
     if (joint === 'not') {
       const not = this.where(input['not'], `${pointer}/not`, depth + 1);
@@ -107,22 +109,27 @@ class ConditionParser {
   condition(input: unknown, pointer: string): Condition | undefined {
     if (!isRecord(input)) return this.fail(pointer, 'invalid_type', 'Must be an object.');
     for (const name of Object.keys(input)) {
-      if (!isOneOf(name, FIELDS)) this.fail(`${pointer}/${escapePointer(name)}`, 'unknown_field', 'No such field.');
+      if (!isOneOf(name, FIELDS)) this.fail(`${pointer}/${escapePointer(name)}`, 'unknown_field', UNKNOWN_FIELD);
     }
     const subject = this.subject(input, pointer);
     const { metric } = input;
     if (metric === 'event') return this.eventCondition(subject, input, input['eventType'], pointer, 'eventType');
     if (isOneOf(metric, RULE_EVENT_TYPES)) return this.eventCondition(subject, input, metric, pointer, 'metric');
     if (!isOneOf(metric, VALUE_METRICS)) {
-      return this.fail(`${pointer}/metric`, 'invalid_value', `One of ${[...VALUE_METRICS, 'event'].join(', ')}.`);
+      return this.fail(
+        `${pointer}/metric`,
+        'invalid_value',
+        `Must be one of ${[...VALUE_METRICS, 'event'].join(', ')}.`,
+      );
     }
     for (const name of ['field', 'eventType'] as const) {
-      if (isGiven(input[name])) this.fail(`${pointer}/${name}`, 'not_applicable', 'Only with "metric": "event".');
+      if (isGiven(input[name]))
+        this.fail(`${pointer}/${name}`, 'not_applicable', 'Only allowed with "metric": "event".');
     }
     if (isGiven(input['absent'])) return this.absentCondition(subject, input, pointer);
     const { operator } = input;
     if (!isOneOf(operator, OPERATORS)) {
-      return this.fail(`${pointer}/operator`, 'invalid_value', `One of ${OPERATORS.join(', ')}.`);
+      return this.fail(`${pointer}/operator`, 'invalid_value', `Must be one of ${OPERATORS.join(', ')}.`);
     }
     const threshold = this.number(input, 'threshold', pointer);
     if (threshold === undefined) return this.fail(`${pointer}/threshold`, 'required', 'Must be a finite number.');
@@ -130,7 +137,7 @@ class ConditionParser {
     const tolerance = this.number(input, 'tolerance', pointer);
     const direction = isOneOf(input['direction'], ['up', 'down'] as const) ? input['direction'] : undefined;
     if (isGiven(input['direction']) && !direction) {
-      this.fail(`${pointer}/direction`, 'invalid_value', 'One of up, down.');
+      this.fail(`${pointer}/direction`, 'invalid_value', 'Must be one of up, down.');
     }
     return {
       ...subject,
@@ -175,14 +182,15 @@ class ConditionParser {
     const { metric, absent } = input;
     for (const name of FIELDS) {
       if (!isGiven(input[name]) || ABSENT_FIELDS.includes(name)) continue;
-      this.fail(`${pointer}/${name}`, 'not_applicable', 'Not together with "absent".');
+      this.fail(`${pointer}/${name}`, 'not_applicable', 'Must not be given together with "absent".');
     }
     if (metric !== 'tvl' && metric !== 'price') {
-      return this.fail(`${pointer}/metric`, 'not_applicable', 'With "absent" one of tvl, price.');
+      return this.fail(`${pointer}/metric`, 'not_applicable', 'Must be one of tvl, price with "absent".');
     }
     if (!isRecord(absent)) return this.fail(`${pointer}/absent`, 'invalid_type', 'Must be an object with "minutes".');
     for (const name of Object.keys(absent)) {
-      if (name !== 'minutes') this.fail(`${pointer}/absent/${escapePointer(name)}`, 'unknown_field', 'No such field.');
+      if (name !== 'minutes')
+        this.fail(`${pointer}/absent/${escapePointer(name)}`, 'unknown_field', 'Unknown field; allowed: minutes.');
     }
     const { minutes } = absent;
     if (typeof minutes === 'number' && Number.isFinite(minutes))
@@ -199,15 +207,19 @@ class ConditionParser {
     typeField: Field,
   ): Condition | undefined {
     if (!isOneOf<RuleEventType>(type, RULE_EVENT_TYPES)) {
-      return this.fail(`${pointer}/${typeField}`, 'invalid_value', `One of ${RULE_EVENT_TYPES.join(', ')}.`);
+      return this.fail(`${pointer}/${typeField}`, 'invalid_value', `Must be one of ${RULE_EVENT_TYPES.join(', ')}.`);
     }
     for (const name of FIELDS) {
       if (!isGiven(input[name]) || EVENT_FIELDS.includes(name)) continue;
-      this.fail(`${pointer}/${name}`, 'not_applicable', 'Not of a condition on an event.');
+      this.fail(`${pointer}/${name}`, 'not_applicable', 'Not allowed in a condition on an event.');
     }
     const test = this.fieldTest(input, pointer);
     if (test && MEASURED.includes(type)) {
-      return this.fail(`${pointer}/field`, 'not_applicable', `Of a ${type} compare the metric tvl or price instead.`);
+      return this.fail(
+        `${pointer}/field`,
+        'not_applicable',
+        `Not allowed for a ${type}: compare the metric tvl or price instead.`,
+      );
     }
     return { ...subject, metric: 'event', eventType: type, ...test };
   }
@@ -221,7 +233,7 @@ class ConditionParser {
       return this.fail(`${pointer}/field`, isGiven(field) ? 'invalid_value' : 'required', detail);
     }
     if (!isOneOf(operator, FIELD_OPERATORS)) {
-      return this.fail(`${pointer}/operator`, 'invalid_value', `One of ${FIELD_OPERATORS.join(', ')}.`);
+      return this.fail(`${pointer}/operator`, 'invalid_value', `Must be one of ${FIELD_OPERATORS.join(', ')}.`);
     }
     if (typeof threshold === 'number' && Number.isFinite(threshold)) return { field, operator, threshold };
     if (typeof threshold !== 'string' || threshold.length > MAX_NAME_LENGTH || !threshold.isWellFormed()) {
@@ -229,7 +241,7 @@ class ConditionParser {
       return this.fail(`${pointer}/threshold`, isGiven(threshold) ? 'invalid_type' : 'required', detail);
     }
     if (operator === 'eq' || operator === 'ne') return { field, operator, threshold };
-    return this.fail(`${pointer}/operator`, 'not_applicable', 'Text is compared with eq and ne only.');
+    return this.fail(`${pointer}/operator`, 'not_applicable', 'Must be one of eq, ne for a text.');
   }
 
   private subject(input: Record<string, unknown>, pointer: string): ConditionSubject {

@@ -75,11 +75,11 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     while (!this.stopped) {
       try {
         await work();
-        if (failing) this.logger.log('alert shards are looked after again');
+        if (failing) this.logger.log('alert shard assignment recovered');
         failing = false;
       } catch (error) {
         // Commits are fenced by the database: until it answers again nothing can go wrong.
-        if (!failing) this.logger.warn({ reason: String(error) }, 'alert shards cannot be looked after');
+        if (!failing) this.logger.warn({ reason: String(error) }, 'alert shard assignment unavailable; retrying');
         failing = true;
       }
       await bell.wait(everyMs, () => this.stopped);

@@ -25,25 +25,25 @@ export class AlertMetrics {
     });
     this.transitions = new Counter({
       name: 'alert_transitions_total',
-      help: 'Transitions recorded by this process, by what became of them: told, or why not',
+      help: 'Transitions recorded by this process, by outcome: told (the owner was notified), or the reason why not',
       labelNames: ['state', 'outcome'],
       registers,
     });
     this.lag = new Histogram({
       name: 'alert_commit_to_transition_seconds',
-      help: 'From the number of an event in the log to the commit of the transitions that it caused',
+      help: 'Time from the number of an event in the log to the commit of the transitions that it caused',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
       registers,
     });
     this.evaluation = new Histogram({
       name: 'alert_evaluation_seconds',
-      help: 'Evaluating one batch of the log against the rules of one shard',
+      help: 'Time to evaluate one batch of the log against the rules of one shard',
       buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5],
       registers,
     });
     this.loads = new Counter({
       name: 'alert_shard_loads_total',
-      help: 'How often a shard of the alert rules was loaded: after a start, a take-over, an error',
+      help: 'Loads of a shard of the alert rules: after a start, a take-over, an error',
       registers,
     });
   }

@@ -59,7 +59,10 @@ export class ShardCommits {
         return;
       } catch (error) {
         if (error instanceof ShardMoved || cancelled()) throw error;
-        this.logger.warn({ err: error, shard: lease.shard, seq: work.last.seq }, 'alerts not committed; tried again');
+        this.logger.warn(
+          { err: error, shard: lease.shard, seq: work.last.seq },
+          'alerts could not be committed; retrying',
+        );
         // An unavailable database is no fault of the work.
         if (isTransient(error)) failures = Math.min(failures, MAX_ATTEMPTS - 2);
         await sleep(Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures));

@@ -101,7 +101,7 @@ export class ShardRunner {
         await this.session();
       } catch (error) {
         const fields = { err: error, shard: this.lease.shard };
-        if (!this.stopped) this.logger.warn(fields, 'alert rules of a shard are loaded again');
+        if (!this.stopped) this.logger.warn(fields, 'evaluation of a shard failed; reloading its alert rules');
         await this.doorbell.wait(RETRY_INTERVAL_MS, () => this.stopped);
       }
     }

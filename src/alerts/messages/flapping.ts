@@ -5,6 +5,6 @@ const MINUTES = FLAP_LIMITS.windowMs / 60_000;
 /** Returns the text of the last message before further ones wait; events (`happens`) are listed together all the same. */
 export function flapNotice(happens: boolean): string {
   return happens
-    ? ` It happened ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; what comes in the next ${MINUTES} is told in one message.`
+    ? ` It happened ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; further ones of the next ${MINUTES} are listed in one message.`
     : ` It changed ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; further messages wait until it has been calm for as long.`;
 }

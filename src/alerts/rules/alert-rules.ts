@@ -62,7 +62,7 @@ export class AlertRules {
 
   snooze(caller: Author, ruleId: string, { until, minutes }: SnoozeBody): Promise<SavedRuleRow> {
     if ((until === undefined) === (minutes === undefined)) {
-      throw new DomainError('invalid_request', 'Give either until or minutes.', { field: 'until' });
+      throw new DomainError('invalid_request', 'Either until or minutes must be given, not both.', { field: 'until' });
     }
     const end = minutes === undefined ? until : new Date(this.clock.now() + minutes * 60_000).toISOString();
     return this.change(caller, ruleId, { snoozedUntil: end ?? null });
@@ -73,7 +73,7 @@ export class AlertRules {
     return this.edit(async (tx) => {
       const { mode } = await this.store.lock(tx, caller.userId, ruleId);
       if (mode === 'once') return { row: await this.store.rearm(tx, caller, ruleId), warnings: [] };
-      throw new DomainError('conflict', 'Only a rule with mode once can be armed again.', { field: 'mode' });
+      throw new DomainError('conflict', 'mode must be once to arm a rule again.', { field: 'mode' });
     });
   }
 
@@ -94,7 +94,7 @@ export class AlertRules {
     const { row: changed, checked } = await this.edit(async (tx) => {
       const row = await this.store.lock(tx, caller.userId, ruleId);
       if (body.version !== undefined && body.version !== row.version) {
-        const detail = `The rule is at version ${row.version} by now; read it again and repeat the change.`;
+        const detail = `The rule now has version ${row.version}; read it again and repeat the change.`;
         throw new DomainError('conflict', detail, { field: 'version' });
       }
       refuseReadOnly(body, row);

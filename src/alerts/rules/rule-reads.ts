@@ -63,7 +63,7 @@ export class RuleReads {
           [ruleId, userId],
         )
       : undefined;
-    if (row === undefined) throw new DomainError('not_found', 'There is no such rule.');
+    if (row === undefined) throw new DomainError('not_found', 'Rule not found.');
     return row;
   }
 
@@ -78,7 +78,7 @@ export class RuleReads {
     const rows = UUID.test(ruleId)
       ? await this.database.query<VersionRow>(VERSIONS, [userId, ruleId, query.cursor ?? null, limit + 1])
       : [];
-    if (rows.length === 0 && query.cursor === undefined) throw new DomainError('not_found', 'There is no such rule.');
+    if (rows.length === 0 && query.cursor === undefined) throw new DomainError('not_found', 'Rule not found.');
     return pageOf(rows, limit, (row) => String(row.version), versionOf);
   }
 

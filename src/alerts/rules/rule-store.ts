@@ -43,7 +43,7 @@ export class RuleStore {
     if (limits.alertRules === 0) return;
     const { rows } = await tx.query<{ count: number }>(COUNT_RULES, [userId]);
     if ((rows[0]?.count ?? 0) < limits.alertRules) return;
-    const detail = `Tier ${tier} has ${limits.alertRules} alert rules; delete one or choose another tier.`;
+    const detail = `Tier ${tier} allows ${limits.alertRules} alert rules; delete one or choose another tier.`;
     throw new DomainError('limit_exceeded', detail, { field: 'alertRules' });
   }
 

@@ -45,7 +45,7 @@ export class UnseenSubjects {
       const { field, detail } = this.fault(condition, unseen) ?? {};
       if (field === undefined || detail === undefined) return [];
       const until = isAbsent(condition)
-        ? ` If none comes the rule fires ${condition.absent.minutes} minutes after it was made.`
+        ? ` If it gets none, the rule fires ${condition.absent.minutes} minutes after its creation.`
         : '';
       return [{ pointer: `${pointer}/${field}`, code: 'no_value_yet', detail: `${detail}${until}` }];
     });
@@ -98,7 +98,7 @@ export class UnseenSubjects {
       }
       if (isOpen(chain) || values.some((value) => value.chain === chain)) return undefined;
       const chains = values.map((value) => value.chain).join(', ');
-      return { field: 'chain', detail: `${protocol} has no TVL on ${chain} yet, but on: ${chains}.` };
+      return { field: 'chain', detail: `${protocol} has no TVL on ${chain} yet; it has on: ${chains}.` };
     }
     if (isOpen(chain) || !unseen.chains.has(chain)) return undefined;
     return { field: 'chain', detail: `No protocol has TVL on ${chain} yet.` };

@@ -9,8 +9,8 @@ type Trouble = NonNullable<Outcome['trouble']>;
 const LOG_INTERVAL_MS = 60_000;
 const LINES = {
   mail: { level: 'warn', line: 'mail refused' },
-  fcm: { level: 'error', line: 'FCM does not take pushes' },
-  web_push: { level: 'error', line: 'Web Push is refused' },
+  fcm: { level: 'error', line: 'FCM refused a push' },
+  web_push: { level: 'error', line: 'Web Push refused' },
 } as const;
 
 /** Log of faults that operators must mend: refused mails, a service account or a key pair that is not accepted. */

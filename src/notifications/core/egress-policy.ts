@@ -56,7 +56,8 @@ export class EgressPolicy {
     if (!URL.canParse(text)) throw new EgressRefused('not a URL');
     const url = new URL(text);
     if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new EgressRefused('only https is allowed');
-    if (url.username !== '' || url.password !== '') throw new EgressRefused('user and password are not allowed in it');
+    if (url.username !== '' || url.password !== '')
+      throw new EgressRefused('a user and password are not allowed in the address');
     url.hash = '';
     // Letters of other alphabets grow when they are encoded.
     if (url.href.length > MAX_URL_LENGTH)
@@ -87,7 +88,7 @@ export class EgressPolicy {
   }
 
   private checkName(host: string, url: URL): void {
-    if (this.ownHosts.includes(withoutRoot(host))) throw new EgressRefused('the name is our own');
+    if (this.ownHosts.includes(withoutRoot(host))) throw new EgressRefused('the name is that of this service');
     // With exceptions the name may lead to one of them: the address it resolves to is checked when it is called.
     if (this.hasExceptions) return;
     const name = withoutRoot(host);

@@ -74,7 +74,7 @@ export function formatFault(action: {
       format === 'telegram'
         ? 'https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>'
         : 'pagerduty:<routing key>';
-    return `must not be ${format}: the target is none such as ${form}`;
+    return `must not be ${format}: the target is not of the form ${form}`;
   }
   if (format === 'json' && template === undefined) return 'must have a template that makes the JSON';
   return undefined;

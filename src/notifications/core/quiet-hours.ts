@@ -19,7 +19,7 @@ export function quietHoursFault(quiet: QuietHours): { field: keyof QuietHours; d
     return { field: 'days', detail: `must be some of ${DAYS.join(', ')}` };
   }
   if (start !== end || isSome(days)) return undefined;
-  return { field: 'end', detail: 'must differ from start; what must never be sent is switched off in channels' };
+  return { field: 'end', detail: 'must differ from start; to send nothing at all, switch it off in channels' };
 }
 
 export function isTimeOfDay(time: unknown): boolean {

@@ -68,7 +68,10 @@ export class Deliveries {
   announce(ids: readonly string[]): void {
     if (ids.length === 0) return;
     this.enqueue(ids).catch((error: unknown) => {
-      this.logger.warn({ deliveries: ids.length, reason: String(error) }, 'deliveries were not announced');
+      this.logger.warn(
+        { deliveries: ids.length, reason: String(error) },
+        'deliveries could not be announced; the sweeper will queue them',
+      );
     });
   }
 

@@ -29,7 +29,7 @@ export class DeliveryLog {
 
   async get(userId: string, id: string): Promise<DeliveryDetail> {
     const row = await this.database.one<DeliveryRow & { data: object }>(ONE, [id, userId]);
-    if (row === undefined) throw new DomainError('not_found', 'There is no such delivery.');
+    if (row === undefined) throw new DomainError('not_found', 'Delivery not found.');
     const attempts = await this.database.query<AttemptRow>(
       `SELECT n, trigger, started_at, duration_ms, outcome, status_code, detail, response_head FROM delivery_attempts
        WHERE delivery_id = $1 ORDER BY n`,
@@ -124,5 +124,5 @@ function isShown(type: MessageType | SystemType): boolean {
 
 function position(cursor: string): string {
   if (/^[1-9]\d{0,17}$/.test(cursor)) return cursor;
-  throw new DomainError('invalid_request', 'This cursor is not one of this list.', { field: 'cursor' });
+  throw new DomainError('invalid_request', 'Invalid cursor for this list.', { field: 'cursor' });
 }

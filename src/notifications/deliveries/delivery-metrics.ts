@@ -11,13 +11,13 @@ export class DeliveryMetrics {
   constructor(metrics: Metrics) {
     this.deliveries = new Counter({
       name: 'notification_deliveries_total',
-      help: 'Deliveries that came into a state, by channel.',
+      help: 'Deliveries that reached a state, by channel.',
       labelNames: ['channel', 'state'],
       registers: [metrics.registry],
     });
     this.handedOver = new Histogram({
       name: 'notification_handover_seconds',
-      help: 'From recording a message to handing it to its target, for those that were delivered.',
+      help: 'Time from recording a message to its hand-over to the target, for delivered messages.',
       labelNames: ['channel'],
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600],
       registers: [metrics.registry],

@@ -44,7 +44,10 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
         try {
           await this.deliver({ id, channel, receiver, user }, lane);
         } catch (error) {
-          this.logger.warn({ deliveryId: id, reason: safeReason(error) }, 'delivery not sent; the sweeper finds it');
+          this.logger.warn(
+            { deliveryId: id, reason: safeReason(error) },
+            'delivery could not be sent; the sweeper will retry it',
+          );
         } finally {
           resolve();
         }
@@ -79,7 +82,7 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
       });
     } catch (error) {
       if (error instanceof HandOverLate) return 'late';
-      this.logger.error({ deliveryId: delivery.id, reason: safeReason(error) }, 'a channel failed unexpectedly');
+      this.logger.error({ deliveryId: delivery.id, reason: safeReason(error) }, 'channel failed unexpectedly');
       return { result: 'failed', detail: 'internal error' };
     }
   }

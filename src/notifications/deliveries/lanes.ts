@@ -84,7 +84,10 @@ export class Lanes {
       }
       return true;
     } catch (error) {
-      this.logger.warn({ jobs: jobs.length, reason: String(error) }, 'deliveries were not queued; the sweeper will');
+      this.logger.warn(
+        { jobs: jobs.length, reason: String(error) },
+        'deliveries could not be queued; the sweeper will queue them',
+      );
       return false;
     }
   }

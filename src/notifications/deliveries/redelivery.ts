@@ -34,7 +34,7 @@ export class Redelivery {
     const again = await this.database.query<{ id: string }>(`${AGAIN} AND id = $2 RETURNING id`, [userId, id]);
     if (again.length === 0) again.push(...(await this.database.query<{ id: string }>(NOW, [userId, id])));
     if (again.length === 0) {
-      throw new DomainError('conflict', 'This delivery is on its way, or is no message that can be sent again.');
+      throw new DomainError('conflict', 'This delivery is still in progress, or cannot be sent again.');
     }
     this.deliveries.announce([id]);
     return this.log.get(userId, id);

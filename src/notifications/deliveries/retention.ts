@@ -29,7 +29,7 @@ export abstract class Retention implements OnApplicationBootstrap, BeforeApplica
   private readonly recurring = new Recurring(
     RETENTION_INTERVAL_MS,
     (stop) => this.forget(stop),
-    (error) => this.logger.warn({ reason: safeReason(error) }, 'old rows cannot be deleted; trying again'),
+    (error) => this.logger.warn({ reason: safeReason(error) }, 'old rows could not be deleted; retrying'),
   );
 
   constructor(

@@ -85,7 +85,7 @@ export class StorageBudget {
   /** Throws `limit_exceeded` for a user over the budget. */
   async check(userId: string): Promise<void> {
     if ((await this.full([userId])).size === 0) return;
-    throw new DomainError('limit_exceeded', 'The stored messages and alerts of this user are over their budget.');
+    throw new DomainError('limit_exceeded', 'The stored messages and alerts of this user exceed their budget.');
   }
 
   /** Returns the notices for the given users that are due now; each user is named once a day. */

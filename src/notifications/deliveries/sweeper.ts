@@ -58,7 +58,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
         while ((await this.sweep()) === BATCH && !this.stopping.signal.aborted);
         failed = false;
       } catch (error) {
-        if (!failed) this.logger.warn({ reason: safeReason(error) }, 'deliveries cannot be swept; trying again');
+        if (!failed) this.logger.warn({ reason: safeReason(error) }, 'deliveries could not be swept; retrying');
         failed = true;
       }
       await sleep(SWEEP_INTERVAL_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
@@ -86,7 +86,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       );
       if (all) await tx.query(REQUEUE_ALL);
       if (rows.length === 0) return;
-      this.logger.warn({ deliveries: rows.length }, 'found deliveries whose sender has ended');
+      this.logger.warn({ deliveries: rows.length }, 'deliveries of an ended worker found; sending them again');
       const ids = rows.map(({ id }) => id);
       await this.results.interrupt(tx, ids);
       await tx.query(`UPDATE deliveries SET due_at = now() WHERE id = ANY($1)`, [ids]);

@@ -63,7 +63,7 @@ export class TargetHealth {
 
   private async bounce(tx: PoolClient, targetId: string, words: string): Promise<void> {
     await tx.query(BAR, [targetId, words.replaceAll('\0', '').slice(0, 1_000).toWellFormed()]);
-    this.logger.warn({ targetId, reason: words }, 'mailbox refused for good; its address is disabled');
+    this.logger.warn({ targetId, reason: words }, 'mailbox refused permanently; its address is disabled');
   }
 
   private async noteEndpoints(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
@@ -113,7 +113,7 @@ export class TargetHealth {
       ],
     );
     if (health.openUntil !== null && row.breaker_open_until === null) {
-      this.logger.warn({ targetId: row.id, failures: health.failures }, 'endpoint fails; it gets a pause');
+      this.logger.warn({ targetId: row.id, failures: health.failures }, 'endpoint keeps failing; deliveries paused');
     }
     const [last] = attempts.slice(-1);
     if (last === undefined) return;

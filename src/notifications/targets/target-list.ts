@@ -46,7 +46,7 @@ export class TargetList {
         [id, userId, PROOF_INTERVAL_MINUTES],
       );
       const [row] = rows;
-      if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
+      if (row === undefined) throw new DomainError('not_found', 'Target not found.');
       if (row.status === 'active') return view(row);
       if (row.channel === 'push' && row.sealed === null) {
         throw new DomainError('conflict', 'Register the device again to get a new token.');
@@ -54,14 +54,14 @@ export class TargetList {
       if (row.recently) {
         throw new DomainError(
           'rate_limited',
-          `A proof was asked for within the last ${PROOF_INTERVAL_MINUTES} minutes.`,
+          `A proof was requested within the last ${PROOF_INTERVAL_MINUTES} minutes.`,
           {
             retryAfterMs: PROOF_INTERVAL_MINUTES * 60_000,
           },
         );
       }
       if (row.confirmations >= MAX_CONFIRMATIONS_A_DAY) {
-        throw new DomainError('rate_limited', 'This address was asked to confirm often enough today.', {
+        throw new DomainError('rate_limited', 'Too many confirmation mails to this address today; retry tomorrow.', {
           retryAfterMs: 3_600_000,
         });
       }
@@ -118,7 +118,7 @@ export class TargetList {
         [id, userId],
       );
       const [row] = rows;
-      if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
+      if (row === undefined) throw new DomainError('not_found', 'Target not found.');
       const matches = row.open && row.code_hash?.equals(sha256(`${id} ${code.replaceAll(/\s/g, '')}`)) === true;
       if (matches) await this.health.activate(tx, id);
       return matches;
@@ -129,7 +129,7 @@ export class TargetList {
       throw new DomainError('invalid_request', `The code ${detail}.`, { field: 'code', errors });
     }
     const [row] = await this.database.query<TargetRow>(`${SELECT} WHERE id = $1`, [id]);
-    if (row === undefined) throw new DomainError('not_found', 'There is no such target.');
+    if (row === undefined) throw new DomainError('not_found', 'Target not found.');
     return view(row);
   }
 

@@ -35,7 +35,7 @@ export class TargetRules {
 
   private mail(text: string): NormalisedTarget {
     const target = mailAddress(text);
-    if (target === undefined) throw invalid('an email target is an address such as ann@example.com');
+    if (target === undefined) throw invalid('an email target must be an address such as ann@example.com');
     return { target, status: this.unproven() };
   }
 
@@ -48,18 +48,18 @@ export class TargetRules {
     const address = text.startsWith('pagerduty:') ? text.trim() : this.url(text);
     const hook = hookOf(address, shown);
     if (hook !== undefined) return { target: hook.shown, secret: address, status: 'active', host: hook.kind };
-    if (address.startsWith('pagerduty:')) throw invalid('a PagerDuty target is pagerduty: and a routing key');
+    if (address.startsWith('pagerduty:')) throw invalid('a PagerDuty target must be pagerduty: and a routing key');
     const { host } = new URL(address);
     // Its token would be shown, and it answers no proof.
     if (host === 'api.telegram.org') {
-      throw invalid('a Telegram target is https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>');
+      throw invalid('a Telegram target must be https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>');
     }
     return { target: address, status: this.unproven(), host };
   }
 
   private push(text: string): NormalisedTarget {
     const parsed = pushTarget(text);
-    if (parsed === undefined) throw invalid('a push target is an FCM token or the JSON of a PushSubscription');
+    if (parsed === undefined) throw invalid('a push target must be an FCM token or the JSON of a PushSubscription');
     if ('reference' in parsed) return { target: parsed.reference, status: 'active', reference: true };
     const status = this.unproven();
     if ('token' in parsed) return { target: pushReference(parsed), secret: parsed.token, status, host: 'fcm' };

@@ -142,7 +142,7 @@ export class Targets {
     );
     const [row] = rows;
     if (row === undefined && reference === true) {
-      throw new DomainError('invalid_request', 'This target is not known; give its whole address or token.', {
+      throw new DomainError('invalid_request', 'Unknown target; give its whole address or token.', {
         field: 'target',
       });
     }
@@ -196,9 +196,10 @@ export class Targets {
     if (targets >= MAX_TARGETS) throw limit(`A user has at most ${MAX_TARGETS} targets.`);
     if (channel !== 'email' || status !== 'pending') return;
     if (pending >= MAX_PENDING_MAILS) {
-      throw limit(`At most ${MAX_PENDING_MAILS} mail addresses wait for confirmation; confirm one first.`);
+      throw limit(`At most ${MAX_PENDING_MAILS} mail addresses may wait for confirmation; confirm one first.`);
     }
-    if (elsewhere >= MAX_PENDING_OF_ADDRESS) throw limit('This address was asked to confirm often enough.');
+    if (elsewhere >= MAX_PENDING_OF_ADDRESS)
+      throw limit(`At most ${MAX_PENDING_OF_ADDRESS} users may wait for the confirmation of one address.`);
   }
 }
 

@@ -50,7 +50,7 @@ export class WebhookSecrets {
         [userId, target ?? null],
       );
       const [endpoint] = rows;
-      if (endpoint === undefined) throw new DomainError('not_found', 'There is no such webhook endpoint.');
+      if (endpoint === undefined) throw new DomainError('not_found', 'Webhook endpoint not found.');
       if (rows.length > 1) {
         throw new DomainError('invalid_request', 'There are several endpoints; name one as target.', {
           field: 'target',

@@ -58,7 +58,7 @@ export const BUILT_IN: Readonly<Record<string, TemplateSource>> = {
   price_change: alert(titleOf('price', 'token', 'token')),
 };
 
-const BUDGET_TEXT = `{% if reason == 'unconfirmed' %}Too many messages wait for a target that was never confirmed; more are not kept. Confirm the target, or take it out of your rules.{% else %}{{ usedMb }} MB of messages and alerts are stored for you, of {{ limitMb }} MB. Until older ones have ended, messages are not sent and alerts are kept by the minute. Rules that fire less often, or have fewer targets, stay within it.{% endif %}`;
+const BUDGET_TEXT = `{% if reason == 'unconfirmed' %}Too many messages wait for a target that was never confirmed; more are not kept. Confirm the target, or remove it from your rules.{% else %}{{ usedMb }} MB of messages and alerts are stored for you, of {{ limitMb }} MB. Until older ones have ended, messages are not sent and alerts are kept by the minute. Rules that fire less often, or have fewer targets, stay within it.{% endif %}`;
 
 /** Messages of the product itself. */
 export const SYSTEM_TEMPLATES: Readonly<Record<Exclude<SystemType, 'endpoint.verify'>, TemplateSource>> = {
@@ -73,21 +73,21 @@ was you, confirm it; otherwise ignore this mail, and nothing more will be sent.<
     ),
   },
   'endpoint.failing': {
-    subject: 'Your webhook endpoint fails since a day',
-    text: `Messages to {{ endpoint }} have not arrived for a day: {{ reason }}.\n\nIt will be disabled in four days. What was sent meanwhile can be delivered again afterwards.`,
+    subject: 'Your webhook endpoint has been failing for a day',
+    text: `Messages to {{ endpoint }} have not arrived for a day: {{ reason }}.\n\nIt will be disabled in four days. Messages sent meanwhile can be delivered again afterwards.`,
     html: page(
-      'Webhook endpoint fails',
+      'Webhook endpoint failing',
       `<p>Messages to <code>{{ endpoint }}</code> have not arrived for a day: {{ reason }}.</p><p>It will be disabled in four
-days. What was sent meanwhile can be delivered again afterwards.</p>`,
+days. Messages sent meanwhile can be delivered again afterwards.</p>`,
     ),
   },
   'endpoint.disabled': {
     subject: 'Your webhook endpoint was disabled',
-    text: `{{ endpoint }} gets no more messages ({{ reason }}). Ask for its proof again to bring it back; what it missed can be delivered again.`,
+    text: `{{ endpoint }} gets no more messages ({{ reason }}). Request its proof again to restore it; missed messages can be delivered again.`,
     html: page(
       'Webhook endpoint disabled',
-      `<p><code>{{ endpoint }}</code> gets no more messages ({{ reason }}).</p><p>Ask for its proof again to bring it back;
-what it missed can be delivered again.</p>`,
+      `<p><code>{{ endpoint }}</code> gets no more messages ({{ reason }}).</p><p>Request its proof again to restore it;
+missed messages can be delivered again.</p>`,
     ),
   },
   'account.budget': {

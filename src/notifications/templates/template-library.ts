@@ -31,7 +31,7 @@ export class TemplateLibrary {
 
   async get(userId: string, name: string): Promise<TemplateView> {
     const found = (await this.list(userId)).find((template) => template.name === name);
-    if (found === undefined) throw new DomainError('not_found', 'There is no such template.');
+    if (found === undefined) throw new DomainError('not_found', 'Template not found.');
     return found;
   }
 
@@ -58,7 +58,7 @@ export class TemplateLibrary {
       'DELETE FROM notification_templates WHERE user_id = $1 AND name = $2 RETURNING 1',
       [userId, name],
     );
-    if (gone.length === 0) throw new DomainError('not_found', 'There is no such template.');
+    if (gone.length === 0) throw new DomainError('not_found', 'Template not found.');
     this.templates.forget(userId, name);
   }
 }

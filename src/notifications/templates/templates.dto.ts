@@ -3,7 +3,7 @@ import { MAX_TEMPLATE_LENGTH } from './template-engine.js';
 
 export class TemplateParams {
   @Matches(/^[a-z0-9][a-z0-9_-]{0,63}$/, {
-    message: 'name takes up to 64 lower case letters, digits, _ and -, and begins with a letter or digit',
+    message: 'name must be 1 to 64 lower case letters, digits, _ and -, beginning with a letter or digit',
   })
   name!: string;
 }

@@ -147,7 +147,7 @@ export class Templates {
   async preview(userId: string, request: PreviewRequest): Promise<PreviewedMessage> {
     const { template = 'default', subject, text, html, alert = EXAMPLE_ALERT, data = {} } = request;
     const base = await this.source(userId, template);
-    if (base === undefined) throw new DomainError('not_found', `There is no template ${template}.`);
+    if (base === undefined) throw new DomainError('not_found', `Template ${template} not found.`);
     const own = subject !== undefined || text !== undefined || html !== undefined;
     const source = own ? { subject: subject ?? base.subject, text: text ?? base.text, html: html ?? '' } : base;
     const { unknown = [], ...rendered } = await this.tried(userId, source, { ...alert, ...data });
@@ -173,7 +173,7 @@ export class Templates {
       const isFault = error instanceof TaskFault || (error instanceof DomainError && error.code === 'limit_exceeded');
       if (!isFault) throw error;
       const [detail = ''] = error.message.split('\n');
-      const limit = `Templates have up to ${MAX_TEMPLATE_LENGTH} characters and little time to render.`;
+      const limit = `Templates have at most ${MAX_TEMPLATE_LENGTH} characters and a short time to render.`;
       throw new DomainError('invalid_request', `The template is not valid: ${cutText(detail, 300)}. ${limit}`, {
         field: 'template',
       });

@@ -342,7 +342,7 @@ describe('owners of endpoints', () => {
       // Also when nothing was sent for so long that it would be disabled already.
       await failingFor('140 hours');
       const warned = await mails.to('fay@example.com', 2);
-      expect(warned[1]?.mail.subject).toBe('Your webhook endpoint fails since a day');
+      expect(warned[1]?.mail.subject).toBe('Your webhook endpoint has been failing for a day');
       expect(warned[1]?.mail.text).toContain(`Messages to ${endpoint} have not arrived for a day: answered 500`);
       expect(warned[1]?.header('list-unsubscribe')).toBe('');
       await waitFor(async () => (await fixture.row(id)).attempts === 2 && (await fixture.row(id)).state === 'retrying');

@@ -31,7 +31,8 @@ export class PushChannel extends NotificationChannel {
   async send(delivery: ClaimedDelivery, handOver: HandOver): Promise<Outcome> {
     const { userId, template, type, data, sealedTarget, targetId, createdAt } = delivery;
     const target = sealedTarget === null ? undefined : pushTarget(this.box.open(sealedTarget, targetContext(targetId)));
-    if (target === undefined || 'reference' in target) return { result: 'rejected', detail: 'the token is gone' };
+    if (target === undefined || 'reference' in target)
+      return { result: 'rejected', detail: 'the token is no longer stored' };
     if (type === 'endpoint.verify') return this.post(delivery, target, this.proof(data));
     const {
       subject: title,

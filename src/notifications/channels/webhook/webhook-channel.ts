@@ -91,7 +91,7 @@ function proof(outcome: Outcome, { data }: ClaimedDelivery): Outcome {
   if (outcome.result !== 'delivered') return outcome;
   const challenge = 'challenge' in data ? String(data.challenge) : '';
   if (challenge !== '' && outcome.responseHead?.includes(challenge)) return { ...outcome, verified: true };
-  return { ...outcome, result: 'failed', detail: 'the answer does not hold the challenge' };
+  return { ...outcome, result: 'failed', detail: 'the answer does not contain the challenge' };
 }
 
 /** Applies the receiver's own control: 410, or the header `webhook-delivery: disable | abort-message`. */
