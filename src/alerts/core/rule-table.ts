@@ -263,8 +263,8 @@ export class RuleTable {
   }
 
   /**
-   * Marks the rule as stored; to be called when an instance of it is stored: an instance can be restored only with the version of
-   * its rule.
+   * Marks a rule that is not stored yet as changed; to be called when an instance of it is stored: an instance can be restored only
+   * with the version of its rule.
    */
   store(row: number): void {
     if (!this.has(row, Flag.stored)) this.markDirty(row);

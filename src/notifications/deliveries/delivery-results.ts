@@ -38,7 +38,7 @@ export class DeliveryResults {
     return this.batcher.add(result);
   }
 
-  /** Makes claimed but unsent deliveries of a stopping process due for the others. */
+  /** Makes deliveries that a stopping process has not begun due for the others. */
   async handBack(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.database.query(

@@ -61,9 +61,13 @@ export class TargetList {
         );
       }
       if (row.confirmations >= MAX_CONFIRMATIONS_A_DAY) {
-        throw new DomainError('rate_limited', 'Too many confirmation mails to this address today; retry tomorrow.', {
-          retryAfterMs: 3_600_000,
-        });
+        throw new DomainError(
+          'rate_limited',
+          'Too many confirmation mails to this address within a day; retry later.',
+          {
+            retryAfterMs: 3_600_000,
+          },
+        );
       }
       await this.targets.startProof(tx, { id, userId, channel: row.channel, target: row.target });
       if (row.channel !== 'push' && this.rules.normalise(row.channel, row.target).status === 'active')
