@@ -8,7 +8,7 @@ import type { RuleDraft } from './rule-draft.js';
 import { RuleEdits, type RuleChange } from './rule-edits.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 
-const NOT_FOUND = 'There is no such rule.';
+const NOT_FOUND = 'Rule not found.';
 /** Form of a rule's id: for any other text the database would raise an error instead of finding nothing. */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
