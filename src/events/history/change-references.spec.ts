@@ -16,7 +16,11 @@ it('reading the references of very many keys leaves turns to others', async () =
     value_24h: 2,
     value_7d: null,
   }));
-  const database = { query: () => Promise.resolve(rows) } as unknown as Database;
+  const database = {
+    async *pages() {
+      yield await Promise.resolve(rows);
+    },
+  } as unknown as Database;
   const references = new ChangeReferences(database, { now: () => 0 } as Clock);
   let turns = 0;
   const turn = () => {

@@ -75,11 +75,11 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     const prices = new Map<string, References>();
     const windows = WINDOWS_MS.map((window) => now - window);
     for await (const page of this.database.pages<ReferenceRow>(AS_OF, windows)) {
-      for (const row of page) {
+      await eachInSlices(page, (row) => {
         const references = [row.value_1h, row.value_24h, row.value_7d];
         if (row.metric === 'price') prices.set(row.subject, references);
         else chains.set(row.subject, (chains.get(row.subject) ?? new Map()).set(row.chain, references));
-      }
+      });
     }
     const totals = new Map<string, References>();
     await eachInSlices(chains, ([protocol, parts]) => totals.set(protocol, totalReferences(parts)));

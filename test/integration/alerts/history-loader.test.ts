@@ -52,7 +52,7 @@ const ofRow = (row: LogEvent): [string, Reading] => [
 ];
 const ofPoint = ({ token, value, volume24h, marketCap, loggedAt }: HistoryPoint): [string, Reading] => [
   token ?? '',
-  [value, volume24h ?? null, marketCap ?? null, Math.round(loggedAt ?? NaN)],
+  [value, volume24h ?? null, marketCap ?? null, Math.floor(loggedAt ?? NaN)],
 ];
 
 describe('the values that an evaluator starts from', () => {

@@ -176,7 +176,7 @@ describe('costly requests of one key', () => {
   const waiting = async () =>
     Number(/^query_waiting (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1]);
 
-  it('wait for one another beyond sixteen, and nobody else waits with them', async () => {
+  it('wait for one another beyond eight, and nobody else waits with them', async () => {
     const other = await app.key();
     const held = Array.from({ length: 2 }, () => hold(app.nest.get(Admission, { strict: false })));
     const crowd = Array.from({ length: 40 }, (_, n) =>
@@ -186,12 +186,12 @@ describe('costly requests of one key', () => {
         body: JSON.stringify({ limit: n + 1 }),
       }),
     );
-    await waitFor(async () => (await waiting()) === 16);
+    await waitFor(async () => (await waiting()) === 8);
     let listed: number | undefined;
     const list = get('/v1/chains', key).then(({ status }) => (listed = status));
     expect((await get('/v1/chains', other)).status).toBe(200);
     expect((await get('/v1/me', key)).status).toBe(200);
-    expect([await waiting(), listed]).toEqual([16, undefined]);
+    expect([await waiting(), listed]).toEqual([8, undefined]);
     for (const release of held) release();
     expect(new Set((await Promise.all(crowd)).map(({ status }) => status))).toEqual(new Set([200]));
     expect(await list).toBe(200);

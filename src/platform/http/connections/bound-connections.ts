@@ -7,7 +7,6 @@ import { DomainError } from '../../errors/domain-error.js';
 import { boundPeers, enterRequest } from './peers.js';
 import { readableAddresses } from './readable-addresses.js';
 import { oneRequestAtATime } from './request-line.js';
-import { readStrangersInTurns } from './stranger-turns.js';
 import { boundChunks } from './tiny-chunks.js';
 import { leaveUnread } from './unread-body.js';
 
@@ -29,10 +28,7 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
   // Behind a proxy all connections are the proxy's own; it bounds those of clients.
-  if (trustProxy === 0) {
-    boundPeers(server, limitConnections.none);
-    readStrangersInTurns(server);
-  }
+  if (trustProxy === 0) boundPeers(server, limitConnections.none);
   readableAddresses(server);
   bodyDeadlines(server);
   holdExpectedBodies(server);

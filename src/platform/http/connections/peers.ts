@@ -49,11 +49,6 @@ export function boundPeers(server: Server, limit: number): void {
   server.prependListener('upgrade', ({ socket }: IncomingMessage) => becomesKnown(socket));
 }
 
-/** Whether the connection is one of those that have not shown a key. */
-export function isUnknown(socket: Socket): boolean {
-  return visitors.has(nameOf(socket));
-}
-
 /** Removes a connection from the bounds after its caller has shown a valid key. */
 export function becomesKnown(socket: Socket): void {
   const name = nameOf(socket);
