@@ -36,11 +36,8 @@ export class EventLog {
 
   /** Returns up to `limit` rows after a position, in log order. Fewer than `limit` means that there are no more now. */
   async read(afterSeq: number, limit: number, filter: LogFilter = {}): Promise<LogEvent[]> {
-    const { rows } = await this.database.pool.query<LogRow>({
-      text: `SELECT * FROM ${READ}`,
-      values: readValues(afterSeq, limit, filter),
-      rowMode: 'array',
-    });
+    const values = readValues(afterSeq, limit, filter);
+    const rows = await this.database.arrays<LogRow>(`SELECT * FROM ${READ}`, values);
     return rows.map(logEvent);
   }
 
@@ -54,11 +51,8 @@ export class EventLog {
     maxBytes: number,
     filter: LogFilter,
   ): Promise<{ events: LogEvent[]; isCut: boolean }> {
-    const { rows } = await this.database.pool.query<[found: number, ...LogRow]>({
-      text: PAGE,
-      values: [...readValues(afterSeq, limit, filter), maxBytes],
-      rowMode: 'array',
-    });
+    const values = [...readValues(afterSeq, limit, filter), maxBytes];
+    const rows = await this.database.arrays<[found: number, ...LogRow]>(PAGE, values);
     return { events: rows.map(([, ...row]) => logEvent(row)), isCut: rows.length < (rows[0]?.[0] ?? 0) };
   }
 

@@ -47,14 +47,13 @@ export class Database implements OnApplicationShutdown {
     this.pool.on('error', () => undefined);
   }
 
-  async query<T extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<T[]> {
-    const leave = await this.place();
-    try {
-      const result = await this.pool.query<T>(text, values === undefined ? undefined : [...values]);
-      return result.rows;
-    } finally {
-      leave();
-    }
+  query<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<T[]> {
+    return this.inPlace(async () => (await this.pool.query<T>(text, [...values])).rows);
+  }
+
+  /** Returns rows as arrays: a third of the parsing time of objects. */
+  arrays<T extends unknown[]>(text: string, values: readonly unknown[]): Promise<T[]> {
+    return this.inPlace(async () => (await this.pool.query<T>({ text, values: [...values], rowMode: 'array' })).rows);
   }
 
   /** Returns the first row, or undefined without one. */
@@ -90,10 +89,14 @@ export class Database implements OnApplicationShutdown {
   }
 
   /** Commits the changes of `work` when it resolves, rolls back when it rejects. */
-  async transaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+  transaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+    return this.inPlace(() => this.placeHeld.run(true, () => this.inTransaction(work)));
+  }
+
+  private async inPlace<T>(work: () => Promise<T>): Promise<T> {
     const leave = await this.place();
     try {
-      return await this.placeHeld.run(true, () => this.inTransaction(work));
+      return await work();
     } finally {
       leave();
     }

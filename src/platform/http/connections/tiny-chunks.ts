@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { chargeChunks } from './entrance.js';
 import { addressOf } from './peers.js';
 
@@ -24,13 +25,19 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
     if (length < MIN_CHUNK_BYTES) tiny += 1;
     const isPaid =
       tiny % PORTION !== 0 || length >= MIN_CHUNK_BYTES || address === undefined || chargeChunks(address, PORTION);
-    // After the end the parser still goes through its input, thousands of chunks more.
+    // Other chunks of the same read may still arrive.
     if (isEnded) return false;
     chunks += 1;
     bytes += length;
     if (isPaid && chunks <= FREE_CHUNKS + bytes / MIN_CHUNK_BYTES) return push(chunk, encoding);
     isEnded = true;
+    stopParser(request.socket);
     request.destroy();
     return false;
   };
+}
+
+/** Stops Node's parser where it is: it would go through the rest of its input, thousands of chunks more. */
+function stopParser(socket: Socket & { parser?: { pause?: () => void } }): void {
+  socket.parser?.pause?.();
 }
