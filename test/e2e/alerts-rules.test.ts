@@ -316,7 +316,7 @@ describe('rules', () => {
     ).toEqual([
       ['/where/or/0/protocol', 'The protocol namedv3 has no TVL yet; did you mean named-v3?'],
       ['/where/or/1/protocol', 'The protocol nobody has no TVL yet.'],
-      ['/where/or/2/chain', 'named-v3 has no TVL on base yet, but on: ethereum.'],
+      ['/where/or/2/chain', 'named-v3 has no TVL on base yet; it has TVL on: ethereum.'],
       ['/where/or/4/token', 'The token nmd has no price yet; did you mean named-coin?'],
     ]);
     expect(await warned({ ...tvl, chain: 'nowhere' })).toEqual([

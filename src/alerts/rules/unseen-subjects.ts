@@ -98,7 +98,7 @@ export class UnseenSubjects {
       }
       if (isOpen(chain) || values.some((value) => value.chain === chain)) return undefined;
       const chains = values.map((value) => value.chain).join(', ');
-      return { field: 'chain', detail: `${protocol} has no TVL on ${chain} yet; it has on: ${chains}.` };
+      return { field: 'chain', detail: `${protocol} has no TVL on ${chain} yet; it has TVL on: ${chains}.` };
     }
     if (isOpen(chain) || !unseen.chains.has(chain)) return undefined;
     return { field: 'chain', detail: `No protocol has TVL on ${chain} yet.` };
