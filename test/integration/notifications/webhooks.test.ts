@@ -299,7 +299,7 @@ describe('webhooks', () => {
     const shown = await fixture.claim('webhook', `https://hooks.slack.com/services/T0/B0/${secret}`);
     expect(shown).toBe('https://hooks.slack.com/services/T0/B0/…WXYZ');
     expect(await fixture.claim('webhook', shown)).toBe(shown);
-    await expect(fixture.claim('webhook', shown.replace('WXYZ', 'none'))).rejects.toThrow('not known');
+    await expect(fixture.claim('webhook', shown.replace('WXYZ', 'none'))).rejects.toThrow('Unknown target');
     const { rows } = await fixture.app.db.pool.query('SELECT row_to_json(t)::text AS row FROM notification_targets t');
     for (const { row } of rows) expect(row).not.toContain(secret);
   });
