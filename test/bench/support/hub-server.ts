@@ -106,6 +106,9 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
   const { PodChannel } = await built<typeof import('../../../src/platform/redis/pod-channel.js')>(
     'platform/redis/pod-channel.js',
   );
+  const { BodyReader } = await built<typeof import('../../../src/platform/http/bodies/body-reader.js')>(
+    'platform/http/bodies/body-reader.js',
+  );
   const { LoopGuard } =
     await built<typeof import('../../../src/platform/loop/loop-guard.js')>('platform/loop/loop-guard.js');
   const { Metrics } =
@@ -160,6 +163,7 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
       { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },
       { provide: StrangerLimits, useValue: STRANGERS },
       Metrics,
+      BodyReader,
       { provide: LoopGuard, useValue: { run: (_: string, work: () => unknown) => work() } },
       ...DOOR_PROVIDERS,
       ConnectionParts,
