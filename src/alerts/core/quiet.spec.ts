@@ -266,7 +266,7 @@ describe('a value that swings around its threshold', () => {
     expect(notices.lastIndexOf(true)).toBe(15);
   });
 
-  it('does not count the end of what was told to nobody, where the last change is long ago, tick or not', () => {
+  it('does not count the end of what nobody was notified of, where the last change is long ago, tick or not', () => {
     const evaluator = new Evaluator({ flapLimits: { changes: 1, windowMs: 15 * SECOND } });
     evaluator.addRule(rule());
     const notices = (...rows: MarketRow[]): string[] =>

@@ -86,11 +86,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
   private async *rows(text: string, start: readonly string[]): AsyncGenerator<ReferenceRow> {
     let after = start;
     for (;;) {
-      const { rows } = await this.database.pool.query<ReferenceRow>({
-        text,
-        values: [...after, PAGE],
-        rowMode: 'array',
-      });
+      const rows = await this.database.arrays<ReferenceRow>(text, [...after, PAGE]);
       yield* rows;
       const last = rows.at(-1);
       if (rows.length < PAGE || last === undefined) return;

@@ -1,18 +1,21 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { LRUCache } from 'lru-cache';
 import { answerProblem } from './answer-problem.js';
 import type { DomainError } from './domain-error.js';
 import { requestError } from './problem.js';
 
 /** Time within which only the first of the failures with one reason is logged as an error, ms. */
 const SAME_REASON_MS = 10_000;
+/** Maximum number of reasons that are remembered. */
+const MAX_REASONS = 100;
 
 /** Answers every failed request with problem+json, and logs the details that the client does not receive. */
 @Catch()
 export class HttpErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('HTTP');
-  /** Reason and time of the newest line about something unavailable. */
-  private told = { reason: '', at: 0 };
+  /** Reasons of unavailability that were logged lately. */
+  private readonly logged = new LRUCache<string, true>({ max: MAX_REASONS, ttl: SAME_REASON_MS, ttlResolution: 0 });
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     // Gateways answer through their own filter.
@@ -37,9 +40,8 @@ export class HttpErrorFilter implements ExceptionFilter {
     if (code !== 'unavailable') return true;
     // A client that disconnected is no fault of the service, and a client can do so a thousand times a second.
     if (response.destroyed) return false;
-    const now = performance.now();
-    if (this.told.reason === message && now - this.told.at < SAME_REASON_MS) return false;
-    this.told = { reason: message, at: now };
+    if (this.logged.has(message)) return false;
+    this.logged.set(message, true);
     return true;
   }
 }
