@@ -26,6 +26,7 @@ const base: WantedQuestion = {
   rules: [rule],
   before: 'none',
   beforeNext: 0,
+  isEnd: false,
 };
 const NOON = at('2026-06-10T12:00');
 const ask = (changes: Partial<WantedQuestion>, now = NOON) => stillWanted({ ...base, ...changes }, now);
@@ -70,7 +71,7 @@ describe('a message is still wanted', () => {
   });
 
   it('as a resolution only by who was notified of its firing', () => {
-    const resolved = { type: 'alert.resolved' as const };
+    const resolved = { type: 'alert.resolved' as const, isEnd: true };
     expect(ask({ ...resolved, before: 'delivered' })).toMatchObject({ action: 'send' });
     expect(ask({ ...resolved, before: 'none' })).toMatchObject({ action: 'send' });
     expect(ask({ ...resolved, before: 'lost' })).toMatchObject({ action: 'finish', reason: 'firing_not_delivered' });

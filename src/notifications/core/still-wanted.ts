@@ -29,12 +29,14 @@ export interface WantedQuestion {
   /** Rules it speaks of, undefined for a deleted one; null: no rule is asked. */
   rules: readonly (RuleNow | undefined)[] | null;
   /**
-   * State of the message before it: for a resolution, of its firing; for a firing, of resolutions before it; for the end of a
-   * test, of the test. `open`: not finished yet. `none`: there was none to this target.
+   * State of what was said before it of its subjects, alone, in a storm or in a summary: for a resolution, of its firing; for a
+   * firing, of resolutions; for the end of a test, of the test. `open`: not finished yet. `none`: there was none to this target.
    */
   before: 'none' | 'delivered' | 'open' | 'lost';
   /** Time of the next attempt of the unfinished one. */
   beforeNext: number;
+  /** Whether it says that its subjects hold no more: a resolution, or a storm of resolutions. */
+  isEnd: boolean;
 }
 
 export type Wanted =
@@ -66,7 +68,7 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const collected = digest || time.digest === true;
   // In a digest both are sent together.
   if (question.before !== 'open' || collected) return { action: 'send', digest: collected };
-  return inOrder(question, type === 'alert.resolved' ? 'after_firing' : 'after_resolution', now);
+  return inOrder(question, question.isEnd ? 'after_firing' : 'after_resolution', now);
 }
 
 function inOrder({ beforeNext, digest }: WantedQuestion, reason: string, now: number): Wanted {

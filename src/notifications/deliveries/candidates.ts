@@ -1,8 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { Admission, Candidate } from '../core/admission.js';
-import type { MessageType } from '../core/delivery.js';
-import { GATEWAY_TIMEOUT, NO_ANSWER } from '../core/outcome.js';
 import type { CandidateRow } from './delivery-row.js';
+import { FIRING, isEnd, UNFINISHED } from './order.js';
 
 /** Waiting delivery and the decision about it. */
 export interface Decision {
@@ -56,44 +55,6 @@ function change(row: CandidateRow, admission: Admission): RowChange | undefined 
   return { id, channel, state: row.state, reason, until, expires, digest, finished: false };
 }
 
-/** SQL for: a delivery (f) may have arrived although no attempt of it says so, since a receiver may have been slow to answer. */
-const PERHAPS_ARRIVED = `f.attempts > 0 AND f.state <> 'delivered' AND EXISTS (SELECT FROM delivery_attempts a
-  WHERE a.delivery_id = f.id AND (a.outcome = 'interrupted' OR a.outcome = 'failed'
-    AND (a.status_code = ${GATEWAY_TIMEOUT} OR starts_with(a.detail, '${NO_ANSWER}'))))`;
-
-/** Position of the last resolution before a resolution (d) that arrived. */
-const ENDED_BEFORE = `coalesce((SELECT max(r.position) FROM deliveries r
-  WHERE r.target_id = d.target_id AND r.collapse_key = d.collapse_key AND r.position < d.position
-    AND r.type = 'alert.resolved' AND r.state = 'delivered'), 0)`;
-
-/**
- * State of the newest storm or summary that names the subject of a resolution (d) as firing: a firing that was superseded after
- * it was only the repetition of what that message says.
- */
-const NAMED = `(SELECT CASE WHEN s.state = 'delivered' THEN 'delivered' WHEN s.state IN ('pending', 'sending', 'retrying') THEN 'open' END
-  FROM deliveries s, jsonb_strip_nulls(jsonb_build_object('protocol', d.data -> 'protocol', 'chain', d.data -> 'chain',
-    'token', d.data -> 'token')) AS subject
-  WHERE s.target_id = d.target_id AND s.type = 'alert.summary' AND s.position < d.position AND s.position > ${ENDED_BEFORE}
-    AND (s.data #> '{explanation,alerts}' @> jsonb_build_array(subject || jsonb_build_object('ruleId', d.data -> 'ruleId'))
-      OR s.data ->> 'ruleId' = d.data ->> 'ruleId' AND s.data #> '{explanation,subjects}' @> jsonb_build_array(subject))
-    AND s.data #>> '{explanation,state}' IS DISTINCT FROM 'resolved'
-  ORDER BY s.position DESC LIMIT 1)`;
-
-/** State of the firings of a resolution (d) since the last resolution that arrived. */
-const FIRING = `
-  SELECT CASE WHEN bool_or(f.state = 'delivered') THEN 'delivered'
-      WHEN bool_or(f.state IN ('pending', 'sending', 'retrying')) THEN 'open'
-      WHEN bool_or(${PERHAPS_ARRIVED}) THEN 'delivered'
-      WHEN count(*) > 0 THEN coalesce(${NAMED}, 'lost') ELSE 'none' END
-  FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
-    AND f.type = 'alert.fired' AND f.position > ${ENDED_BEFORE}`;
-
-/** Returns the SQL for: a resolution before a firing, or a test before its end, is not finished yet. */
-const onItsWay = (type: MessageType): string => `
-  SELECT CASE WHEN count(*) > 0 THEN 'open' ELSE 'none' END
-  FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
-    AND f.type = '${type}' AND f.state IN ('pending', 'sending', 'retrying')`;
-
 /** SQL of deliveries (d) as candidates; a WHERE follows. */
 export const CANDIDATE = `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
@@ -106,14 +67,10 @@ export const CANDIDATE = `
         WHERE r.target_id = t.id AND r.started_at > now() - interval '1 day' AND NOT r.digest)
       ELSE (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id AND r.started_at > now() - interval '1 minute')
       END AS recent,
-    CASE d.type WHEN 'alert.resolved' THEN (${FIRING}) WHEN 'alert.fired' THEN (${onItsWay('alert.resolved')})
-      WHEN 'test' THEN (${onItsWay('test')}) ELSE 'none' END AS before,
-    CASE WHEN d.type IN ('alert.fired', 'alert.resolved', 'test') THEN (SELECT max(f.next_attempt_at) FROM deliveries f
-      WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
-        AND CASE WHEN d.type = 'test' THEN f.type = 'test'
-          ELSE f.type IN ('alert.fired', 'alert.resolved') AND f.type <> d.type END AND f.state IN ('pending', 'retrying'))
-      END AS before_next
-  FROM deliveries d LEFT JOIN notification_targets t ON t.id = d.target_id`;
+    CASE WHEN before.is_open THEN 'open' WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS before,
+    before.next AS before_next, ${isEnd('d')} AS is_end
+  FROM deliveries d LEFT JOIN notification_targets t ON t.id = d.target_id
+  CROSS JOIN LATERAL (${UNFINISHED}) before`;
 
 const PUT_OFF = `
   UPDATE deliveries d SET state = c.state, reason = c.reason, digest = c.digest,

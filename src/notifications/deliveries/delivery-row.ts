@@ -58,10 +58,12 @@ export interface CandidateRow {
   expires_at: Date;
   asked: boolean;
   rule_ids: string[] | null;
-  /** State of the message before it: for a resolution, of its firing; for a firing, of the resolutions before it. */
+  /** State of what was said before it of its subjects: for a resolution, of its firing; for a firing, of resolutions. */
   before: 'none' | 'delivered' | 'open' | 'lost';
   /** Time of the next attempt of the one before it. */
   before_next: Date | null;
+  /** Whether it says that its subjects hold no more: a resolution, or a storm of resolutions. */
+  is_end: boolean;
   host: string | null;
   status: 'pending' | 'active' | 'disabled' | null;
   status_reason: string | null;

@@ -49,6 +49,7 @@ export class Wishes {
       asked,
       before,
       beforeNext: row.before_next?.getTime() ?? 0,
+      isEnd: row.is_end,
       createdAt: row.created_at.getTime(),
       verifiedAt: row.verified_at?.getTime() ?? null,
       preferences: this.preferences.get(row.user_id) ?? DEFAULT_PREFERENCES,

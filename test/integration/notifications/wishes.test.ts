@@ -55,6 +55,17 @@ async function ruleWithHook() {
   return { ruleId, target, message, send, rule };
 }
 
+const subject = { protocol: 'aave', chain: 'ethereum' };
+const summary = (ruleId: string, more: object) => ({
+  type: 'alert.summary' as const,
+  data: { ...ALERT, ruleId, ...more },
+});
+const ways = {
+  storm: (ruleId: string, named: object) =>
+    summary('other', { type: 'storm', explanation: { state: 'fired', alerts: [{ ruleId, ...named }] } }),
+  summary: (ruleId: string, named: object) => summary(ruleId, { explanation: { subjects: [named] } }),
+};
+
 const arrivals = (id: string): number => receiver.received.filter(({ headers }) => headers['webhook-id'] === id).length;
 const claim = (id: string): Promise<Claim> => fixture.app.nest.get(DeliveryClaims).claim(id, 'main');
 const patch = (body: object) => tester.call('PATCH', '/v1/alerts/preferences', body);
@@ -324,17 +335,6 @@ describe('a resolution', () => {
 });
 
 describe('a resolution after a firing that it superseded', () => {
-  const subject = { protocol: 'aave', chain: 'ethereum' };
-  const summary = (ruleId: string, more: object) => ({
-    type: 'alert.summary' as const,
-    data: { ...ALERT, ruleId, ...more },
-  });
-  const ways = {
-    storm: (ruleId: string, named: object) =>
-      summary('other', { type: 'storm', explanation: { state: 'fired', alerts: [{ ruleId, ...named }] } }),
-    summary: (ruleId: string, named: object) => summary(ruleId, { explanation: { subjects: [named] } }),
-  };
-
   it.each(['storm', 'summary'] as const)('arrives where a %s has named its subject, and only there', async (way) => {
     const { ruleId, send, target } = await ruleWithHook();
     const after = async (named: object, number: number) => {
@@ -385,6 +385,82 @@ describe('firings and resolutions that are each sent', () => {
       await fixture.until(id, 'delivered');
     }
     expect(heard()).toEqual([...story, 'alert.fired', ...story]);
+  });
+
+  it('do not overtake each other because an earlier firing has arrived', async () => {
+    const { send, target } = await ruleWithHook();
+    const [fired, resolved] = story.map((type) => ({ type, collapseKey: `again-${target}`, standalone: true }));
+    await fixture.until(await send(fired), 'delivered');
+    receiver.answer = () => ({ status: 500 });
+    const open = await send(resolved);
+    await fixture.until(open, 'retrying');
+    receiver.answer = () => undefined;
+    const second = await send(fired);
+    await fixture.untilHeld(second, 'after_resolution');
+    const last = await send(resolved);
+    await fixture.untilHeld(last, 'after_firing');
+    expect((await fixture.row(last)).attempts).toBe(0);
+    for (const id of [open, second, last]) {
+      await fixture.hurry(id);
+      await fixture.until(id, 'delivered');
+    }
+  });
+});
+
+describe('a storm or a summary that has not arrived', () => {
+  it.each(['storm', 'summary'] as const)(
+    'is not overtaken by what becomes of the subjects that the %s names',
+    async (way) => {
+      const { ruleId, send, target } = await ruleWithHook();
+      const about = (named: object) => ({
+        data: { ...ALERT, ruleId, ...named },
+        collapseKey: JSON.stringify([target, named]),
+      });
+      const failing = async (delivery: Partial<NewDelivery>) => {
+        receiver.answer = () => ({ status: 500 });
+        const id = await send({ ...delivery, ruleIds: [ruleId], standalone: true });
+        await fixture.until(id, 'retrying');
+        receiver.answer = () => undefined;
+        return id;
+      };
+      const named = await failing({ ...ways[way](ruleId, subject), collapseKey: `open-${target}` });
+      const ended = await send({ ...about(subject), type: 'alert.resolved' });
+      await fixture.untilHeld(ended, 'after_firing');
+      const unnamed = { protocol: 'curve', chain: 'ethereum' };
+      await fixture.until(await send({ ...about(unnamed), type: 'alert.resolved' }), 'delivered');
+      for (const id of [named, ended]) {
+        await fixture.hurry(id);
+        await fixture.until(id, 'delivered');
+      }
+      const lost = await failing({ ...ways[way](ruleId, subject), collapseKey: `lost-${target}` });
+      await fixture.app.db.pool.query(`UPDATE deliveries SET expires_at = now() - interval '1 s' WHERE id = $1`, [
+        lost,
+      ]);
+      await fixture.hurry(lost);
+      await fixture.until(lost, 'expired');
+      const late = await fixture.until(await send({ ...about(subject), type: 'alert.resolved' }), 'suppressed');
+      expect(late).toMatchObject({ reason: 'firing_not_delivered' });
+    },
+  );
+
+  it('waits itself for what it says the contrary of, and so does a firing after a storm of resolutions', async () => {
+    const { ruleId, send, target } = await ruleWithHook();
+    const fired = { data: { ...ALERT, ruleId, ...subject }, collapseKey: `ends-${target}`, standalone: true };
+    const { type, data } = ways.storm(ruleId, subject);
+    const end = { type, data: { ...data, explanation: { state: 'resolved', alerts: [{ ruleId, ...subject }] } } };
+    receiver.answer = () => ({ status: 500 });
+    const first = await send(fired);
+    await fixture.until(first, 'retrying');
+    receiver.answer = () => undefined;
+    const storm = await send({ ...end, collapseKey: `storm-${target}`, ruleIds: [ruleId] });
+    await fixture.untilHeld(storm, 'after_firing');
+    const again = await send(fired);
+    await fixture.untilHeld(again, 'after_resolution');
+    expect([arrivals(storm), arrivals(again)]).toEqual([0, 0]);
+    for (const id of [first, storm, again]) {
+      await fixture.hurry(id);
+      await fixture.until(id, 'delivered');
+    }
   });
 });
 

@@ -1,0 +1,75 @@
+import { GATEWAY_TIMEOUT, NO_ANSWER } from '../core/outcome.js';
+
+/** Returns the SQL condition of messages that are not finished yet. */
+const isOpen = (of: string): string => `${of}.state IN ('pending', 'sending', 'retrying')`;
+
+/** Returns the SQL for: whether a message (of) says that subjects hold no more. */
+export const isEnd = (of: string): string =>
+  `(${of}.type = 'alert.resolved' OR ${of}.data #>> '{explanation,state}' IS NOT DISTINCT FROM 'resolved')`;
+
+/** Returns the SQL for: rule and subject of a message, or of a member of a list (`data`). */
+const subjectOf = (data: string, ruleId: string): string => `jsonb_strip_nulls(jsonb_build_object('ruleId', ${ruleId},
+  'protocol', ${data} -> 'protocol', 'chain', ${data} -> 'chain', 'token', ${data} -> 'token'))`;
+
+/** Returns the SQL for: whether a storm or summary (of) names a subject, which is given with its rule. */
+const names = (
+  of: string,
+  subject: string,
+): string => `(${of}.data #> '{explanation,alerts}' @> jsonb_build_array(${subject})
+  OR ${of}.data -> 'ruleId' = ${subject} -> 'ruleId'
+    AND ${of}.data #> '{explanation,subjects}' @> jsonb_build_array(${subject} - 'ruleId'))`;
+
+/** SQL of the subjects that a message (d) names, each with its rule. */
+const SUBJECTS = `SELECT ${subjectOf('one', `coalesce(one -> 'ruleId', d.data -> 'ruleId')`)} AS subject
+  FROM jsonb_array_elements(CASE WHEN d.type = 'alert.summary'
+    THEN coalesce(d.data #> '{explanation,alerts}', d.data #> '{explanation,subjects}', '[]')
+    ELSE jsonb_build_array(d.data) END) one`;
+
+/** SQL condition of storms and summaries (s) before a message (d) to the same target. */
+const SUMMARY_BEFORE = `s.target_id = d.target_id AND s.type = 'alert.summary' AND s.position < d.position
+  AND s.rule_ids && d.rule_ids`;
+
+/**
+ * SQL of the unfinished messages that must arrive before a message (d), with the time of the next attempt of the last of them: of
+ * a test the test before; otherwise whatever says the contrary of one of its subjects, alone, in a storm or in a summary.
+ */
+export const UNFINISHED = `
+  SELECT count(*) > 0 AS is_open, max(next_attempt_at) AS next FROM (
+    SELECT CASE WHEN f.state <> 'sending' THEN f.next_attempt_at END AS next_attempt_at FROM deliveries f
+    WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position AND ${isOpen('f')}
+      AND f.type = CASE d.type WHEN 'alert.fired' THEN 'alert.resolved' WHEN 'alert.resolved' THEN 'alert.fired' ELSE 'test' END
+    UNION ALL
+    SELECT CASE WHEN s.state <> 'sending' THEN s.next_attempt_at END FROM deliveries s
+    WHERE d.type <> 'test' AND ${SUMMARY_BEFORE} AND ${isOpen('s')} AND ${isEnd('s')} <> ${isEnd('d')}
+      AND EXISTS (SELECT FROM (${SUBJECTS}) named WHERE ${names('s', 'named.subject')})
+    UNION ALL
+    SELECT CASE WHEN f.state <> 'sending' THEN f.next_attempt_at END FROM deliveries f
+    WHERE d.type = 'alert.summary' AND f.target_id = d.target_id AND f.position < d.position AND ${isOpen('f')}
+      AND f.type = CASE WHEN ${isEnd('d')} THEN 'alert.fired' ELSE 'alert.resolved' END AND f.rule_ids && d.rule_ids
+      AND ${names('d', subjectOf('f.data', `f.data -> 'ruleId'`))}) before`;
+
+/** SQL for: a delivery (f) may have arrived although no attempt of it says so, since a receiver may have been slow to answer. */
+const PERHAPS_ARRIVED = `f.attempts > 0 AND f.state <> 'delivered' AND EXISTS (SELECT FROM delivery_attempts a
+  WHERE a.delivery_id = f.id AND (a.outcome = 'interrupted' OR a.outcome = 'failed'
+    AND (a.status_code = ${GATEWAY_TIMEOUT} OR starts_with(a.detail, '${NO_ANSWER}'))))`;
+
+/** Position of the last resolution before a resolution (d) that arrived. */
+const ENDED_BEFORE = `coalesce((SELECT max(r.position) FROM deliveries r
+  WHERE r.target_id = d.target_id AND r.collapse_key = d.collapse_key AND r.position < d.position
+    AND r.type = 'alert.resolved' AND r.state = 'delivered'), 0)`;
+
+/**
+ * State of the newest storm or summary that names the subject of a resolution (d) as firing: a firing that was superseded after
+ * it was only the repetition of what that message says.
+ */
+const NAMED = `(SELECT CASE WHEN s.state = 'delivered' OR ${PERHAPS_ARRIVED.replaceAll('f.', 's.')} THEN 'delivered' ELSE 'lost' END
+  FROM deliveries s WHERE ${SUMMARY_BEFORE} AND s.position > ${ENDED_BEFORE} AND NOT ${isEnd('s')}
+    AND ${names('s', subjectOf('d.data', `d.data -> 'ruleId'`))}
+  ORDER BY s.position DESC LIMIT 1)`;
+
+/** SQL for: state of the finished firings of a resolution (d) since the last resolution that arrived. */
+export const FIRING = `
+  SELECT CASE WHEN bool_or(f.state = 'delivered' OR ${PERHAPS_ARRIVED}) THEN 'delivered'
+      ELSE coalesce(${NAMED}, CASE WHEN count(*) > 0 THEN 'lost' ELSE 'none' END) END
+  FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
+    AND f.type = 'alert.fired' AND f.position > ${ENDED_BEFORE}`;
