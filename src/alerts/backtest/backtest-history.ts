@@ -36,10 +36,7 @@ export async function readHistory(
   try {
     const series = await seriesOf(client, families);
     if (series.size === 0) return { points: [], resolution: 'raw' };
-    const raw = await pointsOf(client, RAW, series, from, to);
-    if (raw !== undefined) return { points: raw, resolution: 'raw' };
-    const hourly = await pointsOf(client, HOURLY, series, from, to);
-    return hourly && { points: hourly, resolution: 'hourly' };
+    return (await pointsOf(client, RAW, series, from, to)) ?? (await pointsOf(client, HOURLY, series, from, to));
   } finally {
     await client.end();
   }
@@ -86,15 +83,18 @@ async function pointsOf(
   series: ReadonlyMap<number, Series>,
   from: number,
   to: number,
-): Promise<HistoryPoint[] | undefined> {
+): Promise<BacktestHistory | undefined> {
   const values = [[...series.keys()], from, to, MAX_POINTS + 1];
-  const { rows } = await client.query<[id: number, value: number, at: number]>({ text: sql, values, rowMode: 'array' });
+  const { rows } = await client.query<PointRow>({ text: sql, values, rowMode: 'array' });
   if (rows.length > MAX_POINTS) return undefined;
-  return rows.flatMap(([id, value, at]) => {
+  const points = rows.flatMap(([id, value, at]) => {
     const of = series.get(id);
     return of === undefined ? [] : [{ ...of, value, at }];
   });
+  return { points, resolution: rows.some(([, , at, isHourly]) => isHourly && at >= from) ? 'hourly' : 'raw' };
 }
+
+type PointRow = [id: number, value: number, at: number, isHourly: boolean];
 
 const time = (parameter: string): string => `to_timestamp(${parameter}::float8 / 1000)`;
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
@@ -107,10 +107,15 @@ JOIN jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
   ON s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
 ORDER BY s.id`;
 
-// Before the period only the values at its start and the references of its windows are read. Hourly samples of rows that had not
-// left their dead band (0, in hours that were sampled) made no event and fired nothing.
+/** First hour to read of a series: that of its last value before the period, which holds at the start. */
+const firstHour = `coalesce(
+  (SELECT max(bucket) FROM metric_hourly WHERE series_id = s.id AND bucket < ${time('$2')} AND closed_at < ${time('$2')}),
+  ${time('$2')} - interval '1 hour')`;
+
+// Before the period only the values at its start and the references of its windows are read, of an hour where no single value is
+// kept. Hourly samples of rows that had not left their dead band (0, in hours that were sampled) made no event and fired nothing.
 const RAW = `
-SELECT s.id, p.value, ${millis('p.at')} AS at
+SELECT s.id, p.value, ${millis('p.at')} AS at, p.is_hourly
 FROM metric_series s
 CROSS JOIN LATERAL (
   SELECT coalesce(
@@ -119,19 +124,19 @@ CROSS JOIN LATERAL (
     (SELECT max(at) FROM metric_points WHERE series_id = s.id AND at < ${time('$2')})) AS at
 ) first
 CROSS JOIN LATERAL (
-  SELECT value, at, seq FROM metric_points
+  SELECT value, at, seq, false AS is_hourly FROM metric_points
   WHERE series_id = s.id AND at <= ${time('$3')} AND at >= coalesce(first.at, ${time('$2')})
     AND (seq > 0 OR at = first.at
          OR date_trunc('hour', at, 'UTC') NOT IN (SELECT hour FROM history_sampled_hours))
   UNION ALL
-  SELECT close, closed_at, 0 FROM metric_hourly
-  WHERE series_id = s.id AND bucket >= ${time('$2')} - interval '1 hour' AND closed_at <= ${time('$3')}
+  SELECT close, closed_at, 0, true FROM metric_hourly
+  WHERE first.at IS NULL AND series_id = s.id AND bucket >= ${firstHour} AND closed_at <= ${time('$3')}
     AND closed_at < (SELECT raw_from FROM history_state)
 ) p
 WHERE s.id = ANY ($1::int[]) ORDER BY p.at, p.seq, s.id LIMIT $4`;
 
 const HOURLY = `
-SELECT s.id, h.close AS value, ${millis('h.closed_at')} AS at
-FROM metric_series s JOIN metric_hourly h ON h.series_id = s.id
-WHERE s.id = ANY ($1::int[]) AND h.bucket >= ${time('$2')} - interval '1 hour' AND h.closed_at <= ${time('$3')}
-ORDER BY h.closed_at, s.id LIMIT $4`;
+WITH begun AS MATERIALIZED (SELECT s.id, ${firstHour} AS hour FROM metric_series s WHERE s.id = ANY ($1::int[]))
+SELECT b.id, h.close AS value, ${millis('h.closed_at')} AS at, true AS is_hourly
+FROM begun b JOIN metric_hourly h ON h.series_id = b.id AND h.bucket >= b.hour
+WHERE h.closed_at <= ${time('$3')} ORDER BY h.closed_at, b.id LIMIT $4`;

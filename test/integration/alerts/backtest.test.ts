@@ -228,6 +228,26 @@ describe('over stored history', () => {
     expect(body.alerts[0].explanation).toMatchObject({ instance: 'token=ethereum' });
   });
 
+  it('begins with the value that held, also where single values are no longer kept, and says that it read hours', async () => {
+    const rule = {
+      name: 'above',
+      conditions: [{ token: 'kept-by-the-hour', metric: 'price', operator: 'gt', threshold: 100 }],
+      mode: 'crossing',
+    };
+    await app.db.pool.query(`
+      WITH series AS (INSERT INTO metric_series (metric, subject) VALUES ('price', 'kept-by-the-hour') RETURNING id),
+        kept AS (SELECT raw_from - interval '9 days' AS start FROM history_state)
+      INSERT INTO metric_hourly (series_id, samples, bucket, open, high, low, close, sum, opened_at, closed_at)
+      SELECT series.id, 1, start + n * interval '1 day', v, v, v, v, v, start + n * interval '1 day', start + n * interval '1 day'
+      FROM series, kept, unnest('{120,130,90,110}'::float8[]) WITH ORDINALITY AS value (v, n)`);
+    const { rows } = await app.db.pool.query('SELECT raw_from FROM history_state');
+    const at = (days: number) => new Date(rows[0].raw_from.getTime() + days * 86_400_000).toISOString();
+    const over = async (from: string, to: string) =>
+      (await alice.post('/v1/alerts/rules/backtest', { rule, from, to })).body;
+    expect(await over(at(-7.5), at(0))).toMatchObject({ fired: 1, points: 4, resolution: 'hourly' });
+    expect(await over(at(-4), at(-1))).toMatchObject({ fired: 0, points: 1, resolution: 'raw' });
+  });
+
   it('names the place of a fault in the request', async () => {
     const faulty = { ...fall, conditions: [{ ...fall.conditions[0], threshold: 'much' }] };
     const { status, body } = await alice.post('/v1/alerts/rules/backtest', { rule: faulty });
