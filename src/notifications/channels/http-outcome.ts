@@ -2,14 +2,12 @@ import { GATEWAY_TIMEOUT, NO_ANSWER, type Outcome } from '../core/outcome.js';
 import { EgressRefused } from '../core/egress-policy.js';
 import { parseRetryAfter } from '../core/retry-schedule.js';
 import { safeReason } from '../core/safe-reason.js';
-import type { Answer } from '../egress/guarded-client.js';
+import { Unanswered, type Answer } from '../egress/guarded-client.js';
 
 /** Minimum wait for receivers that are overloaded, ms. */
 const OVERLOADED_MS = 60_000;
 const OVERLOADED = new Set([429, 502, 503, GATEWAY_TIMEOUT]);
 const TIMEOUTS: readonly string[] = ['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError'];
-/** Error code of a connection that the receiver closed before it answered. */
-const CLOSED = 'UND_ERR_SOCKET';
 
 /** Returns the outcome of an HTTP answer, before the channel's own codes. */
 export function answerOutcome({ status, headers, head }: Answer, now: number): Outcome {
@@ -23,15 +21,16 @@ export function answerOutcome({ status, headers, head }: Answer, now: number): O
 }
 
 /** Returns the outcome of a request without an answer. A refusal of the guard is final. */
-export function failureOutcome(error: unknown): Outcome {
+export function failureOutcome(failure: unknown): Outcome {
+  const error = failure instanceof Unanswered ? failure.cause : failure;
   const refused = error instanceof EgressRefused ? error : error instanceof Error ? error.cause : undefined;
   if (refused instanceof EgressRefused) return { result: 'rejected', detail: `refused: ${refused.message}` };
   if (error instanceof Error && TIMEOUTS.includes(error.name)) {
     return { result: 'failed', detail: `${NO_ANSWER} within 10 s`, retryAfterMs: OVERLOADED_MS };
   }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const reason = `${safeReason(error)}${code === '' ? '' : ` (${code})`}`;
-  return { result: 'failed', detail: code === CLOSED ? `${NO_ANSWER}: ${reason}` : reason };
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const reason = `${safeReason(error)}${typeof code === 'string' ? ` (${code})` : ''}`;
+  return { result: 'failed', detail: failure instanceof Unanswered ? `${NO_ANSWER}: ${reason}` : reason };
 }
 
 export function single(header: string | string[] | undefined): string | undefined {

@@ -23,6 +23,15 @@ const BODY_TIMEOUT_MS = 300;
 /** Error codes of a kept connection that the receiver has closed meanwhile. */
 const CLOSED: readonly unknown[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
+/** Failure after the request may have been written: its receiver may have got it. */
+export class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+
+  constructor(cause: unknown) {
+    super('no answer', { cause });
+  }
+}
+
 export interface Answer {
   status: number;
   headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -40,6 +49,8 @@ export class GuardedClient implements OnApplicationShutdown {
   private readonly kept: Agent;
   /** Agent of second tries: its connections are new, and not kept. */
   private readonly fresh: Agent;
+  /** Errors of connections that never came about: nothing was sent. */
+  private readonly unconnected = new WeakSet<Error>();
   private readonly secure = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
 
   constructor(
@@ -51,7 +62,7 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 
   /**
-   * Posts a body. Throws EgressRefused before anything is sent, or the network's own error. An answer counts as soon as its
+   * Posts a body. Throws EgressRefused or the network's own error before anything is sent, afterwards Unanswered. An answer counts as soon as its
    * headers have arrived; `whole`: waits for its first 4 KB. A kept connection that the receiver has closed is no failure: the
    * request is repeated once on a new one.
    */
@@ -70,12 +81,20 @@ export class GuardedClient implements OnApplicationShutdown {
       body,
       signal: AbortSignal.timeout(TOTAL_TIMEOUT_MS),
     };
-    const answer = await this.kept.request(request).catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && CLOSED.includes(error.code)) return this.fresh.request(request);
-      throw error;
+    const answer = await this.kept.request(request).catch(async (first: unknown) => {
+      const isClosed = first instanceof Error && 'code' in first && CLOSED.includes(first.code);
+      if (isClosed) return this.again(request, first);
+      throw this.failure(first);
     });
     const head = await headOf(answer, whole ? TOTAL_TIMEOUT_MS : BODY_TIMEOUT_MS);
     return { status: answer.statusCode, headers: answer.headers, head };
+  }
+
+  /** Repeats a request on a new connection. The one before may have arrived, whatever becomes of this one. */
+  private async again(request: Dispatcher.RequestOptions, first: Error): Promise<Dispatcher.ResponseData> {
+    return this.fresh.request(request).catch((second: unknown) => {
+      throw this.unconnected.has(first) ? this.failure(second) : new Unanswered(second);
+    });
   }
 
   /** Refuses a name one of whose addresses is private: for the moment at which a target is registered. */
@@ -88,6 +107,11 @@ export class GuardedClient implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.kept.destroy(), this.fresh.destroy()]);
+  }
+
+  private failure(error: unknown): Error {
+    const known = asError(error);
+    return this.unconnected.has(known) ? known : new Unanswered(known);
   }
 
   /** Returns an agent; `pipelining` 0: a connection is for one request. */
@@ -105,12 +129,17 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 
   private async open(options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
+    const fail = (error: Error): void => {
+      this.unconnected.add(error);
+      callback(error, null);
+    };
     try {
-      const socket = await this.connect(options);
-      if (options.protocol === 'https:') this.secure({ ...options, httpSocket: socket }, callback);
-      else callback(null, socket);
+      const httpSocket = await this.connect(options);
+      if (options.protocol !== 'https:') callback(null, httpSocket);
+      else
+        this.secure({ ...options, httpSocket }, (...[error, socket]) => (error ? fail(error) : callback(null, socket)));
     } catch (error) {
-      callback(asError(error), null);
+      fail(asError(error));
     }
   }
 

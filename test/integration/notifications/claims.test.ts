@@ -12,6 +12,7 @@ import { DeliveryClaims, type Claim } from '../../../src/notifications/deliverie
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
 import type { ClaimedDelivery } from '../../../src/notifications/deliveries/delivery-row.js';
 import { DeliveryWorker } from '../../../src/notifications/deliveries/delivery-worker.js';
+import { Unanswered } from '../../../src/notifications/egress/guarded-client.js';
 import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
 import { Sweeper } from '../../../src/notifications/deliveries/sweeper.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
@@ -127,8 +128,9 @@ describe('a failed attempt', () => {
   const error = (name: string, code?: string): Error => Object.assign(new Error('failed'), { name, code });
   it.each([
     ['of a receiver that was too slow', failureOutcome(error('TimeoutError')), 'delivered'],
-    ['of one that closed the connection', failureOutcome(error('SocketError', 'UND_ERR_SOCKET')), 'delivered'],
+    ['of one that broke the connection', failureOutcome(new Unanswered(error('Error', 'ECONNRESET'))), 'delivered'],
     ['behind a gateway that waited in vain', gateway(504), 'delivered'],
+    ['of one that refused the handshake', failureOutcome(error('Error', 'ECONNRESET')), 'suppressed'],
     ['of one that was not there', failureOutcome(error('Error', 'ECONNREFUSED')), 'suppressed'],
     ['of one that had an error', gateway(500), 'suppressed'],
   ])('%s may have arrived, or not: its resolution then is sent, or not', async (what, outcome, state) => {

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -185,6 +185,38 @@ describe('the guarded client', () => {
     for (const body of ['1', '2', '3']) expect((await guarded.post(address, {}, body)).status).toBe(200);
     expect(bodies.filter((body) => body !== '')).toContain('3');
     await new Promise<void>((done) => closing.close(() => done()));
+  });
+
+  it.each([
+    [
+      'resets the connection',
+      'http',
+      (socket: Socket) => socket.resetAndDestroy(),
+      'no answer: read ECONNRESET (ECONNRESET)',
+    ],
+    ['closes it', 'http', (socket: Socket) => socket.end(), 'no answer: other side closed (UND_ERR_SOCKET)'],
+    [
+      'answers nonsense',
+      'http',
+      (socket: Socket) => socket.end('nonsense'),
+      /^no answer: Response does not match[^(]*\([^(]*\)$/,
+    ],
+    [
+      'answers with endless headers',
+      'http',
+      (socket: Socket) => socket.end(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(40_000)}`),
+      /^no answer: /,
+    ],
+    ['speaks no TLS', 'https', (socket: Socket) => socket.resetAndDestroy(), /^(?!no answer)/],
+  ])('knows of a receiver that %s whether it may have got the request', async (_, protocol, reply, detail) => {
+    const strange = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => reply(socket));
+    });
+    await new Promise<void>((done) => strange.listen(0, '127.0.0.1', done));
+    const address = `${protocol}://127.0.0.1:${(strange.address() as AddressInfo).port}/`;
+    expect(await refusal(client({}, ['127.0.0.1/32']), address)).toMatch(detail);
+    await new Promise<void>((done) => strange.close(() => done()));
   });
 
   it('tries the addresses of a name side by side', async () => {
