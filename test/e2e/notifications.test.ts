@@ -238,6 +238,12 @@ describe('templates', () => {
     const id = await fixture.send('webhook', target, { template: 'mine', format: 'slack' });
     await fixture.until(id, 'delivered');
     expect(JSON.parse(receiver.received.at(-1)?.body ?? '').text).toBe('Aave below 30 billion!');
+    const tried = { template: 'mine', type: 'test', data: { ...ALERT, state: 'test', value: null } } as const;
+    await fixture.until(await fixture.send('webhook', target, { ...tried, format: 'slack' }), 'delivered');
+    expect(JSON.parse(receiver.received.at(-1)?.body ?? '').text).toBe('Test: Aave below 30 billion!');
+    expect(await templates.render({ ...tried, userId: 'tester', links: {} })).toMatchObject({
+      html: '<p>This is a test, nothing has happened.</p>\n<b>Aave below 30 billion</b>',
+    });
     expect((await fixture.call(ann, 'DELETE', '/templates/mine')).status).toBe(204);
     expect((await fixture.call(ann, 'DELETE', '/templates/mine')).status).toBe(404);
   });

@@ -75,6 +75,8 @@ export interface RenderRequest {
   room?: number;
   /** Whether the product's own templates write links into the text; false for a channel that places them itself. */
   linksInText?: boolean;
+  /** Whether a test says so beside what its user's template says; false for a program's own JSON. */
+  marksTests?: boolean;
 }
 
 const RENDER = workerTask<RenderInput, RenderOutput>(import.meta.url, './render-task', 'renderTemplate', {
@@ -82,6 +84,8 @@ const RENDER = workerTask<RenderInput, RenderOutput>(import.meta.url, './render-
   timeoutMs: 5_000,
   cpuMsPerMinute: 3_000,
 });
+
+const TEST_NOTE = 'This is a test, nothing has happened.';
 
 /** Time after which a changed template is used everywhere, ms. */
 const REMEMBERED_MS = 5_000;
@@ -129,14 +133,18 @@ export class Templates {
     return this.publicLinks.ofAlert(userId, alert);
   }
 
-  private async renderAlert({ userId, template }: RenderRequest, values: object): Promise<RenderedMessage> {
+  private async renderAlert(
+    { userId, template, type, marksTests = true }: RenderRequest,
+    values: object,
+  ): Promise<RenderedMessage> {
     const source = template === null ? undefined : await this.source(userId, template);
     if (source === undefined) return this.engine.render(defaultSource(), values);
     // The product's own templates are known to be cheap: they need no thread.
     if (isBuiltIn(source)) return this.engine.render(source, values);
     const usual = (): RenderedMessage => this.engine.render(defaultSource(), values);
     try {
-      return withoutGaps(await this.workers.run(RENDER, { source, values }, { key: userId }), usual);
+      const rendered = withoutGaps(await this.workers.run(RENDER, { source, values }, { key: userId }), usual);
+      return type === 'test' && marksTests && rendered.fallback === undefined ? asTest(rendered) : rendered;
     } catch (error) {
       const fallback = error instanceof DomainError && error.code === 'rate_limited' ? 'budget' : 'fault';
       return { ...usual(), fallback };
@@ -197,6 +205,15 @@ export class Templates {
     this.known.set(key, { source });
     return source;
   }
+}
+
+/** Returns a message of a user's own template that says that it is a test. */
+function asTest({ subject, text, html }: RenderedMessage): RenderedMessage {
+  return {
+    subject: `Test: ${subject}`,
+    text: isEmpty(text) ? text : `${TEST_NOTE}\n\n${text}`,
+    html: isEmpty(html) ? html : `<p>${TEST_NOTE}</p>\n${html}`,
+  };
 }
 
 /** Returns the message with the default's title if its own is empty, and the default's text if it has none at all. */

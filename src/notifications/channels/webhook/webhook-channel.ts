@@ -68,7 +68,8 @@ export class WebhookChannel extends NotificationChannel {
     const links = this.templates.linksOf(userId, data);
     const own = messageBody({ ...envelope, data: { ...data, links } });
     if (shape === 'standard' && template === null) return { body: own };
-    const rendered = await this.templates.render({ userId, template, type, data, createdAt, linksInText: false });
+    const request = { userId, template, type, data, createdAt, linksInText: false, marksTests: shape !== 'json' };
+    const rendered = await this.templates.render(request);
     const { subject: title, text, fallback } = rendered;
     if (shape === 'standard')
       return { body: messageBody({ ...envelope, data: { ...data, message: text, links } }), fallback };
