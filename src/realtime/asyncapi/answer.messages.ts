@@ -1,8 +1,8 @@
 import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
 import { EXAMPLE_ERROR } from './common.schemas.js';
-import { EVENT_TYPES } from '../../events/index.js';
 import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
-import { choice, closed, constant, flag, integer, list, nullable, number, oneOf, ref, text } from './schema.js';
+import { answeredFilters } from './filter.schemas.js';
+import { choice, closed, constant, flag, integer, list, nullable, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Properties, Schema } from './schema.js';
 
 const cursor = ref('Cursor');
@@ -21,13 +21,8 @@ export const RECOVERY: Properties = {
 };
 export const RECOVERY_FIELDS = Object.keys(RECOVERY);
 
-const filterFields: Properties = {
-  chains: strings,
-  eventTypes: list(choice(EVENT_TYPES)),
-  threshold: number('the step that is really used', { minimum: 0 }),
-  minValue: number('US dollars'),
-  maxValue: number('US dollars'),
-};
+const filters = answeredFilters('common');
+const webSocketFilters = answeredFilters('webSocket');
 
 /** Schemas of answers, by name. */
 export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
@@ -36,19 +31,13 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
       id: text('id of the subscription in its connection'),
       type: choice(SUBSCRIPTION_TYPES),
       channel: text('the name as the client wrote it'),
-      protocols: strings,
-      tokens: strings,
-      ...filterFields,
+      ...filters,
       all: flag('rows of every owner'),
       intervalMs: integer('of a live query: milliseconds', { minimum: 1 }),
     },
-    ['channel', 'protocols', 'tokens', ...Object.keys(filterFields), 'all', 'intervalMs'],
+    ['channel', ...Object.keys(filters), 'all', 'intervalMs'],
   ),
-  WebSocketFilterAnswer: closed({ protocolIds: strings, tokenIds: strings, ...filterFields }, [
-    'protocolIds',
-    'tokenIds',
-    ...Object.keys(filterFields),
-  ]),
+  WebSocketFilterAnswer: closed(webSocketFilters, Object.keys(webSocketFilters)),
 };
 
 const subscribedFields: Properties = {

@@ -1,21 +1,8 @@
 import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
 import { MESSAGE_TYPES } from '../core/parse-websocket.js';
-import { EVENT_TYPE_NAMES } from '../../events/index.js';
-import { choice, closed, flag, integer, list, number, oneOf, ref, text } from './schema.js';
+import { EXAMPLE_FILTERS, names, SOCKET_IO_FILTERS, WEB_SOCKET_FILTERS } from './filter.schemas.js';
+import { choice, closed, flag, integer, list, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Properties, Schema } from './schema.js';
-
-const names = (description: string): Schema =>
-  list({ type: 'string', minLength: 1, maxLength: 160 }, { description, minItems: 1, maxItems: 500 });
-
-const values: Properties = {
-  eventTypes: list(choice([...EVENT_TYPE_NAMES.keys()]), { minItems: 1 }),
-  threshold: number('smallest move, a fraction: 0.05 is 5 %; rounded down to a step, the answer says to which', {
-    minimum: 0,
-    maximum: 1_000,
-  }),
-  minValue: number('US dollars; matches when the value before or after is inside', { minimum: 0 }),
-  maxValue: number('US dollars', { minimum: 0 }),
-};
 
 const mode: Properties = {
   mode: choice(['all', 'latest'], 'belongs to the connection; `latest`: the newest event per key and interval'),
@@ -31,21 +18,6 @@ const options: Properties = {
   ...mode,
 };
 
-const webSocketFilters: Schema = closed(
-  { protocolIds: names('protocol slugs'), tokenIds: names('token ids'), chains: names('chains'), ...values },
-  ['protocolIds', 'tokenIds', 'chains', ...Object.keys(values)],
-);
-
-const socketFilters: Properties = {
-  protocol: text('one protocol slug'),
-  protocols: names('protocol slugs'),
-  chain: text('one chain'),
-  chains: names('chains'),
-  token: text('one token id'),
-  tokens: names('token ids'),
-  ...values,
-};
-
 const optional = (properties: Properties): string[] => Object.keys(properties);
 
 const subscribeBody: Schema = closed(
@@ -54,10 +26,10 @@ const subscribeBody: Schema = closed(
     channel: text('a channel, with type `channel`'),
     all: flag('admins: rows of every owner'),
     query: ref('Query'),
-    ...socketFilters,
+    ...SOCKET_IO_FILTERS,
     ...options,
   },
-  ['channel', 'all', 'query', ...optional(socketFilters), ...optional(options)],
+  ['channel', 'all', 'query', ...optional(SOCKET_IO_FILTERS), ...optional(options)],
 );
 
 const selector: Properties = {
@@ -68,7 +40,7 @@ const selector: Properties = {
 
 /** Schemas of client messages, by name. */
 export const CLIENT_SCHEMAS: Readonly<Record<string, Schema>> = {
-  WebSocketFilters: webSocketFilters,
+  WebSocketFilters: closed(WEB_SOCKET_FILTERS, Object.keys(WEB_SOCKET_FILTERS)),
   SubscribeBody: subscribeBody,
 };
 
@@ -84,12 +56,10 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
     name: 'unsubscribe',
     summary:
       'Removes every subscription that the body selects; members left out match anything, and at least one is required.',
-    payload: closed({ ...selector, all: flag('admins: those of every owner'), query: ref('Query'), ...socketFilters }, [
-      ...optional(selector),
-      'all',
-      'query',
-      ...optional(socketFilters),
-    ]),
+    payload: closed(
+      { ...selector, all: flag('admins: those of every owner'), query: ref('Query'), ...SOCKET_IO_FILTERS },
+      [...optional(selector), 'all', 'query', ...optional(SOCKET_IO_FILTERS)],
+    ),
     example: { type: 'protocol', protocol: 'uniswap-v3' },
   },
   {
@@ -100,8 +70,8 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
       'filters. A change of filters needs a selection: without `id`, `type`, `channel` or another selection it is refused. With `mode` ' +
       'or `intervalMs` alone filters stay.',
     payload: closed(
-      { ...selector, ...mode, ...socketFilters, filters: closed(socketFilters, optional(socketFilters)) },
-      [...optional(selector), ...optional(mode), ...optional(socketFilters), 'filters'],
+      { ...selector, ...mode, ...SOCKET_IO_FILTERS, filters: closed(SOCKET_IO_FILTERS, optional(SOCKET_IO_FILTERS)) },
+      [...optional(selector), ...optional(mode), ...optional(SOCKET_IO_FILTERS), 'filters'],
     ),
     example: { id: 's1', threshold: 0.1 },
   },
@@ -135,7 +105,7 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
     optional: ['channels', 'filters', 'all', 'query', ...optional(options)],
     example: {
       channels: ['prices', 'protocols', 'alerts'],
-      filters: { protocolIds: ['uniswap-v3', 'aave-v3'], tokenIds: ['ethereum', 'bitcoin'], minValue: 1000 },
+      filters: EXAMPLE_FILTERS,
     },
   },
   unsubscribe: {

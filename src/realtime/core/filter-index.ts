@@ -1,6 +1,25 @@
 import { eventSpec, STEPS, type EventType, type LogEvent } from '../../events/index.js';
-import { matchesFields, namesOnly, stepIndex, type Filter } from './filter.js';
+import { stepIndex, type Filter } from './filter-conditions.js';
+import { compileFilter, matchesFields, namesOnly } from './filter.js';
 import type { Dimension, Subscription } from './subscription.js';
+
+/** Part of the index that compares each member of a filter, or the reason why none does. */
+const COMPARED_BY = {
+  key: 'groups',
+  types: 'a TypeIndex each',
+  protocol: 'the values of a TypeIndex, else matchesFields',
+  chain: 'the values of a TypeIndex, else matchesFields',
+  token: 'the values of a TypeIndex, else matchesFields',
+  required: 'the absent of a TypeIndex, else matchesFields',
+  stepIndex: 'the steps of a Bucket',
+  min: 'the range of a Place',
+  max: 'the range of a Place',
+  all: 'owners are checked by who delivers',
+} satisfies Readonly<Record<keyof Filter, string>>;
+
+for (const member of Object.keys(compileFilter({ type: 'channel', filter: {} }))) {
+  if (!Object.hasOwn(COMPARED_BY, member)) throw new Error(`The filter index does not compare ${member} of filters`);
+}
 
 /** All subscriptions with equal filters. An event is compared with a group once, however many members it has. */
 export class Group {
@@ -62,7 +81,7 @@ class TypeIndex {
     const list = bucket.steps[filter.stepIndex];
     if (!list) return;
     bucket.size++;
-    const { minValue: min = -Infinity, maxValue: max = Infinity } = filter;
+    const { min = -Infinity, max = Infinity } = filter;
     const isSettled = namesOnly(filter, dimension);
     const place: Place = { group, bucket, list, at: list.length, min, max, isSettled };
     list.push(place);

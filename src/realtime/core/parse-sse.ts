@@ -1,29 +1,23 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
+import { channelRequest, withOwners } from './channel-request.js';
+import { FIELDS, readFilter, type SubscriptionFilter } from './filter-fields.js';
 import { Input, invalid } from './input.js';
 import { readOptions } from './parse-websocket.js';
 import { queryRequest } from './query-request.js';
 import type { SubscribeOptions } from './session.js';
-import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
+import type { SubscriptionRequest } from './subscription.js';
 
 export interface StreamRequest {
   readonly requests: readonly SubscriptionRequest[];
   readonly options: SubscribeOptions;
 }
 
-const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', tokens: 'tokens', types: 'eventTypes' };
-const LISTS = ['channels', ...Object.values(FILTER_NAMES)];
-const NUMBERS = ['threshold', 'minValue', 'maxValue', 'intervalMs'];
+const FILTER_FIELDS = FIELDS.map(({ name }) => name);
+const NUMBER_FIELDS = FIELDS.filter(({ form }) => form === 'number').map(({ name }) => name);
+const LISTS = ['channels', ...FILTER_FIELDS.filter((name) => !NUMBER_FIELDS.includes(name))];
+const NUMBERS = [...NUMBER_FIELDS, 'intervalMs'];
 const TEXTS = ['since', 'mode', 'query'];
-const BESIDE_QUERY = [
-  'channels',
-  ...Object.values(FILTER_NAMES),
-  'threshold',
-  'minValue',
-  'maxValue',
-  'all',
-  'snapshot',
-];
+const BESIDE_QUERY = ['channels', ...FILTER_FIELDS, 'all', 'snapshot'];
 const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
@@ -69,7 +63,7 @@ function ofParameter({ code, message, field, errors }: DomainError): DomainError
 
 function streamRequest(input: Input, lastEventId: string | undefined): StreamRequest {
   if (input.has('query')) return { requests: [queryRequest(input, BESIDE_QUERY)], options: {} };
-  const filter = readFilter(input, FILTER_NAMES);
+  const filter = readFilter(input, 'common');
   const options = readOptions(input);
   const channels = [...new Set(input.names('channels') ?? channelsFor(filter))];
   return {

@@ -1,27 +1,15 @@
-import type { NameKind } from '../../events/index.js';
-import { channelRequest, readFilter, readName, withOwners, type FilterNames } from './channel-request.js';
+import { channelRequest, withOwners } from './channel-request.js';
+import { FIELDS, readFilter, type SubscriptionFilter } from './filter-fields.js';
+import { distinct, readName } from './filter-readers.js';
 import { Input, invalid } from './input.js';
 import { queryRequest } from './query-request.js';
 import { readMode, readOptions } from './parse-websocket.js';
 import type { SubscribeOptions } from './session.js';
 import type { SubscriptionSelector } from './subscription-book.js';
-import {
-  SUBSCRIPTION_TYPES,
-  type SubscriptionFilter,
-  type SubscriptionRequest,
-  type SubscriptionType,
-} from './subscription.js';
+import { SUBSCRIPTION_TYPES, type SubscriptionRequest, type SubscriptionType } from './subscription.js';
 
-const FILTER_NAMES: FilterNames = { protocols: 'protocols', chains: 'chains', tokens: 'tokens', types: 'eventTypes' };
-const FILTER_FIELDS = [
-  'protocol',
-  'chain',
-  'token',
-  ...Object.values(FILTER_NAMES),
-  'threshold',
-  'minValue',
-  'maxValue',
-];
+const SINGLE_FIELDS = FIELDS.flatMap(({ one }) => one ?? []);
+const FILTER_FIELDS = [...SINGLE_FIELDS, ...FIELDS.map(({ name }) => name)];
 const OPTION_FIELDS = ['since', 'snapshot', 'mode', 'intervalMs'];
 const BODY_FIELDS = ['type', 'channel', 'all', 'query', ...FILTER_FIELDS, ...OPTION_FIELDS];
 const UPDATE_FIELDS = ['id', 'type', 'channel', 'filters', 'mode', 'intervalMs', ...FILTER_FIELDS];
@@ -82,19 +70,13 @@ function ofType(input: Input, type: SubscriptionType, filter: SubscriptionFilter
 
 /** Reads a filter whose fields may hold one value or a list. */
 function filterOf(input: Input): SubscriptionFilter {
-  const filter = readFilter(input, FILTER_NAMES);
-  return {
-    ...filter,
-    ...merged(input, 'protocol', filter.protocols),
-    ...merged(input, 'chain', filter.chains),
-    ...merged(input, 'token', filter.tokens),
-  };
-}
-
-function merged(input: Input, kind: NameKind, many: readonly string[] | undefined): SubscriptionFilter {
-  const one = input.text(kind);
-  if (one === undefined) return {};
-  return { [`${kind}s`]: [...new Set([...(many ?? []), readName(input, kind, one, kind)])].sort() };
+  const filter = readFilter(input, 'common');
+  for (const kind of SINGLE_FIELDS) {
+    const one = input.text(kind);
+    if (one !== undefined)
+      filter[`${kind}s`] = distinct([...(filter[`${kind}s`] ?? []), readName(input, kind, one, kind)]);
+  }
+  return filter;
 }
 
 /** Parses the argument of `unsubscribe`: `{id}`, or a body; members that it leaves out match anything. */

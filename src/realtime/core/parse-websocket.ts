@@ -1,9 +1,10 @@
-import { channelRequest, readFilter, withOwners, type FilterNames } from './channel-request.js';
+import { channelRequest, withOwners } from './channel-request.js';
+import { FIELDS, readFilter, spellingOf, type SubscriptionFilter } from './filter-fields.js';
 import { Input } from './input.js';
 import { queryRequest } from './query-request.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
 import type { SubscribeOptions } from './session.js';
-import type { SubscriptionFilter, SubscriptionRequest } from './subscription.js';
+import type { SubscriptionRequest } from './subscription.js';
 
 export const MESSAGE_TYPES = [
   'authenticate',
@@ -48,7 +49,7 @@ export type ClientMessage = { readonly id?: MessageId } &
   );
 
 const ENVELOPE = ['type', 'action', 'id'];
-const FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
+const MESSAGE_FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
   authenticate: ['apiKey', 'since'],
   ping: [],
   subscribe: ['channels', 'filters', 'all', 'since', 'snapshot', 'mode', 'intervalMs', 'query'],
@@ -58,13 +59,10 @@ const FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
   stats: [],
 };
 const BESIDE_QUERY = ['channels', 'filters', 'all', 'snapshot'];
-const FILTER_NAMES: FilterNames = {
-  protocols: 'protocolIds',
-  chains: 'chains',
-  tokens: 'tokenIds',
-  types: 'eventTypes',
-};
-const FILTER_FIELDS = [...Object.values(FILTER_NAMES), 'minValue', 'maxValue', 'threshold'];
+/** Names of the filter's fields, as refusals list them: those with a step last. */
+const FILTER_FIELDS = FIELDS.toSorted(
+  (a, b) => Number(a.condition === 'threshold') - Number(b.condition === 'threshold'),
+).map((field) => spellingOf(field, 'webSocket'));
 const ID_LIMIT = 128;
 /** Longest key or token, characters; signed tokens are longer than keys. */
 const SECRET_LIMIT = 8_192;
@@ -83,7 +81,7 @@ export function messageId(value: unknown): MessageId | undefined {
 /** Parses a JSON value as a message. Throws `invalid_request` that names the first invalid field. */
 export function parseMessage(value: unknown): ClientMessage {
   const type = messageType(value);
-  const input = Input.of(value, [...ENVELOPE, ...FIELDS[type]]);
+  const input = Input.of(value, [...ENVELOPE, ...MESSAGE_FIELDS[type]]);
   const id = messageId(value);
   if (input.has('id') && id === undefined)
     throw input.fault('id', `must be a whole number up to 2^53 - 1, or a text of at most ${ID_LIMIT} characters`);
@@ -148,7 +146,7 @@ function channelsOf(input: Input): readonly string[] | undefined {
 
 function filterOf(input: Input): SubscriptionFilter {
   const filters = input.object('filters', FILTER_FIELDS);
-  return filters ? readFilter(filters, FILTER_NAMES) : {};
+  return filters ? readFilter(filters, 'webSocket') : {};
 }
 
 /** Reads the options that `subscribe` has on every transport. */

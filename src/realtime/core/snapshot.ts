@@ -1,6 +1,6 @@
 import type { PublishedValue } from '../../events/index.js';
 import { inSlices } from '../../platform/loop/slices.js';
-import type { Filter } from './filter.js';
+import { isInside, passes, type Filter } from './filter-conditions.js';
 
 /** Last published values of all keys, exact at the stream's position. */
 export interface PublishedValues {
@@ -68,9 +68,8 @@ function* prices(published: PublishedValues, { token, required }: Filter): Itera
   }
 }
 
-function selects({ chain, required, minValue, maxValue }: Filter, value: PublishedValue): boolean {
-  if (value.chain === null ? required.chain : chain !== undefined && !chain.has(value.chain)) return false;
-  return (minValue === undefined || value.value >= minValue) && (maxValue === undefined || value.value <= maxValue);
+function selects(filter: Filter, value: PublishedValue): boolean {
+  return passes(filter.chain, value.chain, filter.required.chain) && isInside(filter, value.value);
 }
 
 /** Returns a published value as a `snapshot` item: the fields of the event that would carry it. */

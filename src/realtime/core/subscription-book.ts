@@ -1,12 +1,12 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { compileFilter, namesIn, narrowedTypes } from './filter.js';
+import { hasFields, type SubscriptionFilter } from './filter-fields.js';
+import { compileFilter, namesIn } from './filter.js';
 import type { KeptSubscription } from './kept-session.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import { assertMaySubscribe } from './subscription-rights.js';
 import {
   Subscription,
-  type SubscriptionFilter,
   type SubscriptionInfo,
   type SubscriptionRequest,
   type SubscriptionType,
@@ -157,27 +157,17 @@ function identityOf({ request, filter }: Subscription): string {
   return `${request.type} ${request.channel ?? ''} ${filter.key}`;
 }
 
-function isNamed({ id, request, filter }: Subscription, selector: SubscriptionSelector): boolean {
+function isNamed(subscription: Subscription, selector: SubscriptionSelector): boolean {
+  const { id, request, filter } = subscription;
   const { channels } = selector;
   return (
     (selector.id === undefined || selector.id === id) &&
     (selector.type === undefined || selector.type === request.type) &&
     (channels === undefined || (request.channel !== undefined && channels.includes(request.channel))) &&
-    holds(filter.protocol, selector.protocols) &&
-    holds(filter.chain, selector.chains) &&
-    holds(filter.token, selector.tokens) &&
-    (selector.threshold === undefined || selector.threshold === (request.filter.threshold ?? 0)) &&
-    (selector.minValue === undefined || selector.minValue === filter.minValue) &&
-    (selector.maxValue === undefined || selector.maxValue === filter.maxValue) &&
+    hasFields(subscription, selector) &&
     (selector.all === undefined || selector.all === filter.all) &&
-    selector.query === undefined &&
-    (selector.types === undefined || filter.types.join() === narrowedTypes(request, selector.types).join())
+    selector.query === undefined
   );
-}
-
-function holds(values: ReadonlySet<string> | undefined, named: readonly string[] | undefined): boolean {
-  if (named === undefined) return true;
-  return values !== undefined && values.size === named.length && named.every((value) => values.has(value));
 }
 
 /** Returns the subscription with other filters. Protocols given to a `protocol` subscription become its subject. */

@@ -1,6 +1,6 @@
 import type { Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { selectedTypes } from './filter.js';
+import { selectedTypes } from './selected-types.js';
 import { SUBSCRIPTION_TYPES, type SubscriptionRequest } from './subscription.js';
 
 /** Throws if the caller may not have the subscription. */

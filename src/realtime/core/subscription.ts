@@ -1,6 +1,7 @@
 import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../../access/index.js';
 import type { EventType, Subject } from '../../events/index.js';
-import type { Filter } from './filter.js';
+import type { Filter } from './filter-conditions.js';
+import { spelled, type SpelledFilter, type SubscriptionFilter } from './filter-fields.js';
 import type { KeptReplay } from './kept-session.js';
 import type { Group } from './filter-index.js';
 import type { Session } from './session.js';
@@ -9,18 +10,6 @@ export { SUBSCRIPTION_TYPES, type SubscriptionType };
 
 /** Field of an event that filters and channels refer to. */
 export type Dimension = Subject;
-
-/** Filters in the client's terms. They bind only events that have the field. */
-export interface SubscriptionFilter {
-  types?: readonly EventType[];
-  protocols?: readonly string[];
-  chains?: readonly string[];
-  tokens?: readonly string[];
-  /** A fraction, already rounded down to a step; 0 or absent: every change. */
-  threshold?: number;
-  minValue?: number;
-  maxValue?: number;
-}
 
 /** One subscription as asked for, normalised: names and aliases resolved, lists sorted and without repetition. */
 export interface SubscriptionRequest {
@@ -90,32 +79,24 @@ export class Subscription {
   /** Returns the subscription as answers show it. */
   describe(): SubscriptionInfo {
     const { type, channel, filter, about, all } = this.request;
-    const { types, ...rest } = filter;
+    const { same, renamed } = spelled(filter, 'common');
     const aboutProtocols = type === 'protocol' ? about?.protocol : undefined;
     return {
       id: this.id,
       type,
       ...(channel === undefined ? {} : { channel }),
       ...(aboutProtocols === undefined ? {} : { protocols: aboutProtocols }),
-      ...rest,
-      ...(types === undefined ? {} : { eventTypes: types }),
+      ...same,
+      ...renamed,
       ...(all === true ? { all } : {}),
     };
   }
 }
 
-export interface SubscriptionInfo {
+export interface SubscriptionInfo extends SpelledFilter {
   id: string;
   type: SubscriptionType;
   channel?: string;
-  protocols?: readonly string[];
-  chains?: readonly string[];
-  tokens?: readonly string[];
-  eventTypes?: readonly EventType[];
-  /** Step in effect. */
-  threshold?: number;
-  minValue?: number;
-  maxValue?: number;
   all?: boolean;
   /** Interval of a query, ms. */
   intervalMs?: number;

@@ -1,5 +1,6 @@
 import { eventPayload, formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
 import type { DeliveredEvent } from '../core/encoded-event.js';
+import { CONDITIONS, isCondition } from '../core/filter-conditions.js';
 import { mismatches } from '../core/filter.js';
 import type { Session } from '../core/session.js';
 import type { Subscription } from '../core/subscription.js';
@@ -45,25 +46,8 @@ function firstFailing(subscription: Subscription, session: Session, event: Deliv
   return subscription.coveredFrom >= event.seq ? 'subscribed_later' : undefined;
 }
 
-const DIMENSION_OF: Readonly<Record<string, 'protocol' | 'chain' | 'token'>> = {
-  protocols: 'protocol',
-  chains: 'chain',
-  tokens: 'token',
-};
-
-function detailOf(failed: string, { filter, request }: Subscription, event: DeliveredEvent): string {
-  const dimension = DIMENSION_OF[failed];
-  if (dimension) return `wants ${listed(filter[dimension])}, the event has ${event[dimension] ?? 'none'}`;
-  if (failed === 'eventTypes') return `wants ${filter.types.join(', ')}, the event is ${event.type}`;
-  if (failed === 'threshold') return `wants ${request.filter.threshold}, the event moved ${event.moved}`;
-  if (failed === 'range') {
-    const wanted = `${filter.minValue ?? 0} to ${filter.maxValue ?? 'any'}`;
-    return `wants ${wanted}, the event goes from ${event.previous} to ${event.current}`;
-  }
+function detailOf(failed: string, subscription: Subscription, event: DeliveredEvent): string {
+  if (isCondition(failed)) return CONDITIONS[failed].explain(subscription, event);
   if (failed === 'owner') return 'the event belongs to another user';
   return 'the event is older than the subscription, which did not ask to continue before it';
-}
-
-function listed(values: ReadonlySet<string> | undefined): string {
-  return values === undefined ? 'one' : [...values].slice(0, 10).join(', ');
 }

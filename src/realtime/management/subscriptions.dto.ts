@@ -1,86 +1,8 @@
 import { ApiProperty, IntersectionType, OmitType, PartialType } from '@nestjs/swagger';
-import {
-  ArrayMaxSize,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsNumber,
-  IsOptional,
-  IsString,
-  Length,
-  Max,
-  Min,
-} from 'class-validator';
+import { IsBoolean, IsIn, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../core/subscription.js';
 import { Page } from './connections.dto.js';
-
-/** Filters of a subscription. They bind only events that have the field. */
-export class SubscriptionFilters {
-  /** @example "uniswap-v3" */
-  @IsOptional()
-  @IsString()
-  @Length(1, 160)
-  protocol?: string;
-
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(500)
-  @IsString({ each: true })
-  protocols?: string[];
-
-  /** @example "ethereum" */
-  @IsOptional()
-  @IsString()
-  @Length(1, 160)
-  chain?: string;
-
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(500)
-  @IsString({ each: true })
-  chains?: string[];
-
-  /** @example "bitcoin" */
-  @IsOptional()
-  @IsString()
-  @Length(1, 160)
-  token?: string;
-
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(500)
-  @IsString({ each: true })
-  tokens?: string[];
-
-  /** Event types, under either of their names. */
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(50)
-  @IsString({ each: true })
-  eventTypes?: string[];
-
-  /**
-   * Smallest move, a fraction: 0.05 is 5 %. Rounded down to a step, which the answer shows.
-   * @example 0.05
-   */
-  @IsOptional()
-  @IsNumber()
-  @Min(0)
-  @Max(1_000)
-  threshold?: number;
-
-  /** US dollars; matches when the value before or after is inside. */
-  @IsOptional()
-  @IsNumber()
-  @Min(0)
-  minValue?: number;
-
-  /** US dollars. */
-  @IsOptional()
-  @IsNumber()
-  @Min(0)
-  maxValue?: number;
-}
+import { FilterBody, FilterLists, FilterNumbers } from './filter-properties.js';
 
 class DeliveryMode {
   /** Delivery mode of the connection; `latest`: the newest event per key and interval. */
@@ -130,7 +52,7 @@ class NewSubscriptionOnly {
 }
 
 /** Body of `subscribe` on Socket.IO. */
-export class NewSubscription extends IntersectionType(NewSubscriptionOnly, SubscriptionFilters, DeliveryMode) {}
+export class NewSubscription extends IntersectionType(NewSubscriptionOnly, FilterBody, DeliveryMode) {}
 
 /** Selects subscriptions of the connection: members left out match anything. */
 export class SubscriptionSelection extends PartialType(
@@ -153,9 +75,9 @@ export class SubscriptionSelection extends PartialType(
 }
 
 /** New filters for the selected subscriptions, in place of the old ones. */
-export class SubscriptionChange extends IntersectionType(SubscriptionSelection, SubscriptionFilters, DeliveryMode) {}
+export class SubscriptionChange extends IntersectionType(SubscriptionSelection, FilterBody, DeliveryMode) {}
 
-export class SubscriptionDto {
+class SubscriptionName {
   /** @example "s1" */
   id!: string;
 
@@ -163,25 +85,18 @@ export class SubscriptionDto {
   type!: string;
 
   channel?: string;
-  @ApiProperty({ type: String, isArray: true, required: false })
-  protocols?: readonly string[];
+}
 
-  @ApiProperty({ type: String, isArray: true, required: false })
-  chains?: readonly string[];
-
-  @ApiProperty({ type: String, isArray: true, required: false })
-  tokens?: readonly string[];
-
-  @ApiProperty({ type: String, isArray: true, required: false })
-  eventTypes?: readonly string[];
-
-  /** Step in effect. */
-  threshold?: number;
-
-  minValue?: number;
-  maxValue?: number;
+class SubscriptionOwners {
   all?: boolean;
 }
+
+export class SubscriptionDto extends IntersectionType(
+  FilterLists,
+  SubscriptionName,
+  FilterNumbers,
+  SubscriptionOwners,
+) {}
 
 export class SubscriptionPage {
   data!: SubscriptionDto[];

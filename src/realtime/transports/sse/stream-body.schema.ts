@@ -1,3 +1,5 @@
+import { FIELDS_BY_PLACE } from '../../core/filter-fields.js';
+
 const list = (description: string) => ({ type: 'array', items: { type: 'string' }, maxItems: 5_000, description });
 const number = (description: string) => ({ type: 'number', minimum: 0, description });
 
@@ -7,13 +9,9 @@ export const STREAM_BODY_SCHEMA = {
   additionalProperties: false,
   properties: {
     channels: list('Channel names; without them those that the filters concern.'),
-    protocols: list('Protocol slugs.'),
-    tokens: list('Token ids.'),
-    chains: list('Chains.'),
-    eventTypes: list('Event types.'),
-    threshold: number('Smallest move, a fraction: 0.05 is 5 %.'),
-    minValue: number('US dollars.'),
-    maxValue: number('US dollars.'),
+    ...Object.fromEntries(
+      FIELDS_BY_PLACE.map(({ name, form, docs }) => [name, (form === 'number' ? number : list)(`${docs.stream}.`)]),
+    ),
     since: { type: 'string', description: 'Cursor to continue after; Last-Event-ID takes precedence.' },
     snapshot: { type: 'boolean', description: 'Whether the matching published values are sent first.' },
     all: { type: 'boolean', description: 'Rows of every owner; for admins.' },

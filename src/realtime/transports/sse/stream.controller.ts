@@ -2,6 +2,7 @@ import { Controller, Get, Head, Post, Req, Res, UseFilters } from '@nestjs/commo
 import { ApiBody, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Public } from '../../../access/index.js';
+import { ApiFilterQueries } from './filter-queries.js';
 import { STREAM_BODY_SCHEMA } from './stream-body.schema.js';
 import { StreamRefusalFilter } from './stream-refusal.filter.js';
 import { StreamService } from './stream.service.js';
@@ -37,18 +38,7 @@ export class StreamController {
     description: 'Channel names, comma-separated.',
     example: 'events:tvl,events:prices',
   })
-  @ApiQuery({ name: 'protocols', required: false, description: 'Protocol slugs, comma-separated.' })
-  @ApiQuery({ name: 'tokens', required: false, description: 'Token ids, comma-separated.' })
-  @ApiQuery({ name: 'chains', required: false, description: 'Chains, comma-separated.' })
-  @ApiQuery({ name: 'eventTypes', required: false, description: 'Event types, comma-separated.' })
-  @ApiQuery({
-    name: 'threshold',
-    required: false,
-    type: Number,
-    description: 'Smallest move, a fraction: 0.05 is 5 %.',
-  })
-  @ApiQuery({ name: 'minValue', required: false, type: Number, description: 'US dollars.' })
-  @ApiQuery({ name: 'maxValue', required: false, type: Number, description: 'US dollars.' })
+  @ApiFilterQueries()
   @ApiQuery({
     name: 'since',
     required: false,

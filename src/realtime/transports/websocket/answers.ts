@@ -1,14 +1,10 @@
-import type { Subscription, SubscriptionFilter } from '../../core/subscription.js';
+import { spelled, type SubscriptionFilter } from '../../core/filter-fields.js';
+import type { Subscription } from '../../core/subscription.js';
 
 /** Returns the filter in effect under the names of this dialect: aliases resolved, the threshold a step. */
 export function filterAnswer(filter: SubscriptionFilter): Readonly<Record<string, unknown>> {
-  const { protocols, tokens, types, ...same } = filter;
-  return {
-    ...(protocols ? { protocolIds: protocols } : {}),
-    ...(tokens ? { tokenIds: tokens } : {}),
-    ...(types ? { eventTypes: types } : {}),
-    ...same,
-  };
+  const { same, renamed } = spelled(filter, 'webSocket');
+  return { ...renamed, ...same };
 }
 
 /** Returns one subscription as `subscriptions` lists it. */

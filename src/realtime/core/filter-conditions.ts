@@ -1,0 +1,102 @@
+import { STEPS, type EventType, type LogEvent } from '../../events/index.js';
+import type { Dimension, Subscription } from './subscription.js';
+
+export const DIMENSIONS: readonly Dimension[] = ['protocol', 'chain', 'token'];
+/** A filter's list may be large; a Set keeps a match at one look-up. */
+export type Values = ReadonlySet<string>;
+
+/** Values of the filter fields, ready for comparison; each field of `FILTER_FIELDS` compiles to at least one. */
+export interface CompiledFields {
+  readonly types: readonly EventType[];
+  readonly protocol: Values | undefined;
+  readonly chain: Values | undefined;
+  readonly token: Values | undefined;
+  /** 0: no threshold; n: the n-th step. */
+  readonly stepIndex: number;
+  /** Range of the value, US dollars. */
+  readonly min: number | undefined;
+  readonly max: number | undefined;
+}
+
+/** A subscription's conditions, ready to be compared with events. Equal filters have equal keys and share one group. */
+export interface Filter extends CompiledFields {
+  readonly key: string;
+  /** Dimensions that the event must have; the others are ignored when the event lacks them. */
+  readonly required: Readonly<Record<Dimension, boolean>>;
+  /** Rows of every owner. */
+  readonly all: boolean;
+}
+
+/** Returns the place of a step among the steps, from 1; 0 for "no step". Tolerant like the steps themselves: 1e-9. */
+export function stepIndex(fraction: number | null | undefined): number {
+  if (fraction === null || fraction === undefined) return 0;
+  let index = 0;
+  for (const step of STEPS) if (step <= fraction + 1e-9) index++;
+  return index;
+}
+
+export function passes(values: Values | undefined, value: string | null, required: boolean): boolean {
+  if (value === null) return !required;
+  return values === undefined || values.has(value);
+}
+
+/** Whether the value before or after is in the range: a client also sees the event with which a key leaves it. */
+export function inRange(filter: Filter, event: LogEvent): boolean {
+  if (filter.min === undefined && filter.max === undefined) return true;
+  if (event.previous === null && event.current === null) return true;
+  return isInside(filter, event.previous) || isInside(filter, event.current);
+}
+
+export function isInside({ min, max }: Filter, value: number | null): boolean {
+  if (value === null) return false;
+  return (min === undefined || value >= min) && (max === undefined || value <= max);
+}
+
+export function passesTypes(filter: Filter, event: LogEvent): boolean {
+  return (filter.types as readonly string[]).includes(event.type);
+}
+
+export function passesThreshold(filter: Filter, event: LogEvent): boolean {
+  return filter.stepIndex === 0 || event.moved === null || stepIndex(event.moved) >= filter.stepIndex;
+}
+
+/** A condition that an event may fail. */
+interface Condition {
+  passes(filter: Filter, event: LogEvent): boolean;
+  /** Returns what the subscription wants and what the event has. */
+  explain(subscription: Pick<Subscription, 'filter' | 'request'>, event: LogEvent): string;
+}
+
+const onDimension = (dimension: Dimension): Condition => ({
+  passes: (filter, event) => passes(filter[dimension], event[dimension], filter.required[dimension]),
+  explain: ({ filter }, event) => `wants ${listed(filter[dimension])}, the event has ${event[dimension] ?? 'none'}`,
+});
+
+/** Conditions by the name under which explanations report them, in the order in which they are tried. */
+export const CONDITIONS = {
+  eventTypes: {
+    passes: passesTypes,
+    explain: ({ filter }, event) => `wants ${filter.types.join(', ')}, the event is ${event.type}`,
+  },
+  threshold: {
+    passes: passesThreshold,
+    explain: ({ request }, event) => `wants ${request.filter.threshold}, the event moved ${event.moved}`,
+  },
+  protocols: onDimension('protocol'),
+  chains: onDimension('chain'),
+  tokens: onDimension('token'),
+  range: {
+    passes: inRange,
+    explain: ({ filter: { min = 0, max = 'any' } }, event) =>
+      `wants ${min} to ${max}, the event goes from ${event.previous} to ${event.current}`,
+  },
+} as const satisfies Readonly<Record<string, Condition>>;
+
+export type ConditionName = keyof typeof CONDITIONS;
+
+export const isCondition = (name: string): name is ConditionName => Object.hasOwn(CONDITIONS, name);
+export const CONDITION_NAMES: readonly ConditionName[] = Object.keys(CONDITIONS).filter(isCondition);
+
+function listed(values: Values | undefined): string {
+  return values === undefined ? 'one' : [...values].slice(0, 10).join(', ');
+}

@@ -1,0 +1,263 @@
+import { roundToStep, type EventType, type Subject } from '../../events/index.js';
+import { stepIndex, type CompiledFields, type ConditionName, type Values } from './filter-conditions.js';
+import { readNames, readTypes } from './filter-readers.js';
+import type { Input } from './input.js';
+import { narrowedTypes } from './selected-types.js';
+import type { Subscription, SubscriptionRequest } from './subscription.js';
+
+/** Filters in the client's terms. They bind only events that have the field. */
+export interface SubscriptionFilter {
+  protocols?: readonly string[];
+  chains?: readonly string[];
+  tokens?: readonly string[];
+  types?: readonly EventType[];
+  /** A fraction, already rounded down to a step; 0 or absent: every change. */
+  threshold?: number;
+  minValue?: number;
+  maxValue?: number;
+}
+
+type Filtered = Pick<Subscription, 'filter' | 'request'>;
+export type FieldName = keyof SubscriptionFilter;
+/** Filter as answers of Socket.IO and REST show it. */
+export type SpelledFilter = Omit<SubscriptionFilter, 'types'> & { eventTypes?: SubscriptionFilter['types'] };
+/** Spellings of the fields: plain WebSocket has its own, all other ways in share one. */
+export type Dialect = 'common' | 'webSocket';
+
+/** Texts of the API documents. */
+interface FieldDocs {
+  /** Parameters of event streams; a full stop or more follows. */
+  readonly stream: string;
+  /** Client messages in AsyncAPI. */
+  readonly message?: string;
+  /** Member for a single value in AsyncAPI, and its example in REST. */
+  readonly one?: { readonly message: string; readonly example: string };
+  /** Bodies of REST, with their example. */
+  readonly body?: string;
+  readonly bodyExample?: number;
+  /** Answers in AsyncAPI. */
+  readonly answer?: { readonly description: string; readonly minimum?: number };
+  /** Answers of REST. */
+  readonly bodyAnswer?: string;
+  /** Value in the example of `subscribe`. */
+  readonly sample?: number | readonly string[];
+}
+
+/** Properties of a filter field: the only place that describes a field. */
+export interface FilterField<Name extends FieldName = FieldName> {
+  /** Spelling on Socket.IO, event streams and REST. */
+  readonly name: string;
+  /** Spelling on plain WebSocket where that differs. */
+  readonly webSocketName?: string;
+  /** Spelling of a single value on Socket.IO and REST. */
+  readonly one?: Subject;
+  readonly form: 'names' | 'types' | 'number';
+  /** Largest number; absent: any. */
+  readonly max?: number;
+  /** Place in documents that name the most selective subjects first. */
+  readonly place: number;
+  /** Condition that an event fails because of it; the comparison. */
+  readonly condition: ConditionName;
+  readonly docs: FieldDocs;
+  /** Reads the value in canonical form; undefined when absent. */
+  read(input: Input, name: string): SubscriptionFilter[Name];
+  /** Returns the values that comparisons use; they are part of the group key. */
+  compile(request: SubscriptionRequest): Partial<CompiledFields>;
+  /** Whether a subscription has exactly the selector's value of this field. */
+  isSelected(selector: SubscriptionFilter, subscription: Filtered): boolean;
+}
+
+const MAX_THRESHOLD = 1_000;
+
+/** Members of the fields for names of one kind. */
+function naming<Kind extends Subject>(kind: Kind) {
+  return {
+    one: kind,
+    form: 'names',
+    condition: `${kind}s`,
+    read: (input: Input, name: string) => readNames(input, name, kind),
+    isSelected: (selector: SubscriptionFilter, { filter }: Filtered) => isSame(filter[kind], selector[`${kind}s`]),
+  } as const;
+}
+
+/**
+ * Fields of filters, in the order in which they are read. A new one is a record here; what compares it stands in
+ * filter-conditions.ts, and written out in filter.ts and filter-index.ts.
+ */
+export const FILTER_FIELDS: { readonly [Name in FieldName]: FilterField<Name> } = {
+  protocols: {
+    ...naming('protocol'),
+    name: 'protocols',
+    webSocketName: 'protocolIds',
+    place: 1,
+    docs: {
+      stream: 'Protocol slugs',
+      message: 'protocol slugs',
+      one: { message: 'one protocol slug', example: 'uniswap-v3' },
+      sample: ['uniswap-v3', 'aave-v3'],
+    },
+    compile: (request) => ({ protocol: valuesOf(request, 'protocol') }),
+  },
+  chains: {
+    ...naming('chain'),
+    name: 'chains',
+    place: 3,
+    docs: { stream: 'Chains', message: 'chains', one: { message: 'one chain', example: 'ethereum' } },
+    compile: (request) => ({ chain: valuesOf(request, 'chain') }),
+  },
+  tokens: {
+    ...naming('token'),
+    name: 'tokens',
+    webSocketName: 'tokenIds',
+    place: 2,
+    docs: {
+      stream: 'Token ids',
+      message: 'token ids',
+      one: { message: 'one token id', example: 'bitcoin' },
+      sample: ['ethereum', 'bitcoin'],
+    },
+    compile: (request) => ({ token: valuesOf(request, 'token') }),
+  },
+  types: {
+    name: 'eventTypes',
+    form: 'types',
+    place: 4,
+    condition: 'eventTypes',
+    docs: { stream: 'Event types', body: 'Event types, under either of their names.' },
+    read: readTypes,
+    compile: (request) => ({ types: narrowedTypes(request, request.filter.types) }),
+    isSelected: ({ types }, { filter, request }) => filter.types.join() === narrowedTypes(request, types).join(),
+  },
+  threshold: {
+    name: 'threshold',
+    form: 'number',
+    max: MAX_THRESHOLD,
+    place: 5,
+    condition: 'threshold',
+    docs: {
+      stream: 'Smallest move, a fraction: 0.05 is 5 %',
+      message: 'smallest move, a fraction: 0.05 is 5 %; rounded down to a step, the answer says to which',
+      body: 'Smallest move, a fraction: 0.05 is 5 %. Rounded down to a step, which the answer shows.',
+      bodyExample: 0.05,
+      answer: { description: 'the step that is really used', minimum: 0 },
+      bodyAnswer: 'Step in effect.',
+    },
+    read(input, name) {
+      const threshold = input.number(name, 0, MAX_THRESHOLD);
+      return threshold === undefined ? undefined : roundToStep(threshold);
+    },
+    compile: ({ filter }) => ({ stepIndex: stepIndex(filter.threshold) }),
+    isSelected: ({ threshold }, { request }) => threshold === (request.filter.threshold ?? 0),
+  },
+  minValue: {
+    name: 'minValue',
+    form: 'number',
+    place: 6,
+    condition: 'range',
+    docs: {
+      stream: 'US dollars',
+      message: 'US dollars; matches when the value before or after is inside',
+      body: 'US dollars; matches when the value before or after is inside.',
+      answer: { description: 'US dollars' },
+      sample: 1000,
+    },
+    read: readAmount,
+    compile: ({ filter }) => ({ min: filter.minValue }),
+    isSelected: ({ minValue }, { filter }) => minValue === filter.min,
+  },
+  maxValue: {
+    name: 'maxValue',
+    form: 'number',
+    place: 7,
+    condition: 'range',
+    docs: {
+      stream: 'US dollars',
+      message: 'US dollars',
+      body: 'US dollars.',
+      answer: { description: 'US dollars' },
+    },
+    read(input, name) {
+      const max = readAmount(input, name);
+      const min = readAmount(input, 'minValue');
+      if (max !== undefined && min !== undefined && min > max) throw input.fault(name, 'must not be below minValue');
+      return max;
+    },
+    compile: ({ filter }) => ({ max: filter.maxValue }),
+    isSelected: ({ maxValue }, { filter }) => maxValue === filter.max,
+  },
+};
+
+const isFieldName = (name: string): name is FieldName => Object.hasOwn(FILTER_FIELDS, name);
+/** Keys of the table, in its order. */
+export const FIELD_NAMES: readonly FieldName[] = Object.keys(FILTER_FIELDS).filter(isFieldName);
+/** Records of the table, in its order. */
+export const FIELDS: readonly FilterField[] = FIELD_NAMES.map((name) => FILTER_FIELDS[name]);
+/** Records in the order of documents that name the most selective subjects first. */
+export const FIELDS_BY_PLACE: readonly FilterField[] = FIELDS.toSorted((a, b) => a.place - b.place);
+
+/** Returns the name of a field in a dialect. */
+export function spellingOf({ name, webSocketName = name }: FilterField, dialect: Dialect): string {
+  return dialect === 'webSocket' ? webSocketName : name;
+}
+
+/** Reads a filter in canonical form: aliases resolved, lists sorted and without repetition, the threshold a step. */
+export function readFilter(input: Input, dialect: Dialect): SubscriptionFilter {
+  const filter: SubscriptionFilter = {};
+  for (const name of FIELD_NAMES) {
+    const value = FILTER_FIELDS[name].read(input, spellingOf(FILTER_FIELDS[name], dialect));
+    if (value !== undefined) Object.assign(filter, { [name]: value });
+  }
+  return filter;
+}
+
+/** Compiles all fields. The members always stand in the same order: the group key is made of them. */
+export function compileFields(request: SubscriptionRequest): CompiledFields {
+  const compiled: CompiledFields = { ...UNFILTERED };
+  for (const field of FIELDS) Object.assign(compiled, field.compile(request));
+  return compiled;
+}
+
+const UNFILTERED: CompiledFields = {
+  types: [],
+  protocol: undefined,
+  chain: undefined,
+  token: undefined,
+  stepIndex: 0,
+  min: undefined,
+  max: undefined,
+};
+
+/** Whether a subscription has exactly the values that the selector names; fields left out match anything. */
+export function hasFields(subscription: Filtered, selector: SubscriptionFilter): boolean {
+  return FIELD_NAMES.every(
+    (name) => selector[name] === undefined || FILTER_FIELDS[name].isSelected(selector, subscription),
+  );
+}
+
+/** Returns a filter under the names of a dialect; the renamed members apart, as answers show them first or last. */
+export function spelled(
+  filter: SubscriptionFilter,
+  dialect: Dialect,
+): Readonly<Record<'same' | 'renamed', Record<string, unknown>>> {
+  const parts: Record<'same' | 'renamed', Record<string, unknown>> = { same: {}, renamed: {} };
+  for (const [name, value] of Object.entries(filter)) {
+    const spelling = isFieldName(name) ? spellingOf(FILTER_FIELDS[name], dialect) : name;
+    if (value !== undefined) parts[spelling === name ? 'same' : 'renamed'][spelling] = value;
+  }
+  return parts;
+}
+
+function readAmount(input: Input, name: string): number | undefined {
+  return input.number(name, 0, Number.MAX_VALUE);
+}
+
+/** Returns the values that an event may have: those of the subscription's subject that the filter lists too. */
+function valuesOf({ about, filter }: SubscriptionRequest, dimension: Subject): Values | undefined {
+  const [subject, listed] = [about?.[dimension], filter[`${dimension}s`]];
+  const both = subject && listed ? subject.filter((value) => listed.includes(value)) : (subject ?? listed);
+  return both && new Set(both);
+}
+
+function isSame(values: Values | undefined, named: readonly string[] = []): boolean {
+  return values !== undefined && values.size === named.length && named.every((value) => values.has(value));
+}

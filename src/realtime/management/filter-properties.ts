@@ -1,0 +1,59 @@
+import type { Type } from '@nestjs/common';
+import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { FIELDS, type FilterField, type SpelledFilter } from '../core/filter-fields.js';
+
+/** Property of a DTO: its description in OpenAPI, and what checks it. */
+interface Property {
+  readonly name: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly checks: readonly PropertyDecorator[];
+}
+
+/** Filter of a body. The fields bind only events that have them. */
+export const FilterBody = classOf(FIELDS.flatMap(bodyProperties));
+/** Lists of a filter in answers. */
+export const FilterLists = classOf(FIELDS.filter(({ form }) => form !== 'number').map(answerProperty));
+/** Numbers of a filter in answers. */
+export const FilterNumbers = classOf(FIELDS.filter(({ form }) => form === 'number').map(answerProperty));
+
+/** Returns a class with the properties, described in the way of the compiler's plugin, which sees only written ones. */
+function classOf(properties: readonly Property[]): Type<SpelledFilter> {
+  class FilterProperties {
+    static _OPENAPI_METADATA_FACTORY(): Readonly<Record<string, unknown>> {
+      return Object.fromEntries(properties.map(({ name, schema }) => [name, { required: false, ...schema }]));
+    }
+  }
+  for (const { name, checks } of properties) {
+    for (const check of checks.toReversed()) check(FilterProperties.prototype, name);
+  }
+  return FilterProperties;
+}
+
+function bodyProperties({ name, one, form, max, docs }: FilterField): Property[] {
+  if (form === 'number') return [numberProperty(name, max, docs)];
+  const maxItems = form === 'types' ? 50 : 500;
+  const schema = { type: () => [String], ...described(docs.body), maxItems };
+  const list = { name, schema, checks: [IsOptional(), IsArray(), ArrayMaxSize(maxItems), IsString({ each: true })] };
+  if (one === undefined) return [list];
+  const text = { type: () => String, example: docs.one?.example, minLength: 1, maxLength: 160 };
+  return [{ name: one, schema: text, checks: [IsOptional(), IsString(), Length(1, 160)] }, list];
+}
+
+function numberProperty(name: string, max: number | undefined, { body, bodyExample }: FilterField['docs']): Property {
+  const example = bodyExample === undefined ? {} : { example: bodyExample };
+  const limit = max === undefined ? {} : { maximum: max };
+  return {
+    name,
+    schema: { type: () => Number, ...described(body), ...example, minimum: 0, ...limit },
+    checks: [IsOptional(), IsNumber(), Min(0), ...(max === undefined ? [] : [Max(max)])],
+  };
+}
+
+function answerProperty({ name, form, docs }: FilterField): Property {
+  const schema = { type: () => (form === 'number' ? Number : [String]), ...described(docs.bodyAnswer) };
+  return { name, schema, checks: [] };
+}
+
+function described(description: string | undefined): { description?: string } {
+  return description === undefined ? {} : { description };
+}

@@ -1,0 +1,14 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiQuery } from '@nestjs/swagger';
+import { FIELDS_BY_PLACE, type FilterField } from '../../core/filter-fields.js';
+
+/** Documents the filter's fields as parameters of an address. */
+export const ApiFilterQueries = (): MethodDecorator =>
+  // Reversed: decorators that stand one under the other are applied from the last to the first.
+  applyDecorators(...FIELDS_BY_PLACE.toReversed().map(parameter));
+
+function parameter({ name, form, docs }: FilterField): MethodDecorator {
+  return form === 'number'
+    ? ApiQuery({ name, required: false, type: Number, description: `${docs.stream}.` })
+    : ApiQuery({ name, required: false, description: `${docs.stream}, comma-separated.` });
+}
