@@ -234,17 +234,23 @@ export function hasFields(subscription: Filtered, selector: SubscriptionFilter):
   );
 }
 
+/** Fields that a dialect spells otherwise than the table's keys. */
+const renamedIn = (dialect: Dialect): readonly { name: FieldName; spelling: string }[] =>
+  FIELD_NAMES.map((name) => ({ name, spelling: spellingOf(FILTER_FIELDS[name], dialect) })).filter(
+    ({ name, spelling }) => spelling !== name,
+  );
+const RENAMED = { common: renamedIn('common'), webSocket: renamedIn('webSocket') };
+
 /** Returns a filter under the names of a dialect; the renamed members apart, as answers show them first or last. */
-export function spelled(
-  filter: SubscriptionFilter,
-  dialect: Dialect,
-): Readonly<Record<'same' | 'renamed', Record<string, unknown>>> {
-  const parts: Record<'same' | 'renamed', Record<string, unknown>> = { same: {}, renamed: {} };
-  for (const [name, value] of Object.entries(filter)) {
-    const spelling = isFieldName(name) ? spellingOf(FILTER_FIELDS[name], dialect) : name;
-    if (value !== undefined) parts[spelling === name ? 'same' : 'renamed'][spelling] = value;
+export function spelled(filter: SubscriptionFilter, dialect: Dialect): Record<'same' | 'renamed', object> {
+  const same = { ...filter };
+  const renamed = {};
+  for (const { name, spelling } of RENAMED[dialect]) {
+    if (filter[name] === undefined) continue;
+    delete same[name];
+    Object.assign(renamed, { [spelling]: filter[name] });
   }
-  return parts;
+  return { same, renamed };
 }
 
 function readAmount(input: Input, name: string): number | undefined {

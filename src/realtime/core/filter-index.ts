@@ -17,9 +17,13 @@ const COMPARED_BY = {
   all: 'owners are checked by who delivers',
 } satisfies Readonly<Record<keyof Filter, string>>;
 
-for (const member of Object.keys(compileFilter({ type: 'channel', filter: {} }))) {
-  if (!Object.hasOwn(COMPARED_BY, member)) throw new Error(`The filter index does not compare ${member} of filters`);
+/** Throws unless the index compares all these members of filters: it would route events past a condition. */
+export function assertCompared(members: readonly string[]): void {
+  const missing = members.find((member) => !Object.hasOwn(COMPARED_BY, member));
+  if (missing !== undefined) throw new Error(`The filter index does not compare ${missing}`);
 }
+
+assertCompared(Object.keys(compileFilter({ type: 'channel', filter: {} })));
 
 /** All subscriptions with equal filters. An event is compared with a group once, however many members it has. */
 export class Group {

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { STEPS, type EventType, type LogEvent } from '../../../src/events/index.js';
-import { compileFilter, matches } from '../../../src/realtime/core/filter.js';
+import type { FieldName } from '../../../src/realtime/core/filter-fields.js';
+import { compileFilter, matches, mismatches } from '../../../src/realtime/core/filter.js';
 import { FilterIndex } from '../../../src/realtime/core/filter-index.js';
 import type { Session } from '../../../src/realtime/core/session.js';
 import { Subscription, SUBSCRIPTION_TYPES, type SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
@@ -26,7 +27,7 @@ const request: fc.Arbitrary<SubscriptionRequest> = fc
       threshold: some(step),
       minValue: some(fc.integer({ min: 0, max: 10 })),
       maxValue: some(fc.integer({ min: 0, max: 10 })),
-    }),
+    } satisfies Record<FieldName, unknown>),
     about: some(
       fc.record({ protocol: listOf(protocols), chain: listOf(chains), token: listOf(tokens) }, { requiredKeys: [] }),
     ),
@@ -57,6 +58,16 @@ const found = (index: FilterIndex, one: LogEvent) =>
     .match(one)
     .flatMap((group) => group.members.map(({ id }) => id))
     .sort();
+
+it('a filter matches exactly the events that fail none of its conditions', () => {
+  fc.assert(
+    fc.property(request, event, (asked, one) => {
+      const filter = compileFilter(asked);
+      expect(matches(filter, one)).toBe(mismatches(filter, one).length === 0);
+    }),
+    { numRuns: 2_000 },
+  );
+});
 
 describe('filter index', () => {
   it('finds exactly the subscriptions that a naive comparison with every filter finds, each once', () => {
