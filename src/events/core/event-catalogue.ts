@@ -1,3 +1,5 @@
+import type { SubscriptionType } from '../../access/index.js';
+
 /** Field of an event that names its subject; used by filters, channels and rules. */
 export type Subject = 'protocol' | 'chain' | 'token';
 
@@ -22,7 +24,7 @@ interface EventSpec {
   /** Whether alert rules may wait for it. */
   readonly isForRules: boolean;
   /** Subscription types that select it before `eventTypes` narrows them. */
-  readonly followedBy: readonly string[];
+  readonly followedBy: readonly SubscriptionType[];
   /** Name on plain WebSocket where that differs; accepted wherever types are named. */
   readonly updateName?: string;
   /** Example of the event's own fields, without the common ones. */
