@@ -8,21 +8,40 @@ import { eventPayload } from '../core/payload.js';
 import type { ChannelMessage } from '../hot-cache/redis-cache-store.js';
 
 const LOOKUP_INTERVAL_MS = 1_000;
+/** Time without a batch after which listeners are looked up no more, ms: a leader has at least one every 10 s. */
+const IDLE_MS = 30_000;
 
 /**
  * Public channels (`events:prices`, `events:protocol:{slug}`, …) in Redis, for people with redis-cli and for programs in other
- * languages. An event is sent only to channels with listeners, looked up every second, so that channels without listeners cost
- * nothing. Rows with an owner are never sent.
+ * languages. An event is sent only to channels with listeners, so that channels without listeners cost nothing. They are looked
+ * up every second while this process publishes, whether batches come or not: the first event after a quiet time reaches those
+ * that came in it. Rows with an owner are never sent.
  */
 export class ChannelMirror {
   /** Channels with listeners; undefined: a pattern is subscribed, which may match any. */
   private heard: ReadonlySet<string> | undefined = new Set();
-  private nextLookAt = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
+  private usedAt = 0;
 
   constructor(private readonly redis: RedisConnections) {}
 
+  /** Begins to look for listeners; resolves when they are known, or cannot be. */
+  async attend(): Promise<void> {
+    this.usedAt = performance.now();
+    if (this.timer !== undefined) return this.looking;
+    this.timer = setInterval(() => this.again(), LOOKUP_INTERVAL_MS);
+    this.timer.unref();
+    return this.look();
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
   messages(batch: readonly LogEvent[]): ChannelMessage[] {
-    this.lookNowAndThen();
+    void this.attend();
     const { heard } = this;
     if (heard?.size === 0) return [];
     return batch.flatMap((event): ChannelMessage[] => {
@@ -34,15 +53,20 @@ export class ChannelMirror {
     });
   }
 
-  private lookNowAndThen(): void {
-    const now = Date.now();
-    if (now < this.nextLookAt) return;
-    this.nextLookAt = now + LOOKUP_INTERVAL_MS;
-    // Without the right to list channels nothing is mirrored; the next lookup tries again.
-    this.look().catch(() => (this.heard = new Set()));
+  private again(): void {
+    if (performance.now() - this.usedAt > IDLE_MS) this.close();
+    else void this.look();
   }
 
-  private async look(): Promise<void> {
+  private look(): Promise<void> {
+    // Without an answer what was known holds: without the right to list channels nothing is mirrored.
+    this.looking ??= this.lookUp()
+      .catch(() => undefined)
+      .finally(() => (this.looking = undefined));
+    return this.looking;
+  }
+
+  private async lookUp(): Promise<void> {
     const commands = this.redis.commands();
     const nodes: readonly Redis[] = commands instanceof Cluster ? commands.nodes('all') : [commands];
     const prefix = this.redis.key('');

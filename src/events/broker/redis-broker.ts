@@ -58,7 +58,8 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   override async furthest(): Promise<CursorPosition | undefined> {
     let head: string | null | undefined;
     const asked = this.store.read([HEAD]).then(([text]) => (head = text));
-    await within(HEAD_TIMEOUT_MS, asked).catch(() => undefined);
+    // Who asks is about to publish.
+    await within(HEAD_TIMEOUT_MS, Promise.all([asked, this.mirror.attend()])).catch(() => undefined);
     return parseCursor(head?.slice(HEAD_START.length, -HEAD_END.length));
   }
 
@@ -74,6 +75,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
 
   override close(): Promise<void> {
     this.unwatch();
+    this.mirror.close();
     this.listeners.clear();
     return Promise.resolve();
   }

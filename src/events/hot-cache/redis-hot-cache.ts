@@ -16,8 +16,9 @@ const COMPARE_INTERVAL_MS = 3_000;
 const PAGE = 500;
 /** Time after a failure in which look-ups do not use Redis, ms: one that hangs costs only the first of them a second. */
 const FAILURE_PAUSE_MS = 1_000;
-/** Key held by the process that compares. */
+/** Key held by the process that compares, and for how long, ms. */
 const COMPARING = 'cache:comparing';
+const COMPARING_MS = COMPARE_INTERVAL_MS * 1.5;
 
 export interface RedisHotCacheParts {
   published: PublishedState;
@@ -30,8 +31,8 @@ export interface RedisHotCacheParts {
 
 /**
  * Hot cache that all processes and other programs share. The broker refreshes it in the step that publishes; here it is read,
- * filled at the start and whenever Redis is available again, and compared with the published state. While Redis is unavailable
- * the published state answers alone.
+ * filled at the start, whenever Redis is available again and when somebody emptied it, and compared with the published state.
+ * While Redis is unavailable the published state answers alone.
  */
 export class RedisHotCache extends HotCache implements BeforeApplicationShutdown {
   private readonly logger = new Logger('HotCache');
@@ -42,6 +43,8 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   private readonly differing: Gauge;
   private filling: Promise<void> = Promise.resolve();
   private restUntil = 0;
+  /** Until when the server holds the key of this process, unless it lost it; of `performance.now()`. */
+  private holdsUntil = 0;
   /** Epoch whose foreign keys were removed last. */
   private tidied = '';
 
@@ -191,15 +194,20 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     }
   }
 
-  /** Whether this process compares: the one that does goes on; another takes over after its end. */
+  /**
+   * Whether this process compares: the one that does goes on; another takes over after its end. A server that lost the key before
+   * its time was emptied: then everything that is missing is written.
+   */
   private async itIsMyTurn(): Promise<boolean> {
     const { redis } = this.parts;
     if (redis.state !== 'up' || this.published.loadedAt === 0) return false;
-    const [commands, key] = [redis.commands(), redis.key(COMPARING)];
-    if ((await commands.set(key, this.id, 'PX', COMPARE_INTERVAL_MS * 1.5, 'NX')) === 'OK') return true;
-    if ((await commands.get(key)) !== this.id) return false;
-    await commands.pexpire(key, COMPARE_INTERVAL_MS * 1.5);
-    return true;
+    const [commands, key, now] = [redis.commands(), redis.key(COMPARING), performance.now()];
+    const taken = (await commands.set(key, this.id, 'PX', COMPARING_MS, 'NX')) === 'OK';
+    const kept = !taken && (await commands.get(key)) === this.id;
+    if (!kept && now < this.holdsUntil) this.fill();
+    if (kept) await commands.pexpire(key, COMPARING_MS);
+    this.holdsUntil = taken || kept ? now + COMPARING_MS : 0;
+    return taken || kept;
   }
 }
 

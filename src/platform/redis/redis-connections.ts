@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { Cluster } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Settings } from '../settings/settings.js';
@@ -17,8 +17,12 @@ import {
 /** Whether Redis answers; `off`: this deployment is one process and has none. */
 export type RedisState = 'up' | 'away' | 'off';
 
-/** Interval of pings, ms: a frozen server looks like an open connection. */
+/** Interval of looks, ms: a server that is frozen or refuses to write looks like an open connection. */
 const WATCH_MS = 1_000;
+/** Key of the write that each look tries; an empty one, which is refused like any other and leaves nothing. */
+const PROBE = 'redis:probe';
+/** Answers of a server that takes no writes: a replica, one with full memory or disk, one without its replicas. */
+const REFUSALS = /^(READONLY|OOM|MISCONF|NOREPLICAS)\b/;
 
 /**
  * Connections of this process to Redis. They reconnect by themselves; while Redis is unavailable commands fail at once, and
@@ -33,6 +37,8 @@ export class RedisConnections implements OnApplicationShutdown {
   private reached: RedisClient | undefined;
   private current: RedisState = 'off';
   private lastError = 'closed';
+  /** Answer to the last write, if it was refused. */
+  private refusal: string | undefined;
   private watch: NodeJS.Timeout | undefined;
   private kindKnown = false;
   private closed = false;
@@ -169,7 +175,7 @@ export class RedisConnections implements OnApplicationShutdown {
     if (this.closed || this.clients === undefined) return;
     const { commands, subscriber } = this.clients;
     const ready = this.reached === commands && commands.status === 'ready' && subscriber.status === 'ready';
-    const state = ready ? 'up' : 'away';
+    const state = ready && this.refusal === undefined ? 'up' : 'away';
     if (state === this.current) return;
     this.current = state;
     this.report();
@@ -179,7 +185,7 @@ export class RedisConnections implements OnApplicationShutdown {
 
   private report(): void {
     if (this.current === 'up') this.logger.log({ cluster: this.clustered }, 'Redis answers');
-    else this.logger.warn({ reason: this.lastError }, 'Redis unavailable; working without it');
+    else this.logger.warn({ reason: this.refusal ?? this.lastError }, 'Redis unavailable; working without it');
   }
 
   /** Finds states without an event: a server that hangs, and one that was unavailable at the start and is a cluster. */
@@ -197,15 +203,29 @@ export class RedisConnections implements OnApplicationShutdown {
     // ClusterSubscriber checks its own connection.
     if (client.status !== 'ready' || client instanceof ClusterSubscriber) return;
     const answered = await Promise.race([
-      client.ping().then(
-        () => true,
-        () => false,
-      ),
+      this.answers(client).catch(() => false),
       sleep(REDIS_TIMEOUT_MS, false, { ref: false }),
     ]);
     if (answered || client.status !== 'ready' || this.closed) return;
     this.lastError = `no answer within ${REDIS_TIMEOUT_MS} ms`;
     client.disconnect(true);
+  }
+
+  /** Whether the server answers. The client for commands notes whether it takes writes, too; a cluster's finds its masters by itself. */
+  private async answers(client: Redis | Cluster): Promise<boolean> {
+    if (client !== this.clients?.commands || client instanceof Cluster) return (await client.ping()) === 'PONG';
+    try {
+      await client.setrange(this.key(PROBE), 0, '');
+      this.refusal = undefined;
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      if (name !== 'ReplyError') return false;
+      this.refusal = REFUSALS.test(message) ? message : undefined;
+      // The name may lead to the new master by now.
+      if (message.startsWith('READONLY')) client.disconnect(true);
+    }
+    this.assess();
+    return true;
   }
 }
 

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections, type RedisState } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
@@ -82,6 +83,23 @@ describe('RedisConnections', () => {
     redis.resume();
     await isState('up');
     expect(await held.commands().ping()).toBe('PONG');
+  });
+
+  it('is away while the server refuses to write, says why, and is up again when it takes writes', async () => {
+    await open();
+    const warned = vi.spyOn(Logger.prototype, 'warn');
+    await redis.call('REPLICAOF', '127.0.0.1', '1');
+    await isState('away');
+    expect(warned.mock.lastCall?.[0]).toMatchObject({ reason: expect.stringContaining('READONLY') });
+    await redis.call('REPLICAOF', 'NO', 'ONE');
+    await isState('up');
+    await redis.call('CONFIG', 'SET', 'maxmemory', '1');
+    await isState('away');
+    expect(warned.mock.lastCall?.[0]).toMatchObject({ reason: expect.stringContaining('OOM') });
+    await redis.call('CONFIG', 'SET', 'maxmemory', '0');
+    await isState('up');
+    expect(await redis.call('DBSIZE')).toBe(0);
+    warned.mockRestore();
   });
 
   it('sees that somebody cut the subscriptions, and subscribes again', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
@@ -87,6 +88,20 @@ describe('RedisBroker', () => {
     );
     expect(JSON.parse(everything[0]![1])).toMatchObject({ eventType: 'tvl_change', protocol: 'aave', chain: 'base' });
     expect(everything[0]![1]).not.toContain('"owner"');
+  });
+
+  it('shows the first event after a quiet time, and the first of a new leader, to those that came meanwhile', async () => {
+    const [here, next] = [await broker(), await broker()];
+    const change = event({ type: 'price_change', token: 'bitcoin', protocol: null, chain: null });
+    await here.publish(numbered(1, [change]));
+    const heard = await stranger((client) => client.subscribe('events:prices'));
+    // Looked up once a second.
+    await sleep(1_200);
+    await here.publish(numbered(2, [change]));
+    await next.furthest();
+    await next.publish(numbered(3, [change]));
+    await waitFor(() => heard.length > 1);
+    expect(heard.map(([channel]) => channel)).toEqual(['events:prices', 'events:prices']);
   });
 
   it('fills a single public channel without the others', async () => {

@@ -107,7 +107,7 @@ describe('RedisHotCache', () => {
     await waitFor(() => pod.redis.state === 'up');
   });
 
-  it('finds and mends keys that somebody else changed, whatever they became', async () => {
+  it('finds and mends keys that somebody else changed or removed altogether, whatever they became', async () => {
     await someMarket();
     await waitFor(allEqual);
     const at = `${pod.feed.epoch}-00000000001`;
@@ -119,6 +119,8 @@ describe('RedisHotCache', () => {
     expect(await pod.cache.protocolTvl('aave')).toMatchObject({ tvl: 30 });
     await waitFor(allEqual);
     expect(await pod.cache.compare(false)).toBe(0);
+    await redis.call('FLUSHALL');
+    await waitFor(allEqual);
   });
 
   it('reads through what left by age, for another hour, and does not bring back what nobody asks for', async () => {
