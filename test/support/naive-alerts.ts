@@ -48,6 +48,10 @@ interface Farewell {
   readonly since: number | null;
 }
 
+/** Whether a condition is about a single move, from one published value to the next. */
+const isMove = ({ condition }: { condition: Condition }): boolean =>
+  isComparison(condition) && condition.operator === 'change_pct' && condition.timeWindow === undefined;
+
 /** Without what the conditions saw. */
 export type BareTransition = Transition & { readonly readings: readonly []; readonly event: null };
 
@@ -277,12 +281,15 @@ export class NaiveAlerts {
       else if (isTick && at - instance.since >= rule.forSeconds * 1000) begin(instance.since);
     } else if (instance.phase === 'firing') {
       if (!isHeld) this.end(entry, key, at, out);
-      else if (isMatching && !isTick && isCredible && !instance.assumed && at >= this.throttle(entry, key).until) {
+      else if (isMatching && !isTick && isCredible && !instance.assumed) {
         if (instance.notified && rule.mode !== 'while_true') return;
-        if (this.throttle(entry, key).suppressed > 0) return;
+        const throttle = this.throttle(entry, key);
+        const isThrottled = at < throttle.until || throttle.suppressed > 0;
+        if (isThrottled && !(rule.mode === 'while_true' && leavesOf(rule).every(isMove))) return;
         if (this.isSnoozed(entry, at) || at < (rule.madeAt?.getTime() ?? 0)) return;
         if (instance.owed) Object.assign(instance, { owed: false, notified: true });
         if (instance.notified && rule.mode !== 'while_true') return;
+        if (isThrottled) return this.holdBack(entry, key, at, out);
         this.notify(entry, key, at, instance.notified ? 'repeat' : 'first_fire', out);
       }
     }
@@ -300,7 +307,8 @@ export class NaiveAlerts {
     throttle.suppressed += 1;
     throttle.named.push(key);
     const since = this.instance(entry, key).since || null;
-    out.push({ ...this.head(entry, key, at), ...FIRST, silenced: 'throttled', since });
+    const known = this.instance(entry, key).notified ? ({ from: 'firing', reason: 'repeat' } as const) : {};
+    out.push({ ...this.head(entry, key, at), ...FIRST, ...known, silenced: 'throttled', since });
   }
 
   private notify(entry: NaiveRule, key: string, at: number, reason: TransitionReason, out: BareTransition[]): void {

@@ -5,6 +5,7 @@ import { comparedNumber, passesField } from './field-test.js';
 import type { FieldTest } from './rule.js';
 import type { RuleTable } from './rule-table.js';
 import { Scope } from './scope.js';
+import { PREVIOUS } from './watched.js';
 
 const COMPARISON_BITS = 3;
 const POSITION_BITS = 4;
@@ -104,6 +105,14 @@ export class LeafTable {
   /** Whether a rule has a condition on events. */
   waitForEvents(rule: number): boolean {
     return [...this.of(rule)].some((leaf) => this.numberScope(leaf) === undefined);
+  }
+
+  /** Whether a rule is about single moves alone, from one published value to the next: each happens by itself. */
+  isMove(rule: number): boolean {
+    for (let leaf = this.first(rule); leaf >= 0; leaf = this.next.get(leaf)) {
+      if (this.numberScope(leaf)?.watched.windowMs !== PREVIOUS) return false;
+    }
+    return true;
   }
 
   /** Returns the number that the leaf compares in the data of an event, if it does. */

@@ -120,9 +120,32 @@ describe('a throttle', () => {
     expect(run.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
     expect(run.row(10, 2, { token: 'b' })).toEqual(['first_fire (throttled) token=b']);
     expect(run.row(50, 302, { token: 'c' })).toEqual(['first_fire (throttled) token=c']);
-    expect(run.row(40, 303, { token: 'a' })).toEqual([]);
+    expect(run.row(40, 303, { token: 'a' })).toEqual(['repeat (throttled) token=a']);
     const [summary] = run.evaluator.tick(START + 310 * SECOND);
-    expect(summary?.heldBack.map(({ token }) => token)).toEqual(['b', 'c']);
+    expect(summary?.heldBack.map(({ token }) => token)).toEqual(['b', 'c', 'a']);
+  });
+
+  it('lists every move that it kept back, also those in a row; a level is one state', () => {
+    const moves = new Run(rule({ conditions: [{ ...fall, token: 'a' }], mode: 'while_true', throttleMinutes: 5 }));
+    const prices = [100, 80, 40, 41, 20, 10];
+    const told = prices.map((price, n) => moves.row(price, n, { token: 'a' }));
+    expect(told).toEqual([
+      [],
+      ['first_fire'],
+      ['repeat (throttled)'],
+      ['resolved'],
+      ['first_fire (throttled)'],
+      ['first_fire (throttled)'],
+    ]);
+    const [summary] = moves.evaluator.tick(START + 310 * SECOND);
+    expect(summary).toMatchObject({ reason: 'throttle_summary', suppressed: 3 });
+    expect(summary?.heldBack.map(({ value, times }) => [value?.toFixed(2), times])).toEqual([
+      ['-0.50', 1],
+      ['-0.51', 1],
+      ['-0.50', 1],
+    ]);
+    const level = new Run(rule({ mode: 'while_true', throttleMinutes: 5 }));
+    expect([110, 120, 130].map((price, n) => level.row(price, n))).toEqual([['first_fire'], [], []]);
   });
 
   it('of a whole rule names in its summary what held when the rule was made or its snooze ended, too', () => {

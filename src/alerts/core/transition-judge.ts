@@ -113,22 +113,24 @@ export class TransitionJudge {
   }
 
   private holdBack(row: number, rule: number, moment: Moment): void {
-    const readings = this.list.silence(row, 'ok', 'firing', 'throttled', moment);
+    const { table } = this.instances;
+    const readings = this.list.silence(row, table.isNotified(row) ? 'firing' : 'ok', 'firing', 'throttled', moment);
     const { protocol = null, chain = null, token = null, value = null, condition = 0 } = firstHolding(readings) ?? {};
-    const instanceKey = this.instances.table.key(row);
-    const isEvent = moment.event !== null && this.instances.table.momentary.get(row) !== 0;
-    const firing = { instanceKey, protocol, chain, token, value, at: moment.at };
-    this.throttles.holdBack(row, firing, isEvent, this.leaves.comparesWith(rule, condition));
+    const happens = moment.event !== null && (table.momentary.get(row) !== 0 || this.waiting.listsMoves(row));
+    const firing = { instanceKey: table.key(row), protocol, chain, token, value, at: moment.at };
+    this.throttles.holdBack(row, firing, happens, this.leaves.comparesWith(rule, condition));
     if (!this.throttles.hasOwn(row)) this.waiting.oweSummary(rule);
   }
 
   private repeat(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
-    if (!this.waiting.wantsEvents(row) || moment.at < this.waiting.readyAt(row)) return;
-    if (this.throttles.suppressed(row) > 0 || !this.isCredible(row, rule, moment)) return;
+    if (!this.waiting.wantsEvents(row) || moment.at < this.rules.silentUntil(rule)) return;
+    const isThrottled = this.throttles.isThrottled(row, moment.at);
+    if ((isThrottled && !this.waiting.listsMoves(row)) || !this.isCredible(row, rule, moment)) return;
     this.believe(row);
     if (table.isNotified(row) && !this.rules.repeats(rule)) return;
-    this.notify(row, rule, moment, table.isNotified(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
+    if (isThrottled) this.holdBack(row, rule, moment);
+    else this.notify(row, rule, moment, table.isNotified(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
   }
 
   /** Drops a resolution that was never sent: the owner still believes in the earlier firing, so the present one is no news. */

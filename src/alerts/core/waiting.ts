@@ -108,14 +108,21 @@ export class Waiting {
   }
 
   /** Returns the time from which it may notify, Unix ms. */
-  readyAt(row: number): number {
+  private readyAt(row: number): number {
     const rule = this.instances.table.rule.get(row);
     return Math.max(this.throttles.throttledUntil(row), this.rules.silentUntil(rule));
   }
 
   /** Returns the time from which an event may cause a notification, at once or in the next summary. */
   private wakesAt(row: number): number {
-    return this.joinsSummary(row) ? this.rules.silentUntil(this.instances.table.rule.get(row)) : this.readyAt(row);
+    const joins = this.joinsSummary(row) || this.listsMoves(row);
+    return joins ? this.rules.silentUntil(this.instances.table.rule.get(row)) : this.readyAt(row);
+  }
+
+  /** Whether each move is sent or listed in a summary, also while the moves before it have not ended. */
+  listsMoves(row: number): boolean {
+    const rule = this.instances.table.rule.get(row);
+    return this.rules.repeats(rule) && this.leaves.isMove(rule);
   }
 
   /** Whether its rule's throttle holds it back, and the next summary does not name it yet. */

@@ -205,6 +205,15 @@ describe('the sentence of a summary', () => {
     ).toBe('r: 2 times more since the last message: liquidation of aave-v3 $6,000, liquidation of aave-v3 $5,000');
   });
 
+  it('names every move, also where the rule is about one thing', () => {
+    const move: Condition = { token: 'ether', metric: 'price', operator: 'change_pct', threshold: 0.1 };
+    const reading = { ...nothing, holds: true, token: 'ether', value: 0.19, current: 119, reference: 100 };
+    const heldBack = [-0.13, 0.2, 0.19].map((value) => ({ ...reading, instanceKey: '', at: 0, times: 1, value }));
+    expect(sentenceOf({ ...summary, suppressed: 3, heldBack, conditions: [move], readings: [reading] })).toBe(
+      'r: 3 times more since the last message: ether 20 %, ether 19 %, ether −13 %',
+    );
+  });
+
   it('names every subject with its value, the worst first', () => {
     const at = Date.UTC(2026, 10, 29, 17, 55, 12);
     const held = (protocol: string, value: number | null, count = 1) => ({

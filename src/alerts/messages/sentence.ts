@@ -84,12 +84,18 @@ export function sentenceOf(statement: Statement): string {
   }
   if (state !== 'summary') return `${rule}: ${what}`;
   const since = `${rule}: ${times(suppressed)} more since the last message`;
-  // Events, several subjects, and a subject that the rule left by an edit have no single value to state.
+  // Events, moves, several subjects, and a subject that the rule left by an edit have no single value to state.
   const isKnown = stated.length > 0 ? stated.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
   const subjects = new Set(readings.map(subjectOf));
-  if (isKnown && heldBack.every((held) => subjects.has(subjectOf(held)))) return `${since}; now ${what}`;
+  if (isKnown && !conditions.every(isMove) && heldBack.every((held) => subjects.has(subjectOf(held))))
+    return `${since}; now ${what}`;
   const names = namedSubjects(heldBack, conditions[0], suppressed);
   return names === '' ? since : `${since}: ${names}`;
+}
+
+/** Whether a condition is about single moves, from one published value to the next. */
+function isMove(condition: StatedCondition): boolean {
+  return !isAbsent(condition) && condition.operator === 'change_pct' && condition.timeWindow === undefined;
 }
 
 /** Returns the statement of one condition: `Price of bitcoin is $110, above $100`. */

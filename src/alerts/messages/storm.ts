@@ -79,9 +79,11 @@ function worstFirst({ data: one }: NewDelivery, { data: other }: NewDelivery): n
   return urgency !== 0 ? urgency : excess(other) - excess(one);
 }
 
-function excess({ value, threshold }: AlertMessage): number {
+function excess({ value, threshold, type }: AlertMessage): number {
   if (value === null || threshold === null) return 0;
-  return threshold === 0 ? Math.abs(value) : Math.abs((value - threshold) / threshold);
+  // A change is as bad as it is large, whichever way it went.
+  const beyond = type === 'change_pct' ? Math.abs(value) - Math.abs(threshold) : value - threshold;
+  return threshold === 0 ? Math.abs(value) : Math.abs(beyond / threshold);
 }
 
 function stormMessage(

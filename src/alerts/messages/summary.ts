@@ -82,5 +82,7 @@ function valueOf({ protocol, chain, token, value }: HeldBack, condition: StatedC
 function excess({ value }: HeldBack, condition: StatedCondition | undefined): number {
   const threshold = thresholdOf(condition);
   if (value === null || threshold === null) return 0;
-  return threshold === 0 ? Math.abs(value) : Math.abs((value - threshold) / threshold);
+  // A change is as bad as it is large, whichever way it went.
+  const beyond = typeOf(condition) === 'change_pct' ? Math.abs(value) - Math.abs(threshold) : value - threshold;
+  return threshold === 0 ? Math.abs(value) : Math.abs(beyond / threshold);
 }
