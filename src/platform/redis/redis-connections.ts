@@ -213,7 +213,10 @@ export class RedisConnections implements OnApplicationShutdown {
 
   /** Whether the server answers. The client for commands notes whether it takes writes, too; a cluster's finds its masters by itself. */
   private async answers(client: Redis | Cluster): Promise<boolean> {
-    if (client !== this.clients?.commands || client instanceof Cluster) return (await client.ping()) === 'PONG';
+    if (client !== this.clients?.commands || client instanceof Cluster) {
+      await client.ping();
+      return true;
+    }
     try {
       await client.setrange(this.key(PROBE), 0, '');
       this.refusal = undefined;

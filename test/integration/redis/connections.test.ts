@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
@@ -86,7 +87,10 @@ describe('RedisConnections', () => {
   });
 
   it('is away while the server refuses to write, says why, and is up again when it takes writes', async () => {
-    await open();
+    const held = await open();
+    await held.subscriber().subscribe('news');
+    const states: RedisState[] = [];
+    held.onState((state) => states.push(state));
     const warned = vi.spyOn(Logger.prototype, 'warn');
     await redis.call('REPLICAOF', '127.0.0.1', '1');
     await isState('away');
@@ -98,6 +102,9 @@ describe('RedisConnections', () => {
     expect(warned.mock.lastCall?.[0]).toMatchObject({ reason: expect.stringContaining('OOM') });
     await redis.call('CONFIG', 'SET', 'maxmemory', '0');
     await isState('up');
+    // Two further looks change nothing.
+    await sleep(2_200);
+    expect(states).toEqual(['away', 'up', 'away', 'up']);
     expect(await redis.call('DBSIZE')).toBe(0);
     warned.mockRestore();
   });
