@@ -16,7 +16,7 @@ import { CachedRunner } from './cache/cached-runner.js';
 import type { CacheState } from './cache/result-cache.js';
 import { Freshness } from './cache/freshness.js';
 import { PresentNames } from './execution/present-names.js';
-import { QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
+import { queryDeadline, QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
 
 /** Answer whose rows are still those of the result: from one, to before another. */
 export interface AnsweredQuery {
@@ -59,7 +59,10 @@ export class QueryService implements OnModuleInit {
     const startedAt = performance.now();
     const page = this.cursors.decode(query);
     await this.freshness.reach(query.atLeast, signal);
-    if (query.explain) return await this.explained(query, await this.runner.explain(query, page?.range), startedAt);
+    if (query.explain) {
+      const asked = { owner: caller.userId, key: caller.keyId, signal, deadline: queryDeadline(), range: page?.range };
+      return await this.explained(query, await this.runner.explain(query, asked), startedAt);
+    }
     const cursor = this.feed.cursor();
     const { result, cache } = await this.cached.run(query, caller.userId, page, signal, caller.keyId);
     this.durations.observe({ cache }, (performance.now() - startedAt) / 1_000);

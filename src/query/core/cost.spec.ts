@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { estimateCost, type StoredSizes } from './cost.js';
+import { estimateCost, roughCost, type StoredSizes } from './cost.js';
 import { parseQuery } from './parse-query.js';
 import { planQuery } from './plan.js';
 import { DAY_MS } from './time.js';
@@ -10,6 +10,7 @@ const sizes: StoredSizes = {
   subjects: { tvl: 0, price: 0 },
   protocols: 0,
   pointsPerHour: 1,
+  most: { days: Infinity, hours: Infinity, points: Infinity },
   logRows: 80_000_000,
   logFrom: NOW - 7 * DAY_MS,
 };
@@ -37,5 +38,29 @@ describe('the cost of a question to the log', () => {
   it('is one of a log that has just begun', () => {
     expect(rowsOf({ ...count, time: { from: 'now-5m' } }, { ...sizes, logRows: 10, logFrom: NOW })).toBe(10);
     expect(rowsOf({ ...count, time: { from: 'now-5m' } }, { ...sizes, logRows: 10, logFrom: NOW + 1 })).toBe(10);
+  });
+});
+
+describe('the cost of a question to the history', () => {
+  const stored = {
+    ...sizes,
+    series: { tvl: 0, price: 200_000 },
+    subjects: { tvl: 0, price: 200_000 },
+    most: { days: 300_000, hours: 500_000, points: 400_000 },
+  };
+  const ofPrices = (body: object, chosen?: number) => {
+    const query = parseQuery({ dataset: 'prices', ...count, ...body });
+    return roughCost(query, planQuery(query, { now: NOW, rawFrom: 0 }), stored, chosen);
+  };
+
+  it('is what is stored at most, however long the range is', () => {
+    expect(ofPrices({ time: { from: '1970-01-01', to: '2026-01-01', bucket: '1mo' } }).rows).toBe(500_000);
+    expect(ofPrices({ time: { from: '2030-01-01', to: '2031-01-01', bucket: '1h' } }).rows).toBe(700_000);
+  });
+
+  it('is that of the series that were counted', () => {
+    const time = { from: '2026-11-01', to: '2026-11-11', bucket: '1h', fill: 'previous' };
+    expect(ofPrices({ time }).rows).toBeGreaterThan(40_000_000);
+    expect(ofPrices({ time }, 40)).toMatchObject({ rows: 40 * 241 + 40 * 240, values: 40, heavy: false });
   });
 });

@@ -1,4 +1,4 @@
-import { comparisons, conjuncts, type Query } from './ast.js';
+import { comparisons, conjuncts, type Condition, type Query } from './ast.js';
 import { datasetOf, fieldOf } from './datasets.js';
 import type { Plan, Span } from './plan.js';
 import { queryFault } from './faults.js';
@@ -13,6 +13,8 @@ export interface StoredSizes {
   readonly protocols: number;
   /** Single values of one series per hour. */
   readonly pointsPerHour: number;
+  /** Rows that the tables of days, hours and single values hold at most. */
+  readonly most: Readonly<Record<'days' | 'hours' | 'points', number>>;
   readonly logRows: number;
   /** Time of the log's oldest row, Unix milliseconds. */
   readonly logFrom: number;
@@ -21,6 +23,8 @@ export interface StoredSizes {
 export interface Cost {
   /** Number of rows that have to be read. */
   readonly rows: number;
+  /** Number of values that a group in a bucket has at most: a series has one level in each. */
+  readonly values: number;
   /** Whether it runs beside only a few other heavy ones, however many connections are free. */
   readonly heavy: boolean;
 }
@@ -32,24 +36,41 @@ const HEAVY_ROWS = 150_000;
 /** Maximum number of rows of a query: about as many as can be read in its 30 s. */
 const MAX_ROWS = 60_000_000;
 
-/** Estimates the cost of a query from its plan. Throws for one that cannot be answered in time, with the fix. */
-export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes): Cost {
-  const rows = Math.ceil(rowsOf(query, plan, sizes));
-  if (rows > MAX_ROWS) {
-    const detail = `About ${rows} rows would have to be read, at most ${MAX_ROWS} may; use a longer time.bucket, a shorter range, or fewer protocols.`;
+/**
+ * Estimates the cost of a query from its plan; `chosen` is the number of its series, if they were counted. Throws for one that
+ * cannot be answered in time, with the fix.
+ */
+export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes, chosen?: number): Cost {
+  const cost = roughCost(query, plan, sizes, chosen);
+  if (cost.rows > MAX_ROWS) {
+    const detail = `About ${cost.rows} rows would have to be read, at most ${MAX_ROWS} may; use a longer time.bucket, a shorter range, or fewer protocols.`;
     throw queryFault('limit_exceeded', '/time', 'too_costly', detail);
   }
-  return { rows, heavy: rows > HEAVY_ROWS };
+  return cost;
 }
 
-function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes): number {
-  const { metric, name, timeField } = datasetOf(query.dataset);
+/** Estimates the cost of a query, however high. */
+export function roughCost(query: Query, plan: Plan, sizes: StoredSizes, chosen?: number): Cost {
+  const { metric, timeField } = datasetOf(query.dataset);
+  const series = chosen ?? (metric === undefined ? 0 : sizes.series[metric] * selected(query, sizes));
+  const rows = Math.ceil(rowsOf(query, plan, sizes, series));
+  const values = metric === undefined || timeField !== undefined ? rows : Math.ceil(series);
+  return { rows, values, heavy: rows > HEAVY_ROWS };
+}
+
+/** Whether other conditions than lists of subjects may choose the series: then only counting tells how many. */
+export function choosesByOthers(query: Query): boolean {
+  const { metric } = datasetOf(query.dataset);
+  return metric !== undefined && conjuncts(query.where).some((part) => !isList(query, part));
+}
+
+function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes, series: number): number {
+  const { name, timeField } = datasetOf(query.dataset);
   if (timeField !== undefined) {
     if (range !== undefined) return sizes.logRows * shareOfLog(range, sizes.logFrom, now);
     return query.aggregations.length > 0 ? sizes.logRows : query.limit * 10;
   }
   if (name === 'protocols') return sizes.protocols + sizes.series.tvl;
-  const series = metric === undefined ? 0 : sizes.series[metric] * selected(query, sizes);
   if (levels === undefined) {
     const lookups = comparisons(query.where).reduce(
       (sum, { field }) => sum + (fieldOf(datasetOf(query.dataset), field)?.lookups ?? 0),
@@ -60,11 +81,15 @@ function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes):
   const length = (span: Span | undefined): number => (span === undefined ? 0 : span.to - span.from);
   const days = length(levels.days) / DAY_MS;
   const hours = (length(levels.hours) - length(levels.days)) / HOUR_MS;
-  const rest = (length(levels) - length(levels.hours)) / HOUR_MS;
+  const rest = ((length(levels) - length(levels.hours)) / HOUR_MS) * sizes.pointsPerHour;
   const { bucket, fill, from, to } = levels;
   const filled =
     bucket === undefined || fill === 'none' ? 0 : bucketStarts(bucket, from, to, QUERY_LIMITS.filledBuckets).length;
-  return series * (1 + days + hours + rest * sizes.pointsPerHour + filled);
+  // A range may begin long before there was anything, and end after now.
+  const { most } = sizes;
+  const stored =
+    Math.min(series * days, most.days) + Math.min(series * hours, most.hours) + Math.min(series * rest, most.points);
+  return series * (1 + filled) + stored;
 }
 
 /** Returns the share of the log in a range, as if it had grown evenly. */
@@ -75,14 +100,16 @@ function shareOfLog(range: Span, logFrom: number, now: number): number {
   return Math.max(0, Math.min(to, last) - Math.max(from, first)) / (to - from);
 }
 
-/** Returns the share of the series that conditions on the subject leave, as far as known without a query. */
+/** Returns the share of the series that lists of subjects leave. */
 function selected(query: Query, sizes: StoredSizes): number {
-  const [subject, count] =
-    query.dataset === 'prices' ? ['token', sizes.subjects.price] : ['protocol', sizes.subjects.tvl];
+  const count = query.dataset === 'prices' ? sizes.subjects.price : sizes.subjects.tvl;
   const lists = conjuncts(query.where).flatMap((part) =>
-    part.kind === 'compare' && part.field === subject && (part.operator === 'in' || part.operator === 'eq')
-      ? [part.values.length]
-      : [],
+    part.kind === 'compare' && isList(query, part) ? [part.values.length] : [],
   );
   return count === 0 ? 1 : Math.min(1, ...lists.map((length) => length / count));
+}
+
+function isList({ dataset }: Query, part: Condition): boolean {
+  const subject = dataset === 'prices' ? 'token' : 'protocol';
+  return part.kind === 'compare' && part.field === subject && (part.operator === 'in' || part.operator === 'eq');
 }

@@ -82,6 +82,19 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   };
 }
 
+/** Returns the SQL of the series that a query asks for. */
+export function seriesSql(query: Query, plan: LevelPlan, parameters: SqlParameters): string {
+  const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
+  const { ofSeries } = split(datasetOf(query.dataset), query.where);
+  return seriesAsked(
+    query,
+    plan,
+    ofSeries,
+    plan.metric === 'tvl' && !namesChain,
+    parameters,
+  )(SERIES[plan.metric].recorded);
+}
+
 function number(sql: string, bound: string): KeyExpression {
   return { sql, type: 'number', nullable: false, bound };
 }

@@ -4,7 +4,7 @@ import { conditionSql } from './condition-sql.js';
 import { datasetOf } from './datasets.js';
 import { Keyset, type KeyValue } from './keyset.js';
 import { bucketSql } from './level-pieces.js';
-import { levelRelation } from './level-relation.js';
+import { levelRelation, seriesSql } from './level-relation.js';
 import { QUERY_LIMITS } from './limits.js';
 import type { Plan } from './plan.js';
 import { currentRelation, known, type Column, type KeyExpression, type Relation } from './relation.js';
@@ -116,6 +116,19 @@ export function excludedStatement(query: Query, plan: Plan): Statement | undefin
     values: parameters.values,
     columns: [{ name: 'excluded', type: 'number' }],
   };
+}
+
+/** Returns the statement that counts the series, or rows, that a query asks for; rows up to a number. */
+export function countStatement(query: Query, plan: Plan, most: number): Statement {
+  const parameters = new SqlParameters();
+  const columns: Column[] = [{ name: 'chosen', type: 'number' }];
+  if (plan.levels !== undefined) {
+    const series = seriesSql(query, plan.levels, parameters);
+    return { text: `SELECT count(*) FROM (${series}) s`, values: parameters.values, columns };
+  }
+  const relation = relationOf(query, plan, parameters);
+  const rows = `SELECT FROM ${relation.from}${whereSql(relation.where)} LIMIT ${most}`;
+  return { text: `${withCtes(relation)}SELECT count(*) FROM (${rows}) r`, values: parameters.values, columns };
 }
 
 interface GroupSource {

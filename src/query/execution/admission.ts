@@ -117,7 +117,13 @@ export class Admission {
   }
 
   /** Runs the work when its turn comes. Throws `unavailable` with the time after which a retry makes sense. */
-  async run<T>(cost: Cost, waitMs: number, signal: AbortSignal, work: () => Promise<T>, key = ''): Promise<T> {
+  async run<T>(
+    cost: Pick<Cost, 'rows' | 'heavy'>,
+    waitMs: number,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    key = '',
+  ): Promise<T> {
     const kind = cost.heavy ? 'heavy' : 'light';
     const rows = cost.rows + EVERY_QUERY_ROWS;
     const turn = await this.turn({ kind, rows, key }, Math.min(waitMs, MAX_WAIT_MS), signal);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import type { Query } from '../core/ast.js';
-import { estimateCost, type Cost } from '../core/cost.js';
+import { choosesByOthers, estimateCost, roughCost, type Cost, type StoredSizes } from '../core/cost.js';
 import { checkGroups, fillGroups, sortGroups } from '../core/group-pages.js';
 import type { KeyValue } from '../core/keyset.js';
 import { QUERY_LIMITS } from '../core/limits.js';
@@ -10,19 +10,19 @@ import type { Column } from '../core/relation.js';
 import { ResultRows } from '../core/result-rows.js';
 import {
   canBin,
+  countStatement,
   excludedStatement,
   groupsStatement,
   RELATIVE_ERROR,
   rowsStatement,
   type Statement,
 } from '../core/statements.js';
-import { bucketStarts } from '../core/time.js';
 import { timeWindows } from '../core/time-windows.js';
 import { Admission } from './admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
 
-/** Values of a time bucket up to which percentiles are exact instead of binned. */
+/** Values of a group up to which percentiles are exact instead of binned. */
 const EXACT_UP_TO_ROWS = 100_000;
 
 /** Number of prepared windows: a page lies in one window, which for a later page is two buckets, or continues in the next. */
@@ -63,6 +63,8 @@ export interface RunContext {
 export interface Explanation {
   readonly plan: Plan;
   readonly cost: Cost;
+  /** Number of its series, or rows, if they were counted. */
+  readonly chosen: number | undefined;
   readonly binned: boolean;
 }
 
@@ -89,37 +91,56 @@ export class QueryRunner {
     return estimateCost(query, plan, latest.sizes);
   }
 
-  async explain(query: Query, range?: Span): Promise<Explanation> {
+  /** Plans a query; one that seems large is counted first, where its conditions may leave little of it. */
+  async explain(query: Query, context: RunContext, counted?: number): Promise<Explanation> {
     const { rawFrom, sizes } = await this.facts.read();
-    const plan = planQuery(query, { now: this.clock.now(), rawFrom, range });
-    const cost = estimateCost(query, plan, sizes);
-    return { plan, cost, binned: cost.rows / bucketsOf(plan) > EXACT_UP_TO_ROWS && canBin(query) };
+    const plan = planQuery(query, { now: this.clock.now(), rawFrom, range: context.range });
+    const chosen = counted ?? (await this.chosen(query, plan, sizes, context));
+    const cost = estimateCost(query, plan, sizes, plan.levels && chosen);
+    const values = Math.min(chosen ?? Infinity, cost.values);
+    return { plan, cost, chosen, binned: values > EXACT_UP_TO_ROWS && canBin(query) };
   }
 
   async run(query: Query, context: RunContext): Promise<QueryResult> {
-    const left = (): number => context.deadline - performance.now();
-    const work = async (): Promise<QueryResult> => {
-      context.onStart?.();
-      // Planned again when its turn has come: a request that joined while it waited may know of a later event.
-      const { plan, cost, binned } = await this.explain(query, context.range);
-      const options = (): RunOptions => ({ timeoutMs: left(), owner: context.owner, signal: context.signal });
-      const answer =
-        query.aggregations.length > 0
-          ? await this.groups(query, plan, binned, options())
-          : await this.rows(query, plan, cost, context.position, options);
-      return {
-        ...answer,
-        asOf: plan.now,
-        range: plan.range,
-        covered: coveredBy(plan),
-        source: plan.sources.join('+'),
-        excluded: await this.excluded(query, plan, options()),
-        relativeError: binned ? RELATIVE_ERROR : undefined,
-      };
+    const { cost, chosen } = await this.explain(query, context);
+    const work = (): Promise<QueryResult> => this.work(query, context, chosen);
+    return context.immediate
+      ? await work()
+      : await this.admission.run(cost, timeLeft(context), context.signal, work, context.key);
+  }
+
+  private async work(query: Query, context: RunContext, chosen: number | undefined): Promise<QueryResult> {
+    context.onStart?.();
+    // Planned again when its turn has come: a request that joined while it waited may know of a later event.
+    const { plan, cost, binned } = await this.explain(query, context, chosen);
+    const options = (): RunOptions => runOptions(context);
+    const answer =
+      query.aggregations.length > 0
+        ? await this.groups(query, plan, binned, options())
+        : await this.rows(query, plan, cost, context.position, options);
+    return {
+      ...answer,
+      asOf: plan.now,
+      range: plan.range,
+      covered: coveredBy(plan),
+      source: plan.sources.join('+'),
+      excluded: await this.excluded(query, plan, options()),
+      relativeError: binned ? RELATIVE_ERROR : undefined,
     };
-    if (context.immediate) return work();
-    const expected = (await this.explain(query, context.range)).cost;
-    return this.admission.run(expected, left(), context.signal, work, context.key);
+  }
+
+  /** Counts the series, or rows, that a query asks for, if that can change how it is answered. */
+  private async chosen(query: Query, plan: Plan, sizes: StoredSizes, context: RunContext): Promise<number | undefined> {
+    const { rows, values } = roughCost(query, plan, sizes);
+    if (rows <= EXACT_UP_TO_ROWS || !choosesByOthers(query)) return undefined;
+    if (plan.levels === undefined && !canBin(query)) return undefined;
+    const count = async (): Promise<number> => {
+      const [row] = await this.pool.run(countStatement(query, plan, EXACT_UP_TO_ROWS + 1), runOptions(context));
+      return Number(row?.[0] ?? 0);
+    };
+    if (context.immediate) return count();
+    const turn = { rows: values, heavy: false };
+    return this.admission.run(turn, timeLeft(context), context.signal, count, context.key);
   }
 
   /** Reads a page: in the order of time from windows until it is full; else with one statement. */
@@ -184,13 +205,14 @@ function firstWindow({ range }: Plan, { rows }: Cost, wanted: number): number {
   return range === undefined ? 0 : (range.to - range.from) * Math.min(1, wanted / rows);
 }
 
-function coveredBy({ levels, range }: Plan): Span | undefined {
-  return levels === undefined ? range : { from: levels.from, to: levels.to };
+const timeLeft = ({ deadline }: RunContext): number => deadline - performance.now();
+
+function runOptions(context: RunContext): RunOptions {
+  return { timeoutMs: timeLeft(context), owner: context.owner, signal: context.signal };
 }
 
-function bucketsOf({ levels }: Plan): number {
-  if (levels?.bucket === undefined) return 1;
-  return bucketStarts(levels.bucket, levels.from, levels.to, QUERY_LIMITS.groups).length;
+function coveredBy({ levels, range }: Plan): Span | undefined {
+  return levels === undefined ? range : { from: levels.from, to: levels.to };
 }
 
 /** Returns the deadline of a query that starts now, for `RunContext.deadline`. */

@@ -16,6 +16,9 @@ interface FactsRow {
   tvl_subjects: number;
   protocols: number;
   points: number;
+  day_bytes: number;
+  hour_bytes: number;
+  point_bytes: number;
   raw_hours: number;
   log_rows: number;
   log_from: number;
@@ -23,6 +26,10 @@ interface FactsRow {
 
 /** Interval of readings, ms: weeks of single values are dropped rarely, and costs are estimates. */
 const REFRESH_MS = 30_000;
+
+/** Bytes that a row of an aggregate, and one single value, take on a page at least: with its header and its pointer. */
+const AGGREGATE_BYTES = 100;
+const POINT_BYTES = 56;
 
 /** Facts about the stored data that planning needs. */
 @Injectable()
@@ -71,6 +78,11 @@ export class StoredFactsReader {
         subjects: { tvl: row.tvl_subjects, price: row.price_series },
         protocols: row.protocols,
         pointsPerHour: Math.max(1, row.points / seriesHours),
+        most: {
+          days: row.day_bytes / AGGREGATE_BYTES,
+          hours: row.hour_bytes / AGGREGATE_BYTES,
+          points: row.point_bytes / POINT_BYTES,
+        },
         logRows: row.log_rows,
         logFrom: row.log_from,
       },
@@ -87,6 +99,10 @@ SELECT (extract(epoch FROM raw_from) * 1000)::float8 AS raw_from,
   (SELECT greatest(reltuples, 0)::float8 FROM pg_class WHERE oid = 'protocols'::regclass) AS protocols,
   (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
    WHERE i.inhparent = 'metric_points'::regclass) AS points,
+  pg_relation_size('metric_daily')::float8 AS day_bytes,
+  pg_relation_size('metric_hourly')::float8 AS hour_bytes,
+  (SELECT coalesce(sum(pg_relation_size(inhrelid)), 0)::float8 FROM pg_inherits
+   WHERE inhparent = 'metric_points'::regclass) AS point_bytes,
   (extract(epoch FROM now() - raw_from) / 3600)::float8 AS raw_hours,
   (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
    WHERE i.inhparent = 'event_log'::regclass) AS log_rows,
