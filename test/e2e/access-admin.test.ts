@@ -142,6 +142,14 @@ describe('changing and ending keys', () => {
     expect(changed.body).toMatchObject({ role: 'admin', limits: { messages: 3 }, userId: 'alice' });
     expect((await call('GET', '/v1/admin/api-keys', key)).status).toBe(200);
     expect((await call('PATCH', `/v1/admin/api-keys/${id}`, admin, {})).body.role).toBe('admin');
+    const none = { role: null, tier: null, name: null, limits: null };
+    const refused = await call('PATCH', `/v1/admin/api-keys/${id}`, admin, none);
+    expect(refused.body.errors.map((fault: { pointer: string }) => fault.pointer).toSorted()).toEqual([
+      '/limits',
+      '/name',
+      '/role',
+      '/tier',
+    ]);
     expect((await call('PATCH', `/v1/admin/api-keys/${id}`, admin, { userId: 'mallory' })).status).toBe(400);
   });
 

@@ -118,7 +118,7 @@ export class KeyRightsBody {
   limits?: KeyLimits;
 }
 
-export class ChangeKeyBody extends PartialType(KeyRightsBody) {}
+export class ChangeKeyBody extends PartialType(KeyRightsBody, { skipNullProperties: false }) {}
 
 export class CreateKeyBody extends KeyRightsBody {
   /** Owner of the key and of everything made with it; 1 to 255 characters. */

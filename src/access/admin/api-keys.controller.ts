@@ -70,7 +70,7 @@ export class ApiKeysController {
     return this.keys.get(id);
   }
 
-  /** Changes the rights of a key. Its open connections end and may reconnect under the new rules. */
+  /** Changes the rights of a key, which its open connections have from then on. `limits` replaces all of its own limits. */
   @Patch(':id')
   @Audited('api_key.change')
   change(@Param('id') id: string, @Body() body: ChangeKeyBody): Promise<KeyView> {

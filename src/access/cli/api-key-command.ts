@@ -55,12 +55,20 @@ async function run(command: Command, keys: ApiKeys, source: DataSource, audit: A
   const subject = 'id' in command ? { subject: command.id } : {};
   try {
     const made = await perform(command, keys, source, output);
-    await audit.record({ actor: ACTOR, action, outcome: 'ok', ...subject, ...(made && { subject: made }) });
+    const request = requestOf(command);
+    const detail = request && { detail: { request } };
+    await audit.record({ actor: ACTOR, action, outcome: 'ok', ...subject, ...(made && { subject: made }), ...detail });
   } catch (error) {
     const code = error instanceof DomainError ? error.code : 'internal_error';
     await audit.record({ actor: ACTOR, action, outcome: 'refused', ...subject, detail: { code } });
     throw error;
   }
+}
+
+/** Returns what was asked for beside the subject, as the audit of REST requests has it. */
+function requestOf(command: Command): object | undefined {
+  if (command.name === 'create') return command.key;
+  return command.name === 'rotate' ? { overlapSeconds: command.overlapSeconds } : undefined;
 }
 
 /** Performs the command. Returns the id of the created key, if any. */

@@ -1,7 +1,8 @@
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { lineBatches } from './ingest-body.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { lineBatches, withTaken } from './ingest-body.js';
 import { BadItem } from './item-fields.js';
 
 const line = (value: number) => `${JSON.stringify({ value })}\n`;
@@ -57,6 +58,19 @@ describe('the lines of a stream', () => {
     }
     stream.end();
     expect(await batches.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('that were taken before a refusal are named in it', async () => {
+    const refusal = new DomainError('payload_too_large', 'The body is too large.');
+    const stream = async function* (count: number): AsyncGenerator<unknown[]> {
+      for (let batch = 0; batch < count; batch++) yield [1, 2];
+      throw refusal;
+    };
+    const all = async (count: number) => {
+      for await (const _batch of withTaken(stream(count)));
+    };
+    await expect(all(2)).rejects.toThrow('The body is too large. The first 4 lines were taken; send the others.');
+    await expect(all(0)).rejects.toBe(refusal);
   });
 
   it('can be left while the sender is silent, however it ends', async () => {

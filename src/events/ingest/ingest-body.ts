@@ -32,8 +32,24 @@ const NEWLINE = 0x0a;
 export async function* itemBatches(request: Request): AsyncGenerator<readonly unknown[]> {
   if (isStream(request) && request.res !== undefined) {
     mayLast(request);
-    yield* lineBatches(unpackedBody(request, request.res, STREAM_LIMIT));
+    yield* withTaken(lineBatches(unpackedBody(request, request.res, STREAM_LIMIT)));
   } else yield itemsOf(request.body);
+}
+
+/** Adds to a refusal in the midst of a stream how many lines were taken before it: they are written, and get no answer. */
+export async function* withTaken(batches: AsyncIterable<readonly unknown[]>): AsyncGenerator<readonly unknown[]> {
+  let taken = 0;
+  try {
+    for await (const batch of batches) {
+      yield batch;
+      taken += batch.length;
+    }
+  } catch (cause) {
+    if (!(cause instanceof DomainError) || taken === 0) throw cause;
+    throw new DomainError(cause.code, `${cause.message} The first ${taken} lines were taken; send the others.`, {
+      cause,
+    });
+  }
 }
 
 function isStream({ headers }: Request): boolean {

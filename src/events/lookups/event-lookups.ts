@@ -64,8 +64,9 @@ function position({ since, cursor }: EventsQuery, { epoch, firstSeq, headSeq }: 
   if (given === undefined) return firstSeq - 1;
   const parsed = parseCursor(given);
   if (!parsed) throw invalidCursor('it is not a cursor of the event log', 'invalid_cursor', pointer);
-  if (parsed.epoch !== epoch || parsed.seq > headSeq || parsed.seq < firstSeq - 1) {
-    throw invalidCursor('the log no longer reaches back to it', 'cursor_expired', pointer);
-  }
+  const expired = (detail: string) => invalidCursor(detail, 'cursor_expired', pointer);
+  if (parsed.epoch !== epoch) throw expired('it is a cursor of another log');
+  if (parsed.seq > headSeq) throw expired('the log ends before it');
+  if (parsed.seq < firstSeq - 1) throw expired('the log no longer reaches back to it');
   return parsed.seq;
 }

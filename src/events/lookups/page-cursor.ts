@@ -32,7 +32,7 @@ export function decodePageCursor(
 }
 
 export function invalidCursor(detail: string, code = 'invalid_cursor', pointer = '?cursor'): DomainError {
-  return new DomainError('invalid_request', `Start again without cursor: ${detail}.`, {
+  return new DomainError('invalid_request', `Start again without ${pointer.slice(1)}: ${detail}.`, {
     field: pointer.slice(1),
     errors: [{ pointer, code, detail }],
   });
