@@ -212,6 +212,22 @@ describe('the sentence of a summary', () => {
     expect(sentenceOf({ ...summary, suppressed: 3, heldBack, conditions: [move], readings: [reading] })).toBe(
       'r: 3 times more since the last message: ether 20 %, ether 19 %, ether −13 %',
     );
+    const alike = Array.from({ length: 40 }, (_, n) => ({
+      ...reading,
+      instanceKey: '',
+      at: 0,
+      times: 1,
+      value: 9 - (n >> 1) / 10,
+    }));
+    const sentence = sentenceOf({
+      ...summary,
+      suppressed: 40,
+      heldBack: alike,
+      conditions: [move],
+      readings: [reading],
+    });
+    const [, names = '', more] = /: (ether .*) and (\d+) more$/.exec(sentence) ?? [];
+    expect(2 * names.split(', ').length + Number(more)).toBe(40);
   });
 
   it('names every subject with its value, the worst first', () => {

@@ -54,7 +54,8 @@ export function namedSubjects(
   const sorted = heldBack.toSorted((one, other) => excess(other, condition) - excess(one, condition));
   const names = [...new Set(sorted.map((held) => nameOf(held, condition)))];
   const { items } = listed(names, MAX_LINE_LENGTH);
-  const more = names.length + unnamed(heldBack, all) - items.length;
+  const shown = new Set(names.slice(0, items.length));
+  const more = sorted.filter((held) => !shown.has(nameOf(held, condition))).length + unnamed(heldBack, all);
   return items.join(', ') + (more > 0 && items.length > 0 ? ` and ${more} more` : '');
 }
 
