@@ -1,31 +1,55 @@
 import { Rotation } from '../fairness/rotation.js';
 import { currentCaller } from '../fairness/working-for.js';
+import { LoopShare } from './loop-share.js';
 
 /** Work of one slice, ms: new input waits no longer than this and the current step. */
 const MAX_SLICE_MS = 4;
 /** Name under which work of the process itself takes turns with the callers. */
 const ITSELF = '';
 
-/** Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. */
+/** Share of the loop that turns of callers' sliced work may fill in the long run, and what may be used ahead of it, ms. */
+const CALLERS_SHARE = 0.5;
+const MAX_AHEAD_MS = 50;
+
+/**
+ * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. Long work of callers
+ * leaves half of the loop's time free: an event on its way to a socket needs several turns, and would wait in each of them.
+ */
 class Turns {
   private readonly waiting = new Rotation<() => void>();
+  private readonly ofCallers = new LoopShare(CALLERS_SHARE, MAX_AHEAD_MS);
   private isRunning = false;
+  /** Runs until callers may go on; the process itself does not wait for it. */
+  private rest: NodeJS.Timeout | undefined;
 
   next(): Promise<void> {
+    const caller = currentCaller() ?? ITSELF;
     return new Promise((resolve) => {
-      this.waiting.add(currentCaller() ?? ITSELF, resolve);
-      if (this.isRunning) return;
+      this.waiting.add(caller, resolve);
+      if (this.isRunning && (this.rest === undefined || caller !== ITSELF)) return;
+      clearTimeout(this.rest);
+      this.rest = undefined;
       this.isRunning = true;
       setImmediate(() => this.step());
     });
   }
 
   private step(): void {
-    const next = this.waiting.next();
-    this.isRunning = next !== undefined;
-    if (next === undefined) return;
-    next.item();
-    setImmediate(() => this.step());
+    this.rest = undefined;
+    const restMs = this.ofCallers.restMs;
+    const next = this.waiting.next((caller) => restMs === 0 || caller === ITSELF);
+    this.isRunning = !this.waiting.isEmpty || next !== undefined;
+    if (next !== undefined) this.go(next.name, next.item);
+    else if (this.isRunning) this.rest = setTimeout(() => this.step(), restMs);
+  }
+
+  private go(caller: string, slice: () => void): void {
+    const begun = performance.now();
+    slice();
+    setImmediate(() => {
+      if (caller !== ITSELF) this.ofCallers.charge(performance.now() - begun);
+      this.step();
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Attack } from './attack.js';
+import { CROWD_ATTACKS } from './crowds.js';
 import { REQUEST_ATTACKS } from './requests.js';
 import { SHAPE_ATTACKS } from './shapes.js';
 import { SOCKET_ATTACKS } from './sockets.js';
@@ -13,4 +14,5 @@ export const ATTACKS: readonly Attack[] = [
   ...SOCKET_ATTACKS,
   ...USER_ATTACKS,
   ...SHAPE_ATTACKS,
+  ...CROWD_ATTACKS,
 ].toSorted((a, b) => Number(a.name.slice(1)) - Number(b.name.slice(1)));

@@ -6,6 +6,7 @@ import { declaredLength } from '../bodies/read-body.js';
 import { plainAddress } from '../client-address.js';
 import { addressGroup } from './address-group.js';
 import { admitConnection } from './entrance.js';
+import { READING_COST_MS, ReadingTurns } from './reading-turns.js';
 
 /** Time for which an address may exceed the limit, ms: many clients behind one address need it to show their keys. */
 const JUDGED_AFTER_MS = 250;
@@ -25,7 +26,8 @@ interface Peer {
 
 interface Visitor {
   readonly peer: Peer;
-  readonly socket: Socket;
+  /** Connection on which its requests arrive: with TLS another object than the one that was accepted. */
+  socket: Socket;
   /** Requests in progress. */
   work: number;
   unread: number;
@@ -37,6 +39,7 @@ const knownSessions = new Set<string>();
 
 /** Connections that have not shown a key, by both ends: TLS gives the same connection another object. */
 const visitors = new Map<string, Visitor>();
+const reading = new ReadingTurns();
 
 /**
  * Bounds the unauthenticated connections of one address (also those that never finish their headers) and their pending bodies.
@@ -45,6 +48,7 @@ const visitors = new Map<string, Visitor>();
 export function boundPeers(server: Server, limit: number): void {
   const peers = new Map<string, Peer>();
   server.on('connection', (socket: Socket) => arrive(peers, limit, socket));
+  server.on('secureConnection', (socket: Socket) => secure(socket));
   // Upgraded connections are bounded by their transport.
   server.prependListener('upgrade', ({ socket }: IncomingMessage) => becomesKnown(socket));
 }
@@ -56,6 +60,12 @@ export function becomesKnown(socket: Socket): void {
   if (visitor === undefined) return;
   visitors.delete(name);
   forget(visitor);
+  reading.leave(visitor.socket, true);
+}
+
+/** Charges a request of a connection that has not shown a key, or a number of chunks of its body. */
+export function chargeReading(socket: Socket, what: keyof typeof READING_COST_MS, count = 1): void {
+  reading.charge(socket, READING_COST_MS[what] * count);
 }
 
 /**
@@ -106,12 +116,22 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
   visitors.set(name, visitor);
   peer.unknown.add(visitor);
   admitConnection(group, socket);
+  reading.enter(socket, group);
   socket.once('close', () => {
+    reading.leave(visitor.socket, false);
     if (visitors.get(name) === visitor) visitors.delete(name);
     forget(visitor);
     if (peer.unknown.size === 0) peers.delete(group);
   });
   if (limit > 0 && peer.unknown.size > limit) peer.judging ??= setTimeout(() => judge(peer), JUDGED_AFTER_MS).unref();
+}
+
+function secure(socket: Socket): void {
+  const visitor = visitors.get(nameOf(socket));
+  if (visitor === undefined) return;
+  reading.leave(visitor.socket, false);
+  visitor.socket = socket;
+  reading.enter(socket, addressOf(socket));
 }
 
 function forget(visitor: Visitor): void {

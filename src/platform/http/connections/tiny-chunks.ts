@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { chargeChunks } from './entrance.js';
-import { addressOf } from './peers.js';
+import { addressOf, chargeReading } from './peers.js';
+import { stopBody } from './socket-reading.js';
 
 /** Chunks that a body may have whatever their size: input typed letter by letter is short. */
 const FREE_CHUNKS = 8_192;
@@ -23,21 +23,20 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
   request.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
     const length = chunk?.length ?? MIN_CHUNK_BYTES;
     if (length < MIN_CHUNK_BYTES) tiny += 1;
-    const isPaid =
-      tiny % PORTION !== 0 || length >= MIN_CHUNK_BYTES || address === undefined || chargeChunks(address, PORTION);
+    const isPaid = tiny % PORTION !== 0 || length >= MIN_CHUNK_BYTES || address === undefined || pay(request, address);
     // Other chunks of the same read may still arrive.
     if (isEnded) return false;
     chunks += 1;
     bytes += length;
     if (isPaid && chunks <= FREE_CHUNKS + bytes / MIN_CHUNK_BYTES) return push(chunk, encoding);
     isEnded = true;
-    stopParser(request.socket);
+    stopBody(request.socket);
     request.destroy();
     return false;
   };
 }
 
-/** Stops Node's parser where it is: it would go through the rest of its input, thousands of chunks more. */
-function stopParser(socket: Socket & { parser?: { pause?: () => void } }): void {
-  socket.parser?.pause?.();
+function pay({ socket }: IncomingMessage, address: string): boolean {
+  chargeReading(socket, 'chunk', PORTION);
+  return chargeChunks(address, PORTION);
 }

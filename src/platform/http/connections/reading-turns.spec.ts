@@ -1,0 +1,129 @@
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseSettings } from '../../settings/settings.js';
+import { boundConnections } from './bound-connections.js';
+import { becomesKnown } from './peers.js';
+
+let server: Server;
+let sockets: Socket[];
+
+beforeEach(async () => {
+  sockets = [];
+  server = createServer();
+  boundConnections(server, parseSettings({}));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await new Promise<unknown>((resolve) => server.close(resolve).closeAllConnections());
+});
+
+async function open(localAddress: string): Promise<Socket> {
+  const accepted = new Promise((resolve) => server.once('connection', resolve));
+  const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', localAddress });
+  sockets.push(socket);
+  await Promise.all([accepted, new Promise((resolve) => socket.once('connect', resolve))]);
+  return socket.on('error', () => {}).setEncoding('latin1');
+}
+async function openMany(count: number, address: (n: number) => string): Promise<Socket[]> {
+  const opened: Socket[] = [];
+  for (let n = 0; n < count; n++) opened.push(await open(address(n)));
+  return opened;
+}
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+/** Reads a connection until it has that many answers. */
+async function answers(socket: Socket, count: number): Promise<void> {
+  let text = '';
+  await new Promise<void>((resolve, reject) => {
+    socket.on('data', (data: string) => {
+      text += data;
+      if (text.split('HTTP/1.1 200').length > count) resolve();
+    });
+    socket.once('close', () => reject(new Error(`ended after ${text.split('HTTP/1.1 200').length - 1} answers`)));
+  });
+}
+
+describe('connections without a key', () => {
+  it('are all answered when hundreds send at once, again and again', async () => {
+    server.on('request', (_, response) => response.end('x'));
+    const crowd = await openMany(120, (n) => `127.0.6.${1 + (n % 30)}`);
+    for (let round = 0; round < 3; round += 1) {
+      const answered = crowd.map((socket) => answers(socket, 4));
+      for (const socket of crowd) socket.write(get('/').repeat(4));
+      await Promise.all(answered);
+      for (const socket of crowd) socket.removeAllListeners('data').removeAllListeners('close');
+    }
+    const late = await open('127.0.6.99');
+    late.write(get('/'));
+    await answers(late, 1);
+  });
+
+  it('have bodies read whole that are larger than what is read at once', async () => {
+    server.on('request', (request, response) => {
+      let bytes = 0;
+      request.on('data', (part: Buffer) => (bytes += part.length));
+      request.on('end', () => response.end(`${bytes}`));
+    });
+    const crowd = await openMany(40, (n) => `127.0.7.${1 + (n % 10)}`);
+    const answered = crowd.map((socket) => answers(socket, 2));
+    const body = 'x'.repeat(300_000);
+    for (const socket of crowd) {
+      socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`.repeat(2));
+    }
+    await Promise.all(answered);
+  });
+
+  it('are read a few in a turn, and one that shows its key is not held up by the others', async () => {
+    const begun: string[] = [];
+    server.on('request', (request, response) => {
+      if (request.url === '/known') becomesKnown(request.socket);
+      begun.push(request.url ?? '');
+      response.end('x');
+    });
+    const known = await open('127.0.8.1');
+    known.write(get('/known'));
+    await answers(known, 1);
+    const crowd = await openMany(100, (n) => `127.0.8.${2 + (n % 50)}`);
+    const answered = [...crowd, known].map((socket) => answers(socket, 1));
+    for (const socket of crowd) socket.write(get('/crowd'));
+    known.write(get('/known'));
+    await Promise.all(answered);
+    expect(begun.lastIndexOf('/known')).toBeLessThan(60);
+  });
+
+  it('that write thousands of requests are not read on, and others are answered meanwhile and after', async () => {
+    server.on('request', (_, response) => response.end('x'));
+    const crowd = await openMany(20, (n) => `127.0.5.${1 + n}`);
+    const ended = crowd.map((socket) => new Promise((resolve) => socket.resume().once('close', resolve)));
+    for (const socket of crowd) socket.write(get('/').repeat(5_000));
+    await Promise.all(ended);
+    const from = performance.now();
+    const late = await open('127.0.5.99');
+    late.write(get('/'));
+    await answers(late, 1);
+    expect(performance.now() - from).toBeLessThan(3_000);
+  });
+
+  it('whose upgrade follows requests keep what they sent after it, in order', async () => {
+    const rest = Array.from({ length: 30_000 }, (_, n) => `${n};`).join('');
+    server.on('request', (_, response) => response.end('x'));
+    const arrived = new Promise<string>((resolve) => {
+      server.on('upgrade', (_, socket: Socket, head: Buffer) => {
+        socket.on('error', () => {}).on('end', () => socket.end());
+        socket.unshift(head);
+        let text = '';
+        socket.on('data', (data: Buffer) => {
+          text += data.toString();
+          if (text.length >= rest.length) resolve(text);
+        });
+      });
+    });
+    const crowd = await openMany(30, (n) => `127.0.9.${2 + n}`);
+    const socket = await open('127.0.9.1');
+    for (const other of crowd) other.write(get('/').repeat(20));
+    socket.write(`${get('/')}GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${rest}`);
+    expect(await arrived).toBe(rest);
+  });
+});
