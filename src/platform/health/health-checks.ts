@@ -68,9 +68,10 @@ export class HealthChecks {
   /** Redis is reported only: without it the process serves on and stays ready. */
   private redisAnswers() {
     const session = this.indicators.check('redis');
-    return this.redis.state === 'up'
+    if (this.redis.state !== 'up') return session.degraded('Redis unavailable; the process works without it');
+    return this.redis.refusal === undefined
       ? session.up()
-      : session.degraded('Redis unavailable; the process works without it');
+      : session.degraded('Redis takes no writes; the process works without them');
   }
 
   /** Returns notices for operators about a process that serves. */

@@ -23,6 +23,7 @@ const WATCH_MS = 1_000;
 const PROBE = 'redis:probe';
 /** Answers of a server that takes no writes: a replica, one with full memory or disk, one without its replicas. */
 const REFUSALS = /^(READONLY|OOM|MISCONF|NOREPLICAS)\b/;
+const REPLICA = 'READONLY';
 
 /**
  * Connections of this process to Redis. They reconnect by themselves; while Redis is unavailable commands fail at once, and
@@ -37,8 +38,7 @@ export class RedisConnections implements OnApplicationShutdown {
   private reached: RedisClient | undefined;
   private current: RedisState = 'off';
   private lastError = 'closed';
-  /** Answer to the last write, if it was refused. */
-  private refusal: string | undefined;
+  private refused: string | undefined;
   private watch: NodeJS.Timeout | undefined;
   private kindKnown = false;
   private closed = false;
@@ -51,10 +51,10 @@ export class RedisConnections implements OnApplicationShutdown {
   ) {
     if (settings.redisUrl === undefined) return;
     this.current = 'away';
-    const value = (): number => (this.current === 'up' ? 1 : 0);
+    const value = (): number => (this.current === 'up' && this.refused === undefined ? 1 : 0);
     this.gauge = new Gauge({
       name: 'redis_state',
-      help: 'Whether Redis answers this process: 1 yes; 0 no, the process works without it.',
+      help: 'Whether Redis answers this process and takes writes: 1 yes; 0 no, the process works without it.',
       registers: [metrics.registry],
       collect() {
         this.set(value());
@@ -76,6 +76,11 @@ export class RedisConnections implements OnApplicationShutdown {
 
   get state(): RedisState {
     return this.current;
+  }
+
+  /** Answer to the last write, if the server refused it: messages still pass, and every writer has a fallback. */
+  get refusal(): string | undefined {
+    return this.refused;
   }
 
   /** Whether the server is a cluster: keys of one command or script must then share a slot. */
@@ -175,7 +180,8 @@ export class RedisConnections implements OnApplicationShutdown {
     if (this.closed || this.clients === undefined) return;
     const { commands, subscriber } = this.clients;
     const ready = this.reached === commands && commands.status === 'ready' && subscriber.status === 'ready';
-    const state = ready && this.refusal === undefined ? 'up' : 'away';
+    // A replica is left, and not returned to: its name may lead to the new master by now.
+    const state = ready && !this.refused?.startsWith(REPLICA) ? 'up' : 'away';
     if (state === this.current) return;
     this.current = state;
     this.report();
@@ -185,7 +191,7 @@ export class RedisConnections implements OnApplicationShutdown {
 
   private report(): void {
     if (this.current === 'up') this.logger.log({ cluster: this.clustered }, 'Redis answers');
-    else this.logger.warn({ reason: this.refusal ?? this.lastError }, 'Redis unavailable; working without it');
+    else this.logger.warn({ reason: this.refused ?? this.lastError }, 'Redis unavailable; working without it');
   }
 
   /** Finds states without an event: a server that hangs, and one that was unavailable at the start and is a cluster. */
@@ -219,16 +225,22 @@ export class RedisConnections implements OnApplicationShutdown {
     }
     try {
       await client.setrange(this.key(PROBE), 0, '');
-      this.refusal = undefined;
+      this.note(undefined);
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error));
       if (name !== 'ReplyError') return false;
-      this.refusal = REFUSALS.test(message) ? message : undefined;
-      // The name may lead to the new master by now.
-      if (message.startsWith('READONLY')) client.disconnect(true);
+      this.note(REFUSALS.test(message) ? message : undefined);
+      if (message.startsWith(REPLICA)) client.disconnect(true);
     }
-    this.assess();
     return true;
+  }
+
+  private note(refusal: string | undefined): void {
+    if (refusal === this.refused) return;
+    this.refused = refusal;
+    this.assess();
+    if (refusal === undefined) this.logger.log('Redis takes writes');
+    else this.logger.warn({ reason: refusal }, 'Redis takes no writes');
   }
 }
 
