@@ -210,22 +210,20 @@ export function readFilter(input: Input, dialect: Dialect): SubscriptionFilter {
   return filter;
 }
 
-/** Compiles all fields. The members always stand in the same order: the group key is made of them. */
+/** Compiles all fields of a subscription. */
 export function compileFields(request: SubscriptionRequest): CompiledFields {
-  const compiled: CompiledFields = { ...UNFILTERED };
+  const compiled: CompiledFields = {
+    types: [],
+    protocol: undefined,
+    chain: undefined,
+    token: undefined,
+    stepIndex: 0,
+    min: undefined,
+    max: undefined,
+  };
   for (const field of FIELDS) Object.assign(compiled, field.compile(request));
   return compiled;
 }
-
-const UNFILTERED: CompiledFields = {
-  types: [],
-  protocol: undefined,
-  chain: undefined,
-  token: undefined,
-  stepIndex: 0,
-  min: undefined,
-  max: undefined,
-};
 
 /** Whether a subscription has exactly the values that the selector names; fields left out match anything. */
 export function hasFields(subscription: Filtered, selector: SubscriptionFilter): boolean {
