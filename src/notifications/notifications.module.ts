@@ -1,13 +1,11 @@
-import { Module } from '@nestjs/common';
+import { getQueueToken } from '@nestjs/bullmq';
+import { Module, type Type } from '@nestjs/common';
 import { ChannelTroubles } from './channels/channel-troubles.js';
-import { Channels } from './channels/channels.js';
-import { EmailChannel } from './channels/email/email-channel.js';
+import { Channels, SENDERS } from './channels/channels.js';
 import { MailTransport } from './channels/email/mail-transport.js';
 import { PublicLinks } from './channels/public-links.js';
 import { Fcm } from './channels/push/fcm.js';
-import { PushChannel } from './channels/push/push-channel.js';
 import { WebPush } from './channels/push/web-push.js';
-import { WebhookChannel } from './channels/webhook/webhook-channel.js';
 import { EgressPolicy } from './core/egress-policy.js';
 import { Deliveries } from './deliveries/deliveries.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
@@ -16,7 +14,7 @@ import { DeliveryLog } from './deliveries/delivery-log.js';
 import { DeliveryMetrics } from './deliveries/delivery-metrics.js';
 import { DeliveryResults } from './deliveries/delivery-results.js';
 import { DeliveryWorker } from './deliveries/delivery-worker.js';
-import { LANES, Lanes } from './deliveries/lanes.js';
+import { LANES, Lanes, type JobData } from './deliveries/lanes.js';
 import { DeliveryRetention } from './deliveries/delivery-retention.js';
 import { Redelivery } from './deliveries/redelivery.js';
 import { StorageBudget } from './deliveries/storage-budget.js';
@@ -35,6 +33,7 @@ import { WebhookSecrets } from './targets/webhook-secrets.js';
 import { TemplateLibrary } from './templates/template-library.js';
 import { Templates } from './templates/templates.js';
 import { TemplatesController } from './templates/templates.controller.js';
+import type { JobQueue } from '../platform/queue/job-queue.js';
 import { QueueModule } from '../platform/queue/queue.module.js';
 import { Settings } from '../platform/settings/settings.js';
 
@@ -42,16 +41,15 @@ function egressPolicy({ egressAllow, publicUrl }: Settings): EgressPolicy {
   return new EgressPolicy(egressAllow, publicUrl === undefined ? [] : [new URL(publicUrl).hostname]);
 }
 
+const QUEUES = LANES.map(({ name }) => name);
 const CHANNEL_PARTS = [
   Channels,
   ChannelTroubles,
-  EmailChannel,
   MailTransport,
   PublicLinks,
-  WebhookChannel,
-  PushChannel,
   WebPush,
   Fcm,
+  ...Object.values<Type>(SENDERS),
 ];
 const DELIVERY_PARTS = [
   DeliveryClaims,
@@ -60,7 +58,6 @@ const DELIVERY_PARTS = [
   DeliveryResults,
   DeliveryWorker,
   DeliveryRetention,
-  Lanes,
   Redelivery,
   StorageBudget,
 ];
@@ -68,12 +65,17 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
 
 /** Messages to people and their programs: storage, sending, retries, accounting. */
 @Module({
-  imports: [QueueModule.register(...Object.values(LANES).map(({ name }) => name))],
+  imports: [QueueModule.register(...QUEUES)],
   controllers: [DeliveriesController, TargetsController, MailLinksController, TemplatesController],
   providers: [
     { provide: EgressPolicy, inject: [Settings], useFactory: egressPolicy },
     GuardedClient,
     { provide: Resolver, useFactory: () => new Resolver() },
+    {
+      provide: Lanes,
+      inject: QUEUES.map((name) => getQueueToken(name)),
+      useFactory: (...queues: JobQueue<JobData>[]) => new Lanes(queues),
+    },
     Deliveries,
     Targets,
     Preferences,

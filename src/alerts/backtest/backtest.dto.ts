@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsDefined, IsObject, IsOptional, ValidateNested } from 'class-validator';
+import { CHANNEL_NAMES } from '../../notifications/index.js';
 import { TRANSITION_REASONS } from '../core/index.js';
 import { FindingView } from '../rules/rule-answer.dto.js';
 import { IfGiven, IsMoment } from '../rules/fields.js';
@@ -57,7 +58,7 @@ export class BacktestAlert {
 }
 
 export class BacktestMessage {
-  @ApiProperty({ enum: ['email', 'webhook', 'push'] })
+  @ApiProperty({ enum: CHANNEL_NAMES })
   channel!: string;
 
   /** Time of sending: later than the alert in quiet hours and digests. Null: never sent. */

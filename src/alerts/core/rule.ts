@@ -1,4 +1,4 @@
-import type { RuleQuietHours } from '../../notifications/core/index.js';
+import type { Channel, Format, RuleQuietHours } from '../../notifications/core/index.js';
 import type { RuleEventType } from '../../events/core/index.js';
 
 /** Metrics of the market, as named in the public contract; `change_*` are fractions over the stated time. */
@@ -171,10 +171,10 @@ export interface RuleDefinition {
 }
 
 export interface RuleAction {
-  readonly type: 'email' | 'webhook' | 'push';
+  readonly type: Channel;
   readonly target: string;
   readonly template?: string;
-  readonly format?: 'standard' | 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty' | 'json';
+  readonly format?: Format;
 }
 
 /** Rule with the fields that its owner sees. */

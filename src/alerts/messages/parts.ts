@@ -1,4 +1,4 @@
-import type { NewDelivery } from '../../notifications/core/index.js';
+import { CHANNELS, type NewDelivery } from '../../notifications/core/index.js';
 
 /** Maximum size of a list in one part of a message to a program, which takes 20 KB; bytes. */
 const MAX_PART_BYTES = 15_000;
@@ -9,7 +9,7 @@ export function isForProgram({
   format,
   template,
 }: Pick<NewDelivery, 'channel' | 'format' | 'template'>): boolean {
-  return channel === 'webhook' && format === undefined && template === undefined;
+  return CHANNELS[channel].hasFormats && format === undefined && template === undefined;
 }
 
 /** Splits a list into as many parts as messages need; at least one. */

@@ -2,27 +2,13 @@ import { ApiProperty, OmitType, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
 import { IfGiven, PRINTABLE } from '../rules/fields.js';
+import { channelSwitches } from './channel-switches.js';
 import { CLOCK_TIME, NO_CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js';
 
 const EVERY = ['hour', 'day'] as const;
 
 /** Channels that may be used. */
-export class ChannelsBody {
-  @ApiProperty({ type: Boolean, required: false, default: true })
-  @IfGiven()
-  @IsBoolean()
-  email?: boolean;
-
-  @ApiProperty({ type: Boolean, required: false, default: true })
-  @IfGiven()
-  @IsBoolean()
-  webhook?: boolean;
-
-  @ApiProperty({ type: Boolean, required: false, default: true })
-  @IfGiven()
-  @IsBoolean()
-  push?: boolean;
-}
+export class ChannelsBody extends channelSwitches({ required: false, default: true }) {}
 
 /** Digest: mails of low and normal priority are collected into one. */
 export class DigestBody {
@@ -110,11 +96,7 @@ export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHour
   digest?: DigestChange | null;
 }
 
-class ChannelsView {
-  email!: boolean;
-  webhook!: boolean;
-  push!: boolean;
-}
+class ChannelsView extends channelSwitches({ required: true }) {}
 
 /** Preferences in effect. */
 export class PreferencesView {

@@ -1,7 +1,7 @@
 import { ApiProperty, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn } from 'class-validator';
-import { CHANNELS, FORMATS, type Channel, type Format } from '../../notifications/index.js';
+import { CHANNEL_NAMES, FORMATS, type Channel, type Format } from '../../notifications/index.js';
 import { IfGiven, IsPlainText } from './fields.js';
 
 const MAX_TARGET_LENGTH = 4_096;
@@ -10,8 +10,8 @@ type ActionStatus = (typeof STATUSES)[number];
 
 /** Action of a rule: the target that it notifies. */
 export class ActionBody {
-  @ApiProperty({ enum: CHANNELS })
-  @IsIn(CHANNELS)
+  @ApiProperty({ enum: CHANNEL_NAMES })
+  @IsIn(CHANNEL_NAMES)
   type!: Channel;
 
   /**

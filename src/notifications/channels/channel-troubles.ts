@@ -21,10 +21,9 @@ export class ChannelTroubles {
 
   constructor(private readonly notices: HealthNotices) {}
 
-  note({ id, channel }: Pick<ClaimedDelivery, 'id' | 'channel'>, outcome: Outcome): void {
+  note({ id }: Pick<ClaimedDelivery, 'id'>, outcome: Outcome): void {
     if (outcome.trouble !== undefined) this.report(outcome.trouble, id);
-    else if (outcome.result === 'delivered' && channel === 'email') this.notices.clear('mail');
-    else if (outcome.result === 'delivered' && channel === 'push') this.notices.clear(outcome.via ?? 'web_push');
+    else if (outcome.result === 'delivered' && outcome.via !== undefined) this.notices.clear(outcome.via);
   }
 
   private report({ of, detail }: Trouble, deliveryId: string): void {

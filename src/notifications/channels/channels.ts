@@ -1,20 +1,24 @@
-import { Injectable } from '@nestjs/common';
-import type { Channel } from '../core/delivery.js';
+import { Injectable, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { Channel } from '../core/channels/catalogue.js';
 import { EmailChannel } from './email/email-channel.js';
 import type { NotificationChannel } from './notification-channel.js';
 import { PushChannel } from './push/push-channel.js';
 import { WebhookChannel } from './webhook/webhook-channel.js';
 
-/** Channels by name. */
+/** Classes that send, by channel. */
+export const SENDERS = {
+  email: EmailChannel,
+  webhook: WebhookChannel,
+  push: PushChannel,
+} as const satisfies Record<Channel, Type<NotificationChannel>>;
+
+/** Senders of the channels by name. */
 @Injectable()
 export class Channels {
-  private readonly all: Record<Channel, NotificationChannel>;
-
-  constructor(email: EmailChannel, webhook: WebhookChannel, push: PushChannel) {
-    this.all = { email, webhook, push };
-  }
+  constructor(private readonly module: ModuleRef) {}
 
   of(channel: Channel): NotificationChannel {
-    return this.all[channel];
+    return this.module.get<NotificationChannel>(SENDERS[channel]);
   }
 }

@@ -1,5 +1,6 @@
 import { breakerState } from './breaker.js';
-import type { Channel, MessageType, SystemType } from './delivery.js';
+import { CHANNELS, type Channel } from './channels/catalogue.js';
+import type { MessageType, SystemType } from './delivery.js';
 import { digestTime } from './send-time.js';
 import type { Wanted } from './still-wanted.js';
 
@@ -10,7 +11,7 @@ export interface Candidate {
   digest: boolean;
   expiresAt: number;
   target: { status: 'pending' | 'active' | 'disabled'; reason: string | null; openUntil: number | null } | undefined;
-  /** Attempts to this target in the last minute (webhook, push) or day (email), this one not counted. */
+  /** Attempts to this target within the time of its channel's limit, this one not counted. */
   recent: number;
   /** Attempts in the last minute of its user; `toHost`: those to the same host. */
   ofUser: number;
@@ -70,14 +71,12 @@ function overRate(candidate: Candidate, limits: DeliveryLimits, now: number): Ad
   const until = now + MINUTE_MS / 4;
   const over = (used: number, limit: number): boolean => limit > 0 && used >= limit;
   if (over(ofUser, limits.userRate)) return { action: 'defer', until, reason: 'user_rate' };
-  if (channel !== 'email') {
-    if (over(recent, limits.webhookRate)) return { action: 'defer', until, reason: 'endpoint_rate' };
-    return over(toHost, limits.hostRate) ? { action: 'defer', until, reason: 'host_rate' } : undefined;
-  }
-  // Mails over the daily limit are not lost: they are sent together, one mail an hour.
-  if (over(recent, limits.mailDaily) && !digest) {
+  const { setting, reason, sendsTogether, limitsHosts } = CHANNELS[channel].limits;
+  if (over(recent, limits[setting])) {
+    if (!sendsTogether) return { action: 'defer', until, reason };
+    // Not lost: sent together, one message an hour.
     const hour = digestTime({ every: 'hour', at: '00:00', timezone: 'utc' }, new Date(now)).getTime();
-    return { action: 'defer', until: hour, reason: 'mail_daily', digest: true };
+    if (!digest) return { action: 'defer', until: hour, reason, digest: true };
   }
-  return undefined;
+  return limitsHosts && over(toHost, limits.hostRate) ? { action: 'defer', until, reason: 'host_rate' } : undefined;
 }

@@ -1,5 +1,4 @@
-export const CHANNELS = ['email', 'webhook', 'push'] as const;
-export type Channel = (typeof CHANNELS)[number];
+import type { Channel } from './channels/catalogue.js';
 
 export const PRIORITIES = ['low', 'normal', 'high', 'critical'] as const;
 export type Priority = (typeof PRIORITIES)[number];

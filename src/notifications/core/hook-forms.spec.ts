@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatFault, hookOf } from './hook-forms.js';
+import { formatFault } from './format-fault.js';
+import { hookOf } from './hook-forms.js';
 
 describe('the address of a hook', () => {
   it.each([

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Channel, Format } from './delivery.js';
 
 /** Services whose incoming hooks need no proof: an address is known only to people who were given it. */
 export type HookKind = 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty';
@@ -55,27 +54,5 @@ function ending(secret: string, shown: number): string {
 export function shownKind(target: string): HookKind | undefined {
   if (target.startsWith('pagerduty:')) return 'pagerduty';
   if (target.startsWith('https://api.telegram.org/bot')) return 'telegram';
-  return undefined;
-}
-
-/** Returns the reason why a message cannot have this format; undefined if it can. */
-export function formatFault(action: {
-  type: Channel;
-  target: string;
-  format?: Format;
-  template?: string;
-}): string | undefined {
-  const { type, target, format, template } = action;
-  if (type !== 'webhook') return format === undefined ? undefined : 'must be left out: only webhooks have a format';
-  const needed = shownKind(target);
-  if (needed !== undefined && format !== undefined && format !== needed) return `must be ${needed} for this target`;
-  if ((format === 'telegram' || format === 'pagerduty') && needed !== format) {
-    const form =
-      format === 'telegram'
-        ? 'https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>'
-        : 'pagerduty:<routing key>';
-    return `must not be ${format}: the target is not of the form ${form}`;
-  }
-  if (format === 'json' && template === undefined) return 'must have a template that makes the JSON';
   return undefined;
 }

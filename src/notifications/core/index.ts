@@ -1,3 +1,4 @@
+export { CHANNEL_NAMES, CHANNELS, ofEachChannel, type Channel } from './channels/catalogue.js';
 export * from './delivery.js';
 export * from './preferences.js';
 export { comparedFigures, figure, unitOf, unitOfField, type Unit } from './figures.js';

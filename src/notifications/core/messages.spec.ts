@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { newId, UUID } from './ids.js';
 import { discordBody, messageBody, slackBody } from './message-body.js';
 import { safeReason } from './safe-reason.js';
-import { mailAddress, pushReference, pushTarget } from './target-forms.js';
+import { mailAddress } from './channels/email.js';
+import { pushReference, pushTarget } from './channels/push.js';
 import { newWebhookSecret, signedHeaders } from './webhook-signature.js';
 
 describe('signatures', () => {

@@ -1,3 +1,6 @@
+/** Service that messages go through, set up by the operator. */
+export type Service = 'mail' | 'fcm' | 'web_push';
+
 /** Outcome of one attempt. */
 export interface Outcome {
   result: 'delivered' | 'failed' | 'rejected';
@@ -14,9 +17,9 @@ export interface Outcome {
   /** Words of the mail server that knows no such mailbox. */
   bounced?: string;
   /** Fault that is likely ours, or the operator's: it is logged and shown in the health of the process. */
-  trouble?: { of: 'mail' | 'fcm' | 'web_push'; detail: string };
-  /** Service that took a push. */
-  via?: 'fcm' | 'web_push';
+  trouble?: { of: Service; detail: string };
+  /** Service of the operator's that took the message: it works. */
+  via?: Service;
   /** Set if the target has proven that it belongs to the user who asked for it. */
   verified?: true;
 }

@@ -1,4 +1,4 @@
-import type { Channel } from './delivery.js';
+import { ofEachChannel, type Channel } from './channels/catalogue.js';
 
 /** Days in the order of the week. */
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -38,7 +38,7 @@ export interface UserPreferences {
 }
 
 export const DEFAULT_PREFERENCES: UserPreferences = {
-  channels: { email: true, webhook: true, push: true },
+  channels: ofEachChannel(() => true),
   quietHours: null,
   digest: null,
   unsubscribed: false,

@@ -1,15 +1,8 @@
-import type { Channel } from './delivery.js';
+import { CHANNELS, type Channel } from './channels/catalogue.js';
 
 const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+const HOUR = 3_600_000;
 
-/** Waits after the first, second … failed attempt, ms. After the last one the delivery is dead. */
-const WAITS_MS: Record<Channel, readonly number[]> = {
-  webhook: [5 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
-  email: [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR],
-  push: [10 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE],
-};
 /** Fraction of the wait by which it varies either way, so that deliveries that failed together are not retried together. */
 const JITTER = 0.2;
 /** Longest wait that a receiver can ask for with Retry-After, ms. */
@@ -22,7 +15,7 @@ export function retryWait(
   retryAfterMs = 0,
   random: () => number = Math.random,
 ): number | undefined {
-  const step = WAITS_MS[channel][tries - 1];
+  const step = CHANNELS[channel].retryWaitsMs[tries - 1];
   if (step === undefined) return undefined;
   const jittered = step * (1 - JITTER + 2 * JITTER * random());
   return Math.round(Math.max(jittered, Math.min(retryAfterMs, MAX_ASKED_MS)));

@@ -1,5 +1,6 @@
 import { DateTime } from 'luxon';
-import type { Channel, NewDelivery, Priority } from './delivery.js';
+import { CHANNELS, type Channel } from './channels/catalogue.js';
+import type { NewDelivery, Priority } from './delivery.js';
 import type { Digest, UserPreferences } from './preferences.js';
 import { afterQuietHours } from './quiet-hours.js';
 
@@ -12,10 +13,11 @@ export type SendTime = Pick<NewDelivery, 'notBefore' | 'digest' | 'suppressed'>;
  * nothing passes a channel that is off.
  */
 export function sendTime(preferences: UserPreferences, priority: Priority, at: Date, channel: Channel): SendTime {
-  if (channel === 'email' && preferences.unsubscribed) return { suppressed: 'unsubscribed' };
+  const { hasUnsubscribe, isCollected } = CHANNELS[channel];
+  if (hasUnsubscribe && preferences.unsubscribed) return { suppressed: 'unsubscribed' };
   if (!preferences.channels[channel]) return { suppressed: 'channel_off' };
   const { quietHours, digest } = preferences;
-  const collected = digest !== null && channel === 'email' && (priority === 'low' || priority === 'normal');
+  const collected = digest !== null && isCollected && (priority === 'low' || priority === 'normal');
   const earliest = collected ? digestTime(digest, at) : at;
   const passes = priority === 'critical' && quietHours?.allowCritical === true;
   const leaves = quietHours === null || passes ? earliest : afterQuietHours(quietHours, earliest);

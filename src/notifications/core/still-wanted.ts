@@ -1,4 +1,5 @@
-import type { Channel, MessageType, Priority, SystemType } from './delivery.js';
+import { CHANNELS, type Channel } from './channels/catalogue.js';
+import type { MessageType, Priority, SystemType } from './delivery.js';
 import { preferencesFor, type RuleQuietHours, type UserPreferences } from './preferences.js';
 import { sendTime } from './send-time.js';
 
@@ -101,9 +102,10 @@ export function reasonAgainst(
   return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
 }
 
-/** Whether both are one target: a mailbox may be written in several ways. */
+/** Whether both are one target, which may be written in several ways. */
 export function sameTarget(channel: Channel, one: string, other: string): boolean {
-  return one === other || (channel === 'email' && one.toLowerCase() === other.toLowerCase());
+  const { key } = CHANNELS[channel];
+  return key(one) === key(other);
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Channel, DeliveryState } from './delivery.js';
+import type { Channel } from './channels/catalogue.js';
+import type { DeliveryState } from './delivery.js';
 import type { Outcome } from './outcome.js';
 import { retryWait } from './retry-schedule.js';
 

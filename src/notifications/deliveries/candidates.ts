@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { Admission, Candidate } from '../core/admission.js';
+import { CHANNEL_NAMES, CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
 import type { CandidateRow } from './delivery-row.js';
 import { FIRING, isEnd, UNFINISHED } from './order.js';
 
@@ -55,17 +56,26 @@ function change(row: CandidateRow, admission: Admission): RowChange | undefined 
   return { id, channel, state: row.state, reason, until, expires, digest, finished: false };
 }
 
+const SIGNED = channelsWhere(({ isSigned }) => isSigned)
+  .map((channel) => `'${channel}'`)
+  .join();
+
+/** SQL that counts the attempts to a target within the time of its channel's limit; messages sent together count as one. */
+const RECENT = CHANNEL_NAMES.map((channel) => {
+  const { per, sendsTogether } = CHANNELS[channel].limits;
+  return `WHEN '${channel}' THEN (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id
+        AND r.started_at > now() - interval '1 ${per}'${sendsTogether ? ' AND NOT r.digest' : ''})`;
+}).join('\n      ');
+
 /** SQL of deliveries (d) as candidates; a WHERE follows. */
 export const CANDIDATE = `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
     d.digest, d.collapse_key, d.standalone, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,
     d.rule_ids, t.host, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
-    CASE WHEN d.channel = 'webhook' THEN ARRAY(SELECT s.sealed FROM webhook_secrets s WHERE s.target_id = t.id
+    CASE WHEN d.channel IN (${SIGNED}) THEN ARRAY(SELECT s.sealed FROM webhook_secrets s WHERE s.target_id = t.id
       AND (s.retires_at IS NULL OR s.retires_at > now()) ORDER BY s.id DESC LIMIT 3) ELSE '{}' END AS secrets,
     CASE d.channel
-      WHEN 'email' THEN (SELECT count(*) FROM deliveries r
-        WHERE r.target_id = t.id AND r.started_at > now() - interval '1 day' AND NOT r.digest)
-      ELSE (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id AND r.started_at > now() - interval '1 minute')
+      ${RECENT}
       END AS recent,
     CASE WHEN before.is_open THEN 'open' WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS before,
     before.next AS before_next, ${isEnd('d')} AS is_end

@@ -2,12 +2,11 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
 import { IsMoment } from '../../platform/http/is-time.js';
+import { CHANNEL_NAMES, type Channel } from '../core/channels/catalogue.js';
 import {
-  CHANNELS,
   DELIVERY_STATES,
   MESSAGE_TYPES,
   SYSTEM_TYPES,
-  type Channel,
   type DeliveryState,
   type MessageType,
   type SystemType,
@@ -41,8 +40,8 @@ export class DeliveriesQuery {
 
   /** Deliveries of this channel only. */
   @IsOptional()
-  @ApiProperty({ enum: CHANNELS, required: false })
-  @IsIn(CHANNELS)
+  @ApiProperty({ enum: CHANNEL_NAMES, required: false })
+  @IsIn(CHANNEL_NAMES)
   channel?: Channel;
 
   /** Deliveries of this type only. */
@@ -121,7 +120,7 @@ export class DeliveryView {
   @ApiProperty({ enum: [...MESSAGE_TYPES, ...SYSTEM_TYPES], example: 'alert.fired' })
   type!: MessageType | SystemType;
 
-  @ApiProperty({ enum: CHANNELS, example: 'webhook' })
+  @ApiProperty({ enum: CHANNEL_NAMES, example: 'webhook' })
   channel!: Channel;
 
   /** @example https://hooks.example.com/alerts */

@@ -1,8 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
+import { CHANNELS } from '../core/channels/catalogue.js';
 import type { NewDelivery, SystemType } from '../core/delivery.js';
 import { newId, sha256, UUID } from '../core/ids.js';
-import { targetKey } from '../core/target-forms.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
@@ -159,7 +159,7 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   // Its life begins when it may be sent: a message held back for the night is not stale in the morning.
   const expires = starts >= delivery.expiresAt.getTime() ? starts + (delivery.expiresAt.getTime() - now) : undefined;
   const { userId, transitionId, target, channel, template = null, format = null, type } = delivery;
-  const key = targetKey(channel, target);
+  const key = CHANNELS[channel].key(target);
   const identity = JSON.stringify([transitionId, userId, channel, key, type, template, format]);
   const rules = delivery.ruleIds ?? ('ruleId' in delivery.data ? [delivery.data.ruleId] : []);
   const known = rules.filter((id) => UUID.test(id));

@@ -12,7 +12,7 @@ import { CANDIDATE, leavesInDigest, putOff, targetOf, type Decision } from './ca
 import { HAND_OVER_MS } from './hand-over.js';
 import { claimed, type CandidateRow, type ClaimedDelivery } from './delivery-row.js';
 import { askWishes, type Wishes } from './wishes.js';
-import type { Lane } from './lanes.js';
+import type { Lane } from '../core/channels/definition.js';
 
 /**
  * Length of a claim, ms: longer than the slowest attempt (a mail, 30 s) with everything around it, so its process is dead after

@@ -5,7 +5,8 @@ import { timeGiven } from '../../platform/clock/read-time.js';
 import { Database } from '../../platform/database/database.js';
 import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import type { Channel, DeliveryState, MessageType, SystemType } from '../core/delivery.js';
+import type { Channel } from '../core/channels/catalogue.js';
+import type { DeliveryState, MessageType, SystemType } from '../core/delivery.js';
 import type { AttemptView, DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryView } from './deliveries.dto.js';
 
 /** Log of deliveries for their owners. */

@@ -1,4 +1,5 @@
-import type { Channel, DeliveryState, Format, MessageType, Priority, SystemType } from '../core/delivery.js';
+import type { Channel } from '../core/channels/catalogue.js';
+import type { DeliveryState, Format, MessageType, Priority, SystemType } from '../core/delivery.js';
 
 /** Delivery that is being sent, with everything that its channel needs. */
 export interface ClaimedDelivery {

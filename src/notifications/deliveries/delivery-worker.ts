@@ -1,5 +1,6 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
-import type { Channel } from '../core/delivery.js';
+import type { Channel } from '../core/channels/catalogue.js';
+import type { Lane } from '../core/channels/definition.js';
 import { safeReason } from '../core/safe-reason.js';
 import type { Outcome } from '../core/outcome.js';
 import { NotificationChannel } from '../channels/notification-channel.js';
@@ -8,7 +9,7 @@ import { DeliveryClaims } from './delivery-claims.js';
 import type { ClaimedDelivery } from './delivery-row.js';
 import { DeliveryResults } from './delivery-results.js';
 import { HandOverLate } from './hand-over.js';
-import { Lanes, type JobData, type Lane } from './lanes.js';
+import { Lanes, type JobData } from './lanes.js';
 import { ReceiverLanes } from './receiver-lanes.js';
 
 type Taken = JobData & { channel: Channel };

@@ -3,10 +3,10 @@ import type { Type } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import { JobProcessor } from '../../platform/queue/job-processor.js';
 import { DeliveryWorker } from './delivery-worker.js';
-import { LANES, type JobData, type LaneOptions } from './lanes.js';
+import { LANES, type JobData, type LaneQueue } from './lanes.js';
 
 /** Returns the processor of a lane's queue. */
-function processorOf({ name, channel, lane, concurrency }: LaneOptions): Type<JobProcessor<JobData>> {
+function processorOf({ name, channel, lane, concurrency }: LaneQueue): Type<JobProcessor<JobData>> {
   @Processor(name, { concurrency })
   class LaneProcessor extends JobProcessor<JobData> {
     constructor(private readonly deliveries: DeliveryWorker) {
@@ -21,4 +21,4 @@ function processorOf({ name, channel, lane, concurrency }: LaneOptions): Type<Jo
 }
 
 /** One processor per lane. */
-export const LANE_PROCESSORS = Object.values(LANES).map(processorOf);
+export const LANE_PROCESSORS = LANES.map(processorOf);

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { InjectQueue } from '@nestjs/bullmq';
-import { Injectable, Logger } from '@nestjs/common';
-import type { Channel, Priority } from '../core/delivery.js';
+import { Logger } from '@nestjs/common';
+import { CHANNEL_NAMES, CHANNELS, type Channel } from '../core/channels/catalogue.js';
+import type { Lane, LaneOptions } from '../core/channels/definition.js';
+import type { Priority } from '../core/delivery.js';
 import { JobQueue } from '../../platform/queue/job-queue.js';
-
-export type Lane = 'main' | 'slow';
 
 /** Job: the delivery's id, its queue, and whose turn it waits for. The delivery itself is read at its turn. */
 export interface Job {
@@ -26,30 +25,23 @@ export interface JobData {
   user?: string;
 }
 
-export interface LaneOptions {
-  channel: Channel;
-  lane: Lane;
-  name: string;
-  /** Maximum number of deliveries of the lane at once in one process. */
-  concurrency: number;
+/** Queue of a channel's lane. */
+export interface LaneQueue extends LaneOptions {
+  readonly channel: Channel;
+  readonly lane: Lane;
 }
 
-/**
- * Queues, one per channel. Endpoints that failed lately share a narrow one: with answers that take 10 s, a few hundred dead ones
- * would otherwise hold every worker.
- */
-export const LANES = {
-  webhook: { channel: 'webhook', lane: 'main', name: 'deliver-webhook', concurrency: 100 },
-  slowWebhook: { channel: 'webhook', lane: 'slow', name: 'deliver-webhook-slow', concurrency: 16 },
-  email: { channel: 'email', lane: 'main', name: 'deliver-email', concurrency: 16 },
-  push: { channel: 'push', lane: 'main', name: 'deliver-push', concurrency: 32 },
-} as const satisfies Record<string, LaneOptions>;
+/** Queues of all channels. */
+export const LANES: readonly LaneQueue[] = CHANNEL_NAMES.flatMap((channel) => {
+  const { main, slow } = CHANNELS[channel].lanes;
+  const queues: LaneQueue[] = [{ channel, lane: 'main', ...main }];
+  return slow === undefined ? queues : [...queues, { channel, lane: 'slow', ...slow }];
+});
 
 /** Maximum number of jobs of one command. */
 const BULK = 500;
 
 /** Queues of deliveries. A job whose delivery is already queued, or finished, does no harm. */
-@Injectable()
 export class Lanes {
   private readonly logger = new Logger(Lanes.name);
   /**
@@ -57,27 +49,19 @@ export class Lanes {
    * not block it.
    */
   private readonly process = randomBytes(6).toString('hex');
-  private readonly queues: readonly [LaneOptions, JobQueue<JobData>][];
+  private readonly queues: ReadonlyMap<string, JobQueue<JobData>>;
 
-  constructor(
-    @InjectQueue(LANES.webhook.name) webhook: JobQueue<JobData>,
-    @InjectQueue(LANES.slowWebhook.name) slowWebhook: JobQueue<JobData>,
-    @InjectQueue(LANES.email.name) email: JobQueue<JobData>,
-    @InjectQueue(LANES.push.name) push: JobQueue<JobData>,
-  ) {
-    this.queues = [
-      [LANES.webhook, webhook],
-      [LANES.slowWebhook, slowWebhook],
-      [LANES.email, email],
-      [LANES.push, push],
-    ];
+  /** `queues`: those of `LANES`. */
+  constructor(queues: readonly JobQueue<JobData>[]) {
+    this.queues = new Map(queues.map((queue) => [queue.name, queue]));
   }
 
   /** Puts jobs into the queues; returns whether all were taken. */
   async put(jobs: readonly Job[]): Promise<boolean> {
     try {
-      for (const [{ channel, lane }, queue] of this.queues) {
-        const own = jobs.filter((job) => job.channel === channel && laneOf(job) === lane);
+      for (const [name, own] of Map.groupBy(jobs, queueOf)) {
+        const queue = this.queues.get(name);
+        if (queue === undefined) throw new Error(`no queue ${name}`);
         for (let start = 0; start < own.length; start += BULK) {
           await queue.addBulk(own.slice(start, start + BULK).map((job) => bullJob(job, this.process)));
         }
@@ -93,8 +77,10 @@ export class Lanes {
   }
 }
 
-function laneOf({ channel, slow }: Job): Lane {
-  return channel === 'webhook' && slow ? 'slow' : 'main';
+/** Returns the name of a job's queue. */
+function queueOf({ channel, slow }: Job): string {
+  const { lanes } = CHANNELS[channel];
+  return (slow ? (lanes.slow ?? lanes.main) : lanes.main).name;
 }
 
 /** Returns a job that runs once, since the delivery has its own schedule of attempts; its id is free again afterwards. */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import type { Channel } from '../core/delivery.js';
+import { CHANNEL_NAMES, CHANNELS, type Channel } from '../core/channels/catalogue.js';
 import { Turnstile, type Turn } from '../core/turnstile.js';
-import type { Lane } from './lanes.js';
+import type { Lane } from '../core/channels/definition.js';
 
 /** Time from which a receiver counts as slow, by its last message, ms. */
 const SLOW_MS = 1_000;
@@ -17,7 +17,13 @@ export class ReceiverLanes {
   private readonly quick = new Turnstile({ most: 100, perReceiver: 50, perUser: 75 });
   private readonly unknown = new Turnstile({ most: 48, perReceiver: 4, perUser: 12 });
   private readonly slow = new Turnstile({ most: 16, perReceiver: 2, perUser: 4 });
-  private readonly mails = new Turnstile({ most: 16, perReceiver: 4, perUser: 8 });
+  /** Turnstiles of the channels that have one of their own. */
+  private readonly own = new Map(
+    CHANNEL_NAMES.flatMap((channel): [Channel, Turnstile][] => {
+      const { turns } = CHANNELS[channel];
+      return turns === undefined ? [] : [[channel, new Turnstile(turns)]];
+    }),
+  );
 
   /** Number of deliveries that have not begun. */
   get waiting(): number {
@@ -42,12 +48,13 @@ export class ReceiverLanes {
   /** Waits for deliveries being sent; returns the ids of those that had not begun. */
   async close(): Promise<string[]> {
     const left = [...this.ids];
-    await Promise.all([this.quick, this.unknown, this.slow, this.mails].map((lane) => lane.close()));
+    await Promise.all([this.quick, this.unknown, this.slow, ...this.own.values()].map((lane) => lane.close()));
     return left;
   }
 
   private lane({ channel, receiver }: { channel: Channel; receiver: string }, lane: Lane): Turnstile {
-    if (channel === 'email') return this.mails;
+    const own = this.own.get(channel);
+    if (own !== undefined) return own;
     const last = this.durations.get(receiver);
     if (lane === 'slow' || (last ?? 0) > SLOW_MS) return this.slow;
     return last === undefined ? this.unknown : this.quick;

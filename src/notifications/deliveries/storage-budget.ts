@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { UsageLimits } from '../../access/index.js';
-import type { Channel } from '../core/delivery.js';
+import type { Channel } from '../core/channels/catalogue.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { channelsWhere } from '../core/channels/catalogue.js';
 import {
   completePreferences,
   DEFAULT_PREFERENCES,
@@ -57,8 +58,8 @@ export class Preferences {
     );
     const rows = await this.database.query<{ target: string; unsubscribed: boolean }>(
       `SELECT target, status = 'disabled' AND status_reason = 'unsubscribed' AS unsubscribed FROM notification_targets
-       WHERE user_id = $1 AND channel = 'email' ORDER BY created_at, id`,
-      [userId],
+       WHERE user_id = $1 AND channel = ANY($2) ORDER BY created_at, id`,
+      [userId, channelsWhere(({ hasUnsubscribe }) => hasUnsubscribe)],
     );
     const preferences = completePreferences(stored?.preferences ?? {});
     const gone = rows.filter((row) => row.unsubscribed).map((row) => row.target);

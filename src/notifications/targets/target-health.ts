@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { afterAttempt, HEALTHY, type Health } from '../core/breaker.js';
+import { CHANNELS } from '../core/channels/catalogue.js';
 import type { Outcome } from '../core/outcome.js';
 import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
 import { TargetWarnings } from './target-warnings.js';
@@ -28,7 +29,7 @@ export class TargetHealth {
   async note(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
     await this.noteEndpoints(
       tx,
-      attempts.filter(({ delivery }) => delivery.channel === 'webhook'),
+      attempts.filter(({ delivery }) => CHANNELS[delivery.channel].hasBreaker),
       now,
     );
     // One order everywhere: two batches that lock the same targets crosswise would lose one's results.
@@ -123,15 +124,16 @@ export class TargetHealth {
   }
 
   private async disable(tx: PoolClient, delivery: ClaimedDelivery, reason: string): Promise<void> {
+    const { onDead } = CHANNELS[delivery.channel];
     const { rowCount } = await tx.query(
       `UPDATE notification_targets SET status = 'disabled', status_reason = $2, status_since = now(), updated_at = now(),
-         sealed = CASE WHEN channel = 'push' THEN NULL ELSE sealed END
+         sealed = CASE WHEN $3 THEN NULL ELSE sealed END
        WHERE id = $1 AND status <> 'disabled'`,
-      [delivery.targetId, reason],
+      [delivery.targetId, reason, onDead === 'forget'],
     );
     if (rowCount === 0) return;
     this.logger.log({ targetId: delivery.targetId, reason }, 'target disabled');
-    if (delivery.channel === 'webhook') await this.warnings.warn(tx, delivery, 'endpoint.disabled', reason);
+    if (onDead === 'warn') await this.warnings.warn(tx, delivery, 'endpoint.disabled', reason);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Channel } from '../core/delivery.js';
+import { CHANNELS, channelsWhere, type Channel } from '../core/channels/catalogue.js';
 import { sha256 } from '../core/ids.js';
 import { PublicLinks } from '../channels/public-links.js';
 import { Database } from '../../platform/database/database.js';
@@ -48,7 +48,7 @@ export class TargetList {
       const [row] = rows;
       if (row === undefined) throw new DomainError('not_found', 'Target not found.');
       if (row.status === 'active') return view(row);
-      if (row.channel === 'push' && row.sealed === null) {
+      if (CHANNELS[row.channel].onDead === 'forget' && row.sealed === null) {
         throw new DomainError('conflict', 'Register the device again to get a new token.');
       }
       if (row.recently) {
@@ -70,8 +70,7 @@ export class TargetList {
         );
       }
       await this.targets.startProof(tx, { id, userId, channel: row.channel, target: row.target });
-      if (row.channel !== 'push' && this.rules.normalise(row.channel, row.target).status === 'active')
-        await this.health.activate(tx, id);
+      if (this.rules.normalise(row.channel, row.target).status === 'active') await this.health.activate(tx, id);
       const [changed] = (await tx.query<TargetRow>(`${SELECT} WHERE id = $1`, [id])).rows;
       return view(changed ?? row);
     });
@@ -94,8 +93,8 @@ export class TargetList {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string; user_id: string; target: string }>(
         `SELECT id, user_id, target FROM notification_targets
-         WHERE token_hash = $1 AND token_expires_at > now() AND channel IN ('email', 'push') FOR UPDATE`,
-        [sha256(token)],
+         WHERE token_hash = $1 AND token_expires_at > now() AND channel = ANY($2) FOR UPDATE`,
+        [sha256(token), channelsWhere(({ proof }) => proof.byLink)],
       );
       const [row] = rows;
       if (row === undefined) return undefined;

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
-import { CHANNELS, type Channel } from '../core/delivery.js';
+import { CHANNEL_NAMES, type Channel } from '../core/channels/catalogue.js';
 
 const STATUSES = ['pending', 'active', 'disabled'] as const;
 
@@ -23,7 +23,7 @@ export class TargetView {
   /** @example 0199a0a0-0000-7000-8000-000000000003 */
   id!: string;
 
-  @ApiProperty({ enum: CHANNELS, example: 'webhook' })
+  @ApiProperty({ enum: CHANNEL_NAMES, example: 'webhook' })
   channel!: Channel;
 
   /**

@@ -1,18 +1,19 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { confirmContext } from '../channels/email/email-channel.js';
-import { targetContext } from '../channels/target-context.js';
-import type { Channel, Format } from '../core/delivery.js';
-import { formatFault, SHOWN_CHARACTERS } from '../core/hook-forms.js';
+import { confirmContext, targetContext } from '../channels/target-context.js';
+import { CHANNELS, type Channel } from '../core/channels/catalogue.js';
+import type { NormalisedTarget } from '../core/channels/definition.js';
+import type { Format } from '../core/delivery.js';
+import { formatFault } from '../core/format-fault.js';
+import { SHOWN_CHARACTERS } from '../core/hook-forms.js';
 import { newId, sha256 } from '../core/ids.js';
-import { targetKey } from '../core/target-forms.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
-import { TargetRules, type NormalisedTarget } from './target-rules.js';
+import { TargetRules } from './target-rules.js';
 import { WebhookSecrets } from './webhook-secrets.js';
 
 export type TargetStatus = 'pending' | 'active' | 'disabled';
@@ -28,12 +29,6 @@ const PROOF_MS = 3 * 86_400_000;
 const CODE_DIGITS = 8;
 /** Maximum number of targets of one user, all channels together. */
 const MAX_TARGETS = 1_000;
-/**
- * Maximum number of unconfirmed mail addresses of one user, and of confirmations to one address over all users, so that no
- * mailbox is flooded.
- */
-const MAX_PENDING_MAILS = 10;
-const MAX_PENDING_OF_ADDRESS = 5;
 
 /** Targets of messages, per user: checked, normalised, and proven to belong to the user who asks for them. */
 @Injectable()
@@ -74,14 +69,14 @@ export class Targets {
         userId,
         channel,
         normalised.target,
-        sha256(targetKey(channel, normalised.target)),
+        sha256(CHANNELS[channel].key(normalised.target)),
         sealed,
         normalised.status,
         normalised.host ?? null,
       ],
     );
     if (rowCount === 0) return this.claim(tx, userId, channel, target, shown);
-    if (channel === 'webhook') await this.secrets.begin(tx, id);
+    if (CHANNELS[channel].isSigned) await this.secrets.begin(tx, id);
     if (normalised.status === 'pending') await this.startProof(tx, { id, userId, channel, target: normalised.target });
     return { target: normalised.target, status: normalised.status };
   }
@@ -111,19 +106,18 @@ export class Targets {
     const token = randomBytes(24).toString('base64url');
     const code = String(randomInt(10 ** CODE_DIGITS)).padStart(CODE_DIGITS, '0');
     const expiresAt = new Date(this.clock.now() + PROOF_MS);
+    const { type, byCode, data } = CHANNELS[channel].proof;
     await tx.query(
       `UPDATE notification_targets SET status = 'pending', status_reason = NULL, status_detail = NULL,
          status_since = NULL, token_hash = $2, token_expires_at = $3, code_hash = $4, code_tries = 0,
          verification_started_at = now(), failures = 0, first_failure_at = NULL, breaker_open_until = NULL,
          breaker_trips = 0, window_started_at = NULL, updated_at = now() WHERE id = $1`,
-      [id, sha256(token), expiresAt, channel === 'email' ? null : sha256(`${id} ${code}`)],
+      [id, sha256(token), expiresAt, byCode ? sha256(`${id} ${code}`) : null],
     );
-    const common = { userId, channel, target, priority: 'high' as const, collapseKey: `proof:${id}`, expiresAt };
-    const proof =
-      channel === 'email'
-        ? { ...common, type: 'target.confirm' as const, data: { token: this.box.seal(token, confirmContext(id)) } }
-        : { ...common, type: 'endpoint.verify' as const, data: { challenge: token, code } };
-    const ids = await this.deliveries.create(tx, [proof]);
+    const content = data(token, code, (secret) => this.box.seal(secret, confirmContext(id)));
+    const ids = await this.deliveries.create(tx, [
+      { userId, channel, target, type, data: content, priority: 'high', collapseKey: `proof:${id}`, expiresAt },
+    ]);
     // Due at once: not announced, it is found by the sweeper after the commit.
     await tx.query('UPDATE deliveries SET due_at = now() WHERE id = ANY($1)', [ids]);
   }
@@ -138,7 +132,7 @@ export class Targets {
     const { rows } = await tx.query<ClaimedTarget & { id: string; sealed: string | null }>(
       `SELECT id, target, status, sealed FROM notification_targets
        WHERE user_id = $1 AND channel = $2 AND target_key = $3`,
-      [userId, channel, sha256(targetKey(channel, target))],
+      [userId, channel, sha256(CHANNELS[channel].key(target))],
     );
     const [row] = rows;
     if (row === undefined && reference === true) {
@@ -148,7 +142,7 @@ export class Targets {
     }
     if (row === undefined) return undefined;
     if (secret === undefined) return { target: row.target, status: row.status };
-    if (channel === 'webhook' && (this.secretOf(row) ?? secret) !== secret) return 'another';
+    if (CHANNELS[channel].hasShortNames && (this.secretOf(row) ?? secret) !== secret) return 'another';
     return { target: row.target, status: await this.renew(tx, { ...row, userId, channel, secret }, status) };
   }
 
@@ -170,7 +164,7 @@ export class Targets {
     row: { id: string; userId: string; channel: Channel; target: string; status: TargetStatus; secret: string },
     fresh: TargetStatus,
   ): Promise<TargetStatus> {
-    const back = row.channel === 'push' && row.status === 'disabled';
+    const back = CHANNELS[row.channel].onDead === 'forget' && row.status === 'disabled';
     await tx.query(
       `UPDATE notification_targets SET sealed = $2, status = $3, updated_at = now(),
          status_reason = CASE WHEN $4 THEN NULL ELSE status_reason END WHERE id = $1`,
@@ -187,19 +181,18 @@ export class Targets {
     { target, status }: NormalisedTarget,
   ): Promise<void> {
     const { rows } = await tx.query<{ targets: number; pending: number; elsewhere: number }>(
-      `SELECT count(*) AS targets, count(*) FILTER (WHERE channel = 'email' AND status = 'pending') AS pending,
+      `SELECT count(*) AS targets, count(*) FILTER (WHERE channel = $3 AND status = 'pending') AS pending,
          (SELECT count(*) FROM notification_targets WHERE target_key = $2 AND status = 'pending') AS elsewhere
        FROM notification_targets WHERE user_id = $1`,
-      [userId, sha256(targetKey(channel, target))],
+      [userId, sha256(CHANNELS[channel].key(target)), channel],
     );
     const { targets = 0, pending = 0, elsewhere = 0 } = rows[0] ?? {};
     if (targets >= MAX_TARGETS) throw limit(`A user has at most ${MAX_TARGETS} targets.`);
-    if (channel !== 'email' || status !== 'pending') return;
-    if (pending >= MAX_PENDING_MAILS) {
-      throw limit(`At most ${MAX_PENDING_MAILS} mail addresses may wait for confirmation; confirm one first.`);
-    }
-    if (elsewhere >= MAX_PENDING_OF_ADDRESS)
-      throw limit(`At most ${MAX_PENDING_OF_ADDRESS} users may wait for the confirmation of one address.`);
+    const { unproven } = CHANNELS[channel].limits;
+    if (unproven === undefined || status !== 'pending') return;
+    const { ofUser, ofTarget, noun } = unproven;
+    if (pending >= ofUser) throw limit(`At most ${ofUser} ${noun} may wait for confirmation; confirm one first.`);
+    if (elsewhere >= ofTarget) throw limit(`At most ${ofTarget} users may wait for the confirmation of one address.`);
   }
 }
 

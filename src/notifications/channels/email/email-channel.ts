@@ -8,21 +8,16 @@ import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { NotificationChannel, type HandOver } from '../notification-channel.js';
 import { PublicLinks } from '../public-links.js';
+import { confirmContext } from '../target-context.js';
 import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
 
 /** Room for lists in a mail, UTF-16 units: all that a message has. */
 const LIST_ROOM = 40_000;
 
-/** Returns the context for which a confirmation link's token is sealed until its mail is written. */
-export function confirmContext(targetId: string): string {
-  return `mail-confirmation:${targetId}`;
-}
-
 /** Mails over SMTP: text and HTML, with one-click unsubscribe (RFC 8058) on everything but account matters. */
 @Injectable()
 export class EmailChannel extends NotificationChannel {
-  readonly channel = 'email';
   private readonly from: string;
   private readonly domain: string;
 
@@ -58,7 +53,7 @@ export class EmailChannel extends NotificationChannel {
           }),
         },
       });
-      return noted({ result: 'delivered', detail: response }, fallback);
+      return noted({ result: 'delivered', detail: response, via: 'mail' }, fallback);
     } catch (error) {
       return mailFailure(error);
     }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Outcome } from '../../core/outcome.js';
-import { pushTarget } from '../../core/target-forms.js';
+import { pushTarget } from '../../core/channels/push.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { noted, Templates } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
@@ -16,8 +16,6 @@ type Device = Exclude<NonNullable<ReturnType<typeof pushTarget>>, { reference: s
 /** Devices: a browser's PushSubscription or an FCM token, both kept sealed. */
 @Injectable()
 export class PushChannel extends NotificationChannel {
-  readonly channel = 'push';
-
   constructor(
     private readonly webPush: WebPush,
     private readonly fcm: Fcm,

@@ -1,7 +1,7 @@
 import { cutText } from '../../core/cut-text.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 
-/** Content of a push: the part that a device shows, and the data for its program. */
+/** Content of a push message: the part that a device shows, and the data for its program. */
 export interface PushContent {
   title: string;
   body: string;
@@ -12,7 +12,7 @@ export interface PushContent {
 const MAX_PAYLOAD_BYTES = 3_000;
 /** Maximum size of a title and a body together that are shown unchanged, bytes. */
 const MAX_SHOWN_BYTES = 1_000;
-/** Fields kept of an alert that is too large for a push: enough to find the rest. */
+/** Fields kept of an alert that is too large for a push message: enough to find the rest. */
 const NEEDED: readonly string[] = ['alertId', 'ruleId', 'state', 'links'];
 const MAX_TTL_SECONDS = 86_400;
 

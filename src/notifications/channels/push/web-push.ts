@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import webPush from 'web-push';
 import type { Outcome } from '../../core/outcome.js';
-import type { PushSubscription } from '../../core/target-forms.js';
+import type { PushSubscription } from '../../core/channels/push.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { GuardedClient } from '../../egress/guarded-client.js';
 import { Clock } from '../../../platform/clock/clock.js';
@@ -60,6 +60,7 @@ export class WebPush {
       delete texts['content-length'];
       const answer = await this.client.post(endpoint, texts, body);
       const outcome = answerOutcome(answer, this.clock.now());
+      if (outcome.result === 'delivered') return { ...outcome, via: 'web_push' };
       if (GONE.has(answer.status)) return { ...outcome, result: 'rejected', gone: 'token_gone' };
       if (answer.status === 401 || answer.status === 403)
         return { ...outcome, trouble: { of: 'web_push', detail: VAPID } };

@@ -21,8 +21,6 @@ const GONE = 410;
  */
 @Injectable()
 export class WebhookChannel extends NotificationChannel {
-  readonly channel = 'webhook';
-
   constructor(
     private readonly client: GuardedClient,
     private readonly secrets: SecretBox,

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Channel } from './delivery.js';
+import type { ChannelDefinition } from './definition.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+const FCM_TOKEN = /^[\w:.-]{20,2048}$/;
+const PUSH_REFERENCE = /^push:[\w-]{43}$/;
+const BASE64URL = /^[\w-]+={0,2}$/;
+const P256_POINT_BYTES = 65;
+const AUTH_BYTES = 16;
 
 /** Browser's PushSubscription, as `JSON.stringify` gives it. */
 export interface PushSubscription {
@@ -7,32 +16,42 @@ export interface PushSubscription {
   keys: { p256dh: string; auth: string };
 }
 
-const MAX_MAIL_LENGTH = 254;
-/**
- * Form of a mail address, deliberately strict: no quoted parts, no comments, no address literals, and no character that could
- * begin a header.
- */
-const MAIL =
-  /^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/i;
-const FCM_TOKEN = /^[\w:.-]{20,2048}$/;
-const PUSH_REFERENCE = /^push:[\w-]{43}$/;
-const BASE64URL = /^[\w-]+={0,2}$/;
-const P256_POINT_BYTES = 65;
-const AUTH_BYTES = 16;
-
-/** Returns the address with its domain in lower case; undefined for other texts. */
-export function mailAddress(text: string): string | undefined {
-  const trimmed = text.trim();
-  if (trimmed.length > MAX_MAIL_LENGTH || !MAIL.test(trimmed)) return undefined;
-  const [local = '', domain = ''] = trimmed.split('@');
-  if (local.startsWith('.') || local.endsWith('.') || local.includes('..')) return undefined;
-  return `${local}@${domain.toLowerCase()}`;
-}
-
-/** Returns the key that two spellings of one target share: a mailbox has one name, however it is capitalised. */
-export function targetKey(channel: Channel, target: string): string {
-  return channel === 'email' ? target.toLowerCase() : target;
-}
+/** Messages to devices: browsers and apps. */
+export const PUSH: ChannelDefinition = {
+  normalise: (text, { unproven: status, url }) => {
+    const parsed = pushTarget(text);
+    if (parsed === undefined) return { fault: 'a push target must be an FCM token or the JSON of a PushSubscription' };
+    if ('reference' in parsed) return { target: parsed.reference, status: 'pending', reference: true };
+    if ('token' in parsed) return { target: pushReference(parsed), secret: parsed.token, status, host: 'fcm' };
+    const { keys } = parsed.subscription;
+    const subscription = { endpoint: url(parsed.subscription.endpoint), keys };
+    const { host } = new URL(subscription.endpoint);
+    return { target: pushReference({ subscription }), secret: JSON.stringify(subscription), status, host };
+  },
+  key: (target) => target,
+  proof: {
+    type: 'endpoint.verify',
+    byLink: true,
+    byCode: true,
+    data: (challenge, code) => ({ challenge, code }),
+  },
+  retryWaitsMs: [10 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE],
+  lanes: { main: { name: 'deliver-push', concurrency: 32 } },
+  limits: {
+    setting: 'webhookRate',
+    per: 'minute',
+    reason: 'endpoint_rate',
+    sendsTogether: false,
+    limitsHosts: true,
+  },
+  onDead: 'forget',
+  hasBreaker: false,
+  isSigned: false,
+  hasShortNames: false,
+  hasFormats: false,
+  isCollected: false,
+  hasUnsubscribe: false,
+};
 
 /** Parses a push target: a token or a subscription; undefined for other texts. */
 export function pushTarget(

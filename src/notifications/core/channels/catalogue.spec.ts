@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { CHANNEL_NAMES, CHANNELS } from './catalogue.js';
+import type { ChannelDefinition } from './definition.js';
+
+const ROOT = join(import.meta.dirname, '../../../..');
+const NAMED = /['"`]push['"`]|\bpush:/;
+
+function filesThatName(form: RegExp): string[] {
+  return ['src', 'migrations'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
+      .map((name) => join(folder, name))
+      .filter((name) => form.test(readFileSync(join(ROOT, name), 'utf8'))),
+  );
+}
+
+it('a channel is named in its definition, the two lists of channels and a migration only', () => {
+  expect(filesThatName(NAMED).sort()).toEqual([
+    'migrations/1790000007000-notifications.ts',
+    'src/notifications/channels/channels.ts',
+    'src/notifications/core/channels/catalogue.ts',
+    'src/notifications/core/channels/push.ts',
+  ]);
+});
+
+it('a channel without lanes, or without any other of its properties, does not compile', () => {
+  const { lanes: _, ...without } = CHANNELS.email;
+  // @ts-expect-error -- a definition is complete
+  const incomplete: ChannelDefinition = without;
+  // @ts-expect-error -- a slow lane alone takes nothing of targets that do not fail
+  const slowOnly: ChannelDefinition['lanes'] = { slow: { name: 'deliver-slow', concurrency: 1 } };
+  expect([incomplete, slowOnly]).toHaveLength(2);
+});
+
+it('no two lanes share a queue', () => {
+  const names = CHANNEL_NAMES.flatMap((channel) => Object.values(CHANNELS[channel].lanes).map(({ name }) => name));
+  expect(new Set(names).size).toBe(names.length);
+});
+
+it.each(CHANNEL_NAMES)('targets of the channel %s can prove themselves, and its messages are retried', (channel) => {
+  const { proof, retryWaitsMs } = CHANNELS[channel];
+  expect(Object.values(proof.data('token', '01234567', (token) => token))).toContain('token');
+  expect(retryWaitsMs.length).toBeGreaterThan(0);
+  expect(retryWaitsMs).toEqual(retryWaitsMs.toSorted((one, other) => one - other));
+});

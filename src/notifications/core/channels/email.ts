@@ -1,0 +1,56 @@
+import type { ChannelDefinition } from './definition.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+const MAX_MAIL_LENGTH = 254;
+/**
+ * Form of a mail address, deliberately strict: no quoted parts, no comments, no address literals, and no character that could
+ * begin a header.
+ */
+const MAIL =
+  /^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/i;
+
+/** Mails to addresses that confirmed a link. */
+export const EMAIL: ChannelDefinition = {
+  normalise: (text, { unproven }) => {
+    const target = mailAddress(text);
+    if (target === undefined) return { fault: 'an email target must be an address such as ann@example.com' };
+    return { target, status: unproven };
+  },
+  // A mailbox has one name, however it is capitalised.
+  key: (target) => target.toLowerCase(),
+  proof: {
+    type: 'target.confirm',
+    byLink: true,
+    byCode: false,
+    data: (token, _code, seal) => ({ token: seal(token) }),
+  },
+  retryWaitsMs: [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR],
+  lanes: { main: { name: 'deliver-email', concurrency: 16 } },
+  turns: { most: 16, perReceiver: 4, perUser: 8 },
+  limits: {
+    setting: 'mailDaily',
+    per: 'day',
+    reason: 'mail_daily',
+    sendsTogether: true,
+    limitsHosts: false,
+    unproven: { ofUser: 10, ofTarget: 5, noun: 'mail addresses' },
+  },
+  onDead: 'keep',
+  hasBreaker: false,
+  isSigned: false,
+  hasShortNames: false,
+  hasFormats: false,
+  isCollected: true,
+  hasUnsubscribe: true,
+};
+
+/** Returns the address with its domain in lower case; undefined for other texts. */
+export function mailAddress(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (trimmed.length > MAX_MAIL_LENGTH || !MAIL.test(trimmed)) return undefined;
+  const [local = '', domain = ''] = trimmed.split('@');
+  if (local.startsWith('.') || local.endsWith('.') || local.includes('..')) return undefined;
+  return `${local}@${domain.toLowerCase()}`;
+}

@@ -1,0 +1,53 @@
+import { HIDDEN, hookOf } from '../hook-forms.js';
+import type { ChannelDefinition } from './definition.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** Signed POSTs to users' endpoints, and to the hooks of chats and pagers. */
+export const WEBHOOK: ChannelDefinition = {
+  /**
+   * The address of a chat's hook, or a pager's key, is known only to people who were given it; and such hosts echo no challenge.
+   */
+  normalise: (text, { shown, unproven, url }) => {
+    if (text.includes(HIDDEN)) return { target: text.trim(), status: 'active', reference: true };
+    const address = text.startsWith('pagerduty:') ? text.trim() : url(text);
+    const hook = hookOf(address, shown);
+    if (hook !== undefined) return { target: hook.shown, secret: address, status: 'active', host: hook.kind };
+    if (address.startsWith('pagerduty:')) return { fault: 'a PagerDuty target must be pagerduty: and a routing key' };
+    const { host } = new URL(address);
+    // Its token would be shown, and it answers no proof.
+    if (host === 'api.telegram.org') {
+      return { fault: 'a Telegram target must be https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>' };
+    }
+    return { target: address, status: unproven, host };
+  },
+  key: (target) => target,
+  proof: {
+    type: 'endpoint.verify',
+    byLink: false,
+    byCode: true,
+    data: (challenge, code) => ({ challenge, code }),
+  },
+  retryWaitsMs: [5 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
+  lanes: {
+    main: { name: 'deliver-webhook', concurrency: 100 },
+    // With answers that take 10 s, a few hundred dead endpoints would otherwise hold every worker.
+    slow: { name: 'deliver-webhook-slow', concurrency: 16 },
+  },
+  limits: {
+    setting: 'webhookRate',
+    per: 'minute',
+    reason: 'endpoint_rate',
+    sendsTogether: false,
+    limitsHosts: true,
+  },
+  onDead: 'warn',
+  hasBreaker: true,
+  isSigned: true,
+  hasShortNames: true,
+  hasFormats: true,
+  isCollected: false,
+  hasUnsubscribe: false,
+};

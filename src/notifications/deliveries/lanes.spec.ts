@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { CHANNEL_NAMES } from '../core/channels/catalogue.js';
+import type { JobQueue } from '../../platform/queue/job-queue.js';
+import { LANES, Lanes, type Job, type JobData } from './lanes.js';
+
+/** Queues that keep the ids of their jobs. */
+function memoryQueues(names: readonly string[]) {
+  const taken = new Map<string, string[]>();
+  const queues = names.map((name) => ({
+    name,
+    addBulk: (jobs: { data: JobData }[]) => {
+      taken.set(name, [...(taken.get(name) ?? []), ...jobs.map(({ data }) => data.id)]);
+      return Promise.resolve([]);
+    },
+  }));
+  return { taken, lanes: new Lanes(queues as unknown as JobQueue<JobData>[]) };
+}
+
+const job = (fields: Pick<Job, 'id' | 'channel' | 'slow'>): Job => ({
+  ...fields,
+  priority: 'normal',
+  attempts: 0,
+  receiver: 'r',
+  user: 'u',
+});
+const jobs = CHANNEL_NAMES.flatMap((channel) =>
+  [false, true].map((slow) => job({ id: `${channel} ${slow ? 'slow' : 'main'}`, channel, slow })),
+);
+
+describe('lanes', () => {
+  it('of every channel take its deliveries, those to failing targets too, each once', async () => {
+    const { taken, lanes } = memoryQueues(LANES.map(({ name }) => name));
+    expect(await lanes.put(jobs)).toBe(true);
+    expect([...taken.values()].flat().sort()).toEqual(jobs.map(({ id }) => id).sort());
+    for (const { channel, lane, name } of LANES) expect(taken.get(name)).toContain(`${channel} ${lane}`);
+  });
+
+  it('of failing targets are the main ones where a channel has no slow one', async () => {
+    const { taken, lanes } = memoryQueues(LANES.map(({ name }) => name));
+    await lanes.put(jobs);
+    expect(taken.get('deliver-email')).toEqual(['email main', 'email slow']);
+    expect(taken.get('deliver-webhook-slow')).toEqual(['webhook slow']);
+  });
+
+  it('say so when a delivery found no queue', async () => {
+    const { lanes } = memoryQueues(LANES.map(({ name }) => name).slice(1));
+    expect(await lanes.put(jobs)).toBe(false);
+  });
+});
