@@ -21,4 +21,20 @@ describe('work in slices', () => {
     await Promise.all(greedy);
     expect(order).toHaveLength(51);
   });
+
+  it('of one caller leaves half of the loop to others, who do not wait for it', async () => {
+    const from = performance.now();
+    const before = process.threadCpuUsage();
+    let isDone = false;
+    const long = runFor('long', () => eachInSlices(forMs(600), () => undefined)).then(() => (isDone = true));
+    while (performance.now() - from < 300) await new Promise((resolve) => setTimeout(resolve, 10));
+    const { user, system } = process.threadCpuUsage(before);
+    expect(isDone).toBe(false);
+    expect((user + system) / 1_000).toBeLessThan(250);
+    const asked = performance.now();
+    await runFor('short', () => eachInSlices([1], () => undefined));
+    await eachInSlices([1], () => undefined);
+    expect(performance.now() - asked).toBeLessThan(60);
+    await long;
+  });
 });

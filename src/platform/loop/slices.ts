@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { Rotation } from '../fairness/rotation.js';
 import { currentCaller } from '../fairness/working-for.js';
 import { LoopShare } from './loop-share.js';
@@ -7,26 +8,30 @@ const MAX_SLICE_MS = 4;
 /** Name under which work of the process itself takes turns with the callers. */
 const ITSELF = '';
 
-/** Share of the loop that turns of callers' sliced work may fill in the long run, and what may be used ahead of it, ms. */
-const CALLERS_SHARE = 0.5;
+/** Share of the loop that sliced work of one caller may fill in the long run, and what may be used ahead of it, ms. */
+const SHARE_OF_CALLER = 0.4;
 const MAX_AHEAD_MS = 50;
+/** Callers whose shares are remembered: one that is forgotten has its whole share again. */
+const MAX_CALLERS = 10_000;
 
 /**
- * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. Long work of callers
- * leaves half of the loop's time free: an event on its way to a socket needs several turns, and would wait in each of them.
+ * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. The long work of one
+ * caller leaves more than half of the loop's time free: an event on its way to a socket needs several turns of the loop, and would
+ * wait in each of them.
  */
 class Turns {
   private readonly waiting = new Rotation<() => void>();
-  private readonly ofCallers = new LoopShare(CALLERS_SHARE, MAX_AHEAD_MS);
+  /** Shares of the callers that had a slice lately. */
+  private readonly shares = new LRUCache<string, LoopShare>({ max: MAX_CALLERS });
   private isRunning = false;
-  /** Runs until callers may go on; the process itself does not wait for it. */
+  /** Runs until a caller may go on; one with a share left does not wait for it. */
   private rest: NodeJS.Timeout | undefined;
 
   next(): Promise<void> {
     const caller = currentCaller() ?? ITSELF;
     return new Promise((resolve) => {
       this.waiting.add(caller, resolve);
-      if (this.isRunning && (this.rest === undefined || caller !== ITSELF)) return;
+      if (this.isRunning && (this.rest === undefined || this.restOf(caller) > 0)) return;
       clearTimeout(this.rest);
       this.rest = undefined;
       this.isRunning = true;
@@ -36,21 +41,40 @@ class Turns {
 
   private step(): void {
     this.rest = undefined;
-    const restMs = this.ofCallers.restMs;
-    const next = this.waiting.next((caller) => restMs === 0 || caller === ITSELF);
+    let restMs = Infinity;
+    const next = this.waiting.next((caller) => {
+      const ofCaller = this.restOf(caller);
+      restMs = Math.min(restMs, ofCaller);
+      return ofCaller === 0;
+    });
     this.isRunning = !this.waiting.isEmpty || next !== undefined;
     if (next !== undefined) this.go(next.name, next.item);
     else if (this.isRunning) this.rest = setTimeout(() => this.step(), restMs);
   }
 
   private go(caller: string, slice: () => void): void {
-    const begun = performance.now();
+    const before = threadCpuMs();
     slice();
     setImmediate(() => {
-      if (caller !== ITSELF) this.ofCallers.charge(performance.now() - begun);
+      if (caller !== ITSELF) this.charge(caller, threadCpuMs() - before);
       this.step();
     });
   }
+
+  private charge(caller: string, ms: number): void {
+    const share = this.shares.get(caller) ?? new LoopShare(SHARE_OF_CALLER, MAX_AHEAD_MS);
+    this.shares.set(caller, share);
+    share.charge(ms);
+  }
+
+  private restOf(caller: string): number {
+    return this.shares.get(caller)?.restMs ?? 0;
+  }
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
 }
 
 const turns = new Turns();
