@@ -71,7 +71,7 @@ export class KeyRightsBody {
   @IfGiven()
   @IsString()
   @MaxLength(200)
-  @Matches(PRINTABLE)
+  @Matches(PRINTABLE, { message: '$property must not have control characters' })
   name?: string;
 
   @ApiProperty({ enum: ROLES, required: false, default: 'reader' })
@@ -124,7 +124,7 @@ export class CreateKeyBody extends KeyRightsBody {
   /** Owner of the key and of everything made with it; 1 to 255 characters. */
   @IsString()
   @Length(1, 255)
-  @Matches(PRINTABLE)
+  @Matches(PRINTABLE, { message: '$property must not have control characters' })
   @Matches(NOT_BLANK, { message: 'userId must not be blank' })
   userId!: string;
 }
@@ -147,7 +147,7 @@ export class ListKeysQuery extends PageQuery {
   @IsOptional()
   @IsString()
   @Length(1, 255)
-  @Matches(PRINTABLE)
+  @Matches(PRINTABLE, { message: '$property must not have control characters' })
   userId?: string;
 
   @ApiProperty({ enum: ROLES, required: false })

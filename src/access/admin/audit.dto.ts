@@ -12,7 +12,7 @@ export class ListAuditQuery extends PageQuery {
   @IsOptional()
   @IsString()
   @Length(1, 512)
-  @Matches(PRINTABLE)
+  @Matches(PRINTABLE, { message: '$property must not have control characters' })
   actor?: string;
 
   /** Action, such as `api_key.create`; a prefix with a trailing dot: `api_key.` */
@@ -24,7 +24,7 @@ export class ListAuditQuery extends PageQuery {
   @IsOptional()
   @IsString()
   @Length(1, 512)
-  @Matches(PRINTABLE)
+  @Matches(PRINTABLE, { message: '$property must not have control characters' })
   subject?: string;
 
   @ApiProperty({ enum: OUTCOMES, required: false })

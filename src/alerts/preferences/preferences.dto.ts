@@ -29,7 +29,7 @@ export class DigestBody {
    */
   @IsString()
   @Length(1, 64)
-  @Matches(PRINTABLE)
+  @Matches(PRINTABLE, { message: '$property must not have control characters' })
   timezone!: string;
 }
 

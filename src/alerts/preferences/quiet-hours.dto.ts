@@ -31,7 +31,7 @@ export class QuietHoursBody {
    */
   @IsString()
   @Length(1, 64)
-  @Matches(PRINTABLE)
+  @Matches(PRINTABLE, { message: '$property must not have control characters' })
   timezone!: string;
 
   /** Days on which they start; hours after midnight belong to the day before. Default: every day. */

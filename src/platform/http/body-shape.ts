@@ -68,7 +68,7 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
     if (!Array.isArray(value)) return objectOf(type, value, `${pointer}/`);
     if (value.length > field.maxItems) {
       tooLong = true;
-      const detail = `${name} must contain no more than ${field.maxItems} elements`;
+      const detail = `${name} must have ${field.maxItems} entries at most`;
       faults.push({ pointer, code: 'array_max_size', detail });
       return [];
     }

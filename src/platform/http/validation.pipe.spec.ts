@@ -1,5 +1,17 @@
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Max, ValidateNested } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Length,
+  Max,
+  ValidateNested,
+} from 'class-validator';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DomainError } from '../errors/domain-error.js';
@@ -46,6 +58,19 @@ class Listing {
   unbounded?: Inner[];
 }
 
+class Worded {
+  @IsOptional()
+  @ArrayUnique()
+  @ArrayMinSize(2)
+  @ArrayMaxSize(3)
+  @Length(1, 4, { each: true })
+  names?: string[];
+
+  @IsOptional()
+  @IsNumber({ allowNaN: false })
+  ratio?: number;
+}
+
 const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
 
 describe('RequestValidationPipe', () => {
@@ -54,6 +79,18 @@ describe('RequestValidationPipe', () => {
     expect((await refusal({ name: 7 })).errors).toEqual([
       { pointer: '/name', code: 'is_string', detail: 'name must be a string' },
     ]);
+  });
+
+  it.each([
+    [{ names: ['a'] }, 'names must have 2 or more entries'],
+    [{ names: ['a', 'b', 'c', 'd'] }, 'names must have 3 entries at most'],
+    [{ names: ['a', 'a'] }, 'names must not have the same entry twice'],
+    [{ names: ['a', 'toolong'] }, 'each value in names must have 1 to 4 characters'],
+    [{ names: ['a', ''] }, 'each value in names must have 1 to 4 characters'],
+    [{ ratio: 'x' }, 'ratio must be a number'],
+  ])('says in plain words what must be done about %j', async (body, detail) => {
+    const error = await pipe.transform(body, { type: 'body', metatype: Worded }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ errors: [{ detail }] });
   });
 
   it('names every fault by JSON pointer, through lists and odd names', async () => {

@@ -3,6 +3,7 @@ import { getMetadataStorage, type ValidationError } from 'class-validator';
 import { DomainError, type InputFault } from '../errors/domain-error.js';
 import { MAX_DEPTH } from './bodies/json-scan.js';
 import { MAX_FAULTS, trimmedTo, type Class } from './body-shape.js';
+import { plainText } from './validation-texts.js';
 
 const MAX_POINTER = 200;
 
@@ -88,7 +89,9 @@ function faultsOf(error: ValidationError, prefix: string): InputFault[] {
     return {
       pointer: pointer.slice(0, MAX_POINTER),
       code: unknown ? 'unknown_field' : snakeCase(constraint),
-      detail: unknown ? `unknown field ${error.property.slice(0, MAX_POINTER)}; remove it` : text.slice(0, 500),
+      detail: unknown
+        ? `unknown field ${error.property.slice(0, MAX_POINTER)}; remove it`
+        : plainText(error.property, text).slice(0, 500),
     };
   });
   return [...own, ...(error.children ?? []).flatMap((child) => faultsOf(child, `${pointer}/`))];

@@ -12,7 +12,7 @@ export class LlamaProtocolParams {
    * Slug of a protocol, in any case, or its name as the slug is made from it: `Uniswap V3`.
    * @example uniswap-v3
    */
-  @Matches(PLAIN)
+  @Matches(PLAIN, { message: '$property must not have control characters' })
   @MaxLength(128)
   protocol!: string;
 }
@@ -22,7 +22,7 @@ export class LlamaChainParams {
    * Chain in any spelling: `Ethereum`, `BSC`, `bsc`, `OP Mainnet`.
    * @example Ethereum
    */
-  @Matches(PLAIN)
+  @Matches(PLAIN, { message: '$property must not have control characters' })
   @MaxLength(64)
   chain!: string;
 }
@@ -32,7 +32,7 @@ export class LlamaCoinsParams {
    * Coins, separated by commas: `coingecko:<id>` or `<chain>:<address>`. Unknown ones are left out of the answer.
    * @example coingecko:bitcoin,ethereum:0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2
    */
-  @Matches(PLAIN)
+  @Matches(PLAIN, { message: '$property must not have control characters' })
   coins!: string;
 }
 
