@@ -119,6 +119,16 @@ describe('a body in chunks', () => {
 });
 
 describe('a connection', () => {
+  it('that is reset after its upgrade, before its new owner listens, harms nothing', async () => {
+    const ended = new Promise((resolve) => {
+      server.on('upgrade', ({ socket }: IncomingMessage) => socket.once('close', resolve));
+    });
+    const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    const { socket } = await wire(`${get('/1')}${upgrade}`);
+    socket.resetAndDestroy();
+    await ended;
+  });
+
   it('has one request in work at a time and its answers in order', async () => {
     const { text } = await wire(Array.from({ length: 20 }, (_, n) => get(`/${n}`)).join('')).then(async (opened) => {
       await until(() => answersIn(opened.text).length === 20);
