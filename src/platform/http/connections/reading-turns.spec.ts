@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
@@ -101,6 +102,33 @@ describe('connections without a key', () => {
     await Promise.all(ended);
     const from = performance.now();
     const late = await open('127.0.5.99');
+    late.write(get('/'));
+    await answers(late, 1);
+    expect(performance.now() - from).toBeLessThan(3_000);
+  });
+
+  it('are held also where Node would read on, as it does when it has sent a header before the bytes of a body', async () => {
+    let begun = 0;
+    server.on('request', (_, response) => {
+      begun += 1;
+      response.end(Buffer.alloc(2_000));
+    });
+    const crowd = await openMany(20, (n) => `127.0.4.${1 + n}`);
+    for (const socket of crowd) {
+      let bytes = 0;
+      socket.write(get('/').repeat(32));
+      socket.on('data', (data: string) => {
+        bytes += data.length;
+        if (bytes < 32 * 2_000) return;
+        bytes -= 32 * 2_000;
+        socket.write(get('/').repeat(32));
+      });
+    }
+    await setTimeout(1_000);
+    // All of the first writes, then half of the second at 0.4 ms each.
+    expect(begun).toBeLessThan(20 * 32 + 1_300);
+    const from = performance.now();
+    const late = await open('127.0.4.99');
     late.write(get('/'));
     await answers(late, 1);
     expect(performance.now() - from).toBeLessThan(3_000);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 
 /** State that Node keeps of a connection of its HTTP server. */
 interface HttpSocket extends Socket {
-  /** Whether reading is paused whatever asks for more: Node would resume it at the end of every request. */
+  /** Whether Node has paused reading because answers wait to be taken. */
   _paused?: boolean;
   parser?: {
     pause?: () => void;
@@ -16,20 +16,37 @@ interface HttpSocket extends Socket {
 /** Answer of `onIncoming` for an upgrade. */
 const SKIP_REST = 2;
 
+/** Connections that are not read for now. */
+const held = new WeakSet<Socket>();
 /** Connections that are not read any more. */
 const stopped = new WeakSet<Socket>();
 
-/** Pauses reading a connection until `resumeReading`. What it has sent stays in the system's buffers. */
+/**
+ * Pauses reading a connection until `resumeReading`, whatever else asks for more: Node reads on after each request and whenever
+ * a client has taken its answers. What the connection has sent stays in the system's buffers.
+ */
 export function pauseReading(socket: HttpSocket): void {
-  socket._paused = true;
+  if (held.has(socket)) return;
+  let pausedByNode = socket._paused;
+  held.add(socket);
+  // Node asks before it reads, also where it decided to read a moment ago, and keeps its own decision.
+  Object.defineProperty(socket, '_paused', {
+    configurable: true,
+    get: () => held.has(socket) || pausedByNode,
+    set: (value: boolean | undefined) => (pausedByNode = value),
+  });
+  socket.resume = () => socket;
   socket.pause();
 }
 
-/** Reads a connection on, as Node does after it paused by itself. An upgraded one waits for its new owner. */
+/** Reads a connection on, unless Node has paused it by itself. An upgraded one waits for its new owner. */
 export function resumeReading(socket: HttpSocket): void {
+  if (stopped.has(socket) || !held.delete(socket)) return;
+  const { _paused } = socket;
+  Object.defineProperty(socket, '_paused', { configurable: true, writable: true, value: _paused });
+  Reflect.deleteProperty(socket, 'resume');
   // Node reads on once the client has taken its answers.
-  if (socket.destroyed || stopped.has(socket) || socket.writableNeedDrain) return;
-  socket._paused = false;
+  if (socket.destroyed || _paused) return;
   socket.parser?.resume?.();
   if (socket.readableFlowing === null) socket._read(0);
   else socket.resume();
