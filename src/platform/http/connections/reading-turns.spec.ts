@@ -53,7 +53,7 @@ describe('connections without a key', () => {
     for (let round = 0; round < 3; round += 1) {
       const answered = crowd.map((socket) => answers(socket, 4));
       for (const socket of crowd) socket.write(get('/').repeat(4));
-      await Promise.all(answered);
+      expect(await Promise.all(answered)).toHaveLength(120);
       for (const socket of crowd) socket.removeAllListeners('data').removeAllListeners('close');
     }
     const late = await open('127.0.6.99');
@@ -73,7 +73,7 @@ describe('connections without a key', () => {
     for (const socket of crowd) {
       socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`.repeat(2));
     }
-    await Promise.all(answered);
+    expect(await Promise.all(answered)).toHaveLength(40);
   });
 
   it('are read a few in a turn, and one that shows its key is not held up by the others', async () => {

@@ -33,7 +33,9 @@ export function pauseReading(socket: HttpSocket): void {
   Object.defineProperty(socket, '_paused', {
     configurable: true,
     get: () => held.has(socket) || pausedByNode,
-    set: (value: boolean | undefined) => (pausedByNode = value),
+    set: (value: boolean | undefined) => {
+      pausedByNode = value;
+    },
   });
   socket.resume = () => socket;
   socket.pause();
