@@ -11,7 +11,8 @@ export class HourlySamples {
 
   /**
    * Samples the hour of `now` (Unix milliseconds) unless some process already has. Returns the number of points. Within the
-   * first minute the sample stands for the full hour; a later one, after a stop, for the moment it is taken.
+   * first minute the sample stands for the full hour; a later one, after a stop, for the moment it is taken; a value that was
+   * observed after that moment for its own time.
    */
   async take(now: number): Promise<number> {
     const hour = now - (now % 3_600_000);
@@ -30,8 +31,8 @@ const CLAIM_HOUR = `
 INSERT INTO history_sampled_hours (hour) VALUES (to_timestamp($1::float8 / 1000)) ON CONFLICT DO NOTHING`;
 
 const ROWS = `
-SELECT 'tvl' AS metric, protocol AS subject, chain, tvl AS value FROM protocol_tvl
-UNION ALL SELECT 'price', token, '', price FROM token_prices`;
+SELECT 'tvl' AS metric, protocol AS subject, chain, tvl AS value, observed_at FROM protocol_tvl
+UNION ALL SELECT 'price', token, '', price, observed_at FROM token_prices`;
 
 const ADD_SERIES = `
 INSERT INTO metric_series (metric, subject, chain)
@@ -42,8 +43,11 @@ ON CONFLICT DO NOTHING`;
 const ADD_SAMPLES = `
 WITH sampled AS (
   INSERT INTO metric_points (series_id, at, seq, value)
-  SELECT s.id, to_timestamp($1::float8 / 1000), 0, r.value
+  SELECT s.id, moment.at, 0, r.value
   FROM (${ROWS}) r JOIN metric_series s USING (metric, subject, chain)
+  CROSS JOIN LATERAL (SELECT greatest(to_timestamp($1::float8 / 1000),
+    date_trunc('milliseconds', r.observed_at + interval '500 microseconds')) AS at) moment
+  WHERE NOT EXISTS (SELECT FROM metric_points p WHERE p.series_id = s.id AND p.at = moment.at)
   ON CONFLICT (series_id, at, seq) DO NOTHING
   RETURNING series_id, at
 )

@@ -26,10 +26,12 @@ const MILLIS = '(extract(epoch FROM at) * 1000)::float8';
 
 async function addRows(): Promise<void> {
   const { pool } = fixture.test;
+  const observed = new Date(HOUR - 1_000).toISOString();
   await pool.query(
-    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 100), ('aave', 'all', 7)`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at)
+     VALUES ('aave', 'ethereum', 100, '${observed}'), ('aave', 'all', 7, '${observed}')`,
   );
-  await pool.query(`INSERT INTO token_prices (token, price) VALUES ('bitcoin', 5)`);
+  await pool.query(`INSERT INTO token_prices (token, price, observed_at) VALUES ('bitcoin', 5, '${observed}')`);
 }
 
 describe('hourly samples', () => {
@@ -48,6 +50,27 @@ describe('hourly samples', () => {
       { at: HOUR + HOUR_MS, value: 100.5 },
     ]);
     expect(await rows('SELECT DISTINCT metric, subject, chain FROM metric_series')).toHaveLength(3);
+  });
+
+  test('never stand for a time before their value was observed', async () => {
+    await addRows();
+    const observe = (chain: string, at: number) =>
+      fixture.test.pool.query('UPDATE protocol_tvl SET tvl = tvl + 1000, observed_at = $1 WHERE chain = $2', [
+        new Date(at).toISOString(),
+        chain,
+      ]);
+    await observe('ethereum', HOUR + 800);
+    await observe('all', HOUR + 240_000);
+    await new HourlySamples(fixture.database).take(HOUR + 2_000);
+    expect(
+      await rows(
+        `SELECT chain, ${MILLIS} AS at, value FROM metric_points JOIN metric_series ON id = series_id ORDER BY at`,
+      ),
+    ).toEqual([
+      { chain: '', at: HOUR, value: 5 },
+      { chain: 'ethereum', at: HOUR + 800, value: 1_100 },
+      { chain: 'all', at: HOUR + 240_000, value: 1_007 },
+    ]);
   });
 
   test('taken late, after a stop, they speak of the moment they are taken', async () => {
