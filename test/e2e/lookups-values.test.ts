@@ -383,11 +383,19 @@ describe('history', () => {
     await add('base', 100);
     await everywhere(200);
     await pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'closing' AND chain = 'ethereum'`);
-    await expect.poll(carried, { timeout: 5_000 }).toBe(100);
+    await everywhere(100);
     await pool.query(`UPDATE protocol_tvl SET tvl = 150 WHERE protocol = 'closing'`);
     await everywhere(150);
     await add('ethereum', 110);
     await everywhere(260);
+    await pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'closing'`);
+    await add('all', 300);
+    await everywhere(300);
+    expect((await get(`/v1/tvl/closing/history`)).body.meta.chains).toEqual(['base', 'ethereum', 'all']);
+    await add('base', 40);
+    await everywhere(40);
+    await pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'closing' AND chain = 'base'`);
+    await everywhere(300);
   });
 
   test('as CSV, the next page in a header', async () => {

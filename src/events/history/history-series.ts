@@ -7,8 +7,20 @@ import type { Metric } from '../hot-cache/published-value.js';
 export interface KeySeries {
   ids: number[];
   chains: string[];
-  /** Series that the source gave as the whole until the first value of a real chain: that past is the total's. */
-  before?: { id: number; until: number };
+  /** Series that the source gave as the whole, and the times without a real chain, in which it is the total. */
+  whole?: { id: number; spans: Span[] };
+}
+
+/** Time in Unix milliseconds; `from` is included, `to` not. */
+interface Span {
+  from: number;
+  to: number;
+}
+
+/** Time in which the same series make up the total. */
+interface Stretch extends Span {
+  ids: number[];
+  isWhole: boolean;
 }
 
 /** Range of history, oldest first. Times are Unix milliseconds; `from` is included, `to` not. */
@@ -56,8 +68,12 @@ export class HistorySeries {
     const chains = chosen.map((row) => row.chain).filter((name) => name !== '');
     const whole = chain === null && rows.find((row) => row.chain === ALL_CHAINS);
     if (!whole || chains.includes(ALL_CHAINS)) return { ids, chains };
-    const [first] = await this.database.query<{ until: number | null }>(FIRST_VALUE, [ids]);
-    return { ids, chains, before: { id: whole.id, until: first?.until ?? LAST_TIME } };
+    const spans = await this.database.query<{ from: number; to: number | null }>(SPANS_OF_WHOLE, [ids, whole.id]);
+    return {
+      ids,
+      chains,
+      whole: { id: whole.id, spans: spans.map(({ from, to }) => ({ from, to: to ?? LAST_TIME })) },
+    };
   }
 
   /** Returns the time since which single values are kept. */
@@ -66,29 +82,38 @@ export class HistorySeries {
     return row?.raw_from ?? 0;
   }
 
-  async raw({ ids, before }: KeySeries, slice: Slice): Promise<RawRow[]> {
-    if (before === undefined) return await this.rawOf(ids, slice);
-    const past = await this.rawOf([before.id], { ...slice, to: Math.min(slice.to, before.until) });
-    if (past.length >= slice.limit) return past;
-    const present = { ...slice, from: Math.max(slice.from, before.until), limit: slice.limit - past.length };
-    return [...past, ...(await this.rawOf(ids, present))];
+  async raw(series: KeySeries, slice: Slice): Promise<RawRow[]> {
+    const rows: RawRow[] = [];
+    for (const { ids, isWhole, from, to } of stretches(series)) {
+      if (rows.length >= slice.limit) break;
+      const part = {
+        ...slice,
+        from: Math.max(slice.from, from),
+        to: Math.min(slice.to, to),
+        limit: slice.limit - rows.length,
+      };
+      rows.push(...(await this.rawOf(ids, part, isWhole ? from : null)));
+    }
+    return rows;
   }
 
   /**
    * Reads buckets. If the range ends inside a bucket, that bucket covers the part before the end, if single values are kept
-   * since then.
+   * since then. A bucket is made of the series that make up the total at its end.
    */
-  async buckets(interval: '1h' | '1d', { ids, before }: KeySeries, slice: Slice): Promise<BucketRow[]> {
-    const change = before === undefined ? -Infinity : startOf(interval, before.until);
-    const past =
-      before === undefined
-        ? []
-        : await this.bucketsOf(interval, [before.id], { ...slice, to: Math.min(slice.to, change) });
-    const rows = past;
-    if (past.length < slice.limit && slice.to > change) {
-      const of = before !== undefined && before.until >= slice.to ? [before.id] : ids;
-      const present = { ...slice, from: Math.max(slice.from, change), limit: slice.limit - past.length };
-      rows.push(...(await this.bucketsOf(interval, of, present)));
+  async buckets(interval: '1h' | '1d', series: KeySeries, slice: Slice): Promise<BucketRow[]> {
+    const rows: BucketRow[] = [];
+    const begun = stretches(series).filter(({ from }) => from < slice.to);
+    for (const [index, { ids, from, to }] of begun.entries()) {
+      if (rows.length >= slice.limit) break;
+      const end = index === begun.length - 1 ? slice.to : startOf(interval, to);
+      const part = {
+        ...slice,
+        from: Math.max(slice.from, startOf(interval, from)),
+        to: Math.min(slice.to, end),
+        limit: slice.limit - rows.length,
+      };
+      rows.push(...(await this.bucketsOf(interval, ids, part)));
     }
     return rows;
   }
@@ -104,19 +129,33 @@ export class HistorySeries {
     return [...rows, ...(await this.database.query<BucketRow>(OPEN_BUCKET, [ids, last, startOf('1h', to), to]))];
   }
 
-  private async rawOf(ids: readonly number[], slice: Slice): Promise<RawRow[]> {
+  /** `start` is a time at which the total changes without a value, because the series before had ended. */
+  private async rawOf(ids: readonly number[], slice: Slice, start: number | null): Promise<RawRow[]> {
     if (slice.from >= slice.to) return [];
     const { from, to, limit, after } = slice;
     const [only] = ids;
-    if (ids.length === 1) {
+    if (ids.length === 1 && start === null) {
       return await this.database.query(RAW_OF_ONE, [only, from, to, after?.at ?? null, after?.seq ?? null, limit]);
     }
-    return await this.database.query(RAW_OF_MANY, [ids, from, to, after?.at ?? null, limit]);
+    return await this.database.query(RAW_OF_MANY, [ids, from, to, after?.at ?? null, limit, start]);
   }
 }
 
 /** Latest time that a Date can hold. */
 const LAST_TIME = 8.64e15;
+
+/** Returns all time, cut where other series begin to make up the total. */
+function stretches({ ids, whole }: KeySeries): Stretch[] {
+  const cut: Stretch[] = [];
+  let from = 0;
+  for (const span of whole ? whole.spans : []) {
+    cut.push({ ids, isWhole: false, from, to: span.from });
+    if (whole) cut.push({ ids: [whole.id], isWhole: true, ...span });
+    from = span.to;
+  }
+  cut.push({ ids, isWhole: false, from, to: LAST_TIME });
+  return cut.filter((stretch) => stretch.from < stretch.to);
+}
 const UNIT_MS = { '1h': 3_600_000, '1d': 86_400_000 } as const;
 
 /** Returns the start of the bucket of a moment. */
@@ -143,28 +182,40 @@ ORDER BY at, seq LIMIT $6`;
 /** Times without a row of the requested series ($1). */
 const GAPS = `gaps AS MATERIALIZED (SELECT series_id, since, until FROM history_gaps WHERE series_id = ANY ($1::int[]))`;
 
-/** Whether the row of a series was removed before a moment and not written again by then. */
-const isGone = (series: string, moment: string, back = '>=') => `EXISTS (SELECT FROM gaps x
-  WHERE x.series_id = ${series} AND x.since < ${moment} AND (x.until IS NULL OR x.until ${back} ${moment}))`;
+/** Whether the row of a series was removed before a moment, an end that is excluded, and not written again by then. */
+const isGone = (series: string, end: string) => `EXISTS (SELECT FROM gaps x
+  WHERE x.series_id = ${series} AND x.since < ${end} AND (x.until IS NULL OR x.until >= ${end}))`;
 
-// Total of several series. A series whose last value is older than the kept single values counts with its last hourly close.
+/** Whether the row of a series does not exist at a moment. */
+const isGoneAt = (series: string, moment: string) => `EXISTS (SELECT FROM gaps g
+  WHERE g.series_id = ${series} AND g.since <= ${moment} AND (g.until IS NULL OR g.until > ${moment}))`;
+
+/** Row with a series' value at a moment, if it had one: where single values are no longer kept, the last hourly close. */
+const levelAt = (series: string, moment: string) => `SELECT v.value FROM (
+    (SELECT p.value, 1 AS rank FROM metric_points p WHERE p.series_id = ${series} AND p.at <= ${moment}
+     ORDER BY p.at DESC, p.seq DESC LIMIT 1)
+    UNION ALL
+    (SELECT h.close, 2 FROM metric_hourly h WHERE h.series_id = ${series} AND h.closed_at <= ${moment} AND h.bucket <= ${moment}
+     ORDER BY h.bucket DESC LIMIT 1)) v ORDER BY v.rank LIMIT 1`;
+
+// Total of several series: at each value of one, and at each removal of one that leaves others.
 const RAW_OF_MANY = `
 WITH ${GAPS}, times AS (
-  SELECT DISTINCT at FROM metric_points
-  WHERE series_id = ANY ($1::int[]) AND at >= greatest(${time('$2')}, ${time('$4')}) AND at < ${time('$3')}
-    AND ($4::float8 IS NULL OR at > ${time('$4')})
-  ORDER BY at LIMIT $5
+  SELECT c.at FROM (
+    SELECT at FROM metric_points
+    WHERE series_id = ANY ($1::int[]) AND at >= greatest(${time('$2')}, ${time('$4')}) AND at < ${time('$3')}
+    UNION SELECT x.since FROM gaps x WHERE EXISTS (
+      SELECT FROM unnest($1::int[]) AS other (id) CROSS JOIN LATERAL (${levelAt('other.id', 'x.since')}) level
+      WHERE other.id <> x.series_id AND NOT ${isGoneAt('other.id', 'x.since')})
+    UNION SELECT ${time('$6')}
+  ) c
+  WHERE c.at >= ${time('$2')} AND c.at < ${time('$3')} AND ($4::float8 IS NULL OR c.at > ${time('$4')})
+  ORDER BY c.at LIMIT $5
 )
 SELECT ${millis('times.at')} AS at, 0 AS seq, sum(level.value) AS value
 FROM times CROSS JOIN unnest($1::int[]) AS series (id)
-CROSS JOIN LATERAL (
-  SELECT coalesce(
-    (SELECT p.value FROM metric_points p WHERE p.series_id = series.id AND p.at <= times.at
-     ORDER BY p.at DESC, p.seq DESC LIMIT 1),
-    (SELECT h.close FROM metric_hourly h WHERE h.series_id = series.id AND h.closed_at <= times.at AND h.bucket <= times.at
-     ORDER BY h.bucket DESC LIMIT 1)) AS value
-) level
-WHERE NOT ${isGone('series.id', 'times.at', '>')}
+CROSS JOIN LATERAL (${levelAt('series.id', 'times.at')}) level
+WHERE NOT ${isGoneAt('series.id', 'times.at')}
 GROUP BY times.at ORDER BY times.at`;
 
 /** Range of buckets, including the one that holds the start of the range. */
@@ -196,12 +247,19 @@ CROSS JOIN LATERAL (
 ) last
 GROUP BY buckets.bucket ORDER BY buckets.bucket`;
 
-/** Time of the first value of several series, Unix milliseconds. */
-const FIRST_VALUE = `
-SELECT ${millis('min(first.at)')} AS until FROM unnest($1::int[]) AS series (id) CROSS JOIN LATERAL (
-  (SELECT p.at FROM metric_points p WHERE p.series_id = series.id ORDER BY p.at LIMIT 1)
-  UNION ALL (SELECT h.opened_at FROM metric_hourly h WHERE h.series_id = series.id ORDER BY h.bucket LIMIT 1)
-) first`;
+/** Times in which the row of the whole ($2) exists, and that of no real chain ($1). */
+const SPANS_OF_WHOLE = `
+WITH existing AS (
+  SELECT s.id, tstzmultirange(tstzrange(first.at, NULL)) - coalesce((SELECT range_agg(tstzrange(x.since, x.until))
+    FROM history_gaps x WHERE x.series_id = s.id), '{}') AS spans
+  FROM unnest($1::int[] || $2::int) AS s (id) CROSS JOIN LATERAL (SELECT min(v.at) AS at FROM (
+    (SELECT p.at FROM metric_points p WHERE p.series_id = s.id ORDER BY p.at LIMIT 1)
+    UNION ALL (SELECT h.opened_at FROM metric_hourly h WHERE h.series_id = s.id ORDER BY h.bucket LIMIT 1)) v) first
+  WHERE first.at IS NOT NULL
+)
+SELECT ${millis('lower(span)')} AS "from", ${millis('upper(span)')} AS "to"
+FROM unnest(coalesce((SELECT range_agg(spans) FROM existing WHERE id = $2), '{}')
+  - coalesce((SELECT range_agg(spans) FROM existing WHERE id <> $2), '{}')) AS span ORDER BY lower(span)`;
 
 const RAW_FROM = `SELECT ${millis('raw_from')} AS raw_from FROM history_state`;
 

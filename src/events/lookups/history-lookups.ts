@@ -69,7 +69,7 @@ export class HistoryLookups {
         next_cursor: last ? encodePageCursor(scope, [last.at, lastSeq, from, to, interval]) : null,
         has_more: last !== undefined,
       },
-      meta: { from: isoTime(from), to: isoTime(to), interval, chains: chainsIn(series, from) },
+      meta: { from: isoTime(from), to: isoTime(to), interval, chains: chainsIn(series, from, to) },
     };
   }
 
@@ -102,9 +102,10 @@ function keptRange({ from, to }: Range, interval: Interval, rawFrom: number): Ra
   });
 }
 
-/** Returns the series of the range: the source's own total is included only for the time without a chain. */
-function chainsIn({ chains, before }: KeySeries, from: number): string[] {
-  return before !== undefined && before.until > from ? [...chains, ALL_CHAINS] : chains;
+/** Returns the series of the range: the source's own total is included only for times without a chain. */
+function chainsIn({ chains, whole }: KeySeries, from: number, to: number): string[] {
+  const counts = whole?.spans.some((span) => span.from < to && span.to > from);
+  return counts ? [...chains, ALL_CHAINS] : chains;
 }
 
 function timeOf(field: string, text: string | undefined, now: number): number | undefined {

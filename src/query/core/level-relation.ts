@@ -6,6 +6,7 @@ import { known, type Column, type KeyExpression, type Relation } from './relatio
 import { ALL_SERIES, behindSql, levelPieces } from './level-pieces.js';
 import type { SqlParameters } from './sql-parameters.js';
 import { bucketStarts } from './time.js';
+import { countsAsTotal, REAL_SPANS } from './whole-levels.js';
 import { QUERY_LIMITS } from './limits.js';
 
 /** Columns of `metric_series` and related tables, by the dataset's field. */
@@ -48,6 +49,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   // Pages find their few series by number; groups need all of them.
   const lookup = query.aggregations.length > 0 ? ALL_SERIES : `(${asked(SERIES[plan.metric].recorded)})`;
   const pieces = levelPieces(plan, { used, single, lookup }, parameters);
+  const showsEnds = readings.every((one) => one === 'last');
   const filled =
     plan.bucket !== undefined && plan.fill !== 'none' && (query.aggregations.length === 0 || plan.fill === 'previous');
   return {
@@ -56,18 +58,18 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
       `recorded AS MATERIALIZED (${asked(SERIES[plan.metric].recorded)})`,
       `newcomers AS MATERIALIZED (${asked(NEW_SERIES)})`,
       `series AS NOT MATERIALIZED (SELECT * FROM ${lookup} r UNION ALL SELECT * FROM newcomers)`,
-      ...(isOfTotals ? [ENDED_TOTALS] : []),
+      ...(isOfTotals ? REAL_SPANS : []),
       ...pieces.ctes,
       ...pieces.parts.map((part, index) => `levels_${index} AS NOT MATERIALIZED (${part})`),
       `levels AS (${pieces.parts.map((_, index) => `SELECT * FROM levels_${index}`).join(' UNION ALL ')})`,
-      ...(filled && plan.bucket !== undefined
-        ? fillCtes(plan, plan.bucket, { used, showsEnds: readings.every((one) => one === 'last') }, parameters)
-        : []),
+      ...(filled && plan.bucket !== undefined ? fillCtes(plan, plan.bucket, { used, showsEnds }, parameters) : []),
     ],
     from: `${filled ? 'filled' : 'levels'} l`,
     parts: filled ? [] : pieces.parts.map((_, index) => `levels_${index} l`),
     where: [
-      ...(isOfTotals ? [stillTotal(plan, single, parameters)] : []),
+      ...(isOfTotals
+        ? [countsAsTotal(plan, { single, showsEnds: filled && plan.fill === 'previous' && showsEnds }, parameters)]
+        : []),
       // Conditions on a level test the value that each aggregate takes of the bucket; with several aggregates each has rows of
       // its own.
       ...(otherReadings.length === 0 || ofValues.length === 0
@@ -145,30 +147,6 @@ const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
     date_trunc('milliseconds', t.at + interval '500 microseconds') AS at, t.value, t.seq
   FROM history_tail t LEFT JOIN metric_series s ON s.metric = '${metric}' AND s.subject = t.subject AND s.chain = t.chain
   WHERE t.metric = '${metric}')`;
-
-/** Totals that a source gave as `all`, each until the first value of a real chain of its protocol. */
-const ENDED_TOTALS = `ended_totals AS MATERIALIZED (
-  SELECT s.id, min(first.at) AS until FROM (SELECT * FROM recorded UNION ALL SELECT * FROM newcomers) s CROSS JOIN LATERAL (
-    SELECT v.at FROM metric_series o CROSS JOIN LATERAL (
-      (SELECT p.at FROM metric_points p WHERE p.series_id = o.id ORDER BY p.at LIMIT 1)
-      UNION ALL (SELECT h.opened_at FROM metric_hourly h WHERE h.series_id = o.id ORDER BY h.bucket LIMIT 1)) v
-    WHERE o.metric = 'tvl' AND o.subject = s.protocol AND is_real_chain(o.chain)
-    UNION ALL SELECT t.at FROM tail t WHERE t.subject = s.protocol AND is_real_chain(t.chain)) first
-  WHERE s.chain = 'all' AND s.protocol IN (
-    SELECT o.subject FROM metric_series o WHERE o.metric = 'tvl' AND is_real_chain(o.chain)
-    UNION ALL SELECT t.subject FROM tail t WHERE is_real_chain(t.chain))
-  GROUP BY s.id)`;
-
-/** Returns the condition that a total still counts: a bucket in which a real chain has its first value is that chain's. */
-function stillTotal(plan: LevelPlan, single: boolean, parameters: SqlParameters): string {
-  const to = (): string => parameters.add(new Date(plan.to).toISOString(), 'timestamptz');
-  const isOver = single
-    ? 'e.until <= l.bucket'
-    : plan.bucket === undefined
-      ? `e.until < ${to()}`
-      : `e.until < least(${behindSql(plan.bucket, 'l.bucket')}, ${to()})`;
-  return `NOT EXISTS (SELECT FROM ended_totals e WHERE e.id = l.series_id AND ${isOver})`;
-}
 
 /** Series that only the tail has so far. */
 const NEW_SERIES = '(SELECT DISTINCT series_id AS id, subject, chain FROM tail WHERE series_id < 0)';

@@ -8,6 +8,20 @@ const TODAY = Math.floor(Date.now() / DAY) * DAY;
 
 let parts: QueryParts;
 
+type Point = readonly [metric: 'tvl' | 'price', subject: string, chain: string, ago: number, value: number];
+
+async function record(points: readonly Point[]): Promise<void> {
+  const written = points.map(([metric, subject, chain, ago, value], seq) => ({
+    metric,
+    subject,
+    chain,
+    at: TODAY - ago,
+    value,
+    seq,
+  }));
+  await parts.database.transaction((tx) => new HistoryStore().write(tx, written));
+}
+
 beforeAll(async () => {
   parts = await queryParts();
   await parts.db.pool
@@ -25,19 +39,7 @@ beforeAll(async () => {
     ['tvl', 'grown', 'all', 3 * DAY, 120],
     ['tvl', 'grown', 'ethereum', DAY, 130],
   ] as const;
-  await parts.database.transaction((tx) =>
-    new HistoryStore().write(
-      tx,
-      points.map(([metric, subject, chain, ago, value], seq) => ({
-        metric,
-        subject,
-        chain,
-        at: TODAY - ago,
-        value,
-        seq,
-      })),
-    ),
-  );
+  await record(points);
 });
 afterAll(() => parts?.close());
 
@@ -88,6 +90,33 @@ it('a past of which only the total is known is in the sum of everything', async 
       (await rowsOf({ time: { from: day(9), to: day(2) }, aggregations: sum })).map((row) => row['sum_tvl']),
     ).toEqual([120]);
     expect((await rowsOf({ time: { from: day(9), to: day(0) } })).map((row) => row['tvl'])).toEqual([100, 120, 130]);
+    await parts.rollups.run();
+  }
+});
+
+it('the total counts again once the last real chain is removed', async () => {
+  await record([
+    ['tvl', 'back', 'all', 9 * DAY, 10],
+    ['tvl', 'back', 'ethereum', 7 * DAY, 30],
+    ['tvl', 'back', 'all', 3 * DAY, 20],
+  ]);
+  await parts.db.pool.query(
+    `INSERT INTO history_ends (series_id, hour, at, seq)
+     SELECT id, $1, $1, 100 FROM metric_series WHERE subject = 'back' AND chain = 'ethereum'`,
+    [new Date(TODAY - 5 * DAY + 12 * HOUR).toISOString()],
+  );
+  const sum = [{ field: 'tvl', operation: 'sum', as: 'sum' }];
+  const asked = async (time: object) =>
+    (
+      await rowsOf({ filters: { protocols: ['back'] }, time: { from: day(9), to: day(0), ...time }, aggregations: sum })
+    ).map((row) => row['sum']);
+  for (const round of ['values', 'aggregates']) {
+    // The chain is there from the seventh day to noon of the fifth; the total is 10, then 20.
+    const carried = [10, 10, 30, 30, 10, 10, 20, 20, 20];
+    expect([round, await asked({ bucket: '1d', fill: 'previous' })]).toEqual([round, carried]);
+    expect(await asked({ bucket: '1d' })).toEqual([10, 30, 20]);
+    expect(await asked({ to: day(6) })).toEqual([30]);
+    expect(await asked({ from: day(4) })).toEqual([20]);
     await parts.rollups.run();
   }
 });
