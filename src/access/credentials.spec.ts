@@ -3,8 +3,8 @@ import { secretFromHandshake, secretFromHeaders, secretFromRequest } from './cre
 
 const bearer = (text: string) => ({ authorization: text });
 
-describe('where a key is found', () => {
-  it('is the Authorization header, in any case and spacing', () => {
+describe('the API key of a request', () => {
+  it('is read from the `Authorization: Bearer` header, regardless of letter case and spacing', () => {
     expect(secretFromHeaders(bearer('Bearer k'))).toBe('k');
     expect(secretFromHeaders(bearer('bearer \t k '))).toBe('k');
     for (const text of ['', 'Bearer', 'Bearer ', 'Basic k', 'Bearer a b', 'k']) {
@@ -13,7 +13,7 @@ describe('where a key is found', () => {
     expect(secretFromHeaders({})).toBeUndefined();
   });
 
-  it('is the header before the query', () => {
+  it('is read from the header first, then from the `apiKey` query parameter', () => {
     expect(secretFromRequest({ headers: bearer('Bearer h'), query: { apiKey: 'q' } })).toBe('h');
     expect(secretFromRequest({ headers: {}, query: { apiKey: 'q' } })).toBe('q');
     for (const apiKey of [['q'], '', {}, undefined])
@@ -21,7 +21,7 @@ describe('where a key is found', () => {
     expect(secretFromRequest({ headers: {} })).toBeUndefined();
   });
 
-  it('is, for Socket.IO, auth before header before query', () => {
+  it('is read in a Socket.IO handshake from `auth`, then the header, then the query', () => {
     const query = { apiKey: 'q' };
     expect(secretFromHandshake({ headers: bearer('Bearer h'), query, auth: { apiKey: 'a' } })).toBe('a');
     expect(secretFromHandshake({ headers: bearer('Bearer h'), query, auth: { apiKey: 7 } })).toBe('h');

@@ -40,7 +40,7 @@ describe('the console page', () => {
     return [...body.toString().matchAll(/(?:href|src)="(\/console\/[^"]+)"/g)].map(([, address = '']) => address);
   };
 
-  it('is asked for anew each time and allows no script, style or frame but its own', async () => {
+  it('is sent with `no-cache` and a strict CSP, without inline scripts or external URLs', async () => {
     const { status, headers, body } = await get('/');
     expect(status).toBe(200);
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
@@ -49,14 +49,14 @@ describe('the console page', () => {
     expect(body.toString()).not.toMatch(/<script(?![^>]+src=)|<style|\s(?:style|on[a-z]+)="|https?:\/\//);
   });
 
-  it('answers 304 to a browser that has this version', async () => {
+  it('returns 304 for a matching `If-None-Match`', async () => {
     const { headers } = await get('/');
     const again = await get('/', { 'if-none-match': headers.etag ?? '' });
     expect(again.status).toBe(304);
     expect(again.body).toHaveLength(0);
   });
 
-  it('names only files that exist, each to be kept for a year', async () => {
+  it('references only existing files, each cacheable for a year', async () => {
     const named = await addresses();
     expect(named.length).toBeGreaterThan(5);
     for (const address of named) {
@@ -69,7 +69,7 @@ describe('the console page', () => {
     }
   });
 
-  it('serves every module that another one imports', async () => {
+  it('serves every module that another module imports', async () => {
     const [app = ''] = (await addresses()).filter((address) => address.endsWith('/app.js'));
     const seen = new Set<string>();
     const follow = async (address: string): Promise<void> => {
@@ -85,13 +85,13 @@ describe('the console page', () => {
     expect([...seen].map((address) => address.split('/').slice(3).join('/'))).toContain('vendor/socket.io.js');
   });
 
-  it('does not let a page of an older version keep a newer file', async () => {
+  it('serves files under the path of another version with `no-store`', async () => {
     const { status, headers } = await get('/console/000000000000/app.js');
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');
   });
 
-  it('compresses for those who can read it', async () => {
+  it('compresses files for clients that accept gzip', async () => {
     const [app = ''] = (await addresses()).filter((address) => address.endsWith('/app.js'));
     const plain = await get(app);
     const small = await get(app, { 'accept-encoding': 'gzip' });
@@ -100,7 +100,7 @@ describe('the console page', () => {
   });
 
   it.each(['/console/app.js', '/console/000000000000/../index.js', '/console/000000000000/index.html', '/consoles'])(
-    'leaves %s to the other routes',
+    'passes %s on to the next route handler',
     async (path) => {
       const { status, body } = await get(path);
       expect([status, body.toString()]).toEqual([404, 'next']);

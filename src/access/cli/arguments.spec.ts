@@ -4,8 +4,8 @@ import { HELP, parseArguments, UsageError } from './arguments.js';
 const NOW = Date.UTC(2026, 0, 1);
 const parse = (line: string) => parseArguments(line === '' ? [] : line.split(' '), NOW);
 
-describe('the command line', () => {
-  it('creates with defaults and with everything', () => {
+describe('the parser of the `apikey` command line', () => {
+  it('parses `create` with default values and with explicit options', () => {
     expect(parse('create --user alice')).toEqual({
       name: 'create',
       key: {
@@ -38,7 +38,7 @@ describe('the command line', () => {
     });
   });
 
-  it('lists, revokes and rotates', () => {
+  it('parses `list`, `revoke` and `rotate`', () => {
     expect(parse('list')).toEqual({ name: 'list', userId: undefined, json: false });
     expect(parse('list --user a --json')).toEqual({ name: 'list', userId: 'a', json: true });
     expect(parse('revoke abc')).toEqual({ name: 'revoke', id: 'abc' });
@@ -46,15 +46,18 @@ describe('the command line', () => {
     expect(parse('rotate abc --overlap 15m')).toEqual({ name: 'rotate', id: 'abc', overlapSeconds: 900 });
   });
 
-  it('helps who asks and who says nothing', () => {
+  it('returns the help command for `--help`, `-h` and an empty command line', () => {
     for (const line of ['', '--help', '-h', 'create --help']) expect(parse(line)).toEqual({ name: 'help' });
     for (const word of ['create', 'list', 'revoke', 'rotate', '--overlap', '--expires']) expect(HELP).toContain(word);
   });
 
-  it.each(['--hlep', 'create --user a --colour red', 'list --hlep', '-x'])('knows no option of: %s', (line) => {
-    const option = line.split(' ').find((word) => word !== '--user' && word.startsWith('-'));
-    expect(() => parse(line)).toThrow(new UsageError(`unknown argument ${option}; see --help`, ''));
-  });
+  it.each(['--hlep', 'create --user a --colour red', 'list --hlep', '-x'])(
+    'names the unknown option in the error for `%s`',
+    (line) => {
+      const option = line.split(' ').find((word) => word !== '--user' && word.startsWith('-'));
+      expect(() => parse(line)).toThrow(new UsageError(`unknown argument ${option}; see --help`, ''));
+    },
+  );
 
   it.each([
     'make',
@@ -78,7 +81,7 @@ describe('the command line', () => {
     'revoke a --overlap 1h',
     'rotate a --overlap 31d',
     'rotate a --overlap soon',
-  ])('refuses: %s', (line) => {
+  ])('refuses `%s` with an error that points to `--help`', (line) => {
     expect(() => parse(line)).toThrow(UsageError);
     expect(() => parse(line)).toThrow('--help');
   });

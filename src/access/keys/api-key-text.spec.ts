@@ -11,20 +11,20 @@ import {
 } from './api-key-text.js';
 
 describe('API keys', () => {
-  it('are different every time and come back in their parts', () => {
+  it('are unique and can be parsed back into id and secret', () => {
     const made = Array.from({ length: 1000 }, newApiKey);
     expect(new Set(made.map(formatApiKey)).size).toBe(1000);
     for (const parts of made) expect(parseApiKey(formatApiKey(parts))).toEqual(parts);
   });
 
-  it('match their own hash and no other', () => {
+  it('match only the hash of their own secret', () => {
     const { secret } = newApiKey();
     expect(secretMatches(secret, hashSecret(secret))).toBe(true);
     expect(secretMatches(`${secret}x`, hashSecret(secret))).toBe(false);
     expect(secretMatches(secret, Buffer.alloc(0))).toBe(false);
   });
 
-  it('are parsed from nothing that is not a key', () => {
+  it('are parsed only from text in the exact key format', () => {
     for (const text of [
       '',
       'rta_',
@@ -43,7 +43,7 @@ describe('API keys', () => {
     );
   });
 
-  it('lose their secret wherever they stand in a text', () => {
+  it('are redacted in any text so that the id stays and the secret is removed', () => {
     const key = newApiKey();
     fc.assert(
       fc.property(fc.string(), fc.string(), (before, after) => {
@@ -53,7 +53,7 @@ describe('API keys', () => {
     );
   });
 
-  it('have ids of letters and digits', () => {
+  it('have ids of 1 to 64 letters and digits', () => {
     expect(['a', 'Z9', 'a'.repeat(64)].every(isKeyId)).toBe(true);
     expect(['', 'a_b', 'a'.repeat(65), 'a\0'].some(isKeyId)).toBe(false);
   });

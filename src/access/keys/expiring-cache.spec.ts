@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ExpiringCache } from './expiring-cache.js';
 
 describe('ExpiringCache', () => {
-  it('forgets after its time, or earlier where an entry says so', () => {
+  it('expires an entry after the default lifetime, or at an earlier time set for the entry', () => {
     const cache = new ExpiringCache<string, number>(10, 100);
     cache.set('a', 1, 0);
     cache.set('b', 2, 0, 50);

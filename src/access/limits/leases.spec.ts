@@ -21,8 +21,8 @@ const spend = async (times: number): Promise<number> => {
   return granted;
 };
 
-describe('leases of a shared budget', () => {
-  it('spend a slice without waiting', async () => {
+describe('local leases on a shared request budget', () => {
+  it('fetch a slice of the budget once and then spend the slice synchronously', async () => {
     expect(leases.spend('k', LIMIT)).toBeInstanceOf(Promise);
     await Promise.resolve();
     expect(await spend(1)).toBe(1);
@@ -30,7 +30,7 @@ describe('leases of a shared budget', () => {
     expect(taken).toBe(5);
   });
 
-  it('refuse without asking once the budget is spent, until the minute is over', async () => {
+  it('refuse locally once the budget is spent, until the next minute begins', async () => {
     expect(await spend(150)).toBe(100);
     expect([leases.spend('k', LIMIT), taken]).toEqual([false, 100]);
     now += 60_001;
@@ -38,13 +38,13 @@ describe('leases of a shared budget', () => {
     expect(await spend(150)).toBe(100);
   });
 
-  it('use no more than is left by others', async () => {
+  it('grant only the part of the budget that other processes have left', async () => {
     taken = 98;
     expect(await spend(10)).toBe(2);
     expect(leases.unused('k')).toBe(0);
   });
 
-  it('forget a slice that belongs to a minute before', async () => {
+  it('discard the unused part of a slice when the minute of the slice ends', async () => {
     await spend(1);
     expect(leases.unused('k')).toBe(4);
     now += 60_001;

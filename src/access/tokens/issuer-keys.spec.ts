@@ -6,7 +6,7 @@ import { IssuerKeys } from './issuer-keys.js';
 
 const MINUTE_MS = 60_000;
 
-describe('the keys of an issuer', () => {
+describe('cached signing keys of a token issuer', () => {
   let server: Server;
   let keys: IssuerKeys;
   let privateKey: CryptoKey;
@@ -42,7 +42,7 @@ describe('the keys of an issuer', () => {
   };
   const fetchedTimes = (times: number): Promise<void> => vi.waitFor(() => expect(fetched).toBe(times));
 
-  it('check tokens for hours while the issuer cannot be reached', async () => {
+  it('still verify tokens when the issuer has been unavailable for three hours', async () => {
     await check();
     isUp = false;
     pass(180 * MINUTE_MS);
@@ -51,7 +51,7 @@ describe('the keys of an issuer', () => {
     await expect(check()).resolves.toBeDefined();
   });
 
-  it('are read again after ten minutes, so that a withdrawn key is refused', async () => {
+  it('are fetched again after ten minutes, so that tokens of a withdrawn key are refused', async () => {
     await check();
     await check();
     expect(fetched).toBe(1);

@@ -22,8 +22,8 @@ const sign = (claims: JWTPayload, expiresInSeconds = 60): Promise<string> =>
     .setExpirationTime(NOW / 1_000 + expiresInSeconds)
     .sign(new TextEncoder().encode(SECRET));
 
-describe('a signed token', () => {
-  it('is read by the names of claims that are set', async () => {
+describe('a JWT', () => {
+  it('supplies user, tier and role from the claims named in `JWT_CLAIMS` or from default claims', async () => {
     const named = verifier({ JWT_CLAIMS: 'account, https://x.example/plan, rights' });
     const token = await sign({
       account: 'ann',
@@ -36,7 +36,7 @@ describe('a signed token', () => {
     expect(await verifier().verify(token)).toMatchObject({ userId: 's', tier: 'free', role: 'admin' });
   });
 
-  it('ends its connections when it ends, or, let in a moment late, as late as it is let in', async () => {
+  it('ends its connections at expiry, or 30 s after expiry if accepted shortly after expiry', async () => {
     expect(await verifier().verify(await sign({ sub: 'x' }, 60))).toMatchObject({ endsAt: NOW + 60_000 });
     expect(await verifier().verify(await sign({ sub: 'x' }, -20))).toMatchObject({
       expiresAt: NOW - 20_000,
@@ -45,13 +45,13 @@ describe('a signed token', () => {
     await expect(verifier().verify(await sign({ sub: 'x' }, -40))).rejects.toMatchObject({ code: 'api_key_expired' });
   });
 
-  it('needs a user that the database keeps as it is', async () => {
+  it('is refused if the user name is blank, too long or not storable as text in PostgreSQL', async () => {
     for (const sub of ['', '  ', 'a\0b', 'a\uD800', 'x'.repeat(256)])
       await expect(verifier().verify(await sign({ sub }))).rejects.toMatchObject({ code: 'invalid_api_key' });
     expect(await verifier().verify(await sign({ sub: ' Zoë 😀' }))).toMatchObject({ userId: ' Zoë 😀' });
   });
 
-  it('is refused with the name of the claim that does not fit', async () => {
+  it('is refused with the name of the missing or wrong claim', async () => {
     const strict = verifier({ JWT_ISSUER: 'https://id.example' });
     for (const iss of ['https://other.example', undefined])
       await expect(strict.verify(await sign({ sub: 'x', ...(iss && { iss }) }))).rejects.toThrow(
@@ -59,7 +59,7 @@ describe('a signed token', () => {
       );
   });
 
-  it('of a key that is new in the key set is accepted five seconds after the set was fetched, not later', async () => {
+  it('is accepted with a newly published key once 5 s have passed since the last key fetch', async () => {
     const keys = await Promise.all(['old', 'new'].map(async (kid) => ({ kid, ...(await generateKeyPair('ES256')) })));
     const published: object[] = [];
     const publish = async (index: number) =>

@@ -63,8 +63,8 @@ function running(conditions: Condition[], ...rows: MarketRow[]): Evaluator {
   return evaluator;
 }
 
-describe('a rule on absence', () => {
-  it('fires once nothing was observed for so long, by the clock of the log, and resolves with the next observation', () => {
+describe('an alert rule for missing observations', () => {
+  it('fires after 30 minutes without an observation and resolves with the next observation', () => {
     const evaluator = running([{ metric: 'price', token: 'bitcoin', absent }], price('bitcoin', 0));
     expect(evaluator.tick(at(29.9))).toEqual([]);
     const [fired] = evaluator.tick(at(30));
@@ -75,7 +75,7 @@ describe('a rule on absence', () => {
     expect(evaluator.apply(price('bitcoin', 41)).map(named)).toEqual(['resolved']);
   });
 
-  it('counts what was observed and not published, once it is told', () => {
+  it('counts unpublished observations when they are reported to the evaluator', () => {
     const evaluator = running([{ metric: 'price', token: 'bitcoin', absent }], price('bitcoin', 0));
     const [asked, ...others] = evaluator.unobserved(at(30));
     expect(others).toEqual([]);
@@ -87,14 +87,14 @@ describe('a rule on absence', () => {
     expect(evaluator.tick(at(50.1)).map(named)).toEqual(['resolved']);
   });
 
-  it('goes by when something was observed, not by when it was published', () => {
+  it('measures the gap from the time of observation, not from the time of publication', () => {
     const evaluator = running([{ metric: 'price', token: 'bitcoin', absent }], price('bitcoin', 0));
     evaluator.apply(price('bitcoin', 25, 24));
     expect(evaluator.tick(at(31)).map(named)).toEqual(['first_fire']);
     expect(evaluator.apply(price('bitcoin', 32, 31.5)).map(({ to }) => to)).not.toContain('ok');
   });
 
-  it('is about a total by any of its chains, about each chain, and about every subject that was ever observed', () => {
+  it('watches a protocol over all chains, a single chain, or every observed chain or token', () => {
     const chains = [tvl('aave', 'ethereum', 0), tvl('aave', 'bsc', 20), tvl('aave', 'staking', 21)];
     const fired = (conditions: Condition[], minutes: number): string[] =>
       running(conditions, ...chains, price('bitcoin', 0), price('ethereum', 20))
@@ -107,7 +107,7 @@ describe('a rule on absence', () => {
     expect(fired([{ metric: 'price', absent }], 40)).toEqual(['first_fire token=bitcoin']);
   });
 
-  it('is about a total by its chains alone as soon as there is one, before a restart and after', () => {
+  it('ignores the `all` value of a protocol once a real chain is known, even after a restart', () => {
     const late = { ...tvl('aave', 'ethereum', 60), observedAt: at(20) };
     const rows = [tvl('aave', 'all', 40), late, tvl('aave', 'all', 60), tvl('aave', 'all', 61)];
     const condition: Condition = { metric: 'tvl', absent };
@@ -126,14 +126,14 @@ describe('a rule on absence', () => {
     expect(restarted.tick(at(61)).map(named)).toEqual(['first_fire protocol=aave']);
   });
 
-  it('fires for a named subject that never came so long after the rule was made, and its first value ends that', () => {
+  it('fires 30 minutes after its creation for a named token that has never had a value', () => {
     const evaluator = running([{ metric: 'price', token: 'bitcoin', absent }]);
     expect([evaluator.tick(at(29)), evaluator.tick(at(30)).map(named)]).toEqual([[], ['first_fire']]);
     expect(evaluator.apply(price('bitcoin', 31)).map(named)).toEqual(['resolved']);
     expect(running([{ metric: 'price', absent }]).tick(at(99))).toEqual([]);
   });
 
-  it('does not wait for what was removed, nor for what has no row any more', () => {
+  it('ignores a removed token, and resolves when the token is gone from the database', () => {
     const condition: Condition = { metric: 'price', token: 'bitcoin', absent };
     const removed = running([condition], price('bitcoin', 0));
     removed.apply({ ...price('bitcoin', 10), type: 'price_removed', current: null });
@@ -144,7 +144,7 @@ describe('a rule on absence', () => {
     expect(firing.tick(at(31)).map(named)).toEqual(['resolved']);
   });
 
-  it('joins other conditions, and can be negated', () => {
+  it('combines with other conditions and with `not`', () => {
     const high: Condition = { metric: 'price', token: 'ethereum', operator: 'gt', threshold: 50 };
     const both = running(
       [{ metric: 'price', token: 'bitcoin', absent }, high],
@@ -161,7 +161,7 @@ describe('a rule on absence', () => {
     ]);
   });
 
-  it('is found in a backtest by what was published', () => {
+  it('fires and resolves in a backtest on published values', () => {
     const point: HistoryPoint = { metric: 'price', protocol: null, chain: null, token: 'bitcoin', value: 5, at: START };
     const later = { ...point, at: at(45) };
     const notified = backtest(rule([{ metric: 'price', token: 'bitcoin', absent }]), [point, later], {
@@ -174,7 +174,7 @@ describe('a rule on absence', () => {
     ]);
   });
 
-  it('takes neither operator nor threshold, whole minutes in a range, and TVL or prices only', () => {
+  it('allows only TVL or price, whole minutes in range, and no operator or threshold', () => {
     const faults = (condition: object): string[] => {
       const { conditions, errors } = parseConditions([condition], null);
       if (errors.length > 0) return errors.map(({ pointer, code }) => `${pointer} ${code}`);

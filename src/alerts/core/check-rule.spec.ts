@@ -14,23 +14,23 @@ function check(conditions: Condition[], extra: Partial<RuleDefinition> = {}) {
 const tvl = { protocol: 'aave-v3', metric: 'tvl' } as const;
 const price = { token: 'bitcoin', metric: 'price' } as const;
 
-describe('checking a rule', () => {
-  it('accepts the rule that the specification prints', () => {
+describe('the validation of a rule', () => {
+  it('accepts the example rule of the specification', () => {
     const rule = { ...tvl, protocol: 'uniswap-v3', operator: 'change_pct', threshold: 0.1, timeWindow: 3600 } as const;
     expect(check([rule])).toEqual({ errors: [], warnings: [] });
   });
 
   it.each<[string, Condition[], Partial<RuleDefinition>, string[]]>([
-    ['no condition', [], {}, ['/conditions required']],
-    ['money below zero', [{ ...tvl, operator: 'lt', threshold: 0 }], {}, ['/conditions/0 never_true']],
+    ['a rule without conditions', [], {}, ['/conditions required']],
+    ['a TVL below zero', [{ ...tvl, operator: 'lt', threshold: 0 }], {}, ['/conditions/0 never_true']],
     [
-      'a fall by more than everything',
+      'a fall by more than 100 %',
       [{ ...tvl, operator: 'change_pct', threshold: -1.5 }],
       {},
       ['/conditions/0 never_true'],
     ],
     [
-      'above and below at once',
+      'a value above and below the same threshold',
       [
         { ...tvl, operator: 'gt', threshold: 10 },
         { ...tvl, operator: 'lte', threshold: 10 },
@@ -39,7 +39,7 @@ describe('checking a rule', () => {
       ['/conditions/1 contradictory'],
     ],
     [
-      'two events in one moment',
+      'two event types at the same time',
       [
         { metric: 'event', eventType: 'liquidation' },
         { metric: 'event', eventType: 'governance' },
@@ -48,19 +48,19 @@ describe('checking a rule', () => {
       ['/conditions/1 contradictory'],
     ],
     [
-      'the token of an event that has none',
+      'a token for an event type without tokens',
       [{ metric: 'event', eventType: 'tvl_change', token: 'bitcoin' }],
       {},
       ['/conditions/0/token not_applicable'],
     ],
     [
-      'the chain of an event that has none',
+      'a chain for an event type without chains',
       [{ metric: 'event', eventType: 'protocol_update', chain: 'ethereum' }],
       {},
       ['/conditions/0/chain not_applicable'],
     ],
     [
-      'any protocol and an event that has none',
+      'any protocol together with an event type without protocols',
       [
         { metric: 'tvl', operator: 'gt', threshold: 1 },
         { metric: 'event', eventType: 'price_change' },
@@ -69,13 +69,13 @@ describe('checking a rule', () => {
       ['/conditions/1 not_joinable'],
     ],
     [
-      'a moment that lasts',
+      '`forSeconds` for an event',
       [{ metric: 'event', eventType: 'liquidation' }],
       { forSeconds: 10 },
       ['/forSeconds never_true'],
     ],
     [
-      'any protocol and any token',
+      'any protocol together with any token',
       [
         { metric: 'tvl', operator: 'gt', threshold: 1 },
         { metric: 'price', operator: 'gt', threshold: 1 },
@@ -84,37 +84,37 @@ describe('checking a rule', () => {
       ['/conditions/0 not_joinable', '/conditions/1 not_joinable'],
     ],
     [
-      'a protocol of a price',
+      'a protocol for a price condition',
       [{ ...price, protocol: 'x', operator: 'gt', threshold: 1 }],
       {},
       ['/conditions/0/protocol not_applicable'],
     ],
     [
-      'a window without change',
+      '`timeWindow` for an operator without a change',
       [{ ...tvl, operator: 'gt', threshold: 1, timeWindow: 60 }],
       {},
       ['/conditions/0/timeWindow not_applicable'],
     ],
     [
-      'a window too short',
+      'a `timeWindow` below 60 seconds',
       [{ ...tvl, operator: 'change_pct', threshold: 1, timeWindow: 59 }],
       {},
       ['/conditions/0/timeWindow out_of_range'],
     ],
     [
-      'a fall upwards',
+      'a negative change with direction `up`',
       [{ ...tvl, operator: 'change_pct', threshold: -0.1, direction: 'up' }],
       {},
       ['/conditions/0/direction contradictory'],
     ],
     [
-      'the change of a volume',
+      'a change operator for a volume',
       [{ token: 'x', metric: 'volume_24h', operator: 'change_pct', threshold: 0.1 }],
       {},
       ['/conditions/0/operator not_applicable'],
     ],
     [
-      'hysteresis beyond the threshold',
+      'a hysteresis above 100 %',
       [{ ...tvl, operator: 'gt', threshold: 1 }],
       { hysteresis: 1.1 },
       ['/hysteresis out_of_range'],
@@ -123,7 +123,7 @@ describe('checking a rule', () => {
     expect(check(conditions, extra).errors).toEqual(errors);
   });
 
-  it('refuses an alternative that is about nothing beside one that is about everything', () => {
+  it('refuses an `or` of any protocol with one fixed token', () => {
     const where: Where = {
       or: [
         { metric: 'tvl', operator: 'gt', threshold: 1 },
@@ -133,7 +133,7 @@ describe('checking a rule', () => {
     expect(check([], { where }).errors).toEqual(['/where not_joinable']);
   });
 
-  it('refuses "not" of an event, empty lists and trees too deep', () => {
+  it('refuses `not` of an event, empty lists and trees nested too deeply', () => {
     const event: Where = { metric: 'event', eventType: 'liquidation' };
     expect(check([], { where: { not: event } }).errors).toContain('/where/not not_applicable');
     expect(check([{ ...tvl, operator: 'gt', threshold: 1 }], { where: { and: [{ or: [] }] } }).errors).toEqual([
@@ -142,7 +142,7 @@ describe('checking a rule', () => {
     expect(check([], { where: { not: { not: { not: { not: event } } } } }).errors).toContain('/where too_deep');
   });
 
-  it('warns of an alternative that can never be, and of what is finer than what is published', () => {
+  it('warns of an impossible alternative, a too small threshold and a metric without data', () => {
     const dead: Where = {
       or: [
         { ...tvl, operator: 'lt', threshold: 0 },
@@ -163,7 +163,7 @@ describe('checking a rule', () => {
   });
 });
 
-describe('what can never be, and what can never cease to be', () => {
+describe('the check for impossible conditions', () => {
   const change = { ...tvl, operator: 'change_pct', timeWindow: 300 } as const;
 
   it.each<[string, Condition[], Partial<RuleDefinition>]>([
@@ -173,15 +173,15 @@ describe('what can never be, and what can never cease to be', () => {
       [{ ...tvl, operator: 'gt', threshold: 5 }],
       { where: { not: { ...tvl, operator: 'gt', threshold: 5 } } },
     ],
-    ['percent in place of a fraction', [{ ...change, threshold: -100 }], {}],
-    ['a fall by five times of all', [{ ...change, threshold: 5, direction: 'down' as const }], {}],
+    ['a change of -100, which means -10000 %', [{ ...change, threshold: -100 }], {}],
+    ['a fall by 500 %', [{ ...change, threshold: 5, direction: 'down' as const }], {}],
     [
-      'a rise and a fall of one window',
+      'a rise and a fall in the same window',
       (['up', 'down'] as const).map((direction) => ({ ...change, threshold: 0.1, direction })),
       {},
     ],
     [
-      'a rise and a fall in different words',
+      'a rise and a fall in the same 24 hours in different notations',
       [
         { ...tvl, metric: 'change_24h', operator: 'gt', threshold: 0.1 },
         { ...change, threshold: 0.1, direction: 'down' as const, timeWindow: 86_400 },
@@ -189,11 +189,11 @@ describe('what can never be, and what can never cease to be', () => {
       {},
     ],
     ['a price below zero', [{ ...price, operator: 'eq', threshold: -5 }], {}],
-  ])('is refused: %s', (_name, conditions, extra) => {
+  ])('refuses %s', (_name, conditions, extra) => {
     expect(check(conditions, extra).errors.join()).toMatch(/contradictory|never_true/);
   });
 
-  it('is taken for percent in place of a fraction where it is about a change', () => {
+  it('explains that changes are fractions if a change threshold looks like a percentage', () => {
     const details = (condition: Condition): string[] => {
       const { errors, warnings } = checkRule({ ...base, conditions: [condition] });
       return [...errors, ...warnings].map(({ code, detail }) => `${code}: ${detail}`);
@@ -210,13 +210,13 @@ describe('what can never be, and what can never cease to be', () => {
     ]);
   });
 
-  it('is warned of where it always holds', () => {
+  it('warns if a condition always holds', () => {
     expect(check([{ ...price, operator: 'gte', threshold: 0 }]).warnings).toEqual(['/conditions/0 always_true']);
     expect(check([{ ...price, operator: 'gt', threshold: -5 }]).warnings).toEqual(['/conditions/0 always_true']);
     expect(check([{ ...price, operator: 'gt', threshold: 0 }]).warnings).toEqual([]);
   });
 
-  it('is warned of where hysteresis swallows the threshold', () => {
+  it('warns if hysteresis keeps a rule from ever resolving', () => {
     const swallowed = { errors: [], warnings: ['/hysteresis never_ends'] };
     expect(check([{ ...tvl, operator: 'gte', threshold: 5 }], { hysteresis: 1 })).toEqual(swallowed);
     expect(check([{ ...change, threshold: 0.1 }], { hysteresis: 1 })).toEqual(swallowed);
@@ -229,8 +229,8 @@ describe('what can never be, and what can never cease to be', () => {
   });
 });
 
-describe('reading conditions', () => {
-  it('takes names in any spelling and an event type as metric', () => {
+describe('the parser of conditions', () => {
+  it('normalises names and accepts an event type as `metric`', () => {
     const { conditions, where, errors } = parseConditions(
       [{ protocol: ' Aave-V3 ', chain: 'Binance', metric: 'tvl', operator: 'gt', threshold: 1, tolerance: null }],
       {
@@ -250,7 +250,7 @@ describe('reading conditions', () => {
     });
   });
 
-  it('names every fault with its pointer and survives hostile shapes', () => {
+  it('reports every error with its JSON pointer and survives malformed input', () => {
     const nested = (depth: number): unknown => (depth === 0 ? 1 : { not: nested(depth - 1) });
     const faults = (conditions: unknown, where?: unknown): string[] =>
       parseConditions(conditions, where).errors.map(({ pointer, code }) => `${pointer} ${code}`);
@@ -279,7 +279,7 @@ describe('reading conditions', () => {
     expect(faults([{ metric: 'event', eventType: 'tick' }])).toEqual(['/conditions/0/eventType invalid_value']);
   });
 
-  it('refuses names that no data can have, with the name perhaps meant', () => {
+  it('refuses malformed names and suggests the likely name', () => {
     const details = (more: object): string[] =>
       parseConditions([{ metric: 'tvl', operator: 'gt', threshold: 1, ...more }], null).errors.map(
         ({ pointer, detail }) => `${pointer}: ${detail}`,
@@ -292,7 +292,7 @@ describe('reading conditions', () => {
     expect(details({ protocol: ' Aave-V3 ', chain: 'Arbitrum' })).toEqual([]);
   });
 
-  it('takes conditions on the data of an event, and refuses what such a condition cannot have', () => {
+  it('accepts conditions on event fields and reports missing or inapplicable members', () => {
     const event = { metric: 'event', eventType: 'liquidation' };
     const faults = (more: object): string[] =>
       parseConditions([{ ...event, ...more }], null).errors.map(({ pointer, code }) => `${pointer.slice(14)} ${code}`);
@@ -313,7 +313,7 @@ describe('reading conditions', () => {
     expect(faults({ ...level, eventType: undefined, field: 'x' })).toEqual(['field not_applicable']);
   });
 
-  it('tells no more faults than anybody reads, however many there are', () => {
+  it('reports at most 50 errors, however many unknown fields there are', () => {
     const fields = Array.from({ length: 200_000 }, (_, n) => [`field${n}`, n] as const);
     // Looking them up one by one would take minutes and exceed the time of the test.
     expect(parseConditions([Object.fromEntries(fields)], null).errors).toHaveLength(50);

@@ -42,8 +42,8 @@ const notified = (transitions: readonly Transition[]): Transition[] =>
   transitions.filter(({ silenced }) => silenced === null);
 const reasons = (transitions: readonly Transition[]): string[] => notified(transitions).map(({ reason }) => reason);
 
-describe('the evaluator', () => {
-  it('says what every condition saw, and against what it was measured', () => {
+describe('the rule evaluator', () => {
+  it('reports for every condition the value and the reference value of the comparison', () => {
     const evaluator = new Evaluator();
     const fall: Condition = {
       protocol: 'aave-v3',
@@ -82,7 +82,7 @@ describe('the evaluator', () => {
     ]);
   });
 
-  it('counts a rule that holds when it is made from then on, not from the tick before', () => {
+  it('starts `forSeconds` at rule creation if the condition already holds at that time', () => {
     const evaluator = new Evaluator();
     evaluator.apply(tvl(11, 0));
     evaluator.tick(START + SECOND);
@@ -91,14 +91,14 @@ describe('the evaluator', () => {
     expect(evaluator.tick(START + 19 * SECOND)).toMatchObject([{ reason: 'first_fire', since: START + 9 * SECOND }]);
   });
 
-  it('repeats with the next event after the throttle, and says nothing between', () => {
+  it('repeats an alert with the first event after the throttle period and is silent until then', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)]));
     const notified = [11, 12, 13].map((value, n) => reasons(evaluator.apply(tvl(value, n * 150))));
     expect(notified).toEqual([['first_fire'], [], ['repeat']]);
   });
 
-  it('tells what the throttle held back once, at the first tick after it', () => {
+  it('sends one summary of throttled alerts at the first timer tick after the throttle period', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)], { notifyResolved: true }));
     for (const [n, value] of [11, 9, 11, 9, 11].entries()) evaluator.apply(tvl(value, n));
@@ -108,7 +108,7 @@ describe('the evaluator', () => {
     expect(reasons(evaluator.apply(tvl(9, 301)))).toEqual(['resolved']);
   });
 
-  it('fires on nothing while snoozed or stale, but with the next good event', () => {
+  it('sends nothing while snoozed or on stale values, but fires on the next fresh value', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)], { snoozedUntil: new Date(START + 60 * SECOND) }));
     expect(evaluator.apply(tvl(11, 0))).toMatchObject([{ silenced: 'snoozed', reason: 'first_fire' }]);
@@ -116,7 +116,7 @@ describe('the evaluator', () => {
     expect(reasons(evaluator.apply(tvl(12.5, 62)))).toEqual(['first_fire']);
   });
 
-  it('tells nobody of what only stale values say, also once it lasted long enough or the clock brought it about', () => {
+  it('sends nothing for stale values, even after `forSeconds` has elapsed', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)], { forSeconds: 60 }));
     evaluator.apply(tvl(11, 0, { lag: 4_000 }));
@@ -124,7 +124,7 @@ describe('the evaluator', () => {
     expect(reasons(evaluator.apply(tvl(11.5, 71)))).toEqual(['first_fire']);
   });
 
-  it('needs fresh values of all that a rule is about, not of the last alone', () => {
+  it('fires only if the values of all conditions are fresh', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(
       rule([
@@ -137,7 +137,7 @@ describe('the evaluator', () => {
     expect(reasons(evaluator.apply(tvl(12, 2)))).toEqual(['first_fire']);
   });
 
-  it('does not take the first chain of a protocol for a fall of what the source gave as the whole', () => {
+  it('reports no fall when the first value of a chain replaces the total given by the source', () => {
     const evaluator = new Evaluator();
     const fall: Condition = { metric: 'tvl', protocol: 'aave-v3', operator: 'change_pct', threshold: -0.3 };
     evaluator.addRule(rule([fall]));
@@ -146,7 +146,7 @@ describe('the evaluator', () => {
     expect(reasons(evaluator.apply(tvl(20, 2)))).toEqual(['first_fire']);
   });
 
-  it('takes an end of a snooze before its time into account at once', () => {
+  it('applies an early end of a snooze immediately', () => {
     const evaluator = new Evaluator();
     const snoozed = rule([above(10)], { snoozedUntil: new Date(START + 3_600 * SECOND) });
     evaluator.addRule(snoozed);
@@ -155,7 +155,7 @@ describe('the evaluator', () => {
     expect(evaluator.apply(tvl(12, 1))).toMatchObject([{ reason: 'first_fire', ruleVersion: 2 }]);
   });
 
-  it('counts an edited throttle from the last message', () => {
+  it('measures an edited throttle period from the last message', () => {
     const evaluator = new Evaluator();
     const slow = rule([above(10)], { throttleMinutes: 43_200 });
     evaluator.addRule(slow);
@@ -170,7 +170,7 @@ describe('the evaluator', () => {
     expect([after(14, 900), after(15, 901)]).toEqual([[], ['repeat']]);
   });
 
-  it('tells the instances of a wildcard apart, under one throttle', () => {
+  it('fires separately for each real chain that a wildcard matches', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([{ metric: 'tvl', chain: '*', operator: 'lt', threshold: 5 }], { throttleMinutes: 0 }));
     const keys = ['ethereum', 'bsc', 'staking'].flatMap((chain) => evaluator.apply(tvl(1, 0, { chain })));
@@ -180,7 +180,7 @@ describe('the evaluator', () => {
     ]);
   });
 
-  it('names late findings, and refuses to hold a rule twice or edit one it does not hold', () => {
+  it('marks late firings as `catch_up`, and refuses duplicate or unknown rules', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)]));
     expect(reasons(evaluator.apply(tvl(11, 0), true))).toEqual(['catch_up']);
@@ -194,7 +194,7 @@ describe('the evaluator', () => {
     ]);
   });
 
-  it('asks for the history that windows look back on, the longest once', () => {
+  it('requests history once per metric and token or protocol, for the longest window', () => {
     const window = (timeWindow: number): Condition =>
       ({ ...above(0.1), operator: 'change_pct', timeWindow }) as Condition;
     const needs = new Evaluator().historyNeeds(
@@ -207,8 +207,8 @@ describe('the evaluator', () => {
   });
 });
 
-describe('a backtest over stored points', () => {
-  it('counts a value of the instant in which a window moves', () => {
+describe('a backtest on stored values', () => {
+  it('applies a new value before moving the time window at the same instant', () => {
     const HOUR = 3_600 * SECOND;
     const points = (
       [
@@ -228,7 +228,7 @@ describe('a backtest over stored points', () => {
     expect(backtest(rule([fall]), points, { from: START - 30 * HOUR, to: START })).toEqual([]);
   });
 
-  it('has its own ticks, and takes the values before the period as known', () => {
+  it('runs its own timer ticks and uses values from before the start of the period', () => {
     const points = [100, 101, 85, 86].map((value, n): HistoryPoint => ({
       metric: 'tvl',
       protocol: 'aave-v3',

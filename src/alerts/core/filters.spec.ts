@@ -68,8 +68,8 @@ function notified(condition: Condition, ...rows: MarketRow[]): string[] {
   return rows.flatMap((row) => evaluator.apply(row).map(named));
 }
 
-describe('a wildcard with a filter', () => {
-  it('takes protocols of its categories, capitals aside', () => {
+describe('a wildcard rule with a filter', () => {
+  it('matches protocols of the given categories regardless of letter case', () => {
     const lending = { category: 'Lending' };
     const rows = ['a', 'b'].flatMap((name, index) => [
       tvl(name, 100, 0, index === 0 ? lending : { category: 'Dexs' }),
@@ -79,7 +79,7 @@ describe('a wildcard with a filter', () => {
     expect(notified(fall({ categories: ['lending', 'Dexs'] }), ...rows)).toHaveLength(2);
   });
 
-  it('takes those that were large enough before they fell, and lets them go on below that', () => {
+  it('applies `minTvl` to the TVL before a fall, and keeps a firing protocol below `minTvl`', () => {
     const rows = [tvl('big', 2e6, 0), tvl('small', 9e5, 0), tvl('big', 1e5, 1), tvl('small', 1e5, 1)];
     expect(notified(fall({ minTvl: 1e6 }), ...rows)).toEqual(['first_fire protocol=big']);
     const levels = [tvl('p', 9, 0), tvl('p', 20, 1), tvl('p', 30, 2), tvl('p', 20, 3), tvl('p', 15, 4), tvl('p', 9, 5)];
@@ -91,7 +91,7 @@ describe('a wildcard with a filter', () => {
     ]);
   });
 
-  it('measures a protocol by its chains as soon as there is one, before a restart and after', () => {
+  it('compares `minTvl` with the sum of chains once a real chain is known, even after a restart', () => {
     const rows = [tvl('p', 100, 0, { chain: 'all' }), tvl('p', 20, 1), tvl('p', 5, 2, { chain: 'all' })];
     const [live, restarted] = [new Evaluator(), new Evaluator()];
     for (const row of rows) live.apply(row);
@@ -107,13 +107,13 @@ describe('a wildcard with a filter', () => {
     }
   });
 
-  it('asks for the total of the protocol, whichever chain the condition is about', () => {
+  it('compares `minTvl` with the protocol total if the condition is about a single chain', () => {
     const condition: Condition = { ...fall({ minTvl: 100 }), chain: 'bsc' };
     const rows = [tvl('p', 95, 0), tvl('p', 10, 1, { chain: 'bsc' }), tvl('p', 7, 2, { chain: 'bsc' })];
     expect(notified(condition, ...rows)).toEqual(['first_fire protocol=p']);
   });
 
-  it('takes rows with one of its tags; a total those of any chain, a price its own', () => {
+  it('matches a protocol total by the tags of any chain, a chain or a price by its own tags', () => {
     const rows = [tvl('p', 20, 0, { tags: ['x'] }), tvl('p', 20, 1, { chain: 'bsc', tags: ['y', 'z'] })];
     expect(notified(high({ tags: ['y'] }), ...rows)).toEqual(['first_fire protocol=p']);
     expect(notified({ ...high({ tags: ['x', 'w'] }), chain: 'bsc' }, ...rows)).toEqual([]);
@@ -122,7 +122,7 @@ describe('a wildcard with a filter', () => {
     expect(notified(price({ tags: ['x'] }), row)).toEqual([]);
   });
 
-  it('lets a value in that another condition was passed by in the same event', () => {
+  it('fires if one event adds the tag and also crosses the threshold of another condition', () => {
     const passes: Condition = { metric: 'price', token: 't', operator: 'eq', threshold: 8 };
     const evaluator = new Evaluator();
     evaluator.addRule({ ...rule(passes), conditions: [passes, { ...price({ tags: ['y'] }), threshold: 0 }] });
@@ -139,7 +139,7 @@ describe('a wildcard with a filter', () => {
     expect(evaluator.apply(row(2, ['x', 'y'], 2))).toEqual([]);
   });
 
-  it('goes with a change of category at once, either way', () => {
+  it('fires and resolves immediately when the category of a protocol changes', () => {
     const moved = (category: string, seconds: number): MarketRow => ({
       ...nothing,
       type: 'protocol_update',
@@ -154,7 +154,7 @@ describe('a wildcard with a filter', () => {
     ]);
   });
 
-  it('is checked', () => {
+  it('is refused if a filter is malformed or does not apply to the condition', () => {
     const faults = (condition: object): string[] => {
       const { conditions, errors } = parseConditions([condition], null);
       const found = errors.length > 0 ? errors : checkRule({ ...rule(high({})), conditions }).errors;

@@ -64,10 +64,10 @@ function named({ reason, silenced, instanceKey, to }: Transition): string {
   return `${reason}${silenced ? ` (${silenced})` : reason.startsWith('after') ? ` ${to}` : ''}${subject}`;
 }
 
-describe('a throttle', () => {
+describe('the throttle of a rule', () => {
   const fall: Condition = { metric: 'price', operator: 'change_pct', threshold: -0.2 };
 
-  it('is of each subject of a wildcard: every one is told at once, with its own summary later', () => {
+  it('applies to each token separately, so that every token has its own alert and summary', () => {
     const run = new Run(rule({ conditions: [fall], mode: 'while_true', throttleMinutes: 5 }));
     for (const token of ['a', 'b', 'c']) run.row(100, 0, { token });
     expect(run.row(79, 1, { token: 'a' })).toEqual(['first_fire token=a']);
@@ -83,7 +83,7 @@ describe('a throttle', () => {
     expect(summary[0]).toMatchObject({ suppressed: 1, heldBack: [{ token: 'c', value: -2 / 3, times: 1 }] });
   });
 
-  it('of a whole rule names in its summary every subject that it kept back', () => {
+  it('lists every suppressed token in one summary, if the scope is `rule`', () => {
     const wide = { conditions: [fall], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
     const run = new Run(rule(wide));
     for (const token of ['a', 'b', 'c']) run.row(100, 0, { token });
@@ -100,7 +100,7 @@ describe('a throttle', () => {
     expect(run.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
   });
 
-  it('of a whole rule says in its summary what holds no longer by then', () => {
+  it('marks tokens in the summary whose alert has ended, if the scope is `rule`', () => {
     const level = { metric: 'price', operator: 'gt', threshold: 100 } as const;
     const wide = { conditions: [level], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
     const run = new Run(rule(wide));
@@ -113,7 +113,7 @@ describe('a throttle', () => {
     ]);
   });
 
-  it('that is over keeps back what fires before the summary, so that nothing before it goes untold', () => {
+  it('lasts until the summary is sent, so that the summary lists every suppressed alert', () => {
     const wide = { conditions: [fall], mode: 'while_true', throttleMinutes: 5, throttleScope: 'rule' } as const;
     const run = new Run(rule(wide));
     for (const token of ['a', 'b', 'c']) run.row(100, 0, { token });
@@ -125,7 +125,7 @@ describe('a throttle', () => {
     expect(summary?.heldBack.map(({ token }) => token)).toEqual(['b', 'c', 'a']);
   });
 
-  it('lists every move that it kept back, also those in a row; a level is one state', () => {
+  it('lists every suppressed change, but nothing for a value that stays above the threshold', () => {
     const moves = new Run(rule({ conditions: [{ ...fall, token: 'a' }], mode: 'while_true', throttleMinutes: 5 }));
     const prices = [100, 80, 40, 41, 20, 10];
     const told = prices.map((price, n) => moves.row(price, n, { token: 'a' }));
@@ -148,7 +148,7 @@ describe('a throttle', () => {
     expect([110, 120, 130].map((price, n) => level.row(price, n))).toEqual([['first_fire'], [], []]);
   });
 
-  it('of a whole rule names in its summary what held when the rule was made or its snooze ended, too', () => {
+  it('includes tokens in the summary that met the condition at rule creation or snooze end', () => {
     const whole = rule({
       conditions: [{ metric: 'price', operator: 'gt', threshold: 100 }],
       mode: 'while_true',
@@ -178,7 +178,7 @@ describe('a throttle', () => {
     expect(names(snoozed.tick(START + 90_000))).toEqual([['b', 'z']]);
   });
 
-  it('counts events one by one, each with what it was about', () => {
+  it('counts suppressed events one by one and records the protocol of each event', () => {
     const run = new Run(
       rule({ conditions: [{ metric: 'event', eventType: 'liquidation' }], mode: 'while_true', throttleMinutes: 5 }),
     );
@@ -192,8 +192,8 @@ describe('a throttle', () => {
   });
 });
 
-describe('after a snooze', () => {
-  it('that a firing ended meanwhile is told once, at the next tick', () => {
+describe('the end of a snooze', () => {
+  it('reports a resolution that happened during the snooze once, at the next timer tick', () => {
     const run = new Run(rule());
     expect([run.row(90, 0), run.row(110, 1)]).toEqual([[], ['first_fire']]);
     run.edit({ snoozedUntil: at(MINUTE) }, 2);
@@ -202,14 +202,14 @@ describe('after a snooze', () => {
     expect([run.tick(60), run.tick(70), run.row(81, 71)]).toEqual([['after_snooze ok'], [], []]);
   });
 
-  it('a crossing that lasts beyond it is told once', () => {
+  it('reports once a crossing during the snooze if the value is still past the threshold', () => {
     const run = new Run(rule({ snoozedUntil: at(MINUTE) }));
     expect([run.row(90, 0), run.row(110, 1)]).toEqual([[], ['first_fire (snoozed)']]);
     expect([run.tick(60), run.row(111, 61), run.tick(70)]).toEqual([['after_snooze firing'], [], []]);
     expect(run.row(99, 71)).toEqual(['resolved']);
   });
 
-  it('nothing is told where it came and went, or is as it was before', () => {
+  it('reports nothing if the state is the same as before the snooze', () => {
     const run = new Run(rule({ snoozedUntil: at(MINUTE) }));
     for (const [seconds, value] of [90, 110, 90].entries()) run.row(value, seconds);
     expect(run.tick(60)).toEqual([]);
@@ -223,14 +223,14 @@ describe('after a snooze', () => {
     expect(run.row(90, 121)).toEqual(['resolved']);
   });
 
-  it('that is ended early, how things are is told at the next tick', () => {
+  it('reports the current state at the next timer tick if the snooze is ended early', () => {
     const run = new Run(rule({ snoozedUntil: at(3_600) }));
     for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
     expect(run.edit({ snoozedUntil: null }, 5)).toEqual([]);
     expect([run.tick(10), run.tick(20)]).toEqual([['first_fire'], []]);
   });
 
-  it('what it kept quiet is still known after a restart', () => {
+  it('reports a resolution from during the snooze even if the evaluator was restarted', () => {
     const before = new Run(rule());
     for (const [seconds, value] of [90, 110].entries()) before.row(value, seconds);
     before.edit({ snoozedUntil: at(MINUTE) }, 2);
@@ -243,8 +243,8 @@ describe('after a snooze', () => {
   });
 });
 
-describe('a value that is stale when it comes', () => {
-  it('does not swallow a crossing: the next fresh one fires', () => {
+describe('a stale value', () => {
+  it('does not use up a threshold crossing: the next fresh value fires', () => {
     const run = new Run(rule());
     expect([run.row(90, 0), run.row(110, 1, { lag: 4_000 }), run.row(111, 2), run.row(112, 3)]).toEqual([
       [],
@@ -255,8 +255,8 @@ describe('a value that is stale when it comes', () => {
   });
 });
 
-describe('a value that swings around its threshold', () => {
-  it('is told how it stands once it has been calm for three minutes', () => {
+describe('oscillation around a threshold', () => {
+  it('is followed by one report of the final state after three minutes without a change', () => {
     const run = new Run(rule());
     run.row(90, 0);
     const swings = Array.from({ length: 18 }, (_, n) => run.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).flat();
@@ -271,7 +271,7 @@ describe('a value that swings around its threshold', () => {
     ]);
   });
 
-  it('says nothing after that where the last message still holds', () => {
+  it('is followed by no report if the last message is still true', () => {
     const run = new Run(rule());
     run.row(90, 0);
     for (let n = 0; n < 18; n += 1) run.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n);
@@ -279,7 +279,7 @@ describe('a value that swings around its threshold', () => {
     expect(run.row(110, 401)).toEqual(['first_fire']);
   });
 
-  it('says before it goes quiet that it does', () => {
+  it('is announced in the last message before further messages are suppressed', () => {
     const run = new Run(rule());
     run.row(90, 0);
     const notices = Array.from({ length: 18 }, (_, n) =>
@@ -289,7 +289,7 @@ describe('a value that swings around its threshold', () => {
     expect(notices.lastIndexOf(true)).toBe(15);
   });
 
-  it('does not count the end of what nobody was notified of, where the last change is long ago, tick or not', () => {
+  it('is not detected from the end of a firing that was never reported', () => {
     const evaluator = new Evaluator({ flapLimits: { changes: 1, windowMs: 15 * SECOND } });
     evaluator.addRule(rule());
     const notices = (...rows: MarketRow[]): string[] =>
@@ -300,10 +300,10 @@ describe('a value that swings around its threshold', () => {
   });
 });
 
-describe('a rule made or edited while it holds', () => {
+describe('a rule created or edited while its condition holds', () => {
   const level = (threshold: number): Condition[] => [{ token: 'bitcoin', metric: 'price', operator: 'gt', threshold }];
 
-  it('fires once at the next tick; a crossing waits for the next one', () => {
+  it('fires once at the next timer tick, except in mode `crossing`', () => {
     for (const [mode, first] of [
       ['while_true', ['first_fire']],
       ['once', ['first_fire']],
@@ -316,14 +316,14 @@ describe('a rule made or edited while it holds', () => {
     }
   });
 
-  it('and that holds no longer after the edit is resolved once, because of the edit', () => {
+  it('is resolved once, with reason `edited`, if the new condition does not hold', () => {
     const run = new Run(rule({ mode: 'while_true', throttleMinutes: 5 }));
     expect(run.row(110, 0)).toEqual(['first_fire']);
     expect(run.edit({ conditions: level(200) }, 1)).toEqual(['edited']);
     expect([run.tick(10), run.row(111, 11)]).toEqual([[], []]);
   });
 
-  it('and that still holds says nothing; the throttle lives on', () => {
+  it('sends nothing and keeps its throttle if the new condition holds too', () => {
     const run = new Run(rule({ mode: 'while_true', throttleMinutes: 5 }));
     run.row(110, 0);
     expect(run.edit({ conditions: level(101) }, 1)).toEqual([]);
@@ -331,7 +331,7 @@ describe('a rule made or edited while it holds', () => {
     expect(run.row(90, 301)).toEqual(['resolved']);
   });
 
-  it('is not resolved by an edit where nobody wants to hear of ends, or nobody heard of the firing', () => {
+  it('is not resolved by an edit if resolutions are off or the firing went unreported', () => {
     const silent = new Run(rule({ mode: 'while_true', notifyResolved: false }));
     silent.row(110, 0);
     expect(silent.edit({ conditions: level(200) }, 1)).toEqual([]);
@@ -340,7 +340,7 @@ describe('a rule made or edited while it holds', () => {
     expect(snoozed.edit({ conditions: level(200) }, 1)).toEqual([]);
   });
 
-  it('about another subject is resolved as it was last seen, and the new one is judged by itself, throttles apart', () => {
+  it('is resolved for the old token and evaluated anew for the new token', () => {
     const run = new Run(rule({ mode: 'while_true', throttleMinutes: 5 }));
     run.row(3, 0, { token: 'ethereum' });
     run.row(110, 1);
@@ -352,7 +352,7 @@ describe('a rule made or edited while it holds', () => {
     expect(fired).toMatchObject({ reason: 'first_fire', ruleVersion: 2, readings: [{ token: 'ethereum', value: 3 }] });
   });
 
-  it('from every token to one of them, or to another metric, resolves what is not watched any more', () => {
+  it('is resolved for all old tokens after an edit to one token or another metric', () => {
     const wide = [{ metric: 'price', operator: 'gt', threshold: 100 }] as const;
     const run = new Run(rule({ conditions: wide }));
     for (const token of ['bitcoin', 'ethereum']) {
@@ -368,7 +368,7 @@ describe('a rule made or edited while it holds', () => {
     expect(run.edit({ conditions: wide }, 21)).toEqual(['edited']);
   });
 
-  it('to another subject during a snooze is told of both when that ends, the end first', () => {
+  it('reports both the resolution and the new firing after a snooze', () => {
     const run = new Run(rule());
     run.row(3, 0, { token: 'ethereum' });
     for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
@@ -379,7 +379,7 @@ describe('a rule made or edited while it holds', () => {
     expect([run.tick(60), run.tick(70)]).toEqual([['edited', 'after_snooze firing'], []]);
   });
 
-  it('tells of an edit during a snooze when that ends', () => {
+  it('reports a resolution by an edit during a snooze when the snooze ends', () => {
     const run = new Run(rule());
     for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
     expect(run.edit({ conditions: level(200), snoozedUntil: at(MINUTE) }, 2)).toEqual(['resolved (snoozed)']);
@@ -387,8 +387,8 @@ describe('a rule made or edited while it holds', () => {
   });
 });
 
-describe('a rule that fires once', () => {
-  it('does so once more when it is armed again, also where it still holds', () => {
+describe('a rule in mode `once`', () => {
+  it('fires again after it is rearmed, even if the condition still holds', () => {
     const run = new Run(rule({ mode: 'once' }));
     expect([run.row(110, 0), run.row(90, 1), run.row(111, 2), run.tick(10)]).toEqual([
       ['first_fire'],
@@ -403,10 +403,10 @@ describe('a rule that fires once', () => {
   });
 });
 
-describe('a member that a write does not name', () => {
+describe('a metric missing from an update', () => {
   const volume: Condition = { token: 'bitcoin', metric: 'volume_24h', operator: 'gt', threshold: 1e6 };
 
-  it('keeps its last value, until that is stale', () => {
+  it('keeps its last value until that value is stale', () => {
     const run = new Run(rule({ conditions: [volume] }));
     expect(run.row(1, 0, { volume24h: 5e5 })).toEqual([]);
     expect(run.row(2, 1, { volume24h: 2e6 })).toEqual(['first_fire']);
@@ -415,7 +415,7 @@ describe('a member that a write does not name', () => {
   });
 });
 
-describe('what is equal but for binary noise', () => {
+describe('a value equal to its threshold except for floating-point noise', () => {
   const change = (operator: 'gt' | 'gte' | 'lt' | 'lte', threshold: number): Condition => ({
     token: 'bitcoin',
     metric: 'change_1h',
@@ -429,7 +429,7 @@ describe('what is equal but for binary noise', () => {
     return run.row(to, 1).length > 0;
   };
 
-  it('has reached its threshold, whichever condition asks', () => {
+  it('counts as equal to the threshold for every operator', () => {
     const window = { token: 'bitcoin', metric: 'price', operator: 'change_pct', timeWindow: 3_600 } as const;
     expect(fires(change('gte', 0.1), 3, 3.3)).toBe(true);
     expect(fires({ ...window, threshold: 0.1 }, 3, 3.3)).toBe(true);
@@ -445,7 +445,7 @@ describe('what is equal but for binary noise', () => {
   });
 });
 
-describe('a condition on the data of an event', () => {
+describe('a condition on a field of an event', () => {
   const large: Condition = {
     metric: 'event',
     eventType: 'liquidation',
@@ -465,7 +465,7 @@ describe('a condition on the data of an event', () => {
   const fires = (conditions: Condition[], data: Record<string, unknown> | null): boolean =>
     new Run(rule({ conditions })).evaluator.apply(event(data)).length > 0;
 
-  it('holds where the field is there and compares', () => {
+  it('holds only if the field exists and satisfies the numeric comparison', () => {
     expect([1e6, 2e6, '1500000', 999_999, 'much', null].map((amountUsd) => fires([large], { amountUsd }))).toEqual([
       true,
       true,
@@ -477,7 +477,7 @@ describe('a condition on the data of an event', () => {
     expect([fires([large], {}), fires([large], null)]).toEqual([false, false]);
   });
 
-  it('compares text for being the same or not, and looks into members', () => {
+  it('compares text for equality and reads nested fields', () => {
     const asset = { ...large, field: 'collateral.asset', operator: 'eq', threshold: 'WETH' } as const;
     const data = { amountUsd: 2e6, collateral: { asset: 'WETH' } };
     expect([fires([asset], data), fires([{ ...asset, operator: 'ne' }], data)]).toEqual([true, false]);
@@ -485,13 +485,13 @@ describe('a condition on the data of an event', () => {
     expect(fires([{ ...asset, operator: 'ne' }], {})).toBe(false);
   });
 
-  it('carries the event and the number that it compared', () => {
+  it('includes the event and the compared number in the firing', () => {
     const [fired] = new Run(rule({ conditions: [large] })).evaluator.apply(event({ amountUsd: '1500000' }));
     expect(fired?.event).toMatchObject({ seq: 7, epoch: 'e', data: { amountUsd: '1500000' } });
     expect(fired?.readings).toMatchObject([{ value: 1_500_000 }]);
   });
 
-  it('tells of every event: what comes after fifteen within three minutes is listed together', () => {
+  it('fires for each of the first 16 events, then lists further events in a summary', () => {
     const run = new Run(rule({ conditions: [large], mode: 'while_true' }));
     const happens = (n: number): Transition[] =>
       run.evaluator.apply({ ...event({ amountUsd: 1e6 + n }), loggedAt: START + n * SECOND });
@@ -504,7 +504,7 @@ describe('a condition on the data of an event', () => {
     expect(happens(210)).toMatchObject([{ silenced: null, reason: 'first_fire' }]);
   });
 
-  it('of more events than a summary names has it name the largest, in the order in which they happened', () => {
+  it('lists the 100 largest suppressed events in the summary in chronological order', () => {
     const run = new Run(rule({ conditions: [large], mode: 'while_true', throttleMinutes: 5 }));
     const amounts = Array.from({ length: 250 }, (_, n) => 1e6 + 1 + ((n * 77) % 250));
     for (const [n, amountUsd] of amounts.entries()) {

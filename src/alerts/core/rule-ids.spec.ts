@@ -21,8 +21,8 @@ const id = fc.oneof(
   },
 );
 
-describe('the ids of rules', () => {
-  it(`are found by row and by text, whatever was added and removed before (seed ${seed})`, () => {
+describe('the index of rule ids', () => {
+  it(`maps ids to row numbers and back after any additions and removals (seed ${seed})`, () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(id, fc.boolean()), { minLength: 1, maxLength: 600, size: 'max' }), (steps) => {
         const ids = new RuleIds();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ThresholdList } from './threshold-list.js';
 
-describe('the list of thresholds', () => {
-  it('finds, in any order of inserts and removals, the leaves of a range, also where it collects new ones apart', () => {
+describe('the sorted list of rule thresholds', () => {
+  it('finds all entries in a range after any order of insertions and removals', () => {
     const list = new ThresholdList();
     const held = new Map<number, number>();
     let state = 1;

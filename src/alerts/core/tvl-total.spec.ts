@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { TvlTotal } from './tvl-total.js';
 
-describe('the total of a protocol', () => {
-  it('is over its real chains, and what the source gave as `all` only before there is one', () => {
+describe('the total TVL of a protocol', () => {
+  it('is the sum of real chains, and the `all` value only if no real chain is known', () => {
     const total = new TvlTotal();
     expect(total.value).toBeNaN();
     expect([total.set('staking', 5), total.value]).toEqual([false, NaN]);
@@ -13,7 +13,7 @@ describe('the total of a protocol', () => {
     expect([total.set('ethereum', 4), total.value]).toEqual([true, 7]);
   });
 
-  it('is the same to the last bit in whichever order the chains came', () => {
+  it('is exactly the same number in whatever order the chains arrive', () => {
     const chains = [0.1, 0.2, 0.3, 1e17, 0.7, 3.3].map((value, n) => [`chain${n}`, value] as const);
     const totalOf = (order: typeof chains): number => {
       const total = new TvlTotal();

@@ -8,7 +8,7 @@ import type { RuleLoader } from './rule-loader.js';
 import { ShardRules } from './shard-rules.js';
 import type { WindowLoader } from './window-loader.js';
 
-it('taking in what very many keys were last worth leaves turns to others', async () => {
+it('loading the latest values of many tokens yields to the event loop', async () => {
   const points = Array.from({ length: 6 }, (_, index) => ({
     get metric() {
       const end = performance.now() + 9;

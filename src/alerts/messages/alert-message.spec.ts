@@ -50,15 +50,15 @@ const sentences = (watching: Rule, values: readonly number[]): string[] =>
     values.map((value, n) => price(value, n)),
   ).map(({ message }) => message);
 
-describe('an alert says', () => {
-  it('that a value is past its threshold only where it is', () => {
+describe('the message of an alert', () => {
+  it('states that a value is above its threshold only while that is true', () => {
     expect(sentences(rule({ conditions: [above], throttleMinutes: 5 }), [110, 90, 111, 91])).toEqual([
       'R: Price of bitcoin is $110, above $100',
       'R: once more since the last message; now Price of bitcoin is $91',
     ]);
   });
 
-  it('the opposite of a condition under "not"', () => {
+  it('states the opposite comparison for a condition under `not`', () => {
     const not = { where: { not: above } };
     expect(sentences(rule(not), [90])).toEqual(['R: Price of bitcoin is $90, at or below $100']);
     const [alert] = notified(rule(not), [price(90, 0)]);
@@ -68,7 +68,7 @@ describe('an alert says', () => {
     expect(JSON.stringify(twice?.explanation)).not.toContain('negated');
   });
 
-  it('that a value passed the one that was waited for', () => {
+  it('states for operator `eq` whether the value passed or reached the threshold', () => {
     const at = { ...above, operator: 'eq' } as const;
     expect(sentences(rule({ conditions: [at] }), [90, 110, 100])).toEqual([
       'R: Price of bitcoin is $110, past $100',
@@ -76,7 +76,7 @@ describe('an alert says', () => {
     ]);
   });
 
-  it('of several subjects together how often, and names each with its value', () => {
+  it('gives the number of suppressed alerts and the value of each token in a summary', () => {
     const { token: _, ...every } = above;
     const watching = rule({ conditions: [every], throttleMinutes: 5, throttleScope: 'rule' });
     const rows = [price(110, 0), price(120, 1, 'ether'), price(130, 2, 'usd-coin')];
@@ -86,7 +86,7 @@ describe('an alert says', () => {
     ]);
   });
 
-  it('what the example of templates says it does', () => {
+  it('has the same fields as the example alert for templates', () => {
     const [alert] = notified(rule({ conditions: [{ ...above, operator: 'lt' }] }), [
       { ...price(90, 0), seq: 1, epoch: 'e' },
     ]);

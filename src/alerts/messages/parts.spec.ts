@@ -32,8 +32,8 @@ function summary(count: number, of: Partial<NewDelivery> = {}): NewDelivery {
   };
 }
 
-describe('a summary', () => {
-  it('of more subjects than one message holds comes in parts, with all of them', () => {
+describe('a summary message', () => {
+  it('is split into several parts if its tokens do not fit into one message', () => {
     const parts = summaryParts(summary(300));
     expect(parts.length).toBeGreaterThan(1);
     for (const { data } of parts) expect(Buffer.byteLength(JSON.stringify(data))).toBeLessThan(19_000);
@@ -43,15 +43,15 @@ describe('a summary', () => {
     expect(parts[1]?.data.message).toBe(`R: many more (part 2 of ${parts.length})`);
   });
 
-  it('that fits, or that people read, is one message', () => {
+  it('stays one message if it is small or goes to Slack or mail', () => {
     for (const one of [summary(20), summary(300, { format: 'slack' }), summary(300, { channel: 'email' })]) {
       expect(summaryParts(one)).toEqual([one]);
     }
   });
 });
 
-describe('a list in parts', () => {
-  it('has one at least, and an item that is too large for one alone in its own', () => {
+describe('a list split into parts', () => {
+  it('has at least one part, and puts each oversized item into a part of its own', () => {
     expect(inParts([])).toEqual([[]]);
     const large = { text: 'x'.repeat(40_000) };
     expect(inParts([large, { text: 'y' }, large])).toEqual([[large], [{ text: 'y' }], [large]]);

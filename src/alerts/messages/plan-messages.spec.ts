@@ -42,8 +42,8 @@ function expiry(hoursLate: number): number | undefined {
   return deliveries[0]?.expiresAt.getTime();
 }
 
-describe('the message of an alert', () => {
-  it('is wanted for a day from what it tells of, however late that was found', () => {
+describe('a message planned for an alert', () => {
+  it('expires 24 hours after the firing, however late the firing was detected', () => {
     expect([0, 5, 25].map(expiry)).toEqual([AT + 24 * HOUR, AT + 24 * HOUR, AT + 24 * HOUR]);
   });
 
@@ -85,7 +85,7 @@ describe('the message of an alert', () => {
 
   const level = { metric: 'price', operator: 'gt', threshold: 1 } as const;
 
-  it('gives way to the next one only where it tells the level of one subject', () => {
+  it('can be replaced by a newer message only if it reports the current level of one token', () => {
     expect(givesWay(level)).toBe(true);
     expect(givesWay({ ...level, token: 'x' }, 'while_true', '')).toBe(true);
     expect(givesWay({ metric: 'event', eventType: 'liquidation' })).toBe(false);
@@ -98,7 +98,7 @@ describe('the message of an alert', () => {
     expect(givesWay(level, 'while_true', '', [])).toBe(false);
   });
 
-  it('opens an incident for each subject of a summary that still fires, under the key that its resolution has', () => {
+  it('triggers a PagerDuty incident for each token of a summary that still fires', () => {
     const rule = { ruleId: 'rule', userId: 'ann', priority: 'normal', name: 'R', mode: 'while_true' } as const;
     const wide = { ...rule, conditions: [level] };
     const held = { protocol: null, chain: null, at: AT, times: 1 } as const;

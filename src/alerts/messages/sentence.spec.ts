@@ -20,7 +20,7 @@ const nothing: LeafReading = {
 const summary = { rule: 'r', state: 'summary', suppressed: 17, heldBack: [], heldMs: null } as const;
 const fired = { rule: 'r', state: 'fired', suppressed: 0, heldBack: [], heldMs: 0 } as const;
 
-describe('the sentence of a firing', () => {
+describe('the sentence of a fired alert', () => {
   const cases: [StatedCondition['metric'], number, number, string][] = [
     ['price', 1.0004, 1, 'Price is $1.0004, above $1.0000'],
     ['price', 66_933.25, 60_000, 'Price is $66,933.25, above $60,000.00'],
@@ -32,7 +32,7 @@ describe('the sentence of a firing', () => {
     ['change_1h', 0.100001, 0.1, 'Change over 1 h is 10.0001 %, above 10 %'],
     ['points', 1_000_002, 1_000_000, 'Points is 1,000,002, above 1,000,000'],
   ];
-  it.each(cases)('tells %s %d apart from what it passed, %d', (metric, value, threshold, text) => {
+  it.each(cases)('shows %s %d with enough digits to differ from the threshold %d', (metric, value, threshold, text) => {
     const condition = { metric, operator: 'gt', threshold } as StatedCondition;
     const reading = { ...nothing, holds: true, value, current: value };
     expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(`r: ${text}`);
@@ -49,13 +49,13 @@ describe('the sentence of a firing', () => {
       'is $4.90, back from at or above $5.00 but within the hysteresis',
     ],
   ];
-  it.each(backs)('does not call a value beyond the threshold that holds by hysteresis alone: %o at %d', (...back) => {
+  it.each(backs)('mentions hysteresis if only hysteresis keeps the condition true: %o at %d', (...back) => {
     const [condition, value, text] = back;
     const reading = { ...nothing, holds: true, value, current: value };
     expect(sentenceOf({ ...fired, conditions: [condition], readings: [reading] })).toBe(`r: Price ${text}`);
   });
 
-  it('of a change says what it was measured against, and since when', () => {
+  it('shows the earlier value and its time for a change within a time window', () => {
     const condition: Condition = { metric: 'tvl', operator: 'change_pct', threshold: -0.1, timeWindow: 3_600 };
     const reading = {
       ...nothing,
@@ -71,7 +71,7 @@ describe('the sentence of a firing', () => {
     );
   });
 
-  it('of an event names what its data had to say', () => {
+  it('shows the compared field of an event, with its value when known', () => {
     const event: Condition = {
       metric: 'event',
       eventType: 'liquidation',
@@ -106,8 +106,8 @@ describe('the sentence of a firing', () => {
   });
 });
 
-describe('the sentence of a resolution', () => {
-  it('names what ceased to hold, and how long it held', () => {
+describe('the sentence of a resolved alert', () => {
+  it('names the condition that no longer holds and how long it held', () => {
     const volume: Condition = { metric: 'volume_24h', operator: 'gt', threshold: 1e6 };
     const readings = [
       { ...nothing, token: 'bitcoin', value: 4 },
@@ -123,7 +123,7 @@ describe('the sentence of a resolution', () => {
     );
   });
 
-  it('does not say of what left the filter of the rule that its value came back', () => {
+  it('names the lost category or tag if the value still satisfies the condition', () => {
     const left = (condition: StatedCondition, value: number): string => {
       const readings = [{ ...nothing, protocol: 'aave-v3', value, current: 4_000 }];
       return sentenceOf({ ...fired, state: 'resolved', heldMs: 1_000, conditions: [condition], readings });
@@ -141,7 +141,7 @@ describe('the sentence of a resolution', () => {
     expect(left(fall, 0.2)).toBe(`r: resolved, TVL of aave-v3 rose 20 % to $4,000 ${held}`);
   });
 
-  it('says plainly that a value is where it was not to be', () => {
+  it('states that the value is now at the threshold if the condition excluded that value', () => {
     const peg = { metric: 'price', operator: 'ne', threshold: 1 } as const;
     const resolution = (condition: StatedCondition): string => {
       const readings = [{ ...nothing, token: 'usd-coin', value: 1 }];
@@ -156,8 +156,8 @@ describe('the sentence of a resolution', () => {
   });
 });
 
-describe('the sentence of a resolution by an edit', () => {
-  it('says so, and how things are, without what never was', () => {
+describe('the sentence of an alert resolved by an edit', () => {
+  it('names the edit and the current value, without a comparison', () => {
     const edited = { ...fired, state: 'resolved', heldMs: null, edited: true, conditions: [price] } as const;
     for (const holds of [true, false]) {
       const readings = [{ ...nothing, holds, token: 'bitcoin', value: 4 }];
@@ -166,8 +166,8 @@ describe('the sentence of a resolution by an edit', () => {
   });
 });
 
-describe('the sentence of a summary', () => {
-  it('says how things are now where the rule is about one thing', () => {
+describe('the sentence of an alert summary', () => {
+  it('shows the current value if the rule is about a single token', () => {
     const reading = { ...nothing, holds: true, token: 'bitcoin', value: 6, current: 6 };
     const conditions = [{ ...price, token: 'bitcoin' }];
     expect(sentenceOf({ ...summary, conditions, readings: [reading] })).toBe(
@@ -175,7 +175,7 @@ describe('the sentence of a summary', () => {
     );
   });
 
-  it('speaks of no value where the rule is about every token, or about events', () => {
+  it('shows no value if the rule is about every token or about events', () => {
     const short = 'r: 17 times more since the last message';
     expect(sentenceOf({ ...summary, conditions: [price], readings: [nothing] })).toBe(short);
     expect(sentenceOf({ ...summary, conditions: [price], readings: [] })).toBe(short);
@@ -184,7 +184,7 @@ describe('the sentence of a summary', () => {
     expect(sentenceOf({ ...summary, conditions: [event], readings: [reading] })).toBe(short);
   });
 
-  it('names what was kept back before the rule was edited to another subject, and nothing of that', () => {
+  it('lists alerts suppressed before an edit of the rule under their old token', () => {
     const ether = { ...nothing, instanceKey: 'token=ether', token: 'ether', value: 7, at: 0, times: 1 };
     const heldBack = [ether];
     const conditions = [{ ...price, token: 'bitcoin' }];
@@ -205,7 +205,7 @@ describe('the sentence of a summary', () => {
     ).toBe('r: 2 times more since the last message: liquidation of aave-v3 $6,000, liquidation of aave-v3 $5,000');
   });
 
-  it('names every move, also where the rule is about one thing', () => {
+  it('lists every change with its size, even if the rule is about a single token', () => {
     const move: Condition = { token: 'ether', metric: 'price', operator: 'change_pct', threshold: 0.1 };
     const reading = { ...nothing, holds: true, token: 'ether', value: 0.19, current: 119, reference: 100 };
     const heldBack = [-0.13, 0.2, 0.19].map((value) => ({ ...reading, instanceKey: '', at: 0, times: 1, value }));
@@ -230,7 +230,7 @@ describe('the sentence of a summary', () => {
     expect(2 * names.split(', ').length + Number(more)).toBe(40);
   });
 
-  it('names every subject with its value, the worst first', () => {
+  it('lists protocols with their values, starting with the largest change', () => {
     const at = Date.UTC(2026, 10, 29, 17, 55, 12);
     const held = (protocol: string, value: number | null, count = 1) => ({
       instanceKey: `protocol=${protocol}`,

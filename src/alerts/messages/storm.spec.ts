@@ -42,8 +42,8 @@ function listedIn(data: AlertMessage): AlertMessage[] {
   return (data.explanation as { alerts: AlertMessage[] }).alerts;
 }
 
-describe('a storm', () => {
-  it('names its subjects with their values, the worst first, and how many more there are', () => {
+describe('a `storm` message for many simultaneous alerts', () => {
+  it('lists alerts by priority and severity within a bounded length', () => {
     const { single, storms } = groupStorms(many(12, {}, { format: 'slack' }));
     expect([single.length, storms.length]).toEqual([0, 1]);
     const { data, type } = storms[0]!.delivery;
@@ -57,17 +57,17 @@ describe('a storm', () => {
     expect(listedIn(urgent.storms[0]!.delivery.data)[0]).toMatchObject({ token: 'token99' });
   });
 
-  it('is none where each subject has an incident that its own resolution ends', () => {
+  it('is not created for PagerDuty, where each token has its own incident', () => {
     const { single, storms } = groupStorms(many(30, {}, { target: 'pagerduty:…cdef' }));
     expect([single.length, storms.length]).toEqual([30, 0]);
   });
 
-  it('says how many it does not name', () => {
+  it('states the number of alerts that are not listed', () => {
     const { storms } = groupStorms(many(60, {}, { channel: 'email' }));
     expect(storms[0]!.delivery.data.message).toMatch(/ and \d\d more$/);
   });
 
-  it('tells what fired and what resolved apart', () => {
+  it('covers either fired or resolved alerts, and no critical alerts', () => {
     const { single, storms } = groupStorms([
       ...many(8),
       ...many(7, { state: 'resolved' }),
@@ -79,7 +79,7 @@ describe('a storm', () => {
     expect(one?.type).toBe('alert.resolved');
   });
 
-  it('leaves nothing out of what programs get: in several parts if it must', () => {
+  it('contains every alert for webhooks, split into several parts if necessary', () => {
     const name = '"ü📉'.repeat(60);
     const alerts = many(200, { name, message: `${name}: Price of x is $1, below $100` });
     const { storms } = groupStorms(alerts);
@@ -98,7 +98,7 @@ describe('a storm', () => {
     expect(new Set(storms.map(({ delivery: { data } }) => data.alertId)).size).toBe(storms.length);
   });
 
-  it('tells nothing of rules that do not want it any more when it leaves', () => {
+  it('drops the alerts of excluded rules and adjusts its text and count', () => {
     const { storms } = groupStorms(Array.from({ length: 12 }, (_, n) => delivery(n, { ruleId: `r${n % 3}` })));
     const { data } = storms[0]!.delivery;
     expect(withoutRules(data, new Set())).toBe(data);
@@ -110,7 +110,7 @@ describe('a storm', () => {
     expect(withoutRules(single, new Set(['r']))).toBe(single);
   });
 
-  it('names all of its rules, so that it leaves while one of them wants it', () => {
+  it('carries the ids of all its rules', () => {
     const { storms } = groupStorms(Array.from({ length: 12 }, (_, n) => delivery(n, { ruleId: `r${n % 3}` })));
     expect(storms.flatMap(({ delivery: { ruleIds } }) => ruleIds?.toSorted())).toEqual(['r0', 'r1', 'r2']);
   });

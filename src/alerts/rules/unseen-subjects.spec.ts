@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { PublishedState } from '../../events/index.js';
 import { UnseenSubjects } from './unseen-subjects.js';
 
-it('unknown tokens among very many are looked for together, in turns that others have their share of', async () => {
+it('the check for unknown tokens scans the token list once and yields to the event loop', async () => {
   let looks = 0;
   const published = {
     loadedAt: 1,
