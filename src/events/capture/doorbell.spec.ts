@@ -3,15 +3,15 @@ import { Doorbell } from './doorbell.js';
 
 const LONG = 60_000;
 
-describe('Doorbell', () => {
-  it('ends a wait that is under way', async () => {
+describe('`Doorbell`', () => {
+  it('resolves a pending `wait` on `ring`', async () => {
     const bell = new Doorbell();
     const wait = bell.wait(LONG);
     bell.ring();
     await expect(wait).resolves.toBeUndefined();
   });
 
-  it('counts a ring while nobody waits for the next wait, once', async () => {
+  it('remembers at most one `ring` for the next `wait`', async () => {
     const bell = new Doorbell();
     bell.ring();
     bell.ring();
@@ -23,7 +23,7 @@ describe('Doorbell', () => {
     await next;
   });
 
-  it('does not wait when cancelled', async () => {
+  it('resolves `wait` immediately if cancelled', async () => {
     await expect(new Doorbell().wait(LONG, () => true)).resolves.toBeUndefined();
   });
 });

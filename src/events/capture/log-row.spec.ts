@@ -9,8 +9,8 @@ function rowAt(time: number): LogRow {
   return row as unknown as LogRow;
 }
 
-describe('a row of the log', () => {
-  it('has its times cut at the millisecond, whatever the rounding of the database’s doubles', () => {
+describe('a row of the event log', () => {
+  it('has its times cut to milliseconds despite floating-point rounding in PostgreSQL', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 2_147_483_647_000 }),

@@ -4,7 +4,7 @@ import { effectiveConfidence } from './confidence.js';
 
 const HOUR = 3_600_000;
 
-describe('effectiveConfidence', () => {
+describe('`effectiveConfidence`', () => {
   it.each([
     [1, 0, 0.01, 1],
     [0.8, 0, null, 0.8],
@@ -15,11 +15,11 @@ describe('effectiveConfidence', () => {
     [1, 0, -0.4, 0.5],
     [1, 0, 50, 0.25],
     [1, -1_000, 0, 1],
-  ])('writer %d, %d ms old, change %s: %d', (writer, age, change, expected) => {
+  ])('is computed from writer confidence %d, age %d ms and change %s as %d', (writer, age, change, expected) => {
     expect(effectiveConfidence(writer, age, change)).toBe(expected);
   });
 
-  it('never leaves 0 to 1 and never exceeds the writer’s own', () => {
+  it('stays between 0 and 1 and never exceeds the confidence given by the writer', () => {
     assert(
       property(
         double({ min: 0, max: 1, noNaN: true }),

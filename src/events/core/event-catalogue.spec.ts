@@ -25,31 +25,31 @@ function filesWith(word: string): string[] {
   );
 }
 
-it('an event type is spelled out in the catalogue and in migrations only', () => {
+it('event type names are spelled out only in the event catalogue and in migrations', () => {
   expect(filesWith('liquidation').filter((name) => !name.startsWith('migrations'))).toEqual([
     'src/events/core/event-catalogue.ts',
   ]);
   expect(filesWith('liquidation').length).toBeLessThanOrEqual(3);
 });
 
-it.each(EVENT_TYPES)('each channel of a %s selects it, and so do its short names', (type) => {
+it.each(EVENT_TYPES)('every channel of a %s event includes that event type', (type) => {
   const { alsoIn } = EVENTS[type];
   const channels = channelsOf({ type, ...SUBJECTS } as unknown as LogEvent);
   expect(channels.length).toBeGreaterThan(0);
   for (const name of [...channels, ...alsoIn]) expect(parseChannel(name)?.types).toContain(type);
 });
 
-it('types are followed by subscriptions that there are', () => {
+it('every event type refers only to existing subscription types', () => {
   for (const type of EVENT_TYPES)
     for (const name of EVENTS[type].followedBy) expect(SUBSCRIPTION_TYPES).toContain(name);
 });
 
-it('rules wait for every type but their own alerts; writers post what no table shows', () => {
+it('alert rules accept all event types but `alert`, and writers may post three event types', () => {
   expect(RULE_EVENT_TYPES).toEqual(EVENT_TYPES.filter((type) => type !== 'alert'));
   expect(POSTED_TYPES).toEqual(['liquidation', 'governance', 'emission']);
 });
 
-it('types are known by their own name and by that of plain WebSocket', () => {
+it('event types are found by their own name and by their WebSocket message name', () => {
   for (const type of EVENT_TYPES) {
     expect(EVENT_TYPE_NAMES.get(type)).toBe(type);
     expect(EVENT_TYPE_NAMES.get(updateName(type))).toBe(type);

@@ -8,8 +8,8 @@ const position = tuple(
   string({ minLength: 1, maxLength: 12 }),
 );
 
-describe('eventId', () => {
-  it('is a UUIDv7 that gives back what it was made from', () => {
+describe('event ids', () => {
+  it('are UUIDv7s that contain time, sequence number and epoch hash', () => {
     assert(
       property(position, ([loggedAt, seq, epoch]) => {
         const id = eventId({ loggedAt, seq, epoch });
@@ -19,7 +19,7 @@ describe('eventId', () => {
     );
   });
 
-  it('sorts in log order', () => {
+  it('sort in the order of the event log', () => {
     assert(
       property(position, integer({ min: 1, max: 5_000 }), ([loggedAt, seq, epoch], step) => {
         const safe = Math.min(seq, Number.MAX_SAFE_INTEGER - step);
@@ -30,12 +30,12 @@ describe('eventId', () => {
     );
   });
 
-  it('differs between epochs', () => {
+  it('differ between epochs of the event log', () => {
     const at = { loggedAt: 1_795_000_000_000, seq: 7 };
     expect(eventId({ ...at, epoch: 'aaaa' })).not.toBe(eventId({ ...at, epoch: 'aaab' }));
   });
 
-  it('takes nothing else for its own', () => {
+  it('are not parsed from other values, such as a UUIDv4', () => {
     for (const other of [
       undefined,
       7,

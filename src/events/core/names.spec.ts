@@ -15,7 +15,7 @@ import {
   type NameKind,
 } from './names.js';
 
-describe('chain names', () => {
+describe('the normalisation of chain names', () => {
   test.each([
     ['Ethereum', 'ethereum'],
     [' BSC ', 'bsc'],
@@ -24,11 +24,11 @@ describe('chain names', () => {
     ['Bitcoin Cash', 'bitcoin-cash'],
     ['constructor', 'constructor'],
     ['__proto__', '__proto__'],
-  ])('%s is %s', (given, expected) => {
+  ])('turns %s into %s', (given, expected) => {
     expect(normaliseChain(given)).toBe(expected);
   });
 
-  test('a normalised name stays as it is', () => {
+  test('leaves a normalised name unchanged', () => {
     fc.assert(
       fc.property(fc.string(), (name) => {
         const once = normaliseChain(name);
@@ -38,7 +38,7 @@ describe('chain names', () => {
   });
 });
 
-describe('what is printed is accepted', () => {
+describe('printed chain names', () => {
   const keys = [
     ...new Set([
       ...CHAIN_ALIASES.values(),
@@ -53,13 +53,13 @@ describe('what is printed is accepted', () => {
     ]),
   ];
 
-  test.each(keys)('the names of %s', (key) => {
+  test.each(keys)('are parsed back to the chain %s', (key) => {
     expect(normaliseChain(chainName(key))).toBe(key);
     expect(normaliseChain(chainNameInProtocols(key))).toBe(key);
     expect(normaliseChain(`${chainNameInProtocols(key)}-borrowed`)).toBe(`${key}-borrowed`);
   });
 
-  test('of any chain that data may have', () => {
+  test('are parsed back to the same chain for arbitrary names', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (name) => {
         const key = normaliseChain(name);
@@ -69,13 +69,13 @@ describe('what is printed is accepted', () => {
     );
   });
 
-  test('no alias stands for two chains, and none is itself a chain', () => {
+  test('no alias is the key of another chain', () => {
     const keys = new Set(CHAIN_ALIASES.values());
     expect([...CHAIN_ALIASES.keys()].filter((alias) => keys.has(alias))).toEqual([]);
   });
 });
 
-describe('token names', () => {
+describe('the normalisation of token names', () => {
   test.each([
     ['Bitcoin', 'bitcoin'],
     ['coingecko:bitcoin', 'bitcoin'],
@@ -92,16 +92,16 @@ describe('token names', () => {
     ['sui:0x06A::usdc::USDC<0xA::b::C>', 'sui:0x06a::usdc::USDC<0xA::b::C>'],
     ['ethereum:0xZz', 'ethereum:0xZz'],
     ['coingecko:Sui:0x2::sui::SUI', 'sui:0x2::sui::SUI'],
-  ])('%s is %s', (given, expected) => {
+  ])('turns %s into %s', (given, expected) => {
     expect(normaliseToken(given)).toBe(expected);
   });
 
-  test('tell their chain before the address', () => {
+  test('finds the chain of a token in the prefix before the address', () => {
     expect(['sei:0xab', 'bitcoin', ':x'].map(chainOfToken)).toEqual(['sei', null, null]);
   });
 });
 
-describe('names that no data can have', () => {
+describe('the validation of names', () => {
   test.each<[NameKind, string, string]>([
     ['token', 'usd coin', 'did you mean usd-coin?'],
     ['protocol', 'Uniswap V3', 'did you mean uniswap-v3?'],
@@ -113,11 +113,11 @@ describe('names that no data can have', () => {
     ['chain', 'x'.repeat(65), 'must be a chain'],
     ['token', 'eth: 0xa', 'must be a CoinGecko id'],
     ['token', 'x'.repeat(129), 'must be a CoinGecko id'],
-  ])('%s %j', (kind, name, fault) => {
+  ])('refuses the %s name %j', (kind, name, fault) => {
     expect(nameFault(kind, name)).toContain(fault);
   });
 
-  test('are told from those that some may have, which keep their spelling', () => {
+  test('accepts valid names, which stay the same when normalised again', () => {
     expect(nameFault('protocol', ' Uniswap-V3 ')).toBeUndefined();
     expect(nameFault('chain', 'OP Mainnet')).toBeUndefined();
     expect(nameFault('token', 'solana:So11111111111111111111111111111111111111112')).toBeUndefined();
@@ -133,14 +133,14 @@ describe('names that no data can have', () => {
   });
 });
 
-describe('totals', () => {
-  test('pseudo chains are known as whole names and as suffixes', () => {
+describe('totals over chains', () => {
+  test('exclude pseudo chains such as `staking`, recognised as whole name or suffix', () => {
     expect(PSEUDO_CHAINS.every((name) => isPseudoChain(name) && isPseudoChain(`ethereum-${name}`))).toBe(true);
     expect(['ethereum', 'bitcoin-cash', 'all', 'staking-chain'].filter(isPseudoChain)).toEqual([]);
     expect(isRealChain('all')).toBe(false);
   });
 
-  test('real chains add up, all counts only without them, pseudo chains never', () => {
+  test('sum real chains, use `all` only without real chains, and ignore pseudo chains', () => {
     expect(
       totalOverChains([
         ['ethereum', 1],

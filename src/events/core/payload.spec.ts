@@ -37,8 +37,8 @@ function event<T extends LogEvent['type']>(fields: Partial<LogEvent> & { type: T
   };
 }
 
-describe('eventPayload', () => {
-  it('gives a TVL change in percent, with the common fields and nothing internal', () => {
+describe('`eventPayload`', () => {
+  it('returns a TVL change in percent, with the common fields and without internal fields', () => {
     const payload = eventPayload(
       event({
         type: 'tvl_change',
@@ -79,7 +79,7 @@ describe('eventPayload', () => {
     expect(parseEventId(payload.eventId)).toMatchObject({ loggedAt: at, seq: 36 });
   });
 
-  it('has no percentage from zero, and no binary noise', () => {
+  it('returns no percentage for a change from zero, and rounds floating-point noise', () => {
     expect(eventPayload(event({ type: 'price_change', token: 'x', previous: 0, current: 3 }))).toMatchObject({
       changePercent: null,
       changeAbsolute: 3,
@@ -91,7 +91,7 @@ describe('eventPayload', () => {
     });
   });
 
-  it('tells what changed of a protocol', () => {
+  it('returns the changed fields of a protocol', () => {
     const changes = [{ field: 'name', previousValue: 'A', currentValue: 'B' }];
     expect(
       eventPayload(event({ type: 'protocol_update', protocol: 'p', data: { updateType: 'metadata', changes } })),
@@ -99,13 +99,13 @@ describe('eventPayload', () => {
     expect(eventPayload(event({ type: 'protocol_update' }))).toMatchObject({ updateType: 'metadata', changes: [] });
   });
 
-  it('nests the data of market events and leaves out subjects they do not have', () => {
+  it('nests the data of a market event under `data` and omits an absent token', () => {
     const payload = eventPayload(event({ type: 'liquidation', protocol: 'aave', data: { amount: 7 } }));
     expect(payload).toMatchObject({ protocol: 'aave', data: { amount: 7 } });
     expect(payload).not.toHaveProperty('token');
   });
 
-  it('spreads the data of alerts, which cannot replace common fields', () => {
+  it('merges alert data into the payload without replacing common fields', () => {
     expect(
       eventPayload(
         event({ type: 'alert', protocol: 'aave', data: { alertId: 'a', cursor: 'forged', source: 'forged' } }),
@@ -113,12 +113,12 @@ describe('eventPayload', () => {
     ).toMatchObject({ alertId: 'a', cursor: 'abc-00000000010', source: 'test', protocol: 'aave' });
   });
 
-  it.each(EVENT_TYPES)('serves %s', (type: EventType) => {
+  it.each(EVENT_TYPES)('returns a payload for the event type %s', (type: EventType) => {
     expect(eventPayload(event({ type }))).toMatchObject({ eventType: type });
   });
 });
 
-describe('channels', () => {
+describe('event channels', () => {
   it.each<[Partial<LogEvent> & { type: LogEvent['type'] }, string[]]>([
     [
       { type: 'tvl_change', protocol: 'p', chain: 'bsc' },
@@ -135,12 +135,12 @@ describe('channels', () => {
     [{ type: 'chain_reorg', chain: 'bsc' }, ['events:onchain']],
     [{ type: 'tick' }, []],
     [{ type: 'tvl_baseline', protocol: 'p' }, []],
-  ])('of %o', (fields, expected) => {
+  ])('are derived from the event %o', (fields, expected) => {
     expect(channelsOf(event(fields))).toEqual(expected);
     for (const channel of expected) expect(parseChannel(channel)?.types).toContain(fields.type);
   });
 
-  it('select one subject', () => {
+  it('are parsed into event types and a chain or token', () => {
     expect(parseChannel('events:token:ethereum:0xabc')).toMatchObject({ token: 'ethereum:0xabc' });
     expect(parseChannel('events:chain:bsc:prices')).toEqual({ types: ['price_change'], chain: 'bsc' });
     expect(parseChannel('protocols')).toEqual({ types: ['tvl_change', 'protocol_update'] });
@@ -155,11 +155,11 @@ describe('channels', () => {
     'constructor',
     'events:chain:a b',
     `events:protocol:${'x'.repeat(129)}`,
-  ])('are not: %s', (name) => {
+  ])('are not parsed from the invalid name "%s"', (name) => {
     expect(parseChannel(name)).toBeUndefined();
   });
 
-  it('have short names of their own', () => {
+  it('have short names such as `tvl` and `prices`', () => {
     expect(['tvl', 'prices', 'events:tvl', 'toString'].map(isShortChannel)).toEqual([true, true, false, false]);
   });
 });

@@ -9,20 +9,20 @@ const ringWith = (from: number, to: number): Ring => {
 };
 const numbers = (events: readonly LogEvent[] | undefined): number[] | undefined => events?.map((event) => event.seq);
 
-describe('Ring', () => {
-  it('gives what follows a position, up to the limit', () => {
+describe('the ring buffer of recent events', () => {
+  it('returns the events after a position, up to the limit', () => {
     expect(numbers(ringWith(5, 9).after(4, 3, 9))).toEqual([5, 6, 7]);
     expect(numbers(ringWith(5, 9).after(7, 30, 9))).toEqual([8, 9]);
     expect(numbers(ringWith(5, 9).after(9, 30, 9))).toEqual([]);
   });
 
-  it('knows how far back it reaches, also after it went round', () => {
+  it('returns `undefined` for a position whose next events were overwritten', () => {
     const ring = ringWith(1, 25);
     expect(ring.after(14, 5, 25)).toBeUndefined();
     expect(numbers(ring.after(15, 100, 25))).toEqual([16, 17, 18, 19, 20, 21, 22, 23, 24, 25]);
   });
 
-  it('reaches back nowhere when it is empty', () => {
+  it('returns `undefined` after it was cleared, until a new event is added', () => {
     const ring = ringWith(1, 5);
     ring.clear();
     expect(ring.after(3, 5, 5)).toBeUndefined();

@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import { ChangeReferences } from './change-references.js';
 
-it('reading the references of very many keys leaves turns to others', async () => {
+it('loading the reference values of many tokens yields to the event loop', async () => {
   const rows = Array.from({ length: 6 }, (_, index) => ({
     get metric() {
       const end = performance.now() + 9;

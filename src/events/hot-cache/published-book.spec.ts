@@ -73,8 +73,8 @@ function held(book: PublishedBook): Map<string, number> {
   ]);
 }
 
-describe('the published book', () => {
-  test('equals a naive replay of the log', () => {
+describe('the in-memory table of published values', () => {
+  test('equals a naive replay of the event log', () => {
     fc.assert(
       fc.property(log, (events) => {
         const book = new PublishedBook();
@@ -84,7 +84,7 @@ describe('the published book', () => {
     );
   });
 
-  test('is the same when a loaded part and the log overlap in any way', () => {
+  test('stays correct when the initial load and the event log overlap', () => {
     fc.assert(
       fc.property(log, fc.nat(60), fc.nat(60), (events, loaded, from) => {
         const book = new PublishedBook();
@@ -95,7 +95,7 @@ describe('the published book', () => {
     );
   });
 
-  test('totals always equal the sum taken anew', () => {
+  test('keeps each protocol total equal to a freshly computed sum', () => {
     fc.assert(
       fc.property(log, (events) => {
         const book = new PublishedBook();
@@ -111,7 +111,7 @@ describe('the published book', () => {
     );
   });
 
-  test('values carry the newest description of their protocol', () => {
+  test('attaches the newest protocol description to each value', () => {
     const book = new PublishedBook();
     book.apply(logEvent({ seq: 1, protocol: 'aave', chain: 'ethereum', current: 5, name: 'Old' }));
     book.putMeta(protocolMeta({ slug: 'aave', name: 'Aave', category: 'Lending', chains: ['ethereum'] }));
@@ -137,7 +137,7 @@ describe('the published book', () => {
     expect(book.tvl('aave', 'base')).toMatchObject({ name: 'Aave V3' });
   });
 
-  test('an update that takes a field away leaves it empty', () => {
+  test('clears a field that an update removes', () => {
     const book = new PublishedBook();
     book.putMeta(protocolMeta({ slug: 'aave', name: 'Aave', category: 'Lending', symbol: 'AAVE' }));
     const changes = [{ field: 'category', previousValue: 'Lending', currentValue: null }];
@@ -145,7 +145,7 @@ describe('the published book', () => {
     expect(book.protocol('aave')).toMatchObject({ category: null, symbol: 'AAVE' });
   });
 
-  test('updates of any shape do no harm', () => {
+  test('stays valid after protocol updates with arbitrary JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (changes) => {
         const book = new PublishedBook();

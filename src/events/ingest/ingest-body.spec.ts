@@ -7,8 +7,8 @@ import { BadItem } from './item-fields.js';
 
 const line = (value: number) => `${JSON.stringify({ value })}\n`;
 
-describe('the lines of a stream', () => {
-  it('come in full batches as long as there are enough of them', async () => {
+describe('the lines of an ingest request body', () => {
+  it('are grouped into batches of at most 5000 lines', async () => {
     const stream = new PassThrough();
     stream.end(Array.from({ length: 12_000 }, (_, value) => line(value)).join(''));
     const sizes: number[] = [];
@@ -21,7 +21,7 @@ describe('the lines of a stream', () => {
     expect(sizes.every((size) => size <= 5_000)).toBe(true);
   });
 
-  it('come in smaller batches where they are long', async () => {
+  it('are grouped into smaller batches if the lines are long', async () => {
     const long = `${JSON.stringify('x'.repeat(60_000))}\n`;
     const sizes: number[] = [];
     for await (const batch of lineBatches(Readable.from(Array.from({ length: 200 }, () => Buffer.from(long))))) {
@@ -33,9 +33,9 @@ describe('the lines of a stream', () => {
 
   it.each([
     ['empty', '\n', 300_000],
-    ['no JSON', 'x\n', 20_000],
+    ['invalid JSON', 'x\n', 20_000],
     ['short', '{}\n', 100_000],
-  ])('leave turns to others, also when thousands of them are %s', async (_, text, count) => {
+  ])('are read in steps that yield to the event loop, even if thousands of lines are %s', async (_, text, count) => {
     const stream = new PassThrough();
     stream.end(text.repeat(count));
     let turns = 0;
@@ -49,7 +49,7 @@ describe('the lines of a stream', () => {
     expect(turns).toBeGreaterThan(5);
   });
 
-  it('do not wait for more when the sender is slow', async () => {
+  it('are delivered immediately if the sender is slow', async () => {
     const stream = new PassThrough();
     const batches = lineBatches(stream);
     for (let value = 0; value < 3; value++) {
@@ -60,7 +60,7 @@ describe('the lines of a stream', () => {
     expect(await batches.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('that were taken before a refusal are named in it', async () => {
+  it('are counted in the error if the request is refused after some accepted lines', async () => {
     const refusal = new DomainError('payload_too_large', 'The body is too large.');
     const stream = async function* (count: number): AsyncGenerator<unknown[]> {
       for (let batch = 0; batch < count; batch++) yield [1, 2];
@@ -73,7 +73,7 @@ describe('the lines of a stream', () => {
     await expect(all(0)).rejects.toBe(refusal);
   });
 
-  it('can be left while the sender is silent, however it ends', async () => {
+  it('can be abandoned by the reader while the sender is idle', async () => {
     const stream = new PassThrough();
     const batches = lineBatches(stream);
     stream.write(line(1));
@@ -82,7 +82,7 @@ describe('the lines of a stream', () => {
     stream.destroy(new Error('gone'));
   });
 
-  it('that are too long or not UTF-8 are rejected alone, wherever packets end', async () => {
+  it('are rejected one by one if too long or not UTF-8, wherever a chunk ends', async () => {
     const bytes = Buffer.concat([
       Buffer.from(`${line(1)}${'x'.repeat(200_000)}\n`),
       Buffer.from('{"value":"caf\xe9"}\n', 'latin1'),
@@ -106,7 +106,7 @@ describe('the lines of a stream', () => {
     }
   });
 
-  it('tell who asks for them of a sender that goes while a full batch is written, and nobody else', async () => {
+  it('fail for the reader if the connection is lost, without an unhandled rejection', async () => {
     const unhandled: unknown[] = [];
     const note = (error: unknown) => unhandled.push(error);
     process.on('unhandledRejection', note);

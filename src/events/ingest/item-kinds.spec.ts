@@ -11,7 +11,7 @@ const kinds: [string, ItemKind<unknown>, string[]][] = [
   ['protocol', PROTOCOL_ITEMS, ['slug', 'name', 'category', 'chains', 'url', 'metadata']],
 ];
 
-describe.each(kinds)('a %s item', (_, kind, fields) => {
+describe.each(kinds)('an ingest item of kind `%s`', (_, kind, fields) => {
   const hostile = fc.oneof(
     fc.jsonValue(),
     fc.dictionary(fc.constantFrom(...fields), fc.oneof(fc.jsonValue(), fc.string(), fc.double(), fc.constant('a'))),
@@ -26,7 +26,7 @@ describe.each(kinds)('a %s item', (_, kind, fields) => {
     }
   };
 
-  it('is either a row with a clean key or a rejection with a code, whatever it holds', () => {
+  it('becomes either a row with a valid key or a rejection with a code, for any input', () => {
     fc.assert(
       fc.property(hostile, (item) => {
         expect(outcome(item)).toMatch(/^(?:row \S+|rejected [a-z_]+)$/);
@@ -35,11 +35,11 @@ describe.each(kinds)('a %s item', (_, kind, fields) => {
   });
 });
 
-describe('the time of an observation', () => {
+describe('the `observedAt` time of an ingest item', () => {
   const at = (observedAt: unknown): number =>
     TVL_ITEMS.read({ protocol: 'p', chain: 'c', tvl: 1, observedAt }, NOW).observedAt;
 
-  it('is ISO 8601 with a zone or Unix milliseconds, at most five minutes ahead, else now', () => {
+  it('accepts zoned ISO 8601 or Unix milliseconds up to 5 minutes ahead, and defaults to now', () => {
     expect(at('2025-12-31T23:00:00+01:00')).toBe(NOW - 7_200_000);
     expect(at(NOW + 300_000)).toBe(NOW + 300_000);
     expect(at(null)).toBe(NOW);
@@ -55,8 +55,8 @@ describe('the time of an observation', () => {
   });
 });
 
-describe('the lines of a stream', () => {
-  it('are the same wherever its chunks end, also inside a character', async () => {
+describe('the lines of a byte stream', () => {
+  it('are the same for any chunk size, even if a chunk ends inside a character', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }), { maxLength: 20 }),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { partsOf, weightOf } from './row-weight.js';
 
-it('a row weighs at least what its texts have, however deep they stand', () => {
+it('the weight of a row is at least the length of its texts at any depth', () => {
   const letters = (value: unknown): number =>
     typeof value === 'string'
       ? value.length
@@ -16,7 +16,7 @@ it('a row weighs at least what its texts have, however deep they stand', () => {
   expect(weightOf({ about: { text: 'x'.repeat(1_000), list: ['y'.repeat(500)] } })).toBeGreaterThanOrEqual(1_500);
 });
 
-it('parts hold all rows in order, none has too many or is too heavy, and none could take the first of the next', () => {
+it('splitting rows keeps their order and fills each part up to the count or weight limit', () => {
   const rows = fc.array(fc.record({ weight: fc.nat(50), id: fc.nat() }), { maxLength: 60 });
   fc.assert(
     fc.property(rows, (given) => {

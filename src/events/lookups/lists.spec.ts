@@ -24,7 +24,7 @@ async function walk(list: Ranked<string>[], order: Order, limit: number): Promis
 }
 
 describe('keyset pages', () => {
-  test('walking them gives every entry once, in order, ties by id, entries without rank last', async () => {
+  test('return every entry once, in order, with ties by id and unranked entries last', async () => {
     await fc.assert(
       fc.asyncProperty(
         entries,
@@ -43,13 +43,13 @@ describe('keyset pages', () => {
     );
   });
 
-  test('text ranks sort by text', async () => {
+  test('are sorted alphabetically if the rank is text', async () => {
     const list = ['b', 'a', 'c'].map((rank): Ranked<string> => ({ item: rank, rank, id: rank }));
     expect(await walk(list, 'asc', 2)).toEqual(['a', 'b', 'c']);
     expect(await walk(list, 'desc', 2)).toEqual(['c', 'b', 'a']);
   });
 
-  test('others get their turns while all that a filter leaves out is looked through', async () => {
+  test('yield to the event loop while a filter excludes all entries', async () => {
     let turns = 0;
     const count = () => {
       turns++;
@@ -79,7 +79,7 @@ function outcome(work: () => unknown): string {
 }
 
 describe('page cursors', () => {
-  test('give back what was put in', () => {
+  test('decode to the rank and id that were encoded', () => {
     fc.assert(
       fc.property(
         fc.string(),
@@ -95,7 +95,7 @@ describe('page cursors', () => {
     );
   });
 
-  test('of the longest names in any script are taken back', async () => {
+  test('are accepted for the longest names in any script', async () => {
     const [slug, name] = ['協'.repeat(128), '議'.repeat(256)];
     const list = [slug, 'x'].map((id): Ranked<string> => ({ item: id, rank: name, id }));
     const request = { scope: 'names', order: 'desc', limit: 1, rankedBy: 'string' } as const;
@@ -106,26 +106,26 @@ describe('page cursors', () => {
     expect(cursor?.length).toBeLessThanOrEqual(MAX_CURSOR_LENGTH);
   });
 
-  test('none asked for is none', () => {
+  test('decode to `undefined` if the request has no cursor', () => {
     expect(decodePageCursor('list', undefined, ['string'])).toBeUndefined();
   });
 
   test.each([
-    ['of another list', encodePageCursor('other', ['a'])],
+    ['from another list', encodePageCursor('other', ['a'])],
     ['with other types', encodePageCursor('list', [1])],
     ['with too many parts', encodePageCursor('list', ['a', 'b'])],
-    ['that is no JSON', Buffer.from('{').toString('base64url')],
-    ['that is no list', Buffer.from('{"a":1}').toString('base64url')],
-    ['that is empty', ''],
+    ['without valid JSON', Buffer.from('{').toString('base64url')],
+    ['with an object in place of a list', Buffer.from('{"a":1}').toString('base64url')],
+    ['without any characters', ''],
     ['with characters of other alphabets', '++//=='],
-    ['that is endless', 'A'.repeat(50_000)],
+    ['of 50000 characters', 'A'.repeat(50_000)],
   ])('a cursor %s is refused as invalid input', (_, cursor) => {
     const decode = () => decodePageCursor('list', cursor, ['string']);
     expect(decode).toThrow(DomainError);
     expect(decode).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'cursor' }));
   });
 
-  test('no text at all brings down the decoder', () => {
+  test('are either decoded or refused, for any text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String()), (cursor) => {
         expect(outcome(() => decodePageCursor('list', cursor, ['string']))).not.toBe('another error');
@@ -134,7 +134,7 @@ describe('page cursors', () => {
   });
 });
 
-describe('times', () => {
+describe('time parameters of requests', () => {
   const now = Date.UTC(2026, 10, 20, 12);
 
   test.each([
@@ -145,7 +145,7 @@ describe('times', () => {
     ['2026-11-20', Date.UTC(2026, 10, 20)],
     ['2026-11-20T10:00Z', Date.UTC(2026, 10, 20, 10)],
     ['2026-11-20T10:00:00.500+02:00', Date.UTC(2026, 10, 20, 8, 0, 0, 500)],
-  ])('%s is understood', (text, expected) => {
+  ])('accept %s', (text, expected) => {
     expect(parseTime(text, now)).toBe(expected);
   });
 
@@ -159,11 +159,11 @@ describe('times', () => {
     '2026-13-45',
     '20 Nov 2026',
     '2026-11-20T10:00',
-  ])('%j is not a time', (text) => {
+  ])('refuse %j', (text) => {
     expect(parseTime(text, now)).toBeUndefined();
   });
 
-  test('the grain follows the span', () => {
+  test('select a coarser interval for a longer time range', () => {
     const day = 86_400_000;
     const grains = (rawKept: boolean) => [1, 2, 3, 90, 91].map((days) => intervalFor(days * day, rawKept));
     expect(grains(true)).toEqual(['raw', 'raw', '1h', '1h', '1d']);
@@ -171,8 +171,8 @@ describe('times', () => {
   });
 });
 
-describe('CSV', () => {
-  test('quotes what needs it, joins lists, leaves empty what is null', () => {
+describe('CSV output', () => {
+  test('quotes special characters, joins lists with `|` and leaves null empty', () => {
     const rows = [
       { name: 'a,b', chains: ['x', 'y'], tvl: 1.5, none: null },
       { name: 'say "hi"\nthere', chains: [], tvl: -2, extra: { a: 1 } },
@@ -182,11 +182,14 @@ describe('CSV', () => {
     );
   });
 
-  test.each(['=1+1', '+1', '-cmd', '@SUM(A1)', '\tx', '\rx'])('%j cannot run as a formula', (name) => {
-    expect(toCsv([{ name }])).toContain(`'${name}`);
-  });
+  test.each(['=1+1', '+1', '-cmd', '@SUM(A1)', '\tx', '\rx'])(
+    'escapes %j so that spreadsheets do not run a formula',
+    (name) => {
+      expect(toCsv([{ name }])).toContain(`'${name}`);
+    },
+  );
 
-  test('no rows are an empty header', () => {
+  test('is an empty header line if there are no rows', () => {
     expect(toCsv([])).toBe('\r\n');
   });
 });

@@ -5,24 +5,24 @@ import { cutText } from './cut-text.js';
 const characters = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const split = (text: string): string[] => [...characters.segment(text)].map(({ segment }) => segment);
 
-describe('a text that is cut', () => {
+describe('a shortened text', () => {
   it.each([
-    ['short enough', 'abc', 3, 'abc'],
-    ['too long', 'abcdef', 4, 'abc…'],
-    ['a chart', 'ab📉📉', 5, 'ab📉…'],
-    ['a chart at the border', 'ab📉📉', 4, 'ab…'],
-    ['a family', '👨‍👩‍👧‍👦👨‍👩‍👧‍👦', 16, '👨‍👩‍👧‍👦…'],
-    ['flags', '🇩🇪🇫🇷🇮🇹', 7, '🇩🇪…'],
-    ['an accent', 'cafe\u0301s', 5, 'caf…'],
-    ['a thumb of a colour', '👍🏽👍🏽', 6, '👍🏽…'],
-    ['a tower of accents', `a${'\u0301'.repeat(500)}`, 101, `a${'\u0301'.repeat(99)}…`],
-    ['half a character', 'a\ud83d', 9, 'a\ufffd'],
-    ['to nothing', 'abc', 0, ''],
-  ])('keeps whole characters: %s', (_, text, length, cut) => {
+    ['a text within the limit', 'abc', 3, 'abc'],
+    ['a text over the limit', 'abcdef', 4, 'abc…'],
+    ['a chart emoji', 'ab📉📉', 5, 'ab📉…'],
+    ['a chart emoji at the limit', 'ab📉📉', 4, 'ab…'],
+    ['a family emoji', '👨‍👩‍👧‍👦👨‍👩‍👧‍👦', 16, '👨‍👩‍👧‍👦…'],
+    ['flag emojis', '🇩🇪🇫🇷🇮🇹', 7, '🇩🇪…'],
+    ['a combining accent', 'cafe\u0301s', 5, 'caf…'],
+    ['an emoji with a skin tone', '👍🏽👍🏽', 6, '👍🏽…'],
+    ['500 combining accents', `a${'\u0301'.repeat(500)}`, 101, `a${'\u0301'.repeat(99)}…`],
+    ['half a surrogate pair', 'a\ud83d', 9, 'a\ufffd'],
+    ['a limit of zero', 'abc', 0, ''],
+  ])('consists of whole characters: %s', (_, text, length, cut) => {
     expect(cutText(text, length)).toBe(cut);
   });
 
-  it('is never longer than asked for, and made of characters that were there', () => {
+  it('is never longer than the limit and begins with the original characters', () => {
     const text = fc
       .array(fc.constantFrom('a', ' ', 'ü', 'e\u0301', '📉', '👨‍👩‍👧‍👦', '🇩🇪', '👍🏽', '\r\n', '가'))
       .map((parts) => parts.join(''));

@@ -15,7 +15,7 @@ const REFUSED = [
   ['loopback, full width', 'https://１２７.０.０.１/'],
   ['loopback, circled digits', 'https://①②⑦.⓪.⓪.①/'],
   ['loopback, trailing dot', 'https://127.0.0.1./'],
-  ['loopback, other of its block', 'https://127.255.255.254/'],
+  ['loopback, another address of the block', 'https://127.255.255.254/'],
   ['loopback, IPv6', 'https://[::1]/'],
   ['loopback, IPv6 written out', 'https://[0:0:0:0:0:0:0:1]/'],
   ['IPv4 mapped into IPv6', 'https://[::ffff:127.0.0.1]/'],
@@ -44,28 +44,28 @@ const REFUSED = [
   ['multicast', 'https://224.0.0.1/'],
   ['multicast, IPv6', 'https://[ff02::1]/'],
   ['broadcast', 'https://255.255.255.255/'],
-  ['benchmarks', 'https://198.18.0.1/'],
-  ['documentation', 'https://192.0.2.1/'],
-  ['protocol assignments', 'https://192.0.0.1/'],
-  ['reserved', 'https://240.0.0.1/'],
-  ['segment routing', 'https://[5f00::1]/'],
+  ['benchmark network', 'https://198.18.0.1/'],
+  ['documentation network', 'https://192.0.2.1/'],
+  ['protocol assignment network', 'https://192.0.0.1/'],
+  ['reserved network', 'https://240.0.0.1/'],
+  ['segment routing network', 'https://[5f00::1]/'],
   ['localhost', 'https://localhost/'],
   ['localhost, trailing dot', 'https://localhost./'],
   ['localhost, sub-domain', 'https://anything.localhost/'],
   ['localhost, upper case', 'https://LOCALHOST/'],
   ['single label', 'https://redis/'],
   ['cluster suffix', 'https://api.default.svc.cluster.local/'],
-  ['our own name', 'https://alerts.example.org/'],
-  ['our own name, trailing dot', 'https://ALERTS.example.org./'],
+  ['host name of this server', 'https://alerts.example.org/'],
+  ['host name of this server, trailing dot', 'https://ALERTS.example.org./'],
   ['user and password', 'https://user:pw@example.com/'],
   ['user that looks like a host', 'https://example.com@127.0.0.1/'],
   ['plain http', 'http://example.com/'],
   ['port of a database', 'https://example.com:5432/'],
   ['port 80 over TLS', 'https://example.com:80/'],
-  ['file', 'file:///etc/passwd'],
-  ['gopher', 'gopher://127.0.0.1:6379/_FLUSHALL'],
-  ['data', 'data:text/plain,hi'],
-  ['javascript', 'javascript:alert(1)'],
+  ['`file:` URL', 'file:///etc/passwd'],
+  ['`gopher:` URL', 'gopher://127.0.0.1:6379/_FLUSHALL'],
+  ['`data:` URL', 'data:text/plain,hi'],
+  ['`javascript:` URL', 'javascript:alert(1)'],
   ['localhost, circled letters', 'https://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/'],
   ['loopback, ideographic full stops', 'https://127。0。0。1/'],
   ['loopback, octal and hex mixed', 'https://0177.0.0.0x1/'],
@@ -78,20 +78,20 @@ const REFUSED = [
   ['IPv4 translated into IPv6', 'https://[::ffff:0:127.0.0.1]/'],
   ['6to4 relays', 'https://192.88.99.1/'],
   ['site-local', 'https://[fec0::1]/'],
-  ['discard', 'https://[100::1]/'],
-  ['documentation, IPv6', 'https://[2001:db8::1]/'],
-  ['documentation, IPv6, the larger', 'https://[3fff::1]/'],
+  ['discard-only network, IPv6', 'https://[100::1]/'],
+  ['documentation network, IPv6', 'https://[2001:db8::1]/'],
+  ['documentation network, IPv6, second block', 'https://[3fff::1]/'],
   ['private, mapped, other port', 'https://[::ffff:192.168.0.1]:8443/'],
   ['cluster service', 'https://kubernetes.default.svc/'],
   ['host that looks like a user', 'https://127.0.0.1:443@example.com/'],
   ['port zero', 'https://example.com:0/'],
   ['zone id', 'https://[fe80::1%25eth0]/'],
-  ['no URL', 'not a url'],
+  ['text without a URL', 'not a url'],
   ['line break in the host', 'https://exa\nmple.internal/'],
   ['too long', `https://example.com/${'a'.repeat(2_050)}`],
 ] as const;
 
-describe('addresses that users choose', () => {
+describe('URLs given by users', () => {
   it.each(REFUSED)('are refused: %s', (_, address) => {
     expect(() => strict.url(address)).toThrow(EgressRefused);
   });
@@ -110,7 +110,7 @@ describe('addresses that users choose', () => {
     expect(strict.url('https://example.com/a#b').href).toBe('https://example.com/a');
   });
 
-  it('may be private, plain and on any port where the operator says so, and nowhere else', () => {
+  it('may use private hosts, plain HTTP and any port only in ranges allowed by the operator', () => {
     const lenient = new EgressPolicy(['127.0.0.0/8', 'fd00::/8', '10.1.2.3']);
     expect(lenient.url('http://127.0.0.1:9000/x').href).toBe('http://127.0.0.1:9000/x');
     expect(lenient.url('http://[fd00::1]:8080/').href).toBe('http://[fd00::1]:8080/');
@@ -126,7 +126,7 @@ describe('addresses that users choose', () => {
   });
 });
 
-it('refuses what is too long only once it is encoded', () => {
+it('a URL is refused if its percent-encoded form is longer than 2048 characters', () => {
   for (const letter of ['ü', '漢', '😀']) {
     expect(() => strict.url(`https://example.com/${letter.repeat(700)}`)).toThrow('longer than 2048');
   }

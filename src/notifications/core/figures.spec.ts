@@ -11,7 +11,7 @@ function read(text: string): number {
   return sign === '−' ? -size : size;
 }
 
-describe('a figure', () => {
+describe('a formatted number', () => {
   it.each<[number, Unit, string]>([
     [1_000, 'usd', '$1,000'],
     [880, 'usd', '$880'],
@@ -38,7 +38,7 @@ describe('a figure', () => {
     [12, 'count', '12'],
     [Infinity, 'percent', '∞'],
     [-Infinity, 'usd', '−∞'],
-  ])('of %d in %s is %s', (value, unit, text) => {
+  ])('shows %d in %s as %s', (value, unit, text) => {
     expect(figure(value, unit)).toBe(text);
   });
 
@@ -62,7 +62,7 @@ describe('a figure', () => {
       expect.stringMatching(/^1[\d,]+ %$/),
       expect.stringMatching(/^0\.0+5 %$/),
     ],
-  ])('of %d beside %d (%s) is told apart from it', (value, threshold, unit, one, other) => {
+  ])('shows %d and %d (%s) with enough digits to differ', (value, threshold, unit, one, other) => {
     expect(comparedFigures(value, threshold, unit)).toEqual([one, other]);
   });
 
@@ -77,7 +77,7 @@ describe('a figure', () => {
     .map(([a, f]) => [a, a * f]);
   const pair = fc.oneof(near, fc.tuple(number, number)).filter((two) => two.every((each) => Number.isFinite(each)));
 
-  it('of two that differ differs, in their order, without an exponent', () => {
+  it('differs for different numbers, keeps their order and has no exponent', () => {
     fc.assert(
       fc.property(pair, fc.constantFrom<Unit>('usd', 'percent', 'count'), ([a = 0, b = 0], unit) => {
         const [one, other] = comparedFigures(a, b, unit);
@@ -90,7 +90,7 @@ describe('a figure', () => {
     );
   });
 
-  it('is near what it shows, and within a thousand of its unit', () => {
+  it('is close to the original number and below 1,000 in its unit M or B', () => {
     fc.assert(
       fc.property(number, fc.constantFrom<Unit>('usd', 'percent', 'count'), (value, unit) => {
         const text = figure(value, unit);

@@ -4,8 +4,8 @@ import { pagerDutyBody, teamsBody, telegramBody } from './hook-bodies.js';
 const links = { rule: 'https://defi.example/r', history: 'https://defi.example/h' };
 const chat = { title: 'bitcoin $110', text: 'Price of bitcoin is $110, *above* $100 😀', links };
 
-describe('the bodies of services', () => {
-  it('are a card for Teams, whose texts are no markup', () => {
+describe('message bodies for external services', () => {
+  it('are an adaptive card with escaped markup for Teams', () => {
     const { type, attachments } = JSON.parse(teamsBody(chat, 'resolved'));
     expect([type, attachments[0].contentType]).toEqual(['message', 'application/vnd.microsoft.card.adaptive']);
     const { body, actions } = attachments[0].content;
@@ -14,7 +14,7 @@ describe('the bodies of services', () => {
     expect(actions).toContainEqual({ type: 'Action.OpenUrl', title: 'Rule', url: links.rule });
   });
 
-  it('are plain text for Telegram, within its length', () => {
+  it('are plain text within 4096 characters for Telegram', () => {
     const {
       chat_id: chatId,
       text,
@@ -29,7 +29,7 @@ describe('the bodies of services', () => {
     expect(more).not.toHaveProperty('parse_mode');
   });
 
-  it('are an incident of the instance for PagerDuty, which its resolution ends', () => {
+  it('trigger and resolve the same incident in PagerDuty', () => {
     const event = {
       routingKey: 'k',
       instance: 'rule token:bitcoin',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatFault } from './format-fault.js';
 import { hookOf } from './hook-forms.js';
 
-describe('the address of a hook', () => {
+describe('the displayed address of a webhook', () => {
   it.each([
     [
       'slack',
@@ -35,15 +35,15 @@ describe('the address of a hook', () => {
       'https://prod-1.westeurope.logic.azure.com/workflows/1/x?sig=abcdefgh',
       'https://prod-1.westeurope.logic.azure.com/…efgh',
     ],
-  ])('of %s is shown without its secret', (kind, address, shown) => {
+  ])('hides the secret of a %s address', (kind, address, shown) => {
     expect(hookOf(address)).toEqual({ kind, shown });
   });
 
-  it('is shown with more of its secret where that is asked for', () => {
+  it('shows more characters of the secret on request', () => {
     expect(hookOf('pagerduty:0123456789abcdef0123456789abcdef', 8)?.shown).toBe('pagerduty:…89abcdef');
   });
 
-  it('of any other kind is shown as it is, and a short secret is not shown at all', () => {
+  it('is undefined for an unknown service, and hides a short secret completely', () => {
     expect(hookOf('https://hooks.example.com/alerts?token=x')).toBeUndefined();
     expect(hookOf('https://api.telegram.org/bot1:a/getUpdates')).toBeUndefined();
     expect(hookOf('pagerduty:x')).toBeUndefined();
@@ -51,7 +51,7 @@ describe('the address of a hook', () => {
   });
 });
 
-describe('the format of an action', () => {
+describe('the format of a notification action', () => {
   const slack = 'https://hooks.slack.com/services/T/B/…1234';
   it.each([
     [{ type: 'email', target: 'a@b.example', format: 'slack' }, 'only webhooks'],
@@ -63,7 +63,7 @@ describe('the format of an action', () => {
     [{ type: 'webhook', target: slack, format: 'standard' }, undefined],
     [{ type: 'webhook', target: 'pagerduty:…1234' }, undefined],
     [{ type: 'email', target: 'a@b.example' }, undefined],
-  ] as const)('%j is judged', (action, fault) => {
+  ] as const)('is validated for %j', (action, fault) => {
     expect(formatFault(action) ?? 'none').toContain(fault ?? 'none');
   });
 });

@@ -7,8 +7,8 @@ import { mailAddress } from './channels/email.js';
 import { pushReference, pushTarget } from './channels/push.js';
 import { newWebhookSecret, signedHeaders } from './webhook-signature.js';
 
-describe('signatures', () => {
-  it('are accepted by the reference library for any of the secrets, and refused for a changed body', () => {
+describe('webhook signatures', () => {
+  it('are accepted by the reference library for each secret and refused for a changed body', () => {
     const secrets = [newWebhookSecret(), newWebhookSecret()];
     const body = '{"text":"Grüße 🌍"}';
     const headers = signedHeaders('msg_1', body, secrets, Date.now());
@@ -17,7 +17,7 @@ describe('signatures', () => {
     expect(() => new Webhook(newWebhookSecret()).verify(body, headers)).toThrow('No matching signature');
   });
 
-  it('are those of the reference library', () => {
+  it('equal the signatures of the reference library', () => {
     const secret = newWebhookSecret();
     const at = new Date('2026-11-20T10:00:00Z');
     const { 'webhook-signature': signature } = signedHeaders('id', 'body', [secret], at.getTime());
@@ -25,14 +25,14 @@ describe('signatures', () => {
   });
 });
 
-describe('bodies', () => {
-  it('leave out the explanation where it would be over 20 KB', () => {
+describe('message bodies', () => {
+  it('omit the explanation if the body would exceed 20 KB', () => {
     const data = { message: 'm', explanation: { long: 'x'.repeat(30_000) } };
     const body = messageBody({ type: 'alert.fired', timestamp: 't', data });
     expect(JSON.parse(body).data).toEqual({ message: 'm', explanation: { omitted: true } });
   });
 
-  it('shorten a text that alone would be over 20 KB', () => {
+  it('shorten the text if the text alone would exceed 20 KB', () => {
     const text = '"\u{1f4c9}"\n'.repeat(9_000);
     const body = messageBody({
       type: 'alert.fired',
@@ -49,7 +49,7 @@ describe('bodies', () => {
     expect(message.isWellFormed()).toBe(true);
   });
 
-  it('for chats are never cut within a character', () => {
+  it('are never cut inside a character for Slack and Discord', () => {
     const emojis = 'x' + '\u{1f4c9}'.repeat(4_000);
     for (const body of [
       slackBody({ title: emojis, text: emojis }),
@@ -60,7 +60,7 @@ describe('bodies', () => {
     }
   });
 
-  it('for chats have the links of an alert beside its text', () => {
+  it('include the links of an alert for Slack and Discord', () => {
     const chat = {
       title: 'Alert: R · bitcoin $110',
       text: 't',
@@ -76,7 +76,7 @@ describe('bodies', () => {
     });
   });
 
-  it('cannot mention or link anybody in a chat', () => {
+  it('disable mentions from user text in Slack and Discord', () => {
     const slack = JSON.parse(slackBody({ title: '<!channel> & <https://evil|x>', text: 'text' }));
     expect(slack.text).toBe('&lt;!channel&gt; &amp; &lt;https://evil|x&gt;');
     expect(JSON.parse(discordBody({ title: '@everyone', text: 'x'.repeat(9_000) }, 'fired'))).toMatchObject({
@@ -85,12 +85,15 @@ describe('bodies', () => {
   });
 });
 
-describe('targets', () => {
-  it.each(['ann@example.com', 'a.b+c@sub.example.co', "o'neil@example.org"])('take the address %s', (address) => {
-    expect(mailAddress(address)).toBe(address);
-  });
+describe('notification targets', () => {
+  it.each(['ann@example.com', 'a.b+c@sub.example.co', "o'neil@example.org"])(
+    'accept the mail address %s',
+    (address) => {
+      expect(mailAddress(address)).toBe(address);
+    },
+  );
 
-  it('lower the domain, not the person', () => {
+  it('convert only the domain of a mail address to lower case', () => {
     expect(mailAddress(' Ann@EXAMPLE.com ')).toBe('Ann@example.com');
   });
 
@@ -108,11 +111,11 @@ describe('targets', () => {
     'ann@-example.com',
     `${'a'.repeat(65)}@example.com`,
     'ann@exämple.com',
-  ])('refuse the address %j', (address) => {
+  ])('refuse the mail address %j', (address) => {
     expect(mailAddress(address)).toBeUndefined();
   });
 
-  it('tell FCM tokens, subscriptions and references apart', () => {
+  it('distinguish FCM tokens, web push subscriptions and stored references', () => {
     const token = 'dGVzdA:APA91bExampleExampleExample';
     expect(pushTarget(token)).toEqual({ token });
     const keys = { p256dh: Buffer.alloc(65, 4).toString('base64url'), auth: Buffer.alloc(16).toString('base64url') };
@@ -135,14 +138,14 @@ describe('targets', () => {
   });
 });
 
-describe('the rest', () => {
-  it('makes ids that sort by time', () => {
+describe('ids and error reasons', () => {
+  it('ids sort by time', () => {
     const ids = [newId(1), newId(2), newId(2 ** 40)];
     expect(ids.toSorted()).toEqual(ids);
     for (const id of ids) expect(id).toMatch(UUID);
   });
 
-  it('keeps secrets out of reasons', () => {
+  it('error reasons contain no secrets', () => {
     const reason = safeReason(
       new Error('connect smtp://ann:hunter2@mail.example.com failed\n with rta_id_0123456789abcdef'),
     );

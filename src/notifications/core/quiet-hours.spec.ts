@@ -12,25 +12,25 @@ const night: QuietHours = { start: '22:00', end: '07:30', timezone: BERLIN, allo
 
 describe('quiet hours', () => {
   it.each([
-    ['before midnight', '2026-06-10T23:15', '2026-06-11T07:30:00+02:00'],
-    ['after midnight', '2026-06-11T03:00', '2026-06-11T07:30:00+02:00'],
-    ['at their start', '2026-06-10T22:00', '2026-06-11T07:30:00+02:00'],
-    ['at their end', '2026-06-11T07:30', '2026-06-11T07:30:00+02:00'],
-    ['by day', '2026-06-11T12:00', '2026-06-11T12:00:00+02:00'],
+    ['created before midnight', '2026-06-10T23:15', '2026-06-11T07:30:00+02:00'],
+    ['created after midnight', '2026-06-11T03:00', '2026-06-11T07:30:00+02:00'],
+    ['created at the start of quiet hours', '2026-06-10T22:00', '2026-06-11T07:30:00+02:00'],
+    ['created at the end of quiet hours', '2026-06-11T07:30', '2026-06-11T07:30:00+02:00'],
+    ['created during the day', '2026-06-11T12:00', '2026-06-11T12:00:00+02:00'],
     // The clock goes from 02:00 to 03:00: the night is an hour shorter.
-    ['in the night of the spring change', '2026-03-28T23:00', '2026-03-29T07:30:00+02:00'],
+    ['created in the night when summer time begins', '2026-03-28T23:00', '2026-03-29T07:30:00+02:00'],
     // The clock goes from 03:00 back to 02:00: the night is an hour longer.
-    ['in the night of the autumn change', '2026-10-24T23:00', '2026-10-25T07:30:00+01:00'],
-  ])('%s', (_, at, expected) => {
+    ['created in the night when summer time ends', '2026-10-24T23:00', '2026-10-25T07:30:00+01:00'],
+  ])('give the right send time for a message %s', (_, at, expected) => {
     expect(shown(afterQuietHours(night, local(at)))).toBe(expected);
   });
 
-  it('whose end the clock jumps over end at the jump', () => {
+  it('end at the clock change if their end time is skipped', () => {
     const quiet = { ...night, end: '02:30' };
     expect(shown(afterQuietHours(quiet, local('2026-03-29T01:00')))).toBe('2026-03-29T03:00:00+02:00');
   });
 
-  it('whose end the clock shows twice end at the first, and are quiet again until the second', () => {
+  it('end twice if the clock shows their end time twice', () => {
     const quiet = { ...night, end: '02:30' };
     const first = local('2026-10-25T01:00');
     expect(shown(afterQuietHours(quiet, first))).toBe('2026-10-25T02:30:00+02:00');
@@ -40,38 +40,38 @@ describe('quiet hours', () => {
 
   it.each([
     // 2026-06-10 is a Wednesday.
-    ['in a night that starts on one of their days', ['wed'], '2026-06-11T03:00', '2026-06-11T07:30:00+02:00'],
-    ['in a night that ends on one of them only', ['thu'], '2026-06-11T03:00', '2026-06-11T03:00:00+02:00'],
-    ['from Sunday to Monday', ['sun'], '2026-06-15T00:00', '2026-06-15T07:30:00+02:00'],
-    ['on another day', ['mon', 'tue'], '2026-06-10T23:00', '2026-06-10T23:00:00+02:00'],
-  ] as const)('of some days, %s', (_, days, at, expected) => {
+    ['in a night that starts on a selected day', ['wed'], '2026-06-11T03:00', '2026-06-11T07:30:00+02:00'],
+    ['in a night that only ends on a selected day', ['thu'], '2026-06-11T03:00', '2026-06-11T03:00:00+02:00'],
+    ['in the night from Sunday to Monday', ['sun'], '2026-06-15T00:00', '2026-06-15T07:30:00+02:00'],
+    ['on a day that is not selected', ['mon', 'tue'], '2026-06-10T23:00', '2026-06-10T23:00:00+02:00'],
+  ] as const)('apply the selected weekdays to a message %s', (_, days, at, expected) => {
     expect(shown(afterQuietHours({ ...night, days }, local(at)))).toBe(expected);
   });
 
-  it('of whole days that follow each other end with the last of them', () => {
+  it('end after the last of several consecutive whole days', () => {
     const weekend: QuietHours = { ...night, start: '00:00', end: '00:00', days: ['sat', 'sun'] };
     expect(shown(afterQuietHours(weekend, local('2026-06-13T00:00')))).toBe('2026-06-15T00:00:00+02:00');
     expect(shown(afterQuietHours(weekend, local('2026-06-12T23:59')))).toBe('2026-06-12T23:59:00+02:00');
   });
 
-  it('end where the clock is set back to before them', () => {
+  it('end when the clock is set back to a time before their start', () => {
     const quiet = { ...night, start: '02:30', end: '03:30' };
     expect(shown(afterQuietHours(quiet, new Date('2026-10-25T02:40:00+02:00')))).toBe('2026-10-25T02:00:00+01:00');
   });
 
   it.each([
-    ['a time', { end: '24:00' }, 'end'],
-    ['a zone, not an offset', { timezone: '+05:30' }, 'timezone'],
-    ['a zone that is there', { timezone: 'Mars/X' }, 'timezone'],
-    ['a day', { days: [] }, 'days'],
-    ['a length', { end: '22:00' }, 'end'],
-    ['a time without them', { end: '22:00', days: DAYS }, 'end'],
-  ])('need %s', (_, changes, field) => {
+    ['a valid time of day', { end: '24:00' }, 'end'],
+    ['a time zone name (an offset is not enough)', { timezone: '+05:30' }, 'timezone'],
+    ['an existing time zone', { timezone: 'Mars/X' }, 'timezone'],
+    ['at least one weekday', { days: [] }, 'days'],
+    ['a length above zero', { end: '22:00' }, 'end'],
+    ['any time outside quiet hours', { end: '22:00', days: DAYS }, 'end'],
+  ])('are refused without %s', (_, changes, field) => {
     expect(quietHoursFault({ ...night, ...changes })).toMatchObject({ field });
   });
 
   it.each([{}, { timezone: 'Asia/Kolkata' }, { timezone: 'Pacific/Apia' }, { end: '22:00', days: ['sat' as const] }])(
-    'may be with %j',
+    'are valid with %j',
     (changes) => {
       expect(quietHoursFault({ ...night, ...changes })).toBeUndefined();
     },
@@ -119,7 +119,7 @@ describe('the end of quiet hours', () => {
     return new Date(minute);
   }
 
-  it('is where a walk from minute to minute ends, over every change of the clock', () => {
+  it('equals a minute-by-minute simulation, even across clock changes', () => {
     const time = fc
       .tuple(fc.integer({ min: 0, max: 23 }), fc.constantFrom(0, 15, 30, 59))
       .map(([hour, minute]) => `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`);

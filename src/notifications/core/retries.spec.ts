@@ -8,25 +8,25 @@ const MINUTE = 60_000;
 const waits = (channel: 'webhook' | 'email' | 'push') =>
   Array.from({ length: 10 }, (_, index) => retryWait(channel, index + 1, 0, () => 0.5));
 
-describe('the schedule of attempts', () => {
-  it('is the one of each channel, and ends', () => {
+describe('the retry schedule of a delivery', () => {
+  it('has fixed waits per channel and ends after the last wait', () => {
     expect(waits('webhook')).toEqual([5_000, 60_000, 300_000, 1.8e6, 7.2e6, 1.8e7, 3.6e7, 3.6e7, undefined, undefined]);
     expect(waits('email').slice(0, 6)).toEqual([60_000, 300_000, 900_000, 3.6e6, 1.44e7, undefined]);
     expect(waits('push').slice(0, 5)).toEqual([10_000, 60_000, 300_000, 900_000, undefined]);
   });
 
-  it('varies by a fifth either way', () => {
+  it('varies each wait by up to 20 % in both directions', () => {
     expect(retryWait('webhook', 2, 0, () => 0)).toBe(48_000);
     expect(retryWait('webhook', 2, 0, () => 0.999_999)).toBe(72_000);
   });
 
-  it('waits as long as the receiver asks, an hour at most, and never shorter than its step', () => {
+  it('follows `Retry-After` up to one hour, but never waits less than the scheduled wait', () => {
     expect(retryWait('webhook', 1, 90_000, () => 0.5)).toBe(90_000);
     expect(retryWait('webhook', 1, 1e9, () => 0.5)).toBe(3_600_000);
     expect(retryWait('webhook', 4, 1_000, () => 0.5)).toBe(1.8e6);
   });
 
-  it('reads Retry-After as seconds or as a date', () => {
+  it('parses `Retry-After` as seconds or as a date', () => {
     const now = Date.parse('2026-11-20T10:00:00Z');
     expect(parseRetryAfter('120', now)).toBe(120_000);
     expect(parseRetryAfter('Fri, 20 Nov 2026 10:01:00 GMT', now)).toBe(MINUTE);
@@ -35,7 +35,7 @@ describe('the schedule of attempts', () => {
     expect(parseRetryAfter(undefined, now)).toBeUndefined();
   });
 
-  it('ends with the life of the message', () => {
+  it('ends when the message expires, is rejected or has no attempts left', () => {
     const delivery = { channel: 'webhook' as const, tries: 3, expiresAt: 100_000 };
     expect(verdict(delivery, { result: 'failed', detail: 'answered 500' }, 0).state).toBe('expired');
     expect(verdict({ ...delivery, tries: 1 }, { result: 'failed' }, 0)).toMatchObject({
@@ -52,11 +52,11 @@ describe('the schedule of attempts', () => {
   });
 });
 
-describe('the breaker of an endpoint', () => {
+describe('the circuit breaker of an endpoint', () => {
   const fail = (times: number, from = HEALTHY, at = 0) =>
     Array.from({ length: times }).reduce<typeof HEALTHY>((health) => afterAttempt(health, false, at), from);
 
-  it('opens at the fifth failure in a row, for half a minute', () => {
+  it('opens for 30 seconds after five consecutive failures', () => {
     expect(breakerState(fail(4), 0)).toBe('closed');
     const open = fail(5);
     expect(open).toMatchObject({ openUntil: 30_000, trips: 1, failures: 5, firstFailureAt: 0 });
@@ -64,7 +64,7 @@ describe('the breaker of an endpoint', () => {
     expect(breakerState(open, 30_000)).toBe('half-open');
   });
 
-  it('pauses twice as long after each failed probe, an hour at most', () => {
+  it('doubles its pause after each failed probe, up to one hour', () => {
     let health = fail(5);
     const pauses: number[] = [];
     for (let n = 0; n < 9; n++) {
@@ -75,7 +75,7 @@ describe('the breaker of an endpoint', () => {
     expect(pauses).toEqual([60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600].map((seconds) => seconds * 1_000));
   });
 
-  it('takes failures of attempts that left before it opened for what it knows already', () => {
+  it('keeps its pause when attempts that began before the pause fail', () => {
     const open = fail(5, HEALTHY, 10_000);
     const stragglers = Array.from({ length: 95 }).reduce<typeof HEALTHY>(
       (health) => afterAttempt(health, false, 12_000, 9_000),
@@ -88,11 +88,11 @@ describe('the breaker of an endpoint', () => {
     expect(afterAttempt(probing, false, 45_000, 40_000)).toMatchObject({ openUntil: 105_000, trips: 2 });
   });
 
-  it('closes with the first success', () => {
+  it('closes after the first success', () => {
     expect(afterAttempt(fail(5), true, 40_000)).toEqual(HEALTHY);
   });
 
-  it('opens at half of ten within five minutes, and forgets what is older', () => {
+  it('opens if half of ten calls within five minutes fail, and drops older results', () => {
     let health = HEALTHY;
     for (let n = 0; n < 9; n++) health = afterAttempt(health, n % 2 === 1, n);
     expect(breakerState(health, 10)).toBe('closed');
@@ -107,7 +107,7 @@ describe('the breaker of an endpoint', () => {
   });
 });
 
-describe('admission', () => {
+describe('the admission of a delivery', () => {
   const limits = { webhookRate: 60, hostRate: 120, userRate: 300, mailDaily: 100 };
   const base: Candidate = {
     type: 'alert.fired',
@@ -123,11 +123,11 @@ describe('admission', () => {
   const decide = (changes: Partial<Candidate>, lane: 'main' | 'slow' = 'main', now = MINUTE) =>
     admit({ ...base, ...changes }, limits, lane, now);
 
-  it('lets what is due leave', () => {
+  it('sends a due message', () => {
     expect(decide({})).toEqual({ action: 'send', digest: false });
   });
 
-  it('ends what is late, or has nowhere to go', () => {
+  it('stops expired messages and messages without an active target', () => {
     expect(decide({ expiresAt: MINUTE })).toMatchObject({ state: 'expired' });
     expect(decide({ target: undefined })).toMatchObject({ state: 'suppressed', reason: 'unknown_target' });
     const disabled = { status: 'disabled' as const, openUntil: null };
@@ -135,7 +135,7 @@ describe('admission', () => {
     expect(decide({ target: { ...disabled, reason: 'bounced' } })).toMatchObject({ reason: 'bounced' });
   });
 
-  it('asks before anything else of the target whether it is still wanted', () => {
+  it('checks whether a message is still wanted before it checks the target', () => {
     const wanted = { action: 'finish', state: 'suppressed', reason: 'deleted' } as const;
     expect(decide({ wanted, target: { status: 'pending', reason: null, openUntil: null } })).toEqual(wanted);
     expect(decide({ wanted, target: { status: 'active', reason: null, openUntil: 9 * MINUTE } })).toEqual(wanted);
@@ -143,20 +143,20 @@ describe('admission', () => {
     expect(decide({ wanted: night })).toEqual({ ...night, extends: true });
   });
 
-  it('holds messages to unproven targets, and lets the proof itself pass', () => {
+  it('defers messages to unverified targets, but sends the verification message', () => {
     const target = { status: 'pending' as const, reason: null, openUntil: null };
     expect(decide({ target })).toEqual({ action: 'defer', until: 10 * MINUTE, reason: 'target_unverified' });
     expect(decide({ target, type: 'endpoint.verify' })).toEqual({ action: 'send', digest: false });
   });
 
-  it('keeps off failing endpoints; only the slow lane probes them', () => {
+  it('defers messages to failing endpoints, which are probed only from the slow lane', () => {
     const at = (openUntil: number) => ({ target: { status: 'active' as const, reason: null, openUntil } });
     expect(decide(at(2 * MINUTE))).toMatchObject({ action: 'defer', until: 2 * MINUTE });
     expect(decide(at(1))).toMatchObject({ action: 'defer', slow: true });
     expect(decide(at(1), 'slow')).toEqual({ action: 'probe' });
   });
 
-  it('puts off what is over the rate; mails over the daily number leave together', () => {
+  it('defers messages over a rate limit, and collects mails over the daily limit in a digest', () => {
     expect(decide({ recent: 60 })).toMatchObject({ action: 'defer', reason: 'endpoint_rate' });
     expect(decide({ channel: 'email', recent: 100 })).toEqual({
       action: 'defer',

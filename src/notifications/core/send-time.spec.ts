@@ -9,8 +9,8 @@ const shown = (at: Date, zone = BERLIN) => DateTime.fromJSDate(at, { zone }).toI
 const night: QuietHours = { start: '22:00', end: '07:30', timezone: BERLIN, allowCritical: true };
 const with_ = (changes: Partial<UserPreferences>): UserPreferences => ({ ...DEFAULT_PREFERENCES, ...changes });
 
-describe('digests', () => {
-  it('leave at the next full hour or the next time of day, also over a change of the clock', () => {
+describe('digest mails', () => {
+  it('are sent at the next full hour or daily time, even across a clock change', () => {
     expect(shown(digestTime({ every: 'hour', at: '00:00', timezone: BERLIN }, local('2026-06-10T10:20')))).toBe(
       '2026-06-10T11:00:00+02:00',
     );
@@ -20,22 +20,22 @@ describe('digests', () => {
   });
 });
 
-describe('the time a message leaves', () => {
+describe('the send time of a message', () => {
   const at = local('2026-06-10T23:00');
   const digest = { every: 'hour' as const, at: '00:00', timezone: BERLIN };
 
-  it('is now without preferences', () => {
+  it('is immediate without preferences', () => {
     expect(sendTime(DEFAULT_PREFERENCES, 'normal', at, 'email')).toEqual({});
   });
 
-  it('is never for a channel that is off, and for mail to who unsubscribed', () => {
+  it('does not exist for a disabled channel or for mail to an unsubscribed user', () => {
     const off = with_({ channels: { email: true, webhook: false, push: true } });
     expect(sendTime(off, 'critical', at, 'webhook')).toEqual({ suppressed: 'channel_off' });
     expect(sendTime(with_({ unsubscribed: true }), 'critical', at, 'email')).toEqual({ suppressed: 'unsubscribed' });
     expect(sendTime(with_({ unsubscribed: true }), 'normal', at, 'webhook')).toEqual({});
   });
 
-  it('is the end of quiet hours, which critical messages pass where they may', () => {
+  it('is the end of quiet hours, except for critical messages if these are allowed', () => {
     const morning = { notBefore: local('2026-06-11T07:30') };
     expect(sendTime(with_({ quietHours: night }), 'high', at, 'push')).toEqual(morning);
     expect(sendTime(with_({ quietHours: night }), 'critical', at, 'push')).toEqual({});
@@ -43,7 +43,7 @@ describe('the time a message leaves', () => {
     expect(sendTime(with_({ quietHours: strict }), 'critical', at, 'push')).toEqual(morning);
   });
 
-  it('is that of the quiet hours of its rule, if it has some; `never` is none', () => {
+  it('follows the quiet hours of the rule, if set, in place of the quiet hours of the user', () => {
     const user = with_({ quietHours: night });
     const own = { ...night, start: '23:00', end: '23:30', allowCritical: false };
     const leaves = (quietHours: QuietHours | 'never' | null, preferences = user) =>
@@ -53,7 +53,7 @@ describe('the time a message leaves', () => {
     expect(leaves(own, DEFAULT_PREFERENCES)).toEqual(local('2026-06-10T23:30'));
   });
 
-  it('is the next digest for mails that are not urgent, after quiet hours', () => {
+  it('is the next digest for non-urgent mails, but not before the end of quiet hours', () => {
     const noon = local('2026-06-10T12:10');
     expect(sendTime(with_({ digest }), 'normal', noon, 'email')).toEqual({
       notBefore: local('2026-06-10T13:00'),

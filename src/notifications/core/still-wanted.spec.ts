@@ -32,8 +32,8 @@ const NOON = at('2026-06-10T12:00');
 const ask = (changes: Partial<WantedQuestion>, now = NOON) => stillWanted({ ...base, ...changes }, now);
 const preferring = (changes: Partial<UserPreferences>): UserPreferences => ({ ...DEFAULT_PREFERENCES, ...changes });
 
-describe('a message is still wanted', () => {
-  it('while one of its rules is there, active, not snoozed and aimed at its target', () => {
+describe('the check directly before sending a message', () => {
+  it('requires at least one rule that is active, not snoozed and still has the target', () => {
     const cases: [(RuleNow | undefined)[] | null, string | undefined][] = [
       [null, undefined],
       [[rule], undefined],
@@ -52,25 +52,25 @@ describe('a message is still wanted', () => {
     }
   });
 
-  it('as a test of a rule that rests, but not of one that is gone', () => {
+  it('sends a test message for an inactive rule, but not for a deleted rule', () => {
     expect(ask({ type: 'test', rules: [{ ...rule, isActive: false }] })).toMatchObject({ action: 'send' });
     expect(ask({ type: 'test', rules: [undefined] })).toMatchObject({ reason: 'deleted' });
   });
 
-  it('as the end of a test only after the test', () => {
+  it('defers the end message of a test until the test message is sent', () => {
     expect(ask({ type: 'test', before: 'none' })).toMatchObject({ action: 'send' });
     const later = ask({ type: 'test', before: 'open', beforeNext: NOON + 60_000 });
     expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500, reason: 'after_test' });
   });
 
-  it('when its user asked for it again by hand, at once; not over a channel that is off', () => {
+  it('sends a message at once if its user requests a resend, except on a disabled channel', () => {
     const preferences = preferring({ quietHours: { ...night, start: '11:00', end: '13:00' }, digest: daily });
     expect(ask({ asked: true, rules: [undefined], preferences })).toMatchObject({ action: 'send' });
     const off = preferring({ channels: { email: false, webhook: true, push: true } });
     expect(ask({ asked: true, preferences: off })).toMatchObject({ reason: 'channel_off' });
   });
 
-  it('as a resolution only by who was notified of its firing', () => {
+  it('sends a resolution after its firing, and drops the resolution of a lost firing', () => {
     const resolved = { type: 'alert.resolved' as const, isEnd: true };
     expect(ask({ ...resolved, before: 'delivered' })).toMatchObject({ action: 'send' });
     expect(ask({ ...resolved, before: 'none' })).toMatchObject({ action: 'send' });
@@ -81,7 +81,7 @@ describe('a message is still wanted', () => {
     expect(ask({ ...resolved, before: 'open', digest: true })).toEqual({ action: 'send', digest: true });
   });
 
-  it('as a firing only after the resolution before it', () => {
+  it('defers a firing until the previous resolution is sent', () => {
     expect(ask({ before: 'none' })).toMatchObject({ action: 'send' });
     const later = ask({ before: 'open', beforeNext: NOON + 60_000 });
     expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500, reason: 'after_resolution' });
@@ -93,7 +93,7 @@ describe('the quiet hours of a rule', () => {
   const quiet = { ...night, start: '11:00', end: '13:00' };
   const until = at('2026-06-10T13:00');
 
-  it('stand for those of its user; those of the rule that is quiet for the shortest time decide', () => {
+  it('replace the quiet hours of the user; among several rules the earliest end applies', () => {
     const preferences = preferring({ quietHours: { ...quiet, end: '14:00' } });
     const held = { action: 'defer', until, reason: 'quiet_hours' };
     expect(ask({ rules: [{ ...rule, quietHours: quiet }] })).toMatchObject(held);
@@ -104,20 +104,20 @@ describe('the quiet hours of a rule', () => {
     expect(ask({ rules: [{ ...rule, quietHours: quiet }, unwanting] })).toMatchObject(held);
   });
 
-  it('say for themselves what critical messages do', () => {
+  it('define whether critical messages are delayed', () => {
     const strict = { ...quiet, allowCritical: false };
     expect(ask({ priority: 'critical', rules: [{ ...rule, quietHours: quiet }] })).toMatchObject({ action: 'send' });
     expect(ask({ priority: 'critical', rules: [{ ...rule, quietHours: strict }] })).toMatchObject({ until });
   });
 });
 
-describe('the time at which a message leaves is asked each time', () => {
+describe('the send time checked before each attempt', () => {
   const held = (changes: Partial<WantedQuestion>, local: string) => {
     const answer = ask(changes, at(local));
     return answer.action === 'defer' ? [answer.reason, new Date(answer.until).toISOString()] : [answer.action];
   };
 
-  it('so that a retry, or a late proof, waits for the end of quiet hours', () => {
+  it('is the end of quiet hours for a retry or after a late target verification', () => {
     const preferences = preferring({ quietHours: night });
     const morning = ['quiet_hours', '2026-06-11T05:00:00.000Z'];
     expect(held({ preferences, attempts: 3 }, '2026-06-10T23:30')).toEqual(morning);
@@ -126,7 +126,7 @@ describe('the time at which a message leaves is asked each time', () => {
     expect(held({ preferences, priority: 'critical' }, '2026-06-10T23:30')).toEqual(['send']);
   });
 
-  it('so that what a late proof released waits for the next digest, and a digest that failed does not', () => {
+  it('is the next digest after a late verification, and immediate for a retried digest', () => {
     const preferences = preferring({ digest: daily });
     const next = ['digest', '2026-06-11T06:00:00.000Z'];
     expect(held({ preferences }, '2026-06-10T12:00')).toEqual(next);
@@ -137,22 +137,22 @@ describe('the time at which a message leaves is asked each time', () => {
     expect(held({ preferences, priority: 'high' }, '2026-06-10T12:00')).toEqual(['send']);
   });
 
-  it('so that a digest whose time lies in quiet hours leaves when they end', () => {
+  it('is the end of quiet hours for a digest scheduled within quiet hours', () => {
     const preferences = preferring({ digest: { ...daily, at: '06:00' }, quietHours: night });
     expect(held({ preferences }, '2026-06-10T12:00')).toEqual(['quiet_hours', '2026-06-11T05:00:00.000Z']);
     expect(held({ preferences }, '2026-06-11T06:00')).toEqual(['quiet_hours', '2026-06-11T05:00:00.000Z']);
     expect(held({ preferences }, '2026-06-11T07:00')).toEqual(['send']);
   });
 
-  it('and without quiet hours or a digest any more it is now', () => {
+  it('is immediate once quiet hours and digests are turned off', () => {
     expect(ask({ digest: true })).toEqual({ action: 'send', digest: true });
   });
 });
 
-describe('a change of preferences', () => {
+describe('a partial update of preferences', () => {
   const current = preferring({ quietHours: { ...night, allowCritical: false }, digest: daily });
 
-  it('touches only what it names, down to single times', () => {
+  it('changes only the given fields, even single nested fields', () => {
     expect(mergePreferences(current, { quietHours: { end: '06:30' } })).toEqual({
       ...current,
       quietHours: { ...night, allowCritical: false, end: '06:30' },
@@ -165,7 +165,7 @@ describe('a change of preferences', () => {
     expect(mergePreferences(current, { quietHours: null })).toEqual({ ...current, quietHours: null });
   });
 
-  it('leaves open what new quiet hours need, for whoever checks them', () => {
+  it('leaves missing fields of new quiet hours empty for later validation', () => {
     expect(mergePreferences(DEFAULT_PREFERENCES, { quietHours: { start: '22:00' } }).quietHours).toEqual({
       start: '22:00',
       end: '',

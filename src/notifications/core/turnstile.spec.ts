@@ -16,8 +16,8 @@ function works() {
   return { begun, work, end };
 }
 
-describe('a turnstile', () => {
-  it('lets receivers take turns, each with its own width', async () => {
+describe('the concurrency limiter of deliveries', () => {
+  it('limits concurrent deliveries per receiver, so that other receivers can start', async () => {
     const { begun, work, end } = works();
     const turnstile = new Turnstile({ most: 3, perReceiver: 2, perUser: 9 });
     for (const name of ['a1', 'a2', 'a3', 'a4']) turnstile.enter({ receiver: 'a', user: 'u' }, work(name));
@@ -28,7 +28,7 @@ describe('a turnstile', () => {
     expect(begun).toEqual(['a1', 'a2', 'b1', 'a3']);
   });
 
-  it('keeps a user with many receivers within its share', () => {
+  it('limits concurrent deliveries per user', () => {
     const { begun, work } = works();
     const turnstile = new Turnstile({ most: 10, perReceiver: 1, perUser: 3 });
     for (let n = 0; n < 50; n++) turnstile.enter({ receiver: `slow-${n}`, user: 'greedy' }, work(`slow-${n}`));
@@ -36,7 +36,7 @@ describe('a turnstile', () => {
     expect(begun).toEqual(['slow-0', 'slow-1', 'slow-2', 'other']);
   });
 
-  it('that closes ends what has begun, and begins nothing more', async () => {
+  it('finishes started deliveries on close and starts no further deliveries', async () => {
     const { begun, work, end } = works();
     const turnstile = new Turnstile({ most: 1, perReceiver: 1, perUser: 1 });
     turnstile.enter({ receiver: 'a', user: 'u' }, work('one'));

@@ -27,22 +27,22 @@ const jobs = CHANNEL_NAMES.flatMap((channel) =>
   [false, true].map((slow) => job({ id: `${channel} ${slow ? 'slow' : 'main'}`, channel, slow })),
 );
 
-describe('lanes', () => {
-  it('of every channel take its deliveries, those to failing targets too, each once', async () => {
+describe('delivery lanes', () => {
+  it('queue every delivery once, in the main or slow lane of its channel', async () => {
     const { taken, lanes } = memoryQueues(LANES.map(({ name }) => name));
     expect(await lanes.put(jobs)).toBe(true);
     expect([...taken.values()].flat().sort()).toEqual(jobs.map(({ id }) => id).sort());
     for (const { channel, lane, name } of LANES) expect(taken.get(name)).toContain(`${channel} ${lane}`);
   });
 
-  it('of failing targets are the main ones where a channel has no slow one', async () => {
+  it('put deliveries to failing targets in the main lane if a channel has no slow lane', async () => {
     const { taken, lanes } = memoryQueues(LANES.map(({ name }) => name));
     await lanes.put(jobs);
     expect(taken.get('deliver-email')).toEqual(['email main', 'email slow']);
     expect(taken.get('deliver-webhook-slow')).toEqual(['webhook slow']);
   });
 
-  it('say so when a delivery found no queue', async () => {
+  it('report when a delivery has no queue', async () => {
     const { lanes } = memoryQueues(LANES.map(({ name }) => name).slice(1));
     expect(await lanes.put(jobs)).toBe(false);
   });

@@ -24,8 +24,8 @@ function rendered(template: string, alert: AlertMessage, linksInText = true) {
   return engine.render(source, { ...alert, links: EXAMPLE_LINKS, shown: shownOf(alert, { links: linksInText }) });
 }
 
-describe('a message', () => {
-  it('of a change shows it beside its threshold in one unit, and the values', () => {
+describe('a rendered alert message', () => {
+  it('shows a change and its threshold in percent, and the values before and after', () => {
     const { subject, text, html } = rendered('default', FALL);
     expect(subject).toBe('Alert: Uniswap TVL Alert · uniswap-v3 on ethereum −12 %');
     expect(text).toBe(`TVL of uniswap-v3 fell 12 % within 1 h to $880, from $1,000 at 2026-11-20 09:00 UTC
@@ -45,7 +45,7 @@ Unsubscribe: ${EXAMPLE_LINKS['unsubscribe']}`);
   });
 
   it.each(['default', 'brief', 'tvl_change', 'price_change'])(
-    'of %s has links, its value and its subject',
+    'contains protocol, value and links with the template %s',
     (template) => {
       for (const alert of [FALL, EXAMPLE_ALERT]) {
         const { subject, text, html } = rendered(template, alert);
@@ -61,7 +61,7 @@ Unsubscribe: ${EXAMPLE_LINKS['unsubscribe']}`);
     },
   );
 
-  it('of a test says that it is one', () => {
+  it('is labelled as a test for a test alert', () => {
     const test = {
       ...FALL,
       state: 'test',
@@ -73,7 +73,7 @@ Unsubscribe: ${EXAMPLE_LINKS['unsubscribe']}`);
     expect(rendered('default', test).text).toMatch(/^this is a test, nothing has happened\n\nThreshold/);
   });
 
-  it('of a storm lists what there is room for, and says how many more there are', () => {
+  it('lists as many of 70 simultaneous alerts as fit and counts the rest', () => {
     const alerts = Array.from({ length: 60 }, (_, n) => ({ message: `Rule ${n}: Price of token${n} is $${n}` }));
     const storm: AlertMessage = {
       ...EXAMPLE_ALERT,
@@ -94,14 +94,14 @@ Unsubscribe: ${EXAMPLE_LINKS['unsubscribe']}`);
     expect(html).toContain('<li>Rule 0: Price of token0 is $0</li>');
   });
 
-  it('is made of data of before alerts had a time or a list, too', () => {
+  it('can be built from older alert data without a time or a list', () => {
     expect(shownOf({})).toMatchObject({ title: 'Alert: ', value: '', change: '', lines: [], more: 0, time: '' });
     expect(shownOf({ ...FALL, explanation: { omitted: true } })).toMatchObject({ value: '−12 %', change: '' });
   });
 });
 
 describe('variables of a template', () => {
-  it('that no alert has are named', () => {
+  it('are reported if no alert has them', () => {
     const source = {
       subject: '{{ name }}{{ nmae }}',
       text: '{% for c in explanation.conditions %}{{ c.value }}{% endfor %}{{ explanation.conditions.size }}{{ explanation.conditions.first.value }}{{ token.symbol }}{{ name.size }}',
@@ -115,7 +115,7 @@ describe('variables of a template', () => {
     ]);
   });
 
-  it('of the built-in templates are all known', () => {
+  it('are all known in the built-in templates', () => {
     const values = { ...EXAMPLE_ALERT, token: null, links: EXAMPLE_LINKS, shown: shownOf(EXAMPLE_ALERT) };
     for (const source of Object.values(BUILT_IN)) expect(unknownVariables(source, values)).toEqual([]);
   });

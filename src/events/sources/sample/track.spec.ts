@@ -6,20 +6,20 @@ const TIMES = [0, 10, 15, 40];
 const VALUES = [100, 110, 90, 95];
 const options = { times: TIMES, values: VALUES, pace: 1, phase: 0 };
 
-describe('a track', () => {
-  it('shows the last recorded point on the way there and on the way back', () => {
+describe('the playback of a recording', () => {
+  it('shows the last recorded value, first forward and then backward in time', () => {
     const track = new Track({ ...options, interpolated: false });
     const shown = [0, 9, 10, 14, 39, 40, 64, 65, 69, 70, 79.9, 80, 90].map((played) => track.at(played).value);
     // Turn at 40; on the way back the point at 15 is passed at 65, the one at 10 at 70, the first at 80.
     expect(shown).toEqual([100, 100, 110, 110, 90, 95, 95, 90, 90, 110, 110, 100, 110]);
   });
 
-  it('draws a straight line between points when it interpolates', () => {
+  it('interpolates linearly between recorded values if interpolation is on', () => {
     const track = new Track({ ...options, interpolated: true });
     expect([5, 12.5, 75].map((played) => track.at(played).value)).toEqual([105, 100, 105]);
   });
 
-  it('counts every passed point once, and names each that it passed before it began', () => {
+  it('counts every passed point once and lists the points passed before the start', () => {
     const track = new Track({ ...options, interpolated: true, phase: 12 });
     expect([0, 3, 28, 53, 58].map((played) => track.at(played).ordinal)).toEqual([1, 2, 3, 4, 5]);
     expect([...track.passings(2, 20)]).toEqual([
@@ -30,7 +30,7 @@ describe('a track', () => {
     ]);
   });
 
-  it('refuses a recording that cannot be played', () => {
+  it('refuses recordings with too few points, unequal lists or a start time other than 0', () => {
     const bad = { pace: 1, phase: 0, interpolated: false };
     expect(() => new Track({ ...bad, times: [0], values: [1] })).toThrow('at least two');
     expect(() => new Track({ ...bad, times: [0, 1], values: [1] })).toThrow('as many times as values');
@@ -50,7 +50,7 @@ describe('a track', () => {
       };
     });
 
-  it('never jumps when interpolated: the value moves no faster than the steepest recorded line', () => {
+  it('never changes faster than the steepest recorded slope if interpolation is on', () => {
     fc.assert(
       fc.property(recordings, fc.double({ min: -1e5, max: 1e5, noNaN: true }), (recording, played) => {
         const track = new Track({ ...recording, interpolated: true, pace: 1, phase: 0 });
@@ -66,7 +66,7 @@ describe('a track', () => {
     );
   });
 
-  it('equals walking there and back again by hand, at every recorded point and between', () => {
+  it('equals a step-by-step simulation of playing forward and then backward', () => {
     fc.assert(
       fc.property(recordings, fc.integer({ min: 0, max: 100_000 }), (recording, place) => {
         const track = new Track({ ...recording, interpolated: false, pace: 1, phase: 0 });

@@ -10,6 +10,6 @@ it.each([
   ['https://rta.internal', 'alerts@localhost', undefined],
   ['http://defi.example', undefined, undefined],
   ['http://localhost:8080', 'Alerts <alerts@mail.local>', undefined],
-])('with PUBLIC_URL %s and MAIL_FROM %s push services may ask %s', (publicUrl, mailFrom, subject) => {
+])('with `PUBLIC_URL` %s and `MAIL_FROM` %s the VAPID contact is %s', (publicUrl, mailFrom, subject) => {
   expect(vapidSubject(publicUrl, mailFrom)).toBe(subject);
 });

@@ -16,7 +16,7 @@ function filesThatName(form: RegExp): string[] {
   );
 }
 
-it('a channel is named in its definition, the two lists of channels and a migration only', () => {
+it('a channel name appears only in its definition, both channel lists and a migration', () => {
   expect(filesThatName(NAMED).sort()).toEqual([
     'migrations/1790000007000-notifications.ts',
     'src/notifications/channels/channels.ts',
@@ -25,7 +25,7 @@ it('a channel is named in its definition, the two lists of channels and a migrat
   ]);
 });
 
-it('a channel without lanes, or without any other of its properties, does not compile', () => {
+it('a channel definition without lanes or with only a slow lane does not compile', () => {
   const { lanes: _, ...without } = CHANNELS.email;
   // @ts-expect-error -- a definition is complete
   const incomplete: ChannelDefinition = without;
@@ -34,14 +34,17 @@ it('a channel without lanes, or without any other of its properties, does not co
   expect([incomplete, slowOnly]).toHaveLength(2);
 });
 
-it('no two lanes share a queue', () => {
+it('each delivery lane has its own queue', () => {
   const names = CHANNEL_NAMES.flatMap((channel) => Object.values(CHANNELS[channel].lanes).map(({ name }) => name));
   expect(new Set(names).size).toBe(names.length);
 });
 
-it.each(CHANNEL_NAMES)('targets of the channel %s can prove themselves, and its messages are retried', (channel) => {
-  const { proof, retryWaitsMs } = CHANNELS[channel];
-  expect(Object.values(proof.data('token', '01234567', (token) => token))).toContain('token');
-  expect(retryWaitsMs.length).toBeGreaterThan(0);
-  expect(retryWaitsMs).toEqual(retryWaitsMs.toSorted((one, other) => one - other));
-});
+it.each(CHANNEL_NAMES)(
+  'the channel %s sends a token to verify a target, and has retry waits in ascending order',
+  (channel) => {
+    const { proof, retryWaitsMs } = CHANNELS[channel];
+    expect(Object.values(proof.data('token', '01234567', (token) => token))).toContain('token');
+    expect(retryWaitsMs.length).toBeGreaterThan(0);
+    expect(retryWaitsMs).toEqual(retryWaitsMs.toSorted((one, other) => one - other));
+  },
+);
