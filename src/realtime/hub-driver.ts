@@ -13,9 +13,10 @@ import { Admission } from './transports/admission.js';
 /** Interval at which the hub checks its connections, ms: the finest interval of `latest`. */
 const BEAT_INTERVAL_MS = 100;
 
-const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
+/** Ends of keys, both for good. */
+export const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
   revoked: ['revoked', 'The API key was revoked.'],
-  expired: ['expired', 'The API key has expired.'],
+  expired: ['key_expired', 'The API key has expired.'],
 };
 
 /** Drives the hub: by time, by the end of keys, and by the end of the process. */

@@ -171,10 +171,10 @@ describe('resume', () => {
     expect(again.text.match(/"currentTvl":\d+/g)).toEqual(['"currentTvl":200', '"currentTvl":400']);
   });
 
-  it('answers rubbish in Last-Event-ID like an expired cursor', async () => {
+  it('answers rubbish in Last-Event-ID like the cursor of another log', async () => {
     const headers = { authorization: `Bearer ${key}`, 'last-event-id': 'rubbish' };
     const answer = await raw('', headers, (text) => text.includes('event: ready'));
-    expect(answer.text).toContain('"recovered":false,"reason":"cursor_expired"');
+    expect(answer.text).toContain('"recovered":false,"reason":"epoch"');
   });
 
   async function logged(): Promise<number> {

@@ -1,5 +1,6 @@
 import { EVENT_TYPES, eventSpec, eventTypesWhere, type EventType, type Subject } from './event-catalogue.js';
 import { isDelivered, type LogEvent } from './log-event.js';
+import { nameFault } from './names.js';
 
 /** Selection of a channel: event types, and at most one subject. */
 export interface ChannelSelection {
@@ -44,8 +45,9 @@ export function parseChannel(name: string): ChannelSelection | undefined {
   return types.length === 0 ? undefined : withSubject(types, 'chain', chain);
 }
 
+/** Takes every spelling of a name that data can have, `OP Mainnet` included. */
 function withSubject(types: readonly EventType[], field: Subject, value: string): ChannelSelection | undefined {
-  return value === '' || value.length > 128 || /\s/.test(value) ? undefined : { types, [field]: value };
+  return nameFault(field, value) === undefined ? { types, [field]: value } : undefined;
 }
 
 /** Returns the full names of all channels of an event; none for internal rows. */

@@ -140,6 +140,11 @@ describe('event channels', () => {
     for (const channel of expected) expect(parseChannel(channel)?.types).toContain(fields.type);
   });
 
+  it('are parsed with every spelling of a chain that writers may use', () => {
+    expect(parseChannel('events:chain:op mainnet')).toMatchObject({ chain: 'op mainnet' });
+    expect(parseChannel('events:chain:OP Mainnet:tvl')).toEqual({ types: ['tvl_change'], chain: 'OP Mainnet' });
+  });
+
   it('are parsed into event types and a chain or token', () => {
     expect(parseChannel('events:token:ethereum:0xabc')).toMatchObject({ token: 'ethereum:0xabc' });
     expect(parseChannel('events:chain:bsc:prices')).toEqual({ types: ['price_change'], chain: 'bsc' });
@@ -153,7 +158,9 @@ describe('event channels', () => {
     'events:chain:a:b',
     'events:chain:a:tvl:x',
     'constructor',
-    'events:chain:a b',
+    'events:chain: ',
+    'events:protocol:a b',
+    `events:chain:${'x'.repeat(65)}`,
     `events:protocol:${'x'.repeat(129)}`,
   ])('are not parsed from the invalid name "%s"', (name) => {
     expect(parseChannel(name)).toBeUndefined();

@@ -99,9 +99,7 @@ export class CatchUp {
   /** Sends the events that the asked subscriptions missed before their registration. */
   private async recover(since: string): Promise<Recovery> {
     const from = await this.startOf(since);
-    if ((parseCursor(since)?.epoch ?? this.host.epoch) !== this.host.epoch)
-      return { recovered: false, reason: 'epoch' };
-    if (from === undefined) return { recovered: false, reason: 'cursor_expired' };
+    if (typeof from === 'string') return { recovered: false, reason: from };
     const end = this.registeredAt;
     if (from < end) {
       this.position = from;
@@ -119,15 +117,16 @@ export class CatchUp {
     return { recovered: true };
   }
 
-  /** Returns the seq that a cursor names if everything after it can still be read. */
-  private async startOf(since: string): Promise<number | undefined> {
+  /** Returns the seq that a cursor names if everything after it can still be read, else the reason. */
+  private async startOf(since: string): Promise<number | ReplayFailure> {
     const given = parseCursor(since);
-    if (given?.epoch !== this.host.epoch) return undefined;
+    if (given?.epoch !== this.host.epoch) return 'epoch';
     if (given.seq === this.registeredAt) return given.seq;
     if (given.seq < this.registeredAt && this.host.recent.recent(given.seq, 1) !== undefined) return given.seq;
     const { epoch, firstSeq, headSeq } = await this.host.stored.bounds();
     // Cursors ahead of this process come from a process that is further; cursors ahead of the log come from another log.
-    return epoch === given.epoch && given.seq >= firstSeq - 1 && given.seq <= headSeq ? given.seq : undefined;
+    if (given.epoch !== epoch || given.epoch !== this.host.epoch || given.seq > headSeq) return 'epoch';
+    return given.seq >= firstSeq - 1 ? given.seq : 'cursor_expired';
   }
 
   private startIn(subscription: Subscription, from: number): number {

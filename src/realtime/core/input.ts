@@ -79,6 +79,12 @@ export class Input {
     return value;
   }
 
+  wholeNumber(name: string, min: number, max: number): number | undefined {
+    const value = this.number(name, min, max);
+    if (value !== undefined && !Number.isInteger(value)) throw this.fault(name, 'must be a whole number');
+    return value;
+  }
+
   flag(name: string): boolean | undefined {
     const value = this.values.get(name);
     if (value === undefined || typeof value === 'boolean') return value;

@@ -14,7 +14,10 @@ export type CloseReason =
   | 'connection_limit'
   | 'server_draining'
   | 'revoked'
+  /** End of a token, which a renewed one may follow. */
   | 'expired'
+  /** End of a key, for good. */
+  | 'key_expired'
   | 'replaced'
   | 'unavailable'
   /** Ended for good by an operator: the key may not reconnect from that address for a while. */

@@ -63,11 +63,27 @@ describe('parseStreamQuery', () => {
     ['snapshot=maybe', 'snapshot'],
     ['all=maybe', 'all'],
     ['mode=fast', 'mode'],
+    ['intervalMs=1000.5', 'intervalMs'],
+    ['query={}&intervalMs=1000.5', 'intervalMs'],
+    ['since=rubbish', 'since'],
+    ['channels=events:tvl&eventTypes=price_change', 'eventTypes'],
+    ['protocols=curve&eventTypes=price_change', 'eventTypes'],
     ['__proto__=1', '__proto__'],
     [`tokens=${'x'.repeat(161)}`, 'tokens/0'],
   ])('refuses %s and names the parameter', (query, field) => {
     const errors = [expect.objectContaining({ pointer: `?${field}` })];
     expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field, errors }));
+  });
+
+  it('resolves the names in channels as those in filters', () => {
+    expect(parse('channels=events:chain:op mainnet:tvl').requests).toMatchObject([{ about: { chain: ['optimism'] } }]);
+  });
+
+  it('takes event types of which its channels give one', () => {
+    expect(parse('channels=events:tvl,events:prices&eventTypes=price_change,alert').requests).toHaveLength(2);
+    expect(() => parse('channels=events:tvl&eventTypes=price_change')).toThrow(
+      'eventTypes must have at least one of tvl_change',
+    );
   });
 
   it('goes through parameters once, however many there are', () => {

@@ -4,6 +4,7 @@ import { FIELDS, readFilter, type SubscriptionFilter } from './filter-fields.js'
 import { Input, invalid } from './input.js';
 import { readOptions } from './parse-websocket.js';
 import { queryRequest } from './query-request.js';
+import { assertPossibleTypes } from './selected-types.js';
 import type { SubscribeOptions } from './session.js';
 import type { SubscriptionRequest } from './subscription.js';
 
@@ -31,8 +32,8 @@ const MAX_BODY_NAMES = 5_000;
 
 /**
  * Parses the query of an event stream as subscriptions. `lastEventId`, the header, is the browser's own record of its position
- * and takes precedence over `since`, which stays in the address of a reconnecting EventSource for ever. An invalid cursor is
- * answered like an expired one instead of being refused: the client could not correct it.
+ * and takes precedence over `since`, which stays in the address of a reconnecting EventSource for ever. One that is no cursor is
+ * answered like that of another log instead of being refused: the client could not correct it.
  */
 export function parseStreamQuery(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   try {
@@ -66,8 +67,11 @@ function streamRequest(input: Input, lastEventId: string | undefined): StreamReq
   const filter = readFilter(input, 'common');
   const options = readOptions(input);
   const channels = [...new Set(input.names('channels') ?? channelsFor(filter))];
+  const all = input.flag('all');
+  const requests = channels.map((channel, index) => withOwners(requestOf(channel, index, filter), all));
+  assertPossibleTypes(requests, (detail) => input.fault('eventTypes', detail));
   return {
-    requests: channels.map((channel, index) => withOwners(requestOf(channel, index, filter), input.flag('all'))),
+    requests,
     options: lastEventId === undefined ? options : { ...options, since: lastEventId },
   };
 }

@@ -4,6 +4,7 @@ import { distinct, readName } from './filter-readers.js';
 import { Input, invalid } from './input.js';
 import { queryRequest } from './query-request.js';
 import { readMode, readOptions } from './parse-websocket.js';
+import { assertPossibleTypes } from './selected-types.js';
 import type { SubscribeOptions } from './session.js';
 import type { SubscriptionSelector } from './subscription-book.js';
 import { SUBSCRIPTION_TYPES, type SubscriptionRequest, type SubscriptionType } from './subscription.js';
@@ -51,6 +52,7 @@ function requestOf(input: Input): SubscriptionRequest {
   if (type === 'query') return queryRequest(input, [...FILTER_FIELDS, 'all', 'snapshot']);
   const filter = filterOf(input);
   const request = type === 'channel' ? ofChannel(input, filter) : ofType(input, type, filter);
+  assertPossibleTypes([request], (detail) => input.fault('eventTypes', detail));
   return withOwners(request, input.flag('all'));
 }
 

@@ -100,10 +100,32 @@ describe('parseMessage', () => {
     ],
     ['a wrong mode', { type: 'subscribe', channels: ['tvl'], mode: 'fast' }, 'mode'],
     ['a wrong interval', { type: 'subscribe', channels: ['tvl'], intervalMs: 1 }, 'intervalMs'],
+    [
+      'an interval that is no whole number',
+      { type: 'subscribe', channels: ['tvl'], intervalMs: 1_000.5 },
+      'intervalMs',
+    ],
+    [
+      'an interval of a query that is no whole number',
+      { type: 'subscribe', query: {}, intervalMs: 100.5 },
+      'intervalMs',
+    ],
+    ['a since that is no cursor', { type: 'subscribe', channels: ['tvl'], since: 'yesterday' }, 'since'],
+    [
+      'event types that no channel gives',
+      { type: 'subscribe', channels: ['tvl', 'events:protocols'], filters: { eventTypes: ['price_update'] } },
+      'filters.eventTypes',
+    ],
     ['a snapshot that is a text', { type: 'subscribe', channels: ['tvl'], snapshot: 'yes' }, 'snapshot'],
     ['no filters', { type: 'update_filters' }, 'filters'],
   ])('refuses %s and names the field', (_, value, field) => {
     expect(faultOf(value)).toEqual({ code: 'invalid_request', field });
+  });
+
+  it('takes event types that one of the channels gives', () => {
+    const filters = { eventTypes: ['price_change', 'alert'] };
+    expect(outcomeOf({ type: 'subscribe', channels: ['tvl', 'prices'], filters })).toBe('accepted');
+    expect(outcomeOf({ type: 'subscribe', channels: ['nonsense'], filters })).toBe('accepted');
   });
 
   it('goes through the fields of a message once, however many there are', () => {

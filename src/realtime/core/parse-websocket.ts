@@ -1,8 +1,9 @@
+import { parseCursor } from '../../events/index.js';
 import { channelRequest, withOwners } from './channel-request.js';
 import { FIELDS, readFilter, spellingOf, type SubscriptionFilter } from './filter-fields.js';
 import { Input } from './input.js';
-import { queryRequest } from './query-request.js';
-import { LATEST_INTERVAL } from './realtime-limits.js';
+import { queryRequest, readInterval } from './query-request.js';
+import { assertPossibleTypes } from './selected-types.js';
 import type { SubscribeOptions } from './session.js';
 import type { SubscriptionRequest } from './subscription.js';
 
@@ -118,10 +119,12 @@ function bodyOf(type: MessageType, input: Input): ClientMessage {
         return { type, channels: [], filter: {}, options: {}, query: queryRequest(input, BESIDE_QUERY) };
       const filter = filterOf(input);
       const all = input.flag('all');
-      const channels = required(input, 'channels', channelsOf(input));
+      const channels = required(input, 'channels', channelsOf(input)).map((channel) => named(channel, filter, all));
+      const requests = channels.flatMap(({ request }) => request ?? []);
+      assertPossibleTypes(requests, (detail) => input.fault('filters.eventTypes', detail));
       return {
         type,
-        channels: channels.map((channel) => named(channel, filter, all)),
+        channels,
         filter,
         options: readOptions(input),
       };
@@ -151,8 +154,8 @@ function filterOf(input: Input): SubscriptionFilter {
 
 /** Reads the options that `subscribe` has on every transport. */
 export function readOptions(input: Input): SubscribeOptions {
-  // Cursors are opaque: text that names no position of this log is answered with `cursor_expired`, not refused.
   const since = input.text('since', 40);
+  if (since !== undefined && !parseCursor(since)) throw input.fault('since', 'must be a cursor, as messages carry it');
   const snapshot = input.flag('snapshot');
   return {
     ...(since === undefined ? {} : { since }),
@@ -163,7 +166,7 @@ export function readOptions(input: Input): SubscribeOptions {
 
 export function readMode(input: Input): Pick<SubscribeOptions, 'mode' | 'intervalMs'> {
   const mode = input.oneOf('mode', ['all', 'latest']);
-  const intervalMs = input.number('intervalMs', LATEST_INTERVAL.min, LATEST_INTERVAL.max);
+  const intervalMs = readInterval(input);
   return { ...(mode === undefined ? {} : { mode }), ...(intervalMs === undefined ? {} : { intervalMs }) };
 }
 

@@ -10,6 +10,11 @@ export function queryRequest(input: Input, foreign: readonly string[]): Subscrip
   }
   const beside = foreign.find((name) => input.has(name));
   if (beside !== undefined) throw input.fault(beside, 'does not go with a query; write it into the query');
-  const intervalMs = input.number('intervalMs', LATEST_INTERVAL.min, LATEST_INTERVAL.max);
+  const intervalMs = readInterval(input);
   return { type: 'query', filter: {}, query, ...(intervalMs !== undefined && { intervalMs }) };
+}
+
+/** Reads `intervalMs`, of a query or of `latest`. */
+export function readInterval(input: Input): number | undefined {
+  return input.wholeNumber('intervalMs', LATEST_INTERVAL.min, LATEST_INTERVAL.max);
 }

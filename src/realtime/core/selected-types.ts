@@ -1,4 +1,6 @@
 import { EVENT_TYPES, eventTypesWhere, type EventType } from '../../events/index.js';
+import { distinct } from './filter-readers.js';
+import type { DomainError } from '../../platform/errors/domain-error.js';
 import type { SubscriptionRequest } from './subscription.js';
 
 /** Returns the event types of a subscription before `eventTypes` narrows them; those of a channel are given with it. */
@@ -12,4 +14,18 @@ export function narrowedTypes(request: SubscriptionRequest, asked: readonly Even
   return selectedTypes(request)
     .filter((type) => asked === undefined || asked.includes(type))
     .sort();
+}
+
+/**
+ * Throws what `fault` makes if no event of any request has a type that its `eventTypes` names: the subscription would wait for
+ * ever. Several channels share one filter, so it is enough that one of them can bring something; announcements have no types.
+ */
+export function assertPossibleTypes(
+  requests: readonly SubscriptionRequest[],
+  fault: (detail: string) => DomainError,
+): void {
+  const possible = distinct(requests.flatMap(selectedTypes));
+  if (possible.length === 0 || requests.some((request) => narrowedTypes(request, request.filter.types).length > 0))
+    return;
+  throw fault(`must have at least one of ${possible.join(', ')}`);
 }

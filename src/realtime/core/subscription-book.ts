@@ -1,7 +1,9 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { hasFields, type SubscriptionFilter } from './filter-fields.js';
 import { compileFilter, namesIn } from './filter.js';
+import { invalid } from './input.js';
 import type { KeptSubscription } from './kept-session.js';
+import { assertPossibleTypes } from './selected-types.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import { assertMaySubscribe } from './subscription-rights.js';
@@ -72,8 +74,10 @@ export class SubscriptionBook {
   update(selector: SubscriptionSelector, filter: SubscriptionFilter): Subscription[] {
     const named = this.find(selector);
     if (named.length === 0) throw nothingMatches();
-    const changed = named.map((old) => {
-      const made = this.make(refiltered(old.request, filter), old);
+    const requests = named.map((old) => refiltered(old.request, filter));
+    assertPossibleTypes(requests, (detail) => invalid('eventTypes', detail));
+    const changed = named.map((old, index) => {
+      const made = this.make(requests[index] ?? old.request, old);
       return Object.assign(made, { from: old.from, replay: old.replay });
     });
     this.assertRoomFor([...[...this.byId.values()].filter((one) => !named.includes(one)), ...changed]);

@@ -1,5 +1,5 @@
 import { ApiProperty, IntersectionType, OmitType, PartialType } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../core/subscription.js';
 import { Page } from './connections.dto.js';
 import { FilterBody, FilterLists, FilterNumbers } from './filter-properties.js';
@@ -13,7 +13,8 @@ class DeliveryMode {
 
   /** Interval of `latest`, ms. */
   @IsOptional()
-  @IsNumber()
+  @IsInt({ message: 'intervalMs must be a whole number' })
+  @ApiProperty({ type: 'integer', required: false })
   @Min(100)
   @Max(60_000)
   intervalMs?: number;
@@ -112,7 +113,7 @@ export class SubscriptionsAnswer {
   /** Whether everything missed was sent; with `since`. */
   recovered?: boolean;
 
-  /** Reason of `recovered: false`: cursor_expired or replay_limit. */
+  /** Reason of `recovered: false`: cursor_expired, epoch or replay_limit. */
   reason?: string;
 
   /** Number of messages sent before this answer. */

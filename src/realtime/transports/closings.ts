@@ -22,7 +22,8 @@ const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
   too_large: closing(1009, 'payload_too_large', 'A message may have at most 64 KiB.'),
   unauthenticated: closing(4401, 'missing_api_key', 'Give ?apiKey=… or send authenticate within 10 s.'),
   revoked: closing(4401, 'invalid_api_key', 'The key was revoked.'),
-  expired: closing(4401, 'api_key_expired', 'The key or token has expired.'),
+  expired: closing(4401, 'api_key_expired', 'The token has expired.'),
+  key_expired: closing(4401, 'api_key_expired', 'The API key has expired.'),
   forbidden: closing(4403, 'forbidden', 'Not allowed for this key.'),
   slow_consumer: closing(
     4408,

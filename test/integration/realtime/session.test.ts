@@ -194,6 +194,17 @@ describe('subscriptions', () => {
     expect(session.mode).toBe('latest');
   });
 
+  it('refuses an update to event types that none of the selected subscriptions can give', async () => {
+    const { open } = start();
+    const { session, subscribe } = open();
+    await subscribe([{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'announcements' }]);
+    const { selector, filter } = parseUpdate({ id: 's1', filters: { eventTypes: ['price_change'] } });
+    await expect(session.updateFilters(selector, filter)).rejects.toMatchObject({ field: 'eventTypes' });
+    expect(session.list()).toMatchObject([{ id: 's1' }, { id: 's2' }, { id: 's3' }]);
+    expect(session.list()[0]).not.toHaveProperty('eventTypes');
+    expect((await session.updateFilters({}, filter)).subscriptions).toHaveLength(3);
+  });
+
   it('takes what stands beside type protocol, or beside filters, as the selection', async () => {
     const { open } = start();
     const { session, subscribe } = open();

@@ -3,6 +3,7 @@ import type { Socket } from 'socket.io-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { formatCursor } from '../../../src/events/index.js';
+import { FAREWELLS } from '../../../src/realtime/hub-driver.js';
 import { EPOCH } from '../../support/realtime-parts.js';
 import { seeded } from '../../support/recorded-writer.js';
 import { next, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
@@ -198,6 +199,16 @@ describe('what is refused for now', () => {
       two.disconnect();
     },
   );
+
+  it('the end of a key is final, unlike that of a token', async () => {
+    server = await startSocketIoServer();
+    const socket = server.connect(SOON);
+    await next(socket, 'connected');
+    const [error, reason] = [next(socket, 'error'), next<string>(socket, 'disconnect')];
+    server.hub.endKey('key-1', ...FAREWELLS.expired);
+    expect(await error).toMatchObject({ code: 'api_key_expired', retryable: false });
+    expect(await reason).toBe('io server disconnect');
+  });
 
   it('a final end of one namespace leaves the other of the same wire alone', async () => {
     server = await startSocketIoServer();
