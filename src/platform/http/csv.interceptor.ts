@@ -36,9 +36,13 @@ interface CsvTable {
 const TABLE = 'csv_table';
 const UNNAMED: CsvTable = { name: 'data', columns: [] };
 
+/** Types of answers with all their parameters: a client that names some of these takes the answer too. */
+const JSON_FORM = 'application/json; charset=utf-8';
+const CSV_FORM = `${CSV}; charset=utf-8; header=present`;
+
 /** Whether a client prefers CSV to JSON. */
 export function prefersCsv(request: Request): boolean {
-  return request.accepts(['json', 'csv']) === 'csv';
+  return request.accepts([JSON_FORM, CSV_FORM]) === CSV_FORM;
 }
 
 /** Returns a list as CSV to clients that prefer `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
