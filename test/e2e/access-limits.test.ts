@@ -41,6 +41,7 @@ describe('the request limit', () => {
     for (let n = 0; n < 10; n++) {
       const answer = await me(none);
       expect([answer.status, answer.headers.has('ratelimit')]).toEqual([200, false]);
+      expect(await answer.json()).toMatchObject({ limits: { apiRequests: 0 }, used: { apiRequests: null } });
     }
   });
 

@@ -6,10 +6,12 @@ import { IfGiven, KeyLimits } from './api-key.dto.js';
 export class UsageView {
   /** Open connections of the key. */
   connections!: number;
-  /** Client messages in the current minute. */
-  messages!: number;
-  /** API requests in the current minute, this one included. */
-  apiRequests!: number;
+  /** Client messages in the current minute; null without a limit: they are not counted. */
+  @ApiProperty({ type: Number, nullable: true })
+  messages!: number | null;
+  /** API requests in the current minute, this one included; null without a limit: they are not counted. */
+  @ApiProperty({ type: Number, nullable: true })
+  apiRequests!: number | null;
   /** Alert rules of the user, over all keys. */
   alertRules!: number;
   /** Bytes of the user's stored messages and alerts, over all keys. */

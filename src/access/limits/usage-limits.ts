@@ -6,8 +6,9 @@ import { MinuteCounters } from './minute-counters.js';
 
 export interface Usage {
   connections: number;
-  messages: number;
-  apiRequests: number;
+  /** Null: not counted, as there is no limit. */
+  messages: number | null;
+  apiRequests: number | null;
   alertRules: number;
   storedBytes: number;
 }
@@ -63,8 +64,8 @@ export class UsageLimits {
   async used(caller: Caller): Promise<Usage> {
     return {
       connections: await this.slots.count(caller.keyId),
-      messages: await this.counters.used('messages', caller.keyId),
-      apiRequests: await this.counters.used('requests', caller.keyId),
+      messages: caller.limits.messages === 0 ? null : await this.counters.used('messages', caller.keyId),
+      apiRequests: caller.limits.apiRequests === 0 ? null : await this.counters.used('requests', caller.keyId),
       alertRules: await this.rulesOf(caller.userId),
       storedBytes: await this.storedOf(caller.userId),
     };
