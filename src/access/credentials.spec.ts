@@ -13,7 +13,7 @@ describe('the API key of a request', () => {
     expect(secretFromHeaders({})).toBeUndefined();
   });
 
-  it('is read from the header first, then from the `apiKey` query parameter', () => {
+  it('is read from the `Authorization` header first, then from the `apiKey` query parameter', () => {
     expect(secretFromRequest({ headers: bearer('Bearer h'), query: { apiKey: 'q' } })).toBe('h');
     expect(secretFromRequest({ headers: {}, query: { apiKey: 'q' } })).toBe('q');
     for (const apiKey of [['q'], '', {}, undefined])

@@ -85,7 +85,7 @@ describe('the console page', () => {
     expect([...seen].map((address) => address.split('/').slice(3).join('/'))).toContain('vendor/socket.io.js');
   });
 
-  it('serves files under the path of another version with `no-store`', async () => {
+  it('serves files under the path of another version with `Cache-Control: no-store`', async () => {
     const { status, headers } = await get('/console/000000000000/app.js');
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');

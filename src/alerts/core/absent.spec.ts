@@ -75,7 +75,7 @@ describe('an alert rule for missing observations', () => {
     expect(evaluator.apply(price('bitcoin', 41)).map(named)).toEqual(['resolved']);
   });
 
-  it('counts unpublished observations when they are reported to the evaluator', () => {
+  it('also counts observations reported directly, without a published event', () => {
     const evaluator = running([{ metric: 'price', token: 'bitcoin', absent }], price('bitcoin', 0));
     const [asked, ...others] = evaluator.unobserved(at(30));
     expect(others).toEqual([]);
@@ -94,7 +94,7 @@ describe('an alert rule for missing observations', () => {
     expect(evaluator.apply(price('bitcoin', 32, 31.5)).map(({ to }) => to)).not.toContain('ok');
   });
 
-  it('watches a protocol over all chains, a single chain, or every observed chain or token', () => {
+  it('covers a whole protocol, a single chain, or every chain or token observed so far', () => {
     const chains = [tvl('aave', 'ethereum', 0), tvl('aave', 'bsc', 20), tvl('aave', 'staking', 21)];
     const fired = (conditions: Condition[], minutes: number): string[] =>
       running(conditions, ...chains, price('bitcoin', 0), price('ethereum', 20))
@@ -107,7 +107,7 @@ describe('an alert rule for missing observations', () => {
     expect(fired([{ metric: 'price', absent }], 40)).toEqual(['first_fire token=bitcoin']);
   });
 
-  it('ignores the `all` value of a protocol once a real chain is known, even after a restart', () => {
+  it('ignores the `all` total of a protocol once a chain value is known, even after a restart', () => {
     const late = { ...tvl('aave', 'ethereum', 60), observedAt: at(20) };
     const rows = [tvl('aave', 'all', 40), late, tvl('aave', 'all', 60), tvl('aave', 'all', 61)];
     const condition: Condition = { metric: 'tvl', absent };

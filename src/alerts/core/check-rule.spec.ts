@@ -123,7 +123,7 @@ describe('the validation of a rule', () => {
     expect(check(conditions, extra).errors).toEqual(errors);
   });
 
-  it('refuses an `or` of any protocol with one fixed token', () => {
+  it('refuses an `or` between a condition on any protocol and a condition on one token', () => {
     const where: Where = {
       or: [
         { metric: 'tvl', operator: 'gt', threshold: 1 },
@@ -142,7 +142,7 @@ describe('the validation of a rule', () => {
     expect(check([], { where: { not: { not: { not: { not: event } } } } }).errors).toContain('/where too_deep');
   });
 
-  it('warns of an impossible alternative, a too small threshold and a metric without data', () => {
+  it('warns of an impossible `or` branch, a too small threshold and a metric without data', () => {
     const dead: Where = {
       or: [
         { ...tvl, operator: 'lt', threshold: 0 },

@@ -82,7 +82,7 @@ describe('the rule evaluator', () => {
     ]);
   });
 
-  it('starts `forSeconds` at rule creation if the condition already holds at that time', () => {
+  it('starts counting `forSeconds` at rule creation if the condition already holds', () => {
     const evaluator = new Evaluator();
     evaluator.apply(tvl(11, 0));
     evaluator.tick(START + SECOND);
@@ -170,7 +170,7 @@ describe('the rule evaluator', () => {
     expect([after(14, 900), after(15, 901)]).toEqual([[], ['repeat']]);
   });
 
-  it('fires separately for each real chain that a wildcard matches', () => {
+  it('fires separately per chain of a wildcard, except for pseudo chains such as `staking`', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([{ metric: 'tvl', chain: '*', operator: 'lt', threshold: 5 }], { throttleMinutes: 0 }));
     const keys = ['ethereum', 'bsc', 'staking'].flatMap((chain) => evaluator.apply(tvl(1, 0, { chain })));
@@ -194,7 +194,7 @@ describe('the rule evaluator', () => {
     ]);
   });
 
-  it('requests history once per metric and token or protocol, for the longest window', () => {
+  it('requests the history of each token or protocol once, for the longest time window', () => {
     const window = (timeWindow: number): Condition =>
       ({ ...above(0.1), operator: 'change_pct', timeWindow }) as Condition;
     const needs = new Evaluator().historyNeeds(

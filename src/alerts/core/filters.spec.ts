@@ -91,7 +91,7 @@ describe('a wildcard rule with a filter', () => {
     ]);
   });
 
-  it('compares `minTvl` with the sum of chains once a real chain is known, even after a restart', () => {
+  it('compares `minTvl` with the sum of chains, not the `all` total, even after a restart', () => {
     const rows = [tvl('p', 100, 0, { chain: 'all' }), tvl('p', 20, 1), tvl('p', 5, 2, { chain: 'all' })];
     const [live, restarted] = [new Evaluator(), new Evaluator()];
     for (const row of rows) live.apply(row);
@@ -113,7 +113,7 @@ describe('a wildcard rule with a filter', () => {
     expect(notified(condition, ...rows)).toEqual(['first_fire protocol=p']);
   });
 
-  it('matches a protocol total by the tags of any chain, a chain or a price by its own tags', () => {
+  it('matches a protocol by the tags of any of its chains, a chain or token by its own tags', () => {
     const rows = [tvl('p', 20, 0, { tags: ['x'] }), tvl('p', 20, 1, { chain: 'bsc', tags: ['y', 'z'] })];
     expect(notified(high({ tags: ['y'] }), ...rows)).toEqual(['first_fire protocol=p']);
     expect(notified({ ...high({ tags: ['x', 'w'] }), chain: 'bsc' }, ...rows)).toEqual([]);

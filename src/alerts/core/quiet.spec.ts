@@ -230,7 +230,7 @@ describe('the end of a snooze', () => {
     expect([run.tick(10), run.tick(20)]).toEqual([['first_fire'], []]);
   });
 
-  it('reports a resolution from during the snooze even if the evaluator was restarted', () => {
+  it('reports a resolution during the snooze even if the evaluator was restarted', () => {
     const before = new Run(rule());
     for (const [seconds, value] of [90, 110].entries()) before.row(value, seconds);
     before.edit({ snoozedUntil: at(MINUTE) }, 2);
@@ -255,8 +255,8 @@ describe('a stale value', () => {
   });
 });
 
-describe('oscillation around a threshold', () => {
-  it('is followed by one report of the final state after three minutes without a change', () => {
+describe('the handling of oscillation around a threshold', () => {
+  it('reports the final state once after three minutes without a change', () => {
     const run = new Run(rule());
     run.row(90, 0);
     const swings = Array.from({ length: 18 }, (_, n) => run.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n)).flat();
@@ -271,7 +271,7 @@ describe('oscillation around a threshold', () => {
     ]);
   });
 
-  it('is followed by no report if the last message is still true', () => {
+  it('reports nothing after the oscillation if the last message is still true', () => {
     const run = new Run(rule());
     run.row(90, 0);
     for (let n = 0; n < 18; n += 1) run.row(n % 2 === 0 ? 110 : 90, 4 + 4 * n);
@@ -279,7 +279,7 @@ describe('oscillation around a threshold', () => {
     expect(run.row(110, 401)).toEqual(['first_fire']);
   });
 
-  it('is announced in the last message before further messages are suppressed', () => {
+  it('adds a notice to the last message before further messages are suppressed', () => {
     const run = new Run(rule());
     run.row(90, 0);
     const notices = Array.from({ length: 18 }, (_, n) =>
@@ -289,7 +289,7 @@ describe('oscillation around a threshold', () => {
     expect(notices.lastIndexOf(true)).toBe(15);
   });
 
-  it('is not detected from the end of a firing that was never reported', () => {
+  it('ignores the end of a firing that was never reported', () => {
     const evaluator = new Evaluator({ flapLimits: { changes: 1, windowMs: 15 * SECOND } });
     evaluator.addRule(rule());
     const notices = (...rows: MarketRow[]): string[] =>
@@ -368,7 +368,7 @@ describe('a rule created or edited while its condition holds', () => {
     expect(run.edit({ conditions: wide }, 21)).toEqual(['edited']);
   });
 
-  it('reports both the resolution and the new firing after a snooze', () => {
+  it('reports after a snooze the resolution and the firing from an edit of the token', () => {
     const run = new Run(rule());
     run.row(3, 0, { token: 'ethereum' });
     for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
@@ -379,7 +379,7 @@ describe('a rule created or edited while its condition holds', () => {
     expect([run.tick(60), run.tick(70)]).toEqual([['edited', 'after_snooze firing'], []]);
   });
 
-  it('reports a resolution by an edit during a snooze when the snooze ends', () => {
+  it('reports a resolution caused by an edit during a snooze when the snooze ends', () => {
     const run = new Run(rule());
     for (const [seconds, value] of [90, 110].entries()) run.row(value, seconds);
     expect(run.edit({ conditions: level(200), snoozedUntil: at(MINUTE) }, 2)).toEqual(['resolved (snoozed)']);

@@ -86,7 +86,7 @@ describe('the message of an alert', () => {
     ]);
   });
 
-  it('has the same fields as the example alert for templates', () => {
+  it('has the same fields as the example alert used to check templates', () => {
     const [alert] = notified(rule({ conditions: [{ ...above, operator: 'lt' }] }), [
       { ...price(90, 0), seq: 1, epoch: 'e' },
     ]);

@@ -43,7 +43,7 @@ describe('a summary message', () => {
     expect(parts[1]?.data.message).toBe(`R: many more (part 2 of ${parts.length})`);
   });
 
-  it('stays one message if it is small or goes to Slack or mail', () => {
+  it('stays one message if it is short or is sent to Slack or by mail', () => {
     for (const one of [summary(20), summary(300, { format: 'slack' }), summary(300, { channel: 'email' })]) {
       expect(summaryParts(one)).toEqual([one]);
     }

@@ -85,7 +85,7 @@ describe('a message planned for an alert', () => {
 
   const level = { metric: 'price', operator: 'gt', threshold: 1 } as const;
 
-  it('can be replaced by a newer message only if it reports the current level of one token', () => {
+  it('may be superseded by a newer message only for one token above or below a fixed threshold', () => {
     expect(givesWay(level)).toBe(true);
     expect(givesWay({ ...level, token: 'x' }, 'while_true', '')).toBe(true);
     expect(givesWay({ metric: 'event', eventType: 'liquidation' })).toBe(false);

@@ -98,7 +98,7 @@ describe('a `storm` message for many simultaneous alerts', () => {
     expect(new Set(storms.map(({ delivery: { data } }) => data.alertId)).size).toBe(storms.length);
   });
 
-  it('drops the alerts of excluded rules and adjusts its text and count', () => {
+  it('removes the alerts of given rules and updates the text and the count', () => {
     const { storms } = groupStorms(Array.from({ length: 12 }, (_, n) => delivery(n, { ruleId: `r${n % 3}` })));
     const { data } = storms[0]!.delivery;
     expect(withoutRules(data, new Set())).toBe(data);
@@ -110,7 +110,7 @@ describe('a `storm` message for many simultaneous alerts', () => {
     expect(withoutRules(single, new Set(['r']))).toBe(single);
   });
 
-  it('carries the ids of all its rules', () => {
+  it('contains the ids of the rules of all combined alerts', () => {
     const { storms } = groupStorms(Array.from({ length: 12 }, (_, n) => delivery(n, { ruleId: `r${n % 3}` })));
     expect(storms.flatMap(({ delivery: { ruleIds } }) => ruleIds?.toSorted())).toEqual(['r0', 'r1', 'r2']);
   });

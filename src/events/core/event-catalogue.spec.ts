@@ -32,7 +32,7 @@ it('event type names are spelled out only in the event catalogue and in migratio
   expect(filesWith('liquidation').length).toBeLessThanOrEqual(3);
 });
 
-it.each(EVENT_TYPES)('every channel of a %s event includes that event type', (type) => {
+it.each(EVENT_TYPES)('every channel derived from a %s event includes that event type', (type) => {
   const { alsoIn } = EVENTS[type];
   const channels = channelsOf({ type, ...SUBJECTS } as unknown as LogEvent);
   expect(channels.length).toBeGreaterThan(0);

@@ -69,7 +69,7 @@ describe('printed chain names', () => {
     );
   });
 
-  test('no alias is the key of another chain', () => {
+  test('no chain alias is also the normalised name of a chain', () => {
     const keys = new Set(CHAIN_ALIASES.values());
     expect([...CHAIN_ALIASES.keys()].filter((alias) => keys.has(alias))).toEqual([]);
   });

@@ -106,7 +106,7 @@ describe('the lines of an ingest request body', () => {
     }
   });
 
-  it('fail for the reader if the connection is lost, without an unhandled rejection', async () => {
+  it('raise an error for the reader if the connection is lost, without an unhandled rejection', async () => {
     const unhandled: unknown[] = [];
     const note = (error: unknown) => unhandled.push(error);
     process.on('unhandledRejection', note);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { partsOf, weightOf } from './row-weight.js';
 
-it('the weight of a row is at least the length of its texts at any depth', () => {
+it('the estimated size of an ingest row is at least the total length of its nested texts', () => {
   const letters = (value: unknown): number =>
     typeof value === 'string'
       ? value.length
@@ -16,7 +16,7 @@ it('the weight of a row is at least the length of its texts at any depth', () =>
   expect(weightOf({ about: { text: 'x'.repeat(1_000), list: ['y'.repeat(500)] } })).toBeGreaterThanOrEqual(1_500);
 });
 
-it('splitting rows keeps their order and fills each part up to the count or weight limit', () => {
+it('splitting ingest rows keeps their order and fills each part up to the count or size limit', () => {
   const rows = fc.array(fc.record({ weight: fc.nat(50), id: fc.nat() }), { maxLength: 60 });
   fc.assert(
     fc.property(rows, (given) => {

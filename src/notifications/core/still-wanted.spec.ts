@@ -126,7 +126,7 @@ describe('the send time checked before each attempt', () => {
     expect(held({ preferences, priority: 'critical' }, '2026-06-10T23:30')).toEqual(['send']);
   });
 
-  it('is the next digest after a late verification, and immediate for a retried digest', () => {
+  it('is the next digest after a late target verification, and immediate for a retried digest', () => {
     const preferences = preferring({ digest: daily });
     const next = ['digest', '2026-06-11T06:00:00.000Z'];
     expect(held({ preferences }, '2026-06-10T12:00')).toEqual(next);

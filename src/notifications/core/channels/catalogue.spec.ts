@@ -16,7 +16,7 @@ function filesThatName(form: RegExp): string[] {
   );
 }
 
-it('a channel name appears only in its definition, both channel lists and a migration', () => {
+it('a notification channel name appears only in its definition, channel lists and a migration', () => {
   expect(filesThatName(NAMED).sort()).toEqual([
     'migrations/1790000007000-notifications.ts',
     'src/notifications/channels/channels.ts',
@@ -25,7 +25,7 @@ it('a channel name appears only in its definition, both channel lists and a migr
   ]);
 });
 
-it('a channel definition without lanes or with only a slow lane does not compile', () => {
+it('a notification channel without lanes or with only a slow lane does not compile', () => {
   const { lanes: _, ...without } = CHANNELS.email;
   // @ts-expect-error -- a definition is complete
   const incomplete: ChannelDefinition = without;
@@ -40,7 +40,7 @@ it('each delivery lane has its own queue', () => {
 });
 
 it.each(CHANNEL_NAMES)(
-  'the channel %s sends a token to verify a target, and has retry waits in ascending order',
+  'the notification channel %s verifies targets with a token and has ascending retry waits',
   (channel) => {
     const { proof, retryWaitsMs } = CHANNELS[channel];
     expect(Object.values(proof.data('token', '01234567', (token) => token))).toContain('token');
