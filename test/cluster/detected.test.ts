@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
 import { createTestApp } from '../support/create-test-app.js';
 
-test('the applications of this suite find that their Redis is a cluster', async () => {
+test('an application of the cluster suite detects that its Redis is a cluster', async () => {
   const app = await createTestApp();
   const redis = app.nest.get(RedisConnections);
   expect([redis.state, redis.clustered]).toEqual(['up', true]);

@@ -62,7 +62,7 @@ async function clientOf({ url }: { url: string }, apiKey?: string): Promise<{ so
   return { socket, heard };
 }
 
-test('rooms of applications on a cluster are found, spoken to and disconnected from anywhere', async () => {
+test('any process on a Redis Cluster can list, message and disconnect the sockets of a Socket.IO room', async () => {
   const key = await here.key({ userId: 'roomy' });
   const third = await serverOn(inject('redisUrl') ?? '', KEY_PREFIX);
   const clients = await Promise.all([clientOf(here, key), clientOf(there, key)]);
@@ -107,7 +107,7 @@ async function moveSlotOfRooms(nodes: readonly TestRedis[]): Promise<void> {
 }
 
 test(
-  'rooms span processes also when the cluster was away at the start of one, and after nodes and slots come and go',
+  'Socket.IO rooms span all processes after a late start of Redis, an outage, a node restart and a moved slot',
   { timeout: 240_000 },
   async () => {
     const cluster = await startRedisCluster();

@@ -52,7 +52,7 @@ function product(point?: string, after = 0): AppProcess {
   });
 }
 
-test(`killed with -9 ${KILLS} times at each of ${POINTS.length} points: no alert lost, none twice, no message without its id`, async () => {
+test(`a process killed with -9 ${KILLS} times at each of ${POINTS.length} points loses and repeats no alert, and sends each under one id`, async () => {
   const market = new MarketWriter(db.pool);
   const first = product();
   await first.start();

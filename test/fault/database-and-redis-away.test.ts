@@ -90,7 +90,7 @@ async function answerTo(url: string, cursor: string | undefined): Promise<string
   }
 }
 
-test('the database away: sockets stay and say that they are stale, writes are refused for a moment, no change is lost', async () => {
+test('without the database, sockets stay open and report stale data, ingest returns 503, and no change is lost', async () => {
   await writeSome(50);
   const connections = fleet.clients.map(({ reconnects }) => reconnects);
   await cluster.end();
@@ -107,7 +107,7 @@ test('the database away: sockets stay and say that they are stale, writes are re
   expect(fleet.clients.map(({ reconnects }) => reconnects)).toEqual(connections);
 });
 
-test('Redis away: events go on by the log, health says degraded; back, it returns by itself and the cache is filled', async () => {
+test('without Redis, events still arrive from the log and health reports `degraded`; after its return the cache is refilled', async () => {
   await writeSome(30);
   await pods.redis.kill();
   await writeSome(50);
@@ -126,46 +126,49 @@ test('Redis away: events go on by the log, health says degraded; back, it return
 
 test.each([
   ['while the processes run', { newTimeline: false, restarted: false }],
-  ['while the processes run, into a new timeline', { newTimeline: true, restarted: false }],
-  ['while no process runs that knew its end', { newTimeline: false, restarted: true }],
-])('an older copy of the database put back %s: a new epoch, cursors refused, the cache corrected', async (_, how) => {
-  const { pool } = pods.db;
-  const copied = await newestSeq(pool);
-  await cluster.end();
-  cluster.copyFiles();
-  await cluster.begin();
-  await waitFor(() => pool.query('SELECT 1'));
-  await waitFor(async () => (await ingest()).ok, { timeoutMs: 60_000, everyMs: 200 });
-  await writeSome(200);
-  const token = `not-in-copy-${round}`;
-  await pool.query('INSERT INTO token_prices (token, price) VALUES ($1, 1)', [token]);
-  await waitFor(async () => (await pods.redis.call('EXISTS', `price:${token}`)) === 1);
-  const [cursor] = fleet.clients.map(({ position }) => position ?? '').toSorted((a, b) => (a < b ? 1 : -1));
-  const epoch = cursor?.split('-')[0];
-  fleet.close();
+  ['on a new timeline while the processes run', { newTimeline: true, restarted: false }],
+  ['after all processes were killed', { newTimeline: false, restarted: true }],
+])(
+  'restoring an older copy of the database %s starts a new epoch, refuses old cursors and corrects the cache',
+  async (_, how) => {
+    const { pool } = pods.db;
+    const copied = await newestSeq(pool);
+    await cluster.end();
+    cluster.copyFiles();
+    await cluster.begin();
+    await waitFor(() => pool.query('SELECT 1'));
+    await waitFor(async () => (await ingest()).ok, { timeoutMs: 60_000, everyMs: 200 });
+    await writeSome(200);
+    const token = `not-in-copy-${round}`;
+    await pool.query('INSERT INTO token_prices (token, price) VALUES ($1, 1)', [token]);
+    await waitFor(async () => (await pods.redis.call('EXISTS', `price:${token}`)) === 1);
+    const [cursor] = fleet.clients.map(({ position }) => position ?? '').toSorted((a, b) => (a < b ? 1 : -1));
+    const epoch = cursor?.split('-')[0];
+    fleet.close();
 
-  if (how.restarted) for (const pod of pods.pods) await pod.end('SIGKILL');
-  await cluster.end();
-  cluster.restoreFiles(how);
-  await cluster.begin();
-  if (how.restarted) for (const pod of pods.pods) await pod.start();
+    if (how.restarted) for (const pod of pods.pods) await pod.end('SIGKILL');
+    await cluster.end();
+    cluster.restoreFiles(how);
+    await cluster.begin();
+    if (how.restarted) for (const pod of pods.pods) await pod.start();
 
-  const current = (): Promise<{ epoch: string } | undefined> =>
-    pool.query<{ epoch: string }>('SELECT epoch FROM log_head').then(({ rows }) => rows[0]);
-  await waitFor(async () => (await current())?.epoch !== epoch, { timeoutMs: 60_000, what: 'a new epoch' });
-  // The numbers of the lost changes are given again, to others: only the epoch tells them apart.
-  await pool.query(`UPDATE protocol_tvl SET tvl = tvl * 2`);
-  await waitFor(async () => (await newestSeq(pool)) > copied);
+    const current = (): Promise<{ epoch: string } | undefined> =>
+      pool.query<{ epoch: string }>('SELECT epoch FROM log_head').then(({ rows }) => rows[0]);
+    await waitFor(async () => (await current())?.epoch !== epoch, { timeoutMs: 60_000, what: 'a new epoch' });
+    // The numbers of the lost changes are given again, to others: only the epoch tells them apart.
+    await pool.query(`UPDATE protocol_tvl SET tvl = tvl * 2`);
+    await waitFor(async () => (await newestSeq(pool)) > copied);
 
-  for (const { url } of pods.pods) {
-    await waitFor(async () => (await answerTo(url, cursor)).includes('"reason":"epoch"'), {
-      everyMs: 200,
-      what: 'the refusal of the old cursor',
-    });
-  }
-  let wrong: string[] = [];
-  await waitFor(async () => (wrong = await cacheDifferences(pods.redis, pool)).length === 0, { everyMs: 100 }).catch(
-    () => undefined,
-  );
-  expect(wrong).toEqual([]);
-});
+    for (const { url } of pods.pods) {
+      await waitFor(async () => (await answerTo(url, cursor)).includes('"reason":"epoch"'), {
+        everyMs: 200,
+        what: 'the refusal of the old cursor',
+      });
+    }
+    let wrong: string[] = [];
+    await waitFor(async () => (wrong = await cacheDifferences(pods.redis, pool)).length === 0, { everyMs: 100 }).catch(
+      () => undefined,
+    );
+    expect(wrong).toEqual([]);
+  },
+);

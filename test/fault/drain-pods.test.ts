@@ -35,7 +35,7 @@ function clientsOf(count: number): ResumingClient[] {
   });
 }
 
-test(`a rolling restart of three pods behind the balancer: ${CLIENTS} clients lose and repeat nothing, and nobody is refused`, async () => {
+test(`during a rolling restart of three pods behind the balancer, ${CLIENTS} clients lose and repeat no event, and none is refused`, async () => {
   const writer = new RecordedWriter(pods.db.pool, 'roll', 50, seeded(11));
   await writer.insertBaselines();
   const clients = clientsOf(CLIENTS);

@@ -79,7 +79,7 @@ async function newKey(): Promise<string> {
   return ((await answer.json()) as { key: string }).key;
 }
 
-test(`${CLIENTS} clients of three transports lose and repeat nothing over two graceful restarts`, async () => {
+test(`${CLIENTS} clients of three transports lose and repeat no event over two graceful restarts`, async () => {
   await startApp(DRAIN_SECONDS);
   const writer = new RecordedWriter(db.pool, 'drain', 50, seeded(7));
   await writer.insertBaselines();
@@ -128,7 +128,7 @@ test(`${CLIENTS} clients of three transports lose and repeat nothing over two gr
   expect(Math.max(...spread)).toBeLessThanOrEqual(DRAIN_SECONDS * 750);
 });
 
-test('who comes during a drain is refused with the time to come back', async () => {
+test('a client that connects during a drain is refused with a temporary error, on every transport', async () => {
   await startApp(LONG_DRAIN_SECONDS);
   const newcomer = await newKey();
   const others = clientsOf(20);
@@ -170,7 +170,7 @@ test('who comes during a drain is refused with the time to come back', async () 
   expect(code).toBe(0);
 });
 
-test('clients that connect over a slow wire while a drain begins come back by themselves', async () => {
+test('Socket.IO clients that connect slowly as a drain begins reconnect by themselves after the restart', async () => {
   await startApp(2);
   const wire = createServer((client) => {
     const upstream = connect(app.port, '127.0.0.1');
@@ -204,7 +204,7 @@ test('clients that connect over a slow wire while a drain begins come back by th
   await waitFor(() => greeted.size === 20, { timeoutMs: 30_000, what: 'everybody to be back' });
 });
 
-test('a client of two lines gets what it missed over a kill and a restart', async () => {
+test('a Socket.IO client without resume code receives the events missed during a kill and a restart', async () => {
   await startApp(DRAIN_SECONDS);
   const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey: KEY }, forceNew: true });
   endings.push(() => socket.disconnect());
@@ -231,14 +231,14 @@ test('a client of two lines gets what it missed over a kill and a restart', asyn
   expect(seen).toEqual([200, 300, 400]);
 });
 
-test('a process without connections does not wait for the window', async () => {
+test('a process without connections stops without waiting for the drain window', async () => {
   await startApp(LONG_DRAIN_SECONDS);
   const begun = performance.now();
   expect(await app.end('SIGTERM')).toBe(0);
   expect(performance.now() - begun).toBeLessThan(LONG_DRAIN_SECONDS * 500);
 });
 
-test('strangers are dismissed at once; those who are known are served until their time has come', async () => {
+test('a drain closes all WebSockets with 1001, authenticated ones after two `server_draining` messages', async () => {
   const inside = await createTestApp({ settings: { DRAIN_SECONDS: '2' } });
   const address = `${inside.url.replace('http', 'ws')}/ws`;
   const closed = (socket: WebSocket): Promise<number> => new Promise((resolve) => socket.once('close', resolve));

@@ -21,7 +21,7 @@ afterAll(async () => {
   await pods?.stop();
 });
 
-test(`${CLIENTS} clients of three transports that are away for 1 s in every 4 get everything once and in order (seed ${seed})`, async () => {
+test(`${CLIENTS} clients of three transports, disconnected for 1 s in every 4 s, receive every event once and in order (seed ${seed})`, async () => {
   const writer = new RecordedWriter(pods.db.pool, 'jitter', 50, seeded(seed));
   await writer.insertBaselines();
   const slugs = [...writer.committed.keys()].map((key) => key.split(':')[0] ?? '');

@@ -49,7 +49,7 @@ async function freeKey(pod: AppProcess): Promise<string> {
   return ((await answer.json()) as { key: string }).key;
 }
 
-test('all connections of a full key whose process was killed come back at once with their cursors', async () => {
+test('after a kill of its process, a key at its connection limit resumes all connections on another process at once', async () => {
   const [doomed, surviving] = pods as [AppProcess, AppProcess];
   const key = await freeKey(doomed);
   const cursors: unknown[] = [];

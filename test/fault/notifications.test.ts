@@ -75,8 +75,8 @@ async function redeliver(id: string): Promise<void> {
   }).catch(() => undefined);
 }
 
-describe('kill -9 of the worker', () => {
-  it(`at ${POINTS.join(', ')}, ${KILLS} times each: nothing is lost, and what comes twice has the same id`, async () => {
+describe('a notification worker killed with -9', () => {
+  it(`loses no delivery at ${POINTS.join(', ')} (${KILLS} kills each), and repeats keep their id`, async () => {
     const all: string[] = [];
     const logs: string[] = [];
     const rounds = Array.from({ length: KILLS }, () => POINTS).flat();

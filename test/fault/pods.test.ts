@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 test(
-  `invariants 1 to 5: ${CLIENTS} clients behind the balancer lose and repeat nothing, whatever fails, and the cache is right again (seed ${seed})`,
+  `invariants 1 to 5: ${CLIENTS} clients lose and repeat no event after any pod fault, and the cache recovers (seed ${seed})`,
   async () => {
     const random = seeded(seed);
     const writer = new RecordedWriter(pods.db.pool, 'pods', KEYS, random);

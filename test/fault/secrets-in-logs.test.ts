@@ -50,7 +50,7 @@ function serviceAccount(): { file: string; key: string } {
   return { file, key };
 }
 
-it('no secret is in the log, on its most talkative level, whatever is sent, fails and is refused', async () => {
+it('at log level `trace`, neither the log nor the audit log contains a secret, even after failures and refusals', async () => {
   const account = serviceAccount();
   const admin = `rta_logadmin_${ADMIN_SECRET}`;
   const app = new AppProcess(

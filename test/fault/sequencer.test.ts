@@ -61,12 +61,12 @@ const dense = async (): Promise<number> => {
   return rows[0]?.n ?? 0;
 };
 
-describe('invariant 5: a deposed or frozen leader cannot commit and cannot block its successor', () => {
+describe('invariant 5: a former sequencer leader', () => {
   it.each([
     ['between two steps', { step: true, limit: 10 }, false],
-    ['in the middle of an answer it does not take', { step: true, limit: 2_000 }, true],
+    ['while a large result is unread', { step: true, limit: 2_000 }, true],
     ['inside a transaction', { step: true, limit: 10, open: true }, false],
-  ])('frozen %s', async (_, command, large) => {
+  ])('neither commits nor blocks its successor when frozen %s', async (_, command, large) => {
     const { child, messages } = await startLeader();
     await append(large ? 2_000 : 5, large ? 8_000 : 1);
     child.send(command);
@@ -94,7 +94,7 @@ describe('invariant 5: a deposed or frozen leader cannot commit and cannot block
     expect(await dense()).toBeGreaterThanOrEqual(before + 3);
   });
 
-  it('deposed while its session lives on: its step is refused', async () => {
+  it('is refused its next step with RT001, even if its session is still open', async () => {
     const { child, messages } = await startLeader();
     await db.pool.query(`UPDATE log_head SET owner = 'another', lease_epoch = lease_epoch + 1`);
     await append(1);
@@ -103,7 +103,7 @@ describe('invariant 5: a deposed or frozen leader cannot commit and cannot block
     expect(refusal.code).toBe('RT001');
   });
 
-  it('killed: the successor goes on without hole or repetition', async () => {
+  it('leaves no gap and no repetition in the log after a kill', async () => {
     const { child } = await startLeader();
     child.send({ step: true, limit: 10 });
     const successor = startPod();
@@ -116,8 +116,8 @@ describe('invariant 5: a deposed or frozen leader cannot commit and cannot block
   });
 });
 
-describe('several processes', () => {
-  it('one leads; it hands over when it stops; nothing is lost or repeated', async () => {
+describe('the sequencer', () => {
+  it('runs in one of two processes at a time, and loses no event when its leader stops', async () => {
     const [first, second] = [startPod(), startPod()];
     const seen: LogEvent[] = [];
     await second.feed.start();
@@ -135,7 +135,7 @@ describe('several processes', () => {
     expect(await dense()).toBeGreaterThanOrEqual(30);
   });
 
-  it('goes on after its session was ended by an administrator', async () => {
+  it('continues without a gap after its database session was terminated', async () => {
     const pod = startPod();
     await waitFor(() => pod.sequencer.leading);
     const { rows } = await db.pool.query<{ pid: number }>('SELECT leader_pid AS pid FROM log_head');

@@ -90,7 +90,7 @@ const WIDE_QUERY = {
   limit: 1_000,
 };
 
-describe('a large answer', () => {
+describe('a large response', () => {
   const ask = async (body: object, accept = 'application/json'): Promise<string> => {
     const answer = await fetch(`${app.url}/v1/query/advanced`, {
       method: 'POST',
@@ -125,7 +125,11 @@ describe('a large answer', () => {
       120,
     ],
     ['a page of 1,000 rows of twelve aggregates', async () => JSON.parse(await ask(WIDE_QUERY)).data.length, 1_000],
-    ['the same as CSV', async () => (await ask({ ...WIDE_QUERY, limit: 999 }, 'text/csv')).split('\r\n').length, 1_001],
+    [
+      'a page of 1,000 rows as CSV',
+      async () => (await ask({ ...WIDE_QUERY, limit: 999 }, 'text/csv')).split('\r\n').length,
+      1_001,
+    ],
     [
       'a page of long events, which ends early',
       async () =>
@@ -145,7 +149,7 @@ describe('a large answer', () => {
       5,
     ],
   ])(
-    'holds the loop for no long turn: %s',
+    'holds the event loop for at most 100 ms at a time: %s',
     async (_, run, least) => {
       const start = Date.now();
       const got = await run();
@@ -156,9 +160,9 @@ describe('a large answer', () => {
   );
 });
 
-describe('while somebody attacks', () => {
+describe('the server under attack', () => {
   it.each(ATTACKS.map((attack) => ({ attack, does: attack.does })))(
-    'no turn of the loop is long and nothing accepted is lost: $does',
+    'has no long turn of the event loop and loses no accepted write: $does',
     async ({ attack }) => {
       const before = residentMb();
       const start = Date.now();
@@ -174,7 +178,7 @@ describe('while somebody attacks', () => {
     120_000,
   );
 
-  it('the service is healthy afterwards and lets everybody in who has a key', async () => {
+  it('is healthy after all attacks, and accepts a new key', async () => {
     await waitFor(async () => (await fetch(`${app.url}/health/ready`)).ok, { timeoutMs: 20_000 });
     const reader = await keyOf('late', 'reader', 'pro');
     const answer = await fetch(`${app.url}/v1/me`, { headers: { authorization: `Bearer ${reader}` } });

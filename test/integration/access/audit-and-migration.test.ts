@@ -47,7 +47,7 @@ const entries = async (action: string) =>
     .rows;
 
 describe('the audit trail', () => {
-  it('stores whatever text comes, without the secrets in it', async () => {
+  it('stores any text, with secrets masked, invalid characters replaced and long values cut', async () => {
     const key = `rta_abc_${'s'.repeat(43)}`;
     await audit.record({
       actor: `key:a\0b${key}`,
@@ -69,7 +69,7 @@ describe('the audit trail', () => {
     expect(Object.keys((await entries('long'))[0].detail)).toEqual(['truncated']);
   });
 
-  it('counts repeats of refusals per minute, and a flood from everywhere as one', async () => {
+  it('counts repeated refusals, or a flood from many addresses, in one entry per minute', async () => {
     const clock = new SetClock();
     const refusals = new Refusals(audit, clock);
     const note = (address: string) => refusals.note({ code: 'invalid_api_key', address, transport: 'sse' });
@@ -84,7 +84,7 @@ describe('the audit trail', () => {
     await refusals.onApplicationShutdown();
   });
 
-  it('does not turn a refusal into another error when it cannot be written', async () => {
+  it('does not raise an error when a refusal cannot be written', async () => {
     const broken = new Audit(source.getRepository(AuditEntryEntity), new RequestContext());
     broken.record = () => Promise.reject(new Error('disk full'));
     const refusals = new Refusals(broken, new Clock());
@@ -94,8 +94,8 @@ describe('the audit trail', () => {
   });
 });
 
-describe('the database', () => {
-  it('lets the application change neither secret nor owner of a key, and delete none', async () => {
+describe('the tables of access control', () => {
+  it('deny the application role to change the secret or owner of a key, or to delete a key', async () => {
     for (const statement of [
       `UPDATE api_keys SET secret_hash = '\\x00'`,
       `UPDATE api_keys SET user_id = 'x'`,
@@ -112,16 +112,16 @@ describe('the database', () => {
     ['an unknown role', `'k2', sha256(''), 'u', 'root', 'free', '{}', NULL`],
     ['an unknown tier', `'k3', sha256(''), 'u', 'reader', 'gold', '{}', NULL`],
     ['an unknown user', `'k4', sha256(''), 'nobody', 'reader', 'free', '{}', NULL`],
-    ['a limit that is no number', `'k5', sha256(''), 'u', 'reader', 'free', '{"messages": "many"}', NULL`],
-    ['an id that splits', `'k_6', sha256(''), 'u', 'reader', 'free', '{}', NULL`],
+    ['a limit that is not a number', `'k5', sha256(''), 'u', 'reader', 'free', '{"messages": "many"}', NULL`],
+    ['an id that contains `_`', `'k_6', sha256(''), 'u', 'reader', 'free', '{}', NULL`],
     ['an unknown transport', `'k7', sha256(''), 'u', 'reader', 'free', '{}', '{pigeon}'`],
-  ])('refuses a key with %s', async (_, values) => {
+  ])('refuse a key with %s', async (_, values) => {
     await db.pool.query(`INSERT INTO users (id) VALUES ('u') ON CONFLICT DO NOTHING`);
     const insert = `INSERT INTO api_keys (id, secret_hash, user_id, role, tier, limits, transports, created_by) VALUES (${values}, 'test')`;
     await expect(db.pool.query(insert)).rejects.toThrow(/constraint/);
   });
 
-  it('goes down and up again', async () => {
+  it('exist again after the migration was reverted and applied again', async () => {
     const own = await createTestDatabase();
     const owner = await new DataSource({ type: 'postgres', url: own.url, installExtensions: false }).initialize();
     const runner = owner.createQueryRunner();
@@ -135,7 +135,7 @@ describe('the database', () => {
 });
 
 describe('the first admin key', () => {
-  it('is made once under DATA_DIR, private, and again only after it was revoked', async () => {
+  it('is created once in `DATA_DIR`, readable only by its owner, and anew after a revocation', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'admin-key-'));
     const start = async () => {
       const admin = new AdminKey(parseSettings({ DATA_DIR: dataDir }), source);
@@ -152,7 +152,7 @@ describe('the first admin key', () => {
     await rm(dataDir, { recursive: true });
   });
 
-  it('is the one of the settings, with role and tier restored, and never with another secret', async () => {
+  it('uses `BOOTSTRAP_ADMIN_KEY`, restores role and tier, and refuses another secret for the id', async () => {
     const start = async (key: string) =>
       new AdminKey(parseSettings({ DATABASE_URL: db.url, BOOTSTRAP_ADMIN_KEY: key }), source).onModuleInit();
     await start('rta_boot_short');

@@ -27,7 +27,7 @@ async function run(line: string, env: Record<string, string> = { DATABASE_URL: d
 const idOf = (key: string | undefined) => key?.split('_')[1] ?? '';
 
 describe('npm run apikey', () => {
-  it('creates a key, with nothing but the key on standard output', async () => {
+  it('creates a key and prints only the key on standard output', async () => {
     const { code, out, err } = await run('create --user alice --tier pro --name desk --expires 30d');
     expect([code, out.length]).toEqual([0, 1]);
     expect(out[0]).toMatch(/^rta_[0-9a-f]{16}_[\w-]{43}$/);
@@ -35,7 +35,7 @@ describe('npm run apikey', () => {
     expect(err).not.toContain(out[0]);
   });
 
-  it('lists, rotates and revokes, and leaves a trail', async () => {
+  it('lists, rotates and revokes keys, and writes each change to the audit log', async () => {
     const first = idOf((await run('create --user bob')).out[0]);
     const second = idOf((await run(`rotate ${first} --overlap 1h`)).out[0]);
     expect((await run(`revoke ${second}`)).code).toBe(0);
@@ -59,7 +59,7 @@ describe('npm run apikey', () => {
     ]);
   });
 
-  it('says what is wrong and audits it', async () => {
+  it('reports an unknown key or a wrong command, and audits the refusal', async () => {
     expect(await run('revoke nosuchkey')).toMatchObject({ code: 1, err: 'Key not found.' });
     const { rows } = await db.pool.query(`SELECT outcome, detail FROM audit_log WHERE subject = 'nosuchkey'`);
     expect(rows).toEqual([{ outcome: 'refused', detail: { code: 'not_found' } }]);
@@ -67,7 +67,7 @@ describe('npm run apikey', () => {
     expect((await run('--help')).out[0]).toContain('npm run apikey -- create');
   });
 
-  it('finds the embedded database while the server runs, and says how when it does not', async () => {
+  it('finds the embedded database while the server runs, and otherwise explains how to start it', async () => {
     expect((await run('list', {})).err).toContain('start the server with `npm start`');
     await writeFile(join(dataDir, 'database.url'), 'postgres://127.0.0.1:1/x\n');
     expect((await run('list', {})).err).toContain('start the server with `npm start`');

@@ -21,8 +21,8 @@ const connectionsOf = async ({ limits }: LimiterParts, key: string) =>
 const shared = async ({ metrics }: LimiterParts) =>
   /^limits_shared (\d)$/m.exec(await metrics.registry.metrics())?.[1] === '1';
 
-describe('limits over three processes', () => {
-  it('allow no more messages than the limit, and lose at most a slice for each other process', async () => {
+describe('limits shared by several processes', () => {
+  it('allow no more messages in total than the limit, and waste at most 10 per other process', async () => {
     const all = await processes(3);
     const caller = limitedCaller(randomUUID(), { messages: 200 });
     const alternating = await granted(600, (n) => turn(all, n).limits.message(caller));
@@ -34,7 +34,7 @@ describe('limits over three processes', () => {
     expect(rest + 3).toBeLessThanOrEqual(200);
   });
 
-  it('cost a key 21 round trips a minute at most, however many messages come', async () => {
+  it('need at most 21 Redis calls for 5,000 messages of one key', async () => {
     const [one] = await processes(1);
     const caller = limitedCaller(randomUUID(), { messages: 1_000 });
     const calls = async () =>
@@ -47,7 +47,7 @@ describe('limits over three processes', () => {
     expect(cost).toBeLessThanOrEqual(21);
   });
 
-  it('count connects of an address and requests of a key together', async () => {
+  it('count connects of an address and requests of a key across processes', async () => {
     const all = await processes(3);
     const caller = limitedCaller(randomUUID(), { connectsPerAddress: 5 });
     expect(await granted(9, (n) => turn(all, n).limits.connect('198.51.100.1', caller))).toBe(5);
@@ -55,7 +55,7 @@ describe('limits over three processes', () => {
     expect((await all[0]!.limits.used(caller)).apiRequests).toBe(3);
   });
 
-  it('count connections together, also those that open at the same moment', async () => {
+  it('count connections of a key across processes, even if they open at the same moment', async () => {
     const all = await processes(3);
     const caller = limitedCaller(randomUUID(), { connections: 10 });
     const answers = await Promise.all(
@@ -70,7 +70,7 @@ describe('limits over three processes', () => {
     await waitFor(async () => turn(all, first + 1).limits.openConnection(caller, 'next', { resuming: false }));
   });
 
-  it('end what is beyond the limit once, not once in each process', async () => {
+  it('end a single excess connection once, not once in each process', async () => {
     const [one, two] = (await processes(2)) as [LimiterParts, LimiterParts];
     const caller = limitedCaller(randomUUID(), { connections: 2 });
     for (const id of ['a', 'b', 'c']) await one.limits.openConnection(caller, id, { resuming: true });
@@ -85,7 +85,7 @@ describe('limits over three processes', () => {
 });
 
 describe('a process that was killed', () => {
-  it('gives a full key back at once to connections that resume, and to all after 5 s', async () => {
+  it('frees its connection slots at once for resuming clients, and seconds later for new clients', async () => {
     const [dead, alive] = (await processes(2)) as [LimiterParts, LimiterParts];
     const caller = limitedCaller(randomUUID(), { connections: 3 });
     for (const id of ['a', 'b', 'c']) await dead.limits.openConnection(caller, id, { resuming: false });
@@ -101,8 +101,8 @@ describe('a process that was killed', () => {
   });
 });
 
-describe('without its Redis', () => {
-  it('each process allows the limit; together again when Redis is back, even empty', async () => {
+describe('limits while Redis is unavailable', () => {
+  it('apply to each process alone, and to all processes together after an empty Redis returns', async () => {
     const [one, two] = (await processes(2)) as [LimiterParts, LimiterParts];
     const caller = limitedCaller(randomUUID(), { messages: 4, connections: 2 });
     await one.limits.openConnection(caller, 'a', { resuming: false });
@@ -121,7 +121,7 @@ describe('without its Redis', () => {
     expect(await granted(8, (n) => turn([one, two], n).limits.message(fresh))).toBe(4);
   });
 
-  it('that hangs, each process goes on alone', async () => {
+  it('apply to each process alone while Redis hangs', async () => {
     const [one] = (await processes(1)) as [LimiterParts];
     const caller = limitedCaller(randomUUID(), { messages: 4, connections: 2, connectsPerAddress: 3 });
     redis.pause();

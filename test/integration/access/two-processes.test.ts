@@ -28,7 +28,7 @@ const create = (app: TestApp, idempotencyKey: string) =>
   });
 
 describe('two processes on one database', () => {
-  it('make no second key for a repeated Idempotency-Key', async () => {
+  it('create one key for a repeated `Idempotency-Key`', async () => {
     const made = (await (await create(one, 'same')).json()) as { id: string };
     const repeated = await create(two, 'same');
     expect(repeated.status).toBe(409);
@@ -37,7 +37,7 @@ describe('two processes on one database', () => {
     expect(new Set([racing.status, other.status])).toEqual(new Set([201, 409]));
   });
 
-  it('refuse a key within 5 s that the other one revoked', async () => {
+  it('refuse a key within 5 s of its revocation by the other process', async () => {
     const key = await one.key();
     const me = () => fetch(`${two.url}/v1/me`, { headers: { authorization: `Bearer ${key}` } });
     expect((await me()).status).toBe(200);
@@ -50,8 +50,8 @@ describe('two processes on one database', () => {
   });
 });
 
-describe('connections beyond the limit', () => {
-  it('are reported when their time to resume is over', async () => {
+describe('connections beyond the limit of a key', () => {
+  it('are reported once their grace period for resuming is over', async () => {
     const limits = one.nest.get(UsageLimits);
     const secret = await one.key({ limits: { connections: 1 } });
     const caller = await one.nest.get(AccessService).authenticate({ secret, transport: 'sse', address: '192.0.2.1' });
@@ -73,7 +73,7 @@ describe('connections beyond the limit', () => {
 });
 
 describe('the system overview', () => {
-  it('takes facts of other modules, and answers although one of them fails', async () => {
+  it('includes facts of other modules, and marks a failing one as unavailable', async () => {
     const facts = one.nest.get(SystemFacts);
     facts.add('log', () => ({ headSeq: 7 }));
     facts.add('broken', () => {
@@ -85,7 +85,7 @@ describe('the system overview', () => {
 });
 
 describe('the audit trail', () => {
-  it('tells when a process started and stopped', async () => {
+  it('records the start and the stop of a process', async () => {
     const own = await createTestApp({ db });
     const count = async (action: string) =>
       (await db.pool.query('SELECT 1 FROM audit_log WHERE action = $1', [action])).rowCount ?? 0;
@@ -96,8 +96,8 @@ describe('the audit trail', () => {
   });
 });
 
-describe('without its database', () => {
-  it('a process answers 503 for keys that it does not remember', async () => {
+describe('a process without its database', () => {
+  it('returns 503 for a key that is not in its cache', async () => {
     const own = await createTestApp();
     try {
       await own.db.pool.query(`ALTER TABLE api_keys RENAME TO gone`);

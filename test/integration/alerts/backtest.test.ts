@@ -88,7 +88,7 @@ interface ShownAlert {
   value: number;
 }
 
-it(`a backtest tells what live rules told over the same period (seed ${seed})`, async () => {
+it(`a backtest reports the same alerts as live rules over the same period (seed ${seed})`, async () => {
   const random = seeded(seed);
   await market.protocol('aave-v3');
   await market.price('bitcoin', 95);
@@ -122,7 +122,7 @@ it(`a backtest tells what live rules told over the same period (seed ${seed})`, 
   expect(some.rows[0].n).toBeGreaterThan(5);
 });
 
-describe('over stored history', () => {
+describe('a backtest over stored history', () => {
   beforeAll(async () => {
     // 30 days of a price every minute, as published: a slow wave with a fall of 20 % in the middle.
     await app.db.pool.query(`
@@ -141,7 +141,7 @@ describe('over stored history', () => {
     mode: 'crossing',
   };
 
-  it('shows what would have been told, how, and how often with other thresholds', async () => {
+  it('reports alerts, their messages, and the firings per week at other thresholds', async () => {
     const answer = await alice.post('/v1/alerts/rules/backtest', { rule: fall });
     expect(answer).toMatchObject({ status: 200 });
     const { body } = answer;
@@ -158,7 +158,7 @@ describe('over stored history', () => {
     expect(curve[0]!.firingsPerWeek).toBe(0);
   });
 
-  it('reports its progress to a client that asks for a stream, and then the same answer', async () => {
+  it('streams progress and then the same result to a client that accepts `text/event-stream`', async () => {
     const body = { rule: { name: 'x', conditions: [{ metric: 'tvl', operator: 'change_pct', threshold: -0.1 }] } };
     const answer = await fetch(`${app.url}/v1/alerts/rules/backtest`, {
       method: 'POST',
@@ -179,7 +179,7 @@ describe('over stored history', () => {
     expect(JSON.parse(data)).toEqual({ ...plain, ...period });
   });
 
-  it('reckons with quiet hours, channels that are off and throttle', async () => {
+  it('takes quiet hours, disabled channels and the throttle into account', async () => {
     const often = {
       ...fall,
       conditions: [{ token: 'ethereum', metric: 'price', operator: 'gt', threshold: 1 }],
@@ -208,7 +208,7 @@ describe('over stored history', () => {
     await alice.call('PUT', '/v1/alerts/preferences', {});
   });
 
-  it('looks at the changes of every token where the live rule does', async () => {
+  it('evaluates a condition without a token for every token, like a live rule', async () => {
     const where = {
       and: [
         { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 1 },
@@ -228,7 +228,7 @@ describe('over stored history', () => {
     expect(body.alerts[0].explanation).toMatchObject({ instance: 'token=ethereum' });
   });
 
-  it('begins with the value that held, also where single values are no longer kept, and says that it read hours', async () => {
+  it('starts from the value before the period, and reports whether it read raw or hourly values', async () => {
     const rule = {
       name: 'above',
       conditions: [{ token: 'kept-by-the-hour', metric: 'price', operator: 'gt', threshold: 100 }],
@@ -248,7 +248,7 @@ describe('over stored history', () => {
     expect(await over(at(-4), at(-1))).toMatchObject({ fired: 0, points: 1, resolution: 'raw' });
   });
 
-  it('names the place of a fault in the request', async () => {
+  it('returns the JSON pointer of an invalid field of the rule', async () => {
     const faulty = { ...fall, conditions: [{ ...fall.conditions[0], threshold: 'much' }] };
     const { status, body } = await alice.post('/v1/alerts/rules/backtest', { rule: faulty });
     expect([status, body.errors[0].pointer]).toEqual([400, '/rule/conditions/0/threshold']);
@@ -257,7 +257,7 @@ describe('over stored history', () => {
     expect(refused.body.errors[0].pointer).toBe('/rule/conditions/0');
   });
 
-  it('says what it cannot know, and refuses what is no period', async () => {
+  it('warns about a metric without history, and refuses invalid periods and rules', async () => {
     const volume = {
       name: 'volume',
       conditions: [{ token: 'ethereum', metric: 'volume_24h', operator: 'gt', threshold: 1 }],

@@ -86,7 +86,7 @@ async function live(...bodies: object[]): Promise<string[]> {
 }
 
 describe('the evaluator', () => {
-  it('tells each crossing once, over a restart too', async () => {
+  it('reports each crossing once, even after a restart', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000, { notifyResolved: true }));
     await market.price('bitcoin', 71_000);
@@ -102,7 +102,7 @@ describe('the evaluator', () => {
     ]);
   });
 
-  it('starts from the value that was published last, though another was observed in the same millisecond', async () => {
+  it('starts from the value published last, even if another value has the same millisecond', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000));
     // Numbered together and evaluated as one batch: the position is behind both when the first is told.
@@ -117,14 +117,14 @@ describe('the evaluator', () => {
     expect(await alerts(2)).toMatchObject([{ value: 80_000 }, { value: 80_000 }]);
   });
 
-  it('tells what crossed while it was away', async () => {
+  it('reports a crossing that happened while no process ran', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000));
     await restart(() => market.price('bitcoin', 75_000));
     expect(await alerts(1)).toMatchObject([{ state: 'fired', value: 75_000 }]);
   });
 
-  it('tells a rule nothing of what happened before it was made', async () => {
+  it('does not fire a rule for changes before the creation of the rule', async () => {
     await market.price('bitcoin', 60_000);
     const [earlier] = await live(above(70_000));
     await restart(async () => {
@@ -143,7 +143,7 @@ describe('the evaluator', () => {
     expect(names.toSorted()).toEqual(['above 70000', 'above 70000', 'made later']);
   });
 
-  it('goes by a rule as edited while it was away', async () => {
+  it('applies an edit of a rule that was made while no process ran', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId] = await live(above(70_000), above(71_000));
     const { rows } = await db.pool.query<{ rule: object }>('SELECT to_jsonb(r) AS rule FROM alert_rules r');
@@ -164,7 +164,7 @@ describe('the evaluator', () => {
     expect(await alerts(1)).toMatchObject([{ ruleId, value: 66_000, ruleVersion: 2 }]);
   });
 
-  it('remembers over a restart what a rule that never told anything has seen', async () => {
+  it('keeps the state of a rule that has not fired yet over a restart', async () => {
     await market.price('bitcoin', 71_000);
     // Holds from its start, so that only the next crossing counts; its hysteresis goes on until 66,500.
     const [ruleId] = await live(above(70_000, { hysteresis: 0.05 }));
@@ -177,7 +177,7 @@ describe('the evaluator', () => {
     expect(await alerts(1)).toMatchObject([{ ruleId, value: 73_000 }]);
   });
 
-  it('forgets what a rule had seen before it was switched off, also if the process ended at once', async () => {
+  it('forgets the state of a disabled rule, even if the process restarts in between', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId] = await live(above(70_000));
     await market.price('bitcoin', 71_000);
@@ -194,7 +194,7 @@ describe('the evaluator', () => {
     expect(await alerts(2)).toMatchObject([{ value: 71_000 }, { value: 72_000 }]);
   });
 
-  it('takes edits, disabling and deletion at once, without a restart', async () => {
+  it('applies edits, disabling and deletion of rules without a restart', async () => {
     await market.price('bitcoin', 60_000);
     const [edited, disabled, deleted] = await live(above(90_000), above(70_000), above(70_001));
     await alice.call('PATCH', `/v1/alerts/rules/${edited}`, { conditions: above(65_000).conditions });
@@ -211,7 +211,7 @@ describe('the evaluator', () => {
     expect(new Set(again.slice(1).map((alert) => alert.ruleId))).toEqual(new Set([edited, disabled]));
   });
 
-  it('has every rule see what happens after its answer, however long those before it take to be loaded', async () => {
+  it('fires every rule for a change after its creation, however slowly rules are loaded', async () => {
     await market.price('bitcoin', 60_000);
     const loader = app.nest.get(RuleLoader);
     const read = loader.edits.bind(loader);
@@ -225,7 +225,7 @@ describe('the evaluator', () => {
     expect(await alerts(3)).toMatchObject([{ value: 80_000 }, { value: 80_000 }, { value: 80_000 }]);
   });
 
-  it('never tells a rule that was deleted a moment before its commit', async () => {
+  it('stores no alert of a rule that was deleted just before the commit', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId] = await live(above(70_000), above(70_500));
     // Deleted behind the evaluator's back: it still holds the rule in memory.
@@ -235,7 +235,7 @@ describe('the evaluator', () => {
     expect((await alerts(1)).filter((alert) => alert.ruleId === ruleId)).toEqual([]);
   });
 
-  it('writes what a busy rule does by the minute beyond a thousand rows of an hour', async () => {
+  it('merges the transitions of a rule per minute once it has 1,000 in an hour', async () => {
     const [ruleId = ''] = await live(above(70_000));
     const subject = (n: number): object => ({ instanceKey: `token=t${n % 150}`, seq: n + 1, at: HOUR_START + n });
     const plan = (n: number) =>
@@ -265,7 +265,7 @@ describe('the evaluator', () => {
     expect(body.data[0]).toMatchObject({ count: 300, firstValue: 1_000, outcome: { suppressed: 'throttled' } });
   });
 
-  it('tells how a rule stands, and resolves what an edit ended', async () => {
+  it('returns the firing state of a rule, and resolves a firing that an edit ended', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId = ''] = await live({ ...above(70_000), notifyResolved: true });
     await market.price('bitcoin', 80_000);
@@ -282,7 +282,7 @@ describe('the evaluator', () => {
     expect((await alice.get('/v1/alerts/rules?state=firing')).body.data).toEqual([]);
   });
 
-  it('resolves by its own name what an edit moved to another token, also if the process ends in between', async () => {
+  it('resolves a firing under its old token after an edit to another token, even after a restart', async () => {
     await market.price('bitcoin', 60_000);
     await market.price('ethereum', 3_000);
     const [ruleId = ''] = await live({
@@ -304,7 +304,7 @@ describe('the evaluator', () => {
     expect(fired).toMatchObject({ state: 'fired', token: 'ethereum', ruleVersion: 2 });
   });
 
-  it('tells what was not observed by the rows of the tables, not by events, over a restart too', async () => {
+  it('decides on missing observations from table rows, not from events, even after a restart', async () => {
     const observed = `now() - interval '10 minutes'`;
     const tick = () => db.pool.query(`SELECT append_events('[{"type": "tick", "source": "test"}]')`);
     await db.pool.query(`INSERT INTO token_prices (token, price, observed_at) VALUES ('bitcoin', 60000, ${observed})`);
@@ -326,7 +326,7 @@ describe('the evaluator', () => {
     expect(resolved?.message).toMatch(/resolved, Price of bitcoin is observed again, at .* UTC: \$60,000/);
   });
 
-  it('keeps a snoozed rule silent', async () => {
+  it('marks the alert of a snoozed rule as suppressed', async () => {
     await market.price('bitcoin', 60_000);
     const [snoozed, other] = await live(above(70_000), above(70_500));
     await alice.post(`/v1/alerts/rules/${snoozed}/snooze`, { minutes: 5 });
@@ -341,7 +341,7 @@ describe('the evaluator', () => {
     );
   });
 
-  it('goes on where one transition cannot be written, and keeps that as a dead letter', async () => {
+  it('stores a transition that cannot be written as a dead letter, and continues', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000, { name: 'unwritable' }), above(70_500));
     await db.pool.query(`
@@ -355,7 +355,7 @@ describe('the evaluator', () => {
     expect(letters.body.data).toMatchObject([{ reader: 'alerts', reason: expect.stringContaining('no room') }]);
   });
 
-  it('loads every rule whatever one of them compares: texts, numbers of any size, nothing', async () => {
+  it('loads rules that compare texts, huge numbers or nothing, and still fires the others', async () => {
     await market.price('bitcoin', 60_000);
     const event = { metric: 'event', eventType: 'liquidation', field: 'kind', operator: 'eq' } as const;
     await alice.rule({ ...above(70_000), conditions: [{ ...event, threshold: 'partial' }] });
@@ -369,7 +369,7 @@ describe('the evaluator', () => {
     expect(rows).toEqual([{ rule_id: crossed }]);
   });
 
-  it('commits a flood of transitions in parts', async () => {
+  it('commits 3,000 transitions in parts', async () => {
     const wide = { ...above(10), conditions: [{ metric: 'price', operator: 'gt', threshold: 10 }] };
     await live(...Array.from({ length: 10 }, () => wide));
     const write = vi.spyOn(app.nest.get(TransitionWriter), 'write');
@@ -383,7 +383,7 @@ describe('the evaluator', () => {
     write.mockRestore();
   });
 
-  it('loads thousands of rules and evaluates all of them', async () => {
+  it('loads 5,000 rules and fires exactly the 3,000 that match', async () => {
     await market.price('bitcoin', 60_000);
     await restart(() =>
       db.pool.query(
@@ -409,14 +409,14 @@ describe('the evaluator', () => {
   });
 });
 
-describe('messages', () => {
+describe('alert messages', () => {
   let hooks: WebhookReceiver;
   beforeEach(async () => {
     hooks = await WebhookReceiver.start();
   });
   afterEach(() => hooks.close());
 
-  it('of many rules that one event fires become one', async () => {
+  it('are merged into one summary when one event fires many rules, except for critical rules', async () => {
     await market.price('bitcoin', 60_000);
     const actions = [{ type: 'webhook', target: hooks.url() }];
     await live(...Array.from({ length: 12 }, (_, index) => above(70_000 + index, { actions })));
@@ -434,7 +434,7 @@ describe('messages', () => {
     expect(hooks.received).toHaveLength(2);
   });
 
-  it('say that a firing is over only to those that it was told to', async () => {
+  it('report a resolution only to targets that received the firing', async () => {
     await market.price('bitcoin', 60_000);
     const [first, second] = ['/first', '/second'].map((path) => ({ type: 'webhook', target: hooks.url(path) }));
     const more = { notifyResolved: true, actions: [first] };
@@ -457,7 +457,7 @@ describe('messages', () => {
     expect(again.map(({ outcome }) => outcome.messages).toSorted((a, b) => a - b)).toEqual([1, 1, 1, 1, 2, 2]);
   });
 
-  it('of a rule that flaps stop with a notice', async () => {
+  it('stop with a notice when a rule flaps', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000, { actions: [{ type: 'webhook', target: hooks.url() }] }));
     for (let round = 0; round < 18; round++) {

@@ -38,7 +38,7 @@ const ordered = (transitions: readonly BareTransition[]): BareTransition[] =>
 
 describe(`the indexed evaluator (seed ${seed})`, () => {
   it(
-    'tells what a naive evaluator tells, over rules, edits, snoozes, events, ticks and restarts',
+    'emits the same transitions as a naive evaluator over random rules, edits and restarts',
     () => {
       const reasons = new Set<string>();
       fc.assert(
@@ -59,7 +59,7 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
   );
 
   it(
-    'resolves each firing that was told exactly once and by its own subject, whatever edits come',
+    'resolves each reported firing exactly once and for its own subject, even after edits',
     () => {
       let farewells = 0;
       fc.assert(
@@ -91,7 +91,7 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
   );
 
   it(
-    'tells in a backtest what it told live',
+    'emits the same transitions in a backtest as live',
     () => {
       fc.assert(
         fc.property(scenarios(), (steps) => {

@@ -55,8 +55,8 @@ const ofPoint = ({ token, value, volume24h, marketCap, loggedAt }: HistoryPoint)
   [value, volume24h ?? null, marketCap ?? null, Math.floor(loggedAt ?? NaN)],
 ];
 
-describe('the values that an evaluator starts from', () => {
-  it('are at every position the last two of each key in the order of the log, as one that never stopped has them', async () => {
+describe('the start values of an evaluator', () => {
+  it('are the last two logged values of each key, at every log position', async () => {
     // Within a millisecond; observed before what is known already; once, and then only sampled; often.
     for (const [index, value] of [60_000, 80_000, 60_000, 80_000, 60_000].entries())
       await price('same', value, index / 10);

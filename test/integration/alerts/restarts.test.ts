@@ -171,8 +171,8 @@ function run(rules: readonly Rule[]): { notified: Transition[][]; rests: Rest[] 
   return { notified, rests };
 }
 
-describe('an evaluator that was restored', () => {
-  it('tells what one that never stopped tells, with the same references, over windows of 5 m, 1 h, 24 h and 7 d', async () => {
+describe('a restored evaluator', () => {
+  it('emits the same transitions as an uninterrupted evaluator, over windows from 5 min to 7 d', async () => {
     const { notified, rests } = run(RULES);
     const compare = async ({ seq, clock, memory }: Rest, what: string): Promise<void> => {
       const again = await restored(seq, clock, memory);
@@ -196,7 +196,7 @@ describe('an evaluator that was restored', () => {
     expect(notifiedRules.size).toBe(RULES.length);
   });
 
-  it('looks back as far as before once rules with other windows came and went', async () => {
+  it('keeps the time window of a rule after rules with other windows were added and removed', async () => {
     await writeHistory(0, log.length);
     for (const [index, subject] of SUBJECTS.entries()) {
       const kept = [rule('kept', subject, 604_800)];
@@ -221,7 +221,7 @@ describe('an evaluator that was restored', () => {
     }
   });
 
-  it('holds nothing of the market before its first rules, which tell what they tell where every event was taken in', async () => {
+  it('keeps no history without rules, yet evaluates first rules as if it had read all events', async () => {
     await writeHistory(0, log.length);
     let count = 0;
     for (const { seq } of run([]).rests.slice(2)) {

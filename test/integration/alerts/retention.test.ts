@@ -69,7 +69,7 @@ afterAll(async () => {
   await db?.drop();
 });
 
-it('alerts and finished messages are kept for as long as the settings say, and no longer', async () => {
+it('alerts and finished deliveries are deleted after the configured days; pending deliveries are kept', async () => {
   const young = Array.from({ length: 37 }, (_, index) => index * 10);
   await waitFor(async () => (await ids('alert_transitions', 'seq::int')).length <= young.length, {
     what: 'the end of old alerts',
@@ -85,7 +85,7 @@ it('alerts and finished messages are kept for as long as the settings say, and n
   expect(await ids('delivery_attempts', 'delivery_id')).toHaveLength(4);
 });
 
-it('what a deleted rule was ends with its history, lines of the audit trail after their days', async () => {
+it('versions of deleted rules and audit entries are deleted after their retention periods', async () => {
   const rules = async () => new Set(await ids('alert_rule_versions', 'rule_id'));
   await waitFor(async () => !(await rules()).has(DELETED_LONG_AGO), {
     what: 'the end of old rules',
@@ -97,7 +97,7 @@ it('what a deleted rule was ends with its history, lines of the audit trail afte
   expect(await days()).toEqual(['day.0', 'day.20', 'day.40']);
 });
 
-it('ended keys are kept for as long, the newest hundred of a user and those of today; keys of the settings for good', async () => {
+it('ended keys are deleted when old or beyond the newest 100 of a user, but not those of today or of the settings', async () => {
   const kept = async () => {
     const all = (await ids('api_keys', 'id')).map((id) => /^[a-z]+/.exec(String(id))?.[0]);
     return ['old', 'expired', 'boot', 'many', 'now', 'valid'].map((kind) => all.filter((one) => one === kind).length);
@@ -106,7 +106,7 @@ it('ended keys are kept for as long, the newest hundred of a user and those of t
   expect(await kept()).toEqual([0, 0, 1, 0, 150, 2]);
 });
 
-it('nobody ends young lines of the audit trail, and the application none by itself', async () => {
+it('audit entries can only be deleted through a database function, and only when they are old', async () => {
   await expect(db.pool.query(`DELETE FROM audit_log WHERE action = 'day.20'`)).rejects.toThrow('append-only');
   await expect(db.pool.query('UPDATE audit_log SET actor = actor')).rejects.toThrow('append-only');
   const client = await db.pool.connect();
@@ -121,7 +121,7 @@ it('nobody ends young lines of the audit trail, and the application none by itse
   }
 });
 
-it('the newest hundred versions of a rule are kept, and the one that its evaluator goes by', async () => {
+it('the newest 100 versions of a rule are kept, and the version in use by the evaluator', async () => {
   const ann = await RestCaller.of(app, 'ann');
   const condition = { token: 'nobody', metric: 'price', operator: 'gt', threshold: 1 };
   const ruleId = await ann.rule({ name: 'changes', conditions: [condition] });
@@ -147,7 +147,7 @@ it('the newest hundred versions of a rule are kept, and the one that its evaluat
   expect(await kept()).toEqual([...down(400, 301), 60]);
 });
 
-it('pages of large alerts, deliveries and rules end early, and every one of them is on a page', async () => {
+it('pages of large alerts, deliveries and rules end before the limit, and together hold every item', async () => {
   await db.pool.query(
     `INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
      SELECT gen_random_uuid(), 'big', $1, 1, '', n, 'fired', 'first_fire', now(),

@@ -37,7 +37,7 @@ const connections = async (): Promise<number> =>
   (await db.pool.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^FETCH'`))
     .rowCount ?? -1;
 
-it('gives every active rule once, those side by side that look at the same', async () => {
+it('the rule loader yields each active rule once, sorted by subject and threshold', async () => {
   const stored: StoredRule[] = [];
   for await (const slice of new RuleLoader(database).active(shard)) stored.push(...slice);
   const places = stored.map(({ rule }) => {
@@ -56,7 +56,7 @@ it('gives every active rule once, those side by side that look at the same', asy
   expect(places.findIndex(([protocol]) => protocol === '~')).toBe(watching.length);
 });
 
-it('lets go of its connection when the reader stops early', async () => {
+it('the rule loader releases its connection when the reader stops early', async () => {
   for await (const slice of new RuleLoader(database).active(shard)) {
     expect(slice).toHaveLength(1_000);
     expect(await connections()).toBe(1);
@@ -65,7 +65,7 @@ it('lets go of its connection when the reader stops early', async () => {
   await waitFor(async () => (await connections()) === 0);
 });
 
-it('leaves out what was deleted meanwhile', async () => {
+it('the rule loader skips rules that were deleted during the read', async () => {
   const seen: string[] = [];
   for await (const slice of new RuleLoader(database).active(shard)) {
     seen.push(...slice.map(({ rule }) => rule.ruleId));

@@ -12,7 +12,7 @@ import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
-describe('shards of several processes', () => {
+describe('alert shards', () => {
   let db: TestDatabase;
   let database: Database;
   const settings = parseSettings({ DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x' });
@@ -29,7 +29,7 @@ describe('shards of several processes', () => {
     await db.drop();
   });
 
-  it('are all of the first, and shared once a second one is there', async () => {
+  it('belong to the first process, and are shared once a second process starts', async () => {
     const [first, second] = processes(2) as [ShardLeases, ShardLeases];
     const all = await first.renew();
     expect(shardsOf(all)).toEqual([0, 1, 2, 3]);
@@ -41,7 +41,7 @@ describe('shards of several processes', () => {
     expect([...shardsOf(kept), ...shardsOf(taken)].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
   });
 
-  it('of a silent process are taken over, and it finds itself deposed', async () => {
+  it('are taken over from a silent process, whose later commits are refused', async () => {
     const [first, second] = processes(2) as [ShardLeases, ShardLeases];
     const [lease] = await first.renew();
     await db.pool.query(`UPDATE alert_leases SET held_until = now() - interval '1 ms'; DELETE FROM alert_workers`);
@@ -58,7 +58,7 @@ describe('shards of several processes', () => {
     expect(shardsOf(await second.renew())).toEqual([0, 1, 2, 3]);
   });
 
-  it('stay where they are while a process takes one over of which a commit is under way', async () => {
+  it('are not taken over while their owner has a commit under way', async () => {
     const [first, second] = processes(2) as [ShardLeases, ShardLeases];
     const [lease] = await first.renew();
     const store = new ShardStore(database);
@@ -76,7 +76,7 @@ describe('shards of several processes', () => {
   });
 });
 
-describe('a commit', () => {
+describe('the commit of an alert shard', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp();
@@ -85,7 +85,7 @@ describe('a commit', () => {
   });
   afterAll(() => app?.close());
 
-  it('whose answer was lost is recognised and not repeated', async () => {
+  it('is not repeated after a lost answer, and stores a duplicate transition as a dead letter', async () => {
     const [lease] = await app.nest.get(ShardLeases).renew();
     const store = app.nest.get(ShardStore);
     const position = await store.position(lease!);

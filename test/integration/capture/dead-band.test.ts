@@ -20,12 +20,12 @@ const changes = async (): Promise<{ previous: number | null; current: number | n
     .map(({ previous, current, moved }) => ({ previous, current, moved }));
 
 describe('the dead band', () => {
-  it('publishes slow drift once it adds up', async () => {
+  it('publishes a slow drift once its sum reaches the threshold', async () => {
     for (const tvl of [1_000, 1_003, 1_006, 1_009, 1_012, 1_015]) await set('drift', tvl);
     expect(await changes()).toEqual([{ previous: 1_000, current: 1_012, moved: 0.01 }]);
   });
 
-  it('reaches a 5 % subscriber four times in a slide of 20 % by 1 % steps', async () => {
+  it('reaches a subscriber with a 5 % threshold four times in a slide of 20 % in 1 % steps', async () => {
     const slide = Array.from({ length: 23 }, (_, step) => 100 * 0.99 ** step);
     for (const tvl of slide) await set('slide', tvl);
     const events = await changes();
@@ -34,7 +34,7 @@ describe('the dead band', () => {
     expect(reached).toEqual([slide[6], slide[11], slide[17], slide[22]]);
   });
 
-  it('counts a change of exactly the threshold', async () => {
+  it('publishes a change of exactly the threshold', async () => {
     for (const tvl of [100, 101, 101, 99.99]) await set('exact', tvl);
     expect(await changes()).toEqual([
       { previous: 100, current: 101, moved: 0.01 },
@@ -42,7 +42,7 @@ describe('the dead band', () => {
     ]);
   });
 
-  it('publishes the way from and to zero', async () => {
+  it('publishes changes from zero and to zero', async () => {
     for (const tvl of [0, 0, 5, 0]) await set('zero', tvl);
     expect(await changes()).toEqual([
       { previous: 0, current: 5, moved: 0.5 },
@@ -50,7 +50,7 @@ describe('the dead band', () => {
     ]);
   });
 
-  it('counts a publishing write without a new time as observed now, and keeps a given time', async () => {
+  it('publishes a write without `observed_at` with the current time, otherwise with the given time', async () => {
     await capture.query(`INSERT INTO protocol_tvl VALUES ('times', 'ethereum', 10, 'x', 0.5, '{a}', '2026-01-01Z')`);
     await capture.events();
     await capture.query(`UPDATE protocol_tvl SET tvl = 20 WHERE protocol = 'times'`);
@@ -60,7 +60,7 @@ describe('the dead band', () => {
     expect(second).toMatchObject({ observedAt: Date.parse('2026-02-01Z'), source: 'x', confidence: 0.5, tags: ['a'] });
   });
 
-  it('keeps the time that a statement names although it is the stored one, and never steps back by itself', async () => {
+  it('keeps a given `observed_at` even if unchanged, and never moves the time backwards', async () => {
     const time = Date.parse('2026-03-01Z');
     await capture.query(`INSERT INTO token_prices (token, price, observed_at) VALUES ('named', 1, '2026-03-01Z')`);
     await capture.events();
@@ -77,7 +77,7 @@ describe('the dead band', () => {
     expect(await capture.events()).toMatchObject([{ type: 'price_removed', token: 'named', current: null }]);
   });
 
-  it('gives the first value as a baseline that no client receives, with the total over real chains', async () => {
+  it('publishes the first value as a baseline event, with the protocol total over real chains', async () => {
     await capture.query(`INSERT INTO protocols (slug, name, category) VALUES ('sum', 'Sum', 'Dexes')`);
     await capture.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('sum', 'all', 9)`);
     const [listed, alone] = await capture.events();
@@ -88,7 +88,7 @@ describe('the dead band', () => {
     expect((await capture.events()).map((event) => event.protocolTvl)).toEqual([11, 11, 11, 11]);
   });
 
-  it('carries the transaction’s correlation id and trace', async () => {
+  it('stores the correlation id and the trace of the transaction in the event', async () => {
     await set('correlated', 10);
     await capture.events();
     await capture.db.pool.query(`BEGIN; SET LOCAL rta.correlation_id = 'abc'; SET LOCAL rta.trace_parent = '00-1';
@@ -97,8 +97,8 @@ describe('the dead band', () => {
   });
 });
 
-describe('prices', () => {
-  it('publish at 0.1 % with symbol, volume and market cap', async () => {
+describe('price changes', () => {
+  it('are published from 0.1 % on, with symbol, volume and market cap', async () => {
     await capture.query(
       `INSERT INTO token_prices (token, symbol, chain, price) VALUES ('bitcoin', 'BTC', 'bitcoin', 100000)`,
     );
@@ -119,7 +119,7 @@ describe('prices', () => {
   });
 });
 
-describe('invariant 7: the last published value is never further from the row than the threshold', () => {
+describe('invariant 7: the published value', () => {
   /** Values near each other, so that both sides of every border are met; and zero. */
   const value = fc.oneof(
     fc.constant(0),
@@ -138,7 +138,7 @@ describe('invariant 7: the last published value is never further from the row th
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('rollback' as const), value }) },
   );
 
-  it('agrees with the naive model, whatever the order of writes, thresholds, deletes and rollbacks', async () => {
+  it('stays within the threshold of the row under random writes, thresholds and rollbacks', async () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(value, fc.array(operation, { minLength: 1, maxLength: 20 }), async (first, operations) => {

@@ -29,7 +29,7 @@ const UPSERT = `INSERT INTO protocol_tvl (protocol, chain, tvl)
   SELECT 'p' || key, 'ethereum', tvl FROM unnest($1::int[], $2::float8[]) AS w (key, tvl)
   ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl`;
 
-describe('invariants 1 and 2: exactly once, dense, in commit order per key', () => {
+describe('invariants 1 and 2: the event log', () => {
   let db: TestDatabase;
   let pod: Pod;
   const seen: LogEvent[] = [];
@@ -96,7 +96,7 @@ describe('invariants 1 and 2: exactly once, dense, in commit order per key', () 
     await client.end();
   }
 
-  it('has every change that left its band, in order, and nothing else', () => {
+  it('holds each change beyond the threshold exactly once, in commit order per key', () => {
     const expected = new Map<string, NaiveEvent[]>();
     const bands = new Map<number, NaiveDeadBand>();
     for (const { key, value } of committed.sort((a, b) => a.order - b.order)) {
@@ -118,7 +118,7 @@ describe('invariants 1 and 2: exactly once, dense, in commit order per key', () 
     expect(actual).toEqual(expected);
   });
 
-  it('numbers without holes', async () => {
+  it('has sequence numbers without gaps', async () => {
     expect(seen.map((event) => event.seq)).toEqual(seen.map((_, index) => (seen[0]?.seq ?? 0) + index));
     const { headSeq } = await pod.log.bounds();
     const { rows } = await db.pool.query<{ n: number; distinct: number }>(

@@ -39,7 +39,7 @@ class UnreliableBroker extends Broker {
   }
 }
 
-describe('invariant 3: a pod reads what it missed from the log before it goes on', () => {
+describe('invariant 3: the event feed of a pod', () => {
   let db: TestDatabase;
   let pod: Pod;
   const broker = new UnreliableBroker();
@@ -67,7 +67,7 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
     await db.drop();
   });
 
-  it('within moments also when the clock of the machine was put back', async () => {
+  it('reads events that the broker dropped promptly, even after the clock was set back', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
     try {
       await db.pool.query(`SELECT append_events('[{"type": "liquidation"}]')`);
@@ -81,7 +81,7 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
     broker.fates = [];
   });
 
-  it('without hole or repetition, whatever the broker does', async () => {
+  it('delivers every event once and in order while the broker drops, repeats and delays batches', async () => {
     const fate = fc.constantFrom<Fate>('pass', 'drop', 'twice', 'late', 'halves');
     let written = 0;
     await fc.assert(
@@ -105,7 +105,7 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
     expect(positions.every(([position, last]) => position === last)).toBe(true);
   });
 
-  it('follows the log while the broker is silent, and says so', async () => {
+  it('reads from the log while the broker is silent, and reports the state `log`', async () => {
     broker.fates = Array.from({ length: 1_000 }, () => 'drop' as const);
     const before = pod.feed.position;
     await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
@@ -115,7 +115,7 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
     broker.fates = [];
   });
 
-  it('does not call the broker silent because the log is quiet', async () => {
+  it('keeps the state `broker` while the log has no new events', async () => {
     await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
     await waitFor(() => pod.feed.state === 'broker');
     await sleep(500);
@@ -134,7 +134,7 @@ describe('invariant 3: a pod reads what it missed from the log before it goes on
     expect(pod.feed.cursor()).toBe(`${pod.feed.epoch}-${position.toString(36).padStart(11, '0')}`);
   });
 
-  it('resolves settled once a transaction is in the log', async () => {
+  it('resolves `settled` once the events of a transaction are in the log', async () => {
     const client = await db.pool.connect();
     await client.query('BEGIN');
     await client.query(`SELECT append_events('[{"type": "emission"}]')`);

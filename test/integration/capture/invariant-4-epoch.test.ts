@@ -40,8 +40,8 @@ const lead = async (epoch: string | null = null, seq = 0): Promise<void> => {
   await client.end();
 };
 
-describe('invariant 4: a cursor names one log and no other', () => {
-  it('keeps the epoch over restarts of the leader', async () => {
+describe('invariant 4: the epoch of the log', () => {
+  it('is kept over restarts of the leader', async () => {
     const { epoch } = await pod.log.bounds();
     await lead();
     await lead(epoch, 5);
@@ -50,9 +50,9 @@ describe('invariant 4: a cursor names one log and no other', () => {
   });
 
   it.each([
-    ['the database is another one', `UPDATE log_head SET system_identifier = '1'`],
-    ['the database went another way', `UPDATE log_head SET timeline = '00000099'`],
-  ])('starts a new epoch when %s', async (_, sql) => {
+    ['the system identifier of the database differs', `UPDATE log_head SET system_identifier = '1'`],
+    ['the timeline of the database differs', `UPDATE log_head SET timeline = '00000099'`],
+  ])('changes when %s', async (_, sql) => {
     const before = await pod.log.bounds();
     await db.pool.query(sql);
     await lead();
@@ -62,7 +62,7 @@ describe('invariant 4: a cursor names one log and no other', () => {
     await waitFor(() => epochs.at(-1) === after.epoch);
   });
 
-  it('starts a new epoch when the leader knows a newer position than the log has', async () => {
+  it('changes when the leader knows a higher position of the same epoch than the log has', async () => {
     const { epoch, headSeq } = await pod.log.bounds();
     await lead('another', headSeq + 100);
     expect((await pod.log.bounds()).epoch).toBe(epoch);
@@ -70,7 +70,7 @@ describe('invariant 4: a cursor names one log and no other', () => {
     expect((await pod.log.bounds()).epoch).not.toBe(epoch);
   });
 
-  it('goes on in the new epoch without hole or repetition for those who follow', async () => {
+  it('can change without a gap or a repetition for a running feed', async () => {
     await waitFor(() => pod.sequencer.leading);
     await append(3);
     await settle(pod);
@@ -82,7 +82,7 @@ describe('invariant 4: a cursor names one log and no other', () => {
     expect(seen.at(-1)).toMatchObject({ epoch: rows[0]?.epoch });
   });
 
-  it('starts a new epoch when the log lost its end, and a pod that had read it goes on from where the log is', async () => {
+  it('changes when the log lost its end, and the feed of a pod continues from the new end', async () => {
     await pod.sequencer.stop();
     await append(5);
     await lead();

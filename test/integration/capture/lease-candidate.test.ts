@@ -39,7 +39,7 @@ async function led(by: LeaseCandidate): Promise<LeaderSession> {
 }
 
 describe('LeaseCandidate', () => {
-  it('hears at once that a leader gives the lease back, and takes it before its end', async () => {
+  it('is notified when a leader releases the lease, and can acquire the lease at once', async () => {
     const [first, second] = [candidate('first'), candidate('second')];
     const leader = await led(first);
     expect(await second.isFree()).toBe(false);
@@ -51,7 +51,7 @@ describe('LeaseCandidate', () => {
     expect((await led(second)).leaseEpoch).toBe(leader.leaseEpoch + 1);
   });
 
-  it('waits on, and still hears, after its connection was cut', async () => {
+  it('is still notified of a released lease after its own connection was cut', async () => {
     const [first, second] = [candidate('first'), candidate('second')];
     const leader = await led(first);
     await second.isFree();
@@ -65,7 +65,7 @@ describe('LeaseCandidate', () => {
     expect(await second.isFree()).toBe(true);
   });
 
-  it('begins a new epoch when it is told of a position that the log does not reach, and only of the same epoch', async () => {
+  it('starts a new epoch for a known position beyond the end of the log, if of the same epoch', async () => {
     const one = candidate('one');
     const before = await (await led(one)).head();
     const same = await one.acquire({ epoch: 'another', seq: before.seq + 10 });

@@ -60,8 +60,8 @@ const caughtUp = async (head: number): Promise<unknown> =>
     return (row?.seq ?? 0) >= head;
   });
 
-describe('a durable reader', () => {
-  it('takes nothing from memory that a restored log does not hold', async () => {
+describe('a durable reader of the log', () => {
+  it('skips events in memory that a restored log does not contain', async () => {
     const { headSeq, epoch } = await pod.log.bounds();
     const newest = (await pod.log.read(headSeq - 1, 1))[0] as LogEvent;
     // What memory still holds of a lost end: events of this epoch under numbers that the log has yet to give.
@@ -82,7 +82,7 @@ describe('a durable reader', () => {
     expect(await effects()).toEqual([headSeq + 1, headSeq + 2]);
   });
 
-  it('whose batch takes longer than a statement may tries a smaller one, and gives up no event for that', async () => {
+  it('retries a smaller batch after a statement timeout, and skips no event', async () => {
     const sizes: number[] = [];
     const slow = reader({
       handle: async (tx, batch) => {
@@ -99,7 +99,7 @@ describe('a durable reader', () => {
     expect(sizes.slice(0, 2)).toEqual([8, 2]);
   });
 
-  it('sees every event once, goes on where it stopped, and two of one name share the work', async () => {
+  it('handles every event once, over a restart and with two readers of one name', async () => {
     const first = reader();
     first.start();
     const { headSeq } = await pod.log.bounds();
@@ -116,7 +116,7 @@ describe('a durable reader', () => {
     expect(seen).toEqual(upTo(seen.at(-1) ?? 0));
   });
 
-  it('starts behind the newest event when told so', async () => {
+  it('starts after the newest event with `startAt: newest`', async () => {
     const one = reader({ startAt: 'newest' });
     one.start();
     await caughtUp(1);
@@ -128,7 +128,7 @@ describe('a durable reader', () => {
     expect((await effects())[0]).toBeGreaterThan(30);
   });
 
-  it('repeats a batch that failed, with its effects once', async () => {
+  it('retries a failed batch, and commits its effects once', async () => {
     let failures = 0;
     const one = reader({
       handle: async (tx, batch) => {
@@ -144,7 +144,7 @@ describe('a durable reader', () => {
     expect(seen).toEqual(upTo(seen.at(-1) ?? 0));
   });
 
-  it('hands an event that always fails to the dead letters and goes on behind it', async () => {
+  it('stores an event that always fails as a dead letter, and continues with the next event', async () => {
     const { headSeq } = await pod.log.bounds();
     const poison = headSeq - 3;
     const dead: [number, number][] = [];
@@ -167,7 +167,7 @@ describe('a durable reader', () => {
     expect(dead).toEqual([[poison, expect.any(Number)]]);
   });
 
-  it('gives an event all its attempts, however often the database was away before', async () => {
+  it('does not count database outages as attempts of an event', async () => {
     const { headSeq } = await pod.log.bounds();
     const away = Object.assign(new Error('starting up'), { code: '57P03' });
     const faults = [away, away, away, away, new Error('not yet')];
@@ -190,7 +190,7 @@ describe('a durable reader', () => {
     expect([dead, faults, (await effects())[0]]).toEqual([[], [], headSeq + 1]);
   });
 
-  it('gives up no other event than the one that failed, when another process has passed that one meanwhile', async () => {
+  it('stores no dead letter when another process has passed the failed event meanwhile', async () => {
     const { headSeq } = await pod.log.bounds();
     const poison = headSeq - 3;
     const dead: number[] = [];

@@ -47,8 +47,8 @@ const addRows = (hoursAgo: number, from: number, to: number): Promise<unknown> =
     [hoursAgo, from, to],
   );
 
-describe('partitions of the log', () => {
-  it('are made ahead for more than a day, named by their start in UTC', async () => {
+describe('partitions of the event log', () => {
+  it('exist for more than a day ahead, named by their start in UTC', async () => {
     const names = await partitions();
     expect(names).toContain('event_log_default');
     const last = names.filter((name) => /\d{2}$/.test(name)).at(-1) ?? '';
@@ -57,7 +57,7 @@ describe('partitions of the log', () => {
     expect(await maintain(72)).toMatchObject({ made: 0, dropped: 0 });
   });
 
-  it('take over rows that came while they were missing', async () => {
+  it('take over their rows from the default partition when they are created', async () => {
     await addRows(200, 1, 9);
     expect((await db.pool.query('SELECT FROM event_log_default')).rowCount).toBe(9);
     const part = await addPast(200, 10, 10);
@@ -65,11 +65,11 @@ describe('partitions of the log', () => {
     expect((await db.pool.query(`SELECT FROM ${part}`)).rowCount).toBe(10);
   });
 
-  it('refuse a number twice', async () => {
+  it('refuse a duplicate sequence number', async () => {
     await expect(addRows(200, 5, 5)).rejects.toMatchObject({ code: '23505' });
   });
 
-  it('are read in order across borders, with and without conditions', async () => {
+  it('are read in order across their borders, with and without filters', async () => {
     await addPast(100, 11, 20);
     const numbers = async (...args: Parameters<EventLog['read']>): Promise<number[]> =>
       (await log.read(...args)).map((event) => event.seq);
@@ -82,7 +82,7 @@ describe('partitions of the log', () => {
     expect(await log.bounds()).toMatchObject({ firstSeq: 1, headSeq: 20 });
   });
 
-  it('are found by their index, not read as a whole', async () => {
+  it('are read by index, without a sequential scan', async () => {
     const results: unknown = await db.pool.query(`BEGIN; SET LOCAL enable_seqscan = off;
       EXPLAIN SELECT * FROM event_log WHERE seq > 5 ORDER BY seq LIMIT 10; COMMIT`);
     const plan = JSON.stringify((results as { rows: unknown[] }[])[2]?.rows);
@@ -90,7 +90,7 @@ describe('partitions of the log', () => {
     expect(plan).not.toMatch(/Seq Scan|-> +Sort/);
   });
 
-  it('stay while a durable reader has not read them, and go when it has', async () => {
+  it('are dropped only after every durable reader has read them', async () => {
     await db.pool.query(`INSERT INTO log_readers (name, epoch, seq) VALUES ('slow', 'e', 15)`);
     expect(await maintain(72)).toEqual({ made: 0, dropped: 1, held_by: 'slow' });
     expect(await log.bounds()).toMatchObject({ firstSeq: 11, headSeq: 20 });
@@ -101,7 +101,7 @@ describe('partitions of the log', () => {
     expect(await log.read(0, 5)).toEqual([]);
   });
 
-  it('go when the log takes more room than it may, oldest first', async () => {
+  it('are dropped, oldest first, when the log exceeds its size limit', async () => {
     await addPast(30, 21, 30);
     const newer = await addPast(20, 31, 40);
     await db.pool.query('DELETE FROM log_readers');
@@ -113,7 +113,7 @@ describe('partitions of the log', () => {
     expect(await log.bounds()).toMatchObject({ firstSeq: 31, headSeq: 40 });
   });
 
-  it('are left for later while somebody reads them', async () => {
+  it('are not dropped while a transaction reads them', async () => {
     const reader = await db.pool.connect();
     await reader.query('BEGIN');
     await reader.query('SELECT count(*) FROM event_log');

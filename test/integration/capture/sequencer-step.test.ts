@@ -35,8 +35,8 @@ const step = async (limit = 100): Promise<string[]> => {
 
 const INSERT = `INSERT INTO change_outbox (type, correlation_id) SELECT 'governance', unnest($1::text[])`;
 
-describe('a step', () => {
-  it('claims later what a transaction open during earlier steps commits', async () => {
+describe('a step of the sequencer', () => {
+  it('claims the rows of a long transaction only after its commit', async () => {
     const early = await db.pool.connect();
     await early.query('BEGIN');
     await early.query(INSERT, [['early 1']]);
@@ -54,7 +54,7 @@ describe('a step', () => {
     expect(await step()).toEqual([]);
   });
 
-  it('goes through a pile in order of the outbox, page by page, whatever commits in between', async () => {
+  it('finishes a backlog page by page before rows that were committed in between', async () => {
     const early = await db.pool.connect();
     await early.query('BEGIN');
     await early.query(INSERT, [['first']]);
@@ -69,7 +69,7 @@ describe('a step', () => {
     expect(await step(2)).toEqual([]);
   });
 
-  it('takes back everything when its transaction fails', async () => {
+  it('has no effect when its transaction is rolled back', async () => {
     await db.pool.query(INSERT, [['kept']]);
     await leader.query('BEGIN');
     expect(await step()).toEqual(['kept']);
@@ -79,7 +79,7 @@ describe('a step', () => {
     expect(rows).toEqual([{ dense: true }]);
   });
 
-  it('keeps to its indexes although its plan was made on empty tables', async () => {
+  it('uses indexes even if its plan was made on empty tables', async () => {
     for (let n = 0; n < 7; n++) await step();
     const scans = async (): Promise<Record<string, number>> => {
       await leader.query('SELECT pg_stat_force_next_flush()');
@@ -98,7 +98,7 @@ describe('a step', () => {
     expect(await scans()).toEqual(before);
   });
 
-  it('carries every field from appendEvents to the log', async () => {
+  it('stores every field given to `appendEvents` in the log', async () => {
     const event = {
       type: 'alert' as const,
       protocol: 'aave',
@@ -136,7 +136,7 @@ describe('a step', () => {
     expect([mine.length, others.length]).toEqual([2, 1]);
   });
 
-  it('never gets an event that the log could not hold', async () => {
+  it('is protected from invalid events, which `append_events` refuses', async () => {
     for (const event of [
       { type: 'unheard_of' },
       { type: 'alert', confidence: 2 },
@@ -149,8 +149,8 @@ describe('a step', () => {
   });
 });
 
-describe('the migration', () => {
-  it('goes up, down and up again', async () => {
+describe('the capture migration', () => {
+  it('can be reverted without leftovers and applied again', async () => {
     const empty = await createTestDatabase({ empty: true });
     const runner = { query: (sql: string) => empty.pool.query(sql) } as unknown as QueryRunner;
     const migration = new Capture1790000001000();

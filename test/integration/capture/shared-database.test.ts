@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { migrateDatabase } from '../../../src/platform/database/migrate-database.js';
 import { createTestDatabase } from '../../support/test-database.js';
 
-it('functions that others keep in the database stay as open as they were; ours are for whom they are granted', async () => {
+it('migrations revoke PUBLIC from functions of the product, but not from other functions in the database', async () => {
   const db = await createTestDatabase({ empty: true });
   try {
     await db.pool.query(`CREATE FUNCTION of_others() RETURNS integer LANGUAGE sql AS 'SELECT 1'`);

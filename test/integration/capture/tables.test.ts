@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => capture.close());
 
-it('the outbox takes exactly the types of the catalogue and the internal ones', async () => {
+it('the outbox accepts exactly the event types of the catalogue and the internal types', async () => {
   const [check] = await capture.query<{ definition: string }>(
     `SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
      WHERE conrelid = 'change_outbox'::regclass AND pg_get_constraintdef(oid) LIKE '%type = ANY%'`,
@@ -28,8 +28,8 @@ it('the outbox takes exactly the types of the catalogue and the internal ones', 
   expect(new Set(taken)).toEqual(new Set([...EVENT_TYPES, ...INTERNAL_TYPES]));
 });
 
-describe('names that SQL writers give', () => {
-  it('take the spelling that ingest and clients use', async () => {
+describe('names written by SQL', () => {
+  it('are stored in their canonical spelling', async () => {
     await capture.query(
       `INSERT INTO protocols (slug, name, chains) VALUES ('Curve-DEX', 'Curve', '{rsk,ethereum,rootstock}')`,
     );
@@ -68,7 +68,7 @@ describe('names that SQL writers give', () => {
     await capture.events();
   });
 
-  it('are spelled by the database and by the program alike', async () => {
+  it('are normalised identically by the database and by the program', async () => {
     const chains = [...CHAIN_ALIASES.keys(), ...CHAIN_ALIASES.values(), 'a-b', 'staking', 'binance-pool2', '-x', 'x-'];
     const part = fc.constantFrom(
       '0',
@@ -107,7 +107,7 @@ describe('names that SQL writers give', () => {
   });
 });
 
-describe('values that make no sense are refused for SQL writers too', () => {
+describe('check constraints of the tables', () => {
   it.each([
     `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'b', 'NaN')`,
     `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'b', 'Infinity')`,
@@ -133,12 +133,12 @@ describe('values that make no sense are refused for SQL writers too', () => {
     `INSERT INTO protocols (slug, name, metadata) VALUES ('a', 'x', '[]')`,
     `UPDATE protocol_tvl SET tvl = 'NaN'`,
     `UPDATE protocol_tvl SET tvl = -5`,
-  ])('%s', async (sql) => {
+  ])('refuse %s', async (sql) => {
     await expect(capture.query(sql)).rejects.toMatchObject({ code: '23514' });
     expect(await capture.events()).toEqual([]);
   });
 
-  it('lets the smallest and the largest amounts through all arithmetic', async () => {
+  it('accept the smallest and the largest amounts without arithmetic errors', async () => {
     await capture.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'extreme', 'c' || n, 1e300 FROM generate_series(1, 50) n`,
     );
@@ -158,13 +158,13 @@ describe('key columns', () => {
     await expect(capture.query(sql)).rejects.toMatchObject({ code: '23001', message: /key columns of \w+ cannot be/ });
   });
 
-  it('may be written with the value they have', async () => {
+  it('can be written again with their present value', async () => {
     await capture.query(`UPDATE protocols SET slug = slug; UPDATE token_prices SET token = 'bitcoin'`);
     expect(await capture.events()).toEqual([]);
   });
 });
 
-describe('protocol updates', () => {
+describe('updates of a protocol', () => {
   const update = async (assignment: string): Promise<unknown> => {
     await capture.query(`UPDATE protocols SET ${assignment} WHERE slug = 'uniswap'`);
     return (await capture.events()).map((event) => event.data);
@@ -176,22 +176,22 @@ describe('protocol updates', () => {
     [`url = 'https://uniswap.org'`, 'metadata', 'url', null, 'https://uniswap.org'],
     [`metadata = '{"status": "paused"}'`, 'status', 'metadata', {}, { status: 'paused' }],
     [`chains = '{}'`, 'chain_removed', 'chains', ['ethereum'], []],
-  ])('%s is %s', async (assignment, updateType, field, previousValue, currentValue) => {
+  ])('publish %s as %s', async (assignment, updateType, field, previousValue, currentValue) => {
     expect(await update(assignment)).toEqual([{ updateType, changes: [{ field, previousValue, currentValue }] }]);
   });
 
-  it('name the first kind that applies and every field', async () => {
+  it('carry the first matching update type and all changed fields', async () => {
     expect(await update(`category = 'Bridge', chains = '{bsc}', name = 'Uni'`)).toMatchObject([
       { updateType: 'category', changes: [{ field: 'name' }, { field: 'category' }, { field: 'chains' }] },
     ]);
   });
 
-  it('are silent when only updated_at or nothing changes', async () => {
+  it('are not published when only `updated_at` or nothing changes', async () => {
     expect(await update('updated_at = now(), name = name')).toEqual([]);
   });
 });
 
-describe('roles', () => {
+describe('database roles', () => {
   const as = async (role: string, sql: string): Promise<unknown> => {
     const client = new pg.Client({ connectionString: capture.db.url });
     await client.connect();
@@ -209,7 +209,7 @@ describe('roles', () => {
        ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = excluded.observed_at`,
     `UPDATE token_prices SET price = 5, volume_24h = 1 WHERE token = 'bitcoin'`,
     `INSERT INTO change_thresholds VALUES ('tvl', 'aave', 0.5)`,
-  ])('a writer may: %s', async (sql) => {
+  ])('allow `rta_writer` to run: %s', async (sql) => {
     await expect(as('rta_writer', sql)).resolves.toEqual([]);
   });
 
@@ -224,11 +224,11 @@ describe('roles', () => {
     `SELECT append_events('[]')`,
     'SELECT * FROM event_log',
     'SELECT new_log_epoch()',
-  ])('a writer may not: %s', async (sql) => {
+  ])('deny `rta_writer` to run: %s', async (sql) => {
     await expect(as('rta_writer', sql)).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('a reader sees the products and the log without rows that have an owner', async () => {
+  it('allow a reader to see tables and public events, but no events with an owner', async () => {
     await capture.query(`SELECT append_events('[{"type": "alert", "owner": "someone"}, {"type": "liquidation"}]')`);
     await capture.events();
     await expect(as('rta_reader', 'SELECT * FROM protocol_tvl')).resolves.not.toEqual([]);
@@ -241,7 +241,7 @@ describe('roles', () => {
   });
 
   it.each(['DROP TABLE event_log', 'DELETE FROM event_log', 'UPDATE event_log SET seq = 1', 'DELETE FROM protocols'])(
-    'the application may not: %s',
+    'deny `rta_app` to run: %s',
     async (sql) => {
       await expect(as('rta_app', sql)).rejects.toMatchObject({ code: '42501' });
     },

@@ -18,7 +18,7 @@ const UPSERT = `INSERT INTO protocol_tvl (protocol, chain, tvl)
   ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl`;
 
 describe('a changed threshold', () => {
-  it('publishes at once what is outside its band now, as observed when it was', async () => {
+  it('publishes a value now outside its dead band, with the observation time of the value', async () => {
     await capture.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at) VALUES ('q', 'bsc', 100, '2026-01-01Z')`,
     );
@@ -30,7 +30,7 @@ describe('a changed threshold', () => {
     ]);
   });
 
-  it('wins over the one of all, and the one of all over the built-in default', async () => {
+  it('takes precedence over the threshold of `*`, which takes precedence over the default', async () => {
     const of = async (subject: string): Promise<unknown> =>
       (await capture.query(`SELECT * FROM threshold_of('price', $1)`, [subject]))[0];
     await capture.query(`INSERT INTO change_thresholds VALUES ('price', 'bitcoin', 0.5, 3)`);
@@ -51,17 +51,17 @@ describe('a changed threshold', () => {
     [`('tvl', 'x', 0.1, -1)`],
     [`('tvl', 'x', 0.1, 'NaN')`],
     [`('tvl', 'white space', 0.1, 0)`],
-  ])('is refused when it makes no sense: %s', async (values) => {
+  ])('is refused when its values are invalid: %s', async (values) => {
     await expect(capture.query(`INSERT INTO change_thresholds VALUES ${values}`)).rejects.toMatchObject({
       code: '23514',
     });
   });
 
-  it('cannot be moved to another key', async () => {
+  it('cannot be assigned to another subject', async () => {
     await expect(capture.query(`UPDATE change_thresholds SET subject = 'y'`)).rejects.toMatchObject({ code: '23001' });
   });
 
-  it('neither deadlocks with bulk upserts nor aborts them, and leaves no row outside its band', async () => {
+  it('causes no deadlock with bulk upserts, and leaves no row outside its dead band', async () => {
     const connect = async (): Promise<pg.Client> => {
       const client = new pg.Client({ connectionString: capture.db.url });
       await client.connect();
@@ -102,8 +102,8 @@ describe('a changed threshold', () => {
   });
 });
 
-describe('plans', () => {
-  it('of a session that began with one row serve ten thousand', async () => {
+describe('query plans', () => {
+  it('made for one row do not slow down an upsert of 10,000 rows', async () => {
     await capture.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'bulk' || n, 'base', 100 FROM generate_series(1, 10000) n`,
     );

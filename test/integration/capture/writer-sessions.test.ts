@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => capture.close());
 
-it('a writer whose search path lacks the schema publishes as any other', async () => {
+it('a writer with an empty `search_path` publishes changes like any other writer', async () => {
   const writer = await capture.db.pool.connect();
   try {
     await writer.query(`SET ROLE rta_writer; SET search_path = ''`);
@@ -28,7 +28,7 @@ it('a writer whose search path lacks the schema publishes as any other', async (
   );
 });
 
-it('rows that come back are found by index, also with plans made while the tables were empty', async () => {
+it('rows inserted again after a deletion are found by index, even with plans made on empty tables', async () => {
   const owner = await capture.db.pool.connect();
   const insert = (rows: number) =>
     owner.query(

@@ -35,7 +35,7 @@ async function addRows(): Promise<void> {
 }
 
 describe('hourly samples', () => {
-  test('give every key one point per hour with the value of its row, however often they are taken', async () => {
+  test('store one point per key and hour with the value of the row, however often they are taken', async () => {
     await addRows();
     const samples = new HourlySamples(fixture.database);
     expect(await samples.take(HOUR + 1_000)).toBe(3);
@@ -52,7 +52,7 @@ describe('hourly samples', () => {
     expect(await rows('SELECT DISTINCT metric, subject, chain FROM metric_series')).toHaveLength(3);
   });
 
-  test('never stand for a time before their value was observed', async () => {
+  test('are dated no earlier than the observation of their value', async () => {
     await addRows();
     const observe = (chain: string, at: number) =>
       fixture.test.pool.query('UPDATE protocol_tvl SET tvl = tvl + 1000, observed_at = $1 WHERE chain = $2', [
@@ -73,7 +73,7 @@ describe('hourly samples', () => {
     ]);
   });
 
-  test('taken late, after a stop, they speak of the moment they are taken', async () => {
+  test('are dated at the moment of sampling when taken late in an hour', async () => {
     await addRows();
     await new HourlySamples(fixture.database).take(HOUR + 40 * 60_000);
     expect(await rows(`SELECT DISTINCT ${MILLIS} AS at FROM metric_points`)).toEqual([{ at: HOUR + 40 * 60_000 }]);
@@ -93,14 +93,14 @@ describe('partitions of raw history', () => {
     await fixture.database.transaction((tx) => new HistoryStore().write(tx, [point]));
   }
 
-  test('are made ahead, in several processes at once', async () => {
+  test('are created ahead, even by several processes at once', async () => {
     const before = await names();
     await Promise.all([partitions().prepare(NOW + 60 * DAY_MS), partitions().prepare(NOW + 60 * DAY_MS)]);
     expect((await names()).length).toBeGreaterThanOrEqual(before.length + 8);
     await addPoint(NOW + 70 * DAY_MS);
   });
 
-  test('are dropped by whole weeks after HISTORY_RAW_DAYS; the aggregates stay', async () => {
+  test('are dropped by whole weeks after `HISTORY_RAW_DAYS`, while aggregates are kept', async () => {
     await addPoint(NOW - 29 * DAY_MS);
     await addPoint(NOW);
     const rollups = new Rollups(fixture.database, fixture.metrics);
@@ -115,7 +115,7 @@ describe('partitions of raw history', () => {
     expect(await rows('SELECT FROM metric_daily')).toHaveLength(2);
   });
 
-  test('stay while a point of theirs waits for its aggregate', async () => {
+  test('are kept until all their points are aggregated', async () => {
     const rollups = new Rollups(fixture.database, fixture.metrics);
     await addPoint(NOW - 29 * DAY_MS);
     const soon = new RawPartitions(fixture.database, Object.assign(fixture.settings, { historyRawDays: 1 }));
@@ -128,8 +128,8 @@ describe('partitions of raw history', () => {
   });
 });
 
-describe('the jobs', () => {
-  test('sample, aggregate and go on after a failure', async () => {
+describe('history jobs', () => {
+  test('sample and aggregate, and continue after a failure', async () => {
     await addRows();
     const clock = new StoppedClock(NOW);
     class Failing extends Rollups {
@@ -157,7 +157,7 @@ describe('the jobs', () => {
 });
 
 describe('change references', () => {
-  test('are the last value at or before each window; totals add up the chains that there were', async () => {
+  test('are the last value at or before each window start; totals sum the chains of that time', async () => {
     const references = new ChangeReferences(fixture.database, new StoppedClock(NOW));
     const backfill = new HistoryBackfill(fixture.database, references);
     const tvl = (chain: string, ageMs: number, value: number) => {
@@ -181,7 +181,7 @@ describe('change references', () => {
     expect(references.changes('tvl', 'nobody', null, 5)).toEqual({ change1h: null, change24h: null, change7d: null });
   });
 
-  test('come from the hours where the points are gone', async () => {
+  test('are read from hourly aggregates where raw points were dropped', async () => {
     const references = new ChangeReferences(fixture.database, new StoppedClock(NOW));
     const at = NOW - 400 * DAY_MS;
     await new HistoryBackfill(fixture.database, references).insert([
@@ -191,7 +191,7 @@ describe('change references', () => {
   });
 });
 
-test('the migration can be taken back and made again', async () => {
+test('the history migrations can be reverted and applied again', async () => {
   const { History1790000002000 } = await import('../../../migrations/1790000002000-history.js');
   const { HistoryGaps1790000020000 } = await import('../../../migrations/1790000020000-history-gaps.js');
   const [migration, gaps] = [new History1790000002000(), new HistoryGaps1790000020000()];

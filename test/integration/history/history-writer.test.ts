@@ -53,7 +53,7 @@ class RefusingStore extends HistoryStore {
 }
 
 describe('the history writer', () => {
-  test('records every published value once, baselines included, and the projection of the newest', async () => {
+  test('stores every published value once, including baselines, and the newest value per key', async () => {
     const { pool } = fixture.test;
     await pool.query(`INSERT INTO protocols (slug, name, symbol) VALUES ('aave', 'Aave', 'AAVE')`);
     await pool.query(
@@ -83,7 +83,7 @@ describe('the history writer', () => {
     );
   });
 
-  test('invariant 6, for any reader: effects and position commit together, so a failure in between neither loses nor doubles', async () => {
+  test('invariant 6: commits points and position together, so a failure loses and repeats none', async () => {
     const { pool } = fixture.test;
     await pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 300) n`,
@@ -104,7 +104,7 @@ describe('the history writer', () => {
     expect(await rows('SELECT * FROM history_dirty')).toHaveLength(300);
   });
 
-  test('two processes and lost connections at any moment still give each value once', async () => {
+  test('stores each value once with two processes and lost connections', async () => {
     const { pool } = fixture.test;
     const writers = [newWriter(), newWriter()];
     for (const writer of writers) writer.onApplicationBootstrap();
@@ -124,7 +124,7 @@ describe('the history writer', () => {
     expect(await rows('SELECT DISTINCT seq FROM metric_points')).toHaveLength(800);
   });
 
-  test('a value that can never be written becomes a dead letter, the ones behind it go on, and a retry writes it', async () => {
+  test('stores an unwritable value as a dead letter, continues, and writes the value on a retry', async () => {
     const { pool } = fixture.test;
     await pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 20) n`,
@@ -144,14 +144,14 @@ describe('the history writer', () => {
     expect((await letters.list({ limit: 10 })).data).toEqual([]);
   });
 
-  test('an older event never replaces a newer published value', async () => {
+  test('never replaces a newer published value by an older value', async () => {
     const writer = newWriter();
     await fixture.database.transaction((tx) => writer.write(tx, [tvlEvent({ seq: 900, current: 2 })]));
     await fixture.database.transaction((tx) => writer.write(tx, [tvlEvent({ seq: 899, current: 1 })]));
     expect(await rows('SELECT value, seq FROM published_values')).toEqual([{ value: 2, seq: 900 }]);
   });
 
-  test('values of several instants in one batch are all kept, also with one time', async () => {
+  test('keeps all values of one batch, even if their times are equal', async () => {
     const writer = newWriter();
     const observedAt = Date.now();
     const batch = [1, 2, 3].map((current, index) => tvlEvent({ seq: 50 + index, current, observedAt }));
@@ -160,7 +160,7 @@ describe('the history writer', () => {
     expect(await rows('SELECT value FROM published_values')).toEqual([{ value: 3 }]);
   });
 
-  test('a value said to be of the future is recorded when it was logged', async () => {
+  test('stores a value dated in the future under the time of its log entry', async () => {
     const writer = newWriter();
     const loggedAt = Date.now();
     const ahead = { observedAt: loggedAt + 1_000 * 24 * HOUR_MS, loggedAt };
@@ -169,7 +169,7 @@ describe('the history writer', () => {
     expect(point?.at.getTime()).toBe(loggedAt);
   });
 
-  test('a removal ends a series behind all values told before it; one that is back from before it never ended', async () => {
+  test('opens a gap after the last value at a removal, and ends or deletes the gap at a new value', async () => {
     const writer = newWriter();
     const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
     const at = (minute: number) => hour + minute * 60_000;
@@ -189,7 +189,7 @@ describe('the history writer', () => {
     expect(await gaps()).toEqual([]);
   });
 
-  test('events that publish nothing leave no trace', async () => {
+  test('stores nothing for events other than published values', async () => {
     const writer = newWriter();
     const events = [tvlEvent({ type: 'tick', current: null }), tvlEvent({ type: 'liquidation', current: 5 })];
     await fixture.database.transaction((tx) => writer.write(tx, events));

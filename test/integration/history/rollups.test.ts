@@ -83,7 +83,7 @@ const batches = fc.array(fc.array(fc.record({ at, value }), { minLength: 1, maxL
 });
 
 describe('hourly and daily aggregates', () => {
-  test('equal a naive recomputation, whatever the order points come in and whenever aggregation runs', async () => {
+  test('equal a naive recomputation for any order of points and any time of aggregation', async () => {
     await fc.assert(
       fc.asyncProperty(batches, fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), async (given, aggregate) => {
         const subject = `ordered-${++runs}`;
@@ -103,7 +103,7 @@ describe('hourly and daily aggregates', () => {
     );
   });
 
-  test('equal a naive recomputation after bulk back-fills that repeat and correct points', async () => {
+  test('equal a naive recomputation after back-fills that repeat and correct points', async () => {
     await fc.assert(
       fc.asyncProperty(batches, async (given) => {
         const subject = `filled-${++runs}`;
@@ -121,14 +121,14 @@ describe('hourly and daily aggregates', () => {
     );
   });
 
-  test('the same event twice is one point', async () => {
+  test('count an event once even if it is written twice', async () => {
     const point: SeriesPoint = { metric: 'tvl', subject: 'twice', chain: 'ethereum', at: START, value: 7, seq: 9 };
     for (let time = 0; time < 2; time++) await fixture.database.transaction((tx) => store.write(tx, [point]));
     await rollups.run();
     await expectAggregates([point], 'twice');
   });
 
-  test('points from before the kept raw history are added to their buckets, and never recomputed away', async () => {
+  test('include points older than the kept raw history, without storing these points', async () => {
     const old = TODAY - 400 * DAY_MS;
     const points = [5, 1, 9, 4].map((value, index): SeriesPoint => {
       const at = old + [30, 10, 50, 20][index]! * 60_000;
@@ -145,7 +145,7 @@ describe('hourly and daily aggregates', () => {
     expect(rows).toEqual([{ count: 0 }]);
   });
 
-  test('a back-fill from before the kept raw history gives the same aggregates when it is repeated', async () => {
+  test('are the same after a repeated back-fill of a time before the kept raw history', async () => {
     const old = TODAY - 500 * DAY_MS;
     const given = [3, 8, 6].map((value, index) => {
       return { metric: 'tvl' as const, subject: 'archive', chain: 'all', at: old + index * 20 * 60_000, value };
@@ -157,13 +157,13 @@ describe('hourly and daily aggregates', () => {
     );
   });
 
-  test('names with the characters of the bulk format come through', async () => {
+  test('are stored for names with tabs, line breaks and backslashes', async () => {
     const subject = 'a\tb\\c\nd\\.';
     await backfill.insert([{ metric: 'tvl', subject, chain: 'ethereum', at: START, value: 1 }]);
     expect((await stored('metric_hourly', subject)).size).toBe(1);
   });
 
-  test('a back-fill that fails leaves nothing behind', async () => {
+  test('get no row and no series from a back-fill that fails midway', async () => {
     const points = function* () {
       yield { metric: 'tvl' as const, subject: 'half', chain: 'ethereum', at: START, value: 1 };
       throw new Error('source gone');
@@ -173,7 +173,7 @@ describe('hourly and daily aggregates', () => {
     expect(rows).toEqual([]);
   });
 
-  test('neighbours that aggregate and write at once lose no point', async () => {
+  test('lose no point when writers and aggregators run at once', async () => {
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let batch = 0; batch < 15; batch++) {
         const points = Array.from({ length: 20 }, (_, index): SeriesPoint => {

@@ -55,14 +55,14 @@ describe('dead letters', () => {
   const record = (reader: string, seq: number, error: unknown, failures?: number): Promise<void> =>
     database.transaction((tx) => letters.record(tx, reader, event(seq), error, failures));
 
-  it('keep the event, why and how often it failed, and count on when it fails again', async () => {
+  it('store the event, the last reason and the total number of failures', async () => {
     await record('history', 1, new TypeError('bad\0 value'), 5);
     await record('history', 1, 'again', 2);
     const { data } = await letters.list({ limit: 10 });
     expect(data).toMatchObject([{ reader: 'history', reason: 'again', failures: 7, event: event(1) }]);
   });
 
-  it('are listed newest first, page by page, also of one reader', async () => {
+  it('are listed newest first in pages, for all readers or for one reader', async () => {
     for (const seq of [1, 2, 3]) await record(seq === 2 ? 'other' : 'history', seq, new Error(`no ${seq}`));
     const first = await letters.list({ limit: 2 });
     expect(first.data.map(({ reason }) => reason)).toEqual(['Error: no 3', 'Error: no 2']);
@@ -73,7 +73,7 @@ describe('dead letters', () => {
     await expect(letters.list({ limit: 2, cursor: '1; DROP' })).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
-  it('leave the list together with the effects of a retry', async () => {
+  it('are deleted when a retry succeeds', async () => {
     await db.pool.query('CREATE TABLE handled (seq bigint); GRANT INSERT ON handled TO rta_app');
     letters.onRetry('history', async (tx, { seq }) => {
       await tx.query('INSERT INTO handled VALUES ($1)', [seq]);
@@ -86,7 +86,7 @@ describe('dead letters', () => {
     await expect(letters.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('stay with the new reason when a retry fails, and nothing of it happened', async () => {
+  it('are kept with the new reason when a retry fails and is rolled back', async () => {
     await db.pool.query('CREATE TABLE undone (seq bigint); GRANT INSERT ON undone TO rta_app');
     letters.onRetry('history', async (tx) => {
       await tx.query('INSERT INTO undone VALUES (1)');
@@ -99,7 +99,7 @@ describe('dead letters', () => {
     expect((await db.pool.query('SELECT FROM undone')).rowCount).toBe(0);
   });
 
-  it('of a reader that does not run here stay untouched by a retry, but can be discarded', async () => {
+  it('cannot be retried if their reader does not run in the process, but can be discarded', async () => {
     await record('elsewhere', 6, 'first');
     const [letter] = (await letters.list({ limit: 1 })).data;
     await expect(letters.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'conflict' });

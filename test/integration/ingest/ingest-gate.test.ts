@@ -21,7 +21,7 @@ class FullDiskGate extends IngestGate {
   }
 }
 
-describe('the gate before a write', () => {
+describe('the ingest gate', () => {
   let db: TestDatabase;
   let database: Database;
   let log: EventLog;
@@ -38,7 +38,7 @@ describe('the gate before a write', () => {
     await db.drop();
   });
 
-  it('refuses while changes wait for more than 10 s, and lets through when they are gone', async () => {
+  it('refuses writes while changes wait for more than 10 s, and accepts writes afterwards', async () => {
     const gate = new IngestGate(log, parseSettings({ DATABASE_URL: db.url }), clock);
     await gate.check();
     await db.pool.query(
@@ -52,7 +52,7 @@ describe('the gate before a write', () => {
     await gate.check();
   });
 
-  it('refuses while the disk of the embedded database is nearly full', async () => {
+  it('refuses writes while the disk of the embedded database is nearly full', async () => {
     await expect(new FullDiskGate(log, parseSettings({}), clock).check()).rejects.toMatchObject({
       code: 'unavailable',
     });
@@ -60,8 +60,8 @@ describe('the gate before a write', () => {
   });
 });
 
-describe('waiting for publications', () => {
-  it('gives no cursor when the log does not get that far in time, else its head', async () => {
+describe('the wait for a publication', () => {
+  it('returns null when the log is too slow, and the head cursor if nothing was published', async () => {
     const bounds = { epoch: 'e1', firstSeq: 1, headSeq: 9, epochStartSeq: 0 };
     let rung = 0;
     const sequencer = { ring: () => rung++ } as unknown as Sequencer;

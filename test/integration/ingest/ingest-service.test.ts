@@ -37,7 +37,7 @@ const ingest = (
   publications = new PublicationWait(pod.log, pod.sequencer),
 ): IngestService => new IngestService(pod.database, clock, new RequestContext(), gate, publications, new Metrics());
 
-it('ends a stream when the gate closes while it lasts, and keeps what came before', async () => {
+it('ingest ends a stream when the gate closes, and keeps the earlier items of the stream', async () => {
   const closed = new DomainError('unavailable', 'The event log is 11 s behind.');
   const answers = [undefined, undefined, closed];
   const gate = { check: () => (answers[0] ? Promise.reject(answers[0]) : Promise.resolve(answers.shift())) };
@@ -48,7 +48,7 @@ it('ends a stream when the gate closes while it lasts, and keeps what came befor
   await db.pool.query('DELETE FROM change_outbox');
 });
 
-it('a stream answers with a position behind what its first batch published, although its last one published nothing', async () => {
+it('ingest returns a cursor at or after the first batch of a stream, even if the last publishes nothing', async () => {
   const service = ingest(openGate);
   const same = [{ token: 'streamed', price: 7 }];
   const answer = service.ingest(PRICE_ITEMS, stream([same, same, same]));
@@ -77,7 +77,7 @@ const price = async (token: string) => {
   return rows[0];
 };
 
-it('keeps the time that each item names, also a stored one, and of equal times the later write wins', async () => {
+it('ingest stores the given time of each item, and the later write wins at equal times', async () => {
   const at = Date.parse('2026-11-01T10:00:00.000Z');
   for (const kind of ['prices', 'tvl'] as const) {
     const write = (value: number, observedAt: string) =>
@@ -104,39 +104,42 @@ it('keeps the time that each item names, also a stored one, and of equal times t
 const minutesAgo = (minutes: number) => Date.now() - minutes * 60_000;
 const cuts: [string, (items: unknown[]) => unknown[][]][] = [
   ['one list', (items) => [items]],
-  ['one item a packet', (items) => items.map((item) => [item])],
+  ['one item per packet', (items) => items.map((item) => [item])],
   ['two packets', (items) => [items.slice(0, 2), items.slice(2)]],
 ];
 
-it.each(cuts)('of one request the newest item of a key counts, the later of equal ones: %s', async (name, cut) => {
-  const [oldest, old, stored, newer] = [minutesAgo(240), minutesAgo(120), minutesAgo(90), minutesAgo(60)];
-  const token = `f2-${name.replaceAll(' ', '-')}`;
-  const write = (items: unknown[]) => ingest(openGate).ingest(PRICE_ITEMS, stream(cut(items)));
-  await write([{ token, price: 50, observedAt: stored }]);
-  const answer = await write([
-    { token, price: 100, observedAt: newer },
-    { token, price: 90, observedAt: old },
-    { token: `${token}-x`, price: 1, observedAt: oldest },
-  ]);
-  expect(answer).toMatchObject({ accepted: 2, rejected: [{ index: 1, code: 'superseded' }], rejectedCount: 1 });
-  expect(await price(token)).toMatchObject({ price: 100, at: newer });
-  const equal = await write([
-    { token, price: 3, observedAt: newer },
-    { token, price: 4, observedAt: newer },
-    { token, price: 5, observedAt: oldest },
-  ]);
-  expect(equal.accepted).toBe(1);
-  expect(equal.rejected.map(({ index, code }) => `${index} ${code}`)).toEqual(['0 superseded', '2 superseded']);
-  expect(await price(token)).toMatchObject({ price: 4 });
-  const behind = await write([
-    { token, price: 8, observedAt: old },
-    { token, price: 9, observedAt: stored },
-  ]);
-  expect(behind.accepted).toBe(0);
-  expect(behind.rejected.map(({ index, code }) => `${index} ${code}`)).toEqual(['0 superseded', '1 stale']);
-});
+it.each(cuts)(
+  'ingest keeps the newest item per key of a request, the last at equal times, sent as %s',
+  async (name, cut) => {
+    const [oldest, old, stored, newer] = [minutesAgo(240), minutesAgo(120), minutesAgo(90), minutesAgo(60)];
+    const token = `f2-${name.replaceAll(' ', '-')}`;
+    const write = (items: unknown[]) => ingest(openGate).ingest(PRICE_ITEMS, stream(cut(items)));
+    await write([{ token, price: 50, observedAt: stored }]);
+    const answer = await write([
+      { token, price: 100, observedAt: newer },
+      { token, price: 90, observedAt: old },
+      { token: `${token}-x`, price: 1, observedAt: oldest },
+    ]);
+    expect(answer).toMatchObject({ accepted: 2, rejected: [{ index: 1, code: 'superseded' }], rejectedCount: 1 });
+    expect(await price(token)).toMatchObject({ price: 100, at: newer });
+    const equal = await write([
+      { token, price: 3, observedAt: newer },
+      { token, price: 4, observedAt: newer },
+      { token, price: 5, observedAt: oldest },
+    ]);
+    expect(equal.accepted).toBe(1);
+    expect(equal.rejected.map(({ index, code }) => `${index} ${code}`)).toEqual(['0 superseded', '2 superseded']);
+    expect(await price(token)).toMatchObject({ price: 4 });
+    const behind = await write([
+      { token, price: 8, observedAt: old },
+      { token, price: 9, observedAt: stored },
+    ]);
+    expect(behind.accepted).toBe(0);
+    expect(behind.rejected.map(({ index, code }) => `${index} ${code}`)).toEqual(['0 superseded', '1 stale']);
+  },
+);
 
-it('an item without a time is written whatever the clocks say, a millisecond after what is stored', async () => {
+it('ingest dates an item without a time at least 1 ms after the stored time, whatever the clock says', async () => {
   const now = Date.now();
   const at = (time: number) => ingest(openGate, { now: () => time, elapsed: () => time });
   const write = (service: IngestService, value: number) =>
@@ -149,7 +152,7 @@ it('an item without a time is written whatever the clocks say, a millisecond aft
   expect(await price('stepped')).toMatchObject({ price: 3, at: now + 3 });
 });
 
-it('what an item does not name keeps the stored volume and market cap', async () => {
+it('ingest keeps the stored volume and market cap if an item omits them', async () => {
   const service = ingest(openGate);
   const write = (item: object) => service.ingest(PRICE_ITEMS, stream([[{ token: 'kept', ...item }]]));
   await write({ price: 1, volume24h: 2e6, marketCap: 5e6 });
@@ -158,7 +161,7 @@ it('what an item does not name keeps the stored volume and market cap', async ()
   expect(await price('kept')).toMatchObject({ price: 3, volume: 3e6, cap: 5e6 });
 });
 
-it('fat items are put together a few at a time, however many one statement would take', async () => {
+it('ingest splits large items into several statements by size', async () => {
   const sizes: number[] = [];
   const kind: typeof PROTOCOL_ITEMS = {
     ...PROTOCOL_ITEMS,

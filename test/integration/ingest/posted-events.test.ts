@@ -18,7 +18,7 @@ afterAll(async () => {
   await db.drop();
 });
 
-it('a repeated post answers with a position behind the event of the first, which may still wait for its number', async () => {
+it('a repeated post returns a cursor at or after the first event, even while the event is pending', async () => {
   const posts = new PostedEvents(
     pod.database,
     new Clock(),

@@ -43,7 +43,7 @@ async function atOnce(first: ProtocolRow, second: ProtocolRow): Promise<void> {
 const stored = async (slug: string) =>
   (await db.pool.query('SELECT category, chains, url, metadata FROM protocols WHERE slug = $1', [slug])).rows;
 
-it('two writers of one protocol at once keep what the other one gave', async () => {
+it('concurrent writers of one protocol keep the fields set by each other', async () => {
   await asWriter(async (tx) => void (await writeProtocols(tx, [{ ...nothingGiven, slug: 'aave', name: 'Aave' }])));
   await atOnce(
     { ...nothingGiven, slug: 'aave', name: 'Aave', category: 'Lending', chains: ['base'], metadata: { audits: 2 } },
@@ -54,7 +54,7 @@ it('two writers of one protocol at once keep what the other one gave', async () 
   ]);
 });
 
-it('two writers of one new protocol at once keep what the other one gave', async () => {
+it('concurrent writers of one new protocol keep the fields set by each other', async () => {
   await atOnce(
     { ...nothingGiven, slug: 'lido', name: 'Lido', category: 'Staking', chains: ['ethereum'], metadata: { audits: 1 } },
     { ...nothingGiven, slug: 'lido', name: 'Lido', url: 'https://lido.example' },
@@ -64,7 +64,7 @@ it('two writers of one new protocol at once keep what the other one gave', async
   ]);
 });
 
-it('a protocol written again as it stands is not touched', async () => {
+it('writing a protocol with unchanged values does not touch its row', async () => {
   const row = { ...nothingGiven, slug: 'curve', name: 'Curve', category: 'Dexs' };
   await asWriter(async (tx) => void (await writeProtocols(tx, [row])));
   const { rows: before } = await db.pool.query(`SELECT xmin::text, updated_at FROM protocols WHERE slug = 'curve'`);

@@ -67,7 +67,7 @@ function held(of = state): Map<string, number> {
   return new Map([...tvls, ...[...of.all('price')].map(({ token, value }): [string, number] => [`${token}`, value])]);
 }
 
-test('rows that are deleted or truncated are gone from everything, also after a restart, and come back', async () => {
+test('deleted and truncated rows disappear from state and cache, even after a restart, and can be published again', async () => {
   const cache = new MemoryHotCache(state, fixture.metrics, fixture.feed, clock);
   const writer = historyWriter();
   await write(`INSERT INTO protocols (slug, name) VALUES ('aave', 'Aave'), ('gone', 'Gone')`);
@@ -109,7 +109,7 @@ test('rows that are deleted or truncated are gone from everything, also after a 
 const MANY = `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n % 50, 'c' || n / 50, n FROM generate_series(1, 400) n`;
 
 describe('the published state', () => {
-  test('follows the feed from the turn in which it moves', async () => {
+  test('is up to date whenever another listener of the feed gets a batch', async () => {
     await state.onApplicationBootstrap();
     const seen: boolean[] = [];
     fixture.feed.subscribe((batch: readonly LogEvent[]) => {
@@ -123,7 +123,7 @@ describe('the published state', () => {
     expect(held()).toEqual(await replayed());
   });
 
-  test('is loaded from the projection and the part of the log behind it', async () => {
+  test('is loaded from the projection and the log entries after the projection', async () => {
     const writer = historyWriter();
     await publish(`INSERT INTO protocols (slug, name) VALUES ('p1', 'One')`);
     await publish(MANY);
@@ -141,7 +141,7 @@ describe('the published state', () => {
     late.onApplicationShutdown();
   });
 
-  test('loses nothing that is published while it loads', async () => {
+  test('contains events that were published during its load', async () => {
     await publish(MANY);
     const loading = state.onApplicationBootstrap();
     for (let round = 0; round < 5; round++) await publish('UPDATE protocol_tvl SET tvl = tvl * 1.1');
@@ -149,7 +149,7 @@ describe('the published state', () => {
     expect(held()).toEqual(await replayed());
   });
 
-  test('is loaded again when the log begins a new epoch', async () => {
+  test('is reloaded when the log starts a new epoch', async () => {
     await publish(MANY);
     await state.onApplicationBootstrap();
     const before = state.loadedAt;
@@ -161,7 +161,7 @@ describe('the published state', () => {
     expect(state.tvl('p1', 'c0')?.cursor.startsWith(fixture.feed.epoch)).toBe(true);
   });
 
-  test('tries again while the database does not answer', async () => {
+  test('retries its load while the database is unavailable', async () => {
     await publish(MANY);
     let failures = 2;
     const store = new PublishedStore(fixture.database, fixture.log);
@@ -174,8 +174,8 @@ describe('the published state', () => {
   });
 });
 
-describe('the reconciler', () => {
-  test('finds nothing while all is well, changes under way included', async () => {
+describe('the reconciler of the published state', () => {
+  test('finds no difference, even while changes are being published', async () => {
     await state.onApplicationBootstrap();
     const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
     await publish(
@@ -189,7 +189,7 @@ describe('the reconciler', () => {
     expect(await comparing).toBe(0);
   });
 
-  test('calls nothing different that waits for a sequencer which is unavailable', async () => {
+  test('ignores changes that the sequencer has not logged yet', async () => {
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1)`);
     await state.onApplicationBootstrap();
     const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
@@ -200,7 +200,7 @@ describe('the reconciler', () => {
     expect(await reconciler.compare()).toBe(0);
   });
 
-  test('counts what differs and repairs it', async () => {
+  test('counts a wrong value and repairs it', async () => {
     await state.onApplicationBootstrap();
     const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1), ('b', 'c', 2)`);
@@ -214,7 +214,7 @@ describe('the reconciler', () => {
     expect(await reconciler.compare()).toBe(0);
   });
 
-  test('repairs by itself within seconds', async () => {
+  test('repairs a wrong value in its periodic run', async () => {
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1)`);
     await state.onApplicationBootstrap();
     const [event] = await fixture.log.read(0, 1);
@@ -233,7 +233,7 @@ describe('the hot cache', () => {
     return metric?.values[0]?.value;
   };
 
-  test('answers by the keys of the contract, in order, and counts hits and misses', async () => {
+  test('returns values in the order of the requested keys, and counts hits and misses', async () => {
     await publish(`INSERT INTO protocols (slug, name) VALUES ('aave', 'Aave')`);
     await publish(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 3), ('aave', 'base', 4)`,
@@ -262,7 +262,7 @@ describe('the hot cache', () => {
     );
   });
 
-  test('lets go of what nobody published or read for an hour, and reads through', async () => {
+  test('expires entries unused for an hour, and reads them from the published state again', async () => {
     await publish(`INSERT INTO token_prices (token, price) VALUES ('a', 1), ('b', 1), ('c', 1)`);
     await state.onApplicationBootstrap();
     const cache = new MemoryHotCache(state, fixture.metrics, fixture.feed, clock);
@@ -276,7 +276,7 @@ describe('the hot cache', () => {
     expect([await count('cache_hits_total'), await count('cache_misses_total')]).toEqual([2, 3]);
   });
 
-  test('keys of every event that publishes are refreshed', async () => {
+  test('refreshes the keys of every published event', async () => {
     await publish(`INSERT INTO protocols (slug, name) VALUES ('aave', 'Aave')`);
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 3)`);
     await state.onApplicationBootstrap();

@@ -59,7 +59,7 @@ async function held(): Promise<number> {
   return Number(row.bytes);
 }
 
-it('what is stored of a user is counted as it comes and goes, with the answers of receivers', async () => {
+it('stored bytes of a user are counted on storing and deleting, including receiver replies', async () => {
   expect((await caller.get('/v1/me')).body).toMatchObject({ limits: { storedBytes: LIMIT }, used: { storedBytes: 0 } });
   await fixture.until(await send(), 'delivered');
   const one = await used();
@@ -80,7 +80,7 @@ it('what is stored of a user is counted as it comes and goes, with the answers o
   expect(await used()).toBe(0);
 });
 
-it('over the budget messages are not sent and kept without text, and one notice a day says so', async () => {
+it('over the storage budget, messages are suppressed without text, and one notice a day is sent', async () => {
   const before = await send(later);
   await setUsed(LIMIT);
   const ids = await fixture.sendAll(Array.from({ length: 20 }, () => message()));
@@ -112,7 +112,7 @@ it('over the budget messages are not sent and kept without text, and one notice 
   await fixture.until(await send(), 'delivered');
 });
 
-it('users do not share a budget, and proofs are not counted', async () => {
+it('storage budgets are separate per user, and verification messages are sent even over the budget', async () => {
   await setUsed(LIMIT);
   const proven = await fixture.claim('webhook', receiver.url(`/more-${user}`), { userId: user });
   expect(proven).toContain('more');
@@ -125,7 +125,7 @@ it('users do not share a budget, and proofs are not counted', async () => {
   await fixture.until(theirs, 'delivered');
 });
 
-it('a hundred messages wait for a target that never proved itself, no more', async () => {
+it('at most 100 messages wait for an unverified target', async () => {
   receiver.echoes = false;
   const unproven = await fixture.claim('webhook', receiver.url(`/silent-${user}`), { userId: user, pending: true });
   const many = (count: number) => fixture.record(Array.from({ length: count }, () => message({ target: unproven })));
@@ -148,7 +148,7 @@ it('a hundred messages wait for a target that never proved itself, no more', asy
   await fixture.until(await send(), 'delivered');
 });
 
-it('alerts of a user over the budget are history by the minute, and sent again once there is room', async () => {
+it('alerts of a user over the budget are merged per minute, and sent again once there is room', async () => {
   const { pool } = fixture.app.db;
   const market = new MarketWriter(pool);
   const token = `t-${user.slice(0, 8)}`;

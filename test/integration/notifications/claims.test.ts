@@ -40,8 +40,8 @@ const claim = (id: string): Promise<Claim> => fixture.app.nest.get(DeliveryClaim
 const change = (id: string, set: string): Promise<unknown> =>
   fixture.app.db.pool.query(`UPDATE deliveries SET ${set} WHERE id = $1`, [id]);
 
-describe('a claim', () => {
-  it('is given to one of those who ask together', async () => {
+describe('a claim of a delivery', () => {
+  it('is granted to one of several concurrent workers', async () => {
     const target = await fixture.claim('email', 'once@example.com');
     const [id = ''] = await recorded(target, 1, false);
     const claims = await Promise.all([claim(id), claim(id), claim(id)]);
@@ -49,7 +49,7 @@ describe('a claim', () => {
     expect(await fixture.row(id)).toMatchObject({ state: 'sending', attempts: 1 });
   });
 
-  it('of a digest whose first message has expired leaves the others to those who send them', async () => {
+  it('expires only the expired message of a digest, and leaves the other messages claimable', async () => {
     const target = await fixture.claim('email', 'late@example.com');
     const [late = '', first = '', second = ''] = await recorded(target, 3, true);
     await change(late, `expires_at = now() - interval '1 second'`);
@@ -59,7 +59,7 @@ describe('a claim', () => {
     expect(await claim(first)).toMatchObject({ id: first, members: [{ id: second }] });
   });
 
-  it('of a digest is the same mail in the order of what happened, whichever of its messages was asked for', async () => {
+  it('builds the same mail in event order, whichever message of a digest is claimed', async () => {
     const target = await fixture.claim('email', 'again@example.com');
     const ids = await recorded(target, 3, true);
     const [messageIds, orders]: [string[], string[]] = [[], []];
@@ -91,8 +91,8 @@ describe('a claim', () => {
   });
 });
 
-describe('a failed attempt', () => {
-  it('is not repeated when a newer message about the same thing arrived meanwhile', async () => {
+describe('a failed attempt of a delivery', () => {
+  it('is not retried when a newer message with the same collapse key was delivered', async () => {
     const target = await fixture.claim('email', 'news@example.com');
     const message = { channel: 'email' as const, target, collapseKey: 'rule:instance' };
     const [old = ''] = await fixture.record([message]);
@@ -104,7 +104,7 @@ describe('a failed attempt', () => {
     expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
   });
 
-  it('whose worker ended gives way to a newer message that arrived, and not to a resolution that waits for it', async () => {
+  it('is superseded after a worker crash by a newer firing, but not by a waiting resolution', async () => {
     const { nest } = fixture.app;
     const interrupt = (id: string): Promise<void> =>
       nest.get(Database).transaction((tx) => nest.get(DeliveryResults).interrupt(tx, [id]));
@@ -127,13 +127,13 @@ describe('a failed attempt', () => {
   const gateway = (status: number): Outcome => answerOutcome({ status, headers: {}, head: '' }, 0);
   const error = (name: string, code?: string): Error => Object.assign(new Error('failed'), { name, code });
   it.each([
-    ['of a receiver that was too slow', failureOutcome(error('TimeoutError')), 'delivered'],
-    ['of one that broke the connection', failureOutcome(new Unanswered(error('Error', 'ECONNRESET'))), 'delivered'],
-    ['behind a gateway that waited in vain', gateway(504), 'delivered'],
-    ['of one that refused the handshake', failureOutcome(error('Error', 'ECONNRESET')), 'suppressed'],
-    ['of one that was not there', failureOutcome(error('Error', 'ECONNREFUSED')), 'suppressed'],
-    ['of one that had an error', gateway(500), 'suppressed'],
-  ])('%s may have arrived, or not: its resolution then is sent, or not', async (what, outcome, state) => {
+    ['after a timeout', failureOutcome(error('TimeoutError')), 'delivered'],
+    ['after a broken connection', failureOutcome(new Unanswered(error('Error', 'ECONNRESET'))), 'delivered'],
+    ['after a 504 of a gateway', gateway(504), 'delivered'],
+    ['after a failed handshake', failureOutcome(error('Error', 'ECONNRESET')), 'suppressed'],
+    ['after a refused connection', failureOutcome(error('Error', 'ECONNREFUSED')), 'suppressed'],
+    ['after a 500 of the receiver', gateway(500), 'suppressed'],
+  ])('is followed by a resolution only if the message may have arrived: %s', async (what, outcome, state) => {
     const target = await fixture.claim('email', `${state}${what.length}@example.com`);
     const message = { channel: 'email' as const, target, collapseKey: 'rule:perhaps' };
     const [fired = ''] = await fixture.record([message]);
@@ -145,7 +145,7 @@ describe('a failed attempt', () => {
     expect(await fixture.row(fired)).toMatchObject({ state: 'superseded' });
   });
 
-  it('that was not handed over in time gives way to a newer message', async () => {
+  it('is superseded by a newer message when given back without sending', async () => {
     const target = await fixture.claim('email', 'held@example.com');
     const message = { channel: 'email' as const, target, collapseKey: 'rule:held' };
     const [old = ''] = await fixture.record([message]);
@@ -157,7 +157,7 @@ describe('a failed attempt', () => {
     expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
   });
 
-  it('of a digest is repeated by all of it at once', async () => {
+  it('is retried for all messages of a digest at the same time', async () => {
     const target = await fixture.claim('email', 'together@example.com');
     const ids = await recorded(target, 5, true);
     const delivery = await claim(ids[0] ?? '');
@@ -171,8 +171,8 @@ describe('a failed attempt', () => {
   });
 });
 
-describe('a process that starts', () => {
-  it('does not take for orphaned what it is sending itself', async () => {
+describe('the sweeper of a starting process', () => {
+  it('resends orphaned deliveries, but no delivery that the process itself is sending', async () => {
     const { nest } = fixture.app;
     const [results, lanes, worker] = [nest.get(DeliveryResults), nest.get(Lanes), nest.get(DeliveryWorker)];
     const sweeper = new Sweeper(nest.get(Database), results, lanes, worker, nest.get(Settings), nest.get(Clock));
@@ -187,8 +187,8 @@ describe('a process that starts', () => {
   });
 });
 
-describe('results', () => {
-  it('of the same targets in any order do not lock each other out', async () => {
+describe('results of deliveries', () => {
+  it('cause no deadlock when written for the same targets in different orders', async () => {
     const results = fixture.app.nest.get(DeliveryResults);
     const claims: ClaimedDelivery[][] = [];
     for (let n = 0; n < 20; n++) {
@@ -207,8 +207,8 @@ describe('results', () => {
   });
 });
 
-describe('a device', () => {
-  it('that registers again with other keys gets messages that it can read', async () => {
+describe('a push device', () => {
+  it('keeps its target and replaces its keys when it registers again', async () => {
     const endpoint = 'http://127.0.0.1:9/device';
     const subscription = (): string => {
       const p256dh = createECDH('prime256v1').generateKeys('base64url');

@@ -84,20 +84,20 @@ async function refusal(guarded: GuardedClient, address: string): Promise<string>
 
 describe('the guarded client', () => {
   it.each([
-    ['loopback', ['127.0.0.1']],
-    ['mapped loopback', ['::ffff:127.0.0.1']],
-    ['private', ['10.0.0.1']],
-    ['metadata', ['169.254.169.254']],
-    ['metadata over IPv6', ['fd00:ec2::254']],
-    ['Azure host service', ['168.63.129.16']],
-    ['NAT64 of loopback', ['64:ff9b::7f00:1']],
-    ['6to4 of loopback', ['2002:7f00:1::1']],
-    ['IPv4-compatible loopback', ['::127.0.0.1']],
-    ['unspecified', ['0.0.0.0']],
-    ['link-local with a zone', ['fe80::1%eth0']],
-    ['several private ones', ['192.168.0.1', '10.0.0.1']],
-    ['nonsense', ['not an address']],
-  ])('refuses a name that leads to %s', async (_, addresses) => {
+    ['a loopback address', ['127.0.0.1']],
+    ['an IPv4-mapped loopback address', ['::ffff:127.0.0.1']],
+    ['a private address', ['10.0.0.1']],
+    ['the metadata address', ['169.254.169.254']],
+    ['the IPv6 metadata address', ['fd00:ec2::254']],
+    ['the Azure host service', ['168.63.129.16']],
+    ['a NAT64 form of loopback', ['64:ff9b::7f00:1']],
+    ['a 6to4 form of loopback', ['2002:7f00:1::1']],
+    ['an IPv4-compatible loopback address', ['::127.0.0.1']],
+    ['the unspecified address', ['0.0.0.0']],
+    ['a link-local address with a zone', ['fe80::1%eth0']],
+    ['several private addresses', ['192.168.0.1', '10.0.0.1']],
+    ['an invalid address', ['not an address']],
+  ])('refuses a name that resolves to %s', async (_, addresses) => {
     const before = reached;
     expect(await refusal(client({ 'innocent.example.com': [addresses] }), 'https://innocent.example.com/')).toContain(
       'refused',
@@ -105,7 +105,7 @@ describe('the guarded client', () => {
     expect(reached).toBe(before);
   });
 
-  it('uses the very look-up that it checked: a name that changes its mind is refused', async () => {
+  it('refuses a name whose second look-up is private, even if its first look-up was public', async () => {
     const rebinding = client({ 'rebind.example.com': [['93.184.216.34'], ['127.0.0.1']] });
     await rebinding.checkName('https://rebind.example.com/');
     const before = reached;
@@ -114,19 +114,19 @@ describe('the guarded client', () => {
     expect(reached).toBe(before);
   });
 
-  it('refuses a name at its first use when any of its addresses is private', async () => {
+  it('refuses a name if any of its addresses is private', async () => {
     const mixed = client({ 'mixed.example.com': [['93.184.216.34', '10.0.0.1']] });
     await expect(mixed.checkName('https://mixed.example.com/')).rejects.toThrow(EgressRefused);
   });
 
-  it('refuses literal addresses, which no look-up sees', async () => {
+  it('refuses private IP literals in every notation', async () => {
     const before = reached;
     const hosts = ['127.0.0.1', '2130706433', '0x7f.1', '017700000001', '127.1', '[::1]', '[::ffff:7f00:1]'];
     for (const host of hosts) expect(await refusal(client(), `https://${host}/`)).toContain('refused');
     expect(reached).toBe(before);
   });
 
-  it('does not reach a private address over an allowed port or scheme of another', async () => {
+  it('refuses other private addresses and plain HTTP to public ones despite an allowed address', async () => {
     const lenient = client({ 'db.example.com': [['10.0.0.1']], 'public.example.com': [['93.184.216.34']] }, [
       '127.0.0.1/32',
     ]);
@@ -135,39 +135,39 @@ describe('the guarded client', () => {
     expect(await refusal(lenient, `http://127.0.0.2:${port}/`)).toContain('refused');
   });
 
-  it('reaches a name whose address is allowed, by that address', async () => {
+  it('sends to a name with an allowed address, using that address', async () => {
     const lenient = client({ 'hooks.example.com': [['10.9.9.9', '127.0.0.1']] }, ['127.0.0.1/32']);
     const answer = await lenient.post(`http://hooks.example.com:${port}/`, {}, '{}');
     expect(answer).toMatchObject({ status: 200, head: 'secret' });
   });
 
-  it('connects to a public address: it is let through to the network', async () => {
+  it('allows a connection to a public address', async () => {
     // What lies behind 192.88.99.x or the internet is not asked: the attempt itself shows that the guard agreed.
     const outcome = await refusal(client({ 'public.example.com': [['93.184.216.34']] }), 'https://public.example.com/');
     expect(outcome).not.toContain('refused: ');
   });
 
-  it('never follows a redirect', async () => {
+  it('does not follow a redirect', async () => {
     const lenient = client({}, ['127.0.0.1/32']);
     expect((await lenient.post(`http://127.0.0.1:${port}/redirect`, {}, '{}')).status).toBe(307);
   });
 
-  it('reads 4 KB of an endless answer and hangs up', async () => {
+  it('reads only 4 KB of an endless response', async () => {
     const { head } = await client({}, ['127.0.0.1/32']).post(`http://127.0.0.1:${port}/endless`, {}, '{}');
     expect(head).toHaveLength(4_096);
   });
 
-  it('knows what was answered also when the body of the answer breaks off', async () => {
+  it('returns the status even if the body of the response breaks off', async () => {
     const answer = await client({}, ['127.0.0.1/32']).post(`http://127.0.0.1:${port}/breaks-off`, {}, '{}');
     expect(answer).toMatchObject({ status: 200, head: 'taken' });
   });
 
-  it('takes an answer whose body drips for given', async () => {
+  it('returns a response without waiting for a slowly dripping body', async () => {
     const answer = await client({}, ['127.0.0.1/32']).post(`http://127.0.0.1:${port}/drips`, {}, '{}');
     expect(answer).toMatchObject({ status: 200, head: 'a' });
   });
 
-  it('repeats on a new connection what met a kept one that its receiver closed', async () => {
+  it('repeats a request on a new connection if the receiver closed the kept connection', async () => {
     const bodies: string[] = [];
     const closing = createTcpServer((socket) => {
       let requests = 0;
@@ -194,21 +194,26 @@ describe('the guarded client', () => {
       (socket: Socket) => socket.resetAndDestroy(),
       'no answer: read ECONNRESET (ECONNRESET)',
     ],
-    ['closes it', 'http', (socket: Socket) => socket.end(), 'no answer: other side closed (UND_ERR_SOCKET)'],
     [
-      'answers nonsense',
+      'closes the connection',
+      'http',
+      (socket: Socket) => socket.end(),
+      'no answer: other side closed (UND_ERR_SOCKET)',
+    ],
+    [
+      'sends an invalid response',
       'http',
       (socket: Socket) => socket.end('nonsense'),
       /^no answer: Response does not match[^(]*\([^(]*\)$/,
     ],
     [
-      'answers with endless headers',
+      'sends endless headers',
       'http',
       (socket: Socket) => socket.end(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(40_000)}`),
       /^no answer: /,
     ],
-    ['speaks no TLS', 'https', (socket: Socket) => socket.resetAndDestroy(), /^(?!no answer)/],
-  ])('knows of a receiver that %s whether it may have got the request', async (_, protocol, reply, detail) => {
+    ['does not speak TLS', 'https', (socket: Socket) => socket.resetAndDestroy(), /^(?!no answer)/],
+  ])('reports whether the request may have arrived when the receiver %s', async (_, protocol, reply, detail) => {
     const strange = createTcpServer((socket) => {
       socket.on('error', () => undefined);
       socket.once('data', () => reply(socket));
@@ -219,13 +224,13 @@ describe('the guarded client', () => {
     await new Promise<void>((done) => strange.close(() => done()));
   });
 
-  it('tries the addresses of a name side by side', async () => {
+  it('tries the addresses of a name in parallel', async () => {
     const silent = ['10.255.255.1', '10.255.255.2', '127.0.0.1'];
     const lenient = client({ 'many.example.com': [silent] }, ['127.0.0.1/32', '10.255.255.0/24']);
     expect((await lenient.post(`http://many.example.com:${port}/`, {}, '{}')).head).toBe('secret');
   });
 
-  it('says of a server that is away what happened, and nothing else', async () => {
+  it('reports ECONNREFUSED or ENOTFOUND for an unreachable server', async () => {
     const closed = createTcpServer();
     await new Promise<void>((done) => closed.listen(0, '127.0.0.1', done));
     const address = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/`;
@@ -236,7 +241,7 @@ describe('the guarded client', () => {
 });
 
 describe('the resolver', () => {
-  it('knows the names of the machine itself', async () => {
+  it('resolves names of the local machine', async () => {
     expect(await new Resolver().addresses('localhost')).toContain('127.0.0.1');
   });
 
@@ -244,7 +249,7 @@ describe('the resolver', () => {
     await expect(new Resolver().addresses('no-such-name.invalid')).rejects.toThrow('no address');
   });
 
-  it('knows what the hosts file says, as soon as it does', async () => {
+  it('resolves names that were just added to the hosts file', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'hosts-'));
     const hosts = join(directory, 'hosts');
     const resolver = new Resolver({ hosts, servers: [`127.0.0.1:${port}`] });
@@ -257,7 +262,7 @@ describe('the resolver', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('does not wait for answers about IPv6 that never come', async () => {
+  it('returns IPv4 addresses without waiting for missing IPv6 replies', async () => {
     const server = createSocket('udp4');
     const asked: number[] = [];
     server.on('message', (question, { port: from, address }) => {

@@ -35,8 +35,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-describe('a mail server', () => {
-  it('that serves nobody for now refuses no mail for good', async () => {
+describe('delivery to a mail server', () => {
+  it('is retried when the server refuses connections with 554', async () => {
     replies = { CONNECT: '554 no service here' };
     const row = await fixture.until(
       await fixture.send('email', await fixture.claim('email', 'ann@example.com')),
@@ -45,7 +45,7 @@ describe('a mail server', () => {
     expect(row.reason).toContain('554 no service here');
   });
 
-  it('may say what it likes: the attempt is written down, and the address is barred', async () => {
+  it('fails for good on 550, stores the cleaned reply, and holds further mails to the address', async () => {
     replies = { RCPT: '550 5.1.1 no \0 such\u0001user' };
     const target = await fixture.claim('email', 'bob@example.com');
     const row = await fixture.until(await fixture.send('email', target), 'dead');

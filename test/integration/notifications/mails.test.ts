@@ -64,7 +64,7 @@ async function confirmed(address: string, userId = 'tester'): Promise<string> {
 }
 
 describe('mail targets', () => {
-  it('are active after their link was opened and confirmed; opening alone does nothing', async () => {
+  it('become active when the confirmation is posted, not when the link is only opened', async () => {
     const target = await fixture.claim('email', ' Ann@EXAMPLE.com', { pending: true });
     expect(target).toBe('Ann@example.com');
     const waiting = await fixture.send('email', target);
@@ -84,7 +84,7 @@ describe('mail targets', () => {
 });
 
 describe('mails', () => {
-  it('carry text, HTML, a stable id and one-click unsubscribe', async () => {
+  it('contain text, HTML, a stable message id and one-click unsubscribe', async () => {
     const target = await confirmed('bob@example.com');
     const id = await fixture.send('email', target, { template: 'tvl_change' });
     await fixture.until(id, 'delivered');
@@ -119,12 +119,15 @@ describe('mails', () => {
   });
 
   it.each<[string, RequestInit]>([
-    ['with nothing in it', {}],
-    ['as a form of parts', { body: multipart() }],
-    ['of an unknown type', { body: '\u0000', headers: { 'content-type': 'x-unknown/x; charset=none' } }],
-    ['in an unknown encoding', { body: 'x', headers: { 'content-encoding': 'zip', 'content-type': 'text/plain' } }],
-    ['with a cookie and a wrong key', { headers: { cookie: 'a=b', authorization: 'Bearer rta_no_no' } }],
-  ])('are unsubscribed by the post of a mailbox, also %s', async (what, init) => {
+    ['an empty body', {}],
+    ['a multipart form', { body: multipart() }],
+    ['an unknown content type', { body: '\u0000', headers: { 'content-type': 'x-unknown/x; charset=none' } }],
+    [
+      'an unknown content encoding',
+      { body: 'x', headers: { 'content-encoding': 'zip', 'content-type': 'text/plain' } },
+    ],
+    ['a cookie and a wrong key', { headers: { cookie: 'a=b', authorization: 'Bearer rta_no_no' } }],
+  ])('are unsubscribed by a one-click POST with %s', async (what, init) => {
     const target = await confirmed(`${what.replaceAll(' ', '-')}@example.com`);
     await fixture.until(await fixture.send('email', target), 'delivered');
     const [, mail] = await mails.to(target, 2);
@@ -137,7 +140,7 @@ describe('mails', () => {
     await fixture.untilTarget(target, 'disabled');
   });
 
-  it('that are refused for now come again; addresses refused for good get none any more', async () => {
+  it('are retried after a temporary refusal; a permanent refusal bars the address', async () => {
     const target = await confirmed('carl@example.com');
     mails.refuse = () => ({ code: 450, text: 'mailbox busy' });
     const busy = await fixture.until(await fixture.send('email', target), 'retrying');
@@ -152,7 +155,7 @@ describe('mails', () => {
     await fixture.untilHeld(await fixture.send('email', target), 'bounced');
   });
 
-  it('to a mailbox that is not there end for all its users, with the words of the server, until it confirms', async () => {
+  it('disable the target of a missing mailbox for all users until a new confirmation', async () => {
     const target = await confirmed('Gone@example.com');
     await fixture.claim('email', 'gone@EXAMPLE.com', { pending: true, userId: 'other' });
     const [, second] = await mails.to('gone@example.com', 1).then((all) => [all, all.at(-1)] as const);
@@ -183,7 +186,7 @@ describe('mails', () => {
     ['by a block list', 550, '5.7.606 access denied, banned sender'],
     ['without a reason', 550, 'no such luck'],
     ['because of the sender', 550, '5.1.8 bad sender'],
-  ])('that are refused %s come again, and operators see it', async (what, code, text) => {
+  ])('are retried when refused %s, and the health page shows the reply', async (what, code, text) => {
     const target = await fixture.claim('email', `${what.replaceAll(' ', '-')}@example.org`, { pending: true });
     await fixture.app.db.pool.query(`UPDATE notification_targets SET status = 'active' WHERE target = $1`, [target]);
     mails.refuse = () => ({ code, text });
@@ -197,7 +200,7 @@ describe('mails', () => {
     expect(await (await fetch(`${fixture.app.url}/health/ready`)).text()).not.toContain(text);
   });
 
-  it('to one mailbox written in three ways are one', async () => {
+  it('are recorded once for a mailbox written in three ways', async () => {
     const written = ['Mia@example.com', 'mia@Example.com', ' MIA@EXAMPLE.COM '];
     const targets: string[] = [];
     for (const each of written) targets.push(await fixture.claim('email', each, { pending: true }));
@@ -207,7 +210,7 @@ describe('mails', () => {
     expect(new Set(await fixture.record(old)).size).toBe(1);
   });
 
-  it('that were unsubscribed by their link are shown so in the preferences, until they are confirmed anew', async () => {
+  it('appear as unsubscribed in the preferences until the address is confirmed again', async () => {
     const owner = await RestCaller.of(fixture.app, 'uwe');
     const target = await confirmed('uwe@example.com', 'uwe');
     await fixture.until(await fixture.send('email', target, { userId: 'uwe' }), 'delivered');
@@ -229,7 +232,7 @@ describe('mails', () => {
     expect(after).toMatchObject({ unsubscribed: false, unsubscribedAddresses: [] });
   });
 
-  it('whose sender is refused say nothing about the address they were for', async () => {
+  it('are retried when the server refuses the sender, and the address stays active', async () => {
     const target = await confirmed('gina@example.com');
     mails.refuseSender = { code: 550, text: 'you may not send as this sender' };
     const refused = await fixture.until(await fixture.send('email', target), 'retrying');
@@ -238,7 +241,7 @@ describe('mails', () => {
     await fixture.until(await fixture.send('email', target), 'delivered');
   });
 
-  it('that a mail server takes too long over are given up before another worker takes them over', async () => {
+  it('are aborted when the mail server exceeds the time limit', async () => {
     const transport = fixture.app.nest.get(MailTransport);
     const mail = { from: 'alerts@defi.example', to: 'slow@example.com', subject: 's', text: 't' };
     mails.slowMs = 300;
@@ -246,7 +249,7 @@ describe('mails', () => {
     await expect(transport.send('slow', mail, 5_000)).resolves.toContain('OK');
   });
 
-  it('tell of a token as well as of a protocol', async () => {
+  it('name the token of an alert in subject and text', async () => {
     const target = await confirmed('tess@example.com');
     const data = { ...ALERT, token: 'coingecko:bitcoin', metric: 'price', message: 'price of coingecko:bitcoin is 1.' };
     await fixture.until(await fixture.send('email', target, { data, template: 'price_change' }), 'delivered');
@@ -255,7 +258,7 @@ describe('mails', () => {
     expect(mail!.mail.text).toContain('price of coingecko:bitcoin is 1.');
   });
 
-  it('of a template that renders nothing have the default text', async () => {
+  it('use the default text when a template renders nothing', async () => {
     const owner = await RestCaller.of(fixture.app, 'vic');
     const target = await confirmed('vic@example.com', 'vic');
     await owner.call('PUT', '/v1/notifications/templates/empty', { subject: '{{ no }}', text: ' {{ no }}' });
@@ -268,7 +271,7 @@ describe('mails', () => {
     expect(body.attemptLog[0].detail).toContain('the template rendered nothing; the default text was sent');
   });
 
-  it('over the daily number leave together in one', async () => {
+  it('are combined into one mail beyond the daily limit', async () => {
     const target = await confirmed('dora@example.com');
     for (let n = 0; n < 2; n++) await fixture.until(await fixture.send('email', target), 'delivered');
     const ids = await fixture.sendAll([1, 2, 3].map(() => ({ channel: 'email' as const, target })));
@@ -288,7 +291,7 @@ describe('mails', () => {
     expect(rows).toEqual([{ outcome: 'delivered' }, { outcome: 'delivered' }, { outcome: 'delivered' }]);
   });
 
-  it('never show the password of the mail server, also when it refuses the login', async () => {
+  it('do not expose the password of the mail server, even when the login is refused', async () => {
     const target = await confirmed('eve@example.com');
     mails.credentials = { user: 'sender', password: 'changed' };
     const broken = await NotificationFixture.start({
@@ -307,7 +310,7 @@ describe('mails', () => {
     mails.credentials = { user: 'sender', password: PASSWORD };
   });
 
-  it('without a mail server are files, and the delivery says so', async () => {
+  it('are written to files without a mail server, and the delivery log reports this', async () => {
     const offline = await NotificationFixture.start({ DATA_DIR: directory, VERIFY_TARGETS: 'false' });
     const target = await offline.claim('email', 'file@example.com');
     const id = await offline.send('email', target);
@@ -323,7 +326,7 @@ describe('mails', () => {
 });
 
 describe('owners of endpoints', () => {
-  it('are told after a day of failures, and once more when the endpoint is disabled after five', async () => {
+  it('are notified after a day of failures, and when the endpoint is disabled after five days', async () => {
     const receiver = await WebhookReceiver.start();
     try {
       await confirmed('fay@example.com', 'fay');
@@ -357,8 +360,8 @@ describe('owners of endpoints', () => {
   });
 });
 
-describe('preferences', () => {
-  it('hold for what waits as well: who wants no mails gets no digest either', async () => {
+describe('notification preferences', () => {
+  it('suppress waiting digests when mails are unsubscribed or the channel is disabled', async () => {
     const target = await confirmed('umi@example.com', 'umi');
     const message = { channel: 'email' as const, target, userId: 'umi', digest: true };
     const notBefore = new Date(Date.now() + 3_600_000);
@@ -373,7 +376,7 @@ describe('preferences', () => {
     expect(await fixture.row(later)).toMatchObject({ state: 'suppressed', reason: 'channel_off' });
   });
 
-  it('are merged, kept and checked', async () => {
+  it('are merged on change, have defaults, and refuse invalid times and timezones', async () => {
     const preferences = fixture.app.nest.get(Preferences);
     expect(await preferences.of('nobody')).toMatchObject({ quietHours: null, unsubscribed: false });
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: true };

@@ -120,8 +120,8 @@ function browser(): { path: string; subscription: string; open(body: Buffer): un
   return { path, subscription, open };
 }
 
-describe('pushes to browsers', () => {
-  it('can be read by the browser alone, and are signed with the key it subscribed with', async () => {
+describe('web pushes', () => {
+  it('are encrypted for the browser and signed with the VAPID key of the subscription', async () => {
     const { path, subscription, open } = browser();
     const target = await fixture.claim('push', subscription);
     expect(target).toMatch(/^push:[\w-]{43}$/);
@@ -152,7 +152,7 @@ describe('pushes to browsers', () => {
     expect(payload.sub).toBe('mailto:alerts@defi.example');
   });
 
-  it('replace an unread one about the same thing', async () => {
+  it('share a topic if their collapse key is equal', async () => {
     const { path, subscription } = browser();
     const target = await fixture.claim('push', subscription);
     for (let n = 0; n < 2; n++) {
@@ -164,7 +164,7 @@ describe('pushes to browsers', () => {
   });
 
   it.each([404, 410])(
-    'end with the subscription at %i: its token is deleted; the device may come back',
+    'disable the target and delete its token at status %i, until the device registers again',
     async (status) => {
       const { subscription } = browser();
       const target = await fixture.claim('push', subscription);
@@ -183,9 +183,9 @@ describe('pushes to browsers', () => {
   );
 
   it.each([
-    ['wait as long as the push service asks', 429, 'retrying', 90_000],
-    ['come again after a failure of the push service', 500, 'retrying', 0],
-    ['that are too large end', 413, 'dead', -Infinity],
+    ['are retried after the `retry-after` of the push service', 429, 'retrying', 90_000],
+    ['are retried after a failure of the push service', 500, 'retrying', 0],
+    ['fail for good when too large', 413, 'dead', -Infinity],
   ] as const)('%s', async (_, status, state, wait) => {
     const target = await fixture.claim('push', browser().subscription);
     stand.pushStatus = status;
@@ -198,19 +198,19 @@ describe('pushes to browsers', () => {
     ['low', 'low'],
     ['normal', 'normal'],
     ['critical', 'high'],
-  ] as const)('of priority %s have the urgency %s', async (priority, urgency) => {
+  ] as const)('map priority %s to urgency %s', async (priority, urgency) => {
     const { path, subscription } = browser();
     const target = await fixture.claim('push', subscription);
     await fixture.until(await fixture.send('push', target, { priority }), 'delivered');
     expect(stand.of(path)[0]?.headers['urgency']).toBe(urgency);
   });
 
-  it('use one key pair, which is made once and is the owner’s only', () => {
+  it('use one key pair stored in `vapid.json`', () => {
     const kept = JSON.parse(readFileSync(join(directory, 'vapid.json'), 'utf8'));
     expect(Buffer.from(kept.publicKey, 'base64url')).toHaveLength(65);
   });
 
-  it('never leave for a private address, whatever the subscription says', async () => {
+  it('are refused for a subscription with a private address', async () => {
     const { subscription } = browser();
     const hostile = JSON.stringify({ ...JSON.parse(subscription), endpoint: 'https://169.254.169.254/' });
     await expect(fixture.claim('push', hostile)).rejects.toThrow('not allowed');
@@ -265,7 +265,7 @@ describe('pushes over FCM', () => {
     });
   });
 
-  it('are as short as Google takes them, whatever a template made of them', async () => {
+  it('stay below the limit of FCM by cutting long texts', async () => {
     const target = await fixture.claim('push', TOKEN);
     const data = { ...ALERT, explanation: { long: 'x'.repeat(2_500) } };
     for (const message of ['Wörter '.repeat(2_000), 'word '.repeat(400)]) {
@@ -279,7 +279,7 @@ describe('pushes over FCM', () => {
     }
   });
 
-  it('are kept sealed: neither database nor API shows the token', async () => {
+  it('keep the device token out of the database and the API', async () => {
     const target = await fixture.claim('push', TOKEN);
     const { rows } = await fixture.app.db.pool.query('SELECT row_to_json(t)::text AS row FROM notification_targets t');
     for (const { row } of rows) expect(row).not.toContain(TOKEN);
@@ -302,11 +302,11 @@ describe('pushes over FCM', () => {
     ['a token of another sender', 403, fcmError('SENDER_ID_MISMATCH'), 'dead', 'disabled'],
     ['a malformed token', 400, fcmError('INVALID_ARGUMENT', [violation('message.token')]), 'dead', 'disabled'],
     ['an invalid argument', 400, fcmError('INVALID_ARGUMENT', [violation('message.data')]), 'dead', 'active'],
-    ['a project that is not there', 404, [], 'retrying', 'active'],
+    ['an unknown project', 404, [], 'retrying', 'active'],
     ['a missing permission', 403, [], 'retrying', 'active'],
     ['a quota', 429, fcmError('QUOTA_EXCEEDED'), 'retrying', 'active'],
     ['an outage', 503, fcmError('UNAVAILABLE'), 'retrying', 'active'],
-  ])('end, or come again, by what Google says of %s', async (what, status, details, state, targetStatus) => {
+  ])('fail or are retried according to the FCM error: %s', async (what, status, details, state, targetStatus) => {
     const target = await fixture.claim('push', `${TOKEN}-${what.replaceAll(' ', '-')}`);
     const body = { error: { code: status, message: 'M', status: status === 404 ? 'NOT_FOUND' : 'X', details } };
     stand.send = { status, body, headers: { 'retry-after': '120' } };
@@ -317,10 +317,10 @@ describe('pushes over FCM', () => {
   });
 
   it.each([
-    ['a page of a proxy', 404, '<html><body>Not Found "UNREGISTERED"</body></html>'],
-    ['nothing', 404, ''],
-    ['a token that it calls no registration token', 400, malformed()],
-  ])('take for the fault of the device only what FCM says: %s', async (what, status, body) => {
+    ['an HTML page of a proxy', 404, '<html><body>Not Found "UNREGISTERED"</body></html>'],
+    ['an empty body', 404, ''],
+    ['an invalid token', 400, malformed()],
+  ])('disable the device only on a genuine FCM error: %s', async (what, status, body) => {
     const target = await fixture.claim('push', `${TOKEN}-${what.length}-html`);
     stand.send = { status, body };
     const row = await fixture.until(await fixture.send('push', target), status === 404 ? 'retrying' : 'dead');
@@ -329,7 +329,7 @@ describe('pushes over FCM', () => {
     expect(await (await fetch(`${fixture.app.url}/health/ready`)).text()).toMatch(/"fcm":\{[^}]*degraded/);
   });
 
-  it('ask for a new access token when the old one is refused', async () => {
+  it('request a new access token after FCM refused the old token', async () => {
     const target = await fixture.claim('push', TOKEN);
     stand.send = { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } };
     const id = await fixture.send('push', target);

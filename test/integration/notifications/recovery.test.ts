@@ -17,8 +17,8 @@ afterAll(async () => {
   await Promise.all([receiver.close(), db.drop(), redis.close()]);
 });
 
-describe('a process that starts', () => {
-  it('sends what its predecessor was sending, under the same id, and forgets what is old', async () => {
+describe('a starting process', () => {
+  it('resends interrupted deliveries under the same id, and deletes old deliveries', async () => {
     const before = await NotificationFixture.start({ VERIFY_TARGETS: 'false' }, db);
     const target = await before.claim('webhook', receiver.url('/recovered'));
     const [sending = '', queued = '', old = ''] = await before.record(
@@ -54,8 +54,8 @@ describe('a process that starts', () => {
   });
 });
 
-describe('with Redis', () => {
-  it('deliveries go on while it is away, and use it again when it is back', async () => {
+describe('deliveries with Redis', () => {
+  it('continue while Redis is unavailable and after Redis returns', async () => {
     const fixture = await NotificationFixture.start({ REDIS_URL: redis.url, VERIFY_TARGETS: 'false' });
     const target = await fixture.claim('webhook', receiver.url('/redis'));
     await fixture.until(await fixture.send('webhook', target), 'delivered');
@@ -84,8 +84,8 @@ describe('with Redis', () => {
   });
 });
 
-describe('batches', () => {
-  it('take what came while the one before ran, and fail together', async () => {
+describe('the batcher', () => {
+  it('collects items during a running batch, and fails all items of a failed batch', async () => {
     const sizes: number[] = [];
     const batcher = new Batcher<number, number>(
       async (items) => {

@@ -61,7 +61,7 @@ function signers(hook: { body: string; headers: object } | undefined, secrets: r
 }
 
 describe('webhooks', () => {
-  it('are signed so that the reference library accepts them, and tell the alert', async () => {
+  it('are signed so that the reference library accepts them, and contain the alert', async () => {
     const target = await endpoint();
     const { secret } = await rotated(target);
     const id = await fixture.send('webhook', target);
@@ -84,7 +84,7 @@ describe('webhooks', () => {
     ]);
   });
 
-  it('wait for the endpoint to echo its challenge, then leave', async () => {
+  it('wait until the endpoint echoes its challenge, and are then delivered', async () => {
     receiver.echoes = false;
     const target = await fixture.claim('webhook', receiver.url('/slow-proof'), { pending: true });
     const id = await fixture.send('webhook', target);
@@ -102,7 +102,7 @@ describe('webhooks', () => {
     expect((await fixture.call(key, 'GET', `/deliveries/${proof.id}`)).json.data).toBeNull();
   });
 
-  it('to a hook that cannot echo wait for the code that it received; few wrong ones are taken', async () => {
+  it('wait until the user confirms a code if the hook cannot echo, with five tries at most', async () => {
     receiver.echoes = false;
     const target = await fixture.claim('webhook', receiver.url('/chat'), { pending: true });
     const id = await fixture.send('webhook', target);
@@ -129,7 +129,7 @@ describe('webhooks', () => {
     expect((await fixture.call(other, 'POST', `/targets/${targetId}/confirm`, { code })).status).toBe(404);
   });
 
-  it('wait, as pushes, until a device has confirmed: by itself, or by the code that it shows', async () => {
+  it('share the verification of pushes, which wait until the device has confirmed', async () => {
     const keys = createECDH('prime256v1');
     const [p256dh, auth] = [keys.generateKeys('base64url'), randomBytes(16)];
     const bodies: Buffer[] = [];
@@ -164,7 +164,7 @@ describe('webhooks', () => {
     await new Promise<void>((done) => service.close(() => done()));
   });
 
-  it('keep their id over attempts, and each attempt is kept', async () => {
+  it('keep their id over attempts, and each attempt is logged', async () => {
     receiver.answer = () => ({ status: 500, body: 'down' });
     const id = await fixture.send('webhook', await endpoint());
     const failed = await fixture.until(id, 'retrying');
@@ -181,7 +181,7 @@ describe('webhooks', () => {
     ]);
   });
 
-  it('are dead after the last step of the schedule, and can be sent again under their old id', async () => {
+  it('are dead after the last step of the schedule, and can be redelivered under their old id', async () => {
     receiver.answer = () => ({ status: 503 });
     const id = await fixture.send('webhook', await endpoint());
     await fixture.until(id, 'retrying');
@@ -197,7 +197,7 @@ describe('webhooks', () => {
     expect(sent(id)).toBeDefined();
   });
 
-  it('of a time range can be sent again together', async () => {
+  it('can be redelivered together for a time range', async () => {
     const target = await endpoint();
     receiver.answer = () => ({ status: 400, headers: { 'webhook-delivery': 'abort-message' } });
     const from = new Date(Date.now() - 1_000).toISOString();
@@ -210,7 +210,7 @@ describe('webhooks', () => {
     for (const id of ids) await fixture.until(id, 'delivered');
   });
 
-  it('honour Retry-After, and treat a redirect as a failure', async () => {
+  it('respect `retry-after`, and treat a redirect as a failure', async () => {
     const elsewhere = await WebhookReceiver.start();
     receiver.answer = ({ path }) =>
       path === '/redirects'
@@ -225,7 +225,7 @@ describe('webhooks', () => {
     await elsewhere.close();
   });
 
-  it('end with 410: the endpoint is disabled, what follows is suppressed', async () => {
+  it('fail for good at 410, which disables the endpoint and suppresses further webhooks', async () => {
     const target = await endpoint();
     receiver.answer = () => ({ status: 410 });
     await fixture.until(await fixture.send('webhook', target), 'dead');
@@ -239,7 +239,7 @@ describe('webhooks', () => {
     });
   });
 
-  it('pause for an endpoint that fails five times in a row; one probe brings it back', async () => {
+  it('are held after five failures in a row, until one probe succeeds', async () => {
     const target = await endpoint();
     receiver.answer = () => ({ status: 500 });
     const ids = await fixture.sendAll([1, 2, 3, 4, 5].map(() => ({ channel: 'webhook' as const, target })));
@@ -261,7 +261,7 @@ describe('webhooks', () => {
     expect(rows).toEqual([{ failures: 0, breaker_open_until: null }]);
   });
 
-  it('that fail together are one outage: the endpoint gets half a minute, not an hour', async () => {
+  it('open the circuit breaker for 30 s, however many webhooks fail at the same time', async () => {
     const target = await endpoint();
     receiver.answer = () => ({ status: 500 });
     const ids = await fixture.sendAll(Array.from({ length: 40 }, () => ({ channel: 'webhook' as const, target })));
@@ -277,7 +277,7 @@ describe('webhooks', () => {
     expect(rows[0].failures).toBeGreaterThan(5);
   });
 
-  it('take the shapes of Slack and Discord', async () => {
+  it('are sent in the formats of Slack and Discord', async () => {
     const target = await endpoint();
     for (const format of ['slack', 'discord'] as const) {
       await fixture.until(await fixture.send('webhook', target, { format }), 'delivered');
@@ -294,7 +294,7 @@ describe('webhooks', () => {
     expect(discord.allowed_mentions).toEqual({ parse: [] });
   });
 
-  it('of known services are sealed, shown in part, and meant by what is shown', async () => {
+  it('keep the secret part of a Slack URL sealed, and accept the masked URL as a target', async () => {
     const secret = 'abcdefghijklmnopqrstWXYZ';
     const shown = await fixture.claim('webhook', `https://hooks.slack.com/services/T0/B0/${secret}`);
     expect(shown).toBe('https://hooks.slack.com/services/T0/B0/…WXYZ');
@@ -304,7 +304,7 @@ describe('webhooks', () => {
     for (const { row } of rows) expect(row).not.toContain(secret);
   });
 
-  it('have a format that their target can have, and JSON that is some', async () => {
+  it('are refused if the format does not fit the target or the template is not JSON', async () => {
     const caller = await RestCaller.of(fixture.app, 'shaper');
     const target = receiver.url('/shaped');
     for (const [name, text] of [
@@ -341,7 +341,7 @@ describe('webhooks', () => {
     expect(kept).toMatchObject({ status: 200, body: { actions: chat.body.actions } });
   });
 
-  it('are signed with the old secrets, two at most, for a day after a rotation, which tells which and until when', async () => {
+  it('are also signed with at most two previous secrets, whose end of validity the API shows', async () => {
     const target = await endpoint();
     const secrets: string[] = [];
     for (let n = 0; n < 4; n++) {
@@ -366,7 +366,7 @@ describe('webhooks', () => {
       expect(secrets.some((secret) => shown.includes(secret.slice(6)))).toBe(false);
   });
 
-  it('are signed by an old secret until the moment that was told, and no more from then on', async () => {
+  it('are signed with an old secret until its announced end, and not afterwards', async () => {
     const target = await endpoint();
     const secrets = [(await rotated(target)).secret, (await rotated(target)).secret];
     const early = await fixture.send('webhook', target);
@@ -387,7 +387,7 @@ describe('webhooks', () => {
     expect(await validOf(target)).toEqual([valid[0]]);
   });
 
-  it('of a newer firing replace those that wait for a retry', async () => {
+  it('supersede an older webhook with the same collapse key that waits for a retry', async () => {
     const target = await endpoint();
     receiver.answer = () => ({ status: 500 });
     const old = await fixture.send('webhook', target, { collapseKey: 'rule:instance' });
@@ -398,7 +398,7 @@ describe('webhooks', () => {
     expect(await fixture.row(old)).toMatchObject({ state: 'superseded', reason: newer });
   });
 
-  it('that tell what happened are each sent, however many come while they wait', async () => {
+  it('do not supersede each other if they are standalone', async () => {
     const target = await endpoint();
     receiver.answer = () => ({ status: 500 });
     const happened = { collapseKey: 'rule:moves', standalone: true };
@@ -416,26 +416,26 @@ describe('webhooks', () => {
     await fixture.until(newer, 'retrying');
   });
 
-  it('nobody wants any more expire unsent', async () => {
+  it('are not sent after their expiry time', async () => {
     const id = await fixture.send('webhook', await endpoint(), { expiresAt: new Date(Date.now() - 1) });
     await fixture.until(id, 'expired');
     expect(receiver.received.filter(({ headers }) => headers['webhook-id'] === id)).toEqual([]);
   });
 
-  it('of one transition are recorded once, however often they are created', async () => {
+  it('are recorded once for one transition', async () => {
     const target = await endpoint();
     const message = { channel: 'webhook' as const, target, transitionId: 't-1', collapseKey: 'once' };
     const [first, second] = [await fixture.record([message]), await fixture.record([message])];
     expect(second).toEqual(first);
   });
 
-  it('that nobody announced are found and sent', async () => {
+  it('are found and sent even without an announcement', async () => {
     const [id = ''] = await fixture.record([{ channel: 'webhook', target: await endpoint() }]);
     await fixture.hurry(id);
     expect(await fixture.until(id, 'delivered')).toMatchObject({ attempts: 1 });
   });
 
-  it('of slow receivers, however many, hold nobody else', async () => {
+  it('are not delayed by 160 webhooks of another user to silent receivers', async () => {
     const slow = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         fixture.claim('webhook', receiver.url(`/silent-${n}`), { userId: 'greedy' }),
@@ -456,7 +456,7 @@ describe('webhooks', () => {
     expect(rows[0].ended).toBe(0);
   });
 
-  it('over the rate of an endpoint wait', async () => {
+  it('are held beyond the rate limit of their endpoint', async () => {
     const target = await endpoint();
     const ids = await fixture.sendAll(Array.from({ length: 65 }, () => ({ channel: 'webhook' as const, target })));
     // The proof counts as well.

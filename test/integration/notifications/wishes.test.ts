@@ -73,13 +73,13 @@ const patch = (body: object) => tester.call('PATCH', '/v1/alerts/preferences', b
 const quietNow = () => ({ quietHours: { start: clock(-60), end: clock(60), timezone: 'UTC' } });
 const clock = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
 
-describe('once the change of a rule is answered', () => {
+describe('the answered change of a rule', () => {
   it.each([
     ['deleted', (rule: Rule) => rule('DELETE')],
     ['disabled', (rule: Rule) => rule('PATCH', '', { isActive: false })],
     ['snoozed', (rule: Rule) => rule('POST', '/snooze', { minutes: 5 })],
     ['retargeted', (rule: Rule) => rule('PATCH', '', { actions: [] })],
-  ] as const)('what waits for a retry ends, because the rule is %s', async (reason, change) => {
+  ] as const)('suppresses waiting messages with the reason `%s`', async (reason, change) => {
     const { send, message, rule } = await ruleWithHook();
     receiver.answer = () => ({ status: 500 });
     const retrying = await send();
@@ -97,7 +97,7 @@ describe('once the change of a rule is answered', () => {
     expect(await fixture.row(late)).toMatchObject({ state: 'suppressed', reason });
   });
 
-  it('a claim that comes at the same moment sees it', async () => {
+  it('agrees with a concurrent claim on whether a message is sent', async () => {
     for (let n = 0; n < 5; n++) {
       const { message, rule } = await ruleWithHook();
       const [id = ''] = await fixture.record([message()]);
@@ -108,7 +108,7 @@ describe('once the change of a rule is answered', () => {
     }
   });
 
-  it('a message of several rules tells nothing of one that is gone when it leaves', async () => {
+  it('removes a deleted rule from a waiting message of several rules', async () => {
     const [one, other] = [await ruleWithHook(), await ruleWithHook()];
     await other.rule('PATCH', '', { actions: [{ type: 'webhook', target: one.target }] });
     const alerts = Array.from({ length: 12 }, (_, index): NewDelivery => {
@@ -127,7 +127,7 @@ describe('once the change of a rule is answered', () => {
     expect(JSON.stringify(data)).not.toContain(one.ruleId);
   });
 
-  it('nothing else changes: other rules, and what is asked for by hand afterwards', async () => {
+  it('affects no other rule, and allows a manual redelivery', async () => {
     const [one, other] = [await ruleWithHook(), await ruleWithHook()];
     receiver.answer = () => ({ status: 500 });
     const [gone, stays] = [await one.send(), await other.send()];
@@ -140,7 +140,7 @@ describe('once the change of a rule is answered', () => {
   });
 });
 
-describe('a rule that fires while it is changed', () => {
+describe('a rule that fires during a change', () => {
   const changes = [
     ['POST', '/snooze', { minutes: 5 }],
     ['DELETE', '', undefined],
@@ -148,7 +148,7 @@ describe('a rule that fires while it is changed', () => {
     ['PATCH', '', { actions: [] }],
   ] as const;
 
-  it('hands over nothing once the change was answered, at whatever moment it comes', async () => {
+  it('sends no message after the change is answered', async () => {
     const market = new MarketWriter(fixture.app.db.pool);
     const rules = await Promise.all(
       Array.from({ length: 100 }, async (_, index) => {
@@ -193,8 +193,8 @@ describe('a rule that fires while it is changed', () => {
   });
 });
 
-describe('a message that takes long to be written', () => {
-  it('is not handed over once the change of its rule was answered, nor waits the change for long', async () => {
+describe('a message that is slow to render', () => {
+  it('is not sent after its rule was snoozed, and does not delay the answer to the snooze', async () => {
     const { send, rule } = await ruleWithHook();
     const templates = fixture.app.nest.get(Templates);
     const render = templates.render.bind(templates);
@@ -219,7 +219,7 @@ describe('a message that takes long to be written', () => {
 type Rule = Awaited<ReturnType<typeof ruleWithHook>>['rule'];
 
 describe('quiet hours', () => {
-  it('hold a retry that they came upon, and their end by a change lets it leave', async () => {
+  it('hold a due retry, and release the retry when the quiet hours are removed', async () => {
     const { send } = await ruleWithHook();
     receiver.answer = () => ({ status: 500 });
     const id = await send();
@@ -234,7 +234,7 @@ describe('quiet hours', () => {
     await fixture.until(id, 'delivered');
   });
 
-  it('that end by a change let go what was recorded in them; a test is for now', async () => {
+  it('release messages recorded during them when removed, and do not hold a test message', async () => {
     const { message, rule } = await ruleWithHook();
     await patch(quietNow());
     const end = new Date(Date.now() + 3_600_000);
@@ -246,7 +246,7 @@ describe('quiet hours', () => {
     await fixture.until(id, 'delivered');
   });
 
-  it('of a rule stand for those of its user, and let go what they held when they change', async () => {
+  it('on a rule take precedence over the hours of the user, and a change releases held messages', async () => {
     const { send, rule } = await ruleWithHook();
     const changed = await rule('PATCH', '', quietNow());
     expect(changed.body.quietHours).toEqual({ ...quietNow().quietHours, allowCritical: true });
@@ -262,7 +262,7 @@ describe('quiet hours', () => {
     await fixture.untilHeld(await send(), 'quiet_hours');
   });
 
-  it('let go also what a claim passed by while the change before was under way', async () => {
+  it('release a due message when removed, even if the job of the message was lost', async () => {
     const { send } = await ruleWithHook();
     await patch(quietNow());
     const id = await send();
@@ -278,12 +278,12 @@ describe('quiet hours', () => {
   });
 
   it.each([
-    ['an offset as the zone', { timezone: '+05:30' }, 'timezone'],
-    ['no length', { end: '22:00' }, 'end'],
-    ['a day that is none', { days: ['mon', 'someday'] }, 'days'],
-    ['no day', { days: [] }, 'days'],
-    ['a time that is none', { start: '24:00' }, 'start'],
-  ])('are refused to a rule and to its user with %s', async (_, wrong, field) => {
+    ['a UTC offset as timezone', { timezone: '+05:30' }, 'timezone'],
+    ['equal start and end', { end: '22:00' }, 'end'],
+    ['an unknown day', { days: ['mon', 'someday'] }, 'days'],
+    ['an empty list of days', { days: [] }, 'days'],
+    ['an invalid time', { start: '24:00' }, 'start'],
+  ])('are refused for rules and for users with %s', async (_, wrong, field) => {
     const { rule } = await ruleWithHook();
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Asia/Kolkata', ...wrong };
     for (const answer of [await rule('PATCH', '', { quietHours }), await patch({ quietHours })]) {
@@ -293,7 +293,7 @@ describe('quiet hours', () => {
     expect((await rule('PATCH', '', { quietHours: 'sometimes' })).status).toBe(400);
   });
 
-  it('make nobody wait longer than they last: a message is not stale in the morning', async () => {
+  it('extend the expiry of a held message beyond the end of the quiet hours', async () => {
     const { send } = await ruleWithHook();
     await patch(quietNow());
     const id = await send({ expiresAt: new Date(Date.now() + 600_000) });
@@ -303,7 +303,7 @@ describe('quiet hours', () => {
 });
 
 describe('a resolution', () => {
-  it('does not arrive without its firing', async () => {
+  it('is suppressed if its firing was not delivered', async () => {
     const { send, target } = await ruleWithHook();
     const collapseKey = `subject-${target}`;
     receiver.answer = () => ({ status: 500 });
@@ -319,7 +319,7 @@ describe('a resolution', () => {
     await fixture.until(again[1]!, 'delivered');
   });
 
-  it('of what was notified before arrives although a firing in between did not', async () => {
+  it('is sent if an earlier firing was delivered, even if a later firing was not', async () => {
     const { send, target } = await ruleWithHook();
     const collapseKey = `chain-${target}`;
     await fixture.until(await send({ collapseKey }), 'delivered');
@@ -334,8 +334,8 @@ describe('a resolution', () => {
   });
 });
 
-describe('a resolution after a firing that it superseded', () => {
-  it.each(['storm', 'summary'] as const)('arrives where a %s has named its subject, and only there', async (way) => {
+describe('a resolution that superseded its firing', () => {
+  it.each(['storm', 'summary'] as const)('is sent only if a delivered %s named its subject', async (way) => {
     const { ruleId, send, target } = await ruleWithHook();
     const after = async (named: object, number: number) => {
       const data = { ...ALERT, ruleId, ...subject };
@@ -356,10 +356,10 @@ describe('a resolution after a firing that it superseded', () => {
   });
 });
 
-describe('firings and resolutions that are each sent', () => {
+describe('standalone firings and resolutions', () => {
   const story = ['alert.fired', 'alert.resolved', 'alert.fired'] as const;
 
-  it('arrive in the order in which they happened, after quiet hours and after a failure', async () => {
+  it('arrive in their original order after quiet hours and after a failure', async () => {
     const { message, send, target } = await ruleWithHook();
     const told = (collapseKey: string) => story.map((type) => ({ type, collapseKey, standalone: true }));
     // Retries that other tests have left may come in between.
@@ -387,7 +387,7 @@ describe('firings and resolutions that are each sent', () => {
     expect(heard()).toEqual([...story, 'alert.fired', ...story]);
   });
 
-  it('do not overtake each other because an earlier firing has arrived', async () => {
+  it('stay in order even if an earlier firing was delivered', async () => {
     const { send, target } = await ruleWithHook();
     const [fired, resolved] = story.map((type) => ({ type, collapseKey: `again-${target}`, standalone: true }));
     await fixture.until(await send(fired), 'delivered');
@@ -407,43 +407,38 @@ describe('firings and resolutions that are each sent', () => {
   });
 });
 
-describe('a storm or a summary that has not arrived', () => {
-  it.each(['storm', 'summary'] as const)(
-    'is not overtaken by what becomes of the subjects that the %s names',
-    async (way) => {
-      const { ruleId, send, target } = await ruleWithHook();
-      const about = (named: object) => ({
-        data: { ...ALERT, ruleId, ...named },
-        collapseKey: JSON.stringify([target, named]),
-      });
-      const failing = async (delivery: Partial<NewDelivery>) => {
-        receiver.answer = () => ({ status: 500 });
-        const id = await send({ ...delivery, ruleIds: [ruleId], standalone: true });
-        await fixture.until(id, 'retrying');
-        receiver.answer = () => undefined;
-        return id;
-      };
-      const named = await failing({ ...ways[way](ruleId, subject), collapseKey: `open-${target}` });
-      const ended = await send({ ...about(subject), type: 'alert.resolved' });
-      await fixture.untilHeld(ended, 'after_firing');
-      const unnamed = { protocol: 'curve', chain: 'ethereum' };
-      await fixture.until(await send({ ...about(unnamed), type: 'alert.resolved' }), 'delivered');
-      for (const id of [named, ended]) {
-        await fixture.hurry(id);
-        await fixture.until(id, 'delivered');
-      }
-      const lost = await failing({ ...ways[way](ruleId, subject), collapseKey: `lost-${target}` });
-      await fixture.app.db.pool.query(`UPDATE deliveries SET expires_at = now() - interval '1 s' WHERE id = $1`, [
-        lost,
-      ]);
-      await fixture.hurry(lost);
-      await fixture.until(lost, 'expired');
-      const late = await fixture.until(await send({ ...about(subject), type: 'alert.resolved' }), 'suppressed');
-      expect(late).toMatchObject({ reason: 'firing_not_delivered' });
-    },
-  );
+describe('an undelivered storm or summary message', () => {
+  it.each(['storm', 'summary'] as const)('delays the resolution of each subject named in the %s', async (way) => {
+    const { ruleId, send, target } = await ruleWithHook();
+    const about = (named: object) => ({
+      data: { ...ALERT, ruleId, ...named },
+      collapseKey: JSON.stringify([target, named]),
+    });
+    const failing = async (delivery: Partial<NewDelivery>) => {
+      receiver.answer = () => ({ status: 500 });
+      const id = await send({ ...delivery, ruleIds: [ruleId], standalone: true });
+      await fixture.until(id, 'retrying');
+      receiver.answer = () => undefined;
+      return id;
+    };
+    const named = await failing({ ...ways[way](ruleId, subject), collapseKey: `open-${target}` });
+    const ended = await send({ ...about(subject), type: 'alert.resolved' });
+    await fixture.untilHeld(ended, 'after_firing');
+    const unnamed = { protocol: 'curve', chain: 'ethereum' };
+    await fixture.until(await send({ ...about(unnamed), type: 'alert.resolved' }), 'delivered');
+    for (const id of [named, ended]) {
+      await fixture.hurry(id);
+      await fixture.until(id, 'delivered');
+    }
+    const lost = await failing({ ...ways[way](ruleId, subject), collapseKey: `lost-${target}` });
+    await fixture.app.db.pool.query(`UPDATE deliveries SET expires_at = now() - interval '1 s' WHERE id = $1`, [lost]);
+    await fixture.hurry(lost);
+    await fixture.until(lost, 'expired');
+    const late = await fixture.until(await send({ ...about(subject), type: 'alert.resolved' }), 'suppressed');
+    expect(late).toMatchObject({ reason: 'firing_not_delivered' });
+  });
 
-  it('waits itself for what it says the contrary of, and so does a firing after a storm of resolutions', async () => {
+  it('waits, as a storm of resolutions, for the earlier firing, and delays a later firing', async () => {
     const { ruleId, send, target } = await ruleWithHook();
     const fired = { data: { ...ALERT, ruleId, ...subject }, collapseKey: `ends-${target}`, standalone: true };
     const { type, data } = ways.storm(ruleId, subject);
@@ -464,8 +459,8 @@ describe('a storm or a summary that has not arrived', () => {
   });
 });
 
-describe('preferences', () => {
-  it('of several changes at once keep all of them', async () => {
+describe('notification preferences', () => {
+  it('keep all of several concurrent changes', async () => {
     for (let n = 0; n < 5; n++) {
       const on = n % 2 === 1;
       const changes = [{ channels: { email: on } }, { channels: { push: on } }, { channels: { webhook: on } }];
@@ -476,7 +471,7 @@ describe('preferences', () => {
     }
   });
 
-  it('change only in what is named', async () => {
+  it('change only in the given fields', async () => {
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: false };
     await patch({ quietHours });
     expect((await patch({ quietHours: { end: '06:00' } })).body.quietHours).toEqual({ ...quietHours, end: '06:00' });
@@ -488,10 +483,10 @@ describe('preferences', () => {
   });
 
   it.each([
-    ['quiet hours without length', { quietHours: { start: '00:00', end: '00:00', timezone: 'UTC' } }],
-    ['an offset as a zone', { quietHours: { start: '22:00', end: '07:00', timezone: '+05:30' } }],
-    ['an offset as the zone of a digest', { digest: { every: 'day', timezone: '-03:00' } }],
-    ['nothing as a time', { quietHours: { start: null, end: '07:00', timezone: 'UTC' } }],
+    ['quiet hours with equal start and end', { quietHours: { start: '00:00', end: '00:00', timezone: 'UTC' } }],
+    ['a UTC offset as timezone of quiet hours', { quietHours: { start: '22:00', end: '07:00', timezone: '+05:30' } }],
+    ['a UTC offset as timezone of a digest', { digest: { every: 'day', timezone: '-03:00' } }],
+    ['null as a start time', { quietHours: { start: null, end: '07:00', timezone: 'UTC' } }],
   ])('refuse %s', async (_, body) => {
     for (const method of ['PATCH', 'PUT']) {
       const answer = await tester.call(method, '/v1/alerts/preferences', body);

@@ -19,7 +19,7 @@ describe('Database', () => {
     await test.drop();
   });
 
-  it('speaks as the application role, pooled and dedicated', async () => {
+  it('connects as the application role, pooled and dedicated', async () => {
     expect(await database.one('SELECT current_user AS role')).toEqual({ role: 'rta_app' });
     const client = await database.connect('-c idle_in_transaction_session_timeout=500');
     const { rows } = await client.query(
@@ -29,7 +29,7 @@ describe('Database', () => {
     expect(rows).toEqual([{ role: 'rta_app', patience: '500ms' }]);
   });
 
-  it('keeps the options that the address already has', async () => {
+  it('keeps the options of the connection URL', async () => {
     const address = new URL(test.url);
     address.searchParams.set('options', '-c work_mem=12MB');
     const other = new Database({ url: address.href, poolSize: 2 });
@@ -40,7 +40,7 @@ describe('Database', () => {
     await other.onApplicationShutdown();
   });
 
-  it('has sessions in UTC that give whole numbers whatever the server, the role or the address say', async () => {
+  it('opens sessions in UTC with exact floats, whatever server, role or URL set', async () => {
     await test.pool
       .query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database());
       EXECUTE format('ALTER ROLE %I IN DATABASE %I SET datestyle = ''SQL, DMY''', current_user, current_database());
@@ -68,12 +68,12 @@ describe('Database', () => {
     }
   });
 
-  it('gives whole numbers for int8 and undefined for no row', async () => {
+  it('returns `int8` as a number, and undefined for no row', async () => {
     expect(await database.one('SELECT 9007199254740991::bigint AS n')).toEqual({ n: Number.MAX_SAFE_INTEGER });
     expect(await database.one('SELECT 1 WHERE false')).toBeUndefined();
   });
 
-  it('commits what a transaction did, and rolls back what threw', async () => {
+  it('commits a successful transaction and rolls back a failed transaction', async () => {
     await database.transaction((tx) => tx.query(`INSERT INTO notes VALUES (1, 'kept')`));
     const failing = database.transaction(async (tx) => {
       await tx.query(`INSERT INTO notes VALUES (2, 'lost')`);
@@ -83,7 +83,7 @@ describe('Database', () => {
     expect(await database.query('SELECT id, note FROM notes')).toEqual([{ id: 1, note: 'kept' }]);
   });
 
-  it('survives the loss of its connections, idle and in use', async () => {
+  it('reconnects after losing idle and busy connections', async () => {
     const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE datname = current_database() AND application_name = 'defi-realtime'`;
     const inUse = database.transaction(async (tx) => {

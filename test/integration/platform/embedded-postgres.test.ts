@@ -71,7 +71,7 @@ describe('the embedded PostgreSQL', () => {
     expect(await query(url, 'SELECT note FROM notes')).toEqual([{ note: 'kept' }]);
   }
 
-  it('keeps its address between starts, readable by its owner alone', async () => {
+  it('keeps its URL between starts, in a file that only its owner can read', async () => {
     const database = await startEmbeddedPostgres(home);
     await expectUsable(database.url);
     expect(readFileSync(join(home, 'database.url'), 'utf8')).toBe(`${database.url}\n`);
@@ -82,7 +82,7 @@ describe('the embedded PostgreSQL', () => {
     await again.stop();
   });
 
-  it('asks for its password', async () => {
+  it('refuses a wrong password', async () => {
     const database = await startEmbeddedPostgres(home);
     const wrong = new URL(database.url);
     wrong.password = 'guessed';
@@ -90,13 +90,13 @@ describe('the embedded PostgreSQL', () => {
     await database.stop();
   });
 
-  it('refuses a second process with one sentence that names the first', async () => {
+  it('refuses a second process on the same directory, naming the first process', async () => {
     const first = await owner();
     await expect(startEmbeddedPostgres(home)).rejects.toThrow(`Process ${first.process.pid} already uses ${home}`);
     await expectUsable(first.said);
   });
 
-  it('ends when its owner is killed with SIGKILL, and starts again with what was committed', async () => {
+  it('stops when its owner is killed with SIGKILL, and restarts with all committed data', async () => {
     const killed = await owner();
     await query(killed.said, 'CREATE TABLE committed (id int)');
     const server = serverOf(home);
@@ -108,7 +108,7 @@ describe('the embedded PostgreSQL', () => {
     await database.stop();
   });
 
-  it('stops the orphan that is left when owner and watcher are killed at once', async () => {
+  it('stops an orphaned server at the next start, after owner and watcher were killed', async () => {
     const killed = await owner();
     const orphan = serverOf(home);
     killed.process.kill('SIGSTOP');
@@ -125,7 +125,7 @@ describe('the embedded PostgreSQL', () => {
     await database.stop();
   });
 
-  it('is not held up by the pid file of a killed server, even if the pid is now another process', async () => {
+  it('starts despite a stale pid file, even if the pid belongs to another process', async () => {
     const killed = await owner();
     const server = serverOf(home);
     killed.process.kill('SIGSTOP');
@@ -140,7 +140,7 @@ describe('the embedded PostgreSQL', () => {
     await database.stop();
   });
 
-  it('is started again on the same address when the server alone is killed', async () => {
+  it('is restarted on the same URL when only the server is killed', async () => {
     const database = await startEmbeddedPostgres(home);
     const server = serverOf(home);
     process.kill(server, 'SIGKILL');
@@ -150,14 +150,14 @@ describe('the embedded PostgreSQL', () => {
     await database.stop();
   });
 
-  it('gets a new password when the file with the old one is lost', async () => {
+  it('gets a new password when `database.url` is lost', async () => {
     rmSync(join(home, 'database.url'));
     const database = await startEmbeddedPostgres(home);
     await expectUsable(database.url);
     await database.stop();
   });
 
-  it('begins anew after a creation that was interrupted', async () => {
+  it('starts from scratch after an interrupted initialisation', async () => {
     const fresh = join(root, `test-${(tests += 1)}`);
     mkdirSync(join(fresh, 'postgres.new'), { recursive: true });
     writeFileSync(join(fresh, 'postgres.new/half'), 'written');
@@ -166,7 +166,7 @@ describe('the embedded PostgreSQL', () => {
     await database.stop();
   });
 
-  it('works in a directory that only its owner may enter, also as root', async () => {
+  it('works in a directory that only its owner may enter, even as root', async () => {
     const closed = join(root, 'closed');
     mkdirSync(closed);
     chmodSync(closed, 0o700);
@@ -176,7 +176,7 @@ describe('the embedded PostgreSQL', () => {
     await database.stop();
   });
 
-  it.skipIf(process.getuid?.() !== 0)('runs as nobody where root may not make user namespaces', async () => {
+  it.skipIf(process.getuid?.() !== 0)('runs as user `nobody` if root cannot create user namespaces', async () => {
     const fresh = join(root, `test-${(tests += 1)}`);
     const path = process.env['PATH'];
     const shellOnly = join(root, 'bin');
@@ -196,7 +196,7 @@ describe('the embedded PostgreSQL', () => {
     }
   });
 
-  it('refuses files of another major version, and says what to do', async () => {
+  it('refuses files of another major version, and explains what to do', async () => {
     writeFileSync(join(home, 'postgres/PG_VERSION'), '12\n');
     await expect(startEmbeddedPostgres(home)).rejects.toThrow(/written by PostgreSQL 12 .* dump it/);
     expect(statSync(join(home, 'owner.json'), { throwIfNoEntry: false })).toBeUndefined();

@@ -4,7 +4,7 @@ import { Readiness } from '../../../src/platform/health/readiness.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { createTestDatabase } from '../../support/test-database.js';
 
-describe('/health', () => {
+describe('/health/ready', () => {
   let app: TestApp;
 
   afterEach(() => app.close());
@@ -14,7 +14,7 @@ describe('/health', () => {
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   }
 
-  it('is ready with its parts named, without a key', async () => {
+  it('returns `ok` without a key, and lists database, migrations and draining', async () => {
     app = await createTestApp();
     expect(await ready()).toMatchObject({
       status: 200,
@@ -25,7 +25,7 @@ describe('/health', () => {
     });
   });
 
-  it('is not ready while it drains, but alive', async () => {
+  it('returns 503 while the process drains, although `/health/live` returns 200', async () => {
     app = await createTestApp();
     app.nest.get(Readiness).beginDrain();
     expect(await ready()).toMatchObject({
@@ -35,7 +35,7 @@ describe('/health', () => {
     expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
   });
 
-  it('is not ready while a migration is pending', async () => {
+  it('returns 503 while a migration is pending', async () => {
     const db = await createTestDatabase();
     const { rows } = await db.pool.query('DELETE FROM schema_migrations WHERE id = 1 RETURNING *');
     app = await createTestApp({ db });
@@ -53,7 +53,7 @@ describe('/health', () => {
     app = await createTestApp();
   });
 
-  it('is not ready while the database is away, says when to ask again, and comes back', async () => {
+  it('returns 503 with `retry-after` while the database is unavailable, and recovers', async () => {
     app = await createTestApp();
     const name = new URL(app.db.url).pathname.slice(1);
     await onCluster(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);

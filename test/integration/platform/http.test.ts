@@ -4,7 +4,7 @@ import { brotliCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 
-describe('what every request passes', () => {
+describe('the HTTP server', () => {
   let app: TestApp;
 
   beforeAll(async () => {
@@ -13,7 +13,7 @@ describe('what every request passes', () => {
 
   afterAll(() => app.close());
 
-  it('answers an unknown address with a problem that names it, without its query', async () => {
+  it('returns a 404 problem with the path of an unknown address, without its query', async () => {
     const answer = await fetch(`${app.url}/nowhere?apiKey=rta_a_secret`);
     expect(answer.status).toBe(404);
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
@@ -29,10 +29,10 @@ describe('what every request passes', () => {
 
   it.each([
     ['not JSON', '{"a":', {}, 400, 'invalid_request'],
-    ['a bare word', 'null', {}, 400, 'invalid_request'],
-    ['9 MB', JSON.stringify({ a: 'x'.repeat(9_000_000) }), {}, 413, 'payload_too_large'],
-    ['an unknown charset', '{}', { 'content-type': 'application/json; charset=klingon' }, 400, 'invalid_request'],
-    ['an unknown encoding', '{}', { 'content-encoding': 'rot13' }, 400, 'invalid_request'],
+    ['a bare `null`', 'null', {}, 400, 'invalid_request'],
+    ['9 MB large', JSON.stringify({ a: 'x'.repeat(9_000_000) }), {}, 413, 'payload_too_large'],
+    ['in an unknown charset', '{}', { 'content-type': 'application/json; charset=klingon' }, 400, 'invalid_request'],
+    ['in an unknown encoding', '{}', { 'content-encoding': 'rot13' }, 400, 'invalid_request'],
     ['a broken gzip', 'no gzip', { 'content-encoding': 'gzip' }, 400, 'invalid_request'],
   ])('refuses a body that is %s', async (_what, body, headers, status, code) => {
     const answer = await fetch(`${app.url}/v1/admin/api-keys`, {
@@ -44,14 +44,14 @@ describe('what every request passes', () => {
     expect(await answer.json()).toMatchObject({ code, status });
   });
 
-  it('refuses an address that is not validly encoded', async () => {
+  it('refuses a path with invalid percent-encoding', async () => {
     const answer = await fetch(`${app.url}/v1/tvl/%FF`);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ code: 'invalid_request' });
   });
 
   it.each(['http://[', 'http://a:99999/x', '//['])(
-    'answers the unreadable target %s as every other',
+    'returns a problem with a request id for the invalid request target %s',
     async (target) => {
       const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
       socket.end(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
@@ -63,14 +63,14 @@ describe('what every request passes', () => {
     },
   );
 
-  it('keeps a sane request id and replaces any other', async () => {
+  it('keeps a valid request id and replaces any other', async () => {
     const sane = await fetch(`${app.url}/health/live`, { headers: { 'x-request-id': 'trace-7:a.b_c' } });
     expect(sane.headers.get('x-request-id')).toBe('trace-7:a.b_c');
     const hostile = await fetch(`${app.url}/nowhere`, { headers: { 'x-request-id': 'a b"<script>' } });
     expect(hostile.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('lets the listed origins in and no other', async () => {
+  it('allows only the listed CORS origins', async () => {
     const allowed = await fetch(`${app.url}/health/live`, { headers: { origin: 'https://two.example' } });
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://two.example');
     expect(allowed.headers.get('access-control-expose-headers')).toContain('X-Request-Id');
@@ -78,7 +78,7 @@ describe('what every request passes', () => {
     expect(other.headers.get('access-control-allow-origin')).toBeNull();
   });
 
-  it('lets pages ask queries by every method of theirs', async () => {
+  it('allows all methods in CORS preflights, including QUERY', async () => {
     const preflight = await fetch(`${app.url}/v1/query/advanced`, {
       method: 'OPTIONS',
       headers: { origin: 'https://one.example', 'access-control-request-method': 'QUERY' },
@@ -87,14 +87,14 @@ describe('what every request passes', () => {
     for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'QUERY']) expect(methods).toContain(method);
   });
 
-  it('sends strict headers and says nothing of its framework', async () => {
+  it('sends strict security headers and does not name its framework', async () => {
     const answer = await fetch(`${app.url}/health/live`);
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'self'");
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('x-powered-by')).toBeNull();
   });
 
-  it('measures requests by route pattern, and unknown addresses as one series', async () => {
+  it('records metrics by route pattern, and unknown paths as one series', async () => {
     await fetch(`${app.url}/nowhere/${Math.random()}`);
     await fetch(`${app.url}/health/live`);
     const text = await (await fetch(`${app.url}/metrics`)).text();
@@ -104,7 +104,7 @@ describe('what every request passes', () => {
     expect(text).toContain('process_resident_memory_bytes');
   });
 
-  it('describes itself as OpenAPI 3.1 with the key as the way in, and shows it as a page', async () => {
+  it('serves an OpenAPI 3.1 document with bearer security, and a documentation page', async () => {
     const document = (await (await fetch(`${app.url}/openapi.json`)).json()) as Record<string, unknown>;
     expect(document).toMatchObject({
       openapi: '3.1.0',
@@ -116,7 +116,7 @@ describe('what every request passes', () => {
     expect(await page.text()).toContain('swagger-ui');
   });
 
-  it('refuses who has no key before anything of a body is read, and lets the connection go', async () => {
+  it('refuses a request without a key before reading its body', async () => {
     const socket = connect(app.port, '127.0.0.1').on('error', () => {});
     const head =
       'POST /v1/alerts/rules HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 7900000\r\n\r\n';
@@ -129,7 +129,7 @@ describe('what every request passes', () => {
     ['/v1/query/advanced', 413, 'payload_too_large'],
     ['/v1/ingest/tvl', 422, 'limit_exceeded'],
     ['/nowhere', 404, 'not_found'],
-  ])('bounds what a few packed bytes become at %s', async (path, status, code) => {
+  ])('limits the unpacked size of a compressed body at %s', async (path, status, code) => {
     const body = brotliCompressSync(Buffer.from(`{"items":[${Array.from({ length: 2_600_000 }, () => '{}').join()}]}`));
     const send = (headers: Record<string, string>) =>
       fetch(`${app.url}${path}`, {
@@ -143,7 +143,7 @@ describe('what every request passes', () => {
     expect([401, 404]).toContain((await send({})).status);
   });
 
-  it('asks for a body that a client announces only when it will be read', async () => {
+  it('sends `100 Continue` only if it will read the body', async () => {
     const ask = async (headers: string): Promise<string> => {
       const socket = connect(app.port, '127.0.0.1').on('error', () => {});
       const body = '{}';
@@ -160,7 +160,7 @@ describe('what every request passes', () => {
     );
   });
 
-  it('takes a body that begins with a byte order mark', async () => {
+  it('accepts a body that starts with a byte order mark', async () => {
     const answer = await fetch(`${app.url}/v1/ingest/tvl`, {
       method: 'POST',
       body: '\uFEFF{"items":[]}',
@@ -169,7 +169,7 @@ describe('what every request passes', () => {
     expect(answer.status).toBe(200);
   });
 
-  it.each(['/openapi.json', '/openapi.yaml'])('answers 304 to who has %s', async (path) => {
+  it.each(['/openapi.json', '/openapi.yaml'])('returns 304 for %s with a matching `if-none-match`', async (path) => {
     const { headers } = await fetch(`${app.url}${path}`);
     // Not by fetch, which asks past all caches when it is given this header.
     const socket = connect(app.port, '127.0.0.1');
@@ -179,14 +179,14 @@ describe('what every request passes', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 304 /);
   });
 
-  it('repeats no key that stood in an address, in the path or its query', async () => {
+  it('does not repeat a key from the path or the query in an error', async () => {
     const key = 'rta_ab12_s3cr3tS3cr3tS3cr3t';
     for (const path of [`/ws?apiKey=${key}`, `/nowhere/${key}`, `/nowhere/${key.replaceAll('_', '%5F')}`]) {
       expect(await (await fetch(`${app.url}${path}`)).text()).not.toContain('s3cr3t');
     }
   });
 
-  it('counts probes and pages apart from other requests without a key, by address', async () => {
+  it('limits health probes and pages separately from other requests without a key', async () => {
     const statusOf = async (path: string) => (await fetch(`${app.url}${path}`)).status;
     const statuses = new Set<number>();
     for (let n = 0; n < 65; n++) statuses.add(await statusOf('/nowhere'));

@@ -80,7 +80,7 @@ describe('the log', () => {
       return found.length > 0 ? found : undefined;
     });
 
-  it('puts the request id into every line of a request, also far from its handler', async () => {
+  it('contains the request id in every line of a request, even deep inside a handler', async () => {
     await fetch(`${url}/work?later=1`, { headers: { 'x-request-id': 'trace-1' } });
     const [inside] = await said('deep inside');
     expect(inside).toMatchObject({ level: 'info', context: 'Talkative', correlationId: 'trace-1', later: '1' });
@@ -88,14 +88,14 @@ describe('the log', () => {
     expect(answered).toMatchObject({ correlationId: 'trace-1', req: { method: 'GET', address: '127.0.0.1' } });
   });
 
-  it('never holds a key, a password or a token', async () => {
+  it('contains no key, password or token', async () => {
     await fetch(`${url}/work?later=${SECRET}&apiKey=plain-text`);
     await fetch(`${url}/fail`, { headers: { authorization: `Bearer ${SECRET}` } });
     expect((await said('request failed')).length).toBeGreaterThan(0);
     expect(lines.join('')).not.toMatch(/verySecret|hunter2|plain-text/);
   });
 
-  it('tells the reason of a failure that the client is not told', async () => {
+  it('contains the reason of a failure that the response hides', async () => {
     const answer = await fetch(`${url}/fail`, { headers: { 'x-request-id': 'trace-2' } });
     expect(answer.status).toBe(500);
     expect(await answer.text()).not.toContain('cannot use');
@@ -109,7 +109,7 @@ describe('the log', () => {
     });
   });
 
-  it('has one error of a failure, with its cause, and the line of the request without another', async () => {
+  it('contains a failure with its cause once, apart from the line of the request', async () => {
     for (const [path, level] of [
       ['busy', 'info'],
       ['fail', 'error'],
@@ -127,7 +127,7 @@ describe('the log', () => {
     }
   });
 
-  it('has refusals over a limit, which cost their sender nothing, only for those who look closely', async () => {
+  it('contains refusals over a rate limit only at level `debug`', async () => {
     for (const [path, level] of [
       ['often', 'debug'],
       ['nowhere', 'info'],
@@ -141,13 +141,13 @@ describe('the log', () => {
     }
   });
 
-  it('warns once about a proxy that it was not told of', async () => {
+  it('contains one warning when `X-Forwarded-For` arrives without `TRUST_PROXY`', async () => {
     for (let i = 0; i < 3; i++) await fetch(`${url}/work`, { headers: { 'x-forwarded-for': '1.2.3.4' } });
     const warnings = lines.filter((line) => line.includes('TRUST_PROXY is 0'));
     expect(warnings).toHaveLength(1);
   });
 
-  it('leaves out what the framework says about itself', () => {
+  it('omits messages of the framework about itself', () => {
     expect(lines.filter((line) => line.includes('RouterExplorer'))).toEqual([]);
   });
 });

@@ -79,7 +79,7 @@ describe('the migrations', () => {
     return rows.map((row) => row.what);
   }
 
-  it('leave nothing behind when undone, and make the same again', async () => {
+  it('leave nothing behind when reverted, and create the same schema again', async () => {
     const empty = await schema();
     await migrateDatabase(db.url);
     const complete = await schema();
@@ -97,13 +97,13 @@ describe('the migrations', () => {
     expect(ran.map((names) => names.length).sort((a, b) => a - b)).toEqual([0, 0, migrations.length]);
   });
 
-  it('are known by name while they are pending', async () => {
+  it('are listed by name while they are pending', async () => {
     expect(await unmigrated(db.url)).toEqual(migrations.map((migration) => migration.name));
     await migrateDatabase(db.url);
     expect(await unmigrated(db.url)).toEqual([]);
   });
 
-  it('give stored names one spelling, join twins, and can be undone and done again', async () => {
+  it('convert stored names to one spelling, merge duplicates, and can be reverted and repeated', async () => {
     const upTo = async (newest: string): Promise<DataSource> => {
       const { options } = migrationSource(db.url);
       const chosen = migrations.filter(({ name }) => name.slice(-13) <= newest);
@@ -181,7 +181,7 @@ describe('the migrations', () => {
     await source.destroy();
   });
 
-  it('fold Move types again when they are undone', async () => {
+  it('lower-case Move types again when reverted', async () => {
     await migrateDatabase(db.url);
     await db.pool.query(`
       INSERT INTO token_prices (token, price, observed_at) VALUES ('sui:0x2::sui::SUI', 2, '2026-01-02Z'),
@@ -203,7 +203,7 @@ describe('the migrations', () => {
     await source.destroy();
   });
 
-  it('count what was stored of users before', async () => {
+  it('count the bytes stored per user before the migration', async () => {
     await migrateDatabase(db.url);
     await db.pool.query(`
       INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
@@ -228,7 +228,7 @@ describe('the migrations', () => {
     ]);
   });
 
-  it('may be asked for by the application role', async () => {
+  it('can be listed by the application role', async () => {
     await migrateDatabase(db.url);
     const client = await db.pool.connect();
     await client.query('SET ROLE rta_app');

@@ -8,7 +8,7 @@ import { waitFor } from '../../support/wait-for.js';
 
 if (NO_POSTGRES_15) console.warn(`Skipped: ${NO_POSTGRES_15}`);
 
-describe.skipIf(NO_POSTGRES_15)('on PostgreSQL 15', () => {
+describe.skipIf(NO_POSTGRES_15)('the application on PostgreSQL 15', () => {
   let cluster: TestCluster;
   let pool: pg.Pool;
   let app: TestApp;
@@ -27,7 +27,7 @@ describe.skipIf(NO_POSTGRES_15)('on PostgreSQL 15', () => {
     await cluster.stop();
   });
 
-  it('a committed change becomes an event', async () => {
+  it('publishes a committed change as an event', async () => {
     const { rows } = await pool.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
     expect(rows[0]?.version).toMatch(/^15\./);
     await pool.query(`INSERT INTO token_prices (token, price) VALUES ('bitcoin', 100)`);

@@ -35,7 +35,7 @@ async function live(
 }
 
 describe('ProcessLifetime', () => {
-  it('ends what was begun last first, and exits 0', async () => {
+  it('runs end handlers in reverse order of registration, and exits 0', async () => {
     const { code, output } = await live(
       `lifetime.onEnd(async () => say('database'));
        lifetime.onEnd(async () => say('application'));`,
@@ -45,7 +45,7 @@ describe('ProcessLifetime', () => {
     expect(output.indexOf('application')).toBeLessThan(output.indexOf('database'));
   });
 
-  it('goes on with the other endings when one fails, and exits 1', async () => {
+  it('runs the other end handlers after one fails, and exits 1', async () => {
     const { code, output } = await live(
       `lifetime.onEnd(async () => say('database'));
        lifetime.onEnd(async () => { throw new Error('stuck'); });`,
@@ -54,7 +54,7 @@ describe('ProcessLifetime', () => {
     expect([code, output]).toEqual([1, expect.stringContaining('database')]);
   });
 
-  it('reads files anew on SIGHUP, as often as it comes, and goes on', async () => {
+  it('calls the hangup handlers on every SIGHUP and continues', async () => {
     const { code, output } = await live(
       `lifetime.onHangup(() => say('again'));
        lifetime.onEnd(async () => say('end'));`,
@@ -66,27 +66,27 @@ describe('ProcessLifetime', () => {
     expect(output).toContain('end');
   });
 
-  it('takes the echo of a signal for the same one, and a later one for impatience', async () => {
+  it('ignores a signal repeated within 50 ms, and exits 130 on a signal repeated later', async () => {
     const slow = `lifetime.onEnd(() => new Promise((done) => setTimeout(done, 1_500)));`;
     expect((await live(slow, ['SIGINT', 'SIGINT'], 50)).code).toBe(0);
     const stuck = `lifetime.onEnd(() => new Promise(() => {}));`;
     expect((await live(stuck, ['SIGINT', 'SIGINT'], 1_200)).code).toBe(130);
   });
 
-  it('gives up on an ending that hangs', async () => {
+  it('exits 1 when an end handler hangs', async () => {
     const { code } = await live(`lifetime.limitEnd(50); lifetime.onEnd(() => new Promise(() => {}));`, ['SIGTERM']);
     expect(code).toBe(1);
   });
 
   it.each([
-    ['a rejection', `setTimeout(() => Promise.reject(new Error('forgotten')), 20);`],
-    ['an exception', `setTimeout(() => { throw new Error('forgotten'); }, 20);`],
-  ])('logs %s that nobody caught, and exits 1', async (_what, body) => {
+    ['an unhandled rejection', `setTimeout(() => Promise.reject(new Error('forgotten')), 20);`],
+    ['an uncaught exception', `setTimeout(() => { throw new Error('forgotten'); }, 20);`],
+  ])('logs %s and exits 1', async (_what, body) => {
     const { code, output } = await live(body);
     expect([code, output]).toEqual([1, expect.stringContaining('forgotten')]);
   });
 
-  it('says why a start failed, after ending what had started', async () => {
+  it('reports why a start failed, and runs the end handlers', async () => {
     const { code, output } = await live(
       `lifetime.onEnd(async () => say('database'));
        void lifetime.fail(new Error('no room'));`,

@@ -14,7 +14,7 @@ describe('ProcessLock', () => {
 
   afterEach(() => db.drop());
 
-  it('keeps a second process off the database for as long as the first lives', async () => {
+  it('refuses a second process on the database until the first releases the lock', async () => {
     const first = await ProcessLock.take(db.url);
     await expect(ProcessLock.take(db.url)).rejects.toThrow(/^Another process already works on this database;/);
     await first.release();
@@ -22,7 +22,7 @@ describe('ProcessLock', () => {
     await second.release();
   });
 
-  it('lets processes share the database that do so through Redis, and only those', async () => {
+  it('can be shared by processes with Redis, but not with a process without Redis', async () => {
     const [first, second] = [await ProcessLock.take(db.url, 'shared'), await ProcessLock.take(db.url, 'shared')];
     await expect(ProcessLock.take(db.url)).rejects.toThrow(/need Redis/);
     await first.release();
@@ -32,7 +32,7 @@ describe('ProcessLock', () => {
     await alone.release();
   });
 
-  it('waits for a process that is just ending', async () => {
+  it('waits while another process releases the lock', async () => {
     const first = await ProcessLock.take(db.url);
     const waiting = ProcessLock.take(db.url);
     await first.release();
@@ -40,7 +40,7 @@ describe('ProcessLock', () => {
     expect(await waitFor(async () => (await db.pool.query(HOLDERS)).rowCount === 0)).toBe(true);
   });
 
-  it('is taken again after its connection was lost', async () => {
+  it('is acquired again after its connection was lost', async () => {
     const lock = await ProcessLock.take(db.url);
     const { rows } = await db.pool.query<{ pid: number }>(HOLDERS);
     await db.pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);

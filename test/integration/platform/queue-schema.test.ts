@@ -2,7 +2,7 @@ import { LATEST_SCHEMA_VERSION } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
-describe('the schema of the queues', () => {
+describe('the BullMQ schema', () => {
   let db: TestDatabase;
 
   beforeAll(async () => {
@@ -10,12 +10,12 @@ describe('the schema of the queues', () => {
   });
   afterAll(() => db.drop());
 
-  it('is the one that the installed BullMQ works with: a newer one needs a migration', async () => {
+  it('has the version that the installed BullMQ expects', async () => {
     const { rows } = await db.pool.query('SELECT max(version) AS version FROM bullmq.migration');
     expect(rows).toEqual([{ version: LATEST_SCHEMA_VERSION }]);
   });
 
-  it('is open to the application and to nobody else', async () => {
+  it('is accessible to the application role only', async () => {
     const { rows } = await db.pool.query(`
       SELECT role, has_schema_privilege(role, 'bullmq', 'USAGE') AS "inside",
         has_table_privilege(role, 'bullmq.job', 'SELECT') AS "reads",

@@ -122,7 +122,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
 
   afterAll(() => rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 
-  it('starts from nothing, says where everything is, and ends in order on SIGTERM', async () => {
+  it('starts without settings, prints the console URL, and stops with code 0 on SIGTERM', async () => {
     const home = join(root, 'fresh');
     const first = run({ DATA_DIR: home });
     const console = await first.fact('Console');
@@ -145,7 +145,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     expect(second.output).not.toMatch(/"level":"(?:error|fatal)"/);
   });
 
-  it('works and queries on its database as nobody special, and refuses a second process there with one sentence', async () => {
+  it('uses a role without superuser rights, and refuses a second process on the database', async () => {
     const home = join(root, 'shared');
     mkdirSync(home, { mode: 0o755 });
     const first = run({ DATA_DIR: home });
@@ -172,7 +172,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     expect(sameDatabase.output).toMatch(/^Cannot start: Another process already works on this database;.*\n$/);
   });
 
-  it('ends its event streams instead of waiting for them', async () => {
+  it('ends open event streams at SIGTERM instead of waiting for them', async () => {
     const started = run({ DATA_DIR: join(root, 'streams') });
     const console = await started.fact('Console');
     const key = /#key=(.*)$/.exec(console)?.[1] ?? '';
@@ -184,7 +184,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     expect(started.output.replaceAll(`#key=${key}`, '')).not.toContain(key);
   });
 
-  it('does not start with bad settings, and lists all of them', async () => {
+  it('refuses to start with invalid settings, and lists all of them', async () => {
     const bad = run({ PORT: 'eighty', FLUSH_MS: '-1', ROLE: 'gateway' });
     expect(await bad.end()).toBe(1);
     expect(bad.output).toBe(
@@ -198,7 +198,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     );
   });
 
-  it('says that its data directory cannot be made', async () => {
+  it('reports a data directory that cannot be created', async () => {
     const nowhere = run({ DATA_DIR: '/proc/x' });
     expect([await nowhere.end(), nowhere.output]).toEqual([
       1,
@@ -206,7 +206,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     ]);
   });
 
-  it('does not run with an argument that it does not know, nor do its commands', async () => {
+  it('refuses an unknown argument, as do the migrate and apikey commands', async () => {
     const slips = [MAIN, MIGRATE, APIKEY].map((script) => run({ DATA_DIR: join(root, 'slip') }, script, ['--hlep']));
     for (const slip of slips) {
       expect([await slip.end(), slip.output]).toEqual([2, 'unknown argument --hlep; see --help\n']);
@@ -214,7 +214,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     expect(existsSync(join(root, 'slip'))).toBe(false);
   });
 
-  it('says that its port is taken', async () => {
+  it('reports a port that is taken by another program', async () => {
     blocker = createServer().listen(0, '127.0.0.1');
     await once(blocker, 'listening');
     const { port } = blocker.address() as AddressInfo;
@@ -223,7 +223,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     expect(late.output).toContain(`Cannot start: Port ${port} is taken by another program`);
   });
 
-  it('asks for migrations and for a key of secrets, migrates on request, then runs with TLS 1.3 and new certificates on SIGHUP', async () => {
+  it('requires migrations and `SECRETS_KEY`, serves TLS 1.3, and reloads certificates on SIGHUP', async () => {
     const db = await createTestDatabase({ empty: true });
     const env = { DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' };
     const early = run(env);
@@ -251,7 +251,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     await db.drop();
   });
 
-  it('explains its settings with --help', async () => {
+  it('explains its settings with `--help`', async () => {
     const help = run({}, MAIN, ['--help']);
     expect(await help.end()).toBe(0);
     expect(help.output).toContain('DATABASE_URL  (URL; default: unset)');

@@ -49,7 +49,7 @@ const rowsOf = async (body: object) => {
 };
 const day = (ago: number) => new Date(TODAY - ago * DAY).toISOString();
 
-it('a condition on a level tests what the aggregate takes of its bucket', async () => {
+it('a condition on `price` tests the `over_time` value of the aggregation in each bucket', async () => {
   const time = { from: day(3), to: day(0), bucket: '1d' };
   const where = { field: 'price', op: 'lt', value: 0.95 };
   const aggregations = (...readings: string[]) =>
@@ -75,7 +75,7 @@ it('a condition on a level tests what the aggregate takes of its bucket', async 
   ).toEqual([{ token: 'coin', count: 1, min: 0.9 }]);
 });
 
-it('a past of which only the total is known is in the sum of everything', async () => {
+it('the sum of `tvl` includes days for which only a protocol total is stored', async () => {
   const sum = [{ field: 'tvl', operation: 'sum' }];
   const asked = (to: number, fill = 'previous') =>
     rowsOf({ time: { from: day(9), to: day(to), bucket: '1d', fill }, aggregations: sum });
@@ -94,7 +94,7 @@ it('a past of which only the total is known is in the sum of everything', async 
   }
 });
 
-it('the total counts again once the last real chain is removed', async () => {
+it('a protocol total counts again once the last real chain of the protocol is removed', async () => {
   await record([
     ['tvl', 'back', 'all', 9 * DAY, 10],
     ['tvl', 'back', 'ethereum', 7 * DAY, 30],
@@ -121,7 +121,7 @@ it('the total counts again once the last real chain is removed', async () => {
   }
 });
 
-it('a pattern takes a backslash as its escape', async () => {
+it('a `like` pattern uses the backslash as its escape character', async () => {
   const names = async (value: string) =>
     (await rowsOf({ where: { field: 'name', op: 'like', value }, sort: { field: 'tvl', order: 'asc' } })).map(
       (row) => row['name'],
@@ -132,7 +132,7 @@ it('a pattern takes a backslash as its escape', async () => {
   expect(await names('%\\\\%')).toEqual([]);
 });
 
-it('categories are the same in any case, with and without history', async () => {
+it('categories are compared case-insensitively', async () => {
   const slugs = async (body: object) => (await rowsOf(body)).map((row) => String(row['protocol'])).sort();
   for (const value of ['Dexs', 'DEXS', 'dexs']) {
     expect(await slugs({ filters: { categories: [value] } })).toEqual(['percent', 'plain']);
@@ -154,7 +154,7 @@ it('categories are the same in any case, with and without history', async () => 
   }
 });
 
-it('where single values are no longer kept no value from behind the end is taken, and the answer says its edges', async () => {
+it('without raw values, a range is computed from whole hours, and `covered` reports its edges', async () => {
   const aged = await queryParts();
   try {
     const start = TODAY - 3 * DAY;

@@ -132,7 +132,7 @@ const DIFFERENCES = (table: string, unit: string) => `
     IS DISTINCT FROM (kept.open, kept.high, kept.low, kept.close, kept.sum, kept.samples)`;
 
 it(
-  'answers from aggregates are those of the values, after late and corrected ones, whenever aggregation runs',
+  'query results match a naive model after late and corrected values, whenever rollups run',
   { timeout: 900_000 },
   async () => {
     await fc.assert(

@@ -66,7 +66,7 @@ function series(subject: string, chain: string, values: [daysAgo: number, value:
 const ago = (found: readonly DailyLevel[]) => found.map(({ date, level }) => [(TODAY - date * 1_000) / DAY, level]);
 const everything = { withoutCategories: CATEGORIES_LEFT_OUT };
 
-it('no value, however large, leaves a trace on another day, and what is closed is exactly nothing', async () => {
+it('daily sums are exact: a huge value affects only its own day, and a closed series counts as 0', async () => {
   await record([
     ...series('large', 'x', [[4, 5e10]]),
     ...series('odd', 'x', [
@@ -101,7 +101,7 @@ it('no value, however large, leaves a trace on another day, and what is closed i
   ]);
 });
 
-it('a day has what was true when it began, and there is one for each from the first value on', async () => {
+it('a daily level is the value at the start of the day, and exists for each day from the first value on', async () => {
   await record(
     series('steady', 'x', [
       [4, 100],
@@ -120,7 +120,7 @@ it('a day has what was true when it began, and there is one for each from the fi
   expect(ago((await levels.byChain('steady')).get('x') ?? [])).toEqual(expected);
 });
 
-it('a total-only past stays the past of the total', async () => {
+it('days with only a protocol total keep this total in the daily levels', async () => {
   await record([
     ...series('grown', 'all', [
       [9, 100],
@@ -133,7 +133,7 @@ it('a total-only past stays the past of the total', async () => {
   expect(ago(totalLevels(await levels.byChain('grown')))).toEqual(expected);
 });
 
-it('values of a time to come have no day before it comes', async () => {
+it('a value dated in the future has no daily level yet', async () => {
   await record([...series('ahead', 'x', [[1, 5]]), { subject: 'ahead', chain: 'x', at: NOW + 4 * 60_000, value: 9 }]);
   expect(ago(await levels.sum(everything))).toEqual([
     [1, 5],
@@ -141,7 +141,7 @@ it('values of a time to come have no day before it comes', async () => {
   ]);
 });
 
-it('left-out categories and double-counted protocols are in no sum', async () => {
+it('daily sums omit excluded categories and double-counted protocols', async () => {
   await parts.db.pool.query(`INSERT INTO protocols (slug, name, category, metadata) VALUES ('a', 'A', 'bridge', '{}'),
     ('b', 'B', 'Staking Pool', '{}'), ('c', 'C', 'Dexs', '{"doublecounted": true}'), ('d', 'D', 'Dexs', '{"doublecounted": false}')`);
   await record(['a', 'b', 'c', 'd'].flatMap((slug, index) => series(slug, 'x', [[0, 10 ** index]])));
@@ -151,7 +151,7 @@ it('left-out categories and double-counted protocols are in no sum', async () =>
 });
 
 it.each(['DELETE FROM', 'TRUNCATE'])(
-  'a row of the table counts for as long as it was sampled after %s',
+  'after %s, a row counts in the daily levels only for the days it existed',
   async (sql) => {
     const { pool } = parts.db;
     await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('gone', 'x', 8), ('back', 'x', 20)`);
@@ -191,7 +191,7 @@ it.each(['DELETE FROM', 'TRUNCATE'])(
   },
 );
 
-it('a row that was removed and is back has no level on the days between', async () => {
+it('a row that was removed and inserted again has no daily level for the days between', async () => {
   await record(
     series('returned', 'x', [
       [5, 7],
@@ -249,7 +249,7 @@ function naiveTotal(at: ReadonlyMap<string, number>, of: readonly string[]): num
   return total;
 }
 
-it('is what a naive evaluation gives, with the aggregates behind the values or not', { timeout: 60_000 }, async () => {
+it('daily levels match a naive evaluation for values before and after aggregation', { timeout: 60_000 }, async () => {
   const days = Array.from({ length: 10 }, (_, index) => TODAY - (9 - index) * DAY);
   for (const [first, later] of fc.sample(fc.tuple(points, points), { numRuns: 15, seed: 11 })) {
     await clear();

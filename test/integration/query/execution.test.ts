@@ -26,8 +26,8 @@ const sleeping = async () => {
 };
 const sleep = { text: 'SELECT pg_sleep(60)', values: [] };
 
-describe('the connections of queries', () => {
-  it('can only read, and not everything', async () => {
+describe('query connections', () => {
+  it('are read-only, without access to keys, the event log and the audit log', async () => {
     for (const text of [
       `INSERT INTO protocols (slug, name) VALUES ('x', 'x')`,
       'CREATE TEMPORARY TABLE t (a int)',
@@ -39,13 +39,13 @@ describe('the connections of queries', () => {
     }
   });
 
-  it('end a statement whose time is up, and say what to do about it', async () => {
+  it('cancel a statement after its timeout, and return `limit_exceeded`', async () => {
     const running = pool.run(sleep, options(undefined, 50));
     await expect(running).rejects.toMatchObject({ code: 'limit_exceeded', errors: [{ code: 'too_slow' }] });
     expect(await pool.run({ text: 'SELECT 1', values: [] }, options())).toEqual([[1]]);
   });
 
-  it('pass on no limit so short that the next query could not even be told its own', async () => {
+  it('are replaced after a short timeout, and reused after a long timeout', async () => {
     const ask = async (timeoutMs: number) =>
       (await pool.run({ text: 'SELECT pg_backend_pid()', values: [] }, options(undefined, timeoutMs)))[0];
     const brief = await ask(900);
@@ -54,7 +54,7 @@ describe('the connections of queries', () => {
     expect(await ask(30_000)).toEqual(long);
   });
 
-  it('end the statement of a client that has left', async () => {
+  it('cancel the statement of an aborted request', async () => {
     const leaving = new AbortController();
     const running = pool.run(sleep, options(leaving.signal)).catch((error: unknown) => error);
     await waitFor(async () => (await sleeping()) === 1);
@@ -63,7 +63,7 @@ describe('the connections of queries', () => {
     expect(await waitFor(async () => (await sleeping()) === 0)).toBe(true);
   });
 
-  it('leave nothing behind for a client that left while it waited for one', async () => {
+  it('are all available again after a request was aborted while it waited for a connection', async () => {
     const held = Array.from({ length: pool.connections }, () => {
       const leaving = new AbortController();
       return { leaving, done: pool.run(sleep, options(leaving.signal)).catch(() => undefined) };
@@ -84,13 +84,13 @@ describe('the connections of queries', () => {
     expect(rows).toEqual(Array.from({ length: pool.connections + 1 }, () => [[1]]));
   });
 
-  it('show each user what is his, also with a prepared statement', async () => {
+  it('apply the owner of each request, even to a prepared statement', async () => {
     const statement = { text: `SELECT current_setting('rta.owner')`, values: [], prepared: true };
     const ask = (owner: string) => pool.run(statement, { ...options(), owner });
     for (const owner of ['one', 'other', 'one', 'one', 'other', 'other']) expect(await ask(owner)).toEqual([[owner]]);
   });
 
-  it('keep no more prepared statements than they should', async () => {
+  it('keep at most 101 prepared statements', async () => {
     for (let n = 0; n < 250; n += 1) {
       await pool.run(
         { text: `SELECT ${n}, count(*) FROM pg_prepared_statements`, values: [], prepared: true },
@@ -101,7 +101,7 @@ describe('the connections of queries', () => {
     expect(Number(row?.[0])).toBeLessThanOrEqual(101);
   });
 
-  it('end the running statement of a request whose client closed its connection', async () => {
+  it('cancel the running statement when the client closes its HTTP connection', async () => {
     const blocker = await app.db.pool.connect();
     try {
       await blocker.query('BEGIN');
@@ -128,7 +128,7 @@ describe('the connections of queries', () => {
     }
   });
 
-  it('show everybody his own rows, whoever had the connection before', async () => {
+  it('return only the rows of the current owner, whoever used the connection before', async () => {
     const owners = ['alice', 'bob', ''];
     await app.db.pool.query(
       `SELECT append_events(jsonb_agg(jsonb_build_object('type', 'alert', 'owner', o, 'data', '{}'::jsonb))) FROM unnest(ARRAY['alice', 'bob']) AS o`,
@@ -142,7 +142,7 @@ describe('the connections of queries', () => {
     }
   });
 
-  it('hear of a client that closed its connection', async () => {
+  it('drop a waiting request when the client closes its HTTP connection', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
     const asking = request(`${app.url}/v1/query/advanced`, {
@@ -176,7 +176,7 @@ describe('costly requests of one key', () => {
   const waiting = async () =>
     Number(/^query_waiting (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1]);
 
-  it('wait for one another beyond eight, and nobody else waits with them', async () => {
+  it('wait beyond eight at a time, without delaying other keys or cheap requests', async () => {
     const other = await app.key();
     const held = Array.from({ length: 2 }, () => hold(app.nest.get(Admission, { strict: false })));
     const crowd = Array.from({ length: 40 }, (_, n) =>
@@ -198,8 +198,8 @@ describe('costly requests of one key', () => {
   });
 });
 
-describe('admission', () => {
-  it('refuses at once whose turn will not come in time, with the time to come back', async () => {
+describe('query admission', () => {
+  it('refuses a query at once if its turn comes too late, with a retry time', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
     try {
@@ -218,7 +218,7 @@ describe('admission', () => {
     }
   });
 
-  it('keeps a place for light queries beside heavy ones', async () => {
+  it('keeps a place for light queries beside heavy queries', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const heavy = hold(admission, true);
     const order: string[] = [];
@@ -231,7 +231,7 @@ describe('admission', () => {
     expect(order).toEqual(['light', 'heavy']);
   });
 
-  it('answers 503 with Retry-After over HTTP', async () => {
+  it('returns 503 with `retry-after` over HTTP when the queue is too long', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
     // Each of a key of its own: one key's crowd would keep nobody else waiting. None reads more than the one that is asked.

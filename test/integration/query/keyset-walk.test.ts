@@ -77,12 +77,12 @@ const range = { from: new Date(START).toISOString(), to: new Date(START + DAY).t
 const sumBy = (field: string) => ({ aggregations: [{ field: 'tvl', operation: 'sum', group_by: field, as: 'total' }] });
 const capBy = { aggregations: [{ field: 'market_cap', operation: 'max', group_by: 'token', as: 'cap' }] };
 
-describe.each(['asc', 'desc'] as const)('a walk in the order %s', (order) => {
+describe.each(['asc', 'desc'] as const)('paging in %s order', (order) => {
   it.each([
     ['rows with equal values', { sort: { field: 'tvl', order } }, 1],
     ['rows with missing values', { sort: { field: 'category', order } }, 1],
     [
-      'several keys in differing orders',
+      'several sort keys in opposite orders',
       {
         sort: [
           { field: 'category', order },
@@ -91,19 +91,19 @@ describe.each(['asc', 'desc'] as const)('a walk in the order %s', (order) => {
       },
       1,
     ],
-    ['single values of equal times', { time: range, sort: { field: 'time', order } }, 4],
-    ['buckets of time', { time: { ...range, bucket: '1h' }, sort: { field: 'time', order } }, 4],
-    ['buckets of days', { time: { ...range, bucket: '1d' }, sort: { field: 'time', order } }, 1],
-    ['buckets by value', { time: { ...range, bucket: '4h' }, sort: { field: 'tvl', order } }, 4],
+    ['single values with equal times', { time: range, sort: { field: 'time', order } }, 4],
+    ['buckets of one hour', { time: { ...range, bucket: '1h' }, sort: { field: 'time', order } }, 4],
+    ['buckets of one day', { time: { ...range, bucket: '1d' }, sort: { field: 'time', order } }, 1],
+    ['buckets sorted by value', { time: { ...range, bucket: '4h' }, sort: { field: 'tvl', order } }, 4],
     [
-      'filled buckets by value',
+      'filled buckets sorted by value',
       { time: { ...range, bucket: '4h', fill: 'previous' }, sort: { field: 'tvl', order } },
       6,
     ],
-    ['buckets with gaps', { time: { ...range, bucket: '4h', fill: 'null' }, sort: { field: 'tvl', order } }, 6],
-    ['numbers that are missing', { dataset: 'prices', sort: { field: 'market_cap', order } }, 1],
-    ['groups by an aggregate that many share', { ...sumBy('protocol'), sort: { field: 'total', order } }, 1],
-    ['groups whose aggregate is missing', { dataset: 'prices', ...capBy, sort: { field: 'cap', order } }, 1],
+    ['buckets with null gaps', { time: { ...range, bucket: '4h', fill: 'null' }, sort: { field: 'tvl', order } }, 6],
+    ['missing numbers', { dataset: 'prices', sort: { field: 'market_cap', order } }, 1],
+    ['groups with equal aggregates', { ...sumBy('protocol'), sort: { field: 'total', order } }, 1],
+    ['groups with missing aggregates', { dataset: 'prices', ...capBy, sort: { field: 'cap', order } }, 1],
     [
       'groups in buckets',
       { time: { ...range, bucket: '4h' }, ...sumBy('protocol'), sort: { field: 'total', order } },
@@ -114,7 +114,7 @@ describe.each(['asc', 'desc'] as const)('a walk in the order %s', (order) => {
       { time: { ...range, bucket: '4h', fill: 'null' }, ...sumBy('protocol'), sort: { field: 'total', order } },
       6,
     ],
-  ])('shows what is there all the time exactly once: %s', async (_, request, times) => {
+  ])('returns every permanent row exactly once despite inserts: %s', async (_, request, times) => {
     const rows = await walk(request);
     const nameOf = (row: Row): string => String(row['protocol'] ?? row['token']);
     const shown = rows.map((row) => `${nameOf(row)} ${String(row['time'])}`);

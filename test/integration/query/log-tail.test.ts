@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => parts?.close());
 
-it('carries on values that only the log knows, also from before the range', async () => {
+it('a fill carries on values known only to the event log, even from before the range', async () => {
   const { rows } = await parts.run({
     filters: { protocols: ['lido', 'curve'] },
     time: { from: at(4), to: at(6), bucket: '1h', fill: 'previous' },
@@ -52,7 +52,7 @@ it('carries on values that only the log knows, also from before the range', asyn
   );
 });
 
-it('gives a value the time that history will give it, to the millisecond', async () => {
+it('a value from the event log gets the rounded millisecond that history will store', async () => {
   const { pool } = parts.db;
   const [below, above] = [at(7).replace('.000Z', '.000499Z'), at(7).replace('.000Z', '.000500Z')];
   await pool.query(
@@ -68,7 +68,7 @@ it('gives a value the time that history will give it, to the millisecond', async
   ]);
 });
 
-it('counts a total no longer once the log knows a chain', async () => {
+it('a protocol total no longer counts once the log contains a chain of the protocol', async () => {
   const { rows } = await parts.run({
     filters: { protocols: ['aave'] },
     time: { from: at(5), to: at(6), bucket: '1h' },
@@ -77,7 +77,7 @@ it('counts a total no longer once the log knows a chain', async () => {
   expect(rows.slice()).toEqual([{ time: at(5), sum_tvl: 6 }]);
 });
 
-it('carries nothing into a time to come', async () => {
+it('a fill stops at the present time', async () => {
   const from = Math.floor(Date.now() / HOUR) * HOUR;
   const { rows } = await parts.run({
     filters: { protocols: ['lido'] },
@@ -96,7 +96,7 @@ it('carries nothing into a time to come', async () => {
   );
 });
 
-it('refuses more buckets to fill than an answer could show', async () => {
+it('a fill of too many buckets is refused', async () => {
   for (const fill of ['previous', 'null']) {
     await expect(parts.run({ time: { from: 'now-99999w', bucket: '1h', fill } })).rejects.toMatchObject({
       code: 'limit_exceeded',

@@ -26,7 +26,7 @@ it.each<[string, string | string[], string[]]>([
   ['in', [EARLY], ['early']],
   ['nin', [LATE], ['early']],
   ['between', [EARLY, EARLY], ['early']],
-])('a moment is compared as answers show it: %s %s', async (op, value, expected) => {
+])('`observed_at` is compared at millisecond precision: %s %s', async (op, value, expected) => {
   const found = async (where: object) =>
     (await parts.run({ dataset: 'prices', where })).rows.slice().map(({ token }) => String(token));
   const where = { field: 'observed_at', op, value };

@@ -87,7 +87,7 @@ function worldOf(place: number): StoredWorld {
   return world;
 }
 
-it('every part of the language is asked for', () => {
+it('random requests use every part of the query language', () => {
   const asked = fc.sample(requests('tvl', true), { numRuns: 500, seed });
   for (const member of ['filters', 'where', 'time', 'aggregations', 'having', 'sort'] as const) {
     const having = asked.filter((request) => request[member] !== undefined);
@@ -96,7 +96,7 @@ it('every part of the language is asked for', () => {
 });
 
 it.each(Object.keys(REQUESTS) as DatasetName[])(
-  `answers of %s are what a naive evaluation of the same request gives (seed ${seed})`,
+  `results for %s match a naive evaluation of the same request (seed ${seed})`,
   { timeout: LONG ? 1_800_000 : 180_000 },
   async (dataset) => {
     for (let place = 0; place < WORLDS; place += 1) {
@@ -116,7 +116,7 @@ function isOfWholeHours({ time, aggregations }: Request): boolean {
 }
 
 it(
-  `answers are the same where single values are no longer kept (seed ${seed})`,
+  `results match a naive evaluation even if raw values were dropped (seed ${seed})`,
   { timeout: LONG ? 600_000 : 180_000 },
   async () => {
     const aged = await queryParts();

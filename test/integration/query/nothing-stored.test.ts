@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => parts?.close());
 
-it.each([...BUCKETS, undefined])('rows in time are none where nothing was ever recorded: %s', async (bucket) => {
+it.each([...BUCKETS, undefined])('a time range without any stored data returns no rows: bucket %s', async (bucket) => {
   for (const dataset of ['tvl', 'prices', 'events']) {
     for (const order of ['asc', 'desc']) {
       const sort = { field: dataset === 'events' ? 'logged_at' : 'time', order };

@@ -73,7 +73,7 @@ async function store(all: readonly Valued[]): Promise<void> {
 }
 
 it(
-  'percentiles of many values are within the stated relative error, now and in time',
+  'percentiles of many values stay within the stated relative error, for current values and time ranges',
   { timeout: 900_000 },
   async () => {
     await fc.assert(
@@ -98,7 +98,7 @@ it(
   },
 );
 
-it('what stands beside a percentile stays exact', async () => {
+it('aggregates next to an approximate percentile stay exact', async () => {
   const all = [4, 0, 1e-9, 7, 7, 1e12].map((one, index) => ({ group: index < 4 ? 'a' : 'b', value: one }));
   await store(all);
   const beside = ['sum', 'avg', 'min', 'max', 'count'].map((operation) => ({
@@ -119,7 +119,7 @@ it('what stands beside a percentile stays exact', async () => {
   ]);
 });
 
-it('a group without values has no percentile', async () => {
+it('a group without values has the percentile null', async () => {
   await parts.db.pool.query(`INSERT INTO protocols (slug, name, symbol) VALUES ('empty', 'Empty', 'none')`);
   const { rows, relativeError } = await parts.run({ dataset: 'protocols', aggregations: percentiles('tvl') });
   expect(relativeError).toBe(0.01);
@@ -128,7 +128,7 @@ it('a group without values has no percentile', async () => {
   ]);
 });
 
-it('a question that nothing answers counts nothing, beside a percentile too', async () => {
+it('a query without matching rows returns count 0 and percentile null', async () => {
   const count = [{ operation: 'count' }, { field: 'tvl', operation: 'count' }];
   const { rows, relativeError } = await parts.run({
     dataset: 'protocols',
@@ -139,7 +139,7 @@ it('a question that nothing answers counts nothing, beside a percentile too', as
   expect(rows.slice()).toEqual([{ percentile_tvl: null, count: 0, count_tvl: 0 }]);
 });
 
-it('what bins cannot hold is exact, however much there is: values below zero, several fields, distinct counts', async () => {
+it('percentiles are exact for negative values, and beside other fields or distinct counts', async () => {
   const all = [-3, -1e-9, 0, 2, 1e9].map((one, index) => ({ group: index < 4 ? 'a' : 'b', value: one }));
   await parts.db.pool.query(
     `INSERT INTO event_log (seq, epoch, type, symbol, current, observed_at, captured_at, logged_at, source, confidence, tags)

@@ -17,7 +17,7 @@ describe('an encoded event', () => {
     expect(event.frame(first)).toBe(made);
   });
 
-  it('keeps the frames of the first names that clients chose, and only those, so that clients cannot fill the memory', () => {
+  it('caches frames only for the first client-chosen names, which bounds the memory', () => {
     const event = encoded();
     const build = (_: EncodedEvent, name: string) => Buffer.from(name);
     const shared = event.variant('name 0', build);
@@ -30,14 +30,14 @@ describe('an encoded event', () => {
 });
 
 describe('the encoder', () => {
-  it('gives every event its one encoded form', () => {
+  it('returns the same encoded form for the same event object', () => {
     const encoder = new EventEncoder();
     const event = delivered(1);
     expect(encoder.of(event)).toBe(encoder.of(event));
     expect(encoder.of(delivered(1))).not.toBe(encoder.of(event));
   });
 
-  it('forgets the oldest when all together hold too much, and encodes them again when they are asked for', () => {
+  it('drops the oldest frames beyond its memory limit, and encodes them again on request', () => {
     const room = 100_000;
     const encoder = new EventEncoder(undefined, room);
     const dialect = format();
@@ -53,7 +53,7 @@ describe('the encoder', () => {
     expect(encoder.bytes).toBeLessThanOrEqual(room);
   });
 
-  it('does not count what a forgotten event makes later', () => {
+  it('does not count frames built later for a dropped event', () => {
     const encoder = new EventEncoder(undefined, 1);
     const forgotten = encoder.of(delivered(1));
     encoder.of(delivered(2));

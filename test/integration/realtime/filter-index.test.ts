@@ -59,7 +59,7 @@ const found = (index: FilterIndex, one: LogEvent) =>
     .flatMap((group) => group.members.map(({ id }) => id))
     .sort();
 
-it('a filter matches exactly the events that fail none of its conditions', () => {
+it('a filter matches an event exactly if `mismatches` returns no failed condition', () => {
   fc.assert(
     fc.property(request, event, (asked, one) => {
       const filter = compileFilter(asked);
@@ -69,8 +69,8 @@ it('a filter matches exactly the events that fail none of its conditions', () =>
   );
 });
 
-describe('filter index', () => {
-  it('finds exactly the subscriptions that a naive comparison with every filter finds, each once', () => {
+describe('the filter index', () => {
+  it('finds the same subscriptions as a naive comparison with every filter, each once', () => {
     fc.assert(
       fc.property(
         fc.array(request, { maxLength: 30 }),
@@ -89,7 +89,7 @@ describe('filter index', () => {
     );
   });
 
-  it('agrees with the naive comparison after any order of additions and removals, and ends empty', () => {
+  it('matches a naive comparison after random additions and removals, and ends empty', () => {
     const change = fc.record({ asked: request, remove: fc.boolean(), pick: fc.nat() });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 40 }), event, (changes, one) => {
@@ -114,7 +114,7 @@ describe('filter index', () => {
     );
   });
 
-  it('keeps one group for any number of equal filters, however they were written', () => {
+  it('keeps one group for equal filters, whatever the order of their values', () => {
     const index = new FilterIndex();
     index.add(subscriptionOf({ type: 'tvl_changes', filter: { protocols: ['lido', 'aave-v3'], threshold: 0.05 } }));
     index.add(subscriptionOf({ type: 'tvl_changes', filter: { protocols: ['aave-v3', 'lido'], threshold: 0.05 } }));
@@ -128,7 +128,7 @@ describe('filter index', () => {
     expect(index.size).toBe(1);
   });
 
-  it('reads only the groups filed under the event: ten thousand other protocols are not looked at', () => {
+  it('finds the one matching group among 10,000 protocols and thresholds', () => {
     const index = new FilterIndex();
     for (let i = 0; i < 10_000; i++) {
       index.add(

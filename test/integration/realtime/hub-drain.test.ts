@@ -14,7 +14,7 @@ function setUp(): { hub: RealtimeHub; enter(keyId: string): RecordingLink } {
   return { hub, enter };
 }
 
-test('a drain tells everybody at once and closes each when his time has come', () => {
+test('a drain notifies all links at once, and closes each link at its own time', () => {
   const { hub, enter } = setUp();
   const [early, late] = [enter('early'), enter('late')];
   const draws = [0.1, 0.9];
@@ -31,7 +31,7 @@ test('a drain tells everybody at once and closes each when his time has come', (
   expect(late.named('server_draining')).toHaveLength(1);
 });
 
-test('who slips in while a drain runs gets what is left of the window; without a window all go at once', () => {
+test('a link opened during a drain gets the rest of the window, or is closed at once after the window', () => {
   const { hub, enter } = setUp();
   const drain = new HubDrain(hub, 1_000, () => 1);
   drain.step(0);

@@ -39,8 +39,8 @@ const wanted = (log: MemoryLog, requests: readonly SubscriptionRequest[], after:
     .filter((event) => event.seq > after && requests.some((request) => matches(compileFilter(request), event)))
     .map(({ seq }) => seq);
 
-describe('resume', () => {
-  it('invariant 4: whatever the interleaving of log, replay and disconnects, a client sees each event once, in order', async () => {
+describe('resuming a subscription', () => {
+  it('invariant 4: delivers each event once and in order under random replays and disconnects', async () => {
     const act = fc.oneof(
       { weight: 4, arbitrary: batch.map((events) => ({ kind: 'log', events }) as const) },
       { weight: 2, arbitrary: fc.constant({ kind: 'cut' } as const) },
@@ -96,7 +96,7 @@ describe('resume', () => {
     );
   });
 
-  it('sends nothing twice on one connection when subscriptions come one by one, each with its own cursor', async () => {
+  it('sends no event twice on one connection when subscriptions have different cursors', async () => {
     const act = fc.oneof(
       { weight: 3, arbitrary: batch.map((events) => ({ kind: 'log', events }) as const) },
       {
@@ -144,7 +144,7 @@ describe('resume', () => {
     );
   });
 
-  it('keeps live events back while it replays and answers after the last missed one', async () => {
+  it('holds live events back during a replay, and answers after the last missed event', async () => {
     const { log, open } = startHub(0, 2);
     log.append({}, {}, {}, {});
     log.pause = async () => {
@@ -158,7 +158,7 @@ describe('resume', () => {
     expect(answer.cursor).toBe(formatCursor(EPOCH, log.position));
   });
 
-  it('reports since as the position until the answer, heartbeats included', async () => {
+  it('reports `since` as the position until the answer, even in heartbeats', async () => {
     const { log, hub, open } = startHub(0, 1);
     log.append({}, {}, {});
     const { link, session } = open();
@@ -173,10 +173,10 @@ describe('resume', () => {
 
   it.each([
     ['of another epoch', 'e0-00000000001', 'epoch'],
-    ['that is no cursor', 'yesterday', 'epoch'],
-    ['older than the log keeps', formatCursor(EPOCH, 1), 'cursor_expired'],
+    ['that is malformed', 'yesterday', 'epoch'],
+    ['older than the log', formatCursor(EPOCH, 1), 'cursor_expired'],
     ['ahead of the log', formatCursor(EPOCH, 9_000), 'epoch'],
-  ])('says why it cannot go on from a cursor %s, and the subscription is live', async (_, since, reason) => {
+  ])('reports why a cursor %s cannot be resumed, and starts the subscription live', async (_, since, reason) => {
     const { log, open } = startHub(0, 10);
     log.append({}, {}, {}, {}, {});
     log.firstSeq = 4;
@@ -188,7 +188,7 @@ describe('resume', () => {
     expect(link.seqs).toEqual([6]);
   });
 
-  it('sends nothing twice to a client that comes from a process further ahead', async () => {
+  it('sends no event twice to a client whose cursor is ahead of the process', async () => {
     const { log, open } = startHub(0, 10);
     log.append({}, {});
     const ahead = { epoch: EPOCH, firstSeq: 1, headSeq: 4 };
@@ -200,7 +200,7 @@ describe('resume', () => {
     expect(link.seqs).toEqual([5]);
   });
 
-  it('stops at the limit of a replay, says so, and goes on live without a hole for older subscriptions', async () => {
+  it('stops at the replay limit with `replay_limit`, without a gap in older subscriptions', async () => {
     const log = new MemoryLog(0);
     const hub = new RealtimeHub({
       recent: log,
@@ -224,7 +224,7 @@ describe('resume', () => {
     expect(link.seqs.at(-1)).toBe(9);
   });
 
-  it('takes the subscription back when the log cannot be read, and older ones lose nothing', async () => {
+  it('removes the subscription if the log cannot be read, without a gap in older subscriptions', async () => {
     const { log, open } = startHub(3, 10);
     log.append({}, {}, {}, {}, {}, {});
     const { link, session } = open();
@@ -241,7 +241,7 @@ describe('resume', () => {
     expect(link.seqs).toEqual([7, 9]);
   });
 
-  it('ends its reads when the client leaves in the middle', async () => {
+  it('stops reading the log when the client disconnects during a replay', async () => {
     const { log, open } = startHub(0, 1);
     log.append(...Array.from({ length: 50 }, () => ({})));
     const { session } = open();
@@ -253,7 +253,7 @@ describe('resume', () => {
     expect(log.reads).toBeLessThan(5);
   });
 
-  it('asks the log once for what many clients missed, wherever each of them stood', async () => {
+  it('shares reads of the log among 50 clients with different cursors', async () => {
     const { log, open } = startHub(0, 100);
     log.append(...Array.from({ length: 1_000 }, () => ({})));
     const clients = Array.from({ length: 50 }, (_, index) => ({ ...open(), from: index * 20 }));
@@ -266,7 +266,7 @@ describe('resume', () => {
     expect(log.reads).toBe(10);
   });
 
-  it('waits while the client has not taken what it got', async () => {
+  it('pauses while the client has not read the replayed events', async () => {
     const { log, open } = startHub(0, 5);
     log.append(...Array.from({ length: 20 }, () => ({})));
     const { link, session } = open();
@@ -279,7 +279,7 @@ describe('resume', () => {
     expect(link.seqs).toHaveLength(20);
   });
 
-  it('does changes of one connection in the order in which they were asked for', async () => {
+  it('executes the changes of a connection in the order of the requests', async () => {
     const { log, open } = startHub(0, 1);
     log.append({}, {}, {});
     log.pause = () => nextTurn();
@@ -294,7 +294,7 @@ describe('resume', () => {
     expect(link.seqs).toEqual([1, 2, 3, 5]);
   });
 
-  it('tells every connection with resync that the log began anew, and old cursors have expired', async () => {
+  it('sends `resync` to every connection at a new epoch, and refuses cursors of the old epoch', async () => {
     const { log, hub, open } = startHub(100, 10);
     const { link, session } = open();
     await session.subscribe([{ type: 'tvl_changes', filter: {} }]);
@@ -309,7 +309,7 @@ describe('resume', () => {
   });
 
   it.each(['is read', 'waits for the client'])(
-    'delivers everything of a new epoch that begins while a replay %s',
+    'delivers all events of a new epoch that starts while a replay %s',
     async (when) => {
       const { log, open } = startHub(when === 'is read' ? 0 : 100, 2);
       const { link, session } = open();
@@ -338,7 +338,7 @@ describe('resume', () => {
     },
   );
 
-  it('delivers an event of the new epoch that has the number of the last one sent', async () => {
+  it('delivers an event of a new epoch even if its number equals the last number sent', async () => {
     const { log, hub, open } = startHub(100, 10);
     const { link, session } = open();
     await session.subscribe([{ type: 'tvl_changes', filter: {} }]);

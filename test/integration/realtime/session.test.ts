@@ -42,7 +42,7 @@ function start(parts: Partial<HubParts> = {}) {
 }
 
 describe('subscriptions', () => {
-  it('sends an event that matches several subscriptions once, under all their names, first subscribed first', async () => {
+  it('send a matching event once, with all matching channel names in subscription order', async () => {
     const { log, open } = start();
     const { link, subscribe } = open();
     await subscribe([
@@ -57,7 +57,7 @@ describe('subscriptions', () => {
     ]);
   });
 
-  it('lets filters bind only events that have the field, and names demand it', async () => {
+  it('apply filters only to events with the field, while channel names require the field', async () => {
     const { log, open } = start();
     const filtered = open();
     const named = open();
@@ -72,7 +72,7 @@ describe('subscriptions', () => {
     expect(named.link.seqs).toEqual([3]);
   });
 
-  it('rounds a threshold down to a step, says which, and matches what moved that far', async () => {
+  it('round a threshold down to a step, report the step, and match moves of that size', async () => {
     const { log, open } = start();
     const { link, subscribe } = open();
     const answer = await subscribe({ type: 'tvl_changes', threshold: 0.07 });
@@ -81,7 +81,7 @@ describe('subscriptions', () => {
     expect(link.seqs).toEqual([2, 3]);
   });
 
-  it('lets a client see a value leave its range', async () => {
+  it('include the event with which a value leaves their range', async () => {
     const { log, open } = start();
     const { link, subscribe } = open();
     await subscribe({ type: 'tvl_changes', minValue: 100, maxValue: 200 });
@@ -94,7 +94,7 @@ describe('subscriptions', () => {
     expect(link.seqs).toEqual([2, 3]);
   });
 
-  it('understands aliases of chains and tokens and both names of event types', async () => {
+  it('accept aliases of chains and tokens, and both names of event types', async () => {
     const { log, open } = start();
     const { link, subscribe } = open();
     const answer = await subscribe([
@@ -109,7 +109,7 @@ describe('subscriptions', () => {
     expect(link.seqs).toEqual([1, 2]);
   });
 
-  it('leaves out a row that cannot be shown, reports it, and goes on with the others, live and in replay', async () => {
+  it('skip and report an event that cannot be encoded, live and in a replay', async () => {
     const { log, told, open } = start();
     const live = open();
     await live.subscribe([{ type: 'tvl_changes' }, { type: 'protocol', protocol: 'aave-v3' }]);
@@ -124,7 +124,7 @@ describe('subscriptions', () => {
     expect(told).toEqual(['failed 2', 'failed 2', 'recovered']);
   });
 
-  it('keeps one of the same subscription, and removes all that an unsubscribe matches', async () => {
+  it('are stored once if equal, and an unsubscribe removes every matching subscription', async () => {
     const { log, open } = start();
     const { link, session, subscribe } = open();
     const first = await subscribe({ type: 'protocol', protocol: 'aave-v3', chain: 'ethereum' });
@@ -142,7 +142,7 @@ describe('subscriptions', () => {
     expect(session.list()).toEqual([]);
   });
 
-  it('replaces filters from now on and keeps the id and the type of what is filtered', async () => {
+  it('keep their id and type when their filter is replaced', async () => {
     const { log, open } = start();
     const { link, session, subscribe } = open();
     await subscribe([
@@ -162,13 +162,13 @@ describe('subscriptions', () => {
   });
 
   it.each<[string, object, string[]]>([
-    ['a range', { type: 'tvl_changes', minValue: 1e9 }, ['s2']],
-    ['the other end of a range', { type: 'tvl_changes', maxValue: 5 }, ['s3']],
+    ['a minimum', { type: 'tvl_changes', minValue: 1e9 }, ['s2']],
+    ['a maximum', { type: 'tvl_changes', maxValue: 5 }, ['s3']],
     ['event types', { type: 'protocol', eventTypes: ['tvl_update'] }, ['s5']],
-    ['event types that are all the type has', { type: 'tvl_changes', eventTypes: ['tvl_change'] }, ['s1', 's2', 's3']],
+    ['all event types of the type', { type: 'tvl_changes', eventTypes: ['tvl_change'] }, ['s1', 's2', 's3']],
     ['every owner', { type: 'alerts', all: true }, ['s7']],
-    ['less', { type: 'alerts' }, ['s6', 's7']],
-  ])('unsubscribes only what agrees with the body: %s', async (_, body, ids) => {
+    ['fewer fields', { type: 'alerts' }, ['s6', 's7']],
+  ])('are removed only if they match the unsubscribe body: %s', async (_, body, ids) => {
     const { open } = start();
     const { session, subscribe } = open(caller({ role: 'admin' }));
     await subscribe([
@@ -184,7 +184,7 @@ describe('subscriptions', () => {
     expect(removed.map(({ id }) => id)).toEqual(ids);
   });
 
-  it('changes the mode alone without touching a filter', async () => {
+  it('keep their filters when only the mode changes', async () => {
     const { open } = start();
     const { session, subscribe } = open();
     await subscribe({ type: 'tvl_changes', threshold: 0.05 });
@@ -194,7 +194,7 @@ describe('subscriptions', () => {
     expect(session.mode).toBe('latest');
   });
 
-  it('refuses an update to event types that none of the selected subscriptions can give', async () => {
+  it('refuse an update to event types that no selected subscription can send', async () => {
     const { open } = start();
     const { session, subscribe } = open();
     await subscribe([{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'announcements' }]);
@@ -205,7 +205,7 @@ describe('subscriptions', () => {
     expect((await session.updateFilters({}, filter)).subscriptions).toHaveLength(3);
   });
 
-  it('takes what stands beside type protocol, or beside filters, as the selection', async () => {
+  it('are selected by fields beside `type: protocol` or beside `filters` in an update', async () => {
     const { open } = start();
     const { session, subscribe } = open();
     await subscribe([
@@ -222,7 +222,7 @@ describe('subscriptions', () => {
     ]);
   });
 
-  it('names a subscription once when an update makes two of them the same', async () => {
+  it('are listed once when an update makes two subscriptions equal', async () => {
     const { open } = start();
     const { session, subscribe } = open();
     await subscribe([{ type: 'tvl_changes', threshold: 0.05 }, { type: 'tvl_changes' }]);
@@ -233,13 +233,13 @@ describe('subscriptions', () => {
   });
 
   it.each([{}, { id: 's1' }, { type: 'protocol', protocol: 'lido' }])(
-    'refuses an update that names no filter instead of taking all away: %j',
+    'refuse an update without a filter, instead of removing all filters: %j',
     (body) => {
       expect(() => parseUpdate(body)).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'filters' }));
     },
   );
 
-  it.each(['protocol', 'chain', 'token'])('refuses a blank or broken %s', (field) => {
+  it.each(['protocol', 'chain', 'token'])('refuse a blank or broken %s', (field) => {
     for (const value of ['  ', 'a\u0000b', '']) {
       expect(() => parseSubscribe({ type: 'protocol', protocol: 'lido', [field]: value })).toThrow(
         expect.objectContaining({ code: 'invalid_request', field }),
@@ -247,17 +247,17 @@ describe('subscriptions', () => {
     }
   });
 
-  it('points into the body as REST does', () => {
+  it('report the JSON pointer of an invalid field', () => {
     expect(() => parseUpdate({ id: 's1', filters: { chains: 5 } })).toThrow(
       expect.objectContaining({ errors: [expect.objectContaining({ pointer: '/filters/chains' })] }),
     );
   });
 
-  it('names no field when the whole message is wrong', () => {
+  it('report no field when the whole message is invalid', () => {
     expect(() => parseSubscribe('tvl_changes')).toThrow(expect.objectContaining({ field: undefined }));
   });
 
-  it('is all or nothing: one refused body of an array leaves nothing behind', async () => {
+  it('are added all or none: one refused body of an array adds nothing', async () => {
     const { open } = start({ limits: { subscriptionsPerConnection: 2 } });
     const { session, subscribe } = open(caller({ subscriptionTypes: ['tvl_changes'] }));
     await expect(subscribe([{ type: 'tvl_changes' }, { type: 'alerts' }])).rejects.toMatchObject({ code: 'forbidden' });
@@ -268,7 +268,7 @@ describe('subscriptions', () => {
     expect(session.list()).toEqual([]);
   });
 
-  it('lets a key that is restricted to some types use the channels that hold nothing else', async () => {
+  it('allow a restricted key only channels whose events all belong to its types', async () => {
     const { open } = start();
     const { subscribe } = open(caller({ subscriptionTypes: ['tvl_changes', 'protocol'] }));
     for (const channel of ['events:tvl', 'tvl', 'events:chain:base:tvl', 'events:protocol:lido']) {
@@ -288,7 +288,7 @@ describe('subscriptions', () => {
     await expect(all.subscribe({ type: 'price_changes' })).rejects.toMatchObject({ code: 'forbidden' });
   });
 
-  it('shows rows with an owner to that user only, and to admins who ask for all', async () => {
+  it('show events with an owner only to this user and to admins with `all`', async () => {
     const { log, open } = start();
     const [owner, other, admin, plain] = [
       open(caller({ userId: 'owner' })),
@@ -308,8 +308,8 @@ describe('subscriptions', () => {
   });
 });
 
-describe('latest', () => {
-  it('sends at most one event per key and interval, the newest, in log order, with how many it stands for', async () => {
+describe('mode `latest`', () => {
+  it('sends the newest event per key and interval in log order, with the number of merged events', async () => {
     const { log, open, pass } = start();
     const { link, subscribe } = open();
     await subscribe([{ type: 'tvl_changes', mode: 'latest', intervalMs: 500 }, { type: 'price_changes' }]);
@@ -328,7 +328,7 @@ describe('latest', () => {
     expect(link.seqs.at(-1)).toBe(6);
   });
 
-  it('takes mode and interval of the last call, and may hold only so many keys', async () => {
+  it('uses the mode and interval of the last call, and closes a client beyond the key limit', async () => {
     const { log, open, pass } = start({ limits: { latestKeys: 2 } });
     const { link, session, subscribe } = open();
     await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 });
@@ -342,7 +342,7 @@ describe('latest', () => {
     expect(session.ended).toBe(true);
   });
 
-  it('never merges events that are no levels', async () => {
+  it('sends every liquidation without merging', async () => {
     const { log, open, pass } = start();
     const { link, subscribe } = open();
     await subscribe({ type: 'channel', channel: 'events:liquidations', mode: 'latest' });
@@ -351,7 +351,7 @@ describe('latest', () => {
     expect(link.seqs).toEqual([1, 2]);
   });
 
-  it('has no cursor beyond what waits, replays the newest per key, and ends with what waits when it is left', async () => {
+  it('keeps cursors before waiting events, replays the newest per key, and flushes when left', async () => {
     const { hub, log, open, pass } = start();
     const { link, session, subscribe } = open();
     log.append({}, {}, { chain: 'base' });
@@ -377,7 +377,7 @@ describe('latest', () => {
 });
 
 describe('connections', () => {
-  it('are told their id, position and limits first, and the position every 15 s', async () => {
+  it('first receive id, position and limits, and then the position every 15 s', async () => {
     const { hub, log, open, pass } = start();
     log.append({});
     const { link, session } = open();
@@ -397,7 +397,7 @@ describe('connections', () => {
     expect(link.named('heartbeat')[3]).toMatchObject({ stale: true });
   });
 
-  it('that read too slowly are switched to latest and told, then closed with their cursor; others notice nothing', async () => {
+  it('are switched to `latest` when reading too slowly, then closed; others are unaffected', async () => {
     const { hub, log, told, open, pass } = start();
     const slow = open();
     const fast = open();
@@ -417,7 +417,7 @@ describe('connections', () => {
     expect(hub.subscriptionCount).toBe(1);
   });
 
-  it('that catch up again after the switch stay, and get what waited', async () => {
+  it('stay open if the client catches up after the switch to `latest`, and get waiting events', async () => {
     const { log, open, pass } = start();
     const { link, session, subscribe } = open();
     await subscribe({ type: 'tvl_changes' });
@@ -432,20 +432,23 @@ describe('connections', () => {
     expect(session.mode).toBe('latest');
   });
 
-  it.each(['all', 'latest'] as const)('are closed although they ask for mode %s again and again', async (mode) => {
-    const { log, open, pass } = start();
-    const { link, session, subscribe } = open();
-    await subscribe({ type: 'tvl_changes' });
-    link.buffered = 2_000_000;
-    for (let second = 0; second < 30 && !session.ended; second++) {
-      log.append({});
-      pass(900);
-      await session.updateFilters({}, undefined, { mode }).catch(() => {});
-    }
-    expect(link.closed?.reason).toBe('slow_consumer');
-  });
+  it.each(['all', 'latest'] as const)(
+    'are closed when too slow, even if the client requests mode %s again and again',
+    async (mode) => {
+      const { log, open, pass } = start();
+      const { link, session, subscribe } = open();
+      await subscribe({ type: 'tvl_changes' });
+      link.buffered = 2_000_000;
+      for (let second = 0; second < 30 && !session.ended; second++) {
+        log.append({});
+        pass(900);
+        await session.updateFilters({}, undefined, { mode }).catch(() => {});
+      }
+      expect(link.closed?.reason).toBe('slow_consumer');
+    },
+  );
 
-  it('above the hard mark are closed soon', async () => {
+  it('are closed within 2 s above the hard mark of unread bytes', async () => {
     const { log, open, pass } = start();
     const { link, subscribe } = open();
     await subscribe({ type: 'tvl_changes' });
@@ -455,7 +458,7 @@ describe('connections', () => {
     expect(link.closed?.reason).toBe('slow_consumer');
   });
 
-  it('end with their token or key, when it expires or is revoked, and never for being silent', async () => {
+  it('are closed when their token or key ends, but never for being silent', async () => {
     const { hub, clock, open, pass } = start();
     const expiring = open(caller({ keyId: 'jwt:1', endsAt: clock.now + 5_000 }));
     const revoked = open(caller({ keyId: 'k2' }));
@@ -474,7 +477,7 @@ describe('connections', () => {
     await expect(revoked.subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'unavailable' });
   });
 
-  it('go on with other limits and a later end, and are greeted again', async () => {
+  it('continue after a renewed token, and are greeted again with the new expiry', async () => {
     const { hub, clock, open, pass } = start();
     const { link, session } = open(caller({ keyId: 'jwt:1', endsAt: clock.now + 5_000 }));
     expect(link.named('connected').at(-1)).toMatchObject({ expiresInMs: 5_000 });
@@ -486,7 +489,7 @@ describe('connections', () => {
     expect(link.closed?.reason).toBe('forbidden');
   });
 
-  it('lose the subscriptions that their key may no longer have, and hear which', async () => {
+  it('lose subscriptions that their key no longer allows, each with an error message', async () => {
     const { hub, log, open } = start();
     const { link, session, subscribe } = open(caller({ role: 'admin' }));
     await subscribe([{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'alerts', all: true }]);
@@ -498,7 +501,7 @@ describe('connections', () => {
     expect(link.seqs).toEqual([2]);
   });
 
-  it.each([-3_600_000, 3_600_000])('get latest events although the clock was set %d ms further', async (step) => {
+  it.each([-3_600_000, 3_600_000])('get `latest` events on time even if the clock is set by %d ms', async (step) => {
     const clock = { now: 1_000_000, elapsed: 0 };
     const { hub, log, open } = start({ now: () => clock.now, elapsed: () => clock.elapsed });
     const { link, subscribe } = open();
@@ -512,7 +515,7 @@ describe('connections', () => {
     expect(link.closed).toBeUndefined();
   });
 
-  it('can be told something together, by user, or by room', async () => {
+  it('receive announcements to all, to their user or to their room', async () => {
     const { hub, open } = start();
     const [a, b, c] = [
       open(caller({ userId: 'a' })),
@@ -533,7 +536,7 @@ describe('connections', () => {
     expect(heard(c.link)).toEqual(['hello', 'hello b']);
   });
 
-  it('show who they are', () => {
+  it('report user, key, transport and client metadata', () => {
     const { open } = start();
     expect(open().session.info()).toMatchObject({
       userId: 'user-1',
@@ -545,7 +548,7 @@ describe('connections', () => {
   });
 });
 
-describe('snapshot', () => {
+describe('a snapshot', () => {
   const valueOf = (fields: Partial<PublishedValue>): PublishedValue => ({
     metric: 'tvl',
     protocol: 'aave-v3',
@@ -579,7 +582,7 @@ describe('snapshot', () => {
         (items as { chain: string; tvl?: number; price?: number }[]).map((item) => item.tvl ?? item.price),
       );
 
-  it('comes in parts before live events, with the position it is exact at', async () => {
+  it('is sent in parts before live events, with its exact position', async () => {
     const { hub, log, open } = start({ published, limits: { snapshotPart: 2 } });
     log.append({});
     const { link, subscribe } = open();
@@ -594,7 +597,7 @@ describe('snapshot', () => {
     expect(itemsOf(link)).toEqual([100, 5, 7]);
   });
 
-  it('holds what the filter selects and nothing else', async () => {
+  it('contains only the values that the filter selects', async () => {
     const { open } = start({ published });
     const { link, subscribe } = open();
     await subscribe([
@@ -611,7 +614,7 @@ describe('snapshot', () => {
     expect(link.named('snapshot')).toHaveLength(3);
   });
 
-  it('is followed by what changed while its parts were sent', async () => {
+  it('is followed by the events that arrived while its parts were sent', async () => {
     const { log, open } = start({ published, limits: { snapshotPart: 1 } });
     const { link, subscribe } = open();
     link.buffered = 10_000_000;
@@ -624,7 +627,7 @@ describe('snapshot', () => {
     expect(link.seqs).toEqual([1, 2]);
   });
 
-  it('comes after the replay when both are asked for', async () => {
+  it('is sent after the replay when both are requested', async () => {
     const { log, open } = start({ published });
     log.append({}, {});
     const { link, subscribe } = open();
@@ -647,7 +650,7 @@ describe('live queries', () => {
     return open;
   }
 
-  it('are left by their body: the one it names and no other, whatever its interval', async () => {
+  it('are unsubscribed by their query alone, whatever their interval', async () => {
     const { hub, open } = start();
     const running = serve(hub);
     const { session, subscribe } = open();
@@ -662,7 +665,7 @@ describe('live queries', () => {
     expect(session.list()).toMatchObject([{ type: 'tvl_changes' }]);
   });
 
-  it('that are followed already take no further place', async () => {
+  it('count once against the limit if subscribed again', async () => {
     const { hub, open } = start();
     serve(hub);
     const { session, subscribe } = open();
@@ -674,7 +677,7 @@ describe('live queries', () => {
   });
 });
 
-it('subscriptions that are there already take no further place', async () => {
+it('equal subscriptions count once against the limit of a connection', async () => {
   const { open } = start({ limits: { subscriptionsPerConnection: 3 } });
   const { session, subscribe } = open();
   const bodies = ['aave-v3', 'lido', 'uniswap-v3'].map((protocol) => ({ type: 'protocol', protocol }));
@@ -685,7 +688,7 @@ it('subscriptions that are there already take no further place', async () => {
   await expect(subscribe({ type: 'tvl_changes' })).rejects.toMatchObject({ code: 'limit_exceeded' });
 });
 
-it('the interval of a connection is the one it named last, whatever its mode was then', async () => {
+it('the last given interval of a connection applies, even if given before mode `latest`', async () => {
   const { log, open, pass } = start();
   const { link, session, subscribe } = open();
   await subscribe({ type: 'tvl_changes', intervalMs: 5_000 });
@@ -697,7 +700,7 @@ it('the interval of a connection is the one it named last, whatever its mode was
   expect(link.seqs).toEqual([1]);
 });
 
-it('the filters of one connection hold a limited number of names, also after a change', async () => {
+it('the filters of a connection may contain a limited number of names, even after an update', async () => {
   const { hub, open } = start({ limits: { namesPerConnection: 5 } });
   const { session, subscribe } = open();
   await subscribe([
@@ -719,7 +722,7 @@ it('the filters of one connection hold a limited number of names, also after a c
   expect(hub.subscriptionCount).toBe(2);
 });
 
-it('a client that reads nothing is closed also when all it was sent were snapshots', async () => {
+it('a client that reads nothing is closed, even if its only subscription asked for a snapshot', async () => {
   const { open, pass } = start();
   const { link, subscribe } = open();
   link.buffered = 2_000_000;

@@ -34,7 +34,7 @@ describe.each([
   { frames: true, flushMs: '0' },
   { frames: true, flushMs: '5' },
   { frames: false, flushMs: '0' },
-])('plain WebSocket, prepared frames $frames, FLUSH_MS $flushMs', ({ frames, flushMs }) => {
+])('WebSocket writes with prepared frames $frames and FLUSH_MS $flushMs', ({ frames, flushMs }) => {
   const http = createServer();
   const server = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   beforeEach(async () => {
@@ -63,7 +63,7 @@ describe.each([
     return { ...(await made), got };
   }
 
-  it('brings each connection exactly its own messages, in the order in which they were handed over', async () => {
+  it('deliver to each connection exactly its own messages in order', async () => {
     await fc.assert(
       fc.asyncProperty(STEPS, async (steps) => {
         const batches = new WriteBatches(settings(flushMs));
@@ -97,8 +97,8 @@ describe.each([
   });
 });
 
-describe.each(['0', '5'])('an event stream, FLUSH_MS %s', (flushMs) => {
-  it('brings each connection exactly its own blocks, in the order in which they were handed over', async () => {
+describe.each(['0', '5'])('event stream writes with FLUSH_MS %s', (flushMs) => {
+  it('deliver to each connection exactly its own blocks in order', async () => {
     const batches = new WriteBatches(settings(flushMs));
     const links: SseLink[] = [];
     const http = createServer((_, response) => {
@@ -146,7 +146,7 @@ function brief({ type, cursor, channels, id }: Record<string, unknown>): string 
   return type === 'heartbeat' ? String(cursor) : `${String(cursor)} ${String(channels)}`;
 }
 
-describe('Socket.IO', () => {
+describe('Socket.IO writes', () => {
   let server: SocketIoServer;
   const managers: Manager[] = [];
   beforeEach(async () => {
@@ -173,7 +173,7 @@ describe('Socket.IO', () => {
     );
   }
 
-  it('keeps events and answers in order, on every transport and in several namespaces of one connection', async () => {
+  it('keep events and answers in order, on every transport and with several namespaces', async () => {
     const clients = (
       await Promise.all([
         follow(['websocket'], ['/v1/realtime', '/v2/realtime']),

@@ -48,7 +48,7 @@ async function stallingClient(): Promise<{ socket: WebSocket; session: Session; 
   return { socket, session, told };
 }
 
-it('switches a client that reads nothing to latest, then closes it with its cursor; others notice nothing', async () => {
+it('a client that reads nothing is switched to `latest`, then closed; other clients are unaffected', async () => {
   const slow = await stallingClient();
   const other = server.connect();
   const cursors: string[] = [];
@@ -88,7 +88,7 @@ it('switches a client that reads nothing to latest, then closes it with its curs
   expect(other.connected).toBe(true);
 });
 
-it('closes a client that asks and asks and does not read the answers', async () => {
+it('a client that sends requests without reading the answers is closed', async () => {
   const { socket, session } = await stallingClient();
   const protocols = Array.from({ length: 500 }, (_, n) => `${n}`.padEnd(100, 'x'));
   await session.subscribe([{ type: 'tvl_changes', filter: { protocols } }]);
@@ -103,7 +103,7 @@ it('closes a client that asks and asks and does not read the answers', async () 
   expect(session.ended).toBe(true);
 });
 
-it('adds no further answers to what a client leaves unread', async () => {
+it('answers beyond the hard mark wait until the client reads', async () => {
   await server.close();
   server = await start(4 * SOFT_MARK);
   const { socket, session, told } = await stallingClient();

@@ -19,16 +19,16 @@ describe('prepared frames', () => {
   const plain = (options: ServerOptions = {}) =>
     new WebSocketServer({ noServer: true, clientTracking: false, ...options });
 
-  it('go through the installed ws as they are, in order with its own messages', () => {
+  it('pass through the installed `ws` unchanged, in order with its own messages', () => {
     expect(provePlainFrames(plain({ perMessageDeflate: false }))).toBe(true);
   });
 
-  it('go through the installed engine.io as they are, in order with its own packets', async () => {
+  it('pass through the installed `engine.io` unchanged, in order with its own packets', async () => {
     expect(await proveEngineFrames(engineOf())).toBe(true);
     expect(await proveEngineFrames(engineOf({ destroyUpgrade: false, connectTimeout: 10_000 }))).toBe(true);
   });
 
-  it('are not used when a library no longer takes them', async () => {
+  it('are disabled when a library no longer accepts them', async () => {
     const engine = engineOf();
     const { prototype } = engine.constructor as unknown as {
       prototype: { createTransport(...args: unknown[]): object };

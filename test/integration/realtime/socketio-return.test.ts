@@ -36,8 +36,8 @@ const cut = (socket: Socket): void => void socket.io.engine?.close();
 const at = (seq: number): string => formatCursor(EPOCH, seq);
 const connections = (): number => server.hub.sessions.size;
 
-describe('a client of two lines', () => {
-  it('gets what it missed after a cut, in order and once, and is told', async () => {
+describe('a reconnecting Socket.IO client', () => {
+  it('gets missed events once and in order after a cut, and a `resumed` message', async () => {
     server = await startSocketIoServer();
     const socket = server.connect(SOON);
     const seen = follow(socket);
@@ -56,7 +56,7 @@ describe('a client of two lines', () => {
     expect(server.faults).toEqual([]);
   });
 
-  it('gets what it missed although nothing had come before the cut', async () => {
+  it('gets missed events even if no event came before the cut', async () => {
     server = await startSocketIoServer();
     server.log.append({}, {});
     const socket = server.connect(SOON);
@@ -69,7 +69,7 @@ describe('a client of two lines', () => {
     expect(seen).toEqual([3, 4].map(at));
   });
 
-  it('comes back with nothing after a goodbye', async () => {
+  it('has no subscriptions after its own disconnect', async () => {
     server = await startSocketIoServer();
     const socket = server.connect(SOON);
     await socket.emitWithAck('subscribe', { type: 'tvl_changes' });
@@ -81,7 +81,7 @@ describe('a client of two lines', () => {
     expect(socket.recovered).toBe(false);
   });
 
-  it('loses and repeats nothing over a hundred cuts at any moment', async () => {
+  it('loses and repeats no event over 100 cuts at random moments', async () => {
     server = await startSocketIoServer();
     const random = seeded(20_261_129);
     const socket = server.connect({ ...SOON, reconnectionDelay: 1, reconnectionDelayMax: 5 });
@@ -102,8 +102,8 @@ describe('a client of two lines', () => {
   }, 60_000);
 });
 
-describe('a replay that is cut', () => {
-  it('begins again at its since when it was not answered, and goes on behind it when it was', async () => {
+describe('a replay after a cut', () => {
+  it('continues after the replayed events once the subscription was answered', async () => {
     server = await startSocketIoServer();
     server.log.append({}, {}, {});
     const socket = server.connect(SOON);
@@ -119,7 +119,7 @@ describe('a replay that is cut', () => {
     expect(seen).toEqual([2, 3, 4].map(at));
   });
 
-  it('gives a client that names its own position what came after it, once and in order', async () => {
+  it('restarts after the position that the client sends as `since`', async () => {
     server = await startSocketIoServer();
     let position: string | undefined;
     const auth = (give: (value: object) => void) =>
@@ -140,8 +140,8 @@ describe('a replay that is cut', () => {
   });
 });
 
-describe('other clients', () => {
-  it('come back with the token and the cursor that they were given', async () => {
+describe('a client with an explicit resume token', () => {
+  it('gets its subscriptions back, and the events after its cursor', async () => {
     server = await startSocketIoServer();
     const first = server.connect(SOON);
     const { resume } = await next<{ resume: { token: string; forMs: number } }>(first, 'connected');
@@ -156,7 +156,7 @@ describe('other clients', () => {
     expect(seen).toEqual([at(2)]);
   });
 
-  it('get nothing for a token that is not theirs', async () => {
+  it('gets no subscriptions for an unknown token', async () => {
     server = await startSocketIoServer();
     const auth = { apiKey: 'rta_test_key', resume: 'a'.repeat(24), since: at(0) };
     const socket = server.connect({ ...SOON, auth });
@@ -166,8 +166,8 @@ describe('other clients', () => {
   });
 });
 
-describe('what is refused for now', () => {
-  it('brings the client back by itself, with pauses that grow; what is final keeps it away', async () => {
+describe('a refused or closed connection', () => {
+  it('is retried by the client after a temporary error, but not after a final error', async () => {
     server = await startSocketIoServer();
     server.refuseWith(() => new DomainError('unavailable', 'Keys cannot be checked at the moment.'), 3);
     const socket = server.connect(SOON);
@@ -182,7 +182,7 @@ describe('what is refused for now', () => {
   });
 
   it.each(['replaced', 'expired', 'slow_consumer', 'server_draining'] as const)(
-    'an end because of %s is announced on both namespaces of a wire, and both come back',
+    'sends the reason %s on both namespaces of a socket, and both reconnect',
     async (reason) => {
       server = await startSocketIoServer();
       const one = server.connect({ ...SOON, forceNew: false }, '/v1/realtime');
@@ -200,7 +200,7 @@ describe('what is refused for now', () => {
     },
   );
 
-  it('the end of a key is final, unlike that of a token', async () => {
+  it('gets the final error `api_key_expired` when its key expires', async () => {
     server = await startSocketIoServer();
     const socket = server.connect(SOON);
     await next(socket, 'connected');
@@ -210,7 +210,7 @@ describe('what is refused for now', () => {
     expect(await reason).toBe('io server disconnect');
   });
 
-  it('a final end of one namespace leaves the other of the same wire alone', async () => {
+  it('leaves the other namespace connected if one namespace is closed for good', async () => {
     server = await startSocketIoServer();
     const one = server.connect({ ...SOON, forceNew: false }, '/v1/realtime');
     const two = one.io.socket('/v2/realtime', { auth: { apiKey: 'rta_test_key' } });

@@ -39,13 +39,13 @@ async function raw(headers: Record<string, string> = {}): Promise<Raw> {
 
 const answersTo = ({ packets }: Raw): string[] => packets.filter((packet) => packet.startsWith('4'));
 
-describe('a connection that is not in yet', () => {
+describe('an unauthenticated connection', () => {
   it.each([
     ['CONNECT with a wrong key', '40/v1/realtime,{"apiKey":"x"}'],
     ['CONNECT to namespaces that do not exist', '40/nowhere,'],
     ['pongs', '3'],
     ['CONNECT to the default namespace', '40'],
-  ])('ends after a few packets of %s, and is answered only some of them', async (_, packet) => {
+  ])('is closed after a few packets of %s, with at most 20 answers', async (_, packet) => {
     server = await startSocketIoServer();
     const client = await raw();
     for (let sent = 0; sent < 2_000; sent += 1) client.socket.send(packet);
@@ -53,7 +53,7 @@ describe('a connection that is not in yet', () => {
     expect(answersTo(client).length).toBeLessThanOrEqual(20);
   });
 
-  it('ends at once for a binary frame, and after 128 KiB', async () => {
+  it('is closed at a binary frame and after 128 KiB', async () => {
     server = await startSocketIoServer();
     const [binary, large] = [await raw(), await raw()];
     binary.socket.send(Buffer.alloc(10));
@@ -63,8 +63,8 @@ describe('a connection that is not in yet', () => {
   });
 });
 
-describe('one engine connection', () => {
-  it('joins a namespace once, however often it asks', async () => {
+describe('an engine.io connection', () => {
+  it('joins a namespace once, even after several CONNECT packets', async () => {
     server = await startSocketIoServer();
     const client = await raw();
     client.socket.send(CONNECT);
@@ -80,7 +80,7 @@ describe('one engine connection', () => {
     expect(server.hub.sessions.size).toBe(0);
   });
 
-  it.each(['/nowhere', '/v3/realtime', '/'])('is answered each time that it asks for %s', async (namespace) => {
+  it.each(['/nowhere', '/v3/realtime', '/'])('gets an error for each CONNECT to %s', async (namespace) => {
     server = await startSocketIoServer();
     const client = await raw();
     client.socket.send(CONNECT);
@@ -93,24 +93,27 @@ describe('one engine connection', () => {
     expect(refusals()).toBe(3);
   });
 
-  it.each(['9007199254740993', '12345678901234567890'])('refuses the id %s instead of rounding it', async (id) => {
-    server = await startSocketIoServer();
-    const client = await raw();
-    client.socket.send(CONNECT);
-    await waitFor(() => answersTo(client).length > 0);
-    client.socket.send(`42/v1/realtime,${id}["ping",{}]`);
-    client.socket.send('42/v1/realtime,900719925474099["ping",{}]');
-    await waitFor(() => answersTo(client).some((packet) => packet.startsWith('43')));
-    const refused = answersTo(client).find((packet) => packet.includes('"error"')) ?? '';
-    expect(refused).toContain('"field":"id"');
-    expect(answersTo(client).filter((packet) => packet.startsWith('43'))).toEqual([
-      expect.stringMatching(/^43\/v1\/realtime,900719925474099\[/),
-    ]);
-  });
+  it.each(['9007199254740993', '12345678901234567890'])(
+    'refuses the acknowledgement id %s instead of rounding the id',
+    async (id) => {
+      server = await startSocketIoServer();
+      const client = await raw();
+      client.socket.send(CONNECT);
+      await waitFor(() => answersTo(client).length > 0);
+      client.socket.send(`42/v1/realtime,${id}["ping",{}]`);
+      client.socket.send('42/v1/realtime,900719925474099["ping",{}]');
+      await waitFor(() => answersTo(client).some((packet) => packet.startsWith('43')));
+      const refused = answersTo(client).find((packet) => packet.includes('"error"')) ?? '';
+      expect(refused).toContain('"field":"id"');
+      expect(answersTo(client).filter((packet) => packet.startsWith('43'))).toEqual([
+        expect.stringMatching(/^43\/v1\/realtime,900719925474099\[/),
+      ]);
+    },
+  );
 });
 
-describe('the handshake', () => {
-  it.each(['PUT', 'DELETE', 'PATCH'])('knows no %s', async (method) => {
+describe('the Socket.IO handshake', () => {
+  it.each(['PUT', 'DELETE', 'PATCH'])('refuses the method %s with 405', async (method) => {
     server = await startSocketIoServer();
     const handshake = await (await fetch(`${server.url}${PATH}polling`)).text();
     const { sid } = JSON.parse(handshake.slice(1)) as { sid: string };
@@ -121,7 +124,7 @@ describe('the handshake', () => {
   });
 
   it.each(['EIO=3&transport=websocket', 'transport=websocket', 'EIO=5&transport=websocket', 'EIO=4&transport=polling'])(
-    'tells an upgrade with %s what is wrong before it is taken',
+    'refuses an upgrade with %s, and names the required parameter',
     async (query) => {
       server = await startSocketIoServer();
       const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?${query}`);
@@ -137,13 +140,13 @@ describe('the handshake', () => {
     },
   );
 
-  it('tells a client of an older protocol over polling, too', async () => {
+  it('refuses an older protocol over polling, and names `EIO=4` as required', async () => {
     server = await startSocketIoServer();
     const answer = await fetch(`${server.url}/socket.io/?EIO=3&transport=polling`);
     expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('EIO=4')]);
   });
 
-  it('binds pages of other origins on every transport, and nobody without an origin', async () => {
+  it('refuses pages of other origins on every transport, and accepts clients without an origin', async () => {
     server = await startSocketIoServer({}, {}, { CORS_ORIGINS: 'https://app.example' });
     const poll = async (origin: string) => (await fetch(`${server.url}${PATH}polling`, { headers: { origin } })).status;
     expect([await poll('https://app.example'), await poll('https://evil.example')]).toEqual([200, 403]);
@@ -152,7 +155,7 @@ describe('the handshake', () => {
     await raw();
   });
 
-  it('is refused with 503 while the process drains, with the time to come back', async () => {
+  it('is refused with 503 and `retry-after` while the process drains', async () => {
     server = await startSocketIoServer();
     server.drain();
     const answer = await fetch(`${server.url}${PATH}polling`);

@@ -20,12 +20,12 @@ afterEach(async () => {
 
 const since = (seq: number) => formatCursor(EPOCH, seq);
 
-describe('connecting', () => {
+describe('connecting over Socket.IO', () => {
   it.each([
     ['auth.apiKey', { auth: { apiKey: KEY } }],
     ['the Authorization header', { auth: {}, extraHeaders: { authorization: `Bearer ${KEY}` } }],
     ['the handshake query', { auth: {}, query: { apiKey: KEY } }],
-  ])('takes the key from %s and greets with id, cursor and limits', async (_, options) => {
+  ])('accepts the key from %s, and greets with id, cursor and limits', async (_, options) => {
     server.log.append({});
     const socket = server.connect(options);
     const greeting = await next(socket, 'connected');
@@ -33,7 +33,7 @@ describe('connecting', () => {
     expect(server.hub.sessions.get(String(socket.id))?.info().metadata.ipAddress).toBe('127.0.0.1');
   });
 
-  it('serves /v2/realtime as the same service', async () => {
+  it('serves `/v2/realtime` like `/v1/realtime`', async () => {
     const socket = server.connect({}, '/v2/realtime');
     await next(socket, 'connected');
     await socket.emitWithAck('subscribe', { type: 'tvl_changes' });
@@ -42,7 +42,7 @@ describe('connecting', () => {
     expect(await event).toMatchObject({ cursor: since(1) });
   });
 
-  it('takes the key of the connection for a namespace that is joined later', async () => {
+  it('uses the key of the connection for a namespace that is joined later', async () => {
     const options = { auth: {}, forceNew: false, extraHeaders: { authorization: `Bearer ${KEY}` } };
     await next(server.connect(options), 'connected');
     const later = server.connect(options, '/v2/realtime');
@@ -53,15 +53,15 @@ describe('connecting', () => {
 
   it.each([
     ['no key', { auth: {} }, 'missing_api_key'],
-    ['another key', { auth: { apiKey: 'rta_no_such' } }, 'invalid_api_key'],
-    ['a key that is no text', { auth: { apiKey: { $gt: '' } } }, 'missing_api_key'],
-  ])('refuses %s with a code and whether to retry', async (_, options, code) => {
+    ['an unknown key', { auth: { apiKey: 'rta_no_such' } }, 'invalid_api_key'],
+    ['a key that is an object', { auth: { apiKey: { $gt: '' } } }, 'missing_api_key'],
+  ])('refuses %s with a final error code', async (_, options, code) => {
     const error = await next<Error & { data: unknown }>(server.connect(options), 'connect_error');
     expect(error.message).toBe(code);
     expect(error.data).toMatchObject({ code, retryable: false, message: expect.any(String) });
   });
 
-  it('refuses connections beyond the limit, and counts nobody who has left', async () => {
+  it('refuses connections beyond the limit, without counting closed connections', async () => {
     server.allowance.connections = 1;
     const first = server.connect();
     await next(first, 'connected');
@@ -74,14 +74,14 @@ describe('connecting', () => {
     expect(server.allowance.open.size).toBe(1);
   });
 
-  it('lets nobody into the default namespace', async () => {
+  it('refuses the default namespace', async () => {
     const error = await next<Error>(server.connect({}, '/'), 'connect_error');
     expect(error.message).toBe('not_found');
   });
 });
 
 describe('client events', () => {
-  it('are answered by the callback, or by an event without one', async () => {
+  it('are answered by the callback, or by an event if there is no callback', async () => {
     const socket = server.connect();
     const answer = await socket.emitWithAck('subscribe', { type: 'tvl_changes', threshold: 0.06 });
     expect(answer).toEqual({
@@ -112,7 +112,7 @@ describe('client events', () => {
   });
 
   it.each([{}, { id: undefined }, { protocols: undefined, type: undefined }, undefined, null, []])(
-    'remove nothing when they name nothing: unsubscribe %j',
+    'remove nothing without a selector: unsubscribe %j',
     async (nothing) => {
       const socket = server.connect();
       await socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'price_changes' }]);
@@ -129,7 +129,7 @@ describe('client events', () => {
     [{ protocols: undefined, filters: { chain: 'base' } }, 'invalid_request'],
     [{ id: 's99', threshold: 0.2 }, 'not_found'],
     [{ id: 's99', mode: 'latest' }, 'not_found'],
-  ])('change nothing when they name nothing: update_filters %j', async (nothing, code) => {
+  ])('change nothing without a valid selector: update_filters %j', async (nothing, code) => {
     const socket = server.connect();
     await socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'price_changes' }]);
     const before = await socket.emitWithAck('subscriptions');
@@ -138,7 +138,7 @@ describe('client events', () => {
     expect(await socket.emitWithAck('subscriptions')).toEqual(before);
   });
 
-  it('begin in the order they came, also when a replay holds one of them up', async () => {
+  it('keep their order, so that an unsubscribe waits for an earlier replay', async () => {
     server.log.append({}, {}, {});
     const socket = server.connect();
     const seen: unknown[] = [];
@@ -155,7 +155,7 @@ describe('client events', () => {
     expect(seen).toEqual([since(1), since(2), since(3), 'answer']);
   });
 
-  it('take an array as one change with one merged replay', async () => {
+  it('with an array of subscriptions cause one merged replay in log order', async () => {
     server.log.append({}, { type: 'price_change', protocol: null, token: 'bitcoin' }, {});
     const socket = server.connect();
     const seen: unknown[] = [];
@@ -181,37 +181,37 @@ describe('client events', () => {
     return value;
   };
   const hostile: [string, unknown[]][] = [
-    ['nothing', []],
+    ['no argument', []],
     ['null', [null]],
-    ['a text', ['tvl_changes']],
+    ['a string', ['tvl_changes']],
     ['a number', [7]],
     ['an empty object', [{}]],
     ['an empty array', [[]]],
     ['a huge array', [Array.from({ length: 5_000 }, () => 0)]],
-    ['an array of wrong things', [[{ type: 'tvl_changes' }, 5]]],
+    ['an array that contains a number', [[{ type: 'tvl_changes' }, 5]]],
     ['a type that is a list', [{ type: ['tvl_changes'] }]],
     ['an unknown type', [{ type: 'everything' }]],
-    ['a name of the prototype as type', [{ type: 'constructor' }]],
-    ['unknown fields', [{ type: 'tvl_changes', treshold: 0.05 }]],
-    ['a prototype as field', [JSON.parse('{"type":"tvl_changes","__proto__":{"admin":true}}')]],
-    ['NaN', [{ type: 'tvl_changes', threshold: Number.NaN }]],
-    ['infinity', [{ type: 'tvl_changes', minValue: Number.POSITIVE_INFINITY }]],
+    ['`constructor` as type', [{ type: 'constructor' }]],
+    ['an unknown field', [{ type: 'tvl_changes', treshold: 0.05 }]],
+    ['`__proto__` as a field', [JSON.parse('{"type":"tvl_changes","__proto__":{"admin":true}}')]],
+    ['NaN as threshold', [{ type: 'tvl_changes', threshold: Number.NaN }]],
+    ['infinity as minimum', [{ type: 'tvl_changes', minValue: Number.POSITIVE_INFINITY }]],
     ['a negative threshold', [{ type: 'tvl_changes', threshold: -0.1 }]],
-    ['a threshold as text', [{ type: 'tvl_changes', threshold: '0.05' }]],
-    ['a range the wrong way round', [{ type: 'tvl_changes', minValue: 5, maxValue: 1 }]],
-    ['a text that is too long', [{ type: 'protocol', protocol: 'x'.repeat(1_000) }]],
-    ['too many values', [{ type: 'protocol', protocols: Array.from({ length: 501 }, (_, i) => `p${i}`) }]],
-    ['a list of wrong things', [{ type: 'tvl_changes', chains: [{}] }]],
-    ['too deep', [{ type: 'tvl_changes', chains: deep() }]],
-    ['binary', [Buffer.from([1, 2, 3])]],
-    ['binary inside', [{ type: 'tvl_changes', protocol: Buffer.from([1, 2, 3]) }]],
-    ['no protocol', [{ type: 'protocol' }]],
+    ['a string as threshold', [{ type: 'tvl_changes', threshold: '0.05' }]],
+    ['a minimum above the maximum', [{ type: 'tvl_changes', minValue: 5, maxValue: 1 }]],
+    ['a name that is too long', [{ type: 'protocol', protocol: 'x'.repeat(1_000) }]],
+    ['a list with too many values', [{ type: 'protocol', protocols: Array.from({ length: 501 }, (_, i) => `p${i}`) }]],
+    ['objects as chains', [{ type: 'tvl_changes', chains: [{}] }]],
+    ['too deep nesting', [{ type: 'tvl_changes', chains: deep() }]],
+    ['binary data', [Buffer.from([1, 2, 3])]],
+    ['binary data as protocol', [{ type: 'tvl_changes', protocol: Buffer.from([1, 2, 3]) }]],
+    ['a missing protocol', [{ type: 'protocol' }]],
     ['an unknown channel', [{ type: 'channel', channel: 'events:secrets' }]],
-    ['a channel with a script in it', [{ type: 'channel', channel: 'events:token:<script>alert(1)</script>\u0000 x' }]],
-    ['a cursor that is no text', [{ type: 'tvl_changes', since: 12 }]],
+    ['a channel name with a script', [{ type: 'channel', channel: 'events:token:<script>alert(1)</script>\u0000 x' }]],
+    ['a number as cursor', [{ type: 'tvl_changes', since: 12 }]],
     ['a cursor that is too long', [{ type: 'tvl_changes', since: 'x'.repeat(50) }]],
     [
-      'two cursors',
+      'two different cursors',
       [
         [
           { type: 'tvl_changes', since: since(1) },
@@ -219,20 +219,20 @@ describe('client events', () => {
         ],
       ],
     ],
-    ['text that is no cursor', [{ type: 'tvl_changes', since: 'yesterday' }]],
-    ['event types that the type never gives', [{ type: 'tvl_changes', eventTypes: ['price_change'] }]],
-    ['event types that the channel never gives', [{ type: 'channel', channel: 'events:tvl', eventTypes: ['alert'] }]],
+    ['a malformed cursor', [{ type: 'tvl_changes', since: 'yesterday' }]],
+    ['event types that the type never sends', [{ type: 'tvl_changes', eventTypes: ['price_change'] }]],
+    ['event types that the channel never sends', [{ type: 'channel', channel: 'events:tvl', eventTypes: ['alert'] }]],
     ['an unknown mode', [{ type: 'tvl_changes', mode: 'fast' }]],
     ['an interval out of bounds', [{ type: 'tvl_changes', mode: 'latest', intervalMs: 1 }]],
-    ['an interval that is no whole number', [{ type: 'tvl_changes', intervalMs: 1_000.5 }]],
-    ['an interval of a query that is no whole number', [{ type: 'query', query: {}, intervalMs: 1_000.5 }]],
-    ['a snapshot that is no flag', [{ type: 'tvl_changes', snapshot: 'yes' }]],
-    ['a live query that is none', [{ type: 'query', query: [] }]],
+    ['a fractional interval', [{ type: 'tvl_changes', intervalMs: 1_000.5 }]],
+    ['a fractional interval of a query', [{ type: 'query', query: {}, intervalMs: 1_000.5 }]],
+    ['a string as snapshot flag', [{ type: 'tvl_changes', snapshot: 'yes' }]],
+    ['an array as live query', [{ type: 'query', query: [] }]],
     ['a live query with a filter beside it', [{ type: 'query', query: {}, protocol: 'aave' }]],
     ['several arguments', [{ type: 'tvl_changes' }, { type: 'alerts' }]],
   ];
 
-  it.each(hostile)('survive %s: the documented error, and the connection stays', async (_, args) => {
+  it.each(hostile)('get `invalid_request` for %s, and the connection stays open', async (_, args) => {
     const socket = server.connect({ transports: ['websocket'] });
     const answer = await socket.timeout(5_000).emitWithAck('subscribe', ...args);
     expect(answer).toMatchObject({ ok: false, error: { code: 'invalid_request', retryable: false } });
@@ -240,7 +240,7 @@ describe('client events', () => {
     expect(await socket.emitWithAck('subscriptions')).toMatchObject({ ok: true, subscriptions: [] });
   });
 
-  it('treat SQL and HTML in names as names, and refuse those that no data can have', async () => {
+  it('accept SQL and HTML in names as plain text, and refuse names that no data can have', async () => {
     const socket = server.connect();
     const names = ["';drop-table-protocols;--", '<b>lido</b>'];
     expect(await socket.emitWithAck('subscribe', { type: 'protocol', protocols: names })).toMatchObject({
@@ -254,7 +254,7 @@ describe('client events', () => {
   });
 
   it.each(['no_such_event', 'error', 'message', '__proto__', 'constructor', 'hasOwnProperty', ''])(
-    'answer the unknown event %j too',
+    'get an error for the unknown event %j',
     async (name) => {
       const socket = server.connect();
       expect(await socket.timeout(5_000).emitWithAck(name, {})).toMatchObject({
@@ -267,7 +267,7 @@ describe('client events', () => {
     },
   );
 
-  it('are refused above the limit of the tier, and a client that does not stop is sent away', async () => {
+  it('are refused beyond the limit of the tier, and a client that continues is disconnected', async () => {
     server.allowance.messages = 3;
     const socket = server.connect({ transports: ['websocket'] });
     await next(socket, 'connected');
@@ -282,7 +282,7 @@ describe('client events', () => {
     await waitFor(() => server.hub.sessions.size === 0);
   });
 
-  it('that change subscriptions have their own limit', async () => {
+  it('have a separate limit for changes of subscriptions', async () => {
     server.allowance.changes = 1;
     const socket = server.connect();
     expect(await socket.emitWithAck('subscribe', { type: 'tvl_changes' })).toMatchObject({ ok: true });
@@ -294,8 +294,8 @@ describe('client events', () => {
   });
 });
 
-describe('frames', () => {
-  it('over 64 KiB end their connection and nobody else', async () => {
+describe('Socket.IO frames', () => {
+  it('close only their own connection if larger than 64 KiB', async () => {
     const other = server.connect();
     await next(other, 'connected');
     for (const transports of [['websocket'], ['polling']]) {
@@ -315,7 +315,7 @@ describe('frames', () => {
     '451-/v1/realtime,["subscribe"]',
     '\u0000\u0001',
     '4'.repeat(1_000),
-  ])('that are no packets (%j) end their connection at most', async (frame) => {
+  ])('affect no other connection if they are invalid: %j', async (frame) => {
     const raw = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
     raw.on('error', () => {});
     raw.on('open', () => raw.send(`40/v1/realtime,${JSON.stringify({ apiKey: KEY })}`));
@@ -328,7 +328,7 @@ describe('frames', () => {
     await waitFor(() => server.hub.sessions.size === 1);
   });
 
-  it('reach clients that poll, upgrade or start on WebSocket in the same order as answers', async () => {
+  it('keep the order of events and answers on polling, upgraded and WebSocket clients', async () => {
     const clients = [['polling'], ['polling', 'websocket'], ['websocket']].map((transports) => {
       const socket = server.connect({ transports });
       const seen: unknown[] = [];
@@ -344,7 +344,7 @@ describe('frames', () => {
     for (const { seen } of clients) expect(seen).toEqual(Array.from({ length: 120 }, (_, i) => since(i + 1)));
   });
 
-  it('are the same bytes for one namespace, whatever else shares the connection', async () => {
+  it('deliver the same events in each of two namespaces of a connection', async () => {
     const one = server.connect({ transports: ['websocket'], forceNew: false });
     const two = server.connect({ transports: ['websocket'], forceNew: false }, '/v2/realtime');
     const seen = [one, two].map((socket) => {
@@ -359,8 +359,8 @@ describe('frames', () => {
   });
 });
 
-describe('leaving', () => {
-  it('by revocation tells why and does not come back by itself', async () => {
+describe('a disconnect', () => {
+  it('after a revocation sends the reason to the client, which does not reconnect', async () => {
     const socket = server.connect();
     await next(socket, 'connected');
     const [error, reason] = [next(socket, 'error'), next<string>(socket, 'disconnect')];
@@ -373,7 +373,7 @@ describe('leaving', () => {
     expect(await reason).toBe('io server disconnect');
   });
 
-  it('because the server drains gives the cursor, and the library comes back by itself', async () => {
+  it('during a drain sends the cursor first, and the client reconnects by itself', async () => {
     const socket = server.connect({ reconnectionDelay: 20 });
     await next(socket, 'connected');
     server.log.append({});
@@ -384,7 +384,7 @@ describe('leaving', () => {
     await again;
   });
 
-  it('in the middle of a replay ends it and leaves nothing behind', async () => {
+  it('during a replay ends the replay and frees all its subscriptions', async () => {
     server.log.append(...Array.from({ length: 5_000 }, () => ({})));
     const socket = server.connect();
     await next(socket, 'connected');
@@ -396,7 +396,7 @@ describe('leaving', () => {
     expect(server.hub.groupCount).toBe(0);
   });
 
-  it('while the handshake is still answered leaves no connection counted', async () => {
+  it('during the handshake leaves no connection counted', async () => {
     const target = new URL(server.url);
     for (let i = 0; i < 20; i++) {
       const raw = new WebSocket(`ws://${target.host}/socket.io/?EIO=4&transport=websocket`);
@@ -416,7 +416,7 @@ describe('leaving', () => {
 });
 
 describe('slow readers', () => {
-  it('are switched to latest, told, then cut with their cursor; the others get everything meanwhile', async () => {
+  it('are disconnected, while other clients receive every event', async () => {
     const fast = server.connect({ transports: ['websocket'] });
     let received = 0;
     fast.on('tvl_change', () => received++);

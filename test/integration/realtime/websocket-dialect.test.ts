@@ -9,7 +9,7 @@ const update = (event: EncodedEvent, channels: string[], merged?: number) =>
   JSON.parse(websocketText(event, channels, merged)) as Record<string, unknown>;
 
 describe('websocketText', () => {
-  it('puts names and aliases around the fields of the contract, times in milliseconds', () => {
+  it('adds type, channels and aliases to the contract fields, with times in milliseconds', () => {
     const event = encoded({});
     expect(update(event, ['tvl', 'events:chain:ethereum'])).toEqual({
       type: 'tvl_update',
@@ -27,7 +27,7 @@ describe('websocketText', () => {
     });
   });
 
-  it('gives prices the names of the examples', () => {
+  it('adds the price aliases `coin`, `tokenId` and `price`', () => {
     const event = encoded({ type: 'price_change', protocol: null, token: 'bitcoin', current: 67_500 });
     expect(update(event, ['prices'], 3)).toMatchObject({
       type: 'price_update',
@@ -36,7 +36,7 @@ describe('websocketText', () => {
     });
   });
 
-  it('escapes what writers and clients chose', () => {
+  it('escapes special characters in names, tags and channels', () => {
     const event = encoded({ name: '</script>"\u2028', tags: ['"'] });
     expect(update(event, ['events:token:"'])).toMatchObject({
       channel: 'events:token:"',
@@ -46,7 +46,7 @@ describe('websocketText', () => {
 });
 
 describe('websocketMessage', () => {
-  it('is one flat object with times in milliseconds', () => {
+  it('returns one flat object with times in milliseconds', () => {
     const timestamp = '2026-01-01T00:00:00.000Z';
     const items = [{ metric: 'tvl', timestamp }];
     const message = JSON.parse(websocketMessage('snapshot', { items, timestamp, part: 1 })) as unknown;
@@ -59,7 +59,7 @@ describe('websocketMessage', () => {
     });
   });
 
-  it('wraps errors and announcements as the published examples do', () => {
+  it('wraps errors in `error` and announcements in `data`', () => {
     expect(JSON.parse(websocketMessage('error', { code: 'forbidden' }))).toEqual({
       type: 'error',
       error: { code: 'forbidden' },

@@ -51,7 +51,7 @@ hotCacheContract('RedisHotCache on a cluster', async (url) => {
 });
 
 describe('a Redis Cluster', () => {
-  it('is detected, and shows the public channels on every node', async () => {
+  it('publishes the public event channels on every node', async () => {
     const pair = await twoBrokers();
     const stranger = new Redis(cluster.nodes[2]!.port);
     try {
@@ -67,7 +67,7 @@ describe('a Redis Cluster', () => {
     }
   });
 
-  it('counts as there once a connection to every master was opened', async () => {
+  it('is reported as up after every master has a connection', async () => {
     const connections = await RedisConnections.open(settings(), new Metrics());
     try {
       await waitFor(() => connections.state === 'up');
@@ -92,7 +92,7 @@ describe('a Redis Cluster', () => {
     for (const pod of pods) pod.onApplicationShutdown();
   });
 
-  it('that was away at the start is recognised when it appears', async () => {
+  it('is recognised even if it was unavailable at the start', async () => {
     const late = await startRedisCluster();
     await Promise.all(late.nodes.map((node) => node.stop()));
     const connections = await RedisConnections.open(parseSettings({ REDIS_URL: late.url }), new Metrics());

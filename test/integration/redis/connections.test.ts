@@ -28,14 +28,14 @@ describe('RedisConnections', () => {
 
   const isState = (state: RedisState) => waitFor(() => connections?.state === state, { what: `state ${state}` });
 
-  it('is off without an address, and then has no clients', async () => {
+  it('is off and has no clients without `REDIS_URL`', async () => {
     const none = await RedisConnections.open(parseSettings({}), metrics);
     expect([none.configured, none.state]).toEqual([false, 'off']);
     expect(() => none.commands()).toThrow(/REDIS_URL is not set/);
     none.onApplicationShutdown();
   });
 
-  it('is up from the start, under the prefix, on the chosen database', async () => {
+  it('is up after opening, and uses the key prefix and the chosen database', async () => {
     const up = await open({ REDIS_URL: `${redis.url}/3`, KEY_PREFIX: 'blue:' });
     expect([up.state, up.clustered, up.key('a')]).toEqual(['up', false, 'blue:a']);
     await up.commands().set(up.key('a'), 'b');
@@ -44,7 +44,7 @@ describe('RedisConnections', () => {
     expect(await metrics.registry.getSingleMetricAsString('redis_state')).toContain('redis_state 1');
   });
 
-  it('fails commands at once while the server is away, and comes back by itself with its subscriptions', async () => {
+  it('fails commands at once during an outage, and restores subscriptions afterwards', async () => {
     const held = await open();
     const states: RedisState[] = [];
     held.onState((state) => states.push(state));
@@ -64,7 +64,7 @@ describe('RedisConnections', () => {
     expect(states).toEqual(['away', 'up']);
   });
 
-  it('starts while the server is away, and finds it later', async () => {
+  it('opens during an outage, and connects when Redis starts', async () => {
     await redis.stop();
     const late = await open();
     expect(late.state).toBe('away');
@@ -75,7 +75,7 @@ describe('RedisConnections', () => {
     expect(await redis.call('PUBLISH', 'news', 'x')).toBe(1);
   });
 
-  it('sees a server that hangs although its connections stay open', async () => {
+  it('detects a hanging server although its connections stay open', async () => {
     const held = await open();
     redis.pause();
     await isState('away');
@@ -84,7 +84,7 @@ describe('RedisConnections', () => {
     expect(await held.commands().ping()).toBe('PONG');
   });
 
-  it('leaves a server that became a replica, and says why one takes no writes', async () => {
+  it('leaves a server that became a replica, and reports why writes are refused', async () => {
     const held = await open();
     await held.subscriber().subscribe('news');
     const states: RedisState[] = [];
@@ -104,7 +104,7 @@ describe('RedisConnections', () => {
     expect(await redis.call('DBSIZE')).toBe(0);
   });
 
-  it('sees that somebody cut the subscriptions, and subscribes again', async () => {
+  it('subscribes again after its subscriptions were cut', async () => {
     const held = await open();
     await held.subscriber().subscribe('news');
     const states: RedisState[] = [];
@@ -115,7 +115,7 @@ describe('RedisConnections', () => {
     await waitFor(async () => (await redis.call('PUBLISH', 'news', 'x')) === 1);
   });
 
-  it('makes the service degraded, not unready, while Redis is away', async () => {
+  it('makes the service degraded, but ready, while Redis is unavailable', async () => {
     const app = await createTestApp({ settings: { REDIS_URL: redis.url } });
     const ready = async () => {
       const answer = await fetch(`${app.url}/health/ready`);

@@ -33,13 +33,13 @@ describe('PodChannel', () => {
 
   const subscribers = async (): Promise<unknown> => ((await redis.call('PUBSUB', 'NUMSUB', 'pods')) as unknown[])[1];
 
-  it('works inside one process without Redis', async () => {
+  it('delivers messages inside the process without Redis', async () => {
     const { channel, heard } = await pod({});
     expect(await channel.publish('revoked', { key: 'a' })).toBe(true);
     expect(heard).toEqual([{ key: 'a' }]);
   });
 
-  it('reaches every process once, the sending one included, and only listeners of the kind', async () => {
+  it('delivers a message once to every process, including the sender, by kind', async () => {
     const [one, two] = [await pod(), await pod()];
     await waitFor(async () => (await subscribers()) === 2);
     await one.channel.publish('other', { key: 'b' });
@@ -50,7 +50,7 @@ describe('PodChannel', () => {
     expect(new Set(two.heard)).toEqual(new Set([{ key: 'a' }, { key: 'c' }]));
   });
 
-  it('ignores what is no message, and survives a listener that throws', async () => {
+  it('ignores invalid messages, and survives a listener that throws', async () => {
     const one = await pod();
     one.channel.on('revoked', () => {
       throw new Error('a bug');
@@ -75,7 +75,7 @@ describe('PodChannel', () => {
     expect(one.heard).toEqual([{ key: 'good' }]);
   });
 
-  it('says when a message stayed inside the process, and goes on when Redis is back', async () => {
+  it('reports messages that stayed inside the process, and recovers with Redis', async () => {
     const [one, two] = [await pod(), await pod()];
     await redis.stop();
     await waitFor(async () => !(await one.channel.publish('revoked', { n: 1 })));
@@ -89,7 +89,7 @@ describe('PodChannel', () => {
     expect(await one.channel.publish('revoked', { text: 'x'.repeat(1_000_001) })).toBe(false);
   });
 
-  it('keeps deployments with different prefixes apart, and refuses kinds that are none', async () => {
+  it('separates deployments by key prefix, and refuses invalid message kinds', async () => {
     const blue = await pod({ REDIS_URL: redis.url, KEY_PREFIX: 'blue:' });
     const green = await pod({ REDIS_URL: redis.url, KEY_PREFIX: 'green:' });
     await waitFor(async () => JSON.stringify(await redis.call('PUBSUB', 'CHANNELS')).includes('green:pods'));

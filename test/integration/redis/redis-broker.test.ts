@@ -55,7 +55,7 @@ describe('RedisBroker', () => {
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(text)?.[1] ?? 0);
   }
 
-  it('keeps rows with an owner out of Redis, and says that the log has more', async () => {
+  it('keeps rows with an owner out of Redis, but publishes that the log has more', async () => {
     const [here, there] = [await broker(), await broker()];
     const [own, others]: [number[], [number[], number | undefined][]] = [[], []];
     here.subscribe((batch) => own.push(...batch.map(({ seq }) => seq)));
@@ -70,7 +70,7 @@ describe('RedisBroker', () => {
     expect(JSON.stringify(heard)).not.toContain('alice');
   });
 
-  it('shows the public channels to whoever listens, and costs one message per batch while nobody does', async () => {
+  it('sends one message per batch without listeners, and fills public channels with listeners', async () => {
     const here = await broker();
     const change = event({ type: 'tvl_change', protocol: 'aave', chain: 'base', owner: null });
     let seq = 0;
@@ -90,7 +90,7 @@ describe('RedisBroker', () => {
     expect(everything[0]![1]).not.toContain('"owner"');
   });
 
-  it('shows the first event after a quiet time, and the first of a new leader, to those that came meanwhile', async () => {
+  it('sends the first event after a quiet time or a new leader to newly added listeners', async () => {
     const [here, next] = [await broker(), await broker()];
     const change = event({ type: 'price_change', token: 'bitcoin', protocol: null, chain: null });
     await here.publish(numbered(1, [change]));
@@ -104,7 +104,7 @@ describe('RedisBroker', () => {
     expect(heard.map(([channel]) => channel)).toEqual(['events:prices', 'events:prices']);
   });
 
-  it('fills a single public channel without the others', async () => {
+  it('fills only the public channel that has a listener', async () => {
     const here = await broker();
     const heard = await stranger((client) => client.subscribe('events:protocol:aave'));
     let seq = 0;
@@ -114,7 +114,7 @@ describe('RedisBroker', () => {
     expect(heard.map(([, text]) => text).join()).not.toContain('lido');
   });
 
-  it('needs one round trip per batch, cache included, and one more after the server forgot the script', async () => {
+  it('needs one Redis call per batch including the cache, plus one to load the script', async () => {
     const refresh = new CacheRefresh();
     refresh.use((batch) => batch.map(({ seq }) => cacheEntry(`protocol:p${seq}:meta`, META, 'e1', seq)));
     const here = await broker(refresh);
@@ -125,7 +125,7 @@ describe('RedisBroker', () => {
     expect(await redis.call('DBSIZE')).toBe(5_499 + 1); // and how far the log went
   });
 
-  it('remembers how far the log went, for a leader that starts on a restored database', async () => {
+  it('stores the furthest log position for a leader that starts on a restored database', async () => {
     const [here, there] = [await broker(), await broker()];
     expect(await here.furthest()).toBeUndefined();
     await here.publish(someRows(3, 5));
@@ -140,7 +140,7 @@ describe('RedisBroker', () => {
     expect(await here.furthest()).toBeUndefined();
   });
 
-  it('ignores what is no batch', async () => {
+  it('ignores invalid batches', async () => {
     const there = await broker();
     const heard: number[] = [];
     there.subscribe((batch) => heard.push(batch.length));
@@ -154,7 +154,7 @@ describe('RedisBroker', () => {
     expect(heard).toEqual([3]);
   });
 
-  it('fails at once while Redis is away or hangs, and still tells the listeners of this process', async () => {
+  it('fails at once while Redis hangs or is stopped, and still delivers to local listeners', async () => {
     const here = await broker();
     const heard: number[] = [];
     here.subscribe((batch) => heard.push(...batch.map(({ seq }) => seq)));

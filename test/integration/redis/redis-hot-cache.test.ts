@@ -51,7 +51,7 @@ describe('RedisHotCache', () => {
     return held.every((value, at) => JSON.stringify(value) === JSON.stringify(pod.state.lookUp(KEYS[at]!)));
   };
 
-  it('keeps the newest value whatever order batches come in, and however often', async () => {
+  it('keeps the newest value for any order and repetition of batches', async () => {
     const entry = (seq: number): CacheEntry => cacheEntry(KEY, { ...META, name: `at ${seq}` }, 'e1', seq);
     const order = fc.array(fc.integer({ min: 1, max: 2 ** 53 - 1 }), { minLength: 1, maxLength: 12 });
     await fc.assert(
@@ -65,7 +65,7 @@ describe('RedisHotCache', () => {
     );
   });
 
-  it('lets only those who asked the log replace what belongs to another epoch', async () => {
+  it('replaces an entry of another epoch only by a write with the rule `known`', async () => {
     const write = (epoch: string, seq: number, rule: 'newer' | 'known') =>
       pod.store.write([cacheEntry(KEY, { ...META, name: `${epoch} ${seq}` }, epoch, seq)], rule);
     await write('e1', 900, 'newer');
@@ -78,7 +78,7 @@ describe('RedisHotCache', () => {
     expect(await pod.cache.getMany([KEY])).toEqual([undefined]);
   });
 
-  it('is right again after Redis came back empty, without a change and without a read', async () => {
+  it('is filled again after Redis returned empty, without any change or read', async () => {
     await someMarket();
     await waitFor(allEqual);
     await redis.restart({ empty: true });
@@ -86,7 +86,7 @@ describe('RedisHotCache', () => {
     expect(await redis.call('PTTL', 'tvl:aave')).toBeGreaterThan(3_500_000);
   });
 
-  it('answers from the published state while Redis is away, and takes up what changed meanwhile', async () => {
+  it('reads from the published state during an outage of Redis, and catches up afterwards', async () => {
     await someMarket();
     await redis.stop();
     await market.price('a', 2);
@@ -97,7 +97,7 @@ describe('RedisHotCache', () => {
     await waitFor(async () => ((await heldIn('price:a')) as { value?: number } | undefined)?.value === 2);
   });
 
-  it('does not let look-ups wait for a Redis that hangs', async () => {
+  it('serves look-ups while Redis hangs', async () => {
     await someMarket();
     redis.pause();
     const [first, ...others] = await Promise.all([1, 2, 3].map(() => pod.cache.prices(['a'])));
@@ -107,7 +107,7 @@ describe('RedisHotCache', () => {
     await waitFor(() => pod.redis.state === 'up');
   });
 
-  it('finds and mends keys that somebody else changed or removed altogether, whatever they became', async () => {
+  it('repairs keys that foreign clients changed or deleted', async () => {
     await someMarket();
     await waitFor(allEqual);
     const at = `${pod.feed.epoch}-00000000001`;
@@ -123,7 +123,7 @@ describe('RedisHotCache', () => {
     await waitFor(allEqual);
   });
 
-  it('reads through what left by age, for another hour, and does not bring back what nobody asks for', async () => {
+  it('reloads an expired key on a read for another hour, and does not restore unread keys', async () => {
     await someMarket();
     await waitFor(allEqual);
     await redis.call('DEL', 'price:a', 'price:b');
@@ -133,7 +133,7 @@ describe('RedisHotCache', () => {
     expect(await redis.call('EXISTS', 'price:b')).toBe(0);
   });
 
-  it('leaves comparing to one process at a time', async () => {
+  it('is compared with the published state by only one process at a time', async () => {
     const other = await createRedisPod(db.url, redis.url);
     try {
       const first = await waitFor(() => redis.call('GET', 'cache:comparing') as Promise<string | null>);

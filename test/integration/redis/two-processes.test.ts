@@ -56,13 +56,13 @@ describe('two processes on one database', () => {
     }
   }
 
-  it('a change reaches the clients of both, through Redis', async () => {
+  it('deliver a change to the clients of both processes, through Redis', async () => {
     await market.price('coin', 2);
     await expectBothHaveAll(1);
     await waitFor(() => apps[1]!.nest.get(EventFeed).state === 'broker');
   });
 
-  it('nothing is lost or repeated when subscriptions are cut, and when Redis comes back empty', async () => {
+  it('lose and repeat no event when subscriptions are cut or Redis returns empty', async () => {
     for (let price = 2; price <= 61; price++) {
       if (price === 15) await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       if (price === 30) await redis.stop();
@@ -74,7 +74,7 @@ describe('two processes on one database', () => {
     await waitFor(async () => JSON.parse(String(await redis.call('GET', 'price:coin'))).value === 61);
   });
 
-  it('a row for one user never passes Redis, and still takes its place in the stream of the other process', async () => {
+  it('include a row with an owner in the stream of the other process, in order', async () => {
     const gateway = apps[1]!.nest.get(EventFeed);
     const heard: [number, string | null][] = [];
     gateway.subscribe((batch) => heard.push(...batch.map(({ seq, owner }): [number, string | null] => [seq, owner])));

@@ -42,7 +42,7 @@ function silence(app: TestApp): void {
 }
 
 describe('the connection registry', () => {
-  it('shows connections of every process, their users and rooms, and forgets them when they end', async () => {
+  it('contains connections of every process with users and rooms, until the connections end', async () => {
     const [a, b] = [await PlainClient.connect(one.url, key), await PlainClient.connect(two.url, key)];
     await shows('ws:connections', idOf(a), idOf(b));
     await shows('user_connections:alice', idOf(a), idOf(b));
@@ -63,7 +63,7 @@ describe('the connection registry', () => {
     await shows('user_connections:alice');
   });
 
-  it('is complete again after Redis lost everything', async () => {
+  it('is complete again after Redis lost all data', async () => {
     const client = await PlainClient.connect(one.url, key);
     await shows('ws:connections', idOf(client));
     await redis.restart({ empty: true });
@@ -73,7 +73,7 @@ describe('the connection registry', () => {
     await shows('ws:connections');
   });
 
-  it('is cleaned up by others after a process that died', async () => {
+  it('is cleaned up by another process after a process died', async () => {
     const dead = await start();
     const [lost, kept] = [await PlainClient.connect(dead.url, key), await PlainClient.connect(one.url, key)];
     await lost.ask({ type: 'subscribe', channels: ['tvl'] }, 'subscription_result');
@@ -92,7 +92,7 @@ describe('the connection registry', () => {
     await dead.close();
   });
 
-  it('is empty of a process that left in order', async () => {
+  it('contains nothing of a process that stopped gracefully', async () => {
     const leaving = await start();
     const client = await PlainClient.connect(leaving.url, key);
     await shows('user_connections:alice', idOf(client));
@@ -101,7 +101,7 @@ describe('the connection registry', () => {
     expect(await redis.call('EXISTS', `t:pod_connections:${leaving.nest.get(Pods).id}`)).toBe(0);
   });
 
-  it('survives what somebody wrote into it by hand', async () => {
+  it('is cleaned up despite invalid entries', async () => {
     await redis.call('ZADD', 't:{pods}:seen', String(Date.now() - 70_000), 'ghost');
     await redis.call(
       'HSET',
@@ -120,8 +120,8 @@ describe('the connection registry', () => {
   });
 });
 
-describe('the connection registry on a Redis cluster', () => {
-  it('shows connections and forgets them', async () => {
+describe('the connection registry on a Redis Cluster', () => {
+  it('contains a connection until the connection ends', async () => {
     const cluster = await startRedisCluster();
     const app = await createTestApp({ db, settings: { REDIS_URL: cluster.url } });
     onTestFinished(() => cluster.close());

@@ -66,7 +66,7 @@ describe('the DefiLlama source', () => {
     return values.filter(({ labels }) => labels['outcome'] === outcome).reduce((sum, { value }) => sum + value, 0);
   };
 
-  it('writes protocols, their TVL per real chain, and prices, whatever else the answer holds', async () => {
+  it('writes protocols, TVL per real chain and prices, and skips invalid entries', async () => {
     start();
     await waitFor(async () => (await db.pool.query('SELECT 1 FROM token_prices')).rowCount === 3);
     const tvl = await db.pool.query<{ key: string }>(
@@ -97,7 +97,7 @@ describe('the DefiLlama source', () => {
     expect(server.requests.find((line) => line.includes('/prices/current/'))).toContain('coingecko%3Aplain-swap');
   });
 
-  it('keeps what an entry says of a protocol, and leaves to others what they said', async () => {
+  it('stores metadata of a protocol, and keeps metadata fields of other writers', async () => {
     const said = {
       id: 2_269,
       address: 'bsc:0xAb',
@@ -156,7 +156,7 @@ describe('the DefiLlama source', () => {
     ).toEqual(rows);
   });
 
-  it('asks for changes only, and writes what changed', async () => {
+  it('sends the ETag, and writes only changed data', async () => {
     start();
     // Prices are asked for once the protocols, and their ETag, are in.
     await waitFor(async () => (await db.pool.query('SELECT 1 FROM token_prices')).rowCount === 3);
@@ -168,7 +168,7 @@ describe('the DefiLlama source', () => {
     await waitFor(async () => (await db.pool.query(`SELECT 1 FROM protocol_tvl WHERE chain = 'base'`)).rowCount === 1);
   });
 
-  it('goes on after failures of every kind, and reads a changed shape again in full', async () => {
+  it('continues after failures, and forgets the ETag of an invalid response', async () => {
     server.answer = json({ not: 'a list' }, { etag: '"odd"' });
     start();
     await waitFor(async () => (await polls('failed')) > 2);
@@ -180,7 +180,7 @@ describe('the DefiLlama source', () => {
     await waitFor(async () => (await db.pool.query('SELECT 1 FROM token_prices')).rowCount === 3);
   });
 
-  it('prices the other tokens when the server refuses a request for some', async () => {
+  it('writes prices of other tokens when the server refuses one of several requests', async () => {
     const many = Array.from({ length: 150 }, (_, n) => ({
       name: `P${n}`,
       chains: ['Base'],
@@ -198,7 +198,7 @@ describe('the DefiLlama source', () => {
     expect(await polls('failed')).toBeGreaterThan(0);
   });
 
-  it('survives a database that refuses the rows', async () => {
+  it('continues after the database refused the rows', async () => {
     await db.pool.query('REVOKE INSERT ON protocols FROM rta_writer; REVOKE ALL ON token_prices FROM rta_writer');
     await db.pool.query('REVOKE INSERT (slug) ON protocols FROM rta_writer');
     start();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpFetcher, type HttpFetcherOptions } from '../../../src/events/sources/defillama/http-fetcher.js';
 import { json, startLlamaServer, type LlamaServer } from './llama-server.js';
 
-describe('reading a resource over HTTP', () => {
+describe('the HTTP fetcher', () => {
   let server: LlamaServer;
   let fetcher: HttpFetcher;
 
@@ -20,7 +20,7 @@ describe('reading a resource over HTTP', () => {
     return fetcher.get(`${server.url}/x`, new AbortController().signal);
   };
 
-  it('gives the parsed body once, and nothing while the server says that it is the same', async () => {
+  it('returns a parsed body, and undefined while the server returns 304', async () => {
     server.answer = json({ n: 1 }, { etag: '"1"' });
     expect(await get()).toEqual({ n: 1 });
     server.answer = (_, response) => response.writeHead(304).end();
@@ -32,13 +32,10 @@ describe('reading a resource over HTTP', () => {
   });
 
   it.each([
-    [
-      'an error of the server',
-      (_: unknown, response: { writeHead(status: number): { end(): void } }) => response.writeHead(503).end(),
-    ],
+    ['a 503', (_: unknown, response: { writeHead(status: number): { end(): void } }) => response.writeHead(503).end()],
     ['a reset connection', (_: unknown, response: { destroy(): void }) => response.destroy()],
-    ['JSON that ends early', json('{"protocols": [1, 2')],
-  ])('tries again after %s', async (_, failure) => {
+    ['truncated JSON', json('{"protocols": [1, 2')],
+  ])('retries after %s', async (_, failure) => {
     let failures = 0;
     server.answer = (request, response) => {
       if (failures++ < 2) failure(request, response);
@@ -48,7 +45,7 @@ describe('reading a resource over HTTP', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('waits as long as a 429 asks for, but gives up at once when that is very long', async () => {
+  it('waits as long as a 429 requests, but gives up at once if the wait is very long', async () => {
     let first = true;
     server.answer = (request, response) => {
       if (first) response.writeHead(429, { 'retry-after': '0' }).end();
@@ -75,18 +72,18 @@ describe('reading a resource over HTTP', () => {
       '302',
     ],
     [
-      'a resource that is gone',
+      'a 404',
       (_: unknown, response: { writeHead(status: number): { end(): void } }) => response.writeHead(404).end(),
       '404',
     ],
-    ['a body over the cap', json({ text: 'x'.repeat(5_000) }), 'more than 1000 bytes'],
-  ])('does not try again after %s', async (_, answer, message) => {
+    ['a body above the size limit', json({ text: 'x'.repeat(5_000) }), 'more than 1000 bytes'],
+  ])('does not retry after %s', async (_, answer, message) => {
     server.answer = answer;
     await expect(get({ maxBytes: 1_000 })).rejects.toThrow(message);
     expect(server.requests).toHaveLength(1);
   });
 
-  it('gives up on a server that does not answer, and on one that trickles', async () => {
+  it('gives up on a silent server, and on a server that sends too slowly', async () => {
     server.answer = () => undefined;
     await expect(get({ timeoutMs: 50, attempts: 2 })).rejects.toThrow(/timeout/i);
     await fetcher.close();
@@ -98,7 +95,7 @@ describe('reading a resource over HTTP', () => {
     await expect(get({ timeoutMs: 100, attempts: 1 })).rejects.toThrow(/timeout/i);
   });
 
-  it('leaves a server alone that keeps failing, and comes back to it', async () => {
+  it('pauses requests to a server that keeps failing, and resumes later', async () => {
     server.answer = (_, response) => response.writeHead(500).end();
     await expect(get({ attempts: 1, breakAfter: 2, breakMs: 100 })).rejects.toThrow('500');
     const again = (): Promise<unknown> => fetcher.get(`${server.url}/x`, new AbortController().signal);
@@ -109,7 +106,7 @@ describe('reading a resource over HTTP', () => {
     await expect.poll(again, { timeout: 20_000 }).toEqual({ ok: true });
   });
 
-  it('leaves only the server alone that fails', async () => {
+  it('pauses requests only to the failing server', async () => {
     const healthy = await startLlamaServer(json({ ok: true }));
     try {
       server.answer = (_, response) => response.writeHead(500).end();
@@ -120,7 +117,7 @@ describe('reading a resource over HTTP', () => {
     }
   });
 
-  it('remembers only the answers of the addresses asked last', async () => {
+  it('stores ETags only for the most recent addresses', async () => {
     server.answer = json({ ok: true }, { etag: '"1"' });
     await get();
     for (let n = 0; n < 300; n++) await fetcher.get(`${server.url}/${n}`, new AbortController().signal);
@@ -129,7 +126,7 @@ describe('reading a resource over HTTP', () => {
     expect(server.requests.slice(-2)).toEqual(['GET /x -', 'GET /299 "1"']);
   });
 
-  it('stops at once when told to', async () => {
+  it('stops at once on abort', async () => {
     server.answer = () => undefined;
     fetcher = new HttpFetcher({ timeoutMs: 60_000 });
     const stop = new AbortController();

@@ -56,7 +56,7 @@ describe('the sample source', () => {
     return new Map(rows.map(({ protocol, tvl }) => [protocol, tvl]));
   };
 
-  it('begins with nothing but writer rights, and notes a history that failed', async () => {
+  it('starts with the rights of a writer only, and records a failed history back-fill', async () => {
     backfill.failing = true;
     await play('60', async () => (await played()) > 0);
     backfill.failing = false;
@@ -64,7 +64,7 @@ describe('the sample source', () => {
     expect(await one('SELECT history_filled AS filled FROM sample_playback')).toEqual({ filled: false });
   });
 
-  it('goes on where it stopped, however long it was away: no value jumps', async () => {
+  it('resumes at its last position after a long stop, without a jump of values', async () => {
     const [before, position] = [await values(), await played()];
     await db.pool.query(`UPDATE sample_playback SET updated_at = now() - interval '3 days'`);
     await play('60', async () => (await played()) > position);
@@ -73,7 +73,7 @@ describe('the sample source', () => {
     expect(jumps).toEqual([]);
   });
 
-  it('fills the history that was missed: 30 days that end where the play began, always the same', async () => {
+  it('fills 30 days of history before the start of the playback, once', async () => {
     expect(await one('SELECT history_filled AS filled FROM sample_playback')).toEqual({ filled: true });
     const { begun } = await one<{ begun: number }>(
       'SELECT extract(epoch FROM begun_at)::float8 * 1000 AS begun FROM sample_playback',
@@ -88,7 +88,7 @@ describe('the sample source', () => {
     expect(backfill.points).toHaveLength(filled);
   });
 
-  it('tags what was not recorded, and plays at any speed', async () => {
+  it('tags interpolated values with confidence 0.8, and plays at any speed', async () => {
     const position = await played();
     await play('100000', async () => (await played()) > position + 200_000);
     const { rows } = await db.pool.query<{ interpolated: boolean; confidence: number }>(
@@ -99,7 +99,7 @@ describe('the sample source', () => {
   });
 });
 
-describe('running sources', () => {
+describe('a source', () => {
   let db: TestDatabase;
   let database: Database;
 
@@ -126,7 +126,7 @@ describe('running sources', () => {
     }
   }
 
-  it('happens in one process at a time; another takes over when that one ends', async () => {
+  it('runs in one process at a time, and in another process after the first ends', async () => {
     const [here, there] = [new Feed(), new Feed()];
     const runners = [here, there].map((feed) => new SourceRunner(database, [feed]));
     for (const runner of runners) runner.onApplicationBootstrap();
@@ -139,7 +139,7 @@ describe('running sources', () => {
     expect(here.active + there.active).toBe(0);
   });
 
-  it('goes on after a failure, and after the database dropped its connections', async () => {
+  it('runs again after a failure and after lost database connections', async () => {
     const feed = new Feed();
     feed.failFirst = true;
     const runner = new SourceRunner(database, [feed]);
