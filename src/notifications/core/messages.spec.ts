@@ -8,7 +8,7 @@ import { pushReference, pushTarget } from './channels/push.js';
 import { newWebhookSecret, signedHeaders } from './webhook-signature.js';
 
 describe('webhook signatures', () => {
-  it('are accepted by the reference library for each secret and refused for a changed body', () => {
+  it('are accepted by `standardwebhooks` for each secret and refused for a changed body', () => {
     const secrets = [newWebhookSecret(), newWebhookSecret()];
     const body = '{"text":"Grüße 🌍"}';
     const headers = signedHeaders('msg_1', body, secrets, Date.now());
@@ -17,7 +17,7 @@ describe('webhook signatures', () => {
     expect(() => new Webhook(newWebhookSecret()).verify(body, headers)).toThrow('No matching signature');
   });
 
-  it('equal the signatures of the reference library', () => {
+  it('equal the signatures of the `standardwebhooks` library', () => {
     const secret = newWebhookSecret();
     const at = new Date('2026-11-20T10:00:00Z');
     const { 'webhook-signature': signature } = signedHeaders('id', 'body', [secret], at.getTime());
