@@ -113,6 +113,8 @@ describe('rules', () => {
       await alice.post(PATH, { ...RULE, snoozedUntil: past }),
     ];
     expect(answers.map(({ status }) => status)).toEqual([400, 400, 400]);
+    expect(answers.map(({ body }) => body.errors[0].pointer)).toEqual(['/until', '/snoozedUntil', '/snoozedUntil']);
+    expect(answers[0]?.body.detail).toBe('until must be in the future');
     await app.db.pool.query('UPDATE alert_rules SET snoozed_until = $2 WHERE rule_id = $1', [ruleId, past]);
     expect((await alice.call('PUT', one(ruleId), { ...RULE, snoozedUntil: past })).status).toBe(200);
   });
@@ -517,6 +519,10 @@ it('templates are previewed, and their faults are told', async () => {
   expect(shown).toMatchObject({ status: 200 });
   expect(shown.body.text).toContain('Now: my rule');
   expect((await alice.post('/v1/alerts/templates/preview', { text: '{% if %}' })).status).toBe(400);
+  const including = await alice.post('/v1/alerts/templates/preview', { text: "{% include 'header' %}" });
+  expect(including.status).toBe(400);
+  expect(including.body.detail).toContain('include is not available');
+  expect(including.text).not.toContain('ENOENT');
   const odd = await alice.post('/v1/alerts/templates/preview', {
     text: '{{ explanation.previous }}{{ explanation.conditions[0].previous }}{{ links.rule }}{{ at }}{% assign a = 1 %}{{ a }}',
     html: '{{ protokol }}',

@@ -71,6 +71,19 @@ describe('the sentence of a fired alert', () => {
     );
   });
 
+  it('says that an unmoved value did not change, rather than that it rose', () => {
+    const condition: Condition = { metric: 'tvl', operator: 'change_pct', threshold: 0.1, timeWindow: 3_600 };
+    const at = Date.UTC(2026, 10, 29, 17, 55, 12);
+    const reading = { ...nothing, protocol: 'aave-v3', value: 0, current: 880, reference: 880, referenceAt: at };
+    const resolved = { ...fired, state: 'resolved', conditions: [condition] } as const;
+    expect(sentenceOf({ ...resolved, readings: [reading] })).toBe(
+      'r: resolved, TVL of aave-v3 did not change within 1 h: it is $880 as at 2026-11-29 17:55 UTC (it held for 0 s)',
+    );
+    expect(sentenceOf({ ...resolved, readings: [{ ...reading, referenceAt: null }], heldMs: null })).toBe(
+      'r: resolved, TVL of aave-v3 did not change within 1 h: it is $880',
+    );
+  });
+
   it('shows the compared field of an event, with its value when known', () => {
     const event: Condition = {
       metric: 'event',

@@ -5,6 +5,7 @@ import {
   unitOf,
   unitOfField,
   type AlertMessage,
+  type Unit,
 } from '../../notifications/core/index.js';
 import {
   Comparison,
@@ -204,11 +205,17 @@ function changeFact(
   const change = value ?? 0;
   const [size] = comparedFigures(Math.abs(change), Math.abs(threshold), 'percent');
   const within = timeWindow === undefined ? '' : ` within ${timeSpan(timeWindow * 1_000)}`;
+  if (change === 0) return unchanged(`${subject} did not change${within}`, current, referenceAt, unitOf(metric));
   const fact = `${subject} ${change < 0 ? 'fell' : 'rose'} ${size}${within}`;
   if (current === null) return fact;
   if (reference === null) return `${fact} to ${figure(current, unitOf(metric))}`;
   const [to, from] = comparedFigures(current, reference, unitOf(metric));
   return `${fact} to ${to}, from ${from}${referenceAt === null ? '' : ` at ${moment(referenceAt)}`}`;
+}
+
+function unchanged(fact: string, current: number | null, since: number | null, unit: Unit): string {
+  if (current === null) return fact;
+  return `${fact}: it is ${figure(current, unit)}${since === null ? '' : ` as at ${moment(since)}`}`;
 }
 
 function subjectOf(reading: Pick<LeafReading, 'protocol' | 'chain' | 'token'> | undefined): string {

@@ -64,6 +64,7 @@ export class AlertRules {
     if ((until === undefined) === (minutes === undefined)) {
       throw new DomainError('invalid_request', 'Either until or minutes must be given, not both.', { field: 'until' });
     }
+    this.mustBeAhead(until, null, 'until');
     const end = minutes === undefined ? until : new Date(this.clock.now() + minutes * 60_000).toISOString();
     return this.change(caller, ruleId, { snoozedUntil: end ?? null });
   }
@@ -109,12 +110,12 @@ export class AlertRules {
   }
 
   /** Refuses a snooze that is over already and would silence nothing; one given back as it was read is accepted. */
-  private mustBeAhead(until: string | null | undefined, stored: Date | null = null): void {
+  private mustBeAhead(until: string | null | undefined, stored: Date | null = null, field = 'snoozedUntil'): void {
     if (typeof until !== 'string') return;
     const end = parseTime(until, this.clock.now()) ?? 0;
     if (end > this.clock.now() || end === stored?.getTime()) return;
-    const detail = 'snoozedUntil must be in the future';
-    throw faulty([{ pointer: '/snoozedUntil', code: 'out_of_range', detail }]);
+    const detail = `${field} must be in the future`;
+    throw faulty([{ pointer: `/${field}`, code: 'out_of_range', detail }]);
   }
 
   /** Edits in a transaction. `ruleId`: that of an existing rule. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BUILT_IN, EXAMPLE_ALERT } from './built-in.js';
 import { shownOf } from './shown.js';
-import { TemplateEngine, type TemplateSource } from './template-engine.js';
+import { TemplateEngine, unknownVariables, type TemplateSource } from './template-engine.js';
 
 const engine = new TemplateEngine();
 const source = (text: string): TemplateSource => ({ subject: 's', text, html: '' });
@@ -20,6 +20,13 @@ describe('the template engine', () => {
   ])('stops an expensive user template: %s', (_, text) => {
     expect(() => engine.renderForeign(source(text), {})).toThrow(/timed out|limit exceeded|undefined filter/);
     expect(engine.renderForeign(source('{{ a }}'), { a: 1 })).toEqual({ subject: 's', text: '1', html: '' });
+  });
+
+  it.each(['include', 'render', 'layout'])('refuses the tag %s by its name', (tag) => {
+    const partial = source(`{% if a %}{% ${tag} 'header' %}{% endif %}`);
+    expect(() => engine.renderForeign(partial, { a: 1 })).toThrow(`${tag} is not available`);
+    expect(engine.renderForeign(partial, {}).text).toBe('');
+    expect(unknownVariables(partial, { a: 1 })).toEqual([]);
   });
 
   it('applies the time limit to user templates but not to built-in templates', () => {

@@ -20,6 +20,8 @@ const INTERRUPT_TIMEOUT_MS = 1_000;
 const MAX_ALLOCATED = 2_000_000;
 /** Filters that evaluate an expression for each item of a list: quadratic with a nested list. */
 const EXPENSIVE_FILTERS = ['where_exp', 'reject_exp', 'group_by_exp', 'has_exp', 'find_exp', 'find_index_exp'] as const;
+/** Tags that put other templates into one: each stands alone. */
+const UNAVAILABLE_TAGS = ['include', 'render', 'layout'] as const;
 const MAX_SUBJECT_LENGTH = 200;
 const MAX_BODY_LENGTH = 100_000;
 
@@ -92,7 +94,7 @@ function engine(escapes: boolean, renderLimit: number): Liquid {
     ...(escapes ? { outputEscape: 'escape' as const } : {}),
     ownPropertyOnly: true,
     strictFilters: true,
-    // Names of partials are looked up here and nowhere else: there are none.
+    // No file is ever looked for.
     templates: {},
     cache: false,
     parseLimit: MAX_TEMPLATE_LENGTH,
@@ -100,9 +102,14 @@ function engine(escapes: boolean, renderLimit: number): Liquid {
     memoryLimit: MAX_ALLOCATED,
   });
   for (const filter of EXPENSIVE_FILTERS) delete liquid.filters[filter];
+  for (const tag of UNAVAILABLE_TAGS) liquid.registerTag(tag, { render: () => refuse(tag) });
   liquid.registerFilter('percent', (value: unknown) => (typeof value === 'number' ? figure(value, 'percent') : ''));
   liquid.registerFilter('usd', (value: unknown) => (typeof value === 'number' ? figure(value, 'usd') : ''));
   return liquid;
+}
+
+function refuse(tag: string): never {
+  throw new Error(`${tag} is not available`);
 }
 
 /** Returns a subject in one line, because it becomes a header. */
