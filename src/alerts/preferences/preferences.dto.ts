@@ -16,7 +16,7 @@ export class DigestBody {
   @IsIn(EVERY)
   every!: (typeof EVERY)[number];
 
-  /** Local time of the daily digest, HH:MM. */
+  /** Local time of the daily digest, HH:MM; refused for an hourly one, which is sent at each full hour. */
   @ApiProperty({ type: String, required: false, default: '08:00' })
   @IfGiven()
   @IsString()

@@ -75,7 +75,7 @@ function overRate(candidate: Candidate, limits: DeliveryLimits, now: number): Ad
   if (over(recent, limits[setting])) {
     if (!sendsTogether) return { action: 'defer', until, reason };
     // Not lost: sent together, one message an hour.
-    const hour = digestTime({ every: 'hour', at: '00:00', timezone: 'utc' }, new Date(now)).getTime();
+    const hour = digestTime({ every: 'hour', timezone: 'utc' }, new Date(now)).getTime();
     if (!digest) return { action: 'defer', until: hour, reason, digest: true };
   }
   return limitsHosts && over(toHost, limits.hostRate) ? { action: 'defer', until, reason: 'host_rate' } : undefined;

@@ -23,8 +23,8 @@ export type RuleQuietHours = QuietHours | typeof NEVER_QUIET | null;
 
 export interface Digest {
   every: 'hour' | 'day';
-  /** Local time of the daily digest, `HH:MM`. */
-  at: string;
+  /** Local time of a daily digest, `HH:MM`; an hourly one has none. */
+  at?: string;
   timezone: string;
 }
 
@@ -59,6 +59,7 @@ export function completePreferences(stored: Partial<UserPreferences>): UserPrefe
     ...DEFAULT_PREFERENCES,
     ...stored,
     channels: { ...DEFAULT_PREFERENCES.channels, ...stored.channels },
+    digest: stored.digest ? withTime(stored.digest, false) : null,
   };
 }
 
@@ -79,17 +80,30 @@ export function mergePreferences(current: UserPreferences, changes: PreferencesC
   return {
     channels: { ...current.channels, ...given(channels ?? {}) },
     quietHours: merged(current.quietHours, NO_QUIET_HOURS, quietHours),
-    digest: merged(current.digest, NO_DIGEST, digest),
+    digest: mergedDigest(current.digest, digest),
     unsubscribed: unsubscribed ?? current.unsubscribed,
   };
 }
 
 const NO_QUIET_HOURS: QuietHours = { start: '', end: '', timezone: '', allowCritical: true };
-const NO_DIGEST: Digest = { every: 'day', at: '08:00', timezone: '' };
+const NO_DIGEST: Digest = { every: 'day', timezone: '' };
+/** Local time of a daily digest unless another one is given. */
+export const DIGEST_TIME = '08:00';
 
 function merged<T extends object>(current: T | null, empty: T, change: Partial<T> | null | undefined): T | null {
   if (change === undefined) return current;
   return change === null ? null : { ...(current ?? empty), ...given(change) };
+}
+
+function mergedDigest(current: Digest | null, change: Partial<Digest> | null | undefined): Digest | null {
+  const digest = merged(current, NO_DIGEST, change);
+  return digest && withTime(digest, typeof change?.at === 'string');
+}
+
+/** Returns a digest with the time that it needs. `keeps`: a time that is not needed stays, for the check to find it. */
+function withTime({ at, ...digest }: Digest, keeps: boolean): Digest {
+  if (digest.every === 'day') return { ...digest, at: at ?? DIGEST_TIME };
+  return keeps && at !== undefined ? { ...digest, at } : digest;
 }
 
 /** Returns the members that were sent: a body also has the others, as undefined. */

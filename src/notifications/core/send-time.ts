@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { CHANNELS, type Channel } from './channels/catalogue.js';
 import type { NewDelivery, Priority } from './delivery.js';
-import type { Digest, UserPreferences } from './preferences.js';
+import { DIGEST_TIME, type Digest, type UserPreferences } from './preferences.js';
 import { afterQuietHours } from './quiet-hours.js';
 
 /** Time of sending, in the fields of a new delivery; none: at once. */
@@ -25,7 +25,7 @@ export function sendTime(preferences: UserPreferences, priority: Priority, at: D
 }
 
 /** Returns the next full hour, or the next time of day, after `at`. */
-export function digestTime({ every, at: time, timezone }: Digest, at: Date): Date {
+export function digestTime({ every, at: time = DIGEST_TIME, timezone }: Digest, at: Date): Date {
   const now = DateTime.fromJSDate(at, { zone: timezone });
   if (every === 'hour') return now.startOf('hour').plus({ hours: 1 }).toJSDate();
   const today = atTime(now, time);

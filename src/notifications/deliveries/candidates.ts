@@ -60,7 +60,7 @@ const SIGNED = channelsWhere(({ isSigned }) => isSigned)
   .map((channel) => `'${channel}'`)
   .join();
 
-/** SQL that counts the attempts to a target within the time of its channel's limit; messages sent together count as one. */
+/** SQL that counts the attempts to a target within the time of its channel's limit, without messages that are sent together. */
 const RECENT = CHANNEL_NAMES.map((channel) => {
   const { per, sendsTogether } = CHANNELS[channel].limits;
   return `WHEN '${channel}' THEN (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id

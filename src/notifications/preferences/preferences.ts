@@ -111,7 +111,10 @@ function check({ quietHours, digest }: UserPreferences): void {
   const fault = quietHours === null ? undefined : quietHoursFault(quietHours);
   if (fault !== undefined) throw refused(`quietHours.${fault.field}`, fault.detail);
   if (digest === null) return;
-  if (!isTimeOfDay(digest.at)) throw refused('digest.at', 'must be a time such as 22:30');
+  const { every, at } = digest;
+  if (every === 'hour' && at !== undefined)
+    throw refused('digest.at', 'must be left out: an hourly digest is sent at each full hour');
+  if (at !== undefined && !isTimeOfDay(at)) throw refused('digest.at', 'must be a time such as 22:30');
   if (!isZone(digest.timezone)) throw refused('digest.timezone', 'must be a time zone such as Europe/Berlin');
 }
 

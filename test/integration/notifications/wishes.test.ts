@@ -482,6 +482,24 @@ describe('notification preferences', () => {
     expect((await patch({ digest: { every: 'hour' } })).status).toBe(400);
   });
 
+  it('of an hourly digest have no time of day, and refuse one by name', async () => {
+    const daily = { every: 'day', at: '08:30', timezone: 'Europe/Berlin' };
+    expect((await patch({ digest: daily })).body.digest).toEqual(daily);
+    const hourly = { every: 'hour', timezone: 'Europe/Berlin' };
+    expect((await patch({ digest: { every: 'hour' } })).body.digest).toEqual(hourly);
+    for (const answer of [
+      await patch({ digest: { at: '08:30' } }),
+      await tester.call('PUT', '/v1/alerts/preferences', { digest: { ...hourly, at: '08:30' } }),
+    ]) {
+      expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '/digest/at' }] } });
+    }
+    const shown = (await tester.get('/v1/alerts/preferences')).body;
+    expect(shown.digest).toEqual(hourly);
+    expect((await tester.call('PUT', '/v1/alerts/preferences', shown)).body).toEqual(shown);
+    expect((await patch({ digest: { every: 'day' } })).body.digest).toEqual({ ...daily, at: '08:00' });
+    expect((await patch({ digest: null })).body.digest).toBeNull();
+  });
+
   it.each([
     ['quiet hours with equal start and end', { quietHours: { start: '00:00', end: '00:00', timezone: 'UTC' } }],
     ['a UTC offset as timezone of quiet hours', { quietHours: { start: '22:00', end: '07:00', timezone: '+05:30' } }],
