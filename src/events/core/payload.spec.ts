@@ -140,7 +140,7 @@ describe('event channels', () => {
     for (const channel of expected) expect(parseChannel(channel)?.types).toContain(fields.type);
   });
 
-  it('are parsed with every spelling of a chain that writers may use', () => {
+  it('accept chain names with spaces and capital letters and keep their spelling', () => {
     expect(parseChannel('events:chain:op mainnet')).toMatchObject({ chain: 'op mainnet' });
     expect(parseChannel('events:chain:OP Mainnet:tvl')).toEqual({ types: ['tvl_change'], chain: 'OP Mainnet' });
   });
