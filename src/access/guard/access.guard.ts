@@ -6,7 +6,7 @@ import { BODY_SIZE, type TakenBody } from '../../platform/http/bodies/body-limit
 import { BodyReader } from '../../platform/http/bodies/body-reader.js';
 import { clientAddress } from '../../platform/http/client-address.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
-import { becomesKnown } from '../../platform/http/connections/peers.js';
+import { becomesKnown, exceedsLimits } from '../../platform/http/connections/peers.js';
 import { COSTLY_ROUTE } from '../../platform/http/costly.js';
 import { workFor } from '../../platform/fairness/working-for.js';
 import type { PublicKind } from '../../platform/http/public.js';
@@ -100,14 +100,23 @@ export class AccessGuard implements CanActivate {
     const secret = secretFromHeaders(request.headers);
     try {
       const caller = await this.access.authenticate({ secret, transport: 'rest', address });
-      becomesKnown(request.socket);
       workFor(caller.keyId);
-      await this.limits.countRequest(caller, response);
+      await this.countRequest(caller, request, response);
       return caller;
     } catch (error) {
       // 403: a valid key over a transport that it may not use; there is no caller against whose limit it could count.
       const isRefusal = error instanceof DomainError && [401, 403].includes(error.status);
       if (isRefusal) await this.limits.countKeyless(address, response);
+      throw error;
+    }
+  }
+
+  private async countRequest(caller: Caller, request: Request, response: Response): Promise<void> {
+    try {
+      await this.limits.countRequest(caller, response);
+      becomesKnown(request.socket);
+    } catch (error) {
+      exceedsLimits(request.socket);
       throw error;
     }
   }

@@ -119,12 +119,22 @@ describe('a body in chunks', () => {
 });
 
 describe('a connection', () => {
+  const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+
+  it('is upgraded after the requests before it have been answered', async () => {
+    server.on('upgrade', ({ socket }: IncomingMessage) => socket.end('\r\n\r\n/3'));
+    const opened = await wire(`${get('/1')}${get('/2')}${upgrade}`);
+    await opened.ended;
+    expect(answersIn(opened.text)).toEqual(['/1', '/2', '/3']);
+  });
+
   it('that is reset after its upgrade, before its new owner listens, harms nothing', async () => {
-    const ended = new Promise((resolve) => {
-      server.on('upgrade', ({ socket }: IncomingMessage) => socket.once('close', resolve));
+    const upgraded = new Promise<Socket>((resolve) => {
+      server.on('upgrade', ({ socket }: IncomingMessage) => resolve(socket.resume()));
     });
-    const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
-    const { socket } = await wire(`${get('/1')}${upgrade}`);
+    const { socket } = await wire(upgrade);
+    const accepted = await upgraded;
+    const ended = new Promise((resolve) => accepted.once('close', resolve));
     socket.resetAndDestroy();
     // Without a listener the error would be an uncaught one, which ends the run.
     expect(await ended).toBeTypeOf('boolean');

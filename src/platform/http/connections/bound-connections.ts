@@ -29,19 +29,10 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
   // Behind a proxy all connections are the proxy's own; it bounds those of clients.
   if (trustProxy === 0) boundPeers(server, limitConnections.none);
-  surviveUpgrades(server);
   readableAddresses(server);
   bodyDeadlines(server);
   holdExpectedBodies(server);
   oneRequestAtATime(server, [leaveUnread, admitted], (request) => boundChunks(request, trustProxy === 0));
-}
-
-/**
- * Ignores errors of upgraded connections, which Node leaves without a listener: one that is reset before its new owner listens
- * would end the process.
- */
-function surviveUpgrades(server: Server): void {
-  server.prependListener('upgrade', ({ socket }: IncomingMessage) => socket.on('error', () => undefined));
 }
 
 /** Whether a request may go on; otherwise it has been answered. */

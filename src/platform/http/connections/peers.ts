@@ -25,6 +25,7 @@ interface Peer {
 }
 
 interface Visitor {
+  readonly name: string;
   readonly peer: Peer;
   /** Connection on which its requests arrive: with TLS another object than the one that was accepted. */
   socket: Socket;
@@ -40,6 +41,9 @@ const knownSessions = new Set<string>();
 /** Connections that have not shown a key, by both ends: TLS gives the same connection another object. */
 const visitors = new Map<string, Visitor>();
 const reading = new ReadingTurns();
+/** Connections bounded at all, and those of them whose request was charged. */
+const bounded = new WeakSet<Socket>();
+const charged = new WeakSet<Socket>();
 
 /**
  * Bounds the unauthenticated connections of one address (also those that never finish their headers) and their pending bodies.
@@ -50,22 +54,40 @@ export function boundPeers(server: Server, limit: number): void {
   server.on('connection', (socket: Socket) => arrive(peers, limit, socket));
   server.on('secureConnection', (socket: Socket) => secure(socket));
   // Upgraded connections are bounded by their transport.
-  server.prependListener('upgrade', ({ socket }: IncomingMessage) => becomesKnown(socket));
+  server.prependListener('upgrade', ({ socket }: IncomingMessage) => {
+    chargeReading(socket, 'request');
+    leave(socket);
+  });
 }
 
-/** Removes a connection from the bounds after its caller has shown a valid key. */
+/** Removes a connection from the bounds after its caller has shown a valid key and is within its limits. */
 export function becomesKnown(socket: Socket): void {
-  const name = nameOf(socket);
-  const visitor = visitors.get(name);
-  if (visitor === undefined) return;
-  visitors.delete(name);
-  forget(visitor);
-  reading.leave(visitor.socket, true);
+  if (charged.delete(socket)) reading.charge(addressOf(socket), -READING_COST_MS.request);
+  leave(socket);
+}
+
+/**
+ * Gives back the place of a connection whose caller has shown a valid key and is beyond its limits, and reads it in turns, like
+ * one without a key, until the caller is within them: refusing costs the loop the same.
+ */
+export function exceedsLimits(socket: Socket): void {
+  forget(visitors.get(nameOf(socket)));
+  if (bounded.has(socket)) reading.enter(socket, addressOf(socket));
+}
+
+/** Begins a request: of a connection that has not shown a key in its turn. */
+export function beginInTurn(socket: Socket, begin: () => void): void {
+  reading.run(socket, () => {
+    chargeReading(socket, 'request');
+    begin();
+  });
 }
 
 /** Charges a request of a connection that has not shown a key, or a number of chunks of its body. */
 export function chargeReading(socket: Socket, what: keyof typeof READING_COST_MS, count = 1): void {
-  reading.charge(socket, READING_COST_MS[what] * count);
+  if (!reading.has(socket)) return;
+  if (what === 'request') charged.add(socket);
+  reading.charge(addressOf(socket), READING_COST_MS[what] * count);
 }
 
 /**
@@ -111,15 +133,13 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
     return;
   }
   peers.set(group, peer);
-  const name = nameOf(socket);
-  const visitor: Visitor = { peer, socket, work: 0, unread: 0 };
-  visitors.set(name, visitor);
+  const visitor: Visitor = { name: nameOf(socket), peer, socket, work: 0, unread: 0 };
+  visitors.set(visitor.name, visitor);
   peer.unknown.add(visitor);
   admitConnection(group, socket);
-  reading.enter(socket, group);
+  takeTurns(socket);
   socket.once('close', () => {
-    reading.leave(visitor.socket, false);
-    if (visitors.get(name) === visitor) visitors.delete(name);
+    reading.leave(visitor.socket);
     forget(visitor);
     if (peer.unknown.size === 0) peers.delete(group);
   });
@@ -129,12 +149,24 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
 function secure(socket: Socket): void {
   const visitor = visitors.get(nameOf(socket));
   if (visitor === undefined) return;
-  reading.leave(visitor.socket, false);
+  reading.leave(visitor.socket);
   visitor.socket = socket;
+  takeTurns(socket);
+}
+
+function takeTurns(socket: Socket): void {
+  bounded.add(socket);
   reading.enter(socket, addressOf(socket));
 }
 
-function forget(visitor: Visitor): void {
+function leave(socket: Socket): void {
+  forget(visitors.get(nameOf(socket)));
+  reading.leave(socket);
+}
+
+function forget(visitor: Visitor | undefined): void {
+  if (visitor === undefined) return;
+  if (visitors.get(visitor.name) === visitor) visitors.delete(visitor.name);
   visitor.peer.unknown.delete(visitor);
   visitor.peer.unread -= visitor.unread;
   visitor.unread = 0;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Rotation } from '../../fairness/rotation.js';
 import { LoopShare } from '../../loop/loop-share.js';
+import { RecentCosts } from './recent-costs.js';
 import { pauseReading, resumeReading } from './socket-reading.js';
 
 /** Share of the loop that connections without a key may fill, and time that they may use ahead of it, ms. */
@@ -9,62 +10,75 @@ const MAX_AHEAD_MS = 8;
 
 /** Costs of what such connections send, ms of the loop. */
 export const READING_COST_MS = {
-  /** A request that is refused. */
-  request: 0.4,
+  /** A request that arrives, and one that begins and is refused. */
+  arrival: 0.05,
+  request: 0.35,
   /** A chunk of a body. */
   chunk: 0.002,
 } as const;
 
-interface Reader {
-  readonly address: string;
-  /** Costs so far, ms. */
-  charged: number;
-}
+/** Recent costs up to which an address goes before the others, ms: about thirty requests. */
+const LITTLE_MS = 12;
 
 /**
- * Reads connections without a key as long as they leave half of the loop's time to others. When they have used theirs, none of
- * them is read; then one per turn of the loop, addresses in turns. A hundred that send at once would be read in one turn.
+ * Reads connections without a key, and begins their requests, as long as they leave half of the loop's time to others. When they
+ * have used theirs, none of them goes on; then one per turn of the loop, addresses in turns: a hundred that send at once would
+ * be read in one turn. Requests behind another in one read have turns of their own, as a read may hold dozens. Every other turn
+ * is for addresses that have cost little lately, so that a health probe does not wait until all of a crowd have had theirs.
  */
 export class ReadingTurns {
-  private readonly readers = new WeakMap<Socket, Reader>();
+  private readonly addresses = new WeakMap<Socket, string>();
   /** Connections that are read. */
   private readonly open = new Set<Socket>();
-  private readonly held = new Rotation<Socket>();
+  /** Connections that are not, and requests that wait to begin. */
+  private readonly held = new Rotation<Socket | (() => void)>();
   private readonly share = new LoopShare(SHARE, MAX_AHEAD_MS);
+  private readonly costs = new RecentCosts();
   private isRunning = false;
+  private isForLittle = false;
 
-  /** Takes in a new connection. */
+  /** Takes in a connection. */
   enter(socket: Socket, address: string): void {
-    this.readers.set(socket, { address, charged: 0 });
+    if (this.addresses.has(socket)) return;
+    this.addresses.set(socket, address);
     this.open.add(socket);
     // In the next tick, in which Node begins to read.
     if (this.isRunning) process.nextTick(() => this.hold(socket));
   }
 
-  /** Charges what a connection has sent, ms. Connections that have left are free. */
-  charge(socket: Socket, ms: number): void {
-    const reader = this.readers.get(socket);
-    if (reader === undefined) return;
-    reader.charged += ms;
+  /** Whether a connection is read in turns. */
+  has(socket: Socket): boolean {
+    return this.addresses.has(socket);
+  }
+
+  /** Charges what connections of an address have sent, ms; a negative cost is given back. */
+  charge(address: string, ms: number): void {
+    this.costs.add(address, ms);
     this.share.charge(ms);
     if (this.share.restMs === 0) return;
     for (const other of this.open) this.hold(other);
   }
 
-  /** Lets a connection go that has ended, been upgraded or shown a key; `isKnown`: its costs are given back. */
-  leave(socket: Socket, isKnown: boolean): void {
-    const reader = this.readers.get(socket);
-    if (reader === undefined) return;
-    this.readers.delete(socket);
-    if (isKnown) this.share.charge(-reader.charged);
-    if (!this.open.delete(socket) && this.held.remove(reader.address, socket)) resumeReading(socket);
+  /** Begins a request of a connection: now, or in a turn of its address. */
+  run(socket: Socket, begin: () => void): void {
+    const address = this.addresses.get(socket);
+    if (address === undefined || this.open.has(socket)) begin();
+    else this.held.add(address, begin);
+  }
+
+  /** Lets a connection go that has ended, been upgraded or shown a key. */
+  leave(socket: Socket): void {
+    const address = this.addresses.get(socket);
+    if (address === undefined) return;
+    this.addresses.delete(socket);
+    if (!this.open.delete(socket) && this.held.remove(address, socket)) resumeReading(socket);
   }
 
   private hold(socket: Socket): void {
-    const reader = this.readers.get(socket);
-    if (reader === undefined || !this.open.delete(socket)) return;
+    const address = this.addresses.get(socket);
+    if (address === undefined || !this.open.delete(socket)) return;
     pauseReading(socket);
-    this.held.add(reader.address, socket);
+    this.held.add(address, socket);
     if (this.isRunning) return;
     this.isRunning = true;
     this.wait();
@@ -78,11 +92,17 @@ export class ReadingTurns {
 
   private next(): void {
     if (this.share.restMs > 0) return this.wait();
-    const next = this.held.next();
+    this.isForLittle = !this.isForLittle;
+    const next = (this.isForLittle ? this.nextOfLittle() : undefined) ?? this.held.next();
     this.isRunning = next !== undefined;
     if (next === undefined) return;
+    this.wait();
+    if (typeof next.item === 'function') return next.item();
     this.open.add(next.item);
     resumeReading(next.item);
-    this.wait();
+  }
+
+  private nextOfLittle(): { item: Socket | (() => void) } | undefined {
+    return this.held.next((address) => this.costs.of(address) <= LITTLE_MS);
   }
 }

@@ -1,24 +1,30 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { addressOf, chargeReading } from './peers.js';
+import { addressOf, beginInTurn, chargeReading } from './peers.js';
 import { RequestTurns } from './request-turns.js';
 import { stopRequests } from './socket-reading.js';
 
 /** Requests that may wait on one connection behind the current one; the connection ends after the last of them. */
 const MAX_WAITING = 32;
 
+/** A request that waits, or an upgrade. */
+interface Waiting {
+  readonly response?: ServerResponse;
+  readonly begin: () => void;
+}
+
 interface Line {
   inWork: boolean;
-  readonly waiting: [IncomingMessage, ServerResponse][];
+  readonly waiting: Waiting[];
 }
 
 type Step = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /**
- * Runs one request of a connection at a time, in turns with other addresses; the others wait for its answer: Node would start
- * all that a client wrote at once.
+ * Runs one request of a connection at a time, in turns with other addresses; the others, and an upgrade, wait for its answer:
+ * Node would start all that a client wrote at once.
  * `arrived` gets each as it arrives; `steps` get every request first, also those of Socket.IO, and decide whether it goes on.
- * This replaces the server's event because the engine of Socket.IO puts itself before all listeners.
+ * This replaces the server's events because the engine of Socket.IO puts itself before all listeners.
  */
 export function oneRequestAtATime(
   server: Server,
@@ -34,24 +40,40 @@ export function oneRequestAtATime(
     response.once('close', () => {
       line.inWork = false;
       const [next] = line.waiting.splice(0, 1);
-      if (next && !request.socket.destroyed) begin(line, ...next);
+      if (!request.socket.destroyed) next?.begin();
     });
-    turns.run(addressOf(request.socket), () => {
+    const start = (): void => {
       if (request.socket.destroyed) return;
       if (steps.every((step) => step(request, response))) emit('request', request, response);
-    });
+    };
+    beginInTurn(request.socket, () => turns.run(addressOf(request.socket), start));
   };
 
-  server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
-    if (event !== 'request') return emit(event, ...values);
-    const [request, response] = values as [IncomingMessage, ServerResponse];
+  const arrive = (request: IncomingMessage, response: ServerResponse): void => {
     arrived(request);
-    chargeReading(request.socket, 'request');
     const line = lines.get(request.socket) ?? { inWork: false, waiting: [] };
     lines.set(request.socket, line);
     if (!line.inWork) begin(line, request, response);
-    else if (line.waiting.length < MAX_WAITING) line.waiting.push([request, response]);
+    else if (line.waiting.length < MAX_WAITING)
+      line.waiting.push({ response, begin: () => begin(line, request, response) });
     else endAfter(line, request.socket);
+    // Afterwards: a connection that was read in its turn begins a request in it.
+    chargeReading(request.socket, 'arrival');
+  };
+
+  /** Upgrades once the requests before it are answered: their answers would be read as frames. */
+  const upgrade = ({ socket }: IncomingMessage, change: () => void): void => {
+    // Node leaves it without a listener, and a reset before its new owner listens would end the process.
+    socket.on('error', () => undefined);
+    const line = lines.get(socket);
+    if (line?.inWork) line.waiting.push({ begin: change });
+    else change();
+  };
+
+  server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    if (event === 'request') arrive(...(values as [IncomingMessage, ServerResponse]));
+    else if (event === 'upgrade') upgrade(values[0] as IncomingMessage, () => void emit(event, ...values));
+    else return emit(event, ...values);
     return true;
   };
 }
@@ -59,6 +81,6 @@ export function oneRequestAtATime(
 /** Ends the connection after the requests that wait, and reads nothing more of it. */
 function endAfter(line: Line, socket: Socket): void {
   stopRequests(socket);
-  const last = line.waiting.at(-1)?.[1];
+  const last = line.waiting.at(-1)?.response;
   if (last) last.shouldKeepAlive = false;
 }
