@@ -238,7 +238,7 @@ test('a process without connections stops without waiting for the drain window',
   expect(performance.now() - begun).toBeLessThan(LONG_DRAIN_SECONDS * 500);
 });
 
-test('a drain closes all WebSockets with 1001, authenticated ones after two `server_draining` messages', async () => {
+test('a drain closes all WebSockets with 1001, authenticated sockets after two `server_draining` messages', async () => {
   const inside = await createTestApp({ settings: { DRAIN_SECONDS: '2' } });
   const address = `${inside.url.replace('http', 'ws')}/ws`;
   const closed = (socket: WebSocket): Promise<number> => new Promise((resolve) => socket.once('close', resolve));

@@ -76,7 +76,7 @@ async function redeliver(id: string): Promise<void> {
 }
 
 describe('a notification worker killed with -9', () => {
-  it(`loses no delivery at ${POINTS.join(', ')} (${KILLS} kills each), and repeats keep their id`, async () => {
+  it(`loses no delivery at ${POINTS.join(', ')} (${KILLS} kills each), and repeats keep the webhook id`, async () => {
     const all: string[] = [];
     const logs: string[] = [];
     const rounds = Array.from({ length: KILLS }, () => POINTS).flat();

@@ -83,7 +83,7 @@ describe.concurrent('a key in use', () => {
     expect(ended.filter(([id]) => id === keyId)).toEqual([]);
   });
 
-  it('is reported to all listeners even if one throws, and to none that unsubscribed', async () => {
+  it('is reported to all listeners even if one listener throws, and to none that unsubscribed', async () => {
     const events = app.nest.get(AccessEvents);
     const seen: string[] = [];
     const stop = events.onEnded(() => {

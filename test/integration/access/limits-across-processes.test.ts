@@ -70,7 +70,7 @@ describe('limits shared by several processes', () => {
     await waitFor(async () => turn(all, first + 1).limits.openConnection(caller, 'next', { resuming: false }));
   });
 
-  it('end a single excess connection once, not once in each process', async () => {
+  it('close an excess connection once, not once in each process', async () => {
     const [one, two] = (await processes(2)) as [LimiterParts, LimiterParts];
     const caller = limitedCaller(randomUUID(), { connections: 2 });
     for (const id of ['a', 'b', 'c']) await one.limits.openConnection(caller, id, { resuming: true });

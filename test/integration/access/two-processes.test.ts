@@ -73,7 +73,7 @@ describe('connections beyond the limit of a key', () => {
 });
 
 describe('the system overview', () => {
-  it('includes facts of other modules, and marks a failing one as unavailable', async () => {
+  it('includes facts of other modules, and marks a failing module as unavailable', async () => {
     const facts = one.nest.get(SystemFacts);
     facts.add('log', () => ({ headSeq: 7 }));
     facts.add('broken', () => {

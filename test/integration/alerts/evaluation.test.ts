@@ -102,7 +102,7 @@ describe('the evaluator', () => {
     ]);
   });
 
-  it('starts from the value published last, even if another value has the same millisecond', async () => {
+  it('starts from the last published value, even if two values have the same millisecond', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000));
     // Numbered together and evaluated as one batch: the position is behind both when the first is told.
@@ -143,7 +143,7 @@ describe('the evaluator', () => {
     expect(names.toSorted()).toEqual(['above 70000', 'above 70000', 'made later']);
   });
 
-  it('applies an edit of a rule that was made while no process ran', async () => {
+  it('applies a rule edit made while no process ran', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId] = await live(above(70_000), above(71_000));
     const { rows } = await db.pool.query<{ rule: object }>('SELECT to_jsonb(r) AS rule FROM alert_rules r');
@@ -164,7 +164,7 @@ describe('the evaluator', () => {
     expect(await alerts(1)).toMatchObject([{ ruleId, value: 66_000, ruleVersion: 2 }]);
   });
 
-  it('keeps the state of a rule that has not fired yet over a restart', async () => {
+  it('keeps the state of a rule over a restart, even if the rule has not fired yet', async () => {
     await market.price('bitcoin', 71_000);
     // Holds from its start, so that only the next crossing counts; its hysteresis goes on until 66,500.
     const [ruleId] = await live(above(70_000, { hysteresis: 0.05 }));
@@ -341,7 +341,7 @@ describe('the evaluator', () => {
     );
   });
 
-  it('stores a transition that cannot be written as a dead letter, and continues', async () => {
+  it('writes a failing transition to the dead letters, and continues', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000, { name: 'unwritable' }), above(70_500));
     await db.pool.query(`
@@ -355,7 +355,7 @@ describe('the evaluator', () => {
     expect(letters.body.data).toMatchObject([{ reader: 'alerts', reason: expect.stringContaining('no room') }]);
   });
 
-  it('loads rules that compare texts, huge numbers or nothing, and still fires the others', async () => {
+  it('loads rules that compare texts, huge numbers or nothing, and fires the matching rule', async () => {
     await market.price('bitcoin', 60_000);
     const event = { metric: 'event', eventType: 'liquidation', field: 'kind', operator: 'eq' } as const;
     await alice.rule({ ...above(70_000), conditions: [{ ...event, threshold: 'partial' }] });

@@ -85,7 +85,7 @@ describe('the commit of an alert shard', () => {
   });
   afterAll(() => app?.close());
 
-  it('is not repeated after a lost answer, and stores a duplicate transition as a dead letter', async () => {
+  it('is not repeated after a lost answer, and writes a duplicate transition to the dead letters', async () => {
     const [lease] = await app.nest.get(ShardLeases).renew();
     const store = app.nest.get(ShardStore);
     const position = await store.position(lease!);

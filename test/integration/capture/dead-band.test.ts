@@ -50,7 +50,7 @@ describe('the dead band', () => {
     ]);
   });
 
-  it('publishes a write without `observed_at` with the current time, otherwise with the given time', async () => {
+  it('publishes a write with the given `observed_at`, or with the current time without one', async () => {
     await capture.query(`INSERT INTO protocol_tvl VALUES ('times', 'ethereum', 10, 'x', 0.5, '{a}', '2026-01-01Z')`);
     await capture.events();
     await capture.query(`UPDATE protocol_tvl SET tvl = 20 WHERE protocol = 'times'`);

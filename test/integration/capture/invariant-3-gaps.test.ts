@@ -67,7 +67,7 @@ describe('invariant 3: the event feed of a pod', () => {
     await db.drop();
   });
 
-  it('reads events that the broker dropped promptly, even after the clock was set back', async () => {
+  it('promptly reads events that the broker dropped, even after the clock was set back', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
     try {
       await db.pool.query(`SELECT append_events('[{"type": "liquidation"}]')`);

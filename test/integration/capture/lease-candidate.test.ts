@@ -65,7 +65,7 @@ describe('LeaseCandidate', () => {
     expect(await second.isFree()).toBe(true);
   });
 
-  it('starts a new epoch for a known position beyond the end of the log, if of the same epoch', async () => {
+  it('starts a new epoch if given a position of the present epoch beyond the end of the log', async () => {
     const one = candidate('one');
     const before = await (await led(one)).head();
     const same = await one.acquire({ epoch: 'another', seq: before.seq + 10 });

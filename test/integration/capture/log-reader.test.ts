@@ -144,7 +144,7 @@ describe('a durable reader of the log', () => {
     expect(seen).toEqual(upTo(seen.at(-1) ?? 0));
   });
 
-  it('stores an event that always fails as a dead letter, and continues with the next event', async () => {
+  it('writes an always failing event to the dead letters, and continues with the next event', async () => {
     const { headSeq } = await pod.log.bounds();
     const poison = headSeq - 3;
     const dead: [number, number][] = [];

@@ -156,7 +156,7 @@ describe('history jobs', () => {
   });
 });
 
-describe('change references', () => {
+describe('reference values of change percentages', () => {
   test('are the last value at or before each window start; totals sum the chains of that time', async () => {
     const references = new ChangeReferences(fixture.database, new StoppedClock(NOW));
     const backfill = new HistoryBackfill(fixture.database, references);

@@ -124,7 +124,7 @@ describe('the history writer', () => {
     expect(await rows('SELECT DISTINCT seq FROM metric_points')).toHaveLength(800);
   });
 
-  test('stores an unwritable value as a dead letter, continues, and writes the value on a retry', async () => {
+  test('writes a failing value to the dead letters, continues, and stores the value on a retry', async () => {
     const { pool } = fixture.test;
     await pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'ethereum', n FROM generate_series(1, 20) n`,

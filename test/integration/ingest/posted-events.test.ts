@@ -18,7 +18,7 @@ afterAll(async () => {
   await db.drop();
 });
 
-it('a repeated post returns a cursor at or after the first event, even while the event is pending', async () => {
+it('a repeated event post returns a cursor at or after the first event, even while it is pending', async () => {
   const posts = new PostedEvents(
     pod.database,
     new Clock(),

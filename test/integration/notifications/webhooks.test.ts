@@ -129,7 +129,7 @@ describe('webhooks', () => {
     expect((await fixture.call(other, 'POST', `/targets/${targetId}/confirm`, { code })).status).toBe(404);
   });
 
-  it('share the verification of pushes, which wait until the device has confirmed', async () => {
+  it('a push waits until its device has confirmed', async () => {
     const keys = createECDH('prime256v1');
     const [p256dh, auth] = [keys.generateKeys('base64url'), randomBytes(16)];
     const bodies: Buffer[] = [];
@@ -181,7 +181,7 @@ describe('webhooks', () => {
     ]);
   });
 
-  it('are dead after the last step of the schedule, and can be redelivered under their old id', async () => {
+  it('fail for good after the last scheduled retry, and can be redelivered under their old id', async () => {
     receiver.answer = () => ({ status: 503 });
     const id = await fixture.send('webhook', await endpoint());
     await fixture.until(id, 'retrying');

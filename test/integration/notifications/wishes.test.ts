@@ -73,7 +73,7 @@ const patch = (body: object) => tester.call('PATCH', '/v1/alerts/preferences', b
 const quietNow = () => ({ quietHours: { start: clock(-60), end: clock(60), timezone: 'UTC' } });
 const clock = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
 
-describe('the answered change of a rule', () => {
+describe('a completed change of a rule', () => {
   it.each([
     ['deleted', (rule: Rule) => rule('DELETE')],
     ['disabled', (rule: Rule) => rule('PATCH', '', { isActive: false })],
@@ -148,7 +148,7 @@ describe('a rule that fires during a change', () => {
     ['PATCH', '', { actions: [] }],
   ] as const;
 
-  it('sends no message after the change is answered', async () => {
+  it('sends no message after the change is completed', async () => {
     const market = new MarketWriter(fixture.app.db.pool);
     const rules = await Promise.all(
       Array.from({ length: 100 }, async (_, index) => {
@@ -234,7 +234,7 @@ describe('quiet hours', () => {
     await fixture.until(id, 'delivered');
   });
 
-  it('release messages recorded during them when removed, and do not hold a test message', async () => {
+  it('release messages recorded in quiet hours when removed, and do not hold a test message', async () => {
     const { message, rule } = await ruleWithHook();
     await patch(quietNow());
     const end = new Date(Date.now() + 3_600_000);
@@ -246,7 +246,7 @@ describe('quiet hours', () => {
     await fixture.until(id, 'delivered');
   });
 
-  it('on a rule take precedence over the hours of the user, and a change releases held messages', async () => {
+  it('override the user setting if set on a rule, and release held messages on a change', async () => {
     const { send, rule } = await ruleWithHook();
     const changed = await rule('PATCH', '', quietNow());
     expect(changed.body.quietHours).toEqual({ ...quietNow().quietHours, allowCritical: true });
@@ -407,7 +407,7 @@ describe('standalone firings and resolutions', () => {
   });
 });
 
-describe('an undelivered storm or summary message', () => {
+describe('an undelivered group message (storm or summary)', () => {
   it.each(['storm', 'summary'] as const)('delays the resolution of each subject named in the %s', async (way) => {
     const { ruleId, send, target } = await ruleWithHook();
     const about = (named: object) => ({
@@ -438,7 +438,7 @@ describe('an undelivered storm or summary message', () => {
     expect(late).toMatchObject({ reason: 'firing_not_delivered' });
   });
 
-  it('waits, as a storm of resolutions, for the earlier firing, and delays a later firing', async () => {
+  it('waits, if it resolves alerts, for earlier firings, and delays later firings', async () => {
     const { ruleId, send, target } = await ruleWithHook();
     const fired = { data: { ...ALERT, ruleId, ...subject }, collapseKey: `ends-${target}`, standalone: true };
     const { type, data } = ways.storm(ruleId, subject);

@@ -181,7 +181,7 @@ describe('the migrations', () => {
     await source.destroy();
   });
 
-  it('lower-case Move types again when reverted', async () => {
+  it('convert Move type names (Sui) to lower case when reverted', async () => {
     await migrateDatabase(db.url);
     await db.pool.query(`
       INSERT INTO token_prices (token, price, observed_at) VALUES ('sui:0x2::sui::SUI', 2, '2026-01-02Z'),

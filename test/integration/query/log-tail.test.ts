@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => parts?.close());
 
-it('a fill carries on values known only to the event log, even from before the range', async () => {
+it('filling buckets carries on values known only to the event log, even from before the range', async () => {
   const { rows } = await parts.run({
     filters: { protocols: ['lido', 'curve'] },
     time: { from: at(4), to: at(6), bucket: '1h', fill: 'previous' },
@@ -77,7 +77,7 @@ it('a protocol total no longer counts once the log contains a chain of the proto
   expect(rows.slice()).toEqual([{ time: at(5), sum_tvl: 6 }]);
 });
 
-it('a fill stops at the present time', async () => {
+it('filling buckets stops at the present time', async () => {
   const from = Math.floor(Date.now() / HOUR) * HOUR;
   const { rows } = await parts.run({
     filters: { protocols: ['lido'] },
@@ -96,7 +96,7 @@ it('a fill stops at the present time', async () => {
   );
 });
 
-it('a fill of too many buckets is refused', async () => {
+it('filling too many buckets is refused', async () => {
   for (const fill of ['previous', 'null']) {
     await expect(parts.run({ time: { from: 'now-99999w', bucket: '1h', fill } })).rejects.toMatchObject({
       code: 'limit_exceeded',

@@ -351,7 +351,7 @@ describe('mode `latest`', () => {
     expect(link.seqs).toEqual([1, 2]);
   });
 
-  it('keeps cursors before waiting events, replays the newest per key, and flushes when left', async () => {
+  it('keeps the cursor before waiting events, and sends waiting events when the mode ends', async () => {
     const { hub, log, open, pass } = start();
     const { link, session, subscribe } = open();
     log.append({}, {}, { chain: 'base' });
@@ -501,7 +501,7 @@ describe('connections', () => {
     expect(link.seqs).toEqual([2]);
   });
 
-  it.each([-3_600_000, 3_600_000])('get `latest` events on time even if the clock is set by %d ms', async (step) => {
+  it.each([-3_600_000, 3_600_000])('get `latest` events on time even if the clock changes by %d ms', async (step) => {
     const clock = { now: 1_000_000, elapsed: 0 };
     const { hub, log, open } = start({ now: () => clock.now, elapsed: () => clock.elapsed });
     const { link, subscribe } = open();

@@ -155,7 +155,7 @@ describe('client events', () => {
     expect(seen).toEqual([since(1), since(2), since(3), 'answer']);
   });
 
-  it('with an array of subscriptions cause one merged replay in log order', async () => {
+  it('replay the events of an array of subscriptions once, merged in log order', async () => {
     server.log.append({}, { type: 'price_change', protocol: null, token: 'bitcoin' }, {});
     const socket = server.connect();
     const seen: unknown[] = [];

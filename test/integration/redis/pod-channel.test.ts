@@ -39,7 +39,7 @@ describe('PodChannel', () => {
     expect(heard).toEqual([{ key: 'a' }]);
   });
 
-  it('delivers a message once to every process, including the sender, by kind', async () => {
+  it('delivers a message once in every process, the sender included, to listeners of its kind', async () => {
     const [one, two] = [await pod(), await pod()];
     await waitFor(async () => (await subscribers()) === 2);
     await one.channel.publish('other', { key: 'b' });
