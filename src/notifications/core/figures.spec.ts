@@ -6,13 +6,10 @@ const SCALE: Readonly<Record<string, number>> = { M: 1e6, B: 1e9, T: 1e12 };
 
 /** Returns the number that a reader takes from a figure. */
 function read(text: string): number {
-  const [, sign, digits = '', scale] = /^(−?)\$?([\d,.]+(?:e-?\d+)?)(?: ([MBT%]))?$/.exec(text) ?? [];
+  const [, sign, digits = '', scale] = /^(−?)\$?([\d,.]+)(?: ([MBT%]))?$/.exec(text) ?? [];
   const size = Number(digits.replaceAll(',', '')) * (scale === '%' ? 0.01 : (SCALE[scale ?? ''] ?? 1));
   return sign === '−' ? -size : size;
 }
-
-const PLAIN = /^−?\$?\d{1,3}(,\d{3})*(\.\d+)?( [MBT%])?$/;
-const SCIENTIFIC = /^−?\$?\d(\.\d+)?e-?\d+( %)?$/;
 
 describe('a formatted number', () => {
   it.each<[number, Unit, string]>([
@@ -36,14 +33,7 @@ describe('a formatted number', () => {
     [0.07, 'percent', '7 %'],
     [0.106_666, 'percent', '10.67 %'],
     [0.000_012_3, 'percent', '0.0012 %'],
-    [1e308, 'usd', '$1e308'],
-    [-1.234_567e30, 'usd', '−$1.23e30'],
-    [9.999e30, 'count', '1e31'],
-    [1e24, 'usd', '$1e24'],
-    [9.9e23, 'usd', '$990,000,000,000 T'],
-    [Number.MAX_VALUE, 'percent', '1.8e310 %'],
-    [-1e-300, 'count', '−1e-300'],
-    [1.5e-24, 'usd', '$0.0000000000000000000000015'],
+    [-1e-300, 'count', `−0.${'0'.repeat(299)}1`],
     [1_000_002.5, 'count', '1,000,002.5'],
     [12, 'count', '12'],
     [Infinity, 'percent', '∞'],
@@ -65,7 +55,13 @@ describe('a formatted number', () => {
     [0.100_001, 0.1, 'percent', '10.0001 %', '10 %'],
     [1_000_002, 1_000_000, 'count', '1,000,002', '1,000,000'],
     [Infinity, 0.1, 'percent', '∞', '10 %'],
-    [Number.MAX_VALUE, Number.MIN_VALUE, 'percent', '1.8e310 %', '5e-322 %'],
+    [
+      Number.MAX_VALUE,
+      Number.MIN_VALUE,
+      'percent',
+      expect.stringMatching(/^1[\d,]+ %$/),
+      expect.stringMatching(/^0\.0+5 %$/),
+    ],
   ])('shows %d and %d (%s) with enough digits to differ', (value, threshold, unit, one, other) => {
     expect(comparedFigures(value, threshold, unit)).toEqual([one, other]);
   });
@@ -81,17 +77,11 @@ describe('a formatted number', () => {
     .map(([a, f]) => [a, a * f]);
   const pair = fc.oneof(near, fc.tuple(number, number)).filter((two) => two.every((each) => Number.isFinite(each)));
 
-  it('differs for different numbers, keeps their order and has an exponent beyond 24 powers of ten only', () => {
+  it('differs for different numbers, keeps their order and has no exponent', () => {
     fc.assert(
       fc.property(pair, fc.constantFrom<Unit>('usd', 'percent', 'count'), ([a = 0, b = 0], unit) => {
         const [one, other] = comparedFigures(a, b, unit);
-        for (const [value, text] of [
-          [a, one],
-          [b, other],
-        ] as const) {
-          const isPlain = value === 0 || (Math.abs(value) >= 1e-24 && Math.abs(value) < 1e24);
-          expect(text).toMatch(isPlain ? PLAIN : SCIENTIFIC);
-        }
+        for (const text of [one, other]) expect(text).toMatch(/^−?\$?\d{1,3}(,\d{3})*(\.\d+)?( [MBT%])?$/);
         expect(one === other).toBe(a === b);
         // The number read is a double again, so that neighbours may become equal.
         expect(Math.sign(read(one) - read(other)) * Math.sign(a - b)).not.toBe(-1);
@@ -106,7 +96,6 @@ describe('a formatted number', () => {
         const text = figure(value, unit);
         expect(Math.abs(read(text) - value)).toBeLessThanOrEqual(Math.abs(value) * 0.051 + Number.MIN_VALUE);
         expect(text).not.toMatch(/\d,\d.* [MB]$/);
-        expect(text.length).toBeLessThanOrEqual(40);
       }),
       { numRuns: 1_000 },
     );

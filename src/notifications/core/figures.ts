@@ -11,13 +11,6 @@ const MAX_DECIMALS = 100;
 /** Digits that tell every double from its neighbours. */
 const ALL_DIGITS = 17;
 
-/**
- * Sizes from which, and below which, a number is written with an exponent: amounts of a coin with 18 decimals, and all money there
- * is, are not among them.
- */
-const HUGE = 1e24;
-const TINY = 1e-24;
-
 const SCALES = [
   [12, ' T'],
   [9, ' B'],
@@ -41,7 +34,7 @@ export function unitOfField(field = ''): Unit {
   return field.toLowerCase().endsWith('usd') ? 'usd' : 'count';
 }
 
-/** Formats one number for people: `$2.68 B`, `−12 %`, `$0.0000000015`; only beyond 24 powers of ten with an exponent, `$1e308`. */
+/** Formats one number for people: `$2.68 B`, `−12 %`, `$0.0000000015`. Never with an exponent. */
 export function figure(value: number, unit: Unit): string {
   return shown(value, unit, decimalsOf(value, unit));
 }
@@ -58,18 +51,11 @@ export function comparedFigures(value: number, threshold: number, unit: Unit): [
     const scales = decimals <= least + ALL_DIGITS;
     const [one, other] = [shown(value, unit, decimals, scales), shown(threshold, unit, decimals, scales)];
     if (one === other && value !== threshold && decimals <= MAX_DECIMALS) continue;
-    const areAlike = unit === 'usd' && [value, threshold].every((each) => isAmount(each) && !isExtreme(each));
-    return areAlike ? alike(one, other) : [one, other];
+    return unit === 'usd' && isAmount(value) && isAmount(threshold) ? alike(one, other) : [one, other];
   }
 }
 
 const isAmount = (value: number): boolean => Math.abs(value) >= 1;
-
-/** Whether a number is written with an exponent. */
-function isExtreme(value: number): boolean {
-  const size = Math.abs(value);
-  return Number.isFinite(value) && size !== 0 && (size >= HUGE || size < TINY);
-}
 
 /** Gives amounts of money in one unit the same decimals. */
 function alike(one: string, other: string): [string, string] {
@@ -93,22 +79,9 @@ function shown(value: number, unit: Unit, decimals: number, scales = true): stri
   // A change from next to nothing can exceed the range of numbers.
   if (!Number.isFinite(value)) return `${value < 0 ? MINUS : ''}∞`;
   const size = Math.abs(value);
-  const amount = amountOf(size, decimals, unit, scales);
+  const amount = unit === 'usd' ? money(size, decimals, scales) : grouped(size, decimals, unit);
   const sign = value < 0 && /[1-9]/.test(amount) ? MINUS : '';
   return `${sign}${amount}${unit === 'percent' ? ' %' : unit === 'minutes' ? ' min' : ''}`;
-}
-
-function amountOf(size: number, decimals: number, unit: Unit, scales: boolean): string {
-  if (isExtreme(size)) return `${unit === 'usd' ? '$' : ''}${scientific(size, decimals, unit)}`;
-  return unit === 'usd' ? money(size, decimals, scales) : grouped(size, decimals, unit);
-}
-
-/** Formats an extreme number: `1.5e308`. */
-function scientific(size: number, decimals: number, unit: Unit): string {
-  const [shortest, rounded] = [size.toExponential(), size.toExponential(Math.min(decimals, ALL_DIGITS - 1))];
-  // The smallest numbers have fewer digits than were asked for.
-  const [mantissa = '', exponent] = (shortest.length < rounded.length ? shortest : rounded).split('e');
-  return `${mantissa.replace(/\.0*$|(\.\d*[1-9])0+$/, '$1')}e${Number(exponent) + (unit === 'percent' ? 2 : 0)}`;
 }
 
 function money(size: number, decimals: number, scales: boolean): string {
@@ -156,9 +129,9 @@ function writtenDecimals(value: number, unit: Unit): number {
   return Math.min(Math.max(0, digits - exponent), MAX_WRITTEN_DECIMALS + Math.max(0, -exponent - 1));
 }
 
-/** Returns the power of ten of a number's first digit, in its unit; of a number with an exponent, of its mantissa. */
+/** Returns the power of ten of a number's first digit, in its unit. */
 function exponentOf(value: number, unit: Unit): number {
-  if (value === 0 || !Number.isFinite(value) || isExtreme(value)) return 0;
+  if (value === 0 || !Number.isFinite(value)) return 0;
   const power = Number(Math.abs(value).toExponential().split('e')[1]);
   if (unit === 'percent') return power + 2;
   const scale = unit === 'usd' ? SCALES.find(([least]) => power >= least) : undefined;
