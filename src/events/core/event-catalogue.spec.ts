@@ -7,6 +7,7 @@ import {
   EVENT_TYPES,
   EVENT_TYPE_NAMES,
   EVENTS,
+  eventDoc,
   POSTED_TYPES,
   RULE_EVENT_TYPES,
   updateName,
@@ -55,4 +56,9 @@ it('event types are found by their own name and by their WebSocket message name'
     expect(EVENT_TYPE_NAMES.get(updateName(type))).toBe(type);
   }
   expect(updateName('price_change')).toBe('price_update');
+});
+
+it('only the reserved event types are documented as not sent yet', () => {
+  const reserved = EVENT_TYPES.filter((type) => eventDoc(type).endsWith('(reserved: nothing is sent yet)'));
+  expect(reserved).toEqual(['points_change', 'chain_reorg', 'onchain_event']);
 });

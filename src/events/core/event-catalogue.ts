@@ -7,6 +7,8 @@ export type Subject = 'protocol' | 'chain' | 'token';
 interface EventSpec {
   /** Description for the API documents, one sentence. */
   readonly doc: string;
+  /** Whether only the name and the form are fixed: clients may subscribe to it, and the server does not send it yet. */
+  readonly reserved?: true;
   /** Subjects that its events can name, the most selective first: subscriptions are filed by it. */
   readonly subjects: readonly Subject[];
   /** Channel of all its events. */
@@ -43,6 +45,7 @@ const POSTED = {
 } as const;
 
 const ONCHAIN = {
+  reserved: true,
   subjects: ['chain'],
   channel: 'events:onchain',
   alsoIn: ['onchain'],
@@ -166,7 +169,7 @@ export const EVENTS = {
       ruleId: 'rule-7',
       name: 'Bitcoin above 70k',
       state: 'fired',
-      type: 'price_threshold',
+      type: 'gt',
       message: 'Bitcoin price exceeded $70,000',
       priority: 'high',
       token: 'bitcoin',
@@ -244,6 +247,12 @@ export const RULE_EVENT_TYPES: readonly RuleEventType[] = EVENT_TYPES.filter(
 /** Returns the types whose record satisfies `holds`, in the order of the catalogue. */
 export function eventTypesWhere(holds: (spec: EventSpec) => boolean): readonly EventType[] {
   return EVENT_TYPES.filter((type) => holds(EVENTS[type]));
+}
+
+/** Returns the description of a type for the API documents, which says so if the type is reserved. */
+export function eventDoc(type: EventType): string {
+  const { doc, reserved } = eventSpec(type);
+  return reserved === true ? `${doc} (reserved: nothing is sent yet)` : doc;
 }
 
 /** Returns the name of a type on plain WebSocket. */

@@ -1,4 +1,4 @@
-import { EVENT_TYPES, eventSpec, updateName } from '../../events/index.js';
+import { EVENT_TYPES, eventDoc, updateName } from '../../events/index.js';
 import {
   eventBody,
   eventExample,
@@ -13,7 +13,7 @@ import type { MessageDescription, Schema } from './schema.js';
 /** Events of the log on Socket.IO and SSE. */
 export const EVENT_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((type) => ({
   name: type,
-  summary: eventSpec(type).doc,
+  summary: eventDoc(type),
   payload: eventBody(type),
   example: eventExample(type),
 }));
@@ -28,7 +28,7 @@ const updateEnvelope = {
 /** Events of the log on plain WebSocket. */
 export const UPDATE_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((type) => ({
   name: updateName(type),
-  summary: eventSpec(type).doc,
+  summary: eventDoc(type),
   payload: closed(
     {
       type: constant(updateName(type)),

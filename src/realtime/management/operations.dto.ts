@@ -35,7 +35,7 @@ export class SubscriptionVerdict {
 
   /**
    * Value that the condition requires, and the event's value.
-   * @example "threshold 0.05, the event moved 0.01"
+   * @example "wants 0.05, the event moved 0.01"
    */
   detail!: string | null;
 }
