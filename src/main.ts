@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AdminKey } from './access/index.js';
 import { AppModule } from './app.module.js';
 import { serverOptions, setUp } from './app.setup.js';
+import { sourceFaults } from './events/index.js';
 import { openDatabase } from './platform/database/open-database.js';
 import { CertificateWatch } from './platform/http/certificates.js';
 import { Documents } from './platform/http/documents.js';
@@ -18,7 +19,7 @@ import { loadSettings } from './platform/settings/load-settings.js';
 import { Drain } from './realtime/index.js';
 
 async function start(lifetime: ProcessLifetime): Promise<void> {
-  const settings = loadSettings();
+  const settings = loadSettings('.env', [sourceFaults]);
   requireSecretsKey(settings);
   Logger.overrideLogger(earlyLogger(settings));
   lifetime.limitEnd((settings.drainSeconds + 10) * 1_000);

@@ -20,5 +20,6 @@ export {
   type PublishedValue,
 } from './hot-cache/published-value.js';
 export { IsName } from './lookups/query-values.js';
+export { sourceFaults } from './sources/chosen-sources.js';
 export { EventsModule } from './events.module.js';
 export { DeadLetters, type DeadLetter, type DeadLetterHandler } from './dead-letters/dead-letters.js';

@@ -1,8 +1,10 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
+import { chosenSources, type SourceName } from './chosen-sources.js';
 import { DefillamaSource, LlamaEndpoints } from './defillama/defillama-source.js';
 import { SampleSource } from './sample/sample-source.js';
+import type { SourceFeed } from './source-feed.js';
 import { SourceRunner } from './source-runner.js';
 
 /** Sources that SOURCE names, run in processes that do work (ROLE all or worker). */
@@ -15,8 +17,8 @@ import { SourceRunner } from './source-runner.js';
       provide: SourceRunner,
       inject: [Database, Settings, SampleSource, DefillamaSource],
       useFactory: (database: Database, settings: Settings, sample: SampleSource, defillama: DefillamaSource) => {
-        const feeds = { sample, defillama };
-        const chosen = settings.role === 'gateway' ? [] : settings.sources;
+        const feeds = { sample, defillama } satisfies Record<SourceName, SourceFeed>;
+        const chosen = settings.role === 'gateway' ? [] : chosenSources(settings);
         return new SourceRunner(
           database,
           chosen.map((name) => feeds[name]),

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { loadEnvFile } from 'node:process';
 import { parseEnv } from 'node:util';
-import { parseSettings, type Settings } from './settings.js';
+import { parseSettings, type Settings, type SettingsCheck } from './settings.js';
 
-/** Loads the settings of this process: the environment, completed by `file` if it exists. The environment has precedence. */
-export function loadSettings(file = '.env'): Settings {
+/**
+ * Loads the settings of this process: the environment, completed by `file` if it exists. The environment has precedence.
+ * `checks` are those of the modules that this process runs.
+ */
+export function loadSettings(file = '.env', checks: readonly SettingsCheck[] = []): Settings {
   const names = namesIn(file);
   if (names.length > 0) loadEnvFile(file);
-  return parseSettings(process.env, names);
+  return parseSettings(process.env, names, checks);
 }
 
 function namesIn(file: string): string[] {

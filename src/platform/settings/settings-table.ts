@@ -95,7 +95,7 @@ export const SETTINGS = {
     shown: 'unset',
     doc: 'Put before every Redis key and channel, so that deployments can share a server.',
   }),
-  SOURCE: optional(list(oneOf('sample', 'defillama', 'none')), {
+  SOURCE: optional(list(text), {
     unit: 'sample | defillama | none',
     shown: 'sample if the database is embedded, else none',
     doc: 'Sources of data, comma-separated, beside the ingest API and SQL writers.',
@@ -257,7 +257,4 @@ export const SETTINGS = {
     doc: 'Prefix of the Socket.IO session ids of this process, by which a balancer routes a session to it.',
   }),
   REGION: optional(text, { unit: 'text', doc: 'Shown with each connection, to distinguish deployments.' }),
-  OTLP_URL: optional(url('http', 'https'), { unit: 'URL', secret: true, doc: 'Collector that receives traces.' }),
 };
-
-export type SettingName = keyof typeof SETTINGS;

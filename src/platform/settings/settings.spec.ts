@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { loadSettings } from './load-settings.js';
 import type { Setting } from './setting.js';
 import { SETTINGS } from './settings-table.js';
-import { parseSettings, SettingsError } from './settings.js';
+import { parseSettings, SettingsError, type SettingsCheck } from './settings.js';
 
 function faultsOf(env: Record<string, string>, names: string[] = []): readonly string[] {
   try {
@@ -34,13 +34,11 @@ describe('parseSettings', () => {
     expect(settings.corsOrigins).toEqual(['*']);
   });
 
-  it('runs the sample source and migrates by itself only with the embedded database', () => {
+  it('migrates at the start by default only if the database is embedded', () => {
     const embedded = parseSettings({});
-    expect([embedded.embedded, embedded.migrate, embedded.sources]).toEqual([true, true, ['sample']]);
+    expect([embedded.embedded, embedded.migrate]).toEqual([true, true]);
     const external = parseSettings({ DATABASE_URL: 'postgres://db/rta' });
-    expect([external.embedded, external.migrate, external.sources]).toEqual([false, false, []]);
-    expect(parseSettings({ SOURCE: 'none' }).sources).toEqual([]);
-    expect(parseSettings({ SOURCE: 'defillama, sample, sample' }).sources).toEqual(['defillama', 'sample']);
+    expect([external.embedded, external.migrate]).toEqual([false, false]);
   });
 
   it('lists every fault at once, with the variable and the bad value', () => {
@@ -48,7 +46,7 @@ describe('parseSettings', () => {
       PORT: '70000',
       FLUSH_MS: '-1',
       DATABASE_URL: 'mysql://db',
-      SOURCE: 'sample,moon',
+      REDIS_PORT: '70000',
       VERIFY_TARGETS: 'perhaps',
       LIMIT_CONNECTIONS: 'gold=7',
       EGRESS_ALLOW: 'localhost',
@@ -80,11 +78,10 @@ describe('parseSettings', () => {
     expect(parseSettings({ REDIS_HOST: 'cache' }).redisUrl).toBe('redis://cache:6379/0');
   });
 
-  it('refuses a role that needs company without Redis, half a TLS pair, and none beside a source', () => {
+  it('refuses a role that needs Redis without REDIS_URL, and one half of a TLS pair', () => {
     expect(faultsOf({ ROLE: 'gateway' })[0]).toMatch(/^ROLE=gateway: .*REDIS_URL/);
     expect(faultsOf({ ROLE: 'gateway', REDIS_URL: 'redis://cache' })).toEqual([]);
     expect(faultsOf({ TLS_CERT: import.meta.filename })[0]).toMatch(/^TLS_CERT and TLS_KEY/);
-    expect(faultsOf({ SOURCE: 'none,sample' })[0]).toMatch(/none cannot/);
   });
 
   it('reads a secret from the file that NAME_FILE names, without the newline at its end', () => {
@@ -188,6 +185,40 @@ describe('parseSettings', () => {
         expect(faultsOf(env)).not.toContain('');
       }),
     );
+  });
+});
+
+describe('checks of other modules', () => {
+  it('add their faults to those of the table', () => {
+    const check: SettingsCheck = ({ region }) => [`REGION=${region}: no such region`];
+    const env = { REGION: 'moon', PORT: 'x' };
+    expect(() => parseSettings(env, [], [check])).toThrow(/\n  PORT=x: .*\n  REGION=moon: no such region$/);
+    expect(parseSettings({ REGION: 'moon' }, [], [() => []]).region).toBe('moon');
+  });
+});
+
+describe('the settings table', () => {
+  const SOURCE_TREE = join(import.meta.dirname, '../..');
+  /** Settings that are parts of others: the folder of settings reads them. */
+  const PARTS = ['migrateOnStart', 'redisHost', 'redisPort', 'redisPassword', 'redisDb'];
+
+  /** Names that a text reads from settings: as a member, by destructuring, or as a part that a type picks. */
+  function namesRead(text: string): string[] {
+    const members = [...text.matchAll(/\bsettings\??\.(\w+)/gi)].map(([, name = '']) => name);
+    const taken = /\{([^{}]*)\}(?: = (?:this\.)?(?:settings\b|loadSettings\()|: (?:Settings\b|Pick<Settings,))/g;
+    const lists = [...text.matchAll(taken), ...text.matchAll(/Pick<\s*Settings,([^>]*)>/g)];
+    return [...members, ...lists.flatMap(([, names = '']) => names.match(/\w+/g) ?? [])];
+  }
+
+  it('has no setting that no code reads', () => {
+    const files = readdirSync(SOURCE_TREE, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.ts') && !name.endsWith('.spec.ts') && !name.includes('platform/settings/'),
+    );
+    const read = new Set([
+      ...PARTS,
+      ...files.flatMap((name) => namesRead(readFileSync(join(SOURCE_TREE, name), 'utf8'))),
+    ]);
+    expect(Object.keys(parseSettings({})).filter((name) => !read.has(name))).toEqual([]);
   });
 });
 

@@ -33,13 +33,10 @@ export class Settings extends Values {
   get migrate(): boolean {
     return this.migrateOnStart ?? this.embedded;
   }
-
-  /** Data sources to run, `none` and repetitions removed. */
-  get sources(): readonly ('sample' | 'defillama')[] {
-    const chosen = new Set(this.source ?? (this.embedded ? ['sample' as const] : []));
-    return [...chosen].filter((name) => name !== 'none');
-  }
 }
+
+/** Check of settings whose allowed values only the module that reads them knows; returns its faults. */
+export type SettingsCheck = (settings: Settings) => readonly string[];
 
 /** Error of a start with all faults of the settings, one per line. */
 export class SettingsError extends Error {
@@ -52,19 +49,24 @@ export class SettingsError extends Error {
 
 /**
  * Parses the settings of an environment, or throws one SettingsError that lists every fault. Empty values count as not given.
- * `fileNames` are the names found in a settings file: there, unlike in the environment, an unknown name is a fault.
+ * `fileNames` are the names found in a settings file: there, unlike in the environment, an unknown name is a fault. `checks` are
+ * those of other modules.
  */
-export function parseSettings(env: Environment, fileNames: readonly string[] = []): Settings {
+export function parseSettings(
+  env: Environment,
+  fileNames: readonly string[] = [],
+  checks: readonly SettingsCheck[] = [],
+): Settings {
   const faults = fileNames.filter((name) => !isSetting(name)).map((name) => `${name}: no such setting (in .env)`);
   const values = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => [
     camelCase(name),
     parseOne(name, setting, givenText(name, setting, env, faults), faults),
   ]);
   const parsed: SettingValues = Object.fromEntries(values);
-  const complete = { ...parsed, redisUrl: parsed.redisUrl ?? redisUrlFromParts(parsed) };
-  faults.push(...contradictions(complete));
+  const settings = new Settings({ ...parsed, redisUrl: parsed.redisUrl ?? redisUrlFromParts(parsed) });
+  faults.push(...contradictions(settings), ...checks.flatMap((check) => check(settings)));
   if (faults.length > 0) throw new SettingsError(faults);
-  return new Settings(complete);
+  return settings;
 }
 
 /** Whether a name is a setting, or the file of a secret one. */
@@ -130,9 +132,6 @@ function contradictions(values: SettingValues): string[] {
     if (!isVapidPair(values.vapidPublicKey, values.vapidPrivateKey)) {
       faults.push('VAPID_PUBLIC_KEY and VAPID_PRIVATE_KEY: they are not halves of one pair');
     }
-  }
-  if (values.source?.includes('none') && values.source.length > 1) {
-    faults.push(`SOURCE=${values.source.join(',')}: none cannot be combined with others`);
   }
   return faults;
 }
