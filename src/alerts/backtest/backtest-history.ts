@@ -8,8 +8,8 @@ export interface BacktestHistory {
 }
 
 /**
- * Maximum number of points: with more the hourly ones are taken, and more hourly ones are refused. Bounds memory and the seconds
- * of an answer.
+ * Maximum number of points: with more the hourly ones are taken, and more hourly ones are refused, as are more series, each of
+ * which has at least one. Bounds memory and the seconds of an answer.
  */
 export const MAX_POINTS = 150_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -36,6 +36,7 @@ export async function readHistory(
   try {
     const series = await seriesOf(client, families);
     if (series.size === 0) return { points: [], resolution: 'raw' };
+    if (series.size > MAX_POINTS) return undefined;
     return (await pointsOf(client, RAW, series, from, to)) ?? (await pointsOf(client, HOURLY, series, from, to));
   } finally {
     await client.end();
@@ -50,7 +51,7 @@ async function seriesOf(client: pg.Client, families: readonly HistoryFamily[]): 
     subject: metric === 'tvl' ? protocol : token,
     chain,
   }));
-  const { rows } = await client.query<SeriesRow>(SERIES, [JSON.stringify(subjects)]);
+  const { rows } = await client.query<SeriesRow>(SERIES, [JSON.stringify(subjects), MAX_POINTS + 1]);
   return new Map(rows.map((row) => [row.id, seriesOfRow(row)]));
 }
 
@@ -76,7 +77,10 @@ function seriesOfRow({ metric, subject, chain, category, tags }: SeriesRow): Ser
   };
 }
 
-/** Reads the points. Rows bring only the number of the series: names for each of 150,000 points took most of the memory. */
+/**
+ * Reads the points. Rows bring only the number of the series: names for each of 150,000 points took most of the memory. They are
+ * put in order here, so that the database stops at the first one too many instead of sorting millions.
+ */
 async function pointsOf(
   client: pg.Client,
   sql: string,
@@ -87,6 +91,7 @@ async function pointsOf(
   const values = [[...series.keys()], from, to, MAX_POINTS + 1];
   const { rows } = await client.query<PointRow>({ text: sql, values, rowMode: 'array' });
   if (rows.length > MAX_POINTS) return undefined;
+  rows.sort(byTime);
   const points = rows.flatMap(([id, value, at]) => {
     const of = series.get(id);
     return of === undefined ? [] : [{ ...of, value, at }];
@@ -94,18 +99,24 @@ async function pointsOf(
   return { points, resolution: rows.some(([, , at, isHourly]) => isHourly && at >= from) ? 'hourly' : 'raw' };
 }
 
-type PointRow = [id: number, value: number, at: number, isHourly: boolean];
+type PointRow = [id: number, value: number, at: number, isHourly: boolean, seq: number];
+
+/** Compares by time, then by place in the log. */
+function byTime([id, , at, , seq]: PointRow, [otherId, , otherAt, , otherSeq]: PointRow): number {
+  return at - otherAt || seq - otherSeq || id - otherId;
+}
 
 const time = (parameter: string): string => `to_timestamp(${parameter}::float8 / 1000)`;
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const SERIES = `
-SELECT DISTINCT s.id, s.metric, s.subject, s.chain, o.category, coalesce(v.tags, '{}') AS tags FROM metric_series s
+SELECT s.id, s.metric, s.subject, s.chain, o.category, coalesce(v.tags, '{}') AS tags FROM metric_series s
 LEFT JOIN published_values v USING (metric, subject, chain)
 LEFT JOIN protocols o ON s.metric = 'tvl' AND o.slug = s.subject
-JOIN jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
-  ON s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
-ORDER BY s.id`;
+WHERE EXISTS (
+  SELECT FROM jsonb_to_recordset($1::jsonb) AS f (metric text, subject text, chain text)
+  WHERE s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
+) LIMIT $2`;
 
 /** First hour to read of a series: that of its last value before the period, which holds at the start. */
 const firstHour = `coalesce(
@@ -115,7 +126,7 @@ const firstHour = `coalesce(
 // Before the period only the values at its start and the references of its windows are read, of an hour where no single value is
 // kept. Hourly samples of rows that had not left their dead band (0, in hours that were sampled) made no event and fired nothing.
 const RAW = `
-SELECT s.id, p.value, ${millis('p.at')} AS at, p.is_hourly
+SELECT s.id, p.value, ${millis('p.at')} AS at, p.is_hourly, p.seq::float8
 FROM metric_series s
 CROSS JOIN LATERAL (
   SELECT coalesce(
@@ -133,10 +144,10 @@ CROSS JOIN LATERAL (
   WHERE first.at IS NULL AND series_id = s.id AND bucket >= ${firstHour} AND closed_at <= ${time('$3')}
     AND closed_at < (SELECT raw_from FROM history_state)
 ) p
-WHERE s.id = ANY ($1::int[]) ORDER BY p.at, p.seq, s.id LIMIT $4`;
+WHERE s.id = ANY ($1::int[]) LIMIT $4`;
 
 const HOURLY = `
 WITH begun AS MATERIALIZED (SELECT s.id, ${firstHour} AS hour FROM metric_series s WHERE s.id = ANY ($1::int[]))
-SELECT b.id, h.close AS value, ${millis('h.closed_at')} AS at, true AS is_hourly
+SELECT b.id, h.close AS value, ${millis('h.closed_at')} AS at, true AS is_hourly, 0 AS seq
 FROM begun b JOIN metric_hourly h ON h.series_id = b.id AND h.bucket >= b.hour
-WHERE h.closed_at <= ${time('$3')} ORDER BY h.closed_at, b.id LIMIT $4`;
+WHERE h.closed_at <= ${time('$3')} LIMIT $4`;

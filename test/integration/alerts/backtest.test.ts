@@ -248,6 +248,20 @@ describe('a backtest over stored history', () => {
     expect(await over(at(-4), at(-1))).toMatchObject({ fired: 0, points: 1, resolution: 'raw' });
   });
 
+  it('refuses a rule about more series than it may read values, before it reads any', async () => {
+    const rule = { name: 'all', conditions: [{ metric: 'price', operator: 'gt', threshold: 1 }] };
+    // Without values: reading would find nothing and answer 200.
+    await app.db.pool.query(
+      `INSERT INTO metric_series (metric, subject) SELECT 'price', 'crowd-' || n FROM generate_series(1, 150001) n`,
+    );
+    try {
+      const { status, body } = await alice.post('/v1/alerts/rules/backtest', { rule });
+      expect([status, body.code]).toEqual([422, 'limit_exceeded']);
+    } finally {
+      await app.db.pool.query(`DELETE FROM metric_series WHERE subject LIKE 'crowd-%'`);
+    }
+  });
+
   it('returns the JSON pointer of an invalid field of the rule', async () => {
     const faulty = { ...fall, conditions: [{ ...fall.conditions[0], threshold: 'much' }] };
     const { status, body } = await alice.post('/v1/alerts/rules/backtest', { rule: faulty });
