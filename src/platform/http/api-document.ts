@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
 import { stringify } from 'yaml';
+import { withRefusals } from './api-refusals.js';
 import { CSV } from './csv.js';
 import { Documents } from './documents.js';
 
@@ -23,7 +24,7 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
     )
     .addSecurityRequirements('bearer')
     .build();
-  return withTables(SwaggerModule.createDocument(app, config));
+  return withRefusals(withTables(SwaggerModule.createDocument(app, config)), app);
 }
 
 /** Describes lists as CSV: a file of its own, not the members of the JSON. */

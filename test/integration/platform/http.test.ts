@@ -116,6 +116,26 @@ describe('the HTTP server', () => {
     expect(await page.text()).toContain('swagger-ui');
   });
 
+  it('describes the refusals of every route in the OpenAPI document', async () => {
+    interface Described {
+      paths: Record<string, Record<string, { responses: Record<string, { $ref?: string; content?: object }> }>>;
+      components: { responses: Record<string, unknown>; schemas: Record<string, { required: string[] }> };
+    }
+    const { paths, components } = (await (await fetch(`${app.url}/openapi.json`)).json()) as Described;
+    const statusesOf = (path: string, method: string) => Object.keys(paths[path]?.[method]?.responses ?? {});
+    const keyed = ['401', '403', '429', '503', 'default'];
+    expect(statusesOf('/v1/alerts/rules/{ruleId}', 'patch')).toEqual(['200', '400', '404', '413', ...keyed].sort());
+    expect(statusesOf('/v1/me', 'get')).toEqual(['200', ...keyed]);
+    expect(statusesOf('/v1/stream', 'post')).toEqual(['200', '400', '413', ...keyed].sort());
+    expect(statusesOf('/v1/stream', 'head')).toEqual(['200', '429', '503', 'default']);
+    for (const { responses } of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+      const refused = responses['default'] ?? {};
+      expect(components.responses[refused.$ref?.split('/').at(-1) ?? '']).toHaveProperty('content');
+    }
+    const problem = (await (await fetch(`${app.url}/v1/me`)).json()) as object;
+    expect(components.schemas['Problem']?.required.toSorted()).toEqual(Object.keys(problem).sort());
+  });
+
   it('refuses a request without a key before reading its body', async () => {
     const socket = connect(app.port, '127.0.0.1').on('error', () => {});
     const head =

@@ -16,7 +16,7 @@ export const STREAM_BODY_SCHEMA = {
     snapshot: { type: 'boolean', description: 'Whether the matching published values are sent first.' },
     all: { type: 'boolean', description: 'Rows of every owner; for admins.' },
     mode: { type: 'string', enum: ['all', 'latest'] },
-    intervalMs: { type: 'number', minimum: 100, maximum: 60_000, description: 'Interval of mode latest, ms.' },
+    intervalMs: { type: 'integer', minimum: 100, maximum: 60_000, description: 'Interval of mode latest, ms.' },
     query: { type: 'object', description: 'A live query, instead of channels and filters.' },
   },
 };

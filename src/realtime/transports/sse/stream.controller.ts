@@ -1,4 +1,4 @@
-import { Controller, Get, Head, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Controller, Get, Head, HttpCode, Post, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Public } from '../../../access/index.js';
@@ -60,7 +60,7 @@ export class StreamController {
   @ApiQuery({
     name: 'intervalMs',
     required: false,
-    type: Number,
+    type: 'integer',
     description: 'Interval of mode latest, 100 to 60000 ms.',
   })
   @ApiQuery({
@@ -79,6 +79,7 @@ export class StreamController {
    * `Last-Event-ID` stay where they are.
    */
   @Post()
+  @HttpCode(200)
   @Public('itself')
   @ApiOperation({ operationId: 'streamOfBody' })
   @ApiProduces('text/event-stream')
