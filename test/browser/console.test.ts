@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { HistoryBackfill } from '../../src/events/history/history-backfill.js';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
 import { editsApplied, shardsReady } from '../support/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
@@ -69,9 +70,9 @@ describe('the console in a browser', () => {
       chain,
       tvl,
     ]);
-  const fetchJson = async (path: string): Promise<{ data: unknown[] }> => {
+  const fetchJson = async (path: string): Promise<{ data: unknown[]; change24h?: number }> => {
     const answer = await fetch(app.url + path, { headers: { authorization: `Bearer ${app.adminKey}` } });
-    return (await answer.json()) as { data: unknown[] };
+    return (await answer.json()) as { data: unknown[]; change24h?: number };
   };
   const connect = async (target: Page, base = app.url): Promise<void> => {
     await target.goto(`${base}/#key=${app.adminKey}`);
@@ -118,6 +119,26 @@ describe('the console in a browser', () => {
     await setTvl('aave-v3', 'ethereum', 25_000_000_000);
     await page.locator('#chart-value', { hasText: '$25.00B' }).waitFor();
     expect(await page.locator('#plot').getAttribute('aria-label')).toContain('now $25.00B');
+  });
+
+  it('measures changes from what held at the start of the range, and takes over a new name at once', async () => {
+    const hoursAgo = (hours: number) => Date.now() - hours * 3_600_000;
+    const point = (hours: number, value: number) => ({
+      metric: 'tvl' as const,
+      subject: 'renamed',
+      chain: 'ethereum',
+      at: hoursAgo(hours),
+      value,
+    });
+    await app.nest.get(HistoryBackfill, { strict: false }).insert([point(25, 50_000_000), point(20, 80_000_000)]);
+    await list('renamed', 'Old Name', { ethereum: 100_000_000 });
+    await waitFor(async () => (await fetchJson('/v1/tvl/renamed')).change24h === 100);
+    await connect(page);
+    await page.goto(`${app.url}/#tvl=renamed`);
+    await page.locator('#chart-change', { hasText: '▲ 100.0 %' }).waitFor();
+    await app.db.pool.query(`UPDATE protocols SET name = 'New Name' WHERE slug = 'renamed'`);
+    await page.locator('#chart-title', { hasText: 'New Name' }).waitFor();
+    expect(await page.locator('#chart-when').textContent()).toBe('in 24 hours');
   });
 
   it('finds a token by keyboard alone', async () => {

@@ -35,6 +35,22 @@ export class Api {
     return [data.map(({ time }) => Date.parse(time) / 1000), data.map(({ value }) => value)];
   }
 
+  /**
+   * Returns the value that a subject had an hour, a day or a week ago, null if it had none: the first point of its history may
+   * be later. Undefined for other times.
+   */
+  async valueBefore({ metric, id }, hours, signal) {
+    const change = { 1: 'change1h', 24: 'change24h', 168: 'change7d' }[hours];
+    if (!change) return undefined;
+    const known = await this.get(
+      `${metric === 'tvl' ? '/v1/tvl' : '/v1/prices'}/${encodeURIComponent(id)}`,
+      {},
+      signal,
+    );
+    const { [change]: percent, tvl, price = tvl } = metric === 'tvl' ? known : known.data[0];
+    return percent === null ? null : price / (1 + percent / 100);
+  }
+
   /** Returns the last alerts of the user, newest first. */
   async alerts(limit) {
     return (await this.get('/v1/alerts/history', { limit })).data;

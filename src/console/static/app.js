@@ -109,6 +109,7 @@ function follow(store, name, event) {
   if (name === 'tvl_change' && shown.metric === 'tvl' && shown.id === event.protocol) {
     chart.append(at, store.valueOf(store.subject('tvl', event.protocol)));
   }
+  if (name === 'protocol_update' && shown.metric === 'tvl' && shown.id === event.protocol) chart.describe();
 }
 
 function announce(message) {

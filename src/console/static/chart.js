@@ -3,6 +3,9 @@ import { byId, el, segmented, setText } from './dom.js';
 import { chainName, direction, moment, money, percent, price } from './format.js';
 import { largestChains, totalOf } from './store.js';
 
+/** Interval in which the value at the start of the range is read again: the range moves on with time. */
+const REFRESH_MS = 60_000;
+
 export const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Value of one protocol or token over time: history from the server, then every published change live. */
@@ -12,6 +15,8 @@ export class Chart {
   #subject;
   #hours = 24;
   #data = [[], []];
+  /** Value that changes are measured from: what held at the start of the range, null if nothing did. */
+  #base = null;
   #loaded = false;
   #plot;
   #abort = new AbortController();
@@ -23,6 +28,7 @@ export class Chart {
       this.#hours = Number(hours);
       void this.#load();
     });
+    setInterval(() => document.hidden || !this.#loaded || this.#rebase(this.#abort.signal), REFRESH_MS);
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#plotNode);
   }
 
@@ -102,14 +108,30 @@ export class Chart {
     setText(this.#messageNode, 'Loading …');
     this.describe();
     try {
-      const data = await this.api.history(this.#subject, this.#hours, signal);
+      const [data, base] = await Promise.all([
+        this.api.history(this.#subject, this.#hours, signal),
+        this.#readBase(signal),
+      ]);
       if (signal.aborted) return;
       this.#data = data;
+      this.#base = base === undefined ? (data[1][0] ?? null) : base;
       this.#loaded = true;
       this.#draw();
     } catch (error) {
       if (!signal.aborted) setText(this.#messageNode, `The history could not be read: ${error.message}`);
     }
+  }
+
+  /** Undefined: not known. */
+  #readBase(signal) {
+    return this.api.valueBefore(this.#subject, this.#hours, signal).catch(() => undefined);
+  }
+
+  async #rebase(signal) {
+    const base = await this.#readBase(signal);
+    if (signal.aborted || base === undefined) return;
+    this.#base = base;
+    if (this.#plot?.cursor.idx === null || this.#plot?.cursor.idx === undefined) this.#read(null);
   }
 
   #destroy() {
@@ -123,7 +145,7 @@ export class Chart {
     const isEmpty = values.length < 2;
     setText(this.#messageNode, isEmpty ? 'No history yet. Changes are drawn as they come.' : '');
     if (isEmpty) return;
-    const stroke = color(values.at(-1) >= values[0] ? '--up' : '--down');
+    const stroke = color(values.at(-1) >= (this.#base ?? values[0]) ? '--up' : '--down');
     const axis = { stroke: color('--ink-3'), font: `12px ${color('--sans')}`, ticks: { show: false } };
     this.#plot = new uPlot(
       {
@@ -161,8 +183,7 @@ export class Chart {
     const [times, values] = this.#data;
     if (values.length === 0) return;
     const at = index ?? values.length - 1;
-    const first = values[0];
-    const change = first > 0 ? (values[at] / first - 1) * 100 : null;
+    const change = this.#base > 0 ? (values[at] / this.#base - 1) * 100 : null;
     setText(byId('chart-value'), this.#format(values[at]));
     setText(byId('chart-change'), percent(change));
     byId('chart-change').className = `change ${direction(change)}`;

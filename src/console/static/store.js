@@ -21,6 +21,7 @@ export class Store {
     if (item.tags?.includes('sample')) this.recorded = true;
     if (item.token && (item.price !== undefined || item.currentPrice !== undefined)) this.#price(item);
     else if (item.protocol && (item.tvl !== undefined || item.currentTvl !== undefined)) this.#tvl(item);
+    else if (item.protocol && item.updateType) this.#name(item);
   }
 
   #tvl(item) {
@@ -29,11 +30,19 @@ export class Store {
       protocol = { metric: 'tvl', id: item.protocol, name: item.protocol, category: '', chains: new Map() };
       this.protocols.set(item.protocol, protocol);
     }
-    protocol.name = item.name ?? protocol.name;
-    protocol.category = item.category ?? protocol.category;
     const known = protocol.chains.get(item.chain);
     if (known && known.cursor > item.cursor) return;
+    protocol.name = item.name ?? item.protocol;
+    protocol.category = item.category ?? '';
     protocol.chains.set(item.chain, { value: item.currentTvl ?? item.tvl, cursor: item.cursor });
+  }
+
+  /** Takes over what a protocol is called since its change; its values come by their own events. */
+  #name(item) {
+    const known = this.protocols.get(item.protocol);
+    if (!known) return;
+    known.name = item.name ?? item.protocol;
+    known.category = item.category ?? '';
   }
 
   #price(item) {
