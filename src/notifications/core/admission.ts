@@ -34,7 +34,7 @@ export interface DeliveryLimits {
 export type Admission =
   | { action: 'send'; digest: boolean }
   | { action: 'probe' }
-  | { action: 'finish'; state: 'expired' | 'suppressed'; reason: string }
+  | { action: 'finish'; state: 'expired' | 'suppressed' | 'superseded'; reason: string }
   /** Deferral; `slow`: an endpoint that is only just recovering takes the slow lane. */
   | { action: 'defer'; until: number; reason: string; digest?: boolean; slow?: true; extends?: true };
 

@@ -60,7 +60,7 @@ describe('the check directly before sending a message', () => {
   it('defers the end message of a test until the test message is sent', () => {
     expect(ask({ type: 'test', before: 'none' })).toMatchObject({ action: 'send' });
     const later = ask({ type: 'test', before: 'open', beforeNext: NOON + 60_000 });
-    expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500, reason: 'after_test' });
+    expect(later).toMatchObject({ action: 'defer', until: NOON + 120_000, reason: 'after_test' });
   });
 
   it('sends a message at once if its user requests a resend, except on a disabled channel', () => {
@@ -76,16 +76,22 @@ describe('the check directly before sending a message', () => {
     expect(ask({ ...resolved, before: 'none' })).toMatchObject({ action: 'send' });
     expect(ask({ ...resolved, before: 'lost' })).toMatchObject({ action: 'finish', reason: 'firing_not_delivered' });
     expect(ask({ ...resolved, before: 'open' })).toMatchObject({ action: 'defer', reason: 'after_firing' });
-    const later = ask({ ...resolved, before: 'open', beforeNext: NOON + 60_000 });
-    expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500 });
+    const later = ask({ ...resolved, before: 'open', beforeNext: NOON + 3_600_000 });
+    expect(later).toMatchObject({ action: 'defer', until: NOON + 3_660_000 });
+    expect(ask({ ...resolved, before: 'overtaken' })).toMatchObject({ action: 'finish', state: 'superseded' });
     expect(ask({ ...resolved, before: 'open', digest: true })).toEqual({ action: 'send', digest: true });
   });
 
   it('defers a firing until the previous resolution is sent', () => {
     expect(ask({ before: 'none' })).toMatchObject({ action: 'send' });
     const later = ask({ before: 'open', beforeNext: NOON + 60_000 });
-    expect(later).toMatchObject({ action: 'defer', until: NOON + 60_500, reason: 'after_resolution' });
+    expect(later).toMatchObject({ action: 'defer', until: NOON + 120_000, reason: 'after_resolution' });
+    expect(ask({ before: 'open' })).toMatchObject({ action: 'defer', until: NOON + 500 });
     expect(ask({ before: 'open', asked: true })).toMatchObject({ action: 'send' });
+  });
+
+  it('as a firing at once where the resolution before it will not be tried soon', () => {
+    expect(ask({ before: 'open', beforeNext: NOON + 80_000 })).toMatchObject({ action: 'send' });
   });
 });
 

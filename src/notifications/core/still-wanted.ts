@@ -32,9 +32,10 @@ export interface WantedQuestion {
   /**
    * State of what was said before it of its subjects, alone, in a storm or in a summary: for a resolution, of its firing; for a
    * firing, of resolutions; for the end of a test, of the test. `open`: not finished yet. `none`: there was none to this target.
+   * `overtaken`: a firing after the resolution has arrived, which did not wait for it.
    */
-  before: 'none' | 'delivered' | 'open' | 'lost';
-  /** Time of the next attempt of the unfinished one. */
+  before: 'none' | 'delivered' | 'open' | 'lost' | 'overtaken';
+  /** Time of the next attempt of the unfinished one; 0: it is being sent. */
   beforeNext: number;
   /** Whether it says that its subjects hold no more: a resolution, or a storm of resolutions. */
   isEnd: boolean;
@@ -42,11 +43,18 @@ export interface WantedQuestion {
 
 export type Wanted =
   | { action: 'send'; digest: boolean }
-  | { action: 'finish'; state: 'suppressed'; reason: string }
+  | { action: 'finish'; state: 'suppressed' | 'superseded'; reason: string }
   | { action: 'defer'; until: number; reason: string; digest: boolean };
 
-/** Pause before a message checks again whether the one before it has arrived, ms. */
-const IN_ORDER_MS = 500;
+/**
+ * Pause before a message checks by itself whether the one before it has arrived, ms. That one's result makes it due; thousands
+ * that wait leave the workers to those they wait for.
+ */
+const IN_ORDER_MS = 60_000;
+/** The same while that one is being sent: its result may be stored before this one is known to wait. */
+const IN_FLIGHT_MS = 500;
+/** Longest time to the next attempt of an older message that a firing waits for, ms: an alarm is not held up by an end. */
+const FIRING_PATIENCE_MS = 75_000;
 
 /**
  * Decides, in this single place, whether a message is still to be sent, and whether now: by its rules, by its user's preferences,
@@ -64,16 +72,23 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   if (time.suppressed !== undefined) return { action: 'finish', state: 'suppressed', reason: time.suppressed };
   if (question.asked) return { action: 'send', digest };
   if (question.before === 'lost') return { action: 'finish', state: 'suppressed', reason: 'firing_not_delivered' };
+  if (question.before === 'overtaken') return { action: 'finish', state: 'superseded', reason: 'newer_firing' };
   const wait = waits(question, wanting, now);
   if (wait !== undefined) return { ...wait, action: 'defer' };
   const collected = digest || time.digest === true;
   // In a digest both are sent together.
-  if (question.before !== 'open' || collected) return { action: 'send', digest: collected };
+  if (question.before !== 'open' || collected || isUrgent(question, now)) return { action: 'send', digest: collected };
   return inOrder(question, question.isEnd ? 'after_firing' : 'after_resolution', now);
 }
 
+/** Whether it is an alarm, and what was to arrive before it will not soon. */
+function isUrgent({ isEnd, beforeNext }: WantedQuestion, now: number): boolean {
+  return !isEnd && beforeNext - now > FIRING_PATIENCE_MS;
+}
+
 function inOrder({ beforeNext, digest }: WantedQuestion, reason: string, now: number): Wanted {
-  return { action: 'defer', until: Math.max(now, beforeNext) + IN_ORDER_MS, reason, digest };
+  const until = beforeNext === 0 ? now + IN_FLIGHT_MS : Math.max(now, beforeNext) + IN_ORDER_MS;
+  return { action: 'defer', until, reason, digest };
 }
 
 /**

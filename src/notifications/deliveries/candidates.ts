@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { Admission, Candidate } from '../core/admission.js';
 import { CHANNEL_NAMES, CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
 import type { CandidateRow } from './delivery-row.js';
-import { FIRING, isEnd, UNFINISHED } from './order.js';
+import { FIRING, isEnd, UNFINISHED, WAKE } from './order.js';
 
 /** Waiting delivery and the decision about it. */
 export interface Decision {
@@ -26,7 +26,9 @@ export async function putOff(
 ): Promise<readonly { channel: string; state: string }[]> {
   const changes = decisions.flatMap(({ row, admission }) => change(row, admission) ?? []);
   if (changes.length > 0) await tx.query(PUT_OFF, [JSON.stringify(changes)]);
-  return changes.filter(({ finished }) => finished);
+  const ended = changes.filter(({ finished }) => finished);
+  if (ended.length > 0) await tx.query(WAKE, [ended.map(({ id }) => id)]);
+  return ended;
 }
 
 interface RowChange {

@@ -8,6 +8,7 @@ import { Database } from '../../platform/database/database.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { untilHandedOver } from './hand-over.js';
 import { Lanes, type Job } from './lanes.js';
+import { priorityOf } from './order.js';
 import { reconsider } from './reconsider.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
@@ -257,7 +258,7 @@ const SUPERSEDE = `
     AND (o.state = 'retrying' OR (o.state = 'pending' AND o.next_attempt_at > now()))`;
 
 const DUE = `
-  SELECT d.id, d.channel, d.priority, d.attempts, d.target_id AS receiver, d.user_id AS "user", t.failures > 0 AS slow
+  SELECT d.id, d.channel, ${priorityOf('d')} AS priority, d.attempts, d.target_id AS receiver, d.user_id AS "user", t.failures > 0 AS slow
   FROM deliveries d
   JOIN notification_targets t ON t.id = d.target_id
   WHERE d.id = ANY($1) AND d.state IN ('pending', 'retrying') AND d.next_attempt_at <= now() + interval '10 ms'

@@ -9,6 +9,7 @@ import { TargetHealth } from '../targets/target-health.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import type { ClaimedDelivery } from './delivery-row.js';
+import { WAKE } from './order.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
 /** Attempt and its outcome. */
@@ -71,6 +72,7 @@ export class DeliveryResults {
         this.budget.limit,
       ]);
       const { rows: changed } = await tx.query<Finished>(STORE, [JSON.stringify(rows)]);
+      await tx.query(WAKE, [changed.map(({ id }) => id)]);
       await this.health.note(tx, results, now);
       await this.budget.add(tx, bytesOf(stored));
       return changed;
@@ -124,6 +126,7 @@ const GIVE_WAY = `
     AND d.id = o.id AND d.state IN ('pending', 'retrying')`;
 
 interface Finished {
+  id: string;
   channel: string;
   state: string;
   seconds: number;
@@ -212,4 +215,4 @@ const STORE = `
       WHERE r.state = 'retrying' AND o.id = r.id AND NOT o.digest AND NOT o.standalone AND o.type <> 'test'
       ORDER BY n.position DESC LIMIT 1) newer ON true
   WHERE d.id = r.id AND d.state = 'sending' AND d.attempts = r.attempt
-  RETURNING d.channel, d.state, extract(epoch FROM clock_timestamp() - d.created_at)::float8 AS seconds`;
+  RETURNING d.id, d.channel, d.state, extract(epoch FROM clock_timestamp() - d.created_at)::float8 AS seconds`;

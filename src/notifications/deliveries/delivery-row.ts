@@ -60,7 +60,7 @@ export interface CandidateRow {
   asked: boolean;
   rule_ids: string[] | null;
   /** State of what was said before it of its subjects: for a resolution, of its firing; for a firing, of resolutions. */
-  before: 'none' | 'delivered' | 'open' | 'lost';
+  before: 'none' | 'delivered' | 'open' | 'lost' | 'overtaken';
   /** Time of the next attempt of the one before it. */
   before_next: Date | null;
   /** Whether it says that its subjects hold no more: a resolution, or a storm of resolutions. */

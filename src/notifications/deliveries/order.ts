@@ -7,6 +7,9 @@ const isOpen = (of: string): string => `${of}.state IN ('pending', 'sending', 'r
 export const isEnd = (of: string): string =>
   `(${of}.type = 'alert.resolved' OR ${of}.data #>> '{explanation,state}' IS NOT DISTINCT FROM 'resolved')`;
 
+/** Returns the SQL for: priority of a message (of) in the queue. Ends do not go ahead of the alarms that they wait for. */
+export const priorityOf = (of: string): string => `CASE WHEN ${isEnd(of)} THEN 'normal' ELSE ${of}.priority END`;
+
 /** Returns the SQL for: rule and subject of a message, or of a member of a list (`data`). */
 const subjectOf = (data: string, ruleId: string): string => `jsonb_strip_nulls(jsonb_build_object('ruleId', ${ruleId},
   'protocol', ${data} -> 'protocol', 'chain', ${data} -> 'chain', 'token', ${data} -> 'token'))`;
@@ -67,9 +70,36 @@ const NAMED = `(SELECT CASE WHEN s.state = 'delivered' OR ${PERHAPS_ARRIVED.repl
     AND ${names('s', subjectOf('d.data', `d.data -> 'ruleId'`))}
   ORDER BY s.position DESC LIMIT 1)`;
 
-/** SQL for: state of the finished firings of a resolution (d) since the last resolution that arrived. */
+/** SQL for: a firing of the subject of a resolution (d) that came after it has arrived, alone or in a storm. */
+const OVERTAKEN = `EXISTS (SELECT FROM deliveries n WHERE n.target_id = d.target_id AND n.collapse_key = d.collapse_key
+    AND n.position > d.position AND n.type = 'alert.fired' AND n.state = 'delivered')
+  OR EXISTS (SELECT FROM deliveries s WHERE s.target_id = d.target_id AND s.type = 'alert.summary' AND s.position > d.position
+    AND s.rule_ids && d.rule_ids AND s.state = 'delivered' AND NOT ${isEnd('s')}
+    AND ${names('s', subjectOf('d.data', `d.data -> 'ruleId'`))})`;
+
+/**
+ * SQL for: state of the finished firings of a resolution (d) since the last resolution that arrived, or `overtaken` by one after
+ * it.
+ */
 export const FIRING = `
-  SELECT CASE WHEN bool_or(f.state = 'delivered' OR ${PERHAPS_ARRIVED}) THEN 'delivered'
+  SELECT CASE WHEN ${OVERTAKEN} THEN 'overtaken' WHEN bool_or(f.state = 'delivered' OR ${PERHAPS_ARRIVED}) THEN 'delivered'
       ELSE coalesce(${NAMED}, CASE WHEN count(*) > 0 THEN 'lost' ELSE 'none' END) END
   FROM deliveries f WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position
     AND f.type = 'alert.fired' AND f.position > ${ENDED_BEFORE}`;
+
+/** SQL that makes messages due that wait for one of those given ($1), after the state of these has changed. */
+export const WAKE = `
+  UPDATE deliveries d SET next_attempt_at = now(), due_at = now() FROM (SELECT w.id FROM (
+      SELECT n.id FROM deliveries f CROSS JOIN LATERAL (SELECT id FROM deliveries n WHERE n.target_id = f.target_id
+        AND n.collapse_key = f.collapse_key AND n.position > f.position AND ${isOpen('n')} ORDER BY n.position LIMIT 1) n
+      WHERE f.id = ANY($1)
+      UNION
+      SELECT s.id FROM deliveries f JOIN deliveries s ON s.target_id = f.target_id AND s.type = 'alert.summary'
+        AND ${isOpen('s')} AND s.position > f.position AND s.rule_ids && f.rule_ids WHERE f.id = ANY($1)
+      UNION
+      SELECT n.id FROM deliveries f JOIN deliveries n ON n.target_id = f.target_id AND ${isOpen('n')}
+        AND n.position > f.position AND n.rule_ids && f.rule_ids WHERE f.id = ANY($1) AND f.type = 'alert.summary') later
+    JOIN deliveries w USING (id)
+    WHERE w.state IN ('pending', 'retrying') AND w.reason IN ('after_firing', 'after_resolution', 'after_test')
+    FOR UPDATE OF w SKIP LOCKED) waiting
+  WHERE d.id = waiting.id`;

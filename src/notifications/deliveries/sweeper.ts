@@ -7,6 +7,7 @@ import { Settings } from '../../platform/settings/settings.js';
 import { DeliveryResults } from './delivery-results.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { Lanes, type Job } from './lanes.js';
+import { priorityOf } from './order.js';
 
 /** Interval of the sweeps, ms; also the longest time that a retry, the end of quiet hours or a fresh proof waits for its job. */
 const SWEEP_INTERVAL_MS = 250;
@@ -98,9 +99,9 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 const TAKE_DUE = `
   UPDATE deliveries d SET due_at = now() + $2 * interval '1 ms'
   FROM (SELECT id FROM deliveries WHERE state IN ('pending', 'retrying') AND due_at <= now()
-    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
+    ORDER BY due_at, position LIMIT $1 FOR UPDATE SKIP LOCKED) due
   WHERE d.id = due.id
-  RETURNING d.id, d.channel, d.priority, d.attempts, d.target_id AS receiver, d.user_id AS "user",
+  RETURNING d.id, d.channel, ${priorityOf('d')} AS priority, d.attempts, d.target_id AS receiver, d.user_id AS "user",
     EXISTS (SELECT FROM notification_targets t WHERE t.id = d.target_id AND t.failures > 0) AS slow`;
 
 const REQUEUE_ALL = `

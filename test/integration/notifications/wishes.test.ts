@@ -399,11 +399,30 @@ describe('standalone firings and resolutions', () => {
     await fixture.untilHeld(second, 'after_resolution');
     const last = await send(resolved);
     await fixture.untilHeld(last, 'after_firing');
+    // Until its predecessor has a result, not twice a second.
+    expect((await fixture.row(last)).next_attempt_at.getTime()).toBeGreaterThan(Date.now() + 30_000);
     expect((await fixture.row(last)).attempts).toBe(0);
-    for (const id of [open, second, last]) {
-      await fixture.hurry(id);
-      await fixture.until(id, 'delivered');
-    }
+    await fixture.hurry(open);
+    // Each lets the next one leave.
+    for (const id of [open, second, last]) await fixture.until(id, 'delivered');
+  });
+
+  it('let an alarm pass that would wait long for them; what it overtook is then not sent', async () => {
+    const { send, target } = await ruleWithHook();
+    const [fired, resolved] = story.map((type) => ({ type, collapseKey: `stuck-${target}`, standalone: true }));
+    await fixture.until(await send(fired), 'delivered');
+    receiver.answer = ({ json }) => (json.type === 'alert.resolved' ? { status: 500 } : undefined);
+    const stuck = await send(resolved);
+    await fixture.until(stuck, 'retrying');
+    await fixture.app.db.pool.query(
+      `UPDATE deliveries SET next_attempt_at = now() + interval '5 min', due_at = now() + interval '5 min' WHERE id = $1`,
+      [stuck],
+    );
+    await fixture.until(await send(fired), 'delivered');
+    receiver.answer = () => undefined;
+    await fixture.hurry(stuck);
+    expect(await fixture.until(stuck, 'superseded')).toMatchObject({ reason: 'newer_firing', attempts: 1 });
+    await fixture.until(await send(resolved), 'delivered');
   });
 });
 
