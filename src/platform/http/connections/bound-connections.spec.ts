@@ -60,13 +60,16 @@ async function until(holds: () => boolean): Promise<void> {
 
 describe('an address that has sent too many tiny chunks', () => {
   it('has its next connections wait until that is made up for, while those that are open are answered', async () => {
+    let from = Infinity;
     answer = (request, response) => {
-      if (request.url === '/0') chargeChunks('127.0.0.2', 10_000);
+      if (request.url === '/0') {
+        from = performance.now();
+        chargeChunks('127.0.0.2', 10_000);
+      }
       response.end(request.url);
     };
     const open = await wire(get('/0'), '127.0.0.2');
     await until(() => answersIn(open.text).includes('/0'));
-    const from = performance.now();
     const next = await wire(get('/2'), '127.0.0.2');
     open.socket.write(get('/1'));
     await until(() => answersIn(open.text).includes('/1'));
