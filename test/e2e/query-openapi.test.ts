@@ -95,9 +95,10 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
   too_costly: async () => {
     const facts = app.nest.get(StoredFactsReader, { strict: false });
     const { sizes, rawFrom } = await facts.read();
-    const read = vi
-      .spyOn(facts, 'read')
-      .mockResolvedValue({ rawFrom, sizes: { ...sizes, series: { tvl: 9e6, price: 9e6 } } });
+    const read = vi.spyOn(facts, 'read').mockResolvedValue({
+      rawFrom,
+      sizes: { ...sizes, series: { tvl: 9e6, price: 9e6 }, most: { days: 9e9, hours: 9e9, points: 9e9 } },
+    });
     return ask({ time: { from: 'now-30d', bucket: '1h' }, aggregations: [sum] }).finally(() => read.mockRestore());
   },
   too_slow: async () => {

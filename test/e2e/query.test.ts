@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { StoredFactsReader } from '../../src/query/execution/stored-facts.js';
 import { REQUEST_EXAMPLES } from '../../src/query/query.examples.js';
 import { HistoryBackfill } from '../../src/events/index.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
@@ -227,6 +228,26 @@ describe('current rows', () => {
 describe('levels over time', () => {
   const time = { from: iso(midnight), to: iso(midnight + 4 * HOUR_MS), bucket: '1h' };
   const sum = [{ field: 'tvl', operation: 'sum' }];
+
+  test('percentiles are exact where conditions leave few of very many series', async () => {
+    const facts = app.nest.get(StoredFactsReader, { strict: false });
+    const { sizes, rawFrom } = await facts.read();
+    const percentile = [{ field: 'tvl', operation: 'percentile', p: 0.5 }];
+    const few = { time, aggregations: percentile, where: { field: 'protocol', op: 'like', value: 'aave%' } };
+    const exact = await ask({ ...few, limit: 99 });
+    expect(exact.body.data.length).toBeGreaterThan(0);
+    const series = { tvl: 194_000, price: 194_000 };
+    const read = vi.spyOn(facts, 'read').mockResolvedValue({ rawFrom, sizes: { ...sizes, series, subjects: series } });
+    try {
+      const { data, meta } = (await ask(few)).body;
+      expect(data).toEqual(exact.body.data);
+      expect(meta).not.toHaveProperty('relative_error');
+      const all = await ask({ time, aggregations: percentile });
+      expect(all.body.meta).toMatchObject({ relative_error: 0.01 });
+    } finally {
+      read.mockRestore();
+    }
+  });
 
   test('each series counts once per bucket, with its last value', async () => {
     const { body } = await ask({ time, aggregations: sum });
