@@ -80,7 +80,7 @@ describe('the console in a browser', () => {
   };
   const tapeRow = (target: Page, text: string) => target.locator('#tape li', { hasText: text });
 
-  it('shows a change made by SQL in the tape', async () => {
+  it('shows a change written with SQL in the tape of events', async () => {
     await connect(page);
     await setTvl('lido', 'ethereum', 30_000_000_000);
     const row = tapeRow(page, '$30.00B').first();
@@ -89,7 +89,7 @@ describe('the console in a browser', () => {
     await page.locator('#lag-p50', { hasText: /ms|s/ }).waitFor();
   });
 
-  it('takes the key from the address and shows it nowhere', async () => {
+  it('reads the key from the URL and shows it nowhere', async () => {
     await connect(page);
     expect(page.url()).not.toContain('rta_');
     expect(await page.content()).not.toContain(app.adminKey);
@@ -97,14 +97,14 @@ describe('the console in a browser', () => {
     await page.locator('#state[data-state=live]').waitFor();
   });
 
-  it('counts what the snapshot holds', async () => {
+  it('shows the totals of the snapshot', async () => {
     await connect(page);
     await page.locator('#total-tokens', { hasText: /^1$/ }).waitFor();
     expect(await page.locator('#total-chains').textContent()).toBe('2');
     expect(await page.locator('#total-tvl').textContent()).toMatch(/^\$[45]\d\.\d\dB$/);
   });
 
-  it('draws the history of a clicked protocol and follows it', async () => {
+  it('draws the history of a clicked protocol and adds new changes', async () => {
     await connect(page);
     await setTvl('aave-v3', 'ethereum', 22_000_000_000);
     await tapeRow(page, '$22.00B').first().waitFor();
@@ -121,7 +121,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('#plot').getAttribute('aria-label')).toContain('now $25.00B');
   });
 
-  it('measures changes from what held at the start of the range, and takes over a new name at once', async () => {
+  it('shows the change since the start of the range, and a new name immediately', async () => {
     const hoursAgo = (hours: number) => Date.now() - hours * 3_600_000;
     const point = (hours: number, value: number) => ({
       metric: 'tvl' as const,
@@ -141,7 +141,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('#chart-when').textContent()).toBe('in 24 hours');
   });
 
-  it('finds a token by keyboard alone', async () => {
+  it('finds a token with the keyboard only', async () => {
     await connect(page);
     await page.keyboard.press('/');
     await page.keyboard.type('bit');
@@ -151,7 +151,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('#chart-value').textContent()).toBe('$67,000.00');
   });
 
-  it('keeps the tape still when asked to, and then catches up', async () => {
+  it('stops the tape while paused and adds the new changes afterwards', async () => {
     await connect(page);
     await page.locator('#tape-pause').click();
     await setTvl('lido', 'solana', 70_000_000);
@@ -161,7 +161,7 @@ describe('the console in a browser', () => {
     await tapeRow(page, '$70.00M').waitFor();
   });
 
-  it('shows what the rules of the user tell: none yet, live, and from the history', async () => {
+  it('shows alerts of the user: the hint without rules, live alerts and the alert history', async () => {
     const rule = {
       name: 'Lido <b>falls</b>',
       conditions: [{ protocol: 'lido', metric: 'tvl', operator: 'lt', threshold: 20_000_000_000 }],
@@ -194,7 +194,7 @@ describe('the console in a browser', () => {
     expect(seen.complaints).toEqual([]);
   });
 
-  it('does without alerts where the key may not follow them', async () => {
+  it('works without alerts if the key may not subscribe to alerts', async () => {
     const key = await app.key({ subscriptionTypes: ['tvl_changes', 'price_changes', 'protocol_updates'] });
     await page.goto(`${app.url}/#key=${key}`);
     await page.locator('#state[data-state=live]').waitFor();
@@ -202,7 +202,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('#desk').isVisible()).toBe(true);
   });
 
-  it('continues after a cut where it was: nothing missing, nothing twice', async () => {
+  it('resumes after a connection loss without missing or repeated changes', async () => {
     const proxy = new CuttableProxy(app.port);
     try {
       await connect(page, await proxy.listen());
@@ -224,7 +224,7 @@ describe('the console in a browser', () => {
     }
   });
 
-  it('draws a subject without history from the changes that come', async () => {
+  it('draws a token without history from live changes', async () => {
     await app.db.pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('fresh', 'frsh', 1)`);
     await connect(page);
     await page.goto(`${app.url}/#price=fresh`);
@@ -237,7 +237,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('#plot-message').textContent()).toBe('');
   });
 
-  it('goes on when the log begins anew under a name that sorts before the old one', async () => {
+  it('continues after a new epoch of the event log whose name sorts before the old epoch', async () => {
     const hub = app.nest.get(RealtimeHub, { strict: false });
     const { epoch } = hub;
     const anew = 'zzzzzzzzzz';
@@ -259,14 +259,14 @@ describe('the console in a browser', () => {
     expect(seen.complaints).toEqual([]);
   });
 
-  it('takes a key that is pasted into the address of an open page', async () => {
+  it('accepts a key pasted into the URL of an open page', async () => {
     await page.goto(app.url);
     await page.locator('#key-form').waitFor();
     await connect(page);
     expect(page.url()).not.toContain('rta_');
   });
 
-  it('asks for another key and says why when one is refused', async () => {
+  it('asks for another key if a key is refused, and shows the reason', async () => {
     await page.goto(`${app.url}/#key=rta_nobody_0123456789012345678901234567890123456789012`);
     await page.locator('#key-error', { hasText: 'does not know this key' }).waitFor();
     await page.locator('#key-input').fill(app.adminKey);
@@ -275,7 +275,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('#gate').isVisible()).toBe(false);
   });
 
-  it('asks for a key when there is none', async () => {
+  it('asks for a key if none is stored', async () => {
     await page.goto(app.url);
     await page.locator('#key-form').waitFor();
     expect(await page.locator('#key-input:focus').count()).toBe(1);
@@ -283,7 +283,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('#key-form code').textContent()).toContain('--user');
   });
 
-  it('shows markup in a name as text and never runs it', async () => {
+  it('shows HTML in a name as text and never executes it', async () => {
     const name = `<img src=x onerror="window.broken=1"><b>Bold & Co</b>`;
     await list('hostile', name, { ethereum: 1_000_000 });
     await connect(page);
@@ -296,7 +296,7 @@ describe('the console in a browser', () => {
     expect(seen.complaints).toEqual([]);
   });
 
-  it('lets a browser EventSource receive a change', async () => {
+  it('receives a change with an EventSource of the browser', async () => {
     await page.goto(app.url);
     const address = `/v1/stream?channels=events:tvl&protocols=aave-v3&apiKey=${app.adminKey}`;
     const received = page.evaluate<{ data: string; id: string }>(`new Promise((resolve, reject) => {
@@ -314,21 +314,24 @@ describe('the console in a browser', () => {
     expect(JSON.parse(data)).toMatchObject({ protocol: 'aave-v3', currentTvl: 28_000_000_000, cursor: id });
   });
 
-  it.each(SIZES)('fits $width px without sideways scrolling, complaints or foreign hosts', async (viewport) => {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const sized = await open({ viewport, colorScheme });
-      const noted = record(sized);
-      await connect(sized);
-      await sized.locator('#movers :is(table, .empty)').first().waitFor();
-      await sleep(300);
-      expect(await sized.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);
-      expect(await sized.locator('html').getAttribute('data-scheme')).toBe(colorScheme);
-      expect(noted.complaints).toEqual([]);
-      expect([...noted.hosts]).toEqual([new URL(app.url).host]);
-    }
-  });
+  it.each(SIZES)(
+    'fits a width of $width px without horizontal scrolling, errors or foreign hosts',
+    async (viewport) => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const sized = await open({ viewport, colorScheme });
+        const noted = record(sized);
+        await connect(sized);
+        await sized.locator('#movers :is(table, .empty)').first().waitFor();
+        await sleep(300);
+        expect(await sized.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);
+        expect(await sized.locator('html').getAttribute('data-scheme')).toBe(colorScheme);
+        expect(noted.complaints).toEqual([]);
+        expect([...noted.hosts]).toEqual([new URL(app.url).host]);
+      }
+    },
+  );
 
-  it('remembers the chosen scheme', async () => {
+  it('remembers the chosen colour scheme', async () => {
     const light = await open({ colorScheme: 'light' });
     await connect(light);
     await light.locator('#theme').click();

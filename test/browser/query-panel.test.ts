@@ -9,7 +9,7 @@ import { CuttableProxy } from './cuttable-proxy.js';
 const HOSTILE = `<img src=x onerror="window.broken=1"><b>Bold</b>`;
 const CHAINS = { sort: null, aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };
 
-describe('the query panel', () => {
+describe('the query panel of the console', () => {
   let app: TestApp;
   let browser: Browser;
   /** One page for all that needs no page of its own: opening one takes longer than most of what is looked at. */
@@ -69,7 +69,7 @@ describe('the query panel', () => {
   const row = (page: Page, text: string) => page.locator('#query-body tr', { hasText: text });
   const openQueries = (): number => app.nest.get(LiveQueryService, { strict: false })['queries'].size;
 
-  it('asks once it is seen, says how it was answered, and follows what changes', async () => {
+  it('runs a query when it becomes visible, shows the source and follows changes', async () => {
     await setTvl('lido', 27e9);
     const { complaints } = record(page);
     expect(await page.locator('#query-panel').getAttribute('data-state')).toBe('idle');
@@ -87,7 +87,7 @@ describe('the query panel', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('ends a query when another one is run, and never shows two', async () => {
+  it('ends a query when another query is run, and never shows rows of both', async () => {
     await run(page, CHAINS);
     await state(page, 'live');
     for (const question of ['prices', 'hours', 'protocols', 'prices']) {
@@ -98,7 +98,7 @@ describe('the query panel', () => {
     expect(await page.locator('#query-body tr').count()).toBe(1);
   });
 
-  it('draws buckets of time as lines', async () => {
+  it('draws time buckets as lines', async () => {
     await page.locator('[data-question=hours]').click();
     await page.locator('#query-plot canvas').waitFor();
     expect(await page.locator('#query-legend').textContent()).toMatch(/ethereum[+−]?[\d.]+ %/);
@@ -108,7 +108,7 @@ describe('the query panel', () => {
     await row(page, 'ethereum').waitFor();
   });
 
-  it('names each fault with its place and fix', async () => {
+  it('shows each fault of a query with its place and correction', async () => {
     await run(page, '{"dataset": "tvl"');
     await page.locator('#query-problem', { hasText: 'This is not JSON' }).waitFor();
     expect(await page.locator('#query-text').getAttribute('aria-invalid')).toBe('true');
@@ -120,7 +120,7 @@ describe('the query panel', () => {
     expect(await page.locator('#query-problem li').count()).toBe(0);
   });
 
-  it('keeps its rows while the connection is away, and follows again', async () => {
+  it('keeps its rows while the connection is lost, and follows changes again afterwards', async () => {
     await setTvl('lido', 33e9);
     const proxy = new CuttableProxy(app.port);
     try {
@@ -142,7 +142,7 @@ describe('the query panel', () => {
     }
   });
 
-  it('answers once where a key may not follow queries, and says so', async () => {
+  it('shows one result without updates if the key may not subscribe to queries', async () => {
     const key = await app.key({ subscriptionTypes: ['tvl_changes', 'price_changes', 'protocol_updates'] });
     const asking = await open({}, app.url, key);
     await run(asking, CHAINS);
@@ -151,7 +151,7 @@ describe('the query panel', () => {
     await asking.locator('#query-status', { hasText: 'not live: This key may not subscribe to query.' }).waitFor();
   });
 
-  it('stays within a phone, shows markup as text and copies a command without the key', async () => {
+  it('fits a phone, shows HTML as text and copies a `curl` command without the key', async () => {
     const phone = await open({
       viewport: { width: 390, height: 844 },
       permissions: ['clipboard-read', 'clipboard-write'],

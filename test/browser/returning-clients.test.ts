@@ -247,7 +247,7 @@ async function everybodyHasAll(): Promise<void> {
   }
 }
 
-it('clients come back by themselves after a restart, a kill and a database unavailable, and miss nothing', async () => {
+it('clients reconnect after a restart, a kill and a database outage and miss no change', async () => {
   await write(5);
   await everybodyHasAll();
 
@@ -282,7 +282,7 @@ it('clients come back by themselves after a restart, a kill and a database unava
   expect(await Promise.all(clients.map((client) => client.hasGivenUp()))).toEqual(clients.map(() => false));
 });
 
-it('a key that is revoked keeps away all whose library knows a final end', async () => {
+it('clients stop reconnecting after their key is revoked, except `reconnecting-websocket`', async () => {
   const id = key.split('_')[1] ?? '';
   const headers = { authorization: `Bearer ${ADMIN}` };
   expect((await fetch(`${app.url}/v1/admin/api-keys/${id}`, { method: 'DELETE', headers })).status).toBe(204);

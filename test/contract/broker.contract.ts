@@ -70,7 +70,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerPair>): v
 
     afterEach(() => pair.close());
 
-    it('brings batches whole and in order, whatever is in them', async () => {
+    it('delivers batches complete and in order, whatever they contain', async () => {
       let seq = 1;
       await fc.assert(
         fc.asyncProperty(rows, async (events) => {
@@ -85,7 +85,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerPair>): v
       );
     });
 
-    it('brings each batch to every listener, and to one that is there twice, twice', async () => {
+    it('delivers each batch once per subscription, twice to a listener subscribed twice', async () => {
       const twice: number[] = [];
       const listener = (batch: readonly LogEvent[]) => void twice.push(batch.length);
       pair.there.subscribe(listener);
@@ -98,7 +98,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerPair>): v
       expect(twice).toEqual([3, 3, 2]);
     });
 
-    it('brings nothing after it was closed', async () => {
+    it('delivers nothing after `close`', async () => {
       const [before, after] = [someRows(1), someRows(1, 2)];
       await pair.here.publish(before);
       await waitFor(() => heard.length === 1);
@@ -107,7 +107,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerPair>): v
       expect(heard).toEqual(before);
     });
 
-    it('tells listeners of its own process before the hand-over resolves', async () => {
+    it('delivers to listeners of its own process before `publish` resolves', async () => {
       const own: number[] = [];
       pair.here.subscribe((batch) => own.push(...batch.map((event) => event.seq)));
       await pair.here.publish(someRows(2));

@@ -36,7 +36,7 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
       await db.drop();
     });
 
-    it('answers by the keys of the contract, in order, and counts hits and misses', async () => {
+    it('returns values in the order of the requested keys and counts hits and misses', async () => {
       await market.protocol('aave', 'Aave');
       await market.tvl('aave', 'ethereum', 3);
       await market.tvl('aave', 'base', 4);
@@ -69,7 +69,7 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
       expect(await host.cache.getMany([])).toEqual([]);
     });
 
-    it('holds a value before anybody hears of the event that published it', async () => {
+    it('stores a value before listeners receive the event that published the value', async () => {
       const looked: { seq: number; holds: Promise<boolean> }[] = [];
       host.feed.subscribe((batch) => {
         for (const { seq, type, token, current } of batch) {
@@ -89,7 +89,7 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
       expect(await Promise.all(counted().map(({ holds }) => holds))).not.toContain(false);
     });
 
-    it('is equal to the published state, key by key', async () => {
+    it('returns the same value as the published state for every key', async () => {
       await market.protocol('aave', 'Aave');
       for (const chain of ['ethereum', 'base', 'staking']) await market.tvl('aave', chain, 10);
       for (const chain of ['ethereum', 'staking']) await market.tvl('aave', chain, 20);

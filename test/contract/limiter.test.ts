@@ -31,38 +31,38 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
   const open = (id: string, connections: number, resuming = false) =>
     parts.limits.openConnection(limitedCaller(key, { connections }), id, { resuming });
 
-  it.each([1, 3, 20, 100, 1_000])('allow exactly %i messages a minute of a key', async (messages) => {
+  it.each([1, 3, 20, 100, 1_000])('allow exactly %i messages per minute and key', async (messages) => {
     const caller = limitedCaller(key, { messages });
     expect(await granted(messages + 5, () => parts.limits.message(caller))).toBe(messages);
     expect(await parts.limits.message(limitedCaller(randomUUID(), { messages }))).toBe(true);
     expect((await parts.limits.used(caller)).messages).toBeGreaterThanOrEqual(messages);
   });
 
-  it('allow exactly as many messages when they come all at once', async () => {
+  it('allow exactly 50 of 500 simultaneous messages', async () => {
     const caller = limitedCaller(key, { messages: 50 });
     const answers = await Promise.all(Array.from({ length: 500 }, () => parts.limits.message(caller)));
     expect(answers.filter(Boolean)).toHaveLength(50);
   });
 
-  it('show what was used, not what was taken in advance', async () => {
+  it('report the messages used, without those reserved in advance', async () => {
     const caller = limitedCaller(key, { messages: 1_000 });
     await granted(7, () => parts.limits.message(caller));
     expect((await parts.limits.used(caller)).messages).toBe(7);
   });
 
-  it('count subscription changes by connection', async () => {
+  it('apply to the subscription changes of each connection separately', async () => {
     const caller = limitedCaller(key, { subscriptionChanges: 2 });
     expect(await granted(4, () => parts.limits.subscriptionChange(caller, `${key}-1`))).toBe(2);
     expect(await granted(4, () => parts.limits.subscriptionChange(caller, `${key}-2`))).toBe(2);
   });
 
-  it('count connects by address, a /64 of IPv6 as one', async () => {
+  it('apply to connections per address; an IPv6 /64 network counts as one address', async () => {
     const caller = limitedCaller(key, { connectsPerAddress: 4 });
     expect(await granted(5, () => parts.limits.connect('2001:db8::1', caller))).toBe(4);
     expect(await parts.limits.connect('2001:db8::2', caller)).toBe(false);
   });
 
-  it('give callers without a key a place each, by address, until they show one or leave', async () => {
+  it('give each connection without a key a place until it shows a key or disconnects', async () => {
     const address = `192.0.2.${Math.floor(Math.random() * 200)}`;
     const places = [];
     for (let n = 0; n < 3; n++) places.push(await parts.strangers.enter(address));
@@ -76,7 +76,7 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
     expect(await parts.strangers.enter('192.0.2.250')).toBeDefined();
   });
 
-  it('count those that never show a key by the minute, and neither the refused nor those that did', async () => {
+  it('count connections without a key per minute, but not those that show a key later', async () => {
     const address = (n: number) => `2001:db8:${key.slice(0, 4)}:1::${n + 1}`;
     for (let n = 0; n < 20; n++) (await parts.strangers.enter(address(n)))?.known();
     await waitFor(async () => (await parts.counters.used('stranger_connects', addressGroup(address(0)))) === 0);
@@ -84,7 +84,7 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
     expect(await granted(10, (n) => parts.strangers.message(address(n)))).toBe(4);
   });
 
-  it('count requests and say when the minute is over', async () => {
+  it('count requests and return the time until the end of the minute', async () => {
     const [first, second] = [await parts.counters.hit('requests', key), await parts.counters.hit('requests', key)];
     expect([first.used, second.used]).toEqual([1, 2]);
     expect(second.resetMs).toBeGreaterThan(0);
@@ -92,7 +92,7 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
     expect((await parts.limits.used(limitedCaller(key))).apiRequests).toBe(2);
   });
 
-  it('take 0 as no limit', async () => {
+  it('allow everything if the limit is 0', async () => {
     const free = limitedCaller(key, { messages: 0, subscriptionChanges: 0, connectsPerAddress: 0, connections: 0 });
     expect(await granted(300, () => parts.limits.message(free))).toBe(300);
     expect(await granted(300, () => parts.limits.subscriptionChange(free, key))).toBe(300);
@@ -101,7 +101,7 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
     for (let n = 0; n < 300; n++) parts.limits.closeConnection(free, `c${n}`);
   });
 
-  it('hold connections by key, and give them back', async () => {
+  it('apply to the open connections of a key; a closed connection frees its place', async () => {
     expect([await open('a', 2), await open('b', 2), await open('c', 2)]).toEqual([true, true, false]);
     expect(await open('a', 2)).toBe(true);
     const caller = limitedCaller(key);
@@ -112,13 +112,13 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
     expect((await parts.limits.used(caller)).connections).toBe(2);
   });
 
-  it('hold connections also when they open all at once', async () => {
+  it('apply to connections opened simultaneously', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => open(`c${n}`, 7)));
     expect(answers.filter(Boolean)).toHaveLength(7);
     expect((await parts.limits.used(limitedCaller(key))).connections).toBe(7);
   });
 
-  it('let connections that resume go up to twice the limit, for 60 s', async () => {
+  it('allow resuming connections to reach twice the limit for 60 s', async () => {
     for (const id of ['a', 'b']) await open(id, 2);
     expect([await open('c', 2, true), await open('d', 2, true), await open('e', 2, true)]).toEqual([true, true, false]);
     const caller = limitedCaller(key);

@@ -54,7 +54,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       return counts !== undefined && Object.values(counts).every((count) => count === 0);
     };
 
-    it('bring a job to a worker, once, and forget it when it is done', async () => {
+    it('run a job once and remove it when it is done', async () => {
       await work();
       await add(1);
       await waitFor(() => done.length > 0);
@@ -62,7 +62,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(done).toEqual([1]);
     });
 
-    it('repeat what failed, waiting longer each time, and keep what fails for good', async () => {
+    it('retry a failed job after growing delays and keep a job that failed all attempts', async () => {
       const attempts: { number: number; at: number }[] = [];
       await work(async ({ data, attemptsMade }) => {
         attempts.push({ number: data.number, at: performance.now() });
@@ -81,7 +81,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(attempts.filter(({ number }) => number === 2)).toHaveLength(2);
     });
 
-    it('hold a job back for its delay', async () => {
+    it('delay a job by its `delay`', async () => {
       await work();
       const added = performance.now();
       await add(1, { delay: 500 });
@@ -91,7 +91,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(performance.now() - added).toBeGreaterThan(450);
     });
 
-    it('take one job per id while it waits or runs, and another when it is done', async () => {
+    it('ignore a second job with the same id until the first job is done', async () => {
       await add(1, { jobId: 'same' });
       await add(2, { jobId: 'same' });
       await work();
@@ -101,7 +101,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(done).toEqual([1, 3]);
     });
 
-    it('take many jobs at once and give the urgent ones first', async () => {
+    it('accept many jobs at once and run urgent jobs first', async () => {
       const jobs = Array.from({ length: 200 }, (_, number) => ({
         name: 'job',
         data: { number },
@@ -115,7 +115,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(new Set(done).size).toBe(200);
     });
 
-    it('give a job whose worker was killed to another', async () => {
+    it('give the job of a killed worker to another worker', async () => {
       const env = { ...server.env, PATH: process.env['PATH'] ?? '', SECRETS_KEY: 'a key that only tests use' };
       const child = spawn(process.execPath, [WORKER, name], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
       children.push(child);
@@ -127,7 +127,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(done).toEqual([1]);
     });
 
-    it('lose nothing when their server is restarted under load, and say at once that it is away', async () => {
+    it('lose no accepted job if the server restarts under load, and refuse jobs meanwhile', async () => {
       await work(note, 4);
       const taken: number[] = [];
       const refused: unknown[] = [];
@@ -154,7 +154,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(refused[0]).toBeInstanceOf(DomainError);
     });
 
-    it('work as soon as their server is there, when it was away at the start', async () => {
+    it('start to work as soon as the server is available if it was unavailable at the start', async () => {
       await server.end();
       const early = await work();
       await expect(early.queue.add('job', { number: 1 })).rejects.toThrow(DomainError);
@@ -163,7 +163,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       await waitFor(() => done.includes(2), { timeoutMs: TAKEN_OVER_MS });
     });
 
-    it('wait for the running job when the process stops, and leave the others', async () => {
+    it('finish the running job when the process stops, and keep the waiting jobs', async () => {
       let finish: (() => void) | undefined;
       const worker = await work(async (job) => {
         await new Promise<void>((resolve) => (finish = resolve));
@@ -182,7 +182,7 @@ export function queueContract(store: string, open: () => Promise<QueueServer>): 
       expect(await here.queue.countByState()).toMatchObject({ waiting: 1, active: 0 });
     });
 
-    it('count their jobs by state for the metrics', async () => {
+    it('report the number of jobs per state as metrics', async () => {
       await add(1);
       await add(2, { delay: 3_600_000 });
       const text = await here.metrics.registry.metrics();

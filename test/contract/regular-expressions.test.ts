@@ -11,16 +11,16 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {};
 const { literals, composed } = sourceRegexes(SRC);
 const different = [...new Map(literals.map((regex) => [`/${regex.source}/${regex.flags}`, regex]))];
 
-describe('regular expressions of the source', () => {
-  it('are found', () => {
+describe('the regular expressions in `src`', () => {
+  it('are found by the scan', () => {
     expect(different.length).toBeGreaterThan(100);
   });
 
-  it('are written down, not put together at run time', () => {
+  it('are literals, not built at run time', () => {
     expect(composed).toEqual([]);
   });
 
-  it('take time in proportion to their input', () => {
+  it('take linear time', () => {
     const slow = different.flatMap(([text, { place, source, flags }]) => {
       if (Object.hasOwn(EXCEPTIONS, text)) return [];
       const diagnosis = checkSync(source, flags, { timeout: 20_000 });
@@ -30,7 +30,7 @@ describe('regular expressions of the source', () => {
     expect(slow).toEqual([]);
   }, 120_000);
 
-  it('have no exception that is no longer needed', () => {
+  it('have only exceptions that are still needed', () => {
     const texts = new Set(different.map(([text]) => text));
     expect(Object.keys(EXCEPTIONS).filter((text) => !texts.has(text))).toEqual([]);
   });

@@ -42,8 +42,8 @@ async function call(
 const make = async (fields: object = {}): Promise<{ id: string; key: string }> =>
   (await call('POST', '/v1/admin/api-keys', admin, { userId: 'alice', ...fields })).body;
 
-describe('creating keys', () => {
-  it('shows the key once, and lets it in with exactly its rights', async () => {
+describe('creating API keys', () => {
+  it('shows the secret key once; the key then has exactly the given rights', async () => {
     const fields = {
       name: 'desk',
       role: 'writer',
@@ -69,7 +69,7 @@ describe('creating keys', () => {
     expect(me.body.limits).toMatchObject({ messages: 7, connections: 50 });
   });
 
-  it('stores a hash and nothing else of the secret, in any table', async () => {
+  it('stores only a hash of the secret in the database', async () => {
     const { key, id } = await make();
     const secret = key.slice(`rta_${id}_`.length);
     const { rows } = await app.db.pool.query(
@@ -84,7 +84,7 @@ describe('creating keys', () => {
     expect(audit.rows[0].n).toBe(0);
   });
 
-  it('answers a repeated Idempotency-Key with the same key, and refuses another body under it', async () => {
+  it('returns the same key for a repeated `Idempotency-Key` and refuses it with another body', async () => {
     const headers = { 'idempotency-key': 'order-66' };
     const body = { userId: 'idem' };
     const [first, again] = await Promise.all(
@@ -123,19 +123,19 @@ describe('creating keys', () => {
     ['limits that are a list', { userId: 'a', limits: [] }, 400],
     ['an unknown field', { userId: 'a', secret: 'x' }, 400],
     ['half JSON', '{"userId":', 400],
-  ])('refuses %s', async (_, body, status) => {
+  ])('refuses an invalid body: %s', async (_, body, status) => {
     const answer = await call('POST', '/v1/admin/api-keys', admin, body);
     expect([answer.status, answer.body.code]).toEqual([status, 'invalid_request']);
   });
 });
 
-it('takes no rights from a prototype', async () => {
+it('ignores rights given through `__proto__`', async () => {
   const made = await call('POST', '/v1/admin/api-keys', admin, '{"userId":"proto","__proto__":{"role":"admin"}}');
   expect(made.body.role).toBe('reader');
 });
 
-describe('changing and ending keys', () => {
-  it('changes rights at once, also for requests served from memory', async () => {
+describe('changing and revoking API keys', () => {
+  it('applies changed rights immediately, also to a cached key', async () => {
     const { id, key } = await make({ role: 'reader' });
     expect((await call('GET', '/v1/admin/api-keys', key)).status).toBe(403);
     const changed = await call('PATCH', `/v1/admin/api-keys/${id}`, admin, { role: 'admin', limits: { messages: 3 } });
@@ -153,7 +153,7 @@ describe('changing and ending keys', () => {
     expect((await call('PATCH', `/v1/admin/api-keys/${id}`, admin, { userId: 'mallory' })).status).toBe(400);
   });
 
-  it('revokes at once, repeatedly the same, and for good', async () => {
+  it('revokes a key immediately and permanently; a repeated request succeeds', async () => {
     const { id, key } = await make();
     expect((await call('GET', '/v1/me', key)).status).toBe(200);
     expect((await call('DELETE', `/v1/admin/api-keys/${id}`, admin)).status).toBe(204);
@@ -163,7 +163,7 @@ describe('changing and ending keys', () => {
     expect((await call('GET', `/v1/admin/api-keys/${id}`, admin)).body.state).toBe('revoked');
   });
 
-  it('rotates with overlap: both keys work, for the same user, until the old one ends', async () => {
+  it('rotates with overlap: the old and the new key work until the old key expires', async () => {
     const { id, key } = await make({ name: 'r', tier: 'pro', limits: { messages: 9 } });
     const rotated = await call('POST', `/v1/admin/api-keys/${id}/rotate`, admin, { overlapSeconds: 3600 });
     expect(rotated.status).toBe(201);
@@ -186,7 +186,7 @@ describe('changing and ending keys', () => {
     expect((await call('POST', `/v1/admin/api-keys/${id}/rotate`, admin, {})).body.code).toBe('conflict');
   });
 
-  it('rotates without overlap: the old key ends at once; a repeat makes no second key', async () => {
+  it('rotates without overlap: the old key ends at once; a repeat creates no second key', async () => {
     const { id, key } = await make();
     const headers = { 'idempotency-key': 'spin' };
     const first = await call('POST', `/v1/admin/api-keys/${id}/rotate`, admin, {}, headers);
@@ -200,7 +200,7 @@ describe('changing and ending keys', () => {
     }
   });
 
-  it('lets owners rotate their own key, whatever its role, with the same answer to a repeat', async () => {
+  it('lets users rotate their own key; a repeated request returns the same new key', async () => {
     const { key } = await make({ userId: 'owner', role: 'reader', tier: 'pro' });
     const headers = { 'idempotency-key': 'mine' };
     const first = await call('POST', '/v1/me/rotate', key, { graceMinutes: 5 }, headers);
@@ -214,7 +214,7 @@ describe('changing and ending keys', () => {
     }
   });
 
-  it('lets no loop of rotations fill the table of keys and the trail', async () => {
+  it('limits repeated rotations so that they cannot fill `api_keys` and `audit_log`', async () => {
     let { key } = await make({ userId: 'looping' });
     const lines = async () =>
       (
@@ -236,21 +236,24 @@ describe('changing and ending keys', () => {
     expect(rowCount).toBe(11);
   });
 
-  it.each(['nosuchkey', '%00', "x'--", 'x'.repeat(3000), '..%2f'])('knows no key %s', async (id) => {
-    for (const [method, path, body] of [
-      ['GET', ''],
-      ['PATCH', '', {}],
-      ['DELETE', ''],
-      ['POST', '/rotate', {}],
-    ] as const) {
-      const answer = await call(method, `/v1/admin/api-keys/${id}${path}`, admin, body);
-      expect([method, answer.status, answer.body.code]).toEqual([method, 404, 'not_found']);
-    }
-  });
+  it.each(['nosuchkey', '%00', "x'--", 'x'.repeat(3000), '..%2f'])(
+    'returns 404 for the unknown key id %s',
+    async (id) => {
+      for (const [method, path, body] of [
+        ['GET', ''],
+        ['PATCH', '', {}],
+        ['DELETE', ''],
+        ['POST', '/rotate', {}],
+      ] as const) {
+        const answer = await call(method, `/v1/admin/api-keys/${id}${path}`, admin, body);
+        expect([method, answer.status, answer.body.code]).toEqual([method, 404, 'not_found']);
+      }
+    },
+  );
 });
 
-describe('listing', () => {
-  it('pages through keys without hole or repetition, filtered by user, role, tier and state', async () => {
+describe('listing API keys', () => {
+  it('returns each key once across pages and filters by user, role, tier and state', async () => {
     const ids: string[] = [];
     for (let n = 0; n < 5; n++) ids.unshift((await make({ userId: 'pager', tier: n % 2 ? 'pro' : 'free' })).id);
     await call('DELETE', `/v1/admin/api-keys/${ids[0]}`, admin);
@@ -271,7 +274,7 @@ describe('listing', () => {
     expect([await count('tier=pro'), await count('role=admin')]).toEqual([2, 0]);
   });
 
-  it('gives CSV to who asks for it, with formulas disarmed', async () => {
+  it('returns CSV for `Accept: text/csv` and escapes formulas', async () => {
     await make({ userId: 'csv', name: '=1+1' });
     const { headers, text } = await call('GET', '/v1/admin/api-keys?userId=csv', admin, undefined, {
       accept: 'text/csv',
@@ -294,14 +297,14 @@ describe('listing', () => {
     'nope=1',
     'limit=1&limit=2',
     'cursor=99999999999999999999',
-  ])('refuses ?%s', async (query) => {
+  ])('refuses the query string ?%s', async (query) => {
     const answer = await call('GET', `/v1/admin/api-keys?${query}`, admin);
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
   });
 });
 
 describe('the audit trail', () => {
-  it('holds every admin action, failures included, with who, what, where and the request id', async () => {
+  it('records every admin action, also refused ones, with actor, subject and request id', async () => {
     const made = await call('POST', '/v1/admin/api-keys', admin, { userId: 'audited' }, { 'x-request-id': 'trail-1' });
     await call('DELETE', '/v1/admin/api-keys/missing1', admin, undefined, { 'x-request-id': 'trail-2' });
     const { body } = await call('GET', '/v1/admin/audit?action=api_key.&actor=key:testadmin&limit=2', admin);
@@ -348,12 +351,12 @@ describe('the audit trail', () => {
     'to=2026-325',
     'to=2026-11-21T10',
     'from=2026-11-21T10:00:00,5Z',
-  ])('refuses ?%s', async (query) => {
+  ])('refuses the query string ?%s', async (query) => {
     const answer = await call('GET', `/v1/admin/audit?${query}`, admin);
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
   });
 
-  it('says which process leads the event log', async () => {
+  it('records which process leads the event log', async () => {
     const led = async () => (await call('GET', '/v1/admin/audit?action=log.lead&actor=system', admin)).body.data;
     await expect
       .poll(led, { timeout: 20_000 })
@@ -371,7 +374,7 @@ describe('the audit trail', () => {
     }
   });
 
-  it('takes one line for repeats of a refusal, naming known keys only', async () => {
+  it('records a repeated refusal in one row and names only existing keys', async () => {
     const { id, key } = await make();
     const bad = `${key}A`;
     for (let n = 0; n < 20; n++) await call('GET', '/v1/me', bad);
@@ -390,7 +393,7 @@ describe('the audit trail', () => {
   });
 });
 
-describe('thresholds', () => {
+describe('publication thresholds', () => {
   it('are listed, set and removed', async () => {
     expect((await call('GET', '/v1/admin/thresholds', admin)).body.data).toContainEqual({
       metric: 'tvl',
@@ -411,7 +414,7 @@ describe('thresholds', () => {
     ).toEqual({ minChangeRatio: 0.3, minChangeAbsolute: 5 });
   });
 
-  it('are named for removal as they were when they were set', async () => {
+  it('are removed under the same spelling with which they were set', async () => {
     for (const [given, kept] of [
       ['tvl/Uniswap-V3', 'uniswap-v3'],
       ['price/coingecko:Bitcoin', 'bitcoin'],
@@ -436,14 +439,14 @@ describe('thresholds', () => {
     ['tvl/x', {}],
     ['tvl/x', '[1]'],
     ['tvl/UPPER', { minChangeRatio: 0.1, x: 1 }],
-  ])('refuses %s', async (path, body) => {
+  ])('are refused with an invalid path or body: %s', async (path, body) => {
     const answer = await call('PUT', `/v1/admin/thresholds/${path}`, admin, body);
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
   });
 });
 
 describe('the system overview', () => {
-  it('shows versions, settings and the database, and no secret', async () => {
+  it('shows versions, settings and migrations, and no secrets', async () => {
     const { body, text } = await call('GET', '/v1/admin/system', admin);
     expect(body.process).toMatchObject({ version: expect.stringMatching(/^\d+\.\d+/), node: process.version });
     expect(body.settings).toMatchObject({
@@ -473,7 +476,7 @@ describe('roles', () => {
     ['GET', '/v1/admin/system'],
   ] as const;
 
-  it.each(ROUTES)('%s %s is for administrators', async (method, path) => {
+  it.each(ROUTES)('restrict %s %s to administrators', async (method, path) => {
     const reader = await app.key({ role: 'reader' });
     const writer = await app.key({ role: 'writer' });
     for (const key of [reader, writer])
@@ -483,7 +486,7 @@ describe('roles', () => {
     expect((await call(method, path, admin)).status).not.toBe(401);
   });
 
-  it('everyone with a key may ask who they are; nobody without', async () => {
+  it('allow every key to read `/v1/me`; a request without a key is refused', async () => {
     for (const role of ['reader', 'writer', 'admin'] as const) {
       expect((await call('GET', '/v1/me', await app.key({ role }))).body.role).toBe(role);
     }
@@ -491,7 +494,7 @@ describe('roles', () => {
   });
 });
 
-describe('keys in requests', () => {
+describe('API keys in requests', () => {
   it.each([
     'rta_',
     'rta_x_',
@@ -503,24 +506,24 @@ describe('keys in requests', () => {
     '..',
     'null',
     "rta_' OR 1=1_x",
-  ])('refuses %s', async (key) => {
+  ])('are refused in the form %s', async (key) => {
     const { body } = await call('GET', '/v1/me', key);
     expect(body.status).toBe(401);
   });
 
-  it('does not take a key from the address of a REST route, nor repeats it', async () => {
+  it('are refused in the URL of a REST route and are not repeated in the response', async () => {
     const { key } = await make();
     const answer = await call('GET', `/v1/me?apiKey=${key}`);
     expect(answer.body.code).toBe('missing_api_key');
     expect(answer.text).not.toContain(key);
   });
 
-  it('refuses a key on a transport that it may not use', async () => {
+  it('are refused on a transport that the key may not use', async () => {
     const { key } = await make({ transports: ['websocket'] });
     expect((await call('GET', '/v1/me', key)).body).toMatchObject({ status: 403, code: 'forbidden' });
   });
 
-  it('refuses an expired key', async () => {
+  it('are refused after they expire', async () => {
     const { id, key } = await make({ expiresAt: '2099-01-01T00:00:00Z' });
     expect((await call('GET', '/v1/me', key)).body.expiresAt).toBe('2099-01-01T00:00:00.000Z');
     await app.db.pool.query(`UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1`, [id]);

@@ -11,7 +11,7 @@ const me = (key?: string) =>
   fetch(`${app.url}/v1/me`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } });
 
 describe('the request limit', () => {
-  it('says in headers what is left, then answers 429 with Retry-After', async () => {
+  it('is reported in headers; requests above the limit receive 429 with `Retry-After`', async () => {
     const key = await app.key({ tier: 'pro' });
     for (const left of [4, 3, 2, 1, 0]) {
       const answer = await me(key);
@@ -27,14 +27,14 @@ describe('the request limit', () => {
     expect(over.headers.get('ratelimit')).toMatch(/^"default";r=0;t=\d+$/);
   });
 
-  it('belongs to the key: another key of the same user has its own', async () => {
+  it('is counted separately for each key of the same user', async () => {
     const [one, two] = [await app.key({ tier: 'free', userId: 'u' }), await app.key({ tier: 'free', userId: 'u' })];
     for (let n = 0; n < 4; n++) await me(one);
     expect((await me(one)).status).toBe(429);
     expect((await me(two)).status).toBe(200);
   });
 
-  it('can be another one for a key, and 0 is none', async () => {
+  it('can be set per key, and 0 means unlimited', async () => {
     const two = await app.key({ tier: 'pro', limits: { apiRequests: 2 } });
     expect([(await me(two)).status, (await me(two)).status, (await me(two)).status]).toEqual([200, 200, 429]);
     const none = await app.key({ tier: 'free', limits: { apiRequests: 0 } });
@@ -45,13 +45,13 @@ describe('the request limit', () => {
     }
   });
 
-  it('shows what is used of it', async () => {
+  it('is shown in `/v1/me` together with the requests used', async () => {
     const key = await app.key({ tier: 'pro' });
     await me(key);
     expect(await (await me(key)).json()).toMatchObject({ limits: { apiRequests: 5 }, used: { apiRequests: 2 } });
   });
 
-  it('without a key stops who guesses keys, without hurting good keys of the same address', async () => {
+  it('without a valid key is counted per address and does not block valid keys there', async () => {
     const key = await app.key({ tier: 'enterprise' });
     const statuses: number[] = [];
     for (let n = 0; n < 5; n++) statuses.push((await me(`rta_guess${n}_${'x'.repeat(43)}`)).status);
@@ -60,7 +60,7 @@ describe('the request limit', () => {
     expect((await me(key)).status).toBe(200);
   });
 
-  it('without a key stops a key, too, that asks over a transport that it may not use', async () => {
+  it('of an address also counts requests with a key that may not use the transport', async () => {
     const key = await app.key({ tier: 'enterprise', transports: ['sse'] });
     const statuses: number[] = [];
     for (let n = 0; n < 5; n++) {

@@ -57,15 +57,15 @@ const ofKeySet = (claims: JWTPayload) =>
     .setExpirationTime('1m')
     .sign(keys.privateKey);
 
-describe('signed tokens', () => {
-  it('end their connection when they expire, and say so', async () => {
+describe('signed tokens (JWT)', () => {
+  it('close their connection when they expire, with the reason', async () => {
     const client = await PlainClient.connect(app.url, await sign({ sub: 'brief' }, { exp: seconds(2) }));
     expect(await client.next('error')).toMatchObject({ error: { code: 'api_key_expired', retryable: false } });
     expect(await client.closed).toMatchObject({ code: 4401, reason: 'expired' });
     expect(client.faults).toEqual([]);
   });
 
-  it('that an auth function renews bring its client back by itself', async () => {
+  it('let a Socket.IO client reconnect automatically if its `auth` function returns a new token', async () => {
     let given = 0;
     const socket = io(`${app.url}/v1/realtime`, {
       forceNew: true,
@@ -81,7 +81,7 @@ describe('signed tokens', () => {
     socket.disconnect();
   });
 
-  it('that are renewed move the end of their connection, and bring what they allow now', async () => {
+  it('extend the lifetime of a connection and change its rights on a second `authenticate`', async () => {
     const client = await PlainClient.connect(app.url, await sign({ sub: 'renewing' }, { exp: seconds(3) }));
     expect(client.messages[0]?.['expiresInMs']).toBeLessThanOrEqual(3_000 + TOLERANCE_MS);
     const renewed = await sign({ sub: 'renewing', tier: 'pro' }, { exp: seconds(600) });
@@ -95,7 +95,7 @@ describe('signed tokens', () => {
     expect(client.faults).toEqual([]);
   });
 
-  it('name user, role and tier; userId goes before sub; the rest has defaults', async () => {
+  it('contain user, role and tier; `userId` overrides `sub`; other claims have defaults', async () => {
     const full = await me(await sign({ userId: 'ann', sub: 's1', role: 'writer', tier: 'pro' }));
     expect(full).toMatchObject({
       userId: 'ann',
@@ -113,7 +113,7 @@ describe('signed tokens', () => {
     });
   });
 
-  it('are accepted from the key set, whose keys are fetched once, as readers of tier free', async () => {
+  it('from a key set (JWKS) get role reader and tier free; the set is fetched once', async () => {
     for (let n = 0; n < 5; n++) {
       const token = await ofKeySet({ sub: `user${n}`, role: 'admin', tier: 'enterprise' });
       expect(await me(token)).toMatchObject({ userId: `user${n}`, role: 'reader', tier: 'free' });
@@ -128,21 +128,24 @@ describe('signed tokens', () => {
     for (const secret of ['wonder', 'ann:', SECRET]) expect(shown).not.toContain(secret);
   });
 
-  it.each(['system', 'cli', 'unknown'])('of a user named %s look like nobody else in the audit', async (name) => {
-    const asked = async (path: string, key = app.adminKey) =>
-      (await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}` } })).json() as Promise<{
-        data: { actor: string; action: string }[];
-      }>;
-    const key = await app.key({ userId: name, role: 'admin' });
-    for (const way of [await sign({ sub: name, role: 'admin' }), key]) await asked('/v1/admin/system', way);
-    const actors = async (actor: string) =>
-      (await asked(`/v1/admin/audit?action=system.read&actor=${actor}`)).data.map((entry) => entry.actor);
-    expect(await actors(name)).toEqual([]);
-    expect(await actors(`key:jwt:${name}`)).toEqual([`key:jwt:${name}`]);
-    expect(await actors(`key:${key.split('_')[1]}`)).toHaveLength(1);
-  });
+  it.each(['system', 'cli', 'unknown'])(
+    'for a user named %s appear under an actor of their own in the audit trail',
+    async (name) => {
+      const asked = async (path: string, key = app.adminKey) =>
+        (await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}` } })).json() as Promise<{
+          data: { actor: string; action: string }[];
+        }>;
+      const key = await app.key({ userId: name, role: 'admin' });
+      for (const way of [await sign({ sub: name, role: 'admin' }), key]) await asked('/v1/admin/system', way);
+      const actors = async (actor: string) =>
+        (await asked(`/v1/admin/audit?action=system.read&actor=${actor}`)).data.map((entry) => entry.actor);
+      expect(await actors(name)).toEqual([]);
+      expect(await actors(`key:jwt:${name}`)).toEqual([`key:jwt:${name}`]);
+      expect(await actors(`key:${key.split('_')[1]}`)).toHaveLength(1);
+    },
+  );
 
-  it('must be of the issuer and for the audience that are set', async () => {
+  it('must have the configured issuer and audience', async () => {
     for (const other of [
       { iss: 'https://other.example' },
       { aud: 'another-service' },
@@ -155,14 +158,14 @@ describe('signed tokens', () => {
     expect((await me(await sign({ sub: 'x', aud: ['another-service', AUDIENCE] }))).userId).toBe('x');
   });
 
-  it('may be 30 s late, not more', async () => {
+  it('are accepted up to 30 s after they expire or before they become valid', async () => {
     expect((await me(await sign({ sub: 'late' }, { exp: seconds(-20) }))).userId).toBe('late');
     expect((await me(await sign({ sub: 'late' }, { exp: seconds(-40) }))).code).toBe('api_key_expired');
     expect((await me(await sign({ sub: 'early', nbf: seconds(20) }))).userId).toBe('early');
     expect((await me(await sign({ sub: 'early', nbf: seconds(60) }))).code).toBe('invalid_api_key');
   });
 
-  it.each([Date.now(), Number.MAX_SAFE_INTEGER, 1e300])('may end as late as %d', async (exp) => {
+  it.each([Date.now(), Number.MAX_SAFE_INTEGER, 1e300])('may have the expiry time %d', async (exp) => {
     const token = await sign({ sub: 'for-ever' }, { exp });
     expect(await me(token)).toMatchObject({ userId: 'for-ever', expiresAt: '9999-12-31T23:59:59.999Z' });
   });
@@ -238,7 +241,7 @@ describe('signed tokens', () => {
   });
 });
 
-it('answers 503 while the key set cannot be read, and refuses tokens where none are set up', async () => {
+it('a token receives 503 if the key set is unreadable, and 401 if no key set is configured', async () => {
   away = true;
   const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
   const other = await createTestApp({ settings: { JWKS_URL: jwks, ...EXPECTED } });

@@ -49,7 +49,7 @@ async function alertsOf(apiKey: string, since?: string): Promise<Record<string, 
   return seen;
 }
 
-test("the specification's rule tells by mail, webhook and socket what a price series does, and nobody else", async () => {
+test('a rule on a TVL change alerts its owner by mail, webhook and socket, and no other user', async () => {
   const owner = await RestCaller.of(app, 'owner', { tier: 'pro' });
   const other = await RestCaller.of(app, 'other', { tier: 'pro' });
   const [own, foreign] = [await alertsOf(owner.apiKey), await alertsOf(other.apiKey)];
@@ -169,7 +169,7 @@ test("the specification's rule tells by mail, webhook and socket what a price se
   await Promise.all([plain.close(), foreignPlain.close()]);
 });
 
-test('what happens in quiet hours is each told when they end: events, moves and every subject, and the newest is previewed', async () => {
+test('alerts held back in quiet hours are all sent when quiet hours end', async () => {
   const owner = await RestCaller.of(app, 'sleeper', { tier: 'pro', role: 'writer' });
   const clock = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
   const quietHours = { start: clock(-60), end: clock(60), timezone: 'UTC' };
@@ -237,7 +237,7 @@ test('what happens in quiet hours is each told when they end: events, moves and 
   expect(preview.body).toMatchObject({ text: expect.stringContaining('rose 7.41 %'), warnings: [] });
 });
 
-test('a test says that it is one; the link of a message snoozes its rule, once its button is pressed', async () => {
+test('a test alert is marked as a test; its snooze link snoozes the rule after a confirmation', async () => {
   const owner = await RestCaller.of(app, 'tester', { tier: 'pro' });
   const actions = [{ type: 'webhook', target: hooks.url('/tests') }];
   const ruleId = await owner.rule({ ...SPEC_RULE, actions });

@@ -28,7 +28,7 @@ afterAll(async () => {
   await Promise.all([db?.drop(), redis?.close()]);
 });
 
-it('two processes share the shards; edits through either count, and when one leaves nothing is lost or told twice', async () => {
+it('two processes share the shards of rules; when one stops, no alert is lost or repeated', async () => {
   await waitFor(() => ready(one!) === 2 && ready(two) === 2, { what: 'two shards each', timeoutMs: 30_000 });
   const market = new MarketWriter(db.pool);
   await market.price('bitcoin', 60_000);

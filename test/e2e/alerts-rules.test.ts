@@ -33,8 +33,8 @@ const PATH = '/v1/alerts/rules';
 const EVENT = { metric: 'event', eventType: 'liquidation' };
 const one = (ruleId: string, more = ''): string => `${PATH}/${ruleId}${more}`;
 
-describe('rules', () => {
-  it('are created with defaults, read, listed, changed, replaced and deleted', async () => {
+describe('alert rules', () => {
+  it('are created with defaults, read, changed, replaced and deleted', async () => {
     const created = await alice.post(PATH, RULE);
     expect(created).toMatchObject({ status: 201 });
     expect(created.body).toMatchObject({
@@ -89,7 +89,7 @@ describe('rules', () => {
     expect(versions.body.data[0].changedBy).toMatch(/^key:/);
   });
 
-  it('can be given back as they were read; what the server sets cannot be changed', async () => {
+  it('can be written back as they were read; read-only fields cannot be changed', async () => {
     const { ruleId } = (await alice.post(PATH, RULE)).body;
     const { body: read } = await alice.get(one(ruleId));
     for (const method of ['PUT', 'PATCH']) {
@@ -104,7 +104,7 @@ describe('rules', () => {
     }
   });
 
-  it('are not snoozed until a time that is over, but one that ran out can be given back', async () => {
+  it('refuse to be snoozed until a past time, but accept an unchanged expired snooze time', async () => {
     const ruleId = await alice.rule(RULE);
     const past = '2020-01-01T00:00:00.000Z';
     const answers = [
@@ -119,7 +119,7 @@ describe('rules', () => {
     expect((await alice.call('PUT', one(ruleId), { ...RULE, snoozedUntil: past })).status).toBe(200);
   });
 
-  it('that fire once can be armed again, others cannot', async () => {
+  it('can be rearmed only in mode `once`', async () => {
     const ids = [await alice.rule({ ...RULE, mode: 'once' }), await alice.rule(RULE)];
     const [again, never] = await Promise.all(ids.map((ruleId) => alice.post(one(ruleId, '/rearm'))));
     expect(again).toMatchObject({ status: 200, body: { version: 2, state: { spent: false } } });
@@ -127,7 +127,7 @@ describe('rules', () => {
     expect((await alice.get(`${PATH}?state=firing`)).body.data).toEqual([]);
   });
 
-  it('keep versions that nobody can change afterwards', async () => {
+  it('keep versions that the application role cannot change', async () => {
     await alice.rule(RULE);
     await expect(
       app.db.pool.query(`SET ROLE rta_app; UPDATE alert_rule_versions SET change = 'deleted'; RESET ROLE`),
@@ -142,7 +142,7 @@ describe('rules', () => {
     expect((await alice.get(one(ruleId))).body.name).toBe('newer');
   });
 
-  it('are made once per Idempotency-Key, also by requests at the same time', async () => {
+  it('are created once per `Idempotency-Key`, also by simultaneous requests', async () => {
     const headers = { 'idempotency-key': 'once-please' };
     const answers = await Promise.all(Array.from({ length: 6 }, () => alice.post(PATH, RULE, headers)));
     expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 6 }, () => 201));
@@ -152,7 +152,7 @@ describe('rules', () => {
     expect((await mallory.post(PATH, RULE, headers)).body.ruleId).not.toBe(answers[0]!.body.ruleId);
   });
 
-  it('are limited by tier, also when created at the same time', async () => {
+  it('are limited in number by tier, also if created simultaneously', async () => {
     const free = await RestCaller.of(app, 'free-user', { tier: 'free' });
     const answers = await Promise.all(Array.from({ length: 8 }, () => free.post(PATH, RULE)));
     const made = answers.filter((answer) => answer.status === 201);
@@ -168,7 +168,7 @@ describe('rules', () => {
     expect((await again.get('/v1/me')).body).toMatchObject({ limits: { alertRules: 100 }, used: { alertRules: 3 } });
   });
 
-  it('are listed in pages and by filters, as JSON and CSV', async () => {
+  it('are listed in pages and with filters, as JSON and CSV', async () => {
     const bob = await RestCaller.of(app, 'bob');
     for (let index = 0; index < 5; index++) {
       await bob.rule({ name: `rule ${index}`, conditions: [PRICE], priority: index % 2 === 0 ? 'high' : 'low' });
@@ -201,7 +201,7 @@ describe('rules', () => {
     expect(csv.text.split('\n')[0]).toContain('ruleId,userId,name');
   });
 
-  it('from before something was checked can be switched off, snoozed and renamed, but not edited to the same', async () => {
+  it('with conditions that are no longer valid can be disabled, snoozed and renamed', async () => {
     const { ruleId } = (await alice.post(PATH, RULE)).body;
     const never = [{ metric: 'event', eventType: 'tvl_change', token: 'bitcoin' }];
     await app.db.pool.query('UPDATE alert_rules SET conditions = $1 WHERE rule_id = $2', [
@@ -214,7 +214,7 @@ describe('rules', () => {
     expect(await alice.call('PATCH', one(ruleId), { conditions: never })).toMatchObject({ status: 400 });
   });
 
-  it('keep targets as notifications know them, and say where a target is wrong', async () => {
+  it('show the status of each target and report the position of an invalid target', async () => {
     const made = await alice.post(PATH, {
       ...RULE,
       actions: [
@@ -240,7 +240,7 @@ describe('rules', () => {
     );
   });
 
-  it('keep the hooks and devices that are shown in part when they are given back', async () => {
+  it('keep a masked webhook or device target when it is written back', async () => {
     const secrets = [
       'https://hooks.slack.com/services/T01/B02/abcdefghijklmnopWXYZ',
       'https://api.telegram.org/bot123456:AAabcdefghijklmnop/sendMessage?chat_id=-100',
@@ -282,7 +282,7 @@ describe('rules', () => {
     expect([refused.status, refused.body.errors[0].pointer]).toEqual([400, '/actions/0/target']);
   });
 
-  it('come with warnings where they see published values only', async () => {
+  it('return a warning for a threshold finer than the published values', async () => {
     const fine = await alice.post(PATH, {
       name: 'too fine',
       conditions: [{ token: 'bitcoin', metric: 'price', operator: 'change_pct', threshold: 0.00001 }],
@@ -292,7 +292,7 @@ describe('rules', () => {
     expect(fine.body.warnings[0].pointer).toMatch(/^\/conditions\/0/);
   });
 
-  it('come with warnings where nobody knows a name, with the one that was perhaps meant', async () => {
+  it('return a warning for an unknown name, with a similar known name', async () => {
     const market = new MarketWriter(app.db.pool);
     await market.tvl('named-v3', 'ethereum', 5_000_000);
     await app.db.pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('named-coin', 'NMD', 5)`);
@@ -332,7 +332,7 @@ describe('rules', () => {
   });
 });
 
-describe('faulty rules', () => {
+describe('invalid alert rules', () => {
   const faulty: [string, object, RegExp][] = [
     ['no condition', { name: 'x', conditions: [] }, /^\/conditions/],
     ['an unknown metric', { name: 'x', conditions: [{ ...PRICE, metric: 'mood' }] }, /^\/conditions\/0\/metric/],
@@ -386,14 +386,14 @@ describe('faulty rules', () => {
     ['an operator of an event alone', { name: 'x', conditions: [{ ...EVENT, operator: 'gt', threshold: 1 }] }, /field/],
     ['an unknown field of the rule', { ...RULE, owner: 'root' }, /^\/owner/],
   ];
-  it.each(faulty)('with %s are refused, with the place', async (_, body, pointer) => {
+  it.each(faulty)('with %s are refused, with the position of the fault', async (_, body, pointer) => {
     const answer = await alice.post(PATH, body);
     expect(answer).toMatchObject({ status: 400 });
     expect(answer.body.code).toBe('invalid_request');
     expect(answer.body.errors[0].pointer).toMatch(pointer);
   });
 
-  it('with a name that no data can have are refused on every way, with the one that was perhaps meant', async () => {
+  it('with an invalid name are refused by every route, with a suggested name', async () => {
     const ruleId = await alice.rule(RULE);
     for (const [condition, pointer, meant] of [
       [{ ...PRICE, token: 'usd coin' }, '/conditions/0/token', 'usd-coin'],
@@ -416,20 +416,23 @@ describe('faulty rules', () => {
     }
   });
 
-  it.each(['+16:00', '-23:59'])('with a time in a zone that is none (%s) are refused, in filters too', async (zone) => {
-    const time = `2027-01-31T12:00:00${zone}`;
-    const answers = [
-      await alice.post(PATH, { ...RULE, snoozedUntil: time }),
-      await alice.get(`/v1/alerts/history?from=${encodeURIComponent(time)}`),
-    ];
-    expect(answers.map(({ status, body }) => [status, body.errors?.[0].pointer])).toEqual([
-      [400, '/snoozedUntil'],
-      [400, '?from'],
-    ]);
-    expect((await alice.get('/v1/alerts/history?from=2027-01-31T12:00:00%2B14:00')).status).toBe(200);
-  });
+  it.each(['+16:00', '-23:59'])(
+    'with a time zone that does not exist (%s) are refused, also in filters',
+    async (zone) => {
+      const time = `2027-01-31T12:00:00${zone}`;
+      const answers = [
+        await alice.post(PATH, { ...RULE, snoozedUntil: time }),
+        await alice.get(`/v1/alerts/history?from=${encodeURIComponent(time)}`),
+      ];
+      expect(answers.map(({ status, body }) => [status, body.errors?.[0].pointer])).toEqual([
+        [400, '/snoozedUntil'],
+        [400, '?from'],
+      ]);
+      expect((await alice.get('/v1/alerts/history?from=2027-01-31T12:00:00%2B14:00')).status).toBe(200);
+    },
+  );
 
-  it('take no null for what cannot be null', async () => {
+  it('with null for a required field are refused', async () => {
     const ruleId = await alice.rule(RULE);
     const answer = await alice.call('PATCH', one(ruleId), { name: null });
     expect(answer.status).toBe(400);
@@ -437,8 +440,8 @@ describe('faulty rules', () => {
   });
 });
 
-describe("another user's", () => {
-  it('rules, versions and history are not there, by any route', async () => {
+describe('data of another user:', () => {
+  it('rules, versions and history are not found by any route', async () => {
     const ruleId = await alice.rule({ ...RULE, actions: [{ type: 'webhook', target: 'http://127.0.0.1:9/hook' }] });
     const before = (await alice.get(one(ruleId))).body;
     const attempts: [string, string, object?][] = [
@@ -465,7 +468,7 @@ describe("another user's", () => {
     expect((await admin.get(one(ruleId))).status).toBe(404);
   });
 
-  it('templates cannot be named in a rule', async () => {
+  it('templates cannot be used in a rule', async () => {
     const actions = [{ type: 'email', target: 'ann@example.com', template: 'hers' }];
     const made = await alice.call('PUT', '/v1/notifications/templates/hers', { subject: 's', text: 'secret text' });
     expect(made).toMatchObject({ status: 200 });
@@ -490,7 +493,7 @@ describe("another user's", () => {
     expect((await mallory.post(`/v1/notifications/deliveries/${deliveryId}/redeliver`)).status).toBe(404);
   });
 
-  it('preferences are not touched by the own ones', async () => {
+  it("preferences are unaffected by changes to the caller's preferences", async () => {
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin' };
     const changed = await alice.call('PATCH', '/v1/alerts/preferences', { quietHours, channels: { push: false } });
     expect(changed).toMatchObject({ status: 200 });
@@ -511,7 +514,7 @@ describe("another user's", () => {
   });
 });
 
-it('templates are previewed, and their faults are told', async () => {
+it('a template preview returns the text, warnings for unknown variables and errors', async () => {
   const shown = await alice.post('/v1/alerts/templates/preview', {
     text: 'Now: {{ name }}',
     data: { name: 'my rule' },

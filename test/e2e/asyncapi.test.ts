@@ -23,7 +23,7 @@ function refsIn(value: unknown): string[] {
 }
 
 describe('the AsyncAPI document', () => {
-  it('has only references that lead somewhere', () => {
+  it('contains no broken references', () => {
     const lost = [...new Set(refsIn(document))].filter((ref) => resolve(ref) === undefined);
     expect(lost).toEqual([]);
   });
@@ -38,7 +38,7 @@ describe('the AsyncAPI document', () => {
     }
   });
 
-  it('names every message once per transport and direction', () => {
+  it('has unique message names per transport and direction', () => {
     for (const { sends, receives } of TRANSPORTS) {
       for (const messages of [sends, receives]) {
         const names = messages.map(({ name }) => name);
@@ -51,16 +51,16 @@ describe('the AsyncAPI document', () => {
     ...sends.map((message) => ({ key, from: 'server' as const, ...message })),
     ...receives.map((message) => ({ key, from: 'client' as const, ...message })),
   ]);
-  it.each(examples)('has a valid example of $key $from $name', ({ key, from, name, example }) => {
+  it.each(examples)('contains a valid example for $key, sent by the $from: $name', ({ key, from, name, example }) => {
     expect(faultsOf(key, name, example, from)).toEqual([]);
   });
 
-  it('is closed: an unknown field is a fault', () => {
+  it('forbids unknown fields', () => {
     expect(faultsOf('websocket', 'pong', { type: 'pong', timestamp: 1, surprise: true })).toHaveLength(1);
     expect(faultsOf('sse', 'ready', { cursor: 'e-1', surprise: true })).toHaveLength(1);
   });
 
-  it('does not know a message that is not described', () => {
+  it('has no description of the unknown message `nonsense`', () => {
     expect(faultsOf('sse', 'nonsense', {})).toEqual(['sse server message nonsense is not described']);
   });
 });

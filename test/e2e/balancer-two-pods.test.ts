@@ -117,7 +117,7 @@ test.each([
   for (const client of clients) client.leave();
 });
 
-test('a key revoked on one pod ends its connections of all transports on the other, and only these', async () => {
+test('a key revoked on one pod ends its own connections of all transports on the other pod', async () => {
   const key = await here.key();
   const [leaving, staying] = [await everyTransport(there, key), await everyTransport(there, await here.key())];
   const id = key.split('_')[1] ?? '';
@@ -127,7 +127,7 @@ test('a key revoked on one pod ends its connections of all transports on the oth
   for (const client of [...leaving, ...staying]) client.leave();
 });
 
-test('a client that returns to another pod goes on there, without code of its own, with what it held and missed', async () => {
+test('a Socket.IO client that reconnects to another pod keeps subscriptions and missed events', async () => {
   const market = new MarketWriter(db.pool);
   await market.tvl('moving', 'ethereum', 100);
   const socket = io(`${here.url}/v1/realtime`, { auth: { apiKey: await here.key() }, reconnectionDelay: 50 });
@@ -171,7 +171,7 @@ async function thirdServer(): Promise<{ rooms: ReturnType<Server['of']>; close()
   };
 }
 
-test('sockets of every pod are found without their keys, and are disconnected by room from anywhere', async () => {
+test('Socket.IO sockets of all pods are listed without keys and can be disconnected by room', async () => {
   const key = await here.key({ userId: 'roomy' });
   const [one, two] = [overSocketIo(here, key), overSocketIo(there, key)];
   await waitFor(() => one.ready && two.ready);
@@ -187,7 +187,7 @@ test('sockets of every pod are found without their keys, and are disconnected by
   }
 });
 
-test('rooms do without Redis while it is away, and span the pods again when it is back', async () => {
+test('Socket.IO rooms reach all pods again after a Redis outage', async () => {
   const client = overSocketIo(there, await here.key({ userId: 'patient' }));
   const third = await thirdServer();
   try {

@@ -34,7 +34,7 @@ async function changeOneValue(protocol: string): Promise<void> {
   );
 }
 
-test('100 clients from one address connect by polling, upgrade, and stay on the pod of their session', async () => {
+test('100 clients of one address poll, upgrade and stay on the pod of their session', async () => {
   const refusals: string[] = [];
   const transports: string[] = [];
   const clients = Array.from({ length: 100 }, () => {
@@ -70,7 +70,7 @@ test('100 clients from one address connect by polling, upgrade, and stay on the 
   }
 });
 
-test('a client that can only poll works through the balancer too', async () => {
+test('a client that can only poll works through the balancer', async () => {
   const socket = io(`${pods.url}/v1/realtime`, { auth: { apiKey }, forceNew: true, transports: ['polling'] });
   try {
     await waitFor(() => socket.connected);
@@ -84,7 +84,7 @@ test('a client that can only poll works through the balancer too', async () => {
   }
 });
 
-test('an event stream leaves the balancer when it happens', async () => {
+test('the balancer forwards events of an event stream without buffering', async () => {
   const answer = await fetch(`${pods.url}/v1/stream?channels=events:tvl`, {
     headers: { authorization: `Bearer ${apiKey}` },
   });
@@ -101,7 +101,7 @@ test('an event stream leaves the balancer when it happens', async () => {
   await reader.cancel();
 });
 
-test('the pods see the address of the client, and no client can make them see another', async () => {
+test('pods see the real address of a client, and a client cannot forge it', async () => {
   const socket = new WebSocket(`${pods.url.replace('http', 'ws')}/ws?apiKey=${apiKey}`, {
     localAddress: '127.0.0.9',
     headers: { 'x-forwarded-for': '203.0.113.7' },
@@ -118,7 +118,7 @@ test('the pods see the address of the client, and no client can make them see an
 });
 
 test.each(['Basic eDp5', 'Bearer invented', 'x'])(
-  'requests of one address that only say Authorization: %s count as those without a key',
+  'requests with `Authorization: %s` are limited like requests without a key',
   async (authorization) => {
     const localAddress = `127.0.0.${20 + authorization.length}`;
     const details: Promise<string | undefined>[] = [];
@@ -154,7 +154,7 @@ async function connectionInfo(id: string): Promise<{ metadata: { ipAddress: stri
   return answer.ok ? ((await answer.json()) as { metadata: { ipAddress: string } }) : undefined;
 }
 
-test('what belongs to no session is answered by whoever is there', async () => {
+test('a poll for an unknown session is answered by an available pod', async () => {
   const status = await new Promise<number | undefined>((resolve, reject) => {
     const path = '/socket.io/?EIO=4&transport=polling&sid=pod-9.gone';
     request(`${pods.url}${path}`, (answer) => resolve(answer.resume().statusCode))
@@ -164,12 +164,12 @@ test('what belongs to no session is answered by whoever is there', async () => {
   expect(status).toBe(400);
 });
 
-test('pods keep idle connections longer than any balancer keeps its own', async () => {
+test('pods keep idle connections open longer than common balancers', async () => {
   const answer = await fetch(`${pods.pods[0].url}/health/live`);
   expect(answer.headers.get('keep-alive')).toBe('timeout=620');
 });
 
-test('long addresses reach the pods, and what is beyond them is told as everywhere', async () => {
+test('long URLs reach the pods, and a URL above the limit is refused with a problem document', async () => {
   const headers = { authorization: `Bearer ${apiKey}` };
   const tokens = Array.from({ length: 500 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`).join();
   const taken = await fetch(`${pods.url}/v1/stream?tokens=${tokens}`, { headers });
@@ -179,7 +179,7 @@ test('long addresses reach the pods, and what is beyond them is told as everywhe
   expect([refused.status, await refused.json()]).toMatchObject([431, { status: 431, code: 'payload_too_large' }]);
 });
 
-test('an event stream too many is final, one that no pod can take comes back by itself', async () => {
+test('a stream above the limit gets 429; without any pod the balancer sends a retry time', async () => {
   const made = await fetch(`${pods.url}/v1/admin/api-keys`, {
     method: 'POST',
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },

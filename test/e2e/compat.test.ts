@@ -124,8 +124,8 @@ function deviations(real: unknown, example: unknown, place = ''): string[] {
   return real === null || typeof real === typeof example ? [] : [`${place} is ${typeof real}`];
 }
 
-describe('the DefiLlama-shaped routes', () => {
-  it.each(DOCUMENTED)('%s has what DefiLlama documents, to the type of every member', async (path, example) => {
+describe('the DefiLlama-compatible routes', () => {
+  it.each(DOCUMENTED)('return for %s all members documented by DefiLlama, with their types', async (path, example) => {
     const { status, headers, body } = await get(path);
     expect([status, headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
     // Lists are of many kinds of protocols: chains of one of them need not be there in another.
@@ -134,7 +134,7 @@ describe('the DefiLlama-shaped routes', () => {
     expect(JSON.stringify(body).length).toBeGreaterThan(2);
   });
 
-  it.each(DOCUMENTED)('%s has an ETag, says how long it is good, and answers HEAD and 304', async (path) => {
+  it.each(DOCUMENTED)('return for %s an `ETag` and a cache lifetime, and support HEAD and 304', async (path) => {
     const authorization = `Bearer ${key}`;
     // Histories are kept for half a minute, present values a second: the same answer may be another one now.
     await waitFor(async () => {
@@ -151,7 +151,7 @@ describe('the DefiLlama-shaped routes', () => {
     for (const tag of ['"nothing"', 'W/', ',,', 'x'.repeat(2_000)]) expect(await statusWith(path, tag)).toBe(200);
   });
 
-  it('/protocols lists protocols, the largest first, chains named as DefiLlama names them', async () => {
+  it('list protocols by TVL in `/protocols`, with chains named as in DefiLlama', async () => {
     const { body } = await get('/protocols');
     expect(body.map((protocol: { slug: string }) => protocol.slug)).toEqual(['lido', 'aave', 'total-only', 'plain']);
     expect(body[1]).toEqual({
@@ -201,7 +201,7 @@ describe('the DefiLlama-shaped routes', () => {
     }
   });
 
-  it('/protocol/{slug} has a point for each day of each chain and of the total, and the present as the last', async () => {
+  it('return a point per day and chain and the current value last in `/protocol/{slug}`', async () => {
     const { body } = await get('/protocol/aave');
     expect(body.currentChainTvls).toEqual({ Ethereum: 300, Binance: 100, staking: 40, 'Ethereum-borrowed': 7 });
     expect(withoutPresent(body.chainTvls.Ethereum.tvl)).toEqual([
@@ -231,13 +231,13 @@ describe('the DefiLlama-shaped routes', () => {
     expect(body.tvl.at(-1)).toEqual({ date: expect.any(Number), totalLiquidityUSD: 400 });
   });
 
-  it('/tvl/{slug} is a bare number', async () => {
+  it('return a plain number in `/tvl/{slug}`', async () => {
     const answer = await get('/tvl/aave');
     expect(answer.body).toBe(400);
     expect(answer.headers.get('content-type')).toContain('application/json');
   });
 
-  it('/v2/chains and /v2/historicalChainTvl leave out what DefiLlama leaves out', async () => {
+  it('omit in `/v2` routes the pseudo chains that DefiLlama omits', async () => {
     expect((await get('/v2/chains')).body).toEqual([
       { gecko_id: 'ethereum', tvl: 300, tokenSymbol: 'ETH', cmcId: '1027', name: 'Ethereum', chainId: 1 },
       { gecko_id: 'binancecoin', tvl: 100, tokenSymbol: 'BNB', cmcId: '1839', name: 'BSC', chainId: 56 },
@@ -253,7 +253,7 @@ describe('the DefiLlama-shaped routes', () => {
     expect(body[0]).toEqual({ date: seconds(5), tvl: 200 });
   });
 
-  it('/prices/current answers by the names that were asked for and leaves out what is unknown', async () => {
+  it('return prices under the requested names in `/prices/current` and omit unknown names', async () => {
     const { body } = await get('/prices/current/coingecko:bitcoin,BSC:0xAB,__proto__,coingecko:nothing');
     expect(body).toEqual({
       coins: {
@@ -269,7 +269,7 @@ describe('the DefiLlama-shaped routes', () => {
     });
   });
 
-  it('/prices/current takes 500 coins and 32 KB of address, and names both above that', async () => {
+  it('accept up to 500 coins and 32 KB of URL in `/prices/current`', async () => {
     const coins = (count: number, length: number) =>
       Array.from({ length: count }, (_, index) => `bsc:0x${String(index).padStart(length, '0')}`).join();
     const list = `${coins(499, 40)},bsc:0xab`;
@@ -285,7 +285,7 @@ describe('the DefiLlama-shaped routes', () => {
     }
   });
 
-  it('/prices/current leaves out a price that was observed too long ago, by the width that is asked for', async () => {
+  it('omit prices older than `searchWidth` in `/prices/current`', async () => {
     await app.db.pool.query(`INSERT INTO token_prices (token, price, observed_at) VALUES
       ('old', 1, now() - interval '3 days'), ('seen-again', 1, now() - interval '3 days')`);
     await waitFor(async () => (await get('/prices/current/old?searchWidth=1W')).body.coins.old);
@@ -307,18 +307,18 @@ describe('the DefiLlama-shaped routes', () => {
     expect(await found('seen-again', '')).toBe(1);
   });
 
-  it('takes a slug in any case, and a name that makes one', async () => {
+  it('accept a slug in any case and the name of a protocol', async () => {
     for (const name of ['AAVE', 'Aave', 'Total%20Only', 'total-only']) {
       expect((await get(`/tvl/${name}`)).status).toBe(200);
       expect((await get(`/protocol/${name}`)).status).toBe(200);
     }
   });
 
-  it('has an empty history of a chain that is known by name only', async () => {
+  it('return an empty history for a chain without TVL', async () => {
     expect(await get('/v2/historicalChainTvl/Scroll')).toMatchObject({ status: 200, body: [] });
   });
 
-  it('/v2/chains leaves out bridges, infrastructure, pools of stakes, real-world assets and what is counted twice', async () => {
+  it('omit protocols of excluded categories and double-counted protocols in `/v2/chains`', async () => {
     const categories = [
       'Bridge',
       'Canonical Bridge',
@@ -352,7 +352,7 @@ describe('the DefiLlama-shaped routes', () => {
     });
   });
 
-  it('/v2/historicalChainTvl adds up a thousand series of a hundred days, totals of the source among them', async () => {
+  it('add 1,000 series of 100 days in `/v2/historicalChainTvl`, totals included', async () => {
     const before = new Map<number, number>();
     const history = async (): Promise<{ date: number; tvl: number }[]> => (await get('/v2/historicalChainTvl')).body;
     for (const { date, tvl } of await history()) before.set(date, tvl);
@@ -385,7 +385,7 @@ describe('the DefiLlama-shaped routes', () => {
     await pool.query(`DELETE FROM metric_series WHERE subject LIKE 'many-%'`);
   });
 
-  it('a chain that has two names is one, and is found by what is printed of it', async () => {
+  it('merge a chain with two names and find it by both names', async () => {
     await app.db.pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('two-names-a', 'rootstock', 70), ('two-names-b', 'rsk', 30)`,
     );
@@ -399,7 +399,7 @@ describe('the DefiLlama-shaped routes', () => {
     }
   });
 
-  it('knows nothing of what does not exist', async () => {
+  it('return 404 for unknown protocols and chains', async () => {
     for (const path of [
       '/protocol/nobody',
       '/tvl/nobody',
@@ -419,14 +419,14 @@ describe('the DefiLlama-shaped routes', () => {
     }
   });
 
-  it('answers 304 to whoever has the answer already', async () => {
+  it('return 304 if the `ETag` of the client is current', async () => {
     const { headers } = await get('/tvl/plain');
     const again = await statusWith('/tvl/plain', headers.get('etag') ?? '');
     expect(again).toBe(304);
     expect(headers.get('cache-control')).toContain('max-age=1');
   });
 
-  it('serves anyone where that is allowed, within the limit of its address, but checks a key that is shown', async () => {
+  it('serve clients without a key up to a limit per address, but verify a given key', async () => {
     expect((await get('/tvl/plain', {})).status).toBe(200);
     expect((await get('/tvl/plain', { authorization: 'Bearer rta_no_key' })).body.code).toBe('invalid_api_key');
     expect((await get('/v1/tvl/plain', {})).body.code).toBe('missing_api_key');
@@ -435,7 +435,7 @@ describe('the DefiLlama-shaped routes', () => {
   });
 });
 
-it('wants a key where nobody said otherwise', async () => {
+it('the DefiLlama-compatible routes require a key by default', async () => {
   const strict = await createTestApp();
   try {
     expect((await fetch(`${strict.url}/protocols`)).status).toBe(401);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 
-describe('the dead letters of an operator', () => {
+describe('dead letters in the admin API', () => {
   let app: TestApp;
 
   beforeAll(async () => {
@@ -25,7 +25,7 @@ describe('the dead letters of an operator', () => {
     expect(await answer.text()).toMatch(/^id,reader,reason,.*\r\n\d+,gone,Error: no,5,/);
   });
 
-  it('are listed with the reason and the number of failures, retried and discarded', async () => {
+  it('are listed with reason and number of failures, retried and discarded', async () => {
     const { data } = (await (await call('?limit=5&reader=gone')).json()) as { data: { id: string }[] };
     expect(data).toMatchObject([{ reader: 'gone', reason: 'Error: no', failures: 5, event: { type: 'governance' } }]);
     const id = data[0]?.id ?? '';
@@ -43,7 +43,7 @@ describe('the dead letters of an operator', () => {
     ]);
   });
 
-  it('are for admins only, and bad input is refused', async () => {
+  it('are available to admins only, and invalid parameters are refused', async () => {
     expect((await call('', 'GET', await app.key({ role: 'writer' }))).status).toBe(403);
     expect((await call('?limit=0')).status).toBe(400);
     expect((await call('?cursor=x')).status).toBe(400);

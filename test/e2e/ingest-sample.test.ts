@@ -23,7 +23,7 @@ describe('the sample source in the whole application', () => {
     return Number(rows[0]?.count);
   };
 
-  it('fills an empty database with protocols, their TVL and token prices', async () => {
+  it('fills an empty database with protocols, TVL and token prices', async () => {
     await waitFor(async () => (await count('token_prices')) > 0);
     expect(await count('protocols')).toBeGreaterThanOrEqual(1_000);
     expect(await count('protocol_tvl')).toBeGreaterThanOrEqual(1_000);
@@ -38,7 +38,7 @@ describe('the sample source in the whole application', () => {
     expect(listed).toEqual({ aave: ['Chainlink'], lido: [] });
   });
 
-  it('moves: changes of TVL and of prices reach the log', async () => {
+  it('writes changes of TVL and prices to the event log', async () => {
     const types = await waitFor(
       async () => {
         const { rows } = await app.db.pool.query<{ type: string }>(
@@ -51,7 +51,7 @@ describe('the sample source in the whole application', () => {
     expect(types).toHaveLength(2);
   });
 
-  it('writes nothing but recorded values, except where it says that it interpolated', async () => {
+  it('writes only recorded values, except values tagged as interpolated', async () => {
     const tvl = unpacked('tvl.json.gz') as {
       snapshots: { protocols: [string, string, string, string[], string, number[]][] };
       minutes: { slug: string; values: number[] }[];
@@ -70,7 +70,7 @@ describe('the sample source in the whole application', () => {
     expect(rows.filter(({ subject, current }) => !recorded.get(subject)?.has(current))).toEqual([]);
   });
 
-  it('gives a protocol of several chains a total only, never a split', async () => {
+  it('writes a protocol on several chains only as a total', async () => {
     const { rows } = await app.db.pool.query(
       `SELECT p.slug FROM protocols p JOIN protocol_tvl t ON t.protocol = p.slug
        WHERE cardinality(p.chains) > 1 AND t.chain <> 'all'`,
@@ -78,7 +78,7 @@ describe('the sample source in the whole application', () => {
     expect(rows).toEqual([]);
   });
 
-  it('fills 30 days of history, so that changes of an hour, a day and a week are known', async () => {
+  it('fills 30 days of history', async () => {
     await waitFor(async () => (await count('sample_playback WHERE history_filled')) === 1, { timeoutMs: 80_000 });
     const { rows } = await app.db.pool.query<{ series: string; days: number }>(
       `SELECT count(DISTINCT series_id) AS series,

@@ -46,7 +46,7 @@ describe('the ingest API', () => {
     return ((await answer.json()) as { data: { eventType: string; correlationId?: string }[] }).data;
   };
 
-  it('writes TVL in the one spelling of a chain and answers a cursor that the publication is not behind', async () => {
+  it('stores the canonical chain name and returns a cursor at or after the published change', async () => {
     const first = await ingest('tvl', [
       { protocol: 'cursor-swap', chain: 'Binance', tvl: 1_000, tags: ['a "b"', 'c\\'] },
     ]);
@@ -61,7 +61,7 @@ describe('the ingest API', () => {
     expect(rows).toEqual([{ chain: 'bsc', tvl: 1_100, source: 'ingest' }]);
   });
 
-  it('judges every item alone: bad ones do not spoil good ones', async () => {
+  it('rejects invalid items and accepts the valid items of the same request', async () => {
     const old = new Date(Date.now() - 3_600_000).toISOString();
     await ingest('prices', [{ token: 'known', price: 1 }]);
     const answer = await ingest('prices', [
@@ -111,7 +111,7 @@ describe('the ingest API', () => {
     ]);
   });
 
-  it('writes the others when only the database refuses an item', async () => {
+  it('rejects an item refused by the database and writes the other items', async () => {
     // Short as JSON, but PostgreSQL stores such numbers with all their digits: more than it allows for metadata.
     const long = { numbers: Array.from({ length: 300 }, () => 1e300) };
     const slugs = ['fine-1', 'fine-2', 'too-long', 'fine-3', 'fine-4'];
@@ -122,7 +122,7 @@ describe('the ingest API', () => {
     expect(answer).toMatchObject({ accepted: 4, rejected: [{ index: 2, code: 'invalid_format' }], rejectedCount: 1 });
   });
 
-  it('lists and changes protocols, keeping fields that are not given', async () => {
+  it('changes the given fields of a protocol and keeps the other fields', async () => {
     await ingest('protocols', [
       {
         slug: 'kept',
@@ -161,7 +161,7 @@ describe('the ingest API', () => {
     ]);
   });
 
-  it('takes a stream of any length, line by line, and rejects broken lines alone', async () => {
+  it('reads a stream of 12,001 lines and rejects only the broken line', async () => {
     const lines = Array.from({ length: 12_001 }, (_, index) =>
       index === 6_000 ? '{"token": broken' : JSON.stringify({ token: `streamed-${index}`, price: index + 1 }),
     );
@@ -177,7 +177,7 @@ describe('the ingest API', () => {
     expect(rows).toEqual([{ n: 12_000 }]);
   });
 
-  it('keeps what came before when a stream breaks off', async () => {
+  it('keeps working after a stream is cut off', async () => {
     await new Promise<void>((resolve) => {
       const broken = httpRequest(`${app.url}/v1/ingest/tvl`, {
         method: 'POST',
@@ -190,7 +190,7 @@ describe('the ingest API', () => {
     expect(alive.accepted).toBe(1);
   });
 
-  it('refuses what is not a list of items, too many of them, and lines without end', async () => {
+  it('refuses a body without a list of items and a list that is too long', async () => {
     const code = async (response: Promise<Response>): Promise<string> => {
       const answer = await response;
       return `${answer.status} ${((await answer.json()) as { code: string }).code}`;
@@ -206,7 +206,7 @@ describe('the ingest API', () => {
   });
 
   it.each(['application/x-ndjson', 'application/ndjson', 'application/jsonl; charset=utf-8'])(
-    'takes one item a line as %s, packed too, and rejects lines that are too long or no UTF-8 alone',
+    'reads one item per line as %s, also gzipped, and rejects long or non-UTF-8 lines',
     async (type) => {
       const good = (token: string): string => `${JSON.stringify({ token, price: 1 })}\n`;
       const body = Buffer.concat([
@@ -235,7 +235,7 @@ describe('the ingest API', () => {
     },
   );
 
-  it('refuses names that no data can have and times that the calendar has not', async () => {
+  it('rejects invalid names and invalid dates', async () => {
     const answer = await ingest('tvl', [
       { protocol: 'Uniswap V3', chain: 'ethereum', tvl: 1 },
       { protocol: 'Names-DEX', chain: 'RSK', tvl: 1 },
@@ -254,7 +254,7 @@ describe('the ingest API', () => {
   });
 
   it.each(['ingest', 'SQL'])(
-    'a slug with capitals, written by %s, is found by every spelling on every way out',
+    'a slug with capitals, written by %s, is found in any spelling by every route',
     async (way) => {
       const [slug, spelling] = [`curve-${way.toLowerCase()}`, `Curve-${way.toUpperCase()}`];
       const write = (tvl: number): Promise<unknown> =>
@@ -295,7 +295,7 @@ describe('the ingest API', () => {
     },
   );
 
-  it('refuses dates that the calendar has not, and plain seconds, with their place wherever a time is given', async () => {
+  it('refuses impossible dates and Unix seconds, with their position, on every route', async () => {
     const admin = await app.key({ role: 'admin' });
     const answerTo = async (method: string, path: string, body?: object): Promise<unknown[]> => {
       const response = await fetch(`${app.url}${path}`, {
@@ -338,7 +338,7 @@ describe('the ingest API', () => {
     }
   });
 
-  it('is for writers only', async () => {
+  it('refuses readers and requests without a key', async () => {
     const body = JSON.stringify({ items: [] });
     const asReader = { authorization: `Bearer ${reader}` };
     expect((await post('/v1/ingest/tvl', body, asReader)).status).toBe(403);
@@ -346,7 +346,7 @@ describe('the ingest API', () => {
     expect((await post('/v1/ingest/tvl', body, { authorization: '' })).status).toBe(401);
   });
 
-  it('gives the events of a request its id', async () => {
+  it('gives events the id of the request that caused them', async () => {
     const { cursor } = await ingest('tvl', [{ protocol: 'traced', chain: 'a', tvl: 10 }]);
     const body = JSON.stringify({ items: [{ protocol: 'traced', chain: 'a', tvl: 20 }] });
     await post('/v1/ingest/tvl', body, { 'x-request-id': 'my-request-1' });
@@ -370,7 +370,7 @@ describe('the ingest API', () => {
     for (const { accepted, rejectedCount } of answers) expect(accepted + rejectedCount).toBe(300);
   });
 
-  describe('POST /v1/events', () => {
+  describe('`POST /v1/events`', () => {
     const liquidation = { eventType: 'liquidation', protocol: 'aave-v3', chain: 'eth', data: { amountUsd: 125_000 } };
     const send = (body: unknown, headers = {}): Promise<Response> => post('/v1/events', JSON.stringify(body), headers);
 
@@ -390,7 +390,7 @@ describe('the ingest API', () => {
       ]);
     });
 
-    it('adds it once for one Idempotency-Key, and refuses the key for another event', async () => {
+    it('adds an event once per `Idempotency-Key` and refuses the key for another event', async () => {
       const { cursor } = await ingest('tvl', []);
       const key = { 'idempotency-key': 'liquidation-1' };
       const answers = await Promise.all([send(liquidation, key), send(liquidation, key), send(liquidation, key)]);
@@ -414,7 +414,7 @@ describe('the ingest API', () => {
       ['a NUL character', { ...liquidation, data: { text: 'a\u0000' } }],
       ['a time ahead', { ...liquidation, observedAt: Date.now() + 900_000 }],
       ['white space in a key', { ...liquidation, token: 'two words' }],
-    ])('refuses %s', async (_, body) => {
+    ])('refuses an invalid event: %s', async (_, body) => {
       const response = await send(body);
       expect(response.status).toBe(400);
       expect(((await response.json()) as { code: string }).code).toBe('invalid_request');

@@ -168,7 +168,7 @@ function viewOf(messages: readonly { name: string; body: unknown }[]): QueryView
 }
 
 it(
-  `shows on every transport what a fresh query gives, after random changes (seed ${seed})`,
+  `live queries match a new query on every transport after random changes (seed ${seed})`,
   { timeout: process.env['TEST_LONG'] === '1' ? 1_200_000 : 180_000 },
   async () => {
     for (const [round, batch] of fc.sample(writes, { numRuns: ROUNDS, seed }).entries()) {

@@ -17,7 +17,7 @@ afterEach(() => {
   assert.deepEqual(client.faults, []);
 });
 
-it('a live query shows every value of a series, also several of one millisecond', async () => {
+it('a live query shows every value of a series, also several within one millisecond', async () => {
   client = new QueryFollower(app.url, key);
   await app.db.pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('twice', 'ethereum', 100)`);
   await client.subscribe({ filters: { protocols: ['twice'] }, time: { from: 'now-1h' } });
@@ -36,7 +36,7 @@ it('a live query shows every value of a series, also several of one millisecond'
   expect(shown()).toEqual([200, 400, 800]);
 });
 
-it('nothing runs on for a live query that nobody follows any more', async () => {
+it('a live query without followers is cancelled in the database', async () => {
   client = new QueryFollower(app.url, key);
   const holder = await app.db.pool.connect();
   const running = async () => {
@@ -62,7 +62,7 @@ it('nothing runs on for a live query that nobody follows any more', async () => 
   }
 });
 
-it('a live query loses a token that moves to another chain, and gets it back', async () => {
+it('a live query removes a token that changes its chain, and adds it when it returns', async () => {
   client = new QueryFollower(app.url, key);
   await app.db.pool.query(`INSERT INTO token_prices (token, chain, price) VALUES ('moving', 'ethereum', 100)`);
   const prices = { dataset: 'prices', filters: { chains: ['ethereum'] } };
@@ -89,7 +89,7 @@ async function read<T>(path: string): Promise<T | undefined> {
   return answer.ok ? ((await answer.json()) as T) : undefined;
 }
 
-it('what is deleted, truncated or moved inside its band shows within 5 s in live queries, with groups too, and everywhere else', async () => {
+it('deleted, truncated and slightly changed rows appear in live queries and routes within 5 s', async () => {
   client = new QueryFollower(app.url, key);
   const { pool } = app.db;
   await pool.query(`TRUNCATE protocol_tvl, token_prices`);

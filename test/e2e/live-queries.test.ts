@@ -43,7 +43,7 @@ function follower(apiKey = key): QueryFollower {
 }
 
 describe('a live query', () => {
-  it('gives the result, then what changed, with keys', async () => {
+  it('sends the result and then the changed rows with their keys', async () => {
     const client = follower();
     const answer = await client.subscribe(BY_CHAIN);
     expect(answer).toMatchObject({ ok: true, subscription: { type: 'query' } });
@@ -63,7 +63,7 @@ describe('a live query', () => {
     expect(client.results).toHaveLength(1);
   });
 
-  it('runs again only when an event can change it', async () => {
+  it('runs again only if an event can change its result', async () => {
     const [bound, other] = [follower(), follower()];
     await bound.subscribe({ filters: { protocols: ['lido'] } });
     await other.subscribe({ filters: { protocols: ['aave'], chains: ['base'] } });
@@ -77,7 +77,7 @@ describe('a live query', () => {
     await write('aave', 'base', 50);
   });
 
-  it('follows rows that come into and leave the first page', async () => {
+  it('adds and removes rows when the first page changes', async () => {
     const client = follower();
     await client.subscribe({ filters: { chains: ['ethereum'] }, sort: { field: 'tvl', order: 'desc' }, limit: 1 });
     await waitFor(() => client.results[0]);
@@ -90,7 +90,7 @@ describe('a live query', () => {
     expect(client.shows('tvl', 'protocol')).toEqual({ aave: 100 });
   });
 
-  it('is one for all who ask the same, and ends with the last of them', async () => {
+  it('is shared by all clients with the same query and ends with the last client', async () => {
     const first = follower();
     const clients = [first, follower(), follower()];
     const ids = await Promise.all(clients.map(async (client) => (await client.subscribe(BY_CHAIN)).subscription.id));
@@ -107,7 +107,7 @@ describe('a live query', () => {
     expect(await waitFor(async () => (await open()) === '0')).toBe(true);
   });
 
-  it('joins events on one connection, which keep coming', async () => {
+  it('works beside an event subscription on the same connection', async () => {
     const client = follower();
     const seen: unknown[] = [];
     client.socket.on('tvl_change', (event) => seen.push(event));
@@ -119,7 +119,7 @@ describe('a live query', () => {
     await write('aave', 'base', 50);
   });
 
-  it('works on plain WebSocket and as an event stream', async () => {
+  it('works on plain WebSocket and on an event stream', async () => {
     const plain = await PlainClient.connect(app.url, key);
     ends.push(() => plain.close());
     const stream = await StreamClient.ready(
@@ -144,7 +144,7 @@ describe('a live query', () => {
     await write('aave', 'base', 50);
   });
 
-  it('starts with a whole result on every transport for who comes back with a cursor', async () => {
+  it('sends the whole result on every transport to a client that resumes with a cursor', async () => {
     const query = `apiKey=${key}&query=${encodeURIComponent(JSON.stringify(BY_CHAIN))}`;
     const first = await StreamClient.ready(app.url, query);
     ends.push(() => first.close());
@@ -174,7 +174,7 @@ describe('a live query', () => {
     await write('aave', 'base', 50);
   });
 
-  it('is refused with the place of every fault, and the connection stays', async () => {
+  it('is refused with an error if invalid, and the connection stays open', async () => {
     const client = follower();
     for (const query of [
       { dataset: 'nothing' },
@@ -189,7 +189,7 @@ describe('a live query', () => {
     expect(await client.socket.emitWithAck('subscriptions')).toMatchObject({ subscriptions: [] });
   });
 
-  it('ends with an error that names it when it can be answered no longer; others of the connection go on', async () => {
+  it('ends with an error when its result becomes too large; other queries continue', async () => {
     const client = follower();
     const [grows, stays] = [
       await client.subscribe(BY_CHAIN),
@@ -216,7 +216,7 @@ describe('a live query', () => {
     await write('lido', 'ethereum', 10);
   });
 
-  it('has an interval of its own for who wants one, and is another query then', async () => {
+  it('with another `intervalMs` is a separate query', async () => {
     const [often, seldom] = [follower(), follower()];
     const first = await often.subscribe(BY_CHAIN, { intervalMs: 100 });
     const second = await seldom.subscribe(BY_CHAIN, { intervalMs: 1_000 });
@@ -233,7 +233,7 @@ describe('a live query', () => {
     await write('aave', 'base', 50);
   });
 
-  it('goes on in a new epoch of the log, and starts with a whole result for who comes back', async () => {
+  it('continues in a new epoch of the log and sends the whole result to resuming clients', async () => {
     const client = follower();
     await client.subscribe(BY_CHAIN);
     await waitFor(() => client.results[0]);
@@ -252,7 +252,7 @@ describe('a live query', () => {
     await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 50);
   });
 
-  it('ends with its key', async () => {
+  it('ends when its key is revoked', async () => {
     const revoked = await app.key();
     const client = follower(revoked);
     await client.subscribe(BY_CHAIN);
@@ -271,7 +271,7 @@ describe('a live query', () => {
     expect(client.changes).toHaveLength(seen);
   });
 
-  it('shows nobody the rows of others', async () => {
+  it('never shows rows of other users', async () => {
     const events = { dataset: 'events', where: { field: 'event_type', op: 'eq', value: 'alert' } };
     const [alice, bob] = [follower(await app.key({ userId: 'alice' })), follower(await app.key({ userId: 'bob' }))];
     const [ofAlice, ofBob] = [await alice.subscribe(events), await bob.subscribe(events)];
@@ -283,7 +283,7 @@ describe('a live query', () => {
     expect(bob.changes).toEqual([]);
   });
 
-  it('needs a key that may', async () => {
+  it('is refused if the key may not subscribe to queries', async () => {
     const client = follower(await app.key({ subscriptionTypes: ['tvl_changes'] }));
     expect(await client.subscribe(BY_CHAIN)).toMatchObject({ ok: false, error: { code: 'forbidden' } });
   });

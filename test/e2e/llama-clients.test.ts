@@ -123,13 +123,13 @@ const levels = (...values: number[]): object[] =>
 const points = (...values: number[]): object[] =>
   levels(...values).map(({ date, tvl }: { date?: unknown; tvl?: unknown }) => ({ date, totalLiquidityUSD: tvl }));
 
-describe.each(CLIENTS)('%s, unchanged,', (_name, make) => {
+describe.each(CLIENTS)('the unchanged npm client %s', (_name, make) => {
   let client: Reading;
   beforeAll(async () => {
     client = await make();
   });
 
-  it('lists protocols with their numbers', async () => {
+  it('lists protocols with their TVL and metadata', async () => {
     expect(await client.protocols()).toMatchObject([
       { slug: 'lido', name: 'Lido', symbol: '-', category: 'Liquid Staking', tvl: 1_000, chain: 'Ethereum' },
       {
@@ -148,7 +148,7 @@ describe.each(CLIENTS)('%s, unchanged,', (_name, make) => {
     ]);
   });
 
-  it('reads a protocol with its history, and its present value', async () => {
+  it('reads a protocol with its history and its current TVL', async () => {
     expect(await client.protocol('aave-v3')).toMatchObject({
       name: 'Aave V3',
       symbol: 'AAVE',
@@ -162,12 +162,12 @@ describe.each(CLIENTS)('%s, unchanged,', (_name, make) => {
     expect(await client.tvl('aave-v3')).toBe(400.5);
   });
 
-  it('reads the history of everything and of a chain', async () => {
+  it('reads the TVL history of all chains and of one chain', async () => {
     expect(await client.history()).toEqual(levels(200, 200, 280, 280, 400.5));
     expect(await client.history('Ethereum')).toEqual(levels(200, 200, 200, 200, 300.5));
   });
 
-  it('reads chains and prices where it can', async () => {
+  it('reads chains and prices if it has methods for them', async () => {
     const chains = await client.chains?.();
     const prices = await client.prices?.([
       ['coingecko', 'bitcoin'],

@@ -74,7 +74,7 @@ async function walkQuery(where: object): Promise<{ rows: Record<string, unknown>
 const types = ({ data }: Page) => data.map((event) => event.eventType);
 
 describe('the event log over HTTP', () => {
-  test('gives the delivered events in order, with their cursors, and no internal rows', async () => {
+  test('returns public events in order, each with its cursor, and no internal rows', async () => {
     const { data, page } = await read(alice);
     expect(data[0]).toMatchObject({ eventType: 'protocol_update', updateType: 'listed', protocol: 'aave' });
     expect(data.map((event) => event.cursor)).toEqual(data.map((event) => event.cursor).toSorted());
@@ -88,7 +88,7 @@ describe('the event log over HTTP', () => {
     expect(change).not.toHaveProperty('seq');
   });
 
-  test('pages give every event once', async () => {
+  test('returns every event exactly once across pages', async () => {
     const whole = (await read(alice)).data;
     const walked: Event[] = [];
     let since = '';
@@ -101,7 +101,7 @@ describe('the event log over HTTP', () => {
     expect(walked).toEqual(whole);
   });
 
-  test('polling with the last cursor gives what is new, also behind a filter that finds nothing', async () => {
+  test('returns new events when polled with the last cursor, even if the last page was empty', async () => {
     const { page } = await read(alice, 'types=liquidation');
     expect(page.next_cursor).toMatch(/^[0-9a-z]+-[0-9a-z]{11}$/);
     await app.db.pool.query(
@@ -122,14 +122,14 @@ describe('the event log over HTTP', () => {
     ['chain=Binance', (e: Event) => e['chain'] === 'bsc'],
     ['token=coingecko:Bitcoin', (e: Event) => e['token'] === 'bitcoin'],
     ['token=Base:0xAB', (e: Event) => e['token'] === 'base:0xab'],
-  ])('%s selects', async (query, selects) => {
+  ])('returns exactly the matching events for ?%s', async (query, selects) => {
     const all = (await read(alice)).data;
     const { data } = await read(alice, query);
     expect(data.length).toBeGreaterThan(0);
     expect(data).toEqual(all.filter(selects));
   });
 
-  test('what belongs to a user reaches that user only; admins see it when they ask for all', async () => {
+  test('returns private events only to their user, and to admins with `all=true`', async () => {
     expect((await read(alice, 'types=alert')).data).toMatchObject([{ eventType: 'alert', ruleId: 'r1' }]);
     expect((await read(bob, 'types=alert')).data).toEqual([]);
     expect((await read(app.adminKey, 'types=alert')).data).toEqual([]);
@@ -138,7 +138,7 @@ describe('the event log over HTTP', () => {
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'forbidden']);
   });
 
-  test('a rare event behind a long log is reached in bounded steps, none of which is skipped', async () => {
+  test('returns a rare event behind 100,000 rows after an empty page with `has_more`', async () => {
     const { page } = await read(alice, 'types=emission');
     const { pool } = app.db;
     await pool.query(`INSERT INTO change_outbox (type) SELECT 'tick' FROM generate_series(1, 100001)`);
@@ -150,7 +150,7 @@ describe('the event log over HTTP', () => {
     expect([types(second), second.page.has_more]).toEqual([['emission'], false]);
   });
 
-  test('a page of large events ends early, has one at least, and the next ones give the rest', async () => {
+  test('ends a page of large events early and returns the remaining events on later pages', async () => {
     const { page } = await read(alice, 'types=emission&limit=1000&protocol=lido');
     const big = (n: number) => ({ type: 'emission', protocol: 'lido', data: { n, text: 'ä'.repeat(15_000) } });
     const rows = Array.from({ length: 150 }, (_, n) => big(n));
@@ -176,7 +176,7 @@ describe('the event log over HTTP', () => {
     expect(Math.max(...queried.sizes)).toBeLessThan(80);
   });
 
-  test('as CSV', async () => {
+  test('returns events as CSV with the next cursor in a header', async () => {
     const answer = await fetch(`${app.url}/v1/events?types=price_change`, {
       headers: { authorization: `Bearer ${alice}`, accept: 'text/csv' },
     });
@@ -184,7 +184,7 @@ describe('the event log over HTTP', () => {
     expect((await answer.text()).split('\r\n').length).toBeGreaterThan(4);
   });
 
-  test('as CSV with the same columns on every page, whatever events it has', async () => {
+  test('returns CSV with the same columns on every page, even if a page is empty', async () => {
     const headers = new Set<string | undefined>();
     for (const after of ['', `&since=${(await read(alice, 'limit=1')).page.next_cursor}`, await endOfLog()]) {
       const answer = await fetch(`${app.url}/v1/events?types=tvl_change,price_change,governance&limit=1${after}`, {
@@ -199,7 +199,7 @@ describe('the event log over HTTP', () => {
     ]);
   });
 
-  test('a position that the log does not have is told, not skipped over', async () => {
+  test('refuses a cursor of another log, beyond the end of the log, or with invalid text', async () => {
     const { epoch, headSeq } = await app.nest.get(EventLog).bounds();
     expect(app.nest.get(EventFeed).epoch).toBe(epoch);
     for (const [cursor, code] of [
@@ -226,7 +226,7 @@ describe('the event log over HTTP', () => {
     'protocol=%00',
     'seq=1',
     'since=',
-  ])('%s is refused', async (query) => {
+  ])('refuses the query string ?%s', async (query) => {
     const answer = await request(alice, query);
     expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([400, 'invalid_request']);
   });

@@ -67,8 +67,8 @@ async function walk(path: string, name: string): Promise<unknown[]> {
   }
 }
 
-describe('protocols', () => {
-  test('come largest first; those without value last', async () => {
+describe('`/v1/protocols`', () => {
+  test('lists protocols by TVL in descending order, those without TVL last', async () => {
     const { data, page } = await get('/v1/protocols');
     expect(data.map((row) => row['protocol'])).toEqual(['lido', 'aave-v3', 'pancake', 'nameless', 'quiet']);
     expect(page).toEqual({ next_cursor: null, has_more: false });
@@ -102,12 +102,12 @@ describe('protocols', () => {
     ['chain=nowhere', []],
     ['q=a&category=Lending&chain=ethereum', ['aave-v3']],
     ["q=' OR 1=1 --", []],
-  ])('%s', async (query, expected) => {
+  ])('filters and sorts with ?%s', async (query, expected) => {
     expect(await column(`/v1/protocols?${query}`, 'protocol')).toEqual(expected);
     expect(await walk(`/v1/protocols?${query}`, 'protocol')).toEqual(expected);
   });
 
-  test('pages stay in place while values change', async () => {
+  test('repeats and skips no protocol across pages while values change', async () => {
     const first = await get('/v1/protocols?limit=2');
     await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 10000 WHERE protocol = 'nameless'`);
     await waitFor(async () => (await column('/v1/protocols', 'protocol'))[0] === 'nameless');
@@ -119,7 +119,7 @@ describe('protocols', () => {
     await waitFor(async () => (await column('/v1/protocols', 'protocol'))[0] === 'lido');
   });
 
-  test('one, with its chains', async () => {
+  test('returns one protocol with its chains, and marks the chains counted in the total', async () => {
     const protocol = (await (await request('/v1/protocols/aave-v3')).json()) as Row;
     expect(protocol).toMatchObject({ protocol: 'aave-v3', tvl: 400, metadata: {} });
     expect((protocol['tvls'] as Row[]).map((row) => [row['chain'], row['counted']])).toEqual([
@@ -132,7 +132,7 @@ describe('protocols', () => {
     expect((await request('/v1/protocols/nobody')).status).toBe(404);
   });
 
-  test('changes of a description show', async () => {
+  test('returns a changed name and finds the protocol by the new name', async () => {
     await app.db.pool.query(`UPDATE protocols SET name = 'Lido Finance' WHERE slug = 'lido'`);
     const [found] = await waitFor(async () => {
       const { data } = await get('/v1/protocols?q=finance');
@@ -141,7 +141,7 @@ describe('protocols', () => {
     expect(found).toMatchObject({ protocol: 'lido', name: 'Lido Finance' });
   });
 
-  test('as CSV, harmless for spreadsheets', async () => {
+  test('returns CSV with escaped formulas', async () => {
     const answer = await request('/v1/protocols?category=lending', { accept: 'text/csv' });
     expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect(answer.headers.get('vary')).toContain('Accept');
@@ -154,8 +154,8 @@ describe('protocols', () => {
   });
 });
 
-describe('chains', () => {
-  test('add up what is real', async () => {
+describe('`/v1/chains`', () => {
+  test('adds up protocols on real chains and omits pseudo chains', async () => {
     expect((await get('/v1/chains')).data).toEqual([
       { chain: 'ethereum', tvl: 800, netTvl: 300, protocols: 2 },
       { chain: 'bsc', tvl: 200, netTvl: 200, protocols: 1 },
@@ -165,7 +165,7 @@ describe('chains', () => {
   });
 });
 
-describe('tokens', () => {
+describe('`/v1/tokens`', () => {
   test.each([
     ['', ['bitcoin', 'ethereum', 'base:0xab']],
     ['sort=token', ['base:0xab', 'bitcoin', 'ethereum']],
@@ -174,13 +174,13 @@ describe('tokens', () => {
     ['sort=change', ['bitcoin', 'ethereum', 'base:0xab']],
     ['q=USD', ['base:0xab']],
     ['chain=ethereum', ['ethereum']],
-  ])('%s', async (query, expected) => {
+  ])('filters and sorts with ?%s', async (query, expected) => {
     expect(await column(`/v1/tokens?${query}`, 'token')).toEqual(expected);
     expect(await walk(`/v1/tokens?${query}`, 'token')).toEqual(expected);
   });
 });
 
-describe('movers', () => {
+describe('`/v1/movers`', () => {
   test.each([
     ['', ['aave-v3', 'lido']],
     ['direction=up', ['aave-v3']],
@@ -189,17 +189,17 @@ describe('movers', () => {
     ['minValue=4.5e2', ['lido']],
     ['window=7d', []],
     ['limit=1', ['aave-v3']],
-  ])('of TVL: %s', async (query, expected) => {
+  ])('returns the largest TVL changes for ?%s', async (query, expected) => {
     expect(await column(`/v1/movers?${query}`, 'protocol')).toEqual(expected);
   });
 
-  test('come in pages that fit together', async () => {
+  test('continues on the second page after the last row of the first page', async () => {
     const first = await get('/v1/movers?limit=1');
     expect(first.page.has_more).toBe(true);
     expect(await column(`/v1/movers?limit=1&cursor=${first.page.next_cursor}`, 'protocol')).toEqual(['lido']);
   });
 
-  test('of prices, with all changes', async () => {
+  test('returns price changes sorted by absolute change', async () => {
     expect((await get('/v1/movers?metric=price&window=24h')).data).toMatchObject([
       { metric: 'price', token: 'ethereum', symbol: 'ETH', value: 10, changePercent: -50, change24h: -50 },
       { metric: 'price', token: 'bitcoin', value: 100, changePercent: 25 },
@@ -207,7 +207,7 @@ describe('movers', () => {
   });
 });
 
-describe('input that is not right', () => {
+describe('invalid input', () => {
   test.each([
     '/v1/protocols?sort=age',
     '/v1/protocols?order=up',
@@ -240,7 +240,7 @@ describe('input that is not right', () => {
     `/v1/tvl/${'a'.repeat(256)}`,
     '/v1/prices/%0d%0a',
     '/v1/prices/bitcoin?vs=eur',
-  ])('%s is refused with the field at fault', async (path) => {
+  ])('%s is refused with the invalid field', async (path) => {
     const answer = await request(path);
     const problem = (await answer.json()) as Row;
     expect([answer.status, problem['code']]).toEqual([400, 'invalid_request']);
@@ -252,7 +252,7 @@ describe('input that is not right', () => {
     });
   });
 
-  test('names of the language itself mean nothing', async () => {
+  test('property names of JavaScript, such as `constructor`, are refused as unknown fields', async () => {
     const plain = await get('/v1/chains');
     expect(await get('/v1/chains?__proto__=1')).toEqual(plain);
     const refused = await request('/v1/chains?__proto__=1&constructor=1&toString=1');
@@ -262,7 +262,7 @@ describe('input that is not right', () => {
     ]);
   });
 
-  test('broken percent encoding is refused', async () => {
+  test('broken percent-encoding is refused', async () => {
     expect((await request('/v1/tvl/%E0%A4%A')).status).toBe(400);
   });
 
@@ -274,7 +274,7 @@ describe('input that is not right', () => {
     '/v1/tokens',
     '/v1/movers',
     '/v1/events',
-  ])('%s needs a key', async (path) => {
+  ])('a request to %s without a key is refused', async (path) => {
     const answer = await fetch(`${app.url}${path}`);
     expect([answer.status, ((await answer.json()) as Row)['code']]).toEqual([401, 'missing_api_key']);
   });

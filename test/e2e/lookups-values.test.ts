@@ -58,8 +58,8 @@ async function get(path: string, headers: Record<string, string> = {}): Promise<
   return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text };
 }
 
-describe('TVL', () => {
-  test('of a protocol is the sum over real chains, with every chain', async () => {
+describe('the current TVL', () => {
+  test('of a protocol is the sum of its real chains, with all chains listed', async () => {
     const { status, body } = await get('/v1/tvl/uniswap-v3');
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -79,31 +79,31 @@ describe('TVL', () => {
     ]);
   });
 
-  test('of a protocol known only as a whole counts that', async () => {
+  test('of a protocol with a total only is the total', async () => {
     const { body } = await get('/v1/tvl/binance-cex');
     expect(body).toMatchObject({ tvl: 9000, name: null, chains: [{ chain: 'all', counted: true }] });
   });
 
-  test('of one chain, also under its other names', async () => {
+  test('of one chain is found under every name of the chain', async () => {
     const { body } = await get('/v1/tvl/uniswap-v3/bsc');
     expect(body).toMatchObject({ chain: 'bsc', tvl: 1000, counted: true, source: 'test' });
     expect((await get('/v1/tvl/uniswap-v3/Binance')).body).toEqual(body);
   });
 
-  test('has changes in percent against the last value at or before', async () => {
+  test('contains percentage changes compared with the last value before the start of the period', async () => {
     const { body } = await get('/v1/tvl/uniswap-v3/ethereum');
     expect(body.change24h).toBeCloseTo(((3000 - 2025) / 2025) * 100, 0);
     expect(body.change7d).toBeNull();
   });
 
-  test('exact=true reads the row inside the dead band', async () => {
+  test('is read from the database for `exact=true`, also changes too small to be published', async () => {
     await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 1001 WHERE chain = 'bsc'`);
     expect((await get('/v1/tvl/uniswap-v3/bsc')).body.tvl).toBe(1000);
     expect((await get('/v1/tvl/uniswap-v3/bsc?exact=true')).body).toMatchObject({ tvl: 1001, counted: true });
     expect((await get('/v1/tvl/uniswap-v3?exact=true')).body.tvl).toBe(4001);
   });
 
-  test('follows a publishing change, and its cursor moves', async () => {
+  test('changes after a published change, and the cursor advances', async () => {
     const before = (await get('/v1/tvl/uniswap-v3/ethereum')).body;
     await app.db.pool.query(`UPDATE protocol_tvl SET tvl = tvl * 1.5 WHERE chain = 'ethereum'`);
     const after = await waitFor(async () => {
@@ -115,7 +115,7 @@ describe('TVL', () => {
   });
 
   test.each(['/v1/tvl/nobody', '/v1/tvl/uniswap-v3/solana', '/v1/tvl/nobody?exact=true', '/v1/tvl/nobody/history'])(
-    '%s is not found',
+    'at %s is not found',
     async (path) => {
       const { status, headers, body } = await get(path);
       expect(status).toBe(404);
@@ -125,8 +125,8 @@ describe('TVL', () => {
   );
 });
 
-describe('prices', () => {
-  test('of several tokens come in the order asked for, each once, with what is missing', async () => {
+describe('current prices', () => {
+  test('are returned in the requested order, each token once, with unknown tokens listed', async () => {
     const { body } = await get('/v1/prices/Ethereum:0xABCDEF,nothing,coingecko:bitcoin,bitcoin');
     expect(body.data).toMatchObject([
       { token: 'ethereum:0xabcdef', symbol: 'USDX', chain: 'ethereum', price: 1, marketCap: null },
@@ -135,7 +135,7 @@ describe('prices', () => {
     expect(body.missing).toEqual(['nothing']);
   });
 
-  test('exact=true tells which chains count as the published values do', async () => {
+  test('have a chain flag `counted` that is the same with and without `exact=true`', async () => {
     await app.db.pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('mixed', 'all', 5), ('mixed', 'base', 4)`,
     );
@@ -145,27 +145,27 @@ describe('prices', () => {
     }
   });
 
-  test('exact=true reads the rows', async () => {
+  test('are read from the database for `exact=true`', async () => {
     await app.db.pool.query(`UPDATE token_prices SET price = 100.01 WHERE token = 'bitcoin'`);
     expect((await get('/v1/prices/bitcoin?exact=true')).body.data).toMatchObject([{ price: 100.01 }]);
     expect((await get('/v1/prices/bitcoin')).body.data).toMatchObject([{ price: 100 }]);
   });
 
-  test('of unknown tokens are not found; of too many, refused', async () => {
+  test('of unknown tokens are not found, and more than 100 tokens are refused', async () => {
     expect((await get('/v1/prices/nothing')).status).toBe(404);
     expect((await get('/v1/prices/,')).status).toBe(404);
     const many = Array.from({ length: 101 }, (_, index) => `t${index}`).join(',');
     expect((await get(`/v1/prices/${many}`)).body).toMatchObject({ status: 422, code: 'limit_exceeded' });
   });
 
-  test('as CSV', async () => {
+  test('are returned as CSV', async () => {
     const { headers, body } = await get('/v1/prices/bitcoin', { accept: 'text/csv' });
     expect(headers.get('content-type')).toContain('text/csv');
     expect(body.split('\r\n')[0]).toContain('token,');
     expect(body.split('\r\n')[1]).toMatch(/bitcoin/);
   });
 
-  test('history of a token', async () => {
+  test('have a history in `/v1/prices/{token}/history`', async () => {
     const rows = await waitFor(async () => {
       const { body } = await get('/v1/prices/coingecko:bitcoin/history?interval=raw');
       return body.data?.length > 0 && body.data;
@@ -174,8 +174,8 @@ describe('prices', () => {
   });
 });
 
-describe('history', () => {
-  test('keeps its grain from page to page, also when raw values of its start end meanwhile', async () => {
+describe('the history of values', () => {
+  test('keeps its interval on later pages, even if raw values expire between the pages', async () => {
     const from = Date.now() - 30 * DAY_MS + 300_000;
     const points = [10, 20, 30].map((minute) => ({ at: from + minute * 60_000, value: minute }));
     await app.nest
@@ -189,7 +189,7 @@ describe('history', () => {
     expect(next.body).toMatchObject({ data: [{ value: 20 }], page: { has_more: true }, meta: { interval: 'raw' } });
   });
 
-  test('from before the kept raw values comes by the hour, however short the range', async () => {
+  test('before the oldest raw value is returned by hour, even for a short range', async () => {
     const at = HOUR - 60 * DAY_MS;
     await app.nest
       .get(HistoryBackfill)
@@ -203,7 +203,7 @@ describe('history', () => {
   const to = new Date(HOUR).toISOString();
   const range = `from=${from}&to=${to}`;
 
-  test('by the hour: first, highest, lowest, last value and mean of one chain', async () => {
+  test('by hour contains open, high, low, last value and average of one chain', async () => {
     const { body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h`);
     expect(body.meta).toEqual({ from, to, interval: '1h', chains: ['ethereum'] });
     expect(body.data).toHaveLength(48);
@@ -218,7 +218,7 @@ describe('history', () => {
     });
   });
 
-  test('of a protocol is at any time the sum of what each real chain was worth', async () => {
+  test('of a protocol is the sum of the values of its real chains at each time', async () => {
     const { body } = await get(`/v1/tvl/uniswap-v3/history?${range}&interval=1h`);
     expect(body.meta.chains).toEqual(['bsc', 'ethereum']);
     expect(body.data).toHaveLength(48);
@@ -231,7 +231,7 @@ describe('history', () => {
     );
   });
 
-  test('by the day adds no levels over time', async () => {
+  test('by day does not add up the hourly values', async () => {
     const { body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?from=now-10d&interval=1d`);
     const yesterday = body.data.find((row: Answer['body']) => row.time === new Date(TODAY - DAY_MS).toISOString());
     expect(yesterday.high).toBeLessThan(2_100);
@@ -241,7 +241,7 @@ describe('history', () => {
     );
   });
 
-  test.each(['raw', '1h'])('pages of %s walk the same rows once', async (interval) => {
+  test.each(['raw', '1h'])('with interval %s returns every row once across pages', async (interval) => {
     for (const of of ['uniswap-v3', 'uniswap-v3/ethereum']) {
       const path = `/v1/tvl/${of}/history?from=now-3d&to=${to}&interval=${interval}`;
       const whole = (await get(`${path}&limit=1000`)).body.data;
@@ -258,7 +258,7 @@ describe('history', () => {
     }
   });
 
-  test('without an interval chooses the grain by the span', async () => {
+  test('without `interval` has an interval that depends on the length of the range', async () => {
     const interval = async (query: string) => (await get(`/v1/tvl/uniswap-v3/history?${query}`)).body.meta.interval;
     expect(await interval('from=now-1d')).toBe('raw');
     expect(await interval('from=now-30d')).toBe('1h');
@@ -272,7 +272,7 @@ describe('history', () => {
   const values = async (path: string) =>
     (await get(path)).body.data.map((row: Answer['body']) => [Date.parse(row.time), row.value]);
 
-  test('a past of which only the total is known is the past of the total', async () => {
+  test('is taken from the total of a protocol for times before its chains are known', async () => {
     const at = (hoursAgo: number) => HOUR - hoursAgo * HOUR_MS;
     await backfill('grown', 'all', [
       [at(9), 100],
@@ -299,7 +299,7 @@ describe('history', () => {
     ]);
   });
 
-  test('a range that ends inside a bucket has nothing of what came after its end', async () => {
+  test('excludes values after the end of the range inside the last bucket', async () => {
     const start = TODAY - 3 * DAY_MS;
     const minute = (number: number) => start + 5 * HOUR_MS + number * 60_000;
     await backfill('cut', 'ethereum', [
@@ -322,7 +322,7 @@ describe('history', () => {
     ]);
   });
 
-  test('where single values are no longer kept the answer says where its edges lie', async () => {
+  test('reports the range rounded to full hours if raw values have expired', async () => {
     const start = HOUR - 70 * DAY_MS;
     await backfill('aged', 'ethereum', [
       [start, 1],
@@ -343,7 +343,7 @@ describe('history', () => {
     expect(Date.parse(body.meta.from)).toBeGreaterThan(start);
   });
 
-  test('of a protocol counts what a chain was worth before the kept raw values began', async () => {
+  test('of a protocol includes the last value of a chain before the first raw value', async () => {
     const { rows } = await app.db.pool.query('SELECT raw_from FROM history_state');
     const start: number = rows[0].raw_from.getTime();
     await backfill('edge', 'ethereum', [[start - HOUR_MS, 100]]);
@@ -353,7 +353,7 @@ describe('history', () => {
     expect(body.data).toEqual([{ time: new Date(start + 60_000).toISOString(), value: 105 }]);
   });
 
-  test('of a protocol, and what a query carries on, end with the removal of a row and go on when it is back', async () => {
+  test('of a protocol ends with a deleted row and continues after the row is inserted again', async () => {
     const { pool } = app.db;
     const add = (chain: string, tvl: number) =>
       pool.query('INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, $2, $3)', ['closing', chain, tvl]);
@@ -398,7 +398,7 @@ describe('history', () => {
     await everywhere(300);
   });
 
-  test('as CSV, the next page in a header', async () => {
+  test('is returned as CSV with the cursor of the next page in a header', async () => {
     const { headers, body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=2`, {
       accept: 'text/csv',
     });
@@ -422,20 +422,20 @@ describe('history', () => {
     'from=now-1d&from=now-2d',
     'unknown=1',
     'from=0000-01-01',
-  ])('%s is refused', async (query) => {
+  ])('refuses the query string ?%s', async (query) => {
     const { status, body } = await get(`/v1/tvl/uniswap-v3/history?${query}`);
     expect([status, body.code]).toEqual([400, 'invalid_request']);
     expect(body.errors[0].pointer).toMatch(/^\?/);
   });
 
-  test('a parameter that is given twice is refused as that', async () => {
+  test('refuses a parameter given twice with a message that says so', async () => {
     const { body } = await get('/v1/tvl/uniswap-v3/history?from=now-1d&from=now-2d');
     expect(body.errors).toEqual([
       { pointer: '?from', code: 'is_string', detail: 'from must be one text; give it once' },
     ]);
   });
 
-  test('a cursor of another chart is refused', async () => {
+  test('refuses a cursor from another series', async () => {
     const first = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=1`);
     const cursor = first.body.page.next_cursor;
     const other = await get(`/v1/tvl/uniswap-v3/bsc/history?${range}&interval=1h&limit=1&cursor=${cursor}`);

@@ -67,7 +67,7 @@ function silence(app: TestApp): void {
 }
 
 describe('a connection of another process', () => {
-  it('is seen and ended through any process', async () => {
+  it('is returned and closed through any process', async () => {
     const { client, id } = await connect(one, alice);
     const seen = await call(two, alice, 'GET', `/connections/${id}`);
     expect(seen).toEqual(await call(one, alice, 'GET', `/connections/${id}`));
@@ -78,7 +78,7 @@ describe('a connection of another process', () => {
     expect((await call(two, alice, 'GET', `/connections/${id}`)).body['code']).toBe('not_found');
   });
 
-  it('gets, changes and loses subscriptions through any process', async () => {
+  it('has its subscriptions added, changed and removed through any process', async () => {
     const { client, id } = await connect(one, alice);
     const path = `/connections/${id}/subscriptions`;
     const market = new MarketWriter(db.pool);
@@ -105,7 +105,7 @@ describe('a connection of another process', () => {
     expect([forbidden.status, forbidden.body['code']]).toEqual([403, 'forbidden']);
   });
 
-  it('does not exist for other users, by any route', async () => {
+  it('is not found by other users through any route', async () => {
     const { id } = await connect(one, bob);
     const path = `/connections/${id}`;
     const answers = await Promise.all([
@@ -127,8 +127,8 @@ describe('a connection of another process', () => {
   });
 });
 
-describe('answers about all processes', () => {
-  it('list connections in pages without a gap or a repetition', async () => {
+describe('requests for all processes', () => {
+  it('list every connection exactly once across pages', async () => {
     const all = await Promise.all([one, two, one, two, one].map(async (app) => (await connect(app, alice)).id));
     const listed: string[] = [];
     let cursor: string | null = '';
@@ -140,7 +140,7 @@ describe('answers about all processes', () => {
     expect(listed).toEqual(all.sort());
   });
 
-  it('count connections and subscriptions together', async () => {
+  it('count connections and subscriptions of all processes', async () => {
     const [near, far] = [await connect(two, alice), await connect(one, alice)];
     await far.client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');
     await near.client.ask({ type: 'subscribe', channels: ['tvl'] }, 'subscription_result');
@@ -157,7 +157,7 @@ describe('answers about all processes', () => {
     });
   });
 
-  it('announce to everyone, and say how many were told', async () => {
+  it('send an announcement to all processes and return the number of receivers', async () => {
     const [near, far] = [await connect(two, alice), await connect(one, bob)];
     const say = async (body: object) =>
       (await call(two, two.adminKey, 'POST', '/announcements', body)).body['delivered'];
@@ -169,8 +169,8 @@ describe('answers about all processes', () => {
   });
 });
 
-describe('limits', () => {
-  it('hold when the load is spread over processes', async () => {
+describe('limits of a key', () => {
+  it('apply to all processes together', async () => {
     const key = await one.key({ limits: { connections: 3, apiRequests: 6 } });
     const opened = await Promise.all(
       [one, two, one, two, one, two].map(async (app) => {
@@ -190,8 +190,8 @@ describe('limits', () => {
   });
 });
 
-describe('a process that does not answer', () => {
-  it('makes its connections unavailable, then unknown, and leaves the others as they are', async () => {
+describe('during an outage', () => {
+  it('connections of a dead process are unavailable, then unknown; others are unaffected', async () => {
     const dead = await start();
     await know(two, dead);
     const lost = await PlainClient.connect(dead.url, alice);
@@ -209,7 +209,7 @@ describe('a process that does not answer', () => {
     await dead.close();
   });
 
-  it('is Redis: what is here is shown, what may be elsewhere is unavailable, and all is back with it', async () => {
+  it('without Redis, own connections are shown and those of other processes are unavailable', async () => {
     const [near, far] = [await connect(two, alice), await connect(one, alice)];
     await redis.stop();
     await waitFor(() => two.nest.get(RedisConnections).state === 'away');

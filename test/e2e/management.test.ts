@@ -49,8 +49,8 @@ async function connect(key: string): Promise<{ client: PlainClient; id: string }
 const idsOf = ({ body }: Answer): string[] =>
   (body['data'] as Message[]).map(({ connectionId }) => String(connectionId)).sort();
 
-describe('connections', () => {
-  it('shows everything about a connection to its user', async () => {
+describe('connections in the management API', () => {
+  it('are shown to their user with all details', async () => {
     const { id } = await connect(alice);
     const { status, body } = await call(alice, 'GET', `/connections/${id}`);
     expect(status).toBe(200);
@@ -66,7 +66,7 @@ describe('connections', () => {
     });
   });
 
-  it('are listed in pages, those of others only for admins', async () => {
+  it('are listed in pages; connections of other users are listed for admins only', async () => {
     const own = await Promise.all(Array.from({ length: 3 }, () => connect(alice)));
     const { id: foreign } = await connect(bob);
     const stream = await StreamClient.ready(app.url, `apiKey=${bob}`);
@@ -89,7 +89,7 @@ describe('connections', () => {
     }
   });
 
-  it('of others do not exist', async () => {
+  it('are not found by other users', async () => {
     const { id } = await connect(bob);
     const body = { type: 'tvl_changes' };
     const answers = await Promise.all([
@@ -107,7 +107,7 @@ describe('connections', () => {
     );
   });
 
-  it('are ended on request, and told', async () => {
+  it('are closed on request after an error message to the client', async () => {
     const { client, id } = await connect(alice);
     expect((await call(alice, 'DELETE', `/connections/${id}`)).status).toBe(204);
     expect(await client.next('error')).toMatchObject({ error: { retryable: true }, cursor: expect.any(String) });
@@ -115,14 +115,17 @@ describe('connections', () => {
     expect((await call(alice, 'GET', `/connections/${id}`)).status).toBe(404);
   });
 
-  it.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1.5', 'cursor=', 'nonsense=1'])('refuses ?%s', async (query) => {
-    const { status, body } = await call(alice, 'GET', `/connections?${query}`);
-    expect([status, body['code']]).toEqual([400, 'invalid_request']);
-  });
+  it.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1.5', 'cursor=', 'nonsense=1'])(
+    'refuse the list parameters ?%s',
+    async (query) => {
+      const { status, body } = await call(alice, 'GET', `/connections?${query}`);
+      expect([status, body['code']]).toEqual([400, 'invalid_request']);
+    },
+  );
 });
 
-describe('subscriptions', () => {
-  it('are added, listed, changed and removed from outside, and take effect', async () => {
+describe('subscriptions in the management API', () => {
+  it('are added, listed, changed and removed, and changes apply immediately', async () => {
     await market.price('managed-coin', 100);
     const { client, id } = await connect(alice);
     const path = `/connections/${id}/subscriptions`;
@@ -151,7 +154,7 @@ describe('subscriptions', () => {
     expect(client.named('price_update')).toHaveLength(1);
   });
 
-  it('of a channel keep their name', async () => {
+  it('to a channel keep the name of the channel', async () => {
     const { id } = await connect(alice);
     const path = `/connections/${id}/subscriptions`;
     await call(alice, 'POST', path, { type: 'channel', channel: 'events:chain:bsc' });
@@ -173,19 +176,19 @@ describe('subscriptions', () => {
     ['a list of objects', { type: 'tvl_changes', protocols: [{}] }],
     ['no channel', { type: 'channel', channel: 'nonsense' }],
     ['a too long list', { type: 'tvl_changes', protocols: Array.from({ length: 501 }, (_, i) => `p${i}`) }],
-  ])('refuse %s', async (_, body) => {
+  ])('are refused with an invalid body: %s', async (_, body) => {
     const { id } = await connect(alice);
     const answer = await call(alice, 'POST', `/connections/${id}/subscriptions`, body);
     expect([answer.status, answer.body['code']]).toEqual([400, 'invalid_request']);
   });
 
-  it('of every owner are for admins', async () => {
+  it('to events of all owners are refused unless the caller is an admin', async () => {
     const { id } = await connect(alice);
     const answer = await call(alice, 'POST', `/connections/${id}/subscriptions`, { type: 'alerts', all: true });
     expect([answer.status, answer.body['code']]).toEqual([403, 'forbidden']);
   });
 
-  it('are counted: own for users, all for admins', async () => {
+  it('are counted: own subscriptions for users, all subscriptions for admins', async () => {
     const { client } = await connect(alice);
     await client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');
     await client.ask({ type: 'subscribe', query: { dataset: 'tvl' } }, 'subscription_confirmed');
@@ -205,8 +208,8 @@ describe('subscriptions', () => {
   });
 });
 
-describe('explain', () => {
-  it('names the first failing condition of each subscription, by cursor and by event id', async () => {
+describe('`explain`', () => {
+  it('returns the first failed condition of each subscription, by cursor and by event id', async () => {
     await market.tvl('explained', 'ethereum', 1_000);
     const { client, id } = await connect(alice);
     const subscribe = (channel: string, filters: object) =>
@@ -229,7 +232,7 @@ describe('explain', () => {
     expect((await call(alice, 'GET', `/explain?connection=${id}&eventId=${eventId}`)).body).toEqual(body);
   });
 
-  it('agrees with what was sent', async () => {
+  it('reports that an event was not delivered if no subscription matches', async () => {
     const { client, id } = await connect(alice);
     const { cursor } = await client.ask({ type: 'subscribe', channels: ['alerts'] }, 'subscription_result');
     await market.price('explained-coin', 1);
@@ -252,14 +255,14 @@ describe('explain', () => {
     ['a cursor of another log', '&cursor=zzzz-00000000001', 404],
     ['an id that is none', '&eventId=rubbish', 400],
     ['an id of nothing', '&eventId=019a9a3e-5c00-7000-8000-000000000001', 404],
-  ])('answers %s', async (_, query, status) => {
+  ])('returns 400 or 404 for an invalid request: %s', async (_, query, status) => {
     const { id } = await connect(alice);
     expect((await call(alice, 'GET', `/explain?connection=${id}${query}`)).status).toBe(status);
   });
 });
 
 describe('announcements', () => {
-  it('reach everyone, a user, or a room, and are audited', async () => {
+  it('are sent to everyone, a user or a room, and are recorded in the audit trail', async () => {
     const [one, two] = await Promise.all([connect(alice), connect(bob)]);
     await one.client.ask({ type: 'subscribe', channels: ['events:protocol:aave-v3'] }, 'subscription_confirmed');
     const say = async (body: object) => (await call(app.adminKey, 'POST', '/announcements', body)).body['delivered'];
@@ -279,7 +282,7 @@ describe('announcements', () => {
     expect(rows).toHaveLength(5);
   });
 
-  it('are for admins only, and say something to one audience', async () => {
+  it('are refused without admin rights, without a message or with two audiences', async () => {
     expect((await call(alice, 'POST', '/announcements', { message: 'x' })).status).toBe(403);
     for (const body of [
       {},
@@ -292,7 +295,7 @@ describe('announcements', () => {
   });
 });
 
-describe('the description of the realtime messages', () => {
+describe('the AsyncAPI document of the realtime messages', () => {
   it('is served as YAML without a key', async () => {
     const answer = await fetch(`${app.url}/asyncapi.yaml`);
     expect(answer.status).toBe(200);
@@ -305,8 +308,8 @@ describe('the description of the realtime messages', () => {
   });
 });
 
-describe('operators', () => {
-  it('find connections by key, address, transport and text, and speak to one of them', async () => {
+describe('an admin', () => {
+  it('finds connections by key, address, transport and text, and sends one a message', async () => {
     const [key, other] = [await app.key({ userId: 'sought' }), await app.key({ userId: 'sought' })];
     const keyId = key.split('_')[1] ?? '';
     const { client, id: connectionId } = await connect(key);
@@ -332,7 +335,7 @@ describe('operators', () => {
     expect((await call(app.adminKey, 'POST', '/announcements', both)).status).toBe(400);
   });
 
-  it('cut a connection so that it comes back, or for good', async () => {
+  it('closes a connection so that the client reconnects, or permanently', async () => {
     const key = await app.key({ userId: 'cut' });
     const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey: key }, forceNew: true, reconnectionDelay: 50 });
     const connected = () => new Promise<{ connectionId: string }>((resolve) => socket.once('connected', resolve));
@@ -350,7 +353,7 @@ describe('operators', () => {
     socket.disconnect();
   });
 
-  it('change a key without ending its connections', async () => {
+  it('changes the tier of a key without closing its connections', async () => {
     const key = await app.key({ userId: 'promoted', tier: 'free' });
     const { client } = await connect(key);
     expect(client.messages[0]).toMatchObject({ limits: { connections: 5 }, expiresInMs: null });

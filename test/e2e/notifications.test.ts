@@ -26,8 +26,8 @@ afterAll(async () => {
 
 const ABSENT = '0199a0a0-0000-7000-8000-000000000001';
 
-describe('what belongs to others', () => {
-  it('cannot be read, changed or sent again, and is not even told from what does not exist', async () => {
+describe('notifications of another user', () => {
+  it('cannot be read, changed or sent again; the response is the same as for unknown ids', async () => {
     const { json: own } = await fixture.call(ann, 'GET', '/targets');
     const targetId = own.data[0].id;
     for (const id of [delivery, ABSENT]) {
@@ -45,7 +45,7 @@ describe('what belongs to others', () => {
     expect(receiver.of('alert.fired')).toHaveLength(1);
   });
 
-  it('needs a key at all', async () => {
+  it('are refused without a key', async () => {
     for (const path of ['/deliveries', '/targets', '/templates', '/webhook-secrets', '/push-key']) {
       expect((await fixture.call('', 'GET', path)).status).toBe(401);
     }
@@ -53,7 +53,7 @@ describe('what belongs to others', () => {
 });
 
 describe('deliveries', () => {
-  it('are listed newest first, in pages, by state, channel and rule', async () => {
+  it('are listed newest first, in pages and with filters', async () => {
     const ids = await fixture.record(
       [1, 2, 3].map((n) => ({
         channel: 'webhook' as const,
@@ -89,7 +89,7 @@ describe('deliveries', () => {
     'cursor=-1',
     'ruleId=%00',
     'unknown=1',
-  ])('refuse %s', async (query) => {
+  ])('refuse the query string ?%s', async (query) => {
     const { status, json } = await fixture.call(ann, 'GET', `/deliveries?${query}`);
     expect(status).toBe(400);
     expect(json.code).toBe('invalid_request');
@@ -100,21 +100,21 @@ describe('deliveries', () => {
     { from: 'x', to: 'y' },
     {},
     { from: '2026-11-20', to: '2026-11-21', states: ['sending'] },
-  ])('refuse the range %j', async (range) => {
+  ])('cannot be sent again for the invalid range %j', async (range) => {
     expect((await fixture.call(ann, 'POST', '/deliveries/redeliver', range)).status).toBe(400);
   });
 
-  it('of an endpoint with a hostile name are none', async () => {
+  it('are not found for a target with a NUL character', async () => {
     const range = { from: '2020-01-01T00:00:00.000Z', to: '2100-01-01T00:00:00.000Z', target: 'a\0b' };
     expect((await fixture.call(ann, 'POST', '/deliveries/redeliver', range)).json).toEqual({ redelivered: 0 });
   });
 
-  it('that are on their way cannot be sent again', async () => {
+  it('cannot be sent again before their first attempt', async () => {
     const [id = ''] = await fixture.record([{ channel: 'webhook', target, notBefore: new Date(Date.now() + 60_000) }]);
     expect((await fixture.call(ann, 'POST', `/deliveries/${id}/redeliver`)).status).toBe(409);
   });
 
-  it('that wait for their next attempt are sent now on request', async () => {
+  it('waiting for their next attempt are sent immediately on request', async () => {
     receiver.answer = () => ({ status: 500 });
     const id = await fixture.send('webhook', target);
     await fixture.until(id, 'retrying');
@@ -136,16 +136,16 @@ describe('targets', () => {
     ['webhook', 'https://user:pw@example.com/'],
     ['email', 'not a mail address'],
     ['push', 'x'],
-  ] as const)('refuse %s %s', async (channel, hostile) => {
+  ] as const)('refuse the %s target %s', async (channel, hostile) => {
     await expect(fixture.claim(channel, hostile)).rejects.toMatchObject({ code: 'invalid_request', field: 'target' });
   });
 
-  it('of Slack and Discord count as proven: who knows the address was given it', async () => {
+  it('at Slack and Discord are verified without a confirmation', async () => {
     expect(await fixture.claim('webhook', 'https://hooks.slack.com/services/T0/B0/x')).toContain('hooks.slack.com');
     expect(await fixture.claim('webhook', 'https://discord.com/api/webhooks/1/x')).toContain('discord.com');
   });
 
-  it('are limited, so that nobody is flooded with confirmations', async () => {
+  it('awaiting confirmation are limited to ten per user', async () => {
     for (let n = 0; n < 10; n++)
       await fixture.claim('email', `p${n}@example.com`, { userId: 'flooder', pending: true });
     await expect(fixture.claim('email', 'p10@example.com', { userId: 'flooder', pending: true })).rejects.toMatchObject(
@@ -155,7 +155,7 @@ describe('targets', () => {
     );
   });
 
-  it('that were disabled come back with a new proof, which is not asked for too often', async () => {
+  it('can be verified again after they were disabled, but not repeatedly in a short time', async () => {
     await fixture.app.db.pool.query(
       `UPDATE notification_targets SET status = 'disabled', verification_started_at = now() - interval '1 hour' WHERE target = $1`,
       [target],
@@ -172,7 +172,7 @@ describe('targets', () => {
 });
 
 describe('confirmation mails', () => {
-  it('are asked for a few times a day at most: nobody has agreed to them', async () => {
+  it('are sent to one address at most five times a day', async () => {
     const address = await fixture.claim('email', 'victim@example.com', { pending: true });
     const { json } = await fixture.call(ann, 'GET', '/targets');
     const { id } = json.data.find((each: { target: string }) => each.target === address);
@@ -192,8 +192,8 @@ describe('confirmation mails', () => {
   });
 });
 
-describe('secrets', () => {
-  it('are rotated without naming the endpoint by users with only one', async () => {
+describe('webhook secrets', () => {
+  it('are rotated without a target if the user has exactly one target', async () => {
     const other = await fixture.app.key({ userId: 'carl' });
     expect((await fixture.call(other, 'POST', '/webhook-secrets/rotate', {})).status).toBe(404);
     const own = await fixture.claim('webhook', receiver.url('/carl'), { userId: 'carl' });
@@ -209,8 +209,8 @@ describe('secrets', () => {
   });
 });
 
-describe('templates', () => {
-  it('are written, listed, used, replaced and removed', async () => {
+describe('message templates', () => {
+  it('are created, listed, used, replaced and deleted', async () => {
     const source = { subject: '{{ name }}!', text: '{{ value | usd }}', html: '<b>{{ name }}</b>' };
     expect((await fixture.call(ann, 'PUT', '/templates/mine', source)).json).toMatchObject({
       name: 'mine',
@@ -267,13 +267,13 @@ describe('templates', () => {
     ],
     ['a search that begins anew for each', '{% assign a = (1..99999) %}{{ a | find_exp: "x", "a contains -1" }}'],
     ['a loop bomb', '{% for a in (1..99999) %}{% for b in (1..99999) %}{{ a }}{% endfor %}{% endfor %}'],
-  ])('refuse %s', async (_, text) => {
+  ])('are refused if they contain %s', async (_, text) => {
     const { status, json } = await fixture.call(ann, 'PUT', '/templates/bad', { subject: 's', text });
     expect({ status, code: json.code }).toEqual({ status: 400, code: 'invalid_request' });
     expect(json.detail).not.toContain('root:');
   });
 
-  it('that render nothing give way to the default text, and the delivery says so', async () => {
+  it('are replaced by the default text if they render nothing, with a delivery note', async () => {
     const source = { subject: '{{ nothing }}\u200b', text: '{{ nothing }}', html: '<p> &nbsp;{{ nothing }}</p>' };
     const put = await fixture.call(ann, 'PUT', '/templates/empty', source);
     expect(put.status).toBe(200);
@@ -288,7 +288,7 @@ describe('templates', () => {
     }
   });
 
-  it('that fail for an alert, or take all the time of their user, give way to the default text, and the delivery says so', async () => {
+  it('are replaced by the default text if they fail or take too long, with a note', async () => {
     const loop = '{% for a in (1..99999) %}{% for b in (1..99999) %}{{ b }}{% endfor %}{% endfor %}';
     // The alert that is tried when it is saved has another name.
     const text = `{% if name == "greedy" %}${loop}{% endif %}{{ message }}`;
@@ -311,7 +311,7 @@ describe('templates', () => {
     );
   });
 
-  it('see nothing but the alert', async () => {
+  it('can read only the alert, not the prototypes of JavaScript objects', async () => {
     const templates = fixture.app.nest.get(Templates);
     const text =
       '{{ constructor }}{{ __proto__ }}{{ name.constructor.constructor }}{{ process }}{{ explanation.toString }}';

@@ -47,7 +47,7 @@ describe.skipIf(isMissing)(`the Python client${isMissing ? ` (missing: ${HOW})` 
 
   afterAll(() => app.close());
 
-  it.each(['websocket', 'polling'])('connects by %s, subscribes and receives', async (transport) => {
+  it.each(['websocket', 'polling'])('connects with %s, subscribes and receives events', async (transport) => {
     const token = `python-${transport}`;
     await market.price(token, 100);
     const body = { type: 'price_changes', token, threshold: 0.05 };
@@ -67,7 +67,7 @@ describe.skipIf(isMissing)(`the Python client${isMissing ? ` (missing: ${HOW})` 
     for (const event of events) assertDescribed('socketio', 'price_change', event);
   });
 
-  it('is told why it is refused', async () => {
+  it('receives the reason if its key is refused', async () => {
     const client = new PythonClient(app.url, 'rta_wrong_key', 'websocket', 'price_change', 1, {});
     expect(await client.ended).toBe(3);
     expect(await client.next('refused')).toMatchObject({

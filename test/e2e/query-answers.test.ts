@@ -90,8 +90,8 @@ function faults(value: unknown, ...place: string[]): unknown[] {
 const QUERY = ['paths', '/v1/query/advanced', 'post'];
 const JSON_SCHEMA = ['content', 'application/json', 'schema'];
 
-describe('the OpenAPI document describes', () => {
-  it('every query that it shows, its answer, and the answer that it shows', async () => {
+describe('the OpenAPI schema of responses', () => {
+  it('matches every documented query, its real response and its documented response', async () => {
     const operation = document.paths['/v1/query/advanced']?.['post'];
     const requests = Object.entries(operation?.requestBody?.content['application/json']?.examples ?? {});
     expect(requests.length).toBeGreaterThan(8);
@@ -114,7 +114,7 @@ describe('the OpenAPI document describes', () => {
     { dataset: 'prices', filters: { price_range: { min: 0 }, change_24h: {} } },
     { time: { from: 'now-2h', bucket: '1h', fill: 'previous' } },
     { time: { from: 'now-400d' }, aggregations: [{ field: 'tvl', operation: 'percentile', p: 0.5 }], explain: true },
-  ])('what is answered: %j', async (query) => {
+  ])('matches the real response to the query %j', async (query) => {
     expect(faults(query, ...QUERY, 'requestBody', ...JSON_SCHEMA)).toEqual([]);
     const { status, body } = await ask(query);
     expect([status, faults(body, ...QUERY, 'responses', '200', ...JSON_SCHEMA)]).toEqual([200, []]);
@@ -129,16 +129,16 @@ describe('the OpenAPI document describes', () => {
     ['/v2/historicalChainTvl', '/v2/historicalChainTvl'],
     ['/v2/historicalChainTvl/{chain}', '/v2/historicalChainTvl/Ethereum'],
     ['/prices/current/{coins}', '/prices/current/coingecko:bitcoin,bare'],
-  ])('%s as it is answered: %s', async (route, path) => {
+  ])('matches the response of the route %s at %s', async (route, path) => {
     const { status, body } = await get(path);
     expect([status, faults(body, 'paths', route, 'get', 'responses', '200', ...JSON_SCHEMA)]).toEqual([200, []]);
   });
 });
 
-describe('CSV', () => {
+describe('a query result as CSV', () => {
   const csv = async (query: object) => (await ask(query, { accept: 'text/csv' })).text.split('\r\n');
 
-  it('names its columns also where there are no rows', async () => {
+  it('has a header even if there are no rows', async () => {
     const none = { filters: { protocols: ['nobody'] } };
     const [columns] = await csv({});
     expect(columns).toMatch(/^protocol,chain,tvl,/);
@@ -147,7 +147,7 @@ describe('CSV', () => {
     expect(await csv({ ...none, aggregations })).toEqual(['chain,max_tvl', '']);
   });
 
-  it('has the plan where that is asked for', async () => {
+  it('contains the query plan for `explain: true`', async () => {
     const [columns, plan, ...rest] = await csv({ explain: true });
     expect(columns).toBe('source,percentiles,estimated_rows,class');
     expect(plan).toMatch(/^current,exact,\d+,light$/);
@@ -155,7 +155,7 @@ describe('CSV', () => {
   });
 });
 
-describe('every list', () => {
+describe('every list route', () => {
   /** What the places of addresses stand for. */
   const places: Record<string, string> = {
     protocol: 'aave-v3',
@@ -208,7 +208,7 @@ describe('every list', () => {
     });
   }
 
-  it('is also a file with a name and a header, with and without rows', async () => {
+  it('returns CSV with a file name and a header, with and without rows', async () => {
     expect(lists().length).toBeGreaterThan(15);
     const wrong: unknown[] = [];
     for (const { path, operation } of lists()) {
@@ -224,7 +224,7 @@ describe('every list', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('of a query without rows has its header too', async () => {
+  it('including queries returns a CSV header if no group matches', async () => {
     const rows = {
       filters: { protocols: ['aave-v3'] },
       aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }],
@@ -238,7 +238,7 @@ describe('every list', () => {
     expect((await ask({ dataset: 'prices', filters: { tokens: ['nothing'] } }, accept)).text).toMatch(/^token,.*\r\n$/);
   });
 
-  it('takes times in every form: relative ones, days, ISO 8601 with a zone, Unix milliseconds', async () => {
+  it('accepts all documented time formats and refuses other time formats', async () => {
     const timed = lists().flatMap(({ path, operation: { parameters = [] } }) =>
       parameters
         .filter(({ name, in: place, description = '', schema }) => {

@@ -79,7 +79,7 @@ function replaced(body: Record<string, unknown>, place: number, value: unknown):
 
 describe('a bad query', () => {
   it.each(BAD_QUERIES)(
-    '%s: 400, the place and the way out, and nothing reaches the database',
+    'is refused with 400 and the position of the fault, without a database query: %s',
     async (_, body, pointer) => {
       statements.mockClear();
       const answer = await ask(body);
@@ -90,13 +90,16 @@ describe('a bad query', () => {
     },
   );
 
-  it.each(TOO_LARGE_QUERIES)('too much: %s: 422, the limit and the way round it', async (_, body, pointer) => {
-    statements.mockClear();
-    const answer = await ask(body);
-    expect(answer).toMatchObject({ status: 422, body: { code: 'limit_exceeded' } });
-    expect(answer.body.errors?.map((error) => error.pointer)).toContain(pointer);
-    expect(statements).not.toHaveBeenCalled();
-  });
+  it.each(TOO_LARGE_QUERIES)(
+    'is refused with 422 and the position if it exceeds a limit: %s',
+    async (_, body, pointer) => {
+      statements.mockClear();
+      const answer = await ask(body);
+      expect(answer).toMatchObject({ status: 422, body: { code: 'limit_exceeded' } });
+      expect(answer.body.errors?.map((error) => error.pointer)).toContain(pointer);
+      expect(statements).not.toHaveBeenCalled();
+    },
+  );
 
   it.each<[string, unknown, string, string]>([
     ['no object', [], '', 'invalid_type'],
@@ -118,13 +121,13 @@ describe('a bad query', () => {
     ],
     ['a foreign cursor', { cursor: 'abc.def' }, '/cursor', 'invalid_cursor'],
     ['a foreign position', { at_least: 'abc' }, '/at_least', 'invalid_cursor'],
-  ])('is a problem document with a stable code: %s', async (_, query, pointer, code) => {
+  ])('returns a problem document with a stable error code: %s', async (_, query, pointer, code) => {
     const answer = await ask(query);
     expect(answer.type).toContain('application/problem+json');
     expect(answer.body.errors?.[0]).toMatchObject({ pointer, code });
   });
 
-  it('is one, or it is answered, whatever stands wherever', { timeout: 120_000 }, async () => {
+  it('with a random hostile value is answered or refused with 400 or 422', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...EXAMPLES), fc.nat(), hostile, async (example, place, value) => {
         const body = structuredClone(example);
@@ -141,7 +144,7 @@ describe('a bad query', () => {
     expect((await app.db.pool.query('SELECT FROM protocol_tvl')).rowCount).toBe(0);
   });
 
-  it('in a body that is no JSON text is refused before it is looked at', async () => {
+  it('in a body that is not JSON is refused before it reaches the database', async () => {
     statements.mockClear();
     for (const [body, type] of [
       ['{"limit":NaN}', 'application/json'],
@@ -167,7 +170,7 @@ describe('a bad query', () => {
     }
   });
 
-  it('of a thousand levels or members is refused like any other', async () => {
+  it('with thousands of levels or members is refused', async () => {
     const deep = `${'{"and":['.repeat(20_000)}{}${']}'.repeat(20_000)}`;
     expect((await ask(`{"where":${deep}}`)).status).toBe(422);
     const wide = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`m${i}`, 1]));
@@ -176,7 +179,7 @@ describe('a bad query', () => {
     expect(body.errors?.length).toBeLessThanOrEqual(50);
   });
 
-  it('names every fault at once', async () => {
+  it('returns all its faults at once', async () => {
     const { body } = await ask({
       dataset: 'prices',
       limit: -1,
@@ -186,7 +189,7 @@ describe('a bad query', () => {
     expect(body.errors?.map(({ pointer }) => pointer)).toEqual(['/where/op', '/where/field', '/sort/field', '/limit']);
   });
 
-  it('with the cursor of another query, or a changed one, goes nowhere', async () => {
+  it('with a changed cursor or a cursor of another query is refused', async () => {
     await app.db.pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || i, 'base', i FROM generate_series(1, 5) AS i`,
     );
@@ -211,7 +214,7 @@ describe('a bad query', () => {
     expect((await ask({ limit: 2, cursor: page.next_cursor })).status).toBe(200);
   });
 
-  it('can hold SQL in every value and still only asks for that text', async () => {
+  it('with SQL in its values searches for the text and executes no SQL', async () => {
     for (const body of [
       { filters: { chains: [SQL], categories: [SQL] } },
       {

@@ -153,7 +153,7 @@ function isLike(text: string, documented: string): boolean {
 const faultsOf = (status: string) => operation.responses[status]?.content['application/problem+json']?.examples ?? {};
 
 describe('the OpenAPI document of queries', () => {
-  it('has an answer for every request that it shows', async () => {
+  it('shows only example requests that receive 200', async () => {
     const examples = operation.requestBody.content['application/json']?.examples ?? {};
     expect(Object.keys(examples).length).toBeGreaterThan(8);
     for (const [name, { value }] of Object.entries(examples)) {
@@ -166,7 +166,7 @@ describe('the OpenAPI document of queries', () => {
     }
   });
 
-  it('shows answers with the members that answers have', async () => {
+  it('shows example responses with the members of real responses', async () => {
     const shown = operation.responses['200']?.content['application/json']?.examples ?? {};
     const real = {
       rows: (await ask({ limit: 1 })).body,
@@ -182,12 +182,12 @@ describe('the OpenAPI document of queries', () => {
     expect(Object.keys(row ?? {})).toEqual(Object.keys(real.rows.data[0]));
   });
 
-  it('shows every fault of which a way is known here', () => {
+  it('shows exactly the faults that this test can trigger', () => {
     const shown = ['400', '422', '503'].flatMap((status) => Object.keys(faultsOf(status)));
     expect(shown.sort()).toEqual(Object.keys(FAULTS).sort());
   });
 
-  it.each(Object.entries(FAULTS))('shows what is answered: %s', async (name, given) => {
+  it.each(Object.entries(FAULTS))('shows the real problem document for the fault %s', async (name, given) => {
     const [status] = ['400', '422', '503'].filter((code) => name in faultsOf(code));
     const documented = faultsOf(status ?? '')[name]?.value ?? {};
     const answer = (await (typeof given === 'function' ? given() : ask(given))) as Awaited<ReturnType<typeof ask>>;

@@ -95,8 +95,8 @@ async function ask(body: unknown, headers: Record<string, string> = {}, method =
   };
 }
 
-describe('current rows', () => {
-  test('the printed request is answered as it stands: rows are filtered before they are grouped', async () => {
+describe('queries on current values', () => {
+  test('filter rows before grouping in the example of the specification', async () => {
     const { status, body } = await ask(PRINTED);
     expect(status).toBe(200);
     // Uniswap's last value is of days ago, and far from what it is now: it is out, but not for want of history.
@@ -118,13 +118,13 @@ describe('current rows', () => {
     expect(REQUEST_EXAMPLES['filters']?.value).toEqual(PRINTED);
   });
 
-  test('what only fails a range of changes for want of history is counted', async () => {
+  test('count rows without history as `excluded` if a filter needs a change', async () => {
     const { body } = await ask({ filters: { chains: ['ethereum'], change_24h: { min: -1 } } });
     expect(body.data.map((row) => row['protocol'])).toEqual(['uniswap-v3', 'aave-v3']);
     expect(body.meta['excluded']).toBe(1);
   });
 
-  test('prices, protocols and the log are asked alike', async () => {
+  test('read prices, protocols and events with the same request format', async () => {
     const prices = await ask({ dataset: 'prices', filters: { tokens: ['coingecko:Bitcoin'] } });
     expect(prices.body.data).toMatchObject([{ token: 'bitcoin', price: 100 }]);
     const protocols = await ask({ dataset: 'protocols', filters: { categories: ['Lending'] } });
@@ -133,14 +133,14 @@ describe('current rows', () => {
     expect(events.body.data).toMatchObject([{ event_type: 'protocol_update' }]);
   });
 
-  test('pseudo chains count nowhere unless they are asked for', async () => {
+  test('omit pseudo chains from totals unless a filter names them', async () => {
     const total = { aggregations: [{ field: 'tvl', operation: 'sum' }] };
     expect((await ask(total)).body.data).toEqual([{ sum_tvl: 29_000_070 }]);
     const named = { ...total, filters: { chains: ['borrowed'] } };
     expect((await ask(named)).body.data).toEqual([{ sum_tvl: 9_000_000 }]);
   });
 
-  test('trees of conditions, like, and not', async () => {
+  test('combine conditions with `and`, `not` and `like`', async () => {
     const { body } = await ask({
       where: {
         and: [
@@ -153,7 +153,7 @@ describe('current rows', () => {
     expect(body.data.map((row) => row['protocol'])).toEqual(['uniswap-v3', 'aave-v3']);
   });
 
-  test('pages walk the whole set in order', async () => {
+  test('return all rows in order across pages', async () => {
     const seen: unknown[] = [];
     let cursor: string | null = null;
     do {
@@ -168,7 +168,7 @@ describe('current rows', () => {
     expect(seen).toEqual(['aave-v3 ethereum', 'aave-v3 polygon', 'lido ethereum', 'uniswap-v3 ethereum', 'total all']);
   });
 
-  test('groups walk in pages too, and having leaves some out', async () => {
+  test('return groups across pages and filter groups with `having`', async () => {
     const query = {
       aggregations: [{ field: 'tvl', operation: 'max', group_by: ['protocol', 'chain'] }],
       having: { field: 'max_tvl', op: 'gt', value: 1_000_000 },
@@ -181,7 +181,7 @@ describe('current rows', () => {
     expect(second.body.page.has_more).toBe(false);
   });
 
-  test('a token is on the chain that its name begins with, whoever wrote it', async () => {
+  test('find a token on the chain in its name, written through the API or with SQL', async () => {
     const before = await ask({ dataset: 'prices', filters: { chains: ['sei'] } });
     expect(before.body.meta['warnings']).toMatchObject([{ field: 'chain', code: 'unknown_name' }]);
     const writer = await app.key({ role: 'writer' });
@@ -203,7 +203,7 @@ describe('current rows', () => {
     expect(body.meta['warnings']).toBeUndefined();
   });
 
-  test('categories are the same in any case; what nobody has, and what looks like percent, is warned of', async () => {
+  test('ignore the case of categories and return warnings for unknown names', async () => {
     const found = await ask({ filters: { categories: ['LENDING'] } });
     expect(found.body.data.map(({ protocol }) => protocol)).toContain('aave-v3');
     expect(found.body.meta['warnings']).toBeUndefined();
@@ -225,11 +225,11 @@ describe('current rows', () => {
   });
 });
 
-describe('levels over time', () => {
+describe('queries over time buckets', () => {
   const time = { from: iso(midnight), to: iso(midnight + 4 * HOUR_MS), bucket: '1h' };
   const sum = [{ field: 'tvl', operation: 'sum' }];
 
-  test('percentiles are exact where conditions leave few of very many series', async () => {
+  test('return exact percentiles if conditions select few of many series', async () => {
     const facts = app.nest.get(StoredFactsReader, { strict: false });
     const { sizes, rawFrom } = await facts.read();
     const percentile = [{ field: 'tvl', operation: 'percentile', p: 0.5 }];
@@ -249,7 +249,7 @@ describe('levels over time', () => {
     }
   });
 
-  test('each series counts once per bucket, with its last value', async () => {
+  test('count each series once per bucket, with its last value', async () => {
     const { body } = await ask({ time, aggregations: sum });
     expect(body.data).toEqual([
       { time: iso(midnight), sum_tvl: 35 },
@@ -258,14 +258,14 @@ describe('levels over time', () => {
     expect(body.meta['source']).toBe('hourly');
   });
 
-  test('previous carries each series on; null shows the gaps', async () => {
+  test('continue each series with `fill: previous` and show gaps with `fill: null`', async () => {
     const previous = await ask({ time: { ...time, fill: 'previous' }, aggregations: sum });
     expect(previous.body.data.map((row) => row['sum_tvl'])).toEqual([35, 35, 37, 37]);
     const gaps = await ask({ time: { ...time, fill: 'null' }, aggregations: sum });
     expect(gaps.body.data.map((row) => row['sum_tvl'])).toEqual([35, null, 7, null]);
   });
 
-  test('over_time reduces a series before series are put together', async () => {
+  test('apply `over_time` to each series before the series are added', async () => {
     const aggregations = ['avg', 'min', 'max'].map((overTime) => ({
       field: 'tvl',
       operation: 'sum',
@@ -276,7 +276,7 @@ describe('levels over time', () => {
     expect(body.data).toEqual([{ time: iso(midnight), avg: 26, min: 15, max: 37 }]);
   });
 
-  test('fine buckets and single values come from what was recorded', async () => {
+  test('read raw values for five-minute buckets and for queries without a bucket', async () => {
     const fine = await ask({ time: { ...time, bucket: '5m' }, aggregations: sum });
     expect(fine.body.data.map((row) => row['sum_tvl'])).toEqual([15, 30, 7]);
     const single = await ask({ filters: { protocols: ['uniswap-v3'] }, time: { from: time.from, to: time.to } });
@@ -284,8 +284,8 @@ describe('levels over time', () => {
   });
 });
 
-describe('the answer', () => {
-  test('a change that ingest acknowledged is in the next answer, cached or not', async () => {
+describe('query responses', () => {
+  test('include a change acknowledged by ingest immediately if `at_least` is given', async () => {
     const writer = await app.key({ role: 'writer' });
     const query = { filters: { protocols: ['fresh'] }, aggregations: [{ field: 'tvl', operation: 'sum' }] };
     for (let value = 1_000; value < 1_050; value += 1) {
@@ -301,7 +301,7 @@ describe('the answer', () => {
     }
   });
 
-  test('a change too small to be published is shown too, once what is cached has ended', async () => {
+  test('include a change too small to be published after the cached result expires', async () => {
     const query = { filters: { protocols: ['uniswap-v3'] } };
     await ask(query);
     await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 5000001 WHERE protocol = 'uniswap-v3'`);
@@ -309,7 +309,7 @@ describe('the answer', () => {
     expect((await ask(query)).body.data).toMatchObject([{ tvl: 5_000_001 }]);
   });
 
-  test('QUERY answers 304 to who has the data, as JSON or CSV; POST does not', async () => {
+  test('to `QUERY` are 304 for a current `ETag`, as JSON and CSV; responses to `POST` are not', async () => {
     const query = { filters: { protocols: ['lido'] } };
     const first = await ask(query, {}, 'QUERY');
     expect(first.status).toBe(200);
@@ -329,7 +329,7 @@ describe('the answer', () => {
     expect([sameCsv.status, sameCsv.text]).toEqual([304, '']);
   });
 
-  test('a plan is told apart from data, and from other plans', async () => {
+  test('with a query plan have an `ETag` that differs between plans', async () => {
     const time = { from: 'now-30d', bucket: '1d' };
     const days = { time, aggregations: [{ field: 'tvl', operation: 'sum' }], explain: true };
     const [ofDays, ofHours] = [await ask(days), await ask({ ...days, time: { ...time, bucket: '1h' } })];
@@ -340,17 +340,17 @@ describe('the answer', () => {
     expect(ofDays.headers.get('etag')).not.toBe(ofHours.headers.get('etag'));
   });
 
-  test('the same question in other words is a hit', async () => {
+  test('come from the cache for an equivalent query written differently', async () => {
     await ask({ filters: { protocols: ['lido'], chains: ['ethereum'] } });
     const again = await ask({ limit: 100, filters: { chains: ['Ethereum'], protocols: ['lido'] }, where: null });
     expect(again.body.meta['cache']).toBe('hit');
   });
 
-  test('nobody asks without a key', async () => {
+  test('are refused without a key', async () => {
     expect((await ask({}, { authorization: '' })).body.code).toBe('missing_api_key');
   });
 
-  test('events of others stay theirs', async () => {
+  test('contain no events of other users', async () => {
     await app.db.pool.query(
       `INSERT INTO change_outbox (type, owner, data) VALUES ('alert', 'somebody', '{}'), ('alert', 'tester', '{}')`,
     );

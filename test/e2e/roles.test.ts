@@ -32,7 +32,7 @@ afterAll(async () => {
 const waiting = async (): Promise<number> =>
   (await db.pool.query<{ count: number }>('SELECT count(*) FROM change_outbox')).rows[0]?.count ?? 0;
 
-test('a gateway serves clients and leaves the sequencer and the jobs to workers', async () => {
+test('a gateway serves clients; only a worker runs the sequencer and the jobs', async () => {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/ws?apiKey=${await gateway.key()}`);
   const heard: string[] = [];
   socket.on('message', (data) => heard.push((data as Buffer).toString()));
@@ -52,7 +52,7 @@ test('a gateway serves clients and leaves the sequencer and the jobs to workers'
   socket.terminate();
 });
 
-test('a worker sends clients of every transport elsewhere', async () => {
+test('a worker refuses clients of every transport as `unavailable`', async () => {
   worker ??= await createTestApp({ db, settings: { REDIS_URL: redis.url, ROLE: 'worker' } });
   const key = await gateway.key();
 

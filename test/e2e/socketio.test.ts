@@ -57,35 +57,40 @@ function follow(socket: Socket, protocol: string): TvlChange[] {
   return seen;
 }
 
-describe('the printed snippets', () => {
-  it.each(['/v1/realtime', '/v2/realtime'])('receive on %s a change made by plain SQL, polling first', async (path) => {
-    const protocol = `uniswap-v3${path.slice(1, 3)}`;
-    await write(protocol, 'ethereum', 2500);
-    const socket = connect(path);
-    socket.emit('subscribe', { type: 'protocol', protocol, chain: 'ethereum' });
-    socket.emit('subscribe', { type: 'tvl_changes', threshold: 0.05 });
-    await waitFor(() => socket.io.engine?.transport.name === 'websocket');
-    await waitFor(async () => (await socket.emitWithAck('subscriptions')).subscriptions.length === 2);
-    const seen = follow(socket, protocol);
-    await app.db.pool.query('UPDATE protocol_tvl SET tvl = 2750, observed_at = now() WHERE protocol = $1', [protocol]);
-    await waitFor(() => seen.length > 0);
-    expect(seen).toEqual([
-      expect.objectContaining({
-        eventType: 'tvl_change',
+describe('the Socket.IO examples of the specification', () => {
+  it.each(['/v1/realtime', '/v2/realtime'])(
+    'receive on %s a TVL change written with SQL, starting with polling',
+    async (path) => {
+      const protocol = `uniswap-v3${path.slice(1, 3)}`;
+      await write(protocol, 'ethereum', 2500);
+      const socket = connect(path);
+      socket.emit('subscribe', { type: 'protocol', protocol, chain: 'ethereum' });
+      socket.emit('subscribe', { type: 'tvl_changes', threshold: 0.05 });
+      await waitFor(() => socket.io.engine?.transport.name === 'websocket');
+      await waitFor(async () => (await socket.emitWithAck('subscriptions')).subscriptions.length === 2);
+      const seen = follow(socket, protocol);
+      await app.db.pool.query('UPDATE protocol_tvl SET tvl = 2750, observed_at = now() WHERE protocol = $1', [
         protocol,
-        chain: 'ethereum',
-        previousTvl: 2500,
-        currentTvl: 2750,
-        changePercent: 10,
-        changeAbsolute: 250,
-        protocolTvl: 2750,
-        timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/),
-        eventId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
-      }),
-    ]);
-    socket.emit('unsubscribe', { type: 'protocol', protocol });
-    expect(await next(socket, 'unsubscribed')).toMatchObject({ removed: [{ type: 'protocol' }] });
-  });
+      ]);
+      await waitFor(() => seen.length > 0);
+      expect(seen).toEqual([
+        expect.objectContaining({
+          eventType: 'tvl_change',
+          protocol,
+          chain: 'ethereum',
+          previousTvl: 2500,
+          currentTvl: 2750,
+          changePercent: 10,
+          changeAbsolute: 250,
+          protocolTvl: 2750,
+          timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/),
+          eventId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
+        }),
+      ]);
+      socket.emit('unsubscribe', { type: 'protocol', protocol });
+      expect(await next(socket, 'unsubscribed')).toMatchObject({ removed: [{ type: 'protocol' }] });
+    },
+  );
 
   it('receive a price change', async () => {
     const socket = connect();
@@ -99,8 +104,8 @@ describe('the printed snippets', () => {
   });
 });
 
-describe('the first snippet of the README, as printed', () => {
-  it('survives a cut and an absence longer than its session is kept', async () => {
+describe('the first Socket.IO example of the README', () => {
+  it('misses no event after a disconnect, even if its session has expired', async () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const printed = /```js\nimport \{ io \} from 'socket.io-client';\n(.*?)```/s.exec(readme)?.[1] ?? '';
     const code = printed.replace('http://localhost:8080', app.url).replace('rta_…', apiKey);
@@ -147,7 +152,7 @@ describe('the first snippet of the README, as printed', () => {
 });
 
 describe('thresholds', () => {
-  it('a slide of 20 % in steps of 1 % reaches a 5 % subscriber four times, live and in replay alike', async () => {
+  it('of 5 % trigger four times in a fall of 20 % by 1 % steps, live and in a replay', async () => {
     const protocol = 'sliding';
     await write(protocol, 'ethereum', 1_000);
     const socket = connect();
@@ -169,7 +174,7 @@ describe('thresholds', () => {
 });
 
 describe('snapshots', () => {
-  it('give the published values and go on with changes', async () => {
+  it('contain the published values and are continued by change events', async () => {
     await write('snapped', 'ethereum', 100, 200);
     await write('snapped', 'base', 50);
     const socket = connect();
@@ -190,8 +195,8 @@ describe('snapshots', () => {
   });
 });
 
-describe('access', () => {
-  it('a revoked key takes its sockets along', async () => {
+describe('access of Socket.IO clients', () => {
+  it('ends with a disconnect when the key is revoked', async () => {
     const created = await fetch(`${app.url}/v1/admin/api-keys`, {
       method: 'POST',
       headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
@@ -212,7 +217,7 @@ describe('access', () => {
     expect((await next<Error>(refused, 'connect_error')).message).toBe('invalid_api_key');
   });
 
-  it('a key of tier free holds five connections, and may come back with since while they time out', async () => {
+  it('is limited to five connections on the free tier, plus one that resumes with `since`', async () => {
     const key = await app.key({ tier: 'free', userId: 'limited' });
     const connectAs = (auth: object) => {
       const socket = io(`${app.url}/v1/realtime`, {
@@ -230,8 +235,8 @@ describe('access', () => {
   });
 });
 
-describe('metrics', () => {
-  it('count connections, subscriptions, deliveries and their latency', async () => {
+describe('metrics of Socket.IO clients', () => {
+  it('include connections, subscriptions, routed events and delivery latency', async () => {
     const socket = connect();
     await socket.emitWithAck('subscribe', { type: 'protocol', protocol: 'metered' });
     const seen = follow(socket, 'metered');

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-it('a stream that nobody reads is closed, and soon cut off: it takes no place and no memory any longer', async () => {
+it('an event stream without a reading client is closed and frees its connection place', async () => {
   await app.db.pool.query(
     `INSERT INTO token_prices (token, price) SELECT 'stall-' || g, 1 FROM generate_series(1, 2000) g`,
   );

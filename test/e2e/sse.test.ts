@@ -56,7 +56,7 @@ function raw(query: string, headers: Record<string, string>, enough: (text: stri
 }
 
 describe('an event stream', () => {
-  it('looks as the standard wants: retry, connected, ready, no buffering', async () => {
+  it('starts with `retry`, `connected` and `ready`, and forbids buffering', async () => {
     const answer = await raw('channels=events:tvl', { authorization: `Bearer ${key}` }, (text) =>
       text.includes('event: ready'),
     );
@@ -72,7 +72,7 @@ describe('an event stream', () => {
     );
   });
 
-  it('carries a plain SQL update, named and numbered as on Socket.IO', async () => {
+  it('sends an event for a change made with SQL, with its cursor as event id', async () => {
     await market.protocol('sse-protocol', 'SSE Protocol', 'Lending');
     await market.tvl('sse-protocol', 'ethereum', 1_000);
     const client = await open('channels=events:tvl,events:prices&protocols=sse-protocol&tokens=none');
@@ -102,7 +102,7 @@ describe('an event stream', () => {
     expect(client.named('price_change')).toHaveLength(1);
   });
 
-  it('sends a snapshot between connected and ready', async () => {
+  it('sends a snapshot between `connected` and `ready`', async () => {
     await market.price('sse-snap', 7);
     const client = await waitFor(async () => {
       const opened = await open('channels=events:prices&tokens=sse-snap&snapshot=true');
@@ -112,7 +112,7 @@ describe('an event stream', () => {
     expect(client.events[1]?.lastEventId).toBe('');
   });
 
-  it('a slide of 20 % in events of 1 % reaches a 5 % subscriber four times', async () => {
+  it('with a 5 % threshold sends four events for a fall of 20 % by 1 % steps', async () => {
     await market.tvl('sse-slide', 'ethereum', 1_000_000);
     const every = await open('protocols=sse-slide');
     const client = await open('protocols=sse-slide&threshold=0.05');
@@ -122,7 +122,7 @@ describe('an event stream', () => {
     expect(client.named('tvl_change')).toHaveLength(4);
   });
 
-  it('tells what operators say', async () => {
+  it('sends announcements and escapes line breaks in the message', async () => {
     const client = await open('channels=events:alerts');
     const answer = await fetch(`${app.url}/v1/realtime/announcements`, {
       method: 'POST',
@@ -135,8 +135,8 @@ describe('an event stream', () => {
   });
 });
 
-describe('resume', () => {
-  it('Last-Event-ID continues where the client was, and wins over since', async () => {
+describe('resuming an event stream', () => {
+  it('continues after `Last-Event-ID`, which has priority over `since`', async () => {
     await market.price('sse-resume', 100);
     const first = await open('tokens=sse-resume');
     await market.price('sse-resume', 110);
@@ -157,7 +157,7 @@ describe('resume', () => {
     expect([...again.text.matchAll(/"currentPrice":(\d+)/g)].map(([, price]) => price)).toEqual(['110', '120', '130']);
   });
 
-  it('loses nothing for a client that is cut before its first event', async () => {
+  it('loses no event if the client is disconnected before its first event', async () => {
     const authorization = `Bearer ${key}`;
     await market.tvl('newcomer', 'ethereum', 100);
     const first = await raw('channels=events:protocol:newcomer', { authorization }, (text) =>
@@ -171,7 +171,7 @@ describe('resume', () => {
     expect(again.text.match(/"currentTvl":\d+/g)).toEqual(['"currentTvl":200', '"currentTvl":400']);
   });
 
-  it('answers rubbish in Last-Event-ID like the cursor of another log', async () => {
+  it('reports an invalid `Last-Event-ID` like the cursor of another log', async () => {
     const headers = { authorization: `Bearer ${key}`, 'last-event-id': 'rubbish' };
     const answer = await raw('', headers, (text) => text.includes('event: ready'));
     expect(answer.text).toContain('"recovered":false,"reason":"epoch"');
@@ -185,7 +185,7 @@ describe('resume', () => {
   }
 });
 
-describe('what is wrong is said before the stream begins', () => {
+describe('requests to open an event stream', () => {
   it.each([
     ['no key', 'channels=events:tvl', '', 401, 'missing_api_key'],
     ['a wrong key', 'channels=events:tvl', 'rta_wrong_key', 401, 'invalid_api_key'],
@@ -195,7 +195,7 @@ describe('what is wrong is said before the stream begins', () => {
     ['no number', 'minValue=NaN', 'good', 400, 'invalid_request'],
     ['a script', 'channels=%3Cscript%3Ealert(1)%3C/script%3E', 'good', 400, 'invalid_request'],
     ['a wrong mode', "mode='; DROP TABLE event_log; --", 'good', 400, 'invalid_request'],
-  ])('%s', async (_, query, given, status, code) => {
+  ])('with %s are refused', async (_, query, given, status, code) => {
     const secret = given === 'good' ? key : given;
     const headers: Record<string, string> = secret === '' ? {} : { authorization: `Bearer ${secret}` };
     const answer = await fetch(`${app.url}/v1/stream?${query}`, { headers });
@@ -204,25 +204,25 @@ describe('what is wrong is said before the stream begins', () => {
     expect(await answer.json()).toMatchObject({ status, code });
   });
 
-  it('a key that may not use this transport', async () => {
+  it('with a key without the SSE transport are refused', async () => {
     const narrow = await app.key({ transports: ['websocket'] });
     const answer = await fetch(`${app.url}/v1/stream`, { headers: { authorization: `Bearer ${narrow}` } });
     expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'forbidden' }]);
   });
 
-  it('a key that may not subscribe to channels', async () => {
+  it('with a key that may not subscribe to channels are refused', async () => {
     const narrow = await app.key({ subscriptionTypes: ['alerts'] });
     const answer = await fetch(`${app.url}/v1/stream`, { headers: { authorization: `Bearer ${narrow}` } });
     expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'forbidden' }]);
   });
 
-  it('what a subscription is refused for', async () => {
+  it('with an invalid live query are refused', async () => {
     const query = encodeURIComponent(JSON.stringify({ dataset: 'nonsense' }));
     const answer = await fetch(`${app.url}/v1/stream?query=${query}&apiKey=${key}`);
     expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'invalid_request' }]);
   });
 
-  it('a stream too many', async () => {
+  it('above the connection limit of the key are refused until a stream is closed', async () => {
     const narrow = await app.key({ tier: 'free', userId: 'crowd' });
     const opened = await Promise.all(Array.from({ length: 5 }, () => StreamClient.ready(app.url, `apiKey=${narrow}`)));
     clients.push(...opened);
@@ -238,18 +238,18 @@ describe('what is wrong is said before the stream begins', () => {
     });
   });
 
-  it('HEAD does not open a stream', async () => {
+  it('with method HEAD return the headers and open no stream', async () => {
     const answer = await fetch(`${app.url}/v1/stream?apiKey=${key}`, { method: 'HEAD' });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toContain('text/event-stream');
   });
 });
 
-describe('long filters', () => {
+describe('long filters of an event stream', () => {
   const post = (body: string, headers: Record<string, string> = {}) =>
     fetch(`${app.url}/v1/stream`, { method: 'POST', body, headers: { authorization: `Bearer ${key}`, ...headers } });
 
-  it('come as a body', async () => {
+  it('are accepted in a POST body', async () => {
     const tokens = Array.from({ length: 5_000 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`);
     const wanted = tokens[4_711] ?? '';
     await market.price(wanted, 100);
@@ -272,12 +272,12 @@ describe('long filters', () => {
     ['an unknown member', '{"token":"x"}', {}, 400, 'invalid_request'],
     ['more than 1 MiB', JSON.stringify({ tokens: ['x'.repeat(1024 * 1024)] }), {}, 413, 'payload_too_large'],
     ['more names than a connection may have', longLists(), {}, 422, 'limit_exceeded'],
-  ])('with %s are refused before a stream begins', async (_, body, headers, status, code) => {
+  ])('with %s are refused before a stream starts', async (_, body, headers, status, code) => {
     const answer = await post(body, headers);
     expect([answer.status, await answer.json()]).toMatchObject([status, { code }]);
   });
 
-  it('in an address are taken up to 64 KiB, and beyond that it is said', async () => {
+  it('are accepted in a URL up to 64 KiB; a longer URL is refused with 431', async () => {
     const tokens = Array.from({ length: 500 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`).join();
     const taken = await raw(`tokens=${tokens}&apiKey=${key}`, {}, (text) => text.includes('event: ready'));
     expect(taken.status).toBe(200);
@@ -294,7 +294,7 @@ function longLists(): string {
   return JSON.stringify({ channels, tokens: names('t'), protocols: names('p') });
 }
 
-describe('what will be over in a moment', () => {
+describe('reconnecting to an event stream', () => {
   const refuseOnce = (code: ErrorCode, retryAfterMs?: number) =>
     vi.spyOn(app.nest.get(Admission), 'enter').mockRejectedValueOnce(new DomainError(code, 'Later.', { retryAfterMs }));
 
@@ -303,7 +303,7 @@ describe('what will be over in a moment', () => {
     ['server_draining', undefined],
     ['rate_limited', 60_000],
     ['internal_error', undefined],
-  ] as const)('%s is said in a stream that ends, with the time to come back', async (code, retryAfterMs) => {
+  ] as const)('is requested by an error event with a retry time after the error %s', async (code, retryAfterMs) => {
     refuseOnce(code, retryAfterMs);
     const answer = await fetch(`${app.url}/v1/stream?apiKey=${key}`);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
@@ -312,7 +312,7 @@ describe('what will be over in a moment', () => {
     expect(JSON.parse(data)).toEqual({ code, message: 'Later.', retryable: true, retryAfterMs: Number(retry) });
   });
 
-  it('is a plain 503 behind a proxy, which asks the next process', async () => {
+  it('is not requested behind a proxy: the response is a plain 503', async () => {
     refuseOnce('server_draining', 2_000);
     const trust = vi.spyOn(app.nest.get(Settings), 'trustProxy', 'get').mockReturnValue(1);
     const answer = await fetch(`${app.url}/v1/stream?apiKey=${key}`);
@@ -321,7 +321,7 @@ describe('what will be over in a moment', () => {
     expect(await answer.json()).toMatchObject({ code: 'server_draining' });
   });
 
-  it('brings clients back each at a time of its own', async () => {
+  it('happens at different times because `retry` differs between clients', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => raw(`apiKey=${key}`, {}, (text) => text.includes('connected'))),
     );
@@ -330,7 +330,7 @@ describe('what will be over in a moment', () => {
     expect(Math.max(...[...times].map(Number)) - Math.min(...[...times].map(Number))).toBeGreaterThan(1_000);
   });
 
-  it('does not keep an EventSource away, also not from its first try on; what is final does', async () => {
+  it('continues in an `EventSource` after a temporary refusal and stops after a wrong key', async () => {
     refuseOnce('unavailable');
     const source = new EventSource(`${app.url}/v1/stream?apiKey=${key}`);
     const ready = new Promise((resolve) => source.addEventListener('ready', resolve));
@@ -342,8 +342,8 @@ describe('what will be over in a moment', () => {
   });
 });
 
-describe('the end', () => {
-  it('comes with an error event when the key is revoked', async () => {
+describe('the end of an event stream', () => {
+  it('is announced by an error event when the key is revoked', async () => {
     const fields = { userId: 'short', role: 'reader', tier: 'pro' };
     const made = await admin<{ id: string; key: string }>(app, 'POST', '/v1/admin/api-keys', fields);
     const client = await StreamClient.ready(app.url, `apiKey=${made.key}`);
@@ -352,7 +352,7 @@ describe('the end', () => {
     expect((await client.next('error')).body).toMatchObject({ code: 'invalid_api_key' });
   });
 
-  it('an open stream does not hold up a stop', async () => {
+  it('is announced by `server_draining` when the server stops, without delaying the stop', async () => {
     const other = await createTestApp();
     const client = new StreamClient(other.url, `apiKey=${await other.key()}`);
     clients.push(client);

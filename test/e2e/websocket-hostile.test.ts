@@ -48,9 +48,9 @@ async function upgrade(path: string, more = ''): Promise<string> {
   return data.toString('latin1').split('\r\n')[0] ?? '';
 }
 
-describe('upgrades', () => {
+describe('HTTP upgrades', () => {
   it.each(['/', '/ws', '/ws/', '/v1/realtime', '/v2/realtime?apiKey=x'])(
-    '%s is the plain WebSocket API',
+    'on %s open the plain WebSocket API',
     async (path) => {
       expect(await upgrade(path)).toBe('HTTP/1.1 101 Switching Protocols');
     },
@@ -63,11 +63,11 @@ describe('upgrades', () => {
     '/socket.iox',
     '/socket.io',
     '/socket.io?EIO=4&transport=websocket',
-  ])('%s is answered and ended', async (path) => {
+  ])('on %s receive 404', async (path) => {
     expect(await upgrade(path)).toBe('HTTP/1.1 404 Not Found');
   });
 
-  it('to another protocol are passed over: the request is answered over HTTP/1.1', async () => {
+  it('to other protocols are ignored and the request is answered over HTTP/1.1', async () => {
     const socket = connectTcp(app.port, '127.0.0.1');
     socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
     const [data] = (await once(socket, 'data')) as [Buffer];
@@ -76,7 +76,7 @@ describe('upgrades', () => {
   });
 
   it.each(['/ws', '/v1/realtime', '/v2/realtime'])(
-    '%s asked over HTTP says how to connect, without the key',
+    'are required on %s: a plain HTTP request receives 426 without the key in the body',
     async (path) => {
       const answer = await fetch(`${app.url}${path}?apiKey=${key}`);
       expect([answer.status, answer.headers.get('upgrade')]).toEqual([426, 'websocket']);
@@ -89,7 +89,7 @@ describe('upgrades', () => {
     },
   );
 
-  it('that are refused are answered like every other request', async () => {
+  it('receive a problem document without the key if they are refused', async () => {
     const socket = connectTcp(app.port, '127.0.0.1');
     socket.write(`GET /nothing?apiKey=${key} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
     const answer = await text(socket);
@@ -101,14 +101,14 @@ describe('upgrades', () => {
     expect(await text(bad)).toContain('"code":"invalid_request"');
   });
 
-  it('a WebSocket client of an unknown path is told 404', async () => {
+  it('of a WebSocket client on an unknown path fail with 404', async () => {
     const socket = new WebSocket(`${app.url.replace('http', 'ws')}/nothing`);
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error.message).toContain('404');
   });
 });
 
-describe('who may come in', () => {
+describe('authentication on a WebSocket', () => {
   it.each([
     [
       'a wrong key in the address',
@@ -122,20 +122,20 @@ describe('who may come in', () => {
       'forbidden',
       4403,
     ],
-  ])('%s is told and closed', async (_, open, code, closeCode) => {
+  ])('refuses %s with an error message and closes the connection', async (_, open, code, closeCode) => {
     const client = use(open());
     expect(await client.next('error')).toMatchObject({ error: { code } });
     expect((await client.closed).code).toBe(closeCode);
     expect(client.named('connected')).toEqual([]);
   });
 
-  it('a page of a listed origin and a key in the header', async () => {
+  it('accepts a page of an allowed origin with a key in a header', async () => {
     const headers = { authorization: `Bearer ${key}` };
     const client = use(new PlainClient(`${app.url}/ws`, { origin: 'https://good.example', headers }));
     expect(await client.next('connected')).toMatchObject({ limits: { connections: 1_000 } });
   });
 
-  it('a wrong key in the message', async () => {
+  it('closes the connection for a wrong key in a message, without handling later messages', async () => {
     const client = await use(new PlainClient(`${app.url}/ws`)).opened();
     client.send({ type: 'authenticate', apiKey: 'rta_wrong_key' });
     client.send({ type: 'subscribe', channels: ['tvl'] });
@@ -143,7 +143,7 @@ describe('who may come in', () => {
     expect(client.messages.map(({ type }) => type)).toEqual(['error']);
   });
 
-  it('messages before authenticate are refused, those right after it wait', async () => {
+  it('refuses messages before `authenticate` and queues messages during the check', async () => {
     const client = await use(new PlainClient(`${app.url}/ws`)).opened();
     client.send({ type: 'ping', id: 1 });
     client.send({ type: 'authenticate', apiKey: key, id: 2 });
@@ -155,7 +155,7 @@ describe('who may come in', () => {
     expect(client.named('pong').map(({ id }) => id)).toEqual(Array.from({ length: 97 }, (_, index) => index + 3));
   });
 
-  it('authenticate again with the same key is confirmed, with another refused', async () => {
+  it('confirms the same key again and refuses a key of another user', async () => {
     const client = await connect();
     expect(await client.ask({ type: 'authenticate', apiKey: key }, 'authenticated')).toMatchObject({ role: 'reader' });
     const other = await app.key({ userId: 'other' });
@@ -167,7 +167,7 @@ describe('who may come in', () => {
     });
   });
 
-  it('a key that is none names the message that brought it', async () => {
+  it('refuses a wrong key with the id of the message that contained the key', async () => {
     const client = use(await new PlainClient(`${app.url}/ws`).opened());
     expect(await client.ask({ type: 'authenticate', apiKey: 'rta_no_key', id: 'mine' }, 'error')).toMatchObject({
       id: 'mine',
@@ -176,13 +176,13 @@ describe('who may come in', () => {
     expect((await client.closed).code).toBe(4401);
   });
 
-  it('a key that may not use this transport', async () => {
+  it('refuses a key without the WebSocket transport', async () => {
     const narrow = await app.key({ transports: ['sse'] });
     const client = use(new PlainClient(`${app.url}/ws?apiKey=${narrow}`));
     expect((await client.closed).code).toBe(4403);
   });
 
-  it('a connection too many', async () => {
+  it('refuses a connection above the limit of the key, unless it resumes with `since`', async () => {
     const free = await app.key({ tier: 'free', userId: 'crowd' });
     const held = await Promise.all(Array.from({ length: 5 }, () => connect(free)));
     const client = use(new PlainClient(`${app.url}/ws?apiKey=${free}`));
@@ -194,7 +194,7 @@ describe('who may come in', () => {
     await resuming.next('connected');
   });
 
-  it('leaves when the key is revoked', async () => {
+  it('ends with an error and a close when the key is revoked', async () => {
     const made = await admin<{ id: string; key: string }>(app, 'POST', '/v1/admin/api-keys', {
       userId: 'gone',
       role: 'reader',
@@ -211,9 +211,9 @@ describe('who may come in', () => {
 });
 
 it.each([
-  ['stays when the end of its key is put off', null],
-  ['ends with its key', undefined],
-])('a connection %s', async (_, later) => {
+  ['stays open if the expiry of its key is postponed', null],
+  ['closes when its key expires', undefined],
+])('a WebSocket %s', async (_, later) => {
   const made = await admin<{ id: string; key: string }>(app, 'POST', '/v1/admin/api-keys', {
     userId: 'brief',
     role: 'reader',
@@ -226,14 +226,14 @@ it.each([
   expect(outcome).toEqual(later === null ? undefined : { code: 4401, reason: 'expired' });
 });
 
-describe('callers without a key', () => {
+describe('WebSocket clients without a key', () => {
   const from = (localAddress: string, path = '/ws') => use(new PlainClient(`${app.url}${path}`, { localAddress }));
   const refused = async (client: PlainClient): Promise<string> => {
     const [error] = (await once(client.socket, 'error')) as [Error];
     return error.message;
   };
 
-  it('have 256 places an address; its keys, and other addresses, get in all the same', async () => {
+  it('may hold 256 connections per address; connections with a key are not limited by this', async () => {
     const address = '127.0.0.50';
     const strangers = Array.from({ length: 256 }, () => from(address));
     for (const stranger of strangers) await stranger.opened();
@@ -252,7 +252,7 @@ describe('callers without a key', () => {
     });
   });
 
-  it('have 256 connections an address with half of a request, the newest; its keys get in all the same', async () => {
+  it('may hold the newest 256 unfinished requests per address; keyed clients still connect', async () => {
     const address = { host: '127.0.0.1', port: app.port, localAddress: '127.0.0.53' };
     const halves: Socket[] = [];
     for (let n = 0; n < 300; n++) {
@@ -270,7 +270,7 @@ describe('callers without a key', () => {
     for (const socket of halves) socket.destroy();
   });
 
-  it('may say little before they show one', async () => {
+  it('are disconnected if they send too many messages', async () => {
     const client = await from('127.0.0.52').opened();
     for (let id = 0; id < 25; id++) client.send({ type: 'ping', id });
     expect((await client.closed).code).toBe(4429);
@@ -281,7 +281,7 @@ describe('callers without a key', () => {
   });
 });
 
-it('a key that cannot be checked now closes with 1013, and the client may return', async () => {
+it('a WebSocket closes with 1013 while keys cannot be checked, so that the client retries', async () => {
   const check = vi.spyOn(app.nest.get(AccessService), 'authenticate');
   for (const path of [`/ws?apiKey=${key}`, '/ws']) {
     check.mockRejectedValueOnce(new DomainError('unavailable', 'Keys cannot be checked at the moment.'));
@@ -295,7 +295,7 @@ it('a key that cannot be checked now closes with 1013, and the client may return
 
 describe('message ids', () => {
   it.each(['9007199254740991', '-9007199254740991', '0', '"9007199254740993"', '"\\u0000 ü🦄"'])(
-    '%s comes back as it came',
+    'such as %s are returned unchanged',
     async (id) => {
       const client = await connect();
       client.socket.send(`{"type":"ping","id":${id}}`);
@@ -304,7 +304,7 @@ describe('message ids', () => {
   );
 
   it.each(['9007199254740993', '-9007199254740993', '1e400', '0.5', 'null', 'true', '[]', `"${'x'.repeat(129)}"`])(
-    '%s is refused: it could not come back as it came',
+    'such as %s are refused because they cannot be returned unchanged',
     async (id) => {
       const client = await connect();
       client.socket.send(`{"type":"ping","id":${id}}`);
@@ -314,7 +314,7 @@ describe('message ids', () => {
     },
   );
 
-  it('of a message are not those of a subscription: unsubscribe by one is refused, not taken for everything', async () => {
+  it('are not subscription ids: `unsubscribe` with an `id` is refused and removes nothing', async () => {
     const client = await connect();
     const result = await client.ask({ type: 'subscribe', channels: ['tvl'] }, 'subscription_result');
     const [{ subscriptionId }] = result['results'] as [{ subscriptionId: string }];
@@ -327,7 +327,7 @@ describe('message ids', () => {
   });
 });
 
-describe('bad messages', () => {
+describe('WebSocket messages', () => {
   const bad: [string, string][] = [
     ['no JSON', '{"type":'],
     ['nothing', ''],
@@ -351,7 +351,7 @@ describe('bad messages', () => {
     ['a constructor as type', '{"type":"constructor"}'],
   ];
 
-  it('get an error each, and the connection stays', async () => {
+  it('receive one error each if invalid, and the connection stays open', async () => {
     const client = await connect();
     for (const [name, text] of bad) {
       client.socket.send(text);
@@ -361,7 +361,7 @@ describe('bad messages', () => {
     await client.ask({ type: 'ping' }, 'pong');
   });
 
-  it('with SQL, HTML and unicode in names are names', async () => {
+  it('with SQL, HTML or emoji as names are handled as unknown names', async () => {
     const client = await connect();
     const sql = "'; DROP TABLE event_log; --";
     const refused = { type: 'subscribe', channels: ['events:tvl'], filters: { protocolIds: [sql] } };
@@ -373,7 +373,7 @@ describe('bad messages', () => {
     await client.ask({ type: 'ping' }, 'pong');
   });
 
-  it('the 21st in a minute closes with 4400', async () => {
+  it('close the connection with 4400 after 21 invalid messages within a minute', async () => {
     const client = await connect();
     for (let count = 0; count < 21; count++) client.socket.send('no JSON');
     expect((await client.closed).code).toBe(4400);
@@ -381,14 +381,14 @@ describe('bad messages', () => {
     expect(client.messages.at(-1)).toMatchObject({ type: 'error', cursor: expect.any(String) });
   });
 
-  it('a binary frame closes with 4400', async () => {
+  it('in a binary frame close the connection with 4400', async () => {
     const client = await connect();
     client.socket.send(Buffer.from('{"type":"ping"}'));
     expect((await client.closed).code).toBe(4400);
     expect(client.named('error')).toMatchObject([{ error: { code: 'invalid_request' } }]);
   });
 
-  it.each([64 * 1024 + 1, 10 * 1024 * 1024])('a frame of %d bytes closes with 1009', async (size) => {
+  it.each([64 * 1024 + 1, 10 * 1024 * 1024])('of %d bytes close the connection with 1009', async (size) => {
     const client = await connect();
     client.socket.send('x'.repeat(size));
     expect(await client.next('error')).toMatchObject({
@@ -398,20 +398,20 @@ describe('bad messages', () => {
     expect((await client.closed).code).toBe(1009);
   });
 
-  it('a frame of exactly 64 KiB is read', async () => {
+  it('of exactly 64 KiB are accepted', async () => {
     const client = await connect();
     client.socket.send(JSON.stringify({ type: 'ping', id: 'x' }).padEnd(64 * 1024));
     expect(await client.next('pong')).toMatchObject({ id: 'x' });
   });
 
-  it('text that is no UTF-8 is told and closes with 1007', async () => {
+  it('with invalid UTF-8 receive an error and close the connection with 1007', async () => {
     const client = await connect();
     client.socket.send(Buffer.from([0xff, 0xfe]), { binary: false });
     expect(await client.next('error')).toMatchObject({ error: { code: 'invalid_request' } });
     expect((await client.closed).code).toBe(1007);
   });
 
-  it('a byte order mark in front is passed over', async () => {
+  it('with a leading byte order mark are accepted', async () => {
     const client = await connect();
     client.socket.send('\uFEFF{"type":"ping","id":"marked"}');
     expect(await client.next('pong')).toMatchObject({ id: 'marked' });
@@ -422,7 +422,7 @@ describe('bad messages', () => {
       client.socket.send(message[at] ?? '', { fin: at === message.length - 1 });
   };
 
-  it('hundreds of fragments are one message; thousands are told and close', async () => {
+  it('in 1,000 fragments are accepted; 1,100 fragments close the connection', async () => {
     const client = await connect();
     inFragments(client, JSON.stringify({ type: 'ping', id: 'bits' }).padEnd(1_000));
     expect(await client.next('pong')).toMatchObject({ id: 'bits' });
@@ -431,7 +431,7 @@ describe('bad messages', () => {
     expect((await client.closed).code).toBe(1008);
   });
 
-  it('thousands of frames in one packet leave everybody else their turn', async () => {
+  it('in a packet of 50,000 ping frames do not delay other clients', async () => {
     const [flooder, bystander] = [await connect(), await connect()];
     const sink = (flooder.socket as unknown as { _socket: Socket })._socket;
     const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
@@ -442,8 +442,8 @@ describe('bad messages', () => {
   });
 });
 
-describe('floods', () => {
-  it('filters of more and more names are refused before they take much memory', async () => {
+describe('a flood', () => {
+  it('of filter names is refused before it takes much memory', async () => {
     const client = await connect();
     for (let list = 0; list < 41; list++) {
       const protocolIds = Array.from({ length: 500 }, (_, n) => `${list}-${n}`);
@@ -453,7 +453,7 @@ describe('floods', () => {
     expect(client.named('subscription_confirmed')).toHaveLength(39);
   });
 
-  it('10,000 messages at once end with 4429 and cost nobody else anything', async () => {
+  it('of 10,000 messages closes the connection with 4429 and does not affect other users', async () => {
     const bystander = await connect(await app.key({ userId: 'bystander' }));
     const flooder = await connect(await app.key({ tier: 'free', userId: 'flooder' }));
     for (let count = 0; count < 10_000; count++) flooder.socket.send('{"type":"ping"}');
@@ -462,7 +462,7 @@ describe('floods', () => {
     await bystander.ask({ type: 'ping' }, 'pong');
   });
 
-  it('messages over the limit are refused and the connection stays', async () => {
+  it('of messages above the limit is refused without closing the connection', async () => {
     const client = await connect(await app.key({ tier: 'free', userId: 'talker' }));
     for (let id = 0; id < 120; id++) client.send({ type: 'ping', id });
     await waitFor(() => client.named('pong').length + client.named('error').length === 120);
@@ -471,13 +471,13 @@ describe('floods', () => {
     expect(client.socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  it('subscription changes over the limit are refused', async () => {
+  it('of subscription changes above the limit is refused', async () => {
     const client = await connect(await app.key({ tier: 'free', userId: 'changer' }));
     for (let count = 0; count < 11; count++) client.send({ type: 'subscribe', channels: ['tvl'] });
     expect(await client.next('error')).toMatchObject({ error: { code: 'rate_limited' } });
   });
 
-  it('a client that does not read is switched to latest, then closed, and told both; others get everything', async () => {
+  it('of events switches a client that does not read to mode `latest`, then closes it', async () => {
     const writes = 15;
     await app.db.pool.query(
       `INSERT INTO token_prices (token, price) SELECT 'stall-' || g, 1 FROM generate_series(1, 2000) g`,
@@ -502,7 +502,7 @@ describe('floods', () => {
     expect(await stalled.closed).toEqual({ code: 4408, reason: 'slow_consumer' });
   });
 
-  it('a client that asks for much and reads nothing is answered no further', async () => {
+  it('of requests from a client that reads no replies ends the connection', async () => {
     const client = await connect();
     for (let list = 0; list < 20; list++) {
       const protocolIds = Array.from({ length: 500 }, (_, n) => `${list}-${n}-`.padEnd(100, 'x'));

@@ -18,8 +18,8 @@ afterAll(() => app.close());
 
 const connect = (): Promise<PlainClient> => PlainClient.connect(app.url, key);
 
-describe('resume', () => {
-  it('sends what was missed before the answer, then live events', async () => {
+describe('resuming on a WebSocket', () => {
+  it('sends the missed events before the confirmation and live events afterwards', async () => {
     await market.price('resume-coin', 100);
     const filters = { tokenIds: ['resume-coin'] };
     const first = await connect();
@@ -41,7 +41,7 @@ describe('resume', () => {
     expect([...witness.faults, ...second.faults]).toEqual([]);
   });
 
-  it('says that a cursor of another log cannot be resumed', async () => {
+  it('reports that a cursor of another log cannot be resumed', async () => {
     const client = await connect();
     const answer = await client.ask(
       { type: 'subscribe', channels: ['prices'], since: 'zzzz-00000000001' },

@@ -36,7 +36,7 @@ async function mute(path: string): Promise<{ socket: Socket; ended: () => boolea
   return { socket, ended: () => ended, pings: () => (received.includes(ping) ? 1 : 0) };
 }
 
-it('a client that shows no key within 10 s is told and closed with 4401', async () => {
+it('a WebSocket without a key receives an error and closes with 4401 after 10 s', async () => {
   const client = await new PlainClient(`${app.url}/ws`).opened();
   look(5);
   client.send({ type: 'ping', id: 'early' });
@@ -47,7 +47,7 @@ it('a client that shows no key within 10 s is told and closed with 4401', async 
   expect(client.faults).toEqual([]);
 });
 
-it('a half-open peer is asked for a sign of life and then given up; one that answers stays', async () => {
+it('a WebSocket client that does not reply to a ping is disconnected; an active one is not', async () => {
   const key = await app.key();
   const alive = await PlainClient.connect(app.url, key);
   const dead = await mute(`/ws?apiKey=${key}`);
@@ -60,7 +60,7 @@ it('a half-open peer is asked for a sign of life and then given up; one that ans
   await alive.close();
 });
 
-it('a standstill of 70 s, or a jump of the clock, ends nobody', async () => {
+it('a process pause of 70 s or a clock change disconnects no WebSocket client', async () => {
   const quiet = await mute(`/ws?apiKey=${await app.key()}`);
   const clock = vi.spyOn(app.nest.get(Clock), 'now').mockReturnValue(Date.now() + 3_600_000);
   const elapsed = vi.spyOn(app.nest.get(Clock), 'elapsed').mockReturnValue(performance.now() + 70_000);

@@ -33,8 +33,8 @@ async function connect(path = '/ws', apiKey = key): Promise<PlainClient> {
   return use(await PlainClient.connect(app.url, apiKey, path));
 }
 
-describe('the published snippets, unchanged but for address and key', () => {
-  it('authenticate and subscribe in one go, then receive', async () => {
+describe('the WebSocket examples of the specification', () => {
+  it('authenticate, subscribe and receive TVL and price updates', async () => {
     await market.protocol('uniswap-v3', 'Uniswap V3');
     await market.tvl('uniswap-v3', 'ethereum', 5_000_000_000);
     await market.price('snippet-coin', 100);
@@ -86,7 +86,7 @@ describe('the published snippets, unchanged but for address and key', () => {
     ws.terminate();
   });
 
-  it('key in the address; ping, filters with a range, unsubscribe', async () => {
+  it('connect with a key in the URL, ping, subscribe with filters and unsubscribe', async () => {
     const client = await connect('');
     expect(await client.ask({ type: 'ping' }, 'pong')).toMatchObject({ timestamp: expect.any(Number) });
     const result = await client.ask(
@@ -111,7 +111,7 @@ describe('the published snippets, unchanged but for address and key', () => {
     expect(left['results']).toEqual([{ channel: 'prices', status: 'unsubscribed' }]);
   });
 
-  it('the action dialect with events:* channels', async () => {
+  it('use the `action` dialect with `events:*` channels', async () => {
     await market.price('action-coin', 2500);
     const client = await connect('/v1/realtime');
     const confirmed = await client.ask(
@@ -135,8 +135,8 @@ describe('the published snippets, unchanged but for address and key', () => {
   });
 });
 
-describe('subscriptions', () => {
-  it('sends an event that matches several channels once, under all their names', async () => {
+describe('WebSocket subscriptions', () => {
+  it('receive an event that matches several channels once, with all channel names', async () => {
     await market.price('twice-coin', 100, 'ethereum');
     const client = await connect();
     const channels = ['events:token:twice-coin', 'prices', 'events:chain:ethereum'];
@@ -152,7 +152,7 @@ describe('subscriptions', () => {
     expect(client.named('price_update')).toHaveLength(1);
   });
 
-  it('says which names are no channels and takes the others', async () => {
+  it('report unknown channel names and accept the other channels of the message', async () => {
     const client = await connect();
     const result = await client.ask(
       { type: 'subscribe', channels: ['tvl', 'nonsense', 'events:token:'], id: 3 },
@@ -162,7 +162,7 @@ describe('subscriptions', () => {
     expect((result['results'] as Message[]).map(({ status }) => status)).toEqual(['subscribed', 'error', 'error']);
   });
 
-  it('replaces the filters of a channel that is subscribed again', async () => {
+  it('replace the filters of a channel subscribed again', async () => {
     await market.price('old-coin', 100);
     await market.price('new-coin', 100);
     const client = await connect();
@@ -182,7 +182,7 @@ describe('subscriptions', () => {
     expect(client.named('price_update')).toHaveLength(1);
   });
 
-  it('updates the filters of all channels; each keeps its own event types', async () => {
+  it('update the filters of all channels and keep the event types of each channel', async () => {
     await market.price('filter-coin', 100);
     await market.tvl('filter-protocol', 'base', 100);
     const client = await connect();
@@ -202,14 +202,14 @@ describe('subscriptions', () => {
     expect(client.named('tvl_update')).toEqual([]);
   });
 
-  it('refuses to update a channel that is not subscribed', async () => {
+  it('refuse to update a channel that is not subscribed', async () => {
     const client = await connect();
     const refused = await client.ask({ type: 'update_filters', channels: ['tvl'], filters: {} }, 'error');
     expect(refused).toMatchObject({ error: { code: 'not_found', field: 'channels' } });
   });
 
   it.each(['update_filters', 'unsubscribe'])(
-    'refuses %s whose id is that of a subscription instead of the message',
+    'refuse `%s` with a subscription id in place of the message id',
     async (type) => {
       const client = await connect();
       await client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');
@@ -222,7 +222,7 @@ describe('subscriptions', () => {
     },
   );
 
-  it('leaves everything when unsubscribe names nothing', async () => {
+  it('are all removed by `unsubscribe` without channels', async () => {
     const client = await connect();
     await client.ask({ type: 'subscribe', channels: ['tvl', 'prices'] }, 'subscription_result');
     const left = await client.ask({ type: 'unsubscribe' }, 'unsubscription_result');
@@ -234,7 +234,7 @@ describe('subscriptions', () => {
     });
   });
 
-  it('sends a snapshot first and joins it with live events', async () => {
+  it('receive a snapshot first and then live events', async () => {
     await market.price('snap-coin', 100);
     const client = await connect();
     const filters = { tokenIds: ['snap-coin'] };
@@ -251,7 +251,7 @@ describe('subscriptions', () => {
     expect(await client.next('price_update')).toMatchObject({ data: { previousPrice: 100, price: 150 } });
   });
 
-  it('in mode latest sends the newest event per key and interval', async () => {
+  it('in mode `latest` receive the newest event per key and interval', async () => {
     await market.price('latest-coin', 100);
     const client = await connect();
     const filters = { tokenIds: ['latest-coin'] };
@@ -267,7 +267,7 @@ describe('subscriptions', () => {
     expect(seen.reduce((sum, { merged }) => sum + Number(merged), 0)).toBe(3);
   });
 
-  it('a slide of 20 % in events of 1 % reaches a 5 % subscriber four times', async () => {
+  it('with a 5 % threshold receive four of 22 events in a fall of 20 %', async () => {
     await market.tvl('slide', 'ethereum', 1_000_000);
     const client = await connect();
     const filters = { protocolIds: ['slide'], threshold: 0.05 };

@@ -8,14 +8,14 @@ const read = (value: unknown, forms?: TimeForms) => {
   return 'at' in reading ? new Date(reading.at).toISOString() : reading.fault;
 };
 
-describe('a time that a client gives', () => {
+describe('a time in a request', () => {
   it.each([
     ['2026-11-20T10:00:00Z', '2026-11-20T10:00:00.000Z'],
     ['2026-11-20T10:00:00.123456789+05:30', '2026-11-20T04:30:00.123Z'],
     ['2026-11-20T10:00-0100', '2026-11-20T11:00:00.000Z'],
     ['2024-02-29T00:00Z', '2024-02-29T00:00:00.000Z'],
     ['1970-01-01T00:00Z', '1970-01-01T00:00:00.000Z'],
-  ])('%s is %s', (given, expected) => {
+  ])('%s is read as %s', (given, expected) => {
     expect(read(given)).toBe(expected);
   });
 
@@ -26,7 +26,7 @@ describe('a time that a client gives', () => {
     ['now-99999w', '1970-01-01T00:00:00.000Z'],
     ['2026-11-20', '2026-11-20T00:00:00.000Z'],
     ['1700000000000', '2023-11-14T22:13:20.000Z'],
-  ])('%s is %s where ranges are given, and nowhere else', (given, expected) => {
+  ])('%s is read as %s if the field accepts ranges, and is refused in other fields', (given, expected) => {
     expect(read(given, { ranges: true })).toBe(expected);
     expect(read(given)).toContain('must be ISO 8601 with a zone');
   });
@@ -53,7 +53,7 @@ describe('a time that a client gives', () => {
     expect(read(given, { ranges: true })).toContain(fault);
   });
 
-  it('may be a number where milliseconds are taken, but never plain seconds', () => {
+  it('accepts Unix milliseconds as a number if the field allows it, and refuses Unix seconds', () => {
     expect(read(1_700_000_000_000, { milliseconds: true })).toBe('2023-11-14T22:13:20.000Z');
     for (const seconds of [0, 1_700_000_000, 1_700_000_000.25]) {
       expect(read(seconds, { milliseconds: true })).toContain('looks like Unix seconds');
@@ -63,7 +63,7 @@ describe('a time that a client gives', () => {
     }
   });
 
-  it('never throws, and is never outside the years that are kept', () => {
+  it('never makes `parseTime` throw or return a year outside 1970 to 2999, whatever the text', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.date({ noInvalidDate: false }).map(String), fc.stringMatching(RANDOM)),

@@ -11,14 +11,14 @@ const withCode = (code: string): Error => Object.assign(new Error('driver text')
 describe('the error codes', () => {
   const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
 
-  it.each(Object.entries(ERROR_CODES))('%s stands in the README with its status', (code, { status }) => {
+  it.each(Object.entries(ERROR_CODES))('%s is listed in the README with its HTTP status', (code, { status }) => {
     const row = readme.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${code}\``));
     expect(row).toContain(String(status));
   });
 });
 
-describe('asDomainError', () => {
-  it('keeps what it is, and hides what nobody expected', () => {
+describe('`asDomainError`', () => {
+  it('returns a `DomainError` unchanged and hides the text of an unexpected error', () => {
     const own = new DomainError('conflict', 'taken');
     expect(asDomainError(own)).toBe(own);
     const hidden = asDomainError(new Error('password=hunter2'));
@@ -26,11 +26,14 @@ describe('asDomainError', () => {
     expect(JSON.stringify(hidden.toSocket())).not.toContain('hunter2');
   });
 
-  it.each(['ECONNREFUSED', '57P01', '57014', '53300', '08006'])('takes %s for a database that is away', (code) => {
-    expect(asDomainError(withCode(code))).toMatchObject({ code: 'unavailable', retryable: true, retryAfterMs: 1000 });
-  });
+  it.each(['ECONNREFUSED', '57P01', '57014', '53300', '08006'])(
+    'maps the driver error %s to `unavailable` with a time to retry',
+    (code) => {
+      expect(asDomainError(withCode(code))).toMatchObject({ code: 'unavailable', retryable: true, retryAfterMs: 1000 });
+    },
+  );
 
-  it('recognises a lost connection without code, and behind another error', () => {
+  it('detects a lost connection by its message, or by the code of its `cause`', () => {
     expect(isConnectionLoss(new Error('Connection terminated unexpectedly'))).toBe(true);
     expect(isConnectionLoss(new Error('query failed', { cause: withCode('ECONNRESET') }))).toBe(true);
     expect(isConnectionLoss(withCode('23505'))).toBe(false);
@@ -38,8 +41,8 @@ describe('asDomainError', () => {
   });
 });
 
-describe('requestError', () => {
-  it("gives the framework's errors codes of the table", () => {
+describe('`requestError`', () => {
+  it('maps exceptions of the framework to error codes of this server', () => {
     expect(requestError(new NotFoundException('Cannot GET /x'))).toMatchObject({
       code: 'not_found',
       message: 'Cannot GET /x',
@@ -52,8 +55,8 @@ describe('requestError', () => {
   });
 });
 
-describe('problemOf', () => {
-  it('repeats no key, wherever it stood and however it was written', () => {
+describe('`problemOf`', () => {
+  it('masks an API key in every field of a problem document, also a percent-encoded key', () => {
     const key = 'rta_ab12_s3cr3tS3cr3tS3cr3t';
     const errors = [{ pointer: `/${key}`, code: 'unknown_field', detail: `unknown field ${key}; remove it` }];
     const error = new DomainError('not_found', `Route GET /x/${key.replaceAll('_', '%5F')} not found.`, { errors });
@@ -63,7 +66,7 @@ describe('problemOf', () => {
     expect(problemOf(error, '/v1/a%20b').instance).toBe('/v1/a%20b');
   });
 
-  it('lists the faults of the input', () => {
+  it('lists the invalid fields of the input', () => {
     const errors = [{ pointer: '/a', code: 'is_int', detail: 'a must be an integer number' }];
     expect(problemOf(new DomainError('invalid_request', 'bad', { errors }), '/v1/x')).toEqual({
       type: 'urn:defi-realtime:error:invalid_request',

@@ -16,13 +16,13 @@ it.each([
     destroyed: false,
     lines: 0,
   },
-])('logs $lines errors of work $work', ({ error: thrown, destroyed, lines }) => {
+])('the HTTP error filter logs $lines errors for a request $work', ({ error: thrown, destroyed, lines }) => {
   const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
   new HttpErrorFilter().catch(thrown, hostOf(destroyed));
   expect(error).toHaveBeenCalledTimes(lines);
 });
 
-it('logs a reason that every request fails for once in a while, and each fault of its own', () => {
+it('an unavailable dependency is logged once in 10 s, an unexpected error for every request', () => {
   const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
   const clock = vi.spyOn(performance, 'now').mockReturnValue(20_000);
   const filter = new HttpErrorFilter();

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Rotation } from './rotation.js';
 
-describe('a rotation of names', () => {
-  it('gives each name one item a round, in the order in which they came', () => {
+describe('a rotation of named queues', () => {
+  it('returns one item per name and round, names in the order of their first item', () => {
     const rotation = new Rotation<number>();
     for (const item of [1, 2, 3]) rotation.add('many', item);
     rotation.add('one', 4);
@@ -11,7 +11,7 @@ describe('a rotation of names', () => {
     expect(rotation.isEmpty).toBe(true);
   });
 
-  it('passes over names that may not have their turn, and keeps what is theirs', () => {
+  it('skips a name that is not eligible and keeps its items', () => {
     const rotation = new Rotation<number>();
     rotation.add('held', 1);
     rotation.add('free', 2);
@@ -20,7 +20,7 @@ describe('a rotation of names', () => {
     expect(rotation.next()).toEqual({ name: 'held', item: 1 });
   });
 
-  it('loses and repeats nothing, and never lets a name wait for more than one item of another', () => {
+  it('returns every item once, and no name twice while another name waits', () => {
     const step = fc.oneof(fc.constantFrom('a', 'b', 'c'), fc.constant(undefined));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

@@ -22,8 +22,8 @@ function enterMany(shares: Shares, caller: string, count: number, order: string[
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('shares of a few places', () => {
-  it('are half of them for a caller at most, the other half free for others', async () => {
+describe('a limited number of places shared by callers', () => {
+  it('give one caller at most half, and keep the other half free for other callers', async () => {
     const shares = new Shares({ places: 8, waitMs: 1_000 });
     const order: string[] = [];
     const places = enterMany(shares, 'greedy', 100, order);
@@ -37,7 +37,7 @@ describe('shares of a few places', () => {
     expect(order.filter((caller) => caller === 'greedy')).toHaveLength(8);
   });
 
-  it('go round the callers when all places are taken', async () => {
+  it('are given to callers in turn when all places are taken', async () => {
     const shares = new Shares({ places: 2, waitMs: 1_000 });
     const order: string[] = [];
     const places = ['a', 'b', 'a', 'c'].map((caller) => enterMany(shares, caller, 2, order));
@@ -50,7 +50,7 @@ describe('shares of a few places', () => {
     expect(new Set(order.slice(0, 4))).toEqual(new Set(['a', 'b', 'c']));
   });
 
-  it('are refused to who waits too long, whose turn then passes to the next', async () => {
+  it('are refused to a caller that waits too long; the next caller gets the place', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const shares = new Shares({ places: 1, waitMs: 1_000 });
     const order: string[] = [];

@@ -53,13 +53,13 @@ const shown = (options: ConnectionOptions = {}): Promise<string> =>
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
 
-describe('the certificate', () => {
-  it('is shown to clients of TLS 1.3 only', async () => {
+describe('the TLS certificate', () => {
+  it('is shown to clients with TLS 1.3 and not to clients with TLS 1.2', async () => {
     expect(await shown({ minVersion: 'TLSv1.3' })).toBe('one.example');
     expect(await shown({ maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION|ECONNRESET/);
   });
 
-  it('is another one soon after its files were replaced, and the old one while they do not fit', async () => {
+  it('is replaced soon after its files change, and only if the new files match each other', async () => {
     install('v2', 'two', 'one');
     await pause(600);
     expect(await shown()).toBe('one.example');
@@ -71,7 +71,7 @@ describe('the certificate', () => {
     expect(await shown()).toBe('two.example');
   });
 
-  it('stops the start when it does not fit its key', () => {
+  it('prevents the start of the server if its key does not match', () => {
     install('v2', 'two', 'one');
     expect(() => readCertificate(settings)).toThrow(/^TLS_CERT=.* and TLS_KEY=.*: expected .*key values mismatch/i);
   });

@@ -7,25 +7,25 @@ function request(remoteAddress: string | undefined, forwarded?: string | string[
   return { socket: { remoteAddress }, headers } as unknown as IncomingMessage;
 }
 
-describe('clientAddress', () => {
-  it('believes no header when no proxy is trusted', () => {
+describe('`clientAddress`', () => {
+  it('ignores `X-Forwarded-For` if no proxy is trusted', () => {
     expect(clientAddress(request('10.0.0.1', '1.1.1.1'), 0)).toBe('10.0.0.1');
   });
 
-  it('counts proxies from the right, so that what a client wrote itself is not believed', () => {
+  it('counts trusted proxies from the right and so ignores addresses forged by the client', () => {
     expect(clientAddress(request('10.0.0.1', 'forged, 1.1.1.1'), 1)).toBe('1.1.1.1');
     expect(clientAddress(request('10.0.0.1', 'forged, 1.1.1.1, 10.0.0.2'), 2)).toBe('1.1.1.1');
     expect(clientAddress(request('10.0.0.1', ['forged', '1.1.1.1']), 1)).toBe('1.1.1.1');
   });
 
-  it('takes the direct address when the header is missing, empty or absurd', () => {
+  it('returns the address of the socket if the header is missing, empty or too long', () => {
     expect(clientAddress(request('10.0.0.1'), 1)).toBe('10.0.0.1');
     expect(clientAddress(request('10.0.0.1', ' , '), 1)).toBe('10.0.0.1');
     expect(clientAddress(request('10.0.0.1', 'x'.repeat(9_000)), 1)).toBe('10.0.0.1');
     expect(clientAddress(request(undefined), 0)).toBe('unknown');
   });
 
-  it('counts one client once, whatever its ports', () => {
+  it('returns the same address for every port and notation of one client', () => {
     for (const hop of ['9.9.9.3:1000', '9.9.9.3:65535', '9.9.9.3', '::ffff:9.9.9.3', '[::ffff:9.9.9.3]:7']) {
       expect(clientAddress(request('10.0.0.1', hop), 1)).toBe('9.9.9.3');
     }
@@ -37,7 +37,7 @@ describe('clientAddress', () => {
     }
   });
 
-  it('writes IPv4 addresses the same on dual-stack sockets', () => {
+  it('removes the `::ffff:` prefix of IPv4 addresses on dual-stack sockets', () => {
     expect(clientAddress(request('::ffff:10.0.0.1'), 0)).toBe('10.0.0.1');
     expect(clientAddress(request('2001:db8::1'), 0)).toBe('2001:db8::1');
   });

@@ -13,7 +13,7 @@ it.each([
   ['*/*', false],
   ['text/csv;q=0', false],
   ['text/csv; charset=utf-16', false],
-])('a client that accepts %s prefers CSV: %s', (accept, csv) => {
+])('a client with the header `Accept: %s` prefers CSV: %s', (accept, csv) => {
   const request: Request = Object.assign(Object.create(express.request), { headers: { accept } });
   expect(prefersCsv(request)).toBe(csv);
 });

@@ -30,16 +30,16 @@ it.each([
   [['=a'], "'=a"],
   ['a,"b"\n', '"a,""b""\n"'],
   [{ a: 1 }, '"{""a"":1}"'],
-])('the cell of %j is %j', (value, cell) => {
+])('the CSV cell of %j is %j', (value, cell) => {
   expect(csvCell(value)).toBe(cell);
 });
 
-it('a table has its header also without rows, and tells what is missing from what is empty', () => {
+it('an empty CSV table has a header; a missing value is empty and an empty text is `""`', () => {
   expect(toCsv([], ['a', 'b'])).toBe('a,b\r\n');
   expect(toCsv([{ a: '' }, { b: 1 }])).toBe('a,b\r\n"",\r\n,1\r\n');
 });
 
-it('work of many goes on in turns, each of a slice', async () => {
+it('two generators run in slices take turns, one slice each', async () => {
   const order: string[] = [];
   function* work(name: string) {
     for (let step = 0; step < 3; step += 1) {

@@ -4,8 +4,8 @@ import { isLong, jsonPieces } from './json-pieces.js';
 
 const many = (count: number, entry: unknown): unknown[] => Array.from({ length: count }, () => entry);
 
-describe('JSON in pieces', () => {
-  it('is what JSON.stringify gives, whatever the value', () => {
+describe('JSON written in pieces', () => {
+  it('equals `JSON.stringify` for any value', () => {
     const odd = fc.constantFrom<unknown>(
       undefined,
       new Date(0),
@@ -25,7 +25,7 @@ describe('JSON in pieces', () => {
     );
   });
 
-  it('is many pieces of a long list, wherever it stands', () => {
+  it('splits a long list into many pieces, wherever the list is in the body', () => {
     const row = { protocol: 'aave', chains: ['ethereum'], none: undefined };
     const bodies = [
       many(1_000, row),
@@ -42,7 +42,7 @@ describe('JSON in pieces', () => {
     }
   });
 
-  it('is for long answers only: short ones are written as ever', () => {
+  it('is not used for short bodies', () => {
     expect([{}, [], null, 'text', { data: many(64, {}) }, { data: { rows: many(20, many(20, 1)) } }].some(isLong)).toBe(
       false,
     );

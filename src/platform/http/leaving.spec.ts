@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
 import { leaving } from './leaving.js';
 
-it('is aborted too when the client left before anyone looked', async () => {
+it('the abort signal of a response is aborted even if requested after the client disconnected', async () => {
   const server = createServer();
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;

@@ -15,8 +15,8 @@ function entering(order: string[], caller: string, name: string, signal?: AbortS
   });
 }
 
-describe('places of callers', () => {
-  it('are so many at once, handed on in order, and others do not wait behind', async () => {
+describe('concurrent request places of a caller', () => {
+  it('are limited to two; further requests of the caller wait in order, other callers do not', async () => {
     const order: string[] = [];
     const leaveFirst = await entering(order, 'a', 'a1');
     const leaveSecond = await entering(order, 'a', 'a2');
@@ -33,7 +33,7 @@ describe('places of callers', () => {
     expect(order.at(-1)).toBe('a4');
   });
 
-  it('are refused to more than may wait, and to one that has waited too long', async () => {
+  it('are refused if too many requests wait, or if a request waits too long', async () => {
     vi.useFakeTimers();
     const order: string[] = [];
     const [leave] = await Promise.all([entering(order, 'a', '1'), entering(order, 'a', '2')]);
@@ -47,7 +47,7 @@ describe('places of callers', () => {
     expect(order).toEqual(['1', '2', '6']);
   });
 
-  it('are not kept for one that has left', async () => {
+  it('are not reserved for a waiting caller that disconnected', async () => {
     const order: string[] = [];
     const leaving = new AbortController();
     const leave = await entering(order, 'a', '1');

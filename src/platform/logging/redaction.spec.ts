@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { loggedAddress } from './logged-address.js';
 import { redact } from './redaction.js';
 
-describe('redact', () => {
+describe('`redact`', () => {
   it.each([
     ['a key anywhere', '{"msg":"used rta_ab12_s3cr3tS3cr3t-_x today"}', '{"msg":"used rta_ab12_*** today"}'],
     ['a key in an address', '{"url":"/v1/stream?apiKey=anything&a=1"}', '{"url":"/v1/stream?apiKey=***&a=1"}'],
-    ['other names for it', '"/x?a=1&api_key=abc&token=def"', '"/x?a=1&api_key=***&token=***"'],
+    ['a key under another parameter name', '"/x?a=1&api_key=abc&token=def"', '"/x?a=1&api_key=***&token=***"'],
     ['a signed token', '"Bearer eyJhbGci.eyJzdWIi.c2ln-bmF0"', '"Bearer ***"'],
     ['a password in an address', '"postgres://rta:hunter2@db:5432/x"', '"postgres://rta:***@db:5432/x"'],
-  ])('cuts out %s', (_what, line, expected) => {
+  ])('masks %s', (_what, line, expected) => {
     expect(redact(line)).toBe(expected);
   });
 
-  it('takes no longer for what a client makes up to hold it', () => {
+  it('takes linear time for text that is made to be slow', () => {
     const length = 400_000;
     for (const part of ['a', 'rta_', 'eyJ-', 'eyJa.', '://a:', '?key=', '-eyJ', 'a-', '://', 'rta_a_']) {
       const text = part.repeat(Math.ceil(length / part.length));
@@ -24,13 +24,13 @@ describe('redact', () => {
     }
   });
 
-  it('leaves everything else as it is', () => {
+  it('does not change text without secrets', () => {
     const line = '{"role":"rta_app","url":"http://host:8080/v1/x?chain=ethereum","time":"2026-11-21T02:00:00.000Z"}';
     expect(redact(line)).toBe(line);
   });
 });
 
-describe('loggedAddress', () => {
+describe('`loggedAddress`', () => {
   it.each([
     ['/v1/stream?apiKe%79=rta%5Fab12%5Fs3cr3tS3cr3t', '/v1/stream?apiKey=***'],
     ['/v1/stream?auth=Bearer%20rta_ab12_s3cr3tS3cr3t', '/v1/stream?auth=***'],
@@ -44,5 +44,5 @@ describe('loggedAddress', () => {
     ['/x?%72ta_ab12_s3cr3tS3cr3t=1&limit=5', '/x?…=***&limit=5'],
     ['/x', '/x'],
     ['', ''],
-  ])('shows %s as %s', (url, shown) => expect(loggedAddress(url)).toBe(shown));
+  ])('returns %s as %s', (url, shown) => expect(loggedAddress(url)).toBe(shown));
 });

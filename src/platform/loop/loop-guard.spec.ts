@@ -18,8 +18,8 @@ function compute(ms: number): void {
   while (process.threadCpuUsage().user - before < ms * 1_000) Math.hypot(Math.random(), 1);
 }
 
-describe('the guard of the event loop', () => {
-  it('measures the longest turn and names its cause', async () => {
+describe('the event loop guard', () => {
+  it('measures the longest turn and reports its cause', async () => {
     await sleep(30);
     guard.run('subscribe', () => compute(60));
     await sleep(40);
@@ -28,7 +28,7 @@ describe('the guard of the event loop', () => {
     expect(await metrics.registry.metrics()).toMatch(/event_loop_long_turns_total\{cause="subscribe"\} 1/);
   });
 
-  it('names work that goes on over several turns', async () => {
+  it('reports work that spans several turns as the cause of a long turn', async () => {
     await sleep(30);
     const work = guard.begin(() => 'POST /v1/alerts/rules');
     await sleep(10);
@@ -38,14 +38,14 @@ describe('the guard of the event loop', () => {
     expect(guard.longestSinceStart.cause).toBe('POST /v1/alerts/rules');
   });
 
-  it('names what has no name just after the start by that', async () => {
+  it('reports `start` as the cause of an unnamed long turn just after the start', async () => {
     await sleep(30);
     compute(60);
     await sleep(40);
     expect(guard.longest.cause).toBe('start');
   });
 
-  it('tells the garbage collection of a turn apart', async () => {
+  it('reports the garbage collection time of a long turn separately', async () => {
     await sleep(30);
     const kept: number[][] = [];
     guard.run('allocate', () => {
@@ -58,7 +58,7 @@ describe('the guard of the event loop', () => {
     expect(gcMs).toBeGreaterThan(1);
   });
 
-  it('forgets on request', async () => {
+  it('clears its measurements on `reset`', async () => {
     await sleep(30);
     compute(60);
     await sleep(40);

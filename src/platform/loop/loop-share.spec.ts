@@ -4,8 +4,8 @@ import { LoopShare } from './loop-share.js';
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => vi.useRealTimers());
 
-describe('a share of the loop', () => {
-  it('may be used ahead, and is then waited for', () => {
+describe('a share of the event loop', () => {
+  it('may be exceeded once and then requires a pause', () => {
     const share = new LoopShare(0.5, 10);
     share.charge(10);
     expect(share.restMs).toBe(0);
@@ -15,7 +15,7 @@ describe('a share of the loop', () => {
     expect(share.restMs).toBeCloseTo(0);
   });
 
-  it('is what is used of the loop in the long run', () => {
+  it('limits the used time on average over ten seconds', () => {
     const share = new LoopShare(0.25, 10);
     let used = 0;
     for (let ms = 0; ms < 10_000; ms += 1) {
@@ -29,7 +29,7 @@ describe('a share of the loop', () => {
     expect(used).toBeLessThan(2_550);
   });
 
-  it('is not saved up, and is given back when work turns out to be of another class', () => {
+  it('does not accumulate while idle; a negative charge gives time back', () => {
     const share = new LoopShare(0.5, 10);
     vi.advanceTimersByTime(60_000);
     share.charge(30);
@@ -38,7 +38,7 @@ describe('a share of the loop', () => {
     expect(share.restMs).toBe(0);
   });
 
-  it('never locks out for longer than a second, however much is charged', () => {
+  it('requires a pause of at most one second, however much time is charged', () => {
     const share = new LoopShare(0.5, 10);
     share.charge(1e9);
     expect(share.restMs).toBe(1_000);

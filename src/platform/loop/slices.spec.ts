@@ -8,7 +8,7 @@ function* forMs(ms: number): Generator<number> {
 }
 
 describe('work in slices', () => {
-  it('of a caller with a hundred pieces keeps the one piece of another waiting for one slice', async () => {
+  it('lets a caller with one piece finish early beside a caller with fifty pieces', async () => {
     const order: string[] = [];
     const work = (caller: string, ms: number): Promise<void> =>
       runFor(caller, async () => {
@@ -22,7 +22,7 @@ describe('work in slices', () => {
     expect(order).toHaveLength(51);
   });
 
-  it('of one caller leaves half of the loop to others, who do not wait for it', async () => {
+  it('of one caller uses half of the event loop at most and does not delay other callers', async () => {
     const from = performance.now();
     const before = process.threadCpuUsage();
     let isDone = false;

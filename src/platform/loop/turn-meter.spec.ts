@@ -7,16 +7,16 @@ const meter = () => {
   return made;
 };
 
-describe('the meter of turns', () => {
-  it('finds a turn that computed, at most an interval too long', () => {
+describe('the meter of event loop turns', () => {
+  it('reports a turn with high processor time; its length is exact to one interval', () => {
     expect(meter().beat({ at: 105, cpuMs: 103 })).toEqual({ from: 0, to: 105, cpuMs: 103 });
   });
 
-  it('blames no turn for a machine that was busy with others', () => {
+  it('reports no turn if the delay came from other processes on the machine', () => {
     expect(meter().beat({ at: 400, cpuMs: 3 })).toBeUndefined();
   });
 
-  it('sees nothing in beats that come in time, however much they computed', () => {
+  it('reports no turn if the beats are on time, however much time the loop computes', () => {
     const steady = meter();
     for (let beat = 1; beat < 100; beat += 1) {
       expect(steady.beat({ at: beat * 5.5, cpuMs: beat * 5 })).toBeUndefined();

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Recurring } from './recurring.js';
 
-it('comes again after a failure, which is told, and not after its end, which waits for what is under way', async () => {
+it('a recurring task repeats after a failure, and `end` waits for the run in progress', async () => {
   const failures: unknown[] = [];
   let times = 0;
   let underWay = false;
@@ -27,7 +27,7 @@ it('comes again after a failure, which is told, and not after its end, which wai
   expect(times).toBe(2);
 });
 
-it('ends without having begun', async () => {
+it('a recurring task can be ended before it has begun', async () => {
   await expect(
     new Recurring(
       0,

@@ -6,8 +6,8 @@ import { startMessage } from './start-message.js';
 
 const facts = { url: 'http://localhost:8080', database: 'embedded PostgreSQL in /data' };
 
-describe('startMessage', () => {
-  it('tells a person where everything is, and the new key once, ready to click', () => {
+describe('`startMessage`', () => {
+  it('shows a person all addresses, and a new admin key as a link', () => {
     const text = startMessage({ ...facts, newAdminKey: 'rta_a_b', adminKeyFile: '/data/admin.key' }, true);
     expect(text).toContain('http://localhost:8080/#key=rta_a_b\n');
     expect(text).toContain('/data/admin.key');
@@ -17,7 +17,7 @@ describe('startMessage', () => {
     expect(startMessage(facts, true)).not.toContain('#key');
   });
 
-  it('is one JSON object per line where no terminal is', () => {
+  it('is one JSON object per line if the output is not a terminal', () => {
     const lines = startMessage(facts, false)
       .trim()
       .split('\n')
@@ -26,8 +26,8 @@ describe('startMessage', () => {
   });
 });
 
-describe('helpText', () => {
-  it('shows every setting, in lines that fit a terminal', () => {
+describe('`helpText`', () => {
+  it('lists every setting in lines of at most 110 characters', () => {
     const text = helpText();
     for (const name of Object.keys(SETTINGS)) expect(text).toContain(`  ${name}  (`);
     const longest = Math.max(
@@ -40,8 +40,8 @@ describe('helpText', () => {
   });
 });
 
-describe('startFailure', () => {
-  it('says in words what to do about a taken port', () => {
+describe('`startFailure`', () => {
+  it('explains what to do if the port is taken', () => {
     const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE', syscall: 'listen', port: 8080 });
     expect(startFailure(taken)).toBe(
       'Cannot start: Port 8080 is taken by another program: stop that one, or set PORT to another number.\n',

@@ -7,22 +7,22 @@ const box = new SecretBox(['the first key of this test']);
 const text = fc.string({ unit: 'grapheme' });
 
 describe('a secret box', () => {
-  it('opens what it sealed, whatever that is', () => {
+  it('opens any text that it has sealed', () => {
     fc.assert(fc.property(text, text, (plain, context) => box.open(box.seal(plain, context), context) === plain));
   });
 
-  it('seals the same secret differently each time, without a trace of it', () => {
+  it('seals the same secret differently each time, without plain text in the result', () => {
     const sealed = [box.seal('hunter2-hunter2', 'a'), box.seal('hunter2-hunter2', 'a')];
     expect(sealed[0]).not.toBe(sealed[1]);
     expect(sealed.join()).not.toContain('hunter2');
     expect(sealed[0]).toMatch(/^v1\.[\w-]{8}\.[\w-]+$/);
   });
 
-  it('opens only with the context that it sealed for', () => {
+  it('opens a sealed secret only with the context used to seal it', () => {
     expect(() => box.open(box.seal('secret', 'webhook:1'), 'webhook:2')).toThrow(DomainError);
   });
 
-  it('refuses what was altered in any place, and what was never sealed', () => {
+  it('refuses a sealed text with any altered character, and text that was never sealed', () => {
     const sealed = box.seal('secret', 'a');
     fc.assert(
       fc.property(fc.nat(sealed.length - 1), fc.constantFrom('A', 'z', '-', '.', ''), (at, other) => {
@@ -37,14 +37,14 @@ describe('a secret box', () => {
     }
   });
 
-  it('seals alike where that is asked for, what differs differently, and opens it as any other', () => {
+  it('seals equal secrets equally with `sealAlike`, and opens the result as usual', () => {
     const sealed = box.sealAlike('secret', 'a');
     expect(box.sealAlike('secret', 'a')).toBe(sealed);
     expect(new Set([sealed, box.sealAlike('secret', 'b'), box.sealAlike('other', 'a')]).size).toBe(3);
     expect(box.open(sealed, 'a')).toBe('secret');
   });
 
-  it('opens with every key of a rotation and seals with the first', () => {
+  it('opens with every key of a key rotation and seals with the first key', () => {
     const rotated = new SecretBox(['a newer key for this test', 'the first key of this test']);
     const old = box.seal('secret', 'a');
     expect(rotated.open(old, 'a')).toBe('secret');

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../settings/settings.js';
 import { openSecretBox } from './secrets-key.js';
 
-describe('the key of stored secrets', () => {
+describe('the encryption key of stored secrets', () => {
   let home: string;
   const open = async (env: Record<string, string>) =>
     openSecretBox(parseSettings({ DATA_DIR: join(home, 'data'), ...env }));
@@ -16,7 +16,7 @@ describe('the key of stored secrets', () => {
   });
   afterEach(() => rmSync(home, { recursive: true }));
 
-  it('is made once beside an embedded database, for the eyes of its owner only', async () => {
+  it('is created once beside the embedded database, readable by its owner only', async () => {
     const sealed = (await open({})).seal('secret', 'a');
     expect(statSync(file()).mode & 0o777).toBe(0o600);
     expect((await open({})).open(sealed, 'a')).toBe('secret');
@@ -24,13 +24,13 @@ describe('the key of stored secrets', () => {
     expect(given.open(sealed, 'a')).toBe('secret');
   });
 
-  it('is not replaced when its file is damaged', async () => {
+  it('is not replaced if its file is damaged', async () => {
     await open({});
     writeFileSync(file(), '\n');
     await expect(open({})).rejects.toThrow(/secrets\.key is damaged: restore it/);
   });
 
-  it('must be given for any other database, and be long enough', async () => {
+  it('must be set for an external database and must have at least 16 characters', async () => {
     const DATABASE_URL = 'postgres://unused';
     await expect(open({ DATABASE_URL })).rejects.toThrow(/SECRETS_KEY must be set .*openssl rand -base64 32/);
     for (const SECRETS_KEY of ['short', 'a key that is long enough,', 'a key that is long enough,short']) {

@@ -25,25 +25,25 @@ const file = (name: string, content: string): string => {
 beforeAll(() => (directory = mkdtempSync(join(tmpdir(), 'message-settings-'))));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-describe('settings of messages', () => {
+describe('settings for sending messages', () => {
   it.each(['Ann', 'Ann <>', 'ann@', '@x', 'a@b\r\nBcc: c@d', 'Ann <a@b> <c@d>', 'a@b, c@d'])(
-    'refuse the sender %j',
+    'refuse %j as a mail sender',
     (sender) => {
       expect(faultsOf({ MAIL_FROM: sender })).toEqual([expect.stringContaining('MAIL_FROM=')]);
     },
   );
 
-  it.each(['a@b.example', 'Ann <a@b.example>', '"Ann, Inc" <a@b.example>'])('take the sender %j', (sender) => {
+  it.each(['a@b.example', 'Ann <a@b.example>', '"Ann, Inc" <a@b.example>'])('accept %j as a mail sender', (sender) => {
     expect(faultsOf({ MAIL_FROM: sender })).toEqual([]);
   });
 
-  it('refuse a mail server without a host, and never repeat its password', () => {
+  it('refuse an `SMTP_URL` without a host and never repeat its password', () => {
     const [fault = ''] = faultsOf({ SMTP_URL: 'smtp:hunter2' });
     expect(fault).toMatch(/^SMTP_URL=\(hidden\)/);
     expect(faultsOf({ SMTP_URL: 'smtp://user:100%@mail.example.com:465' })).toEqual([]);
   });
 
-  it('try the key of a service account', () => {
+  it('accept a valid FCM service account file and refuse unreadable or incomplete files', () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
     const account = { project_id: 'p', client_email: 'c@p', private_key: pem };
@@ -60,7 +60,7 @@ describe('settings of messages', () => {
     }
   });
 
-  it('take a VAPID pair only as a pair', () => {
+  it('accept VAPID keys only as a matching pair', () => {
     const [one, other] = [webPush.generateVAPIDKeys(), webPush.generateVAPIDKeys()];
     const pair = { VAPID_PUBLIC_KEY: one.publicKey, VAPID_PRIVATE_KEY: one.privateKey };
     expect(faultsOf(pair)).toEqual([]);

@@ -19,8 +19,8 @@ function faultsOf(env: Record<string, string>, names: string[] = []): readonly s
   return [];
 }
 
-describe('parseSettings', () => {
-  it('gives every documented default to an empty environment', () => {
+describe('`parseSettings`', () => {
+  it('returns every documented default for an empty environment', () => {
     const settings = parseSettings({});
     expect(settings).toMatchObject({
       port: 8080,
@@ -41,7 +41,7 @@ describe('parseSettings', () => {
     expect([external.embedded, external.migrate]).toEqual([false, false]);
   });
 
-  it('lists every fault at once, with the variable and the bad value', () => {
+  it('reports all faults at once, each with its variable and value', () => {
     const faults = faultsOf({
       PORT: '70000',
       FLUSH_MS: '-1',
@@ -57,7 +57,7 @@ describe('parseSettings', () => {
     expect(faults).toContain('LOG_LEVEL=loud: expected one of fatal, error, warn, info, debug, trace, silent');
   });
 
-  it('never repeats a secret value, and shows a long one in part only', () => {
+  it('never repeats a secret value and shortens a long value', () => {
     const faults = faultsOf({
       BOOTSTRAP_ADMIN_KEY: 'hunter2',
       DATABASE_URL: 'x://u:hunter2@h',
@@ -67,24 +67,24 @@ describe('parseSettings', () => {
     expect(faults.join().length).toBeLessThan(800);
   });
 
-  it('refuses names in the settings file that it does not know', () => {
+  it('refuses unknown names in the settings file', () => {
     expect(faultsOf({}, ['PORT', 'SAMPLE_SPED'])).toEqual(['SAMPLE_SPED: no such setting (in .env)']);
   });
 
-  it('builds the Redis address from its parts, and prefers REDIS_URL', () => {
+  it('builds the Redis URL from its parts, and prefers `REDIS_URL`', () => {
     const parts = { REDIS_HOST: 'cache', REDIS_PORT: '7000', REDIS_PASSWORD: 'p@ss', REDIS_DB: '2' };
     expect(parseSettings(parts).redisUrl).toBe('redis://:p%40ss@cache:7000/2');
     expect(parseSettings({ ...parts, REDIS_URL: 'redis://other' }).redisUrl).toBe('redis://other');
     expect(parseSettings({ REDIS_HOST: 'cache' }).redisUrl).toBe('redis://cache:6379/0');
   });
 
-  it('refuses a role that needs Redis without REDIS_URL, and one half of a TLS pair', () => {
+  it('refuses a role that needs Redis without `REDIS_URL`, and half a TLS pair', () => {
     expect(faultsOf({ ROLE: 'gateway' })[0]).toMatch(/^ROLE=gateway: .*REDIS_URL/);
     expect(faultsOf({ ROLE: 'gateway', REDIS_URL: 'redis://cache' })).toEqual([]);
     expect(faultsOf({ TLS_CERT: import.meta.filename })[0]).toMatch(/^TLS_CERT and TLS_KEY/);
   });
 
-  it('reads a secret from the file that NAME_FILE names, without the newline at its end', () => {
+  it('reads a secret from a file if `NAME_FILE` is set, without the trailing newline', () => {
     const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
     const file = join(folder, 'secret');
     const secret = 'a secret of more than 32 characters ';
@@ -103,7 +103,7 @@ describe('parseSettings', () => {
     for (const [name] of secrets) expect(faultsOf({ [`${name}_FILE`]: file }).join()).toContain(`${name}_FILE=`);
   });
 
-  it('takes tokens of others by a key set only when it is said from whom and for whom they are', () => {
+  it('accepts `JWKS_URL` only together with `JWT_ISSUER` and `JWT_AUDIENCE`', () => {
     const jwks = { JWKS_URL: 'https://login.example/jwks.json' };
     expect(faultsOf(jwks)[0]).toMatch(/^JWKS_URL: JWT_ISSUER and JWT_AUDIENCE must be set/);
     expect(faultsOf({ ...jwks, JWT_ISSUER: 'https://login.example' })).toHaveLength(1);
@@ -123,7 +123,7 @@ describe('parseSettings', () => {
       expect(faultsOf({ JWT_SECRET, JWT_CLAIMS: wrong })).toHaveLength(1);
   });
 
-  it('changes only the tiers that a limit names', () => {
+  it('changes only the tiers named in a limit', () => {
     expect(parseSettings({ LIMIT_MESSAGES: 'free=0, enterprise=7' }).limitMessages).toEqual({
       none: 20,
       free: 0,
@@ -157,7 +157,7 @@ describe('parseSettings', () => {
       'https://rta.example.com',
     ],
     ['BOOTSTRAP_ADMIN_KEY', [`rta_${'a'.repeat(65)}_b`, `rta_a_${'b'.repeat(129)}`], 'up to 64'],
-  ])('refuses values of %s that could never work, with the form that does', (name, values, form) => {
+  ])('refuses invalid values of %s and shows the expected form', (name, values, form) => {
     for (const value of values) {
       const faults = faultsOf({ [name]: value, PORT: 'x' });
       expect(faults).toContain('PORT=x: expected a whole number from 0 to 65535');
@@ -166,7 +166,7 @@ describe('parseSettings', () => {
     }
   });
 
-  it('takes the values beside them', () => {
+  it('accepts valid values of `CORS_ORIGINS`, `HOST`, `PUBLIC_URL` and `REDIS_HOST`', () => {
     const origins = '*, null, https://app.example:8443, http://localhost:3000, http://[::1], capacitor://localhost';
     expect(faultsOf({ CORS_ORIGINS: origins })).toEqual([]);
     for (const HOST of ['0.0.0.0', '::', '::1', 'localhost', 'db-1.internal', 'a'])
@@ -178,7 +178,7 @@ describe('parseSettings', () => {
     ]);
   });
 
-  it('answers any text with a value or a listed fault, never with another error', () => {
+  it('reports a listed fault or accepts the value, whatever the text', () => {
     const environment = fc.dictionary(fc.constantFrom(...Object.keys(SETTINGS)), fc.string());
     fc.assert(
       fc.property(environment, (env) => {
@@ -188,8 +188,8 @@ describe('parseSettings', () => {
   });
 });
 
-describe('checks of other modules', () => {
-  it('add their faults to those of the table', () => {
+describe('checks of settings by other modules', () => {
+  it('add their faults to the faults of the settings table', () => {
     const check: SettingsCheck = ({ region }) => [`REGION=${region}: no such region`];
     const env = { REGION: 'moon', PORT: 'x' };
     expect(() => parseSettings(env, [], [check])).toThrow(/\n  PORT=x: .*\n  REGION=moon: no such region$/);
@@ -210,7 +210,7 @@ describe('the settings table', () => {
     return [...members, ...lists.flatMap(([, names = '']) => names.match(/\w+/g) ?? [])];
   }
 
-  it('has no setting that no code reads', () => {
+  it('contains only settings that the code reads', () => {
     const files = readdirSync(SOURCE_TREE, { recursive: true, encoding: 'utf8' }).filter(
       (name) => name.endsWith('.ts') && !name.endsWith('.spec.ts') && !name.includes('platform/settings/'),
     );
@@ -222,14 +222,14 @@ describe('the settings table', () => {
   });
 });
 
-describe('loadSettings', () => {
+describe('`loadSettings`', () => {
   const directory = mkdtempSync(join(tmpdir(), 'settings-'));
   afterEach(() => {
     rmSync(directory, { recursive: true, force: true });
     delete process.env['REGION'];
   });
 
-  it('completes the environment from the file, which must not hold unknown names', () => {
+  it('adds settings from the `.env` file, and refuses unknown names in the file', () => {
     const file = join(directory, '.env');
     writeFileSync(file, 'REGION=eu-1\n');
     expect(loadSettings(file).region).toBe('eu-1');
@@ -237,22 +237,22 @@ describe('loadSettings', () => {
     expect(() => loadSettings(file)).toThrow('REGIN: no such setting');
   });
 
-  it('does without a file', () => {
+  it('accepts a missing file', () => {
     expect(loadSettings(join(directory, 'absent')).port).toBe(8080);
   });
 });
 
-describe('.env.example', () => {
+describe('`.env.example`', () => {
   const lines = readFileSync(join(import.meta.dirname, '../../../.env.example'), 'utf8').split('\n');
 
   it.each(['10.0.0.0/33', '::1/129', '10.0.0.0.1', '10.0.0.0/8/8', '10.0.0.0/', '::g/8', '1.2.3.4/-1'])(
-    'the block of addresses %s does not wait for the first webhook to be refused',
+    'the invalid address block %s in `EGRESS_ALLOW` is refused at the start',
     (block) => {
       expect(() => parseSettings({ EGRESS_ALLOW: `192.168.0.0/16,${block}` })).toThrow(SettingsError);
     },
   );
 
-  it('blocks of addresses are of both families, and single addresses too', () => {
+  it('`EGRESS_ALLOW` accepts IPv4 and IPv6 blocks and single addresses', () => {
     const blocks = ['10.0.0.0/8', '127.0.0.1', 'fd00::/8', '::1', '0.0.0.0/0'];
     expect(parseSettings({ EGRESS_ALLOW: blocks.join(',') }).egressAllow).toEqual(blocks);
   });
@@ -266,7 +266,7 @@ describe('.env.example', () => {
     },
   );
 
-  it('holds settings that parse, and no others', () => {
+  it('contains only known settings, with their default values', () => {
     const given = parseEnv(lines.join('\n'));
     expect(faultsOf(given as Record<string, string>, Object.keys(given))).toEqual([]);
     expect(parseSettings(given)).toEqual(parseSettings({}));

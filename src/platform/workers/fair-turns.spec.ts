@@ -17,8 +17,8 @@ function stage(slots = 2) {
   return { turns, running, add, end, keys: () => running.map(({ key }) => key) };
 }
 
-describe('turns of keys', () => {
-  it('leaves one slot to others, however much one key wants', () => {
+describe('fair turns of keys', () => {
+  it('leave one slot free for other keys, however much work one key adds', () => {
     const { add, keys } = stage();
     for (let count = 0; count < 3; count += 1) add('greedy');
     expect(keys()).toEqual(['greedy']);
@@ -26,7 +26,7 @@ describe('turns of keys', () => {
     expect(keys()).toEqual(['greedy', 'modest']);
   });
 
-  it('starts the key that has spent least', () => {
+  it('start the work of the key that has used the least processor time', () => {
     const { add, end, keys } = stage();
     add('greedy');
     add('other');
@@ -38,7 +38,7 @@ describe('turns of keys', () => {
     expect(keys()).toEqual(['other', 'greedy']);
   });
 
-  it('keeps a slot free of long work', () => {
+  it('keep one slot free of long work', () => {
     const { add, keys } = stage();
     add('a', 'long');
     add('b', 'long');
@@ -47,20 +47,20 @@ describe('turns of keys', () => {
     expect(keys()).toEqual(['a', 'c']);
   });
 
-  it('lets long work run where there is one slot', () => {
+  it('run long work even if there is only one slot', () => {
     const { add, keys } = stage(1);
     add('a', 'long');
     expect(keys()).toEqual(['a']);
   });
 
-  it('refuses what one key has waiting beyond its bound, and takes work of others', () => {
+  it('refuse work beyond the waiting limit of one key and accept work of other keys', () => {
     const { add } = stage();
     const taken = Array.from({ length: 6 }, () => add('greedy'));
     expect(taken).toEqual([true, true, true, true, true, false]);
     expect(add('other')).toBe(true);
   });
 
-  it('takes back what has not begun, once', () => {
+  it('remove waiting work once', () => {
     const { turns, running, add } = stage(1);
     add('a');
     const late: Waiting = { key: 'b', lane: 'short', start: () => void running.push(late) };
@@ -70,7 +70,7 @@ describe('turns of keys', () => {
     expect(turns.waiting).toBe(0);
   });
 
-  it('forgets with time what a key has spent', () => {
+  it('forget the processor time used by a key after some time', () => {
     const { turns, running } = stage(1);
     const work = (key: string): Waiting => {
       const made: Waiting = { key, lane: 'short', start: () => void running.push(made) };

@@ -28,7 +28,7 @@ function runnerThatFails(error: Error) {
 
 const groups = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'protocol' }] };
 
-it('a query that was over a limit when it ran is refused without being run again, for a while', async () => {
+it('a query that exceeded a limit is refused for 30 s without another run', async () => {
   const tooSlow = queryFault('limit_exceeded', '', 'too_slow', 'It took too long.');
   const { run, ask } = runnerThatFails(tooSlow);
   // Groups are the same whatever page is requested.
@@ -45,7 +45,7 @@ it('a query that was over a limit when it ran is refused without being run again
   later.mockRestore();
 });
 
-it('a query that could not be run for another reason is tried again', async () => {
+it('a query that failed as `unavailable` runs again', async () => {
   const { run, ask } = runnerThatFails(new DomainError('unavailable', 'Not now.'));
   await ask(groups);
   await ask(groups);

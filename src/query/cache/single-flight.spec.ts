@@ -24,8 +24,8 @@ function works() {
   return { all, of };
 }
 
-describe('a single flight', () => {
-  it('takes along who comes before it has begun to read, whatever changed meanwhile', async () => {
+describe('a single flight of equal queries', () => {
+  it('is joined by a caller before its read starts, even if the data has changed', async () => {
     const flights = new SingleFlight<string>();
     const { all, of } = works();
     let now = 'v1';
@@ -48,7 +48,7 @@ describe('a single flight', () => {
     expect(all).toHaveLength(1);
   });
 
-  it('takes along who comes while it reads only if nothing has changed since', async () => {
+  it('is joined by a caller after its read starts only if the data is unchanged', async () => {
     const flights = new SingleFlight<string>();
     const { all, of } = works();
     let now = 'v1';
@@ -75,7 +75,7 @@ describe('a single flight', () => {
     expect(all).toHaveLength(3);
   });
 
-  it('gives the result to one after the other, and lets the event loop turn in between', async () => {
+  it('returns its result to one caller per turn of the event loop', async () => {
     const flights = new SingleFlight<string>();
     const { all, of } = works();
     let turn = 0;
@@ -100,7 +100,7 @@ describe('a single flight', () => {
     expect(turns).toEqual(turns.toSorted((a, b) => a - b));
   });
 
-  it('fails for all who wait for it, and not for the next one', async () => {
+  it('fails for all waiting callers and not for the next caller', async () => {
     const flights = new SingleFlight<string>();
     const { all, of } = works();
     const run = () =>
@@ -119,7 +119,7 @@ describe('a single flight', () => {
     expect(await next).toBe('1: v');
   });
 
-  it('goes on while one waits for it, and ends when all have left', async () => {
+  it('continues while one caller waits and is aborted when all callers have left', async () => {
     const flights = new SingleFlight<string>();
     const { all, of } = works();
     const leaving = [new AbortController(), new AbortController()];

@@ -3,7 +3,7 @@ import type { LlamaProtocolHistory } from './compat.dto.js';
 import { LlamaAnswers } from './llama-answers.js';
 import type { LlamaLookups } from './llama-lookups.js';
 
-it('everyone is answered, also when more is asked for at once than is kept', async () => {
+it('the DefiLlama routes answer all of 500 simultaneous requests, more than the cache holds', async () => {
   const held: (() => void)[] = [];
   const protocol = (slug: string): Promise<Partial<LlamaProtocolHistory>> =>
     new Promise((resolve) => held.push(() => resolve({ slug })));

@@ -7,10 +7,10 @@ const event = (type: LogType, place: Partial<Pick<LogEvent, 'protocol' | 'chain'
   ({ type, protocol: null, chain: null, token: null, ...place }) as LogEvent;
 const of = (body: object) => dependenciesOf(parseQuery(body));
 
-describe('what a query depends on', () => {
+describe('the dependencies of a query', () => {
   const aave = event('tvl_change', { protocol: 'aave', chain: 'ethereum' });
 
-  it('is its dataset', () => {
+  it('match only events that can change the dataset', () => {
     expect(affects(aave, of({ dataset: 'tvl' }))).toBe(true);
     expect(affects(aave, of({ dataset: 'prices' }))).toBe(false);
     expect(affects(aave, of({ dataset: 'protocols' }))).toBe(true);
@@ -18,7 +18,7 @@ describe('what a query depends on', () => {
     expect(affects(event('tick', {}), of({ dataset: 'tvl' }))).toBe(false);
   });
 
-  it('is what all of its rows are bound to', () => {
+  it('match events of the protocols and chains in the filters only', () => {
     const bound = of({ filters: { protocols: ['aave', 'lido'], chains: ['Ethereum'] } });
     expect(affects(aave, bound)).toBe(true);
     expect(affects(event('tvl_change', { protocol: 'curve', chain: 'ethereum' }), bound)).toBe(false);
@@ -26,7 +26,7 @@ describe('what a query depends on', () => {
     expect(affects(event('protocol_update', { protocol: 'lido' }), bound)).toBe(true);
   });
 
-  it('is no chain of a token, which may move: the event tells only where to', () => {
+  it('ignore a chain filter on prices because a token can change its chain', () => {
     const moved = event('price_change', { token: 'dai', chain: 'base' });
     expect(affects(moved, of({ dataset: 'prices', filters: { chains: ['ethereum'] } }))).toBe(true);
     const one = of({ dataset: 'prices', filters: { chains: ['ethereum'], tokens: ['usdc'] } });
@@ -34,7 +34,7 @@ describe('what a query depends on', () => {
     expect(affects(event('price_change', { token: 'usdc', chain: 'base' }), one)).toBe(true);
   });
 
-  it('is not what only one branch of it is bound to', () => {
+  it('ignore conditions inside `or` and `not`', () => {
     const either = of({
       where: {
         or: [
@@ -48,7 +48,7 @@ describe('what a query depends on', () => {
     expect(affects(aave, not)).toBe(true);
   });
 
-  it('is time too, where a window ends now', () => {
+  it('include time if a time window ends at `now`', () => {
     expect(of({ dataset: 'protocols' }).movesWithTime).toBe(false);
     expect(of({ time: { from: 'now-24h', to: 'now', bucket: '1h' } }).movesWithTime).toBe(true);
     expect(of({ filters: { change_24h: { min: 0.1 } } }).movesWithTime).toBe(true);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseQuery } from './parse-query.js';
 
-describe('a member that is null', () => {
+describe('a null member', () => {
   it.each<[string, object, object]>([
     ['of the query', { where: null, time: null, aggregations: null, sort: null, limit: null, cursor: null }, {}],
     ['of the time', { time: { from: 'now-1d', bucket: null, fill: null } }, { time: { from: 'now-1d' } }],
@@ -15,11 +15,11 @@ describe('a member that is null', () => {
       { aggregations: [{ field: null, operation: 'count' }] },
       { aggregations: [{ operation: 'count' }] },
     ],
-  ])('is one that is left out: %s', (_, given, plain) => {
+  ])('counts as a missing member: %s', (_, given, plain) => {
     expect(parseQuery(given)).toEqual(parseQuery(plain));
   });
 
-  it('is missed where it is needed, and no aggregation is left out for it', () => {
+  it('is refused as the `operation` of an aggregation', () => {
     for (const operation of [null, undefined]) {
       const body = {
         aggregations: [
@@ -32,7 +32,7 @@ describe('a member that is null', () => {
   });
 });
 
-describe('a name that no data can have', () => {
+describe('a protocol, chain or token name in a query', () => {
   const faultsOf = (body: object): unknown => {
     try {
       parseQuery(body);
@@ -47,7 +47,7 @@ describe('a name that no data can have', () => {
     [{ dataset: 'prices', filters: { tokens: ['usd coin'] } }, '/filters/tokens/0', 'usd-coin'],
     [{ where: { field: 'protocol', op: 'eq', value: "Maker's DAO" } }, '/where/value', 'makers-dao'],
     [{ dataset: 'events', where: { field: 'token', op: 'in', value: ['usd coin'] } }, '/where/value/0', 'usd-coin'],
-  ])('is refused with the name perhaps meant: %j', (body, pointer, meant) => {
+  ])('is refused with a suggestion if it is invalid: %j', (body, pointer, meant) => {
     expect(faultsOf(body)).toMatchObject({
       code: 'invalid_request',
       errors: [
@@ -56,7 +56,7 @@ describe('a name that no data can have', () => {
     });
   });
 
-  it('is not one that is only spelled in another way', () => {
+  it('is normalised if it is an alias or has other capitals or spaces', () => {
     const spelled = { filters: { protocols: [' Aave-V3'], chains: ['OP Mainnet', 'Binance'] } };
     const plain = { filters: { protocols: ['aave-v3'], chains: ['optimism', 'bsc'] } };
     expect(parseQuery(spelled)).toEqual(parseQuery(plain));

@@ -7,7 +7,7 @@ const rows = fc
   .array(fc.record({ chain: fc.constantFrom('a', 'b', 'c', 'd', null), tvl: fc.integer({ min: 0, max: 3 }) }))
   .map((given) => keyed(given, ['chain']));
 
-it('a key tells rows apart whose columns are alike', () => {
+it('rows with equal key columns receive different row keys', () => {
   const time = '2026-01-01T00:00:00.000Z';
   const points = [1, 2, 3].map((tvl) => ({ chain: 'a', time, tvl }));
   const keys = keyed([...points, { chain: 'b', time, tvl: 4 }], ['chain', 'time']).map(({ _key }) => _key);
@@ -15,7 +15,7 @@ it('a key tells rows apart whose columns are alike', () => {
 });
 
 describe('the difference of two results', () => {
-  it('leads from the one to the other', () => {
+  it('turns the first result into the second', () => {
     fc.assert(
       fc.property(rows, rows, (before, after) => {
         const image = new ResultImage(after);
@@ -30,14 +30,14 @@ describe('the difference of two results', () => {
     );
   });
 
-  it('is nothing when nothing differs, whatever the order', () => {
+  it('is undefined if the same rows are in another order', () => {
     const [first, second] = keyed([{ chain: 'a' }, { chain: 'b' }], ['chain']);
     const before = [first, second].flatMap((row) => row ?? []);
     const after = before.toReversed();
     expect(new ResultImage(before).diff(after, new ResultImage(after))).toBeUndefined();
   });
 
-  it('tells rows of one key apart, so that none of them is lost', () => {
+  it('reports a new row with an existing key as added instead of losing a row', () => {
     const before = keyed([{ time: 1, tvl: 1 }], ['time']);
     const after = keyed(
       [
@@ -50,7 +50,7 @@ describe('the difference of two results', () => {
     expect(diff).toEqual({ added: [after[1]], changed: [after[0]], removed: [] });
   });
 
-  it('tells a missing value from the text of it', () => {
+  it('distinguishes null from the text `null`', () => {
     const [missing, text] = keyed([{ chain: null }, { chain: 'null' }], ['chain']);
     expect(missing?._key).not.toBe(text?._key);
   });

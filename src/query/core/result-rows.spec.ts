@@ -33,8 +33,8 @@ const plain = (rows: readonly (readonly unknown[])[]) =>
     metadata,
   }));
 
-describe('rows of a result', () => {
-  it('show what was given, as objects, as JSON, and after a journey through Redis', async () => {
+describe('the rows of a query result', () => {
+  it('are unchanged as objects, as JSON and after packing for Redis', async () => {
     await fc.assert(
       fc.asyncProperty(given, fc.nat(40), fc.nat(40), async (rows, from, count) => {
         const result = ResultRows.of(COLUMNS, rows);
@@ -48,19 +48,19 @@ describe('rows of a result', () => {
     );
   });
 
-  it('stand in another order when told to', () => {
+  it('are returned in another order by `inOrder`', () => {
     const rows = [3, 1, 2].map((tvl) => [0, `chain-${tvl}`, tvl, null, null]);
     const sorted = ResultRows.of(COLUMNS, rows).inOrder(Uint32Array.of(1, 2, 0));
     expect(sorted.slice().map(({ chain }) => chain)).toEqual(['chain-1', 'chain-2', 'chain-3']);
   });
 
-  it('are written once for all who ask for the same page', async () => {
+  it('are serialised once per page', async () => {
     const rows = ResultRows.of(COLUMNS, [[0, 'ethereum', 1, null, null]]);
     expect(rows.text(0, 1)).toBe(rows.text(0, 1));
     expect((await rows.text(0, 1)).digest).not.toBe((await rows.text(0, 0)).digest);
   });
 
-  it('count what they take, large values in full', () => {
+  it('count their memory, including large values', () => {
     const large = ResultRows.of(COLUMNS, [[0, 'e', 1, null, { note: 'x'.repeat(10_000) }]]);
     expect(large.bytes).toBeGreaterThan(20_000);
     expect(ResultRows.of([], []).bytes).toBe(0);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseIso } from './time.js';
 
-it('takes every day of the calendar, and no other', () => {
+it('`parseIso` accepts every day of the calendar and refuses days such as 30 February', () => {
   const two = (n: number) => String(n).padStart(2, '0');
   fc.assert(
     fc.property(
@@ -21,6 +21,6 @@ it('takes every day of the calendar, and no other', () => {
   );
 });
 
-it('takes an offset that leads into another day', () => {
+it('`parseIso` accepts an offset that moves the time to another day in UTC', () => {
   expect(parseIso('2026-03-01T00:30:00+01:00')).toBe(Date.UTC(2026, 1, 28, 23, 30));
 });

@@ -23,7 +23,7 @@ function found(given: string, names: readonly string[]): string | undefined {
   }
 }
 
-it('names that nothing is known of are warned of, with the name that is perhaps meant', () => {
+it('an unknown name in a query causes a warning with a similar known name', () => {
   expect(
     warned({
       filters: {
@@ -45,7 +45,7 @@ it('names that nothing is known of are warned of, with the name that is perhaps 
   expect(warned({ dataset: 'events', filters: { protocols: ['nobody'] } })).toEqual([]);
 });
 
-it('a change beyond one is warned of, for it looks like percent', () => {
+it('a filter for a change beyond 1 causes a warning because it looks like percent', () => {
   for (const body of [
     { filters: { change_7d: { max: -30 } } },
     { where: { field: 'change_7d', op: 'lte', value: -30 } },
@@ -55,7 +55,7 @@ it('a change beyond one is warned of, for it looks like percent', () => {
   expect(warned({ filters: { change_24h: { min: -1, max: 1 } } })).toEqual([]);
 });
 
-it('there are at most ten warnings', () => {
+it('a query causes at most ten warnings', () => {
   const protocols = Array.from({ length: 500 }, (_, index) => `nobody-${index}`);
   expect(warned({ filters: { protocols } })).toHaveLength(10);
 });
@@ -67,7 +67,7 @@ it.each([
   ['x', undefined],
   ['', undefined],
   ['completely different', undefined],
-])('%s is perhaps %s', (given, meant) => {
+])('the known name nearest to "%s" is %s', (given, meant) => {
   expect(found(given, ['ethereum', 'uniswap-v3', 'base'])).toBe(meant);
 });
 
@@ -90,7 +90,7 @@ function naiveEdits(from: string, to: string): number {
   return table[from.length]![to.length]!;
 }
 
-it('a name is near when the whole table of edits says so, whatever was compared before', () => {
+it('a name counts as similar by edit distance, compared with a textbook implementation', () => {
   const name = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 8 });
   fc.assert(
     fc.property(name, name, (given, other) => {
@@ -103,7 +103,7 @@ it('a name is near when the whole table of edits says so, whatever was compared 
   );
 });
 
-it('looking for a near name among very many is done in steps', () => {
+it('the search for a similar name among 100,000 names is split into steps', () => {
   const names = Array.from({ length: 100_000 }, (_, index) => `token-${index}`);
   const body = { dataset: 'prices', where: { field: 'token', op: 'in', value: ['tokne-1', 'nobody'] } };
   const steps = [...warningsOf(parseQuery(body), { ...known, token: new Set(names) })];
@@ -111,14 +111,14 @@ it('looking for a near name among very many is done in steps', () => {
 });
 
 it.each([undefined, null, '0.5', -0.1, 1.1, Number.NaN])(
-  'a percentile of p %s is refused, naming what it must be',
+  'a percentile with p = %s is refused with the allowed range',
   (p) => {
     const body = { aggregations: [{ field: 'tvl', operation: 'percentile', ...(p !== undefined && { p }) }] };
     expect(() => parseQuery(body)).toThrow(/p must be a number between 0 and 1/);
   },
 );
 
-it('a pattern that ends in an open escape is refused', () => {
+it('a `like` pattern with an unfinished escape at its end is refused', () => {
   const like = (value: string) => () => parseQuery({ where: { field: 'name', op: 'like', value } });
   for (const pattern of ['a\\', '\\\\\\', 'x\n\\']) expect(like(pattern)).toThrow(/must not end/);
   for (const pattern of ['%100\\%%', 'a\\\\', '', '\\_']) expect(like(pattern)).not.toThrow();

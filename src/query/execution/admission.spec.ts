@@ -22,8 +22,8 @@ const lasting = (ms: number) => (): Promise<string> =>
     setTimeout(() => resolve('ran'), ms);
   });
 
-describe('admission', () => {
-  it('lets a crowd of small queries wait, however long large ones before them took', async () => {
+describe('the admission of queries to the database', () => {
+  it('runs 600 waiting small queries after many slow large queries', async () => {
     const admission = admissionOf(2);
     const before = Array.from({ length: 20 }, () => admission.run(LARGE, 10_000, here(), lasting(150)));
     const crowd = Array.from({ length: 600 }, () => admission.run(SMALL, 10_000, here(), lasting(5)));
@@ -32,7 +32,7 @@ describe('admission', () => {
     expect(new Set(await Promise.all(crowd))).toEqual(new Set(['ran']));
   });
 
-  it('turns away at once whose turn will come too late, and tells when to come back', async () => {
+  it('refuses a query immediately if its turn would come too late, with a time to retry', async () => {
     const admission = admissionOf(2);
     const crowd = Array.from({ length: 300 }, () => admission.run(LARGE, 10_000, here(), lasting(150)));
     const settled = Promise.allSettled(crowd);
@@ -45,7 +45,7 @@ describe('admission', () => {
     expect(ran).toBeLessThan(200);
   });
 
-  it('forgets what those have to read who left', async () => {
+  it('ignores the cost of queries whose callers have left', async () => {
     const admission = admissionOf(1);
     const leaving = new AbortController();
     const held = admission.run(SMALL, 10_000, here(), lasting(1_000));
@@ -57,7 +57,7 @@ describe('admission', () => {
     expect(await Promise.all([held, next])).toEqual(['ran', 'ran']);
   });
 
-  it('a key that runs long and much keeps no other waiting, heavy or light', async () => {
+  it('runs queries of other keys while one key has several long queries', async () => {
     const admission = admissionOf(2);
     const started: string[] = [];
     const ask = (key: string, heavy: boolean, ms: number) =>
@@ -81,7 +81,7 @@ describe('admission', () => {
   });
 
   describe('while changes arrive', () => {
-    it('lets queries take turns, and those of a crowd do not wait for all large ones before them', async () => {
+    it('alternates small and large queries, one at a time', async () => {
       const admission = admissionOf(2, true);
       let [running, most] = [0, 0];
       const ended: string[] = [];
@@ -105,7 +105,7 @@ describe('admission', () => {
       expect(ended.indexOf('large', 1)).toBe(21);
     });
 
-    it('lets others run beside a query that takes long', async () => {
+    it('runs other queries beside a very long query', async () => {
       const admission = admissionOf(2, true);
       const long = admission.run(LARGE, 30_000, here(), lasting(60_000));
       const other = admission.run(SMALL, 30_000, here(), lasting(10));

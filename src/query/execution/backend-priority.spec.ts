@@ -4,7 +4,7 @@ import { constants, getPriority } from 'node:os';
 import { expect, it } from 'vitest';
 import { giveWay } from './backend-priority.js';
 
-it('lets a process give way to others, and does not mind one that is gone', async () => {
+it('`giveWay` lowers the priority of a process and ignores a process that has ended', async () => {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60_000)'], { stdio: 'ignore' });
   await once(child, 'spawn');
   const ended = once(child, 'exit');

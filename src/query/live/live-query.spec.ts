@@ -32,7 +32,7 @@ function live(intervalMs = 100) {
 }
 
 describe('a live query', () => {
-  it('runs once for all its followers: first the result, then what changed', async () => {
+  it('runs once for all followers and sends the result first, then the changed rows', async () => {
     const { table, runs, query } = live();
     const readers = [new Reader(), new Reader(), new Reader()];
     for (const reader of readers) query.follow(reader);
@@ -61,7 +61,7 @@ describe('a live query', () => {
     }
   });
 
-  it('says nothing when the answer is the same', async () => {
+  it('sends nothing if the result is unchanged', async () => {
     const { query } = live();
     const reader = new Reader();
     query.follow(reader);
@@ -71,7 +71,7 @@ describe('a live query', () => {
     expect(reader.names).toEqual(['query_result']);
   });
 
-  it('gives who was too slow for a change the whole result, and only him', async () => {
+  it('sends the whole result instead of missed changes to a slow follower only', async () => {
     const { table, query } = live();
     const [quick, slow] = [new Reader(), new Reader()];
     query.follow(quick);
@@ -94,7 +94,7 @@ describe('a live query', () => {
     expect(query.hasWork).toBe(false);
   });
 
-  it('gives who comes later the present result without running again', async () => {
+  it('sends the current result to a new follower without another run', async () => {
     const { runs, query } = live();
     query.follow(new Reader());
     await query.refresh(0);
@@ -105,7 +105,7 @@ describe('a live query', () => {
     expect(runs.count).toBe(1);
   });
 
-  it('is due once per interval, however much happens', async () => {
+  it('is due once per interval, however many changes arrive', async () => {
     const { query } = live(250);
     expect(query.isDue(1_000)).toBe(true);
     await query.refresh(1_000);
@@ -114,7 +114,7 @@ describe('a live query', () => {
     expect(query.isDue(1_250)).toBe(true);
   });
 
-  it('keeps what it could not show, and tries ever less often', async () => {
+  it('keeps an unsent change after a failure and retries at growing intervals', async () => {
     const { runs, query } = live(100);
     runs.failing = true;
     query.touch(0);

@@ -7,7 +7,7 @@ const dependencies = { dataset: 'tvl', movesWithTime: false } as const;
 const live = (key: string, id = key) =>
   new LiveQuery(id, dependencies, 0, () => Promise.resolve({ rows: [], cursor: '' }), key);
 
-it('a key with many queries leaves a place to the others, and the one that used less goes first', () => {
+it('a key with many live queries leaves one place free; the key with less use runs first', () => {
   const turns = new LiveTurns();
   const many = Array.from({ length: 20 }, (_, index) => live('greedy', `g${index}`));
   const first = turns.choose(many);
@@ -19,7 +19,7 @@ it('a key with many queries leaves a place to the others, and the one that used 
   expect(turns.choose([...many, other])[0]).toBe(other);
 });
 
-it('a first result comes before any refresh', async () => {
+it('the first result of a live query precedes any refresh', async () => {
   const turns = new LiveTurns();
   const shown = live('quiet');
   await shown.refresh(0);
@@ -29,7 +29,7 @@ it('a first result comes before any refresh', async () => {
   expect(turns.choose([shown, fresh])[0]).toBe(fresh);
 });
 
-it('the live queries of one key have a limit together, each counted once, and give it back', () => {
+it('the live queries of one key share a row limit, and a removed query frees its part', () => {
   const budget = new LiveBudget();
   expect(() => budget.check('a', 'huge', 2_000_001)).toThrow(/at most 2000000/);
   for (const id of ['1', '2', '3']) {

@@ -41,7 +41,7 @@ const events = fc.record({
   token: name,
 }) as unknown as fc.Arbitrary<LogEvent>;
 
-it('finds exactly the queries that an event can change, also after some have ended', () => {
+it('the query index finds exactly the live queries affected by an event', () => {
   fc.assert(
     fc.property(fc.array(dependencies), fc.array(events), fc.func(fc.boolean()), (all, happened, ends) => {
       const index = new QueryIndex();

@@ -5,7 +5,7 @@ import { EVENT_MESSAGES, UPDATE_MESSAGES } from './event.messages.js';
 it.each([
   ['Socket.IO and SSE', EVENT_MESSAGES],
   ['plain WebSocket', UPDATE_MESSAGES],
-])('the documents of %s mark the reserved event types, and no others', (_, messages) => {
+])('the AsyncAPI document of %s marks exactly the reserved event types as reserved', (_, messages) => {
   const marked = messages.map(({ summary }) => summary.includes('reserved: nothing is sent yet'));
   expect(marked).toEqual(EVENT_TYPES.map((type) => eventSpec(type).reserved === true));
   expect(marked).toContain(true);

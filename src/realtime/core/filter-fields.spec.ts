@@ -83,7 +83,7 @@ const OF_MOVERS = [
   'src/events/lookups/markets.dto.ts',
 ];
 
-it('a filter field is spelled out in three files at most', () => {
+it('the filter field `minValue` is spelled out in at most three source files', () => {
   const files = filesWith(/\bminValue\b/).filter((name) => !OF_MOVERS.includes(name));
   expect(files).toContain('src/realtime/core/filter-fields.ts');
   expect(files.length).toBeLessThanOrEqual(3);
@@ -95,7 +95,7 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
   const filter: SubscriptionFilter = { [name]: value };
   const refused = eventWith(refuses);
 
-  it('is read on every way in under its name', () => {
+  it('is parsed under its name on every transport', () => {
     const [common, ofWebSocket] = [{ [field.name]: value }, { [spellingOf(field, 'webSocket')]: value }];
     const query = new URLSearchParams([[field.name, String(value)]]);
     const message = parseMessage({ type: 'subscribe', channels: ['tvl'], filters: ofWebSocket });
@@ -107,7 +107,7 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
     expect(parseStreamBody(common, new URLSearchParams(), undefined).requests[0]?.filter).toEqual(filter);
   });
 
-  it('is refused beside a query, and in another form', () => {
+  it('is refused next to a query and with a value of the wrong type', () => {
     const common = { [field.name]: value };
     expect(() => parseSubscribe({ type: 'query', query: {}, ...common })).toThrow(`${field.name} does not go with`);
     expect(() => parseStreamBody({ query: {}, ...common }, new URLSearchParams(), undefined)).toThrow('does not go');
@@ -117,7 +117,7 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
     expect(validateSync(Object.assign(new FilterBody(), common))).toEqual([]);
   });
 
-  it('is answered and documented under its name', () => {
+  it('is returned and documented under its name', () => {
     const session = { identity: { caller: { role: 'reader' } } } as Session;
     const one = new Subscription(session, 's1', 1, all(filter), compiled(filter), 0, 0);
     expect(one.describe()).toMatchObject({ [field.name]: value });
@@ -127,7 +127,7 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
     expect(Object.keys(STREAM_BODY_SCHEMA.properties)).toContain(field.name);
   });
 
-  it('refuses an event by its condition, in the index too', () => {
+  it('rejects an event with its condition, in the filter index too', () => {
     expect(mismatches(compiled({}), refused)).toEqual([]);
     expect(indexOf({}).match(refused)).toHaveLength(1);
     expect(mismatches(compiled(filter), refused)).toEqual([field.condition]);
@@ -136,12 +136,12 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
     expect(indexOf(filter).match(eventWith({}))).toHaveLength(1);
   });
 
-  it('parts groups', () => {
+  it('separates subscriptions with different values into different groups', () => {
     const keys = [{}, filter, { [name]: other }].map((one) => compiled(one).key);
     expect(new Set(keys).size).toBe(3);
   });
 
-  it('selects the subscriptions with the same value only', () => {
+  it('selects only the subscriptions with the same value', () => {
     const host = { limits: { subscriptionsPerConnection: 9, namesPerConnection: 9 }, now: () => 0, register: () => {} };
     const session = { identity: { caller: { role: 'reader' } } } as Session;
     const book = new SubscriptionBook(session, host as unknown as ConstructorParameters<typeof SubscriptionBook>[1]);
@@ -149,7 +149,7 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
     expect(book.find(filter).map(({ request }) => request.filter)).toEqual([filter]);
   });
 
-  it('holds for snapshots unless it is about moves', async () => {
+  it('applies to snapshots unless the field is `threshold`', async () => {
     const { type, protocol, token, chain, current } = refused;
     const metric = type === 'price_change' ? 'price' : 'tvl';
     const published = { metric, protocol, token, chain, value: current } as PublishedValue;
@@ -163,7 +163,7 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
   });
 });
 
-it('filters share a group exactly when all that is compared is equal', () => {
+it('two filters have the same group key exactly if all compared members are equal', () => {
   const some = fc.record(
     Object.fromEntries(
       FIELD_NAMES.map((name) => [name, fc.constantFrom<unknown>(SAMPLES[name].value, SAMPLES[name].other)]),
@@ -189,11 +189,11 @@ it('filters share a group exactly when all that is compared is equal', () => {
   );
 });
 
-it('the index does not load when it does not compare a member of filters', () => {
+it('the filter index refuses to load if it does not compare a filter member', () => {
   expect(() => assertCompared(['types', 'minConfidence'])).toThrow('does not compare minConfidence');
 });
 
-it('names and places are not given twice', () => {
+it('the names and places of filter fields are unique', () => {
   const [names, ofWebSocket] = [FIELDS.map(({ name }) => name), FIELDS.map((field) => spellingOf(field, 'webSocket'))];
   const places = FIELDS.map(({ place }) => place);
   for (const given of [new Set(names), new Set(ofWebSocket), new Set(places)]) expect(given.size).toBe(FIELDS.length);

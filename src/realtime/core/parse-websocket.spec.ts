@@ -22,8 +22,8 @@ function outcomeOf(value: unknown): string {
   }
 }
 
-describe('parseMessage', () => {
-  it('reads both dialects alike', () => {
+describe('`parseMessage`', () => {
+  it('returns the same result for the `type` dialect and the `action` dialect', () => {
     const body = { channels: ['prices'], filters: { tokenIds: ['bitcoin'] } };
     const { type: _, ...first } = parseMessage({ type: 'subscribe', ...body });
     const { type: __, ...second } = parseMessage({ action: 'subscribe', ...body });
@@ -31,7 +31,7 @@ describe('parseMessage', () => {
     expect(parseMessage({ type: 'ping', action: 'ping' })).toEqual({ type: 'ping' });
   });
 
-  it('normalises filters: aliases, case, order, repetition, both names of a type, the step of a threshold', () => {
+  it('normalises filters: chain aliases, case, order, duplicates, event types and threshold', () => {
     const filters = {
       chains: ['Binance', 'bsc', 'ethereum'],
       tokenIds: ['coingecko:Bitcoin', 'ETHEREUM:0xAB'],
@@ -52,12 +52,12 @@ describe('parseMessage', () => {
     });
   });
 
-  it('takes the wish of an admin for the rows of every owner', () => {
+  it('accepts `all: true` to request events of every owner', () => {
     const message = parseMessage({ type: 'subscribe', channels: ['alerts', 'nonsense'], all: true });
     expect(message).toMatchObject({ channels: [{ request: { all: true } }, { request: undefined }] });
   });
 
-  it('keeps a name that is no channel, without a request', () => {
+  it('keeps an unknown channel name without a subscription request', () => {
     const message = parseMessage({ type: 'subscribe', channels: ['tvl', 'nonsense', 'tvl'] });
     expect(message).toMatchObject({ channels: [{ channel: 'tvl' }, { channel: 'nonsense', request: undefined }] });
   });
@@ -118,23 +118,23 @@ describe('parseMessage', () => {
     ],
     ['a snapshot that is a text', { type: 'subscribe', channels: ['tvl'], snapshot: 'yes' }, 'snapshot'],
     ['no filters', { type: 'update_filters' }, 'filters'],
-  ])('refuses %s and names the field', (_, value, field) => {
+  ])('refuses a message with this fault and names the field: %s', (_, value, field) => {
     expect(faultOf(value)).toEqual({ code: 'invalid_request', field });
   });
 
-  it('takes event types that one of the channels gives', () => {
+  it('accepts event types if the channels produce at least one of them', () => {
     const filters = { eventTypes: ['price_change', 'alert'] };
     expect(outcomeOf({ type: 'subscribe', channels: ['tvl', 'prices'], filters })).toBe('accepted');
     expect(outcomeOf({ type: 'subscribe', channels: ['nonsense'], filters })).toBe('accepted');
   });
 
-  it('goes through the fields of a message once, however many there are', () => {
+  it('needs linear time for a message with many fields', () => {
     // Looking each one up among all of them would take minutes and time the test out.
     const fields = Array.from({ length: 400_000 }, (_, n) => `"${n.toString(36)}":1`);
     expect(faultOf(JSON.parse(`{${fields.join(',')}}`))).toEqual({ code: 'invalid_request', field: 'type' });
   });
 
-  it('never throws anything but invalid_request, whatever comes', () => {
+  it('throws no error except `invalid_request`, whatever the message', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.jsonValue(), fc.object({ key: fc.constantFrom('type', 'action', 'channels', 'filters', 'id') })),
@@ -147,8 +147,8 @@ describe('parseMessage', () => {
   });
 });
 
-describe('messageId', () => {
-  it('gives back what an answer can carry', () => {
+describe('`messageId`', () => {
+  it('returns an id that is a string or a number, and undefined otherwise', () => {
     expect([
       messageId({ id: 'a' }),
       messageId({ id: 0 }),

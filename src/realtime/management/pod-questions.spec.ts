@@ -21,8 +21,8 @@ function twoProcesses(): { here: PodQuestions; there: PodQuestions } {
   return { here: process('here', 'there'), there: process('there', 'here') };
 }
 
-describe('PodQuestions', () => {
-  it('takes an answer and a refusal that come before the question is confirmed', async () => {
+describe('`PodQuestions`', () => {
+  it('accepts a reply or refusal that arrives before the publication is confirmed', async () => {
     const { here, there } = twoProcesses();
     there.on('name', () => () => 'there');
     there.on('secret', () => () => {

@@ -19,19 +19,16 @@ function storeThatFails(failures: number): { store: SessionStore; done: string[]
   return { store: store as unknown as SessionStore, done };
 }
 
-describe('what a process keeps', () => {
-  it.each([0, 1])(
-    'is written when the process is noted, also when that failed at its start %i times',
-    async (times) => {
-      const { store, done } = storeThatFails(times);
-      const keeper = new SessionKeeper({} as RealtimeHub, store, { id: 'pod-1' } as Pods);
-      keeper.onApplicationBootstrap();
-      await Promise.resolve();
-      keeper.release('first', 'user', 'connection');
-      keeper.release('second', 'user', 'connection');
-      await keeper.beforeApplicationShutdown();
-      expect(done.filter((what) => what.startsWith('write'))).toEqual(['write first,second']);
-      expect(done.indexOf('beat pod-1')).toBe(0);
-    },
-  );
+describe('the released connections of a stopping process', () => {
+  it.each([0, 1])('are stored after its registration, even if registration failed %i times at start', async (times) => {
+    const { store, done } = storeThatFails(times);
+    const keeper = new SessionKeeper({} as RealtimeHub, store, { id: 'pod-1' } as Pods);
+    keeper.onApplicationBootstrap();
+    await Promise.resolve();
+    keeper.release('first', 'user', 'connection');
+    keeper.release('second', 'user', 'connection');
+    await keeper.beforeApplicationShutdown();
+    expect(done.filter((what) => what.startsWith('write'))).toEqual(['write first,second']);
+    expect(done.indexOf('beat pod-1')).toBe(0);
+  });
 });

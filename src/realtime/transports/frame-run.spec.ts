@@ -5,8 +5,8 @@ import { FrameRun } from './frame-run.js';
 const frames = Array.from({ length: 6 }, (_, n) => Buffer.from(`frame ${n};`));
 const frame = fc.constantFrom(...frames);
 
-describe('FrameRun', () => {
-  it('holds exactly what each connection was given, whatever the others got in between', () => {
+describe('`FrameRun`', () => {
+  it('contains exactly the frames of its connection, whatever other connections receive', () => {
     // Steps that give one frame to some of the connections; `own` gives it as a separate frame of each.
     const steps = fc.array(fc.record({ frame, to: fc.uniqueArray(fc.nat(7), { minLength: 1 }), own: fc.boolean() }), {
       maxLength: 40,
@@ -32,7 +32,7 @@ describe('FrameRun', () => {
     );
   });
 
-  it('is one run, with one buffer, for all that got the same frames', () => {
+  it('is one object with one buffer for all connections with the same frames', () => {
     const sequence = fc.array(frame, { minLength: 1, maxLength: 5 });
     fc.assert(
       fc.property(fc.array(sequence, { minLength: 2, maxLength: 12 }), (sequences) => {

@@ -11,7 +11,7 @@ const begun = () => {
   return { clock, keys, returns };
 };
 
-it('a key returns as often as connections of it ended within a minute, at the address where they did', () => {
+it('a key may reconnect once per connection that ended within a minute at the same address', () => {
   const { clock, keys, returns } = begun();
   clock.at += MINUTE;
   expect(returns(1)).toBe(0);
@@ -24,7 +24,7 @@ it('a key returns as often as connections of it ended within a minute, at the ad
   expect(returns(1)).toBe(0);
 });
 
-it('in the first minute of a process a key is taken to return as often as it may be connected', () => {
+it('in the first minute of a process, a key may reconnect up to its connection limit', () => {
   const { clock, returns } = begun();
   expect(returns(9)).toBe(3);
   expect(returns(9, { address: 'b', most: 0 })).toBe(9);

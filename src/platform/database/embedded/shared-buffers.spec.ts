@@ -3,7 +3,7 @@ import { sharedBuffers } from './shared-buffers.js';
 
 const GB = 2 ** 30;
 
-it('is an eighth of what the machine or its container has, within bounds', () => {
+it('`shared_buffers` are an eighth of the memory of the machine or container, within bounds', () => {
   expect(sharedBuffers(8 * GB, 0)).toBe('1024MB');
   expect(sharedBuffers(8 * GB, 4 * GB)).toBe('512MB');
   expect(sharedBuffers(8 * GB, 2 ** 63)).toBe('1024MB');

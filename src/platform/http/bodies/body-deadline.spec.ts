@@ -38,14 +38,14 @@ const send = (characters: number, pauseMs: number): Promise<string> =>
     }, pauseMs);
   });
 
-describe('a body', () => {
-  it('has to be there in time', async () => {
+describe('a request body', () => {
+  it('is cut off if it does not arrive completely before the deadline', async () => {
     lasting = false;
     expect(await send(3, 10)).toBe('xxx');
     expect(await send(12, 50)).toBe('ECONNRESET');
   });
 
-  it('may last where that was said, as long as something comes', async () => {
+  it('on a route for long bodies may exceed the deadline as long as bytes keep arriving', async () => {
     lasting = true;
     expect(await send(12, 50)).toBe('x'.repeat(12));
     expect(await send(3, 2 * DEADLINE_MS)).toBe('ECONNRESET');

@@ -17,7 +17,7 @@ const object = (fields: number): string =>
 const list = (items: number, item = '1'): string => `[${Array<string>(items).fill(item).join(',')}]`;
 
 describe('a JSON body', () => {
-  it('is what the parser of the language makes of it, in one piece or in many', async () => {
+  it('is parsed like `JSON.parse` does, in one piece or in many', async () => {
     const long = fc.array(fc.json({ maxDepth: 3 }), { minLength: 1, maxLength: 5 }).map((texts) => {
       const items = Array.from({ length: 3_000 }, (_, n) => `{"n":${n},"s":"${'x\\"],['.repeat(8)}"}`);
       return `{"a":${texts[0]}, "items" : [ ${[...items, ...texts].join(' , ')} ],"more":[${items.join()}],"b":null}`;
@@ -32,7 +32,7 @@ describe('a JSON body', () => {
     expect(await parse(outermost)).toEqual(JSON.parse(outermost));
   });
 
-  it('may begin with a byte order mark, and must be UTF-8', async () => {
+  it('may start with a byte order mark and must be valid UTF-8', async () => {
     expect(await parse('\uFEFF{"a":1}')).toEqual({ a: 1 });
     expect(await refusal(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toBe('invalid_request');
   });
@@ -65,17 +65,17 @@ describe('a JSON body', () => {
     ['brackets that do not match', '{"a":[1}]', 'invalid_request'],
     ['closed too often', ']'.repeat(100), 'invalid_request'],
     ['white space', ' \n ', 'invalid_request'],
-  ])('is refused or not: %s', async (_what, text, expected) => {
+  ])('is accepted or refused according to its shape: %s', async (_what, text, expected) => {
     expect(await refusal(text)).toBe(expected);
   });
 
-  it('keeps a member named __proto__ a member', async () => {
+  it('keeps a member named `__proto__` as an ordinary member', async () => {
     const body = (await parse(`{"__proto__":${list(9_000, '"0123456789abcdef"')}}`)) as object;
     expect(Object.keys(body)).toEqual(['__proto__']);
     expect(Array.isArray(body)).toBe(false);
   });
 
-  it('never fails otherwise than with a refusal, whatever its bytes are', async () => {
+  it('is accepted exactly if `JSON.parse` accepts the text, whatever the bytes', async () => {
     const pieces = fc.constantFrom(
       '{',
       '}',

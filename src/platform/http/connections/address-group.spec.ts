@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressGroup } from './address-group.js';
 
-describe('addressGroup', () => {
+describe('`addressGroup`', () => {
   it.each([
     ['203.0.113.7', '203.0.113.7'],
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
@@ -12,9 +12,9 @@ describe('addressGroup', () => {
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['unknown', 'unknown'],
     ['', ''],
-  ])('counts %s as %s', (address, group) => expect(addressGroup(address)).toBe(group));
+  ])('maps %s to %s', (address, group) => expect(addressGroup(address)).toBe(group));
 
-  it('gives all addresses of one network one name', () => {
+  it('maps all addresses of an IPv6 /64 network to the same name', () => {
     const address = (network: string) => fc.ipV6().map((host) => [network, host]);
     fc.assert(
       fc.property(address('2001:db8:a:b'), fc.integer({ min: 0, max: 0xffff }), ([network], last) => {
@@ -23,7 +23,7 @@ describe('addressGroup', () => {
     );
   });
 
-  it('answers any text', () => {
+  it('returns a string for any text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.ipV4(), fc.ipV6()), (text) => typeof addressGroup(text) === 'string'),
     );

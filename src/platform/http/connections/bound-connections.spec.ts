@@ -59,7 +59,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe('an address that has sent too many tiny chunks', () => {
-  it('has its next connections wait until that is made up for, while those that are open are answered', async () => {
+  it('must wait on new connections for a time, while its open connections are answered', async () => {
     let from = Infinity;
     answer = (request, response) => {
       if (request.url === '/0') {
@@ -80,7 +80,7 @@ describe('an address that has sent too many tiny chunks', () => {
     await until(() => answersIn(later.text).includes('/3'));
   });
 
-  it('has a body in tiny chunks cut at the first of them, and other bodies taken', async () => {
+  it('has a body in tiny chunks cut off; a body in large chunks is read', async () => {
     answer = (request, response) => {
       if (request.url === '/0') chargeChunks('127.0.0.3', 30_000);
       request.resume().once('end', () => response.end(request.url));
@@ -96,11 +96,11 @@ describe('an address that has sent too many tiny chunks', () => {
   });
 });
 
-describe('a body in chunks', () => {
+describe('a chunked request body', () => {
   const head = 'POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
   const chunks = (count: number, text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`.repeat(count);
 
-  it('ends its connection when it comes in thousands of tiny ones', async () => {
+  it('ends its connection if it arrives in thousands of tiny chunks', async () => {
     answer = (request, response) => void request.resume().on('end', () => response.end('/1'));
     const opened = await wire(head + chunks(20_000, 'a'));
     await opened.ended;
@@ -110,7 +110,7 @@ describe('a body in chunks', () => {
   it.each([
     ['letter by letter, when it is short', 8_000, 'a'],
     ['line by line', 20_000, '{"token":"bitcoin"}\n'],
-  ])('is taken %s', async (_, count, text) => {
+  ])('is accepted %s', async (_, count, text) => {
     let bytes = 0;
     answer = (request, response) =>
       void request.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => response.end('/1'));
@@ -121,17 +121,17 @@ describe('a body in chunks', () => {
   });
 });
 
-describe('a connection', () => {
+describe('an HTTP connection', () => {
   const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
-  it('is upgraded after the requests before it have been answered', async () => {
+  it('is upgraded after the preceding requests have been answered', async () => {
     server.on('upgrade', ({ socket }: IncomingMessage) => socket.end('\r\n\r\n/3'));
     const opened = await wire(`${get('/1')}${get('/2')}${upgrade}`);
     await opened.ended;
     expect(answersIn(opened.text)).toEqual(['/1', '/2', '/3']);
   });
 
-  it('that is reset after its upgrade, before its new owner listens, harms nothing', async () => {
+  it('causes no uncaught error if it is reset right after its upgrade', async () => {
     const upgraded = new Promise<Socket>((resolve) => {
       server.on('upgrade', ({ socket }: IncomingMessage) => resolve(socket.resume()));
     });
@@ -143,7 +143,7 @@ describe('a connection', () => {
     expect(await ended).toBeTypeOf('boolean');
   });
 
-  it('has one request in work at a time and its answers in order', async () => {
+  it('has one request handled at a time and its answers in order', async () => {
     const { text } = await wire(Array.from({ length: 20 }, (_, n) => get(`/${n}`)).join('')).then(async (opened) => {
       await until(() => answersIn(opened.text).length === 20);
       return opened;
@@ -152,14 +152,14 @@ describe('a connection', () => {
     expect(most).toBe(1);
   });
 
-  it('ends after the last request that may wait, when a client writes a thousand', async () => {
+  it('ends after 33 pipelined requests if a client writes a thousand', async () => {
     const opened = await wire(Array.from({ length: 1_000 }, (_, n) => get(`/${n}`)).join(''));
     await opened.ended;
     expect(answersIn(opened.text)).toEqual(Array.from({ length: 33 }, (_, n) => `/${n}`));
     expect(most).toBe(1);
   });
 
-  it('ends when its body was not wanted, and the answer arrives before that', async () => {
+  it('ends after an answer that refuses the body, and the client receives the answer', async () => {
     answer = (_request, response) => {
       response.statusCode = 413;
       response.end('/0');
@@ -172,7 +172,7 @@ describe('a connection', () => {
     expect(answersIn(opened.text)).toEqual(['/0']);
   });
 
-  it('goes on after a small body of unknown length that nobody read, and ends after a large one', async () => {
+  it('stays open after a small unread chunked body and ends after a large one', async () => {
     const chunked = (path: string): string => `POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`;
     const opened = await wire(chunked('/1'));
     await until(() => answersIn(opened.text).length === 1);
@@ -183,7 +183,7 @@ describe('a connection', () => {
     expect(answersIn(opened.text)).toEqual(['/1', '/2', '/3']);
   });
 
-  it('goes on after a small body that nobody read', async () => {
+  it('stays open after a small unread body of known length', async () => {
     const opened = await wire(`POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n`);
     await until(() => answersIn(opened.text).length === 1);
     opened.socket.write(`abc${get('/2')}`);
@@ -191,7 +191,7 @@ describe('a connection', () => {
     expect(answersIn(opened.text)).toEqual(['/1', '/2']);
   });
 
-  it('is told that a method is not one of Socket.IO, by a problem', async () => {
+  it('receives a problem document for a method that Socket.IO does not allow', async () => {
     const opened = await wire(
       'PUT /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n',
     );
@@ -202,11 +202,11 @@ describe('a connection', () => {
   });
 });
 
-describe('an address', () => {
+describe('one client address', () => {
   const open = (wires: readonly Wire[]): number =>
     wires.filter(({ socket }) => !socket.destroyed && !socket.readableEnded).length;
 
-  it('keeps so many connections without a key, the newest, whatever they wait for', async () => {
+  it('keeps only its newest 5 connections without a key, idle or with an unfinished request', async () => {
     const wires: Wire[] = [];
     for (let n = 0; n < 12; n++) wires.push(await wire(n % 2 === 0 ? 'GET / HT' : ''));
     await until(() => open(wires) === 5);
@@ -226,18 +226,21 @@ describe('an address', () => {
     expect(open(wires)).toBe(18);
   });
 
-  it.each(['pod-1.Zb_4-x', '9f2c11.AAAA', 'plain'])('keeps all that speak for the known session %s', async (sid) => {
-    const end = sessionBecomesKnown(sid);
-    const poll = get(`/socket.io/?EIO=4&transport=polling&sid=${sid}`);
-    answer = (_request, response) => void response.end('/0');
-    const wires = await Promise.all(Array.from({ length: 18 }, () => wire(poll)));
-    await until(() => wires.every(({ text }) => answersIn(text).length === 1));
-    await pause(400);
-    expect(open(wires)).toBe(18);
-    end();
-  });
+  it.each(['pod-1.Zb_4-x', '9f2c11.AAAA', 'plain'])(
+    'keeps all connections of the open Socket.IO session %s',
+    async (sid) => {
+      const end = sessionBecomesKnown(sid);
+      const poll = get(`/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+      answer = (_request, response) => void response.end('/0');
+      const wires = await Promise.all(Array.from({ length: 18 }, () => wire(poll)));
+      await until(() => wires.every(({ text }) => answersIn(text).length === 1));
+      await pause(400);
+      expect(open(wires)).toBe(18);
+      end();
+    },
+  );
 
-  it('has four mebibytes of bodies on their way without a key, and gets a refusal for more', async () => {
+  it('may send 64 bodies at once without a key; the next body is refused until one ends', async () => {
     await stop();
     await start(0);
     answer = () => {};

@@ -47,7 +47,7 @@ async function answers(socket: Socket, count: number): Promise<void> {
 }
 
 describe('connections without a key', () => {
-  it('are all answered when hundreds send at once, again and again', async () => {
+  it('are all answered when hundreds send requests at once, repeatedly', async () => {
     server.on('request', (_, response) => response.end('x'));
     const crowd = await openMany(120, (n) => `127.0.6.${1 + (n % 30)}`);
     for (let round = 0; round < 3; round += 1) {
@@ -61,7 +61,7 @@ describe('connections without a key', () => {
     await answers(late, 1);
   });
 
-  it('have bodies read whole that are larger than what is read at once', async () => {
+  it('have large request bodies read completely', async () => {
     server.on('request', (request, response) => {
       let bytes = 0;
       request.on('data', (part: Buffer) => (bytes += part.length));
@@ -76,7 +76,7 @@ describe('connections without a key', () => {
     expect(await Promise.all(answered)).toHaveLength(40);
   });
 
-  it('are read a few in a turn, and one that shows its key is not held up by the others', async () => {
+  it('are read a few per turn of the event loop and do not delay a connection with a key', async () => {
     const begun: string[] = [];
     server.on('request', (request, response) => {
       if (request.url === '/known') becomesKnown(request.socket);
@@ -94,7 +94,7 @@ describe('connections without a key', () => {
     expect(begun.lastIndexOf('/known')).toBeLessThan(60);
   });
 
-  it('that write thousands of requests are not read on, and others are answered meanwhile and after', async () => {
+  it('are closed if they write thousands of requests; a later connection is answered', async () => {
     server.on('request', (_, response) => response.end('x'));
     const crowd = await openMany(20, (n) => `127.0.5.${1 + n}`);
     const ended = crowd.map((socket) => new Promise((resolve) => socket.resume().once('close', resolve)));
@@ -111,7 +111,7 @@ describe('connections without a key', () => {
     // Node reads on when it has sent a header before the bytes of a body.
     { of: 'nobody' },
     { of: 'a key' },
-  ])('leave half of the loop to others, also where Node would read on: refusals of $of', async ({ of }) => {
+  ])('take at most half of the event loop with refused requests (sender: $of)', async ({ of }) => {
     let begun = 0;
     server.on('request', ({ socket, url }: IncomingMessage, response: ServerResponse) => {
       begun += 1;
@@ -142,7 +142,7 @@ describe('connections without a key', () => {
     expect(performance.now() - from).toBeLessThan(1_000);
   });
 
-  it('whose upgrade follows requests keep what they sent after it, in order', async () => {
+  it('keep the order of the bytes sent after an upgrade that follows other requests', async () => {
     const rest = Array.from({ length: 30_000 }, (_, n) => `${n};`).join('');
     server.on('request', (_, response) => response.end('x'));
     const arrived = new Promise<string>((resolve) => {

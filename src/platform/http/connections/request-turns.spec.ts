@@ -9,14 +9,14 @@ function work(ms: number): void {
 }
 
 describe('turns of requests', () => {
-  it('begin a request as it arrives while there is time', () => {
+  it('start a request immediately while the turn has time left', () => {
     const turns = new RequestTurns();
     const begun: number[] = [];
     for (let n = 0; n < 100; n += 1) turns.run('a', () => begun.push(n));
     expect(begun).toHaveLength(100);
   });
 
-  it('leave the rest to the next turns of the loop, addresses in turns, and lose none', async () => {
+  it('defer the remaining requests to later event loop turns, addresses alternating, losing none', async () => {
     const turns = new RequestTurns();
     const begun: string[] = [];
     for (let n = 0; n < 40; n += 1) {
@@ -37,7 +37,7 @@ describe('turns of requests', () => {
     expect(begun.indexOf('one')).toBeLessThan(10);
   });
 
-  it('count the time of promises that a request resolves', async () => {
+  it('include the time of promise callbacks of a request', async () => {
     const turns = new RequestTurns();
     const perTurn: number[] = [0];
     const request = async (): Promise<void> => {

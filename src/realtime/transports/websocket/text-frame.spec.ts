@@ -18,13 +18,13 @@ async function read(frame: Buffer): Promise<string> {
   return data.toString('utf8');
 }
 
-describe('textFrame', () => {
-  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])('carries %d bytes', async (length) => {
+describe('`textFrame`', () => {
+  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])('encodes a text of %d bytes', async (length) => {
     const text = 'x'.repeat(length);
     expect(await read(textFrame(text))).toBe(text);
   });
 
-  it('carries any text', async () => {
+  it('encodes any text', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'grapheme', maxLength: 200 }), async (text) => {
         expect(await read(textFrame(text))).toBe(text);

@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { upgradeTarget } from './upgrade-paths.js';
 
-describe('upgradeTarget', () => {
+describe('`upgradeTarget`', () => {
   it.each(['/', '/ws', '/ws/', '/v1/realtime', '/v2/realtime', '/?apiKey=x', '/ws?since=/socket.io/', '/ws#x'])(
-    'takes %s for the plain WebSocket API',
+    'assigns %s to the plain WebSocket API',
     (url) => expect(upgradeTarget(url)).toBe('websocket'),
   );
 
-  it.each(['/socket.io/', '/socket.io/?EIO=4&transport=websocket', '/socket.io/x'])('leaves %s to Socket.IO', (url) => {
-    expect(upgradeTarget(url)).toBe('socketio');
-  });
+  it.each(['/socket.io/', '/socket.io/?EIO=4&transport=websocket', '/socket.io/x'])(
+    'assigns %s to Socket.IO',
+    (url) => {
+      expect(upgradeTarget(url)).toBe('socketio');
+    },
+  );
 
   it.each([
     undefined,
@@ -25,5 +28,5 @@ describe('upgradeTarget', () => {
     'http://h/ws',
     '/%77s',
     '/../ws',
-  ])('knows nothing of %s', (url) => expect(upgradeTarget(url)).toBe('unknown'));
+  ])('returns `unknown` for %s', (url) => expect(upgradeTarget(url)).toBe('unknown'));
 });
