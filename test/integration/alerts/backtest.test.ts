@@ -262,6 +262,34 @@ describe('a backtest over stored history', () => {
     }
   });
 
+  it('ends, in the database too, when its caller leaves', async () => {
+    const key = await app.key({ userId: 'alice' });
+    const locker = await app.db.pool.connect();
+    const sessions = async () => {
+      const { rows } = await app.db.pool.query(
+        `SELECT FROM pg_stat_activity WHERE application_name = 'defi-realtime backtest' AND datname = current_database()`,
+      );
+      return rows.length;
+    };
+    await locker.query('BEGIN; LOCK TABLE metric_series IN ACCESS EXCLUSIVE MODE');
+    try {
+      const caller = new AbortController();
+      const answer = fetch(`${app.url}/v1/alerts/rules/backtest`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ rule: fall }),
+        signal: caller.signal,
+      }).catch((error: Error) => error.name);
+      await waitFor(async () => (await sessions()) === 1, { what: 'a backtest that reads' });
+      caller.abort();
+      expect(await answer).toBe('AbortError');
+      await waitFor(async () => (await sessions()) === 0, { what: 'the end of its session' });
+    } finally {
+      await locker.query('ROLLBACK');
+      locker.release();
+    }
+  });
+
   it('returns the JSON pointer of an invalid field of the rule', async () => {
     const faulty = { ...fall, conditions: [{ ...fall.conditions[0], threshold: 'much' }] };
     const { status, body } = await alice.post('/v1/alerts/rules/backtest', { rule: faulty });
