@@ -42,7 +42,7 @@ export class Figures {
 
   resumed({ recovered, replayed }) {
     const missed = replayed === 1 ? '1 missed change' : `${count(replayed)} missed changes`;
-    setText(byId('resume'), recovered !== false ? `Resumed, ${missed} replayed` : 'Away too long, started over');
+    setText(byId('resume'), recovered !== false ? `Resumed, ${missed} replayed` : 'Could not resume, reloaded');
   }
 
   show() {

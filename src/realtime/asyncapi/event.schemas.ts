@@ -17,10 +17,13 @@ const commonFields = (type: EventType, timestamp: Schema): Properties => ({
   eventType: { const: type },
   timestamp,
   source: text('source of the value'),
-  confidence: number('0 to 1: what the writer said, lowered by age and by an outlying change', {
-    minimum: 0,
-    maximum: 1,
-  }),
+  confidence: number(
+    '0 to 1: confidence that the writer gave, lowered if the value is old or its change is an outlier',
+    {
+      minimum: 0,
+      maximum: 1,
+    },
+  ),
   tags: list({ type: 'string' }),
   correlationId: text("the writer's correlation id"),
 });

@@ -18,7 +18,7 @@ const bigNumber = text('a whole number as a string: it may exceed 2^53', { patte
 
 /** Shape of events that enter through `POST /v1/events`: the subject is optional, the payload free. */
 const POSTED_SHAPE: EventShape = {
-  fields: { protocol, chain, token, data: openObject('what the reporter sent') },
+  fields: { protocol, chain, token, data: openObject('data of the event, as the writer sent it') },
   optional: ['protocol', 'chain', 'token'],
 };
 
