@@ -50,7 +50,7 @@ export type Wanted =
  * Pause before a message checks by itself whether the one before it has arrived, ms. That one's result makes it due; thousands
  * that wait leave the workers to those they wait for.
  */
-const IN_ORDER_MS = 60_000;
+export const IN_ORDER_MS = 60_000;
 /** The same while that one is being sent: its result may be stored before this one is known to wait. */
 const IN_FLIGHT_MS = 500;
 /** Longest time to the next attempt of an older message that a firing waits for, ms: an alarm is not held up by an end. */

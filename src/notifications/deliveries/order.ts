@@ -1,7 +1,18 @@
 import { GATEWAY_TIMEOUT, NO_ANSWER } from '../core/outcome.js';
+import { IN_ORDER_MS } from '../core/still-wanted.js';
 
 /** Returns the SQL condition of messages that are not finished yet. */
 const isOpen = (of: string): string => `${of}.state IN ('pending', 'sending', 'retrying')`;
+
+/** Returns the SQL condition of messages that wait for an older one. */
+const isHeld = (of: string): string => `${of}.reason IN ('after_firing', 'after_resolution', 'after_test')`;
+
+/**
+ * Returns the SQL for: time of the next attempt of a message (of), of one that waits that of the one it waits for; null: it is
+ * being sent.
+ */
+const nextOf = (of: string): string => `CASE WHEN ${of}.state <> 'sending'
+  THEN ${of}.next_attempt_at - CASE WHEN ${isHeld(of)} THEN ${IN_ORDER_MS} ELSE 0 END * interval '1 ms' END`;
 
 /** Returns the SQL for: whether a message (of) says that subjects hold no more. */
 export const isEnd = (of: string): string =>
@@ -38,15 +49,15 @@ const SUMMARY_BEFORE = `s.target_id = d.target_id AND s.type = 'alert.summary' A
  */
 export const UNFINISHED = `
   SELECT count(*) > 0 AS is_open, max(next_attempt_at) AS next FROM (
-    SELECT CASE WHEN f.state <> 'sending' THEN f.next_attempt_at END AS next_attempt_at FROM deliveries f
+    SELECT ${nextOf('f')} AS next_attempt_at FROM deliveries f
     WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position AND ${isOpen('f')}
       AND f.type = CASE d.type WHEN 'alert.fired' THEN 'alert.resolved' WHEN 'alert.resolved' THEN 'alert.fired' ELSE 'test' END
     UNION ALL
-    SELECT CASE WHEN s.state <> 'sending' THEN s.next_attempt_at END FROM deliveries s
+    SELECT ${nextOf('s')} FROM deliveries s
     WHERE d.type <> 'test' AND ${SUMMARY_BEFORE} AND ${isOpen('s')} AND ${isEnd('s')} <> ${isEnd('d')}
       AND EXISTS (SELECT FROM (${SUBJECTS}) named WHERE ${names('s', 'named.subject')})
     UNION ALL
-    SELECT CASE WHEN f.state <> 'sending' THEN f.next_attempt_at END FROM deliveries f
+    SELECT ${nextOf('f')} FROM deliveries f
     WHERE d.type = 'alert.summary' AND f.target_id = d.target_id AND f.position < d.position AND ${isOpen('f')}
       AND f.type = CASE WHEN ${isEnd('d')} THEN 'alert.fired' ELSE 'alert.resolved' END AND f.rule_ids && d.rule_ids
       AND ${names('d', subjectOf('f.data', `f.data -> 'ruleId'`))}) before`;
@@ -100,6 +111,6 @@ export const WAKE = `
       SELECT n.id FROM deliveries f JOIN deliveries n ON n.target_id = f.target_id AND ${isOpen('n')}
         AND n.position > f.position AND n.rule_ids && f.rule_ids WHERE f.id = ANY($1) AND f.type = 'alert.summary') later
     JOIN deliveries w USING (id)
-    WHERE w.state IN ('pending', 'retrying') AND w.reason IN ('after_firing', 'after_resolution', 'after_test')
+    WHERE w.state IN ('pending', 'retrying') AND ${isHeld('w')}
     FOR UPDATE OF w SKIP LOCKED) waiting
   WHERE d.id = waiting.id`;
