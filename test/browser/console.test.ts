@@ -296,7 +296,7 @@ describe('the console in a browser', () => {
     expect(seen.complaints).toEqual([]);
   });
 
-  it('receives a change with an EventSource of the browser', async () => {
+  it('lets an `EventSource` on its page receive a change', async () => {
     await page.goto(app.url);
     const address = `/v1/stream?channels=events:tvl&protocols=aave-v3&apiKey=${app.adminKey}`;
     const received = page.evaluate<{ data: string; id: string }>(`new Promise((resolve, reject) => {

@@ -44,7 +44,7 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
     expect(answers.filter(Boolean)).toHaveLength(50);
   });
 
-  it('report the messages used, without those reserved in advance', async () => {
+  it('report the messages used without the messages reserved in advance', async () => {
     const caller = limitedCaller(key, { messages: 1_000 });
     await granted(7, () => parts.limits.message(caller));
     expect((await parts.limits.used(caller)).messages).toBe(7);
@@ -76,7 +76,7 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
     expect(await parts.strangers.enter('192.0.2.250')).toBeDefined();
   });
 
-  it('count connections without a key per minute, but not those that show a key later', async () => {
+  it('count connections without a key per minute, but not connections that show a key later', async () => {
     const address = (n: number) => `2001:db8:${key.slice(0, 4)}:1::${n + 1}`;
     for (let n = 0; n < 20; n++) (await parts.strangers.enter(address(n)))?.known();
     await waitFor(async () => (await parts.counters.used('stranger_connects', addressGroup(address(0)))) === 0);

@@ -99,7 +99,7 @@ describe('creating API keys', () => {
   });
 
   it.each([
-    ['nothing', undefined, 400],
+    ['no body', undefined, 400],
     ['no user', {}, 400],
     ['an empty user', { userId: '' }, 400],
     ['a long user', { userId: 'x'.repeat(256) }, 400],
@@ -111,7 +111,7 @@ describe('creating API keys', () => {
     ['a null role', { userId: 'a', role: null }, 400],
     ['an unknown tier', { userId: 'a', tier: 'gold' }, 400],
     ['a time in the past', { userId: 'a', expiresAt: '2001-01-01T00:00:00Z' }, 400],
-    ['no time', { userId: 'a', expiresAt: 'tomorrow' }, 400],
+    ['a text that is not a time', { userId: 'a', expiresAt: 'tomorrow' }, 400],
     ['a time beyond the calendar', { userId: 'a', expiresAt: '+275760-09-13T00:00:00Z' }, 400],
     ['an impossible day', { userId: 'a', expiresAt: '2099-02-31T00:00:00Z' }, 400],
     ['an unknown transport', { userId: 'a', transports: ['pigeon'] }, 400],

@@ -51,7 +51,7 @@ describe('the request limit', () => {
     expect(await (await me(key)).json()).toMatchObject({ limits: { apiRequests: 5 }, used: { apiRequests: 2 } });
   });
 
-  it('without a valid key is counted per address and does not block valid keys there', async () => {
+  it('counts requests without a valid key per address and does not block valid keys there', async () => {
     const key = await app.key({ tier: 'enterprise' });
     const statuses: number[] = [];
     for (let n = 0; n < 5; n++) statuses.push((await me(`rta_guess${n}_${'x'.repeat(43)}`)).status);
@@ -60,7 +60,7 @@ describe('the request limit', () => {
     expect((await me(key)).status).toBe(200);
   });
 
-  it('of an address also counts requests with a key that may not use the transport', async () => {
+  it('also counts, per address, requests with a key that may not use the transport', async () => {
     const key = await app.key({ tier: 'enterprise', transports: ['sse'] });
     const statuses: number[] = [];
     for (let n = 0; n < 5; n++) {

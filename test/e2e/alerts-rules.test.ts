@@ -345,13 +345,13 @@ describe('invalid alert rules', () => {
       /^\/conditions/,
     ],
     [
-      'a window of a second',
+      'a time window of one second',
       { name: 'x', conditions: [{ ...PRICE, operator: 'change_pct', threshold: 0.1, timeWindow: 1 }] },
       /timeWindow/,
     ],
     ['a condition on alerts', { name: 'x', conditions: [{ metric: 'event', eventType: 'alert' }] }, /^\/conditions\/0/],
     ['conditions that are no list', { name: 'x', conditions: 'price > 1' }, /^\/conditions/],
-    ['a tree of something else', { name: 'x', where: { xor: [PRICE] } }, /^\/where/],
+    ['an unknown operator in the condition tree', { name: 'x', where: { xor: [PRICE] } }, /^\/where/],
     [
       'six actions',
       { ...RULE, actions: Array.from({ length: 6 }, () => ({ type: 'email', target: 'a@b.c' })) },
@@ -368,7 +368,7 @@ describe('invalid alert rules', () => {
       /^\/conditions\/0\/token/,
     ],
     [
-      'a token of half a character',
+      'half a surrogate pair in a token',
       { name: 'x', where: { or: [{ ...PRICE, token: 'a\ud800b' }] } },
       /^\/where\/or\/0\/token/,
     ],
@@ -383,7 +383,11 @@ describe('invalid alert rules', () => {
       /^\/actions\/0\/target/,
     ],
     ['a token with white space', { name: 'x', conditions: [{ ...PRICE, token: 'usd coin' }] }, /token/],
-    ['an operator of an event alone', { name: 'x', conditions: [{ ...EVENT, operator: 'gt', threshold: 1 }] }, /field/],
+    [
+      'an operator on an event without a field',
+      { name: 'x', conditions: [{ ...EVENT, operator: 'gt', threshold: 1 }] },
+      /field/,
+    ],
     ['an unknown field of the rule', { ...RULE, owner: 'root' }, /^\/owner/],
   ];
   it.each(faulty)('with %s are refused, with the position of the fault', async (_, body, pointer) => {

@@ -68,7 +68,7 @@ async function walk(path: string, name: string): Promise<unknown[]> {
 }
 
 describe('`/v1/protocols`', () => {
-  test('lists protocols by TVL in descending order, those without TVL last', async () => {
+  test('lists protocols by TVL in descending order, and protocols without TVL last', async () => {
     const { data, page } = await get('/v1/protocols');
     expect(data.map((row) => row['protocol'])).toEqual(['lido', 'aave-v3', 'pancake', 'nameless', 'quiet']);
     expect(page).toEqual({ next_cursor: null, has_more: false });

@@ -135,7 +135,7 @@ describe('current prices', () => {
     expect(body.missing).toEqual(['nothing']);
   });
 
-  test('have a chain flag `counted` that is the same with and without `exact=true`', async () => {
+  test('have the same chain flag `counted` with and without `exact=true`', async () => {
     await app.db.pool.query(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('mixed', 'all', 5), ('mixed', 'base', 4)`,
     );
@@ -428,7 +428,7 @@ describe('the history of values', () => {
     expect(body.errors[0].pointer).toMatch(/^\?/);
   });
 
-  test('refuses a parameter given twice with a message that says so', async () => {
+  test('refuses a parameter given twice with a message about the repetition', async () => {
     const { body } = await get('/v1/tvl/uniswap-v3/history?from=now-1d&from=now-2d');
     expect(body.errors).toEqual([
       { pointer: '?from', code: 'is_string', detail: 'from must be one text; give it once' },

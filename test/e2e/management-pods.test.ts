@@ -209,7 +209,7 @@ describe('during an outage', () => {
     await dead.close();
   });
 
-  it('without Redis, own connections are shown and those of other processes are unavailable', async () => {
+  it('without Redis, only the connections of the requested process are available', async () => {
     const [near, far] = [await connect(two, alice), await connect(one, alice)];
     await redis.stop();
     await waitFor(() => two.nest.get(RedisConnections).state === 'away');

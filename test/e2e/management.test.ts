@@ -165,16 +165,16 @@ describe('subscriptions in the management API', () => {
   });
 
   it.each([
-    ['nothing', {}],
+    ['no fields', {}],
     ['an unknown type', { type: 'everything' }],
     ['an unknown field', { type: 'tvl_changes', x: 1 }],
     ['a wrong type', { type: 'tvl_changes', threshold: 'high' }],
     ['a negative number', { type: 'tvl_changes', minValue: -1 }],
-    ['event types that it never gives', { type: 'tvl_changes', eventTypes: ['price_change'] }],
+    ['event types that the subscription never sends', { type: 'tvl_changes', eventTypes: ['price_change'] }],
     ['an interval that is no whole number', { type: 'tvl_changes', intervalMs: 1000.5 }],
     ['text that is no cursor', { type: 'tvl_changes', since: 'yesterday' }],
     ['a list of objects', { type: 'tvl_changes', protocols: [{}] }],
-    ['no channel', { type: 'channel', channel: 'nonsense' }],
+    ['a text that is not a channel', { type: 'channel', channel: 'nonsense' }],
     ['a too long list', { type: 'tvl_changes', protocols: Array.from({ length: 501 }, (_, i) => `p${i}`) }],
   ])('are refused with an invalid body: %s', async (_, body) => {
     const { id } = await connect(alice);
@@ -249,12 +249,12 @@ describe('`explain`', () => {
   });
 
   it.each([
-    ['neither cursor nor id', '', 400],
-    ['both', '&cursor=a-00000000001&eventId=019a9a3e-5c00-7000-8000-000000000001', 400],
-    ['no cursor at all', '&cursor=rubbish', 404],
+    ['neither a cursor nor an id', '', 400],
+    ['a cursor and an id', '&cursor=a-00000000001&eventId=019a9a3e-5c00-7000-8000-000000000001', 400],
+    ['a text that is not a cursor', '&cursor=rubbish', 404],
     ['a cursor of another log', '&cursor=zzzz-00000000001', 404],
-    ['an id that is none', '&eventId=rubbish', 400],
-    ['an id of nothing', '&eventId=019a9a3e-5c00-7000-8000-000000000001', 404],
+    ['a text that is not an id', '&eventId=rubbish', 400],
+    ['an unknown id', '&eventId=019a9a3e-5c00-7000-8000-000000000001', 404],
   ])('returns 400 or 404 for an invalid request: %s', async (_, query, status) => {
     const { id } = await connect(alice);
     expect((await call(alice, 'GET', `/explain?connection=${id}${query}`)).status).toBe(status);

@@ -251,8 +251,8 @@ describe('message templates', () => {
   it.each([
     ['a tag that is not closed', '{% if a %}x'],
     ['a filter that does not exist', '{{ a | nope }}'],
-    ['a file', '{% include "/etc/passwd" %}'],
-    ['a file of another kind', '{% render "/etc/passwd" %}'],
+    ['a file to include', '{% include "/etc/passwd" %}'],
+    ['a file to render', '{% render "/etc/passwd" %}'],
     ['a layout', '{% layout "../package.json" %}'],
     ['a text that doubles', '{% assign a = "x" %}{% for i in (1..60) %}{% assign a = a | append: a %}{% endfor %}'],
     [

@@ -102,8 +102,8 @@ describe('a bad query', () => {
   );
 
   it.each<[string, unknown, string, string]>([
-    ['no object', [], '', 'invalid_type'],
-    ['not there yet', { dataset: 'points' }, '/dataset', 'not_available'],
+    ['a list instead of an object', [], '', 'invalid_type'],
+    ['a dataset that is not available yet', { dataset: 'points' }, '/dataset', 'not_available'],
     [
       'a field every object has',
       { where: { field: 'constructor', op: 'eq', value: 1 } },
@@ -114,7 +114,7 @@ describe('a bad query', () => {
     ['SQL as a bucket', { time: { bucket: "1h' --" } }, '/time/bucket', 'unknown_value'],
     ['text for a number', { where: { field: 'tvl', op: 'gt', value: '1' } }, '/where/value', 'invalid_type'],
     [
-      'history of what has none',
+      'history of a field without history',
       { filters: { change_24h: { min: 0 } }, time: {} },
       '/filters/change_24h',
       'no_history',
@@ -144,7 +144,7 @@ describe('a bad query', () => {
     expect((await app.db.pool.query('SELECT FROM protocol_tvl')).rowCount).toBe(0);
   });
 
-  it('in a body that is not JSON is refused before it reaches the database', async () => {
+  it('in a body without valid JSON is refused before it reaches the database', async () => {
     statements.mockClear();
     for (const [body, type] of [
       ['{"limit":NaN}', 'application/json'],

@@ -192,8 +192,8 @@ describe('requests to open an event stream', () => {
     ['an unknown channel', 'channels=nonsense', 'good', 400, 'invalid_request'],
     ['an unknown parameter', 'protocol=x', 'good', 400, 'invalid_request'],
     ['a negative threshold', 'threshold=-1', 'good', 400, 'invalid_request'],
-    ['no number', 'minValue=NaN', 'good', 400, 'invalid_request'],
-    ['a script', 'channels=%3Cscript%3Ealert(1)%3C/script%3E', 'good', 400, 'invalid_request'],
+    ['NaN as a number', 'minValue=NaN', 'good', 400, 'invalid_request'],
+    ['a script as a channel', 'channels=%3Cscript%3Ealert(1)%3C/script%3E', 'good', 400, 'invalid_request'],
     ['a wrong mode', "mode='; DROP TABLE event_log; --", 'good', 400, 'invalid_request'],
   ])('with %s are refused', async (_, query, given, status, code) => {
     const secret = given === 'good' ? key : given;

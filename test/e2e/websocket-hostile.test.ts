@@ -110,12 +110,7 @@ describe('HTTP upgrades', () => {
 
 describe('authentication on a WebSocket', () => {
   it.each([
-    [
-      'a wrong key in the address',
-      () => new PlainClient(`${app.url}/ws?apiKey=rta_wrong_key`),
-      'invalid_api_key',
-      4401,
-    ],
+    ['a wrong key in the URL', () => new PlainClient(`${app.url}/ws?apiKey=rta_wrong_key`), 'invalid_api_key', 4401],
     [
       'a page of another origin',
       () => new PlainClient(`${app.url}/ws?apiKey=${key}`, { origin: 'https://evil.example' }),
@@ -477,7 +472,7 @@ describe('a flood', () => {
     expect(await client.next('error')).toMatchObject({ error: { code: 'rate_limited' } });
   });
 
-  it('of events switches a client that does not read to mode `latest`, then closes it', async () => {
+  it('of unread events switches the client to mode `latest` and then closes its connection', async () => {
     const writes = 15;
     await app.db.pool.query(
       `INSERT INTO token_prices (token, price) SELECT 'stall-' || g, 1 FROM generate_series(1, 2000) g`,

@@ -42,7 +42,7 @@ describe('`asDomainError`', () => {
 });
 
 describe('`requestError`', () => {
-  it('maps exceptions of the framework to error codes of this server', () => {
+  it('maps NestJS exceptions to error codes of this server', () => {
     expect(requestError(new NotFoundException('Cannot GET /x'))).toMatchObject({
       code: 'not_found',
       message: 'Cannot GET /x',

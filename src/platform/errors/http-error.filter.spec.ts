@@ -8,10 +8,10 @@ import { HttpErrorFilter } from './http-error.filter.js';
 afterEach(() => vi.restoreAllMocks());
 
 it.each([
-  { work: 'that was ended while its client is there', error: clientLeft(), destroyed: false, lines: 1 },
-  { work: 'that was ended because its client left', error: clientLeft(), destroyed: true, lines: 0 },
+  { work: 'that was cancelled while its client is connected', error: clientLeft(), destroyed: false, lines: 1 },
+  { work: 'that was cancelled because its client disconnected', error: clientLeft(), destroyed: true, lines: 0 },
   {
-    work: 'that a draining process refused',
+    work: 'that was refused by a draining process',
     error: new DomainError('server_draining', 'x'),
     destroyed: false,
     lines: 0,

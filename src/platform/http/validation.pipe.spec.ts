@@ -161,9 +161,9 @@ describe('a body with thousands of invalid or unknown members', () => {
     );
 
   it.each([
-    ['objects where five are allowed', { bounded: many(10_000, {}) }, 'array_max_size'],
-    ['objects where no bound is named', { unbounded: many(101, {}) }, 'array_max_size'],
-    ['objects in lists in lists', { bounded: [[[many(10_000, { a: 1 })]]] }, 'nested_validation'],
+    ['10,000 objects where five are allowed', { bounded: many(10_000, {}) }, 'array_max_size'],
+    ['101 objects in a list without a limit of its own', { unbounded: many(101, {}) }, 'array_max_size'],
+    ['objects in nested lists', { bounded: [[[many(10_000, { a: 1 })]]] }, 'nested_validation'],
     ['unknown fields of an object', fields(200), 'unknown_field'],
     ['unknown fields of objects', { bounded: many(4, fields(200)) }, 'unknown_field'],
     ['unknown objects', { other: many(10_000, fields(20)) }, 'unknown_field'],

@@ -4,16 +4,20 @@ import { redact } from './redaction.js';
 
 describe('`redact`', () => {
   it.each([
-    ['a key anywhere', '{"msg":"used rta_ab12_s3cr3tS3cr3t-_x today"}', '{"msg":"used rta_ab12_*** today"}'],
-    ['a key in an address', '{"url":"/v1/stream?apiKey=anything&a=1"}', '{"url":"/v1/stream?apiKey=***&a=1"}'],
+    [
+      'an API key anywhere in the text',
+      '{"msg":"used rta_ab12_s3cr3tS3cr3t-_x today"}',
+      '{"msg":"used rta_ab12_*** today"}',
+    ],
+    ['a key in a URL', '{"url":"/v1/stream?apiKey=anything&a=1"}', '{"url":"/v1/stream?apiKey=***&a=1"}'],
     ['a key under another parameter name', '"/x?a=1&api_key=abc&token=def"', '"/x?a=1&api_key=***&token=***"'],
     ['a signed token', '"Bearer eyJhbGci.eyJzdWIi.c2ln-bmF0"', '"Bearer ***"'],
-    ['a password in an address', '"postgres://rta:hunter2@db:5432/x"', '"postgres://rta:***@db:5432/x"'],
+    ['a password in a URL', '"postgres://rta:hunter2@db:5432/x"', '"postgres://rta:***@db:5432/x"'],
   ])('masks %s', (_what, line, expected) => {
     expect(redact(line)).toBe(expected);
   });
 
-  it('takes linear time for text that is made to be slow', () => {
+  it('needs linear time, even for text constructed to be slow', () => {
     const length = 400_000;
     for (const part of ['a', 'rta_', 'eyJ-', 'eyJa.', '://a:', '?key=', '-eyJ', 'a-', '://', 'rta_a_']) {
       const text = part.repeat(Math.ceil(length / part.length));
@@ -44,5 +48,5 @@ describe('`loggedAddress`', () => {
     ['/x?%72ta_ab12_s3cr3tS3cr3t=1&limit=5', '/x?…=***&limit=5'],
     ['/x', '/x'],
     ['', ''],
-  ])('returns %s as %s', (url, shown) => expect(loggedAddress(url)).toBe(shown));
+  ])('logs the URL %s as %s', (url, shown) => expect(loggedAddress(url)).toBe(shown));
 });

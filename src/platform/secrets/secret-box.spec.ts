@@ -37,7 +37,7 @@ describe('a secret box', () => {
     }
   });
 
-  it('seals equal secrets equally with `sealAlike`, and opens the result as usual', () => {
+  it('with `sealAlike` gives the same result for the same secret and context', () => {
     const sealed = box.sealAlike('secret', 'a');
     expect(box.sealAlike('secret', 'a')).toBe(sealed);
     expect(new Set([sealed, box.sealAlike('secret', 'b'), box.sealAlike('other', 'a')]).size).toBe(3);

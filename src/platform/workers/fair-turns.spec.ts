@@ -60,7 +60,7 @@ describe('fair turns of keys', () => {
     expect(add('other')).toBe(true);
   });
 
-  it('remove waiting work once', () => {
+  it('let waiting work be removed; a second removal returns false', () => {
     const { turns, running, add } = stage(1);
     add('a');
     const late: Waiting = { key: 'b', lane: 'short', start: () => void running.push(late) };

@@ -3,19 +3,19 @@ import { parseQuery } from './parse-query.js';
 
 describe('a null member', () => {
   it.each<[string, object, object]>([
-    ['of the query', { where: null, time: null, aggregations: null, sort: null, limit: null, cursor: null }, {}],
-    ['of the time', { time: { from: 'now-1d', bucket: null, fill: null } }, { time: { from: 'now-1d' } }],
+    ['in the query', { where: null, time: null, aggregations: null, sort: null, limit: null, cursor: null }, {}],
+    ['in `time`', { time: { from: 'now-1d', bucket: null, fill: null } }, { time: { from: 'now-1d' } }],
     [
-      'of an aggregation',
+      'in an aggregation',
       { aggregations: [{ field: 'tvl', operation: 'sum', p: null, over_time: null, group_by: null, as: null }] },
       { aggregations: [{ field: 'tvl', operation: 'sum' }] },
     ],
     [
-      'of a count of rows',
+      'as the field of a count of rows',
       { aggregations: [{ field: null, operation: 'count' }] },
       { aggregations: [{ operation: 'count' }] },
     ],
-  ])('counts as a missing member: %s', (_, given, plain) => {
+  ])('counts as missing %s', (_, given, plain) => {
     expect(parseQuery(given)).toEqual(parseQuery(plain));
   });
 

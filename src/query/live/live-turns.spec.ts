@@ -7,7 +7,7 @@ const dependencies = { dataset: 'tvl', movesWithTime: false } as const;
 const live = (key: string, id = key) =>
   new LiveQuery(id, dependencies, 0, () => Promise.resolve({ rows: [], cursor: '' }), key);
 
-it('a key with many live queries leaves one place free; the key with less use runs first', () => {
+it('a key with many live queries keeps one place free; the key with less use runs first', () => {
   const turns = new LiveTurns();
   const many = Array.from({ length: 20 }, (_, index) => live('greedy', `g${index}`));
   const first = turns.choose(many);
@@ -19,7 +19,7 @@ it('a key with many live queries leaves one place free; the key with less use ru
   expect(turns.choose([...many, other])[0]).toBe(other);
 });
 
-it('the first result of a live query precedes any refresh', async () => {
+it('a live query without a result runs before the refresh of another live query', async () => {
   const turns = new LiveTurns();
   const shown = live('quiet');
   await shown.refresh(0);

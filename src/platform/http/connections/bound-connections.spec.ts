@@ -108,8 +108,8 @@ describe('a chunked request body', () => {
   });
 
   it.each([
-    ['letter by letter, when it is short', 8_000, 'a'],
-    ['line by line', 20_000, '{"token":"bitcoin"}\n'],
+    ['in chunks of one byte if it is short', 8_000, 'a'],
+    ['in chunks of one line', 20_000, '{"token":"bitcoin"}\n'],
   ])('is accepted %s', async (_, count, text) => {
     let bytes = 0;
     answer = (request, response) =>
