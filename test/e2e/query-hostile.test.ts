@@ -144,7 +144,7 @@ describe('a bad query', () => {
     expect((await app.db.pool.query('SELECT FROM protocol_tvl')).rowCount).toBe(0);
   });
 
-  it('in a body without valid JSON is refused before it reaches the database', async () => {
+  it('in a body of invalid JSON or of another media type never reaches the database', async () => {
     statements.mockClear();
     for (const [body, type] of [
       ['{"limit":NaN}', 'application/json'],
