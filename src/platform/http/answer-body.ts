@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { StreamableFile } from '@nestjs/common';
+import { currentCaller } from '../fairness/working-for.js';
 import { ownTurn } from '../loop/slices.js';
 import type { WrittenText } from './written-text.js';
 
@@ -11,12 +12,12 @@ export async function bodyOf(...texts: readonly (WrittenText | string)[]): Promi
   const parts = texts.flatMap((text) => (typeof text === 'string' ? [text] : text.parts));
   const length = texts.reduce((sum, text) => sum + text.length, 0);
   await ownTurn();
-  return length <= MAX_WHOLE ? parts.join('') : new StreamableFile(Readable.from(inTurns(parts)));
+  return length <= MAX_WHOLE ? parts.join('') : new StreamableFile(Readable.from(inTurns(parts, currentCaller())));
 }
 
-async function* inTurns(parts: readonly string[]): AsyncGenerator<string> {
+async function* inTurns(parts: readonly string[], caller: string | undefined): AsyncGenerator<string> {
   for (const part of parts) {
-    await ownTurn();
+    await ownTurn(caller);
     yield part;
   }
 }

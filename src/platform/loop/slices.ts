@@ -9,14 +9,14 @@ const MAX_SLICE_MS = 4;
 const ITSELF = '';
 
 /** Share of the loop that sliced work of one caller may fill in the long run, and what may be used ahead of it, ms. */
-const SHARE_OF_CALLER = 0.4;
+const SHARE_OF_CALLER = 0.3;
 const MAX_AHEAD_MS = 50;
 /** Callers whose shares are remembered: one that is forgotten has its whole share again. */
 const MAX_CALLERS = 10_000;
 
 /**
  * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. The long work of one
- * caller leaves more than half of the loop's time free: an event on its way to a socket needs several turns of the loop, and would
+ * caller leaves most of the loop's time free: an event on its way to a socket needs several turns of the loop, and would
  * wait in each of them.
  */
 class Turns {
@@ -27,8 +27,7 @@ class Turns {
   /** Runs until a caller may go on; one with a share left does not wait for it. */
   private rest: NodeJS.Timeout | undefined;
 
-  next(): Promise<void> {
-    const caller = currentCaller() ?? ITSELF;
+  next(caller = currentCaller() ?? ITSELF): Promise<void> {
     return new Promise((resolve) => {
       this.waiting.add(caller, resolve);
       if (this.isRunning && (this.rest === undefined || this.restOf(caller) > 0)) return;
@@ -53,14 +52,15 @@ class Turns {
   }
 
   private go(caller: string, slice: () => void): void {
-    const before = threadCpuMs();
+    const begun = performance.now();
     slice();
     setImmediate(() => {
-      if (caller !== ITSELF) this.charge(caller, threadCpuMs() - before);
+      if (caller !== ITSELF) this.charge(caller, performance.now() - begun);
       this.step();
     });
   }
 
+  /** Charges elapsed time, not processor time: on a machine short of processors sliced work then rests longer. */
   private charge(caller: string, ms: number): void {
     const share = this.shares.get(caller) ?? new LoopShare(SHARE_OF_CALLER, MAX_AHEAD_MS);
     this.shares.set(caller, share);
@@ -72,16 +72,14 @@ class Turns {
   }
 }
 
-function threadCpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
-}
-
 const turns = new Turns();
 
-/** Waits for a turn of the event loop in which no other sliced work runs. */
-export function ownTurn(): Promise<void> {
-  return turns.next();
+/**
+ * Waits for a turn of the event loop in which no other sliced work runs. `caller`: the one for whom it is, where the work is
+ * continued by something other than its request, such as a stream whose reader has taken a part.
+ */
+export function ownTurn(caller?: string): Promise<void> {
+  return turns.next(caller);
 }
 
 /** Work over many turns of the event loop, a slice in each: other input is handled between them. */

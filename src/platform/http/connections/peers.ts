@@ -136,8 +136,7 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
   const visitor: Visitor = { name: nameOf(socket), peer, socket, work: 0, unread: 0 };
   visitors.set(visitor.name, visitor);
   peer.unknown.add(visitor);
-  admitConnection(group, socket);
-  takeTurns(socket);
+  admitConnection(group, socket, () => takeTurns(socket));
   socket.once('close', () => {
     reading.leave(visitor.socket);
     forget(visitor);
