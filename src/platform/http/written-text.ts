@@ -21,6 +21,7 @@ export async function writeInSlices(pieces: Iterable<string>): Promise<WrittenTe
       hashing.update(part);
       length += part.length;
     }),
+    'answers',
   );
   return { parts: parts.filter((part) => part !== undefined), length, digest: hashing.digest('base64url') };
 }

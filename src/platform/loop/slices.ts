@@ -8,15 +8,22 @@ const MAX_SLICE_MS = 4;
 /** Name under which work of the process itself takes turns with the callers. */
 const ITSELF = '';
 
-/** Share of the loop that sliced work of one caller may fill in the long run, and what may be used ahead of it, ms. */
-const SHARE_OF_CALLER = 0.3;
+/**
+ * Kind of sliced work. Answers are written, and sent in parts, within a share of the loop; other work, such as a replay, in every
+ * turn of its caller.
+ */
+type Kind = 'work' | 'answers';
+/** Prefix of the names under which answers take turns. */
+const ANSWERS = 'answers of ';
+/** Share of the loop that long answers of one caller may fill in the long run, and what may be used ahead of it, ms. */
+const SHARE_OF_ANSWERS = 0.3;
 const MAX_AHEAD_MS = 50;
 /** Callers whose shares are remembered: one that is forgotten has its whole share again. */
 const MAX_CALLERS = 10_000;
 
 /**
- * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. The long work of one
- * caller leaves most of the loop's time free: an event on its way to a socket needs several turns of the loop, and would
+ * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. The long answers of
+ * one caller leave most of the loop's time free: an event on its way to a socket needs several turns of the loop, and would
  * wait in each of them.
  */
 class Turns {
@@ -27,10 +34,10 @@ class Turns {
   /** Runs until a caller may go on; one with a share left does not wait for it. */
   private rest: NodeJS.Timeout | undefined;
 
-  next(caller = currentCaller() ?? ITSELF): Promise<void> {
+  next(name: string): Promise<void> {
     return new Promise((resolve) => {
-      this.waiting.add(caller, resolve);
-      if (this.isRunning && (this.rest === undefined || this.restOf(caller) > 0)) return;
+      this.waiting.add(name, resolve);
+      if (this.isRunning && (this.rest === undefined || this.restOf(name) > 0)) return;
       clearTimeout(this.rest);
       this.rest = undefined;
       this.isRunning = true;
@@ -41,50 +48,57 @@ class Turns {
   private step(): void {
     this.rest = undefined;
     let restMs = Infinity;
-    const next = this.waiting.next((caller) => {
-      const ofCaller = this.restOf(caller);
-      restMs = Math.min(restMs, ofCaller);
-      return ofCaller === 0;
+    const next = this.waiting.next((name) => {
+      const ofName = this.restOf(name);
+      restMs = Math.min(restMs, ofName);
+      return ofName === 0;
     });
     this.isRunning = !this.waiting.isEmpty || next !== undefined;
     if (next !== undefined) this.go(next.name, next.item);
     else if (this.isRunning) this.rest = setTimeout(() => this.step(), restMs);
   }
 
-  private go(caller: string, slice: () => void): void {
+  private go(name: string, slice: () => void): void {
     const begun = performance.now();
     slice();
     setImmediate(() => {
-      if (caller !== ITSELF) this.charge(caller, performance.now() - begun);
+      if (name.startsWith(ANSWERS)) this.charge(name, performance.now() - begun);
       this.step();
     });
   }
 
-  /** Charges elapsed time, not processor time: on a machine short of processors sliced work then rests longer. */
-  private charge(caller: string, ms: number): void {
-    const share = this.shares.get(caller) ?? new LoopShare(SHARE_OF_CALLER, MAX_AHEAD_MS);
-    this.shares.set(caller, share);
+  /** Charges elapsed time, not processor time: on a machine short of processors answers then rest longer. */
+  private charge(name: string, ms: number): void {
+    const share = this.shares.get(name) ?? new LoopShare(SHARE_OF_ANSWERS, MAX_AHEAD_MS);
+    this.shares.set(name, share);
     share.charge(ms);
   }
 
-  private restOf(caller: string): number {
-    return this.shares.get(caller)?.restMs ?? 0;
+  private restOf(name: string): number {
+    return this.shares.get(name)?.restMs ?? 0;
   }
 }
 
 const turns = new Turns();
 
 /**
- * Waits for a turn of the event loop in which no other sliced work runs. `caller`: the one for whom it is, where the work is
- * continued by something other than its request, such as a stream whose reader has taken a part.
+ * Waits for a turn of the event loop in which a part of an answer may be sent. `caller`: the one whose answer it is, where a
+ * stream goes on because its reader has taken a part, and not within the request.
  */
-export function ownTurn(caller?: string): Promise<void> {
-  return turns.next(caller);
+export function ownTurn(caller = currentCaller()): Promise<void> {
+  return turns.next(nameOf('answers', caller));
+}
+
+function nameOf(kind: Kind, caller = currentCaller()): string {
+  if (caller === undefined) return ITSELF;
+  return kind === 'answers' ? `${ANSWERS}${caller}` : caller;
 }
 
 /** Work over many turns of the event loop, a slice in each: other input is handled between them. */
 export class SlicedWork {
   private end = 0;
+
+  constructor(private readonly kind: Kind = 'work') {}
 
   /** Whether the slice is over; before the first slice it is. */
   get isSliceOver(): boolean {
@@ -93,14 +107,14 @@ export class SlicedWork {
 
   /** Begins the next slice, in a turn without other sliced work. */
   async nextSlice(): Promise<void> {
-    await turns.next();
+    await turns.next(nameOf(this.kind));
     this.end = performance.now() + MAX_SLICE_MS;
   }
 }
 
 /** Takes all parts of the work, in slices of a few milliseconds, of which the process does one per turn. */
-export async function eachInSlices<T>(work: Iterable<T>, take: (part: T) => void): Promise<void> {
-  const slices = new SlicedWork();
+export async function eachInSlices<T>(work: Iterable<T>, take: (part: T) => void, kind?: Kind): Promise<void> {
+  const slices = new SlicedWork(kind);
   await slices.nextSlice();
   for (const part of work) {
     take(part);
@@ -109,8 +123,8 @@ export async function eachInSlices<T>(work: Iterable<T>, take: (part: T) => void
 }
 
 /** Returns all parts of the work, done in slices as above. */
-export async function inSlices<T>(work: Iterable<T>): Promise<T[]> {
+export async function inSlices<T>(work: Iterable<T>, kind?: Kind): Promise<T[]> {
   const done: T[] = [];
-  await eachInSlices(work, (part) => done.push(part));
+  await eachInSlices(work, (part) => done.push(part), kind);
   return done;
 }

@@ -2,6 +2,8 @@ import { ERROR_CODES, type ErrorCode } from '../../platform/errors/domain-error.
 import type { CloseReason } from '../core/link.js';
 
 interface Closing {
+  /** Text of the close frame. */
+  readonly reason: string;
   /** WebSocket close code. */
   readonly closeCode: number;
   /** Code of the `error` message sent before it. */
@@ -10,20 +12,23 @@ interface Closing {
   readonly retryable: boolean;
 }
 
-const closing = (closeCode: number, code: ErrorCode, text: string, retryable?: boolean): Closing => ({
+type Kept = Omit<Closing, 'reason'> & Partial<Pick<Closing, 'reason'>>;
+
+const closing = (closeCode: number, code: ErrorCode, text: string, retryable?: boolean): Kept => ({
   closeCode,
   code,
   text,
   retryable: retryable ?? ERROR_CODES[code].retryable,
 });
 
-const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
+/** Closings by reason, which is the text of the frame unless one is given. */
+const CLOSINGS: Readonly<Record<CloseReason, Kept>> = {
   malformed: closing(4400, 'invalid_request', 'Too many invalid messages; see /asyncapi.yaml.'),
   too_large: closing(1009, 'payload_too_large', 'A message may have at most 64 KiB.'),
   unauthenticated: closing(4401, 'missing_api_key', 'Give ?apiKey=… or send authenticate within 10 s.'),
   revoked: closing(4401, 'invalid_api_key', 'The key was revoked.'),
   expired: closing(4401, 'api_key_expired', 'The token has expired.'),
-  key_expired: closing(4401, 'api_key_expired', 'The API key has expired.'),
+  key_expired: { ...closing(4401, 'api_key_expired', 'The API key has expired.'), reason: 'expired' },
   forbidden: closing(4403, 'forbidden', 'Not allowed for this key.'),
   slow_consumer: closing(
     4408,
@@ -40,7 +45,7 @@ const CLOSINGS: Readonly<Record<CloseReason, Closing>> = {
 };
 
 export function closingOf(reason: CloseReason): Closing {
-  return CLOSINGS[reason];
+  return { reason, ...CLOSINGS[reason] };
 }
 
 /** Refusals of a connection that never became a session. 1013 is "try again later". */

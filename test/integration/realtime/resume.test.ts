@@ -6,6 +6,7 @@ import { compileFilter, matches } from '../../../src/realtime/core/filter.js';
 import { RealtimeHub } from '../../../src/realtime/core/hub.js';
 import type { Session } from '../../../src/realtime/core/session.js';
 import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
+import { waitFor } from '../../support/wait-for.js';
 import { caller, EPOCH, logEvent, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/realtime-parts.js';
 
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
@@ -272,6 +273,7 @@ describe('resuming a subscription', () => {
     const { link, session } = open();
     link.buffered = 10_000_000;
     const answer = session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 0) });
+    await waitFor(() => link.seqs.length >= 5);
     for (let turn = 0; turn < 20; turn++) await nextTurn();
     expect(link.seqs).toHaveLength(5);
     link.buffered = 0;

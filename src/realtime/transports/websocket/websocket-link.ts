@@ -62,7 +62,8 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
   close(reason: CloseReason, cursor: string, message?: string): void {
     if (!this.isOpen) return;
     this.sayGoodbye(reason, cursor, message);
-    this.socket.close(closingOf(reason).closeCode, reason);
+    const closing = closingOf(reason);
+    this.socket.close(closing.closeCode, closing.reason);
   }
 
   /** Ends a connection that never became a session; `id` is that of the message that asked for one. */
