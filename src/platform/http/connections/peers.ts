@@ -83,11 +83,11 @@ export function beginInTurn(socket: Socket, begin: () => void): void {
   });
 }
 
-/** Charges a request of a connection that has not shown a key, or a number of chunks of its body. */
-export function chargeReading(socket: Socket, what: keyof typeof READING_COST_MS, count = 1): void {
+/** Charges a request of a connection that has not shown a key, or a number of chunks of its body; `measuredMs`: if that was more. */
+export function chargeReading(socket: Socket, what: keyof typeof READING_COST_MS, count = 1, measuredMs = 0): void {
   if (!reading.has(socket)) return;
   if (what === 'request') charged.add(socket);
-  reading.charge(addressOf(socket), READING_COST_MS[what] * count);
+  reading.charge(addressOf(socket), Math.max(READING_COST_MS[what] * count, measuredMs));
 }
 
 /**
