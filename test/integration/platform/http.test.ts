@@ -190,11 +190,13 @@ describe('the HTTP server', () => {
   });
 
   it.each(['/openapi.json', '/openapi.yaml'])('returns 304 for %s with a matching `if-none-match`', async (path) => {
-    const { headers } = await fetch(`${app.url}${path}`);
+    const known = await fetch(`${app.url}${path}`);
+    // Read, since a connection with an unread answer stays open.
+    await known.arrayBuffer();
     // Not by fetch, which asks past all caches when it is given this header.
     const socket = connect(app.port, '127.0.0.1');
     socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIf-None-Match: ${headers.get('etag')}\r\n\r\n`,
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIf-None-Match: ${known.headers.get('etag')}\r\n\r\n`,
     );
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 304 /);
   });
