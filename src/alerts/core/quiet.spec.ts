@@ -128,8 +128,8 @@ describe('the throttle of a rule', () => {
   it('lists every suppressed change, but nothing for a value that stays above the threshold', () => {
     const moves = new Run(rule({ conditions: [{ ...fall, token: 'a' }], mode: 'while_true', throttleMinutes: 5 }));
     const prices = [100, 80, 40, 41, 20, 10];
-    const told = prices.map((price, n) => moves.row(price, n, { token: 'a' }));
-    expect(told).toEqual([
+    const notified = prices.map((price, n) => moves.row(price, n, { token: 'a' }));
+    expect(notified).toEqual([
       [],
       ['first_fire'],
       ['repeat (throttled)'],

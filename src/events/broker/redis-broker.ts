@@ -58,7 +58,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   override async furthest(): Promise<CursorPosition | undefined> {
     let head: string | null | undefined;
     const asked = this.store.read([HEAD]).then(([text]) => (head = text));
-    // Who asks is about to publish.
+    // A process asks before it publishes: its listeners are looked up meanwhile.
     await within(HEAD_TIMEOUT_MS, Promise.all([asked, this.mirror.attend()])).catch(() => undefined);
     return parseCursor(head?.slice(HEAD_START.length, -HEAD_END.length));
   }

@@ -85,7 +85,7 @@ function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes, 
   const { bucket, fill, from, to } = levels;
   const filled =
     bucket === undefined || fill === 'none' ? 0 : bucketStarts(bucket, from, to, QUERY_LIMITS.filledBuckets).length;
-  // A range may begin long before there was anything, and end after now.
+  // A range may begin long before the first stored value, and end after now.
   const { most } = sizes;
   const stored =
     Math.min(series * days, most.days) + Math.min(series * hours, most.hours) + Math.min(series * rest, most.points);

@@ -31,7 +31,7 @@ interface Sample<Name extends FieldName> {
   /** A value as clients give it, which is its canonical form too, and another one. */
   readonly value: Required<SubscriptionFilter>[Name];
   readonly other: Required<SubscriptionFilter>[Name];
-  /** What `value` refuses in an event that every other sample takes. */
+  /** Members of an event that the filter `value` refuses and every other sample accepts. */
   readonly refuses: Partial<LogEvent>;
 }
 

@@ -52,7 +52,7 @@ export interface FilterField<Name extends FieldName = FieldName> {
   /** Spelling of a single value on Socket.IO and REST. */
   readonly one?: Subject;
   readonly form: 'names' | 'types' | 'number';
-  /** Largest number; absent: any. */
+  /** Largest number; without it there is no upper limit. */
   readonly max?: number;
   /** Place in documents that name the most selective subjects first. */
   readonly place: number;

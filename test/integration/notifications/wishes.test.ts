@@ -361,17 +361,17 @@ describe('standalone firings and resolutions', () => {
 
   it('arrive in their original order after quiet hours and after a failure', async () => {
     const { message, send, target } = await ruleWithHook();
-    const told = (collapseKey: string) => story.map((type) => ({ type, collapseKey, standalone: true }));
+    const storyOf = (collapseKey: string) => story.map((type) => ({ type, collapseKey, standalone: true }));
     // Retries that other tests have left may come in between.
     const heard = () => receiver.received.filter(({ path }) => target.endsWith(path)).map(({ json }) => json.type);
     await patch(quietNow());
     const notBefore = new Date(Date.now() + 3_600_000);
-    const held = await fixture.record(told(`night-${target}`).map((each) => message({ ...each, notBefore })));
+    const held = await fixture.record(storyOf(`night-${target}`).map((each) => message({ ...each, notBefore })));
     await patch({ quietHours: null });
     for (const id of held) await fixture.until(id, 'delivered');
     expect(heard()).toEqual(story);
 
-    const [fired, ...later] = [0, 1].flatMap(() => told(`outage-${target}`)).toSpliced(3, 1);
+    const [fired, ...later] = [0, 1].flatMap(() => storyOf(`outage-${target}`)).toSpliced(3, 1);
     receiver.answer = () => ({ status: 500 });
     const ids = [await send(fired)];
     await fixture.until(ids[0]!, 'retrying');

@@ -32,8 +32,10 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
     const length = chunk?.length ?? MIN_CHUNK_BYTES;
     // Other chunks of the same read may still arrive.
     if (isEnded) return false;
-    if (length < MIN_CHUNK_BYTES) tiny += 1;
-    turn.begin();
+    if (length < MIN_CHUNK_BYTES) {
+      tiny += 1;
+      turn.begin();
+    }
     const isPaid = tiny % PORTION !== 0 || length >= MIN_CHUNK_BYTES || pay(request, address, turn);
     chunks += 1;
     bytes += length;
