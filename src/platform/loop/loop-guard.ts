@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
-import { threadCpuUsage } from 'node:process';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { Metrics } from '../metrics/metrics.js';
 import { Causes, type Work } from './causes.js';
+import { threadCpuMs } from './thread-cpu.js';
 import { TurnMeter, type LongTurn } from './turn-meter.js';
 
 /** Interval of the guard's timer, ms. */
@@ -150,8 +150,7 @@ export class LoopGuard implements OnApplicationShutdown {
 
   /** Counts the turn found by the beat before: the garbage collection in it is known only afterwards. */
   private beat(): void {
-    const { user, system } = threadCpuUsage();
-    const turn = this.meter.beat({ at: performance.now(), cpuMs: (user + system) / 1_000 });
+    const turn = this.meter.beat({ at: performance.now(), cpuMs: threadCpuMs() });
     if (this.pending !== undefined) this.count(this.pending.turn, this.pending.cause);
     this.pending = turn && { turn, cause: this.causes.of(turn.cpuMs, turn.from, this.unnamed(turn)) };
     if (turn === undefined) this.causes.forget();

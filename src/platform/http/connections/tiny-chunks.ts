@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { threadCpuMs } from '../../loop/thread-cpu.js';
 import { chargeChunks } from './entrance.js';
 import { addressOf, chargeReading } from './peers.js';
 import { stopBody } from './socket-reading.js';
@@ -73,9 +74,4 @@ class TurnCost {
     this.measured = now;
     return { ms: now - (this.begun ?? now), lastMs };
   }
-}
-
-function threadCpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
 }
