@@ -3,7 +3,7 @@ import pg from 'pg';
 /** Role of every connection of the product: it owns nothing and has only the rights that migrations grant. */
 export const APP_ROLE = 'rta_app';
 
-/** OID of int8. Sequence numbers and counts stay far below 2^53, so they are plain numbers instead of pg's strings. */
+/** OID of int8. Sequence numbers and counts stay far below 2^53, so they are parsed as numbers; pg's default are strings. */
 const INT8 = 20;
 
 /** pg's own value parsers, except for int8. */
@@ -15,15 +15,15 @@ export const valueTypes: pg.CustomTypesConfig = {
 };
 
 /**
- * Options of every session, whatever the server, the role or the address sets: days and hours are those of UTC, and times and
- * numbers travel in the form that the driver reads, unrounded.
+ * Options of every session; they override settings of the server, the role and the address. Days and hours are computed in
+ * UTC, and times and numbers are sent in the unrounded format that the driver parses.
  */
 const SESSION = '-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c extra_float_digits=1';
 
 /**
- * Returns the address of a session, with further start-up options of the server (`-c name=value …`). They are appended to the
- * options in the address, because pg gives an `options` parameter there precedence over any other place, and the server gives
- * the last one precedence over all settings of roles and databases.
+ * Returns the database address with the session's start-up options and further ones (`-c name=value …`). They are appended
+ * to the `options` parameter of the address: pg prefers that parameter to any other place for options, and the server
+ * prefers the last value of an option to settings of roles and databases.
  */
 export function sessionUrl(url: string, options = ''): string {
   const address = new URL(url);

@@ -3,10 +3,13 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { APP_ROLE, sessionUrl } from './connection-options.js';
 import { Database, type DatabaseOptions } from './database.js';
 
-/** Connections of the TypeORM part: entities are users, keys and audit, none of them on a hot path. */
+/** Pool size of TypeORM. Only users, keys and the audit are TypeORM entities; no hot path uses them. */
 const ENTITY_POOL_SIZE = 4;
 
-/** Database for all modules: `Database` for plain SQL, TypeORM repositories for the entities that modules register. */
+/**
+ * Database access for all modules: `Database` runs plain SQL; TypeORM provides repositories for the entities that modules
+ * register.
+ */
 @Global()
 @Module({})
 export class DatabaseModule {

@@ -6,28 +6,34 @@ import { currentCaller } from '../fairness/working-for.js';
 import { APP_ROLE, sessionUrl, valueTypes } from './connection-options.js';
 
 export interface DatabaseOptions {
-  /** Address with the login role; every connection then becomes the role of the application. */
+  /** Address with the login role; each connection then switches to the application's role. */
   url: string;
   /** Maximum number of pooled connections, at least 2. */
   poolSize: number;
 }
 
-/** Longest time of a pooled statement, ms: the server then cancels it, so that no request waits longer. */
+/** Time after which the server cancels a pooled statement, ms, so that no request waits longer. */
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** Longest wait for a free connection or for the server, ms; longer ones mean that the database is unavailable. */
+/** Longest wait for a free connection or for the server, ms; after a longer wait the database counts as unavailable. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Connections reserved for the process itself, which captures, publishes and delivers. */
+/** Connections reserved for work that serves no caller: capturing, publishing and delivering. */
 const OWN_CONNECTIONS = 2;
-/** Rows of a long result that are read at once: about a millisecond of the event loop. */
+/** Rows of a long result that are fetched at once; parsing them holds the event loop for about a millisecond. */
 const PAGE_ROWS = 500;
 
-/** Plain SQL on PostgreSQL, as the application's role. Lost connections are replaced; the statement in flight fails. */
+/**
+ * Plain SQL on PostgreSQL, as the application's role. A lost connection is replaced; the statement that was running on it
+ * fails.
+ */
 export class Database implements OnApplicationShutdown {
   readonly pool: pg.Pool;
   readonly url: string;
   private readonly logger = new Logger(Database.name);
   private readonly shares: Shares;
-  /** Set inside a transaction, whose place also serves its further queries: waiting for a second place could last for ever. */
+  /**
+   * Set inside a transaction: further queries there run without a place of their own, because a transaction that waited for
+   * a second place could wait for ever.
+   */
   private readonly placeHeld = new AsyncLocalStorage<true>();
 
   constructor(options: DatabaseOptions) {
@@ -42,7 +48,7 @@ export class Database implements OnApplicationShutdown {
       keepAlive: true,
       types: valueTypes,
     });
-    // Without a listener, the event of a lost connection, idle or in use, would end the process.
+    // Without an `error` listener on each client, the loss of a connection would end the process.
     this.pool.on('connect', (client) => client.on('error', (error) => this.connectionLost(error)));
     this.pool.on('error', () => undefined);
   }
@@ -51,20 +57,20 @@ export class Database implements OnApplicationShutdown {
     return this.inPlace(async () => (await this.pool.query<T>(text, [...values])).rows);
   }
 
-  /** Returns rows as arrays: a third of the parsing time of objects. */
+  /** Returns rows as arrays, which take a third of the parsing time of rows as objects. */
   arrays<T extends unknown[]>(text: string, values: readonly unknown[]): Promise<T[]> {
     return this.inPlace(async () => (await this.pool.query<T>({ text, values: [...values], rowMode: 'array' })).rows);
   }
 
-  /** Returns the first row, or undefined without one. */
+  /** Returns the first row; undefined if there are no rows. */
   async one<T extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<T | undefined> {
     const [row] = await this.query<T>(text, values);
     return row;
   }
 
   /**
-   * Yields a long result in pages of one snapshot of the database: the driver turns a whole result into rows in one go, which
-   * for 60,000 of them held the event loop for 100 ms.
+   * Yields a long result in pages that all show the same snapshot of the database. Without pages the driver would parse all
+   * rows at once, which held the event loop for 100 ms with 60,000 rows.
    */
   async *pages<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): AsyncGenerator<T[]> {
     const leave = await this.place();
@@ -73,7 +79,7 @@ export class Database implements OnApplicationShutdown {
     try {
       client = await this.pool.connect();
       await client.query('BEGIN READ ONLY');
-      // Plans for all rows instead of the first ones.
+      // The planner then optimises for all rows of the cursor; its default optimises for the first tenth.
       await client.query('SET LOCAL cursor_tuple_fraction = 1');
       await client.query(`DECLARE result NO SCROLL CURSOR FOR ${text}`, [...values]);
       for (;;) {
@@ -119,8 +125,9 @@ export class Database implements OnApplicationShutdown {
   }
 
   /**
-   * Opens a separate connection, outside the pool and without statement timeout, for work that needs one for long. The caller
-   * ends it and watches its `end` event. `options` are further start-up options, such as `-c work_mem=64MB`.
+   * Opens a connection outside the pool and without statement timeout, for work that holds a connection for long. The caller
+   * closes the connection and listens to its `end` event. `options` are further start-up options, such as `-c
+   * work_mem=64MB`.
    */
   async connect(options = ''): Promise<pg.Client> {
     const client = new pg.Client({
@@ -139,14 +146,14 @@ export class Database implements OnApplicationShutdown {
     if (!this.pool.ended) await this.pool.end();
   }
 
-  /** Waits for a connection in the turn of the caller; work of the process itself does not wait behind callers. */
+  /** Waits for the caller's turn to use a connection. Work of the process itself does not wait for callers. */
   private place(): Promise<() => void> {
     const caller = currentCaller();
     if (caller === undefined || this.placeHeld.getStore()) return Promise.resolve(() => undefined);
     return this.shares.enter(caller, () => new Error('timeout exceeded when trying to connect'));
   }
 
-  /** Logs a lost connection; during a shutdown an error of a server that stops at the same moment is no loss. */
+  /** Logs a lost connection, except during the shutdown, when the server may stop at the same moment. */
   private connectionLost(error: Error): void {
     if (this.pool.ending) return;
     this.logger.warn({ reason: error.message }, 'database connection lost');

@@ -2,7 +2,7 @@ import type { Settings } from '../settings/settings.js';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.js';
 import { migrateDatabase } from './migrate-database.js';
 
-/** Migrates the database of the settings, starting the embedded one for the duration. */
+/** Migrates the database that the settings name. An embedded database is started for it and stopped afterwards. */
 export async function migrateAsSet(settings: Settings): Promise<string[]> {
   if (settings.databaseUrl !== undefined) return await migrateDatabase(settings.databaseUrl);
   const embedded = await startEmbeddedPostgres(settings.dataDir);

@@ -5,12 +5,15 @@ import { APP_ROLE, sessionUrl } from './connection-options.js';
 
 /** Table with the names of the applied migrations. */
 export const MIGRATIONS_TABLE = 'schema_migrations';
-/** Oldest supported PostgreSQL, as `server_version_num` counts. */
+/** Oldest supported PostgreSQL, in the format of `server_version_num`. */
 const OLDEST_SERVER = 150_000;
-/** Number of the advisory lock under which a process migrates; arbitrary, the same in every process. */
+/** Number of the advisory lock that a migrating process holds; arbitrary, but the same in every process. */
 const MIGRATION_LOCK = 7_253_001;
 
-/** Returns the data source for migrations: it has the migrations and no entities, and acts as the login role of the address. */
+/**
+ * Returns the data source for migrations. It has no entities and works as the login role of the address, not as the
+ * application's role.
+ */
 export function migrationSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -25,8 +28,8 @@ export function migrationSource(url: string): DataSource {
 }
 
 /**
- * Brings the schema up to date and returns the names of the migrations it ran. Several processes may call it at once: one
- * migrates, the others wait and find nothing left to do.
+ * Runs the pending migrations and returns their names. If several processes call it at once, one migrates; the others wait
+ * and have nothing left to run.
  */
 export async function migrateDatabase(url: string): Promise<string[]> {
   const guard = new pg.Client({ connectionString: sessionUrl(url) });
@@ -72,7 +75,7 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
   );
   const server = rows[0];
   if (server && server.number < OLDEST_SERVER) {
-    throw new Error(`The database server is PostgreSQL ${server.version}; version 15 or newer is needed.`);
+    throw new Error(`The database server is PostgreSQL ${server.version}; it must be version 15 or newer.`);
   }
 }
 

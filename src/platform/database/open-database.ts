@@ -9,10 +9,10 @@ import { serverLogin } from './embedded/server-login.js';
 import { migrateDatabase, unmigrated } from './migrate-database.js';
 import { ProcessLock } from './process-lock.js';
 
-/** Longest wait of a start for a database that is still starting, ms. */
+/** Longest wait for a database that is still starting, ms. */
 const START_TIMEOUT_MS = 30_000;
 
-/** Database of the process, reachable and migrated. */
+/** Database of the process; it is reachable, and all migrations have run. */
 export interface OpenedDatabase {
   readonly url: string;
   /** Address for display, without the password. */
@@ -20,7 +20,10 @@ export interface OpenedDatabase {
   close(): Promise<void>;
 }
 
-/** Starts or reaches the database, makes sure that no process without Redis shares it, and brings the schema up to date. */
+/**
+ * Starts the embedded database or connects to the configured one, refuses a database that a process without Redis shares
+ * with another process, and runs or checks the migrations.
+ */
 export async function openDatabase(settings: Settings, onFailure: (error: Error) => void): Promise<OpenedDatabase> {
   const server = await reach(settings, onFailure);
   try {
@@ -49,7 +52,7 @@ async function reach(settings: Settings, onFailure: (error: Error) => void): Pro
 async function prepareSchema(url: string, migrate: boolean): Promise<void> {
   if (migrate) {
     const ran = await migrateDatabase(url);
-    if (ran.length > 0) new Logger('Database').log({ migrations: ran }, 'schema brought up to date');
+    if (ran.length > 0) new Logger('Database').log({ migrations: ran }, 'migrations applied');
     return;
   }
   const pending = await unmigrated(url);
@@ -60,7 +63,7 @@ async function prepareSchema(url: string, migrate: boolean): Promise<void> {
   }
 }
 
-/** Repeats `work` while the database is unavailable, up to the timeout of a start. */
+/** Repeats `work` while the database is unavailable, for `START_TIMEOUT_MS` at most. */
 async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (let attempt = 1; ; attempt++) {
@@ -69,7 +72,10 @@ async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (!isConnectionLoss(error) || Date.now() > deadline) throw error;
       if (attempt === 1)
-        new Logger('Database').warn({ waitingSeconds: START_TIMEOUT_MS / 1_000 }, 'the database does not answer yet');
+        new Logger('Database').warn(
+          { waitingSeconds: START_TIMEOUT_MS / 1_000 },
+          'database unavailable; retrying every 0.5 s',
+        );
       await sleep(500);
     }
   }

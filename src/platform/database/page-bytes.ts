@@ -1,15 +1,17 @@
-/** Bytes of a page's rows after which it ends early: bounds the memory of one caller for all pages requested at once. */
+/**
+ * Size of a page's rows after which the page ends early, bytes. It bounds the memory that one caller's parallel page
+ * requests need.
+ */
 const PAGE_BYTES = 2_000_000;
 
-/** Row of a page, with the number of rows found for it. */
 export interface PageRow {
-  /** Number of rows found; greater than the number of rows if the page was cut. */
+  /** Number of rows that the statement found; greater than the number of rows in the page if the page was cut. */
   found: number;
 }
 
 /**
- * Returns the statement for the rows of a page, selected by descending `position`, that ends once the rows have `PAGE_BYTES` of
- * text. `size`: an expression of the bytes of a row's text; `position`: the column of that name as a number.
+ * Returns a statement for a page of rows by descending `position`; the page ends once its rows have `PAGE_BYTES` of text.
+ * `size`: SQL expression for the bytes of a row's text. `position`: column with the row's position as a number.
  */
 export function withinPageBytes(statement: string, size: string, position = 'position'): string {
   return `

@@ -3,25 +3,29 @@ import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { sessionUrl } from './connection-options.js';
 
-/** Number of the advisory lock; arbitrary, the same in every process. */
+/** Number of the advisory lock; arbitrary, but the same in every process. */
 const LOCK = 7_253_002;
-/** Longest wait for the lock, ms: the server may still list a process that has just ended. */
+/** Longest wait for the lock, ms: the server may hold the lock of a process that ended a moment ago. */
 const LOCK_TIMEOUT_MS = 5_000;
 const RETRY_MS = 250;
-/** Longest wait for a connection, ms: a server that does not answer must not delay a stop. */
+/** Longest wait for a connection, ms: an unresponsive server must not delay a stop. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Sharing of the database. `alone`: no other process works on it. `shared`: others do, all of them through Redis. */
+/**
+ * Mode of the lock. `alone`: no other process uses the database. `shared`: other processes may use it; all of them are
+ * connected through Redis.
+ */
 export type Company = 'alone' | 'shared';
 
 const REFUSALS: Record<Company, string> = {
   alone: 'Another process already works on this database; several processes need Redis to share it (REDIS_URL).',
-  shared: 'A process without Redis already works on this database; stop it, or give it the same REDIS_URL.',
+  shared:
+    'A process without Redis already works on this database; stop that process, or start it with the same REDIS_URL.',
 };
 
 /**
- * Keeps a second process off a database that is not shared through Redis. The lock lives as long as a connection, so a killed
- * process does not hold it; after a loss of the connection it is taken again.
+ * Refuses a second process on a database that is not shared through Redis. The lock belongs to a connection, so a killed
+ * process does not hold it; when the connection is lost, the lock is acquired again on a new one.
  */
 export class ProcessLock {
   private readonly logger = new Logger('Database');
@@ -36,7 +40,7 @@ export class ProcessLock {
     this.watch(client);
   }
 
-  /** Takes the lock. Throws one sentence if another process keeps holding it. */
+  /** Acquires the lock. Throws an error for the operator if another process still holds it after `LOCK_TIMEOUT_MS`. */
   static async take(url: string, company: Company = 'alone'): Promise<ProcessLock> {
     const deadline = Date.now() + LOCK_TIMEOUT_MS;
     for (;;) {
@@ -60,13 +64,13 @@ export class ProcessLock {
   }
 
   private async retake(): Promise<void> {
-    this.logger.warn('connection with the database lock lost; taking the lock again');
+    this.logger.warn('connection that holds the database lock lost; acquiring the lock again');
     while (!this.released) {
       const client = await tryLock(this.url, this.company).catch(() => undefined);
       if (client) {
         this.client = client;
         this.watch(client);
-        this.logger.log('database lock taken again');
+        this.logger.log('database lock acquired again');
         return;
       }
       await sleep(RETRY_MS * 4);
@@ -74,7 +78,7 @@ export class ProcessLock {
   }
 }
 
-/** Returns a connection that holds the lock, or undefined while another one does. */
+/** Returns a connection that holds the lock; undefined if another process holds it. */
 async function tryLock(url: string, company: Company): Promise<pg.Client | undefined> {
   const client = new pg.Client({
     connectionString: sessionUrl(url),

@@ -1,4 +1,4 @@
-/** Codes of socket and name look-up errors, and SQLSTATEs, of a database that is unavailable or does not answer in time. */
+/** Codes that mean that the database is unavailable or too slow: errors of sockets and of name look-ups, and SQLSTATEs. */
 const CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -14,11 +14,11 @@ const CODES = new Set([
   '57P03', // starting up or shutting down
 ]);
 
-/** Messages of pg's own failures, which have no code. */
+/** Messages of errors that pg itself throws; they have no code. */
 const MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end|Driver not Connected)/;
 
-/** Whether the error only means that the database cannot be reached now, so that the same request may succeed later. */
+/** Whether the error means that the database is temporarily unavailable, so that the same request may succeed later. */
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;

@@ -2,8 +2,8 @@ import { redact } from '../logging/redaction.js';
 import { isConnectionLoss } from './connection-loss.js';
 
 /**
- * Errors that clients can see, by their stable code. `status` is the HTTP answer, `retryable` tells whether the same request
- * may succeed later unchanged. A test compares the README table with this one.
+ * Errors that clients can receive, by their stable code. `status` is the HTTP status; `retryable` states whether the same
+ * request may succeed later. A test compares the table in the README with this one.
  */
 export const ERROR_CODES = {
   invalid_request: { status: 400, title: 'The request is not valid', retryable: false },
@@ -24,7 +24,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Fault of the input: `pointer` is a JSON pointer into the request body or `?name` for a query parameter. */
+/** Fault of the input. `pointer` is a JSON pointer into the request body, or `?name` for a query parameter. */
 export interface InputFault {
   pointer: string;
   code: string;
@@ -32,18 +32,18 @@ export interface InputFault {
 }
 
 export interface DomainErrorOptions {
-  /** Faults of the input, one entry each. */
+  /** All faults of the input. */
   errors?: readonly InputFault[];
-  /** Time after which a retry makes sense, ms; becomes Retry-After. */
+  /** Time after which a retry makes sense, ms; sent as Retry-After. */
   retryAfterMs?: number;
-  /** First field at fault, for socket answers. */
+  /** Name of the first faulty field, for errors on a socket. */
   field?: string;
-  /** HTTP status in place of the code's, where the protocol has one of its own (405). */
+  /** HTTP status that replaces the code's status where the protocol requires another (405). */
   status?: number;
   cause?: unknown;
 }
 
-/** Error that modules throw on purpose. `message` is shown to the client: it says what to do about it. */
+/** Error that modules throw deliberately. `message` is sent to the client and states what the client can do. */
 export class DomainError extends Error {
   override readonly name = 'DomainError';
   readonly errors: readonly InputFault[] | undefined;
@@ -67,7 +67,10 @@ export class DomainError extends Error {
     return ERROR_CODES[this.code].retryable;
   }
 
-  /** Returns the form of an error on a socket: acknowledgements, `error` messages, `connect_error` data. */
+  /**
+   * Returns the error as it is sent on a socket: in acknowledgements, in `error` messages and as the data of
+   * `connect_error`.
+   */
   toSocket(): SocketError {
     return {
       code: this.code,
@@ -87,19 +90,26 @@ export interface SocketError {
   retryAfterMs?: number;
 }
 
-/** Delay suggested to clients when the database is unavailable, ms: a restart takes about this long. */
+/** Retry delay sent to clients while the database is unavailable, ms: about the time of a restart. */
 const DATABASE_AWAY_MS = 1_000;
 
-/** Returns anything thrown as a DomainError. Unknown errors keep their cause for the log and reveal nothing to the client. */
+/**
+ * Converts anything thrown into a DomainError. An unknown error keeps its cause for the log and reveals nothing to the
+ * client.
+ */
 export function asDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
   if (isConnectionLoss(error)) {
-    return new DomainError('unavailable', 'The database does not answer at the moment; try again shortly.', {
+    return new DomainError('unavailable', 'The database is unavailable at the moment; try again shortly.', {
       retryAfterMs: DATABASE_AWAY_MS,
       cause: error,
     });
   }
-  return new DomainError('internal_error', 'Unexpected error; the log has its details under the request id.', {
-    cause: error,
-  });
+  return new DomainError(
+    'internal_error',
+    'Unexpected error; the details are in the server log under the request id.',
+    {
+      cause: error,
+    },
+  );
 }

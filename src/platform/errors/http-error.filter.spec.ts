@@ -33,7 +33,7 @@ it('an unavailable dependency is logged once in 10 s, an unexpected error for ev
   };
   expect(lines(new DomainError('unavailable', 'The disk is nearly full.'))).toBe(1);
   expect(lines(new DomainError('unavailable', 'The database is unavailable.'))).toBe(1);
-  // Two reasons at a time are no news either.
+  // Two reasons that alternate are each logged once, too.
   expect(lines(new DomainError('unavailable', 'The disk is nearly full.'))).toBe(0);
   expect(lines(new Error('ours'))).toBe(500);
   expect(lines(new DomainError('unavailable', 'The database is unavailable.'))).toBe(0);

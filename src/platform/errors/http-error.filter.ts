@@ -5,20 +5,20 @@ import { answerProblem } from './answer-problem.js';
 import type { DomainError } from './domain-error.js';
 import { requestError } from './problem.js';
 
-/** Time within which only the first of the failures with one reason is logged as an error, ms. */
+/** Time in which failures with the same reason are logged only once, ms. */
 const SAME_REASON_MS = 10_000;
-/** Maximum number of reasons that are remembered. */
+/** Maximum number of reasons kept in memory. */
 const MAX_REASONS = 100;
 
-/** Answers every failed request with problem+json, and logs the details that the client does not receive. */
+/** Answers every failed request with problem+json and logs the details that the client does not receive. */
 @Catch()
 export class HttpErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('HTTP');
-  /** Reasons of unavailability that were logged lately. */
+  /** Reasons of `unavailable` that were logged within the last `SAME_REASON_MS`. */
   private readonly logged = new LRUCache<string, true>({ max: MAX_REASONS, ttl: SAME_REASON_MS, ttlResolution: 0 });
 
   catch(thrown: unknown, host: ArgumentsHost): void {
-    // Gateways answer through their own filter.
+    // WebSocket gateways have their own exception filter.
     if (host.getType() !== 'http') throw thrown;
     const http = host.switchToHttp();
     this.answer(requestError(thrown), http.getRequest<Request>(), http.getResponse<Response>());
@@ -32,13 +32,14 @@ export class HttpErrorFilter implements ExceptionFilter {
   }
 
   /**
-   * Whether a failure is logged: internal faults always, unavailability, which fails every request, once in a while per reason.
+   * Whether a failure is logged: an internal fault always; `unavailable`, which can fail every request, once per reason and
+   * `SAME_REASON_MS`.
    */
   private isNews({ code, message }: DomainError, response: Response): boolean {
-    // Drains are planned, and their beginning is logged elsewhere.
+    // A drain is intended, and its start is logged elsewhere.
     if (code === 'server_draining') return false;
     if (code !== 'unavailable') return true;
-    // A client that disconnected is no fault of the service, and a client can do so a thousand times a second.
+    // A disconnected client is not a fault of the server, and clients can disconnect a thousand times a second.
     if (response.destroyed) return false;
     if (this.logged.has(message)) return false;
     this.logged.set(message, true);

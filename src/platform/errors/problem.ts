@@ -8,13 +8,13 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
-  /** Path of the request; without its query, which may hold a key. */
+  /** Path of the request, without the query, which may contain a key. */
   instance: string;
   code: string;
   errors?: readonly InputFault[];
 }
 
-/** Returns the problem of an error, without any key from the address or the body. */
+/** Returns the body for an error; keys from the address or the request body are redacted. */
 export function problemOf(error: DomainError, path: string): Problem {
   return {
     type: `urn:defi-realtime:error:${error.code}`,
@@ -31,7 +31,10 @@ function withoutSecrets({ pointer, code, detail }: InputFault): InputFault {
   return { pointer: redact(pointer), code, detail: redact(detail) };
 }
 
-/** Codes of this product for HTTP statuses of frameworks. Other 4xx are `invalid_request`. */
+/**
+ * Error codes for the HTTP statuses of exceptions that Nest or the body parser throws. Any other 4xx status is
+ * `invalid_request`.
+ */
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   401: 'missing_api_key',
   403: 'forbidden',
@@ -43,18 +46,18 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   503: 'unavailable',
 };
 
-/** Details of the body parser's errors, by its `type`: they say what to do. */
+/** Messages for the body parser's errors, by their `type`; they state what the client can do. */
 const BODY_FAULTS: Readonly<Record<string, string>> = {
   'entity.parse.failed': 'The request body is not valid JSON.',
-  'entity.too.large': 'The request body is larger than this route takes; send it in parts.',
+  'entity.too.large': 'The request body is larger than this route accepts; send it in parts.',
   'encoding.unsupported': 'The content encoding is not supported; use gzip, deflate, br or none.',
   'charset.unsupported': 'The charset is not supported; send UTF-8.',
-  'request.size.invalid': 'The body is not as long as Content-Length says.',
+  'request.size.invalid': 'The length of the body differs from Content-Length.',
 };
 
 /**
- * Returns anything that ended a request as a DomainError: the product's own errors, Nest's, the body parser's, and unexpected
- * ones.
+ * Converts any error that ended a request into a DomainError: the application's own errors, Nest's, the body parser's, and
+ * unexpected ones.
  */
 export function requestError(thrown: unknown): DomainError {
   if (!(thrown instanceof HttpException)) return asDomainError(thrown);

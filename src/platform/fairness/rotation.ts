@@ -1,8 +1,9 @@
 /**
- * Items that wait under names. Names take turns, one item each, so that a name with a thousand of them delays another by one.
+ * Queue of items by name. Names take turns, one item each, so that a name with a thousand waiting items delays another name
+ * by one item only.
  */
 export class Rotation<T> {
-  /** Waiting items by name; the next name first. */
+  /** Waiting items by name; the name whose turn is next is first. */
   private readonly waiting = new Map<string, T[]>();
 
   get isEmpty(): boolean {
@@ -15,7 +16,7 @@ export class Rotation<T> {
     else items.push(item);
   }
 
-  /** Takes out the next item of a name for which `may` is true; the name goes to the end. */
+  /** Removes and returns the next item of a name for which `may` is true; that name then moves to the end of the queue. */
   next(may: (name: string) => boolean = () => true): { name: string; item: T } | undefined {
     for (const [name, items] of this.waiting) {
       if (!may(name)) continue;
@@ -27,7 +28,7 @@ export class Rotation<T> {
     return undefined;
   }
 
-  /** Takes out an item before its turn; false: it has had it. */
+  /** Removes an item before its turn; returns false if `next` has already returned it. */
   remove(name: string, item: T): boolean {
     const items = this.waiting.get(name);
     const index = items?.indexOf(item) ?? -1;

@@ -4,7 +4,7 @@ import { Shares } from './shares.js';
 const late = (): Error => new Error('late');
 afterEach(() => vi.useRealTimers());
 
-/** Enters many times for a caller. Returns the places in the order in which they were obtained. */
+/** Requests a place many times for each caller. Returns the callers in the order in which they obtained places. */
 function enterMany(shares: Shares, caller: string, count: number, order: string[]): (() => void)[] {
   const places: (() => void)[] = [];
   const enter = async (): Promise<void> => {

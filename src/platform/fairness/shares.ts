@@ -8,8 +8,8 @@ export interface ShareBounds {
 }
 
 /**
- * Shares a few places between callers: none has more than half of them, and callers take turns for the next free one. However
- * much one asks for, another waits for one piece of its work at most.
+ * Shares a fixed number of places between callers: a caller holds at most half of the places, and waiting callers take
+ * turns. However many requests one caller makes, another waits for at most one of them.
  */
 export class Shares {
   private readonly waiting = new Rotation<() => void>();
@@ -18,7 +18,10 @@ export class Shares {
 
   constructor(private readonly bounds: ShareBounds) {}
 
-  /** Waits for a place; the returned function frees it. Rejects with the error that `late` makes after the longest wait. */
+  /**
+   * Waits for a place and returns the function that frees it. After the longest wait, rejects with the error that `late`
+   * creates.
+   */
   async enter(caller: string, late: () => Error): Promise<() => void> {
     if (this.mayHave(caller)) this.take(caller);
     else await this.wait(caller, late);

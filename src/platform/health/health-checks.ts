@@ -11,13 +11,13 @@ import { pendingMigrations } from '../database/migrate-database.js';
 import { RedisConnections } from '../redis/redis-connections.js';
 import { Readiness } from './readiness.js';
 
-/** Timeout of a check, ms: balancers must still be waiting for the answer. */
+/** Timeout of a check, ms: shorter than the timeout of a load balancer's probe. */
 const TIMEOUT_MS = 2_000;
 
-/** Conditions under which this process may receive clients. */
+/** Checks of `/health/ready`: whether this process may receive clients. */
 @Injectable()
 export class HealthChecks {
-  /** Whether migrations are complete: only a deployment adds them, so they stay complete for this process. */
+  /** Whether all migrations have run. Only a deployment adds migrations, so true stays true for the life of the process. */
   private migrated = false;
 
   constructor(
@@ -58,23 +58,22 @@ export class HealthChecks {
       .attempt(async () => {
         if (this.migrated) return;
         const pending = await pendingMigrations((text) => this.database.query(text));
-        if (pending.length > 0)
-          throw new Error(`${pending.length} migrations are pending; npm run migrate applies them`);
+        if (pending.length > 0) throw new Error(`${pending.length} migrations are pending; run \`npm run migrate\``);
         this.migrated = true;
       })
       .withTimeout(TIMEOUT_MS);
   }
 
-  /** Redis is reported only: without it the process serves on and stays ready. */
+  /** Reports the state of Redis; without Redis the process continues to serve and stays ready. */
   private redisAnswers() {
     const session = this.indicators.check('redis');
     if (this.redis.state !== 'up') return session.degraded('Redis unavailable; the process works without it');
     return this.redis.refusal === undefined
       ? session.up()
-      : session.degraded('Redis takes no writes; the process works without them');
+      : session.degraded('Redis refuses writes; the process works without them');
   }
 
-  /** Returns notices for operators about a process that serves. */
+  /** Returns the notices for operators as checks that report `degraded`. */
   private notices(): HealthIndicatorFunction[] {
     return this.readiness.notices.all().map(
       ({ name, message }) =>
@@ -88,7 +87,10 @@ export class HealthChecks {
     return this.readiness.draining ? session.down('the process is shutting down') : session.up();
   }
 
-  /** Reports turns and delays of the event loop in the last minute or two, for people: it never makes a process unready. */
+  /**
+   * Reports the longest turn and the delay of the event loop in the last one to two minutes, for information only: slow
+   * turns do not make a process unready.
+   */
   private loopTurns() {
     const { ms, gcMs, cause } = this.loop.longest;
     const details = { longestTurnMs: Math.round(ms), gcMs: Math.round(gcMs), cause };

@@ -1,11 +1,11 @@
 /** Time after which a notice that was not renewed is dropped, ms. */
 const REMEMBERED_MS = 3_600_000;
 
-/** Notices for operators about a process that serves, shown in the details of `/health/ready`. */
+/** Notices for operators about faults of a ready process, shown in the details of `/health/ready`. */
 export class HealthNotices {
   private readonly notices = new Map<string, { message: string; at: number }>();
 
-  /** Sets a notice; `name` is that of the detail, such as `mail`. */
+  /** Sets or renews the notice `name`, such as `mail`. */
   set(name: string, message: string): void {
     this.notices.set(name, { message, at: Date.now() });
   }

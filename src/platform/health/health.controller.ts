@@ -11,13 +11,13 @@ import { HealthChecks } from './health-checks.js';
 export class HealthController {
   constructor(private readonly checks: HealthChecks) {}
 
-  /** Answers 200 while the process runs and its event loop turns. */
+  /** Answers 200 as long as the event loop runs. */
   @Get('live')
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
-  /** Answers 200 while the process can do useful work and accepts some. */
+  /** Answers 200 if the process can work and is not draining; 503 if not. */
   @Get('ready')
   async ready(@Res({ passthrough: true }) response: Response): Promise<HealthCheckResult> {
     const result = await this.checks.ready();

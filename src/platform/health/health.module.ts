@@ -5,7 +5,7 @@ import { HealthController } from './health.controller.js';
 import { HealthNotices } from './health-notices.js';
 import { Readiness } from './readiness.js';
 
-/** Routes `/health/live` and `/health/ready`, and the switch that turns the latter off before a stop. */
+/** Routes `/health/live` and `/health/ready`, and `Readiness`, which makes `/health/ready` answer 503 before a stop. */
 @Global()
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],

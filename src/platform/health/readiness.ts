@@ -1,10 +1,13 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthNotices } from './health-notices.js';
 
-/** Whether this process accepts new work. It stops accepting before it stops serving, so that balancers can react. */
+/**
+ * State of whether this process accepts new work. It turns unready before it stops serving, so that load balancers can
+ * react.
+ */
 @Injectable()
 export class Readiness implements OnModuleDestroy {
-  /** Notices shown beside it. */
+  /** Notices for operators that `/health/ready` shows. */
   readonly notices = new HealthNotices();
   private ending = false;
 
@@ -12,7 +15,7 @@ export class Readiness implements OnModuleDestroy {
     return this.ending;
   }
 
-  /** Makes `/health/ready` answer 503 from now on. Final: the process is about to end. */
+  /** Makes `/health/ready` answer 503 until the process ends. */
   beginDrain(): void {
     this.ending = true;
   }

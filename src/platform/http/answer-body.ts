@@ -4,10 +4,12 @@ import { currentCaller } from '../fairness/working-for.js';
 import { ownTurn } from '../loop/slices.js';
 import type { WrittenText } from './written-text.js';
 
-/** Characters up to which an answer is sent at once; a longer one is sent in parts, as its reader accepts them. */
+/**
+ * Characters up to which an answer is sent as one string; a longer answer is streamed in parts, as fast as the client reads.
+ */
 const MAX_WHOLE = 1024 * 1024;
 
-/** Returns the body of an answer from texts, one after the other, each in a turn of its own. */
+/** Joins texts to the body of an answer; each part is written in a turn of the event loop of its own. */
 export async function bodyOf(...texts: readonly (WrittenText | string)[]): Promise<string | StreamableFile> {
   const parts = texts.flatMap((text) => (typeof text === 'string' ? [text] : text.parts));
   const length = texts.reduce((sum, text) => sum + text.length, 0);

@@ -14,7 +14,7 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
     .setTitle('defi-realtime')
     .setDescription(
       'Every change of TVL, prices and protocols, live and resumable. Errors are application/problem+json with a stable ' +
-        '`code`; every answer carries X-Request-Id. The socket side is described in [/asyncapi.yaml](/asyncapi.yaml).',
+        '`code`; every answer carries X-Request-Id. The WebSocket APIs are described in [/asyncapi.yaml](/asyncapi.yaml).',
     )
     .setVersion('1.0')
     .setLicense('MIT', 'https://opensource.org/license/mit')
@@ -27,27 +27,29 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
   return withRefusals(withTables(SwaggerModule.createDocument(app, config)), app);
 }
 
-/** Describes lists as CSV: a file of its own, not the members of the JSON. */
+/** Documents the CSV form of lists as one file; Swagger would document the members of the JSON form. */
 function withTables(document: OpenAPIObject): OpenAPIObject {
   const operations = Object.values(document.paths).flatMap(({ get, post }) => [get, post]);
   for (const response of operations.flatMap((operation) => Object.values(operation?.responses ?? {}))) {
     if (response === undefined || '$ref' in response || response.content?.[CSV] === undefined) continue;
-    response.content[CSV] = { schema: { type: 'string', description: 'RFC 4180, with a header, also without rows.' } };
+    response.content[CSV] = {
+      schema: { type: 'string', description: 'RFC 4180 with a header line, even if there are no rows.' },
+    };
     response.headers = {
       ...response.headers,
-      'Content-Disposition': { schema: { type: 'string' }, description: 'The file.' },
+      'Content-Disposition': { schema: { type: 'string' }, description: 'Name of the file.' },
     };
   }
   return document;
 }
 
-/** Addresses of the description by its form. */
+/** Media types of the OpenAPI document by path. */
 const FORMS = {
   '/openapi.json': 'application/json; charset=utf-8',
   '/openapi.yaml': 'application/yaml; charset=utf-8',
 } as const;
 
-/** Serves the description at /openapi.json and /openapi.yaml, and a page to try it at /docs. */
+/** Serves the OpenAPI document at /openapi.json and /openapi.yaml, and Swagger UI at /docs. */
 export function serveApiDocument(app: NestExpressApplication): void {
   const documents = app.get(Documents);
   let made: OpenAPIObject | undefined;

@@ -8,16 +8,16 @@ type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Response = NonNullable<NonNullable<OpenAPIObject['components']>['responses']>[string];
 type Schema = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
 
-/** Statuses of refusals that routes share; others are said by their routes, or come under `default`. */
+/** Descriptions of refusals that many routes share. A route documents other statuses itself, or `default` covers them. */
 const REFUSALS = {
-  400: 'The request is not valid; `errors` name the places.',
-  401: 'No key, or one that is not valid, was revoked or has expired.',
-  403: 'Not allowed for this key: its role, or the transports that it may use.',
-  404: 'Not found, or it belongs to somebody else.',
-  413: 'The body is larger than this route takes.',
+  400: 'The request is not valid; `errors` lists the faulty fields.',
+  401: 'The key is missing, not valid, revoked or expired.',
+  403: 'The role or the allowed transports of this key do not permit the request.',
+  404: 'Not found, or owned by another user.',
+  413: 'The body is larger than this route accepts.',
   429: 'Too many requests; see Retry-After.',
   503: 'Temporarily unavailable, or the server is draining; see Retry-After.',
-  default: 'Any other refusal; `code` says which.',
+  default: 'Any other refusal; `code` names the reason.',
 } as const;
 type Refusal = keyof typeof REFUSALS;
 const ALL: readonly Refusal[] = [400, 401, 403, 404, 413, 429, 503, 'default'];
@@ -26,16 +26,16 @@ const PROBLEM = { $ref: '#/components/schemas/Problem' };
 const PROBLEM_JSON = 'application/problem+json';
 const text = (description: string): Schema => ({ type: 'string', description });
 
-/** Body of every refused request, as `Problem` of platform/errors. */
+/** Schema of `Problem` in platform/errors, the body of every refused request. */
 const PROBLEM_SCHEMA: Schema = {
   type: 'object',
   description: 'Refused request, RFC 9457.',
   required: ['type', 'title', 'status', 'detail', 'instance', 'code'],
   properties: {
-    type: text('`urn:defi-realtime:error:` and the code.'),
+    type: text('`urn:defi-realtime:error:` followed by the code.'),
     title: text('Meaning of the code.'),
     status: { type: 'integer', description: 'HTTP status.' },
-    detail: text('What is wrong and what to do about it.'),
+    detail: text('Description of the fault and of its remedy.'),
     instance: text('Path of the request.'),
     code: { type: 'string', enum: Object.keys(ERROR_CODES), description: 'Stable code.' },
     errors: {
@@ -45,22 +45,22 @@ const PROBLEM_SCHEMA: Schema = {
         type: 'object',
         required: ['pointer', 'code', 'detail'],
         properties: {
-          pointer: text('JSON pointer into the body, or `?name` of a parameter.'),
+          pointer: text('JSON pointer into the body, or `?name` for a query parameter.'),
           code: text('Stable code of the fault.'),
-          detail: text('What must be done.'),
+          detail: text('Description of the fault and of its remedy.'),
         },
       },
     },
   },
 };
 
-const RETRY = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } as const;
+const RETRY = { 'Retry-After': { description: 'Seconds until a retry.', schema: { type: 'integer' } } } as const;
 const isRetryable = (refusal: Refusal): boolean => refusal === 429 || refusal === 503;
 const nameOf = (refusal: Refusal): string => `Refused${refusal === 'default' ? '' : refusal}`;
 
 /**
- * Adds to every operation the refusals that guard, limits, pipe and state of the server can bring about. What a route says of
- * a status itself stays.
+ * Adds the shared refusals to every operation: those of the API-key guard, of limits, of validation and of an unavailable
+ * server. A description that a route gives for a status itself stays.
  */
 export function withRefusals(document: OpenAPIObject, app: INestApplication): OpenAPIObject {
   const kinds = publicKinds(app);
@@ -79,7 +79,10 @@ export function withRefusals(document: OpenAPIObject, app: INestApplication): Op
   return document;
 }
 
-/** Returns the refusals of a route: those with a kind need no key, unless the handler asks for it. */
+/**
+ * Returns the refusals of a route. A route with a `kind` needs no key, except the kind `itself`, whose handler checks the
+ * key.
+ */
 function refusalsOf(path: string, operation: Operation, kind: PublicKind | undefined): Refusal[] {
   const isKeyed = kind === undefined || kind === 'itself';
   const hasBody = operation.requestBody !== undefined;
@@ -108,7 +111,7 @@ function responseOf(refusal: Refusal): Response {
   return { description: REFUSALS[refusal], content, ...(isRetryable(refusal) && { headers: RETRY }) };
 }
 
-/** Returns the kinds of the routes that need no key, by the id of their operation. */
+/** Returns the `PublicKind` of each route that needs no key, by operation id. */
 function publicKinds(app: INestApplication): ReadonlyMap<string, PublicKind> {
   const [reflector, scanner] = [app.get(Reflector), new MetadataScanner()];
   const kinds = new Map<string, PublicKind>();

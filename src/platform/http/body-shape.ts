@@ -2,19 +2,22 @@ import { createRequire } from 'node:module';
 import { getMetadataStorage } from 'class-validator';
 import { DomainError, type InputFault } from '../errors/domain-error.js';
 
-/** Unknown fields of one request: the next one ends it. */
+/** Number of unknown fields at which a request is refused without further checks. */
 const MAX_UNKNOWN_FIELDS = 1_000;
-/** Maximum number of objects in a list whose class sets no bound. */
+/** Maximum number of objects in a list whose DTO class sets no maximum. */
 const MAX_OBJECTS = 100;
 /** Maximum number of reported faults. */
 export const MAX_FAULTS = 50;
 const MAX_SHOWN = 200;
 
-/** Class whose decorators describe its instances. */
+/** DTO class, whose decorators describe its fields. */
 export type Class = new (...values: never[]) => object;
 
 interface Field {
-  /** Class of its value, or of each item of its list; read when needed, because classes may refer to each other. */
+  /**
+   * Class of the field's value, or of the items if the value is a list. Evaluated when needed, because classes may refer to
+   * each other.
+   */
   readonly nested: (() => Class) | undefined;
   readonly maxItems: number;
 }
@@ -23,7 +26,7 @@ interface TypeMetadata {
   readonly typeFunction: () => Class;
 }
 
-/** Store of class-transformer with the types of @Type, which the package does not export. */
+/** class-transformer's store of the types given by @Type; the package does not export it. */
 const types = (
   createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
     defaultMetadataStorage: { findTypeMetadata(target: Class, field: string): TypeMetadata | undefined };
@@ -33,16 +36,16 @@ const types = (
 const shapes = new Map<Class, ReadonlyMap<string, Field>>();
 
 export interface Trimmed {
-  /** Copy without unknown fields. */
+  /** Copy of the body without unknown fields. */
   readonly value: unknown;
   readonly faults: readonly InputFault[];
-  /** Whether a list has too many items: no further fault is then looked for. */
+  /** Whether a list has too many items; the check then ends without looking for more faults. */
   readonly tooLong: boolean;
 }
 
 /**
- * Separates the fields of a body that its class has from unknown ones, in one pass over the body: the library that makes
- * instances takes time that grows with the square of an object's fields, and hundreds of times longer for each object.
+ * Separates the known fields of a body from unknown ones in one pass. class-transformer alone would take quadratic time in
+ * the number of an object's fields, and hundreds of times longer per object.
  */
 export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
   const faults: InputFault[] = [];
@@ -52,7 +55,7 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
     const fields = fieldsOf(type);
     const known: [string, unknown][] = [];
     for (const [name, member] of Object.entries(value)) {
-      // Copying it would set the prototype.
+      // Copying this member would set the prototype.
       if (name === '__proto__') continue;
       const field = fields.get(name);
       const pointer = `${prefix}${name.slice(0, MAX_SHOWN).replaceAll('~', '~0').replaceAll('/', '~1')}`;
@@ -72,7 +75,7 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
       faults.push({ pointer, code: 'array_max_size', detail });
       return [];
     }
-    // Lists inside a list are no objects of the class: the validator reports them.
+    // A list inside the list becomes null, which the validator reports: items must be objects.
     return value.map((item: unknown, at) =>
       typeof item !== 'object' || item === null
         ? item

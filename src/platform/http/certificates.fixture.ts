@@ -1,4 +1,4 @@
-/** Self-signed pairs for tests, without the frame of the PEM form. */
+/** Self-signed certificates and keys for tests: the base64 of their PEM forms, without header and footer lines. */
 export const PAIRS = {
   one: {
     certificate:

@@ -17,7 +17,10 @@ let certificates: CertificateWatch;
 
 const pem = (what: string, text: string): string => `-----BEGIN ${what}-----\n${text}\n-----END ${what}-----\n`;
 
-/** Installs a version as mounted secrets do: a directory of versions, and a link to the current one. */
+/**
+ * Installs a certificate like a mounted Kubernetes secret: each version is a directory, and a symbolic link points to the
+ * current one.
+ */
 function install(version: string, certificate: keyof typeof PAIRS, key: keyof typeof PAIRS = certificate): void {
   mkdirSync(join(folder, version));
   writeFileSync(join(folder, version, 'tls.crt'), pem('CERTIFICATE', PAIRS[certificate].certificate));
@@ -42,7 +45,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Returns the name of the certificate that a new connection receives, or the code of the error. */
+/** Returns the common name of the certificate that a new connection receives, or the error's code. */
 const shown = (options: ConnectionOptions = {}): Promise<string> =>
   new Promise((resolve) => {
     const { port } = server.address() as AddressInfo;

@@ -5,7 +5,7 @@ import { createSecureContext, Server as TlsServer, type SecureContextOptions } f
 import { Logger } from '@nestjs/common';
 import type { Settings } from '../settings/settings.js';
 
-/** Time within which changes of files count as one, ms: the files of a pair are written one after the other. */
+/** Time within which several file changes cause one reload, ms: certificate and key are written one after the other. */
 const SETTLE_MS = 250;
 
 export interface Certificate extends SecureContextOptions {
@@ -13,7 +13,9 @@ export interface Certificate extends SecureContextOptions {
   readonly key: Buffer;
 }
 
-/** Reads certificate and key of the settings from their files; undefined without TLS. Throws on a pair that does not fit. */
+/**
+ * Reads the certificate and key that the settings name; undefined if TLS is not configured. Throws if the two do not match.
+ */
 export function readCertificate({ tlsCert, tlsKey }: Settings): Certificate | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const certificate: Certificate = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey), minVersion: 'TLSv1.3' };
@@ -30,9 +32,9 @@ export function readCertificate({ tlsCert, tlsKey }: Settings): Certificate | un
 }
 
 /**
- * Keeps a listening server's certificate up to date: new connections get the one in the files. Their directories are watched,
- * because files are replaced, and mounted secrets are links to a directory that is. A pair that does not fit is not used; the
- * log reports it.
+ * Keeps the certificate of a listening server up to date: new connections receive the certificate in the files. Watches the
+ * directories of the files, because files are replaced rather than changed, and a mounted secret is a link to a directory
+ * that is replaced. If certificate and key do not match, the previous pair stays in use and an error is logged.
  */
 export class CertificateWatch {
   private readonly logger = new Logger('TLS');
@@ -51,7 +53,9 @@ export class CertificateWatch {
     this.used = digestOf(readCertificate(this.settings));
     for (const directory of new Set([dirname(tlsCert), dirname(tlsKey)])) {
       const watcher = watch(directory, { persistent: false }, () => this.soon());
-      watcher.on('error', (error) => this.logger.warn({ err: error, directory }, 'certificates are no longer watched'));
+      watcher.on('error', (error) =>
+        this.logger.warn({ err: error, directory }, 'certificate directory is no longer watched'),
+      );
       this.watchers.push(watcher);
     }
   }
@@ -61,7 +65,7 @@ export class CertificateWatch {
     for (const watcher of this.watchers.splice(0)) watcher.close();
   }
 
-  /** Reads the files now. */
+  /** Reads the files now and uses the new pair, if it is valid. */
   reload(): void {
     if (!(this.server instanceof TlsServer)) return;
     try {

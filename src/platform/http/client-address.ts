@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-/** Longest entry of X-Forwarded-For, characters: longer than an IPv6 address with zone, brackets and port. */
+/**
+ * Longest part of an X-Forwarded-For entry that is read, characters; an IPv6 address with zone, brackets and port is
+ * shorter.
+ */
 const MAX_HOP_LENGTH = 80;
 
 /**
- * Returns the address of the client behind `trustedProxies` proxies. Each of them appends the address it saw to
- * X-Forwarded-For, so the client's is that many entries from the right; entries further left were written by the client itself.
+ * Returns the client's address. Each of the `trustedProxies` proxies appends the address it saw to X-Forwarded-For, so the
+ * client's address is the entry at that position from the right; entries further left come from the client itself and are
+ * not trusted.
  */
 export function clientAddress(request: IncomingMessage, trustedProxies: number): string {
   const direct = plainAddress(request.socket.remoteAddress ?? 'unknown');
@@ -18,14 +22,13 @@ export function clientAddress(request: IncomingMessage, trustedProxies: number):
   return isIP(address) === 0 ? direct : address;
 }
 
-/** Returns IPv4 addresses in their usual form instead of the IPv6-mapped one. */
+/** Converts an IPv6-mapped IPv4 address (`::ffff:1.2.3.4`) to its usual form; returns other addresses unchanged. */
 export function plainAddress(address: string): string {
   return /^::ffff:\d/i.test(address) ? address.slice('::ffff:'.length) : address;
 }
 
 /**
- * Returns the address without the port that some proxies append: `1.2.3.4:5678`, `[2001:db8::1]:5678`. Every port is the same
- * client.
+ * Removes the port that some proxies append (`1.2.3.4:5678`, `[2001:db8::1]:5678`): limits count per address, not per port.
  */
 function withoutPort(hop: string): string {
   const inBrackets = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop)?.[1];

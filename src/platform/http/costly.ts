@@ -4,7 +4,8 @@ import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 export const COSTLY_ROUTE = 'costly-route';
 
 /**
- * Marks a route or controller whose requests cost much memory or time: a caller has few of them in progress, the others wait.
+ * Marks a route or controller whose requests need much memory or time: only a few requests of each caller run at the same
+ * time; the caller's others wait.
  */
 export function Costly(): CustomDecorator {
   return SetMetadata(COSTLY_ROUTE, true);

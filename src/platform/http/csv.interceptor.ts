@@ -19,13 +19,13 @@ import { bodyOf } from './answer-body.js';
 interface Page {
   data: readonly object[];
   page?: { next_cursor: string | null };
-  /** Columns, where they are known beforehand. */
+  /** Columns of the rows, if the handler names them. */
   columns?: readonly string[];
 }
 
 type Answer = Page | string | StreamableFile | undefined;
 
-/** Columns of a list: members of its rows, or derived from the request. */
+/** Columns of a list: names of its rows' members, or a function that derives them from the query parameters. */
 type Columns<Name extends string = string> = readonly Name[] | ((query: Request['query']) => readonly Name[]);
 
 interface CsvTable {
@@ -36,7 +36,9 @@ interface CsvTable {
 const TABLE = 'csv_table';
 const UNNAMED: CsvTable = { name: 'data', columns: [] };
 
-/** Types of answers with all their parameters: a client that names some of these takes the answer too. */
+/**
+ * Media types of answers with all their parameters, so that an `Accept` header matches whichever of these parameters it has.
+ */
 const JSON_FORM = 'application/json; charset=utf-8';
 const CSV_FORM = `${CSV}; charset=utf-8; header=present`;
 
@@ -45,7 +47,9 @@ export function prefersCsv(request: Request): boolean {
   return request.accepts([JSON_FORM, CSV_FORM]) === CSV_FORM;
 }
 
-/** Returns a list as CSV to clients that prefer `text/csv`; the next page's cursor is then in `X-Next-Cursor`. */
+/**
+ * Sends a list as CSV if the client prefers `text/csv`; the cursor of the next page is then in the header `X-Next-Cursor`.
+ */
 @Injectable()
 export class CsvInterceptor implements NestInterceptor<Page | undefined, Answer> {
   constructor(private readonly reflector: Reflector) {}
@@ -68,9 +72,9 @@ async function written(
   name: string,
   usual: readonly string[],
 ): Promise<string | StreamableFile | undefined> {
-  // 304: the client has the answer already.
+  // Undefined means status 304, which has no body.
   if (answer === undefined) return undefined;
-  // Usual columns first, whatever rows this page has, since clients concatenate pages.
+  // Declared columns come first on every page, whatever members its rows have, because clients concatenate pages.
   const { data, page, columns = [...new Set([...usual, ...columnsOf(data)])] } = answer;
   const text = await toCsvInSlices(data, columns);
   response.type(`${CSV}; charset=utf-8`);
@@ -80,8 +84,8 @@ async function written(
 }
 
 /**
- * Declares a list that is also available as CSV: the name of the file, and the columns that every page of it has. `columns` are
- * members of the list's rows. A list is costly.
+ * Declares a list that is also available as CSV: the file's name and the columns that every page has. Marks the route as
+ * costly.
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the rows whose members columns are
 export function CsvList<Row extends object>(name: string, columns: Columns<keyof Row & string>): MethodDecorator {

@@ -4,19 +4,19 @@ import { writeInSlices, type WrittenText } from './written-text.js';
 export const CSV = 'text/csv';
 
 /**
- * Returns rows as CSV (RFC 4180), columns in order of first appearance unless they are given. Lists in a cell are joined by
- * `|`. Missing values and empty lists are empty cells; an empty text is `""`.
+ * Returns rows as CSV (RFC 4180). Columns that are not given are the rows' members in order of first appearance. Lists in a
+ * cell are joined by `|`. Missing values and empty lists become empty cells; an empty string becomes `""`.
  */
 export function toCsv(rows: readonly object[], columns: readonly string[] = columnsOf(rows)): string {
   return [...linesOf(rows, columns)].join('');
 }
 
-/** Returns the same text written in slices, so that no other request waits for a long list. */
+/** Returns the text of `toCsv`, written in slices so that a long list does not delay other requests. */
 export function toCsvInSlices(rows: readonly object[], columns: readonly string[]): Promise<WrittenText> {
   return writeInSlices(linesOf(rows, columns));
 }
 
-/** Returns the names of all members of all rows. */
+/** Returns the names of the members of all rows, in order of first appearance. */
 export function columnsOf(rows: readonly object[]): string[] {
   const columns = new Set<string>();
   for (const row of rows) for (const name of Object.keys(row)) columns.add(name);
@@ -39,13 +39,13 @@ export function csvCell(value: unknown): string {
   return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Characters with which a spreadsheet formula begins, full-width forms included. */
+/** First characters of spreadsheet formulas, including their full-width forms. */
 const FORMULA = /^[=+@\t\r＝＋＠]/;
-/** Minus, alone or in front of a plain number. */
+/** First characters of formulas that begin with a minus; `NEGATIVE` exempts a lone minus and negative numbers. */
 const MINUS = /^[-－]/;
 const NEGATIVE = /^[-－](?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)?$/i;
 
-/** Prefixes an apostrophe to text that a spreadsheet would run as a formula: names come from any writer. */
+/** Prefixes an apostrophe to text that a spreadsheet would run as a formula: any writer can choose such a name. */
 function defused(text: string): string {
   return FORMULA.test(text) || (MINUS.test(text) && !NEGATIVE.test(text)) ? `'${text}` : text;
 }

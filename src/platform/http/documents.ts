@@ -8,19 +8,19 @@ interface Built {
   readonly etag: string;
 }
 
-/** Texts that are made once and are the same for everyone, because making one takes tens of milliseconds. */
+/** Texts that are built once and sent to every client, because building takes tens of milliseconds. */
 @Injectable()
 export class Documents {
   private readonly makers = new Map<string, () => string>();
   private readonly built = new Map<string, Built>();
 
-  /** Adds a document; `make` is called once: by `prepare`, or by the first request. */
+  /** Adds a document. `make` is called once, by `prepare` or by the first request before that. */
   add(name: string, make: () => string): void {
     this.makers.set(name, make);
     this.built.delete(name);
   }
 
-  /** Makes all documents now, so that no client has to wait, nor makes others wait. */
+  /** Builds all documents now, so that building them delays no request later. */
   prepare(): void {
     for (const name of this.makers.keys()) this.of(name);
   }
@@ -29,7 +29,7 @@ export class Documents {
     return this.of(name).text;
   }
 
-  /** Answers with the bytes, or with 304 to clients that have them. */
+  /** Sends the document, or 304 if the client's copy is current. */
   send(name: string, contentType: string, request: Request, response: Response): void {
     const { bytes, etag } = this.of(name);
     response.set({ 'Content-Type': contentType, 'Cache-Control': 'no-cache', ETag: etag });

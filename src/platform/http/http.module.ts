@@ -5,7 +5,10 @@ import { Documents } from './documents.js';
 import { LongAnswersInterceptor } from './long-answers.interceptor.js';
 import { RequestContext } from './request-context.js';
 
-/** Shared parts of requests: ids, reading of bodies, documents that are the same for everyone, writing of long answers. */
+/**
+ * Shared parts of HTTP requests: request ids, reading of bodies, documents that are the same for every client, writing of
+ * long answers.
+ */
 @Global()
 @Module({
   providers: [RequestContext, BodyReader, Documents, { provide: APP_INTERCEPTOR, useClass: LongAnswersInterceptor }],

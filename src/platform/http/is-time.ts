@@ -16,5 +16,8 @@ const checked = (name: string, forms: TimeForms): PropertyDecorator =>
 /** Validates a time with zone, ISO 8601. */
 export const IsTime = (): PropertyDecorator => checked('isTime', {});
 
-/** Validates a time, a day, Unix milliseconds in digits, or a moment before the present (`now-7d`); read by `parseTime`. */
+/**
+ * Validates a time, a day, Unix milliseconds in digits, or a time relative to the present (`now-7d`); `parseTime` parses the
+ * value.
+ */
 export const IsMoment = (): PropertyDecorator => checked('isMoment', { ranges: true });

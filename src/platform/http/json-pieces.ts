@@ -1,16 +1,21 @@
-/** Entries up to which a list or an object is written in one piece; longer ones are written entry by entry. */
+/**
+ * Number of entries above which every entry of a list or object is one piece; the entries of shorter ones are split further.
+ */
 const MAX_WHOLE = 64;
 
 type Container = readonly unknown[] | Readonly<Record<string, unknown>>;
 
-/** Whether a body has a list, or an object, that is long enough to be written in slices. */
+/** Whether a body contains a list or an object that is long enough to be written in slices. */
 export function isLong(value: unknown): boolean {
   if (!isContainer(value)) return false;
   const entries: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
   return entries.length > MAX_WHOLE || entries.some(isLong);
 }
 
-/** Yields the text of `JSON.stringify` for a list or an object, piece by piece. An entry of a long one is one piece. */
+/**
+ * Yields the text of `JSON.stringify(value)` piece by piece. An entry of a list or object with more than `MAX_WHOLE` entries
+ * is one piece.
+ */
 export function* jsonPieces(value: unknown): Generator<string> {
   if (!isContainer(value)) {
     yield textOf(value) ?? 'null';
@@ -35,7 +40,9 @@ export function* jsonPieces(value: unknown): Generator<string> {
   yield isList ? ']' : '}';
 }
 
-/** Whether a value is a plain list or object; one with its own JSON, such as a date, is written whole. */
+/**
+ * Whether a value is a plain list or object. A value with a `toJSON` of its own, such as a date, is written in one piece.
+ */
 function isContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -45,7 +52,7 @@ function isContainer(value: unknown): value is Container {
 const isLeftOut = (value: unknown): boolean =>
   value === undefined || typeof value === 'function' || typeof value === 'symbol';
 
-/** Returns the JSON of a value; undefined for values without JSON, which the types of `JSON.stringify` do not say. */
+/** Returns the JSON of a value; undefined for values without JSON. The type of `JSON.stringify` lacks undefined. */
 function textOf(value: unknown): string | undefined {
   const text: string | undefined = JSON.stringify(value);
   return text;

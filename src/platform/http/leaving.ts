@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { DomainError } from '../errors/domain-error.js';
 
 /**
- * Returns a signal that aborts when the connection closes before the answer was written, or was closed already while the key
- * was looked up.
+ * Returns a signal that aborts if the connection closes before the answer is complete; it is aborted already if the
+ * connection closed while the key was looked up.
  */
 export function leaving(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
@@ -16,5 +16,5 @@ export function leaving(response: ServerResponse): AbortSignal {
 
 /** Returns the error of a request whose client has disconnected. */
 export function clientLeft(): DomainError {
-  return new DomainError('unavailable', 'The client disconnected before the answer.');
+  return new DomainError('unavailable', 'The client disconnected before it received the answer.');
 }

@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from 'node:net';
 
-/** Returns the address under which a listening server is reached from its own machine. */
+/** Returns the URL at which the server's own machine can reach it. */
 export function localUrl(server: Server, tls: boolean): string {
   const { address, port } = server.address() as AddressInfo;
   const everywhere = address === '0.0.0.0' || address === '::';

@@ -3,18 +3,19 @@ import type { Socket } from 'node:net';
 import { DomainError } from '../errors/domain-error.js';
 import { endWithProblem } from './connections/raw-problem.js';
 
-/** Bytes of an address and all headers: twice the longest address that a route accepts (500 coins in 32 KB). */
+/** Limit of a URL and all headers together, bytes: twice the longest URL that a route accepts (500 coins in 32 KB). */
 const MAX_HEADER_BYTES = 65_536;
 
 /**
- * Accepts addresses that Node's usual 16 KiB would cut off before a route could state its limit, and answers requests that
- * cannot be read like all others.
+ * Raises Node's limit of 16 KiB for URL and headers, so that a route can name its own limit, and answers requests that Node
+ * cannot parse with problem+json.
  */
 export function longAddresses(server: Server): void {
-  // Read by Node for every connection; its types list it as an option only, and Nest passes none on.
+  // Node reads this property for every connection. Its types offer it as an option of `createServer` only, and Nest passes
+  // no options.
   Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: OutgoingMessage }) => {
-    // Without a reader, or after an answer has begun, the connection only ends.
+    // If nothing can be sent any more, or an answer has begun, the connection is only closed.
     if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent === true) socket.destroy();
     else endWithProblem(socket, faultOf(error.code), '/');
   });
@@ -22,11 +23,11 @@ export function longAddresses(server: Server): void {
 
 function faultOf(code: string | undefined): DomainError {
   if (code === 'HPE_HEADER_OVERFLOW') {
-    const message = `Address and headers may have ${MAX_HEADER_BYTES} bytes; send long lists in a body where the route takes one.`;
+    const message = `URL and headers must have at most ${MAX_HEADER_BYTES} bytes together; send long lists in a body if the route accepts one.`;
     return new DomainError('payload_too_large', message, { status: 431 });
   }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return new DomainError('invalid_request', 'The request was not complete in time.', { status: 408 });
+    return new DomainError('invalid_request', 'The headers of the request were not complete in time.', { status: 408 });
   }
   return new DomainError('invalid_request', 'The request is not HTTP/1.1.');
 }

@@ -12,8 +12,8 @@ import { isLong, jsonPieces } from './json-pieces.js';
 import { writeInSlices, type WrittenText } from './written-text.js';
 
 /**
- * Writes long answers as JSON in slices, so that no other request waits for a long list. An object that is the answer of
- * several requests is written once for all; each of them is sent in a turn of its own.
+ * Writes long answers as JSON in slices, so that a long list does not delay other requests. If several requests share one
+ * answer object, its JSON is written once; each answer is sent in a turn of the event loop of its own.
  */
 @Injectable()
 export class LongAnswersInterceptor implements NestInterceptor<unknown, unknown> {

@@ -7,7 +7,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-/** Enters, and records its name once it is admitted. */
+/** Enters for a name and records the name once it is admitted. */
 function entering(order: string[], caller: string, name: string, signal?: AbortSignal): Promise<() => void> {
   return places.enter(caller, signal).then((leave) => {
     order.push(name);

@@ -1,13 +1,13 @@
 import { DomainError } from '../errors/domain-error.js';
 
 export interface PlaceBounds {
-  /** Requests of one caller that run at once. */
+  /** Number of one caller's requests that may run at the same time. */
   readonly atOnce: number;
-  /** Requests of one caller that wait for a place. */
+  /** Number of one caller's requests that may wait for a place. */
   readonly waiting: number;
   /** Longest wait, ms. */
   readonly waitMs: number;
-  /** Name in the message of a refusal: `At most 3 of these of a key …`. */
+  /** Plural name of the requests in the message of a refusal, such as `large requests`. */
   readonly what: string;
 }
 
@@ -20,15 +20,18 @@ interface Caller {
   readonly waiting: Set<Waiting>;
 }
 
-/** Gives each caller a number of places, handed on in order. No caller waits for another one's requests. */
+/**
+ * Gives each caller a number of places of its own; the caller's waiting requests get freed places in the order of their
+ * arrival.
+ */
 export class Places {
   private readonly callers = new Map<string, Caller>();
 
   constructor(private readonly bounds: PlaceBounds) {}
 
   /**
-   * Waits for a place; the returned function frees it. Rejects with `rate_limited` when too many wait or it takes too long, and
-   * with the signal's reason when that is aborted.
+   * Waits for a place and returns the function that frees it. Rejects with `rate_limited` if too many requests wait or the
+   * wait is too long, and with the signal's reason if the signal is aborted.
    */
   async enter(name: string, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
@@ -70,7 +73,7 @@ export class Places {
     });
   }
 
-  /** Hands a place on to the next waiter instead of freeing it, so that no newcomer takes it. */
+  /** Passes a freed place directly to the first waiting request, so that a new request cannot take it. */
   private leave(name: string, caller: Caller): void {
     const [next] = caller.waiting;
     if (next) next.go();
@@ -79,7 +82,7 @@ export class Places {
 
   private refusal(): DomainError {
     const { atOnce, what } = this.bounds;
-    const message = `At most ${atOnce} ${what} of a key are worked on at a time, and too many wait; send fewer at once.`;
+    const message = `At most ${atOnce} ${what} of a key run at the same time, and too many others wait; send fewer in parallel.`;
     return new DomainError('rate_limited', message, { retryAfterMs: 1_000 });
   }
 }

@@ -2,7 +2,8 @@ import { Logger } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * Warns once of a proxy that seems to stand in front although TRUST_PROXY is 0: all clients then share its address's limits.
+ * Logs a warning once if requests come through a proxy although TRUST_PROXY is 0: all clients would then share the limits of
+ * the proxy's address.
  */
 export function proxyWarning(trustedProxies: number) {
   const logger = new Logger('HTTP');
@@ -12,7 +13,7 @@ export function proxyWarning(trustedProxies: number) {
       warned = true;
       logger.warn(
         { header: 'X-Forwarded-For' },
-        'a proxy forwards requests but TRUST_PROXY is 0: every client counts as that proxy; set the number of proxies',
+        'requests come through a proxy but TRUST_PROXY is 0, so all clients share one address; set it to the number of proxies',
       );
     }
     next();

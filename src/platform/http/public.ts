@@ -4,12 +4,12 @@ import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 export const PUBLIC_ROUTE = 'public-route';
 
 /**
- * Counting of requests to a route that needs no key, per address: `pages` and `probes` each on its own, `keyless` with all
- * others without a key; `itself`: the handler asks for a key and counts.
+ * Limit for a route that needs no key. Each is counted per address: `pages` and `probes` separately, `keyless` together with
+ * all other requests without a key. `itself`: the handler checks the key and counts the request.
  */
 export type PublicKind = 'pages' | 'probes' | 'keyless' | 'itself';
 
-/** Declares a route or controller that needs no key. Its body is not read, unless by its handler. */
+/** Declares a route or controller that needs no key. The guard does not read the request's body; the handler may. */
 export function Public(kind: PublicKind = 'keyless'): CustomDecorator {
   return SetMetadata(PUBLIC_ROUTE, kind);
 }

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { currentRequest, runRequest } from '../fairness/working-for.js';
 
-/** Context of the request that the current code runs for, wherever it runs. */
+/** Access to the id of the current request, from any code that the request runs. */
 @Injectable()
 export class RequestContext {
-  /** Returns the id under which this request is logged and answered, and which its events carry. */
+  /** Returns the id that the request's log lines, its answer and its events carry. */
   correlationId(): string | undefined {
     return currentRequest();
   }

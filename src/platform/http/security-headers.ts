@@ -1,7 +1,7 @@
 import type { HelmetOptions } from 'helmet';
 import type { Settings } from '../settings/settings.js';
 
-/** Returns headers that restrict browsers. Pages of this origin load only from it; Swagger UI needs inline styles. */
+/** Returns headers that restrict browsers: pages may load content from this origin only; Swagger UI needs inline styles. */
 export function securityHeaders(settings: Settings): HelmetOptions {
   const tls = settings.tlsCert !== undefined;
   return {
@@ -20,10 +20,10 @@ export function securityHeaders(settings: Settings): HelmetOptions {
         frameAncestors: ["'none'"],
       },
     },
-    // Only with TLS: otherwise the first is ignored and the second makes browsers log complaints.
+    // Only with TLS: without TLS browsers ignore the first header and log complaints about the second.
     strictTransportSecurity: tls,
     crossOriginOpenerPolicy: tls,
-    // Open, since other origins fetch the API; CORS_ORIGINS limits them.
+    // Other origins may load answers; CORS_ORIGINS decides which of them may read answers.
     crossOriginResourcePolicy: { policy: 'cross-origin' },
   };
 }

@@ -1,2 +1,2 @@
-/** Pattern of the last route, for requests that match no other. */
+/** Pattern of the last route, which receives requests that match no other route. */
 export const UNKNOWN_ROUTE = '{*path}';

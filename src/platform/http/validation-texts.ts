@@ -1,6 +1,5 @@
 /**
- * Texts of class-validator that do not say what must be done, by the end that they have, each with its replacement. `$1` and `$2`
- * are numbers of the rule.
+ * Endings of class-validator's messages and the plainer text that replaces each. `$1` and `$2` are numbers in the message.
  */
 const PLAIN_TEXTS: readonly (readonly [end: RegExp, text: string])[] = [
   [/ must contain at least (\d+) elements$/, 'must have $1 or more entries'],
@@ -15,7 +14,7 @@ const PLAIN_TEXTS: readonly (readonly [end: RegExp, text: string])[] = [
   [/ must be shorter than or equal to (\d+) characters$/, 'must have $1 characters at most'],
 ];
 
-/** Returns the text of a broken rule in plain words. */
+/** Returns the message of a violated rule in plain words. */
 export function plainText(property: string, text: string): string {
   for (const [end, plain] of PLAIN_TEXTS) {
     const found = end.exec(text);

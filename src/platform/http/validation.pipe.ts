@@ -7,12 +7,14 @@ import { plainText } from './validation-texts.js';
 
 const MAX_POINTER = 200;
 
-/** Beginnings of a fault's pointer by the part of a request: bodies are JSON pointers, query parameters `?name`. */
+/**
+ * First character of a fault's pointer by the part of the request: JSON pointers for bodies, `?name` for query parameters.
+ */
 const POINTER_ROOT: Readonly<Record<string, string>> = { query: '?', param: ':', body: '/', custom: '/' };
 
 /**
- * Checks the input of a request against its DTO class. Unknown fields are faults, nothing is converted silently, and the error
- * lists every fault with its place and the expected form.
+ * Validates the input of a request against its DTO class. Unknown fields are faults, no value is converted silently, and the
+ * error lists each fault with its position and the expected form.
  */
 export class RequestValidationPipe extends ValidationPipe {
   constructor() {
@@ -35,7 +37,7 @@ export class RequestValidationPipe extends ValidationPipe {
     return this.validated(trimmed.value, metadata, root, trimmed.faults);
   }
 
-  /** Returns the instance, unless it or an earlier check has faults. */
+  /** Returns the validated instance. Throws if the validator finds faults or `found` has any. */
   private async validated(
     value: unknown,
     metadata: ArgumentMetadata,
@@ -55,7 +57,7 @@ export class RequestValidationPipe extends ValidationPipe {
   }
 }
 
-/** Carries the validator's findings from the factory, which does not know the checked part of the request. */
+/** Carries the validator's faults out of `exceptionFactory`, which does not receive the part of the request. */
 class InvalidInput extends Error {
   constructor(readonly errors: readonly ValidationError[]) {
     super('invalid input');
@@ -77,7 +79,10 @@ function invalidRequest(found: readonly InputFault[], root: string): DomainError
   });
 }
 
-/** Rules on the type of a value; if one of them fails, length, range and form are not reported. */
+/**
+ * Rules for the type of a value. If a value violates one of them, its violated rules for length, range and format are not
+ * reported.
+ */
 const KINDS = new Set(['isDefined', 'isString', 'isBoolean', 'isInt', 'isNumber', 'isArray', 'isObject']);
 
 function faultsOf(error: ValidationError, prefix: string): InputFault[] {
@@ -101,7 +106,7 @@ function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Whether a value is nested deeper than a limit; without recursion, which a deep body would break. */
+/** Whether a value is nested deeper than a limit. Not recursive: a deep body would overflow the stack. */
 export function isDeeperThan(value: unknown, limit: number): boolean {
   let level = [value];
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inSlices } from '../loop/slices.js';
 
-/** Text of an answer, in parts, and a digest that identifies it. */
+/** Text of an answer in parts, with a digest for its ETag. */
 export interface WrittenText {
   readonly parts: readonly string[];
   /** Length of all parts, characters. */
@@ -9,10 +9,10 @@ export interface WrittenText {
   readonly digest: string;
 }
 
-/** Characters of a part: takes well below a millisecond to hash, to encode, or to send. */
+/** Characters of a part; hashing, encoding or sending a part takes well below a millisecond. */
 const PART_LENGTH = 64 * 1024;
 
-/** Writes the pieces in slices, so that no other request waits for a long answer. */
+/** Joins the pieces to parts in slices, so that a long answer does not delay other requests. */
 export async function writeInSlices(pieces: Iterable<string>): Promise<WrittenText> {
   const hashing = createHash('sha1');
   let length = 0;
@@ -26,7 +26,7 @@ export async function writeInSlices(pieces: Iterable<string>): Promise<WrittenTe
   return { parts: parts.filter((part) => part !== undefined), length, digest: hashing.digest('base64url') };
 }
 
-/** Yields undefined between two parts, where the work may pause. */
+/** Yields a finished part, or undefined after a piece that did not finish one: the caller may pause at every yield. */
 function* partsOf(pieces: Iterable<string>, finish: (part: string) => void): Generator<string | undefined> {
   let begun = '';
   for (const piece of pieces) {

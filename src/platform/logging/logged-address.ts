@@ -1,6 +1,6 @@
 import { redactEncoded } from './redaction.js';
 
-/** Query parameters whose values are logged and cannot hold a secret. */
+/** Query parameters whose values are logged, because they cannot contain a secret. */
 const SHOWN = new Set(
   `EIO all bucket chain chains channels cursor eventTypes exact from interval intervalMs lastEventId limit maxValue minValue
    mode protocol protocols snapshot since sort threshold to transport types window`.split(/\s+/),
@@ -10,8 +10,8 @@ const MAX_VALUE = 100;
 const MAX_PARAMETERS = 30;
 
 /**
- * Returns the address of a request for the log: path and query decoded, so that nothing hides in their encoding; of parameters
- * that are not known to be harmless only the names.
+ * Returns a request's URL for the log. Path and query are decoded, so that encoding hides no secret; only `SHOWN` parameters
+ * keep their values.
  */
 export function loggedAddress(url: string): string {
   const [, path = '', query = ''] = /^([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];

@@ -9,7 +9,7 @@ import type { Settings } from '../settings/settings.js';
 import { loggedAddress } from './logged-address.js';
 import { redact, SECRET_FIELDS } from './redaction.js';
 
-/** Paths that machines request every few seconds; their lines would drown the others. */
+/** Paths that are requested every few seconds; a line for each request would hide the other lines. */
 const QUIET_PATHS = /^\/(?:health|metrics|console|docs|favicon)/;
 
 /** Structured logs on standard output: one JSON object per line, or readable text on a terminal. */
@@ -28,7 +28,7 @@ export class LoggingModule {
   }
 }
 
-/** Returns a logger for the time before there is an application: connecting, migrating, and failures of these. */
+/** Returns a logger for the time before the application exists: while it connects to the database and runs migrations. */
 export function earlyLogger(settings: Settings): LoggerService {
   const params = loggerParams(settings, new RequestContext(), standardOutput());
   return new Logger(new PinoLogger(params), params);
@@ -48,7 +48,7 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: SECRET_FIELDS, censor: '***' },
     hooks: { streamWrite: redact, logMethod: withoutFrameworkChatter },
-    // Adds the request's id to every line, also to lines written far from the request's own logger.
+    // Adds the id of the current request to every line, whatever logger writes the line.
     mixin: () => {
       const correlationId = context.correlationId();
       return correlationId === undefined ? {} : { correlationId };
@@ -60,7 +60,7 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
     customLogLevel: requestLevel,
     customSuccessMessage: () => 'request answered',
     customErrorMessage: () => 'request failed',
-    // Omits the error that pino-http makes of a status: the one that was answered has a line with its cause.
+    // Omits the error that pino-http creates from the status; `HttpErrorFilter` has logged the real one with its cause.
     customErrorObject: (_request: unknown, _response: unknown, _error: Error, fields: object) => ({
       ...fields,
       err: undefined,
@@ -77,9 +77,9 @@ function loggerParams(settings: Settings, context: RequestContext, destination: 
   return { pinoHttp: [options, destination] };
 }
 
-/** Number of the level in pino. */
+/** Number of pino's level `info`. */
 const INFO = 30;
-/** Contexts with one line per module and route at every start: of no use to an operator. */
+/** Nest's logger contexts that log one line per module and route at every start, which do not help operators. */
 const CHATTER = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
 
 function withoutFrameworkChatter(
@@ -95,13 +95,13 @@ function withoutFrameworkChatter(
 }
 
 /**
- * Returns the level of a request's line: reads are many and unremarkable, changes and failures are logged. 503 is no fault of
- * the request: a later one is served.
+ * Returns the log level of a request's line: successful reads are frequent and are logged as debug only. A 503 is not an
+ * error of the request; the client retries it.
  */
 function requestLevel(request: IncomingMessage, response: ServerResponse, error?: Error): LevelWithSilent {
   if (response.statusCode === 503) return 'info';
   if (error || response.statusCode >= 500) return 'error';
-  // Callers over their limit can send thousands a second: metrics count them, a line for each would fill the disk.
+  // Callers over their limit can send thousands of requests a second: metrics count these; lines would fill the disk.
   if (response.statusCode === 429) return 'debug';
   if (response.statusCode >= 400) return 'info';
   return request.method === 'GET' || request.method === 'HEAD' ? 'debug' : 'info';

@@ -1,14 +1,14 @@
-/** API keys in any text; the id of a key stays, so that its owner can be found. */
+/** API keys in any text. The id of the key stays visible, so that operators can find its owner. */
 const KEY = /\brta_([A-Za-z0-9]{1,64})_[A-Za-z0-9_-]{8,}/g;
-/** Runs of characters that could be a signed token: scanned once, so that the time grows with the text's length only. */
+/** Character runs that could be a signed token. Each is scanned once, so that the time is linear in the text's length. */
 const RUN = /[\w.-]{20,}/g;
-/** Secrets in addresses, under any of the names that clients use. */
+/** Secrets in URLs, under any of the parameter names that clients use. */
 const QUERY = /([?&](?:api_?key|key|token|access_token|secret|password)=)[^&#\s"\\]+/gi;
 const URL_PASSWORD = /(:\/\/[^\s:/?#@"\\]*:)[^\s/?#@"\\]+@/g;
 
 /**
- * Returns the text without secrets. Runs over every log line as it is written, so no code path can omit it. Its time grows with
- * the length of the line only.
+ * Returns the text with secrets replaced. Every log line passes through this function as it is written, so no code path can
+ * omit it. The time is linear in the line's length.
  */
 export function redact(text: string): string {
   return text
@@ -18,7 +18,10 @@ export function redact(text: string): string {
     .replace(URL_PASSWORD, '$1***@');
 }
 
-/** Redacts a text in which a client may have hidden a secret by percent-encoding: decoded if there is one. */
+/**
+ * Redacts a text in which percent-encoding may hide a secret: if the decoded text contains a secret, the decoded and
+ * redacted text is returned.
+ */
 export function redactEncoded(text: string): string {
   const plain = text.includes('%') ? decoded(text) : text;
   const safe = redact(plain);
@@ -29,12 +32,12 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Invalid encoding is decoded character by character.
+    // If the encoding is invalid as a whole, each valid ASCII escape is decoded.
     return text.replace(/%[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
   }
 }
 
-/** Fields whose value is a secret whatever it looks like. */
+/** Names of log fields whose values are always redacted. */
 export const SECRET_FIELDS = ['authorization', 'apiKey', 'secret', 'password', 'token', 'cookie'].flatMap((name) => [
   name,
   `*.${name}`,

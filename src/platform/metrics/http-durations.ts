@@ -3,11 +3,14 @@ import { Histogram } from 'prom-client';
 import { UNKNOWN_ROUTE } from '../http/unknown-route.js';
 import type { Metrics } from './metrics.js';
 
-/** Measures every request by its route pattern; addresses without a route count together, so that no client creates series. */
+/**
+ * Measures every request by its route pattern. Requests that match no route share one label, so that clients cannot create
+ * new time series.
+ */
 export function httpDurations(metrics: Metrics): RequestHandler {
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last of its answer, in seconds',
+    help: 'Time from the arrival of a request until the last byte of its answer is sent, in seconds',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [metrics.registry],
@@ -24,7 +27,10 @@ export function httpDurations(metrics: Metrics): RequestHandler {
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']);
 
-/** Returns method and route pattern of a request, such as `GET /v1/tvl/:protocol`: bounded in number, whatever clients send. */
+/**
+ * Returns method and route pattern of a request, such as `GET /v1/tvl/:protocol`. The number of labels is bounded, whatever
+ * clients send.
+ */
 export function routeLabel(request: Request): string {
   return `${method(request)} ${route(request)}`;
 }

@@ -11,7 +11,7 @@ export function helpText(): string {
     return [`  ${name}  (${setting.unit}; default: ${shown})`, ...wrapped(setting.doc)].join('\n');
   });
   return `Usage: npm start            run the service
-       npm run migrate      bring the database schema up to date
+       npm run migrate      run the pending database migrations
        npm run apikey       manage API keys
 
 Settings are environment variables, or lines of a file .env in the working directory:

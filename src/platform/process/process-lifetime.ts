@@ -2,21 +2,21 @@ import { Logger } from '@nestjs/common';
 import { startFailure } from './start-failure.js';
 
 /**
- * Time within which a repeated signal is ignored, ms: npm forwards a Ctrl-C that the terminal has already sent to every
- * process.
+ * Time within which a second signal is ignored, ms: npm forwards a Ctrl-C that the terminal has already sent to the process.
  */
 const ECHO_MS = 1_000;
-/** Longest graceful end, ms: longer than any drain window. */
+/** Longest time of a graceful end, ms; longer than any drain window. */
 const END_TIMEOUT_MS = 60_000;
 
 type Signal = 'SIGTERM' | 'SIGINT';
 
-/** Step of the end; receives the signal that asked for it, if one did. */
+/** Step of a graceful end. `signal` is the signal that caused the end; undefined if there was none. */
 type Ending = (signal?: Signal) => Promise<void>;
 
 /**
- * End of the process. SIGTERM and SIGINT run the steps of `onEnd`, last registered first, then exit 0; a second signal exits at
- * once; SIGHUP ends nothing. An uncaught error is logged and exits 1, because the state is unknown then.
+ * Graceful end of the process. SIGTERM and SIGINT run the steps registered by `onEnd`, the last registered first, then exit
+ * 0; a second signal exits immediately. SIGHUP does not end the process. An uncaught error is logged and exits 1
+ * immediately, because the state of the process is unknown.
  */
 export class ProcessLifetime {
   private readonly logger = new Logger('Process');
@@ -33,34 +33,34 @@ export class ProcessLifetime {
     });
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(event, (error: unknown) => {
-        this.logger.fatal({ err: error, event }, 'uncaught error; the process ends');
+        this.logger.fatal({ err: error, event }, 'uncaught error; exiting');
         process.exit(1);
       });
     }
   }
 
-  /** Calls `reload` at SIGHUP, which never ends the process. */
+  /** Calls `reload` at SIGHUP. */
   onHangup(reload: () => void): void {
     this.reloads.push(reload);
   }
 
-  /** Runs `ending` when the process is about to end, before the steps registered earlier. */
+  /** Registers a step of the graceful end; it runs before the steps that were registered before it. */
   onEnd(ending: Ending): void {
     this.endings.unshift(ending);
   }
 
-  /** Sets the time after which a graceful end is given up and the process exits 1. */
+  /** Sets the time after which a graceful end is aborted and the process exits 1. */
   limitEnd(milliseconds: number): void {
     this.longestEndMs = milliseconds;
   }
 
-  /** Writes the reason of a failure to standard error, then ends in order and exits 1. */
+  /** Writes the reason of a failed start to standard error, then runs the graceful end and exits 1. */
   async fail(error: unknown): Promise<void> {
     process.stderr.write(startFailure(error));
     await this.end(1);
   }
 
-  /** Ends in order and exits. A further call while it runs has no effect. */
+  /** Runs the steps of the graceful end and exits. Further calls meanwhile have no effect. */
   async end(exitCode: number, signal?: Signal): Promise<void> {
     if (this.endedAt !== undefined) return;
     this.endedAt = Date.now();
@@ -69,7 +69,7 @@ export class ProcessLifetime {
       try {
         await ending(signal);
       } catch (error) {
-        this.logger.error({ err: error }, 'part of the process did not end cleanly');
+        this.logger.error({ err: error }, 'step of the graceful stop failed');
         exitCode ||= 1;
       }
     }
@@ -78,7 +78,7 @@ export class ProcessLifetime {
 
   private signalled(signal: Signal): void {
     if (this.endedAt === undefined) {
-      this.logger.log({ signal }, 'stopping; a second signal stops at once');
+      this.logger.log({ signal }, 'stopping; a second signal exits immediately');
       void this.end(0, signal);
     } else if (Date.now() - this.endedAt > ECHO_MS) {
       process.exit(signal === 'SIGINT' ? 130 : 143);

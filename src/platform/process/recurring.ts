@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Work that is repeated after a pause, until the process ends; a failure is reported and does not end it. */
+/** Work that is repeated after a pause until `end` is called. A failure is passed to `failed`; the repetition continues. */
 export class Recurring {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
 
-  /** Creates the work; `pauseMs` is the time between the end of one run and the beginning of the next. */
+  /** Creates the work; `pauseMs` is the time between the end of a run and the start of the next. */
   constructor(
     private readonly pauseMs: number,
     private readonly work: (stop: AbortSignal) => Promise<void>,
@@ -16,7 +16,7 @@ export class Recurring {
     this.running ??= this.loop(this.stopping.signal);
   }
 
-  /** Resolves when no run is in progress any more. */
+  /** Stops the repetition; resolves when the current run has ended. */
   async end(): Promise<void> {
     this.stopping.abort();
     await this.running;

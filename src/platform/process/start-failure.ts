@@ -1,11 +1,11 @@
-/** Returns the reason of a failed start, in the words of the operator; the stack is for LOG_LEVEL=debug. */
+/** Returns the message for operators about a failed start; with the stack if LOG_LEVEL is debug or trace. */
 export function startFailure(error: unknown): string {
   if (!(error instanceof Error)) return `Cannot start: ${String(error)}\n`;
   const code = 'code' in error ? error.code : undefined;
   const port = 'port' in error ? String(error.port) : '';
   const reason =
     code === 'EADDRINUSE' && 'syscall' in error && error.syscall === 'listen'
-      ? `Port ${port} is taken by another program: stop that one, or set PORT to another number.`
+      ? `Port ${port} is taken by another program: stop that program, or set PORT to another number.`
       : error.message || String(code);
   const details = /^(?:debug|trace)$/.test(process.env['LOG_LEVEL'] ?? '') ? `${error.stack ?? ''}\n` : '';
   return `Cannot start: ${reason}\n${details}`;

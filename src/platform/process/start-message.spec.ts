@@ -44,7 +44,7 @@ describe('`startFailure`', () => {
   it('explains what to do if the port is taken', () => {
     const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE', syscall: 'listen', port: 8080 });
     expect(startFailure(taken)).toBe(
-      'Cannot start: Port 8080 is taken by another program: stop that one, or set PORT to another number.\n',
+      'Cannot start: Port 8080 is taken by another program: stop that program, or set PORT to another number.\n',
     );
     expect(startFailure(new Error('no room'))).toBe('Cannot start: no room\n');
     expect(startFailure('odd')).toBe('Cannot start: odd\n');

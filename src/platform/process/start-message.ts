@@ -1,20 +1,20 @@
-/** Facts for an operator once the service listens. */
+/** Facts that an operator needs once the service listens. */
 export interface StartFacts {
-  /** Address of the service as seen from this machine. */
+  /** URL of the service on this machine. */
   url: string;
   database: string;
-  /** Admin key, if it was made by this start. */
+  /** Admin key, if this start generated it. */
   newAdminKey?: string | undefined;
-  /** File of the admin key. */
+  /** File that contains the admin key. */
   adminKeyFile?: string | undefined;
 }
 
-/** Writes the start message to standard output directly: the log would redact the key. */
+/** Writes the start message to standard output, not to the log, because the log would redact the key. */
 export function announce(facts: StartFacts): void {
   process.stdout.write(startMessage(facts, process.stdout.isTTY));
 }
 
-/** Returns a small table for a terminal, else one JSON line per fact, like the log's. */
+/** Returns a table for a terminal; otherwise one JSON line per fact in the format of the log. */
 export function startMessage(facts: StartFacts, terminal: boolean): string {
   const lines = Object.entries(described(facts));
   if (terminal) {

@@ -3,8 +3,9 @@ import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/
 import type { Job, Worker } from 'bullmq';
 
 /**
- * Base of every `@Processor`: works from when the application is ready until it stops. The library would close workers in
- * `onApplicationShutdown`, where their running jobs have lost the database.
+ * Base class of every `@Processor`. Its worker runs from application bootstrap until `beforeApplicationShutdown`.
+ * @nestjs/bullmq would close workers only in `onApplicationShutdown`, when the database is closed already and running jobs
+ * would fail.
  */
 export abstract class JobProcessor<T> extends WorkerHost implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private running: Worker | undefined;

@@ -4,13 +4,13 @@ import { isConnectionLoss } from '../errors/connection-loss.js';
 import { DomainError } from '../errors/domain-error.js';
 import { storeIn, type QueueStore } from './queue-store.js';
 
-/** Longest wait for adding a job, ms; each job of many adds to it. */
+/** Longest wait for adding jobs, ms; a bulk of jobs adds `TIMEOUT_PER_JOB_MS` for each. */
 const TIMEOUT_MS = 1_000;
 const TIMEOUT_PER_JOB_MS = 1;
 
 /**
- * Queue of BullMQ that never waits long for adding: while the queue is unavailable it fails with `unavailable`. A job that was
- * not acknowledged in time may nevertheless have been added: give a `jobId` to work that must not be done twice.
+ * BullMQ queue whose `add` waits for a bounded time: it throws `unavailable` while the queue is unreachable. A job may have
+ * been added even if the call timed out, so work that must not run twice needs a `jobId`.
  */
 export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueBackend, object> {
   private readonly store: QueueStore;
@@ -20,7 +20,7 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
     super(name, options, store.backends);
     this.store = store;
     store.onReplaced(() => this.renew());
-    // Losses are logged by the store, failures reach the caller.
+    // `QueueStore` logs lost connections, and a failed call throws to its caller.
     this.on('error', () => undefined);
   }
 
@@ -33,7 +33,7 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
     return this.promptly(TIMEOUT_MS + jobs.length * TIMEOUT_PER_JOB_MS, () => super.addBulk(jobs));
   }
 
-  /** Counts the jobs by state; undefined while the queue does not answer. */
+  /** Counts the jobs by state; undefined while the queue is unreachable. */
   async countByState(): Promise<Record<string, number> | undefined> {
     try {
       return await this.promptly(TIMEOUT_MS, () => this.getJobCounts());
@@ -42,7 +42,7 @@ export class JobQueue<T> extends Queue<T, void, string, T, void, string, IQueueB
     }
   }
 
-  /** Reconnects to the store; references to this queue stay valid. */
+  /** Connects to the new store; references to this queue stay valid. */
   private renew(): void {
     const former = this.backend;
     this.createBackend();

@@ -3,15 +3,15 @@ import { Logger } from '@nestjs/common';
 import { Worker, type IQueueBackend, type Job, type JobProgress, type Processor, type WorkerOptions } from 'bullmq';
 import { storeIn } from './queue-store.js';
 
-/** Time without renewal of a job's lock after which another worker takes the job, ms. */
+/** Time after which a lock that its worker has not renewed expires, ms; another worker then runs the job again. */
 const LOCK_MS = 10_000;
-/** Interval at which a worker looks for such jobs, ms. */
+/** Interval at which a worker looks for jobs whose lock has expired, ms. */
 const STALLED_INTERVAL_MS = 5_000;
-/** Number of dead workers after which a job is failed: most likely it caused their end. */
+/** Number of expired locks after which a job is failed: the job has probably crashed its workers. */
 const MAX_STALLS = 5;
-/** Interval between two attempts while the store is unavailable or refuses, ms. */
+/** Interval between attempts while the store is unavailable or returns errors, ms. */
 const RETRY_MS = 500;
-/** Longest wait of a stop for running jobs, ms; other workers then take the rest after LOCK_MS. */
+/** Longest wait of a stop for running jobs, ms. After `LOCK_MS`, other workers run the unfinished jobs again. */
 const CLOSE_TIMEOUT_MS = 8_000;
 
 const TIMING = {
@@ -21,11 +21,11 @@ const TIMING = {
   runRetryDelay: RETRY_MS,
 };
 
-/** Worker of BullMQ for handlers without a result. A job is done at least once: handlers must tolerate a repetition. */
+/** BullMQ worker for handlers without a result. A job runs at least once, so handlers must tolerate a repetition. */
 export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProgress, object> {
   private ended: Promise<void> | undefined;
 
-  /** Creates the worker; it takes jobs from `run` on. */
+  /** Creates the worker, which starts to run jobs when `run` is called. */
   constructor(name: string, handler: Processor<T, void>, options: WorkerOptions<object>) {
     const store = storeIn(options.connection);
     super(name, handler, { ...TIMING, ...options, autorun: false }, store.backends);
@@ -34,10 +34,10 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     this.on('failed', (job, error) => {
       logger.warn({ queue: name, jobId: job?.id, attempt: job?.attemptsMade, reason: String(error) }, 'job failed');
     });
-    this.on('error', (error) => logger.debug({ queue: name, reason: String(error) }, 'worker met an error'));
+    this.on('error', (error) => logger.debug({ queue: name, reason: String(error) }, 'worker error'));
   }
 
-  /** Resolves when the running jobs are done, or after the longest wait. */
+  /** Resolves when the running jobs have ended, but after `CLOSE_TIMEOUT_MS` at the latest. */
   override close(force?: boolean): Promise<void> {
     this.ended ??= this.end(force);
     return this.ended;
@@ -50,7 +50,7 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     patience.abort();
   }
 
-  /** Reconnects to the store; running jobs are finished there. */
+  /** Connects to the new store; running jobs report their end there. */
   private renew(): void {
     const former = this.backend;
     this.createBackend();
@@ -58,7 +58,9 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     void former.close().catch(() => undefined);
   }
 
-  /** Pauses after a refusal (a full or read-only server): BullMQ would ask again at once, in a busy loop. */
+  /**
+   * Pauses after an error of the store, such as a full or read-only server: BullMQ would retry immediately in a busy loop.
+   */
   protected override async moveToActive(token: string, name?: string): Promise<Job<T, void>> {
     try {
       return await super.moveToActive(token, name);

@@ -3,20 +3,20 @@ import { QueuePool } from './queue-pool.js';
 import { QueueStore, type StoreBackendFactory } from './queue-store.js';
 import { StoreState } from './store-state.js';
 
-/** Connections that all queues share for adding and counting. */
+/** Connections that all queues share for adding and counting jobs. */
 const SHARED_CONNECTIONS = 2;
-/** Connections of a worker: one waits for notifications, the others take, finish and renew. */
+/** Connections of a worker: one waits for notifications; the others fetch and finish jobs and renew their locks. */
 const WORKER_CONNECTIONS = 3;
 
 /**
- * Connection that skips the schema check, which the start has done. BullMQ would check once more, and never again after one
- * failure.
+ * Connection that skips BullMQ's schema check, which the application has done at its start. If BullMQ's own check failed
+ * once, it would never be repeated.
  */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
-/** Jobs in the application's database. Notifications wake the workers, so that none polls. */
+/** Queues in the application's PostgreSQL. Workers are woken by notifications, so they need not poll. */
 export class PostgresQueueStore extends QueueStore {
   readonly kind = 'postgres';
   readonly reachable = true;

@@ -10,7 +10,7 @@ const STATES = ['waiting', 'prioritized', 'delayed', 'active', 'failed', 'comple
 @Injectable()
 export class QueueMetrics implements OnApplicationBootstrap {
   private queues: readonly JobQueue<unknown>[] = [];
-  /** Jobs by queue and state, in all processes together. */
+  /** Jobs by queue and state; each process reports the total of all processes. */
   readonly jobs: Gauge<'queue' | 'state'>;
 
   constructor(
@@ -20,7 +20,7 @@ export class QueueMetrics implements OnApplicationBootstrap {
     const count = (): Promise<void> => this.count();
     this.jobs = new Gauge({
       name: 'queue_jobs',
-      help: 'Jobs by queue and state, in all processes together; no value while the queue does not answer.',
+      help: 'Jobs by queue and state; each process reports the total of all processes. No value while the queue is unavailable.',
       labelNames: ['queue', 'state'],
       registers: [metrics.registry],
       collect: count,

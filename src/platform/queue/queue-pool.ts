@@ -9,19 +9,21 @@ export const QUEUE_SCHEMA = 'bullmq';
 const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 
-/** Error with the only code that BullMQ treats as a lost connection; it repeats the operation until it succeeds. */
+/**
+ * Error whose code makes BullMQ repeat the operation until it succeeds: BullMQ treats no other code as a lost connection.
+ */
 class DatabaseAway extends Error {
   override readonly name = 'DatabaseAway';
   readonly code = 'ECONNREFUSED';
 
   constructor(cause: unknown) {
-    super(`ECONNREFUSED: the database does not answer (${String(cause)})`, { cause });
+    super(`ECONNREFUSED: the database is unavailable (${String(cause)})`, { cause });
   }
 }
 
-/** Connections for BullMQ: the role of the application in the schema of the queues. */
+/** Connections for BullMQ, with the application's role and the schema of the queues. */
 export class QueuePool implements PgPool {
-  /** Option that BullMQ reads here: only with it does it wait for notifications for longer than 10 s. */
+  /** Option that BullMQ reads from the pool: without it BullMQ waits for notifications for 10 s at most. */
   readonly options = { keepAlive: true };
   private readonly pool: pg.Pool;
 
@@ -55,7 +57,7 @@ export class QueuePool implements PgPool {
     if (!this.pool.ended) await this.pool.end();
   }
 
-  /** Ignores listeners: losses are reported to the state. */
+  /** Ignores listeners: lost connections are reported to `StoreState`. */
   on(): this {
     return this;
   }
@@ -76,7 +78,7 @@ export class QueuePool implements PgPool {
     }
   }
 
-  /** Reports a loss; during a shutdown an error of a server that stops at the same moment is none. */
+  /** Reports a lost connection, except during the shutdown, when the server may stop at the same moment. */
   private lost(error: unknown): void {
     if (!this.pool.ending) this.state.lost(error);
   }

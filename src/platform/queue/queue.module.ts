@@ -12,13 +12,13 @@ import { QueueMetrics } from './queue-metrics.js';
 import { QueueStore } from './queue-store.js';
 import { RedisQueueStore } from './redis-queue-store.js';
 
-// Classes that the library uses for queues and workers, set before anything can be registered.
+// Classes with which @nestjs/bullmq creates queues and workers; set before any module registers some.
 BullModule.queueClass = JobQueue;
 BullModule.workerClass = JobWorker;
 
 /**
- * Finished jobs are removed at once, and their ids are free again. Failed ones are kept for inspection, a day or the next
- * 1,000.
+ * Completed jobs are removed immediately, so their ids can be used again. Failed jobs are kept for inspection, for a day and
+ * 1,000 of them at most.
  */
 const DEFAULTS: JobsOptions = {
   attempts: 3,
@@ -36,8 +36,9 @@ function rootOptions(store: QueueStore): BullRootModuleOptions {
 }
 
 /**
- * Jobs that outlive the process and are shared by all: in Redis if configured, else in the database. Redis is no archive: work
- * that must not be lost is in a table, and its owner adds the job again.
+ * Job queues that survive a restart and that all processes share: in Redis if it is configured, in PostgreSQL if it is not.
+ * Redis may lose data: the module that adds jobs which must not be lost also stores the work in a table and adds the jobs
+ * again.
  */
 @Global()
 @Module({
@@ -49,7 +50,9 @@ function rootOptions(store: QueueStore): BullRootModuleOptions {
   exports: [QueueStore],
 })
 export class QueueModule {
-  /** Registers the queues of a feature, which it injects with `@InjectQueue`. Names are letters, digits and dashes. */
+  /**
+   * Registers the queues of a module, which injects them with `@InjectQueue`. Names consist of letters, digits and dashes.
+   */
   static register(...names: string[]): DynamicModule {
     return BullModule.registerQueue(...names.map((name) => ({ name })));
   }

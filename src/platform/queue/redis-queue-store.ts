@@ -5,8 +5,8 @@ import { QueueStore, type StoreBackendFactory } from './queue-store.js';
 import { StoreState } from './store-state.js';
 
 /**
- * Jobs in Redis, over a connection of their own: BullMQ needs commands to wait for an unavailable server instead of failing,
- * and each worker blocks a copy of the connection.
+ * Queues in Redis, with connections of their own: BullMQ needs commands that wait for an unavailable server instead of
+ * failing, and each worker uses a blocking copy of the connection.
  */
 export class RedisQueueStore extends QueueStore {
   readonly kind = 'redis';
@@ -31,7 +31,10 @@ export class RedisQueueStore extends QueueStore {
     return this.client.status === 'ready';
   }
 
-  /** Braces around the queue's name, so that a cluster keeps all keys of a queue together and spreads the queues. */
+  /**
+   * Puts the queue's name in braces: in a cluster, all keys of a queue then share a slot, and queues are spread over the
+   * nodes.
+   */
   readonly backends: StoreBackendFactory = (name, options, needs) => {
     const prefixed = { ...options, connection: this.client, prefix: this.redis.key(`{queue:${name}}`) };
     return createRedisBackend(name, prefixed, needs);
@@ -55,7 +58,7 @@ export class RedisQueueStore extends QueueStore {
     return client;
   }
 
-  /** Replaces the connection if a server that was unavailable at the start turns out to be a cluster. */
+  /** Replaces the connection if Redis was unavailable at the start and turns out to be a cluster. */
   private followKind(): void {
     if (this.redis.clustered === this.clustered || this.closed) return;
     this.clustered = this.redis.clustered;

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 
-/** Whether the store of jobs answers; one log line per change. */
+/** State of the job store: available or not. Each change is logged once. */
 export class StoreState {
   private readonly logger = new Logger('Queues');
   private isAvailable = true;
@@ -10,12 +10,12 @@ export class StoreState {
   up(): void {
     if (this.isAvailable) return;
     this.isAvailable = true;
-    this.logger.log({ store: this.store }, 'queues are available again');
+    this.logger.log({ store: this.store }, 'queues available again');
   }
 
   lost(error: unknown): void {
     if (!this.isAvailable) return;
     this.isAvailable = false;
-    this.logger.warn({ store: this.store, reason: String(error) }, 'queues are unavailable; jobs wait');
+    this.logger.warn({ store: this.store, reason: String(error) }, 'queues unavailable; jobs wait');
   }
 }

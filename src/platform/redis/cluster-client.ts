@@ -1,12 +1,12 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Redis } from 'ioredis';
 
 /**
- * Client of a cluster that closes every connection it opened. The library's own loses track of one when a former connection to
- * the same node ends after it was made, as happens when all are replaced because one hangs; and it opens new ones for commands
- * that are redirected after its end.
+ * Cluster client that closes every connection it opened. ioredis' own client leaks connections in two cases: when it
+ * replaces a connection to a node and the old connection ends after the new one was created, and when a command is
+ * redirected after the client was closed, for which it opens a new connection.
  */
 export class ClusterClient extends Cluster {
-  /** Newest connection to each node. */
+  /** Last opened connection to each node. */
   private readonly newest = new Map<string, Redis>();
   private ended = false;
 
@@ -41,7 +41,7 @@ export class ClusterClient extends Cluster {
     }
   }
 
-  /** Returns a copy for queues, which closes its connections too. */
+  /** Returns a copy, which BullMQ needs; the copy closes its connections, too. */
   override duplicate(entrances: readonly ClusterNode[] = [], options: ClusterOptions = {}): ClusterClient {
     return new ClusterClient(entrances.length > 0 ? entrances : this.entrances, { ...this.options, ...options });
   }

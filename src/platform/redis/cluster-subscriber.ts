@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 
-/** Interval at which all subscriptions are requested again, ms. */
+/** Interval at which all subscriptions are repeated, ms. */
 const RESUBSCRIBE_INTERVAL_MS = 1_000;
 /** Delay before a connection that ended is replaced, ms. */
 const REPLACE_MS = 50;
 
-/** Tag in names of messages between processes: puts all of them into one slot of a cluster. */
+/** Hash tag in keys and channels for messages between processes; in a cluster they all belong to the same slot. */
 export const PODS_TAG = '{pods}';
 
 interface Events {
@@ -18,11 +18,11 @@ interface Events {
 }
 
 /**
- * Subscriptions on a cluster, over one connection to the node that has the slot of a key. All of them are requested again every
- * second, which a node answers at once: this detects a node that lost them, hangs or gave the slot away. The library's own
- * subscriptions do not suffice. After an outage of the cluster they may be lost for good, while its client reports to be ready;
- * sharded ones are lost when they are requested before the slots are known, and neither followed nor rejected when they are
- * redirected.
+ * Subscriptions on a cluster, over one connection to the node that has a key's slot. All subscriptions are repeated every
+ * second; a node that does not confirm them has failed, hangs or no longer has the slot, and its connection is replaced.
+ * ioredis' own subscriptions do not suffice: after an outage of the cluster they may be lost for good although the client
+ * reports to be ready; sharded ones are lost if they are requested before the slots are known, and a redirected one is
+ * neither followed nor rejected.
  */
 export class ClusterSubscriber extends EventEmitter<Events> {
   status: 'ready' | 'away' = 'away';
@@ -33,8 +33,8 @@ export class ClusterSubscriber extends EventEmitter<Events> {
   private closed = false;
 
   /**
-   * Creates the subscriber. With `ssubscribe`, channels are sharded: they must be of the key's slot, and their messages stay at
-   * its node.
+   * Creates the subscriber. With `ssubscribe`, channels are sharded: their names must belong to the key's slot, and messages
+   * are not sent to other nodes.
    */
   constructor(
     private readonly cluster: Cluster,
@@ -46,7 +46,9 @@ export class ClusterSubscriber extends EventEmitter<Events> {
     cluster.on('ready', () => void this.ask());
   }
 
-  /** Subscribes until `unsubscribe`, whatever happens to nodes and connections; does not wait for the first confirmation. */
+  /**
+   * Subscribes until `unsubscribe` is called, across failures of nodes and connections; does not wait for a confirmation.
+   */
   async subscribe(channel: string): Promise<void> {
     this.wanted.add(channel);
     this.connection?.[this.kind](channel).catch(ignore);
@@ -109,13 +111,13 @@ export class ClusterSubscriber extends EventEmitter<Events> {
   }
 }
 
-/** Returns the node of a cluster that has a key's slot. Rejects while no node has it, or none answers. */
+/** Returns the node of a cluster that has a key's slot. Rejects if no node has the slot or none responds. */
 export async function nodeWith(cluster: Cluster, key: string): Promise<Redis> {
-  // The client searches for the node until it answers, and then knows it.
+  // The client retries until a node responds for the key, and then knows which one has the slot.
   await cluster.exists(key);
-  // Only the node that has a slot answers about its keys.
+  // Other nodes reject a command for this key.
   return Promise.any(cluster.nodes('master').map(async (node) => node.exists(key).then(() => node)));
 }
 
-/** Failed requests are repeated at the next interval. */
+/** Ignores a failed request: the next interval repeats it. */
 function ignore(): void {}

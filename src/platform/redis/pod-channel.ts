@@ -3,21 +3,22 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
-/** JSON object. Listeners check its fields: it may come from another version, or from anyone with redis-cli. */
+/** JSON object. Listeners must check its fields: the sender may run another version, or be anyone with redis-cli. */
 export type PodMessage = Readonly<Record<string, unknown>>;
 
 const KIND = /^[a-z][a-z0-9-]{0,63}$/;
-/** Maximum bytes of a message; larger ones are neither sent nor accepted. */
+/** Largest message, bytes; larger messages are neither sent nor accepted. */
 const MAX_BYTES = 1_000_000;
 /**
- * Script for a cluster: the key sends all messages to the same node. Messages that start at different nodes overtake each
- * other.
+ * Script for a cluster. Its key sends all messages through the same node, so that they arrive in order; messages sent
+ * through different nodes could overtake each other.
  */
 const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`;
 
 /**
- * Short messages from each process to all, itself included: revocations, announcements. In this process they arrive before
- * `publish` returns; in the others at most once, if Redis is available. Information that must not be lost is in the database.
+ * Short messages from a process to all processes including itself, such as revocations and announcements. The sender's own
+ * listeners run before `publish` returns; other processes receive a message at most once, and only if Redis is available.
+ * Information that must not be lost is also stored in the database.
  */
 @Injectable()
 export class PodChannel implements OnApplicationShutdown {
@@ -34,7 +35,7 @@ export class PodChannel implements OnApplicationShutdown {
     if (redis.configured) this.subscribe();
   }
 
-  /** Publishes a message. Never throws: resolves with whether it was sent to the other processes too. */
+  /** Publishes a message and returns whether it was also sent to the other processes. Never throws. */
   async publish(kind: string, body: PodMessage): Promise<boolean> {
     this.deliver(kind, body);
     if (!this.redis.configured) return true;
@@ -51,9 +52,9 @@ export class PodChannel implements OnApplicationShutdown {
     }
   }
 
-  /** Calls the listener for every message of the kind. Returns the function that unsubscribes. */
+  /** Calls the listener for every message of this kind. Returns the function that unsubscribes it. */
   on(kind: string, listener: (body: PodMessage) => void): () => void {
-    if (!KIND.test(kind)) throw new RangeError(`Unknown kind of message '${kind}'.`);
+    if (!KIND.test(kind)) throw new RangeError(`The kind of a message must match ${KIND.source}, unlike '${kind}'.`);
     const entry = (body: PodMessage): void => listener(body);
     const listeners = this.listeners.get(kind) ?? new Set();
     this.listeners.set(kind, listeners.add(entry));

@@ -10,14 +10,16 @@ import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
 const BEAT_INTERVAL_MS = 1_000;
-/** Time without a sign of life after which a process counts as ended, ms. By the clock of Redis, the same for all. */
+/**
+ * Time after its last heartbeat after which a process counts as ended, ms, by the clock of Redis, which all processes share.
+ */
 export const SILENCE_MS = 5_000;
-/** Time for which ended processes stay listed, ms, for those that clean up after them. */
+/** Time for which ended processes stay listed, ms, so that others can remove their data. */
 const REMEMBERED_MS = 3_600_000;
 
 /**
- * KEYS: the pods. ARGV: pod, silence, time for which a silent one stays listed. Returns whether the pod was silent, and the
- * live ones.
+ * Heartbeat. KEYS: the sorted set of pods. ARGV: id of the pod, ms of silence after which a pod counts as ended, ms for
+ * which a silent pod stays listed. Returns whether this pod had counted as ended, and the ids of the live pods.
  */
 const BEAT = `
 local time = redis.call('TIME')
@@ -29,16 +31,19 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local lapsed = (not before or now - before > tonumber(ARGV[2])) and 1 or 0
 return {lapsed, redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[2], '+inf')}`;
 
-/** KEYS: the pods. ARGV: least time of their silence, ms. */
+/** Returns the ids of silent pods. KEYS: the sorted set of pods. ARGV: least duration of the silence, ms. */
 const SILENT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])`;
 
-/** Live processes of this deployment: each reports once a second. Without Redis there is only this one. */
+/**
+ * Live processes of this deployment: each sends a heartbeat to Redis once a second. Without Redis, this process is the only
+ * one.
+ */
 @Injectable()
 export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
-  /** Id of this process among the others, for as long as it runs. */
+  /** Id of this process, unique in the deployment; new at each start. */
   readonly id: string = randomUUID();
   private readonly logger = new Logger(Pods.name);
   private readonly lapses = new Set<() => void>();
@@ -49,22 +54,22 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
 
   constructor(private readonly redis: RedisConnections) {}
 
-  /** Other processes with a sign of life in the last 5 s; none while Redis is unavailable. */
+  /** Ids of other processes with a heartbeat in the last 5 s; empty while Redis is unavailable. */
   get others(): readonly string[] {
     return this.redis.state === 'up' ? this.present : [];
   }
 
   /**
-   * Key of the sorted set of pods, by their last sign of life. Keys that one script uses with it begin with the same `{pods}`,
-   * so that a cluster keeps them together.
+   * Key of the sorted set of pods, scored by their last heartbeat. Other keys that a script uses together with it must begin
+   * with the same `{pods}`, so that a cluster stores them in the same slot.
    */
   get seenKey(): string {
     return this.redis.key(`${PODS_TAG}:seen`);
   }
 
   /**
-   * Calls the listener when this process counted as ended, or Redis restarted empty: the data that it published about itself
-   * may have been removed. Also called at the first beat.
+   * Calls the listener at the first heartbeat, and whenever this process had counted as ended or Redis restarted empty: data
+   * that it published about itself may then have been removed.
    */
   onLapse(listener: () => void): () => void {
     const entry = (): void => listener();
@@ -72,18 +77,20 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     return () => this.lapses.delete(entry);
   }
 
-  /** Returns processes without a sign of life for at least `ms` that did not leave in order. */
+  /** Returns the processes without a heartbeat for at least `ms` that did not deregister. */
   async silentFor(ms: number): Promise<string[]> {
     const answer = await this.redis.commands().eval(SILENT, 1, this.seenKey, String(ms));
     return (answer as string[]).filter((id) => id !== this.id);
   }
 
-  /** Removes a process after it was cleaned up. */
+  /** Removes an ended process from the list after its data was removed. */
   async forget(id: string): Promise<void> {
     await this.redis.commands().zrem(this.seenKey, id);
   }
 
-  /** Reports before anything is served, so that the others never see data of an unknown process. */
+  /**
+   * Sends the first heartbeat before the process serves clients, so that other processes never see data of an unlisted one.
+   */
   async onModuleInit(): Promise<void> {
     if (!this.redis.configured) return;
     this.unwatch = this.redis.onState((state) => void (state === 'up' && this.beat()));
@@ -91,7 +98,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     this.timer = setInterval(() => void this.beat(), BEAT_INTERVAL_MS);
   }
 
-  /** Deregisters: the others need not wait 5 s for a process that stops in order. */
+  /** Deregisters this process, so that the others need not wait 5 s until it counts as ended. */
   async beforeApplicationShutdown(): Promise<void> {
     this.leaving = true;
     clearInterval(this.timer);
@@ -100,7 +107,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
       .commands()
       .zrem(this.seenKey, this.id)
       .catch((error: unknown) =>
-        this.logger.debug({ reason: String(error) }, 'could not deregister this process; its entry will expire'),
+        this.logger.debug({ reason: String(error) }, 'deregistration of this process failed; its entry will expire'),
       );
   }
 
@@ -119,7 +126,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
       this.present = present.filter((id) => id !== this.id);
       if (lapsed === 1) for (const listener of this.lapses) listener();
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'could not report this process as alive');
+      this.logger.debug({ reason: String(error) }, 'heartbeat of this process failed');
     }
   }
 }

@@ -14,27 +14,30 @@ import {
   type RedisClients,
 } from './redis-options.js';
 
-/** Whether Redis answers; `off`: this deployment is one process and has none. */
+/** State of Redis for this process; `off`: no Redis is configured, and the deployment is one process. */
 export type RedisState = 'up' | 'away' | 'off';
 
-/** Interval of looks, ms: a server that is frozen or refuses to write looks like an open connection. */
+/** Interval of the checks, ms: a server that hangs or refuses writes still has open connections. */
 const WATCH_MS = 1_000;
-/** Key of the write that each look tries; an empty one, which is refused like any other and leaves nothing. */
+/**
+ * Key of the write that each check tries. The write appends nothing and creates no key, but a server that refuses writes
+ * refuses it.
+ */
 const PROBE = 'redis:probe';
-/** Answers of a server that takes no writes: a replica, one with full memory or disk, one without its replicas. */
+/** Errors of a server that refuses writes: it is a replica, its memory or disk is full, or it lacks replicas. */
 const REFUSALS = /^(READONLY|OOM|MISCONF|NOREPLICAS)\b/;
 const REPLICA = 'READONLY';
 
 /**
- * Connections of this process to Redis. They reconnect by themselves; while Redis is unavailable commands fail at once, and
- * every caller has a fallback. A caller that keeps a client must compare it at every `up`: a server that was unavailable at the
- * start may turn out to be a cluster, which needs other clients.
+ * Connections of this process to Redis. They reconnect automatically; while Redis is unavailable, commands fail immediately,
+ * and every caller has a fallback. A caller that stores a client must compare it with `commands()` at every `up`: a server
+ * that was unavailable at the start may turn out to be a cluster, which needs other clients.
  */
 export class RedisConnections implements OnApplicationShutdown {
   private readonly logger = new Logger('Redis');
   private readonly listeners = new Set<(state: RedisState) => void>();
   private clients: RedisClients | undefined;
-  /** Client for commands, after it has connected to every node. */
+  /** Client for commands, once it has connected to every node of the cluster. */
   private reached: RedisClient | undefined;
   private current: RedisState = 'off';
   private lastError = 'closed';
@@ -42,7 +45,7 @@ export class RedisConnections implements OnApplicationShutdown {
   private watch: NodeJS.Timeout | undefined;
   private kindKnown = false;
   private closed = false;
-  /** Gauge of whether Redis answers; only where one is configured. */
+  /** Gauge of the state; undefined if no Redis is configured. */
   readonly gauge: Gauge | undefined;
 
   private constructor(
@@ -54,7 +57,7 @@ export class RedisConnections implements OnApplicationShutdown {
     const value = (): number => (this.current === 'up' && this.refused === undefined ? 1 : 0);
     this.gauge = new Gauge({
       name: 'redis_state',
-      help: 'Whether Redis answers this process and takes writes: 1 yes; 0 no, the process works without it.',
+      help: '1 if Redis is available to this process and accepts writes; 0 if not, and the process works without it.',
       registers: [metrics.registry],
       collect() {
         this.set(value());
@@ -62,7 +65,7 @@ export class RedisConnections implements OnApplicationShutdown {
     });
   }
 
-  /** Connects, if an address is set. An unavailable server costs a second and is retried for ever. */
+  /** Connects if REDIS_URL is set. If the server is unavailable, waits for a second and then retries in the background. */
   static async open(settings: Settings, metrics: Metrics): Promise<RedisConnections> {
     const connections = new RedisConnections(settings, metrics);
     if (settings.redisUrl !== undefined) await connections.begin(settings.redisUrl);
@@ -78,17 +81,20 @@ export class RedisConnections implements OnApplicationShutdown {
     return this.current;
   }
 
-  /** Answer to the last write, if the server refused it: messages still pass, and every writer has a fallback. */
+  /**
+   * Error of the last write if the server refused it; undefined if it was accepted. Messages are still delivered, and every
+   * writer has a fallback.
+   */
   get refusal(): string | undefined {
     return this.refused;
   }
 
-  /** Whether the server is a cluster: keys of one command or script must then share a slot. */
+  /** Whether the server is a cluster, in which all keys of a command or script must share a slot. */
   get clustered(): boolean {
     return this.clients?.commands instanceof Cluster;
   }
 
-  /** Returns the client for everything but subscriptions. Throws where no Redis is configured. */
+  /** Returns the client for all commands but subscriptions. Throws if no Redis is configured. */
   commands(): RedisClient {
     return this.both().commands;
   }
@@ -98,7 +104,7 @@ export class RedisConnections implements OnApplicationShutdown {
     return this.both().subscriber;
   }
 
-  /** Subscriber for sharded channels; undefined where the server is no cluster, or is not known to be one yet. */
+  /** Subscriber for sharded channels; undefined if the server is not a cluster or has not yet been identified as one. */
   get shards(): ClusterSubscriber | undefined {
     return this.both().shards;
   }
@@ -110,7 +116,7 @@ export class RedisConnections implements OnApplicationShutdown {
     return () => this.listeners.delete(entry);
   }
 
-  /** Returns the name of a key or channel in this deployment. */
+  /** Returns a key or channel name with the prefix of this deployment (KEY_PREFIX). */
   key(name: string): string {
     return this.settings.keyPrefix + name;
   }
@@ -152,7 +158,9 @@ export class RedisConnections implements OnApplicationShutdown {
     subscriber.on('ready', () => this.assess());
   }
 
-  /** Connects to each node of a cluster, which a client would otherwise do at its first command there, and delay it. */
+  /**
+   * Connects to each node of a cluster now; ioredis would connect at the first command for the node and delay that command.
+   */
   private async reach(commands: RedisClient): Promise<void> {
     this.reached = undefined;
     if (commands instanceof Cluster) await Promise.allSettled(commands.nodes('master').map((node) => node.ping()));
@@ -160,7 +168,7 @@ export class RedisConnections implements OnApplicationShutdown {
     this.assess();
   }
 
-  /** Resolves when Redis answers, or after a second, so that the start is not delayed. */
+  /** Resolves when Redis is available, but after a second at the latest, so that the start is not delayed. */
   private firstAnswer(): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -180,7 +188,8 @@ export class RedisConnections implements OnApplicationShutdown {
     if (this.closed || this.clients === undefined) return;
     const { commands, subscriber } = this.clients;
     const ready = this.reached === commands && commands.status === 'ready' && subscriber.status === 'ready';
-    // A replica is left, and not returned to: its name may lead to the new master by now.
+    // A server that became a replica counts as unavailable until a new connection accepts writes: its host name may then
+    // point to the new master.
     const state = ready && !this.refused?.startsWith(REPLICA) ? 'up' : 'away';
     if (state === this.current) return;
     this.current = state;
@@ -190,11 +199,14 @@ export class RedisConnections implements OnApplicationShutdown {
   }
 
   private report(): void {
-    if (this.current === 'up') this.logger.log({ cluster: this.clustered }, 'Redis answers');
+    if (this.current === 'up') this.logger.log({ cluster: this.clustered }, 'Redis available');
     else this.logger.warn({ reason: this.refused ?? this.lastError }, 'Redis unavailable; working without it');
   }
 
-  /** Finds states without an event: a server that hangs, and one that was unavailable at the start and is a cluster. */
+  /**
+   * Detects states that raise no event: a server that hangs or refuses writes, and one that was unavailable at the start and
+   * is a cluster.
+   */
   private async look(url: string): Promise<void> {
     const { commands, subscriber } = this.both();
     await Promise.all([this.revive(commands), this.revive(subscriber)]);
@@ -217,7 +229,10 @@ export class RedisConnections implements OnApplicationShutdown {
     client.disconnect(true);
   }
 
-  /** Whether the server answers. The client for commands notes whether it takes writes, too; a cluster's finds its masters by itself. */
+  /**
+   * Whether the server responds. For the client for commands of a single server, also records whether it accepts writes; a
+   * cluster client finds writable masters itself.
+   */
   private async answers(client: Redis | Cluster): Promise<boolean> {
     if (client !== this.clients?.commands || client instanceof Cluster) {
       await client.ping();
@@ -239,8 +254,8 @@ export class RedisConnections implements OnApplicationShutdown {
     if (refusal === this.refused) return;
     this.refused = refusal;
     this.assess();
-    if (refusal === undefined) this.logger.log('Redis takes writes');
-    else this.logger.warn({ reason: refusal }, 'Redis takes no writes');
+    if (refusal === undefined) this.logger.log('Redis accepts writes again');
+    else this.logger.warn({ reason: refusal }, 'Redis refuses writes');
   }
 }
 

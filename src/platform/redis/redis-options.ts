@@ -2,25 +2,25 @@ import { Redis, type Cluster, type ClusterOptions, type RedisOptions } from 'ior
 import { ClusterClient } from './cluster-client.js';
 import { ClusterSubscriber } from './cluster-subscriber.js';
 
-/** Longest wait for Redis, ms; callers then go on without it. */
+/** Longest wait for Redis, ms; the caller then uses its fallback. */
 export const REDIS_TIMEOUT_MS = 1_000;
 const MAX_RECONNECT_MS = 500;
-/** Name of this product's connections in CLIENT LIST. */
+/** Name of this application's connections in CLIENT LIST. */
 export const CONNECTION_NAME = 'defi-realtime';
 
 export type RedisClient = Redis | Cluster;
 
-/** Connections of a process to its server. */
+/** Clients of a process for one Redis server or cluster. */
 export interface RedisClients {
   readonly commands: RedisClient;
   readonly subscriber: Redis | ClusterSubscriber;
-  /** Subscriber for sharded channels, which only a cluster needs. */
+  /** Subscriber for sharded channels; only for a cluster. */
   readonly shards?: ClusterSubscriber;
 }
 
 const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_MS);
 
-/** Reads host and credentials from an address such as `rediss://user:password@cache:6380/2`. */
+/** Parses a URL such as `rediss://user:password@cache:6380/2`. */
 function target(url: string): RedisOptions {
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   return {
@@ -34,7 +34,7 @@ function target(url: string): RedisOptions {
   };
 }
 
-/** Options for commands, which fail fast: none is queued for an unavailable server. */
+/** Options for commands, which fail immediately while the server is unavailable instead of being queued. */
 const COMMANDS: RedisOptions = {
   connectTimeout: REDIS_TIMEOUT_MS,
   commandTimeout: REDIS_TIMEOUT_MS,
@@ -42,7 +42,10 @@ const COMMANDS: RedisOptions = {
   enableOfflineQueue: false,
 };
 
-/** Options for subscriptions, which outlive an outage: requests made meanwhile are sent once the server is available. */
+/**
+ * Options for subscriptions, which survive an outage: requests made during the outage are sent when the server is available
+ * again.
+ */
 const SUBSCRIBER: RedisOptions = {
   connectTimeout: REDIS_TIMEOUT_MS,
   maxRetriesPerRequest: null,
@@ -51,12 +54,12 @@ const SUBSCRIBER: RedisOptions = {
 };
 
 /**
- * Options for jobs, which wait for an unavailable server. Longest silence, ms: a worker blocks its copy of the connection for
- * up to 10 s.
+ * Options for job queues, whose commands wait for an unavailable server. `socketTimeout` (ms) is longer than the 10 s for
+ * which a worker blocks its copy of the connection.
  */
 const QUEUES: RedisOptions = { ...SUBSCRIBER, socketTimeout: 15_000 };
 
-/** Opens both connections of a process to one server. */
+/** Opens the connections to a single server. */
 export function singleClients(url: string): RedisClients {
   const shared = { ...target(url), retryStrategy: reconnectDelay };
   return {
@@ -65,7 +68,9 @@ export function singleClients(url: string): RedisClients {
   };
 }
 
-/** Opens the connections of a process to a cluster, found through one of its nodes. Subscriptions go to the key's slot. */
+/**
+ * Opens the connections to a cluster, given the URL of one of its nodes. Subscriptions use the node that has the key's slot.
+ */
 export function clusterClients(url: string, key: string): RedisClients {
   const commands = openCluster(url, COMMANDS);
   return {
@@ -75,7 +80,7 @@ export function clusterClients(url: string, key: string): RedisClients {
   };
 }
 
-/** Opens a connection for queues, which workers copy. */
+/** Opens a connection for queues; BullMQ copies it for each worker. */
 export function queueClient(url: string, cluster: boolean): RedisClient {
   if (cluster) return openCluster(url, QUEUES);
   return new Redis({ ...target(url), retryStrategy: reconnectDelay, ...QUEUES });
@@ -92,7 +97,7 @@ function openCluster(url: string, options: RedisOptions): Cluster {
   return new ClusterClient([{ host, port }], cluster);
 }
 
-/** Returns whether the server is part of a cluster; undefined while it does not answer. */
+/** Returns whether the server is part of a cluster; undefined if the server is unavailable. */
 export async function detectCluster(url: string): Promise<boolean | undefined> {
   const probe = new Redis({ ...target(url), ...COMMANDS, db: 0, lazyConnect: true, retryStrategy: () => null });
   probe.on('error', () => undefined);

@@ -27,7 +27,7 @@ describe('a secret box', () => {
     fc.assert(
       fc.property(fc.nat(sealed.length - 1), fc.constantFrom('A', 'z', '-', '.', ''), (at, other) => {
         const altered = sealed.slice(0, at) + other + sealed.slice(at + 1);
-        // Last characters of base64url may carry bits without a meaning.
+        // The last characters of base64url may contain unused bits: such an alteration leaves the content the same.
         fc.pre(Buffer.compare(contentOf(altered), contentOf(sealed)) !== 0 || altered.length < sealed.length);
         expect(() => box.open(altered, 'a')).toThrow(DomainError);
       }),

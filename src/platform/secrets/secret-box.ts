@@ -11,39 +11,43 @@ import { DomainError } from '../errors/domain-error.js';
 
 const ALGORITHM: CipherGCMTypes = 'aes-256-gcm';
 const KEY_BYTES = 32;
-/** Nonce size of GCM. Random ones are safe for 2^32 secrets of one key (NIST SP 800-38D, 8.3). */
+/** Nonce size of GCM. Random nonces are safe for 2^32 secrets per key (NIST SP 800-38D, 8.3). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const PURPOSE = 'defi-realtime stored secrets';
 const VERSION = 'v1';
 
 interface SealingKey {
-  /** Id of the key that sealed a secret; reveals nothing about the key. */
+  /** Id of the key, stored with each secret that the key encrypted; reveals nothing about the key. */
   readonly id: string;
   readonly bytes: Buffer;
 }
 
 /**
- * Encrypts secrets that are stored in the database: AES-256-GCM under keys derived from SECRETS_KEY. A sealed text opens only
- * with the context it was sealed for (such as `webhook:<id>`), so that a row cannot be moved to another place.
+ * Encrypts secrets that are stored in the database: AES-256-GCM with keys derived from SECRETS_KEY. An encrypted text can be
+ * decrypted only with the context given at its encryption (such as `webhook:<id>`), so that it cannot be copied to another
+ * row.
  */
 export class SecretBox {
   private readonly keys: readonly [SealingKey, ...SealingKey[]];
 
-  /** Creates the box: the first key seals, every key opens. */
+  /** Creates the box. The first key encrypts; every key decrypts. */
   constructor(keyTexts: readonly [string, ...string[]]) {
     const [first, ...others] = keyTexts;
     this.keys = [deriveKey(first), ...others.map(deriveKey)];
   }
 
-  /** Seals as `v1.<key id>.<base64url of nonce, ciphertext and tag>`. Sealing twice gives two different texts. */
+  /**
+   * Encrypts to `v1.<key id>.<base64url of nonce, ciphertext and tag>`. Encrypting the same text twice gives two different
+   * results.
+   */
   seal(plain: string, context: string): string {
     return this.sealWith(randomBytes(NONCE_BYTES), plain, context);
   }
 
   /**
-   * Seals deterministically, for values that are returned unchanged: sealing twice gives the same text; the nonce is a keyed
-   * hash of the input.
+   * Encrypts deterministically, for values that are returned to clients: the same input gives the same result, because the
+   * nonce is a keyed hash of the input.
    */
   sealAlike(plain: string, context: string): string {
     const [key] = this.keys;
@@ -60,19 +64,22 @@ export class SecretBox {
     return `${VERSION}.${key.id}.${sealed.toString('base64url')}`;
   }
 
-  /** Opens a sealed text. Throws if it was altered, was sealed for another context, or its key is no longer in SECRETS_KEY. */
+  /**
+   * Decrypts a text. Throws if the text was altered, has another context, or was encrypted with a key that SECRETS_KEY no
+   * longer contains.
+   */
   open(sealed: string, context: string): string {
     const [version, id = '', content = ''] = sealed.split('.');
     const key = version === VERSION ? this.keys.find((each) => each.id === id) : undefined;
-    if (!key) throw closed('SECRETS_KEY lacks the key that it was sealed with');
+    if (!key) throw closed('SECRETS_KEY lacks the key with which it was encrypted');
     try {
       return decrypt(key, Buffer.from(content, 'base64url'), context);
     } catch (error) {
-      throw closed('it was altered, or belongs elsewhere', error);
+      throw closed('it was altered, or belongs to another row', error);
     }
   }
 
-  /** Whether sealing it again would use another key, after a rotation. */
+  /** Whether the text was encrypted with another key than the current first one, after a rotation of keys. */
   outdated(sealed: string): boolean {
     return sealed.split('.')[1] !== this.keys[0].id;
   }
@@ -100,5 +107,5 @@ function associated(keyId: string, context: string): Buffer {
 }
 
 function closed(reason: string, cause?: unknown): DomainError {
-  return new DomainError('internal_error', `A stored secret cannot be opened: ${reason}.`, { cause });
+  return new DomainError('internal_error', `A stored secret cannot be decrypted: ${reason}.`, { cause });
 }

@@ -9,7 +9,7 @@ const FILE = 'secrets.key';
 const MIN_KEY_LENGTH = 16;
 
 /**
- * Opens the box of SECRETS_KEY. With an embedded database and no key given, of a key that is made once and kept in
+ * Creates the SecretBox for SECRETS_KEY. If the database is embedded and no key is set, a key is generated once and kept in
  * DATA_DIR/secrets.key, readable by its owner only.
  */
 export async function openSecretBox(settings: Settings): Promise<SecretBox> {
@@ -19,11 +19,11 @@ export async function openSecretBox(settings: Settings): Promise<SecretBox> {
   return new SecretBox([await keptKey(join(dataDirectory(settings.dataDir), FILE))]);
 }
 
-/** Refuses settings without the key that an external database needs, before the wait for that database. */
+/** Throws if the database is external and SECRETS_KEY is not set. Called before the process waits for the database. */
 export function requireSecretsKey({ secretsKey, embedded }: Settings): void {
   if (secretsKey !== undefined || embedded) return;
   throw new Error(
-    `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; \`openssl rand -base64 32\` makes one.`,
+    `SECRETS_KEY must be set together with DATABASE_URL: it encrypts the secrets stored there; \`openssl rand -base64 32\` generates a key.`,
   );
 }
 
@@ -37,8 +37,8 @@ async function keptKey(file: string): Promise<string> {
   }
   await chmod(file, 0o600);
   const kept = (await readFile(file, 'utf8')).trim();
-  // Replacing it silently would make the secrets sealed with the old key unreadable.
+  // A new key would make all secrets encrypted with the old key unreadable.
   if (kept.length < MIN_KEY_LENGTH)
-    throw new Error(`${file} is damaged: restore it, or delete it with the secrets in it.`);
+    throw new Error(`${file} is damaged: restore it, or delete it and lose the secrets encrypted with it.`);
   return kept;
 }

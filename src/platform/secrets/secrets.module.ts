@@ -3,7 +3,7 @@ import { Settings } from '../settings/settings.js';
 import { SecretBox } from './secret-box.js';
 import { openSecretBox } from './secrets-key.js';
 
-/** Box for secrets that are stored in the database. */
+/** SecretBox for secrets that are stored in the database. */
 @Global()
 @Module({
   providers: [{ provide: SecretBox, inject: [Settings], useFactory: openSecretBox }],

@@ -18,6 +18,8 @@ it('a data directory that cannot be created or written is refused with the name 
   writeFileSync(file, '');
   const impossible = ['/proc/x', '/proc', '/proc/x/y', file, join(file, 'below'), join(root, 'a\u0000b')];
   for (const directory of impossible) {
-    expect(() => dataDirectory(directory)).toThrow(`DATA_DIR=${directory} must be a directory that can be made and`);
+    expect(() => dataDirectory(directory)).toThrow(
+      `DATA_DIR=${directory} must be a directory that this process can create and write`,
+    );
   }
 });

@@ -4,8 +4,8 @@ import { parseEnv } from 'node:util';
 import { parseSettings, type Settings, type SettingsCheck } from './settings.js';
 
 /**
- * Loads the settings of this process: the environment, completed by `file` if it exists. The environment has precedence.
- * `checks` are those of the modules that this process runs.
+ * Loads the settings of this process from the environment and from `file`, if it exists; the environment has precedence.
+ * `checks` are the checks of the modules that this process runs.
  */
 export function loadSettings(file = '.env', checks: readonly SettingsCheck[] = []): Settings {
   const names = namesIn(file);

@@ -53,7 +53,7 @@ describe('settings for sending messages', () => {
       [directory, 'cannot be read: EISDIR'],
       [file('text.json', 'no JSON'), 'expected the JSON file'],
       [file('list.json', '[]'), 'has no project_id'],
-      [file('key.json', JSON.stringify({ ...account, private_key: 'x' })), 'no RSA key'],
+      [file('key.json', JSON.stringify({ ...account, private_key: 'x' })), 'is an RSA key'],
     ] as const;
     for (const [path, fault] of bad) {
       expect(faultsOf({ FCM_SERVICE_ACCOUNT: path })).toEqual([expect.stringContaining(fault)]);

@@ -8,7 +8,7 @@ const P256_POINT_BYTES = 65;
 const P256_SCALAR_BYTES = 32;
 const BASE64URL = /^[\w-]+={0,2}$/;
 
-/** Returns the bare address of a sender, `Alerts <alerts@example.com>` or without a name; undefined for none. */
+/** Returns the mail address of a sender with or without a name (`Alerts <alerts@example.com>`); undefined if it has none. */
 export function senderAddress(sender: string): string | undefined {
   const address = (NAMED.exec(sender)?.[2] ?? sender).trim();
   return ADDRESS.test(address) ? address : undefined;
@@ -19,14 +19,14 @@ export function mailSender(input: string): string {
   throw new Error('expected an address such as alerts@example.com or Alerts <alerts@example.com>');
 }
 
-/** Reads a mail server's address; one without a host can never be reached. */
+/** Parses the URL of a mail server; refuses a URL without a host. */
 export function mailServer(input: string): string {
   const parsed = new URL(url('smtp', 'smtps')(input));
   if (parsed.hostname !== '') return input;
   throw new Error('expected a URL such as smtp://user:password@mail.example.com:587');
 }
 
-/** Reads the file of a service account whose key can sign. */
+/** Validates the path of a service account's JSON file, whose private key must be able to sign. */
 export function serviceAccountFile(file: string): string {
   const account = readJson(file);
   for (const name of ['project_id', 'client_email', 'private_key']) {
@@ -35,7 +35,7 @@ export function serviceAccountFile(file: string): string {
   try {
     sign('RSA-SHA256', Buffer.from('a trial'), createPrivateKey(String(account['private_key'])));
   } catch (cause) {
-    throw new Error('expected a service account; its private_key is no RSA key in PEM form', { cause });
+    throw new Error('expected a service account whose private_key is an RSA key in PEM form', { cause });
   }
   return file;
 }
@@ -64,7 +64,7 @@ function key(input: string, bytes: number): string {
   throw new Error(`expected ${bytes} bytes in base64url, as web-push generate-vapid-keys prints them`);
 }
 
-/** Whether the halves belong together. */
+/** Whether a public and a private key form a pair. */
 export function isVapidPair(publicKey: string, privateKey: string): boolean {
   try {
     const curve = createECDH('prime256v1');

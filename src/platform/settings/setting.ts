@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
-/** Setting: the parser of its text, its default, and its documentation. */
+/** Setting: its parser, default and documentation. */
 export interface Setting<T> {
-  /** Parses a given text; throws an Error whose message completes "expected …". */
+  /** Parses the text of the variable; throws an Error whose message begins with "expected". */
   parse: (text: string) => T;
   fallback: T;
   /** Unit or type of the text: `port`, `hours`, `URL`, … */
   unit: string;
-  /** Description in one sentence: effect of the setting, and the meaning of an empty or zero value. */
+  /** Description: the effect of the setting, and the meaning of an empty or zero value. */
   doc: string;
-  /** Default as the documentation shows it, if it is not the fallback itself. */
+  /** Default as the documentation shows it, if it differs from `fallback`. */
   shown?: string;
-  /** Whether the value is secret: it is never repeated, not even in the message that refuses it. */
+  /** Whether the value is secret: it never appears in output, not even in the message that refuses it. */
   secret?: boolean;
 }
 
@@ -66,7 +66,7 @@ export function oneOf<const T extends string>(...allowed: readonly T[]): (input:
   };
 }
 
-/** Parses comma-separated values, spaces around them ignored. */
+/** Parses comma-separated values; spaces around a value are ignored. */
 export function list<T>(item: (input: string) => T): (input: string) => readonly T[] {
   return (input) => input.split(',').map((part) => item(part.trim()));
 }
@@ -80,39 +80,44 @@ export function url(...protocols: readonly string[]): (input: string) => string 
   };
 }
 
-/** Parses the address that people open in a browser: paths are appended to it, so it may have no query or fragment. */
+/** Parses the URL that people open in a browser. Paths are appended to it, so it must have no query or fragment. */
 export function siteUrl(input: string): string {
   const parsed = new URL(url('http', 'https')(input));
   if (parsed.search === '' && parsed.hash === '' && parsed.username === '' && parsed.password === '') return input;
   throw new Error('expected a URL such as https://rta.example.com, without user, ? and #');
 }
 
-/** Parses an origin exactly as browsers send it: others would never match. `*` is any. */
+/**
+ * Parses an origin. It must be written exactly as browsers send it, because it is compared as text. `*` allows any origin.
+ */
 export function origin(input: string): string {
   const isOrigin = /^[a-z][a-z\d+.-]*:\/\/[a-z\d.:[\]_-]+$/.test(input) && URL.canParse(input);
   if (input === '*' || input === 'null' || (isOrigin && asSent(new URL(input)) === input)) return input;
   throw new Error('expected * or origins such as https://app.example.com, in lower case, without a path or usual port');
 }
 
-/** Returns an origin as browsers send it: for schemes of apps, which have no origin in the terms of URLs, unchanged. */
+/**
+ * Returns an origin as browsers send it; for schemes of mobile and desktop apps, for which URL reports no origin, scheme and
+ * host.
+ */
 function asSent({ origin: sent, protocol, host }: URL): string {
   return sent === 'null' ? `${protocol}//${host}` : sent;
 }
 
-/** Parses a name or address of a machine, without port. */
+/** Parses a host name or an IP address, without port. */
 export function host(input: string): string {
   if (isIP(input) !== 0 || /^[A-Za-z\d]([\w.-]{0,251}[\w.])?$/.test(input)) return input;
   throw new Error('expected a host name or an IP address, without port');
 }
 
-/** Parses the path of a file that can be read at the start. */
+/** Parses the path of a file, which must be readable at the start. */
 export function file(input: string): string {
   try {
     readFileSync(input);
     return input;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new Error(`expected a file, and it cannot be read (${code})`, { cause });
+    throw new Error(`expected a file that can be read (${code})`, { cause });
   }
 }
 
@@ -123,7 +128,7 @@ export function pattern(form: RegExp, expected: string): (input: string) => stri
   };
 }
 
-/** Parses an address block in CIDR form, e.g. `10.0.0.0/8`; a bare address is a block of one. */
+/** Parses an address block in CIDR form, e.g. `10.0.0.0/8`; an address without a prefix length is a block of one address. */
 export function addressBlock(input: string): string {
   const [address = '', bits = '0', ...rest] = input.split('/');
   const longest = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
@@ -140,13 +145,13 @@ export interface PerTier {
   readonly enterprise: number;
 }
 
-/** Number per tier, and for callers without a key, per address. */
+/** Number per tier, and `none` for callers without a key, per address. */
 export interface PerTierAndNone extends PerTier {
   readonly none: number;
 }
 
 export function perTier<T extends PerTier>(defaults: T, doc: string): Setting<T> {
-  // Limits that have no meaning without a key still accept `none`: all limits have the same form.
+  // `none` is also accepted by limits that do not apply to callers without a key, so that all limits have the same format.
   const names = [...new Set(['none', ...Object.keys(defaults)])];
   return {
     parse: (input) => ({ ...defaults, ...tierNumbers(input, names) }),
@@ -166,14 +171,14 @@ function tierNumbers(input: string, names: readonly string[]): Record<string, nu
     if (!names.includes(name)) {
       throw new Error(`expected pairs such as free=5,pro=50 for ${names.join(', ')} (0: no limit)`);
     }
-    if (seen.has(name)) throw new Error(`expected each tier once, and ${name} stands there twice`);
+    if (seen.has(name)) throw new Error(`expected each tier once; ${name} appears twice`);
     seen.add(name);
     return [name, Number(number)];
   });
   return Object.fromEntries(entries);
 }
 
-/** Names of the claims of a signed token with its user, tier and role. */
+/** Names of the claims that carry the user, tier and role of a signed token. */
 export interface JwtClaims {
   readonly userId: string;
   readonly tier: string;
@@ -183,13 +188,13 @@ export interface JwtClaims {
 export function jwtClaims(input: string): JwtClaims {
   const [userId, tier, role, ...more] = list(pattern(/^[\w:./-]{1,200}$/, 'names of claims'))(input);
   if (userId === undefined || tier === undefined || role === undefined || more.length > 0) {
-    throw new Error('expected three names of claims, of user, tier and role, such as userId,tier,role');
+    throw new Error('expected the names of three claims for user, tier and role, such as userId,tier,role');
   }
-  if (new Set([userId, tier, role]).size < 3) throw new Error('expected three different names of claims');
+  if (new Set([userId, tier, role]).size < 3) throw new Error('expected the names of three different claims');
   return { userId, tier, role };
 }
 
-/** Parses a secret text of at least that many characters. */
+/** Parses a secret of at least `minLength` characters. */
 export function secretText(minLength: number): (input: string) => string {
   return (input) => {
     if (input.length < minLength) throw new Error(`expected at least ${minLength} characters`);

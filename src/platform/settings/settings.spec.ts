@@ -97,7 +97,7 @@ describe('`parseSettings`', () => {
     expect(faultsOf({ JWT_SECRET_FILE: file })).toEqual(['JWT_SECRET=(hidden): expected at least 32 characters']);
     rmSync(folder, { recursive: true });
     expect(faultsOf({ JWT_SECRET_FILE: file })[0]).toMatch(/^JWT_SECRET_FILE=.*cannot be read \(ENOENT\)$/);
-    // Only secret settings have such a name.
+    // Only secret settings can be read from a file that a `_FILE` variable names.
     expect(faultsOf({ PORT_FILE: file }, ['PORT_FILE'])).toEqual(['PORT_FILE: no such setting (in .env)']);
     const secrets = Object.entries<Setting<unknown>>(SETTINGS).filter(([, { secret: isSecret }]) => isSecret);
     for (const [name] of secrets) expect(faultsOf({ [`${name}_FILE`]: file }).join()).toContain(`${name}_FILE=`);
@@ -148,7 +148,7 @@ describe('`parseSettings`', () => {
       ['short', 'a key that is long enough,short', 'a key that is long enough,'],
       'at least 16 characters',
     ],
-    ['TLS_CERT', ['/nowhere/tls.crt', '/'], 'a file, and it cannot be read'],
+    ['TLS_CERT', ['/nowhere/tls.crt', '/'], 'a file that can be read'],
     ['HOST', ['http://localhost', 'two words', 'localhost:8080', '-x'], 'expected a host name'],
     ['REDIS_HOST', ['redis://cache', 'cache:6379', 'a/b'], 'expected a host name'],
     [
@@ -199,10 +199,12 @@ describe('checks of settings by other modules', () => {
 
 describe('the settings table', () => {
   const SOURCE_TREE = join(import.meta.dirname, '../..');
-  /** Settings that are parts of others: the folder of settings reads them. */
+  /** Settings that other settings are derived from; only src/platform/settings reads them. */
   const PARTS = ['migrateOnStart', 'redisHost', 'redisPort', 'redisPassword', 'redisDb'];
 
-  /** Names that a text reads from settings: as a member, by destructuring, or as a part that a type picks. */
+  /**
+   * Returns the names of settings that a source text reads: as a member, by destructuring, or in a type `Pick<Settings, …>`.
+   */
   function namesRead(text: string): string[] {
     const members = [...text.matchAll(/\bsettings\??\.(\w+)/gi)].map(([, name = '']) => name);
     const taken = /\{([^{}]*)\}(?: = (?:this\.)?(?:settings\b|loadSettings\()|: (?:Settings\b|Pick<Settings,))/g;

@@ -9,14 +9,14 @@ type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
   : Lowercase<S>;
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
-/** Values of the table under camelCase names: `DATABASE_URL` is `databaseUrl`. */
+/** Values of `SETTINGS` under camelCase names: `DATABASE_URL` becomes `databaseUrl`. */
 export type SettingValues = {
   readonly [Name in keyof typeof SETTINGS as CamelCase<Name>]: ValueOf<(typeof SETTINGS)[Name]>;
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-// Base class whose properties and types come from the table alone.
+// Base class that derives its properties and types from `SETTINGS`.
 const Values = class {
   constructor(values: SettingValues) {
     Object.assign(this, values);
@@ -35,10 +35,10 @@ export class Settings extends Values {
   }
 }
 
-/** Check of settings whose allowed values only the module that reads them knows; returns its faults. */
+/** Check of settings whose allowed values are known only to the module that reads them; returns the faults. */
 export type SettingsCheck = (settings: Settings) => readonly string[];
 
-/** Error of a start with all faults of the settings, one per line. */
+/** Error with all faults of the settings, one per line; it stops the start. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 
@@ -48,9 +48,9 @@ export class SettingsError extends Error {
 }
 
 /**
- * Parses the settings of an environment, or throws one SettingsError that lists every fault. Empty values count as not given.
- * `fileNames` are the names found in a settings file: there, unlike in the environment, an unknown name is a fault. `checks` are
- * those of other modules.
+ * Parses the settings of an environment; throws a SettingsError with all faults. Empty values count as unset. `fileNames`
+ * are the names found in a settings file; an unknown name there is a fault, unlike in the environment. `checks` are checks
+ * of other modules.
  */
 export function parseSettings(
   env: Environment,
@@ -69,15 +69,15 @@ export function parseSettings(
   return settings;
 }
 
-/** Whether a name is a setting, or the file of a secret one. */
+/** Whether a name is a setting, or a secret setting's name with the suffix `_FILE`. */
 function isSetting(name: string): boolean {
   const settings = new Map(Object.entries<Setting<unknown>>(SETTINGS));
   return settings.has(name) || settings.get(name.replace(/_FILE$/, ''))?.secret === true;
 }
 
 /**
- * Returns the text of a setting; a secret one may be in the file that `NAME_FILE` names, one newline at its end is not part of
- * it.
+ * Returns the text of a setting. A secret setting may be stored in the file that `NAME_FILE` names; one newline at the end
+ * of the file is removed.
  */
 function givenText(name: string, setting: Setting<unknown>, env: Environment, faults: string[]): string {
   const given = env[name]?.trim() ?? '';
@@ -117,7 +117,9 @@ function contradictions(values: SettingValues): string[] {
     faults.push('TLS_CERT and TLS_KEY: one is set and the other is not');
   }
   if (values.jwksUrl !== undefined && (values.jwtIssuer === undefined || values.jwtAudience === undefined)) {
-    faults.push('JWKS_URL: JWT_ISSUER and JWT_AUDIENCE must be set too, else tokens made for others are accepted');
+    faults.push(
+      'JWKS_URL: JWT_ISSUER and JWT_AUDIENCE must be set, too; without them tokens issued for other services would be accepted',
+    );
   }
   const { jwtIssuer, jwtAudience, jwtClaims, jwtSecret, jwksUrl } = values;
   const readsTokens = (jwtSecret ?? jwksUrl) !== undefined;
@@ -130,7 +132,7 @@ function contradictions(values: SettingValues): string[] {
     faults.push('VAPID_PUBLIC_KEY and VAPID_PRIVATE_KEY: one is set and the other is not');
   } else if (values.vapidPublicKey !== undefined && values.vapidPrivateKey !== undefined) {
     if (!isVapidPair(values.vapidPublicKey, values.vapidPrivateKey)) {
-      faults.push('VAPID_PUBLIC_KEY and VAPID_PRIVATE_KEY: they are not halves of one pair');
+      faults.push('VAPID_PUBLIC_KEY and VAPID_PRIVATE_KEY: must be the two keys of one pair');
     }
   }
   return faults;

@@ -5,13 +5,16 @@ interface Spent {
 
 const MINUTE_MS = 60_000;
 
-/** Processor time per key and minute, as a bucket that drains steadily: a burst up to the whole minute, then its rate. */
+/**
+ * Budget of CPU time per key: a bucket that refills steadily. A key may spend a whole minute's budget in one burst, then as
+ * much as is refilled.
+ */
 export class CpuBudget {
   private readonly spent = new Map<string, Spent>();
 
   constructor(private readonly msPerMinute: number) {}
 
-  /** Returns the milliseconds until the key may spend again; 0: now. */
+  /** Returns the ms until the key may spend again; 0: it may now. */
   waitMs(key: string, now: number): number {
     const left = this.level(key, now) - this.msPerMinute;
     return left <= 0 ? 0 : Math.ceil((left * MINUTE_MS) / this.msPerMinute);

@@ -1,6 +1,6 @@
 import type { Lane } from './worker-task.js';
 
-/** Piece of work that waits for its turn. */
+/** Task that waits for its turn. */
 export interface Waiting {
   readonly key: string;
   readonly lane: Lane;
@@ -8,15 +8,15 @@ export interface Waiting {
 }
 
 export interface FairTurnsOptions {
-  /** Pieces that run at once. */
+  /** Number of tasks that run at the same time. */
   readonly slots: number;
-  /** Pieces of one key that may wait. */
+  /** Number of tasks of one key that may wait. */
   readonly maxWaitingOfKey: number;
-  /** Pieces that may wait altogether. */
+  /** Number of tasks that may wait in total. */
   readonly maxWaiting: number;
 }
 
-/** Spent time up to which a key without work is dropped, ms. */
+/** Spent CPU time up to which an idle key is removed, ms. */
 const NEGLIGIBLE_MS = 1;
 /** Time in which half of a key's spent time decays, ms. */
 const HALF_LIFE_MS = 30_000;
@@ -24,14 +24,14 @@ const HALF_LIFE_MS = 30_000;
 interface Account {
   readonly waiting: Record<Lane, Waiting[]>;
   running: number;
-  /** Decayed processor time as of `at`, ms. */
+  /** CPU time spent, decayed until `at`, ms. */
   spent: number;
   at: number;
 }
 
 /**
- * Order in which keys share a few slots: the key that has spent least is next; a key never holds every slot while another one
- * waits or may come, and long work leaves one slot free for short work. Pure: time is given.
+ * Fair queue for a few slots: the key that has spent the least CPU time is next. No key occupies all slots, even if no other
+ * key waits, and long tasks leave one slot free for short ones. Pure: the caller passes the time.
  */
 export class FairTurns {
   private readonly accounts = new Map<string, Account>();
@@ -44,7 +44,7 @@ export class FairTurns {
     return this.waitingCount;
   }
 
-  /** Starts the work at once or keeps it for its turn; false: refused, because too much is waiting. */
+  /** Starts the task now or queues it; returns false if it is refused because too many tasks wait. */
   add(work: Waiting, now: number): boolean {
     const account = this.account(work.key, now);
     const ofKey = account.waiting.short.length + account.waiting.long.length;
@@ -58,7 +58,7 @@ export class FairTurns {
     return true;
   }
 
-  /** Removes work that has not begun; false: it has. */
+  /** Removes a waiting task; returns false if the task has started already. */
   remove(work: Waiting): boolean {
     const account = this.accounts.get(work.key);
     const queue = account?.waiting[work.lane];
@@ -70,7 +70,7 @@ export class FairTurns {
     return true;
   }
 
-  /** Records the end of work with its processor time. */
+  /** Records the end of a task and the CPU time it took. */
   end({ key, lane }: Waiting, cpuMs: number, now: number): void {
     const account = this.account(key, now);
     account.running -= 1;
@@ -126,7 +126,7 @@ export class FairTurns {
     if (isIdle(account) && account.spent <= NEGLIGIBLE_MS) this.accounts.delete(key);
   }
 
-  /** Drops keys that have been idle for long when others come, so that the map does not grow with every key. */
+  /** Removes keys that have been idle for long when a key is added, so that the map does not grow with every key. */
   private sweep(now: number): void {
     if (this.accounts.size < 1_000) return;
     for (const [key, account] of this.accounts) {

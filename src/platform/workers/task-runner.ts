@@ -1,11 +1,11 @@
 /**
- * Entry of every worker thread: calls one exported function of one module and measures its processor time. Also runs under
- * Node's type stripping: erasable syntax, and no import of the product's own files.
+ * Entry file of every worker thread: calls one exported function of a module and measures its CPU time. Must run under
+ * Node's type stripping, too: only erasable syntax, and no imports of the application's files.
  */
 import { setPriority } from 'node:os';
 import { threadCpuUsage } from 'node:process';
 
-/** Steps of niceness below the main thread. */
+/** Niceness of worker threads relative to the main thread; a higher value is a lower priority. */
 const NICENESS = 10;
 
 export interface TaskCall {
@@ -17,14 +17,14 @@ export interface TaskCall {
 
 export interface TaskResult {
   output: unknown;
-  /** Processor time of the call, milliseconds. */
+  /** CPU time of the call, ms. */
   cpuMs: number;
-  /** Error of the task, returned instead of thrown so that its processor time is known too. */
+  /** Error of the task. It is returned instead of thrown, so that the CPU time is reported, too. */
   fault?: { name: string; message: string; details?: unknown };
 }
 
 try {
-  // Linux gives each thread a priority of its own; elsewhere this would be the whole process.
+  // Only Linux has priorities per thread; on other systems this call would change the whole process.
   if (process.platform === 'linux') setPriority(0, NICENESS);
 } catch {
   // Without permission the threads keep the default priority.
@@ -47,7 +47,7 @@ export default async function run({ file, name, input }: TaskCall): Promise<Task
   }
 }
 
-/** Recognises an error by its shape: one of another context of the virtual machine is no instance of this one's class. */
+/** Reads an error by its members: an error from another VM context is not an instance of this context's Error. */
 function faultOf(error: unknown): TaskResult['fault'] {
   if (typeof error !== 'object' || error === null) return { name: 'Error', message: String(error) };
   const name = 'name' in error ? String(error.name) : 'Error';

@@ -5,7 +5,6 @@ export interface TrialInput {
   text: string;
 }
 
-/** Task for the tests of the pool. */
 export function trial({ do: what, text }: TrialInput): string {
   if (what === 'throw') throw new RangeError(text);
   if (what === 'throw elsewhere') runInNewContext(`throw new RangeError("${text}")`);

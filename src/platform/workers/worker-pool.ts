@@ -9,17 +9,17 @@ import { FairTurns, type Waiting } from './fair-turns.js';
 import type { TaskCall, TaskResult } from './task-runner.js';
 import { workerTask, type WorkerTask } from './worker-task.js';
 
-/** Number of threads, at least two: long work of one user leaves a thread for the short work of others. */
+/** Number of threads; at least two, so that long tasks of one user leave a thread for short tasks of others. */
 const THREADS = Math.max(2, availableParallelism());
 const MAX_WAITING_OF_KEY = 32;
 const MAX_WAITING = 2_000;
-/** Memory of a task above which it ends with its thread, MB. */
+/** Heap size above which a task and its thread are ended, MB. */
 const MAX_HEAP_MB = 160;
-/** Memory of a thread's new objects, MB: the default takes three times as much for threads that live for seconds. */
+/** Size of the young generation of a thread's heap, MB; V8's default is three times as large. */
 const MAX_YOUNG_MB = 16;
 /** Idle time after which a thread ends, ms. */
 const IDLE_TIMEOUT_MS = 60_000;
-/** Delay suggested to a caller when too much work waits, ms. */
+/** Retry delay sent to a caller when too many tasks wait, ms. */
 const BUSY_RETRY_MS = 2_000;
 
 const RUNNER = workerTask<TaskCall, TaskResult>(import.meta.url, './task-runner', 'default', {
@@ -29,21 +29,21 @@ const RUNNER = workerTask<TaskCall, TaskResult>(import.meta.url, './task-runner'
 });
 
 export interface RunOptions {
-  /** User, or address of a caller without a key, whose budget and turn are used. */
+  /** User, or the address of a caller without a key, for the budget and the fair order. */
   readonly key: string;
-  /** Ends the work when its caller disconnects. */
+  /** Aborted when the caller disconnects; the task then ends. */
   readonly signal?: AbortSignal;
 }
 
-/** Error that the task itself threw, as returned from the thread. */
+/** Error that the task itself threw, rebuilt from the thread's result. */
 export class TaskFault extends Error {
   override readonly name = 'TaskFault';
 
   constructor(
-    /** Name of the error that the task threw. */
+    /** Name of the original error. */
     readonly kind: string,
     message: string,
-    /** Member `details` of that error: plain data. */
+    /** Member `details` of the original error, as plain data. */
     readonly details: unknown,
   ) {
     super(message);
@@ -51,8 +51,8 @@ export class TaskFault extends Error {
 }
 
 /**
- * Worker threads for computations of one caller, which must not run on the shared event loop. Callers share the threads fairly:
- * the one that has spent least processor time is next, none holds them all.
+ * Worker threads for a caller's computations, which must not block the event loop. Callers share the threads fairly: the
+ * caller that has spent the least CPU time is next, and no caller occupies all threads.
  */
 @Injectable()
 export class WorkerPool implements OnApplicationShutdown {
@@ -62,7 +62,7 @@ export class WorkerPool implements OnApplicationShutdown {
     minThreads: 0,
     maxThreads: THREADS,
     idleTimeout: IDLE_TIMEOUT_MS,
-    // Off, so that waiting for messages does not block the thread: an idle thread can then be ended at once.
+    // Off, so that a thread does not block while it waits for messages: an idle thread can then be ended immediately.
     atomics: 'disabled',
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: MAX_YOUNG_MB },
   });
@@ -83,13 +83,13 @@ export class WorkerPool implements OnApplicationShutdown {
     const registers = [metrics.registry];
     this.seconds = new Counter({
       name: 'worker_cpu_seconds_total',
-      help: 'Processor time that worker threads spent on tasks of callers, in seconds, by task.',
+      help: "CPU time that worker threads spent on callers' tasks, in seconds, by task.",
       labelNames: ['task'],
       registers,
     });
     this.refusals = new Counter({
       name: 'worker_refused_total',
-      help: 'Tasks refused or ended, by task and reason: budget, queue, timeout, memory.',
+      help: 'Tasks that were refused (reason budget or queue) or ended early (timeout or memory), by task and reason.',
       labelNames: ['task', 'reason'],
       registers,
     });
@@ -104,8 +104,9 @@ export class WorkerPool implements OnApplicationShutdown {
   }
 
   /**
-   * Runs the task in a thread when the caller's turn comes. Throws `rate_limited` for a caller over its budget or with too much
-   * waiting, `limit_exceeded` for a task that took too long or too much memory, `TaskFault` for an error of the task.
+   * Runs the task in a thread when the caller's turn comes. Throws `rate_limited` if the caller has used up its budget or
+   * too many tasks wait, `limit_exceeded` if the task needed too much time or memory, and `TaskFault` if the task threw an
+   * error.
    */
   async run<Input, Output>(task: WorkerTask<Input, Output>, input: Input, options: RunOptions): Promise<Output> {
     const budget = this.budget(task);
@@ -115,7 +116,7 @@ export class WorkerPool implements OnApplicationShutdown {
     const startedAt = performance.now();
     let cpuMs: number | undefined;
     try {
-      // Earlier work of the key may have used it up meanwhile.
+      // Other tasks of the key may have used up the budget while this task waited.
       const laterMs = budget.waitMs(options.key, Date.now());
       if (laterMs > 0) throw this.refused(task, 'budget', laterMs);
       const result = await this.inThread(task, input, options.signal);
@@ -123,7 +124,8 @@ export class WorkerPool implements OnApplicationShutdown {
       if (result.fault) throw new TaskFault(result.fault.name, result.fault.message, result.fault.details);
       return result.output as Output;
     } finally {
-      // Ended tasks, also those whose caller disconnected, never reported their time: they may have used all of it.
+      // A task that was ended, for example because its caller disconnected, reports no CPU time: its whole duration is
+      // charged.
       const spentMs = cpuMs ?? performance.now() - startedAt;
       this.seconds.inc({ task: task.name }, spentMs / 1_000);
       budget.spend(options.key, spentMs, Date.now());
@@ -178,14 +180,14 @@ export class WorkerPool implements OnApplicationShutdown {
 
   private refused<I, O>({ name }: WorkerTask<I, O>, reason: 'budget' | 'queue', retryAfterMs: number): DomainError {
     this.refusals.inc({ task: name, reason });
-    const why = reason === 'budget' ? 'The processor time of this minute is used up' : 'Too much of yours is waiting';
+    const why = reason === 'budget' ? 'Your CPU time of this minute is used up' : 'Too many tasks wait';
     const seconds = Math.ceil(retryAfterMs / 1_000);
     return new DomainError('rate_limited', `${why} (${name}); retry in ${seconds} s.`, { retryAfterMs });
   }
 
   private ended<I, O>({ name }: WorkerTask<I, O>, reason: string, what: string, cause: unknown): DomainError {
     this.refusals.inc({ task: name, reason });
-    return new DomainError('limit_exceeded', `The work (${name}) ${what}; ask for less.`, { cause });
+    return new DomainError('limit_exceeded', `The task (${name}) ${what}; request less.`, { cause });
   }
 }
 

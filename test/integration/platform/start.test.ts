@@ -202,7 +202,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     const nowhere = run({ DATA_DIR: '/proc/x' });
     expect([await nowhere.end(), nowhere.output]).toEqual([
       1,
-      'Cannot start: DATA_DIR=/proc/x must be a directory that can be made and written, and this one cannot (ENOENT).\n',
+      'Cannot start: DATA_DIR=/proc/x must be a directory that this process can create and write (ENOENT).\n',
     ]);
   });
 

@@ -9,8 +9,9 @@ interface Owner {
 }
 
 /**
- * Takes a data directory for this process and returns the release. A directory belongs to a living process only: that of a
- * killed one is taken over. Throws one sentence if the owner is alive.
+ * Makes this process the owner of a data directory and returns the function that gives the directory up. Only a living
+ * process counts as owner: the directory of a killed process is taken over. Throws an error for the operator if the owner is
+ * alive.
  */
 export function takeDirectory(directory: string): () => void {
   const file = join(directory, 'owner.json');
@@ -27,7 +28,10 @@ export function takeDirectory(directory: string): () => void {
   }
 }
 
-/** Moves the dead owner's file out of the way; if a quicker process replaced it meanwhile, that one is the owner. */
+/**
+ * Removes the owner file of a dead process. If another process has replaced the file in the meantime, that process is the
+ * owner.
+ */
 function removeDead(directory: string, file: string): void {
   const aside = `${file}.${process.pid}`;
   try {
@@ -44,7 +48,7 @@ function removeDead(directory: string, file: string): void {
 function refuseLivingOwner(directory: string, owner: Owner | undefined): void {
   if (!isLiving(owner)) return;
   throw new Error(
-    `Process ${owner.pid} already uses ${directory}: stop it first, or start this one with a DATA_DIR of its own ` +
+    `Process ${owner.pid} already uses ${directory}: stop it first, or start this process with another DATA_DIR ` +
       '(or with DATABASE_URL, to share a database).',
   );
 }
@@ -53,7 +57,7 @@ function isLiving(owner: Owner | undefined): owner is Owner {
   return owner !== undefined && startMark(owner.pid) === owner.started;
 }
 
-/** Returns the recorded owner; undefined when the file is missing or was cut short by a crash. */
+/** Returns the recorded owner; undefined if the file is missing or incomplete after a crash. */
 function read(file: string): Owner | undefined {
   try {
     const owner = JSON.parse(readFileSync(file, 'utf8')) as Partial<Owner>;

@@ -23,11 +23,14 @@ import { chooseAccount } from './server-account.js';
 import { sharedBuffers } from './shared-buffers.js';
 
 const DATABASE = 'defi';
-/** Longest directory of a Unix socket that every system accepts, without the file's own name, bytes. */
+/** Longest path of a directory for a Unix socket that every system accepts, without the socket's own name, bytes. */
 const SOCKET_DIRECTORY_BYTES = 80;
 const LOG_LIMIT_BYTES = 10_000_000;
 
-/** Parameters for a machine shared with the application, durable commits, and tables of a queue and of hot rows. */
+/**
+ * Parameters for a machine shared with the application, for durable commits, and for tables whose rows change often (queues,
+ * current values).
+ */
 const PARAMETERS: Readonly<Record<string, string>> = {
   shared_buffers: sharedBuffers(),
   max_connections: '100',
@@ -51,9 +54,9 @@ export interface EmbeddedPostgres {
 }
 
 /**
- * Starts PostgreSQL under `dataDir`, creating the database the first time, and writes its address to `database.url`. A server
- * left by a killed process is stopped first. If the server dies while this process lives it is started again; `onFailure` is
- * called if that fails. Throws one sentence when another living process uses the directory.
+ * Starts PostgreSQL under `dataDir`, creates the database if it does not exist, and writes its address to `database.url`.
+ * First stops a server whose owner process was killed. A server that dies while this process lives is started again; if that
+ * fails, `onFailure` is called. Throws an error for the operator if another living process uses the directory.
  */
 export async function startEmbeddedPostgres(
   dataDir: string,
@@ -75,11 +78,11 @@ export async function startEmbeddedPostgres(
   }
 }
 
-/** Creates the cluster of the directory, or takes it over from a killed process; no server runs on it afterwards. */
+/** Creates the cluster of the directory, or takes over the cluster of a killed process, whose server is stopped. */
 async function prepareCluster(home: string): Promise<PostgresCluster> {
   const binaries = await embeddedBinaries();
   const directory = join(home, 'postgres');
-  // Execute-only for others: the account that runs the server may have to pass through.
+  // Other accounts may enter the directory but not list it: the account that runs the server may have to pass through.
   close(home, 0o711);
   const account = chooseAccount(binaries.postgres, home);
   if (!account.user) close(home, 0o700);
@@ -90,13 +93,13 @@ async function prepareCluster(home: string): Promise<PostgresCluster> {
     writeSecret(join(home, 'database.url'), address(0, password));
     return cluster;
   }
-  // Copied or restored directories are often open to others, which the server refuses.
+  // Copied or restored directories are often readable by other accounts; the server refuses to start on them.
   chmodSync(directory, 0o700);
   await stopOrphan(directory);
   const [files, programs] = [clusterVersion(cluster), await programVersion(cluster)];
   if (files !== programs) {
     throw new Error(
-      `${directory} was written by PostgreSQL ${files} and this build brings ${programs}: dump it with the old build ` +
+      `${directory} was written by PostgreSQL ${files} and this build contains version ${programs}: dump it with the old build ` +
         'and load it with this one, or start with a new DATA_DIR.',
     );
   }
@@ -113,7 +116,7 @@ async function serverOptions(home: string, cluster: PostgresCluster): Promise<Se
   if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) renameSync(logFile, `${logFile}.1`);
   return {
     port: await freePort(Number(readAddress(home)?.port ?? 0)),
-    // Another account may write only to its own directory, which is closed to clients.
+    // A server under another account can write only to its own directory, which clients cannot enter: it has no socket.
     socketDirectory: Buffer.byteLength(home) <= SOCKET_DIRECTORY_BYTES && !cluster.account.user ? home : '',
     logFile,
     parameters: PARAMETERS,
@@ -133,12 +136,12 @@ async function createDatabase(url: string): Promise<void> {
   }
 }
 
-/** Closes the directory to other accounts. A directory owned by another account stays as it is. */
+/** Sets the permissions of the directory; those of a directory that belongs to another account stay as they are. */
 function close(home: string, mode: number): void {
   try {
     chmodSync(home, mode);
   } catch {
-    // Mounted volumes, for example, keep the access that their owner chose.
+    // The owner of the directory is another account, for example on a mounted volume: its permissions stay.
   }
 }
 
@@ -150,7 +153,7 @@ function address(port: number, password: string): string {
   return `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${DATABASE}`;
 }
 
-/** Reads the address of the last start: it has the password, and the port, which is kept if it is still free. */
+/** Reads the address of the previous start: the password is needed, and the port is used again if it is still free. */
 function readAddress(home: string): URL | undefined {
   try {
     const found = new URL(readFileSync(join(home, 'database.url'), 'utf8').trim());
@@ -160,7 +163,7 @@ function readAddress(home: string): URL | undefined {
   }
 }
 
-/** Replaces the file in one step, so that neither a reader nor a crash leaves half of it. */
+/** Replaces the file atomically, so that neither a reader nor a crash sees half of its content. */
 function writeSecret(file: string, content: string): void {
   const unfinished = `${file}.new`;
   rmSync(unfinished, { force: true });

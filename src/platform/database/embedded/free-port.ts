@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
-/** Returns `preferred` if nothing listens there on 127.0.0.1, else any free port. */
+/** Returns `preferred` if nothing listens on that port of 127.0.0.1; any free port if it is taken. */
 export async function freePort(preferred = 0): Promise<number> {
   const probe = createServer();
   try {

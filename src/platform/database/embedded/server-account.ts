@@ -2,22 +2,25 @@ import { execFileSync, type SpawnOptions } from 'node:child_process';
 import { chownSync } from 'node:fs';
 
 /**
- * Account of the server programs. PostgreSQL refuses to run as root, so root needs another account; any other user runs them
- * directly.
+ * Account that runs the server programs. PostgreSQL refuses to run as root: if this process runs as root, another account is
+ * needed; any other user runs the programs directly.
  */
 export interface ServerAccount {
-  /** Words in front of the program. */
+  /** Words of the command line in front of the program. */
   readonly prefix: readonly string[];
-  /** Account to switch to; undefined: none. */
+  /** Account to switch to; undefined: no switch. */
   readonly user?: { readonly uid: number; readonly gid: number };
 }
 
-/** Command for a namespace in which root's files belong to user 1000, as whom the server runs: no file changes its owner. */
+/**
+ * Command that starts the server in a user namespace, in which root's files belong to user 1000 and the server runs as that
+ * user. No file needs another owner.
+ */
 const USER_NAMESPACE = ['unshare', '--user', '--map-user=1000', '--map-group=1000'];
 /** Account `nobody` on every common Linux. */
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
-/** Returns the account under which `program` works with files in `directory`; throws one sentence if there is none. */
+/** Returns the account under which `program` can work in `directory`. Throws an error for the operator if there is none. */
 export function chooseAccount(program: string, directory: string): ServerAccount {
   if (process.getuid?.() !== 0) return { prefix: [] };
   const candidates: ServerAccount[] = [{ prefix: USER_NAMESPACE }, { prefix: [], user: NOBODY }];
@@ -31,7 +34,8 @@ export function chooseAccount(program: string, directory: string): ServerAccount
 
 function works(account: ServerAccount, program: string, directory: string): boolean {
   try {
-    // Changed by the account itself: a working directory of the spawn would be entered before the account changes.
+    // The shell changes the directory as the new account: the `cwd` option of the spawn would be entered before the account
+    // changes.
     const [command, args] = commandLine(account, 'sh', ['-c', 'cd "$0" && exec "$1" --version', directory, program]);
     execFileSync(command, args, { stdio: 'ignore', timeout: 10_000, ...identity(account) });
     return true;

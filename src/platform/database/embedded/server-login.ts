@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { sessionUrl } from '../connection-options.js';
 
-/** Login of the application on its own database. */
+/** Name of the role with which the application logs in to the embedded database. */
 const LOGIN = 'defi_server';
 /** Roles granted to that login, and no others. */
 const GRANTED = 'rta_app, rta_writer, rta_reader';
 
 /**
- * Returns the address of a migrated database under a login that owns nothing: an attacker who can run SQL through the
- * application is not the superuser. The login gets a new password at every start, which is written nowhere.
+ * Returns the address of a migrated database with a login that owns nothing: an attacker who can run SQL through the
+ * application is not the superuser. The login gets a new password at every start; the password is not stored.
  */
 export async function serverLogin(ownerUrl: string): Promise<string> {
   const password = randomBytes(24).toString('base64url');

@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => new Promise<unknown>((resolve) => server.close(resolve).closeAllConnections()));
 
-/** Sends a character every `pauseMs`. Returns the answer's text, or the code of the error. */
+/** Sends a character every `pauseMs`. Returns the text of the answer, or the error's code. */
 const send = (characters: number, pauseMs: number): Promise<string> =>
   new Promise((resolve) => {
     const { port } = server.address() as AddressInfo;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 
-/** Time limit of a whole body, ms. */
+/** Time within which a body must be complete, ms. */
 const BODY_TIMEOUT_MS = 30_000;
-/** Longest pause in a body that may last, ms. */
+/** Longest pause between chunks of a body that has no time limit (`mayLast`), ms. */
 const IDLE_TIMEOUT_MS = 300_000;
 
 interface Deadline {
@@ -13,8 +13,8 @@ interface Deadline {
 const deadlines = new WeakMap<IncomingMessage, Deadline>();
 
 /**
- * Ends requests whose body is not complete in time. Replaces Node's own limit, which has no exception for bodies that may last
- * (`mayLast`). The time limit of headers stays Node's.
+ * Closes the connection of a request whose body is not complete in time. Replaces Node's `requestTimeout`, which cannot
+ * exempt single requests (`mayLast`); Node's limit for headers stays.
  */
 export function bodyDeadlines(server: Server, bodyMs = BODY_TIMEOUT_MS, idleMs = IDLE_TIMEOUT_MS): void {
   server.requestTimeout = 0;
@@ -27,7 +27,7 @@ export function bodyDeadlines(server: Server, bodyMs = BODY_TIMEOUT_MS, idleMs =
   });
 }
 
-/** Lifts the time limit of this request's body; only the pause between its chunks is limited. */
+/** Removes the time limit of this request's body; only the pause between two chunks stays limited. */
 export function mayLast(request: IncomingMessage): void {
   const deadline = deadlines.get(request);
   if (deadline === undefined) return;

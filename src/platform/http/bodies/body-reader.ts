@@ -6,21 +6,21 @@ import { Places } from '../places.js';
 import { BODY_LIMITS, MAX_SMALL_BODY_BYTES, type BodySize } from './body-limit.js';
 import { declaredLength, hasBody, readJson } from './read-body.js';
 
-/** Large bodies of one caller that are read and parsed at once; others wait, unread. */
+/** Bounds of one caller's large bodies: at most two are read and parsed at the same time; the others wait unread. */
 const LARGE_BODIES = { atOnce: 2, waiting: 32, waitMs: 30_000, what: 'large requests' } as const;
 
 export interface BodyTerms {
   size: BodySize;
-  /** Id of the key to which the memory is charged. */
+  /** Id of the key that the body counts for. */
   caller: string;
 }
 
-/** Reads the bodies of requests whose callers are known, so that no caller has more than two large ones in memory. */
+/** Reads the bodies of identified callers; a caller has at most two large bodies in memory. */
 @Injectable()
 export class BodyReader {
   private readonly places = new Places(LARGE_BODIES);
 
-  /** Sets `request.body` to the value of a JSON body; other or missing bodies are left as they are. */
+  /** Sets `request.body` to the parsed value of a JSON body; leaves a request without a JSON body as it is. */
   async read(request: IncomingMessage & { body?: unknown }, response: ServerResponse, terms: BodyTerms): Promise<void> {
     if (!hasBody(request) || !isJson(request)) return;
     const body = await this.readJson(request, response, terms);
@@ -30,7 +30,7 @@ export class BodyReader {
     request.body = body;
   }
 
-  /** Returns the value of a JSON body, for handlers that identify their caller themselves. */
+  /** Returns the parsed value of a JSON body, for handlers that identify their callers themselves. */
   async readJson(request: IncomingMessage, response: ServerResponse, { size, caller }: BodyTerms): Promise<unknown> {
     const limit = BODY_LIMITS[size];
     const isSmall = limit.unpacked <= MAX_SMALL_BODY_BYTES || (!isPacked(request) && isSmallByItsWord(request));

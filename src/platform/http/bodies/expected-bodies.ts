@@ -2,7 +2,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
 const waiting = new WeakSet<IncomingMessage>();
 
-/** Answers `Expect: 100-continue` when the body is about to be read, not before. */
+/**
+ * Delays the answer to `Expect: 100-continue` until the body is about to be read (`askForBody`); Node would answer
+ * immediately.
+ */
 export function holdExpectedBodies(server: Server): void {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     waiting.add(request);

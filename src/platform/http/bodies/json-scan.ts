@@ -1,23 +1,28 @@
 import { DomainError } from '../../errors/domain-error.js';
 
-/** Deepest nesting of a body. The deepest that any route needs is a query of depth 5 inside its envelope. */
+/**
+ * Deepest nesting of a body. Every valid request needs less: the deepest is a query of depth 5 with its surrounding objects.
+ */
 export const MAX_DEPTH = 32;
 /** Maximum number of fields of one object. */
 export const MAX_FIELDS = 200;
-/** Maximum number of items of one list: that of an ingest request. */
+/** Maximum number of items of one list; an ingest request may have as many. */
 export const MAX_ITEMS = 10_000;
 /** Shortest piece of a long list that is parsed by itself, bytes. */
 const MIN_PIECE_BYTES = 32 * 1_024;
 
-/** List that is parsed in pieces: a member of the outermost object, or the outermost list itself (`key` undefined). */
+/**
+ * List that can be parsed in pieces: a list in a member of the outermost object, or the outermost value itself (`key` is
+ * then undefined).
+ */
 export interface LongList {
   /** Position of the member's name with its quotes. */
   readonly key: { readonly from: number; readonly to: number } | undefined;
-  /** Position after its opening bracket. */
+  /** Position after the list's opening bracket. */
   readonly from: number;
-  /** Position of its closing bracket. */
+  /** Position of the list's closing bracket. */
   to: number;
-  /** Positions of commas between its items. */
+  /** Positions of commas at which the list can be split. */
   readonly cuts: number[];
 }
 
@@ -30,13 +35,14 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Scans the bytes of a JSON text before anything is built of it, in steps of the caller's choice: refuses text that is too deep
- * or too wide, and finds where long lists can be cut. Whether it is JSON at all is left to the parser.
+ * Scans the bytes of a JSON text before anything is allocated for its values: refuses text with too much nesting, too many
+ * fields or items, and finds positions at which long lists can be split. The caller chooses the size of the steps. The scan
+ * does not check the syntax; the parser does.
  */
 export class JsonScan {
   readonly longLists: LongList[] = [];
   private depth = 0;
-  /** Commas at each level, and whether that level is an object. */
+  /** Number of commas at each level of nesting, and whether the level is an object. */
   private readonly commas = new Uint32Array(MAX_DEPTH + 1);
   private readonly isObject = new Uint8Array(MAX_DEPTH + 1);
   private inString = false;
@@ -48,7 +54,7 @@ export class JsonScan {
 
   constructor(private readonly text: Buffer) {}
 
-  /** Scans a range of bytes; ranges come in order and without a hole. */
+  /** Scans a range of bytes. Each range must start where the previous one ended. */
   advance(from: number, to: number): void {
     const { text } = this;
     for (let at = from; at < to; at++) {
@@ -106,7 +112,7 @@ export class JsonScan {
     if (commas >= MAX_ITEMS) {
       throw new DomainError(
         'limit_exceeded',
-        `At most ${MAX_ITEMS} items fit into a list of a request. Split it, or stream application/x-ndjson where that is taken.`,
+        `A list in a request must have at most ${MAX_ITEMS} items. Split the list, or stream application/x-ndjson to a route that accepts it.`,
       );
     }
     if (this.list && depth === depthOf(this.list) && at - this.lastCut >= MIN_PIECE_BYTES) {

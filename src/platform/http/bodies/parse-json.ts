@@ -3,15 +3,15 @@ import { setImmediate } from 'node:timers/promises';
 import { DomainError } from '../../errors/domain-error.js';
 import { JsonScan, type LongList } from './json-scan.js';
 
-/** Bytes that are scanned or parsed before other work has a turn: about 1 ms of work. */
+/** Bytes that are scanned or parsed before the event loop does other work: about 1 ms. */
 const SLICE_BYTES = 128 * 1_024;
-/** Bytes that the parser gets at once: a part that cannot be cut further must not be larger. */
+/** Largest piece that is parsed in one call, bytes; larger text that cannot be split is refused. */
 const MAX_PIECE_BYTES = 1_024 * 1_024;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Returns the value of a JSON text from a client. Depth, fields and items are bounded before anything is built, and a long text
- * is parsed in pieces between which other work has its turn.
+ * Returns the value of a client's JSON text. Nesting, fields and items are checked before values are allocated; a long text
+ * is parsed in pieces, between which the event loop does other work.
  */
 export async function parseJson(given: Buffer): Promise<unknown> {
   const text = given.subarray(0, 3).equals(BYTE_ORDER_MARK) ? given.subarray(3) : given;
@@ -24,7 +24,7 @@ export async function parseJson(given: Buffer): Promise<unknown> {
   return text.length <= SLICE_BYTES || scan.longLists.length === 0 ? piece(text) : inPieces(text, scan.longLists);
 }
 
-/** Parses everything but the long lists first, with these left empty, then the lists piece by piece. */
+/** Parses the text with its long lists emptied, then parses these lists piece by piece into the empty ones. */
 async function inPieces(text: Buffer, lists: readonly LongList[]): Promise<unknown> {
   const edges = lists.flatMap(({ from, to }) => [from, to]);
   const skeleton = [0, ...edges].flatMap((edge, n, all) => (n % 2 === 0 ? [text.subarray(edge, all[n + 1])] : []));
@@ -50,7 +50,7 @@ function emptyList(value: unknown, { key }: LongList, text: Buffer): unknown[] {
   const found: unknown =
     name === undefined ? value : isObject ? Object.getOwnPropertyDescriptor(value, name)?.value : 0;
   if (Array.isArray(found) && found.length === 0) return found as unknown[];
-  throw new DomainError('invalid_request', 'The request body names a list twice.');
+  throw new DomainError('invalid_request', 'The request body has two members with the same name.');
 }
 
 function piece(bytes: Buffer, [before, after] = ['', '']): unknown {

@@ -19,12 +19,12 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
 }
 
-/** Returns the declared bytes of the body; unknown: Infinity. */
+/** Returns the declared length of the body in bytes; Infinity if the length is not declared. */
 export function declaredLength({ headers }: IncomingMessage): number {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Infinity;
 }
 
-/** Reads and parses a JSON body within the limit. Only for a caller that is known and authorised. */
+/** Reads and parses a JSON body within the limit. Callers must be identified and authorised before this call. */
 export async function readJson(request: IncomingMessage, response: ServerResponse, limit: BodyLimit): Promise<unknown> {
   const charset = /;\s*charset\s*=\s*"?([^\s";]{1,40})/i.exec(request.headers['content-type'] ?? '')?.[1];
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
@@ -39,8 +39,8 @@ export async function readJson(request: IncomingMessage, response: ServerRespons
 }
 
 /**
- * Yields the unpacked bytes of a body, up to the limit. Unpacking runs in separate threads and waits for the reader. If the
- * reader stops early, the rest stays unread.
+ * Yields the decompressed bytes of a body, up to the limit. Decompression runs in other threads, as fast as the bytes are
+ * consumed. If the consumer stops early, the rest of the body stays unread.
  */
 export async function* unpackedBody(
   request: IncomingMessage,
@@ -60,10 +60,11 @@ export async function* unpackedBody(
 
 async function* bytesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   try {
-    // Kept: destroying the request would close the connection, and lose the answer.
+    // `destroyOnReturn: false`: destroying the request would close the connection before the answer is sent.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       yield chunk as Buffer;
-      // Node delivers each chunk of a body separately, and each pass here costs 10 us: the chunks of one read are joined.
+      // Node delivers each chunk of a body separately, and each pass of this loop takes 10 us. After a turn of the event
+      // loop, all chunks of one socket read arrive joined.
       if (!request.complete) await setImmediate();
     }
   } catch (cause) {
@@ -71,7 +72,7 @@ async function* bytesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   }
 }
 
-/** Yields chunks up to a number of bytes. */
+/** Yields chunks; throws once they have more bytes than the limit. */
 async function* bounded(source: AsyncIterable<Buffer>, limit: number): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const chunk of source) {
@@ -82,19 +83,21 @@ async function* bounded(source: AsyncIterable<Buffer>, limit: number): AsyncGene
 }
 
 async function* unpacked(source: AsyncIterable<Buffer>, unpacker: Transform): AsyncGenerator<Buffer> {
-  // Errors while it is fed appear at its other end.
+  // Errors of the pipeline are thrown by the iteration of `unpacker`.
   pipeline(source, unpacker).catch(() => {});
   try {
     yield* unpacker;
   } catch (cause) {
     if (cause instanceof DomainError) throw cause;
-    throw new DomainError('invalid_request', 'The request body is not packed as Content-Encoding says.', { cause });
+    throw new DomainError('invalid_request', 'The request body is not compressed as Content-Encoding declares.', {
+      cause,
+    });
   }
 }
 
 function tooLarge(limit: number): DomainError {
   return new DomainError(
     'payload_too_large',
-    `The request body is larger than this route takes (${limit} bytes); send it in parts.`,
+    `The request body is larger than this route accepts (${limit} bytes); send it in parts.`,
   );
 }
